@@ -1,0 +1,95 @@
+// Packs the built library, installs it into an empty project and uses it there in every way a user may.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'));
+const installed = (name) => readJson(join(root, 'node_modules', name, 'package.json')).version;
+const { name } = readJson(join(root, 'package.json'));
+const doors = [name, `${name}/testing`];
+
+const temp = mkdtempSync(join(tmpdir(), `${name}-pack-`));
+const run = (command, args, cwd = temp) => execFileSync(command, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' });
+const bin = (packageName, path) => join(root, 'node_modules', packageName, path);
+const write = (path, text) => writeFileSync(join(temp, path), text);
+const check = (what, work) => {
+  try {
+    work();
+  } catch (error) {
+    console.error(`not ok - ${what}\n${error.stdout ?? ''}`);
+    throw error;
+  }
+  console.log(`ok - ${what}`);
+};
+
+try {
+  const [{ filename }] = JSON.parse(run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', temp], root));
+  const tarball = join(temp, filename);
+  write('package.json', '{ "private": true }');
+
+  check('installs beside rxjs', () => {
+    const beside = ['rxjs', '@types/node'].map((peer) => `${peer}@${installed(peer)}`);
+    run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', tarball, ...beside]);
+  });
+
+  check('has every source its maps point at', () => {
+    const dist = join(temp, 'node_modules', name, 'dist');
+    const maps = run('find', [dist, '-name', '*.map']).split('\n').filter(Boolean);
+    if (maps.length === 0) throw new Error('no maps in dist');
+    for (const map of maps) for (const source of readJson(map).sources) readFileSync(join(map, '..', source));
+  });
+
+  check('loads by import and by require, as one instance; the rest is closed', () => {
+    write(
+      'load.mjs',
+      `import assert from 'node:assert/strict';
+       import { createRequire } from 'node:module';
+       const require = createRequire(import.meta.url);
+       for (const door of ${JSON.stringify(doors)}) {
+         const names = Object.keys(await import(door));
+         assert.ok(names.length > 0, door + ' exports nothing');
+         for (const name of names) assert.equal(require(door)[name], (await import(door))[name], name);
+       }
+       assert.equal(require('${name}/package.json').name, '${name}');
+       for (const path of ['dist/index.js', 'src/index.ts', 'dist/errors.js'])
+         await assert.rejects(import('${name}/' + path), { code: 'ERR_PACKAGE_PATH_NOT_EXPORTED' }, path);`,
+    );
+    write('load.cjs', doors.map((door) => `if (Object.keys(require('${door}')).length === 0) throw new Error('${door}');`).join('\n'));
+    // Node 20.19 to 22.11 say on stderr that require(esm) is an experiment.
+    run(process.execPath, ['--disable-warning=ExperimentalWarning', 'load.mjs']);
+    run(process.execPath, ['--disable-warning=ExperimentalWarning', 'load.cjs']);
+  });
+
+  // Declarations are checked too (no skipLibCheck), and a name that is not there must be an error: types are no `any`.
+  const user = doors
+    .map(
+      (door, i) => `import * as door${i} from '${door}';
+       export const names${i}: readonly (keyof typeof door${i})[] = Object.keys(door${i}) as (keyof typeof door${i})[];
+       // @ts-expect-error there is no such name
+       export const missing${i}: unknown = door${i}.noSuchName;`,
+    )
+    .join('\n');
+  const flags = ['--noEmit', '--strict', '--target', 'es2022', '--types', 'node'];
+  const compile = (path, ...options) => {
+    write(path, user);
+    run(process.execPath, [bin('typescript', 'bin/tsc'), ...flags, ...options, path]);
+  };
+  check('compiles under NodeNext from ESM', () => compile('user.mts', '--module', 'nodenext'));
+  check('compiles under NodeNext from CommonJS', () => compile('user.cts', '--module', 'nodenext'));
+  check('compiles under a bundler', () => {
+    mkdirSync(join(temp, 'bundled'));
+    compile('bundled/user.ts', '--module', 'esnext', '--moduleResolution', 'bundler');
+  });
+
+  check('pleases publint', () => run(process.execPath, [bin('publint', 'src/cli.js'), 'run', tarball, '--strict']));
+  check('pleases arethetypeswrong', () => {
+    // node10 knows no `exports`. That require() gets ESM is meant: Node >= 20.19 loads it, as seen above.
+    const rules = ['--profile', 'node16', '--ignore-rules', 'cjs-resolves-to-esm'];
+    run(process.execPath, [bin('@arethetypeswrong/cli', 'dist/index.js'), tarball, '--no-emoji', ...rules]);
+  });
+} finally {
+  rmSync(temp, { recursive: true, force: true });
+}

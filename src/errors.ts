@@ -1,0 +1,166 @@
+/** Where in the life of a connection an error arose. */
+export type Phase = 'resolve' | 'connect' | 'handshake' | 'read' | 'write' | 'close';
+
+interface CodeFacts {
+  readonly errno: number;
+  readonly fatal: boolean;
+  readonly text: string;
+}
+
+/** The library's own codes. The numbers lie below libuv's, whose errors keep their own code and number. */
+const CODES: Readonly<Record<ErrorCode, CodeFacts>> = {
+  EINBUFLIMIT: { errno: -10100, fatal: false, text: 'in buffer limit reached' },
+  ETORESOLVE: { errno: -10101, fatal: true, text: 'resolve timeout' },
+  ETOCONNECT: { errno: -10102, fatal: true, text: 'connect timeout' },
+  ETOWRITE: { errno: -10103, fatal: false, text: 'write timeout' },
+  ETOHANDSHAKE: { errno: -10104, fatal: true, text: 'handshake timeout' },
+  ETOIDLE: { errno: -10105, fatal: false, text: 'idle timeout' },
+  EOUTBUFLIMIT: { errno: -10106, fatal: false, text: 'out buffer limit reached' },
+  EFRAMELIMIT: { errno: -10107, fatal: true, text: 'frame too long' },
+  EDNS: { errno: -10200, fatal: true, text: 'cannot resolve name' },
+  EDNSNXDOMAIN: { errno: -10201, fatal: true, text: 'no such name' },
+  EDNSNODATA: { errno: -10202, fatal: true, text: 'no address for name' },
+  EREQINBUFLIMIT: { errno: -10300, fatal: false, text: 'bytes came while waiting for EOF without IN: set inBufLimit' },
+  EREQINEOF: { errno: -10301, fatal: false, text: 'bytes came while waiting for neither IN nor EOF: set waitFor' },
+  EPROXY: { errno: -10400, fatal: true, text: 'the proxy refused' },
+  EPROXYAUTH: { errno: -10401, fatal: true, text: 'the proxy wants other credentials' },
+  ETLS: { errno: -10500, fatal: true, text: 'TLS failed' },
+  ETLSCERT: { errno: -10501, fatal: true, text: 'the certificate of the peer was not accepted' },
+  ETLSTRUNCATED: { errno: -10502, fatal: true, text: 'the TLS stream was cut off without close_notify' },
+  ECLOSED: { errno: -10600, fatal: false, text: 'the stream is closed for writing' },
+  EPROTOCOL: { errno: -10601, fatal: true, text: 'the peer sent something malformed' },
+};
+
+/** A code of this library; system errors (`ECONNREFUSED`, …) keep the code Node gave them. */
+export type ErrorCode =
+  | 'EINBUFLIMIT'
+  | 'ETORESOLVE'
+  | 'ETOCONNECT'
+  | 'ETOWRITE'
+  | 'ETOHANDSHAKE'
+  | 'ETOIDLE'
+  | 'EOUTBUFLIMIT'
+  | 'EFRAMELIMIT'
+  | 'EDNS'
+  | 'EDNSNXDOMAIN'
+  | 'EDNSNODATA'
+  | 'EREQINBUFLIMIT'
+  | 'EREQINEOF'
+  | 'EPROXY'
+  | 'EPROXYAUTH'
+  | 'ETLS'
+  | 'ETLSCERT'
+  | 'ETLSTRUNCATED'
+  | 'ECLOSED'
+  | 'EPROTOCOL';
+
+export const EINBUFLIMIT = 'EINBUFLIMIT';
+export const ETORESOLVE = 'ETORESOLVE';
+export const ETOCONNECT = 'ETOCONNECT';
+export const ETOWRITE = 'ETOWRITE';
+export const ETOHANDSHAKE = 'ETOHANDSHAKE';
+export const ETOIDLE = 'ETOIDLE';
+export const EOUTBUFLIMIT = 'EOUTBUFLIMIT';
+export const EFRAMELIMIT = 'EFRAMELIMIT';
+export const EDNS = 'EDNS';
+export const EDNSNXDOMAIN = 'EDNSNXDOMAIN';
+export const EDNSNODATA = 'EDNSNODATA';
+export const EREQINBUFLIMIT = 'EREQINBUFLIMIT';
+export const EREQINEOF = 'EREQINEOF';
+export const EPROXY = 'EPROXY';
+export const EPROXYAUTH = 'EPROXYAUTH';
+export const ETLS = 'ETLS';
+export const ETLSCERT = 'ETLSCERT';
+export const ETLSTRUNCATED = 'ETLSTRUNCATED';
+export const ECLOSED = 'ECLOSED';
+export const EPROTOCOL = 'EPROTOCOL';
+
+/** What an {@link IOStreamError} is made of, besides its code. */
+export interface IOStreamErrorOptions {
+  readonly phase: Phase;
+  /** One sentence: what was expected, what came, what to do. Default: the code's own text. */
+  readonly message?: string | undefined;
+  /** The name of the plugin in its stack. */
+  readonly layer?: string | undefined;
+  /** Whether it closes the stream by default. Default: by the table of codes; true for a code of the system. */
+  readonly fatal?: boolean | undefined;
+  readonly errno?: number | undefined;
+  readonly cause?: unknown;
+  /** More facts for the reader, copied to fields: `syscall`, `address`, `port`, `status`, `reply`. Never a secret. */
+  readonly facts?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/**
+ * Every failure of a connection: text and number at once, like the dualvars of the manual.
+ *
+ * `code` is a name to compare with, `errno` its number, `phase` says when it happened, `layer` which plugin said so (none:
+ * the wire or the stream itself), `fatal` whether it closes the stream by default, `cause` what lies beneath. Errors of the
+ * system keep Node's `code`, `errno`, `syscall`, `address` and `port`. No field ever holds a password or a key.
+ *
+ * ```ts
+ * import { IOStream, ECLOSED } from 'rxjs-io-stream';
+ *
+ * const io = new IOStream({ host: '127.0.0.1', port: 9, cb: (_io, _mask, error) => console.log(error?.code, error?.phase) });
+ * ```
+ */
+export class IOStreamError extends Error {
+  readonly code: string;
+  readonly errno: number;
+  readonly phase: Phase;
+  readonly fatal: boolean;
+  declare layer?: string;
+  declare readonly syscall?: string;
+  declare readonly address?: string;
+  declare readonly port?: number;
+  declare readonly status?: number;
+  declare readonly reply?: string;
+
+  constructor(code: string, options: IOStreamErrorOptions) {
+    const known: CodeFacts | undefined = Object.hasOwn(CODES, code) ? CODES[code as ErrorCode] : undefined;
+    const text = options.message ?? known?.text ?? code;
+    super(
+      options.layer === undefined ? text : `${options.layer}: ${text}`,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
+    this.code = code;
+    this.errno = options.errno ?? known?.errno ?? 0;
+    this.phase = options.phase;
+    this.fatal = options.fatal ?? known?.fatal ?? true;
+    if (options.layer !== undefined) this.layer = options.layer;
+    if (options.facts) Object.assign(this, options.facts);
+  }
+
+  static {
+    Object.defineProperty(this.prototype, 'name', { value: 'IOStreamError', configurable: true, writable: true });
+  }
+
+  /**
+   * Gives any thrown value the form of an {@link IOStreamError}: one that is already stays itself (and learns its `layer`, if
+   * it has none); an error of the system keeps its code, number and facts; anything else becomes `code`.
+   */
+  static from(error: unknown, options: IOStreamErrorOptions & { readonly code?: ErrorCode }): IOStreamError {
+    if (error instanceof IOStreamError) {
+      if (options.layer !== undefined) error.layer ??= options.layer;
+      return error;
+    }
+    const message = error instanceof Error ? error.message : String(error);
+    if (isSystemError(error)) {
+      const { code, errno, syscall, address, port } = error;
+      const facts = Object.fromEntries(Object.entries({ syscall, address, port }).filter(([, value]) => value !== undefined));
+      return new IOStreamError(code, { message, ...options, errno, cause: error, facts });
+    }
+    return new IOStreamError(options.code ?? EPROTOCOL, { message, ...options, cause: error });
+  }
+}
+
+interface SystemError extends Error {
+  readonly code: string;
+  readonly errno?: number;
+  readonly syscall?: string;
+  readonly address?: string;
+  readonly port?: number;
+}
+
+function isSystemError(error: unknown): error is SystemError {
+  return error instanceof Error && typeof (error as Partial<SystemError>).code === 'string';
+}

@@ -1,0 +1,202 @@
+import type { Subscription } from 'rxjs';
+import { ETOHANDSHAKE, IOStreamError, type ErrorCode } from '../errors.ts';
+import { Conversation, type Link, type Need, type Talk } from '../protocol/link.ts';
+import { layer, type Layer, type Ports } from '../wire/layer.ts';
+import { PAUSE, type Dial, type Flow, type LayerDetails, type Plugin, type Target, type Up } from '../wire/signal.ts';
+import { after } from '../wire/timer.ts';
+
+/** What a handshake does: whom it dials, and what is said. */
+export interface HandshakeOptions {
+  /** Dialled instead of the target, which the talk must have then: without one, `{fh} already connected` is thrown. */
+  readonly to?: Target | undefined;
+  /** The code when the peer ends before the conversation does. @default 'EPROTOCOL' */
+  readonly early?: ErrorCode | undefined;
+  /**
+   * The conversation: says things with `link.send`, reads exactly with `yield* link.read(n)`. What it returns are the layer's
+   * details; what it has not read goes to the layer above; what it throws errors the stream.
+   */
+  talk(link: Link, target: Target | undefined): Generator<Need, Readonly<Record<string, unknown>> | void, Uint8Array>;
+}
+
+/**
+ * Makes a plugin of a conversation that comes before the bytes of the application, like that of a proxy.
+ *
+ * ```text
+ *   application            handshake               wire
+ *        │                     │◀──── connected ─────│
+ *        │                     │────── data ────────▶│   talk: link.send(…)
+ *        │                     │◀───── data ─────────│   talk: yield* link.read(…)
+ *        │◀──── connected ─────│  the talk returned  │
+ *        │◀═══════════════ bytes, both ways ════════▶│
+ * ```
+ *
+ * In all it may take `timeouts.handshake`, counted from the moment the wire below is connected (not per read), and never more
+ * than is left of `establish`: ETOHANDSHAKE. A `pause` that comes from above meanwhile is passed on when the talk is through.
+ * Bytes that come with the last reply reach the layer above, in order. Its own bytes are kept out of `sent`. Once through, a
+ * signal costs one comparison.
+ *
+ * On error of the talk: Up errors with it (an `IOStreamError` as it is, anything else as EPROTOCOL with the `cause`), and the
+ * wire below is freed. On unsubscribe: the talk's `finally` blocks run, the wire below is freed. Lossless.
+ *
+ * ```ts
+ * import { handshake, type Plugin } from 'rxjs-io-stream';
+ *
+ * export const knock = (word: string): Plugin =>
+ *   handshake({
+ *     *talk(link) {
+ *       link.send(`${word}\n`);
+ *       const answer = yield* link.readUntil('\n', 256);
+ *       return { answer };
+ *     },
+ *   });
+ * ```
+ */
+export function handshake(options: HandshakeOptions): Plugin {
+  return (wire) => (dial) => {
+    if (options.to && !dial.to)
+      throw new TypeError('{fh} already connected: a plugin that dials its own address needs host and port, not fh or wire');
+    const below: Dial = options.to ? { ...dial, to: options.to } : dial;
+    return layer(wire, below, (ports) => new HandshakeLayer(options, ports, dial));
+  };
+}
+
+type Stage = 'dialling' | 'talking' | 'opening' | 'open' | 'closing';
+type Learned = Readonly<Record<string, unknown>> | void;
+
+class HandshakeLayer implements Layer {
+  #stage: Stage = 'dialling';
+  readonly #options: HandshakeOptions;
+  readonly #ports: Ports;
+  readonly #dial: Dial;
+  #conversation: Conversation<Learned> | undefined;
+  #below: readonly LayerDetails[] = [];
+  #timer: Subscription | undefined;
+  /** Bytes of the talk itself that have not been `sent` yet. */
+  #own = 0;
+  /** A step of the talk is under way: what comes from inside it waits for the next. */
+  #stepping = false;
+  /** The last pause or resume that came from above before the talk was through. */
+  #paused = false;
+  /** What came from either side and must wait: for the next step of the talk, or until the leftovers have been handed up. */
+  #flowQueue: Flow[] = [];
+  #upQueue: Up[] = [];
+
+  constructor(options: HandshakeOptions, ports: Ports, dial: Dial) {
+    this.#options = options;
+    this.#ports = ports;
+    this.#dial = dial;
+  }
+
+  down(signal: Flow): void {
+    if (this.#stage === 'open') this.#ports.down.next(signal);
+    else if (signal.kind === 'data' || signal.kind === 'end') this.#flowQueue.push(signal);
+    else if (this.#stage === 'opening') this.#ports.down.next(signal);
+    else this.#paused = signal.kind === 'pause';
+  }
+
+  up(signal: Up): void {
+    const { up } = this.#ports;
+    if (signal.kind === 'sent' && this.#own > 0) {
+      const own = Math.min(this.#own, signal.bytes);
+      this.#own -= own;
+      if (signal.bytes > own) up.next({ kind: 'sent', bytes: signal.bytes - own });
+    } else if (this.#stage === 'open' || signal.kind === 'pause' || signal.kind === 'resume') {
+      up.next(signal);
+    } else if (this.#stage === 'dialling') {
+      if (signal.kind === 'connected') this.#begin(signal.details);
+      else if (!this.#options.to) up.next(signal);
+    } else if (this.#stage !== 'closing') {
+      this.#upQueue.push(signal);
+      this.#listen();
+    }
+  }
+
+  closing(): void {
+    if (this.#stage === 'opening') {
+      // Closed from inside `next`: what was given before goes before the end.
+      for (const flow of this.#flowQueue.splice(0)) this.#ports.down.next(flow);
+    } else if (this.#stage !== 'open') {
+      this.free();
+      this.#stage = 'closing';
+    }
+  }
+
+  closed(): void {
+    if (this.#stage === 'talking') this.#advance((talk) => talk.end());
+  }
+
+  free(): void {
+    this.#timer?.unsubscribe();
+    if (this.#stage === 'talking') this.#conversation?.abandon();
+  }
+
+  #begin(below: readonly LayerDetails[]): void {
+    const { to, timeouts, deadline, scheduler, layer: name } = this.#dial;
+    this.#stage = 'talking';
+    this.#below = below;
+    const left = Math.max(0, Math.min(timeouts.handshake, deadline - scheduler.now()));
+    this.#timer = after(left, scheduler, () => {
+      const message = `expected the handshake to be through within ${left} ms, it is not; raise timeouts.handshake or timeouts.establish if the peer is only slow`;
+      this.#ports.up.error(new IOStreamError(ETOHANDSHAKE, { phase: 'handshake', layer: name, message }));
+    });
+    this.#conversation = new Conversation((link) => this.#options.talk(link, to), {
+      phase: 'handshake',
+      early: this.#options.early,
+    });
+    this.#advance((talk) => talk.start());
+    this.#listen();
+  }
+
+  /** Hands what came to the talk, until it is through. */
+  #listen(): void {
+    while (this.#stage === 'talking' && !this.#stepping) {
+      const signal = this.#upQueue.shift();
+      if (!signal) return;
+      if (signal.kind === 'data') this.#advance((talk) => talk.push(signal.bytes));
+      else if (signal.kind === 'end') {
+        this.#upQueue.unshift(signal); // It belongs to the layer above, too.
+        this.#advance((talk) => talk.end());
+      }
+    }
+  }
+
+  /** One step of the talk; then what it said goes down in one piece, so that an answer never finds it in the middle of a step. */
+  #advance(step: (talk: Conversation<Learned>) => IteratorResult<Need, Learned>): void {
+    const conversation = this.#conversation;
+    if (!conversation) return;
+    let result: IteratorResult<Need, Learned>;
+    this.#stepping = true;
+    try {
+      result = step(conversation);
+    } catch (error) {
+      this.#ports.up.error(IOStreamError.from(error, { phase: 'handshake', layer: this.#dial.layer }));
+      return;
+    }
+    if (result.done) this.#stage = 'opening';
+    const said = conversation.takeSaid();
+    if (said.length > 0) {
+      this.#own += said.length;
+      this.#ports.down.next({ kind: 'data', bytes: said });
+    }
+    this.#stepping = false;
+    if (result.done) this.#open(result.value ?? {}, conversation.takeUnread());
+  }
+
+  #open(details: Readonly<Record<string, unknown>>, leftover: Uint8Array): void {
+    const { up, down } = this.#ports;
+    this.#timer?.unsubscribe();
+    this.#conversation = undefined;
+    if (this.#paused) down.next(PAUSE);
+    up.next({ kind: 'connected', details: [{ ...details, layer: this.#dial.layer }, ...this.#below] });
+    if (leftover.length > 0) up.next({ kind: 'data', bytes: leftover });
+    // Either side may add to the queues from inside `next`; what is queued goes before what comes later.
+    for (;;) {
+      const signal = this.#upQueue.shift();
+      const flow = signal ? undefined : this.#flowQueue.shift();
+      if (signal) up.next(signal);
+      else if (flow) down.next(flow);
+      else break;
+    }
+    if (this.#stage === 'opening') this.#stage = 'open';
+  }
+}

@@ -1,0 +1,71 @@
+const NOTHING = new Uint8Array(0);
+const LEAST = 256;
+
+/**
+ * A buffer that grows at the end and is read from the start.
+ *
+ * Appending is amortised O(1) per byte; looking and taking copy nothing. Memory once shown is never written again: a view
+ * stays what it was when it was taken. What is kept is bounded by the bytes in it, not by their number of chunks: at most four
+ * times the bytes, however small the chunks were, whatever slabs they were cut from and however much was taken since.
+ */
+export class ByteBuffer {
+  #memory: Uint8Array = NOTHING;
+  #start = 0;
+  #end = 0;
+  /** Whether the memory is ours to write behind the end, or a chunk somebody gave us. */
+  #owned = false;
+
+  get length(): number {
+    return this.#end - this.#start;
+  }
+
+  /** The bytes, without taking them. A view: not to be changed. */
+  view(): Uint8Array {
+    return this.#memory.subarray(this.#start, this.#end);
+  }
+
+  append(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    // Adopted as it is, unless it would pin a slab much larger than itself.
+    if (this.length === 0 && bytes.length * 2 >= bytes.buffer.byteLength) {
+      this.assign(bytes);
+      return;
+    }
+    this.#reserve(bytes.length);
+    this.#memory.set(bytes, this.#end);
+    this.#end += bytes.length;
+  }
+
+  /** Replaces the content. The bytes are kept as they are, without a copy. */
+  assign(bytes: Uint8Array): void {
+    this.#memory = bytes;
+    this.#start = 0;
+    this.#end = bytes.length;
+    this.#owned = false;
+  }
+
+  /** Removes and returns the first `count` bytes, or all there are if they are fewer. */
+  take(count: number): Uint8Array {
+    const end = Math.min(this.#start + count, this.#end);
+    const taken = this.#memory.subarray(this.#start, end);
+    this.#start = end;
+    if (this.length === 0) this.assign(NOTHING);
+    else if (this.length * 4 < this.#memory.length) this.#move(2 * this.length);
+    return taken;
+  }
+
+  #reserve(more: number): void {
+    if (this.#owned && this.#end + more <= this.#memory.length) return;
+    this.#move(2 * (this.length + more));
+  }
+
+  /** To fresh memory: views of the old one live on. */
+  #move(size: number): void {
+    const fresh = new Uint8Array(Math.max(size, LEAST));
+    fresh.set(this.view());
+    this.#end = this.length;
+    this.#start = 0;
+    this.#memory = fresh;
+    this.#owned = true;
+  }
+}

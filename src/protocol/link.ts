@@ -1,0 +1,167 @@
+import { EPROTOCOL, IOStreamError, type ErrorCode, type Phase } from '../errors.ts';
+import { ByteBuffer } from './byte-buffer.ts';
+
+/** What a conversation waits for: so many bytes, or all up to and including a delimiter within `limit` bytes. */
+export type Need = { readonly count: number } | { readonly until: Uint8Array; readonly limit: number };
+
+/** A conversation: a generator that yields what it needs, gets it, and returns what it learned. */
+export type Talk<T> = Generator<Need, T, Uint8Array>;
+
+const TEXT = new TextEncoder();
+
+/**
+ * One end of a conversation: says things, and reads exactly what it asks for. It cannot depend on how the bytes were cut, and
+ * what it has not read belongs to the layer above.
+ *
+ * ```ts
+ * function* greeting(link: Link) {
+ *   link.send('HELLO\n');
+ *   const [version] = yield* link.read(1);
+ *   return { version };
+ * }
+ * ```
+ */
+export class Link {
+  readonly #said: ByteBuffer;
+
+  constructor(said: ByteBuffer) {
+    this.#said = said;
+  }
+
+  /** Says these bytes, or this text in UTF-8. They leave when the talk next waits, in one piece; the array stays yours. */
+  send(data: Uint8Array | string): void {
+    this.#said.append(typeof data === 'string' ? TEXT.encode(data) : new Uint8Array(data));
+  }
+
+  /** Reads exactly `count` bytes. */
+  *read(count: number): Talk<Uint8Array> {
+    if (!(Number.isSafeInteger(count) && count >= 0))
+      throw new TypeError(`expected \`count\` of link.read to be a number of bytes, got ${count}`);
+    return count === 0 ? new Uint8Array(0) : yield { count };
+  }
+
+  /** Reads up to and including the delimiter; EPROTOCOL when it does not come within `limit` bytes. */
+  *readUntil(delimiter: Uint8Array | string, limit: number): Talk<Uint8Array> {
+    const until = typeof delimiter === 'string' ? TEXT.encode(delimiter) : delimiter;
+    if (until.length === 0) throw new TypeError('expected the delimiter of link.readUntil to have a byte at least, got none');
+    return yield { until, limit };
+  }
+}
+
+/** How the errors of a conversation are named. */
+export interface ConversationOptions {
+  readonly phase: Phase;
+  /** The code when the peer ends before the conversation does. Default EPROTOCOL. */
+  readonly early?: ErrorCode | undefined;
+}
+
+/** Runs a {@link Talk} over bytes as they come. Linear in the bytes, however they are cut. */
+export class Conversation<T> {
+  readonly #talk: Talk<T>;
+  readonly #options: ConversationOptions;
+  readonly #unread = new ByteBuffer();
+  readonly #said = new ByteBuffer();
+  #need: Need | undefined;
+  /** How far the delimiter has been searched for already. */
+  #searched = 0;
+  #consumed = 0;
+  #running = false;
+  #abandoned = false;
+
+  constructor(talk: (link: Link) => Talk<T>, options: ConversationOptions) {
+    this.#talk = begin(talk, new Link(this.#said));
+    this.#options = options;
+  }
+
+  /** What the talk has said since the last look. */
+  takeSaid(): Uint8Array {
+    return this.#said.take(this.#said.length);
+  }
+
+  /** Bytes that came and were not read by the talk: they belong to the layer above. */
+  takeUnread(): Uint8Array {
+    return this.#unread.take(this.#unread.length);
+  }
+
+  /** Runs to the first need, or to the end. To be called once, before any `push`. */
+  start(): IteratorResult<Need, T> {
+    return this.#run(() => this.#talk.next(NO_BYTES));
+  }
+
+  /** Takes bytes and runs as far as they reach. Throws what the talk throws. */
+  push(bytes: Uint8Array): IteratorResult<Need, T> {
+    this.#unread.append(bytes);
+    return this.#run(() => ({ done: false, value: this.#need! }));
+  }
+
+  /** The peer ended: the talk is told by an error it may catch, but it cannot read on. Throws what the talk throws. */
+  end(): IteratorResult<Need, T> {
+    const got = this.#consumed + this.#unread.length;
+    const expected =
+      this.#need === undefined
+        ? ''
+        : 'count' in this.#need
+          ? `, ${this.#need.count} more expected at byte ${this.#consumed}`
+          : ', before the end of the reply';
+    const message = `expected the whole reply, got an unexpected EOF after ${got} bytes${expected}`;
+    const early = new IOStreamError(this.#options.early ?? EPROTOCOL, { phase: this.#options.phase, message });
+    const result = this.#run(() => this.#talk.throw(early));
+    if (!result.done) throw early;
+    return result;
+  }
+
+  /** Lets the talk's `finally` blocks run: now, or when its step is over if it is the talk itself that leaves. */
+  abandon(): void {
+    this.#abandoned = true;
+    if (!this.#running) this.#talk.return(undefined as T);
+  }
+
+  #run(step: () => IteratorResult<Need, T>): IteratorResult<Need, T> {
+    this.#running = true;
+    try {
+      let result = step();
+      while (!result.done && !this.#abandoned) {
+        this.#need = result.value;
+        const length = this.#available(result.value);
+        if (length === undefined) return result;
+        this.#searched = 0;
+        this.#consumed += length;
+        result = this.#talk.next(this.#unread.take(length));
+      }
+      this.#need = undefined;
+      return result;
+    } finally {
+      this.#running = false;
+      if (this.#abandoned) this.#talk.return(undefined as T);
+    }
+  }
+
+  /** How many bytes satisfy the need, or undefined if there are not enough yet. */
+  #available(need: Need): number | undefined {
+    if ('count' in need) return need.count <= this.#unread.length ? need.count : undefined;
+    const { until, limit } = need;
+    const window = this.#unread.view().subarray(0, limit);
+    const found = indexOf(window, until, this.#searched);
+    if (found >= 0) return found + until.length;
+    this.#searched = Math.max(0, window.length - until.length + 1);
+    if (window.length < limit) return undefined;
+    const message = `expected the end of the reply within ${limit} bytes, got more`;
+    throw new IOStreamError(EPROTOCOL, { phase: this.#options.phase, message });
+  }
+}
+
+const NO_BYTES = new Uint8Array(0);
+const NOTHING_NEEDED: Need = { count: Infinity };
+
+/** The talk itself is only called when the conversation starts: what it throws then is thrown by the first step. */
+function* begin<T>(talk: (link: Link) => Talk<T>, link: Link): Talk<T> {
+  return yield* talk(link);
+}
+
+function indexOf(bytes: Uint8Array, wanted: Uint8Array, from: number): number {
+  const [first = 0] = wanted;
+  for (let at = bytes.indexOf(first, from); at >= 0 && at + wanted.length <= bytes.length; at = bytes.indexOf(first, at + 1)) {
+    if (wanted.every((byte, offset) => bytes[at + offset] === byte)) return at;
+  }
+  return -1;
+}

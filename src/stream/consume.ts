@@ -1,0 +1,83 @@
+import { defer, Observable, type ObservableInput } from 'rxjs';
+import { inlet } from '../wire/operate.ts';
+import type { ReadSide } from './read-side.ts';
+
+const TAKEN =
+  'expected one consume() or iteration of a stream at a time, got a second one while the first is active; unsubscribe the first, or share it';
+
+/** See `IOStream.consume`. */
+export function consume<T>(reads: ReadSide, handle: (chunk: Buffer) => ObservableInput<T>): Observable<T> {
+  return new Observable((out) => {
+    let busy = false;
+    let pulling = false;
+    // One loop, not recursion: a handler that completes at once is followed by the next chunk on the same stack.
+    const ready = (): void => {
+      if (pulling) return;
+      pulling = true;
+      while (!busy && !out.closed) {
+        const chunk = reads.pull();
+        if (chunk) work(chunk);
+        else break;
+      }
+      pulling = false;
+      const end = busy ? undefined : reads.end;
+      if (!end) return;
+      if ('error' in end) out.error(end.error);
+      else out.complete();
+    };
+    const work = (chunk: Buffer): void => {
+      busy = true;
+      const fail = (error: unknown): void => out.error(error);
+      const done = (): void => {
+        busy = false;
+        ready();
+      };
+      const inner = inlet<T>({ next: (value) => out.next(value), error: fail, complete: done }, fail);
+      out.add(inner);
+      defer(() => handle(chunk)).subscribe(inner);
+    };
+    const detach = reads.attach({ ready });
+    if (!detach) {
+      out.error(new TypeError(TAKEN));
+      return;
+    }
+    out.add(detach);
+  });
+}
+
+/** See `IOStream[Symbol.asyncIterator]`: pulls, so reading stops while the loop's body runs. */
+export function iterate(reads: ReadSide): AsyncIterableIterator<Buffer> {
+  let wakeUp: (() => void) | undefined;
+  let done = false;
+  const wake = (): void => wakeUp?.();
+  const detach = reads.attach({ ready: wake });
+  if (!detach) throw new TypeError(TAKEN);
+  const finish = (): IteratorReturnResult<undefined> => {
+    done = true;
+    detach();
+    wake();
+    return { done: true, value: undefined };
+  };
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      for (;;) {
+        if (done) return { done: true, value: undefined };
+        const chunk = reads.pull();
+        if (chunk) return { done: false, value: chunk };
+        const { end } = reads;
+        if (end) {
+          finish();
+          if ('error' in end) throw end.error;
+          return { done: true, value: undefined };
+        }
+        await new Promise<void>((resolve) => {
+          wakeUp = resolve;
+        });
+      }
+    },
+    return: () => Promise.resolve(finish()),
+  };
+}

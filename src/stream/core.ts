@@ -1,0 +1,447 @@
+import { asapScheduler, Observable, ReplaySubject, Subject, type SchedulerAction, type SchedulerLike, type Subscriber } from 'rxjs';
+import { ECLOSED, IOStreamError } from '../errors.ts';
+import { CONNECTED, RESOLVED, type EventMask } from '../events.ts';
+import { inlet } from '../wire/operate.ts';
+import type { Dial, Flow, LayerDetails, Timeouts, Up } from '../wire/signal.ts';
+import { stack } from '../wire/stack.ts';
+import { abortError } from './abort.ts';
+import { baseWire } from './base-wire.ts';
+import { claim } from './claims.ts';
+import type { IOStream } from './io-stream.ts';
+import { Notifier, reportUnhandled, type NotifierHost } from './notifier.ts';
+import {
+  DEFAULTS,
+  mergeTimeouts,
+  TIMEOUTS,
+  type Callback,
+  type CallbackTarget,
+  type IOStreamOptions,
+  type StreamEvent,
+} from './options.ts';
+import { ReadSide, type ReadEnd, type ReadHost } from './read-side.ts';
+import type { ClosedReport, StreamState } from './report.ts';
+import { WriteSide, type WriteHost } from './write-side.ts';
+
+/** What a handle at the bottom can tell and be told, if it is a socket. */
+export interface Handle {
+  ref?(): void;
+  unref?(): void;
+  readonly remoteAddress?: string;
+  readonly remotePort?: number;
+  readonly localAddress?: string;
+  readonly localPort?: number;
+}
+
+/**
+ * The life of one connection: dials, hands what comes up to the two sides and what is to be told to the notifier, and ends.
+ *
+ * ```text
+ *   opening ── connected ──▶ open ── close() ──▶ closing ── handle is free ──▶ closed
+ *      └──────────── error, reset(), both directions ended ──────────────────────▲
+ * ```
+ */
+export class Core implements ReadHost, WriteHost, NotifierHost {
+  readonly io: IOStream;
+  readonly options: IOStreamOptions;
+  readonly scheduler: SchedulerLike;
+  readonly notifier: Notifier;
+  readonly reads: ReadSide;
+  readonly writes: WriteSide;
+  readonly #timeouts: { -readonly [K in keyof Timeouts]: Timeouts[K] };
+
+  // Fields of the stream that are asked anew at each event.
+  cb: Callback | CallbackTarget | undefined;
+  method: string;
+  waitFor: EventMask | undefined;
+  inBufLimit: number | undefined;
+
+  state: StreamState = 'opening';
+  details: Readonly<Record<string, LayerDetails>> = {};
+  handle: Handle = {};
+  /** An Observable of ours will tell its subscriber of a fatal error. */
+  handled = false;
+  /** Tells once when no more is told to the user: on close, at the latest. */
+  #closing: Subject<void> | undefined;
+  #opened: Subject<void> | undefined;
+  #closed: ReplaySubject<ClosedReport> | undefined;
+  #report: ClosedReport | undefined;
+
+  #flow: Subscriber<Flow> | undefined;
+  #up: Subscriber<Up> | undefined;
+  /** What happened before the tick of `new` was over. */
+  #early: (() => void)[] | undefined = [];
+  #connectedAt: number | undefined;
+  readonly #startedAt: number;
+  /** A fatal error is being told; nothing can be done about the wire any more. */
+  #failing = false;
+  #endedBy: 'us' | 'peer' | undefined;
+  #bytesIn = 0;
+  #unref = false;
+  #pulseDue = false;
+  /** Errors of calls, told when the caller's tick is over: one of each code. */
+  readonly #refusals: { readonly error: IOStreamError; readonly fatal: boolean }[] = [];
+  #sends: (() => void)[] = [];
+  #release: (() => void) | undefined;
+
+  constructor(io: IOStream, options: IOStreamOptions) {
+    this.io = io;
+    this.options = options;
+    this.scheduler = options.scheduler ?? DEFAULTS.scheduler;
+    this.#timeouts = mergeTimeouts(TIMEOUTS, options.timeouts ?? {});
+    this.#startedAt = this.scheduler.now();
+    this.cb = options.cb;
+    this.method = options.method ?? DEFAULTS.method;
+    this.waitFor = options.waitFor;
+    this.inBufLimit = options.inBufLimit;
+    this.notifier = new Notifier(this);
+    this.reads = new ReadSide(this);
+    this.writes = new WriteSide(this);
+  }
+
+  // What the sides and the notifier ask
+
+  get onEvent(): ((event: StreamEvent) => void) | undefined {
+    return this.options.onEvent;
+  }
+
+  get highWaterMark(): number {
+    return this.options.highWaterMark ?? DEFAULTS.highWaterMark;
+  }
+
+  get outBufLimit(): number {
+    return this.options.outBufLimit ?? DEFAULTS.outBufLimit;
+  }
+
+  get writeTimeout(): number {
+    return this.#timeouts.write;
+  }
+
+  get idleTimeout(): number {
+    return this.#timeouts.idle;
+  }
+
+  get timeouts(): Timeouts {
+    return { ...this.#timeouts };
+  }
+
+  set timeouts(wanted: Partial<Timeouts>) {
+    // The same object all the way down: the wire asks it for `close` when it closes.
+    Object.assign(this.#timeouts, mergeTimeouts(this.#timeouts, wanted));
+    this.writes.retime();
+    this.reads.retime();
+  }
+
+  listensTo(mask: EventMask): boolean {
+    return this.notifier.listensTo(mask);
+  }
+
+  notify(mask: EventMask): void {
+    if (this.#tells) this.notifier.notify(mask);
+  }
+
+  give(signal: Flow): void {
+    this.#flow?.next(signal);
+  }
+
+  raise(error: IOStreamError): void {
+    if (!this.#tells) return;
+    if (this.#isFatal(error)) this.fail(error);
+    else this.notifier.tell(error);
+  }
+
+  /** A call was refused: its error is told when the caller's tick is over. */
+  refuse(error: IOStreamError, { fatal = false } = {}): void {
+    if (this.#refusals.some((each) => each.error.code === error.code && each.fatal === fatal)) return;
+    this.#refusals.push({ error, fatal });
+    this.pulse();
+  }
+
+  threw(error: unknown): void {
+    if (this.state === 'closed') {
+      reportUnhandled(error);
+      return;
+    }
+    this.#failing = true;
+    this.#flow?.error(error);
+    this.#finish('error', error, { error });
+    reportUnhandled(error);
+  }
+
+  pulse(): void {
+    if (this.#pulseDue) return;
+    this.#pulseDue = true;
+    asapScheduler.schedule(Core.#onPulse, 0, this);
+  }
+
+  // The life
+
+  get isOpen(): boolean {
+    return this.state === 'opening' || this.state === 'open';
+  }
+
+  /** Dials. Throws what the arguments deserve. */
+  start(): void {
+    const { fh, plugin = {}, signal } = this.options;
+    const { wire, to } = baseWire(this.options);
+    const dial: Dial = { to, timeouts: this.#timeouts, deadline: this.#startedAt + this.#timeouts.establish, scheduler: this.scheduler };
+    const dialled = stack(plugin, wire)(dial);
+    if (fh !== undefined) this.#release = claim(fh);
+    this.pulse();
+    if (signal?.aborted) {
+      this.#early?.push(this.#onAbort);
+      return;
+    }
+    signal?.addEventListener('abort', this.#onAbort);
+    const onError = (error: unknown): void => this.#onceBorn(() => this.#onError(error));
+    this.#up = inlet<Up>(
+      {
+        next: (up) => {
+          if (this.#early) this.#early.push(() => this.#onUp(up));
+          else this.#onUp(up);
+        },
+        error: onError,
+        complete: () => this.#onceBorn(() => this.#onComplete()),
+      },
+      onError,
+    );
+    const flow$ = new Observable<Flow>((flow) => {
+      this.#flow = flow;
+    });
+    flow$.pipe(dialled).subscribe(this.#up);
+  }
+
+  close(end: ReadEnd = {}): void {
+    if (!this.isOpen || this.#failing) return;
+    this.state = 'closing';
+    this.#endedBy = 'us';
+    this.#replayEarly();
+    this.#silence();
+    this.reads.abandon(end);
+    if (this.#connectedAt === undefined) {
+      this.#finish('us', end.error, end);
+      return;
+    }
+    this.writes.flushAll();
+    this.#flow?.complete();
+  }
+
+  reset(cause?: unknown): void {
+    if (this.state === 'closed' || this.#failing) return;
+    this.state = 'closing';
+    this.#flow?.error(cause ?? new IOStreamError('ECONNABORTED', { phase: 'close', message: 'the stream was reset by reset()' }));
+    this.#finish('us', cause, cause === undefined ? {} : { error: cause });
+  }
+
+  /** A fatal error: told to everybody who listens, then everything is freed. */
+  fail(error: IOStreamError): void {
+    this.#failing = true;
+    const heard = this.notifier.tell(error) || this.handled || this.reads.hasReader;
+    if (this.state === 'closed') return;
+    this.#flow?.error(error);
+    this.#finish('error', error, { error });
+    if (!heard) reportUnhandled(error);
+  }
+
+  setRef(ref: boolean): void {
+    this.#unref = !ref;
+    if (ref) this.handle.ref?.();
+    else this.handle.unref?.();
+  }
+
+  /** Waits in line with other sends; the result leaves the line. */
+  queueUp(turn: () => void): () => void {
+    this.#sends.push(turn);
+    if (this.#sends.length === 1) turn();
+    return () => {
+      const place = this.#sends.indexOf(turn);
+      if (place < 0) return;
+      this.#sends.splice(place, 1);
+      if (place === 0) this.#sends[0]?.();
+      this.pulse();
+    };
+  }
+
+  get isClosed(): boolean {
+    return !this.isOpen || this.#failing || this.writes.ended;
+  }
+
+  get opened$(): Observable<void> {
+    return (this.#opened ??= new Subject());
+  }
+
+  get closing$(): Observable<void> {
+    this.#closing ??= new Subject();
+    if (!this.isOpen) this.#closing.complete();
+    return this.#closing;
+  }
+
+  get closed$(): Observable<ClosedReport> {
+    if (!this.#closed) {
+      this.#closed = new ReplaySubject(1);
+      this.#tellClosed();
+    }
+    return this.#closed;
+  }
+
+  // What comes up
+
+  #onUp(signal: Up): void {
+    switch (signal.kind) {
+      case 'data':
+        if (this.state === 'closing') return;
+        this.#bytesIn += signal.bytes.length;
+        this.io.inBytes += signal.bytes.length;
+        if (signal.bytes.length > 0) this.reads.push(signal.bytes);
+        return;
+      case 'end':
+        this.io.isEof = true;
+        this.#endedBy ??= this.writes.ended ? 'us' : 'peer';
+        this.reads.finish();
+        this.pulse();
+        return;
+      case 'pause':
+        this.writes.hold();
+        return;
+      case 'resume':
+        this.writes.release();
+        return;
+      case 'sent':
+        this.reads.alive();
+        this.writes.sent(signal.bytes);
+        if (this.io.isEof && this.writes.pending === 0) this.pulse();
+        return;
+      case 'resolved':
+        this.io.ip = signal.ip;
+        this.notify(RESOLVED);
+        return;
+      case 'connected':
+        this.#onConnected(signal.details);
+        return;
+    }
+  }
+
+  #onConnected(details: readonly LayerDetails[]): void {
+    const wire = details.at(-1) ?? {};
+    this.#connectedAt = this.scheduler.now();
+    this.details = Object.fromEntries(details.flatMap((each) => (each.layer === undefined ? [] : [[each.layer, each]])));
+    this.handle = (wire.handle as Handle | undefined) ?? {};
+    if (this.#unref) this.handle.unref?.();
+    if (typeof wire.ip === 'string') this.io.ip = wire.ip;
+    if (this.state === 'opening') this.state = 'open';
+    const bare = this.options.fh !== undefined && details.length === 1;
+    if (!bare) this.notify(CONNECTED);
+    this.reads.alive();
+    this.writes.open();
+    this.#opened?.next();
+    this.#opened?.complete();
+  }
+
+  /** The wire failed, and is gone. */
+  #onError(error: unknown): void {
+    if (this.#failing || this.state === 'closed') return;
+    if (this.state === 'closing') this.#finish('us', error, {});
+    else this.fail(IOStreamError.from(error, { phase: this.#connectedAt === undefined ? 'connect' : 'read' }));
+  }
+
+  /** Both directions have ended, or the close is through. */
+  #onComplete(): void {
+    if (!this.#failing) this.#finish(this.#endedBy ?? 'us', undefined, {});
+  }
+
+  readonly #onAbort = (): void => {
+    const { signal } = this.options;
+    if (signal) this.close({ error: abortError(signal) });
+  };
+
+  // Ends
+
+  get #tells(): boolean {
+    return this.isOpen && !this.#failing;
+  }
+
+  #isFatal(error: IOStreamError): boolean {
+    if (error.code === ECLOSED) return false;
+    const { isFatal } = this.options;
+    if (!isFatal) return this.waitFor === undefined || error.fatal;
+    try {
+      return isFatal(error);
+    } catch (thrown) {
+      this.threw(thrown);
+      return false;
+    }
+  }
+
+  /** Nothing more is told to the user. */
+  #silence(): void {
+    this.notifier.complete();
+    this.#opened?.complete();
+    this.#closing?.next();
+    this.#closing?.complete();
+  }
+
+  #finish(by: ClosedReport['by'], error: unknown, end: ReadEnd): void {
+    if (this.state === 'closed') return;
+    this.state = 'closed';
+    this.#early = undefined;
+    this.#up?.unsubscribe();
+    this.#release?.();
+    this.options.signal?.removeEventListener('abort', this.#onAbort);
+    this.#report = {
+      by,
+      ...(error === undefined ? {} : { error }),
+      bytesIn: this.#bytesIn,
+      bytesOut: this.writes.left,
+      unsent: this.writes.pending,
+      startedAt: this.#startedAt,
+      ...(this.#connectedAt === undefined ? {} : { connectedAt: this.#connectedAt }),
+      closedAt: this.scheduler.now(),
+    };
+    this.writes.stop();
+    this.reads.close(end);
+    this.#silence();
+    this.#tellClosed();
+  }
+
+  #tellClosed(): void {
+    if (!this.#report) return;
+    this.#closed?.next(this.#report);
+    this.#closed?.complete();
+  }
+
+  // The end of the tick
+
+  static #onPulse(this: SchedulerAction<Core>, core?: Core): void {
+    if (core) core.#beat();
+  }
+
+  #beat(): void {
+    this.#pulseDue = false;
+    this.#replayEarly();
+    for (const { error, fatal } of this.#refusals.splice(0)) {
+      if (fatal && this.#tells) this.fail(error);
+      else this.raise(error);
+    }
+    if (this.isOpen) this.writes.flush();
+    this.reads.work();
+    if (this.io.isEof && this.isOpen) this.#endToo();
+  }
+
+  /** Nothing happens before the tick of `new` is over. */
+  #onceBorn(happen: () => void): void {
+    if (this.#early) this.#early.push(happen);
+    else happen();
+  }
+
+  #replayEarly(): void {
+    const early = this.#early;
+    this.#early = undefined;
+    for (const happen of early ?? []) happen();
+  }
+
+  /** Without half-open: after the peer's EOF, when all we wrote has left, we end too. */
+  #endToo(): void {
+    const { allowHalfOpen = this.waitFor !== undefined } = this.options;
+    if (allowHalfOpen || this.writes.ended || this.writes.pending > 0 || this.#sends.length > 0) return;
+    this.writes.end();
+  }
+}

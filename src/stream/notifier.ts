@@ -1,0 +1,102 @@
+import { Subject, throwError, type Observable } from 'rxjs';
+import type { IOStreamError } from '../errors.ts';
+import type { EventMask } from '../events.ts';
+import type { IOStream } from './io-stream.ts';
+import type { Callback, CallbackTarget, StreamEvent } from './options.ts';
+
+/** Who is told, and what is asked of the stream at each event. */
+export interface NotifierHost {
+  readonly io: IOStream;
+  readonly waitFor: EventMask | undefined;
+  readonly cb: Callback | CallbackTarget | undefined;
+  readonly method: string;
+  readonly onEvent: ((event: StreamEvent) => void) | undefined;
+  /** A callback threw: its stream is closed. */
+  threw(error: unknown): void;
+}
+
+/** Reports an error that nobody handles as RxJS does: to `config.onUnhandledError`, else as an uncaught exception. */
+export function reportUnhandled(error: unknown): void {
+  throwError(() => error).subscribe();
+}
+
+/** Tells events and errors: to `onEvent`, `cb`, `events$` and `errors$`, in this order, until it is completed. */
+export class Notifier {
+  readonly #host: NotifierHost;
+  #events: Subject<StreamEvent> | undefined;
+  #errors: Subject<IOStreamError> | undefined;
+  #completed = false;
+
+  constructor(host: NotifierHost) {
+    this.#host = host;
+  }
+
+  get events$(): Observable<StreamEvent> {
+    return (this.#events ??= this.#subject<StreamEvent>());
+  }
+
+  get errors$(): Observable<IOStreamError> {
+    return (this.#errors ??= this.#subject<IOStreamError>());
+  }
+
+  /** Whether anybody would be told of one of these events now. */
+  listensTo(mask: EventMask): boolean {
+    const { cb, onEvent } = this.#host;
+    return onEvent !== undefined || (this.#wanted(mask) !== 0 && (cb !== undefined || this.#events?.observed === true));
+  }
+
+  notify(mask: EventMask): void {
+    if (this.#completed) return;
+    const { io, onEvent } = this.#host;
+    if (onEvent) this.#guard(() => onEvent({ io, mask }));
+    const wanted = this.#wanted(mask);
+    if (wanted === 0) return;
+    this.#call(wanted);
+    if (this.#events?.observed) this.#events.next({ io, mask: wanted });
+  }
+
+  /** Tells of an error, whatever events are wanted; answers whether anybody was there to hear it. */
+  tell(error: IOStreamError): boolean {
+    if (this.#completed) return false;
+    const heard = this.#host.cb !== undefined || this.#errors?.observed === true;
+    this.#call(0, error);
+    this.#errors?.next(error);
+    return heard;
+  }
+
+  /** Nothing more is told. */
+  complete(): void {
+    this.#completed = true;
+    this.#events?.complete();
+    this.#errors?.complete();
+  }
+
+  #wanted(mask: EventMask): EventMask {
+    const { waitFor } = this.#host;
+    return waitFor === undefined ? mask : mask & waitFor;
+  }
+
+  #call(mask: EventMask, error?: IOStreamError): void {
+    const { io, cb, method } = this.#host;
+    if (cb === undefined || this.#completed) return;
+    this.#guard(() => {
+      const named = (cb as Record<string, unknown>)[method];
+      if (typeof named === 'function') (named as Callback).call(cb, io, mask, error);
+      else (cb as Callback)(io, mask, error);
+    });
+  }
+
+  #guard(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#host.threw(error);
+    }
+  }
+
+  #subject<T>(): Subject<T> {
+    const subject = new Subject<T>();
+    if (this.#completed) subject.complete();
+    return subject;
+  }
+}

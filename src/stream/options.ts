@@ -1,0 +1,196 @@
+import type { FileHandle } from 'node:fs/promises';
+import type { Duplex, Readable, Writable as NodeWritable } from 'node:stream';
+import { asyncScheduler, type SchedulerLike } from 'rxjs';
+import type { IOStreamError } from '../errors.ts';
+import type { EventMask } from '../events.ts';
+import type { Timeouts, Wire } from '../wire/signal.ts';
+import { pluginEntries, type Plugins } from '../wire/stack.ts';
+import type { TcpOptions } from '../wire/tcp.ts';
+import { inWords, type Writable } from './bytes.ts';
+import type { IOStream } from './io-stream.ts';
+
+/** What a stream can be laid on: a descriptor's number, a `FileHandle`, or any stream of Node. */
+export type Fh = number | Duplex | Readable | NodeWritable | FileHandle;
+
+/** Told of every wanted event, and of every error (then `mask` may be 0). */
+export type Callback<S = IOStream> = (io: S, mask: EventMask, error?: IOStreamError) => void;
+
+/** An object or class with a method of the name `method`. */
+export type CallbackTarget = object;
+
+/** What an event looks like as a value. */
+export interface StreamEvent<S = IOStream> {
+  readonly io: S;
+  readonly mask: EventMask;
+}
+
+/**
+ * What {@link IOStream} is made of. Exactly one of `fh`, `host` with `port`, `path` and `wire` says where the bytes go; all
+ * the rest may be left out. Names that start with a capital are the user's own fields.
+ */
+export interface IOStreamOptions<S = IOStream> extends TcpOptions {
+  /** What to read and write. It is closed with the stream. One stream per fh. */
+  readonly fh?: Fh | undefined;
+  /** The name or address to connect to; every address of a name is tried. */
+  readonly host?: string | undefined;
+  /** The port to connect to, 1 to 65535. */
+  readonly port?: number | undefined;
+  /** The UNIX socket or named pipe to connect to. */
+  readonly path?: string | undefined;
+  /** Any other wire, such as one end of a `memoryPair`. */
+  readonly wire?: Wire | undefined;
+  /** Told of events and errors: a function, or an object or class with a method named `method`. */
+  readonly cb?: Callback<S> | CallbackTarget | undefined;
+  /** The name of the method of `cb`. @default 'IO' */
+  readonly method?: string | undefined;
+  /** Sees every event from the first on, whatever `waitFor` says. */
+  readonly onEvent?: ((event: StreamEvent<S>) => void) | undefined;
+  /** The events `cb` and `events$` are told of (manual mode); undefined: all (reactive mode). */
+  readonly waitFor?: EventMask | undefined;
+  /** With EOF and without IN in `waitFor`: how many bytes `inBuf` may hold before EINBUFLIMIT; 0 = no limit. */
+  readonly inBufLimit?: number | undefined;
+  /** Bytes to write at once. */
+  readonly outBuf?: Writable | undefined;
+  /** Write from this position of `outBuf`, leave `outBuf` alone and move the position. */
+  readonly outPos?: number | undefined;
+  /** A write is refused (EOUTBUFLIMIT) while so many bytes wait; 0 = no limit. @default 67108864 */
+  readonly outBufLimit?: number | undefined;
+  /** How far, in bytes, is read ahead of a reader, and from where on `write` answers false. @default 65536 */
+  readonly highWaterMark?: number | undefined;
+  /** False: after the peer's EOF, when what was written has left, end too. @default true with `waitFor`, else false */
+  readonly allowHalfOpen?: boolean | undefined;
+  /** Does this error close the stream? @default by the table of codes with `waitFor`; else always */
+  readonly isFatal?: ((error: IOStreamError) => boolean) | undefined;
+  /** Plugins by name, first = nearest the application. */
+  readonly plugin?: Plugins | undefined;
+  /** Milliseconds; 0 and Infinity are off. @default resolve, connect, handshake, write 30 s; establish 60 s; idle off; close 3 s */
+  readonly timeouts?: Partial<Timeouts> | undefined;
+  /** Closes the stream when it aborts; `data$` then errors with an AbortError. */
+  readonly signal?: AbortSignal | undefined;
+  /** Where all timers run. @default asyncScheduler */
+  readonly scheduler?: SchedulerLike | undefined;
+}
+
+/** The defaults that do not depend on other options. */
+export const DEFAULTS: {
+  readonly method: string;
+  readonly outBufLimit: number;
+  readonly highWaterMark: number;
+  readonly scheduler: SchedulerLike;
+} = {
+  method: 'IO',
+  outBufLimit: 64 * 1024 * 1024,
+  highWaterMark: 64 * 1024,
+  scheduler: asyncScheduler,
+};
+
+/** The default timeouts, in milliseconds. */
+export const TIMEOUTS: Timeouts = {
+  resolve: 30_000,
+  connect: 30_000,
+  handshake: 30_000,
+  establish: 60_000,
+  write: 30_000,
+  idle: Infinity,
+  close: 3_000,
+};
+
+const USAGE = 'usage: new IOStream({ fh | host, port | path | wire, cb?, waitFor?, plugin?, … })';
+
+/** The error of a wrong argument: names it, says what was expected and what came. */
+export function usage(expected: string, got: string): TypeError {
+  return new TypeError(`${USAGE}: expected ${expected}, got ${got}`);
+}
+
+type Test = (value: unknown) => boolean;
+
+const isFunction: Test = (value) => typeof value === 'function';
+const isObject: Test = (value) => typeof value === 'object' && value !== null;
+const isString: Test = (value) => typeof value === 'string' && value !== '';
+const isBoolean: Test = (value) => typeof value === 'boolean';
+const isCount: Test = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isTime = (value: unknown): value is number => typeof value === 'number' && value >= 0;
+
+/** Each option: what it must be, in words and as a test. `undefined` is always allowed and means the default. */
+const OPTIONS: Readonly<Record<string, readonly [words: string, test: Test]>> = {
+  fh: ['an fd number, a FileHandle or a stream of Node', (value) => isObject(value) || isCount(value)],
+  host: ['a host name or address without control characters', (value) => isString(value) && !/[\0-\x20]/.test(value as string)],
+  port: ['an integer from 1 to 65535', (value) => isCount(value) && (value as number) > 0 && (value as number) <= 65535],
+  path: ['a path without NUL', (value) => isString(value) && !(value as string).includes('\0')],
+  wire: ['a wire, a function of a dial', isFunction],
+  cb: ['a function, an object or a class', (value) => isFunction(value) || isObject(value)],
+  method: ['the name of a method', isString],
+  onEvent: ['a function', isFunction],
+  waitFor: ['a mask of events, such as IN | EOF', (value) => isCount(value) && (value as number) <= 63],
+  inBufLimit: ['a number of bytes, 0 for no limit', isCount],
+  outBuf: ['a string, a Buffer or another view of bytes', (value) => typeof value === 'string' || ArrayBuffer.isView(value)],
+  outPos: ['a position in outBuf, 0 or more', isCount],
+  outBufLimit: ['a number of bytes, 0 for no limit', isCount],
+  highWaterMark: ['a number of bytes, 1 or more', (value) => isCount(value) && (value as number) > 0],
+  allowHalfOpen: ['a boolean', isBoolean],
+  isFatal: ['a function', isFunction],
+  plugin: ['plugins by name, { name: plugin }, or pairs [[name, plugin]]', isObject],
+  timeouts: ['milliseconds by name, such as { connect: 5000 }', isObject],
+  lookup: ['a function like dns.lookup', isFunction],
+  family: ['0, 4 or 6', (value) => value === 0 || value === 4 || value === 6],
+  localAddress: ['an address', isString],
+  noDelay: ['a boolean', isBoolean],
+  keepAlive: ['a boolean', isBoolean],
+  signal: ['an AbortSignal', (value) => isObject(value) && 'addEventListener' in (value as object)],
+  scheduler: ['an RxJS scheduler', (value) => isObject(value) && 'schedule' in (value as object)],
+};
+
+/** Checks one option or field; throws a TypeError that names it. */
+export function checkOption(name: string, value: unknown): void {
+  const rule = OPTIONS[name];
+  if (!rule) throw usage(`the options ${Object.keys(OPTIONS).join(', ')}, or a name with a capital for a field of your own`, `\`${name}\``);
+  if (value !== undefined && !rule[1](value)) throw usage(`\`${name}\` to be ${rule[0]}`, inWords(value));
+}
+
+/** Whether a key names one of the user's own fields. */
+export function isOwnField(key: string): boolean {
+  return /^\p{Lu}/u.test(key);
+}
+
+/** Checks all options at the call; throws a TypeError that names the wrong one. */
+export function checkOptions(options: unknown): asserts options is IOStreamOptions {
+  if (!isObject(options)) throw usage('an object of options', inWords(options));
+  const given = options as Record<string, unknown>;
+  for (const key of Object.keys(given)) if (!isOwnField(key)) checkOption(key, given[key]);
+  const ways = ['fh', 'host', 'path', 'wire'].filter((key) => given[key] !== undefined);
+  if (ways.length !== 1)
+    throw usage(
+      'exactly one of `fh`, `host` with `port`, `path` and `wire`',
+      ways.length === 0 ? 'none' : ways.map((key) => `\`${key}\``).join(' and '),
+    );
+  if ((given.host === undefined) !== (given.port === undefined)) {
+    throw usage('`host` and `port` together', given.host === undefined ? `\`port\` without \`host\`` : `\`host\` without \`port\``);
+  }
+  if (given.plugin !== undefined) checkPlugins(given.plugin as Plugins);
+}
+
+function checkPlugins(plugins: Plugins): void {
+  const seen = new Set<string>();
+  for (const entry of pluginEntries(plugins) as readonly unknown[]) {
+    const [name, plugin] = Array.isArray(entry) ? (entry as unknown[]) : [entry];
+    if (typeof name !== 'string' || typeof plugin !== 'function')
+      throw usage('`plugin` to hold plugins by name: functions of a wire', `${inWords(plugin)} for ${inWords(name)}`);
+    // JavaScript would put them first, whatever their place in the record.
+    if (/^(0|[1-9]\d*)$/.test(name))
+      throw usage('names in `plugin` that do not look like integers, which JavaScript puts in another order', `\`${name}\``);
+    if (seen.has(name)) throw usage('each name in `plugin` once', `\`${name}\` twice`);
+    seen.add(name);
+  }
+}
+
+/** Lays what the user wants over the timeouts there are: 0 is off; anything that is not a time is a TypeError. */
+export function mergeTimeouts(present: Timeouts, wanted: Partial<Timeouts>): Timeouts {
+  const merged: Record<string, number> = { ...present };
+  for (const [name, ms] of Object.entries(wanted) as [string, unknown][]) {
+    if (!Object.hasOwn(TIMEOUTS, name)) throw usage(`\`timeouts\` to hold ${Object.keys(TIMEOUTS).join(', ')}`, `\`${name}\``);
+    if (ms === undefined) continue;
+    if (!isTime(ms)) throw usage(`\`timeouts.${name}\` to be milliseconds, 0 or more; 0 or Infinity for never`, inWords(ms));
+    merged[name] = ms === 0 ? Infinity : ms;
+  }
+  return merged as unknown as Timeouts;
+}

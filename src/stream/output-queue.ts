@@ -1,0 +1,78 @@
+/** Chunks smaller than this are joined: one copy is cheaper than a vector entry of `writev`. */
+const SMALL = 4096;
+/** What goes down in one signal at the most, in bytes. */
+const PIECE = 256 * 1024;
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * What waits to be given down: `outBuf` and `outPos` of the manual, without joining what nobody looks at.
+ *
+ * Without `position`, what is given is removed from the front. With it, the content stays and the position moves.
+ */
+export class OutputQueue {
+  #chunks: Buffer[] = [];
+  #head = 0;
+  #bytes = 0;
+  #position: number | undefined;
+
+  /** Bytes that wait. */
+  get length(): number {
+    return Math.max(0, this.#bytes - (this.#position ?? 0));
+  }
+
+  get position(): number | undefined {
+    return this.#position;
+  }
+
+  set position(position: number | undefined) {
+    this.#position = position;
+  }
+
+  /** All of it as one, also what is before the position. */
+  get content(): Buffer {
+    if (this.#chunks.length - this.#head > 1) this.content = Buffer.concat(this.#chunks.slice(this.#head));
+    return this.#chunks[this.#head] ?? NOTHING;
+  }
+
+  set content(bytes: Buffer) {
+    this.#chunks = bytes.length > 0 ? [bytes] : [];
+    this.#head = 0;
+    this.#bytes = bytes.length;
+  }
+
+  push(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    this.#chunks.push(bytes);
+    this.#bytes += bytes.length;
+  }
+
+  /** Takes the next piece to give down. To be called only while `length` is not 0. */
+  next(): Buffer {
+    if (this.#position !== undefined) {
+      const piece = this.content.subarray(this.#position, this.#position + PIECE);
+      this.#position += piece.length;
+      return piece;
+    }
+    const first = this.#chunks[this.#head]!;
+    const piece = first.length < SMALL ? this.#join() : first.subarray(0, PIECE);
+    if (first.length > PIECE) this.#chunks[this.#head] = first.subarray(PIECE);
+    else if (first.length >= SMALL) this.#head += 1;
+    this.#bytes -= piece.length;
+    if (this.#head === this.#chunks.length) {
+      this.#chunks = [];
+      this.#head = 0;
+    }
+    return piece;
+  }
+
+  /** The run of small chunks at the head, taken as one. */
+  #join(): Buffer {
+    const from = this.#head;
+    let length = 0;
+    for (let chunk = this.#chunks[from]; chunk && chunk.length < SMALL && length < PIECE - SMALL; chunk = this.#chunks[this.#head]) {
+      length += chunk.length;
+      this.#head += 1;
+    }
+    return this.#head - from === 1 ? this.#chunks[from]! : Buffer.concat(this.#chunks.slice(from, this.#head), length);
+  }
+}

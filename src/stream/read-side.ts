@@ -1,0 +1,237 @@
+import { Observable, Subject, type SchedulerLike } from 'rxjs';
+import { EINBUFLIMIT, EREQINBUFLIMIT, EREQINEOF, ETOIDLE, IOStreamError } from '../errors.ts';
+import { EOF, IN, type EventMask } from '../events.ts';
+import { ByteBuffer } from '../protocol/byte-buffer.ts';
+import { PAUSE, RESUME, type Flow } from '../wire/signal.ts';
+import { asBuffer } from './bytes.ts';
+import { Watchdog } from './watchdog.ts';
+
+/** What the read side needs of its stream. */
+export interface ReadHost {
+  readonly scheduler: SchedulerLike;
+  readonly highWaterMark: number;
+  readonly idleTimeout: number;
+  readonly waitFor: EventMask | undefined;
+  readonly inBufLimit: number | undefined;
+  give(signal: Flow): void;
+  notify(mask: EventMask): void;
+  raise(error: IOStreamError): void;
+  pulse(): void;
+  /** Whether anybody would be told of IN. */
+  listensTo(mask: EventMask): boolean;
+}
+
+/** Somebody who takes the bytes piece by piece: `consume`, or iteration. There is one at a time. */
+export interface Puller {
+  /** There is something to take, or the end is there. */
+  ready(): void;
+}
+
+/** How reading ended: at the end, or by an error. */
+export type ReadEnd = { readonly error?: unknown };
+
+/**
+ * The way up: bytes that came and were not taken (`inBuf`), who takes them, and whether the wire may give more.
+ */
+export class ReadSide {
+  readonly #host: ReadHost;
+  readonly #buffer = new ByteBuffer();
+  readonly #watchdog: Watchdog;
+  #data: Subject<Buffer> | undefined;
+  #puller: Puller | undefined;
+  /** The first drain of `data$` is due at the end of the tick, so that all subscribers of a tick see the same. */
+  #drainDue = false;
+  #flowing = true;
+  #userPaused = false;
+  /** EINBUFLIMIT was raised, and the user has not answered. */
+  #stalled = false;
+  #end: ReadEnd | undefined;
+
+  constructor(host: ReadHost) {
+    this.#host = host;
+    this.#watchdog = new Watchdog(host.scheduler, {
+      limit: () => host.idleTimeout,
+      awaits: () => true,
+      alarm: () => this.#idle(),
+    });
+  }
+
+  get buffer(): Buffer {
+    return asBuffer(this.#buffer.view());
+  }
+
+  assign(bytes: Buffer): void {
+    this.#buffer.assign(bytes);
+    this.unstall();
+  }
+
+  /** Removes and returns bytes; all there are by default. */
+  take(count: number = this.#buffer.length): Buffer {
+    const taken = asBuffer(this.#buffer.take(count));
+    this.unstall();
+    return taken;
+  }
+
+  /** The user answered a reached limit, or may have: reading goes on at the end of the tick. */
+  unstall(): void {
+    this.#stalled = false;
+    this.#host.pulse();
+  }
+
+  pause(): void {
+    this.#userPaused = true;
+    this.steer();
+  }
+
+  resume(): void {
+    this.#userPaused = false;
+    this.#host.pulse();
+  }
+
+  /** Whether somebody takes the bytes as Observable or by iteration. */
+  get hasReader(): boolean {
+    return this.#puller !== undefined || this.#data?.observed === true;
+  }
+
+  readonly data$: Observable<Buffer> = new Observable((subscriber) => {
+    this.#data ??= new Subject();
+    this.#data.subscribe(subscriber);
+    subscriber.add(() => this.#host.pulse());
+    this.#drainDue = true;
+    this.#host.pulse();
+  });
+
+  /** Becomes the one who takes; undefined when there is one already. */
+  attach(puller: Puller): (() => void) | undefined {
+    if (this.#puller) return undefined;
+    this.#puller = puller;
+    this.#host.pulse();
+    return () => {
+      this.#puller = undefined;
+      this.#host.pulse();
+    };
+  }
+
+  /** The next piece for a puller; `data$` sees it too. */
+  pull(): Buffer | undefined {
+    if (this.#buffer.length === 0 || this.#userPaused) return undefined;
+    const chunk = asBuffer(this.#buffer.take(this.#buffer.length));
+    this.#data?.next(chunk);
+    this.steer();
+    return chunk;
+  }
+
+  /** How reading ended, once everything before has been taken. */
+  get end(): ReadEnd | undefined {
+    return this.#buffer.length === 0 ? this.#end : undefined;
+  }
+
+  push(bytes: Uint8Array): void {
+    const chunk = asBuffer(bytes);
+    this.#watchdog.touch();
+    // The straight way: the bytes go to the subscribers as they came. Through the buffer it is 5 % slower on bulk.
+    if (
+      this.#buffer.length === 0 &&
+      this.#data?.observed &&
+      !this.#puller &&
+      !this.#drainDue &&
+      !this.#userPaused &&
+      !this.#host.listensTo(IN)
+    ) {
+      this.#data.next(chunk);
+      return;
+    }
+    this.#buffer.append(chunk);
+    const error = this.#limitError();
+    if (error) this.#host.raise(error);
+    this.#host.notify(IN);
+    this.work();
+  }
+
+  /** EOF. */
+  finish(): void {
+    this.#end ??= {};
+    this.#host.notify(EOF);
+    this.work();
+  }
+
+  /** What is left in the buffer can still be taken; then the readers get this end. */
+  close(end: ReadEnd): void {
+    this.#end ??= end;
+    this.#watchdog.stop();
+    this.#drain();
+    this.#puller?.ready();
+  }
+
+  /** Our own close: readers get the end at once. */
+  abandon(end: ReadEnd): void {
+    this.#end = end;
+    this.#watchdog.stop();
+    this.#userPaused = false;
+    this.#tellEnd(end);
+    this.#puller?.ready();
+  }
+
+  /** Gives what is there to who wants it, and tells the wire whether to go on. */
+  work(): void {
+    this.#drain();
+    if (this.#buffer.length > 0 || this.#end) this.#puller?.ready();
+    this.steer();
+  }
+
+  steer(): void {
+    const flowing = this.#wanted();
+    if (flowing === this.#flowing || this.#end) return;
+    this.#flowing = flowing;
+    if (flowing) this.#watchdog.touch();
+    this.#host.give(flowing ? RESUME : PAUSE);
+  }
+
+  /** Something was read or written, or begins to be awaited: not idle. */
+  alive(): void {
+    this.#watchdog.touch();
+  }
+
+  retime(): void {
+    this.#watchdog.restart();
+  }
+
+  #wanted(): boolean {
+    if (this.#userPaused || this.#stalled) return false;
+    const bounded = this.#puller !== undefined || (this.#host.waitFor === undefined && !this.#data?.observed);
+    return !bounded || this.#buffer.length < this.#host.highWaterMark;
+  }
+
+  #drain(): void {
+    this.#drainDue = false;
+    if (this.#userPaused && !this.#end) return;
+    if (!this.#puller && this.#data?.observed && this.#buffer.length > 0) this.#data.next(asBuffer(this.#buffer.take(this.#buffer.length)));
+    if (this.end) this.#tellEnd(this.end);
+  }
+
+  #tellEnd(end: ReadEnd): void {
+    if ('error' in end) this.#data?.error(end.error);
+    else this.#data?.complete();
+  }
+
+  #limitError(): IOStreamError | undefined {
+    const { waitFor, inBufLimit } = this.#host;
+    if (waitFor === undefined || (waitFor & IN) !== 0 || this.hasReader) return undefined;
+    if ((waitFor & EOF) === 0) return new IOStreamError(EREQINEOF, { phase: 'read' });
+    if (inBufLimit === undefined) return new IOStreamError(EREQINBUFLIMIT, { phase: 'read' });
+    if (inBufLimit === 0 || this.#buffer.length <= inBufLimit) return undefined;
+    this.#stalled = true;
+    const message = `expected at most inBufLimit = ${inBufLimit} bytes before EOF, got ${this.#buffer.length}; take bytes from inBuf or raise inBufLimit to read on`;
+    return new IOStreamError(EINBUFLIMIT, { phase: 'read', message });
+  }
+
+  #idle(): void {
+    // A reader of ours holds the reads: the peer may not even be able to speak.
+    if (!this.#flowing) {
+      this.#watchdog.touch();
+      return;
+    }
+    const message = `expected bytes in either direction within ${this.#host.idleTimeout} ms, none came or left; raise timeouts.idle or close the stream`;
+    this.#host.raise(new IOStreamError(ETOIDLE, { phase: 'read', message }));
+  }
+}

@@ -1,0 +1,209 @@
+import { BehaviorSubject, type SchedulerLike } from 'rxjs';
+import { EOUTBUFLIMIT, ECLOSED, ETOWRITE, IOStreamError } from '../errors.ts';
+import { OUT, SENT, type EventMask } from '../events.ts';
+import { END, type Flow } from '../wire/signal.ts';
+import { asBuffer } from './bytes.ts';
+import { OutputQueue } from './output-queue.ts';
+import { Watchdog } from './watchdog.ts';
+
+/** What the write side needs of its stream. */
+export interface WriteHost {
+  readonly scheduler: SchedulerLike;
+  readonly outBufLimit: number;
+  readonly highWaterMark: number;
+  readonly writeTimeout: number;
+  give(signal: Flow): void;
+  notify(mask: EventMask): void;
+  raise(error: IOStreamError): void;
+  /** Do what is due at the end of this tick. */
+  pulse(): void;
+}
+
+/** Somebody who waits until the bytes up to a position have left. */
+export interface Waiter {
+  position: number;
+  left(): void;
+}
+
+/**
+ * The way down: what waits to be given, what was given and has not left, and the end.
+ *
+ * Positions are totals since the start: `left <= given <= accepted`.
+ */
+export class WriteSide {
+  readonly queue = new OutputQueue();
+  readonly #host: WriteHost;
+  readonly #watchdog: Watchdog;
+  #open = false;
+  /** The wire asked us to stop. */
+  #held = false;
+  #ending: 'no' | 'wanted' | 'given' = 'no';
+  #given = 0;
+  #left = 0;
+  /** SENT is owed: bytes went down since the last one. */
+  #owesSent = false;
+  #flushing = false;
+  #blocked: BehaviorSubject<boolean> | undefined;
+  readonly #waiters = new Set<Waiter>();
+
+  constructor(host: WriteHost) {
+    this.#host = host;
+    this.#watchdog = new Watchdog(host.scheduler, {
+      limit: () => host.writeTimeout,
+      awaits: () => this.#open && this.pending > 0,
+      alarm: () => {
+        const message = `expected some of ${this.pending} waiting bytes to leave within ${host.writeTimeout} ms, none did: the peer does not read; raise timeouts.write or close the stream`;
+        host.raise(new IOStreamError(ETOWRITE, { phase: 'write', message }));
+      },
+    });
+  }
+
+  /** Bytes that wait: not given down yet, or given and not left. */
+  get pending(): number {
+    return this.queue.length + this.#given - this.#left;
+  }
+
+  get left(): number {
+    return this.#left;
+  }
+
+  /** The position behind the last byte that was accepted. */
+  get accepted(): number {
+    return this.#given + this.queue.length;
+  }
+
+  get blocked(): boolean {
+    return this.pending >= this.#host.highWaterMark;
+  }
+
+  /** Whether a write or end can still be accepted. */
+  get ended(): boolean {
+    return this.#ending !== 'no';
+  }
+
+  get blocked$(): BehaviorSubject<boolean> {
+    return (this.#blocked ??= new BehaviorSubject(this.blocked));
+  }
+
+  /** Accepts bytes, or says why not. */
+  accept(bytes: Buffer): IOStreamError | undefined {
+    if (this.ended)
+      return new IOStreamError(ECLOSED, { phase: 'write', message: 'expected no write after end(), got one; its bytes were not taken' });
+    const limit = this.#host.outBufLimit;
+    if (limit > 0 && this.pending >= limit) {
+      const message = `expected less than outBufLimit = ${limit} bytes to be waiting, got ${this.pending}; the write of ${bytes.length} bytes was refused: wait for SENT, for output.blocked$ or use send()`;
+      return new IOStreamError(EOUTBUFLIMIT, { phase: 'write', message });
+    }
+    this.queue.push(bytes);
+    this.grown();
+    return undefined;
+  }
+
+  /** The queue has more to give. */
+  grown(): void {
+    if (this.#open && this.pending === this.queue.length) this.#watchdog.touch();
+    this.#tellBlocked();
+    this.#host.pulse();
+  }
+
+  /** The queue was replaced: nobody waits for bytes that will never leave. */
+  replaced(): void {
+    for (const waiter of this.#waiters) waiter.position = Math.min(waiter.position, this.accepted);
+    this.#settle();
+    this.grown();
+  }
+
+  end(): void {
+    this.#ending = 'wanted';
+    this.#host.pulse();
+  }
+
+  wait(waiter: Waiter): () => void {
+    this.#waiters.add(waiter);
+    return () => this.#waiters.delete(waiter);
+  }
+
+  /** The stack is connected. */
+  open(): void {
+    this.#open = true;
+    if (this.pending > 0) this.#watchdog.touch();
+    this.flush();
+  }
+
+  hold(): void {
+    this.#held = true;
+  }
+
+  release(): void {
+    this.#held = false;
+    this.flush();
+  }
+
+  /** Gives down as much as the wire takes, and the end when all is given. */
+  flush(): void {
+    if (!this.#open || this.#flushing) return;
+    this.#flushing = true;
+    let gave = false;
+    while (!this.#held && this.queue.length > 0) {
+      this.#give();
+      gave = true;
+    }
+    if (this.#ending === 'wanted' && this.queue.length === 0) {
+      this.#ending = 'given';
+      this.#host.give(END);
+    }
+    this.#flushing = false;
+    if (gave) this.#owesSent = true;
+    this.#report(gave ? OUT : 0);
+  }
+
+  /** Gives down all there is, however full the wire: it is closing, and whoever paused still takes what is in flight. */
+  flushAll(): void {
+    while (this.#open && this.queue.length > 0) this.#give();
+    this.#watchdog.stop();
+  }
+
+  sent(bytes: number): void {
+    this.#left += bytes;
+    this.#watchdog.touch();
+    this.#settle();
+    if (!this.#flushing) this.#report(0);
+  }
+
+  /** The limit of time changed. */
+  retime(): void {
+    this.#watchdog.restart();
+  }
+
+  stop(): void {
+    this.#watchdog.stop();
+    this.#blocked?.complete();
+    this.#waiters.clear();
+  }
+
+  #give(): void {
+    const bytes = this.queue.next();
+    this.#given += bytes.length;
+    this.#host.give({ kind: 'data', bytes: asBuffer(bytes) });
+  }
+
+  #settle(): void {
+    for (const waiter of this.#waiters) waiter.left();
+    this.#tellBlocked();
+  }
+
+  #tellBlocked(): void {
+    const blocked = this.#blocked;
+    if (!blocked) return;
+    const { highWaterMark } = this.#host;
+    if (!blocked.value && this.pending >= highWaterMark) blocked.next(true);
+    else if (blocked.value && this.pending <= highWaterMark / 2) blocked.next(false);
+  }
+
+  #report(mask: EventMask): void {
+    const all = this.#owesSent && this.pending === 0;
+    if (all) this.#owesSent = false;
+    const events = all ? mask | SENT : mask;
+    if (events !== 0) this.#host.notify(events);
+  }
+}

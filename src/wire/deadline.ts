@@ -1,0 +1,15 @@
+import { Observable } from 'rxjs';
+import type { Dial } from './signal.ts';
+import { after } from './timer.ts';
+
+/**
+ * Errors with what `late` makes of the milliseconds when the source has not completed within the smaller of `timeout` and what
+ * is left of the dial's deadline.
+ */
+export function within<T>(source: Observable<T>, timeout: number, dial: Dial, late: (ms: number) => unknown): Observable<T> {
+  return new Observable((out) => {
+    const ms = Math.max(0, Math.min(timeout, dial.deadline - dial.scheduler.now()));
+    out.add(after(ms, dial.scheduler, () => out.error(late(ms))));
+    out.add(source.subscribe(out));
+  });
+}

@@ -1,0 +1,89 @@
+import { fstatSync, readFileSync, readvSync, writevSync, type Stats } from 'node:fs';
+import { isatty } from 'node:tty';
+
+/** What a descriptor is: it says which of Node's streams can carry it, and in which directions. */
+export interface FdKind {
+  readonly sort: 'socket' | 'pipe' | 'tty' | 'file';
+  readonly canRead: boolean;
+  readonly canWrite: boolean;
+}
+
+/** In which directions a descriptor was opened. */
+export type Access = Pick<FdKind, 'canRead' | 'canWrite'>;
+
+/** The manual's diagnostic for an fh that cannot be used: what was expected, what came, what to do. */
+export function noDescriptor(expected: string, got: string, advice: string, cause?: unknown): TypeError {
+  const message = `can't get file descriptor: expected ${expected}, got ${got}; ${advice}`;
+  return new TypeError(message, cause === undefined ? undefined : { cause });
+}
+
+/** Finds out what a descriptor is. Throws a `TypeError` when it is closed, a directory, or nothing that carries bytes. */
+export function fdKind(fd: number): FdKind {
+  if (!Number.isInteger(fd) || fd < 0 || fd > 0x7fffffff) {
+    throw noDescriptor('a descriptor, an integer from 0', String(fd), 'give the number that open or fstat use');
+  }
+  const sort = sortOf(fd, stat(fd));
+  const access = accessOf(fd, sort);
+  if (!access.canRead && !access.canWrite) {
+    throw noDescriptor('a descriptor for reading or writing', `${fd}, which was opened for neither`, 'open it with another mode');
+  }
+  return { sort, ...access };
+}
+
+function stat(fd: number): Stats {
+  try {
+    return fstatSync(fd);
+  } catch (cause) {
+    throw noDescriptor('an open descriptor', `${fd}, which is not open`, 'give it before it is closed', cause);
+  }
+}
+
+function sortOf(fd: number, stats: Stats): FdKind['sort'] {
+  if (stats.isSocket()) return 'socket';
+  if (stats.isFIFO()) return 'pipe';
+  if (isatty(fd)) return 'tty';
+  if (stats.isFile() || stats.isCharacterDevice() || stats.isBlockDevice()) return 'file';
+  const expected = 'a descriptor of a socket, pipe, terminal, file or device';
+  if (stats.isDirectory()) {
+    throw noDescriptor(expected, `${fd}, which is a directory`, 'list directories with fs.opendir');
+  }
+  throw noDescriptor(expected, `${fd}, which is something else`, 'use an API made for it');
+}
+
+/** The two lowest bits of the flags of open(2). */
+const ACCESS_MODE = 3;
+const READ_ONLY = 0;
+const WRITE_ONLY = 1;
+const READ_WRITE = 2;
+/** Linux: a name of a place, not opened at all. */
+const PATH_ONLY = 0o10000000;
+
+/**
+ * In which directions a descriptor was opened: Linux tells it in /proc. Elsewhere it is tried with no bytes at all, which
+ * only fails when the direction is missing; but not with terminals, where it could wait, and sockets have both.
+ */
+export function accessOf(fd: number, sort: FdKind['sort'], fdinfo = `/proc/self/fdinfo/${fd}`): Access {
+  let info: string;
+  try {
+    info = readFileSync(fdinfo, 'latin1');
+  } catch {
+    if (sort === 'socket' || sort === 'tty') return { canRead: true, canWrite: true };
+    const nothing = [new Uint8Array(0)];
+    return { canRead: allows(() => readvSync(fd, nothing)), canWrite: allows(() => writevSync(fd, nothing)) };
+  }
+  const flags = parseInt(/^flags:\s*([0-7]+)/m.exec(info)?.[1] ?? '2', 8);
+  const mode = flags & PATH_ONLY ? undefined : flags & ACCESS_MODE;
+  return {
+    canRead: mode === READ_ONLY || mode === READ_WRITE,
+    canWrite: mode === WRITE_ONLY || mode === READ_WRITE,
+  };
+}
+
+function allows(attempt: () => unknown): boolean {
+  try {
+    attempt();
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'EBADF';
+  }
+}

@@ -1,0 +1,405 @@
+import { Socket } from 'node:net';
+import type { Readable, Writable } from 'node:stream';
+import { Observable, type Subscriber, type Subscription } from 'rxjs';
+import { IOStreamError, type Phase } from '../errors.ts';
+import { inlet } from './operate.ts';
+import { END, PAUSE, RESUME, type Dial, type Flow, type LayerDetails, type ResolvedSignal, type Up, type Wire } from './signal.ts';
+import { after } from './timer.ts';
+
+/** A stream of Node that is open, or two that belong together; a direction may be missing. */
+export interface Opened {
+  readonly kind: 'opened';
+  readonly readable?: Readable | undefined;
+  readonly writable?: Writable | undefined;
+  /** Whether the peer answers our end with a FIN of its own: not with pipes, terminals and files. @default true */
+  readonly fin?: boolean | undefined;
+  readonly details: LayerDetails;
+}
+
+/** No write is longer than this, so that a transfer that moves is seen to move. */
+const LONGEST_WRITE = 256 * 1024;
+const NOTHING = new Uint8Array(0);
+
+/** Where a stream of Node finds its carrier: the listeners are functions without a closure, one set for all connections. */
+const CARRIER = Symbol('rxjs-io-stream carrier');
+type Carried<S> = S & { [CARRIER]?: Carrier | undefined };
+
+/**
+ * Makes a wire of a way to open a stream of Node. The stream is freed however the connection ends.
+ *
+ * The stream is taken as it is, but for `allowHalfOpen`, which is switched on: a half-close never closes the other direction.
+ *
+ * @param open emits what was resolved, then the open stream; unsubscribed, it frees what it has not emitted.
+ */
+export function nodeStream(open: (dial: Dial) => Observable<ResolvedSignal | Opened>): Wire {
+  return (dial) => (flow$) => new Observable<Up>((up) => new Carrier(dial, up).start(open(dial), flow$));
+}
+
+/** One connection: signals on the one side, a stream of Node on the other. */
+class Carrier {
+  readonly #dial: Dial;
+  readonly #up: Subscriber<Up>;
+  #readable: Readable | undefined;
+  #writable: Writable | undefined;
+  /** What the application gave before the stream was open. */
+  #early: Flow[] | undefined = [];
+  #paused = false;
+  #inEnded = false;
+  #outEnded = false;
+  /** Streams that have not closed yet. */
+  #openStreams = 0;
+  /** After our FIN we wait for the peer's. */
+  #lingers = false;
+  /** Bytes given to the stream, and how many of them we told to be sent. */
+  #given = 0;
+  #told = 0;
+  #full = false;
+  /** Pieces that wait until Node holds less, and the first of them that is left; an end may wait behind them. */
+  #waiting: Uint8Array[] = [];
+  #next = 0;
+  #ending = false;
+  #closing = false;
+  #freed = false;
+  #closeTimer: Subscription | undefined;
+  readonly #onWritten = (error?: Error | null): void => {
+    // Node calls back for what it could not write, too.
+    if (error || this.#writable?.destroyed) return;
+    this.#tellSent();
+    this.#feed();
+  };
+
+  constructor(dial: Dial, up: Subscriber<Up>) {
+    this.#dial = dial;
+    this.#up = up;
+  }
+
+  start(opening$: Observable<ResolvedSignal | Opened>, flow$: Observable<Flow>): void {
+    const fail = (error: unknown): void => this.#up.error(error);
+    const flow = inlet<Flow>(
+      { next: (signal) => this.#take(signal), error: (error: unknown) => this.#reset(error), complete: () => this.#close() },
+      fail,
+    );
+    const opening = inlet<ResolvedSignal | Opened>(
+      {
+        next: (signal) => (signal.kind === 'opened' ? this.#open(signal) : this.#up.next(signal)),
+        error: (error: unknown) => fail(IOStreamError.from(error, { phase: 'connect' })),
+        complete: ignore,
+      },
+      fail,
+    );
+    this.#up.add(() => {
+      flow.unsubscribe();
+      opening.unsubscribe();
+      this.#free();
+    });
+    flow$.subscribe(flow);
+    if (!this.#freed) opening$.subscribe(opening);
+  }
+
+  #open({ readable, writable, fin = true, details }: Opened): void {
+    this.#readable = readable;
+    this.#writable = writable;
+    this.#inEnded = !readable;
+    this.#outEnded = !writable || writable.writableFinished;
+    this.#lingers = fin && (readable as unknown) === writable;
+    for (const stream of this.#streams()) {
+      this.#openStreams += 1;
+      (stream as Carried<typeof stream>)[CARRIER] = this;
+      stream.on('error', onError).on('close', onClose);
+    }
+    if (readable && 'allowHalfOpen' in readable) readable.allowHalfOpen = true;
+    writable?.on('drain', onDrain).on('finish', onFinish);
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    this.#up.next({ kind: 'connected', details: [details] });
+    for (const signal of early) this.#take(signal);
+    if (this.#freed || this.#inEnded || !readable) return;
+    if (readable.readableEnded) {
+      this.end(); // It was told before we listened.
+      return;
+    }
+    readable.on('end', onEnd).on('data', onData);
+    if (this.#paused) readable.pause();
+    else readable.resume();
+  }
+
+  *#streams(): Generator<Readable | Writable> {
+    if (this.#readable) yield this.#readable;
+    if (this.#writable && (this.#writable as unknown) !== this.#readable) yield this.#writable;
+  }
+
+  // Down
+
+  #take(signal: Flow): void {
+    switch (signal.kind) {
+      case 'data':
+        if (this.#early) this.#early.push(signal);
+        else this.#write(signal.bytes);
+        return;
+      case 'end':
+        if (this.#early) this.#early.push(signal);
+        else this.#end();
+        return;
+      case 'pause':
+        this.#paused = true;
+        this.#readable?.pause();
+        return;
+      case 'resume':
+        this.#paused = false;
+        this.#readable?.resume();
+        return;
+    }
+  }
+
+  #write(bytes: Uint8Array): void {
+    const writable = this.#writable;
+    if (!writable || this.#ending || writable.writableEnded) throw cannotWrite(writable);
+    for (let at = 0; at < bytes.length; at += LONGEST_WRITE) {
+      this.#waiting.push(bytes.length <= LONGEST_WRITE ? bytes : bytes.subarray(at, at + LONGEST_WRITE));
+    }
+    this.#feed();
+  }
+
+  #end(): void {
+    this.#ending = true;
+    this.#feed();
+  }
+
+  /**
+   * Gives Node what waits, but never more than one longest write at a time: it joins all it holds into one `writev`, and would
+   * tell nothing until that is through.
+   */
+  #feed(): void {
+    const writable = this.#writable;
+    if (!writable) return;
+    for (let piece = this.#waiting[this.#next]; piece; piece = this.#waiting[this.#next]) {
+      const held = writable.writableLength;
+      if (held > 0 && held + piece.length > LONGEST_WRITE) break;
+      this.#next += 1;
+      this.#given += piece.length;
+      writable.write(piece, this.#onWritten);
+    }
+    const empty = this.#next === this.#waiting.length;
+    if (empty && this.#next > 0) {
+      this.#waiting.length = 0;
+      this.#next = 0;
+    }
+    if (!empty || !this.#ending) this.#tellFull(!empty || writable.writableNeedDrain);
+    else if (!writable.writableEnded) writable.end();
+  }
+
+  #tellFull(full: boolean): void {
+    if (full === this.#full) return;
+    this.#full = full;
+    this.#up.next(full ? PAUSE : RESUME);
+  }
+
+  // Up
+
+  data(chunk: Uint8Array): void {
+    if (!this.#closing) this.#up.next({ kind: 'data', bytes: chunk });
+  }
+
+  /**
+   * libuv tells an EOF, too, when a reset follows upon the last bytes, but the socket still knows: writing nothing asks it.
+   * Input that was cut off must not look whole.
+   */
+  end(): void {
+    if (!this.#isQuietTcp()) {
+      this.#tellEnd();
+      return;
+    }
+    this.#writable?.write(NOTHING, (error: NodeJS.ErrnoException | null | undefined) => {
+      if (error?.code === 'ECONNRESET') this.error(wasReset(error));
+      else this.#tellEnd();
+    });
+  }
+
+  #isQuietTcp(): boolean {
+    const socket = this.#readable;
+    if (!(socket instanceof Socket) || 'encrypted' in socket) return false;
+    return socket.writable && socket.writableLength === 0 && socket.localFamily !== undefined;
+  }
+
+  #tellEnd(): void {
+    this.#inEnded = true;
+    if (!this.#closing) this.#up.next(END);
+    this.#settle();
+  }
+
+  drain(): void {
+    this.#feed();
+  }
+
+  finish(): void {
+    this.#tellSent();
+    this.#outEnded = true;
+    if (this.#closing && this.#lingers) this.#linger();
+    this.#settle();
+  }
+
+  /** What has left is what was given less what Node still holds: exact, and without an entry for each write. */
+  #tellSent(): void {
+    const left = this.#given - (this.#writable?.writableLength ?? 0);
+    const bytes = left - this.#told;
+    if (bytes <= 0) return;
+    this.#told = left;
+    if (this.#closing) this.#watchClose();
+    this.#up.next({ kind: 'sent', bytes });
+  }
+
+  error(error: Error): void {
+    if (this.#closing) {
+      this.#up.error(IOStreamError.from(error, { phase: 'close' }));
+      return;
+    }
+    // Node destroys the stream on an error; what it had read before is still in its buffer.
+    for (let chunk = this.#readBuffered(); chunk && !this.#freed; chunk = this.#readBuffered()) this.data(chunk);
+    this.#up.error(IOStreamError.from(error, { phase: phaseOf(error) }));
+  }
+
+  #readBuffered(): Uint8Array | null {
+    this.#readable?.off('data', onData);
+    return (this.#readable?.read() as Uint8Array | null | undefined) ?? null;
+  }
+
+  close(): void {
+    this.#openStreams -= 1;
+    if (this.#openStreams > 0) return;
+    if (this.#outEnded && (this.#inEnded || this.#closing)) this.#up.complete();
+    else this.error(closedByOthers());
+  }
+
+  // The end
+
+  /** Both directions have ended: the handle is freed, and `close` tells. */
+  #settle(): void {
+    if (this.#inEnded && this.#outEnded) for (const stream of this.#streams()) stream.destroy();
+  }
+
+  #close(): void {
+    if (this.#early) {
+      this.#up.complete();
+      return;
+    }
+    this.#closing = true;
+    if (this.#lingers) this.#readable?.resume();
+    else {
+      this.#inEnded = true;
+      this.#readable?.pause(); // A file's position is where we write, too.
+    }
+    this.#end();
+    if (this.#outEnded && this.#lingers) this.#linger();
+    else this.#watchClose();
+    this.#settle();
+  }
+
+  /**
+   * Our FIN has left. With a socket, what still comes is read and thrown away until the peer's FIN: closing over unread input
+   * makes Linux send RST, and the peer would lose what we sent. Other streams are closed at once.
+   */
+  #linger(): void {
+    (this.#readable as Partial<Socket>).unref?.();
+    this.#watchClose();
+  }
+
+  #watchClose(): void {
+    const { timeouts, scheduler } = this.#dial;
+    this.#closeTimer?.unsubscribe();
+    this.#closeTimer = after(timeouts.close, scheduler, () => this.#giveUp(), { unref: this.#outEnded });
+  }
+
+  #giveUp(): void {
+    this.#free();
+    this.#up.complete();
+  }
+
+  #reset(reason: unknown): void {
+    const socket = this.#readable;
+    if (socket instanceof Socket && !isShutting(socket)) {
+      try {
+        socket.resetAndDestroy();
+      } catch {
+        socket.destroy(); // Not TCP: there is no RST.
+      }
+    }
+    this.#up.error(reason);
+  }
+
+  #free(): void {
+    if (this.#freed) return;
+    this.#freed = true;
+    this.#closeTimer?.unsubscribe();
+    this.#readable?.off('data', onData).off('end', onEnd);
+    this.#writable?.off('drain', onDrain).off('finish', onFinish);
+    for (const stream of this.#streams()) {
+      (stream as Carried<typeof stream>)[CARRIER] = undefined;
+      stream.off('close', onClose);
+      stream.off('error', onError);
+      if (stream.closed) continue;
+      // An error of the destruction itself has nobody left to be told to.
+      stream.on('error', ignore).once('close', release);
+      stream.destroy();
+    }
+  }
+}
+
+function cannotWrite(writable: Writable | undefined): IOStreamError {
+  if (writable)
+    return new IOStreamError('EPIPE', {
+      phase: 'write',
+      errno: -32,
+      message: 'expected an fh that can be written, got one whose end was written before',
+    });
+  return new IOStreamError('EBADF', {
+    phase: 'write',
+    errno: -9,
+    message: 'expected an fh that can be written, got one that can only be read',
+  });
+}
+
+function wasReset(cause: NodeJS.ErrnoException): IOStreamError {
+  const { errno } = cause;
+  return new IOStreamError('ECONNRESET', { phase: 'read', errno, message: 'read ECONNRESET', cause, facts: { syscall: 'read' } });
+}
+
+function closedByOthers(): IOStreamError {
+  const message = 'expected the fh to stay open, it was closed by somebody else; close it with io.close()';
+  return new IOStreamError('ERR_STREAM_PREMATURE_CLOSE', { phase: 'read', message });
+}
+
+/** In the middle of a shutdown Node's reset fails and leaks the handle. All bytes are out by then, and our FIN with them. */
+function isShutting(socket: Socket): boolean {
+  return socket.writableEnded && socket.writableLength === 0 && !socket.writableFinished;
+}
+
+function phaseOf(error: Error): Phase {
+  const { syscall } = error as { syscall?: string };
+  return syscall === 'write' || syscall === 'shutdown' ? 'write' : 'read';
+}
+
+function onData(this: Carried<Readable>, chunk: Uint8Array): void {
+  this[CARRIER]?.data(chunk);
+}
+function onEnd(this: Carried<Readable>): void {
+  this[CARRIER]?.end();
+}
+function onDrain(this: Carried<Writable>): void {
+  this[CARRIER]?.drain();
+}
+function onFinish(this: Carried<Writable>): void {
+  this[CARRIER]?.finish();
+}
+function onError(this: Carried<Readable | Writable>, error: Error): void {
+  this[CARRIER]?.error(error);
+}
+function onClose(this: Carried<Readable | Writable>): void {
+  this.off('close', onClose); // process.stdout tells it twice
+  this[CARRIER]?.close();
+}
+function ignore(): void {
+  // nothing to do
+}
+function release(this: Readable | Writable): void {
+  this.off('error', ignore);
+}

@@ -1,0 +1,68 @@
+import { lookup as dnsLookup, NODATA, type LookupAddress, type LookupAllOptions } from 'node:dns';
+import { isIP } from 'node:net';
+import { Observable, of } from 'rxjs';
+import { EDNS, IOStreamError } from '../errors.ts';
+
+/** A function like `dns.lookup`; called with `all: true`. */
+export type Lookup = (
+  host: string,
+  options: LookupAllOptions,
+  callback: (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void,
+) => void;
+
+/** How names are resolved. */
+export interface ResolveOptions {
+  /** Asked instead of `dns.lookup`. */
+  readonly lookup?: Lookup | undefined;
+  /** 4 or 6: only addresses of this family. @default 0, both */
+  readonly family?: 0 | 4 | 6 | undefined;
+}
+
+/**
+ * Finds all addresses of a host, the families interleaved as RFC 8305 section 4 says; an address stays itself without asking
+ * anybody. Errors with EDNS when there is none. Unsubscribed, a late answer is ignored (Node cannot take the question back).
+ */
+export function resolve(host: string, { lookup = dnsLookup as Lookup, family = 0 }: ResolveOptions): Observable<LookupAddress[]> {
+  const literal = isIP(host);
+  if (literal) return of([{ address: host, family: literal }]);
+  return new Observable((found) => {
+    const fail = (cause: unknown, got: string): void => {
+      const message = `expected an address for '${host}', ${got}`;
+      found.error(new IOStreamError(EDNS, { phase: 'resolve', message, cause }));
+    };
+    try {
+      lookup(host, { all: true, family, verbatim: true }, (error, answer) => {
+        if (error) {
+          fail(error, `got ${error.code ?? error.message}`);
+          return;
+        }
+        const usable = addressesOf(answer).filter((each) => family === 0 || each.family === family);
+        if (usable.length === 0) {
+          const none = `got none${family ? ` of family ${family}` : ''}`;
+          fail(Object.assign(new Error(none), { code: NODATA }), none);
+          return;
+        }
+        found.next(interleave(usable));
+        found.complete();
+      });
+    } catch (error) {
+      fail(error, 'the lookup function threw');
+    }
+  });
+}
+
+/** What a lookup function answers, old or new: one address, or a list. What is no address is left out. */
+function addressesOf(answer: unknown): LookupAddress[] {
+  return (Array.isArray(answer) ? answer : [answer]).flatMap((each: unknown) => {
+    const address = typeof each === 'string' ? each : String((each as Partial<LookupAddress> | null | undefined)?.address);
+    const family = isIP(address);
+    return family ? [{ address, family }] : [];
+  });
+}
+
+/** The family of the first address first, then in turns. */
+function interleave(addresses: readonly LookupAddress[]): LookupAddress[] {
+  const first = addresses.filter((each) => each.family === addresses[0]?.family);
+  const second = addresses.filter((each) => each.family !== addresses[0]?.family);
+  return addresses.map((_, turn) => [first, second][turn % 2]?.shift() ?? first.shift() ?? second.shift()) as LookupAddress[];
+}

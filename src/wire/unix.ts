@@ -1,0 +1,37 @@
+import { map } from 'rxjs';
+import { ETOCONNECT, IOStreamError } from '../errors.ts';
+import { within } from './deadline.ts';
+import { nodeStream, type Opened } from './node-stream.ts';
+import { connectSocket } from './socket.ts';
+import type { Wire } from './signal.ts';
+
+/**
+ * Connects to a UNIX socket or a named pipe, as `dial.to.path` says, and carries bytes.
+ *
+ * Errors with ETOCONNECT after `timeouts.connect`, or the code of the system (ENOENT: no such path; ECONNREFUSED: nobody
+ * listens on it). Unsubscribed: frees the socket at once. Lossless.
+ *
+ * ```ts
+ * import { stack, unix } from 'rxjs-io-stream';
+ *
+ * export const wire = stack({}, unix());
+ * ```
+ */
+export function unix(): Wire {
+  return nodeStream((dial) => {
+    const { to } = dial;
+    if (!to || !('path' in to)) throw new TypeError(`expected a target with a path for unix, got ${to ? 'host and port' : 'none'}`);
+    const opened$ = connectSocket({ path: to.path }).pipe(
+      map((socket): Opened => ({
+        kind: 'opened',
+        readable: socket,
+        writable: socket,
+        details: { wire: 'unix', path: to.path, handle: socket },
+      })),
+    );
+    return within(opened$, dial.timeouts.connect, dial, (ms) => {
+      const message = `expected a connection to ${to.path} within ${ms} ms, got no answer`;
+      return new IOStreamError(ETOCONNECT, { phase: 'connect', message });
+    });
+  });
+}

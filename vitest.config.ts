@@ -1,0 +1,26 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    // Specs import the package by its name, like a user, and get the sources.
+    alias: [
+      { find: /^rxjs-io-stream$/, replacement: source('./src/index.ts') },
+      { find: /^rxjs-io-stream\/testing$/, replacement: source('./src/testing.ts') },
+    ],
+  },
+  test: {
+    include: ['spec/**/*.spec.ts'],
+    // Measuring is `npm run bench`. The real peers of spec/interop are part of every run.
+    exclude: ['spec/bench/**'],
+    // A process per spec file: sockets, handles and garbage of one do not show in another.
+    pool: 'forks',
+    // Leak specs call `globalThis.gc()`.
+    execArgv: ['--expose-gc'],
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    reporters: ['default', './spec/support/skipped-reporter.ts'],
+  },
+});
