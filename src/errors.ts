@@ -143,13 +143,13 @@ export class IOStreamError extends Error {
       if (options.layer !== undefined) error.layer ??= options.layer;
       return error;
     }
-    const message = error instanceof Error ? error.message : String(error);
+    const message = options.message ?? (error instanceof Error ? error.message : String(error));
     if (isSystemError(error)) {
       const { code, errno, syscall, address, port } = error;
       const facts = Object.fromEntries(Object.entries({ syscall, address, port }).filter(([, value]) => value !== undefined));
-      return new IOStreamError(code, { message, ...options, errno, cause: error, facts });
+      return new IOStreamError(code, { ...options, message, errno, cause: error, facts });
     }
-    return new IOStreamError(options.code ?? EPROTOCOL, { message, ...options, cause: error });
+    return new IOStreamError(options.code ?? EPROTOCOL, { ...options, message, cause: error });
   }
 }
 

@@ -1,5 +1,10 @@
 // Streams
-export { IOStream } from './stream/io-stream.ts';
+export { connect, type ConnectOptions } from './stream/connect.ts';
+export { converse } from './stream/converse.ts';
+export { IOStream, type OwnFields } from './stream/io-stream.ts';
+export { listen, type ListenOptions } from './stream/listen.ts';
+export { open } from './stream/open.ts';
+export type { DrainOptions, DrainReport, Handler, Server } from './stream/server.ts';
 export type { ClosedReport, StreamState } from './stream/report.ts';
 export type { Callback, CallbackTarget, Fh, IOStreamOptions, StreamEvent } from './stream/options.ts';
 export type { Output } from './stream/output.ts';

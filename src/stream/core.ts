@@ -1,9 +1,18 @@
-import { asapScheduler, Observable, ReplaySubject, Subject, type SchedulerAction, type SchedulerLike, type Subscriber } from 'rxjs';
+import {
+  asapScheduler,
+  Observable,
+  ReplaySubject,
+  Subject,
+  type OperatorFunction,
+  type SchedulerAction,
+  type SchedulerLike,
+  type Subscriber,
+} from 'rxjs';
 import { ECLOSED, IOStreamError } from '../errors.ts';
 import { CONNECTED, RESOLVED, type EventMask } from '../events.ts';
 import { inlet } from '../wire/operate.ts';
 import type { Dial, Flow, LayerDetails, Timeouts, Up } from '../wire/signal.ts';
-import { stack } from '../wire/stack.ts';
+import { pluginEntries, stack } from '../wire/stack.ts';
 import { abortError } from './abort.ts';
 import { baseWire } from './base-wire.ts';
 import { claim } from './claims.ts';
@@ -32,6 +41,9 @@ export interface Handle {
   readonly localPort?: number;
 }
 
+/** There is no handle yet, or none at all. */
+export const NO_HANDLE: Handle = Object.freeze({});
+
 /**
  * The life of one connection: dials, hands what comes up to the two sides and what is to be told to the notifier, and ends.
  *
@@ -57,11 +69,14 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
 
   state: StreamState = 'opening';
   details: Readonly<Record<string, LayerDetails>> = {};
-  handle: Handle = {};
+  handle: Handle = NO_HANDLE;
   /** An Observable of ours will tell its subscriber of a fatal error. */
   handled = false;
-  /** Tells once when no more is told to the user: on close, at the latest. */
-  #closing: Subject<void> | undefined;
+  /** Where an error goes that nobody hears, and what a callback threw. */
+  unhandled: (error: unknown) => void = reportUnhandled;
+  /** How it ended for who reads and writes. */
+  end: ReadEnd | undefined;
+  #closing: Subject<ReadEnd> | undefined;
   #opened: Subject<void> | undefined;
   #closed: ReplaySubject<ClosedReport> | undefined;
   #report: ClosedReport | undefined;
@@ -80,7 +95,8 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
   #pulseDue = false;
   /** Errors of calls, told when the caller's tick is over: one of each code. */
   readonly #refusals: { readonly error: IOStreamError; readonly fatal: boolean }[] = [];
-  #sends: (() => void)[] = [];
+  readonly #sends: { turn(leave: () => void): void; leave(): void; started: boolean }[] = [];
+  #startsSends = false;
   #release: (() => void) | undefined;
 
   constructor(io: IOStream, options: IOStreamOptions) {
@@ -136,15 +152,16 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
   }
 
   notify(mask: EventMask): void {
-    if (this.#tells) this.notifier.notify(mask);
+    if (this.tells) this.notifier.notify(mask);
   }
 
   give(signal: Flow): void {
+    if (signal.kind === 'data') this.io.outBytes += signal.bytes.length;
     this.#flow?.next(signal);
   }
 
   raise(error: IOStreamError): void {
-    if (!this.#tells) return;
+    if (!this.tells) return;
     if (this.#isFatal(error)) this.fail(error);
     else this.notifier.tell(error);
   }
@@ -157,14 +174,12 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
   }
 
   threw(error: unknown): void {
-    if (this.state === 'closed') {
-      reportUnhandled(error);
-      return;
+    if (this.state !== 'closed') {
+      this.#failing = true;
+      this.#flow?.error(error);
+      this.#finish('error', error, { error });
     }
-    this.#failing = true;
-    this.#flow?.error(error);
-    this.#finish('error', error, { error });
-    reportUnhandled(error);
+    this.unhandled(error);
   }
 
   pulse(): void {
@@ -181,17 +196,18 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
 
   /** Dials. Throws what the arguments deserve. */
   start(): void {
-    const { fh, plugin = {}, signal } = this.options;
-    const { wire, to } = baseWire(this.options);
-    const dial: Dial = { to, timeouts: this.#timeouts, deadline: this.#startedAt + this.#timeouts.establish, scheduler: this.scheduler };
-    const dialled = stack(plugin, wire)(dial);
+    const { fh, signal } = this.options;
+    // Claimed before it is looked at: an fh of another stream must not be touched, and would look as if it were in use.
     if (fh !== undefined) this.#release = claim(fh);
+    const dialled = this.#dialled();
     this.pulse();
     if (signal?.aborted) {
       this.#early?.push(this.#onAbort);
-      return;
+      // Nothing is dialled any more; but an fh is ours, and is to be freed.
+      if (fh === undefined) return;
+    } else {
+      signal?.addEventListener('abort', this.#onAbort);
     }
-    signal?.addEventListener('abort', this.#onAbort);
     const onError = (error: unknown): void => this.#onceBorn(() => this.#onError(error));
     this.#up = inlet<Up>(
       {
@@ -210,13 +226,27 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
     flow$.pipe(dialled).subscribe(this.#up);
   }
 
+  #dialled(): OperatorFunction<Flow, Up> {
+    const { plugin = {} } = this.options;
+    try {
+      const { wire, to } = baseWire(this.options);
+      const dial: Dial = { to, timeouts: this.#timeouts, deadline: this.#startedAt + this.#timeouts.establish, scheduler: this.scheduler };
+      return stack(plugin, wire)(dial);
+    } catch (error) {
+      this.#release?.();
+      throw error;
+    }
+  }
+
   close(end: ReadEnd = {}): void {
     if (!this.isOpen || this.#failing) return;
     this.state = 'closing';
     this.#endedBy = 'us';
     this.#replayEarly();
-    this.#silence();
-    this.reads.abandon(end);
+    this.#silence(end);
+    // Cut-off data must not look whole: an abort is told after all that was read before it.
+    if ('error' in end) this.reads.close(end);
+    else this.reads.abandon();
     if (this.#connectedAt === undefined) {
       this.#finish('us', end.error, end);
       return;
@@ -235,11 +265,12 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
   /** A fatal error: told to everybody who listens, then everything is freed. */
   fail(error: IOStreamError): void {
     this.#failing = true;
-    const heard = this.notifier.tell(error) || this.handled || this.reads.hasReader;
+    const expected = this.handled || this.reads.hasReader;
+    const heard = this.notifier.tell(error) || expected;
     if (this.state === 'closed') return;
     this.#flow?.error(error);
     this.#finish('error', error, { error });
-    if (!heard) reportUnhandled(error);
+    if (!heard) this.unhandled(error);
   }
 
   setRef(ref: boolean): void {
@@ -248,28 +279,42 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
     else this.handle.unref?.();
   }
 
-  /** Waits in line with other sends; the result leaves the line. */
-  queueUp(turn: () => void): () => void {
-    this.#sends.push(turn);
-    if (this.#sends.length === 1) turn();
-    return () => {
-      const place = this.#sends.indexOf(turn);
-      if (place < 0) return;
-      this.#sends.splice(place, 1);
-      if (place === 0) this.#sends[0]?.();
+  /** Waits in line with other sends; `turn` is given, and the result is, the way to leave the line. */
+  queueUp(turn: (leave: () => void) => void): () => void {
+    const leave = (): void => {
+      const at = this.#sends.indexOf(place);
+      if (at < 0) return;
+      this.#sends.splice(at, 1);
+      this.#startSends();
       this.pulse();
     };
+    const place = { turn, leave, started: false };
+    this.#sends.push(place);
+    this.#startSends();
+    return leave;
+  }
+
+  /** One loop, not recursion: a send that is through at once is followed by the next one on the same stack. */
+  #startSends(): void {
+    if (this.#startsSends) return;
+    this.#startsSends = true;
+    for (let head = this.#sends[0]; head && !head.started && this.tells; head = this.#sends[0]) {
+      head.started = true;
+      head.turn(head.leave);
+    }
+    this.#startsSends = false;
   }
 
   get isClosed(): boolean {
-    return !this.isOpen || this.#failing || this.writes.ended;
+    return !this.tells || this.writes.ended;
   }
 
   get opened$(): Observable<void> {
     return (this.#opened ??= new Subject());
   }
 
-  get closing$(): Observable<void> {
+  /** Emits once when nothing more is told to the user. */
+  get closing$(): Observable<ReadEnd> {
     this.#closing ??= new Subject();
     if (!this.isOpen) this.#closing.complete();
     return this.#closing;
@@ -324,14 +369,16 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
     const wire = details.at(-1) ?? {};
     this.#connectedAt = this.scheduler.now();
     this.details = Object.fromEntries(details.flatMap((each) => (each.layer === undefined ? [] : [[each.layer, each]])));
-    this.handle = (wire.handle as Handle | undefined) ?? {};
+    this.handle = (wire.handle as Handle | undefined) ?? NO_HANDLE;
     if (this.#unref) this.handle.unref?.();
     if (typeof wire.ip === 'string') this.io.ip = wire.ip;
     if (this.state === 'opening') this.state = 'open';
-    const bare = this.options.fh !== undefined && details.length === 1;
-    if (!bare) this.notify(CONNECTED);
-    this.reads.alive();
+    const bare = this.options.fh !== undefined && pluginEntries(this.options.plugin ?? {}).length === 0;
+    // Open before it is told: what was queued leaves also when the stream is closed right there.
     this.writes.open();
+    this.reads.alive();
+    if (!bare) this.notify(CONNECTED);
+    if (this.isOpen) this.writes.flush();
     this.#opened?.next();
     this.#opened?.complete();
   }
@@ -355,7 +402,8 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
 
   // Ends
 
-  get #tells(): boolean {
+  /** Whether anything is still told to the user, or taken. */
+  get tells(): boolean {
     return this.isOpen && !this.#failing;
   }
 
@@ -372,10 +420,11 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
   }
 
   /** Nothing more is told to the user. */
-  #silence(): void {
+  #silence(end: ReadEnd): void {
+    this.end ??= end;
     this.notifier.complete();
     this.#opened?.complete();
-    this.#closing?.next();
+    this.#closing?.next(end);
     this.#closing?.complete();
   }
 
@@ -398,7 +447,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
     };
     this.writes.stop();
     this.reads.close(end);
-    this.#silence();
+    this.#silence(end);
     this.#tellClosed();
   }
 
@@ -418,7 +467,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
     this.#pulseDue = false;
     this.#replayEarly();
     for (const { error, fatal } of this.#refusals.splice(0)) {
-      if (fatal && this.#tells) this.fail(error);
+      if (fatal && this.tells) this.fail(error);
       else this.raise(error);
     }
     if (this.isOpen) this.writes.flush();
@@ -441,7 +490,8 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
   /** Without half-open: after the peer's EOF, when all we wrote has left, we end too. */
   #endToo(): void {
     const { allowHalfOpen = this.waitFor !== undefined } = this.options;
-    if (allowHalfOpen || this.writes.ended || this.writes.pending > 0 || this.#sends.length > 0) return;
+    // Whoever takes piece by piece may still answer: for him the EOF comes behind what he has not taken.
+    if (allowHalfOpen || this.writes.ended || this.writes.pending > 0 || this.#sends.length > 0 || this.reads.isPulled) return;
     this.writes.end();
   }
 }

@@ -5,7 +5,7 @@ import type { LayerDetails, Plugin, Timeouts } from '../wire/signal.ts';
 import { pluginEntries } from '../wire/stack.ts';
 import { toBytes, type Writable } from './bytes.ts';
 import { consume, iterate } from './consume.ts';
-import { Core } from './core.ts';
+import { Core, NO_HANDLE } from './core.ts';
 import {
   checkOption,
   checkOptions,
@@ -89,7 +89,8 @@ class Stream {
 
   /** The fh given, or the socket once there is one. */
   get fh(): Fh | undefined {
-    return this.#core.options.fh ?? (this.#core.handle as Fh | undefined);
+    const { options, handle } = this.#core;
+    return options.fh ?? (handle === NO_HANDLE ? undefined : (handle as Fh));
   }
 
   get host(): string | undefined {
@@ -222,7 +223,7 @@ class Stream {
   write(data?: Writable): boolean {
     const bytes = data === undefined ? undefined : toBytes(data, 'the data of write()');
     const core = this.#core;
-    if (!core.isOpen) return false;
+    if (!core.tells) return false;
     const error = bytes ? core.writes.accept(bytes) : undefined;
     if (error) core.refuse(error);
     else if (!bytes) core.writes.grown();

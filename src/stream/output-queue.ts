@@ -56,23 +56,31 @@ export class OutputQueue {
     const first = this.#chunks[this.#head]!;
     const piece = first.length < SMALL ? this.#join() : first.subarray(0, PIECE);
     if (first.length > PIECE) this.#chunks[this.#head] = first.subarray(PIECE);
-    else if (first.length >= SMALL) this.#head += 1;
+    else if (first.length >= SMALL) this.#drop(1);
     this.#bytes -= piece.length;
-    if (this.#head === this.#chunks.length) {
-      this.#chunks = [];
-      this.#head = 0;
-    }
     return piece;
   }
 
   /** The run of small chunks at the head, taken as one. */
   #join(): Buffer {
     const from = this.#head;
+    let to = from;
     let length = 0;
-    for (let chunk = this.#chunks[from]; chunk && chunk.length < SMALL && length < PIECE - SMALL; chunk = this.#chunks[this.#head]) {
+    for (let chunk = this.#chunks[from]; chunk && chunk.length < SMALL && length < PIECE - SMALL; chunk = this.#chunks[to]) {
       length += chunk.length;
-      this.#head += 1;
+      to += 1;
     }
-    return this.#head - from === 1 ? this.#chunks[from]! : Buffer.concat(this.#chunks.slice(from, this.#head), length);
+    const joined = to - from === 1 ? this.#chunks[from]! : Buffer.concat(this.#chunks.slice(from, to), length);
+    this.#drop(to - from);
+    return joined;
+  }
+
+  /** Lets go of chunks at the head; the queue may never be empty, and must not keep what has been given. */
+  #drop(count: number): void {
+    this.#chunks.fill(NOTHING, this.#head, this.#head + count);
+    this.#head += count;
+    if (this.#head < this.#chunks.length && (this.#head < 1024 || this.#head * 2 < this.#chunks.length)) return;
+    this.#chunks = this.#chunks.slice(this.#head);
+    this.#head = 0;
   }
 }

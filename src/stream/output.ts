@@ -64,6 +64,7 @@ export class Output extends Subject<Writable> {
 
   /** The stream is closed: nothing is taken any more. */
   stop(): void {
+    if (this.#stopped) return;
     this.#stopped = true;
     super.complete();
   }

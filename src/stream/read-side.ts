@@ -46,6 +46,8 @@ export class ReadSide {
   /** EINBUFLIMIT was raised, and the user has not answered. */
   #stalled = false;
   #end: ReadEnd | undefined;
+  /** Closed by us: what is left in the buffer goes to nobody any more. */
+  #abandoned = false;
 
   constructor(host: ReadHost) {
     this.#host = host;
@@ -88,6 +90,11 @@ export class ReadSide {
     this.#host.pulse();
   }
 
+  /** Whether somebody takes the bytes piece by piece: he has not seen the end yet. */
+  get isPulled(): boolean {
+    return this.#puller !== undefined;
+  }
+
   /** Whether somebody takes the bytes as Observable or by iteration. */
   get hasReader(): boolean {
     return this.#puller !== undefined || this.#data?.observed === true;
@@ -107,6 +114,7 @@ export class ReadSide {
     this.#puller = puller;
     this.#host.pulse();
     return () => {
+      if (this.#puller !== puller) return;
       this.#puller = undefined;
       this.#host.pulse();
     };
@@ -114,16 +122,25 @@ export class ReadSide {
 
   /** The next piece for a puller; `data$` sees it too. */
   pull(): Buffer | undefined {
-    if (this.#buffer.length === 0 || this.#userPaused) return undefined;
+    if (this.#buffer.length === 0 || this.#userPaused || this.#abandoned) return undefined;
     const chunk = asBuffer(this.#buffer.take(this.#buffer.length));
     this.#data?.next(chunk);
     this.steer();
     return chunk;
   }
 
+  /** Gives back, to the front, what a puller took and did not need. */
+  putBack(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    const rest = this.#buffer.take(this.#buffer.length);
+    this.#buffer.append(bytes);
+    this.#buffer.append(rest);
+    this.#host.pulse();
+  }
+
   /** How reading ended, once everything before has been taken. */
   get end(): ReadEnd | undefined {
-    return this.#buffer.length === 0 ? this.#end : undefined;
+    return this.#buffer.length === 0 || this.#abandoned ? this.#end : undefined;
   }
 
   push(bytes: Uint8Array): void {
@@ -142,9 +159,10 @@ export class ReadSide {
       return;
     }
     this.#buffer.append(chunk);
+    // Asked before anything is told: what the callback changes counts from the next read on.
     const error = this.#limitError();
-    if (error) this.#host.raise(error);
     this.#host.notify(IN);
+    if (error) this.#host.raise(error);
     this.work();
   }
 
@@ -158,18 +176,17 @@ export class ReadSide {
   /** What is left in the buffer can still be taken; then the readers get this end. */
   close(end: ReadEnd): void {
     this.#end ??= end;
+    this.#userPaused = false;
     this.#watchdog.stop();
     this.#drain();
     this.#puller?.ready();
   }
 
-  /** Our own close: readers get the end at once. */
-  abandon(end: ReadEnd): void {
-    this.#end = end;
-    this.#watchdog.stop();
-    this.#userPaused = false;
-    this.#tellEnd(end);
-    this.#puller?.ready();
+  /** Our own close: readers get the end at once, and nothing more. */
+  abandon(): void {
+    this.#abandoned = true;
+    this.#end = {};
+    this.close(this.#end);
   }
 
   /** Gives what is there to who wants it, and tells the wire whether to go on. */
@@ -204,8 +221,9 @@ export class ReadSide {
 
   #drain(): void {
     this.#drainDue = false;
-    if (this.#userPaused && !this.#end) return;
-    if (!this.#puller && this.#data?.observed && this.#buffer.length > 0) this.#data.next(asBuffer(this.#buffer.take(this.#buffer.length)));
+    if (this.#userPaused) return;
+    if (!this.#abandoned && !this.#puller && this.#data?.observed && this.#buffer.length > 0)
+      this.#data.next(asBuffer(this.#buffer.take(this.#buffer.length)));
     if (this.end) this.#tellEnd(this.end);
   }
 
@@ -226,8 +244,8 @@ export class ReadSide {
   }
 
   #idle(): void {
-    // A reader of ours holds the reads: the peer may not even be able to speak.
-    if (!this.#flowing) {
+    // A reader of ours holds the reads: the peer may not even be able to speak. A full buffer that nobody reads is idle.
+    if (!this.#flowing && (this.#userPaused || this.hasReader)) {
       this.#watchdog.touch();
       return;
     }

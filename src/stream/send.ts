@@ -2,6 +2,7 @@ import { isObservable, Observable } from 'rxjs';
 import { ECLOSED, IOStreamError } from '../errors.ts';
 import { inlet } from '../wire/operate.ts';
 import { inWords, toBytes, type Writable } from './bytes.ts';
+import type { ReadEnd } from './read-side.ts';
 import type { WriteSide } from './write-side.ts';
 
 /** What `IOStream.send` takes: pulled one chunk at a time, but for an Observable, which pushes. */
@@ -13,9 +14,9 @@ export interface SendPort {
   /** The stream takes no more writes. */
   readonly isClosed: boolean;
   /** Tells once when the stream closes. */
-  readonly closing$: Observable<unknown>;
+  readonly closing$: Observable<ReadEnd>;
   /** The end of the line: resolves when all sends before are through, and makes the next wait for this one. */
-  queueUp(turn: () => void): () => void;
+  queueUp(turn: (leave: () => void) => void): () => void;
 }
 
 const closed = (): IOStreamError =>
@@ -33,7 +34,9 @@ export function send(port: SendPort, source: SendSource): Observable<number> {
       out.error(closed());
       return;
     }
+    /** What we told to have left; all of it but for the first of `chunks`. */
     let sent = 0;
+    let whole = 0;
     const { writes } = port;
     /** Ends of the chunks that have not left yet, and their lengths. */
     const chunks: { end: number; length: number }[] = [];
@@ -41,12 +44,13 @@ export function send(port: SendPort, source: SendSource): Observable<number> {
     const waiter = {
       position: 0,
       left(): void {
-        const before = sent;
         for (let chunk = chunks[0]; chunk && Math.min(chunk.end, writes.accepted) <= writes.left; chunk = chunks[0]) {
-          sent += chunk.length;
+          whole += chunk.length;
           chunks.shift();
         }
-        if (sent > before) out.next(sent);
+        const [first] = chunks;
+        const now = first ? whole + Math.max(0, writes.left - (first.end - first.length)) : whole;
+        if (now > sent) out.next((sent = now));
         if (exhausted && chunks.length === 0) out.complete();
       },
     };
@@ -56,12 +60,12 @@ export function send(port: SendPort, source: SendSource): Observable<number> {
       if (error) throw error;
       if (bytes.length > 0) chunks.push({ end: writes.accepted, length: bytes.length });
     };
-    const finish = (): void => {
-      exhausted = true;
-      leave();
-      waiter.left();
-    };
-    const leave = port.queueUp(() => {
+    const leave = port.queueUp((through) => {
+      const finish = (): void => {
+        exhausted = true;
+        through();
+        waiter.left();
+      };
       out.add(writes.wait(waiter));
       const fail = (error: unknown): void => out.error(error);
       if (!isObservable(source)) {
@@ -73,7 +77,7 @@ export function send(port: SendPort, source: SendSource): Observable<number> {
       source.subscribe(chunk$);
     });
     out.add(leave);
-    out.add(port.closing$.subscribe(() => out.error(closed())));
+    out.add(port.closing$.subscribe((end) => out.error('error' in end ? end.error : closed())));
   });
 }
 
@@ -95,14 +99,23 @@ function pull(
   finish: () => void,
   fail: (error: unknown) => void,
 ): () => void {
-  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  const isAsync = Symbol.asyncIterator in source;
+  const iterator = isAsync ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
   const state = { stopped: false, running: false, owed: true };
+  const ask = async (): Promise<IteratorResult<Writable>> => {
+    try {
+      return await iterator.next();
+    } catch (error) {
+      state.owed = false; // What throws when it is asked has ended.
+      throw error;
+    }
+  };
   const run = async (): Promise<void> => {
-    if (state.running) return;
+    if (state.running || state.stopped) return;
     state.running = true;
     try {
-      while (!state.stopped && !writes.blocked) {
-        const result = await iterator.next();
+      while (!writes.blocked) {
+        const result = await ask();
         if (state.stopped) return;
         if (result.done) {
           state.owed = false;
@@ -112,7 +125,7 @@ function pull(
         put(result.value);
       }
     } catch (error) {
-      state.owed = false;
+      state.stopped = true;
       fail(error);
     } finally {
       state.running = false;

@@ -43,6 +43,9 @@ export class WriteSide {
   /** SENT is owed: bytes went down since the last one. */
   #owesSent = false;
   #flushing = false;
+  #stopped = false;
+  /** Bytes have been waiting since the watchdog was told. */
+  #waits = false;
   #blocked: BehaviorSubject<boolean> | undefined;
   readonly #waiters = new Set<Waiter>();
 
@@ -73,7 +76,7 @@ export class WriteSide {
   }
 
   get blocked(): boolean {
-    return this.pending >= this.#host.highWaterMark;
+    return this.pending >= this.#mark;
   }
 
   /** Whether a write or end can still be accepted. */
@@ -82,7 +85,17 @@ export class WriteSide {
   }
 
   get blocked$(): BehaviorSubject<boolean> {
-    return (this.#blocked ??= new BehaviorSubject(this.blocked));
+    if (!this.#blocked) {
+      this.#blocked = new BehaviorSubject(this.blocked);
+      if (this.#stopped) this.#blocked.complete();
+    }
+    return this.#blocked;
+  }
+
+  /** So many waiting bytes are enough: whoever heeds it is never refused. */
+  get #mark(): number {
+    const { highWaterMark, outBufLimit } = this.#host;
+    return outBufLimit > 0 ? Math.min(highWaterMark, outBufLimit) : highWaterMark;
   }
 
   /** Accepts bytes, or says why not. */
@@ -101,7 +114,7 @@ export class WriteSide {
 
   /** The queue has more to give. */
   grown(): void {
-    if (this.#open && this.pending === this.queue.length) this.#watchdog.touch();
+    this.#noteWaiting();
     this.#tellBlocked();
     this.#host.pulse();
   }
@@ -123,11 +136,10 @@ export class WriteSide {
     return () => this.#waiters.delete(waiter);
   }
 
-  /** The stack is connected. */
+  /** The stack is connected: `flush` gives from now on. */
   open(): void {
     this.#open = true;
-    if (this.pending > 0) this.#watchdog.touch();
-    this.flush();
+    this.#noteWaiting();
   }
 
   hold(): void {
@@ -166,6 +178,7 @@ export class WriteSide {
   sent(bytes: number): void {
     this.#left += bytes;
     this.#watchdog.touch();
+    this.#noteWaiting();
     this.#settle();
     if (!this.#flushing) this.#report(0);
   }
@@ -176,6 +189,7 @@ export class WriteSide {
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#watchdog.stop();
     this.#blocked?.complete();
     this.#waiters.clear();
@@ -187,6 +201,13 @@ export class WriteSide {
     this.#host.give({ kind: 'data', bytes: asBuffer(bytes) });
   }
 
+  /** The time counts from when bytes begin to wait; more of them do not begin it anew. */
+  #noteWaiting(): void {
+    const waits = this.#open && this.pending > 0;
+    if (waits && !this.#waits) this.#watchdog.touch();
+    this.#waits = waits;
+  }
+
   #settle(): void {
     for (const waiter of this.#waiters) waiter.left();
     this.#tellBlocked();
@@ -195,9 +216,8 @@ export class WriteSide {
   #tellBlocked(): void {
     const blocked = this.#blocked;
     if (!blocked) return;
-    const { highWaterMark } = this.#host;
-    if (!blocked.value && this.pending >= highWaterMark) blocked.next(true);
-    else if (blocked.value && this.pending <= highWaterMark / 2) blocked.next(false);
+    if (!blocked.value && this.blocked) blocked.next(true);
+    else if (blocked.value && this.pending <= this.#mark / 2) blocked.next(false);
   }
 
   #report(mask: EventMask): void {

@@ -1,0 +1,22 @@
+// An echo server: gives back what it gets, with backpressure and half-close.
+//   npx tsx examples/echo-server.ts [PORT]
+import { listen } from 'rxjs-io-stream';
+import { switchMap, tap } from 'rxjs';
+
+const port = Number(process.argv[2] ?? 0);
+
+// A connection lasts as long as its handler's Observable: `send` completes when all that came has gone back.
+const serving = listen({ host: '127.0.0.1', port }, (io) => io.send(io))
+  .pipe(
+    tap((server) => console.log('listening on', server.address)),
+    switchMap((server) => server.errors$), // one connection that fails hurts no other
+  )
+  .subscribe({
+    next: (error) => console.error('a connection failed:', String(error)),
+    error: (error: unknown) => {
+      console.error(String(error)); // the port is taken, or may not be used
+      process.exitCode = 1;
+    },
+  });
+
+process.once('SIGINT', () => serving.unsubscribe()); // stops listening and closes all

@@ -1,0 +1,34 @@
+import { coreOf, IOStream, type OwnFields } from './io-stream.ts';
+import type { IOStreamOptions } from './options.ts';
+
+/**
+ * Dials, and resolves with the stream when the whole stack is connected. It is the caller's to close: `await using`, or
+ * `io.close()`. Rejects with the error that kept it from connecting (everything is freed then); later errors are the stream's
+ * own, as after `new IOStream`.
+ *
+ * ```ts
+ * import { open } from 'rxjs-io-stream';
+ *
+ * const io = await open({ host: '127.0.0.1', port: 7 });
+ * io.end('hello');
+ * for await (const bytes of io) console.log(bytes.toString());
+ * io.close();
+ * ```
+ *
+ * @throws TypeError for wrong options, as a rejection.
+ */
+export function open<O extends object>(options: O & IOStreamOptions<IOStream<OwnFields<O>>>): Promise<IOStream<OwnFields<O>>> {
+  return new Promise((resolve, reject) => {
+    const io = new IOStream(options);
+    const core = coreOf(io);
+    core.handled = true;
+    core.opened$.subscribe(() => {
+      core.handled = false;
+      resolve(io);
+    });
+    core.closed$.subscribe(() => {
+      const { end } = core;
+      reject(end && 'error' in end ? end.error : new Error('expected a connection, the stream was closed before it was there'));
+    });
+  });
+}
