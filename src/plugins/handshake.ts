@@ -1,6 +1,6 @@
 import type { Subscription } from 'rxjs';
 import { ETOHANDSHAKE, IOStreamError, type ErrorCode } from '../errors.ts';
-import { Conversation, type Link, type Need, type Talk } from '../protocol/link.ts';
+import { Conversation, type Link, type Need } from '../protocol/link.ts';
 import { layer, type Layer, type Ports } from '../wire/layer.ts';
 import { PAUSE, type Dial, type Flow, type LayerDetails, type Plugin, type Target, type Up } from '../wire/signal.ts';
 import { after } from '../wire/timer.ts';
@@ -79,6 +79,8 @@ class HandshakeLayer implements Layer {
   #paused = false;
   /** What came from either side and must wait: for the next step of the talk, or until the leftovers have been handed up. */
   #flowQueue: Flow[] = [];
+  /** How much of it has been handed down; `shift` on a long array copies all of it. */
+  #handedDown = 0;
   #upQueue: Up[] = [];
 
   constructor(options: HandshakeOptions, ports: Ports, dial: Dial) {
@@ -114,7 +116,7 @@ class HandshakeLayer implements Layer {
   closing(): void {
     if (this.#stage === 'opening') {
       // Closed from inside `next`: what was given before goes before the end.
-      for (const flow of this.#flowQueue.splice(0)) this.#ports.down.next(flow);
+      for (let flow = this.#nextFlow(); flow; flow = this.#nextFlow()) this.#ports.down.next(flow);
     } else if (this.#stage !== 'open') {
       this.free();
       this.#stage = 'closing';
@@ -190,13 +192,23 @@ class HandshakeLayer implements Layer {
     up.next({ kind: 'connected', details: [{ ...details, layer: this.#dial.layer }, ...this.#below] });
     if (leftover.length > 0) up.next({ kind: 'data', bytes: leftover });
     // Either side may add to the queues from inside `next`; what is queued goes before what comes later.
-    for (;;) {
-      const signal = this.#upQueue.shift();
-      const flow = signal ? undefined : this.#flowQueue.shift();
-      if (signal) up.next(signal);
-      else if (flow) down.next(flow);
+    for (let handedUp = 0; ;) {
+      const signal = this.#upQueue[handedUp];
+      const flow = signal ? undefined : this.#nextFlow();
+      if (signal) {
+        handedUp += 1;
+        up.next(signal);
+      } else if (flow) down.next(flow);
       else break;
     }
+    this.#upQueue = [];
+    this.#flowQueue = [];
     if (this.#stage === 'opening') this.#stage = 'open';
+  }
+
+  #nextFlow(): Flow | undefined {
+    const flow = this.#flowQueue[this.#handedDown];
+    if (flow) this.#handedDown += 1;
+    return flow;
   }
 }

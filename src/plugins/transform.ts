@@ -52,7 +52,7 @@ class TransformLayer implements Layer {
   #ended = false;
   /** What was made and has not gone on: more may come from inside `next`, and belongs behind it. */
   readonly #goingDown: Uint8Array[] = [];
-  readonly #goingUp: Iterator<Up>[] = [];
+  readonly #goingUp: Generator<Up, void>[] = [];
 
   constructor({ down = () => PASS, up = () => PASS }: TransformOptions, ports: Ports) {
     this.#ports = ports;
@@ -63,7 +63,7 @@ class TransformLayer implements Layer {
   down(signal: Flow): void {
     if (signal.kind === 'data') {
       this.#ledger.given += signal.bytes.length;
-      this.#give(this.#downward.push(signal.bytes), this.#downward.held?.() ?? 0);
+      this.#give(this.#downward.push(signal.bytes));
     } else {
       if (signal.kind === 'end') this.#finish();
       this.#ports.down.next(signal);
@@ -90,7 +90,7 @@ class TransformLayer implements Layer {
   #finish(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#give(this.#downward.finish?.() ?? [], 0);
+    this.#give(this.#downward.finish?.() ?? []);
   }
 
   *#changed(signal: DataSignal | EndSignal): Generator<Up, void> {
@@ -102,19 +102,20 @@ class TransformLayer implements Layer {
   /** Made one by one, so that a chunk that becomes very many need not become them all at once. */
   #next(): Up | undefined {
     for (let head = this.#goingUp[0]; head; head = this.#goingUp[0]) {
-      const { done, value } = head.next();
-      if (!done) return value;
+      const step = head.next();
+      if (!step.done) return step.value;
       this.#goingUp.shift();
     }
     return undefined;
   }
 
-  #give(chunks: Iterable<Uint8Array>, held: number): void {
+  #give(chunks: Iterable<Uint8Array>): void {
     for (const bytes of chunks) {
       this.#ledger.made += bytes.length;
       this.#goingDown.push(bytes);
     }
-    this.#ledger.settle(held);
+    // Asked only now: the chunks may have been made one by one.
+    this.#ledger.settle(this.#ended ? 0 : (this.#downward.held?.() ?? 0));
     for (let bytes = this.#goingDown.shift(); bytes; bytes = this.#goingDown.shift()) this.#ports.down.next({ kind: 'data', bytes });
     this.#tell(this.#ledger.sent(0));
   }

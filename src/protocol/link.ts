@@ -53,6 +53,8 @@ export interface ConversationOptions {
   readonly phase: Phase;
   /** The code when the peer ends before the conversation does. Default EPROTOCOL. */
   readonly early?: ErrorCode | undefined;
+  /** Told of the bytes that the talk reads, just before it gets them. */
+  readonly read?: ((bytes: Uint8Array) => void) | undefined;
 }
 
 /** Runs a {@link Talk} over bytes as they come. Linear in the bytes, however they are cut. */
@@ -91,7 +93,7 @@ export class Conversation<T> {
   /** Takes bytes and runs as far as they reach. Throws what the talk throws. */
   push(bytes: Uint8Array): IteratorResult<Need, T> {
     this.#unread.append(bytes);
-    return this.#run(() => ({ done: false, value: this.#need! }));
+    return this.#run(() => (this.#need ? { done: false, value: this.#need } : this.#talk.next(bytes)));
   }
 
   /** The peer ended: the talk is told by an error it may catch, but it cannot read on. Throws what the talk throws. */
@@ -126,7 +128,9 @@ export class Conversation<T> {
         if (length === undefined) return result;
         this.#searched = 0;
         this.#consumed += length;
-        result = this.#talk.next(this.#unread.take(length));
+        const bytes = this.#unread.take(length);
+        this.#options.read?.(bytes);
+        result = this.#talk.next(bytes);
       }
       this.#need = undefined;
       return result;
@@ -151,7 +155,6 @@ export class Conversation<T> {
 }
 
 const NO_BYTES = new Uint8Array(0);
-const NOTHING_NEEDED: Need = { count: Infinity };
 
 /** The talk itself is only called when the conversation starts: what it throws then is thrown by the first step. */
 function* begin<T>(talk: (link: Link) => Talk<T>, link: Link): Talk<T> {

@@ -1,8 +1,9 @@
-import { asapScheduler, Observable, Subscription, type SchedulerLike, type Subscriber } from 'rxjs';
+import { asapScheduler, Observable, type SchedulerLike, type Subscriber, type Subscription } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
 import { inlet } from '../wire/operate.ts';
 import { END, PAUSE, RESUME, type DataSignal, type Dial, type EndSignal, type Flow, type Up, type Wire } from '../wire/signal.ts';
 import { after } from '../wire/timer.ts';
+import { Fifo } from './fifo.ts';
 
 /** How the two ends of a pair are joined. */
 export interface MemoryPairOptions {
@@ -60,12 +61,14 @@ class PairEnd {
   #up: Subscriber<Up> | undefined;
   #dial: Dial | undefined;
   /** What the peer sent and we have not given up yet. */
-  readonly #inbox: Parcel[] = [];
+  readonly #inbox = new Fifo<Parcel>();
   #job: Subscription | undefined;
   #deliveries = 0;
   /** When the last parcel of the peer is through, on the clock. */
   #busyUntil = 0;
   #connected = false;
+  /** What was given before we are connected, so that no `sent` comes before `connected`. */
+  #early: Flow[] | undefined = [];
   #paused = false;
   #closing = false;
   #inEnded = false;
@@ -119,6 +122,8 @@ class PairEnd {
     else if (signal.kind === 'resume') {
       this.#paused = false;
       this.#schedule();
+    } else if (this.#early) {
+      this.#early.push(signal);
     } else if (this.#outEnd === 'open') {
       if (signal.kind === 'end') this.#outEnd = 'given';
       else this.#inFlight += signal.bytes.length;
@@ -142,7 +147,7 @@ class PairEnd {
   #schedule(): void {
     const clock = this.#clock;
     if (!this.#up || !clock || (this.#job && !this.#job.closed)) return;
-    const head = this.#inbox[0];
+    const head = this.#inbox.peek();
     if (this.#connected && (!head || (this.#paused && !this.#closing))) return;
     const delay = this.#connected && head ? Math.max(0, head.due - this.#now) : 0;
     this.#deliveries += 1;
@@ -155,9 +160,16 @@ class PairEnd {
     if (!this.#connected) {
       this.#connected = true;
       this.#up?.next({ kind: 'connected', details: [{ wire: 'memory' }] });
+      const early = this.#early ?? [];
+      this.#early = undefined;
+      for (const signal of early) this.#take(signal);
     }
     const now = this.#now;
-    for (let head = this.#inbox[0]; head && head.due <= now && this.#up && (!this.#paused || this.#closing); head = this.#inbox[0]) {
+    for (
+      let head = this.#inbox.peek();
+      head && head.due <= now && this.#up && (!this.#paused || this.#closing);
+      head = this.#inbox.peek()
+    ) {
       this.#inbox.shift();
       this.#give(head.signal);
     }
@@ -218,7 +230,7 @@ class PairEnd {
     this.#up = undefined;
     this.#job?.unsubscribe();
     this.#closeTimer?.unsubscribe();
-    this.#inbox.length = 0;
+    this.#inbox.clear();
     if (!this.#inEnded || this.#outEnd !== 'taken') this.peer.#deliver('reset', this.#clock?.now() ?? 0);
   }
 }

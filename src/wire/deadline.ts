@@ -9,7 +9,8 @@ import { after } from './timer.ts';
 export function within<T>(source: Observable<T>, timeout: number, dial: Dial, late: (ms: number) => unknown): Observable<T> {
   return new Observable((out) => {
     const ms = Math.max(0, Math.min(timeout, dial.deadline - dial.scheduler.now()));
-    out.add(after(ms, dial.scheduler, () => out.error(late(ms))));
-    out.add(source.subscribe(out));
+    source.subscribe(out);
+    // An address, for example, resolves at once: no timer for what is done already.
+    if (!out.closed) out.add(after(ms, dial.scheduler, () => out.error(late(ms))));
   });
 }

@@ -144,11 +144,15 @@ function lateOpening(ms: number): IOStreamError {
 
 function destroy(ends: Ends): void {
   for (const stream of streamsOf(ends)) {
-    // A failure of the destruction itself has nobody left to be told to.
-    if (!stream.destroyed) stream.on('error', ignore).destroy();
+    // An error that it still has to tell was told already, or has nobody left to be told to.
+    if (!stream.closed || stream.errored) stream.on('error', ignore).once('close', release).destroy();
   }
 }
 
 function ignore(): void {
   // nothing to do
+}
+
+function release(this: Readable | Writable): void {
+  this.off('error', ignore);
 }

@@ -1,11 +1,13 @@
-import { Observable, type OperatorFunction, type Subscriber } from 'rxjs';
+import { Observable, ReplaySubject, type Observer, type OperatorFunction, type Subscriber } from 'rxjs';
 import { inlet } from './operate.ts';
 import type { Dial, Flow, Up, Wire } from './signal.ts';
+
+type Down = Observer<Flow>;
 
 /** The two ways out of a layer: `up` to the application, `down` to the wire below. */
 export interface Ports {
   readonly up: Subscriber<Up>;
-  readonly down: Subscriber<Flow>;
+  readonly down: Down;
   readonly dial: Dial;
 }
 
@@ -43,24 +45,33 @@ export function layer(wire: Wire, dial: Dial, make: (ports: Ports) => Layer): Op
     new Observable<Up>((up) => {
       const fail = (error: unknown): void => up.error(error);
       let state: Layer | undefined;
-      const flowBelow$ = new Observable<Flow>((down) => {
-        const made = (state = make({ up, down, dial }));
-        const fromAbove = inlet<Flow>(
-          {
-            next: (signal) => made.down(signal),
-            error: (error: unknown) => down.error(error),
-            complete: () => {
-              if (made.closing?.() !== true) down.complete();
-            },
+      let ports: { up: Subscriber<Up>; down: Down; dial: Dial } | undefined;
+      /** What is said to a wire that speaks before it listens. */
+      let unheard: ReplaySubject<Flow> | undefined;
+      const fromAbove = inlet<Flow>(
+        {
+          next: (signal) => state?.down(signal),
+          error: (error: unknown) => ports?.down.error(error),
+          complete: () => {
+            if (state?.closing?.() !== true) ports?.down.complete();
           },
-          fail,
-        );
+        },
+        fail,
+      );
+      const begin = (down: Down): Layer => {
+        ports = { up, down, dial };
+        return (state = make(ports));
+      };
+      const flowBelow$ = new Observable<Flow>((down) => {
         down.add(fromAbove);
+        unheard?.subscribe(down);
+        if (ports) ports.down = down;
+        else begin(down);
         flow$.subscribe(fromAbove);
       });
       const fromBelow = inlet<Up>(
         {
-          next: (signal) => state?.up(signal),
+          next: (signal) => (state ?? begin((unheard = new ReplaySubject<Flow>(Infinity)))).up(signal),
           error: fail,
           complete: () => {
             state?.closed?.();
@@ -70,6 +81,7 @@ export function layer(wire: Wire, dial: Dial, make: (ports: Ports) => Layer): Op
         fail,
       );
       up.add(() => {
+        fromAbove.unsubscribe();
         fromBelow.unsubscribe();
         state?.free?.();
       });

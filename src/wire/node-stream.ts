@@ -238,14 +238,18 @@ class Carrier {
     this.#settle();
   }
 
-  /** What has left is what was given less what Node still holds: exact, and without an entry for each write. */
+  /**
+   * What has left is what was given less what Node still holds: exact, and without an entry for each write. However much the
+   * kernel took at once, it is told in steps.
+   */
   #tellSent(): void {
     const left = this.#given - (this.#writable?.writableLength ?? 0);
-    const bytes = left - this.#told;
-    if (bytes <= 0) return;
-    this.#told = left;
-    if (this.#closing) this.#watchClose();
-    this.#up.next({ kind: 'sent', bytes });
+    if (this.#closing && left > this.#told) this.#watchClose();
+    while (left > this.#told) {
+      const bytes = Math.min(left - this.#told, LONGEST_WRITE);
+      this.#told += bytes;
+      this.#up.next({ kind: 'sent', bytes });
+    }
   }
 
   error(error: Error): void {
@@ -336,8 +340,8 @@ class Carrier {
       (stream as Carried<typeof stream>)[CARRIER] = undefined;
       stream.off('close', onClose);
       stream.off('error', onError);
-      if (stream.closed) continue;
-      // An error of the destruction itself has nobody left to be told to.
+      if (stream.closed && !stream.errored) continue;
+      // An error of the destruction itself, or one that is on its way, has nobody left to be told to.
       stream.on('error', ignore).once('close', release);
       stream.destroy();
     }

@@ -10,32 +10,51 @@ import { Observable, type Observer, type Subscriber } from 'rxjs';
  * start closes the second; RxJS makes one for us here, from public names alone.
  */
 export function inlet<T>(observer: Observer<T>, fail: (error: unknown) => void): Subscriber<T> {
-  let subscriber!: Subscriber<T>;
-  new Observable<T>((made) => {
-    subscriber = made;
-  }).subscribe({
-    next(value) {
-      try {
-        observer.next(value);
-      } catch (error) {
-        subscriber.unsubscribe();
-        fail(error);
-      }
-    },
-    error(reason: unknown) {
-      try {
-        observer.error(reason);
-      } catch (error) {
-        fail(error);
-      }
-    },
-    complete() {
-      try {
-        observer.complete();
-      } catch (error) {
-        fail(error);
-      }
-    },
-  });
+  const guard = new Guard(observer, fail);
+  MAKER.subscribe(guard);
+  const subscriber = made as unknown as Subscriber<T>;
+  guard.subscriber = subscriber;
   return subscriber;
+}
+
+/** Shows the subscriber that RxJS makes of an observer. One for all: every connection has several inlets. */
+let made: Subscriber<never>;
+const MAKER = new Observable<never>((subscriber) => {
+  made = subscriber;
+});
+
+class Guard<T> implements Observer<T> {
+  subscriber: Subscriber<T> | undefined;
+  readonly #observer: Observer<T>;
+  readonly #fail: (error: unknown) => void;
+
+  constructor(observer: Observer<T>, fail: (error: unknown) => void) {
+    this.#observer = observer;
+    this.#fail = fail;
+  }
+
+  next(value: T): void {
+    try {
+      this.#observer.next(value);
+    } catch (error) {
+      this.subscriber?.unsubscribe();
+      this.#fail(error);
+    }
+  }
+
+  error(reason: unknown): void {
+    try {
+      this.#observer.error(reason);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  complete(): void {
+    try {
+      this.#observer.complete();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
 }

@@ -22,7 +22,7 @@ export interface ResolveOptions {
  * Finds all addresses of a host, the families interleaved as RFC 8305 section 4 says; an address stays itself without asking
  * anybody. Errors with EDNS when there is none. Unsubscribed, a late answer is ignored (Node cannot take the question back).
  */
-export function resolve(host: string, { lookup = dnsLookup as Lookup, family = 0 }: ResolveOptions): Observable<LookupAddress[]> {
+export function resolve(host: string, { lookup = dnsLookup, family = 0 }: ResolveOptions): Observable<LookupAddress[]> {
   const literal = isIP(host);
   if (literal) return of([{ address: host, family: literal }]);
   return new Observable((found) => {

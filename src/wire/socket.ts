@@ -1,13 +1,14 @@
-import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import { Socket, type NetConnectOpts } from 'node:net';
 import { Observable } from 'rxjs';
 
 /**
  * Connects one socket to one address. Emits it connected and completes; errors with Node's error. Unsubscribed before that, it
  * destroys the socket. `autoSelectFamily` is off: racing addresses is ours to do.
  */
-export function connectSocket(options: NetConnectOpts): Observable<Socket> {
+export function connectSocket(target: NetConnectOpts): Observable<Socket> {
   return new Observable((connected) => {
-    const socket = connect({ ...options, autoSelectFamily: false, allowHalfOpen: true } as NetConnectOpts);
+    const options = { ...target, autoSelectFamily: false, allowHalfOpen: true };
+    const socket = new Socket(options);
     const onConnect = (): void => {
       free();
       connected.next(socket);
@@ -24,5 +25,6 @@ export function connectSocket(options: NetConnectOpts): Observable<Socket> {
       // A destroyed socket may still report what failed before; nobody is left to be told.
       socket.on('error', () => undefined).destroy();
     });
+    socket.connect(options); // May throw, and then has a handle already.
   });
 }

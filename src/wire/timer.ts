@@ -3,6 +3,11 @@ import { Subscription, type SchedulerLike } from 'rxjs';
 /** The longest delay Node's timers take; a longer one would fire at once. */
 const LONGEST = 2 ** 31 - 1;
 
+/** How much longer, at the most, is waited each time the event loop was blocked; how often; and what is no block. */
+const GRACE = 100;
+const TURNS = 8;
+const PROMPT = 2;
+
 /** How {@link after} waits. */
 export interface AfterOptions {
   /**
@@ -15,8 +20,9 @@ export interface AfterOptions {
 /**
  * Runs `work` once, `ms` milliseconds from now on `scheduler`; Infinity is never.
  *
- * When the time is over it lets one more turn of the event loop pass: timers run before sockets are polled, so after a blocked
- * loop the answer may already be there, and an answer that came in time must win.
+ * Timers run before sockets are polled: after a blocked loop the answer may already be there, and an answer that came in time
+ * must win. So the work waits for one more turn of the loop, and for further ones until a timer is on time: then the loop was
+ * free, and what had come has been told.
  */
 export function after(ms: number, scheduler: SchedulerLike, work: () => void, { unref = false }: AfterOptions = {}): Subscription {
   const timer = new Subscription();
@@ -26,9 +32,22 @@ export function after(ms: number, scheduler: SchedulerLike, work: () => void, { 
     if (unref) (action as { id?: { unref?: () => void } }).id?.unref?.();
     timer.add(action);
   };
+  const settle = (late: number, turns: number): void => {
+    const grace = Math.min(Math.max(0, late), GRACE);
+    const due = scheduler.now() + grace;
+    schedule(() => {
+      const stillLate = scheduler.now() - due;
+      if (stillLate <= PROMPT || turns === 0) work();
+      else settle(stillLate, turns - 1);
+    }, grace);
+  };
   const wait = (left: number): void => {
     const step = Math.min(left, LONGEST);
-    schedule(() => (step < left ? wait(left - step) : schedule(work, 0)), step);
+    const due = scheduler.now() + step;
+    schedule(() => {
+      if (step < left) wait(left - step);
+      else settle(scheduler.now() - due, TURNS);
+    }, step);
   };
   wait(Math.max(0, ms));
   return timer;

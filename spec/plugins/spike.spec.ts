@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, it } from 'vitest';
+import { handshake } from '../../src/plugins/handshake.ts';
+import { mapBytes } from '../../src/plugins/map-bytes.ts';
+import { tlsClient, tlsServer } from '../../src/plugins/tls.ts';
+import type { Plugin } from '../../src/wire/signal.ts';
+import { stack } from '../../src/wire/stack.ts';
+import * as certificates from '../support/certificates.ts';
+import { invariants } from '../support/harness.ts';
+import { CARRIERS, twoEnds } from '../support/two-ends.ts';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+/** More than is taken from a sender whose peer does not read: by a pair, by two kernels. */
+const MORE_THAN_FITS = { 'memory pair': 2 * MiB, socket: 8 * MiB };
+/** So many turns of the event loop show that a sender stands still. */
+const TURNS = 100;
+const CHUNK = 64 * KiB;
+
+/** Asks as a proxy is asked, before any byte of the application. */
+const proxy = handshake({
+  *talk(link) {
+    link.send('CONNECT\n');
+    return { answer: Buffer.from(yield* link.readUntil('\n', 64)).toString() };
+  },
+});
+/** Answers in the same breath as the first bytes of the application that follow. */
+const proxyServer = handshake({
+  *talk(link) {
+    yield* link.readUntil('\n', 64);
+    link.send('OK\n');
+  },
+});
+
+/** A stream cipher: its key stream goes on from chunk to chunk, each direction with its own. */
+const keyStream = (): ((bytes: Uint8Array) => Uint8Array) => {
+  let at = 0;
+  return (bytes) => bytes.map((byte) => byte ^ ((at++ * 167) & 0xff));
+};
+const cipher: Plugin = (wire) => (dial) => (flow$) =>
+  flow$.pipe(
+    mapBytes(() => keyStream()),
+    wire(dial),
+    mapBytes(() => keyStream()),
+  );
+
+const ssl = tlsClient({ ca: certificates.ca });
+const sslServer = tlsServer(certificates.server);
+
+const stacks: Record<string, readonly [near: Plugin, far: Plugin]> = {
+  'a handshake': [proxy, proxyServer],
+  'a cipher': [cipher, cipher],
+  TLS: [ssl, sslServer],
+  'TLS over a handshake over a cipher': [
+    (wire) => stack({ ssl, proxy, cipher }, wire),
+    (wire) => stack({ ssl: sslServer, proxy: proxyServer, cipher }, wire),
+  ],
+};
+
+const block = (at: number, size = CHUNK): Buffer => Buffer.alloc(size, at);
+const blocks = (bytes: number): Buffer[] => Array.from({ length: bytes / CHUNK }, (_, at) => block(at));
+
+describe('the spike: a handshake, a cipher and TLS on the same types', () => {
+  describe.each(Object.keys(stacks))('%s', (name) => {
+    const [plugin, counterpart] = stacks[name] as readonly [Plugin, Plugin];
+    describe.each(CARRIERS)('on a %s', (carrier) => {
+      const tooMuch = MORE_THAN_FITS[carrier];
+
+      it(
+        'close: what was written reaches the peer, then the end, and both are over',
+        invariants(async (h) => {
+          const { near, far } = await twoEnds(h, carrier, plugin, counterpart);
+          const last = block(1, 300 * KiB);
+          near.write('the last ');
+          near.write(last);
+          near.close();
+          await far.saw('end');
+          h.sameBytes(far.bytes, ['the last ', last]);
+          far.close();
+          await Promise.all([near.up.ended, far.up.ended]);
+          assert.deepEqual([near.story.split(' ').at(-1), far.story], ['complete', 'connected data end complete']);
+          assert.ok(far.up.values.every((signal) => !('truncated' in signal)));
+        }),
+      );
+
+      it(
+        'reset: both ends error, ours with our reason, the other after what it had read',
+        invariants(async (h) => {
+          const { near, far } = await twoEnds(h, carrier, plugin, counterpart);
+          near.write('before');
+          await far.up.value(() => far.text === 'before');
+          const reason = new Error('enough');
+          near.reset(reason);
+          await Promise.all([near.up.ended, far.up.ended]);
+          assert.equal(near.up.error, reason);
+          h.error(far.up.error, { code: 'ECONNRESET' });
+          assert.equal(far.story, 'connected data error');
+        }),
+      );
+
+      it(
+        'half-close: the other direction goes on, and both complete when it has ended too',
+        invariants(async (h) => {
+          const { near, far } = await twoEnds(h, carrier, plugin, counterpart);
+          near.write('question');
+          near.end();
+          await far.saw('end');
+          const lines = Array.from({ length: 257 }, (_, line) => `line ${line}\n`);
+          for (const line of lines) far.write(line);
+          await h.until(() => near.received === lines.join('').length);
+          far.write('a late answer');
+          far.end();
+          await Promise.all([near.up.ended, far.up.ended]);
+          h.sameBytes(near.bytes, [...lines, 'a late answer']);
+          assert.equal(far.text, 'question');
+          assert.match(near.story, / data end( sent)? complete$/);
+          assert.match(far.story, / complete$/);
+        }),
+      );
+
+      it(
+        'pause: the peer is paused in turn and nothing is lost; resume: it goes on',
+        invariants(async (h) => {
+          const { near, far } = await twoEnds(h, carrier, plugin, counterpart);
+          near.pause();
+          let given = 0;
+          // A kernel takes its fill first, turn by turn: paused is who stays so.
+          for (let calm = 0; calm < TURNS; calm += 1) {
+            for (; !far.isPaused && given < tooMuch; given += CHUNK) far.write(block(given / CHUNK));
+            await turn();
+          }
+          assert.ok(given < tooMuch, `the peer was never paused in ${given} bytes`);
+          assert.ok(near.received <= 256 * KiB, `${near.received} bytes came while paused`);
+          near.resume();
+          await h.until(() => near.received >= given, 'all bytes come');
+          h.sameBytes(near.bytes, blocks(given));
+          await h.until(() => !far.isPaused);
+        }),
+      );
+
+      it(
+        'sent: reaches what was given when all of it has left, not before',
+        invariants(async (h) => {
+          const { near, far } = await twoEnds(h, carrier, plugin, counterpart);
+          far.pause();
+          for (let at = 0; at < tooMuch; at += CHUNK) near.write(block(at / CHUNK));
+          for (let calm = 0; calm < TURNS; calm += 1) await turn();
+          assert.ok(near.sent < tooMuch, `${near.sent} bytes told to be sent to a peer that takes none`);
+          far.resume();
+          await h.until(() => near.sent >= tooMuch && far.received >= tooMuch, 'all bytes leave and come');
+          h.sameBytes(far.bytes, blocks(tooMuch));
+          near.end();
+          await far.saw('end');
+          assert.equal(near.sent, tooMuch);
+        }),
+      );
+    });
+  });
+});

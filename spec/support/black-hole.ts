@@ -1,0 +1,36 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import type { Harness } from './harness.ts';
+
+/** How many connections Linux completes for a backlog of 1 before somebody accepts them. */
+const ROOM = 2;
+const LISTENER = `
+  const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 });
+  server.on('listening', () => process.send(server.address().port));
+`;
+
+/** A port on which nobody ever answers: the backlog of its listener is full, and the listener stands still. */
+export async function blackHole(h: Harness): Promise<{ host: string; port: number }> {
+  const { host, port } = await slowPort(h);
+  return { host, port };
+}
+
+/** The same until `answer()`: then it accepts what the kernel asks again for, a second after the first try. */
+export async function slowPort(h: Harness): Promise<{ host: string; port: number; answer: () => void }> {
+  const child = spawn(process.execPath, ['-e', LISTENER], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], env: { NODE_OPTIONS: '' } });
+  const exit = once(child, 'exit');
+  h.defer(() => {
+    child.kill('SIGKILL');
+    return exit;
+  });
+  const [port] = (await once(child, 'message')) as [number];
+  child.disconnect();
+  child.kill('SIGSTOP');
+  for (let filled = 0; filled < ROOM; filled += 1) {
+    const filler = connect({ port, host: '127.0.0.1' }).on('error', () => {});
+    h.defer(() => filler.destroy());
+    await once(filler, 'connect');
+  }
+  return { host: '127.0.0.1', port, answer: () => void child.kill('SIGCONT') };
+}

@@ -1,0 +1,87 @@
+/**
+ * A program that carries bytes over an fh of its own and tells afterwards what came up.
+ *
+ *   node --import tsx fh-child.ts RESULT FH STEP…
+ *
+ * FH: `stdin`, `stdout`, a number, or `FLAGS:PATH`, which is opened. STEP: `write:TEXT`, `end`, `close` (the flow completes),
+ * `await:KIND` (of a signal up). RESULT: a file that gets the summary as JSON at the exit, which nothing here forces.
+ */
+import { fstatSync, openSync, writeFileSync } from 'node:fs';
+import { asyncScheduler, filter, firstValueFrom, ReplaySubject, Subject } from 'rxjs';
+import type { IOStreamError } from '../../src/errors.ts';
+import { fromFh, type Fh } from '../../src/wire/fh.ts';
+import { END, type Flow, type Up } from '../../src/wire/signal.ts';
+
+/** What the program writes to RESULT. */
+export interface Summary {
+  /** The kinds of the signals up, repetitions left out. */
+  kinds: string[];
+  data: string;
+  sent: number;
+  state: 'open' | 'complete' | 'error';
+  /** Whether the descriptor that was given as a number is open still. */
+  held: boolean;
+  code?: string;
+  phase?: string;
+  message?: string;
+}
+
+const [result = '', given = '', ...steps] = process.argv.slice(2);
+const summary: Summary = { kinds: [], data: '', sent: 0, state: 'open', held: false };
+process.on('exit', () => writeFileSync(result, JSON.stringify({ ...summary, held: isHeld() })));
+
+const flow$ = new Subject<Flow>();
+let fh: Fh | undefined;
+const up$ = new ReplaySubject<Up>(Infinity);
+const OFF = { resolve: 5000, connect: 5000, handshake: 5000, establish: 5000, write: 5000, idle: Infinity, close: 3000 };
+
+function opened(): Fh {
+  if (given === 'stdin') return process.stdin;
+  if (given === 'stdout') return process.stdout;
+  const at = given.indexOf(':');
+  return at < 0 ? Number(given) : openSync(given.slice(at + 1), given.slice(0, at));
+}
+
+function isHeld(): boolean {
+  try {
+    if (typeof fh !== 'number') return false;
+    fstatSync(fh);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function failed(error: unknown): void {
+  const { code, phase, message } = error as IOStreamError;
+  Object.assign(summary, { state: 'error', code, phase, message });
+}
+
+async function perform(): Promise<void> {
+  for (const step of steps) {
+    const [verb, argument = ''] = step.split(/:(.*)/s);
+    if (verb === 'write') flow$.next({ kind: 'data', bytes: Buffer.from(argument) });
+    else if (verb === 'end') flow$.next(END);
+    else if (verb === 'close') flow$.complete();
+    else await firstValueFrom(up$.pipe(filter(({ kind }) => kind === argument)));
+  }
+}
+
+up$.subscribe({
+  next: (signal) => {
+    if (summary.kinds.at(-1) !== signal.kind) summary.kinds.push(signal.kind);
+    if (signal.kind === 'data') summary.data += Buffer.from(signal.bytes).toString('latin1');
+    if (signal.kind === 'sent') summary.sent += signal.bytes;
+  },
+  error: failed,
+  complete: () => (summary.state = 'complete'),
+});
+try {
+  const dial = { timeouts: OFF, deadline: Infinity, scheduler: asyncScheduler };
+  fh = opened();
+  flow$.pipe(fromFh(fh)(dial)).subscribe(up$);
+  // A step that waits for a signal after the end has failed already: the summary says how.
+  perform().catch(() => {});
+} catch (error) {
+  failed(error);
+}

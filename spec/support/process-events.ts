@@ -1,0 +1,27 @@
+const EVENTS = ['uncaughtException', 'unhandledRejection', 'warning'] as const;
+type Listener = (...args: unknown[]) => void;
+
+/**
+ * Collects what reaches the process: uncaught exceptions, unhandled rejections, warnings. The runner's own listeners are put
+ * aside meanwhile, so that the spec that caused it is the one that fails.
+ */
+export class ProcessEvents {
+  readonly seen: { event: (typeof EVENTS)[number]; error: unknown }[] = [];
+  readonly #aside = new Map<string, Listener[]>();
+
+  start(): void {
+    for (const event of EVENTS) {
+      this.#aside.set(event, process.listeners(event as 'warning') as Listener[]);
+      process.removeAllListeners(event);
+      (process as NodeJS.EventEmitter).on(event, (error: unknown) => this.seen.push({ event, error }));
+    }
+  }
+
+  stop(): void {
+    for (const event of EVENTS) {
+      process.removeAllListeners(event);
+      for (const listener of this.#aside.get(event) ?? []) (process as NodeJS.EventEmitter).on(event, listener);
+    }
+    this.#aside.clear();
+  }
+}

@@ -1,0 +1,41 @@
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Summary } from './fh-child.ts';
+
+/** A run of `fh-child.ts`; `stdin` and `stdout` are its own ends of what `stdio` says. */
+export interface FhChild {
+  readonly process: ChildProcess;
+  /** Resolves when it has exited by itself. */
+  readonly summary: Promise<Summary>;
+}
+
+const PROGRAM = fileURLToPath(new URL('./fh-child.ts', import.meta.url));
+let runs = 0;
+
+/** How the program is started: by itself, behind a pipe of a shell, or on a terminal that `script` makes. */
+export type Shell = 'none' | 'pipe' | 'terminal';
+
+/** Starts `fh-child.ts` with the arguments of its head comment. `directory` is where its result goes. */
+export function runFhChild(directory: string, args: readonly string[], stdio: StdioOptions, shell: Shell = 'none'): FhChild {
+  const result = join(directory, `result-${(runs += 1)}.json`);
+  const command = [process.execPath, '--import', 'tsx', PROGRAM, result, ...args];
+  const [file = '', ...rest] = wrapped(command, shell);
+  const child = spawn(file, rest, { stdio, env: { ...process.env, NODE_OPTIONS: '' } });
+  const summary = once(child, 'close').then(() => JSON.parse(readFileSync(result, 'utf8')) as Summary);
+  return { process: child, summary };
+}
+
+function wrapped(command: readonly string[], shell: Shell): readonly string[] {
+  const line = command.map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(' ');
+  switch (shell) {
+    case 'none':
+      return command;
+    case 'pipe':
+      return ['/bin/sh', '-c', `cat | ${line} | cat`];
+    case 'terminal':
+      return ['script', '-qec', line, '/dev/null'];
+  }
+}

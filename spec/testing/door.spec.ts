@@ -1,0 +1,7 @@
+import assert from 'node:assert/strict';
+import { it } from 'vitest';
+import * as door from 'rxjs-io-stream/testing';
+
+it('opens these names and no others', () => {
+  assert.deepEqual(Object.keys(door).sort(), ['checkPlugin', 'checkWire', 'memoryPair', 'rechunk', 'scriptedPeer', 'testDial', 'wirePeer']);
+});

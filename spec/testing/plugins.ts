@@ -1,0 +1,78 @@
+import { handshake } from '../../src/plugins/handshake.ts';
+import { mapBytes } from '../../src/plugins/map-bytes.ts';
+import { transform, type Transformer } from '../../src/plugins/transform.ts';
+import type { Plugin } from '../../src/wire/signal.ts';
+import type { PeerStep } from '../../src/testing/script.ts';
+
+/** A cipher whose key stream depends on all bytes before: each direction has its own. */
+export function cipher(): Plugin {
+  const stream = (): ((bytes: Uint8Array) => Uint8Array) => {
+    let at = 0;
+    return (bytes) => bytes.map((byte) => byte ^ (at = (at * 5 + 3) & 0xff));
+  };
+  return (wire) => (dial) => (flow$) => flow$.pipe(mapBytes(stream), wire(dial), mapBytes(stream));
+}
+
+/** A handshake of three questions and replies of three kinds of length. */
+export function greeter(): Plugin {
+  return handshake({
+    *talk(link) {
+      link.send(Uint8Array.of(5, 1, 0));
+      yield* link.read(2);
+      link.send('GO\n');
+      const line = yield* link.readUntil('\n', 64);
+      const [length = 0] = yield* link.read(1);
+      const name = yield* link.read(length);
+      return { line: new TextDecoder().decode(line), name: new TextDecoder().decode(name) };
+    },
+  });
+}
+
+/** What the other end of {@link greeter} says. */
+export const greeterScript: readonly PeerStep[] = [
+  { expect: Uint8Array.of(5, 1, 0) },
+  { send: Uint8Array.of(5, 0) },
+  { expect: 3 },
+  { send: 'WELCOME\n' },
+  { send: Uint8Array.of(4, 110, 97, 109, 101) },
+];
+
+/** Frames of one length byte and so many bytes: other lengths below than above, and bytes held until a frame is whole. */
+export function framed(): Plugin {
+  const down = (): Transformer => ({
+    *push(bytes) {
+      for (let at = 0; at < bytes.length; at += 255) {
+        const body = bytes.subarray(at, at + 255);
+        yield Uint8Array.of(body.length);
+        yield body;
+      }
+    },
+  });
+  const up = (): Transformer => {
+    let length = 0;
+    let held: Uint8Array = new Uint8Array(0);
+    return {
+      *push(bytes) {
+        let rest = bytes;
+        while (rest.length > 0) {
+          if (length === 0) {
+            length = rest[0] ?? 0;
+            rest = rest.subarray(1);
+          }
+          const part = rest.subarray(0, length - held.length);
+          rest = rest.subarray(part.length);
+          held = Uint8Array.of(...held, ...part);
+          if (held.length < length) return;
+          yield held;
+          held = new Uint8Array(0);
+          length = 0;
+        }
+      },
+      finish() {
+        if (length > 0) throw new Error('the last frame was cut off');
+        return [];
+      },
+    };
+  };
+  return transform({ down, up });
+}

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'vitest';
+import { rechunk, type Cut } from '../../src/testing.ts';
+
+const text = ({ chunks }: Cut): string => chunks.map((chunk) => Buffer.from(chunk).toString()).join('·');
+const named = (cuts: Iterable<Cut>): string[] => [...cuts].map((cut) => `${cut.name}: ${text(cut)}`);
+
+describe('rechunk', () => {
+  it('cuts whole, at every place, byte by byte', () => {
+    assert.deepEqual(named(rechunk('abcd', { random: 0 })), [
+      'whole: abcd',
+      'cut at 1: a·bcd',
+      'cut at 2: ab·cd',
+      'cut at 3: abc·d',
+      'byte by byte: a·b·c·d',
+    ]);
+  });
+
+  it('puts empty chunks between when asked', () => {
+    assert.deepEqual(named(rechunk('ab', { random: 0, empty: true })), [
+      'whole, with empty chunks between: ·ab·',
+      'cut at 1, with empty chunks between: ·a··b·',
+      'byte by byte, with empty chunks between: ·a··b·',
+    ]);
+  });
+
+  it('makes nothing of nothing, and one chunk of one byte', () => {
+    assert.deepEqual(named(rechunk('')), ['whole: ']);
+    assert.deepEqual(named(rechunk('a')), ['whole: a']);
+  });
+
+  it('names the seed of a random cut, which makes the same cut again', () => {
+    const cuts = [...rechunk('a'.repeat(500), { single: 1, random: 5, seed: 40 })];
+    const third = cuts.find((cut) => cut.name === 'random cuts, seed 42') ?? assert.fail();
+    assert.equal(third.seed, 42);
+    const again = [...rechunk('a'.repeat(500), { single: 1, random: 1, seed: 42 })].find((cut) => cut.seed === 42);
+    assert.deepEqual(again?.chunks, third.chunks);
+    const others = cuts.filter((cut) => cut.seed !== undefined).map((cut) => cut.chunks.length);
+    assert.equal(new Set(others).size > 1, true);
+  });
+
+  it('loses no byte, however it cuts', () => {
+    const bytes = Uint8Array.from({ length: 300 }, (_, at) => at & 0xff);
+    for (const { name, chunks } of rechunk(bytes)) assert.deepEqual(Buffer.concat(chunks), Buffer.from(bytes), name);
+  });
+
+  it('spreads single cuts when there are too many', () => {
+    const cuts = named(rechunk('abcdefgh', { single: 2, random: 0 })).filter((name) => name.startsWith('cut'));
+    assert.deepEqual(cuts, ['cut at 1: a·bcdefgh', 'cut at 4: abcd·efgh']);
+  });
+
+  it('cuts text as UTF-8', () => {
+    assert.deepEqual(
+      [...rechunk('é', { random: 0 })].map(({ chunks }) => chunks.length),
+      [1, 2, 2],
+    );
+  });
+});

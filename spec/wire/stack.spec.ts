@@ -1,0 +1,119 @@
+import { NEVER, Observable } from 'rxjs';
+import { describe, expect, it } from 'vitest';
+import { testDial } from '../../src/testing/test-dial.ts';
+import type { Dial, Plugin, Up, Wire } from '../../src/wire/signal.ts';
+import { pluginEntries, stack } from '../../src/wire/stack.ts';
+import { data, inWords, Ride } from '../support/scripted-wire.ts';
+
+/** Marks what passes, both ways. */
+const mark =
+  (name: string): Plugin =>
+  (wire) =>
+  (dial) =>
+  (flow$) =>
+    new Observable<Up>((up) => {
+      const marked$ = new Observable<never>((down) =>
+        flow$.subscribe((signal) =>
+          down.next((signal.kind === 'data' ? data(`${name}(${Buffer.from(signal.bytes).toString()})`) : signal) as never),
+        ),
+      );
+      return marked$
+        .pipe(wire(dial))
+        .subscribe((signal) => up.next(signal.kind === 'data' ? data(`${name}(${Buffer.from(signal.bytes).toString()})`) : signal));
+    });
+
+const dialled = (seen: [string, string | undefined][], name: string): Plugin => {
+  return (wire) => (dial) => {
+    seen.push([name, dial.layer]);
+    return wire(dial);
+  };
+};
+
+describe('stack', () => {
+  it('is the wire itself without plugins', () => {
+    const ride = new Ride((wire) => stack({}, wire));
+    ride.app.next(data('x'));
+    ride.wire.give(data('y'));
+    expect([inWords(ride.wire.down), inWords(ride.up)]).toEqual([['data x'], ['data y']]);
+  });
+
+  it.each<[string, (wire: Wire) => Wire]>([
+    ['a record', (wire) => stack({ near: mark('near'), far: mark('far') }, wire)],
+    [
+      'pairs',
+      (wire) =>
+        stack(
+          [
+            ['near', mark('near')],
+            ['far', mark('far')],
+          ],
+          wire,
+        ),
+    ],
+  ])('puts the first of %s nearest the application', (_, make) => {
+    const ride = new Ride(make);
+    ride.app.next(data('x'));
+    ride.wire.give(data('y'));
+    expect(inWords(ride.wire.down)).toEqual(['data far(near(x))']);
+    expect(inWords(ride.up)).toEqual(['data near(far(y))']);
+  });
+
+  it('dials each layer under its own name, and the wire under none', () => {
+    const seen: [string, string | undefined][] = [];
+    let atWire: Dial | undefined;
+    const wire: Wire = (dial) => {
+      atWire = dial;
+      return () => NEVER;
+    };
+    stack({ a: dialled(seen, 'a'), b: dialled(seen, 'b') }, wire)(testDial({ layer: 'outer' }));
+    expect(seen).toEqual([
+      ['a', 'a'],
+      ['b', 'b'],
+    ]);
+    expect(atWire && 'layer' in atWire && atWire.layer).toBeFalsy();
+  });
+
+  it('does not change the dial it is given', () => {
+    const dial = Object.freeze(testDial({ to: { host: 'h', port: 1 } }));
+    const ride = new Ride((wire) => stack({ a: dialled([], 'a') }, wire), { dial });
+    expect(ride.wire.dials[0]).toMatchObject({ to: dial.to, deadline: dial.deadline });
+    expect(ride.wire.dials[0]?.scheduler).toBe(dial.scheduler);
+  });
+
+  it('makes one wire for many connections', () => {
+    const wire: Wire = stack({ a: mark('a') }, (_dial) => (flow$) => flow$);
+    const texts = ['x', 'y'].map((text) => {
+      const got: Up[] = [];
+      new Observable<ReturnType<typeof data>>((out) => out.next(data(text))).pipe(wire(testDial())).subscribe((signal) => got.push(signal));
+      return inWords(got);
+    });
+    expect(texts).toEqual([['data a(a(x))'], ['data a(a(y))']]);
+  });
+
+  it('throws what a layer throws when it is dialled', () => {
+    const picky: Plugin = () => () => {
+      throw new TypeError('{fh} already connected');
+    };
+    expect(() => stack({ picky }, () => () => NEVER)(testDial())).toThrow('{fh} already connected');
+  });
+});
+
+describe('pluginEntries', () => {
+  it('gives pairs in order, of a record and of pairs', () => {
+    const [a, b] = [mark('a'), mark('b')];
+    expect(pluginEntries({ b, a })).toEqual([
+      ['b', b],
+      ['a', a],
+    ]);
+    expect(
+      pluginEntries([
+        ['b', b],
+        ['a', a],
+      ]),
+    ).toEqual([
+      ['b', b],
+      ['a', a],
+    ]);
+    expect(pluginEntries({})).toEqual([]);
+  });
+});

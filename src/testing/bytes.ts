@@ -1,0 +1,45 @@
+/** All chunks in one piece. */
+export function concatBytes(chunks: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}
+
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at += 1) if (a[at] !== b[at]) return false;
+  return true;
+}
+
+/** For messages: in hex, or only how many when there are many. */
+export function show(bytes: Uint8Array): string {
+  const hex = [...bytes.subarray(0, 24)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+  if (bytes.length === 0) return 'no bytes';
+  return bytes.length > 24 ? `${bytes.length} bytes (${hex} …)` : `<${hex}>`;
+}
+
+/** Bytes that are easy to tell apart: 0, 1, 2, … from a start. */
+export function pattern(length: number, start = 0): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; at += 1) bytes[at] = start + at * 7 + (at >> 8);
+  return bytes;
+}
+
+/** Bytes together with what they were when they passed: the two differ when somebody changed them since. */
+export class Witness {
+  readonly #kept: { readonly bytes: Uint8Array; readonly copy: Uint8Array; readonly where: string }[] = [];
+
+  see(bytes: Uint8Array, where: string): void {
+    this.#kept.push({ bytes, copy: bytes.slice(), where });
+  }
+
+  /** What was changed, in words. */
+  changed(): string | undefined {
+    const found = this.#kept.find(({ bytes, copy }) => !sameBytes(bytes, copy));
+    return found && `${found.where} were ${show(found.copy)} and became ${show(found.bytes)}`;
+  }
+}

@@ -1,0 +1,147 @@
+import type { Plugin, Target } from '../wire/signal.ts';
+import { pattern } from './bytes.ts';
+import { watchEscapes } from './escapes.ts';
+import { aloneCases, COLD_CASE, pluginCases, timeCases, type PluginCase, type PluginFacts } from './plugin-cases.ts';
+import { PluginRun, type PluginSetup } from './plugin-run.ts';
+import { cutPlans, type CutPlan } from './rechunk.ts';
+import { Findings, type Report } from './report.ts';
+import { scriptedPeer, type PeerStep } from './script.ts';
+import { Broken } from './wire-run.ts';
+
+/** What talks on the other end: a script of its part of the conversation, or a plugin that is the counterpart. */
+export type PluginPeer = Plugin | readonly PeerStep[];
+
+/** How {@link checkPlugin} checks. */
+export interface CheckPluginOptions {
+  /** Only these rules. @default all */
+  readonly rules?: readonly number[] | undefined;
+  /** What is dialled. @default { host: 'target.test', port: 7 } */
+  readonly to?: Target | undefined;
+  /** `'real'` for a plugin that waits for something outside of RxJS; rule 12 is left out then. @default 'virtual' */
+  readonly time?: 'virtual' | 'real' | undefined;
+  /** How many single cuts of the peer's bytes at most. @default 200 */
+  readonly single?: number | undefined;
+  /** How many random cuts. @default 20 */
+  readonly random?: number | undefined;
+  /** The seed of the first random cut. @default 1 */
+  readonly seed?: number | undefined;
+  /** Real milliseconds after which what has not come is missing. @default 2000 */
+  readonly patience?: number | undefined;
+  /** Turns of the event loop after which nothing more is expected to come. @default 3 */
+  readonly quiet?: number | undefined;
+}
+
+const ALL = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+/** So many connections at the same time. */
+const TOGETHER = 64;
+
+/**
+ * Checks a plugin against the rules that every plugin keeps.
+ *
+ * ```text
+ *   application ⇄ plugin ⇄ (probe) ⇄ memory pair ⇄ (cuts the peer's bytes) ⇄ peer ⇄ far application
+ * ```
+ *
+ * Makes a few hundred connections: the peer's bytes whole, byte by byte, cut at every place and at random, with empty chunks
+ * between; end and reset after each of its bytes; close, reset and unsubscribe at every signal; pauses both ways; a wire that
+ * answers from inside `next`; 10,000 chunks in a tick; handshake timeouts on a virtual clock. What the application gives must
+ * reach the far application, and the other way round. Needs only `rxjs`: any runner will do.
+ *
+ * While it runs, errors that reach nobody (`config.onUnhandledError`) count as findings, and for a moment the global timers are
+ * watched: do not run two checks of a plugin at once.
+ *
+ * ```ts
+ * import { rc4, socks5 } from 'rxjs-io-stream';
+ * import { checkPlugin } from 'rxjs-io-stream/testing';
+ *
+ * (await checkPlugin(rc4('secret'), rc4('secret'))).assert();
+ * const script = [
+ *   { expect: Uint8Array.of(5, 1, 0) },
+ *   { send: Uint8Array.of(5, 0) },
+ *   { expect: 18 },
+ *   { send: Uint8Array.of(5, 0, 0, 1, 127, 0, 0, 1, 0, 7) },
+ * ];
+ * (await checkPlugin(socks5({ host: 'proxy.test', port: 1080 }), script)).assert();
+ * ```
+ *
+ * @param plugin what is checked.
+ * @param peer what talks on the other end: for a cipher or framing the plugin itself, for a handshake a script (then bytes
+ *   pass as they are) or a plugin made by `handshake`, for a TLS client a TLS server.
+ * @returns one result per rule; `report.assert()` throws when a rule is broken.
+ * @throws what the plugin throws when it is dialled.
+ */
+export async function checkPlugin(plugin: Plugin, peer: PluginPeer, options: CheckPluginOptions = {}): Promise<Report> {
+  const { to = { host: 'target.test', port: 7 }, time = 'virtual', patience = 2000, quiet = 3 } = options;
+  const { single = 200, random = 20, seed = 1 } = options;
+  const rules = options.rules ?? ALL.filter((rule) => time === 'virtual' || rule !== 12);
+  const findings = new Findings();
+  const other = typeof peer === 'function' ? peer : scriptedPeer(peer);
+  const setup: PluginSetup = { plugin, peer: other, to, time, patience, quiet, findings };
+  const wanted = (each: PluginCase): boolean => each.rules.some((rule) => rules.includes(rule) && !findings.has(rule));
+
+  const stop = watchEscapes((error) => findings.add(5, `an error reached nobody: ${String(error)}`, 'some connection', 1e9));
+  try {
+    if (wanted(COLD_CASE)) await runCase(COLD_CASE, setup);
+    const facts = await factsOf(setup);
+    if (!facts) {
+      for (const rule of rules) findings.add(rule, "not checked: a plain connection was never 'connected'", 'none', 1e9);
+      return findings.report('the plugin', rules);
+    }
+    await together(pluginCases(facts, { single, random, seed }), wanted, setup);
+    for (const each of aloneCases()) if (wanted(each)) await runCase(each, setup);
+    if (time === 'virtual') for (const each of timeCases(facts)) if (wanted(each)) await runCase(each, setup);
+  } finally {
+    stop();
+  }
+  return findings.report('the plugin', rules);
+}
+
+async function together(cases: Iterable<PluginCase>, wanted: (each: PluginCase) => boolean, setup: PluginSetup): Promise<void> {
+  let batch: Promise<void>[] = [];
+  for (const each of cases) {
+    if (!wanted(each)) continue;
+    batch.push(runCase(each, setup));
+    if (batch.length < TOGETHER) continue;
+    await Promise.all(batch);
+    batch = [];
+  }
+  await Promise.all(batch);
+}
+
+async function runCase(each: PluginCase, setup: PluginSetup): Promise<void> {
+  const test = new PluginRun(setup, each);
+  try {
+    await each.run(test);
+  } catch (error) {
+    if (!(error instanceof Broken)) throw error;
+    test.fault(error.rule, error.message);
+  } finally {
+    test.free();
+  }
+}
+
+/** A first, plain connection: whether it comes to be, and how much there is to cut. */
+async function factsOf(setup: PluginSetup): Promise<PluginFacts | undefined> {
+  const [plan] = [...cutPlans(0)] as [CutPlan];
+  const test = new PluginRun(setup, { input: 'nothing', plan });
+  const { far, cutter } = test;
+  const five = pattern(5, 97);
+  let talk = 0;
+  far.react = ({ kind }) => kind === 'connected' && far.give(five);
+  try {
+    test.open(({ kind }) => {
+      if (kind !== 'connected') return;
+      talk = Math.max(0, cutter.passed - five.length);
+      test.give(five);
+    });
+    await test.connected();
+    await test.quiet();
+    return { talk, bytes: cutter.passed, steps: test.steps };
+  } catch (error) {
+    if (!(error instanceof Broken)) throw error;
+    test.fault(error.rule, error.message);
+    return undefined;
+  } finally {
+    test.free();
+  }
+}

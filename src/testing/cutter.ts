@@ -1,0 +1,142 @@
+import { asapScheduler, Subscription } from 'rxjs';
+import { layer } from '../wire/layer.ts';
+import { END, PAUSE, RESUME, type Flow, type Plugin } from '../wire/signal.ts';
+import { concatBytes, show } from './bytes.ts';
+import type { CutPlan } from './rechunk.ts';
+
+/** What happens after so many of the peer's bytes. */
+export interface Stop {
+  readonly after: number;
+  readonly how: 'silence' | 'end' | 'reset';
+}
+
+/** How a {@link Cutter} passes bytes on. */
+export interface CutterOptions {
+  readonly plan: CutPlan;
+  readonly stop?: Stop | undefined;
+  /** One byte each so many milliseconds. */
+  readonly drip?: number | undefined;
+  /** Do not wait for the tick to be over. */
+  readonly sync?: boolean | undefined;
+}
+
+/**
+ * The layer below a peer: joins what the peer says in a tick, so that a reply and what follows it are one, and cuts the whole
+ * stream of its bytes as a plan says.
+ */
+export class Cutter {
+  /** Bytes that were passed on. */
+  passed = 0;
+  /** What was to happen after so many bytes has happened. */
+  stopped = false;
+  readonly #options: CutterOptions;
+  chunks = 0;
+  readonly #shown: string[] = [];
+  #hold: (signal: Flow) => void = () => {};
+
+  constructor(options: CutterOptions) {
+    this.#options = options;
+  }
+
+  /** What was passed on, in words. */
+  get text(): string {
+    const more = this.chunks > SHOWN ? ` and ${this.chunks - SHOWN} chunks more` : '';
+    const chunks = `${this.#shown.join(' ')}${more}` || 'nothing';
+    const { stop } = this.#options;
+    const stopped = stop && this.passed >= stop.after ? `, then ${stop.how}` : '';
+    return `the peer sends ${chunks}${stopped}`;
+  }
+
+  /** The peer's end takes nothing more from the wire. */
+  hold(): void {
+    this.#hold(PAUSE);
+  }
+
+  release(): void {
+    this.#hold(RESUME);
+  }
+
+  readonly plugin: Plugin = (wire) => (dial) =>
+    layer(wire, dial, ({ up, down }) => {
+      const { plan, stop, drip, sync = false } = this.#options;
+      const cuts = plan.cuts();
+      let held: Uint8Array[] = [];
+      let waiting = false;
+      const jobs = new Subscription();
+      const pass = (bytes: Uint8Array): void => {
+        this.chunks += 1;
+        if (this.chunks <= SHOWN) this.#shown.push(show(bytes));
+        this.passed += bytes.length;
+        down.next({ kind: 'data', bytes });
+      };
+      const halt = (): void => {
+        if (this.stopped || !stop || this.passed < stop.after) return;
+        this.stopped = true;
+        if (stop.how === 'end') down.next(END);
+        if (stop.how === 'reset') down.error(new Error('the peer resets'));
+      };
+      const drop = (bytes: Uint8Array): void => {
+        let at = 0;
+        const next = (): void => {
+          if (this.stopped || jobs.closed || at >= bytes.length) return;
+          pass(bytes.subarray(at, (at += 1)));
+          halt();
+          jobs.add(dial.scheduler.schedule(next, drip));
+        };
+        jobs.add(dial.scheduler.schedule(next, drip));
+      };
+      const flush = (): void => {
+        waiting = false;
+        const room = stop ? Math.max(0, stop.after - this.passed) : Infinity;
+        const bytes = concatBytes(held).subarray(0, room);
+        held = [];
+        if (this.stopped || jobs.closed) return;
+        if (drip !== undefined) {
+          drop(bytes);
+          return;
+        }
+        for (const chunk of split(bytes, this.passed, cuts)) {
+          if (plan.empty) pass(NOTHING);
+          pass(chunk);
+        }
+        if (plan.empty) pass(NOTHING);
+        halt();
+      };
+      this.#hold = (signal) => down.next(signal);
+      return {
+        up: (signal) => {
+          if (signal.kind === 'connected') halt();
+          up.next(signal);
+        },
+        down: (signal) => {
+          if (signal.kind === 'data') {
+            held.push(signal.bytes);
+            if (sync) flush();
+            else if (!waiting) jobs.add(asapScheduler.schedule(flush));
+            waiting = !sync;
+          } else {
+            if (signal.kind === 'end') flush();
+            if (!this.stopped) down.next(signal);
+          }
+        },
+        closing: flush,
+        free: () => jobs.unsubscribe(),
+      };
+    });
+}
+
+/** So many chunks are told in a message. */
+const SHOWN = 12;
+const NOTHING = new Uint8Array(0);
+
+/** Splits bytes that begin at an offset of the whole stream. */
+function* split(bytes: Uint8Array, start: number, cuts: (offset: number) => boolean): Generator<Uint8Array> {
+  let from = 0;
+  for (let at = 0; at < bytes.length; at += 1) {
+    if (start + at > 0 && cuts(start + at) && at > from) {
+      yield bytes.subarray(from, at);
+      from = at;
+    }
+  }
+  if (from < bytes.length) yield bytes.subarray(from);
+}

@@ -1,0 +1,95 @@
+/** The rules that every wire and plugin keeps, by number; the text stands at `Wire`. */
+export const RULES: Readonly<Record<number, string>> = {
+  1: 'cold',
+  2: 'order',
+  3: 'early bytes',
+  4: 'half-close',
+  5: 'close',
+  6: 'unsubscribe',
+  7: 'pause and resume',
+  8: 'sent',
+  9: 'leftovers',
+  10: 'ownership',
+  11: 'synchronous signals',
+  12: 'time',
+};
+
+/** What was found about one rule. */
+export interface RuleResult {
+  readonly rule: number;
+  /** `rule 2 order`. */
+  readonly name: string;
+  readonly ok: boolean;
+  /** One sentence: what was expected and what happened instead; none when it is kept. */
+  readonly problem?: string | undefined;
+  /** The shortest input found that breaks it. */
+  readonly input?: string | undefined;
+}
+
+/** What `checkWire` and `checkPlugin` found. */
+export interface Report {
+  /** Every rule that was checked is kept. */
+  readonly ok: boolean;
+  /** One result per rule that was checked, in order. */
+  readonly results: readonly RuleResult[];
+  /** Throws an `Error` that lists every broken rule; returns the report itself if there is none. */
+  assert(): Report;
+  /** All results as text, a line each. */
+  toString(): string;
+}
+
+interface Finding {
+  readonly problem: string;
+  readonly input: string;
+  readonly weight: number;
+}
+
+/** Collects what is found, and keeps the shortest input for each rule. */
+export class Findings {
+  readonly #found = new Map<number, Finding>();
+
+  /** @param weight how long the input is: of two findings about a rule the lighter one is told. */
+  add(rule: number, problem: string, input: string, weight: number): void {
+    const known = this.#found.get(rule);
+    if (!known || weight < known.weight) this.#found.set(rule, { problem, input, weight });
+  }
+
+  has(rule: number): boolean {
+    return this.#found.has(rule);
+  }
+
+  report(subject: string, rules: readonly number[]): Report {
+    const results = rules.map((rule): RuleResult => {
+      const found = this.#found.get(rule);
+      const name = `rule ${rule} ${RULES[rule] ?? ''}`;
+      return found ? { rule, name, ok: false, problem: found.problem, input: found.input } : { rule, name, ok: true };
+    });
+    return new FinishedReport(subject, results);
+  }
+}
+
+class FinishedReport implements Report {
+  readonly ok: boolean;
+  readonly results: readonly RuleResult[];
+  readonly #subject: string;
+
+  constructor(subject: string, results: readonly RuleResult[]) {
+    this.#subject = subject;
+    this.results = results;
+    this.ok = results.every((each) => each.ok);
+  }
+
+  assert(): Report {
+    if (this.ok) return this;
+    const broken = this.results.filter((each) => !each.ok);
+    throw new Error(`${this.#subject} breaks ${broken.length} of ${this.results.length} rules:\n${broken.map(line).join('\n')}`);
+  }
+
+  toString(): string {
+    return this.results.map(line).join('\n');
+  }
+}
+
+function line({ name, ok, problem, input }: RuleResult): string {
+  return ok ? `  ${name}: ok` : `  ${name}: ${problem ?? ''}\n    shortest input: ${input ?? ''}`;
+}

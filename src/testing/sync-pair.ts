@@ -1,0 +1,89 @@
+import { Observable, type Subscriber } from 'rxjs';
+import { inlet } from '../wire/operate.ts';
+import { END, type DataSignal, type EndSignal, type Flow, type Up, type Wire } from '../wire/signal.ts';
+import { Fifo } from './fifo.ts';
+
+/**
+ * Two wires joined without any tick: what goes down one comes up the other from inside `next`, so that an answer is there
+ * before the question has returned. Bytes wait for the other end, and while it is paused.
+ */
+export function syncPair(): readonly [Wire, Wire] {
+  const a = new SyncEnd();
+  const b = new SyncEnd();
+  a.peer = b;
+  b.peer = a;
+  return [a.wire, b.wire];
+}
+
+class SyncEnd {
+  peer!: SyncEnd;
+  #up: Subscriber<Up> | undefined;
+  readonly #inbox = new Fifo<DataSignal | EndSignal>();
+  #giving = false;
+  #paused = false;
+  /** The flow completed: what still comes is thrown away. */
+  #closing = false;
+  #inEnded = false;
+  #outEnded = false;
+
+  readonly wire: Wire = () => (flow$) =>
+    new Observable<Up>((up) => {
+      const flow = inlet<Flow>(
+        { next: (signal) => this.#take(signal), error: (error: unknown) => up.error(error), complete: () => this.#close() },
+        (error) => up.error(error),
+      );
+      up.add(() => {
+        flow.unsubscribe();
+        this.#up = undefined;
+        this.#inbox.clear();
+        if (!this.#inEnded || !this.#outEnded) this.peer.#cut();
+      });
+      flow$.subscribe(flow);
+      this.#up = up;
+      up.next({ kind: 'connected', details: [{ wire: 'memory' }] });
+      this.#give();
+    });
+
+  #take(signal: Flow): void {
+    if (signal.kind === 'pause' || signal.kind === 'resume') {
+      this.#paused = signal.kind === 'pause';
+      this.#give();
+    } else if (!this.#outEnded) {
+      this.#outEnded = signal.kind === 'end';
+      this.peer.#inbox.push(signal);
+      this.peer.#give();
+      this.#settle();
+    }
+  }
+
+  /** One at a time, in order: what is added from inside `next` waits for its turn. */
+  #give(): void {
+    if (this.#giving) return;
+    this.#giving = true;
+    for (let next = this.#next(); next; next = this.#next()) {
+      if (!this.#closing) this.#up?.next(next);
+      if (next.kind === 'data' && next.bytes.length > 0) this.peer.#up?.next({ kind: 'sent', bytes: next.bytes.length });
+      this.#inEnded ||= next.kind === 'end';
+    }
+    this.#giving = false;
+    this.#settle();
+  }
+
+  #next(): DataSignal | EndSignal | undefined {
+    return this.#up && (!this.#paused || this.#closing) ? this.#inbox.shift() : undefined;
+  }
+
+  #settle(): void {
+    if (this.#inEnded && this.#outEnded) this.#up?.complete();
+  }
+
+  #close(): void {
+    this.#closing = true;
+    this.#take(END);
+    this.#give();
+  }
+
+  #cut(): void {
+    this.#up?.error(Object.assign(new Error('the other end was reset'), { code: 'ECONNRESET', phase: 'read' }));
+  }
+}

@@ -1,0 +1,46 @@
+import { asyncScheduler, type SchedulerLike } from 'rxjs';
+import type { Dial, Target, Timeouts } from '../wire/signal.ts';
+
+/** What a {@link testDial} shall be other than the default. */
+export interface TestDialOptions {
+  /** @default none: the wire is there already */
+  readonly to?: Target | undefined;
+  /** In milliseconds. @default those of IOStream: 30 s, establish 60 s, close 3 s, idle off */
+  readonly timeouts?: Partial<Timeouts> | undefined;
+  /** Where all timers run. @default asyncScheduler */
+  readonly scheduler?: SchedulerLike | undefined;
+  /** The end of `establish` on the scheduler's clock. @default now and `timeouts.establish` */
+  readonly deadline?: number | undefined;
+  /** @default none */
+  readonly layer?: string | undefined;
+}
+
+const TIMEOUTS: Timeouts = {
+  resolve: 30_000,
+  connect: 30_000,
+  handshake: 30_000,
+  establish: 60_000,
+  write: 30_000,
+  idle: Infinity,
+  close: 3_000,
+};
+
+/**
+ * Makes a complete `Dial`, for tests that subscribe a wire or a stack themselves.
+ *
+ * ```ts
+ * import { of } from 'rxjs';
+ * import { passthrough, stack } from 'rxjs-io-stream';
+ * import { memoryPair, testDial } from 'rxjs-io-stream/testing';
+ *
+ * const [a, b] = memoryPair();
+ * of({ kind: 'data', bytes: Uint8Array.of(1) } as const).pipe(stack({ noop: passthrough() }, a)(testDial())).subscribe();
+ * of({ kind: 'end' } as const).pipe(b(testDial())).subscribe((signal) => console.log(signal.kind)); // connected, data, end
+ * ```
+ */
+export function testDial(options: TestDialOptions = {}): Dial {
+  const { to, scheduler = asyncScheduler, layer } = options;
+  const timeouts = { ...TIMEOUTS, ...options.timeouts };
+  const deadline = options.deadline ?? scheduler.now() + timeouts.establish;
+  return { timeouts, deadline, scheduler, ...(to ? { to } : {}), ...(layer === undefined ? {} : { layer }) };
+}

@@ -1,0 +1,92 @@
+import type { Dial } from '../wire/signal.ts';
+import type { AppEnd } from './app-end.ts';
+import { sameBytes, show } from './bytes.ts';
+import type { CheckWireOptions, WireUnderTest } from './check-wire.ts';
+import { turn, until } from './clock.ts';
+import type { Peer } from './peer.ts';
+
+/** A rule is broken: ends its case. */
+export class Broken extends Error {
+  readonly rule: number;
+
+  constructor(rule: number, message: string) {
+    super(message);
+    this.rule = rule;
+  }
+}
+
+/** {@link CheckWireOptions} with all defaults filled in. */
+type WireOptions = { readonly [K in Exclude<keyof CheckWireOptions, 'rules'>]-?: Exclude<CheckWireOptions[K], undefined> };
+
+/** One case of a check: a fresh wire between `app` and a peer. */
+export class WireRun {
+  readonly made: WireUnderTest;
+  readonly app: AppEnd;
+  readonly options: WireOptions;
+  readonly peers: Peer[] = [];
+  /** Called at each turn of waiting: virtual time passes here. */
+  tick: () => void = () => {};
+
+  constructor(made: WireUnderTest, options: CheckWireOptions, app: AppEnd) {
+    const { singleUse = false, resets = true, volume = 2 ** 24, sentEvery = Infinity } = options;
+    const { patience = 2000, quiet = 30 } = options;
+    this.made = made;
+    this.app = app;
+    this.options = { singleUse, resets, volume, sentEvery, patience, quiet };
+  }
+
+  /** Dials and waits until both ends are there. */
+  async connect(dial: Dial = this.made.dial): Promise<Peer> {
+    this.app.dial(this.made.wire, dial);
+    return this.joined();
+  }
+
+  async joined(app: AppEnd = this.app): Promise<Peer> {
+    const peer = await this.made.peer();
+    this.peers.push(peer);
+    await this.must(2, () => app.connected || !app.is('open'), "'connected' did not come");
+    return peer;
+  }
+
+  /** Waits until something is so; if it does not come to be, the rule is broken. */
+  async must(rule: number, passes: () => boolean, problem: string | (() => string)): Promise<void> {
+    const ok = await until(passes, { patience: this.options.patience, tick: () => this.tick() });
+    if (!ok) this.broken(rule, typeof problem === 'string' ? problem : problem());
+  }
+
+  /** The rule is broken unless this holds. */
+  check(rule: number, holds: boolean, problem: string): void {
+    if (!holds) this.broken(rule, problem);
+  }
+
+  broken(rule: number, problem: string): never {
+    const { state, error } = this.app;
+    throw new Broken(rule, state === 'error' ? `${problem} (Up errored: ${String(error)})` : problem);
+  }
+
+  /** Waits until the application has these bytes, and no others. */
+  async appGets(rule: number, bytes: Uint8Array, app: AppEnd = this.app): Promise<void> {
+    const came = (): string => `of ${show(bytes)} written by the peer, ${show(app.bytes)} came up`;
+    await this.must(rule, () => app.received >= bytes.length, came);
+    this.check(rule, sameBytes(app.bytes, bytes), came());
+  }
+
+  /** Waits until the peer has these bytes, and no others. */
+  async peerGets(rule: number, bytes: Uint8Array, peer: Peer): Promise<void> {
+    const came = (): string => `of ${show(bytes)} given down, ${show(peer.received())} reached the peer`;
+    await this.must(rule, () => peer.count() >= bytes.length, came);
+    this.check(rule, sameBytes(peer.received(), bytes), came());
+  }
+
+  /** Lets so much real time pass that whatever was going to happen has. */
+  quiet(ms: number = this.options.quiet): Promise<void> {
+    return turn(ms);
+  }
+
+  async free(): Promise<void> {
+    this.app.verify();
+    this.app.unsubscribe();
+    for (const peer of this.peers) peer.reset();
+    await turn();
+  }
+}
