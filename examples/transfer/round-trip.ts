@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto';
+import { combineLatest, concat, defer, ignoreElements, map, scan, startWith, tap, type Observable } from 'rxjs';
+import type { IOStream } from 'rxjs-io-stream';
+import { Failure } from './failure.ts';
+import { count } from './format.ts';
+import type { Progress } from './progress.ts';
+
+/** How far it is, and the SHA-256 of the bytes so far. */
+export interface RoundTrip extends Progress {
+  sentHash(): string;
+  backHash(): string;
+}
+
+/**
+ * Sends a source, then our end, and meanwhile takes back what comes, until the peer's end.
+ *
+ * Emits the progress; completes when the stream is closed. Errors with the source, with the stream, or with a {@link Failure}
+ * when the peer ends before we do. Memory stays flat: the source is pulled only while the stream takes more.
+ */
+export function roundTrip(io: IOStream, source: AsyncIterable<Buffer>): Observable<RoundTrip> {
+  return defer(() => {
+    const [sent, back] = [createHash('sha256'), createHash('sha256')];
+    let sending = true;
+    const endToo = (): void => {
+      sending = false;
+      io.end();
+    };
+    const checkEnd = (): void => {
+      if (sending) throw cutOff(io.inBytes);
+    };
+    const sent$ = io.send(seen(source, (chunk) => sent.update(chunk))).pipe(tap({ complete: endToo }), startWith(0));
+    const back$ = io.data$.pipe(
+      tap({ next: (chunk) => back.update(chunk), complete: checkEnd }),
+      scan((total, chunk) => total + chunk.length, 0),
+      startWith(0),
+    );
+    const hashes = { sentHash: () => sent.copy().digest('hex'), backHash: () => back.copy().digest('hex') };
+    const trip$ = combineLatest([sent$, back$]).pipe(map(([sent, back]) => ({ sent, back, ...hashes })));
+    return concat(trip$, io.closed$.pipe(ignoreElements()));
+  });
+}
+
+/** The same chunks, each shown before it goes on. */
+async function* seen(source: AsyncIterable<Buffer>, look: (chunk: Buffer) => void): AsyncGenerator<Buffer> {
+  for await (const chunk of source) {
+    look(chunk);
+    yield chunk;
+  }
+}
+
+const cutOff = (back: number): Failure =>
+  new Failure(
+    'the server to read and send back until we end',
+    `its end after ${count(back, 'byte')}, while we were still sending`,
+    'check that the server echoes all it gets, and what is between',
+  );

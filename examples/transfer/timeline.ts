@@ -1,0 +1,94 @@
+import { eventNames, type IOStream } from 'rxjs-io-stream';
+import { count } from './format.ts';
+
+interface Row {
+  /** Milliseconds since the start. */
+  readonly at: number;
+  readonly event: string;
+  readonly meaning: string;
+}
+
+interface Moment {
+  readonly at: number;
+  readonly bytes: number;
+}
+
+/** The first and the last time of an event that comes again and again. */
+interface Repeated {
+  times: number;
+  readonly first: Moment;
+  last: Moment;
+}
+
+type Words = (bytes: string) => string;
+
+/** What the events that carry bytes mean: at the first time, and at the last. SENT counts by its last time only. */
+const MEANINGS: Readonly<Record<string, { readonly first?: Words; readonly last: Words }>> = {
+  OUT: { first: (bytes) => `${bytes} went into the stack`, last: (bytes) => `all in all ${bytes} went into the stack` },
+  IN: { first: (bytes) => `${bytes} came back`, last: (bytes) => `all in all ${bytes} came back` },
+  SENT: { last: (bytes) => `${bytes} have left for the kernel; nothing waits` },
+};
+
+/** Writes down what happens to a stream, and when, from `follow` on; repeated events are summed up. */
+export class Timeline {
+  #start = performance.now();
+  readonly #rows: Row[] = [];
+  readonly #repeated = new Map<string, Repeated>();
+
+  note(event: string, meaning: string): void {
+    this.#rows.push({ at: this.elapsed, event, meaning });
+  }
+
+  /** Follows a stream to its end; to be called in the tick it is made in, so that nothing is missed. */
+  follow(io: IOStream): void {
+    this.#start = performance.now();
+    this.note('start', 'new IOStream');
+    io.events$.subscribe(({ mask }) => {
+      for (const name of eventNames(mask)) this.#event(name, io);
+    });
+    io.errors$.subscribe((error) => this.note('error', `${error.code} in phase ${error.phase}`));
+    io.closed$.subscribe(({ by, bytesOut, bytesIn, unsent }) => {
+      const words = { us: 'by us', peer: 'by the peer', error: 'by an error', upgraded: 'by an upgrade' }[by];
+      this.note('closed', `${words}: ${count(bytesOut)} out, ${count(bytesIn)} in, ${count(unsent)} unsent`);
+    });
+  }
+
+  get elapsed(): number {
+    return performance.now() - this.#start;
+  }
+
+  /** A line for each row, in the order of time. */
+  toString(): string {
+    return [...this.#rows, ...this.#sums()]
+      .sort((a, b) => a.at - b.at)
+      .map(({ at, event, meaning }) => `${at.toFixed(1).padStart(10)} ms  ${event.padEnd(12)}  ${meaning}`)
+      .join('\n');
+  }
+
+  #event(name: string, io: IOStream): void {
+    if (name === 'RESOLVED') this.note(name, `${io.host ?? ''} is ${io.ip ?? ''}`);
+    else if (name === 'CONNECTED')
+      this.note(name, `to ${io.ip ?? ''} port ${io.port ?? 0}; plugins ready: ${Object.keys(io.plugin).join(', ')}`);
+    else if (name === 'EOF') this.note(name, `the server has ended, after ${count(io.inBytes, 'byte')}`);
+    else this.#repeat(name, name === 'IN' ? io.inBytes : io.outBytes);
+  }
+
+  #repeat(name: string, bytes: number): void {
+    const now = { at: this.elapsed, bytes };
+    const repeated = this.#repeated.get(name);
+    if (repeated) {
+      repeated.times += 1;
+      repeated.last = now;
+    } else this.#repeated.set(name, { times: 1, first: now, last: now });
+  }
+
+  #sums(): Row[] {
+    return [...this.#repeated].flatMap(([name, { times, first, last }]) => {
+      const words = MEANINGS[name];
+      if (!words) return [];
+      const row = (event: string, { at, bytes }: Moment, say: Words): Row => ({ at, event, meaning: say(count(bytes, 'byte')) });
+      const total = row(times > 1 ? `${name} ×${count(times)}` : name, last, words.last);
+      return words.first ? [row(`first ${name}`, first, words.first), ...(times > 1 ? [total] : [])] : [total];
+    });
+  }
+}

@@ -1,0 +1,257 @@
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseOptions } from '../../examples/transfer/options.ts';
+import { ownFile } from '../../examples/transfer/source-file.ts';
+import { deadPort, pattern } from '../support/loopback.ts';
+import { rawServer, runTransfer, startTransfer } from './run-transfer.ts';
+
+const SIZE = 300_001;
+const ESCAPE = '\u001b';
+const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+const directory = mkdtempSync(join(tmpdir(), 'transfer-spec-'));
+
+function fileOf(name: string, bytes: Uint8Array): string {
+  const path = join(directory, name);
+  writeFileSync(path, bytes);
+  return path;
+}
+
+/** The events stand in the order of time, and those that repeat are summed up. */
+function expectTimeline(events: readonly string[], stdout: string): void {
+  const at = (event: RegExp): number => events.findIndex((each) => event.test(each));
+  const order = [/^start$/, /^RESOLVED$/, /^CONNECTED$/, /^first OUT$/, /^first IN$/, /^EOF$/, /^closed$/].map(at);
+  expect(order).toEqual([...order].sort((a, b) => a - b));
+  expect(order).not.toContain(-1);
+  expect(at(/^SENT/)).toBeGreaterThan(at(/^first OUT$/));
+  expect(at(/^SENT/)).toBeLessThan(at(/^EOF$/));
+  expect(events.length).toBeLessThanOrEqual(10);
+  expect(stdout).toMatch(/ OUT ×\d+ +all in all 300,001 bytes /);
+  expect(stdout).toMatch(/ closed +by us: 300,001 out, 300,001 in, 0 unsent/);
+}
+
+/** What goes to a file or a pipe has no escape codes and no progress bar. */
+function expectPlainText(text: string): void {
+  expect(text).not.toContain(ESCAPE);
+  expect(text).not.toContain('%');
+}
+
+beforeAll(() => {
+  const built = fileURLToPath(new URL('../../dist/index.js', import.meta.url));
+  if (!existsSync(built)) throw new Error('expected the package to be built, found no dist/index.js: run `npm run build`, or `npm test`');
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+
+describe.concurrent('examples/transfer.ts, when all is well', { timeout: 60_000 }, () => {
+  // One run, looked at from several sides: to start the program takes longer than to send the file.
+  it('sends a file of its own making through the embedded server, gets it back and removes it', async () => {
+    const { code, stdout, stderr, file, events } = await runTransfer('--size', String(SIZE));
+    expect(stderr).toBe('');
+    expect(stdout).toContain('OK: the hashes agree.');
+    expect(code).toBe(0);
+    expect(stdout.match(/300,001 bytes, SHA-256 [\da-f]{64}/g)).toHaveLength(2);
+    expect(file).toContain(tmpdir());
+    expect(existsSync(file)).toBe(false);
+    expectTimeline(events, stdout);
+    expectPlainText(stdout);
+  });
+
+  it('shows a progress bar on a terminal, and gives the cursor back', async ({ skip }) => {
+    if (spawnSync('script', ['--version']).error) skip('needs `script` to make a terminal');
+    const { code, stdout } = await startTransfer(['--size', String(SIZE)], { terminal: true }).ended;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/█ 100% \| sent 293\.0 KiB \| back 293\.0 KiB of 293\.0 KiB/);
+    expect(stdout.lastIndexOf(`${ESCAPE}[?25h`)).toBeGreaterThan(stdout.lastIndexOf(`${ESCAPE}[?25l`));
+    expect(stdout).toContain('OK: the hashes agree.');
+  });
+
+  it("sends the user's own file and leaves it as it is", async () => {
+    const bytes = pattern(1_000_003);
+    const path = fileOf('own file.bin', bytes);
+    const { code, stdout } = await runTransfer(path);
+    expect(stdout).toContain(`sent    1,000,003 bytes, SHA-256 ${sha(bytes)}\nback    1,000,003 bytes, SHA-256 ${sha(bytes)}\n`);
+    expect(code).toBe(0);
+    expect(existsSync(path)).toBe(true);
+  });
+
+  it('sends an empty file', async () => {
+    const { code, stdout } = await runTransfer(fileOf('empty', new Uint8Array()));
+    expect(stdout).toContain(`back    0 bytes, SHA-256 ${sha(new Uint8Array())}\n`);
+    expect(code).toBe(0);
+  });
+
+  it('sends to an echo server that is not of this package, which sees ciphered bytes only', async ({ onTestFinished }) => {
+    const seen: Buffer[] = [];
+    const { to, close } = await rawServer((socket) => socket.on('data', (chunk: Buffer) => seen.push(chunk)).pipe(socket));
+    onTestFinished(close);
+    const bytes = pattern(SIZE);
+    const { code, stdout } = await runTransfer(fileOf('to-raw', bytes), '--to', to);
+    expect(stdout).toContain(`server  ${to}\n`);
+    expect(stdout).toContain(`back    300,001 bytes, SHA-256 ${sha(bytes)}\n`);
+    expect(code).toBe(0);
+    const wire = Buffer.concat(seen);
+    expect(wire.length).toBe(SIZE);
+    // In ciphered bytes all 256 values come up equally often; `pattern` knows 251.
+    expect(new Set(wire).size).toBe(256);
+    expect(new Set(bytes).size).toBe(251);
+  });
+
+  it('explains itself with --help', async () => {
+    const { code, stdout, stderr } = await runTransfer('--help');
+    expect([code, stderr]).toEqual([0, '']);
+    for (const word of ['FILE', '--to HOST:PORT', '--size', 'Exit code']) expect(stdout).toContain(word);
+  });
+});
+
+/** What a server does wrong: its name, what it does with a socket, and what the program says about it. */
+const SERVERS: readonly (readonly [name: string, serve: (socket: Socket) => void, says: RegExp])[] = [
+  [
+    'ends before we do',
+    // Reads no more, so that the kernel's buffers are full before we are through.
+    (socket) => socket.once('data', (chunk: Buffer) => socket.end(chunk.subarray(0, 1000)).pause()),
+    /expected {2}the server to read and send back until we end\n +came +its end after 1,000 bytes, while we were still sending\n/,
+  ],
+  [
+    'keeps the last byte',
+    (socket) => {
+      let got = 0;
+      socket.on('data', (chunk: Buffer) => {
+        got += chunk.length;
+        socket.write(got === 16_000_000 ? chunk.subarray(0, -1) : chunk);
+      });
+      socket.on('end', () => socket.end());
+    },
+    /expected {2}16,000,000 bytes with SHA-256 (\w+)\n +came +15,999,999 bytes with SHA-256 (?!\1)\w+\n +do +.*half-close/,
+  ],
+  [
+    'changes a byte',
+    (socket) => {
+      socket.once('data', (chunk: Buffer) => chunk.writeUInt8(chunk.readUInt8(7) ^ 1, 7));
+      socket.pipe(socket);
+    },
+    /expected {2}16,000,000 bytes with SHA-256 (\w+)\n +came +16,000,000 bytes with SHA-256 (?!\1)\w+\n +do +check what changes bytes/,
+  ],
+  [
+    'adds bytes',
+    (socket) => socket.on('end', () => socket.end('!')).pipe(socket, { end: false }),
+    /came +16,000,001 bytes with SHA-256 \w+\n +do +.*adds bytes/,
+  ],
+  [
+    'resets the connection',
+    (socket) => socket.once('data', () => socket.resetAndDestroy()),
+    /expected {2}all 16,000,000 bytes back from 127\.0\.0\.1:\d+\n +came +0 bytes, then (ECONNRESET|EPIPE): /,
+  ],
+];
+
+describe.concurrent('examples/transfer.ts, when something fails', { timeout: 60_000 }, () => {
+  it.each(SERVERS)('exits with 1 and says why when the server %s', async (_name, serve, says) => {
+    const { to, close } = await rawServer(serve);
+    const { code, stdout, stderr, file, events } = await runTransfer('--size', '16000000', '--to', to).finally(close);
+    expect(stderr).toMatch(says);
+    expect(stdout).not.toContain('OK');
+    expect(code).toBe(1);
+    expect(events).toContain('CONNECTED');
+    expect(events.at(-1)).toBe('closed');
+    expect(existsSync(file)).toBe(false);
+  });
+
+  it('says that nobody listens', async () => {
+    const to = `127.0.0.1:${await deadPort()}`;
+    const { code, stderr, file } = await runTransfer('--size', '1000', '--to', to);
+    expect(stderr).toMatch(`FAILED  expected  a connection to ${to}\n        came      ECONNREFUSED: `);
+    expect(stderr).toContain('leave out --to');
+    expect(code).toBe(1);
+    expect(existsSync(file)).toBe(false);
+  });
+
+  it('says that there is no such file', async () => {
+    const path = join(directory, 'no-such-file');
+    const { code, stdout, stderr } = await runTransfer(path);
+    expect(stderr).toMatch(`expected  a file that can be read at ${path}\n        came      ENOENT`);
+    expect([code, stdout]).toEqual([1, '']);
+  });
+
+  it('names an unknown flag', async () => {
+    const { code, stdout, stderr } = await runTransfer('--frob');
+    expect(stderr).toMatch(/came +Unknown option '--frob'\n +do +see npm start -- --help/);
+    expect([code, stdout]).toEqual([1, '']);
+  });
+
+  it.skipIf(process.platform === 'win32')('stops cleanly at Ctrl-C, with the timeline so far', async ({ onTestFinished }) => {
+    let connected = (): void => {};
+    const connecting = new Promise<void>((resolve) => (connected = resolve));
+    // Never reads, so that the transfer cannot come to an end by itself.
+    const { to, close } = await rawServer((socket) => {
+      socket.pause();
+      connected();
+    });
+    onTestFinished(close);
+    const running = startTransfer(['--size', '8MiB', '--to', to]);
+    await connecting;
+    running.process.kill('SIGINT');
+    const { code, stderr, file, events } = await running.ended;
+    expect(stderr).toMatch(/came +SIGINT\n/);
+    expect(code).toBe(1);
+    expect(events.at(-1)).toBe('closed');
+    expect(existsSync(file)).toBe(false);
+  });
+});
+
+describe('the file of examples/transfer.ts', () => {
+  it('is no directory and no device', async () => {
+    await expect(ownFile(directory)).rejects.toThrow(`expected  a file that can be read at ${directory}\n        came      a directory\n`);
+    if (existsSync('/dev/null')) await expect(ownFile('/dev/null')).rejects.toThrow('came      a pipe, socket or device\n');
+  });
+
+  it.skipIf(process.platform === 'win32' || process.getuid?.() === 0)('can be read (root may read anything)', async () => {
+    const path = fileOf('locked', new Uint8Array(1));
+    chmodSync(path, 0);
+    await expect(ownFile(path)).rejects.toThrow('came      EACCES');
+  });
+});
+
+describe('the command line of examples/transfer.ts', () => {
+  it('defaults to 64 MiB and the embedded server', () => {
+    expect(parseOptions([])).toEqual({ help: false, size: 64 * 1024 * 1024 });
+  });
+
+  it.each([
+    ['0', 0],
+    ['1000', 1000],
+    ['3KiB', 3072],
+    ['2gib', 2 ** 31],
+  ])('reads --size %s', (text, size) => {
+    expect(parseOptions(['--size', text]).size).toBe(size);
+  });
+
+  it.each([
+    ['localhost:7', { host: 'localhost', port: 7 }],
+    ['127.0.0.1:65535', { host: '127.0.0.1', port: 65535 }],
+    ['[::1]:7', { host: '::1', port: 7 }],
+  ])('reads --to %s', (text, to) => {
+    expect(parseOptions(['--to', text]).to).toEqual(to);
+  });
+
+  it.each(['', 'host', 'host:', ':7', 'host:0', 'host:65536', 'host:7x', '::1:7', '[::1]', '[::1:7', 'a b:7', 'http://host:7'])(
+    'refuses --to "%s"',
+    (text) => {
+      expect(() => parseOptions(['--to', text])).toThrow(
+        `expected  --to HOST:PORT with a port from 1 to 65535, such as 127.0.0.1:7 or [::1]:7\n        came      "${text}"`,
+      );
+    },
+  );
+
+  it.each(['', '1.5MiB', '-1', '1MB', '99999999GiB'])('refuses --size "%s"', (text) => {
+    expect(() => parseOptions([`--size=${text}`])).toThrow(`came      "${text}"`);
+  });
+
+  it('refuses two files, and a file with a size', () => {
+    expect(() => parseOptions(['a', 'b'])).toThrow('expected  one FILE at most\n        came      "a" "b"');
+    expect(() => parseOptions(['a', '--size', '1'])).toThrow('expected  FILE or --size\n        came      both');
+  });
+});
