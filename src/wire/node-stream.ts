@@ -2,8 +2,9 @@ import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { Observable, type Subscriber, type Subscription } from 'rxjs';
 import { IOStreamError, type Phase } from '../errors.ts';
+import { NodeWriter } from './node-writer.ts';
 import { inlet } from './operate.ts';
-import { END, PAUSE, RESUME, type Dial, type Flow, type LayerDetails, type ResolvedSignal, type Up, type Wire } from './signal.ts';
+import { END, type Dial, type Flow, type LayerDetails, type ResolvedSignal, type Up, type Wire } from './signal.ts';
 import { after } from './timer.ts';
 
 /** A stream of Node that is open, or two that belong together; a direction may be missing. */
@@ -16,8 +17,6 @@ export interface Opened {
   readonly details: LayerDetails;
 }
 
-/** No write is longer than this, so that a transfer that moves is seen to move. */
-const LONGEST_WRITE = 256 * 1024;
 const NOTHING = new Uint8Array(0);
 
 /** Where a stream of Node finds its carrier: the listeners are functions without a closure, one set for all connections. */
@@ -50,23 +49,12 @@ class Carrier {
   #openStreams = 0;
   /** After our FIN we wait for the peer's. */
   #lingers = false;
-  /** Bytes given to the stream, and how many of them we told to be sent. */
-  #given = 0;
-  #told = 0;
-  #full = false;
-  /** Pieces that wait until Node holds less, and the first of them that is left; an end may wait behind them. */
-  #waiting: Uint8Array[] = [];
-  #next = 0;
-  #ending = false;
+  #writer: NodeWriter | undefined;
   #closing = false;
   #freed = false;
   #closeTimer: Subscription | undefined;
-  readonly #onWritten = (error?: Error | null): void => {
-    // Node calls back for what it could not write, too.
-    if (error || this.#writable?.destroyed) return;
-    this.#tellSent();
-    this.#feed();
-  };
+  /** When the close last got on, on the clock of the dial. */
+  #movedAt = 0;
 
   constructor(dial: Dial, up: Subscriber<Up>) {
     this.#dial = dial;
@@ -99,6 +87,7 @@ class Carrier {
   #open({ readable, writable, fin = true, details }: Opened): void {
     this.#readable = readable;
     this.#writable = writable;
+    if (writable) this.#writer = new NodeWriter(writable, this.#up);
     this.#inEnded = !readable;
     this.#outEnded = !writable || writable.writableFinished;
     this.#lingers = fin && (readable as unknown) === writable;
@@ -134,11 +123,12 @@ class Carrier {
     switch (signal.kind) {
       case 'data':
         if (this.#early) this.#early.push(signal);
-        else this.#write(signal.bytes);
+        else if (this.#writer) this.#writer.write(signal.bytes);
+        else throw cannotWrite();
         return;
       case 'end':
         if (this.#early) this.#early.push(signal);
-        else this.#end();
+        else this.#writer?.end();
         return;
       case 'pause':
         this.#paused = true;
@@ -149,49 +139,6 @@ class Carrier {
         this.#readable?.resume();
         return;
     }
-  }
-
-  #write(bytes: Uint8Array): void {
-    const writable = this.#writable;
-    if (!writable || this.#ending || writable.writableEnded) throw cannotWrite(writable);
-    for (let at = 0; at < bytes.length; at += LONGEST_WRITE) {
-      this.#waiting.push(bytes.length <= LONGEST_WRITE ? bytes : bytes.subarray(at, at + LONGEST_WRITE));
-    }
-    this.#feed();
-  }
-
-  #end(): void {
-    this.#ending = true;
-    this.#feed();
-  }
-
-  /**
-   * Gives Node what waits, but never more than one longest write at a time: it joins all it holds into one `writev`, and would
-   * tell nothing until that is through.
-   */
-  #feed(): void {
-    const writable = this.#writable;
-    if (!writable) return;
-    for (let piece = this.#waiting[this.#next]; piece; piece = this.#waiting[this.#next]) {
-      const held = writable.writableLength;
-      if (held > 0 && held + piece.length > LONGEST_WRITE) break;
-      this.#next += 1;
-      this.#given += piece.length;
-      writable.write(piece, this.#onWritten);
-    }
-    const empty = this.#next === this.#waiting.length;
-    if (empty && this.#next > 0) {
-      this.#waiting.length = 0;
-      this.#next = 0;
-    }
-    if (!empty || !this.#ending) this.#tellFull(!empty || writable.writableNeedDrain);
-    else if (!writable.writableEnded) writable.end();
-  }
-
-  #tellFull(full: boolean): void {
-    if (full === this.#full) return;
-    this.#full = full;
-    this.#up.next(full ? PAUSE : RESUME);
   }
 
   // Up
@@ -205,7 +152,7 @@ class Carrier {
    * Input that was cut off must not look whole.
    */
   end(): void {
-    if (!this.#isQuietTcp()) {
+    if (this.#closing || !this.#isQuietTcp()) {
       this.#tellEnd();
       return;
     }
@@ -228,28 +175,14 @@ class Carrier {
   }
 
   drain(): void {
-    this.#feed();
+    this.#writer?.feed();
   }
 
   finish(): void {
-    this.#tellSent();
+    this.#writer?.tellSent();
     this.#outEnded = true;
     if (this.#closing && this.#lingers) this.#linger();
     this.#settle();
-  }
-
-  /**
-   * What has left is what was given less what Node still holds: exact, and without an entry for each write. However much the
-   * kernel took at once, it is told in steps.
-   */
-  #tellSent(): void {
-    const left = this.#given - (this.#writable?.writableLength ?? 0);
-    if (this.#closing && left > this.#told) this.#watchClose();
-    while (left > this.#told) {
-      const bytes = Math.min(left - this.#told, LONGEST_WRITE);
-      this.#told += bytes;
-      this.#up.next({ kind: 'sent', bytes });
-    }
   }
 
   error(error: Error): void {
@@ -287,14 +220,16 @@ class Carrier {
       return;
     }
     this.#closing = true;
+    this.#movedAt = this.#dial.scheduler.now();
+    this.#writer?.watch(this.#dial.scheduler);
     if (this.#lingers) this.#readable?.resume();
     else {
       this.#inEnded = true;
       this.#readable?.pause(); // A file's position is where we write, too.
     }
-    this.#end();
+    this.#writer?.end();
     if (this.#outEnded && this.#lingers) this.#linger();
-    else this.#watchClose();
+    this.#watchClose(this.#dial.timeouts.close);
     this.#settle();
   }
 
@@ -304,13 +239,18 @@ class Carrier {
    */
   #linger(): void {
     (this.#readable as Partial<Socket>).unref?.();
-    this.#watchClose();
+    this.#movedAt = this.#dial.scheduler.now();
   }
 
-  #watchClose(): void {
+  /** Bytes that wait keep the process alive by themselves; waiting for the peer's FIN shall not. */
+  #watchClose(ms: number): void {
     const { timeouts, scheduler } = this.#dial;
-    this.#closeTimer?.unsubscribe();
-    this.#closeTimer = after(timeouts.close, scheduler, () => this.#giveUp(), { unref: this.#outEnded });
+    const look = (): void => {
+      const left = Math.max(this.#movedAt, this.#writer?.movedAt ?? 0) + timeouts.close - scheduler.now();
+      if (left > 0) this.#watchClose(left);
+      else this.#giveUp();
+    };
+    this.#closeTimer = after(ms, scheduler, look, { unref: true });
   }
 
   #giveUp(): void {
@@ -348,18 +288,9 @@ class Carrier {
   }
 }
 
-function cannotWrite(writable: Writable | undefined): IOStreamError {
-  if (writable)
-    return new IOStreamError('EPIPE', {
-      phase: 'write',
-      errno: -32,
-      message: 'expected an fh that can be written, got one whose end was written before',
-    });
-  return new IOStreamError('EBADF', {
-    phase: 'write',
-    errno: -9,
-    message: 'expected an fh that can be written, got one that can only be read',
-  });
+function cannotWrite(): IOStreamError {
+  const message = 'expected an fh that can be written, got one that can only be read';
+  return new IOStreamError('EBADF', { phase: 'write', errno: -9, message });
 }
 
 function wasReset(cause: NodeJS.ErrnoException): IOStreamError {

@@ -1,5 +1,5 @@
 import { TIMEOUT, type LookupAddress } from 'node:dns';
-import { concat, concatMap, map, of, type Observable } from 'rxjs';
+import { concatMap, map, startWith, type Observable } from 'rxjs';
 import { EDNS, ETOCONNECT, IOStreamError } from '../errors.ts';
 import { within } from './deadline.ts';
 import { nodeStream, type Opened } from './node-stream.ts';
@@ -43,7 +43,7 @@ export function tcp(options: TcpOptions = {}): Wire {
     const { host, port } = to;
     const addresses$ = within(resolve(host, options), dial.timeouts.resolve, dial, (ms) => lateAnswer(host, ms));
     return addresses$.pipe(
-      concatMap((addresses) => concat(of(resolved(host, addresses)), connectAny(addresses, host, port, dial, options))),
+      concatMap((addresses) => connectAny(addresses, host, port, dial, options).pipe(startWith(resolved(host, addresses)))),
     );
   });
 }
