@@ -454,6 +454,21 @@ describe('a handshake of TLS that fails', () => {
     }),
   );
 
+  it.each(ROLES)("is OpenSSL's error for a %s although the wire ends or fails in the same tick", (us) =>
+    invariants((h) => {
+      for (const after of ['end', 'failure']) {
+        const plugin = us === 'client' ? tlsClient({ ca }) : tlsServer(server);
+        const ride = new Ride(plugin, { dial: testDial({ to: { host: 'localhost', port: 7 }, layer: 'ssl' }) });
+        ride.wire.connect();
+        ride.wire.give({ kind: 'data', bytes: Buffer.from('220 mail.test ready\r\n') });
+        if (after === 'end') ride.wire.give({ kind: 'end' });
+        else ride.wire.fail(new Error('read ECONNRESET'));
+        h.error(ride.error, { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
+        assert.equal(((ride.error as Error).cause as NodeJS.ErrnoException).code, 'ERR_SSL_WRONG_VERSION_NUMBER');
+      }
+    })(),
+  );
+
   it.each(ROLES)('is ETLS for a %s whose peer ends within it, at any byte', (us) =>
     invariants(async (h) => {
       const whole = await Session.connected(h, { version: 'TLSv1.2' });
@@ -467,6 +482,16 @@ describe('a handshake of TLS that fails', () => {
         h.error(ride.error, { code: 'ETLS', phase: 'handshake' });
         assert.ok(ride.wire.freed);
       }
+    })(),
+  );
+
+  it.each(ROLES)('is ETLS for a %s whose peer says close_notify within it', (us) =>
+    invariants((h) => {
+      const plugin = us === 'client' ? tlsClient({ ca }) : tlsServer(server);
+      const ride = new Ride(plugin, { dial: testDial({ to: { host: 'localhost', port: 7 } }) });
+      ride.wire.connect();
+      ride.wire.give({ kind: 'data', bytes: Uint8Array.of(21, 3, 3, 0, 2, 1, 0) });
+      h.error(ride.error, { code: 'ETLS', phase: 'handshake' });
     })(),
   );
 
@@ -510,6 +535,10 @@ describe('a handshake of TLS that fails', () => {
         made.wire.connect();
         return made;
       };
+      const early = new Ride(us === 'client' ? tlsClient({ ca }) : tlsServer(server), { dial });
+      early.app.complete();
+      early.wire.connect();
+      assert.deepEqual([early.wire.down, early.up], [[], []]);
       const closed = ride();
       closed.app.complete();
       assert.equal(closed.wire.flow, 'complete');

@@ -91,7 +91,7 @@ export class TlsLayer implements Layer {
         this.#outlet.left(signal.bytes);
         return;
       case 'connected':
-        this.#begin(signal.details);
+        if (!this.#freed) this.#begin(signal.details);
         return;
       case 'resolved':
         this.#ports.up.next(signal);
@@ -159,7 +159,7 @@ export class TlsLayer implements Layer {
 
   #passed(): void {
     this.#through = true;
-    this.#open();
+    if (!this.#working) this.#open();
   }
 
   /** Works on what the wire below gave: one after another, also when more comes from inside. */
@@ -200,7 +200,8 @@ export class TlsLayer implements Layer {
   }
 
   #read(signal: DataSignal | EndSignal): void {
-    if (this.#stage === 'handshake' || this.#leftovers.length > 0) this.#leftovers.push(signal);
+    if (signal.kind === 'end' && !this.#through) this.#fail(unexpectedEnd());
+    else if (this.#stage === 'handshake' || this.#leftovers.length > 0) this.#leftovers.push(signal);
     else this.#give(signal);
   }
 

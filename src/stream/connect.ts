@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/unified-signatures -- the own fields of a union of options would not be inferred */
 import { Observable } from 'rxjs';
 import { coreOf, IOStream, type OwnFields } from './io-stream.ts';
 import { checkOptions, type IOStreamOptions } from './options.ts';
@@ -16,7 +17,7 @@ export type ConnectOptions<O> = (O & IOStreamOptions<IOStream<OwnFields<O>>>) | 
  * ```
  *
  * Emits the stream once, when the whole stack is connected. Completes when the stream has closed and its handle is free; errors
- * with its fatal error, or with an AbortError when the `signal` aborts. Unsubscribing closes it: so `firstValueFrom(connect(…))`
+ * at once with its fatal error, or with an AbortError when the `signal` aborts. Unsubscribing closes it: so `firstValueFrom(connect(…))`
  * gives a closed stream; use `open`. (rxjs has an operator of the same name; import that one as something else.)
  *
  * @param options as for `IOStream`, or a function that makes them, called at each subscription. A stream whose `fh` or
@@ -32,6 +33,12 @@ export type ConnectOptions<O> = (O & IOStreamOptions<IOStream<OwnFields<O>>>) | 
  *   .subscribe({ next: (bytes) => console.log(bytes.toString()), error: console.error });
  * ```
  */
+export function connect<O extends object>(options: () => O & IOStreamOptions<IOStream<OwnFields<O>>>): Observable<IOStream<OwnFields<O>>>;
+// By way of a mapped type the own fields are known inside inline callbacks, too; it cannot take a union of options.
+export function connect<O extends object>(
+  options: Readonly<O> & IOStreamOptions<IOStream<OwnFields<O>>>,
+): Observable<IOStream<OwnFields<O>>>;
+export function connect<O extends object>(options: ConnectOptions<O>): Observable<IOStream<OwnFields<O>>>;
 export function connect<O extends object>(options: ConnectOptions<O>): Observable<IOStream<OwnFields<O>>> {
   if (typeof options !== 'function') checkOptions(options);
   return new Observable((out) => {
@@ -39,10 +46,11 @@ export function connect<O extends object>(options: ConnectOptions<O>): Observabl
     const core = coreOf(io);
     core.handled = true;
     core.opened$.subscribe(() => out.next(io));
-    core.closed$.subscribe(() => {
-      if (core.end && 'error' in core.end) out.error(core.end.error);
-      else out.complete();
+    // What ends with an error is over at once, also when it still says farewell to the peer.
+    core.closing$.subscribe((end) => {
+      if ('error' in end) out.error(end.error);
     });
+    core.closed$.subscribe(() => out.complete());
     return () => io.close();
   });
 }

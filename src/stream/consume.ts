@@ -47,9 +47,14 @@ export function consume<T>(reads: ReadSide, handle: (chunk: Buffer) => Observabl
 
 /** See `IOStream[Symbol.asyncIterator]`: pulls, so reading stops while the loop's body runs. */
 export function iterate(reads: ReadSide): AsyncIterableIterator<Buffer> {
-  let wakeUp: (() => void) | undefined;
+  /** Calls of `next` that wait; there may be several at once. */
+  let waiting: (() => void)[] = [];
   let done = false;
-  const wake = (): void => wakeUp?.();
+  const wake = (): void => {
+    const woken = waiting;
+    waiting = [];
+    for (const each of woken) each();
+  };
   const detach = reads.attach({ ready: wake });
   if (!detach) throw new TypeError(TAKEN);
   const finish = (): IteratorReturnResult<undefined> => {
@@ -74,7 +79,7 @@ export function iterate(reads: ReadSide): AsyncIterableIterator<Buffer> {
           return { done: true, value: undefined };
         }
         await new Promise<void>((resolve) => {
-          wakeUp = resolve;
+          waiting.push(resolve);
         });
       }
     },

@@ -1,5 +1,6 @@
 import {
   asapScheduler,
+  asyncScheduler,
   Observable,
   ReplaySubject,
   Subject,
@@ -7,6 +8,7 @@ import {
   type SchedulerAction,
   type SchedulerLike,
   type Subscriber,
+  type Observer,
 } from 'rxjs';
 import { ECLOSED, IOStreamError } from '../errors.ts';
 import { CONNECTED, RESOLVED, type EventMask } from '../events.ts';
@@ -41,8 +43,16 @@ export interface Handle {
   readonly localPort?: number;
 }
 
+/**
+ * So many ticks of a stream may follow each other before timers and sockets get their turn: a socket whose kernel takes all at
+ * once answers in the same turn, and who writes on each SENT would keep the loop for himself.
+ */
+const FAIR = 256;
+
 /** There is no handle yet, or none at all. */
 export const NO_HANDLE: Handle = Object.freeze({});
+
+const NO_DETAILS: Readonly<Record<string, LayerDetails>> = Object.freeze({});
 
 /**
  * The life of one connection: dials, hands what comes up to the two sides and what is to be told to the notifier, and ends.
@@ -52,7 +62,7 @@ export const NO_HANDLE: Handle = Object.freeze({});
  *      └──────────── error, reset(), both directions ended ──────────────────────▲
  * ```
  */
-export class Core implements ReadHost, WriteHost, NotifierHost {
+export class Core implements ReadHost, WriteHost, NotifierHost, Observer<Up> {
   readonly io: IOStream;
   readonly options: IOStreamOptions;
   readonly scheduler: SchedulerLike;
@@ -68,7 +78,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
   inBufLimit: number | undefined;
 
   state: StreamState = 'opening';
-  details: Readonly<Record<string, LayerDetails>> = {};
+  details: Readonly<Record<string, LayerDetails>> = NO_DETAILS;
   handle: Handle = NO_HANDLE;
   /** An Observable of ours will tell its subscriber of a fatal error. */
   handled = false;
@@ -81,7 +91,8 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
   #closed: ReplaySubject<ClosedReport> | undefined;
   #report: ClosedReport | undefined;
 
-  #flow: Subscriber<Flow> | undefined;
+  /** The way down; until the wire listens, what is said to it is kept. */
+  #flow: Observer<Flow> | undefined;
   #up: Subscriber<Up> | undefined;
   /** What happened before the tick of `new` was over. */
   #early: (() => void)[] | undefined = [];
@@ -93,9 +104,14 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
   #bytesIn = 0;
   #unref = false;
   #pulseDue = false;
+  /** A signal that came up is being told, and writes that go down when it has been. */
+  #rising = false;
+  #flushDue = false;
+  /** Ticks of ours since the event loop turned, as far as we know. */
+  #beats = 0;
   /** Errors of calls, told when the caller's tick is over: one of each code. */
-  readonly #refusals: { readonly error: IOStreamError; readonly fatal: boolean }[] = [];
-  readonly #sends: { turn(leave: () => void): void; leave(): void; started: boolean }[] = [];
+  #refusals: { readonly error: IOStreamError; readonly fatal: boolean }[] | undefined;
+  readonly #sends: { readonly turn: (leave: () => void) => void; readonly leave: () => void; started: boolean }[] = [];
   #startsSends = false;
   #release: (() => void) | undefined;
 
@@ -103,7 +119,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
     this.io = io;
     this.options = options;
     this.scheduler = options.scheduler ?? DEFAULTS.scheduler;
-    this.#timeouts = mergeTimeouts(TIMEOUTS, options.timeouts ?? {});
+    this.#timeouts = options.timeouts ? mergeTimeouts(TIMEOUTS, options.timeouts) : { ...TIMEOUTS };
     this.#startedAt = this.scheduler.now();
     this.cb = options.cb;
     this.method = options.method ?? DEFAULTS.method;
@@ -157,7 +173,11 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
 
   give(signal: Flow): void {
     if (signal.kind === 'data') this.io.outBytes += signal.bytes.length;
-    this.#flow?.next(signal);
+    this.#down.next(signal);
+  }
+
+  get #down(): Observer<Flow> {
+    return (this.#flow ??= new ReplaySubject<Flow>());
   }
 
   raise(error: IOStreamError): void {
@@ -167,14 +187,16 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
   }
 
   /** A call was refused: its error is told when the caller's tick is over. */
-  refuse(error: IOStreamError, { fatal = false } = {}): void {
-    if (this.#refusals.some((each) => each.error.code === error.code && each.fatal === fatal)) return;
-    this.#refusals.push({ error, fatal });
+  refuse(error: IOStreamError, { fatal = false }: { readonly fatal?: boolean } = {}): void {
+    const refusals = (this.#refusals ??= []);
+    if (refusals.some((each) => each.error.code === error.code && each.fatal === fatal)) return;
+    refusals.push({ error, fatal });
     this.pulse();
   }
 
   threw(error: unknown): void {
-    if (this.state !== 'closed') {
+    // One that closes and then throws has its way, and so has the error that is just being told.
+    if (this.tells) {
       this.#failing = true;
       this.#flow?.error(error);
       this.#finish('error', error, { error });
@@ -182,10 +204,21 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
     this.unhandled(error);
   }
 
+  /**
+   * What was written is to go down: when the signal that is just told has been told, else at the end of the tick. Answers to
+   * what comes are the common case, and a microtask each made ping-pong slower.
+   */
+  flushSoon(): void {
+    if (this.#rising) this.#flushDue = true;
+    else this.pulse();
+  }
+
   pulse(): void {
     if (this.#pulseDue) return;
     this.#pulseDue = true;
-    asapScheduler.schedule(Core.#onPulse, 0, this);
+    this.#beats += 1;
+    if (this.#beats === FAIR) asyncScheduler.schedule(Core.#onTurn, 0, this);
+    (this.#beats < 2 * FAIR ? asapScheduler : asyncScheduler).schedule(Core.#onPulse, 0, this);
   }
 
   // The life
@@ -208,19 +241,9 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
     } else {
       signal?.addEventListener('abort', this.#onAbort);
     }
-    const onError = (error: unknown): void => this.#onceBorn(() => this.#onError(error));
-    this.#up = inlet<Up>(
-      {
-        next: (up) => {
-          if (this.#early) this.#early.push(() => this.#onUp(up));
-          else this.#onUp(up);
-        },
-        error: onError,
-        complete: () => this.#onceBorn(() => this.#onComplete()),
-      },
-      onError,
-    );
+    this.#up = inlet<Up>(this, (error) => this.error(error));
     const flow$ = new Observable<Flow>((flow) => {
+      if (this.#flow instanceof ReplaySubject) this.#flow.subscribe(flow);
       this.#flow = flow;
     });
     flow$.pipe(dialled).subscribe(this.#up);
@@ -252,12 +275,14 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
       return;
     }
     this.writes.flushAll();
-    this.#flow?.complete();
+    this.#down.complete();
   }
 
   reset(cause?: unknown): void {
     if (this.state === 'closed' || this.#failing) return;
     this.state = 'closing';
+    this.#failing = true; // The wire gives the error back, which is nothing that went wrong.
+    this.#silence(cause === undefined ? {} : { error: cause });
     this.#flow?.error(cause ?? new IOStreamError('ECONNABORTED', { phase: 'close', message: 'the stream was reset by reset()' }));
     this.#finish('us', cause, cause === undefined ? {} : { error: cause });
   }
@@ -313,7 +338,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
     return (this.#opened ??= new Subject());
   }
 
-  /** Emits once when nothing more is told to the user. */
+  /** Emits once when nothing more is told to the user; the state is 'closing' then if we closed it, else 'closed'. */
   get closing$(): Observable<ReadEnd> {
     this.#closing ??= new Subject();
     if (!this.isOpen) this.#closing.complete();
@@ -330,7 +355,40 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
 
   // What comes up
 
+  // Nothing happens before the tick of `new` is over.
+
+  next(signal: Up): void {
+    if (this.#early) this.#early.push(() => this.#onUp(signal));
+    else this.#onUp(signal);
+  }
+
+  error(error: unknown): void {
+    if (this.#early) this.#early.push(() => this.#onError(error));
+    else this.#onError(error);
+  }
+
+  complete(): void {
+    if (this.#early) this.#early.push(() => this.#onComplete());
+    else this.#onComplete();
+  }
+
   #onUp(signal: Up): void {
+    if (this.#rising) {
+      this.#take(signal);
+      return;
+    }
+    this.#rising = true;
+    try {
+      this.#take(signal);
+    } finally {
+      this.#rising = false;
+    }
+    if (!this.#flushDue) return;
+    this.#flushDue = false;
+    if (this.isOpen) this.writes.flush();
+  }
+
+  #take(signal: Up): void {
     switch (signal.kind) {
       case 'data':
         if (this.state === 'closing') return;
@@ -368,7 +426,8 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
   #onConnected(details: readonly LayerDetails[]): void {
     const wire = details.at(-1) ?? {};
     this.#connectedAt = this.scheduler.now();
-    this.details = Object.fromEntries(details.flatMap((each) => (each.layer === undefined ? [] : [[each.layer, each]])));
+    if (details.length > 1)
+      this.details = Object.fromEntries(details.flatMap((each) => (each.layer === undefined ? [] : [[each.layer, each]])));
     this.handle = (wire.handle as Handle | undefined) ?? NO_HANDLE;
     if (this.#unref) this.handle.unref?.();
     if (typeof wire.ip === 'string') this.io.ip = wire.ip;
@@ -378,7 +437,8 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
     this.writes.open();
     this.reads.alive();
     if (!bare) this.notify(CONNECTED);
-    if (this.isOpen) this.writes.flush();
+    if (!this.isOpen) return; // closed meanwhile: nobody is to begin with it
+    this.writes.flush();
     this.#opened?.next();
     this.#opened?.complete();
   }
@@ -459,6 +519,11 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
 
   // The end of the tick
 
+  /** The event loop turned. */
+  static #onTurn(this: SchedulerAction<Core>, core?: Core): void {
+    if (core) core.#beats = 0;
+  }
+
   static #onPulse(this: SchedulerAction<Core>, core?: Core): void {
     if (core) core.#beat();
   }
@@ -466,19 +531,15 @@ export class Core implements ReadHost, WriteHost, NotifierHost {
   #beat(): void {
     this.#pulseDue = false;
     this.#replayEarly();
-    for (const { error, fatal } of this.#refusals.splice(0)) {
+    const refusals = this.#refusals;
+    this.#refusals = undefined;
+    for (const { error, fatal } of refusals ?? []) {
       if (fatal && this.tells) this.fail(error);
       else this.raise(error);
     }
     if (this.isOpen) this.writes.flush();
     this.reads.work();
     if (this.io.isEof && this.isOpen) this.#endToo();
-  }
-
-  /** Nothing happens before the tick of `new` is over. */
-  #onceBorn(happen: () => void): void {
-    if (this.#early) this.#early.push(happen);
-    else happen();
   }
 
   #replayEarly(): void {

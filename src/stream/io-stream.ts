@@ -9,6 +9,7 @@ import { Core, NO_HANDLE } from './core.ts';
 import {
   checkOption,
   checkOptions,
+  checkTarget,
   isOwnField,
   usage,
   type Callback,
@@ -23,6 +24,8 @@ import { send, type SendSource } from './send.ts';
 
 /** The life of a stream, for the functions of this library; the index does not export it. */
 export let coreOf: (io: IOStream) => Core;
+
+const NO_PLUGINS: Readonly<Record<string, Plugin>> = Object.freeze({});
 
 /** The class behind {@link IOStream}. */
 class Stream {
@@ -45,10 +48,10 @@ class Stream {
 
   constructor(options: IOStreamOptions) {
     checkOptions(options);
-    this.plugin = Object.freeze(Object.fromEntries(pluginEntries(options.plugin ?? {})));
-    for (const [key, value] of Object.entries(options)) if (isOwnField(key)) (this as Record<string, unknown>)[key] = value;
+    this.plugin = options.plugin ? Object.freeze(Object.fromEntries(pluginEntries(options.plugin))) : NO_PLUGINS;
+    for (const key of Object.keys(options))
+      if (isOwnField(key)) (this as Record<string, unknown>)[key] = (options as Record<string, unknown>)[key];
     const core = (this.#core = new Core(this, options));
-    checkTarget(options.cb, core.method);
     core.writes.queue.position = options.outPos;
     if (options.outBuf !== undefined) core.writes.queue.content = toBytes(options.outBuf, '`outBuf`');
     core.start();
@@ -332,11 +335,6 @@ class Stream {
   }
 }
 
-function checkTarget(cb: unknown, method: string): void {
-  if (cb === undefined || typeof cb === 'function' || typeof (cb as Record<string, unknown>)[method] === 'function') return;
-  throw usage(`\`cb\` to be a function, or an object or class with a method \`${method}\``, 'one without it');
-}
-
 type Capital =
   | 'A'
   | 'B'
@@ -408,6 +406,9 @@ export type IOStream<Own extends object = object> = Stream & Own;
  * ```
  */
 export const IOStream: {
+  // By way of a mapped type the own fields are known inside an inline `cb`, too; it cannot take a union of options.
+  new <O extends object>(options: Readonly<O> & IOStreamOptions<IOStream<OwnFields<O>>>): IOStream<OwnFields<O>>;
+  // eslint-disable-next-line @typescript-eslint/unified-signatures -- a union of the two infers nothing
   new <O extends object>(options: O & IOStreamOptions<IOStream<OwnFields<O>>>): IOStream<OwnFields<O>>;
   readonly prototype: Stream;
-} = Stream as never;
+} = Stream;

@@ -1,8 +1,13 @@
+/* eslint-disable @typescript-eslint/unified-signatures -- the own fields of a union of options would not be inferred */
+import { existsSync, lstatSync } from 'node:fs';
 import { connect as dial, createServer, type ListenOptions as NetListenOptions, type Socket } from 'node:net';
+import { constants } from 'node:os';
+import { dirname } from 'node:path';
 import { Observable } from 'rxjs';
-import { IOStreamError } from '../errors.ts';
+import { EDNS, IOStreamError } from '../errors.ts';
+import { inWords } from './bytes.ts';
 import { IOStream, type OwnFields } from './io-stream.ts';
-import { checkOptions, DEFAULTS, usage, type IOStreamOptions } from './options.ts';
+import { checkOptions, DEFAULTS, type IOStreamOptions } from './options.ts';
 import { Server, type Handler } from './server.ts';
 
 /** Where to listen, and how the accepted streams are made: all options of `IOStream` that do not say where it connects to. */
@@ -18,7 +23,7 @@ export interface ListenOptions<S = IOStream> extends Omit<
   readonly path?: string | undefined;
   /** How many connections may wait to be accepted. @default 511 */
   readonly backlog?: number | undefined;
-  /** More connections than this are dropped, and counted in `dropped$`. @default no limit */
+  /** More connections than this, 1 or more, are dropped, and counted in `dropped$`. @default no limit */
   readonly maxConnections?: number | undefined;
   /** Do not accept IPv4 on an IPv6 address. @default false */
   readonly ipv6Only?: boolean | undefined;
@@ -28,6 +33,8 @@ export interface ListenOptions<S = IOStream> extends Omit<
   readonly reusePort?: boolean | undefined;
   /** @default 1048576 */
   readonly outBufLimit?: number | undefined;
+  /** False: after the peer's EOF, when what was written has left, end too. @default true with a handler, which says when it is through */
+  readonly allowHalfOpen?: boolean | undefined;
 }
 
 /** What a server accepts unless told otherwise: a thousand slow clients hold 1 GiB at the most. */
@@ -57,27 +64,42 @@ const OUT_BUF_LIMIT = 1024 * 1024;
  * ```
  */
 export function listen<O extends object>(
+  options: Readonly<O> & ListenOptions<IOStream<OwnFields<O>>>,
+  handler?: Handler<IOStream<OwnFields<O>>>,
+): Observable<Server<IOStream<OwnFields<O>>>>;
+export function listen<O extends object>(
+  options: O & ListenOptions<IOStream<OwnFields<O>>>,
+  handler?: Handler<IOStream<OwnFields<O>>>,
+): Observable<Server<IOStream<OwnFields<O>>>>;
+export function listen<O extends object>(
   options: O & ListenOptions<IOStream<OwnFields<O>>>,
   handler?: Handler<IOStream<OwnFields<O>>>,
 ): Observable<Server<IOStream<OwnFields<O>>>> {
+  const given: unknown = options;
+  if (typeof given !== 'object' || given === null) throw wrong('an object of options', inWords(given));
   const { host, port, path, backlog, maxConnections, ipv6Only, exclusive, reusePort, ...stream } = options;
   const where = { host, port, path, backlog, maxConnections, ipv6Only, exclusive, reusePort };
   checkWhere(where);
-  checkOptions({ ...stream, wire: () => () => undefined });
-  if (handler !== undefined && typeof handler !== 'function') throw usage('the handler of listen to be a function', typeof handler);
+  checkStream(stream);
+  if (handler !== undefined && typeof handler !== 'function') throw wrong('the handler to be a function', inWords(handler));
   const { noDelay = true, keepAlive = false } = stream as IOStreamOptions;
   const accept = (socket: Socket): IOStream<OwnFields<O>> =>
-    new IOStream({ outBufLimit: OUT_BUF_LIMIT, ...stream, fh: socket } as unknown as O & IOStreamOptions<IOStream<OwnFields<O>>>);
+    new IOStream({ outBufLimit: OUT_BUF_LIMIT, ...(handler ? { allowHalfOpen: true } : {}), ...stream, fh: socket } as unknown as O &
+      IOStreamOptions<IOStream<OwnFields<O>>>);
 
   return new Observable((out) => {
     const net = createServer({ allowHalfOpen: true, noDelay, keepAlive });
     let server: Server<IOStream<OwnFields<O>>> | undefined;
     const onError = (error: NodeJS.ErrnoException): void => bindError(error, path, (told) => out.error(told));
     net.once('error', onError);
+    checkLength(path);
     if (maxConnections !== undefined) net.maxConnections = maxConnections;
-    net.listen(given(where), () => {
+    net.listen(bindOptions(where), () => {
       net.off('error', onError);
-      if (out.closed) return;
+      if (out.closed) {
+        net.close();
+        return;
+      }
       server = new Server(net, stream.scheduler ?? DEFAULTS.scheduler, accept, handler);
       out.next(server);
     });
@@ -90,37 +112,79 @@ export function listen<O extends object>(
 
 type Where = Pick<ListenOptions, 'host' | 'port' | 'path' | 'backlog' | 'maxConnections' | 'ipv6Only' | 'exclusive' | 'reusePort'>;
 
-function given(where: Where): NetListenOptions {
+function bindOptions(where: Where): NetListenOptions {
   return Object.fromEntries(Object.entries(where).filter(([name, value]) => value !== undefined && name !== 'maxConnections'));
 }
 
-function checkWhere({ host, port, path, backlog, maxConnections }: Where): void {
-  const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
-  if ((port === undefined) === (path === undefined))
-    throw usage('either `port` or `path` to listen on', port === undefined ? 'neither' : 'both');
-  if (port !== undefined && !(isCount(port) && port <= 65535)) throw usage('`port` to be an integer from 0 to 65535', String(port));
-  if (path !== undefined && (typeof path !== 'string' || path === '' || path.includes('\0')))
-    throw usage('`path` to be a path without NUL', String(path));
-  if (host !== undefined && (typeof host !== 'string' || host === '')) throw usage('`host` to be an address to listen on', String(host));
-  if (backlog !== undefined && !isCount(backlog)) throw usage('`backlog` to be a number of connections', String(backlog));
-  if (maxConnections !== undefined && !isCount(maxConnections))
-    throw usage('`maxConnections` to be a number of connections', String(maxConnections));
+function wrong(expected: string, got: string): TypeError {
+  return new TypeError(`usage: listen({ port | path, host?, … }, handler?): expected ${expected}, got ${got}`);
 }
 
-/** Says what stands in the way; a socket file that nobody listens on any more is named as such. */
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+const isText = (value: unknown): boolean => typeof value === 'string' && value !== '' && !value.includes('\0');
+const isBoolean = (value: unknown): boolean => typeof value === 'boolean';
+
+/** Each option of the listener: what it must be, in words and as a test. */
+const WHERE: Readonly<Record<keyof Where, readonly [words: string, test: (value: unknown) => boolean]>> = {
+  host: ['an address to listen on', isText],
+  port: ['an integer from 0 to 65535', (value) => isCount(value) && (value as number) <= 65535],
+  path: ['a path without NUL', isText],
+  backlog: ['a number of connections', isCount],
+  maxConnections: ['a number of connections, 1 or more', (value) => isCount(value) && value !== 0],
+  ipv6Only: ['a boolean', isBoolean],
+  exclusive: ['a boolean', isBoolean],
+  reusePort: ['a boolean', isBoolean],
+};
+
+function checkWhere(where: Where): void {
+  if ((where.port === undefined) === (where.path === undefined))
+    throw wrong('either `port` or `path` to listen on', where.port === undefined ? 'neither' : 'both');
+  for (const [name, value] of Object.entries(where) as [keyof Where, unknown][]) {
+    const [words, test] = WHERE[name];
+    if (value !== undefined && !test(value)) throw wrong(`\`${name}\` to be ${words}`, inWords(value));
+  }
+}
+
+/** What says where a stream connects to, or when one stream ends, has no meaning for those that are accepted. */
+function checkStream(stream: object): void {
+  for (const name of ['fh', 'wire', 'lookup', 'family', 'localAddress', 'signal'])
+    if ((stream as Record<string, unknown>)[name] !== undefined) throw wrong('no option of one connection', `\`${name}\``);
+  checkOptions({ ...stream, wire: () => () => undefined });
+}
+
+/** So many bytes of a path fit; Node cuts off the rest and listens elsewhere. */
+const LONGEST_PATH = { linux: 108, darwin: 104 }[process.platform as string] ?? Infinity;
+
+function checkLength(path: string | undefined): void {
+  if (path === undefined || Buffer.byteLength(path) <= LONGEST_PATH) return;
+  const message = `listen ENAMETOOLONG: expected a path of at most ${LONGEST_PATH} bytes, got ${Buffer.byteLength(path)}: ${path}`;
+  throw new IOStreamError('ENAMETOOLONG', {
+    phase: 'connect',
+    message,
+    errno: -constants.errno.ENAMETOOLONG,
+    facts: { syscall: 'listen' },
+  });
+}
+
+/** Says what stands in the way, where the system's words do not. */
 function bindError(error: NodeJS.ErrnoException, path: string | undefined, tell: (error: IOStreamError) => void): void {
   const told = (message?: string): void => tell(IOStreamError.from(error, { phase: 'connect', message }));
-  if (error.code !== 'EADDRINUSE' || path === undefined) {
-    told();
-    return;
-  }
-  const probe = dial({ path });
-  probe.on('connect', () => {
-    probe.destroy();
+  if (error.syscall === 'getaddrinfo') tell(new IOStreamError(EDNS, { phase: 'resolve', message: error.message, cause: error }));
+  else if (path === undefined) told();
+  else if (error.code === 'EACCES' && !existsSync(dirname(path))) told(`listen EACCES: there is no directory ${dirname(path)}`);
+  else if (error.code === 'EADDRINUSE' && lstatSync(path, { throwIfNoEntry: false })?.isSocket()) probe(path, told);
+  else told();
+}
+
+/** A socket file that nobody listens on any more is named as such. */
+function probe(path: string, told: (message?: string) => void): void {
+  const socket = dial({ path });
+  socket.on('connect', () => {
+    socket.destroy();
     told();
   });
-  probe.on('error', (answer: NodeJS.ErrnoException) => {
-    if (answer.code === 'ECONNREFUSED')
+  socket.on('error', ({ code }: NodeJS.ErrnoException) => {
+    if (code === 'ECONNREFUSED')
       told(`listen EADDRINUSE: ${path} is a stale socket file: nobody listens on it any more; remove it and listen again`);
     else told();
   });

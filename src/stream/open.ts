@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/unified-signatures -- the own fields of a union of options would not be inferred */
 import { coreOf, IOStream, type OwnFields } from './io-stream.ts';
 import type { IOStreamOptions } from './options.ts';
 
@@ -17,18 +18,26 @@ import type { IOStreamOptions } from './options.ts';
  *
  * @throws TypeError for wrong options, as a rejection.
  */
+export function open<O extends object>(options: Readonly<O> & IOStreamOptions<IOStream<OwnFields<O>>>): Promise<IOStream<OwnFields<O>>>;
+export function open<O extends object>(options: O & IOStreamOptions<IOStream<OwnFields<O>>>): Promise<IOStream<OwnFields<O>>>;
 export function open<O extends object>(options: O & IOStreamOptions<IOStream<OwnFields<O>>>): Promise<IOStream<OwnFields<O>>> {
   return new Promise((resolve, reject) => {
     const io = new IOStream(options);
     const core = coreOf(io);
     core.handled = true;
     core.opened$.subscribe(() => {
-      core.handled = false;
       resolve(io);
+      core.handled = false;
+      // The caller has the stream in a later tick: an error that came before that is his to hear from `data$`.
+      const { unhandled } = core;
+      core.unhandled = (error) =>
+        core.scheduler.schedule(() => {
+          if (!core.reads.wasRead) unhandled(error);
+        });
+      core.scheduler.schedule(() => (core.unhandled = unhandled));
     });
-    core.closed$.subscribe(() => {
-      const { end } = core;
-      reject(end && 'error' in end ? end.error : new Error('expected a connection, the stream was closed before it was there'));
-    });
+    core.closed$.subscribe(({ error }) =>
+      reject((error as Error | undefined) ?? new Error('expected a connection, the stream was closed before it was there')),
+    );
   });
 }

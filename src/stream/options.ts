@@ -149,15 +149,18 @@ export function checkOption(name: string, value: unknown): void {
 
 /** Whether a key names one of the user's own fields. */
 export function isOwnField(key: string): boolean {
-  return /^\p{Lu}/u.test(key);
+  const code = key.charCodeAt(0);
+  return code < 128 ? code >= 65 && code <= 90 : /^\p{Lu}/u.test(key);
 }
+
+const WAYS = ['fh', 'host', 'path', 'wire'] as const;
 
 /** Checks all options at the call; throws a TypeError that names the wrong one. */
 export function checkOptions(options: unknown): asserts options is IOStreamOptions {
   if (!isObject(options)) throw usage('an object of options', inWords(options));
   const given = options as Record<string, unknown>;
   for (const key of Object.keys(given)) if (!isOwnField(key)) checkOption(key, given[key]);
-  const ways = ['fh', 'host', 'path', 'wire'].filter((key) => given[key] !== undefined);
+  const ways = WAYS.filter((key) => given[key] !== undefined);
   if (ways.length !== 1)
     throw usage(
       'exactly one of `fh`, `host` with `port`, `path` and `wire`',
@@ -167,6 +170,14 @@ export function checkOptions(options: unknown): asserts options is IOStreamOptio
     throw usage('`host` and `port` together', given.host === undefined ? `\`port\` without \`host\`` : `\`host\` without \`port\``);
   }
   if (given.plugin !== undefined) checkPlugins(given.plugin as Plugins);
+  if (given.timeouts !== undefined) mergeTimeouts(TIMEOUTS, given.timeouts as Partial<Timeouts>);
+  checkTarget(given.cb, (given.method as string | undefined) ?? DEFAULTS.method);
+}
+
+/** Whether `cb` can be called as `method` says. */
+export function checkTarget(cb: unknown, method: string): void {
+  if (cb === undefined || typeof cb === 'function' || typeof (cb as Record<string, unknown>)[method] === 'function') return;
+  throw usage(`\`cb\` to be a function, or an object or class with a method \`${method}\``, 'one without it');
 }
 
 function checkPlugins(plugins: Plugins): void {

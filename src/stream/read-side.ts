@@ -4,7 +4,7 @@ import { EOF, IN, type EventMask } from '../events.ts';
 import { ByteBuffer } from '../protocol/byte-buffer.ts';
 import { PAUSE, RESUME, type Flow } from '../wire/signal.ts';
 import { asBuffer } from './bytes.ts';
-import { Watchdog } from './watchdog.ts';
+import { Watchdog, type Watched } from './watchdog.ts';
 
 /** What the read side needs of its stream. */
 export interface ReadHost {
@@ -33,12 +33,14 @@ export type ReadEnd = { readonly error?: unknown };
 /**
  * The way up: bytes that came and were not taken (`inBuf`), who takes them, and whether the wire may give more.
  */
-export class ReadSide {
+export class ReadSide implements Watched {
   readonly #host: ReadHost;
   readonly #buffer = new ByteBuffer();
-  readonly #watchdog: Watchdog;
+  /** Made when there is something to watch: `idle` is off by default. */
+  #watchdog: Watchdog | undefined;
   #data: Subject<Buffer> | undefined;
   #puller: Puller | undefined;
+  #wasPulled = false;
   /** The first drain of `data$` is due at the end of the tick, so that all subscribers of a tick see the same. */
   #drainDue = false;
   #flowing = true;
@@ -51,11 +53,26 @@ export class ReadSide {
 
   constructor(host: ReadHost) {
     this.#host = host;
-    this.#watchdog = new Watchdog(host.scheduler, {
-      limit: () => host.idleTimeout,
-      awaits: () => true,
-      alarm: () => this.#idle(),
-    });
+  }
+
+  // Watched: something should come or leave
+
+  get limit(): number {
+    return this.#host.idleTimeout;
+  }
+
+  get awaits(): boolean {
+    return true;
+  }
+
+  alarm(): void {
+    // A reader of ours holds the reads: the peer may not even be able to speak. A full buffer that nobody reads is idle.
+    if (!this.#flowing && (this.#userPaused || this.hasReader)) {
+      this.alive();
+      return;
+    }
+    const message = `expected bytes in either direction within ${this.limit} ms, none came or left; raise timeouts.idle or close the stream`;
+    this.#host.raise(new IOStreamError(ETOIDLE, { phase: 'read', message }));
   }
 
   get buffer(): Buffer {
@@ -95,6 +112,11 @@ export class ReadSide {
     return this.#puller !== undefined;
   }
 
+  /** Whether anybody ever took bytes as Observable or by iteration: he is told of the end. */
+  get wasRead(): boolean {
+    return this.#data !== undefined || this.#wasPulled;
+  }
+
   /** Whether somebody takes the bytes as Observable or by iteration. */
   get hasReader(): boolean {
     return this.#puller !== undefined || this.#data?.observed === true;
@@ -112,6 +134,7 @@ export class ReadSide {
   attach(puller: Puller): (() => void) | undefined {
     if (this.#puller) return undefined;
     this.#puller = puller;
+    this.#wasPulled = true;
     this.#host.pulse();
     return () => {
       if (this.#puller !== puller) return;
@@ -120,13 +143,18 @@ export class ReadSide {
     };
   }
 
-  /** The next piece for a puller; `data$` sees it too. */
-  pull(): Buffer | undefined {
+  /** The next piece for a puller; `data$` sees it too, unless the puller will `show` what it keeps of it. */
+  pull({ quiet = false }: { readonly quiet?: boolean } = {}): Buffer | undefined {
     if (this.#buffer.length === 0 || this.#userPaused || this.#abandoned) return undefined;
     const chunk = asBuffer(this.#buffer.take(this.#buffer.length));
-    this.#data?.next(chunk);
+    if (!quiet) this.show(chunk);
     this.steer();
     return chunk;
+  }
+
+  /** Lets `data$` see what a puller keeps. */
+  show(bytes: Uint8Array): void {
+    this.#data?.next(asBuffer(bytes));
   }
 
   /** Gives back, to the front, what a puller took and did not need. */
@@ -145,7 +173,7 @@ export class ReadSide {
 
   push(bytes: Uint8Array): void {
     const chunk = asBuffer(bytes);
-    this.#watchdog.touch();
+    this.alive();
     // The straight way: the bytes go to the subscribers as they came. Through the buffer it is 5 % slower on bulk.
     if (
       this.#buffer.length === 0 &&
@@ -177,9 +205,9 @@ export class ReadSide {
   close(end: ReadEnd): void {
     this.#end ??= end;
     this.#userPaused = false;
-    this.#watchdog.stop();
-    this.#drain();
+    this.#watchdog?.stop();
     this.#puller?.ready();
+    this.#drain();
   }
 
   /** Our own close: readers get the end at once, and nothing more. */
@@ -191,8 +219,9 @@ export class ReadSide {
 
   /** Gives what is there to who wants it, and tells the wire whether to go on. */
   work(): void {
-    this.#drain();
+    // First the puller: what he gives back comes before the end.
     if (this.#buffer.length > 0 || this.#end) this.#puller?.ready();
+    this.#drain();
     this.steer();
   }
 
@@ -200,17 +229,18 @@ export class ReadSide {
     const flowing = this.#wanted();
     if (flowing === this.#flowing || this.#end) return;
     this.#flowing = flowing;
-    if (flowing) this.#watchdog.touch();
+    if (flowing) this.alive();
     this.#host.give(flowing ? RESUME : PAUSE);
   }
 
   /** Something was read or written, or begins to be awaited: not idle. */
   alive(): void {
-    this.#watchdog.touch();
+    if (this.limit !== Infinity) (this.#watchdog ??= new Watchdog(this.#host.scheduler, this)).touch();
   }
 
   retime(): void {
-    this.#watchdog.restart();
+    this.#watchdog?.stop();
+    this.alive();
   }
 
   #wanted(): boolean {
@@ -241,15 +271,5 @@ export class ReadSide {
     this.#stalled = true;
     const message = `expected at most inBufLimit = ${inBufLimit} bytes before EOF, got ${this.#buffer.length}; take bytes from inBuf or raise inBufLimit to read on`;
     return new IOStreamError(EINBUFLIMIT, { phase: 'read', message });
-  }
-
-  #idle(): void {
-    // A reader of ours holds the reads: the peer may not even be able to speak. A full buffer that nobody reads is idle.
-    if (!this.#flowing && (this.#userPaused || this.hasReader)) {
-      this.#watchdog.touch();
-      return;
-    }
-    const message = `expected bytes in either direction within ${this.#host.idleTimeout} ms, none came or left; raise timeouts.idle or close the stream`;
-    this.#host.raise(new IOStreamError(ETOIDLE, { phase: 'read', message }));
   }
 }

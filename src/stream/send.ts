@@ -87,8 +87,29 @@ function isSource(source: unknown): boolean {
     typeof source === 'object' &&
     source !== null &&
     !ArrayBuffer.isView(source) &&
-    (isObservable(source) || Symbol.asyncIterator in source || Symbol.iterator in source)
+    (isObservable(source) || Symbol.asyncIterator in source || Symbol.iterator in source || 'getReader' in source)
   );
+}
+
+/** Waiting for its next chunk, a generator does not hear `return` before it came: streams are let go by their own means. */
+function iteratorOf(source: Iterable<Writable> | AsyncIterable<Writable>): Iterator<Writable> | AsyncIterator<Writable> {
+  const { getReader, destroy } = source as { getReader?: () => WebReader; destroy?: () => unknown };
+  if (typeof getReader === 'function') {
+    const reader = getReader.call(source);
+    return { next: () => reader.read(), return: async () => ({ done: true, value: await reader.cancel() }) };
+  }
+  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  if (typeof destroy !== 'function') return iterator;
+  return {
+    next: () => iterator.next() as Promise<IteratorResult<Writable>>,
+    return: () => Promise.resolve({ done: true, value: destroy.call(source) }),
+  };
+}
+
+/** What we need of a reader of a Web stream. */
+interface WebReader {
+  read(): Promise<IteratorResult<Writable>>;
+  cancel(): Promise<unknown>;
 }
 
 /** Pulls one chunk at a time while the stream is not blocked; returns the way to stop, which also returns the iterator. */
@@ -99,15 +120,19 @@ function pull(
   finish: () => void,
   fail: (error: unknown) => void,
 ): () => void {
-  const isAsync = Symbol.asyncIterator in source;
-  const iterator = isAsync ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  const iterator = iteratorOf(source);
   const state = { stopped: false, running: false, owed: true };
-  const ask = async (): Promise<IteratorResult<Writable>> => {
+  const isStopped = (): boolean => state.stopped;
+  const ended = (error: unknown): never => {
+    state.owed = false; // What throws when it is asked is over.
+    throw error;
+  };
+  const ask = (): IteratorResult<Writable> | Promise<IteratorResult<Writable>> => {
     try {
-      return await iterator.next();
+      const asked = iterator.next();
+      return 'then' in asked ? asked.catch(ended) : asked;
     } catch (error) {
-      state.owed = false; // What throws when it is asked has ended.
-      throw error;
+      return ended(error);
     }
   };
   const run = async (): Promise<void> => {
@@ -115,8 +140,10 @@ function pull(
     state.running = true;
     try {
       while (!writes.blocked) {
-        const result = await ask();
-        if (state.stopped) return;
+        // Values are not awaited: a plain iterable is pulled in virtual time, too.
+        const asked = ask();
+        const result = 'then' in asked ? await asked : asked;
+        if (isStopped()) return;
         if (result.done) {
           state.owed = false;
           finish();

@@ -1,8 +1,7 @@
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
-import { BehaviorSubject, defer, Observable, Subject, type ObservableInput, type SchedulerLike } from 'rxjs';
+import { BehaviorSubject, config, defer, Observable, Subject, Subscription, type ObservableInput, type SchedulerLike } from 'rxjs';
 import { after } from '../wire/timer.ts';
-import { coreOf, IOStream } from './io-stream.ts';
-import type { IOStreamOptions } from './options.ts';
+import { coreOf, type IOStream } from './io-stream.ts';
 import { reportUnhandled } from './notifier.ts';
 
 /** What one accepted connection is for: when the Observable completes, it is closed. */
@@ -41,12 +40,14 @@ export class Server<S extends IOStream = IOStream> {
   readonly #net: NetServer;
   readonly #scheduler: SchedulerLike;
   readonly #accept: (socket: Socket) => S;
-  readonly #handler: Handler<S> | undefined;
+  // `never` and `unknown`: so a server of streams with own fields is a `Server`, too.
+  readonly #handler: Handler<never> | undefined;
   readonly #open = new Set<S>();
-  readonly #connections = new Subject<S>();
+  readonly #connections = new Subject<unknown>();
   readonly #errors = new Subject<unknown>();
   readonly #dropped = new BehaviorSubject(0);
   readonly #left = new Subject<void>();
+  #stopped = false;
 
   /** @internal */
   constructor(net: NetServer, scheduler: SchedulerLike, accept: (socket: Socket) => S, handler: Handler<S> | undefined) {
@@ -62,13 +63,14 @@ export class Server<S extends IOStream = IOStream> {
 
   /** Each connection once its stack is connected. Hot; completes when the server stops. */
   get connections$(): Observable<S> {
-    return this.#connections;
+    return this.#connections as Observable<unknown> as Observable<S>;
   }
 
   /**
    * What went wrong with single connections: a handshake that failed, a handler that threw or errored, an error of an accepted
-   * stream that nobody heard. None of them hurts the listener. Hot; completes when the server stops. Errors that come while
-   * nobody subscribes go to RxJS's `config.onUnhandledError`, but for failed handshakes, which any stranger can cause.
+   * stream that nobody heard. None of them hurts the listener, and none the process: errors that come while nobody subscribes
+   * go to RxJS's `config.onUnhandledError` if you have set it (but for failed handshakes, which any stranger can cause), else
+   * to nobody. Hot; completes when the server stops.
    */
   get errors$(): Observable<unknown> {
     return this.#errors;
@@ -113,6 +115,7 @@ export class Server<S extends IOStream = IOStream> {
 
   /** @internal Stops listening and closes all. */
   stop(): void {
+    this.#stopped = true;
     this.#net.close();
     for (const io of this.#open) io.close();
     this.#connections.complete();
@@ -141,6 +144,7 @@ export class Server<S extends IOStream = IOStream> {
       connected = true;
       this.#serve(io);
     });
+    if (this.#stopped) io.close(); // by what was called while the stream was made
   }
 
   #serve(io: S): void {
@@ -148,19 +152,26 @@ export class Server<S extends IOStream = IOStream> {
     if (!handler && !this.#connections.observed) io.close(); // nobody will ever look at it
     this.#connections.next(io);
     if (!handler) return;
-    const handling = defer(() => handler(io)).subscribe({
-      error: (error: unknown) => {
-        // The error of the stream itself comes here too, through its own Observables: one report is enough.
-        io.reset();
-        this.#tell(error);
-      },
-      complete: () => io.close(),
+    const core = coreOf(io);
+    const handling = new Subscription();
+    // Closed by us: the handler is stopped before its Observables say so. Ended by both sides, or failed: a handler that reads
+    // is told by what it reads, and what it still has to do with it is not cut off; one that does not would never know.
+    core.closing$.subscribe(() => {
+      if (core.state === 'closing' || !core.reads.wasRead) handling.unsubscribe();
     });
-    coreOf(io).closed$.subscribe(() => handling.unsubscribe());
+    handling.add(
+      defer(() => handler(io as never)).subscribe({
+        error: (error: unknown) => {
+          io.reset();
+          this.#tell(error);
+        },
+        complete: () => io.close(),
+      }),
+    );
   }
 
   #tell(error: unknown, serious = true): void {
     if (this.#errors.observed) this.#errors.next(error);
-    else if (serious) reportUnhandled(error);
+    else if (serious && config.onUnhandledError) reportUnhandled(error);
   }
 }

@@ -4,9 +4,9 @@ import { after } from '../wire/timer.ts';
 /** What a {@link Watchdog} watches. */
 export interface Watched {
   /** Milliseconds without a sign of life; Infinity is off. Asked each time. */
-  limit(): number;
+  readonly limit: number;
   /** Whether there is anything to watch now; while there is not, no time passes. */
-  awaits(): boolean;
+  readonly awaits: boolean;
   alarm(): void;
 }
 
@@ -28,7 +28,7 @@ export class Watchdog {
 
   /** It moved, or began to be awaited. */
   touch(): void {
-    const limit = this.#watched.limit();
+    const limit = this.#watched.limit;
     if (limit === Infinity) return;
     this.#last = this.#scheduler.now();
     this.#barked = false;
@@ -38,7 +38,7 @@ export class Watchdog {
   /** The limit changed. */
   restart(): void {
     this.stop();
-    if (this.#watched.awaits()) this.touch();
+    if (this.#watched.awaits) this.touch();
   }
 
   stop(): void {
@@ -47,14 +47,16 @@ export class Watchdog {
   }
 
   #wait(ms: number): void {
-    this.#timer = after(ms, this.#scheduler, () => {
+    // What is waited for keeps the process alive, if anything shall.
+    const onTime = (): void => {
       this.#timer = undefined;
       this.#look();
-    });
+    };
+    this.#timer = after(ms, this.#scheduler, onTime, { unref: true });
   }
 
   #look(): void {
-    const { awaits, limit } = { awaits: this.#watched.awaits(), limit: this.#watched.limit() };
+    const { awaits, limit } = this.#watched;
     if (!awaits || this.#barked) return;
     const left = this.#last + limit - this.#scheduler.now();
     if (left > 0) {

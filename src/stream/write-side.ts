@@ -4,7 +4,7 @@ import { OUT, SENT, type EventMask } from '../events.ts';
 import { END, type Flow } from '../wire/signal.ts';
 import { asBuffer } from './bytes.ts';
 import { OutputQueue } from './output-queue.ts';
-import { Watchdog } from './watchdog.ts';
+import { Watchdog, type Watched } from './watchdog.ts';
 
 /** What the write side needs of its stream. */
 export interface WriteHost {
@@ -17,6 +17,8 @@ export interface WriteHost {
   raise(error: IOStreamError): void;
   /** Do what is due at the end of this tick. */
   pulse(): void;
+  /** Flush, not before the caller has returned. */
+  flushSoon(): void;
 }
 
 /** Somebody who waits until the bytes up to a position have left. */
@@ -30,8 +32,8 @@ export interface Waiter {
  *
  * Positions are totals since the start: `left <= given <= accepted`.
  */
-export class WriteSide {
-  readonly queue = new OutputQueue();
+export class WriteSide implements Watched {
+  readonly queue: OutputQueue = new OutputQueue();
   readonly #host: WriteHost;
   readonly #watchdog: Watchdog;
   #open = false;
@@ -47,18 +49,26 @@ export class WriteSide {
   /** Bytes have been waiting since the watchdog was told. */
   #waits = false;
   #blocked: BehaviorSubject<boolean> | undefined;
-  readonly #waiters = new Set<Waiter>();
+  #waiters: Set<Waiter> | undefined;
 
   constructor(host: WriteHost) {
     this.#host = host;
-    this.#watchdog = new Watchdog(host.scheduler, {
-      limit: () => host.writeTimeout,
-      awaits: () => this.#open && this.pending > 0,
-      alarm: () => {
-        const message = `expected some of ${this.pending} waiting bytes to leave within ${host.writeTimeout} ms, none did: the peer does not read; raise timeouts.write or close the stream`;
-        host.raise(new IOStreamError(ETOWRITE, { phase: 'write', message }));
-      },
-    });
+    this.#watchdog = new Watchdog(host.scheduler, this);
+  }
+
+  // Watched: bytes that wait should leave
+
+  get limit(): number {
+    return this.#host.writeTimeout;
+  }
+
+  get awaits(): boolean {
+    return this.#open && this.pending > 0;
+  }
+
+  alarm(): void {
+    const message = `expected some of ${this.pending} waiting bytes to leave within ${this.limit} ms, none did: the peer does not read; raise timeouts.write or close the stream`;
+    this.#host.raise(new IOStreamError(ETOWRITE, { phase: 'write', message }));
   }
 
   /** Bytes that wait: not given down yet, or given and not left. */
@@ -116,14 +126,13 @@ export class WriteSide {
   grown(): void {
     this.#noteWaiting();
     this.#tellBlocked();
-    this.#host.pulse();
+    this.#host.flushSoon();
   }
 
   /** The queue was replaced: nobody waits for bytes that will never leave. */
   replaced(): void {
-    for (const waiter of this.#waiters) waiter.position = Math.min(waiter.position, this.accepted);
+    for (const waiter of this.#waiters ?? []) waiter.position = Math.min(waiter.position, this.accepted);
     this.#settle();
-    this.grown();
   }
 
   end(): void {
@@ -132,8 +141,9 @@ export class WriteSide {
   }
 
   wait(waiter: Waiter): () => void {
-    this.#waiters.add(waiter);
-    return () => this.#waiters.delete(waiter);
+    const waiters = (this.#waiters ??= new Set());
+    waiters.add(waiter);
+    return () => waiters.delete(waiter);
   }
 
   /** The stack is connected: `flush` gives from now on. */
@@ -192,7 +202,7 @@ export class WriteSide {
     this.#stopped = true;
     this.#watchdog.stop();
     this.#blocked?.complete();
-    this.#waiters.clear();
+    this.#waiters?.clear();
   }
 
   #give(): void {
@@ -209,7 +219,7 @@ export class WriteSide {
   }
 
   #settle(): void {
-    for (const waiter of this.#waiters) waiter.left();
+    if (this.#waiters) for (const waiter of this.#waiters) waiter.left();
     this.#tellBlocked();
   }
 

@@ -53,6 +53,7 @@ class Carrier {
   #closing = false;
   #freed = false;
   #closeTimer: Subscription | undefined;
+  #opening: Subscriber<ResolvedSignal | Opened> | undefined;
   /** When the close last got on, on the clock of the dial. */
   #movedAt = 0;
 
@@ -67,7 +68,7 @@ class Carrier {
       { next: (signal) => this.#take(signal), error: (error: unknown) => this.#reset(error), complete: () => this.#close() },
       fail,
     );
-    const opening = inlet<ResolvedSignal | Opened>(
+    this.#opening = inlet<ResolvedSignal | Opened>(
       {
         next: (signal) => (signal.kind === 'opened' ? this.#open(signal) : this.#up.next(signal)),
         error: (error: unknown) => fail(IOStreamError.from(error, { phase: 'connect' })),
@@ -77,14 +78,15 @@ class Carrier {
     );
     this.#up.add(() => {
       flow.unsubscribe();
-      opening.unsubscribe();
+      this.#opening?.unsubscribe();
       this.#free();
     });
     flow$.subscribe(flow);
-    if (!this.#freed) opening$.subscribe(opening);
+    if (!this.#freed) opening$.subscribe(this.#opening);
   }
 
   #open({ readable, writable, fin = true, details }: Opened): void {
+    this.#opening = undefined;
     this.#readable = readable;
     this.#writable = writable;
     if (writable) this.#writer = new NodeWriter(writable, this.#up);
@@ -112,9 +114,11 @@ class Carrier {
     else readable.resume();
   }
 
-  *#streams(): Generator<Readable | Writable> {
-    if (this.#readable) yield this.#readable;
-    if (this.#writable && (this.#writable as unknown) !== this.#readable) yield this.#writable;
+  #streams(): readonly (Readable | Writable)[] {
+    const readable = this.#readable;
+    const writable = this.#writable;
+    if (!readable || !writable) return [readable ?? writable].filter((stream) => stream !== undefined);
+    return (readable as unknown) === writable ? [readable] : [readable, writable];
   }
 
   // Down

@@ -1,0 +1,45 @@
+/**
+ * A process of the benchmark: `child.ts program 0|1 [PROFILE]` (ours, theirs) or `child.ts peer NAME`. Answers each job it is
+ * sent, and ends when the one who started it is gone. PROFILE gets V8's CPU profile from the first job on, without the imports.
+ */
+import { writeFileSync } from 'node:fs';
+import { Session } from 'node:inspector';
+import { peers } from './peers.ts';
+import type { Answer, Question } from './processes.ts';
+import type { Job, PeerName } from './row.ts';
+import { rows } from './rows/index.ts';
+
+const [role, name, profile] = process.argv.slice(2);
+
+function answerer(): (job: Job) => Promise<unknown> {
+  if (role === 'peer') return peers[name as PeerName]();
+  return async (job) => {
+    const program = rows.find((row) => row.name === job.row)?.programs[name === '0' ? 0 : 1];
+    if (!program) throw new Error(`expected the name of a row, got ${job.row}`);
+    return program.run(job);
+  };
+}
+
+/** Node's own `--cpu-prof` would profile the imports, and the loader's thread into the same file. */
+function startProfile(file: string): () => void {
+  const session = new Session();
+  session.connect();
+  session.post('Profiler.enable');
+  session.post('Profiler.start');
+  return () => session.post('Profiler.stop', (_, result) => writeFileSync(file, JSON.stringify(result.profile)));
+}
+
+const answer = answerer();
+const stopProfile = profile === undefined ? undefined : startProfile(profile);
+process.on('disconnect', () => {
+  stopProfile?.();
+  process.exit();
+});
+process.on('message', ({ id, job }: Question) => {
+  const send = (message: Answer): void => void process.send?.(message);
+  answer(job).then(
+    (value) => send({ id, value }),
+    (error: unknown) => send({ id, failed: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+  );
+});
+process.send?.({ id: 0 } satisfies Answer);

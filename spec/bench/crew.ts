@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import { Child } from './processes.ts';
+import type { Job, Outcome, PeerName, Row } from './row.ts';
+
+/** The processes that measure: one for each program, one for each peer that was needed. */
+class Crew {
+  readonly #programs: readonly [Child, Child];
+  readonly #peers = new Map<PeerName, Child>();
+
+  constructor(programs: readonly [Child, Child]) {
+    this.#programs = programs;
+  }
+
+  async hire(peer: PeerName | undefined): Promise<void> {
+    // The peer is the same for all: it always has memory that stays.
+    if (peer && !this.#peers.has(peer)) this.#peers.set(peer, await Child.start(['peer', peer], { tuned: true }));
+  }
+
+  async run(row: Row, side: 0 | 1, units: number): Promise<Outcome> {
+    const job: Job = { ...row.work, row: row.name, units, port: 0 };
+    const peer = row.peer && this.#peers.get(row.peer);
+    const port = ((await peer?.ask(job)) as { port: number } | undefined)?.port ?? 0;
+    return (await this.#programs[side].ask({ ...job, port })) as Outcome;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#programs, ...this.#peers.values()].map((child) => child.stop()));
+  }
+}
+
+/** Keeps one crew, until it is dismissed. */
+export class Crews {
+  readonly #tuned: boolean;
+  readonly #profiles: string | undefined;
+  #present: Crew | undefined;
+
+  /** @param profiles Where V8's CPU profiles of the programs go. */
+  constructor(tuned: boolean, profiles?: string) {
+    this.#tuned = tuned;
+    this.#profiles = profiles;
+  }
+
+  async take(row: Row): Promise<Crew> {
+    if (row.fresh) await this.dismiss();
+    this.#present ??= new Crew(await Promise.all([this.#program(row, '0'), this.#program(row, '1')]));
+    await this.#present.hire(row.peer);
+    return this.#present;
+  }
+
+  async dismiss(): Promise<void> {
+    const present = this.#present;
+    this.#present = undefined;
+    await present?.stop();
+  }
+
+  #program(row: Row, side: string): Promise<Child> {
+    const profile = this.#profiles === undefined ? [] : [join(this.#profiles, `${row.name}.${side}.cpuprofile`)];
+    return Child.start(['program', side, ...profile], { tuned: this.#tuned });
+  }
+}

@@ -1,0 +1,85 @@
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import type { Job, PeerName } from './row.ts';
+
+type Peer = () => (job: Job) => Promise<{ readonly port: number }>;
+
+/** The other sides. All of them are plain `node:net`, and the same one serves both programs of a row. */
+export const peers: Readonly<Record<PeerName, Peer>> = {
+  /** Writes all the bytes of the job to whoever connects. */
+  source: () =>
+    serving((socket, { units, chunk }) => {
+      const bytes = Buffer.alloc(chunk, 'x');
+      let left = units;
+      const pump = (): void => {
+        let more = true;
+        while (more && left > 0) {
+          const piece = left < chunk ? bytes.subarray(0, left) : bytes;
+          left -= piece.length;
+          more = socket.write(piece);
+        }
+      };
+      socket.on('drain', pump).resume();
+      pump();
+    }),
+
+  /** Counts the bytes of the job, then answers with one. */
+  sink: () =>
+    serving((socket, { units }) => {
+      let left = units;
+      socket.on('data', (chunk) => {
+        left -= chunk.length;
+        if (left === 0) socket.write('.');
+      });
+    }),
+
+  /** Gives back what it gets, and reads no faster than it is read. */
+  echo: () =>
+    serving((socket) => {
+      socket.on('data', (chunk) => {
+        if (!socket.write(chunk)) socket.pause();
+      });
+      socket.on('drain', () => socket.resume());
+    }),
+
+  /** Accepts and does nothing. */
+  hold: () => serving((socket) => void socket.resume()),
+
+  /** Connects as often as the job says and holds all of it until the other side ends. */
+  dialler: () => (job) =>
+    inWaves(job.connections, () => {
+      const socket = connect({ host: '127.0.0.1', port: job.port });
+      socket.on('error', ignore).resume();
+      return new Promise((resolve) => socket.on('connect', resolve));
+    }).then(() => ({ port: job.port })),
+};
+
+/** Does something so many times, no more than 100 at once: a listener's queue is not endless. */
+export async function inWaves(times: number, work: () => Promise<unknown>): Promise<void> {
+  let left = times;
+  const worker = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      await work();
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(100, times) }, worker));
+}
+
+function serving(serve: (socket: Socket, job: Job) => void): ReturnType<Peer> {
+  let present: Job;
+  const server = createServer({ noDelay: true }, (socket) => {
+    socket.on('error', ignore);
+    serve(socket, present);
+  });
+  const listening = new Promise<{ port: number }>((resolve) => {
+    server.listen({ host: '127.0.0.1', port: 0, backlog: 1024 }, () => resolve({ port: (server.address() as AddressInfo).port }));
+  });
+  return (job) => {
+    present = job;
+    return listening;
+  };
+}
+
+function ignore(): void {
+  // What goes wrong is told by the program, which sees it too.
+}

@@ -1,0 +1,97 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+export interface Question {
+  readonly id: number;
+  readonly job: never;
+}
+
+/** Number 0 says that the imports are through. */
+export interface Answer {
+  readonly id: number;
+  readonly value?: unknown;
+  readonly failed?: string;
+}
+
+/** glibc gives freed memory back to the kernel and faults it in again with each read; these keep it. */
+export const TUNED = {
+  MALLOC_TRIM_THRESHOLD_: String(2 ** 30),
+  MALLOC_TOP_PAD_: String(64 * 2 ** 20),
+  MALLOC_MMAP_THRESHOLD_: String(32 * 2 ** 20),
+};
+
+const FILE = fileURLToPath(new URL('./child.ts', import.meta.url));
+const LATE = 60_000;
+
+interface Waiting {
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+/** A process that answers jobs, one at a time. */
+export class Child {
+  readonly #process: ChildProcess;
+  readonly #words: string;
+  readonly #waiting = new Map<number, Waiting>();
+  #questions = 0;
+
+  private constructor(words: string, child: ChildProcess) {
+    this.#words = words;
+    this.#process = child;
+    child.on('message', ({ id, value, failed }: Answer) => {
+      const waiting = this.#waiting.get(id);
+      this.#waiting.delete(id);
+      if (failed === undefined) waiting?.resolve(value);
+      else waiting?.reject(new Error(`${words}: ${failed}`));
+    });
+    child.on('exit', (code, signal) => {
+      for (const { reject } of this.#waiting.values()) reject(new Error(`${words} ended by itself (${signal ?? code ?? 'unknown'})`));
+      this.#waiting.clear();
+    });
+  }
+
+  /** Resolves when its imports are through. */
+  static async start(args: readonly string[], { tuned }: { readonly tuned: boolean }): Promise<Child> {
+    const child = fork(FILE, args, {
+      execArgv: ['--import', import.meta.resolve('tsx'), '--expose-gc'],
+      env: { ...process.env, ...(tuned ? TUNED : {}) },
+    });
+    const made = new Child(args.join(' '), child);
+    await made.#answer(0);
+    return made;
+  }
+
+  ask(job: object): Promise<unknown> {
+    this.#questions += 1;
+    const answer = this.#answer(this.#questions);
+    this.#process.send({ id: this.#questions, job });
+    return answer;
+  }
+
+  async stop(): Promise<void> {
+    const { exitCode, signalCode } = this.#process;
+    if (exitCode !== null || signalCode !== null) return;
+    const gone = new Promise((resolve) => this.#process.once('exit', resolve));
+    if (this.#process.connected) this.#process.disconnect();
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), 5_000);
+    await gone;
+    clearTimeout(timer);
+  }
+
+  #answer(id: number): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`${this.#words} gave no answer within ${LATE / 1e3} s`)), LATE);
+      const done = (): void => clearTimeout(timer);
+      this.#waiting.set(id, {
+        resolve: (value) => {
+          done();
+          resolve(value);
+        },
+        reject: (error) => {
+          done();
+          reject(error);
+        },
+      });
+    });
+  }
+}

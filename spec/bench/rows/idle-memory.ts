@@ -1,0 +1,182 @@
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { CONNECTED, IOStream } from 'rxjs-io-stream';
+import { Clock } from '../clock.ts';
+import { inWaves } from '../peers.ts';
+import { Child } from '../processes.ts';
+import type { Figure, Outcome, Program, Row } from '../row.ts';
+
+/** Makes one connection idle and keeps it; the listeners are those that a careful program has. */
+type Keep = (socket: Socket) => unknown;
+type Dial = (port: number, connected: () => void) => unknown;
+
+const held: unknown[] = [];
+let seen = 0;
+
+/** A client's connections: as many as there are units, all to the same peer. */
+function dialling(name: string, dial: Dial): Program {
+  return {
+    name,
+    run: ({ port, units }) =>
+      growth(units, (count) => inWaves(count, () => new Promise<void>((connected) => void held.push(dial(port, connected))))),
+  };
+}
+
+/** A server's: another process dials it. */
+function accepting(name: string, keep: Keep): Program {
+  return {
+    name,
+    run: async ({ units }) => {
+      const dialler = await Child.start(['peer', 'dialler'], { tuned: true });
+      let arrived = (): void => {};
+      let expected = 0;
+      const server = createServer((socket) => {
+        held.push(keep(socket));
+        if (held.length === expected) arrived();
+      });
+      await new Promise<void>((resolve) => void server.listen({ host: '127.0.0.1', port: 0, backlog: 1024 }, resolve));
+      const { port } = server.address() as AddressInfo;
+      const outcome = await growth(units, async (count) => {
+        expected = held.length + count;
+        const all = new Promise<void>((resolve) => {
+          arrived = resolve;
+        });
+        await dialler.ask({ port, connections: count });
+        await all;
+      });
+      void dialler.stop();
+      return outcome;
+    },
+  };
+}
+
+/** What the memory grows by, after a few that pay for what is paid only once. */
+async function growth(units: number, open: (count: number) => Promise<void>): Promise<Outcome> {
+  await open(100);
+  const before = await settled();
+  const clock = new Clock();
+  await open(units);
+  const outcome = clock.stop(units);
+  const after = await settled();
+  const heap = (after.heapUsed + after.external - before.heapUsed - before.external) / units;
+  return { ...outcome, extra: { heap, rss: (after.rss - before.rss) / units } };
+}
+
+async function settled(): Promise<NodeJS.MemoryUsage> {
+  for (let i = 0; i < 4; i += 1) {
+    globalThis.gc?.();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return process.memoryUsage();
+}
+
+function listenInClosures(socket: Socket): Socket {
+  let bytes = 0;
+  socket.on('data', (chunk) => {
+    bytes += chunk.length;
+    seen = bytes;
+  });
+  socket.on('error', () => {
+    seen = bytes;
+  });
+  socket.on('close', () => {
+    seen = bytes;
+  });
+  return socket;
+}
+
+function subscribe(io: IOStream): IOStream {
+  let bytes = 0;
+  io.data$.subscribe({
+    next: (chunk) => {
+      bytes += chunk.length;
+      seen = bytes;
+    },
+    error: () => {
+      seen = bytes;
+    },
+    complete: () => {
+      seen = bytes;
+    },
+  });
+  return io;
+}
+
+const observer = { IO: (io: IOStream): void => void (seen = io.inBytes) };
+const onSeen = (chunk?: unknown): void => void (seen += chunk ? 1 : 0);
+
+const rawDial =
+  (listen: Keep): Dial =>
+  (port, connected) => {
+    const socket = connect({ host: '127.0.0.1', port, noDelay: true });
+    socket.once('connect', connected);
+    return listen(socket);
+  };
+const listenShared: Keep = (socket) => socket.on('data', onSeen).on('error', onSeen).on('close', onSeen);
+
+const ourDial: Dial = (port, connected) =>
+  subscribe(
+    new IOStream({
+      host: '127.0.0.1',
+      port,
+      onEvent: ({ mask }) => {
+        if ((mask & CONNECTED) !== 0) connected();
+      },
+    }),
+  );
+const ourDialWithCallback: Dial = (port, connected) => {
+  const io = new IOStream({
+    host: '127.0.0.1',
+    port,
+    cb: (_: IOStream, mask: number) => {
+      if ((mask & CONNECTED) === 0) return;
+      io.cb = observer;
+      connected();
+    },
+  });
+  return io;
+};
+
+const memory = (which: 'heap' | 'rss', title: string): Figure => ({
+  title: `${title}, ${which === 'heap' ? 'JS heap' : 'RSS'}`,
+  unit: 'bytes',
+  value: ({ extra }) => extra?.[which] ?? NaN,
+  better: 'less',
+  compare: 'added',
+  asked: 4096,
+});
+
+function idle(name: string, title: string, programs: readonly [Program, Program], peer?: 'hold'): Row {
+  return {
+    name,
+    title,
+    programs,
+    ...(peer ? { peer } : {}),
+    work: { connections: 1, chunk: 0 },
+    start: 5_000,
+    unit: { name: 'conn', size: 1 },
+    figures: [memory('heap', title), memory('rss', title)],
+    malloc: false,
+    fresh: true,
+  };
+}
+
+export const idleClient: Row = idle(
+  'idle-client',
+  'idle client, data$',
+  [dialling('data$', ourDial), dialling('net', rawDial(listenInClosures))],
+  'hold',
+);
+export const idleClientCallback: Row = idle(
+  'idle-client-cb',
+  'idle client, cb',
+  [dialling('cb', ourDialWithCallback), dialling('net', rawDial(listenShared))],
+  'hold',
+);
+export const idleAccepted: Row = idle('idle-accepted', 'idle accepted, data$', [
+  accepting('data$', (fh) => subscribe(new IOStream({ fh }))),
+  accepting('net', listenInClosures),
+]);
+export const idleAcceptedCallback: Row = idle('idle-accepted-cb', 'idle accepted, cb', [
+  accepting('cb', (fh) => new IOStream({ fh, cb: observer })),
+  accepting('net', listenShared),
+]);

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
+import { EOF, IN, IOStream, SENT } from 'rxjs-io-stream';
+import { describe, it } from 'vitest';
+import { invariants } from '../support/harness.ts';
+import { deadPort, served, type Place } from '../support/loopback.ts';
+
+const AT_ONCE = 50;
+
+/** Calls back when it is through. Not a promise: the harness looks at each one, which takes longer than what is measured. */
+type Task = (done: () => void) => void;
+
+/** Runs a task so many times, some at a time. */
+function times(count: number, task: Task): Promise<void> {
+  return new Promise((resolve) => {
+    let [left, running] = [count, 0];
+    const done = (): void => {
+      running -= 1;
+      if (left > 0) next();
+      else if (running === 0) resolve();
+    };
+    const next = (): void => {
+      left -= 1;
+      running += 1;
+      task(done);
+    };
+    while (running < Math.min(AT_ONCE, count)) next();
+  });
+}
+
+/** Bytes of the heap in use when everything that can be collected is. */
+async function heap(): Promise<number> {
+  assert.ok(globalThis.gc, 'the runner starts node with --expose-gc');
+  for (let turn = 0; turn < 2; turn += 1) {
+    await new Promise(setImmediate);
+    globalThis.gc();
+  }
+  return process.memoryUsage().heapUsed;
+}
+
+/**
+ * Bytes of the heap that each task costs for good, after a warm-up in which code is compiled. Measured twice, and the smaller
+ * counts: what leaks, leaks in both.
+ */
+async function slope(count: number, task: Task): Promise<number> {
+  const half = Math.floor(count * 0.35);
+  await times(count - 2 * half, task);
+  const before = await heap();
+  await times(half, task);
+  const between = await heap();
+  await times(half, task);
+  const after = await heap();
+  return Math.min(between - before, after - between) / half;
+}
+
+/** Connects, is echoed and closes: the manual's way. */
+function cycle(place: Place): Task {
+  return (done) => {
+    const cb = (io: IOStream, _mask: number, error?: Error): void => {
+      if (error) throw error;
+      if (io.inBuf.toString() === 'hello') io.close();
+    };
+    new IOStream({ ...place, waitFor: IN | SENT | EOF, outBuf: 'hello', cb }).closed$.subscribe(({ by }) => {
+      assert.equal(by, 'us');
+      done();
+    });
+  };
+}
+
+function echo(io: IOStream, mask: number): void {
+  if (mask & IN) io.write(io.read());
+  if (mask & EOF) io.close();
+}
+
+describe('streams that connect, are echoed and close', () => {
+  const accept = (fh: Socket): IOStream => new IOStream({ fh, waitFor: IN | EOF, cb: echo });
+
+  it(
+    '10,000 of them leave no handle, listener, timer or memory',
+    invariants(async (h) => {
+      const place = await served(h, accept);
+      const bytes = await slope(10_000, cycle(place));
+      assert.ok(bytes < 50, `${bytes} bytes of heap each`);
+    }),
+    60_000,
+  );
+
+  it(
+    '1,000 of them over UNIX sockets leave no handle, listener or timer',
+    invariants(async (h) => {
+      const place = await served(h, accept, 'UNIX');
+      await times(1_000, cycle(place));
+    }),
+    60_000,
+  );
+});
+
+describe('streams that are refused, or closed before they are connected', () => {
+  it(
+    'leave nothing either',
+    invariants(async (h) => {
+      const place = await served(h);
+      const port = await deadPort();
+      const both: Task = (done) => {
+        new IOStream({ ...place, waitFor: 0, outBuf: 'never', timeouts: { idle: 60_000 } }).close();
+        new IOStream({ host: '127.0.0.1', port, waitFor: IN, cb: () => {} }).closed$.subscribe(({ by }) => {
+          assert.equal(by, 'error');
+          done();
+        });
+      };
+      const bytes = await slope(2_000, both);
+      assert.ok(bytes < 100, `${bytes} bytes of heap for both`);
+    }),
+    60_000,
+  );
+});

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { CONNECTED, EOF, handshake, IN, IOStream, OUT, passthrough, RESOLVED, SENT, type Flow, type Plugin, type Up } from 'rxjs-io-stream';
+import { tap } from 'rxjs';
+import { describe, it } from 'vitest';
+import { invariants } from '../support/harness.ts';
+import { allOf, deadPort, pair, served, TRANSPORTS } from '../support/loopback.ts';
+import { kept, Told } from '../support/told.ts';
+
+const ALL = RESOLVED | CONNECTED | IN | OUT | EOF | SENT;
+
+/** Writes down, under its name, which signals pass: `ssl↓data`, `ssl↑connected`. */
+function log(name: string, lines: string[]): Plugin {
+  const down = (signal: Flow): void => void lines.push(`${name}↓${signal.kind}`);
+  const up = (signal: Up): void => void lines.push(`${name}↑${signal.kind}`);
+  return (wire) => (dial) => (flow$) => flow$.pipe(tap(down), wire(dial), tap(up));
+}
+
+/** Says nothing. */
+function* silent(): Generator<never, void> {}
+
+/** Asks for a word before it lets anything through, and wants `ok` for an answer. */
+function knock(word: string): Plugin {
+  return handshake({
+    *talk(link) {
+      link.send(`${word}\n`);
+      const answer = Buffer.from(yield* link.readUntil('\n', 16)).toString();
+      if (answer !== 'ok\n') throw new Error(`refused: ${answer}`);
+      return { word };
+    },
+  });
+}
+
+describe.each(TRANSPORTS)('plugin over %s', (transport) => {
+  it(
+    'is a record in order: the first is nearest the application, the last nearest the network',
+    invariants(async (h) => {
+      const lines: string[] = [];
+      const place = await served(h, (socket) => socket.end('x'), transport);
+      const told = new Told(h);
+      const plugin = { first: log('first', lines), last: log('last', lines) };
+      kept(h, new IOStream({ ...place, waitFor: ALL, outBuf: 'y', plugin, cb: told.cb }));
+      await told.saw('EOF');
+      const [gone, come] = [lines.filter((line) => line.endsWith('↓data')), lines.filter((line) => line.endsWith('↑data'))];
+      assert.deepEqual(gone, ['first↓data', 'last↓data']);
+      assert.deepEqual(come, ['last↑data', 'first↑data']);
+      assert.equal(lines.indexOf('last↑connected') < lines.indexOf('first↑connected'), true);
+      assert.equal(lines.indexOf('first↑connected') < lines.indexOf('first↓data'), true);
+    }),
+  );
+
+  it(
+    'is an array of pairs, in order too, with the same names',
+    invariants(async (h) => {
+      const lines: string[] = [];
+      const { near, far } = await pair(h, transport);
+      const told = new Told(h);
+      const [one, two] = [log('one', lines), log('two', lines)];
+      const plugin = [
+        ['one', one],
+        ['two', two],
+      ] as const;
+      const io = kept(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'y', plugin, cb: told.cb }));
+      await told.saw('SENT');
+      assert.deepEqual(
+        lines.filter((line) => line.endsWith('↓data')),
+        ['one↓data', 'two↓data'],
+      );
+      assert.equal(io.plugin.one, one);
+      assert.equal(io.plugin.two, two);
+      far.end();
+    }),
+  );
+
+  it(
+    'is reached by name; the options given are not changed',
+    invariants(async (h) => {
+      const { near } = await pair(h, transport);
+      const noop = passthrough();
+      const plugin = { noop, again: noop };
+      const io = kept(h, new IOStream({ fh: near, waitFor: IN, plugin }));
+      assert.equal(io.plugin.noop, noop);
+      assert.deepEqual(Object.keys(io.plugin), ['noop', 'again']);
+      assert.deepEqual(plugin, { noop, again: noop });
+      assert.throws(() => ((io.plugin as Record<string, unknown>).noop = 1), TypeError);
+    }),
+  );
+
+  it(
+    'empty without plugins',
+    invariants(async (h) => {
+      const { near } = await pair(h, transport);
+      assert.deepEqual(kept(h, new IOStream({ fh: near, waitFor: IN })).plugin, {});
+    }),
+  );
+
+  it(
+    'CONNECTED comes when the last plugin is through its handshake; what was written before waits for it',
+    invariants(async (h) => {
+      let received: Promise<Buffer> | undefined;
+      const asked: string[] = [];
+      const place = await served(
+        h,
+        (socket) => {
+          socket.on('data', (bytes: Buffer) => {
+            asked.push(bytes.toString());
+            if (asked.length < 3) socket.write('ok\n');
+            else received = Promise.resolve(bytes);
+          });
+        },
+        transport,
+      );
+      const told = new Told(h);
+      const plugin = { inner: knock('inner'), outer: knock('outer') };
+      const io = kept(h, new IOStream({ ...place, waitFor: CONNECTED | OUT | SENT, outBuf: 'payload', plugin, cb: told.cb }));
+      await told.saw('SENT');
+      assert.equal(told.story[0], 'CONNECTED');
+      await h.until(() => received !== undefined, 'the payload');
+      assert.deepEqual(asked, ['outer\n', 'inner\n', 'payload']);
+      assert.equal(io.outBytes, 7);
+      assert.deepEqual([io.details.inner?.word, io.details.outer?.word], ['inner', 'outer']);
+    }),
+  );
+
+  it(
+    'a failed handshake is an error of its layer, and CONNECTED never comes',
+    invariants(async (h) => {
+      const place = await served(h, (socket) => socket.end('no\n'), transport);
+      const told = new Told(h);
+      kept(h, new IOStream({ ...place, waitFor: CONNECTED | IN | EOF, plugin: { door: knock('please') }, cb: told.cb }));
+      await told.saw('EPROTOCOL');
+      assert.deepEqual(told.story, ['EPROTOCOL']);
+      h.error(told.errors[0], { code: 'EPROTOCOL', phase: 'handshake', layer: 'door' });
+    }),
+  );
+
+  it(
+    'one value serves many streams',
+    invariants(async (h) => {
+      const noop = passthrough();
+      const pairs = [await pair(h, transport), await pair(h, transport)];
+      for (const [at, { near, far }] of pairs.entries()) {
+        kept(h, new IOStream({ fh: near, waitFor: SENT, plugin: { noop }, outBuf: `stream ${at}` })).end();
+        assert.equal((await allOf(far)).toString(), `stream ${at}`);
+      }
+    }),
+  );
+});
+
+describe('a plugin that dials its own address', () => {
+  it(
+    'RESOLVED does not come: the proxy resolves the target',
+    invariants(async (h) => {
+      const place = await served(h, (socket) => {
+        socket.once('data', (bytes: Buffer) => socket.end(bytes.toString() === 'target.invalid:80\n' ? '+welcome' : '-what?'));
+      });
+      assert.ok('host' in place);
+      const proxy = handshake({
+        to: place,
+        *talk(link, target) {
+          assert.ok(target && 'host' in target);
+          link.send(`${target.host}:${target.port}\n`);
+          yield* link.read(1);
+        },
+      });
+      const told = new Told(h);
+      const io = kept(h, new IOStream({ host: 'target.invalid', port: 80, waitFor: ALL, plugin: { proxy }, cb: told.cb }));
+      await told.saw('EOF');
+      assert.equal(told.story[0], 'CONNECTED');
+      assert.equal(told.count('RESOLVED'), 0);
+      assert.equal(io.inBuf.toString(), 'welcome');
+    }),
+  );
+
+  it(
+    'an error of the wire below comes through it',
+    invariants(async (h) => {
+      const proxy = handshake({ to: { host: '127.0.0.1', port: await deadPort() }, talk: silent });
+      const told = new Told(h);
+      kept(h, new IOStream({ host: 'target.invalid', port: 80, waitFor: ALL, plugin: { proxy }, cb: told.cb }));
+      await told.saw('ECONNREFUSED');
+      assert.deepEqual(told.story, ['ECONNREFUSED']);
+    }),
+  );
+});

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { CONNECTED, EOF, IN, IOStream, OUT, RESOLVED, SENT } from 'rxjs-io-stream';
+import { describe, it } from 'vitest';
+import { invariants } from '../support/harness.ts';
+import { deadPort, pair, served, TRANSPORTS } from '../support/loopback.ts';
+import { kept, Told } from '../support/told.ts';
+
+describe.each(TRANSPORTS)('waitFor over %s', (transport) => {
+  it(
+    'picks the events that are told',
+    invariants(async (h) => {
+      const place = await served(h, (socket) => socket.end('answer'), transport);
+      const told = new Told(h);
+      kept(h, new IOStream({ ...place, waitFor: CONNECTED | EOF, inBufLimit: 1024, outBuf: 'question', cb: told.cb }));
+      await told.saw('EOF');
+      assert.deepEqual(told.story, ['CONNECTED', 'EOF']);
+    }),
+  );
+
+  it(
+    'takes out of a mask what is not wanted: SENT without the OUT it came with',
+    invariants(async (h) => {
+      const { near } = await pair(h, transport);
+      const told = new Told(h);
+      kept(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'x', cb: told.cb }));
+      await told.saw('SENT');
+      assert.deepEqual(told.story, ['SENT']);
+    }),
+  );
+
+  it(
+    'is changed from outside, at any time',
+    invariants(async (h) => {
+      const { near, far } = await pair(h, transport);
+      const told = new Told(h);
+      const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+      far.write('1');
+      await told.saw('IN');
+      io.waitFor = EOF;
+      io.inBufLimit = 10;
+      far.write('2');
+      await h.until(() => io.inBytes === 2, '2 bytes');
+      io.waitFor = IN | EOF;
+      far.end('3');
+      await told.saw('EOF');
+      assert.deepEqual(told.story, ['IN', 'IN', 'EOF']);
+      assert.equal(io.inBuf.toString(), '123');
+    }),
+  );
+
+  it(
+    'is changed inside the callback, from the next event on',
+    invariants(async (h) => {
+      const { near, far } = await pair(h, transport);
+      const told = new Told(h, (io) => {
+        io.waitFor = io.waitFor === IN ? SENT | EOF : EOF;
+        io.inBufLimit = 10;
+        io.write('thanks');
+      });
+      kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+      far.write('1');
+      await told.saw('SENT');
+      far.end('2');
+      await told.saw('EOF');
+      assert.deepEqual(told.story, ['IN', 'SENT', 'EOF']);
+    }),
+  );
+
+  it(
+    'EREQINEOF, then EREQINBUFLIMIT, then IN: one stream, and no byte is lost',
+    invariants(async (h) => {
+      const { near, far } = await pair(h, transport);
+      const told = new Told(h, (io, _mask, error) => {
+        if (error?.code === 'EREQINEOF') io.waitFor = EOF;
+        if (error?.code === 'EREQINBUFLIMIT') io.waitFor = IN;
+        if (error) far.write(String(told.story.length + 1));
+      });
+      const io = kept(h, new IOStream({ fh: near, waitFor: 0, cb: told.cb }));
+      far.write('1');
+      await told.saw('IN');
+      assert.deepEqual(told.story, ['EREQINEOF', 'EREQINBUFLIMIT', 'IN']);
+      assert.equal(io.inBuf.toString(), '123');
+      assert.equal(io.inBytes, 3);
+      assert.equal(io.state, 'open');
+    }),
+  );
+
+  it(
+    'with neither IN nor EOF each read raises EREQINEOF',
+    invariants(async (h) => {
+      const { near, far } = await pair(h, transport);
+      const told = new Told(h, () => far.write('again'));
+      kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, cb: told.cb }));
+      far.write('x');
+      await told.saw('EREQINEOF', 3);
+      h.error(told.errors[0], { code: 'EREQINEOF', phase: 'read', fatal: false });
+      assert.equal(told.gist, 'EREQINEOF');
+    }),
+  );
+
+  it(
+    'with EOF without IN and no limit each read raises EREQINBUFLIMIT, and the EOF still comes',
+    invariants(async (h) => {
+      const { near, far } = await pair(h, transport);
+      const told = new Told(h, () => {
+        if (!far.writableEnded) far.end('last');
+      });
+      const io = kept(h, new IOStream({ fh: near, waitFor: EOF, cb: told.cb }));
+      far.write('first');
+      await told.saw('EOF');
+      h.error(told.errors[0], { code: 'EREQINBUFLIMIT', phase: 'read', fatal: false });
+      assert.deepEqual(told.story, ['EREQINBUFLIMIT', 'EREQINBUFLIMIT', 'EOF']);
+      assert.equal(io.inBuf.toString(), 'firstlast');
+    }),
+  );
+
+  it(
+    '0 tells no event: an EOF without a byte is not heard of',
+    invariants(async (h) => {
+      const { near, far } = await pair(h, transport);
+      const told = new Told(h);
+      const io = kept(h, new IOStream({ fh: near, waitFor: 0, outBuf: 'hello', cb: told.cb }));
+      far.resume().end();
+      await h.until(() => io.isEof && io.outBytes === 5, 'EOF and OUT');
+      assert.deepEqual(told.story, []);
+    }),
+  );
+});
+
+describe('waitFor and errors', () => {
+  it(
+    'errors are told whatever the mask',
+    invariants(async (h) => {
+      for (const waitFor of [0, RESOLVED | SENT]) {
+        const told = new Told(h);
+        kept(h, new IOStream({ host: '127.0.0.1', port: await deadPort(), waitFor, cb: told.cb }));
+        await told.saw('ECONNREFUSED');
+        assert.equal(told.story.at(-1), 'ECONNREFUSED');
+        assert.equal(told.count('RESOLVED'), waitFor & RESOLVED);
+      }
+    }),
+  );
+
+  it(
+    'an error that is not fatal leaves the stream open: the next events come',
+    invariants(async (h) => {
+      const { near, far } = await pair(h);
+      const told = new Told(h);
+      const io = kept(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: told.cb }));
+      io.end();
+      far.resume().write('x');
+      await told.saw('IN');
+      io.write('refused');
+      await told.saw('ECLOSED');
+      assert.deepEqual(told.story, ['IN', 'ECLOSED']);
+      far.end('more');
+      await told.saw('EOF');
+      assert.equal(told.gist, 'IN ECLOSED IN EOF');
+    }),
+  );
+});

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
+import { describe, it } from 'vitest';
+import { claim } from '../../src/stream/claims.ts';
+
+const REFUSED = { name: 'TypeError', message: /^can't create second object for same fh/ };
+
+describe('claim', () => {
+  it('refuses an fh that is claimed, until it is given back', () => {
+    for (const fh of [new PassThrough(), 4711]) {
+      const release = claim(fh);
+      assert.throws(() => claim(fh), REFUSED);
+      release();
+      claim(fh)();
+    }
+  });
+
+  it('knows an object and the number of its descriptor for the same', () => {
+    const handle = { fd: 4712 };
+    const release = claim(handle);
+    assert.throws(() => claim(4712), REFUSED);
+    assert.throws(() => claim({ fd: 4712 }), REFUSED);
+    release();
+    claim(4712)();
+  });
+
+  it('keeps objects without a descriptor apart', () => {
+    const releases = [{}, {}, { fd: -1 }, { fd: -1 }, { fd: null }].map((fh) => claim(fh));
+    for (const release of releases) release();
+  });
+
+  it('gives back what it took, though the descriptor is closed by then', () => {
+    const handle: { fd: number } = { fd: 4713 };
+    const release = claim(handle);
+    handle.fd = -1;
+    release();
+    claim(4713)();
+  });
+});

@@ -1,0 +1,313 @@
+import assert from 'node:assert/strict';
+import { EMPTY, of, Subject, throwError, timer } from 'rxjs';
+import { describe, it } from 'vitest';
+import { IOStream } from 'rxjs-io-stream';
+import { invariants } from '../support/harness.ts';
+import { closing, dialled, joined, owned, pattern, scripted, ticks, turns, usedMiB, virtually } from './tools.ts';
+
+describe('consume', () => {
+  it(
+    'handles chunk after chunk, the next when the inner completes, and completes after EOF',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      let active = 0;
+      const seen = h.observed(
+        b.consume(async (chunk) => {
+          active += 1;
+          assert.equal(active, 1);
+          await turns(1);
+          active -= 1;
+          return String(chunk);
+        }),
+      );
+      for (let each = 0; each < 20; each += 1) {
+        a.write(`${each} `);
+        await ticks(3);
+      }
+      a.end();
+      assert.equal((await seen.ended).state, 'complete');
+      assert.equal(seen.values.join(''), Array.from({ length: 20 }, (_, each) => `${each} `).join(''));
+    }),
+  );
+
+  it(
+    'takes any ObservableInput and emits what it emits',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      const inputs = [() => of(1, 2), () => [3], () => Promise.resolve(4), () => EMPTY];
+      const seen = h.observed(b.consume(() => (inputs.shift() ?? (() => EMPTY))()));
+      for (let each = 0; each < 5; each += 1) {
+        a.write('x');
+        await ticks(20);
+      }
+      a.end();
+      await seen.ended;
+      assert.deepEqual(seen.values, [1, 2, 3, 4]);
+    }),
+  );
+
+  it(
+    'does nothing before it is subscribed',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      const handled: Buffer[] = [];
+      const consume$ = b.consume((chunk) => {
+        handled.push(chunk);
+        return EMPTY;
+      });
+      a.write('x');
+      await h.until(() => b.inBuf.length > 0);
+      await ticks();
+      assert.deepEqual(handled, []);
+      h.observed(consume$);
+      await ticks();
+      h.sameBytes(handled, 'x');
+    }),
+  );
+
+  it(
+    'takes what is in inBuf first',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      a.write('first');
+      await h.until(() => b.inBuf.length > 0);
+      const seen = h.observed(b.consume((chunk) => of(String(chunk))));
+      a.end(' second');
+      await seen.ended;
+      assert.equal(seen.values.join(''), 'first second');
+      assert.equal(b.inBuf.length, 0);
+    }),
+  );
+
+  it('reads on only when the inner completes: the peer is held up', () => {
+    const noted = virtually(1_000_000, (v) => {
+      const [a, b] = v.joined({ timeouts: { write: 0 } }, { highWaterMark: 1000 }, { limit: 1000 });
+      const inner$ = new Subject<never>();
+      let taken = 0;
+      b.consume((chunk) => {
+        taken += chunk.length;
+        return inner$;
+      }).subscribe({ error: () => {} });
+      for (let each = 0; each < 100; each += 1) v.at(each, () => a.write(new Uint8Array(1000)));
+      v.at(10_000, () => v.note(`${taken} taken, ${b.inBuf.length < 3000 ? 'little' : 'much'} ahead, ${a.output.pending} wait`));
+    });
+    assert.match(noted[0] ?? '', /^10000 1000 taken, little ahead, 9[5-9]000 wait$/);
+  });
+
+  it(
+    'handles 100,000 chunks with a synchronous inner on a flat stack',
+    invariants(async (h) => {
+      const { wire, up } = scripted();
+      const [b] = owned(h, new IOStream({ wire }));
+      let depth = 0;
+      let deepest = 0;
+      let count = 0;
+      const seen = h.observed(
+        b.consume(() => {
+          depth += 1;
+          deepest = Math.max(deepest, depth);
+          depth -= 1;
+          count += 1;
+          return EMPTY;
+        }),
+      );
+      await ticks();
+      for (let each = 0; each < 100_000; each += 1) up({ kind: 'data', bytes: Buffer.from('x') });
+      up({ kind: 'end' });
+      await seen.ended;
+      assert.deepEqual([count, deepest], [100_000, 1]);
+    }),
+  );
+
+  it(
+    'errors with the error of an inner; the stream goes on for the next one',
+    invariants(async (h) => {
+      for (const handle of [
+        () => throwError(() => new Error('mine')),
+        () => Promise.reject(new Error('mine')),
+        () => assert.fail('mine'),
+      ]) {
+        const [a, b] = joined(h);
+        a.write('1');
+        const first = h.observed(b.consume(handle));
+        assert.equal(((await first.ended).error as Error).message, 'mine');
+        assert.equal(b.state, 'open');
+        const second = h.observed(b.consume((chunk) => of(String(chunk))));
+        a.end('2');
+        await second.ended;
+        assert.deepEqual(second.values, ['2']);
+      }
+    }),
+  );
+
+  it(
+    'stops taking when it is unsubscribed, and frees its inner; the stream goes on',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      const inner$ = new Subject<number>();
+      const first = h.observed(b.consume(() => inner$));
+      a.write('1');
+      await h.until(() => inner$.observed);
+      first.unsubscribe();
+      assert.deepEqual([inner$.observed, b.state], [false, 'open']);
+      a.end('2');
+      const second = h.observed(b.consume((chunk) => of(String(chunk))));
+      await second.ended;
+      assert.deepEqual(second.values, ['2']);
+    }),
+  );
+
+  it(
+    'errors for a second consumer or iteration while the first is active, which goes on',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      const first = h.observed(b.consume((chunk) => of(String(chunk))));
+      const second = h.observed(b.consume(() => EMPTY));
+      assert.ok((await second.ended).error instanceof TypeError);
+      assert.throws(() => b[Symbol.asyncIterator](), TypeError);
+      a.end('x');
+      await first.ended;
+      assert.deepEqual(first.values, ['x']);
+    }),
+  );
+
+  it(
+    'errors with the stream, after all chunks read before',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      const handled: string[] = [];
+      a.write('read before');
+      const seen = h.observed(
+        b.consume(async (chunk) => {
+          await turns(2);
+          handled.push(String(chunk));
+        }),
+      );
+      await ticks();
+      a.reset();
+      h.error((await seen.ended).error, { code: 'ECONNRESET' });
+      assert.deepEqual(handled, ['read before']);
+    }),
+  );
+
+  it(
+    'completes on our own close, and is given no chunk after it',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      const inner$ = new Subject<never>();
+      const handled: string[] = [];
+      const seen = h.observed(
+        b.consume((chunk) => {
+          handled.push(String(chunk));
+          return inner$;
+        }),
+      );
+      a.write('1');
+      await h.until(() => handled.length > 0);
+      a.write('2');
+      await h.until(() => b.inBuf.length > 0);
+      b.close();
+      inner$.complete();
+      await seen.ended;
+      await closing(b);
+      assert.deepEqual([seen.state, handled], ['complete', ['1']]);
+    }),
+  );
+
+  it(
+    'lets data$ see what it takes',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      const taken: Buffer[] = [];
+      const consumed = h.observed(
+        b.consume((chunk) => {
+          taken.push(chunk);
+          return timer(1);
+        }),
+      );
+      const data = h.observed(b.data$);
+      for (let each = 0; each < 5; each += 1) {
+        a.write(pattern(5000, each + 1));
+        await ticks();
+      }
+      a.end();
+      await Promise.all([consumed.ended, data.ended]);
+      h.sameBytes(data.values, taken);
+      assert.equal(Buffer.concat(taken).length, 25_000);
+    }),
+  );
+
+  it(
+    'stands pause and resume',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      const seen = h.observed(b.consume((chunk) => of(String(chunk))));
+      await ticks();
+      b.pause();
+      a.end('held');
+      await turns();
+      assert.deepEqual(seen.values, []);
+      b.resume();
+      await seen.ended;
+      assert.deepEqual(seen.values, ['held']);
+    }),
+  );
+
+  it(
+    'stands a write and a close from inside the handler',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      const back = h.observed(a.data$);
+      const seen = h.observed(
+        b.consume((chunk) => {
+          b.write(chunk);
+          if (String(chunk) === 'last') b.close();
+          return EMPTY;
+        }),
+      );
+      a.write('last');
+      assert.equal((await seen.ended).state, 'complete');
+      h.sameBytes((await back.ended).values, 'last');
+    }),
+  );
+
+  it(
+    'keeps memory bounded: 100 MB to one chunk per millisecond',
+    invariants(async (h) => {
+      const total = 100_000_000;
+      const { io, socket } = await dialled(h);
+      const before = usedMiB();
+      let most = 0;
+      let ahead = 0;
+      let taken = 0;
+      let chunks = 0;
+      const seen = h.observed(
+        io.consume((chunk) => {
+          taken += chunk.length;
+          chunks += 1;
+          ahead = Math.max(ahead, io.inBuf.length);
+          if (chunks % 200 === 0) most = Math.max(most, usedMiB() - before);
+          return timer(1);
+        }),
+      );
+      const piece = pattern(100_000);
+      let wrote = 0;
+      const feed = (): void => {
+        while (wrote < total) {
+          wrote += piece.length;
+          if (!socket.write(piece)) {
+            socket.once('drain', feed);
+            return;
+          }
+        }
+        socket.end();
+      };
+      feed();
+      await seen.ended;
+      assert.equal(taken, total);
+      console.log(`consume: 100 MB in ${chunks} chunks, at most ${most.toFixed(1)} MiB more in use, ${ahead} bytes ahead`);
+      assert.ok(most < 16, `${most} MiB`);
+      assert.ok(ahead <= 2 * 65_536, `${ahead} bytes`);
+    }),
+  );
+});

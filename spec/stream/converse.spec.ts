@@ -1,0 +1,399 @@
+import { concat, concatMap, defer, finalize, of, Subject, takeUntil, timeout, TimeoutError, timer } from 'rxjs';
+import { describe, expect, it } from 'vitest';
+import { converse, IOStream } from 'rxjs-io-stream';
+import { rechunk } from '../../src/testing/rechunk.ts';
+import { invariants, type Harness } from '../support/harness.ts';
+import { data, inWords, ScriptedWire, textOf } from '../support/scripted-wire.ts';
+import { joined, owned, ticks } from './tools.ts';
+
+type Talk<T> = Parameters<typeof converse<T>>[1];
+
+const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
+const END = { kind: 'end' } as const;
+
+/** A greeting: a version of 3 bytes, a line, two bytes; answers in between. */
+const greeting: Talk<string[]> = function* (link) {
+  link.send('hello ');
+  link.send('there\n');
+  const version = yield* link.read(3);
+  const line = yield* link.readUntil('\r\n', 64);
+  link.send('thanks\n');
+  const last = yield* link.read(2);
+  return [version, line, last].map(text);
+};
+const SAID = '2.0some words\r\nok';
+
+/** A stream whose wire is in the hands of the spec, and open. */
+async function scripted(h: Harness): Promise<{ io: IOStream; wire: ScriptedWire }> {
+  const wire = new ScriptedWire();
+  const [io] = owned(h, new IOStream({ wire: wire.wire, allowHalfOpen: true }));
+  await ticks(1);
+  wire.connect();
+  return { io, wire };
+}
+
+describe('converse', () => {
+  it(
+    'reads exactly, at every cut of the bytes; what it did not read stays in inBuf',
+    invariants(async (h) => {
+      for (const { name, chunks } of rechunk(`${SAID} and more`, { empty: true })) {
+        const { io, wire } = await scripted(h);
+        const seen = h.observed(converse(io, greeting));
+        for (const bytes of chunks) wire.give({ kind: 'data', bytes });
+        await ticks(2);
+        expect(seen, name).toMatchObject({ state: 'complete', values: [['2.0', 'some words\r\n', 'ok']] });
+        expect(io.inBuf.toString(), name).toBe(' and more');
+        expect(textOf(wire.down), name).toBe('hello there\nthanks\n');
+        wire.give(data(' still'));
+        expect(io.inBuf.toString(), name).toBe(' and more still');
+      }
+    }),
+  );
+
+  it(
+    'gives what it did not read to who comes next: data$, consume, iteration, another talk',
+    invariants(async (h) => {
+      const readers: ((io: IOStream) => Promise<string>)[] = [
+        async (io) => text(await h.observed(io.data$).value()),
+        async (io) => text(await h.observed(io.consume((chunk) => of(chunk))).value()),
+        async (io) => text(((await io[Symbol.asyncIterator]().next()) as { value: Buffer }).value),
+        async (io) =>
+          h
+            .observed(
+              converse(io, function* (link) {
+                return text(yield* link.read(4));
+              }),
+            )
+            .value(),
+      ];
+      for (const reader of readers) {
+        const { io, wire } = await scripted(h);
+        const seen = h.observed(converse(io, greeting));
+        wire.give(data(`${SAID}more`));
+        await seen.ended;
+        expect(await reader(io)).toBe('more');
+      }
+    }),
+  );
+
+  it(
+    'begins with what was in inBuf',
+    invariants(async (h) => {
+      const { io, wire } = await scripted(h);
+      wire.give(data(SAID.slice(0, 9)));
+      await ticks(2);
+      const seen = h.observed(converse(io, greeting));
+      wire.give(data(SAID.slice(9)));
+      expect((await seen.ended).values).toEqual([['2.0', 'some words\r\n', 'ok']]);
+    }),
+  );
+
+  it(
+    'is cold, and runs anew for each subscription',
+    invariants(async (h) => {
+      const { io, wire } = await scripted(h);
+      let runs = 0;
+      const talk$ = converse(io, function* (link) {
+        runs += 1;
+        return text(yield* link.read(1));
+      });
+      expect(runs).toBe(0);
+      wire.give(data('ab'));
+      const seen = await h.observed(concat(talk$, talk$)).ended;
+      expect(seen.values).toEqual(['a', 'b']);
+      expect(runs).toBe(2);
+    }),
+  );
+
+  it(
+    'completes at once when it reads nothing, and says what it has to say in one piece',
+    invariants(async (h) => {
+      const { io, wire } = await scripted(h);
+      const seen = h.observed(
+        converse(io, function* (link) {
+          link.send('a');
+          link.send(new Uint8Array([98]));
+          return yield* link.read(0);
+        }),
+      );
+      expect(seen.state).toBe('complete');
+      await ticks(2);
+      expect(inWords(wire.down)).toEqual(['data ab']);
+    }),
+  );
+
+  it(
+    'shows data$ each byte once, in order',
+    invariants(async (h) => {
+      const { io, wire } = await scripted(h);
+      const tapped = h.observed(io.data$);
+      const seen = h.observed(converse(io, greeting));
+      for (const bytes of [SAID.slice(0, 5), `${SAID.slice(5)} and`, ' more']) wire.give(data(bytes));
+      await ticks(2);
+      wire.give(END);
+      wire.complete();
+      await tapped.ended;
+      expect(seen.state).toBe('complete');
+      expect(text(Buffer.concat(tapped.values))).toBe(`${SAID} and more`);
+    }),
+  );
+
+  it(
+    'takes a thousand steps from one chunk, and a long read in one-byte chunks',
+    invariants(async (h) => {
+      const { io, wire } = await scripted(h);
+      const seen = h.observed(
+        converse(io, function* (link) {
+          let sum = 0;
+          for (let each = 0; each < 1000; each += 1) sum += (yield* link.read(1))[0] ?? 0;
+          return [sum, (yield* link.read(20_000)).length];
+        }),
+      );
+      wire.give({ kind: 'data', bytes: new Uint8Array(1000).fill(1) });
+      for (let each = 0; each < 20_000; each += 1) wire.give(data('x'));
+      expect((await seen.ended).values).toEqual([[1000, 20_000]]);
+    }),
+  );
+
+  describe('errors', () => {
+    it(
+      'with what the talk throws, as it is; the stream goes on, and has what was not read',
+      invariants(async (h) => {
+        const { io, wire } = await scripted(h);
+        const refused = new Error('expected 220, got 500');
+        const seen = h.observed(
+          converse(io, function* (link) {
+            yield* link.read(3);
+            link.send('QUIT\n');
+            throw refused;
+          }),
+        );
+        wire.give(data('500 no'));
+        await seen.ended;
+        expect(seen.error).toBe(refused);
+        expect(io.inBuf.toString()).toBe(' no');
+        io.write('still here');
+        await ticks(2);
+        expect(textOf(wire.down)).toBe('QUIT\nstill here');
+        expect(io.state).toBe('open');
+      }),
+    );
+
+    it(
+      'with what the talk throws before it reads, or when it is no generator',
+      invariants(async (h) => {
+        const { io } = await scripted(h);
+        const early = h.observed(
+          converse(io, () => {
+            throw new RangeError('early');
+          }),
+        );
+        expect(early.error).toBeInstanceOf(RangeError);
+        expect(h.observed(converse(io, (() => 7) as never)).error).toBeInstanceOf(TypeError);
+        expect(h.observed(converse(io, greeting)).state).toBe('open'); // the place is free again
+      }),
+    );
+
+    it(
+      'with EPROTOCOL when the peer ends too early; what came is in inBuf',
+      invariants(async (h) => {
+        const { io, wire } = await scripted(h);
+        const seen = h.observed(converse(io, greeting));
+        wire.give(data('2.0some'), END);
+        await seen.ended;
+        h.error(seen.error, { code: 'EPROTOCOL', phase: 'read' });
+        expect((seen.error as Error).message).toContain('unexpected EOF after 7 bytes');
+        expect(io.inBuf.toString()).toBe('some');
+        expect(io.state).toBe('open');
+        expect(text(await h.observed(io.data$).value())).toBe('some');
+      }),
+    );
+
+    it(
+      'not when the talk catches the early end',
+      invariants(async (h) => {
+        const { io, wire } = await scripted(h);
+        const seen = h.observed(
+          converse(io, function* (link) {
+            try {
+              return text(yield* link.read(10));
+            } catch {
+              return 'nothing more';
+            }
+          }),
+        );
+        wire.give(data('x'), END);
+        expect(await seen.ended).toMatchObject({ state: 'complete', values: ['nothing more'] });
+      }),
+    );
+
+    it(
+      'with EPROTOCOL when a delimiter does not come within its limit',
+      invariants(async (h) => {
+        const { io, wire } = await scripted(h);
+        const seen = h.observed(converse(io, (link) => link.readUntil('\n', 4)));
+        wire.give(data('12345'));
+        h.error((await seen.ended).error, { code: 'EPROTOCOL' });
+        expect(io.inBuf.toString()).toBe('12345');
+      }),
+    );
+
+    it(
+      'with the error of the stream, and the talk is over',
+      invariants(async (h) => {
+        const { io, wire } = await scripted(h);
+        let left = false;
+        const seen = h.observed(
+          converse(io, function* (link) {
+            try {
+              yield* link.read(10);
+            } finally {
+              left = true;
+            }
+          }),
+        );
+        const failure = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', errno: -104, syscall: 'read' });
+        wire.fail(failure);
+        h.error((await seen.ended).error, { code: 'ECONNRESET', phase: 'read' });
+        expect(left).toBe(true);
+      }),
+    );
+
+    it(
+      'when the stream is closed, before or by the talk itself',
+      invariants(async (h) => {
+        const { io, wire } = await scripted(h);
+        const seen = h.observed(
+          converse(io, function* (link) {
+            link.send('bye');
+            io.close();
+            yield* link.read(1);
+          }),
+        );
+        await seen.ended;
+        h.error(seen.error, { code: 'EPROTOCOL', phase: 'read' });
+        wire.complete();
+        h.error((await h.observed(converse(io, greeting)).ended).error, { code: 'EPROTOCOL', phase: 'read' });
+      }),
+    );
+
+    it(
+      'with a TypeError when somebody else takes the bytes; he goes on',
+      invariants(async (h) => {
+        const { io, wire } = await scripted(h);
+        const consumed = h.observed(io.consume((chunk) => of(text(chunk))));
+        expect(h.observed(converse(io, greeting)).error).toBeInstanceOf(TypeError);
+        wire.give(data('mine'));
+        expect(await consumed.value()).toBe('mine');
+        consumed.unsubscribe();
+        const talking = h.observed(converse(io, greeting));
+        for (const second of [converse(io, greeting), io.consume(() => of())])
+          expect(h.observed<unknown>(second).error).toBeInstanceOf(TypeError);
+        expect(() => io[Symbol.asyncIterator]()).toThrow(TypeError);
+        wire.give(data(SAID));
+        expect((await talking.ended).state).toBe('complete');
+      }),
+    );
+  });
+
+  describe('unsubscribed in the middle', () => {
+    it(
+      'runs the finally blocks, whose words still leave, and keeps the unread bytes',
+      invariants(async (h) => {
+        const { io, wire } = await scripted(h);
+        const stop = new Subject<void>();
+        const seen = h.observed(
+          converse(io, function* (link) {
+            try {
+              yield* link.read(3);
+              yield* link.read(100);
+            } finally {
+              link.send('ABORT\n');
+            }
+          }).pipe(takeUntil(stop)),
+        );
+        wire.give(data('abcde'));
+        wire.give(data('fg'));
+        stop.next();
+        expect(seen).toMatchObject({ state: 'complete', values: [] });
+        await ticks(2);
+        expect(io.inBuf.toString()).toBe('defg');
+        expect(textOf(wire.down)).toBe('ABORT\n');
+        wire.give(data('h'));
+        expect(text(await h.observed(io.data$).value())).toBe('defgh');
+      }),
+    );
+
+    it(
+      'by the talk itself, lets it end its step and asks no more',
+      invariants(async (h) => {
+        const { io, wire } = await scripted(h);
+        const stop = new Subject<void>();
+        const steps: string[] = [];
+        const seen = h.observed(
+          converse(io, function* (link) {
+            try {
+              yield* link.read(1);
+              stop.next();
+              steps.push('the rest of the step');
+              yield* link.read(1);
+              steps.push('never');
+            } finally {
+              steps.push('finally');
+            }
+          }).pipe(takeUntil(stop)),
+        );
+        wire.give(data('abc'));
+        expect(seen.state).toBe('complete');
+        expect(steps).toEqual(['the rest of the step', 'finally']);
+        await ticks(2);
+        expect(io.inBuf.toString()).toBe('bc');
+      }),
+    );
+
+    it(
+      'by timeout()',
+      invariants(async (h) => {
+        const { io, wire } = await scripted(h);
+        wire.give(data('2.'));
+        const seen = await h.observed(converse(io, greeting).pipe(timeout(10))).ended;
+        expect(seen.error).toBeInstanceOf(TimeoutError);
+        expect(io.inBuf.toString()).toBe('2.');
+        expect(io.state).toBe('open');
+      }),
+    );
+  });
+
+  it(
+    'talks on both ends of a connection, again and again, between other readers',
+    invariants(async (h) => {
+      const [client, server] = joined(h, {}, { allowHalfOpen: true });
+      const rounds = 50;
+      const served = h.observed(
+        converse(server, function* (link) {
+          for (let round = 0; round < rounds; round += 1) link.send(`${Number(text(yield* link.readUntil('\n', 9))) * 2}\n`);
+        }).pipe(
+          concatMap(() => server.send(server)),
+          finalize(() => server.end()),
+        ),
+      );
+      const asked = h.observed(
+        concat(
+          ...Array.from({ length: rounds }, (_, round) =>
+            converse(client, function* (link) {
+              link.send(`${round}\n`);
+              return Number(text(yield* link.readUntil('\n', 9)));
+            }),
+          ),
+          defer(() => timer(1)),
+        ),
+      );
+      await asked.ended;
+      expect(asked.values.slice(0, rounds)).toEqual(Array.from({ length: rounds }, (_, round) => round * 2));
+      client.end('now the echo');
+      const rest = await h.observed(client.data$).ended;
+      expect(text(Buffer.concat(rest.values))).toBe('now the echo');
+      await served.ended;
+    }),
+  );
+});

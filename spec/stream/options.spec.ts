@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { asyncScheduler, NEVER } from 'rxjs';
+import { describe, it } from 'vitest';
+import { passthrough, type Wire } from 'rxjs-io-stream';
+import { checkOptions, isOwnField, mergeTimeouts, TIMEOUTS } from '../../src/stream/options.ts';
+
+const wire: Wire = () => () => NEVER;
+
+function messageOf(options: unknown): string {
+  try {
+    checkOptions(options);
+  } catch (error) {
+    assert.ok(error instanceof TypeError);
+    return error.message;
+  }
+  return 'accepted';
+}
+
+describe('checkOptions', () => {
+  it('wants exactly one of fh, host with port, path and wire', () => {
+    for (const good of [{ wire }, { path: '/x' }, { host: 'x', port: 1 }, { fh: 3 }]) assert.equal(messageOf(good), 'accepted');
+    for (const wrong of [{}, { wire, path: '/x' }, { fh: 3, host: 'x', port: 1 }, { path: '/x', fh: 1 }, { port: 1 }]) {
+      assert.match(messageOf(wrong), /^usage: .*expected exactly one of `fh`, `host` with `port`, `path` and `wire`, got /);
+    }
+    assert.match(messageOf({ host: 'x' }), /`host` without `port`/);
+    assert.match(messageOf({ wire, port: 5 }), /`port` without `host`/);
+  });
+
+  it('wants an object of options', () => {
+    for (const wrong of [undefined, null, 5, 'x', () => {}]) assert.match(messageOf(wrong), /expected an object of options, got /);
+  });
+
+  const wrong: Record<string, unknown[]> = {
+    fh: ['x', -1, 1.5, null, true],
+    host: ['', 5, null, 'a b', 'a\0', 'a\n'],
+    port: [0, -1, 65_536, 1.5, '80', NaN, null],
+    path: ['', 5, null, 'a\0b'],
+    wire: [{}, 'x', null],
+    cb: ['x', 5, null],
+    method: ['', 5, null],
+    onEvent: ['x', {}, null],
+    waitFor: [-1, 64, 1.5, '4', null, NaN],
+    inBufLimit: [-1, 1.5, '5', Infinity, null],
+    outBuf: [5, {}, null, new ArrayBuffer(1)],
+    outPos: [-1, 1.5, '5', null],
+    outBufLimit: [-1, 1.5, '5', Infinity, null],
+    highWaterMark: [0, -1, 1.5, '5', null],
+    allowHalfOpen: [0, 'yes', null],
+    isFatal: [true, {}, null],
+    plugin: [5, 'x', null, () => {}],
+    timeouts: [5, 'x', null],
+    lookup: [{}, 'x', null],
+    family: [5, '4', null],
+    localAddress: [5, '', null],
+    noDelay: [1, null],
+    keepAlive: [1, 'x', null],
+    signal: [{}, 5, null],
+    scheduler: [{}, 5, null],
+  };
+  for (const [name, values] of Object.entries(wrong)) {
+    it(`refuses a wrong \`${name}\`, naming it and what came`, () => {
+      for (const value of values)
+        assert.match(messageOf({ wire, [name]: value }), new RegExp(`^usage: .*expected \`${name}\` to be .*, got `, 's'));
+      assert.equal(messageOf({ path: '/x', ...(name === 'path' ? {} : { [name]: undefined }) }), 'accepted', 'undefined is the default');
+    });
+  }
+
+  it('refuses an unknown name, and takes one with a capital for a field of the user', () => {
+    assert.match(messageOf({ wire, hots: 'x' }), /expected the options fh, host, .*got `hots`/);
+    assert.equal(messageOf({ wire, Count: 0, Ünicode: null, AnyThing: undefined }), 'accepted');
+    assert.deepEqual(['Count', 'count', '_Count', 'Ä', '1', ''].map(isOwnField), [true, false, false, true, false, false]);
+  });
+
+  it('takes plugins as a record or pairs, and refuses names that look like integers, doubles and non-plugins', () => {
+    const noop = passthrough();
+    for (const good of [
+      {},
+      { a: noop },
+      [],
+      [
+        ['a', noop],
+        ['b', noop],
+      ],
+      { '01': noop, '1a': noop },
+    ])
+      assert.equal(messageOf({ wire, plugin: good }), 'accepted');
+    assert.match(messageOf({ wire, plugin: { 1: noop } }), /do not look like integers.*`1`/);
+    assert.match(messageOf({ wire, plugin: [['0', noop]] }), /do not look like integers/);
+    assert.match(
+      messageOf({
+        wire,
+        plugin: [
+          ['a', noop],
+          ['a', noop],
+        ],
+      }),
+      /`a` twice/,
+    );
+    for (const bad of [{ a: 5 }, { a: null }, [noop], [['a']], [[5, noop]], [5], [null]]) {
+      assert.match(messageOf({ wire, plugin: bad }), /expected `plugin` to hold plugins by name/);
+    }
+  });
+
+  it('takes every option at once', () => {
+    assert.equal(
+      messageOf({
+        host: 'x',
+        port: 65_535,
+        cb: () => {},
+        method: 'on',
+        onEvent: () => {},
+        waitFor: 63,
+        inBufLimit: 0,
+        outBuf: 'x',
+        outPos: 0,
+        outBufLimit: 0,
+        highWaterMark: 1,
+        allowHalfOpen: true,
+        isFatal: () => true,
+        plugin: {},
+        timeouts: {},
+        lookup: () => {},
+        family: 6,
+        localAddress: '::1',
+        noDelay: false,
+        keepAlive: true,
+        signal: new AbortController().signal,
+        scheduler: asyncScheduler,
+      }),
+      'accepted',
+    );
+  });
+});
+
+describe('mergeTimeouts', () => {
+  it('lays times over times; 0 is off, undefined changes nothing, nothing is mutated', () => {
+    const merged = mergeTimeouts(TIMEOUTS, { write: 0, idle: 5, connect: undefined } as object);
+    assert.deepEqual([merged.write, merged.idle, merged.connect, TIMEOUTS.write], [Infinity, 5, 30_000, 30_000]);
+  });
+
+  it('refuses names and values that are none', () => {
+    for (const wrong of [{ wirte: 5 }, { write: -1 }, { write: NaN }, { write: '5' }, { toString: 5 }, [5]]) {
+      assert.throws(() => mergeTimeouts(TIMEOUTS, wrong as never), { name: 'TypeError', message: /timeouts/ });
+    }
+  });
+});

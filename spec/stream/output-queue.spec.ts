@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'vitest';
+import { OutputQueue } from '../../src/stream/output-queue.ts';
+import { assertSameBytes } from '../support/digest.ts';
+import { pattern } from './tools.ts';
+
+const PIECE = 256 * 1024;
+
+function drain(queue: OutputQueue): Buffer[] {
+  const pieces: Buffer[] = [];
+  while (queue.length > 0) pieces.push(queue.next());
+  return pieces;
+}
+
+describe('OutputQueue', () => {
+  it('gives what was pushed, in order, in pieces of 256 KiB at the most', () => {
+    for (let seed = 1; seed < 80; seed += 1) {
+      const queue = new OutputQueue();
+      const given: Buffer[] = [];
+      const got: Buffer[] = [];
+      let state = seed;
+      const random = (below: number): number => {
+        state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+        return Math.floor((state / 2 ** 32) * below);
+      };
+      for (let step = 0; step < 40; step += 1) {
+        const size = [0, 1, 100, 4095, 4096, 4097, 70_000, PIECE, PIECE + 1, 600_000][random(seed % 4 === 0 ? 10 : 6)] ?? 0;
+        const bytes = pattern(size, seed * 100 + step);
+        queue.push(bytes);
+        given.push(bytes);
+        if (random(3) === 0 && queue.length > 0) got.push(queue.next());
+        if (random(10) === 0) assert.equal(queue.content.length, queue.length);
+      }
+      got.push(...drain(queue));
+      assertSameBytes(got, given);
+      assert.ok(
+        got.every(({ length }) => length > 0 && length <= PIECE),
+        `seed ${seed}`,
+      );
+    }
+  });
+
+  it('joins small chunks into one, and passes big ones as they are, without a copy', () => {
+    const queue = new OutputQueue();
+    const big = pattern(4096);
+    for (const bytes of [Buffer.from('a'), Buffer.from('b'), big, Buffer.from('c')]) queue.push(bytes);
+    const pieces = drain(queue);
+    assert.deepEqual(
+      pieces.map(({ length }) => length),
+      [2, 4096, 1],
+    );
+    assert.equal(pieces[1]?.buffer, big.buffer);
+  });
+
+  it('lets go of what it has given while it never is empty', () => {
+    const queue = new OutputQueue();
+    queue.push(pattern(5000));
+    const refs: WeakRef<Buffer>[] = [];
+    for (let each = 0; each < 3000; each += 1) {
+      const bytes = Buffer.alloc(each % 2 ? 5000 : 50);
+      refs.push(new WeakRef(bytes));
+      queue.push(bytes);
+      queue.next();
+    }
+    return new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+      (globalThis as { gc?: () => void }).gc?.();
+      const alive = refs.filter((ref) => ref.deref() !== undefined).length;
+      assert.ok(alive <= 3, `${alive} chunks are held, ${queue.length} bytes wait`);
+    });
+  });
+
+  it('shows all of it as one, and can be replaced', () => {
+    const queue = new OutputQueue();
+    assert.equal(queue.content.length, 0);
+    queue.push(Buffer.from('ab'));
+    queue.push(Buffer.from('cd'));
+    assert.deepEqual([String(queue.content), queue.length], ['abcd', 4]);
+    queue.content = Buffer.from('x');
+    queue.push(Buffer.from('y'));
+    assertSameBytes(drain(queue), 'xy');
+    queue.content = Buffer.alloc(0);
+    assert.deepEqual([queue.length, queue.content.length], [0, 0]);
+  });
+
+  it('with a position leaves the content alone and moves the position', () => {
+    const queue = new OutputQueue();
+    queue.content = pattern(600_000);
+    queue.position = 10;
+    assert.equal(queue.length, 599_990);
+    assertSameBytes(drain(queue), pattern(600_000).subarray(10));
+    assert.deepEqual([queue.position, queue.length, queue.content.length], [600_000, 0, 600_000]);
+    queue.push(Buffer.from('more'));
+    assertSameBytes(drain(queue), 'more');
+    queue.position = 1_000_000;
+    assert.equal(queue.length, 0);
+    queue.position = undefined;
+    assert.equal(queue.length, 600_004);
+  });
+
+  it('takes 1,000,000 one-byte chunks and a big one in linear time', () => {
+    const queue = new OutputQueue();
+    const one = Buffer.from('x');
+    const start = process.cpuUsage();
+    for (let each = 0; each < 1_000_000; each += 1) queue.push(one);
+    queue.push(Buffer.alloc(64 * 2 ** 20));
+    let total = 0;
+    while (queue.length > 0) total += queue.next().length;
+    const { user } = process.cpuUsage(start);
+    assert.equal(total, 1_000_000 + 64 * 2 ** 20);
+    assert.ok(user < 2_000_000, `${user / 1000} ms`);
+  });
+});

@@ -1,0 +1,506 @@
+import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
+import { ReadableStream } from 'node:stream/web';
+import { concat, concatMap, from, lastValueFrom, of, Subject, throwError, timer } from 'rxjs';
+import { describe, it } from 'vitest';
+import { ECLOSED, EOUTBUFLIMIT, type IOStream } from 'rxjs-io-stream';
+import { invariants } from '../support/harness.ts';
+import { closing, dialled, joined, pattern, ticks, unhandled, virtually } from './tools.ts';
+
+type Source = Parameters<IOStream['send']>[0];
+
+const PIECES = [pattern(1), pattern(0), pattern(70_000, 2), pattern(4096, 3), pattern(300_000, 4)];
+const ALL = Buffer.concat(PIECES);
+
+async function* asynchronous(): AsyncGenerator<Buffer> {
+  for (const piece of PIECES) {
+    await Promise.resolve();
+    yield piece;
+  }
+}
+
+function* synchronous(): Generator<Buffer> {
+  yield* PIECES;
+}
+
+const sources: Record<string, () => Source> = {
+  'an array': () => PIECES,
+  'a generator': synchronous,
+  'an async generator': asynchronous,
+  'a Readable': () => Readable.from(PIECES.filter(({ length }) => length > 0)),
+  'a Web stream': () => ReadableStream.from(asynchronous()),
+  'a synchronous Observable': () => from(PIECES),
+  'an Observable over time': () => from(PIECES).pipe(concatMap((piece) => timer(1).pipe(concatMap(() => of(piece))))),
+};
+
+/** A source that counts: how often it was asked, and whether it was returned. */
+function counted(chunk: Buffer, count = Infinity): { pulled: number; returned: number; iterable: Iterable<Buffer> } {
+  const state = {
+    pulled: 0,
+    returned: 0,
+    iterable: {
+      [Symbol.iterator]: (): Iterator<Buffer> => ({
+        next: () => {
+          state.pulled += 1;
+          return state.pulled > count ? { done: true, value: undefined } : { done: false, value: chunk };
+        },
+        return: () => {
+          state.returned += 1;
+          return { done: true, value: undefined };
+        },
+      }),
+    },
+  };
+  return state;
+}
+
+describe('send', () => {
+  for (const [name, source] of Object.entries(sources)) {
+    it(
+      `sends ${name}, emits growing totals and completes when all has left`,
+      invariants(async (h) => {
+        const [a, b] = joined(h);
+        const received = h.observed(b.data$);
+        const seen = h.observed(a.send(source()));
+        assert.equal((await seen.ended).state, 'complete');
+        assert.equal(seen.values.at(-1), ALL.length);
+        assert.deepEqual(
+          seen.values,
+          [...new Set(seen.values)].sort((x, y) => x - y),
+        );
+        a.end();
+        await received.ended;
+        h.sameBytes(received.values, ALL);
+      }),
+    );
+  }
+
+  it(
+    'sends strings as UTF-8, views and nothing at all',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      const received = h.observed(b.data$);
+      const words = new Uint16Array([0x4241]);
+      assert.deepEqual(await lastValueFrom(a.send(['é', words, new DataView(new ArrayBuffer(1))])), 5);
+      assert.equal((await h.observed(a.send([])).ended).state, 'complete');
+      assert.equal((await h.observed(a.send(of())).ended).state, 'complete');
+      a.end();
+      await received.ended;
+      h.sameBytes(received.values, Buffer.from([0xc3, 0xa9, 0x41, 0x42, 0]));
+    }),
+  );
+
+  it(
+    'does nothing before it is subscribed, and begins anew with each subscription',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      const received = h.observed(b.data$);
+      const source = counted(Buffer.from('x'), 2);
+      const send$ = a.send(source.iterable);
+      await ticks();
+      assert.equal(source.pulled, 0);
+      await lastValueFrom(send$);
+      source.pulled = 0;
+      await lastValueFrom(send$);
+      a.end();
+      await received.ended;
+      h.sameBytes(received.values, 'xxxx');
+    }),
+  );
+
+  it(
+    'tells of bytes that have left in the middle of a chunk',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      h.observed(b.data$);
+      const seen = h.observed(a.send([Buffer.alloc(4 * 2 ** 20)]));
+      await seen.ended;
+      assert.ok(seen.values.length > 4, `${seen.values.length} values`);
+      assert.equal(seen.values.at(-1), 4 * 2 ** 20);
+    }),
+  );
+
+  it(
+    'pulls one chunk at a time, and no more than highWaterMark ahead of what has left',
+    invariants(async (h) => {
+      const { io, socket } = await dialled(h, { highWaterMark: 32 * 1024 }, (socket) => socket.pause());
+      let open = 0;
+      let most = 0;
+      let pulled = 0;
+      async function* source(): AsyncGenerator<Buffer> {
+        for (; pulled < 4096; pulled += 1) {
+          open += 1;
+          most = Math.max(most, open);
+          await Promise.resolve();
+          open -= 1;
+          yield Buffer.alloc(16 * 1024);
+        }
+      }
+      const seen = h.observed(io.send(source()));
+      let before: number | undefined;
+      for (let still = 0; still < 20; still = before === pulled ? still + 1 : 0) {
+        before = pulled;
+        await new Promise(setImmediate);
+      }
+      assert.ok(pulled < 4096, 'it stalls');
+      const ahead = pulled * 16 * 1024 - (seen.values.at(-1) ?? 0);
+      assert.ok(ahead <= 48 * 1024, `${ahead} bytes ahead`);
+      assert.equal(most, 1);
+      socket.resume();
+      assert.equal((await seen.ended).state, 'complete');
+      assert.equal(seen.values.at(-1), 4096 * 16 * 1024);
+    }),
+  );
+
+  it(
+    'pulls a source bigger than outBufLimit, also when that is below highWaterMark',
+    invariants(async (h) => {
+      const [a, b] = joined(h, { outBufLimit: 1000 });
+      const received = h.observed(b.data$);
+      const pieces = Array.from({ length: 50 }, (_, seed) => pattern(1500, seed + 1));
+      assert.equal(await lastValueFrom(a.send(pieces)), 75_000);
+      a.end();
+      await received.ended;
+      h.sameBytes(received.values, pieces);
+    }),
+  );
+
+  it(
+    'queues behind another send, and plain writes go between chunks',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      const received = h.observed(b.data$);
+      const hot = new Subject<string>();
+      const first = h.observed(a.send(hot));
+      const second = h.observed(a.send(['second']));
+      hot.next('one,');
+      a.write('write,');
+      hot.next('two,');
+      await ticks();
+      assert.equal(second.values.length, 0);
+      hot.complete();
+      await Promise.all([first.ended, second.ended]);
+      assert.deepEqual([first.values.at(-1), second.values.at(-1)], [8, 6]);
+      a.end();
+      await received.ended;
+      h.sameBytes(received.values, 'one,write,two,second');
+    }),
+  );
+
+  it(
+    'leaves the line when it is unsubscribed, and the next one goes on',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      const received = h.observed(b.data$);
+      const hot = new Subject<string>();
+      const first = h.observed(a.send(hot));
+      const skipped = h.observed(a.send(['never']));
+      const last = h.observed(a.send(['last']));
+      skipped.unsubscribe();
+      first.unsubscribe();
+      assert.equal(hot.observed, false);
+      await last.ended;
+      a.end();
+      await received.ended;
+      h.sameBytes(received.values, 'last');
+    }),
+  );
+
+  it(
+    'returns its source when it is unsubscribed',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      h.observed(b.data$);
+      b.pause();
+      const source = counted(Buffer.alloc(10_000));
+      const seen = h.observed(a.send(source.iterable));
+      await ticks();
+      seen.unsubscribe();
+      const { pulled } = source;
+      b.resume();
+      await ticks(50);
+      assert.deepEqual([source.returned, source.pulled], [1, pulled]);
+    }),
+  );
+
+  for (const [name, source] of [
+    [
+      'an iterable that throws',
+      function* () {
+        yield 'some';
+        throw new Error('mine');
+      },
+    ],
+    [
+      'an async iterable that rejects',
+      async function* () {
+        yield 'some';
+        await Promise.resolve();
+        throw new Error('mine');
+      },
+    ],
+    [
+      'an Observable that errors',
+      () =>
+        concat(
+          of('some'),
+          throwError(() => new Error('mine')),
+        ),
+    ],
+    [
+      'a Readable that is destroyed',
+      () =>
+        Readable.from(
+          (async function* () {
+            yield 'some';
+            await Promise.resolve();
+            throw new Error('mine');
+          })(),
+        ),
+    ],
+  ] as [string, () => Source][]) {
+    it(
+      `errors with the error of ${name}; what came before it is sent, and the stream stays open`,
+      invariants(async (h) => {
+        const [a, b] = joined(h);
+        const received = h.observed(b.data$);
+        const seen = h.observed(a.send(source()));
+        await seen.ended;
+        assert.equal((seen.error as Error).message, 'mine');
+        assert.equal(a.state, 'open');
+        a.end(' more');
+        await received.ended;
+        h.sameBytes(received.values, 'some more');
+      }),
+    );
+  }
+
+  it(
+    'errors with a TypeError for a chunk that is not bytes, and returns the source',
+    invariants(async (h) => {
+      for (const wrong of [5, null, {}, ['x']]) {
+        const [a, b] = joined(h);
+        h.observed(b.data$);
+        const source = counted(wrong as unknown as Buffer);
+        const seen = h.observed(a.send(source.iterable));
+        await seen.ended;
+        assert.ok(seen.error instanceof TypeError);
+        await ticks();
+        assert.deepEqual([source.pulled, source.returned], [1, 1]);
+        const pushed = h.observed(a.send(of(wrong as unknown as Buffer)));
+        assert.ok((await pushed.ended).error instanceof TypeError);
+      }
+    }),
+  );
+
+  it(
+    'throws a TypeError for a source that is none, at the call',
+    invariants((h) => {
+      const [a] = joined(h);
+      for (const wrong of ['text', 5, null, undefined, {}, Buffer.from('x'), new Uint8Array(1), () => []]) {
+        assert.throws(() => a.send(wrong as never), { name: 'TypeError', message: /expected .*to send, got / });
+      }
+    }),
+  );
+
+  it(
+    'bounds an Observable by outBufLimit: EOUTBUFLIMIT to its subscriber, and the stream stays open',
+    invariants(async (h) => {
+      const [a, b] = joined(h, { outBufLimit: 100_000 });
+      await ticks();
+      const received = h.observed(b.data$);
+      const seen = h.observed(a.send(from(Array.from({ length: 5 }, () => pattern(40_000)))));
+      h.error((await seen.ended).error, { code: EOUTBUFLIMIT, phase: 'write' });
+      assert.equal(a.state, 'open');
+      a.end();
+      await received.ended;
+      h.sameBytes(received.values, [pattern(40_000), pattern(40_000), pattern(40_000)]);
+    }),
+  );
+
+  it(
+    'errors with ECLOSED when the stream is closed, or its end was written',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      h.observed(b.data$);
+      const source = counted(Buffer.from('x'));
+      await ticks();
+      a.end();
+      h.error((await h.observed(a.send(source.iterable)).ended).error, { code: ECLOSED, fatal: false });
+      a.close();
+      h.error((await h.observed(a.send(source.iterable)).ended).error, { code: ECLOSED });
+      await closing(a);
+      h.error((await h.observed(a.send(source.iterable)).ended).error, { code: ECLOSED });
+      assert.equal(source.pulled, 0);
+    }),
+  );
+
+  it(
+    'errors with ECLOSED when the stream is closed meanwhile, and lets every source go',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      const received = h.observed(b.data$);
+      b.pause();
+      const source = counted(Buffer.alloc(10_000));
+      const waiting = counted(Buffer.from('waiting'));
+      const hot = new Subject<string>();
+      const sends = [a.send(source.iterable), a.send(waiting.iterable), a.send(hot)].map((send$) => h.observed(send$));
+      await ticks();
+      a.close();
+      for (const seen of sends) h.error((await seen.ended).error, { code: ECLOSED });
+      assert.deepEqual([source.returned, waiting.pulled, hot.observed], [1, 0, false]);
+      b.resume();
+      await received.ended;
+      assert.equal(Buffer.concat(received.values).length, source.pulled * 10_000);
+    }),
+  );
+
+  it(
+    'errors with ECLOSED and returns its source when end() is called meanwhile',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      h.observed(b.data$);
+      b.pause();
+      const source = counted(Buffer.alloc(10_000));
+      const seen = h.observed(a.send(source.iterable));
+      await ticks();
+      a.end();
+      b.resume();
+      h.error((await seen.ended).error, { code: ECLOSED });
+      await ticks();
+      assert.equal(source.returned, 1);
+    }),
+  );
+
+  it(
+    'errors when the stream fails meanwhile, and lets its source go',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      h.watch(a);
+      const source = counted(Buffer.alloc(10_000));
+      const seen = h.observed(a.send(source.iterable));
+      await ticks();
+      b.reset();
+      await seen.ended;
+      h.error(seen.error);
+      assert.equal(source.returned, 1);
+    }),
+  );
+
+  it(
+    'destroys a Readable it was sending',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      h.observed(b.data$);
+      const readable = new Readable({ read: () => {} });
+      readable.push('x');
+      const seen = h.observed(a.send(readable));
+      await h.until(() => seen.values.length > 0);
+      a.close();
+      await seen.ended;
+      await h.until(() => readable.destroyed);
+    }),
+  );
+
+  it(
+    'cancels a Web stream that is waiting for its next chunk',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      h.observed(b.data$);
+      let cancelled = false;
+      const stream = new ReadableStream<Buffer>({
+        start: (controller) => controller.enqueue(Buffer.from('x')),
+        cancel: () => {
+          cancelled = true;
+        },
+      });
+      const seen = h.observed(a.send(stream));
+      await seen.value();
+      seen.unsubscribe();
+      await h.until(() => cancelled);
+    }),
+  );
+
+  it(
+    'swallows what goes wrong when a source is let go',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      h.observed(b.data$);
+      b.pause();
+      const reported = unhandled(h);
+      async function* source(): AsyncGenerator<Buffer> {
+        try {
+          for (;;) yield Buffer.alloc(10_000);
+        } finally {
+          // eslint-disable-next-line no-unsafe-finally
+          throw new Error('in finally');
+        }
+      }
+      const seen = h.observed(a.send(source()));
+      await ticks(20);
+      seen.unsubscribe();
+      await ticks(20);
+      assert.deepEqual(reported, []);
+    }),
+  );
+
+  it(
+    'holds the end of the other side back until it is through',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      const received = h.observed(b.data$);
+      b.end();
+      const hot = new Subject<string>();
+      const seen = h.observed(a.send(hot));
+      await h.until(() => a.isEof);
+      await ticks();
+      hot.next('late');
+      hot.complete();
+      await seen.ended;
+      assert.equal((await closing(a)).by, 'peer');
+      await received.ended;
+      h.sameBytes(received.values, 'late');
+    }),
+  );
+
+  it(
+    'sends what was given before the stream was open, in order with plain writes',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      const received = h.observed(b.data$);
+      a.write('1');
+      const seen = h.observed(a.send(['2', '3']));
+      assert.equal(a.state, 'opening');
+      await seen.ended;
+      a.end('4');
+      await received.ended;
+      h.sameBytes(received.values, '1234');
+    }),
+  );
+
+  it('counts only its own bytes', () => {
+    const noted = virtually(1000, (v) => {
+      const [a, b] = v.joined({}, {}, { bandwidth: 1000, limit: 1 });
+      b.data$.subscribe();
+      a.write(Buffer.alloc(100));
+      a.send([Buffer.alloc(50), Buffer.alloc(50)]).subscribe({ next: (sent) => v.note(`${sent} sent`), complete: () => v.note('done') });
+      a.write(Buffer.alloc(100));
+    });
+    assert.match(noted.at(-1) ?? '', /done$/);
+    assert.match(noted.at(-2) ?? '', /100 sent$/);
+  });
+
+  it(
+    'runs 2,000 sends behind each other',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      const received = h.observed(b.data$);
+      let through = 0;
+      for (let each = 0; each < 2000; each += 1) a.send(each % 2 ? ['x'] : of('x')).subscribe({ complete: () => (through += 1) });
+      await h.until(() => through === 2000, 'all sends are through');
+      a.end();
+      await received.ended;
+      assert.equal(Buffer.concat(received.values).length, 2000);
+    }),
+  );
+});

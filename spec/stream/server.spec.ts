@@ -1,0 +1,477 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import {
+  concatMap,
+  config,
+  defer,
+  EMPTY,
+  finalize,
+  interval,
+  map,
+  NEVER,
+  type Observable,
+  of,
+  tap,
+  throwError,
+  timer,
+  toArray,
+} from 'rxjs';
+import { describe, expect, it } from 'vitest';
+import { handshake, type IOStream } from 'rxjs-io-stream';
+import { client, portOf, refusal, serving } from '../support/clients.ts';
+import { invariants } from '../support/harness.ts';
+import { unhandled } from './tools.ts';
+
+/** Wants a password line before anything else; tells one that is wrong. */
+const password = handshake({
+  *talk(link) {
+    const word = Buffer.from(yield* link.readUntil('\n', 16)).toString();
+    if (word !== 'sesame\n') throw new Error('expected the password, got another word');
+    link.send('come in\n');
+    return { word };
+  },
+});
+
+const echo = (io: IOStream): Observable<number> => io.send(io);
+
+describe('Server', () => {
+  describe('its handler', () => {
+    it(
+      'is called per connection, when the whole stack is connected',
+      invariants(async (h) => {
+        const streams: IOStream[] = [];
+        const handler = (io: IOStream): Observable<never> => (streams.push(io), NEVER);
+        const { server, at } = await serving(h, handler, { plugin: { password } });
+        const [first, second] = [await client(h, at), await client(h, at)];
+        await h.until(() => server.size === 2, 'both are in their handshakes');
+        expect(streams).toEqual([]);
+        second.socket.write('sesame\n');
+        await h.until(() => second.text === 'come in\n', 'the handshake is through');
+        expect(streams).toHaveLength(1);
+        expect(streams[0]).toMatchObject({ state: 'open', details: { password: { word: 'sesame\n' } } });
+        expect(first.text).toBe('');
+      }),
+    );
+
+    it(
+      'closes the stream when it completes: what was written arrives, then FIN',
+      invariants(async (h) => {
+        const { at, server } = await serving(h, (io) => (io.write('all of it'), EMPTY));
+        const peer = await client(h, at);
+        await h.until(() => peer.ended, 'FIN');
+        expect(peer).toMatchObject({ text: 'all of it', error: undefined });
+        peer.socket.end();
+        await h.until(() => server.size === 0, 'the stream is gone');
+      }),
+    );
+
+    it(
+      'resets the stream when it errors or throws, and errors$ tells; others go on',
+      invariants(async (h) => {
+        const [late, early, bad] = [new Error('late'), new Error('early'), new Error('bad')];
+        const handlers = [
+          (): Observable<never> => throwError(() => late),
+          (): never => {
+            throw early;
+          },
+          (): never => undefined as never,
+          (): Promise<never> => Promise.reject(bad),
+        ];
+        const { at, errors } = await serving(h, (io) => (handlers.shift() ?? echo)(io));
+        for (let each = 0; each < 4; each += 1) {
+          const peer = await client(h, at);
+          await h.until(() => peer.closed, 'reset');
+          expect(peer.error).toBe('ECONNRESET');
+        }
+        expect(errors.values).toEqual([late, early, expect.any(TypeError), bad]);
+        const good = await client(h, at);
+        good.socket.end('still there');
+        await h.until(() => good.ended, 'the echo');
+        expect(good.text).toBe('still there');
+      }),
+    );
+
+    it(
+      'sees the half-close of its client, and answers later',
+      invariants(async (h) => {
+        const { at } = await serving(h, (io) =>
+          io.data$.pipe(
+            toArray(),
+            concatMap((all) => timer(20).pipe(map(() => Buffer.concat(all).toString().toUpperCase()))),
+            tap((answer) => io.write(answer)),
+          ),
+        );
+        const peer = await client(h, at);
+        peer.socket.end('question');
+        await h.until(() => peer.ended, 'the answer');
+        expect(peer.text).toBe('QUESTION');
+      }),
+    );
+
+    it.each(['end', 'reset'] as const)('is stopped when the peer leaves with %s and it does not read', async (how) => {
+      await invariants(async (h) => {
+        let stopped = 0;
+        const { at, server, errors } = await serving(h, (io) =>
+          interval(1).pipe(
+            tap((turn) => io.write(`${turn}\n`)),
+            finalize(() => (stopped += 1)),
+          ),
+        );
+        const peer = await client(h, at);
+        await h.until(() => peer.text.includes('3\n'), 'ticks');
+        if (how === 'end') peer.socket.destroy();
+        else peer.socket.resetAndDestroy();
+        await h.until(() => server.size === 0, 'the stream is gone');
+        expect(stopped).toBe(1);
+        expect(errors.values).toHaveLength(1);
+        h.error(errors.values[0], { fatal: true });
+      })();
+    });
+
+    it(
+      'is not cut off in what it does with what it read, when both sides have ended',
+      invariants(async (h) => {
+        let saved = '';
+        const { at, server } = await serving(h, (io) =>
+          io.data$.pipe(
+            toArray(),
+            tap(() => io.end('bye')),
+            concatMap((all) =>
+              io.closed$.pipe(
+                concatMap(() => timer(20)),
+                tap(() => (saved = Buffer.concat(all).toString())),
+              ),
+            ),
+          ),
+        );
+        const peer = await client(h, at);
+        peer.socket.end('order');
+        await h.until(() => peer.ended && server.size === 0, 'both sides ended');
+        expect(saved).toBe('');
+        await h.until(() => saved === 'order', 'it is saved');
+      }),
+    );
+
+    it(
+      'is stopped when the stream is closed or reset by us, before its Observables say so',
+      invariants(async (h) => {
+        const told: string[] = [];
+        const ways = [(io: IOStream) => io.close(), (io: IOStream) => io.reset()];
+        const { at } = await serving(h, (io) => {
+          setImmediate(() => ways.shift()?.(io));
+          return io.data$.pipe(
+            tap({ complete: () => told.push('complete'), error: () => told.push('error') }),
+            finalize(() => told.push('stopped')),
+          );
+        });
+        for (let each = 1; each <= 2; each += 1) {
+          const peer = await client(h, at);
+          await h.until(() => told.length === each, 'stopped');
+          peer.socket.destroy();
+        }
+        expect(told).toEqual(['stopped', 'stopped']);
+      }),
+    );
+  });
+
+  describe('errors$', () => {
+    it(
+      'tells a reset by the peer once, whether the handler reads or not',
+      invariants(async (h) => {
+        const handlers = [(): Observable<never> => NEVER, (io: IOStream): Observable<unknown> => io.data$, echo];
+        const { at, errors, server } = await serving(h, (io) => (handlers.shift() ?? echo)(io));
+        for (let each = 1; each <= 3; each += 1) {
+          const peer = await client(h, at);
+          await h.until(() => server.size === 1, 'served');
+          peer.socket.resetAndDestroy();
+          await h.until(() => server.size === 0, 'gone');
+          expect(errors.values).toHaveLength(each);
+          h.error(errors.values.at(-1), { code: 'ECONNRESET', phase: 'read' });
+        }
+      }),
+    );
+
+    it(
+      'tells a handshake that failed, and the listener goes on',
+      invariants(async (h) => {
+        const { at, errors } = await serving(h, echo, { plugin: { password } });
+        const stranger = await client(h, at);
+        stranger.socket.write('abracadabra\n');
+        await h.until(() => stranger.closed, 'thrown out');
+        const silent = await client(h, at);
+        silent.socket.end();
+        await h.until(() => silent.closed || silent.ended, 'thrown out, too');
+        expect(errors.values).toHaveLength(2);
+        for (const error of errors.values) h.error(error, { code: 'EPROTOCOL', phase: 'handshake', layer: 'password' });
+        const friend = await client(h, at);
+        friend.socket.end('sesame\nhello');
+        await h.until(() => friend.ended, 'the echo');
+        expect(friend.text).toBe('come in\nhello');
+      }),
+    );
+
+    it(
+      'is told nothing that a callback or a subscriber of the stream heard',
+      invariants(async (h) => {
+        const heard: unknown[] = [];
+        const { at, errors, server } = await serving(h, (io) => {
+          io.errors$.subscribe((error) => heard.push(error));
+          return NEVER;
+        });
+        (await client(h, at)).socket.resetAndDestroy();
+        await h.until(() => heard.length === 1, 'the reset');
+        await h.until(() => server.size === 0, 'gone');
+        expect(errors.values).toEqual([]);
+      }),
+    );
+
+    it(
+      'has what a callback threw',
+      invariants(async (h) => {
+        const thrown = new Error('thrown in cb');
+        const { at, errors } = await serving(h, echo, {
+          cb: () => {
+            throw thrown;
+          },
+        });
+        const peer = await client(h, at);
+        peer.socket.write('x');
+        await h.until(() => peer.closed, 'reset');
+        expect(errors.values[0]).toBe(thrown);
+      }),
+    );
+
+    it(
+      'keeps everything from the process, also when nobody subscribes to it',
+      invariants(async (h) => {
+        const { at, server, errors } = await serving(h, () => throwError(() => new Error('a bug')));
+        errors.unsubscribe();
+        const peer = await client(h, at);
+        await h.until(() => peer.closed && server.size === 0, 'reset');
+        await new Promise((resolve) => setTimeout(resolve));
+      }),
+    );
+
+    it(
+      'leaves to config.onUnhandledError what nobody subscribes to, but for handshakes that strangers fail',
+      invariants(async (h) => {
+        const reported = unhandled(h);
+        expect(config.onUnhandledError).toBeTypeOf('function');
+        const bug = new Error('a bug');
+        const { at, server, errors } = await serving(h, () => throwError(() => bug), { plugin: { password } });
+        errors.unsubscribe();
+        for (const word of ['wrong\n', 'sesame\n']) {
+          const peer = await client(h, at);
+          peer.socket.write(word);
+          await h.until(() => server.size === 0 && (peer.closed || peer.ended), 'reset');
+        }
+        await h.until(() => reported.length > 0, 'the report');
+        expect(reported).toEqual([bug]);
+      }),
+    );
+
+    it(
+      'completes when the server stops',
+      invariants(async (h) => {
+        const { seen, errors, server } = await serving(h, echo);
+        const [connections, dropped] = [h.observed(server.connections$), h.observed(server.dropped$)];
+        seen.unsubscribe();
+        expect([errors.state, connections.state, dropped.state]).toEqual(['complete', 'complete', 'complete']);
+      }),
+    );
+  });
+
+  describe('connections$', () => {
+    it(
+      'gives each connection once its stack is connected, with a handler or without',
+      invariants(async (h) => {
+        for (const handler of [undefined, echo]) {
+          const { server, at } = await serving(h, handler, { plugin: { password } });
+          const streams = h.observed(server.connections$);
+          const peer = await client(h, at);
+          await h.until(() => server.size === 1, 'accepted');
+          expect(streams.values).toEqual([]);
+          peer.socket.end('sesame\n');
+          const io = await streams.value();
+          expect(io.state).toBe('open');
+          io.end('bye');
+          await h.until(() => peer.ended, 'FIN');
+          expect(peer.text).toBe('come in\nbye');
+        }
+      }),
+    );
+
+    it(
+      'is the owner of what it gives: nothing is closed by the server',
+      invariants(async (h) => {
+        const { server, at } = await serving(h);
+        const streams = h.observed(server.connections$);
+        const peer = await client(h, at);
+        const io = await streams.value();
+        streams.unsubscribe();
+        io.write('mine');
+        await h.until(() => peer.text === 'mine', 'the bytes');
+        expect(io.state).toBe('open');
+      }),
+    );
+
+    it(
+      'closes what nobody looks at',
+      invariants(async (h) => {
+        const { at } = await serving(h);
+        const peer = await client(h, at);
+        await h.until(() => peer.ended, 'FIN');
+      }),
+    );
+  });
+
+  describe('maxConnections', () => {
+    it(
+      'serves two of five clients, counts three dropped, and serves one more when one has left',
+      invariants(async (h) => {
+        const { server, at } = await serving(h, echo, { maxConnections: 2 });
+        const dropped = h.observed(server.dropped$);
+        expect(dropped.values).toEqual([0]);
+        const peers = await Promise.all([1, 2, 3, 4, 5].map(() => client(h, at)));
+        await h.until(() => dropped.values.at(-1) === 3 && server.size === 2, 'three dropped');
+        for (const { socket } of peers) socket.write('hi');
+        await h.until(() => peers.every(({ text, closed, ended }) => text === 'hi' || closed || ended), 'all have their answer');
+        const served = peers.filter(({ text }) => text === 'hi');
+        expect(served).toHaveLength(2);
+        served[0]?.socket.end();
+        await h.until(() => server.size === 1, 'one has left');
+        const sixth = await client(h, at);
+        sixth.socket.write('me too');
+        await h.until(() => sixth.text === 'me too', 'served');
+        expect(dropped.values).toEqual([0, 1, 2, 3]);
+        expect(h.observed(server.dropped$).values).toEqual([3]);
+      }),
+    );
+  });
+
+  describe('drain', () => {
+    it(
+      'waits for those in flight, resets one that is stuck at the deadline, and reports',
+      invariants(async (h) => {
+        const { server, at, errors } = await serving(h, (io) =>
+          io.data$.pipe(
+            toArray(),
+            tap(() => io.write('done')),
+          ),
+        );
+        const peers = await Promise.all([1, 2, 3, 4].map(() => client(h, at)));
+        await h.until(() => server.size === 4, 'served');
+        const drain$ = server.drain({ deadline: 300 });
+        expect(await refusal(h, at)).toBeUndefined(); // cold: it still listens
+        await h.until(() => server.size === 4, 'the caller has left');
+        const started = performance.now();
+        const report = h.observed(drain$);
+        expect(await refusal(h, at)).toBe('ECONNREFUSED');
+        for (const { socket } of peers.slice(1)) socket.end('work');
+        await h.until(() => server.size === 1, 'three are through');
+        expect(report.values).toEqual([]);
+        await report.ended;
+        expect(performance.now() - started).toBeGreaterThan(295);
+        expect(report).toMatchObject({ state: 'complete', values: [{ finished: 3, cut: 1 }] });
+        await h.until(() => peers.every(({ closed, ended }) => closed || ended), 'all are told');
+        expect(peers.map(({ text, error }) => error ?? text)).toEqual(['ECONNRESET', 'done', 'done', 'done']);
+        expect(errors.values).toEqual([]);
+      }),
+    );
+
+    it(
+      'completes at once when nobody is there, and goes on completing',
+      invariants(async (h) => {
+        const { server } = await serving(h, echo);
+        for (let each = 0; each < 2; each += 1) {
+          const report = h.observed(server.drain({ deadline: 0 }));
+          expect(report).toMatchObject({ state: 'complete', values: [{ finished: 0, cut: 0 }] });
+        }
+      }),
+    );
+
+    it(
+      'waits for ever with Infinity, and leaves all as it is when it is unsubscribed',
+      invariants(async (h) => {
+        const { server, at } = await serving(h, echo);
+        const peer = await client(h, at);
+        await h.until(() => server.size === 1, 'served');
+        const left = h.observed(server.drain({ deadline: 10 }));
+        left.unsubscribe();
+        const report = h.observed(server.drain({ deadline: Infinity }));
+        await timerOf(40);
+        peer.socket.write('still served');
+        await h.until(() => peer.text === 'still served', 'the echo');
+        peer.socket.end();
+        await report.ended;
+        expect(report.values).toEqual([{ finished: 1, cut: 0 }]);
+      }),
+    );
+
+    it(
+      'throws a TypeError for a deadline that is none',
+      invariants(async (h) => {
+        const { server } = await serving(h, echo);
+        for (const deadline of [-1, Number.NaN, '1', undefined])
+          expect(() => server.drain({ deadline: deadline as number })).toThrow(TypeError);
+      }),
+    );
+  });
+
+  describe('strangers', () => {
+    it(
+      'come and reset at once, 1,000 times: nothing escapes, nothing stays',
+      invariants(async (h) => {
+        const { server, at } = await serving(h, echo);
+        const reset = async (): Promise<void> => {
+          const socket = connect(at).on('error', () => {});
+          await once(socket, 'connect');
+          socket.resetAndDestroy();
+          await once(socket, 'close');
+        };
+        for (let round = 0; round < 50; round += 1) await Promise.all(Array.from({ length: 20 }, reset));
+        await h.until(() => server.size === 0, 'all are gone');
+        const peer = await client(h, at);
+        peer.socket.end('still there');
+        await h.until(() => peer.ended, 'the echo');
+      }),
+    );
+
+    it(
+      'scan the port: they connect, say nothing and leave',
+      invariants(async (h) => {
+        const { server, at, errors } = await serving(h, echo);
+        const scan = async (): Promise<void> => {
+          const socket = connect(at).on('error', () => {});
+          await once(socket, 'connect');
+          socket.destroy();
+          await once(socket, 'close');
+        };
+        for (let round = 0; round < 20; round += 1) await Promise.all(Array.from({ length: 10 }, scan));
+        await h.until(() => server.size === 0, 'all are gone');
+        expect(errors.values).toEqual([]);
+      }),
+    );
+  });
+
+  it(
+    'has no connection that came too late for it',
+    invariants(async (h) => {
+      // The stack is built by a plugin that stops the server meanwhile.
+      const handled: IOStream[] = [];
+      const { server, seen, at } = await serving(h, (io) => defer(() => of(handled.push(io))), {
+        plugin: { stopper: (wire) => (dial) => (seen.unsubscribe(), wire(dial)) },
+      });
+      const peer = await client(h, at);
+      await h.until(() => peer.ended || peer.closed, 'closed');
+      peer.socket.destroy();
+      await h.until(() => server.size === 0, 'gone');
+      expect(handled).toEqual([]);
+      expect(portOf(server)).toBe(at.port);
+    }),
+  );
+});
+
+function timerOf(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

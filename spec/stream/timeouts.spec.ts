@@ -1,0 +1,421 @@
+import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
+import { NEVER, timer } from 'rxjs';
+import { describe, it } from 'vitest';
+import { handshake, IOStream, OUT, SENT, type IOStreamOptions, type Wire } from 'rxjs-io-stream';
+import { invariants } from '../support/harness.ts';
+import { closing, dialled, joined, scripted, virtually } from './tools.ts';
+
+const silent = handshake({
+  *talk(link) {
+    yield* link.read(1);
+  },
+});
+
+describe('timeouts.write', () => {
+  it('fails with ETOWRITE when bytes wait and none is sent', () => {
+    const noted = virtually(100_000, (v) => {
+      const [a, b] = v.joined();
+      v.watch(a);
+      b.pause();
+      v.at(1000, () => a.write('x'));
+    });
+    assert.deepEqual(noted, ['31000 ETOWRITE', '31000 closed by error']);
+  });
+
+  it('counts by what was sent: a peer that reads now and then is slow, not dead', () => {
+    const noted = virtually(600_000, (v) => {
+      const [a, b] = v.joined({ timeouts: { write: 1000 } }, {}, { bandwidth: 1000, limit: 200_000 });
+      v.watch(a);
+      b.data$.subscribe({ error: () => {} });
+      for (let each = 0; each < 100; each += 1) v.at(each, () => a.write(new Uint8Array(900)));
+      v.at(500, () => v.note(`${a.output.pending} wait`));
+    });
+    assert.deepEqual(noted, ['500 90000 wait']);
+  });
+
+  it('counts from the last byte that left', () => {
+    const noted = virtually(100_000, (v) => {
+      const { wire, up } = scripted();
+      const io = v.stream({ wire, timeouts: { write: 1000 } });
+      v.watch(io);
+      io.write('four');
+      v.at(900, () => up({ kind: 'sent', bytes: 1 }));
+      v.at(1800, () => up({ kind: 'sent', bytes: 1 }));
+    });
+    assert.deepEqual(noted, ['2800 ETOWRITE', '2800 closed by error']);
+  });
+
+  it('does not begin anew with each write, in flight or held', () => {
+    for (const held of [false, true]) {
+      const noted = virtually(100_000, (v) => {
+        const { wire, up } = scripted();
+        const io = v.stream({ wire, timeouts: { write: 1000 } });
+        v.watch(io);
+        if (held) v.at(1, () => up({ kind: 'pause' }));
+        for (let ms = 100; ms < 3000; ms += 100) v.at(ms, () => io.write('x'));
+      });
+      assert.deepEqual(noted, ['1100 ETOWRITE', '1100 closed by error']);
+    }
+  });
+
+  it('is silent when nothing waits, and before the stream is open', () => {
+    const noted = virtually(100_000, (v) => {
+      const [a, b] = v.joined({ timeouts: { write: 1000 } });
+      v.watch(a);
+      b.data$.subscribe();
+      a.write('x');
+      v.at(50_000, () => a.write('y'));
+      const opening = v.stream({ wire: () => () => NEVER, timeouts: { write: 1000 } });
+      v.watch(opening, 'opening');
+      opening.write('x');
+    });
+    assert.deepEqual(noted, []);
+  });
+
+  it('does not close a stream that says so: told once, and again only after something moved', () => {
+    const noted = virtually(100_000, (v) => {
+      const { wire, up } = scripted();
+      const io = v.stream({ wire, timeouts: { write: 1000 }, waitFor: 0 });
+      v.watch(io);
+      io.write('four');
+      v.at(10_000, () => io.write('more'));
+      v.at(20_000, () => up({ kind: 'sent', bytes: 4 }));
+      v.at(20_500, () => up({ kind: 'sent', bytes: 4 }));
+      v.at(40_000, () => io.write('x'));
+    });
+    assert.deepEqual(noted, ['1000 ETOWRITE', '41000 ETOWRITE']);
+  });
+});
+
+describe('timeouts.write over TCP', () => {
+  it(
+    'fails with ETOWRITE when the peer never reads, after the last progress (G4)',
+    invariants(async (h) => {
+      const { io } = await dialled(h, { timeouts: { write: 200 } }, (peer) => peer.pause());
+      const { errors, events } = h.watch(io);
+      io.write(Buffer.alloc(16 * 2 ** 20));
+      await closing(io);
+      h.error(errors.values[0], { code: 'ETOWRITE', phase: 'write', fatal: false });
+      assert.ok(events.values.some(({ mask }) => (mask & OUT) !== 0));
+      assert.ok(events.values.every(({ mask }) => (mask & SENT) === 0));
+    }),
+  );
+});
+
+describe('timeouts.idle', () => {
+  it('fails with ETOIDLE when nothing is read and nothing is written', () => {
+    const noted = virtually(100_000, (v) => {
+      const [a] = v.joined({ timeouts: { idle: 5000 } });
+      v.watch(a);
+    });
+    assert.deepEqual(noted, ['5000 ETOIDLE', '5000 closed by error']);
+  });
+
+  it('lives on by reads alone, and by writes alone', () => {
+    const noted = virtually(100_000, (v) => {
+      const [a, b] = v.joined({ timeouts: { idle: 1000 } }, { timeouts: { idle: 1000 } });
+      v.watch(a, 'a');
+      v.watch(b, 'b');
+      for (let ms = 900; ms < 20_000; ms += 900) v.at(ms, () => a.write('x'));
+    });
+    assert.deepEqual(noted.map((line) => line.split(' ').slice(0, 3).join(' ')).slice(0, 2), ['20800 a ETOIDLE', '20800 a closed']);
+  });
+
+  it('stands still only while a reader holds the reads', () => {
+    const noted = virtually(30_000, (v) => {
+      const [a, b] = v.joined({}, { timeouts: { idle: 1000 }, highWaterMark: 10 });
+      v.watch(b);
+      b.consume(() => timer(10_000, v.scheduler)).subscribe({ error: () => {} });
+      // The first is being handled, the others fill what is read ahead.
+      for (let ms = 10; ms < 60; ms += 10) v.at(ms, () => a.write('12345'));
+    });
+    // Held until 10,010, when what waited is taken; then the rest comes and is held until 20,010.
+    assert.deepEqual(noted, ['21010 ETOIDLE', '21010 closed by error']);
+  });
+
+  it('passes while a reader is busy but holds nothing', () => {
+    const noted = virtually(30_000, (v) => {
+      const [a, b] = v.joined({}, { timeouts: { idle: 1000 } });
+      v.watch(b);
+      b.consume(() => timer(10_000, v.scheduler)).subscribe({ error: () => {} });
+      v.at(10, () => a.write('x'));
+    });
+    assert.deepEqual(noted, ['1010 ETOIDLE', '1010 closed by error']);
+  });
+
+  it('stands still while the stream is paused', () => {
+    const noted = virtually(30_000, (v) => {
+      const [, b] = v.joined({}, { timeouts: { idle: 1000 } });
+      v.watch(b);
+      v.at(500, () => b.pause());
+      v.at(20_000, () => b.resume());
+    });
+    assert.deepEqual(noted, ['21000 ETOIDLE', '21000 closed by error']);
+  });
+
+  it('drops a stream that nobody reads, though its buffer is full', () => {
+    const noted = virtually(30_000, (v) => {
+      const [a, b] = v.joined({}, { timeouts: { idle: 1000 } });
+      v.watch(b);
+      for (let each = 0; each < 100; each += 1) a.write(new Uint8Array(10_000));
+    });
+    assert.deepEqual(noted, ['1000 ETOIDLE', '1000 closed by error']);
+  });
+
+  it('is told once in manual mode, and again after something came', () => {
+    const noted = virtually(30_000, (v) => {
+      const [a, b] = v.joined({}, { timeouts: { idle: 1000 }, waitFor: 0, inBufLimit: 0 });
+      b.data$.subscribe();
+      v.watch(b);
+      v.at(10_000, () => a.write('x'));
+    });
+    assert.deepEqual(noted, ['1000 ETOIDLE', '11000 ETOIDLE']);
+  });
+});
+
+describe('timeouts.handshake and establish', () => {
+  it('fails with ETOHANDSHAKE, naming the layer, when a plugin takes too long', () => {
+    const noted = virtually(100_000, (v) => {
+      const [a] = v.joined({ plugin: { knock: silent } });
+      v.watch(a);
+      a.errors$.subscribe(({ layer, phase }) => v.note(`${layer ?? ''} ${phase}`));
+    });
+    assert.deepEqual(noted, ['30000 ETOHANDSHAKE', '30000 knock handshake', '30000 closed by error']);
+  });
+
+  it('counts the handshake in all, not per byte', () => {
+    const noted = virtually(100_000, (v) => {
+      const slow = handshake({
+        *talk(link) {
+          yield* link.read(1000);
+        },
+      });
+      const [a, b] = v.joined({ plugin: { slow }, timeouts: { handshake: 2000 } });
+      v.watch(a);
+      for (let ms = 50; ms < 5000; ms += 50) v.at(ms, () => b.write('.'));
+    });
+    assert.deepEqual(noted, ['2000 ETOHANDSHAKE', '2000 closed by error']);
+  });
+
+  it('spans all handshakes by establish, and gives the code of the phase it cuts', () => {
+    const noted = virtually(100_000, (v) => {
+      const [a, b] = v.joined({ plugin: { second: silent, first: silent }, timeouts: { handshake: 2000, establish: 3000 } });
+      v.watch(a);
+      a.errors$.subscribe(({ layer }) => v.note(layer ?? ''));
+      v.at(1500, () => b.write('.'));
+    });
+    assert.deepEqual(noted, ['3000 ETOHANDSHAKE', '3000 second', '3000 closed by error']);
+  });
+
+  it('lets no timer run once it is connected', () => {
+    const noted = virtually(1_000_000, (v) => {
+      const [a, b] = v.joined({ plugin: { knock: silent } });
+      v.watch(a);
+      v.at(100, () => b.write('.'));
+    });
+    assert.deepEqual(noted, []);
+  });
+});
+
+describe('timeouts.resolve', () => {
+  for (const [timeouts, at] of [
+    [{ resolve: 700 }, 700],
+    [{ establish: 500 }, 500],
+    [{}, 30_000],
+  ] as const) {
+    it(`fails with EDNS at ${at} ms of ${JSON.stringify(timeouts)}; a late answer is ignored (G2)`, () => {
+      const noted = virtually(100_000, (v) => {
+        const io = v.stream({
+          host: 'silent.example',
+          port: 9,
+          timeouts,
+          lookup: (_host, _options, done) => v.at(50_000, () => done(null, [{ address: '127.0.0.1', family: 4 }])),
+        });
+        v.watch(io);
+        io.errors$.subscribe(({ phase }) => v.note(phase));
+        io.events$.subscribe(({ mask }) => v.note(`event ${mask}`));
+      });
+      assert.deepEqual(noted, [`${at} EDNS`, `${at} resolve`, `${at} closed by error`]);
+    });
+  }
+});
+
+describe('timeouts.close', () => {
+  it('frees the handle when the peer does not end', () => {
+    const noted = virtually(100_000, (v) => {
+      const [a] = v.joined({}, { allowHalfOpen: true });
+      v.watch(a);
+      v.at(1000, () => a.close());
+    });
+    assert.deepEqual(noted, ['4000 closed by us']);
+  });
+
+  it('waits as long as what was written moves', () => {
+    const noted = virtually(100_000, (v) => {
+      const [a, b] = v.joined({}, {}, { bandwidth: 10_000 });
+      v.watch(a);
+      b.data$.subscribe();
+      v.at(10, () => {
+        for (let each = 0; each < 10; each += 1) a.write(new Uint8Array(5000));
+        a.close();
+      });
+    });
+    assert.deepEqual(noted, ['5010 closed by us']);
+  });
+
+  it('is asked when it closes: a change counts', () => {
+    const noted = virtually(100_000, (v) => {
+      const [a] = v.joined({}, { allowHalfOpen: true });
+      v.watch(a);
+      v.at(1000, () => (a.timeouts = { close: 50 }));
+      v.at(2000, () => a.close());
+    });
+    assert.deepEqual(noted, ['2050 closed by us']);
+  });
+});
+
+describe('timeouts', () => {
+  it(
+    'have the documented defaults',
+    invariants((h) => {
+      const [a] = joined(h);
+      assert.deepEqual(a.timeouts, {
+        resolve: 30_000,
+        connect: 30_000,
+        handshake: 30_000,
+        establish: 60_000,
+        write: 30_000,
+        idle: Infinity,
+        close: 3000,
+      });
+    }),
+  );
+
+  it('are off with 0 and Infinity', () => {
+    for (const off of [0, Infinity]) {
+      const noted = virtually(1_000_000, (v) => {
+        const [a, b] = v.joined({ timeouts: { write: off, idle: off, handshake: off, establish: off } });
+        v.watch(a);
+        b.pause();
+        a.write('x');
+        const [c] = v.joined({ plugin: { silent }, timeouts: { handshake: off, establish: off } });
+        v.watch(c);
+      });
+      assert.deepEqual(noted, []);
+    }
+  });
+
+  it('may be longer than a timer of Node', () => {
+    const noted = virtually(2 ** 31 + 10, (v) => {
+      const [a] = v.joined({ timeouts: { idle: 2 ** 31 } });
+      v.watch(a);
+    });
+    assert.deepEqual(noted, [`${2 ** 31} ETOIDLE`, `${2 ** 31} closed by error`]);
+  });
+
+  it(
+    'longer than a timer of Node do not fire at once in real time',
+    invariants(async (h) => {
+      const [a, b] = joined(h, { timeouts: { idle: 2 ** 31, write: 2 ** 40 } });
+      const { errors } = h.watch(a);
+      b.pause();
+      a.write('x');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      assert.deepEqual(errors.values, []);
+    }),
+  );
+
+  for (const wrong of [NaN, -1, '5', null, [], true, -Infinity]) {
+    it(
+      `refuse ${String(wrong)} with a TypeError, and change nothing`,
+      invariants((h) => {
+        const [a] = joined(h);
+        const wire: Wire = () => () => NEVER;
+        assert.throws(() => new IOStream({ wire, timeouts: { write: wrong } } as unknown as IOStreamOptions), {
+          name: 'TypeError',
+          message: /timeouts\.write/,
+        });
+        assert.throws(() => (a.timeouts = { idle: 5, write: wrong as never }), { name: 'TypeError', message: /timeouts\.write/ });
+        assert.deepEqual([a.timeouts.idle, a.timeouts.write], [Infinity, 30_000]);
+      }),
+    );
+  }
+
+  it(
+    'refuse a name that is none',
+    invariants((h) => {
+      const [a] = joined(h);
+      assert.throws(() => (a.timeouts = { writes: 5 } as never), { name: 'TypeError', message: /`writes`/ });
+      assert.throws(() => (a.timeouts = 5 as never), { name: 'TypeError', message: /`timeouts`/ });
+    }),
+  );
+
+  it(
+    'are laid over those there are, and not mutated from outside',
+    invariants((h) => {
+      const given = { write: 5 };
+      const [a] = joined(h, { timeouts: given });
+      a.timeouts = { idle: 7 };
+      assert.deepEqual([a.timeouts.write, a.timeouts.idle, given], [5, 7, { write: 5 }]);
+      (a.timeouts as { write: number }).write = 99;
+      assert.equal(a.timeouts.write, 5);
+    }),
+  );
+
+  it('take effect at once on an open stream', () => {
+    const noted = virtually(100_000, (v) => {
+      const [a, b] = v.joined();
+      v.watch(a);
+      b.pause();
+      v.at(1000, () => a.write('x'));
+      v.at(5000, () => (a.timeouts = { write: 100 }));
+      const [c] = v.joined();
+      v.watch(c, 'idle');
+      v.at(6000, () => (c.timeouts = { idle: 100 }));
+      const [d] = v.joined({ timeouts: { idle: 1000 } });
+      v.watch(d, 'off');
+      v.at(500, () => (d.timeouts = { idle: 0 }));
+    });
+    assert.deepEqual(noted, ['5100 ETOWRITE', '5100 closed by error', '6100 idle ETOIDLE', '6100 idle closed by error']);
+  });
+
+  it(
+    'leave no timer behind',
+    invariants(async (h) => {
+      const [a, b] = joined(h, { timeouts: { write: 60_000, idle: 60_000, close: 60_000 } });
+      h.observed(b.data$);
+      a.write('x');
+      await h.until(() => b.inBytes === 1);
+      a.close();
+      await closing(a);
+    }),
+  );
+
+  for (const manual of [false, true]) {
+    it(
+      `are not false when the loop was blocked and the answer was there already${manual ? ' (manual mode)' : ''}`,
+      invariants(async (h) => {
+        const options = manual ? { waitFor: 0, inBufLimit: 0 } : {};
+        const { io, socket } = await dialled(h, { ...options, timeouts: { idle: 100, write: 100 } }, (peer: Socket) => peer.pipe(peer));
+        const { errors } = h.watch(io);
+        const seen = h.observed(io.data$);
+        const end = performance.now() + 600;
+        for (let round = 0; performance.now() < end; round += 1) {
+          const before = io.inBytes;
+          io.write('ping');
+          await h.until(() => socket.bytesWritten > before);
+          block(150);
+          await h.until(() => io.inBytes > before || errors.values.length > 0);
+        }
+        assert.deepEqual(errors.values, []);
+        assert.ok(seen.values.length > 2);
+      }),
+    );
+  }
+});
+
+function block(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}

@@ -1,0 +1,180 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
+import { asapScheduler, config, firstValueFrom, Observable, Subject } from 'rxjs';
+import { TestScheduler } from 'rxjs/testing';
+import { IOStream, type ClosedReport, type Flow, type IOStreamOptions, type Up, type Wire } from 'rxjs-io-stream';
+import { memoryPair, type MemoryPairOptions } from '../../src/testing/memory-pair.ts';
+import type { Harness } from '../support/harness.ts';
+
+export type Options = Omit<IOStreamOptions, 'wire' | 'fh' | 'host' | 'port' | 'path'>;
+
+/** Two streams over a pair in memory; what is left of them at the end of the spec is reset. */
+export function joined(h: Harness, a: Options = {}, b: Options = {}, pair: MemoryPairOptions = {}): readonly [IOStream, IOStream] {
+  const [left, right] = memoryPair(pair);
+  return owned(h, new IOStream({ ...a, wire: left }), new IOStream({ ...b, wire: right }));
+}
+
+/** Resets streams at the end of the spec, if they are still there. */
+export function owned<S extends readonly IOStream[]>(h: Harness, ...streams: S): S {
+  h.defer(() => {
+    for (const io of streams) io.errors$.subscribe();
+    for (const io of streams) io.reset();
+  });
+  return streams;
+}
+
+/** Listens on loopback; the sockets are half-open and gone at the end of the spec. */
+export async function serve(h: Harness, onSocket: (socket: Socket) => unknown): Promise<number> {
+  const sockets = new Set<Socket>();
+  const server = createServer(
+    { allowHalfOpen: true },
+    h.peer((socket: Socket) => {
+      sockets.add(socket.on('error', () => {}));
+      return onSocket(socket);
+    }),
+  ).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  h.defer(async () => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    await once(server, 'close');
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** A stream to a scripted peer on loopback, and the peer's socket. */
+export async function dialled(
+  h: Harness,
+  options: Options = {},
+  onSocket: (socket: Socket) => void = () => {},
+): Promise<{ io: IOStream; socket: Socket }> {
+  let accepted!: (socket: Socket) => void;
+  const peer = new Promise<Socket>((resolve) => (accepted = resolve));
+  const port = await serve(h, (socket) => {
+    onSocket(socket);
+    accepted(socket);
+  });
+  const [io] = owned(h, new IOStream({ ...options, host: '127.0.0.1', port }));
+  const socket = await peer;
+  await h.until(() => io.state !== 'opening', 'the stream is connected');
+  return { io, socket };
+}
+
+/** The report, when the handle is free. */
+export function closing(io: IOStream): Promise<ClosedReport> {
+  return firstValueFrom(io.closed$);
+}
+
+/** The caller's tick is over, and those that follow from it. */
+export async function ticks(count = 8): Promise<void> {
+  for (let each = 0; each < count; each += 1) await new Promise<void>((resolve) => void asapScheduler.schedule(() => resolve()));
+}
+
+/** The event loop has turned so often. */
+export async function turns(count = 10): Promise<void> {
+  for (let each = 0; each < count; each += 1) await turn();
+}
+
+/** What RxJS reports as unhandled during the spec. */
+export function unhandled(h: Harness): unknown[] {
+  const seen: unknown[] = [];
+  const before = config.onUnhandledError;
+  config.onUnhandledError = (error: unknown) => void seen.push(error);
+  h.defer(() => (config.onUnhandledError = before));
+  return seen;
+}
+
+/** Time that passes only when everything due has happened, ticks of `asapScheduler` included. */
+export class Virtual {
+  readonly scheduler: TestScheduler;
+  /** `milliseconds what`, in order. */
+  readonly log: string[] = [];
+  readonly #streams: IOStream[] = [];
+
+  constructor(scheduler: TestScheduler) {
+    this.scheduler = scheduler;
+  }
+
+  at(ms: number, work: () => void): void {
+    this.scheduler.schedule(work, ms);
+  }
+
+  note(what: string): void {
+    this.log.push(`${this.scheduler.now()} ${what}`);
+  }
+
+  /** Two streams over a pair in memory, on this clock. */
+  joined(a: Options = {}, b: Options = {}, pair: MemoryPairOptions = {}): readonly [IOStream, IOStream] {
+    const [left, right] = memoryPair(pair);
+    return [this.stream({ ...a, wire: left }), this.stream({ ...b, wire: right })];
+  }
+
+  stream(options: IOStreamOptions): IOStream {
+    const io: IOStream = new IOStream({ scheduler: this.scheduler, ...options });
+    // The other end of one that fails is reset: that is nobody's concern here.
+    io.errors$.subscribe();
+    this.#streams.push(io);
+    return io;
+  }
+
+  /** Notes errors by code, and how it closed. */
+  watch(io: IOStream, name = ''): void {
+    const label = name === '' ? '' : `${name} `;
+    io.errors$.subscribe((error) => this.note(`${label}${error.code}`));
+    io.closed$.subscribe((report) => this.note(`${label}closed by ${report.by}`));
+  }
+
+  reset(): void {
+    for (const io of this.#streams) io.reset();
+  }
+}
+
+/** Plays a script in virtual time, resets its streams at `until`, and returns what was noted. */
+export function virtually(until: number, script: (v: Virtual) => void): string[] {
+  const scheduler = new TestScheduler(() => true);
+  const v = new Virtual(scheduler);
+  let noted: string[] = [];
+  scheduler.run(({ flush }) => {
+    script(v);
+    v.at(until, () => {
+      noted = [...v.log];
+      v.reset();
+    });
+    flush();
+  });
+  return noted;
+}
+
+/** A wire that is connected at once, and whose other end is in the hands of the spec. */
+export function scripted(): { wire: Wire; up: (signal: Up) => void; down: Flow[] } {
+  const up$ = new Subject<Up>();
+  const down: Flow[] = [];
+  const wire: Wire = () => (flow$) =>
+    new Observable((up) => {
+      up.add(up$.subscribe(up));
+      up.add(flow$.subscribe({ next: (signal) => down.push(signal), error: () => {}, complete: () => up.complete() }));
+      up.next({ kind: 'connected', details: [{ wire: 'scripted' }] });
+    });
+  return { wire, up: (signal) => up$.next(signal), down };
+}
+
+/** Bytes that tell where they are from: no two pieces look alike. */
+export function pattern(length: number, seed = 1): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  let state = seed >>> 0 || 1;
+  for (let at = 0; at < length; at += 1) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    bytes[at] = state >>> 24;
+  }
+  return bytes;
+}
+
+/** Memory of the process that is in use, after a collection, in MiB. */
+export function usedMiB(): number {
+  const { gc } = globalThis as { gc?: () => void };
+  gc?.();
+  gc?.();
+  const { heapUsed, external } = process.memoryUsage();
+  return (heapUsed + external) / 2 ** 20;
+}
