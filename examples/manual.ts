@@ -11,7 +11,7 @@ const { port, stop } = await serve((io) =>
   ),
 );
 
-new IOStream({
+const io = new IOStream({
   host: '127.0.0.1',
   port,
   waitFor: SENT | EOF,
@@ -22,6 +22,6 @@ new IOStream({
     if (mask & SENT) console.log('request sent, waiting for reply…');
     if (mask & EOF) console.log(`server reply:\n${io.inBuf.toString()}`);
     if (error || mask & EOF) io.close(); // ALL DONE
-    if (error || mask & EOF) stop();
   },
 });
+io.closed$.subscribe(stop);

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import * as library from 'rxjs-io-stream';
-import * as testing from 'rxjs-io-stream/testing';
 
 test('the door exports these names and no others', () => {
   expect(Object.keys(library).sort()).toMatchInlineSnapshot(`
@@ -46,20 +45,6 @@ test('the door exports these names and no others', () => {
       "tcp",
       "transform",
       "unix",
-    ]
-  `);
-});
-
-test('the testing door exports these names and no others', () => {
-  expect(Object.keys(testing).sort()).toMatchInlineSnapshot(`
-    [
-      "checkPlugin",
-      "checkWire",
-      "memoryPair",
-      "rechunk",
-      "scriptedPeer",
-      "testDial",
-      "wirePeer",
     ]
   `);
 });

@@ -1,12 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import * as library from 'rxjs-io-stream';
-import { IOStreamError, type ErrorCode } from 'rxjs-io-stream';
+import { IOStreamError } from 'rxjs-io-stream';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 
 describe('the README', () => {
-  const rows = [...readme.matchAll(/^\| (E[A-Z]+) \| (-\d+) \| (yes|no|never)\b.*\|$/gm)].map(([, code = '', errno, fatal]) => ({ code, errno: Number(errno), fatal }));
+  const rows = [...readme.matchAll(/^\| (E[A-Z]+) \| (-\d+) \| (yes|no|never)\b.*\|$/gm)].map(([, code = '', errno, fatal]) => ({
+    code,
+    errno: Number(errno),
+    fatal,
+  }));
   const codes = Object.entries(library).flatMap(([name, value]) => (/^E[A-Z]{3,}$/.test(name) && typeof value === 'string' ? [value] : []));
 
   test('names every code of the source, and no other', () => {
@@ -14,11 +18,14 @@ describe('the README', () => {
   });
 
   test.each(rows)('tells number and fatality of $code as the source has them', ({ code, errno, fatal }) => {
-    const error = new IOStreamError(code as ErrorCode, { phase: 'read' });
+    const error = new IOStreamError(code, { phase: 'read' });
     expect({ errno: error.errno, fatal: error.fatal }).toEqual({ errno, fatal: fatal === 'yes' });
   });
 
-  const snippets = [...readme.matchAll(/<!-- (examples\/\S+) -->\n\n```ts\n([\s\S]*?)```/g)].map(([, file = '', code = '']) => ({ file, code }));
+  const snippets = [...readme.matchAll(/<!-- (examples\/\S+) -->\n\n```ts\n([\s\S]*?)```/g)].map(([, file = '', code = '']) => ({
+    file,
+    code,
+  }));
 
   test('takes all of its TypeScript from examples', () => {
     expect(snippets.length).toBe([...readme.matchAll(/^```ts$/gm)].length);
@@ -26,7 +33,16 @@ describe('the README', () => {
 
   test.each(snippets)('shows what stands in $file', ({ file, code }) => {
     const example = readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
-    const unindented = example.split('\n').map((line) => line.trimStart()).join('\n');
-    expect(unindented).toContain(code.split('\n').map((line) => line.trimStart()).join('\n').trim());
+    const unindented = example
+      .split('\n')
+      .map((line) => line.trimStart())
+      .join('\n');
+    expect(unindented).toContain(
+      code
+        .split('\n')
+        .map((line) => line.trimStart())
+        .join('\n')
+        .trim(),
+    );
   });
 });

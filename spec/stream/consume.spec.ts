@@ -285,7 +285,7 @@ describe('consume', () => {
         io.consume((chunk) => {
           taken += chunk.length;
           chunks += 1;
-          ahead = Math.max(ahead, io.inBuf.length);
+          ahead = Math.max(ahead, chunk.length); // All that was read ahead comes as one.
           if (chunks % 200 === 0) most = Math.max(most, usedMiB() - before);
           return timer(1);
         }),

@@ -1,15 +1,4 @@
-import {
-  asapScheduler,
-  asyncScheduler,
-  Observable,
-  ReplaySubject,
-  Subject,
-  type OperatorFunction,
-  type SchedulerAction,
-  type SchedulerLike,
-  type Subscriber,
-  type Observer,
-} from 'rxjs';
+import { Observable, ReplaySubject, Subject, type OperatorFunction, type SchedulerLike, type Subscriber, type Observer } from 'rxjs';
 import { ECLOSED, IOStreamError } from '../errors.ts';
 import { CONNECTED, RESOLVED, type EventMask } from '../events.ts';
 import { inlet } from '../wire/operate.ts';
@@ -29,8 +18,10 @@ import {
   type IOStreamOptions,
   type StreamEvent,
 } from './options.ts';
+import { Pulse, type Pulsing } from './pulse.ts';
 import { ReadSide, type ReadEnd, type ReadHost } from './read-side.ts';
 import type { ClosedReport, StreamState } from './report.ts';
+import { SendLine } from './send-line.ts';
 import { WriteSide, type WriteHost } from './write-side.ts';
 
 /** What a handle at the bottom can tell and be told, if it is a socket. */
@@ -42,12 +33,6 @@ export interface Handle {
   readonly localAddress?: string;
   readonly localPort?: number;
 }
-
-/**
- * So many ticks of a stream may follow each other before timers and sockets get their turn: a socket whose kernel takes all at
- * once answers in the same turn, and who writes on each SENT would keep the loop for himself.
- */
-const FAIR = 256;
 
 /** There is no handle yet, or none at all. */
 export const NO_HANDLE: Handle = Object.freeze({});
@@ -62,7 +47,7 @@ const NO_DETAILS: Readonly<Record<string, LayerDetails>> = Object.freeze({});
  *      └──────────── error, reset(), both directions ended ──────────────────────▲
  * ```
  */
-export class Core implements ReadHost, WriteHost, NotifierHost, Observer<Up> {
+export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observer<Up> {
   readonly io: IOStream;
   readonly options: IOStreamOptions;
   readonly scheduler: SchedulerLike;
@@ -103,16 +88,13 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Observer<Up> {
   #endedBy: 'us' | 'peer' | undefined;
   #bytesIn = 0;
   #unref = false;
-  #pulseDue = false;
+  readonly #pulse = new Pulse(this);
   /** A signal that came up is being told, and writes that go down when it has been. */
   #rising = false;
   #flushDue = false;
-  /** Ticks of ours since the event loop turned, as far as we know. */
-  #beats = 0;
   /** Errors of calls, told when the caller's tick is over: one of each code. */
   #refusals: { readonly error: IOStreamError; readonly fatal: boolean }[] | undefined;
-  readonly #sends: { readonly turn: (leave: () => void) => void; readonly leave: () => void; started: boolean }[] = [];
-  #startsSends = false;
+  #sends: SendLine | undefined;
   #release: (() => void) | undefined;
 
   constructor(io: IOStream, options: IOStreamOptions) {
@@ -177,7 +159,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Observer<Up> {
   }
 
   get #down(): Observer<Flow> {
-    return (this.#flow ??= new ReplaySubject<Flow>());
+    return (this.#flow ??= new ReplaySubject<Flow>(Infinity));
   }
 
   raise(error: IOStreamError): void {
@@ -214,11 +196,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Observer<Up> {
   }
 
   pulse(): void {
-    if (this.#pulseDue) return;
-    this.#pulseDue = true;
-    this.#beats += 1;
-    if (this.#beats === FAIR) asyncScheduler.schedule(Core.#onTurn, 0, this);
-    (this.#beats < 2 * FAIR ? asapScheduler : asyncScheduler).schedule(Core.#onPulse, 0, this);
+    this.#pulse.request();
   }
 
   // The life
@@ -304,30 +282,12 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Observer<Up> {
     else this.handle.unref?.();
   }
 
-  /** Waits in line with other sends; `turn` is given, and the result is, the way to leave the line. */
-  queueUp(turn: (leave: () => void) => void): () => void {
-    const leave = (): void => {
-      const at = this.#sends.indexOf(place);
-      if (at < 0) return;
-      this.#sends.splice(at, 1);
-      this.#startSends();
-      this.pulse();
-    };
-    const place = { turn, leave, started: false };
-    this.#sends.push(place);
-    this.#startSends();
-    return leave;
-  }
-
-  /** One loop, not recursion: a send that is through at once is followed by the next one on the same stack. */
-  #startSends(): void {
-    if (this.#startsSends) return;
-    this.#startsSends = true;
-    for (let head = this.#sends[0]; head && !head.started && this.tells; head = this.#sends[0]) {
-      head.started = true;
-      head.turn(head.leave);
-    }
-    this.#startsSends = false;
+  /** Where sends wait for each other. */
+  get sends(): SendLine {
+    return (this.#sends ??= new SendLine(
+      () => this.tells,
+      () => this.pulse(),
+    ));
   }
 
   get isClosed(): boolean {
@@ -353,9 +313,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Observer<Up> {
     return this.#closed;
   }
 
-  // What comes up
-
-  // Nothing happens before the tick of `new` is over.
+  // What comes up; nothing of it happens before the tick of `new` is over
 
   next(signal: Up): void {
     if (this.#early) this.#early.push(() => this.#onUp(signal));
@@ -520,16 +478,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Observer<Up> {
   // The end of the tick
 
   /** The event loop turned. */
-  static #onTurn(this: SchedulerAction<Core>, core?: Core): void {
-    if (core) core.#beats = 0;
-  }
-
-  static #onPulse(this: SchedulerAction<Core>, core?: Core): void {
-    if (core) core.#beat();
-  }
-
-  #beat(): void {
-    this.#pulseDue = false;
+  beat(): void {
     this.#replayEarly();
     const refusals = this.#refusals;
     this.#refusals = undefined;
@@ -552,7 +501,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Observer<Up> {
   #endToo(): void {
     const { allowHalfOpen = this.waitFor !== undefined } = this.options;
     // Whoever takes piece by piece may still answer: for him the EOF comes behind what he has not taken.
-    if (allowHalfOpen || this.writes.ended || this.writes.pending > 0 || this.#sends.length > 0 || this.reads.isPulled) return;
+    if (allowHalfOpen || this.writes.ended || this.writes.pending > 0 || (this.#sends?.length ?? 0) > 0 || this.reads.isPulled) return;
     this.writes.end();
   }
 }

@@ -38,6 +38,7 @@ export class ReadSide implements Watched {
   readonly #buffer = new ByteBuffer();
   /** Made when there is something to watch: `idle` is off by default. */
   #watchdog: Watchdog | undefined;
+  readonly awaits = true;
   #data: Subject<Buffer> | undefined;
   #puller: Puller | undefined;
   #wasPulled = false;
@@ -55,14 +56,10 @@ export class ReadSide implements Watched {
     this.#host = host;
   }
 
-  // Watched: something should come or leave
+  // Watched: something should come or leave, always
 
   get limit(): number {
     return this.#host.idleTimeout;
-  }
-
-  get awaits(): boolean {
-    return true;
   }
 
   alarm(): void {

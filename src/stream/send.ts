@@ -3,6 +3,7 @@ import { ECLOSED, IOStreamError } from '../errors.ts';
 import { inlet } from '../wire/operate.ts';
 import { inWords, toBytes, type Writable } from './bytes.ts';
 import type { ReadEnd } from './read-side.ts';
+import type { SendLine } from './send-line.ts';
 import type { WriteSide } from './write-side.ts';
 
 /** What `IOStream.send` takes: pulled one chunk at a time, but for an Observable, which pushes. */
@@ -15,8 +16,8 @@ export interface SendPort {
   readonly isClosed: boolean;
   /** Tells once when the stream closes. */
   readonly closing$: Observable<ReadEnd>;
-  /** The end of the line: resolves when all sends before are through, and makes the next wait for this one. */
-  queueUp(turn: (leave: () => void) => void): () => void;
+  /** Where it waits for those before. */
+  readonly sends: SendLine;
 }
 
 const closed = (): IOStreamError =>
@@ -60,7 +61,7 @@ export function send(port: SendPort, source: SendSource): Observable<number> {
       if (error) throw error;
       if (bytes.length > 0) chunks.push({ end: writes.accepted, length: bytes.length });
     };
-    const leave = port.queueUp((through) => {
+    const leave = port.sends.join((through) => {
       const finish = (): void => {
         exhausted = true;
         through();

@@ -51,17 +51,16 @@ const TOGETHER = 64;
  * watched: do not run two checks of a plugin at once.
  *
  * ```ts
- * import { rc4, socks5 } from 'rxjs-io-stream';
+ * import { handshake } from 'rxjs-io-stream';
  * import { checkPlugin } from 'rxjs-io-stream/testing';
  *
- * (await checkPlugin(rc4('secret'), rc4('secret'))).assert();
- * const script = [
- *   { expect: Uint8Array.of(5, 1, 0) },
- *   { send: Uint8Array.of(5, 0) },
- *   { expect: 18 },
- *   { send: Uint8Array.of(5, 0, 0, 1, 127, 0, 0, 1, 0, 7) },
- * ];
- * (await checkPlugin(socks5({ host: 'proxy.test', port: 1080 }), script)).assert();
+ * const knock = handshake({
+ *   *talk(link) {
+ *     link.send('KNOCK\n');
+ *     yield* link.readUntil('\n', 256);
+ *   },
+ * });
+ * (await checkPlugin(knock, [{ expect: 'KNOCK\n' }, { send: 'COME IN\n' }])).assert();
  * ```
  *
  * @param plugin what is checked.

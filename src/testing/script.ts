@@ -12,11 +12,12 @@ export type PeerStep = { readonly expect: Uint8Array | string | number } | { rea
  * Errors when it is told something else than the script expects, naming the step. Lossless.
  *
  * ```ts
- * import { rc4, type Plugin } from 'rxjs-io-stream';
+ * import { mapBytes, type Plugin } from 'rxjs-io-stream';
  * import { scriptedPeer } from 'rxjs-io-stream/testing';
  *
  * const proxy = scriptedPeer([{ expect: 'HELLO\n' }, { send: 'OK\n' }]);
- * export const cipherOverProxy: Plugin = (wire) => rc4('secret')(proxy(wire));
+ * const flip = () => (bytes: Uint8Array) => bytes.map((byte) => byte ^ 0xff);
+ * export const flipOverProxy: Plugin = (wire) => (dial) => (flow$) => flow$.pipe(mapBytes(flip), proxy(wire)(dial), mapBytes(flip));
  * ```
  */
 export function scriptedPeer(steps: readonly PeerStep[]): Plugin {
