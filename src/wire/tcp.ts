@@ -1,8 +1,9 @@
 import { TIMEOUT, type LookupAddress } from 'node:dns';
-import { concatMap, map, startWith, type Observable } from 'rxjs';
+import { map, Observable } from 'rxjs';
 import { EDNS, ETOCONNECT, IOStreamError } from '../errors.ts';
 import { within } from './deadline.ts';
 import { nodeStream, type Opened } from './node-stream.ts';
+import { inlet } from './operate.ts';
 import { race, type FailedAttempt } from './race.ts';
 import { resolve, type ResolveOptions } from './resolve.ts';
 import { connectSocket } from './socket.ts';
@@ -42,9 +43,17 @@ export function tcp(options: TcpOptions = {}): Wire {
     if (!to || !('host' in to)) throw new TypeError(`expected a target with host and port for tcp, got ${to ? 'a path' : 'none'}`);
     const { host, port } = to;
     const addresses$ = within(resolve(host, options), dial.timeouts.resolve, dial, (ms) => lateAnswer(host, ms));
-    return addresses$.pipe(
-      concatMap((addresses) => connectAny(addresses, host, port, dial, options).pipe(startWith(resolved(host, addresses)))),
-    );
+    // By hand, since it is on the way of every connection: `concatMap` and `startWith` take longer than the rest of us.
+    return new Observable((out) => {
+      const fail = (error: unknown): void => out.error(error);
+      const connectThen = (addresses: LookupAddress[]): void => {
+        out.next(resolved(host, addresses));
+        if (!out.closed) connectAny(addresses, host, port, dial, options).subscribe(out);
+      };
+      const found = inlet<LookupAddress[]>({ next: connectThen, error: fail, complete: () => undefined }, fail);
+      out.add(found);
+      addresses$.subscribe(found);
+    });
   });
 }
 
