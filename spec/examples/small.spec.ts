@@ -69,7 +69,7 @@ async function server(each: (socket: Socket, turn: number) => void): Promise<num
   return (listener.address() as AddressInfo).port;
 }
 
-describe.concurrent('the small examples', () => {
+describe('the small examples', () => {
   it.for([
     ['quick-start', 'hello\n\n'],
     ['manual', 'request sent, waiting for reply…\nserver reply:\nHTTP/1.0 200 OK\r\n\r\nhello\n\n'],

@@ -11,15 +11,16 @@ import { Observable, type Observer, type Subscriber } from 'rxjs';
  */
 export function inlet<T>(observer: Observer<T>, fail: (error: unknown) => void): Subscriber<T> {
   const guard = new Guard(observer, fail);
-  MAKER.subscribe(guard);
-  const subscriber = made as unknown as Subscriber<T>;
+  MAKER.subscribe(guard as Observer<unknown>);
+  const subscriber = made as Subscriber<T>;
+  made = undefined;
   guard.subscriber = subscriber;
   return subscriber;
 }
 
 /** Shows the subscriber that RxJS makes of an observer. One for all: every connection has several inlets. */
-let made: Subscriber<never>;
-const MAKER = new Observable<never>((subscriber) => {
+let made: Subscriber<unknown> | undefined;
+const MAKER = new Observable<unknown>((subscriber) => {
   made = subscriber;
 });
 
