@@ -96,6 +96,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
   #refusals: { readonly error: IOStreamError; readonly fatal: boolean }[] | undefined;
   #sends: SendLine | undefined;
   #release: (() => void) | undefined;
+  #onAbort: (() => void) | undefined;
 
   constructor(io: IOStream, options: IOStreamOptions) {
     this.io = io;
@@ -212,14 +213,14 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     if (fh !== undefined) this.#release = claim(fh);
     const dialled = this.#dialled();
     this.pulse();
-    if (signal?.aborted) {
-      this.#early?.push(this.#onAbort);
-      // Nothing is dialled any more; but an fh is ours, and is to be freed.
-      if (fh === undefined) return;
-    } else {
-      signal?.addEventListener('abort', this.#onAbort);
+    if (signal) {
+      this.#onAbort = () => this.close({ error: abortError(signal) });
+      if (signal.aborted) this.#early?.push(this.#onAbort);
+      else signal.addEventListener('abort', this.#onAbort);
+      // Aborted before: nothing is dialled any more; but an fh is ours, and is to be freed.
+      if (signal.aborted && fh === undefined) return;
     }
-    this.#up = inlet<Up>(this, (error) => this.error(error));
+    this.#up = inlet<Up>(this);
     const flow$ = new Observable<Flow>((flow) => {
       if (this.#flow instanceof ReplaySubject) this.#flow.subscribe(flow);
       this.#flow = flow;
@@ -413,11 +414,6 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     if (!this.#failing) this.#finish(this.#endedBy ?? 'us', undefined, {});
   }
 
-  readonly #onAbort = (): void => {
-    const { signal } = this.options;
-    if (signal) this.close({ error: abortError(signal) });
-  };
-
   // Ends
 
   /** Whether anything is still told to the user, or taken. */
@@ -452,7 +448,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     this.#early = undefined;
     this.#up?.unsubscribe();
     this.#release?.();
-    this.options.signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#onAbort) this.options.signal?.removeEventListener('abort', this.#onAbort);
     this.#report = {
       by,
       ...(error === undefined ? {} : { error }),

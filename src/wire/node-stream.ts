@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
-import { Observable, type Subscriber, type Subscription } from 'rxjs';
+import { Observable, type Observer, type Subscriber, type Subscription } from 'rxjs';
 import { IOStreamError, type Phase } from '../errors.ts';
 import { NodeWriter } from './node-writer.ts';
 import { inlet } from './operate.ts';
@@ -34,6 +34,27 @@ export function nodeStream(open: (dial: Dial) => Observable<ResolvedSignal | Ope
   return (dial) => (flow$) => new Observable<Up>((up) => new Carrier(dial, up).start(open(dial), flow$));
 }
 
+/** The application's side of a carrier. An object with methods, not three closures: there is one for every connection. */
+class FlowIntake implements Observer<Flow> {
+  readonly #carrier: Carrier;
+
+  constructor(carrier: Carrier) {
+    this.#carrier = carrier;
+  }
+
+  next(signal: Flow): void {
+    this.#carrier.take(signal);
+  }
+
+  error(reason: unknown): void {
+    this.#carrier.reset(reason);
+  }
+
+  complete(): void {
+    this.#carrier.leave();
+  }
+}
+
 /** One connection: signals on the one side, a stream of Node on the other. */
 class Carrier {
   readonly #dial: Dial;
@@ -64,10 +85,7 @@ class Carrier {
 
   start(opening$: Observable<ResolvedSignal | Opened>, flow$: Observable<Flow>): void {
     const fail = (error: unknown): void => this.#up.error(error);
-    const flow = inlet<Flow>(
-      { next: (signal) => this.#take(signal), error: (error: unknown) => this.#reset(error), complete: () => this.#close() },
-      fail,
-    );
+    const flow = inlet<Flow>(new FlowIntake(this));
     this.#opening = inlet<ResolvedSignal | Opened>(
       {
         next: (signal) => (signal.kind === 'opened' ? this.#open(signal) : this.#up.next(signal)),
@@ -103,7 +121,7 @@ class Carrier {
     const early = this.#early ?? [];
     this.#early = undefined;
     this.#up.next({ kind: 'connected', details: [details] });
-    for (const signal of early) this.#take(signal);
+    for (const signal of early) this.take(signal);
     if (this.#freed || this.#inEnded || !readable) return;
     if (readable.readableEnded) {
       this.end(); // It was told before we listened.
@@ -123,7 +141,7 @@ class Carrier {
 
   // Down
 
-  #take(signal: Flow): void {
+  take(signal: Flow): void {
     switch (signal.kind) {
       case 'data':
         if (this.#early) this.#early.push(signal);
@@ -218,7 +236,7 @@ class Carrier {
     if (this.#inEnded && this.#outEnded) for (const stream of this.#streams()) stream.destroy();
   }
 
-  #close(): void {
+  leave(): void {
     if (this.#early) {
       this.#up.complete();
       return;
@@ -262,7 +280,7 @@ class Carrier {
     this.#up.complete();
   }
 
-  #reset(reason: unknown): void {
+  reset(reason: unknown): void {
     const socket = this.#readable;
     if (socket instanceof Socket && !isShutting(socket)) {
       try {

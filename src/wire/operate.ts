@@ -8,8 +8,10 @@ import { Observable, type Observer, type Subscriber } from 'rxjs';
  * exception while the subscriber below sees `complete`, and a synchronous source is not stopped when the subscriber leaves,
  * since the subscription is only known when `subscribe` has returned. Subscribing with a `Subscriber` that is known from the
  * start closes the second; RxJS makes one for us here, from public names alone.
+ *
+ * @param fail told of a throw; by default the observer's own `error`.
  */
-export function inlet<T>(observer: Observer<T>, fail: (error: unknown) => void): Subscriber<T> {
+export function inlet<T>(observer: Observer<T>, fail?: (error: unknown) => void): Subscriber<T> {
   const guard = new Guard(observer, fail);
   MAKER.subscribe(guard as Observer<unknown>);
   const subscriber = made as Subscriber<T>;
@@ -27,11 +29,11 @@ const MAKER = new Observable<unknown>((subscriber) => {
 class Guard<T> implements Observer<T> {
   subscriber: Subscriber<T> | undefined;
   readonly #observer: Observer<T>;
-  readonly #fail: (error: unknown) => void;
+  readonly #toFail: ((error: unknown) => void) | undefined;
 
-  constructor(observer: Observer<T>, fail: (error: unknown) => void) {
+  constructor(observer: Observer<T>, fail: ((error: unknown) => void) | undefined) {
     this.#observer = observer;
-    this.#fail = fail;
+    this.#toFail = fail;
   }
 
   next(value: T): void {
@@ -57,5 +59,10 @@ class Guard<T> implements Observer<T> {
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#toFail) this.#toFail(error);
+    else this.#observer.error(error);
   }
 }
