@@ -24,6 +24,17 @@ export class ByteBuffer {
     return this.#memory.subarray(this.#start, this.#end);
   }
 
+  /** Where `wanted` lies whole between the positions `from` and `to`, or -1. Makes no view: it is asked for each chunk. */
+  indexOf(wanted: Uint8Array, from: number, to: number): number {
+    const memory = this.#memory;
+    for (let at = this.#start + from; at + wanted.length <= this.#start + to; at += 1) {
+      let same = 0;
+      while (same < wanted.length && memory[at + same] === wanted[same]) same += 1;
+      if (same === wanted.length) return at - this.#start;
+    }
+    return -1;
+  }
+
   append(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     // Adopted as it is, unless it would pin a slab much larger than itself.

@@ -144,11 +144,11 @@ export class Conversation<T> {
   #available(need: Need): number | undefined {
     if ('count' in need) return need.count <= this.#unread.length ? need.count : undefined;
     const { until, limit } = need;
-    const window = this.#unread.view().subarray(0, limit);
-    const found = indexOf(window, until, this.#searched);
+    const seen = Math.min(this.#unread.length, limit);
+    const found = this.#unread.indexOf(until, this.#searched, seen);
     if (found >= 0) return found + until.length;
-    this.#searched = Math.max(0, window.length - until.length + 1);
-    if (window.length < limit) return undefined;
+    this.#searched = Math.max(0, seen - until.length + 1);
+    if (seen < limit) return undefined;
     const message = `expected the end of the reply within ${limit} bytes, got more`;
     throw new IOStreamError(EPROTOCOL, { phase: this.#options.phase, message });
   }
@@ -159,12 +159,4 @@ const NO_BYTES = new Uint8Array(0);
 /** The talk itself is only called when the conversation starts: what it throws then is thrown by the first step. */
 function* begin<T>(talk: (link: Link) => Talk<T>, link: Link): Talk<T> {
   return yield* talk(link);
-}
-
-function indexOf(bytes: Uint8Array, wanted: Uint8Array, from: number): number {
-  const [first = 0] = wanted;
-  for (let at = bytes.indexOf(first, from); at >= 0 && at + wanted.length <= bytes.length; at = bytes.indexOf(first, at + 1)) {
-    if (wanted.every((byte, offset) => bytes[at + offset] === byte)) return at;
-  }
-  return -1;
 }
