@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import type { SchedulerLike, Subscriber } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
@@ -10,11 +11,13 @@ const LONGEST_WRITE = 256 * 1024;
  * Writes to a stream of Node: tells what has left (`sent`), and when it is full (`pause`, `resume`).
  *
  * Node joins all it holds into one `writev`, and would tell nothing until that is through: so it is never given more than one
- * longest write at a time, and the rest waits here.
+ * longest write at a time, and the rest waits here. For a socket that is what full means: with its own mark of 16 KiB every
+ * chunk of a bulk transfer made a pause and a resume. The mark of any other stream is kept.
  */
 export class NodeWriter {
   readonly #writable: Writable;
   readonly #up: Subscriber<Up>;
+  readonly #marked: boolean;
   /** Pieces that wait until Node holds less, and the first of them that is left; an end may wait behind them. */
   #waiting: Uint8Array[] | undefined;
   #next = 0;
@@ -36,6 +39,7 @@ export class NodeWriter {
   constructor(writable: Writable, up: Subscriber<Up>) {
     this.#writable = writable;
     this.#up = up;
+    this.#marked = !(writable instanceof Socket);
   }
 
   /** From now on `movedAt` is kept. */
@@ -51,7 +55,7 @@ export class NodeWriter {
     // The straight way: no queue for what Node takes at once.
     if (!this.#waiting && this.#takes(bytes.length)) {
       this.#give(bytes);
-      this.#tellFull(this.#writable.writableNeedDrain);
+      if (this.#marked) this.#tellFull(this.#writable.writableNeedDrain);
       return;
     }
     this.#waiting ??= [];
@@ -76,7 +80,7 @@ export class NodeWriter {
       this.#waiting = undefined;
       this.#next = 0;
     }
-    if (!empty || !this.#ending) this.#tellFull(!empty || this.#writable.writableNeedDrain);
+    if (!empty || !this.#ending) this.#tellFull(!empty || (this.#marked && this.#writable.writableNeedDrain));
     else if (!this.#writable.writableEnded) this.#writable.end();
   }
 
