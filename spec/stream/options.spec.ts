@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { asyncScheduler, NEVER } from 'rxjs';
 import { describe, it } from 'vitest';
 import { passthrough, type Wire } from 'rxjs-io-stream';
-import { checkOptions, isOwnField, mergeTimeouts, TIMEOUTS } from '../../src/stream/options.ts';
+import { checkOptions, isOwnField, mergeTimeouts } from '../../src/stream/options.ts';
+import { TIMEOUTS } from '../../src/wire/timeouts.ts';
 
 const wire: Wire = () => () => NEVER;
 

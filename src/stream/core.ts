@@ -4,20 +4,13 @@ import { CONNECTED, RESOLVED, type EventMask } from '../events.ts';
 import { inlet } from '../wire/operate.ts';
 import type { Dial, Flow, LayerDetails, Timeouts, Up } from '../wire/signal.ts';
 import { pluginEntries, stack } from '../wire/stack.ts';
+import { TIMEOUTS } from '../wire/timeouts.ts';
 import { abortError } from './abort.ts';
 import { baseWire } from './base-wire.ts';
 import { claim } from './claims.ts';
 import type { IOStream } from './io-stream.ts';
 import { Notifier, reportUnhandled, type NotifierHost } from './notifier.ts';
-import {
-  DEFAULTS,
-  mergeTimeouts,
-  TIMEOUTS,
-  type Callback,
-  type CallbackTarget,
-  type IOStreamOptions,
-  type StreamEvent,
-} from './options.ts';
+import { DEFAULTS, mergeTimeouts, type Callback, type CallbackTarget, type IOStreamOptions, type StreamEvent } from './options.ts';
 import { Pulse, type Pulsing } from './pulse.ts';
 import { ReadSide, type ReadEnd, type ReadHost } from './read-side.ts';
 import type { ClosedReport, StreamState } from './report.ts';

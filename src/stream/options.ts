@@ -5,6 +5,7 @@ import type { IOStreamError } from '../errors.ts';
 import type { EventMask } from '../events.ts';
 import type { Timeouts, Wire } from '../wire/signal.ts';
 import { pluginEntries, type Plugins } from '../wire/stack.ts';
+import { TIMEOUTS } from '../wire/timeouts.ts';
 import type { TcpOptions } from '../wire/tcp.ts';
 import { inWords, type Writable } from './bytes.ts';
 import type { IOStream } from './io-stream.ts';
@@ -82,17 +83,6 @@ export const DEFAULTS: {
   outBufLimit: 64 * 1024 * 1024,
   highWaterMark: 64 * 1024,
   scheduler: asyncScheduler,
-};
-
-/** The default timeouts, in milliseconds. */
-export const TIMEOUTS: Timeouts = {
-  resolve: 30_000,
-  connect: 30_000,
-  handshake: 30_000,
-  establish: 60_000,
-  write: 30_000,
-  idle: Infinity,
-  close: 3_000,
 };
 
 const USAGE = 'usage: new IOStream({ fh | host, port | path | wire, cb?, waitFor?, plugin?, … })';

@@ -1,5 +1,6 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import type { Dial, Target, Timeouts } from '../wire/signal.ts';
+import { TIMEOUTS } from '../wire/timeouts.ts';
 
 /** What a {@link testDial} shall be other than the default. */
 export interface TestDialOptions {
@@ -14,16 +15,6 @@ export interface TestDialOptions {
   /** @default none */
   readonly layer?: string | undefined;
 }
-
-const TIMEOUTS: Timeouts = {
-  resolve: 30_000,
-  connect: 30_000,
-  handshake: 30_000,
-  establish: 60_000,
-  write: 30_000,
-  idle: Infinity,
-  close: 3_000,
-};
 
 /**
  * Makes a complete `Dial`, for tests that subscribe a wire or a stack themselves.
