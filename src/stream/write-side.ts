@@ -49,10 +49,16 @@ export class WriteSide implements Watched {
   /** Bytes have been waiting since the watchdog was told. */
   #waits = false;
   #blocked: BehaviorSubject<boolean> | undefined;
+  /** What `blocked$` told last; asked at each write. */
+  #toldBlocked = false;
+  /** So many waiting bytes are enough: whoever heeds it is never refused. */
+  readonly #mark: number;
   #waiters: Set<Waiter> | undefined;
 
   constructor(host: WriteHost) {
     this.#host = host;
+    const { highWaterMark, outBufLimit } = host;
+    this.#mark = outBufLimit > 0 ? Math.min(highWaterMark, outBufLimit) : highWaterMark;
     this.#watchdog = new Watchdog(host.scheduler, this);
   }
 
@@ -96,16 +102,11 @@ export class WriteSide implements Watched {
 
   get blocked$(): BehaviorSubject<boolean> {
     if (!this.#blocked) {
-      this.#blocked = new BehaviorSubject(this.blocked);
+      this.#toldBlocked = this.blocked;
+      this.#blocked = new BehaviorSubject(this.#toldBlocked);
       if (this.#stopped) this.#blocked.complete();
     }
     return this.#blocked;
-  }
-
-  /** So many waiting bytes are enough: whoever heeds it is never refused. */
-  get #mark(): number {
-    const { highWaterMark, outBufLimit } = this.#host;
-    return outBufLimit > 0 ? Math.min(highWaterMark, outBufLimit) : highWaterMark;
   }
 
   /** Accepts bytes, or says why not. */
@@ -224,10 +225,9 @@ export class WriteSide implements Watched {
   }
 
   #tellBlocked(): void {
-    const blocked = this.#blocked;
-    if (!blocked) return;
-    if (!blocked.value && this.blocked) blocked.next(true);
-    else if (blocked.value && this.pending <= this.#mark / 2) blocked.next(false);
+    if (!this.#blocked || (this.#toldBlocked ? this.pending > this.#mark / 2 : !this.blocked)) return;
+    this.#toldBlocked = !this.#toldBlocked;
+    this.#blocked.next(this.#toldBlocked);
   }
 
   #report(mask: EventMask): void {
