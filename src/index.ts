@@ -6,7 +6,7 @@ export { listen, type ListenOptions } from './stream/listen.ts';
 export { open } from './stream/open.ts';
 export type { DrainOptions, DrainReport, Handler, Server } from './stream/server.ts';
 export type { ClosedReport, StreamState } from './stream/report.ts';
-export type { Callback, CallbackTarget, Fh, IOStreamOptions, StreamEvent } from './stream/options.ts';
+export type { Callback, CallbackTarget, IOStreamOptions, StreamEvent } from './stream/options.ts';
 export type { Output } from './stream/output.ts';
 
 // Events
@@ -41,7 +41,7 @@ export {
 } from './errors.ts';
 
 // Wires
-export { fromFh } from './wire/fh.ts';
+export { fromFh, type Fh } from './wire/fh.ts';
 export { stack, type Plugins } from './wire/stack.ts';
 export { tcp, type TcpOptions } from './wire/tcp.ts';
 export { unix } from './wire/unix.ts';

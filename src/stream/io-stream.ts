@@ -1,6 +1,7 @@
 import type { Observable, ObservableInput } from 'rxjs';
 import { EOUTBUFLIMIT, type IOStreamError } from '../errors.ts';
 import type { EventMask } from '../events.ts';
+import type { Fh } from '../wire/fh.ts';
 import type { LayerDetails, Plugin, Timeouts } from '../wire/signal.ts';
 import { pluginEntries } from '../wire/stack.ts';
 import { toBytes, type Writable } from './bytes.ts';
@@ -14,7 +15,6 @@ import {
   usage,
   type Callback,
   type CallbackTarget,
-  type Fh,
   type IOStreamOptions,
   type StreamEvent,
 } from './options.ts';

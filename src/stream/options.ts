@@ -1,17 +1,13 @@
-import type { FileHandle } from 'node:fs/promises';
-import type { Duplex, Readable, Writable as NodeWritable } from 'node:stream';
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import type { IOStreamError } from '../errors.ts';
-import type { EventMask } from '../events.ts';
+import { ALL_EVENTS, type EventMask } from '../events.ts';
+import type { Fh } from '../wire/fh.ts';
 import type { Timeouts, Wire } from '../wire/signal.ts';
 import { pluginEntries, type Plugins } from '../wire/stack.ts';
 import { TIMEOUTS } from '../wire/timeouts.ts';
 import type { TcpOptions } from '../wire/tcp.ts';
 import { inWords, type Writable } from './bytes.ts';
 import type { IOStream } from './io-stream.ts';
-
-/** What a stream can be laid on: a descriptor's number, a `FileHandle`, or any stream of Node. */
-export type Fh = number | Duplex | Readable | NodeWritable | FileHandle;
 
 /** Told of every wanted event, and of every error (then `mask` may be 0). */
 export type Callback<S = IOStream> = (io: S, mask: EventMask, error?: IOStreamError) => void;
@@ -111,7 +107,7 @@ const OPTIONS: Readonly<Record<string, readonly [words: string, test: Test]>> = 
   cb: ['a function, an object or a class', (value) => isFunction(value) || isObject(value)],
   method: ['the name of a method', isString],
   onEvent: ['a function', isFunction],
-  waitFor: ['a mask of events, such as IN | EOF', (value) => isCount(value) && (value as number) <= 63],
+  waitFor: ['a mask of events, such as IN | EOF', (value) => isCount(value) && (value as number) <= ALL_EVENTS],
   inBufLimit: ['a number of bytes, 0 for no limit', isCount],
   outBuf: ['a string, a Buffer or another view of bytes', (value) => typeof value === 'string' || ArrayBuffer.isView(value)],
   outPos: ['a position in outBuf, 0 or more', isCount],
