@@ -61,10 +61,12 @@ export const brokenWires: Readonly<Record<string, readonly [rule: number, spoil:
     5,
     (wire) => (dial) => (flow$) =>
       new Observable<Up>((up) => {
-        const fromBelow = inlet<Up>(
-          { next: (signal) => up.next(signal), error: () => up.complete(), complete: () => up.complete() },
-          () => {},
-        );
+        const fromBelow = inlet<Up>({
+          next: (signal) => up.next(signal),
+          error: () => up.complete(),
+          complete: () => up.complete(),
+          fail: () => {},
+        });
         up.add(fromBelow);
         flow$.pipe(wire(dial)).subscribe(fromBelow);
       }),
@@ -181,20 +183,17 @@ export function recursively<S>(signal$: Observable<S>): Observable<S> {
       if (depth < 500) give(depth + 1);
       else out.add(asapScheduler.schedule(() => give()));
     };
-    const source = inlet<S>(
-      {
-        next: (signal) => {
-          held.push(signal);
-          if (held.length === 1) out.add(asapScheduler.schedule(() => give()));
-        },
-        error: (error: unknown) => out.error(error),
-        complete: () => {
-          give();
-          out.complete();
-        },
+    const source = inlet<S>({
+      next: (signal) => {
+        held.push(signal);
+        if (held.length === 1) out.add(asapScheduler.schedule(() => give()));
       },
-      (error) => out.error(error),
-    );
+      error: (error: unknown) => out.error(error),
+      complete: () => {
+        give();
+        out.complete();
+      },
+    });
     out.add(source);
     signal$.subscribe(source);
   });

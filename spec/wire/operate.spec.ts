@@ -22,23 +22,23 @@ const boom = (): never => {
 describe('inlet', () => {
   it('says nothing of a source that never does', () => {
     const { log, observer, fail } = record();
-    NEVER.subscribe(inlet(observer, fail));
+    NEVER.subscribe(inlet({ ...observer, fail }));
     expect(log).toEqual([]);
   });
 
   it('passes on completion, values and errors', () => {
     const { log, observer, fail } = record();
-    EMPTY.subscribe(inlet(observer, fail));
-    of(1).subscribe(inlet(observer, fail));
-    of(2, 3).subscribe(inlet(observer, fail));
-    throwError(() => WHY).subscribe(inlet(observer, fail));
+    EMPTY.subscribe(inlet({ ...observer, fail }));
+    of(1).subscribe(inlet({ ...observer, fail }));
+    of(2, 3).subscribe(inlet({ ...observer, fail }));
+    throwError(() => WHY).subscribe(inlet({ ...observer, fail }));
     expect(log).toEqual(['complete', 1, 'complete', 2, 3, 'complete', ['error', WHY]]);
   });
 
   it('turns a throw in next into a failure and leaves the source', () => {
     const { log, observer, fail } = record({ next: boom });
     const source = new Subject<number>();
-    source.subscribe(inlet(observer, fail));
+    source.subscribe(inlet({ ...observer, fail }));
     source.next(1);
     expect(source.observed).toBe(false);
     source.next(2);
@@ -48,8 +48,8 @@ describe('inlet', () => {
 
   it('turns a throw in error and in complete into a failure', () => {
     const { log, observer, fail } = record({ error: boom, complete: boom });
-    EMPTY.subscribe(inlet(observer, fail));
-    throwError(() => WHY).subscribe(inlet(observer, fail));
+    EMPTY.subscribe(inlet({ ...observer, fail }));
+    throwError(() => WHY).subscribe(inlet({ ...observer, fail }));
     expect(log).toEqual([
       ['fail', new Error('boom')],
       ['fail', new Error('boom')],
@@ -58,7 +58,7 @@ describe('inlet', () => {
 
   it('turns a throw of the subscription itself into an error', () => {
     const { log, observer, fail } = record();
-    new Observable<number>(boom).subscribe(inlet(observer, fail));
+    new Observable<number>(boom).subscribe(inlet({ ...observer, fail }));
     expect(log).toEqual([['error', new Error('boom')]]);
   });
 
@@ -67,7 +67,7 @@ describe('inlet', () => {
     const endless$ = new Observable<number>((out) => {
       while (!out.closed) out.next((produced += 1));
     });
-    const subscriber = inlet(record({ next: (value) => value === 3 && subscriber.unsubscribe() }).observer, boom);
+    const subscriber = inlet(record({ next: (value) => value === 3 && subscriber.unsubscribe() }).observer);
     endless$.subscribe(subscriber);
     expect(produced).toBe(3);
   });
@@ -77,7 +77,7 @@ describe('inlet', () => {
     const { observer, fail } = record({ next: boom });
     new Observable<number>((out) => {
       while (!out.closed && produced < 10) out.next((produced += 1));
-    }).subscribe(inlet(observer, fail));
+    }).subscribe(inlet({ ...observer, fail }));
     expect(produced).toBe(1);
   });
 
@@ -85,7 +85,7 @@ describe('inlet', () => {
     const { log, observer, fail } = record();
     let freed = 0;
     const source = new Subject<number>();
-    const subscriber = inlet(observer, fail);
+    const subscriber = inlet({ ...observer, fail });
     new Observable<number>((out) => {
       source.subscribe(out);
       return () => (freed += 1);
@@ -99,7 +99,7 @@ describe('inlet', () => {
 
   it('does not subscribe a source for good when it is closed already', () => {
     const { log, observer, fail } = record();
-    const subscriber = inlet(observer, fail);
+    const subscriber = inlet({ ...observer, fail });
     subscriber.unsubscribe();
     const source = new Subject<number>();
     source.subscribe(subscriber);

@@ -1,19 +1,25 @@
-const claimed = new Set<unknown>();
+/** What is taken; an object that has a descriptor leads to it, since it may forget it when it is closed. */
+const claimed = new Map<unknown, number | undefined>();
 
 /**
- * Takes an fh for one stream; the result gives it back. A second stream over the same object or descriptor is refused, as the
- * manual says, until the first one is closed.
+ * Takes an fh for one stream. A second stream over the same object or descriptor is refused, as the manual says, until the
+ * first one gives it back.
  */
-export function claim(fh: unknown): () => void {
-  const descriptor = typeof fh === 'object' && fh !== null ? (fh as { fd?: unknown }).fd : undefined;
-  const keys = typeof descriptor === 'number' && descriptor >= 0 ? [fh, descriptor] : [fh];
-  if (keys.some((key) => claimed.has(key))) {
+export function claim(fh: unknown): void {
+  const fd = typeof fh === 'object' && fh !== null ? (fh as { fd?: unknown }).fd : undefined;
+  const descriptor = typeof fd === 'number' && fd >= 0 ? fd : undefined;
+  if (claimed.has(fh) || (descriptor !== undefined && claimed.has(descriptor))) {
     throw new TypeError(
       "can't create second object for same fh: expected an fh that no stream holds, got one that is in use; close() its stream first",
     );
   }
-  for (const key of keys) claimed.add(key);
-  return () => {
-    for (const key of keys) claimed.delete(key);
-  };
+  claimed.set(fh, descriptor);
+  if (descriptor !== undefined) claimed.set(descriptor, undefined);
+}
+
+/** Gives back what was taken. */
+export function release(fh: unknown): void {
+  const descriptor = claimed.get(fh);
+  claimed.delete(fh);
+  if (descriptor !== undefined) claimed.delete(descriptor);
 }

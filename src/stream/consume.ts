@@ -32,7 +32,7 @@ export function consume<T>(reads: ReadSide, handle: (chunk: Buffer) => Observabl
         busy = false;
         ready();
       };
-      const inner = inlet<T>({ next: (value) => out.next(value), error: fail, complete: done }, fail);
+      const inner = inlet<T>({ next: (value) => out.next(value), error: fail, complete: done, fail });
       out.add(inner);
       defer(() => handle(chunk)).subscribe(inner);
     };

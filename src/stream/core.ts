@@ -7,7 +7,7 @@ import { pluginEntries, stack } from '../wire/stack.ts';
 import { TIMEOUTS } from '../wire/timeouts.ts';
 import { abortError } from './abort.ts';
 import { baseWire } from './base-wire.ts';
-import { claim } from './claims.ts';
+import { claim, release } from './claims.ts';
 import type { IOStream } from './io-stream.ts';
 import { Notifier, reportUnhandled, type NotifierHost } from './notifier.ts';
 import { DEFAULTS, mergeTimeouts, type Callback, type CallbackTarget, type IOStreamOptions, type StreamEvent } from './options.ts';
@@ -88,7 +88,6 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
   /** Errors of calls, told when the caller's tick is over: one of each code. */
   #refusals: { readonly error: IOStreamError; readonly fatal: boolean }[] | undefined;
   #sends: SendLine | undefined;
-  #release: (() => void) | undefined;
   #onAbort: (() => void) | undefined;
 
   constructor(io: IOStream, options: IOStreamOptions) {
@@ -203,7 +202,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
   start(): void {
     const { fh, signal } = this.options;
     // Claimed before it is looked at: an fh of another stream must not be touched, and would look as if it were in use.
-    if (fh !== undefined) this.#release = claim(fh);
+    if (fh !== undefined) claim(fh);
     const dialled = this.#dialled();
     this.pulse();
     if (signal) {
@@ -228,9 +227,13 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
       const dial: Dial = { to, timeouts: this.#timeouts, deadline: this.#startedAt + this.#timeouts.establish, scheduler: this.scheduler };
       return stack(plugin, wire)(dial);
     } catch (error) {
-      this.#release?.();
+      this.#release();
       throw error;
     }
+  }
+
+  #release(): void {
+    if (this.options.fh !== undefined) release(this.options.fh);
   }
 
   close(end: ReadEnd = {}): void {
@@ -440,7 +443,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     this.state = 'closed';
     this.#early = undefined;
     this.#up?.unsubscribe();
-    this.#release?.();
+    this.#release();
     if (this.#onAbort) this.options.signal?.removeEventListener('abort', this.#onAbort);
     this.#report = {
       by,

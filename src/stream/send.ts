@@ -73,7 +73,7 @@ export function send(port: SendPort, source: SendSource): Observable<number> {
         out.add(pull(source, writes, put, finish, fail));
         return;
       }
-      const chunk$ = inlet<Writable>({ next: put, error: fail, complete: finish }, fail);
+      const chunk$ = inlet<Writable>({ next: put, error: fail, complete: finish, fail });
       out.add(chunk$);
       source.subscribe(chunk$);
     });

@@ -35,7 +35,8 @@ export interface Waiter {
 export class WriteSide implements Watched {
   readonly queue: OutputQueue = new OutputQueue();
   readonly #host: WriteHost;
-  readonly #watchdog: Watchdog;
+  /** Made when bytes wait for the first time: many a stream only reads. */
+  #watchdog: Watchdog | undefined;
   #open = false;
   /** The wire asked us to stop. */
   #held = false;
@@ -59,7 +60,6 @@ export class WriteSide implements Watched {
     this.#host = host;
     const { highWaterMark, outBufLimit } = host;
     this.#mark = outBufLimit > 0 ? Math.min(highWaterMark, outBufLimit) : highWaterMark;
-    this.#watchdog = new Watchdog(host.scheduler, this);
   }
 
   // Watched: bytes that wait should leave
@@ -183,12 +183,12 @@ export class WriteSide implements Watched {
   /** Gives down all there is, however full the wire: it is closing, and whoever paused still takes what is in flight. */
   flushAll(): void {
     while (this.#open && this.queue.length > 0) this.#give();
-    this.#watchdog.stop();
+    this.#watchdog?.stop();
   }
 
   sent(bytes: number): void {
     this.#left += bytes;
-    this.#watchdog.touch();
+    this.#watchdog?.touch();
     this.#noteWaiting();
     this.#settle();
     if (!this.#flushing) this.#report(0);
@@ -196,12 +196,12 @@ export class WriteSide implements Watched {
 
   /** The limit of time changed. */
   retime(): void {
-    this.#watchdog.restart();
+    this.#watchdog?.restart();
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#watchdog.stop();
+    this.#watchdog?.stop();
     this.#blocked?.complete();
     this.#waiters?.clear();
   }
@@ -215,7 +215,7 @@ export class WriteSide implements Watched {
   /** The time counts from when bytes begin to wait; more of them do not begin it anew. */
   #noteWaiting(): void {
     const waits = this.#open && this.pending > 0;
-    if (waits && !this.#waits) this.#watchdog.touch();
+    if (waits && !this.#waits) (this.#watchdog ??= new Watchdog(this.#host.scheduler, this)).touch();
     this.#waits = waits;
   }
 

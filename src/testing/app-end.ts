@@ -50,10 +50,7 @@ export class AppEnd {
       this.error = error;
       this.state = 'error';
     };
-    this.#subscription = inlet<Up>(
-      { next: (signal) => this.#see(signal), error: fail, complete: () => void (this.state = 'complete') },
-      fail,
-    );
+    this.#subscription = inlet<Up>({ next: (signal) => this.#see(signal), error: fail, complete: () => void (this.state = 'complete') });
     operator(this.#flow$).subscribe(this.#subscription);
     return this;
   }

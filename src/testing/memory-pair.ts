@@ -96,10 +96,12 @@ class PairEnd {
       }
       this.#dial = dial;
       this.#up = up;
-      const flow = inlet<Flow>(
-        { next: (signal) => this.#take(signal), error: (error: unknown) => this.#reset(error), complete: () => this.#close() },
-        (error) => up.error(error),
-      );
+      const flow = inlet<Flow>({
+        next: (signal) => this.#take(signal),
+        error: (error: unknown) => this.#reset(error),
+        complete: () => this.#close(),
+        fail: (error) => up.error(error),
+      });
       up.add(() => {
         flow.unsubscribe();
         this.#free();

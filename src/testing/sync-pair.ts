@@ -28,10 +28,11 @@ class SyncEnd {
 
   readonly wire: Wire = () => (flow$) =>
     new Observable<Up>((up) => {
-      const flow = inlet<Flow>(
-        { next: (signal) => this.#take(signal), error: (error: unknown) => up.error(error), complete: () => this.#close() },
-        (error) => up.error(error),
-      );
+      const flow = inlet<Flow>({
+        next: (signal) => this.#take(signal),
+        error: (error: unknown) => up.error(error),
+        complete: () => this.#close(),
+      });
       up.add(() => {
         flow.unsubscribe();
         this.#up = undefined;

@@ -48,16 +48,14 @@ export function layer(wire: Wire, dial: Dial, make: (ports: Ports) => Layer): Op
       let ports: { up: Subscriber<Up>; down: Down; dial: Dial } | undefined;
       /** What is said to a wire that speaks before it listens. */
       let unheard: ReplaySubject<Flow> | undefined;
-      const fromAbove = inlet<Flow>(
-        {
-          next: (signal) => state?.down(signal),
-          error: (error: unknown) => ports?.down.error(error),
-          complete: () => {
-            if (state?.closing?.() !== true) ports?.down.complete();
-          },
+      const fromAbove = inlet<Flow>({
+        next: (signal) => state?.down(signal),
+        error: (error: unknown) => ports?.down.error(error),
+        complete: () => {
+          if (state?.closing?.() !== true) ports?.down.complete();
         },
         fail,
-      );
+      });
       const begin = (down: Down): Layer => {
         ports = { up, down, dial };
         return (state = make(ports));
@@ -69,17 +67,14 @@ export function layer(wire: Wire, dial: Dial, make: (ports: Ports) => Layer): Op
         else begin(down);
         flow$.subscribe(fromAbove);
       });
-      const fromBelow = inlet<Up>(
-        {
-          next: (signal) => (state ?? begin((unheard = new ReplaySubject<Flow>(Infinity)))).up(signal),
-          error: fail,
-          complete: () => {
-            state?.closed?.();
-            up.complete();
-          },
+      const fromBelow = inlet<Up>({
+        next: (signal) => (state ?? begin((unheard = new ReplaySubject<Flow>(Infinity)))).up(signal),
+        error: fail,
+        complete: () => {
+          state?.closed?.();
+          up.complete();
         },
-        fail,
-      );
+      });
       up.add(() => {
         fromAbove.unsubscribe();
         fromBelow.unsubscribe();

@@ -1,9 +1,9 @@
 import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
-import { Observable, type Observer, type Subscriber, type Subscription } from 'rxjs';
+import { Observable, type Subscriber, type Subscription, type Unsubscribable } from 'rxjs';
 import { IOStreamError, type Phase } from '../errors.ts';
 import { NodeWriter } from './node-writer.ts';
-import { inlet } from './operate.ts';
+import { inlet, type Guarded } from './operate.ts';
 import { END, type Dial, type Flow, type LayerDetails, type ResolvedSignal, type Up, type Wire } from './signal.ts';
 import { after } from './timer.ts';
 
@@ -34,29 +34,11 @@ export function nodeStream(open: (dial: Dial) => Observable<ResolvedSignal | Ope
   return (dial) => (flow$) => new Observable<Up>((up) => new Carrier(dial, up).start(open(dial), flow$));
 }
 
-/** The application's side of a carrier. An object with methods, not three closures: there is one for every connection. */
-class FlowIntake implements Observer<Flow> {
-  readonly #carrier: Carrier;
-
-  constructor(carrier: Carrier) {
-    this.#carrier = carrier;
-  }
-
-  next(signal: Flow): void {
-    this.#carrier.take(signal);
-  }
-
-  error(reason: unknown): void {
-    this.#carrier.reset(reason);
-  }
-
-  complete(): void {
-    this.#carrier.leave();
-  }
-}
-
-/** One connection: signals on the one side, a stream of Node on the other. */
-class Carrier {
+/**
+ * One connection: signals on the one side, a stream of Node on the other. It observes the flow itself and frees itself: there is
+ * one for every connection, and closures would weigh as much as all its fields.
+ */
+class Carrier implements Guarded<Flow>, Unsubscribable {
   readonly #dial: Dial;
   readonly #up: Subscriber<Up>;
   #readable: Readable | undefined;
@@ -74,6 +56,7 @@ class Carrier {
   #closing = false;
   #freed = false;
   #closeTimer: Subscription | undefined;
+  #flow: Subscriber<Flow> | undefined;
   #opening: Subscriber<ResolvedSignal | Opened> | undefined;
   /** When the close last got on, on the clock of the dial. */
   #movedAt = 0;
@@ -84,23 +67,27 @@ class Carrier {
   }
 
   start(opening$: Observable<ResolvedSignal | Opened>, flow$: Observable<Flow>): void {
-    const fail = (error: unknown): void => this.#up.error(error);
-    const flow = inlet<Flow>(new FlowIntake(this));
-    this.#opening = inlet<ResolvedSignal | Opened>(
-      {
-        next: (signal) => (signal.kind === 'opened' ? this.#open(signal) : this.#up.next(signal)),
-        error: (error: unknown) => fail(IOStreamError.from(error, { phase: 'connect' })),
-        complete: ignore,
-      },
-      fail,
-    );
-    this.#up.add(() => {
-      flow.unsubscribe();
-      this.#opening?.unsubscribe();
-      this.#free();
+    this.#flow = inlet<Flow>(this);
+    this.#opening = inlet<ResolvedSignal | Opened>({
+      next: (signal) => (signal.kind === 'opened' ? this.#open(signal) : this.#up.next(signal)),
+      error: (error: unknown) => this.fail(IOStreamError.from(error, { phase: 'connect' })),
+      complete: ignore,
+      fail: (error: unknown) => this.fail(error),
     });
-    flow$.subscribe(flow);
+    this.#up.add(this);
+    flow$.subscribe(this.#flow);
     if (!this.#freed) opening$.subscribe(this.#opening);
+  }
+
+  unsubscribe(): void {
+    this.#flow?.unsubscribe();
+    this.#opening?.unsubscribe();
+    this.#free();
+  }
+
+  /** Something of ours threw. */
+  fail(error: unknown): void {
+    this.#up.error(error);
   }
 
   #open({ readable, writable, fin = true, details }: Opened): void {
@@ -121,10 +108,10 @@ class Carrier {
     const early = this.#early ?? [];
     this.#early = undefined;
     this.#up.next({ kind: 'connected', details: [details] });
-    for (const signal of early) this.take(signal);
+    for (const signal of early) this.next(signal);
     if (this.#freed || this.#inEnded || !readable) return;
     if (readable.readableEnded) {
-      this.end(); // It was told before we listened.
+      this.readEnd(); // It was told before we listened.
       return;
     }
     readable.on('end', onEnd).on('data', onData);
@@ -141,7 +128,7 @@ class Carrier {
 
   // Down
 
-  take(signal: Flow): void {
+  next(signal: Flow): void {
     switch (signal.kind) {
       case 'data':
         if (this.#early) this.#early.push(signal);
@@ -165,7 +152,7 @@ class Carrier {
 
   // Up
 
-  data(chunk: Uint8Array): void {
+  read(chunk: Uint8Array): void {
     if (!this.#closing) this.#up.next({ kind: 'data', bytes: chunk });
   }
 
@@ -173,13 +160,13 @@ class Carrier {
    * libuv tells an EOF, too, when a reset follows upon the last bytes, but the socket still knows: writing nothing asks it.
    * Input that was cut off must not look whole.
    */
-  end(): void {
+  readEnd(): void {
     if (this.#closing || !this.#isQuietTcp()) {
       this.#tellEnd();
       return;
     }
     this.#writable?.write(NOTHING, (error: NodeJS.ErrnoException | null | undefined) => {
-      if (error?.code === 'ECONNRESET') this.error(wasReset(error));
+      if (error?.code === 'ECONNRESET') this.failed(wasReset(error));
       else this.#tellEnd();
     });
   }
@@ -196,24 +183,24 @@ class Carrier {
     this.#settle();
   }
 
-  drain(): void {
+  drained(): void {
     this.#writer?.feed();
   }
 
-  finish(): void {
+  finished(): void {
     this.#writer?.tellSent();
     this.#outEnded = true;
     if (this.#closing && this.#lingers) this.#linger();
     this.#settle();
   }
 
-  error(error: Error): void {
+  failed(error: Error): void {
     if (this.#closing) {
       this.#up.error(IOStreamError.from(error, { phase: 'close' }));
       return;
     }
     // Node destroys the stream on an error; what it had read before is still in its buffer.
-    for (let chunk = this.#readBuffered(); chunk && !this.#freed; chunk = this.#readBuffered()) this.data(chunk);
+    for (let chunk = this.#readBuffered(); chunk && !this.#freed; chunk = this.#readBuffered()) this.read(chunk);
     this.#up.error(IOStreamError.from(error, { phase: phaseOf(error) }));
   }
 
@@ -222,11 +209,11 @@ class Carrier {
     return (this.#readable?.read() as Uint8Array | null | undefined) ?? null;
   }
 
-  close(): void {
+  closed(): void {
     this.#openStreams -= 1;
     if (this.#openStreams > 0) return;
     if (this.#outEnded && (this.#inEnded || this.#closing)) this.#up.complete();
-    else this.error(closedByOthers());
+    else this.failed(closedByOthers());
   }
 
   // The end
@@ -236,7 +223,7 @@ class Carrier {
     if (this.#inEnded && this.#outEnded) for (const stream of this.#streams()) stream.destroy();
   }
 
-  leave(): void {
+  complete(): void {
     if (this.#early) {
       this.#up.complete();
       return;
@@ -280,7 +267,7 @@ class Carrier {
     this.#up.complete();
   }
 
-  reset(reason: unknown): void {
+  error(reason: unknown): void {
     const socket = this.#readable;
     if (socket instanceof Socket && !isShutting(socket)) {
       try {
@@ -336,23 +323,23 @@ function phaseOf(error: Error): Phase {
 }
 
 function onData(this: Carried<Readable>, chunk: Uint8Array): void {
-  this[CARRIER]?.data(chunk);
+  this[CARRIER]?.read(chunk);
 }
 function onEnd(this: Carried<Readable>): void {
-  this[CARRIER]?.end();
+  this[CARRIER]?.readEnd();
 }
 function onDrain(this: Carried<Writable>): void {
-  this[CARRIER]?.drain();
+  this[CARRIER]?.drained();
 }
 function onFinish(this: Carried<Writable>): void {
-  this[CARRIER]?.finish();
+  this[CARRIER]?.finished();
 }
 function onError(this: Carried<Readable | Writable>, error: Error): void {
-  this[CARRIER]?.error(error);
+  this[CARRIER]?.failed(error);
 }
 function onClose(this: Carried<Readable | Writable>): void {
   this.off('close', onClose); // process.stdout tells it twice
-  this[CARRIER]?.close();
+  this[CARRIER]?.closed();
 }
 function ignore(): void {
   // nothing to do

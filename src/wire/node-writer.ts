@@ -29,12 +29,7 @@ export class NodeWriter {
   #clock: SchedulerLike | undefined;
   /** When bytes last left, on the clock given to `watch`. */
   movedAt = 0;
-  readonly #onWritten = (error?: Error | null): void => {
-    // Node calls back for what it could not write, too.
-    if (error || this.#writable.destroyed) return;
-    this.tellSent();
-    this.feed();
-  };
+  #onWritten: ((error?: Error | null) => void) | undefined;
 
   constructor(writable: Writable, up: Subscriber<Up>) {
     this.#writable = writable;
@@ -104,7 +99,16 @@ export class NodeWriter {
 
   #give(piece: Uint8Array): void {
     this.#given += piece.length;
-    this.#writable.write(piece, this.#onWritten);
+    this.#writable.write(piece, (this.#onWritten ??= this.#written()));
+  }
+
+  #written(): (error?: Error | null) => void {
+    return (error) => {
+      // Node calls back for what it could not write, too.
+      if (error || this.#writable.destroyed) return;
+      this.tellSent();
+      this.feed();
+    };
   }
 
   #tellFull(full: boolean): void {

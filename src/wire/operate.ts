@@ -9,10 +9,10 @@ import { Observable, type Observer, type Subscriber } from 'rxjs';
  * since the subscription is only known when `subscribe` has returned. Subscribing with a `Subscriber` that is known from the
  * start closes the second; RxJS makes one for us here, from public names alone.
  *
- * @param fail told of a throw; by default the observer's own `error`.
+ * @param observer is told of its own throws by `fail`, if it has that, else by `error`.
  */
-export function inlet<T>(observer: Observer<T>, fail?: (error: unknown) => void): Subscriber<T> {
-  const guard = new Guard(observer, fail);
+export function inlet<T>(observer: Guarded<T>): Subscriber<T> {
+  const guard = new Guard(observer);
   MAKER.subscribe(guard as Observer<unknown>);
   const subscriber = made as Subscriber<T>;
   made = undefined;
@@ -26,14 +26,17 @@ const MAKER = new Observable<unknown>((subscriber) => {
   made = subscriber;
 });
 
+/** An observer that may tell a throw of its own from an error of its source. */
+export interface Guarded<T> extends Observer<T> {
+  fail?(error: unknown): void;
+}
+
 class Guard<T> implements Observer<T> {
   subscriber: Subscriber<T> | undefined;
-  readonly #observer: Observer<T>;
-  readonly #toFail: ((error: unknown) => void) | undefined;
+  readonly #observer: Guarded<T>;
 
-  constructor(observer: Observer<T>, fail: ((error: unknown) => void) | undefined) {
+  constructor(observer: Guarded<T>) {
     this.#observer = observer;
-    this.#toFail = fail;
   }
 
   next(value: T): void {
@@ -62,7 +65,7 @@ class Guard<T> implements Observer<T> {
   }
 
   #fail(error: unknown): void {
-    if (this.#toFail) this.#toFail(error);
+    if (this.#observer.fail) this.#observer.fail(error);
     else this.#observer.error(error);
   }
 }

@@ -50,7 +50,7 @@ export function tcp(options: TcpOptions = {}): Wire {
         out.next(resolved(host, addresses));
         if (!out.closed) connectAny(addresses, host, port, dial, options).subscribe(out);
       };
-      const found = inlet<LookupAddress[]>({ next: connectThen, error: fail, complete: () => undefined }, fail);
+      const found = inlet<LookupAddress[]>({ next: connectThen, error: fail, complete: () => undefined });
       out.add(found);
       addresses$.subscribe(found);
     });
