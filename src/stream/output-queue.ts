@@ -1,3 +1,5 @@
+import { reserve } from './slab.ts';
+
 /** Chunks smaller than this are joined: one copy is cheaper than a vector entry of `writev`. */
 const SMALL = 4096;
 /** What goes down in one signal at the most, in bytes. */
@@ -17,7 +19,7 @@ export class OutputQueue {
 
   /** Bytes that wait. */
   get length(): number {
-    return Math.max(0, this.#bytes - (this.#position ?? 0));
+    return this.#position === undefined ? this.#bytes : Math.max(0, this.#bytes - this.#position);
   }
 
   get position(): number | undefined {
@@ -70,9 +72,19 @@ export class OutputQueue {
       length += chunk.length;
       to += 1;
     }
-    const joined = to - from === 1 ? this.#chunks[from]! : Buffer.concat(this.#chunks.slice(from, to), length);
+    const joined = to - from === 1 ? this.#chunks[from]! : this.#copy(from, to, reserve(length));
     this.#drop(to - from);
     return joined;
+  }
+
+  #copy(from: number, to: number, into: Buffer): Buffer {
+    let at = 0;
+    for (let i = from; i < to; i += 1) {
+      const chunk = this.#chunks[i]!;
+      into.set(chunk, at);
+      at += chunk.length;
+    }
+    return into;
   }
 
   /** Lets go of chunks at the head; the queue may never be empty, and must not keep what has been given. */

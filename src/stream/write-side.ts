@@ -54,11 +54,13 @@ export class WriteSide implements Watched {
   #toldBlocked = false;
   /** So many waiting bytes are enough: whoever heeds it is never refused. */
   readonly #mark: number;
+  readonly #limit: number;
   #waiters: Set<Waiter> | undefined;
 
   constructor(host: WriteHost) {
     this.#host = host;
     const { highWaterMark, outBufLimit } = host;
+    this.#limit = outBufLimit;
     this.#mark = outBufLimit > 0 ? Math.min(highWaterMark, outBufLimit) : highWaterMark;
   }
 
@@ -113,7 +115,7 @@ export class WriteSide implements Watched {
   accept(bytes: Buffer): IOStreamError | undefined {
     if (this.ended)
       return new IOStreamError(ECLOSED, { phase: 'write', message: 'expected no write after end(), got one; its bytes were not taken' });
-    const limit = this.#host.outBufLimit;
+    const limit = this.#limit;
     if (limit > 0 && this.pending >= limit) {
       const message = `expected less than outBufLimit = ${limit} bytes to be waiting, got ${this.pending}; the write of ${bytes.length} bytes was refused: wait for SENT, for output.blocked$ or use send()`;
       return new IOStreamError(EOUTBUFLIMIT, { phase: 'write', message });
@@ -125,8 +127,8 @@ export class WriteSide implements Watched {
 
   /** The queue has more to give. */
   grown(): void {
-    this.#noteWaiting();
-    this.#tellBlocked();
+    if (!this.#waits) this.#noteWaiting();
+    if (this.#blocked) this.#tellBlocked();
     this.#host.flushSoon();
   }
 
