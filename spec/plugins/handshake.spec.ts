@@ -1,5 +1,5 @@
 /* eslint-disable require-yield -- a talk may have nothing to read */
-import { NEVER } from 'rxjs';
+import { EMPTY, NEVER, of, ReplaySubject, Subject, throwError, type Observable } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 import { IOStreamError } from '../../src/errors.ts';
@@ -388,6 +388,213 @@ describe('handshake', () => {
       });
       made.wire.connect();
       expect(made.wire.down).toEqual([]);
+    });
+  });
+
+  describe('waiting for something else than bytes', () => {
+    /** Reads two bytes, asks, says what it got, reads two more. */
+    const asking = (answer: () => Observable<string>, more: Partial<HandshakeOptions> = {}): Ride =>
+      ride({
+        *talk(link) {
+          const head = latin(yield* link.read(2));
+          link.send('asking');
+          const got = yield* link.wait(answer);
+          link.send(got);
+          return { head, got, tail: latin(yield* link.read(2)) };
+        },
+        ...more,
+      });
+
+    it('says first what it had to say, and goes on with the first value; what came meanwhile is read then', () => {
+      const answer = new Subject<string>();
+      const { wire, up } = asking(() => answer);
+      wire.connect();
+      wire.give(data('abc'));
+      expect(inWords(wire.down)).toEqual(['data asking']);
+      wire.give(data('d'), data('left'));
+      expect(up).toEqual([]);
+      answer.next('pass');
+      expect(answer.observed).toBe(false);
+      expect(inWords(wire.down)).toEqual(['data asking', 'data pass']);
+      expect(detailsOf(up)[0]).toMatchObject({ head: 'ab', got: 'pass', tail: 'cd' });
+      expect(textOf(up)).toBe('left');
+    });
+
+    it('gives the same whatever the cut, with the answer after any chunk', () => {
+      for (const { name, chunks } of rechunk('abcdleft', { random: 20, empty: true })) {
+        for (let turn = 0; turn <= chunks.length; turn += 1) {
+          const answer = new ReplaySubject<string>(1);
+          const { wire, up } = asking(() => answer);
+          wire.connect();
+          chunks.forEach((bytes, at) => {
+            if (at === turn) answer.next('pass');
+            wire.give({ kind: 'data', bytes });
+          });
+          answer.next('pass');
+          expect([inWords(wire.down), detailsOf(up)[0], textOf(up)], `${name}, answered after ${turn}`).toMatchObject([
+            ['data asking', 'data pass'],
+            { head: 'ab', tail: 'cd' },
+            'left',
+          ]);
+        }
+      }
+    });
+
+    it('takes a promise and an iterable, too', async () => {
+      const { wire, up } = ride({
+        *talk(link) {
+          return { both: [yield* link.wait(() => Promise.resolve(1)), yield* link.wait(() => [2, 3])] };
+        },
+      });
+      wire.connect();
+      await Promise.resolve();
+      await Promise.resolve();
+      expect(detailsOf(up)[0]).toMatchObject({ both: [1, 2] });
+    });
+
+    it.each<[string, () => Observable<string>, object]>([
+      ['an error', () => throwError(() => new Error('locked')), { message: 'greet: locked' }],
+      ['no value', () => EMPTY, { cause: { name: 'EmptyError' } }],
+      ['a throw of what makes it', boom, { message: 'greet: boom' }],
+      ['nothing that can be subscribed', (() => 7) as never, { cause: { name: 'TypeError' } }],
+    ])('throws %s into the talk: uncaught, the stream errors and the wire is freed', (_, answer, facts) => {
+      const made = asking(answer);
+      made.wire.connect();
+      made.wire.give(data('ab'));
+      expect(made.error).toMatchObject({ code: 'EPROTOCOL', phase: 'handshake', layer: 'greet', ...facts });
+      expect([made.up, made.wire.freed]).toEqual([[], true]);
+    });
+
+    it('goes on when the talk catches that', () => {
+      const { wire, up } = ride({
+        *talk(link) {
+          let caught = '';
+          try {
+            yield* link.wait(boom);
+          } catch (error) {
+            caught = (error as Error).message;
+          }
+          return { caught, next: latin(yield* link.read(1)) };
+        },
+      });
+      wire.connect();
+      wire.give(data('x'));
+      expect(detailsOf(up)[0]).toMatchObject({ caught: 'boom', next: 'x' });
+    });
+
+    it('does not deepen the stack: 20,000 answers at once', () => {
+      const { wire, up, error } = ride({
+        *talk(link) {
+          for (let turn = 0; turn < 20_000; turn += 1) yield* link.wait(() => of(turn));
+        },
+      });
+      wire.connect();
+      expect([error, inWords(up)]).toEqual([undefined, ['connected']]);
+    });
+
+    it('learns of an EOF when it reads on; it need not', () => {
+      const answer = new Subject<string>();
+      const short = asking(() => answer, { early: 'EPROXY' });
+      short.wire.connect();
+      short.wire.give(data('abc'), END);
+      expect(short.state).toBe('open');
+      const enough = asking(() => answer);
+      enough.wire.connect();
+      enough.wire.give(data('abcd'), END);
+      answer.next('pass');
+      expect(short.error).toMatchObject({ code: 'EPROXY' });
+      expect(inWords(enough.up)).toEqual(['connected', 'end']);
+    });
+
+    it('errors at once when the wire fails or is gone, and leaves what it waited for', () => {
+      for (const end of [(made: Ride) => made.wire.fail(new Error('why')), (made: Ride) => made.wire.complete()]) {
+        const answer = new Subject<string>();
+        const made = asking(() => answer);
+        made.wire.connect();
+        made.wire.give(data('ab'));
+        end(made);
+        expect([made.state, answer.observed]).toEqual(['error', false]);
+      }
+    });
+
+    it('is under the deadline of the handshake', () => {
+      const scheduler = new TestScheduler(() => {});
+      scheduler.maxFrames = Infinity;
+      const answer = new Subject<string>();
+      const made = new Ride(
+        handshake({
+          *talk(link) {
+            yield* link.wait(() => answer);
+          },
+        }),
+        { dial: testDial({ scheduler, timeouts: { handshake: 200 } }) },
+      );
+      made.wire.connect();
+      expect(answer.observed).toBe(true);
+      scheduler.flush();
+      expect(made.error).toMatchObject({ code: 'ETOHANDSHAKE' });
+      expect(answer.observed).toBe(false);
+    });
+
+    it.each<[string, (made: Ride) => void]>([
+      ['close', (made) => made.app.complete()],
+      ['reset', (made) => made.app.error(new Error('why'))],
+      ['unsubscribe', (made) => made.unsubscribe()],
+    ])('is unsubscribed by %s, also by a synchronous one, and the talk runs its finally blocks', (_, leave) => {
+      for (const inside of [false, true]) {
+        const answer = new Subject<string>();
+        const log: string[] = [];
+        const made: Ride = ride({
+          *talk(link) {
+            try {
+              yield* link.wait(() => {
+                if (inside) leave(made);
+                return answer;
+              });
+              log.push('never');
+            } finally {
+              log.push('finally');
+            }
+          },
+        });
+        made.wire.connect();
+        if (!inside) leave(made);
+        expect(answer.observed).toBe(false);
+        answer.next('late');
+        made.wire.give(data('late'), END);
+        expect([log, made.up, made.wire.down]).toEqual([['finally'], [], []]);
+      }
+    });
+
+    it('is not asked for by a talk that has been left in the same step', () => {
+      let asked = 0;
+      const made: Ride = ride({
+        *talk(link) {
+          yield* link.read(1);
+          made.unsubscribe();
+          yield* link.wait(() => of((asked += 1)));
+        },
+      });
+      made.wire.connect();
+      made.wire.give(data('x'));
+      expect(asked).toBe(0);
+    });
+
+    it('pauses a peer that gives more than 64 KiB meanwhile, resumes it with the answer, and keeps all', () => {
+      const answer = new Subject<string>();
+      const made = asking(() => answer);
+      made.app.next(PAUSE);
+      made.wire.connect();
+      const chunk = 'x'.repeat(1024);
+      made.wire.give(data('abcd'));
+      for (let at = 0; at < 63; at += 1) made.wire.give(data(chunk));
+      expect(inWords(made.wire.down)).toEqual(['data asking']);
+      made.wire.give(data(chunk), data(chunk), data(chunk));
+      expect(inWords(made.wire.down)).toEqual(['data asking', 'pause']);
+      made.wire.answer = ({ kind }) => kind === 'resume' && made.wire.give(data('last'));
+      answer.next('pass');
+      expect(inWords(made.wire.down)).toEqual(['data asking', 'pause', 'resume', 'data pass', 'pause']);
+      expect(textOf(made.up)).toBe(`${chunk.repeat(66)}last`);
     });
   });
 

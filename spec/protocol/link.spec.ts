@@ -1,4 +1,5 @@
 /* eslint-disable require-yield -- a talk may have nothing to read */
+import * as rx from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { Conversation, Link, type Need, type Talk } from '../../src/protocol/link.ts';
 import { ByteBuffer } from '../../src/protocol/byte-buffer.ts';
@@ -128,6 +129,74 @@ describe('Conversation', () => {
         boom();
       }).start(),
     ).not.toThrow();
+  });
+
+  describe('waiting for something else', () => {
+    const asks = (): Conversation<string> =>
+      begin(function* (link) {
+        const first = latin(yield* link.read(2));
+        link.send('asked');
+        let answer: string;
+        try {
+          answer = yield* link.wait(() => ['the input']);
+        } catch (error) {
+          answer = (error as Error).message;
+        }
+        return `${first} ${answer} ${latin(yield* link.read(3))}`;
+      });
+    const over = { done: true, value: 'ab yes cde' };
+
+    it('says what it waits for, once, however many bytes come', () => {
+      const conversation = asks();
+      conversation.start();
+      const { value } = conversation.push(of('ab'));
+      expect(latin(conversation.takeSaid())).toBe('asked');
+      expect((value as { wait: () => unknown }).wait()).toEqual(['the input']);
+      expect(conversation.push(of('c')).value).toBe(value);
+      expect(conversation.push(of('de!')).value).toBe(value);
+      expect(conversation.unread).toBe(4);
+      expect(conversation.answer('yes')).toEqual(over);
+      expect(latin(conversation.takeUnread())).toBe('!');
+    });
+
+    it('reads on after the answer as bytes come', () => {
+      const conversation = asks();
+      conversation.start();
+      conversation.push(of('abc'));
+      expect(conversation.answer('yes').value).toEqual({ count: 3 });
+      expect(conversation.push(of('de'))).toEqual(over);
+    });
+
+    it('throws into the talk what it was refused with', () => {
+      const conversation = asks();
+      conversation.start();
+      conversation.push(of('ab'));
+      conversation.refuse(new Error('no'));
+      expect(conversation.push(of('cde'))).toEqual({ done: true, value: 'ab no cde' });
+    });
+
+    it('throws what the talk throws then', () => {
+      const refused = new Error('refused');
+      const conversation = begin((link) => link.wait(() => []));
+      conversation.start();
+      expect(caught(() => conversation.refuse(refused))).toBe(refused);
+    });
+
+    it('knows the type of what it gets', () => {
+      const talk = function* (link: Link): Talk<void> {
+        (yield* link.wait(() => rx.of(1))) satisfies number;
+        (yield* link.wait(() => Promise.resolve('text'))) satisfies string;
+        (yield* link.wait(() => new Map<Date, number>().keys())) satisfies Date;
+        // @ts-expect-error -- a number is no text
+        (yield* link.wait(() => rx.of(1))) satisfies string;
+        // @ts-expect-error -- a number gives nothing
+        yield* link.wait(() => 7);
+      };
+      const conversation = begin(talk);
+      const seen: unknown[] = [];
+      for (let step = conversation.start(); !step.done; step = conversation.answer(undefined)) seen.push(step.value);
+      expect(seen).toHaveLength(5);
+    });
   });
 
   describe('EOF', () => {

@@ -1,4 +1,19 @@
-import { concat, concatMap, defer, finalize, of, Subject, takeUntil, timeout, TimeoutError, timer } from 'rxjs';
+import {
+  concat,
+  concatMap,
+  defer,
+  EMPTY,
+  EmptyError,
+  finalize,
+  of,
+  Subject,
+  takeUntil,
+  throwError,
+  timeout,
+  TimeoutError,
+  timer,
+  type Observable,
+} from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { converse, IOStream } from 'rxjs-io-stream';
 import { rechunk } from '../../src/testing/rechunk.ts';
@@ -292,6 +307,132 @@ describe('converse', () => {
         expect(() => io[Symbol.asyncIterator]()).toThrow(TypeError);
         wire.give(data(SAID));
         expect((await talking.ended).state).toBe('complete');
+      }),
+    );
+  });
+
+  describe('waiting for something else than bytes', () => {
+    const asking = (answer: () => Observable<string>): Talk<string> =>
+      function* (link) {
+        const head = text(yield* link.read(2));
+        link.send('asking ');
+        const got = yield* link.wait(answer);
+        link.send(got);
+        return `${head} ${got} ${text(yield* link.read(2))}`;
+      };
+
+    it(
+      'goes on with the first value; what came meanwhile is read then, the rest stays in inBuf',
+      invariants(async (h) => {
+        const { io, wire } = await scripted(h);
+        const answer = new Subject<string>();
+        const seen = h.observed(
+          converse(
+            io,
+            asking(() => answer),
+          ),
+        );
+        wire.give(data('abc'));
+        await ticks(2);
+        expect(textOf(wire.down)).toBe('asking ');
+        wire.give(data('d'), data('left'), END);
+        expect(io.inBuf.toString()).toBe('dleft');
+        answer.next('pass');
+        expect([seen.values, answer.observed, io.inBuf.toString()]).toEqual([['ab pass cd'], false, 'left']);
+        await ticks(2);
+        expect(textOf(wire.down)).toBe('asking pass');
+      }),
+    );
+
+    it(
+      'throws an error, or that there is no value, into the talk',
+      invariants(async (h) => {
+        const { io, wire } = await scripted(h);
+        wire.give(data('ab'));
+        const locked = new Error('locked');
+        expect(
+          h.observed(
+            converse(
+              io,
+              asking(() => throwError(() => locked)),
+            ),
+          ).error,
+        ).toBe(locked);
+        wire.give(data('ab'));
+        expect(
+          h.observed(
+            converse(
+              io,
+              asking(() => EMPTY),
+            ),
+          ).error,
+        ).toBeInstanceOf(EmptyError);
+        expect(io.state).toBe('open');
+      }),
+    );
+
+    it(
+      'does not deepen the stack: 20,000 answers at once',
+      invariants(async (h) => {
+        const { io } = await scripted(h);
+        const seen = h.observed(
+          converse(io, function* (link) {
+            let sum = 0;
+            for (let turn = 0; turn < 20_000; turn += 1) sum += yield* link.wait(() => of(1));
+            return sum;
+          }),
+        );
+        expect(seen.values).toEqual([20_000]);
+      }),
+    );
+
+    it(
+      'learns of an EOF when it reads on, and of an error of the stream at once',
+      invariants(async (h) => {
+        const answer = new Subject<string>();
+        const ended = await scripted(h);
+        const failed = await scripted(h);
+        const [short, broken] = [ended, failed].map(({ io }) =>
+          h.observed(
+            converse(
+              io,
+              asking(() => answer),
+            ),
+          ),
+        );
+        for (const { wire } of [ended, failed]) wire.give(data('ab'));
+        ended.wire.give(END);
+        failed.wire.fail(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
+        expect(short?.state).toBe('open');
+        h.error(broken?.error, { code: 'ECONNRESET' });
+        answer.next('pass');
+        h.error(short?.error, { code: 'EPROTOCOL', phase: 'read' });
+      }),
+    );
+
+    it(
+      'is unsubscribed with the talk, also from inside of what it asks',
+      invariants(async (h) => {
+        const { io } = await scripted(h);
+        for (const inside of [false, true]) {
+          const [stop, answer, log] = [new Subject<void>(), new Subject<string>(), [] as string[]];
+          const ask = (): Observable<string> => {
+            if (inside) stop.next();
+            return answer;
+          };
+          const talk: Talk<void> = function* (link) {
+            try {
+              yield* link.wait(ask);
+            } finally {
+              log.push('finally');
+            }
+          };
+          h.observed(converse(io, talk).pipe(takeUntil(stop)));
+          expect(answer.observed).toBe(!inside);
+          stop.next();
+          answer.next('late');
+          expect([answer.observed, log]).toEqual([false, ['finally']]);
+        }
       }),
     );
   });

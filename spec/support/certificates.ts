@@ -15,13 +15,13 @@ export const ca: string = read('ca');
 export const server: Identity = identity('server');
 /** For other.test. */
 export const other: Identity = identity('other');
+/** For *.wild.test and bücher.test. */
+export const names: Identity = identity('names');
 /** For localhost and 127.0.0.1, until 2021. */
 export const expired: Identity = identity('expired');
 /** For localhost and 127.0.0.1, from 2119 on. */
 export const future: Identity = identity('future');
 /** For localhost and 127.0.0.1, signed by itself. */
 export const selfSigned: Identity = identity('selfsigned');
-/** For localhost, with a key whose signatures are all of one length: handshakes have the same number of bytes. */
-export const steady: Identity = identity('steady');
 /** A client's; names no host. */
 export const client: Identity = identity('client');

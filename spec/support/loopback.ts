@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import type { Harness } from './harness.ts';
 
 /** Where a peer of this machine listens: what `new IOStream` and `net.connect` take. */
@@ -68,7 +69,7 @@ export async function deadPort(): Promise<number> {
 }
 
 /** All that a plain socket reads up to the end; it stays open for writing. Rejects with the socket's error, if somebody waits. */
-export function allOf(socket: Socket): Promise<Buffer> {
+export function allOf(socket: Duplex): Promise<Buffer> {
   const chunks: Buffer[] = [];
   const all = new Promise<Buffer>((resolve, reject) => {
     socket.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => resolve(Buffer.concat(chunks)));

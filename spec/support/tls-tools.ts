@@ -3,7 +3,8 @@ import { createServer as createTcpServer, type AddressInfo, type Socket } from '
 import { setImmediate as turn } from 'node:timers/promises';
 import { createServer, type TlsOptions, type TLSSocket } from 'node:tls';
 import { bufferWhen, mergeMap, Observable, tap, timer, type Subscriber } from 'rxjs';
-import { tlsClient, tlsServer, type TlsClientOptions, type TlsServerOptions } from '../../src/plugins/tls.ts';
+import { tlsClient, type TlsClientOptions } from '../../src/plugins/tls-client.ts';
+import { tlsServer, type TlsServerOptions } from '../../src/plugins/tls-server.ts';
 import { memoryPair } from '../../src/testing/memory-pair.ts';
 import { END, type DataSignal, type Dial, type Flow, type Plugin, type Target, type Up } from '../../src/wire/signal.ts';
 import { stack } from '../../src/wire/stack.ts';
@@ -173,7 +174,7 @@ export class Session {
       ['below', below[role] ?? ((wire) => wire)],
     ];
     const dial = { ...dialOf(), to: { host: 'localhost', port: 7 }, ...options.dial };
-    this.server = new Counted(h, stack(stackOf('server'), b));
+    this.server = new Counted(h, stack(stackOf('server'), b), { ...dial, to: undefined });
     this.client = new Counted(h, stack(stackOf('client'), a), dial);
   }
 

@@ -1,8 +1,9 @@
-import type { Subscription } from 'rxjs';
+import { catchError, defer, first, map, of, type Observable, type ObservableInput, type Subscription } from 'rxjs';
 import { ETOHANDSHAKE, IOStreamError, type ErrorCode } from '../errors.ts';
 import { Conversation, type Link, type Need } from '../protocol/link.ts';
 import { layer, type Layer, type Ports } from '../wire/layer.ts';
-import { PAUSE, type Dial, type Flow, type LayerDetails, type Plugin, type Target, type Up } from '../wire/signal.ts';
+import { inlet } from '../wire/operate.ts';
+import { PAUSE, RESUME, type Dial, type Flow, type LayerDetails, type Plugin, type Target, type Up } from '../wire/signal.ts';
 import { after } from '../wire/timer.ts';
 
 /** What a handshake does: whom it dials, and what is said. */
@@ -12,8 +13,8 @@ export interface HandshakeOptions {
   /** The code when the peer ends before the conversation does. @default 'EPROTOCOL' */
   readonly early?: ErrorCode | undefined;
   /**
-   * The conversation: says things with `link.send`, reads exactly with `yield* link.read(n)`. What it returns are the layer's
-   * details; what it has not read goes to the layer above; what it throws errors the stream.
+   * The conversation: says things with `link.send`, reads exactly with `yield* link.read(n)`, waits for anything else with
+   * `yield* link.wait(() => …)`. What it returns are the layer's details; what it has not read goes to the layer above; what it throws errors the stream.
    */
   talk(link: Link, target: Target | undefined): Generator<Need, Readonly<Record<string, unknown>> | void, Uint8Array>;
 }
@@ -37,6 +38,7 @@ export interface HandshakeOptions {
  *
  * On error of the talk: Up errors with it (an `IOStreamError` as it is, anything else as EPROTOCOL with the `cause`), and the
  * wire below is freed. On unsubscribe: the talk's `finally` blocks run, the wire below is freed. Lossless.
+ * While the talk waits for something else than bytes, at most 64 KiB are read ahead (so that a reset is noticed).
  *
  * ```ts
  * import { handshake, type Plugin } from 'rxjs-io-stream';
@@ -62,6 +64,28 @@ export function handshake(options: HandshakeOptions): Plugin {
 
 type Stage = 'dialling' | 'talking' | 'opening' | 'open' | 'closing';
 type Learned = Readonly<Record<string, unknown>> | void;
+type Step<T = Learned> = (talk: Conversation<T>) => IteratorResult<Need, T>;
+type Question = Extract<Need, { readonly wait: unknown }>;
+
+/**
+ * Asks for what a talk waits for, and emits the one step of the talk that it leads to.
+ *
+ * @internal
+ */
+export function answerTo<T>({ wait }: Question): Observable<Step<T>> {
+  return defer(wait as () => ObservableInput<unknown>).pipe(
+    first(),
+    map(
+      (value): Step<T> =>
+        (talk) =>
+          talk.answer(value),
+    ),
+    catchError((error: unknown) => of<Step<T>>((talk) => talk.refuse(error))),
+  );
+}
+
+/** How many bytes are read ahead of a talk that waits for something else. */
+const AHEAD = 64 * 1024;
 
 class HandshakeLayer implements Layer {
   #stage: Stage = 'dialling';
@@ -73,6 +97,12 @@ class HandshakeLayer implements Layer {
   #timer: Subscription | undefined;
   /** Bytes of the talk itself that have not been `sent` yet. */
   #own = 0;
+  /** What the talk waits for, other than bytes; who waits for it; and what came of it. */
+  #question: Question | undefined;
+  #asking: Subscription | undefined;
+  #reply: Step | undefined;
+  /** The wire below is paused: the peer gave enough while the talk waits. */
+  #held = false;
   /** A step of the talk is under way: what comes from inside it waits for the next. */
   #stepping = false;
   /** The last pause or resume that came from above before the talk was through. */
@@ -124,12 +154,16 @@ class HandshakeLayer implements Layer {
   }
 
   closed(): void {
+    this.#asking?.unsubscribe();
     if (this.#stage === 'talking') this.#advance((talk) => talk.end());
   }
 
   free(): void {
     this.#timer?.unsubscribe();
-    if (this.#stage === 'talking') this.#conversation?.abandon();
+    this.#asking?.unsubscribe();
+    if (this.#stage !== 'talking') return;
+    this.#stage = 'closing';
+    this.#conversation?.abandon();
   }
 
   #begin(below: readonly LayerDetails[]): void {
@@ -152,18 +186,49 @@ class HandshakeLayer implements Layer {
   /** Hands what came to the talk, until it is through. */
   #listen(): void {
     while (this.#stage === 'talking' && !this.#stepping) {
-      const signal = this.#upQueue.shift();
-      if (!signal) return;
-      if (signal.kind === 'data') this.#advance((talk) => talk.push(signal.bytes));
-      else if (signal.kind === 'end') {
-        this.#upQueue.unshift(signal); // It belongs to the layer above, too.
-        this.#advance((talk) => talk.end());
-      }
+      const reply = this.#reply;
+      const [signal] = this.#upQueue;
+      if (reply) {
+        this.#reply = undefined;
+        this.#question = undefined;
+        this.#advance((talk) => {
+          this.#hold(false);
+          return reply(talk);
+        });
+      } else if (signal?.kind === 'data') {
+        this.#upQueue.shift();
+        this.#advance((talk) => talk.push(signal.bytes));
+      } else if (signal?.kind === 'end' && !this.#question) {
+        this.#advance((talk) => talk.end()); // The signal stays: it belongs to the layer above, too.
+      } else return;
     }
   }
 
+  /** Asks once. The answer is the next step, also when it comes at once: no recursion. */
+  #ask(question: Question): void {
+    const answer = inlet<Step>({
+      next: (step) => {
+        this.#reply = step;
+        this.#listen();
+      },
+      error: (error: unknown) => this.#ports.up.error(error),
+      complete: () => undefined,
+    });
+    this.#question = question;
+    this.#asking = answer;
+    this.#stepping = true;
+    answerTo<Learned>(question).subscribe(answer);
+    this.#stepping = false;
+  }
+
+  #hold(held: boolean): void {
+    if (held === this.#held) return;
+    this.#held = held;
+    this.#ports.down.next(held ? PAUSE : RESUME);
+  }
+
   /** One step of the talk; then what it said goes down in one piece, so that an answer never finds it in the middle of a step. */
-  #advance(step: (talk: Conversation<Learned>) => IteratorResult<Need, Learned>): void {
+  #advance(step: Step): void {
     const conversation = this.#conversation;
     if (!conversation) return;
     let result: IteratorResult<Need, Learned>;
@@ -182,6 +247,9 @@ class HandshakeLayer implements Layer {
     }
     this.#stepping = false;
     if (result.done) this.#open(result.value ?? {}, conversation.takeUnread());
+    else if (this.#stage !== 'talking' || !('wait' in result.value)) return;
+    else if (this.#question !== result.value) this.#ask(result.value);
+    else this.#hold(conversation.unread >= AHEAD);
   }
 
   #open(details: Readonly<Record<string, unknown>>, leftover: Uint8Array): void {

@@ -1,34 +1,51 @@
+import { X509Certificate } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
-import type { Subscription } from 'rxjs';
-import { ETLS, ETLSCERT, ETOHANDSHAKE, IOStreamError, type ErrorCode, type Phase } from '../errors.ts';
+import type { SecureContext, TLSSocket } from 'node:tls';
+import { defer, of, Subscription, take, type Observable, type Observer } from 'rxjs';
+import { ETLS, ETLSCERT, ETLSTRUNCATED, IOStreamError, type ErrorCode, type Phase } from '../errors.ts';
+import { handshakeDeadline } from '../wire/deadline.ts';
 import type { Layer, Ports } from '../wire/layer.ts';
-import { END, PAUSE, type DataSignal, type Dial, type EndSignal, type Flow, type LayerDetails, type Up } from '../wire/signal.ts';
-import { after } from '../wire/timer.ts';
+import { inlet } from '../wire/operate.ts';
+import { END, PAUSE, RESUME, type DataSignal, type Dial, type EndSignal, type Flow, type LayerDetails, type Up } from '../wire/signal.ts';
+import type { ContextNow } from './tls-contexts.ts';
 import { TlsDuplex } from './tls-duplex.ts';
+import type { TlsFacts, TlsOptions, TlsPeer } from './tls-options.ts';
 import { TlsOutlet } from './tls-outlet.ts';
 
-/** What differs between a client and a server. */
-export interface TlsRole {
-  /** Starts Node's TLS on a transport. */
-  start(transport: Duplex): TLSSocket;
+/** What differs between a client and a server, and what the user asked for. */
+export interface TlsRole extends Pick<TlsOptions, 'verify' | 'truncation'> {
+  /** What TLS is started with; the first it gives. Subscribed as long as the connection lives. */
+  readonly contexts: Observable<ContextNow>;
+  /** Starts Node's TLS on a transport. It is not to judge the peer's certificate. */
+  start(transport: Duplex, context: SecureContext, session: Buffer | undefined): TLSSocket;
   /** The event of the socket that says that the handshake is through. */
   readonly through: 'secure' | 'secureConnect';
-  /** The handshake is through: what Node's check of the peer's certificate found, if anybody asked for it. */
-  check(socket: TLSSocket): Verdict;
-  /** Whether a failure of the handshake is a certificate of the peer that was not accepted. */
-  refused(error: Error, socket: TLSSocket): boolean;
+  /** What is wrong with the peer's certificate; `undefined` if nothing is, `'unasked'` when nobody is to show one. */
+  problem(socket: TLSSocket, shown: Shown): Error | 'unasked' | undefined;
+  /** Whether such a problem errors the stream. */
+  readonly rejectUnauthorized: boolean;
+  /** Where the sessions of peers that were accepted are kept, for later. */
+  readonly sessions?: SessionPlace | undefined;
 }
 
-/** Whether the peer is who it says; `refusal` errors the stream. */
-export interface Verdict {
-  readonly authorized: boolean;
-  readonly authorizationError?: string | undefined;
-  readonly refusal?: Error | undefined;
+/** The place of one target's session. */
+export interface SessionPlace {
+  get(context: SecureContext): KeptSession | undefined;
+  /** Keeps a session, or forgets what there is. */
+  set(context: SecureContext, session: KeptSession | undefined): void;
 }
 
-type Stage = 'dialling' | 'handshake' | 'open' | 'closing' | 'freed';
-type Details = { truncated?: true } & Record<string, unknown>;
+/** What a peer has shown of itself. */
+export type Shown = Pick<TlsPeer, 'x509' | 'certificate'>;
+
+/** A session, and what the peer showed when it was made: of a resumed one a client cannot ask Node. */
+export interface KeptSession {
+  readonly session: Buffer;
+  readonly shown: Shown;
+}
+
+type Stage = 'dialling' | 'handshake' | 'refusing' | 'open' | 'closing' | 'freed';
+type Details = { truncated?: true; secureContextError?: unknown } & Record<string, unknown>;
 
 /** TLS by Node between an application and a wire; the life of it is told at `tlsClient`. */
 export class TlsLayer implements Layer {
@@ -39,20 +56,33 @@ export class TlsLayer implements Layer {
   readonly #outlet: TlsOutlet;
   #socket: TLSSocket | undefined;
   #transport: TlsDuplex | undefined;
+  #context: SecureContext | undefined;
+  #session: Buffer | undefined;
+  #known: KeptSession | undefined;
+  #shown: Shown = NOTHING;
   #timer: Subscription | undefined;
+  /** What is subscribed: the context, and the answer of `verify`. */
+  readonly #asked: Subscription = new Subscription();
   #below: readonly LayerDetails[] = [];
   readonly #details: Details = {};
   /** The last pause or resume that came from above before the handshake was through. */
-  #paused = false;
+  #wanted: 'pause' | 'resume' = 'resume';
   /** Signals of the wire below that have not been worked on; more may come from inside `next`. */
   readonly #inbox: (DataSignal | EndSignal)[] = [];
   #working = false;
+  /** What the wire below gives has to wait: for a context, for `verify`, for what was there before. */
+  #waiting = false;
+  /** The wire below was asked to pause. */
+  #paused = false;
   /** The handshake is through, as Node sees it, and what came with its last message. */
   #through = false;
+  #renegotiated = false;
   readonly #leftovers: (DataSignal | EndSignal)[] = [];
   #peerEnded = false;
   #farewell = false;
-  readonly #listeners: readonly (readonly [event: string, listener: (error?: Error) => void])[];
+  /** Why the peer was refused: told when it has been told goodbye. */
+  #refusal: IOStreamError | undefined;
+  readonly #listeners: readonly (readonly [event: string, listener: (told?: never) => void])[];
 
   constructor(role: TlsRole, ports: Ports) {
     this.#role = role;
@@ -66,14 +96,17 @@ export class TlsLayer implements Layer {
       // After the handshake a server that Node's own tls.Server did not make has no other event for what goes wrong.
       ['_tlsError', fail],
       ['close', () => this.#fail()],
+      ['session', (session?: Buffer) => this.#keep(session)],
     ];
   }
 
   down(signal: Flow): void {
     if (signal.kind === 'data') this.#outlet.give(signal.bytes);
     else if (signal.kind === 'end') this.#outlet.end();
-    else if (this.#stage === 'open') this.#ports.down.next(signal);
-    else this.#paused = signal.kind === 'pause';
+    else {
+      this.#wanted = signal.kind;
+      if (this.#stage === 'open') this.#steer(signal.kind);
+    }
   }
 
   up(signal: Up): void {
@@ -81,7 +114,9 @@ export class TlsLayer implements Layer {
       case 'data':
       case 'end':
         this.#inbox.push(signal);
-        this.#work();
+        // Nobody is there to read it yet, and no handshake can come to an end any more.
+        if (signal.kind === 'end' && this.#stage === 'handshake' && !this.#socket) this.#fail(unexpectedEnd());
+        else this.#work();
         return;
       case 'pause':
       case 'resume':
@@ -109,12 +144,13 @@ export class TlsLayer implements Layer {
   }
 
   closed(): void {
-    if (this.#stage === 'handshake') this.#fail(unexpectedEnd());
+    if (this.#stage === 'handshake' || this.#stage === 'refusing') this.#fail(unexpectedEnd());
   }
 
   free(): void {
     this.#stage = 'freed';
     this.#timer?.unsubscribe();
+    this.#asked.unsubscribe();
     const socket = this.#socket;
     if (!socket) return;
     for (const [event, listener] of this.#listeners) socket.off(event, listener);
@@ -123,14 +159,29 @@ export class TlsLayer implements Layer {
   }
 
   #begin(below: readonly LayerDetails[]): void {
-    const { timeouts, deadline, scheduler, layer } = this.#dial;
     this.#stage = 'handshake';
     this.#below = below;
-    const left = Math.max(0, Math.min(timeouts.handshake, deadline - scheduler.now()));
-    this.#timer = after(left, scheduler, () => {
-      const message = `expected the TLS handshake to be through within ${left} ms, it is not; raise timeouts.handshake or timeouts.establish if the peer is only slow`;
-      this.#ports.up.error(new IOStreamError(ETOHANDSHAKE, { phase: 'handshake', layer, message }));
-    });
+    this.#timer = handshakeDeadline(this.#dial, 'TLS handshake', (error) => this.#ports.up.error(this.#refusal ?? error));
+    this.#waiting = true;
+    this.#ask(this.#role.contexts, { next: (now) => this.#start(now) });
+    this.#pauseIfWaiting();
+  }
+
+  /** Subscribes until the connection is over. */
+  #ask<T>(source: Observable<T>, { next, error = ignore, complete = ignore }: Partial<Observer<T>> & Pick<Observer<T>, 'next'>): void {
+    const subscriber = inlet<T>({ next, error, complete, fail: (thrown) => this.#fail(asError(thrown)) });
+    this.#asked.add(subscriber);
+    source.subscribe(subscriber);
+  }
+
+  #start({ context, problem }: ContextNow): void {
+    if (this.#stage !== 'handshake' || this.#socket) return;
+    if (!context) {
+      this.#fail(asError(problem));
+      return;
+    }
+    this.#context = context;
+    if (problem !== undefined) this.#details.secureContextError = problem;
     const transport = (this.#transport = new TlsDuplex({
       write: (bytes) => {
         this.#outlet.made(bytes.length);
@@ -139,8 +190,8 @@ export class TlsLayer implements Layer {
       final: () => this.#said(),
     }));
     // A wire may answer the ClientHello before `start` has returned: that waits in the inbox.
-    this.#working = true;
-    const socket = (this.#socket = this.#role.start(transport));
+    this.#known = this.#role.sessions?.get(context);
+    const socket = (this.#socket = this.#role.start(transport, context, this.#known?.session));
     // Node hands what it has read to `push`, and null for close_notify, before `transport.push` returns. Taken here, it is known
     // at once whether close_notify came before the end of the wire below; as the event 'end' it would be known turns later.
     socket.push = (chunk: Uint8Array | null) => {
@@ -148,9 +199,25 @@ export class TlsLayer implements Layer {
       return true;
     };
     for (const [event, listener] of this.#listeners) socket.on(event, listener);
-    this.#working = false;
     if (this.#freed) this.free();
-    else this.#work();
+    else this.#goOn();
+  }
+
+  /** What the wire below gives need not wait any longer. */
+  #goOn(): void {
+    this.#steer(this.#stage === 'handshake' ? 'resume' : this.#wanted);
+    this.#waiting = false;
+    this.#work();
+  }
+
+  #pauseIfWaiting(): void {
+    if (this.#waiting && this.#stage === 'handshake') this.#steer('pause');
+  }
+
+  #steer(kind: 'pause' | 'resume'): void {
+    if (this.#paused === (kind === 'pause')) return;
+    this.#paused = !this.#paused;
+    this.#ports.down.next(this.#paused ? PAUSE : RESUME);
   }
 
   get #freed(): boolean {
@@ -158,6 +225,8 @@ export class TlsLayer implements Layer {
   }
 
   #passed(): void {
+    // TLS 1.2 can do it all again, and show another certificate then, that nobody has looked at. TLS 1.3 cannot.
+    if (this.#through) this.#renegotiated = this.#socket?.getProtocol() !== 'TLSv1.3';
     this.#through = true;
     if (!this.#working) this.#open();
   }
@@ -166,11 +235,15 @@ export class TlsLayer implements Layer {
   #work(): void {
     if (this.#working) return;
     this.#working = true;
-    for (let signal = this.#inbox.shift(); signal; signal = this.#inbox.shift()) {
+    for (let signal = this.#next(); signal; signal = this.#next()) {
       if (signal.kind === 'data') this.#decrypt(signal.bytes);
       else this.#endBelow();
     }
     this.#working = false;
+  }
+
+  #next(): DataSignal | EndSignal | undefined {
+    return this.#waiting ? undefined : this.#inbox.shift();
   }
 
   #decrypt(bytes: Uint8Array): void {
@@ -178,25 +251,76 @@ export class TlsLayer implements Layer {
     this.#transport?.push(bytes);
     // Node tells its errors in the next tick; by then the wire below may have told its own, which is only a consequence.
     if (this.#socket?.errored) this.#fail(this.#socket.errored);
+    else if (this.#renegotiated) this.#fail(new Error('expected no renegotiation, the peer made one'));
     else if (this.#through) this.#open();
   }
 
   /** Not from inside the event: OpenSSL is still in its handshake then, and an end there would give no close_notify. */
   #open(): void {
     const socket = this.#socket;
+    if (this.#stage !== 'handshake' || !socket || this.#waiting) return;
+    const { verify, rejectUnauthorized } = this.#role;
+    this.#shown = shownBy(socket) ?? (socket.isSessionReused() ? this.#known?.shown : undefined) ?? NOTHING;
+    const problem = this.#role.problem(socket, this.#shown);
+    const facts = { ...factsOf(socket, problem), x509: this.#shown.x509 };
+    if (rejectUnauthorized && problem instanceof Error) this.#refuse(problem);
+    else if (!verify) this.#connected(facts);
+    else this.#verify(() => verify({ ...facts, ...this.#shown }), facts);
+  }
+
+  #verify(verify: () => ReturnType<NonNullable<TlsOptions['verify']>>, facts: TlsFacts): void {
+    let accepted = false;
+    const answer$ = defer(() => {
+      const answer = verify();
+      return typeof answer === 'boolean' ? of(answer) : answer;
+    });
+    this.#waiting = true;
+    this.#ask(answer$.pipe(take(1)), {
+      next: (answer) => (accepted = answer),
+      error: (thrown: unknown) => this.#refuse(asError(thrown)),
+      // From plain JavaScript anything may come.
+      complete: () => ((accepted as unknown) === true ? this.#connected(facts) : this.#refuse(new Error('verify did not accept the peer'))),
+    });
+    this.#pauseIfWaiting();
+  }
+
+  #connected(facts: TlsFacts): void {
+    const socket = this.#socket;
     if (this.#stage !== 'handshake' || !socket) return;
-    const { refusal, ...verdict } = this.#role.check(socket);
-    if (refusal) {
-      this.#fail(refusal, ETLSCERT);
-      return;
-    }
     this.#timer?.unsubscribe();
-    Object.assign(this.#details, factsOf(socket), verdict, { layer: this.#dial.layer });
+    Object.assign(this.#details, facts, { layer: this.#dial.layer });
     this.#stage = 'open';
-    if (this.#paused) this.#ports.down.next(PAUSE);
+    if (this.#session) this.#keep(this.#session);
+    this.#waiting = true;
+    if (this.#wanted === 'pause') this.#steer('pause');
     this.#ports.up.next({ kind: 'connected', details: [this.#details, ...this.#below] });
     for (let signal = this.#leftovers.shift(); signal; signal = this.#leftovers.shift()) this.#give(signal);
-    if (!this.#freed) this.#outlet.open(socket);
+    if (this.#freed) return;
+    this.#outlet.open(socket);
+    this.#goOn();
+  }
+
+  /**
+   * The peer is told goodbye by close_notify: Node has no way to send another alert. It leaves in this turn or the next; then
+   * the wire below is freed.
+   */
+  #refuse(cause: Error): void {
+    if (this.#stage !== 'handshake') return;
+    this.#refusal = this.#errorOf(cause, ETLSCERT);
+    this.#stage = 'refusing';
+    this.#forget();
+    this.#socket?.end();
+  }
+
+  #keep(session: Buffer | undefined): void {
+    this.#session = session;
+    // Later than that the peer has been accepted.
+    if (session && this.#context && (this.#stage === 'open' || this.#stage === 'closing'))
+      this.#role.sessions?.set(this.#context, { session, shown: this.#shown });
+  }
+
+  #forget(): void {
+    if (this.#context) this.#role.sessions?.set(this.#context, undefined);
   }
 
   #read(signal: DataSignal | EndSignal): void {
@@ -206,7 +330,7 @@ export class TlsLayer implements Layer {
   }
 
   #give(signal: DataSignal | EndSignal): void {
-    if (this.#peerEnded) return;
+    if (this.#peerEnded || this.#renegotiated || this.#stage === 'refusing') return;
     if (signal.kind === 'end') this.#peerEnded = true;
     if (this.#stage === 'open') this.#ports.up.next(signal);
     if (signal.kind === 'end') this.#settle();
@@ -217,14 +341,16 @@ export class TlsLayer implements Layer {
     if (this.#stage === 'handshake') this.#fail(unexpectedEnd());
     else if (this.#stage === 'open' && !this.#peerEnded) {
       this.#details.truncated = true;
-      this.#give({ kind: 'end', truncated: true });
+      if (this.#role.truncation === 'error') this.#fail(new Error('expected close_notify before the end, got none'), ETLSTRUNCATED);
+      else this.#give({ kind: 'end', truncated: true });
     }
   }
 
   /** All that was given has gone down, and close_notify too. */
   #said(): void {
     this.#farewell = true;
-    this.#settle();
+    if (this.#refusal) this.#fail();
+    else this.#settle();
   }
 
   /** TLS is done with the wire below when the application has closed, or when both directions have ended. */
@@ -232,19 +358,26 @@ export class TlsLayer implements Layer {
     if (this.#farewell && (this.#peerEnded || this.#stage === 'closing')) this.#ports.down.complete();
   }
 
-  #fail(cause?: Error, as?: ErrorCode): void {
-    const socket = this.#socket;
-    if (this.#stage === 'freed' || !socket) return;
+  #fail(cause?: Error, code?: ErrorCode): void {
+    if (this.#freed) return;
+    // A session that the peer cannot use any more must not stand in the way for ever.
+    if (this.#stage === 'handshake') this.#forget();
+    this.#ports.up.error(this.#refusal ?? this.#errorOf(cause, code));
+  }
+
+  #errorOf(cause: Error | undefined, as?: ErrorCode): IOStreamError {
     const phase = PHASES[this.#stage] ?? 'read';
-    const code = as ?? (phase === 'handshake' && cause && this.#role.refused(cause, socket) ? ETLSCERT : ETLS);
+    const code = as ?? ((cause as NodeJS.ErrnoException | undefined)?.code === NO_CERTIFICATE ? ETLSCERT : ETLS);
     const message = cause?.message ?? 'expected the TLS socket to stay open, it was closed';
-    this.#ports.up.error(new IOStreamError(code, { phase, layer: this.#dial.layer, message, cause }));
+    return new IOStreamError(code, { phase, layer: this.#dial.layer, message, cause });
   }
 }
 
+/** Our own alert to a client that was asked for a certificate and has none. */
+const NO_CERTIFICATE = 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE';
 const PHASES: Partial<Record<Stage, Phase>> = { handshake: 'handshake', closing: 'close' };
 
-function factsOf(socket: TLSSocket): Record<string, unknown> {
+function factsOf(socket: TLSSocket, problem: Error | 'unasked' | undefined): Omit<TlsFacts, 'x509'> {
   // What was asked for by SNI; false or null where nothing was.
   const { servername } = socket as { servername?: string | false | null };
   return {
@@ -253,7 +386,22 @@ function factsOf(socket: TLSSocket): Record<string, unknown> {
     alpnProtocol: socket.alpnProtocol,
     servername: servername === false ? undefined : (servername ?? undefined),
     reused: socket.isSessionReused(),
+    authorized: problem === undefined,
+    ...(problem instanceof Error ? { authorizationError: (problem as NodeJS.ErrnoException).code ?? problem.message } : {}),
   };
+}
+
+const NOTHING: Shown = { x509: undefined, certificate: undefined };
+
+function shownBy(socket: TLSSocket): Shown | undefined {
+  const certificate = socket.getPeerCertificate(true);
+  // Without one Node gives an empty object. Its getPeerX509Certificate would take the certificate out of what can be asked later.
+  return Buffer.isBuffer(certificate.raw) ? { x509: new X509Certificate(certificate.raw), certificate } : undefined;
+}
+
+/** Whatever was thrown. */
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
 function unexpectedEnd(): Error {
@@ -262,4 +410,13 @@ function unexpectedEnd(): Error {
 
 function ignore(): void {
   // nothing to do
+}
+
+/**
+ * What OpenSSL found wrong with the peer's certificate and its issuers. Node tells it to clients, and to sockets that its own
+ * tls.Server accepted; others have to ask as these do. What cannot be asked is refused.
+ */
+export function chainProblem(socket: TLSSocket): Error | undefined {
+  const { _handle: handle } = socket as { _handle?: { verifyError?: () => Error | null } };
+  return handle?.verifyError ? (handle.verifyError() ?? undefined) : new Error('the certificate of the peer could not be checked');
 }

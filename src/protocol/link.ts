@@ -1,8 +1,12 @@
 import { EPROTOCOL, IOStreamError, type ErrorCode, type Phase } from '../errors.ts';
 import { ByteBuffer } from './byte-buffer.ts';
 
-/** What a conversation waits for: so many bytes, or all up to and including a delimiter within `limit` bytes. */
-export type Need = { readonly count: number } | { readonly until: Uint8Array; readonly limit: number };
+/** What a conversation waits for: so many bytes, all up to and including a delimiter within `limit` bytes, or an {@link Answer}. */
+export type Need =
+  { readonly count: number } | { readonly until: Uint8Array; readonly limit: number } | { readonly wait: () => Answer<unknown> };
+
+/** Something that is not bytes and may take time: what RxJS calls an `ObservableInput`, in words that need no RxJS. */
+export type Answer<A> = PromiseLike<A> | Iterable<A> | AsyncIterable<A> | { subscribe(next: (value: A) => void): unknown };
 
 /** A conversation: a generator that yields what it needs, gets it, and returns what it learned. */
 export type Talk<T> = Generator<Need, T, Uint8Array>;
@@ -46,6 +50,21 @@ export class Link {
     if (until.length === 0) throw new TypeError('expected the delimiter of link.readUntil to have a byte at least, got none');
     return yield { until, limit };
   }
+
+  /**
+   * Waits for something else than bytes: the first value of an Observable, a Promise or an iterable. Its error is thrown into
+   * the talk, as RxJS's `EmptyError` when it gave no value. What was said before leaves first. Bytes that come meanwhile are
+   * read later; so is the end of the peer, since the talk may not want to read any more.
+   *
+   * ```ts
+   * const password = yield* link.wait(() => askVault());
+   * ```
+   *
+   * @param start called when the talk waits; what it gives is unsubscribed when the conversation is left.
+   */
+  *wait<A>(start: () => Answer<A>): Talk<A> {
+    return (yield { wait: start }) as unknown as A;
+  }
 }
 
 /** How the errors of a conversation are named. */
@@ -80,6 +99,11 @@ export class Conversation<T> {
     return this.#said.take(this.#said.length);
   }
 
+  /** How many bytes came and were not read yet. */
+  get unread(): number {
+    return this.#unread.length;
+  }
+
   /** Bytes that came and were not read by the talk: they belong to the layer above. */
   takeUnread(): Uint8Array {
     return this.#unread.take(this.#unread.length);
@@ -94,6 +118,16 @@ export class Conversation<T> {
   push(bytes: Uint8Array): IteratorResult<Need, T> {
     this.#unread.append(bytes);
     return this.#run(() => (this.#need ? { done: false, value: this.#need } : this.#talk.next(bytes)));
+  }
+
+  /** What the talk waits for is there. Throws what the talk throws. */
+  answer(value: unknown): IteratorResult<Need, T> {
+    return this.#run(() => this.#talk.next(value as Uint8Array));
+  }
+
+  /** What the talk waits for failed: it may catch that, and go on. Throws what the talk throws. */
+  refuse(error: unknown): IteratorResult<Need, T> {
+    return this.#run(() => this.#talk.throw(error));
   }
 
   /** The peer ended: the talk is told by an error it may catch, but it cannot read on. Throws what the talk throws. */
@@ -142,6 +176,7 @@ export class Conversation<T> {
 
   /** How many bytes satisfy the need, or undefined if there are not enough yet. */
   #available(need: Need): number | undefined {
+    if ('wait' in need) return undefined;
     if ('count' in need) return need.count <= this.#unread.length ? need.count : undefined;
     const { until, limit } = need;
     const seen = Math.min(this.#unread.length, limit);

@@ -1,5 +1,7 @@
 import { Observable } from 'rxjs';
+import { answerTo } from '../plugins/handshake.ts';
 import { Conversation, type Link, type Need } from '../protocol/link.ts';
+import { inlet } from '../wire/operate.ts';
 import { coreOf, type IOStream } from './io-stream.ts';
 
 /**
@@ -8,8 +10,10 @@ import { coreOf, type IOStream } from './io-stream.ts';
  *
  * Cold; takes the bytes of the stream like `consume`, one at a time on a stream. Emits what the generator returns and
  * completes. Errors with what the generator throws, with EPROTOCOL when the peer ends too early, or with the error of the
- * stream; the stream itself goes on. On unsubscribe the generator's `finally` blocks run, and unread bytes stay in `inBuf`. What
- * it said leaves in each case. For a time limit use `timeout` of RxJS. `data$` sees what the generator reads. Lossless.
+ * stream; the stream itself goes on. While it waits for something else than bytes (`link.wait`), the stream reads ahead to its
+ * `highWaterMark`, and learns of an EOF when it reads on. On unsubscribe that is unsubscribed, the generator's `finally` blocks
+ * run, and unread bytes stay in `inBuf`. What it said leaves in each case. For a time limit use `timeout` of RxJS. `data$` sees
+ * what the generator reads. Lossless.
  *
  * ```ts
  * import { connect, converse } from 'rxjs-io-stream';
@@ -30,7 +34,10 @@ export function converse<T>(io: IOStream, talk: (link: Link) => Generator<Need, 
   return new Observable((out) => {
     const { reads } = coreOf(io);
     const conversation = new Conversation(talk, { phase: 'read', read: (bytes) => reads.show(bytes) });
-    let stage: 'waiting' | 'stepping' | 'over' = 'waiting';
+    type Step = (talk: Conversation<T>) => IteratorResult<Need, T>;
+    let stage: 'reading' | 'asking' | 'stepping' | 'over' = 'reading';
+    /** What came of what the talk asks for; taken by `listen`, so that answers that come at once do not deepen the stack. */
+    let reply: Step | undefined;
     const leave = reads.attach({ ready: () => listen() });
     if (!leave) {
       out.error(new TypeError('expected nobody else to consume or iterate the stream while it converses'));
@@ -45,11 +52,11 @@ export function converse<T>(io: IOStream, talk: (link: Link) => Generator<Need, 
       const said = conversation.takeSaid();
       if (said.length > 0) io.write(said);
     };
-    const advance = (step: () => IteratorResult<Need, T>): void => {
+    const advance = (step: Step): void => {
       stage = 'stepping';
       let result: IteratorResult<Need, T>;
       try {
-        result = step();
+        result = step(conversation);
       } catch (error) {
         stage = 'over';
         say();
@@ -57,30 +64,52 @@ export function converse<T>(io: IOStream, talk: (link: Link) => Generator<Need, 
         return;
       }
       say();
-      stage = result.done ? 'over' : 'waiting';
-      if (!result.done) return;
+      if (!result.done) {
+        stage = 'reading';
+        if ('wait' in result.value && !out.closed) ask(result.value);
+        return;
+      }
+      stage = 'over';
       detach();
       out.next(result.value);
       out.complete();
     };
+    const ask = (question: Extract<Need, { readonly wait: unknown }>): void => {
+      stage = 'stepping';
+      const answer = inlet<Step>({
+        next: (step) => {
+          reply = step;
+          listen();
+        },
+        error: (error: unknown) => out.error(error),
+        complete: () => undefined,
+      });
+      out.add(answer);
+      answerTo<T>(question).subscribe(answer);
+      stage = 'asking';
+    };
     // The talk itself may bring bytes or the end, by closing the stream: they wait until its step is over.
     const listen = (): void => {
-      for (let chunk = next(); chunk; chunk = next()) {
-        const bytes = chunk;
-        advance(() => conversation.push(bytes));
-      }
-      const { end } = reads;
-      if (stage !== 'waiting' || !end) return;
-      if ('error' in end) out.error(end.error);
-      else advance(() => conversation.end());
+      for (let step = next(); step; step = next()) advance(step);
     };
-    const next = (): Buffer | undefined => (stage === 'waiting' && !out.closed ? reads.pull({ quiet: true }) : undefined);
+    const next = (): Step | undefined => {
+      if (out.closed || (stage !== 'reading' && stage !== 'asking')) return undefined;
+      const step = reply;
+      reply = undefined;
+      if (step) return step;
+      const bytes = stage === 'reading' ? reads.pull({ quiet: true }) : undefined;
+      if (bytes) return (talk) => talk.push(bytes);
+      const { end } = reads;
+      if (end && 'error' in end) out.error(end.error);
+      else if (end && stage === 'reading') return (talk) => talk.end();
+      return undefined;
+    };
     out.add(() => {
       if (stage !== 'over') conversation.abandon();
       say();
       detach();
     });
-    advance(() => conversation.start());
+    advance((talk) => talk.start());
     listen();
   });
 }

@@ -262,6 +262,19 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     this.#finish('us', cause, cause === undefined ? {} : { error: cause });
   }
 
+  /**
+   * Gives the wire to another, and closes: what comes up is his from now on.
+   *
+   * @returns the way down, and what frees the wire.
+   */
+  upgrade(heir: Observer<Up>): { readonly down: Observer<Flow>; readonly free: () => void } {
+    this.next = (signal) => heir.next(signal);
+    this.error = (error) => heir.error(error);
+    this.complete = () => heir.complete();
+    this.#finish('upgraded', undefined, {});
+    return { down: this.#down, free: () => this.#free() };
+  }
+
   /** A fatal error: told to everybody who listens, then everything is freed. */
   fail(error: IOStreamError): void {
     this.#failing = true;
@@ -442,8 +455,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     if (this.state === 'closed') return;
     this.state = 'closed';
     this.#early = undefined;
-    this.#up?.unsubscribe();
-    this.#release();
+    if (by !== 'upgraded') this.#free();
     if (this.#onAbort) this.options.signal?.removeEventListener('abort', this.#onAbort);
     this.#report = {
       by,
@@ -459,6 +471,11 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     this.reads.close(end);
     this.#silence(end);
     this.#tellClosed();
+  }
+
+  #free(): void {
+    this.#up?.unsubscribe();
+    this.#release();
   }
 
   #tellClosed(): void {

@@ -25,7 +25,8 @@ export interface CutterOptions {
  * stream of its bytes as a plan says.
  */
 export class Cutter {
-  /** Bytes that were passed on. */
+  /** Bytes that the peer gave, and those that were passed on. */
+  offered = 0;
   passed = 0;
   /** What was to happen after so many bytes has happened. */
   stopped = false;
@@ -111,6 +112,7 @@ export class Cutter {
         down: (signal) => {
           if (signal.kind === 'data') {
             held.push(signal.bytes);
+            this.offered += signal.bytes.length;
             if (sync) flush();
             else if (!waiting) jobs.add(asapScheduler.schedule(flush));
             waiting = !sync;

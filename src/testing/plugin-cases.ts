@@ -278,9 +278,12 @@ async function cutOff(test: PluginRun, how: Stop['how'], whole: boolean): Promis
     test.check(5, how === 'end' || isNamed(app.error), `${early}, and Up errored with ${String(app.error)}, not with an IOStreamError`);
     test.check(5, probe.up !== 'open', 'Up ended, and the wire below is still subscribed');
   }
+  await test.quiet();
   const { bytes } = app;
   test.check(2, sameBytes(bytes, UP.subarray(0, bytes.length)), `of ${show(UP)} that the peer sent, ${show(bytes)} came up`);
-  if (whole) test.check(5, bytes.length === UP.length, `before that it had sent ${show(UP)}, ${show(bytes)} came up`);
+  // A peer whose bytes are not always as many may have had more to say.
+  if (whole && cutter.passed === cutter.offered)
+    test.check(5, bytes.length === UP.length, `before that it had sent ${show(UP)}, ${show(bytes)} came up`);
 }
 
 /** The far end gives blocks until it is paused. */

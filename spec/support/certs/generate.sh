@@ -46,13 +46,11 @@ issue() { # name, common name, subjectAltName or -, from, to
 }
 issue server localhost 'DNS:localhost, IP:127.0.0.1, IP:::1' $from $to
 issue other other.test 'DNS:other.test' $from $to
+issue names 'many names' 'DNS:*.wild.test, DNS:xn--bcher-kva.test' $from $to
 issue expired localhost 'DNS:localhost, IP:127.0.0.1' $from 20210101000000Z
 issue future localhost 'DNS:localhost, IP:127.0.0.1' 21190101000000Z $to
 issue client 'a client' - $from $to
 
-kind=ed25519
-issue steady localhost 'DNS:localhost' $from $to
-kind='ec -pkeyopt ec_paramgen_curve:P-256'
 
 request selfsigned localhost
 printf 'subjectAltName = DNS:localhost, IP:127.0.0.1\n' >"$work/ext"

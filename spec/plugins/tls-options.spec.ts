@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { createPrivateKey } from 'node:crypto';
+import { of } from 'rxjs';
+import { describe, expect, it } from 'vitest';
+import { tlsClient } from '../../src/plugins/tls-client.ts';
+import { tlsServer, type TlsServerOptions } from '../../src/plugins/tls-server.ts';
+import * as certificates from '../support/certificates.ts';
+
+const { server } = certificates;
+const PASSPHRASE = 'a passphrase nobody may read';
+const encrypted = createPrivateKey(server.key).export({ type: 'pkcs8', format: 'pem', cipher: 'aes-128-cbc', passphrase: PASSPHRASE });
+
+/** What a call throws. */
+function thrown(call: () => unknown): TypeError {
+  let error: unknown;
+  try {
+    call();
+  } catch (caught) {
+    error = caught;
+  }
+  assert.ok(error instanceof TypeError, String(error));
+  return error;
+}
+
+describe('the options of tlsClient and tlsServer', () => {
+  const wrong: Record<string, readonly unknown[]> = {
+    ca: [1, {}, [1]],
+    ALPNProtocols: ['h2', [1]],
+    rejectUnauthorized: [0, 'no'],
+    verify: [true, {}],
+    truncation: ['never', true],
+    secureContext: ['a', 1],
+    minVersion: [12, 'TLSv9'],
+    maxVersion: ['TLSv0'],
+    ciphers: [1, 'NO-SUCH-CIPHER'],
+    passphrase: [1],
+    ticketKeys: [Buffer.alloc(3)],
+  };
+  it.each(Object.keys(wrong))('are refused by name: %s', (name) => {
+    for (const value of wrong[name] ?? []) {
+      for (const call of [() => tlsClient({ [name]: value }), () => tlsServer({ ...server, [name]: value })])
+        expect(thrown(call).message).toMatch(new RegExp(`^tls(Client|Server): expected .*\`${name}\``));
+    }
+  });
+
+  it('are refused when they are unknown, or of the other role', () => {
+    expect(thrown(() => tlsClient({ SNICallback: () => undefined } as object)).message).toMatch(/got `SNICallback`$/);
+    expect(thrown(() => tlsClient({ toString: 1 } as object)).message).toMatch(/got `toString`$/);
+    expect(thrown(() => tlsServer({ ...server, servername: 'x' } as object)).message).toMatch(/got `servername`$/);
+    expect(thrown(() => tlsServer(undefined as never)).message).toMatch(/expected an object of options/);
+    expect(thrown(() => tlsClient('x' as never)).message).toMatch(/expected an object of options/);
+    tlsClient({ ca: undefined, verify: undefined });
+  });
+
+  it('of one role are refused by name', () => {
+    for (const options of [
+      { servername: 1 },
+      { servername: 'a\0b' },
+      { servername: 'a b' },
+      { session: true },
+      { minDHSize: -1 },
+      { checkServerIdentity: 1 },
+    ])
+      expect(thrown(() => tlsClient(options as object)).message).toMatch(new RegExp(`\`${Object.keys(options)[0]}\` to be`));
+    for (const options of [{ requestCert: 1 }, { SNICallback: 1 }, { ALPNCallback: 'x' }])
+      expect(thrown(() => tlsServer({ ...server, ...options } as never)).message).toMatch(
+        new RegExp(`\`${Object.keys(options)[0]}\` to be`),
+      );
+  });
+
+  it('hold a key and its certificate, and a server has them', () => {
+    const { key, cert } = server;
+    expect(thrown(() => tlsClient({ key })).message).toMatch(/got `key` without `cert`/);
+    expect(thrown(() => tlsServer({ cert })).message).toMatch(/got `cert` without `key`/);
+    expect(thrown(() => tlsServer({})).message).toMatch(/expected `key` and `cert`/);
+    expect(thrown(() => tlsServer({ key, cert: certificates.other.cert })).message).toMatch(/mismatch/);
+    expect(thrown(() => tlsServer({ key, cert: 'not a certificate' })).message).toMatch(/expected `cert`/);
+    expect(thrown(() => tlsServer({ secureContext: { key } })).message).toMatch(/got `key` without `cert`/);
+    tlsServer({ SNICallback: () => undefined });
+    tlsServer({ secureContext: of(server) });
+    tlsServer({ secureContext: server });
+  });
+
+  it('hold the right passphrase, and no message tells it', () => {
+    const options: TlsServerOptions = { key: encrypted, cert: server.cert };
+    tlsServer({ ...options, passphrase: PASSPHRASE });
+    for (const passphrase of [undefined, `${PASSPHRASE}, not`]) {
+      const error = thrown(() => tlsServer({ ...options, passphrase }));
+      expect(error.message).toMatch(/expected `passphrase` that OpenSSL can use/);
+      assert.ok(!JSON.stringify([error.message, String(error.cause), error.stack]).includes(PASSPHRASE));
+    }
+  });
+});

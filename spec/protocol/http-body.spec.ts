@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest';
+import { BODY_KEPT, BODY_LIMIT, keepsOpen, readBody } from '../../src/protocol/http-body.ts';
+import type { HttpHead } from '../../src/protocol/http-head.ts';
+import { rechunk } from '../../src/testing/rechunk.ts';
+import { holdTalk } from '../support/held-talk.ts';
+
+const head = (headers: Record<string, string> = {}, minor = 1): HttpHead => ({ minor, status: 407, reason: '', headers });
+const CHUNKED = head({ 'transfer-encoding': 'chunked' });
+const sized = (length: number | string): HttpHead => head({ 'content-length': String(length) });
+
+interface Read {
+  readonly text: string | undefined;
+  readonly whole: boolean | undefined;
+  readonly unread: string;
+  readonly waits: boolean;
+}
+const read = (of: HttpHead, chunks: readonly (string | Uint8Array)[], { skip = false, end = false } = {}): Read => {
+  const { result, error, unread, waits } = holdTalk((link) => readBody(link, of, { skip }), chunks, { end });
+  expect(error).toBeUndefined();
+  return { text: result && Buffer.from(result.bytes).toString('latin1'), whole: result?.whole, unread, waits };
+};
+
+describe('readBody', () => {
+  it.each([
+    ['by Content-Length', sized(11), 'hello world'],
+    ['by chunks', CHUNKED, '5\r\nhello\r\n006;a="b"\r\n world\r\n0\r\nTrailer: x\r\n\r\n'],
+    ['by chunks that end with LF', CHUNKED, 'B\nhello world\n0\n\n'],
+    [
+      'by chunks, whatever Content-Length says',
+      head({ 'transfer-encoding': 'gzip, Chunked', 'content-length': '3' }),
+      'b\r\nhello world\r\n0\r\n\r\n',
+    ],
+  ])('reads one delimited %s to its end, however it is cut', (_, of, text) => {
+    for (const { name, chunks } of rechunk(`${text}next`, { random: 200, empty: true }))
+      expect(read(of, chunks, { skip: true }), name).toEqual({ text: 'hello world', whole: true, unread: 'next', waits: false });
+  });
+
+  it.each([head(), head({ 'transfer-encoding': 'gzip' }), sized('many'), sized('5, 5'), sized(-1)])(
+    'reads %j up to the end of the connection',
+    (of) => {
+      expect(read(of, ['hello', ' world'])).toMatchObject({ waits: true });
+      expect(read(of, ['hello', ' world'], { end: true })).toMatchObject({ text: 'hello world', whole: false });
+    },
+  );
+
+  it('needs nothing for an empty one', () => {
+    expect(read(sized(0), [])).toMatchObject({ text: '', whole: true });
+    expect(read(CHUNKED, ['0\r\n\r\n'], { skip: true })).toMatchObject({ text: '', whole: true });
+  });
+
+  it('keeps the first KiB, and reads no more without skip', () => {
+    const long = 'x'.repeat(BODY_KEPT);
+    expect(read(sized(3000), [`${long}rest`])).toEqual({ text: long, whole: false, unread: 'rest', waits: false });
+    expect(read(head(), [`${long}rest`])).toEqual({ text: long, whole: false, unread: 'rest', waits: false });
+    expect(read(CHUNKED, [`bb8\r\n${long}rest`])).toEqual({ text: long, whole: false, unread: 'rest', waits: false });
+  });
+
+  it('reads the rest with skip, up to its limit', () => {
+    for (const over of [0, 1]) {
+      const body = 'x'.repeat(BODY_LIMIT + over);
+      const whole = over === 0;
+      expect(read(sized(body.length), [`${body}next`], { skip: true })).toMatchObject({ whole, unread: whole ? 'next' : 'xnext' });
+    }
+  });
+
+  it('gives up chunks, sizes and trailers that never end', () => {
+    const endless = 'x'.repeat(2 * BODY_LIMIT);
+    for (const text of [
+      `1\r\nx\r\n`.repeat(BODY_LIMIT),
+      endless,
+      `0\r\n${'a: b\r\n'.repeat(BODY_LIMIT)}`,
+      `0\r\n${endless}`,
+      `1;${endless}`,
+    ])
+      expect(read(CHUNKED, [text], { skip: true })).toMatchObject({ whole: false, waits: false });
+  });
+
+  it.each(['x\r\n', '\r\n', '-1\r\n', '123456789\r\n', '5\r\nhelloworld\r\n', '5 5\r\nhello\r\n'])(
+    'gives up at the malformed chunks %j',
+    (text) => {
+      expect(read(CHUNKED, [text], { skip: true })).toMatchObject({ whole: false, waits: false });
+    },
+  );
+
+  it('keeps what came before an early end, wherever that is', () => {
+    const text = 'hello world';
+    for (let length = 0; length < text.length; length += 1)
+      expect(read(sized(text.length), [text.slice(0, length)], { end: true })).toMatchObject({ text: text.slice(0, length), whole: false });
+  });
+});
+
+describe('keepsOpen', () => {
+  it.each([
+    ['HTTP/1.1 with a length', sized(1), true],
+    ['HTTP/1.1 with chunks', CHUNKED, true],
+    ['a body up to the end', head(), false],
+    ['HTTP/1.0', head({ 'content-length': '1' }, 0), false],
+    ['Connection: close', head({ 'content-length': '1', connection: 'Close' }), false],
+    ['Proxy-Connection: close', head({ 'content-length': '1', 'proxy-connection': 'close' }), false],
+  ])('%s: %#', (_, of, expected) => expect(keepsOpen(of)).toBe(expected));
+});

@@ -1,0 +1,261 @@
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { IOStreamError } from '../../src/errors.ts';
+import {
+  AUTH_ATTEMPTS,
+  httpConnect,
+  INTERIM_REPLIES,
+  type ConnectRequest,
+  type ConnectState,
+  type ProxyChallenge,
+  type Tunnel,
+} from '../../src/protocol/http-connect.ts';
+import { rechunk } from '../../src/testing/rechunk.ts';
+import { holdTalk, type HeldTalk } from '../support/held-talk.ts';
+
+const ASKED = 'CONNECT target.test:443 HTTP/1.1\r\nHost: target.test:443\r\n';
+const REFUSED = 'HTTP/1.1 407 Who are you?\r\nProxy-Authenticate: Basic realm="r"\r\nContent-Length: 4\r\n\r\nbody';
+
+interface Try extends HeldTalk<Tunnel | undefined> {
+  readonly state: ConnectState & { readonly bodies: number };
+  readonly challenges: readonly ProxyChallenge[];
+}
+
+/** Asks for a tunnel; `answers` are what `auth` gives, one after another. */
+function asking(
+  chunks: readonly (string | Uint8Array)[],
+  {
+    answers,
+    end,
+    ...more
+  }: Partial<ConnectRequest> & { answers?: unknown[]; end?: boolean; authorization?: string; secrets?: string[] } = {},
+): Try {
+  const state = {
+    authorization: more.authorization,
+    attempt: 0,
+    secrets: more.secrets ?? [],
+    bodies: 0,
+    impatient: () => (state.bodies++, () => {}),
+  };
+  const challenges: ProxyChallenge[] = [];
+  const left = [...(answers ?? [])];
+  const auth = (challenge: ProxyChallenge): never => {
+    challenges.push(challenge);
+    const answer = left.shift();
+    if (answer instanceof Error) throw answer;
+    return answer as never;
+  };
+  const request = { authority: 'target.test:443', headers: more.headers ?? [], ...(answers ? { auth } : {}) };
+  const held = holdTalk((link) => httpConnect(link, request, state), chunks, { end: end ?? false });
+  return { ...held, state, challenges };
+}
+const errorOf = (made: Try): Record<string, unknown> => {
+  expect(made.error).toBeInstanceOf(IOStreamError);
+  return made.error as Record<string, unknown>;
+};
+
+describe('httpConnect', () => {
+  describe('its request', () => {
+    it('is CONNECT with the authority, and Host', () => expect(asking([]).said).toBe(`${ASKED}\r\n`));
+
+    it('carries credentials and headers, in order', () => {
+      const headers = [
+        ['User-Agent', 'me/1'],
+        ['X-A', 'ä'],
+      ] as const;
+      expect(asking([], { authorization: 'Basic eDp5', headers }).said).toBe(
+        `${ASKED}Proxy-Authorization: Basic eDp5\r\nUser-Agent: me/1\r\nX-A: ${Buffer.from('ä').toString('latin1')}\r\n\r\n`,
+      );
+    });
+  });
+
+  describe('a 2xx', () => {
+    it.each(['HTTP/1.1 200', 'HTTP/1.0 200 OK', 'HTTP/1.1 201 Created', 'HTTP/1.1 299 '])('B1: %j opens the tunnel', (line) => {
+      expect(asking([`${line}\r\n\r\npayload`])).toMatchObject({ result: { status: Number(line.slice(9, 12)) }, unread: 'payload' });
+    });
+
+    it('gives what the proxy said', () => {
+      expect(asking(['HTTP/1.1 200 All right\r\nVia: 1.1 p\r\n\r\n']).result).toEqual({
+        status: 200,
+        reply: 'All right',
+        headers: { via: '1.1 p' },
+      });
+      expect(asking(['HTTP/1.1 200\r\n\r\n']).result).toEqual({ status: 200, headers: {} });
+    });
+
+    it('B3: has no body, whatever its headers say', () => {
+      const reply = 'HTTP/1.1 200 OK\r\nContent-Length: 123\r\nTransfer-Encoding: chunked\r\n\r\n';
+      for (const { name, chunks } of rechunk(`${reply}5\r\npayload`, { empty: true }))
+        expect(asking(chunks), name).toMatchObject({ result: { status: 200 }, unread: '5\r\npayload' });
+    });
+
+    it('comes after interim replies, each with a limit of its own', () => {
+      const interim = `HTTP/1.1 100 Continue\r\nX: ${'x'.repeat(16_000)}\r\n\r\n`;
+      expect(asking([`${interim.repeat(INTERIM_REPLIES)}HTTP/1.1 200 OK\r\n\r\nleft`])).toMatchObject({
+        result: { status: 200 },
+        unread: 'left',
+      });
+    });
+
+    it('must come after so many', () => {
+      expect(errorOf(asking(['HTTP/1.1 102 Processing\r\n\r\n'.repeat(INTERIM_REPLIES + 1)]))).toMatchObject({ code: 'EPROTOCOL' });
+    });
+  });
+
+  describe('a refusal', () => {
+    it.each([101, 300, 302, 400, 401, 403, 405, 500, 502, 503, 504, 999])('B6: of %i is EPROXY with what the proxy said', (status) => {
+      const reply = `HTTP/1.1 ${status} No way\r\nContent-Length: 3\r\nX: y\r\n\r\nwhy`;
+      for (const { name, chunks } of rechunk(reply, { random: 5, empty: true }))
+        expect(errorOf(asking(chunks)), name).toMatchObject({
+          code: 'EPROXY',
+          phase: 'handshake',
+          status,
+          reply: 'No way',
+          headers: { 'content-length': '3', x: 'y' },
+          body: 'why',
+        });
+    });
+
+    it('B6: without body or reason is EPROXY, too', () => {
+      expect(errorOf(asking(['HTTP/1.1 502\r\nContent-Length: 0\r\n\r\n']))).toMatchObject({ code: 'EPROXY', status: 502, body: '' });
+      expect(errorOf(asking(['HTTP/1.1 502\r\n\r\n'], { end: true }))).toMatchObject({ code: 'EPROXY', status: 502, body: '' });
+    });
+
+    it('says in words what was asked and what came', () => {
+      const { message } = errorOf(asking(['HTTP/1.0 403 Forbidden\r\n\r\n'], { end: true }));
+      expect(message).toBe('expected the proxy to connect to target.test:443, got 403 Forbidden');
+    });
+
+    it('has the first KiB of a body that ends with the connection, or has been cut off', () => {
+      for (const head of ['', 'Content-Length: 5000\r\n'])
+        expect(errorOf(asking([`HTTP/1.1 500 Oh\r\n${head}\r\nwhy`], { end: true }))).toMatchObject({ status: 500, body: 'why' });
+      const { body } = errorOf(asking([`HTTP/1.1 500 Oh\r\n\r\n${'x'.repeat(1023)}\u00c3\u00a9${'y'.repeat(9)}`]));
+      expect(body).toBe('x'.repeat(1023)); // The character that was cut in two is left out.
+    });
+
+    it('waits for its body with a limit of time, which ends with it', () => {
+      expect(asking(['HTTP/1.1 500 Oh\r\n\r\nwhy']).state.bodies).toBe(1);
+    });
+  });
+
+  describe('a 407', () => {
+    it.each([
+      ['Basic', 'Proxy-Authenticate: Basic realm="r"\r\n', [{ scheme: 'Basic', params: { realm: 'r' } }]],
+      [
+        'Basic and Digest',
+        'Proxy-Authenticate: Basic realm="r"\r\nproxy-authenticate: Digest nonce="n"\r\n',
+        [
+          { scheme: 'Basic', params: { realm: 'r' } },
+          { scheme: 'Digest', params: { nonce: 'n' } },
+        ],
+      ],
+      ['nothing', '', []],
+    ])('B5: with %s is EPROXYAUTH with the challenge and the first KiB of the body', (_, challenge, challenges) => {
+      const reply = `HTTP/1.1 407 Who\r\n${challenge}Content-Length: 3000\r\n\r\n${'x'.repeat(3000)}`;
+      expect(errorOf(asking([reply], { authorization: 'Basic eDp5' }))).toMatchObject({
+        code: 'EPROXYAUTH',
+        status: 407,
+        reply: 'Who',
+        body: 'x'.repeat(1024),
+        challenges,
+      });
+    });
+
+    it('asks `auth`, and again with its answer over the same connection', () => {
+      for (const { name, chunks } of rechunk(`${REFUSED}HTTP/1.1 200 OK\r\n\r\nleft`, { empty: true })) {
+        const made = asking(chunks, { answers: ['Custom secret'] });
+        expect(made, name).toMatchObject({ result: { status: 200 }, unread: 'left', state: { attempt: 1, bodies: 1 } });
+        expect(made.said, name).toBe(`${ASKED}\r\n${ASKED}Proxy-Authorization: Custom secret\r\n\r\n`);
+        expect(made.challenges, name).toEqual([
+          {
+            status: 407,
+            headers: { 'proxy-authenticate': 'Basic realm="r"', 'content-length': '4' },
+            challenges: [{ scheme: 'Basic', params: { realm: 'r' } }],
+            attempt: 1,
+          },
+        ]);
+      }
+    });
+
+    it('asks it so often and no more', () => {
+      const made = asking([REFUSED.repeat(AUTH_ATTEMPTS + 1)], { answers: Array.from({ length: 9 }, (_, at) => `Custom ${at}`) });
+      expect(made.challenges.map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4, 5]);
+      expect(errorOf(made)).toMatchObject({ code: 'EPROXYAUTH', status: 407, body: 'body' });
+    });
+
+    it.each([
+      ['over HTTP/1.0', REFUSED.replace('1.1', '1.0')],
+      ['with Connection: close', REFUSED.replace('Content', 'Connection: close\r\nContent')],
+      ['with Proxy-Connection: close', REFUSED.replace('Content', 'Proxy-Connection: close\r\nContent')],
+      ['with a body up to the end', REFUSED.replace('Content-Length', 'X')],
+      ['with a body too long to read', REFUSED.replace('Length: 4', 'Length: 70000') + 'x'.repeat(70_000)],
+      ['with malformed chunks', `${REFUSED.replace('Content-Length: 4', 'Transfer-Encoding: chunked')}\r\n`],
+    ])('%s wants to be dialled again', (_, reply) => {
+      const made = asking([reply], { answers: ['Custom secret'] });
+      expect([made.error, made.result, made.waits]).toEqual([undefined, undefined, false]);
+      expect(made).toMatchObject({ said: `${ASKED}\r\n`, state: { authorization: 'Custom secret', attempt: 1 } });
+    });
+
+    it('wants to be dialled again when the connection ends within its body, or when it is used again', () => {
+      const whole = `${REFUSED}HTTP/1.1 200 OK\r\n\r\n`;
+      for (let length = REFUSED.length - 4; length < whole.length; length += 1) {
+        const made = asking([whole.slice(0, length)], { answers: ['Custom secret'], end: true });
+        expect([made.error, made.result, made.waits], `${length}`).toEqual([undefined, undefined, false]);
+      }
+    });
+
+    it.each([undefined, null, ''])('is EPROXYAUTH when `auth` answers %j', (answer) => {
+      expect(errorOf(asking([REFUSED], { answers: [answer] }))).toMatchObject({ code: 'EPROXYAUTH', status: 407, body: 'body' });
+    });
+
+    it.each<unknown>(['Custom secret\r\nEvil: yes', 'secret\0', 'secret\n', 7, { secret: 'secret' }])(
+      'B15: is EPROXYAUTH when `auth` answers %j, and does not tell it',
+      (answer) => {
+        const made = asking([REFUSED], { answers: [answer] });
+        expect(errorOf(made)).toMatchObject({ code: 'EPROXYAUTH' });
+        expect(inspect(made.error, { depth: 9 })).not.toContain('secret');
+        expect(made.said).toBe(`${ASKED}\r\n`);
+      },
+    );
+
+    it('is EPROXYAUTH with the cause when `auth` throws', () => {
+      const cause = new Error('the vault is closed');
+      expect(errorOf(asking([REFUSED], { answers: [cause], authorization: 'Basic eDp5' }))).toMatchObject({ code: 'EPROXYAUTH', cause });
+    });
+  });
+
+  describe('secrets', () => {
+    const told =
+      'HTTP/1.1 STATUS You said Basic bWU6c2VjcmV0, secret\r\nEcho: Basic bWU6c2VjcmV0\r\nProxy-Authenticate: X r="secret"\r\nContent-Length: 24\r\n\r\nauth=bWU6c2VjcmV0;secret';
+    const known = { authorization: 'Basic bWU6c2VjcmV0', secrets: ['secret', 'Basic bWU6c2VjcmV0'] };
+
+    it.each([407, 403])('are in no error, even if the proxy tells them: %i', (status) => {
+      const { error } = asking([told.replace('STATUS', String(status))], known);
+      expect(error).toMatchObject({ reply: 'You said ***, ***', headers: { echo: '***' }, body: 'auth=***;***' });
+      expect(inspect(error, { depth: 9 })).not.toMatch(/secret|bWU6/);
+    });
+
+    it('are in no detail', () => {
+      const { result } = asking([told.replace('STATUS', '200')], known);
+      expect(result).toMatchObject({ status: 200, headers: { echo: '***' } });
+      expect(inspect(result)).not.toMatch(/secret|bWU6/);
+    });
+
+    it('stay so when others took their place', () => {
+      const again = REFUSED + told.replace('STATUS', '403').replaceAll('secret', 'hush');
+      expect(inspect(asking([again], { ...known, answers: ['Custom hush'] }).error, { depth: 9 })).not.toMatch(/hush|bWU6/);
+    });
+  });
+
+  describe('an early end', () => {
+    const reply = 'HTTP/1.1 200 OK\r\nVia: x\r\n\r\n';
+    it.each(Array.from({ length: reply.length }, (_, length) => length))(
+      'B8: after %i bytes of the reply is EPROXY and says so',
+      (length) => {
+        const error = errorOf(asking([reply.slice(0, length)], { end: true }));
+        expect(error).toMatchObject({ code: 'EPROXY', phase: 'handshake' });
+        expect(error.message).toContain(`unexpected EOF after ${length} bytes`);
+      },
+    );
+  });
+});

@@ -1,0 +1,133 @@
+import { describe, expect, it } from 'vitest';
+import { HEAD_LIMIT, lists, readHead, type HttpHead } from '../../src/protocol/http-head.ts';
+import { rechunk } from '../../src/testing/rechunk.ts';
+import { holdTalk, type HeldTalk } from '../support/held-talk.ts';
+
+const held = (...chunks: readonly (string | Uint8Array)[]): HeldTalk<HttpHead> => holdTalk(readHead, chunks);
+const headOf = (text: string): HttpHead | undefined => held(text).result;
+const bytewise = (text: string): readonly string[] => Array.from({ length: text.length }, (_, at) => text.slice(at, at + 1));
+const STATUS = 'HTTP/1.1 200 OK\r\n';
+
+/** A head of so many bytes, its empty line included: one long header. */
+const headOfLength = (length: number): string => `${STATUS}X: ${'x'.repeat(length - STATUS.length - 'X: \r\n\r\n'.length)}\r\n\r\n`;
+
+describe('readHead', () => {
+  it('reads version, status, reason and headers, and leaves what follows the empty line', () => {
+    expect(held('HTTP/1.1 200 Connection established\r\nVia: 1.1 a\r\nX-Y:z\r\n\r\npayload')).toMatchObject({
+      result: { minor: 1, status: 200, reason: 'Connection established', headers: { via: '1.1 a', 'x-y': 'z' } },
+      unread: 'payload',
+    });
+  });
+
+  it('gives the same however the bytes are cut', () => {
+    const text = 'HTTP/1.0 407 Proxy  Authentication\tRequired \r\nA: 1\r\na:2\t\r\nB:\r\n\r\nleft\r\n\r\n';
+    const whole = held(text);
+    expect(whole.result?.headers).toEqual({ a: '1, 2', b: '' });
+    for (const { name, chunks } of rechunk(text, { random: 10_000, empty: true })) expect(held(...chunks), name).toEqual(whole);
+  });
+
+  it.each([
+    ['HTTP/1.1 200', 200, ''],
+    ['HTTP/1.1 200 ', 200, ''],
+    ['HTTP/1.0 204 No Content', 204, 'No Content'],
+    ['HTTP/1.1  503   Service   Unavailable  ', 503, 'Service   Unavailable'],
+    ['HTTP/1.9\t299 \xe9', 299, '\xe9'],
+  ])('B1: reads the status line %j', (line, status, reason) => {
+    expect(headOf(`${line}\r\n\r\n`)).toMatchObject({ status, reason });
+  });
+
+  it.each([0, 1, 20])('B1: reads %i headers', (count) => {
+    const fields = Array.from({ length: count }, (_, at) => `X-${at}: ${at}\r\n`).join('');
+    expect(Object.keys(headOf(`${STATUS}${fields}\r\n`)?.headers ?? { none: '' })).toHaveLength(count);
+  });
+
+  it('takes LF for the end of a line, too', () => {
+    expect(held('HTTP/1.1 200 OK\nA: b\n\nleft')).toMatchObject({ result: { reason: 'OK', headers: { a: 'b' } }, unread: 'left' });
+  });
+
+  it('keeps a header with the name of a part of every object', () => {
+    const { headers } = headOf(`${STATUS}__proto__: x\r\nconstructor: y\r\n\r\n`) ?? {};
+    expect(Object.entries(headers ?? {})).toEqual([
+      ['__proto__', 'x'],
+      ['constructor', 'y'],
+    ]);
+  });
+
+  it('B11: takes a head of 16,384 bytes, and refuses one of 16,385, however they are cut', () => {
+    const fits = headOfLength(HEAD_LIMIT);
+    expect([HEAD_LIMIT, fits.length]).toEqual([16_384, 16_384]);
+    expect(held(`${fits}left`)).toMatchObject({ result: { status: 200 }, unread: 'left' });
+    expect(held(...bytewise(fits)).result?.status).toBe(200);
+    for (const cut of [[headOfLength(HEAD_LIMIT + 1)], bytewise(headOfLength(HEAD_LIMIT + 1))])
+      expect(held(...cut).error).toMatchObject({ code: 'EPROTOCOL', phase: 'handshake' });
+  });
+
+  it('B11: refuses a head whose lines fill the limit exactly', () => {
+    const line = `X: ${'x'.repeat(HEAD_LIMIT - STATUS.length - 'X: \r\n'.length)}\r\n`;
+    expect(held(`${STATUS}${line}`).error).toMatchObject({
+      code: 'EPROTOCOL',
+      message: expect.stringContaining('16384 bytes') as string,
+    });
+  });
+
+  it.each([
+    ['one line of 1 MiB', `${STATUS}X: ${'x'.repeat(2 ** 20)}`],
+    ['a status line of 1 MiB', `HTTP/1.1 200 ${'x'.repeat(2 ** 20)}`],
+    ['10,000 tiny headers', `${STATUS}${'a:b\r\n'.repeat(10_000)}\r\n`],
+  ])('B11: refuses %s, in chunks of any size', (_, text) => {
+    for (const size of [text.length, 1000, 1]) {
+      const chunks = Array.from({ length: Math.min(20_000, Math.ceil(text.length / size)) }, (_, at) =>
+        text.slice(at * size, (at + 1) * size),
+      );
+      expect(held(...chunks).error).toMatchObject({ code: 'EPROTOCOL' });
+    }
+  });
+
+  it.each([
+    ['a NUL', 'A: b\0c'],
+    ['a lone CR', 'A: b\rc'],
+    ['a CR before CRLF', 'A: b\r'],
+    ['an escape', 'A: \u001b[31m'],
+    ['a folded line', 'A: b\r\n c'],
+    ['a space before the colon', 'A : b'],
+    ['no colon', 'nothing'],
+    ['no name', ': b'],
+    ['a name that is no token', 'A(b): c'],
+  ])('B12: refuses a header with %s', (_, line) => {
+    for (const { name, chunks } of rechunk(`${STATUS}${line}\r\n\r\n`))
+      expect(held(...chunks).error, name).toMatchObject({ code: 'EPROTOCOL' });
+  });
+
+  it.each([
+    'HTTP/2.0 200 OK',
+    'ICY 200 OK',
+    'HTTP/1.1 20 OK',
+    'HTTP/1.1 2000 OK',
+    'HTTP/1.1 099 OK',
+    'HTTP/1.1200 OK',
+    'HTTP/1.1 200OK',
+    'HTTP/1.1 2\x0000',
+  ])('B12: refuses the status line %j', (line) => expect(held(`${line}\r\n\r\n`).error).toMatchObject({ code: 'EPROTOCOL' }));
+
+  it('refuses at its seventh byte what is not HTTP/1', () => {
+    expect(held('SSH-2.0').error).toMatchObject({ code: 'EPROTOCOL', message: expect.stringContaining('"SSH-2.0"') as string });
+    expect(held('SSH-2.')).toMatchObject({ waits: true });
+  });
+
+  it('is linear in spaces, too', () => {
+    const start = performance.now();
+    for (let round = 0; round < 20; round += 1) held(`${STATUS}A:${' '.repeat(16_000)}b${' '.repeat(300)}\r\n\r\n`);
+    expect(performance.now() - start).toBeLessThan(1000);
+  });
+});
+
+describe('lists', () => {
+  it('finds a token in a list, whatever its case and the spaces around it', () => {
+    const head = headOf(`${STATUS}Connection: keep-alive , CLOSE\r\nX: closed\r\n\r\n`);
+    expect(head && [lists(head, 'connection', 'close'), lists(head, 'x', 'close'), lists(head, 'none', 'close')]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+  });
+});

@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest';
+import { socks5Connect } from '../../src/protocol/socks5.ts';
+import { rechunk } from '../../src/testing/rechunk.ts';
+import { bytesOf, tell, type Told } from '../support/socks-talk.ts';
+
+const login = { user: Buffer.from('user'), pass: Buffer.from('secret') };
+const to = { host: 'example.com', port: 443 };
+const REQUEST = `050100030b${Buffer.from('example.com').toString('hex')}01bb`;
+const LOGIN = '01047573657206736563726574';
+const BOUND = '05 00 00 01 0a000001 1f90';
+
+const talk = (reply: string, options: { target?: typeof to; credentials?: typeof login } = {}): Told<unknown> =>
+  tell((link) => socks5Connect(link, options.target ?? to, options.credentials), [bytesOf(reply)]);
+
+describe('socks5Connect', () => {
+  const variants: [name: string, credentials: typeof login | undefined, reply: string, said: string[]][] = [
+    ['without authentication', undefined, `05 00 ${BOUND}`, ['050100', REQUEST]],
+    ['with user and password', login, `05 02 01 00 ${BOUND}`, ['05020002', LOGIN, REQUEST]],
+    ['with user and password that the proxy does not want (C7)', login, `05 00 ${BOUND}`, ['05020002', REQUEST]],
+  ];
+
+  it.each(variants)('asks %s, the same at every cut of the replies, and leaves what follows (A2, A3)', (_, credentials, reply, said) => {
+    const payload = 'feedbeef';
+    for (const { name, chunks } of rechunk(bytesOf(reply + payload), { empty: true, random: 200 })) {
+      const told = tell((link) => socks5Connect(link, to, credentials), chunks);
+      expect([told.value, told.left], name).toEqual([{ boundAddress: '10.0.0.1', boundPort: 8080 }, payload]);
+      // One chunk may answer several questions: then what was said comes together.
+      expect(told.said.join(''), name).toBe(said.join(''));
+    }
+  });
+
+  it.each(variants)('tells an end after each byte of the replies, %s (C14)', (_, credentials, reply) => {
+    const whole = bytesOf(reply);
+    for (let length = 0; length < whole.length; length += 1) {
+      const { error } = tell((link) => socks5Connect(link, to, credentials), [whole.subarray(0, length)]);
+      expect(error, `${length} bytes`).toMatchObject({ code: 'EPROXY', phase: 'handshake' });
+      expect((error as Error).message).toContain(`unexpected EOF after ${length} bytes`);
+    }
+  });
+
+  it.each([
+    ['an IPv4 address', '127.0.0.1', '017f000001'],
+    ['an IPv6 address', '::1', `04${'00'.repeat(15)}01`],
+    ['a name', 'a', '030161'],
+    ['a name of 255 bytes', 'x'.repeat(255), `03ff${'78'.repeat(255)}`],
+    [
+      'an address with a zone, which only the proxy may know, as a name',
+      'fe80::1%eth0',
+      `030c${Buffer.from('fe80::1%eth0').toString('hex')}`,
+    ],
+  ])('sends %s', (_, host, bytes) => {
+    expect(talk(`0500${BOUND}`, { target: { host, port: 1 } }).said.join('')).toBe(`050100050100${bytes}0001`);
+  });
+
+  it('says nothing when the name is too long (C10)', () => {
+    const { said, error } = talk(`0500${BOUND}`, { target: { host: 'x'.repeat(256), port: 1 } });
+    expect(said).toEqual([]);
+    expect(error).toMatchObject({ code: 'EPROXY' });
+    expect((error as Error).message).toContain('too long');
+  });
+
+  it.each([
+    ['of type 1', '01 0a000001 1f90', '10.0.0.1', 8080],
+    ['of type 3, empty', '03 00 1f90', '', 8080],
+    ['of type 3', '03 01 61 0000', 'a', 0],
+    ['of type 3, as long as can be', `03 ff ${'78'.repeat(255)} ffff`, 'x'.repeat(255), 65535],
+    ['of type 4', `04 20010db8${'00'.repeat(11)}01 0050`, '2001:db8::1', 80],
+  ])('reads a bound address %s at every cut, then the payload (C3)', (_, bound, boundAddress, boundPort) => {
+    for (const { name, chunks } of rechunk(bytesOf(`0500 050000 ${bound} feed`), { random: 20 })) {
+      expect(
+        tell((link) => socks5Connect(link, to), chunks),
+        name,
+      ).toMatchObject({ value: { boundAddress, boundPort }, left: 'feed' });
+    }
+  });
+
+  it.each(['00', '02', '05', '80', 'ff'])('refuses address type %s in the reply', (type) => {
+    expect(talk(`0500 050000 ${type} 00000000`).error).toMatchObject({ code: 'EPROTOCOL', phase: 'handshake' });
+  });
+
+  it('gives each reply code its number and text, before the rest of the reply (C1)', () => {
+    const texts = [
+      'general SOCKS server failure',
+      'connection not allowed by ruleset',
+      'network unreachable',
+      'host unreachable',
+      'connection refused',
+      'TTL expired',
+      'command not supported',
+      'address type not supported',
+    ];
+    for (let code = 1; code < 256; code += 1) {
+      const status = code.toString(16).padStart(2, '0');
+      for (const rest of ['', '00 01 00000000 0000']) {
+        const { error } = talk(`0500 05 ${status} ${rest}`);
+        expect(error).toMatchObject({ code: 'EPROXY', phase: 'handshake', status: code, reply: texts[code - 1] ?? 'unassigned' });
+        expect((error as Error).message).toContain(`answered ${code}: ${texts[code - 1] ?? 'unassigned'}`);
+      }
+    }
+  });
+
+  it.each([
+    ['method reply', '04 00', undefined],
+    ['method reply', '48 54', undefined],
+    ['authentication reply', '05 02 05 00', login],
+    ['authentication reply', '05 02 00 00', login],
+    ['reply', '05 00 01 00', undefined],
+    ['reply', '05 00 04 5a', undefined],
+  ])('wants the right version in the %s: %s (C5)', (where, reply, credentials) => {
+    const { error } = talk(reply, credentials ? { credentials } : {});
+    expect(error).toMatchObject({ code: 'EPROTOCOL', phase: 'handshake' });
+    expect((error as Error).message).toContain(`in the ${where}, got`);
+  });
+
+  it.each([
+    ['ff', undefined],
+    ['ff', login],
+    ['02', undefined],
+    ['01', undefined],
+    ['01', login],
+    ['80', login],
+  ])('says no more when the proxy picks method %s, which was not offered (C6)', (method, credentials) => {
+    const { said, error } = talk(`05 ${method}`, credentials ? { credentials } : {});
+    expect(said).toEqual([credentials ? '05020002' : '050100']);
+    expect(error).toMatchObject({ code: 'EPROXYAUTH', status: parseInt(method, 16) });
+  });
+
+  it('tells that user and password are not accepted, without them', () => {
+    const { said, error } = tell((link) => socks5Connect(link, to, login), [bytesOf('05 02'), bytesOf('01 07')]);
+    expect(said.join('')).toBe(`05020002${LOGIN}`);
+    expect(error).toMatchObject({ code: 'EPROXYAUTH', status: 7, reply: 'authentication failed' });
+    expect(JSON.stringify([error, (error as Error).message])).not.toMatch(/secret|"user"/);
+  });
+});

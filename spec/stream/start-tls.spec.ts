@@ -1,0 +1,254 @@
+import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { concat, finalize, firstValueFrom, ignoreElements, map, mergeMap, switchMap, tap, type Observable } from 'rxjs';
+import { connect, converse, IOStream } from 'rxjs-io-stream';
+import { describe, expect, it } from 'vitest';
+import { startTls, type StartTlsOptions } from '../../src/stream/start-tls.ts';
+import * as certificates from '../support/certificates.ts';
+import { serving } from '../support/clients.ts';
+import { invariants, type Harness } from '../support/harness.ts';
+import { VERSIONS } from '../support/tls-tools.ts';
+import { closing, joined, owned, serve, ticks, turns } from './tools.ts';
+
+const { ca, server } = certificates;
+const CLIENT: StartTlsOptions = { ca, servername: 'localhost' };
+const SERVER: StartTlsOptions = { ...server, isServer: true };
+
+/** Asks for TLS in clear text, as clients of SMTP do. */
+const ask = (io: IOStream): Observable<string> =>
+  converse(io, function* (link) {
+    link.send('STARTTLS\r\n');
+    return Buffer.from(yield* link.readUntil('\r\n', 64)).toString();
+  });
+/** Grants it; through when the last word has left. */
+const grant = (io: IOStream): Observable<never> =>
+  concat(
+    converse(io, function* (link) {
+      yield* link.readUntil('\r\n', 64);
+    }),
+    io.send(['220 go\r\n']),
+  ).pipe(ignoreElements());
+
+/** A peer on loopback that grants TLS, with more in the same segment, and then speaks it by Node. */
+async function grants(h: Harness, more = '', each: (secure: TLSSocket) => void = (secure) => secure.pipe(secure)): Promise<number> {
+  return serve(h, (socket: Socket) => {
+    socket.once('data', () => {
+      socket.write(`220 go\r\n${more}`);
+      const secure = new TLSSocket(socket, { ...server, isServer: true });
+      h.defer(() => secure.destroy());
+      each(secure.on('error', () => {}));
+    });
+  });
+}
+
+/** Two streams in memory that are open. */
+async function open(h: Harness): Promise<readonly [IOStream, IOStream]> {
+  const [a, b] = joined(h, { Name: 'a' } as object);
+  await h.until(() => a.state === 'open' && b.state === 'open');
+  return [a, b];
+}
+
+describe('startTls', () => {
+  it.each(VERSIONS)('upgrades both ends of a connection, %s', (maxVersion) =>
+    invariants(async (h) => {
+      const [a, b] = await open(h);
+      const far = h.observed(concat(grant(b), startTls(b, { ...SERVER, maxVersion })), 'the server');
+      const answer: string[] = [];
+      const near = h.observed(
+        ask(a).pipe(
+          tap((line) => answer.push(line)),
+          switchMap(() => startTls(a, CLIENT)),
+        ),
+        'the client',
+      );
+      const [client, service] = [await near.value(), await far.value()];
+      assert.deepEqual(answer, ['220 go\r\n']);
+      assert.equal(client.details.tls?.protocol, maxVersion);
+      assert.equal(service.details.tls?.servername, 'localhost');
+      for (const old of [a, b]) assert.deepEqual([old.state, (await closing(old)).by], ['closed', 'upgraded']);
+      assert.deepEqual([(await closing(a)).bytesIn, (await closing(a)).bytesOut], [8, 10]);
+      const [asked, answered] = [h.observed(service.data$), h.observed(client.data$)];
+      client.write('question');
+      await h.until(() => Buffer.concat(asked.values).toString() === 'question');
+      service.end('answer');
+      await Promise.all([near.ended, far.ended]);
+      assert.equal(Buffer.concat(answered.values).toString(), 'answer');
+      assert.deepEqual([near.state, far.state, (await closing(client)).by], ['complete', 'complete', 'peer']);
+    })(),
+  );
+
+  it(
+    'checks the certificate against the host of the stream, and tells it the server',
+    invariants(async (h) => {
+      const names: unknown[] = [];
+      const port = await grants(h, '', (secure) => {
+        secure.on('secure', () => names.push((secure as { servername?: unknown }).servername));
+        secure.pipe(secure);
+      });
+      const lookup = (_: string, __: unknown, done: (error: null, all: object[]) => void): void =>
+        done(null, [{ address: '127.0.0.1', family: 4 }]);
+      const secured = (host: string): Observable<IOStream> =>
+        connect({ host, port, lookup: lookup as never }).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, { ca })))));
+      const good = h.observed(secured('localhost'));
+      const io = await good.value();
+      assert.ok(io.remotePort === port && io.details.tls?.authorized === true);
+      const echo = h.observed(io.data$);
+      io.write('hello');
+      await h.until(() => Buffer.concat(echo.values).toString() === 'hello');
+      io.end();
+      await good.ended;
+      assert.deepEqual(names, ['localhost']);
+      const bad = h.observed(secured('other.test'));
+      await bad.ended;
+      h.error(bad.error, { code: 'ETLSCERT', phase: 'handshake', layer: 'tls' });
+    }),
+  );
+
+  it(
+    'refuses bytes that came behind the go-ahead, and gives them nowhere (D16)',
+    invariants(async (h) => {
+      let secured = 0;
+      const port = await grants(h, 'INJECTED', (secure) => secure.on('secure', () => (secured += 1)));
+      const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
+      const upgrade = h.observed(ask(io).pipe(switchMap(() => startTls(io, CLIENT))));
+      await upgrade.ended;
+      h.error(upgrade.error, { code: 'EPROTOCOL', phase: 'handshake', layer: 'tls' });
+      assert.deepEqual([io.state, io.inBuf.toString(), secured, upgrade.values], ['open', 'INJECTED', 0, []]);
+    }),
+  );
+
+  it(
+    'takes clear text that comes later for what it is: no TLS (D16)',
+    invariants(async (h) => {
+      const port = await serve(h, (socket: Socket) => {
+        socket.once('data', () => socket.write('220 go\r\n'));
+        socket.once('data', () => socket.once('data', () => socket.write('INJECTED')));
+      });
+      const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
+      const upgrade = h.observed(ask(io).pipe(switchMap(() => startTls(io, CLIENT))));
+      await upgrade.ended;
+      h.error(upgrade.error, { code: 'ETLS', phase: 'handshake', layer: 'tls' });
+      assert.equal((await closing(io)).by, 'upgraded');
+    }),
+  );
+
+  it(
+    'is cold, and for a stream that is open and free',
+    invariants(async (h) => {
+      const [a, b] = await open(h);
+      const upgrade$ = startTls(a, CLIENT);
+      await turns();
+      assert.equal(a.state, 'open');
+      const failure = async (): Promise<unknown> => {
+        const upgrade = h.observed(upgrade$);
+        await upgrade.ended;
+        assert.equal(upgrade.values.length, 0);
+        return upgrade.error;
+      };
+      const readers: Record<string, () => Observable<unknown>> = {
+        data$: () => a.data$,
+        consume: () => a.consume(() => []),
+        converse: () => ask(a),
+      };
+      for (const [name, read] of Object.entries(readers)) {
+        const reader = h.observed(read());
+        assert.match(String(await failure()), /TypeError: startTls: expected nobody to read/, name);
+        reader.unsubscribe();
+        await turns();
+      }
+      b.pause();
+      a.write('not yet');
+      assert.match(String(await failure()), /TypeError: startTls: expected all bytes to have left, 7 have not/);
+      b.resume();
+      await turns();
+      a.end();
+      await ticks();
+      h.error(await failure(), { code: 'ECLOSED', phase: 'handshake', layer: 'tls' });
+      a.reset();
+      h.error(await failure(), { code: 'ECLOSED' });
+    }),
+  );
+
+  it(
+    'frees the wire when it is unsubscribed within the handshake',
+    invariants(async (h) => {
+      const [a, b] = await open(h);
+      h.watch(b);
+      const upgrade = h.observed(startTls(a, CLIENT));
+      await h.until(() => b.inBuf.length > 0, 'the ClientHello comes');
+      upgrade.unsubscribe();
+      const { by } = await closing(b);
+      assert.ok(by === 'error' || by === 'peer', by);
+      assert.equal((await closing(a)).by, 'upgraded');
+    }),
+  );
+
+  it(
+    'gives the new stream the options, the callback and the own fields of the old one',
+    invariants(async (h) => {
+      const masks: number[] = [];
+      const cb = h.cb((io: IOStream, mask) => masks.push(io.details.tls ? mask : -mask));
+      const [a, b] = joined(h, { cb, waitFor: 2, timeouts: { write: 7777 }, Name: 'a', highWaterMark: 1234 } as object);
+      await h.until(() => a.state === 'open' && b.state === 'open');
+      (a as IOStream & { Name: string }).Name = 'renamed';
+      const near = h.observed(startTls(a as IOStream & { Name: string }, CLIENT));
+      const far = h.observed(startTls(b, SERVER));
+      const [secure] = await Promise.all([near.value(), far.value()]);
+      assert.deepEqual([secure.Name, secure.timeouts.write, secure.waitFor, secure.cb], ['renamed', 7777, 2, cb]);
+      assert.deepEqual(masks, [-2, 2], 'CONNECTED of each');
+      assert.deepEqual(Object.keys(secure.plugin), ['tls']);
+    }),
+  );
+
+  it(
+    'serves in a handler of listen',
+    invariants(async (h) => {
+      const { at, errors } = await serving(h, (io) =>
+        concat(
+          grant(io),
+          startTls(io, SERVER).pipe(
+            switchMap((secure) =>
+              secure.send(secure.data$.pipe(map((bytes) => bytes.toString().toUpperCase()))).pipe(finalize(() => secure.end())),
+            ),
+          ),
+        ),
+      );
+      const client = h.observed(connect(at).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, CLIENT))))));
+      const io = await client.value();
+      const loud = h.observed(io.data$);
+      io.end('quiet');
+      await loud.ended;
+      assert.equal(Buffer.concat(loud.values).toString(), 'QUIET');
+      await client.ended;
+      assert.deepEqual([client.state, errors.values], ['complete', []]);
+    }),
+  );
+
+  it(
+    'upgrades what is TLS already',
+    invariants(async (h) => {
+      const [a, b] = await open(h);
+      const [far, near] = [h.observed(startTls(b, SERVER)), h.observed(startTls(a, CLIENT))];
+      const [outer, outerService] = [await near.value(), await far.value()];
+      const [innerFar, innerNear] = [h.observed(startTls(outerService, SERVER)), h.observed(startTls(outer, CLIENT))];
+      const [inner, service] = [await innerNear.value(), await innerFar.value()];
+      const got = firstValueFrom(service.data$);
+      inner.write('twice');
+      assert.equal((await got).toString(), 'twice');
+    }),
+  );
+
+  it('throws TypeErrors at the call', async () => {
+    await invariants(async (h) => {
+      const [a] = await open(h);
+      expect(() => startTls(JSON.parse('{}') as IOStream)).toThrow(/TypeError|expected `io` to be an IOStream/);
+      expect(() => startTls(a, { ca })).toThrow(/expected `servername`/);
+      expect(() => startTls(a, { isServer: 1 as never })).toThrow(/expected `isServer`/);
+      expect(() => startTls(a, { isServer: true })).toThrow(/expected `key` and `cert`/);
+      expect(() => startTls(a, { ...CLIENT, truncation: 'no' as 'error' })).toThrow(/expected `truncation`/);
+      startTls(a, { rejectUnauthorized: false });
+      assert.equal(a.state, 'open');
+    })();
+  });
+});

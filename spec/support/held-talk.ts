@@ -1,0 +1,59 @@
+import { Conversation, type Link, type Talk } from '../../src/protocol/link.ts';
+
+/** What came of a conversation that was given some bytes. */
+export interface HeldTalk<T> {
+  /** What it returned, when it is through. */
+  readonly result?: T;
+  readonly error?: unknown;
+  /** All it said, as Latin-1. */
+  readonly said: string;
+  /** What it left to the layer above, when it is through. */
+  readonly unread: string;
+  /** It waits for more. */
+  readonly waits: boolean;
+}
+
+const latin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
+
+/** Holds a conversation: gives it the chunks one by one, answers what it asks for besides bytes at once, then maybe the end. */
+export function holdTalk<T>(
+  talk: (link: Link) => Talk<T>,
+  chunks: readonly (string | Uint8Array)[],
+  { end = false }: { end?: boolean } = {},
+): HeldTalk<T> {
+  const conversation = new Conversation(talk, { phase: 'handshake', early: 'EPROXY' });
+  let said = '';
+  const step = (work: () => IteratorResult<unknown, T>): IteratorResult<unknown, T> => {
+    let state = work();
+    for (;;) {
+      said += latin(conversation.takeSaid());
+      const need = state.value as { wait?: () => unknown } | undefined;
+      if (state.done || typeof need?.wait !== 'function') return state;
+      state = answered(conversation, need.wait);
+    }
+  };
+  try {
+    let state = step(() => conversation.start());
+    let behind = '';
+    for (const chunk of chunks) {
+      const bytes = typeof chunk === 'string' ? Buffer.from(chunk, 'latin1') : chunk;
+      if (state.done) behind += latin(bytes);
+      else state = step(() => conversation.push(bytes));
+    }
+    if (!state.done && end) state = step(() => conversation.end());
+    if (!state.done) return { said, unread: '', waits: true };
+    return { result: state.value, said, unread: latin(conversation.takeUnread()) + behind, waits: false };
+  } catch (error) {
+    return { error, said, unread: '', waits: false };
+  }
+}
+
+function answered<T>(conversation: Conversation<T>, ask: () => unknown): IteratorResult<unknown, T> {
+  let answer: unknown;
+  try {
+    answer = ask();
+  } catch (error) {
+    return conversation.refuse(error);
+  }
+  return conversation.answer(answer);
+}

@@ -1,0 +1,92 @@
+import { createServer, type IncomingMessage } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import type { Harness } from './harness.ts';
+import { served } from './loopback.ts';
+
+/** Where a proxy of a spec listens. */
+export interface ProxyPlace {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A proxy made of Node's own HTTP server, which reads requests by its own rules; it is gone at the end of the spec. */
+export async function nodeProxy(
+  h: Harness,
+  { credentials, seen = () => {} }: { credentials?: string; seen?: (request: IncomingMessage) => void } = {},
+): Promise<ProxyPlace> {
+  const sockets = new Set<Socket>();
+  const own = (socket: Socket): void => {
+    sockets.add(socket);
+    socket.on('error', () => {}).on('close', () => sockets.delete(socket));
+  };
+  const server = createServer({ requireHostHeader: true });
+  server.on('connection', own);
+  server.on(
+    'connect',
+    h.peer((request: IncomingMessage, client: Socket, head: Buffer) => {
+      seen(request);
+      const given = Buffer.from((request.headers['proxy-authorization'] ?? '').replace(/^Basic /, ''), 'base64').toString();
+      if (credentials !== undefined && given !== credentials) {
+        client.end('HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="node"\r\nConnection: close\r\n\r\nno');
+        return;
+      }
+      const { hostname, port } = new URL(`http://${request.url ?? ''}`);
+      const target = connect({ host: hostname.replace(/[[\]]/g, ''), port: Number(port), allowHalfOpen: true });
+      own(target);
+      target.on('error', () => client.writable && client.end('HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n'));
+      target.on('connect', () => {
+        client.write('HTTP/1.1 200 Connection established\r\n\r\n');
+        target.write(head);
+        target.pipe(client);
+        client.pipe(target);
+      });
+    }),
+  );
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  h.defer(async () => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    await once(server, 'close');
+  });
+  return { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
+}
+
+/** One request that a scripted proxy got: what it said, on which socket, and the how many-th connection and request that was. */
+export interface ProxyRequest {
+  readonly text: string;
+  readonly socket: Socket;
+  readonly connection: number;
+  readonly turn: number;
+}
+
+/** A proxy that answers each request, up to its empty line, as the spec says; `requests` are all it got, `rest` what came else. */
+export async function scriptedProxy(
+  h: Harness,
+  answer: (request: ProxyRequest) => unknown,
+): Promise<ProxyPlace & { readonly requests: string[]; readonly all: () => string }> {
+  const requests: string[] = [];
+  let all = '';
+  let connections = 0;
+  const place = await served(h, (socket) => {
+    const connection = connections++;
+    let open = '';
+    socket.setEncoding('latin1').on(
+      'data',
+      h.peer((text: string) => {
+        all += text;
+        open += text;
+        for (let end = open.indexOf('\r\n\r\n'); end >= 0; end = open.indexOf('\r\n\r\n')) {
+          const request = open.slice(0, end + 4);
+          open = open.slice(end + 4);
+          requests.push(request);
+          answer({ text: request, socket, connection, turn: requests.length - 1 });
+        }
+      }),
+    );
+  });
+  if (!('port' in place)) throw new Error('expected a TCP server');
+  return { ...place, requests, all: () => all };
+}

@@ -1,0 +1,259 @@
+import { isIP } from 'node:net';
+import { domainToASCII } from 'node:url';
+import { catchError, defaultIfEmpty, from, Observable, of, retry, Subject, throwError, type ObservableInput, type Subscriber } from 'rxjs';
+import { EPROXY, EPROXYAUTH, IOStreamError } from '../errors.ts';
+import { httpConnect, type ConnectRequest, type ConnectState, type ProxyChallenge, type Tunnel } from '../protocol/http-connect.ts';
+import { basic, fieldsOf } from '../protocol/http-fields.ts';
+import type { Link, Talk } from '../protocol/link.ts';
+import { inlet } from '../wire/operate.ts';
+import { END, RESUME, type Dial, type Flow, type Plugin, type Target, type Up, type Wire } from '../wire/signal.ts';
+import { after } from '../wire/timer.ts';
+import { handshake } from './handshake.ts';
+
+/** Gives the value of Proxy-Authorization for a challenge; nothing, or an empty string, gives up. */
+export type ProxyAuth = (challenge: ProxyChallenge) => ObservableInput<string | undefined> | string | undefined;
+
+/** Which proxy, and how it is asked. */
+export interface HttpProxyOptions {
+  /** The proxy's name or address. */
+  readonly host: string;
+  /** The proxy's port, 1 to 65535. */
+  readonly port: number;
+  /** For Basic authentication (RFC 7617), sent in UTF-8 with the first request; without colon. Both `user` and `pass`, or none. */
+  readonly user?: string | undefined;
+  /** The password of `user`. */
+  readonly pass?: string | undefined;
+  /**
+   * More headers of the request, by name or as pairs. Not Host, which is the target's, nor Content-Length or Transfer-Encoding:
+   * the request has no body. Proxy-Authorization only without `user`.
+   */
+  readonly headers?: Readonly<Record<string, string>> | Iterable<readonly [name: string, value: string]> | undefined;
+  /**
+   * Asked when the proxy answers 407, also after `user` and `pass` were refused; at most 5 times a connection. Its first value
+   * is the Proxy-Authorization of the next request.
+   */
+  readonly auth?: ProxyAuth | undefined;
+}
+
+/** How long, in milliseconds, the body of a refusal is waited for: the refusal itself is known already. */
+const BODY_TIME = 500;
+
+/**
+ * Reaches the target through an HTTP proxy, by CONNECT (RFC 9110 section 9.3.6).
+ *
+ * ```text
+ *   application             httpProxy                wire ═ proxy
+ *        │                     │◀──── connected ─────│   to the proxy's host and port
+ *        │                     │────── data ────────▶│   CONNECT example.com:443 HTTP/1.1, Host, Proxy-Authorization, headers
+ *        │                     │◀───── data ─────────│   HTTP/1.1 200 OK and headers, up to an empty line
+ *        │◀──── connected ─────│                     │   details: status, reply, headers
+ *        │◀═══════════════ bytes, both ways ════════▶│ ═ target
+ * ```
+ *
+ * Any 2xx opens the tunnel, HTTP/1.0 or 1.1; interim replies (1xx, at most 16) are skipped. Nothing of the application reaches the
+ * proxy before that, and what comes right behind the reply reaches the application. A reply's head may have 16 KiB; in it a
+ * line that is not `name: value` (without colon, with space before it, folded) or has a control character is malformed. An IPv6
+ * target is sent in brackets, a name that is not ASCII in its ASCII form; the proxy resolves it.
+ *
+ * With `auth` each 407 asks it for credentials. The next request goes over the same connection if the proxy keeps that open (and
+ * its body ends within 64 KiB), else over a new one, within the same `timeouts.establish`.
+ *
+ * Proxies are chained by stacking: `{ b: httpProxy(second), a: httpProxy(first) }` dials `first`, asks it for `second` and that
+ * for the target; the first in the list is the last in the chain. For TLS to the proxy, lay it on `tlsClient`, which then checks
+ * the proxy's name: `{ proxy: httpProxy(…), tls: tlsClient() }`.
+ *
+ * On error, all in phase `handshake`: EPROXY (refused; `status`, `reply`, `headers` and the first KiB of the `body`, for which
+ * half a second is waited at most; or closed before its reply was whole), EPROXYAUTH (407: the same with the `challenges` read;
+ * or `auth` failed), EPROTOCOL (malformed or too long), ETOHANDSHAKE; the system's own code when the connection breaks.
+ * No credentials are in any of them, nor in the details, even if the proxy repeats them. On unsubscribe all is freed at
+ * once. Lossless.
+ *
+ * ```ts
+ * import { IOStream, httpProxy } from 'rxjs-io-stream';
+ *
+ * const proxy = httpProxy({ host: '127.0.0.1', port: 3128, user: 'me', pass: 'secret' });
+ * const io = new IOStream({ host: 'example.com', port: 80, plugin: { proxy } });
+ * io.write('GET / HTTP/1.0\r\nHost: example.com\r\n\r\n');
+ * io.data$.subscribe({ next: (bytes) => process.stdout.write(bytes), error: console.error });
+ * ```
+ *
+ * @param options which proxy, and how it is asked; read once.
+ * @throws TypeError for wrong options, at the call; for a target that is none for a proxy (none at all, a path, a host with
+ *   characters that no name has), when it is dialled.
+ */
+export function httpProxy(options: HttpProxyOptions): Plugin {
+  const { to, authorization, pass, ...asked } = checked(options);
+  return (wire) => (dial) => {
+    const request = { ...asked, authority: authorityOf(dial.to) };
+    const proxy = wire({ ...dial, to });
+    return (flow$) =>
+      new Observable<Up>((up) => {
+        const talks = new Talks(request, dial, authorization, pass);
+        const plugin = handshake({ to, early: EPROXY, talk: (link) => talks.talk(link) });
+        const tunnel = plugin(() => talks.over(proxy))(dial);
+        if (request.auth)
+          kept(flow$, up)
+            .pipe(tunnel, retry({ delay: (error) => again(error, up) }))
+            .subscribe(up);
+        else flow$.pipe(tunnel).subscribe(up);
+      });
+  };
+}
+
+/** Thrown by a talk that cannot go on over this connection. It has a layer, so that nobody gives it one: it is one for all. */
+const DIAL_AGAIN = Object.freeze(new IOStreamError(EPROXYAUTH, { phase: 'handshake', layer: 'httpProxy' }));
+
+function again(error: unknown, up: Subscriber<Up>): Observable<unknown> {
+  if (error !== DIAL_AGAIN) return throwError(() => error);
+  up.next(RESUME); // The connection that is gone may have said pause.
+  return of(true);
+}
+
+/** The flow for one connection after the other: who comes later is told the last pause or resume, which is all there was. */
+function kept(flow$: Observable<Flow>, up: Subscriber<Up>): Observable<Flow> {
+  const passed = new Subject<Flow>();
+  let last: Flow | undefined;
+  let listening = false;
+  const listener = inlet<Flow>({
+    next: (signal) => {
+      if (signal.kind === 'pause' || signal.kind === 'resume') last = signal;
+      passed.next(signal);
+    },
+    error: (error) => passed.error(error),
+    complete: () => passed.complete(),
+  });
+  up.add(listener);
+  return new Observable((down) => {
+    if (last) down.next(last);
+    down.add(passed.subscribe(down));
+    if (listening) return;
+    listening = true;
+    flow$.subscribe(listener);
+  });
+}
+
+/** What one subscription of the plugin says, over one connection or, with `auth`, several. */
+class Talks implements ConnectState {
+  authorization: string | undefined;
+  attempt = 0;
+  readonly secrets: string[];
+  readonly #request: ConnectRequest;
+  readonly #dial: Dial;
+  #talking = false;
+  #below: Subscriber<Up> | undefined;
+
+  constructor(request: ConnectRequest, dial: Dial, authorization: string | undefined, pass = '') {
+    this.#request = request;
+    this.#dial = dial;
+    this.authorization = authorization;
+    this.secrets = [pass, authorization ?? ''];
+  }
+
+  *talk(link: Link): Talk<Tunnel> {
+    this.#talking = true;
+    const tunnel = yield* httpConnect(link, this.#request, this);
+    this.#talking = false;
+    if (tunnel) return tunnel;
+    throw DIAL_AGAIN as Error;
+  }
+
+  /** The wire to the proxy: what breaks it while we talk broke the handshake, and its end can be made to come. */
+  over(proxy: ReturnType<Wire>): ReturnType<Wire> {
+    return (flow$) =>
+      new Observable<Up>((below) => {
+        this.#below = below;
+        this.#talking = false;
+        flow$
+          .pipe(
+            proxy,
+            catchError((error: unknown) => throwError(() => this.#named(error))),
+          )
+          .subscribe(below);
+      });
+  }
+
+  impatient(): () => void {
+    const timer = after(BODY_TIME, this.#dial.scheduler, () => this.#below?.next(END));
+    this.#below?.add(timer);
+    return () => timer.unsubscribe();
+  }
+
+  #named(error: unknown): unknown {
+    const { layer } = this.#dial;
+    const broken = this.#talking && error instanceof IOStreamError && error.layer === undefined && BREAKS.has(error.code);
+    if (!broken) return error;
+    const { code, errno, message, syscall } = error;
+    return new IOStreamError(code, {
+      phase: 'handshake',
+      layer,
+      message: `the connection to the proxy broke before its reply was whole: ${message}`,
+      errno,
+      cause: error,
+      facts: syscall === undefined ? {} : { syscall },
+    });
+  }
+}
+
+/** How the system says that a connection broke. */
+const BREAKS: ReadonlySet<string> = new Set(['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH']);
+
+/** Host and port as the request line wants them (RFC 9112 section 3.2.3). */
+function authorityOf(target: Target | undefined): string {
+  if (!target) throw new TypeError('{fh} already connected: a proxy needs a target with host and port, not fh or wire');
+  if (!('host' in target)) throw new TypeError('expected a target with host and port for an HTTP proxy, got a path');
+  const { host, port } = target;
+  const address = host.replace(/^\[(.*)\]$/, '$1');
+  const name = /[^\0-\x7f]/.test(host) ? domainToASCII(host) : host;
+  const isV6 = isIP(address) === 6 && !address.includes('%'); // A zone means nothing to another machine.
+  if (!isV6 && !/^[\w.~-]+$/.test(name))
+    throw new TypeError(`expected the target's \`host\` to be a name or an address that a proxy can be told, got ${JSON.stringify(host)}`);
+  if (!isPort(port)) throw new TypeError(`expected the target's \`port\` to be an integer from 1 to 65535, got ${String(port)}`);
+  return `${isV6 ? `[${address}]` : name}:${port}`;
+}
+
+interface Checked extends Omit<ConnectRequest, 'authority'> {
+  readonly to: Target;
+  readonly authorization: string | undefined;
+  readonly pass: string | undefined;
+}
+
+function wrong(expected: string, got: string): TypeError {
+  return new TypeError(`usage: httpProxy({ host, port, user?, pass?, headers?, auth? }): expected ${expected}, got ${got}`);
+}
+
+/** Options must be right at the call; what is wrong with `pass` or a header's value is told without it. */
+function checked(options: HttpProxyOptions): Checked {
+  const given: unknown = options;
+  if (typeof given !== 'object' || given === null) throw wrong('an object of options', String(given));
+  const { host, port, user, pass, headers = [], auth } = options;
+  if (typeof host !== 'string' || !/^[^\0-\x20\x7f@/#]+$/.test(host))
+    throw wrong('`host` to be a name or an address', typeof host === 'string' ? JSON.stringify(host) : typeof host);
+  if (!isPort(port)) throw wrong('`port` to be an integer from 1 to 65535', `${String(port)} (${typeof port})`);
+  if ((user === undefined) !== (pass === undefined)) throw wrong('both `user` and `pass`, or none', 'one of them');
+  if (auth !== undefined && typeof auth !== 'function') throw wrong('`auth` to be a function', typeof auth);
+  const fields = fieldsOf(headers);
+  const own = fields.filter(([name]) => isAuthorization(name));
+  if (own.length > (user === undefined ? 1 : 0))
+    throw wrong('one Proxy-Authorization at most, in `headers` or made of `user` and `pass`', 'more');
+  return {
+    to: { host, port },
+    headers: fields.filter(([name]) => !isAuthorization(name)),
+    authorization: user === undefined ? own[0]?.[1] : basic(user, pass),
+    pass,
+    auth: auth && ((challenge) => answersOf(auth(challenge))),
+  };
+}
+
+function isPort(port: unknown): port is number {
+  return Number.isInteger(port) && (port as number) > 0 && (port as number) <= 65535;
+}
+
+function isAuthorization(name: string): boolean {
+  return name.toLowerCase() === 'proxy-authorization';
+}
+
+/** Always something to subscribe to; one that gives nothing gives up. */
+function answersOf(answer: ReturnType<ProxyAuth> | null): Observable<string | undefined> {
+  if (answer === undefined || answer === null || typeof answer === 'string') return of(answer ?? undefined);
+  return from(answer).pipe(defaultIfEmpty(undefined));
+}

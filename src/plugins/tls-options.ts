@@ -1,0 +1,150 @@
+import type { X509Certificate } from 'node:crypto';
+import type { DetailedPeerCertificate, SecureContext, SecureContextOptions } from 'node:tls';
+import type { Observable, ObservableInput } from 'rxjs';
+
+/** What a connection learned of its TLS: in `details.<name>`, and what `verify` is asked about. */
+export interface TlsFacts {
+  /** `'TLSv1.2'` or `'TLSv1.3'`. */
+  readonly protocol: string | null;
+  /** OpenSSL's name of the cipher suite. */
+  readonly cipher: string;
+  /** What was agreed by ALPN; false if nothing was. */
+  readonly alpnProtocol: string | false | null;
+  /** The name that was asked for by SNI. */
+  readonly servername: string | undefined;
+  /** Whether an earlier session was resumed. */
+  readonly reused: boolean;
+  /** Whether the certificate of the peer was checked and is good. */
+  readonly authorized: boolean;
+  /** Why it is not: a code such as `'CERT_HAS_EXPIRED'`. */
+  readonly authorizationError?: string | undefined;
+  /** The peer's certificate, if it has shown one. */
+  readonly x509: X509Certificate | undefined;
+}
+
+/** Whom `verify` is asked about. */
+export interface TlsPeer extends TlsFacts {
+  /** The same as `x509`, in the words of Node's `getPeerCertificate(true)`: with its issuers. */
+  readonly certificate: DetailedPeerCertificate | undefined;
+}
+
+/** What the options of both roles have in common, besides Node's own. */
+export interface TlsOptions {
+  /**
+   * Asked when the handshake is through and Node has accepted the peer: it can only refuse. True accepts; anything else, no
+   * answer at all, a throw or an error refuses (ETLSCERT). Of an Observable the first value counts. Nothing of the application
+   * is sent or given before; an answer that never comes is ETOHANDSHAKE.
+   */
+  readonly verify?: ((peer: TlsPeer) => boolean | ObservableInput<boolean>) | undefined;
+  /**
+   * What is made of an end without close_notify, by which somebody on the way may have cut off what was sent: `'report'` ends
+   * the stream and sets `details.<name>.truncated`; `'error'` errors it with ETLSTRUNCATED. All that came before is given first.
+   * @default 'report'
+   */
+  readonly truncation?: 'report' | 'error' | undefined;
+  /**
+   * A context of Node; or options of one, laid over those given here; or an Observable of either: each new connection takes the
+   * newest good one, those that are open keep theirs. See `tlsServer`.
+   */
+  readonly secureContext?: ContextSource | Observable<ContextSource> | undefined;
+}
+
+/** A context of Node, or what makes one. */
+export type ContextSource = SecureContext | SecureContextOptions;
+
+type Rule = readonly [words: string, test: (value: unknown) => boolean];
+
+const isString = (value: unknown): boolean => typeof value === 'string' && value !== '';
+const isBytes = (value: unknown): boolean => ArrayBuffer.isView(value);
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
+const isMaterial = (value: unknown): boolean =>
+  isString(value) || isBytes(value) || (Array.isArray(value) ? value.every((each) => isMaterial(each) || isObject(each)) : false);
+
+const TEXT: Rule = ['a string', isString];
+const FUNCTION: Rule = ['a function', (value) => typeof value === 'function'];
+const BOOLEAN: Rule = ['a boolean', (value) => typeof value === 'boolean'];
+const NUMBER: Rule = ['a number', (value) => Number.isSafeInteger(value) && (value as number) >= 0];
+const MATERIAL: Rule = ['a string, bytes or an array of them', isMaterial];
+
+/** The options that go into a context. Node's names; what they may hold is for OpenSSL to say. */
+const CONTEXT: Readonly<Record<string, Rule>> = {
+  allowPartialTrustChain: BOOLEAN,
+  ca: MATERIAL,
+  cert: MATERIAL,
+  ciphers: TEXT,
+  clientCertEngine: TEXT,
+  crl: MATERIAL,
+  dhparam: ["'auto', a string or bytes", (value) => isString(value) || isBytes(value)],
+  ecdhCurve: TEXT,
+  honorCipherOrder: BOOLEAN,
+  key: MATERIAL,
+  maxVersion: TEXT,
+  minVersion: TEXT,
+  passphrase: ['a string', (value) => typeof value === 'string'],
+  pfx: MATERIAL,
+  privateKeyEngine: TEXT,
+  privateKeyIdentifier: TEXT,
+  secureOptions: NUMBER,
+  secureProtocol: TEXT,
+  sessionIdContext: TEXT,
+  sessionTimeout: NUMBER,
+  sigalgs: TEXT,
+  ticketKeys: ['48 bytes', (value) => isBytes(value) && (value as Uint8Array).byteLength === 48],
+};
+
+const COMMON: Readonly<Record<string, Rule>> = {
+  ...CONTEXT,
+  ALPNProtocols: [
+    'an array of names, or bytes',
+    (value) => isBytes(value) || (Array.isArray(value) && value.every((each) => isString(each) || isBytes(each))),
+  ],
+  rejectUnauthorized: BOOLEAN,
+  secureContext: ['a context of Node, its options, or an Observable of them', isObject],
+  truncation: ["'report' or 'error'", (value) => value === 'report' || value === 'error'],
+  verify: FUNCTION,
+};
+
+export const CLIENT_OPTIONS: Readonly<Record<string, Rule>> = {
+  ...COMMON,
+  checkServerIdentity: FUNCTION,
+  minDHSize: NUMBER,
+  servername: ['a host name or address without spaces and control characters', (value) => typeof value === 'string' && isClean(value)],
+  session: ['a session of Node, or false', (value) => value === false || isBytes(value)],
+};
+
+export const SERVER_OPTIONS: Readonly<Record<string, Rule>> = {
+  ...COMMON,
+  ALPNCallback: FUNCTION,
+  requestCert: BOOLEAN,
+  SNICallback: FUNCTION,
+};
+
+/** Whether a name may be sent and compared: a NUL in it would end it for some who read it. */
+export function isClean(name: string): boolean {
+  return !/[\0-\x20\x7f]/.test(name);
+}
+
+/**
+ * The options without those that are undefined (for Node they would not be absent), after a look at each. Values are not put
+ * into the message: they may be secret.
+ *
+ * @throws TypeError that names the option.
+ */
+export function checkTls<T extends object>(caller: string, options: T, rules: Readonly<Record<string, Rule>>): T {
+  if (!isObject(options) || Array.isArray(options)) throw wrong(caller, 'an object of options', options);
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  for (const [name, value] of given) {
+    const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
+    if (!rule) throw new TypeError(`${caller}: expected the options ${Object.keys(rules).sort().join(', ')}, got \`${name}\``);
+    if (!rule[1](value)) throw wrong(caller, `\`${name}\` to be ${rule[0]}`, value);
+  }
+  return Object.fromEntries(given) as T;
+}
+
+function wrong(caller: string, expected: string, value: unknown): TypeError {
+  const got = value === null ? 'null' : Array.isArray(value) ? 'an array' : value === '' ? 'an empty string' : `another ${typeof value}`;
+  return new TypeError(`${caller}: expected ${expected}, got ${got}`);
+}
+
+/** The names of the options that go into a context. */
+export const CONTEXT_OPTIONS: readonly string[] = Object.keys(CONTEXT);

@@ -1,0 +1,149 @@
+import { EPROTOCOL, EPROXY, EPROXYAUTH, IOStreamError } from '../errors.ts';
+import { keepsOpen, readBody } from './http-body.ts';
+import { parseChallenges, type HttpChallenge } from './http-challenge.ts';
+import { isFieldValue } from './http-fields.ts';
+import { readHead, type HttpHead } from './http-head.ts';
+import type { Answer, Link, Talk } from './link.ts';
+
+/** What a proxy that wants (other) credentials said. */
+export interface ProxyChallenge {
+  /** 407. */
+  readonly status: number;
+  /** Of the reply, by name in lower case; those of one name are joined by `, `. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Proxy-Authenticate, read. */
+  readonly challenges: readonly HttpChallenge[];
+  /** How many times the proxy has said so on the way to this connection: 1, 2, … */
+  readonly attempt: number;
+}
+
+/** What is asked for, and how. */
+export interface ConnectRequest {
+  /** Host and port of the target as they are sent. */
+  readonly authority: string;
+  /** What is sent besides Host and Proxy-Authorization. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Asked for a Proxy-Authorization after a 407; nothing, or an empty one, gives up. */
+  readonly auth?: ((challenge: ProxyChallenge) => Answer<string | null | undefined>) | undefined;
+}
+
+/** What lasts when the proxy is dialled again, and how its body is waited for. */
+export interface ConnectState {
+  /** The value of Proxy-Authorization. */
+  authorization?: string | undefined;
+  /** How often `auth` was asked. */
+  attempt: number;
+  /** Texts that no error and no detail may hold, even if the proxy says them: passwords, and each value of Proxy-Authorization. */
+  readonly secrets: string[];
+  /** Called when a body is read: the connection shall seem to end if that takes too long. Gives what calls it off. */
+  impatient(): () => void;
+}
+
+/** What the proxy said when it was through. */
+export interface Tunnel {
+  readonly [fact: string]: unknown;
+  readonly status: number;
+  readonly reply?: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** How often `auth` is asked on the way to one connection. Digest needs two when its nonce was stale. */
+export const AUTH_ATTEMPTS = 5;
+
+/** How many interim replies (1xx) are skipped before each reply. */
+export const INTERIM_REPLIES = 16;
+
+/**
+ * Asks an HTTP proxy for a tunnel (RFC 9110 section 9.3.6). Any 2xx opens it, and the tunnel's bytes start after the empty line,
+ * whatever Content-Length and Transfer-Encoding say. Gives undefined when the proxy must be dialled again for another try.
+ *
+ * Throws EPROXY (EPROXYAUTH for a 407) with `status`, `reply`, `headers` and `body` (its first KiB) when the proxy refuses.
+ */
+export function* httpConnect(link: Link, request: ConnectRequest, state: ConnectState): Talk<Tunnel | undefined> {
+  for (let again = false; ; again = true) {
+    link.send(requestText(request, state));
+    let head: HttpHead;
+    try {
+      head = yield* readFinal(link);
+    } catch (error) {
+      // A kept connection may end just when it is used again.
+      if (again && error instanceof IOStreamError && error.code === EPROXY) return undefined;
+      throw error;
+    }
+    const hide = hiderOf(state.secrets);
+    if (head.status >= 200 && head.status < 300) return factsOf(head, hide);
+    const authorization = head.status === 407 ? yield* ask(link, request, state, head) : undefined;
+    if (authorization === undefined) throw yield* refusal(link, request, state, head, hide);
+    state.authorization = authorization;
+    state.secrets.push(authorization);
+    if (!keepsOpen(head) || !(yield* body(link, state, head, true)).whole) return undefined;
+  }
+}
+
+function requestText({ authority, headers }: ConnectRequest, { authorization }: ConnectState): string {
+  const fields = [['Host', authority], ...(authorization === undefined ? [] : [['Proxy-Authorization', authorization]]), ...headers];
+  return `CONNECT ${authority} HTTP/1.1\r\n${fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
+}
+
+/** The first reply that is not an interim one; 101 is none, though its number looks so. */
+function* readFinal(link: Link): Talk<HttpHead> {
+  for (let interim = 0; interim <= INTERIM_REPLIES; interim += 1) {
+    const head = yield* readHead(link);
+    if (head.status >= 200 || head.status === 101) return head;
+  }
+  throw new IOStreamError(EPROTOCOL, { phase: 'handshake', message: `expected a reply, got more than ${INTERIM_REPLIES} interim ones` });
+}
+
+/** The credentials that `auth` has for this challenge, if any. No error says what they were. */
+function* ask(link: Link, { auth }: ConnectRequest, state: ConnectState, { status, headers }: HttpHead): Talk<string | undefined> {
+  if (!auth || state.attempt >= AUTH_ATTEMPTS) return undefined;
+  state.attempt += 1;
+  const challenges = parseChallenges(headers['proxy-authenticate'] ?? '');
+  let answer: unknown;
+  try {
+    answer = yield* link.wait(() => auth({ status, headers, challenges, attempt: state.attempt }));
+  } catch (cause) {
+    throw new IOStreamError(EPROXYAUTH, { phase: 'handshake', message: 'expected credentials of `auth`, it failed', cause });
+  }
+  if (answer === undefined || answer === null || answer === '') return undefined;
+  if (typeof answer === 'string' && isFieldValue(answer)) return answer;
+  const message = 'expected `auth` to give the value of Proxy-Authorization, a string without control characters, got something else';
+  throw new IOStreamError(EPROXYAUTH, { phase: 'handshake', message });
+}
+
+function* refusal(
+  link: Link,
+  { authority }: ConnectRequest,
+  state: ConnectState,
+  head: HttpHead,
+  hide: (text: string) => string,
+): Talk<IOStreamError> {
+  const { bytes } = yield* body(link, state, head, false);
+  // As a stream: a character that was cut off at the end is left out.
+  const facts = { ...factsOf(head, hide), body: hide(new TextDecoder().decode(bytes, { stream: true })) };
+  const words = `expected the proxy to connect to ${authority}, got ${[head.status, facts.reply].join(' ').trimEnd()}`;
+  if (head.status !== 407) return new IOStreamError(EPROXY, { phase: 'handshake', message: words, facts });
+  const challenges = parseChallenges(facts.headers['proxy-authenticate'] ?? '');
+  const message = `${words}; it wants ${challenges.map(({ scheme }) => scheme).join(' or ') || 'credentials'}`;
+  return new IOStreamError(EPROXYAUTH, { phase: 'handshake', message, facts: { ...facts, challenges } });
+}
+
+function* body(link: Link, state: ConnectState, head: HttpHead, skip: boolean): ReturnType<typeof readBody> {
+  const inTime = state.impatient();
+  try {
+    return yield* readBody(link, head, { skip });
+  } finally {
+    inTime();
+  }
+}
+
+function factsOf({ status, reason, headers }: HttpHead, hide: (text: string) => string): Tunnel {
+  const shown = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, hide(value)]));
+  return { status, ...(reason === '' ? {} : { reply: hide(reason) }), headers: shown };
+}
+
+/** A proxy may tell us our own request: what is secret of it stays so, also without its scheme. */
+function hiderOf(secrets: readonly string[]): (text: string) => string {
+  const hidden = secrets.flatMap((secret) => [secret, secret.slice(secret.indexOf(' ') + 1)]).filter((secret) => secret !== '');
+  return (text) => hidden.reduce((shown, secret) => shown.replaceAll(secret, '***'), text);
+}

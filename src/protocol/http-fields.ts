@@ -1,0 +1,47 @@
+/** A name of a header field (RFC 9110 section 5.6.2). */
+const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
+
+/** What may stand in a header's value: no control character but the tab. */
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\u{10ffff}]*$/u;
+
+export function isToken(name: string): boolean {
+  return TOKEN.test(name);
+}
+
+export function isFieldValue(value: string): boolean {
+  return FIELD_VALUE.test(value);
+}
+
+/** The same for a user and a password (RFC 7617 section 2). */
+const CREDENTIAL = /^[\x20-\x7e\x80-\u{10ffff}]*$/u;
+
+/** What a request for a tunnel has of its own, or must not have. */
+const OURS: readonly string[] = ['host', 'content-length', 'transfer-encoding'];
+
+/** Headers by name, or as pairs, where a name may come more than once. */
+export type HeadersInput = Readonly<Record<string, string>> | Iterable<readonly [name: string, value: string]>;
+
+/** Reads and checks the user's headers of a request for a tunnel. Throws a TypeError that does not tell values. */
+export function fieldsOf(headers: HeadersInput): (readonly [name: string, value: string])[] {
+  const given: unknown = headers;
+  if (typeof given !== 'object' || given === null) throw new TypeError(`expected \`headers\` to be a record or pairs, got ${typeof given}`);
+  const pairs = Symbol.iterator in given ? [...(given as Iterable<unknown>)] : Object.entries(given);
+  return pairs.map((pair) => {
+    const [name, value] = Array.isArray(pair) ? (pair as unknown[]) : [];
+    if (typeof name !== 'string' || !isToken(name))
+      throw new TypeError(`expected names in \`headers\` to be tokens, got ${JSON.stringify(name)}`);
+    if (OURS.includes(name.toLowerCase())) throw new TypeError(`expected \`headers\` without ${OURS.join(', ')}, got \`${name}\``);
+    if (typeof value !== 'string' || !isFieldValue(value))
+      throw new TypeError(`expected the header \`${name}\` to be a string without control characters, got another value`);
+    return [name, value] as const;
+  });
+}
+
+/** The value of Proxy-Authorization for a user and a password, in UTF-8 (RFC 7617). Throws a TypeError that tells neither. */
+export function basic(user: unknown, pass: unknown): string {
+  if (typeof user !== 'string' || !CREDENTIAL.test(user) || user.includes(':'))
+    throw new TypeError('expected `user` to be a string without `:` and control characters, got another value');
+  if (typeof pass !== 'string' || !CREDENTIAL.test(pass))
+    throw new TypeError('expected `pass` to be a string without control characters, got another value');
+  return `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(`${user}:${pass}`)))}`;
+}

@@ -1,0 +1,26 @@
+const V4 = /^(?:(?:0|[1-9]\d{0,2})\.){3}(?:0|[1-9]\d{0,2})$/;
+
+/** The 4 or 16 bytes of an address as people write it; undefined for anything else, such as a name or an address with a zone. */
+export function ipBytes(text: string): Uint8Array | undefined {
+  if (V4.test(text)) {
+    const bytes = text.split('.').map(Number);
+    return bytes.every((byte) => byte < 256) ? Uint8Array.from(bytes) : undefined;
+  }
+  if (!/^[\da-f.]*:[\da-f.:]*$/i.test(text)) return undefined;
+  const url = `http://[${text}]`;
+  if (!URL.canParse(url)) return undefined;
+  // The URL has made groups of a dotted end and left one `::` at most.
+  const [head = [], tail] = new URL(url).hostname
+    .slice(1, -1)
+    .split('::')
+    .map((half) => half.split(':').filter(Boolean));
+  const groups = tail ? [...head, ...Array<string>(8 - head.length - tail.length).fill('0'), ...tail] : head;
+  return Uint8Array.from(groups.map((group) => parseInt(group, 16)).flatMap((group) => [group >> 8, group & 255]));
+}
+
+/** How people write an address of 4 or 16 bytes: RFC 5952 for the long one. */
+export function ipText(bytes: Uint8Array): string {
+  if (bytes.length === 4) return bytes.join('.');
+  const groups = Array.from({ length: 8 }, (_, at) => ((bytes[2 * at]! << 8) | bytes[2 * at + 1]!).toString(16));
+  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
+}

@@ -1,0 +1,53 @@
+/** The longest key that counts whole. */
+export const RC4_KEY_LIMIT = 256;
+
+/**
+ * Makes the RC4 of one direction: a function that mixes bytes with its key stream, which goes on from call to call however the
+ * bytes are cut. The bytes given are never changed. Mixing again with the same key gives the plain bytes.
+ *
+ * @param key 1 to 256 bytes.
+ */
+export function rc4Cipher(key: Uint8Array): (bytes: Uint8Array) => Uint8Array {
+  const state = schedule(key);
+  let i = 0;
+  let j = 0;
+  return (bytes) => {
+    const mixed = new Uint8Array(bytes);
+    SCRATCH.set(state);
+    j = mix(mixed, i, j);
+    i = (i + mixed.length) & 255;
+    state.set(SCRATCH);
+    return mixed;
+  };
+}
+
+/** The key-scheduling algorithm: a permutation of all bytes that depends on the key. */
+function schedule(key: Uint8Array): Uint8Array {
+  const state = Uint8Array.from({ length: 256 }, (_, at) => at);
+  let j = 0;
+  for (let i = 0; i < 256; i += 1) {
+    const a = state[i]!;
+    j = (j + a + key[i % key.length]!) & 255;
+    state[i] = state[j]!;
+    state[j] = a;
+  }
+  return state;
+}
+
+/** Where the state lies while it is used: the compiler knows where this one is and how long, which makes it twice as fast. */
+const SCRATCH = new Uint8Array(256);
+
+/** The pseudo-random generation algorithm, mixed into `bytes` in place; returns the new `j`. */
+function mix(bytes: Uint8Array, i: number, j: number): number {
+  const { length } = bytes;
+  for (let at = 0; at < length; at += 1) {
+    i = (i + 1) & 255;
+    const a = SCRATCH[i]!;
+    j = (j + a) & 255;
+    const b = SCRATCH[j]!;
+    SCRATCH[i] = b;
+    SCRATCH[j] = a;
+    bytes[at]! ^= SCRATCH[(a + b) & 255]!;
+  }
+  return j;
+}

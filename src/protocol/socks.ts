@@ -1,0 +1,84 @@
+import { EPROXY, IOStreamError, type ErrorCode } from '../errors.ts';
+
+// What SOCKS 4 and 5 have in common.
+
+/** What the proxy is asked to connect to: an address, or a name in ASCII. */
+export interface SocksTarget {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The address from which the proxy connected, as it tells it; many tell only zeros. */
+export interface SocksBound {
+  readonly boundAddress: string;
+  readonly boundPort: number;
+}
+
+/** How long a name may be: SOCKS5 has one byte for its length, and DNS allows no more anyway. */
+const NAME_LIMIT = 255;
+
+const TEXT = new TextEncoder();
+
+/** The bytes of a name. One that does not fit is an error: it is never resolved here instead. */
+export function nameBytes(name: string): Uint8Array {
+  const bytes = TEXT.encode(name);
+  if (bytes.length > 0 && bytes.length <= NAME_LIMIT && !bytes.includes(0)) return bytes;
+  const got = bytes.includes(0) ? 'one with NUL' : `${bytes.length} bytes${bytes.length > 0 ? ', which is too long' : ''}`;
+  throw new IOStreamError(EPROXY, {
+    phase: 'handshake',
+    message: `expected a target host of 1 to ${NAME_LIMIT} bytes for SOCKS, got ${got}`,
+  });
+}
+
+export function portBytes(port: number): readonly [number, number] {
+  return [port >> 8, port & 255];
+}
+
+export function portOf([high = 0, low = 0]: Uint8Array): number {
+  return (high << 8) | low;
+}
+
+/** What the proxy says no with: its number in `status`, what that means in `reply`. */
+export function refusal(code: ErrorCode, expected: string, status: number, reply: string): IOStreamError {
+  return new IOStreamError(code, {
+    phase: 'handshake',
+    message: `expected ${expected}, the SOCKS proxy answered ${status}: ${reply}`,
+    facts: { status, reply },
+  });
+}
+
+/** One option: what it must be, in words and as a test. */
+export type Rule = readonly [words: string, test: (value: unknown) => boolean];
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value);
+
+/** The options of both proxies. */
+export const SOCKS_RULES: Readonly<Record<'host' | 'port' | 'resolve' | 'lookup', Rule>> = {
+  host: [
+    'a host name or address without control characters',
+    (value) => typeof value === 'string' && value !== '' && !/[\0-\x20]/.test(value),
+  ],
+  port: ['an integer from 1 to 65535', (value) => isCount(value) && value > 0 && value <= 65535],
+  resolve: ["'proxy' or 'local'", (value) => value === undefined || value === 'proxy' || value === 'local'],
+  lookup: ['a function like dns.lookup', (value) => value === undefined || typeof value === 'function'],
+};
+
+/** Checks options at the call. Says of a wrong one no more than its type and length: it may be a secret. */
+export function checkSocksOptions(plugin: string, options: unknown, rules: Readonly<Record<string, Rule>>): void {
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError(`expected an object of options for ${plugin}, got ${inWords(options)}`);
+  for (const key of Object.keys(options)) {
+    if (!Object.hasOwn(rules, key))
+      throw new TypeError(`expected ${plugin} to have the options ${Object.keys(rules).join(', ')}, got \`${key}\``);
+  }
+  for (const [name, [words, test]] of Object.entries(rules)) {
+    const value = (options as Readonly<Record<string, unknown>>)[name];
+    if (!test(value)) throw new TypeError(`expected \`${name}\` of ${plugin} to be ${words}, got ${inWords(value)}`);
+  }
+}
+
+function inWords(value: unknown): string {
+  if (typeof value === 'string') return `a string of ${TEXT.encode(value).length} bytes`;
+  if (typeof value === 'number') return `${value}`;
+  return value === null ? 'null' : typeof value;
+}

@@ -1,0 +1,53 @@
+import { EPROTOCOL, EPROXY, IOStreamError } from '../errors.ts';
+import { ipBytes, ipText } from './ip-address.ts';
+import type { Link, Talk } from './link.ts';
+import { nameBytes, portBytes, portOf, refusal, type SocksBound, type SocksTarget } from './socks.ts';
+
+const VERSION = 4;
+const CONNECT = 1;
+const REPLY_VERSION = 0;
+const GRANTED = 90;
+/** An address that cannot be: a name follows (4a). */
+const NAME_FOLLOWS = Uint8Array.of(0, 0, 0, 1);
+
+const REPLIES: Readonly<Record<number, string>> = {
+  91: 'request rejected or failed',
+  92: 'request rejected because the proxy cannot connect to identd on the client',
+  93: 'request rejected because identd and the client report different users',
+};
+
+/**
+ * Asks a SOCKS4 proxy to connect to an IPv4 address, or a SOCKS4a proxy to a name.
+ *
+ * ```text
+ *   client                                                 proxy
+ *   04 | 01 | port | address | user id | 00 [| name | 00] ───▶
+ *                                   ◀─── 00 | reply | port | address
+ * ```
+ *
+ * @param userId without NUL.
+ */
+export function* socks4Connect(link: Link, { host, port }: SocksTarget, userId: Uint8Array): Talk<SocksBound> {
+  const { address, name } = destinationOf(host);
+  link.send(Uint8Array.of(VERSION, CONNECT, ...portBytes(port), ...address, ...userId, 0, ...name));
+  const [version, status = 0] = yield* link.read(2);
+  if (version !== REPLY_VERSION) {
+    const message = `expected version ${REPLY_VERSION} in the reply, got ${version}; is it a SOCKS4 proxy?`;
+    throw new IOStreamError(EPROTOCOL, { phase: 'handshake', message });
+  }
+  // Said at once: what follows a refusal means nothing, and some proxies leave it out.
+  if (status !== GRANTED) throw refusal(EPROXY, 'a connection', status, REPLIES[status] ?? 'unassigned');
+  const boundPort = portOf(yield* link.read(2));
+  return { boundAddress: ipText(yield* link.read(4)), boundPort };
+}
+
+function destinationOf(host: string): { readonly address: Uint8Array; readonly name: readonly number[] } {
+  const address = ipBytes(host);
+  if (address?.length === 16) {
+    const message = 'expected an IPv4 address or a name as target of SOCKS4, got an IPv6 address; SOCKS5 has them';
+    throw new IOStreamError(EPROXY, { phase: 'handshake', message });
+  }
+  // 0.0.0.x as an address would announce a name.
+  if (address && (address[0] || address[1] || address[2] || !address[3])) return { address, name: [] };
+  return { address: NAME_FOLLOWS, name: [...nameBytes(host), 0] };
+}
