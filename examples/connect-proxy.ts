@@ -1,0 +1,163 @@
+// An HTTP proxy for tunnels (CONNECT, RFC 9110 section 9.3.6), with backpressure and half-close both ways.
+//   npx tsx examples/connect-proxy.ts [--host 127.0.0.1] [--port 3128] [--user me --pass secret] [--only 443]
+//   curl --proxy http://me:secret@127.0.0.1:3128 --proxytunnel https://example.com/
+import { timingSafeEqual } from 'node:crypto';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { connect, converse, EPROTOCOL, IOStreamError, listen, type IOStream, type Link, type Need, type Server } from 'rxjs-io-stream';
+import {
+  catchError,
+  concat,
+  defer,
+  EMPTY,
+  finalize,
+  ignoreElements,
+  merge,
+  mergeMap,
+  switchMap,
+  tap,
+  throwError,
+  timeout,
+  TimeoutError,
+} from 'rxjs';
+import type { Observable } from 'rxjs';
+
+export interface ConnectProxyOptions {
+  /** Where to listen. @default 127.0.0.1, any free port */
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+  /** Whom to let in. @default everybody */
+  readonly user?: string | undefined;
+  readonly pass?: string | undefined;
+  /** Where one may go; else 403. @default everywhere */
+  readonly allow?: ((target: Target) => boolean) | undefined;
+  /** Told what happens, a line at a time. */
+  readonly log?: ((line: string) => void) | undefined;
+  /** Milliseconds for a request to come, and for a target to answer. @default 10000 */
+  readonly patience?: number | undefined;
+}
+
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What is said instead of a tunnel. */
+class Refusal extends Error {
+  readonly headers: string;
+
+  constructor(status: string, headers = '') {
+    super(status);
+    this.headers = headers;
+  }
+}
+
+/** Listens for as long as it is subscribed; emits the server, whose `address` says where. */
+export function connectProxy(options: ConnectProxyOptions = {}): Observable<Server> {
+  const { host = '127.0.0.1', port = 0 } = options;
+  return listen({ host, port }, (client) => serve(client, options));
+}
+
+/** One connection: it is closed when this completes, and reset when it errors. */
+function serve(client: IOStream, options: ConnectProxyOptions): Observable<never> {
+  const { log = () => {}, patience = 10_000 } = options;
+  const from = `${client.remoteAddress ?? '?'}:${client.remotePort ?? '?'}`;
+  return converse(client, readRequest).pipe(
+    timeout(patience),
+    mergeMap((head) => tunnel(client, targetOf(head, options), patience, (line) => log(`${from} ${line}`))),
+    catchError((error: unknown) => {
+      const refusal = asRefusal(error);
+      if (!refusal) return throwError(() => error); // the tunnel broke: so does the client's side of it
+      log(`${from} ${refusal.message}`);
+      client.write(`HTTP/1.1 ${refusal.message}\r\n${refusal.headers}Connection: close\r\nContent-Length: 0\r\n\r\n`);
+      return EMPTY;
+    }),
+  );
+}
+
+/** The head of the request. What comes behind it stays in the stream: it is for the target. */
+function* readRequest(link: Link): Generator<Need, string, Uint8Array> {
+  return Buffer.from(yield* link.readUntil('\r\n\r\n', 16_384)).toString('latin1');
+}
+
+/** Where the client wants to go, if it may. */
+function targetOf(head: string, { user, pass, allow = () => true }: ConnectProxyOptions): Target {
+  const [line = '', ...fields] = head.trimEnd().split('\r\n');
+  const [, method, uri = ''] = /^([!-~]+) ([!-~]+) HTTP\/1\.\d$/.exec(line) ?? [];
+  if (method === undefined) throw new Refusal('400 Bad Request');
+  if (method !== 'CONNECT') throw new Refusal('405 Method Not Allowed', 'Allow: CONNECT\r\n');
+  if (user !== undefined && !fields.some((field) => admits(field, `${user}:${pass ?? ''}`)))
+    throw new Refusal('407 Proxy Authentication Required', 'Proxy-Authenticate: Basic realm="proxy", charset="UTF-8"\r\n');
+  const [, address, name, digits] = /^(?:\[([\da-f:.]+)\]|([\w.-]+)):(\d{1,5})$/i.exec(uri) ?? [];
+  const target = { host: address ?? name ?? '', port: Number(digits) };
+  if (!(target.port >= 1 && target.port <= 65_535)) throw new Refusal('400 Bad Request');
+  if (!allow(target)) throw new Refusal('403 Forbidden');
+  return target;
+}
+
+/** Whether a header has these credentials (RFC 7617); the time it takes does not tell how much of them was right. */
+function admits(field: string, credentials: string): boolean {
+  const [, encoded] = /^proxy-authorization:[ \t]*basic[ \t]+([\w+/]+=*)[ \t]*$/i.exec(field) ?? [];
+  const [given, wanted] = [Buffer.from(encoded ?? '', 'base64'), Buffer.from(credentials)];
+  return given.length === wanted.length && timingSafeEqual(given, wanted);
+}
+
+/** Dials the target and joins both, until both directions have ended. */
+function tunnel(client: IOStream, { host, port }: Target, patience: number, log: (line: string) => void): Observable<never> {
+  let open = false;
+  return connect({ host, port, allowHalfOpen: true, timeouts: { establish: patience } }).pipe(
+    mergeMap((target) => {
+      open = true;
+      log(`→ ${host}:${port}`);
+      client.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      return merge(pipe(client, target), pipe(target, client)).pipe(
+        tap({ error: () => target.reset() }),
+        finalize(() => log(`→ ${host}:${port} closed: ${target.outBytes} bytes there, ${target.inBytes} back`)),
+      );
+    }),
+    catchError((error: unknown) => throwError(() => (open ? error : unreachable(error)))),
+  );
+}
+
+/** One direction: every byte, as fast as the slower side, then the end. */
+function pipe(from: IOStream, to: IOStream): Observable<never> {
+  const end$ = defer(() => {
+    to.end();
+    return EMPTY;
+  });
+  return concat(to.send(from).pipe(ignoreElements()), end$);
+}
+
+function unreachable(error: unknown): Refusal {
+  const late = error instanceof IOStreamError && (error.code === 'ETOCONNECT' || error.code === 'ETIMEDOUT');
+  return new Refusal(late ? '504 Gateway Timeout' : '502 Bad Gateway');
+}
+
+/** What can still be said in HTTP. */
+function asRefusal(error: unknown): Refusal | undefined {
+  if (error instanceof Refusal) return error;
+  if (error instanceof TimeoutError) return new Refusal('408 Request Timeout');
+  return error instanceof IOStreamError && error.code === EPROTOCOL ? new Refusal('400 Bad Request') : undefined;
+}
+
+// As a program
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const string = { type: 'string' } as const;
+  const { values } = parseArgs({
+    options: { host: string, port: { ...string, default: '3128' }, user: string, pass: string, only: string },
+  });
+  const allow = values.only === undefined ? undefined : ({ port }: Target): boolean => port === Number(values.only);
+  const serving = connectProxy({ ...values, port: Number(values.port), allow, log: console.log })
+    .pipe(
+      tap((server) => console.log('listening on', server.address)),
+      switchMap((server) => server.errors$), // one connection that fails hurts no other
+    )
+    .subscribe({
+      next: (error) => console.error('a connection failed:', String(error)),
+      error: (error: unknown) => {
+        console.error(String(error)); // the port is taken, or may not be used
+        process.exitCode = 1;
+      },
+    });
+  process.once('SIGINT', () => serving.unsubscribe()); // stops listening and closes all
+}

@@ -1,0 +1,118 @@
+import { connect as dial, type Socket } from 'node:net';
+import { firstValueFrom } from 'rxjs';
+import { describe, expect, it } from 'vitest';
+import { open } from 'rxjs-io-stream';
+import { socks5Server, type Socks5ServerOptions } from '../../examples/socks5-server.ts';
+import { socks5 } from '../../src/plugins/socks5.ts';
+import { invariants, type Harness } from '../support/harness.ts';
+import { allOf, deadPort, served } from '../support/loopback.ts';
+import { runProgram } from '../support/run-program.ts';
+
+const host = '127.0.0.1';
+
+/** The server in this process, for as long as the spec runs. */
+async function serving(h: Harness, options: Socks5ServerOptions = {}): Promise<{ port: number; lines: string[] }> {
+  const lines: string[] = [];
+  const servers = h.observed(socks5Server({ ...options, log: (line) => lines.push(line) }));
+  const server = await servers.value();
+  h.observed(server.errors$);
+  return { port: (server.address as { port: number }).port, lines };
+}
+
+async function echoPort(h: Harness): Promise<number> {
+  const place = await served(h, (socket) => socket.pipe(socket));
+  return (place as { port: number }).port;
+}
+
+/** What the server answers to these bytes, up to its end. */
+async function answer(port: number, ...bytes: readonly number[]): Promise<number[]> {
+  const socket: Socket = dial({ host, port, allowHalfOpen: true });
+  const all = allOf(socket);
+  socket.end(Uint8Array.from(bytes));
+  const got = [...(await all)];
+  socket.destroy();
+  return got;
+}
+
+describe('socks5-server', () => {
+  it(
+    'carries a transfer both ways, with half-close, to an address and to a name',
+    invariants(async (h) => {
+      const { port, lines } = await serving(h);
+      const target = await echoPort(h);
+      for (const name of [host, 'localhost']) {
+        const io = await open({ host: name, port: target, family: 4, allowHalfOpen: true, plugin: { proxy: socks5({ host, port }) } });
+        const given = Buffer.alloc(3_000_000, name);
+        io.end(given);
+        const chunks: Buffer[] = [];
+        for await (const bytes of io) chunks.push(bytes);
+        h.sameBytes(chunks, given);
+        expect(io.details.proxy).toMatchObject({ boundAddress: host });
+        io.close();
+        await firstValueFrom(io.closed$);
+      }
+      expect(lines).toEqual([host, 'localhost'].map((name) => `${host}: to ${name} port ${target}`));
+    }),
+  );
+
+  it(
+    'lets in whom it knows, and nobody else',
+    invariants(async (h) => {
+      h.secret('pass word');
+      const { port, lines } = await serving(h, { user: 'user', pass: 'pass word' });
+      const target = await echoPort(h);
+      const through = (pass?: string): ReturnType<typeof open> =>
+        open({ host, port: target, plugin: { proxy: socks5({ host, port, ...(pass === undefined ? {} : { user: 'user', pass }) }) } });
+      const io = await through('pass word');
+      io.close();
+      await firstValueFrom(io.closed$);
+      for (const [pass, facts] of [
+        ['wrong', { status: 1 }],
+        [undefined, { status: 255 }],
+      ] as const) {
+        const error = await through(pass).then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+        h.error(error, { code: 'EPROXYAUTH', layer: 'proxy' });
+        expect(error).toMatchObject(facts);
+      }
+      expect(lines).toEqual([
+        `${host}: to ${host} port ${target}`,
+        `${host}: has another user or password`,
+        `${host}: does not offer method 2`,
+      ]);
+    }),
+  );
+
+  it(
+    'says why it cannot connect',
+    invariants(async (h) => {
+      const { port } = await serving(h);
+      const error = await open({ host, port: await deadPort(), plugin: { proxy: socks5({ host, port }) } }).catch(
+        (error: unknown) => error,
+      );
+      h.error(error, { code: 'EPROXY' });
+      expect(error).toMatchObject({ status: 5, reply: 'connection refused' });
+    }),
+  );
+
+  it(
+    'refuses other versions and commands',
+    invariants(async (h) => {
+      const { port } = await serving(h);
+      expect(await answer(port, 4, 1, 0, 80, 127, 0, 0, 1, 0)).toEqual([]);
+      expect(await answer(port, 5, 1, 0, 5, 2, 0, 1, 127, 0, 0, 1, 0, 80)).toEqual([5, 0, 5, 7, 0, 1, 0, 0, 0, 0, 0, 0]);
+    }),
+  );
+
+  it('runs as a program, says what it does, and ends by Ctrl-C', { timeout: 20_000 }, async () => {
+    const { says, interrupt } = runProgram('examples/socks5-server.ts', '--port', '0');
+    const port = Number((await says(/port: (\d+)/))[1]);
+    const target = await deadPort();
+    const error = await open({ host, port: target, plugin: { proxy: socks5({ host, port }) } }).catch((error: unknown) => error);
+    expect(error).toMatchObject({ code: 'EPROXY', status: 5 });
+    await says(new RegExp(`${host}: to ${host} port ${target}\n.*ECONNREFUSED`));
+    expect(await interrupt()).toEqual([0, null]);
+  });
+});
