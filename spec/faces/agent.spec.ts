@@ -1,0 +1,164 @@
+import { once } from 'node:events';
+import http, { type IncomingMessage, type RequestListener } from 'node:http';
+import https from 'node:https';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { describe, expect, it } from 'vitest';
+import { agent, type AgentOptions } from '../../src/faces/agent.ts';
+import { toDuplex } from '../../src/faces/to-duplex.ts';
+import { passthrough } from '../../src/plugins/passthrough.ts';
+import { rc4 } from '../../src/plugins/rc4.ts';
+import { IOStream } from '../../src/stream/io-stream.ts';
+import { ca, other, server as identity } from '../support/certificates.ts';
+import { invariants, type Harness } from '../support/harness.ts';
+import { deadPort, pattern, served } from '../support/loopback.ts';
+
+/** Listens on a free port, counts its connections, and is gone with all of them at the end. */
+async function listening(h: Harness, server: Server): Promise<{ port: number; connections: () => number }> {
+  let connections = 0;
+  const open = new Set<Socket>();
+  server.on('connection', (socket) => {
+    connections += 1;
+    open.add(socket);
+    socket.on('close', () => open.delete(socket)).on('error', () => {});
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  h.defer(() => {
+    server.close();
+    for (const socket of open) socket.destroy();
+  });
+  return { port: (server.address() as AddressInfo).port, connections: () => connections };
+}
+
+const hello: RequestListener = (request, response) => response.end(`hello ${request.headers.host} ${request.url}`);
+
+function made(h: Harness, options: AgentOptions = {}): http.Agent {
+  const through = agent(options);
+  h.defer(() => through.destroy());
+  return through;
+}
+
+/** Asks, and gives the whole answer. */
+async function got(ask: (answered: (response: IncomingMessage) => void) => http.ClientRequest): Promise<string> {
+  return new Promise((resolve, reject) => {
+    ask((response) => void text(response).then(resolve, reject)).on('error', reject);
+  });
+}
+
+describe('agent', () => {
+  it(
+    'gets over http through a stack of plugins',
+    invariants(async (h) => {
+      const { port } = await listening(h, http.createServer(hello));
+      const place = await served(h, (socket) => {
+        const front = toDuplex(new IOStream({ fh: socket, plugin: { rc4: rc4('key') } }));
+        const back = toDuplex(new IOStream({ host: '127.0.0.1', port }));
+        front.on('error', () => back.destroy()).pipe(back);
+        back.on('error', () => front.destroy()).pipe(front);
+      });
+      const proxied = made(h, { plugin: { noop: passthrough(), rc4: rc4('key') } });
+      const { port: front } = place as { port: number };
+      expect(await got((answered) => http.get(`http://127.0.0.1:${front}/a`, { agent: proxied }, answered))).toBe(
+        `hello 127.0.0.1:${front} /a`,
+      );
+    }),
+  );
+
+  it(
+    'uses one connection again for request after request, if it shall keep it alive',
+    invariants(async (h) => {
+      const { port, connections } = await listening(h, http.createServer(hello));
+      const kept = made(h, { keepAlive: true });
+      for (let i = 0; i < 5; i += 1) {
+        await got((answered) => http.get(`http://127.0.0.1:${port}/${i}`, { agent: kept }, answered));
+        await h.until(() => Object.keys(kept.freeSockets).length === 1);
+      }
+      expect(connections()).toBe(1);
+      const single = made(h);
+      for (let i = 0; i < 3; i += 1) await got((answered) => http.get({ host: '127.0.0.1', port, agent: single }, answered));
+      expect(connections()).toBe(4);
+    }),
+  );
+
+  it(
+    'lays one TLS client on top for https, made of the options of the request',
+    invariants(async (h) => {
+      const { port, connections } = await listening(h, https.createServer(identity, hello));
+      const both = made(h, { keepAlive: true, plugin: { noop: passthrough() } });
+      const ask = (path: string): Promise<string> =>
+        got((answered) => https.get(`https://localhost:${port}${path}`, { agent: both, ca, family: 4 }, answered));
+      expect(await ask('/a')).toBe(`hello localhost:${port} /a`);
+      await h.until(() => Object.keys(both.freeSockets).length === 1);
+      expect(await ask('/b')).toBe(`hello localhost:${port} /b`);
+      expect(connections()).toBe(1);
+    }),
+  );
+
+  it(
+    'lets no option of one request reach another',
+    invariants(async (h) => {
+      const { port } = await listening(h, https.createServer(identity, hello));
+      const both = made(h, { keepAlive: true });
+      const ask = (options: https.RequestOptions): Promise<string> =>
+        got((answered) => https.get({ host: '127.0.0.1', port, servername: 'localhost', agent: both, ...options }, answered));
+      expect(await ask({ ca })).toContain('hello');
+      await h.until(() => Object.keys(both.freeSockets).length === 1);
+      const refused = await ask({}).catch((error: unknown) => error);
+      h.error(refused, { code: 'ETLSCERT', phase: 'handshake' });
+      expect(await ask({ rejectUnauthorized: false })).toContain('hello');
+    }),
+  );
+
+  it(
+    'checks the certificate against the name that was asked for',
+    invariants(async (h) => {
+      const { port } = await listening(h, https.createServer(other, hello));
+      const through = made(h);
+      const refused = await got((answered) => https.get({ host: 'localhost', family: 4, port, ca, agent: through }, answered)).catch(
+        (error: unknown) => error,
+      );
+      h.error(refused, { code: 'ETLSCERT', phase: 'handshake' });
+    }),
+  );
+
+  it(
+    'gives the error of the connection to the request',
+    invariants(async (h) => {
+      const port = await deadPort();
+      const through = made(h);
+      const refused = await got((answered) => http.get({ host: '127.0.0.1', port, agent: through }, answered)).catch(
+        (error: unknown) => error,
+      );
+      h.error(refused, { code: 'ECONNREFUSED', phase: 'connect' });
+    }),
+  );
+
+  it(
+    'sends and receives bodies, with the pace of the slower side',
+    invariants(async (h) => {
+      const { port } = await listening(
+        h,
+        http.createServer((request, response) => request.pipe(response)),
+      );
+      const through = made(h);
+      const payload = pattern(2_000_000);
+      const request = http.request({ method: 'POST', host: '127.0.0.1', port, agent: through });
+      request.end(payload);
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
+      const chunks: Buffer[] = [];
+      for await (const chunk of response) chunks.push(chunk as Buffer);
+      h.sameBytes(chunks, payload);
+    }),
+  );
+
+  it('knows the port that goes without saying', () => {
+    const through = agent() as http.Agent & { defaultPort: number; protocol: string };
+    expect([through.defaultPort, through.protocol]).toEqual([80, 'http:']);
+    const asked: unknown[] = [];
+    const wanted = Object.assign(agent(), { addRequest: (_request: unknown, options: { port: unknown }) => asked.push(options.port) });
+    http.get('http://name.test/', { agent: wanted }).on('error', () => {});
+    https.get('https://name.test/', { agent: wanted }).on('error', () => {});
+    expect(asked).toEqual([80, 443]);
+  });
+});
