@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { from, of } from 'rxjs';
+import { describe, it } from 'vitest';
+import { delimited, type DelimitedOptions } from '../../src/codecs/delimited.ts';
+import { EFRAMELIMIT, EPROTOCOL } from '../../src/errors.ts';
+import { rechunk } from '../../src/testing/rechunk.ts';
+import { assertFails, bytesOf, decoded, keepsTheContract, outcome } from './codec-contract.ts';
+
+const huge = 'x'.repeat(2 ** 19);
+
+describe('delimited', () => {
+  keepsTheContract({
+    codec: delimited({ delimiter: '\0', maxLength: 8 }),
+    messages: ['one', '', Uint8Array.of(0xff, 10, 0xfe), 'x'.repeat(8)],
+    frames: ['one\0', '\0', Uint8Array.of(0xff, 10, 0xfe, 0), 'xxxxxxxx\0'],
+    values: ['one', '', '\xff\n\xfe', 'xxxxxxxx'],
+    tooLong: 'y'.repeat(9),
+    huge: { codec: delimited({ delimiter: '\0', maxLength: huge.length }), message: huge },
+  });
+
+  describe('by several bytes', () => {
+    keepsTheContract({
+      codec: delimited({ delimiter: Uint8Array.of(13, 10, 46, 13, 10), maxLength: 20 }),
+      messages: ['one\r\n', '', '\r\n..\r\n', '\r\n.\r'],
+      frames: ['one\r\n\r\n.\r\n', '\r\n.\r\n', '\r\n..\r\n\r\n.\r\n', '\r\n.\r\r\n.\r\n'],
+      tooLong: 'y'.repeat(25),
+      huge: { codec: delimited({ delimiter: '\r\n.\r\n', maxLength: huge.length }), message: huge },
+    });
+  });
+
+  it('finds a delimiter that begins again inside itself', () => {
+    for (const { chunks } of rechunk('xaabaabab'))
+      assert.deepEqual(decoded(delimited({ delimiter: 'aabab', maxLength: 9 }), chunks).values, ['xaab']);
+  });
+
+  it('counts the bytes of a frame without its delimiter', () => {
+    for (const { chunks } of rechunk('1234--12345--'))
+      assertFails(decoded(delimited({ delimiter: '--', maxLength: 4 }), chunks), EFRAMELIMIT, 'read', ['1234']);
+  });
+
+  it('refuses to encode what it would not decode the same', () => {
+    const codec = delimited({ delimiter: 'aa', maxLength: 8 });
+    assertFails(outcome(of('b', 'xaay').pipe(codec.encode())), EPROTOCOL, 'write', ['baa']);
+    assertFails(outcome(of('xa').pipe(codec.encode())), EPROTOCOL, 'write', []);
+    assertFails(outcome(of('123456789').pipe(codec.encode())), EFRAMELIMIT, 'write', []);
+    assertFails(outcome(from([{}] as never[]).pipe(codec.encode())), EPROTOCOL, 'write', []);
+  });
+
+  it('keeps its delimiter when the array it was given changes', () => {
+    const delimiter = bytesOf(';');
+    const codec = delimited({ delimiter, maxLength: 8 });
+    delimiter[0] = 0;
+    assert.deepEqual(decoded(codec, ['a;']).values, ['a']);
+  });
+
+  it('refuses wrong options at the call', () => {
+    const make = (options: unknown) => () => delimited(options as DelimitedOptions);
+    assert.throws(make(undefined), { name: 'TypeError', message: /expected `maxLength`/ });
+    assert.throws(make({ delimiter: ';' }), { name: 'TypeError', message: /expected `maxLength`/ });
+    for (const delimiter of [undefined, '', new Uint8Array(0), 7])
+      assert.throws(make({ delimiter, maxLength: 8 }), { name: 'TypeError', message: /expected `delimiter`/ });
+  });
+});

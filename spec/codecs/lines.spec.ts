@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { from, of } from 'rxjs';
+import { describe, it } from 'vitest';
+import { lines, type LinesOptions } from '../../src/codecs/lines.ts';
+import { EFRAMELIMIT, EPROTOCOL } from '../../src/errors.ts';
+import { rechunk } from '../../src/testing/rechunk.ts';
+import { assertFails, bytesFrom, bytesOf, decoded, keepsTheContract, outcome, shown } from './codec-contract.ts';
+
+const codec = lines({ maxLength: 20 });
+const huge = 'x'.repeat(2 ** 19);
+
+describe('lines', () => {
+  keepsTheContract({
+    codec,
+    messages: ['one', '', 'zwölf 🌊 two', '\rx\ry', 'x'.repeat(20)],
+    frames: ['one\n', '\n', 'zwölf 🌊 two\n', '\rx\ry\n', `${'x'.repeat(20)}\n`],
+    tooLong: 'y'.repeat(22),
+    huge: { codec: lines({ maxLength: huge.length }), message: huge },
+  });
+
+  describe('as bytes', () => {
+    keepsTheContract({
+      codec: lines({ maxLength: 20, bytes: true, delimiter: '\r\n' }),
+      messages: ['one', '', '\r', Uint8Array.of(0xff, 0, 0xfe)],
+      frames: ['one\r\n', '\r\n', '\r\r\n', Uint8Array.of(0xff, 0, 0xfe, 13, 10)],
+      values: ['one', '', '\r', '\xff\0\xfe'],
+      tooLong: 'y'.repeat(22),
+      huge: { codec: lines({ maxLength: huge.length, bytes: true }), message: huge },
+    });
+  });
+
+  it('takes one \\r off the end of a line, and no other', () => {
+    for (const { name, chunks } of rechunk('a\r\n\r\n\r\r\nb\rc\n', { empty: true }))
+      assert.deepEqual(decoded(codec, chunks), { values: ['a', '', '\r', 'b\rc'], end: 'complete' }, name);
+  });
+
+  it('counts the bytes of a line without its end', () => {
+    const limited = (text: string, maxLength: number): ReturnType<typeof decoded>[] =>
+      [...rechunk(text, { empty: true })].map(({ chunks }) => decoded(lines({ maxLength }), chunks));
+    for (const result of limited('éé\r\n1234\n', 4)) assert.deepEqual(result, { values: ['éé', '1234'], end: 'complete' });
+    for (const result of limited('1\n23\n\n12345\n1\n', 4)) assertFails(result, EFRAMELIMIT, 'read', ['1', '23', '']);
+    for (const result of limited('1\r\n12345\r\n1\n', 4)) assertFails(result, EFRAMELIMIT, 'read', ['1']);
+    for (const result of limited('12345', 4)) assertFails(result, EFRAMELIMIT, 'read', []);
+    for (const result of limited('1234\rx', 4)) assertFails(result, EFRAMELIMIT, 'read', []);
+    for (const result of limited('1234\r', 4)) assertFails(result, EPROTOCOL, 'read', []);
+  });
+
+  it('says the limit and what came', () => {
+    assert.match(String(decoded(codec, [`${'x'.repeat(30)}\n`]).error), /at most maxLength = 20 bytes, got 30/);
+    assert.match(String(decoded(codec, ['x'.repeat(30)]).error), /at most maxLength = 20 bytes, got the first 30 of one/);
+  });
+
+  it('finds the same lines as a plain search, at every limit', () => {
+    const text = fc.array(fc.constantFrom('\n', '\r\n', '\r', 'a', 'bcd', 'é'), { maxLength: 60 }).map((parts) => parts.join(''));
+    fc.assert(
+      fc.property(text, fc.integer({ min: 1, max: 12 }), fc.integer({ min: 0, max: 60 }), (given, maxLength, at) => {
+        const all = given
+          .split('\n')
+          .slice(0, -1)
+          .map((line) => line.replace(/\r$/, ''));
+        const wrong = all.findIndex((line) => Buffer.byteLength(line) > maxLength);
+        const bytes = bytesOf(given);
+        const { values } = decoded(lines({ maxLength }), [bytes.subarray(0, at), bytes.subarray(at)]);
+        assert.deepEqual(values, wrong < 0 ? all : all.slice(0, wrong));
+      }),
+    );
+  });
+
+  it('gives a last line without its end when asked to', () => {
+    const kind = (bytes: boolean) =>
+      bytes ? lines({ maxLength: 4, bytes, unterminated: 'emit' }) : lines({ maxLength: 4, unterminated: 'emit' });
+    for (const bytes of [false, true])
+      for (const { chunks } of rechunk('a\nb\r')) assert.deepEqual(decoded(kind(bytes), chunks), { values: ['a', 'b'], end: 'complete' });
+    assert.deepEqual(decoded(kind(false), ['a\n']), { values: ['a'], end: 'complete' });
+    assert.deepEqual(decoded(kind(false), []), { values: [], end: 'complete' });
+    assertFails(decoded(kind(false), ['12345']), EFRAMELIMIT, 'read', []);
+  });
+
+  it('keeps a byte order mark', () => {
+    for (const { chunks } of rechunk('\uFEFFa\n\uFEFFb\n')) assert.deepEqual(decoded(codec, chunks).values, ['\uFEFFa', '\uFEFFb']);
+  });
+
+  it('replaces bytes that are not UTF-8, each line for itself', () => {
+    const wrong = Buffer.from('a\xe2\x82\nb\xff\xfe\r\n', 'latin1');
+    for (const { name, chunks } of rechunk(wrong)) assert.deepEqual(decoded(codec, chunks).values, ['a\uFFFD', 'b\uFFFD\uFFFD'], name);
+  });
+
+  it('refuses bytes that are not UTF-8 when asked to, after all lines before them', () => {
+    const wrong = Buffer.from('a\r\n\xc3\xa9\nb\xff\nc\n', 'latin1');
+    for (const { chunks } of rechunk(wrong))
+      assertFails(decoded(lines({ maxLength: 20, fatal: true }), chunks), EPROTOCOL, 'read', ['a', 'é']);
+  });
+
+  it('refuses to encode what it would not decode the same', () => {
+    assertFails(outcome(of('a', 'b\nc').pipe(codec.encode())), EPROTOCOL, 'write', ['a\n']);
+    assertFails(outcome(of('a\r').pipe(codec.encode())), EPROTOCOL, 'write', []);
+    assertFails(outcome(of('é'.repeat(11)).pipe(codec.encode())), EFRAMELIMIT, 'write', []);
+    assertFails(outcome(from([7] as never[]).pipe(codec.encode())), EPROTOCOL, 'write', []);
+    assert.deepEqual(bytesFrom(lines({ maxLength: 9, delimiter: '\r\n' }), ['a\r']).map(shown), ['a\r\r\n']);
+  });
+
+  it('refuses wrong options at the call', () => {
+    const wrong = [undefined, {}, { maxLength: 0 }, { maxLength: Infinity }, { maxLength: '9' }].map(
+      (each) => [each, /expected `maxLength`/] as const,
+    );
+    const others = { bytes: 1, delimiter: ';', unterminated: true, fatal: 'yes' };
+    const named = Object.entries(others).map(
+      ([name, value]) => [{ maxLength: 9, [name]: value }, new RegExp(`expected \`${name}\``)] as const,
+    );
+    for (const [options, message] of [...wrong, ...named])
+      assert.throws(() => lines(options as LinesOptions & { bytes: true }), { name: 'TypeError', message });
+  });
+});

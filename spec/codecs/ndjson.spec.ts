@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { of } from 'rxjs';
+import { describe, it } from 'vitest';
+import { ndjson, type NdjsonOptions } from '../../src/codecs/ndjson.ts';
+import { EFRAMELIMIT, EPROTOCOL, type IOStreamError } from '../../src/errors.ts';
+import { rechunk } from '../../src/testing/rechunk.ts';
+import { assertFails, bytesFrom, decoded, keepsTheContract, outcome } from './codec-contract.ts';
+
+const codec = ndjson({ maxLength: 30 });
+const huge = 'x'.repeat(2 ** 19);
+
+describe('ndjson', () => {
+  keepsTheContract({
+    codec,
+    messages: [{ a: [1, null] }, 'two\n🌊', 0, false, null],
+    frames: ['{"a":[1,null]}\n', '"two\\n🌊"\n', '0\n', 'false\n', 'null\n'],
+    tooLong: `"${'y'.repeat(32)}`,
+    huge: { codec: ndjson({ maxLength: huge.length + 2 }), message: huge },
+  });
+
+  it('gives back every value that JSON has', () => {
+    const wide = ndjson({ maxLength: 2 ** 20 });
+    fc.assert(
+      fc.property(fc.array(fc.json()), (texts) => {
+        const values = texts.map((text) => JSON.parse(text) as unknown);
+        assert.deepEqual(decoded(wide, bytesFrom(wide, values)), { values, end: 'complete' });
+      }),
+    );
+  });
+
+  it('passes over lines that are empty or blank', () => {
+    for (const { chunks } of rechunk('\n1\r\n\r\n \t\n2\n')) assert.deepEqual(decoded(codec, chunks), { values: [1, 2], end: 'complete' });
+  });
+
+  it('refuses a line that is not JSON in UTF-8, with the cause, and does not quote it', () => {
+    const result = decoded(codec, ['1\n{"password": secret}\n2\n']);
+    assertFails(result, EPROTOCOL, 'read', [1]);
+    const error = result.error as IOStreamError;
+    assert.ok(error.cause instanceof SyntaxError);
+    assert.doesNotMatch(error.message, /secret/);
+    assertFails(decoded(codec, [Uint8Array.of(0x22, 0xff, 0x22, 10)]), EPROTOCOL, 'read', []);
+  });
+
+  it('gives a last line without its end when asked to', () => {
+    assertFails(decoded(codec, ['1\n2']), EPROTOCOL, 'read', [1]);
+    assert.deepEqual(decoded(ndjson({ maxLength: 9, unterminated: 'emit' }), ['1\n2']), { values: [1, 2], end: 'complete' });
+  });
+
+  it('refuses to encode what JSON has no text for, and what is over its limit', () => {
+    const circle: { self?: unknown } = {};
+    circle.self = circle;
+    for (const wrong of [undefined, () => 1, 1n, circle])
+      assertFails(outcome(of(1, wrong).pipe(codec.encode())), EPROTOCOL, 'write', ['1\n']);
+    assertFails(outcome(of('x'.repeat(29)).pipe(codec.encode())), EFRAMELIMIT, 'write', []);
+  });
+
+  it('refuses wrong options at the call', () => {
+    assert.throws(() => ndjson(undefined as unknown as NdjsonOptions), { name: 'TypeError', message: /expected `maxLength`/ });
+    assert.throws(() => ndjson({ maxLength: 9, unterminated: 'yes' as 'emit' }), { name: 'TypeError', message: /expected `unterminated`/ });
+  });
+});

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { from, of } from 'rxjs';
+import { describe, it } from 'vitest';
+import { netstrings, type NetstringsOptions } from '../../src/codecs/netstrings.ts';
+import { EFRAMELIMIT, EPROTOCOL } from '../../src/errors.ts';
+import { rechunk } from '../../src/testing/rechunk.ts';
+import { assertFails, decoded, keepsTheContract, outcome } from './codec-contract.ts';
+
+const codec = netstrings({ maxLength: 20 });
+const huge = 'x'.repeat(2 ** 19);
+
+describe('netstrings', () => {
+  keepsTheContract({
+    codec,
+    messages: ['hello', '', ':,', Uint8Array.of(0xff, 0), 'x'.repeat(20)],
+    frames: ['5:hello,', '0:,', '2::,,', Uint8Array.of(0x32, 0x3a, 0xff, 0, 0x2c), `20:${'x'.repeat(20)},`],
+    values: ['hello', '', ':,', '\xff\0', 'x'.repeat(20)],
+    tooLong: '21',
+    huge: { codec: netstrings({ maxLength: huge.length }), message: huge },
+  });
+
+  it('refuses a length that is none, and a frame without its comma', () => {
+    for (const wrong of [':,', 'a', '-1:', '01:a,', '00:,', '1 :a,', '1:ab', '1;a,', '\n'])
+      for (const { name, chunks } of rechunk(`1:x,${wrong}`)) {
+        const result = decoded(codec, chunks);
+        assert.equal(result.end, 'error', `${wrong} ${name}`);
+        assertFails(result, EPROTOCOL, 'read', ['x']);
+      }
+  });
+
+  it('refuses a length without an end at the digit that makes it too long', () => {
+    for (const { chunks } of rechunk('9'.repeat(400))) assertFails(decoded(codec, chunks), EFRAMELIMIT, 'read', []);
+  });
+
+  it('refuses to encode what is over its limit', () => {
+    assertFails(outcome(of('x'.repeat(21)).pipe(codec.encode())), EFRAMELIMIT, 'write', []);
+    assertFails(outcome(from([null] as never[]).pipe(codec.encode())), EPROTOCOL, 'write', []);
+  });
+
+  it('refuses wrong options at the call', () => {
+    assert.throws(() => netstrings({} as NetstringsOptions), { name: 'TypeError', message: /expected `maxLength`/ });
+  });
+});

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { from, of, Subject, take } from 'rxjs';
+import { describe, it } from 'vitest';
+import { parse, type ParseOptions } from '../../src/codecs/parse.ts';
+import type { Reader } from '../../src/codecs/parser.ts';
+import { EFRAMELIMIT, EPROTOCOL, type IOStreamError } from '../../src/errors.ts';
+import type { Talk } from '../../src/protocol/link.ts';
+import { rechunk } from '../../src/testing/rechunk.ts';
+import { assertFails, bytesOf, decoded, keepsTheContract, outcome } from './codec-contract.ts';
+
+type Reply = string | number | null | Error | readonly Reply[];
+
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+
+/** RESP 2, the protocol of Redis. */
+function* reply(link: Reader): Talk<Reply> {
+  const line = text(yield* link.readUntil('\r\n', 64)).slice(0, -2);
+  const [kind, rest] = [line[0], line.slice(1)];
+  if (kind === '+') return rest;
+  if (kind === '-') return new Error(rest);
+  if (kind === ':') return Number(rest);
+  if (rest === '-1') return null;
+  if (kind === '$') return text(yield* link.read(Number(rest) + 2)).slice(0, -2);
+  if (kind !== '*') throw new Error(`no reply begins with ${kind}`);
+  const list: Reply[] = [];
+  for (let left = Number(rest); left > 0; left -= 1) list.push(yield* reply(link));
+  return list;
+}
+
+const command = (words: readonly string[]): string =>
+  [`*${words.length}`, ...words.flatMap((word) => [`$${Buffer.byteLength(word)}`, word]), ''].join('\r\n');
+
+const resp = parse(reply, { maxLength: 64, encode: command });
+
+const names = {
+  *talk(link: Reader): Talk<string> {
+    const [length = 0] = yield* link.read(1);
+    return text(yield* link.read(length));
+  },
+};
+
+describe('parse', () => {
+  const huge = 'x'.repeat(2 ** 19);
+  keepsTheContract({
+    codec: resp,
+    messages: [['PING'], ['SET', 'käse', '\r\n'], []],
+    frames: ['*1\r\n$4\r\nPING\r\n', '*3\r\n$3\r\nSET\r\n$5\r\nkäse\r\n$2\r\n\r\n\r\n', '*0\r\n'],
+    tooLong: '$63\r\n',
+    huge: { codec: parse(reply, { maxLength: 2 ** 20, encode: command }), message: [huge] },
+  });
+
+  it('reads replies of RESP, nested ones too', () => {
+    const bytes = '+OK\r\n-ERR no\r\n:-7\r\n$-1\r\n$0\r\n\r\n*2\r\n:1\r\n*2\r\n+a\r\n*-1\r\n';
+    for (const { chunks } of rechunk(bytes))
+      assert.deepEqual(decoded(resp, chunks), { values: ['OK', new Error('ERR no'), -7, null, '', [1, ['a', null]]], end: 'complete' });
+  });
+
+  it('counts all bytes of a message, also of one made of many small pieces', () => {
+    for (const { chunks } of rechunk(`+OK\r\n*99\r\n${':1\r\n'.repeat(99)}`, { single: 10 }))
+      assertFails(decoded(resp, chunks), EFRAMELIMIT, 'read', ['OK']);
+  });
+
+  it('refuses a delimiter that does not come: at the limit of the message, or at that of the search', () => {
+    const until = (limit: number, maxLength: number) => parse((link) => link.readUntil('\n', limit), { maxLength });
+    for (const { chunks } of rechunk('12345678\n')) {
+      assertFails(decoded(until(Infinity, 8), chunks), EFRAMELIMIT, 'read', []);
+      assertFails(decoded(until(8, 99), chunks), EPROTOCOL, 'read', []);
+      assert.deepEqual(decoded(until(9, 9), chunks).values, ['12345678\n']);
+    }
+  });
+
+  it('names what the generator throws, after all messages before it', () => {
+    const result = decoded(resp, ['+OK\r\n!x\r\n']);
+    assertFails(result, EPROTOCOL, 'read', ['OK']);
+    assert.deepEqual((result.error as IOStreamError).cause, new Error('no reply begins with !'));
+  });
+
+  it('refuses a length that is none', () => {
+    for (const length of ['x', '-2', '1.5', '1e99', '']) assertFails(decoded(resp, [`$${length}\r\nabc\r\n`]), EPROTOCOL, 'read');
+  });
+
+  it('refuses a generator that reads nothing, instead of calling it for ever', () => {
+    function* nothing(link: Reader): Talk<string> {
+      yield* link.read(0);
+      return '';
+    }
+    const result = decoded(parse(nothing, { maxLength: 8 }), ['x']);
+    assertFails(result, EPROTOCOL, 'read', []);
+    assert.ok((result.error as IOStreamError).cause instanceof TypeError);
+  });
+
+  it('refuses a generator that waits for something else than bytes', () => {
+    const waits = (link: Reader): Talk<string> => (link as unknown as { wait(start: () => string[]): Talk<string> }).wait(() => ['x']);
+    assertFails(decoded(parse(waits, { maxLength: 8 }), ['x']), EPROTOCOL, 'read', []);
+  });
+
+  it('runs the finally blocks of the generator however it ends', () => {
+    const log: string[] = [];
+    function* tidy(link: Reader): Talk<string> {
+      try {
+        return text(yield* link.read(2));
+      } finally {
+        log.push('tidied');
+      }
+    }
+    const codec = parse(tidy, { maxLength: 8 });
+    const bytes$ = new Subject<Uint8Array>();
+    const subscription = bytes$.pipe(codec.decode()).subscribe();
+    bytes$.next(bytesOf('abc'));
+    assert.deepEqual(log, ['tidied']);
+    subscription.unsubscribe();
+    assert.deepEqual(log, ['tidied', 'tidied']);
+    assertFails(decoded(codec, ['a']), EPROTOCOL, 'read');
+    assert.deepEqual(log, ['tidied', 'tidied', 'tidied']);
+  });
+
+  it('makes a message when the last one has been taken, and none for a subscriber who left', () => {
+    const log: string[] = [];
+    function* logged(link: Reader): Talk<string> {
+      const letter = text(yield* link.read(1));
+      log.push(`made ${letter}`);
+      return letter;
+    }
+    of(bytesOf('abcd'))
+      .pipe(parse(logged, { maxLength: 8 }).decode(), take(2))
+      .subscribe((letter) => log.push(`took ${letter}`));
+    assert.deepEqual(log, ['made a', 'took a', 'made b', 'took b']);
+  });
+
+  it('does not run the generator before bytes come', () => {
+    let runs = 0;
+    function* counted(link: Reader): Talk<Uint8Array> {
+      runs += 1;
+      return yield* link.read(1);
+    }
+    assert.deepEqual(decoded(parse(counted, { maxLength: 8 }), []), { values: [], end: 'complete' });
+    assert.equal(runs, 0);
+  });
+
+  it('encodes bytes and text as they are, and refuses the rest', () => {
+    const codec = parse(names.talk, { maxLength: 8 });
+    assert.deepEqual(outcome(of('ä', Uint8Array.of(7)).pipe(codec.encode())).values, ['\xc3\xa4', '\x07']);
+    assertFails(outcome(from([7] as never[]).pipe(codec.encode())), EPROTOCOL, 'write', []);
+  });
+
+  it('refuses wrong arguments at the call', () => {
+    assert.throws(() => parse(names.talk, {} as ParseOptions<never>), { name: 'TypeError', message: /expected `maxLength`/ });
+    assert.throws(() => parse(undefined as never, { maxLength: 9 }), { name: 'TypeError', message: /generator function/ });
+  });
+});

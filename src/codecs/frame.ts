@@ -1,0 +1,56 @@
+import { EFRAMELIMIT, EPROTOCOL, IOStreamError, type Phase } from '../errors.ts';
+import { inWords } from '../stream/bytes.ts';
+
+const TEXT = new TextEncoder();
+
+/** Bytes as they are, text in UTF-8; anything else cannot be a frame. */
+export function frameBytes(message: unknown): Uint8Array {
+  if (typeof message === 'string') return TEXT.encode(message);
+  if (message instanceof Uint8Array) return message;
+  throw refused(`expected a message of bytes or text, got ${inWords(message)}`);
+}
+
+/** Joins the parts of a frame. */
+export function joined(...parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** Checks the one option that has no default. */
+export function checkMaxLength(options: { readonly maxLength: number } | undefined): number {
+  const given: unknown = options?.maxLength;
+  if (!(Number.isSafeInteger(given) && (given as number) > 0))
+    throw new TypeError(`expected \`maxLength\` to be the most bytes a frame may have, an integer from 1, got ${inWords(given)}`);
+  return given as number;
+}
+
+/** Checks an option with few values. */
+export function checkOneOf(name: string, value: unknown, values: readonly unknown[]): void {
+  if (values.includes(value)) return;
+  const words = values.map((each) => (typeof each === 'string' ? JSON.stringify(each) : String(each))).join(', ');
+  throw new TypeError(`expected \`${name}\` to be one of ${words}, got ${inWords(value)}`);
+}
+
+/** @param got what came, in words. */
+export function overLimit(maxLength: number, got: string | number, phase: Phase = 'read'): IOStreamError {
+  const message = `expected a frame of at most maxLength = ${maxLength} bytes, got ${got}`;
+  return new IOStreamError(EFRAMELIMIT, { phase, message });
+}
+
+export function malformed(message: string): IOStreamError {
+  return new IOStreamError(EPROTOCOL, { phase: 'read', message });
+}
+
+export function cutOff(bytes: number): IOStreamError {
+  return malformed(`expected a whole frame before the end, got the first ${bytes} bytes of one`);
+}
+
+/** A message that our own decoder would not give back. */
+export function refused(message: string): IOStreamError {
+  return new IOStreamError(EPROTOCOL, { phase: 'write', message });
+}

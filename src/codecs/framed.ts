@@ -1,0 +1,107 @@
+import { Subject, type Observable, type ObservableInput } from 'rxjs';
+import { IOStreamError } from '../errors.ts';
+import { coreOf, type IOStream } from '../stream/io-stream.ts';
+import { inlet } from '../wire/operate.ts';
+import type { Codec } from './codec.ts';
+import { Messages } from './messages.ts';
+
+/** A stream of messages over a stream of bytes; see {@link framed}. */
+export interface Framed<T, W = T> {
+  /** The stream of bytes below. */
+  readonly io: IOStream;
+  /**
+   * The messages in order. Multicast: the first come one tick after the first subscription. What is not taken stays: after
+   * `take(1)` the next subscriber gets the next message. Ends as `data$` does.
+   */
+  readonly messages$: Observable<T>;
+  /**
+   * Encodes and queues a message; it leaves like `io.write`.
+   *
+   * @returns false when the caller should wait for SENT or `io.output.blocked$`, or when nothing was taken.
+   */
+  write(message: W): boolean;
+  /**
+   * Handles message after message: the next one when the Observable of the last has completed, and meanwhile the stream is
+   * held. Cold; one at a time. Emits what the inner Observables emit, errors with them too (the stream goes on).
+   */
+  consume<R>(handle: (message: T) => ObservableInput<R>): Observable<R>;
+}
+
+/**
+ * Joins a codec to a stream: messages instead of bytes, both ways.
+ *
+ * ```text
+ *   messages$, consume ◀── decode() ◀── bytes ── io
+ *   write ───────────────▶ encode() ─── bytes ─▶ io.write
+ * ```
+ *
+ * - **Who reads the bytes?** Nobody before the first subscriber of `messages$` or `consume`; from then on, and as long as there
+ *   is one, bytes are taken as by `io.consume`, which is refused meanwhile. `data$` may watch. The half of a frame that came is
+ *   kept here for the next subscriber: do not change to reading `io` itself in the midst of a frame.
+ * - **Which operators keep the backpressure?** None: RxJS has no way to hold a source, and `concatMap`, `mergeMap` with a limit,
+ *   `observeOn` or `delay` keep in memory what they have not handled. `consume` holds the stream, down to the peer; so does
+ *   taking single messages with `firstValueFrom(messages$)`. Operators that handle a message at once (`map`, `filter`, `scan`)
+ *   need none.
+ * - **How does it end?** After the peer's EOF and the last message: complete. EOF in the midst of a frame, a frame over the
+ *   limit, whatever else the codec throws: after all messages before it `messages$` errors with that, and the stream closes with
+ *   that error, unless its `isFatal` says no. An error of the stream comes after all messages before it. After our own `close()` nothing more
+ *   comes, and it completes.
+ * - **What if a message cannot be encoded?** Nothing of it is written, `write` gives false, and the error closes the stream, when
+ *   the caller's tick is over, unless `isFatal` says no.
+ *
+ * The encoder's state is born with the first `write`, the decoder's with the first reader; one `framed` for a stream. Lossless.
+ * Besides the codec's frame it holds the messages of one chunk.
+ *
+ * ```ts
+ * import { connect, framed, lines } from 'rxjs-io-stream';
+ * import { map, switchMap } from 'rxjs';
+ *
+ * connect({ host: '127.0.0.1', port: 7 })
+ *   .pipe(
+ *     switchMap((io) => {
+ *       const { messages$, write } = framed(io, lines({ maxLength: 1024 }));
+ *       write('hello');
+ *       return messages$;
+ *     }),
+ *     map((line) => line.toUpperCase()),
+ *   )
+ *   .subscribe(console.log);
+ * ```
+ *
+ * @param io any stream, open or still opening.
+ * @param codec of the bytes to read, and of the messages to write.
+ */
+export function framed<T, W = T>(io: IOStream, codec: Codec<T, W>): Framed<T, W> {
+  const messages = new Messages(io, codec);
+  return {
+    io,
+    messages$: messages.all$,
+    write: writer(io, codec),
+    consume: (handle) => messages.consume(handle),
+  };
+}
+
+function writer<T, W>(io: IOStream, codec: Codec<T, W>): (message: W) => boolean {
+  let messages: Subject<W> | undefined;
+  let taken = false;
+  const begin = (): Subject<W> => {
+    const begun = new Subject<W>();
+    const bytes$ = inlet<Uint8Array>({
+      next: (bytes) => {
+        taken = io.write(bytes);
+      },
+      error: (error: unknown) => {
+        messages = undefined;
+        coreOf(io).refuse(IOStreamError.from(error, { phase: 'write' }));
+      },
+      complete: () => undefined,
+    });
+    begun.pipe(codec.encode()).subscribe(bytes$);
+    return begun;
+  };
+  return (message) => {
+    taken = false;
+    (messages ??= begin()).next(message);
+    return taken;
+  };
+}

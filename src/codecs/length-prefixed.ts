@@ -1,0 +1,120 @@
+import { map } from 'rxjs';
+import type { Talk } from '../protocol/link.ts';
+import type { Codec } from './codec.ts';
+import { decoding } from './decoding.ts';
+import { checkMaxLength, checkOneOf, frameBytes, joined, malformed, overLimit } from './frame.ts';
+import { Parser, type Reader } from './parser.ts';
+
+/** What stands before the frames of {@link lengthPrefixed}. */
+export interface LengthPrefixedOptions {
+  /** The most bytes a frame may have, without its header. Required. */
+  readonly maxLength: number;
+  /** How many bytes hold the length; `'varint'`: seven bits a byte, the lowest first, as in Protocol Buffers. @default 4 */
+  readonly bytes?: 1 | 2 | 4 | 'varint' | undefined;
+  /** Which byte of the length comes first: the highest (`'big'`) or the lowest. Not for a varint. @default 'big' */
+  readonly endian?: 'big' | 'little' | undefined;
+  /** The length counts the bytes of the header, too. @default false */
+  readonly includesHeader?: boolean | undefined;
+}
+
+/** A varint of more bytes would not fit into 64 bits. */
+const LONGEST_VARINT = 10;
+
+/**
+ * Frames with their length before them, as bytes without it.
+ *
+ * ```text
+ *   00 00 00 02 │ a b │ 00 00 00 00 │ 00 00 00 01 │ c     ──▶  ab   (empty)   c
+ * ```
+ *
+ * A length over `maxLength` is EFRAMELIMIT when the header is there, and no memory is taken for a frame before its bytes
+ * come. A length smaller than the header it includes, and a varint of more than ten bytes, are EPROTOCOL; so is an end in the
+ * midst of a frame. `encode()` takes bytes, or text in UTF-8, and refuses what is over `maxLength` or does not fit into the
+ * header (EFRAMELIMIT). Linear, however the bytes are cut. Lossless.
+ *
+ * ```ts
+ * import { of } from 'rxjs';
+ * import { lengthPrefixed } from 'rxjs-io-stream';
+ *
+ * const frames = lengthPrefixed({ bytes: 2, endian: 'little', maxLength: 4096 });
+ * of('hello').pipe(frames.encode()).subscribe(console.log); // 05 00 68 65 6c 6c 6f
+ * ```
+ *
+ * @throws TypeError without `maxLength`, or for a header it does not know.
+ */
+export function lengthPrefixed(options: LengthPrefixedOptions): Codec<Uint8Array, Uint8Array | string> {
+  const maxLength = checkMaxLength(options);
+  const { bytes = 4, endian = 'big', includesHeader = false } = options;
+  checkOneOf('bytes', bytes, [1, 2, 4, 'varint']);
+  checkOneOf('endian', endian, ['big', 'little']);
+  checkOneOf('includesHeader', includesHeader, [true, false]);
+  const header = bytes === 'varint' ? varint : fixed(bytes, endian === 'little');
+  const most = Math.min(maxLength, header.highest - (includesHeader ? header.size(0) : 0));
+  return {
+    decode: () =>
+      decoding(
+        () =>
+          new Parser(
+            function* (link) {
+              const { length: told, size } = yield* header.read(link);
+              const length = includesHeader ? told - size : told;
+              if (length < 0) throw malformed(`expected a length of at least ${size}, its own header, got ${told}`);
+              if (length > maxLength) throw overLimit(maxLength, length);
+              return yield* link.read(length);
+            },
+            { maxLength, overhead: LONGEST_VARINT },
+          ),
+      ),
+    encode: () =>
+      map((message) => {
+        const frame = frameBytes(message);
+        if (frame.length > most) throw overLimit(most, frame.length, 'write');
+        // A varint grows with the length that it tells, and that may include it.
+        let size = header.size(frame.length);
+        if (includesHeader) while (header.size(frame.length + size) > size) size += 1;
+        return joined(header.make(includesHeader ? frame.length + size : frame.length), frame);
+      }),
+  };
+}
+
+interface Header {
+  readonly highest: number;
+  /** How many bytes tell this length. */
+  size(length: number): number;
+  read(link: Reader): Talk<{ length: number; size: number }>;
+  make(length: number): Uint8Array;
+}
+
+function fixed(size: number, little: boolean): Header {
+  const inOrder = (bytes: Uint8Array): Uint8Array => (little ? bytes.toReversed() : bytes);
+  return {
+    highest: 256 ** size - 1,
+    size: () => size,
+    *read(link) {
+      return { length: inOrder(yield* link.read(size)).reduce((length, byte) => length * 256 + byte, 0), size };
+    },
+    make: (length) => inOrder(Uint8Array.from({ length: size }, (_, at) => Math.floor(length / 256 ** (size - 1 - at)))),
+  };
+}
+
+const varint: Header = {
+  highest: Number.MAX_SAFE_INTEGER,
+  size(length) {
+    let size = 1;
+    while (length >= 128 ** size) size += 1;
+    return size;
+  },
+  *read(link) {
+    let length = 0;
+    for (let size = 1; size <= LONGEST_VARINT; size += 1) {
+      const [byte = 0] = yield* link.read(1);
+      length += (byte % 128) * 128 ** (size - 1);
+      if (byte < 128) return { length, size };
+    }
+    throw malformed(`expected a varint of at most ${LONGEST_VARINT} bytes, got more`);
+  },
+  make(length) {
+    const size = varint.size(length);
+    return Uint8Array.from({ length: size }, (_, at) => (Math.floor(length / 128 ** at) % 128) + (at < size - 1 ? 128 : 0));
+  },
+};

@@ -1,0 +1,203 @@
+import { asapScheduler, defer, Observable, Subject, type ObservableInput, type Subscriber, type Subscription } from 'rxjs';
+import { IOStreamError } from '../errors.ts';
+import { coreOf, type IOStream } from '../stream/io-stream.ts';
+import { inlet } from '../wire/operate.ts';
+import type { Codec } from './codec.ts';
+
+type End = { readonly error?: unknown };
+
+/** Who takes messages one by one. */
+interface Consumer<T> {
+  readonly busy: boolean;
+  take(message: T): void;
+  end(end: End): void;
+}
+
+/** Takes the bytes of a stream while somebody wants messages, and keeps the messages that nobody has taken. */
+export class Messages<T> {
+  readonly all$: Observable<T>;
+  readonly #io: IOStream;
+  readonly #codec: Codec<T, never>;
+  /** The subscribers of `all$`; never changed in place. Not a Subject, whose `next` costs more than the rest of the way. */
+  #watchers: readonly Subscriber<T>[] = [];
+  #consumer: Consumer<T> | undefined;
+  /** Where the decoder is fed; and what frees it. */
+  #bytes: Subject<Uint8Array> | undefined;
+  #decoding: Subscription | undefined;
+  /** Decoded and not taken, from `#taken` on; `shift` on a long array copies all of it. */
+  #queue: T[] = [];
+  #taken = 0;
+  /** How the messages end, once the queue is empty; and whether the bytes have. */
+  #end: End | undefined;
+  #fed = false;
+  #told: End | undefined;
+  /** What the codec threw, and the stream does not know yet. */
+  #wrong: IOStreamError | undefined;
+  #detach: (() => void) | undefined;
+  #pumping = false;
+
+  constructor(io: IOStream, codec: Codec<T, never>) {
+    this.#io = io;
+    this.#codec = codec;
+    this.all$ = new Observable((out) => {
+      if (this.#told) {
+        tell(out, this.#told);
+        return;
+      }
+      this.#watchers = [...this.#watchers, out];
+      out.add(() => (this.#watchers = this.#watchers.filter((each) => each !== out)));
+      this.#join(out);
+    });
+  }
+
+  consume<R>(handle: (message: T) => ObservableInput<R>): Observable<R> {
+    return new Observable((out) => {
+      if (this.#consumer) {
+        out.error(new TypeError('expected one consume() of the messages at a time, got a second one while the first is active'));
+        return;
+      }
+      let busy = false;
+      const consumer: Consumer<T> = {
+        get busy() {
+          return busy;
+        },
+        take: (message) => {
+          busy = true;
+          const fail = (error: unknown): void => out.error(error);
+          const done = (): void => {
+            busy = false;
+            this.#pump();
+          };
+          const inner = inlet<R>({ next: (value) => out.next(value), error: fail, complete: done, fail });
+          out.add(inner);
+          defer(() => handle(message)).subscribe(inner);
+        },
+        end: (end) => tell(out, end),
+      };
+      this.#consumer = consumer;
+      out.add(() => (this.#consumer = undefined));
+      this.#join(out);
+    });
+  }
+
+  /** Somebody wants messages, from the end of the tick on, so that all subscribers of a tick get the same. */
+  #join(out: Subscriber<never>): void {
+    if (out.closed) return;
+    this.#detach ??= coreOf(this.#io).reads.attach({ ready: () => this.#hear() });
+    if (!this.#detach) {
+      out.error(new TypeError('expected nobody else to consume or iterate the stream while its messages are read'));
+      return;
+    }
+    out.add(() => {
+      if (!this.#wanted) this.#leave();
+    });
+    out.add(asapScheduler.schedule(() => this.#pump()));
+  }
+
+  /** There are bytes, or the end. */
+  #hear(): void {
+    // Nothing is told after our own close, be it from inside `next`; and what it cut off is nobody's fault.
+    const { end } = coreOf(this.#io).reads;
+    if (this.#io.state === 'closing' && end && !('error' in end)) {
+      this.#queue = [];
+      this.#end ??= end;
+    }
+    this.#pump();
+  }
+
+  /** Whether the next message may be handed out now. */
+  get #ready(): boolean {
+    return this.#consumer ? !this.#consumer.busy : this.#watchers.length > 0;
+  }
+
+  get #wanted(): boolean {
+    return this.#consumer !== undefined || this.#watchers.length > 0;
+  }
+
+  #leave(): void {
+    this.#detach?.();
+    this.#detach = undefined;
+  }
+
+  /** One loop, not recursion: whatever happens from inside `next` is found by the next round. */
+  #pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    while (this.#ready && (this.#give() || this.#feed()));
+    this.#pumping = false;
+  }
+
+  /** Gives the next message, or the end. */
+  #give(): boolean {
+    if (this.#taken < this.#queue.length) {
+      this.#taken += 1;
+      this.#hand(this.#queue[this.#taken - 1]!);
+      return true;
+    }
+    if (this.#taken > 0) this.#queue = [];
+    this.#taken = 0;
+    if (!this.#end) return false;
+    this.#decoding?.unsubscribe();
+    const end = this.#end;
+    // Told to the stream while we still read it, so that it knows that somebody hears of it.
+    if (this.#wrong) coreOf(this.#io).raise(this.#wrong);
+    this.#wrong = undefined;
+    this.#told = end;
+    this.#consumer?.end(end);
+    for (const watcher of this.#watchers) tell(watcher, end);
+    return false;
+  }
+
+  #hand(message: T): void {
+    for (const watcher of this.#watchers) watcher.next(message);
+    this.#consumer?.take(message);
+  }
+
+  /** Feeds the decoder with the next chunk, or the end. */
+  #feed(): boolean {
+    if (this.#end || this.#fed) return false;
+    const { reads } = coreOf(this.#io);
+    const chunk = reads.pull();
+    const { end } = chunk ? {} : reads;
+    const decoder = (this.#bytes ??= this.#begin());
+    if (chunk) decoder.next(chunk);
+    else if (end) {
+      this.#fed = true;
+      if (this.#io.isEof && !('error' in end)) decoder.complete();
+      else this.#end = end;
+    }
+    return chunk !== undefined || end !== undefined;
+  }
+
+  #begin(): Subject<Uint8Array> {
+    const begun = new Subject<Uint8Array>();
+    this.#decoding = begun.pipe(this.#codec.decode()).subscribe({
+      next: (message) => {
+        if (this.#end) return;
+        // Straight on where nothing is before it: the queue would take a fifth of the time.
+        if (this.#pumping && this.#queue.length === 0 && this.#ready) {
+          this.#hand(message);
+          return;
+        }
+        this.#queue.push(message);
+        this.#pump();
+      },
+      error: (error: unknown) => {
+        if (this.#end) return;
+        this.#wrong = IOStreamError.from(error, { phase: 'read' });
+        this.#end = { error: this.#wrong };
+        this.#pump();
+      },
+      complete: () => {
+        this.#end ??= {};
+        this.#pump();
+      },
+    });
+    return begun;
+  }
+}
+
+function tell(out: { error(error: unknown): void; complete(): void }, end: End): void {
+  if ('error' in end) out.error(end.error);
+  else out.complete();
+}

@@ -1,0 +1,233 @@
+import { Observable, Subject, type Subscriber, type Subscription } from 'rxjs';
+import { ECLOSED, EOUTBUFLIMIT, EPROTOCOL, IOStreamError } from '../errors.ts';
+import { inWords } from '../stream/bytes.ts';
+import { coreOf } from '../stream/io-stream.ts';
+import { inlet } from '../wire/operate.ts';
+import { after } from '../wire/timer.ts';
+import type { Framed } from './framed.ts';
+
+/** How {@link requests} finds the request that a message answers. */
+export interface RequestsOptions<T, W> {
+  /**
+   * Gives the id of a request and that of its reply, which are compared as keys of a `Map`; `undefined` for a message that is no
+   * reply. @default replies come in the order of the requests
+   */
+  readonly match?: ((message: T | W) => unknown) | undefined;
+  /** How long a reply may take, in milliseconds, counted for each request from its own start; 0 or Infinity = for ever. @default 30000 */
+  readonly timeout?: number | undefined;
+  /** How many requests may wait for their replies, those given up included. @default 10000 */
+  readonly maxPending?: number | undefined;
+}
+
+/** Requests and their replies; see {@link requests}. */
+export interface Requests<T, W = T> {
+  /** Sends a request when it is subscribed, each time; emits its reply and completes. */
+  request(message: W): Observable<T>;
+  /** What answers no request: pushes of the peer. Hot: what comes while nobody listens is gone. Ends like the stream. */
+  readonly unmatched$: Observable<T>;
+  /** How many requests wait for their replies, those given up included. */
+  readonly pending: number;
+}
+
+/** What requests need of a {@link Framed}. */
+type Below<T, W> = Pick<Framed<T, W>, 'io' | 'messages$' | 'write'>;
+
+interface Settings<T, W> {
+  readonly match: RequestsOptions<T, W>['match'];
+  readonly timeout: number;
+  readonly maxPending: number;
+}
+
+const DEFAULTS = { timeout: 30_000, maxPending: 10_000 };
+
+/**
+ * Pipelines requests over one connection: each gets its own reply, in order or by id.
+ *
+ * ```text
+ *   request(a) ──▶ a ─┐                 ┌─ A ──▶ a's Observable
+ *   request(b) ──▶ b ─┴─▶ write … read ─┴─ B ──▶ b's Observable
+ * ```
+ *
+ * Reads `messages$` from the call on until the stream ends; others may watch. A request is written when its Observable is
+ * subscribed. It errors with ETIMEDOUT when its reply did not come within `timeout`, on the stream's scheduler (the stream goes
+ * on); with the error of the stream when that fails; with ECLOSED when it ends without one; with EOUTBUFLIMIT, unwritten, while
+ * `maxPending` wait or the stream takes no more; with EPROTOCOL, unwritten, when its id is that of one that waits.
+ *
+ * A request that is unsubscribed, or late, was written all the same: it keeps its place in the line, or its id, until its reply
+ * comes, which is thrown away and never mistaken for another's. A peer that leaves one out in an ordered protocol puts all later
+ * ones out of step; close the stream when a timeout there means more than slowness. Messages that answer nothing are in
+ * `unmatched$`. In order, a push that comes while a request waits cannot be told from its reply: give `match`, or requests a
+ * `framed` whose `messages$` are filtered.
+ *
+ * Lossless for replies. Memory: `maxPending` requests.
+ *
+ * ```ts
+ * import { connect, framed, ndjson, requests } from 'rxjs-io-stream';
+ * import { forkJoin, switchMap } from 'rxjs';
+ *
+ * interface Call { readonly id: number; readonly method?: string; readonly result?: unknown }
+ *
+ * connect({ host: '127.0.0.1', port: 4000 })
+ *   .pipe(
+ *     switchMap((io) => {
+ *       const { request } = requests(framed(io, ndjson<Call>({ maxLength: 65_536 })), { match: ({ id }) => id, timeout: 5000 });
+ *       return forkJoin([request({ id: 1, method: 'now' }), request({ id: 2, method: 'uptime' })]);
+ *     }),
+ *   )
+ *   .subscribe(console.log);
+ * ```
+ *
+ * @param framed the messages of a stream.
+ * @throws TypeError for a wrong option.
+ */
+export function requests<T, W = T>(framed: Below<T, W>, options: RequestsOptions<T, W> = {}): Requests<T, W> {
+  const { match, timeout = DEFAULTS.timeout, maxPending = DEFAULTS.maxPending } = options;
+  if (match !== undefined && typeof match !== 'function') throw new TypeError(`expected \`match\` to be a function, got ${inWords(match)}`);
+  if (!(typeof timeout === 'number' && timeout >= 0))
+    throw new TypeError(`expected \`timeout\` to be milliseconds, 0 or Infinity for never, got ${inWords(timeout)}`);
+  if (!(Number.isSafeInteger(maxPending) && maxPending > 0))
+    throw new TypeError(`expected \`maxPending\` to be a number of requests, 1 or more, got ${inWords(maxPending)}`);
+  return new Line(framed, { match, timeout: timeout === 0 ? Infinity : timeout, maxPending });
+}
+
+/** A request whose reply is waited for. */
+interface Open<T> {
+  readonly out: Subscriber<T>;
+  readonly due: number;
+}
+
+class Line<T, W> implements Requests<T, W> {
+  readonly unmatched$: Observable<T>;
+  readonly #framed: Below<T, W>;
+  readonly #options: Settings<T, W>;
+  readonly #unmatched = new Subject<T>();
+  /** Requests that were written and have no reply yet, by id; in order, the id is the number of the request. */
+  readonly #owed = new Map<unknown, Open<T>>();
+  /** Those of them that somebody waits for, the oldest first. */
+  readonly #open = new Set<Open<T>>();
+  #timer: Subscription | undefined;
+  #sent = 0;
+  #answered = 0;
+  /** Why there are no more replies. */
+  #end: unknown;
+
+  constructor(framed: Below<T, W>, options: Settings<T, W>) {
+    this.#framed = framed;
+    this.#options = options;
+    this.unmatched$ = this.#unmatched.asObservable();
+    const fail = (error: unknown): void => {
+      this.#stop(error);
+      this.#unmatched.error(error);
+    };
+    const replies = inlet<T>({
+      next: (message) => this.#take(message),
+      error: fail,
+      complete: () => {
+        this.#stop(closed());
+        this.#unmatched.complete();
+      },
+      fail: (error) => {
+        const wrong = IOStreamError.from(error, { phase: 'read' });
+        fail(wrong);
+        coreOf(framed.io).raise(wrong);
+      },
+    });
+    framed.messages$.subscribe(replies);
+  }
+
+  get pending(): number {
+    return this.#owed.size;
+  }
+
+  readonly request = (message: W): Observable<T> =>
+    new Observable((out) => {
+      const { match, timeout, maxPending } = this.#options;
+      const id = match ? match(message) : this.#sent;
+      const core = coreOf(this.#framed.io);
+      if (this.#end !== undefined) {
+        out.error(this.#end);
+        return;
+      }
+      if (this.#owed.size >= maxPending)
+        throw refused(EOUTBUFLIMIT, `expected at most maxPending = ${maxPending} requests without reply, got one more`);
+      if (id === undefined)
+        throw refused(
+          EPROTOCOL,
+          'expected a request with an id, got one that `match` gives none for; what has no reply is written by write()',
+        );
+      if (this.#owed.has(id)) throw refused(EPROTOCOL, 'expected a request with an id of its own, got that of one without reply');
+      const open = { out, due: core.scheduler.now() + timeout };
+      // In its place before it is written: the reply may come from inside.
+      this.#owed.set(id, open);
+      this.#open.add(open);
+      out.add(() => this.#giveUp(open));
+      const before = core.writes.accepted;
+      this.#sent += 1;
+      this.#framed.write(message);
+      if (core.writes.accepted > before) {
+        this.#watch();
+        return;
+      }
+      this.#owed.delete(id);
+      this.#sent -= 1;
+      throw core.isClosed
+        ? closed('write')
+        : refused(EOUTBUFLIMIT, 'expected the stream to take the request, it refused; errors$ tells why');
+    });
+
+  #take(message: T): void {
+    const { match } = this.#options;
+    const id = match ? match(message) : this.#answered;
+    const open = this.#owed.get(id);
+    if (!open) {
+      this.#unmatched.next(message);
+      return;
+    }
+    this.#answered += 1;
+    this.#owed.delete(id);
+    open.out.next(message);
+    open.out.complete();
+  }
+
+  #giveUp(open: Open<T>): void {
+    this.#open.delete(open);
+    if (this.#open.size > 0) return;
+    this.#timer?.unsubscribe();
+    this.#timer = undefined;
+  }
+
+  /** One timer, for the oldest: all have the same time. */
+  #watch(): void {
+    const [oldest] = this.#open;
+    if (this.#timer || !oldest || oldest.due === Infinity) return;
+    const { scheduler } = coreOf(this.#framed.io);
+    this.#timer = after(oldest.due - scheduler.now(), scheduler, () => {
+      this.#timer = undefined;
+      const now = scheduler.now();
+      for (const { out, due } of this.#open) {
+        if (due > now) break;
+        out.error(late(this.#options.timeout));
+      }
+      this.#watch();
+    });
+  }
+
+  #stop(error: unknown): void {
+    this.#end = error;
+    this.#owed.clear();
+    for (const { out } of this.#open) out.error(error);
+  }
+}
+
+function closed(phase: 'read' | 'write' = 'read'): IOStreamError {
+  return new IOStreamError(ECLOSED, { phase, message: 'expected a reply to the request, the stream ended without one' });
+}
+
+function refused(code: typeof EOUTBUFLIMIT | typeof EPROTOCOL, message: string): IOStreamError {
+  return new IOStreamError(code, { phase: 'write', fatal: false, message });
+}
+
+function late(timeout: number): IOStreamError {
+  const message = `expected a reply within ${timeout} ms, none came; raise \`timeout\` if the peer is only slow`;
+  return new IOStreamError('ETIMEDOUT', { phase: 'read', fatal: false, message });
+}
