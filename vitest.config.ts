@@ -21,6 +21,6 @@ export default defineConfig({
     execArgv: ['--expose-gc'],
     testTimeout: 20_000,
     hookTimeout: 20_000,
-    reporters: ['default', './spec/support/skipped-reporter.ts'],
+    reporters: ['default', './spec/support/skipped-reporter.ts', './spec/interop/matrix-reporter.ts'],
   },
 });

@@ -1,0 +1,37 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+
+/** A server of plain TCP in this process, behind the real peers. */
+export interface Backend {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/** Listens on loopback; its sockets are half-open as they come. */
+export async function startBackend(each: (socket: Socket) => void): Promise<Backend> {
+  const sockets = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.add(socket);
+    socket.on('error', () => socket.destroy()).on('close', () => sockets.delete(socket));
+    each(socket);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const stop = async (): Promise<void> => {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  return { port: (server.address() as AddressInfo).port, stop };
+}
+
+/** Gives back what it gets; ends when its peer has ended. */
+export const startEcho = (): Promise<Backend> => startBackend((socket) => socket.pipe(socket));
+
+/** What a {@link startGreeter} says. */
+export const GREETING = '220 ready when you are\r\n';
+
+/** Speaks first, so that its first bytes come close behind the reply of a proxy; then it is an echo. */
+export const startGreeter = (): Promise<Backend> =>
+  startBackend((socket) => {
+    socket.write(GREETING);
+    socket.pipe(socket);
+  });

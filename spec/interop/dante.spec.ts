@@ -1,0 +1,82 @@
+import { describe, it } from 'vitest';
+import { socks4 } from '../../src/plugins/socks4.ts';
+import { socks5 } from '../../src/plugins/socks5.ts';
+import { invariants } from '../support/harness.ts';
+import { startEcho, startGreeter } from './backends.ts';
+import { freePort } from './daemon.ts';
+import { carries, Exchange, fails, greets } from './exchange.ts';
+import { describePeer, started } from './peers.ts';
+import { startDante } from './peers/dante.ts';
+
+const HOST = '127.0.0.1';
+const BLOCKED = 9;
+/** A name that no resolver asks anybody for: a label may have 63 characters. */
+const IMPOSSIBLE = `${'a'.repeat(64)}.test`;
+
+describePeer('dante', 'danted', () => {
+  const echo = started(startEcho);
+  const greeter = started(startGreeter);
+  const dante = started(startDante);
+  const four = (userId?: string): { socks: ReturnType<typeof socks4> } => ({
+    socks: socks4({ host: HOST, port: dante().ports.socks, ...(userId === undefined ? {} : { userId }) }),
+  });
+  const five = (): { socks: ReturnType<typeof socks5> } => ({ socks: socks5({ host: HOST, port: dante().ports.socks }) });
+
+  describe.each([
+    ['SOCKS4', () => four()],
+    ['SOCKS4 with a user id', () => four('somebody')],
+    ['SOCKS5', () => five()],
+  ])('%s', (_, plugin) => {
+    it(
+      'to an address: 1 MiB each way, then the end of both directions',
+      invariants(async (h) => {
+        const exchange = await Exchange.open(h, { host: HOST, port: echo().port, plugin: plugin() });
+        await exchange.echoes(h);
+        await exchange.endsBothWays();
+      }),
+    );
+
+    it(
+      'a target that speaks first: its bytes come once, behind the reply',
+      invariants(async (h) => {
+        await greets(h, { host: HOST, port: greeter().port, plugin: plugin() });
+      }),
+    );
+  });
+
+  it(
+    'SOCKS5 to a name that the proxy resolves: 1 MiB each way',
+    invariants(async (h) => {
+      await carries(h, { host: 'localhost', port: echo().port, plugin: five() });
+    }),
+  );
+
+  it(
+    'SOCKS5 codes: 2 for a blocked port, 4 for a name that cannot be, 5 for a port that nobody listens on',
+    invariants(async (h) => {
+      const refused = await freePort();
+      for (const [status, host, port] of [
+        [2, HOST, BLOCKED],
+        [4, IMPOSSIBLE, echo().port],
+        [5, HOST, refused],
+      ] as const)
+        await fails(h, { host, port, plugin: five() }, { code: 'EPROXY', status, phase: 'handshake', layer: 'socks' });
+    }),
+  );
+
+  it(
+    'SOCKS4: 91 for a blocked port and for one that nobody listens on',
+    invariants(async (h) => {
+      for (const port of [BLOCKED, await freePort()])
+        await fails(h, { host: HOST, port, plugin: four() }, { code: 'EPROXY', status: 91, phase: 'handshake', layer: 'socks' });
+    }),
+  );
+
+  it(
+    'SOCKS4a, which it does not know: 91 for any name',
+    invariants(async (h) => {
+      const options = { host: 'localhost', port: echo().port, plugin: four() };
+      await fails(h, options, { code: 'EPROXY', status: 91, phase: 'handshake', layer: 'socks' });
+    }),
+  );
+});

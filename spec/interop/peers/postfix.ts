@@ -1,0 +1,64 @@
+import { execFileSync } from 'node:child_process';
+import { chownSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { server } from '../../support/certificates.ts';
+import { startPeer, type Peer } from '../peers.ts';
+
+/** Every service of its own that smtpd talks to: name, type, unprivileged, program. */
+const SERVICES = `cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+discard unix - - n - - discard
+error unix - - n - - error
+tlsmgr unix - - n 1000? 1 tlsmgr
+anvil unix - - n - 1 anvil
+proxymap unix - - n - - proxymap
+postlog unix-dgram n - n - 1 postlogd
+`;
+
+/** What `postfix start` would make, in a second or two. */
+const QUEUE = ['active', 'bounce', 'corrupt', 'defer', 'deferred', 'flush', 'hold', 'incoming', 'pid', 'private', 'public'].map(
+  (name) => `queue/${name}`,
+);
+
+/** Postfix: SMTP with STARTTLS on `smtp`, over TLS from the first byte on `smtps`. All mail is thrown away. */
+export function startPostfix(): Promise<Peer<'smtp' | 'smtps'>> {
+  return startPeer(['smtp', 'smtps'], (ports, room) => {
+    const owner = Number(execFileSync('id', ['-u', 'postfix'], { encoding: 'utf8' }));
+    for (const name of ['etc', 'queue', 'data', ...QUEUE]) {
+      mkdirSync(join(room.folder, name));
+      if (name.includes('/') || name === 'data') chownSync(join(room.folder, name), owner, -1);
+    }
+    room.file(
+      'etc/master.cf',
+      `127.0.0.1:${ports.smtp} inet n - n - 10 smtpd\n127.0.0.1:${ports.smtps} inet n - n - 10 smtpd -o smtpd_tls_wrappermode=yes\n${SERVICES}`,
+    );
+    room.file(
+      'etc/main.cf',
+      `compatibility_level = 3.6
+queue_directory = ${room.folder}/queue
+data_directory = ${room.folder}/data
+maillog_file_prefixes = ${room.folder}
+maillog_file = ${room.folder}/log
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+myhostname = localhost
+mydestination = localhost
+mynetworks = 127.0.0.0/8
+local_recipient_maps =
+alias_maps =
+alias_database =
+default_transport = discard
+local_transport = discard
+smtp_host_lookup = native
+smtpd_peername_lookup = no
+smtpd_tls_security_level = may
+smtpd_tls_chain_files = ${room.file('server.pem', server.key + server.cert, 0o600)}
+smtpd_tls_received_header = yes
+`,
+    );
+    return ['master', '-d', '-c', join(room.folder, 'etc')];
+  });
+}

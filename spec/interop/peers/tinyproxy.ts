@@ -1,0 +1,22 @@
+import { startPeer, type Peer } from '../peers.ts';
+
+/** Whom tinyproxy lets through. */
+export const TINYPROXY_USER = { user: 'user', pass: 'secret-pass' } as const;
+
+/** Tinyproxy: CONNECT to the `allowed` ports; any other is forbidden. */
+export function startTinyproxy(allowed: readonly number[]): Promise<Peer<'proxy'>> {
+  return startPeer(['proxy'], (ports, room) => {
+    const conf = room.file(
+      'tinyproxy.conf',
+      `Port ${ports.proxy}
+Listen 127.0.0.1
+Timeout 60
+MaxClients 100
+Allow 127.0.0.1
+BasicAuth ${TINYPROXY_USER.user} ${TINYPROXY_USER.pass}
+${allowed.map((port) => `ConnectPort ${port}`).join('\n')}
+`,
+    );
+    return ['tinyproxy', '-d', '-c', conf];
+  });
+}

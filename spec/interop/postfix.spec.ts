@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { firstValueFrom } from 'rxjs';
+import { converse, open, type IOStream, type Link, type Need } from 'rxjs-io-stream';
+import { describe, it } from 'vitest';
+import { tlsClient } from '../../src/plugins/tls-client.ts';
+import { startTls } from '../../src/stream/start-tls.ts';
+import { ca } from '../support/certificates.ts';
+import { invariants, type Harness } from '../support/harness.ts';
+import { kept } from '../support/told.ts';
+import { PAYLOAD } from './exchange.ts';
+import { describePeer, started } from './peers.ts';
+import { startPostfix } from './peers/postfix.ts';
+
+/** RFC 5321, section 4.5.3.1.5: the longest line of a reply. */
+const LINE = 512;
+/** A mail of 1 MiB, in lines as SMTP wants them. */
+const MAIL = PAYLOAD.toString('base64').slice(0, PAYLOAD.length).replace(/.{76}/g, '$&\r\n');
+
+type Talk<T> = Generator<Need, T, Uint8Array>;
+
+/** Reads a reply, all lines of it; its code must be this one. */
+function* reply(link: Link, code: number): Talk<string> {
+  let text = '';
+  for (let more = true; more;) {
+    const line = Buffer.from(yield* link.readUntil('\r\n', LINE)).toString('latin1');
+    more = line[3] === '-';
+    text += line;
+  }
+  assert.match(text, new RegExp(`^${code}[ -]`));
+  return text;
+}
+
+function* ask(link: Link, line: string, code: number): Talk<string> {
+  link.send(`${line}\r\n`);
+  return yield* reply(link, code);
+}
+
+/** Says hello until the server is ready for TLS. */
+function* wantTls(link: Link): Talk<void> {
+  yield* reply(link, 220);
+  assert.match(yield* ask(link, 'EHLO localhost', 250), /STARTTLS/);
+  yield* ask(link, 'STARTTLS', 220);
+}
+
+/** Delivers a mail of 1 MiB and leaves. */
+function* deliver(link: Link): Talk<void> {
+  assert.doesNotMatch(yield* ask(link, 'EHLO localhost', 250), /STARTTLS/);
+  yield* ask(link, 'MAIL FROM:<from@localhost>', 250);
+  yield* ask(link, 'RCPT TO:<to@localhost>', 250);
+  yield* ask(link, 'DATA', 354);
+  yield* ask(link, `Subject: many bytes\r\n\r\n${MAIL}\r\n.`, 250);
+  yield* ask(link, 'QUIT', 221);
+}
+
+describePeer('postfix', 'postfix', () => {
+  const postfix = started(startPostfix);
+  const talk = <T>(io: IOStream, conversation: (link: Link) => Talk<T>): Promise<T> => firstValueFrom(converse(io, conversation));
+
+  describe('STARTTLS', () => {
+    const plain = async (h: Harness): Promise<IOStream> =>
+      kept(h, await open({ host: 'localhost', family: 4, port: postfix().ports.smtp }));
+
+    it(
+      'upgrades in mid-stream, then takes a mail of 1 MiB',
+      invariants(async (h) => {
+        const io = await plain(h);
+        await talk(io, wantTls);
+        const upgraded = h.observed(startTls(io, { ca }), 'startTls');
+        const secure = kept(h, await upgraded.value());
+        assert.equal((await firstValueFrom(io.closed$)).by, 'upgraded');
+        await talk(secure, deliver);
+        secure.close();
+        assert.equal((await firstValueFrom(secure.closed$)).error, undefined);
+      }),
+    );
+
+    it(
+      'a certificate that is not trusted: ETLSCERT, and no stream is given',
+      invariants(async (h) => {
+        const io = await plain(h);
+        await talk(io, wantTls);
+        const upgraded = h.observed(startTls(io, {}), 'startTls');
+        await upgraded.ended;
+        assert.deepEqual(upgraded.values, []);
+        h.error(upgraded.error, { code: 'ETLSCERT', phase: 'handshake' });
+      }),
+    );
+  });
+
+  it(
+    'TLS from the first byte on: takes a mail of 1 MiB',
+    invariants(async (h) => {
+      const options = { host: 'localhost', family: 4, port: postfix().ports.smtps, plugin: { ssl: tlsClient({ ca }) } } as const;
+      const io = kept(h, await open(options));
+      await talk(io, function* (link) {
+        yield* reply(link, 220);
+        yield* deliver(link);
+      });
+      io.close();
+      assert.equal((await firstValueFrom(io.closed$)).error, undefined);
+    }),
+  );
+});

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { it } from 'vitest';
+import { tlsClient } from '../../src/plugins/tls-client.ts';
+import { ca } from '../support/certificates.ts';
+import { invariants, type Harness } from '../support/harness.ts';
+import { Exchange, PAYLOAD } from './exchange.ts';
+import { describePeer, started } from './peers.ts';
+import { REDIS_PASSWORD, startRedis } from './peers/redis.ts';
+
+/** Commands in one burst. */
+const BURST = 1000;
+
+/** A command in redis's own protocol: an array of byte strings. */
+function command(...words: readonly (string | Uint8Array)[]): Buffer {
+  const parts = words.map((word) =>
+    Buffer.concat([Buffer.from(`$${Buffer.byteLength(word)}\r\n`), Buffer.from(word), Buffer.from('\r\n')]),
+  );
+  return Buffer.concat([Buffer.from(`*${words.length}\r\n`), ...parts]);
+}
+
+describePeer('redis over TLS', 'redis-server', () => {
+  const redis = started(startRedis);
+  const dial = (h: Harness): Promise<Exchange> =>
+    Exchange.open(h, { host: '127.0.0.1', port: redis().ports.tls, plugin: { ssl: tlsClient({ ca }) } });
+  const says = async (exchange: Exchange, request: Uint8Array, reply: string): Promise<void> => {
+    const before = exchange.bytes.length;
+    exchange.io.write(request);
+    await exchange.received(before + reply.length);
+    assert.equal(exchange.bytes.subarray(before).toString('latin1'), reply);
+  };
+
+  it(
+    'AUTH and PING; without AUTH it refuses',
+    invariants(async (h) => {
+      const exchange = await dial(h);
+      await says(exchange, command('PING'), '-NOAUTH Authentication required.\r\n');
+      await says(exchange, command('AUTH', REDIS_PASSWORD), '+OK\r\n');
+      await says(exchange, command('PING'), '+PONG\r\n');
+      await exchange.close();
+    }),
+  );
+
+  it(
+    `${BURST} pipelined commands, one write each, are answered in order`,
+    invariants(async (h) => {
+      const exchange = await dial(h);
+      await says(exchange, command('AUTH', REDIS_PASSWORD), '+OK\r\n');
+      const before = exchange.bytes.length;
+      const words = Array.from({ length: BURST }, (_, at) => `word ${at}`);
+      for (const word of words) exchange.io.write(command('ECHO', word));
+      const replies = words.map((word) => `$${word.length}\r\n${word}\r\n`).join('');
+      await exchange.received(before + replies.length);
+      h.sameBytes(exchange.bytes.subarray(before), replies);
+      await exchange.close();
+    }),
+  );
+
+  it(
+    'a value of 1 MiB goes there and back',
+    invariants(async (h) => {
+      const exchange = await dial(h);
+      await says(exchange, command('AUTH', REDIS_PASSWORD), '+OK\r\n');
+      await says(exchange, command('SET', 'key', PAYLOAD), '+OK\r\n');
+      const before = exchange.bytes.length;
+      const head = `$${PAYLOAD.length}\r\n`;
+      exchange.io.write(command('GET', 'key'));
+      await exchange.received(before + head.length + PAYLOAD.length + '\r\n'.length);
+      h.sameBytes(exchange.bytes.subarray(before), [head, PAYLOAD, '\r\n']);
+      await exchange.close();
+    }),
+  );
+
+  it(
+    'QUIT: it ends with close_notify',
+    invariants(async (h) => {
+      const exchange = await dial(h);
+      await says(exchange, command('QUIT'), '+OK\r\n');
+      await exchange.data.ended;
+      assert.deepEqual([exchange.data.state, exchange.io.details.ssl?.truncated], ['complete', undefined]);
+    }),
+  );
+});

@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'vitest';
+import { tlsClient } from '../../src/plugins/tls-client.ts';
+import { tlsServer } from '../../src/plugins/tls-server.ts';
+import * as certificates from '../support/certificates.ts';
+import { serving } from '../support/clients.ts';
+import { invariants } from '../support/harness.ts';
+import { startEcho } from './backends.ts';
+import { freePort } from './daemon.ts';
+import { carries, Exchange, fails } from './exchange.ts';
+import { describePeer, describePeers, started } from './peers.ts';
+import { SQUID_USER, startSquid } from './peers/squid.ts';
+import { startStunnel } from './peers/stunnel.ts';
+
+const HOST = '127.0.0.1';
+const { ca } = certificates;
+
+describePeer('stunnel as a server', 'stunnel', () => {
+  const echo = started(startEcho);
+  const stunnel = started(() => {
+    const connect = `${HOST}:${echo().port}`;
+    const mutual = { connect, requireCert: 'yes', verifyChain: 'yes' };
+    return startStunnel({
+      echo: { connect },
+      only12: { connect, sslVersionMax: 'TLSv1.2' },
+      mutual,
+      mutual12: { ...mutual, sslVersionMax: 'TLSv1.2' },
+    });
+  });
+  type Service = keyof ReturnType<typeof stunnel>['ports'];
+  const to = (service: Service, options: Parameters<typeof tlsClient>[0] = {}): Parameters<typeof carries>[1] => ({
+    host: HOST,
+    port: stunnel().ports[service],
+    plugin: { ssl: tlsClient({ ca, ...options }) },
+  });
+
+  it.each([
+    ['echo', 'TLSv1.3'],
+    ['only12', 'TLSv1.2'],
+  ] as const)('%s speaks %s: 1 MiB each way, then the end of both directions', (service, protocol) =>
+    invariants(async (h) => {
+      const exchange = await Exchange.open(h, to(service));
+      assert.equal(exchange.io.details.ssl?.protocol, protocol);
+      await exchange.echoes(h);
+      await exchange.endsBothWays();
+      assert.equal(exchange.io.details.ssl.truncated, undefined);
+    })(),
+  );
+
+  it.each(['mutual', 'mutual12'] as const)('%s takes a certificate of ours: 1 MiB each way', (service) =>
+    invariants(async (h) => {
+      await carries(h, to(service, certificates.client));
+    })(),
+  );
+
+  it(
+    'TLS 1.2 without the certificate it wants: ETLS, and no stream is given',
+    invariants(async (h) => {
+      await fails(h, to('mutual12'), { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
+    }),
+  );
+
+  it(
+    'TLS 1.3 without the certificate it wants: the alert comes after the handshake, ETLS',
+    invariants(async (h) => {
+      const exchange = await Exchange.open(h, to('mutual'));
+      await exchange.data.ended;
+      h.error(exchange.data.error, { code: 'ETLS', layer: 'ssl' });
+      assert.match(String((exchange.data.error as Error).cause), /certificate required/);
+    }),
+  );
+
+  it(
+    'TLS 1.3 asked of one that speaks 1.2: ETLS by its alert',
+    invariants(async (h) => {
+      const error = await fails(h, to('only12', { minVersion: 'TLSv1.3' }), { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
+      assert.match(String(error.cause), /alert protocol version/);
+    }),
+  );
+
+  it(
+    'an authority that we do not know: ETLSCERT',
+    invariants(async (h) => {
+      await fails(h, to('echo', { ca: [] }), { code: 'ETLSCERT', phase: 'handshake', layer: 'ssl' });
+    }),
+  );
+});
+
+describePeer('stunnel as a client', 'stunnel', () => {
+  const stunnel = started(async () => {
+    const ours = await freePort();
+    const connect = `${HOST}:${ours}`;
+    const client = { client: 'yes', verifyChain: 'yes', checkIP: HOST };
+    const started = await startStunnel({ direct: { ...client, connect }, only12: { ...client, connect, sslVersionMax: 'TLSv1.2' } });
+    return { ...started, ours };
+  });
+
+  describe.each([
+    ['direct', 'TLSv1.3'],
+    ['only12', 'TLSv1.2'],
+  ] as const)('%s', (service, protocol) => {
+    it(
+      `speaks ${protocol} with our tlsServer: 1 MiB each way, then the end of both directions`,
+      invariants(async (h) => {
+        const seen: unknown[] = [];
+        const { errors } = await serving(
+          h,
+          (io) => {
+            seen.push(io.details.ssl?.protocol);
+            return io.send(io.data$);
+          },
+          { port: stunnel().ours, plugin: { ssl: tlsServer(certificates.server) }, allowHalfOpen: true },
+        );
+        const exchange = await Exchange.open(h, { host: HOST, port: stunnel().ports[service] });
+        await exchange.echoes(h);
+        await exchange.endsBothWays();
+        assert.deepEqual([seen, errors.values], [[protocol], []]);
+      }),
+    );
+  });
+});
+
+describePeers('stunnel as a client through squid', ['squid', 'stunnel'], () => {
+  const squid = started(startSquid);
+  const stunnel = started(async () => {
+    const ours = await freePort();
+    const started = await startStunnel({
+      tunnel: {
+        client: 'yes',
+        verifyChain: 'yes',
+        connect: `${HOST}:${squid().ports.plain}`,
+        protocol: 'connect',
+        protocolHost: `${HOST}:${ours}`,
+        protocolUsername: SQUID_USER.user,
+        protocolPassword: SQUID_USER.pass,
+      },
+    });
+    return { ...started, ours };
+  });
+
+  it(
+    'speaks TLS with our tlsServer: 1 MiB each way',
+    invariants(async (h) => {
+      const plugin = { ssl: tlsServer(certificates.server) };
+      await serving(h, (io) => io.send(io.data$), { port: stunnel().ours, plugin });
+      await carries(h, { host: HOST, port: stunnel().ports.tunnel });
+    }),
+  );
+});
