@@ -4,6 +4,7 @@ export { converse } from './stream/converse.ts';
 export { IOStream, type OwnFields } from './stream/io-stream.ts';
 export { listen, type ListenOptions } from './stream/listen.ts';
 export { open } from './stream/open.ts';
+export { startTls, type StartTlsOptions } from './stream/start-tls.ts';
 export type { DrainOptions, DrainReport, Handler, Server } from './stream/server.ts';
 export type { ClosedReport, StreamState } from './stream/report.ts';
 export type { Callback, CallbackTarget, IOStreamOptions, StreamEvent } from './stream/options.ts';
@@ -50,8 +51,34 @@ export { unix } from './wire/unix.ts';
 export { handshake, type HandshakeOptions } from './plugins/handshake.ts';
 export { mapBytes } from './plugins/map-bytes.ts';
 export { passthrough } from './plugins/passthrough.ts';
+export { httpProxy, type HttpProxyOptions, type ProxyAuth } from './plugins/http-proxy.ts';
+export { rc4 } from './plugins/rc4.ts';
+export { socks4, type Socks4Options } from './plugins/socks4.ts';
+export { socks5, type Socks5Options } from './plugins/socks5.ts';
+export { tlsClient, type TlsClientOptions } from './plugins/tls-client.ts';
+export type { ContextSource, TlsFacts, TlsOptions, TlsPeer } from './plugins/tls-options.ts';
+export { tlsServer, type TlsServerOptions } from './plugins/tls-server.ts';
 export { transform, type Transformer, type TransformOptions } from './plugins/transform.ts';
-export type { Link, Need } from './protocol/link.ts';
+export type { ProxyChallenge } from './protocol/http-connect.ts';
+export type { HttpChallenge } from './protocol/http-challenge.ts';
+export type { Answer, Link, Need } from './protocol/link.ts';
+
+// Faces
+export { agent, type AgentOptions } from './faces/agent.ts';
+export { toDuplex, type SocketDuplex } from './faces/to-duplex.ts';
+
+// Codecs
+export type { Codec } from './codecs/codec.ts';
+export { delimited, type DelimitedOptions } from './codecs/delimited.ts';
+export { framed, type Framed } from './codecs/framed.ts';
+export { lengthPrefixed, type LengthPrefixedOptions } from './codecs/length-prefixed.ts';
+export { lines, type LinesOptions } from './codecs/lines.ts';
+export { mapCodec, type MapCodecOptions } from './codecs/map-codec.ts';
+export { ndjson, type NdjsonOptions } from './codecs/ndjson.ts';
+export { netstrings, type NetstringsOptions } from './codecs/netstrings.ts';
+export { parse, type ParseOptions } from './codecs/parse.ts';
+export type { Parse, Reader } from './codecs/parser.ts';
+export { requests, type Requests, type RequestsOptions } from './codecs/requests.ts';
 
 // Signals
 export type {

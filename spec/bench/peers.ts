@@ -1,36 +1,42 @@
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import * as certificates from '../support/certificates.ts';
 import type { Job, PeerName } from './row.ts';
 
 type Peer = () => (job: Job) => Promise<{ readonly port: number }>;
+type Serve = (socket: Socket, job: Job) => void;
 
-/** The other sides. All of them are plain `node:net`, and the same one serves both programs of a row. */
+/** Writes all the bytes of the job to whoever connects. */
+const source: Serve = (socket, { units, chunk }) => {
+  const bytes = Buffer.alloc(chunk, 'x');
+  let left = units;
+  const pump = (): void => {
+    let more = true;
+    while (more && left > 0) {
+      const piece = left < chunk ? bytes.subarray(0, left) : bytes;
+      left -= piece.length;
+      more = socket.write(piece);
+    }
+  };
+  socket.on('drain', pump).resume();
+  pump();
+};
+
+/** Counts the bytes of the job, then answers with one. */
+const sink: Serve = (socket, { units }) => {
+  let left = units;
+  socket.on('data', (chunk) => {
+    left -= chunk.length;
+    if (left === 0) socket.write('.');
+  });
+};
+
+/** The other sides. All of them are plain `node:net` and `node:tls`, and the same one serves both programs of a row. */
 export const peers: Readonly<Record<PeerName, Peer>> = {
-  /** Writes all the bytes of the job to whoever connects. */
-  source: () =>
-    serving((socket, { units, chunk }) => {
-      const bytes = Buffer.alloc(chunk, 'x');
-      let left = units;
-      const pump = (): void => {
-        let more = true;
-        while (more && left > 0) {
-          const piece = left < chunk ? bytes.subarray(0, left) : bytes;
-          left -= piece.length;
-          more = socket.write(piece);
-        }
-      };
-      socket.on('drain', pump).resume();
-      pump();
-    }),
-
-  /** Counts the bytes of the job, then answers with one. */
-  sink: () =>
-    serving((socket, { units }) => {
-      let left = units;
-      socket.on('data', (chunk) => {
-        left -= chunk.length;
-        if (left === 0) socket.write('.');
-      });
-    }),
+  source: () => serving(source),
+  sink: () => serving(sink),
+  'tls-source': () => serving(source, { tls: true }),
+  'tls-sink': () => serving(sink, { tls: true }),
 
   /** Gives back what it gets, and reads no faster than it is read. */
   echo: () =>
@@ -65,12 +71,13 @@ export async function inWaves(times: number, work: () => Promise<unknown>): Prom
   await Promise.all(Array.from({ length: Math.min(100, times) }, worker));
 }
 
-function serving(serve: (socket: Socket, job: Job) => void): ReturnType<Peer> {
+function serving(serve: Serve, { tls = false } = {}): ReturnType<Peer> {
   let present: Job;
-  const server = createServer({ noDelay: true }, (socket) => {
+  const accept = (socket: Socket): void => {
     socket.on('error', ignore);
     serve(socket, present);
-  });
+  };
+  const server: Server = tls ? createTlsServer({ ...certificates.server, noDelay: true }, accept) : createServer({ noDelay: true }, accept);
   const listening = new Promise<{ port: number }>((resolve) => {
     server.listen({ host: '127.0.0.1', port: 0, backlog: 1024 }, () => resolve({ port: (server.address() as AddressInfo).port }));
   });

@@ -3,11 +3,14 @@ import { connectEchoClose1, connectEchoClose100 } from './connect-echo-close.ts'
 import { echo1, echo100 } from './echo.ts';
 import { handshakeByCount, handshakeByDelimiter } from './handshake.ts';
 import { idleAccepted, idleAcceptedCallback, idleClient, idleClientCallback } from './idle-memory.ts';
+import { lines100 } from './lines.ts';
 import { passthrough1, passthrough10 } from './passthrough.ts';
 import { pingPong } from './ping-pong.ts';
+import { rc4Echo } from './rc4.ts';
 import { receive1m, receive64k } from './receive.ts';
 import { send1m, send64k, sendSource1m, sendSource64k } from './send.ts';
 import { smallWrites } from './small-writes.ts';
+import { tlsReceive64k, tlsSend64k } from './tls.ts';
 
 export const rows: readonly Row[] = [
   receive64k,
@@ -28,6 +31,10 @@ export const rows: readonly Row[] = [
   idleAcceptedCallback,
   passthrough1,
   passthrough10,
+  rc4Echo,
+  tlsReceive64k,
+  tlsSend64k,
   handshakeByCount,
   handshakeByDelimiter,
+  lines100,
 ];
