@@ -226,6 +226,27 @@ describe('startTls', () => {
   );
 
   it(
+    'leaves the stream with its server, which counts, drains and closes it',
+    invariants(async (h) => {
+      const served = (io: IOStream): Observable<unknown> => io.data$.pipe(finalize(() => io.end()));
+      const { at, server, seen, errors } = await serving(h, (io) => concat(grant(io), startTls(io, SERVER).pipe(switchMap(served))));
+      const dialled = (): Promise<IOStream> =>
+        h.observed(connect(at).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, CLIENT)))))).value();
+      const [first, second] = [await dialled(), await dialled()];
+      assert.equal(server.size, 2);
+      const drained = h.observed(server.drain({ deadline: 60_000 }));
+      first.end();
+      await h.until(() => server.size === 1);
+      assert.deepEqual(drained.values, []);
+      const gone = h.observed(second.data$);
+      seen.unsubscribe();
+      await gone.ended;
+      await drained.ended;
+      assert.deepEqual([gone.state, drained.values, errors.values], ['complete', [{ finished: 2, cut: 0 }], []]);
+    }),
+  );
+
+  it(
     'upgrades what is TLS already',
     invariants(async (h) => {
       const [a, b] = await open(h);

@@ -41,8 +41,13 @@ export function connect<O extends object>(
 export function connect<O extends object>(options: ConnectOptions<O>): Observable<IOStream<OwnFields<O>>>;
 export function connect<O extends object>(options: ConnectOptions<O>): Observable<IOStream<OwnFields<O>>> {
   if (typeof options !== 'function') checkOptions(options);
+  return connecting(() => new IOStream(typeof options === 'function' ? options() : options));
+}
+
+/** Emits the stream that is made at each subscription, once it is connected. */
+export function connecting<S extends IOStream>(make: () => S): Observable<S> {
   return new Observable((out) => {
-    const io = new IOStream(typeof options === 'function' ? options() : options);
+    const io = make();
     const core = coreOf(io);
     core.handled = true;
     core.opened$.subscribe(() => out.next(io));

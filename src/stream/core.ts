@@ -32,6 +32,16 @@ export const NO_HANDLE: Handle = Object.freeze({});
 
 const NO_DETAILS: Readonly<Record<string, LayerDetails>> = Object.freeze({});
 
+/** Who looks after a stream. */
+export interface Keeper {
+  /** An error that nobody hears, and what a callback threw. */
+  unhandled(error: unknown, core: Core): void;
+  /** Another stream has taken its wire. */
+  inherited?(heir: IOStream, core: Core): void;
+}
+
+const NOBODY: Keeper = { unhandled: reportUnhandled };
+
 /**
  * The life of one connection: dials, hands what comes up to the two sides and what is to be told to the notifier, and ends.
  *
@@ -60,8 +70,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
   handle: Handle = NO_HANDLE;
   /** An Observable of ours will tell its subscriber of a fatal error. */
   handled = false;
-  /** Where an error goes that nobody hears, and what a callback threw. */
-  unhandled: (error: unknown) => void = reportUnhandled;
+  keeper: Keeper = NOBODY;
   /** How it ended for who reads and writes. */
   end: ReadEnd | undefined;
   #closing: Subject<ReadEnd> | undefined;
@@ -176,7 +185,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
       this.#flow?.error(error);
       this.#finish('error', error, { error });
     }
-    this.unhandled(error);
+    this.keeper.unhandled(error, this);
   }
 
   /**
@@ -283,7 +292,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     if (this.state === 'closed') return;
     this.#flow?.error(error);
     this.#finish('error', error, { error });
-    if (!heard) this.unhandled(error);
+    if (!heard) this.keeper.unhandled(error, this);
   }
 
   setRef(ref: boolean): void {
@@ -411,11 +420,15 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     this.#opened?.complete();
   }
 
+  get wasConnected(): boolean {
+    return this.#connectedAt !== undefined;
+  }
+
   /** The wire failed, and is gone. */
   #onError(error: unknown): void {
     if (this.#failing || this.state === 'closed') return;
     if (this.state === 'closing') this.#finish('us', error, {});
-    else this.fail(IOStreamError.from(error, { phase: this.#connectedAt === undefined ? 'connect' : 'read' }));
+    else this.fail(IOStreamError.from(error, { phase: this.wasConnected ? 'read' : 'connect' }));
   }
 
   /** Both directions have ended, or the close is through. */

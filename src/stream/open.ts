@@ -29,12 +29,15 @@ export function open<O extends object>(options: O & IOStreamOptions<IOStream<Own
       resolve(io);
       core.handled = false;
       // The caller has the stream in a later tick: an error that came before that is his to hear from `data$`.
-      const { unhandled } = core;
-      core.unhandled = (error) =>
-        core.scheduler.schedule(() => {
-          if (!core.reads.wasRead) unhandled(error);
-        });
-      core.scheduler.schedule(() => (core.unhandled = unhandled));
+      const { keeper } = core;
+      core.keeper = {
+        ...keeper,
+        unhandled: (error) =>
+          core.scheduler.schedule(() => {
+            if (!core.reads.wasRead) keeper.unhandled(error, core);
+          }),
+      };
+      core.scheduler.schedule(() => (core.keeper = keeper));
     });
     core.closed$.subscribe(({ error }) =>
       reject((error as Error | undefined) ?? new Error('expected a connection, the stream was closed before it was there')),

@@ -1,6 +1,7 @@
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import { BehaviorSubject, config, defer, Observable, Subject, Subscription, type ObservableInput, type SchedulerLike } from 'rxjs';
 import { after } from '../wire/timer.ts';
+import type { Keeper } from './core.ts';
 import { coreOf, type IOStream } from './io-stream.ts';
 import { reportUnhandled } from './notifier.ts';
 
@@ -48,6 +49,14 @@ export class Server<S extends IOStream = IOStream> {
   readonly #dropped = new BehaviorSubject(0);
   readonly #left = new Subject<void>();
   #stopped = false;
+  readonly #keeper: Keeper = {
+    unhandled: (error, { wasConnected }) => this.#tell(error, wasConnected),
+    inherited: (heir, { io }) => {
+      this.#follow(heir as S);
+      this.#leave(io as S);
+      if (this.#stopped) heir.close();
+    },
+  };
 
   /** @internal */
   constructor(net: NetServer, scheduler: SchedulerLike, accept: (socket: Socket) => S, handler: Handler<S> | undefined) {
@@ -132,19 +141,24 @@ export class Server<S extends IOStream = IOStream> {
       this.#tell(error);
       return;
     }
-    const core = coreOf(io);
-    let connected = false;
-    core.unhandled = (error) => this.#tell(error, connected);
-    this.#open.add(io);
-    core.closed$.subscribe(() => {
-      this.#open.delete(io);
-      this.#left.next();
-    });
-    core.opened$.subscribe(() => {
-      connected = true;
-      this.#serve(io);
-    });
+    this.#follow(io);
+    coreOf(io).opened$.subscribe(() => this.#serve(io));
     if (this.#stopped) io.close(); // by what was called while the stream was made
+  }
+
+  /** Counts a stream as long as it lives. */
+  #follow(io: S): void {
+    const core = coreOf(io);
+    this.#open.add(io);
+    core.keeper = this.#keeper;
+    core.closed$.subscribe(({ by }) => {
+      if (by !== 'upgraded') this.#leave(io);
+    });
+  }
+
+  #leave(io: S): void {
+    this.#open.delete(io);
+    this.#left.next();
   }
 
   #serve(io: S): void {

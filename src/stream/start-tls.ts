@@ -4,7 +4,7 @@ import { tlsClient, type TlsClientOptions } from '../plugins/tls-client.ts';
 import { tlsServer, type TlsServerOptions } from '../plugins/tls-server.ts';
 import { RESUME, type Plugin, type Up, type Wire } from '../wire/signal.ts';
 import { inWords } from './bytes.ts';
-import { connect } from './connect.ts';
+import { connecting } from './connect.ts';
 import type { Core } from './core.ts';
 import { coreOf, IOStream } from './io-stream.ts';
 import { isOwnField, type IOStreamOptions } from './options.ts';
@@ -30,7 +30,8 @@ const NAME = 'tls';
  * Cold: nothing happens to `io` before the subscription, and it can be upgraded once. Then `io` is closed with `by: 'upgraded'`:
  * its `data$` and `events$` complete. The new stream has all options of the old one that do not say where it connects to, its
  * callback and its own fields among them; TLS is its only plugin, by the name `tls` (`details.tls`), those of the old one work on
- * below. It is emitted when the handshake is through, and is then as one of `connect`: yours to end, also in a handler of `listen`.
+ * below. It is emitted when the handshake is through, and is then as one of `connect`: yours to end, also in a handler of `listen`;
+ * the server counts it, drains it, and closes it when it stops.
  *
  * Everything of the clear text must be over. Bytes that came behind the go-ahead and were not read may have been put there by
  * somebody on the way (the injection of CVE-2011-0411): EPROTOCOL, and `io` stays as it is; they are never taken for TLS or given
@@ -63,7 +64,12 @@ export function startTls<S extends IOStream>(io: S, options: StartTlsOptions = {
   const given: unknown = io;
   if (!(given instanceof IOStream)) throw new TypeError(`startTls: expected \`io\` to be an IOStream, got ${inWords(given)}`);
   const tls = pluginOf(io, options);
-  return connect(() => upgraded(io, tls)) as unknown as Observable<S>;
+  return connecting(() => {
+    const heir = new IOStream(upgraded(io, tls));
+    const core = coreOf(io);
+    core.keeper.inherited?.(heir, core);
+    return heir as unknown as S;
+  });
 }
 
 function pluginOf({ host, port }: IOStream, options: StartTlsOptions): Plugin {
