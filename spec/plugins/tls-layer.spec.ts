@@ -517,7 +517,7 @@ describe('a handshake of TLS that fails', () => {
       const place = await served(h, (socket) => socket.once('data', () => socket.resetAndDestroy()));
       const client = new Counted(h, tlsClient({ ca })(tcp()), { ...dialOf(), to: { host: '127.0.0.1', port: 0, ...place } });
       await client.up.ended;
-      h.error(client.up.error, { code: 'ECONNRESET' });
+      h.error(client.up.error, { code: 'ECONNRESET', phase: 'handshake' });
       assert.equal(client.story, 'resolved error');
     }),
   );

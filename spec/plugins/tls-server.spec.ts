@@ -119,7 +119,7 @@ describe('the secure contexts of tlsServer', () => {
   );
 
   it(
-    'are waited for within the handshake, with the wire paused',
+    'are waited for within the handshake',
     invariants(async (h) => {
       const contexts = new Subject<ContextSource>();
       const { near, far, subject } = dialled(h, tlsServer({ secureContext: contexts }));

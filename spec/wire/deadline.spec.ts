@@ -1,8 +1,8 @@
-import { asyncScheduler, EMPTY, NEVER, Observable, of, Subject, throwError, VirtualTimeScheduler } from 'rxjs';
+import { asyncScheduler, EMPTY, NEVER, Observable, of, Subject, throwError } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 import { testDial } from '../../src/testing/test-dial.ts';
-import { handshakeDeadline, within } from '../../src/wire/deadline.ts';
+import { within } from '../../src/wire/deadline.ts';
 
 const WHY = new Error('why');
 
@@ -128,30 +128,3 @@ describe('within', () => {
 });
 
 let leave = (): void => {};
-
-describe('handshakeDeadline', () => {
-  it.each([
-    ['timeouts.handshake, when it is the smaller', 50, 200, 50],
-    ['what is left of the deadline, when it is the smaller', 200, 50, 50],
-    ['nothing, when the deadline is over', 50, -5, 0],
-  ])('tells ETOHANDSHAKE after %s', (_, handshake, deadline, ms) => {
-    const scheduler = new VirtualTimeScheduler();
-    const told: unknown[] = [];
-    const dial = testDial({ scheduler, timeouts: { handshake }, deadline: scheduler.now() + deadline, layer: 'ssl' });
-    handshakeDeadline(dial, 'knock', (error) => told.push([error.code, error.phase, error.layer, error.message, scheduler.frame]));
-    scheduler.flush();
-    const message = `ssl: expected the knock to be through within ${ms} ms, it is not; raise timeouts.handshake or timeouts.establish if the peer is only slow`;
-    expect(told).toEqual([['ETOHANDSHAKE', 'handshake', 'ssl', message, expect.closeTo(ms, 0)]]);
-  });
-
-  it('tells nothing once it is unsubscribed, or when neither time is set', () => {
-    const scheduler = new VirtualTimeScheduler();
-    const late = (): never => {
-      throw new Error('it was told');
-    };
-    handshakeDeadline(testDial({ scheduler, timeouts: { handshake: 50 } }), 'knock', late).unsubscribe();
-    handshakeDeadline(testDial({ scheduler, timeouts: { handshake: Infinity }, deadline: Infinity }), 'knock', late);
-    scheduler.flush();
-    expect(scheduler.actions).toEqual([]);
-  });
-});

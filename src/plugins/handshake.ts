@@ -1,10 +1,10 @@
 import { catchError, defer, first, map, of, type Observable, type ObservableInput, type Subscription } from 'rxjs';
-import { ETOHANDSHAKE, IOStreamError, type ErrorCode } from '../errors.ts';
+import { IOStreamError, type ErrorCode } from '../errors.ts';
 import { Conversation, type Link, type Need } from '../protocol/link.ts';
+import { handshakeBroken, handshakeDeadline } from '../wire/handshaking.ts';
 import { layer, type Layer, type Ports } from '../wire/layer.ts';
 import { inlet } from '../wire/operate.ts';
 import { PAUSE, RESUME, type Dial, type Flow, type LayerDetails, type Plugin, type Target, type Up } from '../wire/signal.ts';
-import { after } from '../wire/timer.ts';
 
 /** What a handshake does: whom it dials, and what is said. */
 export interface HandshakeOptions {
@@ -37,7 +37,7 @@ export interface HandshakeOptions {
  * signal costs one comparison.
  *
  * On error of the talk: Up errors with it (an `IOStreamError` as it is, anything else as EPROTOCOL with the `cause`), and the
- * wire below is freed. On unsubscribe: the talk's `finally` blocks run, the wire below is freed. Lossless.
+ * wire below is freed. When that breaks meanwhile: its code (ECONNRESET, …) in phase `handshake`, with this layer's name. On unsubscribe: the talk's `finally` blocks run, the wire below is freed. Lossless.
  * While the talk waits for something else than bytes, at most 64 KiB are read ahead (so that a reset is noticed).
  *
  * ```ts
@@ -158,6 +158,10 @@ class HandshakeLayer implements Layer {
     if (this.#stage === 'talking') this.#advance((talk) => talk.end());
   }
 
+  failed(error: unknown): unknown {
+    return this.#stage === 'talking' ? handshakeBroken(error, this.#dial) : error;
+  }
+
   free(): void {
     this.#timer?.unsubscribe();
     this.#asking?.unsubscribe();
@@ -167,15 +171,10 @@ class HandshakeLayer implements Layer {
   }
 
   #begin(below: readonly LayerDetails[]): void {
-    const { to, timeouts, deadline, scheduler, layer: name } = this.#dial;
     this.#stage = 'talking';
     this.#below = below;
-    const left = Math.max(0, Math.min(timeouts.handshake, deadline - scheduler.now()));
-    this.#timer = after(left, scheduler, () => {
-      const message = `expected the handshake to be through within ${left} ms, it is not; raise timeouts.handshake or timeouts.establish if the peer is only slow`;
-      this.#ports.up.error(new IOStreamError(ETOHANDSHAKE, { phase: 'handshake', layer: name, message }));
-    });
-    this.#conversation = new Conversation((link) => this.#options.talk(link, to), {
+    this.#timer = handshakeDeadline(this.#dial, 'handshake', (error) => this.#ports.up.error(error));
+    this.#conversation = new Conversation((link) => this.#options.talk(link, this.#dial.to), {
       phase: 'handshake',
       early: this.#options.early,
     });

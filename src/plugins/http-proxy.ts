@@ -1,11 +1,11 @@
-import { isIP } from 'node:net';
-import { domainToASCII } from 'node:url';
-import { catchError, defaultIfEmpty, from, Observable, of, retry, Subject, throwError, type ObservableInput, type Subscriber } from 'rxjs';
+import { isIPv6 } from 'node:net';
+import { defaultIfEmpty, from, Observable, of, retry, Subject, throwError, type ObservableInput, type Subscriber } from 'rxjs';
 import { EPROXY, EPROXYAUTH, IOStreamError } from '../errors.ts';
 import { httpConnect, type ConnectRequest, type ConnectState, type ProxyChallenge, type Tunnel } from '../protocol/http-connect.ts';
 import { basic, fieldsOf } from '../protocol/http-fields.ts';
 import type { Link, Talk } from '../protocol/link.ts';
 import { inlet } from '../wire/operate.ts';
+import { proxyTarget } from '../wire/proxy-target.ts';
 import { END, RESUME, type Dial, type Flow, type Plugin, type Target, type Up, type Wire } from '../wire/signal.ts';
 import { after } from '../wire/timer.ts';
 import { handshake } from './handshake.ts';
@@ -139,7 +139,6 @@ class Talks implements ConnectState {
   readonly secrets: string[];
   readonly #request: ConnectRequest;
   readonly #dial: Dial;
-  #talking = false;
   #below: Subscriber<Up> | undefined;
 
   constructor(request: ConnectRequest, dial: Dial, authorization: string | undefined, pass = '') {
@@ -150,25 +149,17 @@ class Talks implements ConnectState {
   }
 
   *talk(link: Link): Talk<Tunnel> {
-    this.#talking = true;
     const tunnel = yield* httpConnect(link, this.#request, this);
-    this.#talking = false;
     if (tunnel) return tunnel;
     throw DIAL_AGAIN as Error;
   }
 
-  /** The wire to the proxy: what breaks it while we talk broke the handshake, and its end can be made to come. */
+  /** The wire to the proxy, whose end can be made to come. */
   over(proxy: ReturnType<Wire>): ReturnType<Wire> {
     return (flow$) =>
       new Observable<Up>((below) => {
         this.#below = below;
-        this.#talking = false;
-        flow$
-          .pipe(
-            proxy,
-            catchError((error: unknown) => throwError(() => this.#named(error))),
-          )
-          .subscribe(below);
+        flow$.pipe(proxy).subscribe(below);
       });
   }
 
@@ -177,38 +168,16 @@ class Talks implements ConnectState {
     this.#below?.add(timer);
     return () => timer.unsubscribe();
   }
-
-  #named(error: unknown): unknown {
-    const { layer } = this.#dial;
-    const broken = this.#talking && error instanceof IOStreamError && error.layer === undefined && BREAKS.has(error.code);
-    if (!broken) return error;
-    const { code, errno, message, syscall } = error;
-    return new IOStreamError(code, {
-      phase: 'handshake',
-      layer,
-      message: `the connection to the proxy broke before its reply was whole: ${message}`,
-      errno,
-      cause: error,
-      facts: syscall === undefined ? {} : { syscall },
-    });
-  }
 }
-
-/** How the system says that a connection broke. */
-const BREAKS: ReadonlySet<string> = new Set(['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH']);
 
 /** Host and port as the request line wants them (RFC 9112 section 3.2.3). */
 function authorityOf(target: Target | undefined): string {
-  if (!target) throw new TypeError('{fh} already connected: a proxy needs a target with host and port, not fh or wire');
-  if (!('host' in target)) throw new TypeError('expected a target with host and port for an HTTP proxy, got a path');
-  const { host, port } = target;
-  const address = host.replace(/^\[(.*)\]$/, '$1');
-  const name = /[^\0-\x7f]/.test(host) ? domainToASCII(host) : host;
-  const isV6 = isIP(address) === 6 && !address.includes('%'); // A zone means nothing to another machine.
-  if (!isV6 && !/^[\w.~-]+$/.test(name))
+  const { host, port } = proxyTarget(target, 'httpProxy');
+  const isV6 = isIPv6(host) && !host.includes('%'); // A zone means nothing to another machine.
+  if (!isV6 && !/^[\w.~-]+$/.test(host))
     throw new TypeError(`expected the target's \`host\` to be a name or an address that a proxy can be told, got ${JSON.stringify(host)}`);
   if (!isPort(port)) throw new TypeError(`expected the target's \`port\` to be an integer from 1 to 65535, got ${String(port)}`);
-  return `${isV6 ? `[${address}]` : name}:${port}`;
+  return `${isV6 ? `[${host}]` : host}:${port}`;
 }
 
 interface Checked extends Omit<ConnectRequest, 'authority'> {

@@ -58,7 +58,8 @@ export interface TlsClientOptions extends Readonly<SecureContextOptions>, Readon
  * completed; a handshake that is not through is given up. On unsubscribe: everything is freed at once, without close_notify.
  *
  * Lossless. Holds what is written before the handshake is through and while the wire below is paused; asks to pause at 256 KiB
- * of it, and hands at most 256 KiB to TLS at a time. The wire below is paused while `secureContext` or `verify` is waited for.
+ * of it, and hands at most 256 KiB to TLS at a time. Holds 64 KiB of what the
+ * peer sends while `secureContext` or `verify` is waited for, then pauses the wire below.
  *
  * ```ts
  * import { connect, tlsClient } from 'rxjs-io-stream';

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import { defer, of, Subscription, take, type Observable, type Observer } from 'rxjs';
 import { ETLS, ETLSCERT, ETLSTRUNCATED, IOStreamError, type ErrorCode, type Phase } from '../errors.ts';
-import { handshakeDeadline } from '../wire/deadline.ts';
+import { handshakeBroken, handshakeDeadline } from '../wire/handshaking.ts';
 import type { Layer, Ports } from '../wire/layer.ts';
 import { inlet } from '../wire/operate.ts';
 import { END, PAUSE, RESUME, type DataSignal, type Dial, type EndSignal, type Flow, type LayerDetails, type Up } from '../wire/signal.ts';
@@ -47,6 +47,9 @@ export interface KeptSession {
 type Stage = 'dialling' | 'handshake' | 'refusing' | 'open' | 'closing' | 'freed';
 type Details = { truncated?: true; secureContextError?: unknown } & Record<string, unknown>;
 
+/** Bytes of the peer that may wait for a context or for `verify` before the wire below is paused. */
+const WAITING_LIMIT = 65_536;
+
 /** TLS by Node between an application and a wire; the life of it is told at `tlsClient`. */
 export class TlsLayer implements Layer {
   #stage: Stage = 'dialling';
@@ -72,6 +75,7 @@ export class TlsLayer implements Layer {
   #working = false;
   /** What the wire below gives has to wait: for a context, for `verify`, for what was there before. */
   #waiting = false;
+  #waitingBytes = 0;
   /** The wire below was asked to pause. */
   #paused = false;
   /** The handshake is through, as Node sees it, and what came with its last message. */
@@ -114,6 +118,7 @@ export class TlsLayer implements Layer {
       case 'data':
       case 'end':
         this.#inbox.push(signal);
+        if (signal.kind === 'data' && this.#waiting) this.#pauseOver(signal.bytes.length);
         // Nobody is there to read it yet, and no handshake can come to an end any more.
         if (signal.kind === 'end' && this.#stage === 'handshake' && !this.#socket) this.#fail(unexpectedEnd());
         else this.#work();
@@ -147,6 +152,10 @@ export class TlsLayer implements Layer {
     if (this.#stage === 'handshake' || this.#stage === 'refusing') this.#fail(unexpectedEnd());
   }
 
+  failed(error: unknown): unknown {
+    return this.#stage === 'handshake' ? handshakeBroken(error, this.#dial) : error;
+  }
+
   free(): void {
     this.#stage = 'freed';
     this.#timer?.unsubscribe();
@@ -164,7 +173,6 @@ export class TlsLayer implements Layer {
     this.#timer = handshakeDeadline(this.#dial, 'TLS handshake', (error) => this.#ports.up.error(this.#refusal ?? error));
     this.#waiting = true;
     this.#ask(this.#role.contexts, { next: (now) => this.#start(now) });
-    this.#pauseIfWaiting();
   }
 
   /** Subscribes until the connection is over. */
@@ -207,11 +215,14 @@ export class TlsLayer implements Layer {
   #goOn(): void {
     this.#steer(this.#stage === 'handshake' ? 'resume' : this.#wanted);
     this.#waiting = false;
+    this.#waitingBytes = 0;
     this.#work();
   }
 
-  #pauseIfWaiting(): void {
-    if (this.#waiting && this.#stage === 'handshake') this.#steer('pause');
+  /** Not before: a wire that is paused does not see that the peer has gone. */
+  #pauseOver(bytes: number): void {
+    this.#waitingBytes += bytes;
+    if (this.#waitingBytes >= WAITING_LIMIT && this.#stage === 'handshake') this.#steer('pause');
   }
 
   #steer(kind: 'pause' | 'resume'): void {
@@ -281,7 +292,6 @@ export class TlsLayer implements Layer {
       // From plain JavaScript anything may come.
       complete: () => ((accepted as unknown) === true ? this.#connected(facts) : this.#refuse(new Error('verify did not accept the peer'))),
     });
-    this.#pauseIfWaiting();
   }
 
   #connected(facts: TlsFacts): void {

@@ -1,5 +1,4 @@
-import { Observable, type Subscription } from 'rxjs';
-import { ETOHANDSHAKE, IOStreamError } from '../errors.ts';
+import { Observable } from 'rxjs';
 import type { Dial } from './signal.ts';
 import { after } from './timer.ts';
 
@@ -16,21 +15,7 @@ export function within<T>(source: Observable<T>, timeout: number, dial: Dial, la
   });
 }
 
-/**
- * Tells `late` of ETOHANDSHAKE when a layer is not through in time: within `timeouts.handshake`, and no later than the dial's
- * deadline. To be unsubscribed when it is through, and when it is given up.
- *
- * @param what what takes its time, for the message: 'handshake', 'TLS handshake'.
- */
-export function handshakeDeadline(dial: Dial, what: string, late: (error: IOStreamError) => void): Subscription {
-  const ms = timeFor(dial.timeouts.handshake, dial);
-  return after(ms, dial.scheduler, () => {
-    const message = `expected the ${what} to be through within ${ms} ms, it is not; raise timeouts.handshake or timeouts.establish if the peer is only slow`;
-    late(new IOStreamError(ETOHANDSHAKE, { phase: 'handshake', layer: dial.layer, message }));
-  });
-}
-
 /** The smaller of a timeout and what is left of the dial's deadline, in milliseconds. */
-function timeFor(timeout: number, { deadline, scheduler }: Dial): number {
+export function timeFor(timeout: number, { deadline, scheduler }: Dial): number {
   return Math.max(0, Math.min(timeout, deadline - scheduler.now()));
 }

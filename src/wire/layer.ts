@@ -27,6 +27,8 @@ export interface Layer {
   closing?(): boolean | void;
   /** The wire below is done: hand up what is held. Then Up completes. */
   closed?(): void;
+  /** The wire below failed: what Up errors with. By default the same. */
+  failed?(error: unknown): unknown;
   /** Frees timers and the like; called once, however it ends. */
   free?(): void;
 }
@@ -69,7 +71,7 @@ export function layer(wire: Wire, dial: Dial, make: (ports: Ports) => Layer): Op
       });
       const fromBelow = inlet<Up>({
         next: (signal) => (state ?? begin((unheard = new ReplaySubject<Flow>(Infinity)))).up(signal),
-        error: fail,
+        error: (error: unknown) => fail(state?.failed ? state.failed(error) : error),
         complete: () => {
           state?.closed?.();
           up.complete();
