@@ -1,5 +1,6 @@
 /**
- * Sends a file through an IOStream to an echo server and checks that the same bytes come back.
+ * Sends a file through a stack of plugins to an echo server, and checks that the same bytes come back: through TLS, an HTTP
+ * proxy and a SOCKS proxy to an embedded server, or through a cipher of our own to yours.
  *
  *   npm start -- --help
  */
@@ -8,7 +9,7 @@ import { createReadStream } from 'node:fs';
 import { defer, finalize, fromEvent, lastValueFrom, map, takeUntil, tap } from 'rxjs';
 import { IOStream } from 'rxjs-io-stream';
 import { cipher } from './transfer/cipher.ts';
-import { echoServer } from './transfer/echo-server.ts';
+import { embedded } from './transfer/embedded.ts';
 import { explain, Failure, type Situation } from './transfer/failure.ts';
 import { count, mib } from './transfer/format.ts';
 import { HELP, parseOptions, type Options } from './transfer/options.ts';
@@ -22,17 +23,21 @@ let situation: Situation = {};
 
 async function transfer(options: Options): Promise<void> {
   const file = await (options.file === undefined ? temporaryFile(options.size, stop.signal) : ownFile(options.file));
-  const { host, port, close } = options.to ? { ...options.to, close: () => {} } : await echoServer();
+  const timeline = new Timeline();
+  const { host, port, plugin, close } = options.to
+    ? { ...options.to, plugin: { cipher: cipher(randomBytes(32)) }, close: () => {} }
+    : await embedded((layer, meaning) => timeline.note(layer, meaning));
   const to = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
   situation = { to, size: file.size };
   console.log(`file    ${file.words}`);
-  console.log(`server  ${to}${options.to ? '' : ' (embedded: an IOStream that sends itself)'}`);
-  console.log('stack   file ⇄ cipher (a plugin of our own) ⇄ tcp; the server sees ciphered bytes only\n');
+  console.log(`server  ${to}${options.to ? '' : ' (embedded, as the proxies are)'}`);
+  console.log(
+    `stack   file ⇄ ${Object.keys(plugin).join(' ⇄ ')}${options.to ? ' (a plugin of our own) ⇄ tcp' : ''}; the way sees ciphered bytes only\n`,
+  );
 
-  const timeline = new Timeline();
   const trip$ = defer(() => {
     stop.signal.throwIfAborted();
-    const io = new IOStream({ host, port, plugin: { cipher: cipher(randomBytes(32)) }, timeouts: { connect: 10_000, idle: 30_000 } });
+    const io = new IOStream({ host, port, plugin, timeouts: { connect: 10_000, idle: 30_000 } });
     timeline.follow(io);
     return roundTrip(io, createReadStream(file.path)).pipe(finalize(() => io.reset()));
   });

@@ -11,7 +11,8 @@ export interface Options {
   readonly to?: { readonly host: string; readonly port: number };
 }
 
-export const HELP = `Sends a file through an IOStream to an echo server, takes it back and compares the SHA-256 of both.
+export const HELP = `Sends a file to an echo server, takes it back and compares the SHA-256 of both. The embedded server is reached through
+TLS, an HTTP proxy with a password and a SOCKS5 proxy; one of yours through a cipher.
 
 usage:  npm start                          a file of 64 MiB, made for the occasion and removed at the end
         npm start -- FILE                  your own file, of any size

@@ -68,7 +68,7 @@ export class Timeline {
   #event(name: string, io: IOStream): void {
     if (name === 'RESOLVED') this.note(name, `${io.host ?? ''} is ${io.ip ?? ''}`);
     else if (name === 'CONNECTED')
-      this.note(name, `to ${io.ip ?? ''} port ${io.port ?? 0}; plugins ready: ${Object.keys(io.plugin).join(', ')}`);
+      this.note(name, `to ${io.host ?? ''} port ${io.port ?? 0}; plugins ready: ${Object.keys(io.plugin).join(', ')}`);
     else if (name === 'EOF') this.note(name, `the server has ended, after ${count(io.inBytes, 'byte')}`);
     else this.#repeat(name, name === 'IN' ? io.inBytes : io.outBytes);
   }

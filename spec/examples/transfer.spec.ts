@@ -25,12 +25,14 @@ function fileOf(name: string, bytes: Uint8Array): string {
 /** The events stand in the order of time, and those that repeat are summed up. */
 function expectTimeline(events: readonly string[], stdout: string): void {
   const at = (event: RegExp): number => events.findIndex((each) => event.test(each));
-  const order = [/^start$/, /^RESOLVED$/, /^CONNECTED$/, /^first OUT$/, /^first IN$/, /^EOF$/, /^closed$/].map(at);
+  const order = [/^start$/, /^TCP$/, /^SOCKS5$/, /^CONNECT$/, /^TLS$/, /^CONNECTED$/, /^first OUT$/, /^first IN$/, /^EOF$/, /^closed$/].map(
+    at,
+  );
   expect(order).toEqual([...order].sort((a, b) => a - b));
   expect(order).not.toContain(-1);
   expect(at(/^SENT/)).toBeGreaterThan(at(/^first OUT$/));
   expect(at(/^SENT/)).toBeLessThan(at(/^EOF$/));
-  expect(events.length).toBeLessThanOrEqual(10);
+  expect(events.length).toBeLessThanOrEqual(13);
   expect(stdout).toMatch(/ OUT ×\d+ +all in all 300,001 bytes /);
   expect(stdout).toMatch(/ closed +by us: 300,001 out, 300,001 in, 0 unsent/);
 }

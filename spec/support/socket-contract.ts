@@ -436,6 +436,8 @@ export function socketContract(name: string, site: Site): void {
           peer.on('end', () => peer.end());
           await seen.ended;
           expect(seen.state).toBe('complete');
+          // All has left us; the last of it may still be on its way to this slow reader.
+          await h.until(() => got === given.length);
           h.sameBytes(chunks, given);
         }),
       );

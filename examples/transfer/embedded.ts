@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+import { firstValueFrom, ReplaySubject, tap, type Observable } from 'rxjs';
+import { httpProxy, listen, passthrough, socks5, tlsClient, tlsServer, type LayerDetails, type Plugin, type Server } from 'rxjs-io-stream';
+import { connectProxy } from '../connect-proxy.ts';
+import { socks5Server } from '../socks5-server.ts';
+import { cert, key } from './identity.ts';
+
+/** Where to send to, and through what. */
+export interface Embedded {
+  readonly host: string;
+  readonly port: number;
+  readonly plugin: Readonly<Record<string, Plugin>>;
+  /** Ends all servers, with their connections. */
+  readonly close: () => void;
+}
+
+/** Told when a layer is through. */
+export type Note = (layer: string, meaning: string) => void;
+
+const HOST = '127.0.0.1';
+
+/**
+ * Starts a TLS server that sends back all it gets, and two proxies on the way to it.
+ *
+ * ```text
+ *   file ⇄ TLS ⇄ CONNECT ⇄ SOCKS5 ⇄ tcp ═ SOCKS5 proxy ═ CONNECT proxy, with a password ═ TLS echo server
+ * ```
+ */
+export async function embedded(note: Note): Promise<Embedded> {
+  const [user, pass] = ['transfer', randomBytes(12).toString('base64url')];
+  // A stream is an async iterable of what it reads, so an echo is a stream that sends itself.
+  const echo = await started(listen({ host: HOST, port: 0, plugin: { tls: tlsServer({ key, cert }) } }, (io) => io.send(io)));
+  const connect = await started(connectProxy({ user, pass }));
+  const socks = await started(socks5Server());
+  return {
+    host: 'localhost',
+    port: echo.port,
+    plugin: {
+      tls: noted(tlsClient({ ca: cert }), ({ protocol, cipher, servername }) =>
+        note('TLS', `${String(protocol)}, ${String(cipher)}; the certificate is that of ${String(servername)}`),
+      ),
+      connect: noted(httpProxy({ host: HOST, port: connect.port, user, pass }), ({ status, reply }) =>
+        note('CONNECT', `the HTTP proxy said ${String(status)} ${String(reply)}`),
+      ),
+      socks: noted(socks5({ host: HOST, port: socks.port }), ({ boundAddress, boundPort }) =>
+        note('SOCKS5', `the SOCKS proxy connects from ${String(boundAddress)} port ${String(boundPort)}`),
+      ),
+      tcp: noted(passthrough(), () => note('TCP', `to ${HOST} port ${socks.port}`)),
+    },
+    close: () => {
+      for (const { stop } of [socks, connect, echo]) stop();
+    },
+  };
+}
+
+/** The same plugin, looked at: a plugin is an operator, so `tap` sees each signal that comes up. */
+function noted(plugin: Plugin, through: (details: LayerDetails) => void): Plugin {
+  return (wire) => (dial) => (flow$) =>
+    flow$.pipe(
+      plugin(wire)(dial),
+      tap((signal) => {
+        if (signal.kind === 'connected') through(signal.details[0] ?? {});
+      }),
+    );
+}
+
+async function started(server$: Observable<Server>): Promise<{ readonly port: number; readonly stop: () => void }> {
+  const listening$ = new ReplaySubject<Server>(1);
+  const serving = server$.subscribe(listening$);
+  const { address } = await firstValueFrom(listening$);
+  return { port: typeof address === 'string' ? 0 : address.port, stop: () => serving.unsubscribe() };
+}
