@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { firstValueFrom, ReplaySubject, tap, type Observable } from 'rxjs';
-import { httpProxy, listen, passthrough, socks5, tlsClient, tlsServer, type LayerDetails, type Plugin, type Server } from 'rxjs-io-stream';
+import { tap } from 'rxjs';
+import { httpProxy, listen, passthrough, socks5, tlsClient, tlsServer, type LayerDetails, type Plugin } from 'rxjs-io-stream';
 import { connectProxy } from '../connect-proxy.ts';
 import { socks5Server } from '../socks5-server.ts';
-import { cert, key } from './identity.ts';
+import { started } from '../support.ts';
+import { cert, key } from '../support/identity.ts';
 
 /** Where to send to, and through what. */
 export interface Embedded {
@@ -62,11 +63,4 @@ function noted(plugin: Plugin, through: (details: LayerDetails) => void): Plugin
         if (signal.kind === 'connected') through(signal.details[0] ?? {});
       }),
     );
-}
-
-async function started(server$: Observable<Server>): Promise<{ readonly port: number; readonly stop: () => void }> {
-  const listening$ = new ReplaySubject<Server>(1);
-  const serving = server$.subscribe(listening$);
-  const { address } = await firstValueFrom(listening$);
-  return { port: typeof address === 'string' ? 0 : address.port, stop: () => serving.unsubscribe() };
 }

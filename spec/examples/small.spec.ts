@@ -76,6 +76,7 @@ describe('the small examples', () => {
     ['open', 'hello\n'],
     ['converse', "[ '220 mail.test ready', '221 bye' ]\n"],
     ['own-plugin', 'WELCOME TO news\nhello\n'],
+    ['https-through-proxy', '200 OK\nhello through the proxy\n'],
   ] as const)('%s prints what it says and ends by itself', { timeout: 20_000 }, async ([name, expected]) => {
     const run = start(name);
     expect(await run.ended, run.stderr).toBe(0);
@@ -118,6 +119,14 @@ describe('echo-server and echo-client', () => {
     await echo.says('a connection failed: IOStreamError: ');
     const polite = connect(port, host).setEncoding('utf8').end('still there?');
     expect(await once(polite, 'data')).toEqual(['still there?']);
+  });
+});
+
+describe('https-through-proxy', () => {
+  it('says what went wrong, with no credentials', { timeout: 20_000 }, async () => {
+    const run = start('https-through-proxy', 'https://localhost:1/', `http://me:secret@127.0.0.1:${await deadPort()}`);
+    expect(await run.ended).toBe(1);
+    expect([run.stdout, run.stderr]).toEqual(['', expect.stringMatching(/^IOStreamError: connect ECONNREFUSED 127\.0\.0\.1:\d+\n$/)]);
   });
 });
 

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { NEVER } from 'rxjs';
+import { converse, EPROTOCOL, ETLSCERT, type IOStream } from 'rxjs-io-stream';
+import { describe, expect, it } from 'vitest';
+import { sendMail, type Mail } from '../../examples/smtp-starttls.ts';
+import { mailServer, type Received } from '../../examples/smtp-starttls/mail-server.ts';
+import { cert } from '../../examples/support/identity.ts';
+import { serving } from '../support/clients.ts';
+import { invariants, type Harness } from '../support/harness.ts';
+import { runProgram } from '../support/run-program.ts';
+
+const MAIL: Mail = { from: 'me@mail.test', to: 'you@mail.test', text: 'Subject: hello\n\n.\n..two\nand é\n' };
+const tls = { ca: cert, servername: 'localhost' };
+
+/** A server of ours; what it received, and where it is. */
+async function served(h: Harness): Promise<{ readonly got: Received[]; readonly at: { host: string; port: number } }> {
+  const got: Received[] = [];
+  const server = await h.observed(mailServer((mail) => got.push(mail))).value();
+  return { got, at: { host: '127.0.0.1', port: (server.address as { port: number }).port } };
+}
+
+/** A server that says these lines, one for each that it hears; the first unasked. */
+async function scripted(h: Harness, heard: string[], ...replies: readonly string[]): Promise<{ host: string; port: number }> {
+  const { at } = await serving(h, (io: IOStream) =>
+    converse(io, function* (link) {
+      for (const reply of replies) {
+        link.send(reply);
+        heard.push(Buffer.from(yield* link.readUntil('\r\n', 512)).toString());
+      }
+      yield* link.wait(() => NEVER);
+    }),
+  );
+  return at;
+}
+
+describe('examples/smtp-starttls.ts', () => {
+  it('sends a mail of its own to a server of its own', { timeout: 20_000 }, async () => {
+    const run = runProgram('examples/smtp-starttls.ts');
+    await run.says(/^from me@mail\.test to you@mail\.test:\nSubject: hello\r\n\r\n\.hidden from nobody\r\n/m);
+    await run.says(/^250 ok$/m);
+  });
+
+  it(
+    'sends every line as it is, however long the mail',
+    invariants(async (h) => {
+      const { got, at } = await served(h);
+      for (const text of [MAIL.text, 'x', '', `${'long line '.repeat(80)}\n`.repeat(1000)]) {
+        const sent = h.observed(sendMail({ ...at, tls }, { ...MAIL, text }));
+        await sent.ended;
+        assert.deepEqual([sent.state, sent.values], ['complete', ['250 ok']]);
+        const lines = text.endsWith('\n') ? text : `${text}\n`;
+        assert.equal(got.at(-1)?.text.replaceAll('\r\n', '\n'), lines);
+        assert.deepEqual([got.at(-1)?.from, got.at(-1)?.to], [MAIL.from, MAIL.to]);
+      }
+    }),
+  );
+
+  it(
+    'sends nothing without TLS, to a server that is not the one, or behind injected words',
+    invariants(async (h) => {
+      const { at, got } = await served(h);
+      const unknown = h.observed(sendMail({ ...at, tls: { servername: 'localhost' } }, MAIL));
+      await unknown.ended;
+      h.error(unknown.error, { code: ETLSCERT, layer: 'tls' });
+      assert.deepEqual(got, []);
+
+      const heard: string[] = [];
+      const plain = h.observed(sendMail(await scripted(h, heard, '220 x\r\n', '250 x\r\n'), MAIL));
+      await plain.ended;
+      expect((plain.error as Error).message).toContain('expected a server that offers STARTTLS');
+
+      const injected = await scripted(h, heard, '220 x\r\n', '250-x\r\n250 STARTTLS\r\n', '220 go\r\n250 injected\r\n');
+      const behind = h.observed(sendMail({ ...injected, tls }, MAIL));
+      await behind.ended;
+      h.error(behind.error, { code: EPROTOCOL, layer: 'tls' });
+      assert.deepEqual(heard, ['EHLO localhost\r\n', 'EHLO localhost\r\n', 'STARTTLS\r\n']);
+    }),
+  );
+
+  it(
+    'says what was expected and what the server said',
+    invariants(async (h) => {
+      const busy = h.observed(sendMail(await scripted(h, [], '421 too busy\r\n'), MAIL));
+      await busy.ended;
+      expect((busy.error as Error).message).toContain("expected 220 of the mail server, got '421 too busy'");
+    }),
+  );
+
+  it.each(['me', 'me@x y', 'me@mail.test>\r\nRCPT TO:<all@mail.test'])('refuses the address %j', (from) => {
+    expect(() => sendMail({ host: '127.0.0.1', port: 1 }, { ...MAIL, from })).toThrow(/expected a mail address, got/);
+  });
+});
