@@ -86,7 +86,7 @@ export interface IOStreamErrorOptions {
   readonly fatal?: boolean | undefined;
   readonly errno?: number | undefined;
   readonly cause?: unknown;
-  /** More facts for the reader, copied to fields: `syscall`, `address`, `port`, `status`, `reply`. Never a secret. */
+  /** More facts for the reader, copied to fields: `syscall`, `address`, `port`, `status`, `reply`, `headers`, `body`. Never a secret. */
   readonly facts?: Readonly<Record<string, unknown>> | undefined;
 }
 
@@ -112,8 +112,18 @@ export class IOStreamError extends Error {
   declare readonly syscall?: string;
   declare readonly address?: string;
   declare readonly port?: number;
+  /** Of EPROXY and EPROXYAUTH: what the proxy said. */
   declare readonly status?: number;
   declare readonly reply?: string;
+  /** Of an HTTP proxy: its headers, and the first KiB of its body. */
+  declare readonly headers?: Readonly<Record<string, string>>;
+  declare readonly body?: string;
+  /** Of EPROXYAUTH of an HTTP proxy: which credentials it wants. */
+  declare readonly challenges?: readonly {
+    readonly scheme: string;
+    readonly params: Readonly<Record<string, string>>;
+    readonly token68?: string;
+  }[];
 
   constructor(code: string, options: IOStreamErrorOptions) {
     const known: CodeFacts | undefined = Object.hasOwn(CODES, code) ? CODES[code as ErrorCode] : undefined;
