@@ -4,7 +4,7 @@ import { echo1, echo100 } from './echo.ts';
 import { handshakeByCount, handshakeByDelimiter } from './handshake.ts';
 import { idleAccepted, idleAcceptedCallback, idleClient, idleClientCallback } from './idle-memory.ts';
 import { lines100 } from './lines.ts';
-import { passthrough1, passthrough10 } from './passthrough.ts';
+import { handshakes10, passthrough1, passthrough10 } from './passthrough.ts';
 import { pingPong } from './ping-pong.ts';
 import { rc4Echo } from './rc4.ts';
 import { receive1m, receive64k } from './receive.ts';
@@ -31,6 +31,7 @@ export const rows: readonly Row[] = [
   idleAcceptedCallback,
   passthrough1,
   passthrough10,
+  handshakes10,
   rc4Echo,
   tlsReceive64k,
   tlsSend64k,
