@@ -1,10 +1,10 @@
 /* eslint-disable @typescript-eslint/unified-signatures -- the own fields of a union of options would not be inferred */
 import { existsSync, lstatSync } from 'node:fs';
 import { connect as dial, createServer, type ListenOptions as NetListenOptions, type Socket } from 'node:net';
-import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import { Observable } from 'rxjs';
 import { EDNS, IOStreamError } from '../errors.ts';
+import { checkUnixPath } from '../wire/unix-path.ts';
 import { inWords } from './bytes.ts';
 import { IOStream, type OwnFields } from './io-stream.ts';
 import { checkOptions, DEFAULTS, type IOStreamOptions } from './options.ts';
@@ -92,7 +92,7 @@ export function listen<O extends object>(
     let server: Server<IOStream<OwnFields<O>>> | undefined;
     const onError = (error: NodeJS.ErrnoException): void => bindError(error, path, (told) => out.error(told));
     net.once('error', onError);
-    checkLength(path);
+    if (path !== undefined) checkUnixPath(path, 'listen');
     if (maxConnections !== undefined) net.maxConnections = maxConnections;
     net.listen(bindOptions(where), () => {
       net.off('error', onError);
@@ -150,20 +150,6 @@ function checkStream(stream: object): void {
   for (const name of ['fh', 'wire', 'lookup', 'family', 'localAddress', 'signal'])
     if ((stream as Record<string, unknown>)[name] !== undefined) throw wrong('no option of one connection', `\`${name}\``);
   checkOptions({ ...stream, wire: () => () => undefined });
-}
-
-/** So many bytes of a path fit; Node cuts off the rest and listens elsewhere. */
-const LONGEST_PATH = { linux: 108, darwin: 104 }[process.platform as string] ?? Infinity;
-
-function checkLength(path: string | undefined): void {
-  if (path === undefined || Buffer.byteLength(path) <= LONGEST_PATH) return;
-  const message = `listen ENAMETOOLONG: expected a path of at most ${LONGEST_PATH} bytes, got ${Buffer.byteLength(path)}: ${path}`;
-  throw new IOStreamError('ENAMETOOLONG', {
-    phase: 'connect',
-    message,
-    errno: -constants.errno.ENAMETOOLONG,
-    facts: { syscall: 'listen' },
-  });
 }
 
 /** Says what stands in the way, where the system's words do not. */

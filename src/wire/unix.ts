@@ -4,12 +4,13 @@ import { within } from './deadline.ts';
 import { nodeStream, type Opened } from './node-stream.ts';
 import { connectSocket } from './socket.ts';
 import type { Wire } from './signal.ts';
+import { checkUnixPath } from './unix-path.ts';
 
 /**
  * Connects to a UNIX socket or a named pipe, as `dial.to.path` says, and carries bytes.
  *
  * Errors with ETOCONNECT after `timeouts.connect`, or the code of the system (ENOENT: no such path; ECONNREFUSED: nobody
- * listens on it). Unsubscribed: frees the socket at once. Lossless.
+ * listens on it; ENAMETOOLONG: more than 108 bytes on Linux). Unsubscribed: frees the socket at once. Lossless.
  *
  * ```ts
  * import { stack, unix } from 'rxjs-io-stream';
@@ -21,6 +22,7 @@ export function unix(): Wire {
   return nodeStream((dial) => {
     const { to } = dial;
     if (!to || !('path' in to)) throw new TypeError(`expected a target with a path for unix, got ${to ? 'host and port' : 'none'}`);
+    checkUnixPath(to.path, 'connect');
     const opened$ = connectSocket({ path: to.path }).pipe(
       map((socket): Opened => ({
         kind: 'opened',
