@@ -11,7 +11,8 @@ import { domainToASCII } from 'node:url';
 import { layer } from '../wire/layer.ts';
 import type { Dial, Plugin } from '../wire/signal.ts';
 import { contextsOf } from './tls-contexts.ts';
-import { chainProblem, TlsLayer, type TlsRole } from './tls-layer.ts';
+import { TlsLayer, type TlsRole } from './tls-layer.ts';
+import { chainProblem } from './tls-peer.ts';
 import { checkTls, CLIENT_OPTIONS, isClean, type TlsOptions } from './tls-options.ts';
 import { TlsSessions } from './tls-sessions.ts';
 

@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import { defer, of, Subscription, take, type Observable, type Observer } from 'rxjs';
@@ -9,8 +8,9 @@ import { inlet } from '../wire/operate.ts';
 import { END, PAUSE, RESUME, type DataSignal, type Dial, type EndSignal, type Flow, type LayerDetails, type Up } from '../wire/signal.ts';
 import type { ContextNow } from './tls-contexts.ts';
 import { TlsDuplex } from './tls-duplex.ts';
-import type { TlsFacts, TlsOptions, TlsPeer } from './tls-options.ts';
+import type { TlsFacts, TlsOptions } from './tls-options.ts';
 import { TlsOutlet } from './tls-outlet.ts';
+import { factsOf, NOTHING, shownBy, type Shown } from './tls-peer.ts';
 
 /** What differs between a client and a server, and what the user asked for. */
 export interface TlsRole extends Pick<TlsOptions, 'verify' | 'truncation'> {
@@ -34,9 +34,6 @@ export interface SessionPlace {
   /** Keeps a session, or forgets what there is. */
   set(context: SecureContext, session: KeptSession | undefined): void;
 }
-
-/** What a peer has shown of itself. */
-export type Shown = Pick<TlsPeer, 'x509' | 'certificate'>;
 
 /** A session, and what the peer showed when it was made: of a resumed one a client cannot ask Node. */
 export interface KeptSession {
@@ -387,28 +384,6 @@ export class TlsLayer implements Layer {
 const NO_CERTIFICATE = 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE';
 const PHASES: Partial<Record<Stage, Phase>> = { handshake: 'handshake', closing: 'close' };
 
-function factsOf(socket: TLSSocket, problem: Error | 'unasked' | undefined): Omit<TlsFacts, 'x509'> {
-  // What was asked for by SNI; false or null where nothing was.
-  const { servername } = socket as { servername?: string | false | null };
-  return {
-    protocol: socket.getProtocol(),
-    cipher: socket.getCipher().name,
-    alpnProtocol: socket.alpnProtocol,
-    servername: servername === false ? undefined : (servername ?? undefined),
-    reused: socket.isSessionReused(),
-    authorized: problem === undefined,
-    ...(problem instanceof Error ? { authorizationError: (problem as NodeJS.ErrnoException).code ?? problem.message } : {}),
-  };
-}
-
-const NOTHING: Shown = { x509: undefined, certificate: undefined };
-
-function shownBy(socket: TLSSocket): Shown | undefined {
-  const certificate = socket.getPeerCertificate(true);
-  // Without one Node gives an empty object. Its getPeerX509Certificate would take the certificate out of what can be asked later.
-  return Buffer.isBuffer(certificate.raw) ? { x509: new X509Certificate(certificate.raw), certificate } : undefined;
-}
-
 /** Whatever was thrown. */
 function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
@@ -420,13 +395,4 @@ function unexpectedEnd(): Error {
 
 function ignore(): void {
   // nothing to do
-}
-
-/**
- * What OpenSSL found wrong with the peer's certificate and its issuers. Node tells it to clients, and to sockets that its own
- * tls.Server accepted; others have to ask as these do. What cannot be asked is refused.
- */
-export function chainProblem(socket: TLSSocket): Error | undefined {
-  const { _handle: handle } = socket as { _handle?: { verifyError?: () => Error | null } };
-  return handle?.verifyError ? (handle.verifyError() ?? undefined) : new Error('the certificate of the peer could not be checked');
 }

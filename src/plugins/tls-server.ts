@@ -2,7 +2,8 @@ import { TLSSocket, type SecureContextOptions, type TLSSocketOptions, type TlsOp
 import { layer } from '../wire/layer.ts';
 import type { Plugin } from '../wire/signal.ts';
 import { contextsOf } from './tls-contexts.ts';
-import { chainProblem, TlsLayer, type TlsRole } from './tls-layer.ts';
+import { TlsLayer, type TlsRole } from './tls-layer.ts';
+import { chainProblem } from './tls-peer.ts';
 import { checkTls, SERVER_OPTIONS, type TlsOptions } from './tls-options.ts';
 
 type OfNode = Pick<TLSSocketOptions, 'ALPNProtocols' | 'requestCert' | 'rejectUnauthorized' | 'SNICallback'> &
