@@ -4,8 +4,10 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { NEVER } from 'rxjs';
 import { describe, it } from 'vitest';
 import { ECLOSED, EOF, IN, IOStream, OUT, SENT } from 'rxjs-io-stream';
+import { serving } from '../support/clients.ts';
 import { invariants, type Harness } from '../support/harness.ts';
 import { closing, dialled, joined, owned, pattern, serve, ticks, turns, type Options } from './tools.ts';
 
@@ -566,6 +568,27 @@ describe('reset', () => {
       assert.equal(other.state, 'closed');
       await closing(other);
     }),
+  );
+
+  it.each(['reset()', 'timeouts.close'])('after close() over TCP, by %s, does not let the peer think that it has all', (by) =>
+    invariants(async (h) => {
+      let peer: IOStream | undefined;
+      const { at } = await serving(h, (accepted: IOStream) => {
+        (peer = accepted).pause();
+        return NEVER;
+      });
+      const [io] = owned(h, new IOStream({ ...at, timeouts: { close: by === 'reset()' ? 60_000 : 50 } }));
+      await h.until(() => peer !== undefined);
+      const data = h.observed(peer!.data$);
+      io.write(pattern(32 * 2 ** 20));
+      io.close();
+      await ticks();
+      if (by === 'reset()') io.reset();
+      assert.ok((await closing(io)).unsent > 0);
+      peer!.resume();
+      await data.ended;
+      h.error(data.error, { code: 'ECONNRESET' });
+    })(),
   );
 
   it(

@@ -269,13 +269,7 @@ class Carrier implements Guarded<Flow>, Unsubscribable {
 
   error(reason: unknown): void {
     const socket = this.#readable;
-    if (socket instanceof Socket && !isShutting(socket)) {
-      try {
-        socket.resetAndDestroy();
-      } catch {
-        socket.destroy(); // Not TCP: there is no RST.
-      }
-    }
+    if (socket instanceof Socket) reset(socket);
     this.#up.error(reason);
   }
 
@@ -292,6 +286,8 @@ class Carrier implements Guarded<Flow>, Unsubscribable {
       if (stream.closed && !stream.errored) continue;
       // An error of the destruction itself, or one that is on its way, has nobody left to be told to.
       stream.on('error', ignore).once('close', release);
+      // With bytes that have not left a FIN would tell the peer that it has got all.
+      if (stream instanceof Socket && stream.writableLength > 0) reset(stream);
       stream.destroy();
     }
   }
@@ -310,6 +306,16 @@ function wasReset(cause: NodeJS.ErrnoException): IOStreamError {
 function closedByOthers(): IOStreamError {
   const message = 'expected the fh to stay open, it was closed by somebody else; close it with io.close()';
   return new IOStreamError('ERR_STREAM_PREMATURE_CLOSE', { phase: 'read', message });
+}
+
+/** Closes by RST, if it can. */
+function reset(socket: Socket): void {
+  if (socket.destroyed || isShutting(socket)) return;
+  try {
+    socket.resetAndDestroy();
+  } catch {
+    socket.destroy(); // Not TCP: there is no RST.
+  }
 }
 
 /** In the middle of a shutdown Node's reset fails and leaks the handle. All bytes are out by then, and our FIN with them. */
