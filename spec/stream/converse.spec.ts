@@ -286,9 +286,9 @@ describe('converse', () => {
           }),
         );
         await seen.ended;
-        h.error(seen.error, { code: 'EPROTOCOL', phase: 'read' });
+        h.error(seen.error, { code: 'ECLOSED', phase: 'read' });
         wire.complete();
-        h.error((await h.observed(converse(io, greeting)).ended).error, { code: 'EPROTOCOL', phase: 'read' });
+        h.error((await h.observed(converse(io, greeting)).ended).error, { code: 'ECLOSED', phase: 'read' });
       }),
     );
 

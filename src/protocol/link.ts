@@ -130,8 +130,18 @@ export class Conversation<T> {
     return this.#run(() => this.#talk.throw(error));
   }
 
-  /** The peer ended: the talk is told by an error it may catch, but it cannot read on. Throws what the talk throws. */
-  end(): IteratorResult<Need, T> {
+  /**
+   * There is no more to read: the talk is told by an error it may catch, but it cannot read on. Throws what the talk throws.
+   *
+   * @param why what it is told; by default that the peer ended too early.
+   */
+  end(why: IOStreamError = this.#early()): IteratorResult<Need, T> {
+    const result = this.#run(() => this.#talk.throw(why));
+    if (!result.done) throw why;
+    return result;
+  }
+
+  #early(): IOStreamError {
     const got = this.#consumed + this.#unread.length;
     const expected =
       this.#need === undefined
@@ -140,10 +150,7 @@ export class Conversation<T> {
           ? `, ${this.#need.count} more expected at byte ${this.#consumed}`
           : ', before the end of the reply';
     const message = `expected the whole reply, got an unexpected EOF after ${got} bytes${expected}`;
-    const early = new IOStreamError(this.#options.early ?? EPROTOCOL, { phase: this.#options.phase, message });
-    const result = this.#run(() => this.#talk.throw(early));
-    if (!result.done) throw early;
-    return result;
+    return new IOStreamError(this.#options.early ?? EPROTOCOL, { phase: this.#options.phase, message });
   }
 
   /** Lets the talk's `finally` blocks run: now, or when its step is over if it is the talk itself that leaves. */

@@ -1,4 +1,5 @@
 import { Observable } from 'rxjs';
+import { ECLOSED, IOStreamError } from '../errors.ts';
 import { answerTo } from '../plugins/handshake.ts';
 import { Conversation, type Link, type Need } from '../protocol/link.ts';
 import { inlet } from '../wire/operate.ts';
@@ -9,10 +10,10 @@ import { coreOf, type IOStream } from './io-stream.ts';
  * STARTTLS. What it did not read stays in `inBuf`.
  *
  * Cold; takes the bytes of the stream like `consume`, one at a time on a stream. Emits what the generator returns and
- * completes. Errors with what the generator throws, with EPROTOCOL when the peer ends too early, or with the error of the
- * stream; the stream itself goes on. While it waits for something else than bytes (`link.wait`), the stream reads ahead to its
- * `highWaterMark`, and learns of an EOF when it reads on. On unsubscribe that is unsubscribed, the generator's `finally` blocks
- * run, and unread bytes stay in `inBuf`. What it said leaves in each case. For a time limit use `timeout` of RxJS. `data$` sees
+ * completes. Errors with what the generator throws, with EPROTOCOL when the peer ends too early, with ECLOSED when we close, or
+ * with the error of the stream; the stream itself goes on. While it waits for something else than bytes (`link.wait`), the stream
+ * reads ahead to its `highWaterMark`, and learns of an EOF when it reads on. On unsubscribe that is unsubscribed, the generator's
+ * `finally` blocks run, and unread bytes stay in `inBuf`. What it said leaves in each case. For a time limit use `timeout` of RxJS. `data$` sees
  * what the generator reads. Lossless.
  *
  * ```ts
@@ -101,7 +102,7 @@ export function converse<T>(io: IOStream, talk: (link: Link) => Generator<Need, 
       if (bytes) return (talk) => talk.push(bytes);
       const { end } = reads;
       if (end && 'error' in end) out.error(end.error);
-      else if (end && stage === 'reading') return (talk) => talk.end();
+      else if (end && stage === 'reading') return (talk) => talk.end(io.isEof ? undefined : closed());
       return undefined;
     };
     out.add(() => {
@@ -112,4 +113,8 @@ export function converse<T>(io: IOStream, talk: (link: Link) => Generator<Need, 
     advance((talk) => talk.start());
     listen();
   });
+}
+
+function closed(): IOStreamError {
+  return new IOStreamError(ECLOSED, { phase: 'read', message: 'expected the stream to stay open for the conversation, we closed it' });
 }
