@@ -21,6 +21,8 @@ export default defineConfig({
     execArgv: ['--expose-gc'],
     testTimeout: 20_000,
     hookTimeout: 20_000,
+    // As many workers as cores: much of the time of a spec is waiting.
+    maxWorkers: '100%',
     reporters: ['default', './spec/support/skipped-reporter.ts', './spec/interop/matrix-reporter.ts'],
   },
 });
