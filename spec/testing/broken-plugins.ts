@@ -1,4 +1,21 @@
-import { asapScheduler, asyncScheduler, catchError, delay, EMPTY, filter, map, mergeMap, Observable, of, startWith, tap } from 'rxjs';
+import {
+  asapScheduler,
+  asyncScheduler,
+  catchError,
+  concat,
+  delay,
+  EMPTY,
+  filter,
+  map,
+  mergeMap,
+  Observable,
+  of,
+  scheduled,
+  startWith,
+  tap,
+  throwError,
+} from 'rxjs';
+import { handshake } from '../../src/plugins/handshake.ts';
 import { mapBytes } from '../../src/plugins/map-bytes.ts';
 import { transform } from '../../src/plugins/transform.ts';
 import type { Flow, Plugin, Up } from '../../src/wire/signal.ts';
@@ -59,6 +76,8 @@ export const brokenPlugins: Readonly<Record<string, readonly [rule: number, plug
     },
     greeterScript,
   ],
+  'keeps what came with the last reply while it is paused': [3, stingy(), [{ expect: '?' }, { send: '!' }]],
+  'loses what was given when it ends at once': [4, hasty(), []],
   'ends its own direction when the peer ends': [
     4,
     (wire) => (dial) => (flow$) =>
@@ -74,6 +93,20 @@ export const brokenPlugins: Readonly<Record<string, readonly [rule: number, plug
   ],
   'loses what it holds when it is closed': [5, hoarder(), []],
   'closes when it should reset': [5, below((flow$) => flow$.pipe(catchError(() => EMPTY))), []],
+  'says goodbye before it resets': [
+    5,
+    below((flow$) =>
+      flow$.pipe(
+        catchError((error: unknown) =>
+          concat(
+            of<Flow>({ kind: 'data', bytes: Uint8Array.of(0) }),
+            throwError(() => error),
+          ),
+        ),
+      ),
+    ),
+    [],
+  ],
   'reports a cut-off as completion': [5, above((up$) => up$.pipe(catchError(() => EMPTY))), []],
   'leaves a timer when it is unsubscribed': [
     6,
@@ -226,6 +259,40 @@ function chunkwise(): Plugin {
             through = true;
             up.next(details);
           }
+        },
+        error: (error: unknown) => up.error(error),
+        complete: () => up.complete(),
+      });
+    });
+}
+
+/** Lets each byte wait for a tick, but not the end. */
+function hasty(): Plugin {
+  return below((flow$) => flow$.pipe(mergeMap((each) => (each.kind === 'data' ? scheduled([each], asapScheduler) : of(each)))));
+}
+
+/** Holds leftovers back while it is paused; a wire's own are in flight and come up. */
+function stingy(): Plugin {
+  const inner = handshake({
+    *talk(link) {
+      link.send('?');
+      yield* link.read(1);
+    },
+  });
+  return (wire) => (dial) => (flow$) =>
+    new Observable<Up>((up) => {
+      let paused = false;
+      const held: Up[] = [];
+      const watched$ = flow$.pipe(
+        tap(({ kind }) => {
+          if (kind === 'pause' || kind === 'resume') paused = kind === 'pause';
+          if (kind === 'resume') for (const each of held.splice(0)) up.next(each);
+        }),
+      );
+      return watched$.pipe(inner(wire)(dial)).subscribe({
+        next: (each) => {
+          if (paused && each.kind === 'data') held.push(each);
+          else up.next(each);
         },
         error: (error: unknown) => up.error(error),
         complete: () => up.complete(),

@@ -30,7 +30,9 @@ describe('checkPlugin', () => {
     it(
       `passes ${name}`,
       invariants(async () => {
-        (await checkPlugin(plugin, peer)).assert();
+        const { cases } = (await checkPlugin(plugin, peer)).assert();
+        console.log(`checkPlugin: ${name} in ${cases} connections`);
+        assert.ok(cases > 100, `${cases}`);
       }),
     );
   }

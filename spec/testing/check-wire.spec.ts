@@ -2,8 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'vitest';
 import { checkWire, memoryPair, testDial, wirePeer, type WireUnderTest } from '../../src/testing.ts';
 import type { Wire } from '../../src/wire/signal.ts';
-import { invariants } from '../support/harness.ts';
-import { tcpUnderTest, unixUnderTest } from '../support/net-peer.ts';
 import { brokenWires } from './broken-wires.ts';
 
 const pairUnderTest =
@@ -14,27 +12,6 @@ const pairUnderTest =
   };
 
 describe('checkWire', () => {
-  it(
-    'passes memoryPair',
-    invariants(async () => {
-      (await checkWire(pairUnderTest(), { singleUse: true })).assert();
-    }),
-  );
-
-  it(
-    'passes tcp',
-    invariants(async () => {
-      (await checkWire(tcpUnderTest, { sentEvery: 256 * 1024 })).assert();
-    }),
-  );
-
-  it(
-    'passes unix',
-    invariants(async () => {
-      (await checkWire(unixUnderTest, { resets: false, sentEvery: 256 * 1024 })).assert();
-    }),
-  );
-
   for (const [wrong, [rule, spoil]] of Object.entries(brokenWires)) {
     it(`rule ${rule}: catches a wire that ${wrong}`, async () => {
       const options = { singleUse: true, rules: [rule], patience: 300, volume: 2 ** 22 };

@@ -3,5 +3,20 @@ import { it } from 'vitest';
 import * as door from 'rxjs-io-stream/testing';
 
 it('opens these names and no others', () => {
-  assert.deepEqual(Object.keys(door).sort(), ['checkPlugin', 'checkWire', 'memoryPair', 'rechunk', 'scriptedPeer', 'testDial', 'wirePeer']);
+  assert.deepEqual(Object.keys(door).sort(), [
+    'chaos',
+    'checkCodec',
+    'checkPlugin',
+    'checkWire',
+    'marbles',
+    'memoryPair',
+    'parseRecording',
+    'rechunk',
+    'record',
+    'replay',
+    'scriptedPeer',
+    'testDial',
+    'toMarbles',
+    'wirePeer',
+  ]);
 });

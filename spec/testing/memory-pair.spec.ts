@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { concat, delay, NEVER, of, Subject, type Observable } from 'rxjs';
+import { asyncScheduler, concat, delay, map, NEVER, of, Subject, take, timer, type Observable } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, it } from 'vitest';
-import { memoryPair, testDial } from '../../src/testing.ts';
+import type { IOStreamError } from '../../src/errors.ts';
+import { IOStream } from '../../src/stream/io-stream.ts';
+import { checkWire, memoryPair, testDial, wirePeer, type MemoryPairOptions, type WireUnderTest } from '../../src/testing.ts';
 import { END, PAUSE, RESUME, type Flow, type Up, type Wire } from '../../src/wire/signal.ts';
 import { invariants, type Harness } from '../support/harness.ts';
 
@@ -123,5 +125,131 @@ describe('memoryPair', () => {
         ],
       });
     });
+  });
+
+  const chunksOf = async (h: Harness, options: MemoryPairOptions, ...texts: readonly string[]): Promise<string[]> => {
+    const [a, b] = memoryPair(options);
+    const right = open(h, b, NEVER);
+    open(h, a, concat(of(...texts.map((text) => data(text)), END), NEVER));
+    await right.value(({ kind }) => kind === 'end');
+    return bytesOf(right.values).map((bytes) => Buffer.from(bytes).toString());
+  };
+
+  it(
+    'cuts the bytes where it is told to',
+    invariants(async (h) => {
+      assert.deepEqual(await chunksOf(h, { cut: 1 }, 'abc', '', 'd'), ['a', 'b', 'c', '', 'd']);
+      assert.deepEqual(await chunksOf(h, { cut: (offset) => offset === 2 || offset === 5 }, 'abcd', 'ef'), ['ab', 'cd', 'e', 'f']);
+      assert.deepEqual(await chunksOf(h, { cut: 0 }, 'abcd'), ['abcd']);
+    }),
+  );
+
+  it(
+    'cuts the same bytes in the same places with the same seed',
+    invariants(async (h) => {
+      const text = 'x'.repeat(500);
+      const lengths = async (seed: number): Promise<number[]> => (await chunksOf(h, { cut: 0.1, seed }, text)).map((each) => each.length);
+      const first = await lengths(7);
+      assert.deepEqual(await lengths(7), first);
+      assert.notDeepEqual(await lengths(8), first);
+      assert.ok(first.length > 20 && first.length < 100, `${first.length} chunks`);
+    }),
+  );
+
+  it('keeps all rules of a wire with cuts', async () => {
+    const make = (): WireUnderTest => {
+      const [wire, other] = memoryPair({ cut: 0.01, seed: 3 });
+      return { wire, dial: testDial(), peer: () => wirePeer(other, testDial()) };
+    };
+    (await checkWire(make, { singleUse: true, volume: 2 ** 21 })).assert();
+  });
+
+  it('refuses wrong numbers at the call', () => {
+    const wrong = { latency: -1, bandwidth: NaN, limit: -1, cut: 1.1 };
+    for (const [name, value] of Object.entries(wrong)) {
+      assert.throws(() => memoryPair({ [name]: value }), { name: 'TypeError', message: new RegExp(`expected \`${name}\` of memoryPair`) });
+    }
+  });
+
+  it('lets an hour of timeouts pass in milliseconds', () => {
+    const hour = 3_600_000;
+    const before = performance.now();
+    const seen: [number, string][] = [];
+    new TestScheduler(() => undefined).run(({ flush }) => {
+      // The other end says a byte every 10 minutes, then nothing.
+      const [wire, other] = memoryPair({ latency: 100 });
+      const timeouts = { idle: hour };
+      const io = new IOStream({ wire, timeouts, scheduler: asyncScheduler, isFatal: () => false });
+      const tell = (what: string): void => void seen.push([asyncScheduler.now(), what]);
+      io.data$.subscribe((bytes) => tell(String(bytes)));
+      io.errors$.subscribe(({ code }) => {
+        tell(code);
+        if (code === 'ETOIDLE') io.close();
+      });
+      const ticks$ = timer(0, hour / 6).pipe(
+        take(4),
+        map((tick) => data(`${tick}`)),
+      );
+      // It never ends, and is reset when we have waited for that.
+      concat(ticks$, NEVER)
+        .pipe(other(testDial()))
+        .subscribe({ error: (error: unknown) => tell(`the other end: ${(error as IOStreamError).code}`) });
+      flush();
+    });
+    const took = performance.now() - before;
+    assert.deepEqual(seen, [
+      [100, '0'],
+      [hour / 6 + 100, '1'],
+      [hour / 3 + 100, '2'],
+      [hour / 2 + 100, '3'],
+      [hour * 1.5 + 100, 'ETOIDLE'],
+      [hour * 1.5 + 3200, 'the other end: ECONNRESET'],
+    ]);
+    assert.ok(took < 1000, `took ${took} ms`);
+  });
+
+  /** So many echoes of a few bytes on virtual time; what came back, when. */
+  const echoes = (many: number, options: (at: number) => MemoryPairOptions): string[] => {
+    const told: string[] = [];
+    const scheduler = new TestScheduler(() => undefined);
+    scheduler.run(({ flush }) => {
+      for (let at = 0; at < many; at += 1) {
+        const [a, b] = memoryPair(options(at));
+        const [near$, far$] = [new Subject<Flow>(), new Subject<Flow>()];
+        const dial = testDial({ scheduler });
+        far$.pipe(b(dial)).subscribe((signal) => {
+          if (signal.kind === 'data') far$.next(signal);
+          if (signal.kind === 'end') far$.complete();
+        });
+        const cameBack: string[] = [];
+        let text = '';
+        near$.pipe(a(dial)).subscribe({
+          next: (signal) => {
+            if (signal.kind === 'connected') near$.next(data(`hello ${at}`));
+            if (signal.kind !== 'data') return;
+            const piece = Buffer.from(signal.bytes).toString();
+            cameBack.push(`${piece} at ${scheduler.now()}`);
+            if ((text += piece) === `hello ${at}`) near$.complete();
+          },
+          complete: () => told.push(cameBack.join(', ')),
+        });
+      }
+      flush();
+    });
+    return told;
+  };
+
+  it('holds 10,000 connections in one test', { timeout: 60_000 }, () => {
+    const told = echoes(10_000, () => ({ latency: 20 }));
+    assert.equal(new Set(told).size, 10_000);
+    assert.ok(told.every((each) => /^hello \d+ at 40$/.test(each)));
+  });
+
+  it('does the same each time', () => {
+    const mixed = (at: number): MemoryPairOptions => ({ latency: 1 + (at % 50), bandwidth: 1000, cut: 0.2, seed: at });
+    const first = echoes(300, mixed);
+    assert.equal(first.length, 300);
+    assert.ok(first.some((each) => each.includes(',')));
+    assert.deepEqual(echoes(300, mixed), first);
   });
 });

@@ -6,14 +6,23 @@ const text = ({ chunks }: Cut): string => chunks.map((chunk) => Buffer.from(chun
 const named = (cuts: Iterable<Cut>): string[] => [...cuts].map((cut) => `${cut.name}: ${text(cut)}`);
 
 describe('rechunk', () => {
-  it('cuts whole, at every place, byte by byte', () => {
+  it('cuts whole, at every place, at every pair of places, byte by byte', () => {
     assert.deepEqual(named(rechunk('abcd', { random: 0 })), [
       'whole: abcd',
       'cut at 1: a·bcd',
       'cut at 2: ab·cd',
       'cut at 3: abc·d',
+      'cut at 1 and 2: a·b·cd',
+      'cut at 1 and 3: a·bc·d',
+      'cut at 2 and 3: ab·c·d',
       'byte by byte: a·b·c·d',
     ]);
+  });
+
+  it('cuts at pairs of places of so many bytes at most', () => {
+    const pairs = (bytes: number, options = {}): number =>
+      named(rechunk('x'.repeat(bytes), options)).filter((name) => name.includes(' and ')).length;
+    assert.deepEqual([pairs(2), pairs(16), pairs(17), pairs(17, { pairs: 17 }), pairs(4, { pairs: 0 })], [0, 105, 0, 120, 0]);
   });
 
   it('puts empty chunks between when asked', () => {
@@ -45,7 +54,7 @@ describe('rechunk', () => {
   });
 
   it('spreads single cuts when there are too many', () => {
-    const cuts = named(rechunk('abcdefgh', { single: 2, random: 0 })).filter((name) => name.startsWith('cut'));
+    const cuts = named(rechunk('abcdefgh', { single: 2, pairs: 0, random: 0 })).filter((name) => name.startsWith('cut'));
     assert.deepEqual(cuts, ['cut at 1: a·bcdefgh', 'cut at 4: abcd·efgh']);
   });
 

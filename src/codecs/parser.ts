@@ -29,6 +29,8 @@ export class Parser<T> implements Decoder<T> {
   /** How many bytes the present message has read. */
   #read = 0;
   #started = false;
+  /** The talk waits for a delimiter, for as long as a message may be: no longer is no fault of its own limit. */
+  #clipped = false;
 
   constructor(parse: Parse<T>, { maxLength, overhead = 0 }: ParserLimits) {
     this.#parse = parse;
@@ -59,13 +61,25 @@ export class Parser<T> implements Decoder<T> {
   }
 
   *#messages(link: Link): Talk<void> {
+    const reader: Reader = {
+      read: (count) => link.read(count),
+      readUntil: (delimiter, limit) => this.#readUntil(link, delimiter, limit),
+    };
     for (;;) {
-      this.#message = yield* this.#parse(link);
+      this.#message = yield* this.#parse(reader);
       if (this.#read === 0)
         throw new TypeError('expected the generator of a codec to read at least one byte for each message, it read none');
       this.#read = 0;
       yield MADE;
     }
+  }
+
+  *#readUntil(link: Link, delimiter: Uint8Array | string, limit: number): Talk<Uint8Array> {
+    const room = this.#most - this.#read;
+    this.#clipped = room < limit;
+    const bytes = yield* link.readUntil(delimiter, Math.min(limit, room));
+    this.#clipped = false;
+    return bytes;
   }
 
   #step(step: (talk: Conversation<void>) => IteratorResult<Need, void>): Need | undefined {
@@ -78,7 +92,7 @@ export class Parser<T> implements Decoder<T> {
       this.#check('count' in need ? need.count : this.#conversation.unread + 1);
       return need;
     } catch (error) {
-      throw IOStreamError.from(error, { phase: 'read' });
+      throw this.#clipped ? overLimit(this.#maxLength, 'more') : IOStreamError.from(error, { phase: 'read' });
     }
   }
 

@@ -34,7 +34,8 @@ export class Witness {
   readonly #kept: { readonly bytes: Uint8Array; readonly copy: Uint8Array; readonly where: string }[] = [];
 
   see(bytes: Uint8Array, where: string): void {
-    this.#kept.push({ bytes, copy: bytes.slice(), where });
+    // Not `slice`, which copies nothing of a Buffer.
+    this.#kept.push({ bytes, copy: new Uint8Array(bytes), where });
   }
 
   /** What was changed, in words. */

@@ -21,9 +21,11 @@ export interface CheckPluginOptions {
   readonly time?: 'virtual' | 'real' | undefined;
   /** How many single cuts of the peer's bytes at most. @default 200 */
   readonly single?: number | undefined;
+  /** Every pair of cuts too, when the peer says so many bytes at most. @default 16 */
+  readonly pairs?: number | undefined;
   /** How many random cuts. @default 20 */
   readonly random?: number | undefined;
-  /** The seed of the first random cut. @default 1 */
+  /** The seed of the first random cut; `{ random: 1, seed }` plays the one again that a finding names. @default 1 */
   readonly seed?: number | undefined;
   /** Real milliseconds after which what has not come is missing. @default 2000 */
   readonly patience?: number | undefined;
@@ -43,7 +45,7 @@ const TOGETHER = 64;
  * ```
  *
  * Makes a few hundred connections: the peer's bytes whole, byte by byte, cut at every place and at random, with empty chunks
- * between; end and reset after each of its bytes; close, reset and unsubscribe at every signal; pauses both ways; a wire that
+ * between; end and reset after each of its bytes; end, close, reset and unsubscribe at every signal; pauses both ways; a wire that
  * answers from inside `next`; 10,000 chunks in a tick; handshake timeouts on a virtual clock. What the application gives must
  * reach the far application, and the other way round. Needs only `rxjs`: any runner will do.
  *
@@ -71,11 +73,12 @@ const TOGETHER = 64;
  */
 export async function checkPlugin(plugin: Plugin, peer: PluginPeer, options: CheckPluginOptions = {}): Promise<Report> {
   const { to = { host: 'target.test', port: 7 }, time = 'virtual', patience = 2000, quiet = 3 } = options;
-  const { single = 200, random = 20, seed = 1 } = options;
+  const { single = 200, pairs, random = 20, seed = 1 } = options;
   const rules = options.rules ?? ALL.filter((rule) => time === 'virtual' || rule !== 12);
   const findings = new Findings();
   const other = typeof peer === 'function' ? peer : scriptedPeer(peer);
-  const setup: PluginSetup = { plugin, peer: other, to, time, patience, quiet, findings };
+  const scripted = typeof peer !== 'function';
+  const setup: PluginSetup = { plugin, peer: other, scripted, to, time, patience, quiet, findings };
   const wanted = (each: PluginCase): boolean => each.rules.some((rule) => rules.includes(rule) && !findings.has(rule));
 
   const stop = watchEscapes((error) => findings.add(5, `an error reached nobody: ${String(error)}`, 'some connection', 1e9));
@@ -86,7 +89,7 @@ export async function checkPlugin(plugin: Plugin, peer: PluginPeer, options: Che
       for (const rule of rules) findings.add(rule, "not checked: a plain connection was never 'connected'", 'none', 1e9);
       return findings.report('the plugin', rules);
     }
-    await together(pluginCases(facts, { single, random, seed }), wanted, setup);
+    await together(pluginCases(facts, { single, pairs, random, seed }), wanted, setup);
     for (const each of aloneCases()) if (wanted(each)) await runCase(each, setup);
     if (time === 'virtual') for (const each of timeCases(facts)) if (wanted(each)) await runCase(each, setup);
   } finally {
@@ -108,6 +111,7 @@ async function together(cases: Iterable<PluginCase>, wanted: (each: PluginCase) 
 }
 
 async function runCase(each: PluginCase, setup: PluginSetup): Promise<void> {
+  setup.findings.cases += 1;
   const test = new PluginRun(setup, each);
   try {
     await each.run(test);

@@ -86,6 +86,7 @@ async function runCase(
   options: CheckWireOptions,
   findings: Findings,
 ): Promise<void> {
+  findings.cases += 1;
   const made = await make();
   const { input } = each;
   const test = new WireRun(made, options, new AppEnd((rule, problem) => findings.add(rule, problem, input, weight)));

@@ -2,8 +2,9 @@ import { asapScheduler, Observable, type SchedulerLike, type Subscriber, type Su
 import { IOStreamError } from '../errors.ts';
 import { inlet } from '../wire/operate.ts';
 import { END, PAUSE, RESUME, type DataSignal, type Dial, type EndSignal, type Flow, type Up, type Wire } from '../wire/signal.ts';
-import { after } from '../wire/timer.ts';
+import { Agenda } from './agenda.ts';
 import { Fifo } from './fifo.ts';
+import { randomOf } from './rechunk.ts';
 
 /** How the two ends of a pair are joined. */
 export interface MemoryPairOptions {
@@ -13,6 +14,13 @@ export interface MemoryPairOptions {
   readonly bandwidth?: number | undefined;
   /** How many bytes may be on their way in one direction before the sender is paused. @default 65536 */
   readonly limit?: number | undefined;
+  /**
+   * How the bytes are cut on their way: the chance, from 0 to 1, of a cut before each byte (1 is byte by byte), or a function
+   * that is asked for each byte of a direction, by its offset, whether there is one. @default 0, they come as they were given
+   */
+  readonly cut?: number | ((offset: number) => boolean) | undefined;
+  /** Of the chances: the same seed cuts the same bytes in the same places. @default 1 */
+  readonly seed?: number | undefined;
   /** The clock of latency and bandwidth. @default the scheduler of the dial */
   readonly scheduler?: SchedulerLike | undefined;
 }
@@ -21,13 +29,14 @@ export interface MemoryPairOptions {
  * Two wires joined in memory: what goes down one comes up the other, with backpressure, half-close and reset.
  *
  * ```text
- *   app A ── Flow ──▶ [a] ── latency, bandwidth, limit ──▶ [b] ── Up ──▶ app B
+ *   app A ── Flow ──▶ [a] ── cut, latency, bandwidth, limit ──▶ [b] ── Up ──▶ app B
  * ```
  *
  * An end is single-use: a second subscription errors. It is connected at once; bytes wait for the other end, and are `sent`
  * when the other end took them. Flow that completes is a FIN; the rest that comes is discarded until the other end's FIN or
  * `timeouts.close`. Flow that errors, and unsubscribing, reset the other end (ECONNRESET, after the bytes that were on their
- * way). Deterministic; on a `TestScheduler` all of its time is virtual. Lossless.
+ * way). An end that is never subscribed is a peer that never answers. Deterministic; on a `TestScheduler` all of its time is
+ * virtual: an hour passes in milliseconds. Lossless.
  *
  * ```ts
  * import { memoryPair } from 'rxjs-io-stream/testing';
@@ -37,13 +46,29 @@ export interface MemoryPairOptions {
  * new IOStream({ wire: b }).data$.subscribe((bytes) => console.log(bytes.toString()));
  * new IOStream({ wire: a }).end('hello');
  * ```
+ *
+ * @returns both ends.
+ * @throws TypeError when a number is negative, or the chance of a cut over 1.
  */
 export function memoryPair(options: MemoryPairOptions = {}): readonly [Wire, Wire] {
-  const a = new PairEnd(options);
-  const b = new PairEnd(options);
+  check(options);
+  const { seed = 1 } = options;
+  // Odd and even: no two seeds that follow each other share a direction's numbers.
+  const a = new PairEnd(options, seed * 2);
+  const b = new PairEnd(options, seed * 2 + 1);
   a.peer = b;
   b.peer = a;
   return [a.wire, b.wire];
+}
+
+function check(options: MemoryPairOptions): void {
+  for (const name of ['latency', 'bandwidth', 'limit', 'cut'] as const) {
+    const value = options[name] ?? 0;
+    if (typeof value === 'function') continue;
+    if (!(value >= 0)) throw new TypeError(`expected \`${name}\` of memoryPair to be a number from 0 on, got ${value}`);
+  }
+  if (typeof options.cut === 'number' && options.cut > 1)
+    throw new TypeError(`expected \`cut\` of memoryPair to be a chance from 0 to 1, got ${options.cut}`);
 }
 
 interface Parcel {
@@ -58,6 +83,9 @@ class PairEnd {
   peer!: PairEnd;
   readonly #options: MemoryPairOptions;
   readonly #limit: number;
+  /** Where the peer's bytes are cut, and how many have come so far. */
+  readonly #cuts: ((offset: number) => boolean) | undefined;
+  #offset = 0;
   #up: Subscriber<Up> | undefined;
   #dial: Dial | undefined;
   /** What the peer sent and we have not given up yet. */
@@ -78,9 +106,12 @@ class PairEnd {
   #full = false;
   #closeTimer: Subscription | undefined;
 
-  constructor(options: MemoryPairOptions) {
+  constructor(options: MemoryPairOptions, seed: number) {
+    const { cut, limit = 65536 } = options;
     this.#options = options;
-    this.#limit = options.limit ?? 65536;
+    this.#limit = limit;
+    const random = randomOf(seed);
+    this.#cuts = typeof cut === 'number' && cut > 0 ? () => random() < cut : typeof cut === 'function' ? cut : undefined;
   }
 
   readonly wire: Wire = (dial) => (flow$) =>
@@ -129,12 +160,25 @@ class PairEnd {
     } else if (this.#outEnd === 'open') {
       if (signal.kind === 'end') this.#outEnd = 'given';
       else this.#inFlight += signal.bytes.length;
-      this.peer.#deliver(signal, this.#clock?.now() ?? 0);
+      const now = this.#clock?.now() ?? 0;
+      if (signal.kind === 'end') this.peer.#deliver(signal, now);
+      else for (const bytes of this.peer.#pieces(signal.bytes)) this.peer.#deliver({ kind: 'data', bytes }, now);
       if (!this.#full && this.#inFlight >= this.#limit) {
         this.#full = true;
         this.#up?.next(PAUSE);
       }
     }
+  }
+
+  *#pieces(bytes: Uint8Array): Generator<Uint8Array> {
+    let from = 0;
+    for (let at = this.#cuts ? 1 : bytes.length; at < bytes.length; at += 1) {
+      if (!this.#cuts?.(this.#offset + at)) continue;
+      yield bytes.subarray(from, at);
+      from = at;
+    }
+    this.#offset += bytes.length;
+    yield bytes.subarray(from);
   }
 
   #deliver(signal: Parcel['signal'], now: number): void {
@@ -154,7 +198,7 @@ class PairEnd {
     const delay = this.#connected && head ? Math.max(0, head.due - this.#now) : 0;
     this.#deliveries += 1;
     const job = (): void => this.#run();
-    this.#job = delay > 0 || this.#deliveries % TURN === 0 ? clock.schedule(job, delay) : asapScheduler.schedule(job);
+    this.#job = delay > 0 || this.#deliveries % TURN === 0 ? Agenda.of(clock).schedule(job, delay) : asapScheduler.schedule(job);
   }
 
   #run(): void {
@@ -221,7 +265,7 @@ class PairEnd {
     const dial = this.#dial;
     if (!dial || !this.#up) return;
     this.#closeTimer?.unsubscribe();
-    this.#closeTimer = after(dial.timeouts.close, dial.scheduler, () => this.#up?.complete());
+    this.#closeTimer = Agenda.of(dial.scheduler).schedule(() => this.#up?.complete(), dial.timeouts.close);
   }
 
   #reset(reason: unknown): void {

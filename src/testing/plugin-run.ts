@@ -16,6 +16,8 @@ import { Broken } from './wire-run.ts';
 export interface PluginSetup {
   readonly plugin: Plugin;
   readonly peer: Plugin;
+  /** The peer is a script: once it is through, bytes pass as they are. */
+  readonly scripted: boolean;
   readonly to: Target;
   readonly time: 'virtual' | 'real';
   readonly patience: number;
@@ -78,6 +80,10 @@ export class PluginRun {
     this.probe = new Probe(fault);
     this.cutter = new Cutter(options);
     this.probe.react = () => this.#step();
+  }
+
+  get scripted(): boolean {
+    return this.#setup.scripted;
   }
 
   get real(): boolean {
@@ -148,8 +154,11 @@ export class PluginRun {
 
   fault(rule: number, problem: string): void {
     const { findings } = this.#setup;
-    const { input } = this.#options;
-    findings.add(rule, problem, `${input}; ${this.cutter.text}`, this.cutter.passed + this.cutter.chunks + input.length / 1000);
+    const { input, plan } = this.#options;
+    const { text, passed, chunks } = this.cutter;
+    const seeded = plan.seed !== undefined;
+    const weight = passed + chunks + input.length / 1000 + (seeded ? 0.5 : 0);
+    findings.add(rule, problem, `${input}; ${text}${seeded ? ` (${plan.name})` : ''}`, weight);
   }
 
   async must(rule: number, passes: () => boolean, problem: string | (() => string)): Promise<void> {

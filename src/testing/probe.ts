@@ -17,6 +17,8 @@ export class Probe {
   downs = 0;
   given = 0;
   sent = 0;
+  /** Bytes that came up to the plugin. */
+  received = 0;
   /** Called with each signal, before it goes on. */
   react: () => void = () => {};
   readonly #fault: Fault;
@@ -83,7 +85,10 @@ export class Probe {
   #up(signal: Up): void {
     if (signal.kind === 'connected') this.connected = true;
     if (signal.kind === 'sent') this.sent += signal.bytes;
-    if (signal.kind === 'data') this.#witness.see(signal.bytes, 'bytes that came up from below');
+    if (signal.kind === 'data') {
+      this.received += signal.bytes.length;
+      this.#witness.see(signal.bytes, 'bytes that came up from below');
+    }
     this.react();
   }
 }

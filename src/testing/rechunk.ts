@@ -11,6 +11,8 @@ export interface Cut {
 export interface RechunkOptions {
   /** How many single cuts at most, spread evenly. @default Infinity, every one */
   readonly single?: number | undefined;
+  /** Every pair of cuts too, when there are so many bytes at most: n bytes have (n - 1)(n - 2) / 2 pairs. @default 16 */
+  readonly pairs?: number | undefined;
   /** How many random cuts. @default 20 */
   readonly random?: number | undefined;
   /** The seed of the first random cut; the next has the next number. @default 1 */
@@ -29,10 +31,10 @@ export interface CutPlan {
 }
 
 /**
- * Cuts bytes in every way that a network might: whole, byte by byte, every single cut, random cuts.
+ * Cuts bytes in every way that a network might: whole, every single cut, every pair of cuts, byte by byte, random cuts.
  *
  * ```text
- *   abc ──▶  abc   a·b·c   a·bc   ab·c   and random cuts, whose seeds are in their names
+ *   abcd ──▶  abcd   a·bcd  ab·cd  abc·d   a·b·cd  a·bc·d  ab·c·d   a·b·c·d   and random cuts, whose seeds are in their names
  * ```
  *
  * What reads a stream of bytes must give the same result for all of them. Lazy: nothing is cut before it is asked for. The
@@ -59,7 +61,7 @@ export function* rechunk(bytes: Uint8Array | string, options: RechunkOptions = {
 
 /** The plans for a stream of so many bytes, the simplest first. */
 export function* cutPlans(length: number, options: RechunkOptions = {}): Generator<CutPlan, void, undefined> {
-  const { single = Infinity, random = 20, seed = 1, empty = false } = options;
+  const { single = Infinity, pairs = 16, random = 20, seed = 1, empty = false } = options;
   const plan = (name: string, cuts: CutPlan['cuts'], from?: number): CutPlan => {
     const full = empty ? `${name}, with empty chunks between` : name;
     return { name: full, empty, cuts, ...(from === undefined ? {} : { seed: from }) };
@@ -69,6 +71,11 @@ export function* cutPlans(length: number, options: RechunkOptions = {}): Generat
   for (let at = 1; at < length && single > 0; at += step) {
     const offset = Math.floor(at);
     yield plan(`cut at ${offset}`, () => (each) => each === offset);
+  }
+  for (let first = 1; first < length - 1 && length <= pairs; first += 1) {
+    for (let second = first + 1; second < length; second += 1) {
+      yield plan(`cut at ${first} and ${second}`, () => (each) => each === first || each === second);
+    }
   }
   if (length > 1) yield plan('byte by byte', () => () => true);
   for (let run = 0; run < random && length > 1; run += 1) {

@@ -26,12 +26,14 @@ export interface RuleResult {
   readonly input?: string | undefined;
 }
 
-/** What `checkWire` and `checkPlugin` found. */
+/** What `checkWire`, `checkPlugin` and `checkCodec` found. */
 export interface Report {
   /** Every rule that was checked is kept. */
   readonly ok: boolean;
   /** One result per rule that was checked, in order. */
   readonly results: readonly RuleResult[];
+  /** How many things were tried: connections that were made, streams that were decoded. */
+  readonly cases: number;
   /** Throws an `Error` that lists every broken rule; returns the report itself if there is none. */
   assert(): Report;
   /** All results as text, a line each. */
@@ -47,6 +49,14 @@ interface Finding {
 /** Collects what is found, and keeps the shortest input for each rule. */
 export class Findings {
   readonly #found = new Map<number, Finding>();
+  readonly #names: Readonly<Record<number, string>>;
+  /** How many things were tried. */
+  cases = 0;
+
+  /** @param names of the rules by number. */
+  constructor(names: Readonly<Record<number, string>> = RULES) {
+    this.#names = names;
+  }
 
   /** @param weight how long the input is: of two findings about a rule the lighter one is told. */
   add(rule: number, problem: string, input: string, weight: number): void {
@@ -61,20 +71,22 @@ export class Findings {
   report(subject: string, rules: readonly number[]): Report {
     const results = rules.map((rule): RuleResult => {
       const found = this.#found.get(rule);
-      const name = `rule ${rule} ${RULES[rule] ?? ''}`;
+      const name = `rule ${rule} ${this.#names[rule] ?? ''}`;
       return found ? { rule, name, ok: false, problem: found.problem, input: found.input } : { rule, name, ok: true };
     });
-    return new FinishedReport(subject, results);
+    return new FinishedReport(subject, results, this.cases);
   }
 }
 
 class FinishedReport implements Report {
   readonly ok: boolean;
   readonly results: readonly RuleResult[];
+  readonly cases: number;
   readonly #subject: string;
 
-  constructor(subject: string, results: readonly RuleResult[]) {
+  constructor(subject: string, results: readonly RuleResult[], cases: number) {
     this.#subject = subject;
+    this.cases = cases;
     this.results = results;
     this.ok = results.every((each) => each.ok);
   }

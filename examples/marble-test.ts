@@ -1,0 +1,55 @@
+// A marble test of a plugin of your own: aligned lines say who sends what when. No socket, virtual time.
+//   npx tsx examples/marble-test.ts
+import { handshake, type Plugin } from 'rxjs-io-stream';
+import { marbles } from 'rxjs-io-stream/testing';
+
+/** Asks for a channel before anything else passes. */
+const channel = (name: string): Plugin =>
+  handshake({
+    *talk(link) {
+      link.send(`JOIN ${name}\n`);
+      const answer = yield* link.readUntil('\n', 256);
+      return { answer: new TextDecoder().decode(answer).trim() };
+    },
+  });
+
+const plugin = channel('news');
+const values = { j: 'JOIN news\n', w: 'WELCOME\n', h: 'hello', b: 'hi' };
+
+// What the application says waits for the welcome; what comes with the welcome belongs to the application.
+const { details } = marbles({
+  plugin,
+  values,
+  diagram: `
+    app:      ---h-------E-
+    to wire:  -j---h-----E-
+    wire:     -C---(wb)----
+    to app:   -----(Cb)----
+  `,
+});
+
+// A server that never answers: the handshake has a second from the moment we are connected, and the wire is given up.
+const { error } = marbles({
+  plugin,
+  values,
+  timeouts: { handshake: 1000 },
+  diagram: `
+    to wire:  -j 999ms !--
+    wire:     -C 999ms ---
+    to app:   -- 999ms #ETOHANDSHAKE
+  `,
+});
+
+// Who leaves in the middle of it frees the wire at once.
+marbles({
+  plugin,
+  values,
+  diagram: `
+    app:      ^-!---
+    to wire:  -j!---
+    wire:     -C-w--
+    to app:   ------
+  `,
+});
+
+console.log('all passed;', details[0]?.answer, 'and', (error as Error).name);

@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { isIP } from 'node:net';
+import { afterAll, describe } from 'vitest';
+import { readBody } from '../../src/protocol/http-body.ts';
+import { parseChallenges } from '../../src/protocol/http-challenge.ts';
+import { httpConnect, type ConnectState } from '../../src/protocol/http-connect.ts';
+import { basic, fieldsOf } from '../../src/protocol/http-fields.ts';
+import { HEAD_LIMIT, readHead } from '../../src/protocol/http-head.ts';
+import { ipBytes, ipText } from '../../src/protocol/ip-address.ts';
+import type { Link, Talk } from '../../src/protocol/link.ts';
+import { socks4Connect } from '../../src/protocol/socks4.ts';
+import { socks5Connect } from '../../src/protocol/socks5.ts';
+import { counted, fuzzes, talkOver, type Verdict } from './fuzz.ts';
+
+const latin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
+const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8');
+
+const HEADS = [
+  'HTTP/1.1 200 OK\r\n\r\n',
+  'HTTP/1.0 200 Connection established\r\nVia: 1.1 p\r\nX-A:\t b \r\n\r\npayload',
+  'HTTP/1.1 407 Who\r\nProxy-Authenticate: Basic realm="r"\r\nContent-Length: 3\r\n\r\nwhyHTTP/1.1 200\r\n\r\n',
+  'HTTP/1.1 403 \r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nT: r\r\n\r\n',
+  'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 Switching\r\n\r\n',
+  'HTTP/1.1 100\n\nHTTP/1.1 204 No\nA: 1\nA: 2\n\n',
+  'HTTP/1.1 502 \xe9\xff\r\nConnection: close, x\r\nContent-Length: 2, 2\r\n\r\nno',
+];
+/** RFC 9112 sections 4 and 5, with lines that may end with LF alone. */
+const HEAD = /^HTTP\/1\.\d[ \t]+[1-9]\d\d(?:[ \t][\t\x20-\x7e\x80-\xff]*)?\r?\n(?:[\w!#$%&'*+.^`|~-]+:[\t\x20-\x7e\x80-\xff]*\r?\n)*\r?\n/;
+
+function sameAsHead(input: Uint8Array, { error, taken }: Verdict): void {
+  const found = HEAD.exec(latin(input.subarray(0, HEAD_LIMIT)))?.[0];
+  assert.equal(taken, found?.length, `the grammar finds a head of ${found?.length} bytes, the parser ${taken} (${String(error)})`);
+}
+
+const state = (): ConnectState => ({ authorization: 'Basic c2VjcmV0', attempt: 0, secrets: ['Basic c2VjcmV0'], impatient: () => () => {} });
+const request = { authority: 'target.test:443', headers: [] };
+
+describe('the parsers of what proxies say', () => {
+  afterAll(() => console.log(`fuzzed parsers: ${counted.inputs} inputs`));
+
+  fuzzes({ name: 'http head', samples: HEADS, inputs: 50_000, run: (chunks) => talkOver(readHead, chunks), oracle: sameAsHead });
+
+  fuzzes({
+    name: 'http body',
+    samples: HEADS,
+    inputs: 30_000,
+    run: (chunks) =>
+      talkOver(function* (link: Link): Talk<unknown> {
+        const head = yield* readHead(link);
+        return yield* readBody(link, head, { skip: true });
+      }, chunks),
+  });
+
+  fuzzes({
+    name: 'http chunks',
+    samples: ['3\r\nabc\r\n0\r\n\r\nrest', 'a;q="x"\r\n0123456789\r\n1 \r\nx\r\n00\r\nA: b\r\n\r\n', 'ffffffff\r\n', '0\n\n'],
+    inputs: 40_000,
+    run: (chunks) =>
+      talkOver(
+        (link) => readBody(link, { minor: 1, status: 200, reason: '', headers: { 'transfer-encoding': 'chunked' } }, { skip: true }),
+        chunks,
+      ),
+  });
+
+  fuzzes({
+    name: 'http connect',
+    samples: HEADS,
+    inputs: 30_000,
+    run: (chunks) => talkOver((link) => httpConnect(link, request, state()), chunks),
+    oracle: (_input, { value, error }) => {
+      if (value !== undefined) assert.match(String((value as { status: number }).status), /^2\d\d$/);
+      assert.doesNotMatch(`${JSON.stringify(value)} ${String(error)} ${JSON.stringify(error)}`, /c2VjcmV0/, 'the secret is told');
+    },
+  });
+
+  fuzzes({
+    name: 'http connect with auth',
+    samples: HEADS,
+    inputs: 15_000,
+    run: (chunks) => talkOver((link) => httpConnect(link, { ...request, auth: () => [] }, state()), chunks),
+  });
+
+  fuzzes({
+    name: 'http challenges',
+    samples: ['Basic realm="r"', 'Digest nonce=abc, qop="a,\\"b", Negotiate YII=, NTLM', ', ,a b=c ,,d', 'Basic', 'x=y, =, "'],
+    inputs: 190_000,
+    cuts: false,
+    run: ([input = new Uint8Array()]) => ({ value: parseChallenges(latin(input)), taken: input.length }),
+    oracle: (input, { value }) => {
+      for (const { scheme, params } of value as ReturnType<typeof parseChallenges>) {
+        assert.match(scheme, /^[\w!#$%&'*+.^`|~-]+$/);
+        assert.ok(latin(input).includes(scheme));
+        for (const name of Object.keys(params)) assert.match(name, /^[\w!#$%&'*+.^`|~-]+$/);
+      }
+    },
+  });
+
+  fuzzes({
+    name: 'http fields',
+    samples: ['X-A: b', 'Host: x', 'a:b', ': ', 'Content-Length: 3', 'X-\xc3\xa9: \xc3\xa9', 'A: b\r\nC: d', 'user:pass', '\0:\x7f'],
+    inputs: 70_000,
+    cuts: false,
+    run: ([input = new Uint8Array()]) => {
+      const [name = '', value = ''] = text(input).split(': ');
+      // Wrong arguments of the user's: a TypeError that tells no value.
+      const checked = <T>(work: () => T): T | string => {
+        try {
+          return work();
+        } catch (error) {
+          assert.equal((error as Error).constructor, TypeError);
+          return 'refused';
+        }
+      };
+      return { value: [checked(() => fieldsOf([[name, value]])), checked(() => basic(name, value))], taken: input.length };
+    },
+    oracle: (_input, { value }) => {
+      const [fields, credentials] = value as [ReturnType<typeof fieldsOf> | string, string];
+      if (typeof fields !== 'string') for (const [name, each] of fields) assert.doesNotMatch(`${name}: ${each}`, /[\0\r\n\x7f]/);
+      assert.match(credentials, /^(?:Basic [\w+/]*=*|refused)$/);
+    },
+  });
+
+  fuzzes({
+    name: 'socks4',
+    samples: [
+      Uint8Array.of(0, 90, 1, 2, 3, 4, 5, 6),
+      Uint8Array.of(0, 90, 0, 0, 0, 0, 0, 0, 104, 105),
+      Uint8Array.of(0, 91, 0, 0, 0, 0, 0, 0),
+    ],
+    inputs: 70_000,
+    run: (chunks) => talkOver((link) => socks4Connect(link, { host: 'target.test', port: 443 }, Uint8Array.of(109)), chunks),
+    oracle: (input, { value, taken }) => {
+      const granted = input.length >= 8 && input[0] === 0 && input[1] === 90;
+      assert.equal(value !== undefined, granted);
+      if (granted)
+        assert.deepEqual(
+          [taken, value],
+          [8, { boundPort: ((input[2] ?? 0) << 8) | (input[3] ?? 0), boundAddress: input.subarray(4, 8).join('.') }],
+        );
+    },
+  });
+
+  const v4 = [5, 0, 5, 0, 0, 1, 127, 0, 0, 1, 4, 56];
+  const name = [5, 0, 5, 0, 0, 3, 4, 110, 97, 109, 101, 0, 80, 104, 105];
+  const v6 = [5, 2, 1, 0, 5, 0, 0, 4, ...Array<number>(15).fill(0), 1, 0, 80];
+  fuzzes({
+    name: 'socks5',
+    samples: [v4, name, v6, [5, 0xff], [5, 2, 1, 1], [5, 0, 5, 8, 0, 1]].map((each) => Uint8Array.from(each)),
+    inputs: 60_000,
+    run: (chunks) => {
+      const credentials = { user: Uint8Array.of(117), pass: Uint8Array.of(112) };
+      return talkOver((link) => socks5Connect(link, { host: 'target.test', port: 443 }, credentials), chunks);
+    },
+    oracle: (input, { value, taken }) => {
+      // RFC 1928 section 6, RFC 1929: what is granted, by hand.
+      const start = input[1] === 2 ? 4 : 2;
+      const [version, reply, , type, length = 0] = input.subarray(start);
+      const address = { 1: 4, 3: length + 1, 4: 16 }[type ?? 0];
+      const welcome = input[0] === 5 && (input[1] === 0 || (input[1] === 2 && input[2] === 1 && input[3] === 0));
+      const whole = address !== undefined && input.length >= start + 4 + address + 2;
+      assert.equal(value !== undefined, welcome && version === 5 && reply === 0 && whole);
+      if (value !== undefined) assert.equal(taken, start + 4 + (address ?? 0) + 2);
+    },
+  });
+
+  fuzzes({
+    name: 'ip addresses',
+    samples: [
+      '127.0.0.1',
+      '255.255.255.256',
+      '::1',
+      '2001:db8::ff00:42:8329',
+      '::ffff:1.2.3.4',
+      '1:2:3:4:5:6:7:8',
+      'fe80::1%eth0',
+      '::',
+      '01.2.3.4',
+      '1::2::3',
+      'host.test',
+    ],
+    inputs: 170_000,
+    cuts: false,
+    run: ([input = new Uint8Array()]) => ({ value: ipBytes(latin(input)), taken: input.length }),
+    oracle: (input, { value }) => {
+      const given = latin(input);
+      const zone = given.includes('%');
+      const bytes = value as Uint8Array | undefined;
+      assert.equal(bytes?.length, zone ? undefined : { 0: undefined, 4: 4, 6: 16 }[isIP(given)], given);
+      if (!bytes) return;
+      assert.equal(isIP(ipText(bytes)), bytes.length === 4 ? 4 : 6);
+      assert.deepEqual(ipBytes(ipText(bytes)), bytes);
+    },
+  });
+});

@@ -1,0 +1,221 @@
+import assert from 'node:assert/strict';
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, it } from 'vitest';
+import { handshake } from '../../src/plugins/handshake.ts';
+import { httpProxy } from '../../src/plugins/http-proxy.ts';
+import { mapBytes } from '../../src/plugins/map-bytes.ts';
+import { passthrough } from '../../src/plugins/passthrough.ts';
+import { rc4 } from '../../src/plugins/rc4.ts';
+import { socks4 } from '../../src/plugins/socks4.ts';
+import { socks5 } from '../../src/plugins/socks5.ts';
+import { throttleBytes } from '../../src/plugins/throttle-bytes.ts';
+import { tlsClient } from '../../src/plugins/tls-client.ts';
+import { tlsServer } from '../../src/plugins/tls-server.ts';
+import { trace } from '../../src/plugins/trace.ts';
+import { transform, type Transformer } from '../../src/plugins/transform.ts';
+import type { Link, Talk } from '../../src/protocol/link.ts';
+import { chaos, memoryPair, scriptedPeer, testDial, type MemoryPairOptions } from '../../src/testing.ts';
+import { AppEnd } from '../../src/testing/app-end.ts';
+import { randomOf } from '../../src/testing/rechunk.ts';
+import type { Plugin, Wire } from '../../src/wire/signal.ts';
+import * as certificates from '../support/certificates.ts';
+import { assertSameBytes } from '../support/digest.ts';
+import { invariants } from '../support/harness.ts';
+import { greeter, greeterScript } from './plugins.ts';
+
+const STACKS = 200;
+const LAYERS = 4;
+const MIB = 2 ** 20;
+const SEED = 2026;
+
+const proxy = { host: 'localhost', port: 1 };
+
+/** The part of a proxy that lets everything through. */
+const server = (talk: (link: Link) => Talk<void>): Plugin => handshake({ talk });
+
+function* tunnel(link: Link): Talk<void> {
+  yield* link.readUntil('\r\n\r\n', 4096);
+  link.send('HTTP/1.1 200 OK\r\n\r\n');
+}
+
+/** 4a: the name stands behind the user id. */
+function* socks4Server(link: Link): Talk<void> {
+  yield* link.read(8);
+  yield* link.readUntil('\0', 256);
+  yield* link.readUntil('\0', 256);
+  link.send(Uint8Array.of(0, 90, 0, 0, 0, 0, 0, 0));
+}
+
+function* socks5Server(link: Link): Talk<void> {
+  const [, methods = 0] = yield* link.read(2);
+  yield* link.read(methods);
+  link.send(Uint8Array.of(5, 0));
+  const [length = 0] = (yield* link.read(5)).subarray(4);
+  yield* link.read(length + 2);
+  link.send(Uint8Array.of(5, 0, 0, 1, 0, 0, 0, 0, 0, 0));
+}
+
+/** A stream cipher: its key stream goes on from chunk to chunk. */
+const keyStream = (): ((bytes: Uint8Array) => Uint8Array) => {
+  let key = 0;
+  return (bytes) => {
+    const mixed = new Uint8Array(bytes.length);
+    for (let at = 0; at < bytes.length; at += 1) mixed[at] = (bytes[at] ?? 0) ^ (key = (key * 5 + 3) & 0xff);
+    return mixed;
+  };
+};
+const cipher: Plugin = (wire) => (dial) => (flow$) => flow$.pipe(mapBytes(keyStream), wire(dial), mapBytes(keyStream));
+
+/** Frames: two bytes of length, and so many bytes. */
+const framing: Plugin = transform({
+  down: () => ({
+    *push(bytes) {
+      for (let at = 0; at < bytes.length; at += 0xffff) {
+        const body = bytes.subarray(at, at + 0xffff);
+        yield Uint8Array.of(body.length >> 8, body.length & 0xff);
+        yield body;
+      }
+    },
+  }),
+  up: () => {
+    let [head, left]: [number[], number] = [[], 0];
+    return {
+      *push(bytes) {
+        let rest = bytes;
+        while (rest.length > 0) {
+          if (left === 0) {
+            head.push(rest[0] ?? 0);
+            rest = rest.subarray(1);
+            if (head.length < 2) continue;
+            left = ((head[0] ?? 0) << 8) | (head[1] ?? 0);
+            head = [];
+            continue;
+          }
+          const part = rest.subarray(0, left);
+          left -= part.length;
+          rest = rest.subarray(part.length);
+          yield part;
+        }
+      },
+    } satisfies Transformer;
+  },
+});
+
+/** Each layer of the library, and what talks to it on the other end. */
+const LAYER: Readonly<Record<string, (seed: number) => readonly [near: Plugin, far: Plugin]>> = {
+  passthrough: () => [passthrough(), passthrough()],
+  mapBytes: () => [cipher, cipher],
+  transform: () => [framing, framing],
+  handshake: () => [greeter(), scriptedPeer(greeterScript)],
+  rc4: (seed) => [rc4(`key ${seed}`), rc4(`key ${seed}`)],
+  httpProxy: () => [httpProxy(proxy), server(tunnel)],
+  socks4: () => [socks4(proxy), server(socks4Server)],
+  socks5: () => [socks5(proxy), server(socks5Server)],
+  tls: () => [tlsClient({ ca: certificates.ca }), tlsServer(certificates.server)],
+  throttleBytes: () => [throttleBytes({ rate: 2 ** 28 }), throttleBytes({ rate: 2 ** 28, direction: 'up' })],
+  trace: () => [trace({ sink: () => undefined, bytes: 16 }), trace({ sink: () => undefined, bytes: 0 })],
+  chaos: (seed) => [chaos({ seed, cut: 0.001, partialWrite: 20_000 }), chaos({ seed: seed + 1, cut: 0.001, coalesce: 0 })],
+};
+
+/** The names of a stack's layers, nearest the application first; no two stacks of one seed are the same. */
+function* stacksOf(seed: number, count: number): Generator<readonly string[]> {
+  const random = randomOf(seed);
+  const names = Object.keys(LAYER);
+  const seen = new Set<string>();
+  while (seen.size < count) {
+    const layers = Array.from({ length: 1 + Math.floor(random() * LAYERS) }, () => names[Math.floor(random() * names.length)] ?? '');
+    if (seen.has(layers.join())) continue;
+    seen.add(layers.join());
+    yield layers;
+  }
+}
+
+const randomBytes = (length: number, seed: number): Uint8Array => {
+  const random = randomOf(seed);
+  const words = Uint32Array.from({ length: length / 4 }, () => random() * 2 ** 32);
+  return new Uint8Array(words.buffer);
+};
+const [DOWN, UP] = [randomBytes(MIB, 1), randomBytes(MIB, 2)];
+
+/** Gives all of it, in chunks of any size, and stops while it is paused; then ends. */
+function feed(end: AppEnd, bytes: Uint8Array, seed: number, longest: number): void {
+  const random = randomOf(seed);
+  let feeding = false;
+  const more = (): void => {
+    if (feeding || !end.connected) return;
+    feeding = true;
+    while (!end.paused && end.given < bytes.length) {
+      const at = end.given;
+      end.give(bytes.subarray(at, at + 1 + Math.floor(random() ** 3 * longest)));
+      if (end.given === bytes.length) end.end();
+    }
+    feeding = false;
+  };
+  end.react = more;
+}
+
+interface Transfer extends MemoryPairOptions {
+  readonly seed: number;
+  /** The longest chunk that is given. */
+  readonly longest?: number;
+}
+
+/** 1 MiB each way through a stack; throws unless all of it came, was told to be sent, and both ends completed. */
+async function transfer(layers: readonly string[], { seed, longest = 100_000, ...pair }: Transfer): Promise<void> {
+  const faults: string[] = [];
+  const fault = (rule: number, problem: string): void => void faults.push(`rule ${rule}: ${problem}`);
+  const [app, far] = [new AppEnd(fault), new AppEnd(fault)];
+  const [a, b] = memoryPair({ seed, ...pair });
+  const pairs = layers.map((name, at) => LAYER[name]?.(seed + at) ?? assert.fail(name));
+  const laid = (wire: Wire, side: 0 | 1): Wire => pairs.reduceRight((below, each) => each[side](below), wire);
+  feed(app, DOWN, seed, longest);
+  feed(far, UP, seed + 1, longest);
+  const dial = testDial({ to: { host: 'localhost', port: 7 } });
+  far.dial(laid(b, 1), dial);
+  app.dial(laid(a, 0), dial);
+  try {
+    const end = performance.now() + 60_000;
+    while (!(app.over && far.over) && performance.now() < end) await turn();
+    const story = `app ${app.state} ${String(app.error)}, ${app.received} bytes; far ${far.state} ${String(far.error)}, ${far.received} bytes`;
+    assert.deepEqual([app.state, far.state], ['complete', 'complete'], story);
+    assertSameBytes(far.bytes, DOWN);
+    assertSameBytes(app.bytes, UP);
+    assert.deepEqual([app.sent, far.sent], [MIB, MIB], 'told to be sent');
+    for (const each of [app, far]) each.verify();
+    assert.deepEqual(faults, []);
+  } finally {
+    app.unsubscribe();
+    far.unsubscribe();
+  }
+}
+
+describe('stacks', () => {
+  it(
+    `carry 1 MiB each way: ${STACKS} of up to ${LAYERS} layers, seed ${SEED}`,
+    { timeout: 180_000 },
+    invariants(async () => {
+      const used = new Map<string, number>();
+      const depths = [0, 0, 0, 0];
+      let seed = SEED;
+      for (const layers of stacksOf(SEED, STACKS)) {
+        seed += 10;
+        await transfer(layers, { seed }).catch((error: unknown) => {
+          throw new Error(`the stack ${layers.join(' over ')}, seed ${seed}: ${String(error)}`, { cause: error });
+        });
+        depths[layers.length - 1] = (depths[layers.length - 1] ?? 0) + 1;
+        for (const name of layers) used.set(name, (used.get(name) ?? 0) + 1);
+      }
+      console.log(
+        `${STACKS} stacks, of 1 to ${LAYERS} layers: ${depths.join(', ')}; ${[...used].map(([name, count]) => `${name} ${count}`).join(', ')}`,
+      );
+      assert.deepEqual([...used.keys()].sort(), Object.keys(LAYER).sort());
+    }),
+  );
+
+  const bytewise = ['rc4', 'transform', 'socks5', 'passthrough'];
+  it(
+    `carries 1 MiB each way in chunks of one byte: ${bytewise.join(' over ')}`,
+    { timeout: 120_000 },
+    invariants(() => transfer(bytewise, { seed: SEED, cut: 1, longest: 1000 })),
+  );
+});

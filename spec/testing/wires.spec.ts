@@ -1,0 +1,62 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { describe, it } from 'vitest';
+import { passthrough } from '../../src/plugins/passthrough.ts';
+import { tlsClient } from '../../src/plugins/tls-client.ts';
+import { tlsServer } from '../../src/plugins/tls-server.ts';
+import { chaos, checkWire, memoryPair, testDial, wirePeer, type CheckWireOptions, type WireUnderTest } from '../../src/testing.ts';
+import { fromFh } from '../../src/wire/fh.ts';
+import type { Plugin } from '../../src/wire/signal.ts';
+import * as certificates from '../support/certificates.ts';
+import { invariants } from '../support/harness.ts';
+import { tcpUnderTest, unixUnderTest } from '../support/net-peer.ts';
+
+const to = { host: 'localhost', port: 7 };
+const pass = passthrough();
+
+/** One end of a pair, under plugins at both ends. */
+const pairUnderTest =
+  (near: Plugin = pass, far: Plugin = pass) =>
+  (): WireUnderTest => {
+    const [wire, other] = memoryPair();
+    return { wire: near(wire), dial: testDial({ to }), peer: () => wirePeer(far(other), testDial({ to })) };
+  };
+
+/** A socket that is connected already. */
+async function fhUnderTest(make: () => Promise<WireUnderTest>): Promise<WireUnderTest> {
+  const { dialled: _dialled, ...made } = await make();
+  const socket = connect({ ...made.dial.to!, allowHalfOpen: true });
+  await once(socket, 'connect');
+  const free = async (): Promise<void> => {
+    socket.destroy();
+    await made.free?.();
+  };
+  return { ...made, wire: fromFh(socket), dial: testDial(), free };
+}
+
+const sockets: CheckWireOptions = { sentEvery: 256 * 1024 };
+const tls = [tlsClient({ ca: certificates.ca }), tlsServer(certificates.server)] as const;
+
+/** Every wire of the library, and the kinds of stacks that are used as one. */
+const WIRES: Readonly<Record<string, readonly [make: () => WireUnderTest | Promise<WireUnderTest>, options: CheckWireOptions]>> = {
+  'one end of a memory pair': [pairUnderTest(), { singleUse: true }],
+  'a memory pair under chaos': [pairUnderTest(chaos({ cut: 0.001, partialWrite: 50_000 })), { singleUse: true, volume: 2 ** 22 }],
+  tcp: [tcpUnderTest, sockets],
+  unix: [unixUnderTest, { ...sockets, resets: false }],
+  'an fh, a TCP socket': [() => fhUnderTest(tcpUnderTest), { ...sockets, singleUse: true }],
+  'an fh, a UNIX socket': [() => fhUnderTest(unixUnderTest), { ...sockets, singleUse: true, resets: false }],
+  'a TLS client': [pairUnderTest(...tls), { singleUse: true }],
+  'a TLS server': [pairUnderTest(tls[1], tls[0]), { singleUse: true }],
+};
+
+describe('the rules of wires', () => {
+  for (const [name, [make, options]] of Object.entries(WIRES)) {
+    it(
+      `are kept by ${name}`,
+      { timeout: 60_000 },
+      invariants(async () => {
+        (await checkWire(make, options)).assert();
+      }),
+    );
+  }
+});

@@ -1,0 +1,165 @@
+import { asapScheduler, type SchedulerLike, type Subscription } from 'rxjs';
+import type { Up } from '../wire/signal.ts';
+import { concatBytes } from './bytes.ts';
+import { Fifo } from './fifo.ts';
+import { randomOf } from './rechunk.ts';
+
+/** How one direction misbehaves; all are off when absent. */
+export interface LaneOptions {
+  readonly cut?: number | undefined;
+  readonly delay?: number | undefined;
+  readonly coalesce?: number | undefined;
+  readonly partialWrite?: number | undefined;
+}
+
+/** What a lane tells of what passes it. */
+export interface LaneEvents {
+  /** One signal comes out; pieces of `data` are never longer than `most()` said. */
+  out(signal: Up): void;
+  /** How many bytes the next piece may have. */
+  most(): number;
+  /** Something was taken or given out. */
+  changed(): void;
+}
+
+/** As many bytes are joined at the most. */
+const JOINED = 2 ** 16;
+/** So many pieces may follow each other in one turn of the event loop before timers and sockets get theirs. */
+const TURN = 256;
+
+/** One direction of a connection: keeps the order, and changes when and in which pieces things come out. */
+export class ChaosLane {
+  /** Bytes inside. */
+  held = 0;
+  /** Data and end stay inside. */
+  paused = false;
+  readonly random: () => number;
+  readonly #options: LaneOptions;
+  readonly #scheduler: SchedulerLike;
+  readonly #events: LaneEvents;
+  readonly #queue = new Fifo<{ readonly signal: Up; readonly due: number }>();
+  #rest: Uint8Array | undefined;
+  #untilCut: number;
+  #lastDue = 0;
+  #running = false;
+  #job: Subscription | undefined;
+  #pieces = 0;
+
+  constructor(options: LaneOptions, seed: number, scheduler: SchedulerLike, events: LaneEvents) {
+    this.#options = options;
+    this.#scheduler = scheduler;
+    this.#events = events;
+    this.random = randomOf(seed);
+    this.#untilCut = this.#nextCut();
+  }
+
+  get empty(): boolean {
+    return this.#queue.length === 0 && this.#rest === undefined;
+  }
+
+  push(signal: Up): void {
+    const { delay = 0, coalesce = 0 } = this.#options;
+    const isData = signal.kind === 'data';
+    if (isData && signal.bytes.length === 0) return;
+    const wait = (delay > 0 ? this.random() * delay : 0) + (isData ? coalesce : 0);
+    // An end goes with the data before it, however long that waits for more.
+    this.#lastDue = Math.max(this.#lastDue, this.#scheduler.now() + wait);
+    if (isData) this.held += signal.bytes.length;
+    this.#queue.push({ signal, due: this.#lastDue });
+    this.#events.changed();
+    this.run();
+  }
+
+  /** Gives out what is due; the rest at its time. */
+  run(): void {
+    if (this.#running || (this.#job && !this.#job.closed)) return;
+    this.#running = true;
+    for (let signal = this.#next(); signal; signal = this.#next()) {
+      this.#events.out(signal);
+      this.#events.changed();
+      if (signal.kind === 'data' && this.#options.partialWrite !== undefined && !this.empty) {
+        this.#tick();
+        break;
+      }
+    }
+    this.#running = false;
+  }
+
+  /** Gives out all that is inside, now. */
+  flush(): void {
+    this.free();
+    for (let signal = this.#take(); signal; signal = this.#take()) this.#events.out(signal);
+  }
+
+  clear(): void {
+    this.free();
+    this.#queue.clear();
+    this.#rest = undefined;
+    this.held = 0;
+  }
+
+  free(): void {
+    this.#job?.unsubscribe();
+    this.#job = undefined;
+  }
+
+  #next(): Up | undefined {
+    const head = this.#queue.peek();
+    const kind = this.#rest ? 'data' : head?.signal.kind;
+    if (this.paused && (kind === 'data' || kind === 'end')) return undefined;
+    const wait = this.#rest || !head ? 0 : head.due - this.#scheduler.now();
+    if (wait <= 0) return this.#take();
+    this.#job = this.#scheduler.schedule(() => this.#resume(), wait);
+    return undefined;
+  }
+
+  #tick(): void {
+    this.#pieces += 1;
+    const resume = (): void => this.#resume();
+    this.#job = this.#pieces % TURN === 0 ? this.#scheduler.schedule(resume) : asapScheduler.schedule(resume);
+  }
+
+  #resume(): void {
+    this.#job = undefined;
+    this.run();
+  }
+
+  #take(): Up | undefined {
+    if (!this.#rest) {
+      const head = this.#queue.shift();
+      if (head?.signal.kind !== 'data') return head?.signal;
+      this.#rest = this.#joined(head.signal.bytes);
+    }
+    return { kind: 'data', bytes: this.#piece(this.#rest) };
+  }
+
+  #joined(first: Uint8Array): Uint8Array {
+    if (this.#options.coalesce === undefined) return first;
+    const chunks = [first];
+    let length = first.length;
+    for (let next = this.#queue.peek()?.signal; next?.kind === 'data' && length < JOINED; next = this.#queue.peek()?.signal) {
+      chunks.push(next.bytes);
+      length += next.bytes.length;
+      this.#queue.shift();
+    }
+    return chunks.length === 1 ? first : concatBytes(chunks);
+  }
+
+  #piece(rest: Uint8Array): Uint8Array {
+    const { partialWrite } = this.#options;
+    const partial = partialWrite === undefined ? Infinity : 1 + Math.floor(this.random() * partialWrite);
+    const size = Math.min(rest.length, this.#untilCut, partial, this.#events.most());
+    this.#untilCut -= size;
+    if (this.#untilCut <= 0) this.#untilCut = this.#nextCut();
+    this.#rest = size < rest.length ? rest.subarray(size) : undefined;
+    this.held -= size;
+    return rest.subarray(0, size);
+  }
+
+  /** How many bytes until the next cut, when each has the same chance. */
+  #nextCut(): number {
+    const { cut = 0 } = this.#options;
+    if (cut <= 0) return Infinity;
+    return cut >= 1 ? 1 : 1 + Math.floor(Math.log(1 - this.random()) / Math.log(1 - cut));
+  }
+}

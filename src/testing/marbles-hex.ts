@@ -1,0 +1,40 @@
+const ROW = 16;
+const ROWS = 8;
+
+/** Both sides in hex, the rows that differ only, with a mark under each byte that does. */
+export function hexDiff(expected: Uint8Array, actual: Uint8Array): string {
+  const lines: string[] = [];
+  const length = Math.max(expected.length, actual.length);
+  let more = 0;
+  for (let at = 0; at < length; at += ROW) {
+    const [wanted, got] = [expected.subarray(at, at + ROW), actual.subarray(at, at + ROW)];
+    const marks = Array.from({ length: ROW }, (_, byte) => (wanted[byte] === got[byte] ? '  ' : '^^'));
+    if (!marks.includes('^^')) continue;
+    if (lines.length >= ROWS * 3) {
+      more += 1;
+      continue;
+    }
+    const offset = at.toString(16).padStart(4, '0');
+    lines.push(
+      `expected  ${offset}  ${hexRow(wanted)}`,
+      `actual    ${offset}  ${hexRow(got)}`,
+      `                ${marks.join(' ').trimEnd()}`,
+    );
+  }
+  if (more > 0) lines.push(`… and ${more} more rows`);
+  return lines.join('\n');
+}
+
+function hexRow(bytes: Uint8Array): string {
+  return `${hex(bytes).padEnd(ROW * 3)} ${printable(bytes)}`.trimEnd();
+}
+
+/** `4a 4f 49`. */
+export function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+}
+
+/** ASCII as it is, anything else as a dot. */
+export function printable(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.')).join('');
+}

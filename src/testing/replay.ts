@@ -1,0 +1,210 @@
+import { Observable, type Subscriber, type Subscription } from 'rxjs';
+import { EPROTOCOL, IOStreamError } from '../errors.ts';
+import { inlet } from '../wire/operate.ts';
+import type { Dial, Flow, Up, Wire } from '../wire/signal.ts';
+import { after } from '../wire/timer.ts';
+import { concatBytes, show } from './bytes.ts';
+import { parseRecording, type RecordedEntry, type RecordedSignal, type Recording } from './recording.ts';
+
+/** How {@link replay} plays. */
+export interface ReplayOptions {
+  /**
+   * What goes down must be what went down then, and what came up after so many bytes waits for them. Without it whatever goes
+   * down is taken, and told to be `sent`, at once. @default true
+   */
+  readonly check?: boolean | undefined;
+}
+
+/**
+ * Makes a wire that plays a recording back: what came up from the wire comes up again, at its times.
+ *
+ * ```text
+ *   application ── Flow ──▶  compared with `to wire` of the recording
+ *   application ◀── Up ────  `wire` of the recording
+ * ```
+ *
+ * Each subscription plays it from the start, on the scheduler of the dial. What came up after some bytes (or the end) had gone
+ * down waits for as many, also when the application is slower than it was then; from there on all is so much later. `pause`
+ * holds `data` and `end` back in the same way. Flow that completes: the rest passes without its bytes until its end, or for
+ * `timeouts.close`; a recording that has no end is over at once. Flow that errors: Up errors with the same.
+ *
+ * Errors as the recording does; and with EPROTOCOL, phase `write`, when something else goes down than went down then: the
+ * message says at which byte. After the place where a recording was `cut`, and where its application left, it is silent.
+ *
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import { IOStream } from 'rxjs-io-stream';
+ * import { replay } from 'rxjs-io-stream/testing';
+ *
+ * const wire = replay(readFileSync('failure.txt', 'utf8'));
+ * new IOStream({ wire, outBuf: 'HELLO\n', cb: console.log });
+ * ```
+ *
+ * @param recording what `record` made, or its text.
+ * @throws TypeError when the text is no recording.
+ */
+export function replay(recording: Recording | string, { check = true }: ReplayOptions = {}): Wire {
+  const { entries, cut } = typeof recording === 'string' ? parseRecording(recording) : recording;
+  const script = scriptOf(entries, cut, check);
+  return (dial) => (flow$) =>
+    new Observable<Up>((up) => {
+      const player = new Player(script, dial, up);
+      const flow = inlet<Flow>({
+        next: (signal) => player.take(signal),
+        error: (error: unknown) => up.error(error),
+        complete: () => player.close(),
+      });
+      up.add(flow);
+      up.add(() => player.free());
+      flow$.subscribe(flow);
+      player.play();
+    });
+}
+
+interface Step {
+  readonly at: number;
+  readonly signal: RecordedSignal;
+  /** What had gone down before it. */
+  readonly bytes: number;
+  readonly ended: boolean;
+}
+
+interface Script {
+  readonly steps: readonly Step[];
+  /** All that went down. */
+  readonly down: Uint8Array;
+  readonly ended: boolean;
+  readonly cut: boolean;
+  readonly check: boolean;
+}
+
+function scriptOf(entries: readonly RecordedEntry[], cut: boolean, check: boolean): Script {
+  const steps: Step[] = [];
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  let ended = false;
+  for (const { at, line, signal } of entries) {
+    if (line === 'wire') steps.push({ at, signal, bytes, ended });
+    else if (line === 'to wire' && signal.kind === 'data') {
+      chunks.push(signal.bytes);
+      bytes += signal.bytes.length;
+    } else if (line === 'to wire' && signal.kind === 'end') ended = true;
+  }
+  return { steps, down: concatBytes(chunks), ended, cut, check };
+}
+
+class Player {
+  readonly #script: Script;
+  readonly #dial: Dial;
+  readonly #up: Subscriber<Up>;
+  readonly #start: number;
+  #next = 0;
+  /** How much later than recorded we are, because the application was waited for. */
+  #lag = 0;
+  #waited = false;
+  #playing = false;
+  #timer: Subscription | undefined;
+  #closeTimer: Subscription | undefined;
+  #given = 0;
+  #ended = false;
+  #paused = false;
+  #closing = false;
+
+  constructor(script: Script, dial: Dial, up: Subscriber<Up>) {
+    this.#script = script;
+    this.#dial = dial;
+    this.#up = up;
+    this.#start = dial.scheduler.now();
+  }
+
+  take(signal: Flow): void {
+    if (signal.kind === 'data') this.#compare(signal.bytes);
+    else if (signal.kind === 'end') this.#end();
+    else this.#paused = signal.kind === 'pause';
+    this.play();
+  }
+
+  close(): void {
+    const { down, check, cut } = this.#script;
+    if (check && !cut && this.#given < down.length) this.#differ(`close came after ${this.#given} of ${down.length} bytes`);
+    this.#closing = true;
+    this.#closeTimer = after(this.#dial.timeouts.close, this.#dial.scheduler, () => this.#up.complete());
+    this.play();
+  }
+
+  free(): void {
+    this.#timer?.unsubscribe();
+    this.#closeTimer?.unsubscribe();
+  }
+
+  /** One after another: what comes down from inside `next` waits for its turn. */
+  play(): void {
+    if (this.#playing) return;
+    this.#playing = true;
+    for (let step = this.#due(); step && !this.#up.closed; step = this.#due()) {
+      this.#next += 1;
+      this.#give(step.signal);
+    }
+    this.#playing = false;
+    if (this.#closing && this.#next === this.#script.steps.length) this.#up.complete();
+  }
+
+  /** The next step, if it may be played now; else sees to it that it will be. */
+  #due(): Step | undefined {
+    const step = this.#script.steps[this.#next];
+    if (!step) return undefined;
+    const behind = this.#script.check && (this.#given < step.bytes || (step.ended && !this.#ended));
+    const held = this.#paused && (step.signal.kind === 'data' || step.signal.kind === 'end');
+    if (!this.#closing && (behind || held)) {
+      this.#waited = true;
+      return undefined;
+    }
+    const late = this.#dial.scheduler.now() - this.#start - step.at;
+    if (this.#waited) this.#lag = Math.max(this.#lag, late);
+    this.#waited = false;
+    if (late >= this.#lag) return step;
+    this.#timer?.unsubscribe();
+    this.#timer = after(this.#lag - late, this.#dial.scheduler, () => this.play());
+    return undefined;
+  }
+
+  #give(signal: RecordedSignal): void {
+    const { kind } = signal;
+    if (kind === 'error') {
+      const { code = EPROTOCOL, errno, phase = 'read', message } = signal;
+      this.#up.error(new IOStreamError(code, { phase, message, errno }));
+    } else if (kind === 'complete') this.#up.complete();
+    else if (kind === 'sent' && !this.#script.check) return;
+    else if (kind !== 'unsubscribed' && !(this.#closing && (kind === 'data' || kind === 'end'))) this.#up.next(signal);
+  }
+
+  #compare(bytes: Uint8Array): void {
+    const { down, check, cut } = this.#script;
+    const from = this.#given;
+    this.#given += bytes.length;
+    if (!check) {
+      if (bytes.length > 0) this.#up.next({ kind: 'sent', bytes: bytes.length });
+      return;
+    }
+    const known = Math.min(bytes.length, down.length - from);
+    for (let at = 0; at < known; at += 1) {
+      if (bytes[at] === down[from + at]) continue;
+      this.#differ(`from byte ${from + at} on, ${show(down.subarray(from + at))} went down then, ${show(bytes.subarray(at))} now`);
+      return;
+    }
+    if (this.#given > down.length && !cut) this.#differ(`${down.length} bytes went down then, more now: ${show(bytes.subarray(known))}`);
+  }
+
+  #end(): void {
+    const { down, check, cut, ended } = this.#script;
+    this.#ended = true;
+    if (!check || cut) return;
+    if (!ended) this.#differ("no 'end' went down then, one now");
+    else if (this.#given < down.length) this.#differ(`'end' came after ${this.#given} of ${down.length} bytes`);
+  }
+
+  #differ(how: string): void {
+    const { layer } = this.#dial;
+    this.#up.error(new IOStreamError(EPROTOCOL, { phase: 'write', layer, message: `this is not what was recorded: ${how}` }));
+  }
+}

@@ -1,0 +1,22 @@
+/**
+ * Makes an input that fails shorter, as long as it fails: takes pieces out, from halves down to single bytes, then makes bytes
+ * simple. Deterministic; asks a few hundred times at most for a short input.
+ *
+ * @param fails must be true for the input.
+ */
+export function shrink(input: Uint8Array, fails: (input: Uint8Array) => boolean): Uint8Array {
+  let best = input;
+  for (let size = Math.ceil(best.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+    for (let at = 0; at < best.length;) {
+      const less = Uint8Array.of(...best.subarray(0, at), ...best.subarray(at + size));
+      if (less.length < best.length && fails(less)) best = less;
+      else at += size;
+    }
+  }
+  for (let at = 0; at < best.length; at += 1) {
+    const plain = new Uint8Array(best);
+    plain[at] = 0x61;
+    if (best[at] !== 0x61 && fails(plain)) best = plain;
+  }
+  return best;
+}
