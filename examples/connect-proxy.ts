@@ -4,23 +4,19 @@
 import { timingSafeEqual } from 'node:crypto';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { connect, converse, EPROTOCOL, IOStreamError, listen, type IOStream, type Link, type Need, type Server } from 'rxjs-io-stream';
 import {
-  catchError,
-  concat,
-  defer,
-  EMPTY,
-  finalize,
-  ignoreElements,
-  merge,
-  mergeMap,
-  switchMap,
-  tap,
-  throwError,
-  timeout,
-  TimeoutError,
-} from 'rxjs';
-import type { Observable } from 'rxjs';
+  connect,
+  converse,
+  EPROTOCOL,
+  IOStreamError,
+  listen,
+  relay,
+  type IOStream,
+  type Link,
+  type Need,
+  type Server,
+} from 'rxjs-io-stream';
+import { catchError, EMPTY, finalize, mergeMap, switchMap, tap, throwError, timeout, TimeoutError, type Observable } from 'rxjs';
 
 export interface ConnectProxyOptions {
   /** Where to listen. @default 127.0.0.1, any free port */
@@ -59,7 +55,7 @@ export function connectProxy(options: ConnectProxyOptions = {}): Observable<Serv
 }
 
 /** One connection: it is closed when this completes, and reset when it errors. */
-function serve(client: IOStream, options: ConnectProxyOptions): Observable<never> {
+function serve(client: IOStream, options: ConnectProxyOptions): Observable<unknown> {
   const { log = () => {}, patience = 10_000 } = options;
   const from = `${client.remoteAddress ?? '?'}:${client.remotePort ?? '?'}`;
   return converse(client, readRequest).pipe(
@@ -103,29 +99,19 @@ function admits(field: string, credentials: string): boolean {
 }
 
 /** Dials the target and joins both, until both directions have ended. */
-function tunnel(client: IOStream, { host, port }: Target, patience: number, log: (line: string) => void): Observable<never> {
+function tunnel(client: IOStream, { host, port }: Target, patience: number, log: (line: string) => void): Observable<unknown> {
   let open = false;
-  return connect({ host, port, allowHalfOpen: true, timeouts: { establish: patience } }).pipe(
+  return connect({ host, port, timeouts: { establish: patience } }).pipe(
     mergeMap((target) => {
       open = true;
       log(`→ ${host}:${port}`);
       client.write('HTTP/1.1 200 Connection established\r\n\r\n');
-      return merge(pipe(client, target), pipe(target, client)).pipe(
-        tap({ error: () => target.reset() }),
+      return relay(client, target).pipe(
         finalize(() => log(`→ ${host}:${port} closed: ${target.outBytes} bytes there, ${target.inBytes} back`)),
       );
     }),
     catchError((error: unknown) => throwError(() => (open ? error : unreachable(error)))),
   );
-}
-
-/** One direction: every byte, as fast as the slower side, then the end. */
-function pipe(from: IOStream, to: IOStream): Observable<never> {
-  const end$ = defer(() => {
-    to.end();
-    return EMPTY;
-  });
-  return concat(to.send(from).pipe(ignoreElements()), end$);
 }
 
 function unreachable(error: unknown): Refusal {

@@ -2,8 +2,8 @@
 //   npx tsx examples/socks5-server.ts [--host ADDRESS] [--port PORT] [--user USER --pass PASSWORD]
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { connect, converse, IOStreamError, listen, type IOStream, type Link, type Need, type Server } from 'rxjs-io-stream';
-import { catchError, concat, concatMap, defer, EMPTY, ignoreElements, merge, switchMap, tap, timeout, type Observable } from 'rxjs';
+import { connect, converse, IOStreamError, listen, relay, type IOStream, type Link, type Need, type Server } from 'rxjs-io-stream';
+import { catchError, concatMap, EMPTY, switchMap, tap, timeout, type Observable } from 'rxjs';
 
 export interface Socks5ServerOptions {
   /** Where to listen. */
@@ -68,7 +68,7 @@ function* negotiate(link: Link, { user, pass }: Socks5ServerOptions): Talk<Wish>
 /** Connects, says whether that went well, and lets the bytes pass until both sides have ended. */
 function through(io: IOStream, host: string, port: number, log: (line: string) => void): Observable<unknown> {
   let answered = false;
-  return connect({ host, port, allowHalfOpen: true }).pipe(
+  return connect({ host, port }).pipe(
     tap(() => (answered = true)),
     catchError((error: unknown) => {
       if (answered || !(error instanceof IOStreamError)) throw error;
@@ -78,18 +78,9 @@ function through(io: IOStream, host: string, port: number, log: (line: string) =
     }),
     switchMap((other) => {
       io.write(reply(0, other));
-      return merge(pump(io, other), pump(other, io)).pipe(tap({ complete: () => other.close() }));
+      return relay(io, other);
     }),
   );
-}
-
-/** Carries one direction, no faster than it is taken, and then its end; the other direction goes on. */
-function pump(from: IOStream, to: IOStream): Observable<unknown> {
-  const end$ = defer(() => {
-    to.end();
-    return EMPTY;
-  });
-  return concat(to.send(from).pipe(ignoreElements()), end$);
 }
 
 /** A length and so much text: a name, a user, a password. */

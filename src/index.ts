@@ -1,5 +1,6 @@
 // Streams
 export { connect, type ConnectOptions } from './stream/connect.ts';
+export type { ConsumeOptions } from './stream/consume.ts';
 export { converse } from './stream/converse.ts';
 export { IOStream, type OwnFields } from './stream/io-stream.ts';
 export { listen, type ListenOptions } from './stream/listen.ts';
@@ -55,9 +56,11 @@ export { httpProxy, type HttpProxyOptions, type ProxyAuth } from './plugins/http
 export { rc4 } from './plugins/rc4.ts';
 export { socks4, type Socks4Options } from './plugins/socks4.ts';
 export { socks5, type Socks5Options } from './plugins/socks5.ts';
+export { throttleBytes, type ThrottleBytesOptions } from './plugins/throttle-bytes.ts';
 export { tlsClient, type TlsClientOptions } from './plugins/tls-client.ts';
 export type { ContextSource, TlsFacts, TlsOptions, TlsPeer } from './plugins/tls-options.ts';
 export { tlsServer, type TlsServerOptions } from './plugins/tls-server.ts';
+export { trace, type TraceOptions } from './plugins/trace.ts';
 export { transform, type Transformer, type TransformOptions } from './plugins/transform.ts';
 export type { ProxyChallenge } from './protocol/http-connect.ts';
 export type { HttpChallenge } from './protocol/http-challenge.ts';
@@ -79,6 +82,13 @@ export { netstrings, type NetstringsOptions } from './codecs/netstrings.ts';
 export { parse, type ParseOptions } from './codecs/parse.ts';
 export type { Parse, Reader } from './codecs/parser.ts';
 export { requests, type Requests, type RequestsOptions } from './codecs/requests.ts';
+
+// Flow
+export { backoff, type Backoff } from './flow/backoff.ts';
+export type { BackoffOptions } from './flow/backoff-plan.ts';
+export { persistent, type Persistent, type PersistentOptions, type PersistentStatus, type UnsentReport } from './flow/persistent.ts';
+export type { UnsentWrite } from './flow/persistent-writes.ts';
+export { relay, type RelayError, type RelayProgress } from './flow/relay.ts';
 
 // Signals
 export type {

@@ -31,10 +31,29 @@ const sink: Serve = (socket, { units }) => {
   });
 };
 
+/** Writes its share of the bytes of the job, ends, and reads what comes until that ends too. */
+const talker: Serve = (socket, { units, chunk, connections }) => {
+  socket.allowHalfOpen = true;
+  const bytes = Buffer.alloc(chunk, 'x');
+  let left = units / connections;
+  const pump = (): void => {
+    let more = true;
+    while (more && left > 0) {
+      const piece = left < chunk ? bytes.subarray(0, left) : bytes;
+      left -= piece.length;
+      more = socket.write(piece);
+    }
+    if (left === 0) socket.off('drain', pump).end();
+  };
+  socket.on('drain', pump).resume();
+  pump();
+};
+
 /** The other sides. All of them are plain `node:net` and `node:tls`, and the same one serves both programs of a row. */
 export const peers: Readonly<Record<PeerName, Peer>> = {
   source: () => serving(source),
   sink: () => serving(sink),
+  talker: () => serving(talker),
   'tls-source': () => serving(source, { tls: true }),
   'tls-sink': () => serving(sink, { tls: true }),
 

@@ -72,7 +72,7 @@ export interface Figure {
   readonly steps?: number;
 }
 
-export type PeerName = 'source' | 'sink' | 'tls-source' | 'tls-sink' | 'echo' | 'hold' | 'dialler';
+export type PeerName = 'source' | 'sink' | 'tls-source' | 'tls-sink' | 'echo' | 'hold' | 'dialler' | 'talker';
 
 export const MIB: number = 2 ** 20;
 

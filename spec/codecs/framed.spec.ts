@@ -155,6 +155,32 @@ describe('framed', () => {
   );
 
   it(
+    'handles so many messages at the same time as it is told, begun in order, and ends when all have',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      const inners = Array.from({ length: 5 }, () => new Subject<string>());
+      const begun: string[] = [];
+      const handle = (message: string): Subject<string> => inners[begun.push(message) - 1]!;
+      const seen = h.observed(framed(b, codec).consume(handle, { concurrency: 2 }));
+      a.end('a\nb\nc\nd\ne\n');
+      await h.until(() => begun.length > 0);
+      await ticks();
+      assert.deepEqual(begun, ['a', 'b']);
+      inners[1]?.next('B');
+      inners[1]?.complete();
+      assert.deepEqual(begun, ['a', 'b', 'c']);
+      for (const each of [2, 3]) inners[each]?.complete();
+      assert.deepEqual(begun, ['a', 'b', 'c', 'd', 'e']);
+      inners[4]?.complete();
+      await ticks();
+      assert.deepEqual([seen.state, seen.values], ['open', ['B']]);
+      inners[0]?.complete();
+      assert.equal((await seen.ended).state, 'complete');
+      assert.throws(() => framed(b, codec).consume(() => EMPTY, { concurrency: 0 }), TypeError);
+    }),
+  );
+
+  it(
     'refuses a second consumer, and one beside another reader of the bytes',
     invariants(async (h) => {
       const [, b] = joined(h);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { EMPTY, of, Subject, throwError, timer } from 'rxjs';
+import { EMPTY, NEVER, of, Subject, throwError, timer, type Observable } from 'rxjs';
 import { describe, it } from 'vitest';
 import { IOStream } from 'rxjs-io-stream';
+import { memoryPair } from '../../src/testing/memory-pair.ts';
 import { invariants } from '../support/harness.ts';
 import { closing, dialled, joined, owned, pattern, scripted, ticks, turns, usedMiB, virtually } from './tools.ts';
 
@@ -270,6 +271,80 @@ describe('consume', () => {
       h.sameBytes((await back.ended).values, 'last');
     }),
   );
+
+  describe('with concurrency', () => {
+    it(
+      'handles so many chunks at the same time, begun in order, and completes when all have',
+      invariants(async (h) => {
+        const { wire, up } = scripted();
+        const [b] = owned(h, new IOStream({ wire }));
+        const begun: string[] = [];
+        const inners = Array.from({ length: 5 }, () => new Subject<string>());
+        const seen = h.observed(b.consume((chunk) => inners[begun.push(String(chunk)) - 1]!, { concurrency: 3 }));
+        await ticks();
+        for (const text of ['a', 'b', 'c', 'd']) {
+          up({ kind: 'data', bytes: Buffer.from(text) });
+          await ticks();
+        }
+        assert.deepEqual(begun, ['a', 'b', 'c']);
+        inners[1]?.next('B');
+        inners[1]?.complete();
+        assert.deepEqual(begun, ['a', 'b', 'c', 'd']);
+        up({ kind: 'end' });
+        inners[0]?.complete();
+        inners[2]?.next('C');
+        inners[2]?.complete();
+        await ticks();
+        assert.deepEqual([seen.state, seen.values], ['open', ['B', 'C']]);
+        inners[3]?.complete();
+        assert.equal(seen.state, 'complete');
+      }),
+    );
+
+    it('holds the peer up when so many are being handled', () => {
+      const noted = virtually(1_000_000, (v) => {
+        const [a, b] = v.joined({ timeouts: { write: 0 } }, { highWaterMark: 1000 }, { limit: 1000 });
+        let taken = 0;
+        let chunks = 0;
+        const handle = (chunk: Buffer): Observable<never> => {
+          taken += chunk.length;
+          chunks += 1;
+          return NEVER;
+        };
+        b.consume(handle, { concurrency: 4 }).subscribe({ error: () => {} });
+        for (let each = 0; each < 100; each += 1) v.at(each, () => a.write(new Uint8Array(1000)));
+        v.at(10_000, () =>
+          v.note(`${chunks} chunks, ${b.inBuf.length < 3000 ? 'little' : 'much'} ahead, ${taken + a.output.pending} known`),
+        );
+      });
+      assert.match(noted[0] ?? '', /^10000 4 chunks, little ahead, (9[5-9]\d{3}|100000) known$/);
+    });
+
+    it(
+      'errors with an inner one, and frees the others',
+      invariants(async (h) => {
+        const { wire, up } = scripted();
+        const [b] = owned(h, new IOStream({ wire }));
+        const inners = [new Subject<never>(), new Subject<never>()];
+        let begun = 0;
+        const seen = h.observed(b.consume(() => inners[begun++]!, { concurrency: 2 }));
+        await ticks();
+        for (let each = 0; each < 2; each += 1) {
+          up({ kind: 'data', bytes: Buffer.from('x') });
+          await ticks();
+        }
+        inners[1]?.error(new Error('mine'));
+        assert.deepEqual([seen.state, inners[0]?.observed, b.state], ['error', false, 'open']);
+      }),
+    );
+
+    it.each([0, -1, 1.5, NaN, Infinity, '2'])('refuses %s', (concurrency) => {
+      const [left] = memoryPair();
+      const io = new IOStream({ wire: left });
+      assert.throws(() => io.consume(() => EMPTY, { concurrency: concurrency as number }), TypeError);
+      io.reset();
+    });
+  });
 
   it(
     'keeps memory bounded: 100 MB to one chunk per millisecond',

@@ -1,5 +1,6 @@
 import { Subject, type Observable, type ObservableInput } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
+import type { ConsumeOptions } from '../stream/consume.ts';
 import { coreOf, type IOStream } from '../stream/io-stream.ts';
 import { inlet } from '../wire/operate.ts';
 import type { Codec } from './codec.ts';
@@ -22,9 +23,12 @@ export interface Framed<T, W = T> {
   write(message: W): boolean;
   /**
    * Handles message after message: the next one when the Observable of the last has completed, and meanwhile the stream is
-   * held. Cold; one at a time. Emits what the inner Observables emit, errors with them too (the stream goes on).
+   * held. With `concurrency` so many are handled at the same time, begun in order. Cold; one at a time. Emits what the inner
+   * Observables emit, as it comes; ends as `messages$`, when all of them have; errors with them too (the stream goes on).
+   *
+   * @throws TypeError when `concurrency` is no whole number from 1 on.
    */
-  consume<R>(handle: (message: T) => ObservableInput<R>): Observable<R>;
+  consume<R>(handle: (message: T) => ObservableInput<R>, options?: ConsumeOptions): Observable<R>;
 }
 
 /**
@@ -77,7 +81,7 @@ export function framed<T, W = T>(io: IOStream, codec: Codec<T, W>): Framed<T, W>
     io,
     messages$: messages.all$,
     write: writer(io, codec),
-    consume: (handle) => messages.consume(handle),
+    consume: (handle, options) => messages.consume(handle, options),
   };
 }
 

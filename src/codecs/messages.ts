@@ -1,5 +1,6 @@
 import { asapScheduler, defer, Observable, Subject, type ObservableInput, type Subscriber, type Subscription } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
+import { concurrencyOf, type ConsumeOptions } from '../stream/consume.ts';
 import { coreOf, type IOStream } from '../stream/io-stream.ts';
 import { inlet } from '../wire/operate.ts';
 import type { Codec } from './codec.ts';
@@ -50,29 +51,35 @@ export class Messages<T> {
     });
   }
 
-  consume<R>(handle: (message: T) => ObservableInput<R>): Observable<R> {
+  consume<R>(handle: (message: T) => ObservableInput<R>, options?: ConsumeOptions): Observable<R> {
+    const concurrency = concurrencyOf(options);
     return new Observable((out) => {
       if (this.#consumer) {
         out.error(new TypeError('expected one consume() of the messages at a time, got a second one while the first is active'));
         return;
       }
-      let busy = false;
+      let active = 0;
+      let end: End | undefined;
       const consumer: Consumer<T> = {
         get busy() {
-          return busy;
+          return active >= concurrency;
         },
         take: (message) => {
-          busy = true;
+          active += 1;
           const fail = (error: unknown): void => out.error(error);
           const done = (): void => {
-            busy = false;
-            this.#pump();
+            active -= 1;
+            if (end && active === 0) tell(out, end);
+            else this.#pump();
           };
           const inner = inlet<R>({ next: (value) => out.next(value), error: fail, complete: done, fail });
           out.add(inner);
           defer(() => handle(message)).subscribe(inner);
         },
-        end: (end) => tell(out, end),
+        end: (told) => {
+          end = told;
+          if (active === 0) tell(out, told);
+        },
       };
       this.#consumer = consumer;
       out.add(() => (this.#consumer = undefined));

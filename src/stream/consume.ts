@@ -1,35 +1,49 @@
 import { defer, Observable, type ObservableInput } from 'rxjs';
 import { inlet } from '../wire/operate.ts';
+import { inWords } from './bytes.ts';
 import type { ReadSide } from './read-side.ts';
 
 const TAKEN =
   'expected one consume() or iteration of a stream at a time, got a second one while the first is active; unsubscribe the first, or share it';
 
+/** How `consume` handles what it takes. */
+export interface ConsumeOptions {
+  /** How many are handled at the same time, at the most. @default 1, so one after another */
+  readonly concurrency?: number | undefined;
+}
+
+/** Checks the options of a `consume`, and gives the concurrency. */
+export function concurrencyOf({ concurrency = 1 }: ConsumeOptions = {}): number {
+  if (Number.isSafeInteger(concurrency) && concurrency > 0) return concurrency;
+  throw new TypeError(`expected \`concurrency\` to be a whole number, 1 or more, got ${inWords(concurrency)}`);
+}
+
 /** See `IOStream.consume`. */
-export function consume<T>(reads: ReadSide, handle: (chunk: Buffer) => ObservableInput<T>): Observable<T> {
+export function consume<T>(reads: ReadSide, handle: (chunk: Buffer) => ObservableInput<T>, options?: ConsumeOptions): Observable<T> {
+  const concurrency = concurrencyOf(options);
   return new Observable((out) => {
-    let busy = false;
+    let active = 0;
     let pulling = false;
     // One loop, not recursion: a handler that completes at once is followed by the next chunk on the same stack.
     const ready = (): void => {
       if (pulling) return;
       pulling = true;
-      while (!busy && !out.closed) {
+      while (active < concurrency && !out.closed) {
         const chunk = reads.pull();
         if (chunk) work(chunk);
         else break;
       }
       pulling = false;
-      const end = busy ? undefined : reads.end;
+      const end = active > 0 ? undefined : reads.end;
       if (!end) return;
       if ('error' in end) out.error(end.error);
       else out.complete();
     };
     const work = (chunk: Buffer): void => {
-      busy = true;
+      active += 1;
       const fail = (error: unknown): void => out.error(error);
       const done = (): void => {
-        busy = false;
+        active -= 1;
         ready();
       };
       const inner = inlet<T>({ next: (value) => out.next(value), error: fail, complete: done, fail });

@@ -5,7 +5,7 @@ import type { Fh } from '../wire/fh.ts';
 import type { LayerDetails, Plugin, Timeouts } from '../wire/signal.ts';
 import { pluginEntries } from '../wire/stack.ts';
 import { toBytes, type Writable } from './bytes.ts';
-import { consume, iterate } from './consume.ts';
+import { consume, iterate, type ConsumeOptions } from './consume.ts';
 import { Core, NO_HANDLE } from './core.ts';
 import {
   checkOption,
@@ -284,12 +284,15 @@ class Stream {
 
   /**
    * Handles chunk after chunk: the next one when the Observable of the last has completed, and meanwhile no more than
-   * `highWaterMark` bytes are read ahead. Cold; one at a time on a stream. Emits what the inner Observables emit; completes
-   * after EOF or our `close()`; errors with the stream, or with an inner one (the stream goes on). Unsubscribing stops taking,
-   * not the stream. Lossless.
+   * `highWaterMark` bytes are read ahead. With `concurrency` so many are handled at the same time, begun in order. Cold; one at
+   * a time on a stream. Emits what the inner Observables emit, as it comes; completes after EOF or our `close()`, when all of
+   * them have; errors with the stream, after all of them, or with an inner one (the stream goes on). Unsubscribing stops
+   * taking, not the stream. Lossless.
+   *
+   * @throws TypeError when `concurrency` is no whole number from 1 on.
    */
-  consume<T>(handle: (chunk: Buffer) => ObservableInput<T>): Observable<T> {
-    return consume(this.#core.reads, handle);
+  consume<T>(handle: (chunk: Buffer) => ObservableInput<T>, options?: ConsumeOptions): Observable<T> {
+    return consume(this.#core.reads, handle, options);
   }
 
   /**

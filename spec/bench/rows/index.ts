@@ -8,6 +8,8 @@ import { handshakes10, passthrough1, passthrough10 } from './passthrough.ts';
 import { pingPong } from './ping-pong.ts';
 import { rc4Echo } from './rc4.ts';
 import { receive1m, receive64k } from './receive.ts';
+import { redisPipelined, redisSingle } from './redis.ts';
+import { relayed } from './relay.ts';
 import { send1m, send64k, sendSource1m, sendSource64k } from './send.ts';
 import { smallWrites } from './small-writes.ts';
 import { tlsReceive64k, tlsSend64k } from './tls.ts';
@@ -38,4 +40,7 @@ export const rows: readonly Row[] = [
   handshakeByCount,
   handshakeByDelimiter,
   lines100,
+  relayed,
+  redisPipelined,
+  redisSingle,
 ];

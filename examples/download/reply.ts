@@ -1,0 +1,56 @@
+// The reply of an HTTP/1.1 server, as a codec: what the download reads.
+import { parse, type Codec, type Need, type Reader } from 'rxjs-io-stream';
+
+/** Of a reply; names are in lower case. */
+export type Head = { readonly status: number; readonly headers: Readonly<Record<string, string>> };
+/** What {@link reply} reads: the head, then the body piece by piece. */
+export type Part = { readonly head?: Head; readonly bytes?: Uint8Array; readonly last: boolean };
+
+/** What another attempt would not make better. */
+export class Refused extends Error {}
+export const refuse = (expected: string, got: string): never => {
+  throw new Refused(`expected ${expected}, got ${got.slice(0, 80)}`);
+};
+
+/** One reply, in parts. Its body must say where it ends, or nobody could tell a cut from the end. */
+export function reply(): Codec<Part> {
+  let head: Head | undefined;
+  let [left, chunked] = [0, false];
+  function* line(link: Reader): Generator<Need, string, Uint8Array> {
+    return Buffer.from(yield* link.readUntil('\n', 8192))
+      .toString('latin1')
+      .trimEnd();
+  }
+  function* readHead(link: Reader): Generator<Need, Part, Uint8Array> {
+    const first = yield* line(link);
+    const status = Number(/^HTTP\/1\.\d (\d{3})\b/.exec(first)?.[1] ?? refuse('an HTTP/1 server', JSON.stringify(first)));
+    const headers: Record<string, string> = {};
+    for (let text = yield* line(link); text !== ''; text = yield* line(link)) {
+      const [, name = '', value = ''] = /^([\w-]+):[ \t]*(.*)$/.exec(text) ?? refuse('headers', JSON.stringify(text));
+      headers[name.toLowerCase()] = [headers[name.toLowerCase()], value].filter(Boolean).join(', ');
+    }
+    if (status < 200) return { last: false }; // the reply is still to come
+    if (status !== 200 && status !== 206) refuse('the file', `${first} ${headers.location ?? ''}`);
+    const { 'transfer-encoding': coding, 'content-length': length, 'content-encoding': form = 'identity' } = headers;
+    chunked = coding?.toLowerCase() === 'chunked';
+    if (form !== 'identity') refuse('the file as it is', `content-encoding ${form}`);
+    if (!chunked && (coding !== undefined || !/^\d{1,15}$/.test(length ?? ''))) refuse('a content-length or chunks', coding ?? `${length}`);
+    left = chunked ? 0 : Number(length);
+    head = { status, headers };
+    return { head, last: !chunked && left === 0 };
+  }
+  function* part(link: Reader): Generator<Need, Part, Uint8Array> {
+    if (!head) return yield* readHead(link);
+    if (left === 0) {
+      const size = yield* line(link);
+      left = parseInt(/^[\da-f]{1,12}(?=\s*(;|$))/i.exec(size)?.[0] ?? refuse('the size of a chunk', JSON.stringify(size)), 16);
+      if (left === 0) while ((yield* line(link)) !== ''); // trailers
+      return { last: left === 0 };
+    }
+    const bytes = yield* link.read(Math.min(left, 16_384));
+    left -= bytes.length;
+    if (chunked && left === 0 && (yield* line(link)) !== '') refuse('a chunk of its size', 'a longer one');
+    return { bytes, last: !chunked && left === 0 };
+  }
+  return parse(part, { maxLength: 65_536 });
+}

@@ -1,0 +1,99 @@
+// A port forwarder with live counters: what comes to a port of this machine goes to another, and back.
+//   npx tsx examples/port-forwarder.ts 8080 example.com:80 [--host 127.0.0.1] [--proxy PROXY:PORT]
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { connect, listen, relay, socks5, type IOStream, type Server } from 'rxjs-io-stream';
+import { auditTime, BehaviorSubject, distinctUntilChanged, finalize, map, merge, pairwise, switchMap, tap, type Observable } from 'rxjs';
+
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface PortForwarderOptions {
+  /** Where to listen; port 0 is any that is free. */
+  readonly from: Place;
+  readonly to: Place;
+  /** A SOCKS5 proxy on the way. */
+  readonly proxy?: Place | undefined;
+}
+
+/** What has passed so far, of all connections together. */
+export interface Counters {
+  readonly open: number;
+  readonly total: number;
+  /** Bytes to the target, and back. */
+  readonly there: number;
+  readonly back: number;
+}
+
+export interface PortForwarder {
+  readonly server: Server;
+  readonly counters$: Observable<Counters>;
+}
+
+/** Forwards for as long as it is subscribed; emits once it listens. */
+export function portForwarder({ from, to, proxy }: PortForwarderOptions): Observable<PortForwarder> {
+  const plugin = proxy ? { proxy: socks5(proxy) } : {};
+  const counters$ = new BehaviorSubject<Counters>({ open: 0, total: 0, there: 0, back: 0 });
+  const add = (more: Partial<Counters>): void => {
+    const { open, total, there, back } = counters$.value;
+    const { open: o = 0, total: t = 0, there: h = 0, back: b = 0 } = more;
+    counters$.next({ open: open + o, total: total + t, there: there + h, back: back + b });
+  };
+
+  /** One connection. It is closed when this completes; when it errors it is reset, and `server.errors$` tells. */
+  const forward = (client: IOStream): Observable<unknown> => {
+    add({ open: 1, total: 1 });
+    return connect({ ...to, plugin }).pipe(
+      switchMap((target) => relay(client, target)),
+      pairwise(), // the first progress is of zero bytes
+      tap(([before, now]) => add({ there: now.aToB - before.aToB, back: now.bToA - before.bToA })),
+      finalize(() => add({ open: -1 })),
+    );
+  };
+  return listen(from, forward).pipe(map((server) => ({ server, counters$ })));
+}
+
+function inWords({ open, total, there, back }: Counters): string {
+  return `${open} open of ${total}, ${inUnits(there)} there, ${inUnits(back)} back`;
+}
+
+function inUnits(bytes: number): string {
+  return bytes < 1_000_000 ? `${bytes} bytes` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}
+
+function placeOf(text: string): Place {
+  const [, address, name, port] = /^(?:\[([\da-f:.]+)\]|([\w.-]+)):(\d{1,5})$/i.exec(text) ?? [];
+  if (port === undefined) throw new TypeError(`expected HOST:PORT, got ${text}`);
+  return { host: address ?? name ?? '', port: Number(port) };
+}
+
+function main(): void {
+  const { values, positionals } = parseArgs({
+    options: { host: { type: 'string', default: '127.0.0.1' }, proxy: { type: 'string' } },
+    allowPositionals: true,
+  });
+  const [port = '', to = ''] = positionals;
+  const proxy = values.proxy === undefined ? undefined : placeOf(values.proxy);
+  const forwarding = portForwarder({ from: { host: values.host, port: Number(port) }, to: placeOf(to), proxy })
+    .pipe(
+      tap(({ server }) => console.log('listening on', server.address)),
+      switchMap(({ server, counters$ }) =>
+        merge(
+          counters$.pipe(auditTime(250), map(inWords), distinctUntilChanged()),
+          server.errors$.pipe(map((error) => `a connection failed: ${String(error)}`)), // it hurts no other
+        ),
+      ),
+    )
+    .subscribe({
+      next: (line) => console.log(line),
+      error: (error: unknown) => {
+        console.error(String(error)); // the port is taken, or may not be used
+        process.exitCode = 1;
+      },
+    });
+  process.once('SIGINT', () => forwarding.unsubscribe()); // stops listening and closes all
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) main();

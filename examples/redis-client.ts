@@ -1,0 +1,110 @@
+// A Redis client: replies read by a generator, commands pipelined, reconnects. One command, or one in each line of stdin:
+//   npx tsx examples/redis-client.ts [--host HOST] [--port PORT] [COMMAND …]        (the password is in $REDIS_PASSWORD)
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { framed, IOStreamError, persistent, requests, type IOStream, type IOStreamOptions } from 'rxjs-io-stream';
+import { BehaviorSubject, catchError, concat, defer, EMPTY, finalize, first, from, ignoreElements, map, mergeMap, of } from 'rxjs';
+import { switchMap, throwError, type Observable, type Subscription } from 'rxjs';
+import { RedisError, resp, type Reply, type Word } from './redis-client/resp.ts';
+
+/** Besides these, all that `IOStream` takes: `host`, `port`, `path`, `plugin` for TLS or a proxy, `timeouts` … */
+export type RedisOptions = IOStreamOptions & {
+  readonly user?: string;
+  readonly password?: string;
+  /** Values as Buffers instead of text. @default false */
+  readonly binary?: boolean;
+  /** How many attempts in a row may fail; the waits grow from 50 ms to 5 s. @default 10 */
+  readonly attempts?: number;
+};
+
+type Connection = { readonly io: IOStream; readonly send: (words: readonly Word[]) => Observable<Reply> };
+
+/** The last one may be lost. */
+const isOpen = (one?: Connection): one is Connection => one?.io.state === 'open' && !one.io.isEof;
+
+/**
+ * A connection that is dialled at once, and again when it is lost. Commands given meanwhile wait for the next one. A command
+ * that was on its way errors: it may have been done, so it is not sent twice; `retry` it if that does no harm. Not for SUBSCRIBE.
+ */
+export class RedisClient {
+  readonly #connections = new BehaviorSubject<Connection | undefined>(undefined);
+  readonly #running: Subscription;
+
+  constructor(options: RedisOptions) {
+    this.#running = connections(options).subscribe(this.#connections);
+  }
+
+  /** Sent when it is subscribed, each time; what is subscribed in one tick leaves together. Errors with what the server refuses. */
+  command(...words: readonly Word[]): Observable<Reply> {
+    return defer(() => {
+      const now = this.#connections.value;
+      if (isOpen(now)) return now.send(words); // the quick way: most commands go it
+      return this.#connections.pipe(
+        first(isOpen),
+        switchMap(({ send }) => send(words)),
+      );
+    });
+  }
+
+  /** What waits for a reply errors. */
+  close(): void {
+    this.#running.unsubscribe();
+    this.#connections.error(new IOStreamError('ECLOSED', { phase: 'write', message: 'the client was closed' }));
+  }
+}
+
+function connections({ user, password, binary, attempts = 10, ...options }: RedisOptions): Observable<Connection> {
+  const line = persistent(options, { initial: 50, max: 5000, attempts });
+  return line.stream$.pipe(
+    switchMap((io) => {
+      const replies = requests(framed(io, resp(binary)));
+      const send: Connection['send'] = (words) =>
+        replies.request(words).pipe(switchMap((reply) => (reply instanceof RedisError ? throwError(() => reply) : of(reply))));
+      const auth = ['AUTH', ...(user === undefined ? [] : [user])];
+      const welcome$ = password === undefined ? EMPTY : send([...auth, password]).pipe(ignoreElements());
+      return concat(welcome$, of({ io, send })).pipe(
+        // A loss on the way is what `persistent` is for; a wrong password is not.
+        catchError((error: unknown) => (error instanceof RedisError ? throwError(() => error) : EMPTY)),
+      );
+    }),
+    finalize(() => line.close()),
+  );
+}
+
+/** As redis-cli shows it. */
+function shown(reply: Reply, indent = ''): string {
+  if (reply === null) return '(nil)';
+  if (typeof reply === 'number') return `(integer) ${reply}`;
+  if (reply instanceof RedisError) return `(error) ${reply.message}`;
+  if (!Array.isArray(reply)) return JSON.stringify(String(reply));
+  const lines = (reply as readonly Reply[]).map((each, at) => `${at + 1}) ${shown(each, `${indent}   `)}`);
+  return lines.length === 0 ? '(empty array)' : lines.join(`\n${indent}`);
+}
+
+function main(): void {
+  const options = { host: { type: 'string', default: '127.0.0.1' }, port: { type: 'string', default: '6379' } } as const;
+  const { values, positionals } = parseArgs({ options, allowPositionals: true });
+  const password = process.env.REDIS_PASSWORD;
+  const client = new RedisClient({ host: values.host, port: Number(values.port), ...(password === undefined ? {} : { password }) });
+  const commands$ = positionals.length > 0 ? of(positionals) : from(createInterface(process.stdin)).pipe(map((line) => line.split(' ')));
+  const ask = (words: readonly string[]): Observable<string> =>
+    client.command(...words).pipe(
+      map((reply) => shown(reply)),
+      catchError((error: unknown) => (error instanceof RedisError ? of(shown(error)) : throwError(() => error))),
+    );
+  commands$
+    .pipe(
+      mergeMap(ask, 1000),
+      finalize(() => client.close()),
+    )
+    .subscribe({
+      next: (line) => console.log(line),
+      error: (error: unknown) => {
+        console.error(String(error));
+        process.exitCode = 1;
+      },
+    });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) main();

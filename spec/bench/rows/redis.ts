@@ -1,0 +1,109 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { Redis } from 'ioredis';
+import { concatMap, lastValueFrom, merge, range, type Observable } from 'rxjs';
+import { RedisClient } from '../../../examples/redis-client.ts';
+import { Clock } from '../clock.ts';
+import { perSecond, type Job, type Outcome, type Program, type Row } from '../row.ts';
+
+const HOST = '127.0.0.1';
+/** The value that is set and got. */
+const VALUE = 'x'.repeat(64);
+
+/** Where no redis-server is installed. */
+const STAND_IN = `import(${JSON.stringify(new URL('../../support/redis-stand-in.ts', import.meta.url).href)}).then(({ redisStandIn }) =>
+  redisStandIn().listen(Number(process.env.PORT), '${HOST}', () => console.log('Ready to accept connections')));`;
+
+/** In a process of its own, like the peers; one for each program. */
+let server: Promise<number> | undefined;
+
+async function start(): Promise<number> {
+  const probe = createServer().listen(0, HOST);
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  const redis = ['redis-server', '--port', String(port), '--bind', HOST, '--save', '', '--appendonly', 'no'];
+  const standIn = [process.execPath, '--import', 'tsx', '--input-type', 'module', '-e', STAND_IN];
+  if (!((await ready(redis, port)) || (await ready(standIn, port)))) throw new Error('expected redis-server or its stand-in to start');
+  return port;
+}
+
+/** Starts it, and says whether it came to listen; it is gone with this process. */
+async function ready([program = '', ...args]: readonly string[], port: number): Promise<boolean> {
+  const child: ChildProcess = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PORT: String(port) } });
+  process.once('exit', () => child.kill('SIGKILL'));
+  return new Promise((resolve) => {
+    child.once('error', () => resolve(false)).once('exit', () => resolve(false));
+    child.stdout?.on('data', (text: Buffer) => {
+      if (text.includes('Ready to accept connections')) resolve(true);
+    });
+    child.unref();
+  });
+}
+
+/** So many rounds of `chunk` commands, each answered before the next: SET and GET, in turn. */
+const keyOf = (at: number): string => `key ${at % 10}`;
+
+const ours: Program = {
+  name: 'ours',
+  async run({ units, chunk }: Job): Promise<Outcome> {
+    const client = new RedisClient({ host: HOST, port: await (server ??= start()) });
+    const ask = (at: number): Observable<unknown> =>
+      at % 2 === 0 ? client.command('SET', keyOf(at >> 1), VALUE) : client.command('GET', keyOf(at >> 1));
+    await lastValueFrom(client.command('PING'));
+    const clock = new Clock();
+    const round = (): Observable<unknown> => (chunk === 1 ? ask(0) : merge(...Array.from({ length: chunk }, (_, at) => ask(at))));
+    const last = await lastValueFrom(range(0, Math.ceil(units / chunk)).pipe(concatMap(round)));
+    const outcome = clock.stop(Math.ceil(units / chunk) * chunk);
+    check(last, chunk);
+    client.close();
+    return outcome;
+  },
+};
+
+const ioredis: Program = {
+  name: 'ioredis',
+  async run({ units, chunk }: Job): Promise<Outcome> {
+    const client = new Redis({ host: HOST, port: await (server ??= start()), enableReadyCheck: false });
+    await client.ping();
+    let last: unknown;
+    const clock = new Clock();
+    for (let round = 0; round < Math.ceil(units / chunk); round += 1) {
+      if (chunk === 1) {
+        last = await client.set(keyOf(0), VALUE);
+        continue;
+      }
+      const pipeline = client.pipeline();
+      for (let at = 0; at < chunk; at += 1) {
+        if (at % 2 === 0) pipeline.set(keyOf(at >> 1), VALUE);
+        else pipeline.get(keyOf(at >> 1));
+      }
+      last = (await pipeline.exec())?.at(-1)?.[1];
+    }
+    const outcome = clock.stop(Math.ceil(units / chunk) * chunk);
+    check(last, chunk);
+    client.disconnect();
+    return outcome;
+  },
+};
+
+/** The last of a round is the answer to GET; that of a single command to SET. */
+function check(last: unknown, chunk: number): void {
+  const expected = chunk === 1 ? 'OK' : VALUE;
+  if (last !== expected) throw new Error(`expected ${expected}, got ${String(last)}`);
+}
+
+const row = (name: string, title: string, chunk: number, start: number): Row => ({
+  name,
+  title,
+  programs: [ours, ioredis],
+  work: { connections: 1, chunk },
+  start,
+  unit: { name: 'commands', size: 1 },
+  figures: [perSecond('commands', 1, 1)],
+  malloc: false,
+});
+
+export const redisPipelined: Row = row('redis-pipelined', 'redis, 100 commands pipelined', 100, 10_000);
+export const redisSingle: Row = row('redis-single', 'redis, one command at a time', 1, 2_000);

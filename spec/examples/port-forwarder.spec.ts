@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { connect as dial, type Socket } from 'node:net';
+import { describe, it } from 'vitest';
+import { portForwarder, type Counters, type Place, type PortForwarderOptions } from '../../examples/port-forwarder.ts';
+import { socks5Server } from '../../examples/socks5-server.ts';
+import type { Observed } from '../support/observed.ts';
+import { invariants, type Harness } from '../support/harness.ts';
+import { allOf, deadPort, pattern, served } from '../support/loopback.ts';
+import { runProgram } from '../support/run-program.ts';
+
+const host = '127.0.0.1';
+const anywhere = { host, port: 0 };
+
+async function forwarding(
+  h: Harness,
+  options: Omit<PortForwarderOptions, 'from'>,
+): Promise<{ port: number; counters: Observed<Counters>; errors: Observed<unknown> }> {
+  const { server, counters$ } = await h.observed(portForwarder({ from: anywhere, ...options })).value();
+  return { port: (server.address as { port: number }).port, counters: h.observed(counters$), errors: h.observed(server.errors$) };
+}
+
+function client(h: Harness, port: number): Socket {
+  const socket = dial({ host, port, allowHalfOpen: true });
+  h.defer(() => socket.destroy());
+  return socket.on('error', () => {});
+}
+
+const target = async (h: Harness, each: (socket: Socket) => unknown): Promise<Place> => (await served(h, each)) as Place;
+
+describe('port-forwarder', () => {
+  it(
+    'carries many connections both ways, with half-close, and counts them',
+    invariants(async (h) => {
+      const echo = await target(h, (socket) => socket.pipe(socket));
+      const { port, counters } = await forwarding(h, { to: echo });
+      const bytes = pattern(1_000_000);
+      const sockets = Array.from({ length: 10 }, () => client(h, port));
+      const answers = sockets.map(allOf);
+      await h.until(() => counters.values.at(-1)?.open === 10);
+      for (const socket of sockets) socket.end(bytes);
+      for (const answer of answers) h.sameBytes(await answer, bytes);
+      await h.until(() => counters.values.at(-1)?.open === 0);
+      assert.deepEqual(counters.values.at(-1), { open: 0, total: 10, there: 10_000_000, back: 10_000_000 });
+    }),
+  );
+
+  it(
+    'goes through a proxy',
+    invariants(async (h) => {
+      const echo = await target(h, (socket) => socket.pipe(socket));
+      const proxy = await h.observed(socks5Server()).value();
+      const { port } = await forwarding(h, { to: echo, proxy: { host, port: (proxy.address as { port: number }).port } });
+      const socket = client(h, port);
+      const answer = allOf(socket);
+      socket.end('hello');
+      h.sameBytes(await answer, 'hello');
+    }),
+  );
+
+  it(
+    'resets a client whose target resets or is not there, and goes on',
+    invariants(async (h) => {
+      const rude = await target(h, (socket) => socket.once('data', () => socket.resetAndDestroy()));
+      for (const [to, code] of [
+        [rude, 'ECONNRESET'],
+        [{ host, port: await deadPort() }, 'ECONNREFUSED'],
+      ] as const) {
+        const { port, counters, errors } = await forwarding(h, { to });
+        for (const times of [1, 2]) {
+          const socket = client(h, port);
+          const ended = new Promise((resolve) => socket.on('error', ({ code }: NodeJS.ErrnoException) => resolve(code)));
+          socket.resume().write('x');
+          assert.equal(await ended, 'ECONNRESET');
+          await h.until(() => errors.values.length === times);
+          h.error(errors.values.at(-1), { code });
+        }
+        assert.deepEqual([counters.values.at(-1)?.open, counters.values.at(-1)?.total], [0, 2]);
+      }
+    }),
+  );
+
+  it('runs as a program, says what passes, and ends by Ctrl-C', { timeout: 20_000 }, async () => {
+    const { says, interrupt } = runProgram('examples/port-forwarder.ts', '0', `${host}:${await deadPort()}`);
+    const port = Number((await says(/port: (\d+)/))[1]);
+    dial({ host, port })
+      .on('error', () => {})
+      .resume();
+    await says(/a connection failed: .*ECONNREFUSED/);
+    await says(/0 open of 1, 0 bytes there, 0 bytes back\n/);
+    assert.deepEqual(await interrupt(), [0, null]);
+  });
+});

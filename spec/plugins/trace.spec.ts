@@ -1,0 +1,207 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { setTimeout as wait } from 'node:timers/promises';
+import { describe, it } from 'vitest';
+import { IOStreamError } from '../../src/errors.ts';
+import { trace, type TraceOptions } from '../../src/plugins/trace.ts';
+import { checkPlugin } from '../../src/testing/check-plugin.ts';
+import { Clock } from '../../src/testing/clock.ts';
+import { testDial } from '../../src/testing/test-dial.ts';
+import { unhandled } from '../stream/tools.ts';
+import { invariants } from '../support/harness.ts';
+import { data, inWords, Ride, sent } from '../support/scripted-wire.ts';
+
+/** A traced connection on a clock of its own, and its log. */
+function traced(options: Partial<TraceOptions> = {}): { ride: Ride; log: string[]; clock: Clock } {
+  const log: string[] = [];
+  const clock = new Clock();
+  const plugin = trace({ sink: (entry) => log.push(entry), ...options });
+  return { ride: new Ride(plugin, { dial: testDial({ scheduler: clock, layer: 'wire' }) }), log, clock };
+}
+
+/** Without number and time: what is asserted elsewhere. */
+const said = (log: readonly string[]): string[] => log.map((entry) => entry.replace(/^#\d+ +\d+ ms wire /, ''));
+const dumpOf = (entry = ''): string => entry.split('\n').slice(1).join('\n').replace(/^ {2}/gm, '');
+
+describe('trace', () => {
+  it(
+    'keeps the rules of a plugin',
+    invariants(async () => {
+      (await checkPlugin(trace({ sink: () => {} }), [])).assert();
+    }),
+  );
+
+  it(
+    'keeps the rules of a plugin when its sink throws',
+    invariants(async () => {
+      const fail = (): never => {
+        throw new Error('disk full');
+      };
+      // Without 5, which would find what config.onUnhandledError is told of the sink.
+      (await checkPlugin(trace({ sink: fail }), [], { rules: [1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12] })).assert();
+    }),
+  );
+
+  it('writes each signal with connection, time, layer and direction', () => {
+    const { ride, log, clock } = traced();
+    const { app, wire } = ride;
+    wire.give({ kind: 'resolved', host: 'a.test', ip: '127.0.0.1', family: 4 });
+    clock.advance(12);
+    wire.give({
+      kind: 'connected',
+      details: [
+        { layer: 'ssl', alpn: 'h2', handle: {} },
+        { wire: 'tcp', port: 7 },
+      ],
+    });
+    clock.advance(100_000);
+    app.next(data('hello\n'));
+    wire.give(sent(6), { kind: 'pause' });
+    app.next({ kind: 'resume' });
+    wire.give(data('bye'), { kind: 'end', truncated: true });
+    app.next({ kind: 'end' });
+    app.complete();
+    wire.complete();
+    assert.deepEqual(log, [
+      '#1        0 ms wire ↑ resolved a.test is 127.0.0.1',
+      '#1       12 ms wire ↑ connected {"layer":"ssl","alpn":"h2"} {"wire":"tcp","port":7}',
+      '#1   100012 ms wire ↓ data 6 bytes\n  00000000  68 65 6c 6c 6f 0a                                 |hello.|',
+      '#1   100012 ms wire ↑ sent 6',
+      '#1   100012 ms wire ↑ pause',
+      '#1   100012 ms wire ↓ resume',
+      '#1   100012 ms wire ↑ data 3 bytes\n  00000000  62 79 65                                          |bye|',
+      '#1   100012 ms wire ↑ end truncated',
+      '#1   100012 ms wire ↓ end',
+      '#1   100012 ms wire ↓ complete',
+      '#1   100012 ms wire ↑ complete',
+    ]);
+  });
+
+  it('passes every signal on as it is', () => {
+    const { ride } = traced();
+    const given = [data('a'), { kind: 'pause' }, { kind: 'resume' }, { kind: 'end' }] as const;
+    for (const signal of given) ride.app.next(signal);
+    ride.wire.give(...given);
+    assert.ok(given.every((signal, at) => ride.wire.down[at] === signal && ride.up[at] === signal));
+  });
+
+  it.each<[string, (ride: Ride) => void, string[]]>([
+    ['a reset', ({ app }) => app.error(new Error('enough\u001b[31m')), ['↓ error "enough\\u001b[31m"', '↑ error "enough\\u001b[31m"']],
+    [
+      'an error of the wire',
+      ({ wire }) => wire.fail(new IOStreamError('ECONNRESET', { phase: 'read', message: 'read ECONNRESET' })),
+      ['↑ error ECONNRESET "read ECONNRESET"'],
+    ],
+    ['unsubscribing', (ride) => ride.unsubscribe(), ['↓ unsubscribed']],
+  ])('tells how it ended: %s', (_, end, words) => {
+    const { ride, log } = traced();
+    end(ride);
+    assert.deepEqual(said(log), words);
+  });
+
+  it('numbers its connections', () => {
+    const log: string[] = [];
+    const plugin = trace({ sink: (entry) => log.push(entry) });
+    const [first, second] = [new Ride(plugin), new Ride(plugin)];
+    second.wire.connect();
+    first.wire.connect();
+    assert.deepEqual(
+      log.map((entry) => entry.slice(0, 2)),
+      ['#2', '#1'],
+    );
+    assert.match(log[0] ?? '', / trace ↑ connected/);
+  });
+
+  describe('its dump', () => {
+    const all = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+
+    it('is that of hexdump -C', ({ skip }) => {
+      const { ride, log } = traced();
+      ride.app.next({ kind: 'data', bytes: all });
+      const { stdout, error } = spawnSync('hexdump', ['-C', '-v'], { input: all, encoding: 'latin1' });
+      if (error) skip('hexdump is not installed');
+      assert.equal(dumpOf(log[0]), stdout.split('\n').slice(0, 16).join('\n'));
+    });
+
+    it('shows a half row, and every byte once', () => {
+      const { ride, log } = traced();
+      ride.wire.give({ kind: 'data', bytes: all.subarray(60, 85) });
+      assert.equal(
+        dumpOf(log[0]),
+        [
+          '00000000  3c 3d 3e 3f 40 41 42 43  44 45 46 47 48 49 4a 4b  |<=>?@ABCDEFGHIJK|',
+          '00000010  4c 4d 4e 4f 50 51 52 53  54                       |LMNOPQRST|',
+        ].join('\n'),
+      );
+    });
+
+    it('counts the bytes of each direction since the start', () => {
+      const { ride, log } = traced();
+      for (let each = 0; each < 3; each += 1) {
+        ride.app.next(data('x'.repeat(1000)));
+        ride.wire.give(data('y'));
+      }
+      const offsets = log.map((entry) => /\n {2}(\w{8})/.exec(entry)?.[1]);
+      assert.deepEqual(offsets, ['00000000', '00000000', '000003e8', '00000001', '000007d0', '00000002']);
+    });
+
+    it('shows 256 bytes of a chunk, or as many as it is told, and says how many are left out', () => {
+      for (const [bytes, rows, left] of [
+        [256, 16, '  … 744 more bytes'],
+        [17, 2, '  … 983 more bytes'],
+        [0, 0, '  … 1000 more bytes'],
+        [Infinity, 63, undefined],
+      ] as const) {
+        const { ride, log } = traced({ bytes });
+        ride.app.next(data('x'.repeat(1000)));
+        const lines = (log[0] ?? '').split('\n').slice(1);
+        assert.deepEqual([lines.filter((line) => line.includes('|')).length, lines.find((line) => line.includes('…'))], [rows, left]);
+      }
+    });
+  });
+
+  describe('a sink that throws', () => {
+    const breaking = (): { ride: Ride; calls: () => number } => {
+      let calls = 0;
+      const sink = (): void => {
+        calls += 1;
+        if (calls === 2) throw new Error('disk full');
+      };
+      return { ride: traced({ sink }).ride, calls: () => calls };
+    };
+
+    it(
+      'is told to config.onUnhandledError, once, and not called again; the connection goes on',
+      invariants(async (h) => {
+        const seen = unhandled(h);
+        const { ride, calls } = breaking();
+        ride.wire.connect();
+        for (let each = 0; each < 5; each += 1) ride.app.next(data('x'));
+        ride.wire.give(data('y'), { kind: 'end' });
+        await wait(1);
+        assert.deepEqual(seen.map(String), ['Error: disk full']);
+        assert.deepEqual([calls(), ride.state, ride.wire.down.length, inWords(ride.up).at(-1)], [2, 'open', 5, 'end']);
+      }),
+    );
+
+    it(
+      'is told to nobody where nothing is set: the process goes on',
+      invariants(async () => {
+        const { ride, calls } = breaking();
+        ride.wire.connect();
+        for (let each = 0; each < 5; each += 1) ride.app.next(data('x'));
+        await wait(1);
+        assert.deepEqual([calls(), ride.state, ride.wire.down.length], [2, 'open', 5]);
+      }),
+    );
+  });
+
+  it.each<[string, unknown, string]>([
+    ['no sink', {}, 'expected `sink` of trace to be a function, got undefined'],
+    ['a sink that is none', { sink: 'stderr' }, 'expected `sink` of trace to be a function, got string'],
+    ['fewer than no bytes', { sink: () => {}, bytes: -1 }, 'expected `bytes` of trace to be 0 or more, got -1'],
+    ['bytes in words', { sink: () => {}, bytes: 'all' }, 'expected `bytes` of trace to be 0 or more, got all'],
+  ])('refuses %s', (_, options, message) => {
+    assert.throws(() => trace(options as TraceOptions), new TypeError(message));
+  });
+});

@@ -1,0 +1,121 @@
+import type { Core } from '../stream/core.ts';
+import type { Puller } from '../stream/read-side.ts';
+import type { Waiter } from '../stream/write-side.ts';
+
+/** Who runs both directions. */
+export interface LaneHost {
+  /** More bytes have left. */
+  moved(): void;
+  /** All that came has left, and the end was given on. */
+  through(): void;
+  /** It cannot go on because of this stream; by default since that takes no more. */
+  fail(core: Core, error?: unknown): void;
+}
+
+/** One direction of a relay: takes no more from the one stream than the other is ready for, then gives on the end. */
+export class Lane implements Puller, Waiter {
+  /** Bytes that have left. */
+  sent = 0;
+  isThrough = false;
+  position = 0;
+  readonly #from: Core;
+  readonly #to: Core;
+  readonly #host: LaneHost;
+  /** Ends and lengths of the chunks that have not left: others may write between them. */
+  readonly #chunks: { readonly end: number; readonly length: number }[] = [];
+  /** How much has left but for the first of the chunks. */
+  #whole = 0;
+  #running = false;
+  #pulling = false;
+  #ended = false;
+  /** The stream it takes from has failed: nothing comes behind what is there. */
+  #failed = false;
+  #leave: (() => void) | undefined;
+
+  constructor(from: Core, to: Core, host: LaneHost) {
+    this.#from = from;
+    this.#to = to;
+    this.#host = host;
+  }
+
+  /** Begins when the sends that were there before are through; returns the way to stop for good. */
+  start(): () => void {
+    const unwatch = this.#to.writes.wait(this);
+    const leave = this.#to.sends.join((leave) => {
+      this.#leave = leave;
+      this.#running = true;
+      this.ready();
+    });
+    return () => {
+      this.stop();
+      unwatch();
+      leave();
+    };
+  }
+
+  /** Takes no more. */
+  stop(): void {
+    this.#running = false;
+  }
+
+  /** The stream it takes from has failed: gives on what came before, then tells. */
+  finish(): void {
+    this.#failed = true;
+    if (this.isThrough) this.#host.fail(this.#from);
+    else this.ready();
+  }
+
+  /** One loop, not recursion: what is given may be answered from inside. */
+  ready(): void {
+    if (this.#pulling) return;
+    this.#pulling = true;
+    while (this.#running && !this.#ended && !this.#to.writes.blocked && this.#step());
+    this.#pulling = false;
+    this.#settle();
+  }
+
+  left(): void {
+    const { accepted, left } = this.#to.writes;
+    for (let chunk = this.#chunks[0]; chunk && Math.min(chunk.end, accepted) <= left; chunk = this.#chunks[0]) {
+      this.#whole += chunk.length;
+      this.#chunks.shift();
+    }
+    const [first] = this.#chunks;
+    const now = first ? this.#whole + Math.max(0, left - (first.end - first.length)) : this.#whole;
+    if (now > this.sent) {
+      this.sent = now;
+      this.#host.moved();
+    }
+    this.ready();
+  }
+
+  /** Gives on a chunk or the end; answers whether there may be more. */
+  #step(): boolean {
+    const { reads } = this.#from;
+    const { writes } = this.#to;
+    const chunk = reads.pull();
+    if (!chunk) {
+      this.#ended = this.#failed || (reads.end !== undefined && !('error' in reads.end));
+      if (this.#ended && !this.#failed && !this.#to.isClosed) writes.end();
+      return false;
+    }
+    if (this.#to.isClosed || writes.accept(chunk)) {
+      this.#host.fail(this.#to);
+      return false;
+    }
+    this.#chunks.push({ end: writes.accepted, length: chunk.length });
+    return true;
+  }
+
+  #settle(): void {
+    if (!this.#running || !this.#ended || this.#chunks.length > 0) return;
+    this.#running = false;
+    if (this.#failed) {
+      this.#host.fail(this.#from);
+      return;
+    }
+    this.isThrough = true;
+    this.#leave?.();
+    this.#host.through();
+  }
+}

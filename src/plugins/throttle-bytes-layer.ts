@@ -1,0 +1,109 @@
+import { defer, EMPTY, Subject, type Observable, type Subscription } from 'rxjs';
+import { IOStreamError } from '../errors.ts';
+import type { Layer, Ports } from '../wire/layer.ts';
+import { PAUSE, RESUME, type Flow, type Up } from '../wire/signal.ts';
+import { after } from '../wire/timer.ts';
+import type { Budget } from './throttle-bytes-budget.ts';
+import { ThrottleLane } from './throttle-bytes-lane.ts';
+
+/** The budgets of one connection, or of all that share them. */
+export interface Budgets {
+  readonly down: Budget;
+  readonly up: Budget;
+  /** While it is subscribed they follow it. */
+  readonly rate$: Observable<number>;
+}
+
+/** One connection: a lane each way, and who waits for whom. */
+export class ThrottleLayer implements Layer {
+  /** For when the wire is done: completes when nothing is held any more for the application. */
+  readonly drained$: Observable<never>;
+  readonly #ports: Ports;
+  readonly #down: ThrottleLane;
+  readonly #up: ThrottleLane;
+  #drained: Subject<never> | undefined;
+  #closing = false;
+  #closeTimer: Subscription | undefined;
+  /** Who asked for a pause, and what we told them both. */
+  #appPaused = false;
+  #wirePaused = false;
+  #toldApp = false;
+  #toldWire = false;
+
+  constructor(budgets: Budgets, ports: Ports) {
+    this.#ports = ports;
+    const changed = (): void => this.#balance();
+    this.#down = new ThrottleLane(budgets.down, { out: (signal) => ports.down.next(signal), changed });
+    this.#up = new ThrottleLane(budgets.up, { out: (signal) => ports.up.next(signal), changed });
+    this.drained$ = defer(() => (this.#up.isEmpty ? EMPTY : (this.#drained = new Subject<never>())));
+    // Not by `free`: the rate may fail before this layer is known to anybody.
+    ports.up.add(() => this.drop());
+    const fail = (reason: unknown): void => {
+      const error = IOStreamError.from(reason, { phase: 'write', layer: ports.dial.layer });
+      ports.down.error(error);
+      ports.up.error(error);
+    };
+    ports.up.add(budgets.rate$.subscribe({ error: fail }));
+  }
+
+  down(signal: Flow): void {
+    if (signal.kind === 'data' || signal.kind === 'end') this.#down.push(signal);
+    else {
+      this.#up.paused = this.#appPaused = signal.kind === 'pause';
+      this.#balance();
+    }
+  }
+
+  up(signal: Up): void {
+    if (signal.kind === 'pause' || signal.kind === 'resume') {
+      this.#wirePaused = signal.kind === 'pause';
+      // A close waits for nobody: the wire must take what is in flight.
+      if (!this.#closing) this.#down.paused = this.#wirePaused;
+      this.#balance();
+    } else if (signal.kind === 'data' || (signal.kind === 'end' && !this.#closing)) {
+      if (!this.#closing) this.#up.push(signal);
+    } else this.#ports.up.next(signal);
+  }
+
+  /** What is held goes down at its time; what is held for the application has nobody to go to. */
+  closing(): true {
+    this.#closing = true;
+    this.#up.clear();
+    this.#down.paused = false;
+    this.#balance();
+    return true;
+  }
+
+  /** The wire failed: what came before goes before the error. */
+  flush(): void {
+    this.#up.flush();
+  }
+
+  /** It was reset, or is over. */
+  drop(): void {
+    this.#down.clear();
+    this.#up.clear();
+    this.#closeTimer?.unsubscribe();
+  }
+
+  /** Something went in or out: tells both sides to stop and go on, each only when it changes, and what was waited for. */
+  #balance(): void {
+    const { up, down } = this.#ports;
+    const app = this.#wirePaused || this.#down.isFull(this.#toldApp);
+    const wire = this.#appPaused || this.#up.isFull(this.#toldWire);
+    const [tellApp, tellWire] = [app !== this.#toldApp, wire !== this.#toldWire];
+    this.#toldApp = app;
+    this.#toldWire = wire;
+    if (tellApp) up.next(app ? PAUSE : RESUME);
+    if (tellWire) down.next(wire ? PAUSE : RESUME);
+    if (this.#up.isEmpty) this.#drained?.complete();
+    if (this.#closing) this.#close();
+  }
+
+  #close(): void {
+    const { up, down, dial } = this.#ports;
+    this.#closeTimer?.unsubscribe();
+    if (this.#down.isEmpty) down.complete();
+    else this.#closeTimer = after(dial.timeouts.close, dial.scheduler, () => up.complete());
+  }
+}

@@ -1,0 +1,160 @@
+import { asapScheduler, config, Observable, tap, type MonoTypeOperatorFunction } from 'rxjs';
+import type { Dial, Flow, LayerDetails, Plugin, Up } from '../wire/signal.ts';
+
+/** What {@link trace} writes, and where to. */
+export interface TraceOptions {
+  /** Gets each entry: one line, or for data a line and its dump, without a newline at the end. */
+  readonly sink: (entry: string) => void;
+  /** How many bytes of each chunk are shown: 0 or more, Infinity for all. @default 256 */
+  readonly bytes?: number | undefined;
+}
+
+const ROW = 16;
+
+/**
+ * Makes a plugin that writes a readable log of all that passes its place in the stack, and changes nothing.
+ *
+ * ```text
+ *   #1        0 ms wire ↑ connected {"wire":"tcp"}
+ *   #1        2 ms wire ↓ data 18 bytes
+ *     00000000  47 45 54 20 2f 20 48 54  54 50 2f 31 2e 30 0d 0a  |GET / HTTP/1.0..|
+ *     00000010  0d 0a                                             |..|
+ *   #1        3 ms wire ↑ sent 18
+ *   #1       40 ms wire ↑ error ECONNRESET "read ECONNRESET"
+ *   │         │    │    │ └ the signal, or how it ended: complete, error, unsubscribed
+ *   │         │    │    └ down to the network, or up to the application
+ *   │         │    └ the plugin's name in the stack
+ *   │         └ since this connection was subscribed
+ *   └ the connection, counted for this plugin
+ * ```
+ *
+ * Give it the name of the place: `{ plain: trace({ sink }), ssl: tlsClient(), wire: trace({ sink }) }` shows both sides of TLS.
+ * The dump is that of `hexdump -C`; its offsets count the bytes of that direction since the start, so that they can be found
+ * again whatever the chunks were. Of each chunk the first `bytes` are shown, and how many are left out.
+ *
+ * All signals pass on as they are, at once. Nothing is kept. What the sink throws does not hurt the connection: this connection
+ * is not traced any further, and the error goes to RxJS's `config.onUnhandledError` if you have set it, else to nobody.
+ *
+ * **A log holds what passes: passwords, cookies, keys of a handshake.** Below a TLS plugin it holds cipher text; `bytes: 0`
+ * leaves the bytes out. There is no default sink, so that no secret is printed where nobody chose to.
+ *
+ * ```ts
+ * import { IOStream, trace } from 'rxjs-io-stream';
+ *
+ * new IOStream({ host: '127.0.0.1', port: 7, plugin: { wire: trace({ sink: console.error }) }, cb: () => {} });
+ * ```
+ *
+ * @throws TypeError when `sink` is no function, or `bytes` no number of bytes.
+ */
+export function trace({ sink, bytes: most = 256 }: TraceOptions): Plugin {
+  if (typeof sink !== 'function') throw new TypeError(`expected \`sink\` of trace to be a function, got ${typeof sink}`);
+  if (!(typeof most === 'number' && most >= 0)) throw new TypeError(`expected \`bytes\` of trace to be 0 or more, got ${String(most)}`);
+  let connections = 0;
+  return (wire) => (dial) => {
+    const below = wire(dial);
+    return (flow$) =>
+      new Observable<Up>((up) => {
+        const log = new Log(sink, most, dial, (connections += 1));
+        const above$ = flow$.pipe(log.watch<Flow>('↓'));
+        up.add(() => log.over());
+        above$.pipe(below, log.watch<Up>('↑')).subscribe(up);
+      });
+  };
+}
+
+type Arrow = '↓' | '↑';
+
+/** The log of one connection. */
+class Log {
+  readonly #sink: (entry: string) => void;
+  readonly #most: number;
+  readonly #dial: Dial;
+  readonly #number: number;
+  readonly #start: number;
+  #open = true;
+
+  constructor(sink: (entry: string) => void, most: number, dial: Dial, number: number) {
+    this.#sink = sink;
+    this.#most = most;
+    this.#dial = dial;
+    this.#number = number;
+    this.#start = dial.scheduler.now();
+  }
+
+  watch<S extends Up>(arrow: Arrow): MonoTypeOperatorFunction<S> {
+    let passed = 0;
+    const end = (how: string): void => {
+      this.#tell(arrow, how);
+      if (arrow === '↑') this.#open = false;
+    };
+    return tap<S>({
+      next: (signal) => {
+        this.#tell(arrow, inWords(signal), () => (signal.kind === 'data' ? dump(signal.bytes, passed, this.#most) : ''));
+        if (signal.kind === 'data') passed += signal.bytes.length;
+      },
+      error: (error: unknown) => end(errorInWords(error)),
+      complete: () => end('complete'),
+    });
+  }
+
+  /** Unsubscribed, unless it has ended before. */
+  over(): void {
+    this.#tell('↓', 'unsubscribed');
+    this.#open = false;
+  }
+
+  #tell(arrow: Arrow, what: string, more: () => string = () => ''): void {
+    if (!this.#open) return;
+    const { layer = 'trace', scheduler } = this.#dial;
+    const ms = String(Math.round(scheduler.now() - this.#start));
+    try {
+      this.#sink(`#${this.#number} ${ms.padStart(8)} ms ${layer} ${arrow} ${what}${more()}`);
+    } catch (error) {
+      this.#open = false;
+      // In a tick of its own: what that throws is not the connection's either.
+      asapScheduler.schedule(() => config.onUnhandledError?.(error));
+    }
+  }
+}
+
+function inWords(signal: Up): string {
+  switch (signal.kind) {
+    case 'data':
+      return `data ${signal.bytes.length} bytes`;
+    case 'end':
+      return signal.truncated ? 'end truncated' : 'end';
+    case 'resolved':
+      return `resolved ${signal.host} is ${signal.ip}`;
+    case 'connected':
+      return `connected ${signal.details.map((details) => JSON.stringify(plain(details))).join(' ')}`.trimEnd();
+    case 'sent':
+      return `sent ${signal.bytes}`;
+    default:
+      return signal.kind;
+  }
+}
+
+/** Handles and certificates are no reading. */
+function plain(details: LayerDetails): LayerDetails {
+  return Object.fromEntries(Object.entries(details).filter(([, fact]) => ['string', 'number', 'boolean'].includes(typeof fact)));
+}
+
+/** Quoted: an error may repeat what a peer said. */
+function errorInWords(error: unknown): string {
+  const { code } = Object(error) as { code?: unknown };
+  const message = JSON.stringify(error instanceof Error ? error.message : String(error));
+  return `error ${typeof code === 'string' ? `${code} ` : ''}${message}`;
+}
+
+function dump(bytes: Uint8Array, offset: number, most: number): string {
+  const shown = bytes.subarray(0, most);
+  const rows: string[] = [];
+  for (let at = 0; at < shown.length; at += ROW) {
+    const row = Array.from(shown.subarray(at, at + ROW));
+    const hex = row.map((byte, column) => `${column === ROW / 2 ? ' ' : ''}${byte.toString(16).padStart(2, '0')}`).join(' ');
+    const text = row.map((byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.')).join('');
+    rows.push(`\n  ${(offset + at).toString(16).padStart(8, '0')}  ${hex.padEnd(ROW * 3)}  |${text}|`);
+  }
+  const left = bytes.length - shown.length;
+  return rows.join('') + (left > 0 ? `\n  … ${left} more bytes` : '');
+}
