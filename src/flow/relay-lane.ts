@@ -27,6 +27,8 @@ export class Lane implements Puller, Waiter {
   #whole = 0;
   #running = false;
   #pulling = false;
+  /** Asked from inside: there may be more. */
+  #again = false;
   #ended = false;
   /** The stream it takes from has failed: nothing comes behind what is there. */
   #failed = false;
@@ -65,11 +67,19 @@ export class Lane implements Puller, Waiter {
     else this.ready();
   }
 
-  /** One loop, not recursion: what is given may be answered from inside. */
+  /**
+   * One loop, not recursion: what is given may be answered from inside. What has come is given at once, not at the end of the
+   * tick: a tick for each chunk costs a fifth of the throughput.
+   */
   ready(): void {
+    this.#again = true;
     if (this.#pulling) return;
     this.#pulling = true;
-    while (this.#running && !this.#ended && !this.#to.writes.blocked && this.#step());
+    while (this.#again) {
+      this.#again = false;
+      while (this.#running && !this.#ended && !this.#to.writes.blocked && this.#step());
+      this.#to.flush();
+    }
     this.#pulling = false;
     this.#settle();
   }
@@ -99,7 +109,7 @@ export class Lane implements Puller, Waiter {
       if (this.#ended && !this.#failed && !this.#to.isClosed) writes.end();
       return false;
     }
-    if (this.#to.isClosed || writes.accept(chunk)) {
+    if (this.#to.isClosed || writes.queueUp(chunk)) {
       this.#host.fail(this.#to);
       return false;
     }

@@ -197,6 +197,12 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     else this.pulse();
   }
 
+  /** Flushes at once, or when the signal that is being told has been. */
+  flush(): void {
+    if (this.#rising) this.#flushDue = true;
+    else if (this.isOpen) this.writes.flush();
+  }
+
   pulse(): void {
     this.#pulse.request();
   }

@@ -56,11 +56,19 @@ export class OutputQueue {
       return piece;
     }
     const first = this.#chunks[this.#head]!;
-    const piece = first.length < SMALL ? this.#join() : first.subarray(0, PIECE);
-    if (first.length > PIECE) this.#chunks[this.#head] = first.subarray(PIECE);
-    else if (first.length >= SMALL) this.#drop(1);
+    const piece = first.length < SMALL ? this.#join() : this.#cut(first);
     this.#bytes -= piece.length;
     return piece;
+  }
+
+  /** As much of the chunk at the head as goes in one piece; it is given as it came if that is all, since a view would be garbage. */
+  #cut(first: Buffer): Buffer {
+    if (first.length > PIECE) {
+      this.#chunks[this.#head] = first.subarray(PIECE);
+      return first.subarray(0, PIECE);
+    }
+    this.#drop(1);
+    return first;
   }
 
   /** The run of small chunks at the head, taken as one. */
@@ -89,9 +97,14 @@ export class OutputQueue {
 
   /** Lets go of chunks at the head; the queue may never be empty, and must not keep what has been given. */
   #drop(count: number): void {
+    if (this.#head + count === this.#chunks.length) {
+      this.#chunks.length = 0;
+      this.#head = 0;
+      return;
+    }
     this.#chunks.fill(NOTHING, this.#head, this.#head + count);
     this.#head += count;
-    if (this.#head < this.#chunks.length && (this.#head < 1024 || this.#head * 2 < this.#chunks.length)) return;
+    if (this.#head < 1024 || this.#head * 2 < this.#chunks.length) return;
     this.#chunks = this.#chunks.slice(this.#head);
     this.#head = 0;
   }

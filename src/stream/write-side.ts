@@ -111,8 +111,15 @@ export class WriteSide implements Watched {
     return this.#blocked;
   }
 
-  /** Accepts bytes, or says why not. */
+  /** Accepts bytes, which leave at the end of the tick, or says why not. */
   accept(bytes: Buffer): IOStreamError | undefined {
+    const refusal = this.queueUp(bytes);
+    if (!refusal) this.#host.flushSoon();
+    return refusal;
+  }
+
+  /** As `accept`, for who flushes by himself when he has given all he has. */
+  queueUp(bytes: Buffer): IOStreamError | undefined {
     if (this.ended)
       return new IOStreamError(ECLOSED, { phase: 'write', message: 'expected no write after end(), got one; its bytes were not taken' });
     const limit = this.#limit;
@@ -121,14 +128,13 @@ export class WriteSide implements Watched {
       return new IOStreamError(EOUTBUFLIMIT, { phase: 'write', message });
     }
     this.queue.push(bytes);
-    this.grown();
+    this.#noteGrown();
     return undefined;
   }
 
   /** The queue has more to give. */
   grown(): void {
-    if (!this.#waits) this.#noteWaiting();
-    if (this.#blocked) this.#tellBlocked();
+    this.#noteGrown();
     this.#host.flushSoon();
   }
 
@@ -212,6 +218,11 @@ export class WriteSide implements Watched {
     const bytes = this.queue.next();
     this.#given += bytes.length;
     this.#host.give({ kind: 'data', bytes: asBuffer(bytes) });
+  }
+
+  #noteGrown(): void {
+    if (!this.#waits) this.#noteWaiting();
+    if (this.#blocked) this.#tellBlocked();
   }
 
   /** The time counts from when bytes begin to wait; more of them do not begin it anew. */
