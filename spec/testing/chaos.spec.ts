@@ -154,6 +154,17 @@ describe('chaos', () => {
     ride.unsubscribe();
   });
 
+  it('closes although the wire pauses meanwhile', async () => {
+    const ride = new Ride(chaos({ partialWrite: 3 }));
+    ride.wire.connect();
+    ride.app.next(data('abcdefghijklmnop'));
+    ride.app.complete();
+    ride.wire.give({ kind: 'pause' });
+    await turn();
+    assert.deepEqual([textOf(ride.wire.down), ride.wire.flow], ['abcdefghijklmnop', 'complete']);
+    ride.unsubscribe();
+  });
+
   it('drops pieces both ways, and tells that those down are sent', async () => {
     const bytes = pattern(10_000);
     const { app, far } = await transfer(chaos({ cut: 0.01, drop: 0.2 }), bytes);

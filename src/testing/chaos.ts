@@ -135,7 +135,8 @@ class ChaosLayer implements Layer {
   up(signal: Up): void {
     if (signal.kind === 'sent') this.#ports.up.next(signal);
     else if (signal.kind === 'pause' || signal.kind === 'resume') {
-      this.#wirePaused = this.#downward.paused = signal.kind === 'pause';
+      this.#wirePaused = signal.kind === 'pause';
+      this.#downward.paused = this.#wirePaused && !this.#closing;
       this.#balance();
       this.#downward.run();
     } else if (!this.#closing || signal.kind !== 'data') this.#upward.push(signal);
