@@ -60,7 +60,12 @@ function connections({ user, password, binary, attempts = 10, ...options }: Redi
     switchMap((io) => {
       const replies = requests(framed(io, resp(binary)));
       const send: Connection['send'] = (words) =>
-        replies.request(words).pipe(switchMap((reply) => (reply instanceof RedisError ? throwError(() => reply) : of(reply))));
+        replies.request(words).pipe(
+          map((reply) => {
+            if (reply instanceof RedisError) throw reply;
+            return reply;
+          }),
+        );
       const auth = ['AUTH', ...(user === undefined ? [] : [user])];
       const welcome$ = password === undefined ? EMPTY : send([...auth, password]).pipe(ignoreElements());
       return concat(welcome$, of({ io, send })).pipe(

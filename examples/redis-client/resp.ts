@@ -21,15 +21,15 @@ export function resp(binary = false): Codec<Reply, readonly Word[]> {
     const rest = line.toString('utf8', 1, line.length - 2);
     if (type === '+') return rest;
     if (type === '-') return new RedisError(rest);
+    if (!':$*'.includes(type) || !/^-?\d+$/.test(rest) || depth > 32) throw wrong(line);
     const count = Number(rest);
-    const wrong = (): Error => new Error(`expected a reply of Redis, got ${JSON.stringify(line.toString('latin1', 0, 40))}`);
-    if (!':$*'.includes(type) || !/^-?\d+$/.test(rest) || depth > 32) throw wrong();
     if (type === ':') return count;
     if (count < 0) return null;
     if (type === '$') {
-      const value = Buffer.from(yield* link.read(count + 2));
-      if (value[count] !== 13 || value[count + 1] !== 10) throw wrong();
-      return binary ? value.subarray(0, count) : value.toString('utf8', 0, count);
+      const value = buffer(yield* link.read(count + 2));
+      if (value[count] !== 13 || value[count + 1] !== 10) throw wrong(line);
+      // A copy: a small value that is kept must not hold the chunk it came in.
+      return binary ? Buffer.from(value.subarray(0, count)) : value.toString('utf8', 0, count);
     }
     const replies: Reply[] = [];
     while (replies.length < count) replies.push(yield* reply(link, depth + 1));
@@ -38,11 +38,29 @@ export function resp(binary = false): Codec<Reply, readonly Word[]> {
   return parse((link) => reply(link), { maxLength: 512 * MIB, encode });
 }
 
-/** An array of strings, each with its length in bytes. */
-function encode(words: readonly Word[]): Uint8Array | string {
-  const parts = words.map((word) => (typeof word === 'object' ? word : String(word)));
-  const head = (part: string | Uint8Array): string => `\r\n$${Buffer.byteLength(part)}\r\n`;
-  if (parts.every((part) => typeof part === 'string')) return `*${parts.length}${parts.map((part) => head(part) + part).join('')}\r\n`;
-  const pieces = parts.flatMap((part) => [Buffer.from(head(part)), Buffer.from(part)]);
-  return Buffer.concat([Buffer.from(`*${parts.length}`), ...pieces, Buffer.from('\r\n')]);
+function wrong(line: Buffer): Error {
+  return new Error(`expected a reply of Redis, got ${JSON.stringify(line.toString('latin1', 0, 40))}`);
+}
+
+/** Over the same memory: these have methods for text. */
+function buffer({ buffer, byteOffset, length }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, length);
+}
+
+/** An array of strings, each with its length in bytes; all text of it is turned into bytes at once. */
+function encode(words: readonly Word[]): Uint8Array {
+  const pieces: Uint8Array[] = [];
+  let text = `*${words.length}\r\n`;
+  for (const word of words) {
+    const part = typeof word === 'object' ? word : String(word);
+    text += `$${Buffer.byteLength(part)}\r\n`;
+    if (typeof part === 'string') text += part;
+    else {
+      pieces.push(Buffer.from(text), part);
+      text = '';
+    }
+    text += '\r\n';
+  }
+  const rest = Buffer.from(text);
+  return pieces.length === 0 ? rest : Buffer.concat([...pieces, rest]);
 }

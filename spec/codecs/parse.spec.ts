@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { from, of, Subject, take } from 'rxjs';
+import { from, of, Subject, take, takeUntil } from 'rxjs';
 import { describe, it } from 'vitest';
 import { parse, type ParseOptions } from '../../src/codecs/parse.ts';
 import type { Reader } from '../../src/codecs/parser.ts';
@@ -135,6 +135,93 @@ describe('parse', () => {
     }
     assert.deepEqual(decoded(parse(counted, { maxLength: 8 }), []), { values: [], end: 'complete' });
     assert.equal(runs, 0);
+  });
+
+  it('runs the generator of the next message when its first byte comes', () => {
+    let runs = 0;
+    function* counted(link: Reader): Talk<Uint8Array> {
+      runs += 1;
+      return yield* link.read(1);
+    }
+    const bytes$ = new Subject<Uint8Array>();
+    bytes$.pipe(parse(counted, { maxLength: 8 }).decode()).subscribe();
+    bytes$.next(bytesOf('a'));
+    assert.equal(runs, 1);
+    bytes$.next(bytesOf('bc'));
+    assert.equal(runs, 3);
+  });
+
+  it('reads pieces in the order in which they are waited for, not that in which they are asked for', () => {
+    function* swapped(link: Reader): Talk<string> {
+      const [two, one] = [link.read(2), link.read(1)];
+      return `${text(yield* one)} ${text(yield* two)}`;
+    }
+    for (const { chunks } of rechunk('abcdef'))
+      assert.deepEqual(decoded(parse(swapped, { maxLength: 8 }), chunks).values, ['a bc', 'd ef']);
+  });
+
+  it('does not let the generator catch that its message is too long, or never ends', () => {
+    const caught: unknown[] = [];
+    const catching = (ask: (link: Reader) => Talk<Uint8Array>) =>
+      parse(
+        function* (link) {
+          try {
+            return yield* ask(link);
+          } catch (error) {
+            caught.push(error);
+            return '';
+          }
+        },
+        { maxLength: 4 },
+      );
+    for (const { chunks } of rechunk('12345\n')) {
+      assertFails(
+        decoded(
+          catching((link) => link.read(5)),
+          chunks,
+        ),
+        EFRAMELIMIT,
+        'read',
+        [],
+      );
+      assertFails(
+        decoded(
+          catching((link) => link.readUntil('\n', 99)),
+          chunks,
+        ),
+        EFRAMELIMIT,
+        'read',
+        [],
+      );
+      assertFails(
+        decoded(
+          catching((link) => link.readUntil('\n', 3)),
+          chunks,
+        ),
+        EPROTOCOL,
+        'read',
+        [],
+      );
+    }
+    assert.deepEqual(caught, []);
+  });
+
+  it('gives nothing more to a generator that leaves by itself, but runs its finally blocks', () => {
+    const log: string[] = [];
+    const gone$ = new Subject<void>();
+    function* leaving(link: Reader): Talk<string> {
+      try {
+        log.push(text(yield* link.read(1)));
+        gone$.next();
+        log.push(text(yield* link.read(1)));
+        return 'message';
+      } finally {
+        log.push('tidied');
+      }
+    }
+    const result = outcome(of(bytesOf('abc')).pipe(parse(leaving, { maxLength: 8 }).decode(), takeUntil(gone$)));
+    assert.deepEqual(result, { values: [], end: 'complete' });
+    assert.deepEqual(log, ['a', 'tidied']);
   });
 
   it('encodes bytes and text as they are, and refuses the rest', () => {

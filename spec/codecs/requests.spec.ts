@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { forkJoin, from, mergeMap, Observable, toArray } from 'rxjs';
+import { concatMap, forkJoin, from, mergeMap, Observable, range, toArray } from 'rxjs';
 import { describe, it } from 'vitest';
 import { framed, type Framed } from '../../src/codecs/framed.ts';
 import { lines } from '../../src/codecs/lines.ts';
@@ -142,6 +142,28 @@ describe('requests', () => {
     });
     assert.match(String(error), /within 100 ms/);
     assert.deepEqual(log, ['900 open']);
+  });
+
+  it('takes one timer for all requests, also for those that are sent when the last is answered', () => {
+    const waits: number[] = [];
+    const log = virtually(1000, (v) => {
+      const [a, b] = v.joined({ timeouts: { write: Infinity } }, { timeouts: { write: Infinity } });
+      const peer = framed(b, codec);
+      peer.messages$.subscribe({ next: (line) => line !== 'late' && peer.write(line), error: () => {} });
+      const { request } = requests(framed(a, codec), { timeout: 100 });
+      const schedule = v.scheduler.schedule.bind(v.scheduler);
+      v.scheduler.schedule = (work: () => void, delay = 0, state?: undefined) => {
+        if (delay > 0 && delay <= 100) waits.push(delay);
+        return schedule(work, delay, state);
+      };
+      range(0, 50)
+        .pipe(concatMap((each) => request(String(each))))
+        .subscribe({ complete: () => v.note('50 answered') });
+      schedule(() => request('late').subscribe({ error: (error: unknown) => v.note((error as IOStreamError).code) }), 60);
+    });
+    assert.deepEqual(log, ['0 50 answered', '160 ETIMEDOUT']);
+    // When the first is sent; and when that is over, for what is left of the time of the last.
+    assert.deepEqual(waits, [100, 60]);
   });
 
   it('waits for ever when asked to, and leaves no timer when nothing is waited for', () => {

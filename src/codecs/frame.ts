@@ -1,13 +1,17 @@
 import { EFRAMELIMIT, EPROTOCOL, IOStreamError, type Phase } from '../errors.ts';
 import { inWords } from '../stream/bytes.ts';
 
-const TEXT = new TextEncoder();
-
 /** Bytes as they are, text in UTF-8; anything else cannot be a frame. */
 export function frameBytes(message: unknown): Uint8Array {
-  if (typeof message === 'string') return TEXT.encode(message);
+  if (typeof message === 'string') return encoded(message);
   if (message instanceof Uint8Array) return message;
   throw refused(`expected a message of bytes or text, got ${inWords(message)}`);
+}
+
+/** Plain bytes, in memory of Node's pool: half the time of a `TextEncoder`, which takes memory of its own for each text. */
+function encoded(text: string): Uint8Array {
+  const { buffer, byteOffset, length } = Buffer.from(text);
+  return new Uint8Array(buffer, byteOffset, length);
 }
 
 /** Joins the parts of a frame. */

@@ -16,8 +16,9 @@ export interface ParseOptions<W> {
  * Makes a codec of a generator that reads one message.
  *
  * In plain words: write down how one message is read, as if all bytes were there. The generator is called again for each
- * message; it asks for exact pieces with `yield* link.read(n)` and `yield* link.readUntil(delimiter, limit)`, and what it
- * returns is the message. It may call itself, for messages inside of messages.
+ * message, when the first byte of it is there; it asks for exact pieces with `yield* link.read(n)` and
+ * `yield* link.readUntil(delimiter, limit)`, and what it returns is the message. It may call itself, for messages inside of
+ * messages.
  *
  * ```text
  *   bytes ──▶ yield* link.read(n) … return message ──▶ messages

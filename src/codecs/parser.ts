@@ -1,7 +1,9 @@
-import { IOStreamError } from '../errors.ts';
-import { Conversation, type Link, type Need, type Talk } from '../protocol/link.ts';
+import { EPROTOCOL, IOStreamError } from '../errors.ts';
+import { ByteBuffer } from '../protocol/byte-buffer.ts';
+import type { Link, Need, Talk } from '../protocol/link.ts';
 import type { Decoder } from './decoding.ts';
 import { cutOff, overLimit } from './frame.ts';
+import { Piece } from './piece.ts';
 
 /** What the generator of a codec reads with. */
 export type Reader = Pick<Link, 'read' | 'readUntil'>;
@@ -16,87 +18,117 @@ export interface ParserLimits {
   readonly overhead?: number;
 }
 
-/** Says that a message is there, in the one way that a conversation stops without asking for bytes. */
-const MADE: Need = { wait: () => [] };
+const NO_BYTES = new Uint8Array(0);
 
-/** Runs a generator over and over, in one conversation: each return is a message. */
+/** Runs a generator over and over, a new one for each message, over bytes as they come. */
 export class Parser<T> implements Decoder<T> {
   readonly #parse: Parse<T>;
   readonly #maxLength: number;
   readonly #most: number;
-  readonly #conversation: Conversation<void>;
-  #message: T | undefined;
-  /** How many bytes the present message has read. */
+  readonly #unread = new ByteBuffer();
+  readonly #reader: Reader;
+  /** The message that has begun, and what it waits for. */
+  #talk: Talk<T> | undefined;
+  #need: Need | undefined;
+  /** How many bytes it has read, and how far its delimiter has been searched for already. */
   #read = 0;
-  #started = false;
-  /** The talk waits for a delimiter, for as long as a message may be: no longer is no fault of its own limit. */
-  #clipped = false;
+  #searched = 0;
+  #running = false;
+  #freed = false;
 
   constructor(parse: Parse<T>, { maxLength, overhead = 0 }: ParserLimits) {
     this.#parse = parse;
     this.#maxLength = maxLength;
     this.#most = maxLength + overhead;
-    const read = (bytes: Uint8Array): void => {
-      this.#read += bytes.length;
-      this.#check(0);
+    const take = (need: Need): Uint8Array | undefined => this.#take(need);
+    this.#reader = {
+      read: (count) => Piece.ofLength(count, take),
+      readUntil: (delimiter, limit) => Piece.upTo(delimiter, limit, take),
     };
-    this.#conversation = new Conversation((link) => this.#messages(link), { phase: 'read', read });
   }
 
   *push(bytes: Uint8Array): Generator<T, void> {
-    if (!this.#started) this.#step((talk) => talk.start());
-    this.#started = true;
-    for (let need = this.#step((talk) => talk.push(bytes)); need === MADE; need = this.#step((talk) => talk.answer(undefined)))
-      yield this.#message as T;
+    this.#unread.append(bytes);
+    for (let made = this.#step(); made; made = this.#step()) yield made.value;
   }
 
   finish(): Iterable<T> {
-    const begun = this.#read + this.#conversation.unread;
+    const begun = this.#read + this.#unread.length;
     if (begun > 0) throw cutOff(begun);
     return [];
   }
 
+  /** Lets the generator's `finally` blocks run: now, or when its step is over if it is the generator itself that leaves. */
   free(): void {
-    this.#conversation.abandon();
+    this.#freed = true;
+    if (!this.#running) this.#talk?.return(undefined as T);
   }
 
-  *#messages(link: Link): Talk<void> {
-    const reader: Reader = {
-      read: (count) => link.read(count),
-      readUntil: (delimiter, limit) => this.#readUntil(link, delimiter, limit),
-    };
-    for (;;) {
-      this.#message = yield* this.#parse(reader);
-      if (this.#read === 0)
-        throw new TypeError('expected the generator of a codec to read at least one byte for each message, it read none');
-      this.#read = 0;
-      yield MADE;
-    }
-  }
-
-  *#readUntil(link: Link, delimiter: Uint8Array | string, limit: number): Talk<Uint8Array> {
-    const room = this.#most - this.#read;
-    this.#clipped = room < limit;
-    const bytes = yield* link.readUntil(delimiter, Math.min(limit, room));
-    this.#clipped = false;
-    return bytes;
-  }
-
-  #step(step: (talk: Conversation<void>) => IteratorResult<Need, void>): Need | undefined {
+  /** Runs to the end of a message, if its bytes are there. */
+  #step(): { readonly value: T } | undefined {
+    if (!this.#talk && this.#unread.length === 0) return undefined;
+    this.#running = true;
     try {
-      const { value: need } = step(this.#conversation);
-      if (!need) return undefined;
-      if (need === MADE) return need;
-      if ('wait' in need) throw new TypeError('expected the generator of a codec to wait for bytes only');
-      // What it waits for is not there: how many bytes the message has at least is known before they come.
-      this.#check('count' in need ? need.count : this.#conversation.unread + 1);
-      return need;
+      return this.#run((this.#talk ??= this.#parse(this.#reader)));
     } catch (error) {
-      throw this.#clipped ? overLimit(this.#maxLength, 'more') : IOStreamError.from(error, { phase: 'read' });
+      throw IOStreamError.from(error, { phase: 'read' });
+    } finally {
+      this.#running = false;
+      if (this.#freed) this.#talk?.return(undefined as T);
     }
   }
 
-  #check(more: number): void {
-    if (this.#read + more > this.#most) throw overLimit(this.#maxLength, 'more');
+  #run(talk: Talk<T>): { readonly value: T } | undefined {
+    let bytes = this.#need ? this.#take(this.#need) : NO_BYTES;
+    while (bytes) {
+      const result = talk.next(bytes);
+      if (result.done) return this.#made(result);
+      if (this.#freed) return undefined;
+      this.#need = result.value;
+      bytes = this.#take(this.#need);
+    }
+    if (this.#need) this.#checkRoom(this.#need);
+    return undefined;
+  }
+
+  #made(message: { readonly value: T }): { readonly value: T } {
+    if (this.#read === 0) throw new TypeError('expected the generator of a codec to read at least one byte for each message, it read none');
+    this.#talk = undefined;
+    this.#need = undefined;
+    this.#read = 0;
+    return message;
+  }
+
+  /** The bytes that satisfy the need, or undefined if there are not enough yet, or there never will be. */
+  #take(need: Need): Uint8Array | undefined {
+    const length = this.#freed ? undefined : this.#available(need);
+    if (length === undefined) return undefined;
+    this.#searched = 0;
+    this.#read += length;
+    return this.#unread.take(length);
+  }
+
+  #available(need: Need): number | undefined {
+    if ('wait' in need) return undefined;
+    const room = this.#most - this.#read;
+    if ('count' in need) return need.count <= Math.min(this.#unread.length, room) ? need.count : undefined;
+    const { until, limit } = need;
+    const seen = Math.min(this.#unread.length, limit, room);
+    const found = this.#unread.indexOf(until, this.#searched, seen);
+    if (found >= 0) return found + until.length;
+    this.#searched = Math.max(0, seen - until.length + 1);
+    return undefined;
+  }
+
+  /** What it waits for is not there: throws where it could not come any more. */
+  #checkRoom(need: Need): void {
+    if ('wait' in need) throw new TypeError('expected the generator of a codec to wait for bytes only');
+    const room = this.#most - this.#read;
+    const least = 'count' in need ? need.count : this.#unread.length + 1;
+    if ('limit' in need && need.limit <= room && need.limit < least) {
+      const message = `expected the end of the reply within ${need.limit} bytes, got more`;
+      throw new IOStreamError(EPROTOCOL, { phase: 'read', message });
+    }
+    if (least > room) throw overLimit(this.#maxLength, 'more');
   }
 }
