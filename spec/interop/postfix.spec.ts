@@ -52,6 +52,14 @@ function* deliver(link: Link): Talk<void> {
   yield* ask(link, 'QUIT', 221);
 }
 
+/** Closes; postfix does not wait for our close_notify, and its kernel may answer that by a reset. */
+async function left(h: Harness, io: IOStream): Promise<void> {
+  io.close();
+  const { by, error } = await firstValueFrom(io.closed$);
+  assert.equal(by, 'us');
+  if (error !== undefined) h.error(error, { code: 'ECONNRESET', phase: 'close' });
+}
+
 describePeer('postfix', 'postfix', () => {
   const postfix = started(startPostfix);
   const talk = <T>(io: IOStream, conversation: (link: Link) => Talk<T>): Promise<T> => firstValueFrom(converse(io, conversation));
@@ -69,8 +77,7 @@ describePeer('postfix', 'postfix', () => {
         const secure = kept(h, await upgraded.value());
         assert.equal((await firstValueFrom(io.closed$)).by, 'upgraded');
         await talk(secure, deliver);
-        secure.close();
-        assert.equal((await firstValueFrom(secure.closed$)).error, undefined);
+        await left(h, secure);
       }),
     );
 
@@ -96,8 +103,7 @@ describePeer('postfix', 'postfix', () => {
         yield* reply(link, 220);
         yield* deliver(link);
       });
-      io.close();
-      assert.equal((await firstValueFrom(io.closed$)).error, undefined);
+      await left(h, io);
     }),
   );
 });
