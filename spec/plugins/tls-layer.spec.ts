@@ -742,11 +742,11 @@ describe.each(VERSIONS)('truncation, %s', (version) => {
 });
 
 describe.each(VERSIONS)('sizes, %s (A7)', (version) => {
-  it.each(ROLES)('%s: 16,384 and 16,385 bytes at once, and records of one byte', (us) =>
+  it.each(ROLES)('%s: 16,384 and 16,385 bytes and 64 MiB in one write, and records of one byte', (us) =>
     invariants(async (h) => {
       const session = await Session.connected(h, { version });
       const [ours, theirs] = [session[us], session[otherOf(us)]];
-      const given = [Buffer.alloc(16_384, 'a'), Buffer.alloc(16_385, 'b')];
+      const given = [Buffer.alloc(16_384, 'a'), Buffer.alloc(16_385, 'b'), Buffer.alloc(64 * MiB, 'c')];
       for (const bytes of given) ours.write(bytes);
       for (let at = 0; at < 200; at += 1) {
         ours.write(Uint8Array.of(at));
