@@ -77,7 +77,7 @@ describe.skipIf(noNamespaces !== '')(noNamespaces === '' ? 'network namespaces' 
       Object.keys(routes).forEach((type, at) => spaces().ip('a', 'route', 'add', type, `10.88.${at}.0/24`));
       const hosts = [...Object.keys(routes).map((_, at) => `10.88.${at}.1`), '10.99.0.1', NOBODY];
       const outcomes = await dialled(...hosts.map((host) => ({ host, port: ECHO })));
-      assert.deepEqual(codes(outcomes), [...Object.values(routes), 'ENETUNREACH', 'EHOSTUNREACH']);
+      assert.deepEqual(codes(outcomes), [...Object.values(routes), 'ENETUNREACH', 'EHOSTUNREACH'], JSON.stringify(outcomes));
     }),
   );
 
