@@ -3,7 +3,8 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { framed, lines, listen, throttleBytes, type Framed, type IOStream, type Server } from 'rxjs-io-stream';
-import { defer, finalize, map, switchMap, takeWhile, tap, timeout, type Observable } from 'rxjs';
+import { defer, finalize, map, takeWhile, tap, timeout, type Observable } from 'rxjs';
+import { serveUntilInterrupted } from './support.ts';
 
 export interface ChatServerOptions {
   /** Where to listen. */
@@ -99,19 +100,7 @@ class Room {
 function main(): void {
   const { values } = parseArgs({ options: { host: { type: 'string' }, port: { type: 'string' } } });
   const { port = '7000', ...rest } = values;
-  const serving = chatServer({ ...rest, port: Number(port), log: (line) => console.log(line) })
-    .pipe(
-      tap(({ address }) => console.log('listening on', address)),
-      switchMap((server) => server.errors$), // one client that fails hurts no other
-    )
-    .subscribe({
-      next: (error) => console.error('a client failed:', String(error)),
-      error: (error: unknown) => {
-        console.error(String(error)); // the port is taken, or may not be used
-        process.exitCode = 1;
-      },
-    });
-  process.once('SIGINT', () => serving.unsubscribe()); // stops listening and closes all
+  serveUntilInterrupted(chatServer({ ...rest, port: Number(port), log: (line) => console.log(line) }));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) main();

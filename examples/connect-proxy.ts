@@ -2,7 +2,7 @@
 //   npx tsx examples/connect-proxy.ts [--host 127.0.0.1] [--port 3128] [--user me --pass secret] [--only 443]
 //   curl --proxy http://me:secret@127.0.0.1:3128 --proxytunnel https://example.com/
 import { timingSafeEqual } from 'node:crypto';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import {
   connect,
@@ -16,7 +16,8 @@ import {
   type Need,
   type Server,
 } from 'rxjs-io-stream';
-import { catchError, EMPTY, finalize, mergeMap, switchMap, tap, throwError, timeout, TimeoutError, type Observable } from 'rxjs';
+import { catchError, EMPTY, finalize, mergeMap, throwError, timeout, TimeoutError, type Observable } from 'rxjs';
+import { serveUntilInterrupted } from './support.ts';
 
 export interface ConnectProxyOptions {
   /** Where to listen. @default 127.0.0.1, any free port */
@@ -126,24 +127,13 @@ function asRefusal(error: unknown): Refusal | undefined {
   return error instanceof IOStreamError && error.code === EPROTOCOL ? new Refusal('400 Bad Request') : undefined;
 }
 
-// As a program
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+function main(): void {
   const string = { type: 'string' } as const;
   const { values } = parseArgs({
     options: { host: string, port: { ...string, default: '3128' }, user: string, pass: string, only: string },
   });
   const allow = values.only === undefined ? undefined : ({ port }: Target): boolean => port === Number(values.only);
-  const serving = connectProxy({ ...values, port: Number(values.port), allow, log: console.log })
-    .pipe(
-      tap((server) => console.log('listening on', server.address)),
-      switchMap((server) => server.errors$), // one connection that fails hurts no other
-    )
-    .subscribe({
-      next: (error) => console.error('a connection failed:', String(error)),
-      error: (error: unknown) => {
-        console.error(String(error)); // the port is taken, or may not be used
-        process.exitCode = 1;
-      },
-    });
-  process.once('SIGINT', () => serving.unsubscribe()); // stops listening and closes all
+  serveUntilInterrupted(connectProxy({ ...values, port: Number(values.port), allow, log: console.log }));
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) main();

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { connect, listen, relay, socks5, type IOStream, type Server } from 'rxjs-io-stream';
 import { auditTime, BehaviorSubject, distinctUntilChanged, finalize, map, merge, pairwise, switchMap, tap, type Observable } from 'rxjs';
+import { untilInterrupted } from './support.ts';
 
 export interface Place {
   readonly host: string;
@@ -76,8 +77,9 @@ function main(): void {
   });
   const [port = '', to = ''] = positionals;
   const proxy = values.proxy === undefined ? undefined : placeOf(values.proxy);
-  const forwarding = portForwarder({ from: { host: values.host, port: Number(port) }, to: placeOf(to), proxy })
-    .pipe(
+  const forwarder$ = portForwarder({ from: { host: values.host, port: Number(port) }, to: placeOf(to), proxy });
+  untilInterrupted(
+    forwarder$.pipe(
       tap(({ server }) => console.log('listening on', server.address)),
       switchMap(({ server, counters$ }) =>
         merge(
@@ -85,15 +87,9 @@ function main(): void {
           server.errors$.pipe(map((error) => `a connection failed: ${String(error)}`)), // it hurts no other
         ),
       ),
-    )
-    .subscribe({
-      next: (line) => console.log(line),
-      error: (error: unknown) => {
-        console.error(String(error)); // the port is taken, or may not be used
-        process.exitCode = 1;
-      },
-    });
-  process.once('SIGINT', () => forwarding.unsubscribe()); // stops listening and closes all
+      tap((line) => console.log(line)),
+    ),
+  );
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) main();

@@ -1,7 +1,7 @@
 // Sends a mail over SMTP (RFC 5321) that is upgraded to TLS in mid-stream (STARTTLS, RFC 3207); without TLS nothing is sent.
 //   npx tsx examples/smtp-starttls.ts                                            to a server of its own
 //   npx tsx examples/smtp-starttls.ts mail.test 587 me@mail.test you@mail.test < mail.txt
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { text } from 'node:stream/consumers';
 import { connect, converse, startTls, type Link, type Need, type TlsClientOptions } from 'rxjs-io-stream';
 import { concat, concatMap, finalize, ignoreElements, lastValueFrom, mergeMap, type Observable } from 'rxjs';
@@ -85,7 +85,7 @@ function dotted(text: string): string {
   return [...lines.map((line) => (line.startsWith('.') ? `.${line}` : line)), '.', ''].join('\r\n');
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [host, port, from = '', to = ''] = process.argv.slice(2);
   try {
     if (host === undefined) await demonstrate();

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { connect, converse, IOStreamError, listen, relay, type IOStream, type Link, type Need, type Server } from 'rxjs-io-stream';
 import { catchError, concatMap, EMPTY, switchMap, tap, timeout, type Observable } from 'rxjs';
+import { serveUntilInterrupted } from './support.ts';
 
 export interface Socks5ServerOptions {
   /** Where to listen. */
@@ -104,20 +105,7 @@ function main(): void {
   });
   const { port = '1080', ...rest } = values;
   if ((rest.user === undefined) !== (rest.pass === undefined)) throw new TypeError('expected --user and --pass both or none, got one');
-  const log = (line: string): void => console.log(line);
-  const serving = socks5Server({ ...rest, port: Number(port), log })
-    .pipe(
-      tap(({ address }) => console.log('listening on', address)),
-      switchMap((server) => server.errors$), // one connection that fails hurts no other
-    )
-    .subscribe({
-      next: (error) => console.error('a connection failed:', String(error)),
-      error: (error: unknown) => {
-        console.error(String(error)); // the port is taken, or may not be used
-        process.exitCode = 1;
-      },
-    });
-  process.once('SIGINT', () => serving.unsubscribe()); // stops listening and closes all
+  serveUntilInterrupted(socks5Server({ ...rest, port: Number(port), log: (line) => console.log(line) }));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) main();

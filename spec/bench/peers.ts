@@ -6,10 +6,10 @@ import type { Job, PeerName } from './row.ts';
 type Peer = () => (job: Job) => Promise<{ readonly port: number }>;
 type Serve = (socket: Socket, job: Job) => void;
 
-/** Writes all the bytes of the job to whoever connects. */
-const source: Serve = (socket, { units, chunk }) => {
+/** Writes so many bytes, no faster than they are taken; reads what comes. */
+function pour(socket: Socket, total: number, chunk: number, whole = (): void => {}): void {
   const bytes = Buffer.alloc(chunk, 'x');
-  let left = units;
+  let left = total;
   const pump = (): void => {
     let more = true;
     while (more && left > 0) {
@@ -17,10 +17,16 @@ const source: Serve = (socket, { units, chunk }) => {
       left -= piece.length;
       more = socket.write(piece);
     }
+    if (left > 0) return;
+    socket.off('drain', pump);
+    whole();
   };
   socket.on('drain', pump).resume();
   pump();
-};
+}
+
+/** Writes all the bytes of the job to whoever connects. */
+const source: Serve = (socket, { units, chunk }) => pour(socket, units, chunk);
 
 /** Counts the bytes of the job, then answers with one. */
 const sink: Serve = (socket, { units }) => {
@@ -34,19 +40,7 @@ const sink: Serve = (socket, { units }) => {
 /** Writes its share of the bytes of the job, ends, and reads what comes until that ends too. */
 const talker: Serve = (socket, { units, chunk, connections }) => {
   socket.allowHalfOpen = true;
-  const bytes = Buffer.alloc(chunk, 'x');
-  let left = units / connections;
-  const pump = (): void => {
-    let more = true;
-    while (more && left > 0) {
-      const piece = left < chunk ? bytes.subarray(0, left) : bytes;
-      left -= piece.length;
-      more = socket.write(piece);
-    }
-    if (left === 0) socket.off('drain', pump).end();
-  };
-  socket.on('drain', pump).resume();
-  pump();
+  pour(socket, units / connections, chunk, () => socket.end());
 };
 
 /** The other sides. All of them are plain `node:net` and `node:tls`, and the same one serves both programs of a row. */

@@ -1,7 +1,5 @@
-import assert from 'node:assert/strict';
-import { firstValueFrom, NEVER } from 'rxjs';
+import { NEVER } from 'rxjs';
 import { describe, expect, it } from 'vitest';
-import { CONNECTED, EOF, IN, IOStream, RESOLVED, SENT } from 'rxjs-io-stream';
 import { socks4, type Socks4Options } from '../../src/plugins/socks4.ts';
 import { checkPlugin } from '../../src/testing/check-plugin.ts';
 import { testDial } from '../../src/testing/test-dial.ts';
@@ -9,7 +7,8 @@ import type { Lookup } from '../../src/wire/resolve.ts';
 import type { Target } from '../../src/wire/signal.ts';
 import { invariants } from '../support/harness.ts';
 import { data, inWords, Ride, textOf } from '../support/scripted-wire.ts';
-import { socksPeer, stepsOf, type Exchange } from '../support/socks-peer.ts';
+import { stepsOf, type Exchange } from '../support/socks-peer.ts';
+import { errorsWhenLeft, passesPayload } from './socks-contract.ts';
 
 const host = '127.0.0.1';
 const proxy: Socks4Options = { host, port: 1080 };
@@ -114,41 +113,14 @@ describe('socks4', () => {
       [0, []],
       [5, [[NAMED, '005a1f900a']]],
     ] as [number, Exchange][])('errors when the proxy leaves after %i bytes of its reply (C14)', (_at, exchange) =>
-      invariants(async (h) => {
-        for (const [leave, code] of [
-          ['EOF', 'EPROXY'],
-          ['RST', 'ECONNRESET'],
-          ['silence', 'ETOHANDSHAKE'],
-        ] as const) {
-          const peer = await socksPeer(h, exchange, leave);
-          const cb = h.cb<IOStream>();
-          const plugin = { proxy: socks4({ host, port: peer.port }) };
-          const io: IOStream = new IOStream({ ...TARGET, plugin, timeouts: { handshake: 100 }, cb });
-          io.write('never to leave');
-          const { error } = await firstValueFrom(io.closed$);
-          // A reset before the first byte may come before the connection is made.
-          const early = leave === 'RST' && exchange.length === 0 && (error as { phase?: unknown }).phase === 'connect';
-          h.error(error, early ? { code } : { code, phase: 'handshake', layer: 'proxy' });
-          assert.deepEqual(
-            cb.calls.map(({ mask }) => mask & (CONNECTED | RESOLVED)),
-            [0],
-          );
-          assert.ok(!Buffer.concat(peer.told).includes('never'));
-        }
-      })(),
+      invariants((h) => errorsWhenLeft(h, { plugin: (port) => socks4({ host, port }), to: TARGET, exchange }))(),
     );
 
     it(
       'tells CONNECTED, IN, EOF, and never RESOLVED; payload behind the reply is whole (A2)',
       invariants(async (h) => {
-        for (const [options, to, exchange] of Object.values(variants)) {
-          const peer = await socksPeer(h, exchange, 'payload');
-          const cb = h.cb<IOStream>();
-          const io: IOStream = new IOStream({ ...to, plugin: { proxy: socks4({ ...options, host, port: peer.port }) }, cb });
-          await firstValueFrom(io.closed$);
-          expect(io.inBuf.toString()).toBe('payload');
-          expect(cb.calls.map(({ mask }) => mask & ~SENT).filter(Boolean)).toEqual([CONNECTED, IN, EOF]);
-        }
+        for (const [options, to, exchange] of Object.values(variants))
+          await passesPayload(h, { plugin: (port) => socks4({ ...options, host, port }), to, exchange });
       }),
     );
   });

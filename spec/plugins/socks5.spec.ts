@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { firstValueFrom, NEVER } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
-import { CONNECTED, EOF, IN, IOStream, open, RESOLVED, SENT } from 'rxjs-io-stream';
+import { open } from 'rxjs-io-stream';
 import { socks5Server } from '../../examples/socks5-server.ts';
 import { socks5, type Socks5Options } from '../../src/plugins/socks5.ts';
 import { checkPlugin } from '../../src/testing/check-plugin.ts';
@@ -12,7 +12,8 @@ import type { Target } from '../../src/wire/signal.ts';
 import { invariants } from '../support/harness.ts';
 import { served } from '../support/loopback.ts';
 import { data, inWords, Ride, textOf } from '../support/scripted-wire.ts';
-import { socksPeer, stepsOf, type Exchange } from '../support/socks-peer.ts';
+import { stepsOf, type Exchange } from '../support/socks-peer.ts';
+import { errorsWhenLeft, passesPayload } from './socks-contract.ts';
 
 const host = '127.0.0.1';
 const proxy: Socks5Options = { host, port: 1080 };
@@ -177,44 +178,15 @@ describe('socks5', () => {
     it.each(steps)('%s, errors when the proxy leaves after %i of its replies (C14)', (_name, _at, options, exchange) =>
       invariants(async (h) => {
         h.secret('secret');
-        for (const [leave, code] of [
-          ['EOF', 'EPROXY'],
-          ['RST', 'ECONNRESET'],
-          ['silence', 'ETOHANDSHAKE'],
-        ] as const) {
-          const peer = await socksPeer(h, exchange, leave);
-          const cb = h.cb<IOStream>();
-          const io: IOStream = new IOStream({
-            ...TARGET,
-            plugin: { proxy: socks5({ ...options, host, port: peer.port }) },
-            timeouts: { handshake: 100 },
-            cb,
-          });
-          io.write('never to leave');
-          const { error } = await firstValueFrom(io.closed$);
-          // A reset before the first byte may come before the connection is made.
-          const early = leave === 'RST' && exchange.length === 0 && (error as { phase?: unknown }).phase === 'connect';
-          h.error(error, early ? { code } : { code, phase: 'handshake', layer: 'proxy' });
-          assert.deepEqual(
-            cb.calls.map(({ mask }) => mask & (CONNECTED | RESOLVED)),
-            [0],
-          );
-          assert.ok(!Buffer.concat(peer.told).includes('never'));
-        }
+        await errorsWhenLeft(h, { plugin: (port) => socks5({ ...options, host, port }), to: TARGET, exchange });
       })(),
     );
 
     it(
       'tells CONNECTED, IN, EOF, and never RESOLVED; payload behind the reply is whole (A2, C12)',
       invariants(async (h) => {
-        for (const [options, exchange] of Object.values(variants)) {
-          const peer = await socksPeer(h, exchange, 'payload');
-          const cb = h.cb<IOStream>();
-          const io: IOStream = new IOStream({ ...TARGET, plugin: { proxy: socks5({ ...options, host, port: peer.port }) }, cb });
-          await firstValueFrom(io.closed$);
-          expect(io.inBuf.toString()).toBe('payload');
-          expect(cb.calls.map(({ mask }) => mask & ~SENT).filter(Boolean)).toEqual([CONNECTED, IN, EOF]);
-        }
+        for (const [options, exchange] of Object.values(variants))
+          await passesPayload(h, { plugin: (port) => socks5({ ...options, host, port }), to: TARGET, exchange });
       }),
     );
 
