@@ -46,6 +46,20 @@ describe('timeouts.write', () => {
     assert.deepEqual(noted, ['2800 ETOWRITE', '2800 closed by error']);
   });
 
+  it('counts anew when what waited was thrown away and something else is written', () => {
+    const noted = virtually(100_000, (v) => {
+      const { wire } = scripted();
+      const io = v.stream({ wire, timeouts: { write: 1000 } });
+      v.watch(io);
+      v.at(100, () => {
+        io.write('x');
+        io.outBuf = '';
+      });
+      v.at(5000, () => io.write('y'));
+    });
+    assert.deepEqual(noted, ['6000 ETOWRITE', '6000 closed by error']);
+  });
+
   it('does not begin anew with each write, in flight or held', () => {
     for (const held of [false, true]) {
       const noted = virtually(100_000, (v) => {

@@ -96,7 +96,7 @@ export class Messages<T> {
       return;
     }
     out.add(() => {
-      if (!this.#wanted) this.#leave();
+      if (!this.#isWanted()) this.#leave();
     });
     out.add(asapScheduler.schedule(() => this.#pump()));
   }
@@ -113,11 +113,11 @@ export class Messages<T> {
   }
 
   /** Whether the next message may be handed out now. */
-  get #ready(): boolean {
+  #isReady(): boolean {
     return this.#consumer ? !this.#consumer.busy : this.#watchers.length > 0;
   }
 
-  get #wanted(): boolean {
+  #isWanted(): boolean {
     return this.#consumer !== undefined || this.#watchers.length > 0;
   }
 
@@ -130,7 +130,7 @@ export class Messages<T> {
   #pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
-    while (this.#ready && (this.#give() || this.#feed()));
+    while (this.#isReady() && (this.#give() || this.#feed()));
     this.#pumping = false;
   }
 
@@ -182,7 +182,7 @@ export class Messages<T> {
       next: (message) => {
         if (this.#end) return;
         // Straight on where nothing is before it: the queue would take a fifth of the time.
-        if (this.#pumping && this.#queue.length === 0 && this.#ready) {
+        if (this.#pumping && this.#queue.length === 0 && this.#isReady()) {
           this.#hand(message);
           return;
         }

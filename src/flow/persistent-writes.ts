@@ -31,7 +31,6 @@ export class PersistentWrites {
   readonly blocked$: BehaviorSubject<boolean> = new BehaviorSubject(false);
   /** Bytes in all of the entries. */
   pending = 0;
-  position = 0;
   #entries: Entry[] = [];
   /** How many of them the present connection has taken. */
   #handed = 0;

@@ -1,5 +1,6 @@
 import type { Core } from '../stream/core.ts';
 import type { Puller } from '../stream/read-side.ts';
+import { Share } from '../stream/share.ts';
 import type { Waiter } from '../stream/write-side.ts';
 
 /** Who runs both directions. */
@@ -17,14 +18,10 @@ export class Lane implements Puller, Waiter {
   /** Bytes that have left. */
   sent = 0;
   isThrough = false;
-  position = 0;
   readonly #from: Core;
   readonly #to: Core;
   readonly #host: LaneHost;
-  /** Ends and lengths of the chunks that have not left: others may write between them. */
-  readonly #chunks: { readonly end: number; readonly length: number }[] = [];
-  /** How much has left but for the first of the chunks. */
-  #whole = 0;
+  readonly #share: Share;
   #running = false;
   #pulling = false;
   /** Asked from inside: there may be more. */
@@ -37,6 +34,7 @@ export class Lane implements Puller, Waiter {
   constructor(from: Core, to: Core, host: LaneHost) {
     this.#from = from;
     this.#to = to;
+    this.#share = new Share(to.writes);
     this.#host = host;
   }
 
@@ -77,25 +75,16 @@ export class Lane implements Puller, Waiter {
     this.#pulling = true;
     while (this.#again) {
       this.#again = false;
-      while (this.#running && !this.#ended && !this.#to.writes.blocked && this.#step());
-      this.#to.flush();
+      let gave = false;
+      while (this.#running && !this.#ended && !this.#to.writes.blocked && this.#step()) gave = true;
+      if (gave) this.#to.flush();
     }
     this.#pulling = false;
     this.#settle();
   }
 
   left(): void {
-    const { accepted, left } = this.#to.writes;
-    for (let chunk = this.#chunks[0]; chunk && Math.min(chunk.end, accepted) <= left; chunk = this.#chunks[0]) {
-      this.#whole += chunk.length;
-      this.#chunks.shift();
-    }
-    const [first] = this.#chunks;
-    const now = first ? this.#whole + Math.max(0, left - (first.end - first.length)) : this.#whole;
-    if (now > this.sent) {
-      this.sent = now;
-      this.#host.moved();
-    }
+    this.#tell();
     this.ready();
   }
 
@@ -113,13 +102,21 @@ export class Lane implements Puller, Waiter {
       this.#host.fail(this.#to);
       return false;
     }
-    this.#chunks.push({ end: writes.accepted, length: chunk.length });
+    this.#share.add(chunk.length);
     return true;
   }
 
+  #tell(): void {
+    const now = this.#share.left();
+    if (now <= this.sent) return;
+    this.sent = now;
+    this.#host.moved();
+  }
+
   #settle(): void {
-    if (!this.#running || !this.#ended || this.#chunks.length > 0) return;
+    if (!this.#running || !this.#ended || this.#share.waits) return;
     this.#running = false;
+    this.#tell();
     if (this.#failed) {
       this.#host.fail(this.#from);
       return;

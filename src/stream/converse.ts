@@ -98,7 +98,7 @@ export function converse<T>(io: IOStream, talk: (link: Link) => Generator<Need, 
       const step = reply;
       reply = undefined;
       if (step) return step;
-      const bytes = stage === 'reading' ? reads.pull({ quiet: true }) : undefined;
+      const bytes = stage === 'reading' ? reads.pullQuietly() : undefined;
       if (bytes) return (talk) => talk.push(bytes);
       const { end } = reads;
       if (end && 'error' in end) out.error(end.error);

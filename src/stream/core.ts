@@ -157,11 +157,11 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
 
   give(signal: Flow): void {
     if (signal.kind === 'data') this.io.outBytes += signal.bytes.length;
-    this.#down.next(signal);
+    (this.#flow ?? this.#keep()).next(signal);
   }
 
-  get #down(): Observer<Flow> {
-    return (this.#flow ??= new ReplaySubject<Flow>(Infinity));
+  #keep(): Observer<Flow> {
+    return (this.#flow = new ReplaySubject<Flow>(Infinity));
   }
 
   raise(error: IOStreamError): void {
@@ -265,7 +265,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
       return;
     }
     this.writes.flushAll();
-    this.#down.complete();
+    (this.#flow ?? this.#keep()).complete();
   }
 
   reset(cause?: unknown): void {
@@ -287,7 +287,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     this.error = (error) => heir.error(error);
     this.complete = () => heir.complete();
     this.#finish('upgraded', undefined, {});
-    return { down: this.#down, free: () => this.#free() };
+    return { down: this.#flow ?? this.#keep(), free: () => this.#free() };
   }
 
   /** A fatal error: told to everybody who listens, then everything is freed. */

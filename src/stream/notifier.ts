@@ -48,7 +48,14 @@ export class Notifier {
   notify(mask: EventMask): void {
     if (this.#completed) return;
     const { io, onEvent } = this.#host;
-    if (onEvent) this.#guard(() => onEvent({ io, mask }));
+    // No closures from here on: this runs several times for each chunk.
+    if (onEvent) {
+      try {
+        onEvent({ io, mask });
+      } catch (thrown) {
+        this.#host.threw(thrown);
+      }
+    }
     const wanted = this.#wanted(mask);
     if (wanted === 0) return;
     this.#call(wanted);
@@ -79,18 +86,12 @@ export class Notifier {
   #call(mask: EventMask, error?: IOStreamError): void {
     const { io, cb, method } = this.#host;
     if (cb === undefined || this.#completed) return;
-    this.#guard(() => {
+    try {
       const named = (cb as Record<string, unknown>)[method];
       if (typeof named === 'function') (named as Callback).call(cb, io, mask, error);
       else (cb as Callback)(io, mask, error);
-    });
-  }
-
-  #guard(call: () => void): void {
-    try {
-      call();
-    } catch (error) {
-      this.#host.threw(error);
+    } catch (thrown) {
+      this.#host.threw(thrown);
     }
   }
 

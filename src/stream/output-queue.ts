@@ -4,6 +4,8 @@ import { reserve } from './slab.ts';
 const SMALL = 4096;
 /** What goes down in one signal at the most, in bytes. */
 const PIECE = 256 * 1024;
+/** An empty queue keeps room for so many chunks. */
+const KEPT = 64;
 const NOTHING = Buffer.alloc(0);
 
 /**
@@ -12,8 +14,10 @@ const NOTHING = Buffer.alloc(0);
  * Without `position`, what is given is removed from the front. With it, the content stays and the position moves.
  */
 export class OutputQueue {
+  /** What waits is from `#head` to `#tail`. Emptied, the array stays: a new one for each chunk of a bulk transfer is garbage. */
   #chunks: Buffer[] = [];
   #head = 0;
+  #tail = 0;
   #bytes = 0;
   #position: number | undefined;
 
@@ -32,19 +36,21 @@ export class OutputQueue {
 
   /** All of it as one, also what is before the position. */
   get content(): Buffer {
-    if (this.#chunks.length - this.#head > 1) this.content = Buffer.concat(this.#chunks.slice(this.#head));
+    if (this.#tail - this.#head > 1) this.content = Buffer.concat(this.#chunks.slice(this.#head, this.#tail));
     return this.#chunks[this.#head] ?? NOTHING;
   }
 
   set content(bytes: Buffer) {
     this.#chunks = bytes.length > 0 ? [bytes] : [];
     this.#head = 0;
+    this.#tail = this.#chunks.length;
     this.#bytes = bytes.length;
   }
 
   push(bytes: Buffer): void {
     if (bytes.length === 0) return;
-    this.#chunks.push(bytes);
+    this.#chunks[this.#tail] = bytes;
+    this.#tail += 1;
     this.#bytes += bytes.length;
   }
 
@@ -76,9 +82,10 @@ export class OutputQueue {
     const from = this.#head;
     let to = from;
     let length = 0;
-    for (let chunk = this.#chunks[from]; chunk && chunk.length < SMALL && length < PIECE - SMALL; chunk = this.#chunks[to]) {
+    for (; to < this.#tail && length < PIECE - SMALL; to += 1) {
+      const chunk = this.#chunks[to]!;
+      if (chunk.length >= SMALL) break;
       length += chunk.length;
-      to += 1;
     }
     const joined = to - from === 1 ? this.#chunks[from]! : this.#copy(from, to, reserve(length));
     this.#drop(to - from);
@@ -97,15 +104,12 @@ export class OutputQueue {
 
   /** Lets go of chunks at the head; the queue may never be empty, and must not keep what has been given. */
   #drop(count: number): void {
-    if (this.#head + count === this.#chunks.length) {
-      this.#chunks.length = 0;
-      this.#head = 0;
-      return;
-    }
-    this.#chunks.fill(NOTHING, this.#head, this.#head + count);
-    this.#head += count;
-    if (this.#head < 1024 || this.#head * 2 < this.#chunks.length) return;
-    this.#chunks = this.#chunks.slice(this.#head);
+    // Not by `fill`, which is slow for the one chunk that it mostly is.
+    for (const end = this.#head + count; this.#head < end; this.#head += 1) this.#chunks[this.#head] = NOTHING;
+    const left = this.#tail - this.#head;
+    if (left > 0 && (this.#head < 1024 || this.#head < left)) return;
+    if (this.#tail > KEPT) this.#chunks = this.#chunks.slice(this.#head, this.#tail);
     this.#head = 0;
+    this.#tail = left;
   }
 }

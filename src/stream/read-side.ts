@@ -180,11 +180,17 @@ export class ReadSide implements Watched {
     };
   }
 
-  /** The next piece for a puller; `data$` sees it too, unless the puller will `show` what it keeps of it. */
-  pull({ quiet = false }: { readonly quiet?: boolean } = {}): Buffer | undefined {
+  /** The next piece for a puller; `data$` sees it too. */
+  pull(): Buffer | undefined {
+    const chunk = this.pullQuietly();
+    if (chunk) this.show(chunk);
+    return chunk;
+  }
+
+  /** The next piece for a puller, who will `show` what he keeps of it. */
+  pullQuietly(): Buffer | undefined {
     if (this.#buffer.length === 0 || this.#userPaused || this.#abandoned) return undefined;
     const chunk = asBuffer(this.#buffer.take(this.#buffer.length));
-    if (!quiet) this.show(chunk);
     this.steer();
     return chunk;
   }

@@ -3,6 +3,7 @@ import { ECLOSED, IOStreamError } from '../errors.ts';
 import { inlet } from '../wire/operate.ts';
 import { inWords, toBytes, type Writable } from './bytes.ts';
 import type { ReadEnd } from './read-side.ts';
+import { Share } from './share.ts';
 import type { SendLine } from './send-line.ts';
 import type { WriteSide } from './write-side.ts';
 
@@ -35,31 +36,23 @@ export function send(port: SendPort, source: SendSource): Observable<number> {
       out.error(closed());
       return;
     }
-    /** What we told to have left; all of it but for the first of `chunks`. */
-    let sent = 0;
-    let whole = 0;
     const { writes } = port;
-    /** Ends of the chunks that have not left yet, and their lengths. */
-    const chunks: { end: number; length: number }[] = [];
+    const share = new Share(writes);
+    /** What we told to have left. */
+    let sent = 0;
     let exhausted = false;
     const waiter = {
-      position: 0,
       left(): void {
-        for (let chunk = chunks[0]; chunk && Math.min(chunk.end, writes.accepted) <= writes.left; chunk = chunks[0]) {
-          whole += chunk.length;
-          chunks.shift();
-        }
-        const [first] = chunks;
-        const now = first ? whole + Math.max(0, writes.left - (first.end - first.length)) : whole;
+        const now = share.left();
         if (now > sent) out.next((sent = now));
-        if (exhausted && chunks.length === 0) out.complete();
+        if (exhausted && !share.waits) out.complete();
       },
     };
     const put = (data: Writable): void => {
       const bytes = toBytes(data, 'each chunk of the source');
       const error = writes.accept(bytes);
       if (error) throw error;
-      if (bytes.length > 0) chunks.push({ end: writes.accepted, length: bytes.length });
+      share.add(bytes.length);
     };
     const leave = port.sends.join((through) => {
       const finish = (): void => {

@@ -21,11 +21,12 @@ export interface WriteHost {
   flushSoon(): void;
 }
 
-/** Somebody who waits until the bytes up to a position have left. */
+/** Somebody who is told whenever bytes have left. */
 export interface Waiter {
-  position: number;
   left(): void;
 }
+
+const NOBODY: readonly never[] = Object.freeze([]);
 
 /**
  * The way down: what waits to be given, what was given and has not left, and the end.
@@ -55,7 +56,8 @@ export class WriteSide implements Watched {
   /** So many waiting bytes are enough: whoever heeds it is never refused. */
   readonly #mark: number;
   readonly #limit: number;
-  #waiters: Set<Waiter> | undefined;
+  /** Never changed in place: who comes and goes meanwhile changes nothing for a round. Hardly ever more than one. */
+  #waiters: readonly Waiter[] = NOBODY;
 
   constructor(host: WriteHost) {
     this.#host = host;
@@ -140,7 +142,7 @@ export class WriteSide implements Watched {
 
   /** The queue was replaced: nobody waits for bytes that will never leave. */
   replaced(): void {
-    for (const waiter of this.#waiters ?? []) waiter.position = Math.min(waiter.position, this.accepted);
+    this.#noteWaiting();
     this.#settle();
   }
 
@@ -150,9 +152,10 @@ export class WriteSide implements Watched {
   }
 
   wait(waiter: Waiter): () => void {
-    const waiters = (this.#waiters ??= new Set());
-    waiters.add(waiter);
-    return () => waiters.delete(waiter);
+    this.#waiters = [...this.#waiters, waiter];
+    return () => {
+      this.#waiters = this.#waiters.filter((each) => each !== waiter);
+    };
   }
 
   /** The stack is connected: `flush` gives from now on. */
@@ -196,7 +199,7 @@ export class WriteSide implements Watched {
 
   sent(bytes: number): void {
     this.#left += bytes;
-    this.#watchdog?.touch();
+    this.#waits = false; // what still waits, waits from now on
     this.#noteWaiting();
     this.#settle();
     if (!this.#flushing) this.#report(0);
@@ -211,7 +214,7 @@ export class WriteSide implements Watched {
     this.#stopped = true;
     this.#watchdog?.stop();
     this.#blocked?.complete();
-    this.#waiters?.clear();
+    this.#waiters = NOBODY;
   }
 
   #give(): void {
@@ -233,7 +236,7 @@ export class WriteSide implements Watched {
   }
 
   #settle(): void {
-    if (this.#waiters) for (const waiter of this.#waiters) waiter.left();
+    for (const waiter of this.#waiters) waiter.left();
     this.#tellBlocked();
   }
 
