@@ -28,13 +28,20 @@ export function runFhChild(directory: string, args: readonly string[], stdio: St
   return { process: child, summary };
 }
 
+/** What `cat` is, where there is nothing but Node. */
+const CAT = quoted([process.execPath, '-e', "process.stdin.pipe(process.stdout).on('error', () => {})"]);
+
+function quoted(command: readonly string[]): string {
+  return command.map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(' ');
+}
+
 function wrapped(command: readonly string[], shell: Shell): readonly string[] {
-  const line = command.map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(' ');
+  const line = quoted(command);
   switch (shell) {
     case 'none':
       return command;
     case 'pipe':
-      return ['/bin/sh', '-c', `cat | ${line} | cat`];
+      return ['/bin/sh', '-c', `${CAT} | ${line} | ${CAT}`];
     case 'terminal':
       return ['script', '-qec', line, '/dev/null'];
   }

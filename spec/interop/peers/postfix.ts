@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { chownSync, mkdirSync } from 'node:fs';
+import { chownSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { server } from '../../support/certificates.ts';
 import { startPeer, type Peer } from '../peers.ts';
@@ -26,7 +25,7 @@ const QUEUE = ['active', 'bounce', 'corrupt', 'defer', 'deferred', 'flush', 'hol
 /** Postfix: SMTP with STARTTLS on `smtp`, over TLS from the first byte on `smtps`. All mail is thrown away. */
 export function startPostfix(): Promise<Peer<'smtp' | 'smtps'>> {
   return startPeer(['smtp', 'smtps'], (ports, room) => {
-    const owner = Number(execFileSync('id', ['-u', 'postfix'], { encoding: 'utf8' }));
+    const owner = Number(/^postfix:[^:]*:(\d+):/m.exec(readFileSync('/etc/passwd', 'utf8'))?.[1]);
     for (const name of ['etc', 'queue', 'data', ...QUEUE]) {
       mkdirSync(join(room.folder, name));
       if (name.includes('/') || name === 'data') chownSync(join(room.folder, name), owner, -1);
