@@ -5,7 +5,7 @@ const EVENTS = '^src/events\\.ts$';
 const ERRORS = '^src/errors\\.ts$';
 const PROTOCOL = '^src/protocol/';
 const WIRE = '^src/wire/';
-const PLUGIN_TOOLS = '^src/plugins/(transform|handshake|map-bytes|tls-\\w+|throttle-bytes-\\w+)\\.ts$';
+const PLUGIN_TOOLS = '^src/plugins/(transform|transform-lane|ledger|handshake|map-bytes|tls-\\w+|throttle-bytes-\\w+)\\.ts$';
 const PLUGINS = '^src/plugins/';
 const STREAM = '^src/stream/';
 const UPPER = '^src/(faces|flow|codecs)/';
@@ -28,7 +28,7 @@ const places = {
 /** Files of the Node-free core: a door for the browser is to open on them. */
 const NODE_FREE = [
   '^src/wire/(signal|stack)\\.ts$',
-  '^src/plugins/(transform|handshake|map-bytes|passthrough)\\.ts$',
+  '^src/plugins/(transform|transform-lane|ledger|handshake|map-bytes|passthrough)\\.ts$',
   '^src/codecs/',
   '^src/stream/io-stream\\.ts$',
 ];

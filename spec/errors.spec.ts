@@ -129,6 +129,9 @@ describe('IOStreamError.from', () => {
   it('tells an IOStreamError its layer when it has none', () => {
     const error = new IOStreamError('EPROTOCOL', { phase: 'handshake' });
     expect(IOStreamError.from(error, { phase: 'handshake', layer: 'proxy' }).layer).toBe('proxy');
+    expect(error.message).toBe('proxy: the peer sent something malformed');
+    expect(inspect(error)).toContain('IOStreamError: proxy: the peer sent something malformed\n    at ');
+    expect(IOStreamError.from(error, { phase: 'handshake', layer: 'outer' }).message).toBe('proxy: the peer sent something malformed');
     expect(IOStreamError.from(new IOStreamError('EPROTOCOL', { phase: 'handshake' }), { phase: 'handshake' })).not.toHaveProperty('layer');
   });
 

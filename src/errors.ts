@@ -100,7 +100,7 @@ export interface IOStreamErrorOptions {
  * ```ts
  * import { IOStream, ECLOSED } from 'rxjs-io-stream';
  *
- * const io = new IOStream({ host: '127.0.0.1', port: 9, cb: (_io, _mask, error) => console.log(error?.code, error?.phase) });
+ * const io = new IOStream({ host: '127.0.0.1', port: 9, cb: (_io, _mask, error) => console.log(error?.phase, error?.code === ECLOSED) });
  * ```
  */
 export class IOStreamError extends Error {
@@ -146,11 +146,11 @@ export class IOStreamError extends Error {
 
   /**
    * Gives any thrown value the form of an {@link IOStreamError}: one that is already stays itself (and learns its `layer`, if
-   * it has none); an error of the system keeps its code, number and facts; anything else becomes `code`.
+   * it has none, also in its message); an error of the system keeps its code, number and facts; anything else becomes `code`.
    */
   static from(error: unknown, options: IOStreamErrorOptions & { readonly code?: ErrorCode }): IOStreamError {
     if (error instanceof IOStreamError) {
-      if (options.layer !== undefined) error.layer ??= options.layer;
+      if (options.layer !== undefined && error.layer === undefined) error.#learn(options.layer);
       return error;
     }
     const message = options.message ?? (error instanceof Error ? error.message : String(error));
@@ -160,6 +160,13 @@ export class IOStreamError extends Error {
       return new IOStreamError(code, { ...options, message, errno, cause: error, facts });
     }
     return new IOStreamError(options.code ?? EPROTOCOL, { ...options, message, cause: error });
+  }
+
+  #learn(layer: string): void {
+    const { message, stack } = this;
+    this.layer = layer;
+    this.message = `${layer}: ${message}`;
+    if (stack !== undefined) this.stack = stack.replace(message, () => this.message); // It holds the message of the start.
   }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { firstValueFrom } from 'rxjs';
-import { IOStream } from 'rxjs-io-stream';
+import { IOStream, type Plugin } from 'rxjs-io-stream';
 import { describe, expect, it } from 'vitest';
 import { connectProxy, type ConnectProxyOptions } from '../../examples/connect-proxy.ts';
 import { httpProxy } from '../../src/plugins/http-proxy.ts';
@@ -32,6 +32,7 @@ async function proxied(
 }
 
 const target = (h: Harness, each: (socket: Socket) => unknown): Promise<At> => served(h, each) as Promise<At>;
+const through = ({ host, port }: At, credentials = {}): Plugin => httpProxy({ host, port, ...credentials });
 const echo = (h: Harness): Promise<At> => target(h, (socket) => socket.pipe(socket));
 const at = ({ host, port }: { host: string; port: number }): string => `${host}:${port}`;
 
@@ -56,7 +57,7 @@ describe('examples/connect-proxy.ts', () => {
       const text = pattern(100_000).toString('latin1');
       const reply = await said(h, proxy, `CONNECT ${at(to)} HTTP/1.1\r\nHost: ${at(to)}\r\n\r\nearly`, true);
       assert.equal(reply, 'HTTP/1.1 200 Connection established\r\n\r\nearly');
-      const io = new IOStream({ ...to, plugin: { proxy: httpProxy(proxy) } });
+      const io = new IOStream({ ...to, plugin: { proxy: through(proxy) } });
       h.defer(() => io.reset());
       const back = h.observed(io.data$);
       io.end(text);
@@ -96,7 +97,7 @@ describe('examples/connect-proxy.ts', () => {
       let socket: Socket | undefined;
       const slow = await target(h, (accepted) => (socket = accepted.pause()));
       const proxy = await proxied(h);
-      const io = new IOStream({ ...slow, plugin: { proxy: httpProxy(proxy) }, outBufLimit: 0 });
+      const io = new IOStream({ ...slow, plugin: { proxy: through(proxy) }, outBufLimit: 0 });
       h.defer(() => io.reset());
       const size = 64 * 1024 * 1024;
       io.end(Buffer.alloc(size));
@@ -158,7 +159,7 @@ describe('examples/connect-proxy.ts', () => {
       h.secret('sésame: open');
       const proxy = await proxied(h, { user: 'me', pass: 'sésame: open' });
       const to = await echo(h);
-      const io = new IOStream({ ...to, plugin: { proxy: httpProxy({ ...proxy, user: 'me', pass: 'sésame: open' }) } });
+      const io = new IOStream({ ...to, plugin: { proxy: through(proxy, { user: 'me', pass: 'sésame: open' }) } });
       h.defer(() => io.reset());
       const back = h.observed(io.data$);
       io.end('hello');
@@ -169,7 +170,7 @@ describe('examples/connect-proxy.ts', () => {
         ['you', 'sésame: open'],
         ['', ''],
       ] as const) {
-        const refused = new IOStream({ ...to, plugin: { proxy: httpProxy({ ...proxy, user, pass }) } });
+        const refused = new IOStream({ ...to, plugin: { proxy: through(proxy, { user, pass }) } });
         refused.errors$.subscribe();
         const { error } = await firstValueFrom(refused.closed$);
         h.error(error, { code: 'EPROXYAUTH', layer: 'proxy' });
@@ -184,7 +185,7 @@ describe('examples/connect-proxy.ts', () => {
     invariants(async (h) => {
       const proxy = await proxied(h);
       const rude = await target(h, (socket) => socket.once('data', () => socket.resetAndDestroy()));
-      const io = new IOStream({ ...rude, plugin: { proxy: httpProxy(proxy) } });
+      const io = new IOStream({ ...rude, plugin: { proxy: through(proxy) } });
       io.errors$.subscribe();
       io.write('hello');
       h.error((await firstValueFrom(io.closed$)).error, { code: 'ECONNRESET' });
@@ -195,7 +196,7 @@ describe('examples/connect-proxy.ts', () => {
           .on('close', () => (closed = true))
           .resume(),
       );
-      const other = new IOStream({ ...patient, plugin: { proxy: httpProxy(proxy) } });
+      const other = new IOStream({ ...patient, plugin: { proxy: through(proxy) } });
       other.write('hello');
       await h.until(() => other.state === 'open' && proxy.lines.length >= 3);
       other.reset();

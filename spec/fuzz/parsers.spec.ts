@@ -8,6 +8,7 @@ import { basic, fieldsOf } from '../../src/protocol/http-fields.ts';
 import { HEAD_LIMIT, readHead } from '../../src/protocol/http-head.ts';
 import { ipBytes, ipText } from '../../src/protocol/ip-address.ts';
 import type { Link, Talk } from '../../src/protocol/link.ts';
+import { Secrets } from '../../src/protocol/secrets.ts';
 import { socks4Connect } from '../../src/protocol/socks4.ts';
 import { socks5Connect } from '../../src/protocol/socks5.ts';
 import { counted, fuzzes, talkOver, type Verdict } from './fuzz.ts';
@@ -32,7 +33,11 @@ function sameAsHead(input: Uint8Array, { error, taken }: Verdict): void {
   assert.equal(taken, found?.length, `the grammar finds a head of ${found?.length} bytes, the parser ${taken} (${String(error)})`);
 }
 
-const state = (): ConnectState => ({ authorization: 'Basic c2VjcmV0', attempt: 0, secrets: ['Basic c2VjcmV0'], impatient: () => () => {} });
+const state = (): ConnectState => {
+  const secrets = new Secrets();
+  secrets.add('Basic c2VjcmV0');
+  return { authorization: 'Basic c2VjcmV0', attempt: 0, refused: false, secrets, impatient: () => () => {} };
+};
 const request = { authority: 'target.test:443', headers: [] };
 
 describe('the parsers of what proxies say', () => {

@@ -152,7 +152,7 @@ describe('httpProxy on sockets', () => {
         const events: string[] = [];
         const io = new IOStream({
           ...TARGET,
-          plugin: { proxy: httpProxy(proxy) },
+          plugin: { proxy: httpProxy(proxy.place) },
           onEvent: ({ mask }) => events.push(mask & 2 ? 'C' : mask & 4 ? 'I' : '-'),
         });
         h.defer(() => io.reset());
@@ -169,7 +169,7 @@ describe('httpProxy on sockets', () => {
     'B7: a proxy that closes behind its reply is C, then E',
     invariants(async (h) => {
       const proxy = await scriptedProxy(h, ({ socket }) => socket.end(OPENED));
-      const io = through(h, { proxy: httpProxy(proxy) }, TARGET);
+      const io = through(h, { proxy: httpProxy(proxy.place) }, TARGET);
       const seen = h.observed(io.data$);
       await seen.ended;
       assert.deepEqual([seen.state, seen.values.length, io.details.proxy?.status], ['complete', 0, 200]);
@@ -181,7 +181,7 @@ describe('httpProxy on sockets', () => {
     invariants(async (h) => {
       const reply = WHO.replace('Length: 2', 'Length: 3000').replace(/no$/, 'x'.repeat(3000));
       const proxy = await scriptedProxy(h, ({ socket }) => socket.write(reply));
-      const io = new IOStream({ ...TARGET, plugin: { proxy: httpProxy(proxy) } });
+      const io = new IOStream({ ...TARGET, plugin: { proxy: httpProxy(proxy.place) } });
       const { errors } = h.watch(io);
       const refused = await failure(h, io);
       assert.deepEqual([refused.code, refused.body, errors.values.length], ['EPROXYAUTH', 'x'.repeat(1024), 1]);
@@ -203,7 +203,7 @@ describe('httpProxy on sockets', () => {
           if (before === '') end(socket);
           else socket.write(before, () => end(socket));
         });
-        assert.equal((await failure(h, through(h, { proxy: httpProxy(proxy) }, TARGET))).code, code);
+        assert.equal((await failure(h, through(h, { proxy: httpProxy(proxy.place) }, TARGET))).code, code);
       }
     }),
   );
@@ -220,7 +220,7 @@ describe('httpProxy on sockets', () => {
         socket.on('drain', more).on('close', () => (written = -1));
         more();
       });
-      assert.equal((await failure(h, through(h, { proxy: httpProxy(proxy) }, TARGET))).code, 'EPROTOCOL');
+      assert.equal((await failure(h, through(h, { proxy: httpProxy(proxy.place) }, TARGET))).code, 'EPROTOCOL');
       await h.until(() => written === -1, 'the socket is closed');
     }),
   );
@@ -240,12 +240,43 @@ describe('httpProxy on sockets', () => {
           else if (connections[1] === 0) socket.write(reply);
           else socket.end(reply);
         });
-        const io = through(h, { proxy: httpProxy({ ...proxy, auth: async () => 'Bearer t' }) }, TARGET);
+        const io = through(h, { proxy: httpProxy({ ...proxy.place, auth: async () => 'Bearer t' }) }, TARGET);
         io.write('queued');
         const seen = h.observed(io.data$);
         await seen.ended;
         h.sameBytes(seen.values, 'in');
         assert.deepEqual(used, connections);
+      }
+    }),
+  );
+
+  it(
+    'retries over a new connection when the proxy resets the one that it refused',
+    invariants(async (h) => {
+      const kept = WHO;
+      const closes = WHO.replace('Content', 'Connection: close\r\nContent');
+      for (const [reply, when] of [
+        [closes, 'asked'],
+        [kept, 'asked'],
+        [kept, 'again'],
+      ] as const) {
+        const sockets: Socket[] = [];
+        const proxy = await scriptedProxy(h, ({ socket, connection, text }) => {
+          sockets[connection] = socket;
+          if (connection > 0 && text.includes('Bearer t')) socket.end(`${OPENED}in`);
+          else if (text.includes('Bearer t')) socket.resetAndDestroy();
+          else socket.write(reply);
+        });
+        const auth = async (): Promise<string> => {
+          if (when === 'asked') sockets[0]?.resetAndDestroy();
+          await firstValueFrom(timer(when === 'asked' ? 50 : 0));
+          return 'Bearer t';
+        };
+        const io = through(h, { proxy: httpProxy({ ...proxy.place, auth }) }, TARGET);
+        const seen = h.observed(io.data$);
+        await seen.ended;
+        h.sameBytes(seen.values, 'in');
+        assert.equal(sockets.length, 2);
       }
     }),
   );
@@ -259,7 +290,7 @@ describe('httpProxy on sockets', () => {
           over = new Promise((resolve) => socket.on('error', () => {}).once('close', resolve));
           socket.write(reply);
         });
-        const io = through(h, { proxy: httpProxy({ ...proxy, user: 'me', pass: 'pw' }) }, TARGET);
+        const io = through(h, { proxy: httpProxy({ ...proxy.place, user: 'me', pass: 'pw' }) }, TARGET);
         io.write('queued');
         await failure(h, io);
         await over;
@@ -284,7 +315,7 @@ describe('httpProxy on sockets', () => {
           socket.on('close', () => (closed = true));
           stage(socket);
         });
-        const io = through(h, { proxy: httpProxy({ ...proxy, auth: () => new Promise<string>(() => {}) }) }, TARGET);
+        const io = through(h, { proxy: httpProxy({ ...proxy.place, auth: () => new Promise<string>(() => {}) }) }, TARGET);
         await h.until(() => proxy.requests.length === 1);
         io.reset();
         await h.until(() => closed, 'the proxy sees it');

@@ -36,6 +36,12 @@ describe('httpProxy', () => {
     it.each<[unknown, string]>([
       [undefined, 'an object of options'],
       [null, 'an object of options'],
+      [{ ...PROXY, username: 'u', password: 'secret' }, 'got `username`'],
+      [{ host: 'http://u:secret@proxy', port: 1 }, '`host`'],
+      [{ host: 'u:secret@proxy', port: 1 }, '`host`'],
+      [{ host: 'p', port: 'secret' }, '`port`'],
+      [{ ...PROXY, headers: 'Proxy-Authorization: secret' }, '`headers`'],
+      [{ ...PROXY, headers: [['Proxy-Authorization: secret', '']] }, '`headers`'],
       [{ port: 1 }, '`host`'],
       [{ host: '', port: 1 }, '`host`'],
       ...['a\rb', 'a\nb', 'a\0b', 'a b', 'a@b', 'a/b', 'a#b'].map((host): [unknown, string] => [{ host, port: 1 }, '`host`']),
@@ -99,6 +105,7 @@ describe('httpProxy', () => {
       '',
       '[1.2.3.4]',
       '[::::]',
+      'u:secret@target',
       'fe80::1%lo',
       '\u00fc b',
       '\u2100.test',
@@ -107,6 +114,7 @@ describe('httpProxy', () => {
       const dialled = (): unknown => httpProxy(PROXY)(wire.wire)(testDial({ to: { host, port: 443 } }));
       expect(dialled).toThrow(TypeError);
       expect(dialled).toThrow('`host`');
+      expect(dialled).not.toThrow('secret');
       expect(wire.subscriptions).toBe(0);
     });
 
@@ -370,6 +378,90 @@ describe('httpProxy', () => {
       expect(textOf(made.wire.down).match(/Bearer \d/g)).toEqual(['Bearer 1', 'Bearer 1']);
     });
 
+    describe('when the connection is reset after a 407', () => {
+      const reset = (): IOStreamError => new IOStreamError('ECONNRESET', { phase: 'read', errno: -104 });
+
+      it.each([
+        ['that closes', WHO_CLOSES],
+        ['that keeps it', WHO],
+      ])('%s, while it is still asked: dials again with its answer', (_, reply) => {
+        const answer = new Subject<string>();
+        let asks = 0;
+        const made = talking({ auth: () => (asks++, answer) });
+        made.wire.give(data(reply));
+        made.wire.fail(reset());
+        expect([made.wire.freed, made.state]).toEqual([true, 'open']);
+        answer.next('Bearer 1');
+        made.wire.connect();
+        made.wire.give(data(`${OPENED}left`));
+        expect([asks, made.wire.subscriptions, inWords(made.up)]).toEqual([1, 2, ['resume', 'connected', 'data left']]);
+        expect(textOf(made.wire.down)).toBe(`${ASKED}${ASKED.slice(0, -2)}Proxy-Authorization: Bearer 1\r\n\r\n`);
+      });
+
+      it.each(['', 'HTTP/1.1 20'])('by the second request, after %j: dials again', (begun) => {
+        const made = talking({ auth: bearer });
+        made.wire.give(data(WHO));
+        if (begun) made.wire.give(data(begun));
+        made.wire.fail(reset());
+        made.wire.connect();
+        made.wire.give(data(OPENED));
+        expect([made.wire.subscriptions, inWords(made.up)]).toEqual([2, ['resume', 'connected']]);
+      });
+
+      it('each time: is asked five times at the most', () => {
+        const made = ride({ auth: bearer });
+        for (let round = 0; round < 9 && made.state === 'open'; round += 1) {
+          made.wire.connect();
+          made.wire.give(data(WHO));
+          made.wire.fail(reset());
+        }
+        expect(made.error).toMatchObject({ code: 'EPROXYAUTH', status: 407 });
+        expect(made.wire.subscriptions).toBe(6);
+      });
+
+      it('and it gives up: is EPROXYAUTH all the same', () => {
+        const made = talking({ auth: () => undefined });
+        made.wire.give(data(WHO.replace('Length: 0', 'Length: 9')), data('why'));
+        made.wire.fail(reset());
+        expect(made.error).toMatchObject({ code: 'EPROXYAUTH', status: 407, body: 'why' });
+      });
+
+      it.each<[string, (made: Ride) => void, string]>([
+        ['closed', (made) => made.app.complete(), 'complete'],
+        ['reset', (made) => made.app.error(new Error('why')), 'error'],
+        ['left', (made) => made.unsubscribe(), 'unsubscribed'],
+      ])('can be %s while it is still asked', (_, leave, state) => {
+        const answer = new Subject<string>();
+        const made = talking({ auth: () => answer });
+        made.wire.give(data(WHO));
+        made.wire.fail(reset());
+        leave(made);
+        expect([made.state, answer.observed, made.app.observed, made.wire.subscriptions]).toEqual([state, false, false, 1]);
+      });
+
+      it('but not when it was dialled again and no reply came, when it is through, or when we close', () => {
+        const stages: ((made: Ride) => void)[] = [
+          (made) => {
+            made.wire.give(data(WHO_CLOSES));
+            made.wire.connect();
+          },
+          (made) => made.wire.give(data(WHO), data(OPENED)),
+          (made) => {
+            made.wire.give(data(WHO));
+            made.app.complete();
+          },
+        ];
+        for (const stage of stages) {
+          const made = talking({ auth: bearer });
+          stage(made);
+          const { subscriptions } = made.wire;
+          made.wire.fail(reset());
+          expect(made.error).toMatchObject({ code: 'ECONNRESET' });
+          expect(made.wire.subscriptions).toBe(subscriptions);
+        }
+      });
+    });
+
     it('gives the last of what came from above to the connection that is dialled again', () => {
       const made = ride({ auth: bearer });
       made.app.next(PAUSE);
@@ -445,6 +537,21 @@ describe('httpProxy', () => {
     expect(inWords(wire.down)).toEqual(['data CONNECT [::2]:2 HTTP/1.1\r\nHost: [::2]:2\r\n\r\n', `data ${ASKED}`]);
     expect(inWords(up)).toEqual(['connected', 'data left']);
     expect(up[0]).toMatchObject({ details: [{ layer: 'b' }, { layer: 'a' }, { wire: 'scripted' }] });
+  });
+
+  it('tells in the message, too, which proxy of a chain refused', () => {
+    for (const [replies, layer] of [
+      [DENIED, 'a'],
+      [`${OPENED}${DENIED}`, 'b'],
+    ] as const) {
+      const made = new Ride((below) => stack({ b: httpProxy({ host: 'second.test', port: 2 }), a: httpProxy(PROXY) }, below), {
+        dial: testDial({ to: { host: 'target.test', port: 443 } }),
+      });
+      made.wire.connect();
+      made.wire.give(data(replies));
+      expect(made.error).toMatchObject({ code: 'EPROXY', layer });
+      expect((made.error as Error).message).toMatch(new RegExp(`^${layer}: expected the proxy to connect to `));
+    }
   });
 
   it.each<[string, Partial<HttpProxyOptions>, string]>([

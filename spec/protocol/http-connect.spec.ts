@@ -10,6 +10,7 @@ import {
   type ProxyChallenge,
   type Tunnel,
 } from '../../src/protocol/http-connect.ts';
+import { Secrets } from '../../src/protocol/secrets.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
 import { holdTalk, type HeldTalk } from '../support/held-talk.ts';
 
@@ -24,19 +25,17 @@ interface Try extends HeldTalk<Tunnel | undefined> {
 /** Asks for a tunnel; `answers` are what `auth` gives, one after another. */
 function asking(
   chunks: readonly (string | Uint8Array)[],
-  {
-    answers,
-    end,
-    ...more
-  }: Partial<ConnectRequest> & { answers?: unknown[]; end?: boolean; authorization?: string; secrets?: string[] } = {},
+  { answers, end, ...more }: Partial<ConnectRequest> & { answers?: unknown[]; end?: boolean; authorization?: string } = {},
 ): Try {
   const state = {
     authorization: more.authorization,
     attempt: 0,
-    secrets: more.secrets ?? [],
+    refused: false,
+    secrets: new Secrets(),
     bodies: 0,
     impatient: () => (state.bodies++, () => {}),
   };
+  if (more.authorization !== undefined) state.secrets.add(more.authorization);
   const challenges: ProxyChallenge[] = [];
   const left = [...(answers ?? [])];
   const auth = (challenge: ProxyChallenge): never => {
@@ -227,7 +226,7 @@ describe('httpConnect', () => {
   describe('secrets', () => {
     const told =
       'HTTP/1.1 STATUS You said Basic bWU6c2VjcmV0, secret\r\nEcho: Basic bWU6c2VjcmV0\r\nProxy-Authenticate: X r="secret"\r\nContent-Length: 24\r\n\r\nauth=bWU6c2VjcmV0;secret';
-    const known = { authorization: 'Basic bWU6c2VjcmV0', secrets: ['secret', 'Basic bWU6c2VjcmV0'] };
+    const known = { authorization: 'Basic bWU6c2VjcmV0' };
 
     it.each([407, 403])('are in no error, even if the proxy tells them: %i', (status) => {
       const { error } = asking([told.replace('STATUS', String(status))], known);
@@ -241,10 +240,54 @@ describe('httpConnect', () => {
       expect(inspect(result)).not.toMatch(/secret|bWU6/);
     });
 
+    it.each(['HTTP/1.1 bad auth secret', 'HTTP/1.1 secret', 'secret of HTTP'])('are not told of a reply that is none: %j', (line) => {
+      const { error } = asking([`${line}\r\n\r\n`], known);
+      expect(error).toMatchObject({ code: 'EPROTOCOL', message: expect.stringContaining('***') as string });
+      expect(inspect(error, { depth: 9 })).not.toContain('secret');
+    });
+
+    it('are in no name of a header, which has no case', () => {
+      const { error } = asking(['HTTP/1.1 403 No\r\nX-SeCret: 1\r\nY-BWU6C2vjcmv0: 2\r\n\r\n'], { ...known, end: true });
+      expect(error).toMatchObject({ headers: { 'x-***': '1', 'y-***': '2' } });
+      const proxy = asking([REFUSED], { authorization: `Basic ${btoa('proxy:proxy')}` });
+      expect(proxy.error).toMatchObject({ headers: { 'proxy-authenticate': 'Basic realm="r"' }, challenges: [{ scheme: 'Basic' }] });
+    });
+
+    it('have no head at the end of a body that was cut off', () => {
+      const body = (text: string): unknown =>
+        (asking([`HTTP/1.1 403 No\r\n\r\n${text}`], { ...known, end: true }).error as IOStreamError).body;
+      expect(body(`${'x'.repeat(1020)}secret`)).toBe(`${'x'.repeat(1020)}***`);
+      expect(body('as')).toBe('as');
+    });
+
+    it('are what `auth` gave, too: of Basic also the password', () => {
+      const again = REFUSED + told.replace('STATUS', '403');
+      expect(inspect(asking([again], { answers: ['Basic bWU6c2VjcmV0'] }).error, { depth: 9 })).not.toMatch(/secret|bWU6/);
+    });
+
+    it('are no part of a password', () => {
+      const authorization = `Basic ${btoa('me:pass e')}`;
+      expect(asking(['HTTP/1.1 403 the end of pass e\r\n\r\n'], { authorization, end: true }).error).toMatchObject({
+        reply: 'the end of ***',
+      });
+    });
+
     it('stay so when others took their place', () => {
       const again = REFUSED + told.replace('STATUS', '403').replaceAll('secret', 'hush');
       expect(inspect(asking([again], { ...known, answers: ['Custom hush'] }).error, { depth: 9 })).not.toMatch(/hush|bWU6/);
     });
+  });
+
+  it('knows whether the last reply was a refusal', () => {
+    for (const [replies, refused] of [
+      ['', false],
+      ['HTTP/1.1 100 Continue\r\n\r\n', false],
+      [REFUSED, true],
+      [`${REFUSED}HTTP/1.1 1`, true],
+      [`${REFUSED}HTTP/1.1 200 OK\r\n\r\n`, false],
+      ['HTTP/1.1 403 No\r\n\r\n', true],
+    ] as const)
+      expect(asking([replies], { answers: ['Custom secret'] }).state.refused, replies).toBe(refused);
   });
 
   describe('an early end', () => {

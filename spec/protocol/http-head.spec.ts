@@ -70,6 +70,11 @@ describe('readHead', () => {
     });
   });
 
+  it('B11: says the whole limit, whatever was left of it', () => {
+    for (const text of [headOfLength(HEAD_LIMIT + 1), `${STATUS}${'X: y\r\n'.repeat(2726)}X`.padEnd(HEAD_LIMIT + 1, 'x')])
+      expect(held(text).error).toMatchObject({ message: 'expected the end of the reply within 16384 bytes, got more' });
+  });
+
   it.each([
     ['one line of 1 MiB', `${STATUS}X: ${'x'.repeat(2 ** 20)}`],
     ['a status line of 1 MiB', `HTTP/1.1 200 ${'x'.repeat(2 ** 20)}`],

@@ -111,6 +111,13 @@ describe('Conversation', () => {
     ['count to be a number of bytes', (link) => link.read(NaN)],
     ['count to be a number of bytes', (link) => link.read(1.5)],
     ['delimiter of link.readUntil to have a byte', (link) => link.readUntil('', 5)],
+    [
+      'limit to be a number of bytes, got undefined',
+      (link) => (link as unknown as { readUntil(to: string): Talk<Uint8Array> }).readUntil('\n'),
+    ],
+    ['limit to be a number of bytes, got NaN', (link) => link.readUntil('\n', NaN)],
+    ['limit to be a number of bytes, got -1', (link) => link.readUntil('\n', -1)],
+    ['limit to be a number of bytes, got 1.5', (link) => link.readUntil('\n', 1.5)],
   ])('expects %s', (message, talk) => {
     expect(() => begin(talk).start()).toThrow(TypeError);
     expect(() => begin(talk).start()).toThrow(

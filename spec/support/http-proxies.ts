@@ -66,7 +66,7 @@ export interface ProxyRequest {
 export async function scriptedProxy(
   h: Harness,
   answer: (request: ProxyRequest) => unknown,
-): Promise<ProxyPlace & { readonly requests: string[]; readonly all: () => string }> {
+): Promise<{ readonly place: ProxyPlace; readonly requests: string[]; readonly all: () => string }> {
   const requests: string[] = [];
   let all = '';
   let connections = 0;
@@ -88,5 +88,5 @@ export async function scriptedProxy(
     );
   });
   if (!('port' in place)) throw new Error('expected a TCP server');
-  return { ...place, requests, all: () => all };
+  return { place, requests, all: () => all };
 }

@@ -73,6 +73,24 @@ describe('stack', () => {
     expect(atWire && 'layer' in atWire && atWire.layer).toBeFalsy();
   });
 
+  it('dials an IPv6 address without its brackets, that of a layer too', () => {
+    const seen: Dial['to'][] = [];
+    const sees: Plugin = (wire) => (dial) => {
+      seen.push(dial.to);
+      return wire(dial);
+    };
+    const proxy: Plugin = (wire) => (dial) => wire({ ...dial, to: { host: '[::2]', port: 2 } });
+    const to = Object.freeze({ host: '[::1]', port: 1 });
+    const ride = new Ride((wire) => stack({ above: sees, proxy, below: sees }, wire), { dial: testDial({ to }) });
+    expect([...seen, ride.wire.dials[0]?.to]).toEqual([
+      { host: '::1', port: 1 },
+      { host: '::2', port: 2 },
+      { host: '::2', port: 2 },
+    ]);
+    for (const other of [undefined, { path: '[::1]' }, { host: 'name', port: 1 }])
+      expect(new Ride((wire) => stack({ sees }, wire), { dial: testDial({ to: other }) }).wire.dials[0]?.to).toBe(other);
+  });
+
   it('does not change the dial it is given', () => {
     const dial = Object.freeze(testDial({ to: { host: 'h', port: 1 } }));
     const ride = new Ride((wire) => stack({ a: dialled([], 'a') }, wire), { dial });

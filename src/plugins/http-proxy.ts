@@ -1,11 +1,27 @@
 import { isIPv6 } from 'node:net';
-import { defaultIfEmpty, from, Observable, of, retry, Subject, throwError, type ObservableInput, type Subscriber } from 'rxjs';
+import {
+  catchError,
+  concat,
+  defaultIfEmpty,
+  from,
+  NEVER,
+  Observable,
+  of,
+  retry,
+  throwError,
+  type ObservableInput,
+  type OperatorFunction,
+  type Subscriber,
+} from 'rxjs';
 import { EPROXY, EPROXYAUTH, IOStreamError } from '../errors.ts';
 import { httpConnect, type ConnectRequest, type ConnectState, type ProxyChallenge, type Tunnel } from '../protocol/http-connect.ts';
-import { basic, fieldsOf } from '../protocol/http-fields.ts';
+import { basic, fieldsOf, type HeadersInput } from '../protocol/http-fields.ts';
 import type { Link, Talk } from '../protocol/link.ts';
-import { inlet } from '../wire/operate.ts';
+import { Secrets } from '../protocol/secrets.ts';
+import { inlet, type Guarded } from '../wire/operate.ts';
+import { isPort, PROXY_REQUIRED, PROXY_RULES } from '../wire/proxy-options.ts';
 import { proxyTarget } from '../wire/proxy-target.ts';
+import { checkByRules, type Rule, type Rules } from '../wire/rules.ts';
 import { END, RESUME, type Dial, type Flow, type Plugin, type Target, type Up, type Wire } from '../wire/signal.ts';
 import { after } from '../wire/timer.ts';
 import { handshake } from './handshake.ts';
@@ -15,7 +31,7 @@ export type ProxyAuth = (challenge: ProxyChallenge) => ObservableInput<string | 
 
 /** Which proxy, and how it is asked. */
 export interface HttpProxyOptions {
-  /** The proxy's name or address. */
+  /** The proxy's name or address; one of IPv6 may stand in brackets. */
   readonly host: string;
   /** The proxy's port, 1 to 65535. */
   readonly port: number;
@@ -27,13 +43,22 @@ export interface HttpProxyOptions {
    * More headers of the request, by name or as pairs. Not Host, which is the target's, nor Content-Length or Transfer-Encoding:
    * the request has no body. Proxy-Authorization only without `user`.
    */
-  readonly headers?: Readonly<Record<string, string>> | Iterable<readonly [name: string, value: string]> | undefined;
+  readonly headers?: HeadersInput | undefined;
   /**
    * Asked when the proxy answers 407, also after `user` and `pass` were refused; at most 5 times a connection. Its first value
    * is the Proxy-Authorization of the next request.
    */
   readonly auth?: ProxyAuth | undefined;
 }
+
+const CREDENTIAL: Rule = ['a string', (value) => typeof value === 'string'];
+const RULES: Rules = {
+  ...PROXY_RULES,
+  user: CREDENTIAL,
+  pass: CREDENTIAL,
+  headers: ['a record or pairs', (value) => typeof value === 'object' && value !== null],
+  auth: ['a function', (value) => typeof value === 'function'],
+};
 
 /** How long, in milliseconds, the body of a refusal is waited for: the refusal itself is known already. */
 const BODY_TIME = 500;
@@ -56,7 +81,8 @@ const BODY_TIME = 500;
  * target is sent in brackets, a name that is not ASCII in its ASCII form; the proxy resolves it.
  *
  * With `auth` each 407 asks it for credentials. The next request goes over the same connection if the proxy keeps that open (and
- * its body ends within 64 KiB), else over a new one, within the same `timeouts.establish`.
+ * its body ends within 64 KiB), else, and when the proxy resets it, over a new one, within the same `timeouts.establish`. A
+ * connection that may have to be made again costs a few calls for each signal, also when it is through.
  *
  * Proxies are chained by stacking: `{ b: httpProxy(second), a: httpProxy(first) }` dials `first`, asks it for `second` and that
  * for the target; the first in the list is the last in the chain. For TLS to the proxy, lay it on `tlsClient`, which then checks
@@ -82,19 +108,16 @@ const BODY_TIME = 500;
  *   characters that no name has), when it is dialled.
  */
 export function httpProxy(options: HttpProxyOptions): Plugin {
-  const { to, authorization, pass, ...asked } = checked(options);
+  const { to, authorization, ...asked } = checked(options);
   return (wire) => (dial) => {
     const request = { ...asked, authority: authorityOf(dial.to) };
     const proxy = wire({ ...dial, to });
     return (flow$) =>
       new Observable<Up>((up) => {
-        const talks = new Talks(request, dial, authorization, pass);
+        const talks = new Talks(request, dial, authorization);
         const plugin = handshake({ to, early: EPROXY, talk: (link) => talks.talk(link) });
         const tunnel = plugin(() => talks.over(proxy))(dial);
-        if (request.auth)
-          kept(flow$, up)
-            .pipe(tunnel, retry({ delay: (error) => again(error, up) }))
-            .subscribe(up);
+        if (request.auth) new Redial(talks, up).start(flow$, tunnel);
         else flow$.pipe(tunnel).subscribe(up);
       });
   };
@@ -103,49 +126,71 @@ export function httpProxy(options: HttpProxyOptions): Plugin {
 /** Thrown by a talk that cannot go on over this connection. It has a layer, so that nobody gives it one: it is one for all. */
 const DIAL_AGAIN = Object.freeze(new IOStreamError(EPROXYAUTH, { phase: 'handshake', layer: 'httpProxy' }));
 
-function again(error: unknown, up: Subscriber<Up>): Observable<unknown> {
-  if (error !== DIAL_AGAIN) return throwError(() => error);
-  up.next(RESUME); // The connection that is gone may have said pause.
-  return of(true);
-}
+/** With `auth`: the flow for one connection after the other. */
+class Redial implements Guarded<Flow> {
+  readonly #talks: Talks;
+  readonly #up: Subscriber<Up>;
+  readonly #fromAbove: Subscriber<Flow> = inlet<Flow>(this);
+  /** The connection of now. */
+  #down: Subscriber<Flow> | undefined;
+  /** The last pause or resume, which is all that may have passed before another connection. */
+  #last: Flow | undefined;
 
-/** The flow for one connection after the other: who comes later is told the last pause or resume, which is all there was. */
-function kept(flow$: Observable<Flow>, up: Subscriber<Up>): Observable<Flow> {
-  const passed = new Subject<Flow>();
-  let last: Flow | undefined;
-  let listening = false;
-  const listener = inlet<Flow>({
-    next: (signal) => {
-      if (signal.kind === 'pause' || signal.kind === 'resume') last = signal;
-      passed.next(signal);
-    },
-    error: (error) => passed.error(error),
-    complete: () => passed.complete(),
-  });
-  up.add(listener);
-  return new Observable((down) => {
-    if (last) down.next(last);
-    down.add(passed.subscribe(down));
-    if (listening) return;
-    listening = true;
-    flow$.subscribe(listener);
-  });
+  constructor(talks: Talks, up: Subscriber<Up>) {
+    this.#talks = talks;
+    this.#up = up;
+  }
+
+  start(flow$: Observable<Flow>, tunnel: OperatorFunction<Flow, Up>): void {
+    this.#up.add(this.#fromAbove);
+    const kept$ = new Observable<Flow>((down) => {
+      const isFirst = !this.#down;
+      this.#down = down;
+      if (this.#last) down.next(this.#last);
+      if (isFirst) flow$.subscribe(this.#fromAbove);
+    });
+    kept$.pipe(tunnel, retry({ delay: (error) => this.#again(error) })).subscribe(this.#up);
+  }
+
+  next(signal: Flow): void {
+    if (signal.kind === 'pause' || signal.kind === 'resume') this.#last = signal;
+    this.#down?.next(signal);
+  }
+
+  error(reason: unknown): void {
+    this.#talks.refused = false;
+    this.#down?.error(reason);
+    this.#up.error(reason); // The connection may be gone.
+  }
+
+  complete(): void {
+    this.#talks.refused = false;
+    if (this.#down?.closed) this.#up.complete();
+    else this.#down?.complete();
+  }
+
+  #again(error: unknown): Observable<unknown> {
+    if (error !== DIAL_AGAIN) return throwError(() => error);
+    this.#up.next(RESUME); // The connection that is gone may have said pause.
+    return of(true);
+  }
 }
 
 /** What one subscription of the plugin says, over one connection or, with `auth`, several. */
 class Talks implements ConnectState {
   authorization: string | undefined;
   attempt = 0;
-  readonly secrets: string[];
+  refused = false;
+  readonly secrets: Secrets = new Secrets();
   readonly #request: ConnectRequest;
   readonly #dial: Dial;
   #below: Subscriber<Up> | undefined;
 
-  constructor(request: ConnectRequest, dial: Dial, authorization: string | undefined, pass = '') {
+  constructor(request: ConnectRequest, dial: Dial, authorization: string | undefined) {
     this.#request = request;
     this.#dial = dial;
     this.authorization = authorization;
-    this.secrets = [pass, authorization ?? ''];
+    if (authorization !== undefined) this.secrets.add(authorization);
   }
 
   *talk(link: Link): Talk<Tunnel> {
@@ -154,12 +199,15 @@ class Talks implements ConnectState {
     throw DIAL_AGAIN as Error;
   }
 
-  /** The wire to the proxy, whose end can be made to come. */
+  /** The wire to the proxy, whose end can be made to come. Where it may be dialled again, it ends when it breaks after a refusal. */
   over(proxy: ReturnType<Wire>): ReturnType<Wire> {
+    const broken = (error: unknown): Observable<Up> => (this.refused ? concat(of(END), NEVER) : throwError(() => error));
+    const wire: ReturnType<Wire> = this.#request.auth ? (flow$) => flow$.pipe(proxy, catchError(broken)) : proxy;
     return (flow$) =>
       new Observable<Up>((below) => {
         this.#below = below;
-        flow$.pipe(proxy).subscribe(below);
+        this.refused = false;
+        flow$.pipe(wire).subscribe(below);
       });
   }
 
@@ -175,7 +223,7 @@ function authorityOf(target: Target | undefined): string {
   const { host, port } = proxyTarget(target, 'httpProxy');
   const isV6 = isIPv6(host) && !host.includes('%'); // A zone means nothing to another machine.
   if (!isV6 && !/^[\w.~-]+$/.test(host))
-    throw new TypeError(`expected the target's \`host\` to be a name or an address that a proxy can be told, got ${JSON.stringify(host)}`);
+    throw new TypeError("expected the target's `host` to be a name or an address that a proxy can be told, got something else");
   if (!isPort(port)) throw new TypeError(`expected the target's \`port\` to be an integer from 1 to 65535, got ${String(port)}`);
   return `${isV6 ? `[${host}]` : host}:${port}`;
 }
@@ -183,38 +231,23 @@ function authorityOf(target: Target | undefined): string {
 interface Checked extends Omit<ConnectRequest, 'authority'> {
   readonly to: Target;
   readonly authorization: string | undefined;
-  readonly pass: string | undefined;
 }
 
-function wrong(expected: string, got: string): TypeError {
-  return new TypeError(`usage: httpProxy({ host, port, user?, pass?, headers?, auth? }): expected ${expected}, got ${got}`);
-}
-
-/** Options must be right at the call; what is wrong with `pass` or a header's value is told without it. */
+/** Options must be right at the call; no value is told. */
 function checked(options: HttpProxyOptions): Checked {
-  const given: unknown = options;
-  if (typeof given !== 'object' || given === null) throw wrong('an object of options', String(given));
+  checkByRules('httpProxy', options, RULES, PROXY_REQUIRED);
   const { host, port, user, pass, headers = [], auth } = options;
-  if (typeof host !== 'string' || !/^[^\0-\x20\x7f@/#]+$/.test(host))
-    throw wrong('`host` to be a name or an address', typeof host === 'string' ? JSON.stringify(host) : typeof host);
-  if (!isPort(port)) throw wrong('`port` to be an integer from 1 to 65535', `${String(port)} (${typeof port})`);
-  if ((user === undefined) !== (pass === undefined)) throw wrong('both `user` and `pass`, or none', 'one of them');
-  if (auth !== undefined && typeof auth !== 'function') throw wrong('`auth` to be a function', typeof auth);
+  if ((user === undefined) !== (pass === undefined)) throw new TypeError('expected both `user` and `pass` of httpProxy, or none, got one');
   const fields = fieldsOf(headers);
   const own = fields.filter(([name]) => isAuthorization(name));
   if (own.length > (user === undefined ? 1 : 0))
-    throw wrong('one Proxy-Authorization at most, in `headers` or made of `user` and `pass`', 'more');
+    throw new TypeError('expected one Proxy-Authorization of httpProxy at most, in `headers` or made of `user` and `pass`, got more');
   return {
     to: { host, port },
     headers: fields.filter(([name]) => !isAuthorization(name)),
     authorization: user === undefined ? own[0]?.[1] : basic(user, pass),
-    pass,
     auth: auth && ((challenge) => answersOf(auth(challenge))),
   };
-}
-
-function isPort(port: unknown): port is number {
-  return Number.isInteger(port) && (port as number) > 0 && (port as number) <= 65535;
 }
 
 function isAuthorization(name: string): boolean {

@@ -1,14 +1,15 @@
 import { EPROXY } from '../errors.ts';
-import { checkSocksOptions, SOCKS_RULES, type Rule } from '../protocol/socks.ts';
 import { socks4Connect } from '../protocol/socks4.ts';
+import { PROXY_REQUIRED, SOCKS_RULES } from '../wire/proxy-options.ts';
 import { localAddress, proxyTarget } from '../wire/proxy-target.ts';
 import type { Lookup } from '../wire/resolve.ts';
+import { checkByRules, type Rules } from '../wire/rules.ts';
 import type { Plugin } from '../wire/signal.ts';
 import { handshake } from './handshake.ts';
 
 /** Where the proxy is, and how it is asked. */
 export interface Socks4Options {
-  /** The name or address of the proxy. */
+  /** The name or address of the proxy; one of IPv6 may stand in brackets. */
   readonly host: string;
   /** The port of the proxy, 1 to 65535; 1080 by custom. */
   readonly port: number;
@@ -23,10 +24,8 @@ export interface Socks4Options {
   readonly lookup?: Lookup | undefined;
 }
 
-const isUserId = (value: unknown): boolean =>
-  value === undefined || (typeof value === 'string' && !value.includes('\0') && Buffer.byteLength(value) <= 255);
-const USER_ID: Rule = ['a string of at most 255 bytes in UTF-8, without NUL', isUserId];
-const RULES = { ...SOCKS_RULES, userId: USER_ID };
+const isUserId = (value: unknown): boolean => typeof value === 'string' && !value.includes('\0') && Buffer.byteLength(value) <= 255;
+const RULES: Rules = { ...SOCKS_RULES, userId: ['a string of at most 255 bytes in UTF-8, without NUL', isUserId] };
 
 /**
  * Makes a plugin that connects through a SOCKS4 proxy, or 4a for names: it dials the proxy, and asks it for the target.
@@ -57,7 +56,7 @@ const RULES = { ...SOCKS_RULES, userId: USER_ID };
  * @throws TypeError for wrong options at the call, for a stream without a target, and for a path as target, at the dial.
  */
 export function socks4(options: Socks4Options): Plugin {
-  checkSocksOptions('socks4', options, RULES);
+  checkByRules('socks4', options, RULES, PROXY_REQUIRED);
   const { host, port, userId = '', resolve, lookup } = options;
   return (wire) => (dial) => {
     const target = proxyTarget(dial.to, 'socks4');

@@ -1,14 +1,15 @@
 import { EPROXY } from '../errors.ts';
-import { checkSocksOptions, SOCKS_RULES, type Rule } from '../protocol/socks.ts';
 import { socks5Connect } from '../protocol/socks5.ts';
+import { PROXY_REQUIRED, SOCKS_RULES } from '../wire/proxy-options.ts';
 import { localAddress, proxyTarget } from '../wire/proxy-target.ts';
 import type { Lookup } from '../wire/resolve.ts';
+import { checkByRules, type Rule, type Rules } from '../wire/rules.ts';
 import type { Plugin } from '../wire/signal.ts';
 import { handshake } from './handshake.ts';
 
 /** Where the proxy is, and how it is asked. */
 export interface Socks5Options {
-  /** The name or address of the proxy. */
+  /** The name or address of the proxy; one of IPv6 may stand in brackets. */
   readonly host: string;
   /** The port of the proxy, 1 to 65535; 1080 by custom. */
   readonly port: number;
@@ -22,12 +23,11 @@ export interface Socks5Options {
 }
 
 const isCredential = (value: unknown): boolean => {
-  if (value === undefined) return true;
   const bytes = typeof value === 'string' ? Buffer.byteLength(value) : 0;
   return bytes > 0 && bytes <= 255;
 };
 const CREDENTIAL: Rule = ['a string of 1 to 255 bytes in UTF-8', isCredential];
-const RULES = { ...SOCKS_RULES, user: CREDENTIAL, pass: CREDENTIAL };
+const RULES: Rules = { ...SOCKS_RULES, user: CREDENTIAL, pass: CREDENTIAL };
 
 /**
  * Makes a plugin that connects through a SOCKS5 proxy (RFC 1928): it dials the proxy, and asks it for the target.
@@ -61,7 +61,7 @@ const RULES = { ...SOCKS_RULES, user: CREDENTIAL, pass: CREDENTIAL };
  * @throws TypeError for wrong options at the call, for a stream without a target, and for a path as target, at the dial.
  */
 export function socks5(options: Socks5Options): Plugin {
-  checkSocksOptions('socks5', options, RULES);
+  checkByRules('socks5', options, RULES, PROXY_REQUIRED);
   const { host, port, user, pass, resolve, lookup } = options;
   if ((user === undefined) !== (pass === undefined)) throw new TypeError('expected `user` and `pass` of socks5 both or none, got one');
   const credentials = user === undefined || pass === undefined ? undefined : { user: Buffer.from(user), pass: Buffer.from(pass) };

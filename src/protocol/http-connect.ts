@@ -1,9 +1,10 @@
 import { EPROTOCOL, EPROXY, EPROXYAUTH, IOStreamError } from '../errors.ts';
-import { keepsOpen, readBody } from './http-body.ts';
+import { BODY_KEPT, keepsOpen, readBody } from './http-body.ts';
 import { parseChallenges, type HttpChallenge } from './http-challenge.ts';
 import { isFieldValue } from './http-fields.ts';
 import { readHead, type HttpHead } from './http-head.ts';
 import type { Answer, Link, Talk } from './link.ts';
+import type { Secrets } from './secrets.ts';
 
 /** What a proxy that wants (other) credentials said. */
 export interface ProxyChallenge {
@@ -33,8 +34,10 @@ export interface ConnectState {
   authorization?: string | undefined;
   /** How often `auth` was asked. */
   attempt: number;
-  /** Texts that no error and no detail may hold, even if the proxy says them: passwords, and each value of Proxy-Authorization. */
-  readonly secrets: string[];
+  /** The last reply was no tunnel: a connection that breaks from then on has only ended. */
+  refused: boolean;
+  /** What no error and no detail may hold, even if the proxy says it: each value of Proxy-Authorization. */
+  readonly secrets: Secrets;
   /** Called when a body is read: the connection shall seem to end if that takes too long. Gives what calls it off. */
   impatient(): () => void;
 }
@@ -64,18 +67,18 @@ export function* httpConnect(link: Link, request: ConnectRequest, state: Connect
     link.send(requestText(request, state));
     let head: HttpHead;
     try {
-      head = yield* readFinal(link);
+      head = yield* readFinal(link, state.secrets);
     } catch (error) {
       // A kept connection may end just when it is used again.
       if (again && error instanceof IOStreamError && error.code === EPROXY) return undefined;
       throw error;
     }
-    const hide = hiderOf(state.secrets);
-    if (head.status >= 200 && head.status < 300) return factsOf(head, hide);
+    state.refused = head.status < 200 || head.status >= 300;
+    if (!state.refused) return factsOf(head, state.secrets);
     const authorization = head.status === 407 ? yield* ask(link, request, state, head) : undefined;
-    if (authorization === undefined) throw yield* refusal(link, request, state, head, hide);
+    if (authorization === undefined) throw yield* refusal(link, request, state, head);
     state.authorization = authorization;
-    state.secrets.push(authorization);
+    state.secrets.add(authorization);
     if (!keepsOpen(head) || !(yield* body(link, state, head, true)).whole) return undefined;
   }
 }
@@ -86,9 +89,9 @@ function requestText({ authority, headers }: ConnectRequest, { authorization }: 
 }
 
 /** The first reply that is not an interim one; 101 is none, though its number looks so. */
-function* readFinal(link: Link): Talk<HttpHead> {
+function* readFinal(link: Link, secrets: Secrets): Talk<HttpHead> {
   for (let interim = 0; interim <= INTERIM_REPLIES; interim += 1) {
-    const head = yield* readHead(link);
+    const head = yield* readHead(link, secrets);
     if (head.status >= 200 || head.status === 101) return head;
   }
   throw new IOStreamError(EPROTOCOL, { phase: 'handshake', message: `expected a reply, got more than ${INTERIM_REPLIES} interim ones` });
@@ -111,16 +114,13 @@ function* ask(link: Link, { auth }: ConnectRequest, state: ConnectState, { statu
   throw new IOStreamError(EPROXYAUTH, { phase: 'handshake', message });
 }
 
-function* refusal(
-  link: Link,
-  { authority }: ConnectRequest,
-  state: ConnectState,
-  head: HttpHead,
-  hide: (text: string) => string,
-): Talk<IOStreamError> {
-  const { bytes } = yield* body(link, state, head, false);
+function* refusal(link: Link, { authority }: ConnectRequest, state: ConnectState, head: HttpHead): Talk<IOStreamError> {
+  const { secrets } = state;
+  const { bytes, whole } = yield* body(link, state, head, false);
   // As a stream: a character that was cut off at the end is left out.
-  const facts = { ...factsOf(head, hide), body: hide(new TextDecoder().decode(bytes, { stream: true })) };
+  const text = new TextDecoder().decode(bytes, { stream: true });
+  const isCut = !whole && bytes.length === BODY_KEPT;
+  const facts = { ...factsOf(head, secrets), body: isCut ? secrets.hideCut(text) : secrets.hide(text) };
   const words = `expected the proxy to connect to ${authority}, got ${[head.status, facts.reply].join(' ').trimEnd()}`;
   if (head.status !== 407) return new IOStreamError(EPROXY, { phase: 'handshake', message: words, facts });
   const challenges = parseChallenges(facts.headers['proxy-authenticate'] ?? '');
@@ -137,13 +137,13 @@ function* body(link: Link, state: ConnectState, head: HttpHead, skip: boolean): 
   }
 }
 
-function factsOf({ status, reason, headers }: HttpHead, hide: (text: string) => string): Tunnel {
-  const shown = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, hide(value)]));
-  return { status, ...(reason === '' ? {} : { reply: hide(reason) }), headers: shown };
-}
+/** Names that proxies say of themselves: whoever reads them finds them, whatever the password is. */
+const USUAL: readonly string[] = [
+  ...['cache-control', 'connection', 'content-length', 'content-type', 'date', 'keep-alive', 'location', 'proxy-agent'],
+  ...['proxy-authenticate', 'proxy-connection', 'proxy-status', 'retry-after', 'server', 'transfer-encoding', 'via'],
+];
 
-/** A proxy may tell us our own request: what is secret of it stays so, also without its scheme. */
-function hiderOf(secrets: readonly string[]): (text: string) => string {
-  const hidden = secrets.flatMap((secret) => [secret, secret.slice(secret.indexOf(' ') + 1)]).filter((secret) => secret !== '');
-  return (text) => hidden.reduce((shown, secret) => shown.replaceAll(secret, '***'), text);
+function factsOf({ status, reason, headers }: HttpHead, secrets: Secrets): Tunnel {
+  const shown = Object.entries(headers).map(([name, value]) => [USUAL.includes(name) ? name : secrets.hideName(name), secrets.hide(value)]);
+  return { status, ...(reason === '' ? {} : { reply: secrets.hide(reason) }), headers: Object.fromEntries(shown) as Tunnel['headers'] };
 }

@@ -21,15 +21,14 @@ const OURS: readonly string[] = ['host', 'content-length', 'transfer-encoding'];
 /** Headers by name, or as pairs, where a name may come more than once. */
 export type HeadersInput = Readonly<Record<string, string>> | Iterable<readonly [name: string, value: string]>;
 
-/** Reads and checks the user's headers of a request for a tunnel. Throws a TypeError that does not tell values. */
+/** Reads and checks the user's headers of a request for a tunnel. Throws a TypeError that tells neither values nor what is no name. */
 export function fieldsOf(headers: HeadersInput): (readonly [name: string, value: string])[] {
   const given: unknown = headers;
   if (typeof given !== 'object' || given === null) throw new TypeError(`expected \`headers\` to be a record or pairs, got ${typeof given}`);
   const pairs = Symbol.iterator in given ? [...(given as Iterable<unknown>)] : Object.entries(given);
   return pairs.map((pair) => {
     const [name, value] = Array.isArray(pair) ? (pair as unknown[]) : [];
-    if (typeof name !== 'string' || !isToken(name))
-      throw new TypeError(`expected names in \`headers\` to be tokens, got ${JSON.stringify(name)}`);
+    if (typeof name !== 'string' || !isToken(name)) throw new TypeError('expected names in `headers` to be tokens, got another one');
     if (OURS.includes(name.toLowerCase())) throw new TypeError(`expected \`headers\` without ${OURS.join(', ')}, got \`${name}\``);
     if (typeof value !== 'string' || !isFieldValue(value))
       throw new TypeError(`expected the header \`${name}\` to be a string without control characters, got another value`);

@@ -1,6 +1,7 @@
 import { EPROTOCOL, IOStreamError } from '../errors.ts';
 import { isToken } from './http-fields.ts';
 import type { Link, Talk } from './link.ts';
+import { Secrets } from './secrets.ts';
 
 /** A reply of an HTTP/1 peer up to its empty line (RFC 9112 sections 4 and 5). All text is Latin-1: a byte a character. */
 export interface HttpHead {
@@ -28,23 +29,25 @@ const TEXT = /^[\t\x20-\x7e\x80-\xff]*$/;
  * One rule for all that is malformed, EPROTOCOL: another version than HTTP/1, no status, a control character (NUL, a lone CR),
  * and any line that is not `name: value` – no colon, space before the colon, or folded (RFC 9112 sections 5.1 and 5.2). No
  * header of such a reply is worth a guess.
+ *
+ * @param secrets what the peer may repeat, and an error must not tell.
  */
-export function* readHead(link: Link): Talk<HttpHead> {
+export function* readHead(link: Link, secrets: Secrets = new Secrets()): Talk<HttpHead> {
   // Asked for first, so that a peer that speaks something else is not listened to until the limit.
   const version = textOf(yield* link.read(VERSION.length));
   let left = HEAD_LIMIT - VERSION.length;
   function* line(): Talk<string> {
     if (left === 0) throw malformed(`its head within ${HEAD_LIMIT} bytes`, 'more');
-    const bytes = yield* link.readUntil(LF, left);
+    const bytes = yield* link.readUntil(LF, left, HEAD_LIMIT);
     left -= bytes.length;
     const text = textOf(bytes.subarray(0, bytes.at(-2) === 13 ? -2 : -1));
     if (!TEXT.test(text)) throw malformed('lines without control characters', 'one that has some');
     return text;
   }
-  if (version !== VERSION) throw malformed('an HTTP/1 reply', `something that starts with ${JSON.stringify(version)}`);
+  if (version !== VERSION) throw malformed('an HTTP/1 reply', `something that starts with ${JSON.stringify(secrets.hideCut(version))}`);
   const first = yield* line();
   const found = STATUS.exec(first);
-  if (!found) throw malformed('a status line', JSON.stringify(`${version}${first}`.slice(0, 80)));
+  if (!found) throw malformed('a status line', JSON.stringify(secrets.hide(`${version}${first}`).slice(0, 80)));
   const headers = new Map<string, string>();
   for (let text = yield* line(); text !== ''; text = yield* line()) {
     const colon = text.indexOf(':');

@@ -3,7 +3,9 @@ import { ByteBuffer } from './byte-buffer.ts';
 
 /** What a conversation waits for: so many bytes, all up to and including a delimiter within `limit` bytes, or an {@link Answer}. */
 export type Need =
-  { readonly count: number } | { readonly until: Uint8Array; readonly limit: number } | { readonly wait: () => Answer<unknown> };
+  | { readonly count: number }
+  | { readonly until: Uint8Array; readonly limit: number; readonly whole?: number | undefined }
+  | { readonly wait: () => Answer<unknown> };
 
 /** Something that is not bytes and may take time: what RxJS calls an `ObservableInput`, in words that need no RxJS. */
 export type Answer<A> = PromiseLike<A> | Iterable<A> | AsyncIterable<A> | { subscribe(next: (value: A) => void): unknown };
@@ -12,6 +14,28 @@ export type Answer<A> = PromiseLike<A> | Iterable<A> | AsyncIterable<A> | { subs
 export type Talk<T> = Generator<Need, T, Uint8Array>;
 
 const TEXT = new TextEncoder();
+
+/** The need for so many bytes. Throws a TypeError for what is no number of bytes. */
+export function needCount(count: number): Need {
+  if (!isLength(count)) throw new TypeError(`expected \`count\` of link.read to be a number of bytes, got ${String(count)}`);
+  return { count };
+}
+
+/**
+ * The need for all up to and including a delimiter. Throws a TypeError without a delimiter, and for a limit that is none.
+ *
+ * @param whole the limit that an error tells, where this is the rest of something longer.
+ */
+export function needUntil(until: Uint8Array, limit: number, whole?: number): Need {
+  if (until.length === 0) throw new TypeError('expected the delimiter of link.readUntil to have a byte at least, got none');
+  if (!isLength(limit) && limit !== Infinity)
+    throw new TypeError(`expected \`limit\` of link.readUntil to be a number of bytes, got ${String(limit)}`);
+  return { until, limit, whole };
+}
+
+function isLength(count: number): boolean {
+  return Number.isSafeInteger(count) && count >= 0;
+}
 
 /**
  * One end of a conversation: says things, and reads exactly what it asks for. It cannot depend on how the bytes were cut, and
@@ -39,16 +63,17 @@ export class Link {
 
   /** Reads exactly `count` bytes. */
   *read(count: number): Talk<Uint8Array> {
-    if (!(Number.isSafeInteger(count) && count >= 0))
-      throw new TypeError(`expected \`count\` of link.read to be a number of bytes, got ${count}`);
-    return count === 0 ? new Uint8Array(0) : yield { count };
+    const need = needCount(count);
+    return count === 0 ? new Uint8Array(0) : yield need;
   }
 
-  /** Reads up to and including the delimiter; EPROTOCOL when it does not come within `limit` bytes. */
-  *readUntil(delimiter: Uint8Array | string, limit: number): Talk<Uint8Array> {
-    const until = typeof delimiter === 'string' ? TEXT.encode(delimiter) : delimiter;
-    if (until.length === 0) throw new TypeError('expected the delimiter of link.readUntil to have a byte at least, got none');
-    return yield { until, limit };
+  /**
+   * Reads up to and including the delimiter; EPROTOCOL when it does not come within `limit` bytes.
+   *
+   * @param whole the limit that the error tells, where `limit` is what is left of one. Default `limit`.
+   */
+  *readUntil(delimiter: Uint8Array | string, limit: number, whole?: number): Talk<Uint8Array> {
+    return yield needUntil(typeof delimiter === 'string' ? TEXT.encode(delimiter) : delimiter, limit, whole);
   }
 
   /**
@@ -185,13 +210,13 @@ export class Conversation<T> {
   #available(need: Need): number | undefined {
     if ('wait' in need) return undefined;
     if ('count' in need) return need.count <= this.#unread.length ? need.count : undefined;
-    const { until, limit } = need;
+    const { until, limit, whole = limit } = need;
     const seen = Math.min(this.#unread.length, limit);
     const found = this.#unread.indexOf(until, this.#searched, seen);
     if (found >= 0) return found + until.length;
     this.#searched = Math.max(0, seen - until.length + 1);
     if (seen < limit) return undefined;
-    const message = `expected the end of the reply within ${limit} bytes, got more`;
+    const message = `expected the end of the reply within ${whole} bytes, got more`;
     throw new IOStreamError(EPROTOCOL, { phase: this.#options.phase, message });
   }
 }

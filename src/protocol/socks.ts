@@ -46,39 +46,3 @@ export function refusal(code: ErrorCode, expected: string, status: number, reply
     facts: { status, reply },
   });
 }
-
-/** One option: what it must be, in words and as a test. */
-export type Rule = readonly [words: string, test: (value: unknown) => boolean];
-
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value);
-
-/** The options of both proxies. */
-export const SOCKS_RULES: Readonly<Record<'host' | 'port' | 'resolve' | 'lookup', Rule>> = {
-  host: [
-    'a host name or address without control characters',
-    (value) => typeof value === 'string' && value !== '' && !/[\0-\x20]/.test(value),
-  ],
-  port: ['an integer from 1 to 65535', (value) => isCount(value) && value > 0 && value <= 65535],
-  resolve: ["'proxy' or 'local'", (value) => value === undefined || value === 'proxy' || value === 'local'],
-  lookup: ['a function like dns.lookup', (value) => value === undefined || typeof value === 'function'],
-};
-
-/** Checks options at the call. Says of a wrong one no more than its type and length: it may be a secret. */
-export function checkSocksOptions(plugin: string, options: unknown, rules: Readonly<Record<string, Rule>>): void {
-  if (typeof options !== 'object' || options === null)
-    throw new TypeError(`expected an object of options for ${plugin}, got ${inWords(options)}`);
-  for (const key of Object.keys(options)) {
-    if (!Object.hasOwn(rules, key))
-      throw new TypeError(`expected ${plugin} to have the options ${Object.keys(rules).join(', ')}, got \`${key}\``);
-  }
-  for (const [name, [words, test]] of Object.entries(rules)) {
-    const value = (options as Readonly<Record<string, unknown>>)[name];
-    if (!test(value)) throw new TypeError(`expected \`${name}\` of ${plugin} to be ${words}, got ${inWords(value)}`);
-  }
-}
-
-function inWords(value: unknown): string {
-  if (typeof value === 'string') return `a string of ${TEXT.encode(value).length} bytes`;
-  if (typeof value === 'number') return `${value}`;
-  return value === null ? 'null' : typeof value;
-}

@@ -5,6 +5,7 @@ import { TLSSocket } from 'node:tls';
 import { defer, finalize, map, Observable, of, throwError } from 'rxjs';
 import { ETOCONNECT, IOStreamError } from '../errors.ts';
 import { within } from './deadline.ts';
+import { discard } from './discard.ts';
 import { fdEnds, fileHandleEnds, streamsOf, type Ends } from './fd-streams.ts';
 import { isFileHandle, streamEnds } from './fh-check.ts';
 import { nodeStream, type Opened } from './node-stream.ts';
@@ -71,7 +72,7 @@ export function fromFh(fh: Fh): Wire {
       // It was open before we were: whoever leaves early, it is ours to close.
       return flow$.pipe(
         wire(dial),
-        finalize(() => destroy(ends)),
+        finalize(() => streamsOf(ends).forEach(discard)),
       );
     });
 }
@@ -140,19 +141,4 @@ function closedBefore({ errored }: Readable | Writable): IOStreamError {
 function lateOpening(ms: number): IOStreamError {
   const message = `expected the fh to be connected within ${ms} ms, it still is not; raise timeouts.connect or timeouts.establish if it is only slow`;
   return new IOStreamError(ETOCONNECT, { phase: 'connect', message });
-}
-
-function destroy(ends: Ends): void {
-  for (const stream of streamsOf(ends)) {
-    // An error that it still has to tell was told already, or has nobody left to be told to.
-    if (!stream.closed || stream.errored) stream.on('error', ignore).once('close', release).destroy();
-  }
-}
-
-function ignore(): void {
-  // nothing to do
-}
-
-function release(this: Readable | Writable): void {
-  this.off('error', ignore);
 }

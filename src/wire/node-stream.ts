@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { Observable, type Subscriber, type Subscription, type Unsubscribable } from 'rxjs';
 import { IOStreamError, type Phase } from '../errors.ts';
+import { discard, reset } from './discard.ts';
 import { NodeWriter } from './node-writer.ts';
 import { inlet, type Guarded } from './operate.ts';
 import { END, type Dial, type Flow, type LayerDetails, type ResolvedSignal, type Up, type Wire } from './signal.ts';
@@ -283,12 +284,7 @@ class Carrier implements Guarded<Flow>, Unsubscribable {
       (stream as Carried<typeof stream>)[CARRIER] = undefined;
       stream.off('close', onClose);
       stream.off('error', onError);
-      if (stream.closed && !stream.errored) continue;
-      // An error of the destruction itself, or one that is on its way, has nobody left to be told to.
-      stream.on('error', ignore).once('close', release);
-      // With bytes that have not left a FIN would tell the peer that it has got all.
-      if (stream instanceof Socket && stream.writableLength > 0) reset(stream);
-      stream.destroy();
+      discard(stream);
     }
   }
 }
@@ -306,21 +302,6 @@ function wasReset(cause: NodeJS.ErrnoException): IOStreamError {
 function closedByOthers(): IOStreamError {
   const message = 'expected the fh to stay open, it was closed by somebody else; close it with io.close()';
   return new IOStreamError('ERR_STREAM_PREMATURE_CLOSE', { phase: 'read', message });
-}
-
-/** Closes by RST, if it can. */
-function reset(socket: Socket): void {
-  if (socket.destroyed || isShutting(socket)) return;
-  try {
-    socket.resetAndDestroy();
-  } catch {
-    socket.destroy(); // Not TCP: there is no RST.
-  }
-}
-
-/** In the middle of a shutdown Node's reset fails and leaks the handle. All bytes are out by then, and our FIN with them. */
-function isShutting(socket: Socket): boolean {
-  return socket.writableEnded && socket.writableLength === 0 && !socket.writableFinished;
 }
 
 function phaseOf(error: Error): Phase {
@@ -349,7 +330,4 @@ function onClose(this: Carried<Readable | Writable>): void {
 }
 function ignore(): void {
   // nothing to do
-}
-function release(this: Readable | Writable): void {
-  this.off('error', ignore);
 }

@@ -1,10 +1,7 @@
-import { TIMEOUT } from 'node:dns';
-import { isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
 import { map, type Observable } from 'rxjs';
-import { EDNS, IOStreamError } from '../errors.ts';
-import { within } from './deadline.ts';
-import { resolve, type ResolveOptions } from './resolve.ts';
+import { bareHost } from './bare-host.ts';
+import { resolveInTime, type ResolveOptions } from './resolve.ts';
 import type { Dial, Target } from './signal.ts';
 
 /**
@@ -15,17 +12,13 @@ import type { Dial, Target } from './signal.ts';
 export function proxyTarget(to: Target | undefined, plugin: string): { readonly host: string; readonly port: number } {
   if (!to) throw new TypeError(`{fh} already connected: ${plugin} needs host and port, not fh or wire`);
   if (!('host' in to)) throw new TypeError(`expected a target with host and port for ${plugin}, got a path`);
-  const bare = to.host.startsWith('[') && to.host.endsWith(']') ? to.host.slice(1, -1) : '';
-  const host = isIPv6(bare) ? bare : /[^\0-\x7f]/.test(to.host) ? domainToASCII(to.host) : to.host;
+  const bare = bareHost(to.host);
+  const host = /[^\0-\x7f]/.test(bare) ? domainToASCII(bare) : bare;
   if (host === '') throw new TypeError(`expected \`host\` to be a name that can be written in ASCII for ${plugin}, got another`);
   return { host, port: to.port };
 }
 
 /** Resolves a name here, for a proxy that shall get an address: the first one, EDNS after `timeouts.resolve`. */
 export function localAddress(host: string, dial: Dial, options: ResolveOptions): Observable<string> {
-  const addresses$ = within(resolve(host, options), dial.timeouts.resolve, dial, (ms) => {
-    const message = `expected an address for '${host}' within ${ms} ms, got no answer`;
-    return new IOStreamError(EDNS, { phase: 'resolve', message, cause: Object.assign(new Error('no answer in time'), { code: TIMEOUT }) });
-  });
-  return addresses$.pipe(map(([first]) => first?.address ?? host));
+  return resolveInTime(host, dial, options).pipe(map(([first]) => first?.address ?? host));
 }

@@ -1,7 +1,9 @@
-import { lookup as dnsLookup, NODATA, type LookupAddress, type LookupAllOptions } from 'node:dns';
+import { lookup as dnsLookup, NODATA, TIMEOUT, type LookupAddress, type LookupAllOptions } from 'node:dns';
 import { isIP } from 'node:net';
 import { Observable, of } from 'rxjs';
 import { EDNS, IOStreamError } from '../errors.ts';
+import { within } from './deadline.ts';
+import type { Dial } from './signal.ts';
 
 /** A function like `dns.lookup`; called with `all: true`. */
 export type Lookup = (
@@ -48,6 +50,14 @@ export function resolve(host: string, { lookup = dnsLookup, family = 0 }: Resolv
     } catch (error) {
       fail(error, 'the lookup function threw');
     }
+  });
+}
+
+/** The same, within the smaller of `timeouts.resolve` and what is left of the dial's deadline. */
+export function resolveInTime(host: string, dial: Dial, options: ResolveOptions): Observable<LookupAddress[]> {
+  return within(resolve(host, options), dial.timeouts.resolve, dial, (ms) => {
+    const message = `expected an address for '${host}' within ${ms} ms, got no answer`;
+    return new IOStreamError(EDNS, { phase: 'resolve', message, cause: Object.assign(new Error('no answer in time'), { code: TIMEOUT }) });
   });
 }
 

@@ -1,5 +1,6 @@
 import { Socket, type NetConnectOpts } from 'node:net';
 import { Observable } from 'rxjs';
+import { discard } from './discard.ts';
 
 /**
  * Connects one socket to one address. Emits it connected and completes; errors with Node's error. Unsubscribed before that, it
@@ -22,8 +23,7 @@ export function connectSocket(target: NetConnectOpts): Observable<Socket> {
     connected.add(() => {
       if (!socket.connecting && !socket.destroyed) return;
       free();
-      // A destroyed socket may still report what failed before; nobody is left to be told.
-      socket.on('error', () => undefined).destroy();
+      discard(socket);
     });
     socket.connect(options); // May throw, and then has a handle already.
   });

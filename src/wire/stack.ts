@@ -1,4 +1,5 @@
-import type { Dial, Plugin, Wire } from './signal.ts';
+import { bareHost } from './bare-host.ts';
+import type { Dial, Plugin, Target, Wire } from './signal.ts';
 
 /** Plugins by name, first = nearest the application. */
 export type Plugins = Readonly<Record<string, Plugin>> | readonly (readonly [name: string, plugin: Plugin])[];
@@ -17,8 +18,8 @@ export function pluginEntries(plugins: Plugins): readonly (readonly [string, Plu
  *   application ⇄ ssl ⇄ proxy ⇄ tcp ⇄ network
  * ```
  *
- * Each layer is dialled under its own name (`dial.layer`), so that its errors and details carry it. Nothing is added to the
- * path of the bytes.
+ * Each layer is dialled under its own name (`dial.layer`), so that its errors and details carry it, and for a target whose IPv6
+ * address is out of its brackets. Nothing is added to the path of the bytes.
  *
  * @param plugins by name, or as pairs; first = nearest the application.
  * @param wire what the last plugin lies on.
@@ -40,5 +41,12 @@ export function stack(plugins: Plugins, wire: Wire): Wire {
 }
 
 function named(dial: Dial, layer: string | undefined): Dial {
-  return dial.layer === layer ? dial : { ...dial, layer };
+  const to = bareTarget(dial.to);
+  return dial.layer === layer && dial.to === to ? dial : { ...dial, to, layer };
+}
+
+function bareTarget(to: Target | undefined): Target | undefined {
+  if (!to || 'path' in to) return to;
+  const host = bareHost(to.host);
+  return host === to.host ? to : { ...to, host };
 }

@@ -1,11 +1,11 @@
-import { TIMEOUT, type LookupAddress } from 'node:dns';
+import type { LookupAddress } from 'node:dns';
 import { map, Observable } from 'rxjs';
-import { EDNS, ETOCONNECT, IOStreamError } from '../errors.ts';
+import { ETOCONNECT, IOStreamError } from '../errors.ts';
 import { within } from './deadline.ts';
 import { nodeStream, type Opened } from './node-stream.ts';
 import { inlet } from './operate.ts';
 import { race, type FailedAttempt } from './race.ts';
-import { resolve, type ResolveOptions } from './resolve.ts';
+import { resolveInTime, type ResolveOptions } from './resolve.ts';
 import { connectSocket } from './socket.ts';
 import type { Dial, ResolvedSignal, Wire } from './signal.ts';
 
@@ -42,7 +42,7 @@ export function tcp(options: TcpOptions = {}): Wire {
     const { to } = dial;
     if (!to || !('host' in to)) throw new TypeError(`expected a target with host and port for tcp, got ${to ? 'a path' : 'none'}`);
     const { host, port } = to;
-    const addresses$ = within(resolve(host, options), dial.timeouts.resolve, dial, (ms) => lateAnswer(host, ms));
+    const addresses$ = resolveInTime(host, dial, options);
     // By hand, since it is on the way of every connection: `concatMap` and `startWith` take longer than the rest of us.
     return new Observable((out) => {
       const fail = (error: unknown): void => out.error(error);
@@ -73,11 +73,6 @@ function connectAny(addresses: readonly LookupAddress[], host: string, port: num
     const message = `expected a connection to ${host} port ${port} (${tried}) within ${ms} ms, got no answer; raise timeouts.connect or timeouts.establish if it is only slow`;
     return new IOStreamError(ETOCONNECT, { phase: 'connect', message });
   });
-}
-
-function lateAnswer(host: string, ms: number): IOStreamError {
-  const message = `expected an address for '${host}' within ${ms} ms, got no answer`;
-  return new IOStreamError(EDNS, { phase: 'resolve', message, cause: Object.assign(new Error('no answer in time'), { code: TIMEOUT }) });
 }
 
 /** One error of all attempts: its code is that of the last one. */

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { checkByRules, type Rules } from '../../src/wire/rules.ts';
+
+const RULES: Rules = {
+  name: ['a string with something in it', (value) => typeof value === 'string' && value !== ''],
+  size: ['a number of bytes', (value) => Number.isSafeInteger(value)],
+};
+
+describe('checkByRules', () => {
+  const check =
+    (options: unknown, required: readonly string[] = []) =>
+    () =>
+      checkByRules('tool', options, RULES, required);
+
+  it.each([{}, { name: 'x' }, { name: 'x', size: 0 }, { name: undefined }, Object.assign(Object.create(null), { size: 1 })])(
+    'takes %j',
+    (options) => expect(check(options)).not.toThrow(),
+  );
+
+  it('wants what is required', () => {
+    expect(check({ name: 'x' }, ['name'])).not.toThrow();
+    for (const options of [{}, { name: undefined }])
+      expect(check(options, ['name'])).toThrow('expected `name` of tool to be a string with something in it, got undefined');
+  });
+
+  it.each<[unknown, string]>([
+    [undefined, 'expected an object of options for tool, got undefined'],
+    [null, 'expected an object of options for tool, got null'],
+    [[], 'expected an object of options for tool, got an array'],
+    ['proxy:1080', 'expected an object of options for tool, got a string of 10 bytes'],
+    [{ toString: 1 }, 'expected tool to have the options name, size, got `toString`'],
+    [{ name: '' }, 'got a string of 0 bytes'],
+    [{ size: 'secret é' }, 'expected `size` of tool to be a number of bytes, got a string of 9 bytes'],
+    [{ size: 1.5 }, 'got 1.5'],
+    [{ size: null }, 'got null'],
+    [{ size: ['secret'] }, 'got an array'],
+    [{ size: { secret: 1 } }, 'got object'],
+  ])('refuses %j', (options, message) => {
+    expect(check(options)).toThrow(TypeError);
+    expect(check(options)).toThrow(message);
+    expect(check(options)).not.toThrow('secret');
+  });
+});
