@@ -1,13 +1,16 @@
+import type { LookupAddress, LookupOptions } from 'node:dns';
 import { once } from 'node:events';
 import http, { type IncomingMessage, type RequestListener } from 'node:http';
 import https from 'node:https';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import type { AddressInfo, LookupFunction, Server, Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { createSecureContext } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { agent, type AgentOptions } from '../../src/faces/agent.ts';
 import { toDuplex } from '../../src/faces/to-duplex.ts';
 import { passthrough } from '../../src/plugins/passthrough.ts';
 import { rc4 } from '../../src/plugins/rc4.ts';
+import type { TlsClientOptions } from '../../src/plugins/tls-client.ts';
 import { IOStream } from '../../src/stream/io-stream.ts';
 import { ca, other, server as identity } from '../support/certificates.ts';
 import { invariants, type Harness } from '../support/harness.ts';
@@ -152,13 +155,120 @@ describe('agent', () => {
     }),
   );
 
+  describe('keeps requests apart', () => {
+    it.each<[string, https.RequestOptions & Partial<TlsClientOptions>]>([
+      ['verify', { verify: () => false }],
+      ['checkServerIdentity', { checkServerIdentity: () => new Error('not you') }],
+    ])('whose %s differs, in the pool and in the sessions', (_, options) =>
+      invariants(async (h) => {
+        const { port } = await listening(h, https.createServer(identity, hello));
+        const both = made(h, { keepAlive: true });
+        const ask = (more: https.RequestOptions): Promise<string> =>
+          got((answered) => https.get({ host: '127.0.0.1', port, servername: 'localhost', agent: both, ca, ...more }, answered));
+        expect(await ask({})).toContain('hello');
+        await h.until(() => Object.keys(both.freeSockets).length === 1);
+        h.error(await ask(options).catch((error: unknown) => error), { code: 'ETLSCERT', phase: 'handshake' });
+      })(),
+    );
+
+    const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+    const context = createSecureContext();
+    const nameOf = (options: object): string => agent().getName({ protocol: 'https:', host: 'a.test', port: 443, ...options });
+    const differing: Record<string, readonly [object, object]> = {
+      ALPNProtocols: [{ ALPNProtocols: ['a', 'b'] }, { ALPNProtocols: ['a,b'] }],
+      passphrase: [{ passphrase: 'a' }, { passphrase: 'b' }],
+      'pfx, in arrays': [{ pfx: [bytes('a')] }, { pfx: [bytes('b')] }],
+      'pfx, in objects': [{ pfx: [{ buf: bytes('a') }] }, { pfx: [{ buf: bytes('b') }] }],
+      session: [{ session: bytes('a') }, { session: false }],
+      truncation: [{ truncation: 'error' }, {}],
+      'a number and its text': [{ minDHSize: 1 }, { minDHSize: '1' }],
+    };
+    it.each(Object.keys(differing))('by %s', (name) => {
+      const shared = agent();
+      const [one, other] = differing[name]!.map((options) => shared.getName({ protocol: 'https:', ...options }));
+      expect(one).not.toBe(other);
+    });
+
+    it('but not those whose options are the same', () => {
+      const shared = agent();
+      const verify = (): boolean => true;
+      const options = (): object => ({ protocol: 'https:', ca: [bytes('a'), 'b'], ALPNProtocols: ['a'], verify, secureContext: context });
+      expect(shared.getName(options())).toBe(shared.getName(options()));
+    });
+
+    it('by names that tell no secret', () => {
+      const name = nameOf({ key: 'secret', passphrase: 'secret', pfx: bytes('secret'), session: bytes('secret') });
+      expect(name).toMatch(/^https:a\.test:443:/);
+      expect(name).not.toMatch(new RegExp(`secret|${Buffer.from('secret').toString('base64')}`));
+    });
+  });
+
+  it(
+    'tells a request that had to wait that its options cannot be used, and goes on with the next one',
+    invariants(async (h) => {
+      const { port } = await listening(h, https.createServer(identity, hello));
+      const narrow = made(h, { maxTotalSockets: 1 });
+      const ask = (more: https.RequestOptions): Promise<unknown> =>
+        got((answered) => https.get({ host: '127.0.0.1', port, servername: 'localhost', agent: narrow, ca, ...more }, answered)).catch(
+          (error: unknown) => error,
+        );
+      const [first, second, third] = await Promise.all([ask({}), ask({ ciphers: 'garbage' }), ask({})]);
+      expect([first, third]).toEqual(Array(2).fill(`hello 127.0.0.1:${port} /`));
+      expect(second).toBeInstanceOf(TypeError);
+      expect((second as Error).message).toContain('`ciphers`');
+      expect(await ask({ ciphers: 'garbage', timeout: 1000 })).toBeInstanceOf(TypeError);
+    }),
+  );
+
+  it(
+    'connects as the request says: lookup, family, localAddress',
+    invariants(async (h) => {
+      const from: unknown[] = [];
+      const { port } = await listening(
+        h,
+        http.createServer((request, response) => {
+          from.push(request.socket.remoteAddress);
+          response.end('hello');
+        }),
+      );
+      const through = made(h, { lookup: () => expect.unreachable('the lookup of the agent'), localAddress: '127.0.0.1' });
+      const asked: unknown[] = [];
+      const lookup = ((host: string, { family }: LookupOptions, done: (error: null, all: LookupAddress[]) => void) => {
+        asked.push([host, family]);
+        done(null, [{ address: '127.0.0.1', family: 4 }]);
+      }) as LookupFunction;
+      const options = { host: 'name.test', port, agent: through, lookup, family: 4, localAddress: '127.0.0.2' };
+      expect(await got((answered) => http.get(options, answered))).toBe('hello');
+      expect([asked, from]).toEqual([[['name.test', 4]], ['127.0.0.2']]);
+    }),
+  );
+
   it('knows the port that goes without saying', () => {
-    const through = agent() as http.Agent & { defaultPort: number; protocol: string };
-    expect([through.defaultPort, through.protocol]).toEqual([80, 'http:']);
-    const asked: unknown[] = [];
-    const wanted = Object.assign(agent(), { addRequest: (_request: unknown, options: { port: unknown }) => asked.push(options.port) });
-    http.get('http://name.test/', { agent: wanted }).on('error', () => {});
-    https.get('https://name.test/', { agent: wanted }).on('error', () => {});
-    expect(asked).toEqual([80, 443]);
+    expect(agent()).toMatchObject({ defaultPort: 80, protocol: undefined });
+    expect(portsAsked()).toEqual([80, 443]);
+  });
+
+  it.each<[string, Partial<ErrorConstructor>]>([
+    ['stacks are switched off', { stackTraceLimit: 0 }],
+    ['stacks are no text', { prepareStackTrace: (_, sites) => sites }],
+    ['stacks are no text and have no words', { prepareStackTrace: () => 7 }],
+  ])('knows it when %s', (_, how) => {
+    const { stackTraceLimit, prepareStackTrace } = Error;
+    Object.assign(Error, how);
+    try {
+      expect(portsAsked()).toEqual([80, 443]);
+      expect(Object.keys(how).map((name) => Reflect.get(Error, name) as unknown)).toEqual(Object.values(how));
+    } finally {
+      Object.assign(Error, { stackTraceLimit, prepareStackTrace });
+    }
   });
 });
+
+/** The ports that Node asks an agent for, of http and of https. */
+function portsAsked(): unknown[] {
+  const asked: unknown[] = [];
+  const wanted = Object.assign(agent(), { addRequest: (_request: unknown, options: { port: unknown }) => asked.push(options.port) });
+  http.get('http://name.test/', { agent: wanted }).on('error', () => {});
+  https.get('https://name.test/', { agent: wanted }).on('error', () => {});
+  return asked;
+}

@@ -206,6 +206,29 @@ describe('toDuplex', () => {
   );
 
   it(
+    'sets no timer any more when it is destroyed',
+    invariants(async (h) => {
+      const { duplex } = await faced(h, echo);
+      await once(duplex, 'connect');
+      duplex.destroy();
+      await once(duplex, 'close');
+      expect(duplex.setTimeout(1_000_000, () => {})).toBe(duplex);
+      expect(duplex.listenerCount('timeout')).toBe(0);
+    }),
+  );
+
+  it(
+    'of a stream that is closed already gives what is left to read, then ends',
+    invariants(async (h) => {
+      const io = new IOStream(await served(h, (socket) => socket.end('all of it').resume()));
+      await h.until(() => io.state === 'closed');
+      const duplex = toDuplex(io);
+      expect(await text(duplex)).toBe('all of it');
+      if (!duplex.closed) await once(duplex, 'close');
+    }),
+  );
+
+  it(
     'hands what is set on a socket to the one at the bottom, and knows its addresses',
     invariants(async (h) => {
       const { io, duplex } = await faced(h, echo);

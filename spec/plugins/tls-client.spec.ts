@@ -90,6 +90,37 @@ describe('the names of tlsClient', () => {
     }),
   );
 
+  const answers: Record<string, () => unknown> = {
+    'a throw': () => {
+      throw new Error('no more');
+    },
+    'a throw of what is no error': () => {
+      throw 'no more'; // eslint-disable-line @typescript-eslint/only-throw-error
+    },
+    'an error': () => new Error('no more'),
+    'words, as Node takes them': () => 'no more',
+    'a promise, as Node takes it': async () => undefined,
+  };
+  it.each(Object.keys(answers))('are refused by ETLSCERT when checkServerIdentity answers with %s', (how) =>
+    invariants(async (h) => {
+      const checkServerIdentity = answers[how] as () => undefined;
+      const session = new Session(h, { client: { checkServerIdentity } });
+      await Promise.all([session.client.up.ended, session.server.up.ended]);
+      h.error(session.client.up.error, { code: 'ETLSCERT', phase: 'handshake', layer: 'client' });
+      if (!how.includes('promise')) assert.equal(((session.client.up.error as Error).cause as Error).message, 'no more');
+      const through = await Session.connected(h, { client: { checkServerIdentity, rejectUnauthorized: false } });
+      assert.equal(detailsOf(through.client).authorized, false);
+    })(),
+  );
+
+  it(
+    'are accepted when checkServerIdentity answers with null, as Node takes it',
+    invariants(async (h) => {
+      const { client } = await Session.connected(h, { client: { checkServerIdentity: () => null as unknown as undefined } });
+      assert.equal(detailsOf(client).authorized, true);
+    }),
+  );
+
   it(
     'say an untrusted root (D2)',
     invariants(async (h) => {

@@ -12,6 +12,7 @@ import {
   Observable,
   of,
   Subject,
+  tap,
   throwError,
   timer,
   VirtualTimeScheduler,
@@ -244,6 +245,50 @@ describe.each(VERSIONS)('tlsClient and tlsServer, %s', (version) => {
       session[otherOf(us)].close();
       await Promise.all([session.client.up.ended, session.server.up.ended]);
       assert.equal(session[us].up.state, 'complete');
+    })(),
+  );
+
+  it.each(ROLES)('%s: what waits below when it closes is not lost by a bad record of the peer (D11)', (us) =>
+    invariants(async (h) => {
+      const below = new Held();
+      const session = await Session.connected(h, { version, below: { [us]: below.plugin } });
+      const [ours, theirs, tap] = [session[us], session[otherOf(us)], session.taps[us]];
+      theirs.pause();
+      ours.write(LONG);
+      await ours.saw('pause');
+      ours.close();
+      await h.until(() => tap.flow === 'complete', 'the wire below is completed');
+      below.give({ kind: 'data', bytes: Buffer.from('this is no record at all') });
+      assert.equal(ours.up.state, 'open');
+      theirs.resume();
+      await theirs.saw('end');
+      theirs.close();
+      await Promise.all([ours.up.ended, theirs.up.ended]);
+      assert.equal(theirs.received, LONG.length);
+      h.error(ours.up.error, { code: 'ETLS', phase: 'close', layer: us });
+    })(),
+  );
+
+  it.each(ROLES)('%s: what it can encrypt no more is an error, told when the wire below is done (D11)', (us) =>
+    invariants(async (h) => {
+      const below = new Held();
+      const session = await Session.connected(h, { version, below: { [us]: below.plugin } });
+      const [ours, theirs, tap] = [session[us], session[otherOf(us)], session.taps[us]];
+      theirs.pause();
+      const before = tap.written.length;
+      ours.write('the first words');
+      await h.until(() => tap.written.length > before);
+      ours.write(LONG);
+      ours.close();
+      below.give({ kind: 'data', bytes: Buffer.from('this is no record at all') });
+      assert.deepEqual([tap.flow, ours.up.state], ['complete', 'open']);
+      theirs.resume();
+      await theirs.saw('end');
+      theirs.close();
+      await Promise.all([ours.up.ended, theirs.up.ended]);
+      h.error(ours.up.error, { code: 'ETLS', phase: 'close', layer: us });
+      assert.match(theirs.text, /^the first words/);
+      assert.ok(theirs.received < ours.given);
     })(),
   );
 
@@ -633,6 +678,23 @@ describe.each(VERSIONS)('verify, %s', (version) => {
       })();
     }
   });
+
+  it.each(ROLES)('%s: its refusal is told also when the wire fails on the goodbye', (us) =>
+    invariants(async (h) => {
+      let refused = false;
+      const broken = new Error('write EPIPE');
+      const fails: Plugin = (wire) => (dial) => (flow$) =>
+        flow$.pipe(
+          tap(() => {
+            if (refused) throw broken;
+          }),
+          wire(dial),
+        );
+      const session = new Session(h, { ...asked(us, () => !(refused = true)), below: { [us]: fails } });
+      await Promise.all([session.client.up.ended, session.server.up.ended]);
+      h.error(session[us].up.error, { code: 'ETLSCERT', phase: 'handshake', layer: us });
+    })(),
+  );
 
   it.each(ROLES)('%s: is not asked about a peer that Node refuses, and cannot accept it', (us) =>
     invariants(async (h) => {

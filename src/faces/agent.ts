@@ -1,6 +1,8 @@
+import { createHmac, randomBytes } from 'node:crypto';
 import { Agent, type AgentOptions as HttpAgentOptions, type ClientRequestArgs } from 'node:http';
-import { Agent as HttpsAgent, type RequestOptions } from 'node:https';
+import type { RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
+import { asapScheduler, NEVER } from 'rxjs';
 import { tlsClient, type TlsClientOptions } from '../plugins/tls-client.ts';
 import { CLIENT_OPTIONS } from '../plugins/tls-options.ts';
 import { IOStream } from '../stream/io-stream.ts';
@@ -18,6 +20,11 @@ export interface AgentOptions
 /** So many TLS plugins, one for each server and set of options, are kept with their sessions. */
 const MOST_CLIENTS = 100;
 
+/** What of a request goes into its TLS, and what goes before the options of the agent. */
+const TLS = Object.keys(CLIENT_OPTIONS) as (keyof TlsClientOptions)[];
+const CONNECTING = ['lookup', 'family', 'localAddress'] as const;
+type Connecting = Pick<IOStreamOptions, (typeof CONNECTING)[number]>;
+
 /** What Node gives an agent besides the request: TLS options, and who asks. */
 type Asked = ClientRequestArgs & RequestOptions & { readonly protocol?: string | null; readonly _defaultAgent?: Agent };
 
@@ -31,8 +38,12 @@ type Asked = ClientRequestArgs & RequestOptions & { readonly protocol?: string |
  *
  * For `https:` one `tlsClient` is laid on top, made of the request's own options (`ca`, `cert`, `servername`,
  * `rejectUnauthorized`, `ALPNProtocols`, …), which reach no other layer; its sessions are reused, for at most 100 servers.
- * Connections are kept alive and reused if `keepAlive` says so, never between requests whose TLS options differ. A connection
- * that fails, in whatever phase, is the `'error'` of its request: the `IOStreamError` with its code.
+ * Connections are kept alive and reused if `keepAlive` says so, never between requests whose TLS options differ: strings,
+ * numbers, bytes and arrays of them are compared by what is in them, functions (`verify`, `checkServerIdentity`) and other objects
+ * by which they are, so give the same one each time. `lookup`, `family` and `localAddress` of a request go before those given here.
+ *
+ * A connection that fails, in whatever phase, is the `'error'` of its request: the `IOStreamError` with its code; so are options
+ * of a request that cannot be used: the `TypeError`.
  *
  * @param options those of `http.Agent` about pooling, and of `IOStream` about connecting; all default to theirs.
  * @returns an `http.Agent` that takes requests of both protocols. `agent.destroy()` closes what is kept.
@@ -52,6 +63,12 @@ export function agent(options: AgentOptions = {}): Agent {
 class StreamAgent extends Agent {
   readonly #stream: IOStreamOptions;
   readonly #clients = new Map<string, Plugin>();
+  /** Tells functions and other objects from each other. */
+  readonly #numbers = new WeakMap<object, number>();
+  #lastNumber = 0;
+  readonly #salt = randomBytes(32);
+  /** None: Node takes that of the request then. */
+  readonly protocol = undefined;
 
   constructor(given: AgentOptions) {
     const { plugin, timeouts, lookup, family, localAddress, noDelay, scheduler, ...pooling } = given;
@@ -60,16 +77,7 @@ class StreamAgent extends Agent {
     this.#stream = defined(stream);
   }
 
-  // Node asks the agent, without saying for whom, which protocol it is for and which port goes without saying.
-
-  get protocol(): string {
-    return isHttpsCalling() ? 'https:' : 'http:';
-  }
-
-  set protocol(_protocol: string) {
-    // What http.Agent sets.
-  }
-
+  /** The port that goes without saying. Node asks without saying for which protocol. */
   get defaultPort(): number {
     return isHttpsCalling() ? 443 : 80;
   }
@@ -80,19 +88,28 @@ class StreamAgent extends Agent {
 
   /** Requests that may share a connection have the same name. */
   override getName(asked: Asked = {}): string {
-    return isSecure(asked) ? `https:${HttpsAgent.prototype.getName.call(this, asked)}` : super.getName(asked);
+    const place = super.getName(asked);
+    return isSecure(asked) ? `https:${place}:${this.#digest(asked)}` : place;
   }
 
   override createConnection(asked: Asked): Duplex {
+    try {
+      return this.#connect(asked);
+    } catch (error) {
+      return failing(error as Error);
+    }
+  }
+
+  #connect(asked: Asked): Duplex {
     const { plugin = {} } = this.#stream;
     const layers = isSecure(asked) ? ([['https', this.#tlsFor(asked)], ...pluginEntries(plugin)] as const) : plugin;
     const target = asked.socketPath ? { path: asked.socketPath } : { host: asked.host ?? 'localhost', port: Number(asked.port) };
-    return toDuplex(new IOStream({ ...this.#stream, ...target, plugin: layers }));
+    return toDuplex(new IOStream({ ...this.#stream, ...pick<Connecting>(asked, CONNECTING), ...target, plugin: layers }));
   }
 
   #tlsFor(asked: Asked): Plugin {
     const name = this.getName(asked);
-    const client = this.#clients.get(name) ?? tlsClient(pick(asked, Object.keys(CLIENT_OPTIONS)));
+    const client = this.#clients.get(name) ?? tlsClient(pick<TlsClientOptions>(asked, TLS));
     // The one used last comes last; the first is let go.
     this.#clients.delete(name);
     this.#clients.set(name, client);
@@ -100,6 +117,33 @@ class StreamAgent extends Agent {
     if (this.#clients.size > MOST_CLIENTS && oldest !== undefined) this.#clients.delete(oldest);
     return client;
   }
+
+  /** The same for the same TLS options. Only a digest: the name is there for everybody to see, and a key or passphrase is not. */
+  #digest(asked: Asked): string {
+    const entries = Object.entries(pick<TlsClientOptions>(asked, TLS)).map(([name, value]) => [name, this.#wordsOf(value)]);
+    return createHmac('sha256', this.#salt).update(JSON.stringify(entries)).digest('base64');
+  }
+
+  #wordsOf(value: unknown): unknown {
+    if (ArrayBuffer.isView(value)) return { bytes: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') };
+    if (Array.isArray(value)) return value.map((each) => this.#wordsOf(each));
+    if (typeof value === 'function' || (typeof value === 'object' && value !== null)) return { object: this.#numberOf(value) };
+    return `${typeof value} ${String(value)}`;
+  }
+
+  #numberOf(object: object): number {
+    const number = this.#numbers.get(object) ?? (this.#lastNumber += 1);
+    this.#numbers.set(object, number);
+    return number;
+  }
+}
+
+/** A connection that fails. Not thrown at Node: of a request that had to wait for its turn nobody would be told. */
+function failing(error: Error): Duplex {
+  const duplex = toDuplex(new IOStream({ wire: () => () => NEVER }));
+  // The request does not listen yet.
+  asapScheduler.schedule(() => duplex.destroy(error));
+  return duplex;
 }
 
 /** Without what is not given: an option that is undefined would not be absent. */
@@ -107,15 +151,31 @@ function defined<T extends object>(options: T): T {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== null)) as T;
 }
 
-function pick(options: object, names: readonly string[]): TlsClientOptions {
-  return defined(Object.fromEntries(names.map((name) => [name, (options as Record<string, unknown>)[name]])));
+function pick<T extends object>(options: object, names: readonly (keyof T)[]): T {
+  return defined(Object.fromEntries(names.map((name) => [name, Reflect.get(options, name) as unknown]))) as T;
 }
 
 function isSecure({ protocol, _defaultAgent }: Asked): boolean {
   return (protocol ?? (_defaultAgent as { protocol?: string } | undefined)?.protocol) === 'https:';
 }
 
-/** By the stack: there is no other way, and no harm if it fails, since a request that names its port needs none. */
+/** By the stack, whatever the program has made of stacks: there is no other way. */
 function isHttpsCalling(): boolean {
-  return new Error().stack?.includes('node:https:') === true;
+  const { stackTraceLimit, prepareStackTrace } = Error as StackRules;
+  setStackRules({ stackTraceLimit: 10, prepareStackTrace: undefined });
+  try {
+    return new Error().stack?.includes('node:https:') === true;
+  } finally {
+    setStackRules({ stackTraceLimit, prepareStackTrace });
+  }
+}
+
+interface StackRules {
+  readonly stackTraceLimit?: unknown;
+  readonly prepareStackTrace?: unknown;
+}
+
+/** Does nothing where they are frozen. */
+function setStackRules(rules: StackRules): void {
+  for (const [name, rule] of Object.entries(rules)) Reflect.set(Error, name, rule);
 }

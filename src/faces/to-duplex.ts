@@ -13,7 +13,7 @@ export interface SocketDuplex extends Duplex {
   readonly remotePort: number | undefined;
   readonly localAddress: string | undefined;
   readonly localPort: number | undefined;
-  /** Whether a TLS plugin is part of the stack, and what it agreed upon. */
+  /** Whether a TLS plugin is part of the stack, and what it agreed upon; false until it is connected. */
   readonly encrypted: boolean;
   readonly alpnProtocol: string | false;
   /** `'timeout'` is told when nothing was read and nothing written for `ms`; 0 is never. It closes nothing, as in Node. */
@@ -42,8 +42,9 @@ export interface SocketDuplex extends Duplex {
  * `waitFor`) the end of the peer ends ours, too.
  *
  * A fatal error of the stream destroys the Duplex with it (`'error'`, then `'close'`). `destroy()` is `io.close()`, with an
- * error `io.reset()`; `'close'` comes when the handle is free. Closing the stream destroys the Duplex. Lossless; holds at most
- * `highWaterMark` bytes each way.
+ * error `io.reset()`; `'close'` comes when the handle is free. Closing the stream ends the Duplex, which is destroyed when what
+ * came before has been read; so it is with a stream that is closed already. Lossless; holds at most `highWaterMark` bytes each
+ * way.
  *
  * `setNoDelay` and `setKeepAlive` go to the socket at the bottom, if there is one.
  *
@@ -54,7 +55,7 @@ export interface SocketDuplex extends Duplex {
  * process.stdin.pipe(toDuplex(io)).pipe(process.stdout);
  * ```
  *
- * @throws TypeError for what is no open IOStream.
+ * @throws TypeError for what is no IOStream.
  */
 export function toDuplex(io: IOStream): SocketDuplex {
   if (!(io instanceof IOStream)) throw new TypeError(`expected an IOStream for toDuplex, got ${typeof io}`);
@@ -172,6 +173,7 @@ class Face extends Duplex implements SocketDuplex, Watched {
   }
 
   setTimeout(ms: number, callback?: () => void): this {
+    if (this.destroyed) return this;
     this.#idle?.stop();
     this.limit = ms > 0 ? ms : Infinity;
     // As in Node, 0 takes the callback back.

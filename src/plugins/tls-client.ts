@@ -11,7 +11,7 @@ import { domainToASCII } from 'node:url';
 import { layer } from '../wire/layer.ts';
 import type { Dial, Plugin } from '../wire/signal.ts';
 import { contextsOf } from './tls-contexts.ts';
-import { TlsLayer, type TlsRole } from './tls-layer.ts';
+import { asError, TlsLayer, type TlsRole } from './tls-layer.ts';
 import { chainProblem } from './tls-peer.ts';
 import { checkTls, CLIENT_OPTIONS, isClean, type TlsOptions } from './tls-options.ts';
 import { TlsSessions } from './tls-sessions.ts';
@@ -46,7 +46,8 @@ export interface TlsClientOptions extends Readonly<SecureContextOptions>, Readon
  * The certificate must be that of the target: the host that was dialled, not that of a proxy below; `servername` takes another
  * name. A name is sent by SNI (an address is not), both in ASCII (`bücher.example` is asked for as `xn--bcher-kva.example`) and
  * without a dot at the end. Dialled without a name to check it throws a `TypeError`, unless `rejectUnauthorized` is false; the
- * environment variable NODE_TLS_REJECT_UNAUTHORIZED has no say. `verify` may look further, and can only refuse.
+ * environment variable NODE_TLS_REJECT_UNAUTHORIZED has no say. `checkServerIdentity` refuses as in Node, by any answer but
+ * nothing, and by a throw. `verify` may look further, and can only refuse.
  *
  * One plugin value resumes its sessions: the second connection to the same target and name says `reused`. It keeps the newest
  * session of each of 100 targets, of 16 KiB at most, with the certificate that was shown, and only of peers that were accepted; the
@@ -56,7 +57,8 @@ export interface TlsClientOptions extends Readonly<SecureContextOptions>, Readon
  * close_notify: Node can send no other alert), ETLS (any other failure, also EOF before the end of the handshake, and renegotiation), ETLSTRUNCATED,
  * ETOHANDSHAKE (it took longer than `timeouts.handshake`, or than what was left of `establish`, `secureContext` and `verify`
  * included); `cause` is OpenSSL's error. When the flow completes: what is held and close_notify go down, then the wire below is
- * completed; a handshake that is not through is given up. On unsubscribe: everything is freed at once, without close_notify.
+ * completed, and what goes wrong in TLS from then on is told when that is done; a handshake that is not through is given up. On
+ * unsubscribe: everything is freed at once, without close_notify.
  *
  * Lossless. Holds what is written before the handshake is through and while the wire below is paused; asks to pause at 256 KiB
  * of it, and hands at most 256 KiB to TLS at a time. Holds 64 KiB of what the
@@ -101,13 +103,23 @@ export function tlsClient(options: TlsClientOptions = {}): Plugin {
       if (name === undefined) return new Error('there was no name to check');
       // Only of a `session` that was given nobody knows the certificate: it was checked by whoever made it.
       return certificate
-        ? check(name, certificate)
+        ? refusalOf(() => check(name, certificate))
         : socket.isSessionReused()
           ? undefined
           : new Error('the server has shown no certificate');
     };
     return layer(wire, dial, (ports) => new TlsLayer(role, ports));
   };
+}
+
+/** What `checkServerIdentity` says, as Node takes it: anything but nothing refuses. So does a throw. */
+function refusalOf(check: () => unknown): Error | undefined {
+  try {
+    const said = check();
+    return said ? asError(said) : undefined;
+  } catch (thrown) {
+    return asError(thrown);
+  }
 }
 
 /** Whom the certificate must name, and what the server is told (RFC 6066 section 3: a DNS name, without the last dot). */

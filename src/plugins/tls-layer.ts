@@ -83,6 +83,8 @@ export class TlsLayer implements Layer {
   #farewell = false;
   /** Why the peer was refused: told when it has been told goodbye. */
   #refusal: IOStreamError | undefined;
+  /** What went wrong after the application closed: told when the wire below is done. */
+  #broken: IOStreamError | undefined;
   readonly #listeners: readonly (readonly [event: string, listener: (told?: never) => void])[];
 
   constructor(role: TlsRole, ports: Ports) {
@@ -147,16 +149,22 @@ export class TlsLayer implements Layer {
 
   closed(): void {
     if (this.#stage === 'handshake' || this.#stage === 'refusing') this.#fail(unexpectedEnd());
+    else if (this.#broken) this.#ports.up.error(this.#broken);
   }
 
   failed(error: unknown): unknown {
-    return this.#stage === 'handshake' ? handshakeBroken(error, this.#dial) : error;
+    return this.#refusal ?? this.#broken ?? (this.#stage === 'handshake' ? handshakeBroken(error, this.#dial) : error);
   }
 
   free(): void {
+    if (this.#freed) return;
     this.#stage = 'freed';
     this.#timer?.unsubscribe();
     this.#asked.unsubscribe();
+    this.#release();
+  }
+
+  #release(): void {
     const socket = this.#socket;
     if (!socket) return;
     for (const [event, listener] of this.#listeners) socket.off(event, listener);
@@ -204,7 +212,7 @@ export class TlsLayer implements Layer {
       return true;
     };
     for (const [event, listener] of this.#listeners) socket.on(event, listener);
-    if (this.#freed) this.free();
+    if (this.#freed) this.#release();
     else this.#goOn();
   }
 
@@ -369,7 +377,16 @@ export class TlsLayer implements Layer {
     if (this.#freed) return;
     // A session that the peer cannot use any more must not stand in the way for ever.
     if (this.#stage === 'handshake') this.#forget();
-    this.#ports.up.error(this.#refusal ?? this.#errorOf(cause, code));
+    const error = this.#refusal ?? this.#errorOf(cause, code);
+    if (this.#stage === 'closing') this.#breakOff(error);
+    else this.#ports.up.error(error);
+  }
+
+  /** What went down before the application closed may still wait there; an error at once would free the wire below with it. */
+  #breakOff(error: IOStreamError): void {
+    if (this.#broken) return;
+    this.#broken = error;
+    this.#ports.down.complete();
   }
 
   #errorOf(cause: Error | undefined, as?: ErrorCode): IOStreamError {
@@ -384,8 +401,8 @@ export class TlsLayer implements Layer {
 const NO_CERTIFICATE = 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE';
 const PHASES: Partial<Record<Stage, Phase>> = { handshake: 'handshake', closing: 'close' };
 
-/** Whatever was thrown. */
-function asError(thrown: unknown): Error {
+/** Whatever was thrown, or said instead of an error. */
+export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 

@@ -31,9 +31,10 @@ export interface TlsPeer extends TlsFacts {
 /** What the options of both roles have in common, besides Node's own. */
 export interface TlsOptions {
   /**
-   * Asked when the handshake is through and Node has accepted the peer: it can only refuse. True accepts; anything else, no
-   * answer at all, a throw or an error refuses (ETLSCERT). Of an Observable the first value counts. Nothing of the application
-   * is sent or given before; an answer that never comes is ETOHANDSHAKE.
+   * Asked when the handshake is through and Node has accepted the peer (or was told to accept any: with `rejectUnauthorized`
+   * false, `authorized` says what it found): it can only refuse. True accepts; anything else, no answer at all, a throw or an error
+   * refuses (ETLSCERT). Of an Observable the first value counts. Nothing of the application is sent or given before; an answer that
+   * never comes is ETOHANDSHAKE.
    */
   readonly verify?: ((peer: TlsPeer) => boolean | ObservableInput<boolean>) | undefined;
   /**

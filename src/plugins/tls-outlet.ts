@@ -1,6 +1,7 @@
 import type { TLSSocket } from 'node:tls';
 import type { Subscriber } from 'rxjs';
 import { PAUSE, RESUME, type Up } from '../wire/signal.ts';
+import { Ledger } from './ledger.ts';
 
 /** So much plaintext is given to TLS at a time: with its ciphertext, all that a paused wire below may still get. */
 const BATCH = 256 * 1024;
@@ -27,12 +28,7 @@ export class TlsOutlet {
   #flushing = false;
   #pausedBelow = false;
   #pausedAbove = false;
-  // All numbers of the ledger are totals since the start.
-  #given = 0;
-  #made = 0;
-  #left = 0;
-  #told = 0;
-  readonly #ledger: { readonly given: number; readonly made: number }[] = [];
+  readonly #ledger = new Ledger();
 
   /** @param said called once or twice when all that was given has gone down, and close_notify after it. */
   constructor(up: Subscriber<Up>, said: () => void) {
@@ -78,13 +74,13 @@ export class TlsOutlet {
 
   /** So much more ciphertext went down, of whatever kind. */
   made(bytes: number): void {
-    this.#made += bytes;
+    this.#ledger.made += bytes;
   }
 
   /** So much more ciphertext was `sent` by the wire below. */
   left(bytes: number): void {
-    this.#left += bytes;
-    this.#tell();
+    const news = this.#ledger.sent(bytes);
+    if (news > 0) this.#up.next({ kind: 'sent', bytes: news });
   }
 
   #pump(): void {
@@ -100,10 +96,10 @@ export class TlsOutlet {
       socket.write(last, (error) => this.#written(error ? 0 : bytes));
       socket.uncork();
     } else if (this.#ending && !socket.writableEnded) {
-      const made = this.#made;
+      const { made } = this.#ledger;
       socket.end();
       // Nothing was on its way before: what went down now is close_notify. Else the transport's `final` tells, turns later.
-      if (this.#made > made) this.#said();
+      if (this.#ledger.made > made) this.#said();
     }
   }
 
@@ -132,23 +128,11 @@ export class TlsOutlet {
    */
   #written(bytes: number): void {
     this.#writing = false;
-    this.#given += bytes;
-    this.#ledger.push({ given: this.#given, made: this.#made });
-    this.#tell();
+    this.#ledger.given += bytes;
+    this.#ledger.settle();
+    this.left(0);
     this.#pump();
     this.#regulate();
-  }
-
-  #tell(): void {
-    let given = this.#told;
-    for (let head = this.#ledger[0]; head && head.made <= this.#left; head = this.#ledger[0]) {
-      given = head.given;
-      this.#ledger.shift();
-    }
-    const bytes = given - this.#told;
-    if (bytes === 0) return;
-    this.#told = given;
-    this.#up.next({ kind: 'sent', bytes });
   }
 
   #regulate(): void {

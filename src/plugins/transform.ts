@@ -1,9 +1,15 @@
+import { catchError, concat, defer, EMPTY, Observable, Subject, throwError, type Observer, type OperatorFunction } from 'rxjs';
 import { layer, type Layer, type Ports } from '../wire/layer.ts';
-import type { DataSignal, EndSignal, Flow, Plugin, Up } from '../wire/signal.ts';
+import { RESUME, type DataSignal, type EndSignal, type Flow, type Plugin, type Up, type Wire } from '../wire/signal.ts';
+import { Ledger } from './ledger.ts';
+import { TransformLane } from './transform-lane.ts';
 
 /** Changes one direction's bytes into others, of any length. */
 export interface Transformer {
-  /** Takes a chunk and gives what can be given of it now. Must not change the chunk. */
+  /**
+   * Takes a chunk and gives what can be given of it now. Must not change the chunk. If one chunk can become very many bytes, give
+   * them one by one (a generator): going up, the next is asked for when the application wants more.
+   */
   push(bytes: Uint8Array): Iterable<Uint8Array>;
   /** The direction ends: gives what is left. Going up, a throw says that it was cut off. */
   finish?(): Iterable<Uint8Array>;
@@ -28,7 +34,13 @@ export interface TransformOptions {
  *
  * `sent` is told in the application's bytes: n of them have left when the m bytes that hold them have, and bytes that are
  * swallowed have left with those before them. `end` and close hand down what `finish` gives first. A throw of a transformer
- * errors the stream; from `up.finish` it means that the stream was cut off. Lossless; holds only what the transformers hold.
+ * errors the stream; from `up.finish` it means that the stream was cut off.
+ *
+ * While the application has paused, nothing more is asked of `up.push`: what came up waits as it came, and behind it the end,
+ * completion or error of the wire. The wire is resumed when all of it has gone up. On close, reset and unsubscribe what waits is
+ * dropped, and generators that were left half way are returned.
+ *
+ * Lossless. Holds what the transformers hold, and while the application has paused one piece and what was in flight below.
  *
  * ```ts
  * import { transform, type Transformer } from 'rxjs-io-stream';
@@ -38,122 +50,164 @@ export interface TransformOptions {
  * ```
  */
 export function transform(options: TransformOptions): Plugin {
-  return (wire) => (dial) => layer(wire, dial, (ports) => new TransformLayer(options, ports));
+  return (wire) => (dial) => {
+    const below = wire(dial);
+    return (flow$) =>
+      defer(() => {
+        let state: TransformLayer | undefined;
+        const outlasted = outlast(below, () => state);
+        return flow$.pipe(layer(outlasted, dial, (ports) => (state = new TransformLayer(options, ports))));
+      });
+  };
 }
 
-const PASS: Transformer = { push: (bytes) => [bytes] };
+/** A wire whose end, of whatever kind, waits until nothing waits any more in the layer above. */
+function outlast(below: OperatorFunction<Flow, Up>, above: () => TransformLayer | undefined): Wire {
+  return () => (down$) =>
+    new Observable((up) => {
+      let gone = false;
+      const drained$ = defer(() => {
+        gone = true;
+        return above()?.drained$ ?? EMPTY;
+      });
+      const reset = (error: unknown, down: Observer<Flow>): void => {
+        if (!gone) above()?.free();
+        (gone ? up : down).error(error);
+      };
+      // Kept when the wire is done with it: the application may still pause, resume, close or reset while bytes wait for it.
+      const kept$ = new Observable<Flow>((down) => {
+        up.add(
+          down$.subscribe({
+            next: (signal) => down.next(signal),
+            error: (error: unknown) => reset(error, down),
+            complete: () => down.complete(),
+          }),
+        );
+      });
+      const behind = (error: unknown): Observable<never> =>
+        concat(
+          drained$,
+          throwError(() => error),
+        );
+      concat(kept$.pipe(below, catchError(behind)), drained$).subscribe(up);
+    });
+}
 
 class TransformLayer implements Layer {
+  /** For when the wire is done: completes when nothing waits any more for the application. */
+  readonly drained$: Observable<never>;
   readonly #ports: Ports;
-  readonly #downward: Transformer;
-  readonly #upward: Transformer;
+  readonly #downward: Transformer | undefined;
+  readonly #upward: Transformer | undefined;
   readonly #ledger = new Ledger();
+  readonly #goingDown: TransformLane<Flow>;
+  readonly #goingUp: TransformLane<Up>;
+  #drained: Subject<never> | undefined;
+  /** The application has resumed; the wire is to know when nothing waits any more. */
+  #resuming = false;
   #connected = false;
   #ended = false;
-  /** What was made and has not gone on: more may come from inside `next`, and belongs behind it. */
-  readonly #goingDown: Uint8Array[] = [];
-  readonly #goingUp: Generator<Up, void>[] = [];
+  #closing = false;
+  #dropped = false;
 
-  constructor({ down = () => PASS, up = () => PASS }: TransformOptions, ports: Ports) {
+  constructor({ down, up }: TransformOptions, ports: Ports) {
     this.#ports = ports;
-    this.#downward = down();
-    this.#upward = up();
+    this.#downward = down?.();
+    this.#upward = up?.();
+    this.#goingDown = new TransformLane((signal) => ports.down.next(signal));
+    this.#goingUp = new TransformLane((signal) => ports.up.next(signal));
+    this.drained$ = defer(() => (this.#goingUp.isEmpty ? EMPTY : (this.#drained = new Subject<never>())));
   }
 
   down(signal: Flow): void {
-    if (signal.kind === 'data') {
-      this.#ledger.given += signal.bytes.length;
-      this.#give(this.#downward.push(signal.bytes));
-    } else {
-      if (signal.kind === 'end') this.#finish();
-      this.#ports.down.next(signal);
-    }
+    if (signal.kind === 'pause') this.#pause(signal);
+    else if (signal.kind === 'resume') {
+      this.#resuming = true;
+      this.#goingUp.paused = false;
+      this.#rise();
+    } else if (this.#downward) {
+      this.#goingDown.push(this.#lowered(this.#downward, signal));
+      this.#sink();
+    } else this.#ports.down.next(signal);
   }
 
   up(signal: Up): void {
     const { up } = this.#ports;
-    if (signal.kind === 'data' || signal.kind === 'end') {
-      this.#goingUp.push(this.#changed(signal));
-      for (let next = this.#next(); next && !up.closed; next = this.#next()) up.next(next);
-    } else if (signal.kind === 'sent') {
-      this.#tell(this.#ledger.sent(signal.bytes));
-    } else {
-      if (signal.kind === 'connected') this.#connected = true;
-      up.next(signal);
+    if (signal.kind === 'connected') this.#connected = true;
+    if (signal.kind === 'sent' && this.#downward) this.#tell(signal.bytes);
+    else if (!this.#upward || (signal.kind !== 'data' && signal.kind !== 'end')) up.next(signal);
+    else if (!this.#dropped) {
+      this.#goingUp.push(this.#raised(this.#upward, signal));
+      this.#rise();
+    } else if (signal.kind === 'end') up.next(signal);
+  }
+
+  /** What waits for the application has nobody to go to, nor has what would come behind it. */
+  closing(): true {
+    this.#closing = true;
+    this.#dropped = !this.#goingUp.isEmpty;
+    this.#goingUp.clear();
+    this.#goingUp.paused = false;
+    if (this.#connected && this.#downward) this.#goingDown.push(this.#lowered(this.#downward));
+    this.#sink();
+    this.#drained?.complete();
+    return true;
+  }
+
+  free(): void {
+    this.#goingDown.clear();
+    this.#goingUp.clear();
+  }
+
+  #pause(signal: Flow): void {
+    this.#goingUp.paused = true;
+    // Else the wire still waits to be resumed.
+    if (!this.#resuming) this.#ports.down.next(signal);
+    this.#resuming = false;
+  }
+
+  *#lowered(downward: Transformer, signal?: DataSignal | EndSignal): Generator<Flow, void> {
+    let chunks: Iterable<Uint8Array> = [];
+    if (signal?.kind === 'data') {
+      this.#ledger.given += signal.bytes.length;
+      chunks = downward.push(signal.bytes);
+    } else if (!this.#ended) {
+      this.#ended = true;
+      chunks = downward.finish?.() ?? [];
     }
+    for (const bytes of chunks) {
+      this.#ledger.made += bytes.length;
+      yield { kind: 'data', bytes };
+    }
+    // Asked only now: the chunks may have been made one by one.
+    this.#ledger.settle(this.#ended ? 0 : downward.held?.());
+    if (signal?.kind === 'end') yield signal;
   }
 
-  closing(): void {
-    if (this.#connected) this.#finish();
-  }
-
-  #finish(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#give(this.#downward.finish?.() ?? []);
-  }
-
-  *#changed(signal: DataSignal | EndSignal): Generator<Up, void> {
-    const made = signal.kind === 'data' ? this.#upward.push(signal.bytes) : (this.#upward.finish?.() ?? []);
+  *#raised(upward: Transformer, signal: DataSignal | EndSignal): Generator<Up, void> {
+    const made = signal.kind === 'data' ? upward.push(signal.bytes) : (upward.finish?.() ?? []);
     for (const bytes of made) yield { kind: 'data', bytes };
     if (signal.kind === 'end') yield signal;
   }
 
-  /** Made one by one, so that a chunk that becomes very many need not become them all at once. */
-  #next(): Up | undefined {
-    for (let head = this.#goingUp[0]; head; head = this.#goingUp[0]) {
-      const step = head.next();
-      if (!step.done) return step.value;
-      this.#goingUp.shift();
-    }
-    return undefined;
+  #sink(): void {
+    const all = this.#goingDown.run();
+    this.#tell(0);
+    if (all && this.#closing) this.#ports.down.complete();
   }
 
-  #give(chunks: Iterable<Uint8Array>): void {
-    for (const bytes of chunks) {
-      this.#ledger.made += bytes.length;
-      this.#goingDown.push(bytes);
+  #rise(): void {
+    if (!this.#goingUp.run()) return;
+    const { down } = this.#ports;
+    if (this.#resuming) {
+      this.#resuming = false;
+      down.next(RESUME);
     }
-    // Asked only now: the chunks may have been made one by one.
-    this.#ledger.settle(this.#ended ? 0 : (this.#downward.held?.() ?? 0));
-    for (let bytes = this.#goingDown.shift(); bytes; bytes = this.#goingDown.shift()) this.#ports.down.next({ kind: 'data', bytes });
-    this.#tell(this.#ledger.sent(0));
+    this.#drained?.complete();
   }
 
-  #tell(bytes: number): void {
+  #tell(left: number): void {
+    const bytes = this.#ledger.sent(left);
     if (bytes > 0) this.#ports.up.next({ kind: 'sent', bytes });
-  }
-}
-
-/** Says which of the bytes we were given are inside which of those we made. All numbers are totals since the start. */
-class Ledger {
-  given = 0;
-  made = 0;
-  #left = 0;
-  #told = 0;
-  readonly #entries: { given: number; made: number }[] = [];
-
-  /** All bytes given so far, but for the last `held`, are inside what was made so far. */
-  settle(held: number): void {
-    const last = this.#entries.at(-1);
-    const given = this.given - held;
-    if (last?.made === this.made) last.given = given;
-    else this.#entries.push({ given, made: this.made });
-  }
-
-  /** So many more of the bytes we made have left: returns how many more of those we were given have. */
-  sent(bytes: number): number {
-    this.#left += bytes;
-    let done = this.#told;
-    let count = 0;
-    for (const entry of this.#entries) {
-      if (entry.made > this.#left) break;
-      done = entry.given;
-      count += 1;
-    }
-    this.#entries.splice(0, count);
-    const news = done - this.#told;
-    this.#told = done;
-    return news;
   }
 }
