@@ -17,6 +17,7 @@ import {
 import { describe, expect, it } from 'vitest';
 import { converse, IOStream } from 'rxjs-io-stream';
 import { rechunk } from '../../src/testing/rechunk.ts';
+import { syncPair } from '../../src/testing/sync-pair.ts';
 import { invariants, type Harness } from '../support/harness.ts';
 import { data, inWords, ScriptedWire, textOf } from '../support/scripted-wire.ts';
 import { joined, owned, ticks } from './tools.ts';
@@ -535,6 +536,26 @@ describe('converse', () => {
       const rest = await h.observed(client.data$).ended;
       expect(text(Buffer.concat(rest.values))).toBe('now the echo');
       await served.ended;
+    }),
+  );
+
+  it(
+    'keeps the order when the wire gives more from inside of its resume',
+    invariants(async (h) => {
+      const [left, right] = syncPair();
+      const [peer, io] = owned(h, new IOStream({ wire: left }), new IOStream({ wire: right, highWaterMark: 4 }));
+      await ticks();
+      for (const piece of ['AAAA', 'BBBB', 'CCCC']) {
+        peer.write(piece);
+        await ticks();
+      }
+      expect(io.inBuf.toString()).toBe('AAAA');
+      const also = h.observed(io.data$);
+      const talk$ = converse(io, function* (link) {
+        return text(yield* link.read(12));
+      });
+      expect(await h.observed(talk$).value()).toBe('AAAABBBBCCCC');
+      h.sameBytes(also.values, 'AAAABBBBCCCC');
     }),
   );
 });

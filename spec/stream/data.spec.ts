@@ -3,6 +3,7 @@ import { Subscription } from 'rxjs';
 import { describe, it } from 'vitest';
 import { EOF, IN, IOStream } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory-pair.ts';
+import { syncPair } from '../../src/testing/sync-pair.ts';
 import { invariants } from '../support/harness.ts';
 import { closing, dialled, joined, owned, pattern, ticks, turns, unhandled } from './tools.ts';
 
@@ -374,6 +375,55 @@ describe('data$', () => {
       await seen.ended;
       assert.equal(Buffer.concat(seen.values).length, 200_000);
       assert.deepEqual(errors.values, []);
+    }),
+  );
+
+  it(
+    'keeps the order when a peer greets and answers before the first tick is over',
+    invariants(async (h) => {
+      const [left, right] = syncPair();
+      const [peer] = owned(h, new IOStream({ wire: left }));
+      peer.write('GREETING ');
+      peer.data$.subscribe({ next: (chunk) => void peer.write(chunk), error: () => {} });
+      await ticks();
+      const [io] = owned(h, new IOStream({ wire: right, outBuf: 'ECHO' }));
+      const seen = h.observed(io.data$);
+      await ticks();
+      h.sameBytes(seen.values, 'GREETING ECHO');
+    }),
+  );
+
+  it(
+    'gives all subscribers the chunk in which one of them aborts, then the error',
+    invariants(async (h) => {
+      for (const early of [true, false]) {
+        const controller = new AbortController();
+        const [a, b] = joined(h, {}, { signal: controller.signal });
+        if (early) a.write('chunk');
+        await ticks();
+        b.data$.subscribe({ next: () => controller.abort(), error: () => {} });
+        const second = h.observed(b.data$);
+        if (!early) {
+          await ticks();
+          a.write('chunk');
+        }
+        assert.equal(((await second.ended).error as Error).name, 'AbortError');
+        h.sameBytes(second.values, 'chunk');
+      }
+    }),
+  );
+
+  it(
+    'gives what is left and the end to late subscribers of a closed stream, paused or not',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      a.end('left over');
+      b.end();
+      await closing(b);
+      b.pause();
+      const late = h.observed(b.data$);
+      assert.equal((await late.ended).state, 'complete');
+      h.sameBytes(late.values, 'left over');
     }),
   );
 });

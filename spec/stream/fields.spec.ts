@@ -185,4 +185,44 @@ describe('the fields of a stream', () => {
       assert.ok(io.fh);
     }),
   );
+
+  it(
+    'outBufLimit is checked like the option, and counts from then on',
+    invariants(async (h) => {
+      const { wire, up } = scripted();
+      const [io] = owned(h, new IOStream({ wire, isFatal: () => false }));
+      const { errors } = h.watch(io);
+      await ticks();
+      up({ kind: 'pause' });
+      assert.equal(io.outBufLimit, 64 * 2 ** 20);
+      io.write(pattern(100));
+      io.outBufLimit = 100;
+      assert.equal(io.outBufLimit, 100);
+      assert.equal(io.write('x'), false);
+      await ticks();
+      h.error(errors.values[0], { code: 'EOUTBUFLIMIT' });
+      io.outBufLimit = 0;
+      assert.equal(io.write('x'), true);
+      assert.equal(io.output.pending, 101);
+      io.outBufLimit = undefined;
+      assert.equal(io.outBufLimit, 64 * 2 ** 20);
+      for (const wrong of [-1, 1.5, '5', null])
+        assert.throws(() => (io.outBufLimit = wrong as number), /^TypeError: usage: .*`outBufLimit`/);
+    }),
+  );
+
+  it(
+    'outBufLimit tells blocked$ when it makes a difference',
+    invariants(async (h) => {
+      const { wire, up } = scripted();
+      const [io] = owned(h, new IOStream({ wire }));
+      await ticks();
+      up({ kind: 'pause' });
+      const blocked = h.observed(io.output.blocked$);
+      io.write(pattern(100));
+      io.outBufLimit = 50;
+      io.outBufLimit = 1000;
+      assert.deepEqual(blocked.values, [false, true, false]);
+    }),
+  );
 });

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node
 import { once } from 'node:events';
 import { createServer, Server as NetServer } from 'node:net';
 import { dirname } from 'node:path';
-import { lastValueFrom, NEVER, type Observable } from 'rxjs';
+import { concat, endWith, ignoreElements, lastValueFrom, NEVER, tap, timer, type Observable } from 'rxjs';
 import { describe, expect, it, vi } from 'vitest';
 import { handshake, listen, type IOStream, type ListenOptions } from 'rxjs-io-stream';
 import { client, type Client, portOf, refusal, serving } from '../support/clients.ts';
@@ -361,6 +361,35 @@ describe('listen', () => {
       });
       expect(await Promise.all(talks)).toEqual(Array.from({ length: 50 }, (_, turn) => `client ${turn}`));
       expect(await lastValueFrom(server.drain({ deadline: 1000 }))).toMatchObject({ cut: 0 });
+    }),
+  );
+
+  it(
+    'takes undefined for the default of outBufLimit and of allowHalfOpen',
+    invariants(async (h) => {
+      const limits: number[] = [];
+      for (const [options, limit] of [
+        [{}, 2 ** 20],
+        [{ outBufLimit: undefined, allowHalfOpen: undefined }, 2 ** 20],
+        [{ outBufLimit: 5 }, 5],
+      ] as const) {
+        const { at } = await serving(
+          h,
+          (io) => (
+            limits.push(io.outBufLimit),
+            concat(io.data$, timer(5)).pipe(
+              ignoreElements(),
+              endWith(0),
+              tap(() => io.write('answer')),
+            )
+          ),
+          options,
+        );
+        const peer = await client(h, at);
+        peer.socket.end('question');
+        await h.until(() => peer.ended, 'the end');
+        expect([peer.text, limits.at(-1)]).toEqual(['answer', limit]);
+      }
     }),
   );
 });

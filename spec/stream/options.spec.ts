@@ -33,7 +33,7 @@ describe('checkOptions', () => {
 
   const wrong: Record<string, unknown[]> = {
     fh: ['x', -1, 1.5, null, true],
-    host: ['', 5, null, 'a b', 'a\0', 'a\n'],
+    host: ['', 5, null, 'a b', 'a\0', 'a\n', 'http://a', 'a@b'],
     port: [0, -1, 65_536, 1.5, '80', NaN, null],
     path: ['', 5, null, 'a\0b'],
     wire: [{}, 'x', null],
@@ -66,8 +66,22 @@ describe('checkOptions', () => {
     });
   }
 
+  it('does not repeat a URL that was given as host: it may hold a password', () => {
+    assert.match(messageOf({ host: 'http://me:hunter2@proxy', port: 1 }), /got a string of 23 characters with an @$/);
+  });
+
   it('refuses an unknown name, and takes one with a capital for a field of the user', () => {
     assert.match(messageOf({ wire, hots: 'x' }), /expected the options fh, host, .*got `hots`/);
+    for (const name of ['toString', 'hasOwnProperty', '__proto__'])
+      assert.match(
+        messageOf(
+          Object.fromEntries([
+            ['wire', wire],
+            [name, 1],
+          ]),
+        ),
+        /expected the options fh, host, /,
+      );
     assert.equal(messageOf({ wire, Count: 0, Ünicode: null, AnyThing: undefined }), 'accepted');
     assert.deepEqual(['Count', 'count', '_Count', 'Ä', '1', ''].map(isOwnField), [true, false, false, true, false, false]);
   });

@@ -109,4 +109,39 @@ describe('OutputQueue', () => {
     assert.equal(total, 1_000_000 + 64 * 2 ** 20);
     assert.ok(user < 2_000_000, `${user / 1000} ms`);
   });
+
+  it('holds many tiny chunks that wait as a few, whatever they are views of, and leaves the bytes of its user alone', () => {
+    const { gc } = globalThis as { gc?: () => void };
+    const used = (): number => {
+      gc?.();
+      const { heapUsed, external } = process.memoryUsage();
+      return heapUsed + external;
+    };
+    const queue = new OutputQueue();
+    const before = used();
+    for (let each = 0; each < 2 ** 20; each += 1) queue.push(Buffer.allocUnsafeSlow(64).fill(each).subarray(0, 1));
+    const grown = used() - before;
+    assert.ok(grown < 4 * 2 ** 20, `${grown} bytes for ${queue.length}`);
+    assertSameBytes(drain(queue), Buffer.from(Array.from({ length: 2 ** 20 }, (_, each) => each)));
+    const own = Buffer.from('x');
+    for (let each = 0; each < 5000; each += 1) queue.push(own);
+    assert.equal(String(own), 'x');
+  });
+
+  it('gives what comes in between in order, when small chunks were joined while they waited', () => {
+    for (const size of [1, 7, 64, 3000]) {
+      const queue = new OutputQueue();
+      const given: Buffer[] = [];
+      const got: Buffer[] = [];
+      for (let each = 0; each < 3000; each += 1) {
+        const bytes = pattern(each % 700 === 699 ? 5000 : size, each);
+        queue.push(bytes);
+        given.push(bytes);
+        if (each % 250 === 0) got.push(queue.next());
+        if (each === 2000) assert.equal(queue.content.length, queue.length);
+      }
+      got.push(...drain(queue));
+      assertSameBytes(got, given);
+    }
+  });
 });

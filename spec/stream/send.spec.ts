@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
-import { concat, concatMap, from, lastValueFrom, of, Subject, throwError, timer } from 'rxjs';
+import { concat, concatMap, defer, from, lastValueFrom, NEVER, of, Subject, throwError, timer } from 'rxjs';
 import { describe, it } from 'vitest';
 import { ECLOSED, EOUTBUFLIMIT, type IOStream } from 'rxjs-io-stream';
 import { invariants } from '../support/harness.ts';
@@ -501,6 +501,54 @@ describe('send', () => {
       a.end();
       await received.ended;
       assert.equal(Buffer.concat(received.values).length, 2000);
+    }),
+  );
+
+  it(
+    'leaves the line when its source cannot be begun: those behind it are sent, and the stream ends after the EOF of its peer',
+    invariants(async (h) => {
+      const locked = new ReadableStream();
+      locked.getReader();
+      const broken: Source[] = [
+        locked,
+        {
+          [Symbol.iterator]: () => {
+            throw new TypeError('no iterator');
+          },
+        },
+        // Whoever is taken for an Observable may throw.
+        {
+          lift: () => undefined,
+          subscribe: () => {
+            throw new TypeError('no subscription');
+          },
+        } as unknown as Source,
+      ];
+      const [a, b] = joined(h);
+      const received = h.observed(b.data$);
+      for (const source of broken) {
+        const alone = h.observed(a.send(source));
+        const first = h.observed(a.send(['abc']));
+        const queued = h.observed(a.send(source));
+        const last = h.observed(a.send(['def']));
+        assert.ok((await alone.ended).error instanceof TypeError);
+        assert.deepEqual([(await first.ended).state, (await last.ended).state], ['complete', 'complete']);
+        assert.ok((await queued.ended).error instanceof TypeError);
+      }
+      b.end();
+      await closing(a);
+      await received.ended;
+      h.sameBytes(received.values, 'abcdef'.repeat(3));
+    }),
+  );
+
+  it(
+    'errors when its source closes the stream as it begins',
+    invariants(async (h) => {
+      const [a] = joined(h);
+      await ticks();
+      const seen = h.observed(a.send(defer(() => (a.close(), NEVER))));
+      h.error((await seen.ended).error, { code: ECLOSED });
     }),
   );
 });

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import {
+  catchError,
   concatMap,
   config,
   defer,
@@ -11,13 +12,15 @@ import {
   NEVER,
   type Observable,
   of,
+  scan,
+  switchMap,
   tap,
   throwError,
   timer,
   toArray,
 } from 'rxjs';
 import { describe, expect, it } from 'vitest';
-import { handshake, type IOStream } from 'rxjs-io-stream';
+import { converse, handshake, type IOStream } from 'rxjs-io-stream';
 import { client, portOf, refusal, serving } from '../support/clients.ts';
 import { invariants } from '../support/harness.ts';
 import { unhandled } from './tools.ts';
@@ -170,6 +173,84 @@ describe('Server', () => {
           peer.socket.destroy();
         }
         expect(told).toEqual(['stopped', 'stopped']);
+      }),
+    );
+
+    it(
+      'is stopped when the stream fails and it reads no more',
+      invariants(async (h) => {
+        let ticked = 0;
+        let stopped = 0;
+        const { at, server, errors } = await serving(h, (io) =>
+          converse(io, function* (link) {
+            return yield* link.readUntil('\n', 16);
+          }).pipe(
+            switchMap(() => interval(1)),
+            tap(() => (ticked += 1)),
+            finalize(() => (stopped += 1)),
+          ),
+        );
+        const peer = await client(h, at);
+        peer.socket.write('login\n');
+        await h.until(() => ticked > 3, 'ticks');
+        peer.socket.resetAndDestroy();
+        await h.until(() => server.size === 0, 'the stream is gone');
+        expect(stopped).toBe(1);
+        h.error(errors.values[0], { code: 'ECONNRESET' });
+      }),
+    );
+
+    it(
+      'is not cut off in what it does about an error that it was told of by what it read',
+      invariants(async (h) => {
+        let saved = '';
+        const { at, server } = await serving(h, (io) =>
+          io.data$.pipe(
+            scan((all, chunk) => all + chunk.toString(), ''),
+            tap((all) => (saved = all)),
+            catchError(() => timer(20).pipe(tap(() => (saved += ', cut off')))),
+          ),
+        );
+        const peer = await client(h, at);
+        peer.socket.write('half');
+        await h.until(() => saved === 'half', 'the bytes');
+        peer.socket.resetAndDestroy();
+        await h.until(() => server.size === 0, 'the stream is gone');
+        await h.until(() => saved === 'half, cut off', 'it is saved');
+      }),
+    );
+
+    it(
+      'is stopped with the server at the latest, also when its stream is long gone',
+      invariants(async (h) => {
+        let stopped = 0;
+        const { at, seen, server } = await serving(h, (io) =>
+          io.data$.pipe(
+            toArray(),
+            tap(() => io.end('bye')),
+            concatMap(() => NEVER),
+            finalize(() => (stopped += 1)),
+          ),
+        );
+        const peer = await client(h, at);
+        peer.socket.end('order');
+        await h.until(() => peer.ended && server.size === 0, 'both sides ended');
+        expect(stopped).toBe(0);
+        seen.unsubscribe();
+        expect(stopped).toBe(1);
+      }),
+    );
+
+    it(
+      'is not called for a stream that a subscriber of connections$ has closed',
+      invariants(async (h) => {
+        const called: string[] = [];
+        const { at, server } = await serving(h, (io) => (called.push(io.state), NEVER));
+        server.connections$.subscribe((io) => io.close());
+        const peer = await client(h, at);
+        peer.socket.end();
+        await h.until(() => peer.ended && server.size === 0, 'it is closed');
+        expect(called).toEqual([]);
       }),
     );
   });

@@ -31,15 +31,21 @@ const grant = (io: IOStream): Observable<never> =>
   ).pipe(ignoreElements());
 
 /** A peer on loopback that grants TLS, with more in the same segment, and then speaks it by Node. */
-async function grants(h: Harness, more = '', each: (secure: TLSSocket) => void = (secure) => secure.pipe(secure)): Promise<number> {
-  return serve(h, (socket: Socket) => {
+async function grants(
+  h: Harness,
+  more = '',
+  each: (secure: TLSSocket) => void = (secure) => secure.pipe(secure),
+  host?: string,
+): Promise<number> {
+  const grant = (socket: Socket): void => {
     socket.once('data', () => {
       socket.write(`220 go\r\n${more}`);
       const secure = new TLSSocket(socket, { ...server, isServer: true });
       h.defer(() => secure.destroy());
       each(secure.on('error', () => {}));
     });
-  });
+  };
+  return serve(h, grant, host);
 }
 
 /** Two streams in memory that are open. */
@@ -76,6 +82,16 @@ describe('startTls', () => {
       assert.equal(Buffer.concat(answered.values).toString(), 'answer');
       assert.deepEqual([near.state, far.state, (await closing(client)).by], ['complete', 'complete', 'peer']);
     })(),
+  );
+
+  it(
+    'checks the certificate against an IPv6 address out of its brackets',
+    invariants(async (h) => {
+      const port = await grants(h, '', undefined, '::1');
+      const secured = connect({ host: '[::1]', port }).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, { ca })))));
+      const { details } = await h.observed(secured).value();
+      assert.equal(details.tls?.authorized, true);
+    }),
   );
 
   it(

@@ -186,6 +186,26 @@ describe('timeouts.idle', () => {
     });
     assert.deepEqual(noted, ['1000 ETOIDLE', '11000 ETOIDLE']);
   });
+
+  it('is silent while the stream is opening, however it was set', () => {
+    const noted = virtually(10_000, (v) => {
+      const never: Wire = () => () => NEVER;
+      for (const [name, touch] of Object.entries<(io: IOStream) => void>({
+        option: () => {},
+        assigned: (io) => (io.timeouts = { idle: 50 }),
+        resumed: (io) => {
+          io.pause();
+          io.resume();
+        },
+      })) {
+        const io = v.stream({ wire: never, timeouts: { idle: name === 'assigned' ? 0 : 50 } });
+        v.watch(io, name);
+        touch(io);
+      }
+      v.at(9000, () => v.note(`${v.scheduler.actions.length} timers`));
+    });
+    assert.deepEqual(noted, ['9000 1 timers']);
+  });
 });
 
 describe('timeouts.handshake and establish', () => {
@@ -392,6 +412,22 @@ describe('timeouts', () => {
       v.at(500, () => (d.timeouts = { idle: 0 }));
     });
     assert.deepEqual(noted, ['5100 ETOWRITE', '5100 closed by error', '6100 idle ETOIDLE', '6100 idle closed by error']);
+  });
+
+  it('begin no timer on a stream that is closed', () => {
+    const noted = virtually(10_000, (v) => {
+      const { wire, up } = scripted();
+      const io = v.stream({ wire, timeouts: { idle: 50 } });
+      v.at(10, () => {
+        up({ kind: 'pause' });
+        io.write('never sent');
+        io.reset();
+        const before = v.scheduler.actions.length;
+        io.timeouts = { idle: 60, write: 60 };
+        v.note(`${v.scheduler.actions.length - before} more`);
+      });
+    });
+    assert.deepEqual(noted, ['10 0 more']);
   });
 
   it(

@@ -25,7 +25,7 @@ export function owned<S extends readonly IOStream[]>(h: Harness, ...streams: S):
 }
 
 /** Listens on loopback; the sockets are half-open and gone at the end of the spec. */
-export async function serve(h: Harness, onSocket: (socket: Socket) => unknown): Promise<number> {
+export async function serve(h: Harness, onSocket: (socket: Socket) => unknown, host = '127.0.0.1'): Promise<number> {
   const sockets = new Set<Socket>();
   const server = createServer(
     { allowHalfOpen: true },
@@ -33,7 +33,7 @@ export async function serve(h: Harness, onSocket: (socket: Socket) => unknown): 
       sockets.add(socket.on('error', () => {}));
       return onSocket(socket);
     }),
-  ).listen(0, '127.0.0.1');
+  ).listen(0, host);
   await once(server, 'listening');
   h.defer(async () => {
     for (const socket of sockets) socket.destroy();

@@ -15,12 +15,18 @@ export function ownFields(): void {
   const tags: readonly string[] = io.Tags;
   io.Count += 1;
   io.Maybe = new Date(count + name.length + tags.length);
+  const foreign = new IOStream({ ...place, Élan: 1, Ωmega: 'x' });
+  foreign.Élan += foreign.Ωmega.length;
   // @ts-expect-error: it was given as a number
   io.Count = 'one';
   // @ts-expect-error: it was not given
   use(io.Missing);
   // @ts-expect-error: only names with a capital are the user's
   use(new IOStream({ ...place, count: 0 }).count);
+  // @ts-expect-error: a capital of any alphabet, but a capital
+  use(new IOStream({ ...place, élan: 0 }).élan);
+  // @ts-expect-error: nor is this one
+  use(new IOStream({ ...place, _Count: 0 })._Count);
 }
 
 export function callbacks(): void {

@@ -1,4 +1,13 @@
-import { Observable, ReplaySubject, Subject, type OperatorFunction, type SchedulerLike, type Subscriber, type Observer } from 'rxjs';
+import {
+  AsyncSubject,
+  Observable,
+  ReplaySubject,
+  Subject,
+  type OperatorFunction,
+  type SchedulerLike,
+  type Subscriber,
+  type Observer,
+} from 'rxjs';
 import { ECLOSED, IOStreamError } from '../errors.ts';
 import { CONNECTED, RESOLVED, type EventMask } from '../events.ts';
 import { inlet } from '../wire/operate.ts';
@@ -8,6 +17,7 @@ import { TIMEOUTS } from '../wire/timeouts.ts';
 import { abortError } from './abort.ts';
 import { baseWire } from './base-wire.ts';
 import { claim, release } from './claims.ts';
+import { NO_HANDLE, type Handle } from './handle.ts';
 import type { IOStream } from './io-stream.ts';
 import { Notifier, reportUnhandled, type NotifierHost } from './notifier.ts';
 import { DEFAULTS, mergeTimeouts, type Callback, type CallbackTarget, type IOStreamOptions, type StreamEvent } from './options.ts';
@@ -16,19 +26,6 @@ import { ReadSide, type ReadEnd, type ReadHost } from './read-side.ts';
 import type { ClosedReport, StreamState } from './report.ts';
 import { SendLine } from './send-line.ts';
 import { WriteSide, type WriteHost } from './write-side.ts';
-
-/** What a handle at the bottom can tell and be told, if it is a socket. */
-export interface Handle {
-  ref?(): void;
-  unref?(): void;
-  readonly remoteAddress?: string;
-  readonly remotePort?: number;
-  readonly localAddress?: string;
-  readonly localPort?: number;
-}
-
-/** There is no handle yet, or none at all. */
-export const NO_HANDLE: Handle = Object.freeze({});
 
 const NO_DETAILS: Readonly<Record<string, LayerDetails>> = Object.freeze({});
 
@@ -73,10 +70,11 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
   keeper: Keeper = NOBODY;
   /** How it ended for who reads and writes. */
   end: ReadEnd | undefined;
-  #closing: Subject<ReadEnd> | undefined;
+  /** What it came to; known once it is closed. */
+  report: ClosedReport | undefined;
+  #closing: AsyncSubject<ReadEnd> | undefined;
   #opened: Subject<void> | undefined;
-  #closed: ReplaySubject<ClosedReport> | undefined;
-  #report: ClosedReport | undefined;
+  #closed: AsyncSubject<ClosedReport> | undefined;
 
   /** The way down; until the wire listens, what is said to it is kept. */
   #flow: Observer<Flow> | undefined;
@@ -101,7 +99,8 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
 
   constructor(io: IOStream, options: IOStreamOptions) {
     this.io = io;
-    this.options = options;
+    // `outBuf` lives until it has left, the options as long as the stream.
+    this.options = options.outBuf === undefined ? options : { ...options, outBuf: undefined };
     this.scheduler = options.scheduler ?? DEFAULTS.scheduler;
     this.#timeouts = options.timeouts ? mergeTimeouts(TIMEOUTS, options.timeouts) : { ...TIMEOUTS };
     this.#startedAt = this.scheduler.now();
@@ -323,17 +322,22 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     return (this.#opened ??= new Subject());
   }
 
-  /** Emits once when nothing more is told to the user; the state is 'closing' then if we closed it, else 'closed'. */
+  /**
+   * Emits once when nothing more is told to the user, to late subscribers too; the state is 'closing' then if we closed it and
+   * the handle is not free yet, else 'closed'.
+   */
   get closing$(): Observable<ReadEnd> {
-    this.#closing ??= new Subject();
-    if (!this.isOpen) this.#closing.complete();
+    if (!this.#closing) {
+      this.#closing = new AsyncSubject();
+      this.#tell(this.#closing, this.end);
+    }
     return this.#closing;
   }
 
   get closed$(): Observable<ClosedReport> {
     if (!this.#closed) {
-      this.#closed = new ReplaySubject(1);
-      this.#tellClosed();
+      this.#closed = new AsyncSubject();
+      this.#tell(this.#closed, this.report);
     }
     return this.#closed;
   }
@@ -418,7 +422,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     const bare = this.options.fh !== undefined && pluginEntries(this.options.plugin ?? {}).length === 0;
     // Open before it is told: what was queued leaves also when the stream is closed right there.
     this.writes.open();
-    this.reads.alive();
+    this.reads.open();
     if (!bare) this.notify(CONNECTED);
     if (!this.isOpen) return; // closed meanwhile: nobody is to begin with it
     this.writes.flush();
@@ -466,8 +470,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     this.end ??= end;
     this.notifier.complete();
     this.#opened?.complete();
-    this.#closing?.next(end);
-    this.#closing?.complete();
+    this.#tell(this.#closing, this.end);
   }
 
   #finish(by: ClosedReport['by'], error: unknown, end: ReadEnd): void {
@@ -476,7 +479,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     this.#early = undefined;
     if (by !== 'upgraded') this.#free();
     if (this.#onAbort) this.options.signal?.removeEventListener('abort', this.#onAbort);
-    this.#report = {
+    this.report = {
       by,
       ...(error === undefined ? {} : { error }),
       bytesIn: this.#bytesIn,
@@ -489,7 +492,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     this.writes.stop();
     this.reads.close(end);
     this.#silence(end);
-    this.#tellClosed();
+    this.#tell(this.#closed, this.report);
   }
 
   #free(): void {
@@ -497,10 +500,11 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     this.#release();
   }
 
-  #tellClosed(): void {
-    if (!this.#report) return;
-    this.#closed?.next(this.#report);
-    this.#closed?.complete();
+  /** Tells what is said only once, when it is known; late subscribers are told the same. */
+  #tell<T>(subject: AsyncSubject<T> | undefined, value: T | undefined): void {
+    if (!subject || value === undefined) return;
+    subject.next(value);
+    subject.complete();
   }
 
   // The end of the tick
@@ -519,10 +523,13 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     if (this.io.isEof && this.isOpen) this.#endToo();
   }
 
+  /** What comes while some are left waits behind them; inside of the last one nothing does, as ever after. */
   #replayEarly(): void {
-    const early = this.#early;
-    this.#early = undefined;
-    for (const happen of early ?? []) happen();
+    for (let early = this.#early; early; early = this.#early) {
+      const happen = early.shift();
+      if (early.length === 0) this.#early = undefined;
+      happen?.();
+    }
   }
 
   /** Without half-open: after the peer's EOF, when all we wrote has left, we end too. */

@@ -6,11 +6,13 @@ import type { LayerDetails, Plugin, Timeouts } from '../wire/signal.ts';
 import { pluginEntries } from '../wire/stack.ts';
 import { toBytes, type Writable } from './bytes.ts';
 import { consume, iterate, type ConsumeOptions } from './consume.ts';
-import { Core, NO_HANDLE } from './core.ts';
+import { Core } from './core.ts';
+import { NO_HANDLE } from './handle.ts';
 import {
   checkOption,
   checkOptions,
   checkTarget,
+  DEFAULTS,
   isOwnField,
   usage,
   type Callback,
@@ -178,6 +180,16 @@ class Stream {
     this.#core.writes.replaced();
   }
 
+  /** A write is refused while so many bytes wait; 0 = no limit. Counts from the next write on. */
+  get outBufLimit(): number {
+    return this.#core.writes.outBufLimit;
+  }
+
+  set outBufLimit(limit: number | undefined) {
+    checkOption('outBufLimit', limit);
+    this.#core.writes.outBufLimit = limit ?? DEFAULTS.outBufLimit;
+  }
+
   /** All timeouts in milliseconds. What is assigned is laid over those there are, and takes effect at once. */
   get timeouts(): Timeouts {
     return this.#core.timeouts;
@@ -217,7 +229,7 @@ class Stream {
 
   /**
    * Queues bytes, or tells that `outBuf` was changed. They leave at the end of the tick, with the other writes of the tick;
-   * nothing is called back before `write` returns. Do not change the bytes afterwards.
+   * nothing but `output.blocked$` is called back before `write` returns. Do not change the bytes afterwards.
    *
    * @returns false when the caller should wait for SENT or `output.blocked$`, or when the stream is closed and nothing was
    *   taken. After `end()` the error is ECLOSED, over `outBufLimit` EOUTBUFLIMIT; both are told later.
@@ -256,9 +268,9 @@ class Stream {
     this.#core.reset();
   }
 
-  /** Stops reading, as in Node; what is in flight still comes, into `inBuf`. */
+  /** Stops reading, as in Node; what is in flight still comes, into `inBuf`. After the close it does nothing. */
   pause(): void {
-    this.#core.reads.pause();
+    if (this.#core.isOpen) this.#core.reads.pause();
   }
 
   resume(): void {
@@ -338,36 +350,11 @@ class Stream {
   }
 }
 
-type Capital =
-  | 'A'
-  | 'B'
-  | 'C'
-  | 'D'
-  | 'E'
-  | 'F'
-  | 'G'
-  | 'H'
-  | 'I'
-  | 'J'
-  | 'K'
-  | 'L'
-  | 'M'
-  | 'N'
-  | 'O'
-  | 'P'
-  | 'Q'
-  | 'R'
-  | 'S'
-  | 'T'
-  | 'U'
-  | 'V'
-  | 'W'
-  | 'X'
-  | 'Y'
-  | 'Z';
+/** A key that starts with a capital, of any alphabet: one that is its own upper case, and not its own lower case. */
+type OwnKey<K> = K extends `${infer F}${string}` ? (F extends Uppercase<F> ? (F extends Lowercase<F> ? never : K) : never) : never;
 
 /** The user's own fields of the options: those whose names start with a capital. */
-export type OwnFields<O> = { [K in keyof O as K extends `${Capital}${string}` ? K : never]: O[K] };
+export type OwnFields<O> = { [K in keyof O as OwnKey<K>]: O[K] };
 
 /** A connection, with the user's own fields. */
 export type IOStream<Own extends object = object> = Stream & Own;

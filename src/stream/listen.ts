@@ -53,6 +53,10 @@ const OUT_BUF_LIMIT = 1024 * 1024;
  * error of an accepted stream that nobody hears: each goes to `server.errors$`, never to the process, never to the listener.
  * A failed bind errors the Observable with an `IOStreamError` (EADDRINUSE, EACCES, …). Never completes by itself.
  *
+ * A handler is unsubscribed when we close or reset its stream, and when the stream fails while the handler does not read it. One
+ * that reads is told by what it reads (`data$` errors), and is not cut off in what it does about that; nor is one that has read,
+ * when both sides have ended. When the server stops, all handlers are unsubscribed.
+ *
  * @param options where to listen, and the options of the accepted streams.
  * @param handler what a connection is for; without one, subscribe to `connections$` in the same tick as the server comes.
  * @throws TypeError for wrong options, at the call.
@@ -82,10 +86,11 @@ export function listen<O extends object>(
   checkWhere(where);
   checkStream(stream);
   if (handler !== undefined && typeof handler !== 'function') throw wrong('the handler to be a function', inWords(handler));
+  // With a handler a stream is open until that is through: it says when.
+  const { outBufLimit = OUT_BUF_LIMIT, allowHalfOpen = handler ? true : undefined, ...rest } = stream;
   const { noDelay = true, keepAlive = false } = stream as IOStreamOptions;
   const accept = (socket: Socket): IOStream<OwnFields<O>> =>
-    new IOStream({ outBufLimit: OUT_BUF_LIMIT, ...(handler ? { allowHalfOpen: true } : {}), ...stream, fh: socket } as unknown as O &
-      IOStreamOptions<IOStream<OwnFields<O>>>);
+    new IOStream({ outBufLimit, allowHalfOpen, ...rest, fh: socket } as unknown as O & IOStreamOptions<IOStream<OwnFields<O>>>);
 
   return new Observable((out) => {
     const net = createServer({ allowHalfOpen: true, noDelay, keepAlive });

@@ -1,6 +1,7 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import type { IOStreamError } from '../errors.ts';
 import { ALL_EVENTS, type EventMask } from '../events.ts';
+import { isHost } from '../wire/bare-host.ts';
 import type { Fh } from '../wire/fh.ts';
 import type { Timeouts, Wire } from '../wire/signal.ts';
 import { pluginEntries, type Plugins } from '../wire/stack.ts';
@@ -100,7 +101,7 @@ const isTime = (value: unknown): value is number => typeof value === 'number' &&
 /** Each option: what it must be, in words and as a test. `undefined` is always allowed and means the default. */
 const OPTIONS: Readonly<Record<string, readonly [words: string, test: Test]>> = {
   fh: ['an fd number, a FileHandle or a stream of Node', (value) => isObject(value) || isCount(value)],
-  host: ['a host name or address without control characters', (value) => isString(value) && !/[\0-\x20]/.test(value as string)],
+  host: ['a host name or address, not a URL and without control characters', isHost],
   port: ['an integer from 1 to 65535', (value) => isCount(value) && (value as number) > 0 && (value as number) <= 65535],
   path: ['a path without NUL', (value) => isString(value) && !(value as string).includes('\0')],
   wire: ['a wire, a function of a dial', isFunction],
@@ -128,9 +129,12 @@ const OPTIONS: Readonly<Record<string, readonly [words: string, test: Test]>> = 
 
 /** Checks one option or field; throws a TypeError that names it. */
 export function checkOption(name: string, value: unknown): void {
-  const rule = OPTIONS[name];
+  const rule = Object.hasOwn(OPTIONS, name) ? OPTIONS[name] : undefined;
   if (!rule) throw usage(`the options ${Object.keys(OPTIONS).join(', ')}, or a name with a capital for a field of your own`, `\`${name}\``);
-  if (value !== undefined && !rule[1](value)) throw usage(`\`${name}\` to be ${rule[0]}`, inWords(value));
+  if (value === undefined || rule[1](value)) return;
+  // A URL may hold a password.
+  const isUrl = name === 'host' && typeof value === 'string' && value.includes('@');
+  throw usage(`\`${name}\` to be ${rule[0]}`, isUrl ? `a string of ${value.length} characters with an @` : inWords(value));
 }
 
 /** Whether a key names one of the user's own fields. */

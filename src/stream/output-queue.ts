@@ -2,6 +2,8 @@ import { reserve } from './slab.ts';
 
 /** Chunks smaller than this are joined: one copy is cheaper than a vector entry of `writev`. */
 const SMALL = 4096;
+/** So many small chunks that wait are joined in the queue: each holds a hundred bytes besides its own, or a slab of somebody. */
+const MANY = 1024;
 /** What goes down in one signal at the most, in bytes. */
 const PIECE = 256 * 1024;
 /** An empty queue keeps room for so many chunks. */
@@ -19,6 +21,8 @@ export class OutputQueue {
   #head = 0;
   #tail = 0;
   #bytes = 0;
+  /** How many small chunks came last, and were not joined yet. */
+  #small = 0;
   #position: number | undefined;
 
   /** Bytes that wait. */
@@ -45,6 +49,7 @@ export class OutputQueue {
     this.#head = 0;
     this.#tail = this.#chunks.length;
     this.#bytes = bytes.length;
+    this.#small = 0;
   }
 
   push(bytes: Buffer): void {
@@ -52,6 +57,19 @@ export class OutputQueue {
     this.#chunks[this.#tail] = bytes;
     this.#tail += 1;
     this.#bytes += bytes.length;
+    if (bytes.length >= SMALL) this.#small = 0;
+    else if ((this.#small += 1) === MANY) this.#gather();
+  }
+
+  /** Joins the small chunks at the tail, but for those that hold enough bytes to be worth their weight. */
+  #gather(): void {
+    const from = Math.max(this.#head, this.#tail - MANY);
+    this.#small = 0;
+    let length = 0;
+    for (let at = from; at < this.#tail; at += 1) length += this.#chunks[at]!.length;
+    if (length >= PIECE) return;
+    this.#chunks[from] = this.#copy(from, this.#tail, reserve(length));
+    this.#chunks.length = this.#tail = from + 1;
   }
 
   /** Takes the next piece to give down. To be called only while `length` is not 0. */
@@ -108,6 +126,7 @@ export class OutputQueue {
     for (const end = this.#head + count; this.#head < end; this.#head += 1) this.#chunks[this.#head] = NOTHING;
     const left = this.#tail - this.#head;
     if (left > 0 && (this.#head < 1024 || this.#head < left)) return;
+    if (left === 0) this.#small = 0;
     if (this.#tail > KEPT) this.#chunks = this.#chunks.slice(this.#head, this.#tail);
     this.#head = 0;
     this.#tail = left;

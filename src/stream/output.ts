@@ -29,7 +29,7 @@ export interface OutputPort {
 export class Output extends Subject<Writable> {
   readonly #port: OutputPort;
   #stopped = false;
-  /** True while writes should wait. Starts with its present value; completes on close. */
+  /** True while writes should wait. Starts with its present value and tells at once, inside of `write` too; completes on close. */
   readonly blocked$: Observable<boolean>;
 
   constructor(port: OutputPort) {

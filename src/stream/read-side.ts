@@ -60,12 +60,16 @@ export class ReadSide implements Watched {
   readonly #buffer = new ByteBuffer();
   /** Made when there is something to watch: `idle` is off by default. */
   #watchdog: Watchdog | undefined;
-  readonly awaits = true;
+  /** Connected, and not closed. */
+  awaits = false;
   #data$: Observable<Buffer> | undefined;
   /** The subscribers of `data$`; never changed in place, so that who comes and goes meanwhile changes nothing for a round. */
   #readers: readonly Subscriber<Buffer>[] = NOBODY;
   #puller: Puller | undefined;
   #wasRead = false;
+  #wasReadAtClose = false;
+  /** Bytes are being handed out: what comes meanwhile, bytes or the end, must not overtake them. */
+  #handing = 0;
   /** The first drain of `data$` is due at the end of the tick, so that all subscribers of a tick see the same. */
   #drainDue = false;
   #flowing = true;
@@ -82,7 +86,7 @@ export class ReadSide implements Watched {
     this.#host = host;
   }
 
-  // Watched: something should come or leave, always
+  // Watched: something should come or leave, from the connection to the close
 
   get limit(): number {
     return this.#host.idleTimeout;
@@ -140,6 +144,11 @@ export class ReadSide implements Watched {
     return this.#wasRead;
   }
 
+  /** Whether anybody took bytes so when it was closed: he is told how. */
+  get wasReadAtClose(): boolean {
+    return this.#wasReadAtClose;
+  }
+
   /** Whether somebody takes the bytes as Observable or by iteration. */
   get hasReader(): boolean {
     return this.#puller !== undefined || this.#readers.length > 0;
@@ -191,7 +200,9 @@ export class ReadSide implements Watched {
   pullQuietly(): Buffer | undefined {
     if (this.#buffer.length === 0 || this.#userPaused || this.#abandoned) return undefined;
     const chunk = asBuffer(this.#buffer.take(this.#buffer.length));
+    this.#handing += 1;
     this.steer();
+    this.#handing -= 1;
     return chunk;
   }
 
@@ -221,6 +232,7 @@ export class ReadSide implements Watched {
     if (
       this.#buffer.length === 0 &&
       this.#readers.length > 0 &&
+      this.#handing === 0 &&
       !this.#puller &&
       !this.#drainDue &&
       !this.#userPaused &&
@@ -248,9 +260,10 @@ export class ReadSide implements Watched {
   close(end: ReadEnd): void {
     this.#end ??= end;
     this.#userPaused = false;
+    this.#wasReadAtClose ||= this.hasReader;
+    this.awaits = false;
     this.#watchdog?.stop();
-    this.#puller?.ready();
-    this.#drain();
+    this.#serve();
   }
 
   /** Our own close: readers get the end at once, and nothing more. */
@@ -262,10 +275,18 @@ export class ReadSide implements Watched {
 
   /** Gives what is there to who wants it, and tells the wire whether to go on. */
   work(): void {
+    this.#serve();
+    this.steer();
+  }
+
+  #serve(): void {
+    if (this.#handing > 0 && !this.#abandoned) {
+      this.#host.pulse();
+      return;
+    }
     // First the puller: what he gives back comes before the end.
     if (this.#buffer.length > 0 || this.#end) this.#puller?.ready();
     this.#drain();
-    this.steer();
   }
 
   steer(): void {
@@ -276,9 +297,15 @@ export class ReadSide implements Watched {
     this.#host.give(flowing ? RESUME : PAUSE);
   }
 
+  /** The stream is connected: from now on it can be idle. */
+  open(): void {
+    this.awaits = true;
+    this.alive();
+  }
+
   /** Something was read or written, or begins to be awaited: not idle. */
   alive(): void {
-    if (this.limit !== Infinity) (this.#watchdog ??= new Watchdog(this.#host.scheduler, this)).touch();
+    if (this.awaits && this.limit !== Infinity) (this.#watchdog ??= new Watchdog(this.#host.scheduler, this)).touch();
   }
 
   retime(): void {
@@ -301,7 +328,9 @@ export class ReadSide implements Watched {
   }
 
   #tell(chunk: Buffer): void {
+    this.#handing += 1;
     for (const reader of this.#readers) reader.next(chunk);
+    this.#handing -= 1;
   }
 
   #tellEnd(end: ReadEnd): void {

@@ -43,10 +43,13 @@ export class SendLine {
   #start(): void {
     if (this.#starting) return;
     this.#starting = true;
-    for (let head = this.#places[0]; head && !head.started && this.#isOpen(); head = this.#places[0]) {
-      head.started = true;
-      head.turn(head.leave);
+    try {
+      for (let head = this.#places[0]; head && !head.started && this.#isOpen(); head = this.#places[0]) {
+        head.started = true;
+        head.turn(head.leave);
+      }
+    } finally {
+      this.#starting = false;
     }
-    this.#starting = false;
   }
 }

@@ -62,13 +62,15 @@ export function send(port: SendPort, source: SendSource): Observable<number> {
       };
       out.add(writes.wait(waiter));
       const fail = (error: unknown): void => out.error(error);
-      if (!isObservable(source)) {
-        out.add(pull(source, writes, put, finish, fail));
-        return;
+      try {
+        if (isObservable(source)) {
+          const chunk$ = inlet<Writable>({ next: put, error: fail, complete: finish, fail });
+          out.add(chunk$);
+          source.subscribe(chunk$);
+        } else out.add(pull(source, writes, put, finish, fail));
+      } catch (error) {
+        fail(error); // The source cannot be begun: those behind it in the line are not to wait for it.
       }
-      const chunk$ = inlet<Writable>({ next: put, error: fail, complete: finish, fail });
-      out.add(chunk$);
-      source.subscribe(chunk$);
     });
     out.add(leave);
     out.add(port.closing$.subscribe((end) => out.error('error' in end ? end.error : closed())));

@@ -48,6 +48,8 @@ export class Server<S extends IOStream = IOStream> {
   readonly #errors = new Subject<unknown>();
   readonly #dropped = new BehaviorSubject(0);
   readonly #left = new Subject<void>();
+  /** What handlers still do whose streams have ended. */
+  readonly #outlasting = new Set<Subscription>();
   #stopped = false;
   readonly #keeper: Keeper = {
     unhandled: (error, { wasConnected }) => this.#tell(error, wasConnected),
@@ -126,6 +128,7 @@ export class Server<S extends IOStream = IOStream> {
   stop(): void {
     this.#stopped = true;
     this.#net.close();
+    for (const handling of this.#outlasting) handling.unsubscribe();
     for (const io of this.#open) io.close();
     this.#connections.complete();
     this.#errors.complete();
@@ -165,13 +168,16 @@ export class Server<S extends IOStream = IOStream> {
     const handler = this.#handler;
     if (!handler && !this.#connections.observed) io.close(); // nobody will ever look at it
     this.#connections.next(io);
-    if (!handler) return;
     const core = coreOf(io);
+    if (!handler || !core.tells) return;
     const handling = new Subscription();
-    // Closed by us: the handler is stopped before its Observables say so. Ended by both sides, or failed: a handler that reads
-    // is told by what it reads, and what it still has to do with it is not cut off; one that does not would never know.
-    core.closing$.subscribe(() => {
-      if (core.state === 'closing' || !core.reads.wasRead) handling.unsubscribe();
+    // Closed by us: the handler is stopped before its Observables say so. Failed, or ended by both sides: one that is told by
+    // what it reads is not cut off in what it still has to do with it, nor one that has read all it wanted when nothing failed;
+    // any other would never know.
+    core.closing$.subscribe((end) => {
+      const goesOn = 'error' in end ? core.reads.wasReadAtClose : core.reads.wasRead;
+      if (core.state === 'closing' || this.#stopped || !goesOn) handling.unsubscribe();
+      else this.#keep(handling);
     });
     handling.add(
       defer(() => handler(io as never)).subscribe({
@@ -182,6 +188,13 @@ export class Server<S extends IOStream = IOStream> {
         complete: () => io.close(),
       }),
     );
+  }
+
+  /** Until it is through, or the server stops. */
+  #keep(handling: Subscription): void {
+    if (handling.closed) return;
+    this.#outlasting.add(handling);
+    handling.add(() => this.#outlasting.delete(handling));
   }
 
   #tell(error: unknown, serious = true): void {

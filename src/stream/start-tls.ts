@@ -2,6 +2,7 @@ import { Observable } from 'rxjs';
 import { ECLOSED, EPROTOCOL, IOStreamError } from '../errors.ts';
 import { tlsClient, type TlsClientOptions } from '../plugins/tls-client.ts';
 import { tlsServer, type TlsServerOptions } from '../plugins/tls-server.ts';
+import { bareHost } from '../wire/bare-host.ts';
 import { RESUME, type Plugin, type Up, type Wire } from '../wire/signal.ts';
 import { inWords } from './bytes.ts';
 import { connecting } from './connect.ts';
@@ -78,7 +79,7 @@ function pluginOf({ host, port }: IOStream, options: StartTlsOptions): Plugin {
   if (isServer !== undefined && isServer !== false)
     throw new TypeError(`startTls: expected \`isServer\` to be a boolean, got ${inWords(isServer)}`);
   const client = tlsClient(rest);
-  const to = host === undefined || port === undefined ? undefined : { host, port };
+  const to = host === undefined || port === undefined ? undefined : { host: host, port };
   if (!to && !rest.servername && rest.rejectUnauthorized !== false)
     throw new TypeError(
       "startTls: expected `servername`, the name to check the server's certificate against, got none; the stream has no host",
@@ -96,9 +97,10 @@ function upgraded(io: IOStream, tls: Plugin): IOStreamOptions {
   const options = Object.entries(core.options).filter(([name]) => !NOT_KEPT.includes(name) && !isOwnField(name));
   const own = Object.entries(io).filter(([name]) => isOwnField(name));
   const { cb, method, waitFor, inBufLimit, timeouts } = core;
+  const { outBufLimit } = core.writes;
   return {
     ...(Object.fromEntries([...options, ...own]) as IOStreamOptions),
-    ...{ cb, method, waitFor, inBufLimit, timeouts },
+    ...{ cb, method, waitFor, inBufLimit, outBufLimit, timeouts },
     wire: wireOf(io, core),
     plugin: { [NAME]: tls },
   };

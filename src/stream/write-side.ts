@@ -54,16 +54,26 @@ export class WriteSide implements Watched {
   /** What `blocked$` told last; asked at each write. */
   #toldBlocked = false;
   /** So many waiting bytes are enough: whoever heeds it is never refused. */
-  readonly #mark: number;
-  readonly #limit: number;
+  #mark = 0;
+  #limit = 0;
   /** Never changed in place: who comes and goes meanwhile changes nothing for a round. Hardly ever more than one. */
   #waiters: readonly Waiter[] = NOBODY;
 
   constructor(host: WriteHost) {
     this.#host = host;
-    const { highWaterMark, outBufLimit } = host;
-    this.#limit = outBufLimit;
-    this.#mark = outBufLimit > 0 ? Math.min(highWaterMark, outBufLimit) : highWaterMark;
+    this.outBufLimit = host.outBufLimit;
+  }
+
+  /** A write is refused while so many bytes wait; 0 is no limit. */
+  get outBufLimit(): number {
+    return this.#limit;
+  }
+
+  set outBufLimit(limit: number) {
+    const { highWaterMark } = this.#host;
+    this.#limit = limit;
+    this.#mark = limit > 0 ? Math.min(highWaterMark, limit) : highWaterMark;
+    this.#tellBlocked();
   }
 
   // Watched: bytes that wait should leave
@@ -212,6 +222,7 @@ export class WriteSide implements Watched {
 
   stop(): void {
     this.#stopped = true;
+    this.#open = false;
     this.#watchdog?.stop();
     this.#blocked?.complete();
     this.#waiters = NOBODY;
