@@ -1,5 +1,20 @@
 import assert from 'node:assert/strict';
-import { concatMap, delay, EMPTY, firstValueFrom, Observable, of, Subject, take, throwError, timer, toArray } from 'rxjs';
+import {
+  concatMap,
+  delay,
+  EMPTY,
+  finalize,
+  firstValueFrom,
+  mergeMap,
+  Observable,
+  of,
+  Subject,
+  take,
+  tap,
+  throwError,
+  timer,
+  toArray,
+} from 'rxjs';
 import { describe, it } from 'vitest';
 import type { Codec } from '../../src/codecs/codec.ts';
 import { framed } from '../../src/codecs/framed.ts';
@@ -7,7 +22,7 @@ import { lengthPrefixed } from '../../src/codecs/length-prefixed.ts';
 import { lines } from '../../src/codecs/lines.ts';
 import { mapCodec } from '../../src/codecs/map-codec.ts';
 import { parse } from '../../src/codecs/parse.ts';
-import { EFRAMELIMIT, EPROTOCOL } from '../../src/errors.ts';
+import { EFRAMELIMIT, EOUTBUFLIMIT, EPROTOCOL } from '../../src/errors.ts';
 import { EOF } from '../../src/events.ts';
 import { invariants } from '../support/harness.ts';
 import { closing, joined, pattern, scripted, ticks, turns, unhandled, usedMiB, owned, dialled } from '../stream/tools.ts';
@@ -335,6 +350,59 @@ describe('framed', () => {
     }),
   );
 
+  for (const [how, end] of [
+    ['our close', (_, b) => b.close()],
+    ['our reset', (_, b) => b.reset()],
+    ['the end of the peer', (a) => a.end()],
+    ['an error', (a) => a.reset()],
+  ] as [string, (a: IOStream, b: IOStream) => void][])
+    it(
+      `frees the encoder, and the decoder in the midst of a frame, when nobody listens any more: ${how}`,
+      invariants(async (h) => {
+        const [a, b] = joined(h);
+        unhandled(h);
+        for (const io of [a, b]) io.errors$.subscribe();
+        const log: string[] = [];
+        const tidy = parse(
+          function* (link) {
+            try {
+              return yield* link.read(2);
+            } finally {
+              log.push('decoder');
+            }
+          },
+          { maxLength: 2 },
+        );
+        const encode: Codec<Uint8Array, Uint8Array>['encode'] = () => (message$) => message$.pipe(finalize(() => log.push('encoder')));
+        const { messages$, write } = framed(b, { decode: tidy.decode, encode });
+        write(Uint8Array.of(1));
+        const seen = h.observed(messages$);
+        a.write('123');
+        await seen.value();
+        seen.unsubscribe();
+        await ticks();
+        assert.deepEqual(log, ['decoder']);
+        end(a, b);
+        await closing(b);
+        assert.deepEqual(log.toSorted(), ['decoder', 'decoder', 'encoder']);
+      }),
+    );
+
+  it(
+    'gives all messages before an end that comes from inside next',
+    invariants(async (h) => {
+      const { wire, up } = scripted();
+      const [io] = owned(h, new IOStream({ wire }));
+      io.errors$.subscribe();
+      const { messages$ } = framed(io, codec);
+      const seen = h.observed(messages$.pipe(tap((line) => line === 'one' && up({ kind: 'end' }))));
+      await ticks();
+      up({ kind: 'data', bytes: Buffer.from('one\ntwo\nthr') });
+      h.error((await seen.ended).error, { code: EPROTOCOL });
+      assert.deepEqual(seen.values, ['one', 'two']);
+    }),
+  );
+
   it(
     'calls a frame cut off also when it is read after the stream has closed',
     invariants(async (h) => {
@@ -377,6 +445,75 @@ describe('framed', () => {
       assert.deepEqual([write('one'), write('t\nwo'), write('three')], [true, false, true]);
       a.end();
       assert.deepEqual((await seen.ended).values, ['one', 'three']);
+    }),
+  );
+
+  it(
+    'writes a message whole or not at all, in however many pieces it is encoded',
+    invariants(async (h) => {
+      const inPieces: Codec<string> = {
+        decode: codec.decode,
+        encode: () => (message$) => message$.pipe(mergeMap((message) => `${message}\n`.split('').map((each) => Buffer.from(each)))),
+      };
+      const [a, b] = joined(h, { outBufLimit: 4, isFatal: () => false });
+      const errors = h.observed(a.errors$);
+      const { write } = framed(a, inPieces);
+      const seen = h.observed(framed(b, codec).messages$);
+      assert.deepEqual([write('on'), write('two'), write('no')], [true, false, false]);
+      await seen.value((line) => line === 'two');
+      h.error(await errors.value(), { code: EOUTBUFLIMIT });
+      await h.until(() => a.output.pending === 0);
+      assert.equal(write('th'), true);
+      a.end();
+      assert.deepEqual((await seen.ended).values, ['on', 'two', 'th']);
+    }),
+  );
+
+  it(
+    'takes an encoder that completes for one that fails',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      const errors = h.observed(a.errors$);
+      const seen = h.observed(b.data$);
+      const { write } = framed(a, { decode: codec.decode, encode: () => (message$) => message$.pipe(take(2), codec.encode()) });
+      assert.deepEqual([write('one'), write('two')], [true, false]);
+      await errors.ended;
+      h.error(errors.values[0], { code: EPROTOCOL, phase: 'write' });
+      await seen.ended;
+    }),
+  );
+
+  it(
+    'says so each time where an encoder completes at once, or with the stream',
+    invariants(async (h) => {
+      const [a] = joined(h, { isFatal: () => false });
+      const errors = h.observed(a.errors$);
+      const { write } = framed<string>(a, { decode: codec.decode, encode: () => () => EMPTY });
+      for (let each = 1; each <= 2; each += 1) {
+        assert.equal(write('one'), false);
+        await h.until(() => errors.values.length === each, 'its error');
+      }
+      const closes = framed<string>(a, {
+        decode: codec.decode,
+        encode: () => (message$) =>
+          message$.pipe(
+            tap(() => a.close()),
+            codec.encode(),
+          ),
+      });
+      assert.equal(closes.write('one'), false);
+    }),
+  );
+
+  it(
+    'writes what is encoded later, too',
+    invariants(async (h) => {
+      const late: Codec<string> = { decode: codec.decode, encode: () => (message$) => message$.pipe(delay(1), codec.encode()) };
+      const [a, b] = joined(h);
+      const { write } = framed(a, late);
+      const seen = h.observed(framed(b, codec).messages$);
+      assert.equal(write('one'), true);
+      assert.equal(await seen.value(), 'one');
     }),
   );
 

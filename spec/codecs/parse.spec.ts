@@ -75,6 +75,15 @@ describe('parse', () => {
     assert.deepEqual((result.error as IOStreamError).cause, new Error('no reply begins with !'));
   });
 
+  it('says what it did not find, and refuses a limit that is none', () => {
+    const until = (limit: number) => parse((link) => link.readUntil('\n', limit), { maxLength: 99 });
+    assert.match(String(decoded(until(3), ['1234']).error), /the delimiter within 3 bytes, itself included, got more/);
+    for (const limit of [undefined as never, NaN, -1, 1.5, '9' as never]) {
+      const { error } = decoded(until(limit), ['abc\n']);
+      assert.match(String((error as IOStreamError).cause), /TypeError: expected `limit` of link.readUntil to be a number of bytes/);
+    }
+  });
+
   it('refuses a length that is none', () => {
     for (const length of ['x', '-2', '1.5', '1e99', '']) assertFails(decoded(resp, [`$${length}\r\nabc\r\n`]), EPROTOCOL, 'read');
   });

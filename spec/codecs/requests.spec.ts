@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { concatMap, forkJoin, from, mergeMap, Observable, range, toArray } from 'rxjs';
+import { concatMap, delay, forkJoin, from, mergeMap, Observable, range, toArray } from 'rxjs';
 import { describe, it } from 'vitest';
 import { framed, type Framed } from '../../src/codecs/framed.ts';
 import { lines } from '../../src/codecs/lines.ts';
@@ -276,12 +276,39 @@ describe('requests', () => {
       const { client, peer, heard } = inOrder(h, { isFatal: () => false });
       const errors = h.observed(client.io.errors$);
       const { request } = requests(client);
-      assert.equal((await h.observed(request('x'.repeat(65))).ended).state, 'error');
+      h.error((await h.observed(request('x'.repeat(65))).ended).error, { code: EFRAMELIMIT, phase: 'write' });
       const seen = h.observed(request('a'));
       await h.until(() => heard.length === 1, 'it is there');
       peer.write('to a');
       assert.deepEqual((await seen.ended).values, ['to a']);
       h.error(errors.values[0], { code: EFRAMELIMIT, phase: 'write' });
+    }),
+  );
+
+  it(
+    'fails a request with what refused it: a full stream, a closed one',
+    invariants(async (h) => {
+      const { client, heard } = inOrder(h, { outBufLimit: 1, isFatal: () => false });
+      client.io.errors$.subscribe();
+      const { request } = requests(client);
+      h.observed(request('a'));
+      h.error((await h.observed(request('b')).ended).error, { code: EOUTBUFLIMIT });
+      await h.until(() => heard.length === 1, 'it is there');
+      client.io.end();
+      h.error((await h.observed(request('c')).ended).error, { code: ECLOSED, phase: 'write' });
+    }),
+  );
+
+  it(
+    'waits for the reply also of a request that is encoded later',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      const peer = framed(b, codec);
+      peer.messages$.subscribe((line) => peer.write(`${line}!`));
+      const { request } = requests(
+        framed(a, { decode: codec.decode, encode: () => (message$) => message$.pipe(delay(1), codec.encode()) }),
+      );
+      assert.deepEqual((await h.observed(request('a')).ended).values, ['a!']);
     }),
   );
 

@@ -268,6 +268,26 @@ describe('persistent', () => {
     assert.deepEqual(log.slice(-2), ['0 closed 1', '0 complete']);
   });
 
+  it('gives the connection what waits also when it is closed by who hears of it', () => {
+    for (const from of ['status$', 'stream$'] as const) {
+      const log = virtually(10_000, (v) => {
+        const { p } = staged(v);
+        p.write('hello');
+        if (from === 'stream$') p.stream$.subscribe(() => p.close());
+        else p.status$.subscribe(({ state }) => state === 'connected' && p.close());
+      });
+      assert.deepEqual(log, ['0 connecting 1', '0 connected 1', '0 peer 1: hello', '0 closed 1', '0 complete'], from);
+    }
+  });
+
+  it('ends when it is closed because of an error that no attempt would mend', () => {
+    const log = virtually(10_000, (v) => {
+      const { p } = staged(v, {}, { refuse: () => true });
+      p.status$.subscribe((status) => 'error' in status && (status.error as IOStreamError).code === 'ECONNREFUSED' && p.close());
+    });
+    assert.deepEqual(log, ['0 connecting 1', '0 waiting 1 ECONNREFUSED 100', '0 closed 1', '0 complete']);
+  });
+
   it('takes a function that throws for a failed attempt, and a TypeError for its end', () => {
     const log = virtually(1000, (v) => {
       let asked = 0;

@@ -122,6 +122,39 @@ describe('relay', () => {
   );
 
   it(
+    'carries on what a stream holds that has closed by itself before, and its end',
+    invariants(async (h) => {
+      for (const swapped of [false, true]) {
+        const { a, b, A, B } = await between(h);
+        A.end('hi');
+        await closing(a);
+        assert.deepEqual([a.state, a.inBuf.toString()], ['closed', 'hi']);
+        const heard = allOf(B);
+        const seen = h.observed(swapped ? relay(b, a) : relay(a, b));
+        h.sameBytes(await heard, 'hi');
+        assert.equal(seen.state, 'open');
+        B.end();
+        assert.equal((await seen.ended).state, 'complete');
+        assert.deepEqual(seen.values.at(-1), swapped ? { aToB: 0, bToA: 2 } : { aToB: 2, bToA: 0 });
+      }
+    }),
+  );
+
+  it(
+    'fails when bytes come for a stream that has closed by itself before, and says what to do',
+    invariants(async (h) => {
+      const { a, b, A, B } = await between(h);
+      A.end('hi');
+      await closing(a);
+      B.on('error', () => {});
+      const seen = h.observed(relay(a, b));
+      B.write('for nobody');
+      const { message } = sided(h, (await seen.ended).error, 'a', ECLOSED);
+      assert.match(message, /allowHalfOpen: true/);
+    }),
+  );
+
+  it(
     'completes with zeros when both end without a byte',
     invariants(async (h) => {
       const { a, b, A, B } = await between(h);

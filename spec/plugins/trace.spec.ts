@@ -99,6 +99,23 @@ describe('trace', () => {
     assert.deepEqual(said(log), words);
   });
 
+  it('passes on an error without text, and details that throw', () => {
+    const bare: unknown = Object.create(null);
+    const { ride, log } = traced();
+    ride.app.error(bare);
+    assert.deepEqual([ride.state, ride.error], ['error', bare]);
+    assert.deepEqual(said(log)[0], '↓ error "a value without text (object)"');
+    const other = traced();
+    const details = {
+      get fact(): string {
+        throw new Error('boom');
+      },
+    };
+    other.ride.wire.give({ kind: 'connected', details: [details] }, data('abc'));
+    assert.deepEqual(other.ride.state, 'open');
+    assert.deepEqual(inWords(other.ride.up).at(-1), 'data abc');
+  });
+
   it('numbers its connections', () => {
     const log: string[] = [];
     const plugin = trace({ sink: (entry) => log.push(entry) });

@@ -203,6 +203,16 @@ describe('chaos', () => {
     });
   });
 
+  it('loses nothing with the smallest of chances', () => {
+    for (const cut of [1e-17, Number.MIN_VALUE]) {
+      const ride = new Ride(chaos({ cut }));
+      ride.wire.connect();
+      ride.app.next(data('all of it'));
+      assert.deepEqual(inWords(ride.wire.down), ['data all of it'], String(cut));
+      ride.unsubscribe();
+    }
+  });
+
   it('refuses chances and sizes that are none', () => {
     const wrong: [ChaosOptions, RegExp][] = [
       [{ cut: 1.5 }, /expected `cut` to be a chance from 0 to 1, got 1.5/],
@@ -210,6 +220,7 @@ describe('chaos', () => {
       [{ delay: -1 }, /expected `delay` to be a number from 0 on, got -1/],
       [{ partialWrite: 0 }, /expected `partialWrite` to be a number from 1 on, got 0/],
       [{ reset: Infinity }, /expected `reset`/],
+      [{ reset: 1.5 }, /expected `reset` to be a chance below 1 or a whole number of bytes, got 1.5/],
     ];
     for (const [options, message] of wrong) assert.throws(() => chaos(options), { name: 'TypeError', message });
   });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { asyncScheduler, map, observeOn } from 'rxjs';
+import { asyncScheduler, map, mergeMap, observeOn, of, type Observable } from 'rxjs';
 import { describe, it } from 'vitest';
 import { lines } from '../../src/codecs/lines.ts';
 import { ndjson } from '../../src/codecs/ndjson.ts';
@@ -10,6 +10,30 @@ import { brokenCodecs, messages } from './broken-codecs.ts';
 const tooLong = 'y'.repeat(22);
 
 describe('checkCodec', () => {
+  it('reports wrong values of any kind', async () => {
+    const cyclic: unknown[] = [];
+    cyclic.push(cyclic);
+    for (const [value, words] of [
+      [1n, '1'],
+      [undefined, 'undefined'],
+      [cyclic, ''],
+      [Object.create(null), '{}'],
+      [Symbol('s'), 'Symbol(s)'],
+    ] as const) {
+      const { decode, encode } = lines({ maxLength: 9 });
+      const wrong = {
+        encode,
+        decode: () => (bytes$: Observable<Uint8Array>) =>
+          bytes$.pipe(
+            decode(),
+            mergeMap(() => of(value)),
+          ),
+      };
+      const report = await checkCodec<unknown, string>(wrong, ['a'], { rules: [1], patience: 50 });
+      assert.equal(report.results[0]?.problem, `expected "a", got ${words}`);
+    }
+  });
+
   it(
     'passes a codec that keeps the rules, and says how much was tried',
     invariants(async () => {
@@ -96,6 +120,11 @@ describe('checkCodec', () => {
   });
 
   it('throws without messages', async () => {
+    for (const rules of [[99], [10], [1, 2.5]])
+      await assert.rejects(checkCodec(lines({ maxLength: 9 }), ['a'], { rules }), {
+        name: 'TypeError',
+        message: /expected each of `rules` of checkCodec without `tooLong` to be one of 1, 2, .*, got (99|10|2.5)$/,
+      });
     await assert.rejects(checkCodec(lines({ maxLength: 9 }), []), { name: 'TypeError', message: /expected `messages`/ });
   });
 });

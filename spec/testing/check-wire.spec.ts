@@ -34,6 +34,14 @@ describe('checkWire', () => {
     assert.equal(String(report), '  rule 2 order: ok\n  rule 4 half-close: ok');
   });
 
+  it('refuses rules that do not concern wires', async () => {
+    for (const rule of [9, 99])
+      await assert.rejects(checkWire(pairUnderTest(), { rules: [rule] }), {
+        name: 'TypeError',
+        message: new RegExp(`expected each of \`rules\` of checkWire to be one of .*, got ${rule}$`),
+      });
+  });
+
   it('rejects when the peer cannot be made', async () => {
     await assert.rejects(
       checkWire(() => ({ ...pairUnderTest()(), peer: () => Promise.reject(new Error('no peer')) })),

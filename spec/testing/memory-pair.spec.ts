@@ -30,6 +30,27 @@ describe('memoryPair', () => {
   );
 
   it(
+    'keeps the order of what is given before it is connected, and of what is given from inside',
+    invariants(async (h) => {
+      const [a, b] = memoryPair({ limit: 2 });
+      const flow$ = new Subject<Flow>();
+      const right = open(h, b, NEVER);
+      let paused = false;
+      flow$.pipe(a(testDial())).subscribe({
+        next: ({ kind }) => {
+          if (kind === 'connected') for (const each of ['AA', 'BB']) flow$.next(data(each));
+          if (kind !== 'pause' || paused) return;
+          paused = true;
+          flow$.next(data('cc'));
+        },
+        error: () => {},
+      });
+      await h.until(() => bytesOf(right.values).length === 3);
+      h.sameBytes(bytesOf(right.values), 'AABBcc');
+    }),
+  );
+
+  it(
     'keeps bytes for an end that is subscribed later',
     invariants(async (h) => {
       const [a, b] = memoryPair();
@@ -165,8 +186,14 @@ describe('memoryPair', () => {
   });
 
   it('refuses wrong numbers at the call', () => {
-    const wrong = { latency: -1, bandwidth: NaN, limit: -1, cut: 1.1 };
-    for (const [name, value] of Object.entries(wrong)) {
+    const wrong: [string, number][] = [
+      ['latency', -1],
+      ['bandwidth', NaN],
+      ['bandwidth', 0],
+      ['limit', -1],
+      ['cut', 1.1],
+    ];
+    for (const [name, value] of wrong) {
       assert.throws(() => memoryPair({ [name]: value }), { name: 'TypeError', message: new RegExp(`expected \`${name}\` of memoryPair`) });
     }
   });

@@ -4,7 +4,7 @@ import { afterEach, describe, it } from 'vitest';
 import { IOStreamError } from '../../src/errors.ts';
 import { handshake } from '../../src/plugins/handshake.ts';
 import { passthrough } from '../../src/plugins/passthrough.ts';
-import { chaos, checkPlugin, marbles, record, testDial, type Recording, type RecordOptions } from '../../src/testing.ts';
+import { chaos, checkPlugin, marbles, parseRecording, record, testDial, type Recording, type RecordOptions } from '../../src/testing.ts';
 import type { Dial, Plugin } from '../../src/wire/signal.ts';
 import { invariants } from '../support/harness.ts';
 import { data, inWords, Ride, sent } from '../support/scripted-wire.ts';
@@ -53,6 +53,31 @@ describe('record', () => {
       ride.unsubscribe();
     });
     assert.match(String(recording), /data 61 62 63 \|abc\|/);
+  });
+
+  it('writes what can be read back: odd errors, a clock that is set back', () => {
+    const odd = Object.assign(new Error('one\u2028two'), { code: 'ERR-X Y', errno: 1.5, phase: 'some where' });
+    for (const error of [odd, Object.create(null), null, 'why']) {
+      const [recording] = recorded({}, (ride, clock) => {
+        clock.frame = 50;
+        ride.wire.connect();
+        clock.frame = 20;
+        ride.wire.fail(error);
+        assert.equal(ride.error, error);
+      });
+      const text = String(recording);
+      assert.equal(String(parseRecording(text)), text);
+      assert.deepEqual(
+        recording?.entries.map(({ at }) => at),
+        [50, 50],
+      );
+    }
+  });
+
+  it('refuses wrong options at the call', () => {
+    const sink = (): void => undefined;
+    assert.throws(() => record({} as RecordOptions), new TypeError('expected `sink` of record to be a function, got undefined'));
+    assert.throws(() => record({ sink, limit: -1 }), new TypeError('expected `limit` of record to be 0 or more, got -1'));
   });
 
   it('writes down bytes, directions, times and signals', () => {

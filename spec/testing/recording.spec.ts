@@ -21,6 +21,9 @@ describe('parseRecording', () => {
       '30000 wire: error ECONNRESET -104 read "a \\"b\\" \\n c"',
       '30000 to app: error - 0 - ""',
       '30000 to wire: unsubscribed',
+      '30000 wire: error "ERR-X Y" -104 "a \\"phase\\"" "one\u2028two"',
+      '30000 wire: error "-" 0 - "x"',
+      '30000 wire: error "" 0 - "x"',
       'cut',
       '',
     ].join('\n');
@@ -30,6 +33,8 @@ describe('parseRecording', () => {
     assert.deepEqual(recording.entries[4], { at: 1, line: 'to wire', signal: { kind: 'data', bytes: Uint8Array.of(0, 0x7c, 0x41) } });
     const error = { kind: 'error', code: 'ECONNRESET', errno: -104, phase: 'read', message: 'a "b" \n c' };
     assert.deepEqual(recording.entries[10]?.signal, error);
+    const odd = { kind: 'error', code: 'ERR-X Y', errno: -104, phase: 'a "phase"', message: 'one\u2028two' };
+    assert.deepEqual(recording.entries[13]?.signal, odd);
     assert.deepEqual(recording.entries[11]?.signal, { kind: 'error', code: undefined, errno: 0, phase: undefined, message: '' });
   });
 

@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict';
+import { runInNewContext } from 'node:vm';
 import { it } from 'vitest';
 import { same } from '../../src/testing/same.ts';
 
-it('same compares by content', () => {
+class Point {
+  readonly x: number;
+
+  constructor(x: number) {
+    this.x = x;
+  }
+}
+
+it('same compares by content and class', () => {
   const coded = (code: string): Error => Object.assign(new Error('x'), { code });
   const alike: [unknown, unknown][] = [
     [NaN, NaN],
@@ -14,6 +23,13 @@ it('same compares by content', () => {
     ],
     [coded('E'), coded('E')],
     [[], []],
+    [new Date(5), new Date(5)],
+    [new Date(NaN), new Date(NaN)],
+    [new Map([['a', { b: 1 }]]), new Map([['a', { b: 1 }]])],
+    [new Set([1, [2]]), new Set([1, [2]])],
+    [new Point(1), new Point(1)],
+    [Object.assign(Object.create(null) as object, { a: 1 }), { a: 1 }],
+    [runInNewContext('({ a: [1] })'), { a: [1] }],
   ];
   for (const [a, b] of alike) assert.equal(same(a, b), true);
   const others: [unknown, unknown][] = [
@@ -28,6 +44,13 @@ it('same compares by content', () => {
     [coded('E'), coded('F')],
     [new Error('x'), new Error('y')],
     [new Error('x'), {}],
+    [new Date(5), new Date(6)],
+    [new Date(5), {}],
+    [new Map([['a', 1]]), new Map([['a', 2]])],
+    [new Map([['a', 1]]), new Map()],
+    [new Map(), new Set()],
+    [new Set([1]), new Set([2])],
+    [new Point(1), { x: 1 }],
   ];
   for (const [a, b] of others)
     for (const [x, y] of [

@@ -12,7 +12,9 @@ import type { OperatorFunction } from 'rxjs';
  * decoded does not depend on how the bytes were cut. When the source completes in the midst of a frame, `decode()` errors with
  * EPROTOCOL; a frame over the codec's `maxLength` is EFRAMELIMIT as soon as that is known, after all messages before it; both
  * come in phase `'read'`. `encode()` errors, in phase `'write'`, at a message that its own decoder would not give back:
- * EFRAMELIMIT or EPROTOCOL. A limit bounds memory: at most four times `maxLength` and one chunk are held. Lossless.
+ * EFRAMELIMIT or EPROTOCOL. It gives the bytes of a message from inside `next`, and completes only when its source does: what
+ * comes later may land between those of other messages, and is not the outcome of any `write`. A limit bounds memory: at most
+ * four times `maxLength` and one chunk are held. Lossless.
  *
  * Bytes given to a codec, and frames it gave, are not to be changed: they may share memory. Copy a small one that you keep for
  * long, since it may hold on to the chunk it came in.

@@ -1,8 +1,9 @@
 import { map } from 'rxjs';
 import { ByteBuffer } from '../protocol/byte-buffer.ts';
+import { concatBytes } from '../wire/concat-bytes.ts';
 import type { Codec } from './codec.ts';
 import { decoding } from './decoding.ts';
-import { checkMaxLength, frameBytes, joined, overLimit, refused } from './frame.ts';
+import { checkMaxLength, frameBytes, overLimit, refused } from './frame.ts';
 import { Parser } from './parser.ts';
 
 /** How the frames of {@link delimited} end. */
@@ -54,7 +55,7 @@ export function delimited(options: DelimitedOptions): Codec<Uint8Array, Uint8Arr
       map((message) => {
         const frame = frameBytes(message);
         if (frame.length > maxLength) throw overLimit(maxLength, frame.length, 'write');
-        const whole = joined(frame, delimiter);
+        const whole = concatBytes([frame, delimiter]);
         const buffer = new ByteBuffer();
         buffer.assign(whole);
         // In the whole, since the delimiter may also begin in the frame and end in the delimiter.

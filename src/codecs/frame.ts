@@ -14,17 +14,6 @@ function encoded(text: string): Uint8Array {
   return new Uint8Array(buffer, byteOffset, length);
 }
 
-/** Joins the parts of a frame. */
-export function joined(...parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
-
 /** Checks the one option that has no default. */
 export function checkMaxLength(options: { readonly maxLength: number } | undefined): number {
   const given: unknown = options?.maxLength;

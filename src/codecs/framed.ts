@@ -1,9 +1,8 @@
-import { Subject, type Observable, type ObservableInput } from 'rxjs';
-import { IOStreamError } from '../errors.ts';
+import type { Observable, ObservableInput } from 'rxjs';
 import type { ConsumeOptions } from '../stream/consume.ts';
 import { coreOf, type IOStream } from '../stream/io-stream.ts';
-import { inlet } from '../wire/operate.ts';
 import type { Codec } from './codec.ts';
+import { MessageWriter } from './message-writer.ts';
 import { Messages } from './messages.ts';
 
 /** A stream of messages over a stream of bytes; see {@link framed}. */
@@ -51,9 +50,11 @@ export interface Framed<T, W = T> {
  *   that error, unless its `isFatal` says no. An error of the stream comes after all messages before it. After our own `close()` nothing more
  *   comes, and it completes.
  * - **What if a message cannot be encoded?** Nothing of it is written, `write` gives false, and the error closes the stream, when
- *   the caller's tick is over, unless `isFatal` says no.
+ *   the caller's tick is over, unless `isFatal` says no. An `encode()` that completes is such an error (EPROTOCOL). A message is
+ *   written whole or not at all, whatever `outBufLimit` is.
  *
- * The encoder's state is born with the first `write`, the decoder's with the first reader; one `framed` for a stream. Lossless.
+ * The encoder's state is born with the first `write`, the decoder's with the first reader; both are freed when the stream closes,
+ * the decoder's only if no bytes are left for a later reader. One `framed` for a stream. Lossless.
  * Besides the codec's frame it holds the messages of one chunk.
  *
  * ```ts
@@ -77,35 +78,11 @@ export interface Framed<T, W = T> {
  */
 export function framed<T, W = T>(io: IOStream, codec: Codec<T, W>): Framed<T, W> {
   const messages = new Messages(io, codec);
+  const writer = new MessageWriter(coreOf(io), codec);
   return {
     io,
     messages$: messages.all$,
-    write: writer(io, codec),
+    write: (message) => writer.write(message),
     consume: (handle, options) => messages.consume(handle, options),
-  };
-}
-
-function writer<T, W>(io: IOStream, codec: Codec<T, W>): (message: W) => boolean {
-  let messages: Subject<W> | undefined;
-  let taken = false;
-  const begin = (): Subject<W> => {
-    const begun = new Subject<W>();
-    const bytes$ = inlet<Uint8Array>({
-      next: (bytes) => {
-        taken = io.write(bytes);
-      },
-      error: (error: unknown) => {
-        messages = undefined;
-        coreOf(io).refuse(IOStreamError.from(error, { phase: 'write' }));
-      },
-      complete: () => undefined,
-    });
-    begun.pipe(codec.encode()).subscribe(bytes$);
-    return begun;
-  };
-  return (message) => {
-    taken = false;
-    (messages ??= begin()).next(message);
-    return taken;
   };
 }

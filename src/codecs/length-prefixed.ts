@@ -1,8 +1,9 @@
 import { map } from 'rxjs';
 import type { Talk } from '../protocol/link.ts';
+import { concatBytes } from '../wire/concat-bytes.ts';
 import type { Codec } from './codec.ts';
 import { decoding } from './decoding.ts';
-import { checkMaxLength, checkOneOf, frameBytes, joined, malformed, overLimit } from './frame.ts';
+import { checkMaxLength, checkOneOf, frameBytes, malformed, overLimit } from './frame.ts';
 import { Parser, type Reader } from './parser.ts';
 
 /** What stands before the frames of {@link lengthPrefixed}. */
@@ -72,7 +73,7 @@ export function lengthPrefixed(options: LengthPrefixedOptions): Codec<Uint8Array
         // A varint grows with the length that it tells, and that may include it.
         let size = header.size(frame.length);
         if (includesHeader) while (header.size(frame.length + size) > size) size += 1;
-        return joined(header.make(includesHeader ? frame.length + size : frame.length), frame);
+        return concatBytes([header.make(includesHeader ? frame.length + size : frame.length), frame]);
       }),
   };
 }

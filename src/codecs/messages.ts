@@ -2,6 +2,7 @@ import { asapScheduler, defer, Observable, Subject, type ObservableInput, type S
 import { IOStreamError } from '../errors.ts';
 import { concurrencyOf, type ConsumeOptions } from '../stream/consume.ts';
 import { coreOf, type IOStream } from '../stream/io-stream.ts';
+import type { ReadEnd } from '../stream/read-side.ts';
 import { inlet } from '../wire/operate.ts';
 import type { Codec } from './codec.ts';
 
@@ -32,6 +33,8 @@ export class Messages<T> {
   #end: End | undefined;
   #fed = false;
   #told: End | undefined;
+  /** How the stream has closed, once the decoder is there to be freed. */
+  #closed: ReadEnd | undefined;
   /** What the codec threw, and the stream does not know yet. */
   #wrong: IOStreamError | undefined;
   #detach: (() => void) | undefined;
@@ -132,6 +135,7 @@ export class Messages<T> {
     this.#pumping = true;
     while (this.#isReady() && (this.#give() || this.#feed()));
     this.#pumping = false;
+    if (this.#closed) this.#sweep();
   }
 
   /** Gives the next message, or the end. */
@@ -168,16 +172,38 @@ export class Messages<T> {
     const { end } = chunk ? {} : reads;
     const decoder = (this.#bytes ??= this.#begin());
     if (chunk) decoder.next(chunk);
-    else if (end) {
-      this.#fed = true;
-      if (this.#io.isEof && !('error' in end)) decoder.complete();
-      else this.#end = end;
-    }
+    else if (end) this.#finish(end);
     return chunk !== undefined || end !== undefined;
+  }
+
+  /** The bytes have ended, and no more come. */
+  #finish(end: ReadEnd): void {
+    this.#fed = true;
+    if (this.#io.isEof && !('error' in end)) this.#bytes?.complete();
+    else this.#end ??= end;
+  }
+
+  #close(end: ReadEnd): void {
+    this.#closed = end;
+    // Our own close: nothing more is told.
+    if (this.#io.state === 'closing' && !('error' in end)) {
+      this.#queue = [];
+      this.#end ??= end;
+    }
+    this.#sweep();
+  }
+
+  /** The stream has closed: the decoder is freed, whoever listens, unless bytes are left for a later reader. */
+  #sweep(): void {
+    if (this.#closed && !this.#end && !this.#fed && !this.#pumping && this.#io.inBuf.length === 0)
+      this.#finish(coreOf(this.#io).reads.end ?? this.#closed);
+    if (this.#end) this.#decoding?.unsubscribe();
   }
 
   #begin(): Subject<Uint8Array> {
     const begun = new Subject<Uint8Array>();
+    const { closing$, isOpen } = coreOf(this.#io);
+    if (isOpen) closing$.subscribe((end) => this.#close(end));
     this.#decoding = begun.pipe(this.#codec.decode()).subscribe({
       next: (message) => {
         if (this.#end) return;

@@ -1,7 +1,8 @@
 import { map } from 'rxjs';
+import { concatBytes } from '../wire/concat-bytes.ts';
 import type { Codec } from './codec.ts';
 import { decoding } from './decoding.ts';
-import { checkMaxLength, frameBytes, joined, malformed, overLimit } from './frame.ts';
+import { checkMaxLength, frameBytes, malformed, overLimit } from './frame.ts';
 import { Parser } from './parser.ts';
 
 /** How long the frames of {@link netstrings} may be. */
@@ -64,7 +65,7 @@ export function netstrings(options: NetstringsOptions): Codec<Uint8Array, Uint8A
       map((message) => {
         const frame = frameBytes(message);
         if (frame.length > maxLength) throw overLimit(maxLength, frame.length, 'write');
-        return joined(frameBytes(`${frame.length}:`), frame, Uint8Array.of(COMMA));
+        return concatBytes([frameBytes(`${frame.length}:`), frame, Uint8Array.of(COMMA)]);
       }),
   };
 }

@@ -26,7 +26,8 @@ export interface ParseOptions<W> {
  *                  └──── and again ───────┘
  * ```
  *
- * A message longer than `maxLength` bytes, or one that asks for more, is EFRAMELIMIT. An end between messages is the end, one
+ * A message longer than `maxLength` bytes, or one that asks for more, is EFRAMELIMIT. A delimiter that does not end within the
+ * `limit` of `readUntil`, which counts its own bytes too, is EPROTOCOL. An end between messages is the end, one
  * in the midst of a message is EPROTOCOL; so is whatever else the generator throws, with the `cause`. Its `finally` blocks run
  * when it is unsubscribed. Messages are made one at a time, when the last has been taken. Linear, however the bytes are cut.
  * Lossless.

@@ -43,7 +43,7 @@ export class Parser<T> implements Decoder<T> {
     const take = (need: Need): Uint8Array | undefined => this.#take(need);
     this.#reader = {
       read: (count) => Piece.ofLength(count, take),
-      readUntil: (delimiter, limit) => Piece.upTo(delimiter, limit, take),
+      readUntil: (delimiter, limit, whole) => Piece.upTo(delimiter, limit, take, whole),
     };
   }
 
@@ -126,7 +126,7 @@ export class Parser<T> implements Decoder<T> {
     const room = this.#most - this.#read;
     const least = 'count' in need ? need.count : this.#unread.length + 1;
     if ('limit' in need && need.limit <= room && need.limit < least) {
-      const message = `expected the end of the reply within ${need.limit} bytes, got more`;
+      const message = `expected the delimiter within ${need.whole ?? need.limit} bytes, itself included, got more`;
       throw new IOStreamError(EPROTOCOL, { phase: 'read', message });
     }
     if (least > room) throw overLimit(this.#maxLength, 'more');

@@ -1,4 +1,4 @@
-import type { Need, Talk } from '../protocol/link.ts';
+import { needCount, needUntil, type Need, type Talk } from '../protocol/link.ts';
 
 const TEXT = new TextEncoder();
 
@@ -20,15 +20,11 @@ export class Piece implements Talk<Uint8Array> {
   }
 
   static ofLength(count: number, take: Take): Piece {
-    if (!(Number.isSafeInteger(count) && count >= 0))
-      throw new TypeError(`expected \`count\` of link.read to be a number of bytes, got ${count}`);
-    return new Piece({ count }, take);
+    return new Piece(needCount(count), take);
   }
 
-  static upTo(delimiter: Uint8Array | string, limit: number, take: Take): Piece {
-    const until = typeof delimiter === 'string' ? encoded(delimiter) : delimiter;
-    if (until.length === 0) throw new TypeError('expected the delimiter of link.readUntil to have a byte at least, got none');
-    return new Piece({ until, limit }, take);
+  static upTo(delimiter: Uint8Array | string, limit: number, take: Take, whole?: number): Piece {
+    return new Piece(needUntil(typeof delimiter === 'string' ? encoded(delimiter) : delimiter, limit, whole), take);
   }
 
   next(given?: Uint8Array): IteratorResult<Need, Uint8Array> {

@@ -6,6 +6,7 @@ import { coreOf } from '../stream/io-stream.ts';
 import { inlet } from '../wire/operate.ts';
 import { after } from '../wire/timer.ts';
 import type { Framed } from './framed.ts';
+import { refusalOf } from './message-writer.ts';
 
 /** How {@link requests} finds the request that a message answers. */
 export interface RequestsOptions<T, W> {
@@ -52,14 +53,18 @@ const DEFAULTS = { timeout: 30_000, maxPending: 10_000 };
  * Reads `messages$` from the call on until the stream ends; others may watch. A request is written when its Observable is
  * subscribed. It errors with ETIMEDOUT when its reply did not come within `timeout`, on the stream's scheduler (the stream goes
  * on; it is what keeps the process alive, not the timeout); with the error of the stream when that fails; with ECLOSED when it
- * ends without one; with EOUTBUFLIMIT, unwritten, while `maxPending` wait or the stream takes no more; with EPROTOCOL,
- * unwritten, when its id is that of one that waits.
+ * ends without one; with EOUTBUFLIMIT, unwritten, while `maxPending` wait or the stream takes no more; with the error of its
+ * codec, unwritten, when it cannot be encoded (that closes the stream, unless `isFatal` says no); with EPROTOCOL, unwritten,
+ * when its id is that of one that waits.
  *
  * A request that is unsubscribed, or late, was written all the same: it keeps its place in the line, or its id, until its reply
  * comes, which is thrown away and never mistaken for another's. A peer that leaves one out in an ordered protocol puts all later
  * ones out of step; close the stream when a timeout there means more than slowness. Messages that answer nothing are in
  * `unmatched$`. In order, a push that comes while a request waits cannot be told from its reply: give `match`, or requests a
  * `framed` whose `messages$` are filtered.
+ *
+ * As it reads the stream, it counts as one who hears its errors: an error that comes while no request is open is told to
+ * `unmatched$`, `errors$`, `cb`, `connect` and later requests, and reported nowhere else.
  *
  * Lossless for replies. Memory: `maxPending` requests.
  *
@@ -145,7 +150,7 @@ class Line<T, W> implements Requests<T, W> {
   readonly request = (message: W): Observable<T> =>
     new Observable((out) => {
       const { match, timeout, maxPending } = this.#options;
-      const { scheduler, writes } = this.#core;
+      const { scheduler } = this.#core;
       const id = match ? match(message) : this.#sent;
       if (this.#end !== undefined) {
         out.error(this.#end);
@@ -162,18 +167,15 @@ class Line<T, W> implements Requests<T, W> {
       const open: Open<T> = { out, due: timeout === Infinity ? Infinity : scheduler.now() + timeout };
       // In its place before it is written: the reply may come from inside.
       this.#owed.set(id, open);
-      const before = writes.accepted;
       this.#sent += 1;
-      this.#framed.write(message);
-      if (writes.accepted > before) {
+      const refusal = refusalOf(this.#framed, message);
+      if (!refusal) {
         this.#watch(open.due);
         return;
       }
       this.#owed.delete(id);
       this.#sent -= 1;
-      throw this.#core.isClosed
-        ? closed('write')
-        : refused(EOUTBUFLIMIT, 'expected the stream to take the request, it refused; errors$ tells why');
+      throw refusal;
     });
 
   #take(message: T): void {
@@ -226,8 +228,8 @@ class Line<T, W> implements Requests<T, W> {
   }
 }
 
-function closed(phase: 'read' | 'write' = 'read'): IOStreamError {
-  return new IOStreamError(ECLOSED, { phase, message: 'expected a reply to the request, the stream ended without one' });
+function closed(): IOStreamError {
+  return new IOStreamError(ECLOSED, { phase: 'read', message: 'expected a reply to the request, the stream ended without one' });
 }
 
 function refused(code: typeof EOUTBUFLIMIT | typeof EPROTOCOL, message: string): IOStreamError {

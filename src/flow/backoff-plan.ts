@@ -33,7 +33,7 @@ export interface BackoffPlan {
 }
 
 const isTime = (value: unknown): value is number => typeof value === 'number' && value >= 0;
-const isFinite = (value: unknown): value is number => isTime(value) && value < Infinity;
+const isSpan = (value: unknown): value is number => isTime(value) && value < Infinity;
 
 /** Checks the options; throws a TypeError that names the wrong one. */
 export function planBackoff(options: BackoffOptions, usual: { readonly resetAfter: number }): BackoffPlan {
@@ -44,9 +44,9 @@ export function planBackoff(options: BackoffOptions, usual: { readonly resetAfte
   const expect = (name: keyof BackoffOptions, holds: boolean, words: string, got: unknown): void => {
     if (!holds) throw new TypeError(`expected \`${name}\` to be ${words}, got ${inWords(got)}`);
   };
-  expect('initial', isFinite(initial) && initial > 0, 'milliseconds, more than 0', initial);
-  expect('max', isFinite(max) && max >= initial, 'milliseconds, not less than `initial`', max);
-  expect('factor', isFinite(factor) && factor >= 1, 'a number, 1 or more', factor);
+  expect('initial', isSpan(initial) && initial > 0, 'milliseconds, more than 0', initial);
+  expect('max', isSpan(max) && max >= initial, 'milliseconds, not less than `initial`', max);
+  expect('factor', isSpan(factor) && factor >= 1, 'a number, 1 or more', factor);
   expect('jitter', isTime(jitter) && jitter <= 1, 'a number from 0 to 1', jitter);
   expect(
     'attempts',

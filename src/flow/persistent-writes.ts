@@ -43,8 +43,9 @@ export class PersistentWrites {
     this.#tellBlocked();
   }
 
-  /** There is a connection: it gets what waits, and what will come. */
+  /** There is a connection: it gets what waits, and what will come. A second time nothing more happens. */
   attach(core: Core): void {
+    if (this.#core === core) return;
     this.#core = core;
     core.writes.wait(this);
     this.#feed(false);

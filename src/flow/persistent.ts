@@ -80,6 +80,9 @@ const POLICIES: readonly unknown[] = ['keep', 'drop', 'error'];
  *   it, with the waits of `backoff`. A connection that was good for `resetAfter` starts their count again.
  * - **When does it end?** By `close()`; with the last error, when `attempts` have failed in a row; by the policy `'error'`; when
  *   the `signal` of its options aborts; with a TypeError for wrong options, which no attempt would mend.
+ * - **Which errors does it try again after?** All others: it does not judge. A wrong certificate (ETLSCERT) or password
+ *   (EPROXYAUTH) is tried until `attempts` have failed, which is for ever by default. To stop there, `close()` when `status$`
+ *   tells of such an error, or throw a TypeError from the function that makes the options.
  * - **How is it read?** By `stream$`: the bytes of two connections do not belong together. An error of a connection ends what reads
  *   from it, so catch it inside; it is told by `status$`.
  * - **What if you write while there is no connection?** It waits for the next one, behind what is kept. Greet in a subscriber of
@@ -185,6 +188,8 @@ class Life implements Persistent {
     if (this.#closing || this.#over) return;
     this.#closing = true;
     if (this.#io) {
+      // Not yet, if it is closed by who is just told of the connection.
+      this.#writes.attach(coreOf(this.#io));
       this.#writes.flush();
       this.#io.close(); // `#ended` when its handle is free
     } else {

@@ -41,11 +41,17 @@ export class Lane implements Puller, Waiter {
   /** Begins when the sends that were there before are through; returns the way to stop for good. */
   start(): () => void {
     const unwatch = this.#to.writes.wait(this);
-    const leave = this.#to.sends.join((leave) => {
+    const begin = (leave?: () => void): void => {
       this.#leave = leave;
       this.#running = true;
       this.ready();
-    });
+    };
+    // One that takes no more has no line to wait in: the end of the other direction may still come, bytes may not.
+    if (!this.#to.tells) {
+      begin();
+      return unwatch;
+    }
+    const leave = this.#to.sends.join(begin);
     return () => {
       this.stop();
       unwatch();

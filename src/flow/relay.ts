@@ -42,7 +42,9 @@ export type RelayError = IOStreamError & { readonly side: 'a' | 'b' };
  *   reader of that kind it errors with a TypeError, and nothing is touched. Sends that were there before it finish first; what
  *   `write` is given goes between chunks.
  *
- * Cold: a stream may be still opening, and holds what comes before. Lossless.
+ * Cold: a stream may be still opening, and holds what comes before. One that has closed by itself at the end of its peer,
+ * as it does without `allowHalfOpen`, gives what it holds, and its end; but for the first byte that comes for it the relay
+ * fails: ECLOSED with its `side`. Give `allowHalfOpen: true` to a stream that waits for its relay. Lossless.
  *
  * ```ts
  * import { connect, listen, relay } from 'rxjs-io-stream';
@@ -106,7 +108,7 @@ class Relay implements LaneHost {
     }
     out.add(() => this.#cut());
     for (const { core, lane } of sides) {
-      if (!core.tells) this.fail(core, core.end?.error);
+      if (!core.tells && !hasEnded(core)) this.fail(core, core.end?.error);
       out.add(core.closing$.subscribe((end) => this.#onClosing(core, lane, end)));
     }
     this.moved();
@@ -125,7 +127,7 @@ class Relay implements LaneHost {
     this.#out.complete();
   }
 
-  fail(core: Core, error: unknown = closedByUs(this.#sideOf(core))): void {
+  fail(core: Core, error: unknown = ended(core, this.#sideOf(core))): void {
     if (this.#over) return;
     const first = this.#first ?? { core, error };
     const told = sided(first.error, this.#sideOf(first.core));
@@ -159,11 +161,17 @@ class Relay implements LaneHost {
   }
 }
 
-function closedByUs(side: string): IOStreamError {
-  return new IOStreamError(ECLOSED, {
-    phase: 'close',
-    message: `expected \`${side}\` to stay open until both directions have ended, it was ended or closed by us`,
-  });
+/** Whether a stream has closed by itself, at the end of its peer: what it holds can still be read. */
+function hasEnded(core: Core): boolean {
+  return core.report?.by === 'peer';
+}
+
+function ended(core: Core, side: string): IOStreamError {
+  const why = hasEnded(core)
+    ? 'it has closed at the end of its peer: give a stream that waits for its relay allowHalfOpen: true'
+    : 'it was ended or closed by us';
+  const message = `expected \`${side}\` to stay open until both directions have ended, ${why}`;
+  return new IOStreamError(ECLOSED, { phase: 'close', message });
 }
 
 /** The same error, and whose it is; a stranger, such as the reason of an abort, stays itself. */

@@ -1,4 +1,5 @@
 import type { DataSignal, EndSignal } from '../wire/signal.ts';
+import type { HoldingLane } from '../wire/steering.ts';
 import type { Budget, Waiter } from './throttle-bytes-budget.ts';
 
 /** A lane that holds so many bytes, or so many chunks, stops its sender, and lets him go on at half of it. */
@@ -12,7 +13,7 @@ export interface LaneEvents {
 }
 
 /** One direction of one connection: holds what its budget does not let pass yet. */
-export class ThrottleLane implements Waiter {
+export class ThrottleLane implements Waiter, HoldingLane {
   readonly #budget: Budget;
   readonly #events: LaneEvents;
   readonly #queue: (DataSignal | EndSignal)[] = [];

@@ -1,7 +1,8 @@
 import { defer, EMPTY, Subject, type Observable, type Subscription } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
 import type { Layer, Ports } from '../wire/layer.ts';
-import { PAUSE, RESUME, type Flow, type Up } from '../wire/signal.ts';
+import type { Flow, Up } from '../wire/signal.ts';
+import { Steering } from '../wire/steering.ts';
 import { after } from '../wire/timer.ts';
 import type { Budget } from './throttle-bytes-budget.ts';
 import { ThrottleLane } from './throttle-bytes-lane.ts';
@@ -24,17 +25,14 @@ export class ThrottleLayer implements Layer {
   #drained: Subject<never> | undefined;
   #closing = false;
   #closeTimer: Subscription | undefined;
-  /** Who asked for a pause, and what we told them both. */
-  #appPaused = false;
-  #wirePaused = false;
-  #toldApp = false;
-  #toldWire = false;
+  readonly #steering: Steering;
 
   constructor(budgets: Budgets, ports: Ports) {
     this.#ports = ports;
     const changed = (): void => this.#balance();
     this.#down = new ThrottleLane(budgets.down, { out: (signal) => ports.down.next(signal), changed });
     this.#up = new ThrottleLane(budgets.up, { out: (signal) => ports.up.next(signal), changed });
+    this.#steering = new Steering(ports, this.#down, this.#up);
     this.drained$ = defer(() => (this.#up.isEmpty ? EMPTY : (this.#drained = new Subject<never>())));
     // Not by `free`: the rate may fail before this layer is known to anybody.
     ports.up.add(() => this.drop());
@@ -49,16 +47,17 @@ export class ThrottleLayer implements Layer {
   down(signal: Flow): void {
     if (signal.kind === 'data' || signal.kind === 'end') this.#down.push(signal);
     else {
-      this.#up.paused = this.#appPaused = signal.kind === 'pause';
+      this.#up.paused = this.#steering.appPaused = signal.kind === 'pause';
       this.#balance();
     }
   }
 
   up(signal: Up): void {
     if (signal.kind === 'pause' || signal.kind === 'resume') {
-      this.#wirePaused = signal.kind === 'pause';
+      const paused = signal.kind === 'pause';
+      this.#steering.wirePaused = paused;
       // A close waits for nobody: the wire must take what is in flight.
-      if (!this.#closing) this.#down.paused = this.#wirePaused;
+      if (!this.#closing) this.#down.paused = paused;
       this.#balance();
     } else if (signal.kind === 'data' || (signal.kind === 'end' && !this.#closing)) {
       if (!this.#closing) this.#up.push(signal);
@@ -86,16 +85,9 @@ export class ThrottleLayer implements Layer {
     this.#closeTimer?.unsubscribe();
   }
 
-  /** Something went in or out: tells both sides to stop and go on, each only when it changes, and what was waited for. */
+  /** Something went in or out: tells both sides, and what was waited for. */
   #balance(): void {
-    const { up, down } = this.#ports;
-    const app = this.#wirePaused || this.#down.isFull(this.#toldApp);
-    const wire = this.#appPaused || this.#up.isFull(this.#toldWire);
-    const [tellApp, tellWire] = [app !== this.#toldApp, wire !== this.#toldWire];
-    this.#toldApp = app;
-    this.#toldWire = wire;
-    if (tellApp) up.next(app ? PAUSE : RESUME);
-    if (tellWire) down.next(wire ? PAUSE : RESUME);
+    this.#steering.balance();
     if (this.#up.isEmpty) this.#drained?.complete();
     if (this.#closing) this.#close();
   }

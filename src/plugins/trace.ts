@@ -1,5 +1,6 @@
 import { asapScheduler, config, Observable, tap, type MonoTypeOperatorFunction } from 'rxjs';
-import type { Dial, Flow, LayerDetails, Plugin, Up } from '../wire/signal.ts';
+import { asText, errorFacts, plainDetails } from '../wire/in-log.ts';
+import type { Dial, Flow, Plugin, Up } from '../wire/signal.ts';
 
 /** What {@link trace} writes, and where to. */
 export interface TraceOptions {
@@ -48,7 +49,7 @@ const ROW = 16;
  */
 export function trace({ sink, bytes: most = 256 }: TraceOptions): Plugin {
   if (typeof sink !== 'function') throw new TypeError(`expected \`sink\` of trace to be a function, got ${typeof sink}`);
-  if (!(typeof most === 'number' && most >= 0)) throw new TypeError(`expected \`bytes\` of trace to be 0 or more, got ${String(most)}`);
+  if (!(typeof most === 'number' && most >= 0)) throw new TypeError(`expected \`bytes\` of trace to be 0 or more, got ${asText(most)}`);
   let connections = 0;
   return (wire) => (dial) => {
     const below = wire(dial);
@@ -63,6 +64,8 @@ export function trace({ sink, bytes: most = 256 }: TraceOptions): Plugin {
 }
 
 type Arrow = '↓' | '↑';
+
+type Entry = Up | { readonly kind: 'complete' | 'unsubscribed' } | { readonly kind: 'error'; readonly error: unknown };
 
 /** The log of one connection. */
 class Log {
@@ -83,32 +86,35 @@ class Log {
 
   watch<S extends Up>(arrow: Arrow): MonoTypeOperatorFunction<S> {
     let passed = 0;
-    const end = (how: string): void => {
+    const end = (how: Entry): void => {
       this.#tell(arrow, how);
       if (arrow === '↑') this.#open = false;
     };
     return tap<S>({
       next: (signal) => {
-        this.#tell(arrow, inWords(signal), () => (signal.kind === 'data' ? dump(signal.bytes, passed, this.#most) : ''));
+        this.#tell(arrow, signal, passed);
         if (signal.kind === 'data') passed += signal.bytes.length;
       },
-      error: (error: unknown) => end(errorInWords(error)),
-      complete: () => end('complete'),
+      error: (error: unknown) => end({ kind: 'error', error }),
+      complete: () => end({ kind: 'complete' }),
     });
   }
 
   /** Unsubscribed, unless it has ended before. */
   over(): void {
-    this.#tell('↓', 'unsubscribed');
+    this.#tell('↓', { kind: 'unsubscribed' });
     this.#open = false;
   }
 
-  #tell(arrow: Arrow, what: string, more: () => string = () => ''): void {
+  /** @param offset of the bytes of data in their direction. */
+  #tell(arrow: Arrow, entry: Entry, offset = 0): void {
     if (!this.#open) return;
     const { layer = 'trace', scheduler } = this.#dial;
     const ms = String(Math.round(scheduler.now() - this.#start));
     try {
-      this.#sink(`#${this.#number} ${ms.padStart(8)} ms ${layer} ${arrow} ${what}${more()}`);
+      // The words too: nothing of a log may hurt the connection.
+      const bytes = entry.kind === 'data' ? dump(entry.bytes, offset, this.#most) : '';
+      this.#sink(`#${this.#number} ${ms.padStart(8)} ms ${layer} ${arrow} ${inWords(entry)}${bytes}`);
     } catch (error) {
       this.#open = false;
       // In a tick of its own: what that throws is not the connection's either.
@@ -117,7 +123,7 @@ class Log {
   }
 }
 
-function inWords(signal: Up): string {
+function inWords(signal: Entry): string {
   switch (signal.kind) {
     case 'data':
       return `data ${signal.bytes.length} bytes`;
@@ -126,24 +132,17 @@ function inWords(signal: Up): string {
     case 'resolved':
       return `resolved ${signal.host} is ${signal.ip}`;
     case 'connected':
-      return `connected ${signal.details.map((details) => JSON.stringify(plain(details))).join(' ')}`.trimEnd();
+      return `connected ${signal.details.map((details) => JSON.stringify(plainDetails(details))).join(' ')}`.trimEnd();
     case 'sent':
       return `sent ${signal.bytes}`;
+    case 'error': {
+      // Quoted: an error may repeat what a peer said.
+      const { code, message } = errorFacts(signal.error);
+      return `error ${code === undefined ? '' : `${code} `}${JSON.stringify(message)}`;
+    }
     default:
       return signal.kind;
   }
-}
-
-/** Handles and certificates are no reading. */
-function plain(details: LayerDetails): LayerDetails {
-  return Object.fromEntries(Object.entries(details).filter(([, fact]) => ['string', 'number', 'boolean'].includes(typeof fact)));
-}
-
-/** Quoted: an error may repeat what a peer said. */
-function errorInWords(error: unknown): string {
-  const { code } = Object(error) as { code?: unknown };
-  const message = JSON.stringify(error instanceof Error ? error.message : String(error));
-  return `error ${typeof code === 'string' ? `${code} ` : ''}${message}`;
 }
 
 function dump(bytes: Uint8Array, offset: number, most: number): string {

@@ -1,7 +1,8 @@
 import { Observable, type Subscriber } from 'rxjs';
+import { concatBytes } from '../wire/concat-bytes.ts';
 import { inlet } from '../wire/operate.ts';
 import { END, PAUSE, RESUME, type Dial, type Flow, type LayerDetails, type Up, type Wire } from '../wire/signal.ts';
-import { concatBytes, Witness } from './bytes.ts';
+import { Witness } from './bytes.ts';
 
 /** Told when a rule is broken. */
 export type Fault = (rule: number, problem: string) => void;

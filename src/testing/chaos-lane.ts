@@ -1,6 +1,7 @@
 import { asapScheduler, type SchedulerLike, type Subscription } from 'rxjs';
+import { concatBytes } from '../wire/concat-bytes.ts';
 import type { Up } from '../wire/signal.ts';
-import { concatBytes } from './bytes.ts';
+import type { HoldingLane } from '../wire/steering.ts';
 import { Fifo } from './fifo.ts';
 import { randomOf } from './rechunk.ts';
 
@@ -22,13 +23,15 @@ export interface LaneEvents {
   changed(): void;
 }
 
+/** A lane that holds so many bytes stops its sender, and lets him go on at half of it. */
+const LIMIT = 2 ** 16;
 /** As many bytes are joined at the most. */
 const JOINED = 2 ** 16;
 /** So many pieces may follow each other in one turn of the event loop before timers and sockets get theirs. */
 const TURN = 256;
 
 /** One direction of a connection: keeps the order, and changes when and in which pieces things come out. */
-export class ChaosLane {
+export class ChaosLane implements HoldingLane {
   /** Bytes inside. */
   held = 0;
   /** Data and end stay inside. */
@@ -51,6 +54,10 @@ export class ChaosLane {
     this.#events = events;
     this.random = randomOf(seed);
     this.#untilCut = this.#nextCut();
+  }
+
+  isFull(waits: boolean): boolean {
+    return this.held >= (waits ? LIMIT / 2 : LIMIT);
   }
 
   get empty(): boolean {
@@ -160,6 +167,6 @@ export class ChaosLane {
   #nextCut(): number {
     const { cut = 0 } = this.#options;
     if (cut <= 0) return Infinity;
-    return cut >= 1 ? 1 : 1 + Math.floor(Math.log(1 - this.random()) / Math.log(1 - cut));
+    return cut >= 1 ? 1 : 1 + Math.floor(Math.log(1 - this.random()) / Math.log1p(-cut));
   }
 }

@@ -1,7 +1,8 @@
 import { catchError, concat, defer, EMPTY, throwError } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
 import { layer, type Layer, type Ports } from '../wire/layer.ts';
-import { PAUSE, RESUME, type Flow, type Plugin, type Up, type Wire } from '../wire/signal.ts';
+import type { Flow, Plugin, Up, Wire } from '../wire/signal.ts';
+import { Steering } from '../wire/steering.ts';
 import { ChaosLane } from './chaos-lane.ts';
 
 /** What {@link chaos} does to a connection; all of it is off when absent. */
@@ -24,9 +25,6 @@ export interface ChaosOptions {
    */
   readonly reset?: number | undefined;
 }
-
-/** A lane that holds more stops whoever fills it, and lets him go on at half of it. */
-const LIMIT = 2 ** 16;
 
 /**
  * Makes a plugin that makes any wire misbehave, the same way each time: for tests, and for staging.
@@ -56,7 +54,7 @@ const LIMIT = 2 ** 16;
  * new IOStream({ host: '127.0.0.1', port: 7, plugin: { rough }, cb: console.log });
  * ```
  *
- * @throws TypeError when a chance is not from 0 to 1, or another number negative.
+ * @throws TypeError when a chance is not from 0 to 1, another number negative, or `reset` over 1 and no whole number.
  */
 export function chaos(options: ChaosOptions = {}): Plugin {
   check(options);
@@ -90,6 +88,9 @@ function check(options: ChaosOptions): void {
     const least = name === 'partialWrite' ? 1 : 0;
     if (!(value >= least && value < Infinity)) throw new TypeError(`expected \`${name}\` to be a number from ${least} on, got ${value}`);
   }
+  const { reset = 0 } = options;
+  if (reset > 1 && !Number.isInteger(reset))
+    throw new TypeError(`expected \`reset\` to be a chance below 1 or a whole number of bytes, got ${reset}`);
 }
 
 class ChaosLayer implements Layer {
@@ -99,12 +100,8 @@ class ChaosLayer implements Layer {
   readonly #upward: ChaosLane;
   /** Bytes that may pass before the reset. */
   #left: number;
+  readonly #steering: Steering;
   #closing = false;
-  /** Who asked for a pause, and what we told them both. */
-  #appPaused = false;
-  #wirePaused = false;
-  #toldApp = false;
-  #toldWire = false;
 
   constructor(options: ChaosOptions, ports: Ports) {
     const { seed = 1, reset = 0, cut, delay, coalesce, partialWrite } = options;
@@ -121,12 +118,13 @@ class ChaosLayer implements Layer {
     };
     this.#downward = lane(false);
     this.#upward = lane(true);
+    this.#steering = new Steering(ports, this.#downward, this.#upward);
   }
 
   down(signal: Flow): void {
     if (signal.kind === 'data' || signal.kind === 'end') this.#downward.push(signal);
     else {
-      this.#appPaused = this.#upward.paused = signal.kind === 'pause';
+      this.#steering.appPaused = this.#upward.paused = signal.kind === 'pause';
       this.#balance();
       this.#upward.run();
     }
@@ -135,8 +133,9 @@ class ChaosLayer implements Layer {
   up(signal: Up): void {
     if (signal.kind === 'sent') this.#ports.up.next(signal);
     else if (signal.kind === 'pause' || signal.kind === 'resume') {
-      this.#wirePaused = signal.kind === 'pause';
-      this.#downward.paused = this.#wirePaused && !this.#closing;
+      const paused = signal.kind === 'pause';
+      this.#steering.wirePaused = paused;
+      this.#downward.paused = paused && !this.#closing;
       this.#balance();
       this.#downward.run();
     } else if (!this.#closing || signal.kind !== 'data') this.#upward.push(signal);
@@ -188,24 +187,12 @@ class ChaosLayer implements Layer {
     up.error(error);
   }
 
-  /** Tells both sides to stop and go on; each only when it changes. */
   #balance(): void {
-    const { up, down } = this.#ports;
-    const app = this.#wirePaused || isFull(this.#downward, this.#toldApp);
-    const wire = this.#appPaused || isFull(this.#upward, this.#toldWire);
-    const [tellApp, tellWire] = [app !== this.#toldApp, wire !== this.#toldWire];
-    this.#toldApp = app;
-    this.#toldWire = wire;
-    if (tellApp) up.next(app ? PAUSE : RESUME);
-    if (tellWire) down.next(wire ? PAUSE : RESUME);
+    this.#steering.balance();
     this.#finish();
   }
 
   #finish(): void {
     if (this.#closing && this.#downward.empty) this.#ports.down.complete();
   }
-}
-
-function isFull(lane: ChaosLane, was: boolean): boolean {
-  return lane.held >= (was ? LIMIT / 2 : LIMIT);
 }

@@ -2,7 +2,7 @@ import type { OperatorFunction } from 'rxjs';
 import { CODEC_CASES } from './codec-cases.ts';
 import { CodecRun } from './codec-run.ts';
 import { watchEscapes } from './escapes.ts';
-import { Findings, type Report } from './report.ts';
+import { chosenRules, Findings, type Report } from './report.ts';
 import { Broken } from './wire-run.ts';
 
 /** What is checked: a `Codec`, made with the library or by hand. */
@@ -82,7 +82,7 @@ export const CODEC_RULES: Readonly<Record<number, string>> = {
  * @param codec what is checked.
  * @param messages some that it encodes, of different lengths; one at least.
  * @returns one result per rule, with the shortest input found that breaks it; `report.assert()` throws when one is broken.
- * @throws TypeError without messages.
+ * @throws TypeError without messages, for a rule that there is not, and for rule 10 without `tooLong`.
  */
 export async function checkCodec<T, W>(
   codec: CodecUnderTest<T, W>,
@@ -90,12 +90,10 @@ export async function checkCodec<T, W>(
   options: CheckCodecOptions<T> = {},
 ): Promise<Report> {
   if (messages.length === 0) throw new TypeError('expected `messages` of checkCodec to have one at least, got none');
-  const { tooLong } = options;
-  const rules =
-    options.rules ??
-    Object.keys(CODEC_RULES)
-      .map(Number)
-      .filter((rule) => rule !== 10 || tooLong !== undefined);
+  const all = Object.keys(CODEC_RULES).map(Number);
+  // The limit cannot be checked without a frame that is over it.
+  const known = options.tooLong === undefined ? all.filter((rule) => rule !== 10) : all;
+  const rules = chosenRules(options.rules, known, options.tooLong === undefined ? 'checkCodec without `tooLong`' : 'checkCodec');
   const findings = new Findings(CODEC_RULES);
   let rule = 1;
   const stop = watchEscapes((error) => findings.add(rule, `an error reached nobody: ${String(error)}`, 'some stream', 1e9));

@@ -4,7 +4,7 @@ import { watchEscapes } from './escapes.ts';
 import { aloneCases, COLD_CASE, pluginCases, timeCases, type PluginCase, type PluginFacts } from './plugin-cases.ts';
 import { PluginRun, type PluginSetup } from './plugin-run.ts';
 import { cutPlans, type CutPlan } from './rechunk.ts';
-import { Findings, type Report } from './report.ts';
+import { chosenRules, Findings, type Report } from './report.ts';
 import { scriptedPeer, type PeerStep } from './script.ts';
 import { Broken } from './wire-run.ts';
 
@@ -69,12 +69,13 @@ const TOGETHER = 64;
  * @param peer what talks on the other end: for a cipher or framing the plugin itself, for a handshake a script (then bytes
  *   pass as they are) or a plugin made by `handshake`, for a TLS client a TLS server.
  * @returns one result per rule; `report.assert()` throws when a rule is broken.
- * @throws what the plugin throws when it is dialled.
+ * @throws what the plugin throws when it is dialled; TypeError for a rule that there is not, and for rule 12 in real time.
  */
 export async function checkPlugin(plugin: Plugin, peer: PluginPeer, options: CheckPluginOptions = {}): Promise<Report> {
   const { to = { host: 'target.test', port: 7 }, time = 'virtual', patience = 2000, quiet = 3 } = options;
   const { single = 200, pairs, random = 20, seed = 1 } = options;
-  const rules = options.rules ?? ALL.filter((rule) => time === 'virtual' || rule !== 12);
+  const known = time === 'virtual' ? ALL : ALL.filter((rule) => rule !== 12);
+  const rules = chosenRules(options.rules, known, time === 'virtual' ? 'checkPlugin' : "checkPlugin with time: 'real'");
   const findings = new Findings();
   const other = typeof peer === 'function' ? peer : scriptedPeer(peer);
   const scripted = typeof peer !== 'function';

@@ -2,7 +2,7 @@ import type { Dial, Wire } from '../wire/signal.ts';
 import { AppEnd } from './app-end.ts';
 import { watchEscapes } from './escapes.ts';
 import type { Peer } from './peer.ts';
-import { Findings, type Report } from './report.ts';
+import { chosenRules, Findings, type Report } from './report.ts';
 import { WIRE_CASES, type WireCase } from './wire-cases.ts';
 import { Broken, WireRun } from './wire-run.ts';
 
@@ -69,9 +69,10 @@ const RULES_OF_WIRES = [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12];
  *
  * @param make called for each case.
  * @returns one result per rule; `report.assert()` throws when a rule is broken. Rejects only when `make` or the peer fails.
+ * @throws TypeError for a rule that does not concern wires.
  */
 export async function checkWire(make: () => WireUnderTest | Promise<WireUnderTest>, options: CheckWireOptions = {}): Promise<Report> {
-  const { rules = RULES_OF_WIRES } = options;
+  const rules = chosenRules(options.rules, RULES_OF_WIRES, 'checkWire');
   const findings = new Findings();
   for (const [weight, each] of WIRE_CASES.entries()) {
     if (each.rules.some((rule) => rules.includes(rule) && !findings.has(rule))) await runCase(each, weight, make, options, findings);

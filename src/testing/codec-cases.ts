@@ -1,6 +1,7 @@
 import { concat, from, NEVER, Observable, of, Subject, take, throwError } from 'rxjs';
 import { stackDepth } from './app-end.ts';
-import { concatBytes, sameBytes, show, Witness } from './bytes.ts';
+import { concatBytes } from '../wire/concat-bytes.ts';
+import { sameBytes, show, Witness } from './bytes.ts';
 import { wrong, type CodecRun, type Outcome, type Sample } from './codec-run.ts';
 import { mutate } from './mutate.ts';
 import { randomOf, rechunk } from './rechunk.ts';

@@ -1,5 +1,7 @@
 import { from, Subject, type Observable } from 'rxjs';
-import { concatBytes, show, Witness } from './bytes.ts';
+import { concatBytes } from '../wire/concat-bytes.ts';
+import { asText } from '../wire/in-log.ts';
+import { show, Witness } from './bytes.ts';
 import type { CheckCodecOptions, CodecUnderTest } from './check-codec.ts';
 import { until } from './clock.ts';
 import type { Findings } from './report.ts';
@@ -59,7 +61,7 @@ export class CodecRun {
     message$.pipe(this.codec.encode()).subscribe({ next: (chunk) => chunks.push(chunk), error: (error: unknown) => (failure = { error }) });
     for (const message of messages) {
       message$.next(message);
-      if (failure) throw new Broken(1, `encode() errored at a message: ${String(failure.error)}`);
+      if (failure) throw new Broken(1, `encode() errored at a message: ${asText(failure.error)}`);
       frames.push(concatBytes(chunks));
       chunks = [];
     }
@@ -133,15 +135,25 @@ export function wrong(outcome: Outcome, values: readonly unknown[], end: 'comple
   if (!same(outcome.values, values)) return `expected ${inWords(values)}, got ${inWords(outcome.values)}${ending(outcome)}`;
   if (outcome.end !== end)
     return `expected ${end === 'complete' ? 'completion' : 'an error'} after ${inWords(values)}, got none${ending(outcome)}`;
-  if (end === 'error' && !isNamed(outcome.error)) return `expected an error with a code and a phase, got ${String(outcome.error)}`;
+  if (end === 'error' && !isNamed(outcome.error)) return `expected an error with a code and a phase, got ${asText(outcome.error)}`;
   return undefined;
 }
 
 function ending({ end, error }: Outcome): string {
-  return end === 'error' ? ` and ${String(error)}` : end === 'open' ? ' and no end' : '';
+  return end === 'error' ? ` and ${asText(error)}` : end === 'open' ? ' and no end' : '';
 }
 
 function inWords(values: readonly unknown[]): string {
-  const words = values.slice(0, 5).map((value) => (value instanceof Uint8Array ? show(value) : JSON.stringify(value).slice(0, 80)));
+  const words = values.slice(0, 5).map((value) => (value instanceof Uint8Array ? show(value) : inShort(value).slice(0, 80)));
   return values.length === 0 ? 'no messages' : `${words.join(', ')}${values.length > 5 ? ` and ${values.length - 5} more` : ''}`;
+}
+
+/** JSON, where there is any: none is there of undefined, of a bigint, or of what holds itself. */
+function inShort(value: unknown): string {
+  try {
+    const text: unknown = JSON.stringify(value);
+    return typeof text === 'string' ? text : asText(value);
+  } catch {
+    return asText(value);
+  }
 }

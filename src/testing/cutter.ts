@@ -1,7 +1,8 @@
 import { asapScheduler, Subscription } from 'rxjs';
+import { concatBytes } from '../wire/concat-bytes.ts';
 import { layer } from '../wire/layer.ts';
 import { END, PAUSE, RESUME, type Flow, type Plugin } from '../wire/signal.ts';
-import { concatBytes, show } from './bytes.ts';
+import { show } from './bytes.ts';
 import type { CutPlan } from './rechunk.ts';
 
 /** What happens after so many of the peer's bytes. */

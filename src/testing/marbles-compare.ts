@@ -1,4 +1,5 @@
-import { concatBytes, sameBytes } from './bytes.ts';
+import { concatBytes } from '../wire/concat-bytes.ts';
+import { sameBytes } from './bytes.ts';
 import { textOf, wordsOf, type Line, type LineName, type Mark, type Moment } from './marbles-diagram.ts';
 import { draw, type Row } from './marbles-draw.ts';
 import { hexDiff } from './marbles-hex.ts';

@@ -1,5 +1,6 @@
 import { END, PAUSE, RESUME, type EndSignal, type LayerDetails, type PauseSignal, type ResumeSignal } from '../wire/signal.ts';
 import { show } from './bytes.ts';
+import { readHex } from './marbles-hex.ts';
 
 /** The four lines of a diagram: what is given to the plugin from above, what it gives below, and the same on the way up. */
 export type LineName = 'app' | 'to wire' | 'wire' | 'to app';
@@ -71,11 +72,9 @@ function bytesOf(value: unknown, letter: string): Uint8Array {
     throw new TypeError(`expected \`values.${letter}\` to be a string, a Uint8Array or a number of bytes sent, got ${String(value)}`);
   }
   if (!value.startsWith('0x')) return new TextEncoder().encode(value);
-  const digits = value.slice(2).replace(/\s/g, '');
-  if (!/^(?:[\da-f]{2})*$/i.test(digits)) {
-    throw new TypeError(`expected \`values.${letter}\` to be pairs of hex digits after 0x, got '${value}'`);
-  }
-  return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+  const bytes = readHex(value.slice(2));
+  if (!bytes) throw new TypeError(`expected \`values.${letter}\` to be pairs of hex digits after 0x, got '${value}'`);
+  return bytes;
 }
 
 /** Reads a diagram: lines that begin with their name and a colon. */

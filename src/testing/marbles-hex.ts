@@ -34,6 +34,13 @@ export function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
 }
 
+/** Reads pairs of hex digits, with blanks between or without; nothing when it is anything else. */
+export function readHex(text: string): Uint8Array | undefined {
+  const digits = text.replace(/\s/g, '');
+  if (!/^(?:[\da-f]{2})*$/i.test(digits)) return undefined;
+  return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+}
+
 /** ASCII as it is, anything else as a dot. */
 export function printable(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.')).join('');

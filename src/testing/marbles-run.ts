@@ -3,6 +3,7 @@ import { TestScheduler } from 'rxjs/testing';
 import { IOStreamError } from '../errors.ts';
 import type { Dial, Flow, LayerDetails, Plugin, Up, Wire } from '../wire/signal.ts';
 import type { Line, LineName, Mark, Moment } from './marbles-diagram.ts';
+import { codeOf } from './same.ts';
 
 type Seen = 'to wire' | 'to app';
 
@@ -133,9 +134,4 @@ function wireError(code: string): IOStreamError {
 
 function appError(code: string | undefined): Error {
   return Object.assign(new Error('the application resets, as drawn'), code === undefined ? {} : { code });
-}
-
-function codeOf(error: unknown): string | undefined {
-  const { code } = Object(error) as { code?: unknown };
-  return typeof code === 'string' ? code : undefined;
 }

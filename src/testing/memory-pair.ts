@@ -48,7 +48,7 @@ export interface MemoryPairOptions {
  * ```
  *
  * @returns both ends.
- * @throws TypeError when a number is negative, or the chance of a cut over 1.
+ * @throws TypeError when a number is negative, the bandwidth 0, or the chance of a cut over 1.
  */
 export function memoryPair(options: MemoryPairOptions = {}): readonly [Wire, Wire] {
   check(options);
@@ -67,6 +67,7 @@ function check(options: MemoryPairOptions): void {
     if (typeof value === 'function') continue;
     if (!(value >= 0)) throw new TypeError(`expected \`${name}\` of memoryPair to be a number from 0 on, got ${value}`);
   }
+  if (options.bandwidth === 0) throw new TypeError('expected `bandwidth` of memoryPair to be more than 0 bytes per second, got 0');
   if (typeof options.cut === 'number' && options.cut > 1)
     throw new TypeError(`expected \`cut\` of memoryPair to be a chance from 0 to 1, got ${options.cut}`);
 }
@@ -96,7 +97,7 @@ class PairEnd {
   #busyUntil = 0;
   #connected = false;
   /** What was given before we are connected, so that no `sent` comes before `connected`. */
-  #early: Flow[] | undefined = [];
+  #early: (DataSignal | EndSignal)[] | undefined = [];
   #paused = false;
   #closing = false;
   #inEnded = false;
@@ -155,19 +156,23 @@ class PairEnd {
     else if (signal.kind === 'resume') {
       this.#paused = false;
       this.#schedule();
-    } else if (this.#early) {
-      this.#early.push(signal);
-    } else if (this.#outEnd === 'open') {
-      if (signal.kind === 'end') this.#outEnd = 'given';
-      else this.#inFlight += signal.bytes.length;
-      const now = this.#clock?.now() ?? 0;
-      if (signal.kind === 'end') this.peer.#deliver(signal, now);
-      else for (const bytes of this.peer.#pieces(signal.bytes)) this.peer.#deliver({ kind: 'data', bytes }, now);
-      if (!this.#full && this.#inFlight >= this.#limit) {
-        this.#full = true;
-        this.#up?.next(PAUSE);
-      }
+    } else if (this.#early) this.#early.push(signal);
+    else this.#send(signal);
+  }
+
+  #send(signal: DataSignal | EndSignal): void {
+    if (this.#outEnd !== 'open') return;
+    const now = this.#clock?.now() ?? 0;
+    if (signal.kind === 'end') {
+      this.#outEnd = 'given';
+      this.peer.#deliver(signal, now);
+      return;
     }
+    this.#inFlight += signal.bytes.length;
+    for (const bytes of this.peer.#pieces(signal.bytes)) this.peer.#deliver({ kind: 'data', bytes }, now);
+    if (this.#full || this.#inFlight < this.#limit) return;
+    this.#full = true;
+    this.#up?.next(PAUSE);
   }
 
   *#pieces(bytes: Uint8Array): Generator<Uint8Array> {
@@ -206,9 +211,9 @@ class PairEnd {
     if (!this.#connected) {
       this.#connected = true;
       this.#up?.next({ kind: 'connected', details: [{ wire: 'memory' }] });
-      const early = this.#early ?? [];
+      // What is given from inside belongs behind what waits; and who has left gives nothing any more.
+      for (const signal of this.#early ?? []) if (this.#up) this.#send(signal);
       this.#early = undefined;
-      for (const signal of early) this.#take(signal);
     }
     const now = this.#now;
     for (

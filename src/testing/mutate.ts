@@ -1,4 +1,4 @@
-import { concatBytes } from './bytes.ts';
+import { concatBytes } from '../wire/concat-bytes.ts';
 
 /** Values on which length fields and tables of states break. */
 const EDGES = [0, 1, 0x09, 0x0a, 0x0d, 0x20, 0x2c, 0x30, 0x39, 0x3a, 0x7f, 0x80, 0xc3, 0xfe, 0xff];

@@ -1,6 +1,7 @@
 import { asapScheduler } from 'rxjs';
+import { concatBytes } from '../wire/concat-bytes.ts';
 import type { Up } from '../wire/signal.ts';
-import { concatBytes, pattern, sameBytes, show } from './bytes.ts';
+import { pattern, sameBytes, show } from './bytes.ts';
 import { watchTimers } from './clock.ts';
 import type { Stop } from './cutter.ts';
 import type { Lane, PluginRun, RunOptions } from './plugin-run.ts';

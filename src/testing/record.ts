@@ -1,6 +1,7 @@
 import { Observable, of, tap, type OperatorFunction } from 'rxjs';
 import type { Phase } from '../errors.ts';
-import type { Flow, LayerDetails, Plugin, Up } from '../wire/signal.ts';
+import { asText, errorFacts, plainDetails } from '../wire/in-log.ts';
+import type { Flow, Plugin, Up } from '../wire/signal.ts';
 import type { LineName } from './marbles-diagram.ts';
 import { recordingOf, type RecordedEntry, type RecordedSignal, type Recording } from './recording.ts';
 
@@ -49,8 +50,12 @@ const SIGNAL = 64;
  * });
  * new IOStream({ host: '127.0.0.1', port: 7, plugin: { failures }, cb: console.log });
  * ```
+ *
+ * @throws TypeError when `sink` is no function, or `limit` no number of bytes.
  */
 export function record({ sink, around, limit = 2 ** 20 }: RecordOptions): Plugin {
+  if (typeof sink !== 'function') throw new TypeError(`expected \`sink\` of record to be a function, got ${typeof sink}`);
+  if (!(typeof limit === 'number' && limit >= 0)) throw new TypeError(`expected \`limit\` of record to be 0 or more, got ${asText(limit)}`);
   return (wire) => (dial) => {
     // Dialled here as well: what is wrong with the dial is thrown at the call. A wire that nobody subscribes does nothing.
     const below = (around?.(wire) ?? wire)(dial);
@@ -100,6 +105,8 @@ function watch(tape: Tape, down: LineName, up: LineName, operator: OperatorFunct
 class Tape {
   readonly #entries: RecordedEntry[] = [];
   readonly #now: () => number;
+  /** When the last one passed: a clock that is set back must not change the order. */
+  #at = 0;
   #room: number;
 
   constructor(limit: number, now: () => number) {
@@ -112,7 +119,8 @@ class Tape {
     // Once something is missing all is, but for the end.
     if (this.#room >= 0) this.#room -= SIGNAL + (kind === 'data' ? signal.bytes.length : 0);
     if (this.#room < 0 && kind !== 'complete' && kind !== 'error' && kind !== 'unsubscribed') return;
-    this.#entries.push({ at: this.#now(), line, signal: kept(signal) });
+    this.#at = Math.max(this.#at, this.#now());
+    this.#entries.push({ at: this.#at, line, signal: kept(signal) });
   }
 
   get recording(): Recording {
@@ -124,18 +132,10 @@ class Tape {
 function kept(signal: RecordedSignal): RecordedSignal {
   if (signal.kind === 'data') return { kind: 'data', bytes: new Uint8Array(signal.bytes) };
   if (signal.kind !== 'connected') return signal;
-  const plain = (details: LayerDetails): LayerDetails =>
-    Object.fromEntries(Object.entries(details).filter(([, fact]) => ['string', 'number', 'boolean'].includes(typeof fact)));
-  return { kind: 'connected', details: signal.details.map(plain) };
+  return { kind: 'connected', details: signal.details.map(plainDetails) };
 }
 
 function errorOf(error: unknown): RecordedSignal {
-  const { code, errno, phase } = Object(error) as { code?: unknown; errno?: unknown; phase?: unknown };
-  return {
-    kind: 'error',
-    code: typeof code === 'string' ? code : undefined,
-    errno: typeof errno === 'number' ? errno : 0,
-    phase: typeof phase === 'string' ? (phase as Phase) : undefined,
-    message: error instanceof Error ? error.message : String(error),
-  };
+  const { errno = 0, phase, ...facts } = errorFacts(error);
+  return { kind: 'error', code: facts.code, errno, phase: phase as Phase | undefined, message: facts.message };
 }

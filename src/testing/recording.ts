@@ -1,7 +1,7 @@
 import type { Phase } from '../errors.ts';
 import { END, PAUSE, RESUME, type LayerDetails, type Up } from '../wire/signal.ts';
 import type { LineName } from './marbles-diagram.ts';
-import { hex, printable } from './marbles-hex.ts';
+import { hex, printable, readHex } from './marbles-hex.ts';
 
 /** What was written down: a signal, or how it ended. */
 export type RecordedSignal =
@@ -36,8 +36,9 @@ export interface Recording {
 }
 
 const HEADER = 'rxjs-io-stream recording 1';
-const ENTRY = /^(\d+(?:\.\d+)?) (app|to wire|wire|to app): (\w+)(?: (.*))?$/;
-const CODE = /^(\w+|-) (-?\d+) (\w+|-) (".*")$/;
+// With `s`: the text of an error may hold a U+2028, which is no line's end here.
+const ENTRY = /^(\d+(?:\.\d+)?) (app|to wire|wire|to app): (\w+)(?: (.*))?$/s;
+const ERROR = /^(\w+|-|"(?:[^"\\]|\\.)*") (-?\d+) (\w+|-|"(?:[^"\\]|\\.)*") (".*")$/s;
 const DOWNWARD = ['data', 'end', 'pause', 'resume', 'complete', 'error', 'unsubscribed'];
 const UPWARD = ['data', 'end', 'pause', 'resume', 'complete', 'error', 'resolved', 'connected', 'sent'];
 
@@ -63,10 +64,20 @@ function textOf(signal: RecordedSignal): string {
     case 'sent':
       return `sent ${signal.bytes}`;
     case 'error':
-      return `error ${signal.code ?? '-'} ${signal.errno} ${signal.phase ?? '-'} ${JSON.stringify(signal.message)}`;
+      return `error ${wordOf(signal.code)} ${signal.errno} ${wordOf(signal.phase)} ${JSON.stringify(signal.message)}`;
     default:
       return signal.kind;
   }
+}
+
+/** Quoted when it is more than a word. */
+function wordOf(word: string | undefined): string {
+  return word === undefined ? '-' : /^\w+$/.test(word) ? word : JSON.stringify(word);
+}
+
+/** Nothing for `-`. */
+function readWord(word: string): string | undefined {
+  return word === '-' ? undefined : word.startsWith('"') ? (json(word) as string | undefined) : word;
 }
 
 /**
@@ -77,7 +88,7 @@ function textOf(signal: RecordedSignal): string {
  *   0 wire: connected [{"wire":"tcp"}]                           ms since the start, line, signal
  *   0 to wire: data 4a 4f 49 4e 0a |JOIN.|                       bytes in hex; what stands between | | is for the eye only
  *   0.5 wire: sent 5
- *   12 wire: error ECONNRESET -104 read "read ECONNRESET"        code, number, phase (- for none), message
+ *   12 wire: error ECONNRESET -104 read "read ECONNRESET"        code, number, phase (- for none, quoted if no word), message
  *   cut                                                          only when the limit was reached
  * ```
  *
@@ -119,9 +130,8 @@ export function parseRecording(text: string): Recording {
 function signalOf(kind: string, rest: string): RecordedSignal | undefined {
   switch (kind) {
     case 'data': {
-      const digits = rest.replace(/\|.*$/, '').replaceAll(' ', '');
-      const bytes = Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
-      return /^(?:[\da-f]{2})*$/i.test(digits) ? { kind, bytes } : undefined;
+      const bytes = readHex(rest.replace(/\|.*$/s, ''));
+      return bytes && { kind, bytes };
     }
     case 'sent':
       return /^[1-9]\d*$/.test(rest) ? { kind, bytes: Number(rest) } : undefined;
@@ -134,11 +144,10 @@ function signalOf(kind: string, rest: string): RecordedSignal | undefined {
       return Array.isArray(details) ? { kind, details: details as readonly LayerDetails[] } : undefined;
     }
     case 'error': {
-      const [, code, errno, phase, message = ''] = CODE.exec(rest) ?? [];
+      const [, code = '', errno, phase = '', message = ''] = ERROR.exec(rest) ?? [];
       const words = json(message);
       if (typeof words !== 'string') return undefined;
-      const known = (word: string | undefined): string | undefined => (word === '-' ? undefined : word);
-      return { kind, code: known(code), errno: Number(errno), phase: known(phase) as Phase | undefined, message: words };
+      return { kind, code: readWord(code), errno: Number(errno), phase: readWord(phase) as Phase | undefined, message: words };
     }
     case 'end':
       if (rest === 'truncated') return { kind, truncated: true };

@@ -1,9 +1,10 @@
 import { Observable, type Subscriber, type Subscription } from 'rxjs';
 import { EPROTOCOL, IOStreamError } from '../errors.ts';
+import { concatBytes } from '../wire/concat-bytes.ts';
 import { inlet } from '../wire/operate.ts';
 import type { Dial, Flow, Up, Wire } from '../wire/signal.ts';
 import { after } from '../wire/timer.ts';
-import { concatBytes, show } from './bytes.ts';
+import { show } from './bytes.ts';
 import { parseRecording, type RecordedEntry, type RecordedSignal, type Recording } from './recording.ts';
 
 /** How {@link replay} plays. */

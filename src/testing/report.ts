@@ -1,3 +1,5 @@
+import { asText } from '../wire/in-log.ts';
+
 /** The rules that every wire and plugin keeps, by number; the text stands at `Wire`. */
 export const RULES: Readonly<Record<number, string>> = {
   1: 'cold',
@@ -38,6 +40,19 @@ export interface Report {
   assert(): Report;
   /** All results as text, a line each. */
   toString(): string;
+}
+
+/**
+ * The rules that are checked: those that were asked for, which must be among those there are, or all of these.
+ *
+ * @param known the rules that can be checked here.
+ * @param check whose option it is.
+ */
+export function chosenRules(asked: readonly number[] | undefined, known: readonly number[], check: string): readonly number[] {
+  const strange = asked?.find((rule) => !known.includes(rule));
+  if (strange !== undefined)
+    throw new TypeError(`expected each of \`rules\` of ${check} to be one of ${known.join(', ')}, got ${asText(strange)}`);
+  return asked ?? known;
 }
 
 interface Finding {

@@ -1,5 +1,6 @@
 import { AppEnd, stackDepth } from './app-end.ts';
-import { concatBytes, pattern } from './bytes.ts';
+import { concatBytes } from '../wire/concat-bytes.ts';
+import { pattern } from './bytes.ts';
 import { Clock } from './clock.ts';
 import { chunksOf, cutPlans } from './rechunk.ts';
 import type { WireRun } from './wire-run.ts';
