@@ -1,11 +1,11 @@
 import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
-import { Observable, type Subscriber, type Subscription, type Unsubscribable } from 'rxjs';
+import { Observable, type SchedulerLike, type Subscriber, type Subscription, type Unsubscribable } from 'rxjs';
 import { IOStreamError, type Phase } from '../errors.ts';
 import { discard, reset } from './discard.ts';
 import { NodeWriter } from './node-writer.ts';
 import { inlet, type Guarded } from './operate.ts';
-import { END, type Dial, type Flow, type LayerDetails, type ResolvedSignal, type Up, type Wire } from './signal.ts';
+import { END, type Dial, type Flow, type LayerDetails, type ResolvedSignal, type Timeouts, type Up, type Wire } from './signal.ts';
 import { after } from './timer.ts';
 
 /** A stream of Node that is open, or two that belong together; a direction may be missing. */
@@ -40,7 +40,9 @@ export function nodeStream(open: (dial: Dial) => Observable<ResolvedSignal | Ope
  * one for every connection, and closures would weigh as much as all its fields.
  */
 class Carrier implements Guarded<Flow>, Unsubscribable {
-  readonly #dial: Dial;
+  // Of the dial only what is needed when it closes: the rest would stay as long as the connection.
+  readonly #timeouts: Timeouts;
+  readonly #scheduler: SchedulerLike;
   readonly #up: Subscriber<Up>;
   #readable: Readable | undefined;
   #writable: Writable | undefined;
@@ -62,8 +64,9 @@ class Carrier implements Guarded<Flow>, Unsubscribable {
   /** When the close last got on, on the clock of the dial. */
   #movedAt = 0;
 
-  constructor(dial: Dial, up: Subscriber<Up>) {
-    this.#dial = dial;
+  constructor({ timeouts, scheduler }: Dial, up: Subscriber<Up>) {
+    this.#timeouts = timeouts;
+    this.#scheduler = scheduler;
     this.#up = up;
   }
 
@@ -230,8 +233,8 @@ class Carrier implements Guarded<Flow>, Unsubscribable {
       return;
     }
     this.#closing = true;
-    this.#movedAt = this.#dial.scheduler.now();
-    this.#writer?.watch(this.#dial.scheduler);
+    this.#movedAt = this.#scheduler.now();
+    this.#writer?.watch(this.#scheduler);
     if (this.#lingers) this.#readable?.resume();
     else {
       this.#inEnded = true;
@@ -239,7 +242,7 @@ class Carrier implements Guarded<Flow>, Unsubscribable {
     }
     this.#writer?.end();
     if (this.#outEnded && this.#lingers) this.#linger();
-    this.#watchClose(this.#dial.timeouts.close);
+    this.#watchClose(this.#timeouts.close);
     this.#settle();
   }
 
@@ -249,18 +252,17 @@ class Carrier implements Guarded<Flow>, Unsubscribable {
    */
   #linger(): void {
     (this.#readable as Partial<Socket>).unref?.();
-    this.#movedAt = this.#dial.scheduler.now();
+    this.#movedAt = this.#scheduler.now();
   }
 
   /** Bytes that wait keep the process alive by themselves; waiting for the peer's FIN shall not. */
   #watchClose(ms: number): void {
-    const { timeouts, scheduler } = this.#dial;
     const look = (): void => {
-      const left = Math.max(this.#movedAt, this.#writer?.movedAt ?? 0) + timeouts.close - scheduler.now();
+      const left = Math.max(this.#movedAt, this.#writer?.movedAt ?? 0) + this.#timeouts.close - this.#scheduler.now();
       if (left > 0) this.#watchClose(left);
       else this.#giveUp();
     };
-    this.#closeTimer = after(ms, scheduler, look, { unref: true });
+    this.#closeTimer = after(ms, this.#scheduler, look, { unref: true });
   }
 
   #giveUp(): void {
