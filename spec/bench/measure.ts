@@ -67,7 +67,7 @@ async function warmUp(row: Row, { seconds, warmUp: least }: Plan, known: number,
     theirs = await run(1);
     oursHot += busy(ours);
     theirsHot += busy(theirs);
-  } while (Math.min(oursHot, theirsHot) < least);
+  } while (Math.min(oursHot, theirsHot) < least * (row.warmUp ?? 1));
   if (known !== row.start) return known;
   const step = row.work.connections * (row.unit.size === MIB ? row.work.chunk : 1);
   return Math.max(1, Math.round((known * seconds) / busy(theirs) / step)) * step;

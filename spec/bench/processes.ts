@@ -13,11 +13,18 @@ export interface Answer {
   readonly failed?: string;
 }
 
-/** glibc gives freed memory back to the kernel and faults it in again with each read; these keep it. */
+/**
+ * What small processes pay for memory, and larger ones do not. glibc gives freed memory back to the kernel and faults it in again
+ * with each read. V8 lets a heap of 8 MiB grow to 20 before it collects all of it, counts the 32 MiB of read buffers that no
+ * scavenge has freed yet, and so may mark the whole heap again after every 32 MiB that were read.
+ */
 export const TUNED = {
-  MALLOC_TRIM_THRESHOLD_: String(2 ** 30),
-  MALLOC_TOP_PAD_: String(64 * 2 ** 20),
-  MALLOC_MMAP_THRESHOLD_: String(32 * 2 ** 20),
+  env: {
+    MALLOC_TRIM_THRESHOLD_: String(2 ** 30),
+    MALLOC_TOP_PAD_: String(64 * 2 ** 20),
+    MALLOC_MMAP_THRESHOLD_: String(32 * 2 ** 20),
+  },
+  flags: ['--initial-old-space-size=128'],
 };
 
 const FILE = fileURLToPath(new URL('./child.ts', import.meta.url));
@@ -54,8 +61,8 @@ export class Child {
   static async start(args: readonly string[], { tuned }: { readonly tuned: boolean }): Promise<Child> {
     const child = fork(FILE, args, {
       // OpenSSL's RC4, which a row compares with, is a legacy of its own.
-      execArgv: ['--import', import.meta.resolve('tsx'), '--expose-gc', '--openssl-legacy-provider'],
-      env: { ...process.env, ...(tuned ? TUNED : {}) },
+      execArgv: ['--import', import.meta.resolve('tsx'), '--expose-gc', '--openssl-legacy-provider', ...(tuned ? TUNED.flags : [])],
+      env: { ...process.env, ...(tuned ? TUNED.env : {}) },
     });
     const made = new Child(args.join(' '), child);
     await made.#answer(0);

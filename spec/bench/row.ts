@@ -13,8 +13,10 @@ export interface Row {
   /** What one unit is called, and how many of them make one that is printed (a MiB is 2 ** 20 bytes). */
   readonly unit: { readonly name: string; readonly size: number };
   readonly figures: readonly Figure[];
-  /** Whether glibc's tuning can matter: such a row runs with and without it. @default true */
-  readonly malloc?: boolean;
+  /** Whether the tuning of memory can matter: such a row runs with and without it. @default true */
+  readonly memory?: boolean;
+  /** How many times as long as others it takes until its programs are compiled. @default 1 */
+  readonly warmUp?: number;
   /** A new process for each sample, and as many units as `start` says: for memory. @default false */
   readonly fresh?: boolean;
 }

@@ -1,7 +1,7 @@
 /**
  * Measures the package as it is built, each row against plain `node:net` (or whom the row names) in the same run.
  *
- *   npm run bench -- [--quick] [--json FILE|-] [--row NAME]… [--runs N] [--malloc as-is|tuned|both] [--cpu-prof DIR]
+ *   npm run bench -- [--quick] [--json FILE|-] [--row NAME]… [--runs N] [--memory as-is|tuned|both] [--cpu-prof DIR]
  *
  * Figures are reported, not enforced: the exit code is 1 when a row crashed, not when it missed its figure.
  */
@@ -21,7 +21,7 @@ const { values: given } = parseArgs({
     json: { type: 'string' },
     row: { type: 'string', multiple: true, default: [] },
     runs: { type: 'string' },
-    malloc: { type: 'string' },
+    memory: { type: 'string' },
     'cpu-prof': { type: 'string' },
   },
 });
@@ -40,14 +40,14 @@ const runs = given.runs === undefined ? undefined : Number(given.runs);
 if (runs !== undefined && !(Number.isInteger(runs) && runs > 0))
   throw new Error(`expected --runs to be a number from 1, got ${given.runs}`);
 const plan: Plan = { ...(given.quick ? QUICK : FULL), ...(runs === undefined ? {} : { runs }) };
-const malloc = given.malloc ?? (given.quick ? 'as-is' : 'both');
-if (!['as-is', 'tuned', 'both'].includes(malloc)) throw new Error(`expected --malloc to be as-is, tuned or both, got ${malloc}`);
+const memory = given.memory ?? (given.quick ? 'as-is' : 'both');
+if (!['as-is', 'tuned', 'both'].includes(memory)) throw new Error(`expected --memory to be as-is, tuned or both, got ${memory}`);
 /** With `--json -` the table makes room. */
 const tell = given.json === '-' ? console.error : console.log;
 
-function variants({ malloc: matters = true }: Row): readonly boolean[] {
+function variants({ memory: matters = true }: Row): readonly boolean[] {
   if (!matters) return [false];
-  return malloc === 'both' ? [false, true] : [malloc === 'tuned'];
+  return memory === 'both' ? [false, true] : [memory === 'tuned'];
 }
 
 const lines: Line[] = [];
@@ -64,7 +64,7 @@ function planFor(row: Row, done: number): Plan {
   return given.quick ? { ...plan, runs: 1, warmUp: 0 } : { ...plan, runs: Math.min(plan.runs, plan.runsPerProcess) };
 }
 
-/** One crew for each way of malloc. */
+/** One crew for each way of memory. */
 const crews = [false, true].map((tuned) => new Crews(tuned, given['cpu-prof']));
 
 for (const row of wanted) {
@@ -75,7 +75,7 @@ for (const row of wanted) {
       lines.push(...made);
       report.push({ row: row.name, tuned, lines: made, pairs });
       for (const { title, comparison } of made)
-        process.stderr.write(`  ${title}, malloc ${tuned ? 'tuned' : 'as is'}: ${comparison.median.toFixed(3)}\n`);
+        process.stderr.write(`  ${title}, memory ${tuned ? 'tuned' : 'as is'}: ${comparison.median.toFixed(3)}\n`);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       failed.push({ row: row.name, tuned, reason });
@@ -90,11 +90,11 @@ const missed = lines.filter(({ verdict }) => verdict === 'below').length;
 tell(`\n${table(lines)}\n`);
 tell('ratio: ours to the other, more is better; CPU: the same in units per second of CPU, user and system');
 tell(
-  `malloc tuned: ${Object.entries(TUNED)
+  `memory tuned: ${Object.entries(TUNED.env)
     .map((pair) => pair.join('='))
-    .join(' ')}`,
+    .join(' ')} node ${TUNED.flags.join(' ')}`,
 );
-for (const { row, tuned, reason } of failed) tell(`FAILED ${row} (malloc ${tuned ? 'tuned' : 'as is'}): ${reason}`);
+for (const { row, tuned, reason } of failed) tell(`FAILED ${row} (memory ${tuned ? 'tuned' : 'as is'}): ${reason}`);
 tell(
   `${lines.length} lines, ${missed} below what is asked, ${failed.length} rows failed, ${seconds.toFixed(0)} s${given.quick ? ' (smoke run)' : ''}`,
 );

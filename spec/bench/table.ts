@@ -1,6 +1,6 @@
 import type { Line } from './measure.ts';
 
-const HEAD = ['row', 'malloc', 'median (min–max)', 'asked', 'verdict', 'CPU', 'ours', 'against', 'faults', 'per user-CPU-s'];
+const HEAD = ['row', 'memory', 'median (min–max)', 'asked', 'verdict', 'CPU', 'ours', 'against', 'faults', 'per user-CPU-s'];
 
 /** Lines as text, one below the other. */
 export function table(lines: readonly Line[]): string {

@@ -89,7 +89,7 @@ function row(name: string, title: string, talk: Talk): Row {
         asked: 0.7,
       },
     ],
-    malloc: false,
+    memory: false,
   };
 }
 

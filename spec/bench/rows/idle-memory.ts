@@ -155,7 +155,7 @@ function idle(name: string, title: string, programs: readonly [Program, Program]
     start: 5_000,
     unit: { name: 'conn', size: 1 },
     figures: [memory('heap', title), memory('rss', title)],
-    malloc: false,
+    memory: false,
     fresh: true,
   };
 }

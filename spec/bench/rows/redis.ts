@@ -102,7 +102,7 @@ const row = (name: string, title: string, chunk: number, start: number): Row => 
   start,
   unit: { name: 'commands', size: 1 },
   figures: [perSecond('commands', 1, 1)],
-  malloc: false,
+  memory: false,
 });
 
 export const redisPipelined: Row = row('redis-pipelined', 'redis, 100 commands pipelined', 100, 10_000);
