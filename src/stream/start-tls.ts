@@ -79,7 +79,7 @@ function pluginOf({ host, port }: IOStream, options: StartTlsOptions): Plugin {
   if (isServer !== undefined && isServer !== false)
     throw new TypeError(`startTls: expected \`isServer\` to be a boolean, got ${inWords(isServer)}`);
   const client = tlsClient(rest);
-  const to = host === undefined || port === undefined ? undefined : { host: host, port };
+  const to = host === undefined || port === undefined ? undefined : { host: bareHost(host), port };
   if (!to && !rest.servername && rest.rejectUnauthorized !== false)
     throw new TypeError(
       "startTls: expected `servername`, the name to check the server's certificate against, got none; the stream has no host",
