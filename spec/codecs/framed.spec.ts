@@ -30,6 +30,19 @@ import { IOStream } from '../../src/stream/io-stream.ts';
 
 const codec = lines({ maxLength: 64 });
 
+/** Messages of two bytes; says when a decoder is freed, or through with a message. */
+const pairs = (freed: () => void): Codec<Uint8Array> =>
+  parse(
+    function* (link) {
+      try {
+        return yield* link.read(2);
+      } finally {
+        freed();
+      }
+    },
+    { maxLength: 2 },
+  );
+
 describe('framed', () => {
   it(
     'carries messages both ways, to the end',
@@ -331,16 +344,7 @@ describe('framed', () => {
     invariants(async (h) => {
       const [a, b] = joined(h);
       const log: string[] = [];
-      const tidy = parse(
-        function* (link) {
-          try {
-            return yield* link.read(2);
-          } finally {
-            log.push('tidied');
-          }
-        },
-        { maxLength: 2 },
-      );
+      const tidy = pairs(() => log.push('tidied'));
       const seen = h.observed(framed(b, tidy).messages$);
       a.write('123');
       await seen.value();
@@ -363,16 +367,7 @@ describe('framed', () => {
         unhandled(h);
         for (const io of [a, b]) io.errors$.subscribe();
         const log: string[] = [];
-        const tidy = parse(
-          function* (link) {
-            try {
-              return yield* link.read(2);
-            } finally {
-              log.push('decoder');
-            }
-          },
-          { maxLength: 2 },
-        );
+        const tidy = pairs(() => log.push('decoder'));
         const encode: Codec<Uint8Array, Uint8Array>['encode'] = () => (message$) => message$.pipe(finalize(() => log.push('encoder')));
         const { messages$, write } = framed(b, { decode: tidy.decode, encode });
         write(Uint8Array.of(1));
