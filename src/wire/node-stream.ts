@@ -6,6 +6,7 @@ import { discard, reset } from './discard.ts';
 import { NodeWriter } from './node-writer.ts';
 import { inlet, type Guarded } from './operate.ts';
 import { END, type Dial, type Flow, type LayerDetails, type ResolvedSignal, type Timeouts, type Up, type Wire } from './signal.ts';
+import { endReads } from './socket-reads.ts';
 import { after } from './timer.ts';
 
 /** A stream of Node that is open, or two that belong together; a direction may be missing. */
@@ -118,9 +119,10 @@ class Carrier implements Guarded<Flow>, Unsubscribable {
       this.readEnd(); // It was told before we listened.
       return;
     }
-    readable.on('end', onEnd).on('data', onData);
+    // Before `'data'` is listened to: that resumes what is not paused, at the end of the tick whatever comes meanwhile.
     if (this.#paused) readable.pause();
-    else readable.resume();
+    readable.on('end', onEnd).on('data', onData);
+    if (!this.#paused) readable.resume();
   }
 
   #streams(): readonly (Readable | Writable)[] {
@@ -280,7 +282,7 @@ class Carrier implements Guarded<Flow>, Unsubscribable {
     if (this.#freed) return;
     this.#freed = true;
     this.#closeTimer?.unsubscribe();
-    this.#readable?.off('data', onData).off('end', onEnd);
+    if (this.#readable) endReads(this.#readable.off('data', onData).off('end', onEnd));
     this.#writable?.off('drain', onDrain).off('finish', onFinish);
     for (const stream of this.#streams()) {
       (stream as Carried<typeof stream>)[CARRIER] = undefined;

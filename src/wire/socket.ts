@@ -1,14 +1,16 @@
 import { Socket, type NetConnectOpts } from 'node:net';
 import { Observable } from 'rxjs';
 import { discard } from './discard.ts';
+import { SOCKET_READS } from './socket-reads.ts';
 
 /**
  * Connects one socket to one address. Emits it connected and completes; errors with Node's error. Unsubscribed before that, it
- * destroys the socket. `autoSelectFamily` is off: racing addresses is ours to do.
+ * destroys the socket. Whoever takes it listens at once to `'data'`, which holds nothing back for him, and calls `endReads` in the
+ * end. `autoSelectFamily` is off: racing addresses is ours to do.
  */
 export function connectSocket(target: NetConnectOpts): Observable<Socket> {
   return new Observable((connected) => {
-    const options = { ...target, autoSelectFamily: false, allowHalfOpen: true };
+    const options = { ...target, autoSelectFamily: false, allowHalfOpen: true, onread: SOCKET_READS };
     const socket = new Socket(options);
     const onConnect = (): void => {
       free();
