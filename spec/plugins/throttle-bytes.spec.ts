@@ -223,6 +223,22 @@ describe('throttleBytes', () => {
       assert.deepEqual([up(io), io.state, String(io.error), clock.pending], [100, 'error', 'Error: gone', 0]);
     });
 
+    it('waits for an application that pauses while the last bytes before an error come up: none is lost', () => {
+      const { ride: io, clock } = ride({ rate: 1000, burst: 10 });
+      const rest = new Ride(throttleBytes({ rate: 1000, burst: 10 }), {
+        dial: testDial({ scheduler: clock }),
+        seen: (signal, { app }) => textOf([signal]) === 'bc' && app.next({ kind: 'pause' }),
+      });
+      io.unsubscribe();
+      rest.wire.give(data('0123456789'), data('a'), data('bc'), data('de'));
+      rest.wire.fail(new Error('gone'));
+      clock.advance(1000);
+      assert.deepEqual([textOf(rest.up), rest.state], ['0123456789abc', 'open']);
+      rest.app.next({ kind: 'resume' });
+      clock.advance(1000);
+      assert.deepEqual([textOf(rest.up), rest.state, String(rest.error)], ['0123456789abcde', 'error', 'Error: gone']);
+    });
+
     it('waits behind the bytes when the wire is done', () => {
       const { ride: io, clock } = ride({ rate: 1000, burst: 10 });
       io.wire.give(bytes(100), { kind: 'end' });
@@ -251,6 +267,21 @@ describe('throttleBytes', () => {
       io.wire.complete();
       io.app.complete();
       assert.deepEqual([io.state, clock.pending], ['complete', 0]);
+    });
+
+    it.each<[string, (ride: Ride) => void, string]>([
+      ['close', ({ app }) => app.complete(), 'complete'],
+      ['reset', ({ app }) => app.error(new Error('why')), 'error'],
+      ['unsubscribe', (ride) => ride.unsubscribe(), 'unsubscribed'],
+    ])('comes at once on %s after the wire is done: nothing that is held goes anywhere', (_, leaves, state) => {
+      const { ride: io, clock } = ride({ rate: 1000, burst: 10 });
+      io.wire.give(bytes(100), { kind: 'end' });
+      io.wire.complete();
+      io.app.next(bytes(100));
+      leaves(io);
+      clock.advance(1000);
+      assert.deepEqual([up(io), io.state, clock.pending, io.app.observed], [10, state, 0, false]);
+      if (state === 'error') assert.deepEqual(io.error, new Error('why'));
     });
   });
 

@@ -203,6 +203,14 @@ describe('chaos', () => {
     });
   });
 
+  it('gives up nothing more when the application resets', () => {
+    const ride = new Ride(chaos({ coalesce: 100 }));
+    ride.wire.connect();
+    ride.wire.give(data('ab'));
+    ride.app.error(new Error('enough'));
+    assert.deepEqual([inWords(ride.up), ride.state, ride.error], [['connected'], 'error', new Error('enough')]);
+  });
+
   it('loses nothing with the smallest of chances', () => {
     for (const cut of [1e-17, Number.MIN_VALUE]) {
       const ride = new Ride(chaos({ cut }));

@@ -1,4 +1,4 @@
-import { concat, EMPTY, filter, NEVER, Observable, of, Subject, take, throwError, type MonoTypeOperatorFunction } from 'rxjs';
+import { catchError, concat, EMPTY, filter, NEVER, Observable, of, Subject, take, throwError, type MonoTypeOperatorFunction } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { testDial } from '../../src/testing/test-dial.ts';
 import { layer, type Layer, type Ports } from '../../src/wire/layer.ts';
@@ -229,6 +229,69 @@ describe('layer', () => {
       expect(ride.app.observed).toBe(false);
     });
 
+    it('frees the layer before it resets the wire: what it holds has nowhere to go', () => {
+      const flows: string[] = [];
+      const ride: Ride = new Ride(plugin(() => ({ free: () => flows.push(ride.wire.flow) })));
+      ride.app.error(new Error('why'));
+      expect([flows, ride.wire.flow]).toEqual([['open'], 'error']);
+    });
+
+    it('comes after a reset whatever the wire still gives, and with the reason as it is', () => {
+      const late: Wire = () => (flow$) =>
+        new Observable<Up>((up) => {
+          flow$.subscribe({
+            error: (error: unknown) => {
+              up.next(data('late'));
+              up.error(error);
+            },
+          });
+        });
+      const why = new Error('why');
+      const waits = (): Partial<Layer> => ({ failed: () => new Error('else'), drain: () => {} });
+      expect(
+        run(
+          throwError(() => why),
+          waits,
+          late,
+        ),
+      ).toEqual([why]);
+    });
+
+    it.each([
+      ['is not heard any more', 'unless it drains', {}, ['data a'], false],
+      ['is heard', 'if it drains', { drain: () => {} }, ['data a', 'end'], true],
+    ])('%s by the layer when the wire listens no more, %s', (_, _when, drains, words, ended) => {
+      const deaf: Wire = () => (flow$) => concat(flow$.pipe(take(1)), NEVER);
+      const heard: Flow[] = [];
+      const hearing = ({ up, down }: Ports): Partial<Layer> => ({
+        ...drains,
+        down: (signal) => {
+          heard.push(signal);
+          down.next(signal);
+        },
+        closing: () => (up.complete(), true),
+      });
+      const app = new Subject<Flow>();
+      const subscription = app.pipe(plugin(hearing)(deaf)(testDial())).subscribe();
+      app.next(data('a'));
+      expect(app.observed).toBe(ended);
+      app.next(END);
+      app.complete();
+      expect([inWords(heard), subscription.closed]).toEqual([words, ended]);
+      subscription.unsubscribe();
+    });
+
+    it('frees a layer that has ended Up in its making', () => {
+      let freed = 0;
+      const ride = new Ride(
+        plugin(({ up }) => {
+          up.error(new Error('why'));
+          return { free: () => (freed += 1) };
+        }),
+      );
+      expect([ride.state, freed]).toEqual(['error', 1]);
+    });
+
     it('is silent after unsubscribe, both ways', () => {
       const ride = new Ride(plugin());
       ride.wire.connect();
@@ -243,6 +306,121 @@ describe('layer', () => {
       const ride = new Ride(plugin(), { seen: (_, { unsubscribe }) => unsubscribe.call(ride) });
       ride.wire.give(data('a'), data('b'));
       expect(inWords(ride.up)).toEqual(['data a']);
+    });
+  });
+
+  describe('a layer that holds something when the wire is over', () => {
+    /** Holds data until it is resumed, and then the end of Up. */
+    const holding = (freed: () => void = () => {}): Plugin =>
+      plugin(({ up, ...ports }) => {
+        const held: Up[] = [];
+        let end: (() => void) | undefined;
+        return {
+          up: (signal) => void held.push(signal),
+          down: (signal) => {
+            ports.down.next(signal);
+            if (signal.kind !== 'resume') return;
+            for (const signal of held.splice(0)) up.next(signal);
+            end?.();
+          },
+          drain: (then) => {
+            end = then;
+            if (held.length === 0) end();
+          },
+          free: freed,
+        };
+      });
+    const ends: readonly [string, (ride: Ride) => void, Pick<Ride, 'state' | 'error'>][] = [
+      ['is done', ({ wire }) => wire.complete(), { state: 'complete', error: undefined }],
+      ['has failed', ({ wire }) => wire.fail(new Error('gone')), { state: 'error', error: new Error('gone') }],
+    ];
+
+    describe.each(ends)('which %s', (_, over, outcome) => {
+      const waiting = (freed?: () => void, plugin = holding(freed)): Ride => {
+        const ride = new Ride(plugin);
+        ride.wire.give(data('held'));
+        over(ride);
+        expect([ride.state, ride.up, ride.wire.freed, ride.app.observed]).toEqual(['open', [], true, true]);
+        return ride;
+      };
+
+      it('ends Up at once when it holds nothing', () => {
+        const ride = new Ride(holding());
+        over(ride);
+        expect(ride).toMatchObject(outcome);
+      });
+
+      it('hears the application, and ends Up as the wire ended', () => {
+        const ride = waiting();
+        ride.app.next({ kind: 'pause' });
+        ride.app.next(data('late'));
+        expect([ride.state, ride.wire.down]).toEqual(['open', []]);
+        ride.app.next({ kind: 'resume' });
+        expect([inWords(ride.up), ride.app.observed]).toEqual([['data held'], false]);
+        expect(ride).toMatchObject(outcome);
+      });
+
+      it('gives it up when the application closes: Up ends as the wire ended', () => {
+        const ride = waiting();
+        ride.app.complete();
+        expect(ride.up).toEqual([]);
+        expect(ride).toMatchObject(outcome);
+      });
+
+      it('gives it up when the application resets: Up errors with the reason', () => {
+        const ride = waiting();
+        ride.app.error(new Error('enough'));
+        expect(ride).toMatchObject({ up: [], state: 'error', error: new Error('enough') });
+      });
+
+      it('hears it also when the wire has left its flow before', () => {
+        const early: Plugin = (wire) => (dial) => (flow$) =>
+          concat(
+            flow$.pipe(
+              wire(dial),
+              catchError((error: unknown) => throwError(() => error)),
+            ),
+            EMPTY,
+          );
+        const ride = waiting(undefined, (wire) => holding()(early(wire)));
+        ride.app.next({ kind: 'resume' });
+        expect(inWords(ride.up)).toEqual(['data held']);
+        expect(ride).toMatchObject(outcome);
+      });
+
+      it('lies on another of its kind', () => {
+        const both = waiting(undefined, (wire) => holding()(holding()(wire)));
+        both.app.next({ kind: 'resume' });
+        expect(inWords(both.up)).toEqual(['data held']);
+        expect(both).toMatchObject(outcome);
+      });
+
+      it.each<[string, (ride: Ride) => void]>([
+        ['all has gone up', ({ app }) => app.next({ kind: 'resume' })],
+        ['the application closes', ({ app }) => app.complete()],
+        ['the application resets', ({ app }) => app.error(new Error('enough'))],
+        ['the subscriber leaves', (ride) => ride.unsubscribe()],
+      ])('is freed once when %s', (_, leaves) => {
+        let freed = 0;
+        const ride = waiting(() => (freed += 1));
+        expect(freed).toBe(0);
+        leaves(ride);
+        expect([freed, ride.app.observed]).toEqual([1, false]);
+      });
+    });
+
+    it('hands all up when the wire is over from inside what the layer says to it', () => {
+      const ride = new Ride(holding());
+      ride.wire.answer = ({ kind }) => kind === 'resume' && ride.wire.complete();
+      ride.wire.give(data('held'));
+      ride.app.next({ kind: 'resume' });
+      expect([inWords(ride.up), ride.state]).toEqual([['data held'], 'complete']);
+    });
+
+    it('errors Up with a throw in drain', () => {
+      const ride = new Ride(plugin(() => ({ drain: boom })));
+      ride.wire.complete();
+      expect(ride).toMatchObject({ state: 'error', error: new Error('boom') });
     });
   });
 

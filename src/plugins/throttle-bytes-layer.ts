@@ -1,4 +1,4 @@
-import { defer, EMPTY, Subject, type Observable, type Subscription } from 'rxjs';
+import type { Observable, Subscription } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
 import type { Layer, Ports } from '../wire/layer.ts';
 import type { Flow, Up } from '../wire/signal.ts';
@@ -17,12 +17,11 @@ export interface Budgets {
 
 /** One connection: a lane each way, and who waits for whom. */
 export class ThrottleLayer implements Layer {
-  /** For when the wire is done: completes when nothing is held any more for the application. */
-  readonly drained$: Observable<never>;
   readonly #ports: Ports;
   readonly #down: ThrottleLane;
   readonly #up: ThrottleLane;
-  #drained: Subject<never> | undefined;
+  /** Ends Up, when the wire is over. */
+  #end: (() => void) | undefined;
   #closing = false;
   #closeTimer: Subscription | undefined;
   readonly #steering: Steering;
@@ -33,9 +32,6 @@ export class ThrottleLayer implements Layer {
     this.#down = new ThrottleLane(budgets.down, { out: (signal) => ports.down.next(signal), changed });
     this.#up = new ThrottleLane(budgets.up, { out: (signal) => ports.up.next(signal), changed });
     this.#steering = new Steering(ports, this.#down, this.#up);
-    this.drained$ = defer(() => (this.#up.isEmpty ? EMPTY : (this.#drained = new Subject<never>())));
-    // Not by `free`: the rate may fail before this layer is known to anybody.
-    ports.up.add(() => this.drop());
     const fail = (reason: unknown): void => {
       const error = IOStreamError.from(reason, { phase: 'write', layer: ports.dial.layer });
       ports.down.error(error);
@@ -73,13 +69,18 @@ export class ThrottleLayer implements Layer {
     return true;
   }
 
-  /** The wire failed: what came before goes before the error. */
-  flush(): void {
+  /** Its error does not wait for the budget: what came before goes up at once. */
+  failed(error: unknown): unknown {
     this.#up.flush();
+    return error;
   }
 
-  /** It was reset, or is over. */
-  drop(): void {
+  drain(end: () => void): void {
+    this.#end = end;
+    this.#balance();
+  }
+
+  free(): void {
     this.#down.clear();
     this.#up.clear();
     this.#closeTimer?.unsubscribe();
@@ -88,7 +89,7 @@ export class ThrottleLayer implements Layer {
   /** Something went in or out: tells both sides, and what was waited for. */
   #balance(): void {
     this.#steering.balance();
-    if (this.#up.isEmpty) this.#drained?.complete();
+    if (this.#up.isEmpty) this.#end?.();
     if (this.#closing) this.#close();
   }
 

@@ -1,6 +1,6 @@
-import { concat, defer, EMPTY, isObservable, map, Observable, of, share, tap, throwIfEmpty, type SchedulerLike } from 'rxjs';
-import { layer, type Layer, type Ports } from '../wire/layer.ts';
-import type { Flow, Plugin, Wire } from '../wire/signal.ts';
+import { isObservable, map, of, share, tap, throwIfEmpty, type Observable, type SchedulerLike } from 'rxjs';
+import { layer } from '../wire/layer.ts';
+import type { Plugin } from '../wire/signal.ts';
 import { Budget } from './throttle-bytes-budget.ts';
 import { ThrottleLayer, type Budgets } from './throttle-bytes-layer.ts';
 
@@ -34,7 +34,8 @@ export interface ThrottleBytesOptions {
  * - **Backpressure.** A direction that holds 64 KiB (or 1024 chunks) pauses its sender, and resumes him at half of it: the
  *   application waits for `sent`, a peer is held up by TCP. Lossless; memory is bounded.
  * - **Ends.** `end` and close wait behind the bytes; a reset does not. An error of the wire comes after all bytes before it, at
- *   once. After a close nothing is waited for when no byte leaves for `timeouts.close`: with a rate of 0 the rest stays unsent.
+ *   once, or when an application that pauses meanwhile has taken them. After a close nothing is waited for when no byte leaves
+ *   for `timeouts.close`: with a rate of 0 the rest stays unsent.
  * - **Shared.** With `shared: true` all connections that this value serves draw on one bucket for each direction. They stand in
  *   line and each gets a slice (what passes in 10 ms, 4 KiB at the most): none starves, however greedy the others are. Buckets
  *   are shared by connections on one scheduler, since two clocks cannot be compared.
@@ -66,34 +67,7 @@ export function throttleBytes(options: ThrottleBytesOptions): Plugin {
     if (shared) common.set(scheduler, throttle);
     return throttle;
   };
-  return (wire) => (dial) => {
-    const below = wire(dial);
-    return (flow$) =>
-      defer(() => {
-        let state: ThrottleLayer | undefined;
-        const guarded: Wire = () => (down$) =>
-          new Observable((up) => {
-            // Kept when the wire is done with it: the application may still pause, or close, while bytes wait for it.
-            const kept$ = new Observable<Flow>((down) => {
-              up.add(
-                down$.subscribe({
-                  next: (signal) => down.next(signal),
-                  error: (error: unknown) => down.error(error),
-                  complete: () => down.complete(),
-                }),
-              );
-            });
-            // The wire's completion waits behind the bytes. Its error does not: they come at once before it.
-            const wire$ = kept$.pipe(below, tap({ error: () => state?.flush() }));
-            concat(
-              wire$,
-              defer(() => state?.drained$ ?? EMPTY),
-            ).subscribe(up);
-          });
-        const make = (ports: Ports): Layer => (state = new ThrottleLayer(throttleOn(dial.scheduler), ports));
-        return flow$.pipe(tap({ error: () => state?.drop() }), layer(guarded, dial, make));
-      });
-  };
+  return (wire) => (dial) => layer(wire, dial, (ports) => new ThrottleLayer(throttleOn(dial.scheduler), ports));
 }
 
 function check({ rate, burst, direction = 'both', shared = false }: ThrottleBytesOptions): void {

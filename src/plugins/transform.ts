@@ -1,6 +1,5 @@
-import { catchError, concat, defer, EMPTY, Observable, Subject, throwError, type Observer, type OperatorFunction } from 'rxjs';
 import { layer, type Layer, type Ports } from '../wire/layer.ts';
-import { RESUME, type DataSignal, type EndSignal, type Flow, type Plugin, type Up, type Wire } from '../wire/signal.ts';
+import { RESUME, type DataSignal, type EndSignal, type Flow, type Plugin, type Up } from '../wire/signal.ts';
 import { Ledger } from './ledger.ts';
 import { TransformLane } from './transform-lane.ts';
 
@@ -50,59 +49,18 @@ export interface TransformOptions {
  * ```
  */
 export function transform(options: TransformOptions): Plugin {
-  return (wire) => (dial) => {
-    const below = wire(dial);
-    return (flow$) =>
-      defer(() => {
-        let state: TransformLayer | undefined;
-        const outlasted = outlast(below, () => state);
-        return flow$.pipe(layer(outlasted, dial, (ports) => (state = new TransformLayer(options, ports))));
-      });
-  };
-}
-
-/** A wire whose end, of whatever kind, waits until nothing waits any more in the layer above. */
-function outlast(below: OperatorFunction<Flow, Up>, above: () => TransformLayer | undefined): Wire {
-  return () => (down$) =>
-    new Observable((up) => {
-      let gone = false;
-      const drained$ = defer(() => {
-        gone = true;
-        return above()?.drained$ ?? EMPTY;
-      });
-      const reset = (error: unknown, down: Observer<Flow>): void => {
-        if (!gone) above()?.free();
-        (gone ? up : down).error(error);
-      };
-      // Kept when the wire is done with it: the application may still pause, resume, close or reset while bytes wait for it.
-      const kept$ = new Observable<Flow>((down) => {
-        up.add(
-          down$.subscribe({
-            next: (signal) => down.next(signal),
-            error: (error: unknown) => reset(error, down),
-            complete: () => down.complete(),
-          }),
-        );
-      });
-      const behind = (error: unknown): Observable<never> =>
-        concat(
-          drained$,
-          throwError(() => error),
-        );
-      concat(kept$.pipe(below, catchError(behind)), drained$).subscribe(up);
-    });
+  return (wire) => (dial) => layer(wire, dial, (ports) => new TransformLayer(options, ports));
 }
 
 class TransformLayer implements Layer {
-  /** For when the wire is done: completes when nothing waits any more for the application. */
-  readonly drained$: Observable<never>;
   readonly #ports: Ports;
   readonly #downward: Transformer | undefined;
   readonly #upward: Transformer | undefined;
   readonly #ledger = new Ledger();
   readonly #goingDown: TransformLane<Flow>;
   readonly #goingUp: TransformLane<Up>;
-  #drained: Subject<never> | undefined;
+  /** Ends Up, when the wire is over. */
+  #end: (() => void) | undefined;
   /** The application has resumed; the wire is to know when nothing waits any more. */
   #resuming = false;
   #connected = false;
@@ -116,7 +74,6 @@ class TransformLayer implements Layer {
     this.#upward = up?.();
     this.#goingDown = new TransformLane((signal) => ports.down.next(signal));
     this.#goingUp = new TransformLane((signal) => ports.up.next(signal));
-    this.drained$ = defer(() => (this.#goingUp.isEmpty ? EMPTY : (this.#drained = new Subject<never>())));
   }
 
   down(signal: Flow): void {
@@ -150,8 +107,12 @@ class TransformLayer implements Layer {
     this.#goingUp.paused = false;
     if (this.#connected && this.#downward) this.#goingDown.push(this.#lowered(this.#downward));
     this.#sink();
-    this.#drained?.complete();
     return true;
+  }
+
+  drain(end: () => void): void {
+    this.#end = end;
+    this.#rise();
   }
 
   free(): void {
@@ -203,7 +164,7 @@ class TransformLayer implements Layer {
       this.#resuming = false;
       down.next(RESUME);
     }
-    this.#drained?.complete();
+    this.#end?.();
   }
 
   #tell(left: number): void {

@@ -1,7 +1,6 @@
-import { catchError, concat, defer, EMPTY, throwError } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
 import { layer, type Layer, type Ports } from '../wire/layer.ts';
-import type { Flow, Plugin, Up, Wire } from '../wire/signal.ts';
+import type { Flow, Plugin, Up } from '../wire/signal.ts';
 import { Steering } from '../wire/steering.ts';
 import { ChaosLane } from './chaos-lane.ts';
 
@@ -44,7 +43,7 @@ export interface ChaosOptions {
  * on when the other came; it does depend on the pieces that are given.
  *
  * Completion down waits until what is held has gone down; completion and errors of the wire come up after all that it gave.
- * Unsubscribing frees everything.
+ * When the application resets, what is held is dropped. Unsubscribing frees everything.
  *
  * ```ts
  * import { IOStream } from 'rxjs-io-stream';
@@ -58,24 +57,7 @@ export interface ChaosOptions {
  */
 export function chaos(options: ChaosOptions = {}): Plugin {
   check(options);
-  return (wire) => (dial) => {
-    const below = wire(dial);
-    return (flow$) =>
-      defer(() => {
-        const end: { error?: unknown } = {};
-        // An error of the wire waits until all that came before it has come up; also one that comes before the layer is made.
-        const guarded: Wire = () => (down$) =>
-          down$.pipe(
-            below,
-            catchError((error: unknown) => {
-              end.error = error;
-              return EMPTY;
-            }),
-          );
-        const failure$ = defer(() => ('error' in end ? throwError(() => end.error) : EMPTY));
-        return concat(flow$.pipe(layer(guarded, dial, (ports) => new ChaosLayer(options, ports))), failure$);
-      });
-  };
+  return (wire) => (dial) => layer(wire, dial, (ports) => new ChaosLayer(options, ports));
 }
 
 function check(options: ChaosOptions): void {
@@ -150,8 +132,9 @@ class ChaosLayer implements Layer {
     return true;
   }
 
-  closed(): void {
+  drain(end: () => void): void {
     this.#upward.flush();
+    end();
   }
 
   free(): void {

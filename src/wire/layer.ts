@@ -4,7 +4,10 @@ import type { Dial, Flow, Up, Wire } from './signal.ts';
 
 type Down = Observer<Flow>;
 
-/** The two ways out of a layer: `up` to the application, `down` to the wire below. */
+/**
+ * The two ways out of a layer: `up` to the application, `down` to the wire below. When the wire is over, `down` takes signals to
+ * nowhere; completed, it ends Up as the wire ended.
+ */
 export interface Ports {
   readonly up: Subscriber<Up>;
   readonly down: Down;
@@ -25,13 +28,22 @@ export interface Layer {
    * (`ports.down`) if that takes time, which it says by returning true.
    */
   closing?(): boolean | void;
-  /** The wire below is done: hand up what is held. Then Up completes. */
+  /** The wire below is done: something more may be handed up. A throw is what Up errors with instead. */
   closed?(): void;
   /** The wire below failed: what Up errors with. By default the same. */
   failed?(error: unknown): unknown;
-  /** Frees timers and the like; called once, however it ends. */
+  /**
+   * The wire below is over, in either way: hand up what is held, and call `end` behind it, which ends Up as the wire ended; by
+   * default at once. Until then the application is heard. If it closes, `closing` is asked as ever, and `ports.down.complete()`
+   * ends Up; if it resets, Up errors with its reason.
+   */
+  drain?(end: () => void): void;
+  /** Frees timers and what is held; called once, however it ends, and before a reset goes down. No signal comes after it. */
   free?(): void;
 }
+
+/** Stands where a layer was. */
+const GONE: Layer = { down: () => undefined, up: () => undefined };
 
 /**
  * Lays a layer with state on a wire. Completion, errors and unsubscription pass through both ways; the layer only says what
@@ -50,9 +62,17 @@ export function layer(wire: Wire, dial: Dial, make: (ports: Ports) => Layer): Op
       let ports: { up: Subscriber<Up>; down: Down; dial: Dial } | undefined;
       /** What is said to a wire that speaks before it listens. */
       let unheard: ReplaySubject<Flow> | undefined;
+      const leave = (): void => {
+        const made = state;
+        state = GONE;
+        made?.free?.();
+      };
       const fromAbove = inlet<Flow>({
         next: (signal) => state?.down(signal),
-        error: (error: unknown) => ports?.down.error(error),
+        error: (error: unknown) => {
+          leave();
+          ports?.down.error(error);
+        },
         complete: () => {
           if (state?.closing?.() !== true) ports?.down.complete();
         },
@@ -60,28 +80,37 @@ export function layer(wire: Wire, dial: Dial, make: (ports: Ports) => Layer): Op
       });
       const begin = (down: Down): Layer => {
         ports = { up, down, dial };
-        return (state = make(ports));
+        state = make(ports);
+        up.add(leave);
+        return state;
       };
       const flowBelow$ = new Observable<Flow>((down) => {
-        down.add(fromAbove);
         unheard?.subscribe(down);
         if (ports) ports.down = down;
         else begin(down);
+        // Who holds something hears the application until Up has ended, all others while the wire below listens.
+        if (!state?.drain) down.add(fromAbove);
         flow$.subscribe(fromAbove);
       });
+      const over = (end: () => void): void => {
+        if (ports) ports.down = { next: () => undefined, error: fail, complete: end };
+        if (state?.drain) state.drain(end);
+        else end();
+      };
       const fromBelow = inlet<Up>({
         next: (signal) => (state ?? begin((unheard = new ReplaySubject<Flow>(Infinity)))).up(signal),
-        error: (error: unknown) => fail(state?.failed ? state.failed(error) : error),
+        error: (error: unknown) => {
+          const reason = state?.failed ? state.failed(error) : error;
+          over(() => fail(reason));
+        },
         complete: () => {
           state?.closed?.();
-          up.complete();
+          over(() => up.complete());
         },
+        fail,
       });
-      up.add(() => {
-        fromAbove.unsubscribe();
-        fromBelow.unsubscribe();
-        state?.free?.();
-      });
+      up.add(fromAbove);
+      up.add(fromBelow);
       flowBelow$.pipe(below).subscribe(fromBelow);
     });
 }
