@@ -36,7 +36,7 @@ function sameAsHead(input: Uint8Array, { error, taken }: Verdict): void {
 const state = (): ConnectState => {
   const secrets = new Secrets();
   secrets.add('Basic c2VjcmV0');
-  return { authorization: 'Basic c2VjcmV0', attempt: 0, refused: false, secrets, impatient: () => () => {} };
+  return { authorization: 'Basic c2VjcmV0', attempt: 0, asking: false, secrets, impatient: () => () => {} };
 };
 const request = { authority: 'target.test:443', headers: [] };
 

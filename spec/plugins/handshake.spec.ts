@@ -330,6 +330,131 @@ describe('handshake', () => {
     });
   });
 
+  describe('an error of the wire', () => {
+    const reset = (): IOStreamError =>
+      new IOStreamError('ECONNRESET', { phase: 'read', errno: -104, message: 'read ECONNRESET', facts: { syscall: 'read' } });
+    const waits: [string, (link: Link) => Talk<unknown>][] = [
+      ['bytes', (link) => link.read(9)],
+      ['something else', (link) => link.wait(() => NEVER)],
+    ];
+    /** Waits in a talk, and lets the wire fail. */
+    const failing = (talk: HandshakeOptions['talk'], error: unknown): Ride => {
+      const made = ride({ talk });
+      made.wire.connect();
+      made.wire.give(data('few'));
+      made.wire.fail(error);
+      return made;
+    };
+
+    it.each(waits)('uncaught is that of the handshake, with the layer, while it waits for %s', (_, wait) => {
+      const log: unknown[] = [];
+      const cause = reset();
+      const { error, up, wire } = failing(function* (link) {
+        try {
+          yield* wait(link);
+        } catch (seen) {
+          log.push(seen);
+          throw seen;
+        } finally {
+          log.push('finally');
+        }
+      }, cause);
+      expect(error).toMatchObject({ code: 'ECONNRESET', errno: -104, syscall: 'read', phase: 'handshake', layer: 'greet', cause });
+      expect((error as Error).message).toBe('greet: the connection broke before the handshake was through: read ECONNRESET');
+      expect([log, up, wire.freed]).toEqual([[cause, 'finally'], [], true]);
+      expect(cause).not.toHaveProperty('layer');
+    });
+
+    it('uncaught is what it is when it has a layer, or is no IOStreamError', () => {
+      for (const error of [new IOStreamError('EPROXY', { phase: 'handshake', layer: 'proxy' }), new Error('why'), undefined])
+        expect(failing(greet, error).error).toBe(error);
+    });
+
+    it.each(waits)('may be caught to throw a better one, while it waits for %s', (_, wait) => {
+      for (const [better, facts] of [
+        [new IOStreamError('EPROXY', { phase: 'handshake' }), { code: 'EPROXY', layer: 'greet' }],
+        [new Error('better'), { code: 'EPROTOCOL', layer: 'greet', cause: new Error('better') }],
+      ] as const) {
+        const { error, wire } = failing(function* (link) {
+          try {
+            yield* wait(link);
+          } catch {
+            throw better;
+          }
+        }, reset());
+        expect(error).toMatchObject(facts);
+        expect(wire.freed).toBe(true);
+      }
+    });
+
+    it.each<[string, (link: Link) => Talk<unknown>]>([
+      [
+        'returns',
+        function* () {
+          return {};
+        },
+      ],
+      ['reads what is there', (link) => link.read(3)],
+      ['reads on', (link) => link.read(9)],
+      ['waits for something else', (link) => link.wait(() => of(1))],
+    ])('cannot be outlived: a talk that %s has failed all the same, and says no more', (_, then) => {
+      let finals = 0;
+      const { error, up, wire } = failing(function* (link) {
+        try {
+          yield* link.read(9);
+        } catch {
+          link.send('bye');
+          yield* then(link);
+        } finally {
+          finals += 1;
+        }
+      }, reset());
+      expect(error).toMatchObject({ code: 'ECONNRESET', phase: 'handshake', layer: 'greet' });
+      expect([up, wire.down, finals]).toEqual([[], [], 1]);
+    });
+
+    it('by our own reset is not told to it: its finally blocks run, and the reason is what comes', () => {
+      const log: string[] = [];
+      const made = ride({
+        *talk(link) {
+          try {
+            yield* link.read(9);
+          } catch {
+            log.push('never');
+          } finally {
+            log.push('finally');
+          }
+        },
+      });
+      const reason = new IOStreamError('ECONNABORTED', { phase: 'close' });
+      made.wire.connect();
+      made.app.error(reason);
+      expect([log, made.wire.error, made.error]).toEqual([['finally'], reason, reason]);
+      expect(made.error).toBe(reason);
+    });
+
+    it('made by the talk itself only lets its finally blocks run', () => {
+      const log: string[] = [];
+      const made: Ride = ride({
+        *talk(link) {
+          try {
+            yield* link.read(1);
+            made.wire.fail(reset());
+            yield* link.read(1);
+          } catch {
+            log.push('never');
+          } finally {
+            log.push('finally');
+          }
+        },
+      });
+      made.wire.connect();
+      made.wire.give(data('ab'));
+      expect(made.error).toMatchObject({ code: 'ECONNRESET', phase: 'handshake', layer: 'greet' });
+      expect(log).toEqual(['finally']);
+    });
+  });
+
   describe('a throw of the talk', () => {
     it.each<[string, HandshakeOptions['talk']]>([
       ['at its start', boom],

@@ -209,6 +209,24 @@ describe('httpProxy on sockets', () => {
   );
 
   it(
+    'tells a refusal whose connection is reset within its body, with the reset as its cause',
+    invariants(async (h) => {
+      for (const auth of [undefined, () => '']) {
+        for (const [line, code] of [
+          ['407 Who', 'EPROXYAUTH'],
+          ['403 No', 'EPROXY'],
+        ]) {
+          const proxy = await scriptedProxy(h, ({ socket }) => {
+            socket.write(`HTTP/1.1 ${line}\r\nContent-Length: 9\r\n\r\nwhy`, () => socket.resetAndDestroy());
+          });
+          const refused = await failure(h, through(h, { proxy: httpProxy({ ...proxy.place, auth }) }, TARGET));
+          assert.deepEqual([refused.code, refused.body, (refused.cause as { code?: unknown }).code], [code, 'why', 'ECONNRESET']);
+        }
+      }
+    }),
+  );
+
+  it(
     'B11: stops listening to a head that never ends, and closes the socket',
     invariants(async (h) => {
       let written = 0;

@@ -192,11 +192,14 @@ describe('httpProxy', () => {
       }
     });
 
-    it('by our own reset is what we say', () => {
-      const made = talking();
-      const reason = new Error('enough');
-      made.app.error(reason);
-      expect([made.error, made.wire.error]).toEqual([reason, reason]);
+    it('by our own reset is what we say, within the body of a refusal, too', () => {
+      for (const before of ['', 'HTTP/1.1 403 No\r\n\r\nwhy']) {
+        const made = talking();
+        const reason = new Error('enough');
+        if (before) made.wire.give(data(before));
+        made.app.error(reason);
+        expect([made.error, made.wire.error]).toEqual([reason, reason]);
+      }
     });
   });
 
@@ -226,6 +229,23 @@ describe('httpProxy', () => {
         challenges: [{ scheme: 'Basic', params: { realm: 'r' } }],
       });
       expect(inspect(made.error, { depth: 9 })).not.toMatch(new RegExp(`secret|${encoded}`));
+    });
+
+    it.each<[string, Partial<HttpProxyOptions>]>([
+      ['without `auth`', {}],
+      ['with it', { auth: () => undefined }],
+    ])('that breaks off is the refusal, with what came and the cause, %s', (_, options) => {
+      for (const [line, facts] of [
+        ['403 Forbidden', { code: 'EPROXY', status: 403, reply: 'Forbidden' }],
+        ['407 Who', { code: 'EPROXYAUTH', status: 407, reply: 'Who', challenges: [] }],
+      ] as const) {
+        const made = talking(options);
+        const cause = new IOStreamError('ECONNRESET', { phase: 'read', errno: -104 });
+        made.wire.give(data(`HTTP/1.1 ${line}\r\nContent-Length: 9\r\n\r\nwhy`));
+        made.wire.fail(cause);
+        expect(made.error).toMatchObject({ ...facts, phase: 'handshake', layer: 'proxy', body: 'why', cause });
+        expect([made.up, made.wire.freed, made.wire.subscriptions]).toEqual([[], true, 1]);
+      }
     });
 
     it('comes after half a second though its body does not, with what there is of it', () => {
@@ -460,6 +480,16 @@ describe('httpProxy', () => {
           expect(made.wire.subscriptions).toBe(subscriptions);
         }
       });
+    });
+
+    it('does not dial again when we reset while it answers or is read to its end', () => {
+      for (const reply of [WHO, WHO.replace('Length: 0', 'Length: 9')]) {
+        const made = talking({ auth: bearer });
+        const reason = new Error('why');
+        made.wire.give(data(reply));
+        made.app.error(reason);
+        expect([made.error, made.wire.error, made.wire.subscriptions]).toEqual([reason, reason, 1]);
+      }
     });
 
     it('gives the last of what came from above to the connection that is dialled again', () => {

@@ -14,8 +14,12 @@ interface Read {
   readonly unread: string;
   readonly waits: boolean;
 }
-const read = (of: HttpHead, chunks: readonly (string | Uint8Array)[], { skip = false, end = false } = {}): Read => {
-  const { result, error, unread, waits } = holdTalk((link) => readBody(link, of, { skip }), chunks, { end });
+const read = (
+  of: HttpHead,
+  chunks: readonly (string | Uint8Array)[],
+  { skip = false, ...how }: { skip?: boolean; end?: boolean; broken?: unknown } = {},
+): Read => {
+  const { result, error, unread, waits } = holdTalk((link) => readBody(link, of, { skip }), chunks, how);
   expect(error).toBeUndefined();
   return { text: result && Buffer.from(result.bytes).toString('latin1'), whole: result?.whole, unread, waits };
 };
@@ -86,6 +90,16 @@ describe('readBody', () => {
     const text = 'hello world';
     for (let length = 0; length < text.length; length += 1)
       expect(read(sized(text.length), [text.slice(0, length)], { end: true })).toMatchObject({ text: text.slice(0, length), whole: false });
+  });
+
+  it('tells what stopped it, and keeps what came before: an early end, or an error of the wire', () => {
+    const broken = new Error('why');
+    const stopped = (how: { end?: boolean; broken?: unknown }): unknown =>
+      holdTalk((link) => readBody(link, sized(9)), ['abc'], how).result?.stopped;
+    expect(read(sized(9), ['abc'], { broken })).toMatchObject({ text: 'abc', whole: false });
+    expect(stopped({ broken })).toBe(broken);
+    expect(stopped({ end: true })).toMatchObject({ code: 'EPROXY' });
+    expect(holdTalk((link) => readBody(link, sized(3)), ['abc']).result).not.toHaveProperty('stopped');
   });
 });
 

@@ -18,19 +18,25 @@ const ASKED = 'CONNECT target.test:443 HTTP/1.1\r\nHost: target.test:443\r\n';
 const REFUSED = 'HTTP/1.1 407 Who are you?\r\nProxy-Authenticate: Basic realm="r"\r\nContent-Length: 4\r\n\r\nbody';
 
 interface Try extends HeldTalk<Tunnel | undefined> {
-  readonly state: ConnectState & { readonly bodies: number };
+  readonly state: ConnectState & { readonly bodies: number; readonly asked: readonly boolean[] };
   readonly challenges: readonly ProxyChallenge[];
 }
 
 /** Asks for a tunnel; `answers` are what `auth` gives, one after another. */
 function asking(
   chunks: readonly (string | Uint8Array)[],
-  { answers, end, ...more }: Partial<ConnectRequest> & { answers?: unknown[]; end?: boolean; authorization?: string } = {},
+  {
+    answers,
+    end = false,
+    broken,
+    ...more
+  }: Partial<ConnectRequest> & { answers?: unknown[]; end?: boolean; broken?: unknown; authorization?: string } = {},
 ): Try {
   const state = {
     authorization: more.authorization,
     attempt: 0,
-    refused: false,
+    asking: false,
+    asked: [] as boolean[],
     secrets: new Secrets(),
     bodies: 0,
     impatient: () => (state.bodies++, () => {}),
@@ -40,12 +46,13 @@ function asking(
   const left = [...(answers ?? [])];
   const auth = (challenge: ProxyChallenge): never => {
     challenges.push(challenge);
+    state.asked.push(state.asking);
     const answer = left.shift();
     if (answer instanceof Error) throw answer;
     return answer as never;
   };
   const request = { authority: 'target.test:443', headers: more.headers ?? [], ...(answers ? { auth } : {}) };
-  const held = holdTalk((link) => httpConnect(link, request, state), chunks, { end: end ?? false });
+  const held = holdTalk((link) => httpConnect(link, request, state), chunks, { end, broken });
   return { ...held, state, challenges };
 }
 const errorOf = (made: Try): Record<string, unknown> => {
@@ -278,16 +285,61 @@ describe('httpConnect', () => {
     });
   });
 
-  it('knows whether the last reply was a refusal', () => {
-    for (const [replies, refused] of [
-      ['', false],
-      ['HTTP/1.1 100 Continue\r\n\r\n', false],
-      [REFUSED, true],
-      [`${REFUSED}HTTP/1.1 1`, true],
-      [`${REFUSED}HTTP/1.1 200 OK\r\n\r\n`, false],
-      ['HTTP/1.1 403 No\r\n\r\n', true],
-    ] as const)
-      expect(asking([replies], { answers: ['Custom secret'] }).state.refused, replies).toBe(refused);
+  it('knows whether `auth` is asked', () => {
+    for (const answer of ['Custom secret', undefined, new Error('the vault is closed')])
+      expect(asking([REFUSED], { answers: [answer] }).state, String(answer)).toMatchObject({ asking: false, asked: [true] });
+  });
+
+  describe('a connection that breaks', () => {
+    const broken = new IOStreamError('ECONNRESET', { phase: 'read' });
+
+    it.each([
+      ['HTTP/1.1 403 No', 'EPROXY', 403],
+      ['HTTP/1.1 407 Who', 'EPROXYAUTH', 407],
+    ])('within the body of %s is the refusal, with what came of it and the cause', (line, code, status) => {
+      for (const [head, body, came = body] of [
+        ['Content-Length: 9', 'why'],
+        ['Content-Length: 9', ''],
+        ['X: y', 'why'],
+        ['Transfer-Encoding: chunked', '3\r\nwhy\r\n', 'why'],
+      ] as const) {
+        const error = errorOf(asking([`${line}\r\n${head}\r\n\r\n${body}`], { broken }));
+        expect(error).toMatchObject({ code, phase: 'handshake', status, body: came, cause: broken });
+      }
+    });
+
+    it('behind it is nothing, and an end is no cause', () => {
+      const whole = 'HTTP/1.1 403 No\r\nContent-Length: 3\r\n\r\nwhy';
+      expect(errorOf(asking([whole], { broken }))).not.toHaveProperty('cause');
+      expect(errorOf(asking([whole.slice(0, -1)], { end: true }))).not.toHaveProperty('cause');
+    });
+
+    it('within the head is what the wire says', () => {
+      const head = 'HTTP/1.1 403 No\r\nX: y\r\n\r\n';
+      for (let length = 0; length < head.length; length += 1) expect(asking([head.slice(0, length)], { broken }).error).toBe(broken);
+    });
+
+    it('after `auth` has answered wants to be dialled again, whatever it breaks with', () => {
+      const whole = `${REFUSED}HTTP/1.1 200 OK\r\n\r\n`;
+      for (const why of [broken, new Error('why')])
+        for (let length = REFUSED.length - 4; length < whole.length; length += 1) {
+          const made = asking([whole.slice(0, length)], { answers: ['Custom secret'], broken: why });
+          expect([made.error, made.result, made.waits], `${length}`).toEqual([undefined, undefined, false]);
+        }
+    });
+
+    it('is not what a malformed reply to the second request is', () => {
+      expect(errorOf(asking([`${REFUSED}garbage\r\n\r\n`], { answers: ['Custom secret'] }))).toMatchObject({ code: 'EPROTOCOL' });
+    });
+
+    it('tells no secret', () => {
+      const { error } = asking(['HTTP/1.1 403 secret\r\nContent-Length: 99\r\n\r\nsecret'], {
+        authorization: 'Basic bWU6c2VjcmV0',
+        broken,
+      });
+      expect(error).toMatchObject({ reply: '***', body: '***', cause: broken });
+      expect(inspect(error, { depth: 9 })).not.toMatch(/secret|bWU6/);
+    });
   });
 
   describe('an early end', () => {

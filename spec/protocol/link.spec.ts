@@ -257,6 +257,79 @@ describe('Conversation', () => {
     });
   });
 
+  describe('a failure', () => {
+    const why = new Error('why');
+
+    it('is thrown into the talk where it waits, for bytes or for something else', () => {
+      for (const wait of [(link: Link) => link.read(1), (link: Link) => link.readUntil('x', 9), (link: Link) => link.wait(() => [])]) {
+        const conversation = begin<unknown>(wait);
+        conversation.start();
+        expect(caught(() => conversation.fail(why))).toBe(why);
+      }
+    });
+
+    it('may be caught, to throw a better one or to be through', () => {
+      const better = new Error('better');
+      const told = (then: () => string): Conversation<unknown> => {
+        const conversation = begin(function* (link): Talk<unknown> {
+          try {
+            return yield* link.read(1);
+          } catch (error) {
+            expect(error).toBe(why);
+            return then();
+          }
+        });
+        conversation.start();
+        return conversation;
+      };
+      expect(told(() => 'without').fail(why)).toEqual({ done: true, value: 'without' });
+      const throwing = told(() => {
+        throw better;
+      });
+      expect(caught(() => throwing.fail(why))).toBe(better);
+    });
+
+    it('cannot be outlived: a talk that waits again is left, its finally blocks run', () => {
+      for (const wait of [(link: Link) => link.read(1), (link: Link) => link.wait(() => [])]) {
+        let finals = 0;
+        const conversation = begin(function* (link) {
+          try {
+            for (;;) {
+              try {
+                yield* wait(link);
+              } catch {
+                // and again
+              }
+            }
+          } finally {
+            finals += 1;
+          }
+        });
+        conversation.start();
+        expect([caught(() => conversation.fail(why)), finals]).toEqual([why, 1]);
+      }
+    });
+
+    it('by the talk itself is not told to it: it is running', () => {
+      const log: unknown[] = [];
+      const conversation: Conversation<void> = begin(function* (link) {
+        try {
+          yield* link.read(1);
+          log.push(caught(() => conversation.fail(why)));
+          conversation.abandon();
+          yield* link.read(1);
+        } catch {
+          log.push('never');
+        } finally {
+          log.push('finally');
+        }
+      });
+      conversation.start();
+      conversation.push(of('abc'));
+      expect(log).toEqual([why, 'finally']);
+    });
+  });
+
   describe('abandoned', () => {
     it('lets the finally blocks run, once', () => {
       let finals = 0;

@@ -5,6 +5,7 @@ import {
   EMPTY,
   EmptyError,
   finalize,
+  NEVER,
   of,
   Subject,
   takeUntil,
@@ -272,6 +273,77 @@ describe('converse', () => {
         wire.fail(failure);
         h.error((await seen.ended).error, { code: 'ECONNRESET', phase: 'read' });
         expect(left).toBe(true);
+      }),
+    );
+
+    it(
+      'with what the talk makes of the error of the stream; not when it returns',
+      invariants(async (h) => {
+        const waits: [Talk<unknown>, string][] = [
+          [(link) => link.read(10), 'left'],
+          [(link) => link.wait(() => NEVER), ''],
+        ];
+        for (const [wait, left] of waits) {
+          const better = new Error('better');
+          for (const [then, expected] of [
+            [() => 'without', { state: 'complete', values: ['without'] }],
+            [
+              () => {
+                throw better;
+              },
+              { state: 'error', error: better },
+            ],
+          ] as const) {
+            const { io, wire } = await scripted(h);
+            const told: unknown[] = [];
+            const seen = h.observed(
+              converse(io, function* (link) {
+                try {
+                  return yield* wait(link);
+                } catch (error) {
+                  told.push(error);
+                  return then();
+                }
+              }),
+            );
+            wire.give(data(left));
+            wire.fail(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', errno: -104, syscall: 'read' }));
+            expect(await seen.ended).toMatchObject(expected);
+            h.error(told[0], { code: 'ECONNRESET', phase: 'read' });
+            expect([told.length, io.inBuf.toString()]).toEqual([1, left]);
+          }
+        }
+      }),
+    );
+
+    it(
+      'with the error of the stream, or the early end, when the talk waits on all the same; its finally blocks run',
+      invariants(async (h) => {
+        for (const [end, code] of [
+          [(wire: ScriptedWire) => wire.fail(Object.assign(new Error('reset'), { code: 'ECONNRESET' })), 'ECONNRESET'],
+          [(wire: ScriptedWire) => wire.give(END), 'EPROTOCOL'],
+        ] as const) {
+          const { io, wire } = await scripted(h);
+          let left = 0;
+          const seen = h.observed(
+            converse(io, function* (link) {
+              try {
+                for (;;) {
+                  try {
+                    yield* link.read(10);
+                  } catch {
+                    // and again
+                  }
+                }
+              } finally {
+                left += 1;
+              }
+            }),
+          );
+          end(wire);
+          h.error((await seen.ended).error, { code });
+          expect(left).toBe(1);
+        }
       }),
     );
 

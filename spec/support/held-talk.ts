@@ -15,11 +15,11 @@ export interface HeldTalk<T> {
 
 const latin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 
-/** Holds a conversation: gives it the chunks one by one, answers what it asks for besides bytes at once, then maybe the end. */
+/** Holds a conversation: gives it the chunks one by one, answers what it asks for besides bytes at once, then maybe the end, or what broke the wire. */
 export function holdTalk<T>(
   talk: (link: Link) => Talk<T>,
   chunks: readonly (string | Uint8Array)[],
-  { end = false }: { end?: boolean } = {},
+  { end = false, broken }: { end?: boolean; broken?: unknown } = {},
 ): HeldTalk<T> {
   const conversation = new Conversation(talk, { phase: 'handshake', early: 'EPROXY' });
   let said = '';
@@ -41,6 +41,7 @@ export function holdTalk<T>(
       else state = step(() => conversation.push(bytes));
     }
     if (!state.done && end) state = step(() => conversation.end());
+    if (!state.done && broken !== undefined) state = step(() => conversation.fail(broken));
     if (!state.done) return { said, unread: '', waits: true };
     return { result: state.value, said, unread: latin(conversation.takeUnread()) + behind, waits: false };
   } catch (error) {

@@ -37,8 +37,10 @@ export interface HandshakeOptions {
  * signal costs one comparison.
  *
  * On error of the talk: Up errors with it (an `IOStreamError` as it is, anything else as EPROTOCOL with the `cause`), and the
- * wire below is freed. When that breaks meanwhile: its code (ECONNRESET, …) in phase `handshake`, with this layer's name. On unsubscribe: the talk's `finally` blocks run, the wire below is freed. Lossless.
- * While the talk waits for something else than bytes, at most 64 KiB are read ahead (so that a reset is noticed).
+ * wire below is freed. When that breaks meanwhile, its error is thrown into the talk where it waits. A talk that knows more catches
+ * it and throws a better one, with that as `cause`; else Up errors with its code (ECONNRESET, …) in phase `handshake`, with this
+ * layer's name, also when the talk returns. On unsubscribe, and when we close or reset: the talk's `finally` blocks run, the wire
+ * below is freed. Lossless. While the talk waits for something else than bytes, at most 64 KiB are read ahead (so that a reset is noticed).
  *
  * ```ts
  * import { handshake, type Plugin } from 'rxjs-io-stream';
@@ -159,7 +161,14 @@ class HandshakeLayer implements Layer {
   }
 
   failed(error: unknown): unknown {
-    return this.#stage === 'talking' ? handshakeBroken(error, this.#dial) : error;
+    if (this.#stage !== 'talking') return error;
+    this.#asking?.unsubscribe();
+    try {
+      this.#conversation?.fail(error);
+    } catch (thrown) {
+      if (thrown !== error) return IOStreamError.from(thrown, { phase: 'handshake', layer: this.#dial.layer });
+    }
+    return handshakeBroken(error, this.#dial); // Also when the talk returns: there is nothing to go on with.
   }
 
   free(): void {

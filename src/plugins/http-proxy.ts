@@ -81,7 +81,7 @@ const BODY_TIME = 500;
  * target is sent in brackets, a name that is not ASCII in its ASCII form; the proxy resolves it.
  *
  * With `auth` each 407 asks it for credentials. The next request goes over the same connection if the proxy keeps that open (and
- * its body ends within 64 KiB), else, and when the proxy resets it, over a new one, within the same `timeouts.establish`. A
+ * its body ends within 64 KiB), else, and when it breaks meanwhile, over a new one, within the same `timeouts.establish`. A
  * connection that may have to be made again costs a few calls for each signal, also when it is through.
  *
  * Proxies are chained by stacking: `{ b: httpProxy(second), a: httpProxy(first) }` dials `first`, asks it for `second` and that
@@ -89,8 +89,9 @@ const BODY_TIME = 500;
  * the proxy's name: `{ proxy: httpProxy(…), tls: tlsClient() }`.
  *
  * On error, all in phase `handshake`: EPROXY (refused; `status`, `reply`, `headers` and the first KiB of the `body`, for which
- * half a second is waited at most; or closed before its reply was whole), EPROXYAUTH (407: the same with the `challenges` read;
- * or `auth` failed), EPROTOCOL (malformed or too long), ETOHANDSHAKE; the system's own code when the connection breaks.
+ * half a second is waited at most: what came of it, with the `cause`, when the connection breaks meanwhile; or closed before its
+ * reply was whole), EPROXYAUTH (407: the same with the `challenges` read; or `auth` failed), EPROTOCOL (malformed or too long),
+ * ETOHANDSHAKE; the system's own code when the connection breaks before the proxy has said no.
  * No credentials are in any of them, nor in the details, even if the proxy repeats them. On unsubscribe all is freed at
  * once. Lossless.
  *
@@ -117,7 +118,7 @@ export function httpProxy(options: HttpProxyOptions): Plugin {
         const talks = new Talks(request, dial, authorization);
         const plugin = handshake({ to, early: EPROXY, talk: (link) => talks.talk(link) });
         const tunnel = plugin(() => talks.over(proxy))(dial);
-        if (request.auth) new Redial(talks, up).start(flow$, tunnel);
+        if (request.auth) new Redial(up).start(flow$, tunnel);
         else flow$.pipe(tunnel).subscribe(up);
       });
   };
@@ -128,7 +129,6 @@ const DIAL_AGAIN = Object.freeze(new IOStreamError(EPROXYAUTH, { phase: 'handsha
 
 /** With `auth`: the flow for one connection after the other. */
 class Redial implements Guarded<Flow> {
-  readonly #talks: Talks;
   readonly #up: Subscriber<Up>;
   readonly #fromAbove: Subscriber<Flow> = inlet<Flow>(this);
   /** The connection of now. */
@@ -136,8 +136,7 @@ class Redial implements Guarded<Flow> {
   /** The last pause or resume, which is all that may have passed before another connection. */
   #last: Flow | undefined;
 
-  constructor(talks: Talks, up: Subscriber<Up>) {
-    this.#talks = talks;
+  constructor(up: Subscriber<Up>) {
     this.#up = up;
   }
 
@@ -158,13 +157,11 @@ class Redial implements Guarded<Flow> {
   }
 
   error(reason: unknown): void {
-    this.#talks.refused = false;
     this.#down?.error(reason);
     this.#up.error(reason); // The connection may be gone.
   }
 
   complete(): void {
-    this.#talks.refused = false;
     if (this.#down?.closed) this.#up.complete();
     else this.#down?.complete();
   }
@@ -180,7 +177,7 @@ class Redial implements Guarded<Flow> {
 class Talks implements ConnectState {
   authorization: string | undefined;
   attempt = 0;
-  refused = false;
+  asking = false;
   readonly secrets: Secrets = new Secrets();
   readonly #request: ConnectRequest;
   readonly #dial: Dial;
@@ -199,14 +196,13 @@ class Talks implements ConnectState {
     throw DIAL_AGAIN as Error;
   }
 
-  /** The wire to the proxy, whose end can be made to come. Where it may be dialled again, it ends when it breaks after a refusal. */
+  /** The wire to the proxy, whose end can be made to come. One that breaks while `auth` is asked has only ended: the talk outlives it. */
   over(proxy: ReturnType<Wire>): ReturnType<Wire> {
-    const broken = (error: unknown): Observable<Up> => (this.refused ? concat(of(END), NEVER) : throwError(() => error));
+    const broken = (error: unknown): Observable<Up> => (this.asking ? concat(of(END), NEVER) : throwError(() => error));
     const wire: ReturnType<Wire> = this.#request.auth ? (flow$) => flow$.pipe(proxy, catchError(broken)) : proxy;
     return (flow$) =>
       new Observable<Up>((below) => {
         this.#below = below;
-        this.refused = false;
         flow$.pipe(wire).subscribe(below);
       });
   }

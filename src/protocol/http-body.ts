@@ -7,6 +7,8 @@ export interface HttpBody {
   readonly bytes: Uint8Array;
   /** It was read to its end: what comes next is another reply. */
   readonly whole: boolean;
+  /** What stopped the reading before that: the end of the peer, or an error of the wire. */
+  readonly stopped?: unknown;
 }
 
 /** How many bytes of a body are kept. */
@@ -30,18 +32,17 @@ export function keepsOpen(head: HttpHead): boolean {
 
 /**
  * Reads what follows a head: the first KiB, or with `skip` up to the end within {@link BODY_LIMIT} bytes. Malformed chunks and
- * an early end of the connection end it too; it never throws.
+ * an early end or an error of the connection end it too; it never throws.
  */
 export function* readBody(link: Link, head: HttpHead, { skip = false }: { readonly skip?: boolean } = {}): Talk<HttpBody> {
   const body = new Body(link, skip);
   const framing = framingOf(head);
-  let whole = false;
   try {
-    whole = yield* framing === 'chunked' ? body.chunks() : body.take(framing === 'close' ? Infinity : framing);
-  } catch {
-    // The peer ended; what came before is all there is.
+    const whole = yield* framing === 'chunked' ? body.chunks() : body.take(framing === 'close' ? Infinity : framing);
+    return { bytes: Uint8Array.from(body.kept), whole };
+  } catch (stopped) {
+    return { bytes: Uint8Array.from(body.kept), whole: false, stopped };
   }
-  return { bytes: Uint8Array.from(body.kept), whole };
 }
 
 class Body {

@@ -1,4 +1,4 @@
-import { EPROTOCOL, EPROXY, EPROXYAUTH, IOStreamError } from '../errors.ts';
+import { EPROTOCOL, EPROXY, EPROXYAUTH, IOStreamError, type ErrorCode } from '../errors.ts';
 import { BODY_KEPT, keepsOpen, readBody } from './http-body.ts';
 import { parseChallenges, type HttpChallenge } from './http-challenge.ts';
 import { isFieldValue } from './http-fields.ts';
@@ -34,8 +34,8 @@ export interface ConnectState {
   authorization?: string | undefined;
   /** How often `auth` was asked. */
   attempt: number;
-  /** The last reply was no tunnel: a connection that breaks from then on has only ended. */
-  refused: boolean;
+  /** `auth` is asked: its answer is worth a new connection, if this one breaks meanwhile. */
+  asking: boolean;
   /** What no error and no detail may hold, even if the proxy says it: each value of Proxy-Authorization. */
   readonly secrets: Secrets;
   /** Called when a body is read: the connection shall seem to end if that takes too long. Gives what calls it off. */
@@ -60,7 +60,8 @@ export const INTERIM_REPLIES = 16;
  * Asks an HTTP proxy for a tunnel (RFC 9110 section 9.3.6). Any 2xx opens it, and the tunnel's bytes start after the empty line,
  * whatever Content-Length and Transfer-Encoding say. Gives undefined when the proxy must be dialled again for another try.
  *
- * Throws EPROXY (EPROXYAUTH for a 407) with `status`, `reply`, `headers` and `body` (its first KiB) when the proxy refuses.
+ * Throws EPROXY (EPROXYAUTH for a 407) with `status`, `reply`, `headers` and `body` (its first KiB, or what came of it before the
+ * `cause`, an error of the wire) when the proxy refuses.
  */
 export function* httpConnect(link: Link, request: ConnectRequest, state: ConnectState): Talk<Tunnel | undefined> {
   for (let again = false; ; again = true) {
@@ -69,12 +70,11 @@ export function* httpConnect(link: Link, request: ConnectRequest, state: Connect
     try {
       head = yield* readFinal(link, state.secrets);
     } catch (error) {
-      // A kept connection may end just when it is used again.
-      if (again && error instanceof IOStreamError && error.code === EPROXY) return undefined;
+      // A kept connection may end or break just when it is used again.
+      if (again && !hasCode(error, EPROTOCOL)) return undefined;
       throw error;
     }
-    state.refused = head.status < 200 || head.status >= 300;
-    if (!state.refused) return factsOf(head, state.secrets);
+    if (head.status >= 200 && head.status < 300) return factsOf(head, state.secrets);
     const authorization = head.status === 407 ? yield* ask(link, request, state, head) : undefined;
     if (authorization === undefined) throw yield* refusal(link, request, state, head);
     state.authorization = authorization;
@@ -103,10 +103,13 @@ function* ask(link: Link, { auth }: ConnectRequest, state: ConnectState, { statu
   state.attempt += 1;
   const challenges = parseChallenges(headers['proxy-authenticate'] ?? '');
   let answer: unknown;
+  state.asking = true;
   try {
     answer = yield* link.wait(() => auth({ status, headers, challenges, attempt: state.attempt }));
   } catch (cause) {
     throw new IOStreamError(EPROXYAUTH, { phase: 'handshake', message: 'expected credentials of `auth`, it failed', cause });
+  } finally {
+    state.asking = false;
   }
   if (answer === undefined || answer === null || answer === '') return undefined;
   if (typeof answer === 'string' && isFieldValue(answer)) return answer;
@@ -116,16 +119,17 @@ function* ask(link: Link, { auth }: ConnectRequest, state: ConnectState, { statu
 
 function* refusal(link: Link, { authority }: ConnectRequest, state: ConnectState, head: HttpHead): Talk<IOStreamError> {
   const { secrets } = state;
-  const { bytes, whole } = yield* body(link, state, head, false);
+  const { bytes, whole, stopped } = yield* body(link, state, head, false);
+  const cause = hasCode(stopped, EPROXY) ? undefined : stopped; // An end is none.
   // As a stream: a character that was cut off at the end is left out.
   const text = new TextDecoder().decode(bytes, { stream: true });
   const isCut = !whole && bytes.length === BODY_KEPT;
   const facts = { ...factsOf(head, secrets), body: isCut ? secrets.hideCut(text) : secrets.hide(text) };
   const words = `expected the proxy to connect to ${authority}, got ${[head.status, facts.reply].join(' ').trimEnd()}`;
-  if (head.status !== 407) return new IOStreamError(EPROXY, { phase: 'handshake', message: words, facts });
+  if (head.status !== 407) return new IOStreamError(EPROXY, { phase: 'handshake', message: words, facts, cause });
   const challenges = parseChallenges(facts.headers['proxy-authenticate'] ?? '');
   const message = `${words}; it wants ${challenges.map(({ scheme }) => scheme).join(' or ') || 'credentials'}`;
-  return new IOStreamError(EPROXYAUTH, { phase: 'handshake', message, facts: { ...facts, challenges } });
+  return new IOStreamError(EPROXYAUTH, { phase: 'handshake', message, facts: { ...facts, challenges }, cause });
 }
 
 function* body(link: Link, state: ConnectState, head: HttpHead, skip: boolean): ReturnType<typeof readBody> {
@@ -135,6 +139,10 @@ function* body(link: Link, state: ConnectState, head: HttpHead, skip: boolean): 
   } finally {
     inTime();
   }
+}
+
+function hasCode(error: unknown, code: ErrorCode): boolean {
+  return error instanceof IOStreamError && error.code === code;
 }
 
 /** Names that proxies say of themselves: whoever reads them finds them, whatever the password is. */

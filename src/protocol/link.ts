@@ -39,7 +39,8 @@ function isLength(count: number): boolean {
 
 /**
  * One end of a conversation: says things, and reads exactly what it asks for. It cannot depend on how the bytes were cut, and
- * what it has not read belongs to the layer above.
+ * what it has not read belongs to the layer above. An early end of the peer, or an error of the connection, is thrown where it
+ * waits; it cannot wait again after that.
  *
  * ```ts
  * function* greeting(link: Link) {
@@ -155,15 +156,21 @@ export class Conversation<T> {
     return this.#run(() => this.#talk.throw(error));
   }
 
+  /** The peer ended: fails with that, by the code asked for. */
+  end(): IteratorResult<Need, T> {
+    return this.fail(this.#early());
+  }
+
   /**
-   * There is no more to read: the talk is told by an error it may catch, but it cannot read on. Throws what the talk throws.
-   *
-   * @param why what it is told; by default that the peer ended too early.
+   * There is no more to read: the talk is told by an error it may catch, to throw a better one or to be through. One that waits on
+   * has failed with the same, and its `finally` blocks run. Throws what the talk throws.
    */
-  end(why: IOStreamError = this.#early()): IteratorResult<Need, T> {
+  fail(why: unknown): IteratorResult<Need, T> {
+    if (this.#running) throw why; // By the talk itself, which cannot be told from inside.
     const result = this.#run(() => this.#talk.throw(why));
-    if (!result.done) throw why;
-    return result;
+    if (result.done) return result;
+    this.abandon();
+    throw why;
   }
 
   #early(): IOStreamError {

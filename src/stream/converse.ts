@@ -10,8 +10,9 @@ import { coreOf, type IOStream } from './io-stream.ts';
  * STARTTLS. What it did not read stays in `inBuf`.
  *
  * Cold; takes the bytes of the stream like `consume`, one at a time on a stream. Emits what the generator returns and
- * completes. Errors with what the generator throws, with EPROTOCOL when the peer ends too early, with ECLOSED when we close, or
- * with the error of the stream; the stream itself goes on. While it waits for something else than bytes (`link.wait`), the stream
+ * completes. Errors with what the generator throws; the stream itself goes on. Thrown into the generator where it waits are
+ * EPROTOCOL when the peer ends too early, ECLOSED when we close, and the error of the stream: it may catch one, to return or to
+ * throw a better one, but cannot read on. While it waits for something else than bytes (`link.wait`), the stream
  * reads ahead to its `highWaterMark`, and learns of an EOF when it reads on. On unsubscribe that is unsubscribed, the generator's
  * `finally` blocks run, and unread bytes stay in `inBuf`. What it said leaves in each case. For a time limit use `timeout` of RxJS. `data$` sees
  * what the generator reads. Lossless.
@@ -101,8 +102,8 @@ export function converse<T>(io: IOStream, talk: (link: Link) => Generator<Need, 
       const bytes = stage === 'reading' ? reads.pullQuietly() : undefined;
       if (bytes) return (talk) => talk.push(bytes);
       const { end } = reads;
-      if (end && 'error' in end) out.error(end.error);
-      else if (end && stage === 'reading') return (talk) => talk.end(io.isEof ? undefined : closed());
+      if (end && 'error' in end) return (talk) => talk.fail(end.error);
+      if (end && stage === 'reading') return (talk) => (io.isEof ? talk.end() : talk.fail(closed()));
       return undefined;
     };
     out.add(() => {
