@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { concatMap, delay, forkJoin, from, mergeMap, Observable, range, toArray } from 'rxjs';
+import { concatMap, delay, filter, forkJoin, from, mergeMap, NEVER, Observable, range, toArray } from 'rxjs';
 import { describe, it } from 'vitest';
 import { framed, type Framed } from '../../src/codecs/framed.ts';
 import { lines } from '../../src/codecs/lines.ts';
@@ -7,7 +7,7 @@ import { ndjson } from '../../src/codecs/ndjson.ts';
 import { requests, type RequestsOptions } from '../../src/codecs/requests.ts';
 import { ECLOSED, EFRAMELIMIT, EOUTBUFLIMIT, EPROTOCOL, type IOStreamError } from '../../src/errors.ts';
 import { invariants, type Harness } from '../support/harness.ts';
-import { joined, ticks, virtually, type Options } from '../stream/tools.ts';
+import { joined, ticks, turns, unhandled, virtually, type Options } from '../stream/tools.ts';
 
 const codec = lines({ maxLength: 64 });
 
@@ -333,6 +333,111 @@ describe('requests', () => {
       assert.deepEqual(errors.values, [seen.error]);
     }),
   );
+
+  describe('an error of the stream', () => {
+    type Ends = ReturnType<typeof inOrder>;
+    const FAILURES: readonly (readonly [what: string, code: string, fail: (ends: Ends) => void])[] = [
+      ['of the wire', 'ECONNRESET', ({ peer }) => peer.io.reset()],
+      ['of the codec', EFRAMELIMIT, ({ peer }) => peer.io.write('x'.repeat(70))],
+      ['of match', EPROTOCOL, ({ peer }) => peer.write('boom')],
+    ];
+    const deaf = { error: (): void => {} };
+    const match = (line: string | Uint8Array): unknown => {
+      if (line === 'boom') throw new Error('why');
+      return line;
+    };
+
+    for (const [what, code, fail] of FAILURES) {
+      it(
+        `${what} that nobody is told is reported once: not to a request that was given up, answered or late`,
+        invariants(async (h) => {
+          const reported = unhandled(h);
+          const ends = inOrder(h);
+          const { request, pending } = requests(ends.client, { match, timeout: 20 });
+          h.observed(request('given up')).unsubscribe();
+          const late = h.observed(request('late'));
+          const answered = h.observed(request('answered'));
+          await h.until(() => ends.heard.length === 3, 'they are there');
+          ends.peer.write('answered');
+          await answered.ended;
+          h.error((await late.ended).error, { code: 'ETIMEDOUT' });
+          assert.equal(pending, 0);
+          fail(ends);
+          await h.until(() => reported.length > 0, 'the report');
+          await turns();
+          assert.equal(reported.length, 1);
+          h.error(reported[0], { code });
+          h.error((await h.observed(request('later')).ended).error, { code });
+        }),
+      );
+
+      for (const [who, listen] of [
+        ['an open request', ({ request }) => void request('open').subscribe(deaf)],
+        ['unmatched$', ({ unmatched$ }) => void unmatched$.subscribe(deaf)],
+        ['messages$', (_line, { messages$ }) => void messages$.subscribe(deaf)],
+        ['errors$', (_line, { io }) => void io.errors$.subscribe()],
+        ['data$', (_line, { io }) => void io.data$.subscribe(deaf)],
+        ['cb', (_line, { io }) => void (io.cb = () => {})],
+      ] as [string, (line: ReturnType<typeof requests<string, string | Uint8Array>>, client: Ends['client']) => void][])
+        it(
+          `${what} is not reported when it is told to ${who}`,
+          invariants(async (h) => {
+            const reported = unhandled(h);
+            const ends = inOrder(h);
+            listen(requests(ends.client, { match }), ends.client);
+            await ticks();
+            fail(ends);
+            await h.until(() => ends.client.io.state === 'closed', 'the close');
+            await turns();
+            assert.deepEqual(reported, []);
+          }),
+        );
+    }
+
+    it(
+      'is not reported when it is told to a handler of the messages',
+      invariants(async (h) => {
+        const reported = unhandled(h);
+        const { client, peer } = inOrder(h);
+        requests(client);
+        const handled = h.observed(client.consume(() => NEVER));
+        await ticks();
+        peer.io.reset();
+        h.error((await handled.ended).error, { code: 'ECONNRESET' });
+        await turns();
+        assert.deepEqual(reported, []);
+      }),
+    );
+
+    it(
+      'is reported once, however many requests() there are',
+      invariants(async (h) => {
+        const reported = unhandled(h);
+        const { client, peer } = inOrder(h);
+        requests(client);
+        requests(client);
+        await ticks();
+        peer.io.reset();
+        await h.until(() => reported.length > 0, 'the report');
+        await turns();
+        assert.equal(reported.length, 1);
+      }),
+    );
+
+    it(
+      'is taken for heard when the messages come by operators',
+      invariants(async (h) => {
+        const reported = unhandled(h);
+        const { client, peer } = inOrder(h);
+        requests({ ...client, messages$: client.messages$.pipe(filter(() => true)) });
+        await ticks();
+        peer.io.reset();
+        await h.until(() => client.io.state === 'closed', 'the close');
+        await turns();
+        assert.deepEqual(reported, []);
+      }),
+    );
+  });
 
   it(
     'asks again from inside a reply',

@@ -188,6 +188,7 @@ describe.each(TRANSPORTS)('a callback that throws, over %s', (transport) => {
       far.write('x');
       const report = await firstValueFrom(io.closed$);
       assert.ok(report.error instanceof TypeError);
+      assert.match(report.error.message, /expected `cb` to be .* with a method `missing`, got an object without it$/);
       await h.until(() => seen.length > 0, 'the report');
       assert.equal(seen.length, 1);
     }),

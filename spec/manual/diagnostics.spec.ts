@@ -108,6 +108,33 @@ describe('usage: new IOStream', () => {
     assert.match(thrownBy({ ...place, cb: { IO: cb }, method: 'onIO' }), /a method `onIO`/);
   });
 
+  /* eslint-disable @typescript-eslint/no-extraneous-class -- the manual's "class name" */
+  class Client {
+    static readonly onIO = cb;
+  }
+  class Heir extends Client {}
+  const classes = [Client, Heir, class {}, class extends Client {}];
+  /* eslint-enable @typescript-eslint/no-extraneous-class */
+
+  it('says what came without the method: an object, or a class', () => {
+    assert.match(thrownBy({ ...place, cb: {} }), /got an object without it$/);
+    for (const each of classes) assert.match(thrownBy({ ...place, cb: each }), /with a method `IO`, got a class without it$/);
+  });
+
+  it(
+    'takes every function without the method, and every class that has it or inherits it',
+    invariants(async (h) => {
+      const { near } = await pair(h);
+      const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb, method: 'onIO' }));
+      const frozen = Object.freeze(function classic() {});
+      const { of } = { of: { class() {}, async later() {} } };
+      for (const each of [Client, Heir, frozen, of.class, of.later, cb.bind(undefined)]) {
+        io.cb = each;
+        assert.equal(io.cb, each);
+      }
+    }),
+  );
+
   it(
     'refuses the same in fields, which stay as they were',
     invariants(async (h) => {

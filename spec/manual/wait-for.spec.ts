@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { CONNECTED, EOF, IN, IOStream, OUT, RESOLVED, SENT } from 'rxjs-io-stream';
 import { describe, it } from 'vitest';
 import { invariants } from '../support/harness.ts';
-import { deadPort, pair, served, TRANSPORTS } from '../support/loopback.ts';
+import { deadPort, pair, pattern, served, TRANSPORTS } from '../support/loopback.ts';
 import { kept, Told } from '../support/told.ts';
 
 describe.each(TRANSPORTS)('waitFor over %s', (transport) => {
@@ -113,6 +113,54 @@ describe.each(TRANSPORTS)('waitFor over %s', (transport) => {
       assert.equal(io.inBuf.toString(), 'firstlast');
     }),
   );
+
+  describe.each([
+    ['EREQINEOF', OUT | SENT],
+    ['EREQINBUFLIMIT', EOF],
+  ])('%s that is not answered', (code, waitFor) => {
+    const given = pattern(3_000_000);
+
+    it.each<[how: string, answer: (io: IOStream) => unknown]>([
+      ['waitFor has IN', (io) => (io.waitFor = IN)],
+      ['waitFor has EOF, and there is a limit', (io) => Object.assign(io, { waitFor: EOF, inBufLimit: 0 })],
+      ['data$ is subscribed', (io) => io.data$.subscribe()],
+    ])('stops reading at highWaterMark, until %s; nothing is lost', (_how, answer) =>
+      invariants(async (h) => {
+        const { near, far } = await pair(h, transport);
+        const told = new Told(h);
+        const io = kept(h, new IOStream({ fh: near, waitFor, cb: told.cb, highWaterMark: 100_000 }));
+        far.end(given);
+        await h.until(() => io.inBytes >= 100_000, 'highWaterMark');
+        // A round trip of the event loop, many times: the sender could have got rid of all.
+        for (let turn = 0; turn < 200; turn += 1) await new Promise(setImmediate);
+        assert.ok(io.inBytes < 100_000 + 65_536, `read ${io.inBytes} bytes`);
+        assert.equal(told.gist, code);
+        assert.ok(told.errors.length > 1);
+        const before = io.inBuf;
+        h.sameBytes(before, given.subarray(0, before.length));
+        answer(io);
+        await h.until(() => io.isEof, 'EOF');
+        assert.equal(io.inBytes, given.length);
+      })(),
+    );
+
+    it(
+      'stops reading at highWaterMark, and goes on as far when bytes are taken',
+      invariants(async (h) => {
+        const { near, far } = await pair(h, transport);
+        const told = new Told(h);
+        const io = kept(h, new IOStream({ fh: near, waitFor, cb: told.cb }));
+        far.end(given);
+        const taken: Buffer[] = [];
+        while (!io.isEof) {
+          await h.until(() => io.inBuf.length >= 65_536 || io.isEof, 'highWaterMark, or EOF');
+          assert.ok(io.inBuf.length < 2 * 65_536, `holds ${io.inBuf.length} bytes`);
+          taken.push(io.read());
+        }
+        h.sameBytes(taken, given);
+      }),
+    );
+  });
 
   it(
     '0 tells no event: an EOF without a byte is not heard of',

@@ -15,6 +15,18 @@ interface Consumer<T> {
   end(end: End): void;
 }
 
+/** Subscribers that pass on what they are told, and whether anybody hears it of them. */
+const relays = new WeakMap<Subscriber<never>, () => boolean>();
+
+/**
+ * Subscribes for others: an error counts as heard by this subscriber only while `isHeard` says so. Where operators stand between
+ * the messages and it, it always does.
+ */
+export function subscribeFor<T>(messages$: Observable<T>, out: Subscriber<T>, isHeard: () => boolean): void {
+  relays.set(out, isHeard);
+  messages$.subscribe(out);
+}
+
 /** Takes the bytes of a stream while somebody wants messages, and keeps the messages that nobody has taken. */
 export class Messages<T> {
   readonly all$: Observable<T>;
@@ -93,7 +105,7 @@ export class Messages<T> {
   /** Somebody wants messages, from the end of the tick on, so that all subscribers of a tick get the same. */
   #join(out: Subscriber<never>): void {
     if (out.closed) return;
-    this.#detach ??= coreOf(this.#io).reads.attach({ ready: () => this.#hear() });
+    this.#detach ??= coreOf(this.#io).reads.attach({ ready: () => this.#hear(), isHeard: () => this.#isHeard() });
     if (!this.#detach) {
       out.error(new TypeError('expected nobody else to consume or iterate the stream while its messages are read'));
       return;
@@ -122,6 +134,10 @@ export class Messages<T> {
 
   #isWanted(): boolean {
     return this.#consumer !== undefined || this.#watchers.length > 0;
+  }
+
+  #isHeard(): boolean {
+    return this.#consumer !== undefined || this.#watchers.some((each) => relays.get(each)?.() !== false);
   }
 
   #leave(): void {

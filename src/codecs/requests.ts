@@ -7,6 +7,7 @@ import { inlet } from '../wire/operate.ts';
 import { after } from '../wire/timer.ts';
 import type { Framed } from './framed.ts';
 import { refusalOf } from './message-writer.ts';
+import { subscribeFor } from './messages.ts';
 
 /** How {@link requests} finds the request that a message answers. */
 export interface RequestsOptions<T, W> {
@@ -63,8 +64,9 @@ const DEFAULTS = { timeout: 30_000, maxPending: 10_000 };
  * `unmatched$`. In order, a push that comes while a request waits cannot be told from its reply: give `match`, or requests a
  * `framed` whose `messages$` are filtered.
  *
- * As it reads the stream, it counts as one who hears its errors: an error that comes while no request is open is told to
- * `unmatched$`, `errors$`, `cb`, `connect` and later requests, and reported nowhere else.
+ * An error of the stream that comes while no request is open, and that nobody else is told (`unmatched$`, `messages$`, `errors$`,
+ * `cb`, `connect`, …), goes to RxJS's `config.onUnhandledError`; later requests get it, too. Only where the messages come by
+ * operators, `requests` itself counts as one who hears.
  *
  * Lossless for replies. Memory: `maxPending` requests.
  *
@@ -136,11 +138,12 @@ class Line<T, W> implements Requests<T, W> {
       },
       fail: (error) => {
         const wrong = IOStreamError.from(error, { phase: 'read' });
+        const heard = this.#isHeard();
         fail(wrong);
-        this.#core.raise(wrong);
+        this.#core.raise(wrong, heard);
       },
     });
-    framed.messages$.subscribe(replies);
+    subscribeFor(framed.messages$, replies, () => this.#isHeard());
   }
 
   get pending(): number {
@@ -217,6 +220,11 @@ class Line<T, W> implements Requests<T, W> {
       out.error(late(this.#options.timeout));
     }
     this.#timer = undefined;
+  }
+
+  /** Whether anybody would be told of an error now. */
+  #isHeard(): boolean {
+    return this.#unmatched.observed || [...this.#owed.values()].some(({ out }) => out?.closed === false);
   }
 
   #stop(error: unknown): void {

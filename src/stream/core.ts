@@ -163,9 +163,10 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     return (this.#flow = new ReplaySubject<Flow>(Infinity));
   }
 
-  raise(error: IOStreamError): void {
+  /** @param told the caller tells somebody of it, too. */
+  raise(error: IOStreamError, told = false): void {
     if (!this.tells) return;
-    if (this.#isFatal(error)) this.fail(error);
+    if (this.#isFatal(error)) this.fail(error, told);
     else this.notifier.tell(error);
   }
 
@@ -290,9 +291,9 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
   }
 
   /** A fatal error: told to everybody who listens, then everything is freed. */
-  fail(error: IOStreamError): void {
+  fail(error: IOStreamError, told = false): void {
     this.#failing = true;
-    const expected = this.handled || this.reads.hasReader;
+    const expected = told || this.handled || this.reads.isHeard;
     const heard = this.notifier.tell(error) || expected;
     if (this.state === 'closed') return;
     this.#flow?.error(error);
@@ -345,8 +346,13 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
   // What comes up; nothing of it happens before the tick of `new` is over
 
   next(signal: Up): void {
-    if (this.#early) this.#early.push(() => this.#onUp(signal));
+    if (this.#early) this.#keepEarly(signal);
     else this.#onUp(signal);
+  }
+
+  /** Apart, since a function that may make a closure of its argument allocates for it at every call. */
+  #keepEarly(signal: Up): void {
+    this.#early?.push(() => this.#onUp(signal));
   }
 
   error(error: unknown): void {
@@ -398,7 +404,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
       case 'sent':
         this.reads.alive();
         this.writes.sent(signal.bytes);
-        if (this.io.isEof && this.writes.pending === 0) this.pulse();
+        if (this.#endsToo()) this.pulse();
         return;
       case 'resolved':
         this.io.ip = signal.ip;
@@ -520,7 +526,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     }
     if (this.isOpen) this.writes.flush();
     this.reads.work();
-    if (this.io.isEof && this.isOpen) this.#endToo();
+    if (this.#endsToo()) this.writes.end();
   }
 
   /** What comes while some are left waits behind them; inside of the last one nothing does, as ever after. */
@@ -532,11 +538,11 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     }
   }
 
-  /** Without half-open: after the peer's EOF, when all we wrote has left, we end too. */
-  #endToo(): void {
+  /** Without half-open, and all we wrote has left after the peer's EOF: we end, too. */
+  #endsToo(): boolean {
+    if (!this.io.isEof || !this.isOpen || this.writes.ended || this.writes.pending > 0) return false;
     const { allowHalfOpen = this.waitFor !== undefined } = this.options;
     // Whoever takes piece by piece may still answer: for him the EOF comes behind what he has not taken.
-    if (allowHalfOpen || this.writes.ended || this.writes.pending > 0 || (this.#sends?.length ?? 0) > 0 || this.reads.isPulled) return;
-    this.writes.end();
+    return !allowHalfOpen && (this.#sends?.length ?? 0) === 0 && !this.reads.isPulled;
   }
 }

@@ -2,7 +2,7 @@ import { Subject, throwError, type Observable } from 'rxjs';
 import type { IOStreamError } from '../errors.ts';
 import type { EventMask } from '../events.ts';
 import type { IOStream } from './io-stream.ts';
-import type { Callback, CallbackTarget, StreamEvent } from './options.ts';
+import { noMethod, type Callback, type CallbackTarget, type StreamEvent } from './options.ts';
 
 /** Who is told, and what is asked of the stream at each event. */
 export interface NotifierHost {
@@ -89,7 +89,8 @@ export class Notifier {
     try {
       const named = (cb as Record<string, unknown>)[method];
       if (typeof named === 'function') (named as Callback).call(cb, io, mask, error);
-      else (cb as Callback)(io, mask, error);
+      else if (typeof cb === 'function') (cb as Callback)(io, mask, error);
+      else throw noMethod(cb, method);
     } catch (thrown) {
       this.#host.threw(thrown);
     }

@@ -53,7 +53,10 @@ export interface IOStreamOptions<S = IOStream> extends TcpOptions {
   readonly outPos?: number | undefined;
   /** A write is refused (EOUTBUFLIMIT) while so many bytes wait; 0 = no limit. @default 67108864 */
   readonly outBufLimit?: number | undefined;
-  /** How far, in bytes, is read ahead of a reader, and from where on `write` answers false. @default 65536 */
+  /**
+   * How far, in bytes, is read ahead of a reader, or while EREQINEOF or EREQINBUFLIMIT is not answered; and from where on `write`
+   * answers false. @default 65536
+   */
   readonly highWaterMark?: number | undefined;
   /** False: after the peer's EOF, when what was written has left, end too. @default true with `waitFor`, else false */
   readonly allowHalfOpen?: boolean | undefined;
@@ -161,13 +164,27 @@ export function checkOptions(options: unknown): asserts options is IOStreamOptio
   }
   if (given.plugin !== undefined) checkPlugins(given.plugin as Plugins);
   if (given.timeouts !== undefined) mergeTimeouts(TIMEOUTS, given.timeouts as Partial<Timeouts>);
-  checkTarget(given.cb, (given.method as string | undefined) ?? DEFAULTS.method);
+  checkTarget(given.cb as CallbackTarget | undefined, (given.method as string | undefined) ?? DEFAULTS.method);
 }
 
-/** Whether `cb` can be called as `method` says. */
-export function checkTarget(cb: unknown, method: string): void {
-  if (cb === undefined || typeof cb === 'function' || typeof (cb as Record<string, unknown>)[method] === 'function') return;
-  throw usage(`\`cb\` to be a function, or an object or class with a method \`${method}\``, 'one without it');
+/**
+ * Checks that `cb` can be called as `method` says; throws a TypeError. Asked for each `cb`, not for each `method`: else one could
+ * not be assigned after the other.
+ */
+export function checkTarget(cb: Callback | CallbackTarget | undefined, method: string): void {
+  if (cb === undefined || typeof (cb as Record<string, unknown>)[method] === 'function') return;
+  if (typeof cb !== 'function' || isClass(cb)) throw noMethod(cb, method);
+}
+
+/** A class is a function that cannot be called, and nothing but its text tells. */
+function isClass(cb: object): boolean {
+  return /^class(\{|\s+[^\s(])/.test(Function.prototype.toString.call(cb));
+}
+
+/** The error of a `cb` without its method. */
+export function noMethod(cb: Callback | CallbackTarget, method: string): TypeError {
+  const got = typeof cb === 'function' ? 'a class' : 'an object';
+  return usage(`\`cb\` to be a function, or an object or class with a method \`${method}\``, `${got} without it`);
 }
 
 function checkPlugins(plugins: Plugins): void {

@@ -25,6 +25,8 @@ export interface ReadHost {
 export interface Puller {
   /** There is something to take, or the end is there. */
   ready(): void;
+  /** Whether it tells anybody of an error. @default it does */
+  isHeard?(): boolean;
 }
 
 /** How reading ended: at the end, or by an error. */
@@ -152,6 +154,11 @@ export class ReadSide implements Watched {
   /** Whether somebody takes the bytes as Observable or by iteration. */
   get hasReader(): boolean {
     return this.#puller !== undefined || this.#readers.length > 0;
+  }
+
+  /** Whether anybody who takes the bytes so would hear of an error. */
+  get isHeard(): boolean {
+    return this.#readers.length > 0 || (this.#puller !== undefined && this.#puller.isHeard?.() !== false);
   }
 
   get data$(): Observable<Buffer> {
@@ -315,8 +322,9 @@ export class ReadSide implements Watched {
 
   #wanted(): boolean {
     if (this.#userPaused || this.#stalled) return false;
-    const bounded = this.#puller !== undefined || (this.#host.waitFor === undefined && this.#readers.length === 0);
-    return !bounded || this.#buffer.length < this.#host.highWaterMark;
+    const { waitFor } = this.#host;
+    const unread = this.#readers.length === 0 && (waitFor === undefined || this.#missing(waitFor) !== undefined);
+    return !(unread || this.#puller) || this.#buffer.length < this.#host.highWaterMark;
   }
 
   #drain(): void {
@@ -340,12 +348,19 @@ export class ReadSide implements Watched {
     for (const reader of readers) tellEnd(reader, end);
   }
 
+  /** Which option is missing for bytes that nobody is told of; until it is there, only `highWaterMark` of them are read. */
+  #missing(waitFor: EventMask): typeof EREQINEOF | typeof EREQINBUFLIMIT | undefined {
+    if ((waitFor & IN) !== 0) return undefined;
+    if ((waitFor & EOF) === 0) return EREQINEOF;
+    return this.#host.inBufLimit === undefined ? EREQINBUFLIMIT : undefined;
+  }
+
   #limitError(): IOStreamError | undefined {
-    const { waitFor, inBufLimit } = this.#host;
-    if (waitFor === undefined || (waitFor & IN) !== 0 || this.hasReader) return undefined;
-    if ((waitFor & EOF) === 0) return new IOStreamError(EREQINEOF, { phase: 'read' });
-    if (inBufLimit === undefined) return new IOStreamError(EREQINBUFLIMIT, { phase: 'read' });
-    if (inBufLimit === 0 || this.#buffer.length <= inBufLimit) return undefined;
+    const { waitFor, inBufLimit = 0 } = this.#host;
+    if (waitFor === undefined || this.hasReader) return undefined;
+    const missing = this.#missing(waitFor);
+    if (missing) return new IOStreamError(missing, { phase: 'read' });
+    if ((waitFor & IN) !== 0 || inBufLimit === 0 || this.#buffer.length <= inBufLimit) return undefined;
     this.#stalled = true;
     const message = `expected at most inBufLimit = ${inBufLimit} bytes before EOF, got ${this.#buffer.length}; take bytes from inBuf or raise inBufLimit to read on`;
     return new IOStreamError(EINBUFLIMIT, { phase: 'read', message });

@@ -11,8 +11,10 @@ export const MOST_OWN = 64;
 /** Reads that fill half of a buffer are bulk: the next is given away as it is, and keeps no more than twice its bytes alive. */
 const BULK = READ_SIZE / 2;
 
-/** Who has a buffer of its own, which the next read fills. */
-const owners = new Set<Readable>();
+/** Marks a socket that has a buffer of its own, which its next read fills. Not a Set of them: that allocates for each chunk. */
+const OWN: unique symbol = Symbol('rxjs-io-stream own buffer');
+type Reading<S> = S & { [OWN]?: boolean };
+let owners = 0;
 
 const shared = Buffer.allocUnsafeSlow(READ_SIZE);
 
@@ -32,28 +34,32 @@ export const SOCKET_READS: OnReadOpts = {
     next = shared;
     return given;
   },
-  callback(this: Socket, length: number, buffer: Buffer) {
-    const isOwn = owners.delete(this);
+  callback(this: Reading<Socket>, length: number, buffer: Buffer) {
+    const isOwn = buffer !== shared;
+    endReads(this);
     const isBulk = length >= BULK;
     const read = length === buffer.length ? buffer : buffer.subarray(0, length);
     tell(this, isOwn && isBulk ? read : copyOf(read));
     // Only now: whoever was told may have made sockets, which have asked.
-    if (isBulk && owners.size < MOST_OWN && !this.destroyed) {
-      owners.add(this);
+    if (isBulk && owners < MOST_OWN && !this.destroyed) {
+      this[OWN] = true;
+      owners += 1;
       next = Buffer.allocUnsafeSlow(READ_SIZE);
     }
     return !this.isPaused();
   },
 };
 
-/** The stream is done with: it reads no more. */
-export function endReads(stream: Readable): void {
-  owners.delete(stream);
+/** Gives its place among the owners to another. To be called when the stream is done with. */
+export function endReads(stream: Reading<Readable>): void {
+  if (!stream[OWN]) return;
+  stream[OWN] = false;
+  owners -= 1;
 }
 
 /** How many sockets have a buffer of their own. */
 export function ownBuffers(): number {
-  return owners.size;
+  return owners;
 }
 
 function copyOf(bytes: Buffer): Buffer {
