@@ -152,4 +152,22 @@ describe('ByteBuffer', () => {
     }
     expect(copied).toBeLessThan(1024 * 1024);
   });
+
+  it('knows whether it holds one chunk that nobody else has seen, and nobody has looked at', () => {
+    const chunk = of('abc');
+    const whatIf = (happens: (buffer: ByteBuffer) => unknown, unseen = true): boolean => {
+      const buffer = new ByteBuffer();
+      buffer.append(chunk, unseen);
+      happens(buffer);
+      return buffer.unseen === chunk;
+    };
+    expect(whatIf(() => undefined)).toBe(true);
+    expect(whatIf(() => undefined, false)).toBe(false);
+    expect(whatIf((buffer) => buffer.view())).toBe(false);
+    expect(whatIf((buffer) => buffer.append(of('d'), true))).toBe(false);
+    expect(whatIf((buffer) => buffer.take(1))).toBe(false);
+    expect(whatIf((buffer) => buffer.take(3))).toBe(false);
+    expect(whatIf((buffer) => buffer.append(buffer.take(3)))).toBe(false);
+    expect(whatIf((buffer) => buffer.assign(chunk))).toBe(false);
+  });
 });

@@ -2,6 +2,7 @@ import type { Core } from '../stream/core.ts';
 import type { Puller } from '../stream/read-side.ts';
 import { Share } from '../stream/share.ts';
 import type { Waiter } from '../stream/write-side.ts';
+import { Loans } from './relay-loans.ts';
 
 /** Who runs both directions. */
 export interface LaneHost {
@@ -22,6 +23,7 @@ export class Lane implements Puller, Waiter {
   readonly #to: Core;
   readonly #host: LaneHost;
   readonly #share: Share;
+  readonly #loans: Loans;
   #running = false;
   #pulling = false;
   /** Asked from inside: there may be more. */
@@ -35,6 +37,7 @@ export class Lane implements Puller, Waiter {
     this.#from = from;
     this.#to = to;
     this.#share = new Share(to.writes);
+    this.#loans = new Loans(from, to);
     this.#host = host;
   }
 
@@ -90,6 +93,7 @@ export class Lane implements Puller, Waiter {
   }
 
   left(): void {
+    this.#loans.settle();
     this.#tell();
     this.ready();
   }
@@ -98,6 +102,7 @@ export class Lane implements Puller, Waiter {
   #step(): boolean {
     const { reads } = this.#from;
     const { writes } = this.#to;
+    const { unseen } = reads;
     const chunk = reads.pull();
     if (!chunk) {
       this.#ended = this.#failed || (reads.end !== undefined && !('error' in reads.end));
@@ -109,6 +114,7 @@ export class Lane implements Puller, Waiter {
       return false;
     }
     this.#share.add(chunk.length);
+    if (chunk === unseen) this.#loans.add(chunk);
     return true;
   }
 

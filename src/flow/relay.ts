@@ -42,6 +42,9 @@ export type RelayError = IOStreamError & { readonly side: 'a' | 'b' };
  *   reader of that kind it errors with a TypeError, and nothing is touched. Sends that were there before it finish first; what
  *   `write` is given goes between chunks.
  *
+ * Between two sockets without plugins, whose bytes nobody else looks at, the same few buffers are read into again and again, and bulk
+ * leaves no garbage but the signals.
+ *
  * Cold: a stream may be still opening, and holds what comes before. One that has closed by itself at the end of its peer,
  * as it does without `allowHalfOpen`, gives what it holds, and its end; but for the first byte that comes for it the relay
  * fails: ECLOSED with its `side`. Give `allowHalfOpen: true` to a stream that waits for its relay. Lossless.

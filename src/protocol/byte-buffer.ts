@@ -14,6 +14,8 @@ export class ByteBuffer {
   #end = 0;
   /** Whether the memory is ours to write behind the end, or a chunk somebody gave us. */
   #owned = false;
+  /** Whether all of it is one chunk that nobody has looked at. */
+  #unseen = false;
 
   get length(): number {
     return this.#end - this.#start;
@@ -21,7 +23,13 @@ export class ByteBuffer {
 
   /** The bytes, without taking them. A view: not to be changed. */
   view(): Uint8Array {
+    this.#unseen = false;
     return this.#memory.subarray(this.#start, this.#end);
+  }
+
+  /** The bytes, if they are one chunk that was appended as unseen, and nobody has looked at them here. */
+  get unseen(): Uint8Array | undefined {
+    return this.#unseen && this.#start === 0 ? this.#memory : undefined;
   }
 
   /** Where `wanted` lies whole between the positions `from` and `to`, or -1. Makes no view: it is asked for each chunk. */
@@ -35,11 +43,13 @@ export class ByteBuffer {
     return -1;
   }
 
-  append(bytes: Uint8Array): void {
+  /** @param unseen whether nobody else has or will have these bytes. */
+  append(bytes: Uint8Array, unseen = false): void {
     if (bytes.length === 0) return;
     // Adopted as it is, unless it would pin a slab much larger than itself.
     if (this.length === 0 && bytes.length * 2 >= bytes.buffer.byteLength) {
       this.assign(bytes);
+      this.#unseen = unseen;
       return;
     }
     this.#reserve(bytes.length);
@@ -53,6 +63,7 @@ export class ByteBuffer {
     this.#start = 0;
     this.#end = bytes.length;
     this.#owned = false;
+    this.#unseen = false;
   }
 
   /** Removes and returns the first `count` bytes, or all there are if they are fewer. */
@@ -80,5 +91,6 @@ export class ByteBuffer {
     this.#start = 0;
     this.#memory = fresh;
     this.#owned = true;
+    this.#unseen = false;
   }
 }

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import {
   AsyncSubject,
   Observable,
@@ -313,6 +314,12 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
       () => this.tells,
       () => this.pulse(),
     ));
+  }
+
+  /** Between the user and the kernel is nothing but a socket of Node: no memory of the process holds what has left. */
+  get isPlain(): boolean {
+    const { wire, plugin = {} } = this.options;
+    return wire === undefined && pluginEntries(plugin).length === 0 && this.handle.constructor === Socket;
   }
 
   get isClosed(): boolean {

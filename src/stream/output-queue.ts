@@ -24,6 +24,8 @@ export class OutputQueue {
   /** How many small chunks came last, and were not joined yet. */
   #small = 0;
   #position: number | undefined;
+  /** Whether anybody ever got what waited, and may have it still. */
+  shown = false;
 
   /** Bytes that wait. */
   get length(): number {
@@ -40,6 +42,7 @@ export class OutputQueue {
 
   /** All of it as one, also what is before the position. */
   get content(): Buffer {
+    if (this.#bytes > 0) this.shown = true;
     if (this.#tail - this.#head > 1) this.content = Buffer.concat(this.#chunks.slice(this.#head, this.#tail));
     return this.#chunks[this.#head] ?? NOTHING;
   }

@@ -196,6 +196,11 @@ export class ReadSide implements Watched {
     };
   }
 
+  /** What a puller gets next, if it is a chunk as it came that nobody else has seen or will see. */
+  get unseen(): Uint8Array | undefined {
+    return this.#readers.length === 0 ? this.#buffer.unseen : undefined;
+  }
+
   /** The next piece for a puller; `data$` sees it too. */
   pull(): Buffer | undefined {
     const chunk = this.pullQuietly();
@@ -248,7 +253,7 @@ export class ReadSide implements Watched {
       this.#tell(chunk);
       return;
     }
-    this.#buffer.append(chunk);
+    this.#buffer.append(chunk, true);
     // Asked before anything is told: what the callback changes counts from the next read on.
     const error = this.#limitError();
     this.#host.notify(IN);

@@ -8,18 +8,28 @@ export const READ_SIZE: number = 64 * 1024;
 /** How many sockets may have a buffer of their own: 4 MiB in all. */
 export const MOST_OWN = 64;
 
-/** Reads that fill half of a buffer are bulk: the next is given away as it is, and keeps no more than twice its bytes alive. */
+/** How many buffers that came back are kept: 1 MiB. */
+const MOST_SPARE = 16;
+
+/** A read that fills half of a buffer is bulk: the buffer is given away as it is, and keeps no more than twice its bytes alive. */
 const BULK = READ_SIZE / 2;
+
+/** Bulk comes in pieces of any size; a read of less than this ends it. */
+const CRUMB = READ_SIZE / 8;
 
 /** Marks a socket that has a buffer of its own, which its next read fills. Not a Set of them: that allocates for each chunk. */
 const OWN: unique symbol = Symbol('rxjs-io-stream own buffer');
 type Reading<S> = S & { [OWN]?: boolean };
 let owners = 0;
 
-const shared = Buffer.allocUnsafeSlow(READ_SIZE);
+/** The memory of buffers that were given away, which may come back; and those that did. */
+const given = new WeakSet<ArrayBufferLike>();
+const spare: Buffer[] = [];
+
+const shared: Buffer = Buffer.allocUnsafeSlow(READ_SIZE);
 
 /** What the socket that asks next reads into. */
-let next = shared;
+let next: Buffer = shared;
 
 /**
  * How our own sockets read: into buffers of ours, by Node's `onread`, and told by `'data'` like any other stream.
@@ -36,15 +46,17 @@ export const SOCKET_READS: OnReadOpts = {
   },
   callback(this: Reading<Socket>, length: number, buffer: Buffer) {
     const isOwn = buffer !== shared;
-    endReads(this);
     const isBulk = length >= BULK;
+    endReads(this);
     const read = length === buffer.length ? buffer : buffer.subarray(0, length);
-    tell(this, isOwn && isBulk ? read : copyOf(read));
+    const gives = isOwn && isBulk;
+    if (gives) given.add(buffer.buffer);
+    tell(this, gives ? read : copyOf(read));
     // Only now: whoever was told may have made sockets, which have asked.
-    if (isBulk && owners < MOST_OWN && !this.destroyed) {
+    if ((isBulk || (isOwn && length >= CRUMB)) && owners < MOST_OWN && !this.destroyed) {
       this[OWN] = true;
       owners += 1;
-      next = Buffer.allocUnsafeSlow(READ_SIZE);
+      next = isOwn && !isBulk ? buffer : (spare.pop() ?? Buffer.allocUnsafeSlow(READ_SIZE));
     }
     return !this.isPaused();
   },
@@ -57,9 +69,23 @@ export function endReads(stream: Reading<Readable>): void {
   owners -= 1;
 }
 
+/**
+ * Takes back a buffer that was given away, for other reads: whoever calls promises that nobody has its bytes any more. What was
+ * not given away so is left to the garbage collector.
+ */
+export function reuse(bytes: Buffer): void {
+  if (!given.delete(bytes.buffer) || spare.length === MOST_SPARE) return;
+  spare.push(bytes.length === READ_SIZE ? bytes : Buffer.from(bytes.buffer));
+}
+
 /** How many sockets have a buffer of their own. */
 export function ownBuffers(): number {
   return owners;
+}
+
+/** How many buffers came back, and wait to be read into. */
+export function spareBuffers(): number {
+  return spare.length;
 }
 
 function copyOf(bytes: Buffer): Buffer {
