@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import * as library from 'rxjs-io-stream';
 import { IOStreamError } from 'rxjs-io-stream';
+import * as testing from 'rxjs-io-stream/testing';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 
@@ -20,6 +21,17 @@ describe('the README', () => {
   test.each(rows)('tells number and fatality of $code as the source has them', ({ code, errno, fatal }) => {
     const error = new IOStreamError(code, { phase: 'read' });
     expect({ errno: error.errno, fatal: error.fatal }).toEqual({ errno, fatal: fatal === 'yes' });
+  });
+
+  const prose = readme.replaceAll(/^```[^]*?^```$/gm, '');
+  const words = [...prose.matchAll(/`[^`]+`/g)].flatMap(([span]) => span.match(/(?<![\w.])\w+/g) ?? []);
+  const named = new Set([...words, ...rows.map(({ code }) => code)]);
+
+  test.each([
+    ['rxjs-io-stream', library],
+    ['rxjs-io-stream/testing', testing],
+  ])('names in its text or tables all that %s exports', (_door, exported) => {
+    expect(Object.keys(exported).filter((name) => !named.has(name))).toEqual([]);
   });
 
   const snippets = [...readme.matchAll(/<!-- (examples\/\S+) -->\n\n```ts\n([\s\S]*?)```/g)].map(([, file = '', code = '']) => ({

@@ -143,7 +143,7 @@ describe('chat-server', () => {
       bob.says('in between');
       await h.until(() => log.some((line) => line.startsWith('<ann> 19')));
       expect(performance.now() - start).toBeGreaterThan(800);
-      expect(log.findIndex((line) => line === '<bob> in between')).toBeLessThan(10);
+      expect(log.slice(0, 10)).toContain('<bob> in between');
       expect(log.filter((line) => line.includes('too slow'))).toEqual([]);
     }),
   );
@@ -155,7 +155,7 @@ describe('chat-server', () => {
     socket.write('ann\nhello\n');
     await says(/\* ann joins\n<ann> hello\n/);
     const closed = once(socket.resume(), 'close');
-    expect(await interrupt()).toEqual([0, null]);
+    expect(await interrupt()).toMatchObject({ code: 0, stderr: '' });
     await closed;
   });
 });

@@ -212,6 +212,6 @@ describe('examples/connect-proxy.ts', () => {
     client.end(`CONNECT 127.0.0.1:2 HTTP/1.1\r\nproxy-authorization: basic ${Buffer.from('me:pw').toString('base64')}\r\n\r\n`);
     expect(statusOf((await allOf(client)).toString())).toBe('HTTP/1.1 403');
     await says(/ 403 Forbidden\n/);
-    expect(await interrupt()).toEqual([0, null]);
+    expect(await interrupt()).toMatchObject({ code: 0, stderr: '' });
   });
 });

@@ -1,7 +1,5 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { AddressInfo, Server, Socket } from 'node:net';
-import { text } from 'node:stream/consumers';
 import { firstValueFrom, forkJoin, from, lastValueFrom, of, toArray } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { RedisClient, type RedisOptions } from '../../examples/redis-client.ts';
@@ -14,6 +12,7 @@ import { ca } from '../support/certificates.ts';
 import { invariants, type Harness } from '../support/harness.ts';
 import { deadPort, served } from '../support/loopback.ts';
 import { redisStandIn } from '../support/redis-stand-in.ts';
+import { runProgram, type Ended } from '../support/run-program.ts';
 
 const host = '127.0.0.1';
 
@@ -113,19 +112,14 @@ describe('redis-client', () => {
 
     it('runs as a program: one command, or each line of stdin', { timeout: 20_000 }, async () => {
       const { port } = running();
-      const { NODE_OPTIONS: _options, FORCE_COLOR: _force, ...env } = process.env;
-      const run = async (input: string, ...words: string[]): Promise<{ stdout: string; status: unknown }> => {
-        const child = spawn(process.execPath, ['--import', 'tsx', 'examples/redis-client.ts', '--port', String(port), ...words], {
-          env,
-          stdio: ['pipe', 'pipe', 'inherit'],
-        });
-        child.stdin.end(input);
-        const stdout = await text(child.stdout);
-        return { stdout, status: child.exitCode ?? (await once(child, 'close'))[0] };
+      const run = (input: string, ...words: string[]): Promise<Ended> => {
+        const program = runProgram('examples/redis-client.ts', '--port', port, ...words);
+        program.stdin.end(input);
+        return program.ended;
       };
-      expect(await run('', 'ECHO', 'two words')).toEqual({ stdout: '"two words"\n', status: 0 });
+      expect(await run('', 'ECHO', 'two words')).toEqual({ code: 0, stdout: '"two words"\n', stderr: '' });
       const lines = ['DEL number words', 'INCR number', 'RPUSH words a b', 'GET words', 'LRANGE words 0 -1', 'GET nothing'];
-      const { stdout, status } = await run(lines.join('\n'));
+      const { code, stdout, stderr } = await run(lines.join('\n'));
       expect(stdout.split('\n').slice(1)).toEqual([
         '(integer) 1',
         '(integer) 2',
@@ -135,7 +129,7 @@ describe('redis-client', () => {
         '(nil)',
         '',
       ]);
-      expect(status).toBe(0);
+      expect([code, stderr]).toEqual([0, '']);
     });
   });
 

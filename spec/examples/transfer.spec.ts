@@ -5,12 +5,13 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { parseOptions } from '../../examples/transfer/options.ts';
 import { ownFile } from '../../examples/transfer/source-file.ts';
-import { deadPort, pattern } from '../support/loopback.ts';
-import { rawServer, runTransfer, startTransfer } from './run-transfer.ts';
+import { deadPort, pattern, served, unwatched } from '../support/loopback.ts';
+import { runOnTerminal, runProgram, type Ended } from '../support/run-program.ts';
 
+const PROGRAM = 'examples/transfer.ts';
 const SIZE = 300_001;
 const ESCAPE = '\u001b';
 const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -22,8 +23,22 @@ function fileOf(name: string, bytes: Uint8Array): string {
   return path;
 }
 
+/** A run of the program, to its end. */
+const runTransfer = (...args: readonly string[]): Promise<Ended> => runProgram(PROGRAM, ...args).ended;
+/** The file it said it sends. */
+const fileIn = (stdout: string): string => /^file {4}(\S+)/m.exec(stdout)?.[1] ?? '';
+/** The first words of the lines of its timeline: the events. */
+const eventsIn = (stdout: string): string[] => [...stdout.matchAll(/^ *\d+\.\d ms {2}(\S.*?) {2,}/gm)].map(([, event = '']) => event);
+
+/** A server of plain `net`, as HOST:PORT. */
+async function server({ onTestFinished }: TestContext, each: (socket: Socket) => unknown): Promise<string> {
+  const { port } = (await served(unwatched(onTestFinished), each)) as { port: number };
+  return `127.0.0.1:${port}`;
+}
+
 /** The events stand in the order of time, and those that repeat are summed up. */
-function expectTimeline(events: readonly string[], stdout: string): void {
+function expectTimeline(stdout: string): void {
+  const events = eventsIn(stdout);
   const at = (event: RegExp): number => events.findIndex((each) => event.test(each));
   const order = [/^start$/, /^TCP$/, /^SOCKS5$/, /^CONNECT$/, /^TLS$/, /^CONNECTED$/, /^first OUT$/, /^first IN$/, /^EOF$/, /^closed$/].map(
     at,
@@ -52,20 +67,20 @@ afterAll(() => rmSync(directory, { recursive: true }));
 describe.concurrent('examples/transfer.ts, when all is well', { timeout: 60_000 }, () => {
   // One run, looked at from several sides: to start the program takes longer than to send the file.
   it('sends a file of its own making through the embedded server, gets it back and removes it', async () => {
-    const { code, stdout, stderr, file, events } = await runTransfer('--size', String(SIZE));
+    const { code, stdout, stderr } = await runTransfer('--size', String(SIZE));
     expect(stderr).toBe('');
     expect(stdout).toContain('OK: the hashes agree.');
     expect(code).toBe(0);
     expect(stdout.match(/300,001 bytes, SHA-256 [\da-f]{64}/g)).toHaveLength(2);
-    expect(file).toContain(tmpdir());
-    expect(existsSync(file)).toBe(false);
-    expectTimeline(events, stdout);
+    expect(fileIn(stdout)).toContain(tmpdir());
+    expect(existsSync(fileIn(stdout))).toBe(false);
+    expectTimeline(stdout);
     expectPlainText(stdout);
   });
 
   it('shows a progress bar on a terminal, and gives the cursor back', async ({ skip }) => {
     if (spawnSync('script', ['--version']).error) skip('needs `script` to make a terminal');
-    const { code, stdout } = await startTransfer(['--size', String(SIZE)], { terminal: true }).ended;
+    const { code, stdout } = await runOnTerminal(PROGRAM, '--size', SIZE).ended;
     expect(code).toBe(0);
     expect(stdout).toMatch(/█ 100% \| sent 293\.0 KiB \| back 293\.0 KiB of 293\.0 KiB/);
     expect(stdout.lastIndexOf(`${ESCAPE}[?25h`)).toBeGreaterThan(stdout.lastIndexOf(`${ESCAPE}[?25l`));
@@ -87,10 +102,9 @@ describe.concurrent('examples/transfer.ts, when all is well', { timeout: 60_000 
     expect(code).toBe(0);
   });
 
-  it('sends to an echo server that is not of this package, which sees ciphered bytes only', async ({ onTestFinished }) => {
+  it('sends to an echo server that is not of this package, which sees ciphered bytes only', async (context) => {
     const seen: Buffer[] = [];
-    const { to, close } = await rawServer((socket) => socket.on('data', (chunk: Buffer) => seen.push(chunk)).pipe(socket));
-    onTestFinished(close);
+    const to = await server(context, (socket) => socket.on('data', (chunk: Buffer) => seen.push(chunk)).pipe(socket));
     const bytes = pattern(SIZE);
     const { code, stdout } = await runTransfer(fileOf('to-raw', bytes), '--to', to);
     expect(stdout).toContain(`server  ${to}\n`);
@@ -151,24 +165,23 @@ const SERVERS: readonly (readonly [name: string, serve: (socket: Socket) => void
 ];
 
 describe.concurrent('examples/transfer.ts, when something fails', { timeout: 60_000 }, () => {
-  it.each(SERVERS)('exits with 1 and says why when the server %s', async (_name, serve, says) => {
-    const { to, close } = await rawServer(serve);
-    const { code, stdout, stderr, file, events } = await runTransfer('--size', '16000000', '--to', to).finally(close);
+  it.for(SERVERS)('exits with 1 and says why when the server %s', async ([_name, serve, says], context) => {
+    const { code, stdout, stderr } = await runTransfer('--size', '16000000', '--to', await server(context, serve));
     expect(stderr).toMatch(says);
     expect(stdout).not.toContain('OK');
     expect(code).toBe(1);
-    expect(events).toContain('CONNECTED');
-    expect(events.at(-1)).toBe('closed');
-    expect(existsSync(file)).toBe(false);
+    expect(eventsIn(stdout)).toContain('CONNECTED');
+    expect(eventsIn(stdout).at(-1)).toBe('closed');
+    expect(existsSync(fileIn(stdout))).toBe(false);
   });
 
   it('says that nobody listens', async () => {
     const to = `127.0.0.1:${await deadPort()}`;
-    const { code, stderr, file } = await runTransfer('--size', '1000', '--to', to);
+    const { code, stdout, stderr } = await runTransfer('--size', '1000', '--to', to);
     expect(stderr).toMatch(`FAILED  expected  a connection to ${to}\n        came      ECONNREFUSED: `);
     expect(stderr).toContain('leave out --to');
     expect(code).toBe(1);
-    expect(existsSync(file)).toBe(false);
+    expect(existsSync(fileIn(stdout))).toBe(false);
   });
 
   it('says that there is no such file', async () => {
@@ -184,23 +197,21 @@ describe.concurrent('examples/transfer.ts, when something fails', { timeout: 60_
     expect([code, stdout]).toEqual([1, '']);
   });
 
-  it.skipIf(process.platform === 'win32')('stops cleanly at Ctrl-C, with the timeline so far', async ({ onTestFinished }) => {
+  it.skipIf(process.platform === 'win32')('stops cleanly at Ctrl-C, with the timeline so far', async (context) => {
     let connected = (): void => {};
     const connecting = new Promise<void>((resolve) => (connected = resolve));
     // Never reads, so that the transfer cannot come to an end by itself.
-    const { to, close } = await rawServer((socket) => {
+    const to = await server(context, (socket) => {
       socket.pause();
       connected();
     });
-    onTestFinished(close);
-    const running = startTransfer(['--size', '8MiB', '--to', to]);
+    const running = runProgram(PROGRAM, '--size', '8MiB', '--to', to);
     await connecting;
-    running.process.kill('SIGINT');
-    const { code, stderr, file, events } = await running.ended;
+    const { code, stdout, stderr } = await running.interrupt();
     expect(stderr).toMatch(/came +SIGINT\n/);
     expect(code).toBe(1);
-    expect(events.at(-1)).toBe('closed');
-    expect(existsSync(file)).toBe(false);
+    expect(eventsIn(stdout).at(-1)).toBe('closed');
+    expect(existsSync(fileIn(stdout))).toBe(false);
   });
 });
 

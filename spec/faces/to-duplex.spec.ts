@@ -71,10 +71,9 @@ describe('toDuplex', () => {
       });
       await once(duplex, 'readable');
       await h.until(() => peer !== undefined && peer.writableLength > 0);
-      const held = io.inBytes;
-      await new Promise((resolve) => setImmediate(resolve));
+      // A round trip of the event loop, many times: it could have read all.
+      for (let turn = 0; turn < 500; turn += 1) await new Promise(setImmediate);
       expect(io.inBytes).toBeLessThan(1024 * 1024);
-      expect(io.inBytes - held).toBeLessThan(256 * 1024);
       duplex.destroy();
       await once(duplex, 'close');
     }),

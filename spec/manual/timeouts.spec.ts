@@ -119,7 +119,7 @@ describe('timeouts.connect', () => {
       const told = new Told(h);
       const io = kept(h, new IOStream({ ...hole, waitFor: ALL, timeouts: { connect: 200 }, outBuf: 'x', cb: told.cb }));
       await told.saw('ETOCONNECT');
-      assert.ok(ms() >= 190 && ms() < 1000, `${ms()} ms`);
+      assert.ok(ms() >= 190 && ms() < 5000, `${ms()} ms`); // its default is 30 s
       assert.deepEqual(told.story, ['RESOLVED', 'ETOCONNECT']);
       h.error(told.errors[0], { code: 'ETOCONNECT', phase: 'connect', fatal: true });
       const report = await firstValueFrom(io.closed$);

@@ -93,11 +93,7 @@ describe('Conversation', () => {
     expect(() => run('abcd\r\n', 5)).toThrow(/within 5 bytes/);
     expect(() => run('abcdefgh', 5)).toThrow(/within 5 bytes/);
     expect(run('abcd', 5)).toBeUndefined();
-    try {
-      run('abcd\r\n', 5);
-    } catch (error) {
-      expect(error).toMatchObject({ code: 'EPROTOCOL', phase: 'handshake' });
-    }
+    expect(caught(() => run('abcd\r\n', 5))).toMatchObject({ code: 'EPROTOCOL', phase: 'handshake' });
   });
 
   it('tells an overlong reply as soon as it is one, at every cut', () => {

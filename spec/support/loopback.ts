@@ -9,12 +9,15 @@ import type { Harness } from './harness.ts';
 /** Where a peer of this machine listens: what `new IOStream` and `net.connect` take. */
 export type Place = { readonly host: string; readonly port: number } | { readonly path: string };
 
+/** Whose a peer is: the harness of a spec, or {@link unwatched}. */
+type Owner = Pick<Harness, 'defer' | 'peer'>;
+
 /** The two kinds of sockets, for `describe.each`: where `served` and `pair` listen. */
 export const TRANSPORTS = ['TCP', 'UNIX'] as const;
 export type Transport = (typeof TRANSPORTS)[number];
 
 /** A path for a UNIX socket, in a directory of its own that goes with the spec. */
-export function socketPath(h: Harness): string {
+export function socketPath(h: Owner): string {
   const directory = mkdtempSync(join(tmpdir(), 'loopback-'));
   h.defer(() => rmSync(directory, { recursive: true }));
   return join(directory, 'socket');
@@ -24,12 +27,12 @@ export function socketPath(h: Harness): string {
  * A peer: listens on loopback and hands out its sockets, half-open as they come. All of it goes at the end of the spec. What
  * `each` throws fails the spec; a socket that fails is the spec's business, not the process's.
  */
-export async function served(h: Harness, each: (socket: Socket) => unknown = () => {}, transport: Transport = 'TCP'): Promise<Place> {
+export async function served(h: Owner, each: (socket: Socket) => unknown = () => {}, transport: Transport = 'TCP'): Promise<Place> {
   return (await listening(h, each, transport)).place;
 }
 
 /** Two ends of one connection: `near` for the stream, `far` for a plain socket as its peer. */
-export async function pair(h: Harness, transport: Transport = 'TCP'): Promise<{ near: Socket; far: Socket }> {
+export async function pair(h: Owner, transport: Transport = 'TCP'): Promise<{ near: Socket; far: Socket }> {
   const { server, place } = await listening(h, () => {}, transport);
   const accepting = once(server, 'connection') as Promise<[Socket]>;
   const near = connect({ ...place, allowHalfOpen: true });
@@ -40,7 +43,7 @@ export async function pair(h: Harness, transport: Transport = 'TCP'): Promise<{ 
   return { near, far };
 }
 
-async function listening(h: Harness, each: (socket: Socket) => unknown, transport: Transport): Promise<{ server: Server; place: Place }> {
+async function listening(h: Owner, each: (socket: Socket) => unknown, transport: Transport): Promise<{ server: Server; place: Place }> {
   const sockets = new Set<Socket>();
   const accepted = (socket: Socket): void => {
     sockets.add(socket);
@@ -56,6 +59,15 @@ async function listening(h: Harness, each: (socket: Socket) => unknown, transpor
   await once(server, 'listening');
   const address = server.address()!;
   return { server, place: typeof address === 'string' ? { path: address } : { host: '127.0.0.1', port: address.port } };
+}
+
+/** For a spec that has no harness, since others run at the same time or a program does its work; give it the spec's `onTestFinished`. */
+export function unwatched(finished: (cleanup: () => Promise<void>) => void): Owner {
+  const defer: Owner['defer'] = (cleanup) =>
+    finished(async () => {
+      await cleanup();
+    });
+  return { defer, peer: (work) => work };
 }
 
 /** A port of this machine on which nobody listens. */

@@ -395,7 +395,7 @@ export function socketContract(name: string, site: Site): void {
           await seen.ended;
           expect(seen.state).toBe('complete');
           expect(performance.now() - start).toBeGreaterThan(50);
-          expect(performance.now() - start).toBeLessThan(1000);
+          expect(performance.now() - start).toBeLessThan(2500); // its default is 3 s
           expect(got.ended).toBe(true);
         }),
       );
