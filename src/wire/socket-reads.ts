@@ -38,7 +38,7 @@ let next: Buffer = shared;
  * buffers of its own, and gives them away with the bytes. Node itself allocates 64 KiB for each read, shrinks it, and takes it
  * through a Readable: bulk is a fifth faster without, or more (rows `receive` and `relay` of the bench).
  */
-export const SOCKET_READS: OnReadOpts = {
+const READS: OnReadOpts = {
   buffer() {
     const given = next;
     next = shared;
@@ -61,6 +61,9 @@ export const SOCKET_READS: OnReadOpts = {
     return !this.isPaused();
   },
 };
+
+/** None for Bun, which does not say which socket has read. */
+export const SOCKET_READS: OnReadOpts | undefined = 'bun' in process.versions ? undefined : READS;
 
 /** Gives its place among the owners to another. To be called when the stream is done with. */
 export function endReads(stream: Reading<Readable>): void {
