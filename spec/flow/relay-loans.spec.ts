@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
-import { converse, IN, IOStream, passthrough, relay, tcp, type Plugin } from 'rxjs-io-stream';
+import { CONNECTED, converse, IN, IOStream, passthrough, relay, tcp, type Plugin } from 'rxjs-io-stream';
 import { lastValueFrom, tap } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { Loans } from '../../src/flow/relay-loans.ts';
@@ -124,6 +124,9 @@ const WATCHERS: Readonly<Record<string, Watch>> = {
   'outBuf, looked at while bytes wait': {
     waits: true,
     watch: (a, b, keep) => a.events$.subscribe(({ mask }) => (mask & IN) !== 0 && keep(b.outBuf)),
+  },
+  'a listener of the socket itself': {
+    watch: (a, _b, keep) => a.events$.subscribe(({ mask }) => (mask & CONNECTED) !== 0 && (a.fh as Socket).on('data', keep)),
   },
   'a plugin': { options: (keep, port) => ({ host: HOST, port, plugin: { saving: saving(keep) } }) },
   'a wire of one’s own': {

@@ -5,8 +5,8 @@ import { reuse } from '../wire/socket-reads.ts';
  * Buffers whose bytes a relay gives from one socket to another, to be read into again when they have left: bulk then allocates
  * nothing, and there is nothing to collect.
  *
- * Only what nobody else can have is reused: both streams are sockets without plugins, the chunk is as it came, and neither
- * `data$`, `inBuf` nor `outBuf` has shown it.
+ * Only what nobody else can have is reused: both streams are sockets without plugins, the chunk is as it came, neither `data$`,
+ * `inBuf` nor `outBuf` has shown it, and nobody listens to the socket itself.
  */
 export class Loans {
   readonly #from: Core;
@@ -33,7 +33,7 @@ export class Loans {
   settle(): void {
     const { left, queue } = this.#to.writes;
     this.#plain ??= this.#from.isPlain && this.#to.isPlain;
-    if (queue.shown) this.#plain = false;
+    if (queue.shown || this.#from.isOverheard) this.#plain = false;
     for (let end = this.#ends[0]; end !== undefined && end <= left; end = this.#ends[0]) {
       this.#ends.shift();
       const buffer = this.#buffers.shift();

@@ -322,6 +322,11 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     return wire === undefined && pluginEntries(plugin).length === 0 && this.handle.constructor === Socket;
   }
 
+  /** Somebody listens to the socket itself, besides us. */
+  get isOverheard(): boolean {
+    return this.handle instanceof Socket && this.handle.listenerCount('data') > 1;
+  }
+
   get isClosed(): boolean {
     return !this.tells || this.writes.ended;
   }
