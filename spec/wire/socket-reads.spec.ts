@@ -94,7 +94,8 @@ describe('the reads of our own sockets', () => {
       expect(ownBuffers()).toBe(1);
       peer.write('crumb');
       await h.until(() => chunks.at(-1)?.toString() === 'crumb');
-      expect(chunks.at(-1)!.buffer.byteLength).toBeLessThan(READ_SIZE / 2);
+      // A copy, whatever pool Node has made it from.
+      expect(chunks.at(-1)!.buffer.byteLength).not.toBe(READ_SIZE);
       expect(ownBuffers()).toBe(0);
     }),
   );
