@@ -33,7 +33,7 @@ export class Loans {
   settle(): void {
     const { left, queue } = this.#to.writes;
     this.#plain ??= this.#from.isPlain && this.#to.isPlain;
-    if (queue.shown || this.#from.isOverheard) this.#plain = false;
+    this.#plain &&= !queue.shown && !this.#from.isOverheard;
     for (let end = this.#ends[0]; end !== undefined && end <= left; end = this.#ends[0]) {
       this.#ends.shift();
       const buffer = this.#buffers.shift();

@@ -36,13 +36,13 @@ let next: Buffer = shared;
  *
  * All read into one buffer and their bytes are copied out of it, so an idle connection holds none; one that reads bulk gets
  * buffers of its own, and gives them away with the bytes. Node itself allocates 64 KiB for each read, shrinks it, and takes it
- * through a Readable: bulk is a fifth faster without, or more (rows `receive` and `relay` of the bench).
+ * through a Readable; without, the row `relay` of the bench reaches its figure.
  */
 const READS: OnReadOpts = {
   buffer() {
-    const given = next;
+    const buffer = next;
     next = shared;
-    return given;
+    return buffer;
   },
   callback(this: Reading<Socket>, length: number, buffer: Buffer) {
     const isOwn = buffer !== shared;
