@@ -70,6 +70,8 @@ export default defineConfig(
       ],
     },
   },
+  // Where schedulers meet the clock and the timers of the platform.
+  { files: ['src/wire/{real-time,tick,timer}.ts'], rules: Object.fromEntries(Object.keys(forbiddenTime).map((rule) => [rule, 'off'])) },
   {
     files: ['spec/**'],
     rules: {

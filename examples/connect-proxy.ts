@@ -52,7 +52,7 @@ class Refusal extends Error {
 /** Listens for as long as it is subscribed; emits the server, whose `address` says where. */
 export function connectProxy(options: ConnectProxyOptions = {}): Observable<Server> {
   const { host = '127.0.0.1', port = 0 } = options;
-  return listen({ host, port }, (client) => serve(client, options));
+  return listen({ host, port, allowHalfOpen: true }, (client) => serve(client, options));
 }
 
 /** One connection: it is closed when this completes, and reset when it errors. */

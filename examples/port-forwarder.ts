@@ -53,7 +53,7 @@ export function portForwarder({ from, to, proxy }: PortForwarderOptions): Observ
       finalize(() => add({ open: -1 })),
     );
   };
-  return listen(from, forward).pipe(map((server) => ({ server, counters$ })));
+  return listen({ ...from, allowHalfOpen: true }, forward).pipe(map((server) => ({ server, counters$ })));
 }
 
 function inWords({ open, total, there, back }: Counters): string {

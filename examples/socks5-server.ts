@@ -30,7 +30,7 @@ const REPLIES: Readonly<Record<string, number>> = { ENETUNREACH: 3, EHOSTUNREACH
 /** Serves for as long as it is subscribed; emits the server once it listens. */
 export function socks5Server(options: Socks5ServerOptions = {}): Observable<Server> {
   const { host = '127.0.0.1', port = 0, log = () => {} } = options;
-  return listen({ host, port }, (io) =>
+  return listen({ host, port, allowHalfOpen: true }, (io) =>
     converse(io, (link) => negotiate(link, options)).pipe(
       timeout(PATIENCE),
       concatMap((wish) => {

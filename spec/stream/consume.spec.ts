@@ -165,7 +165,7 @@ describe('consume', () => {
       const first = h.observed(b.consume((chunk) => of(String(chunk))));
       const second = h.observed(b.consume(() => EMPTY));
       assert.ok((await second.ended).error instanceof TypeError);
-      assert.throws(() => b[Symbol.asyncIterator](), TypeError);
+      await assert.rejects(b[Symbol.asyncIterator]().next(), TypeError);
       a.end('x');
       await first.ended;
       assert.deepEqual(first.values, ['x']);

@@ -182,7 +182,7 @@ describe('data$', () => {
   );
 
   it(
-    'completes, not errors, when the failure comes after EOF',
+    'completes, not errors, when a reset comes after EOF and nothing is pending; the peer has ended the stream',
     invariants(async (h) => {
       const [a, b] = joined(h, {}, { allowHalfOpen: true });
       h.watch(b);
@@ -190,7 +190,7 @@ describe('data$', () => {
       a.end('whole');
       await seen.ended;
       a.reset();
-      assert.equal((await closing(b)).by, 'error');
+      assert.equal((await closing(b)).by, 'peer');
       assert.equal(seen.state, 'complete');
       const late = h.observed(b.data$);
       assert.equal((await late.ended).state, 'complete');

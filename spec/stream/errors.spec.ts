@@ -198,8 +198,7 @@ describe('a fatal error that nobody handles', () => {
     'goes to config.onUnhandledError once, and is never a bare socket error',
     invariants(async (h) => {
       const reported = unhandled(h);
-      const [io] = owned(h, new IOStream(refused));
-      await closing(io);
+      owned(h, new IOStream(refused));
       await h.until(() => reported.length > 0);
       await turns();
       assert.equal(reported.length, 1);
@@ -212,7 +211,7 @@ describe('a fatal error that nobody handles', () => {
     invariants(
       async (h) => {
         const [io] = owned(h, new IOStream(refused));
-        await closing(io);
+        await h.until(() => io.state === 'closed');
         await turns(30);
       },
       { uncaught: (error) => (error as IOStreamError).code === 'ECONNREFUSED' },
@@ -220,7 +219,7 @@ describe('a fatal error that nobody handles', () => {
   );
 
   it(
-    'is handled by cb, by a subscriber of errors$ or data$, by consume and by iteration',
+    'is handled by cb, by a subscriber of errors$, data$ or closed$, by consume, send and iteration',
     invariants(async (h) => {
       const reported = unhandled(h);
       const quiet = { error: (): void => {} };
@@ -244,6 +243,16 @@ describe('a fatal error that nobody handles', () => {
         },
         (options) => {
           const io: IOStream = new IOStream(options);
+          io.send(['x']).subscribe(quiet);
+          return io;
+        },
+        (options) => {
+          const io: IOStream = new IOStream(options);
+          io.closed$.subscribe();
+          return io;
+        },
+        (options) => {
+          const io: IOStream = new IOStream(options);
           io[Symbol.asyncIterator]()
             .next()
             .catch(() => {});
@@ -253,7 +262,7 @@ describe('a fatal error that nobody handles', () => {
       for (const make of handlers) {
         const io = make(refused);
         owned(h, io);
-        await closing(io);
+        await h.until(() => io.state === 'closed');
       }
       await turns(30);
       assert.deepEqual(reported, []);
@@ -261,16 +270,14 @@ describe('a fatal error that nobody handles', () => {
   );
 
   it(
-    'is not handled by events$, closed$, onEvent, send or a subscriber that left',
+    'is not handled by events$, onEvent or a subscriber that left',
     invariants(async (h) => {
       const reported = unhandled(h);
       const [io] = owned(h, new IOStream({ ...refused, onEvent: () => {} }));
       io.events$.subscribe();
-      io.closed$.subscribe();
       io.errors$.subscribe().unsubscribe();
       io.data$.subscribe().unsubscribe();
-      io.send(['x']).subscribe({ error: () => {} });
-      await closing(io);
+      io.closed$.subscribe().unsubscribe();
       await h.until(() => reported.length > 0);
       await turns();
       assert.equal(reported.length, 1);
@@ -284,7 +291,7 @@ describe('a fatal error that nobody handles', () => {
       const [a, b] = joined(h);
       const seen = h.observed(b.data$);
       const [io] = owned(h, new IOStream(refused));
-      await closing(io);
+      await h.until(() => io.state === 'closed');
       a.end('still here');
       h.sameBytes((await seen.ended).values, 'still here');
       await h.until(() => reported.length === 1);

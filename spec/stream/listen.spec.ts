@@ -365,13 +365,13 @@ describe('listen', () => {
   );
 
   it(
-    'takes undefined for the default of outBufLimit and of allowHalfOpen',
+    'takes undefined for the defaults: an outBufLimit of 1 MiB, and no half-open connections',
     invariants(async (h) => {
       const limits: number[] = [];
-      for (const [options, limit] of [
-        [{}, 2 ** 20],
-        [{ outBufLimit: undefined, allowHalfOpen: undefined }, 2 ** 20],
-        [{ outBufLimit: 5 }, 5],
+      for (const [options, limit, answer] of [
+        [{}, 2 ** 20, ''],
+        [{ outBufLimit: undefined, allowHalfOpen: undefined }, 2 ** 20, ''],
+        [{ outBufLimit: 5, allowHalfOpen: true }, 5, 'answer'],
       ] as const) {
         const { at } = await serving(
           h,
@@ -388,7 +388,7 @@ describe('listen', () => {
         const peer = await client(h, at);
         peer.socket.end('question');
         await h.until(() => peer.ended, 'the end');
-        expect([peer.text, limits.at(-1)]).toEqual(['answer', limit]);
+        expect([peer.text, limits.at(-1)]).toEqual([answer, limit]);
       }
     }),
   );

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { asyncScheduler, concat, delay, map, NEVER, of, Subject, take, timer, type Observable } from 'rxjs';
+import { concat, delay, map, NEVER, of, Subject, take, timer, type Observable } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, it } from 'vitest';
 import type { IOStreamError } from '../../src/errors.ts';
@@ -120,7 +120,7 @@ describe('memoryPair', () => {
       const still = new TestScheduler(() => {});
       const right = h.observed(NEVER.pipe(b(testDial({ scheduler: still }))));
       open(h, a, concat(of(data('now')), NEVER));
-      await right.value(({ kind }) => kind === 'data');
+      await h.until(() => (still.flush(), right.values.some(({ kind }) => kind === 'data')), 'the data');
     }),
   );
 
@@ -202,12 +202,13 @@ describe('memoryPair', () => {
     const hour = 3_600_000;
     const before = performance.now();
     const seen: [number, string][] = [];
-    new TestScheduler(() => undefined).run(({ flush }) => {
-      // The other end says a byte every 10 minutes, then nothing.
+    const scheduler = new TestScheduler(() => undefined);
+    scheduler.run(({ flush }) => {
+      // The other end sends a byte every 10 minutes, then nothing.
       const [wire, other] = memoryPair({ latency: 100 });
       const timeouts = { idle: hour };
-      const io = new IOStream({ wire, timeouts, scheduler: asyncScheduler, isFatal: () => false });
-      const tell = (what: string): void => void seen.push([asyncScheduler.now(), what]);
+      const io = new IOStream({ wire, timeouts, scheduler, isFatal: () => false });
+      const tell = (what: string): void => void seen.push([scheduler.now(), what]);
       io.data$.subscribe((bytes) => tell(String(bytes)));
       io.errors$.subscribe(({ code }) => {
         tell(code);
@@ -219,7 +220,7 @@ describe('memoryPair', () => {
       );
       // It never ends, and is reset when we have waited for that.
       concat(ticks$, NEVER)
-        .pipe(other(testDial()))
+        .pipe(other(testDial({ scheduler })))
         .subscribe({ error: (error: unknown) => tell(`the other end: ${(error as IOStreamError).code}`) });
       flush();
     });

@@ -2,11 +2,11 @@ import { asapScheduler, defer, Observable, Subject, type ObservableInput, type S
 import { IOStreamError } from '../errors.ts';
 import { concurrencyOf, type ConsumeOptions } from '../stream/consume.ts';
 import { coreOf, type IOStream } from '../stream/io-stream.ts';
-import type { ReadEnd } from '../stream/read-side.ts';
+import { endReader, type ReadEnd } from '../stream/read-side.ts';
 import { inlet } from '../wire/operate.ts';
 import type { Codec } from './codec.ts';
 
-type End = { readonly error?: unknown };
+type End = ReadEnd;
 
 /** Who takes messages one by one. */
 interface Consumer<T> {
@@ -57,7 +57,7 @@ export class Messages<T> {
     this.#codec = codec;
     this.all$ = new Observable((out) => {
       if (this.#told) {
-        tell(out, this.#told);
+        endReader(out, this.#told);
         return;
       }
       this.#watchers = [...this.#watchers, out];
@@ -84,7 +84,7 @@ export class Messages<T> {
           const fail = (error: unknown): void => out.error(error);
           const done = (): void => {
             active -= 1;
-            if (end && active === 0) tell(out, end);
+            if (end && active === 0) endReader(out, end);
             else this.#pump();
           };
           const inner = inlet<R>({ next: (value) => out.next(value), error: fail, complete: done, fail });
@@ -93,7 +93,7 @@ export class Messages<T> {
         },
         end: (told) => {
           end = told;
-          if (active === 0) tell(out, told);
+          if (active === 0) endReader(out, told);
         },
       };
       this.#consumer = consumer;
@@ -169,9 +169,10 @@ export class Messages<T> {
     // Told to the stream while we still read it, so that it knows that somebody hears of it.
     if (this.#wrong) coreOf(this.#io).raise(this.#wrong);
     this.#wrong = undefined;
+    if ('error' in end && this.#isHeard()) coreOf(this.#io).errorHandled();
     this.#told = end;
     this.#consumer?.end(end);
-    for (const watcher of this.#watchers) tell(watcher, end);
+    for (const watcher of this.#watchers) endReader(watcher, end);
     return false;
   }
 
@@ -244,9 +245,4 @@ export class Messages<T> {
     });
     return begun;
   }
-}
-
-function tell(out: { error(error: unknown): void; complete(): void }, end: End): void {
-  if ('error' in end) out.error(end.error);
-  else out.complete();
 }

@@ -232,6 +232,7 @@ class Line<T, W> implements Requests<T, W> {
     this.#timer?.unsubscribe();
     const open = [...this.#owed.values()];
     this.#owed.clear();
+    if (open.some(({ out }) => out?.closed === false)) this.#core.errorHandled();
     for (const { out } of open) out?.error(error);
   }
 }

@@ -3,7 +3,7 @@ import { ECLOSED, EOUTBUFLIMIT, IOStreamError } from '../errors.ts';
 import { inWords, toBytes, type Writable } from '../stream/bytes.ts';
 import { connect } from '../stream/connect.ts';
 import { coreOf, type IOStream } from '../stream/io-stream.ts';
-import { reportUnhandled } from '../stream/notifier.ts';
+import { reportUnhandled } from '../wire/tick.ts';
 import { checkOptions, DEFAULTS, type IOStreamOptions } from '../stream/options.ts';
 import { after } from '../wire/timer.ts';
 import { planBackoff, type BackoffOptions, type BackoffPlan } from './backoff-plan.ts';

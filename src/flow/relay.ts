@@ -54,7 +54,8 @@ export type RelayError = IOStreamError & { readonly side: 'a' | 'b' };
  * import { switchMap } from 'rxjs';
  *
  * // A port forwarder. A connection that cannot be forwarded is reset, and `server.errors$` tells why.
- * listen({ host: '127.0.0.1', port: 8080 }, (io) => connect({ host: '127.0.0.1', port: 80 }).pipe(switchMap((other) => relay(io, other))))
+ * const to = { host: '127.0.0.1', port: 80 };
+ * listen({ host: '127.0.0.1', port: 8080, allowHalfOpen: true }, (io) => connect(to, (other) => relay(io, other)))
  *   .pipe(switchMap((server) => server.errors$))
  *   .subscribe(console.error);
  * ```
@@ -141,6 +142,7 @@ class Relay implements LaneHost {
   // What the streams tell
 
   #onClosing(core: Core, lane: Lane, end: ReadEnd): void {
+    if ('error' in end) core.errorHandled();
     // By `close`, `reset` or a signal, which are not waited for: what has not come is cut off.
     if (core.state === 'closing') this.fail(core, end.error);
     else if (!('error' in end)) this.through();

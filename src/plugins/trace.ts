@@ -1,6 +1,7 @@
-import { asapScheduler, config, Observable, tap, type MonoTypeOperatorFunction } from 'rxjs';
+import { asyncScheduler, config, Observable, tap, type MonoTypeOperatorFunction } from 'rxjs';
 import { asText, errorFacts, plainDetails } from '../wire/in-log.ts';
 import type { Dial, Flow, Plugin, Up } from '../wire/signal.ts';
+import { atTickEnd } from '../wire/tick.ts';
 
 /** What {@link trace} writes, and where to. */
 export interface TraceOptions {
@@ -118,7 +119,7 @@ class Log {
     } catch (error) {
       this.#open = false;
       // In a tick of its own: what that throws is not the connection's either.
-      asapScheduler.schedule(() => config.onUnhandledError?.(error));
+      atTickEnd(asyncScheduler, () => config.onUnhandledError?.(error));
     }
   }
 }

@@ -1,7 +1,7 @@
 import { defer, Observable, type ObservableInput } from 'rxjs';
 import { inlet } from '../wire/operate.ts';
 import { inWords } from './bytes.ts';
-import type { ReadSide } from './read-side.ts';
+import { endReader, type ReadSide } from './read-side.ts';
 
 const TAKEN =
   'expected one consume() or iteration of a stream at a time, got a second one while the first is active; unsubscribe the first, or share it';
@@ -34,10 +34,8 @@ export function consume<T>(reads: ReadSide, handle: (chunk: Buffer) => Observabl
         else break;
       }
       pulling = false;
-      const end = active > 0 ? undefined : reads.end;
-      if (!end) return;
-      if ('error' in end) out.error(end.error);
-      else out.complete();
+      const end = active > 0 ? undefined : reads.takeEnd();
+      if (end) endReader(out, end);
     };
     const work = (chunk: Buffer): void => {
       active += 1;
@@ -59,21 +57,23 @@ export function consume<T>(reads: ReadSide, handle: (chunk: Buffer) => Observabl
   });
 }
 
-/** See `IOStream[Symbol.asyncIterator]`: pulls, so reading stops while the loop's body runs. */
+/**
+ * See `IOStream[Symbol.asyncIterator]`: pulls, so reading stops while the loop's body runs. The stream is claimed by the first
+ * `next()`, not before.
+ */
 export function iterate(reads: ReadSide): AsyncIterableIterator<Buffer> {
   /** Calls of `next` that wait; there may be several at once. */
   let waiting: (() => void)[] = [];
   let done = false;
+  let detach: (() => void) | undefined;
   const wake = (): void => {
     const woken = waiting;
     waiting = [];
     for (const each of woken) each();
   };
-  const detach = reads.attach({ ready: wake });
-  if (!detach) throw new TypeError(TAKEN);
   const finish = (): IteratorReturnResult<undefined> => {
     done = true;
-    detach();
+    detach?.();
     wake();
     return { done: true, value: undefined };
   };
@@ -84,9 +84,12 @@ export function iterate(reads: ReadSide): AsyncIterableIterator<Buffer> {
     async next() {
       for (;;) {
         if (done) return { done: true, value: undefined };
+        detach ??= reads.attach({ ready: wake });
+        if (!detach) throw new TypeError(TAKEN);
         const chunk = reads.pull();
         if (chunk) return { done: false, value: chunk };
-        const { end } = reads;
+        const end = reads.takeEnd();
+        if (end?.left) return new Promise<never>(() => undefined);
         if (end) {
           finish();
           if ('error' in end) throw end.error;

@@ -1,16 +1,19 @@
-import { Observable } from 'rxjs';
+import { Observable, Subscription } from 'rxjs';
 import { ECLOSED, IOStreamError } from '../errors.ts';
 import { answerTo } from '../plugins/handshake.ts';
 import { Conversation, type Link, type Need } from '../protocol/link.ts';
 import { inlet } from '../wire/operate.ts';
+import { asBuffer } from './bytes.ts';
 import { coreOf, type IOStream } from './io-stream.ts';
+import { endReader } from './read-side.ts';
+import { Share } from './share.ts';
 
 /**
- * Holds a conversation in mid-stream: a generator that says things and reads exactly what it asks for, such as SMTP before
- * STARTTLS. What it did not read stays in `inBuf`.
+ * Runs a conversation in mid-stream: a generator that sends, and reads exactly what it asks for, such as SMTP before STARTTLS.
+ * What it did not read stays in `inBuf`.
  *
- * Cold; takes the bytes of the stream like `consume`, one at a time on a stream. Emits what the generator returns and
- * completes. Errors with what the generator throws; the stream itself goes on. Thrown into the generator where it waits are
+ * Cold; takes the bytes of the stream like `consume`, one at a time on a stream. Emits what the generator returns
+ * and completes, when all that it sent has left for the kernel: `startTls` may follow. Errors with what the generator throws; the stream itself goes on. Thrown into the generator where it waits are
  * EPROTOCOL when the peer ends too early, ECLOSED when we close, and the error of the stream: it may catch one, to return or to
  * throw a better one, but cannot read on. While it waits for something else than bytes (`link.wait`), the stream
  * reads ahead to its `highWaterMark`, and learns of an EOF when it reads on. On unsubscribe that is unsubscribed, the generator's
@@ -34,7 +37,9 @@ import { coreOf, type IOStream } from './io-stream.ts';
  */
 export function converse<T>(io: IOStream, talk: (link: Link) => Generator<Need, T, Uint8Array>): Observable<T> {
   return new Observable((out) => {
-    const { reads } = coreOf(io);
+    const core = coreOf(io);
+    const { reads, writes } = core;
+    const sent = new Share(writes);
     const conversation = new Conversation(talk, { phase: 'read', read: (bytes) => reads.show(bytes) });
     type Step = (talk: Conversation<T>) => IteratorResult<Need, T>;
     let stage: 'reading' | 'asking' | 'stepping' | 'over' = 'reading';
@@ -49,10 +54,34 @@ export function converse<T>(io: IOStream, talk: (link: Link) => Generator<Need, 
       leave();
       reads.putBack(conversation.takeUnread());
     };
-    /** What the talk said leaves, also when it throws or is left. */
-    const say = (): void => {
+    /** Writes what the conversation has sent, also when it throws or is left. */
+    const flush = (): void => {
       const said = conversation.takeSaid();
-      if (said.length > 0) io.write(said);
+      if (said.length === 0 || !core.tells) return;
+      const refusal = writes.accept(asBuffer(said));
+      if (refusal) core.refuse(refusal);
+      else sent.add(said.length);
+    };
+    /** Emits when all has been sent: TLS may be started then. */
+    const finish = (value: T): void => {
+      const emit = (): void => {
+        out.next(value);
+        out.complete();
+      };
+      if (!core.tells || !sent.waits) {
+        emit();
+        return;
+      }
+      const waiting = new Subscription();
+      const left = (): void => {
+        sent.left();
+        if (sent.waits) return;
+        waiting.unsubscribe(); // Before anything is emitted: TLS takes the stream over from inside.
+        emit();
+      };
+      waiting.add(writes.wait({ left }));
+      waiting.add(core.closing$.subscribe((end) => endReader(out, end.left || 'error' in end ? end : { error: closed() })));
+      out.add(waiting);
     };
     const advance = (step: Step): void => {
       stage = 'stepping';
@@ -61,11 +90,11 @@ export function converse<T>(io: IOStream, talk: (link: Link) => Generator<Need, 
         result = step(conversation);
       } catch (error) {
         stage = 'over';
-        say();
+        flush();
         out.error(error);
         return;
       }
-      say();
+      flush();
       if (!result.done) {
         stage = 'reading';
         if ('wait' in result.value && !out.closed) ask(result.value);
@@ -73,8 +102,7 @@ export function converse<T>(io: IOStream, talk: (link: Link) => Generator<Need, 
       }
       stage = 'over';
       detach();
-      out.next(result.value);
-      out.complete();
+      finish(result.value);
     };
     const ask = (question: Extract<Need, { readonly wait: unknown }>): void => {
       stage = 'stepping';
@@ -101,14 +129,15 @@ export function converse<T>(io: IOStream, talk: (link: Link) => Generator<Need, 
       if (step) return step;
       const bytes = stage === 'reading' ? reads.pullQuietly() : undefined;
       if (bytes) return (talk) => talk.push(bytes);
-      const { end } = reads;
-      if (end && 'error' in end) return (talk) => talk.fail(end.error);
-      if (end && stage === 'reading') return (talk) => (io.isEof ? talk.end() : talk.fail(closed()));
+      const end = reads.takeEnd();
+      if (end?.left) out.unsubscribe();
+      else if (end && 'error' in end) return (talk) => talk.fail(end.error);
+      else if (end && stage === 'reading') return (talk) => (io.isEof ? talk.end() : talk.fail(closed()));
       return undefined;
     };
     out.add(() => {
       if (stage !== 'over') conversation.abandon();
-      say();
+      flush();
       detach();
     });
     advance((talk) => talk.start());

@@ -7,38 +7,47 @@ import {
   type OperatorFunction,
   type SchedulerLike,
   type Subscriber,
+  type Subscription,
   type Observer,
 } from 'rxjs';
 import { ECLOSED, IOStreamError } from '../errors.ts';
 import { CONNECTED, RESOLVED, type EventMask } from '../events.ts';
+import { AsyncContext } from '../wire/async-context.ts';
 import { inlet } from '../wire/operate.ts';
+import { isRealTime, steadyScheduler } from '../wire/real-time.ts';
 import type { Dial, Flow, LayerDetails, Timeouts, Up } from '../wire/signal.ts';
 import { pluginEntries, stack } from '../wire/stack.ts';
+import { reportUnhandled, Tick, type TickTarget } from '../wire/tick.ts';
 import { TIMEOUTS } from '../wire/timeouts.ts';
+import { after } from '../wire/timer.ts';
 import { abortError } from './abort.ts';
 import { baseWire } from './base-wire.ts';
 import { claim, release } from './claims.ts';
 import { NO_HANDLE, type Handle } from './handle.ts';
 import type { IOStream } from './io-stream.ts';
-import { Notifier, reportUnhandled, type NotifierHost } from './notifier.ts';
+import { Notifier, type NotifierHost } from './notifier.ts';
 import { DEFAULTS, mergeTimeouts, type Callback, type CallbackTarget, type IOStreamOptions, type StreamEvent } from './options.ts';
-import { Pulse, type Pulsing } from './pulse.ts';
-import { ReadSide, type ReadEnd, type ReadHost } from './read-side.ts';
+import { LEFT, ReadSide, type ReadEnd, type ReadHost } from './read-side.ts';
 import type { ClosedReport, StreamState } from './report.ts';
 import { SendLine } from './send-line.ts';
 import { WriteSide, type WriteHost } from './write-side.ts';
 
 const NO_DETAILS: Readonly<Record<string, LayerDetails>> = Object.freeze({});
 
-/** Who looks after a stream. */
-export interface Keeper {
-  /** An error that nobody hears, and what a callback threw. */
-  unhandled(error: unknown, core: Core): void;
-  /** Another stream has taken its wire. */
-  inherited?(heir: IOStream, core: Core): void;
+/** What is responsible for a stream besides its user: the server that accepted it, the Promise that opened it. */
+export interface Supervisor {
+  /** A fatal error reached no handler. Without this function it waits for the next read, send or `closed$`. */
+  unhandled?(error: IOStreamError, core: Core): void;
+  /** A callback threw; its stream is closed. */
+  thrown(error: unknown, core: Core): void;
+  /** `successor` has taken over the wire. */
+  upgraded?(successor: IOStream, core: Core): void;
 }
 
-const NOBODY: Keeper = { unhandled: reportUnhandled };
+const UNSUPERVISED: Supervisor = { unhandled: reportUnhandled, thrown: reportUnhandled };
+
+/** What a peer that closes over unread input answers with. */
+const RESETS: readonly string[] = ['ECONNRESET', 'EPIPE'];
 
 /**
  * The life of one connection: dials, hands what comes up to the two sides and what is to be told to the notifier, and ends.
@@ -48,7 +57,7 @@ const NOBODY: Keeper = { unhandled: reportUnhandled };
  *      └──────────── error, reset(), both directions ended ──────────────────────▲
  * ```
  */
-export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observer<Up> {
+export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Observer<Up> {
   readonly io: IOStream;
   readonly options: IOStreamOptions;
   readonly scheduler: SchedulerLike;
@@ -66,16 +75,30 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
   state: StreamState = 'opening';
   details: Readonly<Record<string, LayerDetails>> = NO_DETAILS;
   handle: Handle = NO_HANDLE;
-  /** An Observable of ours will tell its subscriber of a fatal error. */
+  /** An Observable of ours passes a fatal error to its subscriber. */
   handled = false;
-  keeper: Keeper = NOBODY;
-  /** How it ended for who reads and writes. */
+  supervisor: Supervisor = UNSUPERVISED;
+  /** Whether something read or sent when the stream closed: it gets the end, and may still act on it. */
+  wasInUse = false;
+  /** How the stream ended for its readers and senders. */
   end: ReadEnd | undefined;
-  /** What it came to; known once it is closed. */
+  /** Set once it is closed. */
   report: ClosedReport | undefined;
   #closing: AsyncSubject<ReadEnd> | undefined;
   #opened: Subject<void> | undefined;
   #closed: AsyncSubject<ClosedReport> | undefined;
+  #eof: Subject<void> | undefined;
+  /** A fatal error that has reached no handler so far. */
+  #unhandled: IOStreamError | undefined;
+  /** Called when the stream has ended and every reader has received the end. */
+  #onServed: (() => void) | undefined;
+  /** Subscribers of `closed$`: they handle an error, and keep the process alive while the stream closes. */
+  #closeWaiters = 0;
+  #keepAlive: Subscription | undefined;
+  /** The owner has unsubscribed: the stream closes at the end of the tick, silently. */
+  #leaving = false;
+  /** A `send` was given up or failed midway: what the peer has got is not whole. */
+  #hasCutUpload = false;
 
   /** The way down; until the wire listens, what is said to it is kept. */
   #flow: Observer<Flow> | undefined;
@@ -89,11 +112,14 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
   #endedBy: 'us' | 'peer' | undefined;
   #bytesIn = 0;
   #unref = false;
-  readonly #pulse = new Pulse(this);
-  /** A signal that came up is being told, and writes that go down when it has been. */
-  #rising = false;
+  readonly #tick: Tick;
+  /** Callbacks run in the async context of the code that made the stream. */
+  readonly #context = new AsyncContext();
+  /** An inbound signal is being dispatched, and whether it is `sent`; a flush may be due after it. */
+  #dispatching = false;
+  #isSent = false;
   #flushDue = false;
-  /** Errors of calls, told when the caller's tick is over: one of each code. */
+  /** Errors of calls, reported when the caller's tick is over: one of each code. */
   #refusals: { readonly error: IOStreamError; readonly fatal: boolean }[] | undefined;
   #sends: SendLine | undefined;
   #onAbort: (() => void) | undefined;
@@ -102,7 +128,8 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     this.io = io;
     // `outBuf` lives until it has left, the options as long as the stream.
     this.options = options.outBuf === undefined ? options : { ...options, outBuf: undefined };
-    this.scheduler = options.scheduler ?? DEFAULTS.scheduler;
+    this.scheduler = steadyScheduler(options.scheduler ?? DEFAULTS.scheduler);
+    this.#tick = new Tick(this.scheduler, this);
     this.#timeouts = options.timeouts ? mergeTimeouts(TIMEOUTS, options.timeouts) : { ...TIMEOUTS };
     this.#startedAt = this.scheduler.now();
     this.cb = options.cb;
@@ -164,14 +191,14 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     return (this.#flow = new ReplaySubject<Flow>(Infinity));
   }
 
-  /** @param told the caller tells somebody of it, too. */
-  raise(error: IOStreamError, told = false): void {
+  /** @param handled whether the caller reports it, too. */
+  raise(error: IOStreamError, handled = false): void {
     if (!this.tells) return;
-    if (this.#isFatal(error)) this.fail(error, told);
+    if (this.#isFatal(error)) this.fail(error, handled);
     else this.notifier.tell(error);
   }
 
-  /** A call was refused: its error is told when the caller's tick is over. */
+  /** A call was refused: its error is reported when the caller's tick is over. */
   refuse(error: IOStreamError, { fatal = false }: { readonly fatal?: boolean } = {}): void {
     const refusals = (this.#refusals ??= []);
     if (refusals.some((each) => each.error.code === error.code && each.fatal === fatal)) return;
@@ -180,32 +207,34 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
   }
 
   threw(error: unknown): void {
-    // One that closes and then throws has its way, and so has the error that is just being told.
+    // If the callback has closed the stream, or a fatal error is being reported, leave the state as it is.
     if (this.tells) {
       this.#failing = true;
       this.#flow?.error(error);
       this.#finish('error', error, { error });
     }
-    this.keeper.unhandled(error, this);
+    this.supervisor.thrown(error, this);
   }
 
   /**
-   * What was written is to go down: when the signal that is just told has been told, else at the end of the tick. Answers to
-   * what comes are the common case, and a microtask each made ping-pong slower.
+   * Schedules a flush: after the current inbound signal has been dispatched, otherwise at the end of the tick. Answers to what
+   * comes are the common case, and a microtask each made ping-pong slower. Answers to `sent` wait for the tick: a socket whose
+   * kernel takes all at once would never let the event loop turn.
    */
   flushSoon(): void {
-    if (this.#rising) this.#flushDue = true;
+    if (this.#dispatching && !this.#isSent) this.#flushDue = true;
     else this.pulse();
   }
 
-  /** Flushes at once, or when the signal that is being told has been. */
+  /** Flushes at once, or after the current inbound signal has been dispatched. */
   flush(): void {
-    if (this.#rising) this.#flushDue = true;
+    if (this.#dispatching) this.#flushDue = true;
     else if (this.isOpen) this.writes.flush();
   }
 
+  /** Requests `onTick` at the end of this tick. */
   pulse(): void {
-    this.#pulse.request();
+    this.#tick.request();
   }
 
   // The life
@@ -257,49 +286,97 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     this.state = 'closing';
     this.#endedBy = 'us';
     this.#replayEarly();
+    this.#noteUse();
     this.#silence(end);
-    // Cut-off data must not look whole: an abort is told after all that was read before it.
+    // Truncated data must not look complete: an abort is reported after all that was read before it.
     if ('error' in end) this.reads.close(end);
-    else this.reads.abandon();
+    else this.reads.abandon(end);
+    this.#checkServed();
     if (this.#connectedAt === undefined) {
       this.#finish('us', end.error, end);
       return;
     }
     this.writes.flushAll();
     (this.#flow ?? this.#keep()).complete();
+    this.#stayAlive();
   }
 
-  reset(cause?: unknown): void {
+  reset(cause?: unknown, end: ReadEnd = cause === undefined ? {} : { error: cause }): void {
     if (this.state === 'closed' || this.#failing) return;
     this.state = 'closing';
-    this.#failing = true; // The wire gives the error back, which is nothing that went wrong.
-    this.#silence(cause === undefined ? {} : { error: cause });
+    this.#failing = true; // The wire errors with the cause, which is no failure.
+    this.#noteUse();
+    this.#silence(end);
     this.#flow?.error(cause ?? new IOStreamError('ECONNABORTED', { phase: 'close', message: 'the stream was reset by reset()' }));
-    this.#finish('us', cause, cause === undefined ? {} : { error: cause });
+    this.#finish('us', cause, end);
   }
 
   /**
-   * Gives the wire to another, and closes: what comes up is his from now on.
-   *
-   * @returns the way down, and what frees the wire.
+   * The owner has unsubscribed. Closes at the end of the tick: RxJS tears a source down before the inner Observables, and what
+   * leaves with the pipeline must see no end. Readers and senders that stay get nothing more either. A cut upload is reset.
    */
-  upgrade(heir: Observer<Up>): { readonly down: Observer<Flow>; readonly free: () => void } {
-    this.next = (signal) => heir.next(signal);
-    this.error = (error) => heir.error(error);
-    this.complete = () => heir.complete();
+  leave(): void {
+    if (this.state === 'closed' || this.state === 'closing') return;
+    this.#leaving = true;
+    this.pulse();
+  }
+
+  /** A `send` failed or was given up midway. */
+  cutUpload(): void {
+    this.#hasCutUpload = true;
+  }
+
+  /**
+   * Hands the wire to `successor` and closes. Inbound signals go to the successor from now on.
+   *
+   * @returns the outbound side, and what frees the wire.
+   */
+  upgrade(successor: Observer<Up>): { readonly down: Observer<Flow>; readonly free: () => void } {
+    this.next = (signal) => successor.next(signal);
+    this.error = (error) => successor.error(error);
+    this.complete = () => successor.complete();
     this.#finish('upgraded', undefined, {});
     return { down: this.#flow ?? this.#keep(), free: () => this.#free() };
   }
 
-  /** A fatal error: told to everybody who listens, then everything is freed. */
-  fail(error: IOStreamError, told = false): void {
+  /** A fatal error: reported to all handlers, then everything is freed. */
+  fail(error: IOStreamError, handled = false): void {
     this.#failing = true;
-    const expected = told || this.handled || this.reads.isHeard;
-    const heard = this.notifier.tell(error) || expected;
+    this.#unhandled = handled || this.handled ? undefined : error;
+    if (this.notifier.tell(error)) this.#unhandled = undefined;
     if (this.state === 'closed') return;
     this.#flow?.error(error);
     this.#finish('error', error, { error });
-    if (!heard) this.keeper.unhandled(error, this);
+    if (this.#unhandled) this.pulse();
+  }
+
+  /** The fatal error of the stream has reached a handler. */
+  errorHandled(): void {
+    this.#unhandled = undefined;
+  }
+
+  /** The fatal error that has reached no handler so far; the caller handles it. */
+  takeError(): IOStreamError | undefined {
+    const error = this.#unhandled;
+    this.#unhandled = undefined;
+    return error;
+  }
+
+  /** Calls `work` when the stream has ended and every reader has received the end; at once if there is none. */
+  whenServed(work: () => void): void {
+    this.#onServed = work;
+  }
+
+  readerLeft(): void {
+    this.#checkServed();
+    if (this.#unhandled) this.pulse();
+  }
+
+  #checkServed(): void {
+    if (!this.end || this.reads.hasReader) return;
+    const served = this.#onServed;
+    this.#onServed = undefined;
+    served?.();
   }
 
   setRef(ref: boolean): void {
@@ -347,6 +424,36 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     return this.#closing;
   }
 
+  /** Emits once when the peer's EOF has come; to late subscribers too. */
+  get eof$(): Observable<void> {
+    return new Observable((out) => {
+      if (this.io.isEof) out.next();
+      if (this.io.isEof || this.state === 'closed') out.complete();
+      else out.add((this.#eof ??= new Subject()).subscribe(out));
+    });
+  }
+
+  /** As `closed$`, for the user: a subscriber handles the error of the stream, and keeps the process alive while it closes. */
+  get awaitedClose$(): Observable<ClosedReport> {
+    return new Observable((out) => {
+      this.#closeWaiters += 1;
+      if (this.report) this.errorHandled();
+      this.#stayAlive();
+      out.add(() => {
+        this.#closeWaiters -= 1;
+        if (this.#closeWaiters === 0) this.#keepAlive?.unsubscribe();
+      });
+      out.add(this.closed$.subscribe(out));
+    });
+  }
+
+  /** A wire that closes does not keep the process alive for the peer's FIN; a close that is awaited does. */
+  #stayAlive(): void {
+    if (this.state !== 'closing' || this.#closeWaiters === 0 || !isRealTime(this.scheduler)) return;
+    this.#keepAlive?.unsubscribe();
+    this.#keepAlive = after(this.#timeouts.close, this.scheduler, () => this.#stayAlive());
+  }
+
   get closed$(): Observable<ClosedReport> {
     if (!this.#closed) {
       this.#closed = new AsyncSubject();
@@ -378,15 +485,20 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
   }
 
   #onUp(signal: Up): void {
-    if (this.#rising) {
+    this.#context.run(this.#dispatch, this, signal);
+  }
+
+  #dispatch(signal: Up): void {
+    if (this.#dispatching) {
       this.#take(signal);
       return;
     }
-    this.#rising = true;
+    this.#dispatching = true;
+    this.#isSent = signal.kind === 'sent';
     try {
       this.#take(signal);
     } finally {
-      this.#rising = false;
+      this.#dispatching = false;
     }
     if (!this.#flushDue) return;
     this.#flushDue = false;
@@ -405,6 +517,8 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
         this.io.isEof = true;
         this.#endedBy ??= this.writes.ended ? 'us' : 'peer';
         this.reads.finish();
+        this.#eof?.next();
+        this.#eof?.complete();
         this.pulse();
         return;
       case 'pause':
@@ -452,14 +566,21 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     return this.#connectedAt !== undefined;
   }
 
-  /** The wire failed, and is gone. */
+  /** The wire has failed and is free. */
   #onError(error: unknown): void {
     if (this.#failing || this.state === 'closed') return;
     if (this.state === 'closing') this.#finish('us', error, {});
+    else if (this.#lostNothing(error)) this.#finish(this.#endedBy ?? 'peer', undefined, {});
     else this.fail(IOStreamError.from(error, { phase: this.wasConnected ? 'read' : 'connect' }));
   }
 
-  /** Both directions have ended, or the close is through. */
+  /** After the peer's FIN all input is there: a reset is no failure unless something of ours was still to be sent. */
+  #lostNothing(error: unknown): boolean {
+    if (!this.io.isEof || this.writes.pending > 0 || (this.#sends?.length ?? 0) > 0) return false;
+    return error instanceof IOStreamError && RESETS.includes(error.code);
+  }
+
+  /** Both directions have ended, or the close is complete. */
   #onComplete(): void {
     if (!this.#failing) this.#finish(this.#endedBy ?? 'us', undefined, {});
   }
@@ -483,7 +604,12 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     }
   }
 
-  /** Nothing more is told to the user. */
+  /** What the end of the stream finds in use. */
+  #noteUse(): void {
+    this.wasInUse ||= this.reads.hasReader || (this.#sends?.length ?? 0) > 0;
+  }
+
+  /** Completes what reports to the user. */
   #silence(end: ReadEnd): void {
     this.end ??= end;
     this.notifier.complete();
@@ -493,6 +619,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
 
   #finish(by: ClosedReport['by'], error: unknown, end: ReadEnd): void {
     if (this.state === 'closed') return;
+    this.#noteUse();
     this.state = 'closed';
     this.#early = undefined;
     if (by !== 'upgraded') this.#free();
@@ -510,7 +637,11 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     this.writes.stop();
     this.reads.close(end);
     this.#silence(end);
+    this.#eof?.complete();
+    this.#keepAlive?.unsubscribe();
+    if (this.#closeWaiters > 0) this.errorHandled();
     this.#tell(this.#closed, this.report);
+    this.#checkServed();
   }
 
   #free(): void {
@@ -527,8 +658,15 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
 
   // The end of the tick
 
-  /** The event loop turned. */
-  beat(): void {
+  onTick(): void {
+    this.#context.run(this.#atTickEnd, this, undefined);
+  }
+
+  #atTickEnd(): void {
+    if (this.#leaving) {
+      this.#leaveNow();
+      return;
+    }
     this.#replayEarly();
     const refusals = this.#refusals;
     this.#refusals = undefined;
@@ -539,6 +677,20 @@ export class Core implements ReadHost, WriteHost, NotifierHost, Pulsing, Observe
     if (this.isOpen) this.writes.flush();
     this.reads.work();
     if (this.#endsToo()) this.writes.end();
+    if (this.#unhandled && !this.reads.isHeard) this.#reportUnhandled(this.#unhandled);
+  }
+
+  /** Every handler that there was has gone without the error. */
+  #reportUnhandled(error: IOStreamError): void {
+    if (!this.supervisor.unhandled) return;
+    this.#unhandled = undefined;
+    this.supervisor.unhandled(error, this);
+  }
+
+  #leaveNow(): void {
+    this.#leaving = false;
+    if (this.#hasCutUpload && !this.writes.ended) this.reset(undefined, LEFT);
+    else this.close(LEFT);
   }
 
   /** What comes while some are left waits behind them; inside of the last one nothing does, as ever after. */

@@ -23,6 +23,7 @@ import {
 import { Output } from './output.ts';
 import type { ClosedReport, StreamState } from './report.ts';
 import { send, type SendSource } from './send.ts';
+import { SYMBOL_OBSERVABLE } from './symbol-observable.ts';
 
 /** The life of a stream, for the functions of this library; the index does not export it. */
 export let coreOf: (io: IOStream) => Core;
@@ -33,6 +34,14 @@ const NO_PLUGINS: Readonly<Record<string, Plugin>> = Object.freeze({});
 class Stream {
   static {
     coreOf = (io) => io.#core;
+    // `from(io)` is `data$`: a subscriber that leaves takes no further chunk, which `from` of an async iterable would.
+    Object.defineProperty(this.prototype, SYMBOL_OBSERVABLE, {
+      value(this: Stream) {
+        return this.data$;
+      },
+      configurable: true,
+      writable: true,
+    });
   }
 
   /** The address: the first candidate at RESOLVED, the winner's from just before CONNECTED on. */
@@ -82,7 +91,12 @@ class Stream {
 
   /** One report when the handle is free: how it ended, and how many bytes passed. Replayed to late subscribers; completes. */
   get closed$(): Observable<ClosedReport> {
-    return this.#core.closed$;
+    return this.#core.awaitedClose$;
+  }
+
+  /** Emits once, and completes, when the peer has ended its direction (FIN); to late subscribers too. Completes without a value on close. */
+  get eof$(): Observable<void> {
+    return this.#core.eof$;
   }
 
   /** The way to write as a Subject, with `pending` and `blocked$`. */

@@ -8,7 +8,8 @@ import { checkUnixPath } from '../wire/unix-path.ts';
 import { inWords } from './bytes.ts';
 import { IOStream, type OwnFields } from './io-stream.ts';
 import { checkOptions, DEFAULTS, type IOStreamOptions } from './options.ts';
-import { Server, type Handler } from './server.ts';
+import type { Handler } from './run-handler.ts';
+import { Server } from './server.ts';
 
 /** Where to listen, and how the accepted streams are made: all options of `IOStream` that do not say where it connects to. */
 export interface ListenOptions<S = IOStream> extends Omit<
@@ -33,7 +34,7 @@ export interface ListenOptions<S = IOStream> extends Omit<
   readonly reusePort?: boolean | undefined;
   /** @default 1048576 */
   readonly outBufLimit?: number | undefined;
-  /** False: after the peer's EOF, when what was written has left, end too. @default true with a handler, which says when it is through */
+  /** False: after the client's FIN, when what was written has been sent and nothing reads or sends, end too. @default false, as in Node */
   readonly allowHalfOpen?: boolean | undefined;
 }
 
@@ -86,8 +87,7 @@ export function listen<O extends object>(
   checkWhere(where);
   checkStream(stream);
   if (handler !== undefined && typeof handler !== 'function') throw wrong('the handler to be a function', inWords(handler));
-  // With a handler a stream is open until that is through: it says when.
-  const { outBufLimit = OUT_BUF_LIMIT, allowHalfOpen = handler ? true : undefined, ...rest } = stream;
+  const { outBufLimit = OUT_BUF_LIMIT, allowHalfOpen = false, ...rest } = stream;
   const { noDelay = true, keepAlive = false } = stream as IOStreamOptions;
   const accept = (socket: Socket): IOStream<OwnFields<O>> =>
     new IOStream({ outBufLimit, allowHalfOpen, ...rest, fh: socket } as unknown as O & IOStreamOptions<IOStream<OwnFields<O>>>);

@@ -1,4 +1,4 @@
-import { Subject, throwError, type Observable } from 'rxjs';
+import { Subject, type Observable } from 'rxjs';
 import type { IOStreamError } from '../errors.ts';
 import type { EventMask } from '../events.ts';
 import type { IOStream } from './io-stream.ts';
@@ -13,11 +13,6 @@ export interface NotifierHost {
   readonly onEvent: ((event: StreamEvent) => void) | undefined;
   /** A callback threw: its stream is closed. */
   threw(error: unknown): void;
-}
-
-/** Reports an error that nobody handles as RxJS does: to `config.onUnhandledError`, else as an uncaught exception. */
-export function reportUnhandled(error: unknown): void {
-  throwError(() => error).subscribe();
 }
 
 /** Tells events and errors: to `onEvent`, `cb`, `events$` and `errors$`, in this order, until it is completed. */

@@ -1,6 +1,11 @@
 /* eslint-disable @typescript-eslint/unified-signatures -- the own fields of a union of options would not be inferred */
+import { reportUnhandled } from '../wire/tick.ts';
+import type { Supervisor } from './core.ts';
 import { coreOf, IOStream, type OwnFields } from './io-stream.ts';
 import type { IOStreamOptions } from './options.ts';
+
+/** The caller reads and writes when it wants to: an error waits for the next read, write or `closed$`. */
+const OWNED: Supervisor = { thrown: reportUnhandled };
 
 /**
  * Dials, and resolves with the stream when the whole stack is connected. It is the caller's to close: `await using`, or
@@ -26,18 +31,9 @@ export function open<O extends object>(options: O & IOStreamOptions<IOStream<Own
     const core = coreOf(io);
     core.handled = true;
     core.opened$.subscribe(() => {
-      resolve(io);
       core.handled = false;
-      // The caller has the stream in a later tick: an error that came before that is his to hear from `data$`.
-      const { keeper } = core;
-      core.keeper = {
-        ...keeper,
-        unhandled: (error) =>
-          core.scheduler.schedule(() => {
-            if (!core.reads.wasRead) keeper.unhandled(error, core);
-          }),
-      };
-      core.scheduler.schedule(() => (core.keeper = keeper));
+      core.supervisor = OWNED;
+      resolve(io);
     });
     core.closed$.subscribe(({ error }) =>
       reject((error as Error | undefined) ?? new Error('expected a connection, the stream was closed before it was there')),

@@ -17,8 +17,12 @@ export interface ReadHost {
   notify(mask: EventMask): void;
   raise(error: IOStreamError): void;
   pulse(): void;
-  /** Whether anybody would be told of IN. */
+  /** Whether IN would reach a handler. */
   listensTo(mask: EventMask): boolean;
+  /** A reader has received the fatal error of the stream. */
+  errorHandled(): void;
+  /** A reader is no longer there. */
+  readerLeft(): void;
 }
 
 /** Somebody who takes the bytes piece by piece: `consume`, or iteration. There is one at a time. */
@@ -29,13 +33,18 @@ export interface Puller {
   isHeard?(): boolean;
 }
 
-/** How reading ended: at the end, or by an error. */
-export type ReadEnd = { readonly error?: unknown };
+/** How reading ended: at EOF or by our own close; by an error; or because the owner of the stream has unsubscribed. */
+export type ReadEnd = { readonly error?: unknown; readonly left?: true };
 
-const NOBODY: readonly never[] = Object.freeze([]);
+/** The owner has unsubscribed: readers that are still there get nothing more, so that truncated data never looks complete. */
+export const LEFT: ReadEnd = Object.freeze({ left: true });
 
-function tellEnd(reader: Subscriber<Buffer>, end: ReadEnd): void {
-  if ('error' in end) reader.error(end.error);
+const NO_READERS: readonly never[] = Object.freeze([]);
+
+/** Ends a reader as the stream ended. */
+export function endReader(reader: Subscriber<never>, end: ReadEnd): void {
+  if (end.left) reader.unsubscribe();
+  else if ('error' in end) reader.error(end.error);
   else reader.complete();
 }
 
@@ -66,10 +75,9 @@ export class ReadSide implements Watched {
   awaits = false;
   #data$: Observable<Buffer> | undefined;
   /** The subscribers of `data$`; never changed in place, so that who comes and goes meanwhile changes nothing for a round. */
-  #readers: readonly Subscriber<Buffer>[] = NOBODY;
+  #readers: readonly Subscriber<Buffer>[] = NO_READERS;
   #puller: Puller | undefined;
   #wasRead = false;
-  #wasReadAtClose = false;
   /** Bytes are being handed out: what comes meanwhile, bytes or the end, must not overtake them. */
   #handing = 0;
   /** The first drain of `data$` is due at the end of the tick, so that all subscribers of a tick see the same. */
@@ -146,11 +154,6 @@ export class ReadSide implements Watched {
     return this.#wasRead;
   }
 
-  /** Whether anybody took bytes so when it was closed: he is told how. */
-  get wasReadAtClose(): boolean {
-    return this.#wasReadAtClose;
-  }
-
   /** Whether somebody takes the bytes as Observable or by iteration. */
   get hasReader(): boolean {
     return this.#puller !== undefined || this.#readers.length > 0;
@@ -168,7 +171,7 @@ export class ReadSide implements Watched {
   /** Not by a Subject: with its own subscription for each subscriber it would hold 0.7 KB more on an idle connection. */
   #admit(reader: Subscriber<Buffer>): void {
     this.#wasRead = true;
-    if (this.#endTold) tellEnd(reader, this.#endTold);
+    if (this.#endTold) this.#endOne(reader, this.#endTold);
     else {
       this.#readers = this.#readers.length === 0 ? [reader] : [...this.#readers, reader];
       reader.add(new Leave(this, reader));
@@ -179,8 +182,8 @@ export class ReadSide implements Watched {
 
   /** A subscriber of `data$` is gone. */
   dismiss(reader: Subscriber<Buffer>): void {
-    this.#readers = this.#readers.length === 1 ? NOBODY : this.#readers.filter((each) => each !== reader);
-    this.#host.pulse();
+    this.#readers = this.#readers.length === 1 ? NO_READERS : this.#readers.filter((each) => each !== reader);
+    this.#left();
   }
 
   /** Becomes the one who takes; undefined when there is one already. */
@@ -192,8 +195,20 @@ export class ReadSide implements Watched {
     return () => {
       if (this.#puller !== puller) return;
       this.#puller = undefined;
-      this.#host.pulse();
+      this.#left();
     };
+  }
+
+  #left(): void {
+    this.#host.readerLeft();
+    this.#host.pulse();
+  }
+
+  /** The end, for a reader that passes it on. */
+  takeEnd(): ReadEnd | undefined {
+    const { end } = this;
+    if (end && 'error' in end) this.#host.errorHandled();
+    return end;
   }
 
   /** What a puller gets next, if it is a chunk as it came that nobody else has seen or will see. */
@@ -272,17 +287,16 @@ export class ReadSide implements Watched {
   close(end: ReadEnd): void {
     this.#end ??= end;
     this.#userPaused = false;
-    this.#wasReadAtClose ||= this.hasReader;
     this.awaits = false;
     this.#watchdog?.stop();
     this.#serve();
   }
 
   /** Our own close: readers get the end at once, and nothing more. */
-  abandon(): void {
+  abandon(end: ReadEnd): void {
     this.#abandoned = true;
-    this.#end = {};
-    this.close(this.#end);
+    this.#end = end;
+    this.close(end);
   }
 
   /** Gives what is there to who wants it, and tells the wire whether to go on. */
@@ -349,8 +363,13 @@ export class ReadSide implements Watched {
   #tellEnd(end: ReadEnd): void {
     this.#endTold = end;
     const readers = this.#readers;
-    this.#readers = NOBODY;
-    for (const reader of readers) tellEnd(reader, end);
+    this.#readers = NO_READERS;
+    for (const reader of readers) this.#endOne(reader, end);
+  }
+
+  #endOne(reader: Subscriber<Buffer>, end: ReadEnd): void {
+    if ('error' in end) this.#host.errorHandled();
+    endReader(reader, end);
   }
 
   /** Which option is missing for bytes that nobody is told of; until it is there, only `highWaterMark` of them are read. */

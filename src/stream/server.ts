@@ -1,12 +1,11 @@
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
-import { BehaviorSubject, config, defer, Observable, Subject, Subscription, type ObservableInput, type SchedulerLike } from 'rxjs';
+import { BehaviorSubject, config, Observable, Subject, type SchedulerLike, type Subscription } from 'rxjs';
+import { IOStreamError } from '../errors.ts';
+import { reportUnhandled } from '../wire/tick.ts';
 import { after } from '../wire/timer.ts';
-import type { Keeper } from './core.ts';
+import type { Supervisor } from './core.ts';
 import { coreOf, type IOStream } from './io-stream.ts';
-import { reportUnhandled } from './notifier.ts';
-
-/** What one accepted connection is for: when the Observable completes, it is closed. */
-export type Handler<S = IOStream> = (io: S) => ObservableInput<unknown>;
+import { runHandler, type Handler } from './run-handler.ts';
 
 /** How a drain went. */
 export interface DrainReport {
@@ -48,15 +47,16 @@ export class Server<S extends IOStream = IOStream> {
   readonly #errors = new Subject<unknown>();
   readonly #dropped = new BehaviorSubject(0);
   readonly #left = new Subject<void>();
-  /** What handlers still do whose streams have ended. */
-  readonly #outlasting = new Set<Subscription>();
+  /** Handlers that run; some outlive their streams. */
+  readonly #handlers = new Set<Subscription>();
   #stopped = false;
-  readonly #keeper: Keeper = {
-    unhandled: (error, { wasConnected }) => this.#tell(error, wasConnected),
-    inherited: (heir, { io }) => {
-      this.#follow(heir as S);
+  readonly #supervisor: Supervisor = {
+    unhandled: (error, { wasConnected }) => this.#report(error, wasConnected),
+    thrown: (error) => this.#report(error),
+    upgraded: (successor, { io }) => {
+      this.#follow(successor as S);
       this.#leave(io as S);
-      if (this.#stopped) heir.close();
+      if (this.#stopped) coreOf(successor).leave();
     },
   };
 
@@ -69,7 +69,7 @@ export class Server<S extends IOStream = IOStream> {
     this.#handler = handler;
     net.on('connection', (socket) => this.#welcome(socket));
     net.on('drop', () => this.#dropped.next(this.#dropped.value + 1));
-    net.on('error', (error) => this.#tell(error));
+    net.on('error', (error) => this.#report(error));
   }
 
   /** Each connection once its stack is connected. Hot; completes when the server stops. */
@@ -78,10 +78,13 @@ export class Server<S extends IOStream = IOStream> {
   }
 
   /**
-   * What went wrong with single connections: a handshake that failed, a handler that threw or errored, an error of an accepted
-   * stream that nobody heard. None of them hurts the listener, and none the process: errors that come while nobody subscribes
-   * go to RxJS's `config.onUnhandledError` if you have set it (but for failed handshakes, which any stranger can cause), else
-   * to nobody. Hot; completes when the server stops.
+   * Emits what went wrong with single connections: a handshake that failed, a handler that threw or errored, an error of an
+   * accepted stream that reached no handler. None of them stops the listener. Without a subscriber they go to RxJS's
+   * `config.onUnhandledError` if you have set it, except failed handshakes, which any client can cause; otherwise a bug (anything but
+   * an `IOStreamError`) becomes a warning of the process. Hot; completes when the server stops.
+   *
+   * An Observable that a handler subscribes itself, without an error callback, is outside of this: RxJS reports its errors as
+   * uncaught. Return it instead: `(io) => io.data$.pipe(…)`.
    */
   get errors$(): Observable<unknown> {
     return this.#errors;
@@ -124,12 +127,12 @@ export class Server<S extends IOStream = IOStream> {
     });
   }
 
-  /** @internal Stops listening and closes all. */
+  /** @internal Stops listening, unsubscribes all handlers and closes all connections, silently. */
   stop(): void {
     this.#stopped = true;
     this.#net.close();
-    for (const handling of this.#outlasting) handling.unsubscribe();
-    for (const io of this.#open) io.close();
+    for (const handler of this.#handlers) handler.unsubscribe();
+    for (const io of this.#open) coreOf(io).leave();
     this.#connections.complete();
     this.#errors.complete();
     this.#dropped.complete();
@@ -141,7 +144,7 @@ export class Server<S extends IOStream = IOStream> {
       io = this.#accept(socket);
     } catch (error) {
       socket.destroy();
-      this.#tell(error);
+      this.#report(error);
       return;
     }
     this.#follow(io);
@@ -153,7 +156,7 @@ export class Server<S extends IOStream = IOStream> {
   #follow(io: S): void {
     const core = coreOf(io);
     this.#open.add(io);
-    core.keeper = this.#keeper;
+    core.supervisor = this.#supervisor;
     core.closed$.subscribe(({ by }) => {
       if (by !== 'upgraded') this.#leave(io);
     });
@@ -166,39 +169,22 @@ export class Server<S extends IOStream = IOStream> {
 
   #serve(io: S): void {
     const handler = this.#handler;
-    if (!handler && !this.#connections.observed) io.close(); // nobody will ever look at it
+    if (!handler && !this.#connections.observed) io.close(); // nothing will ever read it
     this.#connections.next(io);
-    const core = coreOf(io);
-    if (!handler || !core.tells) return;
-    const handling = new Subscription();
-    // Closed by us: the handler is stopped before its Observables say so. Failed, or ended by both sides: one that is told by
-    // what it reads is not cut off in what it still has to do with it, nor one that has read all it wanted when nothing failed;
-    // any other would never know.
-    core.closing$.subscribe((end) => {
-      const goesOn = 'error' in end ? core.reads.wasReadAtClose : core.reads.wasRead;
-      if (core.state === 'closing' || this.#stopped || !goesOn) handling.unsubscribe();
-      else this.#keep(handling);
-    });
-    handling.add(
-      defer(() => handler(io as never)).subscribe({
-        error: (error: unknown) => {
-          io.reset();
-          this.#tell(error);
-        },
-        complete: () => io.close(),
-      }),
-    );
+    if (!handler || !coreOf(io).tells) return;
+    const running = runHandler(io as never, handler, { error: (error) => this.#report(error) });
+    this.#handlers.add(running);
+    running.add(() => this.#handlers.delete(running));
   }
 
-  /** Until it is through, or the server stops. */
-  #keep(handling: Subscription): void {
-    if (handling.closed) return;
-    this.#outlasting.add(handling);
-    handling.add(() => this.#outlasting.delete(handling));
-  }
-
-  #tell(error: unknown, serious = true): void {
+  #report(error: unknown, isSerious = true): void {
     if (this.#errors.observed) this.#errors.next(error);
-    else if (serious && config.onUnhandledError) reportUnhandled(error);
+    else if (!isSerious) return;
+    else if (config.onUnhandledError) reportUnhandled(error);
+    else if (!(error instanceof IOStreamError)) process.emitWarning(asError(error));
   }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(`a handler of listen threw ${String(thrown)}`);
 }

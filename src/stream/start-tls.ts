@@ -68,7 +68,7 @@ export function startTls<S extends IOStream>(io: S, options: StartTlsOptions = {
   return connecting(() => {
     const heir = new IOStream(upgraded(io, tls));
     const core = coreOf(io);
-    core.keeper.inherited?.(heir, core);
+    core.supervisor.upgraded?.(heir, core);
     return heir as unknown as S;
   });
 }

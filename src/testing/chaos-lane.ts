@@ -1,7 +1,8 @@
-import { asapScheduler, type SchedulerLike, type Subscription } from 'rxjs';
+import type { SchedulerLike, Subscription } from 'rxjs';
 import { concatBytes } from '../wire/concat-bytes.ts';
 import type { Up } from '../wire/signal.ts';
 import type { HoldingLane } from '../wire/steering.ts';
+import { atTickEnd } from '../wire/tick.ts';
 import { Fifo } from './fifo.ts';
 import { randomOf } from './rechunk.ts';
 
@@ -27,8 +28,6 @@ export interface LaneEvents {
 const LIMIT = 2 ** 16;
 /** As many bytes are joined at the most. */
 const JOINED = 2 ** 16;
-/** So many pieces may follow each other in one turn of the event loop before timers and sockets get theirs. */
-const TURN = 256;
 
 /** One direction of a connection: keeps the order, and changes when and in which pieces things come out. */
 export class ChaosLane implements HoldingLane {
@@ -46,7 +45,6 @@ export class ChaosLane implements HoldingLane {
   #lastDue = 0;
   #running = false;
   #job: Subscription | undefined;
-  #pieces = 0;
 
   constructor(options: LaneOptions, seed: number, scheduler: SchedulerLike, events: LaneEvents) {
     this.#options = options;
@@ -121,9 +119,7 @@ export class ChaosLane implements HoldingLane {
   }
 
   #tick(): void {
-    this.#pieces += 1;
-    const resume = (): void => this.#resume();
-    this.#job = this.#pieces % TURN === 0 ? this.#scheduler.schedule(resume) : asapScheduler.schedule(resume);
+    this.#job = atTickEnd(this.#scheduler, () => this.#resume());
   }
 
   #resume(): void {

@@ -1,7 +1,8 @@
-import { asapScheduler, Subscription } from 'rxjs';
+import { Subscription } from 'rxjs';
 import { concatBytes } from '../wire/concat-bytes.ts';
 import { layer } from '../wire/layer.ts';
 import { END, PAUSE, RESUME, type Flow, type Plugin } from '../wire/signal.ts';
+import { atTickEnd } from '../wire/tick.ts';
 import { show } from './bytes.ts';
 import type { CutPlan } from './rechunk.ts';
 
@@ -115,7 +116,7 @@ export class Cutter {
             held.push(signal.bytes);
             this.offered += signal.bytes.length;
             if (sync) flush();
-            else if (!waiting) jobs.add(asapScheduler.schedule(flush));
+            else if (!waiting) jobs.add(atTickEnd(dial.scheduler, flush));
             waiting = !sync;
           } else {
             if (signal.kind === 'end') flush();

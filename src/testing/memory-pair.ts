@@ -1,7 +1,8 @@
-import { asapScheduler, Observable, type SchedulerLike, type Subscriber, type Subscription } from 'rxjs';
+import { Observable, type SchedulerLike, type Subscriber, type Subscription } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
 import { inlet } from '../wire/operate.ts';
 import { END, PAUSE, RESUME, type DataSignal, type Dial, type EndSignal, type Flow, type Up, type Wire } from '../wire/signal.ts';
+import { Tick, type TickTarget } from '../wire/tick.ts';
 import { Agenda } from './agenda.ts';
 import { Fifo } from './fifo.ts';
 import { randomOf } from './rechunk.ts';
@@ -77,10 +78,7 @@ interface Parcel {
   readonly due: number;
 }
 
-/** So many deliveries may follow each other in one turn of the event loop before timers and sockets get theirs. */
-const TURN = 256;
-
-class PairEnd {
+class PairEnd implements TickTarget {
   peer!: PairEnd;
   readonly #options: MemoryPairOptions;
   readonly #limit: number;
@@ -91,8 +89,9 @@ class PairEnd {
   #dial: Dial | undefined;
   /** What the peer sent and we have not given up yet. */
   readonly #inbox = new Fifo<Parcel>();
-  #job: Subscription | undefined;
-  #deliveries = 0;
+  /** The next delivery: at the end of the tick, or after the latency. */
+  #tick: Tick | undefined;
+  #timer: Subscription | undefined;
   /** When the last parcel of the peer is through, on the clock. */
   #busyUntil = 0;
   #connected = false;
@@ -128,6 +127,7 @@ class PairEnd {
       }
       this.#dial = dial;
       this.#up = up;
+      this.#tick = new Tick(this.#options.scheduler ?? dial.scheduler, this);
       const flow = inlet<Flow>({
         next: (signal) => this.#take(signal),
         error: (error: unknown) => this.#reset(error),
@@ -194,20 +194,23 @@ class PairEnd {
     this.#schedule();
   }
 
-  /** Deliveries always have a tick of their own: no recursion, however fast the two ends answer each other. */
+  /** Each delivery has a tick of its own: no recursion, however fast the two ends answer each other. */
   #schedule(): void {
     const clock = this.#clock;
-    if (!this.#up || !clock || (this.#job && !this.#job.closed)) return;
+    if (!this.#up || !clock || (this.#timer && !this.#timer.closed)) return;
     const head = this.#inbox.peek();
     if (this.#connected && (!head || (this.#paused && !this.#closing))) return;
     const delay = this.#connected && head ? Math.max(0, head.due - this.#now) : 0;
-    this.#deliveries += 1;
-    const job = (): void => this.#run();
-    this.#job = delay > 0 || this.#deliveries % TURN === 0 ? Agenda.of(clock).schedule(job, delay) : asapScheduler.schedule(job);
+    if (delay > 0) this.#timer = Agenda.of(clock).schedule(() => this.onTick(), delay);
+    else this.#tick?.request();
+  }
+
+  onTick(): void {
+    this.#timer = undefined;
+    if (this.#up) this.#run();
   }
 
   #run(): void {
-    this.#job = undefined;
     if (!this.#connected) {
       this.#connected = true;
       this.#up?.next({ kind: 'connected', details: [{ wire: 'memory' }] });
@@ -279,7 +282,8 @@ class PairEnd {
 
   #free(): void {
     this.#up = undefined;
-    this.#job?.unsubscribe();
+    this.#tick?.cancel();
+    this.#timer?.unsubscribe();
     this.#closeTimer?.unsubscribe();
     this.#inbox.clear();
     if (!this.#inEnded || this.#outEnd !== 'taken') this.peer.#deliver('reset', this.#clock?.now() ?? 0);

@@ -33,39 +33,40 @@ export interface Guarded<T> extends Observer<T> {
 
 class Guard<T> implements Observer<T> {
   subscriber: Subscriber<T> | undefined;
-  readonly #observer: Guarded<T>;
+  // No private field: with `config.useDeprecatedNextContext` RxJS calls the methods on an object that inherits from this one.
+  private readonly observer: Guarded<T>;
 
   constructor(observer: Guarded<T>) {
-    this.#observer = observer;
+    this.observer = observer;
   }
 
   next(value: T): void {
     try {
-      this.#observer.next(value);
+      this.observer.next(value);
     } catch (error) {
       this.subscriber?.unsubscribe();
-      this.#fail(error);
+      this.failWith(error);
     }
   }
 
   error(reason: unknown): void {
     try {
-      this.#observer.error(reason);
+      this.observer.error(reason);
     } catch (error) {
-      this.#fail(error);
+      this.failWith(error);
     }
   }
 
   complete(): void {
     try {
-      this.#observer.complete();
+      this.observer.complete();
     } catch (error) {
-      this.#fail(error);
+      this.failWith(error);
     }
   }
 
-  #fail(error: unknown): void {
-    if (this.#observer.fail) this.#observer.fail(error);
-    else this.#observer.error(error);
+  private failWith(error: unknown): void {
+    if (this.observer.fail) this.observer.fail(error);
+    else this.observer.error(error);
   }
 }

@@ -124,7 +124,7 @@ export interface Dial {
  * 9. Bytes that come with the last handshake reply reach the layer above, in order.
  * 10. No layer changes bytes it was given or has passed on.
  * 11. Signals may come from inside `next`; no recursion per chunk.
- * 12. Time is the dial's scheduler; `asapScheduler` is the tick boundary.
+ * 12. Time is the dial's scheduler.
  */
 export type Wire = (dial: Dial) => OperatorFunction<Flow, Up>;
 

@@ -1,52 +1,55 @@
 import { Subscription, type SchedulerLike } from 'rxjs';
+import { isRealTime, steadyScheduler } from './real-time.ts';
 
-/** The longest delay Node's timers take; a longer one would fire at once. */
-const LONGEST = 2 ** 31 - 1;
+/** The longest delay of Node's timers; a longer one fires at once. */
+const MAX_TIMER_DELAY = 2 ** 31 - 1;
 
-/** How much longer, at the most, is waited each time the event loop was blocked; how often; and what is no block. */
-const GRACE = 100;
-const TURNS = 8;
-const PROMPT = 2;
+/** How long to wait at most after a blocked event loop, in milliseconds; how often; and which delay is no block. */
+const MAX_GRACE = 100;
+const MAX_TURNS = 8;
+const ON_TIME = 2;
 
 /** How {@link after} waits. */
 export interface AfterOptions {
-  /**
-   * Do not keep the process alive for this timer. Best effort: RxJS schedulers have no word for it, so the handle of an
-   * `asyncScheduler` action is asked itself.
-   */
+  /** Do not keep the process alive for this timer. Has no effect in virtual time. @default false */
   readonly unref?: boolean;
 }
 
 /**
- * Runs `work` once, `ms` milliseconds from now on `scheduler`; Infinity is never.
+ * Calls `work` once, `ms` milliseconds from now on `scheduler`; Infinity is never.
  *
- * Timers run before sockets are polled: after a blocked loop the answer may already be there, and an answer that came in time
- * must win. So the work waits for one more turn of the loop, and for further ones until a timer is on time: then the loop was
- * free, and what had come has been told.
+ * Timers run before sockets are polled: after a blocked event loop an answer may already wait in the kernel, and an answer that
+ * came in time must win. So the work waits for one more turn of the loop, and for further ones until a timer is on time.
  */
 export function after(ms: number, scheduler: SchedulerLike, work: () => void, { unref = false }: AfterOptions = {}): Subscription {
   const timer = new Subscription();
   if (ms === Infinity) return timer;
+  const isReal = isRealTime(scheduler);
+  const clock = steadyScheduler(scheduler);
+  let running: ReturnType<typeof setTimeout> | undefined;
+  // Node's own timers in real time: an action of `asyncScheduler` costs three times as much.
+  if (isReal) timer.add(() => clearTimeout(running));
   const schedule = (then: () => void, delay: number): void => {
-    const action = scheduler.schedule(then, delay);
-    if (unref) (action as { id?: { unref?: () => void } }).id?.unref?.();
-    timer.add(action);
+    if (isReal) {
+      running = setTimeout(then, delay);
+      if (unref) (running as { unref?: () => void }).unref?.();
+    } else timer.add(scheduler.schedule(then, delay));
   };
   const settle = (late: number, turns: number): void => {
-    const grace = Math.min(Math.max(0, late), GRACE);
-    const due = scheduler.now() + grace;
+    const grace = Math.min(Math.max(0, late), MAX_GRACE);
+    const due = clock.now() + grace;
     schedule(() => {
-      const stillLate = scheduler.now() - due;
-      if (stillLate <= PROMPT || turns === 0) work();
+      const stillLate = clock.now() - due;
+      if (stillLate <= ON_TIME || turns === 0) work();
       else settle(stillLate, turns - 1);
     }, grace);
   };
-  const wait = (left: number): void => {
-    const step = Math.min(left, LONGEST);
-    const due = scheduler.now() + step;
+  const wait = (remaining: number): void => {
+    const step = Math.min(remaining, MAX_TIMER_DELAY);
+    const due = clock.now() + step;
     schedule(() => {
-      if (step < left) wait(left - step);
-      else settle(scheduler.now() - due, TURNS);
+      if (step < remaining) wait(remaining - step);
+      else settle(clock.now() - due, MAX_TURNS);
     }, step);
   };
   wait(Math.max(0, ms));
