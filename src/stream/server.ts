@@ -172,7 +172,13 @@ export class Server<S extends IOStream = IOStream> {
     if (!handler && !this.#connections.observed) io.close(); // nothing will ever read it
     this.#connections.next(io);
     if (!handler || !coreOf(io).tells) return;
-    const running = runHandler(io as never, handler, { error: (error) => this.#report(error) });
+    const running = runHandler(io as never, handler, {
+      error: (error) => this.#report(error),
+      // Reset with a cause, as a relay does with the error of its other stream. A failure reaches the supervisor.
+      stopped: (end) => {
+        if ('error' in end && coreOf(io).state === 'closing') this.#report(end.error);
+      },
+    });
     this.#handlers.add(running);
     running.add(() => this.#handlers.delete(running));
   }
