@@ -42,7 +42,9 @@ export function stack(plugins: Plugins, wire: Wire): Wire {
 
 function named(dial: Dial, layer: string | undefined): Dial {
   const to = bareTarget(dial.to);
-  return dial.layer === layer && dial.to === to ? dial : { ...dial, to, layer };
+  if (dial.layer === layer && dial.to === to) return dial;
+  const { timeouts, deadline, scheduler } = dial;
+  return { to, timeouts, deadline, scheduler, layer }; // One shape for all: a spread makes one of its own each time.
 }
 
 function bareTarget(to: Target | undefined): Target | undefined {
