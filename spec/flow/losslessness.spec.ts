@@ -57,12 +57,14 @@ const TWO = 2;
 /** What a line says is held in memory, when the consumer is slower than the peer. */
 type Memory = 'a chunk' | 'bounded' | 'all that comes' | '–';
 
-/** What reads the bytes, as the README's table says it. */
+/** One line of the README's table. */
 interface Line {
   readonly where: '`data$`' | '`messages$`' | 'the stream' | 'a plugin';
   readonly what: string;
   /** Begins with `yes` or `**no**`. */
   readonly every: string;
+  /** Whether every byte before an error comes out, too. */
+  readonly beforeError: 'yes' | '**no**';
   readonly memory: Memory;
   /** Each of these is so. */
   readonly reads: readonly Reader[];
@@ -89,10 +91,10 @@ const codec = lines({ maxLength: CHUNK, bytes: true });
 const whole = (line: Uint8Array): Out => ({ length: line.length + 1 });
 const messages = (io: IOStream): Framed<Uint8Array, Uint8Array | string> => framed(io, codec);
 
-type Row = (what: string, every: string, memory: Memory, ...reads: readonly Reader[]) => Line;
+type Row = (what: string, every: string, beforeError: Line['beforeError'], memory: Memory, ...reads: readonly Reader[]) => Line;
 const row =
   (where: Line['where']): Row =>
-  (what, every, memory, ...reads) => ({ where, what, every, memory, reads });
+  (what, every, beforeError, memory, ...reads) => ({ where, what, every, beforeError, memory, reads });
 const data = row('`data$`');
 const message = row('`messages$`');
 const own = row('the stream');
@@ -109,16 +111,17 @@ const lineBy =
 
 /** The table. */
 const LINES: readonly Line[] = [
-  data('`map`, `tap`, `scan`', 'yes', 'a chunk', by(map((bytes) => bytes)), by(tap(() => {})), by(scan((_, bytes) => bytes))),
-  data('`filter`', 'yes, but what it refuses', 'a chunk', by(filter(({ length }) => length > 0))),
+  data('`map`, `tap`, `scan`', 'yes', 'yes', 'a chunk', by(map((bytes) => bytes)), by(tap(() => {})), by(scan((_, bytes) => bytes))),
+  data('`filter`', 'yes, but what it refuses', 'yes', 'a chunk', by(filter(({ length }) => length > 0))),
   data(
     '`take`, `takeUntil`',
     'yes: the rest stays for the next reader',
+    'yes',
     'a chunk',
     (io) => concat(io.data$.pipe(take(3)), io.data$),
     (io) => concat(io.data$.pipe(takeUntil(timer(GAP / 2))), io.data$),
   ),
-  data('`share`, `groupBy`', 'yes', 'a chunk', by(share()), (io) =>
+  data('`share`, `groupBy`', 'yes', 'yes', 'a chunk', by(share()), (io) =>
     io.data$.pipe(
       groupBy((bytes) => bytes[0]),
       mergeMap((group$) => group$),
@@ -126,6 +129,7 @@ const LINES: readonly Line[] = [
   ),
   data(
     '`concatMap`, `mergeMap`, `switchMap`, `exhaustMap` to what answers at once',
+    'yes',
     'yes',
     'a chunk',
     by(concatMap((bytes) => of(bytes))),
@@ -136,19 +140,30 @@ const LINES: readonly Line[] = [
   data(
     '`concatMap`, `mergeMap` to what takes time, with a limit or without',
     'yes',
+    '**no**',
     'all that comes',
     by(concatMap(work)),
     by(mergeMap(work)),
     by(mergeMap(work, 4)),
   ),
-  data('`delay`, `observeOn`', 'yes', 'all that comes', by(delay(10)), by(observeOn(asyncScheduler))),
-  data('`bufferTime`, `bufferCount`, `toArray`', 'yes', 'all that comes', by(bufferTime(10)), by(bufferCount(1000)), by(toArray())),
-  data('`zip`', 'yes', 'all that comes', (io) => zip(io.data$, interval(10)).pipe(map(([bytes]) => bytes))),
-  data('`shareReplay`', 'yes', 'all that comes', replaying()),
-  data('`switchMap`, `exhaustMap` to what takes time', '**no**', '–', by(switchMap(work)), by(exhaustMap(work))),
-  data('`throttleTime`, `debounceTime`', '**no**', '–', by(throttleTime(10)), by(debounceTime(10))),
+  data('`delay`', 'yes', '**no**', 'all that comes', by(delay(10))),
+  data('`observeOn`', 'yes', 'yes', 'all that comes', by(observeOn(asyncScheduler))),
+  data(
+    '`bufferTime`, `bufferCount`, `toArray`',
+    'yes',
+    '**no**',
+    'all that comes',
+    by(bufferTime(10)),
+    by(bufferCount(1000)),
+    by(toArray()),
+  ),
+  data('`zip`', 'yes', '**no**', 'all that comes', (io) => zip(io.data$, interval(10)).pipe(map(([bytes]) => bytes))),
+  data('`shareReplay`', 'yes', 'yes', 'all that comes', replaying()),
+  data('`switchMap`, `exhaustMap` to what takes time', '**no**', '**no**', '–', by(switchMap(work)), by(exhaustMap(work))),
+  data('`throttleTime`, `debounceTime`', '**no**', '**no**', '–', by(throttleTime(10)), by(debounceTime(10))),
   data(
     '`auditTime`, `audit`, `sampleTime`, `sample`',
+    '**no**',
     '**no**',
     '–',
     by(auditTime(10)),
@@ -156,9 +171,10 @@ const LINES: readonly Line[] = [
     by(sampleTime(10)),
     by(sample(interval(10))),
   ),
-  data('`distinctUntilChanged`', '**no**', '–', by(distinctUntilChanged((a, b) => a.equals(b)))),
+  data('`distinctUntilChanged`', '**no**', '**no**', '–', by(distinctUntilChanged((a, b) => a.equals(b)))),
   data(
     '`combineLatest`, `withLatestFrom` another that is late',
+    '**no**',
     '**no**',
     '–',
     (io) => combineLatest([io.data$, timer(10)]).pipe(map(([bytes]) => bytes)),
@@ -171,6 +187,7 @@ const LINES: readonly Line[] = [
   message(
     '`map`, `filter`, `scan` … as on `data$`',
     'yes',
+    'yes',
     'a chunk',
     lineBy(map((line) => line)),
     lineBy(filter(() => true)),
@@ -179,16 +196,18 @@ const LINES: readonly Line[] = [
   message(
     '`concatMap`, `mergeMap` to what takes time … as on `data$`',
     'yes',
+    '**no**',
     'all that comes',
     lineBy(concatMap(work)),
     lineBy(mergeMap(work, 4)),
   ),
-  message('`take(1)`, `firstValueFrom(messages$)`: one after another', 'yes', 'bounded', (io) => {
+  message('`take(1)`, `firstValueFrom(messages$)`: one after another', 'yes', 'yes', 'bounded', (io) => {
     const { messages$ } = messages(io);
     return defer(() => messages$.pipe(take(1), concatMap(work), map(whole))).pipe(repeat(COUNTS[1]));
   }),
   own(
     '`io.consume(work)`, also with `concurrency`',
+    'yes',
     'yes',
     'bounded',
     (io) => io.consume(work),
@@ -197,32 +216,36 @@ const LINES: readonly Line[] = [
   own(
     '`framed(…).consume(work)`, also with `concurrency`',
     'yes',
+    'yes',
     'bounded',
     (io) => messages(io).consume((line) => work(whole(line))),
     (io) => messages(io).consume((line) => work(whole(line)), { concurrency: TWO }),
   ),
-  own('`consume((chunk) => of(chunk).pipe(…))`, whatever takes time in there', 'yes', 'bounded', (io) =>
+  own('`consume((chunk) => of(chunk).pipe(…))`, whatever takes time in there', 'yes', 'yes', 'bounded', (io) =>
     io.consume((chunk) => of(chunk).pipe(concatMap(work), delay(10), observeOn(asyncScheduler), bufferTime(10))),
   ),
   plugin(
     '`map`, `tap`, `mapBytes`',
+    'yes',
     'yes',
     'bounded',
     inPlugin(map((signal) => signal)),
     inPlugin(tap(() => {})),
     inPlugin(mapBytes(() => (bytes) => bytes)),
   ),
-  plugin('`throttleBytes`', 'yes', 'bounded', { plugin: throttleBytes({ rate: 1e6 }) }),
+  plugin('`throttleBytes`', 'yes', 'yes', 'bounded', { plugin: throttleBytes({ rate: 1e6 }) }),
   plugin(
-    '`concatMap` to what takes time, `delay`, `observeOn`',
+    '`concatMap` to what takes time, `delay`',
     'yes',
+    '**no**',
     'all that comes',
     inPlugin(concatMap(eachData(work))),
     inPlugin(delay(10)),
-    inPlugin(observeOn(asyncScheduler)),
   ),
+  plugin('`observeOn`', 'yes', 'yes', 'all that comes', inPlugin(observeOn(asyncScheduler))),
   plugin(
     '`throttleTime`, `switchMap` to what takes time … as on `data$`',
+    '**no**',
     '**no**',
     '–',
     inPlugin(throttleTime(10)),
@@ -254,7 +277,7 @@ interface Measured {
 }
 
 /** A peer gives half of what it has at once, and the rest after a while; each chunk is another, but for two that are alike. */
-function measure(read: Reader, count: number): Measured {
+function measure(read: Reader, count: number, ending: 'EOF' | 'error' = 'EOF'): Measured {
   let taken = 0;
   let out = 0;
   let held = 0;
@@ -282,7 +305,8 @@ function measure(read: Reader, count: number): Measured {
     });
     v.at(1 + GAP, () => {
       for (let each = count / 2; each < count; each += 1) flow$.next({ kind: 'data', bytes: chunkOf(each) });
-      flow$.next({ kind: 'end' });
+      if (ending === 'EOF') flow$.next({ kind: 'end' });
+      else flow$.error(new Error('the peer resets'));
     });
   });
   return { given: count * CHUNK, out, held };
@@ -305,12 +329,13 @@ function memoryOf([few, many]: readonly [Measured, Measured]): Memory {
 
 describe('which operators keep every byte', () => {
   describe.each(['`data$`', '`messages$`', 'the stream', 'a plugin'] as const)('on %s', (where) => {
-    it.each(LINES.filter((line) => line.where === where))('$what: $every, and holds $memory', ({ every, memory, reads }) => {
+    it.each(LINES.filter((line) => line.where === where))('$what: $every, and holds $memory', ({ every, beforeError, memory, reads }) => {
       for (const read of reads) {
         const measured = [measure(read, COUNTS[0]), measure(read, COUNTS[1])] as const;
         const keeps = measured.every(({ given, out }) => given === out);
+        const keepsBeforeError = COUNTS.map((count) => measure(read, count, 'error')).every(({ given, out }) => given === out);
         const context = `${reads.indexOf(read) + 1}: ${JSON.stringify(measured)}`;
-        assert.deepEqual([keeps, memoryOf(measured)], [every.startsWith('yes'), memory], context);
+        assert.deepEqual([keeps, keepsBeforeError, memoryOf(measured)], [every.startsWith('yes'), beforeError === 'yes', memory], context);
         assert.ok(
           measured.every(({ out }) => out > 0),
           context,
@@ -323,11 +348,11 @@ describe('which operators keep every byte', () => {
   const [, section = ''] = /^#+ Which operators keep every byte\n([\s\S]*?)(?=^#)/m.exec(readme) ?? [];
 
   test('the README has the same table', () => {
-    const rows = [...section.matchAll(/^\| (.*) \| (.*) \| (.*) \| (.*) \|$/gm)].map((row) => row.slice(1));
+    const rows = [...section.matchAll(/^\| (.*) \| (.*) \| (.*) \| (.*) \| (.*) \|$/gm)].map((row) => row.slice(1));
     const [, ...lines] = rows;
     assert.deepEqual(
       lines,
-      LINES.map(({ where, what, every, memory }) => [where, what, every, memory]),
+      LINES.map(({ where, what, every, beforeError, memory }) => [where, what, every, beforeError, memory]),
     );
   });
 });
