@@ -76,9 +76,13 @@ class Stream {
   }
 
   /**
-   * The bytes in order, nothing lost: what is in `inBuf` first, then each read. All subscribers of one tick see the same; late
-   * ones get what is left, then the end. Completes after EOF or our own `close()`; errors on a fatal error or abort, after all
-   * bytes read before it. Subscribers are waited for by nobody: for backpressure see {@link Stream.consume}.
+   * Emits the bytes in order, nothing lost: what is in `inBuf` first, then each read. All subscribers of one tick see the same;
+   * late ones get what remains, then the end. `from(io)` is the same.
+   *
+   * **Errors**: a fatal error or an abort, after all bytes read before it.
+   * **Closing**: completes after EOF or our own `close()`. When the owner of the stream has unsubscribed (`connect`, a server) it ends
+   * without a notification.
+   * **Backpressure**: none; see {@link Stream.consume}.
    */
   get data$(): Observable<Buffer> {
     return this.#core.reads.data$;
@@ -89,7 +93,10 @@ class Stream {
     return this.#core.notifier.errors$;
   }
 
-  /** One report when the handle is free: how it ended, and how many bytes passed. Replayed to late subscribers; completes. */
+  /**
+   * Emits one report when the handle is free, and completes: how the stream ended, and how many bytes passed. Replayed to late
+   * subscribers. Handles the error of the stream. While it is subscribed, a close keeps the process alive, up to `timeouts.close`.
+   */
   get closed$(): Observable<ClosedReport> {
     return this.#core.awaitedClose$;
   }
@@ -323,15 +330,23 @@ class Stream {
 
   /**
    * Sends a source: an iterable, async iterable, `Readable` or Web stream is pulled one chunk at a time, while less than
-   * `highWaterMark` waits; an Observable pushes, bounded by `outBufLimit` (then EOUTBUFLIMIT). Cold. Emits how many bytes of the
-   * source have left so far, completes when all have. Sends queue behind each other; plain writes go between chunks. On close
-   * its source is let go and it errors with ECLOSED. Lossless.
+   * `highWaterMark` is pending; an Observable pushes, and is subscribed at once. Cold. Emits how many bytes of the source have been
+   * sent so far (0 for an empty one), completes when all have. Sends queue behind each other; plain writes go between chunks.
+   *
+   * **Errors**: with the error of the source, or of the stream; ECLOSED when the stream closes.
+   * **Closing**: the source is released. When the source failed, or the send was unsubscribed midway, and the owner of the
+   * stream then unsubscribes (`connect`, a server), the connection is reset: a part must not look like the whole.
+   * **Backpressure**: pulls no faster than the peer reads. **Memory**: what an Observable emits is bounded by `outBufLimit` (then
+   * EOUTBUFLIMIT). Lossless.
    */
   send(source: SendSource): Observable<number> {
     return send(this.#core, source);
   }
 
-  /** Pulls chunk after chunk with backpressure; ends like `data$`. Leaving the loop does not close the stream. */
+  /**
+   * Pulls chunk after chunk with backpressure; ends like `data$`. Claims the stream from the first `next()` on, and releases it when
+   * the loop is left, which does not close the stream.
+   */
   [Symbol.asyncIterator](): AsyncIterableIterator<Buffer> {
     return iterate(this.#core.reads);
   }
@@ -389,8 +404,8 @@ export type IOStream<Own extends object = object> = Stream & Own;
  * - **What if you write before it is open?** The bytes wait, in order, and leave when the last plugin is through.
  * - **What closes it?** `close()`, `reset()`, a fatal error, or the end of both directions.
  *
- * @throws TypeError for wrong options, synchronously; every other failure is delivered: to `cb`, `errors$` and `data$`, and
- *   when none of them is there, to RxJS's `config.onUnhandledError`.
+ * @throws TypeError for wrong options, synchronously. Every other failure is delivered: to `cb`, to subscribers of `errors$`,
+ *   `data$`, `closed$` and the other ways to read and send; an error that reaches no handler goes to RxJS's `config.onUnhandledError`.
  *
  * ```ts
  * import { IOStream, EOF, SENT } from 'rxjs-io-stream';

@@ -50,13 +50,20 @@ const OUT_BUF_LIMIT = 1024 * 1024;
  *   unsubscribe ──▶ stops listening, closes all
  * ```
  *
- * The handler is called per connection when its stack is connected. A failed handshake, a handler that throws or errors, an
- * error of an accepted stream that nobody hears: each goes to `server.errors$`, never to the process, never to the listener.
- * A failed bind errors the Observable with an `IOStreamError` (EADDRINUSE, EACCES, …). Never completes by itself.
+ * The handler is called for each connection when its stack is connected. A failed bind errors the Observable with an
+ * `IOStreamError` (EADDRINUSE, EACCES, …). Never completes by itself.
  *
- * A handler is unsubscribed when we close or reset its stream, and when the stream fails while the handler does not read it. One
- * that reads is told by what it reads (`data$` errors), and is not cut off in what it does about that; nor is one that has read,
- * when both sides have ended. When the server stops, all handlers are unsubscribed.
+ * **Errors**
+ * - A failed handshake, a handler that throws or errors, an error of an accepted stream that reached no handler: each goes to
+ *   `server.errors$`, and stops neither the listener nor another connection. Without a subscriber see {@link Server.errors$}.
+ * - An Observable that a handler subscribes itself without an error callback is outside of this: RxJS reports its errors as
+ *   uncaught, for example when a client resets. Return it instead: `(io) => io.data$.pipe(…)`.
+ *
+ * **Closing**
+ * - A handler is unsubscribed when we close or reset its stream, and when the stream ends while the handler neither reads nor sends.
+ *   One that reads or sends gets the end by that, and is not cut off in what it does about it.
+ * - Without `allowHalfOpen`, a connection ends after the client's FIN, when what was written has been sent and nothing reads or sends.
+ * - Unsubscribing unsubscribes all handlers and closes all connections, after the current synchronous turn and in silence.
  *
  * @param options where to listen, and the options of the accepted streams.
  * @param handler what a connection is for; without one, subscribe to `connections$` in the same tick as the server comes.

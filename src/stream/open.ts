@@ -9,8 +9,8 @@ const OWNED: Supervisor = { thrown: reportUnhandled };
 
 /**
  * Dials, and resolves with the stream when the whole stack is connected. It is the caller's to close: `await using`, or
- * `io.close()`. Rejects with the error that kept it from connecting (everything is freed then); later errors are the stream's
- * own, as after `new IOStream`.
+ * `io.close()`. Rejects with the error that kept it from connecting (everything is freed then). A later fatal error waits for the
+ * next read, `send` or `closed$`; it is never thrown at the process.
  *
  * ```ts
  * import { open } from 'rxjs-io-stream';
