@@ -36,6 +36,10 @@ export class Output extends Subject<Writable> {
     super();
     this.#port = port;
     this.blocked$ = port.blocked$.pipe(distinctUntilChanged());
+    // Bound: with `config.useDeprecatedNextContext` RxJS calls them on an object that inherits from this one.
+    this.next = this.next.bind(this);
+    this.error = this.error.bind(this);
+    this.complete = this.complete.bind(this);
   }
 
   /** Bytes that were accepted and have not left. */
