@@ -4,7 +4,7 @@ import { checkByRules } from '../../src/wire/rules.ts';
 
 describe('the rules of proxies', () => {
   const good = { host: 'proxy', port: 1080 };
-  const check = (options: unknown) => () => checkByRules('socksX', options, SOCKS_RULES, PROXY_REQUIRED);
+  const check = (options: unknown) => () => checkByRules('socksX', options as object, SOCKS_RULES, PROXY_REQUIRED);
 
   it.each([
     good,

@@ -10,7 +10,7 @@ describe('checkByRules', () => {
   const check =
     (options: unknown, required: readonly string[] = []) =>
     () =>
-      checkByRules('tool', options, RULES, required);
+      checkByRules('tool', options as object, RULES, required);
 
   it.each([{}, { name: 'x' }, { name: 'x', size: 0 }, { name: undefined }, Object.assign(Object.create(null), { size: 1 })])(
     'takes %j',
@@ -26,15 +26,15 @@ describe('checkByRules', () => {
   it.each<[unknown, string]>([
     [undefined, 'expected an object of options for tool, got undefined'],
     [null, 'expected an object of options for tool, got null'],
-    [[], 'expected an object of options for tool, got an array'],
+    [[], 'expected an object of options for tool, got an array of 0'],
     ['proxy:1080', 'expected an object of options for tool, got a string of 10 bytes'],
     [{ toString: 1 }, 'expected tool to have the options name, size, got `toString`'],
     [{ name: '' }, 'got a string of 0 bytes'],
     [{ size: 'secret é' }, 'expected `size` of tool to be a number of bytes, got a string of 9 bytes'],
-    [{ size: 1.5 }, 'got 1.5'],
+    [{ size: 1.5 }, 'got a number'],
     [{ size: null }, 'got null'],
-    [{ size: ['secret'] }, 'got an array'],
-    [{ size: { secret: 1 } }, 'got object'],
+    [{ size: ['secret'] }, 'got an array of 1'],
+    [{ size: { secret: 1 } }, 'got an object'],
   ])('refuses %j', (options, message) => {
     expect(check(options)).toThrow(TypeError);
     expect(check(options)).toThrow(message);

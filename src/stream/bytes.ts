@@ -1,3 +1,7 @@
+import { inWords } from '../wire/in-words.ts';
+
+export { inWords };
+
 /** A Buffer over the same memory, without a copy. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -12,21 +16,4 @@ export function toBytes(data: unknown, what: string): Buffer {
   if (Buffer.isBuffer(data)) return data;
   if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   throw new TypeError(`expected ${what} to be a string, a Buffer or another view of bytes, got ${inWords(data)}`);
-}
-
-/** A value as an error message shows it: short, with its type. */
-export function inWords(value: unknown): string {
-  switch (typeof value) {
-    case 'string':
-      return `${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)} (string)`;
-    case 'function':
-      return 'a function';
-    case 'object':
-      if (value === null) return 'null';
-      return Array.isArray(value) ? `an array of ${value.length}` : `an object (${Object.prototype.toString.call(value).slice(8, -1)})`;
-    case 'undefined':
-      return 'undefined';
-    default:
-      return `${String(value)} (${typeof value})`;
-  }
 }

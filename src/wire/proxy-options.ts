@@ -1,4 +1,5 @@
 import { isHost } from './bare-host.ts';
+import { numberInWords } from './in-words.ts';
 import type { Rules } from './rules.ts';
 
 /** Whether something can be dialled. */
@@ -12,7 +13,7 @@ export const PROXY_REQUIRED: readonly string[] = ['host', 'port'];
 /** What they must be. */
 export const PROXY_RULES: Rules = {
   host: ['a host name or address, not a URL and without control characters', isHost],
-  port: ['an integer from 1 to 65535', isPort],
+  port: ['an integer from 1 to 65535', isPort, numberInWords],
 };
 
 /** The options that SOCKS 4 and 5 have in common. */

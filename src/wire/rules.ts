@@ -1,32 +1,28 @@
-/** One option: what it must be, in words and as a test. */
-export type Rule = readonly [words: string, test: (value: unknown) => boolean];
+import { typeInWords } from './in-words.ts';
+import { ownOptions } from './own-options.ts';
+
+/** One option: what it must be, in words and as a test; and how a wrong value is shown, if it cannot be a secret. */
+export type Rule = readonly [words: string, test: (value: unknown) => boolean, show?: (value: unknown) => string];
 
 /** Options by name. */
 export type Rules = Readonly<Record<string, Rule>>;
 
 /**
- * Checks options at the call; what is undefined counts as absent. Says of a wrong one no more than its type and length: it may
- * be a secret.
+ * Copies options as {@link ownOptions} does, and checks the copy; what is undefined counts as absent. The message about a wrong
+ * value has no more of it than type and length, unless its rule shows it: it may be a secret.
  *
+ * @returns the copy.
  * @throws TypeError that names `caller` and the option.
  */
-export function checkByRules(caller: string, options: unknown, rules: Rules, required: readonly string[] = []): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options))
-    throw new TypeError(`expected an object of options for ${caller}, got ${typeInWords(options)}`);
-  const given = options as Readonly<Record<string, unknown>>;
+export function checkByRules<T extends object>(caller: string, options: T, rules: Rules, required: readonly string[] = []): T {
+  const given = ownOptions(options, caller) as Readonly<Record<string, unknown>>;
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(rules, name));
   if (unknown !== undefined)
     throw new TypeError(`expected ${caller} to have the options ${Object.keys(rules).join(', ')}, got \`${unknown}\``);
-  for (const [name, [words, test]] of Object.entries(rules)) {
+  for (const [name, [words, test, show = typeInWords]] of Object.entries(rules)) {
     const value = given[name];
     if (value === undefined ? required.includes(name) : !test(value))
-      throw new TypeError(`expected \`${name}\` of ${caller} to be ${words}, got ${typeInWords(value)}`);
+      throw new TypeError(`expected \`${name}\` of ${caller} to be ${words}, got ${show(value)}`);
   }
-}
-
-function typeInWords(value: unknown): string {
-  if (typeof value === 'string') return `a string of ${new TextEncoder().encode(value).length} bytes`;
-  if (typeof value === 'number') return `${value}`;
-  if (Array.isArray(value)) return 'an array';
-  return value === null ? 'null' : typeof value;
+  return given as T;
 }

@@ -1,0 +1,22 @@
+import { typeInWords } from './in-words.ts';
+
+/**
+ * The prototype of copied options: empty and frozen, so that nothing is inherited from it. V8 makes a hash table of what
+ * `Object.create(null)` returns: five times the memory, and slower to read.
+ */
+const NOTHING: object = Object.freeze(Object.create(null) as object);
+
+/**
+ * Copies options: own enumerable properties only, into an object that inherits nothing. What is read from the copy was given by
+ * the caller, never by `Object.prototype`, and stays what it was at the call. Values are not copied: a list or a record among
+ * them needs a copy of its own.
+ *
+ * @param options what the caller gave.
+ * @param caller the function that takes them, for the message.
+ * @throws TypeError when `options` is not an object.
+ */
+export function ownOptions<T extends object>(options: T, caller: string): T {
+  if (typeof options !== 'object' || (options as unknown) === null || Array.isArray(options))
+    throw new TypeError(`expected an object of options for ${caller}, got ${typeInWords(options)}`);
+  return Object.assign(Object.create(NOTHING) as T, options);
+}
