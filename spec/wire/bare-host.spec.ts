@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { bareHost } from '../../src/wire/bare-host.ts';
+import { bareHost, isHost } from '../../src/wire/bare-host.ts';
 
 it.each([
   ['[::1]', '::1'],
@@ -10,5 +10,17 @@ it.each([
   ['[example.com]', '[example.com]'],
   ['[]', '[]'],
   ['', ''],
+  ['[', '['],
+  [']', ']'],
+  ['[:', '[:'],
+  [':]', ':]'],
+  ['[a]:[b]', '[a]:[b]'],
   ['[::1]]', '[::1]]'],
 ])('bareHost makes %j %j', (host, bare) => expect(bareHost(host)).toBe(bare));
+
+it.each(['[', '[::1', ':', '[:', ']', '[[:'])('bareHost and isHost take linear time on many of %j', (part) => {
+  const host = `[${part.repeat(1_000_000)}`;
+  const start = performance.now();
+  expect([bareHost(host), bareHost(`${host}]`).length > 0, isHost(host)]).toEqual([host, true, true]);
+  expect(performance.now() - start).toBeLessThan(1000);
+});
