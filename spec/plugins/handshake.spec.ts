@@ -492,6 +492,18 @@ describe('handshake', () => {
       expect([made.up, made.wire.freed, made.app.observed]).toEqual([[], true, false]);
     });
 
+    it('for a `yield` without `*` says so, and frees the wire', () => {
+      const made = ride({
+        *talk(link) {
+          yield link.read(1) as never;
+        },
+      });
+      made.wire.connect();
+      expect(made.error).toMatchObject({ code: 'EPROTOCOL', layer: 'greet', cause: expect.any(TypeError) as unknown });
+      expect((made.error as Error).message).toMatch(/^greet: expected the conversation to write `yield\*` before link\.read/);
+      expect(made.wire.freed).toBe(true);
+    });
+
     it('of an IOStreamError errors with that, and adds the layer', () => {
       const error = new IOStreamError('EPROXYAUTH', { phase: 'handshake' });
       const made = ride({

@@ -134,6 +134,38 @@ describe('Conversation', () => {
     ).not.toThrow();
   });
 
+  describe('`yield` without `*`', () => {
+    it.each<[string, (link: Link) => unknown, string]>([
+      ['read', (link) => link.read(1), 'a generator'],
+      ['readUntil', (link) => link.readUntil('x', 9), 'a generator'],
+      ['wait', (link) => link.wait(() => []), 'a generator'],
+      ['a number', () => 1, 'number'],
+      ['nothing', () => undefined, 'undefined'],
+    ])('of %s is a TypeError that names `yield*`', (_, made, got) => {
+      const conversation = begin(function* (link): Talk<void> {
+        yield made(link) as Need;
+      });
+      const message = `expected the conversation to write \`yield*\` before link.read, link.readUntil and link.wait, got \`yield\` with ${got}`;
+      expect(() => conversation.start()).toThrow(new TypeError(message));
+    });
+
+    it('is thrown where it stands: `finally` blocks run, and the conversation may catch it', () => {
+      const passed: string[] = [];
+      const conversation = begin(function* (link): Talk<string> {
+        try {
+          yield link.read(1) as unknown as Need;
+        } catch (error) {
+          passed.push((error as Error).name);
+        } finally {
+          passed.push('finally');
+        }
+        return latin(yield* link.read(1));
+      });
+      conversation.start();
+      expect([passed, conversation.push(of('a'))]).toEqual([['TypeError', 'finally'], { done: true, value: 'a' }]);
+    });
+  });
+
   describe('waiting for something else', () => {
     const asks = (): Conversation<string> =>
       begin(function* (link) {
@@ -390,9 +422,21 @@ describe('Conversation', () => {
 });
 
 describe('Link', () => {
+  it('shows what has come and was not read, as far as is asked, and reads nothing', () => {
+    const shown: string[] = [];
+    const conversation = begin(function* (link): Talk<string> {
+      yield* link.read(2);
+      shown.push(latin(link.peek(3)), latin(link.peek(99)));
+      return latin(yield* link.read(5));
+    });
+    conversation.start();
+    conversation.push(of('a'));
+    expect([conversation.push(of('bcdefg')), shown]).toEqual([{ done: true, value: 'cdefg' }, ['cde', 'cdefg']]);
+  });
+
   it('says text in UTF-8', () => {
     const said = new ByteBuffer();
-    new Link(said).send('ü');
+    new Link(said, new ByteBuffer()).send('ü');
     expect([...said.view()]).toEqual([0xc3, 0xbc]);
   });
 });

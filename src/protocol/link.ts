@@ -33,6 +33,18 @@ export function needUntil(until: Uint8Array, limit: number, whole?: number): Nee
   return { until, limit, whole };
 }
 
+/** Whether a conversation has yielded a need, as `yield*` does, and not the generator that makes one. */
+function isNeed(value: unknown): value is Need {
+  return typeof value === 'object' && value !== null && ('count' in value || 'until' in value || 'wait' in value);
+}
+
+function notANeed(value: unknown): TypeError {
+  const got = Object.prototype.toString.call(value) === '[object Generator]' ? 'a generator' : typeof value;
+  return new TypeError(
+    `expected the conversation to write \`yield*\` before link.read, link.readUntil and link.wait, got \`yield\` with ${got}`,
+  );
+}
+
 function isLength(count: number): boolean {
   return Number.isSafeInteger(count) && count >= 0;
 }
@@ -52,9 +64,11 @@ function isLength(count: number): boolean {
  */
 export class Link {
   readonly #said: ByteBuffer;
+  readonly #unread: ByteBuffer;
 
-  constructor(said: ByteBuffer) {
+  constructor(said: ByteBuffer, unread: ByteBuffer) {
     this.#said = said;
+    this.#unread = unread;
   }
 
   /** Says these bytes, or this text in UTF-8. They leave when the talk next waits, in one piece; the array stays yours. */
@@ -66,6 +80,16 @@ export class Link {
   *read(count: number): Talk<Uint8Array> {
     const need = needCount(count);
     return count === 0 ? new Uint8Array(0) : yield need;
+  }
+
+  /**
+   * Copies the first bytes of those that have come and were not read, without reading them: for the text of an error. Their
+   * number depends on how the bytes were cut.
+   *
+   * @internal
+   */
+  peek(limit: number): Uint8Array {
+    return this.#unread.view().slice(0, limit);
   }
 
   /**
@@ -116,7 +140,7 @@ export class Conversation<T> {
   #abandoned = false;
 
   constructor(talk: (link: Link) => Talk<T>, options: ConversationOptions) {
-    this.#talk = begin(talk, new Link(this.#said));
+    this.#talk = begin(talk, new Link(this.#said, this.#unread));
     this.#options = options;
   }
 
@@ -178,7 +202,7 @@ export class Conversation<T> {
     const expected =
       this.#need === undefined
         ? ''
-        : 'count' in this.#need
+        : 'count' in this.#need && this.#need.count > 1
           ? `, ${this.#need.count} more expected at byte ${this.#consumed}`
           : ', before the end of the reply';
     const message = `expected the whole reply, got an unexpected EOF after ${got} bytes${expected}`;
@@ -196,6 +220,10 @@ export class Conversation<T> {
     try {
       let result = step();
       while (!result.done && !this.#abandoned) {
+        if (!isNeed(result.value)) {
+          result = this.#talk.throw(notANeed(result.value));
+          continue;
+        }
         this.#need = result.value;
         const length = this.#available(result.value);
         if (length === undefined) return result;
