@@ -37,6 +37,12 @@ const through = (options: Partial<HandshakeOptions> = {}): Ride => {
 };
 
 describe('handshake', () => {
+  it.each([undefined, {}, { talk: 'secret' }, { talk: [] }])('refuses %j at the call', (options) => {
+    expect(() => handshake(options as HandshakeOptions)).toThrow(TypeError);
+    expect(() => handshake(options as HandshakeOptions)).toThrow('expected `talk` of handshake to be a generator function, got ');
+    expect(() => handshake(options as HandshakeOptions)).not.toThrow('secret');
+  });
+
   it('says nothing before the wire below is connected', () => {
     const { wire, up } = ride();
     expect([wire.down, up]).toEqual([[], []]);

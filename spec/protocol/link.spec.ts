@@ -134,6 +134,17 @@ describe('Conversation', () => {
     ).not.toThrow();
   });
 
+  it.each<[string, unknown, string]>([
+    ['an async function', async () => 1, 'an asynchronous function; wait with `yield* link.wait(() => …)`'],
+    ['an async generator', async function* () {}, 'an asynchronous function; wait with `yield* link.wait(() => …)`'],
+    ['a function without result', () => undefined, 'a function that returned undefined'],
+    ['a function of null', () => null, 'a function that returned null'],
+    ['a function of a number', () => 1, 'a function that returned number'],
+  ])('wants a generator, not %s', (_, talk, got) => {
+    const message = `expected the conversation to be a generator, \`function* (link) { … }\`, got ${got}`;
+    expect(() => begin(talk as () => Talk<void>).start()).toThrow(new TypeError(message));
+  });
+
   describe('`yield` without `*`', () => {
     it.each<[string, (link: Link) => unknown, string]>([
       ['read', (link) => link.read(1), 'a generator'],

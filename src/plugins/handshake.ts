@@ -2,6 +2,7 @@ import { catchError, defer, first, map, of, type Observable, type ObservableInpu
 import { IOStreamError, type ErrorCode } from '../errors.ts';
 import { Conversation, type Link, type Need } from '../protocol/link.ts';
 import { handshakeBroken, handshakeDeadline } from '../wire/handshaking.ts';
+import { typeInWords } from '../wire/in-words.ts';
 import { layer, type Layer, type Ports } from '../wire/layer.ts';
 import { inlet } from '../wire/operate.ts';
 import { PAUSE, RESUME, type Dial, type Flow, type LayerDetails, type Plugin, type Target, type Up } from '../wire/signal.ts';
@@ -54,8 +55,14 @@ export interface HandshakeOptions {
  *     },
  *   });
  * ```
+ *
+ * @throws TypeError without a `talk`, at the call; for a plugin with `to` in a stream without a target, at the dial. A conversation that
+ *   writes `yield` for `yield*` errors the stream with one that says so.
  */
 export function handshake(options: HandshakeOptions): Plugin {
+  const { talk } = Object(options) as Readonly<Record<string, unknown>>;
+  if (typeof talk !== 'function')
+    throw new TypeError(`expected \`talk\` of handshake to be a generator function, got ${typeInWords(talk)}`);
   return (wire) => (dial) => {
     if (options.to && !dial.to)
       throw new TypeError('{fh} already connected: a plugin that dials its own address needs host and port, not fh or wire');

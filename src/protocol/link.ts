@@ -45,6 +45,14 @@ function notANeed(value: unknown): TypeError {
   );
 }
 
+function notAGenerator(made: unknown): TypeError {
+  const isAsync = typeof made === 'object' && made !== null && (Symbol.asyncIterator in made || 'then' in made);
+  const got = isAsync
+    ? 'an asynchronous function; wait with `yield* link.wait(() => …)`'
+    : `a function that returned ${made === null ? 'null' : typeof made}`;
+  return new TypeError(`expected the conversation to be a generator, \`function* (link) { … }\`, got ${got}`);
+}
+
 function isLength(count: number): boolean {
   return Number.isSafeInteger(count) && count >= 0;
 }
@@ -260,5 +268,7 @@ const NO_BYTES = new Uint8Array(0);
 
 /** The talk itself is only called when the conversation starts: what it throws then is thrown by the first step. */
 function* begin<T>(talk: (link: Link) => Talk<T>, link: Link): Talk<T> {
-  return yield* talk(link);
+  const made: unknown = talk(link);
+  if (typeof made !== 'object' || made === null || !(Symbol.iterator in made)) throw notAGenerator(made);
+  return yield* made as Talk<T>;
 }
