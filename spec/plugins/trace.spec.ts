@@ -116,6 +116,18 @@ describe('trace', () => {
     assert.deepEqual(inWords(other.ride.up).at(-1), 'data abc');
   });
 
+  it('escapes the control characters of errors, names and details, those of C1 and of direction, too', () => {
+    const { ride, log } = traced();
+    ride.wire.give({ kind: 'resolved', host: 'a\u009b\n', ip: '127.0.0.1', family: 4 });
+    ride.wire.give({ kind: 'connected', details: [{ layer: 'proxy', reply: '\u009b31m\u202e', boundAddress: '\u0085' }] });
+    ride.wire.fail(new Error('\u001b[31m \u009b31m \u2028'));
+    assert.deepEqual(said(log), [
+      String.raw`↑ resolved a\u009b\u000a is 127.0.0.1`,
+      String.raw`↑ connected {"layer":"proxy","reply":"\u009b31m\u202e","boundAddress":"\u0085"}`,
+      String.raw`↑ error "\u001b[31m \u009b31m \u2028"`,
+    ]);
+  });
+
   it('numbers its connections', () => {
     const log: string[] = [];
     const plugin = trace({ sink: (entry) => log.push(entry) });

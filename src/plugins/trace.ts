@@ -1,4 +1,5 @@
 import { asyncScheduler, config, Observable, tap, type MonoTypeOperatorFunction } from 'rxjs';
+import { printable } from '../protocol/printable.ts';
 import { asText, errorFacts, plainDetails } from '../wire/in-log.ts';
 import type { Dial, Flow, Plugin, Up } from '../wire/signal.ts';
 import { atTickEnd } from '../wire/tick.ts';
@@ -33,6 +34,8 @@ const ROW = 16;
  * Give it the name of the place: `{ plain: trace({ sink }), ssl: tlsClient(), wire: trace({ sink }) }` shows both sides of TLS.
  * The dump is that of `hexdump -C`; its offsets count the bytes of that direction since the start, so that they can be found
  * again whatever the chunks were. Of each chunk the first `bytes` are shown, and how many are left out.
+ *
+ * Control characters of a peer's text, C1 and those that change the direction of text included, are escaped as in JSON: `\\u009b`.
  *
  * All signals pass on as they are, at once. Nothing is kept. What the sink throws does not hurt the connection: this connection
  * is not traced any further, and the error goes to RxJS's `config.onUnhandledError` if you have set it, else to nobody.
@@ -115,7 +118,7 @@ class Log {
     try {
       // The words too: nothing of a log may hurt the connection.
       const bytes = entry.kind === 'data' ? dump(entry.bytes, offset, this.#most) : '';
-      this.#sink(`#${this.#number} ${ms.padStart(8)} ms ${layer} ${arrow} ${inWords(entry)}${bytes}`);
+      this.#sink(`#${this.#number} ${ms.padStart(8)} ms ${layer} ${arrow} ${printable(inWords(entry))}${bytes}`);
     } catch (error) {
       this.#open = false;
       // In a tick of its own: what that throws is not the connection's either.
