@@ -60,7 +60,9 @@ function inputOf(samples: readonly Uint8Array[], seed: number): Uint8Array {
 function inWords({ value, error, taken }: Verdict, { vague = false }: FuzzTarget): string {
   const { code, phase, message } = Object(error) as { code?: string; phase?: string; message?: string };
   const shown = JSON.stringify(value, (_key, each: unknown) => (each instanceof Uint8Array ? Buffer.from(each).toString('hex') : each));
-  return error === undefined ? `${shown} of ${taken} bytes` : `${shown} ${code} ${phase} ${vague ? '' : message}`;
+  // A quote of what came is as long as what came in one piece.
+  const words = message?.replace(/"(?:[^"\\]|\\.)*"…?(?: \([^)]*\))?/, '"…"');
+  return error === undefined ? `${shown} of ${taken} bytes` : `${shown} ${code} ${phase} ${vague ? '' : words}`;
 }
 
 function cutsOf(input: Uint8Array, seed: number): Uint8Array[] {

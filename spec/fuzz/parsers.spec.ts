@@ -23,10 +23,13 @@ const HEADS = [
   'HTTP/1.1 403 \r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nT: r\r\n\r\n',
   'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 Switching\r\n\r\n',
   'HTTP/1.1 100\n\nHTTP/1.1 204 No\nA: 1\nA: 2\n\n',
+  'HTTP/1.1 200 OK\r\nVia: 1.1 a\r\n (b)\r\n\t\r\nX:\r\n y\r\n\r\n',
+  'HTTP/1.0 407 Who\r\nProxy-Connection: keep-alive\r\nContent-Length: 3\r\n\r\nwhyHTTP/1.1 200\r\n\r\n',
   'HTTP/1.1 502 \xe9\xff\r\nConnection: close, x\r\nContent-Length: 2, 2\r\n\r\nno',
 ];
-/** RFC 9112 sections 4 and 5, with lines that may end with LF alone. */
-const HEAD = /^HTTP\/1\.\d[ \t]+[1-9]\d\d(?:[ \t][\t\x20-\x7e\x80-\xff]*)?\r?\n(?:[\w!#$%&'*+.^`|~-]+:[\t\x20-\x7e\x80-\xff]*\r?\n)*\r?\n/;
+/** RFC 9112 sections 4 and 5, with lines that may end with LF alone, and folds. */
+const HEAD =
+  /^HTTP\/1\.\d[ \t]+[1-9]\d\d(?:[ \t][\t\x20-\x7e\x80-\xff]*)?\r?\n(?:[\w!#$%&'*+.^`|~-]+:[\t\x20-\x7e\x80-\xff]*\r?\n(?:[ \t][\t\x20-\x7e\x80-\xff]*\r?\n)*)*\r?\n/;
 
 function sameAsHead(input: Uint8Array, { error, taken }: Verdict): void {
   const found = HEAD.exec(latin(input.subarray(0, HEAD_LIMIT)))?.[0];
@@ -35,8 +38,9 @@ function sameAsHead(input: Uint8Array, { error, taken }: Verdict): void {
 
 const state = (): ConnectState => {
   const secrets = new Secrets();
-  secrets.add('Basic c2VjcmV0');
-  return { authorization: 'Basic c2VjcmV0', attempt: 0, asking: false, secrets, impatient: () => () => {} };
+  secrets.addAuthorization('Basic c2VjcmV0');
+  const counts = { attempt: 0, challenges: 0, connections: 0 };
+  return { authorization: 'Basic c2VjcmV0', asking: false, ...counts, secrets, startBodyTimeout: () => () => {} };
 };
 const request = { authority: 'target.test:443', headers: [] };
 
@@ -161,7 +165,7 @@ describe('the parsers of what proxies say', () => {
       const start = input[1] === 2 ? 4 : 2;
       const [version, reply, , type, length = 0] = input.subarray(start);
       const address = { 1: 4, 3: length + 1, 4: 16 }[type ?? 0];
-      const welcome = input[0] === 5 && (input[1] === 0 || (input[1] === 2 && input[2] === 1 && input[3] === 0));
+      const welcome = input[0] === 5 && (input[1] === 0 || (input[1] === 2 && (input[2] === 1 || input[2] === 5) && input[3] === 0));
       const whole = address !== undefined && input.length >= start + 4 + address + 2;
       assert.equal(value !== undefined, welcome && version === 5 && reply === 0 && whole);
       if (value !== undefined) assert.equal(taken, start + 4 + (address ?? 0) + 2);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'vitest';
-import { httpProxy } from '../../src/plugins/http-proxy.ts';
+import { httpProxy, type HttpProxyOptions } from '../../src/plugins/http-proxy.ts';
 import { tlsClient } from '../../src/plugins/tls-client.ts';
 import { ca } from '../support/certificates.ts';
 import { invariants } from '../support/harness.ts';
@@ -17,7 +17,7 @@ describePeer('squid', 'squid', () => {
   const echo = started(startEcho);
   const greeter = started(startGreeter);
   const squid = started(startSquid);
-  const plain = (options: Partial<Parameters<typeof httpProxy>[0]> = SQUID_USER): { proxy: ReturnType<typeof httpProxy> } => ({
+  const plain = (options: Partial<HttpProxyOptions> = SQUID_USER): { proxy: ReturnType<typeof httpProxy> } => ({
     proxy: httpProxy({ host: HOST, port: squid().ports.plain, ...options }),
   });
 
@@ -70,7 +70,7 @@ describePeer('squid', 'squid', () => {
     invariants(async (h) => {
       const answer = `Basic ${Buffer.from(`${SQUID_USER.user}:${SQUID_USER.pass}`).toString('base64')}`;
       const schemes: string[] = [];
-      const auth: Parameters<typeof httpProxy>[0]['auth'] = ({ challenges }) => {
+      const auth: HttpProxyOptions['auth'] = ({ challenges }) => {
         schemes.push(...challenges.map(({ scheme }) => scheme.toLowerCase()));
         return answer;
       };

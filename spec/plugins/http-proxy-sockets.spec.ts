@@ -8,6 +8,7 @@ import { defer, firstValueFrom, timer, map } from 'rxjs';
 import { describe, it } from 'vitest';
 import { IOStream, type IOStreamOptions } from 'rxjs-io-stream';
 import { httpProxy } from '../../src/plugins/http-proxy.ts';
+import type { ProxyChallenge } from '../../src/protocol/http-connect.ts';
 import { tlsClient } from '../../src/plugins/tls-client.ts';
 import * as certificates from '../support/certificates.ts';
 import { invariants, type Harness } from '../support/harness.ts';
@@ -264,6 +265,33 @@ describe('httpProxy on sockets', () => {
         await seen.ended;
         h.sameBytes(seen.values, 'in');
         assert.deepEqual(used, connections);
+      }
+    }),
+  );
+
+  it(
+    'goes through the three steps of NTLM over one connection',
+    invariants(async (h) => {
+      for (const head of [
+        'HTTP/1.1 407 Who',
+        'HTTP/1.0 407 Who\r\nProxy-Connection: keep-alive',
+        'HTTP/1.0 407 Who\r\nConnection: Keep-Alive',
+      ]) {
+        const used: string[] = [];
+        const proxy = await scriptedProxy(h, ({ socket, connection, text }) => {
+          const step = /NTLM type(\d)/.exec(text)?.[1] ?? '0';
+          used.push(`${connection} ${step}`);
+          if (step === '3') socket.end(`${OPENED}in`);
+          else {
+            socket.write(`${head}\r\nProxy-Authenticate: NTLM${step === '1' ? ' Y2g=' : ''}\r\nContent-Length: 4\r\n\r\nbo`);
+            setTimeout(() => socket.write('dy'), 20);
+          }
+        });
+        const auth = ({ challenges: [challenge] }: ProxyChallenge): string => (challenge?.token68 === 'Y2g=' ? 'NTLM type3' : 'NTLM type1');
+        const seen = h.observed(through(h, { proxy: httpProxy({ ...proxy.place, auth }) }, TARGET).data$);
+        await seen.ended;
+        h.sameBytes(seen.values, 'in');
+        assert.deepEqual(used, ['0 0', '0 1', '0 3']);
       }
     }),
   );

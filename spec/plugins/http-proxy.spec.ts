@@ -51,6 +51,19 @@ describe('httpProxy', () => {
       [{ host: 'p', port: 65536 }, '`port`'],
       [{ ...PROXY, user: 'u' }, 'both `user` and `pass`'],
       [{ ...PROXY, pass: 'secret' }, 'both `user` and `pass`'],
+      [{ ...PROXY, user: 'u', pass: 48151623 }, '`pass` of httpProxy to be a string, got a number'],
+      [{ ...PROXY, user: 'u', pass: { secret: 1 } }, '`pass` of httpProxy to be a string, got an object'],
+      [{ ...PROXY, user: 48151623, pass: 'secret' }, '`user` of httpProxy to be a string, got a number'],
+      [
+        'https://me:secret@proxy',
+        "scheme http:, got https:; for TLS to the proxy, lay `tlsClient` below: { proxy: httpProxy('http://host:443')",
+      ],
+      [new URL('https://me:secret@proxy'), 'got https:; for TLS to the proxy'],
+      ['socks5://me:secret@proxy', 'expected the URL of httpProxy to have the scheme http:, got socks5:'],
+      ['me:secret@proxy:3128', 'without a scheme'],
+      ['http://m%3Ae:secret@proxy', '`user`'],
+      ['http://me:secret%00@proxy', '`pass`'],
+      ['http://me:secret@proxy:0', '`port`'],
       [{ ...PROXY, user: 'u:v', pass: 'secret' }, '`user`'],
       [{ ...PROXY, user: 'u', pass: 'secret\n' }, '`pass`'],
       [{ ...PROXY, headers: { 'X-A': 'secret\r\nB: c' } }, '`X-A`'],
@@ -61,7 +74,7 @@ describe('httpProxy', () => {
       const call = (): unknown => httpProxy(options as HttpProxyOptions);
       expect(call).toThrow(TypeError);
       expect(call).toThrow(words);
-      expect(call).not.toThrow('secret');
+      expect(call).not.toThrow(/secret|48151623/);
     });
 
     it('are read once', () => {
@@ -74,6 +87,20 @@ describe('httpProxy', () => {
         wire.connect();
         expect([wire.dials[0]?.to, textOf(wire.down).includes('X-A'), textOf(wire.down).includes('X-B')]).toEqual([PROXY, true, false]);
       }
+    });
+  });
+
+  describe('a URL', () => {
+    it.each<[string | URL, unknown, string | undefined]>([
+      ['http://proxy.test', { host: 'proxy.test', port: 80 }, undefined],
+      ['http://proxy.test:3128/', { host: 'proxy.test', port: 3128 }, undefined],
+      ['http://me:p%40ss%C3%A9@proxy.test:3128', { host: 'proxy.test', port: 3128 }, 'me:p@ssé'],
+      [new URL('http://me@[::1]:3128'), { host: '[::1]', port: 3128 }, 'me:'],
+    ])('%s is host, port, user and password', (url, to, login) => {
+      const made = new Ride(httpProxy(url), { dial: testDial({ to: { host: 'target.test', port: 443 } }) });
+      made.wire.connect();
+      const header = login === undefined ? '' : `Proxy-Authorization: Basic ${Buffer.from(login).toString('base64')}\r\n`;
+      expect([made.wire.dials[0]?.to, textOf(made.wire.down)]).toEqual([to, ASKED.replace(/\r\n$/, `${header}\r\n`)]);
     });
   });
 
@@ -248,6 +275,58 @@ describe('httpProxy', () => {
       }
     });
 
+    it.each([
+      ['a header', { headers: { 'X-Api-Key': 'k3y-of-mine' } }, 'k3y-of-mine'],
+      ['a word of a header', { headers: { Cookie: 'a=b; session=0123456789' } }, '0123456789'],
+      ['a password, as in a URL', { user: 'me', pass: 'p@ss wörd' }, encodeURIComponent('p@ss wörd')],
+      ['a password, in JSON', { user: 'me', pass: 'p"\\w' }, JSON.stringify('p"\\w').slice(1, -1)],
+      ['a password, in HTML', { user: 'me', pass: '<p&w>' }, '&lt;p&amp;w&gt;'],
+      ['a password, in hex', { user: 'me', pass: 'secret' }, Buffer.from('secret').toString('hex')],
+      ['a password, in Base64', { user: 'me', pass: 'secret' }, Buffer.from('secret').toString('base64')],
+      ['a password, as a quoted string', { user: 'me', pass: 'secret' }, String.raw`\s\e\c\r\e\t`],
+    ])('that repeats %s does not contain it, nor does a detail', (_, options, repeated) => {
+      const headers = `X-Echo: ${repeated}\r\nProxy-Authenticate: Basic realm="${repeated}"\r\n`;
+      for (const [status, length] of [
+        [200, 0],
+        [403, repeated.length],
+        [407, repeated.length],
+        [302, 2000],
+      ] as const) {
+        const made = talking(options);
+        made.wire.give(
+          data(`HTTP/1.1 ${status} ${repeated}\r\n${headers}Content-Length: ${length}\r\n\r\n${repeated.slice(0, length)}`),
+          END,
+        );
+        const shown = status === 200 ? made.up[0] : made.error;
+        expect(shown).toMatchObject(status === 200 ? { kind: 'connected' } : { status, reply: '***', body: '***' });
+        expect(inspect(shown, { depth: 9 })).not.toContain(repeated);
+        expect(inspect(shown, { depth: 9 })).not.toMatch(/secret|k3y|0123456789/);
+      }
+    });
+
+    it('keeps what the reply needs of a header that both sides send', () => {
+      const made = talking({ headers: { 'Proxy-Connection': 'keep-alive', 'X-A': '1' } });
+      made.wire.give(data('HTTP/1.1 403 No 1\r\nProxy-Connection: keep-alive\r\nContent-Length: 1\r\n\r\nx'));
+      expect(made.error).toMatchObject({ reply: 'No 1', headers: { 'proxy-connection': 'keep-alive', 'content-length': '1' } });
+    });
+
+    it('has no control character in its message', () => {
+      const made = talking();
+      made.wire.give(data('HTTP/1.1 403 \x9b31m \x85\r\nContent-Length: 0\r\n\r\n'));
+      expect((made.error as Error).message).toBe(
+        String.raw`proxy: expected the proxy to connect to target.test:443, got 403 \u009b31m \u0085`,
+      );
+    });
+
+    it('by what is no HTTP proxy quotes what came, at its first byte', () => {
+      const made = talking();
+      made.wire.give(data('220 smtp.test ESMTP\r\n'));
+      expect(made.error).toMatchObject({ code: 'EPROTOCOL', phase: 'handshake' });
+      expect((made.error as Error).message).toBe(
+        String.raw`proxy: expected of the reply a status line of HTTP/1, got "220 smtp.test ESMTP\r\n"`,
+      );
+    });
+
     it('comes after half a second though its body does not, with what there is of it', () => {
       for (const head of ['HTTP/1.1 403 Forbidden\r\n\r\n', 'HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\n']) {
         const scheduler = new TestScheduler(() => {});
@@ -363,6 +442,41 @@ describe('httpProxy', () => {
         'Proxy-Authorization: Basic',
         'Proxy-Authorization: Bearer',
       ]);
+    });
+
+    it.each([
+      ['HTTP/1.1', ''],
+      ['HTTP/1.0', 'Proxy-Connection: keep-alive\r\n'],
+    ])('goes on over the same connection of %s, however late the body of the 407 comes', (version, header) => {
+      const scheduler = new TestScheduler(() => {});
+      scheduler.maxFrames = Infinity;
+      const made = talking({ auth: bearer }, { scheduler });
+      made.wire.give(data(`${version} 407 Who\r\n${header}Content-Length: 4\r\n\r\n`));
+      scheduler.schedule(() => made.wire.give(data('body')), 20_000);
+      scheduler.schedule(() => made.wire.give(data(OPENED)), 20_001);
+      scheduler.flush();
+      expect([made.wire.subscriptions, inWords(made.up)]).toEqual([1, ['connected']]);
+      expect(textOf(made.wire.down).match(/Bearer \d/g)).toEqual(['Bearer 1']);
+    });
+
+    it('waits for the body of a 407 no longer than the handshake may take', () => {
+      const scheduler = new TestScheduler(() => {});
+      scheduler.maxFrames = Infinity;
+      const made = talking({ auth: bearer }, { scheduler, timeouts: { handshake: 5000 } });
+      made.wire.give(data('HTTP/1.1 407 Who\r\nContent-Length: 4\r\n\r\n'));
+      scheduler.flush();
+      expect(made.error).toMatchObject({ code: 'ETOHANDSHAKE' });
+    });
+
+    it('says that each challenge came on a new connection, where that is so', () => {
+      const made = ride({ auth: ({ attempt }) => (attempt < 3 ? 'NTLM type1' : undefined) });
+      for (let round = 0; round < 3; round += 1) {
+        made.wire.connect();
+        made.wire.give(data(WHO_CLOSES), END);
+      }
+      expect((made.error as Error).message).toBe(
+        'proxy: expected the proxy to connect to target.test:443, got 407 Who; it wants Basic; each of its 3 challenges came on a new connection, so no scheme that is bound to one, such as NTLM, can succeed here',
+      );
     });
 
     it('dials again where the proxy closes, without losing a pause or a byte', () => {

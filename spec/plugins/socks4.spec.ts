@@ -58,6 +58,27 @@ describe('socks4', () => {
     expect([ride.wire.down, ride.wire.freed]).toEqual([[], true]);
   });
 
+  describe('a URL', () => {
+    it.each<[string | URL, unknown, string]>([
+      ['socks4://proxy.test', { host: 'proxy.test', port: 1080 }, ''],
+      ['socks4a://m%20e@proxy.test:1081', { host: 'proxy.test', port: 1081 }, 'm e'],
+      [new URL('socks4://me:@[::1]:9'), { host: '[::1]', port: 9 }, 'me'],
+    ])('%s is host, port and user', (url, to, user) => {
+      const ride = new Ride(socks4(url), { dial: testDial({ to: { host: '192.0.2.1', port: 7 } }) });
+      ride.wire.connect();
+      expect([ride.wire.dials[0]?.to, saidBy(ride)]).toEqual([to, `04010007c0000201${hex(user)}00`]);
+    });
+
+    it.each([
+      ['socks4://me:secret@proxy', 'to have no password, got one that has; SOCKS4 cannot send it, socks5 can'],
+      ['socks5://me:secret@proxy', 'scheme socks4: or socks4a:, got socks5:'],
+    ])('%s is refused without a word of its credentials', (url, message) => {
+      expect(() => socks4(url)).toThrow(TypeError);
+      expect(() => socks4(url)).toThrow(message);
+      expect(() => socks4(url)).not.toThrow(/secret|\bme\b/);
+    });
+  });
+
   describe('what is thrown', () => {
     it.each<[string, unknown, string]>([
       ['no options', undefined, 'expected an object of options for socks4'],

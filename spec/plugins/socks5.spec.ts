@@ -96,24 +96,26 @@ describe('socks5', () => {
       ['a user without a password', { ...proxy, user: 'secret' }, '`user` and `pass` of socks5 both or none'],
       ['a password without a user', { ...proxy, pass: 'secret' }, '`user` and `pass` of socks5 both or none'],
       ['an empty user (C9)', { ...login, user: '' }, '`user` of socks5 to be a string of 1 to 255 bytes in UTF-8, got a string of 0 bytes'],
-      [
-        'an empty password (C9)',
-        { ...login, pass: '' },
-        '`pass` of socks5 to be a string of 1 to 255 bytes in UTF-8, got a string of 0 bytes',
-      ],
       ['a user of 256 bytes (C9)', { ...login, user: 'x'.repeat(256) }, 'got a string of 256 bytes'],
       ['a password of 300 bytes (C9)', { ...login, pass: 'secret'.repeat(50) }, 'got a string of 300 bytes'],
       ['a password over the edge by its last character (C9)', { ...login, pass: `${'x'.repeat(254)}é` }, 'got a string of 256 bytes'],
-      ['a password that is no string', { ...login, pass: 7 }, '`pass` of socks5'],
+      [
+        'a password that is a number',
+        { ...login, pass: 48151623 },
+        '`pass` of socks5 to be a string of 0 to 255 bytes in UTF-8, got a number',
+      ],
+      ['a password that is an object', { ...login, pass: { secret: 'secret' } }, 'got an object'],
+      ['a user that is a number', { ...login, user: 48151623 }, 'got a number'],
     ];
     it.each(wrong)('at the call: %s', (_, options, message) => {
       const call = (): unknown => socks5(options as Socks5Options);
       expect(call).toThrow(TypeError);
       expect(call).toThrow(message);
-      expect(call).not.toThrow(/secret/);
+      expect(call).not.toThrow(/secret|48151623/);
     });
 
-    it('not for user and password of 1 and of 255 bytes (C9)', () => {
+    it('not for user and password of 1 and of 255 bytes, nor for an empty password (C9)', () => {
+      expect(() => socks5({ ...login, pass: '' })).not.toThrow();
       for (const pass of ['x', 'x'.repeat(255), `${'x'.repeat(253)}é`]) expect(() => socks5({ ...login, user: pass, pass })).not.toThrow();
     });
 
@@ -133,6 +135,48 @@ describe('socks5', () => {
     expect(ride.error).toMatchObject({ code: 'EPROXY', phase: 'handshake', layer: 'proxy' });
     expect((ride.error as Error).message).toContain('too long');
     expect([ride.wire.down, ride.wire.freed]).toEqual([[], true]);
+  });
+
+  describe('a URL', () => {
+    const dialled = (url: string | URL): unknown => {
+      const made = new Ride(socks5(url), { dial: testDial({ to: TARGET, layer: 'proxy' }) });
+      made.wire.connect();
+      made.wire.give(data('\x05\x02\x01\0'));
+      return [made.wire.dials[0]?.to, saidBy(made)];
+    };
+
+    it.each([
+      'socks5://user:p%40ss%2F%C3%A9@proxy.test:1081',
+      'SOCKS5://user:p%40ss%2F%C3%A9@proxy.test:1081/',
+      'socks5h://user:p%40ss%2Fé@proxy.test:1081',
+      new URL('socks5://user:p%40ss%2Fé@proxy.test:1081'),
+    ])('%s is host, port, user and password', (url) => {
+      expect(dialled(url)).toEqual([
+        { host: 'proxy.test', port: 1081 },
+        `05020002 0104${hex('user')}07${hex('p@ss/é')} ${request(TARGET.host)}`.replaceAll(' ', ''),
+      ]);
+    });
+
+    it('has port 1080 and no credentials by default, and may have an address in brackets', () => {
+      expect(dialled('socks5://[::1]')).toEqual([{ host: '[::1]', port: 1080 }, '050100']);
+    });
+
+    it('may have a user without a password', () => {
+      expect(dialled('socks5://user@proxy.test')).toMatchObject({ 1: expect.stringContaining(`0104${hex('user')}00`) as string });
+    });
+
+    it.each([
+      ['http://me:secret@proxy:1080', 'scheme socks5: or socks5h:, got http:'],
+      ['socks4://me:secret@proxy:1080', 'scheme socks5: or socks5h:, got socks4:'],
+      [`socks5://${'secret'.repeat(50)}@proxy:1080`, '`user` of socks5 to be a string of 1 to 255 bytes'],
+      ['socks5://:secret@proxy:1080', '`user` of socks5 to be a string of 1 to 255 bytes'],
+    ])('%s is refused without a word of its credentials', (url, message) => {
+      for (const given of [url, new URL(url)]) {
+        expect(() => socks5(given)).toThrow(TypeError);
+        expect(() => socks5(given)).toThrow(message);
+        expect(() => socks5(given)).not.toThrow(/secret|\bme\b/);
+      }
+    });
   });
 
   describe("resolve: 'local'", () => {

@@ -34,18 +34,23 @@ describe('readBody', () => {
       head({ 'transfer-encoding': 'gzip, Chunked', 'content-length': '3' }),
       'b\r\nhello world\r\n0\r\n\r\n',
     ],
+    ['by several lengths that are equal', sized('11, 11'), 'hello world'],
   ])('reads one delimited %s to its end, however it is cut', (_, of, text) => {
     for (const { name, chunks } of rechunk(`${text}next`, { random: 200, empty: true }))
       expect(read(of, chunks, { skip: true }), name).toEqual({ text: 'hello world', whole: true, unread: 'next', waits: false });
   });
 
-  it.each([head(), head({ 'transfer-encoding': 'gzip' }), sized('many'), sized('5, 5'), sized(-1)])(
-    'reads %j up to the end of the connection',
-    (of) => {
-      expect(read(of, ['hello', ' world'])).toMatchObject({ waits: true });
-      expect(read(of, ['hello', ' world'], { end: true })).toMatchObject({ text: 'hello world', whole: false });
-    },
-  );
+  it.each([
+    head(),
+    head({ 'transfer-encoding': 'gzip' }),
+    sized('many'),
+    sized('5, 6'),
+    sized(-1),
+    head({ 'transfer-encoding': 'chunked, gzip' }),
+  ])('reads %j up to the end of the connection', (of) => {
+    expect(read(of, ['hello', ' world'])).toMatchObject({ waits: true });
+    expect(read(of, ['hello', ' world'], { end: true })).toMatchObject({ text: 'hello world', whole: false });
+  });
 
   it('needs nothing for an empty one', () => {
     expect(read(sized(0), [])).toMatchObject({ text: '', whole: true });
@@ -86,6 +91,11 @@ describe('readBody', () => {
     },
   );
 
+  it.each(['x', '-', '1x', '1 x', '1\rx', '123456789', '1\r\nyx', '1\r\ny\rx'])('gives up at once at %j, which can be no chunk', (text) => {
+    expect(read(CHUNKED, [text.slice(0, -1)], { skip: true })).toMatchObject({ waits: true });
+    expect(read(CHUNKED, [text], { skip: true })).toMatchObject({ whole: false, waits: false });
+  });
+
   it('keeps what came before an early end, wherever that is', () => {
     const text = 'hello world';
     for (let length = 0; length < text.length; length += 1)
@@ -109,6 +119,19 @@ describe('keepsOpen', () => {
     ['HTTP/1.1 with chunks', CHUNKED, true],
     ['a body up to the end', head(), false],
     ['HTTP/1.0', head({ 'content-length': '1' }, 0), false],
+    ['HTTP/1.0 with Connection: keep-alive', head({ 'content-length': '1', connection: 'x, Keep-Alive' }, 0), true],
+    ['HTTP/1.0 with Proxy-Connection: keep-alive', head({ 'content-length': '1', 'proxy-connection': 'keep-alive' }, 0), true],
+    [
+      'HTTP/1.0 with keep-alive and close',
+      head({ 'content-length': '1', connection: 'keep-alive', 'proxy-connection': 'close' }, 0),
+      false,
+    ],
+    [
+      'HTTP/1.0 with keep-alive and chunks, which it does not have',
+      head({ 'transfer-encoding': 'chunked', connection: 'keep-alive' }, 0),
+      false,
+    ],
+    ['HTTP/1.0 with keep-alive and a body up to the end', head({ connection: 'keep-alive' }, 0), false],
     ['Connection: close', head({ 'content-length': '1', connection: 'Close' }), false],
     ['Proxy-Connection: close', head({ 'content-length': '1', 'proxy-connection': 'close' }), false],
   ])('%s: %#', (_, of, expected) => expect(keepsOpen(of)).toBe(expected));

@@ -30,18 +30,28 @@ function asking(
     end = false,
     broken,
     ...more
-  }: Partial<ConnectRequest> & { answers?: unknown[]; end?: boolean; broken?: unknown; authorization?: string } = {},
+  }: Partial<ConnectRequest> & {
+    answers?: unknown[];
+    end?: boolean;
+    broken?: unknown;
+    authorization?: string;
+    /** Of the connection before. */
+    state?: ConnectState;
+  } = {},
 ): Try {
   const state = {
     authorization: more.authorization,
     attempt: 0,
+    challenges: 0,
+    connections: 0,
     asking: false,
     asked: [] as boolean[],
     secrets: new Secrets(),
     bodies: 0,
-    impatient: () => (state.bodies++, () => {}),
+    startBodyTimeout: () => (state.bodies++, () => {}),
+    ...(more.state && { challenges: more.state.challenges, connections: more.state.connections }),
   };
-  if (more.authorization !== undefined) state.secrets.add(more.authorization);
+  if (more.authorization !== undefined) state.secrets.addAuthorization(more.authorization);
   const challenges: ProxyChallenge[] = [];
   const left = [...(answers ?? [])];
   const auth = (challenge: ProxyChallenge): never => {
@@ -170,7 +180,7 @@ describe('httpConnect', () => {
     it('asks `auth`, and again with its answer over the same connection', () => {
       for (const { name, chunks } of rechunk(`${REFUSED}HTTP/1.1 200 OK\r\n\r\nleft`, { empty: true })) {
         const made = asking(chunks, { answers: ['Custom secret'] });
-        expect(made, name).toMatchObject({ result: { status: 200 }, unread: 'left', state: { attempt: 1, bodies: 1 } });
+        expect(made, name).toMatchObject({ result: { status: 200 }, unread: 'left', state: { attempt: 1, bodies: 0 } });
         expect(made.said, name).toBe(`${ASKED}\r\n${ASKED}Proxy-Authorization: Custom secret\r\n\r\n`);
         expect(made.challenges, name).toEqual([
           {
@@ -187,6 +197,37 @@ describe('httpConnect', () => {
       const made = asking([REFUSED.repeat(AUTH_ATTEMPTS + 1)], { answers: Array.from({ length: 9 }, (_, at) => `Custom ${at}`) });
       expect(made.challenges.map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4, 5]);
       expect(errorOf(made)).toMatchObject({ code: 'EPROXYAUTH', status: 407, body: 'body' });
+    });
+
+    it.each([
+      ['HTTP/1.0 with Connection: keep-alive', REFUSED.replace('1.1', '1.0').replace('Content', 'Connection: Keep-Alive\r\nContent')],
+      [
+        'HTTP/1.0 with Proxy-Connection: keep-alive',
+        REFUSED.replace('1.1', '1.0').replace('Content', 'Proxy-Connection: keep-alive\r\nContent'),
+      ],
+      ['chunks', `${REFUSED.replace('Content-Length: 4', 'Transfer-Encoding: chunked').replace(/body$/, '')}4\r\nbody\r\n0\r\n\r\n`],
+    ])('with %s keeps the connection: three steps of NTLM go over it', (_, reply) => {
+      const third = `${reply.replace('Basic realm="r"', 'NTLM Y2g=')}HTTP/1.1 200 OK\r\n\r\nleft`;
+      for (const { name, chunks } of rechunk(reply.replace('Basic realm="r"', 'NTLM') + third, { random: 5 })) {
+        const made = asking(chunks, { answers: ['NTLM type1', 'NTLM type3'] });
+        expect(made, name).toMatchObject({ result: { status: 200 }, unread: 'left' });
+        expect(made.said.match(/NTLM type\d/g), name).toEqual(['NTLM type1', 'NTLM type3']);
+        expect(
+          made.challenges.map(({ challenges: [each] }) => each?.token68),
+          name,
+        ).toEqual([undefined, 'Y2g=']);
+      }
+    });
+
+    it('says when each of several challenges came on a new connection, and only then', () => {
+      const closes = REFUSED.replace('1.1', '1.0');
+      const first = asking([closes], { answers: ['NTLM type1'] });
+      const again = (reply: string): unknown => errorOf(asking([reply], { answers: [undefined], state: first.state })).message;
+      expect(again(closes)).toContain(
+        'each of its 2 challenges came on a new connection, so no scheme that is bound to one, such as NTLM,',
+      );
+      expect(errorOf(asking([closes], { answers: [undefined] })).message).not.toContain('new connection');
+      expect(errorOf(asking([REFUSED, REFUSED], { answers: ['NTLM type1', undefined] })).message).not.toContain('new connection');
     });
 
     it.each([
@@ -264,6 +305,7 @@ describe('httpConnect', () => {
       const body = (text: string): unknown =>
         (asking([`HTTP/1.1 403 No\r\n\r\n${text}`], { ...known, end: true }).error as IOStreamError).body;
       expect(body(`${'x'.repeat(1020)}secret`)).toBe(`${'x'.repeat(1020)}***`);
+      expect(body('it is secr')).toBe('it is ***');
       expect(body('as')).toBe('as');
     });
 

@@ -4,7 +4,7 @@ import { Secrets } from '../../src/protocol/secrets.ts';
 
 const knowing = (...values: readonly string[]): Secrets => {
   const secrets = new Secrets();
-  for (const value of values) secrets.add(value);
+  for (const value of values) secrets.addAuthorization(value);
   return secrets;
 };
 const latin = (text: string): string => Buffer.from(text).toString('latin1');
@@ -56,7 +56,87 @@ describe('Secrets', () => {
     expect(new Secrets().hideCut('it is it')).toBe('it is it');
   });
 
-  it('hides in a name in lower case', () => {
-    expect(knowing('Custom HunTer2').hideName('x-hunter2-y')).toBe('x-***-y');
+  it('finds a secret in any case of its letters', () => {
+    expect(knowing('Custom HunTer2').hide('x-hunter2-y')).toBe('x-***-y');
+  });
+
+  describe('hides a password', () => {
+    const PASSWORD = 'p@ss <w&rd> "\u00e9\\/+';
+    const bytes = Buffer.from(PASSWORD);
+    const html = PASSWORD.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+    const everyByte = (write: (byte: number) => string): string => Array.from(bytes, write).join('');
+    const unit = (prefix: string) => (character: string) => `${prefix}${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
+    it.each([
+      ['as it is', PASSWORD],
+      ['in other case', PASSWORD.toUpperCase().replace('\u00c9', '\u00e9')],
+      ['in UTF-8 read as Latin-1', bytes.toString('latin1')],
+      ['in a URL', encodeURIComponent(PASSWORD)],
+      ['in a URL, in lower case', encodeURIComponent(PASSWORD).toLowerCase()],
+      ['in a form', new URLSearchParams({ x: PASSWORD }).toString().slice(2)],
+      ['in a URL, every byte', everyByte((byte) => `%${byte.toString(16).padStart(2, '0')}`)],
+      ['twice in a URL', encodeURIComponent(encodeURIComponent(PASSWORD))],
+      ['in HTML', html],
+      ['in HTML, by decimal numbers', PASSWORD.replace(/[^a-z ]/g, (each) => `&#${each.charCodeAt(0)};`)],
+      ['in HTML, by hexadecimal numbers', PASSWORD.replace(/[^a-z ]/g, (each) => `&#x${each.charCodeAt(0).toString(16).toUpperCase()};`)],
+      ['in JSON', JSON.stringify(PASSWORD).slice(1, -1)],
+      ['in JSON, with every slash escaped', JSON.stringify(PASSWORD).slice(1, -1).replaceAll('/', '\\/')],
+      ['in JSON, every character escaped', PASSWORD.replace(/[^]/g, unit('\\u'))],
+      ['in JSON in HTML', JSON.stringify(PASSWORD).slice(1, -1).replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;')],
+      ['in C', everyByte((byte) => `\\x${byte.toString(16).padStart(2, '0')}`)],
+      ['as a quoted string of HTTP', PASSWORD.replace(/["\\]/g, String.raw`\$&`)],
+      ['in hex', bytes.toString('hex')],
+      ['in hex, in upper case', bytes.toString('hex').toUpperCase()],
+      ['in hex with spaces', everyByte((byte) => ` ${byte.toString(16).padStart(2, '0')}`).slice(1)],
+      ['in Base64', bytes.toString('base64')],
+      ['in Base64 for URLs', bytes.toString('base64url')],
+    ])('%s', (_, text) => {
+      const secrets = new Secrets();
+      secrets.addLogin('me', PASSWORD);
+      expect(secrets.hide(`<b>${text}</b>`)).toBe('<b>***</b>');
+      expect(secrets.hide(text)).toBe('***');
+    });
+
+    it.each(['', 'a', 'ab', 'abc'])('in the Base64 of something longer, with %j before it', (before) => {
+      const secrets = new Secrets();
+      secrets.addLogin('me', PASSWORD);
+      for (const after of ['', 'x', 'xy', 'xyz']) {
+        const shown = secrets.hide(`auth="${btoa(`${before}${bytes.toString('latin1')}${after}`)}"`);
+        expect(shown, after).toMatch(/^auth="[\w+/]{0,4}\*\*\*[\w+/]{0,4}={0,2}"$/);
+      }
+    });
+
+    it('that was cut off behind its second character, in each of its forms', () => {
+      const secrets = new Secrets();
+      secrets.addLogin('me', PASSWORD);
+      for (const text of [PASSWORD, bytes.toString('latin1'), encodeURIComponent(PASSWORD), html, JSON.stringify(PASSWORD).slice(1, -1)])
+        for (let length = 4; length <= text.length; length += 1)
+          expect(secrets.hideCut(`it is [${text.slice(0, length)}`), text.slice(0, length)).toBe('it is [***');
+    });
+  });
+
+  it('hides a header whole from 4 characters on, and its words from 8 on', () => {
+    const secrets = new Secrets();
+    for (const value of ['k3y!', '123', 'Bearer tok-en-42', 'sid=0123456789; theme=dark', 'Basic bWU6aHVudGVyMg=='])
+      secrets.addHeader(value);
+    expect(secrets.hide('k3y! 123 tok-en-42 0123456789 dark theme hunter2')).toBe('*** 123 *** *** dark theme ***');
+  });
+
+  it('knows what another knows, and not what that learns later', () => {
+    const others = knowing('Custom first');
+    const secrets = new Secrets(others);
+    others.addText('second');
+    secrets.addText('third');
+    expect(secrets.hide('first second third')).toBe('*** second ***');
+    expect(others.hide('first second third')).toBe('*** *** third');
+  });
+
+  it('takes no more than a moment for long texts, and numbers that are no character', () => {
+    const secrets = new Secrets();
+    secrets.addAuthorization(`Negotiate ${'YIIabc+/'.repeat(1000)}`);
+    const start = performance.now();
+    for (const text of ['%', '&#', '\\', '%25', '&#x110000;', '&#9999999;', 'YIIabc+/'].map((part) => part.repeat(16_384 / part.length)))
+      expect([secrets.hide(text).length > 0, secrets.hideCut(text.slice(0, 1024)).length > 0]).toEqual([true, true]);
+    expect(performance.now() - start).toBeLessThan(2000);
   });
 });

@@ -54,6 +54,13 @@ describe('socks4Connect', () => {
     expect(ask('a', { reply: Uint8Array.of(version, 90) }).error).toMatchObject({ code: 'EPROTOCOL', phase: 'handshake' });
   });
 
+  it('refuses another version at its byte, and quotes what came', () => {
+    expect(ask('a', { reply: bytesOf('05') }).error).toMatchObject({ code: 'EPROTOCOL' });
+    expect((ask('a', { reply: bytesOf('05 00') }).error as Error).message).toBe(
+      String.raw`expected version 0 in the reply, got 5 in "\u0005\u0000" (SOCKS5); is it a SOCKS4 proxy?`,
+    );
+  });
+
   it.each([
     ['an IPv6 address', '::1', 'IPv6'],
     ['a name that is too long (C10)', 'x'.repeat(256), 'too long'],

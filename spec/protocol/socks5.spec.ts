@@ -16,6 +16,7 @@ describe('socks5Connect', () => {
   const variants: [name: string, credentials: typeof login | undefined, reply: string, said: string[]][] = [
     ['without authentication', undefined, `05 00 ${BOUND}`, ['050100', REQUEST]],
     ['with user and password', login, `05 02 01 00 ${BOUND}`, ['05020002', LOGIN, REQUEST]],
+    ['with user and password, answered with the version of SOCKS', login, `05 02 05 00 ${BOUND}`, ['05020002', LOGIN, REQUEST]],
     ['with user and password that the proxy does not want (C7)', login, `05 00 ${BOUND}`, ['05020002', REQUEST]],
   ];
 
@@ -102,7 +103,7 @@ describe('socks5Connect', () => {
   it.each([
     ['method reply', '04 00', undefined],
     ['method reply', '48 54', undefined],
-    ['authentication reply', '05 02 05 00', login],
+    ['authentication reply', '05 02 02 00', login],
     ['authentication reply', '05 02 00 00', login],
     ['reply', '05 00 01 00', undefined],
     ['reply', '05 00 04 5a', undefined],
@@ -110,6 +111,42 @@ describe('socks5Connect', () => {
     const { error } = talk(reply, credentials ? { credentials } : {});
     expect(error).toMatchObject({ code: 'EPROTOCOL', phase: 'handshake' });
     expect((error as Error).message).toContain(`in the ${where}, got`);
+  });
+
+  it.each([
+    ['', '04', undefined],
+    ['0502', '00', login],
+    ['0500', '01', undefined],
+  ])('refuses after %j the version %s at its byte (C5)', (before, version, credentials) => {
+    const options = credentials ? { credentials } : {};
+    expect(talk(before, options).error).toMatchObject({ code: 'EPROXY' });
+    expect(talk(before + version, options).error).toMatchObject({ code: 'EPROTOCOL' });
+  });
+
+  it('quotes what came instead of a reply, without the password', () => {
+    const message = (reply: Buffer): string => (tell((link) => socks5Connect(link, to, login), [reply]).error as Error).message;
+    expect(message(Buffer.from('HTTP/1.1 400 Bad Request\r\n'))).toBe(
+      String.raw`expected version 5 in the method reply, got 72 in "HTTP/1.1 400 Bad Request\r\n"; is it a SOCKS5 proxy?`,
+    );
+    const echo = Buffer.concat([bytesOf('05020002'), bytesOf(LOGIN)]);
+    expect(message(echo)).toBe(
+      String.raw`expected version 1 in the authentication reply, got 0 in "\u0000\u0002\u0001\u0004user\u0006***"; is it a SOCKS5 proxy?`,
+    );
+  });
+
+  it('sends an empty password', () => {
+    const credentials = { user: Buffer.from('user'), pass: Buffer.alloc(0) };
+    expect(talk(`05020100${BOUND}`, { credentials }).said.join('')).toBe(`0502000201047573657200${REQUEST}`);
+  });
+
+  it('escapes a bound name, and hides the password in it', () => {
+    const bound = (name: string): unknown => {
+      const bytes = Buffer.from(name);
+      const reply = Buffer.concat([bytesOf('0502 0100 05000003'), Buffer.of(bytes.length), bytes, bytesOf('0050')]);
+      return tell((link) => socks5Connect(link, to, login), [reply]).value?.boundAddress;
+    };
+    expect(bound('a\u001b[31m\u009b\u202eb\r\n')).toBe(String.raw`a\u001b[31m\u009b\u202eb\u000d\u000a`);
+    expect(bound('secret.example')).toBe('***.example');
   });
 
   it.each([

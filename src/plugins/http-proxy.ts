@@ -21,6 +21,7 @@ import { Secrets } from '../protocol/secrets.ts';
 import { inlet, type Guarded } from '../wire/operate.ts';
 import { isPort, PROXY_REQUIRED, PROXY_RULES } from '../wire/proxy-options.ts';
 import { proxyTarget } from '../wire/proxy-target.ts';
+import { isUrl, readProxyUrl, type ProxyUrlRules } from '../wire/proxy-url.ts';
 import { checkByRules, type Rule, type Rules } from '../wire/rules.ts';
 import { END, RESUME, type Dial, type Flow, type Plugin, type Target, type Up, type Wire } from '../wire/signal.ts';
 import { after } from '../wire/timer.ts';
@@ -60,6 +61,16 @@ const RULES: Rules = {
   auth: ['a function', (value) => typeof value === 'function'],
 };
 
+const URLS: ProxyUrlRules = {
+  caller: 'httpProxy',
+  schemes: ['http:'],
+  port: 80,
+  advice: { 'https:': "for TLS to the proxy, lay `tlsClient` below: { proxy: httpProxy('http://host:443'), tls: tlsClient() }" },
+};
+
+/** Headers whose values belong to HTTP: no secret of the user. */
+const HOP_BY_HOP: readonly string[] = ['connection', 'proxy-connection', 'keep-alive'];
+
 /** How long, in milliseconds, the body of a refusal is waited for: the refusal itself is known already. */
 const BODY_TIME = 500;
 
@@ -76,13 +87,16 @@ const BODY_TIME = 500;
  * ```
  *
  * Any 2xx opens the tunnel, HTTP/1.0 or 1.1; interim replies (1xx, at most 16) are skipped. Nothing of the application reaches the
- * proxy before that, and what comes right behind the reply reaches the application. A reply's head may have 16 KiB; in it a
- * line that is not `name: value` (without colon, with space before it, folded) or has a control character is malformed. An IPv6
- * target is sent in brackets, a name that is not ASCII in its ASCII form; the proxy resolves it.
+ * proxy before that, and what comes right behind the reply reaches the application. A reply's head may have 16 KiB. A folded header
+ * is one header. Any other line that is not `name: value` (without colon, with space before it) or has a control character is
+ * malformed. A reply is refused at its first byte that cannot be right. An IPv6 target is sent in brackets, a name that is not ASCII in
+ * its ASCII form; the proxy resolves it.
  *
- * With `auth` each 407 asks it for credentials. The next request goes over the same connection if the proxy keeps that open (and
- * its body ends within 64 KiB), else, and when it breaks meanwhile, over a new one, within the same `timeouts.establish`. A
- * connection that may have to be made again costs a few calls for each signal, also when it is through.
+ * With `auth` each 407 asks it for credentials. If the proxy keeps the connection, the next request goes over it when the body of the
+ * 407 has come, however late, so that schemes of several steps such as NTLM work: HTTP/1.1 without `close`, HTTP/1.0 with
+ * `keep-alive`, and a body with a length or chunks of 64 KiB at most. Else, and when it breaks meanwhile, it goes over a new
+ * connection, within the same `timeouts.establish`; an EPROXYAUTH says when that was so for each challenge. A connection that may
+ * have to be made again costs a few calls for each signal, also when the tunnel is open.
  *
  * Proxies are chained by stacking: `{ b: httpProxy(second), a: httpProxy(first) }` dials `first`, asks it for `second` and that
  * for the target; the first in the list is the last in the chain. For TLS to the proxy, lay it on `tlsClient`, which then checks
@@ -92,8 +106,8 @@ const BODY_TIME = 500;
  * half a second is waited at most: what came of it, with the `cause`, when the connection breaks meanwhile; or closed before its
  * reply was whole), EPROXYAUTH (407: the same with the `challenges` read; or `auth` failed), EPROTOCOL (malformed or too long),
  * ETOHANDSHAKE; the system's own code when the connection breaks before the proxy has said no.
- * No credentials are in any of them, nor in the details, even if the proxy repeats them. On unsubscribe all is freed at
- * once. Lossless.
+ * None of them, and no detail, contains what the proxy repeats of the credentials or of the values of `headers` (of 4 characters and
+ * more), not even escaped, in hex or in Base64: `***` stands in its place. On unsubscribe all is freed at once. Lossless.
  *
  * ```ts
  * import { IOStream, httpProxy } from 'rxjs-io-stream';
@@ -104,20 +118,21 @@ const BODY_TIME = 500;
  * io.data$.subscribe({ next: (bytes) => process.stdout.write(bytes), error: console.error });
  * ```
  *
- * @param options which proxy, and how it is asked; read once.
- * @throws TypeError for wrong options, at the call; for a target that is none for a proxy (none at all, a path, a host with
+ * @param proxy which proxy, and how it is asked; read once. A URL, as a text or an object, is `http://user:password@host:port`, with
+ *   user and password percent-encoded or left out, port 80 by default.
+ * @throws TypeError for wrong options, at the call, and without any part of the credentials; for a target that is none for a proxy (none at all, a path, a host with
  *   characters that no name has), when it is dialled.
  */
-export function httpProxy(options: HttpProxyOptions): Plugin {
-  const { to, authorization, ...asked } = checked(options);
+export function httpProxy(proxy: HttpProxyOptions | string | URL): Plugin {
+  const { to, authorization, secrets, ...asked } = checked(isUrl(proxy) ? readProxyUrl(proxy, URLS) : proxy);
   return (wire) => (dial) => {
     const request = { ...asked, authority: authorityOf(dial.to) };
-    const proxy = wire({ ...dial, to });
+    const below = wire({ ...dial, to });
     return (flow$) =>
       new Observable<Up>((up) => {
-        const talks = new Talks(request, dial, authorization);
+        const talks = new Talks(request, dial, { authorization, secrets });
         const plugin = handshake({ to, early: EPROXY, talk: (link) => talks.talk(link) });
-        const tunnel = plugin(() => talks.over(proxy))(dial);
+        const tunnel = plugin(() => talks.over(below))(dial);
         if (request.auth) new Redial(up).start(flow$, tunnel);
         else flow$.pipe(tunnel).subscribe(up);
       });
@@ -178,16 +193,18 @@ class Talks implements ConnectState {
   authorization: string | undefined;
   attempt = 0;
   asking = false;
-  readonly secrets: Secrets = new Secrets();
+  challenges = 0;
+  connections = 0;
+  readonly secrets: Secrets;
   readonly #request: ConnectRequest;
   readonly #dial: Dial;
   #below: Subscriber<Up> | undefined;
 
-  constructor(request: ConnectRequest, dial: Dial, authorization: string | undefined) {
+  constructor(request: ConnectRequest, dial: Dial, { authorization, secrets }: Pick<ConnectState, 'authorization' | 'secrets'>) {
     this.#request = request;
     this.#dial = dial;
     this.authorization = authorization;
-    if (authorization !== undefined) this.secrets.add(authorization);
+    this.secrets = new Secrets(secrets);
   }
 
   *talk(link: Link): Talk<Tunnel> {
@@ -207,7 +224,7 @@ class Talks implements ConnectState {
       });
   }
 
-  impatient(): () => void {
+  startBodyTimeout(): () => void {
     const timer = after(BODY_TIME, this.#dial.scheduler, () => this.#below?.next(END));
     this.#below?.add(timer);
     return () => timer.unsubscribe();
@@ -227,23 +244,34 @@ function authorityOf(target: Target | undefined): string {
 interface Checked extends Omit<ConnectRequest, 'authority'> {
   readonly to: Target;
   readonly authorization: string | undefined;
+  readonly secrets: Secrets;
 }
 
 /** Options must be right at the call; no value is told. */
 function checked(options: HttpProxyOptions): Checked {
-  checkByRules('httpProxy', options, RULES, PROXY_REQUIRED);
-  const { host, port, user, pass, headers = [], auth } = options;
+  const { host, port, user, pass, headers = [], auth } = checkByRules('httpProxy', options, RULES, PROXY_REQUIRED);
   if ((user === undefined) !== (pass === undefined)) throw new TypeError('expected both `user` and `pass` of httpProxy, or none, got one');
   const fields = fieldsOf(headers);
   const own = fields.filter(([name]) => isAuthorization(name));
   if (own.length > (user === undefined ? 1 : 0))
     throw new TypeError('expected one Proxy-Authorization of httpProxy at most, in `headers` or made of `user` and `pass`, got more');
+  const authorization = user === undefined ? own[0]?.[1] : basic(user, pass);
+  const others = fields.filter(([name]) => !isAuthorization(name));
   return {
     to: { host, port },
-    headers: fields.filter(([name]) => !isAuthorization(name)),
-    authorization: user === undefined ? own[0]?.[1] : basic(user, pass),
+    headers: others,
+    authorization,
+    secrets: secretsOf(authorization, others),
     auth: auth && ((challenge) => answersOf(auth(challenge))),
   };
+}
+
+/** What the proxy may repeat: the credentials, and what the user's headers say. */
+function secretsOf(authorization: string | undefined, headers: ConnectRequest['headers']): Secrets {
+  const secrets = new Secrets();
+  if (authorization !== undefined) secrets.addAuthorization(authorization);
+  for (const [name, value] of headers) if (!HOP_BY_HOP.includes(name.toLowerCase())) secrets.addHeader(value);
+  return secrets;
 }
 
 function isAuthorization(name: string): boolean {

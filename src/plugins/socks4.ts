@@ -2,6 +2,7 @@ import { EPROXY } from '../errors.ts';
 import { socks4Connect } from '../protocol/socks4.ts';
 import { PROXY_REQUIRED, SOCKS_RULES } from '../wire/proxy-options.ts';
 import { localAddress, proxyTarget } from '../wire/proxy-target.ts';
+import { isUrl, readProxyUrl, type ProxyUrlRules } from '../wire/proxy-url.ts';
 import type { Lookup } from '../wire/resolve.ts';
 import { checkByRules, type Rules } from '../wire/rules.ts';
 import type { Plugin } from '../wire/signal.ts';
@@ -27,6 +28,8 @@ export interface Socks4Options {
 const isUserId = (value: unknown): boolean => typeof value === 'string' && !value.includes('\0') && Buffer.byteLength(value) <= 255;
 const RULES: Rules = { ...SOCKS_RULES, userId: ['a string of at most 255 bytes in UTF-8, without NUL', isUserId] };
 
+const URLS: ProxyUrlRules = { caller: 'socks4', schemes: ['socks4:', 'socks4a:'], port: 1080 };
+
 /**
  * Makes a plugin that connects through a SOCKS4 proxy, or 4a for names: it dials the proxy, and asks it for the target.
  *
@@ -44,7 +47,7 @@ const RULES: Rules = { ...SOCKS_RULES, userId: ['a string of at most 255 bytes i
  *
  * Errors, all before any byte of the application has left: EPROXY when the proxy refuses (`status` is its reply code, `reply`
  * what that means), when it ends before its answer is whole, when the target is an IPv6 address or its name longer than 255
- * bytes; EPROTOCOL when it speaks something else; ETOHANDSHAKE after `timeouts.handshake`; EDNS when `'local'` finds no IPv4
+ * bytes; EPROTOCOL, at the first wrong byte, when it speaks something else; ETOHANDSHAKE after `timeouts.handshake`; EDNS when `'local'` finds no IPv4
  * address within `timeouts.resolve`. Unsubscribing frees all at once. Lossless.
  *
  * ```ts
@@ -53,11 +56,13 @@ const RULES: Rules = { ...SOCKS_RULES, userId: ['a string of at most 255 bytes i
  * new IOStream({ host: 'example.com', port: 80, plugin: { proxy: socks4({ host: '127.0.0.1', port: 1080 }) }, cb: console.log });
  * ```
  *
+ * @param proxy where the proxy is, and how it is asked. A URL, as a text or an object, is `socks4://user@host:port` or `socks4a:`, the
+ *   user percent-encoded or left out, port 1080 by default.
  * @throws TypeError for wrong options at the call, for a stream without a target, and for a path as target, at the dial.
  */
-export function socks4(options: Socks4Options): Plugin {
-  checkByRules('socks4', options, RULES, PROXY_REQUIRED);
-  const { host, port, userId = '', resolve, lookup } = options;
+export function socks4(proxy: Socks4Options | string | URL): Plugin {
+  const options = isUrl(proxy) ? fromUrl(proxy) : proxy;
+  const { host, port, userId = '', resolve, lookup } = checkByRules('socks4', options, RULES, PROXY_REQUIRED);
   return (wire) => (dial) => {
     const target = proxyTarget(dial.to, 'socks4');
     const plugin = handshake({
@@ -70,4 +75,11 @@ export function socks4(options: Socks4Options): Plugin {
     });
     return plugin(wire)(dial);
   };
+}
+
+function fromUrl(url: string | URL): Socks4Options {
+  const { host, port, user, pass = '' } = readProxyUrl(url, URLS);
+  if (pass !== '')
+    throw new TypeError('expected the URL of socks4 to have no password, got one that has; SOCKS4 cannot send it, socks5 can');
+  return { host, port, userId: user };
 }

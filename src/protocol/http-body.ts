@@ -1,4 +1,4 @@
-import { lists, type HttpHead } from './http-head.ts';
+import { tokensOf, type HttpHead } from './http-head.ts';
 import type { Link, Talk } from './link.ts';
 
 /** What was read of a body. */
@@ -17,17 +17,24 @@ export const BODY_KEPT = 1024;
 /** How many bytes of a body are read at the most, chunk sizes and trailers included, to get behind it. */
 export const BODY_LIMIT: number = 64 * 1024;
 
-/** How the end of a body is found (RFC 9112 section 6.3): after so many bytes, by its chunks, or by the end of the connection. */
-function framingOf({ headers, ...head }: HttpHead): number | 'chunked' | 'close' {
-  const { 'content-length': length } = headers;
-  if (headers['transfer-encoding'] !== undefined) return lists({ headers, ...head }, 'transfer-encoding', 'chunked') ? 'chunked' : 'close';
-  return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : 'close';
+/** How many digits the size of a chunk may have. */
+const MAX_SIZE_DIGITS = 8;
+
+/**
+ * How the end of a body is found (RFC 9112 section 6.3): after so many bytes, by its chunks, or by the end of the connection.
+ * Several equal lengths are one (section 6.3); chunks of HTTP/1.0 are not trusted (section 6.1).
+ */
+function framingOf(head: HttpHead): number | 'chunked' | 'close' {
+  const { 'content-length': length = '', 'transfer-encoding': encoding } = head.headers;
+  if (encoding !== undefined) return head.minor >= 1 && tokensOf(head, 'transfer-encoding').at(-1) === 'chunked' ? 'chunked' : 'close';
+  const digits = /^(\d{1,15})(?:[ \t]*,[ \t]*\1)*$/.exec(length)?.[1];
+  return digits === undefined ? 'close' : Number(digits);
 }
 
-/** Whether another request may follow on the connection, once the body has been read. */
+/** Whether another request may follow on the connection, once the body has been read: HTTP/1.0 keeps it on request only. */
 export function keepsOpen(head: HttpHead): boolean {
-  const closes = ['connection', 'proxy-connection'].some((name) => lists(head, name, 'close'));
-  return head.minor >= 1 && !closes && framingOf(head) !== 'close';
+  const lists = (token: string): boolean => ['connection', 'proxy-connection'].some((name) => tokensOf(head, name).includes(token));
+  return (head.minor >= 1 || lists('keep-alive')) && !lists('close') && framingOf(head) !== 'close';
 }
 
 /**
@@ -68,30 +75,53 @@ class Body {
     return left === 0;
   }
 
-  /** RFC 9112 section 7.1. */
+  /** RFC 9112 section 7.1. Ends at the first byte that can be no part of it. */
   *chunks(): Talk<boolean> {
     while (this.#wants()) {
-      const size = /^([\da-f]{1,8})[ \t]*(?:;|$)/i.exec(yield* this.#line())?.[1];
+      const size = yield* this.#size();
       if (size === undefined) return false;
-      if (Number.parseInt(size, 16) === 0) return yield* this.#trailers();
-      if (!(yield* this.take(Number.parseInt(size, 16))) || (yield* this.#line()) !== '') return false;
+      if (size === 0) return yield* this.#trailers();
+      if (!(yield* this.take(size)) || !(yield* this.#isEnd(yield* this.#character()))) return false;
     }
     return false;
+  }
+
+  /** The size in hex, maybe spaces and an extension, and the end of the line. */
+  *#size(): Talk<number | undefined> {
+    let digits = '';
+    let next = yield* this.#character();
+    for (; /[\da-f]/i.test(next) && digits.length < MAX_SIZE_DIGITS; next = yield* this.#character()) digits += next;
+    if (digits === '') return undefined;
+    while (next === ' ' || next === '\t') next = yield* this.#character();
+    const isEnd = next === ';' ? (yield* this.#line()) !== undefined : yield* this.#isEnd(next);
+    return isEnd ? Number.parseInt(digits, 16) : undefined;
   }
 
   *#trailers(): Talk<boolean> {
-    while (this.#left > 0) if ((yield* this.#line()) === '') return true;
-    return false;
+    for (;;) {
+      const line = yield* this.#line();
+      if (line === undefined || line === '') return line === '';
+    }
   }
 
-  *#line(): Talk<string> {
+  /** Up to LF; undefined at the limit. */
+  *#line(): Talk<string | undefined> {
     let line = '';
-    while (this.#left > 0) {
-      const character = String.fromCharCode(...(yield* this.#read(1)));
-      if (character === '\n') return line.replace(/\r$/, '');
-      line += character;
+    for (let next = yield* this.#character(); next !== ''; next = yield* this.#character()) {
+      if (next === '\n') return line.replace(/\r$/, '');
+      line += next;
     }
-    return line;
+    return undefined;
+  }
+
+  /** Whether this character is the end of a line: LF, or CR with LF behind it. */
+  *#isEnd(character: string): Talk<boolean> {
+    return character === '\n' || (character === '\r' && (yield* this.#character()) === '\n');
+  }
+
+  /** The next character; none at the limit. */
+  *#character(): Talk<string> {
+    return this.#left > 0 ? String.fromCharCode(...(yield* this.#read(1))) : '';
   }
 
   *#read(count: number): Talk<Uint8Array> {

@@ -1,9 +1,10 @@
 import { EPROTOCOL, EPROXY, EPROXYAUTH, IOStreamError, type ErrorCode } from '../errors.ts';
-import { BODY_KEPT, keepsOpen, readBody } from './http-body.ts';
+import { keepsOpen, readBody } from './http-body.ts';
 import { parseChallenges, type HttpChallenge } from './http-challenge.ts';
 import { isFieldValue } from './http-fields.ts';
 import { readHead, type HttpHead } from './http-head.ts';
 import type { Answer, Link, Talk } from './link.ts';
+import { printable } from './printable.ts';
 import type { Secrets } from './secrets.ts';
 
 /** What a proxy that wants (other) credentials said. */
@@ -28,18 +29,21 @@ export interface ConnectRequest {
   readonly auth?: ((challenge: ProxyChallenge) => Answer<string | null | undefined>) | undefined;
 }
 
-/** What lasts when the proxy is dialled again, and how its body is waited for. */
+/** What lasts when the proxy is dialled again, and how long the body of a refusal may take. */
 export interface ConnectState {
   /** The value of Proxy-Authorization. */
   authorization?: string | undefined;
-  /** How often `auth` was asked. */
+  /** How many times `auth` was called. */
   attempt: number;
-  /** `auth` is asked: its answer is worth a new connection, if this one breaks meanwhile. */
+  /** `auth` is being waited for: its answer is worth a new connection, if this one breaks meanwhile. */
   asking: boolean;
-  /** What no error and no detail may hold, even if the proxy says it: each value of Proxy-Authorization. */
+  /** How many challenges (407) came, and on how many connections. */
+  challenges: number;
+  connections: number;
+  /** What no error and no detail may contain, even if the proxy repeats it. */
   readonly secrets: Secrets;
-  /** Called when a body is read: the connection shall seem to end if that takes too long. Gives what calls it off. */
-  impatient(): () => void;
+  /** Called when the body of a refusal is read: ends the connection if that takes too long. Returns what stops the timer. */
+  startBodyTimeout(): () => void;
 }
 
 /** What the proxy said when it was through. */
@@ -75,11 +79,13 @@ export function* httpConnect(link: Link, request: ConnectRequest, state: Connect
       throw error;
     }
     if (head.status >= 200 && head.status < 300) return factsOf(head, state.secrets);
+    if (head.status === 407) countChallenge(state, again);
     const authorization = head.status === 407 ? yield* ask(link, request, state, head) : undefined;
     if (authorization === undefined) throw yield* refusal(link, request, state, head);
     state.authorization = authorization;
-    state.secrets.add(authorization);
-    if (!keepsOpen(head) || !(yield* body(link, state, head, true)).whole) return undefined;
+    state.secrets.addAuthorization(authorization);
+    // As long as the handshake may take: a scheme that is bound to the connection, such as NTLM, cannot go on over another.
+    if (!keepsOpen(head) || !(yield* readBody(link, head, { skip: true })).whole) return undefined;
   }
 }
 
@@ -119,25 +125,35 @@ function* ask(link: Link, { auth }: ConnectRequest, state: ConnectState, { statu
 
 function* refusal(link: Link, { authority }: ConnectRequest, state: ConnectState, head: HttpHead): Talk<IOStreamError> {
   const { secrets } = state;
-  const { bytes, whole, stopped } = yield* body(link, state, head, false);
+  const { bytes, whole, stopped } = yield* bodyInTime(link, state, head);
   const cause = hasCode(stopped, EPROXY) ? undefined : stopped; // An end is none.
   // As a stream: a character that was cut off at the end is left out.
   const text = new TextDecoder().decode(bytes, { stream: true });
-  const isCut = !whole && bytes.length === BODY_KEPT;
-  const facts = { ...factsOf(head, secrets), body: isCut ? secrets.hideCut(text) : secrets.hide(text) };
-  const words = `expected the proxy to connect to ${authority}, got ${[head.status, facts.reply].join(' ').trimEnd()}`;
+  const facts = { ...factsOf(head, secrets), body: whole ? secrets.hide(text) : secrets.hideCut(text) };
+  const words = `expected the proxy to connect to ${authority}, got ${[head.status, printable(facts.reply ?? '')].join(' ').trimEnd()}`;
   if (head.status !== 407) return new IOStreamError(EPROXY, { phase: 'handshake', message: words, facts, cause });
   const challenges = parseChallenges(facts.headers['proxy-authenticate'] ?? '');
-  const message = `${words}; it wants ${challenges.map(({ scheme }) => scheme).join(' or ') || 'credentials'}`;
+  const message = `${words}; it wants ${challenges.map(({ scheme }) => scheme).join(' or ') || 'credentials'}${inVain(state)}`;
   return new IOStreamError(EPROXYAUTH, { phase: 'handshake', message, facts: { ...facts, challenges }, cause });
 }
 
-function* body(link: Link, state: ConnectState, head: HttpHead, skip: boolean): ReturnType<typeof readBody> {
-  const inTime = state.impatient();
+function countChallenge(state: ConnectState, isKept: boolean): void {
+  state.challenges += 1;
+  if (!isKept) state.connections += 1;
+}
+
+/** The end of the message when no challenge was answered on the connection that it came on. */
+function inVain({ connections, challenges }: ConnectState): string {
+  if (challenges < 2 || challenges > connections) return '';
+  return `; each of its ${challenges} challenges came on a new connection, so no scheme that is bound to one, such as NTLM, can succeed here`;
+}
+
+function* bodyInTime(link: Link, state: ConnectState, head: HttpHead): ReturnType<typeof readBody> {
+  const stopTimeout = state.startBodyTimeout();
   try {
-    return yield* readBody(link, head, { skip });
+    return yield* readBody(link, head);
   } finally {
-    inTime();
+    stopTimeout();
   }
 }
 
@@ -152,6 +168,6 @@ const USUAL: readonly string[] = [
 ];
 
 function factsOf({ status, reason, headers }: HttpHead, secrets: Secrets): Tunnel {
-  const shown = Object.entries(headers).map(([name, value]) => [USUAL.includes(name) ? name : secrets.hideName(name), secrets.hide(value)]);
+  const shown = Object.entries(headers).map(([name, value]) => [USUAL.includes(name) ? name : secrets.hide(name), secrets.hide(value)]);
   return { status, ...(reason === '' ? {} : { reply: secrets.hide(reason) }), headers: Object.fromEntries(shown) as Tunnel['headers'] };
 }

@@ -1,48 +1,174 @@
-/** What stands for a secret where it is shown. */
+import { folded, viewsOf, withoutCutEscape, type View } from './escapes.ts';
+
+/** Stands for a secret where a text is shown. */
 const HIDDEN = '***';
 
+/** A word of a header is a secret of its own from this length on, and the whole value from this one on. */
+const MIN_WORD_LENGTH = 8;
+const MIN_VALUE_LENGTH = 4;
+
+/** How many characters at the end of a text count as the start of a secret: fewer are found in any text. Of an encoded one they hold less. */
+const MIN_START_LENGTH = 2;
+const MIN_ENCODED_LENGTH = 4;
+
+/** What is searched for. */
+interface Forms {
+  /** The text itself, in each encoding that a head or a body is read in. */
+  readonly plain: readonly string[];
+  /** In hex and in Base64. */
+  readonly encoded: readonly string[];
+  /** As a part of a longer Base64 text. */
+  readonly inner: readonly string[];
+}
+
+type Span = readonly [start: number, end: number];
+
 /**
- * Texts that nothing may show, even if a proxy repeats them: values of Proxy-Authorization, and what is secret in them.
+ * Texts that no message, no detail and no log may contain, even if a peer repeats them: passwords, values of Proxy-Authorization
+ * and the user's own headers.
  *
- * A text is known in two forms: as it is, and as a head shows its UTF-8, a byte a character.
+ * Each is found in any case of its letters, in UTF-8 read as Latin-1, escaped as in URLs, JSON, HTML and quoted strings, in
+ * hex and in Base64, also as a part of a longer Base64 text.
  */
 export class Secrets {
-  /** The longest first: one may be a part of another. */
-  #texts: readonly string[] = [];
+  readonly #known: Map<string, Forms>;
 
-  /** Learns a value: whole, without its scheme, and of Basic (RFC 7617) the password, or the user where there is none. */
-  add(authorization: string): void {
-    const credentials = authorization.slice(authorization.indexOf(' ') + 1);
-    const pairs = /^basic /i.test(authorization) ? decodedOf(credentials.trim()) : [];
-    const passwords = pairs.map((pair) => pair.slice(pair.indexOf(':') + 1) || pair.slice(0, -1));
-    const found = [authorization, credentials, ...passwords].flatMap((text) => [text, latinOf(text)]);
-    const texts = new Set([...this.#texts, ...found].filter((text) => text !== ''));
-    this.#texts = [...texts].sort((a, b) => b.length - a.length);
+  /** @param others whose secrets are known here, too. */
+  constructor(others?: Secrets) {
+    this.#known = new Map(others ? others.#known : []);
   }
 
-  /** The text with each secret out of it. */
+  /** Adds a text as it is. */
+  addText(text: string): void {
+    if (text !== '' && !this.#known.has(text)) this.#known.set(text, formsOf(text));
+  }
+
+  /** Adds what proves who a user is: the password; the user, too, where it is empty. */
+  addLogin(user: string, pass: string): void {
+    this.addText(pass === '' ? user : pass);
+  }
+
+  /** Adds a value of Proxy-Authorization: whole, without its scheme, and of Basic (RFC 7617) the login. */
+  addAuthorization(value: string): void {
+    const credentials = value.slice(value.indexOf(' ') + 1);
+    this.addText(value);
+    this.addText(credentials);
+    if (!/^basic /i.test(value)) return;
+    for (const pair of decodedOf(credentials.trim())) {
+      const colon = pair.indexOf(':');
+      if (colon >= 0) this.addLogin(pair.slice(0, colon), pair.slice(colon + 1));
+    }
+  }
+
+  /** Adds a value of another header: whole from 4 characters on, and its words from 8 characters on. */
+  addHeader(value: string): void {
+    if (value.length >= MIN_VALUE_LENGTH) this.addText(value);
+    for (const word of value.split(/[\s;,="]+/)) if (word.length >= MIN_WORD_LENGTH) this.addText(word);
+    if (/^basic /i.test(value)) this.addAuthorization(value);
+  }
+
+  /** Replaces each secret in a text by `***`. */
   hide(text: string): string {
-    return this.#texts.reduce((shown, secret) => shown.replaceAll(secret, HIDDEN), text);
+    return this.#known.size === 0 ? text : covered(text, this.#spans(text, viewsOf(text)));
   }
 
-  /** The same for a text that was cut off: a secret may have begun at its end. */
+  /** The same for a text that was cut off: a secret may begin at its end. */
   hideCut(text: string): string {
-    const shown = this.hide(text);
-    const begun = Math.max(0, ...this.#texts.map((secret) => overlap(shown, secret)));
-    return begun === 0 ? shown : `${shown.slice(0, -begun)}${HIDDEN}`;
+    if (this.#known.size === 0) return text;
+    const views = viewsOf(text);
+    const ends = views.flatMap((view) => [view, withoutCutEscape(view)]);
+    return covered(text, [...this.#spans(text, views), ...this.#begun(text, ends)]);
   }
 
-  /** The same for a name in lower case. */
-  hideName(name: string): string {
-    return this.#texts.reduce((shown, secret) => shown.replaceAll(secret.toLowerCase(), HIDDEN), name);
+  #spans(text: string, views: readonly View[]): Span[] {
+    const spans: Span[] = [];
+    for (const view of views)
+      for (const { plain, encoded, inner } of this.#known.values()) {
+        for (const wanted of [...plain, ...encoded]) spans.push(...found(view, wanted));
+        for (const wanted of inner) spans.push(...found(view, wanted).map((span) => widened(text, span)));
+      }
+    return spans;
+  }
+
+  /** From where a secret begins that goes on behind the end. */
+  #begun(text: string, views: readonly View[]): Span[] {
+    const spans: Span[] = [];
+    for (const view of views)
+      for (const { plain, encoded, inner } of this.#known.values()) {
+        const lengths = [
+          ...plain.map((each) => overlap(view.text, each, MIN_START_LENGTH)),
+          ...[...encoded, ...inner].map((each) => overlap(view.text, each, MIN_ENCODED_LENGTH)),
+        ];
+        const length = Math.max(...lengths);
+        if (length > 0) spans.push([view.at[view.text.length - length]!, text.length]);
+      }
+    return spans;
   }
 }
 
-/** How many characters at the end of a text are the start of a secret. */
-function overlap(text: string, secret: string): number {
-  let length = Math.min(text.length, secret.length - 1);
-  while (length > 0 && !text.endsWith(secret.slice(0, length))) length -= 1;
-  return length;
+function found({ text, at }: View, wanted: string): Span[] {
+  const spans: Span[] = [];
+  for (let start = text.indexOf(wanted); start >= 0; start = text.indexOf(wanted, start + wanted.length))
+    spans.push([at[start]!, at[start + wanted.length]!]);
+  return spans;
+}
+
+/** With the characters of Base64 at both sides, which hold bits of the secret and of what stands next to it. */
+function widened(text: string, [start, end]: Span): Span {
+  return [start - (isBase64(text.charAt(start - 1)) ? 1 : 0), end + (isBase64(text.charAt(end)) ? 1 : 0)];
+}
+
+function isBase64(character: string): boolean {
+  return /[\w+/-]/.test(character);
+}
+
+/** How many characters at the end of a text are the start of what is wanted; 0 if they are fewer than `least`. */
+function overlap(text: string, wanted: string, least: number): number {
+  let length = Math.min(text.length, wanted.length - 1);
+  while (length >= least && !text.endsWith(wanted.slice(0, length))) length -= 1;
+  return length >= least ? length : 0;
+}
+
+function covered(text: string, spans: readonly Span[]): string {
+  let shown = '';
+  let end = 0;
+  for (const [from, to] of [...spans].sort(([a], [b]) => a - b)) {
+    if (from > end || (from === 0 && end === 0)) shown += text.slice(end, from) + HIDDEN;
+    end = Math.max(end, to);
+  }
+  return shown + text.slice(end);
+}
+
+function formsOf(text: string): Forms {
+  const bytes = new TextEncoder().encode(text);
+  const latin = latinOf(bytes);
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0'));
+  const base64 = btoa(latin);
+  const inner = [0, 1, 2].map((before) => innerBase64(latin, before)).filter(({ length }) => length >= MIN_ENCODED_LENGTH);
+  return {
+    plain: distinct([text, latin].flatMap((each) => [each, each.replaceAll(' ', '+')])),
+    encoded: distinct([hex.join(''), hex.join(' '), hex.join(':'), ...inBothAlphabets(base64), ...inBothAlphabets(withoutPadding(base64))]),
+    inner: distinct(inner.flatMap(inBothAlphabets)),
+  };
+}
+
+function distinct(texts: readonly string[]): readonly string[] {
+  return [...new Set(texts.map(folded))];
+}
+
+/** The characters of Base64 that depend on this text alone, when so many other bytes stand before it. */
+function innerBase64(latin: string, before: number): string {
+  const characters = withoutPadding(btoa('\0'.repeat(before) + latin));
+  const isWhole = (before + latin.length) % 3 === 0;
+  return characters.slice(Math.ceil((before * 8) / 6), isWhole ? undefined : -1);
+}
+
+function withoutPadding(base64: string): string {
+  return base64.replace(/=+$/, '');
+}
+
+function inBothAlphabets(base64: string): readonly string[] {
+  return [base64, base64.replaceAll('+', '-').replaceAll('/', '_')];
 }
 
 /** User and password behind Base64, in Latin-1 and in UTF-8; nothing if it is no Base64. */
@@ -55,6 +181,9 @@ function decodedOf(base64: string): readonly string[] {
   }
 }
 
-function latinOf(text: string): string {
-  return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join('');
+/** Bytes as characters of Latin-1, as a head is read. */
+function latinOf(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
 }

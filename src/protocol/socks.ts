@@ -1,4 +1,7 @@
-import { EPROXY, IOStreamError, type ErrorCode } from '../errors.ts';
+import { EPROTOCOL, EPROXY, IOStreamError, type ErrorCode } from '../errors.ts';
+import type { Link, Talk } from './link.ts';
+import { Secrets } from './secrets.ts';
+import { whatCame } from './what-came.ts';
 
 // What SOCKS 4 and 5 have in common.
 
@@ -45,4 +48,23 @@ export function refusal(code: ErrorCode, expected: string, status: number, reply
     message: `expected ${expected}, the SOCKS proxy answered ${status}: ${reply}`,
     facts: { status, reply },
   });
+}
+
+/** The byte that each reply begins with. */
+export interface SocksVersion {
+  readonly proxy: 'SOCKS4' | 'SOCKS5';
+  /** Which reply, for the message. */
+  readonly where: string;
+  readonly version: number;
+  /** Another that means the same. */
+  readonly or?: number;
+}
+
+/** Reads the version of a reply: what can be none is EPROTOCOL at its first byte. */
+export function* readVersion(link: Link, { proxy, where, version, or }: SocksVersion, secrets: Secrets = new Secrets()): Talk<void> {
+  const [got = -1] = yield* link.read(1);
+  if (got === version || got === or) return;
+  const came = whatCame(link, String.fromCharCode(got), secrets);
+  const message = `expected version ${version} in the ${where}, got ${got} in ${came}; is it a ${proxy} proxy?`;
+  throw new IOStreamError(EPROTOCOL, { phase: 'handshake', message });
 }

@@ -1,7 +1,7 @@
-import { EPROTOCOL, EPROXY, IOStreamError } from '../errors.ts';
+import { EPROXY, IOStreamError } from '../errors.ts';
 import { ipBytes, ipText } from './ip-address.ts';
 import type { Link, Talk } from './link.ts';
-import { nameBytes, portBytes, portOf, refusal, type SocksBound, type SocksTarget } from './socks.ts';
+import { nameBytes, portBytes, portOf, readVersion, refusal, type SocksBound, type SocksTarget } from './socks.ts';
 
 const VERSION = 4;
 const CONNECT = 1;
@@ -30,11 +30,8 @@ const REPLIES: Readonly<Record<number, string>> = {
 export function* socks4Connect(link: Link, { host, port }: SocksTarget, userId: Uint8Array): Talk<SocksBound> {
   const { address, name } = destinationOf(host);
   link.send(Uint8Array.of(VERSION, CONNECT, ...portBytes(port), ...address, ...userId, 0, ...name));
-  const [version, status = 0] = yield* link.read(2);
-  if (version !== REPLY_VERSION) {
-    const message = `expected version ${REPLY_VERSION} in the reply, got ${version}; is it a SOCKS4 proxy?`;
-    throw new IOStreamError(EPROTOCOL, { phase: 'handshake', message });
-  }
+  yield* readVersion(link, { proxy: 'SOCKS4', where: 'reply', version: REPLY_VERSION });
+  const [status = 0] = yield* link.read(1);
   // Said at once: what follows a refusal means nothing, and some proxies leave it out.
   if (status !== GRANTED) throw refusal(EPROXY, 'a connection', status, REPLIES[status] ?? 'unassigned');
   const boundPort = portOf(yield* link.read(2));

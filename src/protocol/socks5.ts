@@ -1,13 +1,20 @@
 import { EPROTOCOL, EPROXY, EPROXYAUTH, IOStreamError } from '../errors.ts';
 import { ipBytes, ipText } from './ip-address.ts';
 import type { Link, Talk } from './link.ts';
-import { nameBytes, portBytes, portOf, refusal, type SocksBound, type SocksTarget } from './socks.ts';
+import { printable } from './printable.ts';
+import { Secrets } from './secrets.ts';
+import { nameBytes, portBytes, portOf, readVersion, refusal, type SocksBound, type SocksTarget, type SocksVersion } from './socks.ts';
 
-/** User and password of RFC 1929, 1 to 255 bytes each. */
+/** User and password of RFC 1929: 1 to 255 bytes, 0 to 255 bytes. */
 export interface Socks5Credentials {
   readonly user: Uint8Array;
   readonly pass: Uint8Array;
 }
+
+/** The version of each reply. Some servers put that of SOCKS where that of RFC 1929 belongs, and curl takes it, too. */
+const METHOD_REPLY: SocksVersion = { proxy: 'SOCKS5', where: 'method reply', version: 5 };
+const AUTHENTICATION_REPLY: SocksVersion = { proxy: 'SOCKS5', where: 'authentication reply', version: 1, or: 5 };
+const CONNECT_REPLY: SocksVersion = { proxy: 'SOCKS5', where: 'reply', version: 5 };
 
 const VERSION = 5;
 const AUTH_VERSION = 1;
@@ -50,38 +57,50 @@ export function* socks5Connect(link: Link, { host, port }: SocksTarget, credenti
   const destination = destinationOf(host);
   const methods = credentials ? [NO_AUTHENTICATION, USERNAME_PASSWORD] : [NO_AUTHENTICATION];
   link.send(Uint8Array.of(VERSION, methods.length, ...methods));
-  const [version, method = NO_ACCEPTABLE_METHODS] = yield* link.read(2);
-  expectVersion(version, VERSION, 'method reply');
+  const secrets = secretsOf(credentials);
+  yield* readVersion(link, METHOD_REPLY, secrets);
+  const [method = NO_ACCEPTABLE_METHODS] = yield* link.read(1);
   if (!methods.includes(method)) {
     const reply = method === NO_ACCEPTABLE_METHODS ? 'no acceptable methods' : 'a method that was not offered';
     const offered = credentials ? 'no authentication or user and password' : 'no authentication, since no `user` and `pass` are given,';
     throw refusal(EPROXYAUTH, `${offered} to be accepted`, method, reply);
   }
-  if (credentials && method === USERNAME_PASSWORD) yield* authenticate(link, credentials);
+  if (credentials && method === USERNAME_PASSWORD) yield* authenticate(link, credentials, secrets);
 
   link.send(Uint8Array.of(VERSION, CONNECT, 0, ...destination, ...portBytes(port)));
-  const [replyVersion, status = 1] = yield* link.read(2);
-  expectVersion(replyVersion, VERSION, 'reply');
+  yield* readVersion(link, CONNECT_REPLY, secrets);
+  const [status = 1] = yield* link.read(1);
   // Said at once: what follows a refusal means nothing, and some proxies leave it out.
   if (status !== SUCCEEDED) throw refusal(EPROXY, 'a connection', status, REPLIES[status] ?? 'unassigned');
   const [, type] = yield* link.read(2);
-  const boundAddress = yield* readAddress(link, type);
+  const boundAddress = yield* readAddress(link, type, secrets);
   return { boundAddress, boundPort: portOf(yield* link.read(2)) };
 }
 
-function* authenticate(link: Link, { user, pass }: Socks5Credentials): Talk<void> {
+function* authenticate(link: Link, { user, pass }: Socks5Credentials, secrets: Secrets): Talk<void> {
   link.send(Uint8Array.of(AUTH_VERSION, user.length, ...user, pass.length, ...pass));
-  const [version, status = 1] = yield* link.read(2);
-  expectVersion(version, AUTH_VERSION, 'authentication reply');
+  yield* readVersion(link, AUTHENTICATION_REPLY, secrets);
+  const [status = 1] = yield* link.read(1);
   if (status !== SUCCEEDED) throw refusal(EPROXYAUTH, 'user and password to be accepted', status, 'authentication failed');
 }
 
-function* readAddress(link: Link, type: number | undefined): Talk<string> {
+/** A name is the proxy's text: printable, and without the password that it may repeat. */
+function* readAddress(link: Link, type: number | undefined, secrets: Secrets): Talk<string> {
   if (type === IPV4) return ipText(yield* link.read(4));
   if (type === IPV6) return ipText(yield* link.read(16));
-  if (type !== DOMAIN_NAME) throw malformed(`address type 1, 3 or 4 in the reply, got ${type}`);
+  if (type !== DOMAIN_NAME) {
+    const message = `expected address type 1, 3 or 4 in the reply, got ${type}`;
+    throw new IOStreamError(EPROTOCOL, { phase: 'handshake', message });
+  }
   const [length = 0] = yield* link.read(1);
-  return new TextDecoder().decode(yield* link.read(length));
+  return printable(secrets.hide(new TextDecoder().decode(yield* link.read(length))));
+}
+
+function secretsOf(credentials: Socks5Credentials | undefined): Secrets {
+  const secrets = new Secrets();
+  const text = new TextDecoder();
+  if (credentials) secrets.addLogin(text.decode(credentials.user), text.decode(credentials.pass));
+  return secrets;
 }
 
 function destinationOf(host: string): readonly number[] {
@@ -89,12 +108,4 @@ function destinationOf(host: string): readonly number[] {
   if (address) return [address.length === 4 ? IPV4 : IPV6, ...address];
   const name = nameBytes(host);
   return [DOMAIN_NAME, name.length, ...name];
-}
-
-function expectVersion(got: number | undefined, expected: number, where: string): void {
-  if (got !== expected) throw malformed(`version ${expected} in the ${where}, got ${got}; is it a SOCKS5 proxy?`);
-}
-
-function malformed(expected: string): IOStreamError {
-  return new IOStreamError(EPROTOCOL, { phase: 'handshake', message: `expected ${expected}` });
 }

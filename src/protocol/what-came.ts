@@ -1,0 +1,26 @@
+import type { Link } from './link.ts';
+import { quoted } from './printable.ts';
+import type { Secrets } from './secrets.ts';
+
+/** How many bytes of what came are quoted. */
+const MAX_QUOTED = 40;
+
+/** How replies begin that are no text, of peers that are often taken for another proxy. */
+const PROTOCOLS: readonly (readonly [name: string, starts: readonly string[]])[] = [
+  ['TLS; lay `tlsClient` below the plugin of the proxy', ['\x15\x03', '\x16\x03']],
+  ['SOCKS5', ['\x05\x00', '\x05\x01', '\x05\x02', '\x05\xff']],
+  ['SOCKS4', ['\x00\x5a', '\x00\x5b', '\x00\x5c', '\x00\x5d']],
+];
+
+/**
+ * Quotes the first bytes of a reply that is none, as far as they have come. One that is no text is named, if it is known.
+ *
+ * @param read what was read of the reply.
+ * @param secrets what the peer may repeat, and an error must not contain.
+ */
+export function whatCame(link: Link, read: string, secrets: Secrets): string {
+  const came = read + String.fromCharCode(...link.peek(MAX_QUOTED));
+  const name = PROTOCOLS.find(([, starts]) => starts.some((start) => came.startsWith(start)))?.[0];
+  const shown = secrets.hideCut(came.slice(0, MAX_QUOTED));
+  return `${quoted(shown)}${came.length > MAX_QUOTED ? '…' : ''}${name === undefined ? '' : ` (${name})`}`;
+}
