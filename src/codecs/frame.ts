@@ -1,11 +1,11 @@
 import { EFRAMELIMIT, EPROTOCOL, IOStreamError, type Phase } from '../errors.ts';
-import { inWords } from '../stream/bytes.ts';
+import { inWords, typeInWords } from '../wire/in-words.ts';
 
 /** Bytes as they are, text in UTF-8; anything else cannot be a frame. */
 export function frameBytes(message: unknown): Uint8Array {
   if (typeof message === 'string') return encoded(message);
   if (message instanceof Uint8Array) return message;
-  throw refused(`expected a message of bytes or text, got ${inWords(message)}`);
+  throw refused(`expected a message of bytes or text, got ${typeInWords(message)}`);
 }
 
 /** Plain bytes, in memory of Node's pool: half the time of a `TextEncoder`, which takes memory of its own for each text. */

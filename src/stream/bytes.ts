@@ -1,4 +1,4 @@
-import { inWords } from '../wire/in-words.ts';
+import { inWords, typeInWords } from '../wire/in-words.ts';
 
 export { inWords };
 
@@ -15,5 +15,5 @@ export function toBytes(data: unknown, what: string): Buffer {
   if (typeof data === 'string') return Buffer.from(data);
   if (Buffer.isBuffer(data)) return data;
   if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  throw new TypeError(`expected ${what} to be a string, a Buffer or another view of bytes, got ${inWords(data)}`);
+  throw new TypeError(`expected ${what} to be a string, a Buffer or another view of bytes, got ${typeInWords(data)}`);
 }

@@ -1,7 +1,8 @@
-/** A value as an error message shows it: short, with its type. */
+/** A value as an error message shows it: short, with its type. Not a text that may be a URL: that may hold a password. */
 export function inWords(value: unknown): string {
   switch (typeof value) {
     case 'string':
+      if (/@|:\/\//.test(value)) return typeInWords(value);
       return `${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)} (string)`;
     case 'object':
       return value === null || Array.isArray(value)
