@@ -30,6 +30,13 @@ describe('proxyTarget', () => {
   });
 });
 
+it('proxyTarget refuses a name that is too long for IDNA, at once', () => {
+  const host = Array.from({ length: 40_000 }, (_, at) => String.fromCodePoint(0x4e00 + (at % 20_000))).join('');
+  const start = performance.now();
+  expect(() => proxyTarget({ host, port: 7 }, 'x')).toThrow('expected `host` to be a name that can be written in ASCII for x');
+  expect(performance.now() - start).toBeLessThan(500);
+});
+
 describe('localAddress', () => {
   it('gives the first address, or the address that it was given', () => {
     const seen: string[] = [];
