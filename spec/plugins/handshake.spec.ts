@@ -498,7 +498,7 @@ describe('handshake', () => {
       expect([made.up, made.wire.freed, made.app.observed]).toEqual([[], true, false]);
     });
 
-    it('for a `yield` without `*` says so, and frees the wire', () => {
+    it('for a `yield` without `*` names it, and frees the wire', () => {
       const made = ride({
         *talk(link) {
           yield link.read(1) as never;

@@ -468,7 +468,7 @@ describe('httpProxy', () => {
       expect(made.error).toMatchObject({ code: 'ETOHANDSHAKE' });
     });
 
-    it('says that each challenge came on a new connection, where that is so', () => {
+    it('reports that each challenge came on a new connection, where that is so', () => {
       const made = ride({ auth: ({ attempt }) => (attempt < 3 ? 'NTLM type1' : undefined) });
       for (let round = 0; round < 3; round += 1) {
         made.wire.connect();

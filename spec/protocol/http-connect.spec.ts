@@ -219,7 +219,7 @@ describe('httpConnect', () => {
       }
     });
 
-    it('says when each of several challenges came on a new connection, and only then', () => {
+    it('reports when each of several challenges came on a new connection, and only then', () => {
       const closes = REFUSED.replace('1.1', '1.0');
       const first = asking([closes], { answers: ['NTLM type1'] });
       const again = (reply: string): unknown => errorOf(asking([reply], { answers: [undefined], state: first.state })).message;

@@ -57,7 +57,7 @@ export interface HandshakeOptions {
  * ```
  *
  * @throws TypeError without a `talk`, at the call; for a plugin with `to` in a stream without a target, at the dial. A conversation that
- *   writes `yield` for `yield*` errors the stream with one that says so.
+ *   writes `yield` for `yield*` errors the stream with one that names `yield*`.
  */
 export function handshake(options: HandshakeOptions): Plugin {
   const { talk } = Object(options) as Readonly<Record<string, unknown>>;

@@ -95,7 +95,7 @@ const BODY_TIME = 500;
  * With `auth` each 407 asks it for credentials. If the proxy keeps the connection, the next request goes over it when the body of the
  * 407 has come, however late, so that schemes of several steps such as NTLM work: HTTP/1.1 without `close`, HTTP/1.0 with
  * `keep-alive`, and a body with a length or chunks of 64 KiB at most. Else, and when it breaks meanwhile, it goes over a new
- * connection, within the same `timeouts.establish`; an EPROXYAUTH says when that was so for each challenge. A connection that may
+ * connection, within the same `timeouts.establish`; the message of EPROXYAUTH states when that was so for each challenge. A connection that may
  * have to be made again costs a few calls for each signal, also when the tunnel is open.
  *
  * Proxies are chained by stacking: `{ b: httpProxy(second), a: httpProxy(first) }` dials `first`, asks it for `second` and that
@@ -266,7 +266,7 @@ function checked(options: HttpProxyOptions): Checked {
   };
 }
 
-/** What the proxy may repeat: the credentials, and what the user's headers say. */
+/** What the proxy may repeat: the credentials, and the values of the user's headers. */
 function secretsOf(authorization: string | undefined, headers: ConnectRequest['headers']): Secrets {
   const secrets = new Secrets();
   if (authorization !== undefined) secrets.addAuthorization(authorization);

@@ -21,7 +21,7 @@ export const BODY_LIMIT: number = 64 * 1024;
 const MAX_SIZE_DIGITS = 8;
 
 /**
- * How the end of a body is found (RFC 9112 section 6.3): after so many bytes, by its chunks, or by the end of the connection.
+ * How the end of a body is found (RFC 9112 section 6.3): by its length, by its chunks, or by the end of the connection.
  * Several equal lengths are one (section 6.3); chunks of HTTP/1.0 are not trusted (section 6.1).
  */
 function framingOf(head: HttpHead): number | 'chunked' | 'close' {

@@ -117,7 +117,7 @@ class Characters {
   /**
    * The next character if it passes the test; the end of a line, CRLF or LF, is `\n`.
    *
-   * @param wrong says what was expected and what came, given the character that did not pass.
+   * @param wrong returns what was expected and what came, given the character that did not pass.
    */
   *next(test: Test, wrong: (character: string) => string): Talk<string> {
     const character = yield* this.#read();

@@ -156,7 +156,7 @@ function distinct(texts: readonly string[]): readonly string[] {
   return [...new Set(texts.map(folded))];
 }
 
-/** The characters of Base64 that depend on this text alone, when so many other bytes stand before it. */
+/** The characters of Base64 that depend on this text alone, when this number of other bytes stands before it. */
 function innerBase64(latin: string, before: number): string {
   const characters = withoutPadding(btoa('\0'.repeat(before) + latin));
   const isWhole = (before + latin.length) % 3 === 0;

@@ -1,4 +1,4 @@
-/** What the URL of a proxy says. */
+/** What the URL of a proxy contains. */
 export interface ProxyUrl {
   readonly host: string;
   readonly port: number;
