@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { concat, defer, Observable, retry, throwError, timer } from 'rxjs';
+import { concat, defer, EMPTY, Observable, repeat, retry, throwError, timer } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, it } from 'vitest';
 import { backoff } from '../../src/flow/backoff.ts';
@@ -94,6 +94,68 @@ describe('backoff', () => {
     );
   });
 
+  it('passes on at once what no attempt mends: an abort, and a TypeError', () => {
+    const abort = Object.assign(new Error('aborted'), { name: 'AbortError' });
+    for (const error of [abort, new TypeError('wrong'), new DOMException('aborted', 'AbortError')]) {
+      assert.deepEqual(story({}, undefined, { fails: () => error }), [0, error.message]);
+      // Whatever `retryIf` says.
+      assert.deepEqual(story({ retryIf: () => true }, undefined, { fails: () => error }), [0, error.message]);
+    }
+    for (const error of [undefined, null, 'text', new RangeError('mine'), new DOMException('late', 'TimeoutError')])
+      assert.deepEqual(story({}, undefined, { fails: () => error, until: 150 }), [0, 100]);
+  });
+
+  it(
+    'passes on the abort of the signal of a connection that is dialled again and again',
+    invariants(async (h) => {
+      const port = await deadPort();
+      const abort = new AbortController();
+      let dials = 0;
+      const seen = h.observed(
+        connect(() => {
+          dials += 1;
+          if (dials === 3) abort.abort();
+          return { host: '127.0.0.1', port, signal: abort.signal };
+        }).pipe(retry(backoff({ initial: 1, max: 1 }))),
+      );
+      assert.equal(((await seen.ended).error as Error).name, 'AbortError');
+      assert.equal(dials, 3);
+    }),
+  );
+
+  it('asks retryIf, with the number of the attempt and of the failures in a row', () => {
+    const asked: unknown[] = [];
+    const retryIf: BackoffOptions['retryIf'] = (error, report) => {
+      asked.push([(error as Error).message, report]);
+      return asked.length < 3;
+    };
+    const lasts = (n: number): number => (n === 2 ? 5000 : 0);
+    assert.deepEqual(story({ retryIf, resetAfter: 1000 }, lasts), [0, 100, 5200, 'number 3']);
+    assert.deepEqual(asked, [
+      ['number 1', { attempt: 1, failures: 1 }],
+      ['number 2', { attempt: 2, failures: 1 }],
+      ['number 3', { attempt: 3, failures: 2 }],
+    ]);
+    // After enough attempts it stops all the same; and what it throws is passed on.
+    assert.deepEqual(story({ retryIf: () => true, attempts: 2 }), [0, 100, 'number 2']);
+    const throws = (): never => {
+      throw new Error('mine');
+    };
+    assert.deepEqual(story({ retryIf: throws }), [0, 'mine']);
+  });
+
+  it('is the delay of a repeat, too: the same waits, and after enough attempts it completes', () => {
+    const scheduler = new TestScheduler(() => true);
+    const log: (number | string)[] = [];
+    scheduler.run(({ flush }) => {
+      defer(() => (log.push(scheduler.now()), EMPTY))
+        .pipe(repeat(backoff({ jitter: 0, scheduler, attempts: 4, retryIf: () => false })))
+        .subscribe({ complete: () => log.push('complete') });
+      flush();
+    });
+    assert.deepEqual(log, [0, 100, 300, 700, 'complete']);
+  });
+
   it('serves many subscriptions at once, and with resetAfter one after another', () => {
     const scheduler = new TestScheduler(() => true);
     const log: string[] = [];
@@ -181,6 +243,7 @@ describe('backoff', () => {
     [{ attempts: 1.5 }, 'expected `attempts` to be a number of attempts, 1 or more, got 1.5 (number)'],
     [{ resetAfter: -1 }, 'expected `resetAfter` to be milliseconds, 0 or more; Infinity for never, got -1 (number)'],
     [{ scheduler: {} }, 'expected `scheduler` to be an RxJS scheduler, got an object (Object)'],
+    [{ retryIf: true }, 'expected `retryIf` to be a function, got true (boolean)'],
     [{ random: 1 }, 'expected `random` to be a function, got 1 (number)'],
     [null, 'expected an object of options for the backoff, got null'],
   ])('refuses %j', (options, message) => {
