@@ -82,12 +82,19 @@ export { ndjson, type NdjsonOptions } from './codecs/ndjson.ts';
 export { netstrings, type NetstringsOptions } from './codecs/netstrings.ts';
 export { parse, type ParseOptions } from './codecs/parse.ts';
 export type { Parse, Reader } from './codecs/parser.ts';
-export { requests, type Requests, type RequestsOptions } from './codecs/requests.ts';
+export { requests, type RequestMessages, type Requests, type RequestsOptions } from './codecs/requests.ts';
 
 // Flow
 export { backoff, type Backoff } from './flow/backoff.ts';
-export type { BackoffOptions } from './flow/backoff-plan.ts';
-export { persistent, type Persistent, type PersistentOptions, type PersistentStatus, type UnsentReport } from './flow/persistent.ts';
+export type { BackoffOptions, RetryReport } from './flow/backoff-plan.ts';
+export {
+  persistent,
+  type Persistent,
+  type PersistentOptions,
+  type PersistentStatus,
+  type PersistentTarget,
+  type UnsentReport,
+} from './flow/persistent.ts';
 export type { UnsentWrite } from './flow/persistent-writes.ts';
 export { relay, type RelayError, type RelayProgress } from './flow/relay.ts';
 

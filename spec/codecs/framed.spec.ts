@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
+import { Duplex } from 'node:stream';
 import {
   concatMap,
   delay,
   EMPTY,
   finalize,
   firstValueFrom,
+  map,
   mergeMap,
+  NEVER,
   Observable,
   of,
   Subject,
@@ -26,6 +29,7 @@ import { EFRAMELIMIT, EOUTBUFLIMIT, EPROTOCOL } from '../../src/errors.ts';
 import { EOF } from '../../src/events.ts';
 import { invariants } from '../support/harness.ts';
 import { closing, joined, pattern, scripted, ticks, turns, unhandled, usedMiB, owned, dialled } from '../stream/tools.ts';
+import { connect } from '../../src/stream/connect.ts';
 import { IOStream } from '../../src/stream/io-stream.ts';
 
 const codec = lines({ maxLength: 64 });
@@ -224,6 +228,23 @@ describe('framed', () => {
   );
 
   it(
+    'goes on with messages$ when a consumer that held it up leaves',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      const { consume, messages$ } = framed(b, codec);
+      const consumer = h.observed(consume(() => NEVER));
+      const watcher = h.observed(messages$);
+      a.write('one\ntwo\nthree\n');
+      await watcher.value();
+      await ticks();
+      assert.deepEqual(watcher.values, ['one']);
+      consumer.unsubscribe();
+      await ticks();
+      assert.deepEqual(watcher.values, ['one', 'two', 'three']);
+    }),
+  );
+
+  it(
     'passes on what a handler throws or its Observable errors with, and the stream goes on',
     invariants(async (h) => {
       const [a, b] = joined(h);
@@ -411,35 +432,58 @@ describe('framed', () => {
   );
 
   it(
-    'closes the stream with the error of a message that cannot be encoded, and writes nothing of it',
+    'throws what a message cannot be encoded for, writes nothing of it, and goes on',
     invariants(async (h) => {
       const [a, b] = joined(h);
       const { write } = framed(a, codec);
       const errors = h.observed(a.errors$);
-      const seen = h.observed(b.data$);
-      assert.equal(write('good'), true);
-      await seen.value();
-      assert.equal(write('x'.repeat(65)), false);
-      assert.deepEqual(errors.values, []);
-      await errors.ended;
-      h.error(errors.values[0], { code: EFRAMELIMIT, phase: 'write' });
-      assert.equal((await closing(a)).by, 'error');
-      await seen.ended;
-      h.sameBytes(seen.values, 'good\n');
-      assert.equal(write('late'), false);
+      const seen = h.observed(framed(b, codec).messages$);
+      assert.equal(write('one'), true);
+      for (const [message, code] of [
+        ['x'.repeat(65), EFRAMELIMIT],
+        ['t\nwo', EPROTOCOL],
+        [Symbol('two'), EPROTOCOL],
+      ] as const)
+        h.error(
+          caught(() => write(message as never)),
+          { code, phase: 'write', fatal: false },
+        );
+      assert.equal(write('three'), true);
+      a.end();
+      assert.deepEqual((await seen.ended).values, ['one', 'three']);
+      assert.deepEqual((await errors.ended).values, []);
     }),
   );
 
   it(
-    'encodes on after a message that was refused where isFatal keeps the stream open',
+    'throws the error of a codec of your own as it is, or as the cause',
+    invariants((h) => {
+      const [a] = joined(h);
+      const why = new Error('why');
+      const boom = (): never => {
+        throw why;
+      };
+      const encode: Codec<string>['encode'] = () => map(boom);
+      const error = caught(() => framed<string>(a, { decode: codec.decode, encode }).write('one'));
+      h.error(error, { code: EPROTOCOL, phase: 'write', fatal: false });
+      assert.equal((error as Error).cause, why);
+      assert.equal(
+        caught(() => framed<string>(a, { decode: codec.decode, encode: boom }).write('one')),
+        why,
+      );
+      assert.equal(a.state, 'opening');
+    }),
+  );
+
+  it(
+    'returns false once the stream is closed, and encodes nothing',
     invariants(async (h) => {
-      const [a, b] = joined(h, { isFatal: () => false });
-      a.errors$.subscribe();
+      const [a, b] = joined(h);
+      b.errors$.subscribe(); // It is reset.
       const { write } = framed(a, codec);
-      const seen = h.observed(framed(b, codec).messages$);
-      assert.deepEqual([write('one'), write('t\nwo'), write('three')], [true, false, true]);
-      a.end();
-      assert.deepEqual((await seen.ended).values, ['one', 'three']);
+      a.close();
+      assert.equal(write('t\nwo'), false);
+      await closing(a);
     }),
   );
 
@@ -465,29 +509,23 @@ describe('framed', () => {
   );
 
   it(
-    'takes an encoder that completes for one that fails',
+    'throws each time that an encoder completes, and returns false where that closes the stream',
     invariants(async (h) => {
       const [a, b] = joined(h);
-      const errors = h.observed(a.errors$);
-      const seen = h.observed(b.data$);
-      const { write } = framed(a, { decode: codec.decode, encode: () => (message$) => message$.pipe(take(2), codec.encode()) });
-      assert.deepEqual([write('one'), write('two')], [true, false]);
-      await errors.ended;
-      h.error(errors.values[0], { code: EPROTOCOL, phase: 'write' });
-      await seen.ended;
-    }),
-  );
-
-  it(
-    'says so each time where an encoder completes at once, or with the stream',
-    invariants(async (h) => {
-      const [a] = joined(h, { isFatal: () => false });
-      const errors = h.observed(a.errors$);
-      const { write } = framed<string>(a, { decode: codec.decode, encode: () => () => EMPTY });
-      for (let each = 1; each <= 2; each += 1) {
-        assert.equal(write('one'), false);
-        await h.until(() => errors.values.length === each, 'its error');
-      }
+      const seen = h.observed(framed(b, codec).messages$);
+      await h.until(() => a.state === 'open');
+      const first = framed(a, { decode: codec.decode, encode: () => (message$) => message$.pipe(take(2), codec.encode()) });
+      assert.equal(first.write('one'), true);
+      h.error(
+        caught(() => first.write('two')),
+        { code: EPROTOCOL, phase: 'write', fatal: false },
+      );
+      const never = framed<string>(a, { decode: codec.decode, encode: () => () => EMPTY });
+      for (let each = 1; each <= 2; each += 1)
+        h.error(
+          caught(() => never.write('one')),
+          { code: EPROTOCOL, phase: 'write' },
+        );
       const closes = framed<string>(a, {
         decode: codec.decode,
         encode: () => (message$) =>
@@ -497,6 +535,20 @@ describe('framed', () => {
           ),
       });
       assert.equal(closes.write('one'), false);
+      assert.deepEqual((await seen.ended).values, ['one']);
+    }),
+  );
+
+  it(
+    'closes the stream with the error of an encoder that fails later: its messages are lost',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      b.errors$.subscribe(); // It is reset.
+      const errors = h.observed(a.errors$);
+      const late: Codec<string>['encode'] = () => (message$) => message$.pipe(delay(1), codec.encode());
+      assert.equal(framed<string>(a, { decode: codec.decode, encode: late }).write('t\nwo'), true);
+      h.error(await errors.value(), { code: EPROTOCOL, phase: 'write' });
+      assert.equal((await closing(a)).by, 'error');
     }),
   );
 
@@ -562,6 +614,31 @@ describe('framed', () => {
   );
 
   it(
+    'names what it gets instead of a stream or a codec, and what to write',
+    invariants(async (h) => {
+      const [io] = joined(h);
+      const call = framed as (io: unknown, codec: unknown) => unknown;
+      const socket = new Duplex({ read() {}, write() {} });
+      for (const [wrong, message] of [
+        [connect({ host: '127.0.0.1', port: 1 }), 'got an Observable; write connect(…).pipe(switchMap((io) => framed(io, codec)))'],
+        [Promise.resolve(io), 'got a Promise; write const io = await open(…), then framed(io, codec)'],
+        [socket, 'got a stream of Node; write const io = new IOStream({ fh: socket }), then framed(io, codec)'],
+        [undefined, 'got undefined'],
+        [framed(io, codec), 'got an object (Object)'],
+      ] as const)
+        assert.throws(() => call(wrong, codec), {
+          name: 'TypeError',
+          message: `expected framed() to get a stream of this library, ${message}`,
+        });
+      for (const wrong of [lines, undefined, {}])
+        assert.throws(() => call(io, wrong), { name: 'TypeError', message: /^expected the codec of framed/ });
+      assert.throws(() => call(io, lines), /got a function; call it/);
+      socket.destroy();
+      await ticks();
+    }),
+  );
+
+  it(
     'bounds its memory while a consumer waits',
     invariants(async (h) => {
       const [a, b] = joined(h);
@@ -581,6 +658,16 @@ describe('framed', () => {
     }),
   );
 });
+
+/** What a call throws. */
+function caught(call: () => unknown): unknown {
+  try {
+    call();
+  } catch (error) {
+    return error;
+  }
+  return assert.fail('expected a throw');
+}
 
 function numbered() {
   return (message$: Observable<string>): Observable<string> =>

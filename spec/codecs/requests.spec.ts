@@ -1,13 +1,31 @@
 import assert from 'node:assert/strict';
-import { concatMap, delay, filter, forkJoin, from, mergeMap, NEVER, Observable, range, toArray } from 'rxjs';
+import {
+  concatMap,
+  delay,
+  filter,
+  forkJoin,
+  from,
+  mergeMap,
+  NEVER,
+  Observable,
+  range,
+  retry,
+  Subscription,
+  toArray,
+  type SchedulerAction,
+  type SchedulerLike,
+} from 'rxjs';
 import { describe, it } from 'vitest';
 import { framed, type Framed } from '../../src/codecs/framed.ts';
 import { lines } from '../../src/codecs/lines.ts';
 import { ndjson } from '../../src/codecs/ndjson.ts';
 import { requests, type RequestsOptions } from '../../src/codecs/requests.ts';
 import { ECLOSED, EFRAMELIMIT, EOUTBUFLIMIT, EPROTOCOL, type IOStreamError } from '../../src/errors.ts';
+import { connect } from '../../src/stream/connect.ts';
+import { IOStream } from '../../src/stream/io-stream.ts';
 import { invariants, type Harness } from '../support/harness.ts';
-import { joined, ticks, turns, unhandled, virtually, type Options } from '../stream/tools.ts';
+import type { Observed } from '../support/observed.ts';
+import { joined, scripted, ticks, turns, unhandled, virtually, type Options } from '../stream/tools.ts';
 
 const codec = lines({ maxLength: 64 });
 
@@ -33,6 +51,27 @@ function inOrder(
 function withIds(h: Harness): { client: Framed<Call>; peer: Framed<Call> } {
   const [a, b] = joined(h);
   return { client: framed(a, json), peer: framed(b, json) };
+}
+
+/** A clock for few jobs at a time: the schedulers of RxJS sort all of them whenever one is added. */
+class Ahead implements SchedulerLike {
+  readonly #jobs = new Set<{ readonly at: number; readonly work: () => void }>();
+  #now = 0;
+
+  now(): number {
+    return this.#now;
+  }
+
+  schedule<T>(work: (this: SchedulerAction<T>, state?: T) => void, delay = 0, state?: T): Subscription {
+    const job = { at: this.#now + delay, work: () => work.call(new Subscription() as SchedulerAction<T>, state) };
+    this.#jobs.add(job);
+    return new Subscription(() => this.#jobs.delete(job));
+  }
+
+  pass(ms: number): void {
+    this.#now += ms;
+    for (const job of this.#jobs) if (job.at <= this.#now && this.#jobs.delete(job)) job.work();
+  }
 }
 
 describe('requests', () => {
@@ -178,32 +217,91 @@ describe('requests', () => {
     }
   });
 
+  for (const [how, giveUp] of [
+    ['unsubscribed', (first) => first.unsubscribe()],
+    ['late', (first) => first.ended],
+  ] as [string, (first: Observed<Call>) => unknown][])
+    it(
+      `frees the id of a request that is ${how}: the reply goes to the newest request with it, and further ones to unmatched$`,
+      invariants(async (h) => {
+        const { client, peer } = withIds(h);
+        const calls = h.observed(peer.messages$);
+        const lineup = requests(client, { ...byId, timeout: how === 'late' ? 20 : 0 });
+        const unmatched = h.observed(lineup.unmatched$);
+        const first = h.observed(lineup.request({ id: 1, says: 'a' }));
+        await giveUp(first);
+        assert.equal(lineup.pending, 0);
+        const again = h.observed(lineup.request({ id: 1, says: 'b' }));
+        await calls.value(({ says }) => says === 'b');
+        peer.write({ id: 1, says: 'to a' });
+        peer.write({ id: 1, says: 'to b' });
+        peer.write({ says: 'a push' });
+        assert.deepEqual((await again.ended).values, [{ id: 1, says: 'to a' }]);
+        await h.until(() => unmatched.values.length === 2, 'the rest');
+        assert.deepEqual(unmatched.values, [{ id: 1, says: 'to b' }, { says: 'a push' }]);
+        assert.deepEqual(first.values, []);
+      }),
+    );
+
   it(
-    'keeps the id of a request given up until its reply came, and refuses it meanwhile',
+    'may be retried with its id at each timeout, from inside its error',
     invariants(async (h) => {
       const { client, peer } = withIds(h);
       const calls = h.observed(peer.messages$);
-      const { request, unmatched$ } = requests(client, byId);
-      const unmatched = h.observed(unmatched$);
-      h.observed(request({ id: 1, says: 'a' })).unsubscribe();
-      const twice = await h.observed(request({ id: 1, says: 'b' })).ended;
-      h.error(twice.error, { code: EPROTOCOL, phase: 'write', fatal: false });
-      await calls.value();
-      peer.write({ id: 1, says: 'to a' });
-      peer.write({ says: 'a push' });
-      peer.write({ id: 9, says: 'to nobody' });
-      await h.until(() => unmatched.values.length === 2, 'the pushes');
-      assert.deepEqual(unmatched.values, [{ says: 'a push' }, { id: 9, says: 'to nobody' }]);
-      const again = h.observed(request({ id: 1, says: 'c' }));
-      await calls.value(({ says }) => says === 'c');
-      peer.write({ id: 1, says: 'to c' });
-      assert.deepEqual((await again.ended).values, [{ id: 1, says: 'to c' }]);
-      assert.deepEqual(
-        calls.values.map(({ says }) => says),
-        ['a', 'c'],
-      );
+      peer.messages$.subscribe((call) => calls.values.length > 2 && peer.write(call));
+      const { request } = requests(client, { ...byId, timeout: 20 });
+      const seen = h.observed(request({ id: 7, says: 'hello' }).pipe(retry(5)));
+      assert.deepEqual((await seen.ended).values, [{ id: 7, says: 'hello' }]);
     }),
   );
+
+  it(
+    'refuses the id of a request that waits',
+    invariants(async (h) => {
+      const { client } = withIds(h);
+      const { request } = requests(client, byId);
+      const first = h.observed(request({ id: 1, says: 'a' }));
+      h.error((await h.observed(request({ id: 1, says: 'b' })).ended).error, { code: EPROTOCOL, phase: 'write', fatal: false });
+      assert.equal(first.state, 'open');
+      first.unsubscribe();
+    }),
+  );
+
+  it(
+    'does not count ids given up against maxPending',
+    invariants((h) => {
+      const { client } = withIds(h);
+      const lineup = requests(client, { ...byId, maxPending: 1 });
+      for (let id = 1; id <= 3; id += 1) {
+        const seen = h.observed(lineup.request({ id, says: 'a' }));
+        assert.deepEqual([seen.state, lineup.pending], ['open', 1]);
+        seen.unsubscribe();
+      }
+      assert.equal(lineup.pending, 0);
+    }),
+  );
+
+  it('looks at a request that times out once, however many have timed out before', () => {
+    const perRequest = (count: number): number => {
+      const scheduler = new Ahead();
+      const io = new IOStream({ wire: scripted().wire, scheduler, timeouts: { write: 0, idle: 0, establish: 0 }, outBufLimit: 0 });
+      io.errors$.subscribe();
+      const { request } = requests(framed(io, codec), { timeout: 1000, maxPending: count });
+      let late = 0;
+      const start = process.cpuUsage();
+      for (let each = 0; each < 2 * count; each += 1) {
+        if (each < count) request('a').subscribe({ error: () => (late += 1) });
+        scheduler.pass(1000 / count);
+      }
+      const { user } = process.cpuUsage(start);
+      assert.ok(late > count * 0.9, `${late} of ${count} are late`);
+      io.reset();
+      return user / count;
+    };
+    perRequest(2000); // warm
+    const [few, many] = [perRequest(2000), perRequest(64_000)];
+    assert.ok(many < few * 3, `${few} µs a request for 2,000, ${many} µs for 64,000`);
+  });
 
   it(
     'does not take what comes unasked for the reply to a later request',
@@ -271,31 +369,39 @@ describe('requests', () => {
   );
 
   it(
-    'fails a request that the stream does not take, and gives it no place in the line',
+    'fails a request that cannot be encoded alone: it has no place in the line, and the others go on',
     invariants(async (h) => {
-      const { client, peer, heard } = inOrder(h, { isFatal: () => false });
-      const errors = h.observed(client.io.errors$);
+      const reported = unhandled(h);
+      const { client, peer, heard } = inOrder(h);
       const { request } = requests(client);
-      h.error((await h.observed(request('x'.repeat(65))).ended).error, { code: EFRAMELIMIT, phase: 'write' });
-      const seen = h.observed(request('a'));
-      await h.until(() => heard.length === 1, 'it is there');
+      const before = h.observed(request('a'));
+      h.error((await h.observed(request('x'.repeat(65))).ended).error, { code: EFRAMELIMIT, phase: 'write', fatal: false });
+      h.error((await h.observed(request('a\nb')).ended).error, { code: EPROTOCOL, phase: 'write', fatal: false });
+      const after = h.observed(request('b'));
+      await h.until(() => heard.length === 2, 'both are there');
       peer.write('to a');
-      assert.deepEqual((await seen.ended).values, ['to a']);
-      h.error(errors.values[0], { code: EFRAMELIMIT, phase: 'write' });
+      peer.write('to b');
+      assert.deepEqual([(await before.ended).values, (await after.ended).values], [['to a'], ['to b']]);
+      assert.equal(client.io.state, 'open');
+      assert.deepEqual(reported, []);
     }),
   );
 
   it(
-    'fails a request with what refused it: a full stream, a closed one',
+    'fails a request that the stream refuses alone: a full stream, an ended one',
     invariants(async (h) => {
-      const { client, heard } = inOrder(h, { outBufLimit: 1, isFatal: () => false });
-      client.io.errors$.subscribe();
+      const { client, heard } = inOrder(h, { outBufLimit: 1 });
+      const errors = h.observed(client.io.errors$);
       const { request } = requests(client);
-      h.observed(request('a'));
+      const seen = h.observed(request('a'));
       h.error((await h.observed(request('b')).ended).error, { code: EOUTBUFLIMIT });
       await h.until(() => heard.length === 1, 'it is there');
+      await turns();
+      assert.deepEqual([seen.state, client.io.state, errors.values], ['open', 'open', []]);
       client.io.end();
       h.error((await h.observed(request('c')).ended).error, { code: ECLOSED, phase: 'write' });
+      await errors.ended;
+      assert.deepEqual(errors.values, []);
     }),
   );
 
@@ -475,4 +581,23 @@ describe('requests', () => {
     ] as const)
       assert.throws(() => requests(never, options as never), { name: 'TypeError', message: new RegExp(`expected \`${name}\``) });
   });
+
+  it(
+    'names what it gets instead of framed messages, and what to write',
+    invariants((h) => {
+      const [io] = joined(h);
+      const call = requests as (framed: unknown) => unknown;
+      for (const [wrong, message] of [
+        [io, 'got a stream; write requests(framed(io, codec))'],
+        [
+          connect({ host: '127.0.0.1', port: 1 }),
+          'got an Observable; write connect(…).pipe(switchMap((io) => requests(framed(io, codec))))',
+        ],
+        [codec, 'got an object (Object); write requests(framed(io, codec))'],
+        [undefined, 'got undefined; write requests(framed(io, codec))'],
+        [{ ...framed(io, codec), io: {} }, 'got an object (Object); write requests(framed(io, codec))'],
+      ] as const)
+        assert.throws(() => call(wrong), { name: 'TypeError', message: `expected requests() to get what framed() returns, ${message}` });
+    }),
+  );
 });

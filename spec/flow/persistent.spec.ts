@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
-import { config, EMPTY, catchError, firstValueFrom, switchMap, throwError } from 'rxjs';
+import { config, EMPTY, catchError, firstValueFrom, lastValueFrom, retry, switchMap, take, tap, throwError } from 'rxjs';
 import { describe, it } from 'vitest';
 import { persistent, type Persistent, type PersistentOptions, type UnsentReport } from '../../src/flow/persistent.ts';
 import { memoryPair, type MemoryPairOptions } from '../../src/testing/memory-pair.ts';
@@ -280,6 +280,136 @@ describe('persistent', () => {
     }
   });
 
+  it('emits living streams only: a reader that is retried, or late, gets the next one', () => {
+    const log = virtually(1000, (v) => {
+      const { p, peers } = staged(v);
+      const read = (name: string): void => {
+        p.stream$
+          .pipe(
+            tap((io) => v.note(`${name} gets a stream, ${io.state}`)),
+            switchMap((io) => io.data$),
+            retry(),
+          )
+          .subscribe((bytes) => v.note(`${name}: ${bytes.toString()}`));
+      };
+      read('first');
+      v.at(10, () => peers[1]?.reset());
+      v.at(50, () => read('while there is none'));
+      v.at(200, () => peers[2]?.write('hello'));
+      // The first subscriber of the status closes it, or its peer has ended.
+      v.at(210, () => p.stream$.pipe(take(1)).subscribe((io) => io.close()));
+      v.at(210, () => read('behind the close'));
+    });
+    assert.deepEqual(
+      log.filter((line) => /gets|hello/.test(line)),
+      [
+        '0 first gets a stream, open',
+        '110 first gets a stream, open',
+        '110 while there is none gets a stream, open',
+        '200 first: hello',
+        '200 while there is none: hello',
+        '410 first gets a stream, open',
+        '410 while there is none gets a stream, open',
+        '410 behind the close gets a stream, open',
+      ],
+    );
+  });
+
+  it('emits no stream whose peer has ended, nor one that a subscriber before has closed', () => {
+    const log = virtually(1000, (v) => {
+      const { p, peers } = staged(v, {}, { options: { allowHalfOpen: true } });
+      let closes = true;
+      p.stream$.subscribe((io) => {
+        if (!closes) return;
+        closes = false;
+        io.reset();
+      });
+      p.stream$.subscribe(() => v.note('second'));
+      v.at(200, () => peers[2]?.end());
+      v.at(210, () => p.stream$.subscribe(() => v.note('late')));
+      v.at(300, () => p.stream$.subscribe({ complete: () => v.note('over') }));
+      v.at(310, () => p.close());
+    });
+    assert.deepEqual(
+      log.filter((line) => /second|late|over/.test(line)),
+      ['100 second', '310 over'],
+    );
+  });
+
+  it('ends with the error that retryIf returns false for, which it asks with how the connection closed', () => {
+    const log = virtually(10_000, (v) => {
+      const retryIf: PersistentOptions['retryIf'] = (error, { attempt, failures, closed }) => {
+        v.note(
+          `asked ${(error as IOStreamError).code} ${attempt} ${failures} ${closed ? `${closed.by} ${closed.bytesIn}` : 'never connected'}`,
+        );
+        return attempt < 4;
+      };
+      const { p, peers } = staged(v, { retryIf }, { refuse: (attempt) => attempt === 1 });
+      p.stream$.subscribe({ error: (error: unknown) => v.note(`stream$ ${(error as IOStreamError).code}`) });
+      v.at(150, () => peers[2]?.end());
+      v.at(1000, () => peers[3]?.write('hello'));
+      v.at(1010, () => peers[3]?.reset());
+      v.at(3000, () => peers[4]?.reset());
+    });
+    assert.deepEqual(
+      log.filter((line) => /asked|waiting|closed|stream/.test(line)),
+      [
+        '0 asked ECONNREFUSED 1 1 never connected',
+        '0 waiting 1 ECONNREFUSED 100',
+        '150 waiting 2 200',
+        '1010 asked ECONNRESET 3 3 error 5',
+        '1010 waiting 3 ECONNRESET 400',
+        '3000 asked ECONNRESET 4 4 error 0',
+        '3000 closed 4 ECONNRESET',
+        '3000 stream$ ECONNRESET',
+      ],
+    );
+  });
+
+  it('ends with what retryIf throws', () => {
+    const log = virtually(1000, (v) => {
+      const retryIf = (): never => {
+        throw Object.assign(new Error('mine'), { code: 'EMINE' });
+      };
+      staged(v, { retryIf }, { refuse: () => true });
+    });
+    assert.deepEqual(log, ['0 connecting 1', '0 closed 1 EMINE', '0 complete']);
+  });
+
+  it('with repeat: false ends with the first connection that ends in good order, by the peer or by us', () => {
+    for (const end of [
+      (_: Persistent, peer?: IOStream) => peer?.end(),
+      (p: Persistent) => p.stream$.pipe(take(1)).subscribe((io) => io.close()),
+    ]) {
+      const log = virtually(1000, (v) => {
+        const { p, peers } = staged(v, { repeat: false });
+        v.at(10, () => peers[1]?.reset());
+        v.at(200, () => end(p, peers[2]));
+        p.stream$.subscribe({ complete: () => v.note('stream$ completes') });
+      });
+      assert.deepEqual(log.slice(2), [
+        '10 waiting 1 ECONNRESET 100',
+        '110 connecting 2',
+        '110 connected 2',
+        '200 closed 2',
+        '200 complete',
+        '200 stream$ completes',
+      ]);
+    }
+  });
+
+  it('ends at once when its signal aborts while it waits', () => {
+    const log = virtually(1000, (v) => {
+      const abort = new AbortController();
+      staged(v, { initial: 500 }, { options: { signal: abort.signal } }).p.stream$.subscribe({
+        next: (io) => io.reset(),
+        error: (error: unknown) => v.note((error as Error).name),
+      });
+      v.at(10, () => abort.abort());
+    });
+    assert.deepEqual(log.slice(2), ['0 waiting 1 500', '10 closed 1 ABORT_ERR', '10 AbortError', '10 complete']);
+  });
+
   it('ends when it is closed because of an error that no attempt would mend', () => {
     const log = virtually(10_000, (v) => {
       const { p } = staged(v, {}, { refuse: () => true });
@@ -376,12 +506,43 @@ describe('persistent', () => {
       name: 'TypeError',
       message: "expected `unsent` to be 'keep', 'drop' or 'error', got \"lose\" (string)",
     });
+    assert.throws(() => call(target, { repeat: 1 }), {
+      name: 'TypeError',
+      message: 'expected `repeat` to be true or false, got 1 (number)',
+    });
+    assert.throws(() => call(target, { retryIf: 1 }), { name: 'TypeError', message: /^expected `retryIf`/ });
     assert.throws(() => call(target, { outBufLimit: -1 }), { name: 'TypeError', message: /^expected `outBufLimit`/ });
     assert.throws(() => call(target, { initial: -1 }), { name: 'TypeError', message: /^expected `initial`/ });
     const p = persistent(() => target);
     p.status$.subscribe();
     assert.throws(() => p.write(1 as never), { name: 'TypeError', message: /^expected the data of write\(\)/ });
+    const expected = 'expected persistent() to get the options of a connection, or a function that returns them, got';
+    const instead = 'write persistent({ host, port }), it connects by itself';
+    assert.throws(() => call(EMPTY), { name: 'TypeError', message: `${expected} an Observable; ${instead}` });
+    assert.throws(() => call(p), { name: 'TypeError', message: `${expected} a stream; ${instead}` });
+    assert.throws(() => call(Promise.resolve(target)), { name: 'TypeError', message: /a Promise/ });
     p.close();
+  });
+
+  it('ends with a TypeError that names what the function returns instead of options', async () => {
+    for (const [wrong, name] of [
+      [Promise.resolve(1), /a Promise/],
+      [EMPTY, /an Observable/],
+      [undefined, /usage/],
+    ] as const) {
+      const error = await lastValueFrom(persistent(() => wrong as never).stream$).catch((each: unknown) => each);
+      assert.ok(error instanceof TypeError);
+      assert.match(error.message, name);
+    }
+  });
+
+  it('can be taken apart: write and close need no this', () => {
+    const log = virtually(1000, (v) => {
+      const { write, close } = staged(v).p;
+      write('hello');
+      v.at(10, close);
+    });
+    assert.deepEqual(log, ['0 connecting 1', '0 connected 1', '0 peer 1: hello', '10 closed 1', '10 complete']);
   });
 });
 

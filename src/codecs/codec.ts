@@ -11,8 +11,8 @@ import type { OperatorFunction } from 'rxjs';
  * Both are operators and cold: all state is born when they are subscribed, so one codec serves many connections. What is
  * decoded does not depend on how the bytes were cut. When the source completes in the midst of a frame, `decode()` errors with
  * EPROTOCOL; a frame over the codec's `maxLength` is EFRAMELIMIT as soon as that is known, after all messages before it; both
- * come in phase `'read'`. `encode()` errors, in phase `'write'`, at a message that its own decoder would not give back:
- * EFRAMELIMIT or EPROTOCOL. It gives the bytes of a message from inside `next`, and completes only when its source does: what
+ * come in phase `'read'`. `encode()` errors, in phase `'write'` and not fatal, at a message that its own decoder would not return:
+ * EFRAMELIMIT or EPROTOCOL. It emits the bytes of a message from inside `next`, and completes only when its source does: what
  * comes later may land between those of other messages, and is not the outcome of any `write`. A limit bounds memory: at most
  * four times `maxLength` and one chunk are held. Lossless.
  *
@@ -26,6 +26,6 @@ import type { OperatorFunction } from 'rxjs';
  * @see {@link framed}, which joins a codec to a stream.
  */
 export interface Codec<T, W = T> {
-  decode(): OperatorFunction<Uint8Array, T>;
-  encode(): OperatorFunction<W, Uint8Array>;
+  readonly decode: () => OperatorFunction<Uint8Array, T>;
+  readonly encode: () => OperatorFunction<W, Uint8Array>;
 }

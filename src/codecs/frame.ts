@@ -29,10 +29,10 @@ export function checkOneOf(name: string, value: unknown, values: readonly unknow
   throw new TypeError(`expected \`${name}\` to be one of ${words}, got ${inWords(value)}`);
 }
 
-/** @param got what came, in words. */
+/** A frame over the limit: fatal if it came, an error of the caller if it was to be written. @param got what came, in words. */
 export function overLimit(maxLength: number, got: string | number, phase: Phase = 'read'): IOStreamError {
   const message = `expected a frame of at most maxLength = ${maxLength} bytes, got ${got}`;
-  return new IOStreamError(EFRAMELIMIT, { phase, message });
+  return new IOStreamError(EFRAMELIMIT, { phase, message, fatal: phase === 'read' });
 }
 
 export function malformed(message: string): IOStreamError {
@@ -43,7 +43,7 @@ export function cutOff(bytes: number): IOStreamError {
   return malformed(`expected a whole frame before the end, got the first ${bytes} bytes of one`);
 }
 
-/** A message that our own decoder would not give back. */
+/** A message that our own decoder would not return: an error of the caller, which leaves the connection open. */
 export function refused(message: string): IOStreamError {
-  return new IOStreamError(EPROTOCOL, { phase: 'write', message });
+  return new IOStreamError(EPROTOCOL, { phase: 'write', fatal: false, message });
 }

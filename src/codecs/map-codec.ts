@@ -48,7 +48,7 @@ function guarded<A, B>(convert: (value: A) => B, phase: 'read' | 'write'): (valu
     } catch (error) {
       if (error instanceof IOStreamError) throw error;
       const message = `expected a message that can be ${phase === 'read' ? 'decoded' : 'encoded'}, got another; see \`cause\``;
-      throw new IOStreamError(EPROTOCOL, { phase, message, cause: error });
+      throw new IOStreamError(EPROTOCOL, { phase, message, cause: error, fatal: phase === 'read' });
     }
   };
 }

@@ -1,65 +1,50 @@
-import { asapScheduler, defer, Observable, Subject, type ObservableInput, type Subscriber, type Subscription } from 'rxjs';
-import { IOStreamError } from '../errors.ts';
-import { concurrencyOf, type ConsumeOptions } from '../stream/consume.ts';
+import { defer, Observable, type ObservableInput, type Subscriber, type Subscription } from 'rxjs';
 import { coreOf, type IOStream } from '../stream/io-stream.ts';
+import { concurrencyOf, type ConsumeOptions } from '../stream/consume.ts';
 import { endReader, type ReadEnd } from '../stream/read-side.ts';
+import { AsyncContext } from '../wire/async-context.ts';
 import { inlet } from '../wire/operate.ts';
+import { atTickEnd } from '../wire/tick.ts';
 import type { Codec } from './codec.ts';
+import type { ConnectionReader, Connections } from './connections.ts';
+import { MessageSource, type MessageTaker } from './message-source.ts';
 
-type End = ReadEnd;
-
-/** Who takes messages one by one. */
+/** The handler of `consume`, which takes messages one by one. */
 interface Consumer<T> {
-  readonly busy: boolean;
+  readonly isBusy: boolean;
   take(message: T): void;
-  end(end: End): void;
+  end(end: ReadEnd): void;
 }
 
-/** Subscribers that pass on what they are told, and whether anybody hears it of them. */
+/** Subscribers that pass errors on, and whether these reach a handler. */
 const relays = new WeakMap<Subscriber<never>, () => boolean>();
 
 /**
- * Subscribes for others: an error counts as heard by this subscriber only while `isHeard` says so. Where operators stand between
- * the messages and it, it always does.
+ * Subscribes for others: an error counts as handled by this subscriber only while `isHeard` returns true. Where operators stand
+ * between the messages and the subscriber, it always does.
  */
 export function subscribeFor<T>(messages$: Observable<T>, out: Subscriber<T>, isHeard: () => boolean): void {
   relays.set(out, isHeard);
   messages$.subscribe(out);
 }
 
-/** Takes the bytes of a stream while somebody wants messages, and keeps the messages that nobody has taken. */
-export class Messages<T> {
+/** Reads the messages of one connection after another while there are readers, and keeps those that no reader has taken. */
+export class Messages<T> implements MessageTaker<T>, ConnectionReader {
   readonly all$: Observable<T>;
-  readonly #io: IOStream;
+  isPumping = false;
+  readonly #connections: Connections;
   readonly #codec: Codec<T, never>;
   /** The subscribers of `all$`; never changed in place. Not a Subject, whose `next` costs more than the rest of the way. */
   #watchers: readonly Subscriber<T>[] = [];
   #consumer: Consumer<T> | undefined;
-  /** Where the decoder is fed; and what frees it. */
-  #bytes: Subject<Uint8Array> | undefined;
-  #decoding: Subscription | undefined;
-  /** Decoded and not taken, from `#taken` on; `shift` on a long array copies all of it. */
-  #queue: T[] = [];
-  #taken = 0;
-  /** How the messages end, once the queue is empty; and whether the bytes have. */
-  #end: End | undefined;
-  #fed = false;
-  #told: End | undefined;
-  /** How the stream has closed, once the decoder is there to be freed. */
-  #closed: ReadEnd | undefined;
-  /** What the codec threw, and the stream does not know yet. */
-  #wrong: IOStreamError | undefined;
-  #detach: (() => void) | undefined;
-  #pumping = false;
+  /** The connection that is read. */
+  #source: MessageSource<T> | undefined;
 
-  constructor(io: IOStream, codec: Codec<T, never>) {
-    this.#io = io;
+  constructor(connections: Connections, codec: Codec<T, never>) {
+    this.#connections = connections;
     this.#codec = codec;
     this.all$ = new Observable((out) => {
-      if (this.#told) {
-        endReader(out, this.#told);
-        return;
-      }
+      if (this.#tellEnded(out)) return;
       this.#watchers = [...this.#watchers, out];
       out.add(() => (this.#watchers = this.#watchers.filter((each) => each !== out)));
       this.#join(out);
@@ -74,10 +59,10 @@ export class Messages<T> {
         return;
       }
       let active = 0;
-      let end: End | undefined;
+      let end: ReadEnd | undefined;
       const consumer: Consumer<T> = {
-        get busy() {
-          return active >= concurrency;
+        get isBusy() {
+          return end !== undefined || active >= concurrency;
         },
         take: (message) => {
           active += 1;
@@ -85,164 +70,142 @@ export class Messages<T> {
           const done = (): void => {
             active -= 1;
             if (end && active === 0) endReader(out, end);
-            else this.#pump();
+            else this.pump();
           };
           const inner = inlet<R>({ next: (value) => out.next(value), error: fail, complete: done, fail });
           out.add(inner);
           defer(() => handle(message)).subscribe(inner);
         },
-        end: (told) => {
-          end = told;
-          if (active === 0) endReader(out, told);
+        end: (reached) => {
+          end = reached;
+          if (active === 0) endReader(out, reached);
         },
       };
+      if (this.#tellEnded(out)) return;
       this.#consumer = consumer;
-      out.add(() => (this.#consumer = undefined));
+      out.add(() => {
+        this.#consumer = undefined;
+        // It may have held the others up.
+        if (this.#watchers.length > 0) this.#pumpSoon();
+      });
       this.#join(out);
     });
   }
 
-  /** Somebody wants messages, from the end of the tick on, so that all subscribers of a tick get the same. */
+  // What the connections and the present source ask
+
+  isHeard(): boolean {
+    return this.#consumer !== undefined || this.#watchers.some((each) => relays.get(each)?.() !== false);
+  }
+
+  offer(message: T): boolean {
+    if (!this.isPumping || !this.#isReady()) return false;
+    this.#emit(message);
+    return true;
+  }
+
+  isSpent(io: IOStream): boolean {
+    return this.#source?.io === io ? this.#source.isSpent : io.inBuf.length === 0;
+  }
+
+  changed(): void {
+    if (!this.#isWanted()) return;
+    const { io, end } = this.#connections;
+    if (!io && end) this.#tell(end);
+    else if (!this.#attach()) this.#tell({ error: taken() });
+  }
+
+  fail(error: unknown): boolean {
+    const isWanted = this.#isWanted();
+    this.#tell({ error });
+    return isWanted;
+  }
+
+  /** One loop, not recursion: what happens from inside `next` is found by the next round. */
+  pump(): void {
+    if (this.isPumping) return;
+    this.isPumping = true;
+    while (this.#isReady() && this.#step());
+    this.isPumping = false;
+    this.#source?.sweep();
+  }
+
+  /** A reader wants messages, from the end of the tick on, so that all subscribers of a tick get the same. */
   #join(out: Subscriber<never>): void {
+    const missed = this.#connections.open(this);
+    if (missed || !this.#attach()) endReader(out, missed ?? { error: taken() });
     if (out.closed) return;
-    this.#detach ??= coreOf(this.#io).reads.attach({ ready: () => this.#hear(), isHeard: () => this.#isHeard() });
-    if (!this.#detach) {
-      out.error(new TypeError('expected nobody else to consume or iterate the stream while its messages are read'));
-      return;
-    }
     out.add(() => {
-      if (!this.#isWanted()) this.#leave();
+      if (!this.#isWanted()) this.#source?.detach();
     });
-    out.add(asapScheduler.schedule(() => this.#pump()));
+    out.add(this.#pumpSoon());
   }
 
-  /** There are bytes, or the end. */
-  #hear(): void {
-    // Nothing is told after our own close, be it from inside `next`; and what it cut off is nobody's fault.
-    const { end } = coreOf(this.#io).reads;
-    if (this.#io.state === 'closing' && end && !('error' in end)) {
-      this.#queue = [];
-      this.#end ??= end;
-    }
-    this.#pump();
+  /** At the end of the tick, in the async context of the caller. */
+  #pumpSoon(): Subscription | undefined {
+    const { io } = this.#connections;
+    if (!io) return undefined; // The next connection has a tick of its own.
+    const context = new AsyncContext();
+    return atTickEnd(coreOf(io).scheduler, () => context.run(this.pump, this, undefined));
   }
 
-  /** Whether the next message may be handed out now. */
+  /** Reads the present connection; false if another reader does. */
+  #attach(): boolean {
+    const { io } = this.#connections;
+    if (io && this.#source?.io !== io) this.#source = new MessageSource(io, this.#codec, this);
+    return !io || !this.#source || this.#source.attach();
+  }
+
+  /** Whether the next message may be emitted now. */
   #isReady(): boolean {
-    return this.#consumer ? !this.#consumer.busy : this.#watchers.length > 0;
+    return this.#consumer ? !this.#consumer.isBusy : this.#watchers.length > 0;
   }
 
   #isWanted(): boolean {
     return this.#consumer !== undefined || this.#watchers.length > 0;
   }
 
-  #isHeard(): boolean {
-    return this.#consumer !== undefined || this.#watchers.some((each) => relays.get(each)?.() !== false);
-  }
-
-  #leave(): void {
-    this.#detach?.();
-    this.#detach = undefined;
-  }
-
-  /** One loop, not recursion: whatever happens from inside `next` is found by the next round. */
-  #pump(): void {
-    if (this.#pumping) return;
-    this.#pumping = true;
-    while (this.#isReady() && (this.#give() || this.#feed()));
-    this.#pumping = false;
-    if (this.#closed) this.#sweep();
-  }
-
-  /** Gives the next message, or the end. */
-  #give(): boolean {
-    if (this.#taken < this.#queue.length) {
-      this.#taken += 1;
-      this.#hand(this.#queue[this.#taken - 1]!);
+  /** Emits the next message, feeds the decoder, or passes on the end. Returns whether to go on. */
+  #step(): boolean {
+    if (!this.#attach()) {
+      this.#tell({ error: taken() });
+      return false;
+    }
+    const source = this.#source;
+    if (!source || source.io !== this.#connections.io) return false;
+    if (source.hasMessage) {
+      this.#emit(source.take());
       return true;
     }
-    if (this.#taken > 0) this.#queue = [];
-    this.#taken = 0;
-    if (!this.#end) return false;
-    this.#decoding?.unsubscribe();
-    const end = this.#end;
-    // Told to the stream while we still read it, so that it knows that somebody hears of it.
-    if (this.#wrong) coreOf(this.#io).raise(this.#wrong);
-    this.#wrong = undefined;
-    if ('error' in end && this.#isHeard()) coreOf(this.#io).errorHandled();
-    this.#told = end;
-    this.#consumer?.end(end);
-    for (const watcher of this.#watchers) endReader(watcher, end);
-    return false;
+    const { end } = source;
+    if (!end) return source.feed();
+    source.conclude();
+    const reached = this.#connections.pass(end);
+    if (reached) this.#tell(reached);
+    source.detach();
+    return true;
   }
 
-  #hand(message: T): void {
+  #emit(message: T): void {
     for (const watcher of this.#watchers) watcher.next(message);
     this.#consumer?.take(message);
   }
 
-  /** Feeds the decoder with the next chunk, or the end. */
-  #feed(): boolean {
-    if (this.#end || this.#fed) return false;
-    const { reads } = coreOf(this.#io);
-    const chunk = reads.pull();
-    const { end } = chunk ? {} : reads;
-    const decoder = (this.#bytes ??= this.#begin());
-    if (chunk) decoder.next(chunk);
-    else if (end) this.#finish(end);
-    return chunk !== undefined || end !== undefined;
+  #tell(end: ReadEnd): void {
+    this.#consumer?.end(end);
+    for (const watcher of this.#watchers) endReader(watcher, end);
   }
 
-  /** The bytes have ended, and no more come. */
-  #finish(end: ReadEnd): void {
-    this.#fed = true;
-    if (this.#io.isEof && !('error' in end)) this.#bytes?.complete();
-    else this.#end ??= end;
-  }
-
-  #close(end: ReadEnd): void {
-    this.#closed = end;
-    // Our own close: nothing more is told.
-    if (this.#io.state === 'closing' && !('error' in end)) {
-      this.#queue = [];
-      this.#end ??= end;
-    }
-    this.#sweep();
-  }
-
-  /** The stream has closed: the decoder is freed, whoever listens, unless bytes are left for a later reader. */
-  #sweep(): void {
-    if (this.#closed && !this.#end && !this.#fed && !this.#pumping && this.#io.inBuf.length === 0)
-      this.#finish(coreOf(this.#io).reads.end ?? this.#closed);
-    if (this.#end) this.#decoding?.unsubscribe();
-  }
-
-  #begin(): Subject<Uint8Array> {
-    const begun = new Subject<Uint8Array>();
-    const { closing$, isOpen } = coreOf(this.#io);
-    if (isOpen) closing$.subscribe((end) => this.#close(end));
-    this.#decoding = begun.pipe(this.#codec.decode()).subscribe({
-      next: (message) => {
-        if (this.#end) return;
-        // Straight on where nothing is before it: the queue would take a fifth of the time.
-        if (this.#pumping && this.#queue.length === 0 && this.#isReady()) {
-          this.#hand(message);
-          return;
-        }
-        this.#queue.push(message);
-        this.#pump();
-      },
-      error: (error: unknown) => {
-        if (this.#end) return;
-        this.#wrong = IOStreamError.from(error, { phase: 'read' });
-        this.#end = { error: this.#wrong };
-        this.#pump();
-      },
-      complete: () => {
-        this.#end ??= {};
-        this.#pump();
-      },
-    });
-    return begun;
+  /** For a late reader: emits the end, if there is one. */
+  #tellEnded(out: Subscriber<never>): boolean {
+    const { io, end } = this.#connections;
+    if (io || !end) return false;
+    endReader(out, end);
+    return true;
   }
 }
+
+function taken(): TypeError {
+  return new TypeError('expected the bytes of the stream to have no other reader, got messages beside a consume() or an iteration of them');
+}
+

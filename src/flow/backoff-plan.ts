@@ -1,6 +1,7 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import { inWords } from '../stream/bytes.ts';
 import type { ClosedReport } from '../stream/report.ts';
+import { steadyScheduler } from '../wire/real-time.ts';
 
 /** A failed attempt; see `retryIf`. */
 export interface RetryReport {
@@ -82,7 +83,7 @@ export function planBackoff(options: BackoffOptions, usual: { readonly resetAfte
   expect('scheduler', typeof (scheduler as unknown) === 'object' && 'schedule' in scheduler, 'an RxJS scheduler', scheduler);
   expect('random', typeof (random as unknown) === 'function', 'a function', random);
   return {
-    scheduler,
+    scheduler: steadyScheduler(scheduler),
     resetAfter,
     delay: (failures) =>
       failures < attempts ? Math.min(max, initial * factor ** (failures - 1)) * (1 - (jitter === 0 ? 0 : jitter * random())) : undefined,

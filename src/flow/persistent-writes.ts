@@ -2,83 +2,93 @@ import { BehaviorSubject } from 'rxjs';
 import type { Writable } from '../stream/bytes.ts';
 import type { Core } from '../stream/core.ts';
 
-/** A write that had not left when its connection was lost. */
+/** A write that had not been sent as a whole when its connection was lost. */
 export interface UnsentWrite {
-  /** As it was given to `write`. */
+  /** The argument of `write`. */
   readonly data: Writable;
-  /** How many bytes it has. */
+  /** Its bytes. */
   readonly length: number;
-  /** So many of them have left for the kernel, for sure. */
+  /** How many of them have been sent for sure: the kernel has taken them. */
   readonly left: number;
-  /** So many may have left: they were given down. */
+  /** How many of them may have been sent: they were written to the wire. */
   readonly given: number;
-  /** It is written whole to the next connection. */
+  /** Whether it is written whole to the next connection. */
   readonly kept: boolean;
 }
 
-interface Entry {
+/** A write in the queue. */
+export interface PersistentWrite {
   readonly data: Writable;
   readonly bytes: Buffer;
-  /** The position behind it among all that was written to the present connection, if it was. */
+  /** The attempt whose connection took it, or in which it was dropped; Infinity while it waits for a connection. */
+  attempt: number;
+  /** The position behind it among all bytes written to that connection. */
   end?: number | undefined;
 }
 
-/** From here on a writer should wait; the same as of a stream. */
+/** From this many pending bytes on a writer should wait; the same as of a stream. */
 const MARK = 64 * 1024;
 
-/** Writes that have not left, in order, across connections. */
+/** Writes that have not been sent, in order, across connections. */
 export class PersistentWrites {
   readonly blocked$: BehaviorSubject<boolean> = new BehaviorSubject(false);
-  /** Bytes in all of the entries. */
+  /** Bytes of all the writes. */
   pending = 0;
-  #entries: Entry[] = [];
+  #writes: PersistentWrite[] = [];
   /** How many of them the present connection has taken. */
   #handed = 0;
   #core: Core | undefined;
+  #attempt = 0;
 
-  push(data: Writable, bytes: Buffer): void {
-    this.#entries.push({ data, bytes });
+  push(data: Writable, bytes: Buffer): PersistentWrite {
+    const write: PersistentWrite = { data, bytes, attempt: bytes.length > 0 ? Infinity : this.#attempt };
+    if (bytes.length === 0) return write;
+    this.#writes.push(write);
     this.pending += bytes.length;
     this.#feed(false);
     this.#tellBlocked();
+    return write;
   }
 
-  /** There is a connection: it gets what waits, and what will come. A second time nothing more happens. */
-  attach(core: Core): void {
+  /** There is a connection: it takes what waits, and what comes. A second call does nothing more. */
+  attach(core: Core, attempt: number): void {
     if (this.#core === core) return;
     this.#core = core;
+    this.#attempt = attempt;
     core.writes.wait(this);
     this.#feed(false);
   }
 
-  /** Gives the connection all there is, also more than it likes: it is to be closed. */
+  /** Writes all there is to the connection, even if it is blocked: it is to be closed. */
   flush(): void {
     this.#feed(true);
   }
 
-  /** Some of it has left. */
+  /** Bytes have been sent. */
   left(): void {
     this.#prune();
     this.#feed(false);
     this.#tellBlocked();
   }
 
-  /** The connection is gone: tells what had not left. What may be kept is whole and stays; nothing else does. */
-  detach(keep: boolean): UnsentWrite[] {
+  /** The connection of this attempt is lost. Returns what had not been sent. What is kept is whole; all else is dropped. */
+  detach(keep: boolean, attempt: number): UnsentWrite[] {
     this.#prune();
-    const unsent = this.#entries.map((entry) => this.#unsent(entry, keep));
+    const unsent = this.#writes.map((write) => this.#unsent(write, keep));
     this.#core = undefined;
     this.#handed = 0;
-    this.#entries = this.#entries.filter((entry, at) => {
-      entry.end = undefined;
-      return unsent[at]?.kept;
+    this.#writes = this.#writes.filter((write, at) => {
+      const isKept = unsent[at]?.kept === true;
+      write.end = undefined;
+      write.attempt = isKept ? Infinity : attempt;
+      return isKept;
     });
-    this.pending = this.#entries.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    this.pending = this.#writes.reduce((sum, { bytes }) => sum + bytes.length, 0);
     this.#tellBlocked();
     return unsent;
   }
 
-  #unsent({ data, bytes: { length }, end }: Entry, keep: boolean): UnsentWrite {
+  #unsent({ data, bytes: { length }, end }: PersistentWrite, keep: boolean): UnsentWrite {
     const writes = this.#core?.writes;
     if (!writes || end === undefined) return { data, length, left: 0, given: 0, kept: keep };
     const part = (position: number): number => Math.min(Math.max(0, position - (end - length)), length);
@@ -89,9 +99,10 @@ export class PersistentWrites {
   #feed(all: boolean): void {
     const core = this.#core;
     if (!core) return;
-    for (let next = this.#entries[this.#handed]; next && !core.isClosed; next = this.#entries[this.#handed]) {
+    for (let next = this.#writes[this.#handed]; next && !core.isClosed; next = this.#writes[this.#handed]) {
       if ((core.writes.blocked && !all) || core.writes.accept(next.bytes)) return;
       next.end = core.writes.accepted;
+      next.attempt = this.#attempt;
       this.#handed += 1;
     }
   }
@@ -99,14 +110,14 @@ export class PersistentWrites {
   #prune(): void {
     const writes = this.#core?.writes;
     if (!writes) return;
-    let gone = 0;
-    for (let first = this.#entries[0]; first?.end !== undefined && first.end <= writes.left; first = this.#entries[gone]) {
-      gone += 1;
+    let sent = 0;
+    for (let first = this.#writes[0]; first?.end !== undefined && first.end <= writes.left; first = this.#writes[sent]) {
+      sent += 1;
       this.pending -= first.bytes.length;
     }
-    if (gone === 0) return;
-    this.#entries.splice(0, gone);
-    this.#handed -= gone;
+    if (sent === 0) return;
+    this.#writes.splice(0, sent);
+    this.#handed -= sent;
   }
 
   #tellBlocked(): void {

@@ -1,0 +1,97 @@
+import { EINBUFLIMIT, IOStreamError } from '../errors.ts';
+import type { Follower, ReconnectingStream } from '../flow/reconnecting-stream.ts';
+import type { IOStream } from '../stream/io-stream.ts';
+import type { ReadEnd } from '../stream/read-side.ts';
+import type { ConnectionReader, Connections } from './connections.ts';
+
+/** How many lost connections may have messages that no reader has taken. Each holds as much as it had read ahead. */
+const MAX_LOST = 16;
+
+interface Connection {
+  readonly io: IOStream;
+  /** Called when its messages have been read. */
+  readonly whenRead: (() => void)[];
+}
+
+/** The connections of a persistent stream: the end of one is not the end of the messages. */
+export class PersistentConnections implements Connections, Follower {
+  end: ReadEnd | undefined;
+  readonly #line: ReconnectingStream;
+  #reader: ConnectionReader | undefined;
+  /** Lost ones with messages to read, in order; then the present one, unless its messages have ended. */
+  #connections: Connection[] = [];
+  /** Messages were dropped while there was no reader: the next one gets this. */
+  #missed: ReadEnd | undefined;
+
+  constructor(line: ReconnectingStream) {
+    this.#line = line;
+  }
+
+  get io(): IOStream | undefined {
+    return this.#connections[0]?.io;
+  }
+
+  get isHeard(): boolean {
+    return this.#reader?.isHeard() === true;
+  }
+
+  open(reader: ConnectionReader): ReadEnd | undefined {
+    if (!this.#reader) {
+      this.#reader = reader;
+      this.#line.follow(this);
+    }
+    const missed = this.#missed;
+    this.#missed = undefined;
+    return missed;
+  }
+
+  pass(end: ReadEnd): ReadEnd | undefined {
+    const passed = this.#leave();
+    // The user has kept a connection open whose messages cannot be decoded: nothing more will come from it.
+    if ('error' in end && passed?.io.state === 'open') return end;
+    return this.io ? undefined : this.end;
+  }
+
+  connected(io: IOStream): void {
+    this.#connections.push({ io, whenRead: [] });
+    if (this.io === io) this.#reader?.changed();
+  }
+
+  lost(whenRead: () => void): void {
+    const last = this.#connections.at(-1);
+    if (!last) {
+      whenRead();
+      return;
+    }
+    last.whenRead.push(whenRead);
+    if (this.#reader?.isSpent(last.io)) this.#drop(last);
+    if (this.#connections.length <= MAX_LOST) return;
+    this.#leave();
+    const message = `expected the messages of a lost connection to be read before ${MAX_LOST} more connections were lost; they are dropped`;
+    const error = new IOStreamError(EINBUFLIMIT, { phase: 'read', message });
+    if (!this.#reader?.fail(error)) this.#missed = { error };
+  }
+
+  over(end: ReadEnd, { isOwn }: { readonly isOwn: boolean }): void {
+    this.end ??= end;
+    while (isOwn && this.io) this.#leave();
+    if (!this.io) this.#reader?.changed();
+  }
+
+  /** Nothing of the last one is left to read. */
+  #drop({ whenRead }: Connection): void {
+    const before = this.#connections.at(-2);
+    if (!before) {
+      this.#leave();
+      return;
+    }
+    before.whenRead.push(...whenRead);
+    this.#connections.pop();
+  }
+
+  #leave(): Connection | undefined {
+    const left = this.#connections.shift();
+    for (const work of left?.whenRead ?? []) work();
+    return left;
+  }
+}

@@ -1,0 +1,35 @@
+import type { Observable } from 'rxjs';
+import type { IOStreamError } from '../errors.ts';
+import type { ReconnectingStream } from '../flow/reconnecting-stream.ts';
+import type { MessageOutput, WriteOutcome } from './message-writer.ts';
+
+/** A persistent stream as the output of messages. */
+export class PersistentOutput implements MessageOutput {
+  readonly #line: ReconnectingStream;
+
+  constructor(line: ReconnectingStream) {
+    this.#line = line;
+  }
+
+  get isOpen(): boolean {
+    return this.#line.isOpen;
+  }
+
+  get isBlocked(): boolean {
+    return this.#line.isBlocked;
+  }
+
+  get over$(): Observable<unknown> {
+    return this.#line.over$;
+  }
+
+  put(bytes: Buffer): WriteOutcome {
+    return this.#line.accept(bytes);
+  }
+
+  report(error: IOStreamError, refused?: Buffer): void {
+    if (!this.isOpen) return;
+    if (refused) this.#line.reportRefused(error, refused, refused);
+    else this.#line.raise(error);
+  }
+}
