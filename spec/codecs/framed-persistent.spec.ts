@@ -124,7 +124,7 @@ describe('framed, over a persistent stream', () => {
       note('watch', messages$);
       v.at(10, () => peers[1]?.write('one\ntwo\n'));
       v.at(20, () => peers[1]?.reset());
-      v.at(150, () => peers[2]?.write('three\n'));
+      v.at(750, () => peers[2]?.write('three\n'));
       v.at(1100, () => line.close());
     });
     assert.deepEqual(log, [
@@ -132,8 +132,8 @@ describe('framed, over a persistent stream', () => {
       '310 consume: one!',
       '310 watch: two',
       '610 consume: two!',
-      '610 watch: three',
-      '910 consume: three!',
+      '750 watch: three',
+      '1050 consume: three!',
       '1100 consume: complete',
       '1100 watch: complete',
     ]);
@@ -406,25 +406,29 @@ describe('requests, over a persistent stream', () => {
     assert.deepEqual(log, ['100 peer 2: a b', '200 b: to b', '200 b: complete']);
   });
 
-  it('settles requests of a lost connection when a slow consumer has read its replies, and no reply goes to a later request', () => {
-    const log = virtually(2000, (v) => {
-      const { line, peers, note } = scene(v);
-      const client = framed(line, codec);
-      const { request } = requests(client);
-      const gate = new Subject<void>();
-      client.consume(() => gate.pipe(take(1))).subscribe();
-      for (const each of ['a', 'b', 'c']) note(each, request(each));
-      v.at(10, () => peers[1]?.write('to a\nto b\n'));
-      v.at(20, () => peers[1]?.reset());
-      v.at(50, () => note('d', request('d')));
-      v.at(200, () => peers[2]?.write('to d\n'));
-      for (const at of [300, 310, 320]) v.at(at, () => gate.next());
+  for (const [how, code, lose] of [
+    ['reset', 'ECONNRESET', (peer) => peer.reset()],
+    ['ended by both sides', 'ECLOSED', (peer, io) => [peer, io].forEach((each) => each.end())],
+  ] as [string, string, (peer: IOStream, io: IOStream) => void][])
+    it(`settles requests of a connection that is ${how} when a slow consumer has read its replies, and no reply goes to a later request`, () => {
+      const log = virtually(2000, (v) => {
+        const { line, peers, note } = scene(v);
+        const client = framed(line, codec);
+        const { request } = requests(client);
+        const gate = new Subject<void>();
+        client.consume(() => gate.pipe(take(1))).subscribe();
+        for (const each of ['a', 'b', 'c']) note(each, request(each));
+        v.at(10, () => peers[1]?.write('to a\nto b\n'));
+        line.stream$.pipe(take(1)).subscribe((io) => v.at(20, () => peers[1] && lose(peers[1], io)));
+        v.at(50, () => note('d', request('d')));
+        for (const at of [300, 310, 320]) v.at(at, () => gate.next());
+        v.at(500, () => peers[2]?.write('to d\n'));
+      });
+      assert.deepEqual(
+        log.filter((line) => !line.endsWith('complete') && !line.includes('peer')),
+        ['10 a: to a', '300 b: to b', `310 c: ${code}`, '500 d: to d'],
+      );
     });
-    assert.deepEqual(
-      log.filter((line) => !line.endsWith('complete') && !line.includes('peer')),
-      ['10 a: to a', '300 b: to b', '310 c: ECONNRESET', '310 d: to d'],
-    );
-  });
 
   it('fails what waits and what comes when the persistent stream is closed, or has ended', () => {
     for (const [how, code] of [

@@ -27,6 +27,7 @@ import { mapCodec } from '../../src/codecs/map-codec.ts';
 import { parse } from '../../src/codecs/parse.ts';
 import { EFRAMELIMIT, EOUTBUFLIMIT, EPROTOCOL } from '../../src/errors.ts';
 import { EOF } from '../../src/events.ts';
+import { memoryPair } from '../../src/testing/memory-pair.ts';
 import { invariants } from '../support/harness.ts';
 import { closing, joined, pattern, scripted, ticks, turns, unhandled, usedMiB, owned, dialled } from '../stream/tools.ts';
 import { connect } from '../../src/stream/connect.ts';
@@ -314,6 +315,38 @@ describe('framed', () => {
       const { error, values } = await seen.ended;
       h.error(error, { code: 'ECONNRESET' });
       assert.deepEqual(values, ['one']);
+    }),
+  );
+
+  it(
+    'emits no end to readers when the owner of the stream unsubscribes',
+    invariants(async (h) => {
+      const [near, far] = memoryPair();
+      const [peer] = owned(h, new IOStream({ wire: far }));
+      const connection = h.observed(connect({ wire: near }));
+      const { messages$, consume } = framed(await connection.value(), codec);
+      const readers = [h.observed(messages$.pipe(toArray())), h.observed(consume(() => EMPTY).pipe(toArray()))];
+      peer.write('one\ntw');
+      await h.until(() => peer.output.pending === 0);
+      await ticks();
+      connection.unsubscribe();
+      peer.end();
+      await closing(peer);
+      await turns();
+      for (const { state, values } of readers) assert.deepEqual([state, values], ['open', []]);
+    }),
+  );
+
+  it(
+    'claims the bytes only while it is subscribed',
+    invariants(async (h) => {
+      const [a, b] = joined(h);
+      const { messages$, consume } = framed(b, codec);
+      for (const each$ of [messages$, consume(() => NEVER)]) {
+        h.observed(each$).unsubscribe();
+        a.write('one\n');
+        assert.equal(String(await firstValueFrom(b.consume((bytes) => [bytes]))), 'one\n');
+      }
     }),
   );
 

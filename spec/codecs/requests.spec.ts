@@ -23,9 +23,10 @@ import { requests, type RequestsOptions } from '../../src/codecs/requests.ts';
 import { ECLOSED, EFRAMELIMIT, EOUTBUFLIMIT, EPROTOCOL, type IOStreamError } from '../../src/errors.ts';
 import { connect } from '../../src/stream/connect.ts';
 import { IOStream } from '../../src/stream/io-stream.ts';
+import { memoryPair } from '../../src/testing/memory-pair.ts';
 import { invariants, type Harness } from '../support/harness.ts';
 import type { Observed } from '../support/observed.ts';
-import { joined, scripted, ticks, turns, unhandled, virtually, type Options } from '../stream/tools.ts';
+import { closing, joined, owned, scripted, ticks, turns, unhandled, virtually, type Options } from '../stream/tools.ts';
 
 const codec = lines({ maxLength: 64 });
 
@@ -349,6 +350,24 @@ describe('requests', () => {
         assert.equal(lineup.pending, 0);
       }),
     );
+
+  it(
+    'gives open requests nothing when the owner of the stream unsubscribes, and later ones ECLOSED',
+    invariants(async (h) => {
+      const [near, far] = memoryPair();
+      const [peer] = owned(h, new IOStream({ wire: far }));
+      const connection = h.observed(connect({ wire: near }));
+      const lineup = requests(framed(await connection.value(), codec), { timeout: 20 });
+      const open = h.observed(lineup.request('a'));
+      await ticks();
+      connection.unsubscribe();
+      peer.end();
+      await closing(peer);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.deepEqual([open.state, lineup.pending], ['open', 0]);
+      h.error((await h.observed(lineup.request('b')).ended).error, { code: ECLOSED });
+    }),
+  );
 
   it(
     'refuses more than maxPending, given up ones included',

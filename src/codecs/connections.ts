@@ -1,7 +1,6 @@
 import type { IOStream } from '../stream/io-stream.ts';
 import type { ReadEnd } from '../stream/read-side.ts';
 
-
 /** What the readers of the messages do when the connections change. */
 export interface ConnectionReader {
   /** Whether nothing of this stream, which has closed, is left to read. */

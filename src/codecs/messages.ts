@@ -146,7 +146,7 @@ export class Messages<T> implements MessageTaker<T>, ConnectionReader {
     const { io } = this.#connections;
     if (!io) return undefined; // The next connection has a tick of its own.
     const context = new AsyncContext();
-    return atTickEnd(coreOf(io).scheduler, () => context.run(this.pump, this, undefined));
+    return atTickEnd(coreOf(io).scheduler, () => context.run(() => this.pump(), undefined, undefined));
   }
 
   /** Reads the present connection; false if another reader does. */
@@ -208,4 +208,3 @@ export class Messages<T> implements MessageTaker<T>, ConnectionReader {
 function taken(): TypeError {
   return new TypeError('expected the bytes of the stream to have no other reader, got messages beside a consume() or an iteration of them');
 }
-

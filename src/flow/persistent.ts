@@ -19,7 +19,7 @@ const POLICIES: readonly unknown[] = ['keep', 'drop', 'error'];
  * ```
  *
  * - **When does it dial?** At the end of the caller's tick; again after each error and each close of a connection, by the peer
- *   or by us, with the waits of `backoff`. With `repeat: false` a connection that ends without an error is the last one. A
+ *   or by us, with the waits of `backoff`. Readers come first: after an error it waits until they have read what came before. With `repeat: false` a connection that ends without an error is the last one. A
  *   connection that lasted for `resetAfter` resets the count of failures.
  * - **When does it end?** By `close()`; with the last error, when `attempts` have failed in a row or `retryIf` returns false; by
  *   the policy `'error'`; when the `signal` of its options aborts, at once; with a TypeError for wrong options, which no attempt
