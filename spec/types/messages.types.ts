@@ -1,0 +1,39 @@
+/** Lines that must compile, and lines that must not: `tsc -p tsconfig.check.json` and eslint are the test. Nothing here runs. */
+import { repeat, retry, type Observable } from 'rxjs';
+import { backoff, framed, lines, ndjson, persistent, requests, type IOStream, type Persistent, type RetryReport } from 'rxjs-io-stream';
+
+declare const io: IOStream;
+declare const either: IOStream | Persistent;
+declare function use(value: unknown): void;
+
+interface Call {
+  readonly id: number;
+}
+
+/** No rule about unbound methods is broken, as there are none. */
+export function takenApart(): void {
+  const { messages$, write, consume } = framed(io, lines({ maxLength: 64 }));
+  const { request, unmatched$ } = requests(framed(io, ndjson<Call>({ maxLength: 64 })), { match: ({ id }) => id });
+  const { write: writeBytes, close, stream$ } = persistent({ host: '127.0.0.1', port: 7 });
+  const { decode, encode } = lines({ maxLength: 64 });
+  use([messages$, write, consume, unmatched$, writeBytes, close, stream$, decode, encode]);
+  const reply: Observable<Call> = request({ id: 1 });
+  use(reply);
+  // @ts-expect-error: a request has an id
+  request({});
+}
+
+export function whatIsBelow(): void {
+  const line: Persistent = framed(persistent({ host: '127.0.0.1', port: 7 }), lines({ maxLength: 64 })).io;
+  const stream: IOStream = framed(io, lines({ maxLength: 64 })).io;
+  use([line, stream, framed(either, lines({ maxLength: 64 })).io]);
+  requests(framed(either, lines({ maxLength: 64 })));
+  // @ts-expect-error: a persistent stream has no data$
+  use(framed(persistent({ host: '127.0.0.1', port: 7 }), lines({ maxLength: 64 })).io.data$);
+}
+
+export function waits(source$: Observable<Buffer>): Observable<Buffer> {
+  const retryIf = (error: unknown, { attempt, failures, closed }: RetryReport): boolean =>
+    !(error instanceof RangeError) && attempt + failures < 10 && closed?.by !== 'us';
+  return source$.pipe(repeat(backoff()), retry({ ...backoff({ retryIf }), count: 3 }));
+}
