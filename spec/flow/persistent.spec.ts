@@ -536,6 +536,27 @@ describe('persistent', () => {
     }
   });
 
+  it('keeps a copy of its options, own properties only', () => {
+    const log = virtually(1000, (v) => {
+      const options: { wire: Wire; scheduler: Virtual['scheduler'] } = { wire: refusing, scheduler: v.scheduler };
+      const settings = { attempts: 2, jitter: 0, scheduler: v.scheduler };
+      const prototype = Object.prototype as unknown as Record<string, unknown>;
+      prototype.attempts = prototype.repeat = prototype.unsent = 1;
+      let p: Persistent;
+      try {
+        p = persistent(options, settings);
+      } finally {
+        delete prototype.attempts;
+        delete prototype.repeat;
+        delete prototype.unsent;
+      }
+      settings.attempts = 1;
+      options.wire = () => () => throwError(() => new IOStreamError('EOTHER', { phase: 'connect' }));
+      p.status$.subscribe((status) => v.note(`${status.state}${'error' in status ? ` ${(status.error as IOStreamError).code}` : ''}`));
+    });
+    assert.deepEqual(log, ['0 connecting', '0 waiting ECONNREFUSED', '100 connecting', '100 closed ECONNREFUSED']);
+  });
+
   it('can be taken apart: write and close need no this', () => {
     const log = virtually(1000, (v) => {
       const { write, close } = staged(v).p;

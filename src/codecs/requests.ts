@@ -3,6 +3,7 @@ import type { Persistent } from '../flow/persistent-types.ts';
 import { ReconnectingStream } from '../flow/reconnecting-stream.ts';
 import { inWords } from '../stream/bytes.ts';
 import { coreOf, IOStream } from '../stream/io-stream.ts';
+import { ownOptions } from '../wire/own-options.ts';
 import type { Framed } from './framed.ts';
 import { isObject, mistakenStream } from './misuse.ts';
 import { RequestPipeline, type PipelineBase } from './request-pipeline.ts';
@@ -93,7 +94,7 @@ const DEFAULTS = { timeout: 30_000, maxPending: 10_000 };
  * @throws TypeError for a wrong option, and for anything but framed messages.
  */
 export function requests<T, W = T>(framed: RequestMessages<T, W>, options: RequestsOptions<T, W> = {}): Requests<T, W> {
-  const { match, timeout = DEFAULTS.timeout, maxPending = DEFAULTS.maxPending } = options;
+  const { match, timeout = DEFAULTS.timeout, maxPending = DEFAULTS.maxPending } = ownOptions(options, 'requests');
   if (match !== undefined && typeof match !== 'function') throw new TypeError(`expected \`match\` to be a function, got ${inWords(match)}`);
   if (!(typeof timeout === 'number' && timeout >= 0))
     throw new TypeError(`expected \`timeout\` to be milliseconds, 0 or Infinity for never, got ${inWords(timeout)}`);

@@ -1,6 +1,7 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import { inWords } from '../stream/bytes.ts';
 import type { ClosedReport } from '../stream/report.ts';
+import { ownOptions } from '../wire/own-options.ts';
 import { steadyScheduler } from '../wire/real-time.ts';
 
 /** A failed attempt; see `retryIf`. */
@@ -61,10 +62,9 @@ function isFinal(error: unknown): boolean {
 
 /** Checks the options; throws a TypeError that names the wrong one. */
 export function planBackoff(options: BackoffOptions, usual: { readonly resetAfter: number }): BackoffPlan {
-  if (typeof (options as unknown) !== 'object' || (options as unknown) === null)
-    throw new TypeError(`expected an object of options for the backoff, got ${inWords(options)}`);
-  const { initial = 100, factor = 2, jitter = 0.5, attempts = Infinity, retryIf = () => true } = options;
-  const { max = Math.max(initial, 30_000), resetAfter = usual.resetAfter, scheduler = asyncScheduler, random = Math.random } = options;
+  const given = ownOptions(options, 'the backoff');
+  const { initial = 100, factor = 2, jitter = 0.5, attempts = Infinity, retryIf = () => true } = given;
+  const { max = Math.max(initial, 30_000), resetAfter = usual.resetAfter, scheduler = asyncScheduler, random = Math.random } = given;
   const expect = (name: keyof BackoffOptions, holds: boolean, words: string, got: unknown): void => {
     if (!holds) throw new TypeError(`expected \`${name}\` to be ${words}, got ${inWords(got)}`);
   };

@@ -2,6 +2,7 @@ import { isObservable } from 'rxjs';
 import { inWords } from '../stream/bytes.ts';
 import { IOStream } from '../stream/io-stream.ts';
 import { checkOptions, DEFAULTS, type IOStreamOptions } from '../stream/options.ts';
+import { ownOptions } from '../wire/own-options.ts';
 import { planBackoff } from './backoff-plan.ts';
 import type { Persistent, PersistentOptions, PersistentTarget } from './persistent-types.ts';
 import { ReconnectingStream } from './reconnecting-stream.ts';
@@ -61,12 +62,12 @@ const POLICIES: readonly unknown[] = ['keep', 'drop', 'error'];
 export function persistent(options: PersistentTarget, settings: PersistentOptions = {}): Persistent {
   checkTarget(options);
   const plan = planBackoff(settings, { resetAfter: 10_000 });
-  const { unsent = 'keep', repeat = true, outBufLimit = DEFAULTS.outBufLimit } = settings;
+  const { unsent = 'keep', repeat = true, outBufLimit = DEFAULTS.outBufLimit } = ownOptions(settings, 'persistent');
   if (!POLICIES.includes(unsent)) throw new TypeError(`expected \`unsent\` to be 'keep', 'drop' or 'error', got ${inWords(unsent)}`);
   if (typeof (repeat as unknown) !== 'boolean') throw new TypeError(`expected \`repeat\` to be true or false, got ${inWords(repeat)}`);
   if (!(Number.isSafeInteger(outBufLimit) && outBufLimit >= 0))
     throw new TypeError(`expected \`outBufLimit\` to be a number of bytes, 0 for no limit, got ${inWords(outBufLimit)}`);
-  const target = typeof options === 'function' ? made(options) : options;
+  const target = typeof options === 'function' ? made(options) : ownOptions(options, 'persistent');
   return new ReconnectingStream(target, { ...plan, unsent, repeat, outBufLimit: outBufLimit === 0 ? Infinity : outBufLimit });
 }
 
