@@ -1,6 +1,7 @@
 import { Subject, type Subscription } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
 import { coreOf, type IOStream } from '../stream/io-stream.ts';
+import { registerReadAhead } from '../stream/read-ahead.ts';
 import type { Puller, ReadEnd } from '../stream/read-side.ts';
 import type { Codec } from './codec.ts';
 
@@ -126,6 +127,17 @@ export class MessageSource<T> implements Puller {
     else this.#end ??= end;
   }
 
+  /** Ends the messages where they are, and describes those that were not taken. */
+  #endInput(): string | undefined {
+    if (!this.#end) {
+      this.#isFed = true;
+      this.#bytes?.complete();
+    }
+    const count = this.#queue.length - this.#taken;
+    if (count > 0) return `${count} unread message${count === 1 ? '' : 's'}`;
+    return this.#error && 'an unread part of a message';
+  }
+
   #close(end: ReadEnd): void {
     this.#closed = end;
     if (this.io.state === 'closing' && !('error' in end)) this.#abandon(end);
@@ -142,6 +154,7 @@ export class MessageSource<T> implements Puller {
     const begun = new Subject<Uint8Array>();
     const { closing$, isOpen } = coreOf(this.io);
     if (isOpen) closing$.subscribe((end) => this.#close(end));
+    registerReadAhead(this.io, () => this.#endInput());
     this.#decoding = begun.pipe(this.#codec.decode()).subscribe({
       next: (message) => {
         if (this.#end) return;
