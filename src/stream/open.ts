@@ -26,8 +26,13 @@ const OWNED: Supervisor = { thrown: reportUnhandled };
 export function open<O extends object>(options: Readonly<O> & IOStreamOptions<IOStream<OwnFields<O>>>): Promise<IOStream<OwnFields<O>>>;
 export function open<O extends object>(options: O & IOStreamOptions<IOStream<OwnFields<O>>>): Promise<IOStream<OwnFields<O>>>;
 export function open<O extends object>(options: O & IOStreamOptions<IOStream<OwnFields<O>>>): Promise<IOStream<OwnFields<O>>> {
+  return opening(() => new IOStream(options));
+}
+
+/** Resolves with the stream that `make` makes, once it is connected. */
+export function opening<S extends IOStream>(make: () => S): Promise<S> {
   return new Promise((resolve, reject) => {
-    const io = new IOStream(options);
+    const io = make();
     const core = coreOf(io);
     core.handled = true;
     core.opened$.subscribe(() => {
