@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type TlsOptions as NodeOptions } from 'node:tls';
+import { checkServerIdentity, createServer, type TlsOptions as NodeOptions } from 'node:tls';
 import type { AddressInfo } from 'node:net';
 import { BehaviorSubject } from 'rxjs';
 import { describe, expect, it } from 'vitest';
@@ -66,6 +66,40 @@ describe('the names of tlsClient', () => {
     })(),
   );
 
+  describe('without a DNS name in the subjectAltName', () => {
+    const { commonName } = certificates;
+    const to = (host: string, client: TlsClientOptions = {}): SessionOptions =>
+      dialling(host, { server: commonName, client: { ca: commonName.cert, ...client } });
+
+    it(
+      'are not found in the common name (D3)',
+      invariants(async (h) => {
+        const session = new Session(h, to('name.test'));
+        await Promise.all([session.client.up.ended, session.server.up.ended]);
+        h.error(session.client.up.error, { code: 'ETLSCERT', phase: 'handshake' });
+        const cause = (session.client.up.error as Error).cause as NodeJS.ErrnoException & { cert?: { subject: { CN: string } } };
+        assert.deepEqual([cause.code, cause.cert?.subject.CN], ['ERR_TLS_CERT_ALTNAME_INVALID', 'name.test']);
+        assert.match(cause.message, /does not contain a DNS name/);
+      }),
+    );
+
+    it(
+      'are found in the common name by the rule of Node, where that is given',
+      invariants(async (h) => {
+        const { client } = await Session.connected(h, to('name.test', { checkServerIdentity }));
+        assert.equal(detailsOf(client).authorized, true);
+      }),
+    );
+
+    it(
+      'are found as an address of the subjectAltName',
+      invariants(async (h) => {
+        const { client } = await Session.connected(h, to('127.0.0.1'));
+        assert.equal(detailsOf(client).authorized, true);
+      }),
+    );
+  });
+
   it('are TypeErrors at the dial when they are none', () => {
     const dial = (host: string): unknown => tlsClient()(memoryPair()[0])(testDial({ to: { host, port: 7 } }));
     for (const host of ['good.test\0.evil.test', 'a b', '.', 'xn--\u00ad.\u00ad', 'a\nb'])
@@ -77,11 +111,11 @@ describe('the names of tlsClient', () => {
     'are checked by checkServerIdentity, if that is given',
     invariants(async (h) => {
       const asked: unknown[] = [];
-      const checkServerIdentity = (host: string, { subject }: { subject: { CN: string } }): Error | undefined => {
+      const check = (host: string, { subject }: { subject: { CN: string } }): Error | undefined => {
         asked.push([host, subject.CN]);
         return asked.length > 1 ? new Error('no more') : undefined;
       };
-      const plugin = { checkServerIdentity } as TlsClientOptions;
+      const plugin = { checkServerIdentity: check } as TlsClientOptions;
       await Session.connected(h, dialling('other.test', { client: plugin }));
       const second = new Session(h, dialling('other.test', { client: plugin }));
       await Promise.all([second.client.up.ended, second.server.up.ended]);
@@ -103,12 +137,12 @@ describe('the names of tlsClient', () => {
   };
   it.each(Object.keys(answers))('are refused by ETLSCERT when checkServerIdentity answers with %s', (how) =>
     invariants(async (h) => {
-      const checkServerIdentity = answers[how] as () => undefined;
-      const session = new Session(h, { client: { checkServerIdentity } });
+      const check = answers[how] as () => undefined;
+      const session = new Session(h, { client: { checkServerIdentity: check } });
       await Promise.all([session.client.up.ended, session.server.up.ended]);
       h.error(session.client.up.error, { code: 'ETLSCERT', phase: 'handshake', layer: 'client' });
       if (!how.includes('promise')) assert.equal(((session.client.up.error as Error).cause as Error).message, 'no more');
-      const through = await Session.connected(h, { client: { checkServerIdentity, rejectUnauthorized: false } });
+      const through = await Session.connected(h, { client: { checkServerIdentity: check, rejectUnauthorized: false } });
       assert.equal(detailsOf(through.client).authorized, false);
     })(),
   );

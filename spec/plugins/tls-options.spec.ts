@@ -2,9 +2,13 @@ import assert from 'node:assert/strict';
 import { createPrivateKey } from 'node:crypto';
 import { of } from 'rxjs';
 import { describe, expect, it } from 'vitest';
+import type { LayerDetails } from '../../src/wire/signal.ts';
 import { tlsClient } from '../../src/plugins/tls-client.ts';
 import { tlsServer, type TlsServerOptions } from '../../src/plugins/tls-server.ts';
+import type { Carried } from '../support/carry.ts';
 import * as certificates from '../support/certificates.ts';
+import { invariants } from '../support/harness.ts';
+import { Session, type SessionOptions } from '../support/tls-tools.ts';
 
 const { server } = certificates;
 const PASSPHRASE = 'a passphrase nobody may read';
@@ -89,5 +93,95 @@ describe('the options of tlsClient and tlsServer', () => {
       expect(error.message).toMatch(/expected `passphrase` that OpenSSL can use/);
       assert.ok(!JSON.stringify([error.message, String(error.cause), error.stack]).includes(PASSPHRASE));
     }
+  });
+});
+
+function detailsOf({ up }: Carried): LayerDetails {
+  for (const signal of up.values) if (signal.kind === 'connected') return signal.details[0] ?? {};
+  return {};
+}
+
+/** Does work while `Object.prototype` has a property that looks like an option. */
+async function polluted(name: string, value: unknown, work: () => Promise<void>): Promise<void> {
+  const prototype = Object.prototype as Record<string, unknown>;
+  prototype[name] = value;
+  try {
+    await work();
+  } finally {
+    // eslint-disable-next-line @typescript-eslint/no-dynamic-delete
+    delete prototype[name];
+  }
+}
+
+describe('what is on Object.prototype is no option', () => {
+  const accept = (): undefined => undefined;
+  /** Each would make a client accept the certificate of a server that it must refuse. */
+  const lenient: Record<string, readonly [value: unknown, options: SessionOptions]> = {
+    rejectUnauthorized: [false, { server: certificates.selfSigned }],
+    servername: ['other.test', { server: certificates.other }],
+    host: ['other.test', { server: certificates.other }],
+    checkServerIdentity: [accept, { server: certificates.other }],
+    ca: [certificates.selfSigned.cert, { server: certificates.selfSigned, client: { ca: undefined } }],
+    secureContext: [{ ca: certificates.selfSigned.cert }, { server: certificates.selfSigned, client: { ca: undefined } }],
+  };
+  it.each(Object.keys(lenient))('%s makes a client accept nothing', (name) =>
+    invariants(async (h) => {
+      const [value, options] = lenient[name]!;
+      await polluted(name, value, async () => {
+        const session = new Session(h, options);
+        await Promise.all([session.client.up.ended, session.server.up.ended]);
+        h.error(session.client.up.error, { code: 'ETLSCERT', phase: 'handshake' });
+      });
+    })(),
+  );
+
+  const changing: Record<string, unknown> = {
+    verify: () => false,
+    truncation: 'error',
+    ALPNProtocols: ['h2'],
+    session: Buffer.alloc(8),
+    pskCallback: () => null,
+    maxVersion: 'TLSv1.2',
+    isServer: true,
+    requestOCSP: true,
+    secureContext: { context: {} },
+    key: 'a key',
+    passphrase: 5,
+    ciphers: 'NO-SUCH-CIPHER',
+    requestCert: true,
+    SNICallback: 5,
+  };
+  it.each(Object.keys(changing))('%s changes no connection', (name) =>
+    invariants(async (h) => {
+      const connected = await (async () => {
+        let session: Session | undefined;
+        await polluted(name, changing[name], async () => {
+          session = await Session.connected(h);
+        });
+        return session!;
+      })();
+      const { authorized, alpnProtocol, protocol, reused } = detailsOf(connected.client);
+      assert.deepEqual([authorized, alpnProtocol, protocol, reused], [true, false, 'TLSv1.3', false]);
+      assert.equal(detailsOf(connected.server).authorized, false);
+    })(),
+  );
+
+  it(
+    'rejectUnauthorized makes a server accept no client',
+    invariants(async (h) => {
+      await polluted('rejectUnauthorized', false, async () => {
+        const session = new Session(h, { client: certificates.selfSigned, server: { requestCert: true, ca: certificates.ca } });
+        await Promise.all([session.client.up.ended, session.server.up.ended]);
+        h.error(session.server.up.error, { code: 'ETLSCERT', phase: 'handshake' });
+      });
+    }),
+  );
+
+  it('cert and key are no identity of a server', async () => {
+    await polluted('cert', server.cert, () =>
+      polluted('key', server.key, async () => {
+        expect(() => tlsServer({})).toThrow(/expected `key` and `cert`/);
+      }),
+    );
   });
 });

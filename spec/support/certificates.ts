@@ -9,7 +9,7 @@ export interface Identity {
 const read = (name: string): string => readFileSync(new URL(`./certs/${name}.pem`, import.meta.url), 'utf8');
 const identity = (name: string): Identity => ({ key: read(`${name}.key`), cert: read(name) });
 
-/** The authority that signed all of these but `selfSigned`; valid until 2120. See certs/generate.sh. */
+/** The authority that signed all of these but `selfSigned` and `commonName`; valid until 2120. See certs/generate.sh. */
 export const ca: string = read('ca');
 /** For localhost, 127.0.0.1 and ::1. */
 export const server: Identity = identity('server');
@@ -25,3 +25,5 @@ export const future: Identity = identity('future');
 export const selfSigned: Identity = identity('selfsigned');
 /** A client's; names no host. */
 export const client: Identity = identity('client');
+/** For 127.0.0.1 and a URI with `DNS:name.test` in it; signed by itself. Its common name is name.test. */
+export const commonName: Identity = identity('commonname');

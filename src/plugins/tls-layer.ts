@@ -1,44 +1,46 @@
 import type { Duplex } from 'node:stream';
-import type { SecureContext, TLSSocket } from 'node:tls';
+import type { PeerCertificate, SecureContext, TLSSocket } from 'node:tls';
 import { defer, of, Subscription, take, type Observable, type Observer } from 'rxjs';
 import { ETLS, ETLSCERT, ETLSTRUNCATED, IOStreamError, type ErrorCode, type Phase } from '../errors.ts';
+import { concatBytes } from '../wire/concat-bytes.ts';
+import { timeFor } from '../wire/deadline.ts';
 import { handshakeBroken, handshakeDeadline } from '../wire/handshaking.ts';
 import type { Layer, Ports } from '../wire/layer.ts';
 import { inlet } from '../wire/operate.ts';
 import { END, PAUSE, RESUME, type DataSignal, type Dial, type EndSignal, type Flow, type LayerDetails, type Up } from '../wire/signal.ts';
 import type { ContextNow } from './tls-contexts.ts';
 import { TlsDuplex } from './tls-duplex.ts';
+import { clearTextProblem, FIRST_BYTES, tlsReason } from './tls-errors.ts';
 import type { TlsFacts, TlsOptions } from './tls-options.ts';
 import { TlsOutlet } from './tls-outlet.ts';
-import { factsOf, NOTHING, shownBy, type Shown } from './tls-peer.ts';
+import { isNode } from './tls-runtime.ts';
+import { factsOf, NOTHING, rememberShown, shownBy, shownInSession, type Shown } from './tls-peer.ts';
 
 /** What differs between a client and a server, and what the user asked for. */
 export interface TlsRole extends Pick<TlsOptions, 'verify' | 'truncation'> {
+  /** What the peer is. */
+  readonly peer: 'server' | 'client';
   /** What TLS is started with; the first it gives. Subscribed as long as the connection lives. */
   readonly contexts: Observable<ContextNow>;
   /** Starts Node's TLS on a transport. It is not to judge the peer's certificate. */
-  start(transport: Duplex, context: SecureContext, session: Buffer | undefined): TLSSocket;
+  start(transport: Duplex, context: SecureContext, session: Uint8Array | undefined): TLSSocket;
   /** The event of the socket that says that the handshake is through. */
   readonly through: 'secure' | 'secureConnect';
   /** What is wrong with the peer's certificate; `undefined` if nothing is, `'unasked'` when nobody is to show one. */
   problem(socket: TLSSocket, shown: Shown): Error | 'unasked' | undefined;
   /** Whether such a problem errors the stream. */
   readonly rejectUnauthorized: boolean;
+  /** Chooses the session to resume; `known` is that of `sessions`. */
+  sessionToResume?(known: Uint8Array | undefined): Uint8Array | undefined;
   /** Where the sessions of peers that were accepted are kept, for later. */
   readonly sessions?: SessionPlace | undefined;
 }
 
 /** The place of one target's session. */
 export interface SessionPlace {
-  get(context: SecureContext): KeptSession | undefined;
+  get(context: SecureContext): Uint8Array | undefined;
   /** Keeps a session, or forgets what there is. */
-  set(context: SecureContext, session: KeptSession | undefined): void;
-}
-
-/** A session, and what the peer showed when it was made: of a resumed one a client cannot ask Node. */
-export interface KeptSession {
-  readonly session: Buffer;
-  readonly shown: Shown;
+  set(context: SecureContext, session: Buffer | undefined): void;
 }
 
 type Stage = 'dialling' | 'handshake' | 'refusing' | 'open' | 'closing' | 'freed';
@@ -57,8 +59,9 @@ export class TlsLayer implements Layer {
   #socket: TLSSocket | undefined;
   #transport: TlsDuplex | undefined;
   #context: SecureContext | undefined;
+  /** The newest session that the peer has sent, and the one that it was offered. */
   #session: Buffer | undefined;
-  #known: KeptSession | undefined;
+  #offered: Uint8Array | undefined;
   #shown: Shown = NOTHING;
   #timer: Subscription | undefined;
   /** What is subscribed: the context, and the answer of `verify`. */
@@ -80,6 +83,10 @@ export class TlsLayer implements Layer {
   #renegotiated = false;
   readonly #leftovers: (DataSignal | EndSignal)[] = [];
   #peerEnded = false;
+  /** The first bytes of the peer, until the handshake is through: what they are, if it does not speak TLS. */
+  #first: Uint8Array = NO_BYTES;
+  /** Until when the peer may refuse what this side has shown: the end of the time for the handshake, or its first bytes of data. */
+  #confirmedAt = 0;
   #farewell = false;
   /** Why the peer was refused: told when it has been told goodbye. */
   #refusal: IOStreamError | undefined;
@@ -153,7 +160,9 @@ export class TlsLayer implements Layer {
   }
 
   failed(error: unknown): unknown {
-    return this.#refusal ?? this.#broken ?? (this.#stage === 'handshake' ? handshakeBroken(error, this.#dial) : error);
+    if (this.#refusal || this.#broken) return this.#refusal ?? this.#broken;
+    if (this.#stage === 'handshake') return handshakeBroken(error, this.#dial);
+    return this.#isUnconfirmed && this.#socket?.getProtocol() === 'TLSv1.3' ? brokenAfterHandshake(error, this.#dial) : error;
   }
 
   free(): void {
@@ -175,6 +184,7 @@ export class TlsLayer implements Layer {
   #begin(below: readonly LayerDetails[]): void {
     this.#stage = 'handshake';
     this.#below = below;
+    this.#confirmedAt = this.#dial.scheduler.now() + timeFor(this.#dial.timeouts.handshake, this.#dial);
     this.#timer = handshakeDeadline(this.#dial, 'TLS handshake', (error) => this.#ports.up.error(this.#refusal ?? error));
     this.#waiting = true;
     this.#ask(this.#role.contexts, { next: (now) => this.#start(now) });
@@ -199,12 +209,14 @@ export class TlsLayer implements Layer {
       write: (bytes) => {
         this.#outlet.made(bytes.length);
         this.#ports.down.next({ kind: 'data', bytes });
+        // That was close_notify. At once: the peer must not see the end before the application has the error.
+        if (this.#stage === 'refusing') this.#said();
       },
       final: () => this.#said(),
     }));
     // A wire may answer the ClientHello before `start` has returned: that waits in the inbox.
-    this.#known = this.#role.sessions?.get(context);
-    const socket = (this.#socket = this.#role.start(transport, context, this.#known?.session));
+    this.#offered = this.#role.sessionToResume?.(this.#role.sessions?.get(context));
+    const socket = (this.#socket = this.#role.start(transport, context, this.#offered));
     // Node hands what it has read to `push`, and null for close_notify, before `transport.push` returns. Taken here, it is known
     // at once whether close_notify came before the end of the wire below; as the event 'end' it would be known turns later.
     socket.push = (chunk: Uint8Array | null) => {
@@ -264,11 +276,15 @@ export class TlsLayer implements Layer {
 
   #decrypt(bytes: Uint8Array): void {
     if (this.#stage === 'freed' || bytes.length === 0) return;
+    if (this.#stage === 'handshake' && this.#first.length < FIRST_BYTES)
+      this.#first = concatBytes([this.#first, bytes.subarray(0, FIRST_BYTES - this.#first.length)]);
     this.#transport?.push(bytes);
     // Node tells its errors in the next tick; by then the wire below may have told its own, which is only a consequence.
     if (this.#socket?.errored) this.#fail(this.#socket.errored);
     else if (this.#renegotiated) this.#fail(new Error('expected no renegotiation, the peer made one'));
     else if (this.#through) this.#open();
+    // At once: what is too short for a record OpenSSL would wait for.
+    else if (clearTextProblem(this.#first, this.#role.peer) !== undefined) this.#fail();
   }
 
   /** Not from inside the event: OpenSSL is still in its handshake then, and an end there would give no close_notify. */
@@ -276,7 +292,7 @@ export class TlsLayer implements Layer {
     const socket = this.#socket;
     if (this.#stage !== 'handshake' || !socket || this.#waiting) return;
     const { verify, rejectUnauthorized } = this.#role;
-    this.#shown = shownBy(socket) ?? (socket.isSessionReused() ? this.#known?.shown : undefined) ?? NOTHING;
+    this.#shown = shownBy(socket) ?? (socket.isSessionReused() && this.#offered ? shownInSession(this.#offered) : NOTHING);
     const problem = this.#role.problem(socket, this.#shown);
     const facts = { ...factsOf(socket, problem), x509: this.#shown.x509 };
     if (rejectUnauthorized && problem instanceof Error) this.#refuse(problem);
@@ -304,6 +320,9 @@ export class TlsLayer implements Layer {
     if (this.#stage !== 'handshake' || !socket) return;
     this.#timer?.unsubscribe();
     Object.assign(this.#details, facts, { layer: this.#dial.layer });
+    // Not enumerable: it holds a secret.
+    Object.defineProperty(this.#details, 'session', { get: () => this.#session ?? (facts.reused ? this.#offered : undefined) });
+    this.#first = NO_BYTES;
     this.#stage = 'open';
     if (this.#session) this.#keep(this.#session);
     this.#waiting = true;
@@ -325,17 +344,30 @@ export class TlsLayer implements Layer {
     this.#stage = 'refusing';
     this.#forget();
     this.#socket?.end();
+    // Deno sends none here.
+    if (!isNode) this.#said();
   }
 
   #keep(session: Buffer | undefined): void {
     this.#session = session;
     // Later than that the peer has been accepted.
-    if (session && this.#context && (this.#stage === 'open' || this.#stage === 'closing'))
-      this.#role.sessions?.set(this.#context, { session, shown: this.#shown });
+    if (!session || !(this.#stage === 'open' || this.#stage === 'closing')) return;
+    rememberShown(session, this.#shown);
+    this.#store(session);
   }
 
   #forget(): void {
-    if (this.#context) this.#role.sessions?.set(this.#context, undefined);
+    this.#store(undefined);
+  }
+
+  /** The cache may be the user's, and throw. */
+  #store(session: Buffer | undefined): void {
+    try {
+      if (this.#context) this.#role.sessions?.set(this.#context, session);
+    } catch (thrown) {
+      // Not while the connection fails for another reason.
+      if (session) this.#fail(asError(thrown));
+    }
   }
 
   #read(signal: DataSignal | EndSignal): void {
@@ -346,7 +378,12 @@ export class TlsLayer implements Layer {
 
   #give(signal: DataSignal | EndSignal): void {
     if (this.#peerEnded || this.#renegotiated || this.#stage === 'refusing') return;
+    if (signal.kind === 'end' && this.#isRefused) {
+      this.#fail(endedAfterHandshake());
+      return;
+    }
     if (signal.kind === 'end') this.#peerEnded = true;
+    else this.#confirmedAt = 0;
     if (this.#stage === 'open') this.#ports.up.next(signal);
     if (signal.kind === 'end') this.#settle();
   }
@@ -354,11 +391,24 @@ export class TlsLayer implements Layer {
   /** The wire below has ended. If close_notify came before, everybody knows already. */
   #endBelow(): void {
     if (this.#stage === 'handshake') this.#fail(unexpectedEnd());
+    else if (this.#stage === 'open' && this.#isRefused) this.#fail(endedAfterHandshake());
     else if (this.#stage === 'open' && !this.#peerEnded) {
       this.#details.truncated = true;
       if (this.#role.truncation === 'error') this.#fail(new Error('expected close_notify before the end, got none'), ETLSTRUNCATED);
       else this.#give({ kind: 'end', truncated: true });
     }
+  }
+
+  /** The peer has sent nothing but its handshake: it may still refuse what a client has shown in its last message. */
+  get #isUnconfirmed(): boolean {
+    return this.#role.peer === 'server' && this.#stage === 'open' && !this.#peerEnded && this.#dial.scheduler.now() < this.#confirmedAt;
+  }
+
+  /** Whether an end of the peer means that it may have refused our certificate: to a client that has ended it is an answer. */
+  get #isRefused(): boolean {
+    if (!this.#isUnconfirmed || this.#outlet.isEnding) return false;
+    const own = this.#socket?.getCertificate() as Partial<PeerCertificate> | null | undefined;
+    return own?.raw !== undefined;
   }
 
   /** All that was given has gone down, and close_notify too. */
@@ -392,10 +442,13 @@ export class TlsLayer implements Layer {
   #errorOf(cause: Error | undefined, as?: ErrorCode): IOStreamError {
     const phase = PHASES[this.#stage] ?? 'read';
     const code = as ?? ((cause as NodeJS.ErrnoException | undefined)?.code === NO_CERTIFICATE ? ETLSCERT : ETLS);
-    const message = cause?.message ?? 'expected the TLS socket to stay open, it was closed';
+    const clearText = this.#stage === 'handshake' ? clearTextProblem(this.#first, this.#role.peer) : undefined;
+    const message = clearText ?? (cause ? tlsReason(cause) : 'expected the TLS socket to stay open, it was closed');
     return new IOStreamError(code, { phase, layer: this.#dial.layer, message, cause });
   }
 }
+
+const NO_BYTES = new Uint8Array(0);
 
 /** Our own alert to a client that was asked for a certificate and has none. */
 const NO_CERTIFICATE = 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE';
@@ -404,6 +457,21 @@ const PHASES: Partial<Record<Stage, Phase>> = { handshake: 'handshake', closing:
 /** Whatever was thrown, or said instead of an error. */
 export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
+function endedAfterHandshake(): Error {
+  return new Error(
+    'the peer ended right after the handshake, before it sent a byte: it may have refused the certificate of this client, which a server may do that late',
+  );
+}
+
+/** The same code and facts, and what a reset at this time may mean. */
+function brokenAfterHandshake(error: unknown, { layer }: Dial): unknown {
+  if (!(error instanceof IOStreamError) || error.layer !== undefined) return error;
+  const { code, errno, phase, syscall, address, port } = error;
+  const message = `the connection broke right after the handshake, before the peer sent a byte: ${error.message}; it may have refused the certificate of this client, or missed one`;
+  const facts = Object.fromEntries(Object.entries({ syscall, address, port }).filter(([, value]) => value !== undefined));
+  return new IOStreamError(code, { phase, layer, message, errno, cause: error, facts });
 }
 
 function unexpectedEnd(): Error {

@@ -65,6 +65,11 @@ export class TlsOutlet {
     this.end();
   }
 
+  /** Whether the application has ended its side. */
+  get isEnding(): boolean {
+    return this.#ending;
+  }
+
   /** The wire below paused or resumed. */
   hold(paused: boolean): void {
     this.#pausedBelow = paused;

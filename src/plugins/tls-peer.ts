@@ -1,14 +1,18 @@
 import { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
+import { certificateInSession } from '../protocol/tls-session.ts';
 import type { TlsFacts, TlsPeer } from './tls-options.ts';
+import { pskIdentityOf } from './tls-psk.ts';
+import { isNode, RUNTIME } from './tls-runtime.ts';
 
 /** What a peer has shown of itself. */
 export type Shown = Pick<TlsPeer, 'x509' | 'certificate'>;
 
 /** What a handshake has led to. */
-export function factsOf(socket: TLSSocket, problem: Error | 'unasked' | undefined): Omit<TlsFacts, 'x509'> {
+export function factsOf(socket: TLSSocket, problem: Error | 'unasked' | undefined): Omit<TlsFacts, 'x509' | 'session'> {
   // What was asked for by SNI; false or null where nothing was.
   const { servername } = socket as { servername?: string | false | null };
+  const pskIdentity = pskIdentityOf(socket);
   return {
     protocol: socket.getProtocol(),
     cipher: socket.getCipher().name,
@@ -17,22 +21,61 @@ export function factsOf(socket: TLSSocket, problem: Error | 'unasked' | undefine
     reused: socket.isSessionReused(),
     authorized: problem === undefined,
     ...(problem instanceof Error ? { authorizationError: (problem as NodeJS.ErrnoException).code ?? problem.message } : {}),
+    ...(pskIdentity === undefined ? {} : { pskIdentity }),
   };
 }
 
 export const NOTHING: Shown = { x509: undefined, certificate: undefined };
 
 export function shownBy(socket: TLSSocket): Shown | undefined {
-  const certificate = socket.getPeerCertificate(true);
-  // Without one Node gives an empty object. Its getPeerX509Certificate would take the certificate out of what can be asked later.
-  return Buffer.isBuffer(certificate.raw) ? { x509: new X509Certificate(certificate.raw), certificate } : undefined;
+  // Without one Node gives an empty object, Bun null. Node's getPeerX509Certificate would take the certificate out of what can be
+  // asked later.
+  const certificate = socket.getPeerCertificate(true) as TlsPeer['certificate'] | null;
+  return ArrayBuffer.isView(certificate?.raw) ? { x509: new X509Certificate(certificate.raw), certificate } : undefined;
+}
+
+/** What the peer showed when a session was made. */
+const shownWith = new WeakMap<Uint8Array, Shown>();
+
+/** Remembers what the peer has shown in the connection that made a session. */
+export function rememberShown(session: Uint8Array, shown: Shown): void {
+  shownWith.set(session, shown);
 }
 
 /**
- * What OpenSSL found wrong with the peer's certificate and its issuers. Node tells it to clients, and to sockets that its own
- * tls.Server accepted; others have to ask as these do. What cannot be asked is refused.
+ * What the peer showed when a session was made: Node's clients cannot ask about a resumed one. The session itself holds the
+ * certificate, without its issuers.
+ */
+export function shownInSession(session: Uint8Array): Shown {
+  const shown = shownWith.get(session);
+  if (shown) return shown;
+  const der = certificateInSession(session);
+  if (!der) return NOTHING;
+  const x509 = new X509Certificate(der);
+  return { x509, certificate: x509.toLegacyObject() as TlsPeer['certificate'] };
+}
+
+/** Where a runtime reports what it found; of a type that no runtime is sure to keep to. */
+interface Verdict {
+  readonly authorized?: unknown;
+  readonly authorizationError?: unknown;
+  readonly _handle?: { verifyError?(): unknown };
+}
+
+/**
+ * What was found wrong with the peer's certificate and its issuers. Only an explicit "verified" of the runtime is none:
+ * `authorized` of clients; for servers, which Node tells only if its own tls.Server accepted them, OpenSSL's verdict. Other
+ * runtimes have stand-ins for that verdict that mean nothing when they report nothing.
  */
 export function chainProblem(socket: TLSSocket): Error | undefined {
-  const { _handle: handle } = socket as { _handle?: { verifyError?: () => Error | null } };
-  return handle?.verifyError ? (handle.verifyError() ?? undefined) : new Error('the certificate of the peer could not be checked');
+  const { authorized, authorizationError, _handle } = socket as unknown as Verdict;
+  const verdict = _handle?.verifyError?.();
+  if (authorized === true || (isNode && verdict === null)) return undefined;
+  if (verdict instanceof Error) return verdict;
+  const reported = authorizationError ?? verdict;
+  if (reported instanceof Error) return reported;
+  if (typeof reported === 'string' && reported !== '') return Object.assign(new Error(reported), { code: reported });
+  return new Error(
+    `the certificate of the peer could not be checked: ${RUNTIME} does not report whether it verified it; use Node for this side of the connection`,
+  );
 }

@@ -1,17 +1,21 @@
+import { constants } from 'node:crypto';
 import { TLSSocket, type SecureContextOptions, type TLSSocketOptions, type TlsOptions as NodeOptions } from 'node:tls';
 import { layer } from '../wire/layer.ts';
+import { ownOptions } from '../wire/own-options.ts';
 import type { Plugin } from '../wire/signal.ts';
 import { contextsOf } from './tls-contexts.ts';
 import { TlsLayer, type TlsRole } from './tls-layer.ts';
 import { chainProblem } from './tls-peer.ts';
-import { checkTls, SERVER_OPTIONS, type TlsOptions } from './tls-options.ts';
+import { checkTls, SERVER_OPTIONS, UNSET, type TlsOptions } from './tls-options.ts';
+import { pskIdentityOf, recordServer, withPsk } from './tls-psk.ts';
+import { checkRuntime } from './tls-runtime.ts';
 
 type OfNode = Pick<TLSSocketOptions, 'ALPNProtocols' | 'requestCert' | 'rejectUnauthorized' | 'SNICallback'> &
-  Pick<NodeOptions, 'ALPNCallback'>;
+  Pick<NodeOptions, 'ALPNCallback' | 'pskCallback' | 'pskIdentityHint'>;
 
 /**
- * How a server speaks TLS: names and meanings are those of `new tls.TLSSocket`, but `rejectUnauthorized` is true by default; and
- * what {@link TlsOptions} adds.
+ * How a server speaks TLS: names and meanings are those of `new tls.TLSSocket` and `tls.createServer`, but `rejectUnauthorized` is
+ * true by default; and what {@link TlsOptions} adds.
  */
 export interface TlsServerOptions extends Readonly<SecureContextOptions>, Readonly<OfNode>, TlsOptions {}
 
@@ -46,25 +50,42 @@ export interface TlsServerOptions extends Readonly<SecureContextOptions>, Readon
  * listen({ port: 7443, plugin: { ssl } }, (io) => io.send(io)).subscribe({ error: console.error });
  * ```
  *
+ * With `pskCallback` clients may prove that they have a key instead (under TLS 1.2 the `ciphers` must allow it): then `authorized`
+ * is true, and `pskIdentity` of the details says whose key it was. Sessions are not resumed then.
+ *
  * @param options as for `new tls.TLSSocket`, and `verify`, `truncation`, `secureContext`; read once. One of `key` with `cert`,
- *   `pfx`, `secureContext` and `SNICallback` must be there. `SNICallback` may choose another context by name.
+ *   `pfx`, `secureContext`, `SNICallback` and `pskCallback` must be there. `SNICallback` may choose another context by name.
  * @throws TypeError that names the option, when one cannot be used.
+ * @throws IOStreamError with ETLS, on a runtime whose TLS cannot do what is asked: Bun; `requestCert` and `pskCallback` on Deno.
  * @see tlsClient
  */
 export function tlsServer(options: TlsServerOptions): Plugin {
   const given = checkTls('tlsServer', options, SERVER_OPTIONS);
-  if (['cert', 'pfx', 'secureContext', 'SNICallback'].every((name) => !(name in given)))
-    throw new TypeError('tlsServer: expected `key` and `cert`, `pfx`, `secureContext` or `SNICallback`, got none of them');
-  const { verify, truncation, requestCert = false, rejectUnauthorized = true, secureContext: _, ...rest } = given;
+  if (['cert', 'pfx', 'secureContext', 'SNICallback', 'pskCallback'].every((name) => !Object.hasOwn(given, name)))
+    throw new TypeError('tlsServer: expected `key` and `cert`, `pfx`, `secureContext`, `SNICallback` or `pskCallback`, got none of them');
+  const { verify, truncation, requestCert = false, rejectUnauthorized = true, secureContext: _, pskCallback, ...rest } = given;
+  checkRuntime('tlsServer', { pskCallback, verifiesClients: requestCert && rejectUnauthorized });
+  // A ticket resumes without asking the callback: a client could name one identity and resume the session of another.
+  const noTickets = pskCallback ? constants.SSL_OP_NO_TICKET : 0;
   const role: TlsRole = {
+    peer: 'client',
     verify,
     truncation,
     // Without a name for them OpenSSL refuses to resume sessions in which the client has shown a certificate.
-    contexts: contextsOf('tlsServer', { sessionIdContext: 'rxjs-io-stream', ...given }),
+    contexts: contextsOf('tlsServer', ownOptions({ sessionIdContext: 'rxjs-io-stream', ...given }, 'tlsServer'), noTickets),
     rejectUnauthorized,
     through: 'secure',
-    start: (socket, secureContext) => new TLSSocket(socket, { ...rest, requestCert, rejectUnauthorized, secureContext, isServer: true }),
-    problem: (socket) => (requestCert ? chainProblem(socket) : 'unasked'),
+    start: (transport, secureContext) =>
+      withPsk(pskCallback, recordServer, (psk) => {
+        const ours = { requestCert, rejectUnauthorized, secureContext, pskCallback: psk, isServer: true };
+        // The types of Node do not know that a TLSSocket takes what `createServer` does.
+        return new TLSSocket(transport, { ...UNSET, ...rest, ...ours });
+      }),
+    problem: (socket, { certificate }) => {
+      const hasKey = pskIdentityOf(socket) !== undefined;
+      if (!requestCert) return hasKey ? undefined : 'unasked';
+      return chainProblem(socket) ?? (certificate || hasKey ? undefined : new Error('the client has shown no certificate'));
+    },
   };
   return (wire) => (dial) => layer(wire, dial, (ports) => new TlsLayer(role, ports));
 }

@@ -1,5 +1,6 @@
 import type { SecureContext } from 'node:tls';
-import type { KeptSession, SessionPlace } from './tls-layer.ts';
+import type { TlsSessionCache } from './tls-options.ts';
+import type { SessionPlace } from './tls-layer.ts';
 
 /** So many targets are remembered for a context; the one whose session is the oldest is forgotten first. */
 const MOST = 100;
@@ -13,23 +14,34 @@ const LONGEST = 16 * 1024;
  * trusts says nothing here.
  */
 export class TlsSessions {
-  readonly #contexts = new WeakMap<SecureContext, Map<string, KeptSession>>();
+  readonly #contexts = new WeakMap<SecureContext, Map<string, Buffer>>();
 
   /** The place of one target. */
   of(target: string): SessionPlace {
     return {
       get: (context) => this.#contexts.get(context)?.get(target),
-      set: (context, kept) => this.#set(context, target, kept),
+      set: (context, session) => this.#set(context, target, session),
     };
   }
 
-  #set(context: SecureContext, target: string, kept: KeptSession | undefined): void {
-    const sessions = this.#contexts.get(context) ?? new Map<string, KeptSession>();
+  #set(context: SecureContext, target: string, session: Buffer | undefined): void {
+    const sessions = this.#contexts.get(context) ?? new Map<string, Buffer>();
     this.#contexts.set(context, sessions);
     sessions.delete(target);
-    if (!kept || kept.session.length > LONGEST) return;
-    sessions.set(target, kept);
+    if (!session || session.length > LONGEST) return;
+    sessions.set(target, session);
     const [oldest] = sessions.keys();
     if (sessions.size > MOST && oldest !== undefined) sessions.delete(oldest);
   }
+}
+
+/** The place of a key in a cache of the user's. */
+export function placeIn(cache: TlsSessionCache, key: string): SessionPlace {
+  return {
+    get: () => cache.get(key),
+    set: (_context, session) => {
+      if (!session) cache.delete(key);
+      else if (session.length <= LONGEST) cache.set(key, session);
+    },
+  };
 }

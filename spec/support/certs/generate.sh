@@ -51,10 +51,13 @@ issue expired localhost 'DNS:localhost, IP:127.0.0.1' $from 20210101000000Z
 issue future localhost 'DNS:localhost, IP:127.0.0.1' 21190101000000Z $to
 issue client 'a client' - $from $to
 
-
-request selfsigned localhost
-printf 'subjectAltName = DNS:localhost, IP:127.0.0.1\n' >"$work/ext"
-openssl ca -batch -notext -config "$work/ca.cnf" -selfsign -keyfile selfsigned.key.pem -extfile "$work/ext" \
-  -startdate $from -enddate $to -in "$work/selfsigned.csr" -out selfsigned.pem
+self_signed() { # name, common name, subjectAltName
+  request "$1" "$2"
+  printf 'subjectAltName = %b\n' "$3" >"$work/ext"
+  openssl ca -batch -notext -config "$work/ca.cnf" -selfsign -keyfile "$1.key.pem" -extfile "$work/ext" \
+    -startdate $from -enddate $to -in "$work/$1.csr" -out "$1.pem"
+}
+self_signed selfsigned localhost 'DNS:localhost, IP:127.0.0.1'
+self_signed commonname name.test '@names\n[names]\nIP.1 = 127.0.0.1\nURI.1 = https://a/, DNS:name.test'
 # Nothing more is to be signed in passing.
 rm ca.key.pem

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { execFile, spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, it, type TestContext } from 'vitest';
+
+const PROGRAM = fileURLToPath(new URL('./tls.mjs', import.meta.url));
+
+/** How each runtime is started, and what of the program it is expected to refuse. */
+const RUNTIMES: Readonly<Record<string, { readonly command: readonly string[]; readonly refuses: RegExp }>> = {
+  Node: { command: [process.execPath], refuses: /^(?!)/ },
+  Deno: { command: ['deno', 'run', '--allow-all', '--no-prompt'], refuses: /^mutual/ },
+  Bun: { command: ['bun'], refuses: /^/ },
+};
+
+describe('the TLS plugins', () => {
+  it.for(Object.keys(RUNTIMES))(
+    'accept what is verified and refuse all else on %s',
+    { timeout: 60_000 },
+    async (name, { skip }: TestContext) => {
+      const { command, refuses } = RUNTIMES[name]!;
+      const [file = '', ...args] = command;
+      if (spawnSync(file, ['--version']).error) skip(`${file} is not installed`);
+      const { stdout } = await promisify(execFile)(file, [...args, PROGRAM], {
+        timeout: 50_000,
+        env: { ...process.env, NODE_OPTIONS: '' },
+      });
+      const lines = stdout
+        .trim()
+        .split('\n')
+        .map((line) => line.split('  '));
+      assert.equal(lines.length, 35, stdout);
+      for (const [outcome, what = '', why = ''] of lines) {
+        const isRefused = refuses.test(what);
+        assert.equal(outcome, isRefused ? 'refused' : 'ok', `${what}: ${why}`);
+        if (isRefused) assert.match(why, new RegExp(`^tls(Client|Server) cannot run on ${name} [\\d.]+: .+; use Node$`));
+      }
+    },
+  );
+});

@@ -1,0 +1,57 @@
+import type { PSKCallbackNegotation, TLSSocket } from 'node:tls';
+
+/** Gives a client its key, for what the server says of it. As in `tls.connect`. */
+export type PskClientCallback = (hint: string | null) => PSKCallbackNegotation | null;
+
+/** Gives a server the key of a client. As in `tls.createServer`. */
+export type PskServerCallback = (socket: TLSSocket, identity: string) => DataView | NodeJS.TypedArray | null;
+
+/** The identity whose key was last given, in one handshake. */
+interface Exchange {
+  identity?: string | undefined;
+}
+
+const exchanges = new WeakMap<TLSSocket, Exchange>();
+
+/**
+ * Starts Node's TLS with a callback for pre-shared keys (RFC 4279, RFC 8446 section 4.2.11) that records for whom a key was given.
+ *
+ * @param start gets what to give Node as `pskCallback`.
+ */
+export function withPsk<C extends PskClientCallback | PskServerCallback>(
+  callback: C | undefined,
+  record: (callback: C, given: (identity: string | undefined) => void) => C,
+  start: (callback: C | undefined) => TLSSocket,
+): TLSSocket {
+  if (!callback) return start(undefined);
+  const exchange: Exchange = {};
+  const socket = start(record(callback, (identity) => (exchange.identity = identity)));
+  exchanges.set(socket, exchange);
+  return socket;
+}
+
+export function recordClient(callback: PskClientCallback, given: (identity: string | undefined) => void): PskClientCallback {
+  return (hint) => {
+    const answer = callback(hint);
+    given(answer?.identity);
+    return answer;
+  };
+}
+
+export function recordServer(callback: PskServerCallback, given: (identity: string | undefined) => void): PskServerCallback {
+  return (socket, identity) => {
+    const key = callback(socket, identity);
+    given(key ? identity : undefined);
+    return key;
+  };
+}
+
+/**
+ * The identity whose key both sides have proven to have; `undefined` when the handshake has used no pre-shared key. TLS 1.3 counts
+ * a key as the resumption of a session, and no session is resumed where there is a callback; TLS 1.2 has cipher suites for it.
+ */
+export function pskIdentityOf(socket: TLSSocket): string | undefined {
+  const identity = exchanges.get(socket)?.identity;
+  const isUsed = socket.getProtocol() === 'TLSv1.3' ? socket.isSessionReused() : /(^|-)PSK-/.test(socket.getCipher().name);
+  return isUsed ? identity : undefined;
+}

@@ -1,0 +1,39 @@
+/**
+ * Finds the certificate of the peer in a TLS session, as OpenSSL and BoringSSL write one down: DER of
+ *
+ * ```text
+ * SEQUENCE { INTEGER version, INTEGER protocol, OCTET STRING cipher, OCTET STRING id, OCTET STRING secret,
+ *            [1] time, [2] timeout, [3] certificate, … }
+ * ```
+ *
+ * @returns the DER of the certificate; `undefined` when there is none, or when the bytes are no session.
+ */
+export function certificateInSession(session: Uint8Array): Uint8Array | undefined {
+  const all = element(session, 0);
+  if (all?.tag !== SEQUENCE) return undefined;
+  for (let next = element(all.content, 0); next; next = element(all.content, next.end)) if (next.tag === CERTIFICATE) return next.content;
+  return undefined;
+}
+
+const SEQUENCE = 0x30;
+/** Context-specific, constructed, number 3. */
+const CERTIFICATE = 0xa3;
+
+interface Element {
+  readonly tag: number;
+  readonly content: Uint8Array;
+  /** Where the next one begins. */
+  readonly end: number;
+}
+
+/** The DER element at a position (X.690 section 8.1), if it is there as a whole. */
+function element(bytes: Uint8Array, at: number): Element | undefined {
+  const [tag, first] = bytes.subarray(at, at + 2);
+  if (tag === undefined || first === undefined) return undefined;
+  // From 0x80 on: the number of bytes in which the length is written.
+  const lengthBytes = first < 0x80 ? 0 : first - 0x80;
+  const start = at + 2 + lengthBytes;
+  const length = lengthBytes === 0 ? first : bytes.subarray(at + 2, start).reduce((sum, byte) => sum * 256 + byte, 0);
+  const end = start + length;
+  return end > bytes.length ? undefined : { tag, content: bytes.subarray(start, end), end };
+}
