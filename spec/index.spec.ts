@@ -50,6 +50,7 @@ test('the door exports these names and no others', () => {
       "ndjson",
       "netstrings",
       "open",
+      "openTls",
       "parse",
       "passthrough",
       "persistent",

@@ -17,7 +17,7 @@ const { ca, server } = certificates;
 /** OpenSSL's numbers and source lines. */
 const RAW = /error:[0-9A-F]{8}:|\.c:\d+|\n/;
 
-/** What a client of ours says of a server that sends this, in pieces. */
+/** The error of a client whose server sends this, in pieces. */
 async function answered(h: Harness, ...pieces: readonly string[]): Promise<Error> {
   const [a, b] = memoryPair();
   const far = new Counted(h, b);
@@ -89,11 +89,11 @@ describe('an error of OpenSSL', () => {
     ['error:100000c0:SSL routines:OPENSSL_internal:PEER_DID_NOT_RETURN_A_CERTIFICATE', 'PEER_DID_NOT_RETURN_A_CERTIFICATE'],
     ['80BC:error:0A0000C7:SSL routines:f:peer did not return a certificate:../deps/y.c:3517:\n', 'peer did not return a certificate'],
     ['certificate has expired', 'certificate has expired'],
-  ])('is told by its reason: %j', (line, reason) => {
+  ])('is reported by its reason: %j', (line, reason) => {
     assert.equal(opensslReason(line), reason);
   });
 
-  it('that comes as an alert is said to come from the peer', () =>
+  it('that comes as an alert is reported as one of the peer', () =>
     invariants(async (h) => {
       const session = new Session(h, { version: 'TLSv1.2', server: { minVersion: 'TLSv1.3' } });
       await Promise.all([session.client.up.ended, session.server.up.ended]);

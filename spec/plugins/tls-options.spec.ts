@@ -177,6 +177,16 @@ describe('what is on Object.prototype is no option', () => {
     }),
   );
 
+  it(
+    'ALPNProtocols makes a client offer none',
+    invariants(async (h) => {
+      await polluted('ALPNProtocols', ['h2'], async () => {
+        const { client } = await Session.connected(h, { server: { ALPNProtocols: ['h2'] } });
+        assert.equal(detailsOf(client).alpnProtocol, false);
+      });
+    }),
+  );
+
   it('cert and key are no identity of a server', async () => {
     await polluted('cert', server.cert, () =>
       polluted('key', server.key, async () => {

@@ -39,7 +39,7 @@ const as = (identity: string, psk = KEYS[identity] ?? Buffer.alloc(32, 'unknown'
 
 describe.each(VERSIONS)('a pre-shared key, %s', (maxVersion) => {
   it(
-    'authorizes both sides without certificates and without a name, and says whose key it was',
+    'authorizes both sides without certificates and without a name, and is named in the details',
     invariants(async (h) => {
       const { near, far } = await ends(h, { ...as('alice'), maxVersion });
       near.write('question');

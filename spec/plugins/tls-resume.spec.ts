@@ -18,7 +18,7 @@ function detailsOf({ up }: Carried): TlsFacts {
   throw new Error('it is not connected');
 }
 
-/** A connection of a client to a server plugin that has said hello: by then a ticket of TLS 1.3 is there. */
+/** A connection of a client to a server plugin that has sent hello: a ticket of TLS 1.3 has come before it. */
 async function dialled(h: Harness, client: Plugin, service: Plugin, host = 'localhost'): Promise<Counted> {
   const [a, b] = memoryPair();
   const far = new Counted(h, service(b));

@@ -202,7 +202,7 @@ describe.each(VERSIONS)('mutual authentication, %s (D14)', (version) => {
       h.error(far.up.error, { code: 'ETLSCERT', phase: 'handshake', layer: 'server' });
       assert.deepEqual([far.story, far.text], ['error', '']);
       if (what !== 'none') {
-        // Node can send no alert of ours: the client gets close_notify right after its handshake, and says so.
+        // Node can send no alert of ours: the client gets close_notify right after its handshake, and reports it.
         await near.up.ended;
         h.error(near.up.error, { code: 'ETLS', phase: 'read', layer: 'client' });
         assert.match((near.up.error as Error).message, /the peer ended right after the handshake, before it sent a byte/);

@@ -40,7 +40,7 @@ async function echo(port, options, host = 'localhost', text = 'hello') {
   return { got, truncated, authorized };
 }
 
-/** Forwards to a port, and ends the client's side without close_notify when `cut` says so of what the server sends. */
+/** Forwards to a port, and ends the client's side without close_notify when `cut` returns true for what the server sends. */
 async function cutter(port, cut) {
   const server = createServer((near) => {
     const far = dial(port, HOST);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { concat, finalize, firstValueFrom, ignoreElements, map, mergeMap, switchMap, tap, type Observable } from 'rxjs';
-import { connect, converse, IOStream } from 'rxjs-io-stream';
+import { concat, finalize, firstValueFrom, ignoreElements, map, mergeMap, NEVER, switchMap, tap, type Observable } from 'rxjs';
+import { connect, converse, framed, IOStream, lengthPrefixed, lines, openTls, tlsClient, type Codec } from 'rxjs-io-stream';
 import { describe, expect, it } from 'vitest';
 import { startTls, type StartTlsOptions } from '../../src/stream/start-tls.ts';
 import * as certificates from '../support/certificates.ts';
@@ -276,16 +276,210 @@ describe('startTls', () => {
     }),
   );
 
+  it(
+    'follows a conversation whose last act is the go-ahead',
+    invariants(async (h) => {
+      const { at, errors } = await serving(h, (io) =>
+        converse(io, function* (link) {
+          yield* link.readUntil('\r\n', 64);
+          link.send('220 go\r\n');
+        }).pipe(
+          switchMap(() => startTls(io, SERVER)),
+          switchMap((secure) => secure.send(secure)),
+        ),
+      );
+      const client = h.observed(connect(at).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, CLIENT))))));
+      const io = await client.value();
+      const echo = h.observed(io.data$);
+      io.end('hello');
+      await echo.ended;
+      assert.deepEqual([Buffer.concat(echo.values).toString(), errors.values], ['hello', []]);
+    }),
+  );
+
+  it(
+    'ends the new stream of a push-only handler when the client has ended',
+    invariants(async (h) => {
+      const { at, server, errors } = await serving(h, (io) =>
+        concat(
+          grant(io),
+          startTls(io, SERVER).pipe(
+            switchMap((secure) => {
+              secure.write('pushed');
+              return NEVER;
+            }),
+          ),
+        ),
+      );
+      const client = h.observed(connect(at).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, CLIENT))))));
+      const io = await client.value();
+      const pushed = h.observed(io.data$);
+      await h.until(() => pushed.values.length > 0);
+      io.end();
+      await h.until(() => server.size === 0, 'the server has no connection any more');
+      await client.ended;
+      assert.deepEqual([pushed.state, errors.values], ['complete', []]);
+    }),
+  );
+
+  describe('behind a codec', () => {
+    /** A greeting and a go-ahead, framed by a codec; more comes with the go-ahead. */
+    async function framedGoAhead(
+      h: Harness,
+      codec: Codec<unknown, never>,
+      greeting: string,
+      goAhead: string,
+      more: string,
+    ): Promise<IOStream> {
+      const port = await serve(h, (socket: Socket) => {
+        socket.write(greeting);
+        socket.once('data', () => {
+          socket.write(`${goAhead}${more}`);
+          const secure = new TLSSocket(socket, { ...server, isServer: true });
+          h.defer(() => secure.destroy());
+          secure.on('error', () => {}).pipe(secure);
+        });
+      });
+      const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
+      const { messages$ } = framed(io, codec);
+      await firstValueFrom(messages$);
+      io.write('STARTTLS\r\n');
+      await firstValueFrom(messages$);
+      return io;
+    }
+
+    const numbered = lengthPrefixed({ bytes: 1, maxLength: 99 }) as Codec<unknown, never>;
+    const injected: Record<string, readonly [codec: Codec<unknown, never>, greeting: string, goAhead: string, more: string, held: RegExp]> =
+      {
+        'a message that was not taken': [lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', '250 INJECTED\r\n', /got 1 unread message:/],
+        'several messages': [lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', 'a\r\nb\r\nc', /got 2 unread messages:/],
+        'a part of a line': [lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', '250 INJ', /got an unread part of a message:/],
+        'a part of a frame': [numbered, '\u0002hi', '\u0002go', '\u0005INJ', /got an unread part of a message:/],
+        'a part of a length': [numbered, '\u0002hi', '\u0002go', '\u0005', /got an unread part of a message:/],
+      };
+    it.each(Object.keys(injected))('refuses %s', (what) =>
+      invariants(async (h) => {
+        const [codec, greeting, goAhead, more, held] = injected[what]!;
+        const io = await framedGoAhead(h, codec, greeting, goAhead, more);
+        const upgrade = h.observed(startTls(io, CLIENT));
+        await upgrade.ended;
+        h.error(upgrade.error, { code: 'EPROTOCOL', phase: 'handshake', layer: 'tls' });
+        assert.match((upgrade.error as Error).message, held);
+        assert.deepEqual([io.state, upgrade.values], ['open', []]);
+        const again = h.observed(startTls(io, CLIENT));
+        await again.ended;
+        h.error(again.error, { code: 'EPROTOCOL' });
+      })(),
+    );
+
+    it.each(['lines', 'frames'])('upgrades when it holds nothing: %s', (kind) =>
+      invariants(async (h) => {
+        const io =
+          kind === 'lines'
+            ? await framedGoAhead(h, lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', '')
+            : await framedGoAhead(h, numbered, '\u0002hi', '\u0002go', '');
+        const secure = await h.observed(startTls(io, CLIENT)).value();
+        const echo = h.observed(secure.data$);
+        secure.end('hello');
+        await echo.ended;
+        assert.equal(Buffer.concat(echo.values).toString(), 'hello');
+      })(),
+    );
+  });
+
+  it.each(['rejectUnauthorized', 'servername', 'isServer'])('takes no option from Object.prototype: %s', (name) =>
+    invariants(async (h) => {
+      const [a, b] = await open(h);
+      const far = h.observed(startTls(b, name === 'rejectUnauthorized' ? { ...certificates.selfSigned, isServer: true } : SERVER));
+      const prototype = Object.prototype as Record<string, unknown>;
+      prototype[name] = { rejectUnauthorized: false, servername: 'other.test', isServer: true }[name];
+      try {
+        const near = h.observed(startTls(a, CLIENT));
+        if (name === 'rejectUnauthorized') {
+          await near.ended;
+          h.error(near.error, { code: 'ETLSCERT' });
+        } else assert.equal((await near.value()).details.tls?.authorized, true);
+      } finally {
+        // eslint-disable-next-line @typescript-eslint/no-dynamic-delete
+        delete prototype[name];
+      }
+      far.unsubscribe();
+    })(),
+  );
+
   it('throws TypeErrors at the call', async () => {
     await invariants(async (h) => {
       const [a] = await open(h);
       expect(() => startTls(JSON.parse('{}') as IOStream)).toThrow(/TypeError|expected `io` to be an IOStream/);
       expect(() => startTls(a, { ca })).toThrow(/expected `servername`/);
       expect(() => startTls(a, { isServer: 1 as never })).toThrow(/expected `isServer`/);
+      expect(() => startTls(a, tlsClient({ servername: 'localhost' }) as object)).toThrow(
+        /^startTls: expected the options of TLS, got a function; give what tlsClient\(\) or tlsServer\(\) take/,
+      );
       expect(() => startTls(a, { isServer: true })).toThrow(/expected `key` and `cert`/);
       expect(() => startTls(a, { ...CLIENT, truncation: 'no' as 'error' })).toThrow(/expected `truncation`/);
       startTls(a, { rejectUnauthorized: false });
       assert.equal(a.state, 'open');
     })();
   });
+});
+
+describe('openTls', () => {
+  it(
+    'resolves with a stream that stays open until the caller closes it',
+    invariants(async (h) => {
+      const port = await grants(h);
+      const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
+      await firstValueFrom(ask(io));
+      const secure = await openTls(io, CLIENT);
+      owned(h, secure);
+      assert.equal((await closing(io)).by, 'upgraded');
+      await turns();
+      assert.deepEqual([secure.state, secure.details.tls?.authorized], ['open', true]);
+      secure.end('hello');
+      let got = '';
+      for await (const bytes of secure) got += bytes.toString();
+      assert.equal(got, 'hello');
+      secure.close();
+      assert.equal(secure.state === 'open', false);
+    }),
+  );
+
+  it(
+    'rejects with the error of the handshake, and with TypeErrors',
+    invariants(async (h) => {
+      const [a, b] = await open(h);
+      await assert.rejects(openTls(JSON.parse('{}') as IOStream), /TypeError|openTls: expected `io` to be an IOStream/);
+      await assert.rejects(openTls(a, { ca }), /TypeError: openTls: expected `servername`/);
+      await assert.rejects(openTls(a, tlsClient({ ca }) as object), /TypeError: openTls: expected the options of TLS, got a function/);
+      assert.equal(a.state, 'open');
+      const far = openTls(b, SERVER).then(
+        () => 'open',
+        (error: unknown) => (error as { code: string }).code,
+      );
+      await assert.rejects(openTls(a, { ...CLIENT, servername: 'other.test' }), { code: 'ETLSCERT', phase: 'handshake' });
+      await far;
+      await assert.rejects(openTls(a, CLIENT), { code: 'ECLOSED' });
+    }),
+  );
+
+  it(
+    'serves in a handler of listen: the server counts the new stream and closes it when it stops',
+    invariants(async (h) => {
+      const { at, server, seen, errors } = await serving(h, async (io) => {
+        await firstValueFrom(grant(io), { defaultValue: undefined });
+        const secure = await openTls(io, SERVER);
+        await firstValueFrom(secure.send(secure), { defaultValue: undefined });
+      });
+      const client = h.observed(connect(at).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, CLIENT))))));
+      const io = await client.value();
+      const echo = h.observed(io.data$);
+      io.write('hello');
+      await h.until(() => echo.values.length > 0);
+      assert.equal(server.size, 1);
+      seen.unsubscribe();
+      await echo.ended;
+      assert.deepEqual([Buffer.concat(echo.values).toString(), errors.values], ['hello', []]);
+    }),
+  );
 });

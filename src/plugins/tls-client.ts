@@ -100,7 +100,7 @@ export interface TlsClientOptions extends Readonly<SecureContextOptions>, Readon
  *
  * @param options as for `tls.connect`, and `verify`, `truncation`, `secureContext`, `sessionCache`; read once.
  * @throws TypeError that names the option, when one cannot be used.
- * @throws IOStreamError with ETLS, on a runtime whose TLS cannot do what is asked: Bun; `pskCallback` on Deno.
+ * @throws IOStreamError with ETLS, on a runtime whose TLS cannot do it: Bun; `pskCallback` on Deno.
  * @see tlsServer
  */
 export function tlsClient(options: TlsClientOptions = {}): Plugin {

@@ -18,7 +18,7 @@ export interface ContextNow {
  * shared. An Observable of them is subscribed once for all connections there are, from the first to the last; the last good
  * context outlives them, so that an Observable that fails later does not stop the service.
  *
- * @param secureOptions options of OpenSSL that each context must have; one of Node's, which cannot be asked, is refused then.
+ * @param secureOptions options of OpenSSL that each context must have; one of Node's, which does not show its own, is refused then.
  * @throws TypeError when what was given, and is no Observable, cannot be used.
  */
 export function contextsOf(caller: string, options: TlsOptions & SecureContextOptions, secureOptions = 0): Observable<ContextNow> {

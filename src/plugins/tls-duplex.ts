@@ -4,6 +4,8 @@ import { Duplex } from 'node:stream';
 export interface TlsDuplexOptions {
   /** Bytes for the wire below. */
   write(bytes: Uint8Array): void;
+  /** Called when all that TLS wrote at once has been given to `write`: whole records. */
+  written(): void;
   /** All has been written, close_notify too. */
   final(): void;
 }
@@ -35,11 +37,13 @@ export class TlsDuplex extends Duplex {
 
   override _write(bytes: Uint8Array, _encoding: BufferEncoding, done: () => void): void {
     this.#options.write(bytes);
+    this.#options.written();
     done();
   }
 
   override _writev(chunks: readonly { chunk: Uint8Array }[], done: () => void): void {
     for (const { chunk } of chunks) this.#options.write(chunk);
+    this.#options.written();
     done();
   }
 

@@ -2,7 +2,7 @@
 const QUOTED_OF_SERVER = 32;
 /** Of a client: its first word at most. What follows may be a password or a token. */
 const QUOTED_OF_CLIENT = 4;
-/** How many bytes have to be kept to tell TLS from clear text, and to quote them. */
+/** How many bytes are kept to distinguish TLS from clear text, and to quote them. */
 export const FIRST_BYTES: number = QUOTED_OF_SERVER + 1;
 
 /** The content types of TLS records, from change_cipher_spec to application_data (RFC 8446 section 5.1). */

@@ -209,7 +209,9 @@ export class TlsLayer implements Layer {
       write: (bytes) => {
         this.#outlet.made(bytes.length);
         this.#ports.down.next({ kind: 'data', bytes });
-        // That was close_notify. At once: the peer must not see the end before the application has the error.
+      },
+      // That was close_notify. At once: the peer must not see the end before the application has the error.
+      written: () => {
         if (this.#stage === 'refusing') this.#said();
       },
       final: () => this.#said(),

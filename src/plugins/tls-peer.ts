@@ -64,7 +64,7 @@ interface Verdict {
 
 /**
  * What was found wrong with the peer's certificate and its issuers. Only an explicit "verified" of the runtime is none:
- * `authorized` of clients; for servers, which Node tells only if its own tls.Server accepted them, OpenSSL's verdict. Other
+ * `authorized` of clients; of servers, OpenSSL's verdict, since Node sets `authorized` only for sockets of its own tls.Server. Other
  * runtimes have stand-ins for that verdict that mean nothing when they report nothing.
  */
 export function chainProblem(socket: TLSSocket): Error | undefined {

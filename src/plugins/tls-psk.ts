@@ -1,9 +1,9 @@
 import type { PSKCallbackNegotation, TLSSocket } from 'node:tls';
 
-/** Gives a client its key, for what the server says of it. As in `tls.connect`. */
+/** Returns the identity and key of a client, for the hint of the server. As in `tls.connect`. */
 export type PskClientCallback = (hint: string | null) => PSKCallbackNegotation | null;
 
-/** Gives a server the key of a client. As in `tls.createServer`. */
+/** Returns the key of a client, for its identity. As in `tls.createServer`. */
 export type PskServerCallback = (socket: TLSSocket, identity: string) => DataView | NodeJS.TypedArray | null;
 
 /** The identity whose key was last given, in one handshake. */
@@ -14,9 +14,9 @@ interface Exchange {
 const exchanges = new WeakMap<TLSSocket, Exchange>();
 
 /**
- * Starts Node's TLS with a callback for pre-shared keys (RFC 4279, RFC 8446 section 4.2.11) that records for whom a key was given.
+ * Starts Node's TLS with a callback for pre-shared keys (RFC 4279, RFC 8446 section 4.2.11) that records the identity.
  *
- * @param start gets what to give Node as `pskCallback`.
+ * @param start starts TLS with a `pskCallback`.
  */
 export function withPsk<C extends PskClientCallback | PskServerCallback>(
   callback: C | undefined,

@@ -8,7 +8,7 @@ export const isNode: boolean = bun === undefined && deno === undefined;
 /** The runtime and its version, for messages. */
 export const RUNTIME: string = bun !== undefined ? `Bun ${bun}` : deno !== undefined ? `Deno ${deno}` : `Node ${node ?? ''}`;
 
-/** What is asked of a runtime. */
+/** What a runtime must be able to do. */
 export interface TlsFeatures {
   readonly pskCallback?: unknown;
   /** The certificates of clients must be verified. */

@@ -51,12 +51,12 @@ export interface TlsServerOptions extends Readonly<SecureContextOptions>, Readon
  * ```
  *
  * With `pskCallback` clients may prove that they have a key instead (under TLS 1.2 the `ciphers` must allow it): then `authorized`
- * is true, and `pskIdentity` of the details says whose key it was. Sessions are not resumed then.
+ * is true, and `pskIdentity` of the details is the identity of the key. Sessions are not resumed then.
  *
  * @param options as for `new tls.TLSSocket`, and `verify`, `truncation`, `secureContext`; read once. One of `key` with `cert`,
  *   `pfx`, `secureContext`, `SNICallback` and `pskCallback` must be there. `SNICallback` may choose another context by name.
  * @throws TypeError that names the option, when one cannot be used.
- * @throws IOStreamError with ETLS, on a runtime whose TLS cannot do what is asked: Bun; `requestCert` and `pskCallback` on Deno.
+ * @throws IOStreamError with ETLS, on a runtime whose TLS cannot do it: Bun; `requestCert` and `pskCallback` on Deno.
  * @see tlsClient
  */
 export function tlsServer(options: TlsServerOptions): Plugin {

@@ -1,11 +1,6 @@
 /* eslint-disable @typescript-eslint/unified-signatures -- the own fields of a union of options would not be inferred */
-import { reportUnhandled } from '../wire/tick.ts';
-import type { Supervisor } from './core.ts';
 import { coreOf, IOStream, type OwnFields } from './io-stream.ts';
 import type { IOStreamOptions } from './options.ts';
-
-/** The caller reads and writes when it wants to: an error waits for the next read, write or `closed$`. */
-const OWNED: Supervisor = { thrown: reportUnhandled };
 
 /**
  * Dials, and resolves with the stream when the whole stack is connected. It is the caller's to close: `await using`, or
@@ -37,7 +32,12 @@ export function opening<S extends IOStream>(make: () => S): Promise<S> {
     core.handled = true;
     core.opened$.subscribe(() => {
       core.handled = false;
-      core.supervisor = OWNED;
+      // The caller reads and writes when it wants to: an error waits for the next read, write or `closed$`.
+      const { supervisor } = core;
+      core.supervisor = {
+        thrown: (error, of) => supervisor.thrown(error, of),
+        upgraded: (successor, of) => supervisor.upgraded?.(successor, of),
+      };
       resolve(io);
     });
     core.closed$.subscribe(({ error }) =>

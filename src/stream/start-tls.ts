@@ -3,12 +3,15 @@ import { ECLOSED, EPROTOCOL, IOStreamError } from '../errors.ts';
 import { tlsClient, type TlsClientOptions } from '../plugins/tls-client.ts';
 import { tlsServer, type TlsServerOptions } from '../plugins/tls-server.ts';
 import { bareHost } from '../wire/bare-host.ts';
+import { ownOptions } from '../wire/own-options.ts';
 import { RESUME, type Plugin, type Up, type Wire } from '../wire/signal.ts';
 import { inWords } from './bytes.ts';
 import { connecting } from './connect.ts';
 import type { Core } from './core.ts';
 import { coreOf, IOStream } from './io-stream.ts';
+import { opening } from './open.ts';
 import { isOwnField, type IOStreamOptions } from './options.ts';
+import { heldAhead } from './read-ahead.ts';
 
 /** The options of `tlsClient`; with `isServer: true` those of `tlsServer`. */
 export type StartTlsOptions =
@@ -35,8 +38,9 @@ const NAME = 'tls';
  * the server counts it, drains it, and closes it when it stops.
  *
  * Everything of the clear text must be over. Bytes that came behind the go-ahead and were not read may have been put there by
- * somebody on the way (the injection of CVE-2011-0411): EPROTOCOL, and `io` stays as it is; they are never taken for TLS or given
- * by the new stream. Somebody who still reads `io`, and bytes that have not left yet (wait for SENT, or for `send` to complete),
+ * an attacker on the way (the injection of CVE-2011-0411): EPROTOCOL, and `io` stays open; they are never taken for TLS or emitted
+ * by the new stream. That includes messages of `framed` that were not taken, and the part of one that its codec holds: the
+ * messages of the clear text end with the attempt. A reader that still reads `io`, and bytes that have not left yet (wait for SENT, or for `send` to complete),
  * error with a TypeError; a stream that is not open any more with ECLOSED. All errors of `tlsClient` and `tlsServer` come as
  * there. Lossless.
  *
@@ -60,29 +64,66 @@ const NAME = 'tls';
  * @param io a stream that is open.
  * @param options as for `tlsClient`; `servername` is the `host` of `io` by default. With `isServer: true` as for `tlsServer`.
  * @throws TypeError for wrong options, and when there is no name to check the server's certificate against, at the call.
+ * @see openTls for a Promise of the new stream, {@link tlsClient}, {@link tlsServer}
  */
 export function startTls<S extends IOStream>(io: S, options: StartTlsOptions = {}): Observable<S> {
+  return connecting(upgrading('startTls', io, options));
+}
+
+/**
+ * Upgrades a connection to TLS as {@link startTls} does, and resolves with the new stream: what `open` is to `connect`. The upgrade
+ * begins at the call. The new stream is the caller's to close, by `await using` or `io.close()`.
+ *
+ * ```ts
+ * import { open, openTls } from 'rxjs-io-stream';
+ *
+ * const io = await open({ host: '127.0.0.1', port: 5432 });
+ * const secure = await openTls(io, { servername: 'localhost' }); // both sides have agreed on it before
+ * secure.end('hello');
+ * for await (const bytes of secure) console.log(bytes.toString());
+ * secure.close();
+ * ```
+ *
+ * **Errors**: rejects with all that `startTls` throws or emits; later errors are the new stream's own, as after `open`.
+ *
+ * @param io a stream that is open.
+ * @param options as for `startTls`.
+ * @throws TypeError for wrong options, as a rejection.
+ * @see startTls
+ */
+export async function openTls<S extends IOStream>(io: S, options: StartTlsOptions = {}): Promise<S> {
+  return opening(upgrading('openTls', io, options));
+}
+
+/** Checks the arguments, and returns what takes the wire from under the stream and makes the new one. */
+function upgrading<S extends IOStream>(caller: string, io: S, options: StartTlsOptions): () => S {
   const given: unknown = io;
-  if (!(given instanceof IOStream)) throw new TypeError(`startTls: expected \`io\` to be an IOStream, got ${inWords(given)}`);
-  const tls = pluginOf(io, options);
-  return connecting(() => {
+  if (!(given instanceof IOStream)) throw new TypeError(`${caller}: expected \`io\` to be an IOStream, got ${inWords(given)}`);
+  if (typeof options === 'function')
+    throw new TypeError(
+      `${caller}: expected the options of TLS, got a function; give what tlsClient() or tlsServer() take, not the plugin that they return: ${caller}(io, { servername: 'mail.example' })`,
+    );
+  const tls = pluginOf(caller, io, ownOptions(options, caller));
+  return () => {
     const heir = new IOStream(upgraded(io, tls));
     const core = coreOf(io);
     core.supervisor.upgraded?.(heir, core);
     return heir as unknown as S;
-  });
+  };
 }
 
-function pluginOf({ host, port }: IOStream, options: StartTlsOptions): Plugin {
+function pluginOf(caller: string, { host, port }: IOStream, options: StartTlsOptions): Plugin {
   const { isServer, ...rest } = options as { isServer?: unknown } & TlsClientOptions & TlsServerOptions;
-  if (isServer === true) return tlsServer(rest);
+  // What is left out is a plain object, which inherits.
+  const own = ownOptions(rest, caller);
+  if (isServer === true) return tlsServer(own);
   if (isServer !== undefined && isServer !== false)
-    throw new TypeError(`startTls: expected \`isServer\` to be a boolean, got ${inWords(isServer)}`);
-  const client = tlsClient(rest);
+    throw new TypeError(`${caller}: expected \`isServer\` to be a boolean, got ${inWords(isServer)}`);
+  const client = tlsClient(own);
   const to = host === undefined || port === undefined ? undefined : { host: bareHost(host), port };
-  if (!to && !rest.servername && rest.rejectUnauthorized !== false)
+  if (!to && !own.servername && own.rejectUnauthorized !== false && !own.pskCallback)
     throw new TypeError(
-      "startTls: expected `servername`, the name to check the server's certificate against, got none; the stream has no host",
+      `${caller}: expected \`servername\`, the name to check the server's certificate against, got none; the stream has no host`,
     );
   // The name to check is that of whom the stream has dialled.
   return (wire) => (dial) => client(wire)({ ...dial, to });
@@ -121,12 +162,16 @@ function checkIsFree(io: IOStream, core: Core): void {
       'startTls: expected nobody to read the stream any more, somebody does: subscribes data$, consumes, iterates or converses',
     );
   leave();
-  if (reads.buffer.length > 0) {
-    const message = `expected no bytes behind the clear text, got ${reads.buffer.length} that were not read: they may be injected`;
-    throw new IOStreamError(EPROTOCOL, { phase: 'handshake', layer: NAME, message });
-  }
+  const injected = (held: string): IOStreamError => {
+    const message = `expected no bytes behind the clear text, got ${held}: they may be injected`;
+    return new IOStreamError(EPROTOCOL, { phase: 'handshake', layer: NAME, message });
+  };
+  if (reads.buffer.length > 0) throw injected(`${reads.buffer.length} unread bytes`);
   if (writes.pending > 0 || core.sends.length > 0)
     throw new TypeError(`startTls: expected all bytes to have left, ${writes.pending} have not: wait for SENT, or use send()`);
+  // Last: it ends the input of decoders.
+  const held = heldAhead(io);
+  if (held !== undefined) throw injected(held);
 }
 
 /** The wire as it is, under another stream. */
