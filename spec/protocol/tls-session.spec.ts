@@ -10,12 +10,25 @@ function der(tag: number, ...contents: readonly Uint8Array[]): Uint8Array {
 }
 
 const certificate = Buffer.alloc(700, 'certificate');
-const head = [der(2, Buffer.of(1)), der(2, Buffer.from('0303', 'hex')), der(4, Buffer.from('1301', 'hex')), der(4), der(4, Buffer.alloc(48))];
+const head = [
+  der(2, Buffer.of(1)),
+  der(2, Buffer.from('0303', 'hex')),
+  der(4, Buffer.from('1301', 'hex')),
+  der(4),
+  der(4, Buffer.alloc(48)),
+];
 const session = der(0x30, ...head, der(0xa1, der(2, Buffer.of(5))), der(0xa3, certificate), der(0xaa, Buffer.alloc(200)));
 
 describe('certificateInSession', () => {
   it('finds the certificate by its tag', () => {
     assert.deepEqual(Buffer.from(certificateInSession(session) ?? []), certificate);
+  });
+
+  it('finds the certificate behind the name that Node writes first', () => {
+    const name = Buffer.alloc(300, 'name');
+    const wrapped = Buffer.concat([Buffer.from('\0nodejs:tls:session:1\0'), Buffer.of(300 >> 8, 300 & 0xff), name, session]);
+    assert.deepEqual(Buffer.from(certificateInSession(wrapped) ?? []), certificate);
+    for (let length = 0; length < wrapped.length; length += 1) assert.equal(certificateInSession(wrapped.subarray(0, length)), undefined);
   });
 
   it('finds none where there is none', () => {

@@ -28,7 +28,8 @@ export interface TlsClientOptions extends Readonly<SecureContextOptions>, Readon
   /**
    * The session to resume, such as `io.details.tls.session` of another connection: where none of the target is known yet. A
    * function is called for each connection, and what it returns is resumed rather than what is known; so it may return the newest
-   * session of a connection that is open. False: none is resumed or kept. The certificate of the session must name the target, too.
+   * session of a connection that is open. False: none is resumed or kept. The certificate of the session must name the target, too;
+   * newer Nodes resume it only for the name that it was made with.
    * @default the newest of each target, for 100 targets
    */
   readonly session?: Uint8Array | (() => Uint8Array | undefined) | false | undefined;
@@ -127,7 +128,7 @@ export function tlsClient(options: TlsClientOptions = {}): Plugin {
       through: 'secureConnect',
       start: (socket, secureContext, resumed) =>
         withPsk(pskCallback, recordClient, (psk) => {
-          const ours = { ...unjudged, host: name, servername, secureContext, session: resumed as Buffer | undefined, socket };
+          const ours = { ...unjudged, host: name, servername, secureContext, session: resumed && asBuffer(resumed), socket };
           return connect({ ...UNSET, ...others, ...ours, pskCallback: psk });
         }),
       problem: (socket, { certificate }) => chainProblem(socket) ?? nameProblem(socket, certificate),
@@ -146,6 +147,11 @@ export function tlsClient(options: TlsClientOptions = {}): Plugin {
     };
     return layer(wire, dial, (ports) => new TlsLayer(role, ports));
   };
+}
+
+/** Newer Nodes take a session for one of theirs only as a Buffer. */
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 function checkSessions({ session, sessionCache, sessionKey, pskCallback }: TlsClientOptions): void {

@@ -6,13 +6,24 @@
  *            [1] time, [2] timeout, [3] certificate, … }
  * ```
  *
+ * Newer Nodes write the name that the session is for before it.
+ *
  * @returns the DER of the certificate; `undefined` when there is none, or when the bytes are no session.
  */
 export function certificateInSession(session: Uint8Array): Uint8Array | undefined {
-  const all = element(session, 0);
+  const all = element(session, startOf(session));
   if (all?.tag !== SEQUENCE) return undefined;
   for (let next = element(all.content, 0); next; next = element(all.content, next.end)) if (next.tag === CERTIFICATE) return next.content;
   return undefined;
+}
+
+/** What Node writes first; then come the length of the name, in two bytes, and the name. */
+const NODE_PREFIX = new TextEncoder().encode('\0nodejs:tls:session:1\0');
+
+function startOf(session: Uint8Array): number {
+  if (!NODE_PREFIX.every((byte, at) => session[at] === byte)) return 0;
+  const [high = 0, low = 0] = session.subarray(NODE_PREFIX.length);
+  return NODE_PREFIX.length + 2 + high * 256 + low;
 }
 
 const SEQUENCE = 0x30;
