@@ -22,7 +22,6 @@ import { TIMEOUTS } from '../wire/timeouts.ts';
 import { after } from '../wire/timer.ts';
 import { abortError } from './abort.ts';
 import { baseWire } from './base-wire.ts';
-import { claim, release } from './claims.ts';
 import { NO_HANDLE, type Handle } from './handle.ts';
 import type { IOStream } from './io-stream.ts';
 import { Notifier, type NotifierHost } from './notifier.ts';
@@ -246,8 +245,6 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
   /** Dials. Throws what the arguments deserve. */
   start(): void {
     const { fh, signal } = this.options;
-    // Claimed before it is looked at: an fh of another stream must not be touched, and would look as if it were in use.
-    if (fh !== undefined) claim(fh);
     const dialled = this.#dialled();
     this.pulse();
     if (signal) {
@@ -267,18 +264,9 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
 
   #dialled(): OperatorFunction<Flow, Up> {
     const { plugin = {} } = this.options;
-    try {
-      const { wire, to } = baseWire(this.options);
-      const dial: Dial = { to, timeouts: this.#timeouts, deadline: this.#startedAt + this.#timeouts.establish, scheduler: this.scheduler };
-      return stack(plugin, wire)(dial);
-    } catch (error) {
-      this.#release();
-      throw error;
-    }
-  }
-
-  #release(): void {
-    if (this.options.fh !== undefined) release(this.options.fh);
+    const { wire, to } = baseWire(this.options);
+    const dial: Dial = { to, timeouts: this.#timeouts, deadline: this.#startedAt + this.#timeouts.establish, scheduler: this.scheduler };
+    return stack(plugin, wire)(dial);
   }
 
   close(end: ReadEnd = {}): void {
@@ -646,7 +634,6 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
 
   #free(): void {
     this.#up?.unsubscribe();
-    this.#release();
   }
 
   /** Tells what is said only once, when it is known; late subscribers are told the same. */

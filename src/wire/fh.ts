@@ -4,6 +4,7 @@ import type { Duplex, Readable, Writable } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { defer, finalize, map, Observable, of, throwError } from 'rxjs';
 import { ETOCONNECT, IOStreamError } from '../errors.ts';
+import { Claim } from './claims.ts';
 import { within } from './deadline.ts';
 import { discard } from './discard.ts';
 import { fdEnds, fileHandleEnds, streamsOf, type Ends } from './fd-streams.ts';
@@ -62,17 +63,24 @@ export type Fh = number | Duplex | Readable | Writable | FileHandle;
  * is being read by somebody.
  */
 export function fromFh(fh: Fh): Wire {
-  const ends = endsOf(fh);
+  const given = standard(fh) ?? fh;
+  // Before the fh is looked at: that of another wire must not be touched, and looks as if it were in use.
+  const claim = new Claim(given);
+  const ends = endsOf(given, () => claim.release());
   const wire = nodeStream((dial) => opening(ends, dial));
   let taken = false;
   return (dial) => (flow$) =>
     defer(() => {
       if (taken) return throwError(() => new IOStreamError('EALREADY', { phase: 'connect', errno: -114, message: ALREADY }));
+      claim.take();
       taken = true;
       // It was open before we were: whoever leaves early, it is ours to close.
       return flow$.pipe(
         wire(dial),
-        finalize(() => streamsOf(ends).forEach(discard)),
+        finalize(() => {
+          streamsOf(ends).forEach(discard);
+          if (!isDescriptor(given)) claim.release(); // That of a descriptor is released when its close is requested.
+        }),
       );
     });
 }
@@ -82,12 +90,13 @@ const ALREADY = 'expected one subscription for each fh, got a second one; open t
 /** Node's own streams for the descriptors every program has: two readers of one descriptor would steal from each other. */
 const STANDARD = [() => process.stdin, () => process.stdout, () => process.stderr] as const;
 
-function endsOf(fh: unknown): Ends {
-  if (typeof fh === 'number') {
-    const standard = STANDARD[fh];
-    return standard ? streamEnds(standard()) : fdEnds(fh);
-  }
-  return isFileHandle(fh) ? fileHandleEnds(fh) : streamEnds(fh);
+const standard = (fh: unknown): Readable | Writable | undefined => (typeof fh === 'number' ? STANDARD[fh]?.() : undefined);
+
+const isDescriptor = (fh: unknown): fh is number | FileHandle => typeof fh === 'number' || isFileHandle(fh);
+
+function endsOf(fh: unknown, onClosing: () => void): Ends {
+  if (typeof fh === 'number') return fdEnds(fh, onClosing);
+  return isFileHandle(fh) ? fileHandleEnds(fh, onClosing) : streamEnds(fh);
 }
 
 function opening(ends: Ends, dial: Dial): Observable<Opened> {
