@@ -3,10 +3,11 @@
  *
  *   node --import tsx fh-child.ts RESULT FH STEP…
  *
- * FH: `stdin`, `stdout`, a number, or `FLAGS:PATH`, which is opened. STEP: `write:TEXT`, `end`, `close` (the flow completes),
- * `await:KIND` (of a signal up). RESULT: a file that gets the summary as JSON at the exit, which nothing here forces.
+ * FH: `stdin`, `stdout`, a number, `tty:NUMBER` (a `tty.ReadStream`), or `FLAGS:PATH`, which is opened. STEP: `write:TEXT`,
+ * `end`, `close` (the flow completes), `await:KIND` (of a signal up), `ready` (a line on stdout). RESULT: a file that gets the summary as JSON at the exit, which nothing here forces.
  */
 import { fstatSync, openSync, writeFileSync } from 'node:fs';
+import { ReadStream } from 'node:tty';
 import { asyncScheduler, filter, firstValueFrom, ReplaySubject, Subject } from 'rxjs';
 import type { IOStreamError } from '../../src/errors.ts';
 import { fromFh, type Fh } from '../../src/wire/fh.ts';
@@ -38,6 +39,7 @@ const OFF = { resolve: 5000, connect: 5000, handshake: 5000, establish: 5000, wr
 function opened(): Fh {
   if (given === 'stdin') return process.stdin;
   if (given === 'stdout') return process.stdout;
+  if (given.startsWith('tty:')) return new ReadStream(Number(given.slice(4)));
   const at = given.indexOf(':');
   return at < 0 ? Number(given) : openSync(given.slice(at + 1), given.slice(0, at));
 }
@@ -63,6 +65,7 @@ async function perform(): Promise<void> {
     if (verb === 'write') flow$.next({ kind: 'data', bytes: Buffer.from(argument) });
     else if (verb === 'end') flow$.next(END);
     else if (verb === 'close') flow$.complete();
+    else if (verb === 'ready') console.log('ready');
     else await firstValueFrom(up$.pipe(filter(({ kind }) => kind === argument)));
   }
 }

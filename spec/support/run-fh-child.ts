@@ -15,8 +15,11 @@ export interface FhChild {
 const PROGRAM = fileURLToPath(new URL('./fh-child.ts', import.meta.url));
 let runs = 0;
 
-/** How the program is started: by itself, behind a pipe of a shell, or on a terminal that `script` makes. */
-export type Shell = 'none' | 'pipe' | 'terminal';
+/**
+ * How the program is started: by itself, behind a pipe of a shell, on a terminal that `script` makes, or with descriptor 9 as
+ * the master of a pseudo-terminal whose slave writes `hello` and is closed at the end of stdin.
+ */
+export type Shell = 'none' | 'pipe' | 'terminal' | 'master';
 
 /** Starts `fh-child.ts` with the arguments of its head comment. `directory` is where its result goes. */
 export function runFhChild(directory: string, args: readonly string[], stdio: StdioOptions, shell: Shell = 'none'): FhChild {
@@ -31,6 +34,21 @@ export function runFhChild(directory: string, args: readonly string[], stdio: St
 /** What `cat` is, where there is nothing but Node. */
 const CAT = quoted([process.execPath, '-e', "process.stdin.pipe(process.stdout).on('error', () => {})"]);
 
+/** Only a process that Node did not start can have a pseudo-terminal ready for it. */
+const MASTER = `
+import os, subprocess, sys, tty
+master, slave = os.openpty()
+tty.setraw(slave)
+os.dup2(master, 9)
+child = subprocess.Popen(sys.argv[1:], pass_fds=[9], stdin=subprocess.DEVNULL)
+os.close(master)
+os.close(9)
+os.write(slave, b'hello')
+sys.stdin.read()
+os.close(slave)
+sys.exit(child.wait())
+`;
+
 function quoted(command: readonly string[]): string {
   return command.map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(' ');
 }
@@ -44,5 +62,7 @@ function wrapped(command: readonly string[], shell: Shell): readonly string[] {
       return ['/bin/sh', '-c', `${CAT} | ${line} | ${CAT}`];
     case 'terminal':
       return ['script', '-qec', line, '/dev/null'];
+    case 'master':
+      return ['python3', '-c', MASTER, ...command];
   }
 }

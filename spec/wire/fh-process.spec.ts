@@ -197,3 +197,33 @@ describe('fromFh: terminals', () => {
     assert.deepEqual([code, phase], ['EBADF', 'write']);
   });
 });
+
+const hasPython = process.platform === 'linux' && spawnSync('python3', ['-c', 'import pty']).status === 0;
+
+describe('fromFh: the master of a pseudo-terminal', () => {
+  const itMaster = (name: string, work: () => unknown): void => {
+    it(name, (context) => {
+      context.skip(!hasPython, 'needs python3, which makes a pseudo-terminal for its child');
+      return invariants(work)();
+    });
+  };
+
+  for (const [name, fh] of [
+    ['number', '9'],
+    ['tty.ReadStream', 'tty:9'],
+  ] as const) {
+    itMaster(`given as a ${name} ends when the slave is closed`, async () => {
+      const child = runFhChild(directory, [fh, 'await:data', 'ready', 'await:end', 'end'], ['pipe', 'pipe', 'inherit'], 'master');
+      child.process.stdout?.once('data', () => child.process.stdin?.end());
+      const { kinds, data, state, held } = await child.summary;
+      assert.deepEqual([kinds, data, state, held], [['connected', 'data', 'end'], 'hello', 'complete', false]);
+    });
+  }
+
+  itMaster('refuses what is written after the slave was closed', async () => {
+    const child = runFhChild(directory, ['9', 'await:data', 'ready', 'await:end', 'write:late'], ['pipe', 'pipe', 'inherit'], 'master');
+    child.process.stdout?.once('data', () => child.process.stdin?.end());
+    const { code, phase } = await child.summary;
+    assert.deepEqual([code, phase], ['EPIPE', 'write']);
+  });
+});

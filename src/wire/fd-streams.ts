@@ -4,6 +4,7 @@ import { Socket, type SocketConstructorOpts } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { ReadStream, WriteStream } from 'node:tty';
 import { fdKind, noDescriptor, type FdKind } from './fd-kind.ts';
+import { endOnHangup } from './pty.ts';
 
 /** The two directions of an fh as streams of Node; for most they are one and the same stream. */
 export interface Ends {
@@ -103,6 +104,7 @@ function ttyEnds(fd: number, { canRead, canWrite }: FdKind, release: (done: Done
   const stream: Socket = canRead ? new ReadStream(fd) : new WriteStream(fd);
   // libuv opens a terminal anew, so as to make only its own copy non-blocking: then the number given is still ours to close.
   const { _handle: handle } = stream as unknown as { _handle?: { fd?: number } };
+  endOnHangup(stream);
   if (handle?.fd === fd) onDestroy(stream, onClosing);
   else stream.once('close', () => release(nothing));
   return { readable: canRead ? stream : undefined, writable: canWrite ? stream : undefined, fin: false };

@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 import { ReadStream, WriteStream } from 'node:tty';
 import { noDescriptor } from './fd-kind.ts';
 import type { Ends } from './fd-streams.ts';
+import { endOnHangup } from './pty.ts';
 
 const EXPECTED = 'an fd number, a FileHandle, or an open byte stream of Node (net.Socket, Duplex, Readable, Writable)';
 
@@ -35,6 +36,7 @@ export function streamEnds(fh: unknown): Ends {
   if (ended) throw noDescriptor('an open stream', `a ${nameOf(fh)} that has ended`, 'give it before that');
   if (readable && !asked.readableEnded) checkReadable(asked, nameOf(fh));
   if (writable && asked.writableObjectMode) throw objectMode(nameOf(fh));
+  endOnHangup(fh);
   return { readable: readable as Readable | undefined, writable: writable as Writable | undefined, fin: true };
 }
 
