@@ -1,9 +1,8 @@
 // An HTTP proxy for tunnels (CONNECT, RFC 9110 section 9.3.6), with backpressure and half-close both ways.
-//   npx tsx examples/connect-proxy.ts [--host 127.0.0.1] [--port 3128] [--user me --pass secret] [--only 443]
+//   npx tsx examples/connect-proxy.ts [--host 127.0.0.1] [--port 3128] [--user me --pass secret] [--allow '*:443']… [--local]
 //   curl --proxy http://me:secret@127.0.0.1:3128 --proxytunnel https://example.com/
 import { timingSafeEqual } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import {
   connect,
   converse,
@@ -16,27 +15,13 @@ import {
   type Need,
   type Server,
 } from 'rxjs-io-stream';
-import { catchError, EMPTY, finalize, mergeMap, throwError, timeout, TimeoutError, type Observable } from 'rxjs';
-import { serveUntilInterrupted } from './support.ts';
+import { catchError, defer, EMPTY, finalize, mergeMap, throwError, timeout, TimeoutError, type Observable } from 'rxjs';
+import { checkProxy, proxyArguments, serveUntilInterrupted, type ProxyOptions } from './support.ts';
+import { guarded, isForbidden, type Target } from './support/destinations.ts';
 
-export interface ConnectProxyOptions {
-  /** Where to listen. @default 127.0.0.1, any free port */
-  readonly host?: string | undefined;
-  readonly port?: number | undefined;
-  /** Whom to let in. @default everybody */
-  readonly user?: string | undefined;
-  readonly pass?: string | undefined;
-  /** Where one may go; else 403. @default everywhere */
-  readonly allow?: ((target: Target) => boolean) | undefined;
-  /** Told what happens, a line at a time. */
-  readonly log?: ((line: string) => void) | undefined;
+export interface ConnectProxyOptions extends ProxyOptions {
   /** Milliseconds for a request to come, and for a target to answer. @default 10000 */
   readonly patience?: number | undefined;
-}
-
-export interface Target {
-  readonly host: string;
-  readonly port: number;
 }
 
 /** What is said instead of a tunnel. */
@@ -52,6 +37,7 @@ class Refusal extends Error {
 /** Listens for as long as it is subscribed; emits the server, whose `address` says where. */
 export function connectProxy(options: ConnectProxyOptions = {}): Observable<Server> {
   const { host = '127.0.0.1', port = 0 } = options;
+  checkProxy(options);
   return listen({ host, port, allowHalfOpen: true }, (client) => serve(client, options));
 }
 
@@ -61,7 +47,7 @@ function serve(client: IOStream, options: ConnectProxyOptions): Observable<unkno
   const from = `${client.remoteAddress ?? '?'}:${client.remotePort ?? '?'}`;
   return converse(client, readRequest).pipe(
     timeout(patience),
-    mergeMap((head) => tunnel(client, targetOf(head, options), patience, (line) => log(`${from} ${line}`))),
+    mergeMap((head) => tunnel(client, targetOf(head, options), options, (line) => log(`${from} ${line}`))),
     catchError((error: unknown) => {
       const refusal = asRefusal(error);
       if (!refusal) return throwError(() => error); // the tunnel broke: so does the client's side of it
@@ -77,8 +63,8 @@ function* readRequest(link: Link): Generator<Need, string, Uint8Array> {
   return Buffer.from(yield* link.readUntil('\r\n\r\n', 16_384)).toString('latin1');
 }
 
-/** Where the client wants to go, if it may. */
-function targetOf(head: string, { user, pass, allow = () => true }: ConnectProxyOptions): Target {
+/** The target of a request with the right credentials. */
+function targetOf(head: string, { user, pass }: ConnectProxyOptions): Target {
   const [line = '', ...fields] = head.trimEnd().split('\r\n');
   const [, method, uri = ''] = /^([!-~]+) ([!-~]+) HTTP\/1\.\d$/.exec(line) ?? [];
   if (method === undefined) throw new Refusal('400 Bad Request');
@@ -88,7 +74,6 @@ function targetOf(head: string, { user, pass, allow = () => true }: ConnectProxy
   const [, address, name, digits] = /^(?:\[([\da-f:.]+)\]|([\w.-]+)):(\d{1,5})$/i.exec(uri) ?? [];
   const target = { host: address ?? name ?? '', port: Number(digits) };
   if (!(target.port >= 1 && target.port <= 65_535)) throw new Refusal('400 Bad Request');
-  if (!allow(target)) throw new Refusal('403 Forbidden');
   return target;
 }
 
@@ -100,15 +85,17 @@ function admits(field: string, credentials: string): boolean {
 }
 
 /** Dials the target and joins both, until both directions have ended. */
-function tunnel(client: IOStream, { host, port }: Target, patience: number, log: (line: string) => void): Observable<unknown> {
+function tunnel(client: IOStream, target: Target, options: ConnectProxyOptions, log: (line: string) => void): Observable<unknown> {
+  const { host, port } = target;
+  const timeouts = { establish: options.patience ?? 10_000 };
   let open = false;
-  return connect({ host, port, timeouts: { establish: patience } }).pipe(
-    mergeMap((target) => {
+  return defer(() => connect({ ...guarded(target, options, client.localPort), timeouts })).pipe(
+    mergeMap((other) => {
       open = true;
       log(`→ ${host}:${port}`);
       client.write('HTTP/1.1 200 Connection established\r\n\r\n');
-      return relay(client, target).pipe(
-        finalize(() => log(`→ ${host}:${port} closed: ${target.outBytes} bytes there, ${target.inBytes} back`)),
+      return relay(client, other).pipe(
+        finalize(() => log(`→ ${host}:${port} closed: ${other.outBytes} bytes there, ${other.inBytes} back`)),
       );
     }),
     catchError((error: unknown) => throwError(() => (open ? error : unreachable(error)))),
@@ -116,6 +103,7 @@ function tunnel(client: IOStream, { host, port }: Target, patience: number, log:
 }
 
 function unreachable(error: unknown): Refusal {
+  if (isForbidden(error)) return new Refusal('403 Forbidden');
   const late = error instanceof IOStreamError && (error.code === 'ETOCONNECT' || error.code === 'ETIMEDOUT');
   return new Refusal(late ? '504 Gateway Timeout' : '502 Bad Gateway');
 }
@@ -127,13 +115,4 @@ function asRefusal(error: unknown): Refusal | undefined {
   return error instanceof IOStreamError && error.code === EPROTOCOL ? new Refusal('400 Bad Request') : undefined;
 }
 
-function main(): void {
-  const string = { type: 'string' } as const;
-  const { values } = parseArgs({
-    options: { host: string, port: { ...string, default: '3128' }, user: string, pass: string, only: string },
-  });
-  const allow = values.only === undefined ? undefined : ({ port }: Target): boolean => port === Number(values.only);
-  serveUntilInterrupted(connectProxy({ ...values, port: Number(values.port), allow, log: console.log }));
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) main();
+if (process.argv[1] === fileURLToPath(import.meta.url)) serveUntilInterrupted(connectProxy(proxyArguments('3128')));

@@ -1,6 +1,6 @@
 // Downloads a file over HTTP/1.1, also through a proxy; goes on where it was when the connection is cut.
 //   npx tsx examples/download.ts URL [FILE] [--proxy http://HOST:PORT]
-import { open, rename } from 'node:fs/promises';
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -45,7 +45,7 @@ export function download({ url, file, plugin = {}, attempts = 10, wait = 250 }: 
   const target = { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || (secure ? 443 : 80)) };
   const lines = [`GET ${pathname}${search} HTTP/1.1`, `Host: ${host}`, 'Accept-Encoding: identity', 'Connection: close'];
 
-  return defer(() => open(`${file}.part`, 'a')).pipe(
+  return defer(() => create(`${file}.part`)).pipe(
     switchMap((part) => {
       let [received, cuts] = [0, 0];
       let total: number | undefined;
@@ -93,6 +93,12 @@ export function download({ url, file, plugin = {}, attempts = 10, wait = 250 }: 
       return whole$.pipe(finalize(() => void part.close()));
     }),
   );
+}
+
+/** A file of our own: an older one is removed, and a link that other users planted is not followed. */
+async function create(path: string): Promise<FileHandle> {
+  await rm(path, { force: true });
+  return open(path, 'ax');
 }
 
 function bar({ received, total, cuts }: Progress): string {

@@ -40,7 +40,7 @@ async function embedded(): Promise<void> {
   const server = createServer({ key, cert }, (_request, response) => response.end('hello through the proxy\n'));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const proxy = await started(connectProxy({ user: 'me', pass: 'secret' }));
+  const proxy = await started(connectProxy({ user: 'me', pass: 'secret', local: true }));
   try {
     await show(new URL(`https://localhost:${port}/`), new URL(`http://me:secret@127.0.0.1:${proxy.port}`), { ca: cert });
   } finally {

@@ -71,17 +71,28 @@ function* farewell(link: Link): Talk {
 
 type Talk = Generator<Need, string, Uint8Array>;
 
+/** A reply of more lines than this is refused; it would never end. */
+const MAX_LINES = 100;
+
 /** One reply, of one line or more; any other code than this is an error. */
 function* reply(link: Link, code: number): Talk {
   let lines = '';
-  for (let line = '    '; line[3] !== ' ' || lines === ''; lines += line) line = Buffer.from(yield* link.readUntil('\r\n', 512)).toString();
+  let line = '';
+  for (let count = 1; count === 1 || line[3] === '-'; count += 1) {
+    if (count > MAX_LINES) throw new Error(`expected a reply of ${MAX_LINES} lines at most, got more`);
+    line = Buffer.from(yield* link.readUntil('\r\n', 512)).toString();
+    lines += line;
+  }
   if (!lines.startsWith(String(code))) throw new Error(`expected ${code} of the mail server, got '${lines.trim()}'`);
   return lines.trim();
 }
 
-/** Lines end in CRLF, and one that begins with a dot gets another, so that a line of one dot is the end. */
+/**
+ * Lines end in CRLF, and one that begins with a dot gets another, so that a line of one dot is the end. A lone CR or LF ends a
+ * line, too: some servers take it for one, and would end the mail at a dot behind it.
+ */
 function dotted(text: string): string {
-  const lines = text.replace(/\r?\n$/, '').split(/\r?\n/);
+  const lines = text.replace(/(\r\n|\r|\n)$/, '').split(/\r\n|\r|\n/);
   return [...lines.map((line) => (line.startsWith('.') ? `.${line}` : line)), '.', ''].join('\r\n');
 }
 

@@ -1,26 +1,17 @@
 // A SOCKS5 server (RFC 1928): CONNECT to names and addresses, without authentication or with user and password (RFC 1929).
-//   npx tsx examples/socks5-server.ts [--host ADDRESS] [--port PORT] [--user USER --pass PASSWORD]
+//   npx tsx examples/socks5-server.ts [--host ADDRESS] [--port PORT] [--user USER --pass PASSWORD] [--allow '*:443']… [--local]
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { connect, converse, IOStreamError, listen, relay, type IOStream, type Link, type Need, type Server } from 'rxjs-io-stream';
-import { catchError, concatMap, EMPTY, switchMap, tap, timeout, type Observable } from 'rxjs';
-import { serveUntilInterrupted } from './support.ts';
+import { catchError, concatMap, defer, EMPTY, switchMap, tap, timeout, type Observable } from 'rxjs';
+import { checkProxy, printable, proxyArguments, serveUntilInterrupted, type ProxyOptions } from './support.ts';
+import { guarded, isForbidden, type Target } from './support/destinations.ts';
 
-export interface Socks5ServerOptions {
-  /** Where to listen. */
-  readonly host?: string;
-  /** 0: any that is free. */
-  readonly port?: number;
-  /** Both or none: whom to let in. */
-  readonly user?: string;
-  readonly pass?: string;
-  /** Told what is done, line by line. */
-  readonly log?: (line: string) => void;
-}
+export type Socks5ServerOptions = ProxyOptions;
 
 type Talk<T> = Generator<Need, T, Uint8Array>;
 /** Where a client wants to go, or what it was refused for; it has been told then. */
-type Wish = { readonly host: string; readonly port: number } | { readonly refused: string };
+type Wish = Target | { readonly refused: string };
 
 /** So many milliseconds has a client to say what it wants. */
 const PATIENCE = 10_000;
@@ -29,14 +20,17 @@ const REPLIES: Readonly<Record<string, number>> = { ENETUNREACH: 3, EHOSTUNREACH
 
 /** Serves for as long as it is subscribed; emits the server once it listens. */
 export function socks5Server(options: Socks5ServerOptions = {}): Observable<Server> {
-  const { host = '127.0.0.1', port = 0, log = () => {} } = options;
+  const { host = '127.0.0.1', port = 0 } = options;
+  // Hosts come from clients, and stand in error messages as well.
+  const log = (line: string): void => options.log?.(printable(line));
+  checkProxy(options);
   return listen({ host, port, allowHalfOpen: true }, (io) =>
     converse(io, (link) => negotiate(link, options)).pipe(
       timeout(PATIENCE),
       concatMap((wish) => {
         log(`${io.remoteAddress}: ${'refused' in wish ? wish.refused : `to ${wish.host} port ${wish.port}`}`);
         // Completing closes the connection, when all that was written has left.
-        return 'refused' in wish ? EMPTY : through(io, wish.host, wish.port, log);
+        return 'refused' in wish ? EMPTY : through(io, wish, options, log);
       }),
     ),
   );
@@ -53,7 +47,8 @@ function* negotiate(link: Link, { user, pass }: Socks5ServerOptions): Talk<Wish>
 
   if (method === 2) {
     yield* link.read(1);
-    const welcome = [yield* readText(link), yield* readText(link)].join('\0') === [user, pass].join('\0');
+    const given = [yield* readText(link), yield* readText(link)];
+    const welcome = isSame(JSON.stringify(given), JSON.stringify([user, pass]));
     link.send(Uint8Array.of(1, welcome ? 0 : 1));
     if (!welcome) return { refused: 'has another user or password' };
   }
@@ -67,14 +62,14 @@ function* negotiate(link: Link, { user, pass }: Socks5ServerOptions): Talk<Wish>
 }
 
 /** Connects, says whether that went well, and lets the bytes pass until both sides have ended. */
-function through(io: IOStream, host: string, port: number, log: (line: string) => void): Observable<unknown> {
+function through(io: IOStream, target: Target, options: Socks5ServerOptions, log: (line: string) => void): Observable<unknown> {
   let answered = false;
-  return connect({ host, port }).pipe(
+  return defer(() => connect(guarded(target, options, io.localPort))).pipe(
     tap(() => (answered = true)),
     catchError((error: unknown) => {
-      if (answered || !(error instanceof IOStreamError)) throw error;
-      log(`${io.remoteAddress}: ${error.message}`);
-      io.write(reply(REPLIES[error.code] ?? 1));
+      if (answered || !(error instanceof IOStreamError || isForbidden(error))) throw error;
+      log(`${io.remoteAddress}: ${(error as Error).message}`);
+      io.write(reply(isForbidden(error) ? 2 : (REPLIES[(error as IOStreamError).code] ?? 1)));
       return EMPTY;
     }),
     switchMap((other) => {
@@ -82,6 +77,12 @@ function through(io: IOStream, host: string, port: number, log: (line: string) =
       return relay(io, other);
     }),
   );
+}
+
+/** The time it takes does not show how much was right. */
+function isSame(given: string, wanted: string): boolean {
+  const [a, b] = [given, wanted].map((text) => createHash('sha256').update(text).digest()) as [Buffer, Buffer];
+  return timingSafeEqual(a, b);
 }
 
 /** A length and so much text: a name, a user, a password. */
@@ -99,13 +100,4 @@ function reply(status: number, { localAddress = '', localPort = 0 }: Partial<IOS
   return Uint8Array.of(5, status, 0, 1, ...address, localPort >> 8, localPort & 255);
 }
 
-function main(): void {
-  const { values } = parseArgs({
-    options: { host: { type: 'string' }, port: { type: 'string' }, user: { type: 'string' }, pass: { type: 'string' } },
-  });
-  const { port = '1080', ...rest } = values;
-  if ((rest.user === undefined) !== (rest.pass === undefined)) throw new TypeError('expected --user and --pass both or none, got one');
-  serveUntilInterrupted(socks5Server({ ...rest, port: Number(port), log: (line) => console.log(line) }));
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) main();
+if (process.argv[1] === fileURLToPath(import.meta.url)) serveUntilInterrupted(socks5Server(proxyArguments('1080')));

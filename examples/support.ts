@@ -1,6 +1,9 @@
-// What the examples share: a server on a free port of this machine to talk to, and how a program serves until Ctrl-C.
+// What the examples share: a server on a free port of this machine to talk to, how a program serves until Ctrl-C, and the command
+// line of a proxy.
+import { parseArgs } from 'node:util';
 import { listen, type IOStream, type Server } from 'rxjs-io-stream';
 import { firstValueFrom, ReplaySubject, switchMap, tap, type Observable, type ObservableInput } from 'rxjs';
+import type { DestinationOptions } from './support/destinations.ts';
 
 /** A server that listens: on which port, and how to stop it. */
 export interface Started {
@@ -41,4 +44,45 @@ export function untilInterrupted(work$: Observable<unknown>): void {
     },
   });
   process.once('SIGINT', () => working.unsubscribe());
+}
+
+/** Text from a peer, for one line of a log: control and format characters as `\\u{1b}`. */
+export function printable(text: string): string {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (each) => `\\u{${each.codePointAt(0)!.toString(16)}}`);
+}
+
+/** What every proxy is started with. */
+export interface ProxyOptions extends DestinationOptions {
+  /** Where to listen. Only on loopback without a password. @default 127.0.0.1 */
+  readonly host?: string | undefined;
+  /** @default 0, any free port */
+  readonly port?: number | undefined;
+  /** Both or none: the credentials of a client. */
+  readonly user?: string | undefined;
+  readonly pass?: string | undefined;
+  /** Gets a line for each thing that happens. */
+  readonly log?: ((line: string) => void) | undefined;
+}
+
+/** @throws TypeError for a proxy that any host of the network could use. */
+export function checkProxy({ host = '127.0.0.1', user, pass }: ProxyOptions): void {
+  if ((user === undefined) !== (pass === undefined)) throw new TypeError('expected `user` and `pass` both or none, got one');
+  if (user === undefined && !/^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host))
+    throw new TypeError(`expected \`user\` and \`pass\` for a proxy on ${host}, which others can reach, got none`);
+}
+
+/** `[--host ADDRESS] [--port PORT] [--user USER --pass PASSWORD] [--allow TARGET]… [--local]` */
+export function proxyArguments(port: string): ProxyOptions {
+  const string = { type: 'string' } as const;
+  const { values } = parseArgs({
+    options: {
+      host: string,
+      port: { ...string, default: port },
+      user: string,
+      pass: string,
+      allow: { ...string, multiple: true },
+      local: { type: 'boolean' },
+    },
+  });
+  return { ...values, port: Number(values.port), log: (line) => console.log(line) };
 }

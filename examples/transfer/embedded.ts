@@ -31,8 +31,8 @@ export async function embedded(note: Note): Promise<Embedded> {
   const [user, pass] = ['transfer', randomBytes(12).toString('base64url')];
   // A stream is an async iterable of what it reads, so an echo is a stream that sends itself.
   const echo = await started(listen({ host: HOST, port: 0, plugin: { tls: tlsServer({ key, cert }) } }, (io) => io.send(io)));
-  const connect = await started(connectProxy({ user, pass }));
-  const socks = await started(socks5Server());
+  const connect = await started(connectProxy({ user, pass, local: true }));
+  const socks = await started(socks5Server({ local: true }));
   return {
     host: 'localhost',
     port: echo.port,

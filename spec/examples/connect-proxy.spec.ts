@@ -5,6 +5,7 @@ import { firstValueFrom } from 'rxjs';
 import { IOStream, type Plugin } from 'rxjs-io-stream';
 import { describe, expect, it } from 'vitest';
 import { connectProxy, type ConnectProxyOptions } from '../../examples/connect-proxy.ts';
+import { socks5Server } from '../../examples/socks5-server.ts';
 import { httpProxy } from '../../src/plugins/http-proxy.ts';
 import { blackHole } from '../support/black-hole.ts';
 import { invariants, type Harness } from '../support/harness.ts';
@@ -19,7 +20,7 @@ async function proxied(
 ): Promise<At & { readonly lines: string[]; readonly failed: unknown[] }> {
   const [lines, failed]: [string[], unknown[]] = [[], []];
   const { port } = await new Promise<{ port: number }>((resolve, reject) => {
-    const serving = connectProxy({ ...options, log: (line) => lines.push(line) }).subscribe({
+    const serving = connectProxy({ local: true, ...options, log: (line) => lines.push(line) }).subscribe({
       next: (server) => {
         server.errors$.subscribe((error) => failed.push(error));
         resolve(server.address as { port: number } & typeof server.address);
@@ -117,7 +118,7 @@ describe('examples/connect-proxy.ts', () => {
   it(
     'says in HTTP why there is no tunnel',
     invariants(async (h) => {
-      const proxy = await proxied(h, { allow: ({ port }) => port !== 25 });
+      const proxy = await proxied(h, { allow: ['a', '127.0.0.1', 'name.invalid', 'mail.test:26'] });
       const dead = `127.0.0.1:${await deadPort()}`;
       const cases: [string, string][] = [
         ['CONNECT\r\n\r\n', '400'],
@@ -204,9 +205,49 @@ describe('examples/connect-proxy.ts', () => {
     }),
   );
 
+  it(
+    'leads only to public addresses unless told otherwise, and never to itself',
+    invariants(async (h) => {
+      const guarding = await proxied(h, { local: false });
+      for (const host of [
+        '127.0.0.1',
+        'localhost',
+        '127.1',
+        '0x7f000001',
+        '[::ffff:127.0.0.1]',
+        '[::1]',
+        '0.0.0.0',
+        '10.0.0.1',
+        '[fe80::1]',
+      ])
+        assert.equal(statusOf(await said(h, guarding, `CONNECT ${host}:${guarding.port + 1} HTTP/1.1\r\n\r\n`)), 'HTTP/1.1 403', host);
+      const open = await proxied(h);
+      for (const host of ['127.0.0.1', 'localhost', '127.0.0.2', '0.0.0.0', '[::ffff:127.0.0.1]'])
+        assert.equal(statusOf(await said(h, open, `CONNECT ${host}:${open.port} HTTP/1.1\r\n\r\n`)), 'HTTP/1.1 403', host);
+      assert.deepEqual([guarding.failed, open.failed], [[], []]);
+    }),
+  );
+
+  it('does not listen where others can reach it without a password', () => {
+    for (const wrong of [{ host: '0.0.0.0' }, { host: '::' }, { user: 'me' }, { pass: 'pw' }]) {
+      expect(() => connectProxy(wrong)).toThrow(TypeError);
+      expect(() => socks5Server(wrong)).toThrow(TypeError);
+    }
+    connectProxy({ host: '0.0.0.0', user: 'me', pass: 'pw' });
+  });
+
   it('runs as a program', { timeout: 20_000 }, async () => {
     const credentials = ['--user', 'me', '--pass', 'pw'];
-    const { says, interrupt } = runProgram('examples/connect-proxy.ts', '--port', '0', ...credentials, '--only', '1');
+    const { says, interrupt } = runProgram(
+      'examples/connect-proxy.ts',
+      '--port',
+      '0',
+      ...credentials,
+      '--allow',
+      '*:1',
+      '--allow',
+      'b.test',
+    );
     const port = Number((await says(/port: (\d+)/))[1]);
     const client = connect(port, '127.0.0.1');
     client.end(`CONNECT 127.0.0.1:2 HTTP/1.1\r\nproxy-authorization: basic ${Buffer.from('me:pw').toString('base64')}\r\n\r\n`);

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import { once } from 'node:events';
@@ -164,7 +164,7 @@ describe('download', () => {
       const server = createHttps({ cert, key }, answer).listen(0, host);
       h.defer(() => server.close());
       await once(server, 'listening');
-      const proxy = await h.observed(connectProxy()).value();
+      const proxy = await h.observed(connectProxy({ local: true })).value();
       h.observed(proxy.errors$);
       const plugin = { ssl: tlsClient({ ca: certificates.ca }), proxy: httpProxy({ host, port: (proxy.address as AddressInfo).port }) };
       await whole(h, { url: `https://localhost:${(server.address() as AddressInfo).port}/`, plugin }, FILE);
@@ -227,6 +227,21 @@ describe('download', () => {
       h.error((await seen.ended).error, { code: 'ECONNRESET' });
       expect(asked.length).toBe(3);
       expect(() => download({ url: 'ftp://a.test/', file: 'x' })).toThrow(TypeError);
+    }),
+  );
+
+  it(
+    'writes through no link that stands where its part goes',
+    invariants(async (h) => {
+      const { url } = await scripted(h, sends(head('200 OK', `Content-Length: ${FILE.length}`), FILE));
+      const folder = mkdtempSync(join(tmpdir(), 'download-'));
+      h.defer(() => rmSync(folder, { recursive: true }));
+      const [file, precious] = [join(folder, 'file.bin'), join(folder, 'precious')];
+      writeFileSync(precious, 'precious');
+      symlinkSync(precious, `${file}.part`);
+      await h.observed(download({ url, file })).ended;
+      h.sameBytes(readFileSync(file), FILE);
+      h.sameBytes(readFileSync(precious), 'precious');
     }),
   );
 

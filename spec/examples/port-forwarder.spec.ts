@@ -48,7 +48,7 @@ describe('port-forwarder', () => {
     'goes through a proxy',
     invariants(async (h) => {
       const echo = await target(h, (socket) => socket.pipe(socket));
-      const proxy = await h.observed(socks5Server()).value();
+      const proxy = await h.observed(socks5Server({ local: true })).value();
       const { port } = await forwarding(h, { to: echo, proxy: { host, port: (proxy.address as { port: number }).port } });
       const socket = client(h, port);
       const answer = allOf(socket);

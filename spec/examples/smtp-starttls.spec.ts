@@ -86,6 +86,26 @@ describe('examples/smtp-starttls.ts', () => {
     }),
   );
 
+  it(
+    'refuses a reply without an end',
+    invariants(async (h) => {
+      const endless = h.observed(sendMail(await scripted(h, [], '220 x\r\n', '250-x\r\n'.repeat(1000)), MAIL));
+      await endless.ended;
+      expect((endless.error as Error).message).toContain('expected a reply of 100 lines at most, got more');
+    }),
+  );
+
+  it(
+    'lets no line of the text end the mail, whatever ends the lines',
+    invariants(async (h) => {
+      const { got, at } = await served(h);
+      const sent = h.observed(sendMail({ ...at, tls }, { ...MAIL, text: 'a\r.\r\nb\n.\rc\r\n.\nd\r' }));
+      await sent.ended;
+      assert.deepEqual([sent.state, sent.values], ['complete', ['250 ok']]);
+      assert.equal(got.at(-1)?.text, 'a\r\n.\r\nb\r\n.\r\nc\r\n.\r\nd\r\n');
+    }),
+  );
+
   it.each(['me', 'me@x y', 'me@mail.test>\r\nRCPT TO:<all@mail.test'])('refuses the address %j', (from) => {
     expect(() => sendMail({ host: '127.0.0.1', port: 1 }, { ...MAIL, from })).toThrow(/expected a mail address, got/);
   });

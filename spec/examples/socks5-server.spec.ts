@@ -13,7 +13,7 @@ const host = '127.0.0.1';
 /** The server in this process, for as long as the spec runs. */
 async function serving(h: Harness, options: Socks5ServerOptions = {}): Promise<{ port: number; lines: string[] }> {
   const lines: string[] = [];
-  const servers = h.observed(socks5Server({ ...options, log: (line) => lines.push(line) }));
+  const servers = h.observed(socks5Server({ local: true, ...options, log: (line) => lines.push(line) }));
   const server = await servers.value();
   h.observed(server.errors$);
   return { port: (server.address as { port: number }).port, lines };
@@ -106,8 +106,49 @@ describe('socks5-server', () => {
     }),
   );
 
+  it(
+    'leads only to public addresses unless told otherwise, never to itself, and only where the list says',
+    invariants(async (h) => {
+      const to = (port: number, name: string): number[] => [5, 1, 0, 5, 1, 0, 3, name.length, ...Buffer.from(name), port >> 8, port & 255];
+      const refused = [5, 0, 5, 2, 0, 1, 0, 0, 0, 0, 0, 0];
+      const guarding = await serving(h, { local: false });
+      for (const name of [
+        'localhost',
+        '127.1',
+        '0x7f000001',
+        '::1',
+        '::ffff:127.0.0.1',
+        '64:ff9b::7f00:1',
+        '192.168.0.1',
+        '169.254.169.254',
+      ])
+        expect([name, await answer(guarding.port, ...to(80, name))]).toEqual([name, refused]);
+      const open = await serving(h, { allow: ['localhost', '*.b.test:80'] });
+      for (const [name, port] of [
+        ['localhost', open.port],
+        ['127.0.0.1', 80],
+        ['b.test', 80],
+        ['a.b.test', 81],
+        ['', 80],
+        ['a b', 80],
+      ] as const)
+        expect([name, await answer(open.port, ...to(port, name))]).toEqual([name, refused]);
+    }),
+  );
+
+  it(
+    'writes one line of printable text to its log, whatever host the client asks for',
+    invariants(async (h) => {
+      const { port, lines } = await serving(h);
+      const name = Buffer.from('a\n\u001b[2J\u009b\u202e\u2028b');
+      await answer(port, 5, 1, 0, 5, 1, 0, 3, name.length, ...name, 0, 80);
+      expect(lines[0]).toBe(String.raw`127.0.0.1: to a\u{a}\u{1b}[2J\u{9b}\u{202e}\u{2028}b port 80`);
+      expect(lines.every((line) => /^[\x20-\x7e]+$/.test(line))).toBe(true);
+    }),
+  );
+
   it('runs as a program, says what it does, and ends by Ctrl-C', { timeout: 20_000 }, async () => {
-    const { says, interrupt } = runProgram('examples/socks5-server.ts', '--port', '0');
+    const { says, interrupt } = runProgram('examples/socks5-server.ts', '--port', '0', '--local');
     const port = Number((await says(/port: (\d+)/))[1]);
     const target = await deadPort();
     const error = await open({ host, port: target, plugin: { proxy: socks5({ host, port }) } }).catch((error: unknown) => error);

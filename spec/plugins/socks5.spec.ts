@@ -241,7 +241,7 @@ describe('socks5', () => {
         const echo = (await served(h, (socket) => socket.pipe(socket))) as { host: string; port: number };
         const ports: number[] = [];
         for (const options of [{}, { user: 'user', pass: 'secret' }]) {
-          const server = await h.observed(socks5Server(options)).value();
+          const server = await h.observed(socks5Server({ local: true, ...options })).value();
           ports.push((server.address as { port: number }).port);
         }
         const near = socks5({ host, port: ports[0]! });
