@@ -8,7 +8,7 @@ const PIECE = 256 * 1024;
 
 function drain(queue: OutputQueue): Buffer[] {
   const pieces: Buffer[] = [];
-  while (queue.length > 0) pieces.push(queue.next());
+  while (queue.length > 0) pieces.push(queue.next()!);
   return pieces;
 }
 
@@ -28,7 +28,7 @@ describe('OutputQueue', () => {
         const bytes = pattern(size, seed * 100 + step);
         queue.push(bytes);
         given.push(bytes);
-        if (random(3) === 0 && queue.length > 0) got.push(queue.next());
+        if (random(3) === 0 && queue.length > 0) got.push(queue.next()!);
         if (random(10) === 0) assert.equal(queue.content.length, queue.length);
       }
       got.push(...drain(queue));
@@ -104,7 +104,7 @@ describe('OutputQueue', () => {
     for (let each = 0; each < 1_000_000; each += 1) queue.push(one);
     queue.push(Buffer.alloc(64 * 2 ** 20));
     let total = 0;
-    while (queue.length > 0) total += queue.next().length;
+    while (queue.length > 0) total += queue.next()!.length;
     const { user } = process.cpuUsage(start);
     assert.equal(total, 1_000_000 + 64 * 2 ** 20);
     assert.ok(user < 2_000_000, `${user / 1000} ms`);
@@ -137,11 +137,51 @@ describe('OutputQueue', () => {
         const bytes = pattern(each % 700 === 699 ? 5000 : size, each);
         queue.push(bytes);
         given.push(bytes);
-        if (each % 250 === 0) got.push(queue.next());
+        if (each % 250 === 0) got.push(queue.next()!);
         if (each === 2000) assert.equal(queue.content.length, queue.length);
       }
       got.push(...drain(queue));
       assertSameBytes(got, given);
     }
   });
+
+  /** What can be done to a buffer after it was accepted. */
+  const gone: Readonly<Record<string, () => readonly [bytes: Buffer, lose: () => void]>> = {
+    'a small buffer that was detached': () => detachable(8),
+    'a big buffer that was detached': () => detachable(600_000),
+    'a view of a resizable buffer that has shrunk': () => {
+      const memory = resizable(8);
+      return [Buffer.from(memory, 4, 4), () => memory.resize(4)];
+    },
+  };
+  /** Newer than the library of types. */
+  const resizable = (size: number): ArrayBuffer & { resize(size: number): void } =>
+    Reflect.construct(ArrayBuffer, [size, { maxByteLength: size * 2 }]) as ArrayBuffer & { resize(size: number): void };
+  const detachable = (size: number): readonly [Buffer, () => void] => {
+    const memory = new ArrayBuffer(size);
+    return [Buffer.from(memory), () => void structuredClone(memory, { transfer: [memory] })];
+  };
+
+  for (const [name, make] of Object.entries(gone)) {
+    it(`finds the loss of ${name}, wherever it is queued`, () => {
+      for (const use of ['alone', 'first', 'between', 'last', 'shown', 'at a position', 'among many'] as const) {
+        const queue = new OutputQueue();
+        const [bytes, lose] = make();
+        if (use === 'last' || use === 'between' || use === 'shown') queue.push(Buffer.from('before'));
+        if (use === 'at a position') {
+          queue.content = bytes;
+          queue.position = 1;
+        } else queue.push(bytes);
+        if (use === 'first' || use === 'between' || use === 'shown') queue.push(Buffer.from('after'));
+        lose();
+        if (use === 'shown') assert.ok(queue.content.length > 0);
+        if (use === 'among many') for (let each = 0; each < 3000; each += 1) queue.push(Buffer.from('x'));
+        const before = use === 'last' || use === 'between' || use === 'shown' ? ['before'] : [];
+        for (const text of before) assert.equal(String(queue.next()), text, use);
+        assert.equal(queue.next(), undefined, use);
+        assert.equal(queue.next(), undefined, `${use}: gives nothing behind the gap`);
+        assert.ok(queue.length > 0, use);
+      }
+    });
+  }
 });

@@ -367,6 +367,12 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     served?.();
   }
 
+  /** A peer that got nothing is not reset: there is no part that it could take for the whole. */
+  failLost(error: IOStreamError, wereWritten: boolean): void {
+    if (!wereWritten) this.#up?.unsubscribe();
+    this.fail(error);
+  }
+
   setRef(ref: boolean): void {
     this.#unref = !ref;
     if (ref) this.handle.ref?.();

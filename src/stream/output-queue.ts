@@ -43,8 +43,10 @@ export class OutputQueue {
   /** All of it as one, also what is before the position. */
   get content(): Buffer {
     if (this.#bytes > 0) this.shown = true;
-    if (this.#tail - this.#head > 1) this.content = Buffer.concat(this.#chunks.slice(this.#head, this.#tail));
-    return this.#chunks[this.#head] ?? NOTHING;
+    if (this.#tail - this.#head < 2) return this.#chunks[this.#head] ?? NOTHING;
+    const joined = Buffer.concat(this.#chunks.slice(this.#head, this.#tail).filter(({ length }) => length > 0));
+    if (joined.length === this.#bytes) this.content = joined; // Otherwise bytes are lost, and `next` reports it.
+    return joined;
   }
 
   set content(bytes: Buffer) {
@@ -69,20 +71,30 @@ export class OutputQueue {
     const from = Math.max(this.#head, this.#tail - MANY);
     this.#small = 0;
     let length = 0;
-    for (let at = from; at < this.#tail; at += 1) length += this.#chunks[at]!.length;
+    for (let at = from; at < this.#tail; at += 1) {
+      const size = this.#chunks[at]!.length;
+      if (size === 0) return; // Lost, and `next` reports it.
+      length += size;
+    }
     if (length >= PIECE) return;
     this.#chunks[from] = this.#copy(from, this.#tail, reserve(length));
     this.#chunks.length = this.#tail = from + 1;
   }
 
-  /** Takes the next piece to give down. To be called only while `length` is not 0. */
-  next(): Buffer {
+  /**
+   * Takes the next piece to write. To be called only while `length` is not 0.
+   *
+   * @returns undefined when bytes are lost: their buffer was detached, or resized so that they lie outside, after they were
+   * accepted. A Buffer has no length then; otherwise its length never changes.
+   */
+  next(): Buffer | undefined {
+    const first = this.#position === undefined ? this.#chunks[this.#head]! : this.content;
+    if (first.length === 0) return undefined;
     if (this.#position !== undefined) {
-      const piece = this.content.subarray(this.#position, this.#position + PIECE);
+      const piece = first.subarray(this.#position, this.#position + PIECE);
       this.#position += piece.length;
       return piece;
     }
-    const first = this.#chunks[this.#head]!;
     const piece = first.length < SMALL ? this.#join() : this.#cut(first);
     this.#bytes -= piece.length;
     return piece;
@@ -105,7 +117,7 @@ export class OutputQueue {
     let length = 0;
     for (; to < this.#tail && length < PIECE - SMALL; to += 1) {
       const chunk = this.#chunks[to]!;
-      if (chunk.length >= SMALL) break;
+      if (chunk.length >= SMALL || chunk.length === 0) break;
       length += chunk.length;
     }
     const joined = to - from === 1 ? this.#chunks[from]! : this.#copy(from, to, reserve(length));

@@ -1,6 +1,7 @@
 import { BehaviorSubject, type SchedulerLike } from 'rxjs';
 import { EOUTBUFLIMIT, ECLOSED, ETOWRITE, IOStreamError } from '../errors.ts';
 import { OUT, SENT, type EventMask } from '../events.ts';
+import { lostBytes } from '../wire/lost-bytes.ts';
 import { END, type Flow } from '../wire/signal.ts';
 import { asBuffer } from './bytes.ts';
 import { OutputQueue } from './output-queue.ts';
@@ -15,6 +16,8 @@ export interface WriteHost {
   give(signal: Flow): void;
   notify(mask: EventMask): void;
   raise(error: IOStreamError): void;
+  /** Accepted bytes are gone: the stream fails. The wire is reset only if bytes were written before them. */
+  failLost(error: IOStreamError, wereWritten: boolean): void;
   /** Do what is due at the end of this tick. */
   pulse(): void;
   /** Flush, not before the caller has returned. */
@@ -188,10 +191,7 @@ export class WriteSide implements Watched {
     if (!this.#open || this.#flushing) return;
     this.#flushing = true;
     let gave = false;
-    while (!this.#held && this.queue.length > 0) {
-      this.#give();
-      gave = true;
-    }
+    while (!this.#held && this.queue.length > 0 && this.#give()) gave = true;
     if (this.#ending === 'wanted' && this.queue.length === 0) {
       this.#ending = 'given';
       this.#host.give(END);
@@ -203,7 +203,7 @@ export class WriteSide implements Watched {
 
   /** Gives down all there is, however full the wire: it is closing, and whoever paused still takes what is in flight. */
   flushAll(): void {
-    while (this.#open && this.queue.length > 0) this.#give();
+    while (this.#open && this.queue.length > 0 && this.#give());
     this.#watchdog?.stop();
   }
 
@@ -228,10 +228,16 @@ export class WriteSide implements Watched {
     this.#waiters = NOBODY;
   }
 
-  #give(): void {
+  /** @returns whether there may be more to give: not when bytes were lost, which fails the stream. */
+  #give(): boolean {
     const bytes = this.queue.next();
+    if (!bytes) {
+      this.#host.failLost(lostBytes(), this.#given > 0);
+      return false;
+    }
     this.#given += bytes.length;
     this.#host.give({ kind: 'data', bytes: asBuffer(bytes) });
+    return true;
   }
 
   #noteGrown(): void {

@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import type { SchedulerLike, Subscriber } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
+import { lostBytes } from './lost-bytes.ts';
 import { PAUSE, RESUME, type Up } from './signal.ts';
 
 /** No write is longer than this, so that a transfer that moves is seen to move. */
@@ -67,6 +68,10 @@ export class NodeWriter {
   feed(): void {
     const waiting = this.#waiting;
     for (let piece = waiting?.[this.#next]; piece && this.#takes(piece.length); piece = waiting?.[this.#next]) {
+      if (piece.length === 0) {
+        this.#up.error(lostBytes());
+        return;
+      }
       this.#next += 1;
       this.#give(piece);
     }
