@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import {
   concat,
   concatMap,
@@ -633,6 +634,29 @@ describe('converse', () => {
       });
       expect(await h.observed(talk$).value()).toBe('AAAABBBBCCCC');
       h.sameBytes(also.values, 'AAAABBBBCCCC');
+    }),
+  );
+
+  it(
+    'puts what it did not read before what came meanwhile',
+    invariants(async (h) => {
+      for (const leave of ['returns', 'throws', 'is unsubscribed'] as const) {
+        const { io, wire } = await scripted(h);
+        const goOn = new Subject<void>();
+        const seen = h.observed(
+          converse(io, function* (link) {
+            yield* link.read(1);
+            yield* link.wait(() => goOn);
+            if (leave === 'throws') throw new Error('enough');
+          }),
+        );
+        wire.give(data('1 left'));
+        wire.give(data(' and came'));
+        if (leave === 'is unsubscribed') seen.unsubscribe();
+        else goOn.next();
+        assert.equal(text(io.inBuf), ' left and came', leave);
+        assert.equal(seen.state, { returns: 'complete', throws: 'error', 'is unsubscribed': 'unsubscribed' }[leave]);
+      }
     }),
   );
 });

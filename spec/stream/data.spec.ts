@@ -5,6 +5,7 @@ import { EOF, IN, IOStream } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory-pair.ts';
 import { syncPair } from '../../src/testing/sync-pair.ts';
 import { invariants } from '../support/harness.ts';
+import { data, ScriptedWire } from '../support/scripted-wire.ts';
 import { closing, dialled, joined, owned, pattern, ticks, turns, unhandled } from './tools.ts';
 
 describe('data$', () => {
@@ -503,6 +504,39 @@ describe('reactive mode without a reader', () => {
       a.end(pattern(500_000));
       await h.until(() => b.isEof);
       assert.equal(b.inBuf.length, 500_000);
+    }),
+  );
+
+  it(
+    'gives all subscribers the same order, although more comes from inside the next of one of them',
+    invariants(async (h) => {
+      for (const how of ['by itself', 'as the answer to a write', 'as the answer to a send'] as const) {
+        for (const first of ['comes late', 'is read late'] as const) {
+          const wire = new ScriptedWire();
+          const [io] = owned(h, new IOStream({ wire: wire.wire, allowHalfOpen: true }));
+          await ticks(1);
+          wire.connect();
+          wire.answer = (signal) => {
+            if (signal.kind === 'data') wire.give(data(`re:${String(signal.bytes)}`));
+          };
+          // Bytes that wait for their first subscriber are emitted at the end of a tick, all others as they come.
+          if (first === 'is read late') wire.give(data('1'));
+          const [one, two] = [[] as string[], [] as string[]];
+          io.data$.subscribe((bytes) => {
+            one.push(String(bytes));
+            const text = String(one.length);
+            if (one.length > 3) return;
+            if (how === 'by itself') wire.give(data(`re:${text}`));
+            else if (how === 'as the answer to a write') io.write(text);
+            else h.observed(io.send([text]));
+          });
+          io.data$.subscribe((bytes) => two.push(String(bytes)));
+          await ticks(2);
+          if (first === 'comes late') wire.give(data('1'));
+          await h.until(() => two.join('') === '1re:1re:2re:3');
+          assert.deepEqual(one, two);
+        }
+      }
     }),
   );
 });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { from, of, Subject, throwError } from 'rxjs';
+import { from, NEVER, of, Subject, throwError } from 'rxjs';
 import { describe, it } from 'vitest';
-import { ECLOSED, EOUTBUFLIMIT, OUT, SENT } from 'rxjs-io-stream';
+import { ECLOSED, EOUTBUFLIMIT, IOStream, OUT, SENT } from 'rxjs-io-stream';
 import { invariants } from '../support/harness.ts';
-import { closing, joined, pattern, ticks, turns, unhandled } from './tools.ts';
+import { closing, joined, owned, pattern, ticks, turns, unhandled } from './tools.ts';
 
 describe('output', () => {
   it(
@@ -65,6 +65,23 @@ describe('output', () => {
       assert.equal(a.output.pending, 1500);
       h.observed(b.data$);
       await h.until(() => a.output.pending === 0);
+    }),
+  );
+
+  it(
+    'blocked$ turns back when outBuf is emptied or replaced by less',
+    invariants((h) => {
+      const [io] = owned(h, new IOStream({ wire: () => () => NEVER, highWaterMark: 10_000 }));
+      const seen = h.observed(io.output.blocked$);
+      io.write(pattern(10_000));
+      io.outBuf = '';
+      assert.deepEqual(seen.values, [false, true, false]);
+      io.write(pattern(10_000));
+      io.outBuf = pattern(5000);
+      assert.deepEqual(seen.values, [false, true, false, true, false]);
+      io.write(pattern(5000));
+      io.outPos = 5000;
+      assert.deepEqual(seen.values, [false, true, false, true, false, true, false]);
     }),
   );
 

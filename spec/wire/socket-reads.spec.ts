@@ -2,6 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
+import { firstValueFrom } from 'rxjs';
+import { IOStream } from 'rxjs-io-stream';
 import { describe, expect, it } from 'vitest';
 import { connectSocket } from '../../src/wire/socket.ts';
 import { endReads, MOST_OWN, ownBuffers, READ_SIZE } from '../../src/wire/socket-reads.ts';
@@ -132,6 +134,53 @@ describe('the reads of our own sockets', () => {
         socket.destroy();
       }
       expect(ownBuffers()).toBe(0);
+    }),
+  );
+
+  it(
+    'give the place of a connection back, however it ends',
+    invariants(async (h) => {
+      const peers: Socket[] = [];
+      const server = createServer({ allowHalfOpen: true }, (peer) => void peers.push(peer.on('error', () => {}))).listen(0, HOST);
+      await once(server, 'listening');
+      h.defer(() => {
+        for (const peer of peers) peer.destroy();
+        server.close();
+      });
+      const { port } = server.address() as AddressInfo;
+      const ends: Readonly<Record<string, (io: IOStream, peer: Socket) => void>> = {
+        'it is reset': (io) => io.reset(),
+        'it is closed': (io, peer) => {
+          io.close();
+          peer.end();
+        },
+        'the peer resets': (_, peer) => peer.resetAndDestroy(),
+        'both ends are over': (io, peer) => {
+          io.end();
+          peer.end();
+        },
+      };
+      for (const [name, end] of Object.entries(ends)) {
+        const io = new IOStream({ host: HOST, port });
+        io.errors$.subscribe();
+        let read = 0;
+        const reading = new Promise((resolve) =>
+          io.data$.subscribe({ next: ({ length }) => (read += length), error: resolve, complete: () => resolve(undefined) }),
+        );
+        await h.until(() => peers.length > 0 && io.state === 'open');
+        const peer = peers.pop()!;
+        peers.unshift(peer);
+        io.pause();
+        peer.write(Buffer.alloc(READ_SIZE, 'x'));
+        for (let count = 0; count < 20; count += 1) await turn();
+        io.resume();
+        await h.until(() => read === READ_SIZE);
+        expect([name, ownBuffers()]).toEqual([name, 1]);
+        end(io, peer);
+        await reading;
+        await firstValueFrom(io.closed$);
+        expect([name, ownBuffers()]).toEqual([name, 0]);
+      }
     }),
   );
 
