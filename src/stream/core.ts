@@ -45,8 +45,18 @@ export interface Supervisor {
 
 const UNSUPERVISED: Supervisor = { unhandled: reportUnhandled, thrown: reportUnhandled };
 
-/** What a peer that closes over unread input answers with. */
-const RESETS: readonly string[] = ['ECONNRESET', 'EPIPE'];
+/**
+ * What a peer that closes over unread input answers with; and what Node's own TLS over a Duplex ends with when the peer has ended
+ * first: its last record, close_notify, is written to a Duplex that has ended or is closed.
+ */
+const RESETS: readonly string[] = [
+  'ECONNRESET',
+  'EPIPE',
+  'ERR_STREAM_WRITE_AFTER_END',
+  'ERR_STREAM_ALREADY_FINISHED',
+  'ERR_STREAM_DESTROYED',
+  'ERR_STREAM_PREMATURE_CLOSE',
+];
 
 /**
  * The life of one connection: dials, hands what comes up to the two sides and what is to be told to the notifier, and ends.

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { connect as connectTls, createServer, type TLSSocket } from 'node:tls';
+import { IOStream, toDuplex } from 'rxjs-io-stream';
+import { describe, it } from 'vitest';
+import * as certificates from '../support/certificates.ts';
+import { invariants, type Harness } from '../support/harness.ts';
+import { closing } from './tools.ts';
+
+/** A TLS server of Node; each accepted socket greets, and ends as it is told to. */
+async function tlsServer(h: Harness, end: (socket: TLSSocket) => void): Promise<Socket> {
+  const { cert, key } = certificates.server;
+  const server = createServer({ cert, key }, (socket) => {
+    h.defer(() => socket.destroy());
+    end(socket.on('error', () => {}).resume());
+  }).listen(0, '127.0.0.1');
+  h.defer(() => server.close());
+  await once(server, 'listening');
+  const raw = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  raw.on('error', () => {});
+  h.defer(() => raw.destroy());
+  await once(raw, 'connect');
+  return raw;
+}
+
+/** An ordinary Duplex over a socket, no `net.Socket` itself. */
+function duplexOver(raw: Socket, allowHalfOpen: boolean): Duplex {
+  const duplex = new Duplex({
+    allowHalfOpen,
+    read: () => void raw.resume(),
+    write: (chunk: Buffer, _, done) => void raw.write(chunk, done),
+    final: (done) => void raw.end(done),
+    destroy: (error, done) => {
+      raw.destroy();
+      done(error);
+    },
+  });
+  raw.on('data', (bytes) => duplex.push(bytes) || raw.pause()).on('end', () => duplex.push(null));
+  return duplex.on('error', () => {});
+}
+
+const ends: Readonly<Record<string, (socket: TLSSocket) => void>> = {
+  'ends at once': (socket) => socket.end('bye'),
+  'ends later': (socket) => {
+    socket.write('bye');
+    setTimeout(() => socket.end(), 30);
+  },
+  'is destroyed': (socket) => {
+    socket.write('bye');
+    setTimeout(() => socket.destroy(), 30);
+  },
+};
+
+describe("Node's own TLS over a Duplex, as fh", () => {
+  for (const [name, end] of Object.entries(ends)) {
+    for (const below of ['a Duplex', 'a Duplex without half-open', 'a stream of ours'] as const) {
+      it(
+        `ends without an error when the peer ends first: over ${below}, the server ${name}`,
+        invariants(async (h) => {
+          const raw = await tlsServer(h, end);
+          const duplex = duplexOver(raw, below !== 'a Duplex without half-open');
+          const socket = below === 'a stream of ours' ? toDuplex(new IOStream({ fh: duplex })) : duplex;
+          const io = new IOStream({ fh: connectTls({ socket, ca: certificates.ca, servername: 'localhost' }) });
+          const seen = h.observed(io.data$);
+          io.write('hello');
+          await seen.ended;
+          h.sameBytes(seen.values, 'bye');
+          const { by, error } = await closing(io);
+          assert.deepEqual([seen.state, by, error], ['complete', 'peer', undefined]);
+        }),
+      );
+    }
+  }
+
+  it(
+    'fails when bytes of ours had not been sent',
+    invariants(async (h) => {
+      const raw = await tlsServer(h, (socket) => socket.pause().end('bye'));
+      const socket = connectTls({ socket: duplexOver(raw, false), ca: certificates.ca, servername: 'localhost' });
+      const io = new IOStream({ fh: socket, allowHalfOpen: true });
+      io.errors$.subscribe();
+      const seen = h.observed(io.data$);
+      io.write(Buffer.alloc(2 ** 25));
+      await seen.ended;
+      assert.notEqual((await closing(io)).error, undefined);
+    }),
+  );
+});
