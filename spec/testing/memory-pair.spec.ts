@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { concat, delay, map, NEVER, of, Subject, take, timer, type Observable } from 'rxjs';
+import { asapScheduler, asyncScheduler, concat, delay, map, NEVER, type Observable, of, queueScheduler, Subject, take, timer } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, it } from 'vitest';
 import type { IOStreamError } from '../../src/errors.ts';
@@ -101,6 +101,34 @@ describe('memoryPair', () => {
       const right = await open(h, b, NEVER).ended;
       h.sameBytes(bytesOf(right.values), 'last words');
       h.error(right.error, { code: 'ECONNRESET', phase: 'read' });
+    }),
+  );
+
+  it(
+    'carries a dialogue on each real scheduler of RxJS, given to the pair or to the streams',
+    invariants(async (h) => {
+      const turns = 300;
+      for (const scheduler of [queueScheduler, asapScheduler, asyncScheduler]) {
+        for (const options of [{}, { latency: 1 }, { bandwidth: 2 ** 20 }, { cut: 0.5 }]) {
+          for (const place of ['pair', 'streams'] as const) {
+            const [a, b] = memoryPair(place === 'pair' ? { ...options, scheduler } : options);
+            const given = place === 'streams' ? { scheduler } : {};
+            const [left, right] = [new IOStream({ wire: a, ...given }), new IOStream({ wire: b, ...given })];
+            let read = 0;
+            right.data$.subscribe((bytes) => right.write(bytes));
+            const seen = h.observed(left.data$);
+            left.data$.subscribe(({ length }) => {
+              read += length;
+              const count = options.latency ? 20 : turns;
+              if (read < count) left.write('x'.repeat(length));
+              else left.end();
+            });
+            // From inside of an action of the scheduler, too.
+            scheduler.schedule(() => left.write('x'));
+            assert.equal((await seen.ended).state, 'complete');
+          }
+        }
+      }
     }),
   );
 
