@@ -14,6 +14,7 @@ import { contextsOf } from './tls-contexts.ts';
 import { asError, TlsLayer, type TlsRole } from './tls-layer.ts';
 import { chainProblem } from './tls-peer.ts';
 import { checkTls, CLIENT_OPTIONS, isClean, UNSET, type TlsOptions, type TlsSessionCache } from './tls-options.ts';
+import { markTls } from './tls-plugins.ts';
 import { pskIdentityOf, recordClient, withPsk } from './tls-psk.ts';
 import { checkRuntime } from './tls-runtime.ts';
 import { placeIn, TlsSessions } from './tls-sessions.ts';
@@ -114,7 +115,7 @@ export function tlsClient(options: TlsClientOptions = {}): Plugin {
   const contexts = contextsOf('tlsClient', given);
   const resumes = session !== false && !pskCallback;
   const sessions = resumes && !sessionCache ? new TlsSessions() : undefined;
-  return (wire) => (dial) => {
+  return markTls((wire) => (dial) => {
     const { name, servername } = namesOf(given, dial);
     // Judged below, as Node would do it, and for resumed sessions too, where Node would not; and Node would just hang up.
     const unjudged = { rejectUnauthorized: false, checkServerIdentity: () => undefined };
@@ -146,7 +147,7 @@ export function tlsClient(options: TlsClientOptions = {}): Plugin {
       return name === undefined ? new Error('there was no name to check') : refusalOf(() => check(name, certificate));
     };
     return layer(wire, dial, (ports) => new TlsLayer(role, ports));
-  };
+  });
 }
 
 /** Newer Nodes take a session for one of theirs only as a Buffer. */

@@ -14,7 +14,7 @@ import { clearTextProblem, FIRST_BYTES, tlsReason } from './tls-errors.ts';
 import type { TlsFacts, TlsOptions } from './tls-options.ts';
 import { TlsOutlet } from './tls-outlet.ts';
 import { isNode } from './tls-runtime.ts';
-import { factsOf, NOTHING, rememberShown, shownBy, shownInSession, type Shown } from './tls-peer.ts';
+import { factsOf, keepNodeTls, NOTHING, rememberShown, shownBy, shownInSession, type Shown } from './tls-peer.ts';
 
 /** What differs between a client and a server, and what the user asked for. */
 export interface TlsRole extends Pick<TlsOptions, 'verify' | 'truncation'> {
@@ -324,6 +324,7 @@ export class TlsLayer implements Layer {
     Object.assign(this.#details, facts, { layer: this.#dial.layer });
     // Not enumerable: it holds a secret.
     Object.defineProperty(this.#details, 'session', { get: () => this.#session ?? (facts.reused ? this.#offered : undefined) });
+    keepNodeTls(this.#details, { socket, shown: this.#shown });
     this.#first = NO_BYTES;
     this.#stage = 'open';
     if (this.#session) this.#keep(this.#session);
@@ -476,8 +477,9 @@ function brokenAfterHandshake(error: unknown, { layer }: Dial): unknown {
   return new IOStreamError(code, { phase, layer, message, errno, cause: error, facts });
 }
 
+/** With the code that Node's TLSSocket gives to it. */
 function unexpectedEnd(): Error {
-  return new Error('expected the TLS handshake to go on, got EOF');
+  return Object.assign(new Error('expected the TLS handshake to go on, got EOF'), { code: 'ECONNRESET' });
 }
 
 function ignore(): void {

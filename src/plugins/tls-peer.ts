@@ -25,6 +25,24 @@ export function factsOf(socket: TLSSocket, problem: Error | 'unasked' | undefine
   };
 }
 
+/** The TLS of an open connection, as Node sees it. */
+export interface NodeTls {
+  readonly socket: TLSSocket;
+  readonly shown: Shown;
+}
+
+const NODE_TLS = new WeakMap<object, NodeTls>();
+
+/** Keeps what Node knows of a connection beside its details, which hold plain facts only. */
+export function keepNodeTls(details: object, tls: NodeTls): void {
+  NODE_TLS.set(details, tls);
+}
+
+/** Finds what Node knows of the connection that these are the details of; undefined if its layer is no TLS. */
+export function nodeTlsOf(details: object | undefined): NodeTls | undefined {
+  return details && NODE_TLS.get(details);
+}
+
 export const NOTHING: Shown = { x509: undefined, certificate: undefined };
 
 export function shownBy(socket: TLSSocket): Shown | undefined {

@@ -7,6 +7,7 @@ import { contextsOf } from './tls-contexts.ts';
 import { TlsLayer, type TlsRole } from './tls-layer.ts';
 import { chainProblem } from './tls-peer.ts';
 import { checkTls, SERVER_OPTIONS, UNSET, type TlsOptions } from './tls-options.ts';
+import { markTls } from './tls-plugins.ts';
 import { pskIdentityOf, recordServer, withPsk } from './tls-psk.ts';
 import { checkRuntime } from './tls-runtime.ts';
 
@@ -87,5 +88,5 @@ export function tlsServer(options: TlsServerOptions): Plugin {
       return chainProblem(socket) ?? (certificate || hasKey ? undefined : new Error('the client has shown no certificate'));
     },
   };
-  return (wire) => (dial) => layer(wire, dial, (ports) => new TlsLayer(role, ports));
+  return markTls((wire) => (dial) => layer(wire, dial, (ports) => new TlsLayer(role, ports)));
 }
