@@ -96,6 +96,16 @@ describe('tcp', () => {
     }),
   );
 
+  it(
+    'connects from the port it is told',
+    invariants(async (h) => {
+      const localPort = await freePort();
+      const seen = dialled(h, HOST, await portOf(h, HOST), { localPort });
+      const connected = (await seen.value(({ kind }) => kind === 'connected')) as { details?: { handle: { localPort: number } }[] };
+      expect(connected.details?.[0]?.handle.localPort).toBe(localPort);
+    }),
+  );
+
   describe('refused', () => {
     it.each([HOST, '::1'])('by %s: resolved, then ECONNREFUSED with its facts', async (host) => {
       await invariants(async (h) => {

@@ -124,6 +124,7 @@ const OPTIONS: Readonly<Record<string, readonly [words: string, test: Test]>> = 
   lookup: ['a function like dns.lookup', isFunction],
   family: ['0, 4 or 6', (value) => value === 0 || value === 4 || value === 6],
   localAddress: ['an address', isString],
+  localPort: ['an integer from 0 to 65535', (value) => isCount(value) && (value as number) <= 65535],
   noDelay: ['a boolean', isBoolean],
   keepAlive: ['a boolean', isBoolean],
   signal: ['an AbortSignal', (value) => isObject(value) && 'addEventListener' in (value as object)],

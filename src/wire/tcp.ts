@@ -13,6 +13,8 @@ import type { Dial, ResolvedSignal, Wire } from './signal.ts';
 export interface TcpOptions extends ResolveOptions {
   /** The address to connect from. */
   readonly localAddress?: string | undefined;
+  /** The port to connect from; 0 is any free one. @default 0 */
+  readonly localPort?: number | undefined;
   /** Send small packets at once. @default true */
   readonly noDelay?: boolean | undefined;
   /** Let the kernel ask an idle peer whether it is still there. @default false */
@@ -62,9 +64,10 @@ function resolved(host: string, [first]: readonly LookupAddress[]): ResolvedSign
 }
 
 function connectAny(addresses: readonly LookupAddress[], host: string, port: number, dial: Dial, options: TcpOptions): Observable<Opened> {
-  const { localAddress, noDelay = true, keepAlive = false } = options;
+  const { localAddress, localPort, noDelay = true, keepAlive = false } = options;
+  const from = { ...(localAddress === undefined ? {} : { localAddress }), ...(localPort === undefined ? {} : { localPort }) };
   const attempt = ({ address }: LookupAddress): Observable<Opened> =>
-    connectSocket({ host: address, port, noDelay, keepAlive, ...(localAddress === undefined ? {} : { localAddress }) }).pipe(
+    connectSocket({ host: address, port, noDelay, keepAlive, ...from }).pipe(
       map((socket) => ({ kind: 'opened', readable: socket, writable: socket, details: { wire: 'tcp', ip: address, handle: socket } })),
     );
   const winner$ = race(addresses, attempt, dial.scheduler, (attempts) => allFailed(attempts, host, port));
