@@ -80,6 +80,8 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
   method: string;
   waitFor: EventMask | undefined;
   inBufLimit: number | undefined;
+  /** Undefined is the default: half-open in manual mode only. */
+  allowHalfOpen: boolean | undefined;
 
   state: StreamState = 'opening';
   details: Readonly<Record<string, LayerDetails>> = NO_DETAILS;
@@ -145,6 +147,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     this.method = options.method ?? DEFAULTS.method;
     this.waitFor = options.waitFor;
     this.inBufLimit = options.inBufLimit;
+    this.allowHalfOpen = options.allowHalfOpen;
     this.notifier = new Notifier(this);
     this.reads = new ReadSide(this);
     this.writes = new WriteSide(this);
@@ -307,6 +310,11 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     this.#silence(end);
     this.#flow?.error(cause ?? new IOStreamError('ECONNABORTED', { phase: 'close', message: 'the stream was reset by reset()' }));
     this.#finish('us', cause, end);
+  }
+
+  /** Frees the wire at once, without farewell. What the kernel has taken is still sent; nothing more is received. */
+  drop(): void {
+    if (!this.#failing) this.#finish('us', undefined, {});
   }
 
   /**
@@ -708,7 +716,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
   /** Without half-open, and all we wrote has left after the peer's EOF: we end, too. */
   #endsToo(): boolean {
     if (!this.io.isEof || !this.isOpen || this.writes.ended || this.writes.pending > 0) return false;
-    const { allowHalfOpen = this.waitFor !== undefined } = this.options;
+    const { allowHalfOpen = this.waitFor !== undefined } = this;
     // Whoever takes piece by piece may still answer: for him the EOF comes behind what he has not taken.
     return !allowHalfOpen && (this.#sends?.length ?? 0) === 0 && !this.reads.isPulled;
   }
