@@ -14,7 +14,7 @@ import { Server } from './server.ts';
 /** Where to listen, and how the accepted streams are made: all options of `IOStream` that do not say where it connects to. */
 export interface ListenOptions<S = IOStream> extends Omit<
   IOStreamOptions<S>,
-  'fh' | 'host' | 'port' | 'path' | 'wire' | 'lookup' | 'family' | 'localAddress' | 'outBufLimit' | 'signal'
+  'fh' | 'host' | 'port' | 'path' | 'wire' | 'lookup' | 'family' | 'localAddress' | 'localPort' | 'outBufLimit' | 'signal'
 > {
   /** The address to listen on. @default all addresses, IPv6 and IPv4 */
   readonly host?: string | undefined;
@@ -159,7 +159,7 @@ function checkWhere(where: Where): void {
 
 /** What says where a stream connects to, or when one stream ends, has no meaning for those that are accepted. */
 function checkStream(stream: object): void {
-  for (const name of ['fh', 'wire', 'lookup', 'family', 'localAddress', 'signal'])
+  for (const name of ['fh', 'wire', 'lookup', 'family', 'localAddress', 'localPort', 'signal'])
     if ((stream as Record<string, unknown>)[name] !== undefined) throw wrong('no option of one connection', `\`${name}\``);
   checkOptions({ ...stream, wire: () => () => undefined });
 }
