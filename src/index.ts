@@ -69,7 +69,8 @@ export type { Answer, Link, Need } from './protocol/link.ts';
 
 // Faces
 export { agent, type AgentOptions } from './faces/agent.ts';
-export { toDuplex, type SocketDuplex } from './faces/to-duplex.ts';
+export type { SocketDuplex } from './faces/socket-duplex.ts';
+export { toDuplex } from './faces/to-duplex.ts';
 
 // Codecs
 export type { Codec } from './codecs/codec.ts';

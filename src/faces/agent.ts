@@ -1,14 +1,14 @@
-import { createHmac, randomBytes } from 'node:crypto';
-import { Agent, type AgentOptions as HttpAgentOptions, type ClientRequestArgs } from 'node:http';
-import type { RequestOptions } from 'node:https';
-import type { Duplex } from 'node:stream';
-import { asapScheduler, NEVER } from 'rxjs';
-import { tlsClient, type TlsClientOptions } from '../plugins/tls-client.ts';
-import { CLIENT_OPTIONS } from '../plugins/tls-options.ts';
+import { Agent, type AgentOptions as HttpAgentOptions, type ClientRequest } from 'node:http';
+import { addAbortSignal, type Duplex } from 'node:stream';
+import { NEVER } from 'rxjs';
 import { IOStream } from '../stream/io-stream.ts';
 import type { IOStreamOptions } from '../stream/options.ts';
-import type { Plugin } from '../wire/signal.ts';
 import { pluginEntries } from '../wire/stack.ts';
+import { defined, isSecure, normalized, targetOf, type ConnectionRequest } from './agent-request.ts';
+import { isHttpsCalling } from './is-https-calling.ts';
+import { nextTick } from './next-tick.ts';
+import type { SocketDuplex } from './socket-duplex.ts';
+import { TlsPool } from './tls-pool.ts';
 import { toDuplex } from './to-duplex.ts';
 
 /** How an {@link agent} connects: the options of a stream that are the same for every request, and those of `http.Agent`. */
@@ -17,16 +17,13 @@ export interface AgentOptions
     Pick<HttpAgentOptions, 'keepAlive' | 'keepAliveMsecs' | 'maxSockets' | 'maxTotalSockets' | 'maxFreeSockets' | 'scheduling' | 'timeout'>,
     Pick<IOStreamOptions, 'plugin' | 'timeouts' | 'lookup' | 'family' | 'localAddress' | 'noDelay' | 'scheduler'> {}
 
-/** So many TLS plugins, one for each server and set of options, are kept with their sessions. */
-const MOST_CLIENTS = 100;
+/** What a caller of `createConnection` may give: called once, when the connection is there or has failed. */
+type Created = (error: Error | null, duplex: Duplex) => void;
 
-/** What of a request goes into its TLS, and what goes before the options of the agent. */
-const TLS = Object.keys(CLIENT_OPTIONS) as (keyof TlsClientOptions)[];
-const CONNECTING = ['lookup', 'family', 'localAddress'] as const;
-type Connecting = Pick<IOStreamOptions, (typeof CONNECTING)[number]>;
-
-/** What Node gives an agent besides the request: TLS options, and who asks. */
-type Asked = ClientRequestArgs & RequestOptions & { readonly protocol?: string | null; readonly _defaultAgent?: Agent };
+/** What Node's types do not name. */
+interface RequestTaker {
+  addRequest(request: ClientRequest, options: ConnectionRequest): void;
+}
 
 /**
  * Makes an agent for `http` and `https` whose connections go through any stack of plugins.
@@ -37,16 +34,27 @@ type Asked = ClientRequestArgs & RequestOptions & { readonly protocol?: string |
  * ```
  *
  * For `https:` one `tlsClient` is laid on top, made of the request's own options (`ca`, `cert`, `servername`,
- * `rejectUnauthorized`, `ALPNProtocols`, …), which reach no other layer; its sessions are reused, for at most 100 servers.
- * Connections are kept alive and reused if `keepAlive` says so, never between requests whose TLS options differ: strings,
- * numbers, bytes and arrays of them are compared by what is in them, functions (`verify`, `checkServerIdentity`) and other objects
- * by which they are, so give the same one each time. `lookup`, `family` and `localAddress` of a request go before those given here.
+ * `rejectUnauthorized`, `ALPNProtocols`, `pskCallback`, …), which reach no other layer; its sessions are reused, for at most 100
+ * servers. Only a request of `http:` goes out in clear text; where the protocol is unclear, as in a `createConnection` of your own
+ * without `protocol`, TLS is used.
  *
- * A connection that fails, in whatever phase, is the `'error'` of its request: the `IOStreamError` with its code; so are options
- * of a request that cannot be used: the `TypeError`.
+ * Connections are kept alive and reused if `keepAlive` is true, never between requests whose TLS options differ: strings, numbers,
+ * bytes and arrays of them are compared by value, functions (`verify`, `checkServerIdentity`) and other objects by identity, so give
+ * the same one each time.
+ *
+ * All options of a request about its connection count as with Node's own agents: `lookup`, `hints`, `family`, `localAddress`,
+ * `localPort`, `socketPath`, `timeout`, `autoSelectFamily: false`; `lookup`, `family` and `localAddress` go before those given here.
+ * `timeout` is `'timeout'` on the request after so many milliseconds without a byte, the time of connecting included; it closes nothing.
+ *
+ * **Errors**: a connection that fails, in whatever phase, is the `'error'` of its request, with Node's own code (`ENOTFOUND`,
+ * `ECONNREFUSED`, `CERT_HAS_EXPIRED`, …) and the `IOStreamError` in `cause`; see `toDuplex`. Options of a request that cannot be used
+ * are the `TypeError`.
+ *
+ * **Closing**: a request that is destroyed frees its place at once, also while it connects. `agent.destroy()` closes all connections.
  *
  * @param options those of `http.Agent` about pooling, and of `IOStream` about connecting; all default to theirs.
- * @returns an `http.Agent` that takes requests of both protocols. `agent.destroy()` closes what is kept.
+ * @returns an `http.Agent` that takes requests of both protocols.
+ * @see toDuplex
  *
  * ```ts
  * import { get } from 'node:http';
@@ -60,24 +68,19 @@ export function agent(options: AgentOptions = {}): Agent {
   return new StreamAgent(options);
 }
 
-class StreamAgent extends Agent {
+class StreamAgent extends Agent implements RequestTaker {
   readonly #stream: IOStreamOptions;
-  readonly #clients = new Map<string, Plugin>();
-  /** Tells functions and other objects from each other. */
-  readonly #numbers = new WeakMap<object, number>();
-  #lastNumber = 0;
-  readonly #salt = randomBytes(32);
+  readonly #tls = new TlsPool();
   /** None: Node takes that of the request then. */
   readonly protocol = undefined;
 
-  constructor(given: AgentOptions) {
-    const { plugin, timeouts, lookup, family, localAddress, noDelay, scheduler, ...pooling } = given;
-    super(pooling);
-    const stream = { plugin, timeouts, lookup, family, localAddress, noDelay, scheduler };
-    this.#stream = defined(stream);
+  constructor({ plugin, timeouts, lookup, family, localAddress, noDelay, scheduler, ...pooling }: AgentOptions) {
+    // Node's Agent has a `noDelay` of its own, which goes before that of a request.
+    super(noDelay === undefined ? pooling : { ...pooling, noDelay });
+    this.#stream = defined({ plugin, timeouts, lookup, family, localAddress, noDelay, scheduler });
   }
 
-  /** The port that goes without saying. Node asks without saying for which protocol. */
+  /** The default port. Node reads it without saying for which protocol. */
   get defaultPort(): number {
     return isHttpsCalling() ? 443 : 80;
   }
@@ -87,95 +90,58 @@ class StreamAgent extends Agent {
   }
 
   /** Requests that may share a connection have the same name. */
-  override getName(asked: Asked = {}): string {
-    const place = super.getName(asked);
-    return isSecure(asked) ? `https:${place}:${this.#digest(asked)}` : place;
+  override getName(request: ConnectionRequest = {}): string {
+    const place = super.getName(request as Parameters<Agent['getName']>[0]);
+    return isSecure(request) ? `https:${place}:${this.#tls.digest(request)}` : place;
   }
 
-  override createConnection(asked: Asked): Duplex {
+  /** What Node calls for each request: the request knows its protocol, its options may not. */
+  addRequest(request: ClientRequest, options: ConnectionRequest | string, port?: number, localAddress?: string): void {
+    const given = typeof options === 'string' ? { host: options, port, localAddress } : options;
+    (Agent.prototype as Agent & RequestTaker).addRequest.call(this, request, normalized(given, request));
+  }
+
+  override createConnection(request: ConnectionRequest, created?: Created): Duplex {
+    const duplex = this.#connectOrFail(normalized(request));
+    if (created) whenCreated(duplex, created);
+    return duplex;
+  }
+
+  #connectOrFail(request: ConnectionRequest): SocketDuplex {
     try {
-      return this.#connect(asked);
+      return this.#connect(request);
     } catch (error) {
       return failing(error as Error);
     }
   }
 
-  #connect(asked: Asked): Duplex {
-    const { plugin = {} } = this.#stream;
-    const layers = isSecure(asked) ? ([['https', this.#tlsFor(asked)], ...pluginEntries(plugin)] as const) : plugin;
-    const target = asked.socketPath ? { path: asked.socketPath } : { host: asked.host ?? 'localhost', port: Number(asked.port) };
-    return toDuplex(new IOStream({ ...this.#stream, ...pick<Connecting>(asked, CONNECTING), ...target, plugin: layers }));
-  }
-
-  #tlsFor(asked: Asked): Plugin {
-    const name = this.getName(asked);
-    const client = this.#clients.get(name) ?? tlsClient(pick<TlsClientOptions>(asked, TLS));
-    // The one used last comes last; the first is let go.
-    this.#clients.delete(name);
-    this.#clients.set(name, client);
-    const [oldest] = this.#clients.keys();
-    if (this.#clients.size > MOST_CLIENTS && oldest !== undefined) this.#clients.delete(oldest);
-    return client;
-  }
-
-  /** The same for the same TLS options. Only a digest: the name is there for everybody to see, and a key or passphrase is not. */
-  #digest(asked: Asked): string {
-    const entries = Object.entries(pick<TlsClientOptions>(asked, TLS)).map(([name, value]) => [name, this.#wordsOf(value)]);
-    return createHmac('sha256', this.#salt).update(JSON.stringify(entries)).digest('base64');
-  }
-
-  #wordsOf(value: unknown): unknown {
-    if (ArrayBuffer.isView(value)) return { bytes: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') };
-    if (Array.isArray(value)) return value.map((each) => this.#wordsOf(each));
-    if (typeof value === 'function' || (typeof value === 'object' && value !== null)) return { object: this.#numberOf(value) };
-    return `${typeof value} ${String(value)}`;
-  }
-
-  #numberOf(object: object): number {
-    const number = this.#numbers.get(object) ?? (this.#lastNumber += 1);
-    this.#numbers.set(object, number);
-    return number;
+  #connect(request: ConnectionRequest): SocketDuplex {
+    const { plugin = {}, ...stream } = this.#stream;
+    const tls = isSecure(request) ? ([['https', this.#tls.client(this.getName(request), request)]] as const) : [];
+    const target = targetOf(request, stream);
+    const duplex = toDuplex(new IOStream({ ...stream, ...target, plugin: [...tls, ...pluginEntries(plugin)] }));
+    const { timeout, keepAlive, keepAliveInitialDelay, signal } = request;
+    if (timeout) duplex.setTimeout(timeout);
+    if (keepAlive) duplex.setKeepAlive(true, keepAliveInitialDelay);
+    return signal ? addAbortSignal(signal, duplex) : duplex;
   }
 }
 
-/** A connection that fails. Not thrown at Node: of a request that had to wait for its turn nobody would be told. */
-function failing(error: Error): Duplex {
+/**
+ * A connection that fails. Nothing is thrown at Node: a request that had to wait for its turn would never see it. The error comes in
+ * a later tick, when the request listens.
+ */
+function failing(error: Error): SocketDuplex {
   const duplex = toDuplex(new IOStream({ wire: () => () => NEVER }));
-  // The request does not listen yet.
-  asapScheduler.schedule(() => duplex.destroy(error));
+  nextTick(() => duplex.destroy(error));
   return duplex;
 }
 
-/** Without what is not given: an option that is undefined would not be absent. */
-function defined<T extends object>(options: T): T {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== null)) as T;
-}
-
-function pick<T extends object>(options: object, names: readonly (keyof T)[]): T {
-  return defined(Object.fromEntries(names.map((name) => [name, Reflect.get(options, name) as unknown]))) as T;
-}
-
-function isSecure({ protocol, _defaultAgent }: Asked): boolean {
-  return (protocol ?? (_defaultAgent as { protocol?: string } | undefined)?.protocol) === 'https:';
-}
-
-/** By the stack, whatever the program has made of stacks: there is no other way. */
-function isHttpsCalling(): boolean {
-  const { stackTraceLimit, prepareStackTrace } = Error as StackRules;
-  setStackRules({ stackTraceLimit: 10, prepareStackTrace: undefined });
-  try {
-    return new Error().stack?.includes('node:https:') === true;
-  } finally {
-    setStackRules({ stackTraceLimit, prepareStackTrace });
-  }
-}
-
-interface StackRules {
-  readonly stackTraceLimit?: unknown;
-  readonly prepareStackTrace?: unknown;
-}
-
-/** Does nothing where they are frozen. */
-function setStackRules(rules: StackRules): void {
-  for (const [name, rule] of Object.entries(rules)) Reflect.set(Error, name, rule);
+function whenCreated(duplex: SocketDuplex, created: Created): void {
+  const call = (error: Error | null): void => {
+    duplex.off('connect', onConnect).off('error', call);
+    created(error, duplex);
+  };
+  const onConnect = (): void => call(null);
+  duplex.once('connect', onConnect).once('error', call);
 }

@@ -1,52 +1,33 @@
-import { Duplex } from 'node:stream';
-import { Observable, type Subscriber, type Subscription } from 'rxjs';
-import { coreOf, IOStream } from '../stream/io-stream.ts';
-import { Watchdog, type Watched } from '../stream/watchdog.ts';
-
-/** A stream of Node over an {@link IOStream}, with what libraries call on a socket. */
-export interface SocketDuplex extends Duplex {
-  /** Whether the stack is still being connected; `'connect'` and `'ready'` tell the end of that. */
-  readonly connecting: boolean;
-  readonly bytesRead: number;
-  readonly bytesWritten: number;
-  readonly remoteAddress: string | undefined;
-  readonly remotePort: number | undefined;
-  readonly localAddress: string | undefined;
-  readonly localPort: number | undefined;
-  /** Whether a TLS plugin is part of the stack, and what it agreed upon; false until it is connected. */
-  readonly encrypted: boolean;
-  readonly alpnProtocol: string | false;
-  /** `'timeout'` is told when nothing was read and nothing written for `ms`; 0 is never. It closes nothing, as in Node. */
-  setTimeout(ms: number, callback?: () => void): this;
-  setNoDelay(noDelay?: boolean): this;
-  setKeepAlive(enable?: boolean, initialDelay?: number): this;
-  ref(): this;
-  unref(): this;
-  /** Ends, and destroys when all was written. */
-  destroySoon(): void;
-  /** Resets the connection (RST). */
-  resetAndDestroy(): this;
-}
+import { IOStream } from '../stream/io-stream.ts';
+import { IOStreamDuplex } from './io-stream-duplex.ts';
+import { hasTls, SecureDuplex } from './secure-duplex.ts';
+import type { SocketDuplex } from './socket-duplex.ts';
 
 /**
  * Makes a `Duplex` of a connection, for libraries that want a socket: `ws`, database clients, `http2.connect({ createConnection })`.
  *
  * ```text
- *   library ── write ──▶ send ──▶ plugins ──▶ wire       the write's callback: its bytes have left
- *   library ◀── read ─── consume ◀── plugins ◀── wire    read no faster than the library reads
+ *   library ── write ──▶ send ──▶ plugins ──▶ wire       the write's callback: its bytes are sent
+ *   library ◀── read ─── consume ◀── plugins ◀── wire    reads no faster than the library reads
  *   library ── end ────▶ io.end()      library ◀── 'end' ── the peer's FIN
  * ```
  *
- * From now on the Duplex is the only reader of the stream; use one or the other. It is `'connect'`ed when the last plugin is
- * through; what is written before waits. The half-close is that of the stream: with `allowHalfOpen` false (the default without
- * `waitFor`) the end of the peer ends ours, too.
+ * The Duplex has the members and events of `net.Socket` that libraries use, and with `tlsClient` or `tlsServer` as the topmost
+ * plugin with facts also those of `tls.TLSSocket`. It is `'connect'`ed when the last plugin is connected; what is written before
+ * is queued. `connect()` opens nothing, whatever it is called with: it answers by `'connect'` when the stream is open, also when it
+ * was opened before. From now on the Duplex is the only reader of the stream.
  *
- * A fatal error of the stream destroys the Duplex with it (`'error'`, then `'close'`). `destroy()` is `io.close()`, with an
- * error `io.reset()`; `'close'` comes when the handle is free. Closing the stream ends the Duplex, which is destroyed when what
- * came before has been read; so it is with a stream that is closed already. Lossless; holds at most `highWaterMark` bytes each
- * way.
+ * **Errors**: an error of the stream destroys the Duplex (`'error'` once, then `'close'`), after all bytes that were read before it.
+ * It has Node's own code (`ENOTFOUND`, `ECONNREFUSED`, `CERT_HAS_EXPIRED`, …) and the `IOStreamError` in `cause`; for what Node has no
+ * code (`EPROXY`, …) it is the `IOStreamError`.
  *
- * `setNoDelay` and `setKeepAlive` go to the socket at the bottom, if there is one.
+ * **Closing**: `destroy()` frees the connection at once and receives nothing more: by FIN when all that was written is sent,
+ * otherwise, and with an error, by RST. After `end()` the farewell of the plugins (close_notify) is still sent. `allowHalfOpen` of the
+ * stream is that of the Duplex: false (the default without `waitFor`) ends it after `'end'`. A stream that you close yourself ends
+ * the Duplex.
+ *
+ * **Backpressure**: both ways; at most `highWaterMark` bytes are read ahead. **Memory**: holds at most `highWaterMark` bytes each way
+ * and what the library writes without waiting.
  *
  * ```ts
  * import { open, toDuplex } from 'rxjs-io-stream';
@@ -56,192 +37,9 @@ export interface SocketDuplex extends Duplex {
  * ```
  *
  * @throws TypeError for what is no IOStream.
+ * @see agent
  */
 export function toDuplex(io: IOStream): SocketDuplex {
   if (!(io instanceof IOStream)) throw new TypeError(`expected an IOStream for toDuplex, got ${typeof io}`);
-  return new Face(io);
-}
-
-/** Where the options of a socket are set: the handle at the bottom, if it has them. */
-interface Tunable {
-  setNoDelay?(noDelay?: boolean): void;
-  setKeepAlive?(enable?: boolean, initialDelay?: number): void;
-}
-
-class Face extends Duplex implements SocketDuplex, Watched {
-  readonly #io: IOStream;
-  readonly #reading: Subscription;
-  /** The chunk that was pushed and for which the library has not asked for more. */
-  #taken: Subscriber<never> | undefined;
-  #sending: Subscription | undefined;
-  #idle: Watchdog | undefined;
-  /** What {@link Watched} asks: milliseconds of silence until `'timeout'`. */
-  limit = Infinity;
-  readonly awaits = true;
-
-  constructor(io: IOStream) {
-    const core = coreOf(io);
-    const { allowHalfOpen = io.waitFor !== undefined } = core.options;
-    super({ allowHalfOpen, readableHighWaterMark: core.highWaterMark, writableHighWaterMark: core.highWaterMark, emitClose: true });
-    this.#io = io;
-    if (io.state === 'opening') {
-      core.opened$.subscribe(() => {
-        this.emit('connect');
-        this.emit('ready');
-      });
-    }
-    this.#reading = io
-      .consume((chunk) => this.#give(chunk))
-      .subscribe({
-        error: (error: unknown) => this.destroy(error as Error),
-        complete: () => this.push(null),
-      });
-    // Without an error it is destroyed when what came has been read: there may still be bytes in it.
-    io.closed$.subscribe(({ error }) => (error === undefined ? this.end() : this.destroy(error as Error)));
-  }
-
-  // Readable and Writable
-
-  override _read(): void {
-    const taken = this.#taken;
-    this.#taken = undefined;
-    taken?.complete();
-  }
-
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#send([chunk], done);
-  }
-
-  override _writev(chunks: readonly { chunk: Buffer }[], done: (error?: Error | null) => void): void {
-    this.#send(
-      chunks.map(({ chunk }) => chunk),
-      done,
-    );
-  }
-
-  override _final(done: () => void): void {
-    if (!coreOf(this.#io).isClosed) this.#io.end();
-    done();
-  }
-
-  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.#idle?.stop();
-    this.#reading.unsubscribe();
-    this.#sending?.unsubscribe();
-    if (error) this.#io.reset();
-    else this.#io.close();
-    this.#io.closed$.subscribe(() => done(error));
-  }
-
-  // The socket that libraries expect
-
-  get connecting(): boolean {
-    return this.#io.state === 'opening';
-  }
-
-  get bytesRead(): number {
-    return this.#io.inBytes;
-  }
-
-  get bytesWritten(): number {
-    return this.#io.outBytes;
-  }
-
-  get remoteAddress(): string | undefined {
-    return this.#io.remoteAddress;
-  }
-
-  get remotePort(): number | undefined {
-    return this.#io.remotePort;
-  }
-
-  get localAddress(): string | undefined {
-    return this.#io.localAddress;
-  }
-
-  get localPort(): number | undefined {
-    return this.#io.localPort;
-  }
-
-  get encrypted(): boolean {
-    return this.#tls !== undefined;
-  }
-
-  get alpnProtocol(): string | false {
-    const agreed = this.#tls?.alpnProtocol;
-    return typeof agreed === 'string' ? agreed : false;
-  }
-
-  setTimeout(ms: number, callback?: () => void): this {
-    if (this.destroyed) return this;
-    this.#idle?.stop();
-    this.limit = ms > 0 ? ms : Infinity;
-    // As in Node, 0 takes the callback back.
-    if (callback && ms > 0) this.once('timeout', callback);
-    else if (callback) this.off('timeout', callback);
-    (this.#idle ??= new Watchdog(coreOf(this.#io).scheduler, this)).touch();
-    return this;
-  }
-
-  setNoDelay(noDelay?: boolean): this {
-    this.#handle.setNoDelay?.(noDelay);
-    return this;
-  }
-
-  setKeepAlive(enable?: boolean, initialDelay?: number): this {
-    this.#handle.setKeepAlive?.(enable, initialDelay);
-    return this;
-  }
-
-  ref(): this {
-    this.#io.ref();
-    return this;
-  }
-
-  unref(): this {
-    this.#io.unref();
-    return this;
-  }
-
-  destroySoon(): void {
-    if (this.writableFinished) this.destroy();
-    else this.once('finish', () => this.destroy()).end();
-  }
-
-  resetAndDestroy(): this {
-    this.#io.reset();
-    return this.destroy();
-  }
-
-  /** What {@link Watched} calls after `limit` milliseconds of silence. */
-  alarm(): void {
-    this.emit('timeout');
-  }
-
-  get #handle(): Tunable {
-    return coreOf(this.#io).handle as Tunable;
-  }
-
-  get #tls(): Readonly<Record<string, unknown>> | undefined {
-    return Object.values(this.#io.details).find((each) => 'alpnProtocol' in each);
-  }
-
-  #give(chunk: Buffer): Observable<never> {
-    return new Observable((taken) => {
-      this.#idle?.touch();
-      if (this.push(chunk)) taken.complete();
-      else this.#taken = taken;
-    });
-  }
-
-  #send(chunks: readonly Buffer[], done: (error?: Error | null) => void): void {
-    this.#idle?.touch();
-    this.#sending = this.#io.send(chunks).subscribe({
-      error: (error: unknown) => done(error as Error),
-      complete: () => {
-        this.#idle?.touch();
-        done();
-      },
-    });
-  }
+  return hasTls(io) ? new SecureDuplex(io) : new IOStreamDuplex(io);
 }

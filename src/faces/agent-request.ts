@@ -1,0 +1,64 @@
+import { lookup as dnsLookup } from 'node:dns';
+import type { Agent, ClientRequestArgs } from 'node:http';
+import type { RequestOptions } from 'node:https';
+import type { IOStreamOptions } from '../stream/options.ts';
+import type { Lookup } from '../wire/resolve.ts';
+
+/** What an agent gets for a connection: the options of the request, and what Node adds. */
+export type ConnectionRequest = Omit<ClientRequestArgs & RequestOptions, 'family' | '_defaultAgent'> & {
+  readonly family?: number | string | undefined;
+  readonly keepAlive?: boolean | undefined;
+  readonly keepAliveInitialDelay?: number | undefined;
+  readonly noDelay?: boolean | undefined;
+  readonly autoSelectFamily?: boolean | undefined;
+  readonly _defaultAgent?: (Agent & { readonly protocol?: string }) | undefined;
+};
+
+/** Where and how a request connects, as options of a stream. */
+export type ConnectionTarget = Pick<
+  IOStreamOptions,
+  'host' | 'port' | 'path' | 'lookup' | 'family' | 'localAddress' | 'localPort' | 'noDelay'
+>;
+
+const FAMILIES: Readonly<Record<string, 4 | 6>> = { IPv4: 4, IPv6: 6 };
+
+/** Only what is known to be `http:` is. When in doubt: TLS. */
+export function isSecure({ protocol }: ConnectionRequest): boolean {
+  return protocol !== 'http:';
+}
+
+/** The options with one form for what has several: requests that mean the same share connections. */
+export function normalized(options: ConnectionRequest, request?: { readonly protocol?: string }): ConnectionRequest {
+  const protocol = [request?.protocol, options.protocol, options._defaultAgent?.protocol].find(Boolean);
+  const family = FAMILIES[options.family ?? ''] ?? options.family;
+  return { ...options, protocol, ...(family === undefined ? {} : { family }) };
+}
+
+/** Where and how to connect; what the request leaves open is that of `defaults`. */
+export function targetOf(request: ConnectionRequest, defaults: ConnectionTarget): ConnectionTarget {
+  const { socketPath, family, localAddress, localPort, noDelay } = normalized(request);
+  const given = { family: family as ConnectionTarget['family'], localAddress, localPort, noDelay };
+  const lookup = lookupOf(request, request.lookup ?? defaults.lookup);
+  return { ...defaults, ...defined({ ...given, lookup }), ...(socketPath ? { path: socketPath } : placeOf(request)) };
+}
+
+function placeOf({ host, hostname, port, defaultPort, ...request }: ConnectionRequest): ConnectionTarget {
+  // Some callers give as `host` what a URL has there, with the port.
+  const hosts = [host === `${hostname}:${port}` ? hostname : host, hostname, 'localhost'];
+  const ports = [port, defaultPort, isSecure(request) ? 443 : 80];
+  return { host: hosts.find(Boolean) ?? undefined, port: Number(ports.find(Boolean)) };
+}
+
+/** Asks `lookup` as the request wants it: with its `hints`, and for one address only when `autoSelectFamily` is off. */
+function lookupOf({ hints, autoSelectFamily }: ConnectionRequest, lookup: Lookup | undefined): Lookup | undefined {
+  if (!hints && autoSelectFamily !== false) return lookup;
+  return (host, options, found) =>
+    (lookup ?? dnsLookup)(host, { ...options, ...(hints ? { hints } : {}) }, (error, answer, family) =>
+      found(error, autoSelectFamily === false && Array.isArray(answer) ? answer.slice(0, 1) : answer, family),
+    );
+}
+
+/** Without what is not given: an option that is undefined would not be absent. */
+export function defined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== null)) as T;
+}

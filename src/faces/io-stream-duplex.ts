@@ -1,0 +1,329 @@
+import { isIP, type AddressInfo } from 'node:net';
+import { constants } from 'node:os';
+import { Duplex } from 'node:stream';
+import { Observable, Subscription, type Subscriber } from 'rxjs';
+import { ECLOSED, IOStreamError } from '../errors.ts';
+import { RESOLVED } from '../events.ts';
+import { coreOf, type IOStream } from '../stream/io-stream.ts';
+import { Watchdog } from '../stream/watchdog.ts';
+import { closeAtOnce } from './close-at-once.ts';
+import { nextTick } from './next-tick.ts';
+import { nodeError } from './node-error.ts';
+import type { SocketDuplex } from './socket-duplex.ts';
+
+/** The socket at the bottom, as far as its options are set; other handles lack the methods. */
+interface TunableHandle {
+  setNoDelay?(noDelay: boolean): void;
+  setKeepAlive?(enable: boolean, initialDelay: number): void;
+}
+
+/** Turns of the event loop that TLS of Node takes at most for a short write: one for what it writes itself, two for the write. */
+const FLUSH_TURNS = 4;
+
+/** See `toDuplex`. */
+export class IOStreamDuplex extends Duplex implements SocketDuplex {
+  protected readonly io: IOStream;
+  readonly #reading: Subscription = new Subscription();
+  #sending: Subscription | undefined;
+  /** The chunk that was pushed and after which the library has not asked for more. */
+  #pushed: Subscriber<never> | undefined;
+  #watchdog: Watchdog | undefined;
+  #timeout: number | undefined;
+  /** Options of the socket that were set before there was one, by name. */
+  #tunings: Map<string, (handle: TunableHandle) => void> | undefined;
+  #connectCalled = false;
+  #closeEmitted = false;
+
+  constructor(io: IOStream) {
+    const core = coreOf(io);
+    const { allowHalfOpen = io.waitFor !== undefined, highWaterMark } = core;
+    super({ allowHalfOpen, readableHighWaterMark: highWaterMark, writableHighWaterMark: highWaterMark });
+    this.io = io;
+    // The Duplex ends itself after 'end', which waits until the library has read all; the stream would end before.
+    core.allowHalfOpen = true;
+    if (this.connecting) this.#awaitConnection();
+    this.#read();
+    // A listener, so that the stream counts its errors as handled: the Duplex emits them.
+    io.errors$.subscribe();
+    io.closed$.subscribe(({ error }) => {
+      if (error === undefined) this.end();
+      else if (this.#reading.closed) this.#fail(error); // Otherwise there are bytes to be read before it.
+    });
+  }
+
+  // Readable and Writable
+
+  override _read(): void {
+    const pushed = this.#pushed;
+    this.#pushed = undefined;
+    pushed?.complete();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#send([chunk], done);
+  }
+
+  override _writev(chunks: readonly { chunk: Buffer }[], done: (error?: Error | null) => void): void {
+    this.#send(
+      chunks.map(({ chunk }) => chunk),
+      done,
+    );
+  }
+
+  override _final(done: () => void): void {
+    if (!coreOf(this.io).isClosed) this.io.end();
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#watchdog?.stop();
+    this.#reading.unsubscribe();
+    const finish = (): void => {
+      this.#sending?.unsubscribe();
+      this.#free(error);
+      done(error);
+    };
+    if (error || this.io.state === 'opening' || !this.#isUnsent) finish();
+    else this.#flush(finish);
+  }
+
+  /** A socket says with 'close' whether there was an error; Node's streams do not. */
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    if (event !== 'close') return super.emit(event, ...args);
+    this.#closeEmitted = true;
+    return super.emit(event, this.errored !== null);
+  }
+
+  // The socket that libraries expect
+
+  get connecting(): boolean {
+    return !this.destroyed && this.io.state === 'opening';
+  }
+
+  get pending(): boolean {
+    return this.destroyed || this.connecting;
+  }
+
+  get readyState(): SocketDuplex['readyState'] {
+    if (this.connecting) return 'opening';
+    if (this.readable) return this.writable ? 'open' : 'readOnly';
+    return this.writable ? 'writeOnly' : 'closed';
+  }
+
+  get bytesRead(): number {
+    return this.io.inBytes;
+  }
+
+  get bytesWritten(): number {
+    return this.io.outBytes;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.io.remoteAddress;
+  }
+
+  get remotePort(): number | undefined {
+    return this.io.remotePort;
+  }
+
+  get remoteFamily(): string | undefined {
+    return familyOf(this.remoteAddress);
+  }
+
+  get localAddress(): string | undefined {
+    return this.io.localAddress;
+  }
+
+  get localPort(): number | undefined {
+    return this.io.localPort;
+  }
+
+  get localFamily(): string | undefined {
+    return familyOf(this.localAddress);
+  }
+
+  get timeout(): number | undefined {
+    return this.#timeout;
+  }
+
+  address(): AddressInfo | Record<string, never> {
+    const { localAddress: address, localFamily: family, localPort: port } = this;
+    return address === undefined || family === undefined || port === undefined ? {} : { address, family, port };
+  }
+
+  connect(...args: unknown[]): this {
+    if (this.#closeEmitted) {
+      const message = 'the connection of this Duplex is closed and cannot be opened again; make a new stream and a Duplex of it';
+      throw new IOStreamError(ECLOSED, { phase: 'connect', message });
+    }
+    const callback = args.at(-1);
+    if (typeof callback === 'function') this.once('connect', callback as () => void);
+    const isSecond = this.#connectCalled;
+    this.#connectCalled = true;
+    if (this.destroyed || this.connecting) return this;
+    if (isSecond) return this.destroy(isConnected());
+    nextTick(() => this.emitConnect());
+    return this;
+  }
+
+  setTimeout(ms: number, callback?: () => void): this {
+    if (typeof ms !== 'number' || !(ms >= 0)) throw new TypeError(`expected milliseconds for setTimeout, 0 or more, got ${String(ms)}`);
+    if (this.destroyed) return this;
+    this.#timeout = ms;
+    this.#watchdog?.stop();
+    this.#watchdog = undefined;
+    // As in Node, 0 takes the callback back.
+    if (callback && ms > 0) this.once('timeout', callback);
+    else if (callback) this.off('timeout', callback);
+    if (ms === 0) return this;
+    this.#watchdog = new Watchdog(coreOf(this.io).scheduler, { limit: ms, awaits: true, alarm: () => this.emit('timeout') });
+    this.#watchdog.touch();
+    return this;
+  }
+
+  setNoDelay(noDelay = true): this {
+    return this.#tune('noDelay', (handle) => handle.setNoDelay?.(noDelay));
+  }
+
+  setKeepAlive(enable = false, initialDelay = 0): this {
+    return this.#tune('keepAlive', (handle) => handle.setKeepAlive?.(enable, initialDelay));
+  }
+
+  ref(): this {
+    this.io.ref();
+    return this;
+  }
+
+  unref(): this {
+    this.io.unref();
+    return this;
+  }
+
+  destroySoon(): void {
+    if (this.writableFinished) this.destroy();
+    else this.once('finish', () => this.destroy()).end();
+  }
+
+  resetAndDestroy(): this {
+    this.io.reset();
+    return this.destroy();
+  }
+
+  /** Emits what a socket emits when it is connected. */
+  protected emitConnect(): void {
+    if (this.destroyed) return;
+    this.emit('connect');
+    this.emit('ready');
+  }
+
+  #awaitConnection(): void {
+    const { io } = this;
+    const resolving = io.events$.subscribe(({ mask }) => {
+      if ((mask & RESOLVED) !== 0) this.#emitLookup(null, io.ip);
+    });
+    coreOf(io).opened$.subscribe({
+      next: () => {
+        const handle = coreOf(io).handle as TunableHandle;
+        for (const tune of this.#tunings?.values() ?? []) tune(handle);
+        this.#tunings = undefined;
+        this.emitConnect();
+      },
+      complete: () => resolving.unsubscribe(),
+    });
+  }
+
+  /** As in Node, an address is not looked up. */
+  #emitLookup(error: Error | null, ip?: string): void {
+    const { host } = this.io;
+    if (host !== undefined && isIP(host) === 0) this.emit('lookup', error, ip, isIP(ip ?? '') || undefined, host);
+  }
+
+  #read(): void {
+    const chunk$ = this.io.consume((chunk) => this.#push(chunk));
+    this.#reading.add(
+      chunk$.subscribe({
+        error: (error: unknown) => {
+          this.#reading.unsubscribe();
+          this.#fail(error);
+        },
+        complete: () => {
+          this.#reading.unsubscribe();
+          this.push(null);
+          // As a socket: 'end' is emitted although nothing reads, when there is nothing left to read.
+          this.read(0);
+        },
+      }),
+    );
+  }
+
+  /** Completes when the library wants more. */
+  #push(chunk: Buffer): Observable<never> {
+    return new Observable((pushed) => {
+      this.#watchdog?.touch();
+      if (this.push(chunk)) pushed.complete();
+      else this.#pushed = pushed;
+    });
+  }
+
+  #send(chunks: readonly Buffer[], done: (error?: Error | null) => void): void {
+    this.#watchdog?.touch();
+    this.#sending = this.io.send(chunks).subscribe({
+      next: () => this.#watchdog?.touch(),
+      error: (error: unknown) => done(nodeError(error)),
+      complete: () => done(),
+    });
+  }
+
+  get #isUnsent(): boolean {
+    return this.writableLength > 0 || coreOf(this.io).writes.pending > 0;
+  }
+
+  /**
+   * Calls back when the kernel has taken what was written, or does not take it now. So `write('bye'); destroy()` sends, as with a
+   * socket of Node.
+   */
+  #flush(done: () => void): void {
+    const core = coreOf(this.io);
+    const look = (turns: number): void => {
+      if (turns === 0 || !this.#isUnsent) done();
+      else core.scheduler.schedule(() => look(turns - 1));
+    };
+    this.io.pause();
+    nextTick(() => {
+      core.flush();
+      // What a socket takes is reported one tick later.
+      nextTick(() => look(FLUSH_TURNS));
+    });
+  }
+
+  /** Frees the connection. A stream that is closing or closed already is left alone. */
+  #free(error: Error | null): void {
+    const core = coreOf(this.io);
+    if (!core.isOpen) return;
+    if (error || this.#isUnsent) this.io.reset();
+    else if (this.writableFinished) closeAtOnce(this.io);
+    else core.drop();
+  }
+
+  #fail(error: unknown): void {
+    if (this.destroyed) return;
+    const shown = nodeError(error);
+    if (error instanceof IOStreamError && error.phase === 'resolve') this.#emitLookup(shown);
+    this.destroy(shown);
+  }
+
+  #tune(name: string, tune: (handle: TunableHandle) => void): this {
+    if (this.connecting) (this.#tunings ??= new Map<string, typeof tune>()).set(name, tune);
+    else tune(coreOf(this.io).handle as TunableHandle);
+    return this;
+  }
+}
+
+function familyOf(address: string | undefined): string | undefined {
+  const version = isIP(address ?? '');
+  return version === 0 ? undefined : `IPv${version}`;
+}
+
+function isConnected(): Error {
+  return Object.assign(new Error('connect EISCONN'), { code: 'EISCONN', errno: -constants.errno.EISCONN, syscall: 'connect' });
+}

@@ -1,0 +1,57 @@
+import { constants } from 'node:os';
+import { ECLOSED, EDNS, ETLS, ETLSCERT, ETOCONNECT, ETOHANDSHAKE, ETOIDLE, ETORESOLVE, ETOWRITE, IOStreamError } from '../errors.ts';
+
+/** What Node and libuv give to the same failures. */
+const CODES: Readonly<Record<string, 'ETIMEDOUT' | 'EPIPE'>> = {
+  [ETORESOLVE]: 'ETIMEDOUT',
+  [ETOCONNECT]: 'ETIMEDOUT',
+  [ETOHANDSHAKE]: 'ETIMEDOUT',
+  [ETOWRITE]: 'ETIMEDOUT',
+  [ETOIDLE]: 'ETIMEDOUT',
+  [ECLOSED]: 'EPIPE',
+};
+
+/** Codes of c-ares, for which `net.Socket` has others. */
+const DNS_CODES: Readonly<Record<string, string>> = { ENODATA: 'ENOTFOUND', ETIMEOUT: 'ETIMEDOUT' };
+
+/** The numbers of our own codes lie below this. */
+const LOWEST_ERRNO_OF_LIBUV = -10_000;
+
+/**
+ * Makes an error as `net.Socket` and `tls.TLSSocket` emit it, with Node's own code (`ENOTFOUND`, `ECONNREFUSED`, `CERT_HAS_EXPIRED`,
+ * …) and its facts: libraries decide by it whether to retry. The {@link IOStreamError} is its `cause`.
+ *
+ * An error for which Node has no code (`EPROXY`, `EPROTOCOL`, …) stays itself, and so does what is no {@link IOStreamError}.
+ */
+export function nodeError(error: unknown): Error {
+  if (!(error instanceof IOStreamError)) return error as Error;
+  const code = codeOf(error);
+  if (code === undefined) return error;
+  const { cause } = error;
+  if (isOfNode(cause) && cause.code === code) return withFacts(new Error(cause.message, { cause: error }), cause);
+  const { syscall, address, port, message } = error;
+  const facts = { errno: errnoOf(code, error), code, syscall, address, port };
+  if (cause instanceof AggregateError) return withFacts(new AggregateError(cause.errors, message, { cause: error }), facts);
+  return withFacts(new Error(message, { cause: error }), facts);
+}
+
+function codeOf({ code, errno, cause }: IOStreamError): string | undefined {
+  if (errno > LOWEST_ERRNO_OF_LIBUV) return code;
+  const beneath = isOfNode(cause) ? cause.code : undefined;
+  if (code === EDNS) return beneath === undefined ? 'ENOTFOUND' : (DNS_CODES[beneath] ?? beneath);
+  return code === ETLS || code === ETLSCERT ? beneath : CODES[code];
+}
+
+function errnoOf(code: string, { errno }: IOStreamError): number | undefined {
+  if (errno > LOWEST_ERRNO_OF_LIBUV && errno !== 0) return errno;
+  const number = (constants.errno as Readonly<Record<string, number | undefined>>)[code];
+  return number === undefined ? undefined : -number;
+}
+
+function isOfNode(error: unknown): error is Error & { readonly code: string } {
+  return error instanceof Error && !(error instanceof IOStreamError) && typeof (error as NodeJS.ErrnoException).code === 'string';
+}
+
+function withFacts(error: Error, facts: object): Error {
+  return Object.assign(error, Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)));
+}

@@ -1,0 +1,127 @@
+import type { X509Certificate } from 'node:crypto';
+import type { CipherNameAndProtocol, DetailedPeerCertificate, EphemeralKeyInfo, PeerCertificate, TLSSocket } from 'node:tls';
+import type { TlsFacts } from '../plugins/tls-options.ts';
+import { nodeTlsOf } from '../plugins/tls-peer.ts';
+import { isTls } from '../plugins/tls-plugins.ts';
+import type { IOStream } from '../stream/io-stream.ts';
+import { IOStreamDuplex } from './io-stream-duplex.ts';
+
+/** Whether a stream has TLS with its peer; before it is connected, whether it may have. */
+export function hasTls(io: IOStream): boolean {
+  return io.state === 'opening' ? Object.values(io.plugin).some(isTls) : factsOf(io) !== undefined;
+}
+
+/** Of the TLS with the peer: a proxy above has facts of its own and comes first, and a TLS below it ends at the proxy. */
+function factsOf({ details }: IOStream): TlsFacts | undefined {
+  const [topmost] = Object.values(details);
+  return nodeTlsOf(topmost) && (topmost as unknown as TlsFacts);
+}
+
+/** A Duplex with the members of `tls.TLSSocket`. What cannot be known before the handshake is as in Node: null, false or undefined. */
+export class SecureDuplex extends IOStreamDuplex {
+  get encrypted(): boolean {
+    return this.connecting || this.#facts !== undefined;
+  }
+
+  get secureConnecting(): boolean {
+    return this.connecting;
+  }
+
+  get authorized(): boolean {
+    return this.#facts?.authorized ?? false;
+  }
+
+  get authorizationError(): string | null {
+    return this.#facts?.authorizationError ?? null;
+  }
+
+  get alpnProtocol(): string | false | null | undefined {
+    const facts = this.#facts;
+    if (facts) return facts.alpnProtocol ?? false;
+    return this.connecting ? null : undefined;
+  }
+
+  get servername(): string | false | null {
+    return this.#facts ? (this.#facts.servername ?? false) : null;
+  }
+
+  getProtocol(): string | null {
+    return this.#facts?.protocol ?? null;
+  }
+
+  isSessionReused(): boolean {
+    return this.#facts?.reused ?? false;
+  }
+
+  getPeerX509Certificate(): X509Certificate | undefined {
+    return this.#facts?.x509;
+  }
+
+  /** An empty object if the peer has shown none, as in Node. */
+  getPeerCertificate(detailed: true): DetailedPeerCertificate;
+  getPeerCertificate(detailed?: false): PeerCertificate;
+  getPeerCertificate(detailed?: boolean): DetailedPeerCertificate | PeerCertificate;
+  getPeerCertificate(detailed = false): DetailedPeerCertificate | PeerCertificate {
+    const certificate = nodeTlsOf(this.#facts)?.shown.certificate;
+    if (!certificate) return {} as PeerCertificate;
+    if (detailed) return certificate;
+    const { issuerCertificate: _, ...own } = certificate;
+    return own;
+  }
+
+  // What only Node's TLS can answer, while it is open
+
+  getCipher(): CipherNameAndProtocol | undefined {
+    return this.#socket?.getCipher();
+  }
+
+  getCertificate(): PeerCertificate | object | null {
+    return this.#socket?.getCertificate() ?? null;
+  }
+
+  getX509Certificate(): X509Certificate | undefined {
+    return this.#socket?.getX509Certificate();
+  }
+
+  getEphemeralKeyInfo(): EphemeralKeyInfo | object | null {
+    return this.#socket?.getEphemeralKeyInfo() ?? null;
+  }
+
+  getFinished(): ReturnType<TLSSocket['getFinished']> {
+    return this.#socket?.getFinished();
+  }
+
+  getPeerFinished(): ReturnType<TLSSocket['getPeerFinished']> {
+    return this.#socket?.getPeerFinished();
+  }
+
+  getSession(): ReturnType<TLSSocket['getSession']> {
+    return this.#socket?.getSession();
+  }
+
+  getTLSTicket(): ReturnType<TLSSocket['getTLSTicket']> {
+    return this.#socket?.getTLSTicket();
+  }
+
+  getSharedSigalgs(): string[] {
+    return this.#socket?.getSharedSigalgs() ?? [];
+  }
+
+  exportKeyingMaterial(length: number, label: string, context: Buffer): ReturnType<TLSSocket['exportKeyingMaterial']> {
+    if (!this.#socket) throw new Error('exportKeyingMaterial: expected an open TLS connection, got none');
+    return this.#socket.exportKeyingMaterial(length, label, context);
+  }
+
+  protected override emitConnect(): void {
+    super.emitConnect();
+    if (this.encrypted && !this.destroyed) this.emit('secureConnect');
+  }
+
+  get #facts(): TlsFacts | undefined {
+    return factsOf(this.io);
+  }
+
+  get #socket(): TLSSocket | undefined {
+    return nodeTlsOf(this.#facts)?.socket;
+  }
+}

@@ -1,0 +1,53 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { tlsClient, type TlsClientOptions } from '../plugins/tls-client.ts';
+import { CLIENT_OPTIONS } from '../plugins/tls-options.ts';
+import type { Plugin } from '../wire/signal.ts';
+import { defined } from './agent-request.ts';
+
+/** How many TLS plugins, one for each server and set of options, are kept with their sessions. */
+const MAX_CLIENTS = 100;
+
+const NAMES = Object.keys(CLIENT_OPTIONS) as (keyof TlsClientOptions)[];
+
+/** The TLS plugins of an agent: one for each place and set of TLS options, so that sessions are resumed and none is shared. */
+export class TlsPool {
+  readonly #clients = new Map<string, Plugin>();
+  /** Numbers of functions and other objects, to compare them by identity. */
+  readonly #numbers = new WeakMap<object, number>();
+  #lastNumber = 0;
+  readonly #salt = randomBytes(32);
+
+  /** @param name the place, and the digest of the options. */
+  client(name: string, options: object): Plugin {
+    const client = this.#clients.get(name) ?? tlsClient(tlsOptionsOf(options));
+    // The one used last comes last; the first is dropped.
+    this.#clients.delete(name);
+    this.#clients.set(name, client);
+    const [oldest] = this.#clients.keys();
+    if (this.#clients.size > MAX_CLIENTS && oldest !== undefined) this.#clients.delete(oldest);
+    return client;
+  }
+
+  /** The same for the same TLS options. Only a digest: names of an agent are public, and a key or passphrase is not. */
+  digest(options: object): string {
+    const entries = Object.entries(tlsOptionsOf(options)).map(([name, value]) => [name, this.#comparable(value)]);
+    return createHmac('sha256', this.#salt).update(JSON.stringify(entries)).digest('base64');
+  }
+
+  #comparable(value: unknown): unknown {
+    if (ArrayBuffer.isView(value)) return { bytes: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') };
+    if (Array.isArray(value)) return value.map((each) => this.#comparable(each));
+    if (typeof value === 'function' || (typeof value === 'object' && value !== null)) return { object: this.#numberOf(value) };
+    return `${typeof value} ${String(value)}`;
+  }
+
+  #numberOf(object: object): number {
+    const number = this.#numbers.get(object) ?? (this.#lastNumber += 1);
+    this.#numbers.set(object, number);
+    return number;
+  }
+}
+
+function tlsOptionsOf(options: object): TlsClientOptions {
+  return defined(Object.fromEntries(NAMES.map((name) => [name, Reflect.get(options, name) as unknown])));
+}
