@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { IOStreamError } from '../../src/errors.ts';
 import type { SocketDuplex } from '../../src/faces/socket-duplex.ts';
+import { throttleBytes } from '../../src/plugins/throttle-bytes.ts';
 import { tlsClient } from '../../src/plugins/tls-client.ts';
 import { tlsServer } from '../../src/plugins/tls-server.ts';
 import { toDuplex } from '../../src/faces/to-duplex.ts';
@@ -171,13 +172,26 @@ describe('destroy() of the Duplex', () => {
     'leaves a stream alone that its owner has closed: what was queued is sent',
     invariants(async (h) => {
       const { duplex, io, peer } = await connected(h);
-      const seen = allOf(peer);
-      io.write(Buffer.alloc(4 * MIB));
+      io.write(Buffer.alloc(32 * MIB));
       io.close();
       duplex.destroy();
       await closing(duplex);
-      expect(await seen).toHaveLength(4 * MIB);
+      expect(io.state).toBe('closing');
+      expect(await allOf(peer)).toHaveLength(32 * MIB);
       peer.end();
+    }),
+  );
+
+  it(
+    'is a reset when a plugin holds what is not sent',
+    invariants(async (h) => {
+      const { duplex, peer } = await connected(h, { plugin: { slow: throttleBytes({ rate: 1000 }) } });
+      const story = storyOf(peer.resume());
+      duplex.write(Buffer.alloc(65_536));
+      await once(peer, 'data');
+      duplex.destroy();
+      await h.until(() => story.length === 2);
+      expect(story).toEqual(['ECONNRESET', ['close', true]]);
     }),
   );
 

@@ -43,8 +43,6 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
     core.allowHalfOpen = true;
     if (this.connecting) this.#awaitConnection();
     this.#read();
-    // A listener, so that the stream counts its errors as handled: the Duplex emits them.
-    io.errors$.subscribe();
     io.closed$.subscribe(({ error }) => {
       if (error === undefined) this.end();
       else if (this.#reading.closed) this.#fail(error); // Otherwise there are bytes to be read before it.
@@ -288,7 +286,6 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
       if (turns === 0 || !this.#isUnsent) done();
       else core.scheduler.schedule(() => look(turns - 1));
     };
-    this.io.pause();
     nextTick(() => {
       core.flush();
       // What a socket takes is reported one tick later.
