@@ -386,6 +386,30 @@ describe('createConnection of an agent', () => {
   );
 
   it(
+    'takes no option from Object.prototype',
+    invariants(async (h) => {
+      const { host, port } = (await served(h)) as { host: string; port: number };
+      const polluted = { protocol: 'https:', socketPath: '/nowhere', servername: 'evil.test', rejectUnauthorized: false, timeout: 1 };
+      const through = made(h);
+      const own = through.getName({ protocol: 'https:', host, port });
+      Object.assign(Object.prototype, polluted);
+      let duplex: Duplex;
+      let seen: string;
+      try {
+        duplex = through.createConnection({ protocol: 'http:', host, port })!;
+        seen = through.getName({ protocol: 'https:', host, port });
+      } finally {
+        for (const each of Object.keys(polluted)) Reflect.deleteProperty(Object.prototype, each);
+      }
+      await once(duplex, 'connect');
+      expect([(duplex as SocketDuplex).timeout, 'encrypted' in duplex]).toEqual([undefined, false]);
+      expect(seen).toBe(own);
+      duplex.destroy();
+      await once(duplex, 'close');
+    }),
+  );
+
+  it(
     'is destroyed with an AbortError by its signal',
     invariants(async (h) => {
       const { host, port } = (await served(h)) as { host: string; port: number };

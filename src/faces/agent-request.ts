@@ -2,6 +2,7 @@ import { lookup as dnsLookup } from 'node:dns';
 import type { Agent, ClientRequestArgs } from 'node:http';
 import type { RequestOptions } from 'node:https';
 import type { IOStreamOptions } from '../stream/options.ts';
+import { ownOptions } from '../wire/own-options.ts';
 import type { Lookup } from '../wire/resolve.ts';
 
 /** What an agent gets for a connection: the options of the request, and what Node adds. */
@@ -27,11 +28,12 @@ export function isSecure({ protocol }: ConnectionRequest): boolean {
   return protocol !== 'http:';
 }
 
-/** The options with one form for what has several: requests that mean the same share connections. */
+/** A copy of the options with one form for what has several: requests that mean the same share connections. */
 export function normalized(options: ConnectionRequest, request?: { readonly protocol?: string }): ConnectionRequest {
-  const protocol = [request?.protocol, options.protocol, options._defaultAgent?.protocol].find(Boolean);
-  const family = FAMILIES[options.family ?? ''] ?? options.family;
-  return { ...options, protocol, ...(family === undefined ? {} : { family }) };
+  const given = ownOptions(options, 'a request of an agent');
+  const protocol = [request?.protocol, given.protocol, given._defaultAgent?.protocol].find(Boolean);
+  const family = FAMILIES[given.family ?? ''] ?? given.family;
+  return ownOptions({ ...given, protocol, ...(family === undefined ? {} : { family }) }, 'a request of an agent');
 }
 
 /** Where and how to connect; what the request leaves open is that of `defaults`. */
@@ -58,7 +60,8 @@ function lookupOf({ hints, autoSelectFamily }: ConnectionRequest, lookup: Lookup
     );
 }
 
-/** Without what is not given: an option that is undefined would not be absent. */
+/** A copy without what is not given: an option that is undefined would not be absent. */
 export function defined<T extends object>(options: T): T {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== null)) as T;
+  const given = Object.entries(options).filter(([, value]) => value !== undefined && value !== null);
+  return ownOptions(Object.fromEntries(given) as T, 'an agent');
 }

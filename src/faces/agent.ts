@@ -3,6 +3,7 @@ import { addAbortSignal, type Duplex } from 'node:stream';
 import { NEVER } from 'rxjs';
 import { IOStream } from '../stream/io-stream.ts';
 import type { IOStreamOptions } from '../stream/options.ts';
+import { ownOptions } from '../wire/own-options.ts';
 import { pluginEntries } from '../wire/stack.ts';
 import { defined, isSecure, normalized, targetOf, type ConnectionRequest } from './agent-request.ts';
 import { isHttpsCalling } from './is-https-calling.ts';
@@ -74,7 +75,8 @@ class StreamAgent extends Agent implements RequestTaker {
   /** None: Node takes that of the request then. */
   readonly protocol = undefined;
 
-  constructor({ plugin, timeouts, lookup, family, localAddress, noDelay, scheduler, ...pooling }: AgentOptions) {
+  constructor(options: AgentOptions) {
+    const { plugin, timeouts, lookup, family, localAddress, noDelay, scheduler, ...pooling } = ownOptions(options, 'agent');
     // Node's Agent has a `noDelay` of its own, which goes before that of a request.
     super(noDelay === undefined ? pooling : { ...pooling, noDelay });
     this.#stream = defined({ plugin, timeouts, lookup, family, localAddress, noDelay, scheduler });
@@ -91,8 +93,9 @@ class StreamAgent extends Agent implements RequestTaker {
 
   /** Requests that may share a connection have the same name. */
   override getName(request: ConnectionRequest = {}): string {
-    const place = super.getName(request as Parameters<Agent['getName']>[0]);
-    return isSecure(request) ? `https:${place}:${this.#tls.digest(request)}` : place;
+    const given = ownOptions(request, 'getName of an agent');
+    const place = super.getName(given as Parameters<Agent['getName']>[0]);
+    return isSecure(given) ? `https:${place}:${this.#tls.digest(given)}` : place;
   }
 
   /** What Node calls for each request: the request knows its protocol, its options may not. */

@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { tlsClient, type TlsClientOptions } from '../plugins/tls-client.ts';
 import { CLIENT_OPTIONS } from '../plugins/tls-options.ts';
+import { ownOptions } from '../wire/own-options.ts';
 import type { Plugin } from '../wire/signal.ts';
 import { defined } from './agent-request.ts';
 
@@ -49,5 +50,6 @@ export class TlsPool {
 }
 
 function tlsOptionsOf(options: object): TlsClientOptions {
-  return defined(Object.fromEntries(NAMES.map((name) => [name, Reflect.get(options, name) as unknown])));
+  const given = ownOptions(options, 'a request of an agent') as Readonly<Record<string, unknown>>;
+  return defined(Object.fromEntries(NAMES.map((name) => [name, given[name]])));
 }
