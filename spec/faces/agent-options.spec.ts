@@ -279,7 +279,7 @@ describe('a request through an agent', () => {
     );
 
     it(
-      'ERR_SSL_WRONG_VERSION_NUMBER, or whatever OpenSSL says',
+      'ERR_SSL_WRONG_VERSION_NUMBER, or another code of OpenSSL',
       invariants(async (h) => {
         const port = await listening(h, http.createServer(whoAsks));
         const error = await failureOf((answered) => https.get({ host: '127.0.0.1', port, agent: made(h) }, answered));

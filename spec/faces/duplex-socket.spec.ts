@@ -15,7 +15,7 @@ import { connected, faced, failingWire, NEVER_CONNECTED } from '../support/duple
 import { invariants, type Harness } from '../support/harness.ts';
 import { served } from '../support/loopback.ts';
 
-/** What a socket says of itself. */
+/** Members of a socket that are compared. */
 const MEMBERS = [
   ...['connecting', 'pending', 'readyState', 'timeout', 'bytesRead', 'bytesWritten'],
   ...['remoteAddress', 'remoteFamily', 'remotePort', 'localAddress', 'localFamily'],

@@ -142,7 +142,7 @@ describe('the Duplex over TLS', () => {
       const place = await serving(h);
       const proxy = handshake({
         *talk() {
-          // A proxy that says nothing.
+          // A proxy without a conversation.
         },
       });
       const plugin: Plugins = { proxy, tls: tlsClient({ ca, servername: 'localhost' }) };

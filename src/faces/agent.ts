@@ -45,7 +45,7 @@ interface RequestTaker {
  *
  * All options of a request about its connection count as with Node's own agents: `lookup`, `hints`, `family`, `localAddress`,
  * `localPort`, `socketPath`, `timeout`, `autoSelectFamily: false`; `lookup`, `family` and `localAddress` go before those given here.
- * `timeout` is `'timeout'` on the request after so many milliseconds without a byte, the time of connecting included; it closes nothing.
+ * `timeout` is `'timeout'` on the request after that many milliseconds without a byte, the time of connecting included; it closes nothing.
  *
  * **Errors**: a connection that fails, in whatever phase, is the `'error'` of its request, with Node's own code (`ENOTFOUND`,
  * `ECONNREFUSED`, `CERT_HAS_EXPIRED`, …) and the `IOStreamError` in `cause`; see `toDuplex`. Options of a request that cannot be used

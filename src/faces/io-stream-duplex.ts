@@ -85,7 +85,7 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
     else this.#flush(finish);
   }
 
-  /** A socket says with 'close' whether there was an error; Node's streams do not. */
+  /** The 'close' of a socket has an argument: whether there was an error. That of Node's streams has none. */
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     if (event !== 'close') return super.emit(event, ...args);
     this.#closeEmitted = true;

@@ -3,7 +3,7 @@ import type { Plugin } from '../wire/signal.ts';
 const TLS_PLUGINS = new WeakSet<Plugin>();
 
 /** Marks a plugin as TLS, and returns it. */
-export function markTls(plugin: Plugin): Plugin {
+export function markTls<P extends Plugin>(plugin: P): P {
   TLS_PLUGINS.add(plugin);
   return plugin;
 }
