@@ -9,6 +9,7 @@ import { throttleBytes } from '../../src/plugins/throttle-bytes.ts';
 import { tlsClient } from '../../src/plugins/tls-client.ts';
 import { tlsServer } from '../../src/plugins/tls-server.ts';
 import { toDuplex } from '../../src/faces/to-duplex.ts';
+import { connect } from '../../src/stream/connect.ts';
 import { IOStream } from '../../src/stream/io-stream.ts';
 import { ca, server as identity } from '../support/certificates.ts';
 import { connected, faced, failingWire, NEVER_CONNECTED, type Faced } from '../support/duplexes.ts';
@@ -81,10 +82,13 @@ describe('destroy() of the Duplex', () => {
       const { duplex, peer, io } = await connected(h);
       const { duplex: far } = faced(h, { fh: peer });
       const story = storyOf(far);
-      duplex.write(Buffer.alloc(32 * MIB));
+      const written: unknown[] = [];
+      for (let each = 0; each < 2; each += 1)
+        duplex.write(Buffer.alloc(32 * MIB), (error) => written.push((error as NodeJS.ErrnoException | null | undefined)?.code));
       await h.until(() => io.outBytes > 0);
       duplex.destroy();
       await closing(duplex);
+      expect([written.includes('ECANCELED'), written.length, written.includes(undefined)]).toEqual([true, 2, false]);
       far.resume();
       await closing(far);
       expect(story).toEqual(['ECONNRESET', ['close', true]]);
@@ -257,6 +261,30 @@ describe('the end of the Duplex', () => {
       duplex.on('data', (chunk: Buffer) => story.push(chunk.toString()));
       await closing(duplex);
       expect([(story.slice(0, -2) as string[]).join(''), ...story.slice(-2)]).toEqual(['onetwo', 'ECONNRESET', ['close', true]]);
+    }),
+  );
+
+  it(
+    'is a close without an end when the owner of the stream unsubscribes: what was cut off does not look whole',
+    invariants(async (h) => {
+      const place = await served(
+        h,
+        (socket) =>
+          void socket
+            .on('error', () => {})
+            .resume()
+            .write('a part'),
+      );
+      let duplex: SocketDuplex | undefined;
+      const owner = connect(place as { host: string; port: number }).subscribe((io) => (duplex = toDuplex(io)));
+      await h.until(() => duplex !== undefined);
+      const story = storyOf(duplex!);
+      await once(duplex!, 'data');
+      const written = new Promise((resolve) => duplex!.write(Buffer.alloc(32 * MIB), resolve));
+      owner.unsubscribe();
+      await closing(duplex!);
+      expect(story).toEqual([['close', false]]);
+      expect(await written).toMatchObject({ code: 'ECANCELED', syscall: 'write' });
     }),
   );
 

@@ -25,6 +25,8 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
   protected readonly io: IOStream;
   readonly #reading: Subscription = new Subscription();
   #sending: Subscription | undefined;
+  /** The callback of the write that is being sent. */
+  #writing: ((error?: Error | null) => void) | undefined;
   /** The chunk that was pushed and after which the library has not asked for more. */
   #pushed: Subscriber<never> | undefined;
   #watchdog: Watchdog | undefined;
@@ -33,6 +35,7 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
   #tunings: Map<string, (handle: TunableHandle) => void> | undefined;
   #connectCalled = false;
   #closeEmitted = false;
+  #hadError = false;
 
   constructor(io: IOStream) {
     const core = coreOf(io);
@@ -43,6 +46,10 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
     core.allowHalfOpen = true;
     if (this.connecting) this.#awaitConnection();
     this.#read();
+    // The owner has unsubscribed: a stream that left in silence has no end to read, but its socket is closed.
+    core.closing$.subscribe(({ left }) => {
+      if (left) this.destroy();
+    });
     io.closed$.subscribe(({ error }) => {
       if (error === undefined) this.end();
       else if (this.#reading.closed) this.#fail(error); // Otherwise there are bytes to be read before it.
@@ -76,12 +83,15 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#watchdog?.stop();
     this.#reading.unsubscribe();
+    this.#hadError = error !== null;
     const finish = (): void => {
       this.#sending?.unsubscribe();
       this.#free(error);
+      // The callback of a write that is given up is called, too.
+      if (this.#writing) nextTick(() => this.#written(error ?? systemError('ECANCELED', 'write')));
       done(error);
     };
-    if (error || this.io.state === 'opening' || !this.#isUnsent) finish();
+    if (error || this.io.state !== 'open' || !this.#isUnsent) finish();
     else this.#flush(finish);
   }
 
@@ -89,7 +99,7 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     if (event !== 'close') return super.emit(event, ...args);
     this.#closeEmitted = true;
-    return super.emit(event, this.errored !== null);
+    return super.emit(event, this.#hadError);
   }
 
   // The socket that libraries expect
@@ -159,7 +169,7 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
     const isSecond = this.#connectCalled;
     this.#connectCalled = true;
     if (this.destroyed || this.connecting) return this;
-    if (isSecond) return this.destroy(isConnected());
+    if (isSecond) return this.destroy(systemError('EISCONN', 'connect'));
     nextTick(() => this.emitConnect());
     return this;
   }
@@ -265,11 +275,18 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
 
   #send(chunks: readonly Buffer[], done: (error?: Error | null) => void): void {
     this.#watchdog?.touch();
+    this.#writing = done;
     this.#sending = this.io.send(chunks).subscribe({
       next: () => this.#watchdog?.touch(),
-      error: (error: unknown) => done(nodeError(error)),
-      complete: () => done(),
+      error: (error: unknown) => this.#written(nodeError(error)),
+      complete: () => this.#written(),
     });
+  }
+
+  #written(error?: Error): void {
+    const done = this.#writing;
+    this.#writing = undefined;
+    done?.(error);
   }
 
   get #isUnsent(): boolean {
@@ -321,6 +338,6 @@ function familyOf(address: string | undefined): string | undefined {
   return version === 0 ? undefined : `IPv${version}`;
 }
 
-function isConnected(): Error {
-  return Object.assign(new Error('connect EISCONN'), { code: 'EISCONN', errno: -constants.errno.EISCONN, syscall: 'connect' });
+function systemError(code: 'ECANCELED' | 'EISCONN', syscall: string): Error {
+  return Object.assign(new Error(`${syscall} ${code}`), { code, errno: -constants.errno[code], syscall });
 }
