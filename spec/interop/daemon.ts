@@ -15,6 +15,8 @@ export interface DaemonOptions {
   readonly ports?: readonly number[] | undefined;
   /** … and has printed this. */
   readonly prints?: RegExp | undefined;
+  /** … within this time, in milliseconds. @default 18000 */
+  readonly within?: number | undefined;
 }
 
 /** A program that was started here: it and all it starts are one process group, which is gone after `stop()`. */
@@ -48,11 +50,11 @@ export class Daemon {
   }
 
   /** Resolves when the program is ready; rejects with what it printed when it ends before, or takes too long. */
-  static async start(command: readonly string[], { ports = [], prints = /^/ }: DaemonOptions): Promise<Daemon> {
+  static async start(command: readonly string[], { ports = [], prints = /^/, within = LATE }: DaemonOptions): Promise<Daemon> {
     const daemon = new Daemon(command);
     try {
-      await daemon.printed(prints);
-      await daemon.until(() => ports.every((port) => listens(daemon.process.pid, port)));
+      await daemon.printed(prints, within);
+      await daemon.until(() => ports.every((port) => listens(daemon.process.pid, port)), within);
       return daemon;
     } catch (error) {
       await daemon.stop();
@@ -67,15 +69,15 @@ export class Daemon {
   }
 
   /** Resolves when it has printed this; rejects when it ends before, or takes too long. */
-  async printed(text: RegExp): Promise<void> {
-    await this.until(() => text.test(this.output));
+  async printed(text: RegExp, within: number = LATE): Promise<void> {
+    await this.until(() => text.test(this.output), within);
   }
 
   /** Resolves when something is so; rejects when the program ends before, or it takes too long. */
-  async until(passes: () => boolean): Promise<void> {
+  async until(passes: () => boolean, within: number = LATE): Promise<void> {
     // Rounds and not the clock: when the machine stood still, what was printed meanwhile is read first.
     for (let round = 0; !passes(); round += 1) {
-      const late = round * ROUND > LATE;
+      const late = round * ROUND > within;
       if (late || this.#over)
         throw new Error(`${this.process.spawnargs.join(' ')} ${late ? 'is late' : 'ended by itself'}. It printed:\n${this.output}`);
       await wait(ROUND);

@@ -1,15 +1,28 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { Daemon, freePort, type DaemonOptions } from './daemon.ts';
 import { Room } from './room.ts';
 
 /** Programs of a service lie where only root looks. */
-const FOLDERS = [...(process.env.PATH ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/lib/postfix/sbin'];
+const FOLDERS = [
+  ...(process.env.PATH ?? '').split(':'),
+  ...['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/lib/postfix/sbin'],
+  // Debian installs several versions of PostgreSQL side by side.
+  ...versionsIn('/usr/lib/postgresql').map((version) => `/usr/lib/postgresql/${version}/bin`),
+];
 /** They change their user. */
 const ROOT_ONLY = ['danted', 'postfix'];
 /** Another process may take a port between our look and the peer's bind. */
 const ATTEMPTS = 3;
+
+function versionsIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
 
 /** The path of a program of this machine. */
 export function programOf(name: string): string | undefined {
@@ -39,13 +52,16 @@ function missingOf(program: string): string {
   return ROOT_ONLY.includes(program) && process.getuid?.() !== 0 ? `${program} runs as root only` : '';
 }
 
-/** Starts before the specs of the file or the `describe` block, stops after them. */
-export function started<T extends { stop(): Promise<void> }>(start: () => Promise<T>): () => T {
+/** Starts before the specs of the file or the `describe` block, within `timeout` milliseconds if given; stops after them. */
+export function started<T extends { stop(): Promise<void> }>(start: () => Promise<T>, timeout?: number): () => T {
+  let starting: Promise<T> | undefined;
   let running: T | undefined;
   beforeAll(async () => {
-    running = await start();
-  });
-  afterAll(() => running?.stop());
+    starting = start();
+    running = await starting;
+  }, timeout);
+  // One that starts too late for the specs is stopped, too.
+  afterAll(async () => (await starting?.catch(() => undefined))?.stop(), timeout);
   return () => {
     if (!running) throw new Error('expected the peer to be asked for in a spec or a hook');
     return running;

@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { server } from '../../support/certificates.ts';
 import { startPeer, type Peer } from '../peers.ts';
 
+/** The only recipient that it takes no mail for. */
+export const REFUSED = 'refused@localhost';
+
 /** Every service of its own that smtpd talks to: name, type, unprivileged, program. */
 const SERVICES = `cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -52,6 +55,7 @@ alias_database =
 default_transport = discard
 local_transport = discard
 smtp_host_lookup = native
+smtpd_recipient_restrictions = check_recipient_access inline:{${REFUSED}=REJECT}
 smtpd_peername_lookup = no
 smtpd_tls_security_level = may
 smtpd_tls_chain_files = ${room.file('server.pem', server.key + server.cert, 0o600)}

@@ -3,14 +3,14 @@ import { startPeer, type Peer } from '../peers.ts';
 
 export const REDIS_PASSWORD = 'secret-pass';
 
-/** Redis over TLS alone, with a password; keeps nothing. */
-export function startRedis(): Promise<Peer<'tls'>> {
-  return startPeer(['tls'], (ports, room) => {
+/** Redis with a password, plain and over TLS; keeps nothing. */
+export function startRedis(): Promise<Peer<'plain' | 'tls'>> {
+  return startPeer(['plain', 'tls'], (ports, room) => {
     const { cert, key } = certificates.server;
     const conf = room.file(
       'redis.conf',
       `bind 127.0.0.1
-port 0
+port ${ports.plain}
 tls-port ${ports.tls}
 tls-cert-file ${room.file('cert.pem', cert)}
 tls-key-file ${room.file('key.pem', key)}
