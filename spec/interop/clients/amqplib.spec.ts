@@ -1,0 +1,48 @@
+import { connect, type ChannelModel, type ConsumeMessage } from 'amqplib';
+import { it } from 'vitest';
+import { ca } from '../../support/certificates.ts';
+import { invariants } from '../../support/harness.ts';
+import { PAYLOAD } from '../exchange.ts';
+import { started } from '../peers.ts';
+import { RABBITMQ_START, startRabbitmq } from '../peers/rabbitmq.ts';
+import { describeClient } from './clients.ts';
+import { eachRoute } from './routes.ts';
+
+/** Publishes 1 MiB to a queue of its own, and consumes it. */
+async function delivers(connection: ChannelModel): Promise<Buffer> {
+  const channel = await connection.createConfirmChannel();
+  const { queue } = await channel.assertQueue('', { exclusive: true });
+  const message = new Promise<ConsumeMessage | null>((resolve) => void channel.consume(queue, resolve, { noAck: true }));
+  channel.sendToQueue(queue, PAYLOAD);
+  await channel.waitForConfirms();
+  return (await message)!.content;
+}
+
+describeClient('amqplib', ['rabbitmq-server'], () => {
+  const rabbitmq = started(startRabbitmq, RABBITMQ_START);
+
+  // It connects by itself: to a port that is forwarded through the route.
+  eachRoute({ 'trace + socks5': () => rabbitmq().ports.plain, tlsClient: () => rabbitmq().ports.tls }, (open) => {
+    it(
+      'publishes and consumes 1 MiB through a forwarded port',
+      invariants(async (h) => {
+        const { host, port } = await (await open(h)).forward();
+        const connection = await connect(`amqp://${host}:${port}`);
+        h.sameBytes(await delivers(connection), PAYLOAD);
+        await connection.close();
+      }),
+    );
+  });
+
+  eachRoute({ 'trace + socks5': () => rabbitmq().ports.tls }, (open) => {
+    it(
+      'lays its own TLS upon a socket',
+      invariants(async (h) => {
+        const socket = await (await open(h)).dialled();
+        const connection = await connect('amqps://localhost', { socket, ca });
+        h.sameBytes(await delivers(connection), PAYLOAD);
+        await connection.close();
+      }),
+    );
+  });
+});

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import type { LookupFunction } from 'node:net';
+import got, { type ExtendOptions, type Got, type RequestError } from 'got';
+import { agent } from 'rxjs-io-stream';
+import { describe, it } from 'vitest';
+import { blackHole } from '../../support/black-hole.ts';
+import { ca } from '../../support/certificates.ts';
+import { invariants } from '../../support/harness.ts';
+import { deadPort } from '../../support/loopback.ts';
+import { PAYLOAD } from '../exchange.ts';
+import { started } from '../peers.ts';
+import { describeClient, failureOf } from './clients.ts';
+import { eachRoute, type Route } from './routes.ts';
+import { startWeb } from './web.ts';
+
+const SHORT = 100;
+/** More than a kernel buffers. */
+const BULK = Buffer.alloc(32 * 1024 * 1024);
+
+const NO_ANSWER: LookupFunction = () => {};
+
+/** Answers with this error first, then with the address of this machine. */
+function failingOnce(code: string): LookupFunction {
+  let calls = 0;
+  return (_host, options, callback) => {
+    calls += 1;
+    if (calls === 1) callback(Object.assign(new Error(`getaddrinfo ${code} localhost`), { code }), '', 4);
+    else if (options.all === true) callback(null, [{ address: '127.0.0.1', family: 4 }]);
+    else callback(null, '127.0.0.1', 4);
+  };
+}
+
+function client(route: Route, options: ExtendOptions = {}): Got {
+  const agent = route.agent({ keepAlive: false });
+  const https = { certificateAuthority: ca };
+  const prefixUrl = `${route.isSecure ? 'https' : 'http'}://localhost:${route.port}`;
+  return got.extend({ agent: { http: agent, https: agent as never }, https, prefixUrl, retry: { limit: 0 }, ...options });
+}
+
+/** Retries at once, as often as the limit allows, what got retries by itself. */
+const RETRY: ExtendOptions = { retry: { limit: 2, calculateDelay: ({ computedValue }) => (computedValue === 0 ? 0 : 1) } };
+
+describeClient('got', [], () => {
+  const web = started(startWeb);
+  const ports = { 'trace + socks5': () => web().plain, tlsClient: () => web().tls };
+
+  eachRoute(ports, (open) => {
+    it(
+      'sends and receives 1 MiB, and follows a redirection',
+      invariants(async (h) => {
+        const http = client(await open(h));
+        h.sameBytes(await http.post('echo', { body: PAYLOAD }).buffer(), PAYLOAD);
+        assert.equal(await http('moved').text(), 'hello');
+      }),
+    );
+
+    it.each([
+      ['send', 'full', { send: SHORT }, { method: 'POST', body: BULK }],
+      ['response', 'silence', { response: SHORT }, {}],
+      ['read', 'half', { read: SHORT }, {}],
+      ['socket', 'half', { socket: SHORT }, {}],
+      ['request', 'silence', { request: SHORT }, {}],
+    ] as const)('times out with `timeout.%s`', (event, path, timeout, options) =>
+      invariants(async (h) => {
+        const http = client(await open(h));
+        h.defer(() => web().hangUp());
+        await assert.rejects(http(path, { timeout, ...options }), { name: 'TimeoutError', code: 'ETIMEDOUT', event });
+      })(),
+    );
+
+    it.each([
+      ['whose connection is reset', 'reset-once'],
+      ['that the server is too busy for', 'busy-once'],
+      ['that is not answered in time', 'silence-once'],
+    ])('retries a request %s', (_, path) =>
+      invariants(async (h) => {
+        const http = client(await open(h), RETRY);
+        const reply = await http(path, { searchParams: { at: performance.now() }, timeout: { response: 10 * SHORT } });
+        assert.deepEqual([reply.body, reply.retryCount], ['hello', 1]);
+      })(),
+    );
+  });
+
+  // Without a proxy: got sees the phases of the connection to the server itself.
+  describe('no plugins', () => {
+    const direct = (isSecure: boolean, port: number, options: ExtendOptions = {}): Got => {
+      const http = agent();
+      const scheme = isSecure ? 'https' : 'http';
+      const https = { certificateAuthority: ca };
+      return got.extend({ agent: { http, https: http as never }, https, prefixUrl: `${scheme}://localhost:${port}`, ...options });
+    };
+
+    it(
+      'times out with `timeout.lookup`',
+      invariants(async () => {
+        const http = direct(false, web().plain, { retry: { limit: 0 }, dnsLookup: NO_ANSWER });
+        await assert.rejects(http('hello', { timeout: { lookup: SHORT } }), { name: 'TimeoutError', event: 'lookup' });
+      }),
+    );
+
+    it(
+      'times out with `timeout.connect`',
+      invariants(async (h) => {
+        const { port } = await blackHole(h);
+        const http = direct(false, port, { retry: { limit: 0 }, dnsLookupIpVersion: 4 });
+        await assert.rejects(http('hello', { timeout: { connect: SHORT } }), { name: 'TimeoutError', event: 'connect' });
+      }),
+    );
+
+    it.each(['ENOTFOUND', 'EAI_AGAIN'])('retries a lookup that fails with %s', (code) =>
+      invariants(async () => {
+        const http = direct(false, web().plain, { ...RETRY, dnsLookup: failingOnce(code) });
+        const reply = await http('hello');
+        assert.deepEqual([reply.body, reply.retryCount], ['hello', 1]);
+      })(),
+    );
+
+    it(
+      'retries a connection that is refused, as often as it may, and reports ECONNREFUSED',
+      invariants(async () => {
+        const http = direct(false, await deadPort(), { ...RETRY, dnsLookupIpVersion: 4 });
+        const error = await failureOf<RequestError>(http('hello'));
+        assert.deepEqual([error.code, error.request?.retryCount], ['ECONNREFUSED', 2]);
+      }),
+    );
+
+    it(
+      'does not retry a certificate that is not trusted',
+      invariants(async () => {
+        const http = direct(true, web().tls, { ...RETRY, https: { certificateAuthority: [] } });
+        const error = await failureOf<RequestError>(http('hello'));
+        assert.deepEqual([error.code, error.request?.retryCount], ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 0]);
+      }),
+    );
+  });
+});
