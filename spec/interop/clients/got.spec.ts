@@ -6,7 +6,7 @@ import { describe, it } from 'vitest';
 import { blackHole } from '../../support/black-hole.ts';
 import { ca } from '../../support/certificates.ts';
 import { invariants } from '../../support/harness.ts';
-import { deadPort } from '../../support/loopback.ts';
+import { deadPort, served } from '../../support/loopback.ts';
 import { PAYLOAD } from '../exchange.ts';
 import { started } from '../peers.ts';
 import { describeClient, failureOf } from './clients.ts';
@@ -104,6 +104,15 @@ describeClient('got', [], () => {
         const { port } = await blackHole(h);
         const http = direct(false, port, { retry: { limit: 0 }, dnsLookupIpVersion: 4 });
         await assert.rejects(http('hello', { timeout: { connect: SHORT } }), { name: 'TimeoutError', event: 'connect' });
+      }),
+    );
+
+    it(
+      'times out with `timeout.secureConnect`',
+      invariants(async (h) => {
+        const { port } = (await served(h)) as { port: number };
+        const http = direct(true, port, { retry: { limit: 0 }, dnsLookupIpVersion: 4 });
+        await assert.rejects(http('hello', { timeout: { secureConnect: SHORT } }), { name: 'TimeoutError', event: 'secureConnect' });
       }),
     );
 

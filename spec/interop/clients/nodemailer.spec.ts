@@ -54,5 +54,13 @@ describeClient('nodemailer', ['postfix'], () => {
         assert.deepEqual(accepted, [MAIL.to]);
       }),
     );
+
+    it(
+      'refuses a certificate that is not trusted after STARTTLS',
+      invariants(async (h) => {
+        const mailer = transport(await open(h), { requireTLS: true, tls: { ca: [], servername: 'localhost' } });
+        await assert.rejects(mailer.sendMail(MAIL), { code: 'ESOCKET' });
+      }),
+    );
   });
 });

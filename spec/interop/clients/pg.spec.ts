@@ -56,6 +56,15 @@ describeClient('pg', ['initdb', 'postgres'], () => {
     );
 
     it(
+      'refuses a certificate that is not trusted with `ssl`',
+      invariants(async (h) => {
+        const client = new Client(config(await open(h), { ca: [] }));
+        await assert.rejects(client.connect(), { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' });
+        await client.end();
+      }),
+    );
+
+    it(
       'goes on with a new connection when the server ends one',
       invariants(async (h) => {
         const pool = new Pool({ ...config(await open(h)), max: 1 });
