@@ -147,6 +147,21 @@ describe('a request through an agent', () => {
     }),
   );
 
+  it(
+    'of https may have a pre-shared key instead of a certificate',
+    invariants(async (h) => {
+      const psk = Buffer.from('0123456789abcdef');
+      const tls = { ciphers: 'PSK-AES128-GCM-SHA256', maxVersion: 'TLSv1.2' } as const;
+      const port = await listening(h, https.createServer({ ...tls, pskCallback: () => psk }, whoAsks));
+      const ask = async (key: Buffer): Promise<string> => {
+        const options = { ...tls, host: '127.0.0.1', port, agent: made(h), pskCallback: () => ({ psk: key, identity: 'me' }) };
+        return got((answered) => https.get(options, answered));
+      };
+      expect(await ask(psk)).toContain('127.0.0.1');
+      await expect(ask(Buffer.alloc(16))).rejects.toMatchObject({ cause: { code: 'ETLS' } });
+    }),
+  );
+
   describe('times out', () => {
     const silent = async (h: Harness): Promise<{ host: string; port: number }> =>
       (await served(h, (socket) => void socket.on('error', () => {}).resume())) as { host: string; port: number };
