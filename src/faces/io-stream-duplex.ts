@@ -6,6 +6,7 @@ import { ECLOSED, IOStreamError } from '../errors.ts';
 import { RESOLVED } from '../events.ts';
 import { coreOf, type IOStream } from '../stream/io-stream.ts';
 import { Watchdog } from '../stream/watchdog.ts';
+import { nextTurn } from '../wire/tick.ts';
 import { closeAtOnce } from './close-at-once.ts';
 import { nextTick } from './next-tick.ts';
 import { nodeError } from './node-error.ts';
@@ -33,6 +34,7 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
   #timeout: number | undefined;
   /** Options of the socket that were set before there was one, by name. */
   #tunings: Map<string, (handle: TunableHandle) => void> | undefined;
+  #transportConnected = false;
   #connectCalled = false;
   #closeEmitted = false;
   #hadError = false;
@@ -89,7 +91,8 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
       this.#free(error);
       // The callback of a write that is given up is called, too.
       if (this.#writing) nextTick(() => this.#written(error ?? systemError('ECANCELED', 'write')));
-      done(error);
+      // In a later turn, as a socket of Node: 'close' comes after what a TLS socket above makes of this.
+      nextTurn(() => done(error));
     };
     if (error || this.io.state !== 'open' || !this.#isUnsent) finish();
     else this.#flush(finish);
@@ -105,7 +108,7 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
   // The socket that libraries expect
 
   get connecting(): boolean {
-    return !this.destroyed && this.io.state === 'opening';
+    return !this.destroyed && this.io.state === 'opening' && !this.#transportConnected;
   }
 
   get pending(): boolean {
@@ -217,9 +220,20 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
     return this.destroy();
   }
 
+  /** What lies below the topmost TLS is connected: as with a TLS socket of Node, 'connect' is emitted before the handshake. */
+  transportConnected(): void {
+    if (!this.connecting) return;
+    this.#transportConnected = true;
+    this.#emitReady();
+  }
+
   /** Emits what a socket emits when it is connected. */
   protected emitConnect(): void {
     if (this.destroyed) return;
+    if (!this.#transportConnected) this.#emitReady();
+  }
+
+  #emitReady(): void {
     this.emit('connect');
     this.emit('ready');
   }
@@ -327,7 +341,7 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
   }
 
   #tune(name: string, tune: (handle: TunableHandle) => void): this {
-    if (this.connecting) (this.#tunings ??= new Map<string, typeof tune>()).set(name, tune);
+    if (!this.destroyed && this.io.state === 'opening') (this.#tunings ??= new Map<string, typeof tune>()).set(name, tune);
     else tune(coreOf(this.io).handle as TunableHandle);
     return this;
   }

@@ -20,11 +20,11 @@ function factsOf({ details }: IOStream): TlsFacts | undefined {
 /** A Duplex with the members of `tls.TLSSocket`. What cannot be known before the handshake is as in Node: null, false or undefined. */
 export class SecureDuplex extends IOStreamDuplex {
   get encrypted(): boolean {
-    return this.connecting || this.#facts !== undefined;
+    return this.secureConnecting || this.#facts !== undefined;
   }
 
   get secureConnecting(): boolean {
-    return this.connecting;
+    return !this.destroyed && this.io.state === 'opening';
   }
 
   get authorized(): boolean {
@@ -38,7 +38,7 @@ export class SecureDuplex extends IOStreamDuplex {
   get alpnProtocol(): string | false | null | undefined {
     const facts = this.#facts;
     if (facts) return facts.alpnProtocol ?? false;
-    return this.connecting ? null : undefined;
+    return this.secureConnecting ? null : undefined;
   }
 
   get servername(): string | false | null {
