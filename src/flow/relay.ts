@@ -143,8 +143,10 @@ class Relay implements LaneHost {
 
   #onClosing(core: Core, lane: Lane, end: ReadEnd): void {
     if ('error' in end) core.errorHandled();
+    // The owner of the stream has left: silence here, too, and what has come in part is cut off.
+    if (end.left) this.#out.unsubscribe();
     // By `close`, `reset` or a signal, which are not waited for: what has not come is cut off.
-    if (core.state === 'closing') this.fail(core, end.error);
+    else if (core.state === 'closing') this.fail(core, end.error);
     else if (!('error' in end)) this.through();
     else if (this.#first) this.fail(core);
     else {

@@ -34,7 +34,7 @@ export function consume<T>(reads: ReadSide, handle: (chunk: Buffer) => Observabl
         else break;
       }
       pulling = false;
-      const end = active > 0 ? undefined : reads.takeEnd();
+      const end = active > 0 && !reads.end?.left ? undefined : reads.takeEnd();
       if (end) endReader(out, end);
     };
     const work = (chunk: Buffer): void => {

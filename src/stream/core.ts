@@ -289,6 +289,11 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     this.#replayEarly();
     this.#noteUse();
     this.#silence(end);
+    // A send that was still active has been cut by this, too.
+    if (end.left && this.#hasCutUpload && !this.writes.ended) {
+      this.reset(undefined, end);
+      return;
+    }
     // Truncated data must not look complete: an abort is reported after all that was read before it.
     if ('error' in end) this.reads.close(end);
     else this.reads.abandon(end);
@@ -497,7 +502,8 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
   }
 
   #onUp(signal: Up): void {
-    this.#context.run(this.#dispatch, this, signal);
+    if (!this.#dispatching) this.#leaveIfDue();
+    if (this.state !== 'closed') this.#context.run(this.#dispatch, this, signal);
   }
 
   #dispatch(signal: Up): void {
@@ -580,6 +586,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
 
   /** The wire has failed and is free. */
   #onError(error: unknown): void {
+    this.#leaveIfDue();
     if (this.#failing || this.state === 'closed') return;
     if (this.state === 'closing') this.#finish('us', error, {});
     else if (this.#lostNothing(error)) this.#finish(this.#endedBy ?? 'peer', undefined, {});
@@ -594,6 +601,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
 
   /** Both directions have ended, or the close is complete. */
   #onComplete(): void {
+    this.#leaveIfDue();
     if (!this.#failing) this.#finish(this.#endedBy ?? 'us', undefined, {});
   }
 
@@ -674,10 +682,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
   }
 
   #atTickEnd(): void {
-    if (this.#leaving) {
-      this.#leaveNow();
-      return;
-    }
+    this.#leaveIfDue();
     this.#replayEarly();
     const refusals = this.#refusals;
     this.#refusals = undefined;
@@ -698,10 +703,11 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     this.supervisor.unhandled(error, this);
   }
 
-  #leaveNow(): void {
+  /** The turn of `leave` is over: at the end of the tick, or when the wire emits before that. */
+  #leaveIfDue(): void {
+    if (!this.#leaving) return;
     this.#leaving = false;
-    if (this.#hasCutUpload && !this.writes.ended) this.reset(undefined, LEFT);
-    else this.close(LEFT);
+    this.close(LEFT);
   }
 
   /** What comes while some are left waits behind them; inside of the last one nothing does, as ever after. */

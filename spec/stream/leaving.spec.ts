@@ -1,0 +1,383 @@
+import assert from 'node:assert/strict';
+import { connect as dial, type AddressInfo, type Socket } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
+import {
+  concat,
+  defer,
+  EMPTY,
+  firstValueFrom,
+  finalize,
+  first,
+  forkJoin,
+  from,
+  ignoreElements,
+  map,
+  merge,
+  mergeMap,
+  NEVER,
+  Observable,
+  of,
+  race,
+  share,
+  startWith,
+  Subject,
+  switchMap,
+  take,
+  takeUntil,
+  tap,
+  throwError,
+  timeout,
+  timer,
+  toArray,
+  VirtualTimeScheduler,
+} from 'rxjs';
+import { describe, it } from 'vitest';
+import {
+  connect,
+  converse,
+  framed,
+  handshake,
+  IOStream,
+  IOStreamError,
+  lines,
+  listen,
+  relay,
+  requests,
+  startTls,
+  type ClosedReport,
+  type Plugin,
+  type Server,
+  type Up,
+  type Wire,
+} from 'rxjs-io-stream';
+import { memoryPair } from '../../src/testing/memory-pair.ts';
+import { invariants, type Harness } from '../support/harness.ts';
+import { closing, owned, pattern, serve, turns } from './tools.ts';
+
+const host = '127.0.0.1';
+
+type Use = (io: IOStream) => Observable<unknown>;
+type Leave = (source$: Observable<unknown>, stop$: Observable<'stop'>) => Observable<unknown>;
+
+const fails = (stop$: Observable<unknown>): Observable<never> => stop$.pipe(mergeMap(() => throwError(() => new Error('beside'))));
+
+/** Ways of RxJS to leave `source$` when `stop$` emits. */
+const WAYS: Record<string, Leave> = {
+  takeUntil: (source$, stop$) => source$.pipe(takeUntil(stop$)),
+  timeout: (source$, stop$) => {
+    const scheduler = new VirtualTimeScheduler();
+    const fire$ = stop$.pipe(
+      tap(() => scheduler.flush()),
+      ignoreElements(),
+    );
+    return merge(source$.pipe(ignoreElements(), timeout({ first: 1, scheduler })), fire$);
+  },
+  switchMap: (source$, stop$) =>
+    stop$.pipe(
+      map(() => EMPTY),
+      startWith(source$),
+      switchMap((each) => each),
+    ),
+  take: (source$, stop$) => merge(source$.pipe(ignoreElements()), stop$).pipe(take(1)),
+  first: (source$, stop$) => merge(source$, stop$).pipe(first((each) => each === 'stop')),
+  race: (source$, stop$) => race(source$.pipe(ignoreElements()), stop$),
+  'an error beside it in merge': (source$, stop$) => merge(source$, fails(stop$)),
+  'an error beside it in forkJoin': (source$, stop$) => forkJoin([source$, fails(stop$)]),
+  'a throw below it': (source$, stop$) =>
+    merge(source$, stop$).pipe(
+      tap((each) => {
+        if (each === 'stop') throw new Error('below');
+      }),
+    ),
+  'the last subscriber of share': (source$, stop$) => source$.pipe(share(), takeUntil(stop$)),
+};
+
+const codec = lines({ maxLength: 100 });
+const text = (chunks: readonly Buffer[]): string => Buffer.concat(chunks).toString();
+
+interface Reader {
+  readonly read: (io: IOStream, h: Harness) => Observable<unknown>;
+  /** How the peer sees the end. @default FIN */
+  readonly peer?: 'ECONNRESET';
+}
+
+/** What takes the bytes of a stream or sends some; the peer says `one\n` and gives no reply. */
+const READERS: Record<string, Reader> = {
+  data$: { read: (io) => io.data$.pipe(toArray(), map(text)) },
+  'data$ that emits as it comes': { read: (io) => io.data$.pipe(map((each) => each.toString())) },
+  messages$: { read: (io) => framed(io, codec).messages$.pipe(toArray()) },
+  'consume of messages': { read: (io) => framed(io, codec).consume((each) => of(each)) },
+  'consume that waits for bytes': { read: (io) => io.consume((each) => of(String(each))).pipe(toArray()) },
+  'consume with a chunk in progress': { read: (io) => io.consume(() => timer(20)) },
+  'consume of messages with one in progress': { read: (io) => framed(io, codec).consume(() => timer(20)) },
+  'from(io)': { read: (io) => from(io as unknown as Observable<Buffer>).pipe(toArray()) },
+  'for await': {
+    read: (io) =>
+      defer(async () => {
+        const chunks: Buffer[] = [];
+        for await (const each of io) chunks.push(each);
+        return text(chunks);
+      }),
+  },
+  'send midway': { read: (io) => io.send(concat(of('part'), NEVER)).pipe(ignoreElements()), peer: 'ECONNRESET' },
+  'send of nothing so far': { read: (io) => io.send(NEVER) },
+  'send behind another': { read: (io) => merge(io.send(NEVER), io.send(['second'])) },
+  'an echo': { read: (io) => io.send(io).pipe(ignoreElements()), peer: 'ECONNRESET' },
+  request: { read: (io) => requests(framed(io, codec), { match: (line) => (line === 'one' ? undefined : line) }).request('two') },
+  unmatched$: { read: (io) => requests(framed(io, codec), { match: () => undefined }).unmatched$ },
+  converse: {
+    read: (io) =>
+      converse(io, function* (link) {
+        link.send('hello');
+        return yield* link.readUntil('never', 10_000);
+      }),
+  },
+  relay: {
+    read: (io, h) => {
+      const [near, far] = memoryPair();
+      const [other, end] = [new IOStream({ wire: near, cb: () => {} }), new IOStream({ wire: far, cb: () => {} })];
+      h.defer(() => [other, end].forEach((each) => each.reset()));
+      return relay(io, other).pipe(ignoreElements());
+    },
+    peer: 'ECONNRESET',
+  },
+};
+
+/** Makes streams with a peer each, and uses them. */
+type Place = (h: Harness, use: Use, peer: (socket: Socket) => void) => Promise<Observable<unknown>> | Observable<unknown>;
+
+function dialServer(h: Harness, { address }: Server, peer: (socket: Socket) => void): void {
+  const socket = dial({ host, port: (address as AddressInfo).port, allowHalfOpen: true });
+  h.defer(() => socket.destroy());
+  peer(socket);
+}
+
+const PLACES: Record<string, Place> = {
+  connect: async (h, use, peer) => connect({ host, port: await serve(h, peer) }).pipe(switchMap(use)),
+  'connect with a handler': async (h, use, peer) => connect({ host, port: await serve(h, peer) }, use),
+  'listen and connections$': (h, use, peer) =>
+    listen({ host, port: 0 }).pipe(
+      tap((server) => dialServer(h, server, peer)),
+      switchMap(({ connections$ }) => connections$.pipe(mergeMap(use))),
+    ),
+  'listen with a handler': (h, use, peer) =>
+    listen({ host, port: 0 }, use).pipe(
+      tap((server) => dialServer(h, server, peer)),
+      switchMap(() => NEVER),
+    ),
+};
+
+interface Seen {
+  /** What the reader emitted after the leave, and its end. */
+  readonly late: readonly string[];
+  /** What the peer saw. */
+  readonly peer: string;
+  readonly by: ClosedReport['by'];
+}
+
+/** Leaves in one way while a reader is there. */
+async function leaving(h: Harness, place: Place, leave: Leave, { read }: Reader, stays: boolean): Promise<Seen> {
+  const notes: string[] = [];
+  let stream: IOStream | undefined;
+  let socket: Socket | undefined;
+  let ending = '';
+  const noted = (io: IOStream): Observable<unknown> =>
+    read(io, h).pipe(
+      tap({
+        next: (value) => void notes.push(`next ${String(value)}`),
+        error: (error: unknown) => void notes.push(`error ${String(error)}`),
+        complete: () => void notes.push('complete'),
+      }),
+    );
+  const use: Use = (io) => {
+    stream = io;
+    if (!stays) return noted(io);
+    h.defer(() => staying.unsubscribe());
+    const staying = noted(io).subscribe({ error: () => {} });
+    return NEVER;
+  };
+  const peer = (each: Socket): void => {
+    socket = each;
+    each.on('end', () => (ending ||= 'FIN')).on('error', ({ code }: NodeJS.ErrnoException) => (ending ||= code ?? ''));
+    each.resume().write('one\n');
+  };
+  const stop$ = new Subject<'stop'>();
+  const subscription = leave(await place(h, use, peer), stop$).subscribe({ error: () => {} });
+  h.defer(() => subscription.unsubscribe());
+  await h.until(() => stream !== undefined && socket !== undefined && stream.inBytes > 0, 'a stream in use');
+  await turns(3);
+  const before = notes.length;
+  stop$.next('stop');
+  const report = firstValueFrom(stream!.closed$);
+  socket!.write('late\n');
+  await h.until(() => ending !== '', 'the peer sees the end');
+  socket!.end();
+  const { by } = await report;
+  await setTimeout(25); // longer than a chunk is in progress
+  return { late: notes.slice(before), peer: ending, by };
+}
+
+describe('leaving', () => {
+  const cells = Object.keys(PLACES).flatMap((place) =>
+    Object.keys(READERS).flatMap((reader) => [false, true].map((stays) => ({ place, reader, stays, where: stays ? 'beside' : 'in' }))),
+  );
+
+  it.each(cells)('ends $reader, $where a pipeline of $place, in silence, whatever leaves', async ({ place, reader, stays }) => {
+    await invariants(async (h) => {
+      const entry = READERS[reader]!;
+      const ways = Object.entries(WAYS);
+      const seen = await Promise.all(ways.map(([, leave]) => leaving(h, PLACES[place]!, leave, entry, stays)));
+      const expected: Seen = { late: [], peer: entry.peer ?? 'FIN', by: 'us' };
+      assert.deepEqual(
+        Object.fromEntries(ways.map(([way], at) => [way, seen[at]])),
+        Object.fromEntries(ways.map(([way]) => [way, expected])),
+      );
+    })();
+  });
+
+  describe('a stream that is left', () => {
+    /** A connection in memory: what connects it, and the peer's end. */
+    const wired = (h: Harness): { near: Wire; got: string[]; peer: IOStream } => {
+      const [near, far] = memoryPair();
+      const [peer] = owned(h, new IOStream({ wire: far, cb: () => {} }));
+      const got: string[] = [];
+      peer.data$.subscribe({
+        next: (each) => got.push(each.toString()),
+        error: (error: unknown) => got.push((error as IOStreamError).code),
+        complete: () => got.push('FIN'),
+      });
+      return { near, got, peer };
+    };
+
+    it(
+      'takes what is written in the turn of the leave, and sends it before FIN',
+      invariants(async (h) => {
+        const { near, got } = wired(h);
+        const seen = h.observed(
+          connect({ wire: near }).pipe(switchMap((io) => merge(of(io), NEVER).pipe(finalize(() => io.write('bye'))))),
+        );
+        const io = await seen.value();
+        seen.unsubscribe();
+        assert.equal(io.write('!'), true);
+        await h.until(() => got.includes('FIN'));
+        assert.deepEqual(got, ['bye!', 'FIN']);
+        assert.equal(io.write('too late'), false);
+      }),
+    );
+
+    it(
+      'sends all of an upload that was taken as a whole',
+      invariants(async (h) => {
+        const { near, got } = wired(h);
+        await firstValueFrom(connect({ wire: near }).pipe(mergeMap((io) => merge(io.send(of('a', pattern(200_000))), of(io)))));
+        await h.until(() => got.at(-1) === 'FIN', 'FIN');
+        assert.equal(got.join('').length, Buffer.concat([Buffer.from('a'), pattern(200_000)]).toString().length + 3);
+      }),
+    );
+
+    it(
+      'completes events$, errors$ and eof$ without a value, and reports that we closed it',
+      invariants(async (h) => {
+        const { near } = wired(h);
+        const io = await firstValueFrom(connect({ wire: near }));
+        const streams = [io.events$, io.errors$, io.eof$].map((each) => h.observed<unknown>(each));
+        const report = await closing(io);
+        assert.deepEqual([report.by, report.error], ['us', undefined]);
+        assert.deepEqual(
+          streams.map(({ state, values }) => [state, values]),
+          streams.map(() => ['complete', []]),
+        );
+      }),
+    );
+
+    it(
+      'gives readers that come later nothing, neither; a later send or request is refused with ECLOSED',
+      invariants(async (h) => {
+        const { near, peer } = wired(h);
+        peer.write('unread');
+        const io = await firstValueFrom(connect({ wire: near }));
+        await turns();
+        const silent = [io.data$, io.consume(() => of(1)), framed(io, codec).messages$, from(io as unknown as Observable<Buffer>)];
+        for (const each of silent) {
+          const seen = h.observed<unknown>(each);
+          await turns(2);
+          assert.deepEqual([seen.state, seen.values], ['open', []]);
+        }
+        for (const each of [io.send(['x']), requests(framed(io, codec)).request('x')])
+          assert.equal(((await h.observed<unknown>(each).ended).error as IOStreamError).code, 'ECLOSED');
+      }),
+    );
+
+    it.each(['in a handshake', 'while it connects'] as const)('emits nothing, nor calls its handler, when left %s', async (stage) => {
+      await invariants(async (h) => {
+        const { wire, up } = byHand();
+        const plugin: Record<string, Plugin> =
+          stage === 'in a handshake'
+            ? {
+                slow: handshake({
+                  *talk(link) {
+                    yield* link.read(1);
+                  },
+                }),
+              }
+            : {};
+        let calls = 0;
+        const handled = connect({ wire, plugin }, () => of((calls += 1)));
+        const seen = h.observed(handled);
+        await turns();
+        seen.unsubscribe();
+        up.next({ kind: 'connected', details: [] });
+        up.next({ kind: 'data', bytes: Buffer.from('x') });
+        await turns();
+        assert.deepEqual([calls, seen.values], [0, []]);
+      })();
+    });
+
+    it.each<[string, (up: Subject<Up>) => void]>([
+      ['bytes', (up) => up.next({ kind: 'data', bytes: Buffer.from('late') })],
+      ['EOF', (up) => up.next({ kind: 'end' })],
+      ['an error', (up) => up.error(new IOStreamError('ECONNRESET', { phase: 'read' }))],
+      ['the end of the wire', (up) => up.complete()],
+    ])('passes on no more when %s comes in the turn of the leave', async (_, happen) => {
+      await invariants(async (h) => {
+        const { wire, up } = byHand();
+        const seen = h.observed(connect({ wire }));
+        up.next({ kind: 'connected', details: [] });
+        const io = await seen.value();
+        const readers = [io.data$, framed(io, codec).messages$, io.send(NEVER)].map((each) => h.observed<unknown>(each));
+        await turns();
+        seen.unsubscribe();
+        happen(up);
+        await turns();
+        assert.deepEqual(
+          readers.map(({ state, values }) => [state, values.length]),
+          readers.map(() => ['open', 0]),
+        );
+      })();
+    });
+
+    it(
+      'by startTls ends its readers in silence, too',
+      invariants(async (h) => {
+        const { near, peer } = wired(h);
+        const [io] = owned(h, new IOStream({ wire: near }));
+        await h.until(() => io.state === 'open' && peer.state === 'open');
+        const seen = h.observed(startTls(io, { servername: 'localhost' }).pipe(mergeMap((secure) => secure.data$)));
+        await turns();
+        seen.unsubscribe();
+        await turns();
+        assert.deepEqual(seen.values, []);
+      }),
+    );
+  });
+});
+
+/** A wire whose signals are given by the spec. */
+function byHand(): { wire: Wire; up: Subject<Up> } {
+  const up = new Subject<Up>();
+  return {
+    up,
+    wire: () => (flow$) =>
+      new Observable((out) => up.subscribe(out).add(flow$.subscribe({ error: () => {}, complete: () => out.complete() }))),
+  };
+}
