@@ -125,7 +125,7 @@ describe('Server', () => {
         );
         const peer = await client(h, at);
         await h.until(() => peer.text.includes('3\n'), 'ticks');
-        if (how === 'end') peer.socket.destroy();
+        if (how === 'end') peer.socket.end();
         else peer.socket.resetAndDestroy();
         await h.until(() => server.size === 0, 'the stream is gone');
         expect(stopped).toBe(1);

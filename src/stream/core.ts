@@ -588,7 +588,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
   #onError(error: unknown): void {
     this.#leaveIfDue();
     if (this.#failing || this.state === 'closed') return;
-    if (this.state === 'closing') this.#finish('us', error, {});
+    if (this.state === 'closing') this.#finish('us', this.end?.error ?? error, {});
     else if (this.#lostNothing(error)) this.#finish(this.#endedBy ?? 'peer', undefined, {});
     else this.fail(IOStreamError.from(error, { phase: this.wasConnected ? 'read' : 'connect' }));
   }
@@ -602,7 +602,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
   /** Both directions have ended, or the close is complete. */
   #onComplete(): void {
     this.#leaveIfDue();
-    if (!this.#failing) this.#finish(this.#endedBy ?? 'us', undefined, {});
+    if (!this.#failing) this.#finish(this.#endedBy ?? 'us', this.end?.error, {});
   }
 
   // Ends
