@@ -1,0 +1,296 @@
+import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
+import {
+  concatMap,
+  defer,
+  EMPTY,
+  finalize,
+  ignoreElements,
+  map,
+  merge,
+  NEVER,
+  of,
+  retry,
+  switchMap,
+  take,
+  tap,
+  throwError,
+  timer,
+  type Observable,
+  type ObservableInput,
+} from 'rxjs';
+import { describe, it } from 'vitest';
+import { connect, framed, lines, type IOStream, type IOStreamError } from 'rxjs-io-stream';
+import { invariants, type Harness } from '../support/harness.ts';
+import { deadPort } from '../support/loopback.ts';
+import { serve, turns } from './tools.ts';
+
+const host = '127.0.0.1';
+const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
+const codec = lines({ maxLength: 100 });
+
+/** Readers that emit each line as they handle it. */
+const READERS: Record<string, (io: IOStream) => Observable<unknown>> = {
+  data$: (io) => io.data$.pipe(map(text)),
+  consume: (io) => io.consume((bytes) => of(text(bytes))),
+  'consume that takes its time': (io) => io.consume((bytes) => timer(20).pipe(map(() => text(bytes)))),
+  messages$: (io) => framed(io, codec).messages$.pipe(map((line) => `${line}\n`)),
+  'consume of messages that takes its time': (io) => framed(io, codec).consume((line) => timer(20).pipe(map(() => `${line}\n`))),
+  iteration: (io) =>
+    defer(async function* () {
+      for await (const bytes of io) {
+        await turns(10);
+        yield text(bytes);
+      }
+    }),
+};
+
+/** A peer that writes a line, and resets once that has come. */
+async function resetting(h: Harness): Promise<number> {
+  return serve(h, async (socket) => {
+    socket.write('line\n');
+    await turns(5);
+    socket.resetAndDestroy();
+  });
+}
+
+describe('connect serves readers first', () => {
+  it.each(Object.entries(READERS))('before its error: %s in the pipeline', async (_, read) => {
+    await invariants(async (h) => {
+      const seen = h.observed(connect({ host, port: await resetting(h) }).pipe(switchMap(read)));
+      assert.equal(((await seen.ended).error as IOStreamError).code, 'ECONNRESET');
+      assert.deepEqual(seen.values, ['line\n']);
+    })();
+  });
+
+  // The rejection of an iterator reaches its loop a few microtasks later.
+  const synchronous = Object.entries(READERS).filter(([name]) => name !== 'iteration');
+  it.each(synchronous)('before its error: %s beside the pipeline', async (_, read) => {
+    await invariants(async (h) => {
+      const log: unknown[] = [];
+      const seen = h.observed(
+        connect({ host, port: await resetting(h) }).pipe(
+          tap((io) => {
+            // eslint-disable-next-line rxjs-x/no-subscribe-in-pipe -- a reader that is no part of the pipeline
+            const reading = read(io).subscribe({ next: (value) => log.push(value), error: () => log.push('reader') });
+            h.defer(() => reading.unsubscribe());
+          }),
+          tap({ error: () => log.push('connect') }),
+        ),
+      );
+      await seen.ended;
+      assert.deepEqual(log, ['line\n', 'reader', 'connect']);
+    })();
+  });
+
+  it.each(Object.entries(READERS))('with a handler: %s', async (_, read) => {
+    await invariants(async (h) => {
+      const seen = h.observed(connect({ host, port: await resetting(h) }, read));
+      assert.equal(((await seen.ended).error as IOStreamError).code, 'ECONNRESET');
+      assert.deepEqual(seen.values, ['line\n']);
+    })();
+  });
+
+  it('errors at once when there are no readers', async () => {
+    await invariants(async (h) => {
+      const seen = h.observed(connect({ host, port: await resetting(h) }));
+      assert.equal(((await seen.ended).error as IOStreamError).code, 'ECONNRESET');
+    })();
+  });
+
+  it('errors when the last reader leaves without the end', async () => {
+    await invariants(async (h) => {
+      const seen = h.observed(connect({ host, port: await resetting(h) }));
+      const io = await seen.value();
+      const slow = h.observed(io.consume(() => NEVER));
+      await h.until(() => io.state === 'closed', 'the reset');
+      await turns();
+      assert.equal(seen.state, 'open');
+      slow.unsubscribe();
+      assert.equal(seen.state, 'error');
+    })();
+  });
+
+  it('is silent when it is left while a reader still handles bytes', async () => {
+    await invariants(async (h) => {
+      const seen = h.observed(connect({ host, port: await resetting(h) }).pipe(switchMap((io) => io.consume(() => NEVER))));
+      await turns(30);
+      seen.unsubscribe();
+    })();
+  });
+
+  it('retries a lost connection with all that was read before', async () => {
+    await invariants(async (h) => {
+      const port = await resetting(h);
+      const seen = h.observed(
+        connect({ host, port }).pipe(
+          switchMap((io) => io.consume((bytes) => timer(2).pipe(map(() => text(bytes))))),
+          retry(2),
+        ),
+      );
+      await seen.ended;
+      assert.deepEqual(seen.values, ['line\n', 'line\n', 'line\n']);
+    })();
+  });
+});
+
+/** A peer on loopback that notes how each connection ends. */
+async function noting(h: Harness, each: (socket: Socket) => void = () => {}): Promise<{ port: number; ends: string[] }> {
+  const ends: string[] = [];
+  const port = await serve(h, (socket) => {
+    let hasEnded = false;
+    const end = (how: string): void => {
+      if (!hasEnded) ends.push(how);
+      hasEnded = true;
+    };
+    socket.write('hello');
+    socket.resume();
+    // Node may report EOF although a reset followed the last bytes: writing nothing shows it.
+    socket.on('end', () => socket.write('', (error) => (end(error ? 'RST' : 'FIN'), socket.end()))).on('error', () => end('RST'));
+    each(socket);
+  });
+  return { port, ends };
+}
+
+const greeted = (io: IOStream): Observable<Buffer> => io.data$.pipe(take(1));
+
+describe('connect with a handler', () => {
+  const INPUTS: Record<string, () => ObservableInput<number>> = {
+    'an Observable': () => of(1, 2),
+    'an array': () => [1, 2],
+    'a Promise of both': () => Promise.resolve([1, 2]).then((both) => both as never),
+    'an async generator': async function* () {
+      yield 1;
+      await turns(1);
+      yield 2;
+    },
+    'a generator': function* () {
+      yield 1;
+      yield 2;
+    },
+  };
+
+  it.each(Object.entries(INPUTS))('emits what %s emits, closes with FIN, then completes', async (_, handler) => {
+    await invariants(async (h) => {
+      const { port, ends } = await noting(h);
+      const seen = await h.observed(connect({ host, port }, handler)).ended;
+      assert.deepEqual([seen.state, seen.values.flat()], ['complete', [1, 2]]);
+      assert.deepEqual(ends, ['FIN']);
+    })();
+  });
+
+  it('closes the stream before it completes', async () => {
+    await invariants(async (h) => {
+      const { port } = await noting(h);
+      let io: IOStream | undefined;
+      let state: string | undefined;
+      const run = connect({ host, port }, (stream) => ((io = stream), of(1))).pipe(finalize(() => (state = io?.state)));
+      await h.observed(run).ended;
+      assert.equal(state, 'closed');
+    })();
+  });
+
+  const WRONG: Record<string, (io: IOStream) => ObservableInput<unknown>> = {
+    'an Observable that errors': (io) => greeted(io).pipe(concatMap(() => throwError(() => new Error('mine')))),
+    'a rejected Promise': async (io) => {
+      for await (const bytes of io) throw new Error(text(bytes) && 'mine');
+    },
+  };
+
+  it.each(Object.entries(WRONG))('resets, then errors with what %s failed with', async (_, handler) => {
+    await invariants(async (h) => {
+      const { port, ends } = await noting(h);
+      const seen = await h.observed(connect({ host, port }, handler)).ended;
+      assert.equal((seen.error as Error).message, 'mine');
+      await h.until(() => ends.length > 0, 'the end');
+      assert.deepEqual(ends, ['RST']);
+    })();
+  });
+
+  it.each<[string, () => never]>([
+    [
+      'throws',
+      () => {
+        throw new Error('mine');
+      },
+    ],
+    ['returns no ObservableInput', () => 7 as never],
+    ['returns nothing', () => undefined as never],
+  ])('errors, and closes the connection, when the handler %s', async (_, handler) => {
+    await invariants(async (h) => {
+      const { port, ends } = await noting(h);
+      const seen = await h.observed(connect({ host, port }, handler)).ended;
+      assert.equal(seen.state, 'error');
+      await h.until(() => ends.length > 0, 'the end');
+    })();
+  });
+
+  it('unsubscribes the handler before the stream closes', async () => {
+    await invariants(async (h) => {
+      const { port, ends } = await noting(h);
+      const log: unknown[] = [];
+      const seen = h.observed(
+        connect({ host, port }, (io) => {
+          h.defer(() => io.reset());
+          io.closed$.subscribe(() => log.push('closed'));
+          return merge(of('ready'), NEVER).pipe(finalize(() => log.push(`handler, stream is ${io.state}`)));
+        }),
+      );
+      await seen.value();
+      seen.unsubscribe();
+      await h.until(() => log.length === 2, 'closed');
+      assert.deepEqual(log, ['handler, stream is open', 'closed']);
+      assert.deepEqual(ends, ['FIN']);
+    })();
+  });
+
+  it.each<[string, (io: IOStream) => Observable<unknown>]>([
+    ['reads to the end', (io) => io.data$],
+    ['does not read', () => NEVER],
+    ['has read, and goes on', (io) => merge(io.data$.pipe(ignoreElements()), timer(20))],
+  ])('completes when the peer ends and the handler %s', async (_, handler) => {
+    await invariants(async (h) => {
+      const { port } = await noting(h, (socket) => socket.end());
+      assert.equal((await h.observed(connect({ host, port }, handler)).ended).state, 'complete');
+    })();
+  });
+
+  it('calls no handler when the dial fails, and errors', async () => {
+    await invariants(async (h) => {
+      let calls = 0;
+      const seen = await h.observed(connect({ host, port: await deadPort() }, () => ((calls += 1), EMPTY))).ended;
+      assert.deepEqual([calls, (seen.error as IOStreamError).code], [0, 'ECONNREFUSED']);
+    })();
+  });
+
+  it.each(['close', 'reset'] as const)('completes when the handler itself calls %s()', async (how) => {
+    await invariants(async (h) => {
+      const { port } = await noting(h);
+      const seen = h.observed(
+        connect({ host, port }, (io) =>
+          greeted(io).pipe(
+            tap(() => io[how]()),
+            concatMap(() => NEVER),
+          ),
+        ),
+      );
+      assert.equal((await seen.ended).state, 'complete');
+    })();
+  });
+
+  it('dials for each subscription', async () => {
+    await invariants(async (h) => {
+      const { port, ends } = await noting(h);
+      const run = connect(
+        () => ({ host, port }),
+        () => of(1),
+      );
+      await Promise.all([h.observed(run).ended, h.observed(run).ended]);
+      assert.equal(ends.length, 2);
+    })();
+  });
+
+  it('refuses a handler that is no function, at the call', () => {
+    for (const handler of [7, {}, 'x', null]) assert.throws(() => connect({ host, port: 1 }, handler as never), TypeError);
+  });
+});
