@@ -13,6 +13,8 @@ export interface MessageTaker<T> {
   offer(message: T): boolean;
   /** There are messages, bytes, or the end. */
   pump(): void;
+  /** The owner of the stream has unsubscribed: a message in progress is given up, too. */
+  leave(end: ReadEnd): void;
   /** Whether a reader would get an error. */
   isHeard(): boolean;
 }
@@ -59,6 +61,7 @@ export class MessageSource<T> implements Puller {
     // Nothing more is emitted after our own close, also from inside `next`; and what that cut off is no error.
     const { end } = coreOf(this.io).reads;
     if (this.io.state === 'closing' && end && !('error' in end)) this.#abandon(end);
+    if (end?.left) this.#taker.leave(end);
     this.#taker.pump();
   }
 

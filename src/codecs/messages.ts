@@ -78,7 +78,7 @@ export class Messages<T> implements MessageTaker<T>, ConnectionReader {
         },
         end: (reached) => {
           end = reached;
-          if (active === 0) endReader(out, reached);
+          if (active === 0 || reached.left) endReader(out, reached);
         },
       };
       if (this.#tellEnded(out)) return;
@@ -119,6 +119,10 @@ export class Messages<T> implements MessageTaker<T>, ConnectionReader {
     const isWanted = this.#isWanted();
     this.#tell({ error });
     return isWanted;
+  }
+
+  leave(end: ReadEnd): void {
+    this.#consumer?.end(end);
   }
 
   /** One loop, not recursion: what happens from inside `next` is found by the next round. */

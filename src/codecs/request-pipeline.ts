@@ -22,6 +22,8 @@ export interface PipelineBase {
   raise(error: IOStreamError, isHandled: boolean): void;
   /** A request got the error of the stream. */
   errorHandled(): void;
+  /** Returns the fatal error of the stream that has reached no handler; the caller handles it. */
+  takeError?(): IOStreamError | undefined;
   /** Emits lost connections, each after its messages. Without it the first loss is the end. */
   readonly lost$?: Observable<Loss>;
 }
@@ -94,7 +96,7 @@ export class RequestPipeline<T, W> implements Requests<T, W> {
     out.add(request);
     try {
       const outcome = outcomeOf(this.#framed, message);
-      if (outcome instanceof IOStreamError) throw outcome;
+      if (outcome instanceof IOStreamError) throw this.#base.takeError?.() ?? outcome;
       request.write = outcome;
     } catch (error) {
       this.#waiting.remove(request);
