@@ -222,7 +222,10 @@ describe('the deprecated next context of RxJS', () => {
   ])('changes nothing: %s', async (_, read) => {
     await invariants(async (h) => {
       useDeprecatedNextContext(h);
-      const port = await serve(h, (socket) => void socket.write('line\n'));
+      const port = await serve(h, (socket) => {
+        socket.resume().on('end', () => socket.end());
+        socket.write('line\n');
+      });
       const seen = h.observed(connect({ host, port }, (io) => read(io, h).pipe(take(1))));
       assert.deepEqual([(await seen.ended).state, seen.values.length], ['complete', 1]);
     })();
