@@ -1,6 +1,7 @@
 /* eslint-disable @typescript-eslint/unified-signatures -- the own fields of a union of options would not be inferred */
-import { Observable } from 'rxjs';
+import { Observable, type Subscriber } from 'rxjs';
 import { inWords } from './bytes.ts';
+import type { Core } from './core.ts';
 import { coreOf, IOStream, type OwnFields } from './io-stream.ts';
 import { checkOptions, type IOStreamOptions } from './options.ts';
 import type { ReadEnd } from './read-side.ts';
@@ -86,12 +87,15 @@ export function connecting<S extends IOStream>(make: () => S): Observable<S> {
     // An error is emitted while the close still lingers.
     core.closing$.subscribe((end) => {
       if ('error' in end) core.whenServed(() => out.error(end.error));
-    });
-    core.closed$.subscribe(() => {
-      if (!core.end || !('error' in core.end)) out.complete();
+      else completeWhenClosed(core, out);
     });
     return () => core.leave();
   });
+}
+
+/** The completion is awaited: it keeps the process alive while the stream closes. */
+function completeWhenClosed(core: Core, out: Subscriber<never>): void {
+  out.add(core.awaitedClose$.subscribe(() => out.complete()));
 }
 
 /** Emits what the handler emits for the stream that is made at each subscription. */
@@ -101,7 +105,7 @@ function connectingWith<S extends IOStream, T>(make: () => S, handler: Handler<S
     const core = coreOf(io);
     core.handled = true;
     let isOpened = false;
-    const complete = (): void => void core.closed$.subscribe(() => out.complete());
+    const complete = (): void => completeWhenClosed(core, out);
     const stopped = (end: ReadEnd): void => {
       if ('error' in end) core.whenServed(() => out.error(end.error));
       else complete();
