@@ -29,7 +29,7 @@ export type ConnectOptions<O> = (O & IOStreamOptions<IOStream<OwnFields<O>>>) | 
  * - With a handler: its error resets the connection, and is emitted. A fatal error is the handler's if it reads or sends.
  *
  * **Closing**
- * - Completes when the stream has closed and its handle is free. With a handler: it completes, the stream is closed (`close()`), then
+ * - Completes when the stream has closed and its handle is free, and keeps the process alive until then. With a handler: it completes, the stream is closed (`close()`), then
  *   `connect` completes.
  * - Unsubscribing is silent: subscribers of the stream get nothing more, neither `complete` nor an error, so that truncated data
  *   never looks complete. The stream is then closed, or reset if a `send` was cut midway. So `firstValueFrom(connect(…))` gives a closed
