@@ -8,6 +8,7 @@ import {
   framed,
   handshake,
   IOStream,
+  IOStreamError,
   lines,
   listen,
   open,
@@ -162,9 +163,17 @@ const CLOSES: Record<string, Place> = {
   'closed$ as a Promise': async (io, note) => note((await firstValueFrom(io.closed$)).error),
 };
 
+/** A Duplex has the codes of Node's sockets; ours are in the causes. */
+const rootOf = (error: unknown): unknown => {
+  const { cause } = error as { readonly cause?: unknown };
+  return cause instanceof IOStreamError ? rootOf(cause) : error;
+};
+
 const DUPLEXES: Record<string, Place> = {
   "'error' of the Duplex": (io, note) => {
-    const duplex = toDuplex(io).on('error', note).resume();
+    const duplex = toDuplex(io)
+      .on('error', (error) => note(rootOf(error)))
+      .resume();
     duplex.write('part');
   },
 };
