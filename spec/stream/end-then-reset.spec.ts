@@ -124,7 +124,7 @@ describe('a peer that ends and then resets', () => {
     })();
   });
 
-  it('completes connect, and tells neither errors$ nor cb of an error', async () => {
+  it('completes connect, and reports an error neither to errors$ nor to cb', async () => {
     await invariants(async (h) => {
       const errors: unknown[] = [];
       const [near, far] = memoryPair();

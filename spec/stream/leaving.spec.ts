@@ -101,7 +101,7 @@ interface Reader {
   readonly peer?: 'ECONNRESET';
 }
 
-/** What takes the bytes of a stream or sends some; the peer says `one\n` and gives no reply. */
+/** What takes the bytes of a stream or sends some; the peer writes `one\n` and no reply. */
 const READERS: Record<string, Reader> = {
   data$: { read: (io) => io.data$.pipe(toArray(), map(text)) },
   'data$ that emits as it comes': { read: (io) => io.data$.pipe(map((each) => each.toString())) },
@@ -291,7 +291,7 @@ describe('leaving', () => {
     );
 
     it(
-      'gives readers that come later nothing, neither; a later send or request is refused with ECLOSED',
+      'gives readers that come later nothing, a later send or request is refused with ECLOSED',
       invariants(async (h) => {
         const { near, peer } = wired(h);
         peer.write('unread');
