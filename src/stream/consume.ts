@@ -1,5 +1,6 @@
 import { defer, Observable, type ObservableInput } from 'rxjs';
 import { inlet } from '../wire/operate.ts';
+import { nextTurn } from '../wire/tick.ts';
 import { inWords } from './bytes.ts';
 import { endReader, type ReadSide } from './read-side.ts';
 
@@ -84,17 +85,19 @@ export function iterate(reads: ReadSide): AsyncIterableIterator<Buffer> {
     async next() {
       for (;;) {
         if (done) return { done: true, value: undefined };
-        detach ??= reads.attach({ ready: wake });
+        detach ??= reads.attach({ ready: wake, hasEnded: () => done });
         if (!detach) throw new TypeError(TAKEN);
         const chunk = reads.pull();
         if (chunk) return { done: false, value: chunk };
         const end = reads.takeEnd();
         if (end?.left) return new Promise<never>(() => undefined);
-        if (end) {
-          finish();
-          if ('error' in end) throw end.error;
-          return { done: true, value: undefined };
+        if (end && 'error' in end) {
+          done = true;
+          wake();
+          nextTurn(() => detach?.()); // The loop sees the error some microtasks later, and `connect` errors after it.
+          throw end.error;
         }
+        if (end) return finish();
         await new Promise<void>((resolve) => {
           waiting.push(resolve);
         });

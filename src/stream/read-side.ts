@@ -31,6 +31,8 @@ export interface Puller {
   ready(): void;
   /** Whether it tells anybody of an error. @default it does */
   isHeard?(): boolean;
+  /** Whether it has passed on the end: another one may take its place. @default it has not */
+  hasEnded?(): boolean;
 }
 
 /** How reading ended: at EOF or by our own close; by an error; or because the owner of the stream has unsubscribed. */
@@ -188,7 +190,7 @@ export class ReadSide implements Watched {
 
   /** Becomes the one who takes; undefined when there is one already. */
   attach(puller: Puller): (() => void) | undefined {
-    if (this.#puller) return undefined;
+    if (this.#puller && this.#puller.hasEnded?.() !== true) return undefined;
     this.#puller = puller;
     this.#wasRead = true;
     this.#host.pulse();
