@@ -42,13 +42,22 @@ describe('usage: new IOStream', () => {
     ['fh and host', [{ cb, fh: 5, ...place }], /exactly one of .*, got `fh` and `host`/],
     ['fh, host and path', [{ cb, fh: 5, ...place, path: '/x' }], /got `fh` and `host` and `path`/],
     ['host and wire', [{ cb, ...place, wire: () => undefined }], /got `host` and `wire`/],
-    ['an unknown option', [{ cb, ...place, waitfor: IN }], /, got `waitfor`/],
-    ['wait_for', [{ cb, ...place, wait_for: IN }], /, got `wait_for`/],
   ])('refuses %s', (_given, options, says) => {
     const message = thrownBy(...options);
     assert.match(message, /^usage: new IOStream\(/);
     assert.match(message, says);
   });
+
+  it.each<[options: object, says: RegExp]>([
+    [{ ...place, waitfor: IN }, /^unknown option `waitfor`; did you mean `waitFor`\? \(IOStream takes fh, host, port, /],
+    [{ ...place, wait_for: IN }, /^unknown option `wait_for`; did you mean `waitFor`\? /],
+    [{ ...place, tiemouts: {} }, /^unknown option `tiemouts`; did you mean `timeouts`\? /],
+    [{ ...place, timeouts: { conect: 1 } }, /^unknown option `conect`; did you mean `connect`\? \(`timeouts` takes resolve, connect, /],
+    [
+      { ...place, colour: 'red' },
+      /^unknown option `colour` \(IOStream takes fh, .*, and your own fields, whose names start with a capital\)$/,
+    ],
+  ])('names an unknown option of %j first, then the one that was meant', (options, says) => assert.match(thrownBy(options), says));
 
   it.each<[option: string, value: unknown, says: RegExp]>([
     ['fh', 'x', /"x" \(string\)/],
@@ -86,7 +95,6 @@ describe('usage: new IOStream', () => {
     ['plugin', { 1: passthrough() }, /`1`/],
     ['timeouts', 5000, /5000 \(number\)/],
     ['timeouts', { connect: -1 }, /-1 \(number\)/],
-    ['timeouts', { conect: 1 }, /`conect`/],
     ['lookup', 'dns', /"dns" \(string\)/],
     ['family', 5, /5 \(number\)/],
     ['localAddress', 1, /1 \(number\)/],

@@ -25,7 +25,7 @@ describe('the rules of proxies', () => {
     [{ ...good, port: '1080' }, 'expected `port` of socksX to be an integer from 1 to 65535, got a string of 4 bytes'],
     [{ ...good, resolve: 'remote' }, "expected `resolve` of socksX to be 'proxy' or 'local'"],
     [{ ...good, lookup: 'dns' }, 'expected `lookup` of socksX'],
-    [{ ...good, username: 'me' }, 'expected socksX to have the options host, port, resolve, lookup, got `username`'],
+    [{ ...good, username: 'me' }, 'unknown option `username` (socksX takes host, port, resolve, lookup)'],
   ])('refuse %j', (options, message) => {
     expect(check(options)).toThrow(TypeError);
     expect(check(options)).toThrow(message);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { numberInWords } from '../../src/wire/in-words.ts';
 import { checkByRules, type Rules } from '../../src/wire/rules.ts';
 
 const RULES: Rules = {
@@ -23,12 +24,26 @@ describe('checkByRules', () => {
       expect(check(options, ['name'])).toThrow('expected `name` of tool to be a string with something in it, got undefined');
   });
 
+  it('returns a copy that inherits nothing', () => {
+    const given = { name: 'x' };
+    const copy = checkByRules('tool', given, RULES);
+    given.name = 'y';
+    expect([copy.name, 'toString' in copy]).toEqual(['x', false]);
+  });
+
+  it('shows a wrong value only if its rule says how', () => {
+    const count: Rules = { count: ['a number', Number.isFinite, numberInWords] };
+    expect(() => checkByRules('tool', { count: NaN }, count)).toThrow('expected `count` of tool to be a number, got NaN');
+    expect(() => checkByRules('tool', { count: 'secret' }, count)).toThrow('got a string of 6 bytes');
+  });
+
   it.each<[unknown, string]>([
     [undefined, 'expected an object of options for tool, got undefined'],
     [null, 'expected an object of options for tool, got null'],
     [[], 'expected an object of options for tool, got an array of 0'],
     ['proxy:1080', 'expected an object of options for tool, got a string of 10 bytes'],
-    [{ toString: 1 }, 'expected tool to have the options name, size, got `toString`'],
+    [{ toString: 1 }, 'unknown option `toString` (tool takes name, size)'],
+    [{ nmae: 'x' }, 'unknown option `nmae`; did you mean `name`? (tool takes name, size)'],
     [{ name: '' }, 'got a string of 0 bytes'],
     [{ size: 'secret é' }, 'expected `size` of tool to be a number of bytes, got a string of 9 bytes'],
     [{ size: 1.5 }, 'got a number'],

@@ -60,14 +60,13 @@ const POLICIES: readonly unknown[] = ['keep', 'drop', 'error'];
  * @see {@link backoff}, the same waits for RxJS's `retry`.
  */
 export function persistent(options: PersistentTarget, settings: PersistentOptions = {}): Persistent {
-  checkTarget(options);
+  const target = typeof options === 'function' ? made(options) : checkTarget(options);
   const plan = planBackoff(settings, { resetAfter: 10_000 });
   const { unsent = 'keep', repeat = true, outBufLimit = DEFAULTS.outBufLimit } = ownOptions(settings, 'persistent');
   if (!POLICIES.includes(unsent)) throw new TypeError(`expected \`unsent\` to be 'keep', 'drop' or 'error', got ${inWords(unsent)}`);
   if (typeof (repeat as unknown) !== 'boolean') throw new TypeError(`expected \`repeat\` to be true or false, got ${inWords(repeat)}`);
   if (!(Number.isSafeInteger(outBufLimit) && outBufLimit >= 0))
     throw new TypeError(`expected \`outBufLimit\` to be a number of bytes, 0 for no limit, got ${inWords(outBufLimit)}`);
-  const target = typeof options === 'function' ? made(options) : ownOptions(options, 'persistent');
   return new ReconnectingStream(target, { ...plan, unsent, repeat, outBufLimit: outBufLimit === 0 ? Infinity : outBufLimit });
 }
 
@@ -79,15 +78,15 @@ function made(make: (attempt: number) => IOStreamOptions): PersistentTarget {
   };
 }
 
-/** Names what is no target, and what to write instead. */
-function checkTarget(target: PersistentTarget): void {
+/** Copies the options of a connection. Names what is no target, and what to write instead. */
+function checkTarget(target: IOStreamOptions): IOStreamOptions {
   const expected = 'expected persistent() to get the options of a connection, or a function that returns them';
   const instead = 'write persistent({ host, port }), it connects by itself';
   if (isObservable(target)) throw new TypeError(`${expected}, got an Observable; ${instead}`);
   if (target instanceof IOStream || target instanceof ReconnectingStream) throw new TypeError(`${expected}, got a stream; ${instead}`);
   if (isPromise(target))
     throw new TypeError(`${expected}, got a Promise; a function that needs time to make them belongs before persistent()`);
-  if (typeof target !== 'function') checkOptions(target);
+  return checkOptions(target);
 }
 
 function isPromise(value: unknown): boolean {

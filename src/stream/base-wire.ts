@@ -1,6 +1,6 @@
 import { fromFh } from '../wire/fh.ts';
 import type { Target, Wire } from '../wire/signal.ts';
-import { tcp } from '../wire/tcp.ts';
+import { tcpWire } from '../wire/tcp.ts';
 import { unix } from '../wire/unix.ts';
 import type { IOStreamOptions } from './options.ts';
 
@@ -9,7 +9,7 @@ export function baseWire(options: IOStreamOptions): { readonly wire: Wire; reado
   const { fh, host, port, path, wire } = options;
   if (fh !== undefined) return { wire: fromFh(fh) };
   if (path !== undefined) return { wire: unix(), to: { path } };
-  if (host !== undefined && port !== undefined) return { wire: tcp(options), to: { host, port } };
+  if (host !== undefined && port !== undefined) return { wire: tcpWire(options), to: { host, port } };
   if (wire !== undefined) return { wire };
   throw new TypeError('expected fh, host with port, path or wire, got none'); // checkOptions has said so before
 }

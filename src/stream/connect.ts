@@ -70,10 +70,10 @@ export function connect<O extends object, T>(
   options: ConnectOptions<O>,
   handler?: Handler<IOStream<OwnFields<O>>, T>,
 ): Observable<IOStream<OwnFields<O>> | T> {
-  if (typeof options !== 'function') checkOptions(options);
+  const given = typeof options === 'function' ? options : checkOptions(options);
   if (handler !== undefined && typeof handler !== 'function')
     throw new TypeError(`connect: expected the handler to be a function, got ${inWords(handler)}`);
-  const make = (): IOStream<OwnFields<O>> => new IOStream(typeof options === 'function' ? options() : options);
+  const make = (): IOStream<OwnFields<O>> => new IOStream(typeof given === 'function' ? given() : given);
   return handler ? connectingWith(make, handler) : connecting(make);
 }
 

@@ -137,8 +137,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
 
   constructor(io: IOStream, options: IOStreamOptions) {
     this.io = io;
-    // `outBuf` lives until it has left, the options as long as the stream.
-    this.options = options.outBuf === undefined ? options : { ...options, outBuf: undefined };
+    this.options = options;
     this.scheduler = steadyScheduler(options.scheduler ?? DEFAULTS.scheduler);
     this.#tick = new Tick(this.scheduler, this);
     this.#timeouts = options.timeouts ? mergeTimeouts(TIMEOUTS, options.timeouts) : { ...TIMEOUTS };

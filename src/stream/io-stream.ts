@@ -3,7 +3,6 @@ import { EOUTBUFLIMIT, type IOStreamError } from '../errors.ts';
 import type { EventMask } from '../events.ts';
 import type { Fh } from '../wire/fh.ts';
 import type { LayerDetails, Plugin, Timeouts } from '../wire/signal.ts';
-import { pluginEntries } from '../wire/stack.ts';
 import { toBytes, type Writable } from './bytes.ts';
 import { consume, iterate, type ConsumeOptions } from './consume.ts';
 import { Core } from './core.ts';
@@ -17,6 +16,7 @@ import {
   usage,
   type Callback,
   type CallbackTarget,
+  type Changing,
   type IOStreamOptions,
   type StreamEvent,
 } from './options.ts';
@@ -58,13 +58,14 @@ class Stream {
   #output: Output | undefined;
 
   constructor(options: IOStreamOptions) {
-    checkOptions(options);
-    this.plugin = options.plugin ? Object.freeze(Object.fromEntries(pluginEntries(options.plugin))) : NO_PLUGINS;
-    for (const key of Object.keys(options))
-      if (isOwnField(key)) (this as Record<string, unknown>)[key] = (options as Record<string, unknown>)[key];
-    const core = (this.#core = new Core(this, options));
-    core.writes.queue.position = options.outPos;
-    if (options.outBuf !== undefined) core.writes.queue.content = toBytes(options.outBuf, '`outBuf`');
+    const given: Changing<IOStreamOptions> = checkOptions(options);
+    this.plugin = (given.plugin as Stream['plugin'] | undefined) ?? NO_PLUGINS;
+    for (const [key, value] of Object.entries(given)) if (isOwnField(key)) (this as Record<string, unknown>)[key] = value;
+    const core = (this.#core = new Core(this, given));
+    core.writes.queue.position = given.outPos;
+    if (given.outBuf !== undefined) core.writes.queue.content = toBytes(given.outBuf, '`outBuf`');
+    // The options live as long as the stream, the bytes until they have left, and the timeouts were copied.
+    given.outBuf = given.timeouts = undefined;
     core.start();
   }
 

@@ -2,12 +2,16 @@
 import { existsSync, lstatSync } from 'node:fs';
 import { connect as dial, createServer, type ListenOptions as NetListenOptions, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { Observable } from 'rxjs';
+import { NEVER, Observable } from 'rxjs';
 import { EDNS, IOStreamError } from '../errors.ts';
+import { ownOptions } from '../wire/own-options.ts';
+import type { Rule } from '../wire/rules.ts';
+import type { Wire } from '../wire/signal.ts';
 import { checkUnixPath } from '../wire/unix-path.ts';
+import { unknownOption } from '../wire/unknown-option.ts';
 import { inWords } from './bytes.ts';
 import { IOStream, type OwnFields } from './io-stream.ts';
-import { checkOptions, DEFAULTS, type IOStreamOptions } from './options.ts';
+import { checkOptions, DEFAULTS, isOwnField, OPTION_NAMES, OWN_FIELDS, type Changing, type IOStreamOptions } from './options.ts';
 import type { Handler } from './run-handler.ts';
 import { Server } from './server.ts';
 
@@ -87,17 +91,18 @@ export function listen<O extends object>(
   options: O & ListenOptions<IOStream<OwnFields<O>>>,
   handler?: Handler<IOStream<OwnFields<O>>>,
 ): Observable<Server<IOStream<OwnFields<O>>>> {
-  const given: unknown = options;
-  if (typeof given !== 'object' || given === null) throw wrong('an object of options', inWords(given));
-  const { host, port, path, backlog, maxConnections, ipv6Only, exclusive, reusePort, ...stream } = options;
+  if (typeof (options as unknown) !== 'object' || (options as unknown) === null) throw wrong('an object of options', inWords(options));
+  const given: ListenOptions = ownOptions(options as ListenOptions, 'listen');
+  checkNames(given);
+  const { host, port, path, backlog, maxConnections, ipv6Only, exclusive, reusePort, ...rest } = given;
   const where = { host, port, path, backlog, maxConnections, ipv6Only, exclusive, reusePort };
   checkWhere(where);
-  checkStream(stream);
+  const stream = checkStream(rest);
   if (handler !== undefined && typeof handler !== 'function') throw wrong('the handler to be a function', inWords(handler));
-  const { outBufLimit = OUT_BUF_LIMIT, allowHalfOpen = false, ...rest } = stream;
-  const { noDelay = true, keepAlive = false } = stream as IOStreamOptions;
+  const { outBufLimit = OUT_BUF_LIMIT, allowHalfOpen = false, scheduler = DEFAULTS.scheduler } = stream;
+  const { noDelay = true, keepAlive = false } = stream;
   const accept = (socket: Socket): IOStream<OwnFields<O>> =>
-    new IOStream({ outBufLimit, allowHalfOpen, ...rest, fh: socket } as unknown as O & IOStreamOptions<IOStream<OwnFields<O>>>);
+    new IOStream({ ...stream, outBufLimit, allowHalfOpen, fh: socket } as unknown as O & IOStreamOptions<IOStream<OwnFields<O>>>);
 
   return new Observable((out) => {
     const net = createServer({ allowHalfOpen: true, noDelay, keepAlive });
@@ -112,7 +117,7 @@ export function listen<O extends object>(
         net.close();
         return;
       }
-      server = new Server(net, stream.scheduler ?? DEFAULTS.scheduler, accept, handler);
+      server = new Server(net, scheduler, accept, handler);
       out.next(server);
     });
     return () => {
@@ -124,8 +129,8 @@ export function listen<O extends object>(
 
 type Where = Pick<ListenOptions, 'host' | 'port' | 'path' | 'backlog' | 'maxConnections' | 'ipv6Only' | 'exclusive' | 'reusePort'>;
 
-function bindOptions(where: Where): NetListenOptions {
-  return Object.fromEntries(Object.entries(where).filter(([name, value]) => value !== undefined && name !== 'maxConnections'));
+function bindOptions({ maxConnections: _, ...where }: Where): NetListenOptions {
+  return ownOptions(Object.fromEntries(Object.entries(where).filter(([, value]) => value !== undefined)), 'listen');
 }
 
 function wrong(expected: string, got: string): TypeError {
@@ -136,8 +141,8 @@ const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (val
 const isText = (value: unknown): boolean => typeof value === 'string' && value !== '' && !value.includes('\0');
 const isBoolean = (value: unknown): boolean => typeof value === 'boolean';
 
-/** Each option of the listener: what it must be, in words and as a test. */
-const WHERE: Readonly<Record<keyof Where, readonly [words: string, test: (value: unknown) => boolean]>> = {
+/** Each option of the listener: what it must be. */
+const WHERE: Readonly<Record<keyof Where, Rule>> = {
   host: ['an address to listen on', isText],
   port: ['an integer from 0 to 65535', (value) => isCount(value) && (value as number) <= 65535],
   path: ['a path without NUL', isText],
@@ -148,6 +153,18 @@ const WHERE: Readonly<Record<keyof Where, readonly [words: string, test: (value:
   reusePort: ['a boolean', isBoolean],
 };
 
+/** What says where a stream connects to, or when one stream ends, has no meaning for those that are accepted. */
+const OF_ONE: readonly string[] = ['fh', 'wire', 'lookup', 'family', 'localAddress', 'localPort', 'signal'];
+
+function checkNames(given: object): void {
+  const known = [...Object.keys(WHERE), ...OPTION_NAMES.filter((name) => !OF_ONE.includes(name) && !Object.hasOwn(WHERE, name))];
+  for (const name of Object.keys(given)) {
+    if (OF_ONE.includes(name) && (given as Record<string, unknown>)[name] !== undefined)
+      throw wrong('no option of one connection', `\`${name}\``);
+    if (!isOwnField(name) && !known.includes(name) && !OF_ONE.includes(name)) throw unknownOption(name, 'listen', known, OWN_FIELDS);
+  }
+}
+
 function checkWhere(where: Where): void {
   if ((where.port === undefined) === (where.path === undefined))
     throw wrong('either `port` or `path` to listen on', where.port === undefined ? 'neither' : 'both');
@@ -157,12 +174,14 @@ function checkWhere(where: Where): void {
   }
 }
 
-/** What says where a stream connects to, or when one stream ends, has no meaning for those that are accepted. */
-function checkStream(stream: object): void {
-  for (const name of ['fh', 'wire', 'lookup', 'family', 'localAddress', 'localPort', 'signal'])
-    if ((stream as Record<string, unknown>)[name] !== undefined) throw wrong('no option of one connection', `\`${name}\``);
-  checkOptions({ ...stream, wire: () => () => undefined });
+/** Copies and checks the options of the accepted streams. */
+function checkStream(options: object): IOStreamOptions {
+  const stream = checkOptions<Changing<IOStreamOptions>>({ ...options, wire: NO_WIRE });
+  delete stream.wire;
+  return stream;
 }
+
+const NO_WIRE: Wire = () => () => NEVER;
 
 /** Says what stands in the way, where the system's words do not. */
 function bindError(error: NodeJS.ErrnoException, path: string | undefined, tell: (error: IOStreamError) => void): void {

@@ -3,11 +3,15 @@ import type { IOStreamError } from '../errors.ts';
 import { ALL_EVENTS, type EventMask } from '../events.ts';
 import { isHost } from '../wire/bare-host.ts';
 import type { Fh } from '../wire/fh.ts';
-import type { Timeouts, Wire } from '../wire/signal.ts';
+import { inWords, typeInWords } from '../wire/in-words.ts';
+import { ownOptions } from '../wire/own-options.ts';
+import type { Rules } from '../wire/rules.ts';
+import type { Plugin, Timeouts, Wire } from '../wire/signal.ts';
 import { pluginEntries, type Plugins } from '../wire/stack.ts';
 import { TIMEOUTS } from '../wire/timeouts.ts';
-import type { TcpOptions } from '../wire/tcp.ts';
-import { inWords, type Writable } from './bytes.ts';
+import { TCP_RULES, type TcpOptions } from '../wire/tcp.ts';
+import { unknownOption } from '../wire/unknown-option.ts';
+import type { Writable } from './bytes.ts';
 import type { IOStream } from './io-stream.ts';
 
 /** Told of every wanted event, and of every error (then `mask` may be 0). */
@@ -92,53 +96,54 @@ export function usage(expected: string, got: string): TypeError {
   return new TypeError(`${USAGE}: expected ${expected}, got ${got}`);
 }
 
-type Test = (value: unknown) => boolean;
-
-const isFunction: Test = (value) => typeof value === 'function';
-const isObject: Test = (value) => typeof value === 'object' && value !== null;
-const isString: Test = (value) => typeof value === 'string' && value !== '';
-const isBoolean: Test = (value) => typeof value === 'boolean';
-const isCount: Test = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isFunction = (value: unknown): boolean => typeof value === 'function';
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
+const isString = (value: unknown): boolean => typeof value === 'string' && value !== '';
+const isBoolean = (value: unknown): boolean => typeof value === 'boolean';
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const isTime = (value: unknown): value is number => typeof value === 'number' && value >= 0;
 
-/** Each option: what it must be, in words and as a test. `undefined` is always allowed and means the default. */
-const OPTIONS: Readonly<Record<string, readonly [words: string, test: Test]>> = {
+/** A URL given as the host may hold a password. */
+const hostInWords = (value: unknown): string =>
+  typeof value === 'string' && value.includes('@') ? `a string of ${value.length} characters with an @` : inWords(value);
+
+/** Each option: what it must be. `undefined` is always allowed and means the default. */
+const OPTIONS: Rules = {
   fh: ['an fd number, a FileHandle or a stream of Node', (value) => isObject(value) || isCount(value)],
-  host: ['a host name or address, not a URL and without control characters', isHost],
-  port: ['an integer from 1 to 65535', (value) => isCount(value) && (value as number) > 0 && (value as number) <= 65535],
+  host: ['a host name or address, not a URL and without control characters', isHost, hostInWords],
+  port: ['an integer from 1 to 65535', (value) => isCount(value) && value > 0 && value <= 65535],
   path: ['a path without NUL', (value) => isString(value) && !(value as string).includes('\0')],
   wire: ['a wire, a function of a dial', isFunction],
   cb: ['a function, an object or a class', (value) => isFunction(value) || isObject(value)],
   method: ['the name of a method', isString],
   onEvent: ['a function', isFunction],
-  waitFor: ['a mask of events, such as IN | EOF', (value) => isCount(value) && (value as number) <= ALL_EVENTS],
+  waitFor: ['a mask of events, such as IN | EOF', (value) => isCount(value) && value <= ALL_EVENTS],
   inBufLimit: ['a number of bytes, 0 for no limit', isCount],
   outBuf: ['a string, a Buffer or another view of bytes', (value) => typeof value === 'string' || ArrayBuffer.isView(value)],
   outPos: ['a position in outBuf, 0 or more', isCount],
   outBufLimit: ['a number of bytes, 0 for no limit', isCount],
-  highWaterMark: ['a number of bytes, 1 or more', (value) => isCount(value) && (value as number) > 0],
+  highWaterMark: ['a number of bytes, 1 or more', (value) => isCount(value) && value > 0],
   allowHalfOpen: ['a boolean', isBoolean],
   isFatal: ['a function', isFunction],
-  plugin: ['plugins by name, { name: plugin }, or pairs [[name, plugin]]', isObject],
+  plugin: ['plugins by name, { name: plugin }, or pairs [[name, plugin]]', isObject, typeInWords],
   timeouts: ['milliseconds by name, such as { connect: 5000 }', isObject],
-  lookup: ['a function like dns.lookup', isFunction],
-  family: ['0, 4 or 6', (value) => value === 0 || value === 4 || value === 6],
-  localAddress: ['an address', isString],
-  localPort: ['an integer from 0 to 65535', (value) => isCount(value) && (value as number) <= 65535],
-  noDelay: ['a boolean', isBoolean],
-  keepAlive: ['a boolean', isBoolean],
+  ...TCP_RULES,
   signal: ['an AbortSignal', (value) => isObject(value) && 'addEventListener' in (value as object)],
   scheduler: ['an RxJS scheduler', (value) => isObject(value) && 'schedule' in (value as object)],
 };
 
+/** The names of all options of a stream. */
+export const OPTION_NAMES: readonly string[] = Object.keys(OPTIONS);
+
+/** In the list of options that a message shows. */
+export const OWN_FIELDS = 'and your own fields, whose names start with a capital';
+
 /** Checks one option or field; throws a TypeError that names it. */
 export function checkOption(name: string, value: unknown): void {
   const rule = Object.hasOwn(OPTIONS, name) ? OPTIONS[name] : undefined;
-  if (!rule) throw usage(`the options ${Object.keys(OPTIONS).join(', ')}, or a name with a capital for a field of your own`, `\`${name}\``);
-  if (value === undefined || rule[1](value)) return;
-  // A URL may hold a password.
-  const isUrl = name === 'host' && typeof value === 'string' && value.includes('@');
-  throw usage(`\`${name}\` to be ${rule[0]}`, isUrl ? `a string of ${value.length} characters with an @` : inWords(value));
+  if (!rule) throw unknownOption(name, 'IOStream', OPTION_NAMES, OWN_FIELDS);
+  const [words, test, show = inWords] = rule;
+  if (value !== undefined && !test(value)) throw usage(`\`${name}\` to be ${words}`, show(value));
 }
 
 /** Whether a key names one of the user's own fields. */
@@ -147,13 +152,21 @@ export function isOwnField(key: string): boolean {
   return code < 128 ? code >= 65 && code <= 90 : /^\p{Lu}/u.test(key);
 }
 
+/** The same object, as long as it is only ours. */
+export type Changing<T> = { -readonly [K in keyof T]: T[K] };
+
 const WAYS = ['fh', 'host', 'path', 'wire'] as const;
 
-/** Checks all options at the call; throws a TypeError that names the wrong one. */
-export function checkOptions(options: unknown): asserts options is IOStreamOptions {
+/**
+ * Copies the options, with the records and lists in them, and checks the copy: what the caller changes later has no effect.
+ *
+ * @returns the copy.
+ * @throws TypeError that names the wrong option.
+ */
+export function checkOptions<T extends object>(options: T): T {
   if (!isObject(options)) throw usage('an object of options', inWords(options));
-  const given = options as Record<string, unknown>;
-  for (const key of Object.keys(given)) if (!isOwnField(key)) checkOption(key, given[key]);
+  const given: Changing<IOStreamOptions> = ownOptions(options, 'IOStream');
+  for (const [key, value] of Object.entries(given)) if (!isOwnField(key)) checkOption(key, value);
   const ways = WAYS.filter((key) => given[key] !== undefined);
   if (ways.length !== 1)
     throw usage(
@@ -163,9 +176,10 @@ export function checkOptions(options: unknown): asserts options is IOStreamOptio
   if ((given.host === undefined) !== (given.port === undefined)) {
     throw usage('`host` and `port` together', given.host === undefined ? `\`port\` without \`host\`` : `\`host\` without \`port\``);
   }
-  if (given.plugin !== undefined) checkPlugins(given.plugin as Plugins);
-  if (given.timeouts !== undefined) mergeTimeouts(TIMEOUTS, given.timeouts as Partial<Timeouts>);
-  checkTarget(given.cb as CallbackTarget | undefined, (given.method as string | undefined) ?? DEFAULTS.method);
+  if (given.plugin !== undefined) given.plugin = checkPlugins(given.plugin);
+  if (given.timeouts !== undefined) mergeTimeouts(TIMEOUTS, (given.timeouts = ownOptions(given.timeouts, '`timeouts`')));
+  checkTarget(given.cb, given.method ?? DEFAULTS.method);
+  return given as T;
 }
 
 /**
@@ -188,25 +202,27 @@ export function noMethod(cb: Callback | CallbackTarget, method: string): TypeErr
   return usage(`\`cb\` to be a function, or an object or class with a method \`${method}\``, `${got} without it`);
 }
 
-function checkPlugins(plugins: Plugins): void {
-  const seen = new Set<string>();
+/** Copies plugins into a record, and checks them. */
+function checkPlugins(plugins: Plugins): Readonly<Record<string, Plugin>> {
+  const copy: [string, Plugin][] = [];
   for (const entry of pluginEntries(plugins) as readonly unknown[]) {
     const [name, plugin] = Array.isArray(entry) ? (entry as unknown[]) : [entry];
     if (typeof name !== 'string' || typeof plugin !== 'function')
-      throw usage('`plugin` to hold plugins by name: functions of a wire', `${inWords(plugin)} for ${inWords(name)}`);
+      throw usage('`plugin` to hold plugins by name: functions of a wire', `${typeInWords(plugin)} for ${inWords(name)}`);
     // JavaScript would put them first, whatever their place in the record.
     if (/^(0|[1-9]\d*)$/.test(name))
       throw usage('names in `plugin` that do not look like integers, which JavaScript puts in another order', `\`${name}\``);
-    if (seen.has(name)) throw usage('each name in `plugin` once', `\`${name}\` twice`);
-    seen.add(name);
+    if (copy.some(([other]) => other === name)) throw usage('each name in `plugin` once', `\`${name}\` twice`);
+    copy.push([name, plugin as Plugin]);
   }
+  return Object.freeze(Object.fromEntries(copy));
 }
 
 /** Lays what the user wants over the timeouts there are: 0 is off; anything that is not a time is a TypeError. */
 export function mergeTimeouts(present: Timeouts, wanted: Partial<Timeouts>): Timeouts {
   const merged: Record<string, number> = { ...present };
   for (const [name, ms] of Object.entries(wanted) as [string, unknown][]) {
-    if (!Object.hasOwn(TIMEOUTS, name)) throw usage(`\`timeouts\` to hold ${Object.keys(TIMEOUTS).join(', ')}`, `\`${name}\``);
+    if (!Object.hasOwn(TIMEOUTS, name)) throw unknownOption(name, '`timeouts`', Object.keys(TIMEOUTS));
     if (ms === undefined) continue;
     if (!isTime(ms)) throw usage(`\`timeouts.${name}\` to be milliseconds, 0 or more; 0 or Infinity for never`, inWords(ms));
     merged[name] = ms === 0 ? Infinity : ms;

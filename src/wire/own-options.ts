@@ -1,4 +1,5 @@
 import { typeInWords } from './in-words.ts';
+import { unknownOption } from './unknown-option.ts';
 
 /**
  * The prototype of copied options: empty and frozen, so that nothing is inherited from it. V8 makes a hash table of what
@@ -13,10 +14,14 @@ const NOTHING: object = Object.freeze(Object.create(null) as object);
  *
  * @param options what the caller gave.
  * @param caller the function that takes them, for the message.
- * @throws TypeError when `options` is not an object.
+ * @param known all names that it takes. @default any name is taken
+ * @throws TypeError when `options` is not an object, and for a name that is not known.
  */
-export function ownOptions<T extends object>(options: T, caller: string): T {
+export function ownOptions<T extends object>(options: T, caller: string, known?: readonly string[]): T {
   if (typeof options !== 'object' || (options as unknown) === null || Array.isArray(options))
     throw new TypeError(`expected an object of options for ${caller}, got ${typeInWords(options)}`);
-  return Object.assign(Object.create(NOTHING) as T, options);
+  const own = Object.assign(Object.create(NOTHING) as T, options);
+  const unknown = known && Object.keys(own).find((name) => !known.includes(name));
+  if (known && unknown !== undefined) throw unknownOption(unknown, caller, known);
+  return own;
 }

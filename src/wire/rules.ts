@@ -15,10 +15,7 @@ export type Rules = Readonly<Record<string, Rule>>;
  * @throws TypeError that names `caller` and the option.
  */
 export function checkByRules<T extends object>(caller: string, options: T, rules: Rules, required: readonly string[] = []): T {
-  const given = ownOptions(options, caller) as Readonly<Record<string, unknown>>;
-  const unknown = Object.keys(given).find((name) => !Object.hasOwn(rules, name));
-  if (unknown !== undefined)
-    throw new TypeError(`expected ${caller} to have the options ${Object.keys(rules).join(', ')}, got \`${unknown}\``);
+  const given = ownOptions(options, caller, Object.keys(rules)) as Readonly<Record<string, unknown>>;
   for (const [name, [words, test, show = typeInWords]] of Object.entries(rules)) {
     const value = given[name];
     if (value === undefined ? required.includes(name) : !test(value))

@@ -1,6 +1,7 @@
 import { Socket, type NetConnectOpts, type SocketConstructorOpts, type TcpNetConnectOpts } from 'node:net';
 import { Observable } from 'rxjs';
 import { discard } from './discard.ts';
+import { ownOptions } from './own-options.ts';
 import { SOCKET_READS } from './socket-reads.ts';
 
 /**
@@ -28,7 +29,7 @@ function socketOptions(target: NetConnectOpts): SocketConstructorOpts {
  */
 export function connectSocket(target: NetConnectOpts): Observable<Socket> {
   return new Observable((connected) => {
-    const options = { ...target, autoSelectFamily: false, allowHalfOpen: true, onread: SOCKET_READS };
+    const options = ownOptions({ ...target, autoSelectFamily: false, allowHalfOpen: true, onread: SOCKET_READS }, 'Socket');
     const socket = new Socket(socketOptions(target));
     const onConnect = (): void => {
       free();

@@ -2,10 +2,12 @@ import type { LookupAddress } from 'node:dns';
 import { map, Observable } from 'rxjs';
 import { ETOCONNECT, IOStreamError } from '../errors.ts';
 import { within } from './deadline.ts';
+import { inWords } from './in-words.ts';
 import { nodeStream, type Opened } from './node-stream.ts';
 import { inlet } from './operate.ts';
 import { race, type FailedAttempt } from './race.ts';
 import { resolveInTime, type ResolveOptions } from './resolve.ts';
+import { checkByRules, type Rules } from './rules.ts';
 import { connectSocket } from './socket.ts';
 import type { Dial, ResolvedSignal, Wire } from './signal.ts';
 
@@ -20,6 +22,18 @@ export interface TcpOptions extends ResolveOptions {
   /** Let the kernel ask an idle peer whether it is still there. @default false */
   readonly keepAlive?: boolean | undefined;
 }
+
+const isBoolean = (value: unknown): boolean => typeof value === 'boolean';
+
+/** What the options of {@link tcp} must be. */
+export const TCP_RULES: Rules = {
+  lookup: ['a function like dns.lookup', (value) => typeof value === 'function'],
+  family: ['0, 4 or 6', (value) => value === 0 || value === 4 || value === 6, inWords],
+  localPort: ['an integer from 0 to 65535', (value) => Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= 65535, inWords],
+  localAddress: ['an address', (value) => typeof value === 'string' && value !== '', inWords],
+  noDelay: ['a boolean', isBoolean, inWords],
+  keepAlive: ['a boolean', isBoolean, inWords],
+};
 
 /**
  * Makes TCP connections: resolves the target's host, races all its addresses (RFC 8305: the next after 250 ms or at once when
@@ -38,8 +52,15 @@ export interface TcpOptions extends ResolveOptions {
  *
  * export const wire = tcp({ keepAlive: true }); // for `stack`; `new IOStream({ host, port, keepAlive: true })` makes one itself
  * ```
+ *
+ * @throws TypeError for a wrong option.
  */
 export function tcp(options: TcpOptions = {}): Wire {
+  return tcpWire(checkByRules('tcp', options, TCP_RULES));
+}
+
+/** The same, of options that were copied and checked before. */
+export function tcpWire(options: TcpOptions): Wire {
   return nodeStream((dial) => {
     const { to } = dial;
     if (!to || !('host' in to)) throw new TypeError(`expected a target with host and port for tcp, got ${to ? 'a path' : 'none'}`);
