@@ -1,3 +1,5 @@
+import { ownOptions } from './wire/own-options.ts';
+
 /** Where in the life of a connection an error arose. */
 export type Phase = 'resolve' | 'connect' | 'handshake' | 'read' | 'write' | 'close';
 
@@ -127,17 +129,15 @@ export class IOStreamError extends Error {
 
   constructor(code: string, options: IOStreamErrorOptions) {
     const known: CodeFacts | undefined = Object.hasOwn(CODES, code) ? CODES[code as ErrorCode] : undefined;
-    const text = options.message ?? known?.text ?? code;
-    super(
-      options.layer === undefined ? text : `${options.layer}: ${text}`,
-      options.cause === undefined ? undefined : { cause: options.cause },
-    );
+    const { message, layer, phase, fatal, errno, cause, facts } = ownOptions(options, 'IOStreamError');
+    const text = message ?? known?.text ?? code;
+    super(layer === undefined ? text : `${layer}: ${text}`, cause === undefined ? undefined : { cause });
     this.code = code;
-    this.errno = options.errno ?? known?.errno ?? 0;
-    this.phase = options.phase;
-    this.fatal = options.fatal ?? known?.fatal ?? true;
-    if (options.layer !== undefined) this.layer = options.layer;
-    if (options.facts) Object.assign(this, options.facts);
+    this.errno = errno ?? known?.errno ?? 0;
+    this.phase = phase;
+    this.fatal = fatal ?? known?.fatal ?? true;
+    if (layer !== undefined) this.layer = layer;
+    if (facts) Object.assign(this, facts);
   }
 
   static {
@@ -148,7 +148,8 @@ export class IOStreamError extends Error {
    * Gives any thrown value the form of an {@link IOStreamError}: one that is already stays itself (and learns its `layer`, if
    * it has none, also in its message); an error of the system keeps its code, number and facts; anything else becomes `code`.
    */
-  static from(error: unknown, options: IOStreamErrorOptions & { readonly code?: ErrorCode }): IOStreamError {
+  static from(error: unknown, given: IOStreamErrorOptions & { readonly code?: ErrorCode }): IOStreamError {
+    const options = ownOptions(given, 'IOStreamError');
     if (error instanceof IOStreamError) {
       if (options.layer !== undefined && error.layer === undefined) error.#learn(options.layer);
       return error;

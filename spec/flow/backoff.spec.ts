@@ -245,7 +245,7 @@ describe('backoff', () => {
     [{ scheduler: {} }, 'expected `scheduler` to be an RxJS scheduler, got an object (Object)'],
     [{ retryIf: true }, 'expected `retryIf` to be a function, got true (boolean)'],
     [{ random: 1 }, 'expected `random` to be a function, got 1 (number)'],
-    [null, 'expected an object of options for the backoff, got null'],
+    [null, 'expected an object of options for backoff, got null'],
   ])('refuses %j', (options, message) => {
     assert.throws(() => backoff(options as unknown as BackoffOptions), { name: 'TypeError', message });
   });

@@ -3,7 +3,7 @@ import { ByteBuffer } from '../protocol/byte-buffer.ts';
 import { concatBytes } from '../wire/concat-bytes.ts';
 import type { Codec } from './codec.ts';
 import { decoding } from './decoding.ts';
-import { checkMaxLength, frameBytes, overLimit, refused } from './frame.ts';
+import { codecOptions, frameBytes, overLimit, refused } from './frame.ts';
 import { Parser } from './parser.ts';
 
 /** How the frames of {@link delimited} end. */
@@ -36,8 +36,8 @@ export interface DelimitedOptions {
  * @throws TypeError without `maxLength` or `delimiter`.
  */
 export function delimited(options: DelimitedOptions): Codec<Uint8Array, Uint8Array | string> {
-  const maxLength = checkMaxLength(options);
-  const delimiter = copyOf(options.delimiter);
+  const { maxLength, delimiter: given } = codecOptions(options, 'delimited', ['maxLength', 'delimiter']);
+  const delimiter = copyOf(given);
   const overhead = delimiter.length;
   return {
     decode: () =>

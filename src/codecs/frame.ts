@@ -1,5 +1,6 @@
 import { EFRAMELIMIT, EPROTOCOL, IOStreamError, type Phase } from '../errors.ts';
 import { inWords, typeInWords } from '../wire/in-words.ts';
+import { ownOptions } from '../wire/own-options.ts';
 
 /** Bytes as they are, text in UTF-8; anything else cannot be a frame. */
 export function frameBytes(message: unknown): Uint8Array {
@@ -14,12 +15,17 @@ function encoded(text: string): Uint8Array {
   return new Uint8Array(buffer, byteOffset, length);
 }
 
-/** Checks the one option that has no default. */
-export function checkMaxLength(options: { readonly maxLength: number } | undefined): number {
-  const given: unknown = options?.maxLength;
-  if (!(Number.isSafeInteger(given) && (given as number) > 0))
-    throw new TypeError(`expected \`maxLength\` to be the most bytes a frame may have, an integer from 1, got ${inWords(given)}`);
-  return given as number;
+/**
+ * Copies the options of a codec, and checks the one that has no default.
+ *
+ * @param names all options of the codec.
+ */
+export function codecOptions<T extends { readonly maxLength: number }>(options: T, codec: string, names: readonly (keyof T & string)[]): T {
+  const given = ownOptions((options as T | undefined) ?? ({} as T), codec, names);
+  const maxLength: unknown = given.maxLength;
+  if (!(Number.isSafeInteger(maxLength) && (maxLength as number) > 0))
+    throw new TypeError(`expected \`maxLength\` to be the most bytes a frame may have, an integer from 1, got ${inWords(maxLength)}`);
+  return given;
 }
 
 /** Checks an option with few values. */

@@ -3,7 +3,7 @@ import type { Talk } from '../protocol/link.ts';
 import { concatBytes } from '../wire/concat-bytes.ts';
 import type { Codec } from './codec.ts';
 import { decoding } from './decoding.ts';
-import { checkMaxLength, checkOneOf, frameBytes, malformed, overLimit } from './frame.ts';
+import { codecOptions, checkOneOf, frameBytes, malformed, overLimit } from './frame.ts';
 import { Parser, type Reader } from './parser.ts';
 
 /** What stands before the frames of {@link lengthPrefixed}. */
@@ -44,8 +44,8 @@ const LONGEST_VARINT = 10;
  * @throws TypeError without `maxLength`, or for a header it does not know.
  */
 export function lengthPrefixed(options: LengthPrefixedOptions): Codec<Uint8Array, Uint8Array | string> {
-  const maxLength = checkMaxLength(options);
-  const { bytes = 4, endian = 'big', includesHeader = false } = options;
+  const given = codecOptions(options, 'lengthPrefixed', ['maxLength', 'bytes', 'endian', 'includesHeader']);
+  const { maxLength, bytes = 4, endian = 'big', includesHeader = false } = given;
   checkOneOf('bytes', bytes, [1, 2, 4, 'varint']);
   checkOneOf('endian', endian, ['big', 'little']);
   checkOneOf('includesHeader', includesHeader, [true, false]);

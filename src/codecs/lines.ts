@@ -2,7 +2,7 @@ import { map } from 'rxjs';
 import { concatBytes } from '../wire/concat-bytes.ts';
 import type { Codec } from './codec.ts';
 import { decoding } from './decoding.ts';
-import { checkMaxLength, checkOneOf, frameBytes, overLimit, refused } from './frame.ts';
+import { codecOptions, checkOneOf, frameBytes, overLimit, refused } from './frame.ts';
 import { asBytes, CR, LF, LineSplitter, loosely, strictly } from './line-splitter.ts';
 
 /** What {@link lines} are. */
@@ -47,8 +47,8 @@ export interface LinesOptions {
 export function lines(options: LinesOptions & { readonly bytes: true }): Codec<Uint8Array, Uint8Array | string>;
 export function lines(options: LinesOptions & { readonly bytes?: false | undefined }): Codec<string, Uint8Array | string>;
 export function lines(options: LinesOptions): Codec<Uint8Array, Uint8Array | string> | Codec<string, Uint8Array | string> {
-  const maxLength = checkMaxLength(options);
-  const { bytes = false, delimiter = '\n', unterminated = 'error', fatal = false } = options;
+  const given = codecOptions(options, 'lines', ['maxLength', 'delimiter', 'bytes', 'unterminated', 'fatal']);
+  const { maxLength, bytes = false, delimiter = '\n', unterminated = 'error', fatal = false } = given;
   checkOneOf('bytes', bytes, [true, false]);
   checkOneOf('delimiter', delimiter, ['\n', '\r\n']);
   checkOneOf('unterminated', unterminated, ['error', 'emit']);

@@ -1,6 +1,7 @@
 import { map } from 'rxjs';
 import { EPROTOCOL, IOStreamError } from '../errors.ts';
 import type { Codec } from './codec.ts';
+import { ownOptions } from '../wire/own-options.ts';
 
 /** What {@link mapCodec} does with each message. */
 export interface MapCodecOptions<T, W, U, V> {
@@ -31,7 +32,8 @@ export interface MapCodecOptions<T, W, U, V> {
  *
  * @throws TypeError unless both are functions.
  */
-export function mapCodec<T, W, U, V = U>(codec: Codec<T, W>, { decode, encode }: MapCodecOptions<T, W, U, V>): Codec<U, V> {
+export function mapCodec<T, W, U, V = U>(codec: Codec<T, W>, options: MapCodecOptions<T, W, U, V>): Codec<U, V> {
+  const { decode, encode } = ownOptions(options, 'mapCodec', ['decode', 'encode']);
   if (typeof decode !== 'function' || typeof encode !== 'function')
     throw new TypeError('expected `decode` and `encode` of mapCodec to be functions');
   return {

@@ -1,6 +1,6 @@
 import { filter } from 'rxjs';
 import type { Codec } from './codec.ts';
-import { checkMaxLength } from './frame.ts';
+import { codecOptions } from './frame.ts';
 import { lines } from './lines.ts';
 import { mapCodec } from './map-codec.ts';
 
@@ -34,8 +34,8 @@ export interface NdjsonOptions {
  * @throws TypeError without `maxLength`, or for a wrong option.
  */
 export function ndjson<T = unknown>(options: NdjsonOptions): Codec<T> {
-  const maxLength = checkMaxLength(options);
-  const text = lines({ maxLength, unterminated: options.unterminated, fatal: true });
+  const { maxLength, unterminated } = codecOptions(options, 'ndjson', ['maxLength', 'unterminated']);
+  const text = lines({ maxLength, unterminated, fatal: true });
   const filled: typeof text = {
     ...text,
     decode: () => (bytes$) =>

@@ -2,7 +2,7 @@ import { map } from 'rxjs';
 import { concatBytes } from '../wire/concat-bytes.ts';
 import type { Codec } from './codec.ts';
 import { decoding } from './decoding.ts';
-import { checkMaxLength, frameBytes, malformed, overLimit } from './frame.ts';
+import { codecOptions, frameBytes, malformed, overLimit } from './frame.ts';
 import { Parser } from './parser.ts';
 
 /** How long the frames of {@link netstrings} may be. */
@@ -37,7 +37,7 @@ const OVERHEAD = 18;
  * @throws TypeError without `maxLength`.
  */
 export function netstrings(options: NetstringsOptions): Codec<Uint8Array, Uint8Array | string> {
-  const maxLength = checkMaxLength(options);
+  const { maxLength } = codecOptions(options, 'netstrings', ['maxLength']);
   return {
     decode: () =>
       decoding(

@@ -1,7 +1,7 @@
 import { map } from 'rxjs';
 import type { Codec } from './codec.ts';
 import { decoding } from './decoding.ts';
-import { checkMaxLength, frameBytes } from './frame.ts';
+import { codecOptions, frameBytes } from './frame.ts';
 import { Parser, type Parse } from './parser.ts';
 
 /** What {@link parse} is told besides the generator. */
@@ -52,8 +52,7 @@ export interface ParseOptions<W> {
  */
 export function parse<T, W = Uint8Array | string>(talk: Parse<T>, options: ParseOptions<W>): Codec<T, W> {
   if (typeof talk !== 'function') throw new TypeError(`expected a generator function that reads one message, got ${typeof talk}`);
-  const maxLength = checkMaxLength(options);
-  const { encode } = options;
+  const { maxLength, encode } = codecOptions(options, 'parse', ['maxLength', 'encode']);
   return {
     decode: () => decoding(() => new Parser(talk, { maxLength })),
     encode: () => map((message) => frameBytes(encode ? encode(message) : message)),

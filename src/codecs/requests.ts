@@ -34,6 +34,7 @@ export interface Requests<T, W = T> {
 /** The part of a {@link Framed} that requests use. */
 export type RequestMessages<T, W> = Pick<Framed<T, W, IOStream | Persistent>, 'io' | 'messages$' | 'write'>;
 
+const NAMES = ['match', 'timeout', 'maxPending'] as const;
 const DEFAULTS = { timeout: 30_000, maxPending: 10_000 };
 
 /**
@@ -94,7 +95,7 @@ const DEFAULTS = { timeout: 30_000, maxPending: 10_000 };
  * @throws TypeError for a wrong option, and for anything but framed messages.
  */
 export function requests<T, W = T>(framed: RequestMessages<T, W>, options: RequestsOptions<T, W> = {}): Requests<T, W> {
-  const { match, timeout = DEFAULTS.timeout, maxPending = DEFAULTS.maxPending } = ownOptions(options, 'requests');
+  const { match, timeout = DEFAULTS.timeout, maxPending = DEFAULTS.maxPending } = ownOptions(options, 'requests', NAMES);
   if (match !== undefined && typeof match !== 'function') throw new TypeError(`expected \`match\` to be a function, got ${inWords(match)}`);
   if (!(typeof timeout === 'number' && timeout >= 0))
     throw new TypeError(`expected \`timeout\` to be milliseconds, 0 or Infinity for never, got ${inWords(timeout)}`);

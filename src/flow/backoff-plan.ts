@@ -1,7 +1,6 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import { inWords } from '../stream/bytes.ts';
 import type { ClosedReport } from '../stream/report.ts';
-import { ownOptions } from '../wire/own-options.ts';
 import { steadyScheduler } from '../wire/real-time.ts';
 
 /** A failed attempt; see `retryIf`. */
@@ -60,11 +59,13 @@ function isFinal(error: unknown): boolean {
   return error instanceof TypeError || (error as { name?: unknown } | null | undefined)?.name === 'AbortError';
 }
 
-/** Checks the options; throws a TypeError that names the wrong one. */
+/** The names of all options. */
+export const BACKOFF_NAMES = ['initial', 'max', 'factor', 'jitter', 'attempts', 'retryIf', 'resetAfter', 'scheduler', 'random'] as const;
+
+/** Checks options that were copied; throws a TypeError that names the wrong one. */
 export function planBackoff(options: BackoffOptions, usual: { readonly resetAfter: number }): BackoffPlan {
-  const given = ownOptions(options, 'the backoff');
-  const { initial = 100, factor = 2, jitter = 0.5, attempts = Infinity, retryIf = () => true } = given;
-  const { max = Math.max(initial, 30_000), resetAfter = usual.resetAfter, scheduler = asyncScheduler, random = Math.random } = given;
+  const { initial = 100, factor = 2, jitter = 0.5, attempts = Infinity, retryIf = () => true } = options;
+  const { max = Math.max(initial, 30_000), resetAfter = usual.resetAfter, scheduler = asyncScheduler, random = Math.random } = options;
   const expect = (name: keyof BackoffOptions, holds: boolean, words: string, got: unknown): void => {
     if (!holds) throw new TypeError(`expected \`${name}\` to be ${words}, got ${inWords(got)}`);
   };

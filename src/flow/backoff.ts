@@ -1,7 +1,8 @@
 import { EMPTY, Observable, throwError, type ObservableInput, type RetryConfig } from 'rxjs';
 import { IOStreamError, type Phase } from '../errors.ts';
+import { ownOptions } from '../wire/own-options.ts';
 import { after } from '../wire/timer.ts';
-import { planBackoff, type BackoffOptions } from './backoff-plan.ts';
+import { BACKOFF_NAMES, planBackoff, type BackoffOptions } from './backoff-plan.ts';
 
 /** What {@link backoff} returns: the `delay` of a `RetryConfig`, which is also that of a `RepeatConfig`. */
 export interface Backoff extends RetryConfig {
@@ -56,7 +57,7 @@ const PRE_CONNECT_PHASES: readonly Phase[] = ['resolve', 'connect', 'handshake']
  * @see {@link persistent}, which keeps what is written between two connections.
  */
 export function backoff(options: BackoffOptions = {}): Backoff {
-  const { delay, mayRetry, resetAfter, scheduler } = planBackoff(options, { resetAfter: Infinity });
+  const { delay, mayRetry, resetAfter, scheduler } = planBackoff(ownOptions(options, 'backoff', BACKOFF_NAMES), { resetAfter: Infinity });
   /** When the present attempt began, and how many failures before it no longer count. */
   let startedAt = 0;
   let forgiven = 0;

@@ -3,12 +3,13 @@ import { inWords } from '../stream/bytes.ts';
 import { IOStream } from '../stream/io-stream.ts';
 import { checkOptions, DEFAULTS, type IOStreamOptions } from '../stream/options.ts';
 import { ownOptions } from '../wire/own-options.ts';
-import { planBackoff } from './backoff-plan.ts';
+import { BACKOFF_NAMES, planBackoff } from './backoff-plan.ts';
 import type { Persistent, PersistentOptions, PersistentTarget } from './persistent-types.ts';
 import { ReconnectingStream } from './reconnecting-stream.ts';
 
 export type { Persistent, PersistentOptions, PersistentStatus, PersistentTarget, UnsentReport } from './persistent-types.ts';
 
+const NAMES = [...BACKOFF_NAMES, 'unsent', 'repeat', 'outBufLimit'] as const;
 const POLICIES: readonly unknown[] = ['keep', 'drop', 'error'];
 
 /**
@@ -61,8 +62,9 @@ const POLICIES: readonly unknown[] = ['keep', 'drop', 'error'];
  */
 export function persistent(options: PersistentTarget, settings: PersistentOptions = {}): Persistent {
   const target = typeof options === 'function' ? made(options) : checkTarget(options);
-  const plan = planBackoff(settings, { resetAfter: 10_000 });
-  const { unsent = 'keep', repeat = true, outBufLimit = DEFAULTS.outBufLimit } = ownOptions(settings, 'persistent');
+  const given = ownOptions(settings, 'persistent', NAMES);
+  const plan = planBackoff(given, { resetAfter: 10_000 });
+  const { unsent = 'keep', repeat = true, outBufLimit = DEFAULTS.outBufLimit } = given;
   if (!POLICIES.includes(unsent)) throw new TypeError(`expected \`unsent\` to be 'keep', 'drop' or 'error', got ${inWords(unsent)}`);
   if (typeof (repeat as unknown) !== 'boolean') throw new TypeError(`expected \`repeat\` to be true or false, got ${inWords(repeat)}`);
   if (!(Number.isSafeInteger(outBufLimit) && outBufLimit >= 0))

@@ -5,6 +5,7 @@ import { handshakeBroken, handshakeDeadline } from '../wire/handshaking.ts';
 import { typeInWords } from '../wire/in-words.ts';
 import { layer, type Layer, type Ports } from '../wire/layer.ts';
 import { inlet } from '../wire/operate.ts';
+import { ownOptions } from '../wire/own-options.ts';
 import { PAUSE, RESUME, type Dial, type Flow, type LayerDetails, type Plugin, type Target, type Up } from '../wire/signal.ts';
 
 /** What a handshake does: whom it dials, and what is said. */
@@ -60,14 +61,16 @@ export interface HandshakeOptions {
  *   writes `yield` for `yield*` errors the stream with one that names `yield*`.
  */
 export function handshake(options: HandshakeOptions): Plugin {
-  const { talk } = Object(options) as Readonly<Record<string, unknown>>;
+  const given = ownOptions(options, 'handshake', ['to', 'early', 'talk']);
+  const to = given.to && ownOptions(given.to, '`to`');
+  const talk: unknown = given.talk;
   if (typeof talk !== 'function')
     throw new TypeError(`expected \`talk\` of handshake to be a generator function, got ${typeInWords(talk)}`);
   return (wire) => (dial) => {
-    if (options.to && !dial.to)
+    if (to && !dial.to)
       throw new TypeError('{fh} already connected: a plugin that dials its own address needs host and port, not fh or wire');
-    const below: Dial = options.to ? { ...dial, to: options.to } : dial;
-    return layer(wire, below, (ports) => new HandshakeLayer(options, ports, dial));
+    const below: Dial = to ? { ...dial, to } : dial;
+    return layer(wire, below, (ports) => new HandshakeLayer(given, ports, dial));
   };
 }
 

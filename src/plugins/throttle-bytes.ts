@@ -1,5 +1,6 @@
 import { isObservable, map, of, share, tap, throwIfEmpty, type Observable, type SchedulerLike } from 'rxjs';
 import { layer } from '../wire/layer.ts';
+import { ownOptions } from '../wire/own-options.ts';
 import type { Plugin } from '../wire/signal.ts';
 import { Budget } from './throttle-bytes-budget.ts';
 import { ThrottleLayer, type Budgets } from './throttle-bytes-layer.ts';
@@ -59,11 +60,12 @@ export interface ThrottleBytesOptions {
  * @throws TypeError for a wrong option.
  */
 export function throttleBytes(options: ThrottleBytesOptions): Plugin {
-  check(options);
-  const { shared = false } = options;
+  const given = ownOptions(options, 'throttleBytes', ['rate', 'burst', 'direction', 'shared']);
+  check(given);
+  const { shared = false } = given;
   const common = new WeakMap<SchedulerLike, Throttle>();
   const throttleOn = (scheduler: SchedulerLike): Throttle => {
-    const throttle = common.get(scheduler) ?? new Throttle(scheduler, options);
+    const throttle = common.get(scheduler) ?? new Throttle(scheduler, given);
     if (shared) common.set(scheduler, throttle);
     return throttle;
   };

@@ -1,6 +1,7 @@
 import { asyncScheduler, config, Observable, tap, type MonoTypeOperatorFunction } from 'rxjs';
 import { printable } from '../protocol/printable.ts';
 import { asText, errorFacts, plainDetails } from '../wire/in-log.ts';
+import { ownOptions } from '../wire/own-options.ts';
 import type { Dial, Flow, Plugin, Up } from '../wire/signal.ts';
 import { atTickEnd } from '../wire/tick.ts';
 
@@ -51,7 +52,8 @@ const ROW = 16;
  *
  * @throws TypeError when `sink` is no function, or `bytes` no number of bytes.
  */
-export function trace({ sink, bytes: most = 256 }: TraceOptions): Plugin {
+export function trace(options: TraceOptions): Plugin {
+  const { sink, bytes: most = 256 } = ownOptions(options, 'trace', ['sink', 'bytes']);
   if (typeof sink !== 'function') throw new TypeError(`expected \`sink\` of trace to be a function, got ${typeof sink}`);
   if (!(typeof most === 'number' && most >= 0)) throw new TypeError(`expected \`bytes\` of trace to be 0 or more, got ${asText(most)}`);
   let connections = 0;

@@ -1,4 +1,5 @@
 import { layer, type Layer, type Ports } from '../wire/layer.ts';
+import { ownOptions } from '../wire/own-options.ts';
 import { RESUME, type DataSignal, type EndSignal, type Flow, type Plugin, type Up } from '../wire/signal.ts';
 import { Ledger } from './ledger.ts';
 import { TransformLane } from './transform-lane.ts';
@@ -49,7 +50,8 @@ export interface TransformOptions {
  * ```
  */
 export function transform(options: TransformOptions): Plugin {
-  return (wire) => (dial) => layer(wire, dial, (ports) => new TransformLayer(options, ports));
+  const given = ownOptions(options, 'transform', ['down', 'up']);
+  return (wire) => (dial) => layer(wire, dial, (ports) => new TransformLayer(given, ports));
 }
 
 class TransformLayer implements Layer {

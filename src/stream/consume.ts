@@ -1,5 +1,6 @@
 import { defer, Observable, type ObservableInput } from 'rxjs';
 import { inlet } from '../wire/operate.ts';
+import { ownOptions } from '../wire/own-options.ts';
 import { nextTurn } from '../wire/tick.ts';
 import { inWords } from './bytes.ts';
 import { endReader, type ReadSide } from './read-side.ts';
@@ -14,7 +15,8 @@ export interface ConsumeOptions {
 }
 
 /** Checks the options of a `consume`, and gives the concurrency. */
-export function concurrencyOf({ concurrency = 1 }: ConsumeOptions = {}): number {
+export function concurrencyOf(options: ConsumeOptions = {}): number {
+  const { concurrency = 1 } = ownOptions(options, 'consume', ['concurrency']);
   if (Number.isSafeInteger(concurrency) && concurrency > 0) return concurrency;
   throw new TypeError(`expected \`concurrency\` to be a whole number, 1 or more, got ${inWords(concurrency)}`);
 }

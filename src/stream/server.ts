@@ -1,6 +1,7 @@
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import { BehaviorSubject, config, Observable, Subject, type SchedulerLike, type Subscription } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
+import { ownOptions } from '../wire/own-options.ts';
 import { reportUnhandled } from '../wire/tick.ts';
 import { after } from '../wire/timer.ts';
 import type { Supervisor } from './core.ts';
@@ -104,7 +105,8 @@ export class Server<S extends IOStream = IOStream> {
    * Stops accepting, waits until the connections have ended, and resets at the deadline those that have not. Cold. Emits one
    * report and completes.
    */
-  drain({ deadline }: DrainOptions): Observable<DrainReport> {
+  drain(options: DrainOptions): Observable<DrainReport> {
+    const { deadline } = ownOptions(options, 'drain', ['deadline']);
     if (!(typeof deadline === 'number' && deadline >= 0))
       throw new TypeError(`expected \`deadline\` to be milliseconds, 0 or more, got ${String(deadline)}`);
     return new Observable((out) => {

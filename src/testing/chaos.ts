@@ -1,5 +1,6 @@
 import { IOStreamError } from '../errors.ts';
 import { layer, type Layer, type Ports } from '../wire/layer.ts';
+import { ownOptions } from '../wire/own-options.ts';
 import type { Flow, Plugin, Up } from '../wire/signal.ts';
 import { Steering } from '../wire/steering.ts';
 import { ChaosLane } from './chaos-lane.ts';
@@ -56,8 +57,9 @@ export interface ChaosOptions {
  * @throws TypeError when a chance is not from 0 to 1, another number negative, or `reset` over 1 and no whole number.
  */
 export function chaos(options: ChaosOptions = {}): Plugin {
-  check(options);
-  return (wire) => (dial) => layer(wire, dial, (ports) => new ChaosLayer(options, ports));
+  const given = ownOptions(options, 'chaos', ['seed', 'cut', 'delay', 'coalesce', 'partialWrite', 'drop', 'reset']);
+  check(given);
+  return (wire) => (dial) => layer(wire, dial, (ports) => new ChaosLayer(given, ports));
 }
 
 function check(options: ChaosOptions): void {

@@ -1,3 +1,4 @@
+import { ownOptions } from '../wire/own-options.ts';
 import type { OperatorFunction } from 'rxjs';
 import { CODEC_CASES } from './codec-cases.ts';
 import { CodecRun } from './codec-run.ts';
@@ -34,6 +35,8 @@ export interface CheckCodecOptions<T> {
   /** Real milliseconds after which what has not come is missing. @default 2000 */
   readonly patience?: number | undefined;
 }
+
+const CHECK_NAMES = ['rules', 'values', 'frames', 'tooLong', 'single', 'pairs', 'random', 'seed', 'spoiled', 'patience'] as const;
 
 /** The rules that every codec keeps, by number. */
 export const CODEC_RULES: Readonly<Record<number, string>> = {
@@ -91,14 +94,15 @@ export async function checkCodec<T, W>(
 ): Promise<Report> {
   if (messages.length === 0) throw new TypeError('expected `messages` of checkCodec to have one at least, got none');
   const all = Object.keys(CODEC_RULES).map(Number);
+  const given = ownOptions(options, 'checkCodec', CHECK_NAMES);
   // The limit cannot be checked without a frame that is over it.
-  const known = options.tooLong === undefined ? all.filter((rule) => rule !== 10) : all;
-  const rules = chosenRules(options.rules, known, options.tooLong === undefined ? 'checkCodec without `tooLong`' : 'checkCodec');
+  const known = given.tooLong === undefined ? all.filter((rule) => rule !== 10) : all;
+  const rules = chosenRules(given.rules, known, given.tooLong === undefined ? 'checkCodec without `tooLong`' : 'checkCodec');
   const findings = new Findings(CODEC_RULES);
   let rule = 1;
   const stop = watchEscapes((error) => findings.add(rule, `an error reached nobody: ${String(error)}`, 'some stream', 1e9));
   try {
-    const run = new CodecRun(codec as CodecUnderTest<unknown, never> as CodecUnderTest<unknown, unknown>, messages, options, findings);
+    const run = new CodecRun(codec as CodecUnderTest<unknown, never> as CodecUnderTest<unknown, unknown>, messages, given, findings);
     for (const [index, check] of CODEC_CASES.entries()) {
       const number = index + 1;
       rule = number;

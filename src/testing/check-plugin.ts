@@ -1,3 +1,4 @@
+import { ownOptions } from '../wire/own-options.ts';
 import type { Plugin, Target } from '../wire/signal.ts';
 import { pattern } from './bytes.ts';
 import { watchEscapes } from './escapes.ts';
@@ -72,10 +73,11 @@ const TOGETHER = 64;
  * @throws what the plugin throws when it is dialled; TypeError for a rule that there is not, and for rule 12 in real time.
  */
 export async function checkPlugin(plugin: Plugin, peer: PluginPeer, options: CheckPluginOptions = {}): Promise<Report> {
-  const { to = { host: 'target.test', port: 7 }, time = 'virtual', patience = 2000, quiet = 3 } = options;
-  const { single = 200, pairs, random = 20, seed = 1 } = options;
+  const given = ownOptions(options, 'checkPlugin', ['rules', 'to', 'time', 'single', 'pairs', 'random', 'seed', 'patience', 'quiet']);
+  const { to = { host: 'target.test', port: 7 }, time = 'virtual', patience = 2000, quiet = 3 } = given;
+  const { single = 200, pairs, random = 20, seed = 1 } = given;
   const known = time === 'virtual' ? ALL : ALL.filter((rule) => rule !== 12);
-  const rules = chosenRules(options.rules, known, time === 'virtual' ? 'checkPlugin' : "checkPlugin with time: 'real'");
+  const rules = chosenRules(given.rules, known, time === 'virtual' ? 'checkPlugin' : "checkPlugin with time: 'real'");
   const findings = new Findings();
   const other = typeof peer === 'function' ? peer : scriptedPeer(peer);
   const scripted = typeof peer !== 'function';

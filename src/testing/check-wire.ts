@@ -1,3 +1,4 @@
+import { ownOptions } from '../wire/own-options.ts';
 import type { Dial, Wire } from '../wire/signal.ts';
 import { AppEnd } from './app-end.ts';
 import { watchEscapes } from './escapes.ts';
@@ -72,10 +73,11 @@ const RULES_OF_WIRES = [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12];
  * @throws TypeError for a rule that does not concern wires.
  */
 export async function checkWire(make: () => WireUnderTest | Promise<WireUnderTest>, options: CheckWireOptions = {}): Promise<Report> {
-  const rules = chosenRules(options.rules, RULES_OF_WIRES, 'checkWire');
+  const given = ownOptions(options, 'checkWire', ['rules', 'singleUse', 'resets', 'volume', 'sentEvery', 'patience', 'quiet']);
+  const rules = chosenRules(given.rules, RULES_OF_WIRES, 'checkWire');
   const findings = new Findings();
   for (const [weight, each] of WIRE_CASES.entries()) {
-    if (each.rules.some((rule) => rules.includes(rule) && !findings.has(rule))) await runCase(each, weight, make, options, findings);
+    if (each.rules.some((rule) => rules.includes(rule) && !findings.has(rule))) await runCase(each, weight, make, given, findings);
   }
   return findings.report('the wire', rules);
 }

@@ -1,3 +1,4 @@
+import { ownOptions } from '../wire/own-options.ts';
 import type { LayerDetails, Plugin, Target, Timeouts } from '../wire/signal.ts';
 import { compare } from './marbles-compare.ts';
 import { readDiagram, readValues, type MarbleValue } from './marbles-diagram.ts';
@@ -87,9 +88,10 @@ export interface MarbleResult {
  * @throws TypeError when the diagram cannot be read; and what the plugin throws when it is dialled.
  */
 export function marbles(test: MarbleTest): MarbleResult {
-  const { plugin, to = { host: 'target.test', port: 7 }, timeouts, exact = false } = test;
-  const values = readValues(test.values ?? {});
-  const lines = readDiagram(test.diagram, values);
+  const given = ownOptions(test, 'marbles');
+  const { plugin, to = { host: 'target.test', port: 7 }, timeouts, exact = false } = given;
+  const values = readValues(given.values ?? {});
+  const lines = readDiagram(given.diagram, values);
   if (!lines.has('to wire') && !lines.has('to app')) {
     throw new TypeError("expected `diagram` to have a line 'to wire:' or 'to app:', got none: it could not fail");
   }

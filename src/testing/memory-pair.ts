@@ -1,6 +1,7 @@
 import { Observable, type SchedulerLike, type Subscriber, type Subscription } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
 import { inlet } from '../wire/operate.ts';
+import { ownOptions } from '../wire/own-options.ts';
 import { END, PAUSE, RESUME, type DataSignal, type Dial, type EndSignal, type Flow, type Up, type Wire } from '../wire/signal.ts';
 import { Tick, type TickTarget } from '../wire/tick.ts';
 import { Agenda } from './agenda.ts';
@@ -52,11 +53,12 @@ export interface MemoryPairOptions {
  * @throws TypeError when a number is negative, the bandwidth 0, or the chance of a cut over 1.
  */
 export function memoryPair(options: MemoryPairOptions = {}): readonly [Wire, Wire] {
-  check(options);
-  const { seed = 1 } = options;
+  const given = ownOptions(options, 'memoryPair', ['latency', 'bandwidth', 'limit', 'cut', 'seed', 'scheduler']);
+  check(given);
+  const { seed = 1 } = given;
   // Odd and even: no two seeds that follow each other share a direction's numbers.
-  const a = new PairEnd(options, seed * 2);
-  const b = new PairEnd(options, seed * 2 + 1);
+  const a = new PairEnd(given, seed * 2);
+  const b = new PairEnd(given, seed * 2 + 1);
   a.peer = b;
   b.peer = a;
   return [a.wire, b.wire];

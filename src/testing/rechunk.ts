@@ -1,3 +1,5 @@
+import { ownOptions } from '../wire/own-options.ts';
+
 /** One way to cut a stream of bytes. */
 export interface Cut {
   /** In words, for the message of a failing test: `whole`, `cut at 3`, `random cuts, seed 7`. */
@@ -53,8 +55,9 @@ export interface CutPlan {
  * @returns the cuts, the simplest first.
  */
 export function* rechunk(bytes: Uint8Array | string, options: RechunkOptions = {}): Generator<Cut, void, undefined> {
+  const given = ownOptions(options, 'rechunk', ['single', 'pairs', 'random', 'seed', 'empty']);
   const whole = typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes;
-  for (const plan of cutPlans(whole.length, options)) {
+  for (const plan of cutPlans(whole.length, given)) {
     yield { name: plan.name, chunks: chunksOf(whole, plan), ...(plan.seed === undefined ? {} : { seed: plan.seed }) };
   }
 }

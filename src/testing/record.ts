@@ -1,5 +1,6 @@
 import { Observable, of, tap, type OperatorFunction } from 'rxjs';
 import type { Phase } from '../errors.ts';
+import { ownOptions } from '../wire/own-options.ts';
 import { asText, errorFacts, plainDetails } from '../wire/in-log.ts';
 import type { Flow, Plugin, Up } from '../wire/signal.ts';
 import type { LineName } from './marbles-diagram.ts';
@@ -53,7 +54,8 @@ const SIGNAL = 64;
  *
  * @throws TypeError when `sink` is no function, or `limit` no number of bytes.
  */
-export function record({ sink, around, limit = 2 ** 20 }: RecordOptions): Plugin {
+export function record(options: RecordOptions): Plugin {
+  const { sink, around, limit = 2 ** 20 } = ownOptions(options, 'record', ['sink', 'around', 'limit']);
   if (typeof sink !== 'function') throw new TypeError(`expected \`sink\` of record to be a function, got ${typeof sink}`);
   if (!(typeof limit === 'number' && limit >= 0)) throw new TypeError(`expected \`limit\` of record to be 0 or more, got ${asText(limit)}`);
   return (wire) => (dial) => {

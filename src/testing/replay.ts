@@ -1,5 +1,6 @@
 import { Observable, type Subscriber, type Subscription } from 'rxjs';
 import { EPROTOCOL, IOStreamError } from '../errors.ts';
+import { ownOptions } from '../wire/own-options.ts';
 import { concatBytes } from '../wire/concat-bytes.ts';
 import { inlet } from '../wire/operate.ts';
 import type { Dial, Flow, Up, Wire } from '../wire/signal.ts';
@@ -44,7 +45,8 @@ export interface ReplayOptions {
  * @param recording what `record` made, or its text.
  * @throws TypeError when the text is no recording.
  */
-export function replay(recording: Recording | string, { check = true }: ReplayOptions = {}): Wire {
+export function replay(recording: Recording | string, options: ReplayOptions = {}): Wire {
+  const { check = true } = ownOptions(options, 'replay', ['check']);
   const { entries, cut } = typeof recording === 'string' ? parseRecording(recording) : recording;
   const script = scriptOf(entries, cut, check);
   return (dial) => (flow$) =>

@@ -1,4 +1,5 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
+import { ownOptions } from '../wire/own-options.ts';
 import type { Dial, Target, Timeouts } from '../wire/signal.ts';
 import { TIMEOUTS } from '../wire/timeouts.ts';
 
@@ -30,8 +31,9 @@ export interface TestDialOptions {
  * ```
  */
 export function testDial(options: TestDialOptions = {}): Dial {
-  const { to, scheduler = asyncScheduler, layer } = options;
-  const timeouts = { ...TIMEOUTS, ...options.timeouts };
-  const deadline = options.deadline ?? scheduler.now() + timeouts.establish;
+  const given = ownOptions(options, 'testDial', ['to', 'timeouts', 'scheduler', 'deadline', 'layer']);
+  const { to, scheduler = asyncScheduler, layer } = given;
+  const timeouts = { ...TIMEOUTS, ...given.timeouts };
+  const { deadline = scheduler.now() + timeouts.establish } = given;
   return { timeouts, deadline, scheduler, ...(to ? { to } : {}), ...(layer === undefined ? {} : { layer }) };
 }

@@ -1,3 +1,4 @@
+import { ownOptions } from '../wire/own-options.ts';
 import { sameMark } from './marbles-compare.ts';
 import { RESERVED, textOf, type LineName, type Mark, type Moment } from './marbles-diagram.ts';
 import { draw, widthOf } from './marbles-draw.ts';
@@ -48,7 +49,8 @@ const LINES = ['app', 'to wire', 'wire', 'to app'] as const;
  * @param recording what `record` made, or its text.
  * @throws TypeError when the text is no recording, or has more different chunks than there are letters (some 7,000).
  */
-export function toMarbles(recording: Recording | string, { jitter = 5 }: ToMarblesOptions = {}): Marbles {
+export function toMarbles(recording: Recording | string, options: ToMarblesOptions = {}): Marbles {
+  const { jitter = 5 } = ownOptions(options, 'toMarbles', ['jitter']);
   const { entries } = typeof recording === 'string' ? parseRecording(recording) : recording;
   const values = new Map<string, Mark>();
   const moments = new Map<LineName, Moment[]>(LINES.filter((line) => usesOf(entries, line)).map((line) => [line, []]));

@@ -17,11 +17,12 @@ const NOTHING: object = Object.freeze(Object.create(null) as object);
  * @param known all names that it takes. @default any name is taken
  * @throws TypeError when `options` is not an object, and for a name that is not known.
  */
-export function ownOptions<T extends object>(options: T, caller: string, known?: readonly string[]): T {
+export function ownOptions<T extends object>(options: T, caller: string, known?: readonly (keyof T & string)[]): T {
   if (typeof options !== 'object' || (options as unknown) === null || Array.isArray(options))
     throw new TypeError(`expected an object of options for ${caller}, got ${typeInWords(options)}`);
   const own = Object.assign(Object.create(NOTHING) as T, options);
-  const unknown = known && Object.keys(own).find((name) => !known.includes(name));
-  if (known && unknown !== undefined) throw unknownOption(unknown, caller, known);
+  const names: readonly string[] | undefined = known;
+  const unknown = names && Object.keys(own).find((name) => !names.includes(name));
+  if (names && unknown !== undefined) throw unknownOption(unknown, caller, names);
   return own;
 }

@@ -15,7 +15,9 @@ export type Rules = Readonly<Record<string, Rule>>;
  * @throws TypeError that names `caller` and the option.
  */
 export function checkByRules<T extends object>(caller: string, options: T, rules: Rules, required: readonly string[] = []): T {
-  const given = ownOptions(options, caller, Object.keys(rules)) as Readonly<Record<string, unknown>>;
+  const given = ownOptions<Record<string, unknown>>(options as Record<string, unknown>, caller, Object.keys(rules)) as Readonly<
+    Record<string, unknown>
+  >;
   for (const [name, [words, test, show = typeInWords]] of Object.entries(rules)) {
     const value = given[name];
     if (value === undefined ? required.includes(name) : !test(value))
