@@ -2,9 +2,9 @@ import { existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node
 import { once } from 'node:events';
 import { createServer, Server as NetServer } from 'node:net';
 import { dirname } from 'node:path';
-import { concat, endWith, ignoreElements, lastValueFrom, NEVER, tap, timer, type Observable } from 'rxjs';
+import { concat, endWith, firstValueFrom, ignoreElements, lastValueFrom, NEVER, tap, timer, type Observable } from 'rxjs';
 import { describe, expect, it, vi } from 'vitest';
-import { handshake, listen, type IOStream, type ListenOptions } from 'rxjs-io-stream';
+import { handshake, listen, open, type IOStream, type ListenOptions } from 'rxjs-io-stream';
 import { client, type Client, portOf, refusal, serving } from '../support/clients.ts';
 import { invariants, type Harness } from '../support/harness.ts';
 import { deadPort, socketPath } from '../support/loopback.ts';
@@ -275,6 +275,24 @@ describe('listen', () => {
         expect(error.message).not.toContain('stale');
       }),
     );
+
+    it.runIf(process.platform === 'linux')(
+      'to an abstract socket, which `open` reaches, and reports EADDRINUSE for a second one',
+      invariants(async (h) => {
+        const path = `\0rxjs-io-stream-${process.pid}`;
+        const listening = new Promise<unknown>((resolve, reject) => {
+          const serving = listen({ path }, (io) => io.send(io)).subscribe({ next: ({ address }) => resolve(address), error: reject });
+          h.defer(() => serving.unsubscribe());
+        });
+        expect(await listening).toBe(path);
+        h.error(await failure(h, { path }), { code: 'EADDRINUSE', phase: 'connect' });
+        const io = await open({ path });
+        io.end('echo');
+        expect(String(await firstValueFrom(io.data$))).toBe('echo');
+        io.close();
+        await firstValueFrom(io.closed$);
+      }),
+    );
   });
 
   it.each<[string, unknown, RegExp]>([
@@ -287,6 +305,7 @@ describe('listen', () => {
     ["port '80'", { port: '80' }, /`port`/],
     ['an empty path', { path: '' }, /`path`/],
     ['a path with NUL', { path: '/x\0' }, /`path`/],
+    ['an abstract path with a second NUL', { path: '\0x\0' }, /`path`/],
     ['an empty host', { port: 0, host: '' }, /`host`/],
     ['a backlog of -1', { port: 0, backlog: -1 }, /`backlog`/],
     ['maxConnections 0', { port: 0, maxConnections: 0 }, /`maxConnections`/],

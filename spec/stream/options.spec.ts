@@ -35,7 +35,7 @@ describe('checkOptions', () => {
     fh: ['x', -1, 1.5, null, true],
     host: ['', 5, null, 'a b', 'a\0', 'a\n', 'http://a', 'a@b'],
     port: [0, -1, 65_536, 1.5, '80', NaN, null],
-    path: ['', 5, null, 'a\0b'],
+    path: ['', 5, null, 'a\0b', '/a\0', '\0', '\0a\0b', '\0\0a'],
     wire: [{}, 'x', null],
     cb: ['x', 5, null],
     method: ['', 5, null],
@@ -66,6 +66,10 @@ describe('checkOptions', () => {
       assert.equal(messageOf({ path: '/x', ...(name === 'path' ? {} : { [name]: undefined }) }), 'accepted', 'undefined is the default');
     });
   }
+
+  it.runIf(process.platform === 'linux')('takes a path that begins with NUL, the name of an abstract socket', () => {
+    assert.equal(messageOf({ path: '\0name' }), 'accepted');
+  });
 
   it('does not repeat a URL that was given as host: it may hold a password', () => {
     assert.match(messageOf({ host: 'http://me:hunter2@proxy', port: 1 }), /got a string of 23 characters with an @$/);

@@ -7,7 +7,7 @@ import { EDNS, IOStreamError } from '../errors.ts';
 import { ownOptions } from '../wire/own-options.ts';
 import type { Rule } from '../wire/rules.ts';
 import type { Wire } from '../wire/signal.ts';
-import { checkUnixPath } from '../wire/unix-path.ts';
+import { checkUnixPath, isAbstract, UNIX_PATH } from '../wire/unix-path.ts';
 import { unknownOption } from '../wire/unknown-option.ts';
 import { inWords } from './bytes.ts';
 import { IOStream, type OwnFields } from './io-stream.ts';
@@ -24,7 +24,7 @@ export interface ListenOptions<S = IOStream> extends Omit<
   readonly host?: string | undefined;
   /** The port to listen on; 0 = any free one. */
   readonly port?: number | undefined;
-  /** The UNIX socket or named pipe to listen on. Either this or `port`. */
+  /** The UNIX socket or named pipe to listen on; on Linux one that begins with NUL is an abstract socket. Either this or `port`. */
   readonly path?: string | undefined;
   /** How many connections may wait to be accepted. @default 511 */
   readonly backlog?: number | undefined;
@@ -145,7 +145,7 @@ const isBoolean = (value: unknown): boolean => typeof value === 'boolean';
 const WHERE: Readonly<Record<keyof Where, Rule>> = {
   host: ['an address to listen on', isText],
   port: ['an integer from 0 to 65535', (value) => isCount(value) && (value as number) <= 65535],
-  path: ['a path without NUL', isText],
+  path: UNIX_PATH,
   backlog: ['a number of connections', isCount],
   maxConnections: ['a number of connections, 1 or more', (value) => isCount(value) && value !== 0],
   ipv6Only: ['a boolean', isBoolean],
@@ -187,7 +187,7 @@ const NO_WIRE: Wire = () => () => NEVER;
 function bindError(error: NodeJS.ErrnoException, path: string | undefined, tell: (error: IOStreamError) => void): void {
   const told = (message?: string): void => tell(IOStreamError.from(error, { phase: 'connect', message }));
   if (error.syscall === 'getaddrinfo') tell(new IOStreamError(EDNS, { phase: 'resolve', message: error.message, cause: error }));
-  else if (path === undefined) told();
+  else if (path === undefined || isAbstract(path)) told();
   else if (error.code === 'EACCES' && !existsSync(dirname(path))) told(`listen EACCES: there is no directory ${dirname(path)}`);
   else if (error.code === 'EADDRINUSE' && lstatSync(path, { throwIfNoEntry: false })?.isSocket()) probe(path, told);
   else told();

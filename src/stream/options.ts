@@ -10,6 +10,7 @@ import type { Plugin, Timeouts, Wire } from '../wire/signal.ts';
 import { pluginEntries, type Plugins } from '../wire/stack.ts';
 import { TIMEOUTS } from '../wire/timeouts.ts';
 import { TCP_RULES, type TcpOptions } from '../wire/tcp.ts';
+import { UNIX_PATH } from '../wire/unix-path.ts';
 import { unknownOption } from '../wire/unknown-option.ts';
 import type { Writable } from './bytes.ts';
 import type { IOStream } from './io-stream.ts';
@@ -33,11 +34,15 @@ export interface StreamEvent<S = IOStream> {
 export interface IOStreamOptions<S = IOStream> extends TcpOptions {
   /** What to read and write. It is closed with the stream. One stream per fh. */
   readonly fh?: Fh | undefined;
-  /** The name or address to connect to; every address of a name is tried. */
+  /**
+   * The name or address to connect to; every address of a name is tried. Any other text is a question for the resolver, and most
+   * resolvers answer `127.1`, `0x7f.1`, `2130706433` and full-width digits with 127.0.0.1: to keep a client away from an address,
+   * judge the address (`lookup`), not this text.
+   */
   readonly host?: string | undefined;
   /** The port to connect to, 1 to 65535. */
   readonly port?: number | undefined;
-  /** The UNIX socket or named pipe to connect to. */
+  /** The UNIX socket or named pipe to connect to; on Linux one that begins with NUL is an abstract socket. */
   readonly path?: string | undefined;
   /** Any other wire, such as one end of a `memoryPair`. */
   readonly wire?: Wire | undefined;
@@ -112,7 +117,7 @@ const OPTIONS: Rules = {
   fh: ['an fd number, a FileHandle or a stream of Node', (value) => isObject(value) || isCount(value)],
   host: ['a host name or address, not a URL and without control characters', isHost, hostInWords],
   port: ['an integer from 1 to 65535', (value) => isCount(value) && value > 0 && value <= 65535],
-  path: ['a path without NUL', (value) => isString(value) && !(value as string).includes('\0')],
+  path: UNIX_PATH,
   wire: ['a wire, a function of a dial', isFunction],
   cb: ['a function, an object or a class', (value) => isFunction(value) || isObject(value)],
   method: ['the name of a method', isString],

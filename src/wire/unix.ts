@@ -4,10 +4,11 @@ import { within } from './deadline.ts';
 import { nodeStream, type Opened } from './node-stream.ts';
 import { connectSocket } from './socket.ts';
 import type { Wire } from './signal.ts';
-import { checkUnixPath } from './unix-path.ts';
+import { checkUnixPath, pathInWords } from './unix-path.ts';
 
 /**
- * Connects to a UNIX socket or a named pipe, as `dial.to.path` says, and carries bytes.
+ * Connects to a UNIX socket or a named pipe, as `dial.to.path` says, and carries bytes. On Linux a path that begins with NUL is an
+ * abstract socket: a name without a file.
  *
  * Errors with ETOCONNECT after `timeouts.connect`, or the code of the system (ENOENT: no such path; ECONNREFUSED: nobody
  * listens on it; ENAMETOOLONG: more than 108 bytes on Linux). Unsubscribed: frees the socket at once. Lossless.
@@ -32,7 +33,7 @@ export function unix(): Wire {
       })),
     );
     return within(opened$, dial.timeouts.connect, dial, (ms) => {
-      const message = `expected a connection to ${to.path} within ${ms} ms, got no answer`;
+      const message = `expected a connection to ${pathInWords(to.path)} within ${ms} ms, got no answer`;
       return new IOStreamError(ETOCONNECT, { phase: 'connect', message });
     });
   });
