@@ -2,7 +2,18 @@
 export { connect, type ConnectOptions } from './stream/connect.ts';
 export type { ConsumeOptions } from './stream/consume.ts';
 export { converse } from './stream/converse.ts';
-export { IOStream, type OwnFields } from './stream/io-stream.ts';
+export { IOStream } from './stream/io-stream.ts';
+export type {
+  AnyDetails,
+  AnyOwnFields,
+  DetailsOf,
+  OnlyOptions,
+  OnlyTimeouts,
+  OpeningStreamOf,
+  OptionsOf,
+  OwnFields,
+  StreamOf,
+} from './stream/stream-of.ts';
 export { listen, type ListenOptions } from './stream/listen.ts';
 export { open } from './stream/open.ts';
 export { openTls, startTls, type StartTlsOptions } from './stream/start-tls.ts';
@@ -105,6 +116,7 @@ export type {
   DataSignal,
   Dial,
   EndSignal,
+  FactsOf,
   Flow,
   LayerDetails,
   PauseSignal,

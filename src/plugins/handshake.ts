@@ -9,7 +9,7 @@ import { ownOptions } from '../wire/own-options.ts';
 import { PAUSE, RESUME, type Dial, type Flow, type LayerDetails, type Plugin, type Target, type Up } from '../wire/signal.ts';
 
 /** What a handshake does: whom it dials, and what is said. */
-export interface HandshakeOptions {
+export interface HandshakeOptions<Facts = Readonly<Record<string, unknown>> | void> {
   /** Dialled instead of the target, which the talk must have then: without one, `{fh} already connected` is thrown. */
   readonly to?: Target | undefined;
   /** The code when the peer ends before the conversation does. @default 'EPROTOCOL' */
@@ -18,7 +18,7 @@ export interface HandshakeOptions {
    * The conversation: says things with `link.send`, reads exactly with `yield* link.read(n)`, waits for anything else with
    * `yield* link.wait(() => …)`. What it returns are the layer's details; what it has not read goes to the layer above; what it throws errors the stream.
    */
-  talk(link: Link, target: Target | undefined): Generator<Need, Readonly<Record<string, unknown>> | void, Uint8Array>;
+  readonly talk: (link: Link, target: Target | undefined) => Generator<Need, Facts, Uint8Array>;
 }
 
 /**
@@ -60,7 +60,7 @@ export interface HandshakeOptions {
  * @throws TypeError without a `talk`, at the call; for a plugin with `to` in a stream without a target, at the dial. A conversation that
  *   writes `yield` for `yield*` errors the stream with one that names `yield*`.
  */
-export function handshake(options: HandshakeOptions): Plugin {
+export function handshake<Facts extends object | void>(options: HandshakeOptions<Facts>): Plugin<Facts extends object ? Facts : unknown> {
   const given = ownOptions(options, 'handshake', ['to', 'early', 'talk']);
   const to = given.to && ownOptions(given.to, '`to`');
   const talk: unknown = given.talk;
@@ -70,7 +70,7 @@ export function handshake(options: HandshakeOptions): Plugin {
     if (to && !dial.to)
       throw new TypeError('{fh} already connected: a plugin that dials its own address needs host and port, not fh or wire');
     const below: Dial = to ? { ...dial, to } : dial;
-    return layer(wire, below, (ports) => new HandshakeLayer(given, ports, dial));
+    return layer(wire, below, (ports) => new HandshakeLayer(given as HandshakeOptions<Learned>, ports, dial));
   };
 }
 
@@ -101,7 +101,7 @@ const AHEAD = 64 * 1024;
 
 class HandshakeLayer implements Layer {
   #stage: Stage = 'dialling';
-  readonly #options: HandshakeOptions;
+  readonly #options: HandshakeOptions<Learned>;
   readonly #ports: Ports;
   readonly #dial: Dial;
   #conversation: Conversation<Learned> | undefined;
@@ -125,7 +125,7 @@ class HandshakeLayer implements Layer {
   #handedDown = 0;
   #upQueue: Up[] = [];
 
-  constructor(options: HandshakeOptions, ports: Ports, dial: Dial) {
+  constructor(options: HandshakeOptions<Learned>, ports: Ports, dial: Dial) {
     this.#options = options;
     this.#ports = ports;
     this.#dial = dial;

@@ -13,7 +13,7 @@ import type { Dial, Plugin } from '../wire/signal.ts';
 import { contextsOf } from './tls-contexts.ts';
 import { asError, TlsLayer, type TlsRole } from './tls-layer.ts';
 import { chainProblem } from './tls-peer.ts';
-import { checkTls, CLIENT_OPTIONS, isClean, UNSET, type TlsOptions, type TlsSessionCache } from './tls-options.ts';
+import { checkTls, CLIENT_OPTIONS, isClean, UNSET, type TlsFacts, type TlsOptions, type TlsSessionCache } from './tls-options.ts';
 import { markTls } from './tls-plugins.ts';
 import { pskIdentityOf, recordClient, withPsk } from './tls-psk.ts';
 import { checkRuntime } from './tls-runtime.ts';
@@ -105,7 +105,7 @@ export interface TlsClientOptions extends Readonly<SecureContextOptions>, Readon
  * @throws IOStreamError with ETLS, on a runtime whose TLS cannot do it: Bun; `pskCallback` on Deno.
  * @see tlsServer
  */
-export function tlsClient(options: TlsClientOptions = {}): Plugin {
+export function tlsClient(options: TlsClientOptions = {}): Plugin<TlsFacts> {
   const given = checkTls('tlsClient', options, CLIENT_OPTIONS);
   checkSessions(given);
   checkRuntime('tlsClient', given);

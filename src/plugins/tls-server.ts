@@ -6,7 +6,7 @@ import type { Plugin } from '../wire/signal.ts';
 import { contextsOf } from './tls-contexts.ts';
 import { TlsLayer, type TlsRole } from './tls-layer.ts';
 import { chainProblem } from './tls-peer.ts';
-import { checkTls, SERVER_OPTIONS, UNSET, type TlsOptions } from './tls-options.ts';
+import { checkTls, SERVER_OPTIONS, UNSET, type TlsFacts, type TlsOptions } from './tls-options.ts';
 import { markTls } from './tls-plugins.ts';
 import { pskIdentityOf, recordServer, withPsk } from './tls-psk.ts';
 import { checkRuntime } from './tls-runtime.ts';
@@ -60,7 +60,7 @@ export interface TlsServerOptions extends Readonly<SecureContextOptions>, Readon
  * @throws IOStreamError with ETLS, on a runtime whose TLS cannot do it: Bun; `requestCert` and `pskCallback` on Deno.
  * @see tlsClient
  */
-export function tlsServer(options: TlsServerOptions): Plugin {
+export function tlsServer(options: TlsServerOptions): Plugin<TlsFacts> {
   const given = checkTls('tlsServer', options, SERVER_OPTIONS);
   if (['cert', 'pfx', 'secureContext', 'SNICallback', 'pskCallback'].every((name) => !Object.hasOwn(given, name)))
     throw new TypeError('tlsServer: expected `key` and `cert`, `pfx`, `secureContext`, `SNICallback` or `pskCallback`, got none of them');

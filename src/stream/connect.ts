@@ -2,13 +2,14 @@
 import { Observable, type Subscriber } from 'rxjs';
 import { inWords } from './bytes.ts';
 import type { Core } from './core.ts';
-import { coreOf, IOStream, type OwnFields } from './io-stream.ts';
+import { coreOf, IOStream } from './io-stream.ts';
 import { checkOptions, type IOStreamOptions } from './options.ts';
 import type { ReadEnd } from './read-side.ts';
 import { runHandler, type Handler } from './run-handler.ts';
+import type { OptionsOf, StreamOf } from './stream-of.ts';
 
 /** The options of a connection, or what makes them anew for each attempt. */
-export type ConnectOptions<O> = (O & IOStreamOptions<IOStream<OwnFields<O>>>) | (() => O & IOStreamOptions<IOStream<OwnFields<O>>>);
+export type ConnectOptions<O> = OptionsOf<O, IOStreamOptions<StreamOf<O>>> | (() => OptionsOf<O, IOStreamOptions<StreamOf<O>>>);
 
 /**
  * Dials a connection for each subscription: cold, so that `retry`, `repeat`, `timeout`, `race`, `takeUntil` and `switchMap` mean
@@ -53,28 +54,29 @@ export type ConnectOptions<O> = (O & IOStreamOptions<IOStream<OwnFields<O>>>) | 
  * ```
  */
 export function connect<O extends object, T>(
-  options: () => O & IOStreamOptions<IOStream<OwnFields<O>>>,
-  handler: Handler<IOStream<OwnFields<O>>, T>,
+  options: () => OptionsOf<O, IOStreamOptions<StreamOf<O>>>,
+  handler: Handler<StreamOf<O>, T>,
 ): Observable<T>;
-export function connect<O extends object, T>(
-  options: Readonly<O> & IOStreamOptions<IOStream<OwnFields<O>>>,
-  handler: Handler<IOStream<OwnFields<O>>, T>,
-): Observable<T>;
-export function connect<O extends object>(options: () => O & IOStreamOptions<IOStream<OwnFields<O>>>): Observable<IOStream<OwnFields<O>>>;
 // By way of a mapped type the own fields are known inside inline callbacks, too; it cannot take a union of options.
-export function connect<O extends object>(
-  options: Readonly<O> & IOStreamOptions<IOStream<OwnFields<O>>>,
-): Observable<IOStream<OwnFields<O>>>;
-export function connect<O extends object>(options: ConnectOptions<O>): Observable<IOStream<OwnFields<O>>>;
 export function connect<O extends object, T>(
-  options: ConnectOptions<O>,
-  handler?: Handler<IOStream<OwnFields<O>>, T>,
-): Observable<IOStream<OwnFields<O>> | T> {
+  options: OptionsOf<Readonly<O>, IOStreamOptions<StreamOf<O>>>,
+  handler: Handler<StreamOf<O>, T>,
+): Observable<T>;
+export function connect<O extends object, T>(
+  options: OptionsOf<O, IOStreamOptions<StreamOf<O>>>,
+  handler: Handler<StreamOf<O>, T>,
+): Observable<T>;
+export function connect<O extends object, T>(options: ConnectOptions<O>, handler: Handler<StreamOf<O>, T>): Observable<T>;
+export function connect<O extends object>(options: () => OptionsOf<O, IOStreamOptions<StreamOf<O>>>): Observable<StreamOf<O>>;
+export function connect<O extends object>(options: OptionsOf<Readonly<O>, IOStreamOptions<StreamOf<O>>>): Observable<StreamOf<O>>;
+export function connect<O extends object>(options: OptionsOf<O, IOStreamOptions<StreamOf<O>>>): Observable<StreamOf<O>>;
+export function connect<O extends object>(options: ConnectOptions<O>): Observable<StreamOf<O>>;
+export function connect(options: IOStreamOptions | (() => IOStreamOptions), handler?: Handler<never>): Observable<unknown> {
   const given = typeof options === 'function' ? options : checkOptions(options);
   if (handler !== undefined && typeof handler !== 'function')
     throw new TypeError(`connect: expected the handler to be a function, got ${inWords(handler)}`);
-  const make = (): IOStream<OwnFields<O>> => new IOStream(typeof given === 'function' ? given() : given);
-  return handler ? connectingWith(make, handler) : connecting(make);
+  const make = (): IOStream => new IOStream(typeof given === 'function' ? given() : given);
+  return handler ? connectingWith(make, handler as Handler) : connecting(make);
 }
 
 /** Emits the stream that is made at each subscription, once it is connected. */

@@ -2,7 +2,7 @@ import type { Observable, ObservableInput } from 'rxjs';
 import { EOUTBUFLIMIT, type IOStreamError } from '../errors.ts';
 import type { EventMask } from '../events.ts';
 import type { Fh } from '../wire/fh.ts';
-import type { LayerDetails, Plugin, Timeouts } from '../wire/signal.ts';
+import type { Plugin, Timeouts } from '../wire/signal.ts';
 import { toBytes, type Writable } from './bytes.ts';
 import { consume, iterate, type ConsumeOptions } from './consume.ts';
 import { Core } from './core.ts';
@@ -23,6 +23,7 @@ import {
 import { Output } from './output.ts';
 import type { ClosedReport, StreamState } from './report.ts';
 import { send, type SendSource } from './send.ts';
+import type { AnyDetails, AnyOwnFields, OpeningStreamOf, OptionsOf } from './stream-of.ts';
 import { SYMBOL_OBSERVABLE } from './symbol-observable.ts';
 
 /** The life of a stream, for the functions of this library; the index does not export it. */
@@ -31,7 +32,7 @@ export let coreOf: (io: IOStream) => Core;
 const NO_PLUGINS: Readonly<Record<string, Plugin>> = Object.freeze({});
 
 /** The class behind {@link IOStream}. */
-class Stream {
+class Stream<Details = AnyDetails> {
   static {
     coreOf = (io) => io.#core;
     // `from(io)` is `data$`: a subscriber that leaves takes no further chunk, which `from` of an async iterable would.
@@ -61,7 +62,7 @@ class Stream {
     const given: Changing<IOStreamOptions> = checkOptions(options);
     this.plugin = (given.plugin as Stream['plugin'] | undefined) ?? NO_PLUGINS;
     for (const [key, value] of Object.entries(given)) if (isOwnField(key)) (this as Record<string, unknown>)[key] = value;
-    const core = (this.#core = new Core(this, given));
+    const core = (this.#core = new Core(this as unknown as IOStream, given));
     core.writes.queue.position = given.outPos;
     if (given.outBuf !== undefined) core.writes.queue.content = toBytes(given.outBuf, '`outBuf`');
     // The options live as long as the stream, the bytes until they have left, and the timeouts were copied.
@@ -72,8 +73,8 @@ class Stream {
   // What happens, as Observables
 
   /** Every wanted event as a value, never an empty mask. Completes on close, never errors. */
-  get events$(): Observable<StreamEvent> {
-    return this.#core.notifier.events$;
+  get events$(): Observable<StreamEvent<this>> {
+    return this.#core.notifier.events$ as Observable<StreamEvent<never>>;
   }
 
   /**
@@ -227,8 +228,8 @@ class Stream {
   }
 
   /** What each plugin learned in its handshake, by name. Empty before CONNECTED. */
-  get details(): Readonly<Record<string, LayerDetails>> {
-    return this.#core.details;
+  get details(): Details {
+    return this.#core.details as Details;
   }
 
   get remoteAddress(): string | undefined {
@@ -380,14 +381,8 @@ class Stream {
   }
 }
 
-/** A key that starts with a capital, of any alphabet: one that is its own upper case, and not its own lower case. */
-type OwnKey<K> = K extends `${infer F}${string}` ? (F extends Uppercase<F> ? (F extends Lowercase<F> ? never : K) : never) : never;
-
-/** The user's own fields of the options: those whose names start with a capital. */
-export type OwnFields<O> = { [K in keyof O as OwnKey<K>]: O[K] };
-
-/** A connection, with the user's own fields. */
-export type IOStream<Own extends object = object> = Stream & Own;
+/** A connection, with the user's own fields, and what is known of the `details` that its plugins report. */
+export type IOStream<Own extends object = object, Details = AnyDetails> = Stream<Details> & Own;
 
 /**
  * A connection as a set of Observables, with the fields, methods and events of the manual.
@@ -427,8 +422,10 @@ export type IOStream<Own extends object = object> = Stream & Own;
  */
 export const IOStream: {
   // By way of a mapped type the own fields are known inside an inline `cb`, too; it cannot take a union of options.
-  new <O extends object>(options: Readonly<O> & IOStreamOptions<IOStream<OwnFields<O>>>): IOStream<OwnFields<O>>;
+  new <O extends object>(options: OptionsOf<Readonly<O>, IOStreamOptions<OpeningStreamOf<O>>>): OpeningStreamOf<O>;
   // eslint-disable-next-line @typescript-eslint/unified-signatures -- a union of the two infers nothing
-  new <O extends object>(options: O & IOStreamOptions<IOStream<OwnFields<O>>>): IOStream<OwnFields<O>>;
+  new <O extends object>(options: OptionsOf<O, IOStreamOptions<OpeningStreamOf<O>>>): OpeningStreamOf<O>;
+  // What a class extends, and what tells which option is misspelt.
+  new (options: IOStreamOptions | (IOStreamOptions & AnyOwnFields)): Stream;
   readonly prototype: Stream;
 } = Stream;

@@ -10,10 +10,11 @@ import type { Wire } from '../wire/signal.ts';
 import { checkUnixPath, isAbstract, UNIX_PATH } from '../wire/unix-path.ts';
 import { unknownOption } from '../wire/unknown-option.ts';
 import { inWords } from './bytes.ts';
-import { IOStream, type OwnFields } from './io-stream.ts';
+import { IOStream } from './io-stream.ts';
 import { checkOptions, DEFAULTS, isOwnField, OPTION_NAMES, OWN_FIELDS, type Changing, type IOStreamOptions } from './options.ts';
 import type { Handler } from './run-handler.ts';
 import { Server } from './server.ts';
+import type { OptionsOf, StreamOf } from './stream-of.ts';
 
 /** Where to listen, and how the accepted streams are made: all options of `IOStream` that do not say where it connects to. */
 export interface ListenOptions<S = IOStream> extends Omit<
@@ -80,19 +81,16 @@ const OUT_BUF_LIMIT = 1024 * 1024;
  * ```
  */
 export function listen<O extends object>(
-  options: Readonly<O> & ListenOptions<IOStream<OwnFields<O>>>,
-  handler?: Handler<IOStream<OwnFields<O>>>,
-): Observable<Server<IOStream<OwnFields<O>>>>;
+  options: OptionsOf<Readonly<O>, ListenOptions<StreamOf<O>>>,
+  handler?: Handler<StreamOf<O>>,
+): Observable<Server<StreamOf<O>>>;
 export function listen<O extends object>(
-  options: O & ListenOptions<IOStream<OwnFields<O>>>,
-  handler?: Handler<IOStream<OwnFields<O>>>,
-): Observable<Server<IOStream<OwnFields<O>>>>;
-export function listen<O extends object>(
-  options: O & ListenOptions<IOStream<OwnFields<O>>>,
-  handler?: Handler<IOStream<OwnFields<O>>>,
-): Observable<Server<IOStream<OwnFields<O>>>> {
+  options: OptionsOf<O, ListenOptions<StreamOf<O>>>,
+  handler?: Handler<StreamOf<O>>,
+): Observable<Server<StreamOf<O>>>;
+export function listen(options: ListenOptions, handler?: Handler<never>): Observable<unknown> {
   if (typeof (options as unknown) !== 'object' || (options as unknown) === null) throw wrong('an object of options', inWords(options));
-  const given: ListenOptions = ownOptions(options as ListenOptions, 'listen');
+  const given: ListenOptions = ownOptions(options, 'listen');
   checkNames(given);
   const { host, port, path, backlog, maxConnections, ipv6Only, exclusive, reusePort, ...rest } = given;
   const where = { host, port, path, backlog, maxConnections, ipv6Only, exclusive, reusePort };
@@ -101,12 +99,11 @@ export function listen<O extends object>(
   if (handler !== undefined && typeof handler !== 'function') throw wrong('the handler to be a function', inWords(handler));
   const { outBufLimit = OUT_BUF_LIMIT, allowHalfOpen = false, scheduler = DEFAULTS.scheduler } = stream;
   const { noDelay = true, keepAlive = false } = stream;
-  const accept = (socket: Socket): IOStream<OwnFields<O>> =>
-    new IOStream({ ...stream, outBufLimit, allowHalfOpen, fh: socket } as unknown as O & IOStreamOptions<IOStream<OwnFields<O>>>);
+  const accept = (socket: Socket): IOStream => new IOStream({ ...stream, outBufLimit, allowHalfOpen, fh: socket });
 
   return new Observable((out) => {
     const net = createServer({ allowHalfOpen: true, noDelay, keepAlive });
-    let server: Server<IOStream<OwnFields<O>>> | undefined;
+    let server: Server | undefined;
     const onError = (error: NodeJS.ErrnoException): void => bindError(error, path, (told) => out.error(told));
     net.once('error', onError);
     if (path !== undefined) checkUnixPath(path, 'listen');
@@ -117,7 +114,7 @@ export function listen<O extends object>(
         net.close();
         return;
       }
-      server = new Server(net, scheduler, accept, handler);
+      server = new Server(net, scheduler, accept, handler as Handler | undefined);
       out.next(server);
     });
     return () => {

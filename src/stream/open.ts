@@ -1,6 +1,7 @@
 /* eslint-disable @typescript-eslint/unified-signatures -- the own fields of a union of options would not be inferred */
-import { coreOf, IOStream, type OwnFields } from './io-stream.ts';
+import { coreOf, IOStream } from './io-stream.ts';
 import type { IOStreamOptions } from './options.ts';
+import type { OptionsOf, StreamOf } from './stream-of.ts';
 
 /**
  * Dials, and resolves with the stream when the whole stack is connected. It is the caller's to close: `await using`, or
@@ -18,9 +19,9 @@ import type { IOStreamOptions } from './options.ts';
  *
  * @throws TypeError for wrong options, as a rejection.
  */
-export function open<O extends object>(options: Readonly<O> & IOStreamOptions<IOStream<OwnFields<O>>>): Promise<IOStream<OwnFields<O>>>;
-export function open<O extends object>(options: O & IOStreamOptions<IOStream<OwnFields<O>>>): Promise<IOStream<OwnFields<O>>>;
-export function open<O extends object>(options: O & IOStreamOptions<IOStream<OwnFields<O>>>): Promise<IOStream<OwnFields<O>>> {
+export function open<O extends object>(options: OptionsOf<Readonly<O>, IOStreamOptions<StreamOf<O>>>): Promise<StreamOf<O>>;
+export function open<O extends object>(options: OptionsOf<O, IOStreamOptions<StreamOf<O>>>): Promise<StreamOf<O>>;
+export function open(options: IOStreamOptions): Promise<unknown> {
   return opening(() => new IOStream(options));
 }
 

@@ -128,8 +128,21 @@ export interface Dial {
  */
 export type Wire = (dial: Dial) => OperatorFunction<Flow, Up>;
 
-/** A layer: makes a wire of a wire. A stack is function composition: `ssl(proxy(tcp))`. */
-export type Plugin = (wire: Wire) => Wire;
+/** Where {@link Plugin} carries its type parameter. No value ever has it. */
+declare const FACTS: unique symbol;
+
+/**
+ * A layer: makes a wire of a wire. A stack is function composition: `ssl(proxy(tcp))`.
+ *
+ * `Facts` is what the layer reports in `details` once it is connected; the `details` of a stream made with the plugin are typed by it.
+ */
+export interface Plugin<Facts = unknown> {
+  (wire: Wire): Wire;
+  readonly [FACTS]?: Facts;
+}
+
+/** What a plugin reports in `details`. */
+export type FactsOf<P> = P extends { readonly [FACTS]?: infer Facts } ? Facts : unknown;
 
 // The signals without fields are values: nothing is allocated when they pass.
 export const END: EndSignal = Object.freeze({ kind: 'end' });

@@ -1,0 +1,52 @@
+import type { FactsOf, LayerDetails, Timeouts } from '../wire/signal.ts';
+import type { IOStream } from './io-stream.ts';
+
+/** A key that starts with a capital, of any alphabet: one that is its own upper case, and not its own lower case. */
+type OwnKey<K> = K extends `${infer F}${string}` ? (F extends Uppercase<F> ? (F extends Lowercase<F> ? never : K) : never) : never;
+
+/** The user's own fields of the options: those whose names start with a capital. */
+export type OwnFields<O> = { [K in keyof O as OwnKey<K>]: O[K] };
+
+type Capital =
+  | ('A' | 'B' | 'C' | 'D' | 'E' | 'F' | 'G' | 'H' | 'I' | 'J' | 'K' | 'L' | 'M')
+  | ('N' | 'O' | 'P' | 'Q' | 'R' | 'S' | 'T' | 'U' | 'V' | 'W' | 'X' | 'Y' | 'Z');
+
+/** Own fields that are not known by name. */
+export type AnyOwnFields = Readonly<Record<`${Capital}${string}`, unknown>>;
+
+/** Refuses each of these names, whatever its value; the text is what the compiler shows. */
+type Unknown<Name> = { readonly [N in Name & string]: `unknown option ${N}` };
+
+/** Refuses what is neither one of the options `Name` nor an own field: a misspelt option does not compile, nor does a function. */
+export type OnlyOptions<O, Name> = Unknown<Exclude<keyof O, Name | OwnKey<keyof O>>> & { readonly apply?: never };
+
+/** The same of the names in `timeouts`. */
+export type OnlyTimeouts<O> = O extends { readonly timeouts: infer T }
+  ? { readonly timeouts: Unknown<Exclude<keyof T, keyof Timeouts>> }
+  : unknown;
+
+/** The details of plugins that are not known by name. */
+export type AnyDetails = Readonly<Record<string, LayerDetails>>;
+
+/** What the plugins of options report, by their names. */
+export type DetailsOf<O> = O extends { readonly plugin: infer P extends object } ? AsDetails<DetailsByName<P>> : AnyDetails;
+
+type DetailsByName<P> = P extends readonly unknown[]
+  ? AnyDetails
+  : string extends keyof P
+    ? AnyDetails
+    : { readonly [Name in keyof P]: LayerDetails & FactsOf<P[Name]> };
+
+/** The same type; the compiler sees that it fits. */
+type AsDetails<D> = D extends AnyDetails ? D : AnyDetails;
+
+/** The stream that options make, once it is connected. */
+export type StreamOf<O> = IOStream<OwnFields<O>, DetailsOf<O>>;
+
+type Maybe<D> = string extends keyof D ? D : AsDetails<Partial<D>>;
+
+/** The same before: there are no details yet. */
+export type OpeningStreamOf<O> = IOStream<OwnFields<O>, Maybe<DetailsOf<O>>>;
+
+/** Options of which all that is known by name is kept: own fields and plugins. */
+export type OptionsOf<O, Options> = O & Options & OnlyOptions<O, keyof Options> & OnlyTimeouts<O>;
