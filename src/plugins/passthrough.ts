@@ -1,3 +1,4 @@
+import { typeInWords } from '../wire/in-words.ts';
 import type { Plugin } from '../wire/signal.ts';
 
 /**
@@ -13,6 +14,7 @@ import type { Plugin } from '../wire/signal.ts';
  * new IOStream({ host: '127.0.0.1', port: 7, plugin: { noop: passthrough() }, cb: console.log });
  * ```
  */
-export function passthrough(): Plugin {
+export function passthrough(...none: readonly never[]): Plugin {
+  if (none.length > 0) throw new TypeError(`expected no options for passthrough, got ${typeInWords(none[0])}`);
   return (wire) => (dial) => (flow$) => flow$.pipe(wire(dial));
 }

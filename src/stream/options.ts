@@ -1,4 +1,4 @@
-import { asyncScheduler, type SchedulerLike } from 'rxjs';
+import { asyncScheduler, NEVER, type SchedulerLike } from 'rxjs';
 import type { IOStreamError } from '../errors.ts';
 import { ALL_EVENTS, type EventMask } from '../events.ts';
 import { isHost } from '../wire/bare-host.ts';
@@ -7,7 +7,7 @@ import { inWords, typeInWords } from '../wire/in-words.ts';
 import { ownOptions } from '../wire/own-options.ts';
 import type { Rules } from '../wire/rules.ts';
 import type { Plugin, Timeouts, Wire } from '../wire/signal.ts';
-import { pluginEntries, type Plugins } from '../wire/stack.ts';
+import { pluginEntries, stack, type Plugins } from '../wire/stack.ts';
 import { TIMEOUTS } from '../wire/timeouts.ts';
 import { TCP_RULES, type TcpOptions } from '../wire/tcp.ts';
 import { UNIX_PATH } from '../wire/unix-path.ts';
@@ -207,6 +207,8 @@ export function noMethod(cb: Callback | CallbackTarget, method: string): TypeErr
   return usage(`\`cb\` to be a function, or an object or class with a method \`${method}\``, `${got} without it`);
 }
 
+const NO_WIRE: Wire = () => () => NEVER;
+
 /** Copies plugins into a record, and checks them. */
 function checkPlugins(plugins: Plugins): Readonly<Record<string, Plugin>> {
   const copy: [string, Plugin][] = [];
@@ -220,6 +222,7 @@ function checkPlugins(plugins: Plugins): Readonly<Record<string, Plugin>> {
     if (copy.some(([other]) => other === name)) throw usage('each name in `plugin` once', `\`${name}\` twice`);
     copy.push([name, plugin as Plugin]);
   }
+  stack(copy, NO_WIRE);
   return Object.freeze(Object.fromEntries(copy));
 }
 

@@ -1,5 +1,7 @@
+import type { OperatorFunction } from 'rxjs';
 import { bareHost } from './bare-host.ts';
-import type { Dial, Plugin, Target, Wire } from './signal.ts';
+import { typeInWords } from './in-words.ts';
+import type { Dial, Flow, Plugin, Target, Up, Wire } from './signal.ts';
 
 /** Plugins by name, first = nearest the application. */
 export type Plugins = Readonly<Record<string, Plugin>> | readonly (readonly [name: string, plugin: Plugin])[];
@@ -23,6 +25,7 @@ export function pluginEntries(plugins: Plugins): readonly (readonly [string, Plu
  *
  * @param plugins by name, or as pairs; first = nearest the application.
  * @param wire what the last plugin lies on.
+ * @throws TypeError for what is no plugin, such as a function that makes one and was not called; at the dial, if only that shows it.
  *
  * ```ts
  * import { passthrough, stack, tcp } from 'rxjs-io-stream';
@@ -33,11 +36,47 @@ export function pluginEntries(plugins: Plugins): readonly (readonly [string, Plu
 export function stack(plugins: Plugins, wire: Wire): Wire {
   return pluginEntries(plugins).reduceRight<Wire>(
     (below, [name, plugin]) => {
-      const layer = plugin(below);
-      return (dial) => layer(named(dial, name));
+      const layer = layerOf(name, plugin, below);
+      return (dial) => operatorOf(name, plugin, layer, named(dial, name));
     },
     (dial) => wire(named(dial, undefined)),
   );
+}
+
+/** Lays one plugin on the wire below it. A function that makes plugins takes options there, not a wire, and throws a TypeError. */
+function layerOf(name: string, plugin: Plugin, below: Wire): Wire {
+  const layer: unknown = attempt(name, plugin, /^/, () => plugin(below));
+  if (typeof layer !== 'function') throw notAPlugin(name, plugin, `it returned ${typeInWords(layer)} for a wire`);
+  return layer as Wire;
+}
+
+/** One that takes no options returns a plugin for the wire, and that no operator for the dial. */
+function operatorOf(name: string, plugin: Plugin, layer: Wire, dial: Dial): OperatorFunction<Flow, Up> {
+  const isNoFunction = / is not a function$/;
+  const operator: unknown = attempt(name, plugin, isNoFunction, () => layer(dial));
+  if (typeof operator !== 'function') throw notAPlugin(name, plugin, NO_WIRE);
+  return (flow$) => {
+    const up$ = attempt(name, plugin, isNoFunction, () => (operator as OperatorFunction<Flow, Up>)(flow$));
+    if (typeof up$ !== 'object' || !('subscribe' in up$)) throw notAPlugin(name, plugin, NO_WIRE);
+    return up$;
+  };
+}
+
+const NO_WIRE = 'it returned another function than a wire';
+
+/** @param about the TypeErrors that say that a function was used which is no plugin. */
+function attempt<T>(name: string, plugin: Plugin, about: RegExp, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    throw error instanceof TypeError && about.test(error.message) ? notAPlugin(name, plugin, error.message, error) : error;
+  }
+}
+
+function notAPlugin(name: string, plugin: Plugin, got: string, cause?: unknown): TypeError {
+  const call = plugin.name === '' ? 'call it' : `call it: { ${name}: ${plugin.name}(…) }`;
+  const message = `expected plugin \`${name}\` to be a function of a wire that returns a wire: ${got}; if it makes a plugin, ${call}`;
+  return new TypeError(message, cause === undefined ? undefined : { cause });
 }
 
 function named(dial: Dial, layer: string | undefined): Dial {
