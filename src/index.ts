@@ -21,6 +21,8 @@ export type { Handler } from './stream/run-handler.ts';
 export type { DrainOptions, DrainReport, Server } from './stream/server.ts';
 export type { ClosedReport, StreamState } from './stream/report.ts';
 export type { Callback, CallbackTarget, IOStreamOptions, StreamEvent } from './stream/options.ts';
+export type { ReadableWebStream, SendSource } from './stream/send.ts';
+export type { Writable } from './stream/bytes.ts';
 export type { Output } from './stream/output.ts';
 
 // Events
@@ -57,6 +59,7 @@ export {
 // Wires
 export { fromFh, type Fh } from './wire/fh.ts';
 export { stack, type Plugins } from './wire/stack.ts';
+export type { Lookup } from './wire/resolve.ts';
 export { tcp, type TcpOptions } from './wire/tcp.ts';
 export { unix } from './wire/unix.ts';
 
@@ -74,9 +77,11 @@ export type { ContextSource, TlsFacts, TlsOptions, TlsPeer, TlsSessionCache } fr
 export { tlsServer, type TlsServerOptions } from './plugins/tls-server.ts';
 export { trace, type TraceOptions } from './plugins/trace.ts';
 export { transform, type Transformer, type TransformOptions } from './plugins/transform.ts';
-export type { ProxyChallenge } from './protocol/http-connect.ts';
+export type { ProxyChallenge, Tunnel } from './protocol/http-connect.ts';
+export type { HeadersInput } from './protocol/http-fields.ts';
+export type { SocksBound } from './protocol/socks.ts';
 export type { HttpChallenge } from './protocol/http-challenge.ts';
-export type { Answer, Link, Need } from './protocol/link.ts';
+export type { Answer, Link, Need, Talk } from './protocol/link.ts';
 
 // Faces
 export { agent, type AgentOptions } from './faces/agent.ts';

@@ -24,6 +24,7 @@ export { marbles, type MarbleResult, type MarbleTest } from './testing/marbles.t
 export type { MarbleValue } from './testing/marbles-diagram.ts';
 
 // Recording and playing back
+export type { LineName } from './testing/marbles-diagram.ts';
 export { record, type RecordOptions } from './testing/record.ts';
 export { parseRecording, type RecordedEntry, type RecordedSignal, type Recording } from './testing/recording.ts';
 export { replay, type ReplayOptions } from './testing/replay.ts';

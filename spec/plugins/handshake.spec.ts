@@ -37,7 +37,11 @@ const through = (options: Partial<HandshakeOptions> = {}): Ride => {
 };
 
 describe('handshake', () => {
-  it.each([undefined, {}, { talk: 'secret' }, { talk: [] }])('refuses %j at the call', (options) => {
+  it('refuses no options at all', () => {
+    expect(() => handshake(undefined as never)).toThrow('expected an object of options for handshake, got undefined');
+  });
+
+  it.each([{}, { talk: 'secret' }, { talk: [] }])('refuses %j at the call', (options) => {
     expect(() => handshake(options as HandshakeOptions)).toThrow(TypeError);
     expect(() => handshake(options as HandshakeOptions)).toThrow('expected `talk` of handshake to be a generator function, got ');
     expect(() => handshake(options as HandshakeOptions)).not.toThrow('secret');

@@ -36,7 +36,7 @@ describe('httpProxy', () => {
     it.each<[unknown, string]>([
       [undefined, 'an object of options'],
       [null, 'an object of options'],
-      [{ ...PROXY, username: 'u', password: 'secret' }, 'got `username`'],
+      [{ ...PROXY, username: 'u', password: 'secret' }, 'unknown option `username`; did you mean `user`?'],
       [{ host: 'http://u:secret@proxy', port: 1 }, '`host`'],
       [{ host: 'u:secret@proxy', port: 1 }, '`host`'],
       [{ host: 'p', port: 'secret' }, '`port`'],

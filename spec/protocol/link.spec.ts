@@ -460,3 +460,21 @@ function caught(work: () => unknown): unknown {
   }
   throw new Error('expected a throw');
 }
+
+describe('the functions of a Link', () => {
+  it('may be taken apart', () => {
+    const conversation = new Conversation<string>(
+      function* ({ read, readUntil, send, wait }) {
+        send('HELLO');
+        const [first] = yield* read(1);
+        const rest = yield* readUntil('\n', 8);
+        return `${first} ${rest.length} ${yield* wait(() => ['answer'])}`;
+      },
+      { phase: 'read' },
+    );
+    conversation.start();
+    expect(new TextDecoder().decode(conversation.takeSaid())).toBe('HELLO');
+    conversation.push(Uint8Array.of(7, 65, 10));
+    expect(conversation.answer('answer')).toEqual({ done: true, value: '7 2 answer' });
+  });
+});

@@ -123,7 +123,7 @@ const BODY_TIME = 500;
  * @throws TypeError for wrong options, at the call, and without any part of the credentials; for a target that is none for a proxy (none at all, a path, a host with
  *   characters that no name has), when it is dialled.
  */
-export function httpProxy(proxy: HttpProxyOptions | string | URL): Plugin {
+export function httpProxy(proxy: HttpProxyOptions | string | URL): Plugin<Tunnel> {
   const { to, authorization, secrets, ...asked } = checked(isUrl(proxy) ? readProxyUrl(proxy, URLS) : proxy);
   return (wire) => (dial) => {
     const request = { ...asked, authority: authorityOf(dial.to) };

@@ -1,4 +1,5 @@
 import { EPROXY } from '../errors.ts';
+import type { SocksBound } from '../protocol/socks.ts';
 import { socks4Connect } from '../protocol/socks4.ts';
 import { PROXY_REQUIRED, SOCKS_RULES } from '../wire/proxy-options.ts';
 import { localAddress, proxyTarget } from '../wire/proxy-target.ts';
@@ -60,7 +61,7 @@ const URLS: ProxyUrlRules = { caller: 'socks4', schemes: ['socks4:', 'socks4a:']
  *   user percent-encoded or left out, port 1080 by default.
  * @throws TypeError for wrong options at the call, for a stream without a target, and for a path as target, at the dial.
  */
-export function socks4(proxy: Socks4Options | string | URL): Plugin {
+export function socks4(proxy: Socks4Options | string | URL): Plugin<SocksBound> {
   const options = isUrl(proxy) ? fromUrl(proxy) : proxy;
   const { host, port, userId = '', resolve, lookup } = checkByRules('socks4', options, RULES, PROXY_REQUIRED);
   return (wire) => (dial) => {

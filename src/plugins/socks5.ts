@@ -1,4 +1,5 @@
 import { EPROXY } from '../errors.ts';
+import type { SocksBound } from '../protocol/socks.ts';
 import { socks5Connect } from '../protocol/socks5.ts';
 import { PROXY_REQUIRED, SOCKS_RULES } from '../wire/proxy-options.ts';
 import { localAddress, proxyTarget } from '../wire/proxy-target.ts';
@@ -66,7 +67,7 @@ const URLS: ProxyUrlRules = { caller: 'socks5', schemes: ['socks5:', 'socks5h:']
  *   user and password percent-encoded or left out, port 1080 by default. The proxy resolves names, as with `socks5h:`.
  * @throws TypeError for wrong options at the call, without any part of the credentials, for a stream without a target, and for a path as target, at the dial.
  */
-export function socks5(proxy: Socks5Options | string | URL): Plugin {
+export function socks5(proxy: Socks5Options | string | URL): Plugin<SocksBound> {
   const options = isUrl(proxy) ? readProxyUrl(proxy, URLS) : proxy;
   const { host, port, user, pass, resolve, lookup } = checkByRules<Socks5Options>('socks5', options, RULES, PROXY_REQUIRED);
   if ((user === undefined) !== (pass === undefined)) throw new TypeError('expected `user` and `pass` of socks5 both or none, got one');

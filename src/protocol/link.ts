@@ -57,10 +57,23 @@ function isLength(count: number): boolean {
   return Number.isSafeInteger(count) && count >= 0;
 }
 
+function* read(count: number): Talk<Uint8Array> {
+  const need = needCount(count);
+  return count === 0 ? new Uint8Array(0) : yield need;
+}
+
+function* readUntil(delimiter: Uint8Array | string, limit: number, whole?: number): Talk<Uint8Array> {
+  return yield needUntil(typeof delimiter === 'string' ? TEXT.encode(delimiter) : delimiter, limit, whole);
+}
+
+function* wait<A>(start: () => Answer<A>): Talk<A> {
+  return (yield { wait: start }) as unknown as A;
+}
+
 /**
  * One end of a conversation: says things, and reads exactly what it asks for. It cannot depend on how the bytes were cut, and
  * what it has not read belongs to the layer above. An early end of the peer, or an error of the connection, is thrown where it
- * waits; it cannot wait again after that.
+ * waits; it cannot wait again after that. Its functions may be taken apart: `function* ({ read, send }) { … }`.
  *
  * ```ts
  * function* greeting(link: Link) {
@@ -74,21 +87,19 @@ export class Link {
   readonly #said: ByteBuffer;
   readonly #unread: ByteBuffer;
 
+  /** @internal */
   constructor(said: ByteBuffer, unread: ByteBuffer) {
     this.#said = said;
     this.#unread = unread;
   }
 
   /** Says these bytes, or this text in UTF-8. They leave when the talk next waits, in one piece; the array stays yours. */
-  send(data: Uint8Array | string): void {
+  readonly send = (data: Uint8Array | string): void => {
     this.#said.append(typeof data === 'string' ? TEXT.encode(data) : new Uint8Array(data));
-  }
+  };
 
   /** Reads exactly `count` bytes. */
-  *read(count: number): Talk<Uint8Array> {
-    const need = needCount(count);
-    return count === 0 ? new Uint8Array(0) : yield need;
-  }
+  readonly read: (count: number) => Talk<Uint8Array> = read;
 
   /**
    * Copies the first bytes of those that have come and were not read, without reading them: for the text of an error. Their
@@ -105,9 +116,7 @@ export class Link {
    *
    * @param whole the limit that the error tells, where `limit` is what is left of one. Default `limit`.
    */
-  *readUntil(delimiter: Uint8Array | string, limit: number, whole?: number): Talk<Uint8Array> {
-    return yield needUntil(typeof delimiter === 'string' ? TEXT.encode(delimiter) : delimiter, limit, whole);
-  }
+  readonly readUntil: (delimiter: Uint8Array | string, limit: number, whole?: number) => Talk<Uint8Array> = readUntil;
 
   /**
    * Waits for something else than bytes: the first value of an Observable, a Promise or an iterable. Its error is thrown into
@@ -120,9 +129,7 @@ export class Link {
    *
    * @param start called when the talk waits; what it gives is unsubscribed when the conversation is left.
    */
-  *wait<A>(start: () => Answer<A>): Talk<A> {
-    return (yield { wait: start }) as unknown as A;
-  }
+  readonly wait: <A>(start: () => Answer<A>) => Talk<A> = wait;
 }
 
 /** How the errors of a conversation are named. */

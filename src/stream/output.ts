@@ -32,6 +32,7 @@ export class Output extends Subject<Writable> {
   /** True while writes should wait. Starts with its present value and tells at once, inside of `write` too; completes on close. */
   readonly blocked$: Observable<boolean>;
 
+  /** @internal */
   constructor(port: OutputPort) {
     super();
     this.#port = port;

@@ -105,7 +105,7 @@ export class Server<S extends IOStream = IOStream> {
    * Stops accepting, waits until the connections have ended, and resets at the deadline those that have not. Cold. Emits one
    * report and completes.
    */
-  drain(options: DrainOptions): Observable<DrainReport> {
+  readonly drain = (options: DrainOptions): Observable<DrainReport> => {
     const { deadline } = ownOptions(options, 'drain', ['deadline']);
     if (!(typeof deadline === 'number' && deadline >= 0))
       throw new TypeError(`expected \`deadline\` to be milliseconds, 0 or more, got ${String(deadline)}`);
@@ -127,7 +127,7 @@ export class Server<S extends IOStream = IOStream> {
       );
       look();
     });
-  }
+  };
 
   /** @internal Stops listening, unsubscribes all handlers and closes all connections, silently. */
   stop(): void {

@@ -3,22 +3,22 @@ import { AppEnd } from './app-end.ts';
 
 /** The other end of a wire that is checked, driven by hand: a socket of the system, or the other end of a pair. */
 export interface Peer {
-  write(bytes: Uint8Array): void;
+  readonly write: (bytes: Uint8Array) => void;
   /** Half-close: no more bytes from here. */
-  end(): void;
+  readonly end: () => void;
   /** Cuts the connection off at once, RST where there is one. */
-  reset(): void;
+  readonly reset: () => void;
   /** Stops reading, so that the other end's bytes pile up. */
-  pause(): void;
-  resume(): void;
+  readonly pause: () => void;
+  readonly resume: () => void;
   /** All bytes that arrived so far. */
-  received(): Uint8Array;
+  readonly received: () => Uint8Array;
   /** How many they are. */
-  count(): number;
+  readonly count: () => number;
   /** The other end's half-close arrived. */
-  ended(): boolean;
+  readonly ended: () => boolean;
   /** The connection was reset or failed. */
-  failed(): boolean;
+  readonly failed: () => boolean;
 }
 
 /**

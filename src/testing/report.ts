@@ -37,9 +37,9 @@ export interface Report {
   /** How many things were tried: connections that were made, streams that were decoded. */
   readonly cases: number;
   /** Throws an `Error` that lists every broken rule; returns the report itself if there is none. */
-  assert(): Report;
+  readonly assert: () => Report;
   /** All results as text, a line each. */
-  toString(): string;
+  readonly toString: () => string;
 }
 
 /**
@@ -106,15 +106,13 @@ class FinishedReport implements Report {
     this.ok = results.every((each) => each.ok);
   }
 
-  assert(): Report {
+  readonly assert = (): Report => {
     if (this.ok) return this;
     const broken = this.results.filter((each) => !each.ok);
     throw new Error(`${this.#subject} breaks ${broken.length} of ${this.results.length} rules:\n${broken.map(line).join('\n')}`);
-  }
+  };
 
-  toString(): string {
-    return this.results.map(line).join('\n');
-  }
+  readonly toString = (): string => this.results.map(line).join('\n');
 }
 
 function line({ name, ok, problem, input }: RuleResult): string {
