@@ -35,7 +35,7 @@ const serving = listen({ host: '127.0.0.1', port: 0, plugin: { veil } }, (io) =>
 
 async function talk(port: number): Promise<void> {
   const io = await open({ host: '127.0.0.1', port, plugin: { channel: channel('news'), veil } });
-  console.log(io.details.channel?.answer);
+  console.log(io.details.channel.answer);
   io.end('hello');
   for await (const bytes of io) console.log(bytes.toString());
   io.close();

@@ -12,6 +12,7 @@ export type {
   OpeningStreamOf,
   OptionsOf,
   OwnFields,
+  Secured,
   StreamOf,
 } from './stream/stream-of.ts';
 export { listen, type ListenOptions } from './stream/listen.ts';

@@ -70,8 +70,8 @@ describe('startTls', () => {
       );
       const [client, service] = [await near.value(), await far.value()];
       assert.deepEqual(answer, ['220 go\r\n']);
-      assert.equal(client.details.tls?.protocol, maxVersion);
-      assert.equal(service.details.tls?.servername, 'localhost');
+      assert.equal(client.details.tls.protocol, maxVersion);
+      assert.equal(service.details.tls.servername, 'localhost');
       for (const old of [a, b]) assert.deepEqual([old.state, (await closing(old)).by], ['closed', 'upgraded']);
       assert.deepEqual([(await closing(a)).bytesIn, (await closing(a)).bytesOut], [8, 10]);
       const [asked, answered] = [h.observed(service.data$), h.observed(client.data$)];
@@ -90,7 +90,7 @@ describe('startTls', () => {
       const port = await grants(h, '', undefined, '::1');
       const secured = connect({ host: '[::1]', port }).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, { ca })))));
       const { details } = await h.observed(secured).value();
-      assert.equal(details.tls?.authorized, true);
+      assert.equal(details.tls.authorized, true);
     }),
   );
 
@@ -398,7 +398,7 @@ describe('startTls', () => {
         if (name === 'rejectUnauthorized') {
           await near.ended;
           h.error(near.error, { code: 'ETLSCERT' });
-        } else assert.equal((await near.value()).details.tls?.authorized, true);
+        } else assert.equal((await near.value()).details.tls.authorized, true);
       } finally {
         // eslint-disable-next-line @typescript-eslint/no-dynamic-delete
         delete prototype[name];
@@ -435,7 +435,7 @@ describe('openTls', () => {
       owned(h, secure);
       assert.equal((await closing(io)).by, 'upgraded');
       await turns();
-      assert.deepEqual([secure.state, secure.details.tls?.authorized], ['open', true]);
+      assert.deepEqual([secure.state, secure.details.tls.authorized], ['open', true]);
       secure.end('hello');
       let got = '';
       for await (const bytes of secure) got += bytes.toString();

@@ -7,7 +7,9 @@ import {
   IOStream,
   listen,
   open,
+  openTls,
   passthrough,
+  startTls,
   tlsClient,
   tlsServer,
   toDuplex,
@@ -43,6 +45,15 @@ export function detailsAreTypedByThePlugins(): void {
   listen({ port: 7, plugin: { ssl: tlsServer({}) } }, (io) => (use(io.details.ssl.protocol), EMPTY)).subscribe(({ connections$ }) =>
     connections$.subscribe((io) => use(io.details.ssl.protocol)),
   );
+}
+
+export function detailsOfAnUpgradedStream(io: IOStream<{ readonly Count: number }>): void {
+  startTls(io).subscribe((secure) => use(secure.Count + (secure.details.tls.protocol?.length ?? 0)));
+  void openTls(io).then((secure) => {
+    use(secure.details.tls.cipher);
+    look(toDuplex(secure));
+    startTls(secure).subscribe((twice) => use(twice.Count));
+  });
 }
 
 export function detailsAreNotThereBeforeTheConnection(): void {
@@ -141,6 +152,10 @@ export function optionsMayBeAUnion(
   connect(Math.random() > 0.5 ? place : () => place).subscribe((io) => look(io.inBytes));
   void open(counted).then((io) => use(io.Count));
   use(new IOStream(counted).Count);
+}
+
+export function preparedOptionsMayHaveFieldsThatAreNotGiven(options: Omit<IOStreamOptions, 'port'>): void {
+  listen({ ...options, port: 7 }, (io) => io.send(io)).subscribe();
 }
 
 export function aMisspeltOptionDoesNotCompile(): void {

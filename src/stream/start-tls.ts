@@ -12,6 +12,7 @@ import { coreOf, IOStream } from './io-stream.ts';
 import { opening } from './open.ts';
 import { isOwnField, type IOStreamOptions } from './options.ts';
 import { heldAhead } from './read-ahead.ts';
+import type { Secured } from './stream-of.ts';
 
 /** The options of `tlsClient`; with `isServer: true` those of `tlsServer`. */
 export type StartTlsOptions =
@@ -58,7 +59,7 @@ const NAME = 'tls';
  *       }).pipe(switchMap(() => startTls(io, { servername: 'localhost' }))),
  *     ),
  *   )
- *   .subscribe({ next: (secure) => console.log(secure.details.tls?.protocol), error: console.error });
+ *   .subscribe({ next: (secure) => console.log(secure.details.tls.protocol), error: console.error });
  * ```
  *
  * @param io a stream that is open.
@@ -66,8 +67,8 @@ const NAME = 'tls';
  * @throws TypeError for wrong options, and when there is no name to check the server's certificate against, at the call.
  * @see openTls for a Promise of the new stream, {@link tlsClient}, {@link tlsServer}
  */
-export function startTls<S extends IOStream>(io: S, options: StartTlsOptions = {}): Observable<S> {
-  return connecting(upgrading('startTls', io, options));
+export function startTls<S extends IOStream>(io: S, options: StartTlsOptions = {}): Observable<Secured<S>> {
+  return connecting(upgrading('startTls', io, options)) as Observable<unknown> as Observable<Secured<S>>;
 }
 
 /**
@@ -91,12 +92,12 @@ export function startTls<S extends IOStream>(io: S, options: StartTlsOptions = {
  * @throws TypeError for wrong options, as a rejection.
  * @see startTls
  */
-export async function openTls<S extends IOStream>(io: S, options: StartTlsOptions = {}): Promise<S> {
-  return opening(upgrading('openTls', io, options));
+export async function openTls<S extends IOStream>(io: S, options: StartTlsOptions = {}): Promise<Secured<S>> {
+  return opening(upgrading('openTls', io, options)) as Promise<unknown> as Promise<Secured<S>>;
 }
 
 /** Checks the arguments, and returns what takes the wire from under the stream and makes the new one. */
-function upgrading<S extends IOStream>(caller: string, io: S, options: StartTlsOptions): () => S {
+function upgrading(caller: string, io: IOStream, options: StartTlsOptions): () => IOStream {
   const given: unknown = io;
   if (!(given instanceof IOStream)) throw new TypeError(`${caller}: expected \`io\` to be an IOStream, got ${inWords(given)}`);
   if (typeof options === 'function')
@@ -108,7 +109,7 @@ function upgrading<S extends IOStream>(caller: string, io: S, options: StartTlsO
     const heir = new IOStream(upgraded(io, tls));
     const core = coreOf(io);
     core.supervisor.upgraded?.(heir, core);
-    return heir as unknown as S;
+    return heir;
   };
 }
 

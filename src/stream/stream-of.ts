@@ -1,3 +1,4 @@
+import type { TlsFacts } from '../plugins/tls-options.ts';
 import type { FactsOf, LayerDetails, Timeouts } from '../wire/signal.ts';
 import type { IOStream } from './io-stream.ts';
 
@@ -17,12 +18,15 @@ export type AnyOwnFields = Readonly<Record<`${Capital}${string}`, unknown>>;
 /** Refuses each of these names, whatever its value; the text is what the compiler shows. */
 type Unknown<Name> = { readonly [N in Name & string]: `unknown option ${N}` };
 
+/** The keys that are there for sure: what is misspelt in a literal is one, an optional field of prepared options is not. */
+type GivenKey<O> = keyof { [K in keyof O as object extends Pick<O, K> ? never : K]: K };
+
 /** Refuses what is neither one of the options `Name` nor an own field: a misspelt option does not compile, nor does a function. */
-export type OnlyOptions<O, Name> = Unknown<Exclude<keyof O, Name | OwnKey<keyof O>>> & { readonly apply?: never };
+export type OnlyOptions<O, Name> = Unknown<Exclude<GivenKey<O>, Name | OwnKey<keyof O>>> & { readonly apply?: never };
 
 /** The same of the names in `timeouts`. */
 export type OnlyTimeouts<O> = O extends { readonly timeouts: infer T }
-  ? { readonly timeouts: Unknown<Exclude<keyof T, keyof Timeouts>> }
+  ? { readonly timeouts: Unknown<Exclude<GivenKey<T>, keyof Timeouts>> }
   : unknown;
 
 /** The details of plugins that are not known by name. */
@@ -47,6 +51,9 @@ type Maybe<D> = string extends keyof D ? D : AsDetails<Partial<D>>;
 
 /** The same before: there are no details yet. */
 export type OpeningStreamOf<O> = IOStream<OwnFields<O>, Maybe<DetailsOf<O>>>;
+
+/** A stream that was upgraded to TLS. */
+export type Secured<S> = S & { readonly details: { readonly tls: LayerDetails & TlsFacts } };
 
 /** Options of which all that is known by name is kept: own fields and plugins. */
 export type OptionsOf<O, Options> = O & Options & OnlyOptions<O, keyof Options> & OnlyTimeouts<O>;
