@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import * as library from 'rxjs-io-stream';
 import * as testing from 'rxjs-io-stream/testing';
@@ -37,6 +38,10 @@ const calls: Record<string, (options: object) => unknown> = {
       { maxLength: 1, ...options },
     ),
   requests: (options) => library.requests(library.framed(new library.IOStream({ wire: testing.memoryPair()[0] }), codec), options),
+  agent: library.agent,
+  tlsClient: library.tlsClient,
+  tlsServer: (options) => library.tlsServer({ SNICallback: () => {}, ...options }),
+  startTls: (options) => library.startTls(io, { servername: 'name.test', ...options }),
   chaos: testing.chaos,
   memoryPair: testing.memoryPair,
   record: (options) => testing.record({ sink, ...options }),
@@ -87,6 +92,19 @@ describe('every function with options', () => {
     } finally {
       for (const name of Object.keys(inherited)) Reflect.deleteProperty(prototype, name);
     }
+  });
+
+  it('an agent keeps the plugins that it was given', () => {
+    const plugins: Record<string, library.Plugin> = {};
+    const dialled: string[] = [];
+    const made = library.agent({ plugin: plugins });
+    plugins.late = (below) => {
+      dialled.push('late');
+      return below;
+    };
+    const duplex = (made as unknown as { createConnection(asked: object): Duplex }).createConnection({ host: '127.0.0.1', port: 1 });
+    duplex.on('error', () => {}).destroy();
+    expect(dialled).toEqual([]);
   });
 
   it('handshake keeps the address that it was given', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { nearest } from '../../src/wire/nearest.ts';
 
-const known = ['host', 'port', 'timeouts', 'waitFor', 'highWaterMark', 'plugin', 'pass', 'outBuf', 'outBufLimit'];
+const known = ['host', 'port', 'timeouts', 'waitFor', 'highWaterMark', 'plugin', 'pass', 'pskCallback', 'outBuf', 'outBufLimit'];
 
 describe('nearest', () => {
   it.each([
@@ -16,7 +16,7 @@ describe('nearest', () => {
     ['outBufLimt', 'outBufLimit'],
   ])('takes %s for %s', (name, meant) => expect(nearest(name, known)).toBe(meant));
 
-  it.each(['colour', 'x', '', 'secureConnect', 'p'.repeat(100_000)])('finds nothing near %j', (name) =>
+  it.each(['colour', 'x', '', 'secureConnect', 'SNICallback', 'p'.repeat(100_000)])('finds nothing near %j', (name) =>
     expect(nearest(name, known)).toBeUndefined(),
   );
 

@@ -3,7 +3,7 @@ import { addAbortSignal, type Duplex } from 'node:stream';
 import { NEVER, tap } from 'rxjs';
 import { markTls } from '../plugins/tls-plugins.ts';
 import { IOStream } from '../stream/io-stream.ts';
-import type { IOStreamOptions } from '../stream/options.ts';
+import { checkOptionsWithoutPlace, type IOStreamOptions } from '../stream/options.ts';
 import { ownOptions } from '../wire/own-options.ts';
 import type { Plugin } from '../wire/signal.ts';
 import { pluginEntries } from '../wire/stack.ts';
@@ -20,6 +20,11 @@ export interface AgentOptions
   extends
     Pick<HttpAgentOptions, 'keepAlive' | 'keepAliveMsecs' | 'maxSockets' | 'maxTotalSockets' | 'maxFreeSockets' | 'scheduling' | 'timeout'>,
     Pick<IOStreamOptions, 'plugin' | 'timeouts' | 'lookup' | 'family' | 'localAddress' | 'noDelay' | 'scheduler'> {}
+
+const NAMES = [
+  ...(['keepAlive', 'keepAliveMsecs', 'maxSockets', 'maxTotalSockets', 'maxFreeSockets', 'scheduling', 'timeout'] as const),
+  ...(['plugin', 'timeouts', 'lookup', 'family', 'localAddress', 'noDelay', 'scheduler'] as const),
+];
 
 /** What a caller of `createConnection` may give: called once, when the connection is there or has failed. */
 type Created = (error: Error | null, duplex: Duplex) => void;
@@ -79,10 +84,10 @@ class StreamAgent extends Agent implements RequestTaker {
   readonly protocol = undefined;
 
   constructor(options: AgentOptions) {
-    const { plugin, timeouts, lookup, family, localAddress, noDelay, scheduler, ...pooling } = ownOptions(options, 'agent');
+    const { plugin, timeouts, lookup, family, localAddress, noDelay, scheduler, ...pooling } = ownOptions(options, 'agent', NAMES);
     // Node's Agent has a `noDelay` of its own, which goes before that of a request.
     super(noDelay === undefined ? pooling : { ...pooling, noDelay });
-    this.#stream = defined({ plugin, timeouts, lookup, family, localAddress, noDelay, scheduler });
+    this.#stream = defined(checkOptionsWithoutPlace({ plugin, timeouts, lookup, family, localAddress, noDelay, scheduler }));
   }
 
   /** The default port. Node reads it without saying for which protocol. */

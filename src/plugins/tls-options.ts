@@ -3,6 +3,7 @@ import type { DetailedPeerCertificate, SecureContext, SecureContextOptions } fro
 import type { Observable, ObservableInput } from 'rxjs';
 import { typeInWords } from '../wire/in-words.ts';
 import { ownOptions } from '../wire/own-options.ts';
+import { unknownOption } from '../wire/unknown-option.ts';
 import type { Rule } from '../wire/rules.ts';
 
 /** What a connection learned of its TLS: in `details.<name>`, and what `verify` is asked about. */
@@ -163,7 +164,7 @@ export function checkTls<T extends object>(caller: string, options: T, rules: Re
   const given = Object.entries(ownOptions(options, caller)).filter(([, value]) => value !== undefined);
   for (const [name, value] of given) {
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
-    if (!rule) throw new TypeError(`${caller}: expected the options ${Object.keys(rules).sort().join(', ')}, got \`${name}\``);
+    if (!rule) throw unknownOption(name, caller, Object.keys(rules).sort());
     if (!rule[1](value)) throw new TypeError(`${caller}: expected \`${name}\` to be ${rule[0]}, got ${typeInWords(value)}`);
   }
   return ownOptions(Object.fromEntries(given) as T, caller);

@@ -2,16 +2,15 @@
 import { existsSync, lstatSync } from 'node:fs';
 import { connect as dial, createServer, type ListenOptions as NetListenOptions, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { NEVER, Observable } from 'rxjs';
+import { Observable } from 'rxjs';
 import { EDNS, IOStreamError } from '../errors.ts';
 import { ownOptions } from '../wire/own-options.ts';
 import type { Rule } from '../wire/rules.ts';
-import type { Wire } from '../wire/signal.ts';
 import { checkUnixPath, isAbstract, UNIX_PATH } from '../wire/unix-path.ts';
 import { unknownOption } from '../wire/unknown-option.ts';
 import { inWords } from './bytes.ts';
 import { IOStream } from './io-stream.ts';
-import { checkOptions, DEFAULTS, isOwnField, OPTION_NAMES, OWN_FIELDS, type Changing, type IOStreamOptions } from './options.ts';
+import { checkOptionsWithoutPlace, DEFAULTS, isOwnField, OPTION_NAMES, OWN_FIELDS, type IOStreamOptions } from './options.ts';
 import type { Handler } from './run-handler.ts';
 import { Server } from './server.ts';
 import type { OptionsOf, StreamOf } from './stream-of.ts';
@@ -95,7 +94,7 @@ export function listen(options: ListenOptions, handler?: Handler<never>): Observ
   const { host, port, path, backlog, maxConnections, ipv6Only, exclusive, reusePort, ...rest } = given;
   const where = { host, port, path, backlog, maxConnections, ipv6Only, exclusive, reusePort };
   checkWhere(where);
-  const stream = checkStream(rest);
+  const stream = checkOptionsWithoutPlace(rest);
   if (handler !== undefined && typeof handler !== 'function') throw wrong('the handler to be a function', inWords(handler));
   const { outBufLimit = OUT_BUF_LIMIT, allowHalfOpen = false, scheduler = DEFAULTS.scheduler } = stream;
   const { noDelay = true, keepAlive = false } = stream;
@@ -170,15 +169,6 @@ function checkWhere(where: Where): void {
     if (value !== undefined && !test(value)) throw wrong(`\`${name}\` to be ${words}`, inWords(value));
   }
 }
-
-/** Copies and checks the options of the accepted streams. */
-function checkStream(options: object): IOStreamOptions {
-  const stream = checkOptions<Changing<IOStreamOptions>>({ ...options, wire: NO_WIRE });
-  delete stream.wire;
-  return stream;
-}
-
-const NO_WIRE: Wire = () => () => NEVER;
 
 /** Says what stands in the way, where the system's words do not. */
 function bindError(error: NodeJS.ErrnoException, path: string | undefined, tell: (error: IOStreamError) => void): void {

@@ -188,6 +188,18 @@ export function checkOptions<T extends object>(options: T): T {
 }
 
 /**
+ * The same of options that do not say where the bytes go.
+ *
+ * @returns the copy.
+ * @throws TypeError that names the wrong option.
+ */
+export function checkOptionsWithoutPlace(options: object): IOStreamOptions {
+  const given: Changing<IOStreamOptions> = checkOptions({ ...options, wire: NO_WIRE });
+  delete given.wire;
+  return given;
+}
+
+/**
  * Checks that `cb` can be called as `method` says; throws a TypeError. Asked for each `cb`, not for each `method`: else one could
  * not be assigned after the other.
  */

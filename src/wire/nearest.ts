@@ -4,7 +4,7 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   const lower = name.toLowerCase();
   const edits = known.map((each) => ({ each, count: editsBetween(lower, each.toLowerCase()) }));
   const [best] = edits.sort((a, b) => a.count - b.count);
-  if (best && best.count <= Math.max(1, Math.floor(name.length / 3))) return best.each;
+  if (best && best.count <= (name.length < 6 ? 1 : 2)) return best.each;
   return known.find((each) => areAlike(lower, each.toLowerCase()));
 }
 

@@ -29,7 +29,11 @@ const isBoolean = (value: unknown): boolean => typeof value === 'boolean';
 export const TCP_RULES: Rules = {
   lookup: ['a function like dns.lookup', (value) => typeof value === 'function'],
   family: ['0, 4 or 6', (value) => value === 0 || value === 4 || value === 6, inWords],
-  localPort: ['an integer from 0 to 65535', (value) => Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= 65535, inWords],
+  localPort: [
+    'an integer from 0 to 65535',
+    (value) => Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= 65535,
+    inWords,
+  ],
   localAddress: ['an address', (value) => typeof value === 'string' && value !== '', inWords],
   noDelay: ['a boolean', isBoolean, inWords],
   keepAlive: ['a boolean', isBoolean, inWords],
