@@ -66,7 +66,8 @@ class Stream<Details = AnyDetails> {
     core.writes.queue.position = given.outPos;
     if (given.outBuf !== undefined) core.writes.queue.content = toBytes(given.outBuf, '`outBuf`');
     // The options live as long as the stream, the bytes until they have left, and the timeouts were copied.
-    given.outBuf = given.timeouts = undefined;
+    if (given.outBuf !== undefined) given.outBuf = undefined;
+    if (given.timeouts !== undefined) given.timeouts = undefined;
     core.start();
   }
 
