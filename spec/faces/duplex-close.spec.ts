@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { connect as connectTls, createServer } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { IOStreamError } from '../../src/errors.ts';
 import type { SocketDuplex } from '../../src/faces/socket-duplex.ts';
@@ -285,6 +286,21 @@ describe('the end of the Duplex', () => {
       await closing(duplex!);
       expect(story).toEqual([['close', false]]);
       expect(await written).toMatchObject({ code: 'ECANCELED', syscall: 'write' });
+    }),
+  );
+
+  it(
+    'comes after the error of a TLS of Node over the Duplex, as with a socket below',
+    invariants(async (h) => {
+      const server = createServer(identity, (socket) => socket.on('error', () => {})).listen(0, '127.0.0.1');
+      server.on('tlsClientError', () => {});
+      h.defer(() => server.close());
+      await once(server, 'listening');
+      const { duplex } = faced(h, { host: '127.0.0.1', port: (server.address() as AddressInfo).port });
+      const story = storyOf(duplex);
+      connectTls({ socket: duplex, servername: 'localhost' }).on('error', (error: NodeJS.ErrnoException) => story.push(error.code));
+      await closing(duplex);
+      expect(story).toEqual(['UNABLE_TO_VERIFY_LEAF_SIGNATURE', ['close', false]]);
     }),
   );
 
