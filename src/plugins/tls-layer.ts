@@ -184,6 +184,7 @@ export class TlsLayer implements Layer {
   #begin(below: readonly LayerDetails[]): void {
     this.#stage = 'handshake';
     this.#below = below;
+    this.#dial.onTlsStart?.(this.#dial.layer);
     this.#confirmedAt = this.#dial.scheduler.now() + timeFor(this.#dial.timeouts.handshake, this.#dial);
     this.#timer = handshakeDeadline(this.#dial, 'TLS handshake', (error) => this.#ports.up.error(this.#refusal ?? error));
     this.#waiting = true;

@@ -97,6 +97,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
   report: ClosedReport | undefined;
   #closing: AsyncSubject<ReadEnd> | undefined;
   #opened: Subject<void> | undefined;
+  #tlsStart: Subject<string | undefined> | undefined;
   #closed: AsyncSubject<ClosedReport> | undefined;
   #eof: Subject<void> | undefined;
   /** A fatal error that has reached no handler so far. */
@@ -277,7 +278,13 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
   #dialled(): OperatorFunction<Flow, Up> {
     const { plugin = {} } = this.options;
     const { wire, to } = baseWire(this.options);
-    const dial: Dial = { to, timeouts: this.#timeouts, deadline: this.#startedAt + this.#timeouts.establish, scheduler: this.scheduler };
+    const dial: Dial = {
+      to,
+      timeouts: this.#timeouts,
+      deadline: this.#startedAt + this.#timeouts.establish,
+      scheduler: this.scheduler,
+      onTlsStart: (layer) => this.#tlsStart?.next(layer),
+    };
     return stack(plugin, wire)(dial);
   }
 
@@ -422,6 +429,11 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
 
   get isClosed(): boolean {
     return !this.tells || this.writes.ended;
+  }
+
+  /** Emits the name of each layer of TLS that begins its handshake. */
+  get tlsStart$(): Observable<string | undefined> {
+    return (this.#tlsStart ??= new Subject());
   }
 
   get opened$(): Observable<void> {

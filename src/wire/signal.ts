@@ -104,6 +104,8 @@ export interface Dial {
   readonly scheduler: SchedulerLike;
   /** The name in its stack of the layer that is dialled; errors and details carry it. */
   readonly layer?: string | undefined;
+  /** @internal Called with its name by a layer of TLS that begins its handshake: what lies below it is connected. */
+  readonly onTlsStart?: ((layer: string | undefined) => void) | undefined;
 }
 
 /**

@@ -82,8 +82,8 @@ function notAPlugin(name: string, plugin: Plugin, got: string, cause?: unknown):
 function named(dial: Dial, layer: string | undefined): Dial {
   const to = bareTarget(dial.to);
   if (dial.layer === layer && dial.to === to) return dial;
-  const { timeouts, deadline, scheduler } = dial;
-  return { to, timeouts, deadline, scheduler, layer }; // One shape for all: a spread makes one of its own each time.
+  const { timeouts, deadline, scheduler, onTlsStart } = dial;
+  return { to, timeouts, deadline, scheduler, layer, onTlsStart }; // One shape for all: a spread makes one of its own each time.
 }
 
 function bareTarget(to: Target | undefined): Target | undefined {
