@@ -397,6 +397,9 @@ describe('createConnection of an agent', () => {
         });
       expect(await failure({ host: '127.0.0.1', port: await deadPort() })).toMatchObject({ code: 'ECONNREFUSED' });
       expect(await failure({ host: '127.0.0.1', port: -1 })).toBeInstanceOf(TypeError);
+      const secure = await listening(h, https.createServer(selfSigned, whoAsks));
+      const refused = await failure({ protocol: 'https:', host: '127.0.0.1', port: secure });
+      expect(refused).toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
     }),
   );
 

@@ -191,9 +191,10 @@ describe('destroy() of the Duplex', () => {
     'is a reset when a plugin holds what is not sent',
     invariants(async (h) => {
       const { duplex, peer } = await connected(h, { plugin: { slow: throttleBytes({ rate: 1000 }) } });
-      const story = storyOf(peer.resume());
+      const { duplex: far } = faced(h, { fh: peer });
+      const story = storyOf(far);
       duplex.write(Buffer.alloc(65_536));
-      await once(peer, 'data');
+      await once(far, 'data');
       duplex.destroy();
       await h.until(() => story.length === 2);
       expect(story).toEqual(['ECONNRESET', ['close', true]]);

@@ -89,6 +89,21 @@ describe('the Duplex over TLS', () => {
   );
 
   it(
+    'is connected when the handshake begins, and secureConnected never if it does not end',
+    invariants(async (h) => {
+      const { duplex } = faced(h, { ...(await served(h)), plugin: { tls: tlsClient({ ca, servername: 'localhost' }) } });
+      const events: string[] = [];
+      for (const name of ['connect', 'ready', 'secureConnect']) duplex.on(name, () => events.push(name));
+      await once(duplex, 'connect');
+      expect([duplex.connecting, duplex.secureConnecting, duplex.readyState, duplex.alpnProtocol]).toEqual([false, true, 'open', null]);
+      duplex.connect(() => events.push('called'));
+      await new Promise(setImmediate);
+      expect(events).toEqual(['connect', 'ready', 'connect', 'called', 'ready']);
+      await closed(duplex);
+    }),
+  );
+
+  it(
     'knows a resumed session, and the certificate of the first one',
     invariants(async (h) => {
       const place = await serving(h);
@@ -118,7 +133,7 @@ describe('the Duplex over TLS', () => {
       const socket = connect({ ...place, ca, ...client, servername: 'localhost', ALPNProtocols: ['x'] });
       await once(socket, 'secureConnect');
       const duplex = accepted!;
-      if (duplex.connecting) await once(duplex, 'secureConnect');
+      if (duplex.secureConnecting) await once(duplex, 'secureConnect');
       expect([duplex.servername, duplex.alpnProtocol, duplex.authorized]).toEqual(['localhost', 'x', true]);
       expect(duplex.getPeerCertificate?.().subject.CN).toBe('a client');
       await Promise.all([closed(socket), closed(duplex)]);

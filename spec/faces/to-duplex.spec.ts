@@ -299,7 +299,7 @@ describe('toDuplex', () => {
         const place = await tunnelled(h, port, { tls: tlsServer({ ...identity, ALPNProtocols: ['h2'] }) });
         const tls = tlsClient({ ca, servername: 'localhost', ALPNProtocols: ['h2'] });
         const duplex = toDuplex(new IOStream({ ...place, plugin: { tls } }));
-        await once(duplex, 'connect');
+        await once(duplex, 'secureConnect');
         expect([duplex.encrypted, duplex.alpnProtocol]).toEqual([true, 'h2']);
         const session = http2.connect('https://localhost', { createConnection: () => duplex });
         const request = session.request({ ':method': 'POST' });

@@ -1,16 +1,13 @@
 import { Agent, type AgentOptions as HttpAgentOptions, type ClientRequest } from 'node:http';
 import { addAbortSignal, type Duplex } from 'node:stream';
-import { NEVER, tap } from 'rxjs';
-import { markTls } from '../plugins/tls-plugins.ts';
+import { NEVER } from 'rxjs';
 import { IOStream } from '../stream/io-stream.ts';
 import { checkOptionsWithoutPlace, type IOStreamOptions } from '../stream/options.ts';
 import { ownOptions } from '../wire/own-options.ts';
-import type { Plugin } from '../wire/signal.ts';
 import { pluginEntries } from '../wire/stack.ts';
 import { defined, isSecure, normalized, targetOf, type ConnectionRequest } from './agent-request.ts';
 import { isHttpsCalling } from './is-https-calling.ts';
 import { nextTick } from './next-tick.ts';
-import { SecureDuplex } from './secure-duplex.ts';
 import type { SocketDuplex } from './socket-duplex.ts';
 import { TlsPool } from './tls-pool.ts';
 import { toDuplex } from './to-duplex.ts';
@@ -128,35 +125,14 @@ class StreamAgent extends Agent implements RequestTaker {
 
   #connect(request: ConnectionRequest): SocketDuplex {
     const { plugin = {}, ...stream } = this.#stream;
+    const tls = isSecure(request) ? ([['https', this.#tls.client(this.getName(request), request)]] as const) : [];
     const target = targetOf(request, stream);
-    const duplex: SocketDuplex = isSecure(request)
-      ? this.#secure({ ...stream, ...target }, pluginEntries(plugin), request)
-      : toDuplex(new IOStream({ ...stream, ...target, plugin }));
+    const duplex = toDuplex(new IOStream({ ...stream, ...target, plugin: [...tls, ...pluginEntries(plugin)] }));
     const { timeout, keepAlive, keepAliveInitialDelay, signal } = request;
     if (timeout) duplex.setTimeout(timeout);
     if (keepAlive) duplex.setKeepAlive(true, keepAliveInitialDelay);
     return signal ? addAbortSignal(signal, duplex) : duplex;
   }
-
-  /** TLS on top; the Duplex emits 'connect' before its handshake, where libraries start their limits. */
-  #secure(options: IOStreamOptions, plugins: ReturnType<typeof pluginEntries>, request: ConnectionRequest): SocketDuplex {
-    const client = this.#tls.client(this.getName(request), request);
-    const plugin = markTls(overConnected(client, () => duplex.transportConnected()));
-    const duplex = new SecureDuplex(new IOStream({ ...options, plugin: [['https', plugin], ...plugins] }));
-    return duplex;
-  }
-}
-
-/** A plugin on a wire that calls `connected` when what lies below the plugin is connected. */
-function overConnected(plugin: Plugin, connected: () => void): Plugin {
-  return (wire) =>
-    plugin(
-      (dial) => (flow$) =>
-        flow$.pipe(
-          wire(dial),
-          tap(({ kind }) => kind === 'connected' && connected()),
-        ),
-    );
 }
 
 /**
@@ -170,10 +146,11 @@ function failing(error: Error): SocketDuplex {
 }
 
 function whenCreated(duplex: SocketDuplex, created: Created): void {
+  const connected = duplex.secureConnecting ? 'secureConnect' : 'connect';
   const call = (error: Error | null): void => {
-    duplex.off('connect', onConnect).off('error', call);
+    duplex.off(connected, onConnect).off('error', call);
     created(error, duplex);
   };
   const onConnect = (): void => call(null);
-  duplex.once('connect', onConnect).once('error', call);
+  duplex.once(connected, onConnect).once('error', call);
 }

@@ -34,7 +34,8 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
   #timeout: number | undefined;
   /** Options of the socket that were set before there was one, by name. */
   #tunings: Map<string, (handle: TunableHandle) => void> | undefined;
-  #transportConnected = false;
+  /** 'connect' was emitted while the stream was opening: before TLS. */
+  #isConnected = false;
   #connectCalled = false;
   #closeEmitted = false;
   #hadError = false;
@@ -108,7 +109,7 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
   // The socket that libraries expect
 
   get connecting(): boolean {
-    return !this.destroyed && this.io.state === 'opening' && !this.#transportConnected;
+    return !this.destroyed && !this.#isConnected && this.io.state === 'opening';
   }
 
   get pending(): boolean {
@@ -220,22 +221,18 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
     return this.destroy();
   }
 
-  /** What lies below the topmost TLS is connected: as with a TLS socket of Node, 'connect' is emitted before the handshake. */
-  transportConnected(): void {
-    if (!this.connecting) return;
-    this.#transportConnected = true;
-    this.#emitReady();
-  }
-
   /** Emits what a socket emits when it is connected. */
   protected emitConnect(): void {
     if (this.destroyed) return;
-    if (!this.#transportConnected) this.#emitReady();
-  }
-
-  #emitReady(): void {
+    this.#isConnected = true;
     this.emit('connect');
     this.emit('ready');
+    if (this.io.state === 'open') this.emitOpen();
+  }
+
+  /** Emits what is due when all plugins are connected. */
+  protected emitOpen(): void {
+    // Nothing without TLS.
   }
 
   #awaitConnection(): void {
@@ -248,7 +245,8 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
         const handle = coreOf(io).handle as TunableHandle;
         for (const tune of this.#tunings?.values() ?? []) tune(handle);
         this.#tunings = undefined;
-        this.emitConnect();
+        if (this.#isConnected) this.emitOpen();
+        else this.emitConnect();
       },
       complete: () => resolving.unsubscribe(),
     });

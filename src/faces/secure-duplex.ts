@@ -3,7 +3,7 @@ import type { CipherNameAndProtocol, DetailedPeerCertificate, EphemeralKeyInfo, 
 import type { TlsFacts } from '../plugins/tls-options.ts';
 import { nodeTlsOf } from '../plugins/tls-peer.ts';
 import { isTls } from '../plugins/tls-plugins.ts';
-import type { IOStream } from '../stream/io-stream.ts';
+import { coreOf, type IOStream } from '../stream/io-stream.ts';
 import { IOStreamDuplex } from './io-stream-duplex.ts';
 
 /** Whether a stream has TLS with its peer; before it is connected, whether it may have. */
@@ -19,6 +19,16 @@ function factsOf({ details }: IOStream): TlsFacts | undefined {
 
 /** A Duplex with the members of `tls.TLSSocket`. What cannot be known before the handshake is as in Node: null, false or undefined. */
 export class SecureDuplex extends IOStreamDuplex {
+  constructor(io: IOStream) {
+    super(io);
+    // As a TLSSocket: connected before the handshake. Of a TLS below other plugins it is not known whether it is with the peer.
+    const [[topmost, plugin] = []] = Object.entries(io.plugin);
+    if (io.state !== 'opening' || !plugin || !isTls(plugin)) return;
+    coreOf(io).tlsStart$.subscribe((layer) => {
+      if (layer === topmost) this.emitConnect();
+    });
+  }
+
   get encrypted(): boolean {
     return this.secureConnecting || this.#facts !== undefined;
   }
@@ -112,8 +122,7 @@ export class SecureDuplex extends IOStreamDuplex {
     return this.#socket.exportKeyingMaterial(length, label, context);
   }
 
-  protected override emitConnect(): void {
-    super.emitConnect();
+  protected override emitOpen(): void {
     if (this.encrypted && !this.destroyed) this.emit('secureConnect');
   }
 

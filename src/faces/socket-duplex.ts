@@ -20,7 +20,7 @@ type OfTls =
 
 /** A stream of Node over an `IOStream`, with what libraries call on a socket. Names and meanings are those of `net.Socket` and `tls.TLSSocket`. */
 export interface SocketDuplex extends Duplex, Partial<Pick<TLSSocket, OfTls>> {
-  /** Whether the stack is still being connected; `'connect'` and `'ready'` report the end of that. */
+  /** Whether the stack below a topmost TLS is still being connected; `'connect'` and `'ready'` report the end of that. */
   readonly connecting: boolean;
   readonly pending: boolean;
   readonly readyState: 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed';
@@ -37,6 +37,7 @@ export interface SocketDuplex extends Duplex, Partial<Pick<TLSSocket, OfTls>> {
 
   /** Whether the bytes of the library go into TLS with the peer; a TLS with a proxy below does not count. Undefined without TLS. */
   readonly encrypted?: boolean;
+  /** Whether the stack, TLS included, is still being connected; `'secureConnect'` reports the end of that. */
   readonly secureConnecting?: boolean;
   readonly authorized?: boolean;
   readonly authorizationError?: string | null;

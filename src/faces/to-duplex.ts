@@ -13,8 +13,8 @@ import type { SocketDuplex } from './socket-duplex.ts';
  * ```
  *
  * The Duplex has the members and events of `net.Socket` that libraries use, and with `tlsClient` or `tlsServer` as the topmost
- * plugin with facts also those of `tls.TLSSocket`. It is `'connect'`ed when the last plugin is connected (of `agent`, as in Node, before
- * the handshake of https, which ends with `'secureConnect'`); what is written before is queued. `connect()` opens nothing, whatever it is called with: it answers by `'connect'` when the stream is open, also when it
+ * plugin with facts also those of `tls.TLSSocket`. It is `'connect'`ed when all plugins are, but for a TLS that is the topmost: that one
+ * is `'secureConnect'`, as in Node. What is written before is queued. `connect()` opens nothing, whatever it is called with: it answers by `'connect'` when the stream is open, also when it
  * was opened before. From now on the Duplex is the only reader of the stream.
  *
  * **Errors**: an error of the stream destroys the Duplex (`'error'` once, then `'close'`), after all bytes that were read before it.
