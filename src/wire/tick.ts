@@ -7,7 +7,8 @@ const MAX_ROUNDS = 256;
 // Captured: frozen timers of a test (`vi.useFakeTimers()`, `mock.timers`) must not stop bytes.
 const RESOLVED = Promise.resolve();
 /** Calls `work` in the next turn of the event loop, in real time. */
-export const nextTurn: (work: () => void) => void = (globalThis as Partial<Pick<typeof globalThis, 'setImmediate'>>).setImmediate ?? setTimeout;
+export const nextTurn: (work: () => void) => void =
+  (globalThis as Partial<Pick<typeof globalThis, 'setImmediate'>>).setImmediate ?? setTimeout;
 
 /** What runs at the end of a tick. */
 export interface TickTarget {
