@@ -52,7 +52,7 @@ describe('echo-server and echo-client', () => {
 describe('https-through-proxy', () => {
   it('says what went wrong, with no credentials', { timeout: 20_000 }, async () => {
     const run = start('https-through-proxy', 'https://localhost:1/', `http://me:secret@127.0.0.1:${await deadPort()}`);
-    const stderr = expect.stringMatching(/^IOStreamError: connect ECONNREFUSED 127\.0\.0\.1:\d+\n$/) as string;
+    const stderr = expect.stringMatching(/^Error: connect ECONNREFUSED 127\.0\.0\.1:\d+\n$/) as string;
     expect(await run.ended).toEqual({ code: 1, stdout: '', stderr });
   });
 });
