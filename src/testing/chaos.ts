@@ -5,46 +5,56 @@ import type { Flow, Plugin, Up } from '../wire/signal.ts';
 import { Steering } from '../wire/steering.ts';
 import { ChaosLane } from './chaos-lane.ts';
 
-/** What {@link chaos} does to a connection; all of it is off when absent. */
+/** The options of {@link chaos}. Each fault is off by default. */
 export interface ChaosOptions {
-  /** The same seed misbehaves the same; a function is asked at each connection. @default 1 */
+  /** Seed of the random numbers: the same seed repeats the same faults. A function is called for each connection. @default 1 */
   readonly seed?: number | (() => number) | undefined;
-  /** The chance, from 0 to 1, of a cut before each byte; 1 is byte by byte. Both ways. */
+  /** Probability, 0 to 1, of a cut before each byte; 1 = byte by byte. Both directions. */
   readonly cut?: number | undefined;
-  /** Up to so many ms later, each signal another time; the order stays. Both ways. */
+  /** Maximum random delay of each signal, in ms. The order is kept. Both directions. */
   readonly delay?: number | undefined;
-  /** Data waits for so many ms, and what has come meanwhile goes with it in one piece (64 KiB at the most, more or less). Both ways. */
+  /** Delays data by this many ms and joins the chunks that arrive meanwhile, up to about 64 KiB. Both directions. */
   readonly coalesce?: number | undefined;
-  /** Down, in pieces of 1 to so many bytes, each in a tick of its own. */
+  /** Maximum size of a write in bytes: splits outbound data into chunks of 1 to this many bytes, each in its own tick. */
   readonly partialWrite?: number | undefined;
-  /** The chance, from 0 to 1, that a piece of data is lost and nobody is told. Both ways. Breaks the rules of a wire. */
+  /** Probability, 0 to 1, that a chunk is silently lost. Both directions. Breaks the rules of a wire. */
   readonly drop?: number | undefined;
   /**
-   * The connection is reset: below 1 the chance at each piece of data, from 1 on after so many bytes, both ways together.
-   * ECONNRESET comes up, and the wire below is reset.
+   * Resets the connection. Below 1: the probability at each chunk. From 1 on: the number of bytes, counted over both directions.
+   * Emits ECONNRESET and resets the wire below.
    */
   readonly reset?: number | undefined;
 }
 
 /**
- * Makes a plugin that makes any wire misbehave, the same way each time: for tests, and for staging.
+ * Creates a plugin that injects network faults into any wire, reproducibly. For tests and staging.
  *
  * ```text
  *   application ── Flow ──▶ coalesce ─ cut ─ partialWrite ─ delay ─ drop ─ reset ──▶ wire
  *   application ◀── Up ──── coalesce ─ cut ─                delay ─ drop ─ reset ◀── wire
  * ```
  *
- * Put it last in the list, next to the network, to see whether the plugins above bear it. `cut`, `delay`, `coalesce` and
- * `partialWrite` are what any network may do: all rules of a wire are kept, nothing is lost, `sent` is told when bytes have
- * really left, and a direction that holds 64 KiB pauses its sender. `reset` is what a network may do at its worst: bytes still
- * held are lost with it. `drop` is what TCP never does to a stream: with it you see whether what lies above (TLS, a checksum,
- * a frame length, a timeout) notices a hole. Dropped bytes count as `sent`.
+ * Put it last in the list, next to the network, to test the plugins above it.
  *
- * All time is on the dial's scheduler. Each direction has random numbers of its own: in what pieces one goes does not depend
- * on when the other came; it does depend on the pieces that are given.
+ * - `cut`, `delay`, `coalesce` and `partialWrite` are normal for a network: all rules of a wire are kept.
+ * - `drop` never happens to a TCP stream. Use it to test whether TLS, a checksum, a frame length or a timeout detects a gap.
+ * - All timers run on the dial's scheduler.
+ * - Each direction has its own random numbers. Its cuts depend on the input chunks, not on the timing of the other direction.
  *
- * Completion down waits until what is held has gone down; completion and errors of the wire come up after all that it gave.
- * When the application resets, what is held is dropped. Unsubscribing frees everything.
+ * **Errors**
+ * - `reset` drops the buffered bytes. A reset by the application drops them too.
+ * - Errors of the wire are emitted after the bytes read before them.
+ *
+ * **Closing**
+ * - Closing first writes the buffered bytes, even to a paused wire.
+ * - Completion of the wire is emitted after the bytes read before it.
+ *
+ * **Backpressure**
+ * - A direction that buffers 64 KiB pauses its sender. It resumes the sender below half of that.
+ * - `sent` is emitted when the wire has sent the bytes. Dropped bytes count as `sent`.
+ *
+ * **Memory**
+ * - About 64 KiB per direction, plus what a paused sender still writes. Unsubscribing frees it.
  *
  * ```ts
  * import { IOStream } from 'rxjs-io-stream';
@@ -54,7 +64,9 @@ export interface ChaosOptions {
  * new IOStream({ host: '127.0.0.1', port: 7, plugin: { rough }, cb: console.log });
  * ```
  *
- * @throws TypeError when a chance is not from 0 to 1, another number negative, or `reset` over 1 and no whole number.
+ * @param options the faults to inject.
+ * @throws TypeError for a probability outside 0 to 1, a negative or infinite number, a `partialWrite` below 1, or a fractional `reset` over 1.
+ * @see {@link memoryPair} for latency and bandwidth without a network.
  */
 export function chaos(options: ChaosOptions = {}): Plugin {
   const given = ownOptions(options, 'chaos', ['seed', 'cut', 'delay', 'coalesce', 'partialWrite', 'drop', 'reset']);
@@ -82,7 +94,7 @@ class ChaosLayer implements Layer {
   readonly #ports: Ports;
   readonly #downward: ChaosLane;
   readonly #upward: ChaosLane;
-  /** Bytes that may pass before the reset. */
+  /** Bytes remaining until the reset. */
   #left: number;
   readonly #steering: Steering;
   #closing = false;
@@ -97,7 +109,7 @@ class ChaosLayer implements Layer {
     const lane = (up: boolean): ChaosLane => {
       const own = { cut, delay, coalesce, partialWrite: up ? undefined : partialWrite };
       const events = { out: (signal: Up) => this.#out(signal, up), most: () => this.#left, changed: () => this.#balance() };
-      // Odd and even: no two seeds that follow each other share a direction's numbers.
+      // Even and odd: adjacent seeds do not share random numbers.
       return new ChaosLane(own, from * 2 + (up ? 1 : 0), scheduler, events);
     };
     this.#downward = lane(false);
@@ -125,7 +137,7 @@ class ChaosLayer implements Layer {
     } else if (!this.#closing || signal.kind !== 'data') this.#upward.push(signal);
   }
 
-  /** What is held goes down at its time; nobody waits for a wire that paused us, which must take it all the same. */
+  /** Writes the buffered bytes at their time. Ignores a pause of the wire, which must accept the remaining bytes. */
   closing(): true {
     this.#closing = true;
     this.#downward.paused = false;

@@ -6,39 +6,39 @@ import { watchEscapes } from './escapes.ts';
 import { chosenRules, Findings, type Report } from './report.ts';
 import { Broken } from './wire-run.ts';
 
-/** What is checked: a `Codec`, made with the library or by hand. */
+/** The codec to check: a `Codec` of the library, or any object of this shape. */
 export interface CodecUnderTest<T, W> {
   decode(): OperatorFunction<Uint8Array, T>;
   encode(): OperatorFunction<W, Uint8Array>;
 }
 
-/** How {@link checkCodec} checks. */
+/** The options of {@link checkCodec}. */
 export interface CheckCodecOptions<T> {
-  /** Only these rules. @default all; without `tooLong` all but 10 */
+  /** Numbers of the rules to check. @default all; without `tooLong` all but 10 */
   readonly rules?: readonly number[] | undefined;
-  /** What is decoded of the messages. @default the messages */
+  /** The values that the messages decode to. @default the messages */
   readonly values?: readonly T[] | undefined;
-  /** The bytes that each message must become; text is UTF-8. @default whatever `encode()` makes */
+  /** The bytes that each message must encode to; text is UTF-8. @default the output of `encode()` */
   readonly frames?: readonly (Uint8Array | string)[] | undefined;
-  /** Begins a frame that is longer than the codec's limit, wherever it would end. */
+  /** The start of a frame that exceeds the codec's limit, whatever follows. */
   readonly tooLong?: Uint8Array | string | undefined;
-  /** How many single cuts at most. @default 200 */
+  /** Maximum number of single cuts. @default 200 */
   readonly single?: number | undefined;
-  /** Every pair of cuts too, of so many bytes at most. @default 16 */
+  /** Also make every pair of cuts in streams of at most this many bytes. @default 16 */
   readonly pairs?: number | undefined;
-  /** How many random cuts. @default 20 */
+  /** Number of random cuts. @default 20 */
   readonly random?: number | undefined;
-  /** The seed of the first random cut and of the spoiled bytes. @default 1 */
+  /** Seed of the first random cut and of the corrupted bytes. @default 1 */
   readonly seed?: number | undefined;
-  /** How many streams of spoiled bytes. @default 300 */
+  /** Number of streams of corrupted bytes. @default 300 */
   readonly spoiled?: number | undefined;
-  /** Real milliseconds after which what has not come is missing. @default 2000 */
+  /** Real ms to wait for an expected signal before it counts as missing. @default 2000 */
   readonly patience?: number | undefined;
 }
 
 const CHECK_NAMES = ['rules', 'values', 'frames', 'tooLong', 'single', 'pairs', 'random', 'seed', 'spoiled', 'patience'] as const;
 
-/** The rules that every codec keeps, by number. */
+/** The rules that every codec must keep, by number. */
 export const CODEC_RULES: Readonly<Record<number, string>> = {
   1: 'round trip',
   2: 'cuts',
@@ -53,26 +53,29 @@ export const CODEC_RULES: Readonly<Record<number, string>> = {
 };
 
 /**
- * Checks a codec against the rules that every codec keeps.
+ * Checks a codec against the rules that every codec must keep.
  *
  * ```text
- *   messages ──▶ encode() ── bytes, cut in every way, spoiled, cut off ──▶ decode() ──▶ the same messages, or a named error
+ *   messages ──▶ encode() ── bytes: cut, corrupted, truncated ──▶ decode() ──▶ the same messages, or an error with a code
  * ```
  *
  * | rule | what is checked |
  * |---|---|
- * | 1 round trip | what is encoded is decoded again, and is `frames` |
- * | 2 cuts | the same messages however the bytes are cut, with empty chunks between |
- * | 3 end | an end between frames completes; one inside a frame errors, after the messages before it |
- * | 4 error | an error of the source is passed on, after the messages before it; both ways |
- * | 5 unsubscribe | the source is left at once, at each message and each byte; nothing comes any more |
- * | 6 state | each subscription has its own, both ways; after an error the next one starts anew |
- * | 7 named errors | whatever comes, it ends, and errors have a `code` and a `phase`; cuts change nothing |
- * | 8 ownership | bytes that were given, and those it gave, are not changed |
- * | 9 synchronous bytes | bytes and the end from inside `next` keep the order; 10,000 frames in a chunk do not deepen the stack |
- * | 10 limit | `tooLong` errors before the end, after the messages before it |
+ * | 1 round trip | messages encode to `frames`, and decode to the same messages |
+ * | 2 cuts | any cut of the bytes decodes to the same messages, also with empty chunks between |
+ * | 3 end | an end between frames completes; an end inside a frame errors, after the preceding messages |
+ * | 4 error | an error of the source is passed on, after the preceding messages; also by `encode()` |
+ * | 5 unsubscribe | unsubscribes from the source at once, at each message and byte; emits nothing more |
+ * | 6 state | subscriptions do not share state, also in `encode()`; a new one does not see an earlier one's bytes |
+ * | 7 named errors | corrupted bytes end, with or without an error, the same for any cut; errors have a `code` and a `phase` |
+ * | 8 ownership | input and output bytes are not changed |
+ * | 9 synchronous bytes | bytes and end from inside `next` keep their order; 10,000 frames in a chunk do not deepen the stack |
+ * | 10 limit | `tooLong` errors before the end of the source, after the preceding messages |
  *
- * Needs only `rxjs`: any runner will do. While it runs, errors that reach nobody (`config.onUnhandledError`) count as findings.
+ * Needs only `rxjs`, so any test runner will do.
+ *
+ * **Errors**
+ * - Unhandled errors (`config.onUnhandledError`) count as findings while the check runs.
  *
  * ```ts
  * import { lines } from 'rxjs-io-stream';
@@ -82,10 +85,12 @@ export const CODEC_RULES: Readonly<Record<number, string>> = {
  * report.assert();
  * ```
  *
- * @param codec what is checked.
- * @param messages some that it encodes, of different lengths; one at least.
- * @returns one result per rule, with the shortest input found that breaks it; `report.assert()` throws when one is broken.
- * @throws TypeError without messages, for a rule that there is not, and for rule 10 without `tooLong`.
+ * @param codec the codec to check.
+ * @param messages at least one message to encode; better several of different lengths.
+ * @param options which rules to check, the expected frames, and how thoroughly.
+ * @returns one result per rule, with the shortest input found that breaks it; `report.assert()` throws if a rule is broken.
+ * @throws TypeError without messages, for an unknown rule, and for rule 10 without `tooLong`.
+ * @see {@link rechunk} for the cuts alone.
  */
 export async function checkCodec<T, W>(
   codec: CodecUnderTest<T, W>,
@@ -95,7 +100,7 @@ export async function checkCodec<T, W>(
   if (messages.length === 0) throw new TypeError('expected `messages` of checkCodec to have one at least, got none');
   const all = Object.keys(CODEC_RULES).map(Number);
   const given = ownOptions(options, 'checkCodec', CHECK_NAMES);
-  // The limit cannot be checked without a frame that is over it.
+  // Rule 10 needs a frame that exceeds the limit.
   const known = given.tooLong === undefined ? all.filter((rule) => rule !== 10) : all;
   const rules = chosenRules(given.rules, known, given.tooLong === undefined ? 'checkCodec without `tooLong`' : 'checkCodec');
   const findings = new Findings(CODEC_RULES);
@@ -106,7 +111,7 @@ export async function checkCodec<T, W>(
     for (const [index, check] of CODEC_CASES.entries()) {
       const number = index + 1;
       rule = number;
-      // Without a round trip there is nothing to check with.
+      // All other rules need the round trip.
       if (number !== 1 && !rules.includes(number)) continue;
       await check(run).catch((error: unknown) => {
         if (!(error instanceof Broken)) throw error;

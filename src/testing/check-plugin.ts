@@ -9,49 +9,56 @@ import { chosenRules, Findings, type Report } from './report.ts';
 import { scriptedPeer, type PeerStep } from './script.ts';
 import { Broken } from './wire-run.ts';
 
-/** What talks on the other end: a script of its part of the conversation, or a plugin that is the counterpart. */
+/** The other end of the connection: a script of its part of the conversation, or the counterpart plugin. */
 export type PluginPeer = Plugin | readonly PeerStep[];
 
-/** How {@link checkPlugin} checks. */
+/** The options of {@link checkPlugin}. */
 export interface CheckPluginOptions {
-  /** Only these rules. @default all */
+  /** Numbers of the rules to check. @default all */
   readonly rules?: readonly number[] | undefined;
-  /** What is dialled. @default { host: 'target.test', port: 7 } */
+  /** The target to dial. @default { host: 'target.test', port: 7 } */
   readonly to?: Target | undefined;
-  /** `'real'` for a plugin that waits for something outside of RxJS; rule 12 is left out then. @default 'virtual' */
+  /** Use `'real'` for a plugin that waits for something outside of RxJS; rule 12 is then skipped. @default 'virtual' */
   readonly time?: 'virtual' | 'real' | undefined;
-  /** How many single cuts of the peer's bytes at most. @default 200 */
+  /** Maximum number of single cuts of the peer's bytes. @default 200 */
   readonly single?: number | undefined;
-  /** Every pair of cuts too, when the peer says so many bytes at most. @default 16 */
+  /** Also make every pair of cuts if the peer sends at most this many bytes. @default 16 */
   readonly pairs?: number | undefined;
-  /** How many random cuts. @default 20 */
+  /** Number of random cuts. @default 20 */
   readonly random?: number | undefined;
-  /** The seed of the first random cut; `{ random: 1, seed }` plays the one again that a finding names. @default 1 */
+  /** Seed of the first random cut. `{ random: 1, seed }` repeats the cut that a finding names. @default 1 */
   readonly seed?: number | undefined;
-  /** Real milliseconds after which what has not come is missing. @default 2000 */
+  /** Real ms to wait for an expected signal before it counts as missing. @default 2000 */
   readonly patience?: number | undefined;
-  /** Turns of the event loop after which nothing more is expected to come. @default 3 */
+  /** Turns of the event loop to wait before the connection counts as settled. @default 3 */
   readonly quiet?: number | undefined;
 }
 
 const ALL = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
-/** So many connections at the same time. */
+/** Maximum number of simultaneous connections. */
 const TOGETHER = 64;
 
 /**
- * Checks a plugin against the rules that every plugin keeps.
+ * Checks a plugin against the rules that every plugin must keep.
  *
  * ```text
  *   application ⇄ plugin ⇄ (probe) ⇄ memory pair ⇄ (cuts the peer's bytes) ⇄ peer ⇄ far application
  * ```
  *
- * Makes a few hundred connections: the peer's bytes whole, byte by byte, cut at every place and at random, with empty chunks
- * between; end and reset after each of its bytes; end, close, reset and unsubscribe at every signal; pauses both ways; a wire that
- * answers from inside `next`; 10,000 chunks in a tick; handshake timeouts on a virtual clock. What the application gives must
- * reach the far application, and the other way round. Needs only `rxjs`: any runner will do.
+ * Makes a few hundred connections. Bytes of the application must reach the far application, and the reverse:
  *
- * While it runs, errors that reach nobody (`config.onUnhandledError`) count as findings, and for a moment the global timers are
- * watched: do not run two checks of a plugin at once.
+ * - the peer's bytes whole, byte by byte, cut at every place and at random, with empty chunks between;
+ * - end and reset after each byte of the peer;
+ * - end, close, reset and unsubscribe at every signal;
+ * - pauses in both directions, and 10,000 chunks in a tick;
+ * - a wire that answers from inside `next`;
+ * - handshake timeouts on a virtual clock.
+ *
+ * Needs only `rxjs`, so any test runner will do. Do not run two checks of a plugin at once: the check temporarily watches the global
+ * timers.
+ *
+ * **Errors**
+ * - Unhandled errors (`config.onUnhandledError`) count as findings while the check runs.
  *
  * ```ts
  * import { handshake } from 'rxjs-io-stream';
@@ -66,11 +73,13 @@ const TOGETHER = 64;
  * (await checkPlugin(knock, [{ expect: 'KNOCK\n' }, { send: 'COME IN\n' }])).assert();
  * ```
  *
- * @param plugin what is checked.
- * @param peer what talks on the other end: for a cipher or framing the plugin itself, for a handshake a script (then bytes
- *   pass as they are) or a plugin made by `handshake`, for a TLS client a TLS server.
- * @returns one result per rule; `report.assert()` throws when a rule is broken.
- * @throws what the plugin throws when it is dialled; TypeError for a rule that there is not, and for rule 12 in real time.
+ * @param plugin the plugin to check.
+ * @param peer the other end. For a cipher or framing: the plugin itself. For a handshake: a script (bytes then pass unchanged) or a
+ *   plugin made by `handshake`. For a TLS client: a TLS server.
+ * @param options which rules to check, and how thoroughly.
+ * @returns one result per rule; `report.assert()` throws if a rule is broken.
+ * @throws TypeError for an unknown rule, and for rule 12 in real time. Errors that the plugin throws when dialled are rethrown.
+ * @see {@link marbles} to test one conversation, {@link checkWire} for wires.
  */
 export async function checkPlugin(plugin: Plugin, peer: PluginPeer, options: CheckPluginOptions = {}): Promise<Report> {
   const given = ownOptions(options, 'checkPlugin', ['rules', 'to', 'time', 'single', 'pairs', 'random', 'seed', 'patience', 'quiet']);
@@ -126,7 +135,7 @@ async function runCase(each: PluginCase, setup: PluginSetup): Promise<void> {
   }
 }
 
-/** A first, plain connection: whether it comes to be, and how much there is to cut. */
+/** Makes a plain connection to count the bytes and signals to cut at. Returns undefined if it does not connect. */
 async function factsOf(setup: PluginSetup): Promise<PluginFacts | undefined> {
   const [plan] = [...cutPlans(0)] as [CutPlan];
   const test = new PluginRun(setup, { input: 'nothing', plan });

@@ -7,41 +7,41 @@ import { chosenRules, Findings, type Report } from './report.ts';
 import { WIRE_CASES, type WireCase } from './wire-cases.ts';
 import { Broken, WireRun } from './wire-run.ts';
 
-/** A fresh wire to check, and the way to its other end. */
+/** A new wire to check, and access to its other end. */
 export interface WireUnderTest {
   readonly wire: Wire;
-  /** Complete: see `testDial`. The check gives it other clocks and times. */
+  /** A complete dial, as made by {@link testDial}. The check replaces its scheduler and timeouts in some cases. */
   readonly dial: Dial;
-  /** The other end of the connection that was subscribed last. Asked after each subscription; waits until it is there. */
+  /** Returns the other end of the latest connection, when it exists. Called after each subscription. */
   peer(): Peer | Promise<Peer>;
-  /** How many connections the other end has seen. With it, rule 1 also checks that nothing is dialled too early. */
+  /** Returns the number of connections that the other end has seen. If given, rule 1 also checks that nothing is dialled too early. */
   dialled?(): number;
-  /** Frees what `make` opened, a listener for example. */
+  /** Frees what `make` opened, for example a listener. */
   free?(): void | Promise<void>;
 }
 
-/** What {@link checkWire} is told about a kind of wire. */
+/** The options of {@link checkWire}. */
 export interface CheckWireOptions {
-  /** Only these rules. @default all that concern wires: 1–8 and 10–12 */
+  /** Numbers of the rules to check. @default all that concern wires: 1–8 and 10–12 */
   readonly rules?: readonly number[] | undefined;
-  /** A second subscription errors, as with an end of a pair or an fh. @default false */
+  /** Whether a second subscription errors, as with an end of a `memoryPair` or an `fh`. @default false */
   readonly singleUse?: boolean | undefined;
-  /** Whether the other end can tell a reset from an end; false for UNIX sockets and pipes. @default true */
+  /** Whether the other end can distinguish a reset from an end; false for UNIX sockets and pipes. @default true */
   readonly resets?: boolean | undefined;
-  /** Bytes that surely fill all buffers on the way to a peer that does not read. @default 16 MiB */
+  /** Number of bytes that is sure to fill all buffers on the way to a peer that does not read. @default 16 MiB */
   readonly volume?: number | undefined;
-  /** `sent` must come at least once for so many bytes. @default Infinity; sockets keep 256 KiB */
+  /** `sent` must be emitted at least once per this many bytes. @default Infinity; sockets keep 256 KiB */
   readonly sentEvery?: number | undefined;
-  /** Real milliseconds after which what has not come is missing. @default 2000 */
+  /** Real ms to wait for an expected signal before it counts as missing. @default 2000 */
   readonly patience?: number | undefined;
-  /** Real milliseconds after which nothing more is expected to come. @default 30 */
+  /** Real ms to wait before the connection counts as settled. @default 30 */
   readonly quiet?: number | undefined;
 }
 
 const RULES_OF_WIRES = [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12];
 
 /**
- * Checks a wire of any kind against the rules that every wire keeps.
+ * Checks a wire of any kind against the rules that every wire must keep.
  *
  * ```text
  *   check ── Flow ──▶ ┌──────┐ ══ bytes ══ ┌──────┐
@@ -49,11 +49,18 @@ const RULES_OF_WIRES = [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12];
  *                     └──────┘             └──────┘
  * ```
  *
- * Makes a new wire for each case: transfers in several sizes, both orders of half-close, close with and without unread input,
- * reset from either side, unsubscribing at each stage, backpressure both ways, 10,000 chunks in one tick, the close timeout on
- * a virtual clock. Takes about a second when all is well. Needs only `rxjs`: any runner will do.
+ * Makes a new wire for each case:
  *
- * While it runs, errors that reach nobody (`config.onUnhandledError`) count as findings.
+ * - transfers of several sizes, and 10,000 chunks in one tick;
+ * - both orders of half-close, and close with and without unread input;
+ * - reset from either side, and unsubscribing at each stage;
+ * - backpressure in both directions;
+ * - the close timeout on a virtual clock.
+ *
+ * Takes about a second if no rule is broken. Needs only `rxjs`, so any test runner will do.
+ *
+ * **Errors**
+ * - Unhandled errors (`config.onUnhandledError`) count as findings while the check runs.
  *
  * ```ts
  * import { checkWire, memoryPair, testDial, wirePeer } from 'rxjs-io-stream/testing';
@@ -68,9 +75,11 @@ const RULES_OF_WIRES = [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12];
  * report.assert();
  * ```
  *
- * @param make called for each case.
- * @returns one result per rule; `report.assert()` throws when a rule is broken. Rejects only when `make` or the peer fails.
+ * @param make returns a new wire and its other end; called for each case.
+ * @param options which rules to check, and the properties of this kind of wire.
+ * @returns one result per rule; `report.assert()` throws if a rule is broken. Otherwise rejects only if `make` or the peer fails.
  * @throws TypeError for a rule that does not concern wires.
+ * @see {@link wirePeer} for the other end of a `memoryPair`, {@link checkPlugin} for plugins.
  */
 export async function checkWire(make: () => WireUnderTest | Promise<WireUnderTest>, options: CheckWireOptions = {}): Promise<Report> {
   const given = ownOptions(options, 'checkWire', ['rules', 'singleUse', 'resets', 'volume', 'sentEvery', 'patience', 'quiet']);

@@ -5,36 +5,36 @@ import { readDiagram, readValues, type MarbleValue } from './marbles-diagram.ts'
 import { MarbleRun } from './marbles-run.ts';
 import { testDial } from './test-dial.ts';
 
-/** A diagram of a connection through a plugin; see {@link marbles}. */
+/** The test that {@link marbles} runs: a diagram of a connection through a plugin. */
 export interface MarbleTest {
-  /** What is tested: a plugin, or a stack of them. */
+  /** The plugin under test, or a stack of plugins. */
   readonly plugin: Plugin;
-  /** Four lines, `app:`, `to wire:`, `wire:`, `to app:`, under each other; an expectation that is left out is not compared. */
+  /** Up to four lines: `app:`, `to wire:`, `wire:`, `to app:`. `to wire` and `to app` are expectations; one that is omitted is not compared. */
   readonly diagram: string;
   /**
-   * What letters stand for: text (UTF-8), bytes, hex (`'0x05 01 00'`), or so many bytes `sent` (a number). A letter that is
-   * not here stands for itself. @default {}
+   * The value of each letter: text (UTF-8), bytes, hex (`'0x05 01 00'`), or a number for `sent` of that many bytes. A letter without a
+   * value stands for itself. @default {}
    */
   readonly values?: Readonly<Record<string, MarbleValue>> | undefined;
-  /** What is dialled. @default { host: 'target.test', port: 7 } */
+  /** The target to dial. @default { host: 'target.test', port: 7 } */
   readonly to?: Target | undefined;
-  /** In virtual milliseconds. @default those of IOStream: handshake 30 s, establish 60 s, close 3 s */
+  /** Timeouts in virtual ms. @default those of IOStream: handshake 30 s, establish 60 s, close 3 s */
   readonly timeouts?: Partial<Timeouts> | undefined;
-  /** Compare chunk by chunk, with empty ones, instead of joining the bytes of one frame. @default false */
+  /** Compare chunk by chunk, including empty chunks, instead of joining the bytes of one frame. @default false */
   readonly exact?: boolean | undefined;
 }
 
-/** What is left to look at when all came as it was drawn. */
+/** The facts of a run that matched its diagram. */
 export interface MarbleResult {
-  /** What the layers told when they were connected, the plugin's own first. */
+  /** The `details` of `connected`: the plugin's own first. */
   readonly details: readonly LayerDetails[];
-  /** What the application's side errored with, if it did. */
+  /** The error that reached the application, if any. */
   readonly error: unknown;
 }
 
 /**
- * Tests a plugin with a diagram: what the application sends and the wire answers is played to it in virtual time; what must
- * reach the wire and the application is compared.
+ * Tests a plugin with a diagram. Plays the signals of the application and the wire in virtual time, and compares what reaches the
+ * wire and the application.
  *
  * ```text
  *       app:  ──▶ ┌────────┐ ──▶  to wire:
@@ -42,24 +42,25 @@ export interface MarbleResult {
  *    to app:  ◀── └────────┘ ◀──  wire:
  * ```
  *
- * The lines are RxJS marbles: a character is a millisecond, `-` nothing, `(ab)` several at once (they take as many frames as
- * characters), ` 990ms ` time that passes, blanks align. Small letters and digits stand for bytes. The signals:
+ * The lines are RxJS marbles. A character is 1 ms, `-` is an empty frame, and ` 990ms ` lets time pass. `(ab)` is several signals in
+ * one frame, and takes as many frames as characters. Blanks align the lines. Lowercase letters and digits stand for bytes. The signals:
  *
- * | symbol | is | on |
+ * | symbol | meaning | lines |
  * |---|---|---|
  * | `C` `R` | connected, resolved | `wire`, `to app` |
- * | `S` | `sent` of all bytes given so far (others: a number in `values`) | `wire`, `to app` |
- * | `E` `T` | end (FIN), end truncated | all lines |
- * | `P` `U` | pause, resume | all lines |
- * | `\|` | the flow completes: close; Up completes | all lines |
- * | `#ECODE` | an error with this `code`; `#` alone: an error without a code | all lines; `wire` needs a code |
- * | `^` | subscribes (`app`), is dialled (`to wire`; drawn only when that is later than `app` subscribed) | `app`, `to wire` |
- * | `!` | unsubscribes (`app`), is unsubscribed (`to wire`): nothing comes any more | `app`, `to wire` |
+ * | `S` | `sent` for all bytes written so far (other counts: a number in `values`) | `wire`, `to app` |
+ * | `E` `T` | end (FIN), truncated end | all |
+ * | `P` `U` | pause, resume | all |
+ * | `\|` | Flow completes (close); Up completes | all |
+ * | `#ECODE` | an error with this `code`; `#` alone: an error without a code | all; `wire` needs a code |
+ * | `^` | subscribes (`app`), is dialled (`to wire`; only if later than `app` subscribes) | `app`, `to wire` |
+ * | `!` | unsubscribes (`app`), is unsubscribed (`to wire`); the line ends | `app`, `to wire` |
  *
- * In one frame the wire speaks before the application. A wire whose flow errors errors with the same, as all wires do; all
- * else it does is drawn. The test ends with its longest line: what comes later is not seen, dashes say that nothing may come.
- * `asyncScheduler` and `asapScheduler` are virtual too. A plugin that waits for something outside of RxJS (a promise, Node's
- * TLS) cannot be tested so; see `checkPlugin` with `time: 'real'`.
+ * - Within one frame, the wire's signals come before the application's.
+ * - When Flow errors, the wire errors with the same error, as all wires do. Everything else that the wire does must be drawn.
+ * - The test ends with its longest line. Trailing dashes assert that nothing is emitted; later signals are ignored.
+ * - `asyncScheduler` and `asapScheduler` are virtual too. A plugin that waits for a promise or for Node's TLS cannot be tested this way:
+ *   use `checkPlugin` with `time: 'real'`.
  *
  * ```ts
  * import { handshake } from 'rxjs-io-stream';
@@ -83,9 +84,11 @@ export interface MarbleResult {
  * });
  * ```
  *
- * @returns the details and the error that came up.
- * @throws Error when something else happened than was drawn: both timelines, the first difference, a hex diff of its bytes.
- * @throws TypeError when the diagram cannot be read; and what the plugin throws when it is dialled.
+ * @param test the plugin, the diagram and its values.
+ * @returns the details and the error that reached the application.
+ * @throws Error if the run differs from the diagram: with both timelines, the first difference, and a hex diff of its bytes.
+ * @throws TypeError if the diagram is invalid. Errors that the plugin throws when dialled are rethrown.
+ * @see {@link toMarbles} to draw a diagram from a recording, {@link checkPlugin} for the rules of a plugin.
  */
 export function marbles(test: MarbleTest): MarbleResult {
   const given = ownOptions(test, 'marbles');

@@ -8,37 +8,48 @@ import { Agenda } from './agenda.ts';
 import { Fifo } from './fifo.ts';
 import { randomOf } from './rechunk.ts';
 
-/** How the two ends of a pair are joined. */
+/** The options of {@link memoryPair}. */
 export interface MemoryPairOptions {
-  /** Milliseconds from one end to the other. @default 0 */
+  /** One-way delay in ms. @default 0 */
   readonly latency?: number | undefined;
-  /** Bytes per second, in each direction. @default Infinity */
+  /** Bytes per second in each direction. @default Infinity */
   readonly bandwidth?: number | undefined;
-  /** How many bytes may be on their way in one direction before the sender is paused. @default 65536 */
+  /** Bytes in flight in one direction at which the sender is paused; it is resumed at half of them. @default 65536 */
   readonly limit?: number | undefined;
   /**
-   * How the bytes are cut on their way: the chance, from 0 to 1, of a cut before each byte (1 is byte by byte), or a function
-   * that is asked for each byte of a direction, by its offset, whether there is one. @default 0, they come as they were given
+   * Where chunks are split in flight: the probability, 0 to 1, of a cut before each byte (1 = byte by byte). Or a function that is
+   * called with a byte's offset in its direction and returns whether to cut before it. @default 0, chunks are not split
    */
   readonly cut?: number | ((offset: number) => boolean) | undefined;
-  /** Of the chances: the same seed cuts the same bytes in the same places. @default 1 */
+  /** Seed of the random cuts: the same seed cuts the same bytes in the same places. @default 1 */
   readonly seed?: number | undefined;
-  /** The clock of latency and bandwidth. @default the scheduler of the dial */
+  /** Times `latency` and `bandwidth`. @default the scheduler of the dial */
   readonly scheduler?: SchedulerLike | undefined;
 }
 
 /**
- * Two wires joined in memory: what goes down one comes up the other, with backpressure, half-close and reset.
+ * Creates two wires that are connected in memory, with backpressure, half-close and reset. Bytes written to one are emitted by the other.
  *
  * ```text
  *   app A ── Flow ──▶ [a] ── cut, latency, bandwidth, limit ──▶ [b] ── Up ──▶ app B
  * ```
  *
- * An end is single-use: a second subscription errors. It is connected at once; bytes wait for the other end, and are `sent`
- * when the other end took them. Flow that completes is a FIN; the rest that comes is discarded until the other end's FIN or
- * `timeouts.close`. Flow that errors, and unsubscribing, reset the other end (ECONNRESET, after the bytes that were on their
- * way). An end that is never subscribed is a peer that never answers. Deterministic; on a `TestScheduler` all of its time is
- * virtual: an hour passes in milliseconds. Lossless.
+ * An end connects as soon as it is subscribed. An end that is never subscribed acts as a peer that never answers. Deterministic: on a
+ * `TestScheduler`, all time is virtual.
+ *
+ * **Errors**
+ * - An error of Flow, or unsubscribing, resets the other end: ECONNRESET after the bytes in flight.
+ * - An end is single-use: a second subscription errors with EALREADY.
+ *
+ * **Closing**
+ * - Completing Flow sends a FIN. Inbound bytes are then discarded until the other end's FIN, or until the other end has read nothing
+ *   for `timeouts.close` ms.
+ *
+ * **Backpressure**
+ * - Lossless. Bytes are queued until the other end reads them; `sent` is emitted when it has.
+ *
+ * **Memory**
+ * - Chunks in flight are kept, not copied.
  *
  * ```ts
  * import { memoryPair } from 'rxjs-io-stream/testing';
@@ -49,14 +60,16 @@ export interface MemoryPairOptions {
  * new IOStream({ wire: a }).end('hello');
  * ```
  *
+ * @param options delay, rate, limit and cuts; all are optional.
  * @returns both ends.
- * @throws TypeError when a number is negative, the bandwidth 0, or the chance of a cut over 1.
+ * @throws TypeError for a negative number, a `bandwidth` of 0, or a `cut` over 1.
+ * @see {@link testDial} to subscribe an end without an `IOStream`.
  */
 export function memoryPair(options: MemoryPairOptions = {}): readonly [Wire, Wire] {
   const given = ownOptions(options, 'memoryPair', ['latency', 'bandwidth', 'limit', 'cut', 'seed', 'scheduler']);
   check(given);
   const { seed = 1 } = given;
-  // Odd and even: no two seeds that follow each other share a direction's numbers.
+  // Even and odd: adjacent seeds do not share random numbers.
   const a = new PairEnd(given, seed * 2);
   const b = new PairEnd(given, seed * 2 + 1);
   a.peer = b;
@@ -84,26 +97,26 @@ class PairEnd implements TickTarget {
   peer!: PairEnd;
   readonly #options: MemoryPairOptions;
   readonly #limit: number;
-  /** Where the peer's bytes are cut, and how many have come so far. */
+  /** Cuts in the peer's bytes; `#offset` counts the bytes received so far. */
   readonly #cuts: ((offset: number) => boolean) | undefined;
   #offset = 0;
   #up: Subscriber<Up> | undefined;
   #dial: Dial | undefined;
-  /** What the peer sent and we have not given up yet. */
+  /** Signals of the peer that are not yet emitted. */
   readonly #inbox = new Fifo<Parcel>();
-  /** The next delivery: at the end of the tick, or after the latency. */
+  /** Schedule the next delivery: at the end of the tick, or after the latency. */
   #tick: Tick | undefined;
   #timer: Subscription | undefined;
-  /** When the last parcel of the peer is through, on the clock. */
+  /** When the last signal of the peer has passed the bandwidth limit, on the clock. */
   #busyUntil = 0;
   #connected = false;
-  /** What was given before we are connected, so that no `sent` comes before `connected`. */
+  /** Outbound signals queued until this end is connected, so that `sent` never precedes `connected`. */
   #early: (DataSignal | EndSignal)[] | undefined = [];
   #paused = false;
   #closing = false;
   #inEnded = false;
   #outEnd: 'open' | 'given' | 'taken' = 'open';
-  /** Bytes we gave that the peer has not taken, and whether we paused our application for them. */
+  /** Bytes written that the peer has not read; `#full` is set while the application is paused because of them. */
   #inFlight = 0;
   #full = false;
   #closeTimer: Subscription | undefined;
@@ -148,7 +161,7 @@ class PairEnd implements TickTarget {
     return this.#options.scheduler ?? this.#dial?.scheduler;
   }
 
-  /** The peer's parcels are due on the peer's clock: the two dials may have clocks that cannot be compared. */
+  /** Signals are due on the clock of the peer that sent them: the clocks of the two dials may not be comparable. */
   get #now(): number {
     return this.peer.#clock?.now() ?? 0;
   }
@@ -196,7 +209,7 @@ class PairEnd implements TickTarget {
     this.#schedule();
   }
 
-  /** Each delivery has a tick of its own: no recursion, however fast the two ends answer each other. */
+  /** Delivers in a separate tick, so that two ends that answer at once do not recurse. */
   #schedule(): void {
     const clock = this.#clock;
     if (!this.#up || !clock || (this.#timer && !this.#timer.closed)) return;
@@ -216,7 +229,7 @@ class PairEnd implements TickTarget {
     if (!this.#connected) {
       this.#connected = true;
       this.#up?.next({ kind: 'connected', details: [{ wire: 'memory' }] });
-      // What is given from inside belongs behind what waits; and who has left gives nothing any more.
+      // Signals that arrive meanwhile are queued behind these. Stop if the callback has unsubscribed.
       for (const signal of this.#early ?? []) if (this.#up) this.#send(signal);
       this.#early = undefined;
     }

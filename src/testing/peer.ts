@@ -1,28 +1,28 @@
 import type { Dial, Wire } from '../wire/signal.ts';
 import { AppEnd } from './app-end.ts';
 
-/** The other end of a wire that is checked, driven by hand: a socket of the system, or the other end of a pair. */
+/** The other end of a wire under test, controlled by the check: a socket, or the other end of a `memoryPair`. */
 export interface Peer {
   readonly write: (bytes: Uint8Array) => void;
-  /** Half-close: no more bytes from here. */
+  /** Half-closes: sends a FIN. */
   readonly end: () => void;
-  /** Cuts the connection off at once, RST where there is one. */
+  /** Destroys the connection at once, with a RST where the transport has one. */
   readonly reset: () => void;
-  /** Stops reading, so that the other end's bytes pile up. */
+  /** Stops reading, so that the other end's bytes are buffered. */
   readonly pause: () => void;
   readonly resume: () => void;
-  /** All bytes that arrived so far. */
+  /** Returns all bytes received so far. */
   readonly received: () => Uint8Array;
-  /** How many they are. */
+  /** Returns the number of bytes received so far. */
   readonly count: () => number;
-  /** The other end's half-close arrived. */
+  /** Whether the other end's FIN was received. */
   readonly ended: () => boolean;
-  /** The connection was reset or failed. */
+  /** Whether the connection was reset or failed. */
   readonly failed: () => boolean;
 }
 
 /**
- * Subscribes a wire and makes a {@link Peer} of it: the other end of a `memoryPair`, for `checkWire`.
+ * Subscribes to a wire and returns a {@link Peer} that controls it. Use it for the other end of a `memoryPair` in `checkWire`.
  *
  * ```ts
  * import { checkWire, memoryPair, testDial, wirePeer } from 'rxjs-io-stream/testing';
@@ -34,7 +34,9 @@ export interface Peer {
  * report.assert();
  * ```
  *
- * @param wire dialled at once.
+ * @param wire the wire, dialled at once.
+ * @param dial the dial for it, for example of `testDial`.
+ * @see {@link checkWire}, {@link memoryPair}.
  */
 export function wirePeer(wire: Wire, dial: Dial): Peer {
   const end = new AppEnd().dial(wire, dial);

@@ -5,21 +5,21 @@ import { Witness } from './bytes.ts';
 
 type Course = 'none' | 'open' | 'complete' | 'error' | 'unsubscribed';
 
-/** Sits below a plugin: records what it does to the wire, and sees rules 3 and 10 broken. */
+/** Observes a plugin from below: records its signals to and from the wire, and reports violations of rules 3 and 10. */
 export class Probe {
   subscriptions = 0;
-  /** How the flow that the plugin gives down, and Up that it takes, stand. */
+  /** State of the plugin's outbound flow, and of the Up that it subscribes. */
   flow: Course = 'none';
   up: Course = 'none';
   error: unknown;
   connected = false;
-  /** Signals that the plugin gave down, and bytes in them. */
+  /** Number of outbound signals of the plugin, and of the bytes in them. */
   downs = 0;
   given = 0;
   sent = 0;
-  /** Bytes that came up to the plugin. */
+  /** Number of bytes that the wire emitted. */
   received = 0;
-  /** Called with each signal, before it goes on. */
+  /** Called for each signal, before it is passed on. */
   react: () => void = () => {};
   readonly #fault: Fault;
   readonly #witness = new Witness();

@@ -2,45 +2,47 @@ import { ownOptions } from '../wire/own-options.ts';
 
 /** One way to cut a stream of bytes. */
 export interface Cut {
-  /** In words, for the message of a failing test: `whole`, `cut at 3`, `random cuts, seed 7`. */
+  /** A description for the message of a failing test: `whole`, `cut at 3`, `random cuts, seed 7`. */
   readonly name: string;
   readonly chunks: readonly Uint8Array[];
-  /** Of random cuts: `rechunk(bytes, { seed, random: 1 })` makes the same again. */
+  /** The seed of random cuts: `rechunk(bytes, { seed, random: 1 })` repeats them. */
   readonly seed?: number | undefined;
 }
 
-/** Which cuts {@link rechunk} makes. */
+/** The options of {@link rechunk}. */
 export interface RechunkOptions {
-  /** How many single cuts at most, spread evenly. @default Infinity, every one */
+  /** Maximum number of single cuts, evenly spread. @default Infinity, every one */
   readonly single?: number | undefined;
-  /** Every pair of cuts too, when there are so many bytes at most: n bytes have (n - 1)(n - 2) / 2 pairs. @default 16 */
+  /** Also make every pair of cuts if there are at most this many bytes. n bytes have (n - 1)(n - 2) / 2 pairs. @default 16 */
   readonly pairs?: number | undefined;
-  /** How many random cuts. @default 20 */
+  /** Number of random cuts. @default 20 */
   readonly random?: number | undefined;
-  /** The seed of the first random cut; the next has the next number. @default 1 */
+  /** Seed of the first random cut; increases by 1 for each further one. @default 1 */
   readonly seed?: number | undefined;
-  /** Put an empty chunk before, between and after all others. @default false */
+  /** Add an empty chunk before, between and after all others. @default false */
   readonly empty?: boolean | undefined;
 }
 
-/** A way to cut, before the bytes are known. */
+/** A way to cut, independent of the bytes. */
 export interface CutPlan {
   readonly name: string;
   readonly seed?: number | undefined;
   readonly empty: boolean;
-  /** Makes a function that is asked for each offset, in order from 1, whether a cut goes before the byte there. */
+  /** Returns a function that is called for each offset, in order from 1, and returns whether to cut before the byte there. */
   cuts(): (offset: number) => boolean;
 }
 
 /**
- * Cuts bytes in every way that a network might: whole, every single cut, every pair of cuts, byte by byte, random cuts.
+ * Splits bytes as a network might: whole, every single cut, every pair of cuts, byte by byte, random cuts.
  *
  * ```text
- *   abcd ──▶  abcd   a·bcd  ab·cd  abc·d   a·b·cd  a·bc·d  ab·c·d   a·b·c·d   and random cuts, whose seeds are in their names
+ *   abcd ──▶  abcd   a·bcd  ab·cd  abc·d   a·b·cd  a·bc·d  ab·c·d   a·b·c·d   and random cuts, named by their seeds
  * ```
  *
- * What reads a stream of bytes must give the same result for all of them. Lazy: nothing is cut before it is asked for. The
- * chunks are views of the bytes.
+ * Code that reads a stream of bytes must produce the same result for all of them.
+ *
+ * **Memory**
+ * - Lazy: each cut is made when the generator is advanced. The chunks are views of the bytes, not copies.
  *
  * ```ts
  * import { rechunk } from 'rxjs-io-stream/testing';
@@ -51,8 +53,10 @@ export interface CutPlan {
  * }
  * ```
  *
- * @param bytes what to cut; text is UTF-8.
+ * @param bytes the bytes to split; text is UTF-8.
+ * @param options which cuts to make.
  * @returns the cuts, the simplest first.
+ * @see {@link checkCodec} and {@link checkPlugin}, which use these cuts.
  */
 export function* rechunk(bytes: Uint8Array | string, options: RechunkOptions = {}): Generator<Cut, void, undefined> {
   const given = ownOptions(options, 'rechunk', ['single', 'pairs', 'random', 'seed', 'empty']);
@@ -62,7 +66,7 @@ export function* rechunk(bytes: Uint8Array | string, options: RechunkOptions = {
   }
 }
 
-/** The plans for a stream of so many bytes, the simplest first. */
+/** Yields the plans for a stream of `length` bytes, the simplest first. */
 export function* cutPlans(length: number, options: RechunkOptions = {}): Generator<CutPlan, void, undefined> {
   const { single = Infinity, pairs = 16, random = 20, seed = 1, empty = false } = options;
   const plan = (name: string, cuts: CutPlan['cuts'], from?: number): CutPlan => {
@@ -86,7 +90,7 @@ export function* cutPlans(length: number, options: RechunkOptions = {}): Generat
   }
 }
 
-/** Cuts bytes as a plan says. */
+/** Splits bytes by a plan. */
 export function chunksOf(bytes: Uint8Array, plan: CutPlan): Uint8Array[] {
   const cuts = plan.cuts();
   const chunks: Uint8Array[] = plan.empty ? [NOTHING] : [];
@@ -102,14 +106,14 @@ export function chunksOf(bytes: Uint8Array, plan: CutPlan): Uint8Array[] {
 
 const NOTHING = new Uint8Array(0);
 
-/** Each seed has its own mean length too, from a few bytes to hundreds. */
+/** The seed also decides the mean length of the chunks: from a few bytes to hundreds. */
 function randomCuts(seed: number): () => boolean {
   const random = randomOf(seed);
   const chance = 0.5 / 2 ** Math.floor(random() * 8);
   return () => random() < chance;
 }
 
-/** Numbers from 0 up to 1, the same for the same seed (mulberry32). */
+/** Returns a generator of numbers from 0 (inclusive) to 1 (exclusive); the same seed repeats them (mulberry32). */
 export function randomOf(seed: number): () => number {
   let state = seed | 0;
   return () => {

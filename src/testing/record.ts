@@ -6,38 +6,42 @@ import type { Flow, Plugin, Up } from '../wire/signal.ts';
 import type { LineName } from './marbles-diagram.ts';
 import { recordingOf, type RecordedEntry, type RecordedSignal, type Recording } from './recording.ts';
 
-/** How {@link record} records. */
+/** The options of {@link record}. */
 export interface RecordOptions {
-  /** Called with each recording when its connection is over: completed, failed or unsubscribed. */
+  /** Called with the recording of each connection that has completed, failed or been unsubscribed. */
   readonly sink: (recording: Recording) => void;
-  /** Records above and below this plugin, which takes its place in the stack. @default none: records what passes here */
+  /** A plugin to wrap: record above and below it, in its place in the stack. @default none: records what passes here */
   readonly around?: Plugin | undefined;
-  /** Bytes in memory for each connection at most: those of its data, and 64 for each signal. @default 1 MiB */
+  /** Maximum bytes of memory per connection: its data, plus 64 for each signal. @default 1 MiB */
   readonly limit?: number | undefined;
 }
 
-/** What a signal counts against the limit besides its bytes. */
+/** Bytes that each signal counts against the limit, besides its data. */
 const SIGNAL = 64;
 
 /**
- * Makes a plugin that writes each connection down: bytes, directions, times and signals. A recording can be kept as text,
- * played back with `replay`, and made a diagram with `toMarbles`.
+ * Creates a plugin that records each connection: bytes, directions, times and signals. A recording can be saved as text, played back
+ * with `replay`, and drawn as a diagram with `toMarbles`.
  *
  * ```text
  *   record({ sink })                     record({ sink, around: plugin })
  *   application                          application
  *     │ ▲                                  │ app     ▲ to app
- *     │ │  (passes everything on)          ▼  plugin │
+ *     │ │  (passes all signals)            ▼  plugin │
  *     ▼ │                                  │ to wire ▲ wire
  *   to wire, wire                          ▼         │
  * ```
  *
- * Changes nothing, holds nothing back. When the limit is reached only the end of the connection is still written down, and the
- * recording says that it was `cut`. The bytes are copied; of what layers tell in `connected` only text, numbers and booleans
- * are kept. What the sink throws goes to RxJS's `config.onUnhandledError`.
+ * Passes all signals unchanged and without delay. Of the `details` in `connected`, only strings, numbers and booleans are recorded.
  *
- * **A recording holds all that passed: passwords, cookies, keys of a handshake.** Below a TLS plugin it holds cipher text only.
- * Keep it as you would keep what it holds.
+ * **A recording contains everything that passed, such as passwords, cookies and handshake keys.** Below a TLS plugin it contains
+ * ciphertext only. Protect it accordingly.
+ *
+ * **Errors**
+ * - Errors that `sink` throws go to RxJS's `config.onUnhandledError`.
+ *
+ * **Memory**
+ * - Bytes are copied. Once `limit` is reached, only the end of the connection is still recorded, and `recording.cut` is true.
  *
  * ```ts
  * import { writeFile } from 'node:fs/promises';
@@ -52,14 +56,16 @@ const SIGNAL = 64;
  * new IOStream({ host: '127.0.0.1', port: 7, plugin: { failures }, cb: console.log });
  * ```
  *
- * @throws TypeError when `sink` is no function, or `limit` no number of bytes.
+ * @param options the `sink` for recordings, and what to record.
+ * @throws TypeError if `sink` is not a function, or `limit` is not 0 or more.
+ * @see {@link replay}, {@link toMarbles}, {@link parseRecording}.
  */
 export function record(options: RecordOptions): Plugin {
   const { sink, around, limit = 2 ** 20 } = ownOptions(options, 'record', ['sink', 'around', 'limit']);
   if (typeof sink !== 'function') throw new TypeError(`expected \`sink\` of record to be a function, got ${typeof sink}`);
   if (!(typeof limit === 'number' && limit >= 0)) throw new TypeError(`expected \`limit\` of record to be 0 or more, got ${asText(limit)}`);
   return (wire) => (dial) => {
-    // Dialled here as well: what is wrong with the dial is thrown at the call. A wire that nobody subscribes does nothing.
+    // Dialled here too, so that an invalid dial throws at the call. A wire that is not subscribed does nothing.
     const below = (around?.(wire) ?? wire)(dial);
     return (flow$) =>
       new Observable<Up>((up) => {
@@ -74,7 +80,7 @@ export function record(options: RecordOptions): Plugin {
   };
 }
 
-/** Notes what passes a boundary; the one who unsubscribes is noted before what follows from it. */
+/** Records the signals at a boundary. An unsubscription is recorded before its consequences. */
 function watch(tape: Tape, down: LineName, up: LineName, operator: OperatorFunction<Flow, Up>): OperatorFunction<Flow, Up> {
   const noted = <S extends Up>(line: LineName, ended: () => void): OperatorFunction<S, S> =>
     tap<S>({
@@ -107,7 +113,7 @@ function watch(tape: Tape, down: LineName, up: LineName, operator: OperatorFunct
 class Tape {
   readonly #entries: RecordedEntry[] = [];
   readonly #now: () => number;
-  /** When the last one passed: a clock that is set back must not change the order. */
+  /** Time of the last entry: keeps the times in order if the clock is set back. */
   #at = 0;
   #room: number;
 
@@ -118,7 +124,7 @@ class Tape {
 
   note(line: LineName, signal: RecordedSignal): void {
     const { kind } = signal;
-    // Once something is missing all is, but for the end.
+    // After the limit, record only the end.
     if (this.#room >= 0) this.#room -= SIGNAL + (kind === 'data' ? signal.bytes.length : 0);
     if (this.#room < 0 && kind !== 'complete' && kind !== 'error' && kind !== 'unsubscribed') return;
     this.#at = Math.max(this.#at, this.#now());
@@ -130,7 +136,7 @@ class Tape {
   }
 }
 
-/** A copy: the bytes may be a view of a large buffer (whose `slice` would be one too), and details may hold a handle. */
+/** Copies a signal: bytes may be a view of a large buffer (and `Buffer.slice` returns a view), and details may hold a handle. */
 function kept(signal: RecordedSignal): RecordedSignal {
   if (signal.kind === 'data') return { kind: 'data', bytes: new Uint8Array(signal.bytes) };
   if (signal.kind !== 'connected') return signal;

@@ -8,30 +8,40 @@ import { after } from '../wire/timer.ts';
 import { show } from './bytes.ts';
 import { parseRecording, type RecordedEntry, type RecordedSignal, type Recording } from './recording.ts';
 
-/** How {@link replay} plays. */
+/** The options of {@link replay}. */
 export interface ReplayOptions {
   /**
-   * What goes down must be what went down then, and what came up after so many bytes waits for them. Without it whatever goes
-   * down is taken, and told to be `sent`, at once. @default true
+   * Compare outbound bytes with the recording, and delay inbound signals until the bytes written before them are written again.
+   * If false, accept any outbound bytes and emit `sent` for them at once. @default true
    */
   readonly check?: boolean | undefined;
 }
 
 /**
- * Makes a wire that plays a recording back: what came up from the wire comes up again, at its times.
+ * Creates a wire that plays a recording back: emits the recorded signals of the wire at their recorded times.
  *
  * ```text
  *   application ── Flow ──▶  compared with `to wire` of the recording
  *   application ◀── Up ────  `wire` of the recording
  * ```
  *
- * Each subscription plays it from the start, on the scheduler of the dial. What came up after some bytes (or the end) had gone
- * down waits for as many, also when the application is slower than it was then; from there on all is so much later. `pause`
- * holds `data` and `end` back in the same way. Flow that completes: the rest passes without its bytes until its end, or for
- * `timeouts.close`; a recording that has no end is over at once. Flow that errors: Up errors with the same.
+ * Each subscription plays the recording from the start, on the scheduler of the dial. An inbound signal is emitted only when the
+ * application has written all bytes (and the end) that were recorded before it. If it writes later than recorded, all later signals
+ * are delayed by the same time.
  *
- * Errors as the recording does; and with EPROTOCOL, phase `write`, when something else goes down than went down then: the
- * message says at which byte. After the place where a recording was `cut`, and where its application left, it is silent.
+ * **Errors**
+ * - Errors as the recording does.
+ * - Errors with EPROTOCOL, phase `write`, if the outbound bytes differ from the recording, or end or close before all of them. The message
+ *   names the byte.
+ * - An error of Flow is emitted by Up.
+ * - Emits nothing after the point where the recording was `cut`, or where its application unsubscribed.
+ *
+ * **Closing**
+ * - When Flow completes, plays the remaining signals without `data` and `end`, until the recording ends or `timeouts.close` has passed.
+ *   Completes at once if no signals remain.
+ *
+ * **Backpressure**
+ * - `pause` delays `data` and `end`, and thereby all later signals.
  *
  * ```ts
  * import { readFileSync } from 'node:fs';
@@ -42,8 +52,10 @@ export interface ReplayOptions {
  * new IOStream({ wire, outBuf: 'HELLO\n', cb: console.log });
  * ```
  *
- * @param recording what `record` made, or its text.
- * @throws TypeError when the text is no recording.
+ * @param recording a recording made by `record`, or its text.
+ * @param options whether to compare outbound bytes.
+ * @throws TypeError if the text is not a recording.
+ * @see {@link record}, {@link toMarbles}.
  */
 export function replay(recording: Recording | string, options: ReplayOptions = {}): Wire {
   const { check = true } = ownOptions(options, 'replay', ['check']);
@@ -74,7 +86,7 @@ interface Step {
 
 interface Script {
   readonly steps: readonly Step[];
-  /** All that went down. */
+  /** All outbound bytes. */
   readonly down: Uint8Array;
   readonly ended: boolean;
   readonly cut: boolean;
@@ -102,7 +114,7 @@ class Player {
   readonly #up: Subscriber<Up>;
   readonly #start: number;
   #next = 0;
-  /** How much later than recorded we are, because the application was waited for. */
+  /** Delay against the recorded times, in ms, caused by waiting for the application. */
   #lag = 0;
   #waited = false;
   #playing = false;
@@ -140,7 +152,7 @@ class Player {
     this.#closeTimer?.unsubscribe();
   }
 
-  /** One after another: what comes down from inside `next` waits for its turn. */
+  /** Plays all steps that are due. Not reentrant: a call from inside `next` returns at once, and the outer loop continues. */
   play(): void {
     if (this.#playing) return;
     this.#playing = true;
@@ -152,7 +164,7 @@ class Player {
     if (this.#closing && this.#next === this.#script.steps.length) this.#up.complete();
   }
 
-  /** The next step, if it may be played now; else sees to it that it will be. */
+  /** Returns the next step if it is due; otherwise schedules it, or waits for the application. */
   #due(): Step | undefined {
     const step = this.#script.steps[this.#next];
     if (!step) return undefined;

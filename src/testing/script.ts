@@ -2,14 +2,18 @@ import { handshake } from '../plugins/handshake.ts';
 import type { Plugin } from '../wire/signal.ts';
 import { sameBytes, show } from './bytes.ts';
 
-/** One step of a scripted peer: bytes it must be told (a number: so many, whatever they are), or bytes it says. Text is UTF-8. */
+/** One step of a scripted peer: bytes that it expects (a number: any bytes, that many), or bytes that it sends. Text is UTF-8. */
 export type PeerStep = { readonly expect: Uint8Array | string | number } | { readonly send: Uint8Array | string };
 
 /**
- * Makes a peer of a script: it holds its side of the conversation, then passes bytes as they are. `checkPlugin` does so itself
- * with a list; for a stack, lay the counterparts of the other plugins on it.
+ * Creates a peer from a script: plays its side of the conversation, then passes bytes unchanged. `checkPlugin` calls it for a list of
+ * steps. To check a stack, combine it with the counterparts of the other plugins, as below.
  *
- * Errors when it is told something else than the script expects, naming the step. Lossless.
+ * **Errors**
+ * - Errors if the received bytes differ from the script. The message names the step.
+ *
+ * **Backpressure**
+ * - Lossless.
  *
  * ```ts
  * import { mapBytes, type Plugin } from 'rxjs-io-stream';
@@ -19,6 +23,9 @@ export type PeerStep = { readonly expect: Uint8Array | string | number } | { rea
  * const flip = () => (bytes: Uint8Array) => bytes.map((byte) => byte ^ 0xff);
  * export const flipOverProxy: Plugin = (wire) => (dial) => (flow$) => flow$.pipe(mapBytes(flip), proxy(wire)(dial), mapBytes(flip));
  * ```
+ *
+ * @param steps the script, in order.
+ * @see {@link checkPlugin}.
  */
 export function scriptedPeer(steps: readonly PeerStep[]): Plugin {
   return handshake({

@@ -3,22 +3,22 @@ import { ownOptions } from '../wire/own-options.ts';
 import type { Dial, Target, Timeouts } from '../wire/signal.ts';
 import { TIMEOUTS } from '../wire/timeouts.ts';
 
-/** What a {@link testDial} shall be other than the default. */
+/** The options of {@link testDial}. */
 export interface TestDialOptions {
-  /** @default none: the wire is there already */
+  /** The target. @default none: the wire already exists */
   readonly to?: Target | undefined;
-  /** In milliseconds. @default those of IOStream: 30 s, establish 60 s, close 3 s, idle off */
+  /** Timeouts in ms. @default those of IOStream: 30 s, establish 60 s, close 3 s, idle off */
   readonly timeouts?: Partial<Timeouts> | undefined;
-  /** Where all timers run. @default asyncScheduler */
+  /** The scheduler of all timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike | undefined;
-  /** The end of `establish` on the scheduler's clock. @default now and `timeouts.establish` */
+  /** When `establish` times out, in ms on the scheduler's clock. @default now + `timeouts.establish` */
   readonly deadline?: number | undefined;
-  /** @default none */
+  /** The name of the layer, for errors. @default none */
   readonly layer?: string | undefined;
 }
 
 /**
- * Makes a complete `Dial`, for tests that subscribe a wire or a stack themselves.
+ * Creates a complete `Dial` for tests that subscribe to a wire or a stack directly.
  *
  * ```ts
  * import { of } from 'rxjs';
@@ -29,6 +29,9 @@ export interface TestDialOptions {
  * of({ kind: 'data', bytes: Uint8Array.of(1) } as const).pipe(stack({ noop: passthrough() }, a)(testDial())).subscribe();
  * of({ kind: 'end' } as const).pipe(b(testDial())).subscribe((signal) => console.log(signal.kind)); // connected, data, end
  * ```
+ *
+ * @param options the fields that differ from their defaults.
+ * @see {@link memoryPair}, {@link wirePeer}.
  */
 export function testDial(options: TestDialOptions = {}): Dial {
   const given = ownOptions(options, 'testDial', ['to', 'timeouts', 'scheduler', 'deadline', 'layer']);

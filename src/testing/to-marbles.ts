@@ -5,24 +5,24 @@ import { draw, widthOf } from './marbles-draw.ts';
 import { hex } from './marbles-hex.ts';
 import { parseRecording, type RecordedEntry, type Recording } from './recording.ts';
 
-/** How {@link toMarbles} draws. */
+/** The options of {@link toMarbles}. */
 export interface ToMarblesOptions {
-  /** What the plugin does within so many ms is drawn as done at once: real time is not as exact as virtual. @default 5 */
+  /** Draw reactions of the plugin within this many ms as immediate, because real time is less exact than virtual time. @default 5 */
   readonly jitter?: number | undefined;
 }
 
-/** A diagram, to be spread into `marbles`. */
+/** A diagram and its values, to spread into the argument of `marbles`. */
 export interface Marbles {
   readonly diagram: string;
   readonly values: Readonly<Record<string, string | number>>;
-  /** Both as source text, to be pasted into a test. */
+  /** Returns both as source text to paste into a test. */
   toString(): string;
 }
 
 const LINES = ['app', 'to wire', 'wire', 'to app'] as const;
 
 /**
- * Draws a recording as a diagram that `marbles` reads: a failure in production becomes a test.
+ * Draws a recording as a diagram for `marbles`, so that a failure in production becomes a test.
  *
  * ```text
  *   app:      ----h----
@@ -31,10 +31,11 @@ const LINES = ['app', 'to wire', 'wire', 'to app'] as const;
  *   to app:   ---C---#ECONNRESET
  * ```
  *
- * A recording made `around` a plugin has all four lines; any other the two of the wire, and you add the application's. Times
- * are milliseconds; where several signals share one, or an answer came in the same, what follows is moved on to have room.
- * What the plugin did right after something is drawn with it; what its timers did stands where it was, in real time perhaps a
- * millisecond late. The same bytes have the same letter.
+ * - A recording made `around` a plugin has all four lines. Any other has the two lines of the wire, and you add the application's.
+ * - A character is 1 ms. Several signals in one millisecond take more characters, and shift the signals after them.
+ * - An immediate reaction of the plugin is drawn in the frame of its cause. A reaction after a timer is drawn at its recorded time, which
+ *   may be about a millisecond late.
+ * - Equal bytes have the same letter.
  *
  * ```ts
  * import { readFileSync } from 'node:fs';
@@ -46,8 +47,11 @@ const LINES = ['app', 'to wire', 'wire', 'to app'] as const;
  * marbles({ plugin: passthrough(), ...drawn });
  * ```
  *
- * @param recording what `record` made, or its text.
- * @throws TypeError when the text is no recording, or has more different chunks than there are letters (some 7,000).
+ * @param recording a recording made by `record`, or its text.
+ * @param options the tolerance for real time.
+ * @returns the diagram and the values of its letters.
+ * @throws TypeError if the text is not a recording, or has more distinct chunks than there are letters (about 7,000).
+ * @see {@link record}, {@link marbles}, {@link replay}.
  */
 export function toMarbles(recording: Recording | string, options: ToMarblesOptions = {}): Marbles {
   const { jitter = 5 } = ownOptions(options, 'toMarbles', ['jitter']);
@@ -69,7 +73,7 @@ export function toMarbles(recording: Recording | string, options: ToMarblesOptio
   return { diagram, values: shown, toString };
 }
 
-/** The two lines of the wire are always drawn. */
+/** Whether to draw a line: the lines of the wire always, those of the application if the recording has any. */
 function usesOf(entries: readonly RecordedEntry[], line: LineName): boolean {
   return line === 'wire' || line === 'to wire' || entries.some((each) => each.line === 'app' || each.line === 'to app');
 }
@@ -87,7 +91,7 @@ function marksOf(entries: readonly RecordedEntry[]): Marked[] {
     const pair = line.replace('to ', '') === 'app' ? 'app' : 'wire';
     const { kind } = signal;
     if (kind === 'data' && (line === 'app' || line === 'to wire')) given.set(pair, (given.get(pair) ?? 0) + signal.bytes.length);
-    // A wire whose flow errors errors by itself.
+    // `marbles` itself makes the wire error after its flow has errored.
     if (kind === 'error' && line === 'wire' && reset) return [];
     if (kind === 'error' && line === 'to wire') reset = true;
     if (kind === 'error') return [{ at, line, mark: { kind, code: signal.code ?? (line === 'wire' ? 'EPROTOCOL' : undefined) } }];
@@ -98,11 +102,11 @@ function marksOf(entries: readonly RecordedEntry[]): Marked[] {
   });
 }
 
-/** Finds a frame for each; returns the first behind them. */
+/** Assigns a frame to each mark; returns the first frame after all of them. */
 function place(marks: readonly (Marked & { text: string })[], jitter: number, put: (line: LineName, moment: Moment) => void): number {
   let frame = 0;
   let column = new Map<LineName, string[]>();
-  /** When something last came in, from the wire or the application. */
+  /** Time of the last input from the wire or the application. */
   let cause = -Infinity;
   const width = (): number => Math.max(0, ...[...column.values()].map(widthOf));
   for (const { at, line, mark, text } of marks) {
@@ -120,7 +124,7 @@ function place(marks: readonly (Marked & { text: string })[], jitter: number, pu
   return frame + width() + 1;
 }
 
-/** The letter that stands for a mark: a new one for new bytes. */
+/** Returns the letter of a mark; assigns a new one to new bytes. */
 function letterFor(mark: Mark, line: LineName, values: Map<string, Mark>): string {
   if ((mark.kind !== 'data' && mark.kind !== 'sent') || (mark.kind === 'sent' && mark.all)) return textOf(mark, line, values, sameMark);
   for (const [letter, known] of values) if (sameMark(known, mark)) return letter;
@@ -129,7 +133,7 @@ function letterFor(mark: Mark, line: LineName, values: Map<string, Mark>): strin
   return letter;
 }
 
-/** Letters in the order in which they are used up: a to z, A to Z, Latin with accents, then those that there are many of. */
+/** Letters in order of use: a to z, A to Z, accented Latin, then a large CJK block. */
 const RANGES = [
   ['a', 'z'],
   ['A', 'Z'],
@@ -150,7 +154,7 @@ function letterNumber(wanted: number): string {
   throw new TypeError(`expected \`recording\` to have no more than ${wanted} different chunks, it has more: give record a smaller limit`);
 }
 
-/** Text where it is text, else hex. */
+/** Returns printable ASCII as text, other bytes as hex. */
 function valueOf(mark: Mark): string | number {
   if (mark.kind === 'sent') return mark.bytes ?? 0;
   if (mark.kind !== 'data') return '';
