@@ -1,23 +1,23 @@
 import { Subscription, type SchedulerLike } from 'rxjs';
 
-/** The longest delay Node's timers take; a longer one would fire at once. */
+/** Maximum delay of Node's timers; a longer one would fire at once. */
 const LONGEST = 2 ** 31 - 1;
 
 interface Job {
   readonly due: number;
-  /** Of jobs that are due at the same time, the first one given runs first. */
+  /** Sequence number: jobs that are due at the same time run in the order in which they were scheduled. */
   readonly order: number;
   work: (() => void) | undefined;
 }
 
 /**
- * Timers of many connections on one scheduler, of which they take one place only: RxJS's virtual schedulers sort all that waits
- * whenever something is added, so that 10,000 timers of their own would take minutes.
+ * Multiplexes the timers of many connections onto one action of a scheduler. RxJS's virtual schedulers sort all pending actions
+ * whenever one is added: 10,000 separate timers would take minutes.
  */
 export class Agenda {
   static readonly #all = new WeakMap<SchedulerLike, Agenda>();
   readonly #scheduler: SchedulerLike;
-  /** A binary heap: each job is due before the two behind it, at twice its place. */
+  /** Binary min-heap by due time and order. */
   #heap: Job[] = [];
   #order = 0;
   #live = 0;
@@ -28,14 +28,14 @@ export class Agenda {
     this.#scheduler = scheduler;
   }
 
-  /** The one of this scheduler. */
+  /** Returns the shared queue of a scheduler. */
   static of(scheduler: SchedulerLike): Agenda {
     let agenda = Agenda.#all.get(scheduler);
     if (!agenda) Agenda.#all.set(scheduler, (agenda = new Agenda(scheduler)));
     return agenda;
   }
 
-  /** Runs something in so many milliseconds; never for Infinity. What is given calls it off. */
+  /** Runs `work` after `delay` ms, or never for Infinity. Unsubscribing the result cancels it. */
   schedule(work: () => void, delay: number): Subscription {
     if (delay === Infinity) return Subscription.EMPTY;
     const job: Job = { due: this.#scheduler.now() + delay, order: (this.#order += 1), work };
@@ -64,7 +64,11 @@ export class Agenda {
     this.#action = this.#scheduler.schedule(() => this.#run(now + delay), delay);
   }
 
-  /** What is due is found first: a job that it gives for now is for the next turn. A clock of real time may be a little early. */
+  /**
+   * Collects the due jobs first: a job scheduled by one of them runs in the next turn.
+   *
+   * @param woken the time of the wake-up: a real-time clock may be slightly early.
+   */
   #run(woken: number): void {
     const now = Math.max(woken, this.#scheduler.now());
     const due: Job[] = [];
@@ -87,7 +91,7 @@ export class Agenda {
     heap[at] = job;
   }
 
-  /** Takes the first one out: the last one sinks from its place. */
+  /** Removes the first job: moves the last job to its place, then sifts it down. */
   #shift(first: Job): Job {
     const heap = this.#heap;
     const job = heap.pop();
@@ -105,7 +109,7 @@ export class Agenda {
   }
 }
 
-/** Whether there is such a job, and it is due before the other one. */
+/** Whether `a` exists and runs before `b`. */
 function before(a: Job | undefined, b: Job | undefined): boolean {
   return a !== undefined && (b === undefined || a.due < b.due || (a.due === b.due && a.order < b.order));
 }

@@ -4,27 +4,27 @@ import { inlet } from '../wire/operate.ts';
 import { END, PAUSE, RESUME, type Dial, type Flow, type LayerDetails, type Up, type Wire } from '../wire/signal.ts';
 import { Witness } from './bytes.ts';
 
-/** Told when a rule is broken. */
+/** Called when a rule is broken. */
 export type Fault = (rule: number, problem: string) => void;
 
 /**
- * The application's end of a wire: gives Flow by hand, records Up, and sees the rules that hold at any time broken: the order
- * of signals (2), sums of `sent` (8), bytes that change (10).
+ * The application's end of a wire: sends Flow by method calls and records Up. Reports violations of the rules that hold at any time:
+ * the order of signals (2), the sums of `sent` (8), and changed bytes (10).
  */
 export class AppEnd {
   state: 'new' | 'open' | 'complete' | 'error' | 'unsubscribed' = 'new';
   error: unknown;
   connected = false;
   ended = false;
-  /** The wire asked for no more bytes. */
+  /** Whether the wire has paused this end. */
   paused = false;
   sent = 0;
   given = 0;
   received = 0;
   details: readonly LayerDetails[] = [];
-  /** How many signals came. */
+  /** Number of inbound signals. */
   count = 0;
-  /** Called with each signal, from inside `next`. */
+  /** Called with each inbound signal, from inside `next`. */
   react: (signal: Up) => void = () => {};
   readonly #fault: Fault;
   readonly #chunks: Uint8Array[] = [];
@@ -38,12 +38,11 @@ export class AppEnd {
     this.#fault = fault;
   }
 
-  /** Dials. */
   dial(wire: Wire, dial: Dial): this {
     return this.join(wire(dial));
   }
 
-  /** Subscribes to what the application sees of a wire that is dialled already. */
+  /** Subscribes to a wire that is already dialled. */
   join(operator: (flow$: Observable<Flow>) => Observable<Up>): this {
     if (this.state !== 'new') return this;
     this.state = 'open';
@@ -88,12 +87,12 @@ export class AppEnd {
     this.#push((down) => down.next(RESUME));
   }
 
-  /** Completes the flow: close. */
+  /** Closes: completes the flow. */
   close(): void {
     this.#push((down) => down.complete());
   }
 
-  /** Errors the flow: reset. */
+  /** Resets: errors the flow. */
   fail(error: unknown): void {
     this.#push((down) => down.error(error));
   }
@@ -107,7 +106,7 @@ export class AppEnd {
     return this.state === state;
   }
 
-  /** It is over, with or without an error. */
+  /** Whether Up has completed or errored. */
   get over(): boolean {
     return this.state === 'complete' || this.state === 'error';
   }
@@ -116,7 +115,7 @@ export class AppEnd {
     return concatBytes(this.#chunks);
   }
 
-  /** What can only be seen afterwards: bytes that were changed. */
+  /** Reports bytes that were changed after they passed. Call it at the end. */
   verify(): void {
     const changed = this.#witness.changed();
     if (changed !== undefined) this.#fault(10, changed);
@@ -165,13 +164,13 @@ export class AppEnd {
   }
 }
 
-/** What V8 adds to `Error`; other engines have none of it. */
+/** V8's additions to `Error`. */
 interface StackControl {
   stackTraceLimit?: number | undefined;
   prepareStackTrace?: ((error: Error, frames: readonly unknown[]) => unknown) | undefined;
 }
 
-/** The depth of the stack, as far as the runtime tells it; 0 where it does not. */
+/** Returns the depth of the call stack, or 0 on engines other than V8. */
 export function stackDepth(): number {
   const control = Error as unknown as StackControl;
   const { stackTraceLimit, prepareStackTrace } = control;

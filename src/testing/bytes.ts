@@ -4,30 +4,30 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
-/** For messages: in hex, or only how many when there are many. */
+/** Formats bytes for a message: in hex, shortened to the length and the first 24 bytes. */
 export function show(bytes: Uint8Array): string {
   const hex = [...bytes.subarray(0, 24)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
   if (bytes.length === 0) return 'no bytes';
   return bytes.length > 24 ? `${bytes.length} bytes (${hex} …)` : `<${hex}>`;
 }
 
-/** Bytes that are easy to tell apart: 0, 1, 2, … from a start. */
+/** Returns test bytes in which neighbours differ, starting at `start`. */
 export function pattern(length: number, start = 0): Uint8Array {
   const bytes = new Uint8Array(length);
   for (let at = 0; at < length; at += 1) bytes[at] = start + at * 7 + (at >> 8);
   return bytes;
 }
 
-/** Bytes together with what they were when they passed: the two differ when somebody changed them since. */
+/** Detects mutation: keeps chunks together with copies made when they passed. */
 export class Witness {
   readonly #kept: { readonly bytes: Uint8Array; readonly copy: Uint8Array; readonly where: string }[] = [];
 
   see(bytes: Uint8Array, where: string): void {
-    // Not `slice`, which copies nothing of a Buffer.
+    // Not `slice`: of a Buffer it returns a view.
     this.#kept.push({ bytes, copy: new Uint8Array(bytes), where });
   }
 
-  /** What was changed, in words. */
+  /** Describes the first chunk that was changed, if any. */
   changed(): string | undefined {
     const found = this.#kept.find(({ bytes, copy }) => !sameBytes(bytes, copy));
     return found && `${found.where} were ${show(found.copy)} and became ${show(found.bytes)}`;

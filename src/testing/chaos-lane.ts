@@ -6,7 +6,7 @@ import { atTickEnd } from '../wire/tick.ts';
 import { Fifo } from './fifo.ts';
 import { randomOf } from './rechunk.ts';
 
-/** How one direction misbehaves; all are off when absent. */
+/** The faults of one direction; each is off by default. */
 export interface LaneOptions {
   readonly cut?: number | undefined;
   readonly delay?: number | undefined;
@@ -14,26 +14,26 @@ export interface LaneOptions {
   readonly partialWrite?: number | undefined;
 }
 
-/** What a lane tells of what passes it. */
+/** Callbacks of a lane. */
 export interface LaneEvents {
-  /** One signal comes out; pieces of `data` are never longer than `most()` said. */
+  /** Receives each signal that the lane emits. A chunk of `data` is never longer than `most()` bytes. */
   out(signal: Up): void;
-  /** How many bytes the next piece may have. */
+  /** Returns the maximum length of the next chunk, in bytes. */
   most(): number;
-  /** Something was taken or given out. */
+  /** Called after a signal was added or emitted. */
   changed(): void;
 }
 
-/** A lane that holds so many bytes stops its sender, and lets him go on at half of it. */
+/** Buffered bytes at which a lane pauses its sender; it resumes the sender below half of them. */
 const LIMIT = 2 ** 16;
-/** As many bytes are joined at the most. */
+/** Joining stops at this many bytes. */
 const JOINED = 2 ** 16;
 
-/** One direction of a connection: keeps the order, and changes when and in which pieces things come out. */
+/** One direction of a connection: keeps the order of signals, and changes their timing and chunk boundaries. */
 export class ChaosLane implements HoldingLane {
-  /** Bytes inside. */
+  /** Number of buffered bytes. */
   held = 0;
-  /** Data and end stay inside. */
+  /** While true, `data` and `end` stay buffered. */
   paused = false;
   readonly random: () => number;
   readonly #options: LaneOptions;
@@ -67,7 +67,7 @@ export class ChaosLane implements HoldingLane {
     const isData = signal.kind === 'data';
     if (isData && signal.bytes.length === 0) return;
     const wait = (delay > 0 ? this.random() * delay : 0) + (isData ? coalesce : 0);
-    // An end goes with the data before it, however long that waits for more.
+    // Never earlier than the signal before it, so that an end does not overtake coalesced data.
     this.#lastDue = Math.max(this.#lastDue, this.#scheduler.now() + wait);
     if (isData) this.held += signal.bytes.length;
     this.#queue.push({ signal, due: this.#lastDue });
@@ -75,7 +75,7 @@ export class ChaosLane implements HoldingLane {
     this.run();
   }
 
-  /** Gives out what is due; the rest at its time. */
+  /** Emits the signals that are due, and schedules the rest. */
   run(): void {
     if (this.#running || (this.#job && !this.#job.closed)) return;
     this.#running = true;
@@ -90,7 +90,7 @@ export class ChaosLane implements HoldingLane {
     this.#running = false;
   }
 
-  /** Gives out all that is inside, now. */
+  /** Emits all buffered signals at once. */
   flush(): void {
     this.free();
     for (let signal = this.#take(); signal; signal = this.#take()) this.#events.out(signal);
@@ -159,7 +159,7 @@ export class ChaosLane implements HoldingLane {
     return rest.subarray(0, size);
   }
 
-  /** How many bytes until the next cut, when each has the same chance. */
+  /** Returns the number of bytes until the next random cut (geometric distribution). */
   #nextCut(): number {
     const { cut = 0 } = this.#options;
     if (cut <= 0) return Infinity;

@@ -65,7 +65,7 @@ export interface ChaosOptions {
  * ```
  *
  * @param options the faults to inject.
- * @throws TypeError for a probability outside 0 to 1, a negative or infinite number, a `partialWrite` below 1, or a fractional `reset` over 1.
+ * @throws TypeError for a probability outside 0 to 1, a negative or infinite number, `partialWrite` below 1, or a fractional `reset` over 1.
  * @see {@link memoryPair} for latency and bandwidth without a network.
  */
 export function chaos(options: ChaosOptions = {}): Plugin {

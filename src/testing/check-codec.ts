@@ -56,18 +56,18 @@ export const CODEC_RULES: Readonly<Record<number, string>> = {
  * Checks a codec against the rules that every codec must keep.
  *
  * ```text
- *   messages ──▶ encode() ── bytes: cut, corrupted, truncated ──▶ decode() ──▶ the same messages, or an error with a code
+ *   messages ──▶ encode() ── bytes, cut, corrupted, truncated ──▶ decode() ──▶ the same messages, or an error with a code
  * ```
  *
  * | rule | what is checked |
  * |---|---|
  * | 1 round trip | messages encode to `frames`, and decode to the same messages |
  * | 2 cuts | any cut of the bytes decodes to the same messages, also with empty chunks between |
- * | 3 end | an end between frames completes; an end inside a frame errors, after the preceding messages |
+ * | 3 end | an end between frames completes; one inside a frame errors, after the preceding messages |
  * | 4 error | an error of the source is passed on, after the preceding messages; also by `encode()` |
  * | 5 unsubscribe | unsubscribes from the source at once, at each message and byte; emits nothing more |
- * | 6 state | subscriptions do not share state, also in `encode()`; a new one does not see an earlier one's bytes |
- * | 7 named errors | corrupted bytes end, with or without an error, the same for any cut; errors have a `code` and a `phase` |
+ * | 6 state | subscriptions share no state, also in `encode()`; each starts empty |
+ * | 7 named errors | corrupted input ends, the same for any cut; errors have a `code` and a `phase` |
  * | 8 ownership | input and output bytes are not changed |
  * | 9 synchronous bytes | bytes and end from inside `next` keep their order; 10,000 frames in a chunk do not deepen the stack |
  * | 10 limit | `tooLong` errors before the end of the source, after the preceding messages |
@@ -85,9 +85,9 @@ export const CODEC_RULES: Readonly<Record<number, string>> = {
  * report.assert();
  * ```
  *
- * @param codec the codec to check.
- * @param messages at least one message to encode; better several of different lengths.
- * @param options which rules to check, the expected frames, and how thoroughly.
+ * @param codec the codec.
+ * @param messages at least one message; better several of different lengths.
+ * @param options the rules, the expected frames, the number of cases.
  * @returns one result per rule, with the shortest input found that breaks it; `report.assert()` throws if a rule is broken.
  * @throws TypeError without messages, for an unknown rule, and for rule 10 without `tooLong`.
  * @see {@link rechunk} for the cuts alone.

@@ -1,8 +1,8 @@
 import { asyncScheduler, VirtualTimeScheduler } from 'rxjs';
 
-/** A scheduler whose time passes only when it is told to, and which knows what still waits on it. */
+/** A virtual-time scheduler that is advanced by hand, and that counts its pending actions. */
 export class Clock extends VirtualTimeScheduler {
-  /** How often something was scheduled since the start. */
+  /** Number of actions scheduled since the start. */
   scheduled = 0;
 
   override schedule: VirtualTimeScheduler['schedule'] = (work, delay, state) => {
@@ -10,12 +10,12 @@ export class Clock extends VirtualTimeScheduler {
     return super.schedule(work, delay, state);
   };
 
-  /** How many jobs wait. */
+  /** Number of pending actions. */
   get pending(): number {
     return this.actions.length;
   }
 
-  /** Lets so many milliseconds pass, and runs what is due meanwhile. */
+  /** Advances the clock by `ms`, and runs the actions that are due meanwhile. */
   advance(ms: number): void {
     const target = this.frame + ms;
     this.maxFrames = target;
@@ -24,7 +24,7 @@ export class Clock extends VirtualTimeScheduler {
   }
 }
 
-/** Lets the event loop turn once: everything that is due now happens. */
+/** Waits for one turn of the event loop, or for `ms` of real time. */
 export function turn(ms = 0): Promise<void> {
   return new Promise((resolve) => {
     timers.ours = true;
@@ -33,12 +33,12 @@ export function turn(ms = 0): Promise<void> {
   });
 }
 
-/** Whether the timer that is being started is one of the check itself. */
+/** `ours` is true while the check itself starts a timer. */
 const timers = { ours: false };
 
 const STARTERS = ['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask'];
 
-/** Tells the names of global timers that are started past the schedulers; returns what ends it. */
+/** Reports the names of global timers that are started without a scheduler; returns a function that stops it. */
 export function watchTimers(told: (name: string) => void): () => void {
   const globals = globalThis as unknown as Record<string, ((...args: unknown[]) => unknown) | undefined>;
   const before = STARTERS.map((name) => [name, globals[name]] as const);
@@ -54,20 +54,20 @@ export function watchTimers(told: (name: string) => void): () => void {
   };
 }
 
-/** How {@link until} waits. */
+/** The options of {@link until}. */
 export interface Patience {
-  /** Real milliseconds until it is given up. */
+  /** Maximum wait in real ms. */
   readonly patience: number;
-  /** Called at each turn: virtual time passes here. */
+  /** Called at each turn, for example to advance virtual time. */
   readonly tick?: (() => void) | undefined;
 }
 
-/** Waits until something is so; tells whether it came to be. */
+/** Waits until `passes` returns true; resolves to false after a timeout. */
 export async function until(passes: () => boolean, { patience, tick }: Patience): Promise<boolean> {
   const end = asyncScheduler.now() + patience;
   for (let round = 0; !passes(); round += 1) {
     if (asyncScheduler.now() > end) return false;
-    // Ticks of asapScheduler are over after a few promises; only what is slower costs a turn of the loop.
+    // asapScheduler needs only a few microtasks; slower events need a turn of the event loop.
     if (round % 8 === 7) await turn();
     else await Promise.resolve();
     tick?.();

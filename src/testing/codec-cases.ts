@@ -14,7 +14,7 @@ type Case = (run: CodecRun) => Promise<void>;
 const MANY = 10_000;
 const DEEPER = 200;
 
-/** What is tried for each rule, from 1 on; the first one is needed by all others. */
+/** The case of each rule, from rule 1 on; all others need the first. */
 export const CODEC_CASES: readonly Case[] = [roundTrip, cuts, ends, errors, unsubscribes, states, named, owns, synchronous, limit];
 
 async function roundTrip(run: CodecRun): Promise<void> {
@@ -102,7 +102,7 @@ async function states(run: CodecRun): Promise<void> {
       [bytes],
     );
   }
-  // One that was left in the midst of a frame, then the next one.
+  // Unsubscribe inside a frame, then subscribe again.
   decode(concat(of(bytes.slice(0, 1)), NEVER))
     .subscribe()
     .unsubscribe();
@@ -127,7 +127,7 @@ async function named(run: CodecRun): Promise<void> {
     const problem = await unnamed(run, bytes);
     if (problem === undefined) continue;
     const short = shrink(bytes, (less) => verdict(...twice(run, less)) !== undefined);
-    // A codec that takes its time may have been made shorter for nothing.
+    // Shrinking looks at synchronous results only: for an asynchronous codec, the short input may not fail.
     const shorter = await unnamed(run, short);
     run.fault(7, shorter ?? problem, [shorter === undefined ? bytes : short], 'then the end');
     return;
@@ -139,7 +139,7 @@ async function unnamed(run: CodecRun, bytes: Uint8Array): Promise<string | undef
   return verdict(await run.settled(whole), await run.settled(byByte));
 }
 
-/** Decodes bytes in one piece, and byte by byte; a throw is an error without a name. */
+/** Decodes bytes in one chunk, and byte by byte. A thrown error counts as an error of the stream. */
 function twice(run: CodecRun, bytes: Uint8Array): readonly [Outcome, Outcome] {
   const outcome = (chunks: readonly Uint8Array[]): Outcome => {
     try {
@@ -151,7 +151,7 @@ function twice(run: CodecRun, bytes: Uint8Array): readonly [Outcome, Outcome] {
   return [outcome([bytes.slice()]), outcome(Array.from(bytes, (byte) => Uint8Array.of(byte)))];
 }
 
-/** What is wrong with how some bytes end, in words. The message of an error may tell how many of them were there. */
+/** Describes a broken rule in the two outcomes, if any. Does not compare error messages, which may contain byte counts. */
 function verdict(whole: Outcome, byByte: Outcome): string | undefined {
   if (whole.end === 'open') return 'the bytes ended, and the messages did not';
   if (whole.end === 'error' && !isNamed(whole.error)) return `expected an error with a code and a phase, got ${String(whole.error)}`;
@@ -229,7 +229,7 @@ async function limit(run: CodecRun): Promise<void> {
   }
 }
 
-/** The beginnings of a sample, spread evenly: what must have been decoded of them, and whether they end between frames. */
+/** Yields evenly spread prefixes of a sample, with the values they decode to, and whether they end between frames. */
 function* prefixes(
   { bytes, frames, values }: Sample,
   count: number,

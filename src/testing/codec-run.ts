@@ -9,14 +9,14 @@ import { same } from './same.ts';
 import { isNamed } from './wire-cases.ts';
 import { Broken } from './wire-run.ts';
 
-/** How a stream of messages ended, and what came before. */
+/** The messages of a stream, and how it ended. */
 export interface Outcome {
   readonly values: unknown[];
   end: 'complete' | 'error' | 'open';
   error?: unknown;
 }
 
-/** Some of the messages, and what becomes of them. */
+/** Some of the messages: their frames, bytes and decoded values. */
 export interface Sample {
   readonly frames: readonly Uint8Array[];
   readonly bytes: Uint8Array;
@@ -25,7 +25,7 @@ export interface Sample {
 
 type Limits = Readonly<Record<'single' | 'pairs' | 'random' | 'seed' | 'spoiled' | 'patience', number>>;
 
-/** What the cases of {@link checkCodec} work with. */
+/** The context of the cases of {@link checkCodec}. */
 export class CodecRun {
   readonly codec: CodecUnderTest<unknown, unknown>;
   readonly messages: readonly unknown[];
@@ -52,7 +52,7 @@ export class CodecRun {
     return this.options.values ?? this.messages;
   }
 
-  /** The bytes of each message, as one encoder makes them of all. */
+  /** Encodes the messages with one subscription; returns the bytes of each message. */
   frames(messages: readonly unknown[] = this.messages): Uint8Array[] {
     const message$ = new Subject<unknown>();
     const frames: Uint8Array[] = [];
@@ -68,7 +68,7 @@ export class CodecRun {
     return frames;
   }
 
-  /** Each message by itself, the shortest first; then all of them. */
+  /** Returns a sample of each single message, the shortest first, then one of all messages. */
   samples(): Sample[] {
     const alone = this.messages.map((message, at): Sample => {
       const [frame = new Uint8Array(0)] = this.frames([message]);
@@ -82,7 +82,7 @@ export class CodecRun {
     return { frames, bytes: concatBytes(frames), values: this.values };
   }
 
-  /** Decodes chunks, each in memory of its own, and the end. */
+  /** Decodes copies of the chunks, then the end. */
   decode(chunks: readonly Uint8Array[]): Promise<Outcome> {
     return this.run(from(chunks.map((chunk) => new Uint8Array(chunk))).pipe(this.codec.decode()));
   }
@@ -91,7 +91,7 @@ export class CodecRun {
     return this.settled(this.watch(source$));
   }
 
-  /** Waits for the end, if it did not come at once. */
+  /** Waits for the end of a stream that has not ended synchronously. */
   async settled(outcome: Outcome): Promise<Outcome> {
     if (outcome.end === 'open') await until(() => outcome.end !== 'open', { patience: this.limits.patience });
     return outcome;
@@ -113,7 +113,7 @@ export class CodecRun {
     return outcome;
   }
 
-  /** A finding, told with the chunks that lead to it. */
+  /** Adds a finding with the chunks that cause it. */
   fault(rule: number, problem: string, chunks: readonly Uint8Array[], name = ''): void {
     const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     const shown = chunks.slice(0, 12).map(show).join(' ');
@@ -130,7 +130,7 @@ export class CodecRun {
   }
 }
 
-/** What is wrong with an outcome, in words. */
+/** Describes how an outcome differs from the expected one, if it does. */
 export function wrong(outcome: Outcome, values: readonly unknown[], end: 'complete' | 'error' = 'complete'): string | undefined {
   if (!same(outcome.values, values)) return `expected ${inWords(values)}, got ${inWords(outcome.values)}${ending(outcome)}`;
   if (outcome.end !== end)
@@ -148,7 +148,7 @@ function inWords(values: readonly unknown[]): string {
   return values.length === 0 ? 'no messages' : `${words.join(', ')}${values.length > 5 ? ` and ${values.length - 5} more` : ''}`;
 }
 
-/** JSON, where there is any: none is there of undefined, of a bigint, or of what holds itself. */
+/** Returns JSON, or other text for values without JSON: undefined, a bigint, a cyclic object. */
 function inShort(value: unknown): string {
   try {
     const text: unknown = JSON.stringify(value);

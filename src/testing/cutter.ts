@@ -6,31 +6,31 @@ import { atTickEnd } from '../wire/tick.ts';
 import { show } from './bytes.ts';
 import type { CutPlan } from './rechunk.ts';
 
-/** What happens after so many of the peer's bytes. */
+/** An event after `after` bytes of the peer. */
 export interface Stop {
   readonly after: number;
   readonly how: 'silence' | 'end' | 'reset';
 }
 
-/** How a {@link Cutter} passes bytes on. */
+/** The options of a {@link Cutter}. */
 export interface CutterOptions {
   readonly plan: CutPlan;
   readonly stop?: Stop | undefined;
-  /** One byte each so many milliseconds. */
+  /** Interval in ms: pass one byte at a time. */
   readonly drip?: number | undefined;
-  /** Do not wait for the tick to be over. */
+  /** Pass bytes at once instead of at the end of the tick. */
   readonly sync?: boolean | undefined;
 }
 
 /**
- * The layer below a peer: joins what the peer says in a tick, so that a reply and what follows it are one, and cuts the whole
- * stream of its bytes as a plan says.
+ * The layer below a peer: joins the bytes that the peer writes in one tick, so that a reply and the bytes after it are one chunk. Then
+ * cuts the whole stream by a plan.
  */
 export class Cutter {
-  /** Bytes that the peer gave, and those that were passed on. */
+  /** Number of bytes that the peer has written, and that were passed on. */
   offered = 0;
   passed = 0;
-  /** What was to happen after so many bytes has happened. */
+  /** Whether the `stop` event has happened. */
   stopped = false;
   readonly #options: CutterOptions;
   chunks = 0;
@@ -41,7 +41,7 @@ export class Cutter {
     this.#options = options;
   }
 
-  /** What was passed on, in words. */
+  /** Describes the bytes that were passed on. */
   get text(): string {
     const more = this.chunks > SHOWN ? ` and ${this.chunks - SHOWN} chunks more` : '';
     const chunks = `${this.#shown.join(' ')}${more}` || 'nothing';
@@ -50,7 +50,7 @@ export class Cutter {
     return `the peer sends ${chunks}${stopped}`;
   }
 
-  /** The peer's end takes nothing more from the wire. */
+  /** Pauses reading from the wire. */
   hold(): void {
     this.#hold(PAUSE);
   }
@@ -129,11 +129,11 @@ export class Cutter {
     });
 }
 
-/** So many chunks are told in a message. */
+/** Maximum number of chunks in a message. */
 const SHOWN = 12;
 const NOTHING = new Uint8Array(0);
 
-/** Splits bytes that begin at an offset of the whole stream. */
+/** Splits bytes; `start` is their offset in the whole stream. */
 function* split(bytes: Uint8Array, start: number, cuts: (offset: number) => boolean): Generator<Uint8Array> {
   let from = 0;
   for (let at = 0; at < bytes.length; at += 1) {

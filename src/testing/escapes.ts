@@ -3,7 +3,7 @@ import { config } from 'rxjs';
 const listeners = new Set<(error: unknown) => void>();
 let before: typeof config.onUnhandledError = null;
 
-/** Tells errors that reach nobody, instead of letting RxJS throw them into the process; returns what ends it. */
+/** Reports unhandled errors, which RxJS would otherwise throw as uncaught; returns a function that stops it. */
 export function watchEscapes(told: (error: unknown) => void): () => void {
   if (listeners.size === 0) {
     before = config.onUnhandledError;

@@ -1,4 +1,4 @@
-/** A queue whose `shift` costs the same however long it is; that of a long array copies all of it. */
+/** A queue with a `shift` of amortized constant cost; that of a long array copies the array. */
 export class Fifo<T> {
   #items: (T | undefined)[] = [];
   #head = 0;
@@ -11,7 +11,7 @@ export class Fifo<T> {
     this.#items.push(item);
   }
 
-  /** The first one, which stays. */
+  /** Returns the first item without removing it. */
   peek(): T | undefined {
     return this.#items[this.#head];
   }

@@ -4,14 +4,14 @@ import { textOf, wordsOf, type Line, type LineName, type Mark, type Moment } fro
 import { draw, type Row } from './marbles-draw.ts';
 import { hexDiff } from './marbles-hex.ts';
 
-/** What a run is compared with. */
+/** The expected and the actual signals of a run. */
 export interface Comparison {
   readonly lines: ReadonlyMap<LineName, Line>;
   readonly actual: Readonly<Record<'to wire' | 'to app', readonly Moment[]>>;
   readonly values: ReadonlyMap<string, Mark>;
-  /** Chunk by chunk, not joined. */
+  /** Compare chunk by chunk, without joining. */
   readonly exact: boolean;
-  /** When the application subscribed: the wire's being dialled then goes without saying. */
+  /** When the application subscribes. A dial of the wire in this frame need not be drawn. */
   readonly start: number;
   readonly end: number;
 }
@@ -25,7 +25,7 @@ interface Difference {
 
 const REACHED = { 'to wire': 'the wire', 'to app': 'the application' };
 
-/** Throws, with both timelines, when something else happened than was drawn. */
+/** Throws an error with both timelines if the run differs from the diagram. */
 export function compare(comparison: Comparison): void {
   const { lines, exact, start, values } = comparison;
   const shown: Row[] = [];
@@ -52,7 +52,7 @@ export function compare(comparison: Comparison): void {
   throw new Error([inWords(first), '', ...marked.map((row) => `  ${row}`), ...diffOf(first)].join('\n'));
 }
 
-/** Joins what may come in several pieces; leaves out what says nothing. */
+/** Joins the `data` and `sent` of one frame; drops empty chunks and the dial in the first frame. */
 function tidy(moments: readonly Moment[], exact: boolean, start: number): Moment[] {
   const tidied: Moment[] = [];
   let dialled = false;
@@ -72,7 +72,7 @@ function tidy(moments: readonly Moment[], exact: boolean, start: number): Moment
   return tidied;
 }
 
-/** Gives what happened the letters of the diagram: of what was expected in its place, or of the value that it equals. */
+/** Labels the actual signals with letters of the diagram: those of the expected signal if equal, otherwise those of an equal value. */
 function named(actual: readonly Moment[], expected: readonly Moment[], name: LineName, values: Comparison['values']): Moment[] {
   return actual.map((moment, at) => {
     const wanted = expected[at];
@@ -90,7 +90,7 @@ function firstDifference(name: Difference['name'], expected: readonly Moment[], 
   return undefined;
 }
 
-/** Whether what happened is what was drawn. */
+/** Whether an actual signal matches the drawn one. */
 export function sameMark(wanted: Mark, got: Mark): boolean {
   if (wanted.kind === 'data') return got.kind === 'data' && sameBytes(wanted.bytes, got.bytes);
   if (wanted.kind === 'error') return got.kind === 'error' && wanted.code === got.code;

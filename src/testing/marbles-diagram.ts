@@ -2,10 +2,10 @@ import { END, PAUSE, RESUME, type EndSignal, type LayerDetails, type PauseSignal
 import { show } from './bytes.ts';
 import { readHex } from './marbles-hex.ts';
 
-/** The four lines of a diagram: what is given to the plugin from above, what it gives below, and the same on the way up. */
+/** The four lines of a diagram: outbound signals above and below the plugin, then inbound signals below and above it. */
 export type LineName = 'app' | 'to wire' | 'wire' | 'to app';
 
-/** What a symbol stands for. Without `bytes`, `sent` is all that was given so far. */
+/** The signal of a symbol. `sent` without `bytes` counts all bytes written so far. */
 export type Mark =
   | { readonly kind: 'data'; readonly bytes: Uint8Array }
   | { readonly kind: 'sent'; readonly bytes?: number | undefined; readonly all?: boolean | undefined }
@@ -16,20 +16,20 @@ export type Mark =
   | ResumeSignal
   | { readonly kind: 'resolved' | 'complete' | 'subscribed' | 'unsubscribed' };
 
-/** A mark at its place: `text` is what the diagram shows of it. */
+/** A mark and its frame; `text` is its symbol in the diagram. */
 export interface Moment {
   readonly frame: number;
   readonly text: string;
   readonly mark: Mark;
 }
 
-/** One line, read. `length` is the first frame behind it. */
+/** One parsed line. `length` is the first frame after it. */
 export interface Line {
   readonly moments: readonly Moment[];
   readonly length: number;
 }
 
-/** What a letter of a diagram may stand for; see `marbles`. */
+/** The value of a letter in a diagram; see `marbles`. */
 export type MarbleValue = string | Uint8Array | number;
 
 const BOTH: Readonly<Record<string, Mark>> = {
@@ -48,13 +48,13 @@ const SYMBOLS: Readonly<Record<LineName, Readonly<Record<string, Mark>>>> = {
   'to app': UPWARD,
 };
 
-/** The letters that stand for signals; `values` may not use them. */
+/** The letters of signals; `values` must not define them. */
 export const RESERVED = 'CEPRSTU';
 const LETTER = /^[^\s\-()|#^!:]$/;
 const TIME = /^(\d+(?:\.\d+)?)(ms|s|m)(?: |$)/;
 const UNITS = { ms: 1, s: 1000, m: 60_000 };
 
-/** Reads `values`: strings become bytes, a number is so many bytes that were sent. */
+/** Parses `values`: a string becomes `data`, a number becomes `sent` of that many bytes. */
 export function readValues(values: Readonly<Record<string, MarbleValue>>): Map<string, Mark> {
   return new Map(
     Object.entries(values).map(([letter, value]): [string, Mark] => {
@@ -77,7 +77,7 @@ function bytesOf(value: unknown, letter: string): Uint8Array {
   return bytes;
 }
 
-/** Reads a diagram: lines that begin with their name and a colon. */
+/** Parses a diagram: lines that begin with their name and a colon. */
 export function readDiagram(text: string, values: ReadonlyMap<string, Mark>): Map<LineName, Line> {
   const lines = new Map<LineName, Line>();
   for (const row of text.split('\n')) {
@@ -96,7 +96,7 @@ function isLine(name: string | undefined): name is LineName {
   return name !== undefined && Object.hasOwn(SYMBOLS, name);
 }
 
-/** The grammar of RxJS's run mode: `-`, `( )`, ` 10ms `, blanks; but that `#` may be followed by a code. */
+/** Parses one line in the grammar of RxJS's run mode: `-`, `( )`, ` 10ms `, blanks. In addition, a code may follow `#`. */
 function readLine(name: LineName, text: string, values: ReadonlyMap<string, Mark>): Line {
   const moments: Moment[] = [];
   let frame = 0;
@@ -137,14 +137,14 @@ function readLine(name: LineName, text: string, values: ReadonlyMap<string, Mark
   return { moments, length };
 }
 
-/** A letter that `values` does not have stands for itself. */
+/** Returns the mark of a letter; one without a value stands for itself. */
 function markOf(letter: string, values: ReadonlyMap<string, Mark>): Mark | undefined {
   const known = values.get(letter);
   if (known || RESERVED.includes(letter) || !LETTER.test(letter)) return known;
   return { kind: 'data', bytes: new TextEncoder().encode(letter) };
 }
 
-/** The symbol that shows a mark; '?' for bytes and counts that no letter stands for. */
+/** Returns the symbol of a mark; '?' for bytes and counts without a letter. */
 export function textOf(mark: Mark, name: LineName, values: ReadonlyMap<string, Mark>, same: (a: Mark, b: Mark) => boolean): string {
   if (mark.kind === 'error') return `#${mark.code ?? ''}`;
   if (mark.kind === 'sent' && mark.all) return 'S';
@@ -156,7 +156,7 @@ export function textOf(mark: Mark, name: LineName, values: ReadonlyMap<string, M
   return !values.has(letter) && markOf(letter, values) ? letter : '?';
 }
 
-/** A mark in words. */
+/** Describes a mark in words. */
 export function wordsOf(mark: Mark): string {
   switch (mark.kind) {
     case 'data':

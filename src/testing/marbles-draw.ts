@@ -6,20 +6,20 @@ export interface Row {
   readonly moments: readonly Moment[];
 }
 
-/** Lines under each other, and where a frame stands in them. */
+/** Aligned lines, and the column of each frame. */
 export interface Drawing {
   readonly rows: readonly string[];
   column(frame: number): number;
 }
 
-/** So many frames without anything are dashes; more are a time, ` 13ms `. */
+/** Maximum number of empty frames drawn as dashes; more are drawn as a time, ` 13ms `. */
 const DASHES = 12;
 
 /**
- * Draws lines so that the same frame stands in the same column. Where a group leaves the frames behind it no room, the columns
- * keep their order and lose their scale.
+ * Draws lines so that each frame has the same column in all of them. Where a group leaves no room for the frames after it, columns keep
+ * their order but not their scale.
  *
- * @param end the first frame behind the diagram.
+ * @param end the first frame after the diagram.
  */
 export function draw(lines: readonly Row[], end: number): Drawing {
   const frames = [...new Set(lines.flatMap(({ moments }) => moments.map(({ frame }) => frame)))].sort((a, b) => a - b);
@@ -53,7 +53,7 @@ export function draw(lines: readonly Row[], end: number): Drawing {
   return { rows: rows.map((row) => row.trimEnd()), column: (frame) => columns.get(frame) ?? width };
 }
 
-/** How many frames a group takes: its symbols and its brackets. The code of an error takes none, since nothing follows it. */
+/** Returns the width of a group in frames: its symbols and brackets. The code of an error has no width, because nothing follows it. */
 export function widthOf(texts: readonly string[]): number {
   const symbols = texts.reduce((sum, text) => sum + (text.startsWith('#') ? 1 : text.length), 0);
   return symbols > 1 ? symbols + 2 : symbols;

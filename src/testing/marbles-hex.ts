@@ -1,7 +1,7 @@
 const ROW = 16;
 const ROWS = 8;
 
-/** Both sides in hex, the rows that differ only, with a mark under each byte that does. */
+/** Formats both sides in hex: only the rows that differ, with a mark under each differing byte. */
 export function hexDiff(expected: Uint8Array, actual: Uint8Array): string {
   const lines: string[] = [];
   const length = Math.max(expected.length, actual.length);
@@ -29,19 +29,19 @@ function hexRow(bytes: Uint8Array): string {
   return `${hex(bytes).padEnd(ROW * 3)} ${printable(bytes)}`.trimEnd();
 }
 
-/** `4a 4f 49`. */
+/** Formats bytes as `4a 4f 49`. */
 export function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
 }
 
-/** Reads pairs of hex digits, with blanks between or without; nothing when it is anything else. */
+/** Parses pairs of hex digits, with or without blanks; returns undefined for any other text. */
 export function readHex(text: string): Uint8Array | undefined {
   const digits = text.replace(/\s/g, '');
   if (!/^(?:[\da-f]{2})*$/i.test(digits)) return undefined;
   return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }
 
-/** ASCII as it is, anything else as a dot. */
+/** Returns printable ASCII unchanged, and a dot for any other byte. */
 export function printable(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.')).join('');
 }

@@ -7,7 +7,7 @@ import { codeOf } from './same.ts';
 
 type Seen = 'to wire' | 'to app';
 
-/** Plays what the application and the wire do, on virtual time, and writes down what the plugin makes of it. */
+/** Plays the signals of the application and the wire in virtual time, and records those of the plugin. */
 export class MarbleRun {
   readonly seen: Record<Seen, Moment[]> = { 'to wire': [], 'to app': [] };
   error: unknown;
@@ -15,13 +15,13 @@ export class MarbleRun {
   readonly #plugin: Plugin;
   readonly #dial: (scheduler: TestScheduler) => Dial;
   readonly #scheduler = new TestScheduler(() => undefined);
-  /** Replays: a plugin may subscribe the flow when its wire is there. */
+  /** Replays, because a plugin may subscribe to the flow late, when its wire is connected. */
   readonly #flow = new ReplaySubject<Flow>(Infinity);
   #host = '';
   #subscription: Subscription | undefined;
   #up: Subscriber<Up> | undefined;
   #over = false;
-  /** Bytes given and told to be sent: by the application, and to the wire. */
+  /** Bytes written, and bytes reported by `sent`: by the plugin to the wire (`to wire`), and by the application (`to app`). */
   readonly #given: Record<Seen, number> = { 'to wire': 0, 'to app': 0 };
   readonly #sent: Record<Seen, number> = { 'to wire': 0, 'to app': 0 };
 
@@ -30,13 +30,13 @@ export class MarbleRun {
     this.#dial = dial;
   }
 
-  /** @param end the first frame that is not played. */
+  /** @param end the first frame after the test. */
   play(lines: ReadonlyMap<LineName, Line>, start: number, end: number): void {
     const scheduler = this.#scheduler;
     const at = (moments: readonly Moment[] = [], does: (mark: Mark) => void): void => {
       for (const { frame, mark } of moments) scheduler.schedule(() => does(mark), frame);
     };
-    // Actions of one frame run in the order in which they were scheduled: the wire speaks first.
+    // Actions of one frame run in the order of scheduling: the wire's signals come first.
     scheduler.run(({ flush }) => {
       scheduler.schedule(() => this.#subscribe(), start);
       at(lines.get('wire')?.moments, (mark) => this.#wireDoes(mark));
@@ -99,7 +99,7 @@ export class MarbleRun {
       });
     });
 
-  /** The wire itself ends the connection: nobody unsubscribed. */
+  /** Called when the wire itself ends the connection, so that its teardown is not recorded as an unsubscription. */
   #ends: () => void = () => undefined;
 
   #wireDoes(mark: Mark): void {

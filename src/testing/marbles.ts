@@ -9,7 +9,7 @@ import { testDial } from './test-dial.ts';
 export interface MarbleTest {
   /** The plugin under test, or a stack of plugins. */
   readonly plugin: Plugin;
-  /** Up to four lines: `app:`, `to wire:`, `wire:`, `to app:`. `to wire` and `to app` are expectations; one that is omitted is not compared. */
+  /** Lines `app:`, `to wire:`, `wire:`, `to app:`. `to wire` and `to app` are expectations; one that is omitted is not compared. */
   readonly diagram: string;
   /**
    * The value of each letter: text (UTF-8), bytes, hex (`'0x05 01 00'`), or a number for `sent` of that many bytes. A letter without a
@@ -43,7 +43,7 @@ export interface MarbleResult {
  * ```
  *
  * The lines are RxJS marbles. A character is 1 ms, `-` is an empty frame, and ` 990ms ` lets time pass. `(ab)` is several signals in
- * one frame, and takes as many frames as characters. Blanks align the lines. Lowercase letters and digits stand for bytes. The signals:
+ * one frame, and takes as many frames as characters. Blanks align. Lowercase letters and digits are bytes.
  *
  * | symbol | meaning | lines |
  * |---|---|---|
@@ -57,10 +57,10 @@ export interface MarbleResult {
  * | `!` | unsubscribes (`app`), is unsubscribed (`to wire`); the line ends | `app`, `to wire` |
  *
  * - Within one frame, the wire's signals come before the application's.
- * - When Flow errors, the wire errors with the same error, as all wires do. Everything else that the wire does must be drawn.
+ * - When Flow errors, the wire errors with the same error. Draw everything else that the wire does.
  * - The test ends with its longest line. Trailing dashes assert that nothing is emitted; later signals are ignored.
- * - `asyncScheduler` and `asapScheduler` are virtual too. A plugin that waits for a promise or for Node's TLS cannot be tested this way:
- *   use `checkPlugin` with `time: 'real'`.
+ * - `asyncScheduler` and `asapScheduler` are virtual too. For a plugin that waits for a promise or Node's TLS, use `checkPlugin` with
+ *   `time: 'real'`.
  *
  * ```ts
  * import { handshake } from 'rxjs-io-stream';
@@ -87,8 +87,8 @@ export interface MarbleResult {
  * @param test the plugin, the diagram and its values.
  * @returns the details and the error that reached the application.
  * @throws Error if the run differs from the diagram: with both timelines, the first difference, and a hex diff of its bytes.
- * @throws TypeError if the diagram is invalid. Errors that the plugin throws when dialled are rethrown.
- * @see {@link toMarbles} to draw a diagram from a recording, {@link checkPlugin} for the rules of a plugin.
+ * @throws TypeError if the diagram is invalid. Rethrows what the plugin throws when dialled.
+ * @see {@link toMarbles}, {@link checkPlugin}.
  */
 export function marbles(test: MarbleTest): MarbleResult {
   const given = ownOptions(test, 'marbles');

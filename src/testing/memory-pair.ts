@@ -38,12 +38,13 @@ export interface MemoryPairOptions {
  * `TestScheduler`, all time is virtual.
  *
  * **Errors**
- * - An error of Flow, or unsubscribing, resets the other end: ECONNRESET after the bytes in flight.
+ * - An error of Flow, or unsubscribing before both FINs have been read, resets the other end: ECONNRESET after the bytes in flight.
  * - An end is single-use: a second subscription errors with EALREADY.
  *
  * **Closing**
- * - Completing Flow sends a FIN. Inbound bytes are then discarded until the other end's FIN, or until the other end has read nothing
- *   for `timeouts.close` ms.
+ * - Completes when both FINs have been read.
+ * - Completing Flow sends a FIN. Inbound bytes are then discarded until the other end's FIN. If the other end has read nothing for
+ *   `timeouts.close` ms, completes and resets it.
  *
  * **Backpressure**
  * - Lossless. Bytes are queued until the other end reads them; `sent` is emitted when it has.

@@ -1,11 +1,11 @@
 import { concatBytes } from '../wire/concat-bytes.ts';
 
-/** Values on which length fields and tables of states break. */
+/** Values that often break length fields and state machines. */
 const EDGES = [0, 1, 0x09, 0x0a, 0x0d, 0x20, 0x2c, 0x30, 0x39, 0x3a, 0x7f, 0x80, 0xc3, 0xfe, 0xff];
 
 /**
- * Makes a wrong one of some right ones: one to eight times it changes a byte, takes a piece out, doubles one, puts one of another
- * sample or random bytes in, or cuts the end off. The same for the same random numbers.
+ * Corrupts a random sample with one to eight changes. Each change replaces a byte, removes or repeats a piece, inserts a piece of another
+ * sample or random bytes, or truncates. Deterministic for the same random numbers.
  */
 export function mutate(samples: readonly Uint8Array[], random: () => number): Uint8Array {
   const below = (end: number): number => Math.floor(random() * end);

@@ -8,18 +8,18 @@ import type { Lane, PluginRun, RunOptions } from './plugin-run.ts';
 import { chunksOf, cutPlans, type CutPlan, type RechunkOptions } from './rechunk.ts';
 import { DepthWatch, isNamed } from './wire-cases.ts';
 
-/** One thing to try on a plugin. */
+/** One case of the check. */
 export interface PluginCase extends RunOptions {
   readonly rules: readonly number[];
   run(test: PluginRun): Promise<void>;
 }
 
-/** What a first, plain connection showed of the plugin. */
+/** Counts of a plain connection through the plugin. */
 export interface PluginFacts {
-  /** Bytes of the peer before the plugin was connected, and with the first 5 that follow. */
+  /** Bytes of the peer before the plugin was connected (`talk`), and including the first 5 after it (`bytes`). */
   readonly talk: number;
   readonly bytes: number;
-  /** Signals above and below the plugin until then. */
+  /** Number of signals above and below the plugin. */
   readonly steps: number;
 }
 
@@ -27,7 +27,7 @@ const DOWN = pattern(5, 65);
 const UP = pattern(5, 97);
 const MANY = 10_000;
 const BLOCK = pattern(2 ** 14);
-/** As much as is tried to make a sender pause, and as much as may be on its way when it does. */
+/** `VOLUME`: maximum bytes written to make a sender pause. `IN_FLIGHT`: maximum bytes that may arrive after the pause. */
 const VOLUME = 2 ** 22;
 const IN_FLIGHT = 2 ** 20;
 const HANDSHAKE = 1000;
@@ -35,10 +35,10 @@ const HANDSHAKE = 1000;
 const [WHOLE] = [...cutPlans(0)] as [CutPlan];
 const [, , BYTES] = [...cutPlans(2, { random: 0 })] as [CutPlan, CutPlan, CutPlan];
 
-/** What can be tried before anything is known. */
+/** The case that needs no facts. */
 export const COLD_CASE: PluginCase = { ...base('dialled and not subscribed'), rules: [1], run: notSubscribed };
 
-/** All cases for a plugin that behaves like this, the simplest first. */
+/** Yields the cases for a plugin with these facts, the simplest first. */
 export function* pluginCases(facts: PluginFacts, cuts: RechunkOptions): Generator<PluginCase> {
   for (const plan of plansOf(facts, cuts)) yield exchange(plan);
   yield { ...base('the peer ends first'), rules: [4], run: peerEndsFirst };
@@ -55,7 +55,7 @@ export function* pluginCases(facts: PluginFacts, cuts: RechunkOptions): Generato
   yield { ...base('gives to a peer that takes nothing until it is paused'), rules: [7, 8], run: pauseUp };
 }
 
-/** Cases that look at the stack or at globals, and have to run alone. */
+/** Yields the cases that measure the stack or watch globals, and therefore run alone. */
 export function* aloneCases(): Generator<PluginCase> {
   for (const plan of [WHOLE, BYTES]) {
     const { input } = base('on a wire that answers from inside next');
@@ -67,7 +67,7 @@ export function* aloneCases(): Generator<PluginCase> {
   }
 }
 
-/** Cases about time; `talk` as in {@link PluginFacts}. */
+/** Yields the cases about time; `talk` as in {@link PluginFacts}. */
 export function* timeCases({ talk }: PluginFacts): Generator<PluginCase> {
   yield { ...base('gives 5 bytes, ends'), rules: [12], run: noTimers };
   const timeouts = { handshake: HANDSHAKE, close: 200 };
@@ -89,7 +89,7 @@ function base(input: string, plan: CutPlan = WHOLE): RunOptions & { readonly pla
   return { input, plan };
 }
 
-/** The numbers from 0 to `last`; so many of them at most. */
+/** Returns about `count` evenly spread integers from 0 to `last`. */
 function spread(last: number, count: number): number[] {
   const step = Math.max(1, last / count);
   const numbers: number[] = [];
@@ -102,7 +102,7 @@ function* plansOf({ bytes }: PluginFacts, cuts: RechunkOptions): Generator<CutPl
   yield* cutPlans(bytes, { ...cuts, single: 1, pairs: 0, random: 1, empty: true });
 }
 
-/** Both ways at once; the peer's bytes come with the last reply. Then the application ends, then the peer. */
+/** Transfers in both directions at once; the peer's bytes follow its last reply directly. Then the application ends, then the peer. */
 function exchange(plan: CutPlan, only?: number): PluginCase {
   const rule = (number: number): number => only ?? number;
   return {
@@ -176,7 +176,7 @@ async function close(test: PluginRun): Promise<void> {
   await test.must(5, () => app.is('complete'), 'the flow completed and the peer ended, and Up did not complete');
 }
 
-/** A few bytes that wait in the wire, where nobody takes them. */
+/** Writes a few bytes that stay in the wire while the peer is paused: `sent` must not count them yet. */
 async function held(test: PluginRun): Promise<void> {
   const { app, cutter } = test;
   test.open();
@@ -207,7 +207,7 @@ function* atEveryStep({ steps }: PluginFacts): Generator<PluginCase> {
   }
 }
 
-/** Both give 5 bytes; the application does something when signal number `at` passes. Tells whether it did. */
+/** Transfers 5 bytes in both directions, and calls `act` at signal number `at`. Resolves to whether that signal was reached. */
 async function runTo(test: PluginRun, at: number, act: () => void): Promise<boolean> {
   const { app, far } = test;
   let acted = false;
@@ -248,11 +248,11 @@ async function closeAt(test: PluginRun, at: number): Promise<void> {
   test.check(5, probe.up !== 'open', 'Up ended, and the wire below is still subscribed');
 }
 
-/** What was given before the end reaches the peer, then the end; what the peer says still comes up. */
+/** Checks that the bytes before the end reach the peer, then the end, and that the peer's bytes are still emitted. */
 async function endAt(test: PluginRun, at: number): Promise<void> {
   const { app, far } = test;
   let [due, ends] = [false, false];
-  // In a tick of its own: from inside `next` it would overtake what passes. And nobody ends before 'connected'.
+  // In a separate tick: from inside `next` it would overtake the current signal. Before 'connected', an end is not tested.
   const end = (): void => {
     due = true;
     ends = app.connected;
@@ -272,7 +272,7 @@ async function failAt(test: PluginRun, at: number): Promise<void> {
   const reason = new Error('our own reset');
   let downs = 0;
   const acted = await runTo(test, at, () => {
-    // What goes down with this very signal went before the reset.
+    // The signal at which we reset may itself be outbound: do not count it.
     ({ downs } = probe);
     app.fail(reason);
   });
@@ -297,7 +297,7 @@ async function cutOff(test: PluginRun, how: Stop['how'], whole: boolean): Promis
   const { app, far, probe, cutter } = test;
   far.react = ({ kind }) => kind === 'connected' && far.give(UP);
   test.open();
-  // A peer whose bytes are not always as many may have none left to stop after.
+  // The number of the peer's bytes may vary between connections: it may never reach `after`.
   const unstopped = (): boolean => !cutter.stopped && app.received >= UP.length;
   const what = how === 'end' ? 'the peer ended' : 'the peer was reset';
   const told = (): boolean => app.over || (how === 'end' && app.connected && app.ended);
@@ -312,12 +312,12 @@ async function cutOff(test: PluginRun, how: Stop['how'], whole: boolean): Promis
   await test.quiet();
   const { bytes } = app;
   test.check(2, sameBytes(bytes, UP.subarray(0, bytes.length)), `of ${show(UP)} that the peer sent, ${show(bytes)} came up`);
-  // A peer whose bytes are not always as many may have had more to say.
+  // For the same reason, the peer may have written more bytes than were passed on.
   if (whole && cutter.passed === cutter.offered)
     test.check(5, bytes.length === UP.length, `before that it had sent ${show(UP)}, ${show(bytes)} came up`);
 }
 
-/** The far end gives blocks until it is paused. */
+/** Writes blocks from one end until that end is paused, `VOLUME` bytes at most; returns all chunks written. */
 async function fill(test: PluginRun, from: 'app' | 'far'): Promise<Uint8Array[]> {
   const end = test[from];
   const given: Uint8Array[] = [];
@@ -326,7 +326,7 @@ async function fill(test: PluginRun, from: 'app' | 'far'): Promise<Uint8Array[]>
     given.push(BLOCK);
     if (round % 4 === 3) await test.quiet();
   }
-  // Whoever paused must still accept what is in flight.
+  // Bytes in flight must still be accepted after a pause.
   for (let more = 0; more < 3; more += 1) {
     end.give(DOWN);
     given.push(DOWN);
@@ -335,7 +335,7 @@ async function fill(test: PluginRun, from: 'app' | 'far'): Promise<Uint8Array[]>
   return given;
 }
 
-/** @param talk how many bytes the plugin's own conversation takes. */
+/** @param talk number of bytes of the plugin's own conversation. */
 async function pauseDown(test: PluginRun, rule: 3 | 7, talk: number): Promise<void> {
   const { app, far, probe } = test;
   const early = rule === 3;
@@ -349,7 +349,7 @@ async function pauseDown(test: PluginRun, rule: 3 | 7, talk: number): Promise<vo
   });
   await test.connected();
   await test.must(2, () => far.connected, 'the peer was not connected');
-  // What was read with the last reply is in flight.
+  // Bytes read together with the last reply count as in flight.
   if (early && test.scripted && left > 0)
     await test.must(
       3,
@@ -434,7 +434,7 @@ async function noTimers(test: PluginRun): Promise<void> {
   }
 }
 
-/** Two connections at once, byte by byte in turns, and one more when they are over. */
+/** Interleaves two connections byte by byte, then makes a third one. */
 async function lanes(test: PluginRun): Promise<void> {
   const [first, second, third] = test.lanes(3) as [Lane, Lane, Lane];
   const got = async ({ app, far }: Lane, down: Uint8Array, up: Uint8Array, which: string): Promise<void> => {
@@ -461,7 +461,7 @@ async function lanes(test: PluginRun): Promise<void> {
   await got(third, DOWN, UP, 'third');
 }
 
-/** Nothing but the given scheduler may end the wait, and that at its time. */
+/** Checks that the wait for the peer times out on the scheduler of the dial, not earlier and not later. */
 async function timeout(test: PluginRun, expected: number): Promise<void> {
   const { app, clock } = test;
   const through = (): boolean => app.connected;

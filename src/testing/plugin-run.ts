@@ -12,11 +12,11 @@ import { syncPair } from './sync-pair.ts';
 import { testDial } from './test-dial.ts';
 import { Broken } from './wire-run.ts';
 
-/** What all runs of one check have in common. */
+/** The values that all runs of one check share. */
 export interface PluginSetup {
   readonly plugin: Plugin;
   readonly peer: Plugin;
-  /** The peer is a script: once it is through, bytes pass as they are. */
+  /** Whether the peer is a script, after which bytes pass unchanged. */
   readonly scripted: boolean;
   readonly to: Target;
   readonly time: 'virtual' | 'real';
@@ -25,20 +25,20 @@ export interface PluginSetup {
   readonly findings: Findings;
 }
 
-/** What is special in one run. */
+/** The values of one run. */
 export interface RunOptions {
-  /** What the application does, in words. */
+  /** Describes what the application does. */
   readonly input: string;
   readonly plan: CutPlan;
   readonly stop?: Stop | undefined;
   readonly drip?: number | undefined;
-  /** No ticks: the wire answers from inside `next`. */
+  /** Use a wire without ticks, which answers from inside `next`. */
   readonly sync?: boolean | undefined;
   readonly timeouts?: Partial<Timeouts> | undefined;
   readonly deadline?: number | undefined;
 }
 
-/** One of several connections. */
+/** One of several connections through the same operator. */
 export interface Lane {
   readonly app: AppEnd;
   readonly far: AppEnd;
@@ -62,14 +62,14 @@ export class PluginRun {
   readonly #setup: PluginSetup;
   readonly #options: RunOptions;
   readonly #lanes: Lane[] = [];
-  /** How many signals passed above and below the plugin so far. */
+  /** Number of signals above and below the plugin so far. */
   steps = 0;
-  /** What the application does when signal number `at` passes. */
+  /** The number of the signal at which to call `act`. */
   at: number | undefined;
   act: () => void = () => {};
-  /** Whether waiting lets virtual time pass. */
+  /** Whether waiting advances virtual time. */
   passing = true;
-  /** What had gone down when the application gave its last byte: all of it must have left when `sent` says so. */
+  /** Bytes that the plugin had written when the application wrote its last byte. All must be sent before `sent` counts that byte. */
   #mark = 0;
 
   constructor(setup: PluginSetup, options: RunOptions) {
@@ -112,7 +112,7 @@ export class PluginRun {
     this.#setup.plugin(this.probe.wire(a))(this.#dial('plugin'));
   }
 
-  /** Several connections through one and the same operator; each is subscribed by `join`. */
+  /** Creates several connections through the same operator; `join` subscribes to each. */
   lanes(count: number): readonly Lane[] {
     const { plugin, peer } = this.#setup;
     const lanes: Lane[] = [];
@@ -143,7 +143,7 @@ export class PluginRun {
     return testDial({ to, layer, timeouts, deadline, scheduler: this.real ? asyncScheduler : clock });
   }
 
-  /** The application gives bytes. */
+  /** Writes bytes as the application. */
   give(...chunks: readonly Uint8Array[]): void {
     for (const chunk of chunks) {
       this.#mark = Infinity;
@@ -192,7 +192,7 @@ export class PluginRun {
     await this.#gets(rule, this.far, bytes, 'that the application gave', 'reached the peer');
   }
 
-  /** Lets so much time pass that whatever was going to happen has; no virtual time but what is due. */
+  /** Waits for the connection to settle. Runs virtual actions that are due, but does not advance virtual time. */
   async quiet(): Promise<void> {
     const { quiet } = this.#setup;
     for (let round = 0; round < quiet; round += 1) {
@@ -206,13 +206,13 @@ export class PluginRun {
     this.farClock.advance(ms);
   }
 
-  /** Lets what is due now happen. */
+  /** Runs everything that is due now. */
   async settle(): Promise<void> {
     await turn();
     this.advance(0);
   }
 
-  /** Frees both ends; what is left after it was not freed. */
+  /** Frees both ends; reports timers that remain. */
   free(): void {
     this.app.verify();
     this.probe.verify();

@@ -3,7 +3,7 @@ import { END, PAUSE, RESUME, type LayerDetails, type Up } from '../wire/signal.t
 import type { LineName } from './marbles-diagram.ts';
 import { hex, printable, readHex } from './marbles-hex.ts';
 
-/** What was written down: a signal, or how it ended. */
+/** A recorded signal, or the end of its line. */
 export type RecordedSignal =
   | Up
   | { readonly kind: 'complete' }
@@ -16,33 +16,33 @@ export type RecordedSignal =
       readonly message: string;
     };
 
-/** One signal, where it passed and when. */
+/** One recorded signal, with its line and time. */
 export interface RecordedEntry {
-  /** Milliseconds since the connection was subscribed. */
+  /** Time since the subscription, in ms. */
   readonly at: number;
-  /** As in `marbles`: `to wire` and `wire` are below; with `around`, `app` and `to app` above. */
+  /** The line, as in `marbles`. With `around`: `to wire` and `wire` are below the plugin, `app` and `to app` above it. */
   readonly line: LineName;
   readonly signal: RecordedSignal;
 }
 
-/** One connection, written down; see `record`. */
+/** A recorded connection; see `record`. */
 export interface Recording {
-  /** In the order in which they passed. */
+  /** The signals in order. */
   readonly entries: readonly RecordedEntry[];
-  /** The limit was reached: after the last entry but the end something is missing. */
+  /** Whether the limit was reached: signals before the end are then missing. */
   readonly cut: boolean;
-  /** The text that {@link parseRecording} reads. */
+  /** Returns the text for {@link parseRecording}. */
   toString(): string;
 }
 
 const HEADER = 'rxjs-io-stream recording 1';
-// With `s`: the text of an error may hold a U+2028, which is no line's end here.
+// With the `s` flag: the message of an error may contain U+2028, which does not end a line here.
 const ENTRY = /^(\d+(?:\.\d+)?) (app|to wire|wire|to app): (\w+)(?: (.*))?$/s;
 const ERROR = /^(\w+|-|"(?:[^"\\]|\\.)*") (-?\d+) (\w+|-|"(?:[^"\\]|\\.)*") (".*")$/s;
 const DOWNWARD = ['data', 'end', 'pause', 'resume', 'complete', 'error', 'unsubscribed'];
 const UPWARD = ['data', 'end', 'pause', 'resume', 'complete', 'error', 'resolved', 'connected', 'sent'];
 
-/** Makes a recording of its entries. */
+/** Creates a recording from its entries. */
 export function recordingOf(entries: readonly RecordedEntry[], cut: boolean): Recording {
   const toString = (): string => {
     const lines = entries.map(({ at, line, signal }) => `${Number(at.toFixed(3))} ${line}: ${textOf(signal)}`);
@@ -70,26 +70,26 @@ function textOf(signal: RecordedSignal): string {
   }
 }
 
-/** Quoted when it is more than a word. */
+/** Formats a field: `-` for undefined, quoted unless it is a word. */
 function wordOf(word: string | undefined): string {
   return word === undefined ? '-' : /^\w+$/.test(word) ? word : JSON.stringify(word);
 }
 
-/** Nothing for `-`. */
+/** Parses a field of {@link wordOf}. */
 function readWord(word: string): string | undefined {
   return word === '-' ? undefined : word.startsWith('"') ? (json(word) as string | undefined) : word;
 }
 
 /**
- * Reads the text of a recording.
+ * Parses the text of a recording.
  *
  * ```text
  *   rxjs-io-stream recording 1                                   the version of the format
  *   0 wire: connected [{"wire":"tcp"}]                           ms since the start, line, signal
- *   0 to wire: data 4a 4f 49 4e 0a |JOIN.|                       bytes in hex; what stands between | | is for the eye only
+ *   0 to wire: data 4a 4f 49 4e 0a |JOIN.|                       bytes in hex; the text between | | is ignored
  *   0.5 wire: sent 5
- *   12 wire: error ECONNRESET -104 read "read ECONNRESET"        code, number, phase (- for none, quoted if no word), message
- *   cut                                                          only when the limit was reached
+ *   12 wire: error ECONNRESET -104 read "read ECONNRESET"        code, errno, phase (- for none, quoted unless a word), message
+ *   cut                                                          only if the limit was reached
  * ```
  *
  * The lines are those of `marbles`. The signals: `data`, `end`, `end truncated`, `pause`, `resume`, `resolved HOST IP FAMILY`,
@@ -102,7 +102,10 @@ function readWord(word: string): string | undefined {
  * export const wire = replay(parseRecording('rxjs-io-stream recording 1\n0 wire: connected []\n5 wire: data 68 69\n'));
  * ```
  *
- * @throws TypeError when it is no recording, with the number of the line.
+ * @param text the text of a recording, as returned by its `toString()`.
+ * @returns the recording.
+ * @throws TypeError if the text is not a recording; the message contains the line number.
+ * @see {@link record}, {@link replay}, {@link toMarbles}.
  */
 export function parseRecording(text: string): Recording {
   const lines = text.split(/\r?\n/);
@@ -126,7 +129,7 @@ export function parseRecording(text: string): Recording {
   return recordingOf(entries, cut);
 }
 
-/** Nothing when the facts of the signal cannot be read. */
+/** Parses a signal; returns undefined if its fields are invalid. */
 function signalOf(kind: string, rest: string): RecordedSignal | undefined {
   switch (kind) {
     case 'data': {

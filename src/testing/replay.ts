@@ -33,7 +33,7 @@ export interface ReplayOptions {
  * - Errors as the recording does.
  * - Errors with EPROTOCOL, phase `write`, if the outbound bytes differ from the recording, or end or close before all of them. The message
  *   names the byte.
- * - An error of Flow is emitted by Up.
+ * - If Flow errors, errors with the same error.
  * - Emits nothing after the point where the recording was `cut`, or where its application unsubscribed.
  *
  * **Closing**
@@ -79,7 +79,7 @@ export function replay(recording: Recording | string, options: ReplayOptions = {
 interface Step {
   readonly at: number;
   readonly signal: RecordedSignal;
-  /** What had gone down before it. */
+  /** Number of outbound bytes recorded before this signal, and whether an outbound end was. */
   readonly bytes: number;
   readonly ended: boolean;
 }

@@ -1,6 +1,6 @@
 import { asText } from '../wire/in-log.ts';
 
-/** The rules that every wire and plugin keeps, by number; the text stands at `Wire`. */
+/** The rules that every wire and plugin must keep, by number; `Wire` documents them. */
 export const RULES: Readonly<Record<number, string>> = {
   1: 'cold',
   2: 'order',
@@ -16,37 +16,39 @@ export const RULES: Readonly<Record<number, string>> = {
   12: 'time',
 };
 
-/** What was found about one rule. */
+/** The result for one rule. */
 export interface RuleResult {
   readonly rule: number;
-  /** `rule 2 order`. */
+  /** The name with its number: `rule 2 order`. */
   readonly name: string;
   readonly ok: boolean;
-  /** One sentence: what was expected and what happened instead; none when it is kept. */
+  /** One sentence: what was expected, and what happened instead. Undefined if the rule is kept. */
   readonly problem?: string | undefined;
   /** The shortest input found that breaks it. */
   readonly input?: string | undefined;
 }
 
-/** What `checkWire`, `checkPlugin` and `checkCodec` found. */
+/** The result of `checkWire`, `checkPlugin` and `checkCodec`. */
 export interface Report {
-  /** Every rule that was checked is kept. */
+  /** Whether every checked rule is kept. */
   readonly ok: boolean;
-  /** One result per rule that was checked, in order. */
+  /** One result per checked rule, in order. */
   readonly results: readonly RuleResult[];
-  /** How many things were tried: connections that were made, streams that were decoded. */
+  /** Number of cases: connections made, or streams decoded. */
   readonly cases: number;
-  /** Throws an `Error` that lists every broken rule; returns the report itself if there is none. */
+  /** Throws an `Error` that lists every broken rule; returns the report if there is none. */
   readonly assert: () => Report;
-  /** All results as text, a line each. */
+  /** Returns all results as text, one per line. */
   readonly toString: () => string;
 }
 
 /**
- * The rules that are checked: those that were asked for, which must be among those there are, or all of these.
+ * Returns the requested rules, or all known rules by default.
  *
+ * @param asked the `rules` option.
  * @param known the rules that can be checked here.
- * @param check whose option it is.
+ * @param check the name of the check, for the message.
+ * @throws TypeError for a rule that is not known.
  */
 export function chosenRules(asked: readonly number[] | undefined, known: readonly number[], check: string): readonly number[] {
   const strange = asked?.find((rule) => !known.includes(rule));
@@ -61,19 +63,19 @@ interface Finding {
   readonly weight: number;
 }
 
-/** Collects what is found, and keeps the shortest input for each rule. */
+/** Collects findings, and keeps the one with the shortest input for each rule. */
 export class Findings {
   readonly #found = new Map<number, Finding>();
   readonly #names: Readonly<Record<number, string>>;
-  /** How many things were tried. */
+  /** Number of cases so far. */
   cases = 0;
 
-  /** @param names of the rules by number. */
+  /** @param names the names of the rules by number. */
   constructor(names: Readonly<Record<number, string>> = RULES) {
     this.#names = names;
   }
 
-  /** @param weight how long the input is: of two findings about a rule the lighter one is told. */
+  /** @param weight the length of the input: of two findings about a rule, the lighter one is reported. */
   add(rule: number, problem: string, input: string, weight: number): void {
     const known = this.#found.get(rule);
     if (!known || weight < known.weight) this.#found.set(rule, { problem, input, weight });

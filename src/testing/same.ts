@@ -1,7 +1,7 @@
 import { errorFacts } from '../wire/in-log.ts';
 import { sameBytes } from './bytes.ts';
 
-/** Whether two decoded values are the same by content and class: a Buffer and a Uint8Array of the same bytes are. */
+/** Whether two decoded values are equal by content and class. A Buffer equals a Uint8Array of the same bytes. */
 export function same(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
@@ -11,19 +11,22 @@ export function same(a: unknown, b: unknown): boolean {
   }
   if (classOf(a) !== classOf(b)) return false;
   if (a instanceof Date) return Object.is(a.getTime(), (b as Date).getTime());
-  // In the order of their entries, in which they were filled.
+  // Compares the entries in insertion order.
   if (a instanceof Map || a instanceof Set) return same([...a], [...(b as Iterable<unknown>)]);
   const [keys, others] = [Object.keys(a), Object.keys(b)];
   if (keys.length !== others.length) return false;
   return keys.every((key) => Object.hasOwn(b, key) && same((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]));
 }
 
-/** What an error calls itself. */
+/** Returns the `code` of an error, if any. */
 export function codeOf(error: unknown): string | undefined {
   return errorFacts(error).code;
 }
 
-/** Arrays and plain objects are what they are also where a test runner has its own of them, and without a prototype. */
+/**
+ * Returns the class of an object. Arrays and plain objects of another realm (a test runner's), and objects without a prototype, count as
+ * those of this realm.
+ */
 function classOf(value: object): unknown {
   if (Array.isArray(value)) return Array;
   const prototype: unknown = Object.getPrototypeOf(value);

@@ -1,8 +1,8 @@
 /**
- * Makes an input that fails shorter, as long as it fails: takes pieces out, from halves down to single bytes, then makes bytes
- * simple. Deterministic; asks a few hundred times at most for a short input.
+ * Shortens a failing input while it still fails: removes pieces, from halves down to single bytes, then replaces bytes by `a`.
+ * Deterministic. Calls `fails` at most a few hundred times for a short input.
  *
- * @param fails must be true for the input.
+ * @param fails returns whether an input fails; must return true for `input`.
  */
 export function shrink(input: Uint8Array, fails: (input: Uint8Array) => boolean): Uint8Array {
   let best = input;

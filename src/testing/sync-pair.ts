@@ -4,8 +4,8 @@ import { END, type DataSignal, type EndSignal, type Flow, type Up, type Wire } f
 import { Fifo } from './fifo.ts';
 
 /**
- * Two wires joined without any tick: what goes down one comes up the other from inside `next`, so that an answer is there
- * before the question has returned. Bytes wait for the other end, and while it is paused.
+ * Creates two connected wires without ticks. Each emits the other's outbound signals from inside `next`: a reply may arrive before the call
+ * that wrote the request has returned. Bytes are queued until the other end is subscribed and not paused.
  */
 export function syncPair(): readonly [Wire, Wire] {
   const a = new SyncEnd();
@@ -21,7 +21,7 @@ class SyncEnd {
   readonly #inbox = new Fifo<DataSignal | EndSignal>();
   #giving = false;
   #paused = false;
-  /** The flow completed: what still comes is thrown away. */
+  /** Whether the flow has completed: inbound signals are then discarded. */
   #closing = false;
   #inEnded = false;
   #outEnded = false;
@@ -57,7 +57,7 @@ class SyncEnd {
     }
   }
 
-  /** One at a time, in order: what is added from inside `next` waits for its turn. */
+  /** Emits the queued signals in order. Not reentrant: signals added from inside `next` are emitted by the outer loop. */
   #give(): void {
     if (this.#giving) return;
     this.#giving = true;

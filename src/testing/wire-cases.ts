@@ -5,20 +5,20 @@ import { Clock } from './clock.ts';
 import { chunksOf, cutPlans } from './rechunk.ts';
 import type { WireRun } from './wire-run.ts';
 
-/** One thing to try on a wire. */
+/** One case of the check. */
 export interface WireCase {
   readonly rules: readonly number[];
-  /** What goes in, in words. */
+  /** Describes the input. */
   readonly input: string;
   run(test: WireRun): Promise<void>;
 }
 
 const FEW = pattern(5, 65);
 const MANY = 10_000;
-/** A stack that is so much deeper at the end of a burst was deepened by each chunk. */
+/** Growth of the call stack, in frames, that shows that each chunk of a burst deepens it. */
 const DEEPER = 200;
 
-/** The simplest first: of two cases that break a rule, the first is told. */
+/** All cases, the simplest first: of two cases that break a rule, the first is reported. */
 export const WIRE_CASES: readonly WireCase[] = [
   { rules: [1], input: 'the wire is dialled and not subscribed', run: notSubscribed },
   ...transfers(),
@@ -61,7 +61,7 @@ function* bigTransfers(): Generator<WireCase> {
   }
 }
 
-/** Both ways at once, then the application ends, then the peer. */
+/** Transfers in both directions at once; then the application ends, then the peer. */
 function transfer(input: string, chunks: readonly Uint8Array[], rules: readonly number[] = [2, 4, 5, 8, 10]): WireCase {
   return {
     rules,
@@ -172,7 +172,7 @@ async function peerResets(test: WireRun): Promise<void> {
   test.check(5, isNamed(app.error), `the connection failed with ${String(app.error)}, not with an IOStreamError`);
 }
 
-/** By its fields: the kit may be loaded twice. */
+/** Whether an error is an IOStreamError, by its fields: the library may be loaded twice. */
 export function isNamed(error: unknown): boolean {
   return error instanceof Error && 'code' in error && 'phase' in error;
 }
@@ -230,7 +230,7 @@ async function pauseDown(test: WireRun, rule: 3 | 7): Promise<void> {
   for (const each of chunks) peer.write(each);
   await test.quiet();
   const { received } = app;
-  // What was on its way when the pause was given may still come.
+  // Bytes in flight at the pause may still be emitted.
   test.check(rule, received <= options.volume / 16, `'pause' was given down, and ${received} bytes still came up`);
   app.resume();
   await test.appGets(7, concatBytes(chunks));
@@ -296,7 +296,7 @@ async function burst(test: WireRun): Promise<void> {
   test.check(11, depths.deepest <= DEEPER, `the stack became ${depths.deepest} frames deeper during 10,000 chunks`);
 }
 
-/** Looks at the depth of the stack now and then, for each kind of signal. */
+/** Samples the depth of the call stack for each kind of signal. */
 export class DepthWatch {
   deepest = 0;
   readonly #first = new Map<string, { depth: number; count: number }>();
@@ -349,7 +349,7 @@ async function twice(test: WireRun): Promise<void> {
   }
 }
 
-/** Real time passes and nothing may happen; virtual time passes and it must. */
+/** Checks that `timeouts.close` runs on virtual time only: nothing may happen in real time. */
 async function closeTimeout(test: WireRun): Promise<void> {
   const { app, made } = test;
   const clock = new Clock();
@@ -359,7 +359,7 @@ async function closeTimeout(test: WireRun): Promise<void> {
   const peer = await test.joined();
   app.close();
   await test.must(5, () => peer.ended(), 'the flow completed, and no end reached the peer');
-  // A wire that need not wait for the peer has no timeout here.
+  // A wire that does not wait for the peer has already closed.
   for (let turns = 0; turns < 5; turns += 1) await test.quiet(0);
   if (app.over) return;
   await test.quiet(close * 2);

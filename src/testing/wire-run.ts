@@ -5,7 +5,7 @@ import type { CheckWireOptions, WireUnderTest } from './check-wire.ts';
 import { turn, until } from './clock.ts';
 import type { Peer } from './peer.ts';
 
-/** A rule is broken: ends its case. */
+/** Thrown when a rule is broken; ends its case. */
 export class Broken extends Error {
   readonly rule: number;
 
@@ -18,13 +18,13 @@ export class Broken extends Error {
 /** {@link CheckWireOptions} with all defaults filled in. */
 type WireOptions = { readonly [K in Exclude<keyof CheckWireOptions, 'rules'>]-?: Exclude<CheckWireOptions[K], undefined> };
 
-/** One case of a check: a fresh wire between `app` and a peer. */
+/** The context of one case: a new wire between `app` and a peer. */
 export class WireRun {
   readonly made: WireUnderTest;
   readonly app: AppEnd;
   readonly options: WireOptions;
   readonly peers: Peer[] = [];
-  /** Called at each turn of waiting: virtual time passes here. */
+  /** Called at each turn of a wait, for example to advance virtual time. */
   tick: () => void = () => {};
 
   constructor(made: WireUnderTest, options: CheckWireOptions, app: AppEnd) {
@@ -35,7 +35,7 @@ export class WireRun {
     this.options = { singleUse, resets, volume, sentEvery, patience, quiet };
   }
 
-  /** Dials and waits until both ends are there. */
+  /** Dials, and waits until both ends are connected. */
   async connect(dial: Dial = this.made.dial): Promise<Peer> {
     this.app.dial(this.made.wire, dial);
     return this.joined();
@@ -48,13 +48,13 @@ export class WireRun {
     return peer;
   }
 
-  /** Waits until something is so; if it does not come to be, the rule is broken. */
+  /** Waits until `passes` returns true; reports the rule as broken after a timeout. */
   async must(rule: number, passes: () => boolean, problem: string | (() => string)): Promise<void> {
     const ok = await until(passes, { patience: this.options.patience, tick: () => this.tick() });
     if (!ok) this.broken(rule, typeof problem === 'string' ? problem : problem());
   }
 
-  /** The rule is broken unless this holds. */
+  /** Reports the rule as broken unless `holds`. */
   check(rule: number, holds: boolean, problem: string): void {
     if (!holds) this.broken(rule, problem);
   }
@@ -64,21 +64,21 @@ export class WireRun {
     throw new Broken(rule, state === 'error' ? `${problem} (Up errored: ${String(error)})` : problem);
   }
 
-  /** Waits until the application has these bytes, and no others. */
+  /** Waits until the application has received these bytes, and no others. */
   async appGets(rule: number, bytes: Uint8Array, app: AppEnd = this.app): Promise<void> {
     const came = (): string => `of ${show(bytes)} written by the peer, ${show(app.bytes)} came up`;
     await this.must(rule, () => app.received >= bytes.length, came);
     this.check(rule, sameBytes(app.bytes, bytes), came());
   }
 
-  /** Waits until the peer has these bytes, and no others. */
+  /** Waits until the peer has received these bytes, and no others. */
   async peerGets(rule: number, bytes: Uint8Array, peer: Peer): Promise<void> {
     const came = (): string => `of ${show(bytes)} given down, ${show(peer.received())} reached the peer`;
     await this.must(rule, () => peer.count() >= bytes.length, came);
     this.check(rule, sameBytes(peer.received(), bytes), came());
   }
 
-  /** Lets so much real time pass that whatever was going to happen has. */
+  /** Waits in real time for the connection to settle. */
   quiet(ms: number = this.options.quiet): Promise<void> {
     return turn(ms);
   }
