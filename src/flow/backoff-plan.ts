@@ -3,41 +3,41 @@ import { inWords } from '../stream/bytes.ts';
 import type { ClosedReport } from '../stream/report.ts';
 import { steadyScheduler } from '../wire/real-time.ts';
 
-/** A failed attempt; see `retryIf`. */
+/** Describes a failed attempt; see `retryIf`. */
 export interface RetryReport {
   /** The number of the attempt, from 1. */
   readonly attempt: number;
   /** How many attempts in a row have failed, this one included. */
   readonly failures: number;
-  /** How the connection closed. Only from `persistent`, and only if the attempt was connected. */
+  /** How the connection closed. Set by `persistent` only, and only if the attempt had connected. */
   readonly closed?: ClosedReport | undefined;
 }
 
-/** How long to wait before the next attempt, and when to stop. */
+/** Sets the delays between attempts, and when to stop. */
 export interface BackoffOptions {
-  /** Milliseconds before the second attempt, more than 0. @default 100 */
+  /** The delay before the second attempt in milliseconds, more than 0. @default 100 */
   readonly initial?: number | undefined;
-  /** The longest wait, in milliseconds. @default 30000 */
+  /** The longest delay in milliseconds, not less than `initial`. @default 30000, or `initial` if that is more */
   readonly max?: number | undefined;
-  /** Factor from one wait to the next, 1 or more. @default 2 */
+  /** Factor from one delay to the next, 1 or more. @default 2 */
   readonly factor?: number | undefined;
-  /** Random fraction (0–1) taken off each wait, so that clients do not reconnect in lockstep. @default 0.5 */
+  /** Each delay is shortened by a random fraction from 0 to this number (0–1), so that clients do not reconnect in lockstep. @default 0.5 */
   readonly jitter?: number | undefined;
-  /** How many attempts in a row may fail, the first one included; then the last error is passed on. @default Infinity */
+  /** How many attempts in a row may fail, the first one included. The last error is then passed on. @default Infinity */
   readonly attempts?: number | undefined;
   /**
-   * A connection that lasted for this many milliseconds resets the count of failures.
+   * A connection that lasted for this many milliseconds resets the failure count.
    * @default Infinity for `backoff`, 10000 for `persistent`
    */
   readonly resetAfter?: number | undefined;
   /**
-   * Returns whether to try again after this error; `false` passes the error on. Not called for a TypeError or an AbortError:
-   * these are always passed on. What it throws is passed on instead of the error. @default always
+   * Returns whether to retry after this error; `false` passes the error on. Not called for a TypeError or an AbortError:
+   * they are always passed on. If it throws, the thrown value is passed on instead of the error. @default always retries
    */
   readonly retryIf?: ((error: unknown, report: RetryReport) => boolean) | undefined;
-  /** Scheduler of the waits. @default asyncScheduler */
+  /** The scheduler of the delays. @default asyncScheduler */
   readonly scheduler?: SchedulerLike | undefined;
-  /** Returns numbers from 0 to less than 1 for the jitter. @default Math.random */
+  /** Returns a random number for the jitter, from 0 to less than 1. @default Math.random */
   readonly random?: (() => number) | undefined;
 }
 
@@ -45,24 +45,23 @@ export interface BackoffOptions {
 export interface BackoffPlan {
   readonly scheduler: SchedulerLike;
   readonly resetAfter: number;
-  /** The wait after this many failures in a row, in milliseconds; undefined: no more attempts. */
+  /** Returns the delay in milliseconds after this many failures in a row, or undefined if no attempt remains. */
   readonly delay: (failures: number) => number | undefined;
-  /** Whether another attempt may mend this error. */
+  /** Returns whether to retry after this error. */
   readonly mayRetry: (error: unknown, report: RetryReport) => boolean;
 }
 
 const isTime = (value: unknown): value is number => typeof value === 'number' && value >= 0;
 const isSpan = (value: unknown): value is number => isTime(value) && value < Infinity;
 
-/** Wrong arguments and an abort: the next attempt would end the same way. */
+/** Wrong arguments and aborts: the next attempt would fail the same way. */
 function isFinal(error: unknown): boolean {
   return error instanceof TypeError || (error as { name?: unknown } | null | undefined)?.name === 'AbortError';
 }
 
-/** The names of all options. */
 export const BACKOFF_NAMES = ['initial', 'max', 'factor', 'jitter', 'attempts', 'retryIf', 'resetAfter', 'scheduler', 'random'] as const;
 
-/** Checks options that were copied; throws a TypeError that names the wrong one. */
+/** Checks copied options. Throws a TypeError that names the wrong one. */
 export function planBackoff(options: BackoffOptions, usual: { readonly resetAfter: number }): BackoffPlan {
   const { initial = 100, factor = 2, jitter = 0.5, attempts = Infinity, retryIf = () => true } = options;
   const { max = Math.max(initial, 30_000), resetAfter = usual.resetAfter, scheduler = asyncScheduler, random = Math.random } = options;

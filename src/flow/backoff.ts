@@ -4,40 +4,45 @@ import { ownOptions } from '../wire/own-options.ts';
 import { after } from '../wire/timer.ts';
 import { BACKOFF_NAMES, planBackoff, type BackoffOptions } from './backoff-plan.ts';
 
-/** What {@link backoff} returns: the `delay` of a `RetryConfig`, which is also that of a `RepeatConfig`. */
+/** A `RetryConfig` with its `delay` set. The same function is valid as the `delay` of a `RepeatConfig`. */
 export interface Backoff extends RetryConfig {
   /**
-   * Emits when it is time for the next attempt. Without one, it errors with the same error (`retry`) or completes (`repeat`).
-   * `retry` calls it with the error and the count of failures, `repeat` with the count of attempts alone.
+   * Returns an Observable that emits when the next attempt is due. If no attempt remains, it errors with the same error (`retry`)
+   * or completes (`repeat`). `retry` calls it with the error and the number of failures, `repeat` with the number of attempts only.
    */
   readonly delay: (errorOrCount: unknown, retryCount?: number) => ObservableInput<unknown>;
 }
 
-/** Phases of an attempt that was not connected yet. */
+/** The phases of an attempt before it is connected. */
 const PRE_CONNECT_PHASES: readonly Phase[] = ['resolve', 'connect', 'handshake'];
 
 /**
- * Makes the `delay` of RxJS's own `retry`: waits that grow with each failure and differ a little from client to client.
+ * Returns a config for RxJS's `retry` and `repeat` whose delays grow exponentially, with random jitter.
  *
  * ```text
  *   attempt 1 ─✗─ 100 ms ─ attempt 2 ─✗─ 200 ms ─ attempt 3 ─✗─ 400 ms ─ … ─ attempt n ─✗──▶ the last error
  *                                      └── lasted for resetAfter ─✗─ 100 ms ─ …
  * ```
  *
- * The wait after failure n is `initial * factor ** (n - 1)`, at most `max`, less a random fraction of up to `jitter`. Add the
- * other fields of a `RetryConfig` by hand: `retry({ ...backoff(), count: 3 })`.
+ * The delay after failure n is `initial * factor ** (n - 1)`, at most `max`, less a random fraction of up to `jitter`. To set
+ * other fields of a `RetryConfig`, spread the result: `retry({ ...backoff(), count: 3 })`. Time passes on `scheduler`: with a
+ * `TestScheduler`, and `random` or `jitter: 0`, they are deterministic.
  *
- * - **When does it stop?** After `attempts` failures in a row; at a TypeError (wrong arguments) and an AbortError (a `signal`),
- *   which no attempt mends; and where `retryIf` returns false. The error is then passed on.
- * - **What about a peer that ends the connection?** That completes the source, so `retry` does not see it. Add
- *   `repeat(backoff())` before the `retry`: the waits are the same, and after `attempts` it completes.
- * - **When does the count start again?** With `resetAfter`, after an attempt that lasted for so many milliseconds. The time it
- *   took to connect is part of that. An attempt that never was connected (an `IOStreamError` of the phases resolve, connect or
- *   handshake) never resets the count. The times are remembered here: for a source that is subscribed several times at once, make
- *   one backoff for each subscription, `defer(() => source$.pipe(retry(backoff({ resetAfter }))))`. Without `resetAfter`
- *   nothing is remembered, and one backoff serves any number of subscriptions.
+ * **Errors**
+ * - Passes the error on after `attempts` failures in a row, or when `retryIf` returns false.
+ * - A TypeError (wrong arguments) and an AbortError (a `signal`) are always passed on.
  *
- * Deterministic on a `TestScheduler` with `random` given, or `jitter: 0`. Unsubscribing stops the wait.
+ * **Closing**
+ * - A peer that ends the connection completes the source, so `retry` does not see it. Add `repeat(backoff())` before the
+ *   `retry`: the delays are the same, and after `attempts` it completes.
+ * - Unsubscribing cancels the delay.
+ *
+ * **Memory**
+ * - Without `resetAfter`, a backoff has no state and may be shared by any number of subscriptions.
+ * - With `resetAfter`, an attempt that lasted that long resets the failure count. The time to connect is included.
+ * - An attempt that never connected (an `IOStreamError` of the phases resolve, connect or handshake) never resets the count.
+ * - With `resetAfter`, make one backoff for each concurrent subscription, because it stores the times of the attempts:
+ *   `defer(() => source$.pipe(retry(backoff({ resetAfter }))))`.
  *
  * ```ts
  * import { backoff, connect, IOStreamError } from 'rxjs-io-stream';
@@ -53,12 +58,14 @@ const PRE_CONNECT_PHASES: readonly Phase[] = ['resolve', 'connect', 'handshake']
  *   .subscribe({ next: (bytes) => console.log(bytes.toString()), error: console.error });
  * ```
  *
+ * @param options the delays in milliseconds, and when to stop. Default: from 100 ms to 30 s, without a limit of attempts.
+ * @returns a config to pass to `retry` or `repeat`.
  * @throws TypeError for a wrong option.
- * @see {@link persistent}, which keeps what is written between two connections.
+ * @see {@link persistent}, which also queues writes while there is no connection.
  */
 export function backoff(options: BackoffOptions = {}): Backoff {
   const { delay, mayRetry, resetAfter, scheduler } = planBackoff(ownOptions(options, 'backoff', BACKOFF_NAMES), { resetAfter: Infinity });
-  /** When the present attempt began, and how many failures before it no longer count. */
+  /** When the current attempt started, and how many earlier failures no longer count. */
   let startedAt = 0;
   let forgiven = 0;
   return {

@@ -8,65 +8,68 @@ import type { UnsentWrite } from './persistent-writes.ts';
 /** The options of each attempt, or a function that makes them. */
 export type PersistentTarget = IOStreamOptions | ((attempt: number) => IOStreamOptions);
 
-/** When a persistent stream dials again, and what becomes of unsent writes. */
+/** Sets when a persistent stream reconnects, and how it treats unsent writes. */
 export interface PersistentOptions extends BackoffOptions {
   /**
-   * What becomes of unsent writes when a connection is lost or an attempt fails. `keep`: those of which nothing was written
-   * to the wire yet are written whole to the next connection, all others are lost; `drop`: all are lost; `error`: it ends.
-   * `unsent$` reports all of them. @default 'keep'
+   * How to treat unsent writes when a connection is lost or an attempt fails. `unsent$` reports them in each case.
+   * - `keep`: writes of which no byte was written to the wire stay queued for the next connection. All others are dropped.
+   * - `drop`: all are dropped.
+   * - `error`: the persistent stream ends.
+   *
+   * @default 'keep'
    */
   readonly unsent?: 'keep' | 'drop' | 'error' | undefined;
   /**
-   * Whether a connection that ends in good order (the peer's FIN, or `close()` of the stream) is followed by another one, as a
-   * lost one is. With `false` the persistent stream then ends, without an error. @default true
+   * Whether to reconnect after a connection that closes without an error: the peer's FIN, or `close()` of the stream. With `false`
+   * the persistent stream then ends, without an error. @default true
    */
   readonly repeat?: boolean | undefined;
-  /** A write is refused while this many bytes are pending; 0 = no limit. @default 67108864 */
+  /** Rejects writes while this many bytes, or more, are pending; 0 = no limit. @default 67108864 */
   readonly outBufLimit?: number | undefined;
 }
 
-/** What a persistent stream is doing. Attempts are numbered from 1; the numbers never start again. */
+/** The state of a persistent stream. Attempts are numbered from 1, and the number is never reset. */
 export type PersistentStatus =
   | { readonly state: 'connecting'; readonly attempt: number }
   | { readonly state: 'connected'; readonly attempt: number; readonly io: IOStream }
-  /** The attempt, or its connection, is over, by an error or (without one) by a close; the next one begins in `delay` milliseconds. */
+  /** The attempt failed or its connection closed, with or without an `error`. The next attempt starts in `delay` milliseconds. */
   | { readonly state: 'waiting'; readonly attempt: number; readonly error?: unknown; readonly delay: number }
-  /** It is over: by `close()`, by an end in good order (with `repeat: false`), or by this error. */
+  /** Closed for good: by `close()`, by a connection that closed without an error (with `repeat: false`), or by this `error`. */
   | { readonly state: 'closed'; readonly attempt: number; readonly error?: unknown };
 
-/** Writes that had not been sent. */
+/** Reports writes that had not been sent. */
 export interface UnsentReport {
-  /** In which attempt. */
+  /** The number of the attempt in which they were not sent. */
   readonly attempt: number;
-  /** The error of its connection; none: it was closed. */
+  /** The error of that attempt or its connection. Absent if the connection closed without an error. */
   readonly error?: unknown;
-  /** In the order in which they were written. */
+  /** The writes, in the order of the `write` calls. */
   readonly writes: readonly UnsentWrite[];
 }
 
-/** A stream that dials again; see `persistent`. */
+/** A stream that reconnects; see `persistent`. */
 export interface Persistent {
-  /** What it is doing; starts with the present value. Completes when it is over, never errors. */
+  /** Emits the current state on subscribe, then each change. Completes when the persistent stream ends. Never errors. */
   readonly status$: Observable<PersistentStatus>;
   /**
-   * The present connection, if it is open in both directions, and each next one: a late subscriber never gets a closed stream.
-   * Completes when the persistent stream is closed; errors with the error that ended it.
+   * Emits the current connection on subscribe if it is open in both directions, then each new one. Never emits a closed stream.
+   * Completes when the persistent stream is closed, or errors with the error that ended it.
    */
   readonly stream$: Observable<IOStream>;
-  /** Writes that had not been sent, each time that there are any. Hot; completes when it is over. */
+  /** Emits the unsent writes when a connection is lost or a write is rejected. Hot. Completes when the persistent stream ends. */
   readonly unsent$: Observable<UnsentReport>;
-  /** True while writes should wait. Starts with the present value. */
+  /** Emits true when callers should stop writing, false when they may go on. Emits the current value on subscribe. */
   readonly blocked$: Observable<boolean>;
-  /** Bytes of writes that have not been sent as a whole. */
+  /** The total bytes of all writes that have not been sent completely. */
   readonly pending: number;
   /**
-   * Queues bytes for the present connection, or the next. Do not change them afterwards.
+   * Queues bytes for the current connection, or for the next one. The buffer is not copied: do not change it afterwards.
    *
-   * @returns false when the caller should wait for `blocked$`, or when nothing was taken: it is over, or `outBufLimit` bytes are
-   *   pending (then `unsent$` reports EOUTBUFLIMIT).
-   * @throws TypeError for anything that is neither a string nor a view of bytes.
+   * @returns false when the caller should wait for `blocked$` to emit false. Also false when the write was rejected: the stream
+   *   is closed, or `outBufLimit` bytes are pending (`unsent$` then reports EOUTBUFLIMIT).
+   * @throws TypeError if `data` is neither a string nor a view of bytes.
    */
   readonly write: (data: Writable) => boolean;
-  /** Ends it for good: what can still be sent by the present connection is, `unsent$` reports the rest. */
+  /** Closes for good. The current connection still sends what it can; `unsent$` reports the rest. */
   readonly close: () => void;
 }

@@ -2,40 +2,39 @@ import { BehaviorSubject } from 'rxjs';
 import type { Writable } from '../stream/bytes.ts';
 import type { Core } from '../stream/core.ts';
 
-/** A write that had not been sent as a whole when its connection was lost. */
+/** A write that had not been sent completely when its connection was lost. */
 export interface UnsentWrite {
   /** The argument of `write`. */
   readonly data: Writable;
-  /** Its bytes. */
+  /** The length in bytes. */
   readonly length: number;
-  /** How many of them have been sent for sure: the kernel has taken them. */
+  /** How many bytes have certainly been sent: the kernel has taken them. */
   readonly left: number;
-  /** How many of them may have been sent: they were written to the wire. */
+  /** How many bytes may have been sent: they were written to the wire. */
   readonly given: number;
-  /** Whether it is written whole to the next connection. */
+  /** Whether it stays queued, to be written completely to the next connection. */
   readonly kept: boolean;
 }
 
-/** A write in the queue. */
 export interface PersistentWrite {
   readonly data: Writable;
   readonly bytes: Buffer;
-  /** The attempt whose connection took it, or in which it was dropped; Infinity while it waits for a connection. */
+  /** The attempt whose connection accepted it, or in which it was dropped. Infinity while it is queued for a connection. */
   attempt: number;
-  /** The position behind it among all bytes written to that connection. */
+  /** The offset of its end among all bytes written to that connection. */
   end?: number | undefined;
 }
 
-/** From this many pending bytes on a writer should wait; the same as of a stream. */
+/** Number of pending bytes at which `blocked$` becomes true; the same as for a stream. */
 const MARK = 64 * 1024;
 
-/** Writes that have not been sent, in order, across connections. */
+/** Queues writes in order until they have been sent, across connections. */
 export class PersistentWrites {
   readonly blocked$: BehaviorSubject<boolean> = new BehaviorSubject(false);
-  /** Bytes of all the writes. */
+  /** Total bytes of all unsent writes. */
   pending = 0;
   #writes: PersistentWrite[] = [];
-  /** How many of them the present connection has taken. */
+  /** How many of the writes the current connection has accepted. */
   #handed = 0;
   #core: Core | undefined;
   #attempt = 0;
@@ -50,7 +49,7 @@ export class PersistentWrites {
     return write;
   }
 
-  /** There is a connection: it takes what waits, and what comes. A second call does nothing more. */
+  /** Writes the queue, and all later writes, to this connection. A second call has no effect. */
   attach(core: Core, attempt: number): void {
     if (this.#core === core) return;
     this.#core = core;
@@ -59,19 +58,22 @@ export class PersistentWrites {
     this.#feed(false);
   }
 
-  /** Writes all there is to the connection, even if it is blocked: it is to be closed. */
+  /** Writes the whole queue to the connection before it is closed, even if it is blocked. */
   flush(): void {
     this.#feed(true);
   }
 
-  /** Bytes have been sent. */
+  /** Called when bytes have been sent. */
   left(): void {
     this.#prune();
     this.#feed(false);
     this.#tellBlocked();
   }
 
-  /** The connection of this attempt is lost. Returns what had not been sent. What is kept is whole; all else is dropped. */
+  /**
+   * Handles the loss of the connection of this attempt. Returns the unsent writes. Writes of which no byte was written stay queued if
+   * `keep` is true; all others are dropped.
+   */
   detach(keep: boolean, attempt: number): UnsentWrite[] {
     this.#prune();
     const unsent = this.#writes.map((write) => this.#unsent(write, keep));

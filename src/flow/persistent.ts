@@ -13,35 +13,34 @@ const NAMES = [...BACKOFF_NAMES, 'unsent', 'repeat', 'outBufLimit'] as const;
 const POLICIES: readonly unknown[] = ['keep', 'drop', 'error'];
 
 /**
- * Makes one stream of many connections: dials, dials again when a connection ends, and keeps what is written meanwhile.
+ * Creates a stream that reconnects when its connection ends, and queues writes until there is a connection.
  *
  * ```text
  *   connecting 1 ── connected 1 ──✗── waiting ── connecting 2 ──✗── waiting ── connecting 3 ── connected 3 ── close() ── closed
  *                    io ─ write ─▶                                   write ─▶ kept ─▶ io
  * ```
  *
- * - **When does it dial?** At the end of the caller's tick; again after each error and each close of a connection, by the peer
- *   or by us, with the waits of `backoff`. Readers come first: after an error it waits until they have read what came before. With `repeat: false` a connection that ends without an error is the last one. A
- *   connection that lasted for `resetAfter` resets the count of failures.
- * - **When does it end?** By `close()`; with the last error, when `attempts` have failed in a row or `retryIf` returns false; by
- *   the policy `'error'`; when the `signal` of its options aborts, at once; with a TypeError for wrong options, which no attempt
- *   mends.
- * - **Which errors does it try again after?** All others, unless `retryIf(error, report)` returns false. By default a wrong
- *   certificate (ETLSCERT) or password (EPROXYAUTH) is tried until `attempts` have failed.
- * - **How is it read?** As messages, by `framed(line, codec)` and `requests` over it: they go on with the next connection. As bytes,
- *   by `stream$`: the bytes of two connections do not belong together. An error of a connection ends what reads from it, so
- *   catch it inside, or `retry()`: `stream$` never emits a closed stream. `status$` reports the error too.
- * - **What if you write while there is no connection?** It waits for the next one, behind what is kept. Greet the peer in a
- *   subscriber of `stream$`, by `io.write`: what is written there at once is sent before all that waits. A login with replies is
- *   a `handshake`.
- * - **What is sent twice?** Nothing. A write is kept only if none of it was written to the wire and its plugins. One that was
- *   written and not sent as a whole may have been sent in part: at least `left`, at most `given` bytes. It is reported
- *   (`kept: false`) and not sent again; write it again if that does no harm. A write that was sent is not reported: only an
- *   answer of the peer says whether it arrived.
- * - **What if you write to `io` itself?** That belongs to this connection, and goes between writes.
+ * Connects at the end of the caller's tick. Read messages with `framed(line, codec)` or `requests`, which continue on the next
+ * connection; read bytes with `stream$`.
  *
- * An error that ends it, and that no subscriber of `status$`, `stream$` or its messages gets, goes to RxJS's
- * `config.onUnhandledError`. Time passes on `scheduler`. Memory: `outBufLimit`. Lossless but for what `unsent$` reports.
+ * **Errors**
+ * - Reconnects after any error, with the delays of `backoff`, once readers have read all bytes before it. A TypeError or an abort
+ *   of `signal` ends it at once. ETLSCERT and EPROXYAUTH are retried too, unless `retryIf` returns false.
+ * - An error also ends the readers of its connection: catch it there, or `retry()`.
+ * - A final error with no subscriber of `status$`, `stream$` or messages goes to RxJS's `config.onUnhandledError`.
+ *
+ * **Closing**
+ * - Ends by `close()`, after `attempts` failures in a row, by `retryIf`, or by `unsent: 'error'`.
+ * - Reconnects also after a close without an error, by either side, unless `repeat` is false.
+ *
+ * **Backpressure**
+ * - Writes are queued in order, also between connections. Nothing is sent twice. A write in flight may have been sent in part: at
+ *   least `left`, at most `given` bytes. It is reported (`kept: false`), not repeated.
+ * - A sent write is not reported: only the peer's reply proves that it arrived.
+ * - `io.write` writes to that connection only, between queued writes. Called synchronously in a subscriber of `stream$`, its bytes
+ *   precede the queue. For a login with replies use `handshake`.
+ *
+ * **Memory**: at most `outBufLimit` pending bytes plus one write.
  *
  * ```ts
  * import { framed, lines, persistent } from 'rxjs-io-stream';
@@ -55,10 +54,12 @@ const POLICIES: readonly unknown[] = ['keep', 'drop', 'error'];
  * write('hello');
  * ```
  *
- * @param options as for `IOStream`, or a function that makes them for each attempt, by its number. What it throws, but for
- *   a TypeError, is a failed attempt.
+ * @param options as for `IOStream`, or a function that returns them for each attempt number. If it throws, the attempt
+ *   fails; a TypeError ends the stream.
+ * @param settings delays, in milliseconds on `scheduler`, and the policy for unsent writes.
+ * @returns the stream; it connects by itself.
  * @throws TypeError for wrong options.
- * @see {@link backoff}, the same waits for RxJS's `retry`.
+ * @see {@link backoff} for the same delays with RxJS's `retry`.
  */
 export function persistent(options: PersistentTarget, settings: PersistentOptions = {}): Persistent {
   const target = typeof options === 'function' ? made(options) : checkTarget(options);
@@ -80,7 +81,7 @@ function made(make: (attempt: number) => IOStreamOptions): PersistentTarget {
   };
 }
 
-/** Copies the options of a connection. Names what is no target, and what to write instead. */
+/** Copies the options of a connection. Throws a TypeError that says what to write instead. */
 function checkTarget(target: IOStreamOptions): IOStreamOptions {
   const expected = 'expected persistent() to get the options of a connection, or a function that returns them';
   const instead = 'write persistent({ host, port }), it connects by itself';

@@ -21,32 +21,32 @@ export interface PersistentPlan extends BackoffPlan {
   readonly outBufLimit: number;
 }
 
-/** A lost connection, or a failed attempt. Requests whose write was taken in this attempt or before get no reply any more. */
+/** A lost connection or a failed attempt. Requests written in this attempt or an earlier one get no reply any more. */
 export interface Loss {
   readonly attempt: number;
   readonly error?: unknown;
 }
 
-/** Reads the connections of a persistent stream, one after another. */
+/** Reads the successive connections of a persistent stream. */
 export interface Follower {
-  /** Whether a reader would get an error. */
+  /** Whether an error would reach a reader. */
   readonly isHeard: boolean;
   connected(io: IOStream): void;
-  /** A connection was lost, or an attempt has failed. Calls `whenRead` when all that came before has been read. */
+  /** Called when a connection is lost or an attempt fails. Calls `whenRead` when all bytes before the loss have been read. */
   lost(whenRead: () => void): void;
-  /** There will be no more connections: because of our own close, or for another reason. */
+  /** Called when no further connection follows. `isOwn`: because of `close()`. */
   over(end: ReadEnd, how: { readonly isOwn: boolean }): void;
 }
 
-/** Dials again and again, and keeps the writes meanwhile; see `persistent`. */
+/** Reconnects when a connection ends, and queues writes; see `persistent`. */
 export class ReconnectingStream implements Persistent {
   readonly status$: Observable<PersistentStatus>;
   readonly stream$: Observable<IOStream>;
   readonly unsent$: Observable<UnsentReport>;
   readonly blocked$: Observable<boolean>;
-  /** Emits when a connection is lost or an attempt has failed. */
+  /** Emits when a connection is lost or an attempt fails. */
   readonly over$: Subject<void> = new Subject<void>();
-  /** Emits each loss when what came before has been read. */
+  /** Emits each loss when all bytes before it have been read. */
   readonly lost$: Subject<Loss> = new Subject<Loss>();
   readonly #target: PersistentTarget;
   readonly #plan: PersistentPlan;
@@ -54,10 +54,10 @@ export class ReconnectingStream implements Persistent {
   readonly #unsent = new Subject<UnsentReport>();
   readonly #writes = new PersistentWrites();
   readonly #followers: Follower[] = [];
-  /** The present attempt, or the wait for the next. */
+  /** The current attempt, or the delay before the next one. */
   #present = new Subscription();
   #attempt = 0;
-  /** Attempts that failed in a row. */
+  /** The number of attempts that failed in a row. */
   #failures = 0;
   #connectedAt: number | undefined;
   #io: IOStream | undefined;
@@ -100,7 +100,7 @@ export class ReconnectingStream implements Persistent {
     if (!this.isOpen) return;
     this.#isClosing = true;
     if (this.#io) {
-      // Not attached yet, if a subscriber of the status closes it.
+      // Not attached yet if a subscriber of `status$` calls this.
       this.#writes.attach(coreOf(this.#io), this.#attempt);
       this.#writes.flush();
       this.#io.close(); // `#ended` when its handle is free
@@ -111,13 +111,13 @@ export class ReconnectingStream implements Persistent {
     this.#endFollowers({});
   };
 
-  // For messages over it
+  // For `framed` and `requests`
 
   get scheduler(): SchedulerLike {
     return this.#plan.scheduler;
   }
 
-  /** Whether it takes writes. */
+  /** Whether writes are accepted. */
   get isOpen(): boolean {
     return !this.#isClosing && !this.#end;
   }
@@ -126,7 +126,7 @@ export class ReconnectingStream implements Persistent {
     return this.#writes.blocked$.value;
   }
 
-  /** Queues a write, or returns why not. */
+  /** Queues a write, or returns the error if the queue is full. */
   accept(bytes: Buffer, data: Writable = bytes): PersistentWrite | IOStreamError {
     const { outBufLimit } = this.#plan;
     if (this.pending < outBufLimit) return this.#writes.push(data, bytes);
@@ -134,13 +134,13 @@ export class ReconnectingStream implements Persistent {
     return new IOStreamError(EOUTBUFLIMIT, { phase: 'write', message });
   }
 
-  /** Reports a write that was refused, when the caller's tick is over. */
+  /** Reports a rejected write at the end of the caller's tick. */
   reportRefused(error: IOStreamError, { length }: Buffer, data: Writable): void {
     const report = { attempt: this.#attempt, error, writes: [{ data, length, left: 0, given: 0, kept: false }] };
     this.#atTickEnd(() => this.#unsent.next(report));
   }
 
-  /** Reports an error of what reads or writes: it ends the present connection. */
+  /** Reports an error of a reader or writer to the current connection, which ends if the error is fatal. */
   raise(error: IOStreamError, isHandled = false): void {
     if (this.#io) coreOf(this.#io).raise(error, isHandled);
     else if (!isHandled) reportUnhandled(error);
@@ -152,12 +152,12 @@ export class ReconnectingStream implements Persistent {
     if (this.#end || this.#isClosing) follower.over(this.#end ?? {}, { isOwn: this.#isClosing });
   }
 
-  /** An error that a request got. It has been reported when the stream ended. */
+  /** Called when a request has received the error. Does nothing: the error was reported when the stream ended. */
   errorHandled(): void {
-    // There is nothing that waits for a handler.
+    // No unhandled error is stored here.
   }
 
-  /** Calls `work` when the caller's tick is over, in the async context of the code that made the persistent stream. */
+  /** Calls `work` at the end of the caller's tick, in the async context of the code that created the persistent stream. */
   #atTickEnd(work: () => void): Subscription {
     return atTickEnd(this.#plan.scheduler, () => this.#context.run(work, undefined, undefined));
   }
@@ -188,13 +188,13 @@ export class ReconnectingStream implements Persistent {
   #connected(io: IOStream): void {
     this.#io = io;
     this.#connectedAt = this.#plan.scheduler.now();
-    // Subscribers may greet the peer before what waits is written.
+    // Before the queue is written, so that subscribers may send a greeting first.
     this.#status.next({ state: 'connected', attempt: this.#attempt, io });
     if (this.#io === io) this.#writes.attach(coreOf(io), this.#attempt);
     if (this.#io === io && isLiving(io)) for (const follower of this.#followers) follower.connected(io);
   }
 
-  /** The attempt failed, or its connection is over. */
+  /** Called when the attempt failed or its connection closed. */
   #ended(end: ReadEnd): void {
     const { scheduler, resetAfter } = this.#plan;
     const lasted = this.#connectedAt !== undefined && scheduler.now() - this.#connectedAt >= resetAfter;
@@ -217,7 +217,7 @@ export class ReconnectingStream implements Persistent {
     }
   }
 
-  /** The wait before the next attempt; undefined: there is none. */
+  /** Returns the delay before the next attempt, or undefined if there is none. */
   #delay(end: ReadEnd, closed: ClosedReport | undefined): number | undefined {
     const report = { attempt: this.#attempt, failures: this.#failures, closed };
     const mayRetry = !('error' in end) || this.#plan.mayRetry(end.error, report);
@@ -238,7 +238,7 @@ export class ReconnectingStream implements Persistent {
     this.#status.next({ state: 'waiting', attempt: this.#attempt, ...end, delay });
   }
 
-  /** The writes of this attempt are over: those that are kept, and all others. */
+  /** Detaches the writes from this attempt, then notifies the followers and reports unsent writes. */
   #lose(end: ReadEnd, keep: boolean): void {
     const attempt = this.#attempt;
     const wasConnected = this.#connectedAt !== undefined;
@@ -246,14 +246,14 @@ export class ReconnectingStream implements Persistent {
     this.over$.next();
     const tell = (): void => this.lost$.next({ attempt, ...end });
     this.#followers.reduceRight<() => void>((next, follower) => () => follower.lost(next), tell)();
-    // An attempt that never was connected has not lost what is kept.
+    // If the attempt never connected, kept writes are not reported.
     if (writes.some(({ kept }) => wasConnected || !kept)) this.#unsent.next({ attempt, ...end, writes });
   }
 
   #finish(end: ReadEnd): void {
     this.#end = end;
     this.#present.unsubscribe();
-    // Asked before: requests get the error as a loss.
+    // Read before `#lose`, which ends the requests with this error.
     const isHandled = this.#isClosing || this.#status.observed || this.#followers.some(({ isHeard }) => isHeard);
     this.#lose(end, false);
     this.#status.next({ state: 'closed', attempt: this.#attempt, ...end });

@@ -4,19 +4,19 @@ import { Share } from '../stream/share.ts';
 import type { Waiter } from '../stream/write-side.ts';
 import { Loans } from './relay-loans.ts';
 
-/** Who runs both directions. */
+/** The owner of both directions. */
 export interface LaneHost {
-  /** More bytes have left. */
+  /** Called when more bytes have been sent. */
   moved(): void;
-  /** All that came has left, and the end was given on. */
+  /** Called when all bytes have been sent and the end was forwarded. */
   through(): void;
-  /** It cannot go on because of this stream; by default since that takes no more. */
+  /** Called when the relay must fail because of this stream. Without `error`: because the stream accepts no more writes. */
   fail(core: Core, error?: unknown): void;
 }
 
-/** One direction of a relay: takes no more from the one stream than the other is ready for, then gives on the end. */
+/** One direction of a relay. Reads only while the destination is not blocked, then forwards the end. */
 export class Lane implements Puller, Waiter {
-  /** Bytes that have left. */
+  /** The number of bytes that have been sent. */
   sent = 0;
   isThrough = false;
   readonly #from: Core;
@@ -26,10 +26,10 @@ export class Lane implements Puller, Waiter {
   readonly #loans: Loans;
   #running = false;
   #pulling = false;
-  /** Asked from inside: there may be more. */
+  /** `ready` was called reentrantly: run the loop once more. */
   #again = false;
   #ended = false;
-  /** The stream it takes from has failed: nothing comes behind what is there. */
+  /** The source has failed: nothing follows the bytes that it has buffered. */
   #failed = false;
   #leave: (() => void) | undefined;
 
@@ -41,7 +41,7 @@ export class Lane implements Puller, Waiter {
     this.#host = host;
   }
 
-  /** Begins when the sends that were there before are through; returns the way to stop for good. */
+  /** Starts when earlier sends to the destination have finished. Returns a function that stops for good. */
   start(): () => void {
     const unwatch = this.#to.writes.wait(this);
     const begin = (leave?: () => void): void => {
@@ -49,7 +49,7 @@ export class Lane implements Puller, Waiter {
       this.#running = true;
       this.ready();
     };
-    // One that takes no more has no line to wait in: the end of the other direction may still come, bytes may not.
+    // A destination that accepts no more writes has no send queue to join. The end may still be forwarded to it, bytes may not.
     if (!this.#to.tells) {
       begin();
       return unwatch;
@@ -62,12 +62,12 @@ export class Lane implements Puller, Waiter {
     };
   }
 
-  /** Takes no more. */
+  /** Stops reading from the source. */
   stop(): void {
     this.#running = false;
   }
 
-  /** The stream it takes from has failed: gives on what came before, then tells. */
+  /** The source has failed: forwards the bytes read before the error, then fails the relay. */
   finish(): void {
     this.#failed = true;
     if (this.isThrough) this.#host.fail(this.#from);
@@ -75,8 +75,8 @@ export class Lane implements Puller, Waiter {
   }
 
   /**
-   * One loop, not recursion: what is given may be answered from inside. What has come is given at once, not at the end of the
-   * tick: a tick for each chunk costs a fifth of the throughput.
+   * Forwards the available chunks. A loop, not recursion, because a write may cause a reentrant call. Flushes at once: one tick
+   * for each chunk would reduce the throughput by a fifth.
    */
   ready(): void {
     this.#again = true;
@@ -98,7 +98,7 @@ export class Lane implements Puller, Waiter {
     this.ready();
   }
 
-  /** Gives on a chunk or the end; answers whether there may be more. */
+  /** Forwards one chunk or the end. Returns whether there may be more. */
   #step(): boolean {
     const { reads } = this.#from;
     const { writes } = this.#to;

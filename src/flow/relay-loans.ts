@@ -2,19 +2,22 @@ import type { Core } from '../stream/core.ts';
 import { reuse } from '../wire/socket-reads.ts';
 
 /**
- * Buffers whose bytes a relay gives from one socket to another, to be read into again when they have left: bulk then allocates
- * nothing, and there is nothing to collect.
+ * Recycles the buffers that a relay forwards between two sockets: once their bytes are sent, the next reads reuse them. Bulk
+ * transfers then allocate no buffers.
  *
- * Only what nobody else can have is reused: both streams are sockets without plugins, the chunk is as it came, neither `data$`,
- * `inBuf` nor `outBuf` has shown it, and nobody listens to the socket itself.
+ * Recycles a buffer only if no other code can hold a reference to it:
+ * - both streams are sockets without plugins,
+ * - the chunk is exactly as it was read,
+ * - neither `data$`, `inBuf` nor `outBuf` has exposed it,
+ * - and the socket has no foreign listener.
  */
 export class Loans {
   readonly #from: Core;
   readonly #to: Core;
-  /** Both are known when the first bytes have left. */
+  /** Whether both streams are plain sockets. Undefined until the first bytes are sent. */
   #plain: boolean | undefined;
   readonly #buffers: Buffer[] = [];
-  /** Where the bytes of each end, in all that was written. */
+  /** The end offset of each buffer, among all bytes that were written. */
   readonly #ends: number[] = [];
 
   constructor(from: Core, to: Core) {
@@ -22,14 +25,14 @@ export class Loans {
     this.#to = to;
   }
 
-  /** A chunk that nobody else has seen was just written. */
+  /** Called after a chunk was written to which no other code has a reference. */
   add(chunk: Buffer): void {
     if (this.#plain === false) return;
     this.#buffers.push(chunk);
     this.#ends.push(this.#to.writes.accepted);
   }
 
-  /** More has left. */
+  /** Called when more bytes have been sent. Recycles the buffers that were sent completely. */
   settle(): void {
     const { left, queue } = this.#to.writes;
     this.#plain ??= this.#from.isPlain && this.#to.isPlain;

@@ -6,48 +6,45 @@ import { coreOf, IOStream } from '../stream/io-stream.ts';
 import type { ReadEnd } from '../stream/read-side.ts';
 import { Lane, type LaneHost } from './relay-lane.ts';
 
-/** How far a {@link relay} is, in bytes. */
+/** The progress of a {@link relay}, in bytes. */
 export interface RelayProgress {
-  /** Came from `a` and has left to the peer of `b`. */
+  /** Bytes that were read from `a` and sent to the peer of `b`. */
   readonly aToB: number;
-  /** Came from `b` and has left to the peer of `a`. */
+  /** Bytes that were read from `b` and sent to the peer of `a`. */
   readonly bToA: number;
 }
 
-/** What a {@link relay} errors with: the error of one stream (its code, phase and facts; itself is the `cause`), and of which. */
+/** The error of a {@link relay}: code, phase and facts of the error of one stream. `side` names the stream, `cause` is its error. */
 export type RelayError = IOStreamError & { readonly side: 'a' | 'b' };
 
 /**
- * Joins two streams: what comes from the one goes to the other, both ways, until both have ended.
+ * Joins two streams: forwards bytes in both directions until both have ended.
  *
  * ```text
  *   peer A ══▶ a ── bytes, then the end ──▶ b ══▶ peer B
  *   peer A ◀══ a ◀── bytes, then the end ── b ◀══ peer B        { aToB, bToA } ──▶ you
  * ```
  *
- * - **What is emitted?** `{ aToB, bToA }`: zeros at once, then whenever bytes have left.
- * - **What if one side is slow?** The other is held back: a few times `highWaterMark` wait in each direction, however long it takes.
- * - **What if one side ends?** Its last byte is followed by our end to the other (half-close), and the other direction goes on,
- *   also on a stream without `allowHalfOpen`.
- * - **When does it complete?** When both directions have ended, all has left, and both streams have closed, which they then do by
- *   themselves.
- * - **What if one side fails?** What was read from it before goes to the other side, which may take up to that one's
- *   `timeouts.write`; then the other is reset (RST, where there is one: cut-off data never looks whole), and the relay errors with
- *   a {@link RelayError}, whose `side` names the stream that failed first. A side that is held back, or has ended, is not read:
- *   that it was reset is noticed when it is read on, or written to.
- * - **What if you close, reset or abort one of them?** Both are reset; ECLOSED with its `side`, or the reason of the abort.
- * - **What if you unsubscribe?** Both are reset, unless it was over: a relay that is cut off must not look like one that is
- *   through.
- * - **Who else may use the streams?** `data$`, `events$` and counters may watch. It reads as `consume` does: when a stream has a
- *   reader of that kind it errors with a TypeError, and nothing is touched. Sends that were there before it finish first; what
- *   `write` is given goes between chunks.
+ * Emits `{ aToB, bToA }`: zeros on subscribe, then whenever bytes have been sent. Cold; the streams may still be opening. `data$`,
+ * `events$` and counters may observe them. Earlier sends finish first; bytes of `write` go between chunks.
  *
- * Between two sockets without plugins, whose bytes nobody else looks at, the same few buffers are read into again and again, and bulk
- * leaves no garbage but the signals.
+ * **Errors**
+ * - When one side fails, forwards the bytes read before, within the other side's `timeouts.write`. Then resets the other side (RST),
+ *   so that truncated data never looks complete. Errors with a {@link RelayError} for the side that failed first.
+ * - The reset of a side that is paused or has ended is noticed at the next read or write.
+ * - If you close, reset or abort one stream: resets both, and errors with ECLOSED or the abort reason.
+ * - If a stream has a `consume` or iteration: errors with a TypeError, and leaves both as they are.
  *
- * Cold: a stream may be still opening, and holds what comes before. One that has closed by itself at the end of its peer,
- * as it does without `allowHalfOpen`, gives what it holds, and its end; but for the first byte that comes for it the relay
- * fails: ECLOSED with its `side`. Give `allowHalfOpen: true` to a stream that waits for its relay. Lossless.
+ * **Closing**
+ * - Forwards the end of one side after its last byte. The other direction continues, also without `allowHalfOpen`.
+ * - Completes when both streams have ended and closed. Unsubscribing earlier resets both.
+ * - A stream without `allowHalfOpen` may close at its peer's FIN before the relay starts. Its bytes and end are forwarded; a byte
+ *   for it fails the relay with ECLOSED. Set `allowHalfOpen: true` to prevent that.
+ *
+ * **Backpressure**: a slow side pauses the other, without a time limit.
+ *
+ * **Memory**: a few times `highWaterMark` in each direction. Recycles buffers between sockets without plugins if nothing else reads
+ * the bytes.
  *
  * ```ts
  * import { connect, listen, relay } from 'rxjs-io-stream';
@@ -60,9 +57,11 @@ export type RelayError = IOStreamError & { readonly side: 'a' | 'b' };
  *   .subscribe(console.error);
  * ```
  *
- * @param a one stream; the order matters for the names in what is emitted only.
- * @param b another one.
- * @throws TypeError for anything but two different streams.
+ * @param a the first stream. The order only determines the names `aToB`, `bToA` and `side`.
+ * @param b the second stream.
+ * @returns the progress; subscribing starts the relay.
+ * @throws TypeError unless `a` and `b` are two different streams.
+ * @see {@link connect} for the second connection of a forwarder.
  */
 export function relay(a: IOStream, b: IOStream): Observable<RelayProgress> {
   check('a', a);
@@ -75,16 +74,16 @@ function check(name: string, io: unknown): void {
   if (!(io instanceof IOStream)) throw new TypeError(`expected \`${name}\` to be an IOStream, got ${inWords(io)}`);
 }
 
-/** One run, from subscribe to its end. */
+/** One subscription of a relay. */
 class Relay implements LaneHost {
   readonly #a: Core;
   readonly #b: Core;
   readonly #out: Subscriber<RelayProgress>;
   readonly #aToB: Lane;
   readonly #bToA: Lane;
-  /** Nothing is to be reset: not begun yet, or through, or reset already. */
+  /** Completed or reset: there is nothing to reset any more. */
   #over = false;
-  /** Who failed first, while what came from there is still on its way. */
+  /** The stream that failed first, while its bytes are still being forwarded. */
   #first: { readonly core: Core; readonly error: unknown } | undefined;
 
   constructor(a: Core, b: Core, out: Subscriber<RelayProgress>) {
@@ -107,7 +106,7 @@ class Relay implements LaneHost {
         out.error(new TypeError(`expected \`${this.#sideOf(core)}\` to be read by nobody else, got one with a consume() or iteration`));
         return;
       }
-      // As long as the relay lives: that is what an error of the stream is told to.
+      // Attached as long as the relay lives: it handles the error of the stream.
       out.add(detach);
     }
     out.add(() => this.#cut());
@@ -119,7 +118,7 @@ class Relay implements LaneHost {
     for (const { lane } of sides) if (!out.closed) out.add(lane.start());
   }
 
-  // What the lanes tell
+  // Called by the lanes
 
   moved(): void {
     this.#out.next({ aToB: this.#aToB.sent, bToA: this.#bToA.sent });
@@ -139,13 +138,13 @@ class Relay implements LaneHost {
     this.#out.error(told);
   }
 
-  // What the streams tell
+  // Called by the streams
 
   #onClosing(core: Core, lane: Lane, end: ReadEnd): void {
     if ('error' in end) core.errorHandled();
-    // The owner of the stream has left: silence here, too, and what has come in part is cut off.
+    // The owner of the stream has unsubscribed: be silent here too. Unsubscribing resets both streams.
     if (end.left) this.#out.unsubscribe();
-    // By `close`, `reset` or a signal, which are not waited for: what has not come is cut off.
+    // By `close`, `reset` or a signal: fail at once, without the bytes that have not been read.
     else if (core.state === 'closing') this.fail(core, end.error);
     else if (!('error' in end)) this.through();
     else if (this.#first) this.fail(core);
@@ -168,7 +167,7 @@ class Relay implements LaneHost {
   }
 }
 
-/** Whether a stream has closed by itself, at the end of its peer: what it holds can still be read. */
+/** Whether a stream has closed by itself after its peer's FIN. Its buffered bytes can still be read. */
 function hasEnded(core: Core): boolean {
   return core.report?.by === 'peer';
 }
@@ -181,7 +180,7 @@ function ended(core: Core, side: string): IOStreamError {
   return new IOStreamError(ECLOSED, { phase: 'close', message });
 }
 
-/** The same error, and whose it is; a stranger, such as the reason of an abort, stays itself. */
+/** Adds the side to an IOStreamError. Other values, such as an abort reason, are returned unchanged. */
 function sided(error: unknown, side: 'a' | 'b'): unknown {
   if (!(error instanceof IOStreamError)) return error;
   const { code, phase, message } = error;
