@@ -5,7 +5,7 @@ import type { IOStreamOptions } from '../stream/options.ts';
 import { ownOptions } from '../wire/own-options.ts';
 import type { Lookup } from '../wire/resolve.ts';
 
-/** What an agent gets for a connection: the options of the request, and what Node adds. */
+/** The argument of `createConnection`: the options of the request, and the fields that Node adds. */
 export type ConnectionRequest = Omit<ClientRequestArgs & RequestOptions, 'family' | '_defaultAgent'> & {
   readonly family?: number | string | undefined;
   readonly keepAlive?: boolean | undefined;
@@ -15,7 +15,7 @@ export type ConnectionRequest = Omit<ClientRequestArgs & RequestOptions, 'family
   readonly _defaultAgent?: (Agent & { readonly protocol?: string }) | undefined;
 };
 
-/** Where and how a request connects, as options of a stream. */
+/** The stream options that say where and how a request connects. */
 export type ConnectionTarget = Pick<
   IOStreamOptions,
   'host' | 'port' | 'path' | 'lookup' | 'family' | 'localAddress' | 'localPort' | 'noDelay'
@@ -23,12 +23,12 @@ export type ConnectionTarget = Pick<
 
 const FAMILIES: Readonly<Record<string, 4 | 6>> = { IPv4: 4, IPv6: 6 };
 
-/** Only what is known to be `http:` is. When in doubt: TLS. */
+/** Returns false only if the protocol is known to be `http:`. An unknown protocol uses TLS. */
 export function isSecure({ protocol }: ConnectionRequest): boolean {
   return protocol !== 'http:';
 }
 
-/** A copy of the options with one form for what has several: requests that mean the same share connections. */
+/** Copies the options, with `protocol` and `family` normalized, so that equivalent requests share connections. */
 export function normalized(options: ConnectionRequest, request?: { readonly protocol?: string }): ConnectionRequest {
   const given = ownOptions(options, 'a request of an agent');
   const protocol = [request?.protocol, given.protocol, given._defaultAgent?.protocol].find(Boolean);
@@ -36,7 +36,7 @@ export function normalized(options: ConnectionRequest, request?: { readonly prot
   return ownOptions({ ...given, protocol, ...(family === undefined ? {} : { family }) }, 'a request of an agent');
 }
 
-/** Where and how to connect; what the request leaves open is that of `defaults`. */
+/** Returns where and how to connect. Options that the request does not set are taken from `defaults`. */
 export function targetOf(request: ConnectionRequest, defaults: ConnectionTarget): ConnectionTarget {
   const { socketPath, family, localAddress, localPort, noDelay } = normalized(request);
   const given = { family: family as ConnectionTarget['family'], localAddress, localPort, noDelay };
@@ -45,13 +45,13 @@ export function targetOf(request: ConnectionRequest, defaults: ConnectionTarget)
 }
 
 function placeOf({ host, hostname, port, defaultPort, ...request }: ConnectionRequest): ConnectionTarget {
-  // Some callers give as `host` what a URL has there, with the port.
+  // Some callers set `host` to the host of a URL, which includes the port.
   const hosts = [host === `${hostname}:${port}` ? hostname : host, hostname, 'localhost'];
   const ports = [port, defaultPort, isSecure(request) ? 443 : 80];
   return { host: hosts.find(Boolean) ?? undefined, port: Number(ports.find(Boolean)) };
 }
 
-/** Asks `lookup` as the request wants it: with its `hints`, and for one address only when `autoSelectFamily` is off. */
+/** Wraps `lookup` to pass the `hints` of the request, and to return a single address if `autoSelectFamily` is false. */
 function lookupOf({ hints, autoSelectFamily }: ConnectionRequest, lookup: Lookup | undefined): Lookup | undefined {
   if (!hints && autoSelectFamily !== false) return lookup;
   return (host, options, found) =>
@@ -60,7 +60,7 @@ function lookupOf({ hints, autoSelectFamily }: ConnectionRequest, lookup: Lookup
     );
 }
 
-/** A copy without what is not given: an option that is undefined would not be absent. */
+/** Copies the options without those that are undefined or null. */
 export function defined<T extends object>(options: T): T {
   const given = Object.entries(options).filter(([, value]) => value !== undefined && value !== null);
   return ownOptions(Object.fromEntries(given) as T, 'an agent');

@@ -12,7 +12,7 @@ import type { SocketDuplex } from './socket-duplex.ts';
 import { TlsPool } from './tls-pool.ts';
 import { toDuplex } from './to-duplex.ts';
 
-/** How an {@link agent} connects: the options of a stream that are the same for every request, and those of `http.Agent`. */
+/** The options of an {@link agent}: those of `http.Agent` about pooling, and those of a stream about connecting. */
 export interface AgentOptions
   extends
     Pick<HttpAgentOptions, 'keepAlive' | 'keepAliveMsecs' | 'maxSockets' | 'maxTotalSockets' | 'maxFreeSockets' | 'scheduling' | 'timeout'>,
@@ -23,44 +23,49 @@ const NAMES = [
   ...(['plugin', 'timeouts', 'lookup', 'family', 'localAddress', 'noDelay', 'scheduler'] as const),
 ];
 
-/** What a caller of `createConnection` may give: called once, when the connection is there or has failed. */
+/** The optional callback of `createConnection`. Called once, when the connection is open or has failed. */
 type Created = (error: Error | null, duplex: Duplex) => void;
 
-/** What Node's types do not name. */
+/** A method of `http.Agent` that Node's types lack. */
 interface RequestTaker {
   addRequest(request: ClientRequest, options: ConnectionRequest): void;
 }
 
 /**
- * Makes an agent for `http` and `https` whose connections go through any stack of plugins.
+ * Creates an agent for `http` and `https` whose connections use a stack of plugins, for example a proxy.
  *
  * ```text
  *   http.get('http://…')   ── agent ── plugins ── tcp ── server
  *   https.get('https://…') ── agent ── tlsClient ── plugins ── tcp ── server
  * ```
  *
- * For `https:` one `tlsClient` is laid on top, made of the request's own options (`ca`, `cert`, `servername`,
- * `rejectUnauthorized`, `ALPNProtocols`, `pskCallback`, …), which reach no other layer; its sessions are reused, for at most 100
- * servers. Only a request of `http:` goes out in clear text; where the protocol is unclear, as in a `createConnection` of your own
- * without `protocol`, TLS is used.
+ * For `https:`, adds one `tlsClient` on top, with the TLS options of the request (`ca`, `cert`, `servername`, `rejectUnauthorized`,
+ * `ALPNProtocols`, `pskCallback`, …). No other layer receives them. A request without a known protocol uses TLS too, for example your
+ * own call of `createConnection` without `protocol`.
  *
- * Connections are kept alive and reused if `keepAlive` is true, never between requests whose TLS options differ: strings, numbers,
- * bytes and arrays of them are compared by value, functions (`verify`, `checkServerIdentity`) and other objects by identity, so give
+ * With `keepAlive: true`, connections are reused, but never between requests whose TLS options differ. Strings, numbers, bytes and
+ * arrays of them are compared by value. Functions (`verify`, `checkServerIdentity`) and other objects are compared by identity: pass
  * the same one each time.
  *
- * All options of a request about its connection count as with Node's own agents: `lookup`, `hints`, `family`, `localAddress`,
- * `localPort`, `socketPath`, `timeout`, `autoSelectFamily: false`; `lookup`, `family` and `localAddress` go before those given here.
- * `timeout` is `'timeout'` on the request after that many milliseconds without a byte, the time of connecting included; it closes nothing.
+ * The connection options of a request work as with Node's agents: `lookup`, `hints`, `family`, `localAddress`, `localPort`,
+ * `socketPath`, `timeout`, `autoSelectFamily: false`. They override the options of the agent. After `timeout` milliseconds without a
+ * byte, also while connecting, the request emits `'timeout'`; nothing is closed.
  *
- * **Errors**: a connection that fails, in whatever phase, is the `'error'` of its request, with Node's own code (`ENOTFOUND`,
- * `ECONNREFUSED`, `CERT_HAS_EXPIRED`, …) and the `IOStreamError` in `cause`; see `toDuplex`. Options of a request that cannot be used
- * are the `TypeError`.
+ * **Errors**
+ * - A failed connection is the `'error'` of its request, with Node's code (`ENOTFOUND`, `ECONNREFUSED`, `CERT_HAS_EXPIRED`, …) and
+ *   the `IOStreamError` in `cause`; see `toDuplex`.
+ * - Invalid options of a request are a `TypeError`, emitted in the same way.
  *
- * **Closing**: a request that is destroyed frees its place at once, also while it connects. `agent.destroy()` closes all connections.
+ * **Closing**
+ * - Destroying a request frees its slot in the pool at once, also while it connects.
+ * - `agent.destroy()` closes all connections.
  *
- * @param options those of `http.Agent` about pooling, and of `IOStream` about connecting; all default to theirs.
- * @returns an `http.Agent` that takes requests of both protocols.
- * @see toDuplex
+ * **Memory**: keeps the TLS sessions of at most 100 combinations of server and TLS options.
+ *
+ * @param options defaults are those of `http.Agent` and of `IOStream`.
+ * @returns an `http.Agent` for requests of both protocols.
+ * @throws TypeError for wrong options.
+ * @see {@link toDuplex} for a single connection.
  *
  * ```ts
  * import { get } from 'node:http';
@@ -77,33 +82,33 @@ export function agent(options: AgentOptions = {}): Agent {
 class StreamAgent extends Agent implements RequestTaker {
   readonly #stream: IOStreamOptions;
   readonly #tls = new TlsPool();
-  /** None: Node takes that of the request then. */
+  /** Undefined, so that Node accepts requests of both protocols. */
   readonly protocol = undefined;
 
   constructor(options: AgentOptions) {
     const { plugin, timeouts, lookup, family, localAddress, noDelay, scheduler, ...pooling } = ownOptions(options, 'agent', NAMES);
-    // Node's Agent has a `noDelay` of its own, which goes before that of a request.
+    // The `noDelay` of Node's Agent overrides that of a request.
     super(noDelay === undefined ? pooling : { ...pooling, noDelay });
     this.#stream = defined(checkOptionsWithoutPlace({ plugin, timeouts, lookup, family, localAddress, noDelay, scheduler }));
   }
 
-  /** The default port. Node reads it without saying for which protocol. */
+  /** The default port. Node reads it without a hint for which protocol. */
   get defaultPort(): number {
     return isHttpsCalling() ? 443 : 80;
   }
 
   set defaultPort(_port: number) {
-    // What http.Agent sets.
+    // Ignored: the constructor of http.Agent assigns it.
   }
 
-  /** Requests that may share a connection have the same name. */
+  /** Returns the same name for requests that may share a connection. */
   override getName(request: ConnectionRequest = {}): string {
     const given = ownOptions(request, 'getName of an agent');
     const place = super.getName(given as Parameters<Agent['getName']>[0]);
     return isSecure(given) ? `https:${place}:${this.#tls.digest(given)}` : place;
   }
 
-  /** What Node calls for each request: the request knows its protocol, its options may not. */
+  /** Called by Node for each request. Adds the protocol of the request, which its options may lack. */
   addRequest(request: ClientRequest, options: ConnectionRequest | string, port?: number, localAddress?: string): void {
     const given = typeof options === 'string' ? { host: options, port, localAddress } : options;
     (Agent.prototype as Agent & RequestTaker).addRequest.call(this, request, normalized(given, request));
@@ -136,8 +141,8 @@ class StreamAgent extends Agent implements RequestTaker {
 }
 
 /**
- * A connection that fails. Nothing is thrown at Node: a request that had to wait for its turn would never see it. The error comes in
- * a later tick, when the request listens.
+ * Returns a connection that fails in a later tick, when the request has its listeners. An exception thrown at Node would not reach a
+ * request that was queued.
  */
 function failing(error: Error): SocketDuplex {
   const duplex = toDuplex(new IOStream({ wire: () => () => NEVER }));

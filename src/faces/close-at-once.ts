@@ -2,8 +2,8 @@ import { Socket } from 'node:net';
 import { coreOf, type IOStream } from '../stream/io-stream.ts';
 
 /**
- * Closes a stream that has sent all it was given, and does not wait for the peer's FIN as `io.close()` does: the farewell of the
- * plugins and our FIN are still sent, then the handle is freed.
+ * Closes a stream that has nothing unsent, without waiting for the peer's FIN as `io.close()` does. Sends the closing bytes of the
+ * plugins (close_notify) and our FIN, then frees the handle.
  */
 export function closeAtOnce(io: IOStream): void {
   const { handle } = coreOf(io);

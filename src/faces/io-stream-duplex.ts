@@ -12,13 +12,13 @@ import { nextTick } from './next-tick.ts';
 import { nodeError } from './node-error.ts';
 import type { SocketDuplex } from './socket-duplex.ts';
 
-/** The socket at the bottom, as far as its options are set; other handles lack the methods. */
+/** The socket methods that set options. Handles of other kinds lack them. */
 interface TunableHandle {
   setNoDelay?(noDelay: boolean): void;
   setKeepAlive?(enable: boolean, initialDelay: number): void;
 }
 
-/** Turns of the event loop that TLS of Node takes at most for a short write: one for what it writes itself, two for the write. */
+/** Turns of the event loop to wait for a flush. Node's TLS needs up to three for a short write: one for its records, two for the write. */
 const FLUSH_TURNS = 4;
 
 /** See `toDuplex`. */
@@ -28,13 +28,13 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
   #sending: Subscription | undefined;
   /** The callback of the write that is being sent. */
   #writing: ((error?: Error | null) => void) | undefined;
-  /** The chunk that was pushed and after which the library has not asked for more. */
+  /** Completes the last pushed chunk. Set until the library reads again. */
   #pushed: Subscriber<never> | undefined;
   #watchdog: Watchdog | undefined;
   #timeout: number | undefined;
-  /** Options of the socket that were set before there was one, by name. */
+  /** Socket options set before the stream was open, by name. */
   #tunings: Map<string, (handle: TunableHandle) => void> | undefined;
-  /** 'connect' was emitted while the stream was opening: before TLS. */
+  /** 'connect' was emitted, possibly before the TLS handshake. */
   #isConnected = false;
   #connectCalled = false;
   #closeEmitted = false;
@@ -45,17 +45,17 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
     const { allowHalfOpen = io.waitFor !== undefined, highWaterMark } = core;
     super({ allowHalfOpen, readableHighWaterMark: highWaterMark, writableHighWaterMark: highWaterMark });
     this.io = io;
-    // The Duplex ends itself after 'end', which waits until the library has read all; the stream would end before.
+    // The Duplex ends itself after 'end', when the library has read all bytes. The stream would end earlier.
     core.allowHalfOpen = true;
     if (this.connecting) this.#awaitConnection();
     this.#read();
-    // The owner has unsubscribed: a stream that left in silence has no end to read, but its socket is closed.
+    // The owner has unsubscribed: readers get no end, but the socket is closed.
     core.closing$.subscribe(({ left }) => {
       if (left) this.destroy();
     });
     io.closed$.subscribe(({ error }) => {
       if (error === undefined) this.end();
-      else if (this.#reading.closed) this.#fail(error); // Otherwise there are bytes to be read before it.
+      else if (this.#reading.closed) this.#fail(error); // Otherwise bytes remain to be read before the error.
     });
   }
 
@@ -90,16 +90,16 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
     const finish = (): void => {
       this.#sending?.unsubscribe();
       this.#free(error);
-      // The callback of a write that is given up is called, too.
+      // The callback of a cancelled write is called too.
       if (this.#writing) nextTick(() => this.#written(error ?? systemError('ECANCELED', 'write')));
-      // In a later turn, as a socket of Node: 'close' comes after what a TLS socket above makes of this.
+      // In a later turn, as in Node's sockets: a TLS socket on top must react before 'close'.
       nextTurn(() => done(error));
     };
     if (error || this.io.state !== 'open' || !this.#isUnsent) finish();
     else this.#flush(finish);
   }
 
-  /** The 'close' of a socket has an argument: whether there was an error. That of Node's streams has none. */
+  /** Adds the argument `hadError` to 'close'. Sockets pass it, Node's streams do not. */
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     if (event !== 'close') return super.emit(event, ...args);
     this.#closeEmitted = true;
@@ -184,7 +184,7 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
     this.#timeout = ms;
     this.#watchdog?.stop();
     this.#watchdog = undefined;
-    // As in Node, 0 takes the callback back.
+    // As in Node, 0 removes the callback.
     if (callback && ms > 0) this.once('timeout', callback);
     else if (callback) this.off('timeout', callback);
     if (ms === 0) return this;
@@ -221,7 +221,7 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
     return this.destroy();
   }
 
-  /** Emits what a socket emits when it is connected. */
+  /** Emits 'connect' and 'ready', as a socket does. */
   protected emitConnect(): void {
     if (this.destroyed) return;
     this.#isConnected = true;
@@ -230,9 +230,9 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
     if (this.io.state === 'open') this.emitOpen();
   }
 
-  /** Emits what is due when all plugins are connected. */
+  /** Called when all plugins are connected. */
   protected emitOpen(): void {
-    // Nothing without TLS.
+    // Overridden for TLS.
   }
 
   #awaitConnection(): void {
@@ -252,7 +252,7 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
     });
   }
 
-  /** As in Node, an address is not looked up. */
+  /** Emits 'lookup', except, as in Node, if the host is an IP address. */
   #emitLookup(error: Error | null, ip?: string): void {
     const { host } = this.io;
     if (host !== undefined && isIP(host) === 0) this.emit('lookup', error, ip, isIP(ip ?? '') || undefined, host);
@@ -269,14 +269,14 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
         complete: () => {
           this.#reading.unsubscribe();
           this.push(null);
-          // As a socket: 'end' is emitted although nothing reads, when there is nothing left to read.
+          // As in Node's sockets: without remaining bytes, 'end' is emitted even if nothing reads.
           this.read(0);
         },
       }),
     );
   }
 
-  /** Completes when the library wants more. */
+  /** Pushes a chunk. Completes when the library reads again. */
   #push(chunk: Buffer): Observable<never> {
     return new Observable((pushed) => {
       this.#watchdog?.touch();
@@ -306,8 +306,8 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
   }
 
   /**
-   * Calls back when the kernel has taken what was written, or does not take it now. So `write('bye'); destroy()` sends, as with a
-   * socket of Node.
+   * Calls `done` when the kernel has taken all written bytes, or after a few turns. So `write('bye'); destroy()` still sends, as in
+   * Node's sockets.
    */
   #flush(done: () => void): void {
     const core = coreOf(this.io);
@@ -317,12 +317,12 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
     };
     nextTick(() => {
       core.flush();
-      // What a socket takes is reported one tick later.
+      // A socket reports a completed write one tick later.
       nextTick(() => look(FLUSH_TURNS));
     });
   }
 
-  /** Frees the connection. A stream that is closing or closed already is left alone. */
+  /** Frees the connection. Does nothing if the stream is already closing or closed. */
   #free(error: Error | null): void {
     const core = coreOf(this.io);
     if (!core.isOpen) return;

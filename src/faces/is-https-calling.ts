@@ -1,4 +1,4 @@
-/** Whether `node:https` is on the stack, whatever the program has made of stacks. */
+/** Whether `node:https` is on the call stack. Works with any `stackTraceLimit` and `prepareStackTrace` of the program. */
 export function isHttpsCalling(): boolean {
   const { stackTraceLimit, prepareStackTrace } = Error as StackRules;
   setStackRules({ stackTraceLimit: 10, prepareStackTrace: undefined });
@@ -14,7 +14,7 @@ interface StackRules {
   readonly prepareStackTrace?: unknown;
 }
 
-/** Does nothing where they are frozen. */
+/** Sets fields of `Error`. Has no effect if `Error` is frozen. */
 function setStackRules(rules: StackRules): void {
   for (const [name, rule] of Object.entries(rules)) Reflect.set(Error, name, rule);
 }

@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { ECLOSED, EDNS, ETLS, ETLSCERT, ETOCONNECT, ETOHANDSHAKE, ETOIDLE, ETORESOLVE, ETOWRITE, IOStreamError } from '../errors.ts';
 
-/** What Node and libuv give to the same failures. */
+/** The codes of Node and libuv for the same failures. */
 const CODES: Readonly<Record<string, 'ETIMEDOUT' | 'EPIPE'>> = {
   [ETORESOLVE]: 'ETIMEDOUT',
   [ETOCONNECT]: 'ETIMEDOUT',
@@ -11,17 +11,17 @@ const CODES: Readonly<Record<string, 'ETIMEDOUT' | 'EPIPE'>> = {
   [ECLOSED]: 'EPIPE',
 };
 
-/** Codes of c-ares, for which `net.Socket` has others. */
+/** Codes of c-ares for which `net.Socket` has different codes. */
 const DNS_CODES: Readonly<Record<string, string>> = { ENODATA: 'ENOTFOUND', ETIMEOUT: 'ETIMEDOUT' };
 
-/** The numbers of our own codes lie below this. */
+/** The `errno` of each code of this library is below this number. */
 const LOWEST_ERRNO_OF_LIBUV = -10_000;
 
 /**
- * Makes an error as `net.Socket` and `tls.TLSSocket` emit it, with Node's own code (`ENOTFOUND`, `ECONNREFUSED`, `CERT_HAS_EXPIRED`,
- * …) and its facts: libraries decide by it whether to retry. The {@link IOStreamError} is its `cause`.
+ * Converts an error to the form that `net.Socket` and `tls.TLSSocket` emit, with Node's code (`ENOTFOUND`, `ECONNREFUSED`,
+ * `CERT_HAS_EXPIRED`, …) and fields. Libraries read the code to decide whether to retry. The {@link IOStreamError} is the `cause`.
  *
- * An error for which Node has no code (`EPROXY`, `EPROTOCOL`, …) stays itself, and so does what is no {@link IOStreamError}.
+ * Returns the error unchanged if Node has no code for it (`EPROXY`, `EPROTOCOL`, …), or if it is not an {@link IOStreamError}.
  */
 export function nodeError(error: unknown): Error {
   if (!(error instanceof IOStreamError)) return error as Error;

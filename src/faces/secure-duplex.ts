@@ -6,22 +6,22 @@ import { isTls } from '../plugins/tls-plugins.ts';
 import { coreOf, type IOStream } from '../stream/io-stream.ts';
 import { IOStreamDuplex } from './io-stream-duplex.ts';
 
-/** Whether a stream has TLS with its peer; before it is connected, whether it may have. */
+/** Whether a stream has TLS with its peer. While it opens: whether it has a TLS plugin. */
 export function hasTls(io: IOStream): boolean {
   return io.state === 'opening' ? Object.values(io.plugin).some(isTls) : factsOf(io) !== undefined;
 }
 
-/** Of the TLS with the peer: a proxy above has facts of its own and comes first, and a TLS below it ends at the proxy. */
+/** Returns the facts of TLS with the peer. If a proxy's facts are topmost, any TLS below ends at the proxy: returns undefined. */
 function factsOf({ details }: IOStream): TlsFacts | undefined {
   const [topmost] = Object.values(details);
   return nodeTlsOf(topmost) && (topmost as unknown as TlsFacts);
 }
 
-/** A Duplex with the members of `tls.TLSSocket`. What cannot be known before the handshake is as in Node: null, false or undefined. */
+/** A Duplex with the members of `tls.TLSSocket`. Before the handshake they return null, false or undefined, as in Node. */
 export class SecureDuplex extends IOStreamDuplex {
   constructor(io: IOStream) {
     super(io);
-    // As a TLSSocket: connected before the handshake. Of a TLS below other plugins it is not known whether it is with the peer.
+    // Emits 'connect' before the handshake, as a TLSSocket does. Only for the topmost plugin: TLS below others may end at a proxy.
     const [[topmost, plugin] = []] = Object.entries(io.plugin);
     if (io.state !== 'opening' || !plugin || !isTls(plugin)) return;
     coreOf(io).tlsStart$.subscribe((layer) => {
@@ -67,7 +67,7 @@ export class SecureDuplex extends IOStreamDuplex {
     return this.#facts?.x509;
   }
 
-  /** An empty object if the peer has shown none, as in Node. */
+  /** Returns an empty object if the peer sent no certificate, as in Node. */
   getPeerCertificate(detailed: true): DetailedPeerCertificate;
   getPeerCertificate(detailed?: false): PeerCertificate;
   getPeerCertificate(detailed?: boolean): DetailedPeerCertificate | PeerCertificate;
@@ -79,7 +79,7 @@ export class SecureDuplex extends IOStreamDuplex {
     return own;
   }
 
-  // What only Node's TLS can answer, while it is open
+  // Read from Node's TLSSocket, while it is open
 
   getCipher(): CipherNameAndProtocol | undefined {
     return this.#socket?.getCipher();

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { CipherNameAndProtocol, TLSSocket } from 'node:tls';
 
-/** The members of `tls.TLSSocket` that a {@link SocketDuplex} has with TLS, and lacks without. */
+/** The members of `tls.TLSSocket` that a {@link SocketDuplex} has only with TLS. */
 type OfTls =
   | 'exportKeyingMaterial'
   | 'getCertificate'
@@ -18,9 +18,9 @@ type OfTls =
   | 'getX509Certificate'
   | 'isSessionReused';
 
-/** A stream of Node over an `IOStream`, with what libraries call on a socket. Names and meanings are those of `net.Socket` and `tls.TLSSocket`. */
+/** A Node `Duplex` over an `IOStream`, with the socket members that libraries use. They work as in `net.Socket` and `tls.TLSSocket`. */
 export interface SocketDuplex extends Duplex, Partial<Pick<TLSSocket, OfTls>> {
-  /** Whether the stack below a topmost TLS is still being connected; `'connect'` and `'ready'` report the end of that. */
+  /** Whether the stack, except a topmost TLS, is still connecting. `'connect'` and `'ready'` are emitted when that is done. */
   readonly connecting: boolean;
   readonly pending: boolean;
   readonly readyState: 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed';
@@ -32,36 +32,36 @@ export interface SocketDuplex extends Duplex, Partial<Pick<TLSSocket, OfTls>> {
   readonly localAddress: string | undefined;
   readonly localPort: number | undefined;
   readonly localFamily: string | undefined;
-  /** What `setTimeout` was called with last, in milliseconds. */
+  /** The argument of the last `setTimeout`, in milliseconds. */
   readonly timeout: number | undefined;
 
-  /** Whether the bytes of the library go into TLS with the peer; a TLS with a proxy below does not count. Undefined without TLS. */
+  /** Whether the connection with the peer uses TLS. TLS that ends at a proxy does not count. Undefined without TLS. */
   readonly encrypted?: boolean;
-  /** Whether the stack, TLS included, is still being connected; `'secureConnect'` reports the end of that. */
+  /** Whether the stack, TLS included, is still connecting. `'secureConnect'` is emitted when that is done. */
   readonly secureConnecting?: boolean;
   readonly authorized?: boolean;
   readonly authorizationError?: string | null;
-  /** The protocol agreed on by ALPN; false if none was, null before the handshake, undefined without TLS. */
+  /** The protocol negotiated by ALPN. False if there is none, null before the handshake, undefined without TLS. */
   readonly alpnProtocol?: string | false | null | undefined;
   readonly servername?: string | false | null;
-  /** Undefined when there is no connection. */
+  /** Returns undefined when there is no connection. */
   getCipher?(): CipherNameAndProtocol | undefined;
 
   /**
-   * Calls back, and emits `'connect'`, when the stream is open. Opens nothing: the arguments before the callback are ignored.
-   * A second call on an open stream is the error EISCONN, as in Node.
+   * Emits `'connect'`, and calls the callback, when the stream is open. Does not open a connection: all other arguments are ignored.
+   * A second call on an open stream destroys it with EISCONN, as in Node.
    *
-   * @throws IOStreamError ECLOSED after `'close'`: the connection cannot be opened again.
+   * @throws IOStreamError ECLOSED after `'close'`, because the connection cannot be reopened.
    */
   connect(...args: unknown[]): this;
   address(): AddressInfo | Record<string, never>;
-  /** `'timeout'` is emitted when nothing was read and nothing written for `ms`; 0 is never. It closes nothing. */
+  /** Emits `'timeout'` after `ms` milliseconds without a byte read or written; 0 turns it off. Does not close the connection. */
   setTimeout(ms: number, callback?: () => void): this;
   setNoDelay(noDelay?: boolean): this;
   setKeepAlive(enable?: boolean, initialDelay?: number): this;
   ref(): this;
   unref(): this;
-  /** Ends, and destroys when all is written. */
+  /** Ends the Duplex, and destroys it when all bytes are written. */
   destroySoon(): void;
   /** Resets the connection (RST). */
   resetAndDestroy(): this;

@@ -5,23 +5,23 @@ import { ownOptions } from '../wire/own-options.ts';
 import type { Plugin } from '../wire/signal.ts';
 import { defined } from './agent-request.ts';
 
-/** How many TLS plugins, one for each server and set of options, are kept with their sessions. */
+/** The maximum number of TLS plugins, one for each server and set of TLS options, that are kept with their sessions. */
 const MAX_CLIENTS = 100;
 
 const NAMES = Object.keys(CLIENT_OPTIONS) as (keyof TlsClientOptions)[];
 
-/** The TLS plugins of an agent: one for each place and set of TLS options, so that sessions are resumed and none is shared. */
+/** The TLS plugins of an agent: one for each server and set of TLS options. Sessions are resumed, but never with other options. */
 export class TlsPool {
   readonly #clients = new Map<string, Plugin>();
-  /** Numbers of functions and other objects, to compare them by identity. */
+  /** A number for each function or other object, to compare them by identity. */
   readonly #numbers = new WeakMap<object, number>();
   #lastNumber = 0;
   readonly #salt = randomBytes(32);
 
-  /** @param name the place, and the digest of the options. */
+  /** @param name the name of the server, with the digest of the TLS options. */
   client(name: string, options: object): Plugin {
     const client = this.#clients.get(name) ?? tlsClient(tlsOptionsOf(options));
-    // The one used last comes last; the first is dropped.
+    // Moves the plugin to the end. The first one, the least recently used, is dropped.
     this.#clients.delete(name);
     this.#clients.set(name, client);
     const [oldest] = this.#clients.keys();
@@ -29,7 +29,7 @@ export class TlsPool {
     return client;
   }
 
-  /** The same for the same TLS options. Only a digest: names of an agent are public, and a key or passphrase is not. */
+  /** Returns the same digest for the same TLS options. A digest, because agent names are public and may not contain secrets. */
   digest(options: object): string {
     const entries = Object.entries(tlsOptionsOf(options)).map(([name, value]) => [name, this.#comparable(value)]);
     return createHmac('sha256', this.#salt).update(JSON.stringify(entries)).digest('base64');

@@ -4,7 +4,7 @@ import { hasTls, SecureDuplex } from './secure-duplex.ts';
 import type { SocketDuplex } from './socket-duplex.ts';
 
 /**
- * Makes a `Duplex` of a connection, for libraries that want a socket: `ws`, database clients, `http2.connect({ createConnection })`.
+ * Wraps a connection in a `Duplex`, for libraries that expect a socket: `ws`, database clients, `http2.connect({ createConnection })`.
  *
  * ```text
  *   library ── write ──▶ send ──▶ plugins ──▶ wire       the write's callback: its bytes are sent
@@ -12,22 +12,28 @@ import type { SocketDuplex } from './socket-duplex.ts';
  *   library ── end ────▶ io.end()      library ◀── 'end' ── the peer's FIN
  * ```
  *
- * The Duplex has the members and events of `net.Socket` that libraries use, and with `tlsClient` or `tlsServer` as the topmost
- * plugin with facts also those of `tls.TLSSocket`. It is `'connect'`ed when all plugins are, but for a TLS that is the topmost: that one
- * is `'secureConnect'`, as in Node. What is written before is queued. `connect()` opens nothing, whatever it is called with: it answers by `'connect'` when the stream is open, also when it
- * was opened before. From now on the Duplex is the only reader of the stream.
+ * The Duplex has the members and events of `net.Socket` that libraries use. If `tlsClient` or `tlsServer` is the topmost plugin with
+ * facts, it also has those of `tls.TLSSocket`. The Duplex is the only reader of the stream from now on.
  *
- * **Errors**: an error of the stream destroys the Duplex (`'error'` once, then `'close'`), after all bytes that were read before it.
- * It has Node's own code (`ENOTFOUND`, `ECONNREFUSED`, `CERT_HAS_EXPIRED`, …) and the `IOStreamError` in `cause`; for what Node has no
- * code (`EPROXY`, …) it is the `IOStreamError`.
+ * Emits `'connect'` when all plugins are connected. A topmost TLS plugin emits `'secureConnect'` when it is, after `'connect'`, as in
+ * Node. Earlier writes are queued. `connect()` does not open a connection: it emits `'connect'` when the stream is open, also if it
+ * was open before.
  *
- * **Closing**: `destroy()` frees the connection at once and receives nothing more: by FIN when all that was written is sent,
- * otherwise, and with an error, by RST. After `end()` the farewell of the plugins (close_notify) is still sent. `allowHalfOpen` of the
- * stream is that of the Duplex: false (the default without `waitFor`) ends it after `'end'`. A stream that you close yourself ends
- * the Duplex.
+ * **Errors**
+ * - An error of the stream destroys the Duplex (`'error'` once, then `'close'`), after all bytes that were read before it.
+ * - It has Node's code (`ENOTFOUND`, `ECONNREFUSED`, `CERT_HAS_EXPIRED`, …) and the `IOStreamError` in `cause`. If Node has no code
+ *   for it (`EPROXY`, …), it is the `IOStreamError` itself.
  *
- * **Backpressure**: both ways; at most `highWaterMark` bytes are read ahead. **Memory**: holds at most `highWaterMark` bytes each way
- * and what the library writes without waiting.
+ * **Closing**
+ * - `destroy()` frees the connection at once and receives nothing more. It sends FIN if all written bytes are sent and there is no
+ *   error, otherwise RST.
+ * - After `end()`, `destroy()` still sends the closing bytes of the plugins (close_notify).
+ * - The Duplex has the `allowHalfOpen` of the stream. False, the default without `waitFor`, ends the Duplex after `'end'`.
+ * - If you close the stream, the Duplex ends.
+ *
+ * **Backpressure**: in both directions. Reads at most `highWaterMark` bytes ahead.
+ *
+ * **Memory**: at most `highWaterMark` bytes in each direction, and whatever the library writes after `write` returned false.
  *
  * ```ts
  * import { open, toDuplex } from 'rxjs-io-stream';
@@ -36,8 +42,10 @@ import type { SocketDuplex } from './socket-duplex.ts';
  * process.stdin.pipe(toDuplex(io)).pipe(process.stdout);
  * ```
  *
- * @throws TypeError for what is no IOStream.
- * @see agent
+ * @param io a stream, open or still opening.
+ * @returns the Duplex.
+ * @throws TypeError if `io` is not an IOStream.
+ * @see {@link agent} for HTTP requests.
  */
 export function toDuplex(io: IOStream): SocketDuplex {
   if (!(io instanceof IOStream)) throw new TypeError(`expected an IOStream for toDuplex, got ${typeof io}`);
