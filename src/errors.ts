@@ -1,6 +1,6 @@
 import { ownOptions } from './wire/own-options.ts';
 
-/** Where in the life of a connection an error arose. */
+/** The phase of a connection in which an error occurred. */
 export type Phase = 'resolve' | 'connect' | 'handshake' | 'read' | 'write' | 'close';
 
 interface CodeFacts {
@@ -9,7 +9,7 @@ interface CodeFacts {
   readonly text: string;
 }
 
-/** The library's own codes. The numbers lie below libuv's, whose errors keep their own code and number. */
+/** The library's own codes. Their numbers are below those of libuv. Errors of libuv keep their code and number. */
 const CODES: Readonly<Record<ErrorCode, CodeFacts>> = {
   EINBUFLIMIT: { errno: -10100, fatal: false, text: 'in buffer limit reached' },
   ETORESOLVE: { errno: -10101, fatal: true, text: 'resolve timeout' },
@@ -33,7 +33,7 @@ const CODES: Readonly<Record<ErrorCode, CodeFacts>> = {
   EPROTOCOL: { errno: -10601, fatal: true, text: 'the peer sent something malformed' },
 };
 
-/** A code of this library; system errors (`ECONNREFUSED`, …) keep the code Node gave them. */
+/** A code of this library. System errors (`ECONNREFUSED`, …) keep Node's code. */
 export type ErrorCode =
   | 'EINBUFLIMIT'
   | 'ETORESOLVE'
@@ -77,27 +77,31 @@ export const ETLSTRUNCATED = 'ETLSTRUNCATED';
 export const ECLOSED = 'ECLOSED';
 export const EPROTOCOL = 'EPROTOCOL';
 
-/** What an {@link IOStreamError} is made of, besides its code. */
+/** The fields of an {@link IOStreamError}, except its code. */
 export interface IOStreamErrorOptions {
   readonly phase: Phase;
-  /** One sentence: what was expected, what came, what to do. Default: the code's own text. */
+  /** One sentence: what happened, and what to do about it. @default the text of the code */
   readonly message?: string | undefined;
-  /** The name of the plugin in its stack. */
+  /** The name of the plugin in the stack. @default none: the wire or the stream itself */
   readonly layer?: string | undefined;
-  /** Whether it closes the stream by default. Default: by the table of codes; true for a code of the system. */
+  /** Whether the error closes the stream by default. @default that of the code; true for a code of the system */
   readonly fatal?: boolean | undefined;
   readonly errno?: number | undefined;
   readonly cause?: unknown;
-  /** More facts for the reader, copied to fields: `syscall`, `address`, `port`, `status`, `reply`, `headers`, `body`. Never a secret. */
+  /** More facts, copied to fields of the error: `syscall`, `address`, `port`, `status`, `reply`, `headers`, `body`. Never a secret. */
   readonly facts?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /**
- * Every failure of a connection: text and number at once, like the dualvars of the manual.
+ * Describes a failure of a connection.
  *
- * `code` is a name to compare with, `errno` its number, `phase` says when it happened, `layer` which plugin said so (none:
- * the wire or the stream itself), `fatal` whether it closes the stream by default, `cause` what lies beneath. Errors of the
- * system keep Node's `code`, `errno`, `syscall`, `address` and `port`. No field ever holds a password or a key.
+ * - `code` is the name to compare with, `errno` its number.
+ * - `phase` is the phase in which it occurred.
+ * - `layer` is the plugin that reported it. Undefined for the wire and the stream itself.
+ * - `fatal`: whether the error closes the stream by default.
+ * - `cause` is the underlying error.
+ *
+ * System errors keep Node's `code`, `errno`, `syscall`, `address` and `port`. No field ever contains a password or a key.
  *
  * ```ts
  * import { IOStream, ECLOSED } from 'rxjs-io-stream';
@@ -114,13 +118,13 @@ export class IOStreamError extends Error {
   declare readonly syscall?: string;
   declare readonly address?: string;
   declare readonly port?: number;
-  /** Of EPROXY and EPROXYAUTH: what the proxy said. */
+  /** EPROXY and EPROXYAUTH: the status of the proxy's reply, and its text in `reply`. */
   declare readonly status?: number;
   declare readonly reply?: string;
-  /** Of an HTTP proxy: its headers, and the first KiB of its body. */
+  /** HTTP proxy: the headers of its reply, and the first KiB of the body in `body`. */
   declare readonly headers?: Readonly<Record<string, string>>;
   declare readonly body?: string;
-  /** Of EPROXYAUTH of an HTTP proxy: which credentials it wants. */
+  /** EPROXYAUTH of an HTTP proxy: the credentials that it asks for. */
   declare readonly challenges?: readonly {
     readonly scheme: string;
     readonly params: Readonly<Record<string, string>>;
@@ -145,8 +149,13 @@ export class IOStreamError extends Error {
   }
 
   /**
-   * Gives any thrown value the form of an {@link IOStreamError}: one that is already stays itself (and learns its `layer`, if
-   * it has none, also in its message); an error of the system keeps its code, number and facts; anything else becomes `code`.
+   * Converts any thrown value to an {@link IOStreamError}.
+   * - An IOStreamError is returned itself. If it has no `layer`, the given one is added to it and to its message.
+   * - A system error keeps its code, number and facts.
+   * - Any other value gets the given `code`.
+   *
+   * @param error the thrown value.
+   * @param given the fields of the error; `code` defaults to EPROTOCOL.
    */
   static from(error: unknown, given: IOStreamErrorOptions & { readonly code?: ErrorCode }): IOStreamError {
     const options = ownOptions(given, 'IOStreamError');
@@ -167,7 +176,7 @@ export class IOStreamError extends Error {
     const { message, stack } = this;
     this.layer = layer;
     this.message = `${layer}: ${message}`;
-    if (stack !== undefined) this.stack = stack.replace(message, () => this.message); // It holds the message of the start.
+    if (stack !== undefined) this.stack = stack.replace(message, () => this.message); // The stack contains the original message.
   }
 }
 

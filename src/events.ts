@@ -1,17 +1,17 @@
 /** A set of events: the bitwise OR of the constants below. 0 is the empty set. */
 export type EventMask = number;
 
-/** The name of `host` was resolved; the first candidate address is in `io.ip`. Comes before {@link CONNECTED}. */
+/** The name of `host` was resolved. `io.ip` is the first candidate address. Emitted before {@link CONNECTED}. */
 export const RESOLVED = 1;
-/** The connection is there and every plugin is through its handshake. */
+/** The connection is open and every plugin has finished its handshake. */
 export const CONNECTED = 2;
-/** Bytes were read; they are in `io.inBuf`. */
+/** Bytes were read into `io.inBuf`. */
 export const IN = 4;
-/** Bytes of `io.outBuf` went down to the first plugin; they may not have left yet (see {@link SENT}). */
+/** Bytes of `io.outBuf` were written to the first plugin. They may not have been sent yet; see {@link SENT}. */
 export const OUT = 8;
-/** The peer ended its direction. Comes once. */
+/** The peer ended its direction. Emitted once. */
 export const EOF = 16;
-/** All of `io.outBuf` has left for the kernel. */
+/** All bytes of `io.outBuf` have been sent: the kernel has taken them. */
 export const SENT = 32;
 
 const NAMES: readonly (readonly [EventMask, string])[] = [
@@ -23,17 +23,20 @@ const NAMES: readonly (readonly [EventMask, string])[] = [
   [SENT, 'SENT'],
 ];
 
-/** Every event there is. */
+/** The mask of all events. */
 export const ALL_EVENTS: EventMask = NAMES.reduce((mask, [bit]) => mask | bit, 0);
 
 /**
- * Names the events of a mask, in the order of their bits; bits that are no event are left out.
+ * Returns the names of the events in a mask, in the order of their bits. Ignores all other bits.
  *
  * ```ts
  * import { eventNames, IN, EOF } from 'rxjs-io-stream';
  *
  * console.log(eventNames(IN | EOF)); // [ 'IN', 'EOF' ]
  * ```
+ *
+ * @param mask a set of events.
+ * @returns names such as `'IN'`.
  */
 export function eventNames(mask: EventMask): string[] {
   return NAMES.filter(([bit]) => (mask & bit) !== 0).map(([, name]) => name);

@@ -64,7 +64,7 @@ export type { Lookup } from './wire/resolve.ts';
 export { tcp, type TcpOptions } from './wire/tcp.ts';
 export { unix } from './wire/unix.ts';
 
-// Plugins and their tools
+// Plugins, and helpers to write them
 export { handshake, type HandshakeOptions } from './plugins/handshake.ts';
 export { mapBytes } from './plugins/map-bytes.ts';
 export { passthrough } from './plugins/passthrough.ts';
@@ -84,7 +84,7 @@ export type { SocksBound } from './protocol/socks.ts';
 export type { HttpChallenge } from './protocol/http-challenge.ts';
 export type { Answer, Link, Need, Talk } from './protocol/link.ts';
 
-// Faces
+// Adapters for Node's APIs
 export { agent, type AgentOptions } from './faces/agent.ts';
 export type { SocketDuplex } from './faces/socket-duplex.ts';
 export { toDuplex } from './faces/to-duplex.ts';

@@ -1,11 +1,11 @@
-// Wires and what they are dialled with
+// Wires and dials
 export { memoryPair, type MemoryPairOptions } from './testing/memory-pair.ts';
 export { testDial, type TestDialOptions } from './testing/test-dial.ts';
 
-// Making a wire misbehave
+// Fault injection
 export { chaos, type ChaosOptions } from './testing/chaos.ts';
 
-// Cutting bytes
+// Splitting bytes
 export { rechunk, type Cut, type RechunkOptions } from './testing/rechunk.ts';
 
 // Checking wires
@@ -23,12 +23,12 @@ export { checkCodec, type CheckCodecOptions, type CodecUnderTest } from './testi
 export { marbles, type MarbleResult, type MarbleTest } from './testing/marbles.ts';
 export type { MarbleValue } from './testing/marbles-diagram.ts';
 
-// Recording and playing back
+// Recording and replaying
 export type { LineName } from './testing/marbles-diagram.ts';
 export { record, type RecordOptions } from './testing/record.ts';
 export { parseRecording, type RecordedEntry, type RecordedSignal, type Recording } from './testing/recording.ts';
 export { replay, type ReplayOptions } from './testing/replay.ts';
 export { toMarbles, type Marbles, type ToMarblesOptions } from './testing/to-marbles.ts';
 
-// What a check found
+// Reports of the checks
 export { type Report, type RuleResult } from './testing/report.ts';
