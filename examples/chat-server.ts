@@ -1,4 +1,4 @@
-// A chat server for many clients, by lines: `nc 127.0.0.1 7000`, say your name, then talk; /who tells who is there, /quit leaves.
+// A line-based chat server. Run `nc 127.0.0.1 7000`, enter your name, then chat. /who lists the members, /quit leaves.
 //   npx tsx examples/chat-server.ts [--host ADDRESS] [--port PORT]
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -7,29 +7,29 @@ import { defer, finalize, map, takeWhile, tap, timeout, type Observable } from '
 import { serveUntilInterrupted } from './support.ts';
 
 export interface ChatServerOptions {
-  /** Where to listen. */
+  /** The address to listen on. */
   readonly host?: string;
-  /** 0: any that is free. */
+  /** The port to listen on. @default 0, any free port */
   readonly port?: number;
-  /** Bytes per second that one client may say: who floods waits for himself, and makes nobody else slow. */
+  /** Maximum bytes per second read from one client. A client that floods slows down only itself. */
   readonly rate?: number;
-  /** Who lets so many bytes wait for him is too slow, and dropped. */
+  /** A client with more pending bytes than this is too slow, and is dropped. */
   readonly limit?: number;
-  /** Told what is done, line by line. */
+  /** Called with each line of the log. */
   readonly log?: (line: string) => void;
 }
 
-/** So many milliseconds has a client to say its name. */
+/** Milliseconds until a client must have sent its name. */
 const PATIENCE = 60_000;
 const NAME = /^[\p{L}\p{N}_-]{1,20}$/u;
 
-/** Serves for as long as it is subscribed; emits the server once it listens. */
+/** Serves while subscribed. Emits the server when it listens. */
 export function chatServer(options: ChatServerOptions = {}): Observable<Server> {
   const { host = '127.0.0.1', port = 0, rate = 16_384, limit = 262_144, log = () => {} } = options;
   return defer(() => {
     const room = new Room(limit, log);
     const pace = throttleBytes({ rate, direction: 'up' });
-    // A connection lasts as long as its Observable. Whatever ends it, it is left: the room goes on without it.
+    // A connection lasts as long as its Observable. However it ends, `finalize` removes the member from the room.
     return listen({ host, port, maxConnections: 1000, plugin: { pace } }, (io) => room.attend(io));
   });
 }
@@ -44,14 +44,14 @@ class Room {
     this.#log = log;
   }
 
-  /** Serves one client. Each line is handled at once, so nothing is held but what waits to be sent, and that is bounded. */
+  /** Serves one client. Each line is handled at once, so only pending writes use memory, and these are limited. */
   attend(io: IOStream): Observable<unknown> {
     const client = framed(io, lines({ maxLength: 1024, unterminated: 'emit' }));
     let name: string | undefined;
     client.write('* Welcome. What is your name?');
     return client.messages$.pipe(
       timeout({ first: PATIENCE }),
-      // What moves a cursor or changes colours is for terminals, not for talking.
+      // Removes control characters, which could move the cursor or change colours of a terminal.
       map((line) => line.replace(/\p{Cc}/gu, '').trim()),
       takeWhile((line) => line !== '/quit'),
       tap((line) => {
@@ -77,7 +77,7 @@ class Room {
     return name;
   }
 
-  /** Tells all. A write never waits; who does not take what he is told is let go, or he would hold ever more of it. */
+  /** Sends a line to all members. Writes never block, so slow clients are dropped: otherwise their pending bytes would grow. */
   #tell(text: string): void {
     const slow: [string, Framed<string>][] = [];
     for (const [name, client] of this.#members) {
@@ -89,7 +89,7 @@ class Room {
     for (const [, { io }] of slow) io.reset();
   }
 
-  /** Does nothing for one who has left already: another may have his name now. */
+  /** Removes a member. Does nothing if the client has left already: its name may be in use again. */
   #leave(name: string, client: Framed<string>, how: string): void {
     if (this.#members.get(name) !== client) return;
     this.#members.delete(name);

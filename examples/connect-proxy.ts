@@ -20,11 +20,11 @@ import { checkProxy, proxyArguments, serveUntilInterrupted, type ProxyOptions } 
 import { guarded, isForbidden, type Target } from './support/destinations.ts';
 
 export interface ConnectProxyOptions extends ProxyOptions {
-  /** Milliseconds for a request to come, and for a target to answer. @default 10000 */
+  /** Milliseconds to wait for a request, and for a target to connect. @default 10000 */
   readonly patience?: number | undefined;
 }
 
-/** What is said instead of a tunnel. */
+/** An HTTP response that refuses a tunnel. */
 class Refusal extends Error {
   readonly headers: string;
 
@@ -34,14 +34,14 @@ class Refusal extends Error {
   }
 }
 
-/** Listens for as long as it is subscribed; emits the server, whose `address` says where. */
+/** Listens while subscribed. Emits the server; its `address` has the port. */
 export function connectProxy(options: ConnectProxyOptions = {}): Observable<Server> {
   const { host = '127.0.0.1', port = 0 } = options;
   checkProxy(options);
   return listen({ host, port, allowHalfOpen: true }, (client) => serve(client, options));
 }
 
-/** One connection: it is closed when this completes, and reset when it errors. */
+/** Serves one connection. `listen` closes it when the Observable completes, and resets it when it errors. */
 function serve(client: IOStream, options: ConnectProxyOptions): Observable<unknown> {
   const { log = () => {}, patience = 10_000 } = options;
   const from = `${client.remoteAddress ?? '?'}:${client.remotePort ?? '?'}`;
@@ -50,7 +50,7 @@ function serve(client: IOStream, options: ConnectProxyOptions): Observable<unkno
     mergeMap((head) => tunnel(client, targetOf(head, options), options, (line) => log(`${from} ${line}`))),
     catchError((error: unknown) => {
       const refusal = asRefusal(error);
-      if (!refusal) return throwError(() => error); // the tunnel broke: so does the client's side of it
+      if (!refusal) return throwError(() => error); // the tunnel failed: reset the client too
       log(`${from} ${refusal.message}`);
       client.write(`HTTP/1.1 ${refusal.message}\r\n${refusal.headers}Connection: close\r\nContent-Length: 0\r\n\r\n`);
       return EMPTY;
@@ -58,12 +58,12 @@ function serve(client: IOStream, options: ConnectProxyOptions): Observable<unkno
   );
 }
 
-/** The head of the request. What comes behind it stays in the stream: it is for the target. */
+/** Reads the head of the request. Later bytes remain in the stream for the target. */
 function* readRequest(link: Link): Generator<Need, string, Uint8Array> {
   return Buffer.from(yield* link.readUntil('\r\n\r\n', 16_384)).toString('latin1');
 }
 
-/** The target of a request with the right credentials. */
+/** Returns the target of a request. Throws a Refusal if the request or its credentials are wrong. */
 function targetOf(head: string, { user, pass }: ConnectProxyOptions): Target {
   const [line = '', ...fields] = head.trimEnd().split('\r\n');
   const [, method, uri = ''] = /^([!-~]+) ([!-~]+) HTTP\/1\.\d$/.exec(line) ?? [];
@@ -77,14 +77,14 @@ function targetOf(head: string, { user, pass }: ConnectProxyOptions): Target {
   return target;
 }
 
-/** Whether a header has these credentials (RFC 7617); the time it takes does not tell how much of them was right. */
+/** Whether a header has these credentials (RFC 7617), compared in constant time. */
 function admits(field: string, credentials: string): boolean {
   const [, encoded] = /^proxy-authorization:[ \t]*basic[ \t]+([\w+/]+=*)[ \t]*$/i.exec(field) ?? [];
   const [given, wanted] = [Buffer.from(encoded ?? '', 'base64'), Buffer.from(credentials)];
   return given.length === wanted.length && timingSafeEqual(given, wanted);
 }
 
-/** Dials the target and joins both, until both directions have ended. */
+/** Connects to the target and relays, until both directions have ended. */
 function tunnel(client: IOStream, target: Target, options: ConnectProxyOptions, log: (line: string) => void): Observable<unknown> {
   const { host, port } = target;
   const timeouts = { establish: options.patience ?? 10_000 };
@@ -108,7 +108,7 @@ function unreachable(error: unknown): Refusal {
   return new Refusal(late ? '504 Gateway Timeout' : '502 Bad Gateway');
 }
 
-/** What can still be said in HTTP. */
+/** Returns the HTTP response for an error before the tunnel is open. */
 function asRefusal(error: unknown): Refusal | undefined {
   if (error instanceof Refusal) return error;
   if (error instanceof TimeoutError) return new Refusal('408 Request Timeout');

@@ -1,4 +1,4 @@
-// Downloads a file over HTTP/1.1, also through a proxy; goes on where it was when the connection is cut.
+// Downloads a file over HTTP/1.1, also through a proxy. Resumes where it stopped when the connection is lost.
 //   npx tsx examples/download.ts URL [FILE] [--proxy http://HOST:PORT]
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -23,20 +23,20 @@ import { refuse, Refused, reply, type Head, type Part } from './download/reply.t
 
 export interface DownloadOptions {
   readonly url: string;
-  /** Written as FILE.part, and renamed when it is whole. */
+  /** Written as FILE.part, and renamed when it is complete. */
   readonly file: string;
-  /** What lies between us and the network: proxies, and for https an `ssl` of your own. */
+  /** Plugins such as proxies. For https, `ssl` replaces the default TLS plugin. */
   readonly plugin?: Readonly<Record<string, Plugin>>;
-  /** How many connections may be cut. @default 10 */
+  /** How many connections may be lost. @default 10 */
   readonly attempts?: number;
-  /** Milliseconds until it goes on, then twice as long each time, up to 8 s. @default 250 */
+  /** Milliseconds before the first retry. Doubles each time, up to 8 s. @default 250 */
   readonly wait?: number;
 }
 
-/** How far it is; the total is not known where the server sends chunks. */
+/** The progress in bytes. The total is undefined if the server sends chunks. */
 export type Progress = { readonly received: number; readonly total: number | undefined; readonly cuts: number };
 
-/** Cold: downloads when it is subscribed, stops when it is unsubscribed. Emits its progress, completes when the file is whole. */
+/** Downloads while subscribed. Cold. Emits the progress, completes when the file is complete. */
 export function download({ url, file, plugin = {}, attempts = 10, wait = 250 }: DownloadOptions): Observable<Progress> {
   const { protocol, hostname, port, host, pathname, search } = new URL(url);
   const secure = protocol === 'https:';
@@ -49,7 +49,7 @@ export function download({ url, file, plugin = {}, attempts = 10, wait = 250 }: 
     switchMap((part) => {
       let [received, cuts] = [0, 0];
       let total: number | undefined;
-      /** What tells the server which file the rest is asked of; without it we begin anew. */
+      /** Identifies the version of the file in `If-Range`. Without it, a retry starts from byte 0. */
       let validator: string | undefined;
       const begin = async ({ status, headers }: Head): Promise<void> => {
         const range = headers['content-range'] ?? 'no range';
@@ -77,7 +77,7 @@ export function download({ url, file, plugin = {}, attempts = 10, wait = 250 }: 
         switchMap((io) => {
           const rest = received > 0 && validator !== undefined ? [`Range: bytes=${received}-`, `If-Range: ${validator}`] : [];
           io.write([...lines, ...rest, '', ''].join('\r\n'));
-          // Nothing more is read before the last part is written.
+          // Reads no further part before this one is written.
           return concat(framed(io, reply()).consume(take), throwError(cut));
         }),
         takeWhile((last) => !last, true),
@@ -95,7 +95,7 @@ export function download({ url, file, plugin = {}, attempts = 10, wait = 250 }: 
   );
 }
 
-/** A file of our own: an older one is removed, and a link that other users planted is not followed. */
+/** Creates a new file. Removes an old one, and does not follow a link that another user may have created. */
 async function create(path: string): Promise<FileHandle> {
   await rm(path, { force: true });
   return open(path, 'ax');

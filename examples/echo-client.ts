@@ -1,4 +1,4 @@
-// Sends what it reads from stdin and prints what comes back.
+// Sends stdin to an echo server and prints the replies.
 //   echo hello | npx tsx examples/echo-client.ts PORT [HOST]
 import { connect } from 'rxjs-io-stream';
 import { finalize, ignoreElements, merge, switchMap, tap } from 'rxjs';
@@ -11,7 +11,7 @@ connect({ host, port })
     switchMap((io) =>
       merge(
         io.data$.pipe(tap((bytes) => process.stdout.write(bytes))),
-        io.send(process.stdin).pipe(finalize(() => io.end())), // stdin is read no faster than the server takes it
+        io.send(process.stdin).pipe(finalize(() => io.end())), // reads stdin only as fast as the server accepts bytes
       ),
     ),
     ignoreElements(),

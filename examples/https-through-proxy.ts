@@ -1,5 +1,5 @@
-// An https request through an HTTP proxy, by Node's own `https` and an agent of this package: any stack of plugins would do.
-//   npx tsx examples/https-through-proxy.ts                                                  a server and a proxy of its own
+// An https request through an HTTP proxy, with Node's own `https` and an agent of this package. Works with any stack of plugins.
+//   npx tsx examples/https-through-proxy.ts                                                  with an embedded server and proxy
 //   npx tsx examples/https-through-proxy.ts https://example.com/ http://me:secret@proxy.test:3128
 import { createServer, get, type RequestOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -35,7 +35,7 @@ async function show(url: URL, proxy: URL, options: RequestOptions = {}): Promise
   }
 }
 
-/** A server with a certificate of its own, and a proxy that wants a password. */
+/** Starts a server with a self-signed certificate, and a proxy with a password. */
 async function embedded(): Promise<void> {
   const server = createServer({ key, cert }, (_request, response) => response.end('hello through the proxy\n'));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -1,4 +1,4 @@
-// A marble test of a plugin of your own: aligned lines say who sends what when. No socket, virtual time.
+// A marble test of your own plugin. Aligned lines show what each side sends, and when. No socket, virtual time.
 //   npx tsx examples/marble-test.ts
 import { handshake, type Plugin } from 'rxjs-io-stream';
 import { marbles } from 'rxjs-io-stream/testing';
@@ -28,7 +28,7 @@ const { details } = marbles({
   `,
 });
 
-// A server that never answers: the handshake has a second from the moment we are connected, and the wire is given up.
+// A server that never replies: the handshake times out one second after the connect, and the wire is unsubscribed.
 const { error } = marbles({
   plugin,
   values,
@@ -40,7 +40,7 @@ const { error } = marbles({
   `,
 });
 
-// Who leaves in the middle of it frees the wire at once.
+// Unsubscribing during the handshake frees the wire at once.
 marbles({
   plugin,
   values,

@@ -1,4 +1,4 @@
-// Plugins of your own: a cipher, and a handshake that comes before the bytes.
+// Your own plugins: a cipher, and a handshake before the application's bytes.
 //   npx tsx examples/own-plugin.ts
 import { converse, handshake, listen, mapBytes, open, type Plugin } from 'rxjs-io-stream';
 import { concat, defer } from 'rxjs';
@@ -22,7 +22,7 @@ const channel = (name: string): Plugin =>
     },
   });
 
-// The other end knows the cipher too, answers the handshake by hand, and then echoes.
+// The server uses the same cipher, replies to the handshake by `converse`, and then echoes.
 const serving = listen({ host: '127.0.0.1', port: 0, plugin: { veil } }, (io) =>
   concat(
     converse(io, function* (link) {

@@ -1,4 +1,4 @@
-// A port forwarder with live counters: what comes to a port of this machine goes to another, and back.
+// A port forwarder with live counters: relays the connections of a local port to another host and port.
 //   npx tsx examples/port-forwarder.ts 8080 example.com:80 [--host 127.0.0.1] [--proxy PROXY:PORT]
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -12,18 +12,18 @@ export interface Place {
 }
 
 export interface PortForwarderOptions {
-  /** Where to listen; port 0 is any that is free. */
+  /** The address to listen on. Port 0 is any free port. */
   readonly from: Place;
   readonly to: Place;
-  /** A SOCKS5 proxy on the way. */
+  /** A SOCKS5 proxy to connect through. */
   readonly proxy?: Place | undefined;
 }
 
-/** What has passed so far, of all connections together. */
+/** Totals of all connections. */
 export interface Counters {
   readonly open: number;
   readonly total: number;
-  /** Bytes to the target, and back. */
+  /** Bytes sent to the targets, and back to the clients. */
   readonly there: number;
   readonly back: number;
 }
@@ -33,7 +33,7 @@ export interface PortForwarder {
   readonly counters$: Observable<Counters>;
 }
 
-/** Forwards for as long as it is subscribed; emits once it listens. */
+/** Forwards while subscribed. Emits when it listens. */
 export function portForwarder({ from, to, proxy }: PortForwarderOptions): Observable<PortForwarder> {
   const plugin = proxy ? { proxy: socks5(proxy) } : {};
   const counters$ = new BehaviorSubject<Counters>({ open: 0, total: 0, there: 0, back: 0 });
@@ -43,12 +43,12 @@ export function portForwarder({ from, to, proxy }: PortForwarderOptions): Observ
     counters$.next({ open: open + o, total: total + t, there: there + h, back: back + b });
   };
 
-  /** One connection. It is closed when this completes; when it errors it is reset, and `server.errors$` tells. */
+  /** Serves one connection. `listen` closes it when the Observable completes. An error resets it and goes to `server.errors$`. */
   const forward = (client: IOStream): Observable<unknown> => {
     add({ open: 1, total: 1 });
     return connect({ ...to, plugin }).pipe(
       switchMap((target) => relay(client, target)),
-      pairwise(), // the first progress is of zero bytes
+      pairwise(), // the first progress is zero
       tap(([before, now]) => add({ there: now.aToB - before.aToB, back: now.bToA - before.bToA })),
       finalize(() => add({ open: -1 })),
     );
@@ -84,7 +84,7 @@ function main(): void {
       switchMap(({ server, counters$ }) =>
         merge(
           counters$.pipe(auditTime(250), map(inWords), distinctUntilChanged()),
-          server.errors$.pipe(map((error) => `a connection failed: ${String(error)}`)), // it hurts no other
+          server.errors$.pipe(map((error) => `a connection failed: ${String(error)}`)), // other connections continue
         ),
       ),
       tap((line) => console.log(line)),

@@ -1,4 +1,4 @@
-// A Redis client: replies read by a generator, commands pipelined, reconnects. One command, or one in each line of stdin:
+// A Redis client that reads replies with a generator, pipelines commands, and reconnects. Commands from the arguments or lines of stdin:
 //   npx tsx examples/redis-client.ts [--host HOST] [--port PORT] [COMMAND …]        (the password is in $REDIS_PASSWORD)
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -8,24 +8,25 @@ import { BehaviorSubject, catchError, concat, defer, EMPTY, finalize, first, fro
 import { switchMap, throwError, type Observable, type Subscription } from 'rxjs';
 import { RedisError, resp, type Reply, type Word } from './redis-client/resp.ts';
 
-/** Besides these, all that `IOStream` takes: `host`, `port`, `path`, `plugin` for TLS or a proxy, `timeouts` … */
+/** The options of `IOStream` (`host`, `port`, `path`, `plugin` for TLS or a proxy, `timeouts`, …), and these. */
 export type RedisOptions = IOStreamOptions & {
   readonly user?: string;
   readonly password?: string;
-  /** Values as Buffers instead of text. @default false */
+  /** Emits values as Buffers instead of strings. @default false */
   readonly binary?: boolean;
-  /** How many attempts in a row may fail; the waits grow from 50 ms to 5 s. @default 10 */
+  /** How many attempts in a row may fail. The delays grow from 50 ms to 5 s. @default 10 */
   readonly attempts?: number;
 };
 
 type Connection = { readonly io: IOStream; readonly send: (words: readonly Word[]) => Observable<Reply> };
 
-/** The last one may be lost. */
+/** Whether the latest connection can still be used. */
 const isOpen = (one?: Connection): one is Connection => one?.io.state === 'open' && !one.io.isEof;
 
 /**
- * A connection that is dialled at once, and again when it is lost. Commands given meanwhile wait for the next one. A command
- * that was on its way errors: it may have been done, so it is not sent twice; `retry` it if that does no harm. Not for SUBSCRIBE.
+ * Connects at once, and reconnects when the connection is lost. Commands are queued until there is a connection. A command that
+ * was in flight errors and is not sent again, because the server may have executed it. Use `retry` for idempotent commands. Does
+ * not support SUBSCRIBE.
  */
 export class RedisClient {
   readonly #connections = new BehaviorSubject<Connection | undefined>(undefined);
@@ -35,11 +36,11 @@ export class RedisClient {
     this.#running = connections(options).subscribe(this.#connections);
   }
 
-  /** Sent when it is subscribed, each time; what is subscribed in one tick leaves together. Errors with what the server refuses. */
+  /** Sends a command at each subscription. Commands of one tick are written together. Errors with the server's error reply. */
   command(...words: readonly Word[]): Observable<Reply> {
     return defer(() => {
       const now = this.#connections.value;
-      if (isOpen(now)) return now.send(words); // the quick way: most commands go it
+      if (isOpen(now)) return now.send(words); // the fast path, taken by most commands
       return this.#connections.pipe(
         first(isOpen),
         switchMap(({ send }) => send(words)),
@@ -47,7 +48,7 @@ export class RedisClient {
     });
   }
 
-  /** What waits for a reply errors. */
+  /** Closes the client. Pending commands error. */
   close(): void {
     this.#running.unsubscribe();
     this.#connections.error(new IOStreamError('ECLOSED', { phase: 'write', message: 'the client was closed' }));
@@ -69,7 +70,7 @@ function connections({ user, password, binary, attempts = 10, ...options }: Redi
       const auth = ['AUTH', ...(user === undefined ? [] : [user])];
       const welcome$ = password === undefined ? EMPTY : send([...auth, password]).pipe(ignoreElements());
       return concat(welcome$, of({ io, send })).pipe(
-        // A loss on the way is what `persistent` is for; a wrong password is not.
+        // `persistent` handles a lost connection. A rejected password is passed on.
         catchError((error: unknown) => (error instanceof RedisError ? throwError(() => error) : EMPTY)),
       );
     }),
@@ -77,7 +78,7 @@ function connections({ user, password, binary, attempts = 10, ...options }: Redi
   );
 }
 
-/** As redis-cli shows it. */
+/** Formats a reply as redis-cli does. */
 function shown(reply: Reply, indent = ''): string {
   if (reply === null) return '(nil)';
   if (typeof reply === 'number') return `(integer) ${reply}`;

@@ -1,5 +1,5 @@
-// Sends a mail over SMTP (RFC 5321) that is upgraded to TLS in mid-stream (STARTTLS, RFC 3207); without TLS nothing is sent.
-//   npx tsx examples/smtp-starttls.ts                                            to a server of its own
+// Sends a mail over SMTP (RFC 5321), upgraded to TLS with STARTTLS (RFC 3207). Without TLS, no mail is sent.
+//   npx tsx examples/smtp-starttls.ts                                            to an embedded server
 //   npx tsx examples/smtp-starttls.ts mail.test 587 me@mail.test you@mail.test < mail.txt
 import { fileURLToPath } from 'node:url';
 import { text } from 'node:stream/consumers';
@@ -12,7 +12,7 @@ import { cert } from './support/identity.ts';
 export interface Mail {
   readonly from: string;
   readonly to: string;
-  /** Headers, an empty line, and the text; lines may end in LF or CRLF. */
+  /** Headers, an empty line, and the body. Lines may end in LF or CRLF. */
   readonly text: string;
 }
 
@@ -22,7 +22,7 @@ export interface MailServer {
   readonly tls?: TlsClientOptions | undefined;
 }
 
-/** Sends one mail; emits the server's last word on it, `250 …`, and completes when the connection is closed. */
+/** Sends one mail. Emits the server's final reply, `250 …`, and completes when the connection is closed. */
 export function sendMail({ host, port, tls }: MailServer, { from, to, text }: Mail): Observable<string> {
   for (const address of [from, to])
     if (!/^[^\s<>@]+@[^\s<>@]+$/.test(address)) throw new TypeError(`expected a mail address, got '${address}'`);
@@ -38,7 +38,7 @@ export function sendMail({ host, port, tls }: MailServer, { from, to, text }: Ma
   );
 }
 
-/** In clear text: finds out whether there is TLS, and asks for it. */
+/** Requests STARTTLS, in clear text. Throws if the server does not offer it. */
 function* askForTls(link: Link): Talk {
   yield* reply(link, 220);
   link.send('EHLO localhost\r\n');
@@ -48,7 +48,7 @@ function* askForTls(link: Link): Talk {
   return yield* reply(link, 220);
 }
 
-/** All that was said before TLS counts for nothing, so it begins again. */
+/** Starts the session again: RFC 3207 discards all state from before TLS. */
 function* introduce(link: Link, from: string, to: string): Talk {
   for (const [command, code] of [
     ['EHLO localhost', 250],
@@ -71,10 +71,10 @@ function* farewell(link: Link): Talk {
 
 type Talk = Generator<Need, string, Uint8Array>;
 
-/** A reply of more lines than this is refused; it would never end. */
+/** The maximum number of lines in a reply, so that reading always ends. */
 const MAX_LINES = 100;
 
-/** One reply, of one line or more; any other code than this is an error. */
+/** Reads one reply of one or more lines. Throws if it has another code. */
 function* reply(link: Link, code: number): Talk {
   let lines = '';
   let line = '';
@@ -88,8 +88,8 @@ function* reply(link: Link, code: number): Talk {
 }
 
 /**
- * Lines end in CRLF, and one that begins with a dot gets another, so that a line of one dot is the end. A lone CR or LF ends a
- * line, too: some servers take it for one, and would end the mail at a dot behind it.
+ * Ends each line with CRLF, and doubles a leading dot, because a line with a single dot ends the mail. Also treats a lone CR or LF
+ * as a line end: some servers do, and would end the mail at a dot after it.
  */
 function dotted(text: string): string {
   const lines = text.replace(/(\r\n|\r|\n)$/, '').split(/\r\n|\r|\n/);

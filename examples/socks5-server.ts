@@ -10,18 +10,18 @@ import { guarded, isForbidden, type Target } from './support/destinations.ts';
 export type Socks5ServerOptions = ProxyOptions;
 
 type Talk<T> = Generator<Need, T, Uint8Array>;
-/** Where a client wants to go, or what it was refused for; it has been told then. */
+/** The target that a client requested, or why it was refused. The refusal has been sent then. */
 type Wish = Target | { readonly refused: string };
 
-/** So many milliseconds has a client to say what it wants. */
+/** Milliseconds to wait for a complete request. */
 const PATIENCE = 10_000;
-/** What went wrong, in the numbers of RFC 1928 section 6; anything else is 1, a general failure. */
+/** The reply codes of RFC 1928 section 6. Any other error is 1, a general failure. */
 const REPLIES: Readonly<Record<string, number>> = { ENETUNREACH: 3, EHOSTUNREACH: 4, ETOCONNECT: 4, EDNS: 4, ECONNREFUSED: 5 };
 
-/** Serves for as long as it is subscribed; emits the server once it listens. */
+/** Serves while subscribed. Emits the server when it listens. */
 export function socks5Server(options: Socks5ServerOptions = {}): Observable<Server> {
   const { host = '127.0.0.1', port = 0 } = options;
-  // Hosts come from clients, and stand in error messages as well.
+  // Host names are untrusted input, and error messages contain them.
   const log = (line: string): void => options.log?.(printable(line));
   checkProxy(options);
   return listen({ host, port, allowHalfOpen: true }, (io) =>
@@ -29,14 +29,14 @@ export function socks5Server(options: Socks5ServerOptions = {}): Observable<Serv
       timeout(PATIENCE),
       concatMap((wish) => {
         log(`${io.remoteAddress}: ${'refused' in wish ? wish.refused : `to ${wish.host} port ${wish.port}`}`);
-        // Completing closes the connection, when all that was written has left.
+        // Completing closes the connection, after all written bytes have been sent.
         return 'refused' in wish ? EMPTY : through(io, wish, options, log);
       }),
     ),
   );
 }
 
-/** Hears out what the client wants. */
+/** Reads the request of the client. */
 function* negotiate(link: Link, { user, pass }: Socks5ServerOptions): Talk<Wish> {
   const [version, count = 0] = yield* link.read(2);
   if (version !== 5) return { refused: `speaks version ${version}` };
@@ -61,7 +61,7 @@ function* negotiate(link: Link, { user, pass }: Socks5ServerOptions): Talk<Wish>
   return { refused: `wants command ${command}` };
 }
 
-/** Connects, says whether that went well, and lets the bytes pass until both sides have ended. */
+/** Connects, sends the reply, and relays until both sides have ended. */
 function through(io: IOStream, target: Target, options: Socks5ServerOptions, log: (line: string) => void): Observable<unknown> {
   let answered = false;
   return defer(() => connect(guarded(target, options, io.localPort))).pipe(
@@ -79,13 +79,13 @@ function through(io: IOStream, target: Target, options: Socks5ServerOptions, log
   );
 }
 
-/** The time it takes does not show how much was right. */
+/** Compares in constant time. */
 function isSame(given: string, wanted: string): boolean {
   const [a, b] = [given, wanted].map((text) => createHash('sha256').update(text).digest()) as [Buffer, Buffer];
   return timingSafeEqual(a, b);
 }
 
-/** A length and so much text: a name, a user, a password. */
+/** Reads text with a length prefix: a host name, a user, a password. */
 function* readText(link: Link): Talk<string> {
   const [length = 0] = yield* link.read(1);
   return Buffer.from(yield* link.read(length)).toString();
@@ -94,7 +94,7 @@ function* readText(link: Link): Talk<string> {
 const v4Text = (bytes: Uint8Array): string => bytes.join('.');
 const v6Text = (bytes: Uint8Array): string => (Buffer.from(bytes).toString('hex').match(/.{4}/g) ?? []).join(':');
 
-/** A reply with the address we connected from; an IPv6 one is left out, as many servers do. */
+/** Encodes a reply with the local address of the connection. An IPv6 address is replaced by zeros, as in many servers. */
 function reply(status: number, { localAddress = '', localPort = 0 }: Partial<IOStream> = {}): Uint8Array {
   const address = localAddress.includes('.') && !localAddress.includes(':') ? localAddress.split('.').map(Number) : [0, 0, 0, 0];
   return Uint8Array.of(5, status, 0, 1, ...address, localPort >> 8, localPort & 255);

@@ -1,11 +1,10 @@
-// What the examples share: a server on a free port of this machine to talk to, how a program serves until Ctrl-C, and the command
-// line of a proxy.
+// Shared by the examples: a local server on a free port, serving until Ctrl-C, and the command line of a proxy.
 import { parseArgs } from 'node:util';
 import { listen, type IOStream, type Server } from 'rxjs-io-stream';
 import { firstValueFrom, ReplaySubject, switchMap, tap, type Observable, type ObservableInput } from 'rxjs';
 import type { DestinationOptions } from './support/destinations.ts';
 
-/** A server that listens: on which port, and how to stop it. */
+/** A listening server: its port, and a function that stops it. */
 export interface Started {
   readonly port: number;
   readonly stop: () => void;
@@ -24,7 +23,7 @@ export async function started(server$: Observable<Server>): Promise<Started> {
   return { port: typeof address === 'string' ? 0 : address.port, stop: () => serving.unsubscribe() };
 }
 
-/** Serves until Ctrl-C; prints where, and which connection failed: it hurts no other. */
+/** Serves until Ctrl-C. Prints the address, and the error of each failed connection. */
 export function serveUntilInterrupted(server$: Observable<Server>): void {
   untilInterrupted(
     server$.pipe(
@@ -35,36 +34,36 @@ export function serveUntilInterrupted(server$: Observable<Server>): void {
   );
 }
 
-/** Subscribes until Ctrl-C, which for a server stops listening and closes all. An error is printed, and is the program's failure. */
+/** Subscribes until Ctrl-C, which stops a server and closes its connections. Prints an error and sets the exit code to 1. */
 export function untilInterrupted(work$: Observable<unknown>): void {
   const working = work$.subscribe({
     error: (error: unknown) => {
-      console.error(String(error)); // such as: the port is taken, or may not be used
+      console.error(String(error)); // for example EADDRINUSE or EACCES
       process.exitCode = 1;
     },
   });
   process.once('SIGINT', () => working.unsubscribe());
 }
 
-/** Text from a peer, for one line of a log: control and format characters as `\\u{1b}`. */
+/** Escapes text from a peer for one line of a log: control and format characters become `\\u{1b}`. */
 export function printable(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (each) => `\\u{${each.codePointAt(0)!.toString(16)}}`);
 }
 
-/** What every proxy is started with. */
+/** The options of every proxy. */
 export interface ProxyOptions extends DestinationOptions {
-  /** Where to listen. Only on loopback without a password. @default 127.0.0.1 */
+  /** The address to listen on. Without a password only a loopback address. @default 127.0.0.1 */
   readonly host?: string | undefined;
   /** @default 0, any free port */
   readonly port?: number | undefined;
-  /** Both or none: the credentials of a client. */
+  /** The credentials that a client must send. Set both or none. */
   readonly user?: string | undefined;
   readonly pass?: string | undefined;
-  /** Gets a line for each thing that happens. */
+  /** Called with each line of the log. */
   readonly log?: ((line: string) => void) | undefined;
 }
 
-/** @throws TypeError for a proxy that any host of the network could use. */
+/** @throws TypeError if any host of the network could use the proxy. */
 export function checkProxy({ host = '127.0.0.1', user, pass }: ProxyOptions): void {
   if ((user === undefined) !== (pass === undefined)) throw new TypeError('expected `user` and `pass` both or none, got one');
   if (user === undefined && !/^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host))

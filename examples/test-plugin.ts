@@ -1,4 +1,4 @@
-// A test of a plugin of your own, without a socket and in virtual time.
+// A test of your own plugin, without a socket and in virtual time.
 //   npx tsx examples/test-plugin.ts
 import { handshake } from 'rxjs-io-stream';
 import { checkPlugin, rechunk } from 'rxjs-io-stream/testing';
@@ -16,5 +16,5 @@ const report = await checkPlugin(channel, [{ expect: 'JOIN news\n' }, { send: 'W
 console.log(String(report));
 report.assert(); // throws with the broken rules and the shortest input that breaks each
 
-// For a codec or parser of your own: all the ways to cut its input.
+// For your own codec or parser: all the ways to split its input.
 for (const { name, chunks } of rechunk('WELCOME\n', { random: 2, seed: 7 })) console.log(name, chunks.length);

@@ -1,6 +1,6 @@
 /**
- * Sends a file through a stack of plugins to an echo server, and checks that the same bytes come back: through TLS, an HTTP
- * proxy and a SOCKS proxy to an embedded server, or through a cipher of our own to yours.
+ * Sends a file through a stack of plugins to an echo server, and checks that the same bytes come back. The stack is TLS, an HTTP
+ * proxy and a SOCKS proxy for the embedded server, or a custom cipher for your server.
  *
  *   npm start -- --help
  */
@@ -75,7 +75,7 @@ async function transfer(options: Options): Promise<void> {
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => stop.abort(new Failure('the transfer to go on to its end', name, 'start it again; nothing is left behind')));
 }
-// Whoever read our output has left (`npm start | head`): that changes nothing about the transfer.
+// The reader of stdout may exit early (`npm start | head`). The transfer continues.
 process.stdout.on('error', () => {});
 try {
   const options = parseOptions(process.argv.slice(2));
