@@ -1,4 +1,4 @@
-// A conversation: reads exactly what it asks for, however the bytes were cut.
+// A conversation: each read returns exactly the requested bytes, however they were split into chunks.
 //   npx tsx examples/converse.ts
 import { converse, open } from 'rxjs-io-stream';
 import { firstValueFrom } from 'rxjs';

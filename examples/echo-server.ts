@@ -1,4 +1,4 @@
-// An echo server: gives back what it gets, with backpressure and half-close.
+// An echo server: sends back all bytes it reads, with backpressure and half-close.
 //   npx tsx examples/echo-server.ts [PORT]
 import { listen } from 'rxjs-io-stream';
 import { switchMap, tap } from 'rxjs';

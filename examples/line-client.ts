@@ -1,4 +1,4 @@
-// Prints the lines a server sends, and dials again when the connection is lost: after 100 ms, then twice as long each time.
+// Prints the lines that a server sends. Reconnects when the connection is lost, after 100 ms, then with doubled delays.
 //   npx tsx examples/line-client.ts PORT [HOST]
 import { backoff, connect, framed, lines } from 'rxjs-io-stream';
 import { retry, switchMap, tap } from 'rxjs';

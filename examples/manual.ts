@@ -1,4 +1,4 @@
-// The synopsis of the manual: a request, told in events.
+// The synopsis of the manual: a request with the events of the stream.
 //   npx tsx examples/manual.ts
 import { EOF, IOStream, SENT } from 'rxjs-io-stream';
 import { take, tap } from 'rxjs';

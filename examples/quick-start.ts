@@ -1,4 +1,4 @@
-// An echo server and a client that dials again when the connection is lost.
+// An echo server, and a client that reconnects when the connection is lost.
 //   npx tsx examples/quick-start.ts
 import { connect, listen } from 'rxjs-io-stream';
 import { map, retry, switchMap, take } from 'rxjs';

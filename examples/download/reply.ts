@@ -1,18 +1,18 @@
-// The reply of an HTTP/1.1 server, as a codec: what the download reads.
+// A codec that parses the reply of an HTTP/1.1 server for the download.
 import { parse, type Codec, type Need, type Reader } from 'rxjs-io-stream';
 
-/** Of a reply; names are in lower case. */
+/** The head of a reply. Header names are in lower case. */
 export type Head = { readonly status: number; readonly headers: Readonly<Record<string, string>> };
-/** What {@link reply} reads: the head, then the body piece by piece. */
+/** A message of {@link reply}: first the head, then pieces of the body. */
 export type Part = { readonly head?: Head; readonly bytes?: Uint8Array; readonly last: boolean };
 
-/** What another attempt would not make better. */
+/** An error that a retry would not fix. */
 export class Refused extends Error {}
 export const refuse = (expected: string, got: string): never => {
   throw new Refused(`expected ${expected}, got ${got.slice(0, 80)}`);
 };
 
-/** One reply, in parts. Its body must say where it ends, or nobody could tell a cut from the end. */
+/** Parses one reply, in parts. Requires a content-length or chunks: otherwise a lost connection would look like the end. */
 export function reply(): Codec<Part> {
   let head: Head | undefined;
   let [left, chunked] = [0, false];
@@ -29,7 +29,7 @@ export function reply(): Codec<Part> {
       const [, name = '', value = ''] = /^([\w-]+):[ \t]*(.*)$/.exec(text) ?? refuse('headers', JSON.stringify(text));
       headers[name.toLowerCase()] = [headers[name.toLowerCase()], value].filter(Boolean).join(', ');
     }
-    if (status < 200) return { last: false }; // the reply is still to come
+    if (status < 200) return { last: false }; // an interim reply: the final one follows
     if (status !== 200 && status !== 206) refuse('the file', `${first} ${headers.location ?? ''}`);
     const { 'transfer-encoding': coding, 'content-length': length, 'content-encoding': form = 'identity' } = headers;
     chunked = coding?.toLowerCase() === 'chunked';

@@ -1,11 +1,11 @@
-// The protocol of Redis (RESP 2) as a codec.
+// A codec for RESP 2, the protocol of Redis.
 import { parse, type Codec, type Need, type Reader } from 'rxjs-io-stream';
 
 export type Word = string | Uint8Array | number;
-/** In an array of replies an error is a value, such as one in that of EXEC. */
+/** A reply. In an array, an error is a value, for example in the reply to EXEC. */
 export type Reply = string | Buffer | number | null | RedisError | readonly Reply[];
 
-/** What the server refused; `code` is its first word: `ERR`, `WRONGTYPE`. */
+/** An error reply of the server. `code` is its first word: `ERR`, `WRONGTYPE`. */
 export class RedisError extends Error {
   override readonly name = 'RedisError';
   readonly code: string = this.message.split(' ', 1)[0] ?? '';
@@ -13,7 +13,7 @@ export class RedisError extends Error {
 
 const MIB = 2 ** 20;
 
-/** The protocol, RESP 2: how one reply is read, as if all bytes were there, and how a command is written. */
+/** Creates the codec. The generator reads one reply as if all its bytes had arrived. */
 export function resp(binary = false): Codec<Reply, readonly Word[]> {
   function* reply(link: Reader, depth = 0): Generator<Need, Reply, Uint8Array> {
     const line = Buffer.from(yield* link.readUntil('\r\n', MIB));
@@ -28,7 +28,7 @@ export function resp(binary = false): Codec<Reply, readonly Word[]> {
     if (type === '$') {
       const value = buffer(yield* link.read(count + 2));
       if (value[count] !== 13 || value[count + 1] !== 10) throw wrong(line);
-      // A copy: a small value that is kept must not hold the chunk it came in.
+      // A copy, so that a small value does not keep its whole chunk in memory.
       return binary ? Buffer.from(value.subarray(0, count)) : value.toString('utf8', 0, count);
     }
     const replies: Reply[] = [];
@@ -42,12 +42,12 @@ function wrong(line: Buffer): Error {
   return new Error(`expected a reply of Redis, got ${JSON.stringify(line.toString('latin1', 0, 40))}`);
 }
 
-/** Over the same memory: these have methods for text. */
+/** Returns a Buffer over the same memory, for its text methods. */
 function buffer({ buffer, byteOffset, length }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, length);
 }
 
-/** An array of strings, each with its length in bytes; all text of it is turned into bytes at once. */
+/** Encodes a command as an array of strings, each with its length in bytes. Converts adjacent text to bytes in one call. */
 function encode(words: readonly Word[]): Uint8Array {
   const pieces: Uint8Array[] = [];
   let text = `*${words.length}\r\n`;

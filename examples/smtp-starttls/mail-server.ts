@@ -2,22 +2,22 @@ import { converse, listen, startTls, type IOStream, type Link, type Need, type S
 import { concat, finalize, ignoreElements, mergeMap, tap, type Observable } from 'rxjs';
 import { cert, key } from '../support/identity.ts';
 
-/** A mail that has come in. */
+/** A received mail. */
 export interface Received {
   readonly from: string;
   readonly to: string;
   readonly text: string;
 }
 
-/** The longest mail that it takes, in bytes. */
+/** The maximum length of a mail, in bytes. */
 const LIMIT = 1_000_000;
 
-/** A mail server for one mail per connection, that takes none without TLS. It is there to be talked to, not to be relied on. */
+/** Creates a mail server that accepts one mail per connection, only with TLS. For demonstration, not for production. */
 export function mailServer(received: (mail: Received) => void): Observable<Server> {
   return listen({ host: '127.0.0.1', port: 0 }, (io) =>
     concat(
       converse(io, untilTls).pipe(ignoreElements()),
-      io.send(['220 go ahead\r\n']).pipe(ignoreElements()), // completes when it has left: TLS begins behind it
+      io.send(['220 go ahead\r\n']).pipe(ignoreElements()), // completes when it is sent: TLS starts after it
       startTls(io, { isServer: true, key, cert }).pipe(
         mergeMap((secure) =>
           mailOf(secure).pipe(

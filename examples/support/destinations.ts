@@ -1,4 +1,4 @@
-// Where a proxy may connect to. What counts is the address that a name resolves to: `127.1` and `0x7f000001` are loopback, too.
+// Decides where a proxy may connect to. Checks the address that a name resolves to: `127.1` and `0x7f000001` are loopback too.
 import { lookup, type LookupAddress, type LookupAllOptions } from 'node:dns';
 import { BlockList, isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -9,16 +9,16 @@ export interface Target {
 }
 
 export interface DestinationOptions {
-  /** Targets such as `example.com`, `*.example.com`, `*:443`, `192.0.2.7:25` or `[2001:db8::7]:25`. @default all */
+  /** Allowed targets, such as `example.com`, `*.example.com`, `*:443`, `192.0.2.7:25` or `[2001:db8::7]:25`. @default all */
   readonly allow?: readonly string[] | undefined;
-  /** Also addresses of this machine and of private networks: for a demonstration on one machine. @default false */
+  /** Also allows addresses of this machine and of private networks, for a demonstration on one machine. @default false */
   readonly local?: boolean | undefined;
 }
 
-/** The target may not be dialled. */
+/** The error for a target that is not allowed. */
 export class Forbidden extends Error {}
 
-/** Whether it was refused, before its name was resolved or after. */
+/** Whether the target was not allowed, before or after its name was resolved. */
 export function isForbidden(error: unknown): boolean {
   return error instanceof Forbidden || (error instanceof Error && error.cause instanceof Forbidden);
 }
@@ -31,9 +31,9 @@ export interface Guarded extends Target {
 }
 
 /**
- * Options of `connect` for a target that may be dialled: each address is judged after the lookup and before it is dialled.
+ * Returns the options of `connect` for an allowed target. Each address is checked after the lookup and before it is dialled.
  *
- * @param ownPort the port of the proxy, which it does not dial on this machine.
+ * @param ownPort the port of the proxy. Connecting to itself is not allowed.
  * @throws Forbidden when the target is not allowed.
  */
 export function guarded(target: Target, { allow, local = false }: DestinationOptions, ownPort: number | undefined): Guarded {
@@ -68,7 +68,7 @@ function matches(pattern: string, { host, port }: Target): boolean {
   return wanted === '*' || (wanted.startsWith('*.') ? asked.endsWith(wanted.slice(1)) : asked === wanted);
 }
 
-/** Addresses of special purpose (RFC 6890 and its registries), and of multicast. */
+/** Special-purpose addresses (RFC 6890 and its registries), and multicast. */
 const SPECIAL = new BlockList();
 for (const subnet of [
   '0.0.0.0/8',
@@ -90,7 +90,7 @@ for (const subnet of [
 for (const subnet of ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'])
   SPECIAL.addSubnet(subnet.split('/')[0]!, Number(subnet.split('/')[1]), 'ipv6');
 
-/** Global unicast of IPv6; mapped and translated IPv4 addresses are outside. */
+/** IPv6 global unicast. Excludes mapped and translated IPv4 addresses. */
 const GLOBAL = new BlockList();
 GLOBAL.addSubnet('2000::', 3, 'ipv6');
 
@@ -99,7 +99,7 @@ export function isPublic(address: string): boolean {
   return isIP(address) === 6 && !address.includes('%') && GLOBAL.check(address, 'ipv6') && !SPECIAL.check(address, 'ipv6');
 }
 
-/** Whether it reaches this machine: loopback, "any address", or one of an interface. */
+/** Whether the address is of this machine: loopback, the unspecified address, or that of an interface. */
 function isOwn(address: string): boolean {
   const own = new BlockList();
   own.addSubnet('127.0.0.0', 8);

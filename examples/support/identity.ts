@@ -1,4 +1,4 @@
-// Who the embedded server says it is: `localhost`, by itself. Everybody has this key, so it protects nothing; make your own with
+// The self-signed certificate of the embedded server, for `localhost`. The key is public, so it protects nothing. Make your own with
 //   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout key.pem -out cert.pem -subj /CN=localhost -addext subjectAltName=DNS:localhost
 
 export const key = `-----BEGIN PRIVATE KEY-----

@@ -6,22 +6,22 @@ import { socks5Server } from '../socks5-server.ts';
 import { started } from '../support.ts';
 import { cert, key } from '../support/identity.ts';
 
-/** Where to send to, and through what. */
+/** The embedded server: its address, and the plugins to reach it. */
 export interface Embedded {
   readonly host: string;
   readonly port: number;
   readonly plugin: Readonly<Record<string, Plugin>>;
-  /** Ends all servers, with their connections. */
+  /** Stops all servers and closes their connections. */
   readonly close: () => void;
 }
 
-/** Told when a layer is through. */
+/** Called when a layer is connected. */
 export type Note = (layer: string, meaning: string) => void;
 
 const HOST = '127.0.0.1';
 
 /**
- * Starts a TLS server that sends back all it gets, and two proxies on the way to it.
+ * Starts a TLS echo server, and two proxies to reach it through.
  *
  * ```text
  *   file ⇄ TLS ⇄ CONNECT ⇄ SOCKS5 ⇄ tcp ═ SOCKS5 proxy ═ CONNECT proxy, with a password ═ TLS echo server
@@ -29,7 +29,7 @@ const HOST = '127.0.0.1';
  */
 export async function embedded(note: Note): Promise<Embedded> {
   const [user, pass] = ['transfer', randomBytes(12).toString('base64url')];
-  // A stream is an async iterable of what it reads, so an echo is a stream that sends itself.
+  // A stream is an async iterable of the bytes it reads, so `io.send(io)` is an echo.
   const echo = await started(listen({ host: HOST, port: 0, plugin: { tls: tlsServer({ key, cert }) } }, (io) => io.send(io)));
   const connect = await started(connectProxy({ user, pass, local: true }));
   const socks = await started(socks5Server({ local: true }));
@@ -54,7 +54,7 @@ export async function embedded(note: Note): Promise<Embedded> {
   };
 }
 
-/** The same plugin, looked at: a plugin is an operator, so `tap` sees each signal that comes up. */
+/** Wraps a plugin to observe its `connected` signal. A plugin is an operator, so `tap` gets each inbound signal. */
 function noted(plugin: Plugin, through: (details: LayerDetails) => void): Plugin {
   return (wire) => (dial) => (flow$) =>
     flow$.pipe(

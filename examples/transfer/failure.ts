@@ -1,16 +1,16 @@
 import { EDNS, ETOCONNECT, ETOIDLE, ETOWRITE, IOStreamError } from 'rxjs-io-stream';
 import { count } from './format.ts';
 
-/** What went wrong, for the user: what was expected, what came, what to do. */
+/** An error for the user: what was expected, what happened, and what to do. */
 export class Failure extends Error {
   constructor(expected: string, came: string, hint: string) {
     super(`FAILED  expected  ${expected}\n        came      ${came}\n        do        ${hint}`);
   }
 }
 
-/** How far the transfer was, and whom with. */
+/** The progress of the transfer, and its server. */
 export interface Situation {
-  /** HOST:PORT, once it is known. */
+  /** HOST:PORT. Undefined until it is known. */
   readonly to?: string;
   readonly size?: number;
   readonly back?: number;
@@ -24,7 +24,7 @@ const HINTS: Readonly<Record<string, string>> = {
   [ETOWRITE]: 'check that the server reads while it sends',
 };
 
-/** Puts any error in the words of a {@link Failure}. */
+/** Converts any error to a {@link Failure}. */
 export function explain(error: unknown, { to = 'the server', size = 0, back = 0 }: Situation): Failure {
   if (error instanceof Failure) return error;
   if (error instanceof IOStreamError) {

@@ -1,13 +1,13 @@
 import { parseArgs } from 'node:util';
 import { Failure } from './failure.ts';
 
-/** What the command line asks for. */
+/** The options of the command line. */
 export interface Options {
   readonly help: boolean;
-  /** The user's file; without it one of `size` bytes is made. */
+  /** The file to send. @default a generated file of `size` bytes */
   readonly file?: string;
   readonly size: number;
-  /** The echo server; without it an embedded one is started. */
+  /** The echo server. @default an embedded one */
   readonly to?: { readonly host: string; readonly port: number };
 }
 
@@ -25,7 +25,7 @@ Exit code 0: what came back is what was sent. 1: it is not, or something failed;
 
 const FACTORS = { '': 1, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30 } as const;
 
-/** Reads the command line; throws a {@link Failure} that names what is wrong with it. */
+/** Parses the command line. Throws a {@link Failure} that names the mistake. */
 export function parseOptions(args: readonly string[]): Options {
   const { values, positionals } = parsed(args);
   const [file, ...more] = positionals;
@@ -45,7 +45,7 @@ function parsed(args: readonly string[]) {
     const options = { help: { type: 'boolean', default: false }, size: { type: 'string' }, to: { type: 'string' } } as const;
     return parseArgs({ args: [...args], options, allowPositionals: true });
   } catch (error) {
-    // Node's first sentence names the flag; the rest speaks of Node.
+    // Only the first sentence of Node's message, which names the flag. The rest is about Node.
     throw wrong('[FILE] [--to HOST:PORT] [--size SIZE] [--help]', (error as Error).message.split(/\.\s|\n/)[0] ?? '');
   }
 }

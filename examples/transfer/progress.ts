@@ -2,13 +2,13 @@ import { Presets, SingleBar } from 'cli-progress';
 import { defer, finalize, tap, type MonoTypeOperatorFunction } from 'rxjs';
 import { mib } from './format.ts';
 
-/** How many bytes of the file have left, and how many have come back. */
+/** How many bytes of the file have been sent, and how many have come back. */
 export interface Progress {
   readonly sent: number;
   readonly back: number;
 }
 
-/** Shows a bar on stderr from the subscription to the end, if that is a terminal; passes everything on. */
+/** Shows a progress bar on stderr while subscribed, if stderr is a terminal. Passes all notifications through. */
 export function showProgress<T extends Progress>(total: number): MonoTypeOperatorFunction<T> {
   return (progress$) =>
     defer(() => {

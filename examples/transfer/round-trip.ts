@@ -5,17 +5,17 @@ import { Failure } from './failure.ts';
 import { count } from './format.ts';
 import type { Progress } from './progress.ts';
 
-/** How far it is, and the SHA-256 of the bytes so far. */
+/** The progress, and the SHA-256 of the bytes so far. */
 export interface RoundTrip extends Progress {
   sentHash(): string;
   backHash(): string;
 }
 
 /**
- * Sends a source, then our end, and meanwhile takes back what comes, until the peer's end.
+ * Sends a source, then ends the stream. Meanwhile reads until the peer ends.
  *
- * Emits the progress; completes when the stream is closed. Errors with the source, with the stream, or with a {@link Failure}
- * when the peer ends before we do. Memory stays flat: the source is pulled only while the stream takes more.
+ * Emits the progress, and completes when the stream is closed. Errors if the source or the stream fails, or with a {@link Failure}
+ * if the peer ends first. Memory stays flat: the source is read only while the stream accepts more.
  */
 export function roundTrip(io: IOStream, source: AsyncIterable<Buffer>): Observable<RoundTrip> {
   return defer(() => {
@@ -40,7 +40,7 @@ export function roundTrip(io: IOStream, source: AsyncIterable<Buffer>): Observab
   });
 }
 
-/** The same chunks, each shown before it goes on. */
+/** Yields the same chunks, and calls `look` with each one first. */
 async function* seen(source: AsyncIterable<Buffer>, look: (chunk: Buffer) => void): AsyncGenerator<Buffer> {
   for await (const chunk of source) {
     look(chunk);

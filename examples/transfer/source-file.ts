@@ -13,7 +13,7 @@ export interface SourceFile {
   readonly words: string;
 }
 
-/** The user's own file; throws a {@link Failure} when it is not one, or cannot be read. */
+/** Opens the user's file. Throws a {@link Failure} if it is not a file or cannot be read. */
 export async function ownFile(path: string): Promise<SourceFile> {
   const expected = `a file that can be read at ${path}`;
   const facts = await stat(path).catch((error: unknown) => {
@@ -27,7 +27,7 @@ export async function ownFile(path: string): Promise<SourceFile> {
   return { path, size: facts.size, words: `${path} (${mib(facts.size)})` };
 }
 
-/** A new file of pseudo-random bytes, the same each time; it is removed when the process exits, however that comes about. */
+/** Creates a file of pseudo-random bytes, the same each time. The file is removed when the process exits. */
 export async function temporaryFile(size: number, signal: AbortSignal): Promise<SourceFile> {
   try {
     const folder = await mkdtemp(join(tmpdir(), 'rxjs-io-stream-'));
@@ -41,7 +41,7 @@ export async function temporaryFile(size: number, signal: AbortSignal): Promise<
   }
 }
 
-/** The key stream of a cipher is as good as random, and comes out at more than a GiB a second. */
+/** Generates pseudo-random bytes from the key stream of a cipher, at more than 1 GiB per second. */
 function* randomChunks(size: number, seed = 42): Generator<Buffer> {
   const zeros = Buffer.alloc(256 * 1024);
   const aes = createCipheriv('aes-128-ctr', Buffer.alloc(16, seed), Buffer.alloc(16));

@@ -13,7 +13,7 @@ interface Moment {
   readonly bytes: number;
 }
 
-/** The first and the last time of an event that comes again and again. */
+/** The first and the last occurrence of a repeated event. */
 interface Repeated {
   times: number;
   readonly first: Moment;
@@ -22,14 +22,14 @@ interface Repeated {
 
 type Words = (bytes: string) => string;
 
-/** What the events that carry bytes mean: at the first time, and at the last. SENT counts by its last time only. */
+/** Descriptions of the events with bytes: of the first occurrence, and of the last. For SENT only the last is shown. */
 const MEANINGS: Readonly<Record<string, { readonly first?: Words; readonly last: Words }>> = {
   OUT: { first: (bytes) => `${bytes} went into the stack`, last: (bytes) => `all in all ${bytes} went into the stack` },
   IN: { first: (bytes) => `${bytes} came back`, last: (bytes) => `all in all ${bytes} came back` },
   SENT: { last: (bytes) => `${bytes} have left for the kernel; nothing waits` },
 };
 
-/** Writes down what happens to a stream, and when, from `follow` on; repeated events are summed up. */
+/** Records the events of a stream with their times, starting at `follow`. Summarizes repeated events. */
 export class Timeline {
   #start = performance.now();
   readonly #rows: Row[] = [];
@@ -39,7 +39,7 @@ export class Timeline {
     this.#rows.push({ at: this.elapsed, event, meaning });
   }
 
-  /** Follows a stream to its end; to be called in the tick it is made in, so that nothing is missed. */
+  /** Records a stream until it closes. Call it in the tick in which the stream is created, so that no event is missed. */
   follow(io: IOStream): void {
     this.#start = performance.now();
     this.note('start', 'new IOStream');
@@ -57,7 +57,7 @@ export class Timeline {
     return performance.now() - this.#start;
   }
 
-  /** A line for each row, in the order of time. */
+  /** Returns one line for each row, ordered by time. */
   toString(): string {
     return [...this.#rows, ...this.#sums()]
       .sort((a, b) => a.at - b.at)
