@@ -15,7 +15,7 @@ export type ConnectionRequest = Omit<ClientRequestArgs & RequestOptions, 'family
   readonly _defaultAgent?: (Agent & { readonly protocol?: string }) | undefined;
 };
 
-/** The stream options that say where and how a request connects. */
+/** The stream options for where and how a request connects. */
 export type ConnectionTarget = Pick<
   IOStreamOptions,
   'host' | 'port' | 'path' | 'lookup' | 'family' | 'localAddress' | 'localPort' | 'noDelay'

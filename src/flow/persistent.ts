@@ -81,7 +81,7 @@ function made(make: (attempt: number) => IOStreamOptions): PersistentTarget {
   };
 }
 
-/** Copies the options of a connection. Throws a TypeError that says what to write instead. */
+/** Copies the options of a connection. For a wrong value, throws a TypeError with what to write instead. */
 function checkTarget(target: IOStreamOptions): IOStreamOptions {
   const expected = 'expected persistent() to get the options of a connection, or a function that returns them';
   const instead = 'write persistent({ host, port }), it connects by itself';
