@@ -15,9 +15,9 @@ import type { SocketDuplex } from './socket-duplex.ts';
  * The Duplex has the members and events of `net.Socket` that libraries use. If `tlsClient` or `tlsServer` is the topmost plugin with
  * facts, it also has those of `tls.TLSSocket`. The Duplex is the only reader of the stream from now on.
  *
- * Emits `'connect'` when all plugins are connected. A topmost TLS plugin emits `'secureConnect'` when it is, after `'connect'`, as in
- * Node. Earlier writes are queued. `connect()` does not open a connection: it emits `'connect'` when the stream is open, also if it
- * was open before.
+ * Emits `'connect'` when all plugins are connected. With a topmost TLS plugin, emits it before the TLS handshake, and
+ * `'secureConnect'` after it, as in Node. Earlier writes are queued. `connect()` does not open a connection: it emits `'connect'` when
+ * the stream is open, also if it was open before.
  *
  * **Errors**
  * - An error of the stream destroys the Duplex (`'error'` once, then `'close'`), after all bytes that were read before it.

@@ -11,10 +11,11 @@ export type PersistentTarget = IOStreamOptions | ((attempt: number) => IOStreamO
 /** Sets when a persistent stream reconnects, and how it treats unsent writes. */
 export interface PersistentOptions extends BackoffOptions {
   /**
-   * How to treat unsent writes when a connection is lost or an attempt fails. `unsent$` reports them in each case.
+   * How to treat unsent writes when a connection is lost or an attempt fails. `unsent$` reports them, except writes that are kept
+   * after an attempt that never connected.
    * - `keep`: writes of which no byte was written to the wire stay queued for the next connection. All others are dropped.
    * - `drop`: all are dropped.
-   * - `error`: the persistent stream ends.
+   * - `error`: the persistent stream ends if there are unsent writes.
    *
    * @default 'keep'
    */
