@@ -1,4 +1,4 @@
-/** The error of an aborted stream, as Node's own APIs make it. */
+/** Creates the error of an aborted stream, as Node's own APIs do. */
 export function abortError(signal: AbortSignal): Error {
   const error = new Error('The operation was aborted', { cause: signal.reason });
   error.name = 'AbortError';

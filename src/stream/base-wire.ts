@@ -4,12 +4,12 @@ import { tcpWire } from '../wire/tcp.ts';
 import { unix } from '../wire/unix.ts';
 import type { IOStreamOptions } from './options.ts';
 
-/** The wire at the bottom of the stack, and what it is asked to dial: the one place where a stream meets the platform. */
+/** Returns the wire at the bottom of the stack, and its target. The only place where a stream depends on the platform. */
 export function baseWire(options: IOStreamOptions): { readonly wire: Wire; readonly to?: Target } {
   const { fh, host, port, path, wire } = options;
   if (fh !== undefined) return { wire: fromFh(fh) };
   if (path !== undefined) return { wire: unix(), to: { path } };
   if (host !== undefined && port !== undefined) return { wire: tcpWire(options), to: { host, port } };
   if (wire !== undefined) return { wire };
-  throw new TypeError('expected fh, host with port, path or wire, got none'); // checkOptions has said so before
+  throw new TypeError('expected fh, host with port, path or wire, got none'); // Unreachable: checkOptions throws first.
 }

@@ -2,15 +2,19 @@ import { inWords, typeInWords } from '../wire/in-words.ts';
 
 export { inWords };
 
-/** A Buffer over the same memory, without a copy. */
+/** Returns a Buffer over the same memory, without a copy. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** What a user may give to be written. */
+/** The data that can be written: a string (as UTF-8) or a view of bytes. */
 export type Writable = string | NodeJS.ArrayBufferView;
 
-/** The bytes of what a user gave, strings in UTF-8, without a copy; anything else is a TypeError that names `what`. */
+/**
+ * Returns the bytes of `data`: strings as UTF-8, views without a copy.
+ *
+ * @throws TypeError that names `what`, for any other type.
+ */
 export function toBytes(data: unknown, what: string): Buffer {
   if (typeof data === 'string') return Buffer.from(data);
   if (Buffer.isBuffer(data)) return data;

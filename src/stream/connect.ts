@@ -8,12 +8,11 @@ import type { ReadEnd } from './read-side.ts';
 import { runHandler, type Handler } from './run-handler.ts';
 import type { OptionsOf, StreamOf } from './stream-of.ts';
 
-/** The options of a connection, or what makes them anew for each attempt. */
+/** The options of a connection, or a function that returns new ones for each attempt. */
 export type ConnectOptions<O> = OptionsOf<O, IOStreamOptions<StreamOf<O>>> | (() => OptionsOf<O, IOStreamOptions<StreamOf<O>>>);
 
 /**
- * Dials a connection for each subscription: cold, so that `retry`, `repeat`, `timeout`, `race`, `takeUntil` and `switchMap` mean
- * what they mean everywhere.
+ * Dials a connection for each subscription. Cold: `retry`, `repeat`, `timeout`, `race`, `takeUntil` and `switchMap` work as usual.
  *
  * ```text
  *   subscribe ── dial ── every handshake ──▶ io ─────────── closed ──▶ complete
@@ -21,27 +20,29 @@ export type ConnectOptions<O> = OptionsOf<O, IOStreamOptions<StreamOf<O>>> | (()
  *   unsubscribe ──▶ silence; io is closed after the current synchronous turn
  * ```
  *
- * Emits the stream once, when the whole stack is connected; with a `handler`, what the handler's Observable emits instead. (RxJS has an
- * operator of the same name; import that one as something else.)
+ * Emits the stream once, when the stack is connected; with a `handler`, the values of its Observable instead. (RxJS has an operator
+ * of the same name: import it under another one.)
  *
  * **Errors**
- * - A fatal error first reaches the readers of the stream (`data$`, `consume`, iteration, `send`, …), after all bytes read before
- *   it; then `connect` errors, at once if there are none. An AbortError when the `signal` aborts.
- * - With a handler: its error resets the connection, and is emitted. A fatal error is the handler's if it reads or sends.
+ * - Errors with a fatal error, after the readers of the stream (`data$`, `consume`, `send`, …) have received it and all bytes before
+ *   it. Errors with an AbortError when the `signal` aborts.
+ * - Errors with an error of the handler, and resets the connection.
+ * - If the handler reads or sends, a fatal error of the stream goes to the handler instead.
  *
  * **Closing**
- * - Completes when the stream has closed and its handle is free, and keeps the process alive until then. With a handler: it completes, the stream is closed (`close()`), then
- *   `connect` completes.
- * - Unsubscribing is silent: subscribers of the stream get nothing more, neither `complete` nor an error, so that truncated data
- *   never looks complete. The stream is then closed, or reset if a `send` was cut midway. So `firstValueFrom(connect(…))` gives a closed
- *   stream; use `open`.
+ * - Completes when the handle is freed; keeps the process alive until then. When the handler completes, the stream is closed first.
+ * - Unsubscribing closes the stream, or resets it if a `send` was cut midway. Subscribers of the stream receive no notification, so
+ *   that truncated data never looks complete.
+ * - `firstValueFrom(connect(…))` resolves with a closed stream; use `open`.
  *
- * **Backpressure, Memory**: those of the stream.
+ * **Backpressure**, **Memory**
+ * - Those of the stream.
  *
- * @param options as for `IOStream`, or a function that makes them, called at each subscription. A stream whose `fh` or
- *   `memoryPair` end was used cannot be dialled again; give a function that opens a new one.
- * @param handler what the connection is for, as for `listen`: returns anything `ObservableInput`; unsubscribed before the stream closes.
- * @throws TypeError for wrong options; those of a function error the Observable instead.
+ * @param options as for `IOStream`, or a function that returns them for each subscription. An `fh` or `memoryPair` end can be used
+ *   once: pass a function that opens a new one.
+ * @param handler returns an `ObservableInput` for the stream, as for `listen`. Unsubscribed before the stream closes.
+ * @returns a cold Observable.
+ * @throws TypeError for wrong options. If a function returned them, the Observable errors instead.
  * @see {@link open} for a connection as a Promise, {@link listen} for servers.
  *
  * ```ts
@@ -57,7 +58,7 @@ export function connect<O extends object, T>(
   options: () => OptionsOf<O, IOStreamOptions<StreamOf<O>>>,
   handler: Handler<StreamOf<O>, T>,
 ): Observable<T>;
-// By way of a mapped type the own fields are known inside inline callbacks, too; it cannot take a union of options.
+// The mapped type makes the own fields known inside inline callbacks, too; it does not accept a union of options.
 export function connect<O extends object, T>(
   options: OptionsOf<Readonly<O>, IOStreamOptions<StreamOf<O>>>,
   handler: Handler<StreamOf<O>, T>,
@@ -79,14 +80,14 @@ export function connect(options: IOStreamOptions | (() => IOStreamOptions), hand
   return handler ? connectingWith(make, handler as Handler) : connecting(make);
 }
 
-/** Emits the stream that is made at each subscription, once it is connected. */
+/** Makes a stream for each subscription, and emits it when it is connected. */
 export function connecting<S extends IOStream>(make: () => S): Observable<S> {
   return new Observable((out) => {
     const io = make();
     const core = coreOf(io);
     core.handled = true;
     core.opened$.subscribe(() => out.next(io));
-    // An error is emitted while the close still lingers.
+    // An error is emitted before the handle is freed.
     core.closing$.subscribe((end) => {
       if ('error' in end) core.whenServed(() => out.error(end.error));
       else completeWhenClosed(core, out);
@@ -95,12 +96,12 @@ export function connecting<S extends IOStream>(make: () => S): Observable<S> {
   });
 }
 
-/** The completion is awaited: it keeps the process alive while the stream closes. */
+/** Completes when the handle is freed; keeps the process alive until then. */
 function completeWhenClosed(core: Core, out: Subscriber<never>): void {
   out.add(core.awaitedClose$.subscribe(() => out.complete()));
 }
 
-/** Emits what the handler emits for the stream that is made at each subscription. */
+/** Makes a stream for each subscription, and emits the values of its handler. */
 function connectingWith<S extends IOStream, T>(make: () => S, handler: Handler<S, T>): Observable<T> {
   return new Observable((out) => {
     const io = make();

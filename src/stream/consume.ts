@@ -8,26 +8,26 @@ import { endReader, type ReadSide } from './read-side.ts';
 const TAKEN =
   'expected one consume() or iteration of a stream at a time, got a second one while the first is active; unsubscribe the first, or share it';
 
-/** How `consume` handles what it takes. */
+/** The options of `consume`. */
 export interface ConsumeOptions {
-  /** How many are handled at the same time, at the most. @default 1, so one after another */
+  /** Maximum number of chunks handled at the same time. @default 1 */
   readonly concurrency?: number | undefined;
 }
 
-/** Checks the options of a `consume`, and gives the concurrency. */
+/** Checks the options of `consume`, and returns the concurrency. */
 export function concurrencyOf(options: ConsumeOptions = {}): number {
   const { concurrency = 1 } = ownOptions(options, 'consume', ['concurrency']);
   if (Number.isSafeInteger(concurrency) && concurrency > 0) return concurrency;
   throw new TypeError(`expected \`concurrency\` to be a whole number, 1 or more, got ${inWords(concurrency)}`);
 }
 
-/** See `IOStream.consume`. */
+/** Implements `IOStream.consume`. */
 export function consume<T>(reads: ReadSide, handle: (chunk: Buffer) => ObservableInput<T>, options?: ConsumeOptions): Observable<T> {
   const concurrency = concurrencyOf(options);
   return new Observable((out) => {
     let active = 0;
     let pulling = false;
-    // One loop, not recursion: a handler that completes at once is followed by the next chunk on the same stack.
+    // A loop, not recursion: handlers that complete synchronously do not deepen the stack.
     const ready = (): void => {
       if (pulling) return;
       pulling = true;
@@ -61,11 +61,11 @@ export function consume<T>(reads: ReadSide, handle: (chunk: Buffer) => Observabl
 }
 
 /**
- * See `IOStream[Symbol.asyncIterator]`: pulls, so reading stops while the loop's body runs. The stream is claimed by the first
- * `next()`, not before.
+ * Implements `IOStream[Symbol.asyncIterator]`: pulls, so that reading pauses while the loop's body runs. Claims the stream at the
+ * first `next()`.
  */
 export function iterate(reads: ReadSide): AsyncIterableIterator<Buffer> {
-  /** Calls of `next` that wait; there may be several at once. */
+  /** Pending calls of `next`; there may be several. */
   let waiting: (() => void)[] = [];
   let done = false;
   let detach: (() => void) | undefined;
@@ -96,7 +96,7 @@ export function iterate(reads: ReadSide): AsyncIterableIterator<Buffer> {
         if (end && 'error' in end) {
           done = true;
           wake();
-          nextTurn(() => detach?.()); // The loop sees the error some microtasks later, and `connect` errors after it.
+          nextTurn(() => detach?.()); // The loop receives the error some microtasks later; `connect` must error after that.
           throw end.error;
         }
         if (end) return finish();

@@ -9,16 +9,24 @@ import { endReader } from './read-side.ts';
 import { Share } from './share.ts';
 
 /**
- * Runs a conversation in mid-stream: a generator that sends, and reads exactly what it asks for, such as SMTP before STARTTLS.
- * What it did not read stays in `inBuf`.
+ * Runs a conversation in mid-stream: a generator that sends, and reads exactly what it requests, such as SMTP before STARTTLS.
  *
- * Cold; takes the bytes of the stream like `consume`, one at a time on a stream. Emits what the generator returns
- * and completes, when all that it sent has left for the kernel: `startTls` may follow. Errors with what the generator throws; the stream itself goes on. Thrown into the generator where it waits are
- * EPROTOCOL when the peer ends too early, ECLOSED when we close, and the error of the stream: it may catch one, to return or to
- * throw a better one, but cannot read on. While it waits for something else than bytes (`link.wait`), the stream
- * reads ahead to its `highWaterMark`, and learns of an EOF when it reads on. On unsubscribe that is unsubscribed, the generator's
- * `finally` blocks run, and unread bytes stay in `inBuf`. What it said leaves in each case. For a time limit use `timeout` of RxJS. `data$` sees
- * what the generator reads. Lossless.
+ * Cold. One conversation, `consume` or iteration at a time on a stream. Emits the generator's return value and completes when all
+ * that it sent has been sent to the kernel, so that `startTls` may follow. `data$` emits the bytes that the generator reads. For a
+ * time limit use the `timeout` operator of RxJS. Lossless.
+ *
+ * **Errors**
+ * - Errors with what the generator throws; the stream stays open.
+ * - Thrown into the waiting generator: EPROTOCOL when the peer ends too early, ECLOSED when we close, and the stream's error. The
+ *   generator may catch it, to return or to throw another error, but cannot read on.
+ *
+ * **Closing**
+ * - On unsubscribe, the `finally` blocks of the generator run, and a pending `link.wait` is unsubscribed.
+ * - Unread bytes stay in `inBuf`. Bytes that the generator sent are written in every case.
+ *
+ * **Backpressure**
+ * - During `link.wait`, the stream reads at most `highWaterMark` bytes ahead. It detects an EOF behind them when it resumes.
+ * - The generator sees an EOF only at its next read.
  *
  * ```ts
  * import { connect, converse } from 'rxjs-io-stream';
@@ -34,6 +42,11 @@ import { Share } from './share.ts';
  *   ),
  * );
  * ```
+ *
+ * @param io an open stream.
+ * @param talk the generator function; called at each subscription.
+ * @returns a cold Observable of the generator's return value.
+ * @see {@link startTls}
  */
 export function converse<T>(io: IOStream, talk: (link: Link) => Generator<Need, T, Uint8Array>): Observable<T> {
   return new Observable((out) => {
@@ -43,7 +56,7 @@ export function converse<T>(io: IOStream, talk: (link: Link) => Generator<Need, 
     const conversation = new Conversation(talk, { phase: 'read', read: (bytes) => reads.show(bytes) });
     type Step = (talk: Conversation<T>) => IteratorResult<Need, T>;
     let stage: 'reading' | 'asking' | 'stepping' | 'over' = 'reading';
-    /** What came of what the talk asks for; taken by `listen`, so that answers that come at once do not deepen the stack. */
+    /** The answer to a `link.wait`. Processed by the loop in `listen`, so that synchronous answers do not deepen the stack. */
     let reply: Step | undefined;
     const leave = reads.attach({ ready: () => listen() });
     if (!leave) {
@@ -54,7 +67,7 @@ export function converse<T>(io: IOStream, talk: (link: Link) => Generator<Need, 
       leave();
       reads.putBack(conversation.takeUnread());
     };
-    /** Writes what the conversation has sent, also when it throws or is left. */
+    /** Writes the output of the conversation, also after it has thrown or was unsubscribed. */
     const flush = (): void => {
       const said = conversation.takeSaid();
       if (said.length === 0 || !core.tells) return;
@@ -62,7 +75,7 @@ export function converse<T>(io: IOStream, talk: (link: Link) => Generator<Need, 
       if (refusal) core.refuse(refusal);
       else sent.add(said.length);
     };
-    /** Emits when all has been sent: TLS may be started then. */
+    /** Emits when all output has been sent, so that TLS may be started. */
     const finish = (value: T): void => {
       const emit = (): void => {
         out.next(value);
@@ -76,7 +89,7 @@ export function converse<T>(io: IOStream, talk: (link: Link) => Generator<Need, 
       const left = (): void => {
         sent.left();
         if (sent.waits) return;
-        waiting.unsubscribe(); // Before anything is emitted: TLS takes the stream over from inside.
+        waiting.unsubscribe(); // Before the emission: a subscriber may start TLS synchronously, which closes this stream.
         emit();
       };
       waiting.add(writes.wait({ left }));
@@ -118,7 +131,7 @@ export function converse<T>(io: IOStream, talk: (link: Link) => Generator<Need, 
       answerTo<T>(question).subscribe(answer);
       stage = 'asking';
     };
-    // The talk itself may bring bytes or the end, by closing the stream: they wait until its step is over.
+    // A step may itself cause bytes or the end to arrive, for example by closing the stream: they are processed after the step.
     const listen = (): void => {
       for (let step = next(); step; step = next()) advance(step);
     };

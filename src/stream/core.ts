@@ -33,21 +33,23 @@ import { WriteSide, type WriteHost } from './write-side.ts';
 
 const NO_DETAILS: Readonly<Record<string, LayerDetails>> = Object.freeze({});
 
-/** What is responsible for a stream besides its user: the server that accepted it, the Promise that opened it. */
+/** Handles what the user of a stream does not: implemented for the server that accepted it and the Promise that opened it. */
 export interface Supervisor {
-  /** A fatal error reached no handler. Without this function it waits for the next read, send or `closed$`. */
+  /** Called when a fatal error reached no handler. Without this function the error is kept for the next read, send or `closed$`. */
   unhandled?(error: IOStreamError, core: Core): void;
-  /** A callback threw; its stream is closed. */
+  /** Called when a callback threw; its stream is closed. */
   thrown(error: unknown, core: Core): void;
-  /** `successor` has taken over the wire. */
+  /** Called when `successor` has taken over the wire. */
   upgraded?(successor: IOStream, core: Core): void;
 }
 
 const UNSUPERVISED: Supervisor = { unhandled: reportUnhandled, thrown: reportUnhandled };
 
 /**
- * What a peer that closes over unread input answers with; and what Node's own TLS over a Duplex ends with when the peer has ended
- * first: its last record, close_notify, is written to a Duplex that has ended or is closed.
+ * Error codes that are no failure after the peer's EOF.
+ *
+ * - A peer that closes with unread input resets the connection.
+ * - Node's TLS over a Duplex writes close_notify to a Duplex that has already ended or closed.
  */
 const RESETS: readonly string[] = [
   'ECONNRESET',
@@ -59,11 +61,11 @@ const RESETS: readonly string[] = [
 ];
 
 /**
- * The life of one connection: dials, hands what comes up to the two sides and what is to be told to the notifier, and ends.
+ * Drives one connection from dial to close: passes inbound signals to the read and write side, and events to the notifier.
  *
  * ```text
- *   opening ── connected ──▶ open ── close() ──▶ closing ── handle is free ──▶ closed
- *      └──────────── error, reset(), both directions ended ──────────────────────▲
+ *   opening ── connected ──▶ open ── close() ──▶ closing ── handle is freed ──▶ closed
+ *      └──────────── error, reset(), both directions ended ───────────────────────▲
  * ```
  */
 export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Observer<Up> {
@@ -75,25 +77,25 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
   readonly writes: WriteSide;
   readonly #timeouts: { -readonly [K in keyof Timeouts]: Timeouts[K] };
 
-  // Fields of the stream that are asked anew at each event.
+  // Options that may change while the stream is open; read at each event.
   cb: Callback | CallbackTarget | undefined;
   method: string;
   waitFor: EventMask | undefined;
   inBufLimit: number | undefined;
-  /** Undefined is the default: half-open in manual mode only. */
+  /** `undefined`: half-open in manual mode only. */
   allowHalfOpen: boolean | undefined;
 
   state: StreamState = 'opening';
   details: Readonly<Record<string, LayerDetails>> = NO_DETAILS;
   handle: Handle = NO_HANDLE;
-  /** An Observable of ours passes a fatal error to its subscriber. */
+  /** Whether an Observable of this library emits the fatal error to its subscriber. */
   handled = false;
   supervisor: Supervisor = UNSUPERVISED;
-  /** Whether something read or sent when the stream closed: it gets the end, and may still act on it. */
+  /** Whether a reader or a send was active when the stream closed. It receives the end and may still act on it. */
   wasInUse = false;
-  /** How the stream ended for its readers and senders. */
+  /** How the stream ended for its readers and sends. */
   end: ReadEnd | undefined;
-  /** Set once it is closed. */
+  /** Set when the state becomes 'closed'. */
   report: ClosedReport | undefined;
   #closing: AsyncSubject<ReadEnd> | undefined;
   #opened: Subject<void> | undefined;
@@ -109,17 +111,17 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
   #keepAlive: Subscription | undefined;
   /** The owner has unsubscribed: the stream closes at the end of the tick, silently. */
   #leaving = false;
-  /** A `send` was given up or failed midway: what the peer has got is not whole. */
+  /** A `send` failed or was unsubscribed midway: the peer has received truncated data. */
   #hasCutUpload = false;
 
-  /** The way down; until the wire listens, what is said to it is kept. */
+  /** Outbound signals. Buffered until the wire subscribes. */
   #flow: Observer<Flow> | undefined;
   #up: Subscriber<Up> | undefined;
-  /** What happened before the tick of `new` was over. */
+  /** Inbound signals and aborts that arrived during the tick of `new`; replayed when it ends. */
   #early: (() => void)[] | undefined = [];
   #connectedAt: number | undefined;
   readonly #startedAt: number;
-  /** A fatal error is being told; nothing can be done about the wire any more. */
+  /** A fatal error is being reported; the wire can no longer be used. */
   #failing = false;
   #endedBy: 'us' | 'peer' | undefined;
   #bytesIn = 0;
@@ -131,7 +133,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
   #dispatching = false;
   #isSent = false;
   #flushDue = false;
-  /** Errors of calls, reported when the caller's tick is over: one of each code. */
+  /** Errors of rejected calls, one per code; reported at the end of the caller's tick. */
   #refusals: { readonly error: IOStreamError; readonly fatal: boolean }[] | undefined;
   #sends: SendLine | undefined;
   #onAbort: (() => void) | undefined;
@@ -153,7 +155,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     this.writes = new WriteSide(this);
   }
 
-  // What the sides and the notifier ask
+  // ReadHost, WriteHost, NotifierHost
 
   get onEvent(): ((event: StreamEvent) => void) | undefined {
     return this.options.onEvent;
@@ -180,7 +182,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
   }
 
   set timeouts(wanted: Partial<Timeouts>) {
-    // The same object all the way down: the wire asks it for `close` when it closes.
+    // Every layer shares this object: the wire reads `close` from it when it closes.
     Object.assign(this.#timeouts, mergeTimeouts(this.#timeouts, wanted));
     this.writes.retime();
     this.reads.retime();
@@ -203,14 +205,14 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     return (this.#flow = new ReplaySubject<Flow>(Infinity));
   }
 
-  /** @param handled whether the caller reports it, too. */
+  /** @param handled whether the caller reports the error, too. */
   raise(error: IOStreamError, handled = false): void {
     if (!this.tells) return;
     if (this.#isFatal(error)) this.fail(error, handled);
     else this.notifier.tell(error);
   }
 
-  /** A call was refused: its error is reported when the caller's tick is over. */
+  /** Reports the error of a rejected call at the end of the caller's tick. */
   refuse(error: IOStreamError, { fatal = false }: { readonly fatal?: boolean } = {}): void {
     const refusals = (this.#refusals ??= []);
     if (refusals.some((each) => each.error.code === error.code && each.fatal === fatal)) return;
@@ -229,9 +231,11 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
   }
 
   /**
-   * Schedules a flush: after the current inbound signal has been dispatched, otherwise at the end of the tick. Answers to what
-   * comes are the common case, and a microtask each made ping-pong slower. Answers to `sent` wait for the tick: a socket whose
-   * kernel takes all at once would never let the event loop turn.
+   * Schedules a flush: after the current inbound signal has been dispatched, otherwise at the end of the tick.
+   *
+   * - A write in answer to inbound data is the common case; one microtask for each made ping-pong slower.
+   * - A write in answer to `sent` is flushed at the end of the tick. A kernel that accepts all at once would otherwise block the
+   *   event loop.
    */
   flushSoon(): void {
     if (this.#dispatching && !this.#isSent) this.#flushDue = true;
@@ -249,13 +253,13 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     this.#tick.request();
   }
 
-  // The life
+  // Lifecycle
 
   get isOpen(): boolean {
     return this.state === 'opening' || this.state === 'open';
   }
 
-  /** Dials. Throws what the arguments deserve. */
+  /** Dials. Throws a TypeError for wrong arguments. */
   start(): void {
     const { fh, signal } = this.options;
     const dialled = this.#dialled();
@@ -264,7 +268,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
       this.#onAbort = () => this.close({ error: abortError(signal) });
       if (signal.aborted) this.#early?.push(this.#onAbort);
       else signal.addEventListener('abort', this.#onAbort);
-      // Aborted before: nothing is dialled any more; but an fh is ours, and is to be freed.
+      // Already aborted: do not dial. An `fh` is still opened, since the stream owns it and must free it.
       if (signal.aborted && fh === undefined) return;
     }
     this.#up = inlet<Up>(this);
@@ -295,12 +299,12 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     this.#replayEarly();
     this.#noteUse();
     this.#silence(end);
-    // A send that was still active has been cut by this, too.
+    // `#silence` has ended the active sends, too: reset if one was cut midway.
     if (end.left && this.#hasCutUpload && !this.writes.ended) {
       this.reset(undefined, end);
       return;
     }
-    // Truncated data must not look complete: an abort is reported after all that was read before it.
+    // Truncated data must not look complete: readers receive all bytes read before an abort, then its error.
     if ('error' in end) this.reads.close(end);
     else this.reads.abandon(end);
     this.#checkServed();
@@ -316,21 +320,23 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
   reset(cause?: unknown, end: ReadEnd = cause === undefined ? {} : { error: cause }): void {
     if (this.state === 'closed' || this.#failing) return;
     this.state = 'closing';
-    this.#failing = true; // The wire errors with the cause, which is no failure.
+    this.#failing = true; // The wire errors with the cause; ignore it.
     this.#noteUse();
     this.#silence(end);
     this.#flow?.error(cause ?? new IOStreamError('ECONNABORTED', { phase: 'close', message: 'the stream was reset by reset()' }));
     this.#finish('us', cause, end);
   }
 
-  /** Frees the wire at once, without farewell. What the kernel has taken is still sent; nothing more is received. */
+  /** Frees the wire at once, without a closing handshake. The kernel still transmits sent bytes; nothing more is received. */
   drop(): void {
     if (!this.#failing) this.#finish('us', undefined, {});
   }
 
   /**
-   * The owner has unsubscribed. Closes at the end of the tick: RxJS tears a source down before the inner Observables, and what
-   * leaves with the pipeline must see no end. Readers and senders that stay get nothing more either. A cut upload is reset.
+   * Closes silently at the end of the tick, after the owner has unsubscribed. Resets if a `send` was cut midway.
+   *
+   * RxJS tears down a source before its inner Observables, and those must not see an end. Readers and sends that remain are
+   * unsubscribed without a notification, too.
    */
   leave(): void {
     if (this.state === 'closed' || this.state === 'closing') return;
@@ -338,7 +344,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     this.pulse();
   }
 
-  /** A `send` failed or was given up midway. */
+  /** Notes that a `send` failed or was unsubscribed midway. */
   cutUpload(): void {
     this.#hasCutUpload = true;
   }
@@ -346,7 +352,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
   /**
    * Hands the wire to `successor` and closes. Inbound signals go to the successor from now on.
    *
-   * @returns the outbound side, and what frees the wire.
+   * @returns `down` for outbound signals, and `free`, which frees the wire.
    */
   upgrade(successor: Observer<Up>): { readonly down: Observer<Flow>; readonly free: () => void } {
     this.next = (signal) => successor.next(signal);
@@ -356,7 +362,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     return { down: this.#flow ?? this.#keep(), free: () => this.#free() };
   }
 
-  /** A fatal error: reported to all handlers, then everything is freed. */
+  /** Reports a fatal error to all handlers, then frees everything. */
   fail(error: IOStreamError, handled = false): void {
     this.#failing = true;
     this.#unhandled = handled || this.handled ? undefined : error;
@@ -367,19 +373,19 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     if (this.#unhandled) this.pulse();
   }
 
-  /** The fatal error of the stream has reached a handler. */
+  /** Marks the fatal error as handled. */
   errorHandled(): void {
     this.#unhandled = undefined;
   }
 
-  /** The fatal error that has reached no handler so far; the caller handles it. */
+  /** Returns the fatal error that has reached no handler so far; the caller must handle it. */
   takeError(): IOStreamError | undefined {
     const error = this.#unhandled;
     this.#unhandled = undefined;
     return error;
   }
 
-  /** Calls `work` when the stream has ended and every reader has received the end; at once if there is none. */
+  /** Calls `work` when the stream has ended and every reader has received the end; at once if there are no readers. */
   whenServed(work: () => void): void {
     this.#onServed = work;
   }
@@ -396,7 +402,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     served?.();
   }
 
-  /** A peer that got nothing is not reset: there is no part that it could take for the whole. */
+  /** Fails because accepted bytes were lost. If none were written before, frees the wire without a reset: no data is truncated. */
   failLost(error: IOStreamError, wereWritten: boolean): void {
     if (!wereWritten) this.#up?.unsubscribe();
     this.fail(error);
@@ -408,7 +414,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     else this.handle.unref?.();
   }
 
-  /** Where sends wait for each other. */
+  /** Serializes the sends. */
   get sends(): SendLine {
     return (this.#sends ??= new SendLine(
       () => this.tells,
@@ -416,13 +422,13 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     ));
   }
 
-  /** Between the user and the kernel is nothing but a socket of Node: no memory of the process holds what has left. */
+  /** Whether the stream is a `net.Socket` without plugins or a custom wire: no layer of this process still refers to sent bytes. */
   get isPlain(): boolean {
     const { wire, plugin = {} } = this.options;
     return wire === undefined && pluginEntries(plugin).length === 0 && this.handle.constructor === Socket;
   }
 
-  /** Somebody listens to the socket itself, besides us. */
+  /** Whether code outside of the stream has added a `data` listener to the socket. */
   get isOverheard(): boolean {
     return this.handle instanceof Socket && this.handle.listenerCount('data') > 1;
   }
@@ -431,7 +437,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     return !this.tells || this.writes.ended;
   }
 
-  /** Emits the name of each layer of TLS that begins its handshake. */
+  /** Emits the name of each TLS layer that starts its handshake. */
   get tlsStart$(): Observable<string | undefined> {
     return (this.#tlsStart ??= new Subject());
   }
@@ -441,8 +447,8 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
   }
 
   /**
-   * Emits once when nothing more is told to the user, to late subscribers too; the state is 'closing' then if we closed it and
-   * the handle is not free yet, else 'closed'.
+   * Emits once when the stream no longer notifies the user; replayed to late subscribers. The state is then 'closing' if we closed
+   * the stream and its handle is not freed yet, otherwise 'closed'.
    */
   get closing$(): Observable<ReadEnd> {
     if (!this.#closing) {
@@ -452,7 +458,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     return this.#closing;
   }
 
-  /** Emits once when the peer's EOF has come; to late subscribers too. */
+  /** Emits once when the peer's EOF has arrived; replayed to late subscribers. */
   get eof$(): Observable<void> {
     return new Observable((out) => {
       if (this.io.isEof) out.next();
@@ -461,7 +467,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     });
   }
 
-  /** As `closed$`, for the user: a subscriber handles the error of the stream, and keeps the process alive while it closes. */
+  /** The `closed$` of the user: a subscriber handles the stream's error, and keeps the process alive during the close. */
   get awaitedClose$(): Observable<ClosedReport> {
     return new Observable((out) => {
       this.#closeWaiters += 1;
@@ -475,7 +481,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     });
   }
 
-  /** A wire that closes does not keep the process alive for the peer's FIN; a close that is awaited does. */
+  /** Keeps the process alive during a close that is awaited: a closing wire alone does not wait for the peer's FIN. */
   #stayAlive(): void {
     if (this.state !== 'closing' || this.#closeWaiters === 0 || !isRealTime(this.scheduler)) return;
     this.#keepAlive?.unsubscribe();
@@ -490,14 +496,14 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     return this.#closed;
   }
 
-  // What comes up; nothing of it happens before the tick of `new` is over
+  // Inbound signals; none is dispatched before the tick of `new` ends
 
   next(signal: Up): void {
     if (this.#early) this.#keepEarly(signal);
     else this.#onUp(signal);
   }
 
-  /** Apart, since a function that may make a closure of its argument allocates for it at every call. */
+  /** A function of its own: one that may capture its argument in a closure allocates a context at every call. */
   #keepEarly(signal: Up): void {
     this.#early?.push(() => this.#onUp(signal));
   }
@@ -581,11 +587,11 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     if (typeof wire.ip === 'string') this.io.ip = wire.ip;
     if (this.state === 'opening') this.state = 'open';
     const bare = this.options.fh !== undefined && pluginEntries(this.options.plugin ?? {}).length === 0;
-    // Open before it is told: what was queued leaves also when the stream is closed right there.
+    // Opened before CONNECTED is reported: queued bytes are written even if a handler closes the stream.
     this.writes.open();
     this.reads.open();
     if (!bare) this.notify(CONNECTED);
-    if (!this.isOpen) return; // closed meanwhile: nobody is to begin with it
+    if (!this.isOpen) return; // Closed by its own CONNECTED handler: do not announce it.
     this.writes.flush();
     this.#opened?.next();
     this.#opened?.complete();
@@ -595,7 +601,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     return this.#connectedAt !== undefined;
   }
 
-  /** The wire has failed and is free. */
+  /** Called when the wire has failed and is freed. */
   #onError(error: unknown): void {
     this.#leaveIfDue();
     if (this.#failing || this.state === 'closed') return;
@@ -604,21 +610,21 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     else this.fail(IOStreamError.from(error, { phase: this.wasConnected ? 'read' : 'connect' }));
   }
 
-  /** After the peer's FIN all input is there: a reset is no failure unless something of ours was still to be sent. */
+  /** Whether an error after the peer's FIN is a mere reset: all input has arrived, and no outbound bytes are pending. */
   #lostNothing(error: unknown): boolean {
     if (!this.io.isEof || this.writes.pending > 0 || (this.#sends?.length ?? 0) > 0) return false;
     return error instanceof IOStreamError && RESETS.includes(error.code);
   }
 
-  /** Both directions have ended, or the close is complete. */
+  /** Called when both directions have ended, or the close is complete. */
   #onComplete(): void {
     this.#leaveIfDue();
     if (!this.#failing) this.#finish(this.#endedBy ?? 'us', this.end?.error, {});
   }
 
-  // Ends
+  // Closing
 
-  /** Whether anything is still told to the user, or taken. */
+  /** Whether the stream is active: it notifies the user and accepts calls. */
   get tells(): boolean {
     return this.isOpen && !this.#failing;
   }
@@ -635,12 +641,12 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     }
   }
 
-  /** What the end of the stream finds in use. */
+  /** Notes whether a reader or a send is active as the stream ends. */
   #noteUse(): void {
     this.wasInUse ||= this.reads.hasReader || (this.#sends?.length ?? 0) > 0;
   }
 
-  /** Completes what reports to the user. */
+  /** Completes the Observables of events, and emits on `closing$`. */
   #silence(end: ReadEnd): void {
     this.end ??= end;
     this.notifier.complete();
@@ -679,7 +685,7 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     this.#up?.unsubscribe();
   }
 
-  /** Tells what is said only once, when it is known; late subscribers are told the same. */
+  /** Emits a value once, when it is known; the AsyncSubject replays it to late subscribers. */
   #tell<T>(subject: AsyncSubject<T> | undefined, value: T | undefined): void {
     if (!subject || value === undefined) return;
     subject.next(value);
@@ -707,21 +713,21 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     if (this.#unhandled && !this.reads.isHeard) this.#reportUnhandled(this.#unhandled);
   }
 
-  /** Every handler that there was has gone without the error. */
+  /** Reports a fatal error that no handler received. */
   #reportUnhandled(error: IOStreamError): void {
     if (!this.supervisor.unhandled) return;
     this.#unhandled = undefined;
     this.supervisor.unhandled(error, this);
   }
 
-  /** The turn of `leave` is over: at the end of the tick, or when the wire emits before that. */
+  /** Closes if `leave` was called: at the end of the tick, or earlier when the wire emits. */
   #leaveIfDue(): void {
     if (!this.#leaving) return;
     this.#leaving = false;
     this.close(LEFT);
   }
 
-  /** What comes while some are left waits behind them; inside of the last one nothing does, as ever after. */
+  /** Replays early signals in order. New ones queue behind them; during the last one and later, they are dispatched directly. */
   #replayEarly(): void {
     for (let early = this.#early; early; early = this.#early) {
       const happen = early.shift();
@@ -730,11 +736,11 @@ export class Core implements ReadHost, WriteHost, NotifierHost, TickTarget, Obse
     }
   }
 
-  /** Without half-open, and all we wrote has left after the peer's EOF: we end, too. */
+  /** Whether to end our direction: half-open is off, the peer has ended, and all accepted bytes are sent. */
   #endsToo(): boolean {
     if (!this.io.isEof || !this.isOpen || this.writes.ended || this.writes.pending > 0) return false;
     const { allowHalfOpen = this.waitFor !== undefined } = this;
-    // Whoever takes piece by piece may still answer: for him the EOF comes behind what he has not taken.
+    // A pull reader sees EOF only after draining the buffer and may still write until then.
     return !allowHalfOpen && (this.#sends?.length ?? 0) === 0 && !this.reads.isPulled;
   }
 }

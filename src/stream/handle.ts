@@ -1,4 +1,4 @@
-/** What a handle at the bottom can tell and be told, if it is a socket. */
+/** The members that a stream uses of the handle at the bottom of the stack; present if it is a socket. */
 export interface Handle {
   ref?(): void;
   unref?(): void;
@@ -8,5 +8,5 @@ export interface Handle {
   readonly localPort?: number;
 }
 
-/** There is no handle yet, or none at all. */
+/** The handle of a stream that has none, or none yet. */
 export const NO_HANDLE: Handle = Object.freeze({});

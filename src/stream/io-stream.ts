@@ -26,7 +26,7 @@ import { send, type SendSource } from './send.ts';
 import type { AnyDetails, AnyOwnFields, OpeningStreamOf, OptionsOf } from './stream-of.ts';
 import { SYMBOL_OBSERVABLE } from './symbol-observable.ts';
 
-/** The life of a stream, for the functions of this library; the index does not export it. */
+/** Returns the core of a stream, for the functions of this library; not exported by the index. */
 export let coreOf: (io: IOStream) => Core;
 
 const NO_PLUGINS: Readonly<Record<string, Plugin>> = Object.freeze({});
@@ -35,7 +35,7 @@ const NO_PLUGINS: Readonly<Record<string, Plugin>> = Object.freeze({});
 class Stream<Details = AnyDetails> {
   static {
     coreOf = (io) => io.#core;
-    // `from(io)` is `data$`: a subscriber that leaves takes no further chunk, which `from` of an async iterable would.
+    // `from(io)` is `data$`. With the async iterable, `from` would pull one more chunk after the subscriber has unsubscribed.
     Object.defineProperty(this.prototype, SYMBOL_OBSERVABLE, {
       value(this: Stream) {
         return this.data$;
@@ -45,13 +45,13 @@ class Stream<Details = AnyDetails> {
     });
   }
 
-  /** The address: the first candidate at RESOLVED, the winner's from just before CONNECTED on. */
+  /** The peer's address: the first candidate at RESOLVED, the connected one from just before CONNECTED on. */
   ip: string | undefined;
   /** Whether the peer has ended its direction. */
   isEof = false;
-  /** Bytes read so far. Yours to reset. */
+  /** Bytes read so far. You may reset it. */
   inBytes = 0;
-  /** Bytes of `outBuf` given down so far. Yours to reset. */
+  /** Bytes written to the wire so far. You may reset it. */
   outBytes = 0;
   /** The plugins by name. */
   readonly plugin: Readonly<Record<string, Plugin>>;
@@ -65,58 +65,72 @@ class Stream<Details = AnyDetails> {
     const core = (this.#core = new Core(this as unknown as IOStream, given));
     core.writes.queue.position = given.outPos;
     if (given.outBuf !== undefined) core.writes.queue.content = toBytes(given.outBuf, '`outBuf`');
-    // The options live as long as the stream, the bytes until they have left, and the timeouts were copied.
+    // The options live as long as the stream: do not retain `outBuf` after it is sent, nor `timeouts`, which are copied.
     if (given.outBuf !== undefined) given.outBuf = undefined;
     if (given.timeouts !== undefined) given.timeouts = undefined;
     core.start();
   }
 
-  // What happens, as Observables
+  // Observables
 
-  /** Every wanted event as a value, never an empty mask. Completes on close, never errors. */
+  /** Emits every wanted event, never an empty mask. Completes on close, never errors. */
   get events$(): Observable<StreamEvent<this>> {
     return this.#core.notifier.events$ as Observable<StreamEvent<never>>;
   }
 
   /**
-   * Emits the bytes in order, nothing lost: what is in `inBuf` first, then each read. All subscribers of one tick see the same;
-   * late ones get what remains, then the end. `from(io)` is the same.
+   * Emits the received bytes in order and without loss: the content of `inBuf` first, then each read.
    *
-   * **Errors**: a fatal error or an abort, after all bytes read before it.
-   * **Closing**: completes after EOF or our own `close()`. When the owner of the stream has unsubscribed (`connect`, a server) it ends
-   * without a notification.
-   * **Backpressure**: none; see {@link Stream.consume}.
+   * Subscribers of the same tick receive the same chunks. Late subscribers receive the remaining bytes, then the end. `from(io)` is
+   * equivalent.
+   *
+   * **Errors**
+   * - Errors with a fatal error or an abort, after all bytes read before it.
+   *
+   * **Closing**
+   * - Completes after EOF or our own `close()`.
+   * - When the owner of the stream has unsubscribed (`connect`, a server), it ends without a notification.
+   *
+   * **Backpressure**
+   * - None.
+   *
+   * @see {@link Stream.consume} for backpressure.
    */
   get data$(): Observable<Buffer> {
     return this.#core.reads.data$;
   }
 
-  /** Every `IOStreamError` as a value. Completes on close, never errors. */
+  /** Emits every `IOStreamError` as a value. Completes on close, never errors. */
   get errors$(): Observable<IOStreamError> {
     return this.#core.notifier.errors$;
   }
 
   /**
-   * Emits one report when the handle is free, and completes: how the stream ended, and how many bytes passed. Replayed to late
-   * subscribers. Handles the error of the stream. While it is subscribed, a close keeps the process alive, up to `timeouts.close`.
+   * Emits one report when the handle is freed, then completes: how the stream ended, and how many bytes were read and sent.
+   *
+   * Replayed to late subscribers. A subscriber handles the error of the stream. While subscribed, a close keeps the process alive,
+   * for at most `timeouts.close`.
    */
   get closed$(): Observable<ClosedReport> {
     return this.#core.awaitedClose$;
   }
 
-  /** Emits once, and completes, when the peer has ended its direction (FIN); to late subscribers too. Completes without a value on close. */
+  /**
+   * Emits once and completes when the peer has ended its direction (FIN); replayed to late subscribers. Completes without a value
+   * on close.
+   */
   get eof$(): Observable<void> {
     return this.#core.eof$;
   }
 
-  /** The way to write as a Subject, with `pending` and `blocked$`. */
+  /** A Subject that writes to the stream, with `pending` and `blocked$`. */
   get output(): Output {
     return (this.#output ??= this.#makeOutput());
   }
 
   // Fields
 
-  /** The fh given, or the socket once there is one. */
+  /** The `fh` option, or the socket once it exists. */
   get fh(): Fh | undefined {
     const { options, handle } = this.#core;
     return options.fh ?? (handle === NO_HANDLE ? undefined : (handle as Fh));
@@ -153,7 +167,7 @@ class Stream<Details = AnyDetails> {
     this.#core.method = method;
   }
 
-  /** The wanted events; asked at each event. Assigning lets reading go on after EINBUFLIMIT. */
+  /** The mask of wanted events; read at each event. Assigning it resumes reading after EINBUFLIMIT. */
   get waitFor(): EventMask | undefined {
     return this.#core.waitFor;
   }
@@ -174,7 +188,7 @@ class Stream<Details = AnyDetails> {
     this.#core.reads.unstall();
   }
 
-  /** Bytes read and not taken: a view, not to be changed in place. Assign to change it; `read` to take from it. */
+  /** Unread bytes, as a view: do not change it in place. Assign to replace them; call `read` to remove bytes. */
   get inBuf(): Buffer {
     return this.#core.reads.buffer;
   }
@@ -183,7 +197,7 @@ class Stream<Details = AnyDetails> {
     this.#core.reads.assign(toBytes(bytes, '`inBuf`'));
   }
 
-  /** Bytes that wait to be given down. After a change call `write()`. */
+  /** Queued bytes. After a change call `write()`. */
   get outBuf(): Buffer {
     return this.#core.writes.queue.content;
   }
@@ -193,7 +207,10 @@ class Stream<Details = AnyDetails> {
     this.#core.writes.replaced();
   }
 
-  /** With a number: bytes go down from this position of `outBuf`, which stays as it is, and the position moves. */
+  /**
+   * With a number, bytes are written from this position of `outBuf`: the position advances and `outBuf` stays unchanged. With
+   * `undefined`, written bytes are removed from `outBuf`.
+   */
   get outPos(): number | undefined {
     return this.#core.writes.queue.position;
   }
@@ -204,7 +221,7 @@ class Stream<Details = AnyDetails> {
     this.#core.writes.replaced();
   }
 
-  /** A write is refused while so many bytes wait; 0 = no limit. Counts from the next write on. */
+  /** Writes are rejected while at least this many bytes are pending; 0 = no limit. A change applies from the next write on. */
   get outBufLimit(): number {
     return this.#core.writes.outBufLimit;
   }
@@ -214,7 +231,7 @@ class Stream<Details = AnyDetails> {
     this.#core.writes.outBufLimit = limit ?? DEFAULTS.outBufLimit;
   }
 
-  /** All timeouts in milliseconds. What is assigned is laid over those there are, and takes effect at once. */
+  /** All timeouts in milliseconds. Assigned values are merged into the current ones and take effect at once. */
   get timeouts(): Timeouts {
     return this.#core.timeouts;
   }
@@ -228,7 +245,7 @@ class Stream<Details = AnyDetails> {
     return this.#core.state;
   }
 
-  /** What each plugin learned in its handshake, by name. Empty before CONNECTED. */
+  /** What each plugin reports of its handshake, by name. Empty before CONNECTED. */
   get details(): Details {
     return this.#core.details as Details;
   }
@@ -249,15 +266,23 @@ class Stream<Details = AnyDetails> {
     return this.#core.handle.localPort;
   }
 
-  // What can be done; all of it acts now, but for `consume` and `send`
+  // Methods; all act at the call, except for `consume` and `send`, which are cold
 
   /**
-   * Queues bytes, or tells that `outBuf` was changed. They leave at the end of the tick, with the other writes of the tick;
-   * nothing but `output.blocked$` is called back before `write` returns. Do not change the bytes afterwards.
+   * Queues bytes; without `data`, flushes a changed `outBuf`.
    *
-   * @returns false when the caller should wait for SENT or `output.blocked$`, or when the stream is closed and nothing was
-   *   taken. After `end()` the error is ECLOSED, over `outBufLimit` EOUTBUFLIMIT; both are told later.
-   * @throws TypeError for anything that is neither a string nor a view of bytes.
+   * The bytes are flushed at the end of the tick at the latest, together with the other writes of the tick. Do not change them
+   * afterwards. No callback runs before `write` returns, except for subscribers of `output.blocked$`.
+   *
+   * **Errors**
+   * - ECLOSED after `end()`, and EOUTBUFLIMIT over `outBufLimit`. Both are reported after the caller's tick.
+   *
+   * **Backpressure**
+   * - After `false`, wait for SENT or `output.blocked$`.
+   *
+   * @param data a string (sent as UTF-8) or a view of bytes, which is not copied.
+   * @returns false if the caller should wait, or if the bytes were rejected or the stream is closed.
+   * @throws TypeError if `data` is neither a string nor a view of bytes.
    */
   write(data?: Writable): boolean {
     const bytes = data === undefined ? undefined : toBytes(data, 'the data of write()');
@@ -269,7 +294,7 @@ class Stream<Details = AnyDetails> {
     return !error && !core.writes.blocked;
   }
 
-  /** Writes, then ends our direction when all has been given down (FIN); reading goes on. A second time: ECLOSED. */
+  /** Writes `data`, then ends our direction (FIN) after all queued bytes are written; reading continues. A second call: ECLOSED. */
   end(data?: Writable): void {
     const core = this.#core;
     if (data !== undefined) this.write(data);
@@ -279,20 +304,23 @@ class Stream<Details = AnyDetails> {
   }
 
   /**
-   * Closes: nothing more is told to the user; what was queued leaves, then the plugins' farewell and FIN. What still comes is
-   * thrown away until the peer's FIN or `timeouts.close`; then the handle is freed and `closed$` tells. Before the connection
-   * is there it is given up at once. Does not keep the process alive for the peer.
+   * Closes the stream: no further events are reported, and readers complete at once.
+   *
+   * - Queued bytes are written, then the closing messages of the plugins and FIN.
+   * - Inbound bytes are discarded until the peer's FIN or `timeouts.close`. Then the handle is freed and `closed$` emits.
+   * - A stream that is not connected yet is freed at once.
+   * - Waiting for the peer's FIN keeps the process alive only while `closed$` is subscribed.
    */
   close(): void {
     this.#core.close();
   }
 
-  /** Resets the connection at once (RST); what has not left is lost, and `closed$` tells how much that was. */
+  /** Resets the connection at once (RST). Unsent bytes are lost; `closed$` reports how many. */
   reset(): void {
     this.#core.reset();
   }
 
-  /** Stops reading, as in Node; what is in flight still comes, into `inBuf`. After the close it does nothing. */
+  /** Pauses reading, as in Node. Bytes in flight still arrive, in `inBuf`. Does nothing after `close()`. */
   pause(): void {
     if (this.#core.isOpen) this.#core.reads.pause();
   }
@@ -301,17 +329,17 @@ class Stream<Details = AnyDetails> {
     this.#core.reads.resume();
   }
 
-  /** Lets the stream keep the process alive again. */
+  /** Makes the stream keep the process alive again. */
   ref(): void {
     this.#core.setRef(true);
   }
 
-  /** Does not let the stream keep the process alive. */
+  /** Stops the stream from keeping the process alive. */
   unref(): void {
     this.#core.setRef(false);
   }
 
-  /** Removes and returns bytes of `inBuf`: `count` of them, or all there are if they are fewer or no count is given. */
+  /** Removes and returns the first `count` bytes of `inBuf`; all of them if there are fewer, or without `count`. */
   read(count?: number): Buffer {
     if (count !== undefined && !(Number.isSafeInteger(count) && count >= 0))
       throw usage('`read(count)` to get a number of bytes', String(count));
@@ -319,42 +347,67 @@ class Stream<Details = AnyDetails> {
   }
 
   /**
-   * Handles chunk after chunk: the next one when the Observable of the last has completed, and meanwhile no more than
-   * `highWaterMark` bytes are read ahead. With `concurrency` so many are handled at the same time, begun in order. Cold; one at
-   * a time on a stream. Emits what the inner Observables emit, as it comes; completes after EOF or our `close()`, when all of
-   * them have; errors with the stream, after all of them, or with an inner one (the stream goes on). Unsubscribing stops
-   * taking, not the stream. Lossless.
+   * Handles one chunk after another: calls `handle` for the next chunk when the Observable of the previous one has completed.
    *
-   * @throws TypeError when `concurrency` is no whole number from 1 on.
+   * Cold. One `consume` or iteration at a time on a stream. Emits the values of the inner Observables as they arrive. Lossless.
+   *
+   * **Errors**
+   * - Errors with the stream, after all inner Observables have completed.
+   * - Errors with an inner Observable; the stream stays open.
+   * - A second `consume` or iteration errors with a TypeError while the first is active.
+   *
+   * **Closing**
+   * - Completes after EOF or our `close()`, when all inner Observables have completed.
+   * - Unsubscribing stops reading and does not close the stream.
+   *
+   * **Backpressure**
+   * - At most `highWaterMark` bytes are read ahead of the handler.
+   *
+   * @param handle returns the Observable of one chunk, or another `ObservableInput`.
+   * @param options `concurrency`: how many chunks are handled at the same time, started in order. Default 1.
+   * @throws TypeError if `concurrency` is not an integer of at least 1.
    */
   consume<T>(handle: (chunk: Buffer) => ObservableInput<T>, options?: ConsumeOptions): Observable<T> {
     return consume(this.#core.reads, handle, options);
   }
 
   /**
-   * Sends a source: an iterable, async iterable, `Readable` or Web stream is pulled one chunk at a time, while less than
-   * `highWaterMark` is pending; an Observable pushes, and is subscribed at once. Cold. Emits how many bytes of the source have been
-   * sent so far (0 for an empty one), completes when all have. Sends queue behind each other; plain writes go between chunks.
+   * Sends a source, and emits how many of its bytes have been sent so far (0 for an empty one). Completes when all are sent.
    *
-   * **Errors**: with the error of the source, or of the stream; ECLOSED when the stream closes.
-   * **Closing**: the source is released. When the source failed, or the send was unsubscribed midway, and the owner of the
-   * stream then unsubscribes (`connect`, a server), the connection is reset: a part must not look like the whole.
-   * **Backpressure**: pulls no faster than the peer reads. **Memory**: what an Observable emits is bounded by `outBufLimit` (then
-   * EOUTBUFLIMIT). Lossless.
+   * Cold. An iterable, async iterable, `Readable` or Web stream is pulled one chunk at a time. An Observable pushes, and is
+   * subscribed at once. Sends queue behind each other; plain writes go between chunks. Lossless.
+   *
+   * **Errors**
+   * - Errors with the error of the source or of the stream; with ECLOSED when the stream closes.
+   *
+   * **Closing**
+   * - Releases the source.
+   * - Truncated data must not look complete. After a failed source or an unsubscribe midway, the connection is reset when the
+   *   owner of the stream unsubscribes (`connect`, a server).
+   *
+   * **Backpressure**
+   * - Pulls while fewer than `highWaterMark` bytes are pending, thus no faster than the peer reads.
+   *
+   * **Memory**
+   * - Bytes of an Observable are bounded by `outBufLimit`; beyond it: EOUTBUFLIMIT.
+   *
+   * @param source chunks, each a string or a view of bytes.
+   * @throws TypeError if `source` is of another type.
    */
   send(source: SendSource): Observable<number> {
     return send(this.#core, source);
   }
 
   /**
-   * Pulls chunk after chunk with backpressure; ends like `data$`. Claims the stream from the first `next()` on, and releases it when
-   * the loop is left, which does not close the stream.
+   * Pulls one chunk after another with backpressure; ends like `data$`.
+   *
+   * Claims the stream at the first `next()`. Leaving the loop releases the stream and does not close it.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Buffer> {
     return iterate(this.#core.reads);
   }
 
-  /** `close()`, and waits for `closed$`. */
+  /** Calls `close()` and resolves when `closed$` has emitted. */
   [Symbol.asyncDispose](): Promise<void> {
     const closed = new Promise<void>((resolve) => void this.closed$.subscribe(() => resolve()));
     this.close();
@@ -382,27 +435,38 @@ class Stream<Details = AnyDetails> {
   }
 }
 
-/** A connection, with the user's own fields, and what is known of the `details` that its plugins report. */
+/** A connection with the user's own fields, and with the type of the `details` that its plugins report. */
 export type IOStream<Own extends object = object, Details = AnyDetails> = Stream<Details> & Own;
 
 /**
- * A connection as a set of Observables, with the fields, methods and events of the manual.
+ * Represents a connection as a set of Observables, with the fields, methods and events of the manual.
  *
- * It starts at once and delivers nothing before its caller's tick is over. With `waitFor` it keeps to the manual (manual mode):
- * events not in the mask are not told, errors that are not fatal leave it open, you close it. Without (reactive mode) all is
- * told, bytes are read ahead to `highWaterMark` and stop there until somebody takes them, and every error closes it.
+ * Dials in `new`, and emits nothing before the end of the caller's tick. Its Observables are hot.
+ *
+ * - Manual mode (with `waitFor`): reports only the events in the mask. Stays open after an error that is not fatal; you close it.
+ * - Reactive mode (without `waitFor`): reports all events. Every error except ECLOSED closes the stream.
  *
  * ```text
  *   new ──▶ opening ── RESOLVED ── CONNECTED ──▶ open ── IN, OUT, SENT, EOF ── close() ──▶ closing ── closed$ ──▶ closed
  * ```
  *
- * - **When does it connect?** In `new`. For a connection per subscription see `connect`.
- * - **Who shares it?** All subscribers: its Observables are hot.
- * - **What if you write before it is open?** The bytes wait, in order, and leave when the last plugin is through.
- * - **What closes it?** `close()`, `reset()`, a fatal error, or the end of both directions.
+ * **Errors**
+ * - Reported to `cb`, and to subscribers of `errors$`, `data$`, `closed$` and of the other methods that read and send.
+ * - An unhandled error goes to RxJS's `config.onUnhandledError`; if that is not set, it becomes an uncaught exception.
  *
- * @throws TypeError for wrong options, synchronously. Every other failure is delivered: to `cb`, to subscribers of `errors$`,
- *   `data$`, `closed$` and the other ways to read and send; an error that reaches no handler goes to RxJS's `config.onUnhandledError`.
+ * **Closing**
+ * - Closes on `close()`, `reset()`, a fatal error, or when both directions have ended.
+ *
+ * **Backpressure**
+ * - In reactive mode, reading pauses after `highWaterMark` unread bytes until a reader is attached.
+ * - `write` returns false from `highWaterMark` pending bytes on.
+ *
+ * **Memory**
+ * - Bytes written before the connection is open are queued, and written in order when the last handshake is complete.
+ * - Writes over `outBufLimit` are rejected.
+ *
+ * @throws TypeError for wrong options, synchronously.
+ * @see `connect` for a connection per subscription, `open` for a Promise.
  *
  * ```ts
  * import { IOStream, EOF, SENT } from 'rxjs-io-stream';
@@ -422,11 +486,11 @@ export type IOStream<Own extends object = object, Details = AnyDetails> = Stream
  * ```
  */
 export const IOStream: {
-  // By way of a mapped type the own fields are known inside an inline `cb`, too; it cannot take a union of options.
+  // The mapped type makes the own fields known inside an inline `cb`, too; it does not accept a union of options.
   new <O extends object>(options: OptionsOf<Readonly<O>, IOStreamOptions<OpeningStreamOf<O>>>): OpeningStreamOf<O>;
   // eslint-disable-next-line @typescript-eslint/unified-signatures -- a union of the two infers nothing
   new <O extends object>(options: OptionsOf<O, IOStreamOptions<OpeningStreamOf<O>>>): OpeningStreamOf<O>;
-  // What a class extends, and what tells which option is misspelt.
+  // For `class extends IOStream`, and for error messages that name a misspelt option.
   new (options: IOStreamOptions | (IOStreamOptions & AnyOwnFields)): Stream;
   readonly prototype: Stream;
 } = Stream;

@@ -15,7 +15,7 @@ import type { Handler } from './run-handler.ts';
 import { Server } from './server.ts';
 import type { OptionsOf, StreamOf } from './stream-of.ts';
 
-/** Where to listen, and how the accepted streams are made: all options of `IOStream` that do not say where it connects to. */
+/** The address to listen on, and the options of the accepted streams: those of `IOStream`, except for its endpoint. */
 export interface ListenOptions<S = IOStream> extends Omit<
   IOStreamOptions<S>,
   'fh' | 'host' | 'port' | 'path' | 'wire' | 'lookup' | 'family' | 'localAddress' | 'localPort' | 'outBufLimit' | 'signal'
@@ -24,29 +24,33 @@ export interface ListenOptions<S = IOStream> extends Omit<
   readonly host?: string | undefined;
   /** The port to listen on; 0 = any free one. */
   readonly port?: number | undefined;
-  /** The UNIX socket or named pipe to listen on; on Linux one that begins with NUL is an abstract socket. Either this or `port`. */
+  /** The UNIX socket or named pipe to listen on. On Linux, a path that starts with NUL is an abstract socket. Excludes `port`. */
   readonly path?: string | undefined;
-  /** How many connections may wait to be accepted. @default 511 */
+  /** Maximum number of connections that wait to be accepted. @default 511 */
   readonly backlog?: number | undefined;
-  /** More connections than this, 1 or more, are dropped, and counted in `dropped$`. @default no limit */
+  /** Maximum number of connections, at least 1. Further ones are dropped, and counted in `dropped$`. @default no limit */
   readonly maxConnections?: number | undefined;
   /** Do not accept IPv4 on an IPv6 address. @default false */
   readonly ipv6Only?: boolean | undefined;
   /** In a cluster: do not share the handle. @default false */
   readonly exclusive?: boolean | undefined;
-  /** Let several processes listen on the port, where the system and Node can. @default false */
+  /** Allow several processes to listen on the port, where the system and Node support it. @default false */
   readonly reusePort?: boolean | undefined;
-  /** @default 1048576 */
+  /** As for `IOStream`. @default 1048576 */
   readonly outBufLimit?: number | undefined;
-  /** False: after the client's FIN, when what was written has been sent and nothing reads or sends, end too. @default false, as in Node */
+  /**
+   * If false, ends our direction after the client's FIN, once all accepted bytes are sent and nothing reads or sends.
+   *
+   * @default false, as in Node
+   */
   readonly allowHalfOpen?: boolean | undefined;
 }
 
-/** What a server accepts unless told otherwise: a thousand slow clients hold 1 GiB at the most. */
+/** Default of `outBufLimit` for accepted streams: limits a thousand slow clients to 1 GiB. */
 const OUT_BUF_LIMIT = 1024 * 1024;
 
 /**
- * Listens: each subscription binds, emits a `Server`, and serves until it is unsubscribed.
+ * Listens for connections: each subscription binds, emits a `Server`, and serves until it is unsubscribed.
  *
  * ```text
  *   subscribe ── bind ──▶ Server ── connections$ ──▶ io, io, io …   each ── handler(io) completes ──▶ io.close()
@@ -54,24 +58,27 @@ const OUT_BUF_LIMIT = 1024 * 1024;
  *   unsubscribe ──▶ stops listening, closes all
  * ```
  *
- * The handler is called for each connection when its stack is connected. A failed bind errors the Observable with an
- * `IOStreamError` (EADDRINUSE, EACCES, …). Never completes by itself.
+ * The handler is called for each connection when its stack is connected. Never completes by itself.
  *
  * **Errors**
- * - A failed handshake, a handler that throws or errors, an error of an accepted stream that reached no handler: each goes to
- *   `server.errors$`, and stops neither the listener nor another connection. Without a subscriber see {@link Server.errors$}.
- * - An Observable that a handler subscribes itself without an error callback is outside of this: RxJS reports its errors as
- *   uncaught, for example when a client resets. Return it instead: `(io) => io.data$.pipe(…)`.
+ * - A failed bind errors the Observable with an `IOStreamError` (EADDRINUSE, EACCES, …).
+ * - `server.errors$` emits failed handshakes, errors of handlers, and unhandled errors of accepted streams. None of them stops the
+ *   listener or another connection. Without a subscriber see {@link Server.errors$}.
+ * - If a handler itself subscribes an Observable without an error callback, RxJS reports its errors as uncaught, such as a client's
+ *   reset. Return the Observable instead: `(io) => io.data$.pipe(…)`.
  *
  * **Closing**
  * - A handler is unsubscribed when we close or reset its stream, and when the stream ends while the handler neither reads nor sends.
- *   One that reads or sends gets the end by that, and is not cut off in what it does about it.
- * - Without `allowHalfOpen`, a connection ends after the client's FIN, when what was written has been sent and nothing reads or sends.
- * - Unsubscribing unsubscribes all handlers and closes all connections, after the current synchronous turn and in silence.
+ * - A handler that reads or sends receives the end there, and continues to run.
+ * - Without `allowHalfOpen`, a connection ends after the client's FIN, once all bytes are sent and nothing reads or sends.
+ * - Unsubscribing unsubscribes all handlers and closes all connections silently, after the current synchronous turn.
  *
- * @param options where to listen, and the options of the accepted streams.
- * @param handler what a connection is for; without one, subscribe to `connections$` in the same tick as the server comes.
+ * @param options the address to listen on, and the options of the accepted streams.
+ * @param handler called with each connected stream. Without one, subscribe to `connections$` in the tick in which the server is
+ *   emitted.
+ * @returns a cold Observable of the server.
  * @throws TypeError for wrong options, at the call.
+ * @see {@link Server}
  *
  * ```ts
  * import { listen } from 'rxjs-io-stream';
@@ -137,7 +144,7 @@ const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (val
 const isText = (value: unknown): boolean => typeof value === 'string' && value !== '' && !value.includes('\0');
 const isBoolean = (value: unknown): boolean => typeof value === 'boolean';
 
-/** Each option of the listener: what it must be. */
+/** The rule of each option of the listener. */
 const WHERE: Readonly<Record<keyof Where, Rule>> = {
   host: ['an address to listen on', isText],
   port: ['an integer from 0 to 65535', (value) => isCount(value) && (value as number) <= 65535],
@@ -149,7 +156,7 @@ const WHERE: Readonly<Record<keyof Where, Rule>> = {
   reusePort: ['a boolean', isBoolean],
 };
 
-/** What says where a stream connects to, or when one stream ends, has no meaning for those that are accepted. */
+/** Options of a single outbound connection; rejected for accepted streams. */
 const OF_ONE: readonly string[] = ['fh', 'wire', 'lookup', 'family', 'localAddress', 'localPort', 'signal'];
 
 function checkNames(given: object): void {
@@ -170,7 +177,7 @@ function checkWhere(where: Where): void {
   }
 }
 
-/** Says what stands in the way, where the system's words do not. */
+/** Reports a failed bind. Replaces the system's message if it does not name the cause. */
 function bindError(error: NodeJS.ErrnoException, path: string | undefined, tell: (error: IOStreamError) => void): void {
   const told = (message?: string): void => tell(IOStreamError.from(error, { phase: 'connect', message }));
   if (error.syscall === 'getaddrinfo') tell(new IOStreamError(EDNS, { phase: 'resolve', message: error.message, cause: error }));
@@ -180,7 +187,7 @@ function bindError(error: NodeJS.ErrnoException, path: string | undefined, tell:
   else told();
 }
 
-/** A socket file that nobody listens on any more is named as such. */
+/** Detects a stale socket file, on which no process listens. */
 function probe(path: string, told: (message?: string) => void): void {
   const socket = dial({ path });
   socket.on('connect', () => {

@@ -4,18 +4,18 @@ import type { EventMask } from '../events.ts';
 import type { IOStream } from './io-stream.ts';
 import { noMethod, type Callback, type CallbackTarget, type StreamEvent } from './options.ts';
 
-/** Who is told, and what is asked of the stream at each event. */
+/** The parts of the stream that the notifier reads at each event. */
 export interface NotifierHost {
   readonly io: IOStream;
   readonly waitFor: EventMask | undefined;
   readonly cb: Callback | CallbackTarget | undefined;
   readonly method: string;
   readonly onEvent: ((event: StreamEvent) => void) | undefined;
-  /** A callback threw: its stream is closed. */
+  /** Called when a callback threw: closes the stream. */
   threw(error: unknown): void;
 }
 
-/** Tells events and errors: to `onEvent`, `cb`, `events$` and `errors$`, in this order, until it is completed. */
+/** Reports events and errors to `onEvent`, `cb`, `events$` and `errors$`, in this order, until it is completed. */
 export class Notifier {
   readonly #host: NotifierHost;
   #events: Subject<StreamEvent> | undefined;
@@ -34,16 +34,17 @@ export class Notifier {
     return (this.#errors ??= this.#subject<IOStreamError>());
   }
 
-  /** Whether anybody would be told of one of these events now. */
+  /** Whether one of these events would reach a handler now. */
   listensTo(mask: EventMask): boolean {
     const { cb, onEvent } = this.#host;
     return onEvent !== undefined || (this.#wanted(mask) !== 0 && (cb !== undefined || this.#events?.observed === true));
   }
 
+  /** Reports events: all to `onEvent`, the wanted ones to `cb` and `events$`. */
   notify(mask: EventMask): void {
     if (this.#completed) return;
     const { io, onEvent } = this.#host;
-    // No closures from here on: this runs several times for each chunk.
+    // Without closures: this runs several times for each chunk.
     if (onEvent) {
       try {
         onEvent({ io, mask });
@@ -57,7 +58,7 @@ export class Notifier {
     if (this.#events?.observed) this.#events.next({ io, mask: wanted });
   }
 
-  /** Tells of an error, whatever events are wanted; answers whether anybody was there to hear it. */
+  /** Reports an error, independent of `waitFor`. Returns whether it reached a handler. */
   tell(error: IOStreamError): boolean {
     if (this.#completed) return false;
     const heard = this.#host.cb !== undefined || this.#errors?.observed === true;
@@ -66,7 +67,7 @@ export class Notifier {
     return heard;
   }
 
-  /** Nothing more is told. */
+  /** Stops all reports, and completes `events$` and `errors$`. */
   complete(): void {
     this.#completed = true;
     this.#events?.complete();

@@ -4,9 +4,7 @@ import type { IOStreamOptions } from './options.ts';
 import type { OptionsOf, StreamOf } from './stream-of.ts';
 
 /**
- * Dials, and resolves with the stream when the whole stack is connected. It is the caller's to close: `await using`, or
- * `io.close()`. Rejects with the error that kept it from connecting (everything is freed then). A later fatal error waits for the
- * next read, `send` or `closed$`; it is never thrown at the process.
+ * Dials a connection, and resolves with the stream when the whole stack is connected.
  *
  * ```ts
  * import { open } from 'rxjs-io-stream';
@@ -17,7 +15,17 @@ import type { OptionsOf, StreamOf } from './stream-of.ts';
  * io.close();
  * ```
  *
+ * **Errors**
+ * - Rejects with the error that prevented the connection; everything is freed then.
+ * - A later fatal error is kept for the next read, `send` or `closed$`. It never becomes an uncaught exception.
+ *
+ * **Closing**
+ * - You close the stream, by `await using` or `close()`.
+ *
+ * @param options as for `IOStream`.
+ * @returns a Promise of the connected stream.
  * @throws TypeError for wrong options, as a rejection.
+ * @see `connect` for an Observable.
  */
 export function open<O extends object>(options: OptionsOf<Readonly<O>, IOStreamOptions<StreamOf<O>>>): Promise<StreamOf<O>>;
 export function open<O extends object>(options: OptionsOf<O, IOStreamOptions<StreamOf<O>>>): Promise<StreamOf<O>>;
@@ -25,7 +33,7 @@ export function open(options: IOStreamOptions): Promise<unknown> {
   return opening(() => new IOStream(options));
 }
 
-/** Resolves with the stream that `make` makes, once it is connected. */
+/** Calls `make`, and resolves with its stream when it is connected. */
 export function opening<S extends IOStream>(make: () => S): Promise<S> {
   return new Promise((resolve, reject) => {
     const io = make();
@@ -33,7 +41,7 @@ export function opening<S extends IOStream>(make: () => S): Promise<S> {
     core.handled = true;
     core.opened$.subscribe(() => {
       core.handled = false;
-      // The caller reads and writes when it wants to: an error waits for the next read, write or `closed$`.
+      // Without `unhandled`: an error is kept for the next read, `send` or `closed$` of the caller.
       const { supervisor } = core;
       core.supervisor = {
         thrown: (error, of) => supervisor.thrown(error, of),

@@ -15,69 +15,74 @@ import { unknownOption } from '../wire/unknown-option.ts';
 import type { Writable } from './bytes.ts';
 import type { IOStream } from './io-stream.ts';
 
-/** Told of every wanted event, and of every error (then `mask` may be 0). */
+/** Called for every wanted event, and for every error (then `mask` is 0). */
 export type Callback<S = IOStream> = (io: S, mask: EventMask, error?: IOStreamError) => void;
 
-/** An object or class with a method of the name `method`. */
+/** An object or class with a method named `method`. */
 export type CallbackTarget = object;
 
-/** What an event looks like as a value. */
+/** An event as a value. */
 export interface StreamEvent<S = IOStream> {
   readonly io: S;
   readonly mask: EventMask;
 }
 
 /**
- * What {@link IOStream} is made of. Exactly one of `fh`, `host` with `port`, `path` and `wire` says where the bytes go; all
- * the rest may be left out. Names that start with a capital are the user's own fields.
+ * The options of {@link IOStream}. Exactly one of `fh`, `host` with `port`, `path` and `wire` is required: the endpoint. All others
+ * are optional. Names that start with a capital are the user's own fields.
  */
 export interface IOStreamOptions<S = IOStream> extends TcpOptions {
-  /** What to read and write. It is closed with the stream. One stream per fh. */
+  /** The file descriptor, handle or Node stream to read and write. Closed with the stream. One stream per `fh`. */
   readonly fh?: Fh | undefined;
   /**
-   * The name or address to connect to; every address of a name is tried. Any other text is a question for the resolver, and most
-   * resolvers answer `127.1`, `0x7f.1`, `2130706433` and full-width digits with 127.0.0.1: to keep a client away from an address,
-   * judge the address (`lookup`), not this text.
+   * The host name or address to connect to. Every address of a name is tried.
+   *
+   * Any text that is not an address goes to the resolver. Most resolvers turn `127.1`, `0x7f.1`, `2130706433` and full-width digits
+   * into 127.0.0.1. To block an address, check the resolved address in `lookup`, not this text.
    */
   readonly host?: string | undefined;
   /** The port to connect to, 1 to 65535. */
   readonly port?: number | undefined;
-  /** The UNIX socket or named pipe to connect to; on Linux one that begins with NUL is an abstract socket. */
+  /** The UNIX socket or named pipe to connect to. On Linux, a path that starts with NUL is an abstract socket. */
   readonly path?: string | undefined;
   /** Any other wire, such as one end of a `memoryPair`. */
   readonly wire?: Wire | undefined;
-  /** Told of events and errors: a function, or an object or class with a method named `method`. */
+  /** Called for events and errors: a function, or an object or class with a method named `method`. */
   readonly cb?: Callback<S> | CallbackTarget | undefined;
   /** The name of the method of `cb`. @default 'IO' */
   readonly method?: string | undefined;
-  /** Sees every event from the first on, whatever `waitFor` says. */
+  /** Called for every event from the first on, independent of `waitFor`. */
   readonly onEvent?: ((event: StreamEvent<S>) => void) | undefined;
-  /** The events `cb` and `events$` are told of (manual mode); undefined: all (reactive mode). */
+  /** The events reported to `cb` and `events$` (manual mode); `undefined`: all (reactive mode). */
   readonly waitFor?: EventMask | undefined;
-  /** With EOF and without IN in `waitFor`: how many bytes `inBuf` may hold before EINBUFLIMIT; 0 = no limit. */
+  /** With EOF and without IN in `waitFor`: maximum bytes in `inBuf` before EINBUFLIMIT; 0 = no limit. */
   readonly inBufLimit?: number | undefined;
-  /** Bytes to write at once. */
+  /** Bytes to write as soon as the stream is connected. */
   readonly outBuf?: Writable | undefined;
-  /** Write from this position of `outBuf`, leave `outBuf` alone and move the position. */
+  /** Write from this position of `outBuf`: the position advances and `outBuf` stays unchanged. */
   readonly outPos?: number | undefined;
-  /** A write is refused (EOUTBUFLIMIT) while so many bytes wait; 0 = no limit. @default 67108864 */
+  /** Writes are rejected (EOUTBUFLIMIT) while at least this many bytes are pending; 0 = no limit. @default 67108864 */
   readonly outBufLimit?: number | undefined;
   /**
-   * How far, in bytes, is read ahead of a reader, or while EREQINEOF or EREQINBUFLIMIT is not answered; and from where on `write`
-   * answers false. @default 65536
+   * Limits read-ahead and pending writes, in bytes.
+   *
+   * - Inbound: the bytes read ahead of a reader that pulls, without a reader, and after EREQINEOF or EREQINBUFLIMIT.
+   * - Outbound: the pending bytes from which `write` returns false.
+   *
+   * @default 65536
    */
   readonly highWaterMark?: number | undefined;
-  /** False: after the peer's EOF, when what was written has left, end too. @default true with `waitFor`, else false */
+  /** If false, ends our direction after the peer's EOF, once all bytes are sent. @default true with `waitFor`, else false */
   readonly allowHalfOpen?: boolean | undefined;
-  /** Does this error close the stream? @default by the table of codes with `waitFor`; else always */
+  /** Returns whether an error closes the stream. ECLOSED never does. @default with `waitFor` the `fatal` of its code, else true */
   readonly isFatal?: ((error: IOStreamError) => boolean) | undefined;
-  /** Plugins by name, first = nearest the application. */
+  /** Plugins by name; the first is nearest to the application. */
   readonly plugin?: Plugins | undefined;
   /** Milliseconds; 0 and Infinity are off. @default resolve, connect, handshake, write 30 s; establish 60 s; idle off; close 3 s */
   readonly timeouts?: Partial<Timeouts> | undefined;
   /** Closes the stream when it aborts; `data$` then errors with an AbortError. */
   readonly signal?: AbortSignal | undefined;
-  /** Where all timers run. @default asyncScheduler */
+  /** The scheduler of all timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike | undefined;
 }
 
@@ -96,7 +101,7 @@ export const DEFAULTS: {
 
 const USAGE = 'usage: new IOStream({ fh | host, port | path | wire, cb?, waitFor?, plugin?, … })';
 
-/** The error of a wrong argument: names it, says what was expected and what came. */
+/** Creates the error of a wrong argument: what was expected, and what was passed. */
 export function usage(expected: string, got: string): TypeError {
   return new TypeError(`${USAGE}: expected ${expected}, got ${got}`);
 }
@@ -108,11 +113,11 @@ const isBoolean = (value: unknown): boolean => typeof value === 'boolean';
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const isTime = (value: unknown): value is number => typeof value === 'number' && value >= 0;
 
-/** A URL given as the host may hold a password. */
+/** Describes a wrong host without its text if it contains an `@`: a URL may contain a password. */
 const hostInWords = (value: unknown): string =>
   typeof value === 'string' && value.includes('@') ? `a string of ${value.length} characters with an @` : inWords(value);
 
-/** Each option: what it must be. `undefined` is always allowed and means the default. */
+/** The rule of each option. `undefined` is always allowed and means the default. */
 const OPTIONS: Rules = {
   fh: ['an fd number, a FileHandle or a stream of Node', (value) => isObject(value) || isCount(value)],
   host: ['a host name or address, not a URL and without control characters', isHost, hostInWords],
@@ -140,10 +145,14 @@ const OPTIONS: Rules = {
 /** The names of all options of a stream. */
 export const OPTION_NAMES: readonly string[] = Object.keys(OPTIONS);
 
-/** In the list of options that a message shows. */
+/** Appended to the list of options in an error message. */
 export const OWN_FIELDS = 'and your own fields, whose names start with a capital';
 
-/** Checks one option or field; throws a TypeError that names it. */
+/**
+ * Checks one option or field.
+ *
+ * @throws TypeError that names it.
+ */
 export function checkOption(name: string, value: unknown): void {
   const rule = Object.hasOwn(OPTIONS, name) ? OPTIONS[name] : undefined;
   if (!rule) throw unknownOption(name, 'IOStream', OPTION_NAMES, OWN_FIELDS);
@@ -157,13 +166,13 @@ export function isOwnField(key: string): boolean {
   return code < 128 ? code >= 65 && code <= 90 : /^\p{Lu}/u.test(key);
 }
 
-/** The same object, as long as it is only ours. */
+/** A writable view of a readonly object that is not shared yet. */
 export type Changing<T> = { -readonly [K in keyof T]: T[K] };
 
 const WAYS = ['fh', 'host', 'path', 'wire'] as const;
 
 /**
- * Copies the options, with the records and lists in them, and checks the copy: what the caller changes later has no effect.
+ * Copies the options, including the records and lists in them, and checks the copy. Later changes by the caller have no effect.
  *
  * @returns the copy.
  * @throws TypeError that names the wrong option.
@@ -188,7 +197,7 @@ export function checkOptions<T extends object>(options: T): T {
 }
 
 /**
- * The same of options that do not say where the bytes go.
+ * Copies and checks options without an endpoint (`fh`, `host`, `port`, `path`, `wire`).
  *
  * @returns the copy.
  * @throws TypeError that names the wrong option.
@@ -200,20 +209,22 @@ export function checkOptionsWithoutPlace(options: object): IOStreamOptions {
 }
 
 /**
- * Checks that `cb` can be called as `method` says; throws a TypeError. Asked for each `cb`, not for each `method`: else one could
- * not be assigned after the other.
+ * Checks that `cb` can be called with `method`. Called when `cb` is assigned, not when `method` is: otherwise the two could not be
+ * assigned one after the other.
+ *
+ * @throws TypeError if the method is missing.
  */
 export function checkTarget(cb: Callback | CallbackTarget | undefined, method: string): void {
   if (cb === undefined || typeof (cb as Record<string, unknown>)[method] === 'function') return;
   if (typeof cb !== 'function' || isClass(cb)) throw noMethod(cb, method);
 }
 
-/** A class is a function that cannot be called, and nothing but its text tells. */
+/** Whether a function is a class, which cannot be called. Only its source text shows it. */
 function isClass(cb: object): boolean {
   return /^class(\{|\s+[^\s(])/.test(Function.prototype.toString.call(cb));
 }
 
-/** The error of a `cb` without its method. */
+/** Creates the error of a `cb` without its method. */
 export function noMethod(cb: Callback | CallbackTarget, method: string): TypeError {
   const got = typeof cb === 'function' ? 'a class' : 'an object';
   return usage(`\`cb\` to be a function, or an object or class with a method \`${method}\``, `${got} without it`);
@@ -228,7 +239,7 @@ function checkPlugins(plugins: Plugins): Readonly<Record<string, Plugin>> {
     const [name, plugin] = Array.isArray(entry) ? (entry as unknown[]) : [entry];
     if (typeof name !== 'string' || typeof plugin !== 'function')
       throw usage('`plugin` to hold plugins by name: functions of a wire', `${typeInWords(plugin)} for ${inWords(name)}`);
-    // JavaScript would put them first, whatever their place in the record.
+    // JavaScript puts integer keys first, independent of their order in the record.
     if (/^(0|[1-9]\d*)$/.test(name))
       throw usage('names in `plugin` that do not look like integers, which JavaScript puts in another order', `\`${name}\``);
     if (copy.some(([other]) => other === name)) throw usage('each name in `plugin` once', `\`${name}\` twice`);
@@ -238,7 +249,11 @@ function checkPlugins(plugins: Plugins): Readonly<Record<string, Plugin>> {
   return Object.freeze(Object.fromEntries(copy));
 }
 
-/** Lays what the user wants over the timeouts there are: 0 is off; anything that is not a time is a TypeError. */
+/**
+ * Merges `wanted` into the timeouts in `present`; 0 becomes Infinity (off).
+ *
+ * @throws TypeError for an unknown name, or a value that is not a time.
+ */
 export function mergeTimeouts(present: Timeouts, wanted: Partial<Timeouts>): Timeouts {
   const merged: Record<string, number> = { ...present };
   for (const [name, ms] of Object.entries(wanted) as [string, unknown][]) {

@@ -2,32 +2,32 @@ import { reserve } from './slab.ts';
 
 /** Chunks smaller than this are joined: one copy is cheaper than a vector entry of `writev`. */
 const SMALL = 4096;
-/** So many small chunks that wait are joined in the queue: each holds a hundred bytes besides its own, or a slab of somebody. */
+/** After this many small chunks, they are joined in the queue: each costs 100 bytes of overhead, or retains a shared slab. */
 const MANY = 1024;
-/** What goes down in one signal at the most, in bytes. */
+/** Maximum bytes of one outbound signal. */
 const PIECE = 256 * 1024;
-/** An empty queue keeps room for so many chunks. */
+/** Maximum length of the array that an empty queue retains. */
 const KEPT = 64;
 const NOTHING = Buffer.alloc(0);
 
 /**
- * What waits to be given down: `outBuf` and `outPos` of the manual, without joining what nobody looks at.
+ * Holds the queued bytes: `outBuf` and `outPos` of the manual. Joins all chunks only when `content` is read.
  *
- * Without `position`, what is given is removed from the front. With it, the content stays and the position moves.
+ * Without `position`, written bytes are removed from the front. With it, the content stays and the position advances.
  */
 export class OutputQueue {
-  /** What waits is from `#head` to `#tail`. Emptied, the array stays: a new one for each chunk of a bulk transfer is garbage. */
+  /** Queued chunks, from `#head` to `#tail`. The array is reused when empty: a new one for each chunk would be garbage. */
   #chunks: Buffer[] = [];
   #head = 0;
   #tail = 0;
   #bytes = 0;
-  /** How many small chunks came last, and were not joined yet. */
+  /** Number of small chunks at the tail that are not joined yet. */
   #small = 0;
   #position: number | undefined;
-  /** Whether anybody ever got what waited, and may have it still. */
+  /** Whether `content` was ever read: the caller may still hold the bytes. */
   shown = false;
 
-  /** Bytes that wait. */
+  /** Number of queued bytes. */
   get length(): number {
     return this.#position === undefined ? this.#bytes : Math.max(0, this.#bytes - this.#position);
   }
@@ -40,7 +40,7 @@ export class OutputQueue {
     this.#position = position;
   }
 
-  /** All of it as one, also what is before the position. */
+  /** All bytes in one Buffer, including those before the position. */
   get content(): Buffer {
     if (this.#bytes > 0) this.shown = true;
     if (this.#tail - this.#head < 2) return this.#chunks[this.#head] ?? NOTHING;
@@ -66,14 +66,14 @@ export class OutputQueue {
     else if ((this.#small += 1) === MANY) this.#gather();
   }
 
-  /** Joins the small chunks at the tail, but for those that hold enough bytes to be worth their weight. */
+  /** Joins the small chunks at the tail, unless together they fill a whole piece: then their overhead is small. */
   #gather(): void {
     const from = Math.max(this.#head, this.#tail - MANY);
     this.#small = 0;
     let length = 0;
     for (let at = from; at < this.#tail; at += 1) {
       const size = this.#chunks[at]!.length;
-      if (size === 0) return; // Lost, and `next` reports it.
+      if (size === 0) return; // Its bytes are lost; `next` reports it.
       length += size;
     }
     if (length >= PIECE) return;
@@ -82,10 +82,10 @@ export class OutputQueue {
   }
 
   /**
-   * Takes the next piece to write. To be called only while `length` is not 0.
+   * Removes and returns the next piece to write. Call it only while `length` is not 0.
    *
-   * @returns undefined when bytes are lost: their buffer was detached, or resized so that they lie outside, after they were
-   * accepted. A Buffer has no length then; otherwise its length never changes.
+   * @returns `undefined` if bytes are lost: after they were accepted, their ArrayBuffer was detached, or shrunk below them. The
+   *   length of the Buffer is then 0; it never changes otherwise.
    */
   next(): Buffer | undefined {
     const first = this.#position === undefined ? this.#chunks[this.#head]! : this.content;
@@ -100,7 +100,7 @@ export class OutputQueue {
     return piece;
   }
 
-  /** As much of the chunk at the head as goes in one piece; it is given as it came if that is all, since a view would be garbage. */
+  /** Removes at most one piece from the chunk at the head. Returns a whole chunk as it is: a view of it would be garbage. */
   #cut(first: Buffer): Buffer {
     if (first.length > PIECE) {
       this.#chunks[this.#head] = first.subarray(PIECE);
@@ -110,7 +110,7 @@ export class OutputQueue {
     return first;
   }
 
-  /** The run of small chunks at the head, taken as one. */
+  /** Removes the small chunks at the head and joins them. */
   #join(): Buffer {
     const from = this.#head;
     let to = from;
@@ -135,9 +135,9 @@ export class OutputQueue {
     return into;
   }
 
-  /** Lets go of chunks at the head; the queue may never be empty, and must not keep what has been given. */
+  /** Removes chunks at the head, and their references: a queue that never becomes empty must not retain written bytes. */
   #drop(count: number): void {
-    // Not by `fill`, which is slow for the one chunk that it mostly is.
+    // A loop: `fill` is slow for a single chunk, the usual case.
     for (const end = this.#head + count; this.#head < end; this.#head += 1) this.#chunks[this.#head] = NOTHING;
     const left = this.#tail - this.#head;
     if (left > 0 && (this.#head < 1024 || this.#head < left)) return;

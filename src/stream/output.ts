@@ -1,22 +1,28 @@
 import { distinctUntilChanged, Subject, type Observable } from 'rxjs';
 import type { Writable } from './bytes.ts';
 
-/** What {@link Output} needs of its stream. */
+/** The parts of the stream that {@link Output} uses. */
 export interface OutputPort {
   readonly pending: number;
   readonly blocked$: Observable<boolean>;
-  /** Queues; answers false when it was refused, which the stream is told of: then nothing more may be taken. */
+  /** Queues bytes. Returns false if they were rejected; the stream reports the error, and the output must stop. */
   put(data: Writable): boolean;
   end(): void;
   reset(cause: unknown): void;
 }
 
 /**
- * The way to write as a Subject: `source$.subscribe(io.output)`.
+ * Writes to a stream as a Subject: `source$.subscribe(io.output)`.
  *
- * `next` queues, `complete` is `end()`, `error` is `reset()` with that cause. A Subject cannot push back on a hot source: over
- * `outBufLimit` the stream fails with EOUTBUFLIMIT, so that there is never a silent hole. `io.send(source)` owns its source
- * and pulls.
+ * - `next` queues bytes.
+ * - `complete` calls `end()`.
+ * - `error` resets the stream with that cause.
+ *
+ * **Backpressure**
+ * - None: a Subject cannot slow down its source. `io.send(source)` pulls.
+ *
+ * **Memory**
+ * - Over `outBufLimit`, the stream fails with EOUTBUFLIMIT, so that bytes are never dropped silently.
  *
  * ```ts
  * import { IOStream } from 'rxjs-io-stream';
@@ -29,7 +35,10 @@ export interface OutputPort {
 export class Output extends Subject<Writable> {
   readonly #port: OutputPort;
   #stopped = false;
-  /** True while writes should wait. Starts with its present value and tells at once, inside of `write` too; completes on close. */
+  /**
+   * Emits true when writes should wait, false when they may continue. Starts with the current value; completes on close. Emits
+   * synchronously, also inside of `write`.
+   */
   readonly blocked$: Observable<boolean>;
 
   /** @internal */
@@ -37,13 +46,13 @@ export class Output extends Subject<Writable> {
     super();
     this.#port = port;
     this.blocked$ = port.blocked$.pipe(distinctUntilChanged());
-    // Bound: with `config.useDeprecatedNextContext` RxJS calls them on an object that inherits from this one.
+    // Bound: with `config.useDeprecatedNextContext`, RxJS calls them on an object that inherits from this one.
     this.next = this.next.bind(this);
     this.error = this.error.bind(this);
     this.complete = this.complete.bind(this);
   }
 
-  /** Bytes that were accepted and have not left. */
+  /** Bytes accepted and not sent yet. */
   get pending(): number {
     return this.#port.pending;
   }
@@ -67,7 +76,7 @@ export class Output extends Subject<Writable> {
     super.error(cause);
   }
 
-  /** The stream is closed: nothing is taken any more. */
+  /** Completes: further values are ignored. */
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;

@@ -6,7 +6,7 @@ import { PAUSE, RESUME, type Flow } from '../wire/signal.ts';
 import { asBuffer } from './bytes.ts';
 import { Watchdog, type Watched } from './watchdog.ts';
 
-/** What the read side needs of its stream. */
+/** The parts of the stream that the read side uses. */
 export interface ReadHost {
   readonly scheduler: SchedulerLike;
   readonly highWaterMark: number;
@@ -19,26 +19,26 @@ export interface ReadHost {
   pulse(): void;
   /** Whether IN would reach a handler. */
   listensTo(mask: EventMask): boolean;
-  /** A reader has received the fatal error of the stream. */
+  /** Called when a reader has received the fatal error of the stream. */
   errorHandled(): void;
-  /** A reader is no longer there. */
+  /** Called when a reader has been removed. */
   readerLeft(): void;
 }
 
-/** Somebody who takes the bytes piece by piece: `consume`, or iteration. There is one at a time. */
+/** Reads bytes chunk by chunk: `consume`, iteration or a conversation. A stream has one pull reader at a time. */
 export interface Puller {
-  /** There is something to take, or the end is there. */
+  /** Called when bytes or the end are available. */
   ready(): void;
-  /** Whether it tells anybody of an error. @default it does */
+  /** Whether an error that the reader receives reaches a handler. @default it does */
   isHeard?(): boolean;
-  /** Whether it has passed on the end: another one may take its place. @default it has not */
+  /** Whether the reader has delivered the end and may be replaced. @default it has not */
   hasEnded?(): boolean;
 }
 
-/** How reading ended: at EOF or by our own close; by an error; or because the owner of the stream has unsubscribed. */
+/** How reading ended: at EOF or by our close (neither field), by an error, or because the stream's owner unsubscribed (`left`). */
 export type ReadEnd = { readonly error?: unknown; readonly left?: true };
 
-/** The owner has unsubscribed: readers that are still there get nothing more, so that truncated data never looks complete. */
+/** The owner has unsubscribed: remaining readers get no notification, so that truncated data never looks complete. */
 export const LEFT: ReadEnd = Object.freeze({ left: true });
 
 const NO_READERS: readonly never[] = Object.freeze([]);
@@ -50,7 +50,7 @@ export function endReader(reader: Subscriber<never>, end: ReadEnd): void {
   else reader.complete();
 }
 
-/** What happens when a subscriber leaves. */
+/** Removes a subscriber of `data$` from the read side. */
 class Leave implements Unsubscribable {
   readonly #side: ReadSide;
   readonly #reader: Subscriber<Buffer>;
@@ -66,46 +66,46 @@ class Leave implements Unsubscribable {
 }
 
 /**
- * The way up: bytes that came and were not taken (`inBuf`), who takes them, and whether the wire may give more.
+ * Holds the inbound direction: the unread bytes (`inBuf`), the readers, and the flow control of the wire.
  */
 export class ReadSide implements Watched {
   readonly #host: ReadHost;
   readonly #buffer = new ByteBuffer();
-  /** Made when there is something to watch: `idle` is off by default. */
+  /** Created on first use: `idle` is off by default. */
   #watchdog: Watchdog | undefined;
   /** Connected, and not closed. */
   awaits = false;
   #data$: Observable<Buffer> | undefined;
-  /** The subscribers of `data$`; never changed in place, so that who comes and goes meanwhile changes nothing for a round. */
+  /** The subscribers of `data$`. Copied on change, so that changes during an emission do not affect it. */
   #readers: readonly Subscriber<Buffer>[] = NO_READERS;
   #puller: Puller | undefined;
   #wasRead = false;
-  /** Bytes are being handed out: what comes meanwhile, bytes or the end, must not overtake them. */
+  /** Depth of emissions in progress. Bytes or an end that arrive meanwhile must not overtake them. */
   #handing = 0;
-  /** The first drain of `data$` is due at the end of the tick, so that all subscribers of a tick see the same. */
+  /** The first drain of `data$` is due at the end of the tick, so that all subscribers of a tick receive the same chunks. */
   #drainDue = false;
   #flowing = true;
   #userPaused = false;
-  /** EINBUFLIMIT was raised, and the user has not answered. */
+  /** EINBUFLIMIT was reported, and the user has not reacted yet. */
   #stalled = false;
   #end: ReadEnd | undefined;
-  /** How `data$` ended; later subscribers are told the same. */
+  /** How `data$` ended; replayed to later subscribers. */
   #endTold: ReadEnd | undefined;
-  /** Closed by us: what is left in the buffer goes to nobody any more. */
+  /** Closed by us: bytes that remain in the buffer are no longer emitted. */
   #abandoned = false;
 
   constructor(host: ReadHost) {
     this.#host = host;
   }
 
-  // Watched: something should come or leave, from the connection to the close
+  // Watched: bytes are expected in either direction, from connect to close
 
   get limit(): number {
     return this.#host.idleTimeout;
   }
 
   alarm(): void {
-    // A reader of ours holds the reads: the peer may not even be able to speak. A full buffer that nobody reads is idle.
+    // Paused by the user or by a slow reader: the peer may be unable to send. A full buffer without a reader counts as idle.
     if (!this.#flowing && (this.#userPaused || this.hasReader)) {
       this.alive();
       return;
@@ -123,14 +123,14 @@ export class ReadSide implements Watched {
     this.unstall();
   }
 
-  /** Removes and returns bytes; all there are by default. */
+  /** Removes and returns bytes, all of them by default. */
   take(count: number = this.#buffer.length): Buffer {
     const taken = asBuffer(this.#buffer.take(count));
     this.unstall();
     return taken;
   }
 
-  /** The user answered a reached limit, or may have: reading goes on at the end of the tick. */
+  /** Clears a reached limit: reading resumes at the end of the tick. */
   unstall(): void {
     this.#stalled = false;
     this.#host.pulse();
@@ -146,22 +146,22 @@ export class ReadSide implements Watched {
     this.#host.pulse();
   }
 
-  /** Whether somebody takes the bytes piece by piece: he has not seen the end yet. */
+  /** Whether a pull reader is attached; it has not received the end yet. */
   get isPulled(): boolean {
     return this.#puller !== undefined;
   }
 
-  /** Whether anybody ever took bytes as Observable or by iteration: he is told of the end. */
+  /** Whether a reader was ever attached; such a reader receives the end. */
   get wasRead(): boolean {
     return this.#wasRead;
   }
 
-  /** Whether somebody takes the bytes as Observable or by iteration. */
+  /** Whether a subscriber of `data$` or a pull reader is attached. */
   get hasReader(): boolean {
     return this.#puller !== undefined || this.#readers.length > 0;
   }
 
-  /** Whether anybody who takes the bytes so would hear of an error. */
+  /** Whether an error would reach a handler through one of the readers. */
   get isHeard(): boolean {
     return this.#readers.length > 0 || (this.#puller !== undefined && this.#puller.isHeard?.() !== false);
   }
@@ -170,7 +170,7 @@ export class ReadSide implements Watched {
     return (this.#data$ ??= new Observable((subscriber) => this.#admit(subscriber)));
   }
 
-  /** Not by a Subject: with its own subscription for each subscriber it would hold 0.7 KB more on an idle connection. */
+  /** Adds a subscriber. Without a Subject, which would add 0.7 KB to each idle connection. */
   #admit(reader: Subscriber<Buffer>): void {
     this.#wasRead = true;
     if (this.#endTold) this.#endOne(reader, this.#endTold);
@@ -182,13 +182,13 @@ export class ReadSide implements Watched {
     }
   }
 
-  /** A subscriber of `data$` is gone. */
+  /** Removes a subscriber of `data$`. */
   dismiss(reader: Subscriber<Buffer>): void {
     this.#readers = this.#readers.length === 1 ? NO_READERS : this.#readers.filter((each) => each !== reader);
     this.#left();
   }
 
-  /** Becomes the one who takes; undefined when there is one already. */
+  /** Attaches a pull reader. Returns the function that detaches it, or `undefined` if another one is attached. */
   attach(puller: Puller): (() => void) | undefined {
     if (this.#puller && this.#puller.hasEnded?.() !== true) return undefined;
     this.#puller = puller;
@@ -206,26 +206,26 @@ export class ReadSide implements Watched {
     this.#host.pulse();
   }
 
-  /** The end, for a reader that passes it on. */
+  /** Returns the end for a reader that delivers it; marks its error as handled. */
   takeEnd(): ReadEnd | undefined {
     const { end } = this;
     if (end && 'error' in end) this.#host.errorHandled();
     return end;
   }
 
-  /** What a puller gets next, if it is a chunk as it came that nobody else has seen or will see. */
+  /** The next chunk for a pull reader, if it is as received and no other reader has seen or will see it. */
   get unseen(): Uint8Array | undefined {
     return this.#readers.length === 0 ? this.#buffer.unseen : undefined;
   }
 
-  /** The next piece for a puller; `data$` sees it too. */
+  /** Returns the next chunk for a pull reader, and emits it on `data$`. */
   pull(): Buffer | undefined {
     const chunk = this.pullQuietly();
     if (chunk) this.show(chunk);
     return chunk;
   }
 
-  /** The next piece for a puller, who will `show` what he keeps of it. */
+  /** Returns the next chunk for a pull reader, without `data$`: the reader calls `show` with the bytes that it keeps. */
   pullQuietly(): Buffer | undefined {
     if (this.#buffer.length === 0 || this.#userPaused || this.#abandoned) return undefined;
     const chunk = asBuffer(this.#buffer.take(this.#buffer.length));
@@ -235,12 +235,12 @@ export class ReadSide implements Watched {
     return chunk;
   }
 
-  /** Lets `data$` see what a puller keeps. */
+  /** Emits on `data$` the bytes that a pull reader keeps. */
   show(bytes: Uint8Array): void {
     this.#tell(asBuffer(bytes));
   }
 
-  /** Gives back, to the front, what a puller took and did not need. */
+  /** Prepends bytes that a pull reader read and did not use. */
   putBack(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     const rest = this.#buffer.take(this.#buffer.length);
@@ -249,7 +249,7 @@ export class ReadSide implements Watched {
     this.#host.pulse();
   }
 
-  /** How reading ended, once everything before has been taken. */
+  /** How reading ended; `undefined` until all bytes before the end have been read. */
   get end(): ReadEnd | undefined {
     return this.#buffer.length === 0 || this.#abandoned ? this.#end : undefined;
   }
@@ -257,7 +257,7 @@ export class ReadSide implements Watched {
   push(bytes: Uint8Array): void {
     const chunk = asBuffer(bytes);
     this.alive();
-    // The straight way: the bytes go to the subscribers as they came. Through the buffer it is 5 % slower on bulk.
+    // Fast path: emit the chunk as received. Passing through the buffer makes bulk transfers 5 % slower.
     if (
       this.#buffer.length === 0 &&
       this.#readers.length > 0 &&
@@ -271,21 +271,21 @@ export class ReadSide implements Watched {
       return;
     }
     this.#buffer.append(chunk, true);
-    // Asked before anything is told: what the callback changes counts from the next read on.
+    // Checked before IN is reported: changes made by the callback apply from the next read on.
     const error = this.#limitError();
     this.#host.notify(IN);
     if (error) this.#host.raise(error);
     this.work();
   }
 
-  /** EOF. */
+  /** Ends reading at the peer's EOF. */
   finish(): void {
     this.#end ??= {};
     this.#host.notify(EOF);
     this.work();
   }
 
-  /** What is left in the buffer can still be taken; then the readers get this end. */
+  /** Closes: readers receive the remaining bytes, then this end. */
   close(end: ReadEnd): void {
     this.#end ??= end;
     this.#userPaused = false;
@@ -294,14 +294,14 @@ export class ReadSide implements Watched {
     this.#serve();
   }
 
-  /** Our own close: readers get the end at once, and nothing more. */
+  /** Closes by our own call: readers receive the end at once, without the remaining bytes. */
   abandon(end: ReadEnd): void {
     this.#abandoned = true;
     this.#end = end;
     this.close(end);
   }
 
-  /** Gives what is there to who wants it, and tells the wire whether to go on. */
+  /** Delivers buffered bytes and the end to the readers, then pauses or resumes the wire. */
   work(): void {
     this.#serve();
     this.steer();
@@ -312,7 +312,7 @@ export class ReadSide implements Watched {
       this.#host.pulse();
       return;
     }
-    // First the puller: what he gives back comes before the end.
+    // The pull reader first: bytes that it puts back come before the end.
     if (this.#buffer.length > 0 || this.#end) this.#puller?.ready();
     this.#drain();
   }
@@ -325,13 +325,13 @@ export class ReadSide implements Watched {
     this.#host.give(flowing ? RESUME : PAUSE);
   }
 
-  /** The stream is connected: from now on it can be idle. */
+  /** Starts the idle timeout: the stream is connected. */
   open(): void {
     this.awaits = true;
     this.alive();
   }
 
-  /** Something was read or written, or begins to be awaited: not idle. */
+  /** Restarts the idle timeout: bytes were read or written, or are expected from now on. */
   alive(): void {
     if (this.awaits && this.limit !== Infinity) (this.#watchdog ??= new Watchdog(this.#host.scheduler, this)).touch();
   }
@@ -374,7 +374,7 @@ export class ReadSide implements Watched {
     endReader(reader, end);
   }
 
-  /** Which option is missing for bytes that nobody is told of; until it is there, only `highWaterMark` of them are read. */
+  /** The error code of an option that is missing without IN in `waitFor`. Reading stops at `highWaterMark` bytes until it is set. */
   #missing(waitFor: EventMask): typeof EREQINEOF | typeof EREQINBUFLIMIT | undefined {
     if ((waitFor & IN) !== 0) return undefined;
     if ((waitFor & EOF) === 0) return EREQINEOF;

@@ -1,20 +1,20 @@
-/** How a stream ended. Times are on the clock of its scheduler, in milliseconds. */
+/** The report of a closed stream. Times are those of its scheduler, in milliseconds. */
 export interface ClosedReport {
-  /** Who ended it: our `close`, `end` or `reset`; the peer's EOF; an error; or an upgrade that took the wire over. */
+  /** What ended the stream: our `close`, `end` or `reset`; the peer's EOF; an error; or an upgrade that took over the wire. */
   readonly by: 'us' | 'peer' | 'error' | 'upgraded';
-  /** With `by: 'error'`, what went wrong; otherwise what went wrong while closing, or the cause of a reset or abort. */
+  /** With `by: 'error'`, the fatal error; otherwise an error during the close, or the cause of a reset or abort. */
   readonly error?: unknown;
   /** Bytes read. */
   readonly bytesIn: number;
-  /** Bytes that have left for the kernel. */
+  /** Bytes sent to the kernel. */
   readonly bytesOut: number;
-  /** Bytes that were accepted and have not left. */
+  /** Bytes that were accepted and not sent. */
   readonly unsent: number;
   readonly startedAt: number;
-  /** Absent when it never was connected. */
+  /** Absent if the stream was never connected. */
   readonly connectedAt?: number;
   readonly closedAt: number;
 }
 
-/** Where in its life a stream is. */
+/** The state of a stream. */
 export type StreamState = 'opening' | 'open' | 'closing' | 'closed';

@@ -3,27 +3,29 @@ import { inlet } from '../wire/operate.ts';
 import { coreOf, type IOStream } from './io-stream.ts';
 import type { ReadEnd } from './read-side.ts';
 
-/** What a connection is for. When the Observable completes, the connection is closed; when it errors, it is reset. */
+/** Handles a connection. When the returned Observable completes, the connection is closed; when it errors, it is reset. */
 export type Handler<S = IOStream, T = unknown> = (io: S) => ObservableInput<T>;
 
-/** What {@link runHandler} reports. */
+/** Receives the reports of {@link runHandler}. */
 export interface HandlerObserver<T> {
   next?(value: T): void;
   /** The handler threw or errored; the connection has been reset. */
   error(error: unknown): void;
   /** The handler completed; the connection is closing. */
   complete?(): void;
-  /** The connection ended while the handler neither read nor sent, or was closed by us: the handler was unsubscribed. */
+  /** The handler was unsubscribed: we closed the connection, or it ended while the handler neither read nor sent. */
   stopped?(end: ReadEnd): void;
 }
 
 /**
- * Runs the handler of a connection that is open.
+ * Runs the handler of an open connection.
  *
- * A handler that reads or sends when the connection ends gets the end by that, and is not cut off in what it does about it;
- * nor is one that has read, when both sides have ended. Any other would never learn of the end: it is unsubscribed.
+ * - When we close the connection, the handler is unsubscribed.
+ * - A handler that reads or sends when the connection ends receives the end there, and continues to run.
+ * - A handler that has read before continues to run when the connection ends without an error.
+ * - Any other handler would never see the end, and is unsubscribed.
  *
- * @returns closed when the handler has ended, in whatever way; unsubscribed, it unsubscribes the handler.
+ * @returns a Subscription that is closed when the handler has ended. Unsubscribing it unsubscribes the handler.
  */
 export function runHandler<S extends IOStream, T>(io: S, handler: Handler<S, T>, observer: HandlerObserver<T>): Subscription {
   const core = coreOf(io);

@@ -4,7 +4,7 @@ interface Place {
   started: boolean;
 }
 
-/** The line in which sends wait for each other. */
+/** Queues sends: one is active at a time, in the order in which they joined. */
 export class SendLine {
   readonly #isOpen: () => boolean;
   readonly #left: () => void;
@@ -12,8 +12,8 @@ export class SendLine {
   #starting = false;
 
   /**
-   * @param isOpen whether a send may still begin.
-   * @param left called when one has left the line.
+   * @param isOpen whether a send may still start.
+   * @param left called after a send has left the queue.
    */
   constructor(isOpen: () => boolean, left: () => void) {
     this.#isOpen = isOpen;
@@ -24,7 +24,12 @@ export class SendLine {
     return this.#places.length;
   }
 
-  /** Waits; `turn` is given, and the result is, the way to leave the line. */
+  /**
+   * Adds a send to the queue.
+   *
+   * @param turn called when the send is at the front, with the function that leaves the queue.
+   * @returns the same function.
+   */
   join(turn: (leave: () => void) => void): () => void {
     const leave = (): void => {
       const at = this.#places.indexOf(place);
@@ -39,7 +44,7 @@ export class SendLine {
     return leave;
   }
 
-  /** One loop, not recursion: a send that is through at once is followed by the next one on the same stack. */
+  /** Starts the send at the front. A loop, not recursion: sends that complete synchronously do not deepen the stack. */
   #start(): void {
     if (this.#starting) return;
     this.#starting = true;

@@ -8,38 +8,38 @@ import type { SendLine } from './send-line.ts';
 import { SYMBOL_OBSERVABLE } from './symbol-observable.ts';
 import type { WriteSide } from './write-side.ts';
 
-/** What `send` needs of a Web stream of any runtime or library. */
+/** The part of a Web stream, of any runtime or library, that `send` uses. */
 export interface ReadableWebStream {
   getReader(): { read(): Promise<{ done: boolean; value?: Writable | undefined }>; cancel(reason?: unknown): Promise<unknown> };
 }
 
-/** What `IOStream.send` takes: pulled one chunk at a time, except for an Observable, which pushes. */
+/** The sources that `IOStream.send` accepts: pulled one chunk at a time, except for an Observable, which pushes. */
 export type SendSource =
   Iterable<Writable> | AsyncIterable<Writable> | Observable<Writable> | InteropObservable<Writable> | ReadableWebStream;
 
-/** What {@link send} needs of its stream. */
+/** The parts of the stream that {@link send} uses. */
 export interface SendPort {
   readonly writes: WriteSide;
-  /** Whether the stream takes no more writes. */
+  /** Whether the stream rejects writes. */
   readonly isClosed: boolean;
   /** Emits once when the stream closes. */
   readonly closing$: Observable<ReadEnd>;
   /** The queue of sends. */
   readonly sends: SendLine;
-  /** How the stream ended, if it has. */
+  /** How the stream ended; `undefined` before. */
   readonly end: ReadEnd | undefined;
-  /** A fatal error of the stream that has reached no handler. */
+  /** Returns the fatal error of the stream that has reached no handler; the caller must handle it. */
   takeError(): IOStreamError | undefined;
-  /** The fatal error of the stream reaches a handler. */
+  /** Marks the fatal error of the stream as handled. */
   errorHandled(): void;
-  /** The send fails or is given up midway: the peer has a part of the source. */
+  /** Notes that the send failed or was unsubscribed midway: the peer has only a part of the source. */
   cutUpload(): void;
 }
 
 const closed = (cause?: unknown): IOStreamError =>
   new IOStreamError(ECLOSED, { phase: 'write', cause, message: 'the stream is closed for writing; not all of the source was sent' });
 
-/** See `IOStream.send`. */
+/** Implements `IOStream.send`. */
 export function send(port: SendPort, source: SendSource): Observable<number> {
   if (!isSource(source))
     throw new TypeError(`expected an iterable, async iterable, Readable, Web stream or Observable to send, got ${inWords(source)}`);
@@ -52,18 +52,18 @@ export function send(port: SendPort, source: SendSource): Observable<number> {
   });
 }
 
-/** One run of {@link send}, from subscribe to its end. */
+/** One subscription of {@link send}. */
 class Sending {
   readonly #port: SendPort;
   readonly #out: Subscriber<number>;
   readonly #share: Share;
-  /** Bytes that were emitted as sent. */
+  /** The last emitted count of sent bytes; -1 before the first. */
   #sent = -1;
   #accepted = 0;
   #isSubscribed = false;
   #isExhausted = false;
   #hasFailed = false;
-  /** What a pushing source emitted before its turn in the queue, bounded by `outBufLimit`; undefined from the turn on. */
+  /** Chunks that an Observable emitted before its turn in the queue, bounded by `outBufLimit`; `undefined` from then on. */
   #early: Buffer[] | undefined = [];
   #earlyBytes = 0;
   #leaveQueue: (() => void) | undefined;
@@ -85,7 +85,7 @@ class Sending {
         this.#attempt(() => this.#begin(source));
       }),
     );
-    // A hot source loses what it emits before the subscription: it is subscribed at once, whatever is sent before it.
+    // Subscribe at once, even behind other sends: values that a hot source emits before the subscription are lost.
     if (this.#early && !out.closed && isPushed(source)) this.#attempt(() => this.#subscribe(source));
     out.add(
       port.closing$.subscribe((end) => {
@@ -95,7 +95,7 @@ class Sending {
     );
   }
 
-  /** Bytes have left. */
+  /** Called when bytes of the stream have been sent. */
   left(): void {
     const now = this.#share.left();
     const isThrough = this.#isExhausted && !this.#early && !this.#share.waits;
@@ -103,7 +103,7 @@ class Sending {
     if (isThrough) this.#out.complete();
   }
 
-  /** It is this send's turn. */
+  /** Starts when it is this send's turn in the queue. */
   #begin(source: SendSource): void {
     const early = this.#early ?? [];
     this.#early = undefined;
@@ -175,14 +175,14 @@ class Sending {
   }
 }
 
-/** Whether a source is an Observable, of any library, and cannot be pulled. */
+/** Whether a source is an Observable of any library that cannot be pulled. */
 function isPushed(source: SendSource): source is Pushed {
   if (isObservable(source)) return true;
   return SYMBOL_OBSERVABLE in source && !(Symbol.asyncIterator in source || Symbol.iterator in source);
 }
 
 function isSource(source: unknown): boolean {
-  // A string or view of bytes is iterable too, but not by chunks.
+  // Excludes strings and views of bytes: they are iterable, but not by chunks.
   return (
     typeof source === 'object' &&
     source !== null &&
@@ -194,7 +194,10 @@ function isSource(source: unknown): boolean {
 type Pushed = Observable<Writable> | InteropObservable<Writable>;
 type Pulled = Iterable<Writable> | AsyncIterable<Writable> | ReadableWebStream;
 
-/** A generator that waits for its next chunk ignores `return` until then: streams are released by their own methods. */
+/**
+ * Returns the iterator of a source. Its `return` calls `cancel` of a Web stream, or `destroy` of a `Readable`. The `return` of an
+ * async generator would have no effect while `next` is pending.
+ */
 function iteratorOf(source: Pulled): Iterator<Writable> | AsyncIterator<Writable> {
   const { getReader, destroy } = source as { getReader?: () => WebReader; destroy?: () => unknown };
   if (typeof getReader === 'function') {
@@ -210,13 +213,13 @@ function iteratorOf(source: Pulled): Iterator<Writable> | AsyncIterator<Writable
   };
 }
 
-/** What we need of a reader of a Web stream. */
+/** The part of a Web stream's reader that `send` uses. */
 interface WebReader {
   read(): Promise<IteratorResult<Writable>>;
   cancel(): Promise<unknown>;
 }
 
-/** Pulls one chunk at a time while the stream is not blocked; returns the way to stop, which also returns the iterator. */
+/** Pulls one chunk at a time while the stream is not blocked. Returns a function that stops, and calls the iterator's `return`. */
 function pull(
   source: Pulled,
   writes: WriteSide,
@@ -228,7 +231,7 @@ function pull(
   const state = { stopped: false, running: false, owed: true };
   const isStopped = (): boolean => state.stopped;
   const ended = (error: unknown): never => {
-    state.owed = false; // What throws when it is asked is over.
+    state.owed = false; // An iterator whose `next` throws has ended: `return` is not due.
     throw error;
   };
   const ask = (): IteratorResult<Writable> | Promise<IteratorResult<Writable>> => {
@@ -244,7 +247,7 @@ function pull(
     state.running = true;
     try {
       while (!writes.blocked) {
-        // Values are not awaited: a plain iterable is pulled in virtual time, too.
+        // Synchronous results are not awaited, so that a plain iterable also works in virtual time.
         const asked = ask();
         const result = 'then' in asked ? await asked : asked;
         if (isStopped()) return;
@@ -268,7 +271,7 @@ function pull(
   return () => {
     state.stopped = true;
     unblocked.unsubscribe();
-    // What the source still holds is let go; what that goes wrong has nobody left to be told to.
+    // Releases the source. Errors of `return()` are ignored: no observer is left.
     if (state.owed) void Promise.resolve(iterator.return?.()).catch(() => undefined);
   };
 }

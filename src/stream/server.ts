@@ -8,7 +8,7 @@ import type { Supervisor } from './core.ts';
 import { coreOf, type IOStream } from './io-stream.ts';
 import { runHandler, type Handler } from './run-handler.ts';
 
-/** How a drain went. */
+/** The result of {@link Server.drain}. */
 export interface DrainReport {
   /** Connections that ended by themselves. */
   readonly finished: number;
@@ -16,14 +16,14 @@ export interface DrainReport {
   readonly cut: number;
 }
 
-/** How {@link Server.drain} is done. */
+/** The options of {@link Server.drain}. */
 export interface DrainOptions {
-  /** Milliseconds until what is still there is reset; Infinity waits for ever. */
+  /** Milliseconds until the remaining connections are reset; Infinity waits forever. */
   readonly deadline: number;
 }
 
 /**
- * A server that listens. Made by `listen`; lives as long as its subscription.
+ * Accepts connections. Emitted by `listen`; stops when that is unsubscribed.
  *
  * ```ts
  * import { listen } from 'rxjs-io-stream';
@@ -36,19 +36,19 @@ export interface DrainOptions {
  * ```
  */
 export class Server<S extends IOStream = IOStream> {
-  /** Where it listens: address and port, or a path. */
+  /** The bound address: address and port, or a path. */
   readonly address: AddressInfo | string;
   readonly #net: NetServer;
   readonly #scheduler: SchedulerLike;
   readonly #accept: (socket: Socket) => S;
-  // `never` and `unknown`: so a server of streams with own fields is a `Server`, too.
+  // `never` and `unknown`, so that a server of streams with own fields is assignable to `Server`.
   readonly #handler: Handler<never> | undefined;
   readonly #open = new Set<S>();
   readonly #connections = new Subject<unknown>();
   readonly #errors = new Subject<unknown>();
   readonly #dropped = new BehaviorSubject(0);
   readonly #left = new Subject<void>();
-  /** Handlers that run; some outlive their streams. */
+  /** Active handlers; some outlive their streams. */
   readonly #handlers = new Set<Subscription>();
   #stopped = false;
   readonly #supervisor: Supervisor = {
@@ -73,37 +73,43 @@ export class Server<S extends IOStream = IOStream> {
     net.on('error', (error) => this.#report(error));
   }
 
-  /** Each connection once its stack is connected. Hot; completes when the server stops. */
+  /** Emits each connection when its stack is connected. Hot; completes when the server stops. */
   get connections$(): Observable<S> {
     return this.#connections as Observable<unknown> as Observable<S>;
   }
 
   /**
-   * Emits what went wrong with single connections: a handshake that failed, a handler that threw or errored, an error of an
-   * accepted stream that reached no handler. None of them stops the listener. Without a subscriber they go to RxJS's
-   * `config.onUnhandledError` if you have set it, except failed handshakes, which any client can cause; otherwise a bug (anything but
-   * an `IOStreamError`) becomes a warning of the process. Hot; completes when the server stops.
+   * Emits the errors of single connections: failed handshakes, errors of handlers, and unhandled errors of accepted streams.
    *
-   * An Observable that a handler subscribes itself, without an error callback, is outside of this: RxJS reports its errors as
-   * uncaught. Return it instead: `(io) => io.data$.pipe(…)`.
+   * None of them stops the listener. Hot; completes when the server stops. Without a subscriber:
+   *
+   * - Failed handshakes are ignored, since any client can cause them.
+   * - All other errors go to RxJS's `config.onUnhandledError`, if you have set it.
+   * - If it is not set, an error that is not an `IOStreamError`, thus a bug, becomes a process warning.
+   *
+   * If a handler itself subscribes an Observable without an error callback, RxJS reports its errors as uncaught. Return the
+   * Observable instead: `(io) => io.data$.pipe(…)`.
    */
   get errors$(): Observable<unknown> {
     return this.#errors;
   }
 
-  /** How many connections were refused over `maxConnections`. Starts with the present number. */
+  /** Emits the number of connections dropped over `maxConnections`. Starts with the current number. */
   get dropped$(): Observable<number> {
     return this.#dropped;
   }
 
-  /** How many connections there are now, those in their handshakes included. */
+  /** The number of connections, including those in their handshakes. */
   get size(): number {
     return this.#open.size;
   }
 
   /**
-   * Stops accepting, waits until the connections have ended, and resets at the deadline those that have not. Cold. Emits one
-   * report and completes.
+   * Stops accepting and waits until the connections have ended. At the deadline, resets the remaining ones. Cold. Emits one report
+   * and completes.
+   *
+   * @param options `deadline` in milliseconds.
+   * @throws TypeError for a wrong deadline.
    */
   readonly drain = (options: DrainOptions): Observable<DrainReport> => {
     const { deadline } = ownOptions(options, 'drain', ['deadline']);
@@ -151,10 +157,10 @@ export class Server<S extends IOStream = IOStream> {
     }
     this.#follow(io);
     coreOf(io).opened$.subscribe(() => this.#serve(io));
-    if (this.#stopped) io.close(); // by what was called while the stream was made
+    if (this.#stopped) io.close(); // Stopped by a callback that ran while the stream was created.
   }
 
-  /** Counts a stream as long as it lives. */
+  /** Counts a stream until it is closed. */
   #follow(io: S): void {
     const core = coreOf(io);
     this.#open.add(io);
@@ -171,12 +177,12 @@ export class Server<S extends IOStream = IOStream> {
 
   #serve(io: S): void {
     const handler = this.#handler;
-    if (!handler && !this.#connections.observed) io.close(); // nothing will ever read it
+    if (!handler && !this.#connections.observed) io.close(); // No reader can ever be attached.
     this.#connections.next(io);
     if (!handler || !coreOf(io).tells) return;
     const running = runHandler(io as never, handler, {
       error: (error) => this.#report(error),
-      // Reset with a cause, as a relay does with the error of its other stream. A failure reaches the supervisor.
+      // Only a reset with a cause is reported here, such as a relay's reset. A failure of the stream reaches the supervisor.
       stopped: (end) => {
         if ('error' in end && coreOf(io).state === 'closing') this.#report(end.error);
       },

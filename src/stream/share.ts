@@ -1,31 +1,31 @@
-/** Totals since the start, of a stream: bytes that were accepted, and that have left. */
+/** Totals of a stream since its start: bytes accepted, and bytes sent (`left`). */
 interface Totals {
   readonly accepted: number;
   readonly left: number;
 }
 
-/** Bytes of one writer with none of another between them, from one position to another. */
+/** Consecutive bytes of one writer, as positions in the stream. */
 interface Run {
   readonly start: number;
   end: number;
 }
 
 /**
- * What one of several writers has given to a stream, and how much of it has left: others may write between.
+ * Tracks the bytes of one of several writers of a stream: how many have been sent. Others may write in between.
  *
- * Chunks that follow upon each other are one run, and the last run stays when it has left: bulk makes no garbage here.
+ * Consecutive chunks extend one run, and the last run is kept after it is sent: a bulk transfer allocates nothing here.
  */
 export class Share {
   readonly #writes: Totals;
   readonly #runs: Run[] = [];
-  /** Bytes of runs that were let go. */
+  /** Bytes of runs that were sent and removed. */
   #gone = 0;
 
   constructor(writes: Totals) {
     this.#writes = writes;
   }
 
-  /** So many bytes of this writer's were just accepted. */
+  /** Adds `length` bytes of this writer. Call it right after they were accepted. */
   add(length: number): void {
     if (length === 0) return;
     const { accepted } = this.#writes;
@@ -34,11 +34,11 @@ export class Share {
     else this.#runs.push({ start: accepted - length, end: accepted });
   }
 
-  /** How many of the bytes have left. To be asked whenever bytes have left, or what waited was replaced. */
+  /** Returns how many of the bytes have been sent. Call it whenever bytes were sent, or queued bytes were replaced. */
   left(): number {
     const { left, accepted } = this.#writes;
     const runs = this.#runs;
-    // What was replaced will never leave, and its place is that of others now.
+    // Replaced bytes are never sent, and other bytes now have their positions.
     for (let last = runs.at(-1); last && last.end > accepted; last = runs.at(-1)) {
       if (last.start >= accepted) runs.pop();
       else last.end = accepted;
@@ -51,7 +51,7 @@ export class Share {
     return first ? this.#gone + Math.max(0, Math.min(left, first.end) - first.start) : this.#gone;
   }
 
-  /** Whether any of the bytes still waits. */
+  /** Whether any of the bytes is still pending. */
   get waits(): boolean {
     const last = this.#runs.at(-1);
     return last !== undefined && last.end > this.#writes.left;

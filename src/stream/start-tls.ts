@@ -22,8 +22,9 @@ export type StartTlsOptions =
 const NAME = 'tls';
 
 /**
- * Upgrades a connection to TLS in mid-stream, as STARTTLS of SMTP (RFC 3207), IMAP and others do: once both sides have agreed in
- * clear text, it takes the wire from under the stream, lays TLS on it and emits a new stream.
+ * Upgrades a connection to TLS in mid-stream, as STARTTLS of SMTP (RFC 3207), IMAP and others do, and emits a new stream.
+ *
+ * Cold. Subscribe when both sides have agreed in clear text. A stream can be upgraded once. Lossless.
  *
  * ```text
  *   io   ── STARTTLS ──▶ ◀── 220 go ahead ──┐
@@ -32,18 +33,19 @@ const NAME = 'tls';
  *   unsubscribe ──▶ closes the new stream, at any stage
  * ```
  *
- * Cold: nothing happens to `io` before the subscription, and it can be upgraded once. Then `io` is closed with `by: 'upgraded'`:
- * its `data$` and `events$` complete. The new stream has all options of the old one that do not say where it connects to, its
- * callback and its own fields among them; TLS is its only plugin, by the name `tls` (`details.tls`), those of the old one work on
- * below. It is emitted when the handshake is through, and is then as one of `connect`: yours to end, also in a handler of `listen`;
- * the server counts it, drains it, and closes it when it stops.
+ * Emits the new stream when the handshake is complete. It keeps the callback, the own fields and all options except the endpoint.
+ * TLS is its only plugin, named `tls` (`details.tls`); the plugins of `io` remain active below it.
  *
- * Everything of the clear text must be over. Bytes that came behind the go-ahead and were not read may have been put there by
- * an attacker on the way (the injection of CVE-2011-0411): EPROTOCOL, and `io` stays open; they are never taken for TLS or emitted
- * by the new stream. That includes messages of `framed` that were not taken, and the part of one that its codec holds: the
- * messages of the clear text end with the attempt. A reader that still reads `io`, and bytes that have not left yet (wait for SENT, or for `send` to complete),
- * error with a TypeError; a stream that is not open any more with ECLOSED. All errors of `tlsClient` and `tlsServer` come as
- * there. Lossless.
+ * **Errors**
+ * - EPROTOCOL for unread bytes after the go-ahead, which an attacker may have injected (CVE-2011-0411). They never reach TLS or the
+ *   new stream; `io` stays open. Unread or partial messages of `framed` count as such bytes; the attempt ends its messages.
+ * - TypeError while `io` has a reader or unsent bytes: wait for SENT, or for `send` to complete.
+ * - ECLOSED if `io` is not open in both directions.
+ * - The errors of `tlsClient` and `tlsServer`.
+ *
+ * **Closing**
+ * - `io` closes with `by: 'upgraded'`; its `data$` and `events$` complete.
+ * - You close the new stream, also in a handler of `listen`. The server counts and drains it, and closes it when it stops.
  *
  * ```ts
  * import { connect, converse, startTls } from 'rxjs-io-stream';
@@ -62,18 +64,18 @@ const NAME = 'tls';
  *   .subscribe({ next: (secure) => console.log(secure.details.tls.protocol), error: console.error });
  * ```
  *
- * @param io a stream that is open.
- * @param options as for `tlsClient`; `servername` is the `host` of `io` by default. With `isServer: true` as for `tlsServer`.
- * @throws TypeError for wrong options, and when there is no name to check the server's certificate against, at the call.
- * @see openTls for a Promise of the new stream, {@link tlsClient}, {@link tlsServer}
+ * @param io an open stream.
+ * @param options as for `tlsClient`, with `servername` defaulting to the `host` of `io`. With `isServer: true`, as for `tlsServer`.
+ * @returns a cold Observable.
+ * @throws TypeError at the call, for wrong options or without a name to check the server's certificate against.
+ * @see {@link openTls} for a Promise of the new stream, {@link tlsClient}, {@link tlsServer}
  */
 export function startTls<S extends IOStream>(io: S, options: StartTlsOptions = {}): Observable<Secured<S>> {
   return connecting(upgrading('startTls', io, options)) as Observable<unknown> as Observable<Secured<S>>;
 }
 
 /**
- * Upgrades a connection to TLS as {@link startTls} does, and resolves with the new stream: what `open` is to `connect`. The upgrade
- * begins at the call. The new stream is the caller's to close, by `await using` or `io.close()`.
+ * Upgrades a connection to TLS as {@link startTls} does, and resolves with the new stream. The upgrade starts at the call.
  *
  * ```ts
  * import { open, openTls } from 'rxjs-io-stream';
@@ -85,18 +87,24 @@ export function startTls<S extends IOStream>(io: S, options: StartTlsOptions = {
  * secure.close();
  * ```
  *
- * **Errors**: rejects with all that `startTls` throws or emits; later errors are the new stream's own, as after `open`.
+ * **Errors**
+ * - Rejects with every error that `startTls` throws or emits.
+ * - A later fatal error of the new stream is kept for the next read, `send` or `closed$`, as after `open`.
  *
- * @param io a stream that is open.
+ * **Closing**
+ * - You close the new stream, by `await using` or `close()`.
+ *
+ * @param io an open stream.
  * @param options as for `startTls`.
+ * @returns a Promise of the new stream.
  * @throws TypeError for wrong options, as a rejection.
- * @see startTls
+ * @see {@link startTls}
  */
 export async function openTls<S extends IOStream>(io: S, options: StartTlsOptions = {}): Promise<Secured<S>> {
   return opening(upgrading('openTls', io, options)) as Promise<unknown> as Promise<Secured<S>>;
 }
 
-/** Checks the arguments, and returns what takes the wire from under the stream and makes the new one. */
+/** Checks the arguments. Returns the function that moves the wire of `io` to a new stream with TLS. */
 function upgrading(caller: string, io: IOStream, options: StartTlsOptions): () => IOStream {
   const given: unknown = io;
   if (!(given instanceof IOStream)) throw new TypeError(`${caller}: expected \`io\` to be an IOStream, got ${inWords(given)}`);
@@ -115,7 +123,7 @@ function upgrading(caller: string, io: IOStream, options: StartTlsOptions): () =
 
 function pluginOf(caller: string, { host, port }: IOStream, options: StartTlsOptions): Plugin {
   const { isServer, ...rest } = options as { isServer?: unknown } & TlsClientOptions & TlsServerOptions;
-  // What is left out is a plain object, which inherits.
+  // `rest` is a plain object with a prototype again: remove it.
   const own = ownOptions(rest, caller);
   if (isServer === true) return tlsServer(own);
   if (isServer !== undefined && isServer !== false)
@@ -126,11 +134,11 @@ function pluginOf(caller: string, { host, port }: IOStream, options: StartTlsOpt
     throw new TypeError(
       `${caller}: expected \`servername\`, the name to check the server's certificate against, got none; the stream has no host`,
     );
-  // The name to check is that of whom the stream has dialled.
+  // The certificate is checked against the host that the stream has dialled.
   return (wire) => (dial) => client(wire)({ ...dial, to });
 }
 
-/** What says where a stream connects to, or was for the clear text only. */
+/** Options that the new stream does not keep: the endpoint, and those that apply to the clear text only. */
 const NOT_KEPT = ['fh', 'host', 'port', 'path', 'wire', 'plugin', 'outBuf', 'outPos'];
 
 function upgraded(io: IOStream, tls: Plugin): IOStreamOptions {
@@ -156,7 +164,7 @@ function checkIsFree(io: IOStream, core: Core): void {
       layer: NAME,
       message: `expected a stream that is open both ways, it is ${io.state === 'open' ? 'ended' : io.state}`,
     });
-  // Taken for a moment: so the handler of a server is known to be one who reads, and is not stopped when this stream closes.
+  // Attached and detached at once: this marks the stream as read, so that a server's handler survives the close of `io`.
   const leave = reads.hasReader ? undefined : reads.attach({ ready: () => undefined });
   if (!leave)
     throw new TypeError(
@@ -170,12 +178,12 @@ function checkIsFree(io: IOStream, core: Core): void {
   if (reads.buffer.length > 0) throw injected(`${reads.buffer.length} unread bytes`);
   if (writes.pending > 0 || core.sends.length > 0)
     throw new TypeError(`startTls: expected all bytes to have left, ${writes.pending} have not: wait for SENT, or use send()`);
-  // Last: it ends the input of decoders.
+  // Checked last, since it ends the input of decoders.
   const held = heldAhead(io);
   if (held !== undefined) throw injected(held);
 }
 
-/** The wire as it is, under another stream. */
+/** Returns the connected wire of `io`, for another stream. */
 function wireOf(io: IOStream, core: Core): Wire {
   return () => (flow$) =>
     new Observable<Up>((up) => {
@@ -184,7 +192,7 @@ function wireOf(io: IOStream, core: Core): Wire {
       const { down, free } = core.upgrade(up);
       up.add(free);
       flow$.subscribe(down);
-      down.next(RESUME); // it may have been paused for the old one
+      down.next(RESUME); // The old stream may have paused it.
       up.next({ kind: 'connected', details: [...below, { handle, ip: io.ip }] });
     });
 }

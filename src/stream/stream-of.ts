@@ -2,7 +2,7 @@ import type { TlsFacts } from '../plugins/tls-options.ts';
 import type { FactsOf, LayerDetails, Timeouts } from '../wire/signal.ts';
 import type { IOStream } from './io-stream.ts';
 
-/** A key that starts with a capital, of any alphabet: one that is its own upper case, and not its own lower case. */
+/** A key that starts with a capital of any alphabet: a letter that equals its upper case, and not its lower case. */
 type OwnKey<K> = K extends `${infer F}${string}` ? (F extends Uppercase<F> ? (F extends Lowercase<F> ? never : K) : never) : never;
 
 /** The user's own fields of the options: those whose names start with a capital. */
@@ -15,24 +15,24 @@ type Capital =
 /** Own fields that are not known by name. */
 export type AnyOwnFields = Readonly<Record<`${Capital}${string}`, unknown>>;
 
-/** Refuses each of these names, whatever its value; the text is what the compiler shows. */
+/** Rejects each of these names with any value; the compiler shows the text. */
 type Unknown<Name> = { readonly [N in Name & string]: `unknown option ${N}` };
 
-/** The keys that are there for sure: what is misspelt in a literal is one, an optional field of prepared options is not. */
+/** The required keys: a misspelt key of a literal is one, an optional field of prepared options is not. */
 type GivenKey<O> = keyof { [K in keyof O as object extends Pick<O, K> ? never : K]: K };
 
-/** Refuses what is neither one of the options `Name` nor an own field: a misspelt option does not compile, nor does a function. */
+/** Rejects keys that are neither an option `Name` nor an own field: a misspelt option does not compile, nor does a function. */
 export type OnlyOptions<O, Name> = Unknown<Exclude<GivenKey<O>, Name | OwnKey<keyof O>>> & { readonly apply?: never };
 
-/** The same of the names in `timeouts`. */
+/** Rejects unknown names in `timeouts`. */
 export type OnlyTimeouts<O> = O extends { readonly timeouts: infer T }
   ? { readonly timeouts: Unknown<Exclude<GivenKey<T>, keyof Timeouts>> }
   : unknown;
 
-/** The details of plugins that are not known by name. */
+/** The details of plugins whose names the type does not know. */
 export type AnyDetails = Readonly<Record<string, LayerDetails>>;
 
-/** What the plugins of options report, by their names. */
+/** The details that the plugins in the options report, by plugin name. */
 export type DetailsOf<O> = O extends { readonly plugin: infer P extends object } ? AsDetails<DetailsByName<P>> : AnyDetails;
 
 type DetailsByName<P> = P extends readonly unknown[]
@@ -41,19 +41,19 @@ type DetailsByName<P> = P extends readonly unknown[]
     ? AnyDetails
     : { readonly [Name in keyof P]: LayerDetails & FactsOf<P[Name]> };
 
-/** The same type; the compiler sees that it fits. */
+/** The same type, in a form that the compiler accepts as `AnyDetails`. */
 type AsDetails<D> = D extends AnyDetails ? D : AnyDetails;
 
-/** The stream that options make, once it is connected. */
+/** The type of a connected stream with these options. */
 export type StreamOf<O> = IOStream<OwnFields<O>, DetailsOf<O>>;
 
 type Maybe<D> = string extends keyof D ? D : AsDetails<Partial<D>>;
 
-/** The same before: there are no details yet. */
+/** The type of the stream before it is connected: its details may be missing. */
 export type OpeningStreamOf<O> = IOStream<OwnFields<O>, Maybe<DetailsOf<O>>>;
 
-/** A stream that was upgraded to TLS. */
+/** The type of a stream after an upgrade to TLS. */
 export type Secured<S> = S & { readonly details: { readonly tls: LayerDetails & TlsFacts } };
 
-/** Options of which all that is known by name is kept: own fields and plugins. */
+/** Options that keep the types of their own fields and plugins. */
 export type OptionsOf<O, Options> = O & Options & OnlyOptions<O, keyof Options> & OnlyTimeouts<O>;

@@ -1,2 +1,2 @@
-/** The key under which RxJS and other libraries look for the Observable of an object (`Symbol.observable`, or its stand-in). */
+/** The key by which RxJS and other libraries find the Observable of an object: `Symbol.observable`, or its fallback. */
 export const SYMBOL_OBSERVABLE: symbol | string = (Symbol as { readonly observable?: symbol }).observable ?? '@@observable';

@@ -1,18 +1,20 @@
 import type { SchedulerLike, Subscription } from 'rxjs';
 import { after } from '../wire/timer.ts';
 
-/** What a {@link Watchdog} watches. */
+/** The target of a {@link Watchdog}. */
 export interface Watched {
-  /** Milliseconds without a sign of life; Infinity is off. Asked each time. */
+  /** Timeout in milliseconds; Infinity is off. Read at each use. */
   readonly limit: number;
-  /** Whether there is anything to watch now; while there is not, no time passes. */
+  /** Whether activity is expected now; otherwise the timeout does not fire. */
   readonly awaits: boolean;
+  /** Called when the timeout fires. */
   alarm(): void;
 }
 
 /**
- * Barks once when something that should move has not for its limit, and again only after it moved. A sign of life costs a look
- * at the clock, not a new timer: the timer finds out when it fires.
+ * Fires once after `limit` ms without activity; re-armed by `touch()`.
+ *
+ * `touch()` only reads the clock. When the timer elapses too early, it is restarted with the remaining time.
  */
 export class Watchdog {
   readonly #scheduler: SchedulerLike;
@@ -26,7 +28,7 @@ export class Watchdog {
     this.#watched = watched;
   }
 
-  /** It moved, or began to be awaited. */
+  /** Records activity, or starts the timeout. */
   touch(): void {
     const limit = this.#watched.limit;
     if (limit === Infinity) return;
@@ -35,7 +37,7 @@ export class Watchdog {
     if (!this.#timer) this.#wait(limit);
   }
 
-  /** The limit changed. */
+  /** Restarts the timeout after `limit` has changed. */
   restart(): void {
     this.stop();
     if (this.#watched.awaits) this.touch();
@@ -47,7 +49,7 @@ export class Watchdog {
   }
 
   #wait(ms: number): void {
-    // What is waited for keeps the process alive, if anything shall.
+    // Unreferenced: the watched handle keeps the process alive, if anything should.
     const onTime = (): void => {
       this.#timer = undefined;
       this.#look();

@@ -7,7 +7,7 @@ import { asBuffer } from './bytes.ts';
 import { OutputQueue } from './output-queue.ts';
 import { Watchdog, type Watched } from './watchdog.ts';
 
-/** What the write side needs of its stream. */
+/** The parts of the stream that the write side uses. */
 export interface WriteHost {
   readonly scheduler: SchedulerLike;
   readonly outBufLimit: number;
@@ -16,15 +16,15 @@ export interface WriteHost {
   give(signal: Flow): void;
   notify(mask: EventMask): void;
   raise(error: IOStreamError): void;
-  /** Accepted bytes are gone: the stream fails. The wire is reset only if bytes were written before them. */
+  /** Fails the stream because accepted bytes were lost. Resets the wire only if bytes were written before them. */
   failLost(error: IOStreamError, wereWritten: boolean): void;
-  /** Do what is due at the end of this tick. */
+  /** Requests `onTick` at the end of this tick. */
   pulse(): void;
-  /** Flush, not before the caller has returned. */
+  /** Schedules a flush for after the caller has returned. */
   flushSoon(): void;
 }
 
-/** Somebody who is told whenever bytes have left. */
+/** Notified whenever bytes have been sent. */
 export interface Waiter {
   left(): void;
 }
@@ -32,34 +32,34 @@ export interface Waiter {
 const NOBODY: readonly never[] = Object.freeze([]);
 
 /**
- * The way down: what waits to be given, what was given and has not left, and the end.
+ * Holds the outbound direction: the queued bytes, the count of written and sent bytes, and the end.
  *
- * Positions are totals since the start: `left <= given <= accepted`.
+ * Positions are totals since the start: sent (`left`) <= written (`given`) <= accepted.
  */
 export class WriteSide implements Watched {
   readonly queue: OutputQueue = new OutputQueue();
   readonly #host: WriteHost;
-  /** Made when bytes wait for the first time: many a stream only reads. */
+  /** Created when bytes are first pending: many streams only read. */
   #watchdog: Watchdog | undefined;
   #open = false;
-  /** The wire asked us to stop. */
+  /** The wire has paused writing. */
   #held = false;
   #ending: 'no' | 'wanted' | 'given' = 'no';
   #given = 0;
   #left = 0;
-  /** SENT is owed: bytes went down since the last one. */
+  /** SENT is due: bytes were written since the last one. */
   #owesSent = false;
   #flushing = false;
   #stopped = false;
-  /** Bytes have been waiting since the watchdog was told. */
+  /** Bytes have been pending since the watchdog was last armed. */
   #waits = false;
   #blocked: BehaviorSubject<boolean> | undefined;
-  /** What `blocked$` told last; asked at each write. */
+  /** The last value of `blocked$`; read at each write. */
   #toldBlocked = false;
-  /** So many waiting bytes are enough: whoever heeds it is never refused. */
+  /** Pending bytes from which `write` returns false. The writes of a caller that then waits are never rejected. */
   #mark = 0;
   #limit = 0;
-  /** Never changed in place: who comes and goes meanwhile changes nothing for a round. Hardly ever more than one. */
+  /** Copied on change, so that changes during a notification do not affect it. Rarely more than one. */
   #waiters: readonly Waiter[] = NOBODY;
 
   constructor(host: WriteHost) {
@@ -67,7 +67,7 @@ export class WriteSide implements Watched {
     this.outBufLimit = host.outBufLimit;
   }
 
-  /** A write is refused while so many bytes wait; 0 is no limit. */
+  /** Writes are rejected while at least this many bytes are pending; 0 = no limit. */
   get outBufLimit(): number {
     return this.#limit;
   }
@@ -79,7 +79,7 @@ export class WriteSide implements Watched {
     this.#tellBlocked();
   }
 
-  // Watched: bytes that wait should leave
+  // Watched: pending bytes are expected to be sent
 
   get limit(): number {
     return this.#host.writeTimeout;
@@ -94,7 +94,7 @@ export class WriteSide implements Watched {
     this.#host.raise(new IOStreamError(ETOWRITE, { phase: 'write', message }));
   }
 
-  /** Bytes that wait: not given down yet, or given and not left. */
+  /** Bytes that were accepted and not sent yet: queued, or written. */
   get pending(): number {
     return this.queue.length + this.#given - this.#left;
   }
@@ -103,7 +103,7 @@ export class WriteSide implements Watched {
     return this.#left;
   }
 
-  /** The position behind the last byte that was accepted. */
+  /** The position after the last accepted byte. */
   get accepted(): number {
     return this.#given + this.queue.length;
   }
@@ -112,7 +112,7 @@ export class WriteSide implements Watched {
     return this.pending >= this.#mark;
   }
 
-  /** Whether a write or end can still be accepted. */
+  /** Whether our direction has ended, or is about to: writes are rejected. */
   get ended(): boolean {
     return this.#ending !== 'no';
   }
@@ -126,14 +126,14 @@ export class WriteSide implements Watched {
     return this.#blocked;
   }
 
-  /** Accepts bytes, which leave at the end of the tick, or says why not. */
+  /** Queues bytes and schedules a flush. Returns an error if they are rejected. */
   accept(bytes: Buffer): IOStreamError | undefined {
     const refusal = this.queueUp(bytes);
     if (!refusal) this.#host.flushSoon();
     return refusal;
   }
 
-  /** As `accept`, for who flushes by himself when he has given all he has. */
+  /** Queues bytes as `accept` does, for a caller that flushes itself. */
   queueUp(bytes: Buffer): IOStreamError | undefined {
     if (this.ended)
       return new IOStreamError(ECLOSED, { phase: 'write', message: 'expected no write after end(), got one; its bytes were not taken' });
@@ -147,13 +147,13 @@ export class WriteSide implements Watched {
     return undefined;
   }
 
-  /** The queue has more to give. */
+  /** Schedules a flush after the queue was extended. */
   grown(): void {
     this.#noteGrown();
     this.#host.flushSoon();
   }
 
-  /** The queue was replaced: nobody waits for bytes that will never leave. */
+  /** Updates waiters and `blocked$` after the queue was replaced: the replaced bytes will never be sent. */
   replaced(): void {
     this.#noteWaiting();
     this.#settle();
@@ -164,6 +164,7 @@ export class WriteSide implements Watched {
     this.#host.pulse();
   }
 
+  /** Adds a waiter. Returns the function that removes it. */
   wait(waiter: Waiter): () => void {
     this.#waiters = [...this.#waiters, waiter];
     return () => {
@@ -171,7 +172,7 @@ export class WriteSide implements Watched {
     };
   }
 
-  /** The stack is connected: `flush` gives from now on. */
+  /** Enables `flush`: the stack is connected. */
   open(): void {
     this.#open = true;
     this.#noteWaiting();
@@ -186,7 +187,7 @@ export class WriteSide implements Watched {
     this.flush();
   }
 
-  /** Gives down as much as the wire takes, and the end when all is given. */
+  /** Writes queued bytes until the wire pauses, then the end when the queue is empty. */
   flush(): void {
     if (!this.#open || this.#flushing) return;
     this.#flushing = true;
@@ -201,7 +202,7 @@ export class WriteSide implements Watched {
     this.#report(gave ? OUT : 0);
   }
 
-  /** Gives down all there is, however full the wire: it is closing, and whoever paused still takes what is in flight. */
+  /** Writes all queued bytes before a close, even if the wire has paused: a layer that paused still accepts bytes in flight. */
   flushAll(): void {
     while (this.#open && this.queue.length > 0 && this.#give());
     this.#watchdog?.stop();
@@ -209,13 +210,13 @@ export class WriteSide implements Watched {
 
   sent(bytes: number): void {
     this.#left += bytes;
-    this.#waits = false; // what still waits, waits from now on
+    this.#waits = false; // Bytes were sent: restart the timeout for those that are still pending.
     this.#noteWaiting();
     this.#settle();
     if (!this.#flushing) this.#report(0);
   }
 
-  /** The limit of time changed. */
+  /** Restarts the watchdog: `timeouts.write` has changed. */
   retime(): void {
     this.#watchdog?.restart();
   }
@@ -228,7 +229,7 @@ export class WriteSide implements Watched {
     this.#waiters = NOBODY;
   }
 
-  /** @returns whether there may be more to give: not when bytes were lost, which fails the stream. */
+  /** @returns whether a chunk was written. False when bytes were lost, which fails the stream. */
   #give(): boolean {
     const bytes = this.queue.next();
     if (!bytes) {
@@ -245,7 +246,7 @@ export class WriteSide implements Watched {
     if (this.#blocked) this.#tellBlocked();
   }
 
-  /** The time counts from when bytes begin to wait; more of them do not begin it anew. */
+  /** Arms the watchdog when bytes become pending. Further bytes do not restart it. */
   #noteWaiting(): void {
     const waits = this.#open && this.pending > 0;
     if (waits && !this.#waits) (this.#watchdog ??= new Watchdog(this.#host.scheduler, this)).touch();
