@@ -5,8 +5,8 @@ import type { Dial, Flow, Up, Wire } from './signal.ts';
 type Down = Observer<Flow>;
 
 /**
- * The two ways out of a layer: `up` to the application, `down` to the wire below. When the wire is over, `down` takes signals to
- * nowhere; completed, it ends Up as the wire ended.
+ * The two outputs of a layer: `up` to the application, `down` to the wire below. After the wire below has ended, `down` ignores
+ * signals. Completing it then ends Up in the same way as the wire ended.
  */
 export interface Ports {
   readonly up: Subscriber<Up>;
@@ -15,43 +15,45 @@ export interface Ports {
 }
 
 /**
- * What a layer with state does with the signals of both directions. Made anew for each subscription. A throw in any of these
- * errors Up and frees the wire below.
+ * Processes the signals of both directions in a layer with state. Created for each subscription. If a method throws, Up errors
+ * and the wire below is freed.
  */
 export interface Layer {
-  /** A signal from the application's side. */
+  /** Processes an outbound signal, from the application's side. */
   down(signal: Flow): void;
-  /** A signal from the wire below. */
+  /** Processes an inbound signal, from the wire below. */
   up(signal: Up): void;
   /**
-   * The application closed: hand down what is held, say farewell. Then the wire below is completed; by the layer itself
-   * (`ports.down`) if that takes time, which it says by returning true.
+   * Called when the application closes: flushes the buffer and sends the goodbye of the protocol. Afterwards the wire below is
+   * completed. A layer that needs time for it returns true, and completes `ports.down` itself.
    */
   closing?(): boolean | void;
-  /** The wire below is done: something more may be handed up. A throw is what Up errors with instead. */
+  /** Called when the wire below completes. May still emit inbound signals. If it throws, Up errors with the thrown value. */
   closed?(): void;
-  /** The wire below failed: what Up errors with. By default the same. */
+  /** Maps the error of the wire below to the error of Up. Without this method the error stays the same. */
   failed?(error: unknown): unknown;
   /**
-   * The wire below is over, in either way: hand up what is held, and call `end` behind it, which ends Up as the wire ended; by
-   * default at once. Until then the application is heard. If it closes, `closing` is asked as ever, and `ports.down.complete()`
-   * ends Up; if it resets, Up errors with its reason.
+   * Called when the wire below has completed or errored: emits the buffered bytes, then calls `end`. `end` ends Up in the same
+   * way as the wire ended. Without this method Up ends at once.
+   *
+   * Until `end` is called, outbound signals still arrive. If the application closes, `closing` is called as usual, and
+   * `ports.down.complete()` ends Up. If it resets, Up errors with its reason.
    */
   drain?(end: () => void): void;
-  /** Frees timers and what is held; called once, however it ends, and before a reset goes down. No signal comes after it. */
+  /** Frees timers and buffers. Called once, however the layer ends, and before a reset is sent. No signal arrives after it. */
   free?(): void;
 }
 
-/** Stands where a layer was. */
+/** Replaces a freed layer: ignores all signals. */
 const GONE: Layer = { down: () => undefined, up: () => undefined };
 
 /**
- * Lays a layer with state on a wire. Completion, errors and unsubscription pass through both ways; the layer only says what
- * it does with signals.
+ * Puts a layer with state on a wire. Passes completion, errors and unsubscription through in both directions. The layer only
+ * processes signals.
  *
  * @param wire the wire below.
- * @param dial what the wire below is asked for.
- * @param make makes the layer's state; called at each subscription, before anything is dialled.
+ * @param dial the request that the wire below gets.
+ * @param make creates the layer's state. Called at each subscription, before the wire dials.
  */
 export function layer(wire: Wire, dial: Dial, make: (ports: Ports) => Layer): OperatorFunction<Flow, Up> {
   const below = wire(dial);
@@ -60,7 +62,7 @@ export function layer(wire: Wire, dial: Dial, make: (ports: Ports) => Layer): Op
       const fail = (error: unknown): void => up.error(error);
       let state: Layer | undefined;
       let ports: { up: Subscriber<Up>; down: Down; dial: Dial } | undefined;
-      /** What is said to a wire that speaks before it listens. */
+      /** Outbound signals. Buffered until the wire below subscribes, if it emits before that. */
       let unheard: ReplaySubject<Flow> | undefined;
       const leave = (): void => {
         const made = state;
@@ -88,7 +90,7 @@ export function layer(wire: Wire, dial: Dial, make: (ports: Ports) => Layer): Op
         unheard?.subscribe(down);
         if (ports) ports.down = down;
         else begin(down);
-        // Who holds something hears the application until Up has ended, all others while the wire below listens.
+        // A layer with `drain` gets outbound signals until Up ends, any other layer only while the wire below is subscribed.
         if (!state?.drain) down.add(fromAbove);
         flow$.subscribe(fromAbove);
       });

@@ -9,52 +9,53 @@ import { END, type Dial, type Flow, type LayerDetails, type ResolvedSignal, type
 import { endReads } from './socket-reads.ts';
 import { after } from './timer.ts';
 
-/** A stream of Node that is open, or two that belong together; a direction may be missing. */
+/** An open Node stream, or two that belong together. A direction may be missing. */
 export interface Opened {
   readonly kind: 'opened';
   readonly readable?: Readable | undefined;
   readonly writable?: Writable | undefined;
-  /** Whether the peer answers our end with a FIN of its own: not with pipes, terminals and files. @default true */
+  /** Whether the peer answers our end with its own FIN. False for pipes, terminals and files. @default true */
   readonly fin?: boolean | undefined;
   readonly details: LayerDetails;
 }
 
 const NOTHING = new Uint8Array(0);
 
-/** Where a stream of Node finds its carrier: the listeners are functions without a closure, one set for all connections. */
+/** Key of the carrier on its Node stream. Thus all connections share one set of listeners, which need no closures. */
 const CARRIER = Symbol('rxjs-io-stream carrier');
 type Carried<S> = S & { [CARRIER]?: Carrier | undefined };
 
 /**
- * Makes a wire of a way to open a stream of Node. The stream is freed however the connection ends.
+ * Creates a wire from a function that opens a Node stream. The stream is freed however the connection ends.
  *
- * The stream is taken as it is, but for `allowHalfOpen`, which is switched on: a half-close never closes the other direction.
+ * Sets `allowHalfOpen` on the stream, because a half-close must never close the other direction. Changes no other option.
  *
- * @param open emits what was resolved, then the open stream; unsubscribed, it frees what it has not emitted.
+ * @param open returns an Observable of the `resolved` signals, then the open stream. When it is unsubscribed before it has
+ *   emitted the stream, it must free the stream itself.
  */
 export function nodeStream(open: (dial: Dial) => Observable<ResolvedSignal | Opened>): Wire {
   return (dial) => (flow$) => new Observable<Up>((up) => new Carrier(dial, up).start(open(dial), flow$));
 }
 
 /**
- * One connection: signals on the one side, a stream of Node on the other. It observes the flow itself and frees itself: there is
- * one for every connection, and closures would weigh as much as all its fields.
+ * Connects the signals of one connection to a Node stream. The class itself is the observer of the flow and its teardown: each
+ * connection has one, and closures would take as much memory as all its fields.
  */
 class Carrier implements Guarded<Flow>, Unsubscribable {
-  // Of the dial only what is needed when it closes: the rest would stay as long as the connection.
+  // Only the parts of the dial that `close` needs: a reference to the dial would keep all of it in memory.
   readonly #timeouts: Timeouts;
   readonly #scheduler: SchedulerLike;
   readonly #up: Subscriber<Up>;
   #readable: Readable | undefined;
   #writable: Writable | undefined;
-  /** What the application gave before the stream was open. */
+  /** Outbound signals. Buffered until the stream is open. */
   #early: Flow[] | undefined = [];
   #paused = false;
   #inEnded = false;
   #outEnded = false;
   /** Streams that have not closed yet. */
   #openStreams = 0;
-  /** After our FIN we wait for the peer's. */
+  /** Whether to wait for the peer's FIN after our own. */
   #lingers = false;
   #writer: NodeWriter | undefined;
   #closing = false;
@@ -62,7 +63,7 @@ class Carrier implements Guarded<Flow>, Unsubscribable {
   #closeTimer: Subscription | undefined;
   #flow: Subscriber<Flow> | undefined;
   #opening: Subscriber<ResolvedSignal | Opened> | undefined;
-  /** When the close last got on, on the clock of the dial. */
+  /** Time of the last progress of the close, on the clock of the dial's scheduler. */
   #movedAt = 0;
 
   constructor({ timeouts, scheduler }: Dial, up: Subscriber<Up>) {
@@ -90,7 +91,7 @@ class Carrier implements Guarded<Flow>, Unsubscribable {
     this.#free();
   }
 
-  /** Something of ours threw. */
+  /** Called when one of our own callbacks threw. */
   fail(error: unknown): void {
     this.#up.error(error);
   }
@@ -116,10 +117,10 @@ class Carrier implements Guarded<Flow>, Unsubscribable {
     for (const signal of early) this.next(signal);
     if (this.#freed || this.#inEnded || !readable) return;
     if (readable.readableEnded) {
-      this.readEnd(); // It was told before we listened.
+      this.readEnd(); // 'end' was emitted before the listeners were added.
       return;
     }
-    // Before `'data'` is listened to: that resumes what is not paused, at the end of the tick whatever comes meanwhile.
+    // Pause before adding the 'data' listener: adding it schedules a resume at the end of the tick unless the stream is paused.
     if (this.#paused) readable.pause();
     readable.on('end', onEnd).on('data', onData);
     if (!this.#paused) readable.resume();
@@ -132,7 +133,7 @@ class Carrier implements Guarded<Flow>, Unsubscribable {
     return (readable as unknown) === writable ? [readable] : [readable, writable];
   }
 
-  // Down
+  // Outbound
 
   next(signal: Flow): void {
     switch (signal.kind) {
@@ -156,15 +157,15 @@ class Carrier implements Guarded<Flow>, Unsubscribable {
     }
   }
 
-  // Up
+  // Inbound
 
   read(chunk: Uint8Array): void {
     if (!this.#closing) this.#up.next({ kind: 'data', bytes: chunk });
   }
 
   /**
-   * libuv tells an EOF, too, when a reset follows upon the last bytes, but the socket still knows: writing nothing asks it.
-   * Input that was cut off must not look whole.
+   * Reports EOF, or ECONNRESET if the peer has reset the connection. libuv may report EOF although a RST followed the last bytes.
+   * A zero-length write surfaces the pending ECONNRESET, so that truncated input does not look complete.
    */
   readEnd(): void {
     if (this.#closing || !this.#isQuietTcp()) {
@@ -205,7 +206,7 @@ class Carrier implements Guarded<Flow>, Unsubscribable {
       this.#up.error(IOStreamError.from(error, { phase: 'close' }));
       return;
     }
-    // Node destroys the stream on an error; what it had read before is still in its buffer.
+    // Node destroys the stream on an error. Bytes read before the error are still in its buffer.
     for (let chunk = this.#readBuffered(); chunk && !this.#freed; chunk = this.#readBuffered()) this.read(chunk);
     this.#up.error(IOStreamError.from(error, { phase: phaseOf(error) }));
   }
@@ -222,9 +223,9 @@ class Carrier implements Guarded<Flow>, Unsubscribable {
     else this.failed(closedByOthers());
   }
 
-  // The end
+  // Closing
 
-  /** Both directions have ended: the handle is freed, and `close` tells. */
+  /** Destroys the stream when both directions have ended. The 'close' event then completes Up. */
   #settle(): void {
     if (this.#inEnded && this.#outEnded) for (const stream of this.#streams()) stream.destroy();
   }
@@ -240,7 +241,7 @@ class Carrier implements Guarded<Flow>, Unsubscribable {
     if (this.#lingers) this.#readable?.resume();
     else {
       this.#inEnded = true;
-      this.#readable?.pause(); // A file's position is where we write, too.
+      this.#readable?.pause(); // Reading and writing a file share its position.
     }
     this.#writer?.end();
     if (this.#outEnded && this.#lingers) this.#linger();
@@ -249,15 +250,18 @@ class Carrier implements Guarded<Flow>, Unsubscribable {
   }
 
   /**
-   * Our FIN has left. With a socket, what still comes is read and thrown away until the peer's FIN: closing over unread input
-   * makes Linux send RST, and the peer would lose what we sent. Other streams are closed at once.
+   * Starts to wait for the peer's FIN after our FIN was sent. Input of a socket is read and dropped until then: closing a socket
+   * with unread input makes Linux send RST, and the peer would lose our last bytes. Other streams close at once.
    */
   #linger(): void {
     (this.#readable as Partial<Socket>).unref?.();
     this.#movedAt = this.#scheduler.now();
   }
 
-  /** Bytes that wait keep the process alive by themselves; waiting for the peer's FIN shall not. */
+  /**
+   * Limits the time without progress to `timeouts.close`. The timer does not keep the process alive. Unsent bytes do so by
+   * themselves, and waiting for the peer's FIN must not.
+   */
   #watchClose(ms: number): void {
     const look = (): void => {
       const left = Math.max(this.#movedAt, this.#writer?.movedAt ?? 0) + this.#timeouts.close - this.#scheduler.now();
@@ -329,7 +333,7 @@ function onError(this: Carried<Readable | Writable>, error: Error): void {
   this[CARRIER]?.failed(error);
 }
 function onClose(this: Carried<Readable | Writable>): void {
-  this.off('close', onClose); // process.stdout tells it twice
+  this.off('close', onClose); // process.stdout emits 'close' twice.
   this[CARRIER]?.closed();
 }
 function ignore(): void {

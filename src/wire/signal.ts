@@ -1,8 +1,8 @@
 import type { OperatorFunction, SchedulerLike } from 'rxjs';
 
 /**
- * What travels between the application and the peer. A connection is a pipe of layers; every layer takes a {@link Flow} from
- * the application's side and gives an {@link Up} back:
+ * Bytes that travel between the application and the peer. A connection is a pipe of layers. Every layer receives a {@link Flow}
+ * from the application's side (outbound) and emits an {@link Up} in return (inbound). The types are named after the drawing:
  *
  * ```text
  *             application
@@ -19,23 +19,23 @@ import type { OperatorFunction, SchedulerLike } from 'rxjs';
  */
 export interface DataSignal {
   readonly kind: 'data';
-  /** Never changed by any layer, neither by the one that gives it nor by the one that takes it. */
+  /** Immutable: neither the layer that emits the bytes nor the layer that receives them may change them. */
   readonly bytes: Uint8Array;
 }
 
-/** No more bytes in this direction: our FIN on the way down, the peer's on the way up. The other direction goes on. */
+/** No more bytes follow in this direction. Outbound it is our FIN, inbound the peer's. The other direction stays open. */
 export interface EndSignal {
   readonly kind: 'end';
-  /** The direction was cut off: the layer below ended where the protocol did not allow it. */
+  /** The direction was truncated: the layer below ended where the protocol does not allow it. */
   readonly truncated?: true;
 }
 
-/** Stop giving me bytes. What is in flight is still accepted. */
+/** Asks the other side to stop sending bytes. Bytes in flight are still accepted. */
 export interface PauseSignal {
   readonly kind: 'pause';
 }
 
-/** Give me bytes again. */
+/** Asks the other side to send bytes again. */
 export interface ResumeSignal {
   readonly kind: 'resume';
 }
@@ -48,28 +48,28 @@ export interface ResolvedSignal {
   readonly family: 4 | 6;
 }
 
-/** The layer is through; comes once. */
+/** The layer is connected. Emitted once. */
 export interface ConnectedSignal {
   readonly kind: 'connected';
-  /** What the layers learned, nearest the application first; the wire's own entry is the last. */
+  /** One entry for each layer, nearest the application first. The wire's own entry is the last. */
   readonly details: readonly LayerDetails[];
 }
 
-/** So many more of the bytes that were given down have left for the kernel (or the peer, on a wire without one). */
+/** The kernel took `bytes` more of the written bytes. On a wire without a kernel, the peer took them. */
 export interface SentSignal {
   readonly kind: 'sent';
   readonly bytes: number;
 }
 
-/** What travels down, from the application to the peer. */
+/** Outbound signals, from the application to the peer. */
 export type Flow = DataSignal | EndSignal | PauseSignal | ResumeSignal;
 
-/** What travels up, from the peer to the application. */
+/** Inbound signals, from the peer to the application. */
 export type Up = Flow | ResolvedSignal | ConnectedSignal | SentSignal;
 
-/** What one layer tells of itself once it is through: a plugin's own facts, or the wire's addresses and handle. */
+/** Facts that one layer reports when it is connected: a plugin's own facts, or the wire's addresses and handle. */
 export interface LayerDetails {
-  /** The plugin's name in its stack; none for the wire. */
+  /** The plugin's name in its stack. Absent for the wire. */
   readonly layer?: string | undefined;
   readonly [fact: string]: unknown;
 }
@@ -77,76 +77,81 @@ export interface LayerDetails {
 /** Where to connect to. */
 export type Target = { readonly host: string; readonly port: number } | { readonly path: string };
 
-/** How long each phase may take, in milliseconds; Infinity is off. */
+/** Time limit of each phase, in milliseconds. Infinity turns the limit off. */
 export interface Timeouts {
   readonly resolve: number;
   readonly connect: number;
-  /** One plugin's conversation in all, not per read. */
+  /** One plugin's whole conversation, not each read. */
   readonly handshake: number;
-  /** From resolve to the last handshake, in all. */
+  /** The whole time from resolve to the last handshake. */
   readonly establish: number;
-  /** Bytes waiting and none of them `sent`. */
+  /** Bytes are queued or written, and none of them is `sent`. */
   readonly write: number;
-  /** Nothing read and nothing written. */
+  /** No byte is read or written. */
   readonly idle: number;
-  /** After our own close: no progress and no FIN of the peer. */
+  /** After our own close: no progress and no FIN from the peer. */
   readonly close: number;
 }
 
-/** One request to connect, as every layer of a stack sees it. */
+/** One request to connect, as passed to every layer of a stack. */
 export interface Dial {
-  /** Absent: the wire is there already (an fh). */
+  /** Absent if the wire is already open (an fh). */
   readonly to?: Target | undefined;
   readonly timeouts: Timeouts;
-  /** The end of `establish`, on the clock of `scheduler`. Each layer waits for the smaller of its own timeout and what is left of it. */
+  /** The end of `establish`, on the clock of `scheduler`. Each layer times out after its own timeout, or at the deadline if that is earlier. */
   readonly deadline: number;
-  /** Where every timer of the connection runs. */
+  /** Runs every timer of the connection. */
   readonly scheduler: SchedulerLike;
-  /** The name in its stack of the layer that is dialled; errors and details carry it. */
+  /** Name of the dialled layer in its stack. Its errors and details carry the name. */
   readonly layer?: string | undefined;
-  /** @internal Called with its name by a layer of TLS that begins its handshake: what lies below it is connected. */
+  /** @internal A TLS layer calls this with its name when its handshake starts. The layers below it are then connected. */
   readonly onTlsStart?: ((layer: string | undefined) => void) | undefined;
 }
 
 /**
- * Something that carries bytes. Cold: `flow$.pipe(wire(dial))` dials when it is subscribed, and all state is born there.
+ * Carries bytes between the application and the peer. A wire is cold: `flow$.pipe(wire(dial))` dials at each subscription, and
+ * all state is created then.
  *
- * The rules every wire and plugin keeps (`rxjs-io-stream/testing` checks them):
+ * Every wire and plugin must obey these rules (`rxjs-io-stream/testing` checks them):
  *
- * 1. Nothing happens before subscription. One value serves many connections.
- * 2. Up is `resolved`*, `connected` once, then flow; `end` at most once and no `data` after it.
- * 3. Before `connected` came up only `pause` and `resume` go down.
+ * 1. Nothing happens before subscription. One wire serves many connections.
+ * 2. Up is `resolved` (any number), `connected` once, then flow. `end` comes at most once, and no `data` follows it.
+ * 3. Until `connected` is emitted, only `pause` and `resume` may be sent outbound.
  * 4. `end` is a half-close: it never closes the other direction.
- * 5. Flow completes: hand down what is held, say farewell, complete below; complete Up when the handle is free. Flow errors:
- *    reset at once, and Up errors with the same error. A wire completes Up by itself when both directions have ended, and
- *    errors with an `IOStreamError`, after all bytes read before, when the connection failed.
- * 6. Unsubscribing frees everything at once, without farewell and without another signal.
- * 7. `pause` and `resume` are passed on unless the layer holds a buffer of its own; what is in flight is never lost.
- * 8. The sum of `sent` reaches the bytes given when, and only when, all of them have left.
- * 9. Bytes that come with the last handshake reply reach the layer above, in order.
- * 10. No layer changes bytes it was given or has passed on.
- * 11. Signals may come from inside `next`; no recursion per chunk.
- * 12. Time is the dial's scheduler.
+ * 5. How a connection ends:
+ *    - Flow completes: a layer flushes its buffer, sends the goodbye of its protocol and completes the wire below. Up completes
+ *      when the handle is free.
+ *    - Flow errors: the wire resets at once, and Up errors with the same error.
+ *    - Both directions have ended: the wire completes Up by itself.
+ *    - The connection fails: Up emits all bytes read before, then errors with an `IOStreamError`.
+ * 6. Unsubscribing frees everything at once, without a goodbye and without another signal.
+ * 7. A layer without a buffer of its own passes `pause` and `resume` on. Bytes in flight are never lost.
+ * 8. The sum of `sent` equals the number of written bytes if, and only if, all of them have been sent.
+ * 9. Bytes received together with the last handshake reply reach the layer above, in order.
+ * 10. No layer changes bytes that it received or passed on.
+ * 11. Signals may arrive from inside `next`. A layer must not recurse for each chunk.
+ * 12. All timers run on the dial's scheduler.
  */
 export type Wire = (dial: Dial) => OperatorFunction<Flow, Up>;
 
-/** Where {@link Plugin} carries its type parameter. No value ever has it. */
+/** Key of the type parameter of {@link Plugin}. It exists only in the types. */
 declare const FACTS: unique symbol;
 
 /**
- * A layer: makes a wire of a wire. A stack is function composition: `ssl(proxy(tcp))`.
+ * Turns the wire below into a wire with one more layer. A stack is function composition: `ssl(proxy(tcp))`.
  *
- * `Facts` is what the layer reports in `details` once it is connected; the `details` of a stream made with the plugin are typed by it.
+ * `Facts` is the type of the `details` that the layer reports when it is connected. The `details` of a stream with the plugin
+ * have this type.
  */
 export interface Plugin<Facts = unknown> {
   (wire: Wire): Wire;
   readonly [FACTS]?: Facts;
 }
 
-/** What a plugin reports in `details`. */
+/** Type of the facts that a plugin reports in `details`. */
 export type FactsOf<P> = P extends { readonly [FACTS]?: infer Facts } ? Facts : unknown;
 
-// The signals without fields are values: nothing is allocated when they pass.
+// Signals without fields are constants, so that emitting one allocates nothing.
 export const END: EndSignal = Object.freeze({ kind: 'end' });
 export const PAUSE: PauseSignal = Object.freeze({ kind: 'pause' });
 export const RESUME: ResumeSignal = Object.freeze({ kind: 'resume' });
