@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 
-/** The async context (`AsyncLocalStorage`) in which it was made; runs callbacks in it later. */
+/** Captures the async context (`AsyncLocalStorage`) of its creation, and runs callbacks in it later. */
 export class AsyncContext extends AsyncResource {
   constructor() {
     super('IOStream');

@@ -1,11 +1,11 @@
-/** Whether something can be the name or address of a host. A URL, which may hold a password, is none. */
+/** Whether a value can be the name or address of a host. A URL, which may contain a password, is none. */
 export function isHost(value: unknown): value is string {
   return typeof value === 'string' && /^[^\0-\x20\x7f@/#]+$/.test(value);
 }
 
 /**
- * A host as it is dialled and compared with: an IPv6 address without the brackets that it has in a URL. No name has a colon.
- * Without a regular expression: one that looks for both brackets takes quadratic time on `[` and colons.
+ * Removes the brackets that an IPv6 address has in a URL, as dialling and comparing need it. Names contain no colon. Uses no
+ * regular expression: one that matches both brackets takes quadratic time on `[` and colons.
  */
 export function bareHost(host: string): string {
   if (!host.startsWith('[') || !host.endsWith(']')) return host;

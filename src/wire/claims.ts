@@ -1,30 +1,30 @@
-/** Claimed fhs, and the numbers of the descriptors behind them. */
+/** Claims by fh, and by the number of its descriptor. */
 const claims = new Map<unknown, Claim>();
 
 /**
- * One wire's claim on an fh. A second wire over the same object or descriptor is refused until the claim is released.
+ * Reserves an fh for one wire. Until the claim is released, a second claim on the same object or descriptor throws.
  *
- * Release the claim on a number when its close is requested: from then on the kernel may give the number to another file.
+ * Release the claim on a number when its close is requested: from then on the kernel may reuse the number for another file.
  */
 export class Claim {
   readonly #fh: unknown;
   readonly #descriptor: number | undefined;
 
-  /** Takes nothing yet. Throws a `TypeError` when the fh is claimed. */
+  /** Does not claim the fh yet. Throws a `TypeError` if it is claimed. */
   constructor(fh: unknown) {
     this.#fh = fh;
     this.#descriptor = descriptorOf(fh);
     this.#check();
   }
 
-  /** Throws a `TypeError` when the fh is claimed. */
+  /** Claims the fh. Throws a `TypeError` if it is claimed. */
   take(): void {
     this.#check();
     claims.set(this.#fh, this);
     if (this.#descriptor !== undefined) claims.set(this.#descriptor, this);
   }
 
-  /** Leaves a later claim on the same number alone. */
+  /** Releases the claim. A later claim on the same number is kept. */
   release(): void {
     for (const key of [this.#fh, this.#descriptor]) if (claims.get(key) === this) claims.delete(key);
   }
@@ -36,7 +36,7 @@ export class Claim {
     );
   }
 
-  /** An object that was closed no longer has its descriptor. */
+  /** Whether the claim still covers a key. A closed object no longer has its descriptor. */
   holds(key: unknown): boolean {
     return typeof key !== 'number' || descriptorOf(this.#fh) === key;
   }
@@ -44,7 +44,7 @@ export class Claim {
 
 const isClaimed = (key: unknown): boolean => claims.get(key)?.holds(key) === true;
 
-/** The number of an fh that is one, or an open object that has one. */
+/** The descriptor number of an fh: the number itself, or the `fd` of an open object. */
 function descriptorOf(fh: unknown): number | undefined {
   const fd = typeof fh === 'object' && fh !== null ? (fh as { fd?: unknown }).fd : fh;
   return typeof fd === 'number' && fd >= 0 ? fd : undefined;

@@ -3,19 +3,21 @@ import type { Dial } from './signal.ts';
 import { after } from './timer.ts';
 
 /**
- * Errors with what `late` makes of the milliseconds when the source has not completed within the smaller of `timeout` and what
- * is left of the dial's deadline.
+ * Mirrors the source, and errors if it has not completed in time: after `timeout` ms or at the dial's deadline, whichever comes
+ * first.
+ *
+ * @param late creates the error from the limit in milliseconds.
  */
 export function within<T>(source: Observable<T>, timeout: number, dial: Dial, late: (ms: number) => unknown): Observable<T> {
   return new Observable((out) => {
     const ms = timeFor(timeout, dial);
     source.subscribe(out);
-    // An address, for example, resolves at once: no timer for what is done already.
+    // A source may complete synchronously (an address resolves at once): then no timer is needed.
     if (!out.closed) out.add(after(ms, dial.scheduler, () => out.error(late(ms))));
   });
 }
 
-/** The smaller of a timeout and what is left of the dial's deadline, in milliseconds. */
+/** The smaller of a timeout and the time until the dial's deadline, in milliseconds. */
 export function timeFor(timeout: number, { deadline, scheduler }: Dial): number {
   return Math.max(0, Math.min(timeout, deadline - scheduler.now()));
 }

@@ -1,23 +1,23 @@
 import { fstatSync, readFileSync, readvSync, writevSync, type Stats } from 'node:fs';
 import { isatty } from 'node:tty';
 
-/** What a descriptor is: it says which of Node's streams can carry it, and in which directions. */
+/** Kind of a descriptor. Decides which Node stream can carry it, and in which directions. */
 export interface FdKind {
   readonly sort: 'socket' | 'pipe' | 'tty' | 'file';
   readonly canRead: boolean;
   readonly canWrite: boolean;
 }
 
-/** In which directions a descriptor was opened. */
+/** Directions in which a descriptor was opened. */
 export type Access = Pick<FdKind, 'canRead' | 'canWrite'>;
 
-/** The manual's diagnostic for an fh that cannot be used: what was expected, what came, what to do. */
+/** Creates the error for an unusable fh: what was expected, what was received, what to do. */
 export function noDescriptor(expected: string, got: string, advice: string, cause?: unknown): TypeError {
   const message = `can't get file descriptor: expected ${expected}, got ${got}; ${advice}`;
   return new TypeError(message, cause === undefined ? undefined : { cause });
 }
 
-/** Finds out what a descriptor is. Throws a `TypeError` when it is closed, a directory, or nothing that carries bytes. */
+/** Determines the kind of a descriptor. Throws a `TypeError` if it is closed, a directory, or cannot carry bytes. */
 export function fdKind(fd: number): FdKind {
   if (!Number.isInteger(fd) || fd < 0 || fd > 0x7fffffff) {
     throw noDescriptor('a descriptor, an integer from 0', String(fd), 'give the number that open or fstat use');
@@ -50,17 +50,18 @@ function sortOf(fd: number, stats: Stats): FdKind['sort'] {
   throw noDescriptor(expected, `${fd}, which is something else`, 'use an API made for it');
 }
 
-/** The two lowest bits of the flags of open(2). */
+/** Mask of the access mode in the flags of open(2). */
 const ACCESS_MODE = 3;
 const READ_ONLY = 0;
 const WRITE_ONLY = 1;
 const READ_WRITE = 2;
-/** Linux: a name of a place, not opened at all. */
+/** `O_PATH` of Linux: the descriptor only names a file, and cannot read or write. */
 const PATH_ONLY = 0o10000000;
 
 /**
- * In which directions a descriptor was opened: Linux tells it in /proc. Elsewhere it is tried with no bytes at all, which
- * only fails when the direction is missing; but not with terminals, where it could wait, and sockets have both.
+ * Determines in which directions a descriptor was opened. Linux shows them in /proc. Elsewhere a read and a write of zero bytes
+ * are tried, which fail only if the direction is missing. Sockets have both directions. Terminals are assumed to have both,
+ * because a zero-length read could block.
  */
 export function accessOf(fd: number, sort: FdKind['sort'], fdinfo = `/proc/self/fdinfo/${fd}`): Access {
   let info: string;

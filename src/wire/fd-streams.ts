@@ -6,20 +6,20 @@ import { ReadStream, WriteStream } from 'node:tty';
 import { fdKind, noDescriptor, type FdKind } from './fd-kind.ts';
 import { endOnHangup } from './pty.ts';
 
-/** The two directions of an fh as streams of Node; for most they are one and the same stream. */
+/** The two directions of an fh as Node streams. Mostly both are the same stream. */
 export interface Ends {
   readonly readable?: Readable | undefined;
   readonly writable?: Writable | undefined;
-  /** Whether the peer tells with a FIN that it has read to our end. */
+  /** Whether the peer answers our end with a FIN. */
   readonly fin: boolean;
 }
 
 type Done = (error?: Error | null) => void;
 
 /**
- * Takes over a descriptor: it is closed with the streams that are made of it here.
+ * Creates the streams of a descriptor. The descriptor is closed together with them.
  *
- * @param onClosing called when the close is requested: the number may be another file's from then on.
+ * @param onClosing called when the close is requested. From then on the number may belong to another file.
  */
 export function fdEnds(fd: number, onClosing: () => void): Ends {
   const kind = fdKind(fd);
@@ -39,7 +39,8 @@ export function fdEnds(fd: number, onClosing: () => void): Ends {
 }
 
 /**
- * Takes over a `FileHandle`: it is closed with the streams, and held till then, so that it is not collected while in use.
+ * Creates the streams of a `FileHandle`. The handle is closed together with them, and referenced until then, so that it is not
+ * garbage-collected while in use.
  *
  * @param onClosing called when the close is requested.
  */
@@ -53,21 +54,21 @@ export function fileHandleEnds(handle: FileHandle, onClosing: () => void): Ends 
   };
   const ends = kind.sort === 'pipe' ? reopenedPipe(fd, kind, () => release(nothing)) : undefined;
   const made = ends ?? (kind.sort === 'tty' ? ttyEnds(fd, kind, release, onClosing) : fileEnds(fd, kind, release));
-  // Closed by other code: its number may be another file's from now on.
+  // The handle may be closed by other code. From then on its number may belong to another file.
   (handle as FileHandle & NodeJS.EventEmitter).once('close', () => {
     for (const end of streamsOf(made)) end.destroy();
   });
   return made;
 }
 
-/** Each stream once. */
+/** Lists each stream once. */
 export function streamsOf({ readable, writable }: Pick<Ends, 'readable' | 'writable'>): readonly (Readable | Writable)[] {
   if (!readable || (readable as unknown) === writable) return writable ? [writable] : [];
   return writable ? [readable, writable] : [readable];
 }
 
 function socketEnds(fd: number, { sort, canRead, canWrite }: FdKind, onClosing: () => void): Ends {
-  // `manualStart` is what Node gives its own process.stdin: not a byte is read before somebody asks.
+  // Node sets `manualStart` for its own process.stdin: the socket reads no byte before it is asked to.
   const options = { fd, readable: canRead, writable: canWrite, manualStart: true } satisfies SocketConstructorOpts & {
     manualStart: boolean;
   };
@@ -86,8 +87,8 @@ function socketEnds(fd: number, { sort, canRead, canWrite }: FdKind, onClosing: 
 }
 
 /**
- * A `FileHandle` owns its number, so a socket must not close it; and reading a pipe with the thread pool of `fs` would hold a
- * thread, and the process, until bytes come. So the pipe is opened once more, where the system can.
+ * Opens the pipe of a `FileHandle` a second time, where the system allows it. The handle owns its number, so a socket must not
+ * close it. Reading the pipe through `fs` would block a pool thread, and keep the process alive, until bytes arrive.
  */
 function reopenedPipe(fd: number, kind: FdKind, onClosing: () => void): Ends | undefined {
   const { O_NONBLOCK, O_RDONLY, O_WRONLY, O_RDWR } = constants;
@@ -100,9 +101,9 @@ function reopenedPipe(fd: number, kind: FdKind, onClosing: () => void): Ends | u
 }
 
 function ttyEnds(fd: number, { canRead, canWrite }: FdKind, release: (done: Done) => void, onClosing: () => void): Ends {
-  // Node's name for the class is narrower than what it does: it writes as well when the descriptor can.
+  // Despite its name, a tty.ReadStream also writes if the descriptor is writable.
   const stream: Socket = canRead ? new ReadStream(fd) : new WriteStream(fd);
-  // libuv opens a terminal anew, so as to make only its own copy non-blocking: then the number given is still ours to close.
+  // libuv reopens a terminal, to set only its own descriptor to non-blocking. We then still have to close the original number.
   const { _handle: handle } = stream as unknown as { _handle?: { fd?: number } };
   endOnHangup(stream);
   if (handle?.fd === fd) onDestroy(stream, onClosing);
@@ -110,7 +111,7 @@ function ttyEnds(fd: number, { canRead, canWrite }: FdKind, release: (done: Done
   return { readable: canRead ? stream : undefined, writable: canWrite ? stream : undefined, fin: false };
 }
 
-/** Calls back when a socket closes its descriptor: it does so in `destroy`, while `'close'` comes a turn later. */
+/** Calls `closing` when a socket closes its descriptor. It does so in `destroy`, and emits `'close'` one turn later. */
 function onDestroy(socket: Socket, closing: () => void): void {
   const destroy = socket._destroy.bind(socket);
   socket._destroy = (error, done) => {
@@ -119,7 +120,7 @@ function onDestroy(socket: Socket, closing: () => void): void {
   };
 }
 
-/** Two streams share one descriptor and its position; the last one that is through closes it. */
+/** Creates the streams of a file. Both share one descriptor and its position. The last one to close releases the descriptor. */
 function fileEnds(fd: number, { canRead, canWrite }: FdKind, release: (done: Done) => void): Ends {
   let users = Number(canRead) + Number(canWrite);
   const closeShared = (_fd: number, done: Done): void => {
@@ -135,5 +136,5 @@ function fileEnds(fd: number, { canRead, canWrite }: FdKind, release: (done: Don
 }
 
 function nothing(): void {
-  // A failed close has nobody left to be told to.
+  // A failed close is ignored: no observer remains.
 }

@@ -7,19 +7,19 @@ import { endOnHangup } from './pty.ts';
 
 const EXPECTED = 'an fd number, a FileHandle, or an open byte stream of Node (net.Socket, Duplex, Readable, Writable)';
 
-/** What is asked of a stream, Node's own or one of the same make; each may be missing in an older one. */
+/** Properties read from a stream of Node, or from a compatible one. Older implementations may lack some. */
 type Asked = Partial<Readable> &
   Partial<Writable> & {
     readonly _readableState?: { readonly readable?: boolean };
     readonly _writableState?: { readonly writable?: boolean };
   };
 
-/** Any object of fs/promises that is a `FileHandle`; its class has no public name. */
+/** Whether a value is a `FileHandle` of fs/promises. Checks its methods, because the class is not exported. */
 export function isFileHandle(fh: unknown): fh is FileHandle {
   return isObject(fh) && typeof fh.fd === 'number' && has(fh, 'createReadStream', 'createWriteStream', 'close', 'once');
 }
 
-/** The directions of a stream. Throws a `TypeError` that says so when it is none, not open, no stream of bytes, or in use. */
+/** Determines the directions of a stream. Throws a `TypeError` if it is no stream, not open, not of bytes, or has a reader. */
 export function streamEnds(fh: unknown): Ends {
   const reads = isObject(fh) && has(fh, 'on', 'off', 'pipe', 'read', 'pause', 'resume', 'destroy');
   const writes = isObject(fh) && has(fh, 'on', 'off', 'write', 'end', 'destroy');
@@ -29,7 +29,7 @@ export function streamEnds(fh: unknown): Ends {
   if (destroyed || closed || errored) {
     throw noDescriptor('an open stream', `a ${nameOf(fh)} that is closed`, 'give it before that', errored ?? undefined);
   }
-  // A direction that never was looks to Node like one that has ended; only its state can tell.
+  // Node's public properties show a direction that never existed as ended. Only the internal state differs.
   const readable = reads && asked._readableState?.readable !== false && !(fh instanceof WriteStream) ? asked : undefined;
   const writable = writes && asked._writableState?.writable !== false && !(fh instanceof ReadStream) ? asked : undefined;
   const ended = (!readable || asked.readableEnded) && (!writable || asked.writableEnded);

@@ -12,19 +12,17 @@ import { isFileHandle, streamEnds } from './fh-check.ts';
 import { nodeStream, type Opened } from './node-stream.ts';
 import type { Dial, Wire } from './signal.ts';
 
-/** What {@link fromFh} takes: the number of a descriptor, a `FileHandle`, or a stream of Node. */
+/** Accepted by {@link fromFh}: the number of a descriptor, a `FileHandle`, or a Node stream. */
 export type Fh = number | Duplex | Readable | Writable | FileHandle;
 
 /**
- * Carries bytes over something that is open already: a socket, a pipe, a terminal, a file, any byte stream of Node.
+ * Creates a wire over an open socket, pipe, terminal, file or any byte stream of Node.
  *
  * ```text
  *                    ┌─ readable ◀── bytes, EOF ───┐
  *   application ═════╡                             ╞═ fh: socket, pipe, terminal, file, device, Duplex
  *                    └─ writable ─── bytes, end ──▶┘
  * ```
- *
- * The wire owns the fh from the call on, and closes it when it ends, however it ends.
  *
  * | fh | carried by | reads | writes |
  * |---|---|---|---|
@@ -36,19 +34,26 @@ export type Fh = number | Duplex | Readable | Writable | FileHandle;
  * | 0, 1, 2 | `process.stdin`, `stdout`, `stderr` | 0 | 1, 2 |
  * | `FileHandle` | as its number | as it was opened | as it was opened |
  *
- * **One direction.** A missing direction counts as finished when the fh is connected; none that never was gives an EOF, and
- * writing to it errors with EBADF, phase `'write'`. A direction that existed and has ended tells it: a `Duplex` that was read
- * to its end before gives `end` right after `connected`; writing to one that was ended errors with EPIPE.
+ * Emits `connected` at once if the fh is open, otherwise when it has connected. Bytes already in the stream's buffer come first.
+ * Files are read from their current position to the end, in the thread pool. Reading and writing a file share its position.
  *
- * **Files** are read from their present position to the end, in the thread pool. Reading and writing share the position, as
- * in the kernel, and up to 64 KiB are read ahead of you.
+ * **Errors**
+ * - ETOCONNECT if the fh has not connected after `timeouts.connect`.
+ * - EBADF, phase `'write'`, for bytes sent to an fh that cannot be written. EPIPE if its writable side has ended before.
+ * - EALREADY for a second subscription: an fh is single-use.
  *
- * **Its life.** An open fh is `connected` when it is subscribed, one that still connects (a socket, a file that is opened) when
- * that is done: ETOCONNECT after `timeouts.connect`. When the flow completes, what was given is flushed; a socket or `Duplex`
- * then waits for the peer's FIN, anything else is closed at once. Unsubscribed, the fh is destroyed at once. It is single-use: a
- * second subscription errors with EALREADY. Descriptors 0, 1 and 2 stay open for Node, as it wants them. A child's `stdout` is
- * a socket pair in Node's eyes: end the flow to have done with it. Bytes that were read into the stream's buffer, or put back
- * with `unshift`, come first. Lossless; memory is bounded by the stream's own `highWaterMark`.
+ * **Closing**
+ * - The wire owns the fh from the call on, and closes it however the connection ends. Node keeps descriptors 0, 1 and 2 open.
+ * - When the flow completes, queued bytes are flushed. A socket or `Duplex` then waits for the peer's FIN. Any other fh closes at
+ *   once.
+ * - A direction that never existed counts as ended, and emits no `end`. A readable side that has ended before emits `end` right
+ *   after `connected`.
+ * - For Node, a child's `stdout` is a socket pair: complete the flow to close it.
+ * - Unsubscribing destroys the fh at once.
+ *
+ * **Backpressure**: lossless. A file is read ahead by up to 64 KiB.
+ *
+ * **Memory**: bounded by the stream's `highWaterMark`.
  *
  * ```ts
  * import { fromFh, IOStream, stack } from 'rxjs-io-stream';
@@ -57,14 +62,14 @@ export type Fh = number | Duplex | Readable | Writable | FileHandle;
  * new IOStream({ fh: process.stdin }).data$.subscribe((bytes) => console.log(bytes.length)); // the same, done for you
  * ```
  *
- * @param fh what to carry bytes over.
+ * @param fh an open descriptor number, `FileHandle` or Node stream.
  * @returns a wire that ignores `dial.to`.
- * @throws TypeError `can't get file descriptor…`, when it is nothing of these, not open, a directory, gives strings or objects, or
- * is being read by somebody.
+ * @throws TypeError `can't get file descriptor…` if `fh` is none of these, is not open, is a directory, emits strings or objects,
+ *   or already has a reader. A TypeError also if another wire uses it.
  */
 export function fromFh(fh: Fh): Wire {
   const given = standard(fh) ?? fh;
-  // Before the fh is looked at: that of another wire must not be touched, and looks as if it were in use.
+  // Check the claim before the fh: an fh of another wire must not be touched, and would be rejected for its reader.
   const claim = new Claim(given);
   const ends = endsOf(given, () => claim.release());
   const wire = nodeStream((dial) => opening(ends, dial));
@@ -74,12 +79,12 @@ export function fromFh(fh: Fh): Wire {
       if (taken) return throwError(() => new IOStreamError('EALREADY', { phase: 'connect', errno: -114, message: ALREADY }));
       claim.take();
       taken = true;
-      // It was open before we were: whoever leaves early, it is ours to close.
+      // The fh was open before the subscription: also close it if the subscription ends before `connected`.
       return flow$.pipe(
         wire(dial),
         finalize(() => {
           streamsOf(ends).forEach(discard);
-          if (!isDescriptor(given)) claim.release(); // That of a descriptor is released when its close is requested.
+          if (!isDescriptor(given)) claim.release(); // The claim on a descriptor is released when its close is requested.
         }),
       );
     });
@@ -87,7 +92,7 @@ export function fromFh(fh: Fh): Wire {
 
 const ALREADY = 'expected one subscription for each fh, got a second one; open the fh anew and make another wire';
 
-/** Node's own streams for the descriptors every program has: two readers of one descriptor would steal from each other. */
+/** Node's own streams for the standard descriptors. Two readers of one descriptor would each get only a part of the bytes. */
 const STANDARD = [() => process.stdin, () => process.stdout, () => process.stderr] as const;
 
 const standard = (fh: unknown): Readable | Writable | undefined => (typeof fh === 'number' ? STANDARD[fh]?.() : undefined);
@@ -109,19 +114,19 @@ function opening(ends: Ends, dial: Dial): Observable<Opened> {
   return within(ready(stream), dial.timeouts.connect, dial, lateOpening).pipe(map(() => opened));
 }
 
-/** Sockets and files say `pending` before they are open; a TLS socket is ready when both sides have said Finished. */
+/** Whether a stream is still opening. Sockets and files have `pending`. A TLS socket is open when both sides have sent Finished. */
 function isPending(stream: Readable | Writable): boolean {
   if (stream instanceof TLSSocket) return !(stream.getFinished() && stream.getPeerFinished());
   return (stream as Partial<Socket>).pending === true;
 }
 
-/** Emits when the stream is open, and leaves no listener behind. */
+/** Emits when the stream is open. Removes all its listeners afterwards. */
 function ready(stream: Readable | Writable): Observable<void> {
   const events = stream instanceof TLSSocket ? ['secureConnect', 'secure'] : ['ready'];
   return new Observable((opened) => {
     if ('allowHalfOpen' in stream) stream.allowHalfOpen = true;
     const onReady = (): void => {
-      // A TLS socket whose certificate was refused is secure for an instant: its error comes.
+      // A TLS socket emits 'secure' although its certificate was rejected. The error follows.
       if (stream.destroyed) return;
       opened.next();
       opened.complete();

@@ -5,10 +5,10 @@ import type { Dial } from './signal.ts';
 import { after } from './timer.ts';
 
 /**
- * Tells `late` of ETOHANDSHAKE when a layer is not through in time: within `timeouts.handshake`, and no later than the dial's
- * deadline. To be unsubscribed when it is through, and when it is given up.
+ * Calls `late` with ETOHANDSHAKE after `timeouts.handshake`, or at the dial's deadline if that is earlier. Unsubscribe when the
+ * handshake has completed or failed.
  *
- * @param what what takes its time, for the message: 'handshake', 'TLS handshake'.
+ * @param what name of the handshake for the message: 'handshake', 'TLS handshake'.
  */
 export function handshakeDeadline(dial: Dial, what: string, late: (error: IOStreamError) => void): Subscription {
   const ms = timeFor(dial.timeouts.handshake, dial);
@@ -19,8 +19,8 @@ export function handshakeDeadline(dial: Dial, what: string, late: (error: IOStre
 }
 
 /**
- * What a layer says when the wire below it fails while it is in its handshake: the same code and facts, in phase `handshake`, with
- * the layer. What a layer further below has said of itself stays as it is.
+ * Converts an error of the wire below during a layer's handshake. The result has the same code and facts, phase `handshake`, and
+ * the layer's name. An error that already names a lower layer is returned unchanged.
  */
 export function handshakeBroken(error: unknown, { layer }: Dial): unknown {
   if (!(error instanceof IOStreamError) || error.layer !== undefined) return error;

@@ -2,12 +2,12 @@ import type { LayerDetails } from './signal.ts';
 
 const PLAIN: readonly string[] = ['string', 'number', 'boolean'];
 
-/** What of a layer's details can be written down: handles and certificates are no reading. */
+/** Selects the loggable details of a layer: strings, numbers and booleans, not handles or certificates. */
 export function plainDetails(details: LayerDetails): LayerDetails {
   return Object.fromEntries(Object.entries(details).filter(([, fact]) => PLAIN.includes(typeof fact)));
 }
 
-/** Any value as text, also one at which `String` throws: an object without a prototype, a revoked Proxy. */
+/** Converts any value to text, even if `String` throws: an object without a prototype, a revoked Proxy. */
 export function asText(value: unknown): string {
   try {
     return String(value);
@@ -16,7 +16,7 @@ export function asText(value: unknown): string {
   }
 }
 
-/** What can be written down of an error: only what has the type it should have. */
+/** Loggable facts of an error: only properties of the expected type. */
 export interface ErrorFacts {
   readonly code?: string | undefined;
   readonly errno?: number | undefined;
@@ -24,7 +24,7 @@ export interface ErrorFacts {
   readonly message: string;
 }
 
-/** What an error says of itself, whatever was thrown. */
+/** Reads the loggable facts of any thrown value. */
 export function errorFacts(error: unknown): ErrorFacts {
   try {
     const { code, errno, phase } = Object(error) as Record<string, unknown>;

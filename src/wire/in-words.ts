@@ -1,4 +1,4 @@
-/** A value as an error message shows it: short, with its type. Not a text that may be a URL: that may hold a password. */
+/** Formats a value for an error message: short, with its type. Hides text that may be a URL, which may contain a password. */
 export function inWords(value: unknown): string {
   switch (typeof value) {
     case 'string':
@@ -16,7 +16,7 @@ export function inWords(value: unknown): string {
   }
 }
 
-/** The type of a value, and the length of a string: the value may be a secret. */
+/** Formats only the type of a value, and the length of a string, because the value may be a secret. */
 export function typeInWords(value: unknown): string {
   if (typeof value === 'string') return `a string of ${new TextEncoder().encode(value).length} bytes`;
   if (value === null || value === undefined) return String(value);
@@ -24,7 +24,7 @@ export function typeInWords(value: unknown): string {
   return `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`;
 }
 
-/** The value of a number, of anything else the type. */
+/** Formats the value of a number, and only the type of any other value. */
 export function numberInWords(value: unknown): string {
   return typeof value === 'number' ? String(value) : typeInWords(value);
 }

@@ -1,4 +1,4 @@
-/** Finds the known name that a misspelt one most likely stands for: a few letters off, or longer or shorter at its end. */
+/** Finds the known name that a misspelt one most likely means. It differs in one or two letters, or is longer or shorter at its end. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   if (name.length > MAX_LENGTH) return undefined;
   const lower = name.toLowerCase();
@@ -8,14 +8,14 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   return known.find((each) => areAlike(lower, each.toLowerCase()));
 }
 
-/** A longer name is no misspelt option, and comparing takes the product of both lengths. */
+/** Longer names get no suggestion: the time of the comparison is the product of both lengths. */
 const MAX_LENGTH = 40;
 
 function areAlike(a: string, b: string): boolean {
   return Math.min(a.length, b.length) >= 3 && (a.startsWith(b) || b.startsWith(a));
 }
 
-/** How many letters must be changed, added, removed or swapped with their neighbour to make one text of the other. */
+/** Counts the edits between two texts: letters to change, add, remove, or swap with their neighbour. */
 function editsBetween(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, column) => column)];
   const at = (row: number, column: number): number => rows[row]?.[column] ?? 0;

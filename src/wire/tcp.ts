@@ -11,21 +11,21 @@ import { checkByRules, type Rules } from './rules.ts';
 import { connectSocket } from './socket.ts';
 import type { Dial, ResolvedSignal, Wire } from './signal.ts';
 
-/** How TCP connections are made; all as in `node:net`. */
+/** Options of TCP connections, as in `node:net`. */
 export interface TcpOptions extends ResolveOptions {
   /** The address to connect from. */
   readonly localAddress?: string | undefined;
-  /** The port to connect from; 0 is any free one. @default 0 */
+  /** The port to connect from. 0 selects any free port. @default 0 */
   readonly localPort?: number | undefined;
-  /** Send small packets at once. @default true */
+  /** Whether to send small packets at once. @default true */
   readonly noDelay?: boolean | undefined;
-  /** Let the kernel ask an idle peer whether it is still there. @default false */
+  /** Whether the kernel probes an idle peer. @default false */
   readonly keepAlive?: boolean | undefined;
 }
 
 const isBoolean = (value: unknown): boolean => typeof value === 'boolean';
 
-/** What the options of {@link tcp} must be. */
+/** Rules for the options of {@link tcp}. */
 export const TCP_RULES: Rules = {
   lookup: ['a function like dns.lookup', (value) => typeof value === 'function'],
   family: ['0, 4 or 6', (value) => value === 0 || value === 4 || value === 6, inWords],
@@ -40,16 +40,23 @@ export const TCP_RULES: Rules = {
 };
 
 /**
- * Makes TCP connections: resolves the target's host, races all its addresses (RFC 8305: the next after 250 ms or at once when
- * one fails, none given up while it could still win), and carries bytes.
+ * Creates a wire over TCP. Resolves the target's host, races all its addresses (RFC 8305), and carries bytes. The next attempt
+ * starts after 250 ms, or at once when one fails. Earlier attempts continue until one connects.
  *
  * ```text
  *   dial ── resolve ──▶ resolved ── race of addresses ──▶ connected ══ bytes ══▶
  * ```
  *
- * Errors with EDNS (no address within `timeouts.resolve`), ETOCONNECT (no connection within `timeouts.connect`), or the code
- * of the system; when several addresses failed, `cause` is an `AggregateError` of all attempts. Both times end at the dial's
- * deadline at the latest. Unsubscribed: frees the socket at once. Lossless.
+ * **Errors**
+ * - EDNS: no address within `timeouts.resolve`.
+ * - ETOCONNECT: no connection within `timeouts.connect`. Both limits end at the dial's deadline at the latest.
+ * - Otherwise the code of the system. If several addresses failed, `cause` is an `AggregateError` of all attempts.
+ *
+ * **Closing**
+ * - After our FIN, input is read and dropped until the peer's FIN, for up to `timeouts.close` without progress.
+ * - Unsubscribing frees the socket at once.
+ *
+ * **Backpressure**: lossless.
  *
  * ```ts
  * import { IOStream, tcp } from 'rxjs-io-stream';
@@ -57,20 +64,22 @@ export const TCP_RULES: Rules = {
  * export const wire = tcp({ keepAlive: true }); // for `stack`; `new IOStream({ host, port, keepAlive: true })` makes one itself
  * ```
  *
+ * @param options how to resolve and connect. Copied and checked at the call.
+ * @returns a wire for targets with `host` and `port`.
  * @throws TypeError for a wrong option.
  */
 export function tcp(options: TcpOptions = {}): Wire {
   return tcpWire(checkByRules('tcp', options, TCP_RULES));
 }
 
-/** The same, of options that were copied and checked before. */
+/** Creates the wire of {@link tcp} from options that are already copied and checked. */
 export function tcpWire(options: TcpOptions): Wire {
   return nodeStream((dial) => {
     const { to } = dial;
     if (!to || !('host' in to)) throw new TypeError(`expected a target with host and port for tcp, got ${to ? 'a path' : 'none'}`);
     const { host, port } = to;
     const addresses$ = resolveInTime(host, dial, options);
-    // By hand, since it is on the way of every connection: `concatMap` and `startWith` take longer than the rest of us.
+    // Written without operators, because every connection runs it: `concatMap` and `startWith` take longer than the rest here.
     return new Observable((out) => {
       const fail = (error: unknown): void => out.error(error);
       const connectThen = (addresses: LookupAddress[]): void => {
@@ -103,7 +112,7 @@ function connectAny(addresses: readonly LookupAddress[], host: string, port: num
   });
 }
 
-/** One error of all attempts: its code is that of the last one. */
+/** Combines the errors of all attempts. The code is that of the last attempt. */
 function allFailed(attempts: readonly FailedAttempt<LookupAddress>[], host: string, port: number): IOStreamError {
   const last = IOStreamError.from(attempts.at(-1)?.error, { phase: 'connect' });
   if (attempts.length === 1) return last;
