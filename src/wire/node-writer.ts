@@ -5,30 +5,30 @@ import { IOStreamError } from '../errors.ts';
 import { lostBytes } from './lost-bytes.ts';
 import { PAUSE, RESUME, type Up } from './signal.ts';
 
-/** No write is longer than this, so that a transfer that moves is seen to move. */
+/** Maximum bytes of one write, so that a slow transfer still shows progress. */
 const LONGEST_WRITE = 256 * 1024;
 
 /**
- * Writes to a stream of Node: tells what has left (`sent`), and when it is full (`pause`, `resume`).
+ * Writes to a Node stream. Emits `sent` for the bytes that were sent, and `pause` and `resume` for backpressure.
  *
- * Node joins all it holds into one `writev`, and would tell nothing until that is through: so it is never given more than one
- * longest write at a time, and the rest waits here. For a socket that is what full means: with its own mark of 16 KiB every
- * chunk of a bulk transfer made a pause and a resume. The mark of any other stream is kept.
+ * Node joins all its buffered bytes into one `writev`, and reports nothing until that has completed. Therefore it gets at most
+ * `LONGEST_WRITE` bytes at a time, and the rest is queued here. A socket is full when bytes are queued: with Node's
+ * `highWaterMark` of 16 KiB, every chunk of a bulk transfer would cause a pause and a resume. Other streams keep their own mark.
  */
 export class NodeWriter {
   readonly #writable: Writable;
   readonly #up: Subscriber<Up>;
   readonly #marked: boolean;
-  /** Pieces that wait until Node holds less, and the first of them that is left; an end may wait behind them. */
+  /** Queued pieces, and the index of the first one that remains. An end may be queued behind them. */
   #waiting: Uint8Array[] | undefined;
   #next = 0;
   #ending = false;
-  /** Bytes given to the stream, and how many of them we told to be sent. */
+  /** Bytes written to the stream, and how many of them were reported as sent. */
   #given = 0;
   #told = 0;
   #full = false;
   #clock: SchedulerLike | undefined;
-  /** When bytes last left, on the clock given to `watch`. */
+  /** Time when bytes were last sent, on the clock passed to `watch`. */
   movedAt = 0;
   #onWritten: ((error?: Error | null) => void) | undefined;
 
@@ -38,7 +38,7 @@ export class NodeWriter {
     this.#marked = !(writable instanceof Socket);
   }
 
-  /** From now on `movedAt` is kept. */
+  /** Updates `movedAt` from now on. */
   watch(clock: SchedulerLike): void {
     this.#clock = clock;
   }
@@ -48,7 +48,7 @@ export class NodeWriter {
       const message = 'expected an fh that can be written, got one whose end was written before';
       throw new IOStreamError('EPIPE', { phase: 'write', errno: -32, message });
     }
-    // The straight way: no queue for what Node takes at once.
+    // Fast path: bytes that fit into Node's buffer skip the queue.
     if (!this.#waiting && this.#takes(bytes.length)) {
       this.#give(bytes);
       if (this.#marked) this.#tellFull(this.#writable.writableNeedDrain);
@@ -64,7 +64,7 @@ export class NodeWriter {
     this.feed();
   }
 
-  /** Gives Node what waits, as far as it takes it now. */
+  /** Writes queued pieces to Node, as many as it accepts now. */
   feed(): void {
     const waiting = this.#waiting;
     for (let piece = waiting?.[this.#next]; piece && this.#takes(piece.length); piece = waiting?.[this.#next]) {
@@ -85,8 +85,8 @@ export class NodeWriter {
   }
 
   /**
-   * What has left is what was given less what Node still holds: exact, and without an entry for each write. However much the
-   * kernel took at once, it is told in steps.
+   * Emits `sent`. The count is the written bytes minus those in Node's buffer, which is exact and needs no entry for each write.
+   * One signal reports at most `LONGEST_WRITE` bytes.
    */
   tellSent(): void {
     const left = this.#given - this.#writable.writableLength;
@@ -109,7 +109,7 @@ export class NodeWriter {
 
   #written(): (error?: Error | null) => void {
     return (error) => {
-      // Node calls back for what it could not write, too.
+      // Node also calls back for bytes that it could not write.
       if (error || this.#writable.destroyed) return;
       this.tellSent();
       this.feed();

@@ -1,15 +1,18 @@
 import { Observable, type Observer, type Subscriber } from 'rxjs';
 
 /**
- * A subscriber that hands notifications to `observer`, can be asked whether it is closed before its source has returned from
- * `subscribe`, and turns a throw of the observer into `fail`.
+ * Creates a `Subscriber` that passes notifications to `observer`. It exists before `subscribe` returns, and can be closed then. A
+ * throw of the observer is passed to its `fail`.
  *
- * An operator written with `new Observable` and a plain observer has two holes: a throw inside `next` becomes an uncaught
- * exception while the subscriber below sees `complete`, and a synchronous source is not stopped when the subscriber leaves,
- * since the subscription is only known when `subscribe` has returned. Subscribing with a `Subscriber` that is known from the
- * start closes the second; RxJS makes one for us here, from public names alone.
+ * An operator with `new Observable` and a plain observer has two defects:
  *
- * @param observer is told of its own throws by `fail`, if it has that, else by `error`.
+ * - A throw inside `next` becomes an uncaught exception, while the subscriber below gets `complete`.
+ * - A synchronous source does not stop when the subscriber unsubscribes, because the subscription exists only after `subscribe`
+ *   has returned.
+ *
+ * Subscribing with an existing `Subscriber` avoids the second. RxJS creates it here through its public API alone.
+ *
+ * @param observer gets its own throws by `fail` if it has that method, otherwise by `error`.
  */
 export function inlet<T>(observer: Guarded<T>): Subscriber<T> {
   const guard = new Guard(observer);
@@ -20,20 +23,20 @@ export function inlet<T>(observer: Guarded<T>): Subscriber<T> {
   return subscriber;
 }
 
-/** Shows the subscriber that RxJS makes of an observer. One for all: every connection has several inlets. */
+/** The subscriber that RxJS last created. One shared Observable creates all of them, because every connection needs several. */
 let made: Subscriber<unknown> | undefined;
 const MAKER = new Observable<unknown>((subscriber) => {
   made = subscriber;
 });
 
-/** An observer that may tell a throw of its own from an error of its source. */
+/** An observer that may distinguish its own throw from an error of its source. */
 export interface Guarded<T> extends Observer<T> {
   fail?(error: unknown): void;
 }
 
 class Guard<T> implements Observer<T> {
   subscriber: Subscriber<T> | undefined;
-  // No private field: with `config.useDeprecatedNextContext` RxJS calls the methods on an object that inherits from this one.
+  // No #private field: with `config.useDeprecatedNextContext`, RxJS calls the methods on an object that inherits from this one.
   private readonly observer: Guarded<T>;
 
   constructor(observer: Guarded<T>) {

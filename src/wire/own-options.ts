@@ -2,20 +2,20 @@ import { typeInWords } from './in-words.ts';
 import { unknownOption } from './unknown-option.ts';
 
 /**
- * The prototype of copied options: empty and frozen, so that nothing is inherited from it. An object with this prototype takes the
- * memory of a literal; V8 makes a hash table of one without a prototype, of five times the size.
+ * Prototype of copied options: empty and frozen, so that no property is inherited. An object with this prototype takes as much
+ * memory as a literal. V8 stores an object without a prototype as a hash table of five times the size.
  */
 const NOTHING: object = Object.freeze(Object.create(null) as object);
 
 /**
- * Copies options: own enumerable properties only, into an object that inherits nothing. What is read from the copy was given by
- * the caller, never by `Object.prototype`, and stays what it was at the call. Values are not copied: a list or a record among
- * them needs a copy of its own.
+ * Copies the own enumerable properties of options into an object that inherits nothing. The copy keeps the values of the call,
+ * and never reads from `Object.prototype`. The copy is shallow: copy lists and records among the values separately.
  *
- * @param options what the caller gave.
- * @param caller the function that takes them, for the message.
- * @param known all names that it takes. @default any name is taken
- * @throws TypeError when `options` is not an object, and for a name that is not known.
+ * @param options the options as passed by the caller.
+ * @param caller name of the function with these options, for the message.
+ * @param known all accepted names. @default any name is accepted
+ * @returns the copy.
+ * @throws TypeError if `options` is not an object, and for an unknown name.
  */
 export function ownOptions<T extends object>(options: T, caller: string, known?: readonly (keyof T & string)[]): T {
   if (typeof options !== 'object' || (options as unknown) === null || Array.isArray(options))

@@ -2,21 +2,21 @@ import { isHost } from './bare-host.ts';
 import { numberInWords } from './in-words.ts';
 import type { Rules } from './rules.ts';
 
-/** Whether something can be dialled. */
+/** Whether a value is a port that can be dialled. */
 export function isPort(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) > 0 && (value as number) <= 65535;
 }
 
-/** The options that every proxy must have. */
+/** Required options of every proxy plugin. */
 export const PROXY_REQUIRED: readonly string[] = ['host', 'port'];
 
-/** What they must be. */
+/** Rules for the options of every proxy plugin. */
 export const PROXY_RULES: Rules = {
   host: ['a host name or address, not a URL and without control characters', isHost],
   port: ['an integer from 1 to 65535', isPort, numberInWords],
 };
 
-/** The options that SOCKS 4 and 5 have in common. */
+/** Rules for the options that SOCKS 4 and 5 have in common. */
 export const SOCKS_RULES: Rules = {
   ...PROXY_RULES,
   resolve: ["'proxy' or 'local'", (value) => value === 'proxy' || value === 'local'],

@@ -5,9 +5,9 @@ import { resolveInTime, type ResolveOptions } from './resolve.ts';
 import type { Dial, Target } from './signal.ts';
 
 /**
- * What a proxy is asked for: the target with an IPv6 address out of its brackets, and a name in ASCII (IDNA).
+ * Converts a target to the form that proxies expect: an IPv6 address without brackets, a name in ASCII (IDNA).
  *
- * @throws TypeError without a target, for a path, which no proxy can reach, and for a name that IDNA does not know.
+ * @throws TypeError without a target, for a path, which no proxy can reach, and for a name that IDNA cannot convert.
  */
 export function proxyTarget(to: Target | undefined, plugin: string): { readonly host: string; readonly port: number } {
   if (!to) throw new TypeError(`{fh} already connected: ${plugin} needs host and port, not fh or wire`);
@@ -18,15 +18,15 @@ export function proxyTarget(to: Target | undefined, plugin: string): { readonly 
   return { host, port: to.port };
 }
 
-/** No longer name has 255 bytes in ASCII; a character may be two units. */
+/** Maximum length in UTF-16 units of a name that can fit into 255 bytes of ASCII. A character may have two units. */
 const MAX_UNITS = 2 * 255;
 
-/** IDNA takes quadratic time: not for what can be no name. */
+/** Converts a name by IDNA. Rejects long names first, because IDNA takes quadratic time. */
 function inAscii(name: string): string {
   return name.length > MAX_UNITS ? '' : domainToASCII(name);
 }
 
-/** Resolves a name here, for a proxy that shall get an address: the first one, EDNS after `timeouts.resolve`. */
+/** Resolves a name locally, for a proxy that needs an address. Emits the first address. Errors with EDNS after `timeouts.resolve`. */
 export function localAddress(host: string, dial: Dial, options: ResolveOptions): Observable<string> {
   return resolveInTime(host, dial, options).pipe(map(([first]) => first?.address ?? host));
 }

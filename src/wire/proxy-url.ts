@@ -1,36 +1,36 @@
-/** What the URL of a proxy contains. */
+/** Parts of the URL of a proxy. */
 export interface ProxyUrl {
   readonly host: string;
   readonly port: number;
-  /** Decoded; both or none. */
+  /** Decoded. `user` and `pass` are either both present or both absent. */
   readonly user?: string;
   readonly pass?: string;
 }
 
-/** Which URLs a plugin takes. */
+/** Rules for the URLs that a plugin accepts. */
 export interface ProxyUrlRules {
-  /** The plugin, for messages. */
+  /** Name of the plugin, for messages. */
   readonly caller: string;
-  /** With their colon; the first is the usual one. */
+  /** Accepted schemes with their colon. Messages show the first one. */
   readonly schemes: readonly string[];
-  /** The port of a URL without one. */
+  /** Default port. */
   readonly port: number;
-  /** What to do about another scheme. */
+  /** Advice for the message about another scheme, by scheme. */
   readonly advice?: Readonly<Record<string, string>>;
 }
 
 const SCHEME = /^([a-z][a-z\d+.-]*:)\/\//i;
 
-/** Whether a plugin was given a URL, as a text or an object. */
+/** Whether the argument of a plugin is a URL, as a string or an object. */
 export function isUrl(given: unknown): given is string | URL {
   return typeof given === 'string' || Object.prototype.toString.call(given) === '[object URL]';
 }
 
 /**
- * Reads the URL of a proxy: `scheme://user:password@host:port`, with user and password percent-encoded.
+ * Parses the URL of a proxy: `scheme://user:password@host:port`, with user and password percent-encoded.
  *
- * @throws TypeError for another scheme, a path, a query or a fragment, and for what is no URL. No message contains any part of
- *   the URL but its scheme: without `//` behind it even that may be a user's name.
+ * @throws TypeError for an invalid URL, another scheme, a path, a query or a fragment. The message contains no part of the URL
+ *   but a scheme that is followed by `//`: without the slashes, the first part may be a user name.
  */
 export function readProxyUrl(given: string | URL, { caller, schemes, port, advice = {} }: ProxyUrlRules): ProxyUrl {
   const text = String(given);
@@ -51,7 +51,7 @@ export function readProxyUrl(given: string | URL, { caller, schemes, port, advic
   return { host: decoded(url.hostname, caller), port: url.port === '' ? port : Number(url.port), ...loginOf(url, caller) };
 }
 
-/** A parser of URLs leaves out line ends and tabs, wherever they stand: such a text is none. */
+/** Parses a URL. Rejects control characters, because the `URL` parser silently removes line ends and tabs. */
 function parsed(text: string): URL | undefined {
   return !/[\0-\x20\x7f]/.test(text) && URL.canParse(text) ? new URL(text) : undefined;
 }
@@ -65,7 +65,7 @@ function decoded(part: string, caller: string): string {
   try {
     return decodeURIComponent(part);
   } catch {
-    // Without the cause.
+    // No `cause`: it could contain a part of the URL.
     throw new TypeError(
       `expected the URL of ${caller} to be percent-encoded UTF-8, got something else; write % in a user or password as %25`,
     );

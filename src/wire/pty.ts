@@ -1,12 +1,12 @@
 import { fstatSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
 
-/** The device 5:2 of Linux, /dev/ptmx: every master of a pseudo-terminal is one. */
+/** Device number 5:2 of Linux, /dev/ptmx: that of every pseudo-terminal master. */
 const PTY_MASTER = 0x502;
 
 /**
- * Makes an end of the input of what Linux reports to the master of a pseudo-terminal as EIO: that the last slave was closed.
- * All that was written to the slave has been read by then. Other systems report an EOF, and other streams keep their EIO.
+ * Converts the EIO of a pseudo-terminal master into the end of its input. Linux reports EIO when the last slave has closed, after
+ * all bytes written to the slave have been read. Other systems report EOF. Other streams keep their EIO.
  */
 export function endOnHangup(stream: object): void {
   if (!(stream instanceof ReadStream) || !isPtyMaster(stream)) return;

@@ -1,25 +1,26 @@
 import { Observable, type SchedulerLike, type Subscription } from 'rxjs';
 import { after } from './timer.ts';
 
-/** RFC 8305 section 8: the next attempt starts so many milliseconds after the last one. */
+/** Delay between the starts of two attempts, in milliseconds (RFC 8305, section 8). */
 export const ATTEMPT_DELAY = 250;
 
-/** A way that was tried and did not work. */
+/** A candidate whose attempt failed, and its error. */
 export interface FailedAttempt<C> {
   readonly candidate: C;
   readonly error: unknown;
 }
 
 /**
- * Tries candidates as RFC 8305 says: one after another, the next after 250 ms or at once when one fails. The first that works
- * wins and the others are unsubscribed; no attempt is given up while it could still win. When all have failed it errors with
- * what `failed` makes of the attempts.
+ * Tries candidates as in RFC 8305: the next one starts after 250 ms, or at once when one fails. The first success wins, and the
+ * others are unsubscribed. Until then, started attempts continue.
  *
  * ```text
- *   a ──────────────────────▶ works late, and wins
+ *   a ──────────────────────▶ connects late, and wins
  *       250 ms  b ──────▶ refused
  *                       c ─────────── still trying: unsubscribed when a wins
  * ```
+ *
+ * @param failed creates the error from all attempts when all have failed.
  */
 export function race<C, T>(
   candidates: readonly C[],

@@ -5,24 +5,24 @@ import { EDNS, IOStreamError } from '../errors.ts';
 import { within } from './deadline.ts';
 import type { Dial } from './signal.ts';
 
-/** A function like `dns.lookup`; called with `all: true`. */
+/** A function like `dns.lookup`. Called with `all: true`. */
 export type Lookup = (
   host: string,
   options: LookupAllOptions,
   callback: (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void,
 ) => void;
 
-/** How names are resolved. */
+/** Options for resolving names. */
 export interface ResolveOptions {
-  /** Asked instead of `dns.lookup`. */
+  /** Called instead of `dns.lookup`. */
   readonly lookup?: Lookup | undefined;
-  /** 4 or 6: only addresses of this family. @default 0, both */
+  /** 4 or 6 selects addresses of this family only. @default 0, both */
   readonly family?: 0 | 4 | 6 | undefined;
 }
 
 /**
- * Finds all addresses of a host, the families interleaved as RFC 8305 section 4 says; an address stays itself without asking
- * anybody. Errors with EDNS when there is none. Unsubscribed, a late answer is ignored (Node cannot take the question back).
+ * Finds all addresses of a host, with the families interleaved (RFC 8305, section 4). Emits a literal address without a lookup.
+ * Errors with EDNS if there is no address. After unsubscribing, the answer is ignored: Node cannot cancel a lookup.
  */
 export function resolve(host: string, { lookup = dnsLookup, family = 0 }: ResolveOptions): Observable<LookupAddress[]> {
   const literal = isIP(host);
@@ -53,7 +53,7 @@ export function resolve(host: string, { lookup = dnsLookup, family = 0 }: Resolv
   });
 }
 
-/** The same, within the smaller of `timeouts.resolve` and what is left of the dial's deadline. */
+/** Calls {@link resolve}. Errors with EDNS after `timeouts.resolve`, or at the dial's deadline if that is earlier. */
 export function resolveInTime(host: string, dial: Dial, options: ResolveOptions): Observable<LookupAddress[]> {
   return within(resolve(host, options), dial.timeouts.resolve, dial, (ms) => {
     const message = `expected an address for '${host}' within ${ms} ms, got no answer`;
@@ -61,7 +61,7 @@ export function resolveInTime(host: string, dial: Dial, options: ResolveOptions)
   });
 }
 
-/** What a lookup function answers, old or new: one address, or a list. What is no address is left out. */
+/** Reads the answer of a lookup function: one address or a list. Skips invalid addresses. */
 function addressesOf(answer: unknown): LookupAddress[] {
   return (Array.isArray(answer) ? answer : [answer]).flatMap((each: unknown) => {
     const address = typeof each === 'string' ? each : String((each as Partial<LookupAddress> | null | undefined)?.address);
@@ -70,7 +70,7 @@ function addressesOf(answer: unknown): LookupAddress[] {
   });
 }
 
-/** The family of the first address first, then in turns. */
+/** Alternates the families, starting with that of the first address. */
 function interleave(addresses: readonly LookupAddress[]): LookupAddress[] {
   const first = addresses.filter((each) => each.family === addresses[0]?.family);
   const second = addresses.filter((each) => each.family !== addresses[0]?.family);

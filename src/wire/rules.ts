@@ -1,15 +1,15 @@
 import { typeInWords } from './in-words.ts';
 import { ownOptions } from './own-options.ts';
 
-/** One option: what it must be, in words and as a test; and how a wrong value is shown, if it cannot be a secret. */
+/** Rule for one option: the expected value in words, its test, and the format of a wrong value, if that cannot be a secret. */
 export type Rule = readonly [words: string, test: (value: unknown) => boolean, show?: (value: unknown) => string];
 
-/** Options by name. */
+/** Rules by option name. */
 export type Rules = Readonly<Record<string, Rule>>;
 
 /**
- * Copies options as {@link ownOptions} does, and checks the copy; what is undefined counts as absent. The message about a wrong
- * value has no more of it than type and length, unless its rule shows it: it may be a secret.
+ * Copies options as {@link ownOptions} does, and checks the copy. An undefined option counts as absent. The message about a wrong
+ * value contains only its type and length, unless the rule formats it, because the value may be a secret.
  *
  * @returns the copy.
  * @throws TypeError that names `caller` and the option.

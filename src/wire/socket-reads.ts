@@ -2,41 +2,41 @@ import type { OnReadOpts, Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { throwError } from 'rxjs';
 
-/** The most bytes of one read: as many as Node reads at once. */
+/** Maximum bytes of one read, the same as in Node. */
 export const READ_SIZE: number = 64 * 1024;
 
-/** How many sockets may have a buffer of their own: 4 MiB in all. */
+/** Maximum number of sockets with a dedicated buffer: 4 MiB in all. */
 export const MOST_OWN = 64;
 
-/** How many buffers that came back are kept: 1 MiB. */
+/** Maximum number of recycled buffers in the free list: 1 MiB in all. */
 const MOST_SPARE = 16;
 
-/** A read that fills half of a buffer is bulk: the buffer is given away as it is, and keeps no more than twice its bytes alive. */
+/** A read of at least this size is bulk: its buffer is emitted without a copy. At most twice the bytes then stay in memory. */
 const BULK = READ_SIZE / 2;
 
-/** Bulk comes in pieces of any size; a read of less than this ends it. */
+/** A read of less than this ends a bulk transfer. Its reads between both sizes are copied, and the buffer is used again. */
 const CRUMB = READ_SIZE / 8;
 
-/** Marks a socket that has a buffer of its own, which its next read fills. Not a Set of them: that allocates for each chunk. */
+/** Marks a socket with a dedicated buffer for its next read. A Set of sockets would allocate for each chunk. */
 const OWN: unique symbol = Symbol('rxjs-io-stream own buffer');
 type Reading<S> = S & { [OWN]?: boolean };
 let owners = 0;
 
-/** The memory of buffers that were given away, which may come back; and those that did. */
+/** Memory of emitted buffers that may be recycled, and the free list of recycled ones. */
 const given = new WeakSet<ArrayBufferLike>();
 const spare: Buffer[] = [];
 
 const shared: Buffer = Buffer.allocUnsafeSlow(READ_SIZE);
 
-/** What the socket that asks next reads into. */
+/** Buffer for the next socket that requests one. */
 let next: Buffer = shared;
 
 /**
- * How our own sockets read: into buffers of ours, by Node's `onread`, and told by `'data'` like any other stream.
+ * Reads our own sockets into our own buffers by Node's `onread`. Emits the bytes by `'data'`, as any other stream does.
  *
- * All read into one buffer and their bytes are copied out of it, so an idle connection holds none; one that reads bulk gets
- * buffers of its own, and gives them away with the bytes. Node itself allocates 64 KiB for each read, shrinks it, and takes it
- * through a Readable; without, the row `relay` of the bench reaches its figure.
+ * By default all sockets read into one shared buffer, and their bytes are copied out of it: an idle connection holds no buffer. A
+ * bulk transfer gets dedicated buffers, which are emitted without a copy. Node itself would allocate 64 KiB for each read, shrink
+ * it, and pass it through a Readable. The row `relay` of the bench depends on avoiding that.
  */
 const READS: OnReadOpts = {
   buffer() {
@@ -52,7 +52,7 @@ const READS: OnReadOpts = {
     const gives = isOwn && isBulk;
     if (gives) given.add(buffer.buffer);
     tell(this, gives ? read : copyOf(read));
-    // Only now: whoever was told may have made sockets, which have asked.
+    // Assign `next` only after 'data': a listener may have created sockets, which have requested buffers.
     if ((isBulk || (isOwn && length >= CRUMB)) && owners < MOST_OWN && !this.destroyed) {
       this[OWN] = true;
       owners += 1;
@@ -62,10 +62,10 @@ const READS: OnReadOpts = {
   },
 };
 
-/** None for Bun, which does not say which socket has read. */
+/** Undefined in Bun, which does not pass the socket to the callback. */
 export const SOCKET_READS: OnReadOpts | undefined = 'bun' in process.versions ? undefined : READS;
 
-/** Gives its place among the owners to another. To be called when the stream is done with. */
+/** Ends a socket's use of a dedicated buffer, so that another socket may have one. Call it when the stream is no longer read. */
 export function endReads(stream: Reading<Readable>): void {
   if (!stream[OWN]) return;
   stream[OWN] = false;
@@ -73,20 +73,20 @@ export function endReads(stream: Reading<Readable>): void {
 }
 
 /**
- * Takes back a buffer that was given away, for other reads: whoever calls promises that nobody has its bytes any more. What was
- * not given away so is left to the garbage collector.
+ * Recycles an emitted buffer for other reads. The caller guarantees that no reference to its bytes remains. Buffers of other
+ * origin are left to the garbage collector.
  */
 export function reuse(bytes: Buffer): void {
   if (!given.delete(bytes.buffer) || spare.length === MOST_SPARE) return;
   spare.push(bytes.length === READ_SIZE ? bytes : Buffer.from(bytes.buffer));
 }
 
-/** How many sockets have a buffer of their own. */
+/** Number of sockets with a dedicated buffer. */
 export function ownBuffers(): number {
   return owners;
 }
 
-/** How many buffers came back, and wait to be read into. */
+/** Number of recycled buffers in the free list. */
 export function spareBuffers(): number {
   return spare.length;
 }
@@ -97,7 +97,7 @@ function copyOf(bytes: Buffer): Buffer {
   return copy;
 }
 
-/** A listener that throws must not keep Node from asking for the next buffer: it would read into the one just given away. */
+/** Emits 'data'. A throwing listener must not stop Node from requesting the next buffer: it would overwrite the emitted bytes. */
 function tell(socket: Socket, bytes: Buffer): void {
   try {
     socket.emit('data', bytes);

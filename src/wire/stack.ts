@@ -3,10 +3,10 @@ import { bareHost } from './bare-host.ts';
 import { typeInWords } from './in-words.ts';
 import type { Dial, Flow, Plugin, Target, Up, Wire } from './signal.ts';
 
-/** Plugins by name, first = nearest the application. */
+/** Plugins by name. The first is nearest the application. */
 export type Plugins = Readonly<Record<string, Plugin>> | readonly (readonly [name: string, plugin: Plugin])[];
 
-/** The plugins as pairs, in order. */
+/** Lists the plugins as pairs, in order. */
 export function pluginEntries(plugins: Plugins): readonly (readonly [string, Plugin])[] {
   return Array.isArray(plugins)
     ? (plugins as readonly (readonly [string, Plugin])[])
@@ -14,18 +14,20 @@ export function pluginEntries(plugins: Plugins): readonly (readonly [string, Plu
 }
 
 /**
- * Makes one wire of a list of plugins and the wire they lie on: `stack({ ssl, proxy }, tcp())` is `ssl(proxy(tcp()))`.
+ * Combines plugins and the wire below them into one wire: `stack({ ssl, proxy }, tcp())` is `ssl(proxy(tcp()))`.
  *
  * ```text
  *   application ⇄ ssl ⇄ proxy ⇄ tcp ⇄ network
  * ```
  *
- * Each layer is dialled under its own name (`dial.layer`), so that its errors and details carry it, and for a target whose IPv6
- * address is out of its brackets. Nothing is added to the path of the bytes.
+ * Each layer gets its own name in `dial.layer`, which its errors and details carry. An IPv6 address in the target loses its
+ * brackets. The stack itself adds no step to the path of the bytes.
  *
- * @param plugins by name, or as pairs; first = nearest the application.
- * @param wire what the last plugin lies on.
- * @throws TypeError for what is no plugin, such as a function that makes one and was not called; at the dial, if only that shows it.
+ * @param plugins by name, or as pairs. The first is nearest the application.
+ * @param wire the wire below the last plugin.
+ * @returns the combined wire.
+ * @throws TypeError for a value that is no plugin, such as a plugin factory that was not called. Thrown at the dial if it cannot
+ *   be detected earlier.
  *
  * ```ts
  * import { passthrough, stack, tcp } from 'rxjs-io-stream';
@@ -43,14 +45,14 @@ export function stack(plugins: Plugins, wire: Wire): Wire {
   );
 }
 
-/** Lays one plugin on the wire below it. A function that makes plugins takes options there, not a wire, and throws a TypeError. */
+/** Puts one plugin on the wire below it. A plugin factory expects options instead of a wire, and throws a TypeError here. */
 function layerOf(name: string, plugin: Plugin, below: Wire): Wire {
   const layer: unknown = attempt(name, plugin, /^/, () => plugin(below));
   if (typeof layer !== 'function') throw notAPlugin(name, plugin, `it returned ${typeInWords(layer)} for a wire`);
   return layer as Wire;
 }
 
-/** One that takes no options returns a plugin for the wire, and that no operator for the dial. */
+/** Calls the layer for a dial. An uncalled factory without options is detected here: its "wire" is a plugin, and returns no operator. */
 function operatorOf(name: string, plugin: Plugin, layer: Wire, dial: Dial): OperatorFunction<Flow, Up> {
   const isNoFunction = / is not a function$/;
   const operator: unknown = attempt(name, plugin, isNoFunction, () => layer(dial));
@@ -64,7 +66,7 @@ function operatorOf(name: string, plugin: Plugin, layer: Wire, dial: Dial): Oper
 
 const NO_WIRE = 'it returned another function than a wire';
 
-/** @param about the TypeErrors that say that a function was used which is no plugin. */
+/** Runs one step of a plugin. @param about matches the messages of TypeErrors which show that the function is no plugin. */
 function attempt<T>(name: string, plugin: Plugin, about: RegExp, step: () => T): T {
   try {
     return step();
@@ -83,7 +85,7 @@ function named(dial: Dial, layer: string | undefined): Dial {
   const to = bareTarget(dial.to);
   if (dial.layer === layer && dial.to === to) return dial;
   const { timeouts, deadline, scheduler, onTlsStart } = dial;
-  return { to, timeouts, deadline, scheduler, layer, onTlsStart }; // One shape for all: a spread makes one of its own each time.
+  return { to, timeouts, deadline, scheduler, layer, onTlsStart }; // No spread: each would create a new hidden class.
 }
 
 function bareTarget(to: Target | undefined): Target | undefined {

@@ -1,21 +1,21 @@
 import type { Ports } from './layer.ts';
 import { PAUSE, RESUME } from './signal.ts';
 
-/** One direction of a layer that holds bytes. */
+/** One direction of a layer with a buffer. */
 export interface HoldingLane {
-  /** Whether its sender is to wait; `waits` says if he does already, and so goes on only when there is enough room. */
+  /** Whether its sender must pause. `waits` is true if it is paused already: it then resumes only if there is enough room. */
   isFull(waits: boolean): boolean;
 }
 
 /**
- * Pause and resume of a layer with a buffer in each direction: a side waits while the other side asked for that, or while the
- * lane that it fills is full.
+ * Controls `pause` and `resume` of a layer with a buffer in each direction. A side is paused while the other side requests it, or
+ * while the buffer that it fills is full.
  */
 export class Steering {
-  /** Who asked us for a pause; to be followed by `balance`. */
+  /** Whether each side has requested a pause. Call `balance` after a change. */
   appPaused = false;
   wirePaused = false;
-  /** What we told them. */
+  /** Whether each side was last sent `pause`. */
   #toldApp = false;
   #toldWire = false;
   readonly #ports: Ports;
@@ -28,14 +28,14 @@ export class Steering {
     this.#upward = upward;
   }
 
-  /** Something changed: tells both sides to stop and go on, each only when it is news. */
+  /** Recomputes the state of both sides. Emits `pause` or `resume` to each side whose state has changed. */
   balance(): void {
     const { up, down } = this.#ports;
     const app = this.wirePaused || this.#downward.isFull(this.#toldApp);
     const wire = this.appPaused || this.#upward.isFull(this.#toldWire);
     const tellApp = app !== this.#toldApp;
     const tellWire = wire !== this.#toldWire;
-    // Both are noted before either is told: the answer may come from inside.
+    // Store both states before emitting: a side may answer from inside `next`.
     this.#toldApp = app;
     this.#toldWire = wire;
     if (tellApp) up.next(app ? PAUSE : RESUME);

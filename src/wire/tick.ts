@@ -1,16 +1,16 @@
 import { Subscription, throwError, type SchedulerLike } from 'rxjs';
 import { isRealTime } from './real-time.ts';
 
-/** Rounds of ticks that may follow each other before timers and sockets get their turn. */
+/** Maximum number of consecutive microtask rounds before timers and sockets get a turn. */
 const MAX_ROUNDS = 256;
 
-// Captured: frozen timers of a test (`vi.useFakeTimers()`, `mock.timers`) must not stop bytes.
+// Captured at import: fake timers of a test (`vi.useFakeTimers()`, `mock.timers`) must not stop the bytes.
 const RESOLVED = Promise.resolve();
 /** Calls `work` in the next turn of the event loop, in real time. */
 export const nextTurn: (work: () => void) => void =
   (globalThis as Partial<Pick<typeof globalThis, 'setImmediate'>>).setImmediate ?? setTimeout;
 
-/** What runs at the end of a tick. */
+/** Target of a call at the end of a tick. */
 export interface TickTarget {
   onTick(): void;
 }
@@ -20,11 +20,11 @@ export function reportUnhandled(error: unknown): void {
   throwError(() => error).subscribe();
 }
 
-/** What asked for the end of this tick on one scheduler. A throw of one target is reported and stops no other. */
+/** Targets to call at the end of this tick on one scheduler. A throw of one target is reported, and does not stop the others. */
 class TickQueue {
   readonly #schedule: (run: () => void) => Subscription | undefined;
   #due: TickTarget[] = [];
-  /** The list of the last round, emptied: two lists take turns. */
+  /** The emptied list of the last round: two lists alternate. */
   #free: TickTarget[] = [];
   #job: Subscription | undefined | 'scheduled';
 
@@ -34,11 +34,11 @@ class TickQueue {
 
   add(target: TickTarget): void {
     this.#due.push(target);
-    // A virtual scheduler that fails drops its actions: without the second condition no later tick would come.
+    // A virtual scheduler drops its actions after an error. Without the second condition no later tick would run.
     if (this.#job === undefined || (this.#job !== 'scheduled' && this.#job.closed)) this.#job = this.#schedule(this.#run) ?? 'scheduled';
   }
 
-  /** Leaves no action on a virtual scheduler that nothing waits for. The target may still be called. */
+  /** Removes a target, and the action of a virtual scheduler that no other target needs. The target may still be called. */
   remove(target: TickTarget): void {
     if (this.#job === undefined || this.#job === 'scheduled') return;
     this.#due = this.#due.filter((each) => each !== target);
@@ -65,7 +65,7 @@ class TickQueue {
 
 let rounds = 0;
 
-/** One microtask for all streams; now and then one turn of the event loop, so that a writer that writes on each SENT starves nothing. */
+/** One microtask for all streams. After `MAX_ROUNDS` a turn of the event loop, so that writing on each SENT does not starve it. */
 const realTicks: TickQueue = new TickQueue((run) => {
   rounds += 1;
   if (rounds < MAX_ROUNDS) void RESOLVED.then(run);
@@ -93,7 +93,7 @@ export class Tick implements TickTarget {
   #isDue = false;
 
   /**
-   * @param scheduler in real time a tick ends with a microtask; on any other scheduler it is an action without delay.
+   * @param scheduler in real time, a tick ends with a microtask. On any other scheduler, it ends with an action without delay.
    * @param target called at the end of the tick.
    */
   constructor(scheduler: SchedulerLike, target: TickTarget) {
@@ -113,7 +113,7 @@ export class Tick implements TickTarget {
     this.#target.onTick();
   }
 
-  /** Takes the request back. */
+  /** Cancels the request. */
   cancel(): void {
     if (!this.#isDue) return;
     this.#isDue = false;
@@ -121,7 +121,7 @@ export class Tick implements TickTarget {
   }
 }
 
-/** Calls `work` once at the end of this tick, unless the subscription that is returned is unsubscribed before. */
+/** Calls `work` once at the end of this tick, unless the returned subscription is unsubscribed before. */
 export function atTickEnd(scheduler: SchedulerLike, work: () => void): Subscription {
   const ticks = ticksOf(scheduler);
   const job = new Subscription();

@@ -1,25 +1,25 @@
 import { Subscription, type SchedulerLike } from 'rxjs';
 import { isRealTime, steadyScheduler } from './real-time.ts';
 
-/** The longest delay of Node's timers; a longer one fires at once. */
+/** Maximum delay of Node's timers, in milliseconds. A longer one fires at once. */
 const MAX_TIMER_DELAY = 2 ** 31 - 1;
 
-/** How long to wait at most after a blocked event loop, in milliseconds; how often; and which delay is no block. */
+/** After a blocked event loop: maximum wait of one turn (ms), maximum number of turns, and delay that counts as on time (ms). */
 const MAX_GRACE = 100;
 const MAX_TURNS = 8;
 const ON_TIME = 2;
 
-/** How {@link after} waits. */
+/** Options of {@link after}. */
 export interface AfterOptions {
-  /** Do not keep the process alive for this timer. Has no effect in virtual time. @default false */
+  /** Whether the process may exit before the timer fires. Has no effect in virtual time. @default false */
   readonly unref?: boolean;
 }
 
 /**
- * Calls `work` once, `ms` milliseconds from now on `scheduler`; Infinity is never.
+ * Calls `work` once, `ms` milliseconds from now on `scheduler`. Never calls it if `ms` is Infinity.
  *
- * Timers run before sockets are polled: after a blocked event loop an answer may already wait in the kernel, and an answer that
- * came in time must win. So the work waits for one more turn of the loop, and for further ones until a timer is on time.
+ * Node runs timers before it polls sockets. After a blocked event loop, the kernel may hold an answer that arrived in time, and
+ * that answer must win. Therefore `work` is delayed by one more turn of the loop, and by further turns until a timer is on time.
  */
 export function after(ms: number, scheduler: SchedulerLike, work: () => void, { unref = false }: AfterOptions = {}): Subscription {
   const timer = new Subscription();
@@ -27,7 +27,7 @@ export function after(ms: number, scheduler: SchedulerLike, work: () => void, { 
   const isReal = isRealTime(scheduler);
   const clock = steadyScheduler(scheduler);
   let running: ReturnType<typeof setTimeout> | undefined;
-  // Node's own timers in real time: an action of `asyncScheduler` costs three times as much.
+  // Real time uses Node's own timers: an action of `asyncScheduler` costs three times as much.
   if (isReal) timer.add(() => clearTimeout(running));
   const schedule = (then: () => void, delay: number): void => {
     if (isReal) {

@@ -3,10 +3,10 @@ import { IOStreamError } from '../errors.ts';
 import { inWords } from './in-words.ts';
 import type { Rule } from './rules.ts';
 
-/** So many bytes of a path fit; Node cuts off the rest, and connects or listens elsewhere. */
+/** Maximum bytes of a path. Node truncates a longer path, and connects or listens on the wrong one. */
 const LONGEST = { linux: 108, darwin: 104 }[process.platform as string] ?? Infinity;
 
-/** What a path must be, in words, and the test: NUL ends a path, but one that begins with NUL is an abstract socket on Linux. */
+/** Rule for a path. NUL is not allowed, except at the start on Linux, where it names an abstract socket. */
 export const UNIX_PATH: Rule = [
   process.platform === 'linux' ? 'a path without NUL, or NUL and a name for an abstract socket' : 'a path without NUL',
   (value) => typeof value === 'string' && /^[^\0]+$/.test(process.platform === 'linux' ? value.replace(/^\0/, '') : value),
@@ -18,12 +18,12 @@ export function isAbstract(path: string): boolean {
   return path.startsWith('\0');
 }
 
-/** A path as messages show it: an abstract one with `@` in front, as in `ss` and `/proc/net/unix`. */
+/** Formats a path for messages: an abstract one with a leading `@`, as in `ss` and `/proc/net/unix`. */
 export function pathInWords(path: string): string {
   return path.replace(/^\0/, '@');
 }
 
-/** @throws IOStreamError with the system's ENAMETOOLONG. */
+/** Checks the length of a path. @throws IOStreamError with the system's ENAMETOOLONG. */
 export function checkUnixPath(path: string, syscall: 'connect' | 'listen'): void {
   const length = Buffer.byteLength(path);
   if (length <= LONGEST) return;

@@ -7,11 +7,19 @@ import type { Wire } from './signal.ts';
 import { checkUnixPath, pathInWords } from './unix-path.ts';
 
 /**
- * Connects to a UNIX socket or a named pipe, as `dial.to.path` says, and carries bytes. On Linux a path that begins with NUL is an
- * abstract socket: a name without a file.
+ * Creates a wire over a UNIX socket or a named pipe. Connects to `dial.to.path`. On Linux, a path with a leading NUL names an
+ * abstract socket, which has no file.
  *
- * Errors with ETOCONNECT after `timeouts.connect`, or the code of the system (ENOENT: no such path; ECONNREFUSED: nobody
- * listens on it; ENAMETOOLONG: more than 108 bytes on Linux). Unsubscribed: frees the socket at once. Lossless.
+ * **Errors**
+ * - ETOCONNECT after `timeouts.connect`.
+ * - Otherwise the code of the system. ENOENT: no such path. ECONNREFUSED: no process listens on it. ENAMETOOLONG: more than 108
+ *   bytes on Linux.
+ *
+ * **Closing**: unsubscribing frees the socket at once.
+ *
+ * **Backpressure**: lossless.
+ *
+ * @returns a wire for targets with `path`.
  *
  * ```ts
  * import { stack, unix } from 'rxjs-io-stream';

@@ -1,11 +1,11 @@
 import { nearest } from './nearest.ts';
 
 /**
- * The error of a name that is no option: first the name, then the one that was probably meant, then all there are.
+ * Creates the error for an unknown option. The message shows the name, then the most similar option, then all options.
  *
- * @param caller the function that takes the options.
- * @param known their names.
- * @param others what other names it takes, in words.
+ * @param caller name of the function with these options.
+ * @param known the names of its options.
+ * @param others further accepted names, in words.
  */
 export function unknownOption(name: string, caller: string, known: readonly string[], others?: string): TypeError {
   const meant = nearest(name, known);
