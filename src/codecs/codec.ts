@@ -1,29 +1,37 @@
 import type { OperatorFunction } from 'rxjs';
 
 /**
- * Turns bytes into messages and messages into bytes.
+ * Converts bytes to messages and messages to bytes.
  *
  * ```text
- *   bytes ─── ab│c1│d ──▶ decode() ── 'abc'  'd' ──▶ messages     (1: the end of a frame; │: how the bytes were cut)
+ *   bytes ─── ab│c1│d ──▶ decode() ── 'abc'  'd' ──▶ messages     (1: the end of a frame; │: chunk boundaries)
  *   bytes ◀── abc1 d1 ─── encode() ◀─ 'abc'  'd' ─── messages
  * ```
  *
- * Both are operators and cold: all state is born when they are subscribed, so one codec serves many connections. What is
- * decoded does not depend on how the bytes were cut. When the source completes in the midst of a frame, `decode()` errors with
- * EPROTOCOL; a frame over the codec's `maxLength` is EFRAMELIMIT as soon as that is known, after all messages before it; both
- * come in phase `'read'`. `encode()` errors, in phase `'write'` and not fatal, at a message that its own decoder would not return:
- * EFRAMELIMIT or EPROTOCOL. It emits the bytes of a message from inside `next`, and completes only when its source does: what
- * comes later may land between those of other messages, and is not the outcome of any `write`. A limit bounds memory: at most
- * four times `maxLength` and one chunk are held. Lossless.
+ * Both methods return a cold operator. Its state is created at subscription, so one codec serves many connections. The decoded
+ * messages do not depend on the chunk boundaries.
  *
- * Bytes given to a codec, and frames it gave, are not to be changed: they may share memory. Copy a small one that you keep for
- * long, since it may hold on to the chunk it came in.
+ * Any such pair of operators is a codec. {@link parse} and {@link mapCodec} create one with less code.
  *
- * A codec of your own is any such pair of operators; {@link parse} and {@link mapCodec} make one with less.
+ * **Errors**
+ * - `decode()` errors in phase `'read'`, after all messages before the error. EPROTOCOL if the source completes inside a frame.
+ *   EFRAMELIMIT as soon as a frame is known to exceed `maxLength`.
+ * - `encode()` errors in phase `'write'`, not fatal: EFRAMELIMIT or EPROTOCOL for a message that its own decoder would not return.
  *
- * @typeParam T what is decoded.
- * @typeParam W what is encoded.
- * @see {@link framed}, which joins a codec to a stream.
+ * **Closing**
+ * - `encode()` emits the bytes of a message from inside `next`, and completes only when its source does. Bytes emitted later may
+ *   land between the bytes of other messages. Their errors do not reach the caller of `write`.
+ *
+ * **Backpressure**: lossless.
+ *
+ * **Memory**
+ * - At most four times `maxLength` and one chunk are buffered.
+ * - Do not change bytes passed to a codec, nor frames from it: they may share memory.
+ * - Copy a small frame that you keep for long: it may keep its whole chunk in memory.
+ *
+ * @typeParam T type of the decoded messages.
+ * @typeParam W type of the messages to encode.
+ * @see {@link framed}, which connects a codec to a stream.
  */
 export interface Codec<T, W = T> {
   readonly decode: () => OperatorFunction<Uint8Array, T>;

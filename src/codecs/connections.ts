@@ -1,31 +1,31 @@
 import type { IOStream } from '../stream/io-stream.ts';
 import type { ReadEnd } from '../stream/read-side.ts';
 
-/** What the readers of the messages do when the connections change. */
+/** Reader of messages that follows the changes of the connections. */
 export interface ConnectionReader {
-  /** Whether nothing of this stream, which has closed, is left to read. */
+  /** Whether no messages of this closed stream remain to be read. */
   isSpent(io: IOStream): boolean;
   /** Whether a reader would get an error. */
   isHeard(): boolean;
-  /** There is another connection to read, or there will be none. */
+  /** Called when there is another connection to read, or when there will be no more. */
   changed(): void;
-  /** Ends the present readers with an error. Returns whether there were any. */
+  /** Ends the current readers with an error. Returns whether there were any. */
   fail(error: unknown): boolean;
 }
 
-/** The streams whose messages are read, one after another. */
+/** The streams whose messages are read, one after the other. */
 export interface Connections {
-  /** The stream to read; undefined: none now. */
+  /** The stream to read. Undefined if there is none now. */
   readonly io: IOStream | undefined;
-  /** How the messages ended, when there will be no more streams. */
+  /** The end of the messages, when there will be no more streams. */
   readonly end: ReadEnd | undefined;
-  /** There is one more reader. Returns the end it gets instead of messages, if some were dropped. */
+  /** Adds a reader. If messages were dropped, returns the end that the reader gets instead. */
   open(reader: ConnectionReader): ReadEnd | undefined;
-  /** All messages of the stream have been taken, and its end is this. Returns the end that present readers get, if they get one. */
+  /** Called with the end of the stream when all its messages have been read. Returns the end for the current readers, if any. */
   pass(end: ReadEnd): ReadEnd | undefined;
 }
 
-/** One stream: its end is the end of the messages. */
+/** A single stream. Its end is the end of the messages. */
 export class OneConnection implements Connections {
   io: IOStream | undefined;
   end: ReadEnd | undefined;

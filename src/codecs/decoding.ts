@@ -1,20 +1,20 @@
 import { Observable, type OperatorFunction } from 'rxjs';
 import { inlet } from '../wire/operate.ts';
 
-/** What turns the bytes of one stream into messages, one by one: what is not asked for is not made. */
+/** Converts the bytes of one stream to messages. Lazy: a message is decoded when the iterator requests it. */
 export interface Decoder<T> {
-  /** Takes a chunk and gives the messages that end in it. A throw comes after all messages before it. */
+  /** Returns the messages that end in a chunk. An error is thrown after all messages before it. */
   push(bytes: Uint8Array): Iterable<T>;
-  /** The bytes end: gives what is left, or throws if that was cut off. */
+  /** Called when the bytes end. Returns the remaining messages, or throws if the last one is truncated. */
   finish(): Iterable<T>;
-  /** Called once, however it ends. */
+  /** Called once, however the subscription ends. */
   free?(): void;
 }
 
 /**
- * Makes an operator of a decoder. Bytes that come from inside `next` wait for their turn, on the same stack.
+ * Creates an operator from a decoder. Bytes that arrive from inside `next` are queued, and decoded without recursion.
  *
- * @param make makes the decoder; called at each subscription.
+ * @param make creates the decoder. Called at each subscription.
  */
 export function decoding<T>(make: () => Decoder<T>): OperatorFunction<Uint8Array, T> {
   return (source$) =>
@@ -60,7 +60,7 @@ export function decoding<T>(make: () => Decoder<T>): OperatorFunction<Uint8Array
     });
 }
 
-/** A view that is no Buffer: else it would hang on how the bytes were cut whether a frame is one. */
+/** Returns a plain `Uint8Array` view. With a Buffer, the class of a frame would depend on the chunk boundaries. */
 function plain(bytes: Uint8Array): Uint8Array {
   return bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

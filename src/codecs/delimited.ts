@@ -6,24 +6,28 @@ import { decoding } from './decoding.ts';
 import { codecOptions, frameBytes, overLimit, refused } from './frame.ts';
 import { Parser } from './parser.ts';
 
-/** How the frames of {@link delimited} end. */
+/** Options of {@link delimited}. */
 export interface DelimitedOptions {
-  /** What comes behind each frame: bytes, or text in UTF-8. One byte at least. */
+  /** The delimiter after each frame: bytes, or text in UTF-8. At least one byte. */
   readonly delimiter: Uint8Array | string;
-  /** The most bytes a frame may have, without its delimiter. Required. */
+  /** Maximum bytes of a frame, without its delimiter. Required. */
   readonly maxLength: number;
 }
 
 /**
- * Frames that end with a delimiter, as bytes without it.
+ * Creates a codec for frames that end with a delimiter. Decodes them to bytes without the delimiter.
  *
  * ```text
  *   a b c \0 \0 d \0     ──▶  abc   (empty)   d
  * ```
  *
- * An end behind a delimiter is the end; bytes without a delimiter at the end are a frame cut off: EPROTOCOL. `encode()` takes
- * bytes, or text in UTF-8, and refuses a frame with the delimiter inside (EPROTOCOL) or over `maxLength` (EFRAMELIMIT). For
- * text see {@link lines}, which is faster. Linear, however the bytes are cut. Lossless.
+ * `encode()` accepts bytes, or text to be encoded in UTF-8. Decoding takes linear time for any chunk boundaries.
+ *
+ * **Errors**
+ * - `decode()`: EFRAMELIMIT for a frame over `maxLength`. EPROTOCOL if the input ends without a delimiter after the last bytes.
+ * - `encode()`: EFRAMELIMIT for a frame over `maxLength`. EPROTOCOL for a frame that contains the delimiter.
+ *
+ * **Backpressure**: lossless.
  *
  * ```ts
  * import { of } from 'rxjs';
@@ -34,6 +38,7 @@ export interface DelimitedOptions {
  * ```
  *
  * @throws TypeError without `maxLength` or `delimiter`.
+ * @see {@link lines}, which is faster for text.
  */
 export function delimited(options: DelimitedOptions): Codec<Uint8Array, Uint8Array | string> {
   const { maxLength, delimiter: given } = codecOptions(options, 'delimited', ['maxLength', 'delimiter']);
@@ -58,7 +63,7 @@ export function delimited(options: DelimitedOptions): Codec<Uint8Array, Uint8Arr
         const whole = concatBytes([frame, delimiter]);
         const buffer = new ByteBuffer();
         buffer.assign(whole);
-        // In the whole, since the delimiter may also begin in the frame and end in the delimiter.
+        // Search frame and delimiter together: a match may begin in the frame and end in the delimiter.
         const at = buffer.indexOf(delimiter, 0, whole.length);
         if (at < frame.length) throw refused(`expected a frame without its delimiter inside, got it at byte ${at}`);
         return whole;

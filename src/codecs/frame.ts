@@ -2,23 +2,23 @@ import { EFRAMELIMIT, EPROTOCOL, IOStreamError, type Phase } from '../errors.ts'
 import { inWords, typeInWords } from '../wire/in-words.ts';
 import { ownOptions } from '../wire/own-options.ts';
 
-/** Bytes as they are, text in UTF-8; anything else cannot be a frame. */
+/** Returns bytes unchanged, and text encoded in UTF-8. Throws for anything else. */
 export function frameBytes(message: unknown): Uint8Array {
   if (typeof message === 'string') return encoded(message);
   if (message instanceof Uint8Array) return message;
   throw refused(`expected a message of bytes or text, got ${typeInWords(message)}`);
 }
 
-/** Plain bytes, in memory of Node's pool: half the time of a `TextEncoder`, which takes memory of its own for each text. */
+/** Encodes text into memory of Node's pool. Takes half the time of a `TextEncoder`, which allocates for each text. */
 function encoded(text: string): Uint8Array {
   const { buffer, byteOffset, length } = Buffer.from(text);
   return new Uint8Array(buffer, byteOffset, length);
 }
 
 /**
- * Copies the options of a codec, and checks the one that has no default.
+ * Copies the options of a codec, and checks `maxLength`, which is required.
  *
- * @param names all options of the codec.
+ * @param names names of all options of the codec.
  */
 export function codecOptions<T extends { readonly maxLength: number }>(options: T, codec: string, names: readonly (keyof T & string)[]): T {
   const given = ownOptions((options as T | undefined) ?? ({} as T), codec, names);
@@ -28,14 +28,14 @@ export function codecOptions<T extends { readonly maxLength: number }>(options: 
   return given;
 }
 
-/** Checks an option with few values. */
+/** Checks that an option has one of the listed values. */
 export function checkOneOf(name: string, value: unknown, values: readonly unknown[]): void {
   if (values.includes(value)) return;
   const words = values.map((each) => (typeof each === 'string' ? JSON.stringify(each) : String(each))).join(', ');
   throw new TypeError(`expected \`${name}\` to be one of ${words}, got ${inWords(value)}`);
 }
 
-/** A frame over the limit: fatal if it came, an error of the caller if it was to be written. @param got what came, in words. */
+/** Creates the error for a frame over the limit. It is fatal for a received frame only. @param got the size, in words. */
 export function overLimit(maxLength: number, got: string | number, phase: Phase = 'read'): IOStreamError {
   const message = `expected a frame of at most maxLength = ${maxLength} bytes, got ${got}`;
   return new IOStreamError(EFRAMELIMIT, { phase, message, fatal: phase === 'read' });
@@ -49,7 +49,7 @@ export function cutOff(bytes: number): IOStreamError {
   return malformed(`expected a whole frame before the end, got the first ${bytes} bytes of one`);
 }
 
-/** A message that our own decoder would not return: an error of the caller, which leaves the connection open. */
+/** Creates the error for a message that our own decoder would not return. It is not fatal: the connection stays open. */
 export function refused(message: string): IOStreamError {
   return new IOStreamError(EPROTOCOL, { phase: 'write', fatal: false, message });
 }

@@ -17,62 +17,67 @@ export interface Framed<T, W = T, S = IOStream> {
   /** The stream of bytes below. */
   readonly io: S;
   /**
-   * The messages in order. Multicast: the first come one tick after the first subscription. What is not taken stays: after
-   * `take(1)` the next subscriber gets the next message. Ends as `data$` does.
+   * The messages in order. Multicast: the first messages are emitted one tick after the first subscription. Unread messages stay
+   * buffered: after `take(1)`, the next subscriber gets the next message. Completes or errors as `data$` does.
    */
   readonly messages$: Observable<T>;
   /**
-   * Encodes and queues a message; it is sent like `io.write`.
+   * Encodes and queues a message, as `io.write` does with bytes. The message is written as a whole or not at all, whatever
+   * `outBufLimit` is.
    *
-   * @returns false when the caller should wait for SENT or `io.output.blocked$`, or when nothing was taken.
-   * @throws IOStreamError when the message cannot be encoded: nothing of it is written, and the stream stays open.
+   * An encoding error concerns only the caller: the stream stays open, and the next message is encoded. If the stream accepts no
+   * more, it reports EOUTBUFLIMIT or ECLOSED, as for `io.write`.
+   *
+   * @returns false if the caller should wait for SENT or `io.output.blocked$`, or if the message was not accepted.
+   * @throws IOStreamError if the message cannot be encoded: EFRAMELIMIT, EPROTOCOL or the error of the codec. EPROTOCOL also if
+   *   `encode()` completes.
    */
   readonly write: (message: W) => boolean;
   /**
-   * Handles message after message: the next one when the Observable of the last has completed, and meanwhile the stream is
-   * paused. `concurrency` sets how many are handled at the same time, started in order. Cold; one at a time. Emits what the inner
-   * Observables emit, as it comes; ends as `messages$`, when all of them have; errors with them too (the stream goes on).
+   * Calls `handle` for each message, and merges the returned Observables. Calls it for the next message when the previous
+   * Observable has completed. The stream is paused until then. With `concurrency`, up to that many Observables are active at the
+   * same time, started in order.
    *
-   * @throws TypeError when `concurrency` is no whole number from 1 on.
+   * Cold. A second `consume` at the same time errors with a TypeError. Completes or errors as `messages$` does, when all inner
+   * Observables have completed. Errors at once if one of them errors. The stream stays open then.
+   *
+   * @throws TypeError if `concurrency` is not an integer from 1.
    */
   readonly consume: <R>(handle: (message: T) => ObservableInput<R>, options?: ConsumeOptions) => Observable<R>;
 }
 
 /**
- * Joins a codec to a stream: messages instead of bytes, both ways.
+ * Connects a codec to a stream, which then carries messages instead of bytes in both directions.
  *
  * ```text
  *   messages$, consume ◀── decode() ◀── bytes ── io
  *   write ───────────────▶ encode() ─── bytes ─▶ io.write
  * ```
  *
- * - **When are the bytes read?** Not before the first subscriber of `messages$` or `consume`; from then on, and as long as there
- *   is one, bytes are taken as by `io.consume`, which is refused meanwhile. `data$` may watch. A frame that has come in part is
- *   kept here for the next subscriber: do not change to reading `io` itself in the midst of a frame.
- * - **Which operators keep the backpressure?** None: RxJS cannot pause a source, and `concatMap`, `mergeMap` with a limit,
- *   `observeOn` or `delay` keep in memory what they have not handled. `consume` pauses the stream, down to the peer; so does
- *   taking single messages with `firstValueFrom(messages$)`. Operators that handle a message at once (`map`, `filter`, `scan`)
- *   need none.
- * - **How does it end?** After the peer's EOF and the last message: complete. EOF in the midst of a frame, a frame over the
- *   limit, whatever else the codec throws: after all messages before it `messages$` errors with that, and the stream closes with
- *   that error, unless its `isFatal` returns false. An error of the stream comes after all messages before it. After our own
- *   `close()` nothing more comes, and it completes.
- * - **What if a message cannot be encoded?** `write` throws, with EFRAMELIMIT, EPROTOCOL or the error of the codec, and nothing of
- *   the message is written. That concerns its caller alone: the stream stays open, and the next message is encoded. An `encode()`
- *   that completes is such an error (EPROTOCOL). A message is written whole or not at all, whatever `outBufLimit` is.
- * - **What if the stream takes no more?** `write` returns false, and the stream reports EOUTBUFLIMIT or ECLOSED, as `io.write` does.
+ * Reading starts with the first subscriber of `messages$` or `consume`. While there is one, bytes are read as by `io.consume`,
+ * which errors meanwhile. `data$` may still observe them. Create only one `framed` for a stream. Over a persistent stream, the
+ * messages continue across its connections (see the overload for `Persistent`).
  *
- * Over a `persistent` stream it works across connections: the end of one, by an error or not, ends no reader. `messages$` and
- * `consume` go on with the next connection, after all messages of the last one. Half a frame of a lost connection is dropped, and
- * never joined with bytes of the next. They complete when the persistent stream is closed, and error with the error that ended it.
- * An error of the codec closes the connection, and the next one follows. `write` queues as `persistent` does. Each connection has
- * a decoder and an encoder of its own; a message that is kept for the next connection keeps its bytes, so a codec whose encoder
- * has a state from message to message needs `unsent: 'drop'`. Messages of up to 16 lost connections are kept for a reader that
- * does not take them; before more, the oldest are dropped, and the reader (the next one, if there is none) errors with EINBUFLIMIT.
+ * **Errors**
+ * - After all messages before it, `messages$` errors with any error of the codec, such as EOF inside a frame. The stream closes
+ *   with that error, unless its `isFatal` returns false.
+ * - An error of the stream is emitted after all messages before it.
+ * - For errors of encoding see {@link Framed.write}.
  *
- * The encoder's state is born with the first `write`, the decoder's with the first reader; both are freed when the stream closes,
- * the decoder's only if no bytes remain for a later reader. One `framed` for a stream. Lossless.
- * Besides the codec's frame it holds the messages of one chunk.
+ * **Closing**
+ * - Completes after the peer's EOF and the last message. After our own `close()` it emits nothing more, and completes.
+ *
+ * **Backpressure**
+ * - `consume` pauses the stream, and so the peer. So does reading single messages with `firstValueFrom(messages$)`.
+ * - RxJS cannot pause a source: `concatMap`, `mergeMap` with a limit, `observeOn` and `delay` buffer unhandled messages in memory.
+ *   Synchronous operators (`map`, `filter`, `scan`) need no backpressure.
+ * - Lossless.
+ *
+ * **Memory**
+ * - Buffers the codec's frame and the messages of one chunk. A partial frame stays here for the next subscriber: do not switch to
+ *   reading `io` inside a frame.
+ * - The encoder is created by the first `write`, the decoder by the first reader. Both are freed when the stream closes, the
+ *   decoder only if no bytes remain for a later reader.
  *
  * ```ts
  * import { connect, framed, lines } from 'rxjs-io-stream';
@@ -91,10 +96,34 @@ export interface Framed<T, W = T, S = IOStream> {
  * ```
  *
  * @param io any stream, open or still opening, or a persistent one.
- * @param codec of the bytes to read, and of the messages to write.
+ * @param codec decodes the bytes to read, and encodes the messages to write.
  * @throws TypeError for anything else.
  */
 export function framed<T, W = T>(io: IOStream, codec: Codec<T, W>): Framed<T, W>;
+/**
+ * Connects a codec to a persistent stream, across its connections. `messages$` and `consume` continue with the next connection,
+ * after all messages of the previous one. `write` queues as `persistent` does.
+ *
+ * **Errors**
+ * - The loss of a connection, with or without an error, ends no reader. An error of the codec closes the connection, and the next
+ *   one follows.
+ * - `messages$` and `consume` error with the error that ended the persistent stream.
+ * - EINBUFLIMIT if the messages of more than 16 lost connections are unread: the oldest are dropped. The current reader gets the
+ *   error, or the next one if there is none.
+ *
+ * **Closing**
+ * - `messages$` and `consume` complete when the persistent stream is closed.
+ *
+ * **Memory**
+ * - Each connection has its own decoder and encoder. A partial frame of a lost connection is dropped, and never joined with bytes
+ *   of the next connection.
+ * - A message that is kept for the next connection keeps its encoded bytes. Use `unsent: 'drop'` if the encoder has state across
+ *   messages.
+ *
+ * @param io a persistent stream.
+ * @param codec decodes the bytes to read, and encodes the messages to write.
+ * @throws TypeError for anything else.
+ */
 export function framed<T, W = T>(io: Persistent, codec: Codec<T, W>): Framed<T, W, Persistent>;
 export function framed<T, W = T>(io: IOStream | Persistent, codec: Codec<T, W>): Framed<T, W, IOStream | Persistent>;
 export function framed<T, W = T>(io: IOStream | Persistent, codec: Codec<T, W>): Framed<T, W, IOStream | Persistent> {

@@ -6,32 +6,38 @@ import { decoding } from './decoding.ts';
 import { codecOptions, checkOneOf, frameBytes, malformed, overLimit } from './frame.ts';
 import { Parser, type Reader } from './parser.ts';
 
-/** What stands before the frames of {@link lengthPrefixed}. */
+/** Options of {@link lengthPrefixed}. */
 export interface LengthPrefixedOptions {
-  /** The most bytes a frame may have, without its header. Required. */
+  /** Maximum bytes of a frame, without its header. Required. */
   readonly maxLength: number;
-  /** How many bytes hold the length; `'varint'`: seven bits a byte, the lowest first, as in Protocol Buffers. @default 4 */
+  /** Number of bytes of the length. `'varint'`: seven bits a byte, lowest first, as in Protocol Buffers. @default 4 */
   readonly bytes?: 1 | 2 | 4 | 'varint' | undefined;
-  /** Which byte of the length comes first: the highest (`'big'`) or the lowest. Not for a varint. @default 'big' */
+  /** Byte order of the length: `'big'` puts the highest byte first. Ignored for a varint. @default 'big' */
   readonly endian?: 'big' | 'little' | undefined;
-  /** The length counts the bytes of the header, too. @default false */
+  /** Whether the length includes the bytes of the header. @default false */
   readonly includesHeader?: boolean | undefined;
 }
 
-/** A varint of more bytes would not fit into 64 bits. */
+/** Maximum bytes of a varint of 64 bits. */
 const LONGEST_VARINT = 10;
 
 /**
- * Frames with their length before them, as bytes without it.
+ * Creates a codec for frames with a length prefix. Decodes them to bytes without the prefix.
  *
  * ```text
  *   00 00 00 02 │ a b │ 00 00 00 00 │ 00 00 00 01 │ c     ──▶  ab   (empty)   c
  * ```
  *
- * A length over `maxLength` is EFRAMELIMIT when the header is there, and no memory is taken for a frame before its bytes
- * come. A length smaller than the header it includes, and a varint of more than ten bytes, are EPROTOCOL; so is an end in the
- * midst of a frame. `encode()` takes bytes, or text in UTF-8, and refuses what is over `maxLength` or does not fit into the
- * header (EFRAMELIMIT). Linear, however the bytes are cut. Lossless.
+ * `encode()` accepts bytes, or text to be encoded in UTF-8. Decoding takes linear time for any chunk boundaries.
+ *
+ * **Errors**
+ * - `decode()`: EFRAMELIMIT as soon as the header of a frame over `maxLength` has been read. EPROTOCOL for a length smaller than
+ *   the header that it includes, a varint of more than ten bytes, and an end inside a frame.
+ * - `encode()`: EFRAMELIMIT for a frame over `maxLength`, or one whose length does not fit into the header.
+ *
+ * **Backpressure**: lossless.
+ *
+ * **Memory**: no memory is allocated for a frame before its bytes arrive.
  *
  * ```ts
  * import { of } from 'rxjs';
@@ -41,7 +47,7 @@ const LONGEST_VARINT = 10;
  * of('hello').pipe(frames.encode()).subscribe(console.log); // 05 00 68 65 6c 6c 6f
  * ```
  *
- * @throws TypeError without `maxLength`, or for a header it does not know.
+ * @throws TypeError without `maxLength`, or for an unknown header.
  */
 export function lengthPrefixed(options: LengthPrefixedOptions): Codec<Uint8Array, Uint8Array | string> {
   const given = codecOptions(options, 'lengthPrefixed', ['maxLength', 'bytes', 'endian', 'includesHeader']);
@@ -70,7 +76,7 @@ export function lengthPrefixed(options: LengthPrefixedOptions): Codec<Uint8Array
       map((message) => {
         const frame = frameBytes(message);
         if (frame.length > most) throw overLimit(most, frame.length, 'write');
-        // A varint grows with the length that it tells, and that may include it.
+        // The size of a varint depends on the length in it, which may include the varint itself.
         let size = header.size(frame.length);
         if (includesHeader) while (header.size(frame.length + size) > size) size += 1;
         return concatBytes([header.make(includesHeader ? frame.length + size : frame.length), frame]);
@@ -80,7 +86,7 @@ export function lengthPrefixed(options: LengthPrefixedOptions): Codec<Uint8Array
 
 interface Header {
   readonly highest: number;
-  /** How many bytes tell this length. */
+  /** Number of header bytes for this length. */
   size(length: number): number;
   read(link: Reader): Talk<{ length: number; size: number }>;
   make(length: number): Uint8Array;

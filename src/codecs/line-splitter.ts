@@ -8,13 +8,13 @@ export const CR = 0x0d;
 const LOOSE = new TextDecoder('utf-8', { ignoreBOM: true });
 const STRICT = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
 
-/** What was found, and the error that comes behind it. */
+/** The lines found, and the error after them. */
 interface Found<T> {
   readonly lines: readonly T[];
   readonly error?: IOStreamError | undefined;
 }
 
-/** Finds the lines of a run: lines that follow each other, all but the last with their `\n`. */
+/** Splits a run into lines. A run is a sequence of lines, all but the last with their `\n`. */
 export type Cut<T> = (run: Uint8Array) => Found<T>;
 
 export const asBytes: Cut<Uint8Array> = (run) => {
@@ -28,7 +28,7 @@ export const asBytes: Cut<Uint8Array> = (run) => {
   return { lines };
 };
 
-/** All at once: a call of the decoder for each line takes most of the time there is. */
+/** Decodes the whole run at once: calling the decoder for each line would take most of the time. */
 export const loosely: Cut<string> = (run) => ({ lines: split(LOOSE.decode(run)) });
 
 export const strictly: Cut<string> = (run) => {
@@ -44,7 +44,7 @@ function split(text: string): string[] {
   return text.includes('\r') ? lines.map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line)) : lines;
 }
 
-/** The lines before the wrong one are found, however the bytes were cut. */
+/** Decodes line by line, so that all lines before an invalid one are emitted, for any chunk boundaries. */
 function oneByOne(run: Uint8Array): Found<string> {
   const lines: string[] = [];
   try {
@@ -55,12 +55,12 @@ function oneByOne(run: Uint8Array): Found<string> {
   return { lines };
 }
 
-/** Lists, not generators: at some million lines a second each step between here and the subscriber shows. */
+/** Splits chunks into lines. Uses arrays instead of generators: at millions of lines a second, each iterator step is measurable. */
 export class LineSplitter<T> implements Decoder<T> {
   readonly #maxLength: number;
   readonly #emitRest: boolean;
   readonly #cut: Cut<T>;
-  /** A line that has begun. */
+  /** The start of an incomplete line. */
   readonly #rest = new ByteBuffer();
 
   constructor(maxLength: number, emitRest: boolean, cut: Cut<T>) {
@@ -90,7 +90,7 @@ export class LineSplitter<T> implements Decoder<T> {
     return { lines: head.lines.concat(more.lines), error: more.error };
   }
 
-  /** In bytes that begin with a line. */
+  /** Searches bytes that start at the beginning of a line. */
   #searchFresh(bytes: Uint8Array): Found<T> {
     const last = bytes.lastIndexOf(LF);
     const end = this.#fitting(bytes, last);
@@ -100,18 +100,18 @@ export class LineSplitter<T> implements Decoder<T> {
     return { lines: found.lines, error };
   }
 
-  /** Keeps the beginning of a line, and says if it is too long. */
+  /** Buffers the start of a line. Returns an error if it is too long. */
   #keep(bytes: Uint8Array): IOStreamError | undefined {
     this.#rest.append(bytes);
     const { length } = this.#rest;
-    // One more may be the `\r` of the end.
+    // One more byte is allowed if it is `\r`, which may belong to the line end.
     const fits = length <= this.#maxLength || (length === this.#maxLength + 1 && this.#rest.view().at(-1) === CR);
     return fits ? undefined : overLimit(this.#maxLength, `the first ${length} of one`);
   }
 
   /**
-   * Where the last `\n` is up to which all lines are short enough, -1 for none; `last` is the last of all. Looks from limit to
-   * limit, not from line to line.
+   * Finds the last `\n` before which no line exceeds the limit. Returns -1 if there is none. Steps from limit to limit, not from
+   * line to line. `last` is the index of the last `\n`.
    */
   #fitting(bytes: Uint8Array, last: number): number {
     let start = 0;

@@ -5,34 +5,39 @@ import { decoding } from './decoding.ts';
 import { codecOptions, checkOneOf, frameBytes, overLimit, refused } from './frame.ts';
 import { asBytes, CR, LF, LineSplitter, loosely, strictly } from './line-splitter.ts';
 
-/** What {@link lines} are. */
+/** Options of {@link lines}. */
 export interface LinesOptions {
-  /** The most bytes a line may have, without its end. Required. */
+  /** Maximum bytes of a line, without its end. Required. */
   readonly maxLength: number;
-  /** Lines as bytes instead of text. @default false */
+  /** Whether to decode lines to bytes instead of text. @default false */
   readonly bytes?: boolean | undefined;
-  /** What `encode()` puts behind each line; `decode()` takes both. @default '\n' */
+  /** The line end that `encode()` appends. `decode()` accepts both. @default '\n' */
   readonly delimiter?: '\n' | '\r\n' | undefined;
-  /** What a last line without its end is: cut off (EPROTOCOL), or a line. @default 'error' */
+  /** Whether a last line without its end is an error (EPROTOCOL) or emitted as a line. @default 'error' */
   readonly unterminated?: 'error' | 'emit' | undefined;
-  /** Bytes that are not UTF-8 are EPROTOCOL; else each becomes U+FFFD, as with `TextDecoder`. @default false */
+  /** Whether bytes that are not UTF-8 are an error (EPROTOCOL). If false, they become U+FFFD, as with `TextDecoder`. @default false */
   readonly fatal?: boolean | undefined;
 }
 
 /**
- * Lines of text, without `\n` and one `\r` before it.
+ * Creates a codec for lines of text. Decodes them without the `\n` and without one `\r` before it.
  *
  * ```text
  *   a b \n   \r \n   c \r d \n     ──▶  'ab'   ''   'c\rd'
  * ```
  *
- * UTF-8 may be cut anywhere. A byte order mark stays, as U+FEFF in the first line. A line over `maxLength` is EFRAMELIMIT, after
- * all lines before it; an end without `\n` is EPROTOCOL, or with `unterminated: 'emit'` a line, from which a `\r` at its end is
- * taken away too. `encode()` takes text or bytes and refuses a line with its end inside (EPROTOCOL) or over `maxLength`
- * (EFRAMELIMIT).
+ * Chunks may split UTF-8 characters. A byte order mark stays, as U+FEFF in the first line. `encode()` accepts text or bytes.
+ * Decodes a whole chunk to text at once, more than twice as fast as `node:readline`. Takes linear time for any chunk boundaries.
  *
- * More than twice as fast as `node:readline`: a chunk becomes text at once. A line may therefore share the memory of its chunk's
- * text. Linear, however the bytes are cut. Lossless.
+ * **Errors**
+ * - `decode()`: EFRAMELIMIT for a line over `maxLength`, after all lines before it. EPROTOCOL for an end without `\n`. With
+ *   `unterminated: 'emit'` the last line is emitted instead, without a `\r` at its end.
+ * - `encode()`: EFRAMELIMIT for a line over `maxLength`. EPROTOCOL for a line that contains a line end, or ends in `\r` with the
+ *   delimiter `'\n'`.
+ *
+ * **Backpressure**: lossless.
+ *
+ * **Memory**: a line may share the memory of its chunk's text.
  *
  * ```ts
  * import { of } from 'rxjs';

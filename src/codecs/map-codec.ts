@@ -3,24 +3,30 @@ import { EPROTOCOL, IOStreamError } from '../errors.ts';
 import type { Codec } from './codec.ts';
 import { ownOptions } from '../wire/own-options.ts';
 
-/** What {@link mapCodec} does with each message. */
+/** Functions of {@link mapCodec}, called for each message. */
 export interface MapCodecOptions<T, W, U, V> {
-  /** Makes a message of what the codec below decoded. */
+  /** Converts a frame decoded by the codec below to a message. */
   readonly decode: (frame: T) => U;
-  /** Makes of a message what the codec below encodes. */
+  /** Converts a message to a frame for the codec below. */
   readonly encode: (message: V) => W;
 }
 
 /**
- * A codec over another one: MessagePack or CBOR in frames with a length, JSON in lines, or your own.
+ * Creates a codec on top of another one: MessagePack or CBOR in frames with a length, JSON in lines, or your own format.
  *
  * ```text
  *   bytes ──▶ codec.decode() ──▶ decode ──▶ messages
  *   bytes ◀── codec.encode() ◀── encode ◀── messages
  * ```
  *
- * The frame limit is that of the codec below. What `decode` throws is EPROTOCOL in phase `'read'`, what `encode` throws EPROTOCOL
- * in phase `'write'`, both with the `cause`; an `IOStreamError` stays as it is. Lossless.
+ * The frame limit is that of the codec below.
+ *
+ * **Errors**
+ * - If `decode` throws: EPROTOCOL in phase `'read'`, with the thrown value as `cause`.
+ * - If `encode` throws: EPROTOCOL in phase `'write'`, with the thrown value as `cause`.
+ * - A thrown `IOStreamError` is emitted unchanged.
+ *
+ * **Backpressure**: lossless.
  *
  * ```ts
  * import { of } from 'rxjs';
@@ -42,7 +48,7 @@ export function mapCodec<T, W, U, V = U>(codec: Codec<T, W>, options: MapCodecOp
   };
 }
 
-/** The text of the cause stays in the cause: it may quote the message, and what is in there is not ours to tell. */
+/** Converts throws to EPROTOCOL. The text of the cause is not copied into the message: it may quote confidential data. */
 function guarded<A, B>(convert: (value: A) => B, phase: 'read' | 'write'): (value: A) => B {
   return (value) => {
     try {

@@ -19,13 +19,13 @@ import { checkUnixPath, pathInWords } from './unix-path.ts';
  *
  * **Backpressure**: lossless.
  *
- * @returns a wire for targets with `path`.
- *
  * ```ts
  * import { stack, unix } from 'rxjs-io-stream';
  *
  * export const wire = stack({}, unix());
  * ```
+ *
+ * @returns a wire for targets with `path`.
  */
 export function unix(): Wire {
   return nodeStream((dial) => {
