@@ -5,35 +5,35 @@ import { registerReadAhead } from '../stream/read-ahead.ts';
 import type { Puller, ReadEnd } from '../stream/read-side.ts';
 import type { Codec } from './codec.ts';
 
-/** Who takes the messages of a {@link MessageSource}. */
+/** Receiver of the messages of a {@link MessageSource}. */
 export interface MessageTaker<T> {
-  /** True while it takes messages and feeds the source: it finds by itself what comes meanwhile. */
+  /** True while the receiver runs its loop. The loop then processes new messages, and needs no further call. */
   readonly isPumping: boolean;
-  /** Takes a message at once, if a reader is ready for it. */
+  /** Emits a message at once if a reader is ready for it. Returns whether it did. */
   offer(message: T): boolean;
-  /** There are messages, bytes, or the end. */
+  /** Called when there are messages, bytes, or the end. */
   pump(): void;
-  /** The owner of the stream has unsubscribed: a message in progress is given up, too. */
+  /** Called when the owner of the stream has unsubscribed. Also stops a message that is being handled. */
   leave(end: ReadEnd): void;
   /** Whether a reader would get an error. */
   isHeard(): boolean;
 }
 
-/** Reads and decodes the bytes of one stream, a chunk at a time and only on demand. Holds the messages that no reader has taken. */
+/** Reads and decodes the bytes of one stream, chunk by chunk and only on demand. Buffers the unread messages. */
 export class MessageSource<T> implements Puller {
   readonly io: IOStream;
   readonly #codec: Codec<T, never>;
   readonly #taker: MessageTaker<T>;
-  /** Feeds the decoder; and frees it. */
+  /** The input of the decoder, and the subscription that frees it. */
   #bytes: Subject<Uint8Array> | undefined;
   #decoding: Subscription | undefined;
-  /** Decoded and not taken, from `#taken` on; `shift` on a long array copies all of it. */
+  /** Decoded messages. Those from index `#taken` on are unread. `shift` would copy a long array. */
   #queue: T[] = [];
   #taken = 0;
-  /** How the messages end, once the queue is empty; and whether the bytes have. */
+  /** The end of the messages, behind those in the queue, and whether the input of the decoder has ended. */
   #end: ReadEnd | undefined;
   #isFed = false;
-  /** How the stream has closed, once there is a decoder to free. */
+  /** The end of the closed stream. Set only if a decoder must be freed. */
   #closed: ReadEnd | undefined;
   /** The error of the codec, until it is reported to the stream. */
   #error: IOStreamError | undefined;
@@ -45,7 +45,7 @@ export class MessageSource<T> implements Puller {
     this.#taker = taker;
   }
 
-  /** Takes the bytes of the stream from now on; false if another reader does. */
+  /** Starts to read the bytes of the stream. Returns false if it has another reader. */
   attach(): boolean {
     this.#detach ??= coreOf(this.io).reads.attach(this);
     return this.#detach !== undefined;
@@ -56,9 +56,9 @@ export class MessageSource<T> implements Puller {
     this.#detach = undefined;
   }
 
-  /** There are bytes, or the end. */
+  /** Called when there are bytes, or the end. */
   ready(): void {
-    // Nothing more is emitted after our own close, also from inside `next`; and what that cut off is no error.
+    // After our own close nothing more is emitted, even from inside `next`. A message truncated by it is no error.
     const { end } = coreOf(this.io).reads;
     if (this.io.state === 'closing' && end && !('error' in end)) this.#abandon(end);
     if (end?.left) this.#taker.leave(end);
@@ -83,18 +83,18 @@ export class MessageSource<T> implements Puller {
     return message;
   }
 
-  /** How the messages ended, once all of them have been taken. */
+  /** The end of the messages. Undefined until all of them have been read. */
   get end(): ReadEnd | undefined {
     return this.hasMessage ? undefined : this.#end;
   }
 
-  /** Whether a later reader would find nothing here, and the stream is over. */
+  /** Whether nothing remains for a later reader of the closed stream. */
   get isSpent(): boolean {
     if (this.hasMessage) return false;
     return this.#end !== undefined || (!this.#bytes && this.io.inBuf.length === 0);
   }
 
-  /** Feeds the decoder with the next chunk, or the end. Returns whether there was one. */
+  /** Passes the next chunk, or the end, to the decoder. Returns whether there was one. */
   feed(): boolean {
     if (this.#end || this.#isFed) return false;
     const { reads } = coreOf(this.io);
@@ -106,7 +106,7 @@ export class MessageSource<T> implements Puller {
     return chunk !== undefined || end !== undefined;
   }
 
-  /** The end is to be emitted: frees the decoder, and reports its error to the stream, which learns that a reader gets it. */
+  /** Called before the end is emitted. Frees the decoder, reports its error to the stream, and marks the error as handled. */
   conclude(): void {
     this.#decoding?.unsubscribe();
     const core = coreOf(this.io);
@@ -116,21 +116,21 @@ export class MessageSource<T> implements Puller {
     if (this.#end && 'error' in this.#end && this.#taker.isHeard()) core.errorHandled();
   }
 
-  /** Frees the decoder when the stream has closed, whether there are readers or not, unless bytes remain for a later one. */
+  /** Frees the decoder if the stream has closed, with or without readers. Keeps it if bytes remain for a later reader. */
   sweep(): void {
     if (this.#closed && !this.#end && !this.#isFed && !this.#taker.isPumping && this.io.inBuf.length === 0)
       this.#finish(coreOf(this.io).reads.end ?? this.#closed);
     if (this.#end) this.#decoding?.unsubscribe();
   }
 
-  /** The bytes have ended. */
+  /** Ends the input of the decoder. */
   #finish(end: ReadEnd): void {
     this.#isFed = true;
     if (this.io.isEof && !('error' in end)) this.#bytes?.complete();
     else this.#end ??= end;
   }
 
-  /** Ends the messages where they are, and describes those that were not taken. */
+  /** Ends the messages here. Returns a description of the unread ones. */
   #endInput(): string | undefined {
     if (!this.#end) {
       this.#isFed = true;
@@ -161,7 +161,7 @@ export class MessageSource<T> implements Puller {
     this.#decoding = begun.pipe(this.#codec.decode()).subscribe({
       next: (message) => {
         if (this.#end) return;
-        // Straight on where nothing is before it: the queue would take a fifth of the time.
+        // Fast path without the queue, which would take a fifth of the time.
         if (!this.hasMessage && this.#taker.offer(message)) return;
         this.#queue.push(message);
         this.#taker.pump();

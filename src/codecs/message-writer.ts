@@ -5,29 +5,29 @@ import type { Core } from '../stream/core.ts';
 import { inlet } from '../wire/operate.ts';
 import type { Codec } from './codec.ts';
 
-/** A message in the queue of a persistent stream. */
+/** A queued message of a persistent stream. */
 export interface QueuedWrite {
-  /** The attempt whose connection took it, or in which it was dropped; Infinity while it waits for a connection. */
+  /** Number of the attempt whose connection wrote it, or in which it was dropped. Infinity while it is queued. */
   readonly attempt: number;
 }
 
-/** What became of a message: refused, queued across connections, or (undefined) taken. */
+/** Result of writing a message: the error of a rejected one, the entry of one queued across connections, or undefined: accepted. */
 export type WriteOutcome = IOStreamError | QueuedWrite | undefined;
 
-/** Takes the bytes of messages: a stream, or a persistent one. */
+/** Output for the bytes of messages: a stream, or a persistent one. */
 export interface MessageOutput {
-  /** Whether it takes bytes. */
+  /** Whether bytes are accepted. */
   readonly isOpen: boolean;
-  /** Whether the caller should wait. */
+  /** Whether the caller should wait before the next write. */
   readonly isBlocked: boolean;
-  /** Emits when a connection is over, and with it the state of its encoder. */
+  /** Emits when a connection has ended. The state of its encoder is then freed. */
   readonly over$: Observable<unknown>;
   put(bytes: Buffer): WriteOutcome;
-  /** Reports the error of a write, and the bytes that were refused. */
+  /** Reports the error of a write, and the rejected bytes. */
   report(error: IOStreamError, refused?: Buffer): void;
 }
 
-/** A stream as the output of messages. */
+/** Writes messages to a stream. */
 export class StreamOutput implements MessageOutput {
   readonly #core: Core;
 
@@ -56,16 +56,16 @@ export class StreamOutput implements MessageOutput {
   }
 }
 
-/** Set while {@link outcomeOf} calls `write`, and what the last write came to. */
+/** Whether {@link outcomeOf} is calling `write`, and the result of the last write. */
 let isAsked = false;
 let outcome: WriteOutcome;
 
 /**
- * Writes a message and returns what became of it. The boolean of `write` cannot tell a refusal from a full stream. A refusal is
- * then the error of this caller, and not reported by the stream.
+ * Writes a message and returns the result. The boolean of `write` cannot distinguish a rejection from a full stream. A rejection is
+ * only returned to this caller, and not reported by the stream.
  *
  * @param framed has the `write` of a `framed`, or one that calls it.
- * @throws what the message cannot be encoded for.
+ * @throws IOStreamError if the message cannot be encoded.
  */
 export function outcomeOf<W>(framed: { readonly write: (message: W) => boolean }, message: W): WriteOutcome {
   isAsked = true;
@@ -78,13 +78,13 @@ export function outcomeOf<W>(framed: { readonly write: (message: W) => boolean }
   return outcome;
 }
 
-/** Encodes messages, and queues the bytes of each as one write: the peer never gets half a message. */
+/** Encodes messages, and queues the bytes of each as one write, so that no message is written in part. */
 export class MessageWriter<W> {
   readonly #output: MessageOutput;
   readonly #codec: Codec<unknown, W>;
-  /** Feeds the encoder. */
+  /** The input of the encoder. */
   #messages: Subject<W> | undefined;
-  /** Inside of the encoder; the bytes it emitted meanwhile, and its error. */
+  /** Whether the encoder is running, the bytes that it has emitted, and its error. */
   #isEncoding = false;
   #first: Buffer | undefined;
   #more: Buffer[] | undefined;
@@ -96,12 +96,12 @@ export class MessageWriter<W> {
   }
 
   /**
-   * @returns false when the caller should wait, or when nothing was taken.
-   * @throws IOStreamError when the message cannot be encoded.
+   * @returns false if the caller should wait, or if the message was not accepted.
+   * @throws IOStreamError if the message cannot be encoded.
    */
   write(message: W): boolean {
     const isForCaller = isAsked;
-    isAsked = false; // not for a write from inside the encoder
+    isAsked = false; // A write from inside the encoder has another caller.
     const bytes = this.#output.isOpen ? this.#encode(message) : undefined;
     const result = this.#put(bytes);
     outcome = result;
@@ -122,7 +122,7 @@ export class MessageWriter<W> {
     const error = this.#error;
     this.#first = this.#more = this.#error = undefined;
     if (!error) return first && more ? Buffer.concat([first, ...more]) : first;
-    this.#messages = undefined; // The next message begins with a new encoder.
+    this.#messages = undefined; // The next message gets a new encoder.
     throw error;
   }
 
@@ -148,7 +148,7 @@ export class MessageWriter<W> {
     else (this.#more ??= []).push(bytes);
   }
 
-  /** Bytes that do not come from inside `next` belong to no known write. */
+  /** Writes bytes that were not emitted from inside `next`. They cannot be attributed to a call of `write`. */
   #takeLate(bytes: Buffer): void {
     const result = this.#put(bytes);
     if (result instanceof IOStreamError) this.#output.report(result, bytes);
@@ -160,7 +160,7 @@ export class MessageWriter<W> {
   }
 
   #fail(thrown: unknown): void {
-    // Later there is no caller left: the message that is lost was taken.
+    // An error outside of `write` is fatal: it reaches no caller, and a message that was accepted is lost.
     const error = IOStreamError.from(thrown, { phase: 'write', fatal: !this.#isEncoding });
     if (this.#isEncoding) {
       this.#error = error;

@@ -9,35 +9,35 @@ import type { Codec } from './codec.ts';
 import type { ConnectionReader, Connections } from './connections.ts';
 import { MessageSource, type MessageTaker } from './message-source.ts';
 
-/** The handler of `consume`, which takes messages one by one. */
+/** The reader behind `consume`. It handles messages one by one. */
 interface Consumer<T> {
   readonly isBusy: boolean;
   take(message: T): void;
   end(end: ReadEnd): void;
 }
 
-/** Subscribers that pass errors on, and whether these reach a handler. */
+/** Subscribers that pass errors on, each with a function that returns whether an error would be handled. */
 const relays = new WeakMap<Subscriber<never>, () => boolean>();
 
 /**
- * Subscribes for others: an error counts as handled by this subscriber only while `isHeard` returns true. Where operators stand
- * between the messages and the subscriber, it always does.
+ * Subscribes on behalf of other subscribers. An error counts as handled by `out` only while `isHeard` returns true. With operators
+ * between the messages and `out`, an error always counts as handled.
  */
 export function subscribeFor<T>(messages$: Observable<T>, out: Subscriber<T>, isHeard: () => boolean): void {
   relays.set(out, isHeard);
   messages$.subscribe(out);
 }
 
-/** Reads the messages of one connection after another while there are readers, and keeps those that no reader has taken. */
+/** Reads the messages of one connection after the other while there are readers. Buffers the unread messages. */
 export class Messages<T> implements MessageTaker<T>, ConnectionReader {
   readonly all$: Observable<T>;
   isPumping = false;
   readonly #connections: Connections;
   readonly #codec: Codec<T, never>;
-  /** The subscribers of `all$`; never changed in place. Not a Subject, whose `next` costs more than the rest of the way. */
+  /** The subscribers of `all$`. The array is never changed in place. A Subject's `next` would cost more than all other steps. */
   #watchers: readonly Subscriber<T>[] = [];
   #consumer: Consumer<T> | undefined;
-  /** The connection that is read. */
+  /** The source of the current connection. */
   #source: MessageSource<T> | undefined;
 
   constructor(connections: Connections, codec: Codec<T, never>) {
@@ -85,14 +85,14 @@ export class Messages<T> implements MessageTaker<T>, ConnectionReader {
       this.#consumer = consumer;
       out.add(() => {
         this.#consumer = undefined;
-        // It may have held the others up.
+        // The consumer may have blocked the other readers.
         if (this.#watchers.length > 0) this.#pumpSoon();
       });
       this.#join(out);
     });
   }
 
-  // What the connections and the present source ask
+  // Called by the connections and the current source
 
   isHeard(): boolean {
     return this.#consumer !== undefined || this.#watchers.some((each) => relays.get(each)?.() !== false);
@@ -125,7 +125,7 @@ export class Messages<T> implements MessageTaker<T>, ConnectionReader {
     this.#consumer?.end(end);
   }
 
-  /** One loop, not recursion: what happens from inside `next` is found by the next round. */
+  /** Emits messages in a loop. Events from inside `next` are processed by the next iteration, without recursion. */
   pump(): void {
     if (this.isPumping) return;
     this.isPumping = true;
@@ -134,7 +134,7 @@ export class Messages<T> implements MessageTaker<T>, ConnectionReader {
     this.#source?.sweep();
   }
 
-  /** A reader wants messages, from the end of the tick on, so that all subscribers of a tick get the same. */
+  /** Adds a reader. Emits from the end of the tick on, so that all subscribers of one tick get the same messages. */
   #join(out: Subscriber<never>): void {
     const missed = this.#connections.open(this);
     if (missed || !this.#attach()) endReader(out, missed ?? { error: taken() });
@@ -145,15 +145,15 @@ export class Messages<T> implements MessageTaker<T>, ConnectionReader {
     out.add(this.#pumpSoon());
   }
 
-  /** At the end of the tick, in the async context of the caller. */
+  /** Calls `pump` at the end of the tick, in the async context of the caller. */
   #pumpSoon(): Subscription | undefined {
     const { io } = this.#connections;
-    if (!io) return undefined; // The next connection has a tick of its own.
+    if (!io) return undefined; // The next connection schedules its own tick.
     const context = new AsyncContext();
     return atTickEnd(coreOf(io).scheduler, () => context.run(() => this.pump(), undefined, undefined));
   }
 
-  /** Reads the present connection; false if another reader does. */
+  /** Starts to read the current connection. Returns false if it has another reader. */
   #attach(): boolean {
     const { io } = this.#connections;
     if (io && this.#source?.io !== io) this.#source = new MessageSource(io, this.#codec, this);
@@ -169,7 +169,7 @@ export class Messages<T> implements MessageTaker<T>, ConnectionReader {
     return this.#consumer !== undefined || this.#watchers.length > 0;
   }
 
-  /** Emits the next message, feeds the decoder, or passes on the end. Returns whether to go on. */
+  /** Emits the next message, feeds the decoder, or emits the end. Returns whether to continue. */
   #step(): boolean {
     if (!this.#attach()) {
       this.#tell({ error: taken() });
@@ -200,7 +200,7 @@ export class Messages<T> implements MessageTaker<T>, ConnectionReader {
     for (const watcher of this.#watchers) endReader(watcher, end);
   }
 
-  /** For a late reader: emits the end, if there is one. */
+  /** Emits the end to a late reader, if the messages have ended. Returns whether they have. */
   #tellEnded(out: Subscriber<never>): boolean {
     const { io, end } = this.#connections;
     if (io || !end) return false;

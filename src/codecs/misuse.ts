@@ -1,7 +1,7 @@
 import { isObservable } from 'rxjs';
 import { inWords } from '../stream/bytes.ts';
 
-/** What was given instead of a stream, and what to write, for the likely mistakes; undefined: none of them. */
+/** Describes a likely mistake: the value passed instead of a stream, and the code to write. Returns undefined for other values. */
 export function mistakenStream(value: unknown, use: string): string | undefined {
   if (isObservable(value)) return `got an Observable; write connect(…).pipe(switchMap((io) => ${use}))`;
   if (!isObject(value)) return undefined;
@@ -11,7 +11,7 @@ export function mistakenStream(value: unknown, use: string): string | undefined 
   return undefined;
 }
 
-/** Throws a TypeError for what is no codec. */
+/** Throws a TypeError if the value is no codec. */
 export function checkCodec(codec: unknown): void {
   if (isObject(codec) && typeof codec.decode === 'function' && typeof codec.encode === 'function') return;
   const got = typeof codec === 'function' ? 'a function; call it, as in lines({ maxLength: 65536 })' : inWords(codec);

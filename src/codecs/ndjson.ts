@@ -4,24 +4,28 @@ import { codecOptions } from './frame.ts';
 import { lines } from './lines.ts';
 import { mapCodec } from './map-codec.ts';
 
-/** What {@link ndjson} takes. */
+/** Options of {@link ndjson}. */
 export interface NdjsonOptions {
-  /** The most bytes a line may have, without its end. Required. */
+  /** Maximum bytes of a line, without its end. Required. */
   readonly maxLength: number;
-  /** What a last line without its end is: cut off (EPROTOCOL), or a line. @default 'error' */
+  /** Whether a last line without its end is an error (EPROTOCOL) or emitted as a line. @default 'error' */
   readonly unterminated?: 'error' | 'emit' | undefined;
 }
 
 /**
- * JSON, one value a line.
+ * Creates a codec for newline-delimited JSON: one value a line.
  *
  * ```text
  *   { " a " : 1 } \n   \n   [ ] \n     ──▶  { a: 1 }   []
  * ```
  *
- * Lines that are empty, or blank, are passed over. A line that is not JSON in UTF-8 is EPROTOCOL, with the `cause`; limits and ends
- * are those of {@link lines}. `encode()` refuses what `JSON.stringify` has no text for, such as `undefined` (EPROTOCOL). What comes
- * is what the peer says, whatever the type parameter claims. Lossless.
+ * Skips empty and blank lines. Does not check the decoded values: the peer may send other values than the type parameter describes.
+ *
+ * **Errors**
+ * - `decode()`: EPROTOCOL for a line that is not JSON in UTF-8, with the `cause`. Otherwise as {@link lines}.
+ * - `encode()`: EPROTOCOL for a value without JSON text, such as `undefined`. Otherwise as {@link lines}.
+ *
+ * **Backpressure**: lossless.
  *
  * ```ts
  * import { of } from 'rxjs';

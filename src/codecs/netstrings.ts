@@ -5,9 +5,9 @@ import { decoding } from './decoding.ts';
 import { codecOptions, frameBytes, malformed, overLimit } from './frame.ts';
 import { Parser } from './parser.ts';
 
-/** How long the frames of {@link netstrings} may be. */
+/** Options of {@link netstrings}. */
 export interface NetstringsOptions {
-  /** The most bytes a frame may have, without its length, colon and comma. Required. */
+  /** Maximum bytes of a frame, without its length, colon and comma. Required. */
   readonly maxLength: number;
 }
 
@@ -16,15 +16,21 @@ const [ZERO, NINE, COLON, COMMA] = [0x30, 0x39, 0x3a, 0x2c];
 const OVERHEAD = 18;
 
 /**
- * Netstrings (D. J. Bernstein, 1997): the length in decimal digits, a colon, the bytes, a comma. As bytes without all that.
+ * Creates a codec for netstrings (D. J. Bernstein, 1997): the length in decimal digits, a colon, the bytes, a comma. Decodes them
+ * to the bytes alone.
  *
  * ```text
  *   2 : a b ,   0 : ,   1 : c ,     ──▶  ab   (empty)   c
  * ```
  *
- * A length over `maxLength` is EFRAMELIMIT at the digit that makes it so. Anything but digits, leading zeros, and a frame
- * without its comma are EPROTOCOL; so is an end in the midst of a frame. `encode()` takes bytes, or text in UTF-8, and refuses
- * what is over `maxLength` (EFRAMELIMIT). Linear, however the bytes are cut. Lossless.
+ * `encode()` accepts bytes, or text to be encoded in UTF-8. Decoding takes linear time for any chunk boundaries.
+ *
+ * **Errors**
+ * - `decode()`: EFRAMELIMIT at the first digit with which the length exceeds `maxLength`. EPROTOCOL for a length with leading zeros
+ *   or other characters than digits, a missing comma, and an end inside a frame.
+ * - `encode()`: EFRAMELIMIT for a frame over `maxLength`.
+ *
+ * **Backpressure**: lossless.
  *
  * ```ts
  * import { of } from 'rxjs';

@@ -4,20 +4,19 @@ import { decoding } from './decoding.ts';
 import { codecOptions, frameBytes } from './frame.ts';
 import { Parser, type Parse } from './parser.ts';
 
-/** What {@link parse} is told besides the generator. */
+/** Options of {@link parse}. */
 export interface ParseOptions<W> {
-  /** The most bytes a message may have, headers and all. Required. */
+  /** Maximum bytes of a message, including its headers. Required. */
   readonly maxLength: number;
-  /** Gives the bytes of a message; text is UTF-8. @default bytes and text as they are */
+  /** Returns the bytes of a message. Text is encoded in UTF-8. @default returns bytes and text unchanged */
   readonly encode?: ((message: W) => Uint8Array | string) | undefined;
 }
 
 /**
- * Makes a codec of a generator that reads one message.
+ * Creates a codec from a generator that reads one message.
  *
- * In plain words: write down how one message is read, as if all bytes were there. The generator is called again for each
- * message, when the first byte of it is there; it asks for exact pieces with `yield* link.read(n)` and
- * `yield* link.readUntil(delimiter, limit)`, and what it returns is the message. It may call itself, for messages inside of
+ * The generator is written as if all bytes had arrived. It is called for each message, when the first byte has arrived. It reads
+ * with `yield* link.read(n)` and `yield* link.readUntil(delimiter, limit)`, and returns the message. It may call itself for nested
  * messages.
  *
  * ```text
@@ -26,11 +25,17 @@ export interface ParseOptions<W> {
  *                  └──── and again ───────┘
  * ```
  *
- * A message longer than `maxLength` bytes, or one that asks for more, is EFRAMELIMIT. A delimiter that does not end within the
- * `limit` of `readUntil`, which counts its own bytes too, is EPROTOCOL. An end between messages is the end, one
- * in the midst of a message is EPROTOCOL; so is whatever else the generator throws, with the `cause`. Its `finally` blocks run
- * when it is unsubscribed. Messages are made one at a time, when the last has been taken. Linear, however the bytes are cut.
- * Lossless.
+ * Decoding takes linear time for any chunk boundaries.
+ *
+ * **Errors**
+ * - EFRAMELIMIT for a message that has, or requests, more than `maxLength` bytes.
+ * - EPROTOCOL if a delimiter does not end within the `limit` of `readUntil`. The limit includes the delimiter.
+ * - EPROTOCOL for an end inside a message, and for any other value that the generator throws, with the `cause`.
+ *
+ * **Closing**
+ * - Completes if the input ends between two messages. Unsubscribing runs the `finally` blocks of the generator.
+ *
+ * **Backpressure**: lossless. A message is decoded when the previous one has been emitted.
  *
  * ```ts
  * import { of } from 'rxjs';
@@ -47,8 +52,8 @@ export interface ParseOptions<W> {
  * of(Uint8Array.of(2, 65, 66, 1), Uint8Array.of(67)).pipe(names.decode()).subscribe(console.log); // AB, C
  * ```
  *
- * @param talk reads one message: a byte of it at least.
- * @throws TypeError without `maxLength`.
+ * @param talk reads one message, at least one byte.
+ * @throws TypeError without `maxLength`, or if `talk` is no function.
  */
 export function parse<T, W = Uint8Array | string>(talk: Parse<T>, options: ParseOptions<W>): Codec<T, W> {
   if (typeof talk !== 'function') throw new TypeError(`expected a generator function that reads one message, got ${typeof talk}`);

@@ -5,32 +5,32 @@ import type { Decoder } from './decoding.ts';
 import { cutOff, overLimit } from './frame.ts';
 import { Piece } from './piece.ts';
 
-/** What the generator of a codec reads with. */
+/** The reading methods for the generator of a codec. */
 export type Reader = Pick<Link, 'read' | 'readUntil'>;
 
 /** Reads one message. */
 export type Parse<T> = (link: Reader) => Talk<T>;
 
-/** How long a message may be. */
+/** Limits of a message, in bytes. */
 export interface ParserLimits {
   readonly maxLength: number;
-  /** Bytes of a message that do not count: headers, delimiters. */
+  /** Bytes allowed beyond `maxLength`, for headers and delimiters. */
   readonly overhead?: number;
 }
 
 const NO_BYTES = new Uint8Array(0);
 
-/** Runs a generator over and over, a new one for each message, over bytes as they come. */
+/** Decodes messages by running a new generator for each of them, as the bytes arrive. */
 export class Parser<T> implements Decoder<T> {
   readonly #parse: Parse<T>;
   readonly #maxLength: number;
   readonly #most: number;
   readonly #unread = new ByteBuffer();
   readonly #reader: Reader;
-  /** The message that has begun, and what it waits for. */
+  /** The generator of an incomplete message, and its current need. */
   #talk: Talk<T> | undefined;
   #need: Need | undefined;
-  /** How many bytes it has read, and how far its delimiter has been searched for already. */
+  /** Number of bytes read by it, and the offset up to which its delimiter has been searched for. */
   #read = 0;
   #searched = 0;
   #running = false;
@@ -58,13 +58,13 @@ export class Parser<T> implements Decoder<T> {
     return [];
   }
 
-  /** Lets the generator's `finally` blocks run: now, or when its step is over if it is the generator itself that leaves. */
+  /** Runs the `finally` blocks of the generator: now, or after the current step if the generator itself caused the call. */
   free(): void {
     this.#freed = true;
     if (!this.#running) this.#talk?.return(undefined as T);
   }
 
-  /** Runs to the end of a message, if its bytes are there. */
+  /** Decodes one message. Returns undefined if its bytes have not arrived yet. */
   #step(): { readonly value: T } | undefined {
     if (!this.#talk && this.#unread.length === 0) return undefined;
     this.#running = true;
@@ -99,7 +99,7 @@ export class Parser<T> implements Decoder<T> {
     return message;
   }
 
-  /** The bytes that satisfy the need, or undefined if there are not enough yet, or there never will be. */
+  /** Takes the bytes that satisfy the need. Returns undefined if they have not arrived, or exceed the limit. */
   #take(need: Need): Uint8Array | undefined {
     const length = this.#freed ? undefined : this.#available(need);
     if (length === undefined) return undefined;
@@ -120,7 +120,7 @@ export class Parser<T> implements Decoder<T> {
     return undefined;
   }
 
-  /** What it waits for is not there: throws where it could not come any more. */
+  /** Called if the need is not satisfied. Throws if further bytes cannot satisfy it within the limits. */
   #checkRoom(need: Need): void {
     if ('wait' in need) throw new TypeError('expected the generator of a codec to wait for bytes only');
     const room = this.#most - this.#read;

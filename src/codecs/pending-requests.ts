@@ -4,13 +4,13 @@ import type { QueuedWrite } from './message-writer.ts';
 /** A request without a reply. */
 export class PendingRequest<T> implements Unsubscribable {
   readonly id: unknown;
-  /** When its time is over. */
+  /** Time when the request times out. */
   readonly due: number;
-  /** Who waits for the reply; undefined once it has come, or the request was given up. */
+  /** The subscriber to the reply. Undefined after the reply, or after the request was abandoned. */
   out: Subscriber<T> | undefined;
-  /** Of a persistent stream: where its message is. */
+  /** The queued message, with a persistent stream. */
   write: QueuedWrite | undefined;
-  /** Neighbours among those that wait. */
+  /** Neighbours in {@link WaitingRequests}. */
   previous: PendingRequest<T> | undefined;
   next: PendingRequest<T> | undefined;
   readonly #giveUp: (request: PendingRequest<T>) => void;
@@ -22,15 +22,15 @@ export class PendingRequest<T> implements Unsubscribable {
     this.#giveUp = giveUp;
   }
 
-  /** Its subscriber has left. */
+  /** Called when the subscriber unsubscribes. */
   unsubscribe(): void {
     if (this.out) this.#giveUp(this);
   }
 }
 
 /**
- * The requests that wait, oldest first. A linked list, since any of them may leave: a `Map` or `Set` would be searched from its
- * start, past all that have left, each time that the oldest one times out.
+ * The requests with a subscriber that have no reply yet, oldest first. A linked list, because any entry may be removed. In a `Map`
+ * or `Set`, finding the oldest entry would skip all removed ones each time.
  */
 export class WaitingRequests<T> {
   first: PendingRequest<T> | undefined;
@@ -44,8 +44,8 @@ export class WaitingRequests<T> {
   }
 
   /**
-   * Removes it, if it is there, and returns its subscriber. The fields are emptied: what has left and is old must not keep what is
-   * new in memory.
+   * Removes a request, if it is in the list, and returns its subscriber. Clears its fields, so that an old request does not keep
+   * newer ones in memory.
    */
   remove(request: PendingRequest<T>): Subscriber<T> | undefined {
     const { out, previous, next } = request;

@@ -4,23 +4,23 @@ import type { IOStream } from '../stream/io-stream.ts';
 import type { ReadEnd } from '../stream/read-side.ts';
 import type { ConnectionReader, Connections } from './connections.ts';
 
-/** How many lost connections may have messages that no reader has taken. Each holds as much as it had read ahead. */
+/** Maximum number of lost connections with unread messages. Each holds the bytes that it had read ahead. */
 const MAX_LOST = 16;
 
 interface Connection {
   readonly io: IOStream;
-  /** Called when its messages have been read. */
+  /** Callbacks to run when its messages have been read. */
   readonly whenRead: (() => void)[];
 }
 
-/** The connections of a persistent stream: the end of one is not the end of the messages. */
+/** The connections of a persistent stream. The end of one does not end the messages. */
 export class PersistentConnections implements Connections, Follower {
   end: ReadEnd | undefined;
   readonly #line: ReconnectingStream;
   #reader: ConnectionReader | undefined;
-  /** Lost ones with messages to read, in order; then the present one, unless its messages have ended. */
+  /** Lost connections with unread messages, in order. The current connection is the last, unless its messages have ended. */
   #connections: Connection[] = [];
-  /** Messages were dropped while there was no reader: the next one gets this. */
+  /** The error for the next reader, if messages were dropped while there was none. */
   #missed: ReadEnd | undefined;
 
   constructor(line: ReconnectingStream) {
@@ -47,7 +47,7 @@ export class PersistentConnections implements Connections, Follower {
 
   pass(end: ReadEnd): ReadEnd | undefined {
     const passed = this.#leave();
-    // The user has kept a connection open whose messages cannot be decoded: nothing more will come from it.
+    // `isFatal` kept the connection open although its messages cannot be decoded: it emits nothing more.
     if ('error' in end && passed?.io.state === 'open') return end;
     return this.io ? undefined : this.end;
   }
@@ -78,7 +78,7 @@ export class PersistentConnections implements Connections, Follower {
     if (!this.io) this.#reader?.changed();
   }
 
-  /** Nothing of the last one is left to read. */
+  /** Removes the last connection, which has no unread messages. */
   #drop({ whenRead }: Connection): void {
     const before = this.#connections.at(-2);
     if (!before) {

@@ -3,7 +3,7 @@ import type { IOStreamError } from '../errors.ts';
 import type { ReconnectingStream } from '../flow/reconnecting-stream.ts';
 import type { MessageOutput, WriteOutcome } from './message-writer.ts';
 
-/** A persistent stream as the output of messages. */
+/** Writes messages to a persistent stream. */
 export class PersistentOutput implements MessageOutput {
   readonly #line: ReconnectingStream;
 

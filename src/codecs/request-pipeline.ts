@@ -8,37 +8,37 @@ import { subscribeFor } from './messages.ts';
 import { PendingRequest, WaitingRequests } from './pending-requests.ts';
 import type { RequestMessages, Requests } from './requests.ts';
 
-/** Checked options of `requests`. */
+/** Checked options of `requests`. The timeout is in milliseconds. */
 export interface PipelineSettings<T, W> {
   readonly match: ((message: T | W) => unknown) | undefined;
   readonly timeout: number;
   readonly maxPending: number;
 }
 
-/** What is below the messages: the life of a stream, or a persistent stream. */
+/** The stream, or persistent stream, below the messages. */
 export interface PipelineBase {
   readonly scheduler: SchedulerLike;
   /** Reports an error of the replies to the stream. */
   raise(error: IOStreamError, isHandled: boolean): void;
-  /** A request got the error of the stream. */
+  /** Marks the error of the stream as handled by a request. */
   errorHandled(): void;
-  /** Returns the fatal error of the stream that has reached no handler; the caller handles it. */
+  /** Returns the unhandled fatal error of the stream. The caller then handles it. */
   takeError?(): IOStreamError | undefined;
-  /** Emits lost connections, each after its messages. Without it the first loss is the end. */
+  /** Emits lost connections, each after its messages. Without it, the first loss ends the messages. */
   readonly lost$?: Observable<Loss>;
 }
 
-/** Finds the request of each reply: by id, or in order, where the id is the place in the line. */
+/** Matches each reply to its request: by id, or in order. In order, the id is the sequence number. */
 export class RequestPipeline<T, W> implements Requests<T, W> {
   readonly unmatched$: Observable<T>;
   readonly #framed: RequestMessages<T, W>;
   readonly #base: PipelineBase;
   readonly #settings: PipelineSettings<T, W>;
   readonly #unmatched = new Subject<T>();
-  /** Requests without a reply by id; in order also those that were given up: each keeps its place. */
+  /** Requests without a reply, by id. In order, abandoned requests stay here, to keep their places. */
   readonly #pending = new Map<unknown, PendingRequest<T>>();
   readonly #waiting = new WaitingRequests<T>();
-  /** How many requests were written, and how many of them got their replies. */
+  /** Number of written requests, and number of those with a reply. */
   #sent = 0;
   #answered = 0;
   #timer: Subscription | undefined;
@@ -53,7 +53,7 @@ export class RequestPipeline<T, W> implements Requests<T, W> {
       this.#unmatched.complete();
     },
   });
-  /** What each further request errors with, once the messages have ended. */
+  /** The error of all further requests, after the messages have ended. */
   #end: unknown;
 
   constructor(framed: RequestMessages<T, W>, base: PipelineBase, settings: PipelineSettings<T, W>) {
@@ -89,7 +89,7 @@ export class RequestPipeline<T, W> implements Requests<T, W> {
       throw refused(EPROTOCOL, 'expected a request with an id of its own, got that of one that waits for its reply');
     const due = timeout === Infinity ? Infinity : scheduler.now() + timeout;
     const request = new PendingRequest<T>(id, out, due, this.#giveUp);
-    // In its place before it is written: the reply may come from inside.
+    // Register the request before writing: the reply may arrive from inside `write`.
     this.#pending.set(id, request);
     this.#waiting.add(request);
     this.#sent += 1;
@@ -128,7 +128,7 @@ export class RequestPipeline<T, W> implements Requests<T, W> {
     out?.complete();
   }
 
-  /** `match` has thrown: no reply finds its request any more. */
+  /** Called when `match` has thrown: replies can no longer be matched, so all requests error. */
   #fail(thrown: unknown): void {
     const error = IOStreamError.from(thrown, { phase: 'read' });
     const isHandled = this.#isHeard();
@@ -138,15 +138,15 @@ export class RequestPipeline<T, W> implements Requests<T, W> {
     this.#base.raise(error, isHandled);
   }
 
-  /** Timed out, or left by its subscriber. Its id is free again; in order, its place is kept until its reply comes. */
+  /** Abandons a request that timed out or was unsubscribed. Frees its id. In order, keeps its place until its reply arrives. */
   readonly #giveUp = (request: PendingRequest<T>): Subscriber<T> | undefined => {
     if (this.#settings.match) this.#pending.delete(request.id);
     return this.#waiting.remove(request);
   };
 
   /**
-   * One timer, for the oldest: all have the same time. A reply does not stop it, it finds out when it fires: else each request
-   * that is sent when the last is answered takes a timer of its own. So it must not keep the process alive.
+   * Starts one timer, for the oldest request: all have the same timeout. A reply does not stop the timer. Otherwise sequential
+   * requests would each need a new timer. Therefore the timer must not keep the process alive.
    */
   #watch(due: number): void {
     if (this.#timer || due === Infinity) return;
@@ -156,13 +156,13 @@ export class RequestPipeline<T, W> implements Requests<T, W> {
 
   #timeOut(now: number): void {
     const isDue = (request: PendingRequest<T> | undefined): request is PendingRequest<T> => request !== undefined && request.due <= now;
-    // Given up first: a retry from inside `error` may use the id again.
+    // Abandon the request before the error: a retry from inside `error` may use the id again.
     for (let { first } = this.#waiting; isDue(first); first = this.#waiting.first) this.#giveUp(first)?.error(late(this.#settings.timeout));
     this.#timer = undefined;
     if (this.#waiting.first) this.#watch(this.#waiting.first.due);
   }
 
-  /** A connection is lost: requests that it has taken error; those whose message is kept go on with the next connection. */
+  /** Handles a lost connection. Requests written to it error. Requests whose message is kept continue on the next connection. */
   #lose({ attempt, error = unanswered() }: Loss): void {
     const lost = [...this.#pending.values()].filter(({ write }) => !write || write.attempt <= attempt);
     for (const { id } of lost) this.#pending.delete(id);
@@ -185,7 +185,7 @@ export class RequestPipeline<T, W> implements Requests<T, W> {
     for (let { first } = this.#waiting; first; first = this.#waiting.first) this.#waiting.remove(first)?.error(error);
   }
 
-  /** The owner of the stream has unsubscribed: requests that are still there get nothing more. */
+  /** Called when the owner of the stream has unsubscribed. Unsubscribes the remaining requests without a notification. */
   #leave(): void {
     if (this.#end !== undefined) return;
     this.#end = unanswered();

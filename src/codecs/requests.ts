@@ -8,26 +8,46 @@ import type { Framed } from './framed.ts';
 import { isObject, mistakenStream } from './misuse.ts';
 import { RequestPipeline, type PipelineBase } from './request-pipeline.ts';
 
-/** How {@link requests} finds the request that a message answers. */
+/** Options of {@link requests}. */
 export interface RequestsOptions<T, W> {
   /**
-   * Returns the id of a request and that of its reply, which are compared as keys of a `Map`; `undefined` for a message that is
-   * no reply. @default replies come in the order of the requests
+   * Returns the id of a request, and the same id for its reply. Ids are compared as keys of a `Map`. Returns `undefined` for a
+   * message that is no reply. @default replies arrive in the order of the requests
    */
   readonly match?: ((message: T | W) => unknown) | undefined;
-  /** How long a reply may take, in milliseconds, from the start of its request; 0 or Infinity = for ever. @default 30000 */
+  /** Time limit of a reply in milliseconds, from the start of its request. 0 or Infinity turns it off. @default 30000 */
   readonly timeout?: number | undefined;
-  /** How many requests may wait for their replies; in order also those that were given up. @default 10000 */
+  /** Maximum number of requests without a reply. In order, abandoned requests count too. @default 10000 */
   readonly maxPending?: number | undefined;
 }
 
 /** Requests and their replies; see {@link requests}. */
 export interface Requests<T, W = T> {
-  /** Sends a request when it is subscribed, each time; emits its reply and completes. */
+  /**
+   * Returns an Observable that writes the request at each subscription, emits its reply and completes.
+   *
+   * **Errors**
+   * - ETIMEDOUT without a reply within `timeout`, on the stream's scheduler. The stream stays open.
+   * - The error of the stream if that fails. ECLOSED if the stream ends without a reply.
+   * - EOUTBUFLIMIT, unwritten, while `maxPending` requests have no reply, or the stream accepts no more.
+   * - The error of the codec, unwritten, if the message cannot be encoded.
+   * - EPROTOCOL, unwritten, if a pending request has the same id.
+   *
+   * The error of an unwritten request reaches only its subscriber: the stream and the other requests continue.
+   *
+   * **Closing**: a request that times out or is unsubscribed is abandoned, but has been written.
+   * - By id: its id may be used again at once, as `retry` does. A later reply goes to the newest request with this id, otherwise to
+   *   `unmatched$`.
+   * - In order: it keeps its place until its reply arrives, which is dropped. If the peer omits a reply, all later replies go to
+   *   wrong requests. Close the stream if a timeout can mean that.
+   */
   readonly request: (message: W) => Observable<T>;
-  /** Messages that answer no request: pushes of the peer, and late replies. Hot: without a subscriber they are dropped. Ends like the stream. */
+  /**
+   * Messages that answer no request: pushes of the peer, and late replies. Hot: dropped without a subscriber. Completes or errors as
+   * the stream does.
+   */
   readonly unmatched$: Observable<T>;
-  /** How many requests wait for their replies; in order also those that were given up. */
+  /** Number of requests without a reply. In order, abandoned requests count too. */
   readonly pending: number;
 }
 
@@ -38,42 +58,32 @@ const NAMES = ['match', 'timeout', 'maxPending'] as const;
 const DEFAULTS = { timeout: 30_000, maxPending: 10_000 };
 
 /**
- * Pipelines requests over one connection: each gets its own reply, in order or by id.
+ * Pipelines requests over one connection, and matches each reply to its request, in order or by id.
  *
  * ```text
  *   request(a) ──▶ a ─┐                 ┌─ A ──▶ a's Observable
  *   request(b) ──▶ b ─┴─▶ write … read ─┴─ B ──▶ b's Observable
  * ```
  *
- * Reads `messages$` from the call on until the stream ends; others may watch. A request is written when its Observable is
- * subscribed. It errors
+ * Reads `messages$` from the call on until the stream ends. Other subscribers of `messages$` get the same messages. In order, a push
+ * during a pending request is mistaken for its reply: pass `match`, or a `framed` with filtered `messages$`.
  *
- * - with ETIMEDOUT when its reply did not come within `timeout`, on the stream's scheduler. The stream goes on; the timeout does
- *   not keep the process alive.
- * - with the error of the stream when that fails, and with ECLOSED when it ends without a reply;
- * - unwritten, with EOUTBUFLIMIT while `maxPending` requests wait or the stream takes no more; with the error of its codec when it
- *   cannot be encoded; with EPROTOCOL when its id is that of a request that waits.
+ * **Errors**
+ * - For the errors of a request see {@link Requests.request}.
+ * - An error of the stream without a pending request goes to its other subscribers (`unmatched$`, `messages$`, `errors$`, `cb`,
+ *   `connect`, …). Without these it goes to RxJS's `config.onUnhandledError`. Later requests get it, too.
+ * - With operators between the messages and `requests`, an error always counts as handled.
  *
- * An error of an unwritten request is that of its subscriber alone: the stream and the other requests go on.
+ * **Closing**
+ * - The timeout of a request does not keep the process alive.
+ * - Over a persistent stream (`requests(framed(line, codec))`), requests continue on the next connection. None is sent twice.
+ * - A request written to a lost connection, even in part, errors with the error of that connection, or with ECLOSED if there was
+ *   none. All earlier replies are emitted before. Use `retry` if sending the request twice does no harm.
+ * - A request whose message is kept (`unsent: 'keep'`) is sent on the next connection, and gets its reply there.
  *
- * **What if a request is given up?** It timed out or was unsubscribed, but it was written all the same. By id: its id is free at
- * once, and may be used again, as `retry` does; the reply goes to the newest request with this id, and without one to
- * `unmatched$`. In order: it keeps its place in the line until its reply comes, which is dropped. A peer that leaves a reply out
- * puts all later ones out of step; close the stream when a timeout there means more than slowness.
+ * **Backpressure**: lossless for replies.
  *
- * **What is a push?** Messages that answer nothing are in `unmatched$`. In order, a push that comes while a request waits cannot
- * be told from its reply: give `match`, or give `requests` a `framed` whose `messages$` are filtered.
- *
- * **Over a persistent stream** (`requests(framed(line, codec))`) it goes on with the next connection. No request is sent twice:
- * one whose message was written to a lost connection, wholly or in part, errors with the error of that connection, after all
- * replies that came before (ECLOSED, if it ended without an error). One whose message is kept (`unsent: 'keep'`) is sent by the next
- * connection, and gets its reply there. `retry` a request if sending it twice does no harm.
- *
- * An error of the stream that comes while no request is open, and that no other subscriber gets (`unmatched$`, `messages$`,
- * `errors$`, `cb`, `connect`, …), goes to RxJS's `config.onUnhandledError`; later requests get it, too. Only where operators stand
- * between the messages and `requests`, it counts as handled.
- *
- * Lossless for replies. Memory: `maxPending` requests.
+ * **Memory**: `maxPending` requests.
  *
  * ```ts
  * import { connect, framed, ndjson, requests } from 'rxjs-io-stream';
@@ -91,8 +101,9 @@ const DEFAULTS = { timeout: 30_000, maxPending: 10_000 };
  *   .subscribe(console.log);
  * ```
  *
- * @param framed the messages of a stream.
- * @throws TypeError for a wrong option, and for anything but framed messages.
+ * @param framed the messages of a stream, as returned by `framed`.
+ * @param options how to match replies, the timeout and the limit.
+ * @throws TypeError for a wrong option, and if `framed` is anything but framed messages.
  */
 export function requests<T, W = T>(framed: RequestMessages<T, W>, options: RequestsOptions<T, W> = {}): Requests<T, W> {
   const { match, timeout = DEFAULTS.timeout, maxPending = DEFAULTS.maxPending } = ownOptions(options, 'requests', NAMES);

@@ -25,7 +25,7 @@ function socketOptions(target: NetConnectOpts): SocketConstructorOpts {
 /**
  * Connects one socket to one address. Emits the connected socket and completes, or errors with Node's error. Unsubscribing before
  * that destroys the socket. The subscriber must listen to `'data'` at once, because the socket does not buffer input. It must
- * call `endReads` when it has stopped reading. `autoSelectFamily` is off, because {@link race} races the addresses.
+ * call `endReads` when it has stopped reading. `autoSelectFamily` is off, because `race` races the addresses.
  */
 export function connectSocket(target: NetConnectOpts): Observable<Socket> {
   return new Observable((connected) => {
