@@ -64,8 +64,8 @@ export type Fh = number | Duplex | Readable | Writable | FileHandle;
  *
  * @param fh an open descriptor number, `FileHandle` or Node stream.
  * @returns a wire that ignores `dial.to`.
- * @throws TypeError `can't get file descriptor…` if `fh` is none of these, is not open, is a directory, emits strings or objects,
- *   or already has a reader. A TypeError also if another wire uses it.
+ * @throws TypeError `can't get file descriptor…` if `fh` is none of these, not open, a directory, not a stream of bytes, or has a
+ *   reader. A TypeError also if another wire uses it.
  */
 export function fromFh(fh: Fh): Wire {
   const given = standard(fh) ?? fh;

@@ -40,7 +40,7 @@ export interface ResumeSignal {
   readonly kind: 'resume';
 }
 
-/** A name was resolved; `ip` is the first candidate. */
+/** A name was resolved. `ip` is the first candidate. */
 export interface ResolvedSignal {
   readonly kind: 'resolved';
   readonly host: string;
@@ -109,8 +109,7 @@ export interface Dial {
 }
 
 /**
- * Carries bytes between the application and the peer. A wire is cold: `flow$.pipe(wire(dial))` dials at each subscription, and
- * all state is created then.
+ * Carries bytes between the application and the peer. Cold: `flow$.pipe(wire(dial))` dials at each subscription.
  *
  * Every wire and plugin must obey these rules (`rxjs-io-stream/testing` checks them):
  *
@@ -118,7 +117,7 @@ export interface Dial {
  * 2. Up is `resolved` (any number), `connected` once, then flow. `end` comes at most once, and no `data` follows it.
  * 3. Until `connected` is emitted, only `pause` and `resume` may be sent outbound.
  * 4. `end` is a half-close: it never closes the other direction.
- * 5. How a connection ends:
+ * 5. Closing:
  *    - Flow completes: a layer flushes its buffer, sends the goodbye of its protocol and completes the wire below. Up completes
  *      when the handle is free.
  *    - Flow errors: the wire resets at once, and Up errors with the same error.
