@@ -37,6 +37,8 @@ export interface DelimitedOptions {
  * of('one', 'two').pipe(records.encode(), records.decode()).subscribe((frame) => console.log(new TextDecoder().decode(frame)));
  * ```
  *
+ * @param options the delimiter and the limit in bytes.
+ * @returns a codec of `Uint8Array` frames.
  * @throws TypeError without `maxLength` or `delimiter`.
  * @see {@link lines}, which is faster for text.
  */

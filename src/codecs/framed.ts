@@ -12,7 +12,7 @@ import { checkCodec, mistakenStream } from './misuse.ts';
 import { PersistentConnections } from './persistent-connections.ts';
 import { PersistentOutput } from './persistent-output.ts';
 
-/** A stream of messages over a stream of bytes; see {@link framed}. */
+/** A stream of messages over a stream of bytes. See {@link framed}. */
 export interface Framed<T, W = T, S = IOStream> {
   /** The stream of bytes below. */
   readonly io: S;
@@ -97,6 +97,7 @@ export interface Framed<T, W = T, S = IOStream> {
  *
  * @param io any stream, open or still opening, or a persistent one.
  * @param codec decodes the bytes to read, and encodes the messages to write.
+ * @returns the messages, and functions to write and consume them.
  * @throws TypeError for anything else.
  */
 export function framed<T, W = T>(io: IOStream, codec: Codec<T, W>): Framed<T, W>;
@@ -122,6 +123,7 @@ export function framed<T, W = T>(io: IOStream, codec: Codec<T, W>): Framed<T, W>
  *
  * @param io a persistent stream.
  * @param codec decodes the bytes to read, and encodes the messages to write.
+ * @returns the messages, and functions to write and consume them.
  * @throws TypeError for anything else.
  */
 export function framed<T, W = T>(io: Persistent, codec: Codec<T, W>): Framed<T, W, Persistent>;

@@ -47,6 +47,8 @@ const LONGEST_VARINT = 10;
  * of('hello').pipe(frames.encode()).subscribe(console.log); // 05 00 68 65 6c 6c 6f
  * ```
  *
+ * @param options the format of the prefix, and the limit in bytes.
+ * @returns a codec of `Uint8Array` frames.
  * @throws TypeError without `maxLength`, or for an unknown header.
  */
 export function lengthPrefixed(options: LengthPrefixedOptions): Codec<Uint8Array, Uint8Array | string> {

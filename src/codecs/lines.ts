@@ -47,6 +47,8 @@ export interface LinesOptions {
  * of('one', 'two').pipe(codec.encode(), codec.decode()).subscribe(console.log); // one, two
  * ```
  *
+ * @param options the limit in bytes, and the format of the lines.
+ * @returns a codec of strings, or of `Uint8Array` lines with `bytes: true`.
  * @throws TypeError without `maxLength`, or for a wrong option.
  */
 export function lines(options: LinesOptions & { readonly bytes: true }): Codec<Uint8Array, Uint8Array | string>;

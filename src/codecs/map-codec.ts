@@ -36,7 +36,10 @@ export interface MapCodecOptions<T, W, U, V> {
  * of(1, 2).pipe(numbers.encode(), numbers.decode()).subscribe(console.log);
  * ```
  *
- * @throws TypeError unless both are functions.
+ * @param codec the codec below.
+ * @param options the two conversions.
+ * @returns the combined codec.
+ * @throws TypeError unless `decode` and `encode` are functions.
  */
 export function mapCodec<T, W, U, V = U>(codec: Codec<T, W>, options: MapCodecOptions<T, W, U, V>): Codec<U, V> {
   const { decode, encode } = ownOptions(options, 'mapCodec', ['decode', 'encode']);

@@ -35,6 +35,8 @@ export interface NdjsonOptions {
  * of({ id: 1 }).pipe(json.encode(), json.decode()).subscribe(({ id }) => console.log(id));
  * ```
  *
+ * @param options the limit in bytes, and the treatment of an unterminated line.
+ * @returns a codec of JSON values.
  * @throws TypeError without `maxLength`, or for a wrong option.
  */
 export function ndjson<T = unknown>(options: NdjsonOptions): Codec<T> {

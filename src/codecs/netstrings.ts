@@ -40,6 +40,8 @@ const OVERHEAD = 18;
  * of('hello').pipe(codec.encode()).subscribe((bytes) => console.log(new TextDecoder().decode(bytes))); // 5:hello,
  * ```
  *
+ * @param options the limit in bytes.
+ * @returns a codec of `Uint8Array` frames.
  * @throws TypeError without `maxLength`.
  */
 export function netstrings(options: NetstringsOptions): Codec<Uint8Array, Uint8Array | string> {

@@ -53,6 +53,8 @@ export interface ParseOptions<W> {
  * ```
  *
  * @param talk reads one message, at least one byte.
+ * @param options the limit in bytes, and the encoder of messages.
+ * @returns a codec of the messages that the generator returns.
  * @throws TypeError without `maxLength`, or if `talk` is no function.
  */
 export function parse<T, W = Uint8Array | string>(talk: Parse<T>, options: ParseOptions<W>): Codec<T, W> {

@@ -21,7 +21,7 @@ export interface RequestsOptions<T, W> {
   readonly maxPending?: number | undefined;
 }
 
-/** Requests and their replies; see {@link requests}. */
+/** Sends requests and emits their replies. See {@link requests}. */
 export interface Requests<T, W = T> {
   /**
    * Returns an Observable that writes the request at each subscription, emits its reply and completes.
@@ -102,7 +102,8 @@ const DEFAULTS = { timeout: 30_000, maxPending: 10_000 };
  * ```
  *
  * @param framed the messages of a stream, as returned by `framed`.
- * @param options how to match replies, the timeout and the limit.
+ * @param options how to match replies, the timeout in milliseconds and the limit.
+ * @returns the function that sends requests, and the unmatched messages.
  * @throws TypeError for a wrong option, and if `framed` is anything but framed messages.
  */
 export function requests<T, W = T>(framed: RequestMessages<T, W>, options: RequestsOptions<T, W> = {}): Requests<T, W> {
