@@ -2,37 +2,37 @@ const NOTHING = new Uint8Array(0);
 const LEAST = 256;
 
 /**
- * A buffer that grows at the end and is read from the start.
+ * A byte buffer that grows at the end and is read from the start.
  *
- * Appending is amortised O(1) per byte; looking and taking copy nothing. Memory once shown is never written again: a view
- * stays what it was when it was taken. What is kept is bounded by the bytes in it, not by their number of chunks: at most four
- * times the bytes, however small the chunks were, whatever slabs they were cut from and however much was taken since.
+ * Appending is amortised O(1) per byte. `view` and `take` do not copy. Memory that was exposed by either is never written again, so a
+ * view does not change. Memory use depends on the number of buffered bytes, not on the number of chunks. It is at most four times the
+ * buffered bytes, whatever the sizes of the chunks and of their backing buffers.
  */
 export class ByteBuffer {
   #memory: Uint8Array = NOTHING;
   #start = 0;
   #end = 0;
-  /** Whether the memory is ours to write behind the end, or a chunk somebody gave us. */
+  /** Whether this buffer allocated the memory and may append to it, as opposed to an adopted chunk of a caller. */
   #owned = false;
-  /** Whether all of it is one chunk that nobody has looked at. */
+  /** Whether the content is a single chunk that no other code can see. */
   #unseen = false;
 
   get length(): number {
     return this.#end - this.#start;
   }
 
-  /** The bytes, without taking them. A view: not to be changed. */
+  /** Returns a view of the buffered bytes without consuming them. Do not modify it. */
   view(): Uint8Array {
     this.#unseen = false;
     return this.#memory.subarray(this.#start, this.#end);
   }
 
-  /** The bytes, if they are one chunk that was appended as unseen, and nobody has looked at them here. */
+  /** The buffered bytes, if they are a single chunk that was appended as unseen and has not been exposed since. */
   get unseen(): Uint8Array | undefined {
     return this.#unseen && this.#start === 0 ? this.#memory : undefined;
   }
 
-  /** Where `wanted` lies whole between the positions `from` and `to`, or -1. Makes no view: it is asked for each chunk. */
+  /** Returns the position of the first complete `wanted` between `from` and `to`, or -1. Runs for each chunk, so it creates no view. */
   indexOf(wanted: Uint8Array, from: number, to: number): number {
     const memory = this.#memory;
     for (let at = this.#start + from; at + wanted.length <= this.#start + to; at += 1) {
@@ -43,10 +43,10 @@ export class ByteBuffer {
     return -1;
   }
 
-  /** @param unseen whether nobody else has or will have these bytes. */
+  /** @param unseen whether no other code has, or will have, a reference to these bytes. */
   append(bytes: Uint8Array, unseen = false): void {
     if (bytes.length === 0) return;
-    // Adopted as it is, unless it would pin a slab much larger than itself.
+    // Adopted without a copy, unless that would retain a much larger backing buffer.
     if (this.length === 0 && bytes.length * 2 >= bytes.buffer.byteLength) {
       this.assign(bytes);
       this.#unseen = unseen;
@@ -57,7 +57,7 @@ export class ByteBuffer {
     this.#end += bytes.length;
   }
 
-  /** Replaces the content. The bytes are kept as they are, without a copy. */
+  /** Replaces the content. Adopts the bytes without a copy. */
   assign(bytes: Uint8Array): void {
     this.#memory = bytes;
     this.#start = 0;
@@ -66,10 +66,10 @@ export class ByteBuffer {
     this.#unseen = false;
   }
 
-  /** Removes and returns the first `count` bytes, or all there are if they are fewer. */
+  /** Removes and returns the first `count` bytes, or all bytes if there are fewer. */
   take(count: number): Uint8Array {
     const end = Math.min(this.#start + count, this.#end);
-    // A chunk that is taken as it came needs no view of it: on bulk these views are a third of all garbage.
+    // A whole chunk is returned without creating a view: in bulk transfers such views are a third of all garbage.
     const isWhole = this.#start === 0 && end === this.#memory.length;
     const taken = isWhole ? this.#memory : this.#memory.subarray(this.#start, end);
     this.#start = end;
@@ -83,7 +83,7 @@ export class ByteBuffer {
     this.#move(2 * (this.length + more));
   }
 
-  /** To fresh memory: views of the old one live on. */
+  /** Copies to a new allocation. Existing views keep the old memory. */
   #move(size: number): void {
     const fresh = new Uint8Array(Math.max(size, LEAST));
     fresh.set(this.view());

@@ -1,20 +1,20 @@
-/** A text with its escapes resolved, and for each of its characters (and for its end) the position in the text that it was made of. */
+/** A text with its escapes resolved. `at` maps each of its characters, and its end, to a position in the original text. */
 export interface View {
   readonly text: string;
   readonly at: readonly number[];
 }
 
-/** One way to escape, of a text in lower case. */
+/** An escape syntax, matched in lower-case text. */
 interface Kind {
   readonly pattern: RegExp;
-  /** What a match stands for. */
+  /** Returns the characters that a match represents. */
   readonly meaning: (match: RegExpExecArray) => string;
 }
 
 const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 const CONTROLS: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
 
-/** Each on its own: what is an escape of one kind may be text of another. */
+/** Applied separately: an escape in one syntax may be plain text in another. */
 const KINDS: readonly Kind[] = [
   // URLs.
   { pattern: /%([\da-f]{2})/g, meaning: ([, byte = '']) => character(parseInt(byte, 16)) },
@@ -32,18 +32,21 @@ const KINDS: readonly Kind[] = [
   { pattern: /\\([^])/g, meaning: ([, quoted = '']) => quoted },
 ];
 
-/** The start of an escape whose end was cut off. */
+/** The start of an escape that is truncated at the end of the text. */
 const CUT_ESCAPE = /(?:%[\da-f]?|\\(?:u[\da-f]{0,3}|x[\da-f]?)?|&(?:#x?[\da-f]{0,7}|[a-z]{0,4})?)$/;
 
-/** How deep escapes may be nested: JSON in HTML. */
+/** The maximum depth of nested escapes, such as JSON in HTML. */
 const MAX_DEPTH = 2;
 
-/** Converts ASCII to lower case. No other letter: their number of characters may change. */
+/** Converts ASCII letters to lower case. Others stay as they are, because conversion could change the number of characters. */
 export function folded(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
-/** Reads a text in all ways that differ, in lower case: as it is, and with the escapes of each kind resolved, once and twice. */
+/**
+ * Returns all distinct readings of a text, in lower case: the text itself, and with the escapes of each syntax resolved once and
+ * twice.
+ */
 export function viewsOf(text: string): readonly View[] {
   const views = new Map<string, View>();
   let last: readonly View[] = [{ text: folded(text), at: Array.from({ length: text.length + 1 }, (_, at) => at) }];
@@ -55,7 +58,7 @@ export function viewsOf(text: string): readonly View[] {
   return [...views.values()];
 }
 
-/** The same without the escape that was cut off at its end, if there is one. */
+/** Returns the view without a truncated escape at its end. */
 export function withoutCutEscape({ text, at }: View): View {
   const end = CUT_ESCAPE.exec(text)?.index ?? text.length;
   return { text: text.slice(0, end), at: at.slice(0, end + 1) };

@@ -1,28 +1,28 @@
 import { tokensOf, type HttpHead } from './http-head.ts';
 import type { Link, Talk } from './link.ts';
 
-/** What was read of a body. */
+/** The result of reading a body. */
 export interface HttpBody {
   /** Its first {@link BODY_KEPT} bytes. */
   readonly bytes: Uint8Array;
-  /** It was read to its end: what comes next is another reply. */
+  /** Whether the body was read to its end. If so, the next bytes belong to another reply. */
   readonly whole: boolean;
-  /** What stopped the reading before that: the end of the peer, or an error of the wire. */
+  /** Why reading stopped early: the end of the peer, or an error of the wire. */
   readonly stopped?: unknown;
 }
 
-/** How many bytes of a body are kept. */
+/** The maximum number of body bytes that are kept. */
 export const BODY_KEPT = 1024;
 
-/** How many bytes of a body are read at the most, chunk sizes and trailers included, to get behind it. */
+/** The maximum number of bytes that are read to skip a body, including chunk sizes and trailers. */
 export const BODY_LIMIT: number = 64 * 1024;
 
-/** How many digits the size of a chunk may have. */
+/** The maximum number of digits in a chunk size. */
 const MAX_SIZE_DIGITS = 8;
 
 /**
- * How the end of a body is found (RFC 9112 section 6.3): by its length, by its chunks, or by the end of the connection.
- * Several equal lengths are one (section 6.3); chunks of HTTP/1.0 are not trusted (section 6.1).
+ * Returns how the body is delimited (RFC 9112 section 6.3): by its length, by chunks, or by the end of the connection. Repeated equal
+ * lengths count as one (section 6.3). Chunked HTTP/1.0 replies are not trusted (section 6.1).
  */
 function framingOf(head: HttpHead): number | 'chunked' | 'close' {
   const { 'content-length': length = '', 'transfer-encoding': encoding } = head.headers;
@@ -31,15 +31,15 @@ function framingOf(head: HttpHead): number | 'chunked' | 'close' {
   return digits === undefined ? 'close' : Number(digits);
 }
 
-/** Whether another request may follow on the connection, once the body has been read: HTTP/1.0 keeps it on request only. */
+/** Returns whether the connection can be reused after this body. HTTP/1.0 requires an explicit `keep-alive`. */
 export function keepsOpen(head: HttpHead): boolean {
   const lists = (token: string): boolean => ['connection', 'proxy-connection'].some((name) => tokensOf(head, name).includes(token));
   return (head.minor >= 1 || lists('keep-alive')) && !lists('close') && framingOf(head) !== 'close';
 }
 
 /**
- * Reads what follows a head: the first KiB, or with `skip` up to the end within {@link BODY_LIMIT} bytes. Malformed chunks and
- * an early end or an error of the connection end it too; it never throws.
+ * Reads the body after a head: the first KiB, or with `skip` up to the end within {@link BODY_LIMIT} bytes. Malformed chunks, an early
+ * end and an error of the connection stop the reading. Does not throw for any of them.
  */
 export function* readBody(link: Link, head: HttpHead, { skip = false }: { readonly skip?: boolean } = {}): Talk<HttpBody> {
   const body = new Body(link, skip);
@@ -63,7 +63,10 @@ class Body {
     this.#skip = skip;
   }
 
-  /** Reads so many bytes, or as many as are wanted; says whether it was all. What is kept is read byte by byte: the end may come. */
+  /**
+   * Reads `count` bytes, or fewer at a limit. Returns whether all were read. The kept part is read byte by byte, so that an early end
+   * loses none of it.
+   */
   *take(count: number): Talk<boolean> {
     let left = count;
     while (left > 0 && this.#wants()) {
@@ -75,7 +78,7 @@ class Body {
     return left === 0;
   }
 
-  /** RFC 9112 section 7.1. Ends at the first byte that can be no part of it. */
+  /** Reads a chunked body (RFC 9112 section 7.1). Stops at the first invalid byte. */
   *chunks(): Talk<boolean> {
     while (this.#wants()) {
       const size = yield* this.#size();
@@ -86,7 +89,7 @@ class Body {
     return false;
   }
 
-  /** The size in hex, maybe spaces and an extension, and the end of the line. */
+  /** Reads the chunk size in hexadecimal, optional spaces, an optional extension, and the line ending. */
   *#size(): Talk<number | undefined> {
     let digits = '';
     let next = yield* this.#character();
@@ -104,7 +107,7 @@ class Body {
     }
   }
 
-  /** Up to LF; undefined at the limit. */
+  /** Reads up to LF. Returns undefined at the limit. */
   *#line(): Talk<string | undefined> {
     let line = '';
     for (let next = yield* this.#character(); next !== ''; next = yield* this.#character()) {
@@ -114,12 +117,12 @@ class Body {
     return undefined;
   }
 
-  /** Whether this character is the end of a line: LF, or CR with LF behind it. */
+  /** Returns whether this character ends the line: LF, or CR followed by LF. */
   *#isEnd(character: string): Talk<boolean> {
     return character === '\n' || (character === '\r' && (yield* this.#character()) === '\n');
   }
 
-  /** The next character; none at the limit. */
+  /** Reads the next character. Returns an empty string at the limit. */
   *#character(): Talk<string> {
     return this.#left > 0 ? String.fromCharCode(...(yield* this.#read(1))) : '';
   }

@@ -1,23 +1,26 @@
-/** One way to prove who we are, as a server or proxy offers it. */
+/** An authentication scheme that a server or proxy offers. */
 export interface HttpChallenge {
-  /** `Basic`, `Digest`, …, as it was written; names of schemes do not depend on case. */
+  /** `Basic`, `Digest`, …, as received. Scheme names are case-insensitive. */
   readonly scheme: string;
-  /** By name in lower case: `realm`, `nonce`, … */
+  /** The parameters by lower-case name: `realm`, `nonce`, … */
   readonly params: Readonly<Record<string, string>>;
-  /** What stands in the place of parameters, such as the Base64 of Negotiate. */
+  /** The token68 that replaces parameters, such as the Base64 data of Negotiate. */
   readonly token68?: string;
 }
 
 const TOKEN = "[\\w!#$%&'*+.^`|~-]+";
-/** A parameter, or a scheme and its token68: what follows one must be the end or a comma, else it is the name of a parameter. */
+/**
+ * Matches a parameter, or a scheme with an optional token68. A token68 must be followed by a comma or the end; otherwise it is a
+ * parameter name.
+ */
 const PART = new RegExp(
   `[ \\t,]*(?:(${TOKEN})[ \\t]*=[ \\t]*(?:"((?:[^"\\\\]|\\\\.)*)"|(${TOKEN}))|(${TOKEN})(?=[ \\t,]|$)(?:[ \\t]+([\\w.~+/-]+=*)(?=[ \\t]*(?:,|$)))?)`,
   'y',
 );
 
 /**
- * Reads the value of Proxy-Authenticate or WWW-Authenticate, several of them joined by commas (RFC 9110 section 11.6.1). Reads
- * as far as it understands it.
+ * Parses the value of Proxy-Authenticate or WWW-Authenticate, which may hold several challenges separated by commas (RFC 9110 section
+ * 11.6.1). Stops at the first part that it cannot parse.
  */
 export function parseChallenges(value: string): HttpChallenge[] {
   const found: { scheme: string; params: Map<string, string>; token68: string | undefined }[] = [];

@@ -7,46 +7,46 @@ import type { Answer, Link, Talk } from './link.ts';
 import { printable } from './printable.ts';
 import type { Secrets } from './secrets.ts';
 
-/** What a proxy that wants (other) credentials said. */
+/** The challenge of a proxy that requires (different) credentials. */
 export interface ProxyChallenge {
-  /** 407. */
+  /** The status code, 407. */
   readonly status: number;
-  /** Of the reply, by name in lower case; those of one name are joined by `, `. */
+  /** The headers of the reply by lower-case name. Repeated headers are joined by `, `. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Proxy-Authenticate, read. */
+  /** The parsed Proxy-Authenticate header. */
   readonly challenges: readonly HttpChallenge[];
-  /** How many times the proxy has said so on the way to this connection: 1, 2, … */
+  /** The number of calls of `auth` for this connection, this one included: 1, 2, … */
   readonly attempt: number;
 }
 
-/** What is asked for, and how. */
+/** The parameters of a CONNECT request. */
 export interface ConnectRequest {
-  /** Host and port of the target as they are sent. */
+  /** Host and port of the target, in the form that is sent. */
   readonly authority: string;
-  /** What is sent besides Host and Proxy-Authorization. */
+  /** Headers to send in addition to Host and Proxy-Authorization. */
   readonly headers: readonly (readonly [name: string, value: string])[];
-  /** Asked for a Proxy-Authorization after a 407; nothing, or an empty one, gives up. */
+  /** Called after a 407; returns the value of Proxy-Authorization. Nothing, or an empty string, gives up. */
   readonly auth?: ((challenge: ProxyChallenge) => Answer<string | null | undefined>) | undefined;
 }
 
-/** What lasts when the proxy is dialled again, and how long the body of a refusal may take. */
+/** State that survives redialling the proxy, and the time limit for the body of a refusal. */
 export interface ConnectState {
   /** The value of Proxy-Authorization. */
   authorization?: string | undefined;
   /** How many times `auth` was called. */
   attempt: number;
-  /** `auth` is being waited for: its answer is worth a new connection, if this one breaks meanwhile. */
+  /** Whether a call of `auth` is pending. If the connection breaks meanwhile, its answer is used for a new connection. */
   asking: boolean;
-  /** How many challenges (407) came, and on how many connections. */
+  /** The number of 407 challenges received, and the number of connections they came on. */
   challenges: number;
   connections: number;
-  /** What no error and no detail may contain, even if the proxy repeats it. */
+  /** Texts that no error and no detail may contain, even if the proxy repeats them. */
   readonly secrets: Secrets;
-  /** Called when the body of a refusal is read: ends the connection if that takes too long. Returns what stops the timer. */
+  /** Starts a timer while the body of a refusal is read. On expiry it ends the connection. Returns a function that stops the timer. */
   startBodyTimeout(): () => void;
 }
 
-/** What the proxy said when it was through. */
+/** The proxy's successful reply. */
 export interface Tunnel {
   readonly [fact: string]: unknown;
   readonly status: number;
@@ -54,18 +54,18 @@ export interface Tunnel {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** How often `auth` is asked on the way to one connection. Digest needs two when its nonce was stale. */
+/** The maximum number of `auth` calls for one connection. Digest needs two if its nonce was stale. */
 export const AUTH_ATTEMPTS = 5;
 
-/** How many interim replies (1xx) are skipped before each reply. */
+/** The maximum number of interim replies (1xx) skipped before each final reply. */
 export const INTERIM_REPLIES = 16;
 
 /**
- * Asks an HTTP proxy for a tunnel (RFC 9110 section 9.3.6). Any 2xx opens it, and the tunnel's bytes start after the empty line,
- * whatever Content-Length and Transfer-Encoding say. Gives undefined when the proxy must be dialled again for another try.
+ * Requests a tunnel from an HTTP proxy (RFC 9110 section 9.3.6). Any 2xx opens the tunnel. Its bytes start after the empty line,
+ * whatever Content-Length and Transfer-Encoding declare. Returns undefined if the proxy must be dialled again for another attempt.
  *
- * Throws EPROXY (EPROXYAUTH for a 407) with `status`, `reply`, `headers` and `body` (its first KiB, or what came of it before the
- * `cause`, an error of the wire) when the proxy refuses.
+ * Throws EPROXY (EPROXYAUTH for a 407) if the proxy refuses, with `status`, `reply`, `headers` and `body` (its first KiB). If an error
+ * of the wire interrupts the body, `body` holds the part received, and that error is the `cause`.
  */
 export function* httpConnect(link: Link, request: ConnectRequest, state: ConnectState): Talk<Tunnel | undefined> {
   for (let again = false; ; again = true) {
@@ -74,7 +74,7 @@ export function* httpConnect(link: Link, request: ConnectRequest, state: Connect
     try {
       head = yield* readFinal(link, state.secrets);
     } catch (error) {
-      // A kept connection may end or break just when it is used again.
+      // A kept-alive connection may end or break at the moment of its reuse.
       if (again && !hasCode(error, EPROTOCOL)) return undefined;
       throw error;
     }
@@ -84,7 +84,7 @@ export function* httpConnect(link: Link, request: ConnectRequest, state: Connect
     if (authorization === undefined) throw yield* refusal(link, request, state, head);
     state.authorization = authorization;
     state.secrets.addAuthorization(authorization);
-    // As long as the handshake may take: a scheme that is bound to the connection, such as NTLM, cannot go on over another.
+    // Limited only by the handshake timeout: a scheme that is bound to the connection, such as NTLM, cannot continue on another one.
     if (!keepsOpen(head) || !(yield* readBody(link, head, { skip: true })).whole) return undefined;
   }
 }
@@ -94,7 +94,7 @@ function requestText({ authority, headers }: ConnectRequest, { authorization }: 
   return `CONNECT ${authority} HTTP/1.1\r\n${fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
 }
 
-/** The first reply that is not an interim one; 101 is none, though its number looks so. */
+/** Reads the first reply that is not interim. 101 counts as final, although it is a 1xx. */
 function* readFinal(link: Link, secrets: Secrets): Talk<HttpHead> {
   for (let interim = 0; interim <= INTERIM_REPLIES; interim += 1) {
     const head = yield* readHead(link, secrets);
@@ -103,7 +103,7 @@ function* readFinal(link: Link, secrets: Secrets): Talk<HttpHead> {
   throw new IOStreamError(EPROTOCOL, { phase: 'handshake', message: `expected a reply, got more than ${INTERIM_REPLIES} interim ones` });
 }
 
-/** The credentials that `auth` has for this challenge, if any. No error says what they were. */
+/** Calls `auth` for the credentials of this challenge, if possible. No error quotes its answer. */
 function* ask(link: Link, { auth }: ConnectRequest, state: ConnectState, { status, headers }: HttpHead): Talk<string | undefined> {
   if (!auth || state.attempt >= AUTH_ATTEMPTS) return undefined;
   state.attempt += 1;
@@ -126,8 +126,8 @@ function* ask(link: Link, { auth }: ConnectRequest, state: ConnectState, { statu
 function* refusal(link: Link, { authority }: ConnectRequest, state: ConnectState, head: HttpHead): Talk<IOStreamError> {
   const { secrets } = state;
   const { bytes, whole, stopped } = yield* bodyInTime(link, state, head);
-  const cause = hasCode(stopped, EPROXY) ? undefined : stopped; // An end is none.
-  // As a stream: a character that was cut off at the end is left out.
+  const cause = hasCode(stopped, EPROXY) ? undefined : stopped; // The end of the peer is not an error.
+  // Streaming mode omits an incomplete character at the end.
   const text = new TextDecoder().decode(bytes, { stream: true });
   const facts = { ...factsOf(head, secrets), body: whole ? secrets.hide(text) : secrets.hideCut(text) };
   const words = `expected the proxy to connect to ${authority}, got ${[head.status, printable(facts.reply ?? '')].join(' ').trimEnd()}`;
@@ -142,7 +142,7 @@ function countChallenge(state: ConnectState, isKept: boolean): void {
   if (!isKept) state.connections += 1;
 }
 
-/** The end of the message when no challenge was answered on the connection that it came on. */
+/** Returns the end of the message if every challenge came on a new connection. */
 function inVain({ connections, challenges }: ConnectState): string {
   if (challenges < 2 || challenges > connections) return '';
   return `; each of its ${challenges} challenges came on a new connection, so no scheme that is bound to one, such as NTLM, can succeed here`;
@@ -161,7 +161,7 @@ function hasCode(error: unknown, code: ErrorCode): boolean {
   return error instanceof IOStreamError && error.code === code;
 }
 
-/** Names that proxies say of themselves: whoever reads them finds them, whatever the password is. */
+/** Header names that are shown even if they contain a secret: the proxy sends them in any case. */
 const USUAL: readonly string[] = [
   ...['cache-control', 'connection', 'content-length', 'content-type', 'date', 'keep-alive', 'location', 'proxy-agent'],
   ...['proxy-authenticate', 'proxy-connection', 'proxy-status', 'retry-after', 'server', 'transfer-encoding', 'via'],

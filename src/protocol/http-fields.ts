@@ -1,7 +1,7 @@
-/** A name of a header field (RFC 9110 section 5.6.2). */
+/** The name of a header field (RFC 9110 section 5.6.2). */
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
 
-/** What may stand in a header's value: no control character but the tab. */
+/** The value of a header field: no control characters except tab. */
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\u{10ffff}]*$/u;
 
 export function isToken(name: string): boolean {
@@ -12,16 +12,16 @@ export function isFieldValue(value: string): boolean {
   return FIELD_VALUE.test(value);
 }
 
-/** The same for a user and a password (RFC 7617 section 2). */
+/** A user name or password (RFC 7617 section 2): no control characters. */
 const CREDENTIAL = /^[\x20-\x7e\x80-\u{10ffff}]*$/u;
 
-/** What a request for a tunnel has of its own, or must not have. */
+/** Headers that the plugin sets itself, or that a CONNECT request must not have. */
 const OURS: readonly string[] = ['host', 'content-length', 'transfer-encoding'];
 
-/** Headers by name, or as pairs, where a name may come more than once. */
+/** Headers as a record, or as pairs if a name occurs more than once. */
 export type HeadersInput = Readonly<Record<string, string>> | Iterable<readonly [name: string, value: string]>;
 
-/** Reads and checks the user's headers of a request for a tunnel. Throws a TypeError that tells neither values nor what is no name. */
+/** Validates the user's headers. Throws a TypeError that quotes neither values nor invalid names. */
 export function fieldsOf(headers: HeadersInput): (readonly [name: string, value: string])[] {
   const given: unknown = headers;
   if (typeof given !== 'object' || given === null) throw new TypeError(`expected \`headers\` to be a record or pairs, got ${typeof given}`);
@@ -36,7 +36,7 @@ export function fieldsOf(headers: HeadersInput): (readonly [name: string, value:
   });
 }
 
-/** The value of Proxy-Authorization for a user and a password, in UTF-8 (RFC 7617). Throws a TypeError that tells neither. */
+/** Returns the value of Proxy-Authorization for a user and password, in UTF-8 (RFC 7617). Throws a TypeError that quotes neither. */
 export function basic(user: unknown, pass: unknown): string {
   if (typeof user !== 'string' || !CREDENTIAL.test(user) || user.includes(':'))
     throw new TypeError('expected `user` to be a string without `:` and control characters, got another value');

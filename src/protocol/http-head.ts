@@ -4,18 +4,18 @@ import type { Link, Talk } from './link.ts';
 import { Secrets } from './secrets.ts';
 import { whatCame } from './what-came.ts';
 
-/** A reply of an HTTP/1 peer up to its empty line (RFC 9112 sections 4 and 5). All text is Latin-1: a byte a character. */
+/** The head of an HTTP/1 reply, up to its empty line (RFC 9112 sections 4 and 5). All text is Latin-1: each byte is one character. */
 export interface HttpHead {
-  /** The second number of the version: 1 for HTTP/1.1. */
+  /** The minor version: 1 for HTTP/1.1. */
   readonly minor: number;
   readonly status: number;
-  /** The reason phrase, which may be empty. */
+  /** The reason phrase, possibly empty. */
   readonly reason: string;
-  /** By name in lower case; fields of one name are joined by `, `. */
+  /** The headers by lower-case name. Repeated headers are joined by `, `. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** How many bytes a head may have, the status line and the empty line included. */
+/** The maximum size of a head in bytes, including the status line and the empty line. */
 export const HEAD_LIMIT: number = 16 * 1024;
 
 const VERSION = 'HTTP/1.';
@@ -23,13 +23,15 @@ const VERSION = 'HTTP/1.';
 /**
  * Reads a head of at most {@link HEAD_LIMIT} bytes. A line ends with CRLF, or with LF alone.
  *
- * A line that begins with a space or tab goes on with the header before it: the fold is read as a space (RFC 9112 section 5.2).
+ * A line that starts with a space or tab continues the header before it. The fold is read as a space (RFC 9112 section 5.2).
  *
- * **Errors**: EPROTOCOL for all that is malformed, at the first byte that cannot be: another version than HTTP/1, no status, a
- * control character (NUL, a lone CR), and any line that is not `name: value` – no colon, a space before the colon, or a fold
- * without a header before it (RFC 9112 sections 2.2 and 5.1).
+ * **Errors**
+ * - EPROTOCOL for a malformed head, reported at the first invalid byte: a version other than HTTP/1, no status, or a control character
+ *   (NUL, a CR without LF).
+ * - EPROTOCOL for a line that is not `name: value`: no colon, a space before the colon, or a fold without a header before it (RFC 9112
+ *   sections 2.2 and 5.1).
  *
- * @param secrets what the peer may repeat, and an error must not contain.
+ * @param secrets texts that the peer may repeat and that errors must not contain.
  */
 export function* readHead(link: Link, secrets: Secrets = new Secrets()): Talk<HttpHead> {
   const characters = new Characters(link);
@@ -37,7 +39,7 @@ export function* readHead(link: Link, secrets: Secrets = new Secrets()): Talk<Ht
   return { ...status, headers: yield* fields(characters) };
 }
 
-/** RFC 9112 section 4. The reason may be missing, with the space before it. */
+/** Reads the status line (RFC 9112 section 4). The reason and the space before it are optional. */
 function* statusLine(characters: Characters, whatCame: (read: string) => string): Talk<Omit<HttpHead, 'headers'>> {
   let read = '';
   function* next(test: Test): Talk<string> {
@@ -56,11 +58,11 @@ function* statusLine(characters: Characters, whatCame: (read: string) => string)
 
 interface Field {
   readonly name: string;
-  /** The value, and what it was folded into. */
+  /** The first line of the value and its folded lines. */
   readonly lines: string[];
 }
 
-/** RFC 9112 section 5: the headers by name, up to the empty line. */
+/** Reads the headers by name, up to the empty line (RFC 9112 section 5). */
 function* fields(characters: Characters): Talk<HttpHead['headers']> {
   const read: Field[] = [];
   for (;;) {
@@ -102,10 +104,10 @@ function* restOfLine(characters: Characters): Talk<string> {
   }
 }
 
-/** What a character must be. */
+/** Tests whether a character is allowed. */
 type Test = (character: string) => boolean;
 
-/** Reads character by character: what can be no head is refused at once, not when its line has ended. */
+/** Reads character by character, so that an invalid head is rejected at once and not at the end of its line. */
 class Characters {
   readonly #link: Link;
   #remaining = HEAD_LIMIT;
@@ -115,9 +117,9 @@ class Characters {
   }
 
   /**
-   * The next character if it passes the test; the end of a line, CRLF or LF, is `\n`.
+   * Reads the next character and applies the test. A line ending, CRLF or LF, is returned as `\n`.
    *
-   * @param wrong returns what was expected and what came, given the character that did not pass.
+   * @param wrong returns the expected and received text for a character that fails the test.
    */
   *next(test: Test, wrong: (character: string) => string): Talk<string> {
     const character = yield* this.#read();
@@ -159,17 +161,17 @@ function isEnd(character: string): boolean {
   return character === '\n';
 }
 
-/** No control character but the tab: so neither NUL nor a CR without its LF. */
+/** Returns whether the character is allowed in text: no control characters except tab, so neither NUL nor a CR without LF. */
 function isText(character: string): boolean {
   return (character >= ' ' && character !== '\x7f') || character === '\t';
 }
 
-/** The tokens of a header that lists them, such as Connection; in lower case. */
+/** Returns the tokens of a list header such as Connection, in lower case. */
 export function tokensOf(head: HttpHead, name: string): readonly string[] {
   return (head.headers[name] ?? '').split(',').map((each) => trimmed(each).toLowerCase());
 }
 
-/** Without spaces and tabs around it. By hand: a regular expression is quadratic in spaces, and `trim` takes Latin-1's too. */
+/** Removes surrounding spaces and tabs. A regular expression would take quadratic time, and `trim` also removes other Latin-1 spaces. */
 function trimmed(text: string): string {
   let [start, end] = [0, text.length];
   while (start < end && isBlank(text[start])) start += 1;

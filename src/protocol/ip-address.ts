@@ -1,6 +1,6 @@
 const V4 = /^(?:(?:0|[1-9]\d{0,2})\.){3}(?:0|[1-9]\d{0,2})$/;
 
-/** The 4 or 16 bytes of an address as people write it; undefined for anything else, such as a name or an address with a zone. */
+/** Parses an IP address into 4 or 16 bytes. Returns undefined for anything else, such as a name or an address with a zone. */
 export function ipBytes(text: string): Uint8Array | undefined {
   if (V4.test(text)) {
     const bytes = text.split('.').map(Number);
@@ -9,7 +9,7 @@ export function ipBytes(text: string): Uint8Array | undefined {
   if (!/^[\da-f.]*:[\da-f.:]*$/i.test(text)) return undefined;
   const url = `http://[${text}]`;
   if (!URL.canParse(url)) return undefined;
-  // The URL has made groups of a dotted end and left one `::` at most.
+  // The URL parser converts a dotted suffix to groups and leaves at most one `::`.
   const [head = [], tail] = new URL(url).hostname
     .slice(1, -1)
     .split('::')
@@ -18,7 +18,7 @@ export function ipBytes(text: string): Uint8Array | undefined {
   return Uint8Array.from(groups.map((group) => parseInt(group, 16)).flatMap((group) => [group >> 8, group & 255]));
 }
 
-/** How people write an address of 4 or 16 bytes: RFC 5952 for the long one. */
+/** Formats an address of 4 or 16 bytes. IPv6 follows RFC 5952. */
 export function ipText(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join('.');
   const groups = Array.from({ length: 8 }, (_, at) => ((bytes[2 * at]! << 8) | bytes[2 * at + 1]!).toString(16));

@@ -1,30 +1,30 @@
 import { EPROTOCOL, IOStreamError, type ErrorCode, type Phase } from '../errors.ts';
 import { ByteBuffer } from './byte-buffer.ts';
 
-/** What a conversation waits for: so many bytes, all up to and including a delimiter within `limit` bytes, or an {@link Answer}. */
+/** A request that a conversation yields: an exact number of bytes, all bytes up to a delimiter within `limit`, or an {@link Answer}. */
 export type Need =
   | { readonly count: number }
   | { readonly until: Uint8Array; readonly limit: number; readonly whole?: number | undefined }
   | { readonly wait: () => Answer<unknown> };
 
-/** Something that is not bytes and may take time: what RxJS calls an `ObservableInput`, in words that need no RxJS. */
+/** An asynchronous result other than bytes: the counterpart of RxJS's `ObservableInput`, typed without a dependency on RxJS. */
 export type Answer<A> = PromiseLike<A> | Iterable<A> | AsyncIterable<A> | { subscribe(next: (value: A) => void): unknown };
 
-/** A conversation: a generator that yields what it needs, gets it, and returns what it learned. */
+/** A conversation: a generator that yields its needs, receives the bytes for each, and returns its result. */
 export type Talk<T> = Generator<Need, T, Uint8Array>;
 
 const TEXT = new TextEncoder();
 
-/** The need for so many bytes. Throws a TypeError for what is no number of bytes. */
+/** Creates the need for exactly `count` bytes. Throws a TypeError if `count` is not a number of bytes. */
 export function needCount(count: number): Need {
   if (!isLength(count)) throw new TypeError(`expected \`count\` of link.read to be a number of bytes, got ${String(count)}`);
   return { count };
 }
 
 /**
- * The need for all up to and including a delimiter. Throws a TypeError without a delimiter, and for a limit that is none.
+ * Creates the need for all bytes up to and including a delimiter. Throws a TypeError for an empty delimiter or an invalid limit.
  *
- * @param whole the limit that an error tells, where this is the rest of something longer.
+ * @param whole the limit that error messages quote, if this call reads the rest of something longer.
  */
 export function needUntil(until: Uint8Array, limit: number, whole?: number): Need {
   if (until.length === 0) throw new TypeError('expected the delimiter of link.readUntil to have a byte at least, got none');
@@ -33,7 +33,7 @@ export function needUntil(until: Uint8Array, limit: number, whole?: number): Nee
   return { until, limit, whole };
 }
 
-/** Whether a conversation has yielded a need, as `yield*` does, and not the generator that makes one. */
+/** Returns whether the yielded value is a need, as with `yield*`, and not the generator that creates one, as with a plain `yield`. */
 function isNeed(value: unknown): value is Need {
   return typeof value === 'object' && value !== null && ('count' in value || 'until' in value || 'wait' in value);
 }
@@ -71,9 +71,14 @@ function* wait<A>(start: () => Answer<A>): Talk<A> {
 }
 
 /**
- * One end of a conversation: says things, and reads exactly what it asks for. It cannot depend on how the bytes were cut, and
- * what it has not read belongs to the layer above. An early end of the peer, or an error of the connection, is thrown where it
- * waits; it cannot wait again after that. Its functions may be taken apart: `function* ({ read, send }) { … }`.
+ * Sends bytes and reads exact amounts of bytes within a conversation.
+ *
+ * The result cannot depend on how the bytes were split into chunks. Unread bytes belong to the layer above. The functions may be
+ * destructured: `function* ({ read, send }) { … }`.
+ *
+ * **Errors**
+ * - An early end of the peer, or an error of the connection, is thrown at the pending `yield*`.
+ * - After that, the conversation cannot read or wait again.
  *
  * ```ts
  * function* greeting(link: Link) {
@@ -93,7 +98,10 @@ export class Link {
     this.#unread = unread;
   }
 
-  /** Says these bytes, or this text in UTF-8. They leave when the talk next waits, in one piece; the array stays yours. */
+  /**
+   * Queues bytes, or text encoded as UTF-8. The queue is written as one chunk when the conversation next waits or returns. The array
+   * is copied: you may reuse it.
+   */
   readonly send = (data: Uint8Array | string): void => {
     this.#said.append(typeof data === 'string' ? TEXT.encode(data) : new Uint8Array(data));
   };
@@ -102,8 +110,8 @@ export class Link {
   readonly read: (count: number) => Talk<Uint8Array> = read;
 
   /**
-   * Copies the first bytes of those that have come and were not read, without reading them: for the text of an error. Their
-   * number depends on how the bytes were cut.
+   * Copies the first unread bytes without consuming them, for error messages. Their number depends on how the bytes were split into
+   * chunks.
    *
    * @internal
    */
@@ -112,43 +120,45 @@ export class Link {
   }
 
   /**
-   * Reads up to and including the delimiter; EPROTOCOL when it does not come within `limit` bytes.
+   * Reads up to and including the delimiter. Throws EPROTOCOL if it is not found within `limit` bytes.
    *
-   * @param whole the limit that the error tells, where `limit` is what is left of one. Default `limit`.
+   * @param whole the limit that the error message quotes, if `limit` is only what remains of a longer one. Default `limit`.
    */
   readonly readUntil: (delimiter: Uint8Array | string, limit: number, whole?: number) => Talk<Uint8Array> = readUntil;
 
   /**
-   * Waits for something else than bytes: the first value of an Observable, a Promise or an iterable. Its error is thrown into
-   * the talk, as RxJS's `EmptyError` when it gave no value. What was said before leaves first. Bytes that come meanwhile are
-   * read later; so is the end of the peer, since the talk may not want to read any more.
+   * Waits for something other than bytes: the first value of an Observable, a Promise or an iterable.
+   *
+   * If the source errors, that error is thrown into the conversation; if it completes without a value, RxJS's `EmptyError` is thrown.
+   * Queued output is written first. Bytes that arrive meanwhile are read later. The end of the peer is also reported later, because
+   * the conversation may not need to read any more.
    *
    * ```ts
    * const password = yield* link.wait(() => askVault());
    * ```
    *
-   * @param start called when the talk waits; what it gives is unsubscribed when the conversation is left.
+   * @param start called when the conversation waits. Its result is unsubscribed when the conversation is abandoned.
    */
   readonly wait: <A>(start: () => Answer<A>) => Talk<A> = wait;
 }
 
-/** How the errors of a conversation are named. */
+/** Options for the errors of a conversation. */
 export interface ConversationOptions {
   readonly phase: Phase;
-  /** The code when the peer ends before the conversation does. Default EPROTOCOL. */
+  /** The error code if the peer ends before the conversation does. Default EPROTOCOL. */
   readonly early?: ErrorCode | undefined;
-  /** Told of the bytes that the talk reads, just before it gets them. */
+  /** Called with the bytes that satisfy a read, just before the conversation receives them. */
   readonly read?: ((bytes: Uint8Array) => void) | undefined;
 }
 
-/** Runs a {@link Talk} over bytes as they come. Linear in the bytes, however they are cut. */
+/** Runs a {@link Talk} over incoming chunks. Takes linear time, however the bytes are split. */
 export class Conversation<T> {
   readonly #talk: Talk<T>;
   readonly #options: ConversationOptions;
   readonly #unread = new ByteBuffer();
   readonly #said = new ByteBuffer();
   #need: Need | undefined;
-  /** How far the delimiter has been searched for already. */
+  /** How far the unread bytes have been searched for the delimiter. */
   #searched = 0;
   #consumed = 0;
   #running = false;
@@ -159,53 +169,56 @@ export class Conversation<T> {
     this.#options = options;
   }
 
-  /** What the talk has said since the last look. */
+  /** Removes and returns the output that the conversation has queued. */
   takeSaid(): Uint8Array {
     return this.#said.take(this.#said.length);
   }
 
-  /** How many bytes came and were not read yet. */
+  /** The number of bytes received and not yet read. */
   get unread(): number {
     return this.#unread.length;
   }
 
-  /** Bytes that came and were not read by the talk: they belong to the layer above. */
+  /** Removes and returns the bytes that the conversation has not read. They belong to the layer above. */
   takeUnread(): Uint8Array {
     return this.#unread.take(this.#unread.length);
   }
 
-  /** Runs to the first need, or to the end. To be called once, before any `push`. */
+  /** Runs to the first need, or to the end. Must be called once, before any `push`. */
   start(): IteratorResult<Need, T> {
     return this.#run(() => this.#talk.next(NO_BYTES));
   }
 
-  /** Takes bytes and runs as far as they reach. Throws what the talk throws. */
+  /** Appends bytes and runs the conversation until it needs more. Throws what the conversation throws. */
   push(bytes: Uint8Array): IteratorResult<Need, T> {
     this.#unread.append(bytes);
     return this.#run(() => (this.#need ? { done: false, value: this.#need } : this.#talk.next(bytes)));
   }
 
-  /** What the talk waits for is there. Throws what the talk throws. */
+  /** Resumes the conversation with the value of its pending `wait`. Throws what the conversation throws. */
   answer(value: unknown): IteratorResult<Need, T> {
     return this.#run(() => this.#talk.next(value as Uint8Array));
   }
 
-  /** What the talk waits for failed: it may catch that, and go on. Throws what the talk throws. */
+  /**
+   * Throws the error of the pending `wait` into the conversation, which may catch it and continue. Throws what the conversation
+   * throws.
+   */
   refuse(error: unknown): IteratorResult<Need, T> {
     return this.#run(() => this.#talk.throw(error));
   }
 
-  /** The peer ended: fails with that, by the code asked for. */
+  /** Fails the conversation because the peer ended, with the code of `early`. */
   end(): IteratorResult<Need, T> {
     return this.fail(this.#early());
   }
 
   /**
-   * There is no more to read: the talk is told by an error it may catch, to throw a better one or to be through. One that waits on
-   * has failed with the same, and its `finally` blocks run. Throws what the talk throws.
+   * Throws `why` into the conversation, because no more bytes can be read. The conversation may catch it, and throw a more specific
+   * error or return. If it waits again instead, its `finally` blocks run and `why` is thrown.
    */
   fail(why: unknown): IteratorResult<Need, T> {
-    if (this.#running) throw why; // By the talk itself, which cannot be told from inside.
+    if (this.#running) throw why; // Called by the conversation itself: a running generator cannot be resumed.
     const result = this.#run(() => this.#talk.throw(why));
     if (result.done) return result;
     this.abandon();
@@ -224,7 +237,7 @@ export class Conversation<T> {
     return new IOStreamError(this.#options.early ?? EPROTOCOL, { phase: this.#options.phase, message });
   }
 
-  /** Lets the talk's `finally` blocks run: now, or when its step is over if it is the talk itself that leaves. */
+  /** Runs the `finally` blocks of the conversation: now, or after the current step if the conversation itself caused the call. */
   abandon(): void {
     this.#abandoned = true;
     if (!this.#running) this.#talk.return(undefined as T);
@@ -256,7 +269,7 @@ export class Conversation<T> {
     }
   }
 
-  /** How many bytes satisfy the need, or undefined if there are not enough yet. */
+  /** Returns how many bytes satisfy the need, or undefined if there are not enough yet. */
   #available(need: Need): number | undefined {
     if ('wait' in need) return undefined;
     if ('count' in need) return need.count <= this.#unread.length ? need.count : undefined;
@@ -273,7 +286,7 @@ export class Conversation<T> {
 
 const NO_BYTES = new Uint8Array(0);
 
-/** The talk itself is only called when the conversation starts: what it throws then is thrown by the first step. */
+/** Calls the user's function only when the conversation starts, so that the first step throws what it throws. */
 function* begin<T>(talk: (link: Link) => Talk<T>, link: Link): Talk<T> {
   const made: unknown = talk(link);
   if (typeof made !== 'object' || made === null || !(Symbol.iterator in made)) throw notAGenerator(made);

@@ -1,9 +1,9 @@
-/** The longest key that counts whole. */
+/** The maximum length of a key in bytes. Further bytes would be ignored. */
 export const RC4_KEY_LIMIT = 256;
 
 /**
- * Makes the RC4 of one direction: a function that mixes bytes with its key stream, which goes on from call to call however the
- * bytes are cut. The bytes given are never changed. Mixing again with the same key gives the plain bytes.
+ * Creates the RC4 cipher of one direction: a function that XORs bytes with the key stream. The key stream continues across calls,
+ * however the bytes are split. The input is never modified. A second pass with the same key restores the plaintext.
  *
  * @param key 1 to 256 bytes.
  */
@@ -21,7 +21,7 @@ export function rc4Cipher(key: Uint8Array): (bytes: Uint8Array) => Uint8Array {
   };
 }
 
-/** The key-scheduling algorithm: a permutation of all bytes that depends on the key. */
+/** The key-scheduling algorithm: returns a permutation of all byte values that depends on the key. */
 function schedule(key: Uint8Array): Uint8Array {
   const state = Uint8Array.from({ length: 256 }, (_, at) => at);
   let j = 0;
@@ -34,10 +34,10 @@ function schedule(key: Uint8Array): Uint8Array {
   return state;
 }
 
-/** Where the state lies while it is used: the compiler knows where this one is and how long, which makes it twice as fast. */
+/** Holds the state while it is in use. A fixed array of known length lets the compiler generate code that is twice as fast. */
 const SCRATCH = new Uint8Array(256);
 
-/** The pseudo-random generation algorithm, mixed into `bytes` in place; returns the new `j`. */
+/** The pseudo-random generation algorithm. XORs the key stream into `bytes` in place, and returns the new `j`. */
 function mix(bytes: Uint8Array, i: number, j: number): number {
   const { length } = bytes;
   for (let at = 0; at < length; at += 1) {

@@ -1,54 +1,60 @@
 import { folded, viewsOf, withoutCutEscape, type View } from './escapes.ts';
 
-/** Stands for a secret where a text is shown. */
+/** Replaces a secret in displayed text. */
 const HIDDEN = '***';
 
-/** A word of a header is a secret of its own from this length on, and the whole value from this one on. */
+/** Minimum lengths in characters for a single word of a header value, and for the whole value, to count as a secret. */
 const MIN_WORD_LENGTH = 8;
 const MIN_VALUE_LENGTH = 4;
 
-/** How many characters at the end of a text count as the start of a secret: fewer are found in any text. Of an encoded one they hold less. */
+/**
+ * Minimum number of characters at the end of a truncated text that count as the start of a secret. Shorter matches occur in any text.
+ * Encoded characters hold less information, so they need more.
+ */
 const MIN_START_LENGTH = 2;
 const MIN_ENCODED_LENGTH = 4;
 
-/** What is searched for. */
+/** The search patterns for a secret. */
 interface Forms {
-  /** The text itself, in each encoding that a head or a body is read in. */
+  /** The text itself, in each encoding in which a head or body is read. */
   readonly plain: readonly string[];
-  /** In hex and in Base64. */
+  /** Its hexadecimal and Base64 encodings. */
   readonly encoded: readonly string[];
-  /** As a part of a longer Base64 text. */
+  /** The Base64 characters it produces inside a longer Base64 text. */
   readonly inner: readonly string[];
 }
 
 type Span = readonly [start: number, end: number];
 
 /**
- * Texts that no message, no detail and no log may contain, even if a peer repeats them: passwords, values of Proxy-Authorization
- * and the user's own headers.
+ * Texts that no message, no detail and no log may contain, even if a peer repeats them: passwords, values of Proxy-Authorization and
+ * the user's own headers.
  *
- * Each is found in any case of its letters, in UTF-8 read as Latin-1, escaped as in URLs, JSON, HTML and quoted strings, in
- * hex and in Base64, also as a part of a longer Base64 text.
+ * Matches ignore case. These encodings are recognised:
+ * - UTF-8 read as Latin-1
+ * - escapes of URLs, JSON, HTML and quoted strings
+ * - hexadecimal
+ * - Base64, also inside a longer Base64 text
  */
 export class Secrets {
   readonly #known: Map<string, Forms>;
 
-  /** @param others whose secrets are known here, too. */
+  /** @param others an instance whose secrets are copied. */
   constructor(others?: Secrets) {
     this.#known = new Map(others ? others.#known : []);
   }
 
-  /** Adds a text as it is. */
+  /** Adds a literal text. */
   addText(text: string): void {
     if (text !== '' && !this.#known.has(text)) this.#known.set(text, formsOf(text));
   }
 
-  /** Adds what proves who a user is: the password; the user, too, where it is empty. */
+  /** Adds the secret part of a login: the password, or the user if the password is empty. */
   addLogin(user: string, pass: string): void {
     this.addText(pass === '' ? user : pass);
   }
 
-  /** Adds a value of Proxy-Authorization: whole, without its scheme, and of Basic (RFC 7617) the login. */
+  /** Adds a value of Proxy-Authorization: the whole value, the value without its scheme, and for Basic (RFC 7617) the login. */
   addAuthorization(value: string): void {
     const credentials = value.slice(value.indexOf(' ') + 1);
     this.addText(value);
@@ -60,7 +66,7 @@ export class Secrets {
     }
   }
 
-  /** Adds a value of another header: whole from 4 characters on, and its words from 8 characters on. */
+  /** Adds the value of another header: the whole value from 4 characters, and each of its words from 8 characters. */
   addHeader(value: string): void {
     if (value.length >= MIN_VALUE_LENGTH) this.addText(value);
     for (const word of value.split(/[\s;,="]+/)) if (word.length >= MIN_WORD_LENGTH) this.addText(word);
@@ -72,7 +78,7 @@ export class Secrets {
     return this.#known.size === 0 ? text : covered(text, this.#spans(text, viewsOf(text)));
   }
 
-  /** The same for a text that was cut off: a secret may begin at its end. */
+  /** Does the same for a truncated text, and also replaces the start of a secret at its end. */
   hideCut(text: string): string {
     if (this.#known.size === 0) return text;
     const views = viewsOf(text);
@@ -90,7 +96,7 @@ export class Secrets {
     return spans;
   }
 
-  /** From where a secret begins that goes on behind the end. */
+  /** Returns the spans at the end of the text that may be the start of a secret. */
   #begun(text: string, views: readonly View[]): Span[] {
     const spans: Span[] = [];
     for (const view of views)
@@ -113,7 +119,7 @@ function found({ text, at }: View, wanted: string): Span[] {
   return spans;
 }
 
-/** With the characters of Base64 at both sides, which hold bits of the secret and of what stands next to it. */
+/** Adds the adjacent Base64 characters, which hold bits of both the secret and its neighbours. */
 function widened(text: string, [start, end]: Span): Span {
   return [start - (isBase64(text.charAt(start - 1)) ? 1 : 0), end + (isBase64(text.charAt(end)) ? 1 : 0)];
 }
@@ -122,7 +128,7 @@ function isBase64(character: string): boolean {
   return /[\w+/-]/.test(character);
 }
 
-/** How many characters at the end of a text are the start of what is wanted; 0 if they are fewer than `least`. */
+/** Returns how many characters at the end of `text` match the start of `wanted`, or 0 if they are fewer than `least`. */
 function overlap(text: string, wanted: string, least: number): number {
   let length = Math.min(text.length, wanted.length - 1);
   while (length >= least && !text.endsWith(wanted.slice(0, length))) length -= 1;
@@ -156,7 +162,7 @@ function distinct(texts: readonly string[]): readonly string[] {
   return [...new Set(texts.map(folded))];
 }
 
-/** The characters of Base64 that depend on this text alone, when this number of other bytes stands before it. */
+/** Returns the Base64 characters that depend only on this text if `before` other bytes precede it. */
 function innerBase64(latin: string, before: number): string {
   const characters = withoutPadding(btoa('\0'.repeat(before) + latin));
   const isWhole = (before + latin.length) % 3 === 0;
@@ -171,7 +177,7 @@ function inBothAlphabets(base64: string): readonly string[] {
   return [base64, base64.replaceAll('+', '-').replaceAll('/', '_')];
 }
 
-/** User and password behind Base64, in Latin-1 and in UTF-8; nothing if it is no Base64. */
+/** Decodes Base64 to `user:password`, in Latin-1 and in UTF-8. Returns an empty array for invalid Base64. */
 function decodedOf(base64: string): readonly string[] {
   try {
     const latin = atob(base64);
@@ -181,7 +187,7 @@ function decodedOf(base64: string): readonly string[] {
   }
 }
 
-/** Bytes as characters of Latin-1, as a head is read. */
+/** Converts bytes to Latin-1 characters, as for a head. */
 function latinOf(bytes: Uint8Array): string {
   let text = '';
   for (const byte of bytes) text += String.fromCharCode(byte);

@@ -3,26 +3,26 @@ import type { Link, Talk } from './link.ts';
 import { Secrets } from './secrets.ts';
 import { whatCame } from './what-came.ts';
 
-// What SOCKS 4 and 5 have in common.
+// Shared by SOCKS 4 and 5.
 
-/** What the proxy is asked to connect to: an address, or a name in ASCII. */
+/** The target of a proxy request: an address, or a name in ASCII. */
 export interface SocksTarget {
   readonly host: string;
   readonly port: number;
 }
 
-/** The address from which the proxy connected, as it tells it; many tell only zeros. */
+/** The local address of the proxy's connection, as the proxy reports it. Many proxies report only zeros. */
 export interface SocksBound {
   readonly boundAddress: string;
   readonly boundPort: number;
 }
 
-/** How long a name may be: SOCKS5 has one byte for its length, and DNS allows no more anyway. */
+/** The maximum length of a name in bytes: SOCKS5 has a one-byte length, and DNS allows no more. */
 const NAME_LIMIT = 255;
 
 const TEXT = new TextEncoder();
 
-/** The bytes of a name. One that does not fit is an error: it is never resolved here instead. */
+/** Returns the bytes of a name. Throws if it is empty, too long or contains NUL. Never resolves it locally instead. */
 export function nameBytes(name: string): Uint8Array {
   const bytes = TEXT.encode(name);
   if (bytes.length > 0 && bytes.length <= NAME_LIMIT && !bytes.includes(0)) return bytes;
@@ -41,7 +41,7 @@ export function portOf([high = 0, low = 0]: Uint8Array): number {
   return (high << 8) | low;
 }
 
-/** What the proxy says no with: its number in `status`, what that means in `reply`. */
+/** Creates the error for a refusal: its number in `status`, the meaning in `reply`. */
 export function refusal(code: ErrorCode, expected: string, status: number, reply: string): IOStreamError {
   return new IOStreamError(code, {
     phase: 'handshake',
@@ -50,17 +50,17 @@ export function refusal(code: ErrorCode, expected: string, status: number, reply
   });
 }
 
-/** The byte that each reply begins with. */
+/** The expected first byte of a reply. */
 export interface SocksVersion {
   readonly proxy: 'SOCKS4' | 'SOCKS5';
-  /** Which reply, for the message. */
+  /** The name of the reply, for the message. */
   readonly where: string;
   readonly version: number;
-  /** Another that means the same. */
+  /** An alternative version that is also accepted. */
   readonly or?: number;
 }
 
-/** Reads the version of a reply: what can be none is EPROTOCOL at its first byte. */
+/** Reads the version of a reply. Throws EPROTOCOL at the first byte if it is not the expected one. */
 export function* readVersion(link: Link, { proxy, where, version, or }: SocksVersion, secrets: Secrets = new Secrets()): Talk<void> {
   const [got = -1] = yield* link.read(1);
   if (got === version || got === or) return;

@@ -7,7 +7,7 @@ const VERSION = 4;
 const CONNECT = 1;
 const REPLY_VERSION = 0;
 const GRANTED = 90;
-/** An address that cannot be: a name follows (4a). */
+/** An invalid address that announces a name (SOCKS4a). */
 const NAME_FOLLOWS = Uint8Array.of(0, 0, 0, 1);
 
 const REPLIES: Readonly<Record<number, string>> = {
@@ -17,7 +17,7 @@ const REPLIES: Readonly<Record<number, string>> = {
 };
 
 /**
- * Asks a SOCKS4 proxy to connect to an IPv4 address, or a SOCKS4a proxy to a name.
+ * Requests a connection to an IPv4 address from a SOCKS4 proxy, or to a name from a SOCKS4a proxy.
  *
  * ```text
  *   client                                                 proxy
@@ -25,14 +25,14 @@ const REPLIES: Readonly<Record<number, string>> = {
  *                                   ◀─── 00 | reply | port | address
  * ```
  *
- * @param userId without NUL.
+ * @param userId bytes without NUL.
  */
 export function* socks4Connect(link: Link, { host, port }: SocksTarget, userId: Uint8Array): Talk<SocksBound> {
   const { address, name } = destinationOf(host);
   link.send(Uint8Array.of(VERSION, CONNECT, ...portBytes(port), ...address, ...userId, 0, ...name));
   yield* readVersion(link, { proxy: 'SOCKS4', where: 'reply', version: REPLY_VERSION });
   const [status = 0] = yield* link.read(1);
-  // Said at once: what follows a refusal means nothing, and some proxies leave it out.
+  // Thrown at once: the bytes after a refusal have no meaning, and some proxies omit them.
   if (status !== GRANTED) throw refusal(EPROXY, 'a connection', status, REPLIES[status] ?? 'unassigned');
   const boundPort = portOf(yield* link.read(2));
   return { boundAddress: ipText(yield* link.read(4)), boundPort };
@@ -44,7 +44,7 @@ function destinationOf(host: string): { readonly address: Uint8Array; readonly n
     const message = 'expected an IPv4 address or a name as target of SOCKS4, got an IPv6 address; SOCKS5 has them';
     throw new IOStreamError(EPROXY, { phase: 'handshake', message });
   }
-  // 0.0.0.x as an address would announce a name.
+  // 0.0.0.x sent as an address would announce a name.
   if (address && (address[0] || address[1] || address[2] || !address[3])) return { address, name: [] };
   return { address: NAME_FOLLOWS, name: [...nameBytes(host), 0] };
 }

@@ -5,13 +5,13 @@ import { printable } from './printable.ts';
 import { Secrets } from './secrets.ts';
 import { nameBytes, portBytes, portOf, readVersion, refusal, type SocksBound, type SocksTarget, type SocksVersion } from './socks.ts';
 
-/** User and password of RFC 1929: 1 to 255 bytes, 0 to 255 bytes. */
+/** User and password for RFC 1929: 1 to 255 bytes, and 0 to 255 bytes. */
 export interface Socks5Credentials {
   readonly user: Uint8Array;
   readonly pass: Uint8Array;
 }
 
-/** The version of each reply. Some servers put that of SOCKS where that of RFC 1929 belongs, and curl takes it, too. */
+/** The version of each reply. Some servers send the SOCKS version in the RFC 1929 reply. It is accepted, as in curl. */
 const METHOD_REPLY: SocksVersion = { proxy: 'SOCKS5', where: 'method reply', version: 5 };
 const AUTHENTICATION_REPLY: SocksVersion = { proxy: 'SOCKS5', where: 'authentication reply', version: 1, or: 5 };
 const CONNECT_REPLY: SocksVersion = { proxy: 'SOCKS5', where: 'reply', version: 5 };
@@ -41,7 +41,7 @@ const REPLIES = [
 ];
 
 /**
- * Asks a SOCKS5 proxy to connect (RFC 1928; user and password as RFC 1929 says).
+ * Requests a connection from a SOCKS5 proxy (RFC 1928, with user and password as in RFC 1929).
  *
  * ```text
  *   client                                            proxy
@@ -70,7 +70,7 @@ export function* socks5Connect(link: Link, { host, port }: SocksTarget, credenti
   link.send(Uint8Array.of(VERSION, CONNECT, 0, ...destination, ...portBytes(port)));
   yield* readVersion(link, CONNECT_REPLY, secrets);
   const [status = 1] = yield* link.read(1);
-  // Said at once: what follows a refusal means nothing, and some proxies leave it out.
+  // Thrown at once: the bytes after a refusal have no meaning, and some proxies omit them.
   if (status !== SUCCEEDED) throw refusal(EPROXY, 'a connection', status, REPLIES[status] ?? 'unassigned');
   const [, type] = yield* link.read(2);
   const boundAddress = yield* readAddress(link, type, secrets);
@@ -84,7 +84,7 @@ function* authenticate(link: Link, { user, pass }: Socks5Credentials, secrets: S
   if (status !== SUCCEEDED) throw refusal(EPROXYAUTH, 'user and password to be accepted', status, 'authentication failed');
 }
 
-/** A name is the proxy's text: printable, and without the password that it may repeat. */
+/** Reads the bound address. A name is text of the proxy: it is made printable, and secrets in it are hidden. */
 function* readAddress(link: Link, type: number | undefined, secrets: Secrets): Talk<string> {
   if (type === IPV4) return ipText(yield* link.read(4));
   if (type === IPV6) return ipText(yield* link.read(16));

@@ -1,14 +1,14 @@
 /**
- * Finds the certificate of the peer in a TLS session, as OpenSSL and BoringSSL write one down: DER of
+ * Finds the peer's certificate in a TLS session, in the DER format of OpenSSL and BoringSSL:
  *
  * ```text
  * SEQUENCE { INTEGER version, INTEGER protocol, OCTET STRING cipher, OCTET STRING id, OCTET STRING secret,
  *            [1] time, [2] timeout, [3] certificate, … }
  * ```
  *
- * Newer Nodes write the name that the session is for before it.
+ * Newer Node versions prepend the name that the session is for.
  *
- * @returns the DER of the certificate; `undefined` when there is none, or when the bytes are no session.
+ * @returns the DER of the certificate; `undefined` if there is none, or if the bytes are not a session.
  */
 export function certificateInSession(session: Uint8Array): Uint8Array | undefined {
   const all = element(session, startOf(session));
@@ -17,7 +17,7 @@ export function certificateInSession(session: Uint8Array): Uint8Array | undefine
   return undefined;
 }
 
-/** What Node writes first; then come the length of the name, in two bytes, and the name. */
+/** The prefix that Node writes, followed by the length of the name (two bytes) and the name. */
 const NODE_PREFIX = new TextEncoder().encode('\0nodejs:tls:session:1\0');
 
 function startOf(session: Uint8Array): number {
@@ -33,15 +33,15 @@ const CERTIFICATE = 0xa3;
 interface Element {
   readonly tag: number;
   readonly content: Uint8Array;
-  /** Where the next one begins. */
+  /** The position of the next element. */
   readonly end: number;
 }
 
-/** The DER element at a position (X.690 section 8.1), if it is there as a whole. */
+/** Returns the DER element at a position (X.690 section 8.1), or undefined if it is incomplete. */
 function element(bytes: Uint8Array, at: number): Element | undefined {
   const [tag, first] = bytes.subarray(at, at + 2);
   if (tag === undefined || first === undefined) return undefined;
-  // From 0x80 on: the number of bytes in which the length is written.
+  // From 0x80: the low bits hold the number of length bytes.
   const lengthBytes = first < 0x80 ? 0 : first - 0x80;
   const start = at + 2 + lengthBytes;
   const length = lengthBytes === 0 ? first : bytes.subarray(at + 2, start).reduce((sum, byte) => sum * 256 + byte, 0);

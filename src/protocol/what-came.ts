@@ -2,10 +2,10 @@ import type { Link } from './link.ts';
 import { quoted } from './printable.ts';
 import type { Secrets } from './secrets.ts';
 
-/** How many bytes of what came are quoted. */
+/** The maximum number of received bytes that are quoted. */
 const MAX_QUOTED = 40;
 
-/** How replies begin that are no text, of peers that are often taken for another proxy. */
+/** The first bytes of binary replies from peers that are often mistaken for another proxy. */
 const PROTOCOLS: readonly (readonly [name: string, starts: readonly string[]])[] = [
   ['TLS; lay `tlsClient` below the plugin of the proxy', ['\x15\x03', '\x16\x03']],
   ['SOCKS5', ['\x05\x00', '\x05\x01', '\x05\x02', '\x05\xff']],
@@ -13,10 +13,10 @@ const PROTOCOLS: readonly (readonly [name: string, starts: readonly string[]])[]
 ];
 
 /**
- * Quotes the first bytes of a reply that is none, as far as they have come. One that is no text is named, if it is known.
+ * Quotes the first bytes of an invalid reply, as far as they have been received. Names the protocol of a binary reply, if known.
  *
- * @param read what was read of the reply.
- * @param secrets what the peer may repeat, and an error must not contain.
+ * @param read the part of the reply that was already read.
+ * @param secrets texts that the peer may repeat and that errors must not contain.
  */
 export function whatCame(link: Link, read: string, secrets: Secrets): string {
   const came = read + String.fromCharCode(...link.peek(MAX_QUOTED));
