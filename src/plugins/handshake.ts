@@ -8,41 +8,51 @@ import { inlet } from '../wire/operate.ts';
 import { ownOptions } from '../wire/own-options.ts';
 import { PAUSE, RESUME, type Dial, type Flow, type LayerDetails, type Plugin, type Target, type Up } from '../wire/signal.ts';
 
-/** What a handshake does: whom it dials, and what is said. */
+/** The address and the conversation of a handshake. */
 export interface HandshakeOptions<Facts = Readonly<Record<string, unknown>> | void> {
-  /** Dialled instead of the target, which the talk must have then: without one, `{fh} already connected` is thrown. */
+  /** The address to dial instead of the target. The stream must have a target then; otherwise `{fh} already connected` is thrown. */
   readonly to?: Target | undefined;
-  /** The code when the peer ends before the conversation does. @default 'EPROTOCOL' */
+  /** The error code if the peer ends before the conversation does. @default 'EPROTOCOL' */
   readonly early?: ErrorCode | undefined;
   /**
-   * The conversation: says things with `link.send`, reads exactly with `yield* link.read(n)`, waits for anything else with
-   * `yield* link.wait(() => …)`. What it returns are the layer's details; what it has not read goes to the layer above; what it throws errors the stream.
+   * The conversation. It sends with `link.send`, reads exact amounts with `yield* link.read(n)`, and waits for anything else with
+   * `yield* link.wait(() => …)`. Its return value becomes the layer's details. Unread bytes go to the layer above. An error that it
+   * throws errors the stream.
    */
   readonly talk: (link: Link, target: Target | undefined) => Generator<Need, Facts, Uint8Array>;
 }
 
 /**
- * Makes a plugin of a conversation that comes before the bytes of the application, like that of a proxy.
+ * Creates a plugin from a conversation before the bytes of the application, as with a proxy.
  *
  * ```text
  *   application            handshake               wire
  *        │                     │◀──── connected ─────│
  *        │                     │────── data ────────▶│   talk: link.send(…)
  *        │                     │◀───── data ─────────│   talk: yield* link.read(…)
- *        │◀──── connected ─────│  the talk returned  │
+ *        │◀──── connected ─────│   `talk` returns    │
  *        │◀═══════════════ bytes, both ways ════════▶│
  * ```
  *
- * In all it may take `timeouts.handshake`, counted from the moment the wire below is connected (not per read), and never more
- * than is left of `establish`: ETOHANDSHAKE. A `pause` that comes from above meanwhile is passed on when the talk is through.
- * Bytes that come with the last reply reach the layer above, in order. Its own bytes are kept out of `sent`. Once through, a
- * signal costs one comparison.
+ * The conversation may take `timeouts.handshake` in total, counted from the connection of the wire below, and never more than remains
+ * of `establish`. After the handshake, each signal costs one comparison.
  *
- * On error of the talk: Up errors with it (an `IOStreamError` as it is, anything else as EPROTOCOL with the `cause`), and the
- * wire below is freed. When that breaks meanwhile, its error is thrown into the talk where it waits. A talk that knows more catches
- * it and throws a better one, with that as `cause`; else Up errors with its code (ECONNRESET, …) in phase `handshake`, with this
- * layer's name, also when the talk returns. On unsubscribe, and when we close or reset: the talk's `finally` blocks run, the wire
- * below is freed. Lossless. While the talk waits for something else than bytes, at most 64 KiB are read ahead (so that a reset is noticed).
+ * **Errors**
+ * - Up errors with what the conversation throws: an `IOStreamError` unchanged, anything else as EPROTOCOL with the `cause`. The wire
+ *   below is freed.
+ * - If the wire below breaks, its error is thrown into the conversation, which may throw a more specific error with that as `cause`.
+ *   Otherwise Up errors with the same code in phase `handshake` and the name of this layer.
+ * - EPROTOCOL, or the code `early`, if the peer ends before the conversation does. ETOHANDSHAKE on timeout.
+ *
+ * **Closing**
+ * - Unsubscribe, close and reset run the `finally` blocks of the conversation and free the wire below.
+ *
+ * **Backpressure**
+ * - A `pause` of the application is forwarded after the handshake.
+ * - Bytes after the last reply reach the layer above, in order. `sent` excludes bytes of the handshake. Lossless.
+ *
+ * **Memory**
+ * - During `link.wait`, at most 64 KiB are read ahead, so that a reset is noticed.
  *
  * ```ts
  * import { handshake, type Plugin } from 'rxjs-io-stream';
@@ -57,8 +67,10 @@ export interface HandshakeOptions<Facts = Readonly<Record<string, unknown>> | vo
  *   });
  * ```
  *
- * @throws TypeError without a `talk`, at the call; for a plugin with `to` in a stream without a target, at the dial. A conversation that
- *   writes `yield` for `yield*` errors the stream with one that names `yield*`.
+ * @param options the conversation as `talk`, and the address to dial as `to`.
+ * @throws TypeError without a `talk`, at the call. For a plugin with `to` in a stream without a target, at the dial. A conversation
+ *   that uses `yield` instead of `yield*` errors the stream with a TypeError that names `yield*`.
+ * @see {@link transform}
  */
 export function handshake<Facts extends object | void>(options: HandshakeOptions<Facts>): Plugin<Facts extends object ? Facts : unknown> {
   const given = ownOptions(options, 'handshake', ['to', 'early', 'talk']);
@@ -80,7 +92,7 @@ type Step<T = Learned> = (talk: Conversation<T>) => IteratorResult<Need, T>;
 type Question = Extract<Need, { readonly wait: unknown }>;
 
 /**
- * Asks for what a talk waits for, and emits the one step of the talk that it leads to.
+ * Subscribes to the answer that a conversation waits for. Emits the one step with which the conversation continues.
  *
  * @internal
  */
@@ -96,7 +108,7 @@ export function answerTo<T>({ wait }: Question): Observable<Step<T>> {
   );
 }
 
-/** How many bytes are read ahead of a talk that waits for something else. */
+/** How many bytes are read ahead while the conversation waits for something other than bytes. */
 const AHEAD = 64 * 1024;
 
 class HandshakeLayer implements Layer {
@@ -107,21 +119,21 @@ class HandshakeLayer implements Layer {
   #conversation: Conversation<Learned> | undefined;
   #below: readonly LayerDetails[] = [];
   #timer: Subscription | undefined;
-  /** Bytes of the talk itself that have not been `sent` yet. */
+  /** Bytes of the conversation itself that are not yet `sent`. */
   #own = 0;
-  /** What the talk waits for, other than bytes; who waits for it; and what came of it. */
+  /** The answer that the conversation waits for, its subscription, and the step that results from it. */
   #question: Question | undefined;
   #asking: Subscription | undefined;
   #reply: Step | undefined;
-  /** The wire below is paused: the peer gave enough while the talk waits. */
+  /** Whether the wire below is paused because the read-ahead is full. */
   #held = false;
-  /** A step of the talk is under way: what comes from inside it waits for the next. */
+  /** Whether a step of the conversation is running. Signals that arrive during a step are processed in the next one. */
   #stepping = false;
-  /** The last pause or resume that came from above before the talk was through. */
+  /** Whether the last signal of the application before the end of the handshake was a pause. */
   #paused = false;
-  /** What came from either side and must wait: for the next step of the talk, or until the leftovers have been handed up. */
+  /** Signals from either side that are queued until the next step, or until the leftover bytes have been emitted. */
   #flowQueue: Flow[] = [];
-  /** How much of it has been handed down; `shift` on a long array copies all of it. */
+  /** The number of queued outbound signals already written. An index, because `shift` on a long array copies all of it. */
   #handedDown = 0;
   #upQueue: Up[] = [];
 
@@ -157,7 +169,7 @@ class HandshakeLayer implements Layer {
 
   closing(): void {
     if (this.#stage === 'opening') {
-      // Closed from inside `next`: what was given before goes before the end.
+      // Closed from inside `next`: signals queued before the close are written before the end.
       for (let flow = this.#nextFlow(); flow; flow = this.#nextFlow()) this.#ports.down.next(flow);
     } else if (this.#stage !== 'open') {
       this.free();
@@ -178,7 +190,7 @@ class HandshakeLayer implements Layer {
     } catch (thrown) {
       if (thrown !== error) return IOStreamError.from(thrown, { phase: 'handshake', layer: this.#dial.layer });
     }
-    return handshakeBroken(error, this.#dial); // Also when the talk returns: there is nothing to go on with.
+    return handshakeBroken(error, this.#dial); // Also if the conversation returns: the connection is broken.
   }
 
   free(): void {
@@ -201,7 +213,7 @@ class HandshakeLayer implements Layer {
     this.#listen();
   }
 
-  /** Hands what came to the talk, until it is through. */
+  /** Passes queued signals to the conversation until it waits or ends. */
   #listen(): void {
     while (this.#stage === 'talking' && !this.#stepping) {
       const reply = this.#reply;
@@ -217,12 +229,12 @@ class HandshakeLayer implements Layer {
         this.#upQueue.shift();
         this.#advance((talk) => talk.push(signal.bytes));
       } else if (signal?.kind === 'end' && !this.#question) {
-        this.#advance((talk) => talk.end()); // The signal stays: it belongs to the layer above, too.
+        this.#advance((talk) => talk.end()); // The signal stays queued: the layer above needs it, too.
       } else return;
     }
   }
 
-  /** Asks once. The answer is the next step, also when it comes at once: no recursion. */
+  /** Subscribes to the answer once. A synchronous answer also becomes the next step, without recursion. */
   #ask(question: Question): void {
     const answer = inlet<Step>({
       next: (step) => {
@@ -245,7 +257,10 @@ class HandshakeLayer implements Layer {
     this.#ports.down.next(held ? PAUSE : RESUME);
   }
 
-  /** One step of the talk; then what it said goes down in one piece, so that an answer never finds it in the middle of a step. */
+  /**
+   * Runs one step of the conversation, then writes its output as one chunk. So a synchronous reply never arrives in the middle of a
+   * step.
+   */
   #advance(step: Step): void {
     const conversation = this.#conversation;
     if (!conversation) return;
@@ -277,7 +292,7 @@ class HandshakeLayer implements Layer {
     if (this.#paused) down.next(PAUSE);
     up.next({ kind: 'connected', details: [{ ...details, layer: this.#dial.layer }, ...this.#below] });
     if (leftover.length > 0) up.next({ kind: 'data', bytes: leftover });
-    // Either side may add to the queues from inside `next`; what is queued goes before what comes later.
+    // Either side may add to the queues from inside `next`. Queued signals keep their order before later ones.
     for (let handedUp = 0; ;) {
       const signal = this.#upQueue[handedUp];
       const flow = signal ? undefined : this.#nextFlow();

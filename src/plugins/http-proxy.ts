@@ -27,27 +27,39 @@ import { END, RESUME, type Dial, type Flow, type Plugin, type Target, type Up, t
 import { after } from '../wire/timer.ts';
 import { handshake } from './handshake.ts';
 
-/** Gives the value of Proxy-Authorization for a challenge; nothing, or an empty string, gives up. */
+/** Returns the value of Proxy-Authorization for a challenge. Nothing, or an empty string, gives up. */
 export type ProxyAuth = (challenge: ProxyChallenge) => ObservableInput<string | undefined> | string | undefined;
 
-/** Which proxy, and how it is asked. */
+/**
+ * The address and the options of an HTTP proxy.
+ *
+ * Errors and details show `***` for credentials and values of `headers` (4 characters or more) that the proxy repeats, also if they
+ * are escaped, in hexadecimal or in Base64.
+ */
 export interface HttpProxyOptions {
-  /** The proxy's name or address; one of IPv6 may stand in brackets. */
+  /** The name or address of the proxy; an IPv6 address may be in brackets. */
   readonly host: string;
-  /** The proxy's port, 1 to 65535. */
+  /** The port of the proxy, 1 to 65535. */
   readonly port: number;
-  /** For Basic authentication (RFC 7617), sent in UTF-8 with the first request; without colon. Both `user` and `pass`, or none. */
+  /** The user for Basic authentication (RFC 7617), without colon. Sent in UTF-8 with the first request. Requires `pass`. */
   readonly user?: string | undefined;
   /** The password of `user`. */
   readonly pass?: string | undefined;
   /**
-   * More headers of the request, by name or as pairs. Not Host, which is the target's, nor Content-Length or Transfer-Encoding:
-   * the request has no body. Proxy-Authorization only without `user`.
+   * Additional headers of the request, by name or as pairs. Not allowed: Host, which is that of the target, and Content-Length and
+   * Transfer-Encoding, because the request has no body. Proxy-Authorization is allowed only without `user`.
    */
   readonly headers?: HeadersInput | undefined;
   /**
-   * Asked when the proxy answers 407, also after `user` and `pass` were refused; at most 5 times a connection. Its first value
+   * Called when the proxy answers 407, also if it has refused `user` and `pass`; at most 5 times for each connection. The first value
    * is the Proxy-Authorization of the next request.
+   *
+   * - The next request reuses the connection after the body of the 407 has arrived, however late. So schemes of several steps, such as
+   *   NTLM, work.
+   * - That requires HTTP/1.1 without `close` or HTTP/1.0 with `keep-alive`, and a body with a length or chunks, of at most 64 KiB.
+   * - Otherwise, or if the connection breaks meanwhile, a new connection is used, within the same `timeouts.establish`. The message of
+   *   EPROXYAUTH states if that was so for each challenge.
+   * - With `auth`, each signal costs a few more calls, also when the tunnel is open.
    */
   readonly auth?: ProxyAuth | undefined;
 }
@@ -68,14 +80,14 @@ const URLS: ProxyUrlRules = {
   advice: { 'https:': "for TLS to the proxy, lay `tlsClient` below: { proxy: httpProxy('http://host:443'), tls: tlsClient() }" },
 };
 
-/** Headers whose values belong to HTTP: no secret of the user. */
+/** Headers whose values belong to HTTP and are not secrets of the user. */
 const HOP_BY_HOP: readonly string[] = ['connection', 'proxy-connection', 'keep-alive'];
 
-/** How long, in milliseconds, the body of a refusal is waited for: the refusal itself is known already. */
+/** The maximum wait for the body of a refusal, in milliseconds. The refusal itself is known already. */
 const BODY_TIME = 500;
 
 /**
- * Reaches the target through an HTTP proxy, by CONNECT (RFC 9110 section 9.3.6).
+ * Creates a plugin that connects through an HTTP proxy, by CONNECT (RFC 9110 section 9.3.6).
  *
  * ```text
  *   application             httpProxy                wire ═ proxy
@@ -86,28 +98,24 @@ const BODY_TIME = 500;
  *        │◀═══════════════ bytes, both ways ════════▶│ ═ target
  * ```
  *
- * Any 2xx opens the tunnel, HTTP/1.0 or 1.1; interim replies (1xx, at most 16) are skipped. Nothing of the application reaches the
- * proxy before that, and what comes right behind the reply reaches the application. A reply's head may have 16 KiB. A folded header
- * is one header. Any other line that is not `name: value` (without colon, with space before it) or has a control character is
- * malformed. A reply is refused at its first byte that cannot be right. An IPv6 target is sent in brackets, a name that is not ASCII in
- * its ASCII form; the proxy resolves it.
+ * Any 2xx opens the tunnel, with HTTP/1.0 or 1.1. Up to 16 interim replies (1xx) are skipped. No byte of the application is written
+ * before. An IPv6 target is sent in brackets, a name in ASCII; the proxy resolves it.
  *
- * With `auth` each 407 asks it for credentials. If the proxy keeps the connection, the next request goes over it when the body of the
- * 407 has come, however late, so that schemes of several steps such as NTLM work: HTTP/1.1 without `close`, HTTP/1.0 with
- * `keep-alive`, and a body with a length or chunks of 64 KiB at most. Else, and when it breaks meanwhile, it goes over a new
- * connection, within the same `timeouts.establish`; the message of EPROXYAUTH states when that was so for each challenge. A connection that may
- * have to be made again costs a few calls for each signal, also when the tunnel is open.
+ * To chain proxies, stack them: `{ b: httpProxy(second), a: httpProxy(first) }` dials `first`. For TLS to the proxy, stack it on
+ * `tlsClient`, which then checks the proxy's name: `{ proxy: httpProxy(…), tls: tlsClient() }`.
  *
- * Proxies are chained by stacking: `{ b: httpProxy(second), a: httpProxy(first) }` dials `first`, asks it for `second` and that
- * for the target; the first in the list is the last in the chain. For TLS to the proxy, lay it on `tlsClient`, which then checks
- * the proxy's name: `{ proxy: httpProxy(…), tls: tlsClient() }`.
+ * **Errors**, all in phase `handshake`, without the credentials:
+ * - EPROXY: the proxy refuses, or closes before its reply is complete. A refusal has `status`, `reply`, `headers` and the first KiB of
+ *   `body`, received within 500 ms. If the connection breaks meanwhile, that error is the `cause`.
+ * - EPROXYAUTH: a 407, with the same fields and the parsed `challenges`; or `auth` failed.
+ * - EPROTOCOL: a malformed head, reported at the first wrong byte, or one larger than 16 KiB. Folded headers are accepted.
+ * - ETOHANDSHAKE; the system's code, if the connection breaks before a refusal.
  *
- * On error, all in phase `handshake`: EPROXY (refused; `status`, `reply`, `headers` and the first KiB of the `body`, for which
- * half a second is waited at most: what came of it, with the `cause`, when the connection breaks meanwhile; or closed before its
- * reply was whole), EPROXYAUTH (407: the same with the `challenges` read; or `auth` failed), EPROTOCOL (malformed or too long),
- * ETOHANDSHAKE; the system's own code when the connection breaks before the proxy has said no.
- * None of them, and no detail, contains what the proxy repeats of the credentials or of the values of `headers` (of 4 characters and
- * more), not even escaped, in hex or in Base64: `***` stands in its place. On unsubscribe all is freed at once. Lossless.
+ * **Closing**
+ * - Unsubscribing frees everything at once.
+ *
+ * **Backpressure**
+ * - Lossless.
  *
  * ```ts
  * import { IOStream, httpProxy } from 'rxjs-io-stream';
@@ -118,10 +126,11 @@ const BODY_TIME = 500;
  * io.data$.subscribe({ next: (bytes) => process.stdout.write(bytes), error: console.error });
  * ```
  *
- * @param proxy which proxy, and how it is asked; read once. A URL, as a text or an object, is `http://user:password@host:port`, with
- *   user and password percent-encoded or left out, port 80 by default.
- * @throws TypeError for wrong options, at the call, and without any part of the credentials; for a target that is none for a proxy (none at all, a path, a host with
- *   characters that no name has), when it is dialled.
+ * @param proxy the options, read once; or a URL: `http://user:password@host:port`. User and password are percent-encoded and optional.
+ *   The port is 80 by default.
+ * @throws TypeError for invalid options, at the call, without the credentials. At the dial, if there is no target, it is a path, or
+ *   its host has characters that no name has.
+ * @see {@link socks5}, {@link tlsClient}
  */
 export function httpProxy(proxy: HttpProxyOptions | string | URL): Plugin<Tunnel> {
   const { to, authorization, secrets, ...asked } = checked(isUrl(proxy) ? readProxyUrl(proxy, URLS) : proxy);
@@ -139,16 +148,19 @@ export function httpProxy(proxy: HttpProxyOptions | string | URL): Plugin<Tunnel
   };
 }
 
-/** Thrown by a talk that cannot go on over this connection. It has a layer, so that nobody gives it one: it is one for all. */
+/**
+ * Thrown by a conversation that cannot continue on this connection. A shared constant: its `layer` is set so that no other code sets
+ * it.
+ */
 const DIAL_AGAIN = Object.freeze(new IOStreamError(EPROXYAUTH, { phase: 'handshake', layer: 'httpProxy' }));
 
-/** With `auth`: the flow for one connection after the other. */
+/** Connects the outbound flow to one connection after another, if there is an `auth`. */
 class Redial implements Guarded<Flow> {
   readonly #up: Subscriber<Up>;
   readonly #fromAbove: Subscriber<Flow> = inlet<Flow>(this);
-  /** The connection of now. */
+  /** The outbound side of the current connection. */
   #down: Subscriber<Flow> | undefined;
-  /** The last pause or resume, which is all that may have passed before another connection. */
+  /** The last pause or resume. No other signal can precede a new connection. */
   #last: Flow | undefined;
 
   constructor(up: Subscriber<Up>) {
@@ -173,7 +185,7 @@ class Redial implements Guarded<Flow> {
 
   error(reason: unknown): void {
     this.#down?.error(reason);
-    this.#up.error(reason); // The connection may be gone.
+    this.#up.error(reason); // The connection may be closed already.
   }
 
   complete(): void {
@@ -183,12 +195,12 @@ class Redial implements Guarded<Flow> {
 
   #again(error: unknown): Observable<unknown> {
     if (error !== DIAL_AGAIN) return throwError(() => error);
-    this.#up.next(RESUME); // The connection that is gone may have said pause.
+    this.#up.next(RESUME); // The previous connection may have sent a pause.
     return of(true);
   }
 }
 
-/** What one subscription of the plugin says, over one connection or, with `auth`, several. */
+/** The conversations of one subscription: on one connection, or with `auth` on several. */
 class Talks implements ConnectState {
   authorization: string | undefined;
   attempt = 0;
@@ -213,7 +225,10 @@ class Talks implements ConnectState {
     throw DIAL_AGAIN as Error;
   }
 
-  /** The wire to the proxy, whose end can be made to come. One that breaks while `auth` is asked has only ended: the talk outlives it. */
+  /**
+   * Wraps the wire to the proxy, so that an end can be emitted on it. A connection that breaks while `auth` is pending only ends,
+   * because the conversation continues without it.
+   */
   over(proxy: ReturnType<Wire>): ReturnType<Wire> {
     const broken = (error: unknown): Observable<Up> => (this.asking ? concat(of(END), NEVER) : throwError(() => error));
     const wire: ReturnType<Wire> = this.#request.auth ? (flow$) => flow$.pipe(proxy, catchError(broken)) : proxy;
@@ -231,10 +246,10 @@ class Talks implements ConnectState {
   }
 }
 
-/** Host and port as the request line wants them (RFC 9112 section 3.2.3). */
+/** Returns host and port in the form of the request line (RFC 9112 section 3.2.3). */
 function authorityOf(target: Target | undefined): string {
   const { host, port } = proxyTarget(target, 'httpProxy');
-  const isV6 = isIPv6(host) && !host.includes('%'); // A zone means nothing to another machine.
+  const isV6 = isIPv6(host) && !host.includes('%'); // A zone has no meaning on another machine.
   if (!isV6 && !/^[\w.~-]+$/.test(host))
     throw new TypeError("expected the target's `host` to be a name or an address that a proxy can be told, got something else");
   if (!isPort(port)) throw new TypeError(`expected the target's \`port\` to be an integer from 1 to 65535, got ${String(port)}`);
@@ -247,7 +262,7 @@ interface Checked extends Omit<ConnectRequest, 'authority'> {
   readonly secrets: Secrets;
 }
 
-/** Options must be right at the call; no value is told. */
+/** Validates the options at the call. No error quotes a value. */
 function checked(options: HttpProxyOptions): Checked {
   const { host, port, user, pass, headers = [], auth } = checkByRules('httpProxy', options, RULES, PROXY_REQUIRED);
   if ((user === undefined) !== (pass === undefined)) throw new TypeError('expected both `user` and `pass` of httpProxy, or none, got one');
@@ -266,7 +281,7 @@ function checked(options: HttpProxyOptions): Checked {
   };
 }
 
-/** What the proxy may repeat: the credentials, and the values of the user's headers. */
+/** Collects what the proxy may repeat: the credentials, and the values of the user's headers. */
 function secretsOf(authorization: string | undefined, headers: ConnectRequest['headers']): Secrets {
   const secrets = new Secrets();
   if (authorization !== undefined) secrets.addAuthorization(authorization);
@@ -278,7 +293,7 @@ function isAuthorization(name: string): boolean {
   return name.toLowerCase() === 'proxy-authorization';
 }
 
-/** Always something to subscribe to; one that gives nothing gives up. */
+/** Converts the answer to an Observable. An empty one emits undefined, which gives up. */
 function answersOf(answer: ReturnType<ProxyAuth> | null): Observable<string | undefined> {
   if (answer === undefined || answer === null || typeof answer === 'string') return of(answer ?? undefined);
   return from(answer).pipe(defaultIfEmpty(undefined));

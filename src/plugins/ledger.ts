@@ -1,24 +1,24 @@
 /**
- * Says which of the bytes that a layer was given are inside which of those it made of them, so that it can tell `sent` in the
- * application's bytes. For layers that change lengths.
+ * Maps the bytes that a layer accepted to the bytes that it produced from them, to report `sent` in bytes of the application. For
+ * layers that change the length.
  *
  * ```text
- *   given ─────▶ layer ─────▶ made        settle: what was given so far is inside what was made so far
- *   news ◀────── ledger ◀──── sent        so many of those given have left now
+ *   given ─────▶ layer ─────▶ made        settle: the bytes made so far contain all bytes given so far
+ *   news ◀────── ledger ◀──── sent        how many more of the given bytes are sent
  * ```
  *
  * All numbers are totals since the start.
  */
 export class Ledger {
-  /** Bytes given to the layer, counted up by it. */
+  /** Bytes that the layer accepted. The layer updates it. */
   given = 0;
-  /** Bytes that it made of them and handed down, counted up by it; before they go, since they may be sent at once. */
+  /** Bytes that the layer produced and wrote. The layer updates it before each write, because bytes may be sent synchronously. */
   made = 0;
   #left = 0;
   #told = 0;
   readonly #entries: { given: number; readonly made: number }[] = [];
 
-  /** All bytes given so far, but for the last `held`, are inside what was made so far. */
+  /** Records that the bytes produced so far contain all bytes accepted so far, except the last `held`. */
   settle(held = 0): void {
     const last = this.#entries.at(-1);
     const given = this.given - held;
@@ -26,7 +26,7 @@ export class Ledger {
     else this.#entries.push({ given, made: this.made });
   }
 
-  /** So many more of the bytes we made have left: returns how many more of those we were given have. */
+  /** Counts more produced bytes as sent. Returns how many more accepted bytes are sent as a result. */
   sent(bytes: number): number {
     this.#left += bytes;
     const before = this.#told;

@@ -2,17 +2,23 @@ import { defer, map, type MonoTypeOperatorFunction } from 'rxjs';
 import type { Up } from '../wire/signal.ts';
 
 /**
- * Maps the bytes of each `data` signal, in either direction, and passes every other signal on. What comes out must be as long
- * as what went in, since `sent` counts bytes; for other lengths see {@link transform}.
+ * Maps the bytes of each `data` signal, in either direction, and passes every other signal unchanged.
  *
  * ```text
  *   ──data(abc)──pause──data(d)──end──▶ mapBytes(() => f) ──data(f(abc))──pause──data(f(d))──end──▶
  * ```
  *
- * A throw of the function errors the stream. Lossless; holds nothing back.
+ * The output must be as long as the input, because `sent` counts bytes.
  *
- * @param make makes the function; called at each subscription, so that state (a key stream) is never shared by two
- *   connections. The function must not change the bytes it is given.
+ * **Errors**
+ * - A throw of the function errors the stream.
+ *
+ * **Backpressure, Memory**
+ * - Lossless. Holds no bytes.
+ *
+ * @param make creates the function. Called at each subscription, so that two connections never share state such as a key stream. The
+ *   function must not modify its input.
+ * @see {@link transform} for changes of the length.
  *
  * ```ts
  * import { mapBytes, type Plugin } from 'rxjs-io-stream';

@@ -2,10 +2,10 @@ import { typeInWords } from '../wire/in-words.ts';
 import type { Plugin } from '../wire/signal.ts';
 
 /**
- * Passes everything on, unchanged, both ways: the skeleton to copy for a plugin of your own (Noop in the manual).
+ * Passes all signals unchanged, in both directions: a template for your own plugin (Noop in the manual).
  *
  * ```text
- *   application ──Flow──▶ (operators on the way down) ──▶ wire ──▶ (operators on the way up) ──Up──▶ application
+ *   application ──Flow──▶ (outbound operators) ──▶ wire ──▶ (inbound operators) ──Up──▶ application
  * ```
  *
  * ```ts

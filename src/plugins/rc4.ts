@@ -3,20 +3,25 @@ import type { Plugin } from '../wire/signal.ts';
 import { mapBytes } from './map-bytes.ts';
 
 /**
- * Makes a plugin that encrypts what goes down and decrypts what comes up with RC4, each way with a key stream of its own.
+ * Creates a plugin that encrypts outbound and decrypts inbound bytes with RC4. Each direction has its own key stream.
  *
  * ```text
  *   application ── data(abc) ──▶ ⊕ key stream ── data(…) ──▶ wire
  *   application ◀── data(abc) ── ⊕ key stream ◀── data(…) ── wire
  * ```
  *
- * **RC4 is broken** (RFC 7465 forbids it in TLS): its key stream is biased, it does not notice changed bytes, and here both
- * directions use the same key, so that whoever sees both has the difference of the two plain texts. It is there to talk to
- * peers that speak it, and to show what a cipher looks like as a plugin. For secrecy take `tlsClient`.
+ * **RC4 is broken** (RFC 7465 forbids it in TLS). Its key stream is biased, and modified bytes are not detected. Both directions use
+ * the same key, so an observer of both learns the XOR of the two plaintexts. Use it to communicate with peers that require it, or as
+ * an example of a cipher plugin. For secrecy use `tlsClient`.
  *
- * There is no handshake and no error: with another key than the peer's you get garbage. The length stays, `sent` is exact, the
- * bytes you give are never changed, and all state is born when the stream connects. Key schedule and vectors: RFC 6229.
- * Lossless; holds nothing back.
+ * The length of the data does not change, and `sent` is exact. Your bytes are never modified. All state is created when the stream
+ * connects. Key schedule and test vectors: RFC 6229.
+ *
+ * **Errors**
+ * - None: there is no handshake. With a key other than the peer's, the output is garbage.
+ *
+ * **Backpressure, Memory**
+ * - Lossless. Holds no bytes.
  *
  * ```ts
  * import { IOStream, rc4 } from 'rxjs-io-stream';
@@ -24,8 +29,9 @@ import { mapBytes } from './map-bytes.ts';
  * new IOStream({ host: '127.0.0.1', port: 7, plugin: { rc4: rc4('a passphrase') }, cb: console.log });
  * ```
  *
- * @param passphrase the key: 1 to 256 bytes, or a string that is as long in UTF-8. It is copied.
- * @throws TypeError when it is anything else.
+ * @param passphrase the key: 1 to 256 bytes, or a string of that length in UTF-8. It is copied.
+ * @throws TypeError for any other value.
+ * @see {@link tlsClient}
  */
 export function rc4(passphrase: string | Uint8Array): Plugin {
   const key = keyOf(passphrase);
@@ -33,7 +39,7 @@ export function rc4(passphrase: string | Uint8Array): Plugin {
   return (wire) => (dial) => (flow$) => flow$.pipe(mapBytes(cipher), wire(dial), mapBytes(cipher));
 }
 
-/** Says of a wrong key only its type and length: it may be a secret all the same. */
+/** Validates the key. The error contains only its type and length, because a wrong key may still be a secret. */
 function keyOf(passphrase: unknown): Uint8Array {
   let key: Uint8Array | undefined;
   if (typeof passphrase === 'string') key = new TextEncoder().encode(passphrase);

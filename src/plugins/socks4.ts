@@ -9,20 +9,20 @@ import { checkByRules, type Rules } from '../wire/rules.ts';
 import type { Plugin } from '../wire/signal.ts';
 import { handshake } from './handshake.ts';
 
-/** Where the proxy is, and how it is asked. */
+/** The address and the options of a SOCKS4 proxy. */
 export interface Socks4Options {
-  /** The name or address of the proxy; one of IPv6 may stand in brackets. */
+  /** The name or address of the proxy; an IPv6 address may be in brackets. */
   readonly host: string;
-  /** The port of the proxy, 1 to 65535; 1080 by custom. */
+  /** The port of the proxy, 1 to 65535; conventionally 1080. */
   readonly port: number;
-  /** Who asks, at most 255 bytes in UTF-8 without NUL. No secret: it is not proven by anything. @default '' */
+  /** The user id, at most 255 bytes in UTF-8 without NUL. It is not a secret, because nothing proves it. @default '' */
   readonly userId?: string | undefined;
   /**
-   * Who resolves a target's name: `'proxy'` needs one that speaks 4a; `'local'` sends the first IPv4 address that is found
-   * here, which every proxy understands. @default 'proxy'
+   * Where the target's name is resolved. `'proxy'` requires a proxy that supports 4a. `'local'` resolves it here and sends the first
+   * IPv4 address, which every proxy supports. @default 'proxy'
    */
   readonly resolve?: 'proxy' | 'local' | undefined;
-  /** Asked instead of `dns.lookup` with `resolve: 'local'`. */
+  /** Called instead of `dns.lookup` with `resolve: 'local'`. */
   readonly lookup?: Lookup | undefined;
 }
 
@@ -32,7 +32,7 @@ const RULES: Rules = { ...SOCKS_RULES, userId: ['a string of at most 255 bytes i
 const URLS: ProxyUrlRules = { caller: 'socks4', schemes: ['socks4:', 'socks4a:'], port: 1080 };
 
 /**
- * Makes a plugin that connects through a SOCKS4 proxy, or 4a for names: it dials the proxy, and asks it for the target.
+ * Creates a plugin that connects through a SOCKS4 proxy, or SOCKS4a for names. It dials the proxy and requests the target.
  *
  * ```text
  *   application       socks4                                   proxy              target
@@ -42,14 +42,23 @@ const URLS: ProxyUrlRules = { caller: 'socks4', schemes: ['socks4:', 'socks4a:']
  *        │◀═══════════════════════ bytes, both ways ════════════════════════════════▶│
  * ```
  *
- * The proxy resolves names, unless `resolve: 'local'`: no name of a target is asked for here. SOCKS4 has no IPv6; names that are
- * not ASCII are sent as IDNA says. `details.<name>` holds `boundAddress` and `boundPort`, from which the proxy says it connects
- * (often zeros). Only CONNECT. Proxies chain by stacking: the first in the list is the last in the chain.
+ * The proxy resolves names, so that no DNS query is made here, unless `resolve` is `'local'`. SOCKS4 does not support IPv6 targets.
+ * Names that are not ASCII are sent in their IDNA form. Only CONNECT is supported. `details.<name>` holds `boundAddress` and
+ * `boundPort`, the address from which the proxy reports to connect (often zeros). To chain proxies, stack them: the first in the list
+ * is the last in the chain.
  *
- * Errors, all before any byte of the application has left: EPROXY when the proxy refuses (`status` is its reply code, `reply`
- * what that means), when it ends before its answer is whole, when the target is an IPv6 address or its name longer than 255
- * bytes; EPROTOCOL, at the first wrong byte, when it speaks something else; ETOHANDSHAKE after `timeouts.handshake`; EDNS when `'local'` finds no IPv4
- * address within `timeouts.resolve`. Unsubscribing frees all at once. Lossless.
+ * **Errors**, all before any byte of the application is written:
+ * - EPROXY: the proxy refuses (`status` is its reply code, `reply` the meaning), or ends before its reply is complete. Also for an
+ *   IPv6 target, or a name longer than 255 bytes.
+ * - EPROTOCOL: the reply is not SOCKS4; reported at the first wrong byte.
+ * - ETOHANDSHAKE: after `timeouts.handshake`.
+ * - EDNS: `'local'` finds no IPv4 address within `timeouts.resolve`.
+ *
+ * **Closing**
+ * - Unsubscribing frees everything at once.
+ *
+ * **Backpressure**
+ * - Lossless.
  *
  * ```ts
  * import { IOStream, socks4 } from 'rxjs-io-stream';
@@ -57,9 +66,10 @@ const URLS: ProxyUrlRules = { caller: 'socks4', schemes: ['socks4:', 'socks4a:']
  * new IOStream({ host: 'example.com', port: 80, plugin: { proxy: socks4({ host: '127.0.0.1', port: 1080 }) }, cb: console.log });
  * ```
  *
- * @param proxy where the proxy is, and how it is asked. A URL, as a text or an object, is `socks4://user@host:port` or `socks4a:`, the
- *   user percent-encoded or left out, port 1080 by default.
- * @throws TypeError for wrong options at the call, for a stream without a target, and for a path as target, at the dial.
+ * @param proxy the options, or a URL as a string or object: `socks4://user@host:port` or `socks4a:`. The user is percent-encoded and
+ *   optional. The port is 1080 by default.
+ * @throws TypeError for invalid options, at the call. For a stream without a target and for a path as target, at the dial.
+ * @see {@link socks5}, {@link httpProxy}
  */
 export function socks4(proxy: Socks4Options | string | URL): Plugin<SocksBound> {
   const options = isUrl(proxy) ? fromUrl(proxy) : proxy;

@@ -9,23 +9,26 @@ import { checkByRules, type Rule, type Rules } from '../wire/rules.ts';
 import type { Plugin } from '../wire/signal.ts';
 import { handshake } from './handshake.ts';
 
-/** Where the proxy is, and how it is asked. */
+/** The address and the options of a SOCKS5 proxy. */
 export interface Socks5Options {
-  /** The name or address of the proxy; one of IPv6 may stand in brackets. */
+  /** The name or address of the proxy; an IPv6 address may be in brackets. */
   readonly host: string;
-  /** The port of the proxy, 1 to 65535; 1080 by custom. */
+  /** The port of the proxy, 1 to 65535; conventionally 1080. */
   readonly port: number;
-  /** With `pass`: the user of RFC 1929, 1 to 255 bytes in UTF-8. @default none */
+  /** The user (RFC 1929), 1 to 255 bytes in UTF-8. Requires `pass`. @default none */
   readonly user?: string | undefined;
-  /** The password of `user`, 0 to 255 bytes in UTF-8. */
+  /**
+   * The password of `user`, 0 to 255 bytes in UTF-8. No message and no detail contains it. It is sent as plain text: if that matters,
+   * stack the plugin on `tlsClient`.
+   */
   readonly pass?: string | undefined;
-  /** Who resolves a target's name; `'local'` sends the first address that is found here. @default 'proxy' */
+  /** Where the target's name is resolved. `'local'` resolves it here and sends the first address. @default 'proxy' */
   readonly resolve?: 'proxy' | 'local' | undefined;
-  /** Asked instead of `dns.lookup` with `resolve: 'local'`. */
+  /** Called instead of `dns.lookup` with `resolve: 'local'`. */
   readonly lookup?: Lookup | undefined;
 }
 
-/** RFC 1929 wants a byte at least of both; an empty password is in use all the same. */
+/** RFC 1929 requires at least one byte for both, but empty passwords are in use. */
 const ofBytes = (least: number, most: number): Rule => [
   `a string of ${least} to ${most} bytes in UTF-8`,
   (value) => typeof value === 'string' && Buffer.byteLength(value) >= least && Buffer.byteLength(value) <= most,
@@ -34,7 +37,7 @@ const RULES: Rules = { ...SOCKS_RULES, user: ofBytes(1, 255), pass: ofBytes(0, 2
 const URLS: ProxyUrlRules = { caller: 'socks5', schemes: ['socks5:', 'socks5h:'], port: 1080 };
 
 /**
- * Makes a plugin that connects through a SOCKS5 proxy (RFC 1928): it dials the proxy, and asks it for the target.
+ * Creates a plugin that connects through a SOCKS5 proxy (RFC 1928). It dials the proxy and requests the target.
  *
  * ```text
  *   application          socks5                      proxy              target
@@ -46,16 +49,25 @@ const URLS: ProxyUrlRules = { caller: 'socks5', schemes: ['socks5:', 'socks5h:']
  *        │◀═════════════════════ bytes, both ways ════════════════════════▶│
  * ```
  *
- * The proxy resolves names, unless `resolve: 'local'`: no name of a target is asked for here. IPv6 addresses may stand in
- * brackets, names that are not ASCII are sent as IDNA says. `details.<name>` holds `boundAddress` and `boundPort`, from which
- * the proxy says it connects. Only CONNECT; no GSSAPI. Proxies chain by stacking: the first in the list is the last in the chain.
+ * The proxy resolves names, so that no DNS query is made here, unless `resolve` is `'local'`. IPv6 addresses may be in brackets. Names
+ * that are not ASCII are sent in their IDNA form. Only CONNECT is supported, without GSSAPI. To chain proxies, stack them: the first
+ * in the list is the last in the chain.
  *
- * Errors, all before any byte of the application has left: EPROXY when the proxy refuses (`status` is its reply code, `reply`
- * what that means), when it ends before its answer is whole, and when the target's name is longer than 255 bytes; EPROXYAUTH
- * when it wants other credentials or another method than offered (nothing is sent then); EPROTOCOL, at the first wrong byte, when it
- * speaks something else; ETOHANDSHAKE after `timeouts.handshake`; EDNS when `'local'` finds no address within `timeouts.resolve`.
- * No message and no detail contains the password, and a `boundAddress` that is a name has its control characters escaped.
- * Unsubscribing frees all at once. Lossless. User and password cross the wire as plain text: lay `tlsClient` below where that matters.
+ * `details.<name>` holds `boundAddress` and `boundPort`, the address from which the proxy reports to connect. Control characters in a
+ * `boundAddress` that is a name are escaped.
+ *
+ * **Errors**, all before any byte of the application is written:
+ * - EPROXY: the proxy refuses (`status` is its reply code, `reply` the meaning), or ends before its reply is complete. Also for a
+ *   target name longer than 255 bytes.
+ * - EPROXYAUTH: the proxy requires other credentials, or a method that was not offered (no credentials are sent then).
+ * - EPROTOCOL: the reply is not SOCKS5; reported at the first wrong byte.
+ * - ETOHANDSHAKE: after `timeouts.handshake`. EDNS: `'local'` finds no address within `timeouts.resolve`.
+ *
+ * **Closing**
+ * - Unsubscribing frees everything at once.
+ *
+ * **Backpressure**
+ * - Lossless.
  *
  * ```ts
  * import { IOStream, socks5 } from 'rxjs-io-stream';
@@ -63,9 +75,11 @@ const URLS: ProxyUrlRules = { caller: 'socks5', schemes: ['socks5:', 'socks5h:']
  * new IOStream({ host: 'example.com', port: 80, plugin: { proxy: socks5({ host: '127.0.0.1', port: 1080 }) }, cb: console.log });
  * ```
  *
- * @param proxy where the proxy is, and how it is asked. A URL, as a text or an object, is `socks5://user:password@host:port`, with
- *   user and password percent-encoded or left out, port 1080 by default. The proxy resolves names, as with `socks5h:`.
- * @throws TypeError for wrong options at the call, without any part of the credentials, for a stream without a target, and for a path as target, at the dial.
+ * @param proxy the options, or a URL: `socks5://user:password@host:port` or `socks5h:`. User and password are percent-encoded and
+ *   optional. The port is 1080 by default. The proxy resolves names with both schemes.
+ * @throws TypeError for invalid options, at the call, without the credentials. For a stream without a target and for a path as target,
+ *   at the dial.
+ * @see {@link socks4}, {@link httpProxy}
  */
 export function socks5(proxy: Socks5Options | string | URL): Plugin<SocksBound> {
   const options = isUrl(proxy) ? readProxyUrl(proxy, URLS) : proxy;

@@ -1,23 +1,23 @@
 import type { SchedulerLike, Subscription } from 'rxjs';
 
-/** Somebody who stands in line for a budget. */
+/** A direction of a connection that requests bytes from a budget. */
 export interface Waiter {
-  /** How many bytes he would let pass. */
+  /** How many bytes are requested. */
   readonly wanted: number;
-  /** Lets so many of them pass at the most; returns how many did. */
+  /** Passes up to `most` bytes. Returns how many have passed. */
   grant(most: number): number;
 }
 
-/** A slice is what passes in so many milliseconds, but no more bytes than this: nobody waits long for another's turn. */
+/** The size of a slice: the bytes of this many milliseconds, but at most this many bytes. Keeps the turns of others short. */
 const SLICE = { ms: 10, bytes: 4096 };
-/** What passes at once after a pause, in milliseconds of the rate, when nothing else is said. */
+/** The default burst: the bytes of this many milliseconds at the current rate. */
 const BURST_MS = 100;
-/** The longest delay of Node's timers. */
+/** The maximum delay of Node's timers. */
 const LONGEST = 2 ** 31 - 1;
 
 /**
- * Bytes that may pass: they come in at `rate` a second and pile up to `burst`. Who wants some stands in line; the first gets a
- * slice, and goes to the end of the line with the rest of what he wants. Alone, he need not cut what he has into slices.
+ * A token bucket: gains tokens at `rate` per second, up to `burst`. Waiters are queued. The first gets a slice, and is queued again
+ * for the rest. A single waiter is not limited to slices.
  */
 export class Budget {
   readonly #scheduler: SchedulerLike;
@@ -25,7 +25,7 @@ export class Budget {
   readonly #line = new Set<Waiter>();
   #rate: number | undefined;
   #tokens = 0;
-  /** When they were counted. */
+  /** The time of the last refill. */
   #at = 0;
   #serving = false;
   #timer: Subscription | undefined;
@@ -35,12 +35,12 @@ export class Budget {
     this.#burst = burst;
   }
 
-  /** Bytes per second; 0 before it is known. */
+  /** Bytes per second; 0 before the first rate is known. */
   get rate(): number {
     return this.#rate ?? 0;
   }
 
-  /** Bytes per second from now on; what has piled up at the old one stays, up to the new limit. */
+  /** Changes the rate. Tokens gained at the old rate are kept, up to the new limit. */
   set rate(rate: number) {
     this.#refill();
     const isFirst = this.#rate === undefined;
@@ -49,7 +49,7 @@ export class Budget {
     this.#serve();
   }
 
-  /** Stands in line, if not yet; may be served at once. */
+  /** Adds a waiter to the queue, unless it is queued already. May call `grant` synchronously. */
   enter(waiter: Waiter): void {
     if (this.#line.has(waiter)) return;
     this.#line.add(waiter);
@@ -73,13 +73,13 @@ export class Budget {
 
   #refill(): void {
     const now = this.#scheduler.now();
-    // The clock of a machine may be set back.
+    // The system clock may be set back.
     const elapsed = Math.max(0, now - this.#at);
     this.#at = now;
     if (this.rate !== Infinity) this.#tokens = Math.min(this.#limit, this.#tokens + (this.rate * elapsed) / 1000);
   }
 
-  /** What a waiter does may bring more into the line: they are served by the same loop. */
+  /** Serves the queue. A `grant` may add waiters: the same loop serves them. */
   #serve(): void {
     if (this.#serving) return;
     this.#serving = true;
@@ -88,7 +88,7 @@ export class Budget {
       if (this.rate === 0 || this.#missing(waiter) > 0) break;
       this.#line.delete(waiter);
       const most = Math.min(waiter.wanted, Math.floor(this.#tokens), this.#line.size > 0 ? this.#slice : Infinity);
-      // Taken before, and the rest given back: from inside, the rate may change.
+      // Deducted before the call, and the unused part returned after it: the rate may change inside `grant`.
       this.#tokens -= most;
       const passed = waiter.grant(most);
       this.#tokens += most - passed;
@@ -98,7 +98,10 @@ export class Budget {
     this.#sleep();
   }
 
-  /** How many bytes must still come in before he gets something: a slice, or each byte had a timer of its own. */
+  /**
+   * Returns how many tokens are missing before this waiter is served. Waits for a whole slice; otherwise each byte would need its own
+   * timer.
+   */
   #missing(waiter: Waiter): number {
     return Math.min(waiter.wanted, this.#slice) - this.#tokens;
   }

@@ -2,17 +2,17 @@ import type { DataSignal, EndSignal } from '../wire/signal.ts';
 import type { HoldingLane } from '../wire/steering.ts';
 import type { Budget, Waiter } from './throttle-bytes-budget.ts';
 
-/** A lane that holds so many bytes, or so many chunks, stops its sender, and lets him go on at half of it. */
+/** A direction that holds this many bytes or chunks pauses its sender, and resumes it at half of that. */
 const LIMIT = { bytes: 2 ** 16, chunks: 1024 };
 
-/** What a lane tells. */
+/** The callbacks of a direction. */
 export interface LaneEvents {
   out(signal: DataSignal | EndSignal): void;
-  /** Something came in or went out. */
+  /** Called after the queue has grown or shrunk. */
   changed(): void;
 }
 
-/** One direction of one connection: holds what its budget does not let pass yet. */
+/** One direction of one connection: queues what its budget does not allow yet. */
 export class ThrottleLane implements Waiter, HoldingLane {
   readonly #budget: Budget;
   readonly #events: LaneEvents;
@@ -29,7 +29,7 @@ export class ThrottleLane implements Waiter, HoldingLane {
     return this.#queue.length === 0;
   }
 
-  /** Whether its sender is to wait: one who waits already goes on at half of the limit. */
+  /** Returns whether the sender must pause. A sender that is paused already resumes at half of the limit. */
   isFull(waits: boolean): boolean {
     const part = waits ? 2 : 1;
     return this.#held >= LIMIT.bytes / part || this.#queue.length >= LIMIT.chunks / part;
@@ -60,7 +60,7 @@ export class ThrottleLane implements Waiter, HoldingLane {
       if (piece === 0 && size > 0) break;
       passed += piece;
       this.#held -= piece;
-      // Taken out before it is given: what comes from inside belongs behind it.
+      // Removed before it is emitted: signals that arrive from inside belong behind it.
       if (head.kind === 'data' && piece < size) {
         this.#queue[0] = { kind: 'data', bytes: head.bytes.subarray(piece) };
         this.#events.out({ kind: 'data', bytes: head.bytes.subarray(0, piece) });
@@ -73,14 +73,14 @@ export class ThrottleLane implements Waiter, HoldingLane {
     return passed;
   }
 
-  /** Gives out all that it holds, whatever the budget says. */
+  /** Emits all queued signals, regardless of the budget. */
   flush(): void {
     this.#paused = false;
     this.grant(Infinity);
     this.#budget.leave(this);
   }
 
-  /** Forgets what it holds. */
+  /** Drops all queued signals. */
   clear(): void {
     this.#queue.length = 0;
     this.#held = 0;
@@ -90,6 +90,6 @@ export class ThrottleLane implements Waiter, HoldingLane {
   #run(): void {
     if (this.#paused) return;
     if (this.#held > 0) this.#budget.enter(this);
-    else if (!this.isEmpty) this.grant(0); // an end needs no budget
+    else if (!this.isEmpty) this.grant(0); // `end` needs no budget
   }
 }

@@ -7,20 +7,20 @@ import { after } from '../wire/timer.ts';
 import type { Budget } from './throttle-bytes-budget.ts';
 import { ThrottleLane } from './throttle-bytes-lane.ts';
 
-/** The budgets of one connection, or of all that share them. */
+/** The budgets of one connection, or of all connections that share them. */
 export interface Budgets {
   readonly down: Budget;
   readonly up: Budget;
-  /** While it is subscribed they follow it. */
+  /** Updates the rate of the budgets while subscribed. */
   readonly rate$: Observable<number>;
 }
 
-/** One connection: a lane each way, and who waits for whom. */
+/** The throttle of one connection: a queue for each direction, and their flow control. */
 export class ThrottleLayer implements Layer {
   readonly #ports: Ports;
   readonly #down: ThrottleLane;
   readonly #up: ThrottleLane;
-  /** Ends Up, when the wire is over. */
+  /** Completes Up after the wire has completed. */
   #end: (() => void) | undefined;
   #closing = false;
   #closeTimer: Subscription | undefined;
@@ -52,7 +52,7 @@ export class ThrottleLayer implements Layer {
     if (signal.kind === 'pause' || signal.kind === 'resume') {
       const paused = signal.kind === 'pause';
       this.#steering.wirePaused = paused;
-      // A close waits for nobody: the wire must take what is in flight.
+      // While closing, a pause of the wire is ignored: it must accept what is in flight.
       if (!this.#closing) this.#down.paused = paused;
       this.#balance();
     } else if (signal.kind === 'data' || (signal.kind === 'end' && !this.#closing)) {
@@ -60,7 +60,7 @@ export class ThrottleLayer implements Layer {
     } else this.#ports.up.next(signal);
   }
 
-  /** What is held goes down at its time; what is held for the application has nobody to go to. */
+  /** Outbound bytes are still written at the limited rate. Inbound bytes are dropped: the application has closed. */
   closing(): true {
     this.#closing = true;
     this.#up.clear();
@@ -69,7 +69,7 @@ export class ThrottleLayer implements Layer {
     return true;
   }
 
-  /** Its error does not wait for the budget: what came before goes up at once. */
+  /** An error of the wire does not wait for the budget: the bytes before it are emitted at once. */
   failed(error: unknown): unknown {
     this.#up.flush();
     return error;
@@ -86,7 +86,7 @@ export class ThrottleLayer implements Layer {
     this.#closeTimer?.unsubscribe();
   }
 
-  /** Something went in or out: tells both sides, and what was waited for. */
+  /** Called after a queue has changed: updates both sides, the completion of Up, and the close. */
   #balance(): void {
     this.#steering.balance();
     if (this.#up.isEmpty) this.#end?.();

@@ -5,47 +5,48 @@ import type { Plugin } from '../wire/signal.ts';
 import { Budget } from './throttle-bytes-budget.ts';
 import { ThrottleLayer, type Budgets } from './throttle-bytes-layer.ts';
 
-/** How fast bytes may pass; see {@link throttleBytes}. */
+/** The options of {@link throttleBytes}. */
 export interface ThrottleBytesOptions {
   /**
-   * Bytes per second, in each direction; Infinity is no limit. An Observable may change it while bytes flow, and 0 stops them:
-   * nothing passes before its first value, and the last one holds when it completes.
+   * The limit of each direction in bytes per second. Infinity means no limit. An Observable may change the rate while bytes flow, and
+   * 0 stops them. No byte passes before its first value. After completion, the last value remains in effect.
    */
   readonly rate: number | Observable<number>;
-  /** How many bytes may pass at once after a pause: a whole number, 1 or more. @default what passes in 100 ms at the present rate */
+  /** How many bytes may pass at once after a pause: an integer, 1 or more. @default the bytes of 100 ms at the current rate */
   readonly burst?: number | undefined;
-  /** Which way is limited; the other is not. @default 'both' */
+  /** The limited direction; the other one is not limited. @default 'both' */
   readonly direction?: 'both' | 'down' | 'up' | undefined;
-  /** One budget for all connections of this plugin instead of one for each. @default false */
+  /** Share one budget between all connections of this plugin, instead of one budget for each. @default false */
   readonly shared?: boolean | undefined;
 }
 
 /**
- * Makes a plugin that lets bytes pass at no more than `rate` a second.
+ * Creates a plugin that limits the throughput to `rate` bytes per second.
  *
  * ```text
- *   application ── data(3000) ──▶ budget of the way down ── data(1000) ─ data(1000) ─ data(1000) ──▶ wire
- *   application ◀── data(10) ─ data(10) … ── budget of the way up ◀─────────────────── data(500) ─── wire
+ *   application ── data(3000) ──▶ outbound budget ──────── data(1000) ─ data(1000) ─ data(1000) ──▶ wire
+ *   application ◀── data(10) ─ data(10) … ── inbound budget ◀──────────────────────── data(500) ─── wire
  * ```
  *
- * In plain words: each direction has a bucket that holds `burst` bytes and is filled at `rate`. A byte takes one out; where
- * there is none it waits for it, in order. In any time t at most `burst + rate × t` bytes pass. For another rate each way put
- * two of them in the list, one `direction` each.
+ * Each direction has a token bucket of `burst` bytes that is refilled at `rate`. In any time t at most `burst + rate × t` bytes pass.
+ * For a different rate in each direction, use two plugins with one `direction` each. Time is that of the dial's scheduler.
  *
- * - **Backpressure.** A direction that holds 64 KiB (or 1024 chunks) pauses its sender, and resumes him at half of it: the
- *   application waits for `sent`, a peer is held up by TCP. Lossless; memory is bounded.
- * - **Ends.** `end` and close wait behind the bytes; a reset does not. An error of the wire comes after all bytes before it, at
- *   once, or when an application that pauses meanwhile has taken them. After a close nothing is waited for when no byte leaves
- *   for `timeouts.close`: with a rate of 0 the rest stays unsent.
- * - **Shared.** With `shared: true` all connections that this value serves draw on one bucket for each direction. They stand in
- *   line and each gets a slice (what passes in 10 ms, 4 KiB at the most): none starves, however greedy the others are. Buckets
- *   are shared by connections on one scheduler, since two clocks cannot be compared.
- * - **Timeouts.** `timeouts.write` runs while bytes wait here: it must be longer than what one slice takes.
- * - **Time** is the dial's scheduler. Real timers have a millisecond: a `burst` smaller than what passes in two of them is a
- *   limit of its own.
+ * - With `shared: true`, all connections of this plugin on one scheduler use one bucket for each direction. They take turns in slices
+ *   of 10 ms, at most 4 KiB, so that none starves.
+ * - Timers have a resolution of 1 ms: a `burst` below the bytes of 2 ms limits the rate further.
  *
- * An error of the `rate` Observable, one that ends without a value (RxJS's EmptyError), and a value that is no rate fail the
- * connections it serves. It is subscribed for as long as there is one. Unsubscribing frees everything.
+ * **Errors**
+ * - An error of the `rate` Observable, completion without a value (EmptyError) and an invalid value fail all connections that use it.
+ * - An error of the wire follows all bytes before it. These bypass the budget, but an application that pauses reads them first.
+ * - `timeouts.write` includes the time in the queue: set it longer than the time of one slice.
+ *
+ * **Closing**
+ * - `end` and close wait for the queued bytes. Reset does not.
+ * - After a close, bytes remain unsent if none passes for `timeouts.close`, for example at rate 0.
+ * - Unsubscribing frees everything. `rate` is subscribed while connections exist.
+ *
+ * **Backpressure, Memory**
+ * - A direction with 64 KiB or 1024 chunks queued pauses its sender, and resumes it at half of that. Lossless.
  *
  * ```ts
  * import { IOStream, throttleBytes } from 'rxjs-io-stream';
@@ -57,7 +58,7 @@ export interface ThrottleBytesOptions {
  * rate.next(50_000); // all of its connections are slower from now on
  * ```
  *
- * @throws TypeError for a wrong option.
+ * @throws TypeError for an invalid option.
  */
 export function throttleBytes(options: ThrottleBytesOptions): Plugin {
   const given = ownOptions(options, 'throttleBytes', ['rate', 'burst', 'direction', 'shared']);
@@ -91,7 +92,7 @@ function rateOf(rate: unknown): number {
   throw new TypeError(`expected \`rate\` to emit bytes per second, 0 or more, got ${String(rate)}`);
 }
 
-/** What one connection draws on, or all that share it. */
+/** The budgets of one connection, or of all connections that share them. */
 class Throttle implements Budgets {
   readonly down: Budget;
   readonly up: Budget;
@@ -107,7 +108,7 @@ class Throttle implements Budgets {
       throwIfEmpty(),
       map(rateOf),
       tap((bytes) => limited.forEach((budget) => (budget.rate = bytes))),
-      // When it has completed its last value holds: who comes later must not begin it anew for the others.
+      // After completion the last value remains in effect. A later connection must not restart the rate of the others.
       share({ resetOnComplete: false }),
     );
   }

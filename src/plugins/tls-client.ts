@@ -24,27 +24,40 @@ type OfNode = Pick<
   'servername' | 'ALPNProtocols' | 'checkServerIdentity' | 'rejectUnauthorized' | 'minDHSize' | 'pskCallback'
 >;
 
-/** How a client speaks TLS: names and meanings are those of `tls.connect`, and what {@link TlsOptions} adds. */
+/**
+ * The options of a TLS client: those of `tls.connect` with the same meanings, plus {@link TlsOptions}.
+ *
+ * - `servername` replaces the dialled host as the name to check and to send by SNI. Names are sent in ASCII without a trailing dot;
+ *   addresses are not sent.
+ * - As in Node, any truthy result or throw of `checkServerIdentity` refuses.
+ * - With `pskCallback` both sides may prove a shared key: no name is checked, `authorized` is true, no session is resumed. TLS 1.2 also
+ *   needs suitable `ciphers` for it.
+ */
 export interface TlsClientOptions extends Readonly<SecureContextOptions>, Readonly<OfNode>, TlsOptions {
   /**
-   * The session to resume, such as `io.details.tls.session` of another connection: where none of the target is known yet. A
-   * function is called for each connection, and what it returns is resumed rather than what is known; so it may return the newest
-   * session of a connection that is open. False: none is resumed or kept. The certificate of the session must name the target, too;
-   * newer Nodes resume it only for the name that it was made with.
-   * @default the newest of each target, for 100 targets
+   * The session to resume if the plugin knows none for the target, such as `io.details.tls.session` of another connection (FTPS
+   * servers require that). False: sessions are neither resumed nor kept.
+   *
+   * - A function is called for each connection. What it returns has priority over the known session, so it may return the newest
+   *   session of an open connection.
+   * - The plugin keeps sessions of accepted peers only, of at most 16 KiB, with the peer's certificate. The name in the certificate
+   *   and `verify` are checked again at each resumption.
+   * - Newer Node versions resume a session only for the name it was created with.
+   *
+   * @default the newest session of each target, for 100 targets
    */
   readonly session?: Uint8Array | (() => Uint8Array | undefined) | false | undefined;
   /**
-   * Where sessions are kept, instead of in the plugin: a `Map` that several plugins share. What one of them accepts, the others
-   * resume without looking at the issuers again; so share it only among those that trust the same.
+   * Where sessions are kept, instead of in the plugin: a `Map`, possibly shared by several plugins. A session that one plugin accepted
+   * is resumed by the others without another check of its issuers. So share it only among plugins that trust the same authorities.
    */
   readonly sessionCache?: TlsSessionCache | undefined;
-  /** The key of the sessions in `sessionCache`. @default one for each target and name */
+  /** The key of the sessions in `sessionCache`. @default one key for each target and name */
   readonly sessionKey?: string | undefined;
 }
 
 /**
- * Speaks TLS as a client, over any wire: a socket, a proxy's tunnel, another TLS.
+ * Speaks TLS as a client on any wire, such as a socket or another TLS.
  *
  * ```text
  *   application             tlsClient                wire
@@ -52,44 +65,31 @@ export interface TlsClientOptions extends Readonly<SecureContextOptions>, Readon
  *        │                     │═════ handshake ════▶│   Node's TLS (RFC 8446, RFC 5246), then `verify`
  *        │◀──── connected ─────│                     │   details: protocol, cipher, authorized, alpnProtocol, servername, reused, x509
  *        │── data(plaintext) ─▶│── data(records) ───▶│
- *        │◀─ sent(plaintext) ──│◀── sent(records) ───│   when the records that hold it have left
+ *        │◀─ sent(plaintext) ──│◀── sent(records) ───│   when the records that hold it are sent
  *        │────── end ─────────▶│── data(close_notify)│   a half-close: the wire below stays open both ways
  *        │◀───── end ──────────│◀─ data(close_notify)│
  *        │◀─ end(truncated) ───│◀────── end ─────────│   no close_notify came before: see `truncation`
  * ```
  *
- * The certificate must be that of the target: the host that was dialled, not that of a proxy below; `servername` takes another
- * name. A name is sent by SNI (an address is not), both in ASCII (`bücher.example` is asked for as `xn--bcher-kva.example`) and
- * without a dot at the end. Dialled without a name to check it throws a `TypeError`, unless `rejectUnauthorized` is false; the
- * environment variable NODE_TLS_REJECT_UNAUTHORIZED has no say. Names count only in the certificate's subjectAltName, as in
- * browsers and curl (RFC 9525); Node would also take the common name where no DNS name is there: for certificates without one
- * give `checkServerIdentity: tls.checkServerIdentity`. `checkServerIdentity` refuses as in Node, by any answer but
- * nothing, and by a throw. `verify` may look further, and can only refuse. A certificate counts as verified only when the runtime
- * reports it; runtimes that do not report it are refused.
+ * The certificate must match the dialled host, or `servername`. Only subjectAltName counts (RFC 9525); for the common name, pass
+ * `tls.checkServerIdentity`. `NODE_TLS_REJECT_UNAUTHORIZED` is ignored. Certificates that the runtime does not report as verified are
+ * rejected. Sessions are resumed, see `session`.
  *
- * One plugin value resumes its sessions: the second connection to the same target and name says `reused`. It keeps the newest
- * session of each of 100 targets, of 16 KiB at most, with the certificate that was shown, and only of peers that were accepted; the
- * name of the certificate and `verify` are asked again each time. `session: false` switches it off; `sessionCache` keeps them
- * elsewhere. `details.<name>.session` is the newest session of the connection, for the option `session` of another one, as FTPS
- * servers want it; TLS 1.3 sends sessions after the handshake, so read it when it is needed.
+ * **Errors**
+ * - ETLSCERT: the certificate was not accepted. No application data was sent. The peer gets close_notify.
+ * - ETLS: other failures, early EOF, renegotiation. `cause` is OpenSSL's error. TLS 1.3 servers may reject a client certificate late:
+ *   by an alert, or by ending within `timeouts.handshake`, before they send a byte and before the client ends.
+ * - ETLSTRUNCATED: see `truncation`. ETOHANDSHAKE: `timeouts.handshake` or `establish` expired, `secureContext` and `verify` included.
  *
- * With `pskCallback` both sides may prove that they have the same key instead of showing certificates (under TLS 1.2 the `ciphers`
- * must allow it); no name is checked then, `authorized` is true, and sessions are not resumed.
+ * **Closing**
+ * - Close writes queued bytes and close_notify, then completes the wire below. Later TLS errors are reported after that. A pending
+ *   handshake is aborted.
+ * - Unsubscribing frees everything, without close_notify.
  *
- * A server may refuse the client's certificate after the client's handshake: TLS 1.3 is made so. When the peer then sends an alert,
- * the stream errors with ETLS and its text. When the client has a certificate, and the peer ends within `timeouts.handshake`, before
- * it has sent a byte and before the client ends, it errors with ETLS, too.
- *
- * On error: ETLSCERT (the certificate was not accepted; nothing of the application has been sent, and the peer was sent
- * close_notify: Node can send no other alert), ETLS (any other failure, also EOF before the end of the handshake, and renegotiation), ETLSTRUNCATED,
- * ETOHANDSHAKE (it took longer than `timeouts.handshake`, or than what was left of `establish`, `secureContext` and `verify`
- * included); `cause` is OpenSSL's error. When the flow completes: what is held and close_notify go down, then the wire below is
- * completed, and what goes wrong in TLS from then on is told when that is done; a handshake that is not through is given up. On
- * unsubscribe: everything is freed at once, without close_notify.
- *
- * Lossless. Holds what is written before the handshake is through and while the wire below is paused; asks to pause at 256 KiB
- * of it, and hands at most 256 KiB to TLS at a time. Holds 64 KiB of what the
- * peer sends while `secureContext` or `verify` is waited for, then pauses the wire below.
+ * **Backpressure, Memory**
+ * - Queues writes during the handshake and while the wire below is paused; pauses the application at 256 KiB. Lossless.
+ * - Passes at most 256 KiB to TLS at a time.
+ * - Pauses the wire below at 64 KiB received during `secureContext` or `verify`.
  *
  * ```ts
  * import { connect, tlsClient } from 'rxjs-io-stream';
@@ -101,15 +101,16 @@ export interface TlsClientOptions extends Readonly<SecureContextOptions>, Readon
  * ```
  *
  * @param options as for `tls.connect`, and `verify`, `truncation`, `secureContext`, `sessionCache`; read once.
- * @throws TypeError that names the option, when one cannot be used.
- * @throws IOStreamError with ETLS, on a runtime whose TLS cannot do it: Bun; `pskCallback` on Deno.
- * @see tlsServer
+ * @throws TypeError that names an invalid option. At the dial, if there is no name to check, unless `rejectUnauthorized` is false or
+ *   there is a `pskCallback`.
+ * @throws IOStreamError with ETLS on an unsupported runtime: Bun; `pskCallback` on Deno.
+ * @see {@link tlsServer}
  */
 export function tlsClient(options: TlsClientOptions = {}): Plugin<TlsFacts> {
   const given = checkTls('tlsClient', options, CLIENT_OPTIONS);
   checkSessions(given);
   checkRuntime('tlsClient', given);
-  // All at once: what is left over would inherit.
+  // All are removed: Node would inherit a name that remains in the options.
   const { session, sessionCache, sessionKey, verify, truncation, pskCallback, ...others } = given;
   const { rejectUnauthorized = true, checkServerIdentity: check = checkName } = given;
   const contexts = contextsOf('tlsClient', given);
@@ -117,7 +118,8 @@ export function tlsClient(options: TlsClientOptions = {}): Plugin<TlsFacts> {
   const sessions = resumes && !sessionCache ? new TlsSessions() : undefined;
   return markTls((wire) => (dial) => {
     const { name, servername } = namesOf(given, dial);
-    // Judged below, as Node would do it, and for resumed sessions too, where Node would not; and Node would just hang up.
+    // The layer checks the certificate below, as Node would, but also for resumed sessions. On a mismatch Node would only close the
+    // socket.
     const unjudged = { rejectUnauthorized: false, checkServerIdentity: () => undefined };
     const target = JSON.stringify([name, dial.to]);
     const role: TlsRole = {
@@ -150,7 +152,7 @@ export function tlsClient(options: TlsClientOptions = {}): Plugin<TlsFacts> {
   });
 }
 
-/** Newer Nodes take a session for one of theirs only as a Buffer. */
+/** Newer Node versions recognise their own sessions only as a Buffer. */
 function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
 }
@@ -165,8 +167,8 @@ function checkSessions({ session, sessionCache, sessionKey, pskCallback }: TlsCl
 }
 
 /**
- * Checks the name in a certificate as Node does, but by its subjectAltName only: Node would take the common name for a host where
- * no DNS name is there (RFC 9525 section 2 forbids it).
+ * Checks the name in a certificate as Node does, but only against subjectAltName. Node falls back to the common name if there is no
+ * DNS name, which RFC 9525 section 2 forbids.
  */
 function checkName(name: string, certificate: PeerCertificate): Error | undefined {
   const subject = {} as PeerCertificate['subject'];
@@ -174,7 +176,7 @@ function checkName(name: string, certificate: PeerCertificate): Error | undefine
   return problem && Object.assign(problem, { cert: certificate });
 }
 
-/** The problem that `checkServerIdentity` reports, as Node takes it: any answer but nothing refuses, and so does a throw. */
+/** Returns the problem that `checkServerIdentity` reports. As in Node, any truthy result and any throw refuses. */
 function refusalOf(check: () => unknown): Error | undefined {
   try {
     const said = check();
@@ -184,12 +186,12 @@ function refusalOf(check: () => unknown): Error | undefined {
   }
 }
 
-/** Whom the certificate must name, and what the server is told (RFC 6066 section 3: a DNS name, without the last dot). */
+/** Returns the name that the certificate must match, and the SNI name (RFC 6066 section 3: a DNS name without the trailing dot). */
 function namesOf(
   { servername: asked, rejectUnauthorized, pskCallback }: TlsClientOptions,
   { to }: Dial,
 ): { name?: string; servername: string } {
-  // An empty servername tells the server nothing, as in Node; what is checked is the target then.
+  // An empty servername sends no SNI, as in Node. The certificate is then checked against the target.
   const target = to && 'host' in to ? to.host : '';
   const given = asked === undefined || asked === '' ? target : asked;
   if (given === '' && (rejectUnauthorized === false || pskCallback)) return { servername: '' };

@@ -5,21 +5,22 @@ import { ownOptions } from '../wire/own-options.ts';
 import { opensslReason } from './tls-errors.ts';
 import { CONTEXT_OPTIONS, type ContextSource, type TlsOptions } from './tls-options.ts';
 
-/** The newest good context, if there is one, and what is wrong with what came after it. */
+/** The newest valid context, if there is one, and the problem with a later value. */
 export interface ContextNow {
   readonly context?: SecureContext | undefined;
   readonly problem?: unknown;
 }
 
 /**
- * What new connections are made with, newest first. Never ends, never errors.
+ * Emits the context for new connections: the newest valid one. Never completes or errors.
  *
- * A context is made once for all connections of a plugin: it is costly, has no state of a connection, and its tickets can be
- * shared. An Observable of them is subscribed once for all connections there are, from the first to the last; the last good
- * context outlives them, so that an Observable that fails later does not stop the service.
+ * A context is created once for all connections of a plugin. It is expensive, holds no state of a connection, and lets connections
+ * share tickets. An Observable is subscribed once for all concurrent connections, from the first to the last. The last valid context
+ * is kept after that, so that a later failure of the Observable does not stop the service.
  *
- * @param secureOptions options of OpenSSL that each context must have; one of Node's, which does not show its own, is refused then.
- * @throws TypeError when what was given, and is no Observable, cannot be used.
+ * @param secureOptions OpenSSL options that each context must have. If set, a context of Node is refused, because its options cannot
+ *   be read.
+ * @throws TypeError if the options, without an Observable, are not valid.
  */
 export function contextsOf(caller: string, options: TlsOptions & SecureContextOptions, secureOptions = 0): Observable<ContextNow> {
   const { secureContext } = options;
@@ -31,7 +32,7 @@ export function contextsOf(caller: string, options: TlsOptions & SecureContextOp
   let from: ContextSource | undefined;
   const look = (source: ContextSource): ContextNow => {
     try {
-      // The same again, as at each subscription of a BehaviorSubject: its sessions and tickets go on.
+      // The same value again, as at each subscription of a BehaviorSubject: keeps its sessions and tickets.
       if (!good || source !== from) good = make(source);
       from = source;
       return { context: good };
@@ -55,14 +56,14 @@ function contextOf(caller: string, base: SecureContextOptions, source: ContextSo
     if (secureOptions === 0) return given as SecureContext;
     throw new TypeError(`${caller}: expected \`secureContext\` to be options beside \`pskCallback\`, got a context of Node`);
   }
-  // Without a prototype: Node would inherit options from it.
+  // Without a prototype, because Node would inherit options from it.
   const options = ownOptions<SecureContextOptions>({ ...base, ...given }, caller);
   if (secureOptions !== 0) options.secureOptions = (options.secureOptions ?? 0) | secureOptions;
   if ((options.key === undefined) !== (options.cert === undefined) && options.privateKeyEngine === undefined) {
     const [expected, got] = options.cert === undefined ? ['cert', 'key'] : ['key', 'cert'];
     throw new TypeError(`${caller}: expected \`key\` and \`cert\` together, got \`${got}\` without \`${expected}\``);
   }
-  // Node takes `ca` without a certificate in it for one that trusts no authority.
+  // Node treats a `ca` without a certificate as one that trusts no authority.
   const misfit = pemProblem('ca', options);
   if (misfit !== undefined) throw new TypeError(`${caller}: ${misfit}`);
   try {
@@ -72,7 +73,7 @@ function contextOf(caller: string, base: SecureContextOptions, source: ContextSo
   }
 }
 
-/** Node's own errors quote the value that they refuse, which may be a key in the wrong place; those of OpenSSL never do. */
+/** Node's own errors quote the invalid value, which may be a misplaced key. Those of OpenSSL never do. */
 function isOfOpenssl(error: unknown): error is Error {
   return error instanceof Error && !/^ERR_(INVALID|TLS|MISSING)_/.test((error as NodeJS.ErrnoException).code ?? '');
 }
@@ -84,7 +85,7 @@ function contextProblem(error: unknown, options: SecureContextOptions): string {
   return pemProblem(name, options) ?? `expected \`${name}\` that OpenSSL can use, got ${why}`;
 }
 
-/** The option that OpenSSL's words are about. */
+/** Returns the option that the OpenSSL message refers to. */
 function suspect(why: string, options: SecureContextOptions): string | undefined {
   if (/passphrase|decrypt|mac verify|interrupted or cancelled/i.test(why)) return 'passphrase';
   return ['pfx', 'ca', 'crl', 'cert', 'key', 'ciphers', 'sigalgs', 'ecdhCurve', 'minVersion', 'maxVersion'].find((name) => {
@@ -99,7 +100,7 @@ function suspect(why: string, options: SecureContextOptions): string | undefined
   });
 }
 
-/** What the PEM of an option must hold (RFC 7468). */
+/** The PEM label that an option must contain (RFC 7468). */
 const PEM: Readonly<Record<string, readonly [label: RegExp, expected: string]>> = {
   ca: [/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/, 'PEM certificates'],
   cert: [/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/, 'PEM certificates'],
@@ -107,7 +108,7 @@ const PEM: Readonly<Record<string, readonly [label: RegExp, expected: string]>> 
   key: [/-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/, 'PEM private keys'],
 };
 
-/** Describes a value without the PEM that it must hold. Nothing of the value is quoted. */
+/** Describes a value that lacks the required PEM block. Quotes nothing of the value. */
 function pemProblem(name: string, options: SecureContextOptions): string | undefined {
   const rule = Object.hasOwn(PEM, name) ? PEM[name] : undefined;
   const value: unknown = (options as Record<string, unknown>)[name];

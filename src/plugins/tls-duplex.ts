@@ -1,25 +1,25 @@
 import { Duplex } from 'node:stream';
 
-/** Where a {@link TlsDuplex} puts what Node's TLS wants to send. */
+/** The callbacks for the output of Node's TLS. */
 export interface TlsDuplexOptions {
-  /** Bytes for the wire below. */
+  /** Writes bytes to the wire below. */
   write(bytes: Uint8Array): void;
-  /** Called when all that TLS wrote at once has been given to `write`: whole records. */
+  /** Called after all chunks of one TLS write, which are whole records, have been passed to `write`. */
   written(): void;
-  /** All has been written, close_notify too. */
+  /** Called after all output has been written, close_notify included. */
   final(): void;
 }
 
 /**
- * The transport that Node's TLS runs on: a Duplex whose other side are the signals of the wire below.
+ * The transport of Node's TLS: a Duplex whose other side is the signals of the wire below.
  *
  * ```text
  *   TLSSocket ── write ──▶ options.write ──▶ data down
  *   TLSSocket ◀── push ─── data up
  * ```
  *
- * Nothing is held in it: what is pushed has been decrypted when `push` returns, what is written has gone down when the write
- * returns. Backpressure is the business of the layer.
+ * It buffers nothing. Pushed bytes are decrypted before `push` returns, and written bytes reach the wire below before the write
+ * returns. The layer handles backpressure.
  */
 export class TlsDuplex extends Duplex {
   readonly #options: TlsDuplexOptions;
@@ -27,12 +27,12 @@ export class TlsDuplex extends Duplex {
   constructor(options: TlsDuplexOptions) {
     super({ allowHalfOpen: true });
     this.#options = options;
-    // Until its first `_read` a Readable hands nothing out synchronously.
+    // A Readable emits nothing synchronously before its first `_read`.
     this.read(0);
   }
 
   override _read(): void {
-    // The wire below gives without being asked.
+    // The wire below pushes without a request.
   }
 
   override _write(bytes: Uint8Array, _encoding: BufferEncoding, done: () => void): void {

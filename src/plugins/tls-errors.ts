@@ -1,6 +1,6 @@
-/** How much of the clear text of a server a message quotes: enough to know the protocol by its greeting. */
+/** How many bytes of a server's clear text a message quotes: enough to identify the protocol by its greeting. */
 const QUOTED_OF_SERVER = 32;
-/** Of a client: its first word at most. What follows may be a password or a token. */
+/** For a client: at most its first word. The rest may contain a password or a token. */
 const QUOTED_OF_CLIENT = 4;
 /** How many bytes are kept to distinguish TLS from clear text, and to quote them. */
 export const FIRST_BYTES: number = QUOTED_OF_SERVER + 1;
@@ -9,10 +9,10 @@ export const FIRST_BYTES: number = QUOTED_OF_SERVER + 1;
 const isContentType = (byte: number): boolean => byte >= 20 && byte <= 23;
 
 /**
- * Describes clear text that came instead of TLS: its first record has a known type and version 3.x (RFC 8446 section 5.1).
+ * Describes clear text received instead of TLS. The first record of TLS has a known type and version 3.x (RFC 8446 section 5.1).
  *
  * @param first the first bytes of the peer.
- * @returns `undefined` when they may be TLS.
+ * @returns `undefined` if the bytes may be TLS.
  */
 export function clearTextProblem(first: Uint8Array, peer: 'server' | 'client'): string | undefined {
   const [type, version] = first;
@@ -20,7 +20,7 @@ export function clearTextProblem(first: Uint8Array, peer: 'server' | 'client'): 
   return `the peer does not speak TLS: it sent \`${quoted(first, peer === 'server' ? QUOTED_OF_SERVER : QUOTED_OF_CLIENT)}\``;
 }
 
-/** The first line, up to `limit` bytes; all but printable ASCII is escaped. */
+/** Quotes the first line, up to `limit` bytes. Everything except printable ASCII is escaped. */
 function quoted(bytes: Uint8Array, limit: number): string {
   const lineEnd = bytes.findIndex((byte) => byte === 13 || byte === 10);
   const line = lineEnd > 0 ? bytes.subarray(0, lineEnd) : bytes;
@@ -31,14 +31,14 @@ function quoted(bytes: Uint8Array, limit: number): string {
 }
 
 /**
- * Takes the reason out of a line of OpenSSL:
+ * Extracts the reason from an OpenSSL error line:
  *
  * ```text
  * 80BC…:error:0A000410:SSL routines:ssl3_read_bytes:sslv3 alert handshake failure:../rec_layer_s3.c:1601:SSL alert number 40
  *   → sslv3 alert handshake failure (SSL alert number 40)
  * ```
  *
- * @returns the message as it is, when it is no such line.
+ * @returns the message unchanged, if it is not such a line.
  */
 export function opensslReason(message: string): string {
   const [, reason, data = ''] = /error:[0-9a-f]{8}:[^:]*:[^:]*:([^:\n]+)(?::[^:]*:\d+:([^\n]*))?/i.exec(message) ?? [];
@@ -46,7 +46,7 @@ export function opensslReason(message: string): string {
   return data === '' ? reason : `${reason} (${data})`;
 }
 
-/** Describes why TLS failed, in one line: an alert is what the peer sent. */
+/** Describes the TLS failure in one line, and marks an alert as sent by the peer. */
 export function tlsReason(cause: Error): string {
   const reason = opensslReason(cause.message);
   return /SSL alert number \d+/.test(reason) ? `the peer sent a TLS alert: ${reason}` : reason;

@@ -16,40 +16,40 @@ import { TlsOutlet } from './tls-outlet.ts';
 import { isNode } from './tls-runtime.ts';
 import { factsOf, keepNodeTls, NOTHING, rememberShown, shownBy, shownInSession, type Shown } from './tls-peer.ts';
 
-/** What differs between a client and a server, and what the user asked for. */
+/** What differs between a client and a server, and the user's options. */
 export interface TlsRole extends Pick<TlsOptions, 'verify' | 'truncation'> {
-  /** What the peer is. */
+  /** The role of the peer. */
   readonly peer: 'server' | 'client';
-  /** What TLS is started with; the first it gives. Subscribed as long as the connection lives. */
+  /** The secure context; the first value is used. Subscribed while the connection exists. */
   readonly contexts: Observable<ContextNow>;
-  /** Starts Node's TLS on a transport. It is not to judge the peer's certificate. */
+  /** Starts Node's TLS on a transport. Must not check the peer's certificate. */
   start(transport: Duplex, context: SecureContext, session: Uint8Array | undefined): TLSSocket;
-  /** The event of the socket that says that the handshake is through. */
+  /** The socket event at the end of the handshake. */
   readonly through: 'secure' | 'secureConnect';
-  /** What is wrong with the peer's certificate; `undefined` if nothing is, `'unasked'` when nobody is to show one. */
+  /** Returns the problem with the peer's certificate, `undefined` if there is none, or `'unasked'` if no certificate was requested. */
   problem(socket: TLSSocket, shown: Shown): Error | 'unasked' | undefined;
   /** Whether such a problem errors the stream. */
   readonly rejectUnauthorized: boolean;
-  /** Chooses the session to resume; `known` is that of `sessions`. */
+  /** Chooses the session to resume. `known` is the one of `sessions`. */
   sessionToResume?(known: Uint8Array | undefined): Uint8Array | undefined;
-  /** Where the sessions of peers that were accepted are kept, for later. */
+  /** Where sessions of accepted peers are kept. */
   readonly sessions?: SessionPlace | undefined;
 }
 
-/** The place of one target's session. */
+/** The session of one target. */
 export interface SessionPlace {
   get(context: SecureContext): Uint8Array | undefined;
-  /** Keeps a session, or forgets what there is. */
+  /** Stores a session, or deletes the stored one. */
   set(context: SecureContext, session: Buffer | undefined): void;
 }
 
 type Stage = 'dialling' | 'handshake' | 'refusing' | 'open' | 'closing' | 'freed';
 type Details = { truncated?: true; secureContextError?: unknown } & Record<string, unknown>;
 
-/** Bytes of the peer that may wait for a context or for `verify` before the wire below is paused. */
+/** The maximum number of bytes queued for a context or for `verify` before the wire below is paused. */
 const WAITING_LIMIT = 65_536;
 
-/** TLS by Node between an application and a wire; the life of it is told at `tlsClient`. */
+/** Runs Node's TLS between an application and a wire. See `tlsClient` for its behaviour. */
 export class TlsLayer implements Layer {
   #stage: Stage = 'dialling';
   readonly #role: TlsRole;
@@ -59,38 +59,38 @@ export class TlsLayer implements Layer {
   #socket: TLSSocket | undefined;
   #transport: TlsDuplex | undefined;
   #context: SecureContext | undefined;
-  /** The newest session that the peer has sent, and the one that it was offered. */
+  /** The newest session received from the peer, and the one offered to it. */
   #session: Buffer | undefined;
   #offered: Uint8Array | undefined;
   #shown: Shown = NOTHING;
   #timer: Subscription | undefined;
-  /** What is subscribed: the context, and the answer of `verify`. */
+  /** The subscriptions to the context and to the answer of `verify`. */
   readonly #asked: Subscription = new Subscription();
   #below: readonly LayerDetails[] = [];
   readonly #details: Details = {};
-  /** The last pause or resume that came from above before the handshake was through. */
+  /** The last pause or resume of the application before the end of the handshake. */
   #wanted: 'pause' | 'resume' = 'resume';
-  /** Signals of the wire below that have not been worked on; more may come from inside `next`. */
+  /** Inbound signals that are not processed yet. More may arrive from inside `next`. */
   readonly #inbox: (DataSignal | EndSignal)[] = [];
   #working = false;
-  /** What the wire below gives has to wait: for a context, for `verify`, for what was there before. */
+  /** Whether inbound signals are queued: for a context, for `verify`, or behind earlier ones. */
   #waiting = false;
   #waitingBytes = 0;
-  /** The wire below was asked to pause. */
+  /** Whether the wire below has been paused. */
   #paused = false;
-  /** The handshake is through, as Node sees it, and what came with its last message. */
+  /** Whether Node has completed the handshake, and the signals that arrived with its last message. */
   #through = false;
   #renegotiated = false;
   readonly #leftovers: (DataSignal | EndSignal)[] = [];
   #peerEnded = false;
-  /** The first bytes of the peer, until the handshake is through: what they are, if it does not speak TLS. */
+  /** The first bytes of the peer during the handshake, to identify a peer that does not speak TLS. */
   #first: Uint8Array = NO_BYTES;
-  /** Until when the peer may refuse what this side has shown: the end of the time for the handshake, or its first bytes of data. */
+  /** Until when the peer may still reject our certificate: the handshake timeout, or 0 after its first data. */
   #confirmedAt = 0;
   #farewell = false;
-  /** Why the peer was refused: told when it has been told goodbye. */
+  /** The error for a peer that was rejected; reported after close_notify has been written. */
   #refusal: IOStreamError | undefined;
-  /** What went wrong after the application closed: told when the wire below is done. */
+  /** The error after a close by the application; reported when the wire below has completed. */
   #broken: IOStreamError | undefined;
   readonly #listeners: readonly (readonly [event: string, listener: (told?: never) => void])[];
 
@@ -103,7 +103,7 @@ export class TlsLayer implements Layer {
     this.#listeners = [
       [role.through, () => this.#passed()],
       ['error', fail],
-      // After the handshake a server that Node's own tls.Server did not make has no other event for what goes wrong.
+      // After the handshake, a server socket that was not created by Node's tls.Server has no other event for errors.
       ['_tlsError', fail],
       ['close', () => this.#fail()],
       ['session', (session?: Buffer) => this.#keep(session)],
@@ -125,7 +125,7 @@ export class TlsLayer implements Layer {
       case 'end':
         this.#inbox.push(signal);
         if (signal.kind === 'data' && this.#waiting) this.#pauseOver(signal.bytes.length);
-        // Nobody is there to read it yet, and no handshake can come to an end any more.
+        // There is no socket yet, and the handshake can no longer complete.
         if (signal.kind === 'end' && this.#stage === 'handshake' && !this.#socket) this.#fail(unexpectedEnd());
         else this.#work();
         return;
@@ -177,7 +177,7 @@ export class TlsLayer implements Layer {
     const socket = this.#socket;
     if (!socket) return;
     for (const [event, listener] of this.#listeners) socket.off(event, listener);
-    // What fails from now on has nobody left to be told to.
+    // No observer is left for later errors.
     socket.on('error', ignore).destroy();
   }
 
@@ -191,7 +191,7 @@ export class TlsLayer implements Layer {
     this.#ask(this.#role.contexts, { next: (now) => this.#start(now) });
   }
 
-  /** Subscribes until the connection is over. */
+  /** Subscribes until the connection is freed. */
   #ask<T>(source: Observable<T>, { next, error = ignore, complete = ignore }: Partial<Observer<T>> & Pick<Observer<T>, 'next'>): void {
     const subscriber = inlet<T>({ next, error, complete, fail: (thrown) => this.#fail(asError(thrown)) });
     this.#asked.add(subscriber);
@@ -211,17 +211,17 @@ export class TlsLayer implements Layer {
         this.#outlet.made(bytes.length);
         this.#ports.down.next({ kind: 'data', bytes });
       },
-      // That was close_notify. At once: the peer must not see the end before the application has the error.
+      // That was close_notify. Reported at once: the peer must not see the end before the application has the error.
       written: () => {
         if (this.#stage === 'refusing') this.#said();
       },
       final: () => this.#said(),
     }));
-    // A wire may answer the ClientHello before `start` has returned: that waits in the inbox.
+    // A wire may answer the ClientHello before `start` has returned. The answer is queued in the inbox.
     this.#offered = this.#role.sessionToResume?.(this.#role.sessions?.get(context));
     const socket = (this.#socket = this.#role.start(transport, context, this.#offered));
-    // Node hands what it has read to `push`, and null for close_notify, before `transport.push` returns. Taken here, it is known
-    // at once whether close_notify came before the end of the wire below; as the event 'end' it would be known turns later.
+    // Node passes decrypted data to `push`, and null for close_notify, before `transport.push` returns. Overriding it shows at once
+    // whether close_notify preceded the end of the wire below. The 'end' event would come turns later.
     socket.push = (chunk: Uint8Array | null) => {
       this.#read(chunk ? { kind: 'data', bytes: chunk } : END);
       return true;
@@ -231,7 +231,7 @@ export class TlsLayer implements Layer {
     else this.#goOn();
   }
 
-  /** What the wire below gives need not wait any longer. */
+  /** Stops queuing inbound signals and processes those queued. */
   #goOn(): void {
     this.#steer(this.#stage === 'handshake' ? 'resume' : this.#wanted);
     this.#waiting = false;
@@ -239,7 +239,7 @@ export class TlsLayer implements Layer {
     this.#work();
   }
 
-  /** Not before: a wire that is paused does not see that the peer has gone. */
+  /** Pauses only at the limit: a paused wire does not detect that the peer is gone. */
   #pauseOver(bytes: number): void {
     this.#waitingBytes += bytes;
     if (this.#waitingBytes >= WAITING_LIMIT && this.#stage === 'handshake') this.#steer('pause');
@@ -256,13 +256,13 @@ export class TlsLayer implements Layer {
   }
 
   #passed(): void {
-    // TLS 1.2 can do it all again, and show another certificate then, that nobody has looked at. TLS 1.3 cannot.
+    // TLS 1.2 can renegotiate and then show another, unchecked certificate. TLS 1.3 cannot.
     if (this.#through) this.#renegotiated = this.#socket?.getProtocol() !== 'TLSv1.3';
     this.#through = true;
     if (!this.#working) this.#open();
   }
 
-  /** Works on what the wire below gave: one after another, also when more comes from inside. */
+  /** Processes the inbox in order, also when more signals arrive from inside. */
   #work(): void {
     if (this.#working) return;
     this.#working = true;
@@ -282,15 +282,15 @@ export class TlsLayer implements Layer {
     if (this.#stage === 'handshake' && this.#first.length < FIRST_BYTES)
       this.#first = concatBytes([this.#first, bytes.subarray(0, FIRST_BYTES - this.#first.length)]);
     this.#transport?.push(bytes);
-    // Node tells its errors in the next tick; by then the wire below may have told its own, which is only a consequence.
+    // Node emits its error in the next tick. By then the wire below may report an error that is only a consequence.
     if (this.#socket?.errored) this.#fail(this.#socket.errored);
     else if (this.#renegotiated) this.#fail(new Error('expected no renegotiation, the peer made one'));
     else if (this.#through) this.#open();
-    // At once: what is too short for a record OpenSSL would wait for.
+    // Detected at once: OpenSSL would wait for a complete record.
     else if (clearTextProblem(this.#first, this.#role.peer) !== undefined) this.#fail();
   }
 
-  /** Not from inside the event: OpenSSL is still in its handshake then, and an end there would give no close_notify. */
+  /** Not called from inside the event: OpenSSL is still in its handshake then, and `end` would send no close_notify. */
   #open(): void {
     const socket = this.#socket;
     if (this.#stage !== 'handshake' || !socket || this.#waiting) return;
@@ -313,7 +313,7 @@ export class TlsLayer implements Layer {
     this.#ask(answer$.pipe(take(1)), {
       next: (answer) => (accepted = answer),
       error: (thrown: unknown) => this.#refuse(asError(thrown)),
-      // From plain JavaScript anything may come.
+      // Plain JavaScript may return any value.
       complete: () => ((accepted as unknown) === true ? this.#connected(facts) : this.#refuse(new Error('verify did not accept the peer'))),
     });
   }
@@ -339,8 +339,8 @@ export class TlsLayer implements Layer {
   }
 
   /**
-   * The peer is told goodbye by close_notify: Node has no way to send another alert. It leaves in this turn or the next; then
-   * the wire below is freed.
+   * Rejects the peer. Sends close_notify, because Node cannot send another alert. It is written in this turn or the next; then the
+   * wire below is freed.
    */
   #refuse(cause: Error): void {
     if (this.#stage !== 'handshake') return;
@@ -348,13 +348,13 @@ export class TlsLayer implements Layer {
     this.#stage = 'refusing';
     this.#forget();
     this.#socket?.end();
-    // Deno sends none here.
+    // Deno does not send close_notify here.
     if (!isNode) this.#said();
   }
 
   #keep(session: Buffer | undefined): void {
     this.#session = session;
-    // Later than that the peer has been accepted.
+    // From these stages on, the peer has been accepted.
     if (!session || !(this.#stage === 'open' || this.#stage === 'closing')) return;
     rememberShown(session, this.#shown);
     this.#store(session);
@@ -364,12 +364,12 @@ export class TlsLayer implements Layer {
     this.#store(undefined);
   }
 
-  /** The cache may be the user's, and throw. */
+  /** A user's cache may throw. */
   #store(session: Buffer | undefined): void {
     try {
       if (this.#context) this.#role.sessions?.set(this.#context, session);
     } catch (thrown) {
-      // Not while the connection fails for another reason.
+      // Ignored while the connection fails for another reason.
       if (session) this.#fail(asError(thrown));
     }
   }
@@ -392,7 +392,7 @@ export class TlsLayer implements Layer {
     if (signal.kind === 'end') this.#settle();
   }
 
-  /** The wire below has ended. If close_notify came before, everybody knows already. */
+  /** Handles the end of the wire below. If close_notify came before it, the end has been emitted already. */
   #endBelow(): void {
     if (this.#stage === 'handshake') this.#fail(unexpectedEnd());
     else if (this.#stage === 'open' && this.#isRefused) this.#fail(endedAfterHandshake());
@@ -403,40 +403,43 @@ export class TlsLayer implements Layer {
     }
   }
 
-  /** The peer has sent nothing but its handshake: it may still refuse what a client has shown in its last message. */
+  /** Whether the peer has sent nothing but its handshake. Until then it may still reject what a client showed in its last message. */
   get #isUnconfirmed(): boolean {
     return this.#role.peer === 'server' && this.#stage === 'open' && !this.#peerEnded && this.#dial.scheduler.now() < this.#confirmedAt;
   }
 
-  /** Whether an end of the peer means that it may have refused our certificate: to a client that has ended it is an answer. */
+  /** Whether an end of the peer may mean that it rejected our certificate. If the client has ended before, the end is a normal answer. */
   get #isRefused(): boolean {
     if (!this.#isUnconfirmed || this.#outlet.isEnding) return false;
     const own = this.#socket?.getCertificate() as Partial<PeerCertificate> | null | undefined;
     return own?.raw !== undefined;
   }
 
-  /** All that was given has gone down, and close_notify too. */
+  /** Called after all queued bytes and close_notify have been written. */
   #said(): void {
     this.#farewell = true;
     if (this.#refusal) this.#fail();
     else this.#settle();
   }
 
-  /** TLS is done with the wire below when the application has closed, or when both directions have ended. */
+  /** Completes the wire below when the application has closed, or when both directions have ended. */
   #settle(): void {
     if (this.#farewell && (this.#peerEnded || this.#stage === 'closing')) this.#ports.down.complete();
   }
 
   #fail(cause?: Error, code?: ErrorCode): void {
     if (this.#freed) return;
-    // A session that the peer cannot use any more must not stand in the way for ever.
+    // Deletes a session that the peer no longer accepts, so that it does not fail every later connection.
     if (this.#stage === 'handshake') this.#forget();
     const error = this.#refusal ?? this.#errorOf(cause, code);
     if (this.#stage === 'closing') this.#breakOff(error);
     else this.#ports.up.error(error);
   }
 
-  /** What went down before the application closed may still wait there; an error at once would free the wire below with it. */
+  /**
+   * Completes the wire below before the error is reported. Bytes written before the close may still be queued there, and an immediate
+   * error would drop them.
+   */
   #breakOff(error: IOStreamError): void {
     if (this.#broken) return;
     this.#broken = error;
@@ -454,11 +457,11 @@ export class TlsLayer implements Layer {
 
 const NO_BYTES = new Uint8Array(0);
 
-/** Our own alert to a client that was asked for a certificate and has none. */
+/** Our alert to a client that did not send the requested certificate. */
 const NO_CERTIFICATE = 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE';
 const PHASES: Partial<Record<Stage, Phase>> = { handshake: 'handshake', closing: 'close' };
 
-/** Whatever was thrown, or said instead of an error. */
+/** Converts any thrown value to an Error. */
 export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
@@ -469,7 +472,7 @@ function endedAfterHandshake(): Error {
   );
 }
 
-/** The same code and facts, and what a reset at this time may mean. */
+/** Returns an error with the same code and facts, and a message about what a reset at this time may mean. */
 function brokenAfterHandshake(error: unknown, { layer }: Dial): unknown {
   if (!(error instanceof IOStreamError) || error.layer !== undefined) return error;
   const { code, errno, phase, syscall, address, port } = error;
@@ -478,7 +481,7 @@ function brokenAfterHandshake(error: unknown, { layer }: Dial): unknown {
   return new IOStreamError(code, { phase, layer, message, errno, cause: error, facts });
 }
 
-/** With the code that Node's TLSSocket gives to it. */
+/** Returns an error with the code of Node's TLSSocket for this case. */
 function unexpectedEnd(): Error {
   return Object.assign(new Error('expected the TLS handshake to go on, got EOF'), { code: 'ECONNRESET' });
 }

@@ -6,69 +6,70 @@ import { ownOptions } from '../wire/own-options.ts';
 import { unknownOption } from '../wire/unknown-option.ts';
 import type { Rule } from '../wire/rules.ts';
 
-/** What a connection learned of its TLS: in `details.<name>`, and what `verify` is asked about. */
+/** The facts of a TLS connection: in `details.<name>`, and passed to `verify`. */
 export interface TlsFacts {
   /** `'TLSv1.2'` or `'TLSv1.3'`. */
   readonly protocol: string | null;
-  /** OpenSSL's name of the cipher suite. */
+  /** The OpenSSL name of the cipher suite. */
   readonly cipher: string;
-  /** What was agreed by ALPN; false if nothing was. */
+  /** The protocol negotiated by ALPN; false if there is none. */
   readonly alpnProtocol: string | false | null;
-  /** The name that was asked for by SNI. */
+  /** The name requested by SNI. */
   readonly servername: string | undefined;
   /** Whether an earlier session was resumed. */
   readonly reused: boolean;
-  /** Whether the certificate of the peer was checked and is good. */
+  /** Whether the peer's certificate was checked and is valid. */
   readonly authorized: boolean;
-  /** Why it is not: a code such as `'CERT_HAS_EXPIRED'`. */
+  /** Why the peer is not authorized: a code such as `'CERT_HAS_EXPIRED'`. */
   readonly authorizationError?: string | undefined;
-  /** The identity of the pre-shared key that both sides have proven to have, if `pskCallback` gave one; `authorized` is true then. */
+  /** The identity of the pre-shared key that both sides have proven, if `pskCallback` returned one. `authorized` is true then. */
   readonly pskIdentity?: string | undefined;
-  /** The peer's certificate, if it has shown one. */
+  /** The peer's certificate, if it sent one. */
   readonly x509: X509Certificate | undefined;
   /**
-   * Of a client: the newest session, to resume in another connection by the option `session`. TLS 1.3 sends its sessions after the
-   * handshake, so read it when it is needed. Not enumerable: it holds a secret.
+   * For a client: the newest session, for the `session` option of another connection. TLS 1.3 sends sessions after the handshake, so
+   * read it when you need it. Not enumerable: it holds a secret.
    */
   readonly session?: Uint8Array | undefined;
 }
 
-/** Where sessions are kept by a key: a `Map` does. Its size is the user's to bound. */
+/** A store of sessions by key, such as a `Map`. You must limit its size yourself. */
 export interface TlsSessionCache {
   get(key: string): Uint8Array | undefined;
   set(key: string, session: Uint8Array): unknown;
   delete(key: string): unknown;
 }
 
-/** Whom `verify` is asked about. */
+/** The peer that `verify` must accept or refuse. */
 export interface TlsPeer extends TlsFacts {
-  /** The same as `x509`, in the words of Node's `getPeerCertificate(true)`: with its issuers. */
+  /** The certificate of `x509` with its issuers, in the format of Node's `getPeerCertificate(true)`. */
   readonly certificate: DetailedPeerCertificate | undefined;
 }
 
-/** What the options of both roles have in common, besides Node's own. */
+/** The options common to client and server, in addition to Node's own. */
 export interface TlsOptions {
   /**
-   * Asked when the handshake is through and Node has accepted the peer (or was told to accept any: with `rejectUnauthorized`
-   * false, `authorized` says what it found): it can only refuse. True accepts; anything else, no answer at all, a throw or an error
-   * refuses (ETLSCERT). Of an Observable the first value counts. Nothing of the application is sent or given before; an answer that
-   * never comes is ETOHANDSHAKE.
+   * Called after the handshake, when Node has accepted the peer. It can only refuse. With `rejectUnauthorized: false` it is called for
+   * every peer, and `authorized` holds the result of Node's check.
+   *
+   * True accepts. Any other value, no value, a throw or an error refuses (ETLSCERT). Of an Observable the first value counts. No bytes
+   * of the application are sent or emitted before. An answer that never comes is ETOHANDSHAKE.
    */
   readonly verify?: ((peer: TlsPeer) => boolean | ObservableInput<boolean>) | undefined;
   /**
-   * What is made of an end without close_notify, by which somebody on the way may have cut off what was sent: `'report'` ends
-   * the stream and sets `details.<name>.truncated`; `'error'` errors it with ETLSTRUNCATED. All that came before is given first.
+   * What to do when the peer closes without close_notify (possible truncation attack). `'report'` ends the stream and sets
+   * `details.<name>.truncated`. `'error'` errors it with ETLSTRUNCATED. All bytes received before are emitted first.
    * @default 'report'
    */
   readonly truncation?: 'report' | 'error' | undefined;
   /**
-   * A context of Node; or options of one, laid over those given here; or an Observable of either: each new connection takes the
-   * newest good one, those that are open keep theirs. See `tlsServer`.
+   * A Node context; or options of one, merged over those given here; or an Observable of either. Each new connection uses the newest
+   * valid value; open connections keep theirs. See `tlsServer`.
    */
   readonly secureContext?: ContextSource | Observable<ContextSource> | undefined;
 }
 
-/** A context of Node, or what makes one. */
+/** A Node context, or the options to create one. */
 export type ContextSource = SecureContext | SecureContextOptions;
 
 const isString = (value: unknown): boolean => typeof value === 'string' && value !== '';
@@ -83,10 +84,10 @@ const FUNCTION: Rule = ['a function', isFunction];
 const BOOLEAN: Rule = ['a boolean', (value) => typeof value === 'boolean'];
 const NUMBER: Rule = ['a number', (value) => Number.isSafeInteger(value) && (value as number) >= 0];
 const MATERIAL: Rule = ['a string, bytes or an array of them', isMaterial];
-/** Checked here: Node would quote what it got, which may be a key in the wrong place. */
+/** Validated here: Node would quote the value, which may be a misplaced key. */
 const VERSION: Rule = ["'TLSv1', 'TLSv1.1', 'TLSv1.2' or 'TLSv1.3'", (value) => /^TLSv1(\.[123])?$/.test(String(value))];
 
-/** The options that go into a context. Node's names; what they may hold is for OpenSSL to say. */
+/** The options of a secure context, with Node's names. OpenSSL validates their values. */
 const CONTEXT: Readonly<Record<string, Rule>> = {
   allowPartialTrustChain: BOOLEAN,
   ca: MATERIAL,
@@ -146,15 +147,15 @@ export const SERVER_OPTIONS: Readonly<Record<string, Rule>> = {
   SNICallback: FUNCTION,
 };
 
-/** Whether a name may be sent and compared: a NUL in it would end it for some who read it. */
+/** Returns whether a name is safe to send and compare. Some parsers would truncate a name at NUL. */
 export function isClean(name: string): boolean {
   return !/[\0-\x20\x7f]/.test(name);
 }
 
 /**
- * Copies the options that are not undefined (for Node those would not be absent), after a check of each: own properties only, into
- * an object that inherits nothing, so that nothing on `Object.prototype` is taken for an option. Values are not put into the
- * message: they may be secret.
+ * Validates and copies the options that are not undefined, because Node does not treat undefined as absent. Reads own properties only,
+ * and returns an object without a prototype, so that nothing on `Object.prototype` becomes an option. Error messages quote no values,
+ * which may be secret.
  *
  * @throws TypeError that names the option.
  */
@@ -170,11 +171,11 @@ export function checkTls<T extends object>(caller: string, options: T, rules: Re
   return ownOptions(Object.fromEntries(given) as T, caller);
 }
 
-/** The names of the options that go into a context. */
+/** The names of the options of a secure context. */
 export const CONTEXT_OPTIONS: readonly string[] = Object.keys(CONTEXT);
 
 /**
- * Every option that Node's TLS reads, unset: spread first into what Node is given, so that it inherits none of them from
+ * Every option that Node's TLS reads, as undefined. Spread first into Node's options, so that none is inherited from
  * `Object.prototype`.
  */
 export const UNSET: Readonly<Record<string, undefined>> = Object.fromEntries(

@@ -3,14 +3,13 @@ import type { Subscriber } from 'rxjs';
 import { PAUSE, RESUME, type Up } from '../wire/signal.ts';
 import { Ledger } from './ledger.ts';
 
-/** So much plaintext is given to TLS at a time: with its ciphertext, all that a paused wire below may still get. */
+/** The maximum plaintext passed to TLS at a time. Its ciphertext is the most that a paused wire below may still receive. */
 const BATCH = 256 * 1024;
-/** The application is paused when so much of its plaintext waits, and resumed when half of it does. */
+/** The application is paused when this much of its plaintext is queued, and resumed at half of it. */
 const MOST_HELD = 256 * 1024;
 
 /**
- * The plaintext on its way into TLS: waits for the handshake, goes in batch by batch, and is told to be `sent` when the
- * ciphertext that holds it was.
+ * Queues plaintext for TLS until the handshake ends and passes it in batches. Reports it as `sent` when its ciphertext has been sent.
  *
  * ```text
  *   give ──▶ queue ── a batch at a time ──▶ TLSSocket ──▶ made(ciphertext) ──▶ wire below
@@ -30,13 +29,13 @@ export class TlsOutlet {
   #pausedAbove = false;
   readonly #ledger = new Ledger();
 
-  /** @param said called once or twice when all that was given has gone down, and close_notify after it. */
+  /** @param said called once or twice after all queued bytes and close_notify have been written. */
   constructor(up: Subscriber<Up>, said: () => void) {
     this.#up = up;
     this.#said = said;
   }
 
-  /** The handshake is through. */
+  /** Starts writing: the handshake is complete. */
   open(socket: TLSSocket): void {
     this.#socket = socket;
     this.#pump();
@@ -50,15 +49,15 @@ export class TlsOutlet {
     this.#regulate();
   }
 
-  /** After what was given comes close_notify. */
+  /** Sends close_notify after the queued bytes. */
   end(): void {
     this.#ending = true;
     this.#pump();
   }
 
   /**
-   * As `end`, and what is held does not wait for a paused wire: it is bounded, and the wire below must have it all to watch the
-   * time of closing.
+   * Does the same as `end`, but also writes queued bytes while the wire is paused. Their number is limited, and the wire below needs
+   * all of them to apply the close timeout.
    */
   flush(): void {
     this.#flushing = true;
@@ -70,19 +69,19 @@ export class TlsOutlet {
     return this.#ending;
   }
 
-  /** The wire below paused or resumed. */
+  /** Called when the wire below pauses or resumes. */
   hold(paused: boolean): void {
     this.#pausedBelow = paused;
     if (!paused) this.#pump();
     this.#regulate();
   }
 
-  /** So much more ciphertext went down, of whatever kind. */
+  /** Counts ciphertext of any kind that was written. */
   made(bytes: number): void {
     this.#ledger.made += bytes;
   }
 
-  /** So much more ciphertext was `sent` by the wire below. */
+  /** Counts ciphertext that the wire below has sent. */
   left(bytes: number): void {
     const news = this.#ledger.sent(bytes);
     if (news > 0) this.#up.next({ kind: 'sent', bytes: news });
@@ -103,7 +102,8 @@ export class TlsOutlet {
     } else if (this.#ending && !socket.writableEnded) {
       const { made } = this.#ledger;
       socket.end();
-      // Nothing was on its way before: what went down now is close_notify. Else the transport's `final` tells, turns later.
+      // Nothing was pending before, so what was written now is close_notify. Otherwise the `final` of the transport reports it, turns
+      // later.
       if (this.#ledger.made > made) this.#said();
     }
   }
@@ -128,8 +128,8 @@ export class TlsOutlet {
   }
 
   /**
-   * TLS calls back when the ciphertext of the batch has gone down, all of it, and nothing of the next batch or of close_notify:
-   * what was made so far holds what was given so far.
+   * TLS calls back after all ciphertext of the batch has been written, and nothing of the next batch or of close_notify. So the
+   * ciphertext written so far contains exactly the plaintext passed so far.
    */
   #written(bytes: number): void {
     this.#writing = false;

@@ -5,12 +5,12 @@ import type { TlsFacts, TlsPeer } from './tls-options.ts';
 import { pskIdentityOf } from './tls-psk.ts';
 import { isNode, RUNTIME } from './tls-runtime.ts';
 
-/** What a peer has shown of itself. */
+/** The certificates that a peer has sent. */
 export type Shown = Pick<TlsPeer, 'x509' | 'certificate'>;
 
-/** What a handshake has led to. */
+/** Returns the facts of a completed handshake. */
 export function factsOf(socket: TLSSocket, problem: Error | 'unasked' | undefined): Omit<TlsFacts, 'x509' | 'session'> {
-  // What was asked for by SNI; false or null where nothing was.
+  // The name requested by SNI; false or null if there is none.
   const { servername } = socket as { servername?: string | false | null };
   const pskIdentity = pskIdentityOf(socket);
   return {
@@ -25,7 +25,7 @@ export function factsOf(socket: TLSSocket, problem: Error | 'unasked' | undefine
   };
 }
 
-/** The TLS of an open connection, as Node sees it. */
+/** The Node objects of an open TLS connection. */
 export interface NodeTls {
   readonly socket: TLSSocket;
   readonly shown: Shown;
@@ -33,12 +33,12 @@ export interface NodeTls {
 
 const NODE_TLS = new WeakMap<object, NodeTls>();
 
-/** Keeps what Node knows of a connection beside its details, which hold plain facts only. */
+/** Stores the Node objects for these details, which themselves hold plain facts only. */
 export function keepNodeTls(details: object, tls: NodeTls): void {
   NODE_TLS.set(details, tls);
 }
 
-/** Finds what Node knows of the connection that these are the details of; undefined if its layer is no TLS. */
+/** Returns the Node objects for these details; undefined if the layer is not TLS. */
 export function nodeTlsOf(details: object | undefined): NodeTls | undefined {
   return details && NODE_TLS.get(details);
 }
@@ -46,23 +46,23 @@ export function nodeTlsOf(details: object | undefined): NodeTls | undefined {
 export const NOTHING: Shown = { x509: undefined, certificate: undefined };
 
 export function shownBy(socket: TLSSocket): Shown | undefined {
-  // Without one Node gives an empty object, Bun null. Node's getPeerX509Certificate would take the certificate out of what can be
-  // asked later.
+  // Without a certificate Node returns an empty object, Bun null. Node's getPeerX509Certificate would make the certificate unavailable to
+  // later calls.
   const certificate = socket.getPeerCertificate(true) as TlsPeer['certificate'] | null;
   return ArrayBuffer.isView(certificate?.raw) ? { x509: new X509Certificate(certificate.raw), certificate } : undefined;
 }
 
-/** What the peer showed when a session was made. */
+/** The peer's certificates from the handshake that created a session. */
 const shownWith = new WeakMap<Uint8Array, Shown>();
 
-/** Remembers what the peer has shown in the connection that made a session. */
+/** Stores the peer's certificates of the connection that created a session. */
 export function rememberShown(session: Uint8Array, shown: Shown): void {
   shownWith.set(session, shown);
 }
 
 /**
- * What the peer showed when a session was made: Node's clients cannot ask about a resumed one. The session itself holds the
- * certificate, without its issuers.
+ * Returns the peer's certificates from the handshake that created a session. A Node client cannot read them in a resumed connection.
+ * As a fallback, the session itself holds the certificate without its issuers.
  */
 export function shownInSession(session: Uint8Array): Shown {
   const shown = shownWith.get(session);
@@ -73,7 +73,7 @@ export function shownInSession(session: Uint8Array): Shown {
   return { x509, certificate: x509.toLegacyObject() as TlsPeer['certificate'] };
 }
 
-/** Where a runtime reports what it found; of a type that no runtime is sure to keep to. */
+/** Where a runtime reports its verification result. Runtimes do not reliably keep to the types. */
 interface Verdict {
   readonly authorized?: unknown;
   readonly authorizationError?: unknown;
@@ -81,9 +81,9 @@ interface Verdict {
 }
 
 /**
- * What was found wrong with the peer's certificate and its issuers. Only an explicit "verified" of the runtime is none:
- * `authorized` of clients; of servers, OpenSSL's verdict, since Node sets `authorized` only for sockets of its own tls.Server. Other
- * runtimes have stand-ins for that verdict that mean nothing when they report nothing.
+ * Returns the problem with the peer's certificate and its issuers. Only an explicit success reported by the runtime counts as none.
+ * Clients read `authorized`. Servers read the OpenSSL result, because Node sets `authorized` only for sockets of its own tls.Server.
+ * In other runtimes an empty result has no meaning.
  */
 export function chainProblem(socket: TLSSocket): Error | undefined {
   const { authorized, authorizationError, _handle } = socket as unknown as Verdict;

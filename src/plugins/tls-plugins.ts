@@ -8,7 +8,7 @@ export function markTls<P extends Plugin>(plugin: P): P {
   return plugin;
 }
 
-/** Whether a plugin is one of `tlsClient` or `tlsServer`; known before the connection is there. */
+/** Returns whether a plugin was created by `tlsClient` or `tlsServer`. Works before the connection exists. */
 export function isTls(plugin: Plugin): boolean {
   return TLS_PLUGINS.has(plugin);
 }

@@ -1,12 +1,12 @@
 import type { PSKCallbackNegotation, TLSSocket } from 'node:tls';
 
-/** Returns the identity and key of a client, for the hint of the server. As in `tls.connect`. */
+/** Returns the identity and key of a client, for the server's hint, as in `tls.connect`. */
 export type PskClientCallback = (hint: string | null) => PSKCallbackNegotation | null;
 
-/** Returns the key of a client, for its identity. As in `tls.createServer`. */
+/** Returns the key for a client's identity, as in `tls.createServer`. */
 export type PskServerCallback = (socket: TLSSocket, identity: string) => DataView | NodeJS.TypedArray | null;
 
-/** The identity whose key was last given, in one handshake. */
+/** The identity whose key the callback returned last, in one handshake. */
 interface Exchange {
   identity?: string | undefined;
 }
@@ -47,8 +47,8 @@ export function recordServer(callback: PskServerCallback, given: (identity: stri
 }
 
 /**
- * The identity whose key both sides have proven to have; `undefined` when the handshake has used no pre-shared key. TLS 1.3 counts
- * a key as the resumption of a session, and no session is resumed where there is a callback; TLS 1.2 has cipher suites for it.
+ * Returns the identity whose key both sides have proven; `undefined` if the handshake used no pre-shared key. TLS 1.3 reports a
+ * pre-shared key as a resumed session, and real sessions are not resumed with a callback. TLS 1.2 has its own cipher suites for it.
  */
 export function pskIdentityOf(socket: TLSSocket): string | undefined {
   const identity = exchanges.get(socket)?.identity;

@@ -2,21 +2,21 @@ import { ETLS, IOStreamError } from '../errors.ts';
 
 const { bun, deno, node } = process.versions as Readonly<Record<string, string | undefined>>;
 
-/** Whether this is Node itself: others implement its API with another TLS below. */
+/** Whether this is Node itself. Other runtimes implement its API on a different TLS library. */
 export const isNode: boolean = bun === undefined && deno === undefined;
 
-/** The runtime and its version, for messages. */
+/** The name and version of the runtime, for messages. */
 export const RUNTIME: string = bun !== undefined ? `Bun ${bun}` : deno !== undefined ? `Deno ${deno}` : `Node ${node ?? ''}`;
 
-/** What a runtime must be able to do. */
+/** The features that a runtime must support. */
 export interface TlsFeatures {
   readonly pskCallback?: unknown;
-  /** The certificates of clients must be verified. */
+  /** Whether client certificates must be verified. */
   readonly verifiesClients?: boolean;
 }
 
 /**
- * Refuses what the runtime cannot do, before anything is dialled or accepted.
+ * Rejects features that the runtime does not support, before a connection is dialled or accepted.
  *
  * @throws IOStreamError with ETLS that names the runtime and the reason.
  */

@@ -15,14 +15,17 @@ type OfNode = Pick<TLSSocketOptions, 'ALPNProtocols' | 'requestCert' | 'rejectUn
   Pick<NodeOptions, 'ALPNCallback' | 'pskCallback' | 'pskIdentityHint'>;
 
 /**
- * How a server speaks TLS: names and meanings are those of `new tls.TLSSocket` and `tls.createServer`, but `rejectUnauthorized` is
- * true by default; and what {@link TlsOptions} adds.
+ * The options of a TLS server: those of `new tls.TLSSocket` and `tls.createServer` with the same meanings, plus {@link TlsOptions}.
+ * Unlike there, `rejectUnauthorized` is true by default.
+ *
+ * With `pskCallback` clients may prove a shared key instead of a certificate. Then `authorized` is true, `pskIdentity` is the identity
+ * of the key, and sessions are not resumed. TLS 1.2 also needs suitable `ciphers` for it.
  */
 export interface TlsServerOptions extends Readonly<SecureContextOptions>, Readonly<OfNode>, TlsOptions {}
 
 /**
- * Speaks TLS as a server, over any wire: an accepted socket, one end of a pair. The other side of {@link tlsClient}, with the
- * same signals, errors and limits.
+ * Speaks TLS as a server, on any wire: an accepted socket, one end of a pair. The counterpart of {@link tlsClient}, with the same
+ * signals, errors and limits.
  *
  * ```text
  *   application             tlsServer                wire
@@ -33,15 +36,19 @@ export interface TlsServerOptions extends Readonly<SecureContextOptions>, Readon
  *        │◀═══════ bytes, end and close_notify as in tlsClient ═════▶│
  * ```
  *
- * With `requestCert` the client's certificate is checked, and it errors with ETLSCERT when there is none or it is not accepted,
- * unless `rejectUnauthorized` is false; `authorized` and `x509` of the details say what was found. Without one the client of TLS
- * 1.2 sees its handshake fail; one of TLS 1.3 is connected first and gets the alert (116) later. `verify` is asked in any case.
+ * `secureContext` may be an Observable, to change certificates at runtime. Each new connection uses the newest valid context. It is
+ * subscribed once while connections exist, so use one that replays its last value (`BehaviorSubject`, `shareReplay`). A connection
+ * before the first value waits for it, within the handshake timeout.
  *
- * `secureContext` may be an Observable, to change certificates while serving: each new connection takes the newest good context.
- * It is subscribed while there are connections, once for all of them; so give one that replays its last value (`BehaviorSubject`,
- * `shareReplay`). When it errors, completes or gives what OpenSSL cannot use, the last good context serves on, and each new
- * connection says why in `details.<name>.secureContextError`. A connection that comes before the first value waits for it, within
- * the deadline of the handshake; when there never was a good one it fails with ETLS, and `cause` says why.
+ * **Errors**
+ * - ETLSCERT: with `requestCert`, if the client sends no certificate or one that is not accepted, unless `rejectUnauthorized` is
+ *   false. `authorized` and `x509` hold the result. `verify` is called in any case.
+ * - A client of TLS 1.2 without a certificate sees its handshake fail. One of TLS 1.3 connects first and receives the alert (116)
+ *   later.
+ * - If `secureContext` errors, completes or emits an invalid value, the last valid context stays in use. New connections report the
+ *   problem in `details.<name>.secureContextError`. Without a valid context they fail with ETLS and the `cause`.
+ *
+ * **Closing, Backpressure, Memory**: as for {@link tlsClient}.
  *
  * ```ts
  * import { readFileSync } from 'node:fs';
@@ -51,14 +58,11 @@ export interface TlsServerOptions extends Readonly<SecureContextOptions>, Readon
  * listen({ port: 7443, plugin: { ssl } }, (io) => io.send(io)).subscribe({ error: console.error });
  * ```
  *
- * With `pskCallback` clients may prove that they have a key instead (under TLS 1.2 the `ciphers` must allow it): then `authorized`
- * is true, and `pskIdentity` of the details is the identity of the key. Sessions are not resumed then.
- *
- * @param options as for `new tls.TLSSocket`, and `verify`, `truncation`, `secureContext`; read once. One of `key` with `cert`,
- *   `pfx`, `secureContext`, `SNICallback` and `pskCallback` must be there. `SNICallback` may choose another context by name.
- * @throws TypeError that names the option, when one cannot be used.
- * @throws IOStreamError with ETLS, on a runtime whose TLS cannot do it: Bun; `requestCert` and `pskCallback` on Deno.
- * @see tlsClient
+ * @param options as for `new tls.TLSSocket`, and `verify`, `truncation`, `secureContext`; read once. Requires one of `key` with
+ *   `cert`, `pfx`, `secureContext`, `SNICallback` and `pskCallback`. `SNICallback` may choose another context by name.
+ * @throws TypeError that names an invalid option.
+ * @throws IOStreamError with ETLS on an unsupported runtime: Bun; `requestCert` and `pskCallback` on Deno.
+ * @see {@link tlsClient}
  */
 export function tlsServer(options: TlsServerOptions): Plugin<TlsFacts> {
   const given = checkTls('tlsServer', options, SERVER_OPTIONS);
@@ -66,20 +70,20 @@ export function tlsServer(options: TlsServerOptions): Plugin<TlsFacts> {
     throw new TypeError('tlsServer: expected `key` and `cert`, `pfx`, `secureContext`, `SNICallback` or `pskCallback`, got none of them');
   const { verify, truncation, requestCert = false, rejectUnauthorized = true, secureContext: _, pskCallback, ...rest } = given;
   checkRuntime('tlsServer', { pskCallback, verifiesClients: requestCert && rejectUnauthorized });
-  // A ticket resumes without asking the callback: a client could name one identity and resume the session of another.
+  // A ticket resumes without calling the callback: a client could send one identity and resume the session of another.
   const noTickets = pskCallback ? constants.SSL_OP_NO_TICKET : 0;
   const role: TlsRole = {
     peer: 'client',
     verify,
     truncation,
-    // Without a name for them OpenSSL refuses to resume sessions in which the client has shown a certificate.
+    // Without a session id context, OpenSSL refuses to resume sessions with a client certificate.
     contexts: contextsOf('tlsServer', ownOptions({ sessionIdContext: 'rxjs-io-stream', ...given }, 'tlsServer'), noTickets),
     rejectUnauthorized,
     through: 'secure',
     start: (transport, secureContext) =>
       withPsk(pskCallback, recordServer, (psk) => {
         const ours = { requestCert, rejectUnauthorized, secureContext, pskCallback: psk, isServer: true };
-        // The types of Node do not know that a TLSSocket takes what `createServer` does.
+        // Node's types omit the `createServer` options that TLSSocket accepts.
         return new TLSSocket(transport, { ...UNSET, ...rest, ...ours });
       }),
     problem: (socket, { certificate }) => {

@@ -2,21 +2,20 @@ import type { SecureContext } from 'node:tls';
 import type { TlsSessionCache } from './tls-options.ts';
 import type { SessionPlace } from './tls-layer.ts';
 
-/** So many targets are remembered for a context; the one whose session is the oldest is forgotten first. */
+/** The maximum number of targets for each context. The target with the oldest session is removed first. */
 const MOST = 100;
-/** Longer sessions are not kept, in bytes: a server decides how long its tickets are. */
+/** The maximum length of a session in bytes. Longer ones are not kept, because the server chooses the length of its tickets. */
 const LONGEST = 16 * 1024;
 
 /**
- * The newest TLS session of each target, for the next connection to resume: 100 of at most 16 KiB.
+ * Keeps the newest TLS session of each target, for the next connection to resume: 100 sessions of at most 16 KiB.
  *
- * A session keeps what was found out about the certificate when it was made. So it belongs to its context: what another one
- * trusts says nothing here.
+ * A session includes the result of the certificate check. So it belongs to its context: another context may trust other authorities.
  */
 export class TlsSessions {
   readonly #contexts = new WeakMap<SecureContext, Map<string, Buffer>>();
 
-  /** The place of one target. */
+  /** Returns the session slot of a target. */
   of(target: string): SessionPlace {
     return {
       get: (context) => this.#contexts.get(context)?.get(target),
@@ -35,7 +34,7 @@ export class TlsSessions {
   }
 }
 
-/** The place of a key in a cache of the user's. */
+/** Returns the session slot of a key in the user's cache. */
 export function placeIn(cache: TlsSessionCache, key: string): SessionPlace {
   return {
     get: () => cache.get(key),

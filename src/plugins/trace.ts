@@ -5,18 +5,18 @@ import { ownOptions } from '../wire/own-options.ts';
 import type { Dial, Flow, Plugin, Up } from '../wire/signal.ts';
 import { atTickEnd } from '../wire/tick.ts';
 
-/** What {@link trace} writes, and where to. */
+/** The options of {@link trace}. */
 export interface TraceOptions {
-  /** Gets each entry: one line, or for data a line and its dump, without a newline at the end. */
+  /** Called with each entry: one line, or for data a line and its dump, without a trailing newline. */
   readonly sink: (entry: string) => void;
-  /** How many bytes of each chunk are shown: 0 or more, Infinity for all. @default 256 */
+  /** The maximum number of bytes shown of each chunk: 0 or more, Infinity for all. @default 256 */
   readonly bytes?: number | undefined;
 }
 
 const ROW = 16;
 
 /**
- * Makes a plugin that writes a readable log of all that passes its place in the stack, and changes nothing.
+ * Creates a plugin that logs all signals at its place in the stack in readable form, and changes nothing.
  *
  * ```text
  *   #1        0 ms wire ↑ connected {"wire":"tcp"}
@@ -32,17 +32,21 @@ const ROW = 16;
  *   └ the connection, counted for this plugin
  * ```
  *
- * Give it the name of the place: `{ plain: trace({ sink }), ssl: tlsClient(), wire: trace({ sink }) }` shows both sides of TLS.
- * The dump is that of `hexdump -C`; its offsets count the bytes of that direction since the start, so that they can be found
- * again whatever the chunks were. Of each chunk the first `bytes` are shown, and how many are left out.
+ * Name it after its place: `{ plain: trace({ sink }), ssl: tlsClient(), wire: trace({ sink }) }` shows both sides of TLS. The dump has
+ * the format of `hexdump -C`. Its offsets count the bytes of that direction since the start, so they do not depend on the chunks. Each
+ * chunk is shown up to `bytes`, followed by the number of omitted bytes.
  *
- * Control characters of a peer's text, C1 and those that change the direction of text included, are escaped as in JSON: `\\u009b`.
+ * Control characters in a peer's text are escaped as in JSON: `\\u009b`. That includes C1 and bidirectional controls.
  *
- * All signals pass on as they are, at once. Nothing is kept. What the sink throws does not hurt the connection: this connection
- * is not traced any further, and the error goes to RxJS's `config.onUnhandledError` if you have set it, else to nobody.
+ * **A log contains what passes: passwords, cookies, keys of a handshake.** Below a TLS plugin it contains ciphertext. `bytes: 0` omits
+ * the bytes. There is no default sink, so that secrets are never printed unintentionally.
  *
- * **A log holds what passes: passwords, cookies, keys of a handshake.** Below a TLS plugin it holds cipher text; `bytes: 0`
- * leaves the bytes out. There is no default sink, so that no secret is printed where nobody chose to.
+ * **Errors**
+ * - An error of the sink does not affect the connection. Tracing of this connection stops, and the error goes to RxJS's
+ *   `config.onUnhandledError`. If that is not set, it is ignored.
+ *
+ * **Backpressure, Memory**
+ * - Signals pass unchanged and synchronously. Holds no bytes.
  *
  * ```ts
  * import { IOStream, trace } from 'rxjs-io-stream';
@@ -50,7 +54,7 @@ const ROW = 16;
  * new IOStream({ host: '127.0.0.1', port: 7, plugin: { wire: trace({ sink: console.error }) }, cb: () => {} });
  * ```
  *
- * @throws TypeError when `sink` is no function, or `bytes` no number of bytes.
+ * @throws TypeError if `sink` is not a function, or `bytes` not a number of bytes.
  */
 export function trace(options: TraceOptions): Plugin {
   const { sink, bytes: most = 256 } = ownOptions(options, 'trace', ['sink', 'bytes']);
@@ -106,24 +110,24 @@ class Log {
     });
   }
 
-  /** Unsubscribed, unless it has ended before. */
+  /** Logs an unsubscribe, unless the connection has ended before. */
   over(): void {
     this.#tell('↓', { kind: 'unsubscribed' });
     this.#open = false;
   }
 
-  /** @param offset of the bytes of data in their direction. */
+  /** @param offset the position of the chunk in its direction. */
   #tell(arrow: Arrow, entry: Entry, offset = 0): void {
     if (!this.#open) return;
     const { layer = 'trace', scheduler } = this.#dial;
     const ms = String(Math.round(scheduler.now() - this.#start));
     try {
-      // The words too: nothing of a log may hurt the connection.
+      // Inside `try`, like the formatting below: an error of the log must not affect the connection.
       const bytes = entry.kind === 'data' ? dump(entry.bytes, offset, this.#most) : '';
       this.#sink(`#${this.#number} ${ms.padStart(8)} ms ${layer} ${arrow} ${printable(inWords(entry))}${bytes}`);
     } catch (error) {
       this.#open = false;
-      // In a tick of its own: what that throws is not the connection's either.
+      // In a separate tick, so that an error of the handler does not affect the connection either.
       atTickEnd(asyncScheduler, () => config.onUnhandledError?.(error));
     }
   }
@@ -142,7 +146,7 @@ function inWords(signal: Entry): string {
     case 'sent':
       return `sent ${signal.bytes}`;
     case 'error': {
-      // Quoted: an error may repeat what a peer said.
+      // Quoted, because an error may repeat text of a peer.
       const { code, message } = errorFacts(signal.error);
       return `error ${code === undefined ? '' : `${code} `}${JSON.stringify(message)}`;
     }

@@ -1,13 +1,13 @@
 /**
- * One direction of a `transform`: what is made of each signal goes on piece by piece, in order, whatever comes from inside
- * `next`. Made no further ahead than by one piece while it is paused: a chunk may become very many.
+ * Queues and emits the output of one direction of a `transform`. Pieces keep their order, also when signals arrive from inside `next`.
+ * While paused, it produces at most one piece ahead, because a chunk may expand to very many.
  */
 export class TransformLane<S> {
-  /** Nothing goes on. */
+  /** While true, no piece is emitted. */
   paused = false;
   readonly #out: (signal: S) => void;
   readonly #queue: Generator<S, void>[] = [];
-  /** What was made and may not go on yet. */
+  /** A piece that was produced but not yet emitted. */
   #ahead: S | undefined;
   #running = false;
   #making = false;
@@ -24,7 +24,10 @@ export class TransformLane<S> {
     this.#queue.push(pieces);
   }
 
-  /** Lets go on what may; returns whether that was all. From inside `next` it is false: who gave that goes on with it. */
+  /**
+   * Emits pieces until paused or empty. Returns whether the queue is empty. A call from inside `next` returns false: the outer call
+   * continues with the queue.
+   */
   run(): boolean {
     if (this.#running) return false;
     this.#running = true;
@@ -35,11 +38,11 @@ export class TransformLane<S> {
     return next === undefined;
   }
 
-  /** Forgets what it holds. Generators that were left half way are told. */
+  /** Drops the queue and returns unfinished generators. */
   clear(): void {
     this.#ahead = undefined;
     const all = this.#queue.splice(0);
-    // The one that is at work has called this itself, or has thrown: `#next` tells it.
+    // A generator that is running has called this itself or has thrown. `#next` returns it.
     for (const each of this.#making ? all.slice(1) : all) each.return();
   }
 

@@ -4,27 +4,27 @@ import { RESUME, type DataSignal, type EndSignal, type Flow, type Plugin, type U
 import { Ledger } from './ledger.ts';
 import { TransformLane } from './transform-lane.ts';
 
-/** Changes one direction's bytes into others, of any length. */
+/** Converts the bytes of one direction into others, of any length. */
 export interface Transformer {
   /**
-   * Takes a chunk and gives what can be given of it now. Must not change the chunk. If one chunk can become very many bytes, give
-   * them one by one (a generator): going up, the next is asked for when the application wants more.
+   * Converts a chunk and returns the output available so far. Must not modify the chunk. If one chunk can expand to very many bytes,
+   * yield the pieces from a generator: inbound, the next piece is requested only when the application is ready for more.
    */
   push(bytes: Uint8Array): Iterable<Uint8Array>;
-  /** The direction ends: gives what is left. Going up, a throw says that it was cut off. */
+  /** Called at the end of the direction. Returns the remaining output. Inbound, a throw reports that the input was truncated. */
   finish?(): Iterable<Uint8Array>;
-  /** How many of the bytes pushed are still inside, not yet in anything given. Default: none. */
+  /** Returns how many of the pushed bytes are not yet in any output. Default: none. */
   held?(): number;
 }
 
-/** What makes the two directions; each is called at every subscription. A direction that is absent passes its bytes on. */
+/** The factories of the two transformers, called at each subscription. A direction without one passes its bytes unchanged. */
 export interface TransformOptions {
   readonly down?: (() => Transformer) | undefined;
   readonly up?: (() => Transformer) | undefined;
 }
 
 /**
- * Makes a plugin of two transformers that may change the length of what passes: framing, compression, escaping.
+ * Creates a plugin from two transformers that may change the length of the data: framing, compression, escaping.
  *
  * ```text
  *   application ── data(n bytes) ──▶ down.push ── data(m bytes) ──▶ wire
@@ -32,15 +32,22 @@ export interface TransformOptions {
  *   application ◀── data ─────────── up.push ◀───── data ────────── wire
  * ```
  *
- * `sent` is told in the application's bytes: n of them have left when the m bytes that hold them have, and bytes that are
- * swallowed have left with those before them. `end` and close hand down what `finish` gives first. A throw of a transformer
- * errors the stream; from `up.finish` it means that the stream was cut off.
+ * `sent` counts bytes of the application: n bytes are sent when the m bytes that contain them are sent. Bytes without output of their
+ * own are sent with the bytes before them.
  *
- * While the application has paused, nothing more is asked of `up.push`: what came up waits as it came, and behind it the end,
- * completion or error of the wire. The wire is resumed when all of it has gone up. On close, reset and unsubscribe what waits is
- * dropped, and generators that were left half way are returned.
+ * **Errors**
+ * - A throw of a transformer errors the stream. From `up.finish` it means that the stream was truncated.
  *
- * Lossless. Holds what the transformers hold, and while the application has paused one piece and what was in flight below.
+ * **Closing**
+ * - `end` and close first write the output of `finish`.
+ * - Close, reset and unsubscribe drop the queued inbound signals. Unfinished generators are returned.
+ *
+ * **Backpressure**
+ * - While the application pauses, `up.push` is not called and its generator is not advanced. Inbound chunks are queued unchanged,
+ *   followed by the end, completion or error of the wire. The wire is resumed when the queue is empty. Lossless.
+ *
+ * **Memory**
+ * - What the transformers hold. While the application pauses, also one piece of output and what was in flight below.
  *
  * ```ts
  * import { transform, type Transformer } from 'rxjs-io-stream';
@@ -48,6 +55,9 @@ export interface TransformOptions {
  * const twice = (): Transformer => ({ push: (bytes) => [bytes, bytes] });
  * export const stutter = transform({ down: twice });
  * ```
+ *
+ * @param options the factories of the transformers; a direction may be absent.
+ * @see {@link mapBytes} for changes that keep the length.
  */
 export function transform(options: TransformOptions): Plugin {
   const given = ownOptions(options, 'transform', ['down', 'up']);
@@ -61,9 +71,9 @@ class TransformLayer implements Layer {
   readonly #ledger = new Ledger();
   readonly #goingDown: TransformLane<Flow>;
   readonly #goingUp: TransformLane<Up>;
-  /** Ends Up, when the wire is over. */
+  /** Completes Up after the wire has completed. */
   #end: (() => void) | undefined;
-  /** The application has resumed; the wire is to know when nothing waits any more. */
+  /** The application has resumed. The wire is resumed when the inbound queue is empty. */
   #resuming = false;
   #connected = false;
   #ended = false;
@@ -101,7 +111,7 @@ class TransformLayer implements Layer {
     } else if (signal.kind === 'end') up.next(signal);
   }
 
-  /** What waits for the application has nobody to go to, nor has what would come behind it. */
+  /** Drops the queued inbound signals and those that would follow them: the application has closed. */
   closing(): true {
     this.#closing = true;
     this.#dropped = !this.#goingUp.isEmpty;
@@ -124,7 +134,7 @@ class TransformLayer implements Layer {
 
   #pause(signal: Flow): void {
     this.#goingUp.paused = true;
-    // Else the wire still waits to be resumed.
+    // Otherwise the wire is still paused.
     if (!this.#resuming) this.#ports.down.next(signal);
     this.#resuming = false;
   }
@@ -142,7 +152,7 @@ class TransformLayer implements Layer {
       this.#ledger.made += bytes.length;
       yield { kind: 'data', bytes };
     }
-    // Asked only now: the chunks may have been made one by one.
+    // Evaluated only now, because a generator may produce its chunks lazily.
     this.#ledger.settle(this.#ended ? 0 : downward.held?.());
     if (signal?.kind === 'end') yield signal;
   }
