@@ -89,11 +89,16 @@ export class IOStreamDuplex extends Duplex implements SocketDuplex {
     this.#hadError = error !== null;
     const finish = (): void => {
       this.#sending?.unsubscribe();
+      const isGivenUp = this.io.state !== 'closed';
       this.#free(error);
-      // The callback of a cancelled write is called too.
-      if (this.#writing) nextTick(() => this.#written(error ?? systemError('ECANCELED', 'write')));
+      // The callback of a cancelled write is called too. If the library gives it up itself, it must see its own 'error' first.
+      const cancel = (): void => this.#written(error ?? systemError('ECANCELED', 'write'));
+      if (this.#writing && !(isGivenUp && error)) nextTick(cancel);
       // In a later turn, as in Node's sockets: a TLS socket on top must react before 'close'.
-      nextTurn(() => done(error));
+      nextTurn(() => {
+        done(error);
+        if (this.#writing) nextTurn(cancel);
+      });
     };
     if (error || this.io.state !== 'open' || !this.#isUnsent) finish();
     else this.#flush(finish);
