@@ -9,7 +9,7 @@ import * as certificates from '../support/certificates.ts';
 import { invariants, type Harness } from '../support/harness.ts';
 import { closing } from './tools.ts';
 
-/** A TLS server of Node; each accepted socket greets, and ends as it is told to. */
+/** A TLS server of Node; each accepted socket greets, and ends as the options ask. */
 async function tlsServer(h: Harness, end: (socket: TLSSocket) => void): Promise<Socket> {
   const { cert, key } = certificates.server;
   const server = createServer({ cert, key }, (socket) => {
