@@ -71,7 +71,7 @@ export default defineConfig(
     },
   },
   // Where schedulers meet the clock and the timers of the platform.
-  { files: ['src/wire/{real-time,tick,timer}.ts'], rules: Object.fromEntries(Object.keys(forbiddenTime).map((rule) => [rule, 'off'])) },
+  { files: ['src/util/{real-time,tick,timer}.ts'], rules: Object.fromEntries(Object.keys(forbiddenTime).map((rule) => [rule, 'off'])) },
   {
     files: ['spec/**'],
     rules: {

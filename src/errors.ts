@@ -1,4 +1,4 @@
-import { ownOptions } from './wire/own-options.ts';
+import { ownOptions } from './util/own-options.ts';
 
 /** The phase of a connection in which an error occurred. */
 export type Phase = 'resolve' | 'connect' | 'handshake' | 'read' | 'write' | 'close';

@@ -58,26 +58,26 @@ export {
 } from './errors.ts';
 
 // Wires
-export { fromFh, type Fh } from './wire/fh.ts';
+export { fromFh, type Fh } from './wire/fh/fh.ts';
 export { stack, type Plugins } from './wire/stack.ts';
 export type { Lookup } from './wire/resolve.ts';
 export { tcp, type TcpOptions } from './wire/tcp.ts';
 export { unix } from './wire/unix.ts';
 
 // Plugins, and helpers to write them
-export { handshake, type HandshakeOptions } from './plugins/handshake.ts';
-export { mapBytes } from './plugins/map-bytes.ts';
+export { handshake, type HandshakeOptions } from './layers/handshake.ts';
+export { mapBytes } from './layers/map-bytes.ts';
 export { passthrough } from './plugins/passthrough.ts';
-export { httpProxy, type HttpProxyOptions, type ProxyAuth } from './plugins/http-proxy.ts';
+export { httpProxy, type HttpProxyOptions, type ProxyAuth } from './plugins/proxy/http-proxy.ts';
 export { rc4 } from './plugins/rc4.ts';
-export { socks4, type Socks4Options } from './plugins/socks4.ts';
-export { socks5, type Socks5Options } from './plugins/socks5.ts';
-export { throttleBytes, type ThrottleBytesOptions } from './plugins/throttle-bytes.ts';
-export { tlsClient, type TlsClientOptions } from './plugins/tls-client.ts';
-export type { ContextSource, TlsFacts, TlsOptions, TlsPeer, TlsSessionCache } from './plugins/tls-options.ts';
-export { tlsServer, type TlsServerOptions } from './plugins/tls-server.ts';
+export { socks4, type Socks4Options } from './plugins/proxy/socks4.ts';
+export { socks5, type Socks5Options } from './plugins/proxy/socks5.ts';
+export { throttleBytes, type ThrottleBytesOptions } from './plugins/throttle-bytes/throttle-bytes.ts';
+export { tlsClient, type TlsClientOptions } from './plugins/tls/tls-client.ts';
+export type { ContextSource, TlsFacts, TlsOptions, TlsPeer, TlsSessionCache } from './plugins/tls/tls-options.ts';
+export { tlsServer, type TlsServerOptions } from './plugins/tls/tls-server.ts';
 export { trace, type TraceOptions } from './plugins/trace.ts';
-export { transform, type Transformer, type TransformOptions } from './plugins/transform.ts';
+export { transform, type Transformer, type TransformOptions } from './layers/transform.ts';
 export type { ProxyChallenge, Tunnel } from './protocol/http-connect.ts';
 export type { HeadersInput } from './protocol/http-fields.ts';
 export type { SocksBound } from './protocol/socks.ts';
@@ -85,9 +85,9 @@ export type { HttpChallenge } from './protocol/http-challenge.ts';
 export type { Answer, Link, Need, Talk } from './protocol/link.ts';
 
 // Adapters for Node's APIs
-export { agent, type AgentOptions } from './faces/agent.ts';
-export type { SocketDuplex } from './faces/socket-duplex.ts';
-export { toDuplex } from './faces/to-duplex.ts';
+export { agent, type AgentOptions } from './adapters/agent.ts';
+export type { SocketDuplex } from './adapters/socket-duplex.ts';
+export { toDuplex } from './adapters/to-duplex.ts';
 
 // Codecs
 export type { Codec } from './codecs/codec.ts';
@@ -103,8 +103,8 @@ export type { Parse, Reader } from './codecs/parser.ts';
 export { requests, type RequestMessages, type Requests, type RequestsOptions } from './codecs/requests.ts';
 
 // Flow
-export { backoff, type Backoff } from './flow/backoff.ts';
-export type { BackoffOptions, RetryReport } from './flow/backoff-plan.ts';
+export { backoff, type Backoff } from './reconnect/backoff.ts';
+export type { BackoffOptions, RetryReport } from './reconnect/backoff-plan.ts';
 export {
   persistent,
   type Persistent,
@@ -112,9 +112,9 @@ export {
   type PersistentStatus,
   type PersistentTarget,
   type UnsentReport,
-} from './flow/persistent.ts';
-export type { UnsentWrite } from './flow/persistent-writes.ts';
-export { relay, type RelayError, type RelayProgress } from './flow/relay.ts';
+} from './reconnect/persistent.ts';
+export type { UnsentWrite } from './reconnect/persistent-writes.ts';
+export { relay, type RelayError, type RelayProgress } from './relay/relay.ts';
 
 // Signals
 export type {

@@ -3,7 +3,7 @@ import { from, of, Subject, type Observable } from 'rxjs';
 import { it } from 'vitest';
 import { EFRAMELIMIT, EPROTOCOL, IOStreamError } from '../../src/errors.ts';
 import type { Codec } from '../../src/codecs/codec.ts';
-import { checkCodec } from '../../src/testing/check-codec.ts';
+import { checkCodec } from '../../src/testing/rules/check-codec.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
 import { joined } from '../support/digest.ts';
 

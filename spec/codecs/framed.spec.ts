@@ -27,7 +27,7 @@ import { mapCodec } from '../../src/codecs/map-codec.ts';
 import { parse } from '../../src/codecs/parse.ts';
 import { EFRAMELIMIT, EOUTBUFLIMIT, EPROTOCOL } from '../../src/errors.ts';
 import { EOF } from '../../src/events.ts';
-import { memoryPair } from '../../src/testing/memory-pair.ts';
+import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { invariants } from '../support/harness.ts';
 import { closing, joined, pattern, scripted, ticks, turns, unhandled, usedMiB, owned, dialled } from '../stream/tools.ts';
 import { connect } from '../../src/stream/connect.ts';

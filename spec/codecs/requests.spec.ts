@@ -23,9 +23,9 @@ import { requests, type RequestsOptions } from '../../src/codecs/requests.ts';
 import { ECLOSED, EFRAMELIMIT, EOUTBUFLIMIT, EPROTOCOL, type IOStreamError } from '../../src/errors.ts';
 import { connect } from '../../src/stream/connect.ts';
 import { IOStream } from '../../src/stream/io-stream.ts';
-import { memoryPair } from '../../src/testing/memory-pair.ts';
+import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { invariants, type Harness } from '../support/harness.ts';
-import type { Observed } from '../support/observed.ts';
+import type { ObserverSpy } from '../support/observed.ts';
 import { closing, joined, owned, scripted, ticks, turns, unhandled, virtually, type Options } from '../stream/tools.ts';
 
 const codec = lines({ maxLength: 64 });
@@ -221,7 +221,7 @@ describe('requests', () => {
   for (const [how, giveUp] of [
     ['unsubscribed', (first) => first.unsubscribe()],
     ['late', (first) => first.ended],
-  ] as [string, (first: Observed<Call>) => unknown][])
+  ] as [string, (first: ObserverSpy<Call>) => unknown][])
     it(
       `frees the id of a request that is ${how}: the reply goes to the newest request with it, and further ones to unmatched$`,
       invariants(async (h) => {

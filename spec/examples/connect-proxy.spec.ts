@@ -6,7 +6,7 @@ import { IOStream, type Plugin } from 'rxjs-io-stream';
 import { describe, expect, it } from 'vitest';
 import { connectProxy, type ConnectProxyOptions } from '../../examples/connect-proxy.ts';
 import { socks5Server } from '../../examples/socks5-server.ts';
-import { httpProxy } from '../../src/plugins/http-proxy.ts';
+import { httpProxy } from '../../src/plugins/proxy/http-proxy.ts';
 import { blackHole } from '../support/black-hole.ts';
 import { invariants, type Harness } from '../support/harness.ts';
 import { allOf, deadPort, pattern, served, type Place } from '../support/loopback.ts';

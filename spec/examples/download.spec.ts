@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { connectProxy } from '../../examples/connect-proxy.ts';
 import { download, type DownloadOptions, type Progress } from '../../examples/download.ts';
-import { httpProxy } from '../../src/plugins/http-proxy.ts';
-import { tlsClient } from '../../src/plugins/tls-client.ts';
+import { httpProxy } from '../../src/plugins/proxy/http-proxy.ts';
+import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import * as certificates from '../support/certificates.ts';
 import { invariants, type Harness } from '../support/harness.ts';
-import type { Observed } from '../support/observed.ts';
+import type { ObserverSpy } from '../support/observed.ts';
 import { deadPort, pattern, served } from '../support/loopback.ts';
 import { runProgram } from '../support/run-program.ts';
 
@@ -53,7 +53,7 @@ const cutAfter =
 function load(
   h: Harness,
   options: Omit<DownloadOptions, 'file'>,
-): { seen: Observed<Progress>; saved: () => Buffer; names: () => string[] } {
+): { seen: ObserverSpy<Progress>; saved: () => Buffer; names: () => string[] } {
   const folder = mkdtempSync(join(tmpdir(), 'download-'));
   h.defer(() => rmSync(folder, { recursive: true }));
   const seen = h.observed(download({ wait: 1, ...options, file: join(folder, 'file.bin') }));

@@ -3,7 +3,7 @@ import { connect as dial, type Socket } from 'node:net';
 import { describe, it } from 'vitest';
 import { portForwarder, type Counters, type Place, type PortForwarderOptions } from '../../examples/port-forwarder.ts';
 import { socks5Server } from '../../examples/socks5-server.ts';
-import type { Observed } from '../support/observed.ts';
+import type { ObserverSpy } from '../support/observed.ts';
 import { invariants, type Harness } from '../support/harness.ts';
 import { allOf, deadPort, pattern, served } from '../support/loopback.ts';
 import { runProgram } from '../support/run-program.ts';
@@ -14,7 +14,7 @@ const anywhere = { host, port: 0 };
 async function forwarding(
   h: Harness,
   options: Omit<PortForwarderOptions, 'from'>,
-): Promise<{ port: number; counters: Observed<Counters>; errors: Observed<unknown> }> {
+): Promise<{ port: number; counters: ObserverSpy<Counters>; errors: ObserverSpy<unknown> }> {
   const { server, counters$ } = await h.observed(portForwarder({ from: anywhere, ...options })).value();
   return { port: (server.address as { port: number }).port, counters: h.observed(counters$), errors: h.observed(server.errors$) };
 }

@@ -4,7 +4,7 @@ import { firstValueFrom, forkJoin, from, lastValueFrom, of, toArray } from 'rxjs
 import { describe, expect, it } from 'vitest';
 import { RedisClient, type RedisOptions } from '../../examples/redis-client.ts';
 import { RedisError, resp, type Reply } from '../../examples/redis-client/resp.ts';
-import { tlsClient } from '../../src/plugins/tls-client.ts';
+import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
 import { describePeer, started, startPeer } from '../interop/peers.ts';
 import { REDIS_PASSWORD, startRedis } from '../interop/peers/redis.ts';

@@ -3,7 +3,7 @@ import { firstValueFrom } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { open } from 'rxjs-io-stream';
 import { socks5Server, type Socks5ServerOptions } from '../../examples/socks5-server.ts';
-import { socks5 } from '../../src/plugins/socks5.ts';
+import { socks5 } from '../../src/plugins/proxy/socks5.ts';
 import { invariants, type Harness } from '../support/harness.ts';
 import { allOf, deadPort, served } from '../support/loopback.ts';
 import { runProgram } from '../support/run-program.ts';

@@ -3,9 +3,9 @@ import { inspect } from 'node:util';
 import { it, onTestFinished } from 'vitest';
 import { IOStreamError } from '../../src/errors.ts';
 import { Conversation, type Link, type Need, type Talk } from '../../src/protocol/link.ts';
-import { mutate } from '../../src/testing/mutate.ts';
+import { mutate } from '../../src/testing/chaos/mutate.ts';
 import { randomOf } from '../../src/testing/rechunk.ts';
-import { shrink } from '../../src/testing/shrink.ts';
+import { shrink } from '../../src/testing/rules/shrink.ts';
 import { FOUND } from './found.ts';
 
 /** What came of an input. */

@@ -1,6 +1,6 @@
 import { describe, it } from 'vitest';
-import { socks4 } from '../../src/plugins/socks4.ts';
-import { socks5 } from '../../src/plugins/socks5.ts';
+import { socks4 } from '../../src/plugins/proxy/socks4.ts';
+import { socks5 } from '../../src/plugins/proxy/socks5.ts';
 import { invariants } from '../support/harness.ts';
 import { startEcho, startGreeter } from './backends.ts';
 import { freePort } from './daemon.ts';

@@ -3,7 +3,7 @@ import { firstValueFrom, tap } from 'rxjs';
 import { connect, open, type IOStreamOptions, type IOStream } from 'rxjs-io-stream';
 import type { ErrorFacts } from '../support/error-facts.ts';
 import type { Harness } from '../support/harness.ts';
-import type { Observed } from '../support/observed.ts';
+import type { ObserverSpy } from '../support/observed.ts';
 import { kept } from '../support/told.ts';
 import { GREETING } from './backends.ts';
 
@@ -25,7 +25,7 @@ function payload(): Buffer {
 /** A stream that is connected, and what it has read so far. */
 export class Exchange {
   readonly io: IOStream;
-  readonly data: Observed<Uint8Array>;
+  readonly data: ObserverSpy<Uint8Array>;
   #received = 0;
 
   constructor(h: Harness, io: IOStream) {

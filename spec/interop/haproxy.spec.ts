@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'vitest';
-import { tlsClient } from '../../src/plugins/tls-client.ts';
+import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import { ca } from '../support/certificates.ts';
 import { invariants } from '../support/harness.ts';
 import { startEcho } from './backends.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { firstValueFrom } from 'rxjs';
 import { converse, open, type IOStream, type Link, type Need } from 'rxjs-io-stream';
 import { describe, it } from 'vitest';
-import { tlsClient } from '../../src/plugins/tls-client.ts';
+import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import { startTls } from '../../src/stream/start-tls.ts';
 import { ca } from '../support/certificates.ts';
 import { invariants, type Harness } from '../support/harness.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'vitest';
-import { httpProxy, type HttpProxyOptions } from '../../src/plugins/http-proxy.ts';
-import { tlsClient } from '../../src/plugins/tls-client.ts';
+import { httpProxy, type HttpProxyOptions } from '../../src/plugins/proxy/http-proxy.ts';
+import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import { ca } from '../support/certificates.ts';
 import { invariants } from '../support/harness.ts';
 import { startEcho, startGreeter } from './backends.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { it } from 'vitest';
-import { httpProxy } from '../../src/plugins/http-proxy.ts';
-import { socks4 } from '../../src/plugins/socks4.ts';
-import { socks5 } from '../../src/plugins/socks5.ts';
-import { tlsClient } from '../../src/plugins/tls-client.ts';
+import { httpProxy } from '../../src/plugins/proxy/http-proxy.ts';
+import { socks4 } from '../../src/plugins/proxy/socks4.ts';
+import { socks5 } from '../../src/plugins/proxy/socks5.ts';
+import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import { ca } from '../support/certificates.ts';
 import { invariants } from '../support/harness.ts';
 import { startEcho } from './backends.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'vitest';
-import { tlsClient } from '../../src/plugins/tls-client.ts';
-import { tlsServer } from '../../src/plugins/tls-server.ts';
+import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
+import { tlsServer } from '../../src/plugins/tls/tls-server.ts';
 import * as certificates from '../support/certificates.ts';
 import { serving } from '../support/clients.ts';
 import { invariants } from '../support/harness.ts';

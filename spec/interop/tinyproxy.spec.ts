@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'vitest';
-import { httpProxy } from '../../src/plugins/http-proxy.ts';
+import { httpProxy } from '../../src/plugins/proxy/http-proxy.ts';
 import { invariants } from '../support/harness.ts';
 import { startEcho, startGreeter } from './backends.ts';
 import { freePort } from './daemon.ts';

@@ -4,7 +4,7 @@ import { config, firstValueFrom } from 'rxjs';
 import { describe, it } from 'vitest';
 import { invariants, type Harness } from '../support/harness.ts';
 import { allOf, pair, served, TRANSPORTS } from '../support/loopback.ts';
-import { kept, Told } from '../support/told.ts';
+import { kept, EventLog } from '../support/told.ts';
 
 const ALL = RESOLVED | CONNECTED | IN | OUT | EOF | SENT;
 
@@ -23,7 +23,7 @@ describe.each(TRANSPORTS)('a write of a wrong type over %s', (transport) => {
     invariants(async (h) => {
       const seen = unhandled(h);
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: 'before', cb: told.cb }));
       for (const wrong of [null, 5, true, {}, [1, 2], new ArrayBuffer(4), Symbol('x'), () => 'x', Promise.resolve('x')]) {
         assert.throws(() => io.write(wrong as never), { name: 'TypeError', message: /write\(\) to be a string, a Buffer or/ });
@@ -104,7 +104,7 @@ describe.each(TRANSPORTS)('a callback that throws, over %s', (transport) => {
     invariants(async (h) => {
       const seen = unhandled(h);
       const [bad, good] = [await pair(h, transport), await pair(h, transport)];
-      const told = new Told(h);
+      const told = new EventLog(h);
       const boom = kept(
         h,
         new IOStream({

@@ -5,7 +5,7 @@ import { firstValueFrom } from 'rxjs';
 import { describe, it } from 'vitest';
 import { invariants } from '../support/harness.ts';
 import { allOf, deadPort, pair, pattern, served, TRANSPORTS } from '../support/loopback.ts';
-import { kept, Told } from '../support/told.ts';
+import { kept, EventLog } from '../support/told.ts';
 
 const ALL = RESOLVED | CONNECTED | IN | OUT | EOF | SENT;
 
@@ -14,7 +14,7 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
     'ends the stream: what was queued leaves, nothing more is told, the handle is freed',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: ALL, cb: told.cb }));
       io.write('good');
       io.write('bye');
@@ -37,7 +37,7 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
     'twice is the same as once',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: ALL, outBuf: 'once', cb: told.cb }));
       io.close();
       io.close();
@@ -54,7 +54,7 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
     'in the tick of `new`: nothing is told, and `outBuf` of an fh leaves',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       kept(h, new IOStream({ fh: near, waitFor: ALL, outBuf: 'hello and goodbye', cb: told.cb })).close();
       assert.equal((await allOf(far)).toString(), 'hello and goodbye');
       assert.deepEqual(told.story, []);
@@ -65,7 +65,7 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
     'before the connection is there gives it up',
     invariants(async (h) => {
       const place = await served(h, () => {}, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ ...place, waitFor: ALL, outBuf: 'never', cb: told.cb }));
       io.close();
       const report = await firstValueFrom(io.closed$);
@@ -88,7 +88,7 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
         },
         transport,
       );
-      const told = new Told(h, (io) => {
+      const told = new EventLog(h, (io) => {
         if (!told.story.at(-1)?.split('|').includes(event)) return;
         io.write('!');
         io.close();
@@ -107,7 +107,7 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
     'from inside an error that is not fatal',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h, (io) => io.close());
+      const told = new EventLog(h, (io) => io.close());
       const io = kept(h, new IOStream({ fh: near, waitFor: 0, cb: told.cb }));
       far.write('1');
       far.write('2');
@@ -142,7 +142,7 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
       const given = Buffer.alloc(4_000_000, 'o');
-      const told = new Told(h, (io, mask) => {
+      const told = new EventLog(h, (io, mask) => {
         if (mask & SENT) io.close();
       });
       far.write(Buffer.alloc(1_000_000, 'i'));
@@ -171,7 +171,7 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
     'after a fatal error does nothing',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h, (io) => io.close());
+      const told = new EventLog(h, (io) => io.close());
       const io = kept(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: told.cb }));
       near.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', errno: -104, syscall: 'read' }));
       await told.saw('ECONNRESET');
@@ -189,7 +189,7 @@ describe('close() while connecting', () => {
     'from inside RESOLVED: no connection is told of',
     invariants(async (h) => {
       const place = await served(h);
-      const told = new Told(h, (io) => io.close());
+      const told = new EventLog(h, (io) => io.close());
       const io = kept(h, new IOStream({ ...place, waitFor: ALL, cb: told.cb }));
       assert.equal((await firstValueFrom(io.closed$)).by, 'us');
       assert.deepEqual(told.story, ['RESOLVED']);
@@ -199,7 +199,7 @@ describe('close() while connecting', () => {
   it(
     'from inside the error that ended it',
     invariants(async (h) => {
-      const told = new Told(h, (io, _mask, error) => {
+      const told = new EventLog(h, (io, _mask, error) => {
         if (error) io.close();
       });
       const io = kept(h, new IOStream({ host: '127.0.0.1', port: await deadPort(), waitFor: ALL, cb: told.cb }));
@@ -213,7 +213,7 @@ describe('close() while connecting', () => {
     'both directions ended close by themselves: by the peer, if it ended first',
     invariants(async (h) => {
       const { near, far } = await pair(h);
-      const told = new Told(h, (io, mask) => {
+      const told = new EventLog(h, (io, mask) => {
         if (mask & EOF) io.end('done');
       });
       const io = kept(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 10, cb: told.cb }));

@@ -9,7 +9,7 @@ import { firstValueFrom } from 'rxjs';
 import { describe, it } from 'vitest';
 import { invariants } from '../support/harness.ts';
 import { allOf, pair, TRANSPORTS } from '../support/loopback.ts';
-import { kept, Told } from '../support/told.ts';
+import { kept, EventLog } from '../support/told.ts';
 
 const cb = (): void => {};
 const place = { host: '127.0.0.1', port: 9 };
@@ -194,7 +194,7 @@ describe.each(TRANSPORTS)("can't create second object for same fh, over %s", (tr
     'is thrown while the first stream holds it, and the first goes on',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
       assert.match(thrownBy({ cb, fh: near }), SECOND);
       assert.match(thrownBy({ cb, fh: near }), SECOND);
@@ -249,7 +249,7 @@ describe("can't create second object for same fh, of numbers", () => {
       const { near, far } = await pair(h);
       assert.match(thrownBy({ fh: near, waitFor: 'IN', cb }), /^usage/);
       assert.match(thrownBy({ fh: near, outBuf: 5, cb }), /^usage/);
-      const told = new Told(h);
+      const told = new EventLog(h);
       kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
       far.write('x');
       await told.saw('IN');
@@ -265,7 +265,7 @@ describe('{fh} already connected', () => {
     invariants(async (h) => {
       const { near, far } = await pair(h);
       assert.match(thrownBy({ fh: near, plugin: { proxy }, cb }), /^\{fh\} already connected/);
-      const told = new Told(h);
+      const told = new EventLog(h);
       kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
       far.write('x');
       await told.saw('IN');

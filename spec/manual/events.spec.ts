@@ -4,7 +4,7 @@ import { CONNECTED, EOF, eventNames, IN, IOStream, OUT, passthrough, RESOLVED, S
 import { describe, it } from 'vitest';
 import { invariants } from '../support/harness.ts';
 import { allOf, pair, served, TRANSPORTS } from '../support/loopback.ts';
-import { kept, Told } from '../support/told.ts';
+import { kept, EventLog } from '../support/told.ts';
 
 const ALL = RESOLVED | CONNECTED | IN | OUT | EOF | SENT;
 
@@ -33,7 +33,7 @@ describe('RESOLVED', () => {
     invariants(async (h) => {
       const place = await served(h);
       const ips: (string | undefined)[] = [];
-      const told = new Told(h, (io) => ips.push(io.ip));
+      const told = new EventLog(h, (io) => ips.push(io.ip));
       const io = kept(h, new IOStream({ ...place, host: 'localhost', family: 4, waitFor: RESOLVED | CONNECTED, cb: told.cb }));
       assert.equal(io.ip, undefined);
       await told.saw('CONNECTED');
@@ -46,7 +46,7 @@ describe('RESOLVED', () => {
     'comes for an address too, when the tick of `new` is over',
     invariants(async (h) => {
       const place = await served(h);
-      const told = new Told(h);
+      const told = new EventLog(h);
       kept(h, new IOStream({ ...place, waitFor: RESOLVED, cb: told.cb }));
       assert.deepEqual(told.story, []);
       await told.saw('RESOLVED');
@@ -57,7 +57,7 @@ describe('RESOLVED', () => {
     'sets `ip` also when nobody waits for it',
     invariants(async (h) => {
       const place = await served(h);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ ...place, waitFor: CONNECTED, cb: told.cb }));
       await told.saw('CONNECTED');
       assert.equal(io.ip, '127.0.0.1');
@@ -68,7 +68,7 @@ describe('RESOLVED', () => {
     'does not come for a path',
     invariants(async (h) => {
       const place = await served(h, () => {}, 'UNIX');
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ ...place, waitFor: ALL, cb: told.cb }));
       await told.saw('CONNECTED');
       assert.deepEqual(told.story, ['CONNECTED']);
@@ -82,7 +82,7 @@ describe.each(TRANSPORTS)('CONNECTED over %s', (transport) => {
     'comes once, before any other event of the connection',
     invariants(async (h) => {
       const place = await served(h, (socket) => socket.end('hello'), transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       kept(h, new IOStream({ ...place, waitFor: ALL & ~RESOLVED, outBuf: 'hi', cb: told.cb }));
       await told.saw('EOF');
       assert.equal(told.story[0], 'CONNECTED');
@@ -94,7 +94,7 @@ describe.each(TRANSPORTS)('CONNECTED over %s', (transport) => {
     'does not come for a bare fh',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       kept(h, new IOStream({ fh: near, waitFor: ALL, cb: told.cb }));
       far.write('hello');
       await told.saw('IN');
@@ -106,7 +106,7 @@ describe.each(TRANSPORTS)('CONNECTED over %s', (transport) => {
     'comes for an fh with plugins',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       kept(h, new IOStream({ fh: near, waitFor: ALL, plugin: { noop: passthrough() }, cb: told.cb }));
       far.write('hello');
       await told.saw('IN');
@@ -121,7 +121,7 @@ describe.each(TRANSPORTS)('IN and EOF over %s', (transport) => {
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
       const looks: [string, number][] = [];
-      const told = new Told(h, (io) => looks.push([io.inBuf.toString(), io.inBytes]));
+      const told = new EventLog(h, (io) => looks.push([io.inBuf.toString(), io.inBytes]));
       kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
       far.write('one');
       await told.saw('IN');
@@ -138,7 +138,7 @@ describe.each(TRANSPORTS)('IN and EOF over %s', (transport) => {
     'EOF comes once, after all bytes, and sets `isEof`; we can still write',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h, (io, mask) => {
+      const told = new EventLog(h, (io, mask) => {
         if (mask & EOF) io.write('still here');
       });
       const io = kept(h, new IOStream({ fh: near, waitFor: IN | EOF | SENT, cb: told.cb }));
@@ -157,7 +157,7 @@ describe.each(TRANSPORTS)('IN and EOF over %s', (transport) => {
     '`isEof` is set also when EOF is not waited for',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
       far.end('x');
       await h.until(() => io.isEof, 'isEof');
@@ -172,7 +172,7 @@ describe.each(TRANSPORTS)('OUT and SENT over %s', (transport) => {
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
       const looks: unknown[] = [];
-      const told = new Told(h, (io, mask) => looks.push([eventNames(mask).includes('OUT'), io.outBuf.length, io.outBytes]));
+      const told = new EventLog(h, (io, mask) => looks.push([eventNames(mask).includes('OUT'), io.outBuf.length, io.outBytes]));
       const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: 'hello', cb: told.cb }));
       assert.equal(io.outBuf.toString(), 'hello');
       await told.saw('SENT');
@@ -188,7 +188,7 @@ describe.each(TRANSPORTS)('OUT and SENT over %s', (transport) => {
     'a large `outBuf` leaves in several OUTs and one SENT',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: Buffer.alloc(16_000_000, 'x'), cb: told.cb }));
       const reading = allOf(far);
       await told.saw('SENT');
@@ -205,7 +205,7 @@ describe.each(TRANSPORTS)('OUT and SENT over %s', (transport) => {
     'OUT comes when a plugin takes the bytes, SENT only when they have left it',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: IN | OUT | SENT, plugin: { blocks: blocks(8) }, outBuf: '12345', cb: told.cb }));
       await told.saw('OUT');
       assert.equal(io.outBuf.length, 0);
@@ -224,7 +224,7 @@ describe.each(TRANSPORTS)('OUT and SENT over %s', (transport) => {
     'SENT comes for what a plugin holds back when our end gives it free',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, plugin: { blocks: blocks(8) }, outBuf: '123', cb: told.cb }));
       await told.saw('OUT');
       io.end();
@@ -237,7 +237,7 @@ describe.each(TRANSPORTS)('OUT and SENT over %s', (transport) => {
     'neither comes for nothing',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: ALL, cb: told.cb }));
       io.write();
       io.write('');

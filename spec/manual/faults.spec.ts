@@ -5,7 +5,7 @@ import { firstValueFrom } from 'rxjs';
 import { describe, it } from 'vitest';
 import { invariants } from '../support/harness.ts';
 import { deadPort, pair, pattern, socketPath, TRANSPORTS } from '../support/loopback.ts';
-import { kept, Told } from '../support/told.ts';
+import { kept, EventLog } from '../support/told.ts';
 
 const ALL = RESOLVED | CONNECTED | IN | OUT | EOF | SENT;
 
@@ -14,7 +14,7 @@ describe('connecting', () => {
 
   it.each(['127.0.0.1', 'localhost', ...(hasIPv6 ? ['::1'] : [])])('refused by %s: RESOLVED, then ECONNREFUSED, never CONNECTED', (host) =>
     invariants(async (h) => {
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ host, port: await deadPort(), waitFor: ALL, outBuf: 'x', cb: told.cb }));
       await told.saw('ECONNREFUSED');
       const report = await firstValueFrom(io.closed$);
@@ -30,7 +30,7 @@ describe('connecting', () => {
   it(
     'to a path that is not there: ENOENT',
     invariants(async (h) => {
-      const told = new Told(h);
+      const told = new EventLog(h);
       kept(h, new IOStream({ path: socketPath(h), waitFor: ALL, cb: told.cb }));
       await told.saw('ENOENT');
       h.error(told.errors[0], { code: 'ENOENT', phase: 'connect', fatal: true });
@@ -41,7 +41,7 @@ describe('connecting', () => {
   it(
     'to a name that does not exist: EDNS, with the reason, and nothing else',
     invariants(async (h) => {
-      const told = new Told(h);
+      const told = new EventLog(h);
       // A label of 64 letters is longer than a name may have: no server is asked.
       const io = kept(h, new IOStream({ host: `${'x'.repeat(64)}.test`, port: 80, waitFor: ALL, cb: told.cb }));
       await told.saw('EDNS');
@@ -57,7 +57,7 @@ describe('connecting', () => {
   it(
     'to a name without an address: EDNS',
     invariants(async (h) => {
-      const told = new Told(h);
+      const told = new EventLog(h);
       kept(
         h,
         new IOStream({ host: 'nodata.test', port: 80, waitFor: ALL, lookup: (_host, _options, done) => done(null, []), cb: told.cb }),
@@ -71,7 +71,7 @@ describe('connecting', () => {
     'to a name that does not exist, closed before the answer comes: nothing is told',
     invariants(async (h) => {
       let answer: (() => void) | undefined;
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(
         h,
         new IOStream({
@@ -98,7 +98,7 @@ describe('a peer that resets', () => {
     'while we read: what was read before is told, then ECONNRESET, and no EOF',
     invariants(async (h) => {
       const { near, far } = await pair(h);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: ALL, cb: told.cb }));
       far.write('last words');
       await told.saw('IN');
@@ -117,7 +117,7 @@ describe('a peer that resets', () => {
     'while we write: ECONNRESET or EPIPE, once, and how much had not left is in the report',
     invariants(async (h) => {
       const { near, far } = await pair(h);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: pattern(16_000_000), cb: told.cb }));
       await told.saw('OUT');
       far.resetAndDestroy();
@@ -136,7 +136,7 @@ describe.each(TRANSPORTS)('a peer that is gone, over %s', (transport) => {
     'EOF, then our writes fail with EPIPE or ECONNRESET, once; later ones answer false',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: told.cb }));
       far.destroy();
       await told.saw('EOF');

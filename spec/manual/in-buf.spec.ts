@@ -3,7 +3,7 @@ import { EOF, IN, IOStream } from 'rxjs-io-stream';
 import { describe, it } from 'vitest';
 import { invariants } from '../support/harness.ts';
 import { pair, pattern, TRANSPORTS } from '../support/loopback.ts';
-import { kept, Told } from '../support/told.ts';
+import { kept, EventLog } from '../support/told.ts';
 
 /** What Node reads at once, at the most. */
 const READ = 65_536;
@@ -13,7 +13,7 @@ describe.each(TRANSPORTS)('inBuf over %s', (transport) => {
     'keeps what was read until the user takes it, in whole or in part',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
       assert.equal(io.inBuf.length, 0);
       far.write('abcdef');
@@ -34,7 +34,7 @@ describe.each(TRANSPORTS)('inBuf over %s', (transport) => {
     'is assigned text or bytes, and the next read is added',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
       io.inBuf = 'größe';
       far.write('!');
@@ -51,7 +51,7 @@ describe.each(TRANSPORTS)('inBuf over %s', (transport) => {
     'a look at it stays as it was: later reads do not change it',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
       far.write('before');
       await told.saw('IN');
@@ -68,7 +68,7 @@ describe.each(TRANSPORTS)('inBuf over %s', (transport) => {
     '`inBytes` counts on from what the user sets it to',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h, (io) => (io.inBytes = 0));
+      const told = new EventLog(h, (io) => (io.inBytes = 0));
       const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
       far.write('12345');
       await told.saw('IN');
@@ -86,7 +86,7 @@ describe.each(TRANSPORTS)('inBufLimit over %s', (transport) => {
     'EINBUFLIMIT comes above the limit, not at it',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 5, cb: told.cb }));
       far.write('12345');
       await h.until(() => io.inBytes === 5, '5 bytes');
@@ -103,7 +103,7 @@ describe.each(TRANSPORTS)('inBufLimit over %s', (transport) => {
     'reading stops then: a flood stays with its sender, and one error is told',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 1000, cb: told.cb }));
       const full = new Promise<void>((resolve) => {
         const flood = (): void => {
@@ -140,7 +140,7 @@ describe.each(TRANSPORTS)('inBufLimit over %s', (transport) => {
           answer(io);
           taken.push(before.subarray(0, before.length - io.inBuf.length));
         };
-        const told = new Told(h, (io, _mask, error) => {
+        const told = new EventLog(h, (io, _mask, error) => {
           if (!error) return;
           if (when === 'later') setImmediate(reply, io);
           else reply(io);
@@ -159,7 +159,7 @@ describe.each(TRANSPORTS)('inBufLimit over %s', (transport) => {
     'assigning alone raises nothing; each later read that leaves it over the limit raises it again',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 3, cb: told.cb }));
       far.write('1234');
       await told.saw('EINBUFLIMIT');
@@ -179,7 +179,7 @@ describe.each(TRANSPORTS)('inBufLimit over %s', (transport) => {
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
       let before = 0;
-      const told = new Told(h, (io, _mask, error) => {
+      const told = new EventLog(h, (io, _mask, error) => {
         if (!error) return;
         assert.ok(io.inBytes > before);
         assert.equal(io.inBuf.length, io.inBytes);
@@ -200,7 +200,7 @@ describe.each(TRANSPORTS)('inBufLimit over %s', (transport) => {
     '0 is no limit',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 0, cb: told.cb }));
       far.end(Buffer.alloc(2_000_000));
       await told.saw('EOF');
@@ -213,7 +213,7 @@ describe.each(TRANSPORTS)('inBufLimit over %s', (transport) => {
     'does not count while IN is wanted',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: IN | EOF, inBufLimit: 10, cb: told.cb }));
       far.end(Buffer.alloc(500_000));
       await told.saw('EOF');

@@ -3,7 +3,7 @@ import { OUT, IOStream, SENT } from 'rxjs-io-stream';
 import { describe, it } from 'vitest';
 import { invariants } from '../support/harness.ts';
 import { allOf, pair, pattern, served, TRANSPORTS } from '../support/loopback.ts';
-import { kept, Told } from '../support/told.ts';
+import { kept, EventLog } from '../support/told.ts';
 
 const LARGE = pattern(9_000_000);
 
@@ -13,7 +13,7 @@ describe.each(TRANSPORTS)('outBuf over %s', (transport) => {
     invariants(async (h) => {
       let received: Promise<Buffer> | undefined;
       const place = await served(h, (socket) => (received = allOf(socket)), transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ ...place, waitFor: SENT, outBuf: 'at once', cb: told.cb }));
       await told.saw('SENT');
       io.end();
@@ -26,7 +26,7 @@ describe.each(TRANSPORTS)('outBuf over %s', (transport) => {
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
       const lengths: number[] = [];
-      const told = new Told(h, (io) => lengths.push(io.outBuf.length + io.outBytes));
+      const told = new EventLog(h, (io) => lengths.push(io.outBuf.length + io.outBytes));
       const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: LARGE, cb: told.cb }));
       await told.saw('OUT');
       h.sameBytes(io.outBuf, LARGE.subarray(io.outBytes));
@@ -43,7 +43,7 @@ describe.each(TRANSPORTS)('outBuf over %s', (transport) => {
     'is assigned, then write() sends it: what was there before and has not gone down is gone',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'never said', cb: told.cb }));
       io.outBuf = 'said';
       io.write();
@@ -60,7 +60,7 @@ describe.each(TRANSPORTS)('outBuf over %s', (transport) => {
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
       const words = ['two ', 'three ', 'four'];
-      const told = new Told(h, (io, mask) => {
+      const told = new EventLog(h, (io, mask) => {
         if ((mask & OUT) === 0) return;
         const word = words.shift();
         if (word === undefined) return;
@@ -81,7 +81,7 @@ describe.each(TRANSPORTS)('outPos over %s', (transport) => {
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
       const positions: (number | undefined)[] = [];
-      const told = new Told(h, (io) => positions.push(io.outPos));
+      const told = new EventLog(h, (io) => positions.push(io.outPos));
       const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: LARGE, outPos: 0, cb: told.cb }));
       const reading = allOf(far);
       await told.saw('SENT');
@@ -98,7 +98,7 @@ describe.each(TRANSPORTS)('outPos over %s', (transport) => {
     'says where in outBuf to begin; write(data) adds behind, and moving it back says it again',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'skipped,kept', outPos: 8, cb: told.cb }));
       await told.saw('SENT');
       io.write(',added');
@@ -118,7 +118,7 @@ describe.each(TRANSPORTS)('outPos over %s', (transport) => {
     'behind the end there is nothing to send',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: 'abc', outPos: 7, cb: told.cb }));
       io.write();
       io.end();
@@ -132,7 +132,7 @@ describe.each(TRANSPORTS)('outPos over %s', (transport) => {
     'taken away, what is behind it leaves from the front again',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'abc', outPos: 0, cb: told.cb }));
       await told.saw('SENT');
       io.outBuf = 'def';
@@ -151,7 +151,7 @@ describe('outBytes', () => {
     'counts on from what the user sets it to',
     invariants(async (h) => {
       const { near } = await pair(h);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: SENT, outBuf: '12345', cb: told.cb }));
       await told.saw('SENT');
       assert.equal(io.outBytes, 5);

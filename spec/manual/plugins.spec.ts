@@ -4,7 +4,7 @@ import { tap } from 'rxjs';
 import { describe, it } from 'vitest';
 import { invariants } from '../support/harness.ts';
 import { allOf, deadPort, pair, served, TRANSPORTS } from '../support/loopback.ts';
-import { kept, Told } from '../support/told.ts';
+import { kept, EventLog } from '../support/told.ts';
 
 const ALL = RESOLVED | CONNECTED | IN | OUT | EOF | SENT;
 
@@ -36,7 +36,7 @@ describe.each(TRANSPORTS)('plugin over %s', (transport) => {
     invariants(async (h) => {
       const lines: string[] = [];
       const place = await served(h, (socket) => socket.end('x'), transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const plugin = { first: log('first', lines), last: log('last', lines) };
       kept(h, new IOStream({ ...place, waitFor: ALL, outBuf: 'y', plugin, cb: told.cb }));
       await told.saw('EOF');
@@ -56,7 +56,7 @@ describe.each(TRANSPORTS)('plugin over %s', (transport) => {
     invariants(async (h) => {
       const lines: string[] = [];
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const [one, two] = [log('one', lines), log('two', lines)];
       const plugin = [
         ['one', one],
@@ -112,7 +112,7 @@ describe.each(TRANSPORTS)('plugin over %s', (transport) => {
         },
         transport,
       );
-      const told = new Told(h);
+      const told = new EventLog(h);
       const plugin = { inner: knock('inner'), outer: knock('outer') };
       const io = kept(h, new IOStream({ ...place, waitFor: CONNECTED | OUT | SENT, outBuf: 'payload', plugin, cb: told.cb }));
       await told.saw('SENT');
@@ -128,7 +128,7 @@ describe.each(TRANSPORTS)('plugin over %s', (transport) => {
     'a failed handshake is an error of its layer, and CONNECTED never comes',
     invariants(async (h) => {
       const place = await served(h, (socket) => socket.end('no\n'), transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       kept(h, new IOStream({ ...place, waitFor: CONNECTED | IN | EOF, plugin: { door: knock('please') }, cb: told.cb }));
       await told.saw('EPROTOCOL');
       assert.deepEqual(told.story, ['EPROTOCOL']);
@@ -165,7 +165,7 @@ describe('a plugin that dials its own address', () => {
           yield* link.read(1);
         },
       });
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ host: 'target.invalid', port: 80, waitFor: ALL, plugin: { proxy }, cb: told.cb }));
       await told.saw('EOF');
       assert.equal(told.story[0], 'CONNECTED');
@@ -178,7 +178,7 @@ describe('a plugin that dials its own address', () => {
     'an error of the wire below comes through it',
     invariants(async (h) => {
       const proxy = handshake({ to: { host: '127.0.0.1', port: await deadPort() }, talk: silent });
-      const told = new Told(h);
+      const told = new EventLog(h);
       kept(h, new IOStream({ host: 'target.invalid', port: 80, waitFor: ALL, plugin: { proxy }, cb: told.cb }));
       await told.saw('ECONNREFUSED');
       assert.deepEqual(told.story, ['ECONNREFUSED']);

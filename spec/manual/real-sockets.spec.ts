@@ -5,7 +5,7 @@ import { firstValueFrom } from 'rxjs';
 import { describe, it } from 'vitest';
 import { invariants, type Harness } from '../support/harness.ts';
 import { pair, served, TRANSPORTS, type Place, type Transport } from '../support/loopback.ts';
-import { kept, Told } from '../support/told.ts';
+import { kept, EventLog } from '../support/told.ts';
 
 describe.each(TRANSPORTS)('an echo with half-close over %s', (transport) => {
   /** Answers the whole of what came, when the client has ended. */
@@ -39,7 +39,7 @@ describe.each(TRANSPORTS)('an echo with half-close over %s', (transport) => {
     'client and server take turns',
     invariants(async (h) => {
       const log: string[] = [];
-      const told = new Told(h, (io, mask, error) => {
+      const told = new EventLog(h, (io, mask, error) => {
         log.push(`client ${error?.code ?? eventNames(mask).join('|')}`);
         if (mask & SENT) {
           io.waitFor = EOF;
@@ -59,7 +59,7 @@ describe.each(TRANSPORTS)('an echo with half-close over %s', (transport) => {
     'a server that speaks first',
     invariants(async (h) => {
       const log: string[] = [];
-      const told = new Told(h, (io, mask) => {
+      const told = new EventLog(h, (io, mask) => {
         if (mask & IN && io.waitFor === IN) {
           log.push(`client got "${io.read().toString()}"`);
           io.waitFor = SENT | EOF;
@@ -88,7 +88,7 @@ describe('an fh that still connects', () => {
   it.each(TRANSPORTS)('carries what was written before, and CONNECTED is not told, over %s', (transport) =>
     invariants(async (h) => {
       const place = await served(h, (socket) => socket.pipe(socket), transport);
-      const told = new Told(h, (io, mask) => {
+      const told = new EventLog(h, (io, mask) => {
         if (mask & SENT) io.end();
       });
       const io = kept(
@@ -148,7 +148,7 @@ describe.each(TRANSPORTS)('through a forwarding proxy over %s', (transport) => {
         transport,
       );
       const place = proxied ? await proxy(h, server, transport) : server;
-      const told = new Told(h, (io) => io.end());
+      const told = new EventLog(h, (io) => io.end());
       const io = kept(h, new IOStream({ ...place, waitFor: EOF, inBufLimit: 1024, outBuf: 'test', cb: told.cb }));
       await told.saw('EOF');
       assert.deepEqual(log, ['server got "test"']);
@@ -181,7 +181,7 @@ describe.each(TRANSPORTS)('through a forwarding proxy over %s', (transport) => {
         transport,
       );
       const place = proxied ? await proxy(h, server, transport) : server;
-      const told = new Told(h, (io, mask) => {
+      const told = new EventLog(h, (io, mask) => {
         if (mask & SENT) io.end();
       });
       const options = { waitFor: SENT | OUT | EOF, inBufLimit: 0, outBuf: Buffer.alloc(length, 'x'), cb: told.cb };
@@ -205,7 +205,7 @@ describe.each(TRANSPORTS)('an ended fh over %s', (transport) => {
       near.resume();
       await end;
       near.pause();
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 10, cb: told.cb }));
       await told.saw('EOF');
       assert.equal(io.isEof, true);

@@ -7,7 +7,7 @@ import { describe, it } from 'vitest';
 import { blackHole } from '../support/black-hole.ts';
 import { invariants, type Harness } from '../support/harness.ts';
 import { allOf, pair, pattern, served, TRANSPORTS } from '../support/loopback.ts';
-import { kept, Told } from '../support/told.ts';
+import { kept, EventLog } from '../support/told.ts';
 
 const ALL = RESOLVED | CONNECTED | IN | OUT | EOF | SENT;
 
@@ -42,7 +42,7 @@ describe.each(TRANSPORTS)('timeouts.write over %s', (transport) => {
       const { near, far } = await pair(h, transport);
       let since = clock();
       const waits: number[] = [];
-      const told = new Told(h, (_io, _mask, error) => {
+      const told = new EventLog(h, (_io, _mask, error) => {
         if (error) waits.push(since());
         since = clock();
       });
@@ -79,7 +79,7 @@ describe.each(TRANSPORTS)('timeouts.write over %s', (transport) => {
     'starts again when it is assigned; nothing is timed while nothing waits',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: IN | SENT, timeouts: { write: 30 }, outBuf: 'x', cb: told.cb }));
       await told.saw('SENT');
       io.timeouts = { write: 0 };
@@ -99,7 +99,7 @@ describe('timeouts.write', () => {
     'ETOWRITE comes also against a peer that reads 16 bytes every 100 ms: its window does not open',
     invariants(async (h) => {
       const { near, read } = await slowReader(h);
-      const told = new Told(h, (io, mask) => {
+      const told = new EventLog(h, (io, mask) => {
         if (mask & OUT) io.outBuf = pattern(2_048_000);
       });
       kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, timeouts: { write: 400 }, outBuf: pattern(2_048_000), cb: told.cb }));
@@ -116,7 +116,7 @@ describe('timeouts.connect', () => {
     invariants(async (h) => {
       const hole = await blackHole(h);
       const ms = clock();
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ ...hole, waitFor: ALL, timeouts: { connect: 200 }, outBuf: 'x', cb: told.cb }));
       await told.saw('ETOCONNECT');
       assert.ok(ms() >= 190 && ms() < 5000, `${ms()} ms`); // its default is 30 s
@@ -133,7 +133,7 @@ describe('timeouts.connect', () => {
     'is cut short by what is left of `establish`, with the same code',
     invariants(async (h) => {
       const hole = await blackHole(h);
-      const told = new Told(h);
+      const told = new EventLog(h);
       kept(h, new IOStream({ ...hole, waitFor: ALL, timeouts: { establish: 100 }, cb: told.cb }));
       await told.saw('ETOCONNECT');
       assert.deepEqual(told.story, ['RESOLVED', 'ETOCONNECT']);
@@ -146,7 +146,7 @@ describe('timeouts.resolve', () => {
     invariants(async (h) => {
       const place = { host: 'name.test', port: 9 };
       let answer: (() => void) | undefined;
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(
         h,
         new IOStream({
@@ -179,7 +179,7 @@ describe('timeouts.handshake', () => {
       const { near, far } = await pair(h);
       const drip = setInterval(() => far.write('x'), 40);
       h.defer(() => clearInterval(drip));
-      const told = new Told(h);
+      const told = new EventLog(h);
       kept(h, new IOStream({ fh: near, waitFor: ALL, timeouts: { [timeout]: 100 }, plugin: { patient }, cb: told.cb }));
       await told.saw('ETOHANDSHAKE');
       h.error(told.errors[0], { code: 'ETOHANDSHAKE', phase: 'handshake', layer: 'patient', fatal: true });
@@ -193,7 +193,7 @@ describe('timeouts.idle', () => {
     'ETOIDLE comes when nothing is read and nothing written, and leaves the stream open; off by default',
     invariants(async (h) => {
       const { near, far } = await pair(h);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: IN | SENT, cb: told.cb }));
       assert.equal(io.timeouts.idle, Infinity);
       io.timeouts = { idle: 60 };

@@ -3,14 +3,14 @@ import { CONNECTED, EOF, IN, IOStream, OUT, RESOLVED, SENT } from 'rxjs-io-strea
 import { describe, it } from 'vitest';
 import { invariants } from '../support/harness.ts';
 import { deadPort, pair, pattern, served, TRANSPORTS } from '../support/loopback.ts';
-import { kept, Told } from '../support/told.ts';
+import { kept, EventLog } from '../support/told.ts';
 
 describe.each(TRANSPORTS)('waitFor over %s', (transport) => {
   it(
     'picks the events that are told',
     invariants(async (h) => {
       const place = await served(h, (socket) => socket.end('answer'), transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       kept(h, new IOStream({ ...place, waitFor: CONNECTED | EOF, inBufLimit: 1024, outBuf: 'question', cb: told.cb }));
       await told.saw('EOF');
       assert.deepEqual(told.story, ['CONNECTED', 'EOF']);
@@ -21,7 +21,7 @@ describe.each(TRANSPORTS)('waitFor over %s', (transport) => {
     'takes out of a mask what is not wanted: SENT without the OUT it came with',
     invariants(async (h) => {
       const { near } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       kept(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'x', cb: told.cb }));
       await told.saw('SENT');
       assert.deepEqual(told.story, ['SENT']);
@@ -32,7 +32,7 @@ describe.each(TRANSPORTS)('waitFor over %s', (transport) => {
     'is changed from outside, at any time',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
       far.write('1');
       await told.saw('IN');
@@ -52,7 +52,7 @@ describe.each(TRANSPORTS)('waitFor over %s', (transport) => {
     'is changed inside the callback, from the next event on',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h, (io) => {
+      const told = new EventLog(h, (io) => {
         io.waitFor = io.waitFor === IN ? SENT | EOF : EOF;
         io.inBufLimit = 10;
         io.write('thanks');
@@ -70,7 +70,7 @@ describe.each(TRANSPORTS)('waitFor over %s', (transport) => {
     'EREQINEOF, then EREQINBUFLIMIT, then IN: one stream, and no byte is lost',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h, (io, _mask, error) => {
+      const told = new EventLog(h, (io, _mask, error) => {
         if (error?.code === 'EREQINEOF') io.waitFor = EOF;
         if (error?.code === 'EREQINBUFLIMIT') io.waitFor = IN;
         if (error) far.write(String(told.story.length + 1));
@@ -89,7 +89,7 @@ describe.each(TRANSPORTS)('waitFor over %s', (transport) => {
     'with neither IN nor EOF each read raises EREQINEOF',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h, () => far.write('again'));
+      const told = new EventLog(h, () => far.write('again'));
       kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, cb: told.cb }));
       far.write('x');
       await told.saw('EREQINEOF', 3);
@@ -102,7 +102,7 @@ describe.each(TRANSPORTS)('waitFor over %s', (transport) => {
     'with EOF without IN and no limit each read raises EREQINBUFLIMIT, and the EOF still comes',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h, () => {
+      const told = new EventLog(h, () => {
         if (!far.writableEnded) far.end('last');
       });
       const io = kept(h, new IOStream({ fh: near, waitFor: EOF, cb: told.cb }));
@@ -127,7 +127,7 @@ describe.each(TRANSPORTS)('waitFor over %s', (transport) => {
     ])('stops reading at highWaterMark, until %s; nothing is lost', (_how, answer) =>
       invariants(async (h) => {
         const { near, far } = await pair(h, transport);
-        const told = new Told(h);
+        const told = new EventLog(h);
         const io = kept(h, new IOStream({ fh: near, waitFor, cb: told.cb, highWaterMark: 100_000 }));
         far.end(given);
         await h.until(() => io.inBytes >= 100_000, 'highWaterMark');
@@ -148,7 +148,7 @@ describe.each(TRANSPORTS)('waitFor over %s', (transport) => {
       'stops reading at highWaterMark, and goes on as far when bytes are taken',
       invariants(async (h) => {
         const { near, far } = await pair(h, transport);
-        const told = new Told(h);
+        const told = new EventLog(h);
         const io = kept(h, new IOStream({ fh: near, waitFor, cb: told.cb }));
         far.end(given);
         const taken: Buffer[] = [];
@@ -166,7 +166,7 @@ describe.each(TRANSPORTS)('waitFor over %s', (transport) => {
     '0 tells no event: an EOF without a byte is not heard of',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: 0, outBuf: 'hello', cb: told.cb }));
       far.resume().end();
       await h.until(() => io.isEof && io.outBytes === 5, 'EOF and OUT');
@@ -180,7 +180,7 @@ describe('waitFor and errors', () => {
     'errors are told whatever the mask',
     invariants(async (h) => {
       for (const waitFor of [0, RESOLVED | SENT]) {
-        const told = new Told(h);
+        const told = new EventLog(h);
         kept(h, new IOStream({ host: '127.0.0.1', port: await deadPort(), waitFor, cb: told.cb }));
         await told.saw('ECONNREFUSED');
         assert.equal(told.story.at(-1), 'ECONNREFUSED');
@@ -193,7 +193,7 @@ describe('waitFor and errors', () => {
     'an error that is not fatal leaves the stream open: the next events come',
     invariants(async (h) => {
       const { near, far } = await pair(h);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: told.cb }));
       io.end();
       far.resume().write('x');

@@ -4,7 +4,7 @@ import { CONNECTED, EOF, IN, IOStream, OUT, SENT } from 'rxjs-io-stream';
 import { describe, it } from 'vitest';
 import { invariants } from '../support/harness.ts';
 import { allOf, pair, served, TRANSPORTS } from '../support/loopback.ts';
-import { kept, Told } from '../support/told.ts';
+import { kept, EventLog } from '../support/told.ts';
 
 describe.each(TRANSPORTS)('write() over %s', (transport) => {
   it(
@@ -26,7 +26,7 @@ describe.each(TRANSPORTS)('write() over %s', (transport) => {
     'never calls back before it returns, and writes of one tick leave together',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, cb: told.cb }));
       for (const word of ['one ', 'two ', 'three']) {
         io.write(word);
@@ -45,7 +45,7 @@ describe.each(TRANSPORTS)('write() over %s', (transport) => {
     invariants(async (h) => {
       let received: Promise<Buffer> | undefined;
       const place = await served(h, (socket) => (received = allOf(socket)), transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ ...place, waitFor: CONNECTED | OUT | SENT, outBuf: '1', cb: told.cb }));
       io.write('2');
       queueMicrotask(() => io.write('3'));
@@ -64,7 +64,7 @@ describe.each(TRANSPORTS)('write() over %s', (transport) => {
       const { near, far } = await pair(h, transport);
       let inside = false;
       let left = 100;
-      const told = new Told(h, (io) => {
+      const told = new EventLog(h, (io) => {
         assert.equal(inside, false);
         inside = true;
         if ((left -= 1) >= 0) io.write('x');
@@ -81,7 +81,7 @@ describe.each(TRANSPORTS)('write() over %s', (transport) => {
     'without data tells that outBuf was changed; without a change it does nothing',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, cb: told.cb }));
       assert.equal(io.write(), true);
       io.outBuf = 'changed';
@@ -98,7 +98,7 @@ describe.each(TRANSPORTS)('write() over %s', (transport) => {
     'answers false when the caller should wait for SENT',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: SENT, cb: told.cb }));
       assert.equal(io.write('little'), true);
       assert.equal(io.write(Buffer.alloc(8_000_000)), false);
@@ -113,7 +113,7 @@ describe.each(TRANSPORTS)('write() over %s', (transport) => {
     'after the peer ended still reaches it',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h, (io, mask) => {
+      const told = new EventLog(h, (io, mask) => {
         if (mask & EOF) io.write(Buffer.concat([Buffer.from('echo: '), io.inBuf]));
         if (mask & SENT) io.end();
       });
@@ -127,7 +127,7 @@ describe.each(TRANSPORTS)('write() over %s', (transport) => {
     'after end() is refused with ECLOSED, which closes nothing; after close() it only answers false',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: IN | SENT | EOF, cb: told.cb }));
       io.end('the end');
       assert.equal(io.write('refused'), false);
@@ -151,7 +151,7 @@ describe.each(TRANSPORTS)('write() over %s', (transport) => {
     'over `outBufLimit` is refused with EOUTBUFLIMIT: what was accepted leaves, what was refused does not',
     invariants(async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new Told(h);
+      const told = new EventLog(h);
       const io = kept(h, new IOStream({ fh: near, waitFor: SENT, outBufLimit: 10, cb: told.cb }));
       io.write('1234567890');
       assert.equal(io.write('refused'), false);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { passthrough } from '../../src/plugins/passthrough.ts';
 import { testDial } from '../../src/testing/test-dial.ts';
 import { END, PAUSE, RESUME, type Flow, type Up, type Wire } from '../../src/wire/signal.ts';
-import { data, inWords, Ride, sent } from '../support/scripted-wire.ts';
+import { data, inWords, PluginDriver, sent } from '../support/scripted-wire.ts';
 
 const WHY = new Error('why');
 
@@ -29,7 +29,7 @@ describe('passthrough', () => {
   });
 
   it('passes on the very signals, both ways', () => {
-    const ride = new Ride(passthrough());
+    const ride = new PluginDriver(passthrough());
     const down: Flow[] = [data('a'), PAUSE, RESUME, END];
     const up: Up[] = [{ kind: 'connected', details: [] }, data('b'), sent(1), PAUSE, RESUME, { kind: 'end', truncated: true }];
     for (const signal of down) ride.app.next(signal);
@@ -40,7 +40,7 @@ describe('passthrough', () => {
   });
 
   it('passes on completion, errors and unsubscribe, both ways', () => {
-    const rides = Array.from({ length: 5 }, () => new Ride(passthrough()));
+    const rides = Array.from({ length: 5 }, () => new PluginDriver(passthrough()));
     rides[0]?.app.complete();
     rides[1]?.app.error(WHY);
     rides[2]?.unsubscribe();
@@ -59,6 +59,9 @@ describe('passthrough', () => {
   it('dials the wire below with the same dial, anew for each subscription', () => {
     const dial = testDial({ to: { host: 'h', port: 1 }, layer: 'noop' });
     const plugin = passthrough();
-    expect([new Ride(plugin, { dial }), new Ride(plugin, { dial })].map(({ wire }) => wire.dials)).toEqual([[dial], [dial]]);
+    expect([new PluginDriver(plugin, { dial }), new PluginDriver(plugin, { dial })].map(({ wire }) => wire.dials)).toEqual([
+      [dial],
+      [dial],
+    ]);
   });
 });

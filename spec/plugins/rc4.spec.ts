@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, expect, it } from 'vitest';
 import { rc4 } from '../../src/plugins/rc4.ts';
 import { rc4Cipher } from '../../src/protocol/rc4.ts';
-import { checkPlugin } from '../../src/testing/check-plugin.ts';
+import { checkPlugin } from '../../src/testing/rules/check-plugin.ts';
 import { END, PAUSE, RESUME, type Flow } from '../../src/wire/signal.ts';
 import { invariants } from '../support/harness.ts';
-import { data, inWords, Ride, textOf } from '../support/scripted-wire.ts';
-import { CARRIERS, twoEnds } from '../support/two-ends.ts';
+import { data, inWords, PluginDriver, textOf } from '../support/scripted-wire.ts';
+import { CARRIERS, connectedPair } from '../support/two-ends.ts';
 
 const latin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 const mixed = (key: string, text: string): string => latin(rc4Cipher(Buffer.from(key))(Buffer.from(text, 'latin1')));
@@ -18,7 +18,7 @@ describe('rc4', () => {
   });
 
   it('mixes each direction with a key stream of its own, and passes other signals on', () => {
-    const { app, wire, up } = new Ride(rc4('key'));
+    const { app, wire, up } = new PluginDriver(rc4('key'));
     wire.connect();
     for (const signal of [data('hello '), PAUSE, data('there'), RESUME, END]) app.next(signal);
     wire.give(data(mixed('key', 'hi')), PAUSE, END);
@@ -29,14 +29,14 @@ describe('rc4', () => {
 
   it('begins anew for each connection', () => {
     const plugin = rc4('key');
-    for (const { app, wire } of [new Ride(plugin), new Ride(plugin)]) {
+    for (const { app, wire } of [new PluginDriver(plugin), new PluginDriver(plugin)]) {
       app.next(data('same'));
       expect(textOf(wire.down)).toBe(mixed('key', 'same'));
     }
   });
 
   it('changes neither the bytes of the application nor those of the wire', () => {
-    const { app, wire } = new Ride(rc4('key'));
+    const { app, wire } = new PluginDriver(rc4('key'));
     const given: Flow[] = [data('down'), data('up')];
     app.next(given[0]!);
     wire.give(given[1]!);
@@ -46,7 +46,7 @@ describe('rc4', () => {
   describe('its key', () => {
     it('is a string in UTF-8 or bytes, of 1 to 256 bytes (E3)', () => {
       const keyed = (key: string | Uint8Array): string => {
-        const { app, wire } = new Ride(rc4(key));
+        const { app, wire } = new PluginDriver(rc4(key));
         app.next(data('text'));
         return textOf(wire.down);
       };
@@ -87,7 +87,7 @@ describe('rc4', () => {
       const key = Buffer.from('key');
       const plugin = rc4(key);
       key.fill(0);
-      const { app, wire } = new Ride(plugin);
+      const { app, wire } = new PluginDriver(plugin);
       app.next(data('text'));
       expect(textOf(wire.down)).toBe(mixed('key', 'text'));
     });
@@ -95,7 +95,7 @@ describe('rc4', () => {
 
   it.each(CARRIERS)('carries 16 MiB both ways at once on a %s, with backpressure (E4)', (carrier) =>
     invariants(async (h) => {
-      const { near, far } = await twoEnds(h, carrier, rc4('key'), rc4('key'));
+      const { near, far } = await connectedPair(h, carrier, rc4('key'), rc4('key'));
       const chunks = Array.from({ length: 256 }, (_, at) => Buffer.alloc(64 * 1024, at));
       near.pause();
       for (const chunk of chunks) {
@@ -121,7 +121,7 @@ describe('rc4', () => {
   it(
     'gives garbage of the same length, and no error, when the peer has another key (E4)',
     invariants(async (h) => {
-      const { near, far } = await twoEnds(h, 'memory pair', rc4('key'), rc4('another'));
+      const { near, far } = await connectedPair(h, 'memory pair', rc4('key'), rc4('another'));
       near.write('hello');
       await h.until(() => far.received === 5);
       h.sameBytes(far.bytes, Buffer.from(mixed('another', mixed('key', 'hello')), 'latin1'));

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, it } from 'vitest';
-import { handshake } from '../../src/plugins/handshake.ts';
-import { mapBytes } from '../../src/plugins/map-bytes.ts';
-import { tlsClient } from '../../src/plugins/tls-client.ts';
-import { tlsServer } from '../../src/plugins/tls-server.ts';
+import { handshake } from '../../src/layers/handshake.ts';
+import { mapBytes } from '../../src/layers/map-bytes.ts';
+import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
+import { tlsServer } from '../../src/plugins/tls/tls-server.ts';
 import type { Plugin } from '../../src/wire/signal.ts';
 import { stack } from '../../src/wire/stack.ts';
 import * as certificates from '../support/certificates.ts';
 import { invariants } from '../support/harness.ts';
-import { CARRIERS, twoEnds } from '../support/two-ends.ts';
+import { CARRIERS, connectedPair } from '../support/two-ends.ts';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -71,7 +71,7 @@ describe('the spike: a handshake, a cipher and TLS on the same types', () => {
       it(
         'close: what was written reaches the peer, then the end, and both are over',
         invariants(async (h) => {
-          const { near, far } = await twoEnds(h, carrier, plugin, counterpart);
+          const { near, far } = await connectedPair(h, carrier, plugin, counterpart);
           const last = block(1, 300 * KiB);
           near.write('the last ');
           near.write(last);
@@ -88,7 +88,7 @@ describe('the spike: a handshake, a cipher and TLS on the same types', () => {
       it(
         'reset: both ends error, ours with our reason, the other after what it had read',
         invariants(async (h) => {
-          const { near, far } = await twoEnds(h, carrier, plugin, counterpart);
+          const { near, far } = await connectedPair(h, carrier, plugin, counterpart);
           near.write('before');
           await far.up.value(() => far.text === 'before');
           const reason = new Error('enough');
@@ -103,7 +103,7 @@ describe('the spike: a handshake, a cipher and TLS on the same types', () => {
       it(
         'half-close: the other direction goes on, and both complete when it has ended too',
         invariants(async (h) => {
-          const { near, far } = await twoEnds(h, carrier, plugin, counterpart);
+          const { near, far } = await connectedPair(h, carrier, plugin, counterpart);
           near.write('question');
           near.end();
           await far.saw('end');
@@ -123,7 +123,7 @@ describe('the spike: a handshake, a cipher and TLS on the same types', () => {
       it(
         'pause: the peer is paused in turn and nothing is lost; resume: it goes on',
         invariants(async (h) => {
-          const { near, far } = await twoEnds(h, carrier, plugin, counterpart);
+          const { near, far } = await connectedPair(h, carrier, plugin, counterpart);
           near.pause();
           let given = 0;
           // A kernel takes its fill first, turn by turn: paused is who stays so.
@@ -143,7 +143,7 @@ describe('the spike: a handshake, a cipher and TLS on the same types', () => {
       it(
         'sent: reaches what was given when all of it has left, not before',
         invariants(async (h) => {
-          const { near, far } = await twoEnds(h, carrier, plugin, counterpart);
+          const { near, far } = await connectedPair(h, carrier, plugin, counterpart);
           far.pause();
           for (let at = 0; at < tooMuch; at += CHUNK) near.write(block(at / CHUNK));
           for (let calm = 0; calm < TURNS; calm += 1) await turn();

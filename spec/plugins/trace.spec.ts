@@ -4,19 +4,19 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { describe, it } from 'vitest';
 import { IOStreamError } from '../../src/errors.ts';
 import { trace, type TraceOptions } from '../../src/plugins/trace.ts';
-import { checkPlugin } from '../../src/testing/check-plugin.ts';
-import { Clock } from '../../src/testing/clock.ts';
+import { checkPlugin } from '../../src/testing/rules/check-plugin.ts';
+import { Clock } from '../../src/testing/rules/clock.ts';
 import { testDial } from '../../src/testing/test-dial.ts';
 import { unhandled } from '../stream/tools.ts';
 import { invariants } from '../support/harness.ts';
-import { data, inWords, Ride, sent } from '../support/scripted-wire.ts';
+import { data, inWords, PluginDriver, sent } from '../support/scripted-wire.ts';
 
 /** A traced connection on a clock of its own, and its log. */
-function traced(options: Partial<TraceOptions> = {}): { ride: Ride; log: string[]; clock: Clock } {
+function traced(options: Partial<TraceOptions> = {}): { ride: PluginDriver; log: string[]; clock: Clock } {
   const log: string[] = [];
   const clock = new Clock();
   const plugin = trace({ sink: (entry) => log.push(entry), ...options });
-  return { ride: new Ride(plugin, { dial: testDial({ scheduler: clock, layer: 'wire' }) }), log, clock };
+  return { ride: new PluginDriver(plugin, { dial: testDial({ scheduler: clock, layer: 'wire' }) }), log, clock };
 }
 
 /** Without number and time: what is asserted elsewhere. */
@@ -85,7 +85,7 @@ describe('trace', () => {
     assert.ok(given.every((signal, at) => ride.wire.down[at] === signal && ride.up[at] === signal));
   });
 
-  it.each<[string, (ride: Ride) => void, string[]]>([
+  it.each<[string, (ride: PluginDriver) => void, string[]]>([
     ['a reset', ({ app }) => app.error(new Error('enough\u001b[31m')), ['↓ error "enough\\u001b[31m"', '↑ error "enough\\u001b[31m"']],
     [
       'an error of the wire',
@@ -131,7 +131,7 @@ describe('trace', () => {
   it('numbers its connections', () => {
     const log: string[] = [];
     const plugin = trace({ sink: (entry) => log.push(entry) });
-    const [first, second] = [new Ride(plugin), new Ride(plugin)];
+    const [first, second] = [new PluginDriver(plugin), new PluginDriver(plugin)];
     second.wire.connect();
     first.wire.connect();
     assert.deepEqual(
@@ -190,7 +190,7 @@ describe('trace', () => {
   });
 
   describe('a sink that throws', () => {
-    const breaking = (): { ride: Ride; calls: () => number } => {
+    const breaking = (): { ride: PluginDriver; calls: () => number } => {
       let calls = 0;
       const sink = (): void => {
         calls += 1;

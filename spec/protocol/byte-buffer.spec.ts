@@ -159,7 +159,7 @@ describe('ByteBuffer', () => {
       const buffer = new ByteBuffer();
       buffer.append(chunk, unseen);
       happens(buffer);
-      return buffer.unseen === chunk;
+      return buffer.exclusiveChunk === chunk;
     };
     expect(whatIf(() => undefined)).toBe(true);
     expect(whatIf(() => undefined, false)).toBe(false);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { BODY_KEPT, BODY_LIMIT, keepsOpen, readBody } from '../../src/protocol/http-body.ts';
 import type { HttpHead } from '../../src/protocol/http-head.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
-import { holdTalk } from '../support/held-talk.ts';
+import { runConversation } from '../support/held-talk.ts';
 
 const head = (headers: Record<string, string> = {}, minor = 1): HttpHead => ({ minor, status: 407, reason: '', headers });
 const CHUNKED = head({ 'transfer-encoding': 'chunked' });
@@ -19,7 +19,7 @@ const read = (
   chunks: readonly (string | Uint8Array)[],
   { skip = false, ...how }: { skip?: boolean; end?: boolean; broken?: unknown } = {},
 ): Read => {
-  const { result, error, unread, waits } = holdTalk((link) => readBody(link, of, { skip }), chunks, how);
+  const { result, error, unread, waits } = runConversation((link) => readBody(link, of, { skip }), chunks, how);
   expect(error).toBeUndefined();
   return { text: result && Buffer.from(result.bytes).toString('latin1'), whole: result?.whole, unread, waits };
 };
@@ -105,11 +105,11 @@ describe('readBody', () => {
   it('tells what stopped it, and keeps what came before: an early end, or an error of the wire', () => {
     const broken = new Error('why');
     const stopped = (how: { end?: boolean; broken?: unknown }): unknown =>
-      holdTalk((link) => readBody(link, sized(9)), ['abc'], how).result?.stopped;
+      runConversation((link) => readBody(link, sized(9)), ['abc'], how).result?.stopped;
     expect(read(sized(9), ['abc'], { broken })).toMatchObject({ text: 'abc', whole: false });
     expect(stopped({ broken })).toBe(broken);
     expect(stopped({ end: true })).toMatchObject({ code: 'EPROXY' });
-    expect(holdTalk((link) => readBody(link, sized(3)), ['abc']).result).not.toHaveProperty('stopped');
+    expect(runConversation((link) => readBody(link, sized(3)), ['abc']).result).not.toHaveProperty('stopped');
   });
 });
 

@@ -12,12 +12,12 @@ import {
 } from '../../src/protocol/http-connect.ts';
 import { Secrets } from '../../src/protocol/secrets.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
-import { holdTalk, type HeldTalk } from '../support/held-talk.ts';
+import { runConversation, type ConversationResult } from '../support/held-talk.ts';
 
 const ASKED = 'CONNECT target.test:443 HTTP/1.1\r\nHost: target.test:443\r\n';
 const REFUSED = 'HTTP/1.1 407 Who are you?\r\nProxy-Authenticate: Basic realm="r"\r\nContent-Length: 4\r\n\r\nbody';
 
-interface Try extends HeldTalk<Tunnel | undefined> {
+interface Try extends ConversationResult<Tunnel | undefined> {
   readonly state: ConnectState & { readonly bodies: number; readonly asked: readonly boolean[] };
   readonly challenges: readonly ProxyChallenge[];
 }
@@ -62,7 +62,7 @@ function asking(
     return answer as never;
   };
   const request = { authority: 'target.test:443', headers: more.headers ?? [], ...(answers ? { auth } : {}) };
-  const held = holdTalk((link) => httpConnect(link, request, state), chunks, { end, broken });
+  const held = runConversation((link) => httpConnect(link, request, state), chunks, { end, broken });
   return { ...held, state, challenges };
 }
 const errorOf = (made: Try): Record<string, unknown> => {

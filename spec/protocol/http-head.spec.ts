@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { HEAD_LIMIT, readHead, tokensOf, type HttpHead } from '../../src/protocol/http-head.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
-import { holdTalk, type HeldTalk } from '../support/held-talk.ts';
+import { runConversation, type ConversationResult } from '../support/held-talk.ts';
 
-const held = (...chunks: readonly (string | Uint8Array)[]): HeldTalk<HttpHead> => holdTalk(readHead, chunks);
+const held = (...chunks: readonly (string | Uint8Array)[]): ConversationResult<HttpHead> => runConversation(readHead, chunks);
 const headOf = (text: string): HttpHead | undefined => held(text).result;
 const bytewise = (text: string): readonly string[] => Array.from({ length: text.length }, (_, at) => text.slice(at, at + 1));
 const STATUS = 'HTTP/1.1 200 OK\r\n';

@@ -66,10 +66,10 @@ describe('Conversation', () => {
       link.send('é');
     });
     conversation.start();
-    expect(latin(conversation.takeSaid())).toBe('ab');
-    expect(conversation.takeSaid()).toHaveLength(0);
+    expect(latin(conversation.takeOutput())).toBe('ab');
+    expect(conversation.takeOutput()).toHaveLength(0);
     conversation.push(of('x'));
-    expect(Buffer.from(conversation.takeSaid()).toString()).toBe('é');
+    expect(Buffer.from(conversation.takeOutput()).toString()).toBe('é');
   });
 
   it('takes a copy of what is said: the array stays the talker’s', () => {
@@ -81,7 +81,7 @@ describe('Conversation', () => {
       yield* link.read(1);
     });
     conversation.start();
-    const said = conversation.takeSaid();
+    const said = conversation.takeOutput();
     expect([...said]).toEqual([1, 2, 9, 2]);
     scratch.fill(0);
     expect([...said]).toEqual([1, 2, 9, 2]);
@@ -196,7 +196,7 @@ describe('Conversation', () => {
       const conversation = asks();
       conversation.start();
       const { value } = conversation.push(of('ab'));
-      expect(latin(conversation.takeSaid())).toBe('asked');
+      expect(latin(conversation.takeOutput())).toBe('asked');
       expect((value as { wait: () => unknown }).wait()).toEqual(['the input']);
       expect(conversation.push(of('c')).value).toBe(value);
       expect(conversation.push(of('de!')).value).toBe(value);
@@ -217,7 +217,7 @@ describe('Conversation', () => {
       const conversation = asks();
       conversation.start();
       conversation.push(of('ab'));
-      conversation.refuse(new Error('no'));
+      conversation.reject(new Error('no'));
       expect(conversation.push(of('cde'))).toEqual({ done: true, value: 'ab no cde' });
     });
 
@@ -225,7 +225,7 @@ describe('Conversation', () => {
       const refused = new Error('refused');
       const conversation = begin((link) => link.wait(() => []));
       conversation.start();
-      expect(caught(() => conversation.refuse(refused))).toBe(refused);
+      expect(caught(() => conversation.reject(refused))).toBe(refused);
     });
 
     it('knows the type of what it gets', () => {
@@ -275,7 +275,7 @@ describe('Conversation', () => {
       });
       conversation.start();
       expect(conversation.end()).toEqual({ done: true, value: 'without' });
-      expect(latin(conversation.takeSaid())).toBe('bye');
+      expect(latin(conversation.takeOutput())).toBe('bye');
     });
 
     it('may be caught to read what is there, but not to read on', () => {
@@ -303,7 +303,7 @@ describe('Conversation', () => {
       for (const wait of [(link: Link) => link.read(1), (link: Link) => link.readUntil('x', 9), (link: Link) => link.wait(() => [])]) {
         const conversation = begin<unknown>(wait);
         conversation.start();
-        expect(caught(() => conversation.fail(why))).toBe(why);
+        expect(caught(() => conversation.throw(why))).toBe(why);
       }
     });
 
@@ -321,11 +321,11 @@ describe('Conversation', () => {
         conversation.start();
         return conversation;
       };
-      expect(told(() => 'without').fail(why)).toEqual({ done: true, value: 'without' });
+      expect(told(() => 'without').throw(why)).toEqual({ done: true, value: 'without' });
       const throwing = told(() => {
         throw better;
       });
-      expect(caught(() => throwing.fail(why))).toBe(better);
+      expect(caught(() => throwing.throw(why))).toBe(better);
     });
 
     it('cannot be outlived: a talk that waits again is left, its finally blocks run', () => {
@@ -345,7 +345,7 @@ describe('Conversation', () => {
           }
         });
         conversation.start();
-        expect([caught(() => conversation.fail(why)), finals]).toEqual([why, 1]);
+        expect([caught(() => conversation.throw(why)), finals]).toEqual([why, 1]);
       }
     });
 
@@ -354,8 +354,8 @@ describe('Conversation', () => {
       const conversation: Conversation<void> = begin(function* (link) {
         try {
           yield* link.read(1);
-          log.push(caught(() => conversation.fail(why)));
-          conversation.abandon();
+          log.push(caught(() => conversation.throw(why)));
+          conversation.return();
           yield* link.read(1);
         } catch {
           log.push('never');
@@ -380,8 +380,8 @@ describe('Conversation', () => {
         }
       });
       conversation.start();
-      conversation.abandon();
-      conversation.abandon();
+      conversation.return();
+      conversation.return();
       expect(finals).toBe(1);
     });
 
@@ -390,7 +390,7 @@ describe('Conversation', () => {
       const conversation: Conversation<void> = begin(function* (link) {
         try {
           yield* link.read(1);
-          conversation.abandon();
+          conversation.return();
           log.push('step over');
           yield* link.read(1);
           log.push('never');
@@ -409,7 +409,7 @@ describe('Conversation', () => {
         ran = true;
         yield* link.read(1);
       });
-      conversation.abandon();
+      conversation.return();
       expect(ran).toBe(false);
     });
   });
@@ -473,7 +473,7 @@ describe('the functions of a Link', () => {
       { phase: 'read' },
     );
     conversation.start();
-    expect(new TextDecoder().decode(conversation.takeSaid())).toBe('HELLO');
+    expect(new TextDecoder().decode(conversation.takeOutput())).toBe('HELLO');
     conversation.push(Uint8Array.of(7, 65, 10));
     expect(conversation.answer('answer')).toEqual({ done: true, value: '7 2 answer' });
   });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { describe, it } from 'vitest';
 import { handshake, IOStream, mapBytes, passthrough, type Plugin } from 'rxjs-io-stream';
-import { memoryPair } from '../../src/testing/memory-pair.ts';
+import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { invariants, type Harness } from '../support/harness.ts';
 import { closing, serve, ticks, turns } from './tools.ts';
 

@@ -23,11 +23,11 @@ import {
 } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { connect, handshake, type IOStream, type IOStreamOptions, type Plugin } from 'rxjs-io-stream';
-import { memoryPair } from '../../src/testing/memory-pair.ts';
+import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { blackHole } from '../support/black-hole.ts';
 import { invariants, type Harness } from '../support/harness.ts';
 import { deadPort, pattern } from '../support/loopback.ts';
-import type { Observed } from '../support/observed.ts';
+import type { ObserverSpy } from '../support/observed.ts';
 import { serve, turns, unhandled } from './tools.ts';
 
 const host = '127.0.0.1';
@@ -307,7 +307,7 @@ describe('connect', () => {
       readonly peer?: (socket: Socket) => void;
       /** What is done with the stream. */
       readonly use?: (io: IOStream) => Observable<unknown>;
-      reached(p: Peer, seen: Observed<unknown>): boolean;
+      reached(p: Peer, seen: ObserverSpy<unknown>): boolean;
     }
     const pour = (socket: Socket): void => {
       const more = (): void => {

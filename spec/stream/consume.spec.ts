@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { EMPTY, NEVER, of, Subject, throwError, timer, type Observable } from 'rxjs';
 import { describe, it } from 'vitest';
 import { IOStream } from 'rxjs-io-stream';
-import { memoryPair } from '../../src/testing/memory-pair.ts';
+import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { invariants } from '../support/harness.ts';
 import { closing, dialled, joined, owned, pattern, scripted, ticks, turns, usedMiB, virtually } from './tools.ts';
 

@@ -19,7 +19,7 @@ import {
 import { describe, expect, it } from 'vitest';
 import { converse, IOStream } from 'rxjs-io-stream';
 import { rechunk } from '../../src/testing/rechunk.ts';
-import { syncPair } from '../../src/testing/sync-pair.ts';
+import { syncPair } from '../../src/testing/memory/sync-pair.ts';
 import { invariants, type Harness } from '../support/harness.ts';
 import { data, inWords, ScriptedWire, textOf } from '../support/scripted-wire.ts';
 import { joined, owned, ticks } from './tools.ts';

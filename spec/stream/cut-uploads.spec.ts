@@ -19,7 +19,7 @@ import {
 } from 'rxjs';
 import { describe, it } from 'vitest';
 import { connect, IOStream, open, relay } from 'rxjs-io-stream';
-import { memoryPair } from '../../src/testing/memory-pair.ts';
+import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { invariants, type Harness } from '../support/harness.ts';
 import { owned, pattern, serve, turns } from './tools.ts';
 

@@ -18,7 +18,7 @@ import {
   type IOStreamOptions,
   type ListenOptions,
 } from 'rxjs-io-stream';
-import { memoryPair } from '../../src/testing/memory-pair.ts';
+import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { invariants, type Harness } from '../support/harness.ts';
 import { deadPort } from '../support/loopback.ts';
 import { owned, pattern, serve, turns, unhandled } from './tools.ts';

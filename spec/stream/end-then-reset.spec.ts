@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { defer, NEVER, of, reduce, type Observable } from 'rxjs';
 import { describe, it } from 'vitest';
 import { connect, framed, IOStream, lines, requests, toDuplex } from 'rxjs-io-stream';
-import { memoryPair } from '../../src/testing/memory-pair.ts';
+import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { client, serving } from '../support/clients.ts';
 import { invariants } from '../support/harness.ts';
 import { closing, joined, owned, pattern, serve, ticks, turns, unhandled } from './tools.ts';

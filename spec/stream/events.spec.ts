@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'vitest';
 import { CONNECTED, EOF, eventNames, IN, IOStream, OUT, RESOLVED, SENT, passthrough, type StreamEvent } from 'rxjs-io-stream';
-import { memoryPair } from '../../src/testing/memory-pair.ts';
+import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { invariants } from '../support/harness.ts';
 import { closing, dialled, joined, owned, pattern, scripted, serve, ticks, turns, unhandled } from './tools.ts';
 

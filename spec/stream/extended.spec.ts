@@ -1,7 +1,7 @@
 import { firstValueFrom } from 'rxjs';
 import { expect, it } from 'vitest';
 import { IOStream, type Wire } from 'rxjs-io-stream';
-import { memoryPair } from '../../src/testing/memory-pair.ts';
+import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { invariants } from '../support/harness.ts';
 import { owned } from './tools.ts';
 

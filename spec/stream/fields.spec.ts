@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { describe, it } from 'vitest';
 import { CONNECTED, handshake, IOStream, passthrough } from 'rxjs-io-stream';
-import { memoryPair } from '../../src/testing/memory-pair.ts';
+import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { invariants } from '../support/harness.ts';
 import { closing, dialled, joined, owned, pattern, scripted, ticks } from './tools.ts';
 

@@ -50,7 +50,7 @@ import {
   type Up,
   type Wire,
 } from 'rxjs-io-stream';
-import { memoryPair } from '../../src/testing/memory-pair.ts';
+import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { invariants, type Harness } from '../support/harness.ts';
 import { closing, owned, pattern, serve, turns } from './tools.ts';
 

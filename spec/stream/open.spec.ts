@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import { defer, mergeMap, throwError } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { handshake, open, type IOStream } from 'rxjs-io-stream';
-import { memoryPair } from '../../src/testing/memory-pair.ts';
+import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { invariants, type Harness } from '../support/harness.ts';
 import { allOf, deadPort, served } from '../support/loopback.ts';
 import { closing, turns, unhandled } from './tools.ts';

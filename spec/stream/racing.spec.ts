@@ -6,12 +6,12 @@ import { connect, RESOLVED, CONNECTED, type IOStream, type IOStreamOptions } fro
 import { blackHole, slowPort } from '../support/black-hole.ts';
 import { invariants, type Harness } from '../support/harness.ts';
 import { deadPort } from '../support/loopback.ts';
-import type { Observed } from '../support/observed.ts';
+import type { ObserverSpy } from '../support/observed.ts';
 
 const hasIPv6 = Object.values(networkInterfaces()).some((each) => each?.some(({ address }) => address === '::1'));
 
 /** Dials a name that has these addresses. */
-function dial(h: Harness, port: number, addresses: readonly string[], options: Partial<IOStreamOptions> = {}): Observed<IOStream> {
+function dial(h: Harness, port: number, addresses: readonly string[], options: Partial<IOStreamOptions> = {}): ObserverSpy<IOStream> {
   const answer = addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
   return h.observed(connect({ host: 'some.name', port, lookup: (_host, _options, callback) => callback(null, answer), ...options }));
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { asyncScheduler, merge, Subscription, take, type Observable } from 'rxjs';
 import { describe, it } from 'vitest';
 import { IN, IOStream, OUT, SENT } from 'rxjs-io-stream';
-import { memoryPair } from '../../src/testing/memory-pair.ts';
+import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { invariants } from '../support/harness.ts';
 import { closing, dialled, joined, owned, scripted, ticks, turns, unhandled } from './tools.ts';
 

@@ -6,7 +6,7 @@ import { asapScheduler, config, defer, map, mergeMap, of, switchMap, take, tap, 
 import { TestScheduler } from 'rxjs/testing';
 import { beforeAll, describe, it, vi } from 'vitest';
 import { connect, converse, framed, IOStream, lines, open, relay, requests, SENT, type IOStreamOptions } from 'rxjs-io-stream';
-import { memoryPair } from '../../src/testing/memory-pair.ts';
+import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { client, portOf, serving } from '../support/clients.ts';
 import { invariants, type Harness } from '../support/harness.ts';
 import { joined, owned, serve, turns, unhandled } from './tools.ts';

@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { asapScheduler, config, firstValueFrom, Observable, Subject } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { IOStream, type ClosedReport, type Flow, type IOStreamOptions, type Up, type Wire } from 'rxjs-io-stream';
-import { memoryPair, type MemoryPairOptions } from '../../src/testing/memory-pair.ts';
+import { memoryPair, type MemoryPairOptions } from '../../src/testing/memory/memory-pair.ts';
 import type { Harness } from '../support/harness.ts';
 
 export type Options = Omit<IOStreamOptions, 'wire' | 'fh' | 'host' | 'port' | 'path'>;

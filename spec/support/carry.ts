@@ -1,7 +1,7 @@
 import { asyncScheduler, Subject, type Observable } from 'rxjs';
 import { END, PAUSE, RESUME, type Dial, type Flow, type Timeouts, type Up, type Wire } from '../../src/wire/signal.ts';
 import type { Harness } from './harness.ts';
-import type { Observed } from './observed.ts';
+import type { ObserverSpy } from './observed.ts';
 
 const TIMEOUTS: Timeouts = {
   resolve: 5000,
@@ -19,8 +19,8 @@ export function dialOf(timeouts: Partial<Timeouts> = {}): Dial {
 }
 
 /** A wire in use: what goes down is said with methods, what comes up is recorded. */
-export class Carried {
-  readonly up: Observed<Up>;
+export class WireDriver {
+  readonly up: ObserverSpy<Up>;
   readonly #flow$ = new Subject<Flow>();
 
   constructor(h: Harness, wire: Wire, dial: Dial = dialOf()) {

@@ -1,13 +1,13 @@
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { listen, type Handler, type ListenOptions, type Server } from 'rxjs-io-stream';
 import type { Harness } from './harness.ts';
-import type { Observed } from './observed.ts';
+import type { ObserverSpy } from './observed.ts';
 
 /** A server of ours, its subscription, and what its `errors$` and `dropped$` told. */
 export interface Serving {
   readonly server: Server;
-  readonly seen: Observed<Server>;
-  readonly errors: Observed<unknown>;
+  readonly seen: ObserverSpy<Server>;
+  readonly errors: ObserverSpy<unknown>;
   /** Where clients dial. */
   readonly at: { readonly host: string; readonly port: number };
 }

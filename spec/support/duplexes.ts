@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { NEVER, Observable } from 'rxjs';
-import type { SocketDuplex } from '../../src/faces/socket-duplex.ts';
-import { toDuplex } from '../../src/faces/to-duplex.ts';
+import type { SocketDuplex } from '../../src/adapters/socket-duplex.ts';
+import { toDuplex } from '../../src/adapters/to-duplex.ts';
 import { IOStream } from '../../src/stream/io-stream.ts';
 import { open } from '../../src/stream/open.ts';
 import type { IOStreamOptions } from '../../src/stream/options.ts';

@@ -10,7 +10,7 @@ import { fstatSync, openSync, writeFileSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
 import { asyncScheduler, filter, firstValueFrom, ReplaySubject, Subject } from 'rxjs';
 import type { IOStreamError } from '../../src/errors.ts';
-import { fromFh, type Fh } from '../../src/wire/fh.ts';
+import { fromFh, type Fh } from '../../src/wire/fh/fh.ts';
 import { END, type Flow, type Up } from '../../src/wire/signal.ts';
 
 /** What the program writes to RESULT. */

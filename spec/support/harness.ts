@@ -4,7 +4,7 @@ import type { Observable } from 'rxjs';
 import { onTestFinished } from 'vitest';
 import { assertSameBytes, type Bytes } from './digest.ts';
 import { assertError, faultsOf, type ErrorFacts } from './error-facts.ts';
-import { Observed } from './observed.ts';
+import { ObserverSpy } from './observed.ts';
 import { ProcessEvents } from './process-events.ts';
 import { Resources } from './resources.ts';
 
@@ -36,16 +36,16 @@ export interface RecordedCall {
 /** What a spec records with and asks of; see {@link invariants}. */
 export class Harness {
   readonly #secrets: string[] = [];
-  readonly #observed: Observed<never>[] = [];
+  readonly #observed: ObserverSpy<never>[] = [];
   readonly #errors: unknown[] = [];
   readonly #peers: unknown[] = [];
   readonly #faults: (() => string[])[] = [];
   readonly #cleanups: (() => unknown)[] = [];
 
   /** Subscribes now and records all that comes. What is still open at the end of the spec is unsubscribed then. (V1, V8, V7) */
-  observed<T>(source$: Observable<T>, name = 'the Observable'): Observed<T> {
-    const observed = new Observed(source$, name);
-    this.#observed.push(observed as unknown as Observed<never>);
+  observed<T>(source$: Observable<T>, name = 'the Observable'): ObserverSpy<T> {
+    const observed = new ObserverSpy(source$, name);
+    this.#observed.push(observed as unknown as ObserverSpy<never>);
     return observed;
   }
 
@@ -53,12 +53,12 @@ export class Harness {
    * Records a stream's events, errors and report. `events$` and `errors$` must complete and `closed$` give one report (V1), no
    * CONNECTED comes after an error (V2), errors are named and keep secrets (V7). Counts as a subscriber of `errors$`.
    */
-  watch(io: WatchedStream): { events: Observed<{ readonly mask: number }>; errors: Observed<unknown>; closed: Observed<unknown> } {
+  watch(io: WatchedStream): { events: ObserverSpy<{ readonly mask: number }>; errors: ObserverSpy<unknown>; closed: ObserverSpy<unknown> } {
     const calls = this.#calls('events$');
-    const events = new Observed(io.events$, 'events$', ({ mask }) => calls.add(mask, undefined));
-    const errors = new Observed(io.errors$, 'errors$', (error) => calls.add(0, error));
-    const closed = new Observed(io.closed$, 'closed$');
-    for (const each of [events, errors, closed]) this.#observed.push(each as unknown as Observed<never>);
+    const events = new ObserverSpy(io.events$, 'events$', ({ mask }) => calls.add(mask, undefined));
+    const errors = new ObserverSpy(io.errors$, 'errors$', (error) => calls.add(0, error));
+    const closed = new ObserverSpy(io.closed$, 'closed$');
+    for (const each of [events, errors, closed]) this.#observed.push(each as unknown as ObserverSpy<never>);
     this.#faults.push(() => [
       ...[events, errors, closed].filter((each) => each.state === 'error').map(() => 'V1: events$, errors$ or closed$ of a stream errored'),
       ...(closed.values.length > 1 ? [`V1: closed$ gave ${closed.values.length} reports`] : []),

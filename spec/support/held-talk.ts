@@ -1,7 +1,7 @@
 import { Conversation, type Link, type Talk } from '../../src/protocol/link.ts';
 
 /** What came of a conversation that was given some bytes. */
-export interface HeldTalk<T> {
+export interface ConversationResult<T> {
   /** What it returned, when it is through. */
   readonly result?: T;
   readonly error?: unknown;
@@ -16,17 +16,17 @@ export interface HeldTalk<T> {
 const latin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 
 /** Holds a conversation: gives it the chunks one by one, answers what it asks for besides bytes at once, then maybe the end, or what broke the wire. */
-export function holdTalk<T>(
+export function runConversation<T>(
   talk: (link: Link) => Talk<T>,
   chunks: readonly (string | Uint8Array)[],
   { end = false, broken }: { end?: boolean; broken?: unknown } = {},
-): HeldTalk<T> {
+): ConversationResult<T> {
   const conversation = new Conversation(talk, { phase: 'handshake', early: 'EPROXY' });
   let said = '';
   const step = (work: () => IteratorResult<unknown, T>): IteratorResult<unknown, T> => {
     let state = work();
     for (;;) {
-      said += latin(conversation.takeSaid());
+      said += latin(conversation.takeOutput());
       const need = state.value as { wait?: () => unknown } | undefined;
       if (state.done || typeof need?.wait !== 'function') return state;
       state = answered(conversation, need.wait);
@@ -41,7 +41,7 @@ export function holdTalk<T>(
       else state = step(() => conversation.push(bytes));
     }
     if (!state.done && end) state = step(() => conversation.end());
-    if (!state.done && broken !== undefined) state = step(() => conversation.fail(broken));
+    if (!state.done && broken !== undefined) state = step(() => conversation.throw(broken));
     if (!state.done) return { said, unread: '', waits: true };
     return { result: state.value, said, unread: latin(conversation.takeUnread()) + behind, waits: false };
   } catch (error) {
@@ -54,7 +54,7 @@ function answered<T>(conversation: Conversation<T>, ask: () => unknown): Iterato
   try {
     answer = ask();
   } catch (error) {
-    return conversation.refuse(error);
+    return conversation.reject(error);
   }
   return conversation.answer(answer);
 }

@@ -1,7 +1,7 @@
 import type { Observable, Subscription } from 'rxjs';
 
 /** What happened to an Observable, in order. Values, then one of complete and error, or our own unsubscribe. */
-export class Observed<T> {
+export class ObserverSpy<T> {
   readonly values: T[] = [];
   error: unknown;
   state: 'open' | 'complete' | 'error' | 'unsubscribed' = 'open';

@@ -65,7 +65,7 @@ export class ScriptedWire {
 }
 
 /** The application's end of a plugin that lies on a {@link ScriptedWire}. */
-export class Ride {
+export class PluginDriver {
   readonly wire = new ScriptedWire();
   readonly app = new Subject<Flow>();
   readonly up: Up[] = [];
@@ -74,7 +74,7 @@ export class Ride {
   readonly #subscription: Subscription;
 
   /** @param seen is called with each signal as it comes up, after it was recorded. */
-  constructor(plugin: Plugin, { dial = testDial(), seen }: { dial?: Dial; seen?: (signal: Up, ride: Ride) => void } = {}) {
+  constructor(plugin: Plugin, { dial = testDial(), seen }: { dial?: Dial; seen?: (signal: Up, ride: PluginDriver) => void } = {}) {
     this.#subscription = this.app.pipe(plugin(this.wire.wire)(dial)).subscribe({
       next: (signal) => {
         this.up.push(signal);

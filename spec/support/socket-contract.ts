@@ -7,7 +7,7 @@ import { testDial } from '../../src/testing/test-dial.ts';
 import { END, PAUSE, RESUME, type Dial, type Flow, type Target, type Timeouts, type Up, type Wire } from '../../src/wire/signal.ts';
 import { joined } from './digest.ts';
 import { invariants, type Harness } from './harness.ts';
-import type { Observed } from './observed.ts';
+import type { ObserverSpy } from './observed.ts';
 import { data, inWords, sentOf, textOf } from './scripted-wire.ts';
 
 /** What is made of sockets: how to listen for it, and how to dial. */
@@ -23,7 +23,7 @@ export interface Site {
 /** One connection: what goes down, what came up, and the peer's socket. */
 export interface Line {
   readonly app: Subject<Flow>;
-  readonly seen: Observed<Up>;
+  readonly seen: ObserverSpy<Up>;
   readonly peer: Socket;
   readonly timeouts: Timeouts;
 }
@@ -74,11 +74,11 @@ export function reading(h: Harness, peer: Socket): { readonly bytes: Buffer; end
   return got;
 }
 
-const has = (seen: Observed<Up>, kind: Up['kind']): boolean => seen.values.some((signal) => signal.kind === kind);
+const has = (seen: ObserverSpy<Up>, kind: Up['kind']): boolean => seen.values.some((signal) => signal.kind === kind);
 const MIB = 1024 * 1024;
 
 /** The socket of a connection. */
-function handleOf(seen: Observed<Up>): Socket {
+function handleOf(seen: ObserverSpy<Up>): Socket {
   const connected = seen.values.find((signal) => signal.kind === 'connected');
   return connected?.details[0]?.handle as Socket;
 }

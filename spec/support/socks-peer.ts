@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { PeerStep } from '../../src/testing/script.ts';
+import type { PeerStep } from '../../src/testing/rules/scripted-peer.ts';
 import type { Harness } from './harness.ts';
 import { served } from './loopback.ts';
 import { bytesOf } from './socks-talk.ts';

@@ -18,7 +18,7 @@ export function tell<T>(talk: (link: Link) => Talk<T>, chunks: readonly Uint8Arr
   const said: string[] = [];
   const rest: string[] = [];
   const keep = (): void => {
-    const words = hex(conversation.takeSaid());
+    const words = hex(conversation.takeOutput());
     if (words !== '') said.push(words);
   };
   try {

@@ -3,9 +3,9 @@ import { createServer as createTcpServer, type AddressInfo, type Socket } from '
 import { setImmediate as turn } from 'node:timers/promises';
 import { createServer, type TlsOptions, type TLSSocket } from 'node:tls';
 import { bufferWhen, mergeMap, Observable, tap, timer, type Subscriber } from 'rxjs';
-import { tlsClient, type TlsClientOptions } from '../../src/plugins/tls-client.ts';
-import { tlsServer, type TlsServerOptions } from '../../src/plugins/tls-server.ts';
-import { memoryPair } from '../../src/testing/memory-pair.ts';
+import { tlsClient, type TlsClientOptions } from '../../src/plugins/tls/tls-client.ts';
+import { tlsServer, type TlsServerOptions } from '../../src/plugins/tls/tls-server.ts';
+import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { END, type DataSignal, type Dial, type Flow, type Plugin, type Target, type Up } from '../../src/wire/signal.ts';
 import { stack } from '../../src/wire/stack.ts';
 import { dialOf } from './carry.ts';

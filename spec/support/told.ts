@@ -4,7 +4,7 @@ import type { Harness } from './harness.ts';
 type Reaction = (io: IOStream, mask: EventMask, error?: IOStreamError) => void;
 
 /** A `cb` that keeps the story it was told in words: `['RESOLVED', 'CONNECTED', 'OUT|SENT', 'ECONNRESET']`. */
-export class Told {
+export class EventLog {
   readonly cb: Reaction;
   readonly story: string[] = [];
   readonly errors: IOStreamError[] = [];

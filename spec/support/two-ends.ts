@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { memoryPair } from '../../src/testing/memory-pair.ts';
-import { fromFh } from '../../src/wire/fh.ts';
+import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
+import { fromFh } from '../../src/wire/fh/fh.ts';
 import type { Plugin, Target, Wire } from '../../src/wire/signal.ts';
 import { tcp } from '../../src/wire/tcp.ts';
-import { Carried, dialOf } from './carry.ts';
+import { WireDriver, dialOf } from './carry.ts';
 import type { Harness } from './harness.ts';
 
 /** What joins two ends, for `describe.each`. */
@@ -12,7 +12,7 @@ export const CARRIERS = ['memory pair', 'socket'] as const;
 export type CarrierKind = (typeof CARRIERS)[number];
 
 /** A wire in use that counts as it goes: for transfers that are too long to be added up anew at each look. */
-export class Counted extends Carried {
+export class Counted extends WireDriver {
   /** Bytes that were given down. */
   given = 0;
   #seen = 0;
@@ -52,7 +52,7 @@ export class Counted extends Carried {
 }
 
 /** Both ends of one connection, as the applications see it. */
-export interface TwoEnds {
+export interface ConnectedPair {
   readonly near: Counted;
   readonly far: Counted;
 }
@@ -72,7 +72,7 @@ export async function joined(h: Harness, kind: CarrierKind): Promise<{ wire: Wir
 }
 
 /** Dials with one plugin, accepts with the other, and waits until both are connected. */
-export async function twoEnds(h: Harness, kind: CarrierKind, plugin: Plugin, counterpart: Plugin): Promise<TwoEnds> {
+export async function connectedPair(h: Harness, kind: CarrierKind, plugin: Plugin, counterpart: Plugin): Promise<ConnectedPair> {
   const { wire, to, accepted } = await joined(h, kind);
   const near = new Counted(h, plugin(wire), { ...dialOf(), to });
   const far = new Counted(h, counterpart(await accepted));

@@ -15,9 +15,9 @@ import {
   tap,
   throwError,
 } from 'rxjs';
-import { handshake } from '../../src/plugins/handshake.ts';
-import { mapBytes } from '../../src/plugins/map-bytes.ts';
-import { transform } from '../../src/plugins/transform.ts';
+import { handshake } from '../../src/layers/handshake.ts';
+import { mapBytes } from '../../src/layers/map-bytes.ts';
+import { transform } from '../../src/layers/transform.ts';
 import type { Flow, Plugin, Up } from '../../src/wire/signal.ts';
 import type { PluginPeer } from '../../src/testing.ts';
 import { above, below, recursively } from './broken-wires.ts';

@@ -1,5 +1,5 @@
 import { asapScheduler, asyncScheduler, concat, filter, map, mergeMap, Observable, of, tap, throwError } from 'rxjs';
-import { inlet } from '../../src/wire/operate.ts';
+import { guardedSubscriber } from '../../src/util/guarded-subscriber.ts';
 import type { Flow, Up, Wire } from '../../src/wire/signal.ts';
 
 type Spoil = (wire: Wire) => Wire;
@@ -61,11 +61,11 @@ export const brokenWires: Readonly<Record<string, readonly [rule: number, spoil:
     5,
     (wire) => (dial) => (flow$) =>
       new Observable<Up>((up) => {
-        const fromBelow = inlet<Up>({
+        const fromBelow = guardedSubscriber<Up>({
           next: (signal) => up.next(signal),
           error: () => up.complete(),
           complete: () => up.complete(),
-          fail: () => {},
+          caught: () => {},
         });
         up.add(fromBelow);
         flow$.pipe(wire(dial)).subscribe(fromBelow);
@@ -183,7 +183,7 @@ export function recursively<S>(signal$: Observable<S>): Observable<S> {
       if (depth < 500) give(depth + 1);
       else out.add(asapScheduler.schedule(() => give()));
     };
-    const source = inlet<S>({
+    const source = guardedSubscriber<S>({
       next: (signal) => {
         held.push(signal);
         if (held.length === 1) out.add(asapScheduler.schedule(() => give()));

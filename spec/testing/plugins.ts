@@ -1,8 +1,8 @@
-import { handshake } from '../../src/plugins/handshake.ts';
-import { mapBytes } from '../../src/plugins/map-bytes.ts';
-import { transform, type Transformer } from '../../src/plugins/transform.ts';
+import { handshake } from '../../src/layers/handshake.ts';
+import { mapBytes } from '../../src/layers/map-bytes.ts';
+import { transform, type Transformer } from '../../src/layers/transform.ts';
 import type { Plugin } from '../../src/wire/signal.ts';
-import type { PeerStep } from '../../src/testing/script.ts';
+import type { PeerStep } from '../../src/testing/rules/scripted-peer.ts';
 
 /** A cipher whose key stream depends on all bytes before: each direction has its own. */
 export function cipher(): Plugin {

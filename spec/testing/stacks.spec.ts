@@ -1,21 +1,21 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, it } from 'vitest';
-import { handshake } from '../../src/plugins/handshake.ts';
-import { httpProxy } from '../../src/plugins/http-proxy.ts';
-import { mapBytes } from '../../src/plugins/map-bytes.ts';
+import { handshake } from '../../src/layers/handshake.ts';
+import { httpProxy } from '../../src/plugins/proxy/http-proxy.ts';
+import { mapBytes } from '../../src/layers/map-bytes.ts';
 import { passthrough } from '../../src/plugins/passthrough.ts';
 import { rc4 } from '../../src/plugins/rc4.ts';
-import { socks4 } from '../../src/plugins/socks4.ts';
-import { socks5 } from '../../src/plugins/socks5.ts';
-import { throttleBytes } from '../../src/plugins/throttle-bytes.ts';
-import { tlsClient } from '../../src/plugins/tls-client.ts';
-import { tlsServer } from '../../src/plugins/tls-server.ts';
+import { socks4 } from '../../src/plugins/proxy/socks4.ts';
+import { socks5 } from '../../src/plugins/proxy/socks5.ts';
+import { throttleBytes } from '../../src/plugins/throttle-bytes/throttle-bytes.ts';
+import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
+import { tlsServer } from '../../src/plugins/tls/tls-server.ts';
 import { trace } from '../../src/plugins/trace.ts';
-import { transform, type Transformer } from '../../src/plugins/transform.ts';
+import { transform, type Transformer } from '../../src/layers/transform.ts';
 import type { Link, Talk } from '../../src/protocol/link.ts';
 import { chaos, memoryPair, scriptedPeer, testDial, type MemoryPairOptions } from '../../src/testing.ts';
-import { AppEnd } from '../../src/testing/app-end.ts';
+import { Endpoint } from '../../src/testing/rules/endpoint.ts';
 import { randomOf } from '../../src/testing/rechunk.ts';
 import type { Plugin, Wire } from '../../src/wire/signal.ts';
 import * as certificates from '../support/certificates.ts';
@@ -138,16 +138,16 @@ const randomBytes = (length: number, seed: number): Uint8Array => {
 const [DOWN, UP] = [randomBytes(MIB, 1), randomBytes(MIB, 2)];
 
 /** Gives all of it, in chunks of any size, and stops while it is paused; then ends. */
-function feed(end: AppEnd, bytes: Uint8Array, seed: number, longest: number): void {
+function feed(end: Endpoint, bytes: Uint8Array, seed: number, longest: number): void {
   const random = randomOf(seed);
   let feeding = false;
   const more = (): void => {
     if (feeding || !end.connected) return;
     feeding = true;
-    while (!end.paused && end.given < bytes.length) {
-      const at = end.given;
+    while (!end.paused && end.written < bytes.length) {
+      const at = end.written;
       end.give(bytes.subarray(at, at + 1 + Math.floor(random() ** 3 * longest)));
-      if (end.given === bytes.length) end.end();
+      if (end.written === bytes.length) end.end();
     }
     feeding = false;
   };
@@ -164,7 +164,7 @@ interface Transfer extends MemoryPairOptions {
 async function transfer(layers: readonly string[], { seed, longest = 100_000, ...pair }: Transfer): Promise<void> {
   const faults: string[] = [];
   const fault = (rule: number, problem: string): void => void faults.push(`rule ${rule}: ${problem}`);
-  const [app, far] = [new AppEnd(fault), new AppEnd(fault)];
+  const [app, far] = [new Endpoint(fault), new Endpoint(fault)];
   const [a, b] = memoryPair({ seed, ...pair });
   const pairs = layers.map((name, at) => LAYER[name]?.(seed + at) ?? assert.fail(name));
   const laid = (wire: Wire, side: 0 | 1): Wire => pairs.reduceRight((below, each) => each[side](below), wire);

@@ -1,16 +1,16 @@
 import { catchError, concat, EMPTY, filter, NEVER, Observable, of, Subject, take, throwError, type MonoTypeOperatorFunction } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { testDial } from '../../src/testing/test-dial.ts';
-import { layer, type Layer, type Ports } from '../../src/wire/layer.ts';
+import { layer, type Layer, type LayerContext } from '../../src/wire/layer.ts';
 import { END, type Flow, type Plugin, type Up, type Wire } from '../../src/wire/signal.ts';
-import { data, inWords, Ride, sent } from '../support/scripted-wire.ts';
+import { data, inWords, PluginDriver, sent } from '../support/scripted-wire.ts';
 
 const boom = (): never => {
   throw new Error('boom');
 };
 
 /** A plugin that passes all on, but for what is said otherwise. */
-function plugin(over: (ports: Ports) => Partial<Layer> = () => ({})): Plugin {
+function plugin(over: (ports: LayerContext) => Partial<Layer> = () => ({})): Plugin {
   return (wire) => (dial) =>
     layer(wire, dial, (ports) => ({
       down: (signal) => ports.down.next(signal),
@@ -26,7 +26,7 @@ const echo: Wire = () => (flow$) =>
     flow$.subscribe(up);
   });
 
-function run(flow$: Observable<Flow>, over?: (ports: Ports) => Partial<Layer>, wire = echo): unknown[] {
+function run(flow$: Observable<Flow>, over?: (ports: LayerContext) => Partial<Layer>, wire = echo): unknown[] {
   const log: unknown[] = [];
   const record = (signal: Up): void => void log.push(...inWords([signal]));
   flow$
@@ -55,7 +55,7 @@ describe('layer', () => {
   it('passes an error of the application down, and that of the wire up', () => {
     const why = new Error('why');
     expect(run(throwError(() => why))).toEqual(['connected', why]);
-    const ride = new Ride(plugin());
+    const ride = new PluginDriver(plugin());
     ride.wire.fail(why);
     expect(ride).toMatchObject({ state: 'error', error: why });
     expect(ride.app.observed).toBe(false);
@@ -75,7 +75,7 @@ describe('layer', () => {
 
   it('dials the wire below once for each subscription, with the dial it was given', () => {
     const dial = testDial({ layer: 'me' });
-    const ride = new Ride(plugin(), { dial });
+    const ride = new PluginDriver(plugin(), { dial });
     expect(ride.wire).toMatchObject({ dials: [dial], subscriptions: 1 });
   });
 
@@ -88,7 +88,7 @@ describe('layer', () => {
 
   describe('throws', () => {
     it('in down: errors Up, frees the wire and the source', () => {
-      const ride = new Ride(plugin(() => ({ down: boom })));
+      const ride = new PluginDriver(plugin(() => ({ down: boom })));
       ride.app.next(data('a'));
       expect(ride).toMatchObject({ state: 'error', error: new Error('boom') });
       expect(ride.wire).toMatchObject({ freed: true, down: [] });
@@ -96,7 +96,7 @@ describe('layer', () => {
     });
 
     it('in up: errors Up, frees the wire and the source', () => {
-      const ride = new Ride(plugin(() => ({ up: boom })));
+      const ride = new PluginDriver(plugin(() => ({ up: boom })));
       ride.wire.connect();
       expect(ride).toMatchObject({ state: 'error', error: new Error('boom') });
       expect(ride.wire.freed).toBe(true);
@@ -104,14 +104,14 @@ describe('layer', () => {
     });
 
     it('in closing: errors Up and frees the wire', () => {
-      const ride = new Ride(plugin(() => ({ closing: boom })));
+      const ride = new PluginDriver(plugin(() => ({ closing: boom })));
       ride.app.complete();
       expect(ride).toMatchObject({ state: 'error', error: new Error('boom') });
       expect(ride.wire).toMatchObject({ freed: true });
     });
 
     it('in closed: errors Up instead of completing it', () => {
-      const ride = new Ride(plugin(() => ({ closed: boom })));
+      const ride = new PluginDriver(plugin(() => ({ closed: boom })));
       ride.wire.complete();
       expect(ride).toMatchObject({ state: 'error', error: new Error('boom') });
     });
@@ -135,7 +135,7 @@ describe('layer', () => {
     });
 
     it('never reach the caller of next, nor complete the stream', () => {
-      const ride = new Ride(plugin(() => ({ down: boom })));
+      const ride = new PluginDriver(plugin(() => ({ down: boom })));
       expect(() => {
         ride.app.next(data('a'));
         ride.app.next(data('b'));
@@ -187,7 +187,7 @@ describe('layer', () => {
 
   describe('the end', () => {
     it('lets the layer say farewell before the wire below completes', () => {
-      const ride = new Ride(plugin(({ down }) => ({ closing: () => down.next(data('bye')) })));
+      const ride = new PluginDriver(plugin(({ down }) => ({ closing: () => down.next(data('bye')) })));
       ride.app.complete();
       expect(inWords(ride.wire.down)).toEqual(['data bye']);
       expect(ride.wire.flow).toBe('complete');
@@ -199,7 +199,7 @@ describe('layer', () => {
     });
 
     it('lets the layer hand up what it holds before Up completes', () => {
-      const ride = new Ride(plugin(({ up }) => ({ closed: () => up.next(data('rest')) })));
+      const ride = new PluginDriver(plugin(({ up }) => ({ closed: () => up.next(data('rest')) })));
       ride.wire.complete();
       expect(inWords(ride.up)).toEqual(['data rest']);
       expect(ride.state).toBe('complete');
@@ -207,14 +207,14 @@ describe('layer', () => {
 
     it('says no farewell on an error or unsubscribe', () => {
       let farewells = 0;
-      const rides = [0, 1].map(() => new Ride(plugin(() => ({ closing: () => void (farewells += 1) }))));
+      const rides = [0, 1].map(() => new PluginDriver(plugin(() => ({ closing: () => void (farewells += 1) }))));
       rides[0]?.app.error(new Error('why'));
       rides[1]?.unsubscribe();
       expect(farewells).toBe(0);
       expect(rides.map(({ wire }) => wire.flow)).toEqual(['error', 'unsubscribed']);
     });
 
-    it.each<[string, (ride: Ride) => void]>([
+    it.each<[string, (ride: PluginDriver) => void]>([
       ['completion of the wire', (ride) => ride.wire.complete()],
       ['an error of the wire', (ride) => ride.wire.fail(new Error('why'))],
       ['an error of the application', (ride) => ride.app.error(new Error('why'))],
@@ -222,7 +222,7 @@ describe('layer', () => {
       ['a throw', (ride) => ride.wire.connect()],
     ])('frees the layer once, after %s', (_, end) => {
       let freed = 0;
-      const ride = new Ride(plugin(() => ({ up: boom, free: () => (freed += 1) })));
+      const ride = new PluginDriver(plugin(() => ({ up: boom, free: () => (freed += 1) })));
       end(ride);
       ride.unsubscribe();
       expect(freed).toBe(1);
@@ -231,7 +231,7 @@ describe('layer', () => {
 
     it('frees the layer before it resets the wire: what it holds has nowhere to go', () => {
       const flows: string[] = [];
-      const ride: Ride = new Ride(plugin(() => ({ free: () => flows.push(ride.wire.flow) })));
+      const ride: PluginDriver = new PluginDriver(plugin(() => ({ free: () => flows.push(ride.wire.flow) })));
       ride.app.error(new Error('why'));
       expect([flows, ride.wire.flow]).toEqual([['open'], 'error']);
     });
@@ -263,7 +263,7 @@ describe('layer', () => {
     ])('%s by the layer when the wire listens no more, %s', (_, _when, drains, words, ended) => {
       const deaf: Wire = () => (flow$) => concat(flow$.pipe(take(1)), NEVER);
       const heard: Flow[] = [];
-      const hearing = ({ up, down }: Ports): Partial<Layer> => ({
+      const hearing = ({ up, down }: LayerContext): Partial<Layer> => ({
         ...drains,
         down: (signal) => {
           heard.push(signal);
@@ -283,7 +283,7 @@ describe('layer', () => {
 
     it('frees a layer that has ended Up in its making', () => {
       let freed = 0;
-      const ride = new Ride(
+      const ride = new PluginDriver(
         plugin(({ up }) => {
           up.error(new Error('why'));
           return { free: () => (freed += 1) };
@@ -293,7 +293,7 @@ describe('layer', () => {
     });
 
     it('is silent after unsubscribe, both ways', () => {
-      const ride = new Ride(plugin());
+      const ride = new PluginDriver(plugin());
       ride.wire.connect();
       ride.unsubscribe();
       ride.wire.give(data('late'));
@@ -303,7 +303,7 @@ describe('layer', () => {
     });
 
     it('is silent when the subscriber leaves from inside next', () => {
-      const ride = new Ride(plugin(), { seen: (_, { unsubscribe }) => unsubscribe.call(ride) });
+      const ride = new PluginDriver(plugin(), { seen: (_, { unsubscribe }) => unsubscribe.call(ride) });
       ride.wire.give(data('a'), data('b'));
       expect(inWords(ride.up)).toEqual(['data a']);
     });
@@ -330,14 +330,14 @@ describe('layer', () => {
           free: freed,
         };
       });
-    const ends: readonly [string, (ride: Ride) => void, Pick<Ride, 'state' | 'error'>][] = [
+    const ends: readonly [string, (ride: PluginDriver) => void, Pick<PluginDriver, 'state' | 'error'>][] = [
       ['is done', ({ wire }) => wire.complete(), { state: 'complete', error: undefined }],
       ['has failed', ({ wire }) => wire.fail(new Error('gone')), { state: 'error', error: new Error('gone') }],
     ];
 
     describe.each(ends)('which %s', (_, over, outcome) => {
-      const waiting = (freed?: () => void, plugin = holding(freed)): Ride => {
-        const ride = new Ride(plugin);
+      const waiting = (freed?: () => void, plugin = holding(freed)): PluginDriver => {
+        const ride = new PluginDriver(plugin);
         ride.wire.give(data('held'));
         over(ride);
         expect([ride.state, ride.up, ride.wire.freed, ride.app.observed]).toEqual(['open', [], true, true]);
@@ -345,7 +345,7 @@ describe('layer', () => {
       };
 
       it('ends Up at once when it holds nothing', () => {
-        const ride = new Ride(holding());
+        const ride = new PluginDriver(holding());
         over(ride);
         expect(ride).toMatchObject(outcome);
       });
@@ -395,7 +395,7 @@ describe('layer', () => {
         expect(both).toMatchObject(outcome);
       });
 
-      it.each<[string, (ride: Ride) => void]>([
+      it.each<[string, (ride: PluginDriver) => void]>([
         ['all has gone up', ({ app }) => app.next({ kind: 'resume' })],
         ['the application closes', ({ app }) => app.complete()],
         ['the application resets', ({ app }) => app.error(new Error('enough'))],
@@ -410,7 +410,7 @@ describe('layer', () => {
     });
 
     it('hands all up when the wire is over from inside what the layer says to it', () => {
-      const ride = new Ride(holding());
+      const ride = new PluginDriver(holding());
       ride.wire.answer = ({ kind }) => kind === 'resume' && ride.wire.complete();
       ride.wire.give(data('held'));
       ride.app.next({ kind: 'resume' });
@@ -418,7 +418,7 @@ describe('layer', () => {
     });
 
     it('errors Up with a throw in drain', () => {
-      const ride = new Ride(plugin(() => ({ drain: boom })));
+      const ride = new PluginDriver(plugin(() => ({ drain: boom })));
       ride.wire.complete();
       expect(ride).toMatchObject({ state: 'error', error: new Error('boom') });
     });
@@ -428,7 +428,7 @@ describe('layer', () => {
     const early: Wire = () => (flow$) => concat(of<Up>({ kind: 'connected', details: [] }), flow$);
 
     it('hands up what comes, and keeps what the layer says to it', () => {
-      const hello = ({ up, down }: Ports): Partial<Layer> => ({
+      const hello = ({ up, down }: LayerContext): Partial<Layer> => ({
         up: (signal) => {
           up.next(signal);
           if (signal.kind === 'connected') down.next(data('hello'));

@@ -3,17 +3,17 @@ import { EMPTY, NEVER, Observable, of, Subject, throwError } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 import { testDial, type TestDialOptions } from '../../src/testing/test-dial.ts';
-import { nodeStream, type Opened } from '../../src/wire/node-stream.ts';
+import { nodeStream, type OpenStream } from '../../src/wire/node-stream.ts';
 import { END, PAUSE, RESUME, type Flow, type Up } from '../../src/wire/signal.ts';
 import { invariants, type Harness } from '../support/harness.ts';
-import type { Observed } from '../support/observed.ts';
+import type { ObserverSpy } from '../support/observed.ts';
 import { data, inWords, sentOf, textOf } from '../support/scripted-wire.ts';
 
 const WHY = new Error('why');
 
-const opened = (streams: Partial<Opened>): Opened => ({ kind: 'opened', details: { wire: 'test' }, ...streams });
+const opened = (streams: Partial<OpenStream>): OpenStream => ({ kind: 'opened', details: { wire: 'test' }, ...streams });
 
-function ride(h: Harness, streams: Partial<Opened>, dial: TestDialOptions = {}): { app: Subject<Flow>; seen: Observed<Up> } {
+function ride(h: Harness, streams: Partial<OpenStream>, dial: TestDialOptions = {}): { app: Subject<Flow>; seen: ObserverSpy<Up> } {
   const app = new Subject<Flow>();
   const seen = h.observed(app.pipe(nodeStream(() => of(opened(streams)))(testDial(dial))));
   return { app, seen };
@@ -99,7 +99,7 @@ describe('nodeStream', () => {
     it(
       'keeps what comes down early, in order',
       invariants(async (h) => {
-        const opening = new Subject<Opened>();
+        const opening = new Subject<OpenStream>();
         const app = new Subject<Flow>();
         const sink = new PassThrough();
         h.observed(app.pipe(nodeStream(() => opening)(testDial())));

@@ -6,7 +6,7 @@ import { firstValueFrom } from 'rxjs';
 import { IOStream } from 'rxjs-io-stream';
 import { describe, expect, it } from 'vitest';
 import { connectSocket } from '../../src/wire/socket.ts';
-import { endReads, MOST_OWN, ownBuffers, READ_SIZE } from '../../src/wire/socket-reads.ts';
+import { endReads, MAX_DEDICATED, dedicatedBuffers, READ_SIZE } from '../../src/wire/socket-reads.ts';
 import { invariants, type Harness } from '../support/harness.ts';
 
 const HOST = '127.0.0.1';
@@ -68,7 +68,7 @@ describe('the reads of our own sockets', () => {
   it(
     'never change what they gave: bulk and crumbs on many sockets at once, all of it kept',
     invariants(async (h) => {
-      const texts = Array.from({ length: MOST_OWN + 8 }, (_, index) => randomBytes(READ_SIZE * 8 + index * 97));
+      const texts = Array.from({ length: MAX_DEDICATED + 8 }, (_, index) => randomBytes(READ_SIZE * 8 + index * 97));
       let served = 0;
       const client = await serving(h, (peer) => {
         const text = texts[served++]!;
@@ -93,12 +93,12 @@ describe('the reads of our own sockets', () => {
       const { socket, chunks, peer } = await filled(h);
       socket.resume();
       await h.until(() => sizeOf(chunks) === READ_SIZE);
-      expect(ownBuffers()).toBe(1);
+      expect(dedicatedBuffers()).toBe(1);
       peer.write('crumb');
       await h.until(() => chunks.at(-1)?.toString() === 'crumb');
       // A copy, whatever pool Node has made it from.
       expect(chunks.at(-1)!.buffer.byteLength).not.toBe(READ_SIZE);
-      expect(ownBuffers()).toBe(0);
+      expect(dedicatedBuffers()).toBe(0);
     }),
   );
 
@@ -112,7 +112,7 @@ describe('the reads of our own sockets', () => {
       });
       socket.resume();
       await once(socket, 'close');
-      expect([chunks[0]!.length, ownBuffers()]).toEqual([READ_SIZE, 0]);
+      expect([chunks[0]!.length, dedicatedBuffers()]).toEqual([READ_SIZE, 0]);
     }),
   );
 
@@ -122,18 +122,18 @@ describe('the reads of our own sockets', () => {
       const client = await serving(h, (peer) => peer.write(Buffer.alloc(READ_SIZE * 2, 'x')));
       const clients: Client[] = [];
       let most = 0;
-      for (let count = 0; count < MOST_OWN + 16; count += 1) {
+      for (let count = 0; count < MAX_DEDICATED + 16; count += 1) {
         const each = await client();
-        each.socket.on('data', () => (most = Math.max(most, ownBuffers())));
+        each.socket.on('data', () => (most = Math.max(most, dedicatedBuffers())));
         clients.push(each);
       }
       await h.until(() => clients.every(({ chunks }) => sizeOf(chunks) === READ_SIZE * 2));
-      expect(most).toBeLessThanOrEqual(MOST_OWN);
+      expect(most).toBeLessThanOrEqual(MAX_DEDICATED);
       for (const { socket } of clients) {
         endReads(socket);
         socket.destroy();
       }
-      expect(ownBuffers()).toBe(0);
+      expect(dedicatedBuffers()).toBe(0);
     }),
   );
 
@@ -175,11 +175,11 @@ describe('the reads of our own sockets', () => {
         for (let count = 0; count < 20; count += 1) await turn();
         io.resume();
         await h.until(() => read === READ_SIZE);
-        expect([name, ownBuffers()]).toEqual([name, 1]);
+        expect([name, dedicatedBuffers()]).toEqual([name, 1]);
         end(io, peer);
         await reading;
         await firstValueFrom(io.closed$);
-        expect([name, ownBuffers()]).toEqual([name, 0]);
+        expect([name, dedicatedBuffers()]).toEqual([name, 0]);
       }
     }),
   );

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { testDial } from '../../src/testing/test-dial.ts';
 import type { Dial, Plugin, Up, Wire } from '../../src/wire/signal.ts';
 import { pluginEntries, stack } from '../../src/wire/stack.ts';
-import { data, inWords, Ride } from '../support/scripted-wire.ts';
+import { data, inWords, PluginDriver } from '../support/scripted-wire.ts';
 
 /** Marks what passes, both ways. */
 const mark =
@@ -31,7 +31,7 @@ const dialled = (seen: [string, string | undefined][], name: string): Plugin => 
 
 describe('stack', () => {
   it('is the wire itself without plugins', () => {
-    const ride = new Ride((wire) => stack({}, wire));
+    const ride = new PluginDriver((wire) => stack({}, wire));
     ride.app.next(data('x'));
     ride.wire.give(data('y'));
     expect([inWords(ride.wire.down), inWords(ride.up)]).toEqual([['data x'], ['data y']]);
@@ -51,7 +51,7 @@ describe('stack', () => {
         ),
     ],
   ])('puts the first of %s nearest the application', (_, make) => {
-    const ride = new Ride(make);
+    const ride = new PluginDriver(make);
     ride.app.next(data('x'));
     ride.wire.give(data('y'));
     expect(inWords(ride.wire.down)).toEqual(['data far(near(x))']);
@@ -81,19 +81,19 @@ describe('stack', () => {
     };
     const proxy: Plugin = (wire) => (dial) => wire({ ...dial, to: { host: '[::2]', port: 2 } });
     const to = Object.freeze({ host: '[::1]', port: 1 });
-    const ride = new Ride((wire) => stack({ above: sees, proxy, below: sees }, wire), { dial: testDial({ to }) });
+    const ride = new PluginDriver((wire) => stack({ above: sees, proxy, below: sees }, wire), { dial: testDial({ to }) });
     expect([...seen, ride.wire.dials[0]?.to]).toEqual([
       { host: '::1', port: 1 },
       { host: '::2', port: 2 },
       { host: '::2', port: 2 },
     ]);
     for (const other of [undefined, { path: '[::1]' }, { host: 'name', port: 1 }])
-      expect(new Ride((wire) => stack({ sees }, wire), { dial: testDial({ to: other }) }).wire.dials[0]?.to).toBe(other);
+      expect(new PluginDriver((wire) => stack({ sees }, wire), { dial: testDial({ to: other }) }).wire.dials[0]?.to).toBe(other);
   });
 
   it('does not change the dial it is given', () => {
     const dial = Object.freeze(testDial({ to: { host: 'h', port: 1 } }));
-    const ride = new Ride((wire) => stack({ a: dialled([], 'a') }, wire), { dial });
+    const ride = new PluginDriver((wire) => stack({ a: dialled([], 'a') }, wire), { dial });
     expect(ride.wire.dials[0]).toMatchObject({ to: dial.to, deadline: dial.deadline });
     expect(ride.wire.dials[0]?.scheduler).toBe(dial.scheduler);
   });

@@ -8,7 +8,7 @@ import type { Flow } from '../../src/wire/signal.ts';
 import { tcp, type TcpOptions } from '../../src/wire/tcp.ts';
 import { blackHole } from '../support/black-hole.ts';
 import { invariants, type Harness } from '../support/harness.ts';
-import type { Observed } from '../support/observed.ts';
+import type { ObserverSpy } from '../support/observed.ts';
 import { data, inWords, textOf } from '../support/scripted-wire.ts';
 import { line, listen, socketContract, type Site } from '../support/socket-contract.ts';
 
@@ -23,7 +23,13 @@ const site: Site = {
 socketContract('tcp', site);
 
 /** Dials and records. */
-function dialled(h: Harness, host: string, port: number, options: TcpOptions = {}, dial: TestDialOptions = {}): Observed<{ kind: string }> {
+function dialled(
+  h: Harness,
+  host: string,
+  port: number,
+  options: TcpOptions = {},
+  dial: TestDialOptions = {},
+): ObserverSpy<{ kind: string }> {
   return h.observed(NEVER.pipe(tcp(options)(testDial({ to: { host, port }, ...dial }))));
 }
 

@@ -6,7 +6,7 @@ export interface ConnectionReader {
   /** Whether no messages of this closed stream remain to be read. */
   isSpent(io: IOStream): boolean;
   /** Whether a reader would get an error. */
-  isHeard(): boolean;
+  isErrorHandled(): boolean;
   /** Called when there is another connection to read, or when there will be no more. */
   changed(): void;
   /** Ends the current readers with an error. Returns whether there were any. */
@@ -26,7 +26,7 @@ export interface Connections {
 }
 
 /** A single stream. Its end is the end of the messages. */
-export class OneConnection implements Connections {
+export class SingleConnection implements Connections {
   io: IOStream | undefined;
   end: ReadEnd | undefined;
 

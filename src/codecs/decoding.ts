@@ -1,5 +1,5 @@
 import { Observable, type OperatorFunction } from 'rxjs';
-import { inlet } from '../wire/operate.ts';
+import { guardedSubscriber } from '../util/guarded-subscriber.ts';
 
 /** Converts the bytes of one stream to messages. Lazy: a message is decoded when the iterator requests it. */
 export interface Decoder<T> {
@@ -36,7 +36,7 @@ export function decoding<T>(make: () => Decoder<T>): OperatorFunction<Uint8Array
         busy = false;
         end?.();
       };
-      const bytes$ = inlet<Uint8Array>({
+      const bytes$ = guardedSubscriber<Uint8Array>({
         next: (bytes) => {
           waiting.push(plain(bytes));
           run();
@@ -52,7 +52,7 @@ export function decoding<T>(make: () => Decoder<T>): OperatorFunction<Uint8Array
           };
           run();
         },
-        fail: (error) => out.error(error),
+        caught: (error) => out.error(error),
       });
       out.add(bytes$);
       out.add(() => decoder.free?.());

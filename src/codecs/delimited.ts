@@ -1,6 +1,6 @@
 import { map } from 'rxjs';
 import { ByteBuffer } from '../protocol/byte-buffer.ts';
-import { concatBytes } from '../wire/concat-bytes.ts';
+import { concatBytes } from '../util/concat-bytes.ts';
 import type { Codec } from './codec.ts';
 import { decoding } from './decoding.ts';
 import { codecOptions, frameBytes, overLimit, refused } from './frame.ts';

@@ -1,12 +1,12 @@
 import { EFRAMELIMIT, EPROTOCOL, IOStreamError, type Phase } from '../errors.ts';
-import { inWords, typeInWords } from '../wire/in-words.ts';
-import { ownOptions } from '../wire/own-options.ts';
+import { describe, describeWithType } from '../util/describe.ts';
+import { ownOptions } from '../util/own-options.ts';
 
 /** Returns bytes unchanged, and text encoded in UTF-8. Throws for anything else. */
 export function frameBytes(message: unknown): Uint8Array {
   if (typeof message === 'string') return encoded(message);
   if (message instanceof Uint8Array) return message;
-  throw refused(`expected a message of bytes or text, got ${typeInWords(message)}`);
+  throw refused(`expected a message of bytes or text, got ${describeWithType(message)}`);
 }
 
 /** Encodes text into memory of Node's pool. Takes half the time of a `TextEncoder`, which allocates for each text. */
@@ -24,7 +24,7 @@ export function codecOptions<T extends { readonly maxLength: number }>(options: 
   const given = ownOptions((options as T | undefined) ?? ({} as T), codec, names);
   const maxLength: unknown = given.maxLength;
   if (!(Number.isSafeInteger(maxLength) && (maxLength as number) > 0))
-    throw new TypeError(`expected \`maxLength\` to be the most bytes a frame may have, an integer from 1, got ${inWords(maxLength)}`);
+    throw new TypeError(`expected \`maxLength\` to be the most bytes a frame may have, an integer from 1, got ${describe(maxLength)}`);
   return given;
 }
 
@@ -32,7 +32,7 @@ export function codecOptions<T extends { readonly maxLength: number }>(options: 
 export function checkOneOf(name: string, value: unknown, values: readonly unknown[]): void {
   if (values.includes(value)) return;
   const words = values.map((each) => (typeof each === 'string' ? JSON.stringify(each) : String(each))).join(', ');
-  throw new TypeError(`expected \`${name}\` to be one of ${words}, got ${inWords(value)}`);
+  throw new TypeError(`expected \`${name}\` to be one of ${words}, got ${describe(value)}`);
 }
 
 /** Creates the error for a frame over the limit. It is fatal for a received frame only. @param got the size, in words. */

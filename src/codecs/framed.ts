@@ -1,11 +1,11 @@
 import type { Observable, ObservableInput } from 'rxjs';
-import type { Persistent } from '../flow/persistent-types.ts';
-import { ReconnectingStream } from '../flow/reconnecting-stream.ts';
+import type { Persistent } from '../reconnect/persistent-types.ts';
+import { ReconnectingStream } from '../reconnect/reconnecting-stream.ts';
 import { inWords } from '../stream/bytes.ts';
 import type { ConsumeOptions } from '../stream/consume.ts';
-import { coreOf, IOStream } from '../stream/io-stream.ts';
+import { internalsOf, IOStream } from '../stream/io-stream.ts';
 import type { Codec } from './codec.ts';
-import { OneConnection } from './connections.ts';
+import { SingleConnection } from './connections.ts';
 import { MessageWriter, StreamOutput } from './message-writer.ts';
 import { Messages } from './messages.ts';
 import { checkCodec, mistakenStream } from './misuse.ts';
@@ -141,9 +141,9 @@ export function framed<T, W = T>(io: IOStream | Persistent, codec: Codec<T, W>):
   };
 }
 
-function below(io: unknown): readonly [PersistentConnections, PersistentOutput] | readonly [OneConnection, StreamOutput] {
+function below(io: unknown): readonly [PersistentConnections, PersistentOutput] | readonly [SingleConnection, StreamOutput] {
   if (io instanceof ReconnectingStream) return [new PersistentConnections(io), new PersistentOutput(io)];
-  if (io instanceof IOStream) return [new OneConnection(io), new StreamOutput(coreOf(io))];
+  if (io instanceof IOStream) return [new SingleConnection(io), new StreamOutput(internalsOf(io))];
   const got = mistakenStream(io, 'framed(io, codec)') ?? `got ${inWords(io)}`;
   throw new TypeError(`expected framed() to get a stream of this library, ${got}`);
 }

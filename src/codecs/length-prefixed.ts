@@ -1,6 +1,6 @@
 import { map } from 'rxjs';
 import type { Talk } from '../protocol/link.ts';
-import { concatBytes } from '../wire/concat-bytes.ts';
+import { concatBytes } from '../util/concat-bytes.ts';
 import type { Codec } from './codec.ts';
 import { decoding } from './decoding.ts';
 import { codecOptions, checkOneOf, frameBytes, malformed, overLimit } from './frame.ts';
@@ -19,7 +19,7 @@ export interface LengthPrefixedOptions {
 }
 
 /** Maximum bytes of a varint of 64 bits. */
-const LONGEST_VARINT = 10;
+const MAX_VARINT_BYTES = 10;
 
 /**
  * Creates a codec for frames with a length prefix. Decodes them to bytes without the prefix.
@@ -71,7 +71,7 @@ export function lengthPrefixed(options: LengthPrefixedOptions): Codec<Uint8Array
               if (length > maxLength) throw overLimit(maxLength, length);
               return yield* link.read(length);
             },
-            { maxLength, overhead: LONGEST_VARINT },
+            { maxLength, overhead: MAX_VARINT_BYTES },
           ),
       ),
     encode: () =>
@@ -115,12 +115,12 @@ const varint: Header = {
   },
   *read(link) {
     let length = 0;
-    for (let size = 1; size <= LONGEST_VARINT; size += 1) {
+    for (let size = 1; size <= MAX_VARINT_BYTES; size += 1) {
       const [byte = 0] = yield* link.read(1);
       length += (byte % 128) * 128 ** (size - 1);
       if (byte < 128) return { length, size };
     }
-    throw malformed(`expected a varint of at most ${LONGEST_VARINT} bytes, got more`);
+    throw malformed(`expected a varint of at most ${MAX_VARINT_BYTES} bytes, got more`);
   },
   make(length) {
     const size = varint.size(length);

@@ -5,7 +5,7 @@ import { cutOff, malformed, overLimit } from './frame.ts';
 
 export const LF = 0x0a;
 export const CR = 0x0d;
-const LOOSE = new TextDecoder('utf-8', { ignoreBOM: true });
+const LENIENT = new TextDecoder('utf-8', { ignoreBOM: true });
 const STRICT = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
 
 /** The lines found, and the error after them. */
@@ -29,9 +29,9 @@ export const asBytes: Cut<Uint8Array> = (run) => {
 };
 
 /** Decodes the whole run at once: calling the decoder for each line would take most of the time. */
-export const loosely: Cut<string> = (run) => ({ lines: split(LOOSE.decode(run)) });
+export const replaceInvalid: Cut<string> = (run) => ({ lines: split(LENIENT.decode(run)) });
 
-export const strictly: Cut<string> = (run) => {
+export const rejectInvalid: Cut<string> = (run) => {
   try {
     return { lines: split(STRICT.decode(run)) };
   } catch {

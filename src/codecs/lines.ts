@@ -1,9 +1,9 @@
 import { map } from 'rxjs';
-import { concatBytes } from '../wire/concat-bytes.ts';
+import { concatBytes } from '../util/concat-bytes.ts';
 import type { Codec } from './codec.ts';
 import { decoding } from './decoding.ts';
 import { codecOptions, checkOneOf, frameBytes, overLimit, refused } from './frame.ts';
-import { asBytes, CR, LF, LineSplitter, loosely, strictly } from './line-splitter.ts';
+import { asBytes, CR, LF, LineSplitter, replaceInvalid, rejectInvalid } from './line-splitter.ts';
 
 /** Options of {@link lines}. */
 export interface LinesOptions {
@@ -73,6 +73,6 @@ export function lines(options: LinesOptions): Codec<Uint8Array, Uint8Array | str
     });
   const emit = unterminated === 'emit';
   if (bytes) return { decode: () => decoding(() => new LineSplitter(maxLength, emit, asBytes)), encode };
-  const asText = fatal ? strictly : loosely;
+  const asText = fatal ? rejectInvalid : replaceInvalid;
   return { decode: () => decoding(() => new LineSplitter(maxLength, emit, asText)), encode };
 }

@@ -1,7 +1,7 @@
 import { map } from 'rxjs';
 import { EPROTOCOL, IOStreamError } from '../errors.ts';
 import type { Codec } from './codec.ts';
-import { ownOptions } from '../wire/own-options.ts';
+import { ownOptions } from '../util/own-options.ts';
 
 /** Functions of {@link mapCodec}, called for each message. */
 export interface MapCodecOptions<T, W, U, V> {

@@ -1,8 +1,8 @@
 import { Subject, type Subscription } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
-import { coreOf, type IOStream } from '../stream/io-stream.ts';
+import { internalsOf, type IOStream } from '../stream/io-stream.ts';
 import { registerReadAhead } from '../stream/read-ahead.ts';
-import type { Puller, ReadEnd } from '../stream/read-side.ts';
+import type { PullReader, ReadEnd } from '../stream/read-side.ts';
 import type { Codec } from './codec.ts';
 
 /** Receiver of the messages of a {@link MessageSource}. */
@@ -16,11 +16,11 @@ export interface MessageTaker<T> {
   /** Called when the owner of the stream has unsubscribed. Also stops a message that is being handled. */
   leave(end: ReadEnd): void;
   /** Whether a reader would get an error. */
-  isHeard(): boolean;
+  isErrorHandled(): boolean;
 }
 
 /** Reads and decodes the bytes of one stream, chunk by chunk and only on demand. Buffers the unread messages. */
-export class MessageSource<T> implements Puller {
+export class MessageSource<T> implements PullReader {
   readonly io: IOStream;
   readonly #codec: Codec<T, never>;
   readonly #taker: MessageTaker<T>;
@@ -47,7 +47,7 @@ export class MessageSource<T> implements Puller {
 
   /** Starts to read the bytes of the stream. Returns false if it has another reader. */
   attach(): boolean {
-    this.#detach ??= coreOf(this.io).reads.attach(this);
+    this.#detach ??= internalsOf(this.io).reads.attach(this);
     return this.#detach !== undefined;
   }
 
@@ -59,14 +59,14 @@ export class MessageSource<T> implements Puller {
   /** Called when there are bytes, or the end. */
   ready(): void {
     // After our own close nothing more is emitted, even from inside `next`. A message truncated by it is no error.
-    const { end } = coreOf(this.io).reads;
+    const { end } = internalsOf(this.io).reads;
     if (this.io.state === 'closing' && end && !('error' in end)) this.#abandon(end);
-    if (end?.left) this.#taker.leave(end);
+    if (end?.unsubscribed) this.#taker.leave(end);
     this.#taker.pump();
   }
 
-  isHeard(): boolean {
-    return this.#taker.isHeard();
+  isErrorHandled(): boolean {
+    return this.#taker.isErrorHandled();
   }
 
   get hasMessage(): boolean {
@@ -97,7 +97,7 @@ export class MessageSource<T> implements Puller {
   /** Passes the next chunk, or the end, to the decoder. Returns whether there was one. */
   feed(): boolean {
     if (this.#end || this.#isFed) return false;
-    const { reads } = coreOf(this.io);
+    const { reads } = internalsOf(this.io);
     const chunk = reads.pull();
     const { end } = chunk ? {} : reads;
     const decoder = (this.#bytes ??= this.#begin());
@@ -109,17 +109,17 @@ export class MessageSource<T> implements Puller {
   /** Called before the end is emitted. Frees the decoder, reports its error to the stream, and marks the error as handled. */
   conclude(): void {
     this.#decoding?.unsubscribe();
-    const core = coreOf(this.io);
+    const core = internalsOf(this.io);
     const error = this.#error;
     this.#error = undefined;
-    if (error) core.raise(error);
-    if (this.#end && 'error' in this.#end && this.#taker.isHeard()) core.errorHandled();
+    if (error) core.report(error);
+    if (this.#end && 'error' in this.#end && this.#taker.isErrorHandled()) core.errorHandled();
   }
 
   /** Frees the decoder if the stream has closed, with or without readers. Keeps it if bytes remain for a later reader. */
   sweep(): void {
     if (this.#closed && !this.#end && !this.#isFed && !this.#taker.isPumping && this.io.inBuf.length === 0)
-      this.#finish(coreOf(this.io).reads.end ?? this.#closed);
+      this.#finish(internalsOf(this.io).reads.end ?? this.#closed);
     if (this.#end) this.#decoding?.unsubscribe();
   }
 
@@ -155,7 +155,7 @@ export class MessageSource<T> implements Puller {
 
   #begin(): Subject<Uint8Array> {
     const begun = new Subject<Uint8Array>();
-    const { closing$, isOpen } = coreOf(this.io);
+    const { closing$, isOpen } = internalsOf(this.io);
     if (isOpen) closing$.subscribe((end) => this.#close(end));
     registerReadAhead(this.io, () => this.#endInput());
     this.#decoding = begun.pipe(this.#codec.decode()).subscribe({

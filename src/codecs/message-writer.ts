@@ -1,8 +1,8 @@
 import { Subject, type Observable } from 'rxjs';
 import { ECLOSED, IOStreamError } from '../errors.ts';
 import { toBytes } from '../stream/bytes.ts';
-import type { Core } from '../stream/core.ts';
-import { inlet } from '../wire/operate.ts';
+import type { Connection } from '../stream/connection.ts';
+import { guardedSubscriber } from '../util/guarded-subscriber.ts';
 import type { Codec } from './codec.ts';
 
 /** A queued message of a persistent stream. */
@@ -29,14 +29,14 @@ export interface MessageOutput {
 
 /** Writes messages to a stream. */
 export class StreamOutput implements MessageOutput {
-  readonly #core: Core;
+  readonly #core: Connection;
 
-  constructor(core: Core) {
+  constructor(core: Connection) {
     this.#core = core;
   }
 
   get isOpen(): boolean {
-    return this.#core.tells;
+    return this.#core.isActive;
   }
 
   get isBlocked(): boolean {
@@ -52,7 +52,7 @@ export class StreamOutput implements MessageOutput {
   }
 
   report(error: IOStreamError): void {
-    this.#core.refuse(error);
+    this.#core.reportLater(error);
   }
 }
 
@@ -128,7 +128,7 @@ export class MessageWriter<W> {
 
   #begin(): Subject<W> {
     const begun = new Subject<W>();
-    const bytes$ = inlet<Uint8Array>({
+    const bytes$ = guardedSubscriber<Uint8Array>({
       next: (bytes) => this.#take(toBytes(bytes, 'what encode() emits')),
       error: (error: unknown) => this.#fail(error),
       complete: () => this.#fail(new TypeError('expected encode() to go on while messages come, it completed')),

@@ -1,10 +1,10 @@
 import { defer, Observable, type ObservableInput, type Subscriber, type Subscription } from 'rxjs';
-import { coreOf, type IOStream } from '../stream/io-stream.ts';
+import { internalsOf, type IOStream } from '../stream/io-stream.ts';
 import { concurrencyOf, type ConsumeOptions } from '../stream/consume.ts';
 import { endReader, type ReadEnd } from '../stream/read-side.ts';
-import { AsyncContext } from '../wire/async-context.ts';
-import { inlet } from '../wire/operate.ts';
-import { atTickEnd } from '../wire/tick.ts';
+import { AsyncContext } from '../util/async-context.ts';
+import { guardedSubscriber } from '../util/guarded-subscriber.ts';
+import { atTickEnd } from '../util/tick.ts';
 import type { Codec } from './codec.ts';
 import type { ConnectionReader, Connections } from './connections.ts';
 import { MessageSource, type MessageTaker } from './message-source.ts';
@@ -44,7 +44,7 @@ export class Messages<T> implements MessageTaker<T>, ConnectionReader {
     this.#connections = connections;
     this.#codec = codec;
     this.all$ = new Observable((out) => {
-      if (this.#tellEnded(out)) return;
+      if (this.#emitEnd(out)) return;
       this.#watchers = [...this.#watchers, out];
       out.add(() => (this.#watchers = this.#watchers.filter((each) => each !== out)));
       this.#join(out);
@@ -72,16 +72,16 @@ export class Messages<T> implements MessageTaker<T>, ConnectionReader {
             if (end && active === 0) endReader(out, end);
             else this.pump();
           };
-          const inner = inlet<R>({ next: (value) => out.next(value), error: fail, complete: done, fail });
+          const inner = guardedSubscriber<R>({ next: (value) => out.next(value), error: fail, complete: done, caught: fail });
           out.add(inner);
           defer(() => handle(message)).subscribe(inner);
         },
         end: (reached) => {
           end = reached;
-          if (active === 0 || reached.left) endReader(out, reached);
+          if (active === 0 || reached.unsubscribed) endReader(out, reached);
         },
       };
-      if (this.#tellEnded(out)) return;
+      if (this.#emitEnd(out)) return;
       this.#consumer = consumer;
       out.add(() => {
         this.#consumer = undefined;
@@ -94,7 +94,7 @@ export class Messages<T> implements MessageTaker<T>, ConnectionReader {
 
   // Called by the connections and the current source
 
-  isHeard(): boolean {
+  isErrorHandled(): boolean {
     return this.#consumer !== undefined || this.#watchers.some((each) => relays.get(each)?.() !== false);
   }
 
@@ -111,13 +111,13 @@ export class Messages<T> implements MessageTaker<T>, ConnectionReader {
   changed(): void {
     if (!this.#isWanted()) return;
     const { io, end } = this.#connections;
-    if (!io && end) this.#tell(end);
-    else if (!this.#attach()) this.#tell({ error: taken() });
+    if (!io && end) this.#emitOne(end);
+    else if (!this.#attach()) this.#emitOne({ error: taken() });
   }
 
   fail(error: unknown): boolean {
     const isWanted = this.#isWanted();
-    this.#tell({ error });
+    this.#emitOne({ error });
     return isWanted;
   }
 
@@ -150,7 +150,7 @@ export class Messages<T> implements MessageTaker<T>, ConnectionReader {
     const { io } = this.#connections;
     if (!io) return undefined; // The next connection schedules its own tick.
     const context = new AsyncContext();
-    return atTickEnd(coreOf(io).scheduler, () => context.run(() => this.pump(), undefined, undefined));
+    return atTickEnd(internalsOf(io).scheduler, () => context.run(() => this.pump(), undefined, undefined));
   }
 
   /** Starts to read the current connection. Returns false if it has another reader. */
@@ -172,7 +172,7 @@ export class Messages<T> implements MessageTaker<T>, ConnectionReader {
   /** Emits the next message, feeds the decoder, or emits the end. Returns whether to continue. */
   #step(): boolean {
     if (!this.#attach()) {
-      this.#tell({ error: taken() });
+      this.#emitOne({ error: taken() });
       return false;
     }
     const source = this.#source;
@@ -185,7 +185,7 @@ export class Messages<T> implements MessageTaker<T>, ConnectionReader {
     if (!end) return source.feed();
     source.conclude();
     const reached = this.#connections.pass(end);
-    if (reached) this.#tell(reached);
+    if (reached) this.#emitOne(reached);
     source.detach();
     return true;
   }
@@ -195,13 +195,13 @@ export class Messages<T> implements MessageTaker<T>, ConnectionReader {
     this.#consumer?.take(message);
   }
 
-  #tell(end: ReadEnd): void {
+  #emitOne(end: ReadEnd): void {
     this.#consumer?.end(end);
     for (const watcher of this.#watchers) endReader(watcher, end);
   }
 
   /** Emits the end to a late reader, if the messages have ended. Returns whether they have. */
-  #tellEnded(out: Subscriber<never>): boolean {
+  #emitEnd(out: Subscriber<never>): boolean {
     const { io, end } = this.#connections;
     if (io || !end) return false;
     endReader(out, end);

@@ -1,5 +1,5 @@
 import { map } from 'rxjs';
-import { concatBytes } from '../wire/concat-bytes.ts';
+import { concatBytes } from '../util/concat-bytes.ts';
 import type { Codec } from './codec.ts';
 import { decoding } from './decoding.ts';
 import { codecOptions, frameBytes, malformed, overLimit } from './frame.ts';

@@ -1,5 +1,5 @@
 import { EINBUFLIMIT, IOStreamError } from '../errors.ts';
-import type { Follower, ReconnectingStream } from '../flow/reconnecting-stream.ts';
+import type { Follower, ReconnectingStream } from '../reconnect/reconnecting-stream.ts';
 import type { IOStream } from '../stream/io-stream.ts';
 import type { ReadEnd } from '../stream/read-side.ts';
 import type { ConnectionReader, Connections } from './connections.ts';
@@ -31,8 +31,8 @@ export class PersistentConnections implements Connections, Follower {
     return this.#connections[0]?.io;
   }
 
-  get isHeard(): boolean {
-    return this.#reader?.isHeard() === true;
+  get isErrorHandled(): boolean {
+    return this.#reader?.isErrorHandled() === true;
   }
 
   open(reader: ConnectionReader): ReadEnd | undefined {

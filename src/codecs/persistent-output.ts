@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { IOStreamError } from '../errors.ts';
-import type { ReconnectingStream } from '../flow/reconnecting-stream.ts';
+import type { ReconnectingStream } from '../reconnect/reconnecting-stream.ts';
 import type { MessageOutput, WriteOutcome } from './message-writer.ts';
 
 /** Writes messages to a persistent stream. */
@@ -30,6 +30,6 @@ export class PersistentOutput implements MessageOutput {
   report(error: IOStreamError, refused?: Buffer): void {
     if (!this.isOpen) return;
     if (refused) this.#line.reportRefused(error, refused, refused);
-    else this.#line.raise(error);
+    else this.#line.report(error);
   }
 }

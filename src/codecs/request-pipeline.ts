@@ -1,8 +1,8 @@
 import { Observable, Subject, type SchedulerLike, type Subscriber, type Subscription } from 'rxjs';
 import { ECLOSED, EOUTBUFLIMIT, EPROTOCOL, IOStreamError } from '../errors.ts';
-import type { Loss } from '../flow/reconnecting-stream.ts';
-import { inlet } from '../wire/operate.ts';
-import { after } from '../wire/timer.ts';
+import type { Loss } from '../reconnect/reconnecting-stream.ts';
+import { guardedSubscriber } from '../util/guarded-subscriber.ts';
+import { after } from '../util/timer.ts';
 import { outcomeOf } from './message-writer.ts';
 import { subscribeFor } from './messages.ts';
 import { PendingRequest, WaitingRequests } from './pending-requests.ts';
@@ -19,7 +19,7 @@ export interface PipelineSettings<T, W> {
 export interface PipelineBase {
   readonly scheduler: SchedulerLike;
   /** Reports an error of the replies to the stream. */
-  raise(error: IOStreamError, isHandled: boolean): void;
+  report(error: IOStreamError, isHandled: boolean): void;
   /** Marks the error of the stream as handled by a request. */
   errorHandled(): void;
   /** Returns the unhandled fatal error of the stream. The caller then handles it. */
@@ -42,7 +42,7 @@ export class RequestPipeline<T, W> implements Requests<T, W> {
   #sent = 0;
   #answered = 0;
   #timer: Subscription | undefined;
-  readonly #replies: Subscriber<T> = inlet<T>({
+  readonly #replies: Subscriber<T> = guardedSubscriber<T>({
     next: (message) => this.#take(message),
     error: (error) => {
       this.#stop(error);
@@ -63,7 +63,7 @@ export class RequestPipeline<T, W> implements Requests<T, W> {
     this.unmatched$ = this.#unmatched.asObservable();
     base.lost$?.subscribe((loss) => this.#lose(loss));
     this.#replies.add(() => this.#leave());
-    subscribeFor(framed.messages$, this.#replies, () => this.#isHeard());
+    subscribeFor(framed.messages$, this.#replies, () => this.#isErrorHandled());
   }
 
   get pending(): number {
@@ -131,11 +131,11 @@ export class RequestPipeline<T, W> implements Requests<T, W> {
   /** Called when `match` has thrown: replies can no longer be matched, so all requests error. */
   #fail(thrown: unknown): void {
     const error = IOStreamError.from(thrown, { phase: 'read' });
-    const isHandled = this.#isHeard();
+    const isHandled = this.#isErrorHandled();
     this.#stop(error);
     this.#unmatched.error(error);
     this.#replies.unsubscribe();
-    this.#base.raise(error, isHandled);
+    this.#base.report(error, isHandled);
   }
 
   /** Abandons a request that timed out or was unsubscribed. Frees its id. In order, keeps its place until its reply arrives. */
@@ -173,7 +173,7 @@ export class RequestPipeline<T, W> implements Requests<T, W> {
   }
 
   /** Whether an error would reach a subscriber now. */
-  #isHeard(): boolean {
+  #isErrorHandled(): boolean {
     return this.#unmatched.observed || this.#waiting.first !== undefined;
   }
 

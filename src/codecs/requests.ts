@@ -1,9 +1,9 @@
 import type { Observable } from 'rxjs';
-import type { Persistent } from '../flow/persistent-types.ts';
-import { ReconnectingStream } from '../flow/reconnecting-stream.ts';
+import type { Persistent } from '../reconnect/persistent-types.ts';
+import { ReconnectingStream } from '../reconnect/reconnecting-stream.ts';
 import { inWords } from '../stream/bytes.ts';
-import { coreOf, IOStream } from '../stream/io-stream.ts';
-import { ownOptions } from '../wire/own-options.ts';
+import { internalsOf, IOStream } from '../stream/io-stream.ts';
+import { ownOptions } from '../util/own-options.ts';
 import type { Framed } from './framed.ts';
 import { isObject, mistakenStream } from './misuse.ts';
 import { RequestPipeline, type PipelineBase } from './request-pipeline.ts';
@@ -119,7 +119,7 @@ export function requests<T, W = T>(framed: RequestMessages<T, W>, options: Reque
 function baseOf(framed: unknown): PipelineBase {
   if (isObject(framed) && 'messages$' in framed && typeof framed.write === 'function') {
     if (framed.io instanceof ReconnectingStream) return framed.io;
-    if (framed.io instanceof IOStream) return coreOf(framed.io);
+    if (framed.io instanceof IOStream) return internalsOf(framed.io);
   }
   const isStream = framed instanceof IOStream || framed instanceof ReconnectingStream;
   const use = 'requests(framed(io, codec))';

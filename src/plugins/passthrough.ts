@@ -1,4 +1,4 @@
-import { typeInWords } from '../wire/in-words.ts';
+import { describeWithType } from '../util/describe.ts';
 import type { Plugin } from '../wire/signal.ts';
 
 /**
@@ -15,6 +15,6 @@ import type { Plugin } from '../wire/signal.ts';
  * ```
  */
 export function passthrough(...none: readonly never[]): Plugin {
-  if (none.length > 0) throw new TypeError(`expected no options for passthrough, got ${typeInWords(none[0])}`);
+  if (none.length > 0) throw new TypeError(`expected no options for passthrough, got ${describeWithType(none[0])}`);
   return (wire) => (dial) => (flow$) => flow$.pipe(wire(dial));
 }

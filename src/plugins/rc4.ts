@@ -1,6 +1,6 @@
 import { RC4_KEY_LIMIT, rc4Cipher } from '../protocol/rc4.ts';
 import type { Plugin } from '../wire/signal.ts';
-import { mapBytes } from './map-bytes.ts';
+import { mapBytes } from '../layers/map-bytes.ts';
 
 /**
  * Creates a plugin that encrypts outbound and decrypts inbound bytes with RC4. Each direction has its own key stream.

@@ -1,9 +1,9 @@
 import { asyncScheduler, config, Observable, tap, type MonoTypeOperatorFunction } from 'rxjs';
 import { printable } from '../protocol/printable.ts';
-import { asText, errorFacts, plainDetails } from '../wire/in-log.ts';
-import { ownOptions } from '../wire/own-options.ts';
+import { asText, errorFacts, plainDetails } from '../util/log-format.ts';
+import { ownOptions } from '../util/own-options.ts';
 import type { Dial, Flow, Plugin, Up } from '../wire/signal.ts';
-import { atTickEnd } from '../wire/tick.ts';
+import { atTickEnd } from '../util/tick.ts';
 
 /** The options of {@link trace}. */
 export interface TraceOptions {

@@ -1,5 +1,5 @@
-const NOTHING = new Uint8Array(0);
-const LEAST = 256;
+const EMPTY = new Uint8Array(0);
+const MIN_CAPACITY = 256;
 
 /**
  * A byte buffer that grows at the end and is read from the start.
@@ -9,7 +9,7 @@ const LEAST = 256;
  * buffered bytes, whatever the sizes of the chunks and of their backing buffers.
  */
 export class ByteBuffer {
-  #memory: Uint8Array = NOTHING;
+  #memory: Uint8Array = EMPTY;
   #start = 0;
   #end = 0;
   /** Whether this buffer allocated the memory and may append to it, as opposed to an adopted chunk of a caller. */
@@ -28,7 +28,7 @@ export class ByteBuffer {
   }
 
   /** The buffered bytes, if they are a single chunk that was appended as unseen and has not been exposed since. */
-  get unseen(): Uint8Array | undefined {
+  get exclusiveChunk(): Uint8Array | undefined {
     return this.#unseen && this.#start === 0 ? this.#memory : undefined;
   }
 
@@ -73,7 +73,7 @@ export class ByteBuffer {
     const isWhole = this.#start === 0 && end === this.#memory.length;
     const taken = isWhole ? this.#memory : this.#memory.subarray(this.#start, end);
     this.#start = end;
-    if (this.length === 0) this.assign(NOTHING);
+    if (this.length === 0) this.assign(EMPTY);
     else if (this.length * 4 < this.#memory.length) this.#move(2 * this.length);
     return taken;
   }
@@ -85,7 +85,7 @@ export class ByteBuffer {
 
   /** Copies to a new allocation. Existing views keep the old memory. */
   #move(size: number): void {
-    const fresh = new Uint8Array(Math.max(size, LEAST));
+    const fresh = new Uint8Array(Math.max(size, MIN_CAPACITY));
     fresh.set(this.view());
     this.#end = this.length;
     this.#start = 0;

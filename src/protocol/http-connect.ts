@@ -162,12 +162,15 @@ function hasCode(error: unknown, code: ErrorCode): boolean {
 }
 
 /** Header names that are shown even if they contain a secret: the proxy sends them in any case. */
-const USUAL: readonly string[] = [
+const DEFAULT_ADVICE: readonly string[] = [
   ...['cache-control', 'connection', 'content-length', 'content-type', 'date', 'keep-alive', 'location', 'proxy-agent'],
   ...['proxy-authenticate', 'proxy-connection', 'proxy-status', 'retry-after', 'server', 'transfer-encoding', 'via'],
 ];
 
 function factsOf({ status, reason, headers }: HttpHead, secrets: Secrets): Tunnel {
-  const shown = Object.entries(headers).map(([name, value]) => [USUAL.includes(name) ? name : secrets.hide(name), secrets.hide(value)]);
+  const shown = Object.entries(headers).map(([name, value]) => [
+    DEFAULT_ADVICE.includes(name) ? name : secrets.hide(name),
+    secrets.hide(value),
+  ]);
   return { status, ...(reason === '' ? {} : { reply: secrets.hide(reason) }), headers: Object.fromEntries(shown) as Tunnel['headers'] };
 }

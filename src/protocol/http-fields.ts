@@ -16,7 +16,7 @@ export function isFieldValue(value: string): boolean {
 const CREDENTIAL = /^[\x20-\x7e\x80-\u{10ffff}]*$/u;
 
 /** Headers that the plugin sets itself, or that a CONNECT request must not have. */
-const OURS: readonly string[] = ['host', 'content-length', 'transfer-encoding'];
+const RESERVED_HEADERS: readonly string[] = ['host', 'content-length', 'transfer-encoding'];
 
 /** Headers as a record, or as pairs if a name occurs more than once. */
 export type HeadersInput = Readonly<Record<string, string>> | Iterable<readonly [name: string, value: string]>;
@@ -29,7 +29,8 @@ export function fieldsOf(headers: HeadersInput): (readonly [name: string, value:
   return pairs.map((pair) => {
     const [name, value] = Array.isArray(pair) ? (pair as unknown[]) : [];
     if (typeof name !== 'string' || !isToken(name)) throw new TypeError('expected names in `headers` to be tokens, got another one');
-    if (OURS.includes(name.toLowerCase())) throw new TypeError(`expected \`headers\` without ${OURS.join(', ')}, got \`${name}\``);
+    if (RESERVED_HEADERS.includes(name.toLowerCase()))
+      throw new TypeError(`expected \`headers\` without ${RESERVED_HEADERS.join(', ')}, got \`${name}\``);
     if (typeof value !== 'string' || !isFieldValue(value))
       throw new TypeError(`expected the header \`${name}\` to be a string without control characters, got another value`);
     return [name, value] as const;

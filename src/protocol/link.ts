@@ -89,12 +89,12 @@ function* wait<A>(start: () => Answer<A>): Talk<A> {
  * ```
  */
 export class Link {
-  readonly #said: ByteBuffer;
+  readonly #output: ByteBuffer;
   readonly #unread: ByteBuffer;
 
   /** @internal */
   constructor(said: ByteBuffer, unread: ByteBuffer) {
-    this.#said = said;
+    this.#output = said;
     this.#unread = unread;
   }
 
@@ -103,7 +103,7 @@ export class Link {
    * is copied: you may reuse it.
    */
   readonly send = (data: Uint8Array | string): void => {
-    this.#said.append(typeof data === 'string' ? TEXT.encode(data) : new Uint8Array(data));
+    this.#output.append(typeof data === 'string' ? TEXT.encode(data) : new Uint8Array(data));
   };
 
   /** Reads exactly `count` bytes. */
@@ -156,7 +156,7 @@ export class Conversation<T> {
   readonly #talk: Talk<T>;
   readonly #options: ConversationOptions;
   readonly #unread = new ByteBuffer();
-  readonly #said = new ByteBuffer();
+  readonly #output = new ByteBuffer();
   #need: Need | undefined;
   /** How far the unread bytes have been searched for the delimiter. */
   #searched = 0;
@@ -165,13 +165,13 @@ export class Conversation<T> {
   #abandoned = false;
 
   constructor(talk: (link: Link) => Talk<T>, options: ConversationOptions) {
-    this.#talk = begin(talk, new Link(this.#said, this.#unread));
+    this.#talk = begin(talk, new Link(this.#output, this.#unread));
     this.#options = options;
   }
 
   /** Removes and returns the output that the conversation has queued. */
-  takeSaid(): Uint8Array {
-    return this.#said.take(this.#said.length);
+  takeOutput(): Uint8Array {
+    return this.#output.take(this.#output.length);
   }
 
   /** The number of bytes received and not yet read. */
@@ -204,24 +204,24 @@ export class Conversation<T> {
    * Throws the error of the pending `wait` into the conversation, which may catch it and continue. Throws what the conversation
    * throws.
    */
-  refuse(error: unknown): IteratorResult<Need, T> {
+  reject(error: unknown): IteratorResult<Need, T> {
     return this.#run(() => this.#talk.throw(error));
   }
 
   /** Fails the conversation because the peer ended, with the code of `early`. */
   end(): IteratorResult<Need, T> {
-    return this.fail(this.#early());
+    return this.throw(this.#early());
   }
 
   /**
    * Throws `why` into the conversation, because no more bytes can be read. The conversation may catch it, and throw a more specific
    * error or return. If it waits again instead, its `finally` blocks run and `why` is thrown.
    */
-  fail(why: unknown): IteratorResult<Need, T> {
+  throw(why: unknown): IteratorResult<Need, T> {
     if (this.#running) throw why; // Called by the conversation itself: a running generator cannot be resumed.
     const result = this.#run(() => this.#talk.throw(why));
     if (result.done) return result;
-    this.abandon();
+    this.return();
     throw why;
   }
 
@@ -238,7 +238,7 @@ export class Conversation<T> {
   }
 
   /** Runs the `finally` blocks of the conversation: now, or after the current step if the conversation itself caused the call. */
-  abandon(): void {
+  return(): void {
     this.#abandoned = true;
     if (!this.#running) this.#talk.return(undefined as T);
   }

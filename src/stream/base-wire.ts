@@ -1,4 +1,4 @@
-import { fromFh } from '../wire/fh.ts';
+import { fromFh } from '../wire/fh/fh.ts';
 import type { Target, Wire } from '../wire/signal.ts';
 import { tcpWire } from '../wire/tcp.ts';
 import { unix } from '../wire/unix.ts';

@@ -1,6 +1,6 @@
-import { inWords, typeInWords } from '../wire/in-words.ts';
+import { describe, describeWithType } from '../util/describe.ts';
 
-export { inWords };
+export { describe };
 
 /** Returns a Buffer over the same memory, without a copy. */
 export function asBuffer(bytes: Uint8Array): Buffer {
@@ -19,5 +19,5 @@ export function toBytes(data: unknown, what: string): Buffer {
   if (typeof data === 'string') return Buffer.from(data);
   if (Buffer.isBuffer(data)) return data;
   if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  throw new TypeError(`expected ${what} to be a string, a Buffer or another view of bytes, got ${typeInWords(data)}`);
+  throw new TypeError(`expected ${what} to be a string, a Buffer or another view of bytes, got ${describeWithType(data)}`);
 }

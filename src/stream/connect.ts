@@ -1,8 +1,8 @@
 /* eslint-disable @typescript-eslint/unified-signatures -- the own fields of a union of options would not be inferred */
 import { Observable, type Subscriber } from 'rxjs';
 import { inWords } from './bytes.ts';
-import type { Core } from './core.ts';
-import { coreOf, IOStream } from './io-stream.ts';
+import type { Connection } from './connection.ts';
+import { internalsOf, IOStream } from './io-stream.ts';
 import { checkOptions, type IOStreamOptions } from './options.ts';
 import type { ReadEnd } from './read-side.ts';
 import { runHandler, type Handler } from './run-handler.ts';
@@ -84,12 +84,12 @@ export function connect(options: IOStreamOptions | (() => IOStreamOptions), hand
 export function connecting<S extends IOStream>(make: () => S): Observable<S> {
   return new Observable((out) => {
     const io = make();
-    const core = coreOf(io);
+    const core = internalsOf(io);
     core.handled = true;
     core.opened$.subscribe(() => out.next(io));
     // An error is emitted before the handle is freed.
     core.closing$.subscribe((end) => {
-      if ('error' in end) core.whenServed(() => out.error(end.error));
+      if ('error' in end) core.whenReadersDone(() => out.error(end.error));
       else completeWhenClosed(core, out);
     });
     return () => core.leave();
@@ -97,7 +97,7 @@ export function connecting<S extends IOStream>(make: () => S): Observable<S> {
 }
 
 /** Completes when the handle is freed; keeps the process alive until then. */
-function completeWhenClosed(core: Core, out: Subscriber<never>): void {
+function completeWhenClosed(core: Connection, out: Subscriber<never>): void {
   out.add(core.awaitedClose$.subscribe(() => out.complete()));
 }
 
@@ -105,12 +105,12 @@ function completeWhenClosed(core: Core, out: Subscriber<never>): void {
 function connectingWith<S extends IOStream, T>(make: () => S, handler: Handler<S, T>): Observable<T> {
   return new Observable((out) => {
     const io = make();
-    const core = coreOf(io);
+    const core = internalsOf(io);
     core.handled = true;
     let isOpened = false;
     const complete = (): void => completeWhenClosed(core, out);
     const stopped = (end: ReadEnd): void => {
-      if ('error' in end) core.whenServed(() => out.error(end.error));
+      if ('error' in end) core.whenReadersDone(() => out.error(end.error));
       else complete();
     };
     core.opened$.subscribe(() => {

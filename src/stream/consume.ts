@@ -1,7 +1,7 @@
 import { defer, Observable, type ObservableInput } from 'rxjs';
-import { inlet } from '../wire/operate.ts';
-import { ownOptions } from '../wire/own-options.ts';
-import { nextTurn } from '../wire/tick.ts';
+import { guardedSubscriber } from '../util/guarded-subscriber.ts';
+import { ownOptions } from '../util/own-options.ts';
+import { nextTurn } from '../util/tick.ts';
 import { inWords } from './bytes.ts';
 import { endReader, type ReadSide } from './read-side.ts';
 
@@ -37,7 +37,7 @@ export function consume<T>(reads: ReadSide, handle: (chunk: Buffer) => Observabl
         else break;
       }
       pulling = false;
-      const end = active > 0 && !reads.end?.left ? undefined : reads.takeEnd();
+      const end = active > 0 && !reads.end?.unsubscribed ? undefined : reads.takeEnd();
       if (end) endReader(out, end);
     };
     const work = (chunk: Buffer): void => {
@@ -47,7 +47,7 @@ export function consume<T>(reads: ReadSide, handle: (chunk: Buffer) => Observabl
         active -= 1;
         ready();
       };
-      const inner = inlet<T>({ next: (value) => out.next(value), error: fail, complete: done, fail });
+      const inner = guardedSubscriber<T>({ next: (value) => out.next(value), error: fail, complete: done, caught: fail });
       out.add(inner);
       defer(() => handle(chunk)).subscribe(inner);
     };
@@ -92,7 +92,7 @@ export function iterate(reads: ReadSide): AsyncIterableIterator<Buffer> {
         const chunk = reads.pull();
         if (chunk) return { done: false, value: chunk };
         const end = reads.takeEnd();
-        if (end?.left) return new Promise<never>(() => undefined);
+        if (end?.unsubscribed) return new Promise<never>(() => undefined);
         if (end && 'error' in end) {
           done = true;
           wake();

@@ -1,12 +1,12 @@
 import { Observable, Subscription } from 'rxjs';
 import { ECLOSED, IOStreamError } from '../errors.ts';
-import { answerTo } from '../plugins/handshake.ts';
+import { answerTo } from '../layers/handshake.ts';
 import { Conversation, type Link, type Need } from '../protocol/link.ts';
-import { inlet } from '../wire/operate.ts';
+import { guardedSubscriber } from '../util/guarded-subscriber.ts';
 import { asBuffer } from './bytes.ts';
-import { coreOf, type IOStream } from './io-stream.ts';
+import { internalsOf, type IOStream } from './io-stream.ts';
 import { endReader } from './read-side.ts';
-import { Share } from './share.ts';
+import { SentTracker } from './sent-tracker.ts';
 
 /**
  * Runs a conversation in mid-stream: a generator that sends, and reads exactly what it requests, such as SMTP before STARTTLS.
@@ -50,10 +50,10 @@ import { Share } from './share.ts';
  */
 export function converse<T>(io: IOStream, talk: (link: Link) => Generator<Need, T, Uint8Array>): Observable<T> {
   return new Observable((out) => {
-    const core = coreOf(io);
+    const core = internalsOf(io);
     const { reads, writes } = core;
-    const sent = new Share(writes);
-    const conversation = new Conversation(talk, { phase: 'read', read: (bytes) => reads.show(bytes) });
+    const sent = new SentTracker(writes);
+    const conversation = new Conversation(talk, { phase: 'read', read: (bytes) => reads.publish(bytes) });
     type Step = (talk: Conversation<T>) => IteratorResult<Need, T>;
     let stage: 'reading' | 'asking' | 'stepping' | 'over' = 'reading';
     /** The answer to a `link.wait`. Processed by the loop in `listen`, so that synchronous answers do not deepen the stack. */
@@ -65,14 +65,14 @@ export function converse<T>(io: IOStream, talk: (link: Link) => Generator<Need, 
     }
     const detach = (): void => {
       leave();
-      reads.putBack(conversation.takeUnread());
+      reads.unshift(conversation.takeUnread());
     };
     /** Writes the output of the conversation, also after it has thrown or was unsubscribed. */
     const flush = (): void => {
-      const said = conversation.takeSaid();
-      if (said.length === 0 || !core.tells) return;
+      const said = conversation.takeOutput();
+      if (said.length === 0 || !core.isActive) return;
       const refusal = writes.accept(asBuffer(said));
-      if (refusal) core.refuse(refusal);
+      if (refusal) core.reportLater(refusal);
       else sent.add(said.length);
     };
     /** Emits when all output has been sent, so that TLS may be started. */
@@ -81,19 +81,19 @@ export function converse<T>(io: IOStream, talk: (link: Link) => Generator<Need, 
         out.next(value);
         out.complete();
       };
-      if (!core.tells || !sent.waits) {
+      if (!core.isActive || !sent.isWaiting) {
         emit();
         return;
       }
       const waiting = new Subscription();
       const left = (): void => {
-        sent.left();
-        if (sent.waits) return;
+        sent.sent();
+        if (sent.isWaiting) return;
         waiting.unsubscribe(); // Before the emission: a subscriber may start TLS synchronously, which closes this stream.
         emit();
       };
-      waiting.add(writes.wait({ left }));
-      waiting.add(core.closing$.subscribe((end) => endReader(out, end.left || 'error' in end ? end : { error: closed() })));
+      waiting.add(writes.wait({ onSent: left }));
+      waiting.add(core.closing$.subscribe((end) => endReader(out, end.unsubscribed || 'error' in end ? end : { error: closed() })));
       out.add(waiting);
     };
     const advance = (step: Step): void => {
@@ -119,7 +119,7 @@ export function converse<T>(io: IOStream, talk: (link: Link) => Generator<Need, 
     };
     const ask = (question: Extract<Need, { readonly wait: unknown }>): void => {
       stage = 'stepping';
-      const answer = inlet<Step>({
+      const answer = guardedSubscriber<Step>({
         next: (step) => {
           reply = step;
           listen();
@@ -140,16 +140,16 @@ export function converse<T>(io: IOStream, talk: (link: Link) => Generator<Need, 
       const step = reply;
       reply = undefined;
       if (step) return step;
-      const bytes = stage === 'reading' ? reads.pullQuietly() : undefined;
+      const bytes = stage === 'reading' ? reads.pullUnobserved() : undefined;
       if (bytes) return (talk) => talk.push(bytes);
       const end = reads.takeEnd();
-      if (end?.left) out.unsubscribe();
-      else if (end && 'error' in end) return (talk) => talk.fail(end.error);
-      else if (end && stage === 'reading') return (talk) => (io.isEof ? talk.end() : talk.fail(closed()));
+      if (end?.unsubscribed) out.unsubscribe();
+      else if (end && 'error' in end) return (talk) => talk.throw(end.error);
+      else if (end && stage === 'reading') return (talk) => (io.isEof ? talk.end() : talk.throw(closed()));
       return undefined;
     };
     out.add(() => {
-      if (stage !== 'over') conversation.abandon();
+      if (stage !== 'over') conversation.return();
       flush();
       detach();
     });

@@ -1,11 +1,11 @@
 import type { Observable, ObservableInput } from 'rxjs';
 import { EOUTBUFLIMIT, type IOStreamError } from '../errors.ts';
 import type { EventMask } from '../events.ts';
-import type { Fh } from '../wire/fh.ts';
+import type { Fh } from '../wire/fh/fh.ts';
 import type { Plugin, Timeouts } from '../wire/signal.ts';
 import { toBytes, type Writable } from './bytes.ts';
 import { consume, iterate, type ConsumeOptions } from './consume.ts';
-import { Core } from './core.ts';
+import { Connection } from './connection.ts';
 import { NO_HANDLE } from './handle.ts';
 import {
   checkOption,
@@ -27,14 +27,14 @@ import type { AnyDetails, AnyOwnFields, OpeningStreamOf, OptionsOf } from './str
 import { SYMBOL_OBSERVABLE } from './symbol-observable.ts';
 
 /** Returns the core of a stream, for the functions of this library; not exported by the index. */
-export let coreOf: (io: IOStream) => Core;
+export let internalsOf: (io: IOStream) => Connection;
 
 const NO_PLUGINS: Readonly<Record<string, Plugin>> = Object.freeze({});
 
 /** The class behind {@link IOStream}. */
 class Stream<Details = AnyDetails> {
   static {
-    coreOf = (io) => io.#core;
+    internalsOf = (io) => io.#core;
     // `from(io)` is `data$`. With the async iterable, `from` would pull one more chunk after the subscriber has unsubscribed.
     Object.defineProperty(this.prototype, SYMBOL_OBSERVABLE, {
       value(this: Stream) {
@@ -55,14 +55,14 @@ class Stream<Details = AnyDetails> {
   outBytes = 0;
   /** The plugins by name. */
   readonly plugin: Readonly<Record<string, Plugin>>;
-  readonly #core: Core;
+  readonly #core: Connection;
   #output: Output | undefined;
 
   constructor(options: IOStreamOptions) {
     const given: Changing<IOStreamOptions> = checkOptions(options);
     this.plugin = (given.plugin as Stream['plugin'] | undefined) ?? NO_PLUGINS;
     for (const [key, value] of Object.entries(given)) if (isOwnField(key)) (this as Record<string, unknown>)[key] = value;
-    const core = (this.#core = new Core(this as unknown as IOStream, given));
+    const core = (this.#core = new Connection(this as unknown as IOStream, given));
     core.writes.queue.position = given.outPos;
     if (given.outBuf !== undefined) core.writes.queue.content = toBytes(given.outBuf, '`outBuf`');
     // The options live as long as the stream: do not retain `outBuf` after it is sent, nor `timeouts`, which are copied.
@@ -175,7 +175,7 @@ class Stream<Details = AnyDetails> {
   set waitFor(mask: EventMask | undefined) {
     checkOption('waitFor', mask);
     this.#core.waitFor = mask;
-    this.#core.reads.unstall();
+    this.#core.reads.clearLimit();
   }
 
   get inBufLimit(): number | undefined {
@@ -185,7 +185,7 @@ class Stream<Details = AnyDetails> {
   set inBufLimit(limit: number | undefined) {
     checkOption('inBufLimit', limit);
     this.#core.inBufLimit = limit;
-    this.#core.reads.unstall();
+    this.#core.reads.clearLimit();
   }
 
   /** Unread bytes, as a view: do not change it in place. Assign to replace them; call `read` to remove bytes. */
@@ -287,9 +287,9 @@ class Stream<Details = AnyDetails> {
   write(data?: Writable): boolean {
     const bytes = data === undefined ? undefined : toBytes(data, 'the data of write()');
     const core = this.#core;
-    if (!core.tells) return false;
+    if (!core.isActive) return false;
     const error = bytes ? core.writes.accept(bytes) : undefined;
-    if (error) core.refuse(error);
+    if (error) core.reportLater(error);
     else if (!bytes) core.writes.grown();
     return !error && !core.writes.blocked;
   }
@@ -421,10 +421,10 @@ class Stream<Details = AnyDetails> {
         return core.writes.pending;
       },
       blocked$: core.writes.blocked$,
-      put: (data) => {
+      write: (data) => {
         const bytes = toBytes(data, 'what output takes');
         const error = core.isOpen ? core.writes.accept(bytes) : undefined;
-        if (error) core.refuse(error, { fatal: error.code === EOUTBUFLIMIT });
+        if (error) core.reportLater(error, { fatal: error.code === EOUTBUFLIMIT });
         return !error;
       },
       end: () => this.end(),

@@ -4,10 +4,10 @@ import { connect as dial, createServer, type ListenOptions as NetListenOptions, 
 import { dirname } from 'node:path';
 import { Observable } from 'rxjs';
 import { EDNS, IOStreamError } from '../errors.ts';
-import { ownOptions } from '../wire/own-options.ts';
-import type { Rule } from '../wire/rules.ts';
+import { ownOptions } from '../util/own-options.ts';
+import type { Rule } from '../util/check-options.ts';
 import { checkUnixPath, isAbstract, UNIX_PATH } from '../wire/unix-path.ts';
-import { unknownOption } from '../wire/unknown-option.ts';
+import { unknownOption } from '../util/unknown-option.ts';
 import { inWords } from './bytes.ts';
 import { IOStream } from './io-stream.ts';
 import { checkOptionsWithoutPlace, DEFAULTS, isOwnField, OPTION_NAMES, OWN_FIELDS, type IOStreamOptions } from './options.ts';

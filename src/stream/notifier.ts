@@ -12,7 +12,7 @@ export interface NotifierHost {
   readonly method: string;
   readonly onEvent: ((event: StreamEvent) => void) | undefined;
   /** Called when a callback threw: closes the stream. */
-  threw(error: unknown): void;
+  onCallbackThrow(error: unknown): void;
 }
 
 /** Reports events and errors to `onEvent`, `cb`, `events$` and `errors$`, in this order, until it is completed. */
@@ -35,7 +35,7 @@ export class Notifier {
   }
 
   /** Whether one of these events would reach a handler now. */
-  listensTo(mask: EventMask): boolean {
+  wants(mask: EventMask): boolean {
     const { cb, onEvent } = this.#host;
     return onEvent !== undefined || (this.#wanted(mask) !== 0 && (cb !== undefined || this.#events?.observed === true));
   }
@@ -49,7 +49,7 @@ export class Notifier {
       try {
         onEvent({ io, mask });
       } catch (thrown) {
-        this.#host.threw(thrown);
+        this.#host.onCallbackThrow(thrown);
       }
     }
     const wanted = this.#wanted(mask);
@@ -59,7 +59,7 @@ export class Notifier {
   }
 
   /** Reports an error, independent of `waitFor`. Returns whether it reached a handler. */
-  tell(error: IOStreamError): boolean {
+  emitError(error: IOStreamError): boolean {
     if (this.#completed) return false;
     const heard = this.#host.cb !== undefined || this.#errors?.observed === true;
     this.#call(0, error);
@@ -88,7 +88,7 @@ export class Notifier {
       else if (typeof cb === 'function') (cb as Callback)(io, mask, error);
       else throw noMethod(cb, method);
     } catch (thrown) {
-      this.#host.threw(thrown);
+      this.#host.onCallbackThrow(thrown);
     }
   }
 

@@ -1,5 +1,5 @@
 /* eslint-disable @typescript-eslint/unified-signatures -- the own fields of a union of options would not be inferred */
-import { coreOf, IOStream } from './io-stream.ts';
+import { internalsOf, IOStream } from './io-stream.ts';
 import type { IOStreamOptions } from './options.ts';
 import type { OptionsOf, StreamOf } from './stream-of.ts';
 
@@ -37,7 +37,7 @@ export function open(options: IOStreamOptions): Promise<unknown> {
 export function opening<S extends IOStream>(make: () => S): Promise<S> {
   return new Promise((resolve, reject) => {
     const io = make();
-    const core = coreOf(io);
+    const core = internalsOf(io);
     core.handled = true;
     core.opened$.subscribe(() => {
       core.handled = false;

@@ -1,17 +1,17 @@
 import { asyncScheduler, NEVER, type SchedulerLike } from 'rxjs';
 import type { IOStreamError } from '../errors.ts';
 import { ALL_EVENTS, type EventMask } from '../events.ts';
-import { isHost } from '../wire/bare-host.ts';
-import type { Fh } from '../wire/fh.ts';
-import { inWords, typeInWords } from '../wire/in-words.ts';
-import { ownOptions } from '../wire/own-options.ts';
-import type { Rules } from '../wire/rules.ts';
+import { isHost } from '../util/host.ts';
+import type { Fh } from '../wire/fh/fh.ts';
+import { describe, describeWithType } from '../util/describe.ts';
+import { ownOptions } from '../util/own-options.ts';
+import type { Rules } from '../util/check-options.ts';
 import type { Plugin, Timeouts, Wire } from '../wire/signal.ts';
 import { pluginEntries, stack, type Plugins } from '../wire/stack.ts';
 import { TIMEOUTS } from '../wire/timeouts.ts';
 import { TCP_RULES, type TcpOptions } from '../wire/tcp.ts';
 import { UNIX_PATH } from '../wire/unix-path.ts';
-import { unknownOption } from '../wire/unknown-option.ts';
+import { unknownOption } from '../util/unknown-option.ts';
 import type { Writable } from './bytes.ts';
 import type { IOStream } from './io-stream.ts';
 
@@ -115,10 +115,10 @@ const isTime = (value: unknown): value is number => typeof value === 'number' &&
 
 /** Describes a wrong host without its text if it contains an `@`: a URL may contain a password. */
 const hostInWords = (value: unknown): string =>
-  typeof value === 'string' && value.includes('@') ? `a string of ${value.length} characters with an @` : inWords(value);
+  typeof value === 'string' && value.includes('@') ? `a string of ${value.length} characters with an @` : describe(value);
 
 /** The rule of each option. `undefined` is always allowed and means the default. */
-const OPTIONS: Rules = {
+const RULES: Rules = {
   fh: ['an fd number, a FileHandle or a stream of Node', (value) => isObject(value) || isCount(value)],
   host: ['a host name or address, not a URL and without control characters', isHost, hostInWords],
   port: ['an integer from 1 to 65535', (value) => isCount(value) && value > 0 && value <= 65535],
@@ -135,7 +135,7 @@ const OPTIONS: Rules = {
   highWaterMark: ['a number of bytes, 1 or more', (value) => isCount(value) && value > 0],
   allowHalfOpen: ['a boolean', isBoolean],
   isFatal: ['a function', isFunction],
-  plugin: ['plugins by name, { name: plugin }, or pairs [[name, plugin]]', isObject, typeInWords],
+  plugin: ['plugins by name, { name: plugin }, or pairs [[name, plugin]]', isObject, describeWithType],
   timeouts: ['milliseconds by name, such as { connect: 5000 }', isObject],
   ...TCP_RULES,
   signal: ['an AbortSignal', (value) => isObject(value) && 'addEventListener' in (value as object)],
@@ -143,7 +143,7 @@ const OPTIONS: Rules = {
 };
 
 /** The names of all options of a stream. */
-export const OPTION_NAMES: readonly string[] = Object.keys(OPTIONS);
+export const OPTION_NAMES: readonly string[] = Object.keys(RULES);
 
 /** Appended to the list of options in an error message. */
 export const OWN_FIELDS = 'and your own fields, whose names start with a capital';
@@ -154,9 +154,9 @@ export const OWN_FIELDS = 'and your own fields, whose names start with a capital
  * @throws TypeError that names it.
  */
 export function checkOption(name: string, value: unknown): void {
-  const rule = Object.hasOwn(OPTIONS, name) ? OPTIONS[name] : undefined;
+  const rule = Object.hasOwn(RULES, name) ? RULES[name] : undefined;
   if (!rule) throw unknownOption(name, 'IOStream', OPTION_NAMES, OWN_FIELDS);
-  const [words, test, show = inWords] = rule;
+  const [words, test, show = describe] = rule;
   if (value !== undefined && !test(value)) throw usage(`\`${name}\` to be ${words}`, show(value));
 }
 
@@ -178,7 +178,7 @@ const WAYS = ['fh', 'host', 'path', 'wire'] as const;
  * @throws TypeError that names the wrong option.
  */
 export function checkOptions<T extends object>(options: T): T {
-  if (!isObject(options)) throw usage('an object of options', inWords(options));
+  if (!isObject(options)) throw usage('an object of options', describe(options));
   const given: Changing<IOStreamOptions> = ownOptions(options, 'IOStream');
   for (const [key, value] of Object.entries(given)) if (!isOwnField(key)) checkOption(key, value);
   const ways = WAYS.filter((key) => given[key] !== undefined);
@@ -238,7 +238,7 @@ function checkPlugins(plugins: Plugins): Readonly<Record<string, Plugin>> {
   for (const entry of pluginEntries(plugins) as readonly unknown[]) {
     const [name, plugin] = Array.isArray(entry) ? (entry as unknown[]) : [entry];
     if (typeof name !== 'string' || typeof plugin !== 'function')
-      throw usage('`plugin` to hold plugins by name: functions of a wire', `${typeInWords(plugin)} for ${inWords(name)}`);
+      throw usage('`plugin` to hold plugins by name: functions of a wire', `${describeWithType(plugin)} for ${describe(name)}`);
     // JavaScript puts integer keys first, independent of their order in the record.
     if (/^(0|[1-9]\d*)$/.test(name))
       throw usage('names in `plugin` that do not look like integers, which JavaScript puts in another order', `\`${name}\``);
@@ -259,7 +259,7 @@ export function mergeTimeouts(present: Timeouts, wanted: Partial<Timeouts>): Tim
   for (const [name, ms] of Object.entries(wanted) as [string, unknown][]) {
     if (!Object.hasOwn(TIMEOUTS, name)) throw unknownOption(name, '`timeouts`', Object.keys(TIMEOUTS));
     if (ms === undefined) continue;
-    if (!isTime(ms)) throw usage(`\`timeouts.${name}\` to be milliseconds, 0 or more; 0 or Infinity for never`, inWords(ms));
+    if (!isTime(ms)) throw usage(`\`timeouts.${name}\` to be milliseconds, 0 or more; 0 or Infinity for never`, describe(ms));
     merged[name] = ms === 0 ? Infinity : ms;
   }
   return merged as unknown as Timeouts;

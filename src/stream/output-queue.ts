@@ -3,12 +3,12 @@ import { reserve } from './slab.ts';
 /** Chunks smaller than this are joined: one copy is cheaper than a vector entry of `writev`. */
 const SMALL = 4096;
 /** After this many small chunks, they are joined in the queue: each costs 100 bytes of overhead, or retains a shared slab. */
-const MANY = 1024;
+const MAX_JOINED = 1024;
 /** Maximum bytes of one outbound signal. */
-const PIECE = 256 * 1024;
+const MAX_PIECE = 256 * 1024;
 /** Maximum length of the array that an empty queue retains. */
-const KEPT = 64;
-const NOTHING = Buffer.alloc(0);
+const MAX_KEPT = 64;
+const EMPTY = Buffer.alloc(0);
 
 /**
  * Holds the queued bytes: `outBuf` and `outPos` of the manual. Joins all chunks only when `content` is read.
@@ -25,7 +25,7 @@ export class OutputQueue {
   #small = 0;
   #position: number | undefined;
   /** Whether `content` was ever read: the caller may still hold the bytes. */
-  shown = false;
+  exposed = false;
 
   /** Number of queued bytes. */
   get length(): number {
@@ -42,8 +42,8 @@ export class OutputQueue {
 
   /** All bytes in one Buffer, including those before the position. */
   get content(): Buffer {
-    if (this.#bytes > 0) this.shown = true;
-    if (this.#tail - this.#head < 2) return this.#chunks[this.#head] ?? NOTHING;
+    if (this.#bytes > 0) this.exposed = true;
+    if (this.#tail - this.#head < 2) return this.#chunks[this.#head] ?? EMPTY;
     const joined = Buffer.concat(this.#chunks.slice(this.#head, this.#tail).filter(({ length }) => length > 0));
     if (joined.length === this.#bytes) this.content = joined; // Otherwise bytes are lost, and `next` reports it.
     return joined;
@@ -63,12 +63,12 @@ export class OutputQueue {
     this.#tail += 1;
     this.#bytes += bytes.length;
     if (bytes.length >= SMALL) this.#small = 0;
-    else if ((this.#small += 1) === MANY) this.#gather();
+    else if ((this.#small += 1) === MAX_JOINED) this.#gather();
   }
 
   /** Joins the small chunks at the tail, unless together they fill a whole piece: then their overhead is small. */
   #gather(): void {
-    const from = Math.max(this.#head, this.#tail - MANY);
+    const from = Math.max(this.#head, this.#tail - MAX_JOINED);
     this.#small = 0;
     let length = 0;
     for (let at = from; at < this.#tail; at += 1) {
@@ -76,7 +76,7 @@ export class OutputQueue {
       if (size === 0) return; // Its bytes are lost; `next` reports it.
       length += size;
     }
-    if (length >= PIECE) return;
+    if (length >= MAX_PIECE) return;
     this.#chunks[from] = this.#copy(from, this.#tail, reserve(length));
     this.#chunks.length = this.#tail = from + 1;
   }
@@ -91,7 +91,7 @@ export class OutputQueue {
     const first = this.#position === undefined ? this.#chunks[this.#head]! : this.content;
     if (first.length === 0) return undefined;
     if (this.#position !== undefined) {
-      const piece = first.subarray(this.#position, this.#position + PIECE);
+      const piece = first.subarray(this.#position, this.#position + MAX_PIECE);
       this.#position += piece.length;
       return piece;
     }
@@ -102,9 +102,9 @@ export class OutputQueue {
 
   /** Removes at most one piece from the chunk at the head. Returns a whole chunk as it is: a view of it would be garbage. */
   #cut(first: Buffer): Buffer {
-    if (first.length > PIECE) {
-      this.#chunks[this.#head] = first.subarray(PIECE);
-      return first.subarray(0, PIECE);
+    if (first.length > MAX_PIECE) {
+      this.#chunks[this.#head] = first.subarray(MAX_PIECE);
+      return first.subarray(0, MAX_PIECE);
     }
     this.#drop(1);
     return first;
@@ -115,7 +115,7 @@ export class OutputQueue {
     const from = this.#head;
     let to = from;
     let length = 0;
-    for (; to < this.#tail && length < PIECE - SMALL; to += 1) {
+    for (; to < this.#tail && length < MAX_PIECE - SMALL; to += 1) {
       const chunk = this.#chunks[to]!;
       if (chunk.length >= SMALL || chunk.length === 0) break;
       length += chunk.length;
@@ -138,11 +138,11 @@ export class OutputQueue {
   /** Removes chunks at the head, and their references: a queue that never becomes empty must not retain written bytes. */
   #drop(count: number): void {
     // A loop: `fill` is slow for a single chunk, the usual case.
-    for (const end = this.#head + count; this.#head < end; this.#head += 1) this.#chunks[this.#head] = NOTHING;
+    for (const end = this.#head + count; this.#head < end; this.#head += 1) this.#chunks[this.#head] = EMPTY;
     const left = this.#tail - this.#head;
     if (left > 0 && (this.#head < 1024 || this.#head < left)) return;
     if (left === 0) this.#small = 0;
-    if (this.#tail > KEPT) this.#chunks = this.#chunks.slice(this.#head, this.#tail);
+    if (this.#tail > MAX_KEPT) this.#chunks = this.#chunks.slice(this.#head, this.#tail);
     this.#head = 0;
     this.#tail = left;
   }

@@ -6,7 +6,7 @@ export interface OutputPort {
   readonly pending: number;
   readonly blocked$: Observable<boolean>;
   /** Queues bytes. Returns false if they were rejected; the stream reports the error, and the output must stop. */
-  put(data: Writable): boolean;
+  write(data: Writable): boolean;
   end(): void;
   reset(cause: unknown): void;
 }
@@ -59,7 +59,7 @@ export class Output extends Subject<Writable> {
 
   override next(data: Writable): void {
     if (this.#stopped) return;
-    if (this.#port.put(data)) super.next(data);
+    if (this.#port.write(data)) super.next(data);
     else this.stop();
   }
 

@@ -4,7 +4,7 @@ import { EOF, IN, type EventMask } from '../events.ts';
 import { ByteBuffer } from '../protocol/byte-buffer.ts';
 import { PAUSE, RESUME, type Flow } from '../wire/signal.ts';
 import { asBuffer } from './bytes.ts';
-import { Watchdog, type Watched } from './watchdog.ts';
+import { Watchdog, type WatchdogTarget } from './watchdog.ts';
 
 /** The parts of the stream that the read side uses. */
 export interface ReadHost {
@@ -13,12 +13,12 @@ export interface ReadHost {
   readonly idleTimeout: number;
   readonly waitFor: EventMask | undefined;
   readonly inBufLimit: number | undefined;
-  give(signal: Flow): void;
+  send(signal: Flow): void;
   notify(mask: EventMask): void;
-  raise(error: IOStreamError): void;
-  pulse(): void;
+  report(error: IOStreamError): void;
+  requestTick(): void;
   /** Whether IN would reach a handler. */
-  listensTo(mask: EventMask): boolean;
+  wants(mask: EventMask): boolean;
   /** Called when a reader has received the fatal error of the stream. */
   errorHandled(): void;
   /** Called when a reader has been removed. */
@@ -26,32 +26,32 @@ export interface ReadHost {
 }
 
 /** Reads bytes chunk by chunk: `consume`, iteration or a conversation. A stream has one pull reader at a time. */
-export interface Puller {
+export interface PullReader {
   /** Called when bytes or the end are available. */
   ready(): void;
   /** Whether an error that the reader receives reaches a handler. @default it does */
-  isHeard?(): boolean;
+  isErrorHandled?(): boolean;
   /** Whether the reader has delivered the end and may be replaced. @default it has not */
   hasEnded?(): boolean;
 }
 
 /** How reading ended: at EOF or by our close (neither field), by an error, or because the stream's owner unsubscribed (`left`). */
-export type ReadEnd = { readonly error?: unknown; readonly left?: true };
+export type ReadEnd = { readonly error?: unknown; readonly unsubscribed?: true };
 
 /** The owner has unsubscribed: remaining readers get no notification, so that truncated data never looks complete. */
-export const LEFT: ReadEnd = Object.freeze({ left: true });
+export const UNSUBSCRIBED: ReadEnd = Object.freeze({ left: true });
 
 const NO_READERS: readonly never[] = Object.freeze([]);
 
 /** Ends a reader as the stream ended. */
 export function endReader(reader: Subscriber<never>, end: ReadEnd): void {
-  if (end.left) reader.unsubscribe();
+  if (end.unsubscribed) reader.unsubscribe();
   else if ('error' in end) reader.error(end.error);
   else reader.complete();
 }
 
 /** Removes a subscriber of `data$` from the read side. */
-class Leave implements Unsubscribable {
+class ReaderTeardown implements Unsubscribable {
   readonly #side: ReadSide;
   readonly #reader: Subscriber<Buffer>;
 
@@ -68,29 +68,29 @@ class Leave implements Unsubscribable {
 /**
  * Holds the inbound direction: the unread bytes (`inBuf`), the readers, and the flow control of the wire.
  */
-export class ReadSide implements Watched {
+export class ReadSide implements WatchdogTarget {
   readonly #host: ReadHost;
   readonly #buffer = new ByteBuffer();
   /** Created on first use: `idle` is off by default. */
   #watchdog: Watchdog | undefined;
   /** Connected, and not closed. */
-  awaits = false;
+  isWaiting = false;
   #data$: Observable<Buffer> | undefined;
   /** The subscribers of `data$`. Copied on change, so that changes during an emission do not affect it. */
   #readers: readonly Subscriber<Buffer>[] = NO_READERS;
-  #puller: Puller | undefined;
+  #puller: PullReader | undefined;
   #wasRead = false;
   /** Depth of emissions in progress. Bytes or an end that arrive meanwhile must not overtake them. */
-  #handing = 0;
+  #dispatching = 0;
   /** The first drain of `data$` is due at the end of the tick, so that all subscribers of a tick receive the same chunks. */
   #drainDue = false;
   #flowing = true;
   #userPaused = false;
   /** EINBUFLIMIT was reported, and the user has not reacted yet. */
-  #stalled = false;
+  #isAtLimit = false;
   #end: ReadEnd | undefined;
   /** How `data$` ended; replayed to later subscribers. */
-  #endTold: ReadEnd | undefined;
+  #emittedEnd: ReadEnd | undefined;
   /** Closed by us: bytes that remain in the buffer are no longer emitted. */
   #abandoned = false;
 
@@ -104,14 +104,14 @@ export class ReadSide implements Watched {
     return this.#host.idleTimeout;
   }
 
-  alarm(): void {
+  onTimeout(): void {
     // Paused by the user or by a slow reader: the peer may be unable to send. A full buffer without a reader counts as idle.
     if (!this.#flowing && (this.#userPaused || this.hasReader)) {
-      this.alive();
+      this.touch();
       return;
     }
     const message = `expected bytes in either direction within ${this.limit} ms, none came or left; raise timeouts.idle or close the stream`;
-    this.#host.raise(new IOStreamError(ETOIDLE, { phase: 'read', message }));
+    this.#host.report(new IOStreamError(ETOIDLE, { phase: 'read', message }));
   }
 
   get buffer(): Buffer {
@@ -120,30 +120,30 @@ export class ReadSide implements Watched {
 
   assign(bytes: Buffer): void {
     this.#buffer.assign(bytes);
-    this.unstall();
+    this.clearLimit();
   }
 
   /** Removes and returns bytes, all of them by default. */
   take(count: number = this.#buffer.length): Buffer {
     const taken = asBuffer(this.#buffer.take(count));
-    this.unstall();
+    this.clearLimit();
     return taken;
   }
 
   /** Clears a reached limit: reading resumes at the end of the tick. */
-  unstall(): void {
-    this.#stalled = false;
-    this.#host.pulse();
+  clearLimit(): void {
+    this.#isAtLimit = false;
+    this.#host.requestTick();
   }
 
   pause(): void {
     this.#userPaused = true;
-    this.steer();
+    this.updateFlowControl();
   }
 
   resume(): void {
     this.#userPaused = false;
-    this.#host.pulse();
+    this.#host.requestTick();
   }
 
   /** Whether a pull reader is attached; it has not received the end yet. */
@@ -162,8 +162,8 @@ export class ReadSide implements Watched {
   }
 
   /** Whether an error would reach a handler through one of the readers. */
-  get isHeard(): boolean {
-    return this.#readers.length > 0 || (this.#puller !== undefined && this.#puller.isHeard?.() !== false);
+  get isErrorHandled(): boolean {
+    return this.#readers.length > 0 || (this.#puller !== undefined && this.#puller.isErrorHandled?.() !== false);
   }
 
   get data$(): Observable<Buffer> {
@@ -173,37 +173,37 @@ export class ReadSide implements Watched {
   /** Adds a subscriber. Without a Subject, which would add 0.7 KB to each idle connection. */
   #admit(reader: Subscriber<Buffer>): void {
     this.#wasRead = true;
-    if (this.#endTold) this.#endOne(reader, this.#endTold);
+    if (this.#emittedEnd) this.#endOne(reader, this.#emittedEnd);
     else {
       this.#readers = this.#readers.length === 0 ? [reader] : [...this.#readers, reader];
-      reader.add(new Leave(this, reader));
+      reader.add(new ReaderTeardown(this, reader));
       this.#drainDue = true;
-      this.#host.pulse();
+      this.#host.requestTick();
     }
   }
 
   /** Removes a subscriber of `data$`. */
   dismiss(reader: Subscriber<Buffer>): void {
     this.#readers = this.#readers.length === 1 ? NO_READERS : this.#readers.filter((each) => each !== reader);
-    this.#left();
+    this.#readerLeft();
   }
 
   /** Attaches a pull reader. Returns the function that detaches it, or `undefined` if another one is attached. */
-  attach(puller: Puller): (() => void) | undefined {
+  attach(puller: PullReader): (() => void) | undefined {
     if (this.#puller && this.#puller.hasEnded?.() !== true) return undefined;
     this.#puller = puller;
     this.#wasRead = true;
-    this.#host.pulse();
+    this.#host.requestTick();
     return () => {
       if (this.#puller !== puller) return;
       this.#puller = undefined;
-      this.#left();
+      this.#readerLeft();
     };
   }
 
-  #left(): void {
+  #readerLeft(): void {
     this.#host.readerLeft();
-    this.#host.pulse();
+    this.#host.requestTick();
   }
 
   /** Returns the end for a reader that delivers it; marks its error as handled. */
@@ -214,39 +214,39 @@ export class ReadSide implements Watched {
   }
 
   /** The next chunk for a pull reader, if it is as received and no other reader has seen or will see it. */
-  get unseen(): Uint8Array | undefined {
-    return this.#readers.length === 0 ? this.#buffer.unseen : undefined;
+  get exclusiveChunk(): Uint8Array | undefined {
+    return this.#readers.length === 0 ? this.#buffer.exclusiveChunk : undefined;
   }
 
   /** Returns the next chunk for a pull reader, and emits it on `data$`. */
   pull(): Buffer | undefined {
-    const chunk = this.pullQuietly();
-    if (chunk) this.show(chunk);
+    const chunk = this.pullUnobserved();
+    if (chunk) this.publish(chunk);
     return chunk;
   }
 
   /** Returns the next chunk for a pull reader, without `data$`: the reader calls `show` with the bytes that it keeps. */
-  pullQuietly(): Buffer | undefined {
+  pullUnobserved(): Buffer | undefined {
     if (this.#buffer.length === 0 || this.#userPaused || this.#abandoned) return undefined;
     const chunk = asBuffer(this.#buffer.take(this.#buffer.length));
-    this.#handing += 1;
-    this.steer();
-    this.#handing -= 1;
+    this.#dispatching += 1;
+    this.updateFlowControl();
+    this.#dispatching -= 1;
     return chunk;
   }
 
   /** Emits on `data$` the bytes that a pull reader keeps. */
-  show(bytes: Uint8Array): void {
-    this.#tell(asBuffer(bytes));
+  publish(bytes: Uint8Array): void {
+    this.#emit(asBuffer(bytes));
   }
 
   /** Prepends bytes that a pull reader read and did not use. */
-  putBack(bytes: Uint8Array): void {
+  unshift(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     const rest = this.#buffer.take(this.#buffer.length);
     this.#buffer.append(bytes);
     this.#buffer.append(rest);
-    this.#host.pulse();
+    this.#host.requestTick();
   }
 
   /** How reading ended; `undefined` until all bytes before the end have been read. */
@@ -256,42 +256,42 @@ export class ReadSide implements Watched {
 
   push(bytes: Uint8Array): void {
     const chunk = asBuffer(bytes);
-    this.alive();
+    this.touch();
     // Fast path: emit the chunk as received. Passing through the buffer makes bulk transfers 5 % slower.
     if (
       this.#buffer.length === 0 &&
       this.#readers.length > 0 &&
-      this.#handing === 0 &&
+      this.#dispatching === 0 &&
       !this.#puller &&
       !this.#drainDue &&
       !this.#userPaused &&
-      !this.#host.listensTo(IN)
+      !this.#host.wants(IN)
     ) {
-      this.#tell(chunk);
+      this.#emit(chunk);
       return;
     }
     this.#buffer.append(chunk, true);
     // Checked before IN is reported: changes made by the callback apply from the next read on.
     const error = this.#limitError();
     this.#host.notify(IN);
-    if (error) this.#host.raise(error);
-    this.work();
+    if (error) this.#host.report(error);
+    this.pump();
   }
 
   /** Ends reading at the peer's EOF. */
   finish(): void {
     this.#end ??= {};
     this.#host.notify(EOF);
-    this.work();
+    this.pump();
   }
 
   /** Closes: readers receive the remaining bytes, then this end. */
   close(end: ReadEnd): void {
     this.#end ??= end;
     this.#userPaused = false;
-    this.awaits = false;
+    this.isWaiting = false;
     this.#watchdog?.stop();
-    this.#serve();
+    this.#deliver();
   }
 
   /** Closes by our own call: readers receive the end at once, without the remaining bytes. */
@@ -302,14 +302,14 @@ export class ReadSide implements Watched {
   }
 
   /** Delivers buffered bytes and the end to the readers, then pauses or resumes the wire. */
-  work(): void {
-    this.#serve();
-    this.steer();
+  pump(): void {
+    this.#deliver();
+    this.updateFlowControl();
   }
 
-  #serve(): void {
-    if (this.#handing > 0 && !this.#abandoned) {
-      this.#host.pulse();
+  #deliver(): void {
+    if (this.#dispatching > 0 && !this.#abandoned) {
+      this.#host.requestTick();
       return;
     }
     // The pull reader first: bytes that it puts back come before the end.
@@ -317,32 +317,32 @@ export class ReadSide implements Watched {
     this.#drain();
   }
 
-  steer(): void {
+  updateFlowControl(): void {
     const flowing = this.#wanted();
     if (flowing === this.#flowing || this.#end) return;
     this.#flowing = flowing;
-    if (flowing) this.alive();
-    this.#host.give(flowing ? RESUME : PAUSE);
+    if (flowing) this.touch();
+    this.#host.send(flowing ? RESUME : PAUSE);
   }
 
   /** Starts the idle timeout: the stream is connected. */
   open(): void {
-    this.awaits = true;
-    this.alive();
+    this.isWaiting = true;
+    this.touch();
   }
 
   /** Restarts the idle timeout: bytes were read or written, or are expected from now on. */
-  alive(): void {
-    if (this.awaits && this.limit !== Infinity) (this.#watchdog ??= new Watchdog(this.#host.scheduler, this)).touch();
+  touch(): void {
+    if (this.isWaiting && this.limit !== Infinity) (this.#watchdog ??= new Watchdog(this.#host.scheduler, this)).touch();
   }
 
-  retime(): void {
+  resetTimeout(): void {
     this.#watchdog?.stop();
-    this.alive();
+    this.touch();
   }
 
   #wanted(): boolean {
-    if (this.#userPaused || this.#stalled) return false;
+    if (this.#userPaused || this.#isAtLimit) return false;
     const { waitFor } = this.#host;
     const unread = this.#readers.length === 0 && (waitFor === undefined || this.#missing(waitFor) !== undefined);
     return !(unread || this.#puller) || this.#buffer.length < this.#host.highWaterMark;
@@ -352,18 +352,18 @@ export class ReadSide implements Watched {
     this.#drainDue = false;
     if (this.#userPaused) return;
     if (!this.#abandoned && !this.#puller && this.#readers.length > 0 && this.#buffer.length > 0)
-      this.#tell(asBuffer(this.#buffer.take(this.#buffer.length)));
-    if (this.end) this.#tellEnd(this.end);
+      this.#emit(asBuffer(this.#buffer.take(this.#buffer.length)));
+    if (this.end) this.#emitEnd(this.end);
   }
 
-  #tell(chunk: Buffer): void {
-    this.#handing += 1;
+  #emit(chunk: Buffer): void {
+    this.#dispatching += 1;
     for (const reader of this.#readers) reader.next(chunk);
-    this.#handing -= 1;
+    this.#dispatching -= 1;
   }
 
-  #tellEnd(end: ReadEnd): void {
-    this.#endTold = end;
+  #emitEnd(end: ReadEnd): void {
+    this.#emittedEnd = end;
     const readers = this.#readers;
     this.#readers = NO_READERS;
     for (const reader of readers) this.#endOne(reader, end);
@@ -387,7 +387,7 @@ export class ReadSide implements Watched {
     const missing = this.#missing(waitFor);
     if (missing) return new IOStreamError(missing, { phase: 'read' });
     if ((waitFor & IN) !== 0 || inBufLimit === 0 || this.#buffer.length <= inBufLimit) return undefined;
-    this.#stalled = true;
+    this.#isAtLimit = true;
     const message = `expected at most inBufLimit = ${inBufLimit} bytes before EOF, got ${this.#buffer.length}; take bytes from inBuf or raise inBufLimit to read on`;
     return new IOStreamError(EINBUFLIMIT, { phase: 'read', message });
   }

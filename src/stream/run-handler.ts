@@ -1,6 +1,6 @@
 import { defer, Subscription, type ObservableInput } from 'rxjs';
-import { inlet } from '../wire/operate.ts';
-import { coreOf, type IOStream } from './io-stream.ts';
+import { guardedSubscriber } from '../util/guarded-subscriber.ts';
+import { internalsOf, type IOStream } from './io-stream.ts';
 import type { ReadEnd } from './read-side.ts';
 
 /** Handles a connection. When the returned Observable completes, the connection is closed; when it errors, it is reset. */
@@ -28,14 +28,14 @@ export interface HandlerObserver<T> {
  * @returns a Subscription that is closed when the handler has ended. Unsubscribing it unsubscribes the handler.
  */
 export function runHandler<S extends IOStream, T>(io: S, handler: Handler<S, T>, observer: HandlerObserver<T>): Subscription {
-  const core = coreOf(io);
+  const core = internalsOf(io);
   const running = new Subscription();
   const fail = (error: unknown): void => {
     running.unsubscribe();
     io.reset();
     observer.error(error);
   };
-  const inner = inlet<T>({
+  const inner = guardedSubscriber<T>({
     next: (value) => observer.next?.(value),
     error: fail,
     complete: () => {
@@ -43,7 +43,7 @@ export function runHandler<S extends IOStream, T>(io: S, handler: Handler<S, T>,
       io.close();
       observer.complete?.();
     },
-    fail,
+    caught: fail,
   });
   running.add(inner);
   running.add(

@@ -1,10 +1,10 @@
 import { from, isObservable, Observable, type InteropObservable, type Subscriber } from 'rxjs';
 import { ECLOSED, EOUTBUFLIMIT, IOStreamError } from '../errors.ts';
-import { inlet } from '../wire/operate.ts';
+import { guardedSubscriber } from '../util/guarded-subscriber.ts';
 import { inWords, toBytes, type Writable } from './bytes.ts';
 import { endReader, type ReadEnd } from './read-side.ts';
-import { Share } from './share.ts';
-import type { SendLine } from './send-line.ts';
+import { SentTracker } from './sent-tracker.ts';
+import type { SendQueue } from './send-queue.ts';
 import { SYMBOL_OBSERVABLE } from './symbol-observable.ts';
 import type { WriteSide } from './write-side.ts';
 
@@ -25,7 +25,7 @@ export interface SendPort {
   /** Emits once when the stream closes. */
   readonly closing$: Observable<ReadEnd>;
   /** The queue of sends. */
-  readonly sends: SendLine;
+  readonly sends: SendQueue;
   /** How the stream ended; `undefined` before. */
   readonly end: ReadEnd | undefined;
   /** Returns the fatal error of the stream that has reached no handler; the caller must handle it. */
@@ -56,7 +56,7 @@ export function send(port: SendPort, source: SendSource): Observable<number> {
 class Sending {
   readonly #port: SendPort;
   readonly #out: Subscriber<number>;
-  readonly #share: Share;
+  readonly #share: SentTracker;
   /** The last emitted count of sent bytes; -1 before the first. */
   #sent = -1;
   #accepted = 0;
@@ -71,7 +71,7 @@ class Sending {
   constructor(port: SendPort, out: Subscriber<number>) {
     this.#port = port;
     this.#out = out;
-    this.#share = new Share(port.writes);
+    this.#share = new SentTracker(port.writes);
   }
 
   start(source: SendSource): void {
@@ -90,15 +90,15 @@ class Sending {
     out.add(
       port.closing$.subscribe((end) => {
         if ('error' in end) port.errorHandled();
-        endReader(out, end.left || 'error' in end ? end : { error: closed() });
+        endReader(out, end.unsubscribed || 'error' in end ? end : { error: closed() });
       }),
     );
   }
 
   /** Called when bytes of the stream have been sent. */
-  left(): void {
-    const now = this.#share.left();
-    const isThrough = this.#isExhausted && !this.#early && !this.#share.waits;
+  onSent(): void {
+    const now = this.#share.sent();
+    const isThrough = this.#isExhausted && !this.#early && !this.#share.isWaiting;
     if (now > Math.max(0, this.#sent) || (isThrough && this.#sent < 0)) this.#out.next((this.#sent = now));
     if (isThrough) this.#out.complete();
   }
@@ -123,7 +123,12 @@ class Sending {
   #subscribe(source: Pushed): void {
     this.#isSubscribed = true;
     const fail = (error: unknown): void => this.#fail(error);
-    const chunk$ = inlet<Writable>({ next: (data) => this.#put(data), error: fail, complete: () => this.#finish(), fail });
+    const chunk$ = guardedSubscriber<Writable>({
+      next: (data) => this.#put(data),
+      error: fail,
+      complete: () => this.#finish(),
+      caught: fail,
+    });
     this.#out.add(chunk$);
     from(source).subscribe(chunk$);
   }
@@ -154,7 +159,7 @@ class Sending {
     this.#isExhausted = true;
     if (this.#early) return;
     this.#leaveQueue?.();
-    this.left();
+    this.onSent();
   }
 
   #fail(error: unknown): void {

@@ -1,11 +1,11 @@
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import { BehaviorSubject, config, Observable, Subject, type SchedulerLike, type Subscription } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
-import { ownOptions } from '../wire/own-options.ts';
-import { reportUnhandled } from '../wire/tick.ts';
-import { after } from '../wire/timer.ts';
-import type { Supervisor } from './core.ts';
-import { coreOf, type IOStream } from './io-stream.ts';
+import { ownOptions } from '../util/own-options.ts';
+import { reportUnhandled } from '../util/tick.ts';
+import { after } from '../util/timer.ts';
+import type { Supervisor } from './connection.ts';
+import { internalsOf, type IOStream } from './io-stream.ts';
 import { runHandler, type Handler } from './run-handler.ts';
 
 /** The result of {@link Server.drain}. */
@@ -47,7 +47,7 @@ export class Server<S extends IOStream = IOStream> {
   readonly #connections = new Subject<unknown>();
   readonly #errors = new Subject<unknown>();
   readonly #dropped = new BehaviorSubject(0);
-  readonly #left = new Subject<void>();
+  readonly #readerLeft = new Subject<void>();
   /** Active handlers; some outlive their streams. */
   readonly #handlers = new Set<Subscription>();
   #stopped = false;
@@ -57,7 +57,7 @@ export class Server<S extends IOStream = IOStream> {
     upgraded: (successor, { io }) => {
       this.#follow(successor as S);
       this.#leave(io as S);
-      if (this.#stopped) coreOf(successor).leave();
+      if (this.#stopped) internalsOf(successor).leave();
     },
   };
 
@@ -124,7 +124,7 @@ export class Server<S extends IOStream = IOStream> {
         out.next({ finished: total - cut, cut });
         out.complete();
       };
-      out.add(this.#left.subscribe(look));
+      out.add(this.#readerLeft.subscribe(look));
       out.add(
         after(deadline, this.#scheduler, () => {
           cut = this.#open.size;
@@ -140,7 +140,7 @@ export class Server<S extends IOStream = IOStream> {
     this.#stopped = true;
     this.#net.close();
     for (const handler of this.#handlers) handler.unsubscribe();
-    for (const io of this.#open) coreOf(io).leave();
+    for (const io of this.#open) internalsOf(io).leave();
     this.#connections.complete();
     this.#errors.complete();
     this.#dropped.complete();
@@ -156,13 +156,13 @@ export class Server<S extends IOStream = IOStream> {
       return;
     }
     this.#follow(io);
-    coreOf(io).opened$.subscribe(() => this.#serve(io));
+    internalsOf(io).opened$.subscribe(() => this.#serve(io));
     if (this.#stopped) io.close(); // Stopped by a callback that ran while the stream was created.
   }
 
   /** Counts a stream until it is closed. */
   #follow(io: S): void {
-    const core = coreOf(io);
+    const core = internalsOf(io);
     this.#open.add(io);
     core.supervisor = this.#supervisor;
     core.closed$.subscribe(({ by }) => {
@@ -172,19 +172,19 @@ export class Server<S extends IOStream = IOStream> {
 
   #leave(io: S): void {
     this.#open.delete(io);
-    this.#left.next();
+    this.#readerLeft.next();
   }
 
   #serve(io: S): void {
     const handler = this.#handler;
     if (!handler && !this.#connections.observed) io.close(); // No reader can ever be attached.
     this.#connections.next(io);
-    if (!handler || !coreOf(io).tells) return;
+    if (!handler || !internalsOf(io).isActive) return;
     const running = runHandler(io as never, handler, {
       error: (error) => this.#report(error),
       // Only a reset with a cause is reported here, such as a relay's reset. A failure of the stream reaches the supervisor.
       stopped: (end) => {
-        if ('error' in end && coreOf(io).state === 'closing') this.#report(end.error);
+        if ('error' in end && internalsOf(io).state === 'closing') this.#report(end.error);
       },
     });
     this.#handlers.add(running);

@@ -1,14 +1,14 @@
 import { Observable } from 'rxjs';
 import { ECLOSED, EPROTOCOL, IOStreamError } from '../errors.ts';
-import { tlsClient, type TlsClientOptions } from '../plugins/tls-client.ts';
-import { tlsServer, type TlsServerOptions } from '../plugins/tls-server.ts';
-import { bareHost } from '../wire/bare-host.ts';
-import { ownOptions } from '../wire/own-options.ts';
+import { tlsClient, type TlsClientOptions } from '../plugins/tls/tls-client.ts';
+import { tlsServer, type TlsServerOptions } from '../plugins/tls/tls-server.ts';
+import { bareHost } from '../util/host.ts';
+import { ownOptions } from '../util/own-options.ts';
 import { RESUME, type Plugin, type Up, type Wire } from '../wire/signal.ts';
 import { inWords } from './bytes.ts';
 import { connecting } from './connect.ts';
-import type { Core } from './core.ts';
-import { coreOf, IOStream } from './io-stream.ts';
+import type { Connection } from './connection.ts';
+import { internalsOf, IOStream } from './io-stream.ts';
 import { opening } from './open.ts';
 import { isOwnField, type IOStreamOptions } from './options.ts';
 import { heldAhead } from './read-ahead.ts';
@@ -115,7 +115,7 @@ function upgrading(caller: string, io: IOStream, options: StartTlsOptions): () =
   const tls = pluginOf(caller, io, ownOptions(options, caller));
   return () => {
     const heir = new IOStream(upgraded(io, tls));
-    const core = coreOf(io);
+    const core = internalsOf(io);
     core.supervisor.upgraded?.(heir, core);
     return heir;
   };
@@ -142,7 +142,7 @@ function pluginOf(caller: string, { host, port }: IOStream, options: StartTlsOpt
 const NOT_KEPT = ['fh', 'host', 'port', 'path', 'wire', 'plugin', 'outBuf', 'outPos'];
 
 function upgraded(io: IOStream, tls: Plugin): IOStreamOptions {
-  const core = coreOf(io);
+  const core = internalsOf(io);
   checkIsFree(io, core);
   const options = Object.entries(core.options).filter(([name]) => !NOT_KEPT.includes(name) && !isOwnField(name));
   const own = Object.entries(io).filter(([name]) => isOwnField(name));
@@ -156,7 +156,7 @@ function upgraded(io: IOStream, tls: Plugin): IOStreamOptions {
   };
 }
 
-function checkIsFree(io: IOStream, core: Core): void {
+function checkIsFree(io: IOStream, core: Connection): void {
   const { reads, writes } = core;
   if (io.state !== 'open' || io.isEof || writes.ended)
     throw new IOStreamError(ECLOSED, {
@@ -184,7 +184,7 @@ function checkIsFree(io: IOStream, core: Core): void {
 }
 
 /** Returns the connected wire of `io`, for another stream. */
-function wireOf(io: IOStream, core: Core): Wire {
+function wireOf(io: IOStream, core: Connection): Wire {
   return () => (flow$) =>
     new Observable<Up>((up) => {
       const below = Object.values(core.details).filter(({ layer }) => layer !== NAME);

@@ -1,4 +1,4 @@
-import type { TlsFacts } from '../plugins/tls-options.ts';
+import type { TlsFacts } from '../plugins/tls/tls-options.ts';
 import type { FactsOf, LayerDetails, Timeouts } from '../wire/signal.ts';
 import type { IOStream } from './io-stream.ts';
 

@@ -1,14 +1,14 @@
 import type { SchedulerLike, Subscription } from 'rxjs';
-import { after } from '../wire/timer.ts';
+import { after } from '../util/timer.ts';
 
 /** The target of a {@link Watchdog}. */
-export interface Watched {
+export interface WatchdogTarget {
   /** Timeout in milliseconds; Infinity is off. Read at each use. */
   readonly limit: number;
   /** Whether activity is expected now; otherwise the timeout does not fire. */
-  readonly awaits: boolean;
+  readonly isWaiting: boolean;
   /** Called when the timeout fires. */
-  alarm(): void;
+  onTimeout(): void;
 }
 
 /**
@@ -18,29 +18,29 @@ export interface Watched {
  */
 export class Watchdog {
   readonly #scheduler: SchedulerLike;
-  readonly #watched: Watched;
+  readonly #target: WatchdogTarget;
   #timer: Subscription | undefined;
   #last = 0;
-  #barked = false;
+  #fired = false;
 
-  constructor(scheduler: SchedulerLike, watched: Watched) {
+  constructor(scheduler: SchedulerLike, watched: WatchdogTarget) {
     this.#scheduler = scheduler;
-    this.#watched = watched;
+    this.#target = watched;
   }
 
   /** Records activity, or starts the timeout. */
   touch(): void {
-    const limit = this.#watched.limit;
+    const limit = this.#target.limit;
     if (limit === Infinity) return;
     this.#last = this.#scheduler.now();
-    this.#barked = false;
+    this.#fired = false;
     if (!this.#timer) this.#wait(limit);
   }
 
   /** Restarts the timeout after `limit` has changed. */
   restart(): void {
     this.stop();
-    if (this.#watched.awaits) this.touch();
+    if (this.#target.isWaiting) this.touch();
   }
 
   stop(): void {
@@ -58,14 +58,14 @@ export class Watchdog {
   }
 
   #look(): void {
-    const { awaits, limit } = this.#watched;
-    if (!awaits || this.#barked) return;
+    const { isWaiting: awaits, limit } = this.#target;
+    if (!awaits || this.#fired) return;
     const left = this.#last + limit - this.#scheduler.now();
     if (left > 0) {
       this.#wait(left);
       return;
     }
-    this.#barked = true;
-    this.#watched.alarm();
+    this.#fired = true;
+    this.#target.onTimeout();
   }
 }

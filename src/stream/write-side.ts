@@ -5,7 +5,7 @@ import { lostBytes } from '../wire/lost-bytes.ts';
 import { END, type Flow } from '../wire/signal.ts';
 import { asBuffer } from './bytes.ts';
 import { OutputQueue } from './output-queue.ts';
-import { Watchdog, type Watched } from './watchdog.ts';
+import { Watchdog, type WatchdogTarget } from './watchdog.ts';
 
 /** The parts of the stream that the write side uses. */
 export interface WriteHost {
@@ -13,54 +13,54 @@ export interface WriteHost {
   readonly outBufLimit: number;
   readonly highWaterMark: number;
   readonly writeTimeout: number;
-  give(signal: Flow): void;
+  send(signal: Flow): void;
   notify(mask: EventMask): void;
-  raise(error: IOStreamError): void;
+  report(error: IOStreamError): void;
   /** Fails the stream because accepted bytes were lost. Resets the wire only if bytes were written before them. */
   failLost(error: IOStreamError, wereWritten: boolean): void;
   /** Requests `onTick` at the end of this tick. */
-  pulse(): void;
+  requestTick(): void;
   /** Schedules a flush for after the caller has returned. */
   flushSoon(): void;
 }
 
 /** Notified whenever bytes have been sent. */
-export interface Waiter {
-  left(): void;
+export interface SentObserver {
+  onSent(): void;
 }
 
-const NOBODY: readonly never[] = Object.freeze([]);
+const NO_OBSERVERS: readonly never[] = Object.freeze([]);
 
 /**
  * Holds the outbound direction: the queued bytes, the count of written and sent bytes, and the end.
  *
  * Positions are totals since the start: sent (`left`) <= written (`given`) <= accepted.
  */
-export class WriteSide implements Watched {
+export class WriteSide implements WatchdogTarget {
   readonly queue: OutputQueue = new OutputQueue();
   readonly #host: WriteHost;
   /** Created when bytes are first pending: many streams only read. */
   #watchdog: Watchdog | undefined;
   #open = false;
   /** The wire has paused writing. */
-  #held = false;
+  #paused = false;
   #ending: 'no' | 'wanted' | 'given' = 'no';
-  #given = 0;
-  #left = 0;
+  #written = 0;
+  #sent = 0;
   /** SENT is due: bytes were written since the last one. */
-  #owesSent = false;
+  #sentDue = false;
   #flushing = false;
   #stopped = false;
   /** Bytes have been pending since the watchdog was last armed. */
-  #waits = false;
+  #waiting = false;
   #blocked: BehaviorSubject<boolean> | undefined;
   /** The last value of `blocked$`; read at each write. */
-  #toldBlocked = false;
+  #lastBlocked = false;
   /** Pending bytes from which `write` returns false. The writes of a caller that then waits are never rejected. */
   #mark = 0;
   #limit = 0;
   /** Copied on change, so that changes during a notification do not affect it. Rarely more than one. */
-  #waiters: readonly Waiter[] = NOBODY;
+  #waiters: readonly SentObserver[] = NO_OBSERVERS;
 
   constructor(host: WriteHost) {
     this.#host = host;
@@ -76,7 +76,7 @@ export class WriteSide implements Watched {
     const { highWaterMark } = this.#host;
     this.#limit = limit;
     this.#mark = limit > 0 ? Math.min(highWaterMark, limit) : highWaterMark;
-    this.#tellBlocked();
+    this.#emitBlocked();
   }
 
   // Watched: pending bytes are expected to be sent
@@ -85,27 +85,27 @@ export class WriteSide implements Watched {
     return this.#host.writeTimeout;
   }
 
-  get awaits(): boolean {
+  get isWaiting(): boolean {
     return this.#open && this.pending > 0;
   }
 
-  alarm(): void {
+  onTimeout(): void {
     const message = `expected some of ${this.pending} waiting bytes to leave within ${this.limit} ms, none did: the peer does not read; raise timeouts.write or close the stream`;
-    this.#host.raise(new IOStreamError(ETOWRITE, { phase: 'write', message }));
+    this.#host.report(new IOStreamError(ETOWRITE, { phase: 'write', message }));
   }
 
   /** Bytes that were accepted and not sent yet: queued, or written. */
   get pending(): number {
-    return this.queue.length + this.#given - this.#left;
+    return this.queue.length + this.#written - this.#sent;
   }
 
-  get left(): number {
-    return this.#left;
+  get sent(): number {
+    return this.#sent;
   }
 
   /** The position after the last accepted byte. */
   get accepted(): number {
-    return this.#given + this.queue.length;
+    return this.#written + this.queue.length;
   }
 
   get blocked(): boolean {
@@ -119,8 +119,8 @@ export class WriteSide implements Watched {
 
   get blocked$(): BehaviorSubject<boolean> {
     if (!this.#blocked) {
-      this.#toldBlocked = this.blocked;
-      this.#blocked = new BehaviorSubject(this.#toldBlocked);
+      this.#lastBlocked = this.blocked;
+      this.#blocked = new BehaviorSubject(this.#lastBlocked);
       if (this.#stopped) this.#blocked.complete();
     }
     return this.#blocked;
@@ -161,11 +161,11 @@ export class WriteSide implements Watched {
 
   end(): void {
     this.#ending = 'wanted';
-    this.#host.pulse();
+    this.#host.requestTick();
   }
 
   /** Adds a waiter. Returns the function that removes it. */
-  wait(waiter: Waiter): () => void {
+  wait(waiter: SentObserver): () => void {
     this.#waiters = [...this.#waiters, waiter];
     return () => {
       this.#waiters = this.#waiters.filter((each) => each !== waiter);
@@ -178,12 +178,12 @@ export class WriteSide implements Watched {
     this.#noteWaiting();
   }
 
-  hold(): void {
-    this.#held = true;
+  pause(): void {
+    this.#paused = true;
   }
 
-  release(): void {
-    this.#held = false;
+  resume(): void {
+    this.#paused = false;
     this.flush();
   }
 
@@ -192,32 +192,32 @@ export class WriteSide implements Watched {
     if (!this.#open || this.#flushing) return;
     this.#flushing = true;
     let gave = false;
-    while (!this.#held && this.queue.length > 0 && this.#give()) gave = true;
+    while (!this.#paused && this.queue.length > 0 && this.#write()) gave = true;
     if (this.#ending === 'wanted' && this.queue.length === 0) {
       this.#ending = 'given';
-      this.#host.give(END);
+      this.#host.send(END);
     }
     this.#flushing = false;
-    if (gave) this.#owesSent = true;
+    if (gave) this.#sentDue = true;
     this.#report(gave ? OUT : 0);
   }
 
   /** Writes all queued bytes before a close, even if the wire has paused: a layer that paused still accepts bytes in flight. */
   flushAll(): void {
-    while (this.#open && this.queue.length > 0 && this.#give());
+    while (this.#open && this.queue.length > 0 && this.#write());
     this.#watchdog?.stop();
   }
 
-  sent(bytes: number): void {
-    this.#left += bytes;
-    this.#waits = false; // Bytes were sent: restart the timeout for those that are still pending.
+  onSent(bytes: number): void {
+    this.#sent += bytes;
+    this.#waiting = false; // Bytes were sent: restart the timeout for those that are still pending.
     this.#noteWaiting();
     this.#settle();
     if (!this.#flushing) this.#report(0);
   }
 
   /** Restarts the watchdog: `timeouts.write` has changed. */
-  retime(): void {
+  resetTimeout(): void {
     this.#watchdog?.restart();
   }
 
@@ -226,47 +226,47 @@ export class WriteSide implements Watched {
     this.#open = false;
     this.#watchdog?.stop();
     this.#blocked?.complete();
-    this.#waiters = NOBODY;
+    this.#waiters = NO_OBSERVERS;
   }
 
   /** @returns whether a chunk was written. False when bytes were lost, which fails the stream. */
-  #give(): boolean {
+  #write(): boolean {
     const bytes = this.queue.next();
     if (!bytes) {
-      this.#host.failLost(lostBytes(), this.#given > 0);
+      this.#host.failLost(lostBytes(), this.#written > 0);
       return false;
     }
-    this.#given += bytes.length;
-    this.#host.give({ kind: 'data', bytes: asBuffer(bytes) });
+    this.#written += bytes.length;
+    this.#host.send({ kind: 'data', bytes: asBuffer(bytes) });
     return true;
   }
 
   #noteGrown(): void {
-    if (!this.#waits) this.#noteWaiting();
-    if (this.#blocked) this.#tellBlocked();
+    if (!this.#waiting) this.#noteWaiting();
+    if (this.#blocked) this.#emitBlocked();
   }
 
   /** Arms the watchdog when bytes become pending. Further bytes do not restart it. */
   #noteWaiting(): void {
     const waits = this.#open && this.pending > 0;
-    if (waits && !this.#waits) (this.#watchdog ??= new Watchdog(this.#host.scheduler, this)).touch();
-    this.#waits = waits;
+    if (waits && !this.#waiting) (this.#watchdog ??= new Watchdog(this.#host.scheduler, this)).touch();
+    this.#waiting = waits;
   }
 
   #settle(): void {
-    for (const waiter of this.#waiters) waiter.left();
-    this.#tellBlocked();
+    for (const waiter of this.#waiters) waiter.onSent();
+    this.#emitBlocked();
   }
 
-  #tellBlocked(): void {
-    if (!this.#blocked || (this.#toldBlocked ? this.pending > this.#mark / 2 : !this.blocked)) return;
-    this.#toldBlocked = !this.#toldBlocked;
-    this.#blocked.next(this.#toldBlocked);
+  #emitBlocked(): void {
+    if (!this.#blocked || (this.#lastBlocked ? this.pending > this.#mark / 2 : !this.blocked)) return;
+    this.#lastBlocked = !this.#lastBlocked;
+    this.#blocked.next(this.#lastBlocked);
   }
 
   #report(mask: EventMask): void {
-    const all = this.#owesSent && this.pending === 0;
-    if (all) this.#owesSent = false;
+    const all = this.#sentDue && this.pending === 0;
+    if (all) this.#sentDue = false;
     const events = all ? mask | SENT : mask;
     if (events !== 0) this.#host.notify(events);
   }

@@ -19,7 +19,7 @@ export function pattern(length: number, start = 0): Uint8Array {
 }
 
 /** Detects mutation: keeps chunks together with copies made when they passed. */
-export class Witness {
+export class MutationDetector {
   readonly #kept: { readonly bytes: Uint8Array; readonly copy: Uint8Array; readonly where: string }[] = [];
 
   see(bytes: Uint8Array, where: string): void {

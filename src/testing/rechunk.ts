@@ -1,4 +1,4 @@
-import { ownOptions } from '../wire/own-options.ts';
+import { ownOptions } from '../util/own-options.ts';
 
 /** One way to cut a stream of bytes. */
 export interface Cut {

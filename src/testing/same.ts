@@ -1,4 +1,4 @@
-import { errorFacts } from '../wire/in-log.ts';
+import { errorFacts } from '../util/log-format.ts';
 import { sameBytes } from './bytes.ts';
 
 /** Whether two decoded values are equal by content and class. A Buffer equals a Uint8Array of the same bytes. */

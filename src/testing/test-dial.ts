@@ -1,5 +1,5 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
-import { ownOptions } from '../wire/own-options.ts';
+import { ownOptions } from '../util/own-options.ts';
 import type { Dial, Target, Timeouts } from '../wire/signal.ts';
 import { TIMEOUTS } from '../wire/timeouts.ts';
 

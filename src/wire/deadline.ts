@@ -1,6 +1,6 @@
 import { Observable } from 'rxjs';
 import type { Dial } from './signal.ts';
-import { after } from './timer.ts';
+import { after } from '../util/timer.ts';
 
 /**
  * Mirrors the source, and errors if it has not completed in time: after `timeout` ms or at the dial's deadline, whichever comes

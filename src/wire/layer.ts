@@ -1,5 +1,5 @@
 import { Observable, ReplaySubject, type Observer, type OperatorFunction, type Subscriber } from 'rxjs';
-import { inlet } from './operate.ts';
+import { guardedSubscriber } from '../util/guarded-subscriber.ts';
 import type { Dial, Flow, Up, Wire } from './signal.ts';
 
 type Down = Observer<Flow>;
@@ -8,7 +8,7 @@ type Down = Observer<Flow>;
  * The two outputs of a layer: `up` to the application, `down` to the wire below. After the wire below has ended, `down` ignores
  * signals. Completing it then ends Up in the same way as the wire ended.
  */
-export interface Ports {
+export interface LayerContext {
   readonly up: Subscriber<Up>;
   readonly down: Down;
   readonly dial: Dial;
@@ -45,7 +45,7 @@ export interface Layer {
 }
 
 /** Replaces a freed layer: ignores all signals. */
-const GONE: Layer = { down: () => undefined, up: () => undefined };
+const DETACHED: Layer = { down: () => undefined, up: () => undefined };
 
 /**
  * Puts a layer with state on a wire. Passes completion, errors and unsubscription through in both directions. The layer only
@@ -55,7 +55,7 @@ const GONE: Layer = { down: () => undefined, up: () => undefined };
  * @param dial the request that the wire below gets.
  * @param make creates the layer's state. Called at each subscription, before the wire dials.
  */
-export function layer(wire: Wire, dial: Dial, make: (ports: Ports) => Layer): OperatorFunction<Flow, Up> {
+export function layer(wire: Wire, dial: Dial, make: (ports: LayerContext) => Layer): OperatorFunction<Flow, Up> {
   const below = wire(dial);
   return (flow$) =>
     new Observable<Up>((up) => {
@@ -66,10 +66,10 @@ export function layer(wire: Wire, dial: Dial, make: (ports: Ports) => Layer): Op
       let unheard: ReplaySubject<Flow> | undefined;
       const leave = (): void => {
         const made = state;
-        state = GONE;
+        state = DETACHED;
         made?.free?.();
       };
-      const fromAbove = inlet<Flow>({
+      const fromAbove = guardedSubscriber<Flow>({
         next: (signal) => state?.down(signal),
         error: (error: unknown) => {
           leave();
@@ -78,7 +78,7 @@ export function layer(wire: Wire, dial: Dial, make: (ports: Ports) => Layer): Op
         complete: () => {
           if (state?.closing?.() !== true) ports?.down.complete();
         },
-        fail,
+        caught: fail,
       });
       const begin = (down: Down): Layer => {
         ports = { up, down, dial };
@@ -99,7 +99,7 @@ export function layer(wire: Wire, dial: Dial, make: (ports: Ports) => Layer): Op
         if (state?.drain) state.drain(end);
         else end();
       };
-      const fromBelow = inlet<Up>({
+      const fromBelow = guardedSubscriber<Up>({
         next: (signal) => (state ?? begin((unheard = new ReplaySubject<Flow>(Infinity)))).up(signal),
         error: (error: unknown) => {
           const reason = state?.failed ? state.failed(error) : error;
@@ -109,7 +109,7 @@ export function layer(wire: Wire, dial: Dial, make: (ports: Ports) => Layer): Op
           state?.closed?.();
           over(() => up.complete());
         },
-        fail,
+        caught: fail,
       });
       up.add(fromAbove);
       up.add(fromBelow);

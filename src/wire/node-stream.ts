@@ -4,13 +4,13 @@ import { Observable, type SchedulerLike, type Subscriber, type Subscription, typ
 import { IOStreamError, type Phase } from '../errors.ts';
 import { discard, reset } from './discard.ts';
 import { NodeWriter } from './node-writer.ts';
-import { inlet, type Guarded } from './operate.ts';
+import { guardedSubscriber, type GuardedObserver } from '../util/guarded-subscriber.ts';
 import { END, type Dial, type Flow, type LayerDetails, type ResolvedSignal, type Timeouts, type Up, type Wire } from './signal.ts';
 import { endReads } from './socket-reads.ts';
-import { after } from './timer.ts';
+import { after } from '../util/timer.ts';
 
 /** An open Node stream, or two that belong together. A direction may be missing. */
-export interface Opened {
+export interface OpenStream {
   readonly kind: 'opened';
   readonly readable?: Readable | undefined;
   readonly writable?: Writable | undefined;
@@ -22,8 +22,8 @@ export interface Opened {
 const NOTHING = new Uint8Array(0);
 
 /** Key of the carrier on its Node stream. Thus all connections share one set of listeners, which need no closures. */
-const CARRIER = Symbol('rxjs-io-stream carrier');
-type Carried<S> = S & { [CARRIER]?: Carrier | undefined };
+const CONNECTION = Symbol('rxjs-io-stream carrier');
+type Connected<S> = S & { [CONNECTION]?: NodeConnection | undefined };
 
 /**
  * Creates a wire from a function that opens a Node stream. The stream is freed however the connection ends.
@@ -33,15 +33,15 @@ type Carried<S> = S & { [CARRIER]?: Carrier | undefined };
  * @param open returns an Observable of the `resolved` signals, then the open stream. When it is unsubscribed before it has
  *   emitted the stream, it must free the stream itself.
  */
-export function nodeStream(open: (dial: Dial) => Observable<ResolvedSignal | Opened>): Wire {
-  return (dial) => (flow$) => new Observable<Up>((up) => new Carrier(dial, up).start(open(dial), flow$));
+export function nodeStream(open: (dial: Dial) => Observable<ResolvedSignal | OpenStream>): Wire {
+  return (dial) => (flow$) => new Observable<Up>((up) => new NodeConnection(dial, up).start(open(dial), flow$));
 }
 
 /**
  * Connects the signals of one connection to a Node stream. The class itself is the observer of the flow and its teardown: each
  * connection has one, and closures would take as much memory as all its fields.
  */
-class Carrier implements Guarded<Flow>, Unsubscribable {
+class NodeConnection implements GuardedObserver<Flow>, Unsubscribable {
   // Only the parts of the dial that `close` needs: a reference to the dial would keep all of it in memory.
   readonly #timeouts: Timeouts;
   readonly #scheduler: SchedulerLike;
@@ -62,7 +62,7 @@ class Carrier implements Guarded<Flow>, Unsubscribable {
   #freed = false;
   #closeTimer: Subscription | undefined;
   #flow: Subscriber<Flow> | undefined;
-  #opening: Subscriber<ResolvedSignal | Opened> | undefined;
+  #opening: Subscriber<ResolvedSignal | OpenStream> | undefined;
   /** Time of the last progress of the close, on the clock of the dial's scheduler. */
   #movedAt = 0;
 
@@ -72,13 +72,13 @@ class Carrier implements Guarded<Flow>, Unsubscribable {
     this.#up = up;
   }
 
-  start(opening$: Observable<ResolvedSignal | Opened>, flow$: Observable<Flow>): void {
-    this.#flow = inlet<Flow>(this);
-    this.#opening = inlet<ResolvedSignal | Opened>({
+  start(opening$: Observable<ResolvedSignal | OpenStream>, flow$: Observable<Flow>): void {
+    this.#flow = guardedSubscriber<Flow>(this);
+    this.#opening = guardedSubscriber<ResolvedSignal | OpenStream>({
       next: (signal) => (signal.kind === 'opened' ? this.#open(signal) : this.#up.next(signal)),
-      error: (error: unknown) => this.fail(IOStreamError.from(error, { phase: 'connect' })),
+      error: (error: unknown) => this.caught(IOStreamError.from(error, { phase: 'connect' })),
       complete: ignore,
-      fail: (error: unknown) => this.fail(error),
+      caught: (error: unknown) => this.caught(error),
     });
     this.#up.add(this);
     flow$.subscribe(this.#flow);
@@ -92,11 +92,11 @@ class Carrier implements Guarded<Flow>, Unsubscribable {
   }
 
   /** Called when one of our own callbacks threw. */
-  fail(error: unknown): void {
+  caught(error: unknown): void {
     this.#up.error(error);
   }
 
-  #open({ readable, writable, fin = true, details }: Opened): void {
+  #open({ readable, writable, fin = true, details }: OpenStream): void {
     this.#opening = undefined;
     this.#readable = readable;
     this.#writable = writable;
@@ -106,7 +106,7 @@ class Carrier implements Guarded<Flow>, Unsubscribable {
     this.#lingers = fin && (readable as unknown) === writable;
     for (const stream of this.#streams()) {
       this.#openStreams += 1;
-      (stream as Carried<typeof stream>)[CARRIER] = this;
+      (stream as Connected<typeof stream>)[CONNECTION] = this;
       stream.on('error', onError).on('close', onClose);
     }
     if (readable && 'allowHalfOpen' in readable) readable.allowHalfOpen = true;
@@ -195,7 +195,7 @@ class Carrier implements Guarded<Flow>, Unsubscribable {
   }
 
   finished(): void {
-    this.#writer?.tellSent();
+    this.#writer?.reportSent();
     this.#outEnded = true;
     if (this.#closing && this.#lingers) this.#linger();
     this.#settle();
@@ -289,7 +289,7 @@ class Carrier implements Guarded<Flow>, Unsubscribable {
     if (this.#readable) endReads(this.#readable.off('data', onData).off('end', onEnd));
     this.#writable?.off('drain', onDrain).off('finish', onFinish);
     for (const stream of this.#streams()) {
-      (stream as Carried<typeof stream>)[CARRIER] = undefined;
+      (stream as Connected<typeof stream>)[CONNECTION] = undefined;
       stream.off('close', onClose);
       stream.off('error', onError);
       discard(stream);
@@ -317,24 +317,24 @@ function phaseOf(error: Error): Phase {
   return syscall === 'write' || syscall === 'shutdown' ? 'write' : 'read';
 }
 
-function onData(this: Carried<Readable>, chunk: Uint8Array): void {
-  this[CARRIER]?.read(chunk);
+function onData(this: Connected<Readable>, chunk: Uint8Array): void {
+  this[CONNECTION]?.read(chunk);
 }
-function onEnd(this: Carried<Readable>): void {
-  this[CARRIER]?.readEnd();
+function onEnd(this: Connected<Readable>): void {
+  this[CONNECTION]?.readEnd();
 }
-function onDrain(this: Carried<Writable>): void {
-  this[CARRIER]?.drained();
+function onDrain(this: Connected<Writable>): void {
+  this[CONNECTION]?.drained();
 }
-function onFinish(this: Carried<Writable>): void {
-  this[CARRIER]?.finished();
+function onFinish(this: Connected<Writable>): void {
+  this[CONNECTION]?.finished();
 }
-function onError(this: Carried<Readable | Writable>, error: Error): void {
-  this[CARRIER]?.failed(error);
+function onError(this: Connected<Readable | Writable>, error: Error): void {
+  this[CONNECTION]?.failed(error);
 }
-function onClose(this: Carried<Readable | Writable>): void {
+function onClose(this: Connected<Readable | Writable>): void {
   this.off('close', onClose); // process.stdout emits 'close' twice.
-  this[CARRIER]?.closed();
+  this[CONNECTION]?.closed();
 }
 function ignore(): void {
   // nothing to do

@@ -6,7 +6,7 @@ import { lostBytes } from './lost-bytes.ts';
 import { PAUSE, RESUME, type Up } from './signal.ts';
 
 /** Maximum bytes of one write, so that a slow transfer still shows progress. */
-const LONGEST_WRITE = 256 * 1024;
+const MAX_WRITE = 256 * 1024;
 
 /**
  * Writes to a Node stream. Emits `sent` for the bytes that were sent, and `pause` and `resume` for backpressure.
@@ -24,8 +24,8 @@ export class NodeWriter {
   #next = 0;
   #ending = false;
   /** Bytes written to the stream, and how many of them were reported as sent. */
-  #given = 0;
-  #told = 0;
+  #written = 0;
+  #reported = 0;
   #full = false;
   #clock: SchedulerLike | undefined;
   /** Time when bytes were last sent, on the clock passed to `watch`. */
@@ -50,12 +50,12 @@ export class NodeWriter {
     }
     // Fast path: bytes that fit into Node's buffer skip the queue.
     if (!this.#waiting && this.#takes(bytes.length)) {
-      this.#give(bytes);
-      if (this.#marked) this.#tellFull(this.#writable.writableNeedDrain);
+      this.#write(bytes);
+      if (this.#marked) this.#reportFull(this.#writable.writableNeedDrain);
       return;
     }
     this.#waiting ??= [];
-    for (let at = 0; at < bytes.length; at += LONGEST_WRITE) this.#waiting.push(bytes.subarray(at, at + LONGEST_WRITE));
+    for (let at = 0; at < bytes.length; at += MAX_WRITE) this.#waiting.push(bytes.subarray(at, at + MAX_WRITE));
     this.feed();
   }
 
@@ -73,14 +73,14 @@ export class NodeWriter {
         return;
       }
       this.#next += 1;
-      this.#give(piece);
+      this.#write(piece);
     }
     const empty = waiting === undefined || this.#next === waiting.length;
     if (empty) {
       this.#waiting = undefined;
       this.#next = 0;
     }
-    if (!empty || !this.#ending) this.#tellFull(!empty || (this.#marked && this.#writable.writableNeedDrain));
+    if (!empty || !this.#ending) this.#reportFull(!empty || (this.#marked && this.#writable.writableNeedDrain));
     else if (!this.#writable.writableEnded) this.#writable.end();
   }
 
@@ -88,35 +88,35 @@ export class NodeWriter {
    * Emits `sent`. The count is the written bytes minus those in Node's buffer, which is exact and needs no entry for each write.
    * One signal reports at most `LONGEST_WRITE` bytes.
    */
-  tellSent(): void {
-    const left = this.#given - this.#writable.writableLength;
-    if (this.#clock && left > this.#told) this.movedAt = this.#clock.now();
-    while (left > this.#told) {
-      const bytes = Math.min(left - this.#told, LONGEST_WRITE);
-      this.#told += bytes;
+  reportSent(): void {
+    const left = this.#written - this.#writable.writableLength;
+    if (this.#clock && left > this.#reported) this.movedAt = this.#clock.now();
+    while (left > this.#reported) {
+      const bytes = Math.min(left - this.#reported, MAX_WRITE);
+      this.#reported += bytes;
       this.#up.next({ kind: 'sent', bytes });
     }
   }
 
   #takes(bytes: number): boolean {
-    return this.#writable.writableLength + bytes <= LONGEST_WRITE;
+    return this.#writable.writableLength + bytes <= MAX_WRITE;
   }
 
-  #give(piece: Uint8Array): void {
-    this.#given += piece.length;
-    this.#writable.write(piece, (this.#onWritten ??= this.#written()));
+  #write(piece: Uint8Array): void {
+    this.#written += piece.length;
+    this.#writable.write(piece, (this.#onWritten ??= this.#writtenCallback()));
   }
 
-  #written(): (error?: Error | null) => void {
+  #writtenCallback(): (error?: Error | null) => void {
     return (error) => {
       // Node also calls back for bytes that it could not write.
       if (error || this.#writable.destroyed) return;
-      this.tellSent();
+      this.reportSent();
       this.feed();
     };
   }
 
-  #tellFull(full: boolean): void {
+  #reportFull(full: boolean): void {
     if (full === this.#full) return;
     this.#full = full;
     this.#up.next(full ? PAUSE : RESUME);

@@ -1,5 +1,5 @@
 import { Observable, type SchedulerLike, type Subscription } from 'rxjs';
-import { after } from './timer.ts';
+import { after } from '../util/timer.ts';
 
 /** Delay between the starts of two attempts, in milliseconds (RFC 8305, section 8). */
 export const ATTEMPT_DELAY = 250;

@@ -6,25 +6,25 @@ import { throwError } from 'rxjs';
 export const READ_SIZE: number = 64 * 1024;
 
 /** Maximum number of sockets with a dedicated buffer: 4 MiB in all. */
-export const MOST_OWN = 64;
+export const MAX_DEDICATED = 64;
 
 /** Maximum number of recycled buffers in the free list: 1 MiB in all. */
-const MOST_SPARE = 16;
+const MAX_FREE_BUFFERS = 16;
 
 /** A read of at least this size is bulk: its buffer is emitted without a copy. At most twice the bytes then stay in memory. */
-const BULK = READ_SIZE / 2;
+const LARGE_READ = READ_SIZE / 2;
 
 /** A read of less than this ends a bulk transfer. Its reads between both sizes are copied, and the buffer is used again. */
-const CRUMB = READ_SIZE / 8;
+const SMALL_READ = READ_SIZE / 8;
 
 /** Marks a socket with a dedicated buffer for its next read. A Set of sockets would allocate for each chunk. */
-const OWN: unique symbol = Symbol('rxjs-io-stream own buffer');
-type Reading<S> = S & { [OWN]?: boolean };
+const DEDICATED: unique symbol = Symbol('rxjs-io-stream own buffer');
+type Reading<S> = S & { [DEDICATED]?: boolean };
 let owners = 0;
 
 /** Memory of emitted buffers that may be recycled, and the free list of recycled ones. */
-const given = new WeakSet<ArrayBufferLike>();
-const spare: Buffer[] = [];
+const inUse = new WeakSet<ArrayBufferLike>();
+const freeList: Buffer[] = [];
 
 const shared: Buffer = Buffer.allocUnsafeSlow(READ_SIZE);
 
@@ -46,17 +46,17 @@ const READS: OnReadOpts = {
   },
   callback(this: Reading<Socket>, length: number, buffer: Buffer) {
     const isOwn = buffer !== shared;
-    const isBulk = length >= BULK;
+    const isBulk = length >= LARGE_READ;
     endReads(this);
     const read = length === buffer.length ? buffer : buffer.subarray(0, length);
     const gives = isOwn && isBulk;
-    if (gives) given.add(buffer.buffer);
-    tell(this, gives ? read : copyOf(read));
+    if (gives) inUse.add(buffer.buffer);
+    emit(this, gives ? read : copyOf(read));
     // Assign `next` only after 'data': a listener may have created sockets, which have requested buffers.
-    if ((isBulk || (isOwn && length >= CRUMB)) && owners < MOST_OWN && !this.destroyed) {
-      this[OWN] = true;
+    if ((isBulk || (isOwn && length >= SMALL_READ)) && owners < MAX_DEDICATED && !this.destroyed) {
+      this[DEDICATED] = true;
       owners += 1;
-      next = isOwn && !isBulk ? buffer : (spare.pop() ?? Buffer.allocUnsafeSlow(READ_SIZE));
+      next = isOwn && !isBulk ? buffer : (freeList.pop() ?? Buffer.allocUnsafeSlow(READ_SIZE));
     }
     return !this.isPaused();
   },
@@ -67,8 +67,8 @@ export const SOCKET_READS: OnReadOpts | undefined = 'bun' in process.versions ? 
 
 /** Ends a socket's use of a dedicated buffer, so that another socket may have one. Call it when the stream is no longer read. */
 export function endReads(stream: Reading<Readable>): void {
-  if (!stream[OWN]) return;
-  stream[OWN] = false;
+  if (!stream[DEDICATED]) return;
+  stream[DEDICATED] = false;
   owners -= 1;
 }
 
@@ -76,19 +76,19 @@ export function endReads(stream: Reading<Readable>): void {
  * Recycles an emitted buffer for other reads. The caller guarantees that no reference to its bytes remains. Buffers of other
  * origin are left to the garbage collector.
  */
-export function reuse(bytes: Buffer): void {
-  if (!given.delete(bytes.buffer) || spare.length === MOST_SPARE) return;
-  spare.push(bytes.length === READ_SIZE ? bytes : Buffer.from(bytes.buffer));
+export function recycle(bytes: Buffer): void {
+  if (!inUse.delete(bytes.buffer) || freeList.length === MAX_FREE_BUFFERS) return;
+  freeList.push(bytes.length === READ_SIZE ? bytes : Buffer.from(bytes.buffer));
 }
 
 /** Number of sockets with a dedicated buffer. */
-export function ownBuffers(): number {
+export function dedicatedBuffers(): number {
   return owners;
 }
 
 /** Number of recycled buffers in the free list. */
-export function spareBuffers(): number {
-  return spare.length;
+export function freeBuffers(): number {
+  return freeList.length;
 }
 
 function copyOf(bytes: Buffer): Buffer {
@@ -98,7 +98,7 @@ function copyOf(bytes: Buffer): Buffer {
 }
 
 /** Emits 'data'. A throwing listener must not stop Node from requesting the next buffer: it would overwrite the emitted bytes. */
-function tell(socket: Socket, bytes: Buffer): void {
+function emit(socket: Socket, bytes: Buffer): void {
   try {
     socket.emit('data', bytes);
   } catch (error) {

@@ -1,7 +1,7 @@
 import { Socket, type NetConnectOpts, type SocketConstructorOpts, type TcpNetConnectOpts } from 'node:net';
 import { Observable } from 'rxjs';
 import { discard } from './discard.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../util/own-options.ts';
 import { SOCKET_READS } from './socket-reads.ts';
 
 /**

@@ -1,6 +1,6 @@
 import type { OperatorFunction } from 'rxjs';
-import { bareHost } from './bare-host.ts';
-import { typeInWords } from './in-words.ts';
+import { bareHost } from '../util/host.ts';
+import { describeWithType } from '../util/describe.ts';
 import type { Dial, Flow, Plugin, Target, Up, Wire } from './signal.ts';
 
 /** Plugins by name. The first is nearest the application. */
@@ -48,7 +48,7 @@ export function stack(plugins: Plugins, wire: Wire): Wire {
 /** Puts one plugin on the wire below it. A plugin factory expects options instead of a wire, and throws a TypeError here. */
 function layerOf(name: string, plugin: Plugin, below: Wire): Wire {
   const layer: unknown = attempt(name, plugin, /^/, () => plugin(below));
-  if (typeof layer !== 'function') throw notAPlugin(name, plugin, `it returned ${typeInWords(layer)} for a wire`);
+  if (typeof layer !== 'function') throw notAPlugin(name, plugin, `it returned ${describeWithType(layer)} for a wire`);
   return layer as Wire;
 }
 

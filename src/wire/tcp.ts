@@ -2,12 +2,12 @@ import type { LookupAddress } from 'node:dns';
 import { map, Observable } from 'rxjs';
 import { ETOCONNECT, IOStreamError } from '../errors.ts';
 import { within } from './deadline.ts';
-import { inWords } from './in-words.ts';
-import { nodeStream, type Opened } from './node-stream.ts';
-import { inlet } from './operate.ts';
+import { describe } from '../util/describe.ts';
+import { nodeStream, type OpenStream } from './node-stream.ts';
+import { guardedSubscriber } from '../util/guarded-subscriber.ts';
 import { race, type FailedAttempt } from './race.ts';
 import { resolveInTime, type ResolveOptions } from './resolve.ts';
-import { checkByRules, type Rules } from './rules.ts';
+import { checkOptions, type Rules } from '../util/check-options.ts';
 import { connectSocket } from './socket.ts';
 import type { Dial, ResolvedSignal, Wire } from './signal.ts';
 
@@ -28,15 +28,15 @@ const isBoolean = (value: unknown): boolean => typeof value === 'boolean';
 /** Rules for the options of {@link tcp}. */
 export const TCP_RULES: Rules = {
   lookup: ['a function like dns.lookup', (value) => typeof value === 'function'],
-  family: ['0, 4 or 6', (value) => value === 0 || value === 4 || value === 6, inWords],
+  family: ['0, 4 or 6', (value) => value === 0 || value === 4 || value === 6, describe],
   localPort: [
     'an integer from 0 to 65535',
     (value) => Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= 65535,
-    inWords,
+    describe,
   ],
-  localAddress: ['an address', (value) => typeof value === 'string' && value !== '', inWords],
-  noDelay: ['a boolean', isBoolean, inWords],
-  keepAlive: ['a boolean', isBoolean, inWords],
+  localAddress: ['an address', (value) => typeof value === 'string' && value !== '', describe],
+  noDelay: ['a boolean', isBoolean, describe],
+  keepAlive: ['a boolean', isBoolean, describe],
 };
 
 /**
@@ -69,7 +69,7 @@ export const TCP_RULES: Rules = {
  * @throws TypeError for a wrong option.
  */
 export function tcp(options: TcpOptions = {}): Wire {
-  return tcpWire(checkByRules('tcp', options, TCP_RULES));
+  return tcpWire(checkOptions('tcp', options, TCP_RULES));
 }
 
 /** Creates the wire of {@link tcp} from options that are already copied and checked. */
@@ -86,7 +86,7 @@ export function tcpWire(options: TcpOptions): Wire {
         out.next(resolved(host, addresses));
         if (!out.closed) connectAny(addresses, host, port, dial, options).subscribe(out);
       };
-      const found = inlet<LookupAddress[]>({ next: connectThen, error: fail, complete: () => undefined });
+      const found = guardedSubscriber<LookupAddress[]>({ next: connectThen, error: fail, complete: () => undefined });
       out.add(found);
       addresses$.subscribe(found);
     });
@@ -97,10 +97,16 @@ function resolved(host: string, [first]: readonly LookupAddress[]): ResolvedSign
   return { kind: 'resolved', host, ip: first?.address ?? '', family: first?.family === 6 ? 6 : 4 };
 }
 
-function connectAny(addresses: readonly LookupAddress[], host: string, port: number, dial: Dial, options: TcpOptions): Observable<Opened> {
+function connectAny(
+  addresses: readonly LookupAddress[],
+  host: string,
+  port: number,
+  dial: Dial,
+  options: TcpOptions,
+): Observable<OpenStream> {
   const { localAddress, localPort, noDelay = true, keepAlive = false } = options;
   const from = { ...(localAddress === undefined ? {} : { localAddress }), ...(localPort === undefined ? {} : { localPort }) };
-  const attempt = ({ address }: LookupAddress): Observable<Opened> =>
+  const attempt = ({ address }: LookupAddress): Observable<OpenStream> =>
     connectSocket({ host: address, port, noDelay, keepAlive, ...from }).pipe(
       map((socket) => ({ kind: 'opened', readable: socket, writable: socket, details: { wire: 'tcp', ip: address, handle: socket } })),
     );

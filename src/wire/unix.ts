@@ -1,7 +1,7 @@
 import { map } from 'rxjs';
 import { ETOCONNECT, IOStreamError } from '../errors.ts';
 import { within } from './deadline.ts';
-import { nodeStream, type Opened } from './node-stream.ts';
+import { nodeStream, type OpenStream } from './node-stream.ts';
 import { connectSocket } from './socket.ts';
 import type { Wire } from './signal.ts';
 import { checkUnixPath, pathInWords } from './unix-path.ts';
@@ -33,7 +33,7 @@ export function unix(): Wire {
     if (!to || !('path' in to)) throw new TypeError(`expected a target with a path for unix, got ${to ? 'host and port' : 'none'}`);
     checkUnixPath(to.path, 'connect');
     const opened$ = connectSocket({ path: to.path }).pipe(
-      map((socket): Opened => ({
+      map((socket): OpenStream => ({
         kind: 'opened',
         readable: socket,
         writable: socket,

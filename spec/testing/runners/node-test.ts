@@ -19,7 +19,7 @@ void test('marbles', () => {
 
 void test('checks', async () => {
   (await checkPlugin(knock, [{ expect: 'KNOCK\n' }, { send: 'COME IN\n' }], { single: 5, random: 1, rules: [2, 9] })).assert();
-  (await checkCodec(lines({ maxLength: 9 }), ['a', 'bc'], { spoiled: 10 })).assert();
+  (await checkCodec(lines({ maxLength: 9 }), ['a', 'bc'], { corrupted: 10 })).assert();
   const make = () => {
     const [wire, other] = memoryPair();
     return { wire, dial: testDial(), peer: () => wirePeer(other, testDial()) };

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { open, tlsClient as clientPlugin, tlsServer as serverPlugin } from 'rxjs-io-stream';
+import { describe, it } from 'vitest';
+import { tlsClient, type TlsClientOptions } from '../../../src/plugins/tls/tls-client.ts';
+import { tcp } from '../../../src/wire/tcp.ts';
+import { dialOf } from '../../support/carry.ts';
+import * as certificates from '../../support/certificates.ts';
+import { serving } from '../../support/clients.ts';
+import { invariants, type Harness } from '../../support/harness.ts';
+import { nodeTlsServer, Session, VERSIONS, type SessionOptions } from '../../support/tls-tools.ts';
+import { Counted } from '../../support/two-ends.ts';
+
+const { ca, server, client } = certificates;
+const ENDED =
+  /^client: the peer ended right after the handshake, before it sent a byte: it may have refused the certificate of this client/;
+
+/** Under TLS 1.2 the last message of the server is still on its way when it is through. */
+const later = (work: () => unknown): void => void setTimeout(work, 20);
+
+/** A client with a certificate, and a server of Node that does this with the secure socket. */
+async function dialled(
+  h: Harness,
+  options: TlsClientOptions,
+  each: (secure: TLSSocket, below: Socket) => void,
+  timeouts?: Parameters<typeof dialOf>[0],
+): Promise<Counted> {
+  const to = await nodeTlsServer(h, { ca, requestCert: true, rejectUnauthorized: false }, each);
+  return new Counted(h, tlsClient({ ca, ...options })(tcp()), { ...dialOf(timeouts), to, layer: 'client' });
+}
+
+describe.each(VERSIONS)('a client whose certificate is refused after its handshake, %s', (maxVersion) => {
+  it.each(['close_notify', 'a bare FIN'])('errors with ETLS when the peer ends by %s', (how) =>
+    invariants(async (h) => {
+      const near = await dialled(h, { ...client, maxVersion }, (secure, below) =>
+        later(() => (how === 'a bare FIN' ? below.end() : secure.end())),
+      );
+      await near.up.ended;
+      h.error(near.up.error, { code: 'ETLS', phase: 'read', layer: 'client' });
+      assert.match((near.up.error as Error).message, ENDED);
+      assert.match(near.story, /connected error$/);
+    })(),
+  );
+
+  it(
+    'gets the same from a server of this library',
+    invariants(async (h) => {
+      const options: SessionOptions = { version: maxVersion, client: certificates.selfSigned, server: { ca, requestCert: true } };
+      const session = new Session(h, options);
+      await Promise.all([session.client.up.ended, session.server.up.ended]);
+      h.error(session.server.up.error, { code: 'ETLSCERT', phase: 'handshake' });
+      assert.match((session.client.up.error as Error).message, ENDED);
+    }),
+  );
+
+  it(
+    'gets ECONNRESET with what it may mean, when it is reset',
+    invariants(async (h) => {
+      const near = await dialled(h, { ...client, maxVersion }, (_, below) => later(() => below.resetAndDestroy()));
+      await near.up.ended;
+      h.error(near.up.error, { code: 'ECONNRESET', phase: 'read' });
+      const { message, cause } = near.up.error as Error;
+      if (maxVersion === 'TLSv1.3') assert.match(message, /broke right after the handshake, before the peer sent a byte: .*ECONNRESET/);
+      assert.equal((cause as { code: string }).code, 'ECONNRESET');
+    }),
+  );
+});
+
+describe('an end right after the handshake is an end', () => {
+  it(
+    'when the client has no certificate',
+    invariants(async (h) => {
+      const near = await dialled(h, {}, (secure) => secure.end());
+      await near.saw('end');
+      near.close();
+      await near.up.ended;
+      assert.match(near.story, /connected end complete$/);
+    }),
+  );
+
+  it(
+    'when bytes came before it',
+    invariants(async (h) => {
+      const near = await dialled(h, client, (secure) => secure.end('bye'));
+      await near.saw('end');
+      near.close();
+      await near.up.ended;
+      assert.match(near.story, /connected data end complete$/);
+    }),
+  );
+
+  it(
+    'when the client has ended before: it may be the answer',
+    invariants(async (h) => {
+      const near = await dialled(h, client, (secure) => secure.on('end', () => secure.end()).resume());
+      near.write('all there is');
+      near.end();
+      await near.up.ended;
+      assert.equal(near.up.state, 'complete');
+    }),
+  );
+
+  it(
+    'when the time for the handshake is over',
+    invariants(async (h) => {
+      let secured: TLSSocket | undefined;
+      const near = await dialled(h, client, (secure) => (secured = secure), { handshake: 300 });
+      await near.saw('connected');
+      await h.until(() => secured !== undefined);
+      await new Promise((resolve) => setTimeout(resolve, 350));
+      secured?.end();
+      await near.saw('end');
+      near.close();
+      await near.up.ended;
+      assert.equal(near.up.state, 'complete');
+    }),
+  );
+});
+
+describe('a server that refuses the certificate of a client', () => {
+  it.each(VERSIONS)('has the error in errors$ before the client has seen the end, %s', (maxVersion) =>
+    invariants(async (h) => {
+      const { at, seen, errors } = await serving(h, () => [], { plugin: { tls: serverPlugin({ ...server, ca, requestCert: true }) } });
+      const tls = clientPlugin({ ca, ...certificates.selfSigned, maxVersion });
+      const io = await open({ ...at, plugin: { tls } });
+      await assert.rejects(io[Symbol.asyncIterator]().next(), { code: 'ETLS' });
+      seen.unsubscribe();
+      assert.deepEqual(
+        errors.values.map((error) => (error as { code: string }).code),
+        ['ETLSCERT'],
+      );
+    })(),
+  );
+});

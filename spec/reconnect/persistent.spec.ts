@@ -1,0 +1,585 @@
+import assert from 'node:assert/strict';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { config, EMPTY, catchError, firstValueFrom, lastValueFrom, retry, switchMap, take, tap, throwError } from 'rxjs';
+import { describe, it } from 'vitest';
+import { persistent, type Persistent, type PersistentOptions, type UnsentReport } from '../../src/reconnect/persistent.ts';
+import { memoryPair, type MemoryPairOptions } from '../../src/testing/memory/memory-pair.ts';
+import { ECLOSED, EOUTBUFLIMIT, IOStreamError, type IOStream, type IOStreamOptions, type Wire } from 'rxjs-io-stream';
+import { invariants, type Harness } from '../support/harness.ts';
+import { deadPort } from '../support/loopback.ts';
+import { turns, unhandled, virtually, type Virtual } from '../stream/tools.ts';
+
+const refusing: Wire = () => () => throwError(() => new IOStreamError('ECONNREFUSED', { phase: 'connect' }));
+
+interface Stage {
+  /** Which attempts are refused. */
+  readonly refuse?: (attempt: number) => boolean;
+  readonly pair?: MemoryPairOptions;
+  readonly options?: Partial<IOStreamOptions>;
+}
+
+/** A persistent stream on a virtual clock, and the peers of its attempts; notes status, reports and what each peer hears. */
+function staged(
+  v: Virtual,
+  settings: PersistentOptions = {},
+  { refuse = () => false, pair = {}, options = {} }: Stage = {},
+): { p: Persistent; peers: IOStream[] } {
+  const peers: IOStream[] = [];
+  const target = (attempt: number): IOStreamOptions => {
+    if (refuse(attempt)) return { wire: refusing, scheduler: v.scheduler };
+    const [near, far] = memoryPair(pair);
+    const peer = v.stream({ wire: far });
+    peers[attempt] = peer;
+    peer.data$.subscribe({ next: (bytes) => v.note(`peer ${attempt}: ${bytes.toString()}`), error: () => {} });
+    return { ...options, wire: near, scheduler: v.scheduler };
+  };
+  const p = persistent(target, { jitter: 0, scheduler: v.scheduler, ...settings });
+  p.status$.subscribe({
+    next: (status) => {
+      const error = 'error' in status ? ` ${(status.error as IOStreamError).code}` : '';
+      v.note(`${status.state} ${status.attempt}${error}${status.state === 'waiting' ? ` ${status.delay}` : ''}`);
+    },
+    complete: () => v.note('complete'),
+  });
+  p.unsent$.subscribe((report) => v.note(inShort(report)));
+  return { p, peers };
+}
+
+function inShort({ attempt, error, writes }: UnsentReport): string {
+  const each = writes.map(({ data, length, sent: left, written: given, kept }) => {
+    const name = typeof data === 'string' && data.length < 20 ? data : `${length} bytes`;
+    return `${name} ${left}-${given}${kept ? ' kept' : ''}`;
+  });
+  const { code = '' } = (error ?? {}) as { code?: string };
+  return `unsent ${attempt}${code && ` ${code}`}: ${each.join(', ')}`;
+}
+
+describe('persistent', () => {
+  it('dials again after an error or a close, numbers its attempts, and starts the count of waits again after a good connection', () => {
+    const log = virtually(100_000, (v) => {
+      const { p, peers } = staged(v, { resetAfter: 5000 }, { refuse: (attempt) => attempt === 1 || attempt === 2 });
+      v.at(1000, () => peers[3]?.reset());
+      v.at(2000, () => peers[4]?.end());
+      v.at(9000, () => peers[5]?.reset());
+      v.at(20_000, () => p.close());
+    });
+    assert.deepEqual(log, [
+      '0 connecting 1',
+      '0 waiting 1 ECONNREFUSED 100',
+      '100 connecting 2',
+      '100 waiting 2 ECONNREFUSED 200',
+      '300 connecting 3',
+      '300 connected 3',
+      '1000 waiting 3 ECONNRESET 400',
+      '1400 connecting 4',
+      '1400 connected 4',
+      '2000 waiting 4 800',
+      '2800 connecting 5',
+      '2800 connected 5',
+      '9000 waiting 5 ECONNRESET 100',
+      '9100 connecting 6',
+      '9100 connected 6',
+      '20000 closed 6',
+      '20000 complete',
+    ]);
+  });
+
+  it('keeps what is written while there is no connection, in order, behind what its greeter writes', () => {
+    const log = virtually(10_000, (v) => {
+      const { p, peers } = staged(v, {}, { refuse: (attempt) => attempt === 2 });
+      p.stream$.subscribe((io) => io.write('hello '));
+      p.write('one ');
+      v.at(10, () => p.write('two '));
+      v.at(20, () => peers[1]?.reset());
+      v.at(50, () => p.write('three '));
+      v.at(200, () => p.write('four '));
+      v.at(500, () => p.write('five '));
+    });
+    assert.deepEqual(
+      log.filter((line) => /peer|unsent/.test(line)),
+      ['0 peer 1: hello one ', '10 peer 1: two ', '320 peer 3: hello three four ', '500 peer 3: five '],
+    );
+  });
+
+  const scene = (settings: PersistentOptions): string[] =>
+    virtually(1000, (v) => {
+      // 1000 bytes fit; then the wire says stop.
+      const { p, peers } = staged(v, settings, { pair: { limit: 1000 } });
+      v.at(10, () => peers[1]?.pause());
+      v.at(20, () => p.write('a'.repeat(400)));
+      v.at(30, () => p.write('b'.repeat(5000)));
+      v.at(40, () => p.write('c'.repeat(30)));
+      v.at(50, () => p.write('last'));
+      v.at(60, () => peers[1]?.reset());
+      v.at(900, () => v.note(`${p.pending} pending`));
+    });
+
+  it("with 'keep' writes again what was not given down, and nothing else; all of it is told", () => {
+    assert.deepEqual(scene({ unsent: 'keep' }), [
+      '0 connecting 1',
+      '0 connected 1',
+      `60 unsent 1 ECONNRESET: 400 bytes 0-400, 5000 bytes 0-5000, 30 bytes 0-0 kept, last 0-0 kept`,
+      '60 waiting 1 ECONNRESET 100',
+      '160 connecting 2',
+      '160 connected 2',
+      `160 peer 2: ${'c'.repeat(30)}last`,
+      '900 0 pending',
+    ]);
+  });
+
+  it("with 'drop' writes nothing again, and tells it", () => {
+    assert.deepEqual(scene({ unsent: 'drop' }).slice(2), [
+      '60 unsent 1 ECONNRESET: 400 bytes 0-400, 5000 bytes 0-5000, 30 bytes 0-0, last 0-0',
+      '60 waiting 1 ECONNRESET 100',
+      '160 connecting 2',
+      '160 connected 2',
+      '900 0 pending',
+    ]);
+  });
+
+  it("with 'error' ends with the error of the connection, and tells it", () => {
+    assert.deepEqual(scene({ unsent: 'error' }).slice(2), [
+      '60 unsent 1 ECONNRESET: 400 bytes 0-400, 5000 bytes 0-5000, 30 bytes 0-0, last 0-0',
+      '60 closed 1 ECONNRESET',
+      '60 complete',
+      '900 0 pending',
+    ]);
+    // With nothing that had not left it goes on.
+    const log = virtually(1000, (v) => {
+      const { p, peers } = staged(v, { unsent: 'error' });
+      p.write('x');
+      v.at(10, () => peers[1]?.reset());
+    });
+    assert.equal(log.at(-1), '110 connected 2');
+  });
+
+  it('tells how much of a write has left, and does not send the rest', () => {
+    const log = virtually(1000, (v) => {
+      const { p, peers } = staged(v, {}, { pair: { limit: 1000, bandwidth: 1_000_000 } });
+      v.at(10, () => p.write('x'.repeat(300_000)));
+      v.at(280, () => peers[1]?.reset());
+    });
+    const report = log.find((line) => line.includes('unsent'));
+    // A piece of 256 KiB has left and the rest was given down, at 1 MB a second.
+    assert.equal(report, '280 unsent 1 ECONNRESET: 300000 bytes 262144-300000');
+    assert.ok(!log.some((line) => line.includes('peer 2')));
+  });
+
+  it('says with attempts that have failed in a row: the last error', () => {
+    const log = virtually(1000, (v) => {
+      const { p } = staged(v, { attempts: 2 }, { refuse: () => true });
+      p.stream$.subscribe({ error: (error: unknown) => v.note(`stream$ ${(error as IOStreamError).code}`) });
+      p.write('lost');
+    });
+    assert.deepEqual(log, [
+      '0 connecting 1',
+      '0 waiting 1 ECONNREFUSED 100',
+      '100 connecting 2',
+      '100 unsent 2 ECONNREFUSED: lost 0-0',
+      '100 closed 2 ECONNREFUSED',
+      '100 stream$ ECONNREFUSED',
+      '100 complete',
+    ]);
+    // Connections that the peer closes at once fail, too.
+    const closed = virtually(1000, (v) => {
+      const { p, peers } = staged(v, { attempts: 2 });
+      p.stream$.subscribe({ next: () => peers.at(-1)?.end(), error: () => {} });
+    });
+    assert.equal(closed.at(-2), `100 closed 2 ${ECLOSED}`);
+  });
+
+  it('refuses writes over outBufLimit, and tells which', () => {
+    const log = virtually(1000, (v) => {
+      const { p } = staged(v, { outBufLimit: 10 }, { refuse: (attempt) => attempt === 1 });
+      v.note(`${p.write('0123456789')} ${p.write('more')} ${p.pending}`);
+      v.note('told later');
+      v.at(500, () => v.note(String(p.write('again'))));
+    });
+    assert.deepEqual(
+      log.filter((line) => !/ing|connected/.test(line)),
+      [
+        '0 true false 10',
+        '0 told later',
+        `0 unsent 0 ${EOUTBUFLIMIT}: more 0-0`,
+        '100 peer 2: 0123456789',
+        '500 true',
+        '500 peer 2: again',
+      ],
+    );
+  });
+
+  it('says when to wait, and when to go on', () => {
+    const log = virtually(1000, (v) => {
+      const { p } = staged(v, {}, { refuse: (attempt) => attempt === 1 });
+      p.blocked$.subscribe({ next: (blocked) => v.note(`blocked ${blocked}`), complete: () => v.note('blocked over') });
+      v.note(String(p.write(new Uint8Array(65_535))));
+      v.note(String(p.write('x')));
+      v.at(500, () => p.close());
+    });
+    assert.deepEqual(
+      log.filter((line) => /blocked|true|^\d+ false/.test(line)),
+      ['0 blocked false', '0 true', '0 blocked true', '0 false', '100 blocked false', '500 blocked over'],
+    );
+  });
+
+  it('is closed at any stage: what can leave does, the rest is told, and nothing is taken any more', () => {
+    for (const [at, expected] of [
+      [0, ['0 unsent 0: kept? 0-0', '0 closed 0', '0 complete']],
+      [50, ['50 unsent 1: kept? 0-0', '50 closed 1', '50 complete']],
+      [200, ['200 peer 2: more', '200 closed 2', '200 complete']],
+    ] as const) {
+      const log = virtually(1000, (v) => {
+        const { p } = staged(v, {}, { refuse: (attempt) => attempt === 1 });
+        p.write('kept?');
+        const close = (): void => {
+          if (at === 200) p.write('more');
+          p.close();
+          p.close();
+          v.note(`takes ${p.write('x')}`);
+        };
+        if (at === 0) close();
+        else v.at(at, close);
+      });
+      const after = log.slice(log.findIndex((line) => line.includes(at === 200 ? 'peer 2: more' : 'unsent')));
+      assert.deepEqual(
+        after.filter((line) => !line.includes('takes')),
+        expected,
+      );
+      assert.ok(log.some((line) => line.endsWith('takes false')));
+    }
+  });
+
+  it('may be closed by whoever it tells something', () => {
+    for (const state of ['connecting', 'connected', 'waiting'] as const) {
+      const log = virtually(1000, (v) => {
+        const { p } = staged(v, {}, { refuse: () => state === 'waiting' });
+        p.status$.subscribe((status) => {
+          if (status.state === state) p.close();
+        });
+      });
+      assert.deepEqual(log.slice(-2), ['0 closed 1', '0 complete'], state);
+    }
+    const log = virtually(1000, (v) => {
+      const { p } = staged(v, { unsent: 'drop' }, { refuse: () => true });
+      p.unsent$.subscribe(() => p.close());
+      p.write('x');
+    });
+    assert.deepEqual(log.slice(-2), ['0 closed 1', '0 complete']);
+  });
+
+  it('gives the connection what waits also when it is closed by who hears of it', () => {
+    for (const from of ['status$', 'stream$'] as const) {
+      const log = virtually(10_000, (v) => {
+        const { p } = staged(v);
+        p.write('hello');
+        if (from === 'stream$') p.stream$.subscribe(() => p.close());
+        else p.status$.subscribe(({ state }) => state === 'connected' && p.close());
+      });
+      assert.deepEqual(log, ['0 connecting 1', '0 connected 1', '0 peer 1: hello', '0 closed 1', '0 complete'], from);
+    }
+  });
+
+  it('emits living streams only: a reader that is retried, or late, gets the next one', () => {
+    const log = virtually(1000, (v) => {
+      const { p, peers } = staged(v);
+      const read = (name: string): void => {
+        p.stream$
+          .pipe(
+            tap((io) => v.note(`${name} gets a stream, ${io.state}`)),
+            switchMap((io) => io.data$),
+            retry(),
+          )
+          .subscribe((bytes) => v.note(`${name}: ${bytes.toString()}`));
+      };
+      read('first');
+      v.at(10, () => peers[1]?.reset());
+      v.at(50, () => read('while there is none'));
+      v.at(200, () => peers[2]?.write('hello'));
+      // The first subscriber of the status closes it, or its peer has ended.
+      v.at(210, () => p.stream$.pipe(take(1)).subscribe((io) => io.close()));
+      v.at(210, () => read('behind the close'));
+    });
+    assert.deepEqual(
+      log.filter((line) => /gets|hello/.test(line)),
+      [
+        '0 first gets a stream, open',
+        '110 first gets a stream, open',
+        '110 while there is none gets a stream, open',
+        '200 first: hello',
+        '200 while there is none: hello',
+        '410 first gets a stream, open',
+        '410 while there is none gets a stream, open',
+        '410 behind the close gets a stream, open',
+      ],
+    );
+  });
+
+  it('emits no stream whose peer has ended, nor one that a subscriber before has closed', () => {
+    const log = virtually(1000, (v) => {
+      const { p, peers } = staged(v, {}, { options: { allowHalfOpen: true } });
+      let closes = true;
+      p.stream$.subscribe((io) => {
+        if (!closes) return;
+        closes = false;
+        io.reset();
+      });
+      p.stream$.subscribe(() => v.note('second'));
+      v.at(200, () => peers[2]?.end());
+      v.at(210, () => p.stream$.subscribe(() => v.note('late')));
+      v.at(300, () => p.stream$.subscribe({ complete: () => v.note('over') }));
+      v.at(310, () => p.close());
+    });
+    assert.deepEqual(
+      log.filter((line) => /second|late|over/.test(line)),
+      ['100 second', '310 over'],
+    );
+  });
+
+  it('ends with the error that retryIf returns false for, which it asks with how the connection closed', () => {
+    const log = virtually(10_000, (v) => {
+      const retryIf: PersistentOptions['retryIf'] = (error, { attempt, failures, closed }) => {
+        v.note(
+          `asked ${(error as IOStreamError).code} ${attempt} ${failures} ${closed ? `${closed.by} ${closed.bytesIn}` : 'never connected'}`,
+        );
+        return attempt < 4;
+      };
+      const { p, peers } = staged(v, { retryIf }, { refuse: (attempt) => attempt === 1 });
+      p.stream$.subscribe({ error: (error: unknown) => v.note(`stream$ ${(error as IOStreamError).code}`) });
+      v.at(150, () => peers[2]?.end());
+      v.at(1000, () => peers[3]?.write('hello'));
+      v.at(1010, () => peers[3]?.reset());
+      v.at(3000, () => peers[4]?.reset());
+    });
+    assert.deepEqual(
+      log.filter((line) => /asked|waiting|closed|stream/.test(line)),
+      [
+        '0 asked ECONNREFUSED 1 1 never connected',
+        '0 waiting 1 ECONNREFUSED 100',
+        '150 waiting 2 200',
+        '1010 asked ECONNRESET 3 3 error 5',
+        '1010 waiting 3 ECONNRESET 400',
+        '3000 asked ECONNRESET 4 4 error 0',
+        '3000 closed 4 ECONNRESET',
+        '3000 stream$ ECONNRESET',
+      ],
+    );
+  });
+
+  it('ends with what retryIf throws', () => {
+    const log = virtually(1000, (v) => {
+      const retryIf = (): never => {
+        throw Object.assign(new Error('mine'), { code: 'EMINE' });
+      };
+      staged(v, { retryIf }, { refuse: () => true });
+    });
+    assert.deepEqual(log, ['0 connecting 1', '0 closed 1 EMINE', '0 complete']);
+  });
+
+  it('with repeat: false ends with the first connection that ends in good order, by the peer or by us', () => {
+    for (const end of [
+      (_: Persistent, peer?: IOStream) => peer?.end(),
+      (p: Persistent) => p.stream$.pipe(take(1)).subscribe((io) => io.close()),
+    ]) {
+      const log = virtually(1000, (v) => {
+        const { p, peers } = staged(v, { repeat: false });
+        v.at(10, () => peers[1]?.reset());
+        v.at(200, () => end(p, peers[2]));
+        p.stream$.subscribe({ complete: () => v.note('stream$ completes') });
+      });
+      assert.deepEqual(log.slice(2), [
+        '10 waiting 1 ECONNRESET 100',
+        '110 connecting 2',
+        '110 connected 2',
+        '200 closed 2',
+        '200 complete',
+        '200 stream$ completes',
+      ]);
+    }
+  });
+
+  it('ends at once when its signal aborts while it waits', () => {
+    const log = virtually(1000, (v) => {
+      const abort = new AbortController();
+      staged(v, { initial: 500 }, { options: { signal: abort.signal } }).p.stream$.subscribe({
+        next: (io) => io.reset(),
+        error: (error: unknown) => v.note((error as Error).name),
+      });
+      v.at(10, () => abort.abort());
+    });
+    assert.deepEqual(log.slice(2), ['0 waiting 1 500', '10 closed 1 ABORT_ERR', '10 AbortError', '10 complete']);
+  });
+
+  it('ends when it is closed because of an error that no attempt would mend', () => {
+    const log = virtually(10_000, (v) => {
+      const { p } = staged(v, {}, { refuse: () => true });
+      p.status$.subscribe((status) => 'error' in status && (status.error as IOStreamError).code === 'ECONNREFUSED' && p.close());
+    });
+    assert.deepEqual(log, ['0 connecting 1', '0 waiting 1 ECONNREFUSED 100', '0 closed 1', '0 complete']);
+  });
+
+  it('takes a function that throws for a failed attempt, and a TypeError for its end', () => {
+    const log = virtually(1000, (v) => {
+      let asked = 0;
+      const p = persistent(
+        (attempt) => {
+          asked = attempt;
+          if (attempt === 1) throw new Error('no address today');
+          return { host: '', port: 1 };
+        },
+        { scheduler: v.scheduler, jitter: 0 },
+      );
+      p.status$.subscribe((status) =>
+        v.note(`${asked} ${status.state}${'error' in status ? ` ${String(status.error).slice(0, 25)}` : ''}`),
+      );
+    });
+    assert.deepEqual(log, [
+      '0 0 connecting',
+      '0 1 waiting Error: no address today',
+      '100 1 connecting',
+      '100 2 closed TypeError: usage: new IOS',
+    ]);
+  });
+
+  it('ends with its signal', () => {
+    const log = virtually(1000, (v) => {
+      const abort = new AbortController();
+      const { p } = staged(v, {}, { options: { signal: abort.signal } });
+      p.stream$.subscribe({ error: (error: unknown) => v.note((error as Error).name) });
+      v.at(10, () => abort.abort());
+    });
+    assert.deepEqual(log.slice(2), ['10 closed 1 ABORT_ERR', '10 AbortError', '10 complete']);
+  });
+
+  it(
+    'reports an end that nobody hears, and only that',
+    invariants(async (h) => {
+      const lost = unhandled(h);
+      const port = await deadPort();
+      persistent({ host: '127.0.0.1', port }, { initial: 1, attempts: 3 });
+      await h.until(() => lost.length > 0);
+      h.error(lost[0], { code: 'ECONNREFUSED' });
+      const heard = persistent({ host: '127.0.0.1', port }, { initial: 1, attempts: 2 });
+      await h.observed(heard.stream$).ended;
+      const closed = persistent({ host: '127.0.0.1', port }, { initial: 1 });
+      await turns(50);
+      closed.close();
+      await turns();
+      assert.equal(lost.length, 1);
+      assert.ok(config.onUnhandledError);
+    }),
+  );
+
+  it(
+    'lives through resets on a real socket: what is written from the moment it is noticed comes, in order and once',
+    invariants(async (h) => {
+      const { port, sockets, heard } = await listening(h);
+      const p = persistent(() => ({ host: '127.0.0.1', port }), { initial: 1, max: 5 });
+      const reports = h.observed(p.unsent$);
+      const status = h.observed(p.status$);
+      const back = h.observed(p.stream$.pipe(switchMap((io) => io.data$.pipe(catchError(() => EMPTY)))));
+      const all = Array.from({ length: 300 }, (_, at) => `${at + 1}\n`);
+      for (const [at, line] of all.entries()) {
+        p.write(line);
+        if (at % 50 !== 49) continue;
+        await h.until(() => p.pending === 0 && heard().endsWith(line));
+        sockets.at(-1)?.resetAndDestroy();
+        await h.until(() => status.values.at(-1)?.state !== 'connected', 'the reset is noticed');
+      }
+      await h.until(() => sockets.length === 7);
+      assert.equal(heard(), all.join(''));
+      assert.deepEqual(reports.values, []);
+      assert.deepEqual([back.state, status.values.at(-1)?.attempt], ['open', 7]);
+      p.close();
+      assert.equal((await back.ended).state, 'complete');
+      // Also who comes late is told how it ended.
+      assert.equal((await firstValueFrom(p.status$)).state, 'closed');
+    }),
+  );
+
+  it('refuses wrong arguments at the call', () => {
+    const call = persistent as (options: unknown, settings?: unknown) => unknown;
+    assert.throws(() => call({ host: 'x' }), { name: 'TypeError', message: /`host` without `port`/ });
+    assert.throws(() => call(undefined), { name: 'TypeError' });
+    const target = { host: '127.0.0.1', port: 1 };
+    assert.throws(() => call(target, { unsent: 'lose' }), {
+      name: 'TypeError',
+      message: "expected `unsent` to be 'keep', 'drop' or 'error', got \"lose\" (string)",
+    });
+    assert.throws(() => call(target, { repeat: 1 }), {
+      name: 'TypeError',
+      message: 'expected `repeat` to be true or false, got 1 (number)',
+    });
+    assert.throws(() => call(target, { retryIf: 1 }), { name: 'TypeError', message: /^expected `retryIf`/ });
+    assert.throws(() => call(target, { outBufLimit: -1 }), { name: 'TypeError', message: /^expected `outBufLimit`/ });
+    assert.throws(() => call(target, { initial: -1 }), { name: 'TypeError', message: /^expected `initial`/ });
+    const p = persistent(() => target);
+    p.status$.subscribe();
+    assert.throws(() => p.write(1 as never), { name: 'TypeError', message: /^expected the data of write\(\)/ });
+    const expected = 'expected persistent() to get the options of a connection, or a function that returns them, got';
+    const instead = 'write persistent({ host, port }), it connects by itself';
+    assert.throws(() => call(EMPTY), { name: 'TypeError', message: `${expected} an Observable; ${instead}` });
+    assert.throws(() => call(p), { name: 'TypeError', message: `${expected} a stream; ${instead}` });
+    assert.throws(() => call(Promise.resolve(target)), { name: 'TypeError', message: /a Promise/ });
+    p.close();
+  });
+
+  it('ends with a TypeError that names what the function returns instead of options', async () => {
+    for (const [wrong, name] of [
+      [Promise.resolve(1), /a Promise/],
+      [EMPTY, /an Observable/],
+      [undefined, /usage/],
+    ] as const) {
+      const error = await lastValueFrom(persistent(() => wrong as never).stream$).catch((each: unknown) => each);
+      assert.ok(error instanceof TypeError);
+      assert.match(error.message, name);
+    }
+  });
+
+  it('keeps a copy of its options, own properties only', () => {
+    const log = virtually(1000, (v) => {
+      const options: { wire: Wire; scheduler: Virtual['scheduler'] } = { wire: refusing, scheduler: v.scheduler };
+      const settings = { attempts: 2, jitter: 0, scheduler: v.scheduler };
+      const prototype = Object.prototype as unknown as Record<string, unknown>;
+      prototype.attempts = prototype.repeat = prototype.unsent = 1;
+      let p: Persistent;
+      try {
+        p = persistent(options, settings);
+      } finally {
+        delete prototype.attempts;
+        delete prototype.repeat;
+        delete prototype.unsent;
+      }
+      settings.attempts = 1;
+      options.wire = () => () => throwError(() => new IOStreamError('EOTHER', { phase: 'connect' }));
+      p.status$.subscribe((status) => v.note(`${status.state}${'error' in status ? ` ${(status.error as IOStreamError).code}` : ''}`));
+    });
+    assert.deepEqual(log, ['0 connecting', '0 waiting ECONNREFUSED', '100 connecting', '100 closed ECONNREFUSED']);
+  });
+
+  it('can be taken apart: write and close need no this', () => {
+    const log = virtually(1000, (v) => {
+      const { write, close } = staged(v).p;
+      write('hello');
+      v.at(10, close);
+    });
+    assert.deepEqual(log, ['0 connecting 1', '0 connected 1', '0 peer 1: hello', '10 closed 1', '10 complete']);
+  });
+});
+
+async function listening(h: Harness): Promise<{ port: number; sockets: Socket[]; heard: () => string }> {
+  const sockets: Socket[] = [];
+  let all = '';
+  const server = createServer(
+    h.peer((socket: Socket) => {
+      sockets.push(socket.on('error', () => {}));
+      socket.on('data', (bytes) => (all += bytes.toString()));
+    }),
+  ).listen(0, '127.0.0.1');
+  h.defer(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  await once(server, 'listening');
+  return { port: (server.address() as AddressInfo).port, sockets, heard: () => all };
+}

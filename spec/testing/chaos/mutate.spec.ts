@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'vitest';
+import { mutate } from '../../../src/testing/chaos/mutate.ts';
+import { randomOf } from '../../../src/testing/rechunk.ts';
+
+describe('mutate', () => {
+  const samples = ['HTTP/1.1 200\r\n', 'x'].map((each) => new Uint8Array(Buffer.from(each)));
+  const made = (seed: number): string => Buffer.from(mutate(samples, randomOf(seed))).toString('latin1');
+
+  it('makes the same of the same numbers, and changes no sample', () => {
+    const before = samples.map((each) => each.slice());
+    for (let seed = 0; seed < 500; seed += 1) assert.equal(made(seed), made(seed));
+    assert.deepEqual(samples, before);
+  });
+
+  it('makes many different ones, most of them not far from a sample', () => {
+    const all = Array.from({ length: 500 }, (_, seed) => made(seed));
+    assert.ok(new Set(all).size > 250);
+    assert.ok(all.filter((each) => each.includes('HTTP') || each.includes('200')).length > 100);
+    assert.ok(all.some((each) => each.length === 0) && all.some((each) => each.length > 20));
+  });
+
+  it('makes something of nothing', () => {
+    for (let seed = 0; seed < 50; seed += 1) assert.ok(mutate([], randomOf(seed)).length < 100);
+  });
+});

@@ -1,0 +1,228 @@
+import assert from 'node:assert/strict';
+import { config, VirtualTimeScheduler } from 'rxjs';
+import { afterEach, describe, it } from 'vitest';
+import { IOStreamError } from '../../../src/errors.ts';
+import { handshake } from '../../../src/layers/handshake.ts';
+import { passthrough } from '../../../src/plugins/passthrough.ts';
+import { chaos, checkPlugin, marbles, parseRecording, record, testDial, type Recording, type RecordOptions } from '../../../src/testing.ts';
+import type { Dial, Plugin } from '../../../src/wire/signal.ts';
+import { invariants } from '../../support/harness.ts';
+import { data, inWords, PluginDriver, sent } from '../../support/scripted-wire.ts';
+import { cipher, framed, greeter, greeterScript } from '../plugins.ts';
+
+/** What is recorded, as text without its header. */
+const textOf = (recording: Recording): string[] => String(recording).trimEnd().split('\n').slice(1);
+
+/** Plays something, and gives the recordings that were made. */
+function recorded(options: Omit<RecordOptions, 'sink'>, play: (ride: PluginDriver, clock: VirtualTimeScheduler) => void): Recording[] {
+  const made: Recording[] = [];
+  const clock = new VirtualTimeScheduler();
+  const dial: Dial = testDial({ scheduler: clock });
+  play(new PluginDriver(record({ ...options, sink: (recording) => made.push(recording) }), { dial }), clock);
+  return made;
+}
+
+describe('record', () => {
+  const plugins: Readonly<Record<string, Plugin>> = {
+    'by itself': record({ sink: () => undefined }),
+    'around a passthrough': record({ sink: () => undefined, around: passthrough() }),
+    'with a limit of nothing': record({ sink: () => undefined, limit: 0 }),
+  };
+  for (const [name, plugin] of Object.entries(plugins)) {
+    it(
+      `keeps all rules of a plugin ${name}`,
+      invariants(async () => {
+        (await checkPlugin(plugin, [])).assert();
+      }),
+    );
+  }
+
+  it('keeps all rules around a handshake, a cipher and a framing', async () => {
+    const sink = (): void => undefined;
+    (await checkPlugin(record({ sink, around: greeter() }), greeterScript)).assert();
+    (await checkPlugin(record({ sink, around: cipher() }), cipher())).assert();
+    (await checkPlugin(record({ sink, around: framed() }), framed())).assert();
+  });
+
+  it('copies the bytes, also of a Buffer', () => {
+    const bytes = Buffer.from('abc');
+    const [recording] = recorded({}, (ride) => {
+      ride.wire.connect();
+      ride.wire.give({ kind: 'data', bytes });
+      bytes.fill(0);
+      ride.unsubscribe();
+    });
+    assert.match(String(recording), /data 61 62 63 \|abc\|/);
+  });
+
+  it('writes what can be read back: odd errors, a clock that is set back', () => {
+    const odd = Object.assign(new Error('one\u2028two'), { code: 'ERR-X Y', errno: 1.5, phase: 'some where' });
+    for (const error of [odd, Object.create(null), null, 'why']) {
+      const [recording] = recorded({}, (ride, clock) => {
+        clock.frame = 50;
+        ride.wire.connect();
+        clock.frame = 20;
+        ride.wire.fail(error);
+        assert.equal(ride.error, error);
+      });
+      const text = String(recording);
+      assert.equal(String(parseRecording(text)), text);
+      assert.deepEqual(
+        recording?.entries.map(({ at }) => at),
+        [50, 50],
+      );
+    }
+  });
+
+  it('refuses wrong options at the call', () => {
+    const sink = (): void => undefined;
+    assert.throws(() => record({} as RecordOptions), new TypeError('expected `sink` of record to be a function, got undefined'));
+    assert.throws(() => record({ sink, limit: -1 }), new TypeError('expected `limit` of record to be 0 or more, got -1'));
+  });
+
+  it('writes down bytes, directions, times and signals', () => {
+    const [recording] = recorded({}, (ride, clock) => {
+      const at = (ms: number): void => void (clock.frame = ms);
+      ride.app.next({ kind: 'pause' });
+      ride.wire.give({ kind: 'resolved', host: 'a.test', ip: '::1', family: 6 });
+      at(1.5);
+      ride.wire.give({ kind: 'connected', details: [{ layer: 'x', answer: 'hi', handle: {} }, { wire: 'test' }] });
+      ride.app.next({ kind: 'resume' });
+      ride.app.next(data('JOIN\n'));
+      at(20);
+      ride.wire.give(sent(5), { kind: 'pause' }, { kind: 'resume' }, data('\u0000\u00ffok'), { kind: 'end', truncated: true });
+      ride.app.next({ kind: 'end' });
+      ride.app.complete();
+      ride.wire.complete();
+    });
+    assert.ok(recording);
+    assert.equal(recording.cut, false);
+    assert.deepEqual(textOf(recording), [
+      '0 to wire: pause',
+      '0 wire: resolved a.test ::1 6',
+      '1.5 wire: connected [{"layer":"x","answer":"hi"},{"wire":"test"}]',
+      '1.5 to wire: resume',
+      '1.5 to wire: data 4a 4f 49 4e 0a |JOIN.|',
+      '20 wire: sent 5',
+      '20 wire: pause',
+      '20 wire: resume',
+      '20 wire: data 00 ff 6f 6b |..ok|',
+      '20 wire: end truncated',
+      '20 to wire: end',
+      '20 to wire: complete',
+      '20 wire: complete',
+    ]);
+  });
+
+  it('writes down how it ends: errors of either side, and unsubscription', () => {
+    const [failed] = recorded({}, (ride) => ride.wire.fail(new IOStreamError('EPROXY', { phase: 'handshake', message: 'no "entry"' })));
+    assert.deepEqual(failed && textOf(failed), ['0 wire: error EPROXY -10400 handshake "no \\"entry\\""']);
+    const [reset] = recorded({}, (ride) => ride.app.error(new Error('enough')));
+    assert.deepEqual(reset && textOf(reset), ['0 to wire: error - 0 - "enough"', '0 wire: error - 0 - "enough"']);
+    const [left] = recorded({}, (ride) => ride.unsubscribe());
+    assert.deepEqual(left && textOf(left), ['0 to wire: unsubscribed']);
+  });
+
+  it('writes down both sides of the plugin that it is laid around, each cause before what follows', () => {
+    const knock = handshake({
+      *talk(link) {
+        link.send('K');
+        yield* link.read(1);
+      },
+    });
+    const [recording] = recorded({ around: knock }, (ride) => {
+      ride.app.next(data('early'));
+      ride.wire.connect();
+      ride.wire.give(data('Wx'));
+      ride.unsubscribe();
+    });
+    assert.deepEqual(recording && textOf(recording), [
+      '0 app: data 65 61 72 6c 79 |early|',
+      '0 wire: connected [{"wire":"scripted"}]',
+      '0 to wire: data 4b |K|',
+      '0 wire: data 57 78 |Wx|',
+      '0 to app: connected [{},{"wire":"scripted"}]',
+      '0 to app: data 78 |x|',
+      '0 to wire: data 65 61 72 6c 79 |early|',
+      '0 app: unsubscribed',
+      '0 to wire: unsubscribed',
+    ]);
+  });
+
+  it('makes one recording for each connection, when it is over', () => {
+    const made: Recording[] = [];
+    const plugin = record({ sink: (recording) => made.push(recording) });
+    const [first, second] = [new PluginDriver(plugin), new PluginDriver(plugin)];
+    second.wire.give(data('b'));
+    assert.equal(made.length, 0);
+    first.unsubscribe();
+    assert.equal(made.length, 1);
+    second.unsubscribe();
+    assert.deepEqual(
+      made.map(({ entries }) => inWords(entries.flatMap(({ signal }) => (signal.kind === 'data' ? [signal] : [])))),
+      [[], ['data b']],
+    );
+  });
+
+  it('stops at its limit, says so, and still tells the end', () => {
+    const play = (ride: PluginDriver): void => {
+      ride.wire.connect();
+      for (let round = 0; round < 1000; round += 1) ride.wire.give(data('x'), data('y'.repeat(50)));
+      ride.wire.fail(new IOStreamError('ECONNRESET', { phase: 'read' }));
+    };
+    const [recording] = recorded({ limit: 1000 }, play);
+    assert.equal(recording?.cut, true);
+    const kinds = recording.entries.map(({ signal }) => signal.kind);
+    // 64 for connected, then 65 and 114 in turns: five pairs fit.
+    assert.deepEqual(kinds, ['connected', ...Array.from({ length: 10 }, () => 'data'), 'error']);
+    assert.match(String(recording), /\ncut\n$/);
+    assert.equal(recorded({ limit: 1e6 }, play)[0]?.cut, false);
+  });
+
+  it('keeps copies: what a buffer becomes later is not in the recording', () => {
+    const bytes = Uint8Array.of(1, 2);
+    const [recording] = recorded({}, (ride) => {
+      ride.wire.give({ kind: 'data', bytes });
+      bytes.fill(9);
+      ride.unsubscribe();
+    });
+    assert.deepEqual(recording && textOf(recording), ['0 wire: data 01 02 |..|', '0 to wire: unsubscribed']);
+  });
+
+  it('delays by no more than chaos was told', () => {
+    const delays: number[] = [];
+    const given: number[] = [];
+    const sink = ({ entries }: Recording): void => {
+      for (const { at, line } of entries) {
+        if (line === 'wire') given.push(at);
+        if (line === 'to app') delays.push(at - (given[delays.length] ?? NaN));
+      }
+    };
+    marbles({ plugin: record({ sink, around: chaos({ delay: 10 }) }), diagram: 'wire: Cabcdefghij|\nto wire: -----------  30ms -' });
+    assert.ok(delays.length > 10 && delays.every((delay) => delay >= 0 && delay <= 10), String(delays));
+    assert.ok(Math.max(...delays) > 2 && new Set(delays).size > 3, String(delays));
+  });
+
+  afterEach(() => {
+    config.onUnhandledError = null;
+  });
+
+  it('tells a throw of the sink as an unhandled error, and frees the wire all the same', async () => {
+    const told = new Promise((resolve) => (config.onUnhandledError = resolve));
+    const ride = new PluginDriver(
+      record({
+        sink: () => {
+          throw new Error('disk full');
+        },
+      }),
+    );
+    ride.unsubscribe();
+    assert.equal(ride.wire.freed, true);
+    assert.equal(String(await told), 'Error: disk full');
+  });
+
+  it('throws what the plugin that it is laid around throws when it is dialled', () => {
+    const talk = handshake({ to: { host: 'proxy.test', port: 1 }, *talk() {} });
+    assert.throws(() => new PluginDriver(record({ around: talk, sink: () => undefined })), /\{fh\} already connected/);
+  });
+});

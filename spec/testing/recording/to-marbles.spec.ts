@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { asyncScheduler } from 'rxjs';
+import { describe, it } from 'vitest';
+import { handshake } from '../../../src/layers/handshake.ts';
+import { passthrough } from '../../../src/plugins/passthrough.ts';
+import { chaos, marbles, memoryPair, record, testDial, toMarbles, type Recording } from '../../../src/testing.ts';
+import { Endpoint } from '../../../src/testing/rules/endpoint.ts';
+import { Clock, turn, until } from '../../../src/testing/rules/clock.ts';
+import { scriptedPeer } from '../../../src/testing/rules/scripted-peer.ts';
+import { readDiagram, readValues } from '../../../src/testing/marbles/diagram.ts';
+import type { Plugin } from '../../../src/wire/signal.ts';
+import { cipher, framed, greeter, greeterScript } from '../plugins.ts';
+
+const text = (...lines: readonly string[]): string => ['rxjs-io-stream recording 1', ...lines].join('\n');
+const rows = (diagram: string): string[] => diagram.split('\n');
+
+/** Records an exchange between an application and an echo, the plugin in between; the peer is its counterpart. */
+async function recorded(plugin: Plugin, peer: Plugin, { real = false, latency = 0 } = {}): Promise<Recording> {
+  const made: Recording[] = [];
+  const clock = real ? asyncScheduler : new Clock();
+  const [a, b] = memoryPair({ latency });
+  const [app, far] = [new Endpoint(), new Endpoint()];
+  far.react = (signal) => {
+    if (signal.kind === 'data') far.give(signal.bytes);
+    if (signal.kind === 'end') far.end();
+  };
+  app.react = ({ kind }) => {
+    if (kind === 'connected') app.give(Buffer.from('hello'), Buffer.from('\u00ff'));
+    if (kind === 'data' && app.received === 7) app.end();
+  };
+  far.dial(peer(b), testDial({ scheduler: clock }));
+  app.dial(record({ sink: (recording) => made.push(recording), around: plugin })(a), testDial({ scheduler: clock }));
+  if (clock instanceof Clock) {
+    for (let round = 0; round < 200 && !app.over; round += 1) {
+      await turn();
+      clock.advance(1);
+    }
+  } else await until(() => app.over, { timeout: 5000 });
+  assert.ok(app.is('complete') && app.received === 7, String(app.error));
+  return made[0] ?? assert.fail();
+}
+
+describe('toMarbles', () => {
+  it('draws the lines under each other, a letter for the same bytes', () => {
+    const { diagram, values } = toMarbles(
+      text(
+        '1 wire: connected []',
+        '1 to wire: data 4a 0a',
+        '4 wire: sent 2',
+        '5 wire: data 68 69',
+        '9 to wire: data 4a 0a',
+        '11 wire: data 00 ff',
+        '40 wire: sent 1',
+        '40 wire: sent 1',
+        '41 wire: error ECONNRESET -104 read "x"',
+      ),
+    );
+    assert.deepEqual(rows(diagram), ['to wire: -a---a------ 28ms ------', 'wire:    -C--Sb-----c 28ms (dS)#ECONNRESET']);
+    assert.deepEqual(values, { a: 'J\n', b: 'hi', c: '0x00 ff', d: 1 });
+  });
+
+  it('prints itself as source that can be pasted', () => {
+    const drawn = toMarbles(text('0 wire: connected []', '0 to wire: data 4a 0a', '0 wire: data 01'));
+    assert.equal(
+      String(drawn),
+      ['values: {', '  a: "J\\n",', '  b: "0x01",', '},', 'diagram: `', '  to wire: a--', '  wire:    Cb-', '`,', ''].join('\n'),
+    );
+    marbles({
+      plugin: handshake({
+        *talk(link) {
+          link.send('J\n');
+          yield* link.read(1);
+        },
+      }),
+      ...drawn,
+    });
+  });
+
+  it('moves on what comes in after an answer of the same time', () => {
+    const { diagram } = toMarbles(
+      text('3 wire: connected []', '3 to wire: data 61', '3 wire: data 62', '3 to wire: data 63', '3 wire: data 64'),
+    );
+    assert.deepEqual(rows(diagram), ['to wire: ---ac--', 'wire:    ---Cbd-']);
+  });
+
+  it('draws what the plugin did a little later with its cause, and what its timers did where it was', () => {
+    const lines = text('0 wire: connected []', '2 to wire: data 61', '8 to wire: data 62', '100 to wire: unsubscribed');
+    assert.deepEqual(rows(toMarbles(lines).diagram), ['to wire: a-------b 91ms !-', 'wire:    C-------- 91ms --']);
+    assert.deepEqual(rows(toMarbles(lines, { jitter: 0 }).diagram), ['to wire: --a-----b 91ms !-', 'wire:    C-------- 91ms --']);
+  });
+
+  it('leaves out the error of a wire that was reset', () => {
+    const { diagram } = toMarbles(text('0 wire: connected []', '2 to wire: error - 0 - "x"', '2 wire: error - 0 - "x"'));
+    assert.deepEqual(rows(diagram), ['to wire: #', 'wire:    C-']);
+  });
+
+  const round: Readonly<Record<string, readonly [Plugin, Plugin]>> = {
+    'nothing at all': [passthrough(), passthrough()],
+    'a cipher': [cipher(), cipher()],
+    'a framing': [framed(), framed()],
+    'a handshake': [greeter(), scriptedPeer(greeterScript)],
+    'a handshake over chaos': [(wire) => greeter()(chaos({ cut: 1 })(wire)), scriptedPeer(greeterScript)],
+  };
+  for (const [name, [plugin, peer]] of Object.entries(round)) {
+    for (const latency of [0, 13]) {
+      it(`draws ${name}, recorded with a latency of ${latency} ms, so that it passes`, async () => {
+        const recording = await recorded(plugin, peer, { latency });
+        const drawn = toMarbles(String(recording));
+        marbles({ plugin, ...drawn });
+        assert.ok(recording.entries.length > 10);
+        // It could fail: without the peer's end it does.
+        const other = { ...drawn, diagram: drawn.diagram.replace(/(to app:.*)E/, '$1-') };
+        assert.throws(() => marbles({ plugin, ...other }), /^Error: expected /);
+      });
+    }
+  }
+
+  it('draws what was recorded in real time so that it passes', async () => {
+    const drawn = toMarbles(await recorded(greeter(), scriptedPeer(greeterScript), { real: true, latency: 20 }));
+    marbles({ plugin: greeter(), ...drawn });
+  });
+
+  it('has a letter for some thousand chunks, and says when there are more', () => {
+    const chunks = (count: number): string =>
+      text(...Array.from({ length: count }, (_, at) => `${at} wire: data ${at.toString(16).padStart(6, '0')}`));
+    const { diagram, values } = toMarbles(chunks(2000));
+    const read = readDiagram(diagram, readValues(values)).get('wire');
+    assert.equal(new Set(read?.moments.map((moment) => moment.text)).size, 2000);
+    assert.throws(() => toMarbles(chunks(8000)), { name: 'TypeError', message: /no more than \d+ different chunks/ });
+  });
+
+  it('throws when the text is no recording', () => {
+    assert.throws(() => toMarbles('--a--'), { name: 'TypeError', message: /expected line 1/ });
+  });
+});

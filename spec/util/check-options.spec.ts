@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { describeNumber } from '../../src/util/describe.ts';
+import { checkOptions, type Rules } from '../../src/util/check-options.ts';
+
+const RULES: Rules = {
+  name: ['a string with something in it', (value) => typeof value === 'string' && value !== ''],
+  size: ['a number of bytes', (value) => Number.isSafeInteger(value)],
+};
+
+describe('checkByRules', () => {
+  const check =
+    (options: unknown, required: readonly string[] = []) =>
+    () =>
+      checkOptions('tool', options as object, RULES, required);
+
+  it.each([{}, { name: 'x' }, { name: 'x', size: 0 }, { name: undefined }, Object.assign(Object.create(null), { size: 1 })])(
+    'takes %j',
+    (options) => expect(check(options)).not.toThrow(),
+  );
+
+  it('wants what is required', () => {
+    expect(check({ name: 'x' }, ['name'])).not.toThrow();
+    for (const options of [{}, { name: undefined }])
+      expect(check(options, ['name'])).toThrow('expected `name` of tool to be a string with something in it, got undefined');
+  });
+
+  it('returns a copy that inherits nothing', () => {
+    const given = { name: 'x' };
+    const copy = checkOptions('tool', given, RULES);
+    given.name = 'y';
+    expect([copy.name, 'toString' in copy]).toEqual(['x', false]);
+  });
+
+  it('shows a wrong value only if its rule says how', () => {
+    const count: Rules = { count: ['a number', Number.isFinite, describeNumber] };
+    expect(() => checkOptions('tool', { count: NaN }, count)).toThrow('expected `count` of tool to be a number, got NaN');
+    expect(() => checkOptions('tool', { count: 'secret' }, count)).toThrow('got a string of 6 bytes');
+  });
+
+  it.each<[unknown, string]>([
+    [undefined, 'expected an object of options for tool, got undefined'],
+    [null, 'expected an object of options for tool, got null'],
+    [[], 'expected an object of options for tool, got an array of 0'],
+    ['proxy:1080', 'expected an object of options for tool, got a string of 10 bytes'],
+    [{ toString: 1 }, 'unknown option `toString` (tool takes name, size)'],
+    [{ nmae: 'x' }, 'unknown option `nmae`; did you mean `name`? (tool takes name, size)'],
+    [{ name: '' }, 'got a string of 0 bytes'],
+    [{ size: 'secret é' }, 'expected `size` of tool to be a number of bytes, got a string of 9 bytes'],
+    [{ size: 1.5 }, 'got a number'],
+    [{ size: null }, 'got null'],
+    [{ size: ['secret'] }, 'got an array of 1'],
+    [{ size: { secret: 1 } }, 'got an object'],
+  ])('refuses %j', (options, message) => {
+    expect(check(options)).toThrow(TypeError);
+    expect(check(options)).toThrow(message);
+    expect(check(options)).not.toThrow('secret');
+  });
+});

@@ -1,0 +1,20 @@
+import { describe, expect, it } from 'vitest';
+import { frameBytes } from '../../src/codecs/frame.ts';
+import { toBytes } from '../../src/stream/bytes.ts';
+import { describe } from '../../src/util/describe.ts';
+
+describe('inWords', () => {
+  it.each(['socks5://me:hunter2@proxy:1080', 'me:hunter2@proxy', `${'x'.repeat(50)}hunter2@proxy`, 'https://proxy/?token=hunter2'])(
+    'shows no more than the length of %j, which may be a URL with a password',
+    (text) => expect(describe(text)).toBe(`a string of ${text.length} bytes`),
+  );
+});
+
+describe('what is to be written', () => {
+  it.each([48151623, 48151623n, { hunter2: 1 }, ['hunter2'], Symbol('hunter2')])('is not shown when it is of a wrong type', (value) => {
+    for (const call of [() => toBytes(value, '`data`'), () => frameBytes(value)]) {
+      expect(call).toThrow(/got an? \w+/);
+      expect(call).not.toThrow(/48151623|hunter2/);
+    }
+  });
+});

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
+import { describe, it } from 'vitest';
+import { Claim } from '../../../src/wire/fh/claims.ts';
+
+const REFUSED = { name: 'TypeError', message: /^can't create second object for same fh/ };
+
+function claim(fh: unknown): Claim {
+  const made = new Claim(fh);
+  made.take();
+  return made;
+}
+
+describe('Claim', () => {
+  it('refuses an fh that is claimed, until the claim is released', () => {
+    for (const fh of [new PassThrough(), 4711]) {
+      const first = claim(fh);
+      assert.throws(() => new Claim(fh), REFUSED);
+      first.release();
+      claim(fh).release();
+    }
+  });
+
+  it('takes nothing before take(), which refuses an fh that was claimed in between', () => {
+    const [first, second] = [new Claim(4714), new Claim(4714)];
+    first.take();
+    assert.throws(() => second.take(), REFUSED);
+    first.release();
+    second.take();
+    second.release();
+  });
+
+  it('treats an object and the number of its descriptor as the same fh', () => {
+    const handle = { fd: 4712 };
+    const first = claim(handle);
+    assert.throws(() => new Claim(4712), REFUSED);
+    assert.throws(() => new Claim({ fd: 4712 }), REFUSED);
+    first.release();
+    claim(4712).release();
+  });
+
+  it('keeps objects without a descriptor apart', () => {
+    const claims = [{}, {}, { fd: -1 }, { fd: -1 }, { fd: null }].map(claim);
+    for (const each of claims) each.release();
+  });
+
+  it('frees the number of an object that has closed its descriptor', () => {
+    const handle: { fd: number } = { fd: 4713 };
+    const first = claim(handle);
+    handle.fd = -1;
+    const second = claim(4713);
+    first.release();
+    assert.throws(() => new Claim(4713), REFUSED, 'the later claim on the number stands');
+    second.release();
+    claim(4713).release();
+  });
+});

@@ -1,0 +1,161 @@
+import { Agent, type AgentOptions as HttpAgentOptions, type ClientRequest } from 'node:http';
+import { addAbortSignal, type Duplex } from 'node:stream';
+import { NEVER } from 'rxjs';
+import { IOStream } from '../stream/io-stream.ts';
+import { checkOptionsWithoutPlace, type IOStreamOptions } from '../stream/options.ts';
+import { ownOptions } from '../util/own-options.ts';
+import { pluginEntries } from '../wire/stack.ts';
+import { defined, isSecure, normalized, targetOf, type ConnectionRequest } from './agent-request.ts';
+import { isHttpsCalling } from './is-https-calling.ts';
+import { nextTick } from './next-tick.ts';
+import type { SocketDuplex } from './socket-duplex.ts';
+import { TlsPool } from './tls-pool.ts';
+import { toDuplex } from './to-duplex.ts';
+
+/** The options of an {@link agent}: those of `http.Agent` about pooling, and those of a stream about connecting. */
+export interface AgentOptions
+  extends
+    Pick<HttpAgentOptions, 'keepAlive' | 'keepAliveMsecs' | 'maxSockets' | 'maxTotalSockets' | 'maxFreeSockets' | 'scheduling' | 'timeout'>,
+    Pick<IOStreamOptions, 'plugin' | 'timeouts' | 'lookup' | 'family' | 'localAddress' | 'noDelay' | 'scheduler'> {}
+
+const NAMES = [
+  ...(['keepAlive', 'keepAliveMsecs', 'maxSockets', 'maxTotalSockets', 'maxFreeSockets', 'scheduling', 'timeout'] as const),
+  ...(['plugin', 'timeouts', 'lookup', 'family', 'localAddress', 'noDelay', 'scheduler'] as const),
+];
+
+/** The optional callback of `createConnection`. Called once, when the connection is open or has failed. */
+type Created = (error: Error | null, duplex: Duplex) => void;
+
+/** A method of `http.Agent` that Node's types lack. */
+interface RequestTaker {
+  addRequest(request: ClientRequest, options: ConnectionRequest): void;
+}
+
+/**
+ * Creates an agent for `http` and `https` whose connections use a stack of plugins, for example a proxy.
+ *
+ * ```text
+ *   http.get('http://…')   ── agent ── plugins ── tcp ── server
+ *   https.get('https://…') ── agent ── tlsClient ── plugins ── tcp ── server
+ * ```
+ *
+ * For `https:`, adds one `tlsClient` on top, with the TLS options of the request (`ca`, `cert`, `servername`, `rejectUnauthorized`,
+ * `ALPNProtocols`, `pskCallback`, …). No other layer receives them. A request without a known protocol uses TLS too, for example your
+ * own call of `createConnection` without `protocol`.
+ *
+ * With `keepAlive: true`, connections are reused, but never between requests whose TLS options differ. Strings, numbers, bytes and
+ * arrays of them are compared by value. Functions (`verify`, `checkServerIdentity`) and other objects are compared by identity: pass
+ * the same one each time.
+ *
+ * The connection options of a request work as with Node's agents: `lookup`, `hints`, `family`, `localAddress`, `localPort`,
+ * `socketPath`, `timeout`, `autoSelectFamily: false`. They override the options of the agent. After `timeout` milliseconds without a
+ * byte, also while connecting, the request emits `'timeout'`; nothing is closed.
+ *
+ * **Errors**
+ * - A failed connection is the `'error'` of its request, with Node's code (`ENOTFOUND`, `ECONNREFUSED`, `CERT_HAS_EXPIRED`, …) and
+ *   the `IOStreamError` in `cause`; see `toDuplex`.
+ * - Invalid options of a request are a `TypeError`, emitted in the same way.
+ *
+ * **Closing**
+ * - Destroying a request frees its slot in the pool at once, also while it connects.
+ * - `agent.destroy()` closes all connections.
+ *
+ * **Memory**: keeps the TLS sessions of at most 100 combinations of server and TLS options.
+ *
+ * @param options defaults are those of `http.Agent` and of `IOStream`.
+ * @returns an `http.Agent` for requests of both protocols.
+ * @throws TypeError for wrong options.
+ * @see {@link toDuplex} for a single connection.
+ *
+ * ```ts
+ * import { get } from 'node:http';
+ * import { agent, socks5 } from 'rxjs-io-stream';
+ *
+ * const proxied = agent({ plugin: { proxy: socks5({ host: '127.0.0.1', port: 1080 }) }, keepAlive: true });
+ * get('http://example.test/', { agent: proxied }, (response) => response.pipe(process.stdout)).on('error', console.error);
+ * ```
+ */
+export function agent(options: AgentOptions = {}): Agent {
+  return new StreamAgent(options);
+}
+
+class StreamAgent extends Agent implements RequestTaker {
+  readonly #stream: IOStreamOptions;
+  readonly #tls = new TlsPool();
+  /** Undefined, so that Node accepts requests of both protocols. */
+  readonly protocol = undefined;
+
+  constructor(options: AgentOptions) {
+    const { plugin, timeouts, lookup, family, localAddress, noDelay, scheduler, ...pooling } = ownOptions(options, 'agent', NAMES);
+    // The `noDelay` of Node's Agent overrides that of a request.
+    super(noDelay === undefined ? pooling : { ...pooling, noDelay });
+    this.#stream = defined(checkOptionsWithoutPlace({ plugin, timeouts, lookup, family, localAddress, noDelay, scheduler }));
+  }
+
+  /** The default port. Node reads it without a hint for which protocol. */
+  get defaultPort(): number {
+    return isHttpsCalling() ? 443 : 80;
+  }
+
+  set defaultPort(_port: number) {
+    // Ignored: the constructor of http.Agent assigns it.
+  }
+
+  /** Returns the same name for requests that may share a connection. */
+  override getName(request: ConnectionRequest = {}): string {
+    const given = ownOptions(request, 'getName of an agent');
+    const place = super.getName(given as Parameters<Agent['getName']>[0]);
+    return isSecure(given) ? `https:${place}:${this.#tls.digest(given)}` : place;
+  }
+
+  /** Called by Node for each request. Adds the protocol of the request, which its options may lack. */
+  addRequest(request: ClientRequest, options: ConnectionRequest | string, port?: number, localAddress?: string): void {
+    const given = typeof options === 'string' ? { host: options, port, localAddress } : options;
+    (Agent.prototype as Agent & RequestTaker).addRequest.call(this, request, normalized(given, request));
+  }
+
+  override createConnection(request: ConnectionRequest, created?: Created): Duplex {
+    const duplex = this.#connectOrFail(normalized(request));
+    if (created) whenCreated(duplex, created);
+    return duplex;
+  }
+
+  #connectOrFail(request: ConnectionRequest): SocketDuplex {
+    try {
+      return this.#connect(request);
+    } catch (error) {
+      return failing(error as Error);
+    }
+  }
+
+  #connect(request: ConnectionRequest): SocketDuplex {
+    const { plugin = {}, ...stream } = this.#stream;
+    const tls = isSecure(request) ? ([['https', this.#tls.client(this.getName(request), request)]] as const) : [];
+    const target = targetOf(request, stream);
+    const duplex = toDuplex(new IOStream({ ...stream, ...target, plugin: [...tls, ...pluginEntries(plugin)] }));
+    const { timeout, keepAlive, keepAliveInitialDelay, signal } = request;
+    if (timeout) duplex.setTimeout(timeout);
+    if (keepAlive) duplex.setKeepAlive(true, keepAliveInitialDelay);
+    return signal ? addAbortSignal(signal, duplex) : duplex;
+  }
+}
+
+/**
+ * Returns a connection that fails in a later tick, when the request has its listeners. An exception thrown at Node would not reach a
+ * request that was queued.
+ */
+function failing(error: Error): SocketDuplex {
+  const duplex = toDuplex(new IOStream({ wire: () => () => NEVER }));
+  nextTick(() => duplex.destroy(error));
+  return duplex;
+}
+
+function whenCreated(duplex: SocketDuplex, created: Created): void {
+  const connected = duplex.secureConnecting ? 'secureConnect' : 'connect';
+  const call = (error: Error | null): void => {
+    duplex.off(connected, onConnect).off('error', call);
+    created(error, duplex);
+  };
+  const onConnect = (): void => call(null);
+  duplex.once(connected, onConnect).once('error', call);
+}

@@ -1,0 +1,204 @@
+import { isIP } from 'node:net';
+import {
+  checkServerIdentity,
+  connect,
+  type ConnectionOptions,
+  type PeerCertificate,
+  type SecureContextOptions,
+  type TLSSocket,
+} from 'node:tls';
+import { domainToASCII } from 'node:url';
+import { layer } from '../../wire/layer.ts';
+import type { Dial, Plugin } from '../../wire/signal.ts';
+import { contextsOf } from './tls-contexts.ts';
+import { asError, TlsLayer, type TlsRole } from './tls-layer.ts';
+import { chainProblem } from './tls-peer.ts';
+import { checkTls, CLIENT_OPTIONS, isClean, UNSET, type TlsFacts, type TlsOptions, type TlsSessionCache } from './tls-options.ts';
+import { markTls } from './tls-plugins.ts';
+import { pskIdentityOf, recordClient, withPsk } from './tls-psk.ts';
+import { checkRuntime } from './tls-runtime.ts';
+import { placeIn, TlsSessions } from './tls-sessions.ts';
+
+type OfNode = Pick<
+  ConnectionOptions,
+  'servername' | 'ALPNProtocols' | 'checkServerIdentity' | 'rejectUnauthorized' | 'minDHSize' | 'pskCallback'
+>;
+
+/**
+ * The options of a TLS client: those of `tls.connect` with the same meanings, plus {@link TlsOptions}.
+ *
+ * - `servername` replaces the dialled host as the name to check and to send by SNI. Names are sent in ASCII without a trailing dot;
+ *   addresses are not sent.
+ * - As in Node, any truthy result or throw of `checkServerIdentity` refuses.
+ * - With `pskCallback` both sides may prove a shared key: no name is checked, `authorized` is true, no session is resumed. TLS 1.2 also
+ *   needs suitable `ciphers` for it.
+ */
+export interface TlsClientOptions extends Readonly<SecureContextOptions>, Readonly<OfNode>, TlsOptions {
+  /**
+   * The session to resume if the plugin knows none for the target, such as `io.details.tls.session` of another connection (FTPS
+   * servers require that). False: sessions are neither resumed nor kept.
+   *
+   * - A function is called for each connection. What it returns has priority over the known session, so it may return the newest
+   *   session of an open connection.
+   * - The plugin keeps sessions of accepted peers only, of at most 16 KiB, with the peer's certificate. The name in the certificate
+   *   and `verify` are checked again at each resumption.
+   * - Newer Node versions resume a session only for the name it was created with.
+   *
+   * @default the newest session of each target, for 100 targets
+   */
+  readonly session?: Uint8Array | (() => Uint8Array | undefined) | false | undefined;
+  /**
+   * Where sessions are kept, instead of in the plugin: a `Map`, possibly shared by several plugins. A session that one plugin accepted
+   * is resumed by the others without another check of its issuers. So share it only among plugins that trust the same authorities.
+   */
+  readonly sessionCache?: TlsSessionCache | undefined;
+  /** The key of the sessions in `sessionCache`. @default one key for each target and name */
+  readonly sessionKey?: string | undefined;
+}
+
+/**
+ * Speaks TLS as a client on any wire, such as a socket or another TLS.
+ *
+ * ```text
+ *   application             tlsClient                wire
+ *        │                     │◀──── connected ─────│
+ *        │                     │═════ handshake ════▶│   Node's TLS (RFC 8446, RFC 5246), then `verify`
+ *        │◀──── connected ─────│                     │   details: protocol, cipher, authorized, alpnProtocol, servername, reused, x509
+ *        │── data(plaintext) ─▶│── data(records) ───▶│
+ *        │◀─ sent(plaintext) ──│◀── sent(records) ───│   when the records that hold it are sent
+ *        │────── end ─────────▶│── data(close_notify)│   a half-close: the wire below stays open both ways
+ *        │◀───── end ──────────│◀─ data(close_notify)│
+ *        │◀─ end(truncated) ───│◀────── end ─────────│   no close_notify came before: see `truncation`
+ * ```
+ *
+ * The certificate must match the dialled host, or `servername`. Only subjectAltName counts (RFC 9525); for the common name, pass
+ * `tls.checkServerIdentity`. `NODE_TLS_REJECT_UNAUTHORIZED` is ignored. Certificates that the runtime does not report as verified are
+ * rejected. Sessions are resumed, see `session`.
+ *
+ * **Errors**
+ * - ETLSCERT: the certificate was not accepted. No application data was sent. The peer gets close_notify.
+ * - ETLS: other failures, early EOF, renegotiation. `cause` is OpenSSL's error. TLS 1.3 servers may reject a client certificate late:
+ *   by an alert, or by ending within `timeouts.handshake`, before they send a byte and before the client ends.
+ * - ETLSTRUNCATED: see `truncation`. ETOHANDSHAKE: `timeouts.handshake` or `establish` expired, `secureContext` and `verify` included.
+ *
+ * **Closing**
+ * - Close writes queued bytes and close_notify, then completes the wire below. Later TLS errors are reported after that. A pending
+ *   handshake is aborted.
+ * - Unsubscribing frees everything, without close_notify.
+ *
+ * **Backpressure, Memory**
+ * - Queues writes during the handshake and while the wire below is paused; pauses the application at 256 KiB. Lossless.
+ * - Passes at most 256 KiB to TLS at a time.
+ * - Pauses the wire below at 64 KiB received during `secureContext` or `verify`.
+ *
+ * ```ts
+ * import { connect, tlsClient } from 'rxjs-io-stream';
+ *
+ * connect({ host: '127.0.0.1', port: 443, plugin: { ssl: tlsClient({ servername: 'localhost' }) } }).subscribe({
+ *   next: (io) => console.log(io.details.ssl?.protocol),
+ *   error: (error) => console.error(error.code),
+ * });
+ * ```
+ *
+ * @param options as for `tls.connect`, and `verify`, `truncation`, `secureContext`, `sessionCache`; read once.
+ * @throws TypeError that names an invalid option. At the dial, if there is no name to check, unless `rejectUnauthorized` is false or
+ *   there is a `pskCallback`.
+ * @throws IOStreamError with ETLS on an unsupported runtime: Bun; `pskCallback` on Deno.
+ * @see {@link tlsServer}
+ */
+export function tlsClient(options: TlsClientOptions = {}): Plugin<TlsFacts> {
+  const given = checkTls('tlsClient', options, CLIENT_OPTIONS);
+  checkSessions(given);
+  checkRuntime('tlsClient', given);
+  // All are removed: Node would inherit a name that remains in the options.
+  const { session, sessionCache, sessionKey, verify, truncation, pskCallback, ...others } = given;
+  const { rejectUnauthorized = true, checkServerIdentity: check = checkName } = given;
+  const contexts = contextsOf('tlsClient', given);
+  const resumes = session !== false && !pskCallback;
+  const sessions = resumes && !sessionCache ? new TlsSessions() : undefined;
+  return markTls((wire) => (dial) => {
+    const { name, servername } = namesOf(given, dial);
+    // The layer checks the certificate below, as Node would, but also for resumed sessions. On a mismatch Node would only close the
+    // socket.
+    const unjudged = { rejectUnauthorized: false, checkServerIdentity: () => undefined };
+    const target = JSON.stringify([name, dial.to]);
+    const role: TlsRole = {
+      peer: 'server',
+      verify,
+      truncation,
+      contexts,
+      rejectUnauthorized,
+      through: 'secureConnect',
+      start: (socket, secureContext, resumed) =>
+        withPsk(pskCallback, recordClient, (psk) => {
+          const ours = { ...unjudged, host: name, servername, secureContext, session: resumed && asBuffer(resumed), socket };
+          return connect({ ...UNSET, ...others, ...ours, pskCallback: psk });
+        }),
+      problem: (socket, { certificate }) => chainProblem(socket) ?? nameProblem(socket, certificate),
+      sessionToResume: (known) => {
+        if (!resumes) return undefined;
+        return typeof session === 'function' ? (session() ?? known) : (known ?? session);
+      },
+      sessions: sessionCache ? placeIn(sessionCache, sessionKey ?? target) : sessions?.of(target),
+    };
+    const nameProblem = (socket: TLSSocket, certificate: PeerCertificate | undefined): Error | undefined => {
+      if (certificate === undefined) {
+        const isKeyed = pskIdentityOf(socket) !== undefined;
+        return isKeyed ? undefined : new Error('the server has shown no certificate');
+      }
+      return name === undefined ? new Error('there was no name to check') : refusalOf(() => check(name, certificate));
+    };
+    return layer(wire, dial, (ports) => new TlsLayer(role, ports));
+  });
+}
+
+/** Newer Node versions recognise their own sessions only as a Buffer. */
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
+function checkSessions({ session, sessionCache, sessionKey, pskCallback }: TlsClientOptions): void {
+  if (pskCallback && (session || sessionCache))
+    throw new TypeError('tlsClient: expected `pskCallback` without `session` and `sessionCache`, got both; keys need no session');
+  if (session === false && sessionCache)
+    throw new TypeError('tlsClient: expected `sessionCache` without `session: false`, which keeps no sessions, got both');
+  if (sessionKey !== undefined && !sessionCache)
+    throw new TypeError('tlsClient: expected `sessionKey` with `sessionCache`, got `sessionKey` alone');
+}
+
+/**
+ * Checks the name in a certificate as Node does, but only against subjectAltName. Node falls back to the common name if there is no
+ * DNS name, which RFC 9525 section 2 forbids.
+ */
+function checkName(name: string, certificate: PeerCertificate): Error | undefined {
+  const subject = {} as PeerCertificate['subject'];
+  const problem = checkServerIdentity(name, { ...certificate, subject });
+  return problem && Object.assign(problem, { cert: certificate });
+}
+
+/** Returns the problem that `checkServerIdentity` reports. As in Node, any truthy result and any throw refuses. */
+function refusalOf(check: () => unknown): Error | undefined {
+  try {
+    const said = check();
+    return said ? asError(said) : undefined;
+  } catch (thrown) {
+    return asError(thrown);
+  }
+}
+
+/** Returns the name that the certificate must match, and the SNI name (RFC 6066 section 3: a DNS name without the trailing dot). */
+function namesOf(
+  { servername: asked, rejectUnauthorized, pskCallback }: TlsClientOptions,
+  { to }: Dial,
+): { name?: string; servername: string } {
+  // An empty servername sends no SNI, as in Node. The certificate is then checked against the target.
+  const target = to && 'host' in to ? to.host : '';
+  const given = asked === undefined || asked === '' ? target : asked;
+  if (given === '' && (rejectUnauthorized === false || pskCallback)) return { servername: '' };
+  if (given === '')
+    throw new TypeError('tlsClient: expected a name to check the certificate against, got none: give `servername`, or dial a host');
+  const name = (/^[\0-\x7f]*$/.test(given) ? given : domainToASCII(given)).replace(/\.$/, '');
+  if (name === '' || !isClean(name))
+    throw new TypeError(`tlsClient: expected ${asked ? '`servername`' : 'the host'} to be a name or address, got ${JSON.stringify(given)}`);
+  return { name, servername: asked === '' || isIP(name) ? '' : name };
+}

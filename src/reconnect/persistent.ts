@@ -1,0 +1,97 @@
+import { isObservable } from 'rxjs';
+import { inWords } from '../stream/bytes.ts';
+import { IOStream } from '../stream/io-stream.ts';
+import { checkOptions, DEFAULTS, type IOStreamOptions } from '../stream/options.ts';
+import { ownOptions } from '../util/own-options.ts';
+import { BACKOFF_NAMES, planBackoff } from './backoff-plan.ts';
+import type { Persistent, PersistentOptions, PersistentTarget } from './persistent-types.ts';
+import { ReconnectingStream } from './reconnecting-stream.ts';
+
+export type { Persistent, PersistentOptions, PersistentStatus, PersistentTarget, UnsentReport } from './persistent-types.ts';
+
+const NAMES = [...BACKOFF_NAMES, 'unsent', 'repeat', 'outBufLimit'] as const;
+const POLICIES: readonly unknown[] = ['keep', 'drop', 'error'];
+
+/**
+ * Creates a stream that reconnects when its connection ends, and queues writes until there is a connection.
+ *
+ * ```text
+ *   connecting 1 ── connected 1 ──✗── waiting ── connecting 2 ──✗── waiting ── connecting 3 ── connected 3 ── close() ── closed
+ *                    io ─ write ─▶                                   write ─▶ kept ─▶ io
+ * ```
+ *
+ * Connects at the end of the caller's tick. Read messages with `framed(line, codec)` or `requests`, which continue on the next
+ * connection; read bytes with `stream$`.
+ *
+ * **Errors**
+ * - Reconnects after any error, with the delays of `backoff`, once readers have read all bytes before it. A TypeError or an abort
+ *   of `signal` ends it at once. ETLSCERT and EPROXYAUTH are retried too, unless `retryIf` returns false.
+ * - An error also ends the readers of its connection: catch it there, or `retry()`.
+ * - A final error with no subscriber of `status$`, `stream$` or messages goes to RxJS's `config.onUnhandledError`.
+ *
+ * **Closing**
+ * - Ends by `close()`, after `attempts` failures in a row, by `retryIf`, or by `unsent: 'error'`.
+ * - Reconnects also after a close without an error, by either side, unless `repeat` is false.
+ *
+ * **Backpressure**
+ * - Writes are queued in order, also between connections. Nothing is sent twice. A write in flight may have been sent in part: at
+ *   least `left`, at most `given` bytes. It is reported (`kept: false`), not repeated.
+ * - A sent write is not reported: only the peer's reply proves that it arrived.
+ * - `io.write` writes to that connection only, between queued writes. Called synchronously in a subscriber of `stream$`, its bytes
+ *   precede the queue. For a login with replies use `handshake`.
+ *
+ * **Memory**: at most `outBufLimit` pending bytes plus one write.
+ *
+ * ```ts
+ * import { framed, lines, persistent } from 'rxjs-io-stream';
+ *
+ * const hosts = ['10.0.0.1', '10.0.0.2'];
+ * const feed = persistent((attempt) => ({ host: hosts[attempt % 2] ?? '', port: 7000 }), { max: 10_000, unsent: 'keep' });
+ * feed.status$.subscribe(({ state, attempt }) => console.log(state, attempt));
+ * feed.unsent$.subscribe(({ writes }) => console.log('lost', writes.filter(({ kept }) => !kept)));
+ * const { messages$, write } = framed(feed, lines({ maxLength: 4096 }));
+ * messages$.subscribe(console.log);
+ * write('hello');
+ * ```
+ *
+ * @param options as for `IOStream`, or a function that returns them for each attempt number. If it throws, the attempt
+ *   fails; a TypeError ends the stream.
+ * @param settings delays, in milliseconds on `scheduler`, and the policy for unsent writes.
+ * @returns the stream; it connects by itself.
+ * @throws TypeError for wrong options.
+ * @see {@link backoff} for the same delays with RxJS's `retry`.
+ */
+export function persistent(options: PersistentTarget, settings: PersistentOptions = {}): Persistent {
+  const target = typeof options === 'function' ? made(options) : checkTarget(options);
+  const given = ownOptions(settings, 'persistent', NAMES);
+  const plan = planBackoff(given, { resetAfter: 10_000 });
+  const { unsent = 'keep', repeat = true, outBufLimit = DEFAULTS.outBufLimit } = given;
+  if (!POLICIES.includes(unsent)) throw new TypeError(`expected \`unsent\` to be 'keep', 'drop' or 'error', got ${inWords(unsent)}`);
+  if (typeof (repeat as unknown) !== 'boolean') throw new TypeError(`expected \`repeat\` to be true or false, got ${inWords(repeat)}`);
+  if (!(Number.isSafeInteger(outBufLimit) && outBufLimit >= 0))
+    throw new TypeError(`expected \`outBufLimit\` to be a number of bytes, 0 for no limit, got ${inWords(outBufLimit)}`);
+  return new ReconnectingStream(target, { ...plan, unsent, repeat, outBufLimit: outBufLimit === 0 ? Infinity : outBufLimit });
+}
+
+function made(make: (attempt: number) => IOStreamOptions): PersistentTarget {
+  return (attempt) => {
+    const options = make(attempt);
+    checkTarget(options);
+    return options;
+  };
+}
+
+/** Copies the options of a connection. For a wrong value, throws a TypeError with what to write instead. */
+function checkTarget(target: IOStreamOptions): IOStreamOptions {
+  const expected = 'expected persistent() to get the options of a connection, or a function that returns them';
+  const instead = 'write persistent({ host, port }), it connects by itself';
+  if (isObservable(target)) throw new TypeError(`${expected}, got an Observable; ${instead}`);
+  if (target instanceof IOStream || target instanceof ReconnectingStream) throw new TypeError(`${expected}, got a stream; ${instead}`);
+  if (isPromise(target))
+    throw new TypeError(`${expected}, got a Promise; a function that needs time to make them belongs before persistent()`);
+  return checkOptions(target);
+}
+
+function isPromise(value: unknown): boolean {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+}

@@ -1,0 +1,168 @@
+import type { SchedulerLike, Subscription } from 'rxjs';
+import { concatBytes } from '../../util/concat-bytes.ts';
+import type { Up } from '../../wire/signal.ts';
+import type { BufferedDirection } from '../../wire/flow-control.ts';
+import { atTickEnd } from '../../util/tick.ts';
+import { Fifo } from '../fifo.ts';
+import { randomOf } from '../rechunk.ts';
+
+/** The faults of one direction; each is off by default. */
+export interface ChaosDirectionOptions {
+  readonly cut?: number | undefined;
+  readonly delay?: number | undefined;
+  readonly coalesce?: number | undefined;
+  readonly partialWrite?: number | undefined;
+}
+
+/** Callbacks of a lane. */
+export interface ChaosDirectionEvents {
+  /** Receives each signal that the lane emits. A chunk of `data` is never longer than `most()` bytes. */
+  out(signal: Up): void;
+  /** Returns the maximum length of the next chunk, in bytes. */
+  most(): number;
+  /** Called after a signal was added or emitted. */
+  changed(): void;
+}
+
+/** Buffered bytes at which a lane pauses its sender; it resumes the sender below half of them. */
+const LIMIT = 2 ** 16;
+/** Joining stops at this many bytes. */
+const JOINED = 2 ** 16;
+
+/** One direction of a connection: keeps the order of signals, and changes their timing and chunk boundaries. */
+export class ChaosDirection implements BufferedDirection {
+  /** Number of buffered bytes. */
+  held = 0;
+  /** While true, `data` and `end` stay buffered. */
+  paused = false;
+  readonly random: () => number;
+  readonly #options: ChaosDirectionOptions;
+  readonly #scheduler: SchedulerLike;
+  readonly #events: ChaosDirectionEvents;
+  readonly #queue = new Fifo<{ readonly signal: Up; readonly due: number }>();
+  #rest: Uint8Array | undefined;
+  #untilCut: number;
+  #lastDue = 0;
+  #running = false;
+  #job: Subscription | undefined;
+
+  constructor(options: ChaosDirectionOptions, seed: number, scheduler: SchedulerLike, events: ChaosDirectionEvents) {
+    this.#options = options;
+    this.#scheduler = scheduler;
+    this.#events = events;
+    this.random = randomOf(seed);
+    this.#untilCut = this.#nextCut();
+  }
+
+  isFull(waits: boolean): boolean {
+    return this.held >= (waits ? LIMIT / 2 : LIMIT);
+  }
+
+  get empty(): boolean {
+    return this.#queue.length === 0 && this.#rest === undefined;
+  }
+
+  push(signal: Up): void {
+    const { delay = 0, coalesce = 0 } = this.#options;
+    const isData = signal.kind === 'data';
+    if (isData && signal.bytes.length === 0) return;
+    const wait = (delay > 0 ? this.random() * delay : 0) + (isData ? coalesce : 0);
+    // Never earlier than the signal before it, so that an end does not overtake coalesced data.
+    this.#lastDue = Math.max(this.#lastDue, this.#scheduler.now() + wait);
+    if (isData) this.held += signal.bytes.length;
+    this.#queue.push({ signal, due: this.#lastDue });
+    this.#events.changed();
+    this.run();
+  }
+
+  /** Emits the signals that are due, and schedules the rest. */
+  run(): void {
+    if (this.#running || (this.#job && !this.#job.closed)) return;
+    this.#running = true;
+    for (let signal = this.#next(); signal; signal = this.#next()) {
+      this.#events.out(signal);
+      this.#events.changed();
+      if (signal.kind === 'data' && this.#options.partialWrite !== undefined && !this.empty) {
+        this.#tick();
+        break;
+      }
+    }
+    this.#running = false;
+  }
+
+  /** Emits all buffered signals at once. */
+  flush(): void {
+    this.free();
+    for (let signal = this.#take(); signal; signal = this.#take()) this.#events.out(signal);
+  }
+
+  clear(): void {
+    this.free();
+    this.#queue.clear();
+    this.#rest = undefined;
+    this.held = 0;
+  }
+
+  free(): void {
+    this.#job?.unsubscribe();
+    this.#job = undefined;
+  }
+
+  #next(): Up | undefined {
+    const head = this.#queue.peek();
+    const kind = this.#rest ? 'data' : head?.signal.kind;
+    if (this.paused && (kind === 'data' || kind === 'end')) return undefined;
+    const wait = this.#rest || !head ? 0 : head.due - this.#scheduler.now();
+    if (wait <= 0) return this.#take();
+    this.#job = this.#scheduler.schedule(() => this.#resume(), wait);
+    return undefined;
+  }
+
+  #tick(): void {
+    this.#job = atTickEnd(this.#scheduler, () => this.#resume());
+  }
+
+  #resume(): void {
+    this.#job = undefined;
+    this.run();
+  }
+
+  #take(): Up | undefined {
+    if (!this.#rest) {
+      const head = this.#queue.shift();
+      if (head?.signal.kind !== 'data') return head?.signal;
+      this.#rest = this.#joined(head.signal.bytes);
+    }
+    return { kind: 'data', bytes: this.#piece(this.#rest) };
+  }
+
+  #joined(first: Uint8Array): Uint8Array {
+    if (this.#options.coalesce === undefined) return first;
+    const chunks = [first];
+    let length = first.length;
+    for (let next = this.#queue.peek()?.signal; next?.kind === 'data' && length < JOINED; next = this.#queue.peek()?.signal) {
+      chunks.push(next.bytes);
+      length += next.bytes.length;
+      this.#queue.shift();
+    }
+    return chunks.length === 1 ? first : concatBytes(chunks);
+  }
+
+  #piece(rest: Uint8Array): Uint8Array {
+    const { partialWrite } = this.#options;
+    const partial = partialWrite === undefined ? Infinity : 1 + Math.floor(this.random() * partialWrite);
+    const size = Math.min(rest.length, this.#untilCut, partial, this.#events.most());
+    this.#untilCut -= size;
+    if (this.#untilCut <= 0) this.#untilCut = this.#nextCut();
+    this.#rest = size < rest.length ? rest.subarray(size) : undefined;
+    this.held -= size;
+    return rest.subarray(0, size);
+  }
+
+  /** Returns the number of bytes until the next random cut (geometric distribution). */
+  #nextCut(): number {
+    const { cut = 0 } = this.#options;
+    if (cut <= 0) return Infinity;
+    return cut >= 1 ? 1 : 1 + Math.floor(Math.log(1 - this.random()) / Math.log1p(-cut));
+  }
+}

@@ -1,0 +1,39 @@
+import { concatBytes } from '../../util/concat-bytes.ts';
+
+/** Values that often break length fields and state machines. */
+const EDGES = [0, 1, 0x09, 0x0a, 0x0d, 0x20, 0x2c, 0x30, 0x39, 0x3a, 0x7f, 0x80, 0xc3, 0xfe, 0xff];
+
+/**
+ * Corrupts a random sample with one to eight changes. Each change replaces a byte, removes or repeats a piece, inserts a piece of another
+ * sample or random bytes, or truncates. Deterministic for the same random numbers.
+ */
+export function mutate(samples: readonly Uint8Array[], random: () => number): Uint8Array {
+  const below = (end: number): number => Math.floor(random() * end);
+  const pick = (): Uint8Array => samples[below(samples.length)] ?? new Uint8Array(0);
+  const piece = (bytes: Uint8Array): Uint8Array => {
+    const from = below(bytes.length);
+    return bytes.subarray(from, from + 1 + below(Math.min(16, bytes.length - from)));
+  };
+  let bytes = new Uint8Array(pick());
+  const splice = (at: number, without: number, put: Uint8Array): void => {
+    bytes = new Uint8Array(concatBytes([bytes.subarray(0, at), put, bytes.subarray(at + without)]));
+  };
+  for (let left = 1 + below(random() < 0.5 ? 1 : 8); left > 0; left -= 1) {
+    const at = below(bytes.length + 1);
+    const how = below(8);
+    if (how === 0 && at < bytes.length) bytes[at] = below(256);
+    else if (how === 1 && at < bytes.length) bytes[at] = EDGES[below(EDGES.length)] ?? 0;
+    else if (how === 2 && at < bytes.length) bytes[at] = (bytes[at] ?? 0) ^ (1 << below(8));
+    else if (how === 3) splice(at, 1 + below(8), new Uint8Array(0));
+    else if (how === 4) splice(at, 0, piece(bytes));
+    else if (how === 5) splice(at, below(4), piece(pick()));
+    else if (how === 6)
+      splice(
+        at,
+        0,
+        Uint8Array.from({ length: 1 + below(8) }, () => below(256)),
+      );
+    else if (how === 7) bytes = bytes.slice(0, at);
+  }
+  return bytes;
+}

@@ -1,0 +1,107 @@
+import { ownOptions } from '../../util/own-options.ts';
+import type { LayerDetails, Plugin, Target, Timeouts } from '../../wire/signal.ts';
+import { compare } from './compare.ts';
+import { readDiagram, readValues, type MarbleValue } from './diagram.ts';
+import { MarbleRun } from './marble-run.ts';
+import { testDial } from '../test-dial.ts';
+
+/** The test that {@link marbles} runs: a diagram of a connection through a plugin. */
+export interface MarbleTest {
+  /** The plugin under test, or a stack of plugins. */
+  readonly plugin: Plugin;
+  /** Lines `app:`, `to wire:`, `wire:`, `to app:`. `to wire` and `to app` are expectations; one that is omitted is not compared. */
+  readonly diagram: string;
+  /**
+   * The value of each letter: text (UTF-8), bytes, hex (`'0x05 01 00'`), or a number for `sent` of that many bytes. A letter without a
+   * value stands for itself. @default {}
+   */
+  readonly values?: Readonly<Record<string, MarbleValue>> | undefined;
+  /** The target to dial. @default { host: 'target.test', port: 7 } */
+  readonly to?: Target | undefined;
+  /** Timeouts in virtual ms. @default those of IOStream: handshake 30 s, establish 60 s, close 3 s */
+  readonly timeouts?: Partial<Timeouts> | undefined;
+  /** Compare chunk by chunk, including empty chunks, instead of joining the bytes of one frame. @default false */
+  readonly exact?: boolean | undefined;
+}
+
+/** The facts of a run that matched its diagram. */
+export interface MarbleResult {
+  /** The `details` of `connected`: the plugin's own first. */
+  readonly details: readonly LayerDetails[];
+  /** The error that reached the application, if any. */
+  readonly error: unknown;
+}
+
+/**
+ * Tests a plugin with a diagram. Plays the signals of the application and the wire in virtual time, and compares what reaches the
+ * wire and the application.
+ *
+ * ```text
+ *       app:  ──▶ ┌────────┐ ──▶  to wire:
+ *                 │ plugin │
+ *    to app:  ◀── └────────┘ ◀──  wire:
+ * ```
+ *
+ * The lines are RxJS marbles. A character is 1 ms, `-` is an empty frame, and ` 990ms ` lets time pass. `(ab)` is several signals in
+ * one frame, and takes as many frames as characters. Blanks align. Lowercase letters and digits are bytes.
+ *
+ * | symbol | meaning | lines |
+ * |---|---|---|
+ * | `C` `R` | connected, resolved | `wire`, `to app` |
+ * | `S` | `sent` for all bytes written so far (other counts: a number in `values`) | `wire`, `to app` |
+ * | `E` `T` | end (FIN), truncated end | all |
+ * | `P` `U` | pause, resume | all |
+ * | `\|` | Flow completes (close); Up completes | all |
+ * | `#ECODE` | an error with this `code`; `#` alone: an error without a code | all; `wire` needs a code |
+ * | `^` | subscribes (`app`), is dialled (`to wire`; only if later than `app` subscribes) | `app`, `to wire` |
+ * | `!` | unsubscribes (`app`), is unsubscribed (`to wire`); the line ends | `app`, `to wire` |
+ *
+ * - Within one frame, the wire's signals come before the application's.
+ * - When Flow errors, the wire errors with the same error. Draw everything else that the wire does.
+ * - The test ends with its longest line. Trailing dashes assert that nothing is emitted; later signals are ignored.
+ * - `asyncScheduler` and `asapScheduler` are virtual too. For a plugin that waits for a promise or Node's TLS, use `checkPlugin` with
+ *   `time: 'real'`.
+ *
+ * ```ts
+ * import { handshake } from 'rxjs-io-stream';
+ * import { marbles } from 'rxjs-io-stream/testing';
+ *
+ * const knock = handshake({
+ *   *talk(link) {
+ *     link.send('KNOCK\n');
+ *     yield* link.readUntil('\n', 256);
+ *   },
+ * });
+ * marbles({
+ *   plugin: knock,
+ *   values: { k: 'KNOCK\n', w: 'COME IN\n', h: 'hello' },
+ *   diagram: `
+ *     app:      ----h-----E-
+ *     to wire:  -k----h---E-
+ *     wire:     -C----w-E---
+ *     to app:   ------C-E---
+ *   `,
+ * });
+ * ```
+ *
+ * @param test the plugin, the diagram and its values.
+ * @returns the details and the error that reached the application.
+ * @throws Error if the run differs from the diagram: with both timelines, the first difference, and a hex diff of its bytes.
+ * @throws TypeError if the diagram is invalid. Rethrows what the plugin throws when dialled.
+ * @see {@link toMarbles}, {@link checkPlugin}.
+ */
+export function marbles(test: MarbleTest): MarbleResult {
+  const given = ownOptions(test, 'marbles');
+  const { plugin, to = { host: 'target.test', port: 7 }, timeouts, exact = false } = given;
+  const values = readValues(given.values ?? {});
+  const lines = readDiagram(given.diagram, values);
+  if (!lines.has('to wire') && !lines.has('to app')) {
+    throw new TypeError("expected `diagram` to have a line 'to wire:' or 'to app:', got none: it could not fail");
+  }
+  const start = lines.get('app')?.moments.find(({ mark }) => mark.kind === 'subscribed')?.frame ?? 0;
+  const end = Math.max(...[...lines.values()].map(({ length }) => length));
+  const run = new MarbleRun(plugin, (scheduler) => testDial({ to, timeouts, scheduler }));
+  run.play(lines, start, end);
+  compare({ lines, actual: run.seen, values, exact, start, end });
+  return { details: run.details, error: run.error };
+}

@@ -1,0 +1,30 @@
+/** Formats a value for an error message: short, with its type. Hides text that may be a URL, which may contain a password. */
+export function describe(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      if (/@|:\/\//.test(value)) return describeWithType(value);
+      return `${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)} (string)`;
+    case 'object':
+      return value === null || Array.isArray(value)
+        ? describeWithType(value)
+        : `an object (${Object.prototype.toString.call(value).slice(8, -1)})`;
+    case 'function':
+    case 'undefined':
+      return describeWithType(value);
+    default:
+      return `${String(value)} (${typeof value})`;
+  }
+}
+
+/** Formats only the type of a value, and the length of a string, because the value may be a secret. */
+export function describeWithType(value: unknown): string {
+  if (typeof value === 'string') return `a string of ${new TextEncoder().encode(value).length} bytes`;
+  if (value === null || value === undefined) return String(value);
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  return `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`;
+}
+
+/** Formats the value of a number, and only the type of any other value. */
+export function describeNumber(value: unknown): string {
+  return typeof value === 'number' ? String(value) : describeWithType(value);
+}
