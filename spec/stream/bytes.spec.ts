@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'vitest';
-import { asBuffer, inWords, toBytes } from '../../src/stream/bytes.ts';
+import { asBuffer, toBytes } from '../../src/stream/bytes.ts';
+import { describeValue } from '../../src/util/describe.ts';
 
 describe('toBytes', () => {
   it('takes a string as UTF-8', () => {
@@ -42,20 +43,20 @@ describe('asBuffer', () => {
   });
 });
 
-describe('inWords', () => {
+describe('describeValue', () => {
   it('shows a value short, with its type', () => {
-    assert.equal(inWords('80'), '"80" (string)');
-    assert.equal(inWords(80), '80 (number)');
-    assert.match(inWords(NaN), /^NaN/);
-    assert.equal(inWords(undefined), 'undefined');
-    assert.equal(inWords(null), 'null');
+    assert.equal(describeValue('80'), '"80" (string)');
+    assert.equal(describeValue(80), '80 (number)');
+    assert.match(describeValue(NaN), /^NaN/);
+    assert.equal(describeValue(undefined), 'undefined');
+    assert.equal(describeValue(null), 'null');
     assert.equal(
-      inWords(() => {}),
+      describeValue(() => {}),
       'a function',
     );
-    assert.equal(inWords([1, 2]), 'an array of 2');
-    assert.match(inWords(Object.create(null)), /^an object/);
-    assert.equal(inWords(new Map()), 'an object (Map)');
-    assert.ok(inWords('x'.repeat(1000)).length < 60);
+    assert.equal(describeValue([1, 2]), 'an array of 2');
+    assert.match(describeValue(Object.create(null)), /^an object/);
+    assert.equal(describeValue(new Map()), 'an object (Map)');
+    assert.ok(describeValue('x'.repeat(1000)).length < 60);
   });
 });

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { frameBytes } from '../../src/codecs/frame.ts';
 import { toBytes } from '../../src/stream/bytes.ts';
-import { describe } from '../../src/util/describe.ts';
+import { describeValue } from '../../src/util/describe.ts';
 
-describe('inWords', () => {
+describe('describeValue', () => {
   it.each(['socks5://me:hunter2@proxy:1080', 'me:hunter2@proxy', `${'x'.repeat(50)}hunter2@proxy`, 'https://proxy/?token=hunter2'])(
     'shows no more than the length of %j, which may be a URL with a password',
-    (text) => expect(describe(text)).toBe(`a string of ${text.length} bytes`),
+    (text) => expect(describeValue(text)).toBe(`a string of ${text.length} bytes`),
   );
 });
 

@@ -1,5 +1,5 @@
 import { EFRAMELIMIT, EPROTOCOL, IOStreamError, type Phase } from '../errors.ts';
-import { describe, describeWithType } from '../util/describe.ts';
+import { describeValue, describeWithType } from '../util/describe.ts';
 import { ownOptions } from '../util/own-options.ts';
 
 /** Returns bytes unchanged, and text encoded in UTF-8. Throws for anything else. */
@@ -24,7 +24,7 @@ export function codecOptions<T extends { readonly maxLength: number }>(options: 
   const given = ownOptions((options as T | undefined) ?? ({} as T), codec, names);
   const maxLength: unknown = given.maxLength;
   if (!(Number.isSafeInteger(maxLength) && (maxLength as number) > 0))
-    throw new TypeError(`expected \`maxLength\` to be the most bytes a frame may have, an integer from 1, got ${describe(maxLength)}`);
+    throw new TypeError(`expected \`maxLength\` to be the most bytes a frame may have, an integer from 1, got ${describeValue(maxLength)}`);
   return given;
 }
 
@@ -32,7 +32,7 @@ export function codecOptions<T extends { readonly maxLength: number }>(options: 
 export function checkOneOf(name: string, value: unknown, values: readonly unknown[]): void {
   if (values.includes(value)) return;
   const words = values.map((each) => (typeof each === 'string' ? JSON.stringify(each) : String(each))).join(', ');
-  throw new TypeError(`expected \`${name}\` to be one of ${words}, got ${describe(value)}`);
+  throw new TypeError(`expected \`${name}\` to be one of ${words}, got ${describeValue(value)}`);
 }
 
 /** Creates the error for a frame over the limit. It is fatal for a received frame only. @param got the size, in words. */

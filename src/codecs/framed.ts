@@ -1,7 +1,7 @@
 import type { Observable, ObservableInput } from 'rxjs';
 import type { Persistent } from '../reconnect/persistent-types.ts';
 import { ReconnectingStream } from '../reconnect/reconnecting-stream.ts';
-import { inWords } from '../stream/bytes.ts';
+import { describeValue } from '../util/describe.ts';
 import type { ConsumeOptions } from '../stream/consume.ts';
 import { internalsOf, IOStream } from '../stream/io-stream.ts';
 import type { Codec } from './codec.ts';
@@ -144,6 +144,6 @@ export function framed<T, W = T>(io: IOStream | Persistent, codec: Codec<T, W>):
 function below(io: unknown): readonly [PersistentConnections, PersistentOutput] | readonly [SingleConnection, StreamOutput] {
   if (io instanceof ReconnectingStream) return [new PersistentConnections(io), new PersistentOutput(io)];
   if (io instanceof IOStream) return [new SingleConnection(io), new StreamOutput(internalsOf(io))];
-  const got = mistakenStream(io, 'framed(io, codec)') ?? `got ${inWords(io)}`;
+  const got = mistakenStream(io, 'framed(io, codec)') ?? `got ${describeValue(io)}`;
   throw new TypeError(`expected framed() to get a stream of this library, ${got}`);
 }

@@ -1,5 +1,5 @@
 import { isObservable } from 'rxjs';
-import { inWords } from '../stream/bytes.ts';
+import { describeValue } from '../util/describe.ts';
 
 /** Describes a likely mistake: the value passed instead of a stream, and the code to write. Returns undefined for other values. */
 export function mistakenStream(value: unknown, use: string): string | undefined {
@@ -14,7 +14,7 @@ export function mistakenStream(value: unknown, use: string): string | undefined 
 /** Throws a TypeError if the value is no codec. */
 export function checkCodec(codec: unknown): void {
   if (isObject(codec) && typeof codec.decode === 'function' && typeof codec.encode === 'function') return;
-  const got = typeof codec === 'function' ? 'a function; call it, as in lines({ maxLength: 65536 })' : inWords(codec);
+  const got = typeof codec === 'function' ? 'a function; call it, as in lines({ maxLength: 65536 })' : describeValue(codec);
   throw new TypeError(`expected the codec of framed() to be an object with decode() and encode(), got ${got}`);
 }
 

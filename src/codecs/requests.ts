@@ -1,7 +1,7 @@
 import type { Observable } from 'rxjs';
 import type { Persistent } from '../reconnect/persistent-types.ts';
 import { ReconnectingStream } from '../reconnect/reconnecting-stream.ts';
-import { inWords } from '../stream/bytes.ts';
+import { describeValue } from '../util/describe.ts';
 import { internalsOf, IOStream } from '../stream/io-stream.ts';
 import { ownOptions } from '../util/own-options.ts';
 import type { Framed } from './framed.ts';
@@ -108,11 +108,12 @@ const DEFAULTS = { timeout: 30_000, maxPending: 10_000 };
  */
 export function requests<T, W = T>(framed: RequestMessages<T, W>, options: RequestsOptions<T, W> = {}): Requests<T, W> {
   const { match, timeout = DEFAULTS.timeout, maxPending = DEFAULTS.maxPending } = ownOptions(options, 'requests', NAMES);
-  if (match !== undefined && typeof match !== 'function') throw new TypeError(`expected \`match\` to be a function, got ${inWords(match)}`);
+  if (match !== undefined && typeof match !== 'function')
+    throw new TypeError(`expected \`match\` to be a function, got ${describeValue(match)}`);
   if (!(typeof timeout === 'number' && timeout >= 0))
-    throw new TypeError(`expected \`timeout\` to be milliseconds, 0 or Infinity for never, got ${inWords(timeout)}`);
+    throw new TypeError(`expected \`timeout\` to be milliseconds, 0 or Infinity for never, got ${describeValue(timeout)}`);
   if (!(Number.isSafeInteger(maxPending) && maxPending > 0))
-    throw new TypeError(`expected \`maxPending\` to be a number of requests, 1 or more, got ${inWords(maxPending)}`);
+    throw new TypeError(`expected \`maxPending\` to be a number of requests, 1 or more, got ${describeValue(maxPending)}`);
   return new RequestPipeline(framed, baseOf(framed), { match, timeout: timeout === 0 ? Infinity : timeout, maxPending });
 }
 
@@ -123,6 +124,6 @@ function baseOf(framed: unknown): PipelineBase {
   }
   const isStream = framed instanceof IOStream || framed instanceof ReconnectingStream;
   const use = 'requests(framed(io, codec))';
-  const got = isStream ? `got a stream; write ${use}` : (mistakenStream(framed, use) ?? `got ${inWords(framed)}; write ${use}`);
+  const got = isStream ? `got a stream; write ${use}` : (mistakenStream(framed, use) ?? `got ${describeValue(framed)}; write ${use}`);
   throw new TypeError(`expected requests() to get what framed() returns, ${got}`);
 }

@@ -1,5 +1,5 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
-import { inWords } from '../stream/bytes.ts';
+import { describeValue } from '../util/describe.ts';
 import type { ClosedReport } from '../stream/report.ts';
 import { steadyScheduler } from '../util/real-time.ts';
 
@@ -66,7 +66,7 @@ export function planBackoff(options: BackoffOptions, usual: { readonly resetAfte
   const { initial = 100, factor = 2, jitter = 0.5, attempts = Infinity, retryIf = () => true } = options;
   const { max = Math.max(initial, 30_000), resetAfter = usual.resetAfter, scheduler = asyncScheduler, random = Math.random } = options;
   const expect = (name: keyof BackoffOptions, holds: boolean, words: string, got: unknown): void => {
-    if (!holds) throw new TypeError(`expected \`${name}\` to be ${words}, got ${inWords(got)}`);
+    if (!holds) throw new TypeError(`expected \`${name}\` to be ${words}, got ${describeValue(got)}`);
   };
   expect('initial', isSpan(initial) && initial > 0, 'milliseconds, more than 0', initial);
   expect('max', isSpan(max) && max >= initial, 'milliseconds, not less than `initial`', max);

@@ -1,5 +1,5 @@
 import { isObservable } from 'rxjs';
-import { inWords } from '../stream/bytes.ts';
+import { describeValue } from '../util/describe.ts';
 import { IOStream } from '../stream/io-stream.ts';
 import { checkOptions, DEFAULTS, type IOStreamOptions } from '../stream/options.ts';
 import { ownOptions } from '../util/own-options.ts';
@@ -66,10 +66,11 @@ export function persistent(options: PersistentTarget, settings: PersistentOption
   const given = ownOptions(settings, 'persistent', NAMES);
   const plan = planBackoff(given, { resetAfter: 10_000 });
   const { unsent = 'keep', repeat = true, outBufLimit = DEFAULTS.outBufLimit } = given;
-  if (!POLICIES.includes(unsent)) throw new TypeError(`expected \`unsent\` to be 'keep', 'drop' or 'error', got ${inWords(unsent)}`);
-  if (typeof (repeat as unknown) !== 'boolean') throw new TypeError(`expected \`repeat\` to be true or false, got ${inWords(repeat)}`);
+  if (!POLICIES.includes(unsent)) throw new TypeError(`expected \`unsent\` to be 'keep', 'drop' or 'error', got ${describeValue(unsent)}`);
+  if (typeof (repeat as unknown) !== 'boolean')
+    throw new TypeError(`expected \`repeat\` to be true or false, got ${describeValue(repeat)}`);
   if (!(Number.isSafeInteger(outBufLimit) && outBufLimit >= 0))
-    throw new TypeError(`expected \`outBufLimit\` to be a number of bytes, 0 for no limit, got ${inWords(outBufLimit)}`);
+    throw new TypeError(`expected \`outBufLimit\` to be a number of bytes, 0 for no limit, got ${describeValue(outBufLimit)}`);
   return new ReconnectingStream(target, { ...plan, unsent, repeat, outBufLimit: outBufLimit === 0 ? Infinity : outBufLimit });
 }
 

@@ -1,6 +1,6 @@
 import { Observable, type Subscriber } from 'rxjs';
 import { ECLOSED, IOStreamError } from '../errors.ts';
-import { inWords } from '../stream/bytes.ts';
+import { describeValue } from '../util/describe.ts';
 import type { Connection } from '../stream/connection.ts';
 import { internalsOf, IOStream } from '../stream/io-stream.ts';
 import type { ReadEnd } from '../stream/read-side.ts';
@@ -71,7 +71,7 @@ export function relay(a: IOStream, b: IOStream): Observable<RelayProgress> {
 }
 
 function check(name: string, io: unknown): void {
-  if (!(io instanceof IOStream)) throw new TypeError(`expected \`${name}\` to be an IOStream, got ${inWords(io)}`);
+  if (!(io instanceof IOStream)) throw new TypeError(`expected \`${name}\` to be an IOStream, got ${describeValue(io)}`);
 }
 
 /** One subscription of a relay. */

@@ -1,6 +1,4 @@
-import { describe, describeWithType } from '../util/describe.ts';
-
-export { describe };
+import { describeWithType } from '../util/describe.ts';
 
 /** Returns a Buffer over the same memory, without a copy. */
 export function asBuffer(bytes: Uint8Array): Buffer {

@@ -1,6 +1,6 @@
 /* eslint-disable @typescript-eslint/unified-signatures -- the own fields of a union of options would not be inferred */
 import { Observable, type Subscriber } from 'rxjs';
-import { inWords } from './bytes.ts';
+import { describeValue } from '../util/describe.ts';
 import type { Connection } from './connection.ts';
 import { internalsOf, IOStream } from './io-stream.ts';
 import { checkOptions, type IOStreamOptions } from './options.ts';
@@ -75,7 +75,7 @@ export function connect<O extends object>(options: ConnectOptions<O>): Observabl
 export function connect(options: IOStreamOptions | (() => IOStreamOptions), handler?: Handler<never>): Observable<unknown> {
   const given = typeof options === 'function' ? options : checkOptions(options);
   if (handler !== undefined && typeof handler !== 'function')
-    throw new TypeError(`connect: expected the handler to be a function, got ${inWords(handler)}`);
+    throw new TypeError(`connect: expected the handler to be a function, got ${describeValue(handler)}`);
   const make = (): IOStream => new IOStream(typeof given === 'function' ? given() : given);
   return handler ? connectingWith(make, handler as Handler) : connecting(make);
 }

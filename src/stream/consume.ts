@@ -2,7 +2,7 @@ import { defer, Observable, type ObservableInput } from 'rxjs';
 import { guardedSubscriber } from '../util/guarded-subscriber.ts';
 import { ownOptions } from '../util/own-options.ts';
 import { nextTurn } from '../util/tick.ts';
-import { inWords } from './bytes.ts';
+import { describeValue } from '../util/describe.ts';
 import { endReader, type ReadSide } from './read-side.ts';
 
 const TAKEN =
@@ -18,7 +18,7 @@ export interface ConsumeOptions {
 export function concurrencyOf(options: ConsumeOptions = {}): number {
   const { concurrency = 1 } = ownOptions(options, 'consume', ['concurrency']);
   if (Number.isSafeInteger(concurrency) && concurrency > 0) return concurrency;
-  throw new TypeError(`expected \`concurrency\` to be a whole number, 1 or more, got ${inWords(concurrency)}`);
+  throw new TypeError(`expected \`concurrency\` to be a whole number, 1 or more, got ${describeValue(concurrency)}`);
 }
 
 /** Implements `IOStream.consume`. */

@@ -8,7 +8,7 @@ import { ownOptions } from '../util/own-options.ts';
 import type { Rule } from '../util/check-options.ts';
 import { checkUnixPath, isAbstract, UNIX_PATH } from '../wire/unix-path.ts';
 import { unknownOption } from '../util/unknown-option.ts';
-import { inWords } from './bytes.ts';
+import { describeValue } from '../util/describe.ts';
 import { IOStream } from './io-stream.ts';
 import { checkOptionsWithoutPlace, DEFAULTS, isOwnField, OPTION_NAMES, OWN_FIELDS, type IOStreamOptions } from './options.ts';
 import type { Handler } from './run-handler.ts';
@@ -95,14 +95,15 @@ export function listen<O extends object>(
   handler?: Handler<StreamOf<O>>,
 ): Observable<Server<StreamOf<O>>>;
 export function listen(options: ListenOptions, handler?: Handler<never>): Observable<unknown> {
-  if (typeof (options as unknown) !== 'object' || (options as unknown) === null) throw wrong('an object of options', inWords(options));
+  if (typeof (options as unknown) !== 'object' || (options as unknown) === null)
+    throw wrong('an object of options', describeValue(options));
   const given: ListenOptions = ownOptions(options, 'listen');
   checkNames(given);
   const { host, port, path, backlog, maxConnections, ipv6Only, exclusive, reusePort, ...rest } = given;
   const where = { host, port, path, backlog, maxConnections, ipv6Only, exclusive, reusePort };
   checkWhere(where);
   const stream = checkOptionsWithoutPlace(rest);
-  if (handler !== undefined && typeof handler !== 'function') throw wrong('the handler to be a function', inWords(handler));
+  if (handler !== undefined && typeof handler !== 'function') throw wrong('the handler to be a function', describeValue(handler));
   const { outBufLimit = OUT_BUF_LIMIT, allowHalfOpen = false, scheduler = DEFAULTS.scheduler } = stream;
   const { noDelay = true, keepAlive = false } = stream;
   const accept = (socket: Socket): IOStream => new IOStream({ ...stream, outBufLimit, allowHalfOpen, fh: socket });
@@ -173,7 +174,7 @@ function checkWhere(where: Where): void {
     throw wrong('either `port` or `path` to listen on', where.port === undefined ? 'neither' : 'both');
   for (const [name, value] of Object.entries(where) as [keyof Where, unknown][]) {
     const [words, test] = WHERE[name];
-    if (value !== undefined && !test(value)) throw wrong(`\`${name}\` to be ${words}`, inWords(value));
+    if (value !== undefined && !test(value)) throw wrong(`\`${name}\` to be ${words}`, describeValue(value));
   }
 }
 

@@ -3,7 +3,7 @@ import type { IOStreamError } from '../errors.ts';
 import { ALL_EVENTS, type EventMask } from '../events.ts';
 import { isHost } from '../util/host.ts';
 import type { Fh } from '../wire/fh/fh.ts';
-import { describe, describeWithType } from '../util/describe.ts';
+import { describeValue, describeWithType } from '../util/describe.ts';
 import { ownOptions } from '../util/own-options.ts';
 import type { Rules } from '../util/check-options.ts';
 import type { Plugin, Timeouts, Wire } from '../wire/signal.ts';
@@ -115,7 +115,7 @@ const isTime = (value: unknown): value is number => typeof value === 'number' &&
 
 /** Describes a wrong host without its text if it contains an `@`: a URL may contain a password. */
 const hostInWords = (value: unknown): string =>
-  typeof value === 'string' && value.includes('@') ? `a string of ${value.length} characters with an @` : describe(value);
+  typeof value === 'string' && value.includes('@') ? `a string of ${value.length} characters with an @` : describeValue(value);
 
 /** The rule of each option. `undefined` is always allowed and means the default. */
 const RULES: Rules = {
@@ -156,7 +156,7 @@ export const OWN_FIELDS = 'and your own fields, whose names start with a capital
 export function checkOption(name: string, value: unknown): void {
   const rule = Object.hasOwn(RULES, name) ? RULES[name] : undefined;
   if (!rule) throw unknownOption(name, 'IOStream', OPTION_NAMES, OWN_FIELDS);
-  const [words, test, show = describe] = rule;
+  const [words, test, show = describeValue] = rule;
   if (value !== undefined && !test(value)) throw usage(`\`${name}\` to be ${words}`, show(value));
 }
 
@@ -178,7 +178,7 @@ const WAYS = ['fh', 'host', 'path', 'wire'] as const;
  * @throws TypeError that names the wrong option.
  */
 export function checkOptions<T extends object>(options: T): T {
-  if (!isObject(options)) throw usage('an object of options', describe(options));
+  if (!isObject(options)) throw usage('an object of options', describeValue(options));
   const given: Changing<IOStreamOptions> = ownOptions(options, 'IOStream');
   for (const [key, value] of Object.entries(given)) if (!isOwnField(key)) checkOption(key, value);
   const ways = WAYS.filter((key) => given[key] !== undefined);
@@ -238,7 +238,7 @@ function checkPlugins(plugins: Plugins): Readonly<Record<string, Plugin>> {
   for (const entry of pluginEntries(plugins) as readonly unknown[]) {
     const [name, plugin] = Array.isArray(entry) ? (entry as unknown[]) : [entry];
     if (typeof name !== 'string' || typeof plugin !== 'function')
-      throw usage('`plugin` to hold plugins by name: functions of a wire', `${describeWithType(plugin)} for ${describe(name)}`);
+      throw usage('`plugin` to hold plugins by name: functions of a wire', `${describeWithType(plugin)} for ${describeValue(name)}`);
     // JavaScript puts integer keys first, independent of their order in the record.
     if (/^(0|[1-9]\d*)$/.test(name))
       throw usage('names in `plugin` that do not look like integers, which JavaScript puts in another order', `\`${name}\``);
@@ -259,7 +259,7 @@ export function mergeTimeouts(present: Timeouts, wanted: Partial<Timeouts>): Tim
   for (const [name, ms] of Object.entries(wanted) as [string, unknown][]) {
     if (!Object.hasOwn(TIMEOUTS, name)) throw unknownOption(name, '`timeouts`', Object.keys(TIMEOUTS));
     if (ms === undefined) continue;
-    if (!isTime(ms)) throw usage(`\`timeouts.${name}\` to be milliseconds, 0 or more; 0 or Infinity for never`, describe(ms));
+    if (!isTime(ms)) throw usage(`\`timeouts.${name}\` to be milliseconds, 0 or more; 0 or Infinity for never`, describeValue(ms));
     merged[name] = ms === 0 ? Infinity : ms;
   }
   return merged as unknown as Timeouts;

@@ -35,11 +35,11 @@ export interface PullReader {
   hasEnded?(): boolean;
 }
 
-/** How reading ended: at EOF or by our close (neither field), by an error, or because the stream's owner unsubscribed (`left`). */
+/** How reading ended: at EOF or by our close (neither field), by an error, or because the stream's owner unsubscribed. */
 export type ReadEnd = { readonly error?: unknown; readonly unsubscribed?: true };
 
 /** The owner has unsubscribed: remaining readers get no notification, so that truncated data never looks complete. */
-export const UNSUBSCRIBED: ReadEnd = Object.freeze({ left: true });
+export const UNSUBSCRIBED: ReadEnd = Object.freeze({ unsubscribed: true });
 
 const NO_READERS: readonly never[] = Object.freeze([]);
 

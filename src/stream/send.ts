@@ -1,7 +1,8 @@
 import { from, isObservable, Observable, type InteropObservable, type Subscriber } from 'rxjs';
 import { ECLOSED, EOUTBUFLIMIT, IOStreamError } from '../errors.ts';
 import { guardedSubscriber } from '../util/guarded-subscriber.ts';
-import { inWords, toBytes, type Writable } from './bytes.ts';
+import { toBytes, type Writable } from './bytes.ts';
+import { describeValue } from '../util/describe.ts';
 import { endReader, type ReadEnd } from './read-side.ts';
 import { SentTracker } from './sent-tracker.ts';
 import type { SendQueue } from './send-queue.ts';
@@ -42,7 +43,7 @@ const closed = (cause?: unknown): IOStreamError =>
 /** Implements `IOStream.send`. */
 export function send(port: SendPort, source: SendSource): Observable<number> {
   if (!isSource(source))
-    throw new TypeError(`expected an iterable, async iterable, Readable, Web stream or Observable to send, got ${inWords(source)}`);
+    throw new TypeError(`expected an iterable, async iterable, Readable, Web stream or Observable to send, got ${describeValue(source)}`);
   return new Observable((out) => {
     if (port.isClosed) {
       out.error(port.takeError() ?? closed(port.end?.error));

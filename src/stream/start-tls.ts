@@ -5,7 +5,7 @@ import { tlsServer, type TlsServerOptions } from '../plugins/tls/tls-server.ts';
 import { bareHost } from '../util/host.ts';
 import { ownOptions } from '../util/own-options.ts';
 import { RESUME, type Plugin, type Up, type Wire } from '../wire/signal.ts';
-import { inWords } from './bytes.ts';
+import { describeValue } from '../util/describe.ts';
 import { connecting } from './connect.ts';
 import type { Connection } from './connection.ts';
 import { internalsOf, IOStream } from './io-stream.ts';
@@ -107,7 +107,7 @@ export async function openTls<S extends IOStream>(io: S, options: StartTlsOption
 /** Checks the arguments. Returns the function that moves the wire of `io` to a new stream with TLS. */
 function upgrading(caller: string, io: IOStream, options: StartTlsOptions): () => IOStream {
   const given: unknown = io;
-  if (!(given instanceof IOStream)) throw new TypeError(`${caller}: expected \`io\` to be an IOStream, got ${inWords(given)}`);
+  if (!(given instanceof IOStream)) throw new TypeError(`${caller}: expected \`io\` to be an IOStream, got ${describeValue(given)}`);
   if (typeof options === 'function')
     throw new TypeError(
       `${caller}: expected the options of TLS, got a function; give what tlsClient() or tlsServer() take, not the plugin that they return: ${caller}(io, { servername: 'mail.example' })`,
@@ -127,7 +127,7 @@ function pluginOf(caller: string, { host, port }: IOStream, options: StartTlsOpt
   const own = ownOptions(rest, caller);
   if (isServer === true) return tlsServer(own);
   if (isServer !== undefined && isServer !== false)
-    throw new TypeError(`${caller}: expected \`isServer\` to be a boolean, got ${inWords(isServer)}`);
+    throw new TypeError(`${caller}: expected \`isServer\` to be a boolean, got ${describeValue(isServer)}`);
   const client = tlsClient(own);
   const to = host === undefined || port === undefined ? undefined : { host: bareHost(host), port };
   if (!to && !own.servername && own.rejectUnauthorized !== false && !own.pskCallback)

@@ -1,5 +1,5 @@
 /** Formats a value for an error message: short, with its type. Hides text that may be a URL, which may contain a password. */
-export function describe(value: unknown): string {
+export function describeValue(value: unknown): string {
   switch (typeof value) {
     case 'string':
       if (/@|:\/\//.test(value)) return describeWithType(value);

@@ -2,7 +2,7 @@ import type { LookupAddress } from 'node:dns';
 import { map, Observable } from 'rxjs';
 import { ETOCONNECT, IOStreamError } from '../errors.ts';
 import { within } from './deadline.ts';
-import { describe } from '../util/describe.ts';
+import { describeValue } from '../util/describe.ts';
 import { nodeStream, type OpenStream } from './node-stream.ts';
 import { guardedSubscriber } from '../util/guarded-subscriber.ts';
 import { race, type FailedAttempt } from './race.ts';
@@ -28,15 +28,15 @@ const isBoolean = (value: unknown): boolean => typeof value === 'boolean';
 /** Rules for the options of {@link tcp}. */
 export const TCP_RULES: Rules = {
   lookup: ['a function like dns.lookup', (value) => typeof value === 'function'],
-  family: ['0, 4 or 6', (value) => value === 0 || value === 4 || value === 6, describe],
+  family: ['0, 4 or 6', (value) => value === 0 || value === 4 || value === 6, describeValue],
   localPort: [
     'an integer from 0 to 65535',
     (value) => Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= 65535,
-    describe,
+    describeValue,
   ],
-  localAddress: ['an address', (value) => typeof value === 'string' && value !== '', describe],
-  noDelay: ['a boolean', isBoolean, describe],
-  keepAlive: ['a boolean', isBoolean, describe],
+  localAddress: ['an address', (value) => typeof value === 'string' && value !== '', describeValue],
+  noDelay: ['a boolean', isBoolean, describeValue],
+  keepAlive: ['a boolean', isBoolean, describeValue],
 };
 
 /**

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { IOStreamError } from '../errors.ts';
-import { describe } from '../util/describe.ts';
+import { describeValue } from '../util/describe.ts';
 import type { Rule } from '../util/check-options.ts';
 
 /** Maximum bytes of a path. Node truncates a longer path, and connects or listens on the wrong one. */
@@ -10,7 +10,7 @@ const LONGEST = { linux: 108, darwin: 104 }[process.platform as string] ?? Infin
 export const UNIX_PATH: Rule = [
   process.platform === 'linux' ? 'a path without NUL, or NUL and a name for an abstract socket' : 'a path without NUL',
   (value) => typeof value === 'string' && /^[^\0]+$/.test(process.platform === 'linux' ? value.replace(/^\0/, '') : value),
-  describe,
+  describeValue,
 ];
 
 /** Whether a path names an abstract socket of Linux, which is no file. */
