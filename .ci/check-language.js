@@ -30,7 +30,7 @@ function* proseOf(file, text) {
   const visit = (node) => {
     for (const range of ts.getLeadingCommentRanges(text, node.pos) ?? []) comments.set(range.pos, range);
     for (const range of ts.getTrailingCommentRanges(text, node.end) ?? []) comments.set(range.pos, range);
-    if (file.endsWith('.spec.ts') && ts.isCallExpression(node) && /^(it|test|describe)\b/.test(node.expression.getText()))
+    if (file.endsWith('.spec.ts') && ts.isCallExpression(node) && /^(it|test|describe|spec)\b/.test(node.expression.getText()))
       names.push(...node.arguments.filter(ts.isStringLiteralLike).map((name) => name.text));
     node.getChildren().forEach(visit);
   };

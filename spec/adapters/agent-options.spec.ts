@@ -5,11 +5,12 @@ import https from 'node:https';
 import { Socket, type AddressInfo, type LookupFunction, type Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, vi } from 'vitest';
 import { agent, type AgentOptions } from '../../src/adapters/agent.ts';
 import type { SocketDuplex } from '../../src/adapters/socket-duplex.ts';
 import { ca, expired, other, selfSigned } from '../support/certificates.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { deadPort, served, socketPath } from '../support/loopback.ts';
 
 /** Listens on a free port or path, and closes with all its connections at the end. */
@@ -59,249 +60,203 @@ async function destroyed(request: http.ClientRequest): Promise<void> {
 }
 
 describe('a request through an agent', () => {
-  it(
-    'connects from its localPort and localAddress',
-    invariants(async (h) => {
-      const port = await listening(h, http.createServer(whoAsks));
-      const localPort = await deadPort();
-      const options = { host: '127.0.0.1', port, localPort, localAddress: '127.0.0.3', agent: made(h) };
-      expect(await got((answered) => http.get(options, answered))).toBe(`127.0.0.3 ${localPort}`);
-    }),
-  );
+  spec('connects from its localPort and localAddress', async (h) => {
+    const port = await listening(h, http.createServer(whoAsks));
+    const localPort = await deadPort();
+    const options = { host: '127.0.0.1', port, localPort, localAddress: '127.0.0.3', agent: made(h) };
+    expect(await got((answered) => http.get(options, answered))).toBe(`127.0.0.3 ${localPort}`);
+  });
 
-  it(
-    'connects to its socketPath',
-    invariants(async (h) => {
-      const path = socketPath(h);
-      await listening(
-        h,
-        http.createServer(({ url }, response) => response.end(url)),
-        { path },
-      );
-      expect(await got((answered) => http.get({ socketPath: path, path: '/x', agent: made(h) }, answered))).toBe('/x');
-    }),
-  );
+  spec('connects to its socketPath', async (h) => {
+    const path = socketPath(h);
+    await listening(
+      h,
+      http.createServer(({ url }, response) => response.end(url)),
+      { path },
+    );
+    expect(await got((answered) => http.get({ socketPath: path, path: '/x', agent: made(h) }, answered))).toBe('/x');
+  });
 
-  it(
-    'has a port that is a number or a string',
-    invariants(async (h) => {
-      const port = await listening(h, http.createServer(whoAsks));
-      for (const each of [port, String(port)])
-        expect(await got((answered) => http.get({ host: '127.0.0.1', port: each, agent: made(h) }, answered))).toContain('127.0.0.1');
-    }),
-  );
+  spec('has a port that is a number or a string', async (h) => {
+    const port = await listening(h, http.createServer(whoAsks));
+    for (const each of [port, String(port)])
+      expect(await got((answered) => http.get({ host: '127.0.0.1', port: each, agent: made(h) }, answered))).toContain('127.0.0.1');
+  });
 
-  it(
-    'is looked up with its family, hints and lookup, and tries one address only without autoSelectFamily',
-    invariants(async (h) => {
-      const port = await listening(h, http.createServer(whoAsks));
-      const asked: unknown[] = [];
-      const found: LookupAddress[] = [
-        { address: '127.0.0.1', family: 4 },
-        { address: '127.0.0.9', family: 4 },
-      ];
-      const lookup = ((host: string, { family, hints }: LookupOptions, done: (error: null, all: LookupAddress[]) => void) => {
-        asked.push([host, family, hints]);
-        done(null, found);
-      }) as LookupFunction;
-      const ask = async (more: object): Promise<string> =>
-        got((answered) => http.get({ host: 'x.test', port, lookup, agent: made(h), ...more }, answered));
-      for (const family of [4, 'IPv4']) await ask({ family, hints: ADDRCONFIG });
-      await ask({});
-      expect(asked).toEqual([
-        ['x.test', 4, ADDRCONFIG],
-        ['x.test', 4, ADDRCONFIG],
-        ['x.test', 0, undefined],
-      ]);
-      found.reverse();
-      const refused = await failureOf((answered) =>
-        http.get({ host: 'x.test', port, lookup, agent: made(h), autoSelectFamily: false } as http.RequestOptions, answered),
-      );
-      expect(refused).toMatchObject({ code: 'ECONNREFUSED', address: '127.0.0.9' });
-    }),
-  );
+  spec('is looked up with its family, hints and lookup, and tries one address only without autoSelectFamily', async (h) => {
+    const port = await listening(h, http.createServer(whoAsks));
+    const asked: unknown[] = [];
+    const found: LookupAddress[] = [
+      { address: '127.0.0.1', family: 4 },
+      { address: '127.0.0.9', family: 4 },
+    ];
+    const lookup = ((host: string, { family, hints }: LookupOptions, done: (error: null, all: LookupAddress[]) => void) => {
+      asked.push([host, family, hints]);
+      done(null, found);
+    }) as LookupFunction;
+    const ask = async (more: object): Promise<string> =>
+      got((answered) => http.get({ host: 'x.test', port, lookup, agent: made(h), ...more }, answered));
+    for (const family of [4, 'IPv4']) await ask({ family, hints: ADDRCONFIG });
+    await ask({});
+    expect(asked).toEqual([
+      ['x.test', 4, ADDRCONFIG],
+      ['x.test', 4, ADDRCONFIG],
+      ['x.test', 0, undefined],
+    ]);
+    found.reverse();
+    const refused = await failureOf((answered) =>
+      http.get({ host: 'x.test', port, lookup, agent: made(h), autoSelectFamily: false } as http.RequestOptions, answered),
+    );
+    expect(refused).toMatchObject({ code: 'ECONNREFUSED', address: '127.0.0.9' });
+  });
 
-  it(
-    'is refused with a TypeError for a family that is none',
-    invariants(async (h) => {
-      const options = { host: 'x.test', port: 1, family: 'IPv5', agent: made(h) };
-      expect(await failureOf((answered) => http.get(options as object, answered))).toBeInstanceOf(TypeError);
-    }),
-  );
+  spec('is refused with a TypeError for a family that is none', async (h) => {
+    const options = { host: 'x.test', port: 1, family: 'IPv5', agent: made(h) };
+    expect(await failureOf((answered) => http.get(options as object, answered))).toBeInstanceOf(TypeError);
+  });
 
-  it(
-    'has noDelay and keepAlive of the agent, as in Node',
-    invariants(async (h) => {
-      const port = await listening(h, http.createServer(whoAsks));
-      const calls = vi.spyOn(Socket.prototype, 'setKeepAlive');
-      h.defer(() => calls.mockRestore());
-      const through = made(h, { keepAlive: true, keepAliveMsecs: 5000, noDelay: false });
-      expect((through as { options?: object }).options).toMatchObject({ noDelay: false });
-      http.get({ host: '127.0.0.1', port, agent: through }, (response) => response.resume());
-      await h.until(() => loadOf(through)[1] === 1);
-      // At the start, and when it is kept.
-      expect(calls.mock.calls).toEqual([
-        [true, 5000],
-        [true, 5000],
-      ]);
-    }),
-  );
+  spec('has noDelay and keepAlive of the agent, as in Node', async (h) => {
+    const port = await listening(h, http.createServer(whoAsks));
+    const calls = vi.spyOn(Socket.prototype, 'setKeepAlive');
+    h.defer(() => calls.mockRestore());
+    const through = made(h, { keepAlive: true, keepAliveMsecs: 5000, noDelay: false });
+    expect((through as { options?: object }).options).toMatchObject({ noDelay: false });
+    http.get({ host: '127.0.0.1', port, agent: through }, (response) => response.resume());
+    await h.until(() => loadOf(through)[1] === 1);
+    // At the start, and when it is kept.
+    expect(calls.mock.calls).toEqual([
+      [true, 5000],
+      [true, 5000],
+    ]);
+  });
 
-  it(
-    'of https may have a pre-shared key instead of a certificate',
-    invariants(async (h) => {
-      const psk = Buffer.from('0123456789abcdef');
-      const tls = { ciphers: 'PSK-AES128-GCM-SHA256', maxVersion: 'TLSv1.2' } as const;
-      const port = await listening(h, https.createServer({ ...tls, pskCallback: () => psk }, whoAsks));
-      const ask = async (key: Buffer): Promise<string> => {
-        const options = { ...tls, host: '127.0.0.1', port, agent: made(h), pskCallback: () => ({ psk: key, identity: 'me' }) };
-        return got((answered) => https.get(options, answered));
-      };
-      expect(await ask(psk)).toContain('127.0.0.1');
-      await expect(ask(Buffer.alloc(16))).rejects.toMatchObject({ cause: { code: 'ETLS' } });
-    }),
-  );
+  spec('of https may have a pre-shared key instead of a certificate', async (h) => {
+    const psk = Buffer.from('0123456789abcdef');
+    const tls = { ciphers: 'PSK-AES128-GCM-SHA256', maxVersion: 'TLSv1.2' } as const;
+    const port = await listening(h, https.createServer({ ...tls, pskCallback: () => psk }, whoAsks));
+    const ask = async (key: Buffer): Promise<string> => {
+      const options = { ...tls, host: '127.0.0.1', port, agent: made(h), pskCallback: () => ({ psk: key, identity: 'me' }) };
+      return got((answered) => https.get(options, answered));
+    };
+    expect(await ask(psk)).toContain('127.0.0.1');
+    await expect(ask(Buffer.alloc(16))).rejects.toMatchObject({ cause: { code: 'ETLS' } });
+  });
 
   describe('times out', () => {
     const silent = async (h: Harness): Promise<{ host: string; port: number }> =>
       (await served(h, (socket) => void socket.on('error', () => {}).resume())) as { host: string; port: number };
 
-    it.each<[string, AgentOptions, object]>([
+    spec.each<[string, AgentOptions, object]>([
       ['by the timeout of the agent', { timeout: 50 }, {}],
       ['by its own timeout', {}, { timeout: 50 }],
       ['by its own timeout, whatever that of the agent', { timeout: 60_000 }, { timeout: 50 }],
-    ])('%s, which closes nothing', (_, options, more) =>
-      invariants(async (h) => {
-        const through = made(h, options);
-        const request = http.get({ ...(await silent(h)), agent: through, ...more });
-        request.on('error', () => {});
-        await once(request, 'timeout');
-        expect([request.destroyed, loadOf(through)]).toEqual([false, [1, 0, 0]]);
-        await destroyed(request);
-      })(),
-    );
+    ])('%s, which closes nothing', async (h, _, options, more) => {
+      const through = made(h, options);
+      const request = http.get({ ...(await silent(h)), agent: through, ...more });
+      request.on('error', () => {});
+      await once(request, 'timeout');
+      expect([request.destroyed, loadOf(through)]).toEqual([false, [1, 0, 0]]);
+      await destroyed(request);
+    });
 
-    it(
-      'while it is being connected',
-      invariants(async (h) => {
-        const lookup: LookupFunction = () => {};
-        const request = http.get({ host: 'x.test', port: 1, lookup, agent: made(h), timeout: 50 });
-        request.on('error', () => {});
-        await once(request, 'timeout');
-        await destroyed(request);
-      }),
-    );
+    spec('while it is being connected', async (h) => {
+      const lookup: LookupFunction = () => {};
+      const request = http.get({ host: 'x.test', port: 1, lookup, agent: made(h), timeout: 50 });
+      request.on('error', () => {});
+      await once(request, 'timeout');
+      await destroyed(request);
+    });
 
-    it(
-      'and so does the kept connection, which is closed then',
-      invariants(async (h) => {
-        const port = await listening(h, http.createServer(whoAsks));
-        const through = made(h, { keepAlive: true, timeout: 100 });
-        await got((answered) => http.get({ host: '127.0.0.1', port, agent: through }, answered));
-        await h.until(() => loadOf(through)[1] === 1);
-        await h.until(() => loadOf(through)[1] === 0);
-      }),
-    );
+    spec('and so does the kept connection, which is closed then', async (h) => {
+      const port = await listening(h, http.createServer(whoAsks));
+      const through = made(h, { keepAlive: true, timeout: 100 });
+      await got((answered) => http.get({ host: '127.0.0.1', port, agent: through }, answered));
+      await h.until(() => loadOf(through)[1] === 1);
+      await h.until(() => loadOf(through)[1] === 0);
+    });
   });
 
   describe('that is destroyed frees its place', () => {
-    it(
-      'while it is being connected',
-      invariants(async (h) => {
-        const port = await listening(h, http.createServer(whoAsks));
-        const through = made(h, { maxTotalSockets: 1 });
-        const stuck = http.get({ host: 'x.test', port: 1, lookup: () => {}, agent: through });
-        const next = got((answered) => http.get({ host: '127.0.0.1', port, agent: through }, answered));
-        const failed = once(stuck, 'error');
-        await new Promise(setImmediate);
-        expect(loadOf(through)).toEqual([1, 0, 1]);
-        stuck.destroy();
-        expect(((await failed) as [Error])[0].message).toBe('socket hang up');
-        expect(await next).toContain('127.0.0.1');
-      }),
-    );
+    spec('while it is being connected', async (h) => {
+      const port = await listening(h, http.createServer(whoAsks));
+      const through = made(h, { maxTotalSockets: 1 });
+      const stuck = http.get({ host: 'x.test', port: 1, lookup: () => {}, agent: through });
+      const next = got((answered) => http.get({ host: '127.0.0.1', port, agent: through }, answered));
+      const failed = once(stuck, 'error');
+      await new Promise(setImmediate);
+      expect(loadOf(through)).toEqual([1, 0, 1]);
+      stuck.destroy();
+      expect(((await failed) as [Error])[0].message).toBe('socket hang up');
+      expect(await next).toContain('127.0.0.1');
+    });
 
-    it(
-      'while its response comes, although the server goes on',
-      invariants(async (h) => {
-        const endless = http.createServer((_, response) => {
-          const pump = (): void => {
-            while (!response.destroyed && response.write(Buffer.alloc(65_536)));
-          };
-          response.on('drain', pump).on('error', () => {});
-          pump();
-        });
-        const port = await listening(h, endless);
-        const through = made(h, { maxTotalSockets: 1, keepAlive: true });
-        const request = http.get({ host: '127.0.0.1', port, agent: through });
-        const [response] = (await once(request, 'response')) as [IncomingMessage];
-        await once(response, 'data');
-        response.destroy();
-        await new Promise(setImmediate);
-        await new Promise(setImmediate);
-        expect(loadOf(through)).toEqual([0, 0, 0]);
-      }),
-    );
+    spec('while its response comes, although the server goes on', async (h) => {
+      const endless = http.createServer((_, response) => {
+        const pump = (): void => {
+          while (!response.destroyed && response.write(Buffer.alloc(65_536)));
+        };
+        response.on('drain', pump).on('error', () => {});
+        pump();
+      });
+      const port = await listening(h, endless);
+      const through = made(h, { maxTotalSockets: 1, keepAlive: true });
+      const request = http.get({ host: '127.0.0.1', port, agent: through });
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
+      await once(response, 'data');
+      response.destroy();
+      await new Promise(setImmediate);
+      await new Promise(setImmediate);
+      expect(loadOf(through)).toEqual([0, 0, 0]);
+    });
 
-    it(
-      'when the server closes a kept connection',
-      invariants(async (h) => {
-        const server = http.createServer(whoAsks);
-        const port = await listening(h, server);
-        const through = made(h, { keepAlive: true });
-        await got((answered) => http.get({ host: '127.0.0.1', port, agent: through }, answered));
-        await h.until(() => loadOf(through)[1] === 1);
-        server.closeAllConnections();
-        await h.until(() => loadOf(through)[1] === 0);
-      }),
-    );
+    spec('when the server closes a kept connection', async (h) => {
+      const server = http.createServer(whoAsks);
+      const port = await listening(h, server);
+      const through = made(h, { keepAlive: true });
+      await got((answered) => http.get({ host: '127.0.0.1', port, agent: through }, answered));
+      await h.until(() => loadOf(through)[1] === 1);
+      server.closeAllConnections();
+      await h.until(() => loadOf(through)[1] === 0);
+    });
   });
 
   describe('fails with the code of Node', () => {
-    it(
-      'for a lookup',
-      invariants(async (h) => {
-        for (const code of ['ENOTFOUND', 'EAI_AGAIN']) {
-          const failure = Object.assign(new Error(`getaddrinfo ${code} x.test`), { code, syscall: 'getaddrinfo', hostname: 'x.test' });
-          const lookup = ((_host: string, _options: object, done: (error: Error) => void) => done(failure)) as LookupFunction;
-          const error = await failureOf((answered) => http.get({ host: 'x.test', port: 1, lookup, agent: made(h) }, answered));
-          expect(error).toMatchObject({
-            message: failure.message,
-            code,
-            syscall: 'getaddrinfo',
-            hostname: 'x.test',
-            cause: { code: 'EDNS' },
-          });
-        }
-      }),
-    );
+    spec('for a lookup', async (h) => {
+      for (const code of ['ENOTFOUND', 'EAI_AGAIN']) {
+        const failure = Object.assign(new Error(`getaddrinfo ${code} x.test`), { code, syscall: 'getaddrinfo', hostname: 'x.test' });
+        const lookup = ((_host: string, _options: object, done: (error: Error) => void) => done(failure)) as LookupFunction;
+        const error = await failureOf((answered) => http.get({ host: 'x.test', port: 1, lookup, agent: made(h) }, answered));
+        expect(error).toMatchObject({
+          message: failure.message,
+          code,
+          syscall: 'getaddrinfo',
+          hostname: 'x.test',
+          cause: { code: 'EDNS' },
+        });
+      }
+    });
 
-    it.each([
+    spec.each([
       ['CERT_HAS_EXPIRED', expired],
       ['DEPTH_ZERO_SELF_SIGNED_CERT', selfSigned],
       ['ERR_TLS_CERT_ALTNAME_INVALID', other],
-    ] as const)('%s', (code, certificate) =>
-      invariants(async (h) => {
-        const port = await listening(h, https.createServer(certificate, whoAsks));
-        const options = { host: 'localhost', family: 4, port, ca };
-        const [ours, ofNode] = [
-          await failureOf((answered) => https.get({ ...options, agent: made(h) }, answered)),
-          await failureOf((answered) => https.get({ ...options, agent: false }, answered)),
-        ];
-        expect(ours).toMatchObject({ code, message: ofNode.message, cause: { code: 'ETLSCERT', phase: 'handshake' } });
-        expect(Object.keys(ours)).toEqual(Object.keys(ofNode));
-      })(),
-    );
+    ] as const)('%s', async (h, code, certificate) => {
+      const port = await listening(h, https.createServer(certificate, whoAsks));
+      const options = { host: 'localhost', family: 4, port, ca };
+      const [ours, ofNode] = [
+        await failureOf((answered) => https.get({ ...options, agent: made(h) }, answered)),
+        await failureOf((answered) => https.get({ ...options, agent: false }, answered)),
+      ];
+      expect(ours).toMatchObject({ code, message: ofNode.message, cause: { code: 'ETLSCERT', phase: 'handshake' } });
+      expect(Object.keys(ours)).toEqual(Object.keys(ofNode));
+    });
 
-    it(
-      'ERR_SSL_WRONG_VERSION_NUMBER, or another code of OpenSSL',
-      invariants(async (h) => {
-        const port = await listening(h, http.createServer(whoAsks));
-        const error = await failureOf((answered) => https.get({ host: '127.0.0.1', port, agent: made(h) }, answered));
-        expect((error as NodeJS.ErrnoException).code).toMatch(/^ERR_SSL_/);
-        expect(error.cause).toMatchObject({ code: 'ETLS' });
-      }),
-    );
+    spec('ERR_SSL_WRONG_VERSION_NUMBER, or another code of OpenSSL', async (h) => {
+      const port = await listening(h, http.createServer(whoAsks));
+      const error = await failureOf((answered) => https.get({ host: '127.0.0.1', port, agent: made(h) }, answered));
+      expect((error as NodeJS.ErrnoException).code).toMatch(/^ERR_SSL_/);
+      expect(error.cause).toMatchObject({ code: 'ETLS' });
+    });
   });
 
   describe('is TLS unless it is known to be http', () => {
@@ -324,119 +279,98 @@ describe('a request through an agent', () => {
       return first;
     }
 
-    it(
-      'by its module',
-      invariants(async (h) => {
-        for (const [module, all, expected] of [
-          [http, clear, 'G'.charCodeAt(0)],
-          [https, secure, 0x16],
-        ] as const) {
-          for (const options of all) {
-            const first = await firstByte(h, (place) => module.get({ ...place, ...options, agent: made(h) }).on('error', () => {}));
-            expect(first, JSON.stringify(options)).toBe(expected);
-          }
+    spec('by its module', async (h) => {
+      for (const [module, all, expected] of [
+        [http, clear, 'G'.charCodeAt(0)],
+        [https, secure, 0x16],
+      ] as const) {
+        for (const options of all) {
+          const first = await firstByte(h, (place) => module.get({ ...place, ...options, agent: made(h) }).on('error', () => {}));
+          expect(first, JSON.stringify(options)).toBe(expected);
         }
-      }),
-    );
+      }
+    });
 
-    it(
-      'by the protocol that createConnection is called with',
-      invariants(async (h) => {
-        for (const [protocol, expected] of [
-          ['http:', 'x'.charCodeAt(0)],
-          ['https:', 0x16],
-          ['HTTPS:', 0x16],
-          ['', 0x16],
-          [undefined, 0x16],
-        ] as const) {
-          const first = await firstByte(h, (place) => {
-            const duplex = made(h).createConnection({ ...place, protocol })!;
-            duplex.on('error', () => {}).write('x');
-            h.defer(() => duplex.destroy());
-          });
-          expect(first, protocol).toBe(expected);
-        }
-      }),
-    );
+    spec('by the protocol that createConnection is called with', async (h) => {
+      for (const [protocol, expected] of [
+        ['http:', 'x'.charCodeAt(0)],
+        ['https:', 0x16],
+        ['HTTPS:', 0x16],
+        ['', 0x16],
+        [undefined, 0x16],
+      ] as const) {
+        const first = await firstByte(h, (place) => {
+          const duplex = made(h).createConnection({ ...place, protocol })!;
+          duplex.on('error', () => {}).write('x');
+          h.defer(() => duplex.destroy());
+        });
+        expect(first, protocol).toBe(expected);
+      }
+    });
   });
 });
 
 describe('createConnection of an agent', () => {
-  it(
-    'returns the connection, and calls back when it is there',
-    invariants(async (h) => {
-      const port = await listening(h, http.createServer(whoAsks));
-      const calls: unknown[][] = [];
-      const through = made(h);
-      const called = new Promise<void>((resolve) => {
-        const duplex = through.createConnection(
-          { protocol: 'http:', hostname: '127.0.0.1', host: `127.0.0.1:${port}`, port },
-          (...given) => {
-            calls.push(given);
-            resolve();
-          },
-        );
-        calls.push([duplex]);
+  spec('returns the connection, and calls back when it is there', async (h) => {
+    const port = await listening(h, http.createServer(whoAsks));
+    const calls: unknown[][] = [];
+    const through = made(h);
+    const called = new Promise<void>((resolve) => {
+      const duplex = through.createConnection({ protocol: 'http:', hostname: '127.0.0.1', host: `127.0.0.1:${port}`, port }, (...given) => {
+        calls.push(given);
+        resolve();
       });
-      expect(calls).toHaveLength(1);
-      await called;
-      const [[returned], [error, given]] = calls as [[Duplex], [null, Duplex]];
-      expect([error, given === returned, (given as SocketDuplex).connecting]).toEqual([null, true, false]);
-      given.destroy();
-      await once(given, 'close');
-    }),
-  );
+      calls.push([duplex]);
+    });
+    expect(calls).toHaveLength(1);
+    await called;
+    const [[returned], [error, given]] = calls as [[Duplex], [null, Duplex]];
+    expect([error, given === returned, (given as SocketDuplex).connecting]).toEqual([null, true, false]);
+    given.destroy();
+    await once(given, 'close');
+  });
 
-  it(
-    'calls back with the error of a connection, and with that of its options',
-    invariants(async (h) => {
-      const through = made(h);
-      const failure = async (options: object): Promise<unknown> =>
-        new Promise((resolve) => {
-          through.createConnection({ protocol: 'http:', ...options }, resolve);
-        });
-      expect(await failure({ host: '127.0.0.1', port: await deadPort() })).toMatchObject({ code: 'ECONNREFUSED' });
-      expect(await failure({ host: '127.0.0.1', port: -1 })).toBeInstanceOf(TypeError);
-      const secure = await listening(h, https.createServer(selfSigned, whoAsks));
-      const refused = await failure({ protocol: 'https:', host: '127.0.0.1', port: secure });
-      expect(refused).toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
-    }),
-  );
+  spec('calls back with the error of a connection, and with that of its options', async (h) => {
+    const through = made(h);
+    const failure = async (options: object): Promise<unknown> =>
+      new Promise((resolve) => {
+        through.createConnection({ protocol: 'http:', ...options }, resolve);
+      });
+    expect(await failure({ host: '127.0.0.1', port: await deadPort() })).toMatchObject({ code: 'ECONNREFUSED' });
+    expect(await failure({ host: '127.0.0.1', port: -1 })).toBeInstanceOf(TypeError);
+    const secure = await listening(h, https.createServer(selfSigned, whoAsks));
+    const refused = await failure({ protocol: 'https:', host: '127.0.0.1', port: secure });
+    expect(refused).toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
+  });
 
-  it(
-    'takes no option from Object.prototype',
-    invariants(async (h) => {
-      const { host, port } = (await served(h)) as { host: string; port: number };
-      const polluted = { protocol: 'https:', socketPath: '/nowhere', servername: 'evil.test', rejectUnauthorized: false, timeout: 1 };
-      const through = made(h);
-      const own = through.getName({ protocol: 'https:', host, port });
-      Object.assign(Object.prototype, polluted);
-      let duplex: Duplex;
-      let seen: string;
-      try {
-        duplex = through.createConnection({ protocol: 'http:', host, port })!;
-        seen = through.getName({ protocol: 'https:', host, port });
-      } finally {
-        for (const each of Object.keys(polluted)) Reflect.deleteProperty(Object.prototype, each);
-      }
-      await once(duplex, 'connect');
-      expect([(duplex as SocketDuplex).timeout, 'encrypted' in duplex]).toEqual([undefined, false]);
-      expect(seen).toBe(own);
-      duplex.destroy();
-      await once(duplex, 'close');
-    }),
-  );
+  spec('takes no option from Object.prototype', async (h) => {
+    const { host, port } = (await served(h)) as { host: string; port: number };
+    const polluted = { protocol: 'https:', socketPath: '/nowhere', servername: 'evil.test', rejectUnauthorized: false, timeout: 1 };
+    const through = made(h);
+    const own = through.getName({ protocol: 'https:', host, port });
+    Object.assign(Object.prototype, polluted);
+    let duplex: Duplex;
+    let seen: string;
+    try {
+      duplex = through.createConnection({ protocol: 'http:', host, port })!;
+      seen = through.getName({ protocol: 'https:', host, port });
+    } finally {
+      for (const each of Object.keys(polluted)) Reflect.deleteProperty(Object.prototype, each);
+    }
+    await once(duplex, 'connect');
+    expect([(duplex as SocketDuplex).timeout, 'encrypted' in duplex]).toEqual([undefined, false]);
+    expect(seen).toBe(own);
+    duplex.destroy();
+    await once(duplex, 'close');
+  });
 
-  it(
-    'is destroyed with an AbortError by its signal',
-    invariants(async (h) => {
-      const { host, port } = (await served(h)) as { host: string; port: number };
-      const aborting = new AbortController();
-      const duplex = made(h).createConnection({ protocol: 'http:', host, port, signal: aborting.signal })!;
-      await once(duplex, 'connect');
-      aborting.abort();
-      const [error] = (await once(duplex, 'error')) as [Error];
-      expect(error.name).toBe('AbortError');
-    }),
-  );
+  spec('is destroyed with an AbortError by its signal', async (h) => {
+    const { host, port } = (await served(h)) as { host: string; port: number };
+    const aborting = new AbortController();
+    const duplex = made(h).createConnection({ protocol: 'http:', host, port, signal: aborting.signal })!;
+    await once(duplex, 'connect');
+    aborting.abort();
+    const [error] = (await once(duplex, 'error')) as [Error];
+    expect(error.name).toBe('AbortError');
+  });
 });

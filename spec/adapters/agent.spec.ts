@@ -14,7 +14,8 @@ import { rc4 } from '../../src/plugins/rc4.ts';
 import type { TlsClientOptions } from '../../src/plugins/tls/tls-client.ts';
 import { IOStream } from '../../src/stream/io-stream.ts';
 import { ca, other, server as identity } from '../support/certificates.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { deadPort, pattern, served } from '../support/loopback.ts';
 
 /** Listens on a free port, counts its connections, and is gone with all of them at the end. */
@@ -51,128 +52,105 @@ async function got(ask: (answered: (response: IncomingMessage) => void) => http.
 }
 
 describe('agent', () => {
-  it(
-    'gets over http through a stack of plugins',
-    invariants(async (h) => {
-      const { port } = await listening(h, http.createServer(hello));
-      const place = await served(h, (socket) => {
-        const front = toDuplex(new IOStream({ fh: socket, plugin: { rc4: rc4('key') } }));
-        const back = toDuplex(new IOStream({ host: '127.0.0.1', port }));
-        front.on('error', () => back.destroy()).pipe(back);
-        back.on('error', () => front.destroy()).pipe(front);
-      });
-      const proxied = made(h, { plugin: { noop: passthrough(), rc4: rc4('key') } });
-      const { port: front } = place as { port: number };
-      expect(await got((answered) => http.get(`http://127.0.0.1:${front}/a`, { agent: proxied }, answered))).toBe(
-        `hello 127.0.0.1:${front} /a`,
-      );
-    }),
-  );
+  spec('gets over http through a stack of plugins', async (h) => {
+    const { port } = await listening(h, http.createServer(hello));
+    const place = await served(h, (socket) => {
+      const front = toDuplex(new IOStream({ fh: socket, plugin: { rc4: rc4('key') } }));
+      const back = toDuplex(new IOStream({ host: '127.0.0.1', port }));
+      front.on('error', () => back.destroy()).pipe(back);
+      back.on('error', () => front.destroy()).pipe(front);
+    });
+    const proxied = made(h, { plugin: { noop: passthrough(), rc4: rc4('key') } });
+    const { port: front } = place as { port: number };
+    expect(await got((answered) => http.get(`http://127.0.0.1:${front}/a`, { agent: proxied }, answered))).toBe(
+      `hello 127.0.0.1:${front} /a`,
+    );
+  });
 
-  it(
-    'uses one connection again for request after request, if it shall keep it alive',
-    invariants(async (h) => {
-      const { port, connections } = await listening(h, http.createServer(hello));
-      const kept = made(h, { keepAlive: true });
-      for (let i = 0; i < 5; i += 1) {
-        await got((answered) => http.get(`http://127.0.0.1:${port}/${i}`, { agent: kept }, answered));
-        await h.until(() => Object.keys(kept.freeSockets).length === 1);
-      }
-      expect(connections()).toBe(1);
-      const single = made(h);
-      for (let i = 0; i < 3; i += 1) await got((answered) => http.get({ host: '127.0.0.1', port, agent: single }, answered));
-      expect(connections()).toBe(4);
-    }),
-  );
+  spec('uses one connection again for request after request, if it shall keep it alive', async (h) => {
+    const { port, connections } = await listening(h, http.createServer(hello));
+    const kept = made(h, { keepAlive: true });
+    for (let i = 0; i < 5; i += 1) {
+      await got((answered) => http.get(`http://127.0.0.1:${port}/${i}`, { agent: kept }, answered));
+      await h.until(() => Object.keys(kept.freeSockets).length === 1);
+    }
+    expect(connections()).toBe(1);
+    const single = made(h);
+    for (let i = 0; i < 3; i += 1) await got((answered) => http.get({ host: '127.0.0.1', port, agent: single }, answered));
+    expect(connections()).toBe(4);
+  });
 
-  it(
-    'lays one TLS client on top for https, made of the options of the request',
-    invariants(async (h) => {
-      const { port, connections } = await listening(h, https.createServer(identity, hello));
-      const both = made(h, { keepAlive: true, plugin: { noop: passthrough() } });
-      const ask = (path: string): Promise<string> =>
-        got((answered) => https.get(`https://localhost:${port}${path}`, { agent: both, ca, family: 4 }, answered));
-      expect(await ask('/a')).toBe(`hello localhost:${port} /a`);
-      await h.until(() => Object.keys(both.freeSockets).length === 1);
-      expect(await ask('/b')).toBe(`hello localhost:${port} /b`);
-      expect(connections()).toBe(1);
-    }),
-  );
+  spec('lays one TLS client on top for https, made of the options of the request', async (h) => {
+    const { port, connections } = await listening(h, https.createServer(identity, hello));
+    const both = made(h, { keepAlive: true, plugin: { noop: passthrough() } });
+    const ask = (path: string): Promise<string> =>
+      got((answered) => https.get(`https://localhost:${port}${path}`, { agent: both, ca, family: 4 }, answered));
+    expect(await ask('/a')).toBe(`hello localhost:${port} /a`);
+    await h.until(() => Object.keys(both.freeSockets).length === 1);
+    expect(await ask('/b')).toBe(`hello localhost:${port} /b`);
+    expect(connections()).toBe(1);
+  });
 
-  it(
-    'lets no option of one request reach another',
-    invariants(async (h) => {
-      const { port } = await listening(h, https.createServer(identity, hello));
-      const both = made(h, { keepAlive: true });
-      const ask = (options: https.RequestOptions): Promise<string> =>
-        got((answered) => https.get({ host: '127.0.0.1', port, servername: 'localhost', agent: both, ...options }, answered));
-      expect(await ask({ ca })).toContain('hello');
-      await h.until(() => Object.keys(both.freeSockets).length === 1);
-      const refused = await ask({}).catch((error: unknown) => error);
-      expect(refused).toMatchObject({ code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' });
-      expect(await ask({ rejectUnauthorized: false })).toContain('hello');
-    }),
-  );
+  spec('lets no option of one request reach another', async (h) => {
+    const { port } = await listening(h, https.createServer(identity, hello));
+    const both = made(h, { keepAlive: true });
+    const ask = (options: https.RequestOptions): Promise<string> =>
+      got((answered) => https.get({ host: '127.0.0.1', port, servername: 'localhost', agent: both, ...options }, answered));
+    expect(await ask({ ca })).toContain('hello');
+    await h.until(() => Object.keys(both.freeSockets).length === 1);
+    const refused = await ask({}).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' });
+    expect(await ask({ rejectUnauthorized: false })).toContain('hello');
+  });
 
-  it(
-    'checks the certificate against the name that was asked for',
-    invariants(async (h) => {
-      const { port } = await listening(h, https.createServer(other, hello));
-      const through = made(h);
-      const refused = await got((answered) => https.get({ host: 'localhost', family: 4, port, ca, agent: through }, answered)).catch(
-        (error: unknown) => error as Error,
-      );
-      expect(refused).toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID', host: 'localhost' });
-      h.error((refused as Error).cause, { code: 'ETLSCERT', phase: 'handshake' });
-    }),
-  );
+  spec('checks the certificate against the name that was asked for', async (h) => {
+    const { port } = await listening(h, https.createServer(other, hello));
+    const through = made(h);
+    const refused = await got((answered) => https.get({ host: 'localhost', family: 4, port, ca, agent: through }, answered)).catch(
+      (error: unknown) => error as Error,
+    );
+    expect(refused).toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID', host: 'localhost' });
+    h.error((refused as Error).cause, { code: 'ETLSCERT', phase: 'handshake' });
+  });
 
-  it(
-    'gives the error of the connection to the request',
-    invariants(async (h) => {
-      const port = await deadPort();
-      const through = made(h);
-      const refused = await got((answered) => http.get({ host: '127.0.0.1', port, agent: through }, answered)).catch(
-        (error: unknown) => error as Error,
-      );
-      expect(refused).toMatchObject({ code: 'ECONNREFUSED', port });
-      h.error((refused as Error).cause, { code: 'ECONNREFUSED', phase: 'connect' });
-    }),
-  );
+  spec('gives the error of the connection to the request', async (h) => {
+    const port = await deadPort();
+    const through = made(h);
+    const refused = await got((answered) => http.get({ host: '127.0.0.1', port, agent: through }, answered)).catch(
+      (error: unknown) => error as Error,
+    );
+    expect(refused).toMatchObject({ code: 'ECONNREFUSED', port });
+    h.error((refused as Error).cause, { code: 'ECONNREFUSED', phase: 'connect' });
+  });
 
-  it(
-    'sends and receives bodies, with the pace of the slower side',
-    invariants(async (h) => {
-      const { port } = await listening(
-        h,
-        http.createServer((request, response) => request.pipe(response)),
-      );
-      const through = made(h);
-      const payload = pattern(2_000_000);
-      const request = http.request({ method: 'POST', host: '127.0.0.1', port, agent: through });
-      request.end(payload);
-      const [response] = (await once(request, 'response')) as [IncomingMessage];
-      const chunks: Buffer[] = [];
-      for await (const chunk of response) chunks.push(chunk as Buffer);
-      h.sameBytes(chunks, payload);
-    }),
-  );
+  spec('sends and receives bodies, with the pace of the slower side', async (h) => {
+    const { port } = await listening(
+      h,
+      http.createServer((request, response) => request.pipe(response)),
+    );
+    const through = made(h);
+    const payload = pattern(2_000_000);
+    const request = http.request({ method: 'POST', host: '127.0.0.1', port, agent: through });
+    request.end(payload);
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+    h.sameBytes(chunks, payload);
+  });
 
   describe('keeps requests apart', () => {
-    it.each<[string, https.RequestOptions & Partial<TlsClientOptions>]>([
+    spec.each<[string, https.RequestOptions & Partial<TlsClientOptions>]>([
       ['verify', { verify: () => false }],
       ['checkServerIdentity', { checkServerIdentity: () => new Error('not you') }],
-    ])('whose %s differs, in the pool and in the sessions', (_, options) =>
-      invariants(async (h) => {
-        const { port } = await listening(h, https.createServer(identity, hello));
-        const both = made(h, { keepAlive: true });
-        const ask = (more: https.RequestOptions): Promise<string> =>
-          got((answered) => https.get({ host: '127.0.0.1', port, servername: 'localhost', agent: both, ca, ...more }, answered));
-        expect(await ask({})).toContain('hello');
-        await h.until(() => Object.keys(both.freeSockets).length === 1);
-        h.error(await ask(options).catch(streamError), { code: 'ETLSCERT', phase: 'handshake' });
-      })(),
-    );
+    ])('whose %s differs, in the pool and in the sessions', async (h, _, options) => {
+      const { port } = await listening(h, https.createServer(identity, hello));
+      const both = made(h, { keepAlive: true });
+      const ask = (more: https.RequestOptions): Promise<string> =>
+        got((answered) => https.get({ host: '127.0.0.1', port, servername: 'localhost', agent: both, ca, ...more }, answered));
+      expect(await ask({})).toContain('hello');
+      await h.until(() => Object.keys(both.freeSockets).length === 1);
+      h.error(await ask(options).catch(streamError), { code: 'ETLSCERT', phase: 'handshake' });
+    });
 
     const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
     const context = createSecureContext();
@@ -206,45 +184,39 @@ describe('agent', () => {
     });
   });
 
-  it(
-    'tells a request that had to wait that its options cannot be used, and goes on with the next one',
-    invariants(async (h) => {
-      const { port } = await listening(h, https.createServer(identity, hello));
-      const narrow = made(h, { maxTotalSockets: 1 });
-      const ask = (more: https.RequestOptions): Promise<unknown> =>
-        got((answered) => https.get({ host: '127.0.0.1', port, servername: 'localhost', agent: narrow, ca, ...more }, answered)).catch(
-          (error: unknown) => error,
-        );
-      const [first, second, third] = await Promise.all([ask({}), ask({ ciphers: 'garbage' }), ask({})]);
-      expect([first, third]).toEqual(Array(2).fill(`hello 127.0.0.1:${port} /`));
-      expect(second).toBeInstanceOf(TypeError);
-      expect((second as Error).message).toContain('`ciphers`');
-      expect(await ask({ ciphers: 'garbage', timeout: 1000 })).toBeInstanceOf(TypeError);
-    }),
-  );
-
-  it(
-    'connects as the request says: lookup, family, localAddress',
-    invariants(async (h) => {
-      const from: unknown[] = [];
-      const { port } = await listening(
-        h,
-        http.createServer((request, response) => {
-          from.push(request.socket.remoteAddress);
-          response.end('hello');
-        }),
+  spec('tells a request that had to wait that its options cannot be used, and goes on with the next one', async (h) => {
+    const { port } = await listening(h, https.createServer(identity, hello));
+    const narrow = made(h, { maxTotalSockets: 1 });
+    const ask = (more: https.RequestOptions): Promise<unknown> =>
+      got((answered) => https.get({ host: '127.0.0.1', port, servername: 'localhost', agent: narrow, ca, ...more }, answered)).catch(
+        (error: unknown) => error,
       );
-      const through = made(h, { lookup: () => expect.unreachable('the lookup of the agent'), localAddress: '127.0.0.1' });
-      const asked: unknown[] = [];
-      const lookup = ((host: string, { family }: LookupOptions, done: (error: null, all: LookupAddress[]) => void) => {
-        asked.push([host, family]);
-        done(null, [{ address: '127.0.0.1', family: 4 }]);
-      }) as LookupFunction;
-      const options = { host: 'name.test', port, agent: through, lookup, family: 4, localAddress: '127.0.0.2' };
-      expect(await got((answered) => http.get(options, answered))).toBe('hello');
-      expect([asked, from]).toEqual([[['name.test', 4]], ['127.0.0.2']]);
-    }),
-  );
+    const [first, second, third] = await Promise.all([ask({}), ask({ ciphers: 'garbage' }), ask({})]);
+    expect([first, third]).toEqual(Array(2).fill(`hello 127.0.0.1:${port} /`));
+    expect(second).toBeInstanceOf(TypeError);
+    expect((second as Error).message).toContain('`ciphers`');
+    expect(await ask({ ciphers: 'garbage', timeout: 1000 })).toBeInstanceOf(TypeError);
+  });
+
+  spec('connects as the request says: lookup, family, localAddress', async (h) => {
+    const from: unknown[] = [];
+    const { port } = await listening(
+      h,
+      http.createServer((request, response) => {
+        from.push(request.socket.remoteAddress);
+        response.end('hello');
+      }),
+    );
+    const through = made(h, { lookup: () => expect.unreachable('the lookup of the agent'), localAddress: '127.0.0.1' });
+    const asked: unknown[] = [];
+    const lookup = ((host: string, { family }: LookupOptions, done: (error: null, all: LookupAddress[]) => void) => {
+      asked.push([host, family]);
+      done(null, [{ address: '127.0.0.1', family: 4 }]);
+    }) as LookupFunction;
+    const options = { host: 'name.test', port, agent: through, lookup, family: 4, localAddress: '127.0.0.2' };
+    expect(await got((answered) => http.get(options, answered))).toBe('hello');
+    expect([asked, from]).toEqual([[['name.test', 4]], ['127.0.0.2']]);
+  });
 
   it('knows the port that goes without saying', () => {
     expect(agent()).toMatchObject({ defaultPort: 80, protocol: undefined });

@@ -14,7 +14,8 @@ import { connect } from '../../src/stream/connect.ts';
 import { IOStream } from '../../src/stream/io-stream.ts';
 import { ca, server as identity } from '../support/certificates.ts';
 import { connected, faced, failingWire, NEVER_CONNECTED, type Faced } from '../support/duplexes.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { allOf, served } from '../support/loopback.ts';
 
 const MIB = 1024 * 1024;
@@ -42,281 +43,227 @@ async function closing(stream: Duplex): Promise<void> {
 }
 
 describe('destroy() of the Duplex', () => {
-  it(
-    'receives nothing more, however much the peer sends',
-    invariants(async (h) => {
-      let sent = 0;
-      const pump = (peer: Socket): void => {
-        while (!peer.destroyed && peer.write(Buffer.alloc(65_536))) sent += 65_536;
-      };
-      const { duplex, io, peer } = await connected(h, {}, (socket) => {
-        socket.on('error', () => {}).on('drain', () => pump(socket));
-        pump(socket);
-      });
-      await once(duplex, 'data');
-      const closed = closing(peer);
-      sent = 0;
-      const story = storyOf(duplex);
-      duplex.destroy();
-      const { inBytes } = io;
-      await closed;
-      expect(sent).toBeLessThan(16 * MIB);
-      expect(io.inBytes).toBe(inBytes);
-      expect([io.state, story]).toEqual(['closed', [['close', false]]]);
-    }),
-  );
+  spec('receives nothing more, however much the peer sends', async (h) => {
+    let sent = 0;
+    const pump = (peer: Socket): void => {
+      while (!peer.destroyed && peer.write(Buffer.alloc(65_536))) sent += 65_536;
+    };
+    const { duplex, io, peer } = await connected(h, {}, (socket) => {
+      socket.on('error', () => {}).on('drain', () => pump(socket));
+      pump(socket);
+    });
+    await once(duplex, 'data');
+    const closed = closing(peer);
+    sent = 0;
+    const story = storyOf(duplex);
+    duplex.destroy();
+    const { inBytes } = io;
+    await closed;
+    expect(sent).toBeLessThan(16 * MIB);
+    expect(io.inBytes).toBe(inBytes);
+    expect([io.state, story]).toEqual(['closed', [['close', false]]]);
+  });
 
-  it(
-    'is a FIN when all that was written is sent',
-    invariants(async (h) => {
-      const { duplex, peer } = await connected(h);
-      const story = storyOf(peer.resume());
-      duplex.write('all', () => duplex.destroy());
-      await h.until(() => story.length > 0);
-      expect(story).toEqual(['end']);
-    }),
-  );
+  spec('is a FIN when all that was written is sent', async (h) => {
+    const { duplex, peer } = await connected(h);
+    const story = storyOf(peer.resume());
+    duplex.write('all', () => duplex.destroy());
+    await h.until(() => story.length > 0);
+    expect(story).toEqual(['end']);
+  });
 
-  it(
-    'is a reset when not all is sent, so that what was cut off does not look whole',
-    invariants(async (h) => {
-      const { duplex, peer, io } = await connected(h);
-      const { duplex: far } = faced(h, { fh: peer });
-      const story = storyOf(far);
-      const written: unknown[] = [];
-      for (let each = 0; each < 2; each += 1)
-        duplex.write(Buffer.alloc(32 * MIB), (error) => written.push((error as NodeJS.ErrnoException | null | undefined)?.code));
-      await h.until(() => io.outBytes > 0);
-      duplex.destroy();
-      await closing(duplex);
-      expect([written.includes('ECANCELED'), written.length, written.includes(undefined)]).toEqual([true, 2, false]);
-      far.resume();
-      await closing(far);
-      expect(story).toEqual(['ECONNRESET', ['close', true]]);
-    }),
-  );
+  spec('is a reset when not all is sent, so that what was cut off does not look whole', async (h) => {
+    const { duplex, peer, io } = await connected(h);
+    const { duplex: far } = faced(h, { fh: peer });
+    const story = storyOf(far);
+    const written: unknown[] = [];
+    for (let each = 0; each < 2; each += 1)
+      duplex.write(Buffer.alloc(32 * MIB), (error) => written.push((error as NodeJS.ErrnoException | null | undefined)?.code));
+    await h.until(() => io.outBytes > 0);
+    duplex.destroy();
+    await closing(duplex);
+    expect([written.includes('ECANCELED'), written.length, written.includes(undefined)]).toEqual([true, 2, false]);
+    far.resume();
+    await closing(far);
+    expect(story).toEqual(['ECONNRESET', ['close', true]]);
+  });
 
-  it(
-    'is a reset with an error, which is emitted once',
-    invariants(async (h) => {
-      const { duplex, peer } = await connected(h);
-      const [near, far] = [storyOf(duplex), storyOf(peer.resume())];
-      duplex.destroy(new Error('no more'));
-      duplex.destroy(new Error('again'));
-      await h.until(() => far.length === 2);
-      expect([near, far]).toEqual([
-        ['no more', ['close', true]],
-        ['ECONNRESET', ['close', true]],
-      ]);
-    }),
-  );
+  spec('is a reset with an error, which is emitted once', async (h) => {
+    const { duplex, peer } = await connected(h);
+    const [near, far] = [storyOf(duplex), storyOf(peer.resume())];
+    duplex.destroy(new Error('no more'));
+    duplex.destroy(new Error('again'));
+    await h.until(() => far.length === 2);
+    expect([near, far]).toEqual([
+      ['no more', ['close', true]],
+      ['ECONNRESET', ['close', true]],
+    ]);
+  });
 
-  it(
-    'sends what was written in the same tick',
-    invariants(async (h) => {
-      const { duplex, peer } = await connected(h);
-      duplex.write('HTTP/1.1 401 Unauthorized\r\n\r\n');
-      duplex.destroy();
-      expect(await text(peer)).toBe('HTTP/1.1 401 Unauthorized\r\n\r\n');
-    }),
-  );
+  spec('sends what was written in the same tick', async (h) => {
+    const { duplex, peer } = await connected(h);
+    duplex.write('HTTP/1.1 401 Unauthorized\r\n\r\n');
+    duplex.destroy();
+    expect(await text(peer)).toBe('HTTP/1.1 401 Unauthorized\r\n\r\n');
+  });
 
-  it(
-    'sends what was written in the same tick over TLS, without close_notify: the peer sees that it was cut off',
-    invariants(async (h) => {
-      const { near, far, farIo } = await overTls(h);
-      far.write('hello');
-      await once(near, 'data'); // The tickets of the server come before. Closing over unread bytes is a reset by the kernel.
-      near.write('bye');
-      near.destroy();
-      expect(await text(far)).toBe('bye');
-      expect(farIo.details.tls).toMatchObject({ truncated: true });
-    }),
-  );
+  spec('sends what was written in the same tick over TLS, without close_notify: the peer sees that it was cut off', async (h) => {
+    const { near, far, farIo } = await overTls(h);
+    far.write('hello');
+    await once(near, 'data'); // The tickets of the server come before. Closing over unread bytes is a reset by the kernel.
+    near.write('bye');
+    near.destroy();
+    expect(await text(far)).toBe('bye');
+    expect(farIo.details.tls).toMatchObject({ truncated: true });
+  });
 
-  it(
-    'after end() sends close_notify and does not wait for the peer',
-    invariants(async (h) => {
-      const { near, far, farIo } = await overTls(h);
-      near.end('bye');
-      near.destroySoon();
-      await closing(near);
-      expect(await text(far)).toBe('bye');
-      expect(farIo.details.tls).not.toHaveProperty('truncated');
-    }),
-  );
+  spec('after end() sends close_notify and does not wait for the peer', async (h) => {
+    const { near, far, farIo } = await overTls(h);
+    near.end('bye');
+    near.destroySoon();
+    await closing(near);
+    expect(await text(far)).toBe('bye');
+    expect(farIo.details.tls).not.toHaveProperty('truncated');
+  });
 
-  it(
-    'after end() frees the socket when the FIN is sent, although the peer goes on',
-    invariants(async (h) => {
-      const { duplex, io, peer } = await connected(h, { allowHalfOpen: true, timeouts: { close: 60_000 } });
-      const seen = allOf(peer);
-      peer.on('error', () => {});
-      duplex.end('bye').destroySoon();
-      await closing(duplex);
-      await h.until(() => io.state === 'closed');
-      expect((await seen).toString()).toBe('bye');
-      peer.destroy();
-    }),
-  );
+  spec('after end() frees the socket when the FIN is sent, although the peer goes on', async (h) => {
+    const { duplex, io, peer } = await connected(h, { allowHalfOpen: true, timeouts: { close: 60_000 } });
+    const seen = allOf(peer);
+    peer.on('error', () => {});
+    duplex.end('bye').destroySoon();
+    await closing(duplex);
+    await h.until(() => io.state === 'closed');
+    expect((await seen).toString()).toBe('bye');
+    peer.destroy();
+  });
 
-  it(
-    'gives up a connection that is not there yet, at once and without an error',
-    invariants(async (h) => {
-      const { duplex, io } = faced(h, { wire: NEVER_CONNECTED });
-      const story = storyOf(duplex);
-      duplex.write('never');
-      duplex.destroy();
-      expect(io.state).toBe('closed');
-      await closing(duplex);
-      expect(story).toEqual([['close', false]]);
-    }),
-  );
+  spec('gives up a connection that is not there yet, at once and without an error', async (h) => {
+    const { duplex, io } = faced(h, { wire: NEVER_CONNECTED });
+    const story = storyOf(duplex);
+    duplex.write('never');
+    duplex.destroy();
+    expect(io.state).toBe('closed');
+    await closing(duplex);
+    expect(story).toEqual([['close', false]]);
+  });
 
-  it(
-    'leaves a stream alone that its owner has closed: what was queued is sent',
-    invariants(async (h) => {
-      const { duplex, io, peer } = await connected(h);
-      io.write(Buffer.alloc(32 * MIB));
-      io.close();
-      duplex.destroy();
-      await closing(duplex);
-      expect(io.state).toBe('closing');
-      expect(await allOf(peer)).toHaveLength(32 * MIB);
-      peer.end();
-    }),
-  );
+  spec('leaves a stream alone that its owner has closed: what was queued is sent', async (h) => {
+    const { duplex, io, peer } = await connected(h);
+    io.write(Buffer.alloc(32 * MIB));
+    io.close();
+    duplex.destroy();
+    await closing(duplex);
+    expect(io.state).toBe('closing');
+    expect(await allOf(peer)).toHaveLength(32 * MIB);
+    peer.end();
+  });
 
-  it(
-    'is a reset when a plugin holds what is not sent',
-    invariants(async (h) => {
-      const { duplex, peer } = await connected(h, { plugin: { slow: throttleBytes({ rate: 1000 }) } });
-      const { duplex: far } = faced(h, { fh: peer });
-      const story = storyOf(far);
-      duplex.write(Buffer.alloc(65_536));
-      await once(far, 'data');
-      duplex.destroy();
-      await h.until(() => story.length === 2);
-      expect(story).toEqual(['ECONNRESET', ['close', true]]);
-    }),
-  );
+  spec('is a reset when a plugin holds what is not sent', async (h) => {
+    const { duplex, peer } = await connected(h, { plugin: { slow: throttleBytes({ rate: 1000 }) } });
+    const { duplex: far } = faced(h, { fh: peer });
+    const story = storyOf(far);
+    duplex.write(Buffer.alloc(65_536));
+    await once(far, 'data');
+    duplex.destroy();
+    await h.until(() => story.length === 2);
+    expect(story).toEqual(['ECONNRESET', ['close', true]]);
+  });
 
-  it(
-    'is a reset by resetAndDestroy()',
-    invariants(async (h) => {
-      const { duplex, peer } = await connected(h);
-      const story = storyOf(peer.resume());
-      expect(duplex.resetAndDestroy()).toBe(duplex);
-      await h.until(() => story.length === 2);
-      expect(story).toEqual(['ECONNRESET', ['close', true]]);
-    }),
-  );
+  spec('is a reset by resetAndDestroy()', async (h) => {
+    const { duplex, peer } = await connected(h);
+    const story = storyOf(peer.resume());
+    expect(duplex.resetAndDestroy()).toBe(duplex);
+    await h.until(() => story.length === 2);
+    expect(story).toEqual(['ECONNRESET', ['close', true]]);
+  });
 });
 
 describe('the end of the Duplex', () => {
-  it(
-    'is emitted although nothing reads, when there is nothing to read, as by a socket',
-    invariants(async (h) => {
-      const { duplex, peer } = await connected(h);
-      duplex.pause();
-      const story = storyOf(duplex);
-      peer.resume().end();
-      await h.until(() => story.length === 2);
-      expect(story).toEqual(['end', ['close', false]]);
-    }),
-  );
+  spec('is emitted although nothing reads, when there is nothing to read, as by a socket', async (h) => {
+    const { duplex, peer } = await connected(h);
+    duplex.pause();
+    const story = storyOf(duplex);
+    peer.resume().end();
+    await h.until(() => story.length === 2);
+    expect(story).toEqual(['end', ['close', false]]);
+  });
 
-  it(
-    'is an error once when the peer resets after its end, although every write fails',
-    invariants(async (h) => {
-      const { duplex, peer } = await connected(h, { allowHalfOpen: true });
-      const story = storyOf(duplex.resume());
-      peer.end('bye');
-      await once(duplex, 'end');
-      peer.resetAndDestroy();
-      await h.until(() => {
-        duplex.write('x'.repeat(1000));
-        return duplex.closed;
-      });
-      for (let turn = 0; turn < 20; turn += 1) duplex.write('more', () => {});
-      await new Promise(setImmediate);
-      expect(story).toEqual(['end', expect.stringMatching(/^(EPIPE|ECONNRESET)$/), ['close', true]]);
-    }),
-  );
+  spec('is an error once when the peer resets after its end, although every write fails', async (h) => {
+    const { duplex, peer } = await connected(h, { allowHalfOpen: true });
+    const story = storyOf(duplex.resume());
+    peer.end('bye');
+    await once(duplex, 'end');
+    peer.resetAndDestroy();
+    await h.until(() => {
+      duplex.write('x'.repeat(1000));
+      return duplex.closed;
+    });
+    for (let turn = 0; turn < 20; turn += 1) duplex.write('more', () => {});
+    await new Promise(setImmediate);
+    expect(story).toEqual(['end', expect.stringMatching(/^(EPIPE|ECONNRESET)$/), ['close', true]]);
+  });
 
-  it(
-    'is the error of the stream after all bytes that came before it, however late they are read',
-    invariants(async (h) => {
-      const cause = new IOStreamError('ECONNRESET', { phase: 'read', errno: -104 });
-      const bytes = (value: string): Buffer => Buffer.from(value);
-      const wire = failingWire(
-        cause,
-        { kind: 'connected', details: [{}] },
-        { kind: 'data', bytes: bytes('one') },
-        { kind: 'data', bytes: bytes('two') },
-      );
-      const { duplex, io } = faced(h, { wire, highWaterMark: 2 });
-      const story = storyOf(duplex);
-      await h.until(() => io.state === 'closed');
-      await new Promise(setImmediate);
-      expect(story).toEqual([]);
-      duplex.on('data', (chunk: Buffer) => story.push(chunk.toString()));
-      await closing(duplex);
-      expect([(story.slice(0, -2) as string[]).join(''), ...story.slice(-2)]).toEqual(['onetwo', 'ECONNRESET', ['close', true]]);
-    }),
-  );
+  spec('is the error of the stream after all bytes that came before it, however late they are read', async (h) => {
+    const cause = new IOStreamError('ECONNRESET', { phase: 'read', errno: -104 });
+    const bytes = (value: string): Buffer => Buffer.from(value);
+    const wire = failingWire(
+      cause,
+      { kind: 'connected', details: [{}] },
+      { kind: 'data', bytes: bytes('one') },
+      { kind: 'data', bytes: bytes('two') },
+    );
+    const { duplex, io } = faced(h, { wire, highWaterMark: 2 });
+    const story = storyOf(duplex);
+    await h.until(() => io.state === 'closed');
+    await new Promise(setImmediate);
+    expect(story).toEqual([]);
+    duplex.on('data', (chunk: Buffer) => story.push(chunk.toString()));
+    await closing(duplex);
+    expect([(story.slice(0, -2) as string[]).join(''), ...story.slice(-2)]).toEqual(['onetwo', 'ECONNRESET', ['close', true]]);
+  });
 
-  it(
-    'is a close without an end when the owner of the stream unsubscribes: what was cut off does not look whole',
-    invariants(async (h) => {
-      const place = await served(
-        h,
-        (socket) =>
-          void socket
-            .on('error', () => {})
-            .resume()
-            .write('a part'),
-      );
-      let duplex: SocketDuplex | undefined;
-      const owner = connect(place as { host: string; port: number }).subscribe((io) => (duplex = toDuplex(io)));
-      await h.until(() => duplex !== undefined);
-      const story = storyOf(duplex!);
-      await once(duplex!, 'data');
-      const written = new Promise((resolve) => duplex!.write(Buffer.alloc(32 * MIB), resolve));
-      owner.unsubscribe();
-      await closing(duplex!);
-      expect(story).toEqual([['close', false]]);
-      expect(await written).toMatchObject({ code: 'ECANCELED', syscall: 'write' });
-    }),
-  );
+  spec('is a close without an end when the owner of the stream unsubscribes: what was cut off does not look whole', async (h) => {
+    const place = await served(
+      h,
+      (socket) =>
+        void socket
+          .on('error', () => {})
+          .resume()
+          .write('a part'),
+    );
+    let duplex: SocketDuplex | undefined;
+    const owner = connect(place as { host: string; port: number }).subscribe((io) => (duplex = toDuplex(io)));
+    await h.until(() => duplex !== undefined);
+    const story = storyOf(duplex!);
+    await once(duplex!, 'data');
+    const written = new Promise((resolve) => duplex!.write(Buffer.alloc(32 * MIB), resolve));
+    owner.unsubscribe();
+    await closing(duplex!);
+    expect(story).toEqual([['close', false]]);
+    expect(await written).toMatchObject({ code: 'ECANCELED', syscall: 'write' });
+  });
 
-  it(
-    'comes after the error of a TLS of Node over the Duplex, as with a socket below',
-    invariants(async (h) => {
-      const server = createServer(identity, (socket) => socket.on('error', () => {})).listen(0, '127.0.0.1');
-      server.on('tlsClientError', () => {});
-      h.defer(() => server.close());
-      await once(server, 'listening');
-      const { duplex } = faced(h, { host: '127.0.0.1', port: (server.address() as AddressInfo).port });
-      const story = storyOf(duplex);
-      connectTls({ socket: duplex, servername: 'localhost' }).on('error', (error: NodeJS.ErrnoException) => story.push(error.code));
-      await closing(duplex);
-      expect(story).toEqual(['UNABLE_TO_VERIFY_LEAF_SIGNATURE', ['close', false]]);
-    }),
-  );
+  spec('comes after the error of a TLS of Node over the Duplex, as with a socket below', async (h) => {
+    const server = createServer(identity, (socket) => socket.on('error', () => {})).listen(0, '127.0.0.1');
+    server.on('tlsClientError', () => {});
+    h.defer(() => server.close());
+    await once(server, 'listening');
+    const { duplex } = faced(h, { host: '127.0.0.1', port: (server.address() as AddressInfo).port });
+    const story = storyOf(duplex);
+    connectTls({ socket: duplex, servername: 'localhost' }).on('error', (error: NodeJS.ErrnoException) => story.push(error.code));
+    await closing(duplex);
+    expect(story).toEqual(['UNABLE_TO_VERIFY_LEAF_SIGNATURE', ['close', false]]);
+  });
 
-  it(
-    'is EPIPE for a write that the owner of the stream cuts off by closing it',
-    invariants(async (h) => {
-      const { duplex, io } = await connected(h);
-      const story = storyOf(duplex);
-      duplex.write(Buffer.alloc(32 * MIB));
-      await h.until(() => io.outBytes > 0);
-      io.reset();
-      await closing(duplex);
-      expect(story).toEqual(['EPIPE', ['close', true]]);
-    }),
-  );
+  spec('is EPIPE for a write that the owner of the stream cuts off by closing it', async (h) => {
+    const { duplex, io } = await connected(h);
+    const story = storyOf(duplex);
+    duplex.write(Buffer.alloc(32 * MIB));
+    await h.until(() => io.outBytes > 0);
+    io.reset();
+    await closing(duplex);
+    expect(story).toEqual(['EPIPE', ['close', true]]);
+  });
 
   it('is the error of a stream that has failed before, or is read by another', async () => {
     const io = new IOStream({ wire: failingWire(new IOStreamError('ECONNREFUSED', { phase: 'connect', errno: -111 })) });

@@ -12,7 +12,8 @@ import { IOStream } from '../../src/stream/io-stream.ts';
 import { listen } from '../../src/stream/listen.ts';
 import type { Wire } from '../../src/wire/signal.ts';
 import { connected, faced, failingWire, NEVER_CONNECTED } from '../support/duplexes.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { served } from '../support/loopback.ts';
 
 /** Members of a socket that are compared. */
@@ -30,172 +31,139 @@ function eventsOf(duplex: SocketDuplex, ...names: readonly string[]): unknown[][
 }
 
 describe('the Duplex as a socket', () => {
-  it(
-    'has the members of a socket with the same values: connecting, connected, half-closed, closed',
-    invariants(async (h) => {
-      const place = (await served(h, (socket) => void socket.on('error', () => {}).end('bye'))) as { host: string; port: number };
-      const makers = [() => connect({ ...place, allowHalfOpen: true }), () => faced(h, { ...place, allowHalfOpen: true }).duplex];
-      const seen: unknown[][] = [[], []];
-      for (const [at, make] of makers.entries()) {
-        const each = make();
-        const look = (): void => void seen[at]?.push(membersOf(each));
-        look();
-        each.once('connect', look).resume();
-        await once(each, 'end');
-        look();
-        each.destroy();
-        await once(each, 'close');
-        look();
-        seen[at]?.push(['address', 'connect', 'setNoDelay', 'setKeepAlive', 'ref', 'unref'].map((name) => typeof Reflect.get(each, name)));
-      }
-      expect(seen[1]).toEqual(seen[0]);
-    }),
-  );
+  spec('has the members of a socket with the same values: connecting, connected, half-closed, closed', async (h) => {
+    const place = (await served(h, (socket) => void socket.on('error', () => {}).end('bye'))) as { host: string; port: number };
+    const makers = [() => connect({ ...place, allowHalfOpen: true }), () => faced(h, { ...place, allowHalfOpen: true }).duplex];
+    const seen: unknown[][] = [[], []];
+    for (const [at, make] of makers.entries()) {
+      const each = make();
+      const look = (): void => void seen[at]?.push(membersOf(each));
+      look();
+      each.once('connect', look).resume();
+      await once(each, 'end');
+      look();
+      each.destroy();
+      await once(each, 'close');
+      look();
+      seen[at]?.push(['address', 'connect', 'setNoDelay', 'setKeepAlive', 'ref', 'unref'].map((name) => typeof Reflect.get(each, name)));
+    }
+    expect(seen[1]).toEqual(seen[0]);
+  });
 
-  it(
-    'knows its address, and nothing before it is connected',
-    invariants(async (h) => {
-      const { duplex, io } = await connected(h);
-      expect(duplex.address()).toEqual({ address: '127.0.0.1', family: 'IPv4', port: io.localPort });
-      expect(faced(h, { wire: NEVER_CONNECTED }).duplex.address()).toEqual({});
-    }),
-  );
+  spec('knows its address, and nothing before it is connected', async (h) => {
+    const { duplex, io } = await connected(h);
+    expect(duplex.address()).toEqual({ address: '127.0.0.1', family: 'IPv4', port: io.localPort });
+    expect(faced(h, { wire: NEVER_CONNECTED }).duplex.address()).toEqual({});
+  });
 
-  it(
-    'has no member of TLS without TLS',
-    invariants(async (h) => {
-      const { duplex } = await connected(h);
-      for (const name of ['encrypted', 'authorized', 'alpnProtocol', 'getPeerCertificate', 'getCipher', 'isSessionReused', 'servername'])
-        expect(name in duplex, name).toBe(false);
-    }),
-  );
+  spec('has no member of TLS without TLS', async (h) => {
+    const { duplex } = await connected(h);
+    for (const name of ['encrypted', 'authorized', 'alpnProtocol', 'getPeerCertificate', 'getCipher', 'isSessionReused', 'servername'])
+      expect(name in duplex, name).toBe(false);
+  });
 
-  it(
-    'sets options of the socket, also those that were set before it was connected',
-    invariants(async (h) => {
-      const calls: unknown[] = [];
-      const handle = {
-        setNoDelay: (...given: unknown[]) => calls.push(['noDelay', ...given]),
-        setKeepAlive: (...given: unknown[]) => calls.push(['keepAlive', ...given]),
-      };
-      let connect = (): void => {};
-      const wire: Wire = () => () =>
-        new Observable((up) => {
-          connect = () => up.next({ kind: 'connected', details: [{ handle }] });
-        });
-      const { duplex } = faced(h, { wire });
-      duplex.setNoDelay().setNoDelay(false).setKeepAlive(true, 2000);
-      await new Promise(setImmediate);
-      expect(calls).toEqual([]);
-      connect();
-      expect(calls.splice(0)).toEqual([
-        ['noDelay', false],
-        ['keepAlive', true, 2000],
-      ]);
-      duplex.setNoDelay().setKeepAlive();
-      expect(calls).toEqual([
-        ['noDelay', true],
-        ['keepAlive', false, 0],
-      ]);
-    }),
-  );
+  spec('sets options of the socket, also those that were set before it was connected', async (h) => {
+    const calls: unknown[] = [];
+    const handle = {
+      setNoDelay: (...given: unknown[]) => calls.push(['noDelay', ...given]),
+      setKeepAlive: (...given: unknown[]) => calls.push(['keepAlive', ...given]),
+    };
+    let connect = (): void => {};
+    const wire: Wire = () => () =>
+      new Observable((up) => {
+        connect = () => up.next({ kind: 'connected', details: [{ handle }] });
+      });
+    const { duplex } = faced(h, { wire });
+    duplex.setNoDelay().setNoDelay(false).setKeepAlive(true, 2000);
+    await new Promise(setImmediate);
+    expect(calls).toEqual([]);
+    connect();
+    expect(calls.splice(0)).toEqual([
+      ['noDelay', false],
+      ['keepAlive', true, 2000],
+    ]);
+    duplex.setNoDelay().setKeepAlive();
+    expect(calls).toEqual([
+      ['noDelay', true],
+      ['keepAlive', false, 0],
+    ]);
+  });
 
   describe('connect()', () => {
-    it(
-      'calls back when the stream is connected, and opens nothing',
-      invariants(async (h) => {
-        let connections = 0;
-        const { duplex } = faced(h, { ...(await served(h, () => (connections += 1))) });
-        const events = eventsOf(duplex, 'connect', 'ready');
-        await new Promise<void>((resolve) => {
-          expect(duplex.connect(1, 'elsewhere.test', resolve)).toBe(duplex);
-        });
-        await new Promise(setImmediate);
-        expect([events, connections]).toEqual([[['connect'], ['ready']], 1]);
-      }),
-    );
+    spec('calls back when the stream is connected, and opens nothing', async (h) => {
+      let connections = 0;
+      const { duplex } = faced(h, { ...(await served(h, () => (connections += 1))) });
+      const events = eventsOf(duplex, 'connect', 'ready');
+      await new Promise<void>((resolve) => {
+        expect(duplex.connect(1, 'elsewhere.test', resolve)).toBe(duplex);
+      });
+      await new Promise(setImmediate);
+      expect([events, connections]).toEqual([[['connect'], ['ready']], 1]);
+    });
 
-    it(
-      'is answered in a later tick by a stream that is open',
-      invariants(async (h) => {
-        const { duplex } = await connected(h);
-        let called = false;
-        duplex.connect({ port: 1 }, () => (called = true));
-        expect(called).toBe(false);
-        await once(duplex, 'connect');
-        expect(called).toBe(true);
-      }),
-    );
+    spec('is answered in a later tick by a stream that is open', async (h) => {
+      const { duplex } = await connected(h);
+      let called = false;
+      duplex.connect({ port: 1 }, () => (called = true));
+      expect(called).toBe(false);
+      await once(duplex, 'connect');
+      expect(called).toBe(true);
+    });
 
-    it(
-      'is the error EISCONN when it is called again on an open stream, as in Node',
-      invariants(async (h) => {
-        const { duplex } = await connected(h);
-        duplex.connect();
-        await once(duplex, 'connect');
-        duplex.connect();
-        const [error] = (await once(duplex, 'error')) as [unknown];
-        expect(error).toMatchObject({ code: 'EISCONN', syscall: 'connect', message: 'connect EISCONN' });
-      }),
-    );
+    spec('is the error EISCONN when it is called again on an open stream, as in Node', async (h) => {
+      const { duplex } = await connected(h);
+      duplex.connect();
+      await once(duplex, 'connect');
+      duplex.connect();
+      const [error] = (await once(duplex, 'error')) as [unknown];
+      expect(error).toMatchObject({ code: 'EISCONN', syscall: 'connect', message: 'connect EISCONN' });
+    });
 
-    it(
-      'reports the error of a stream that fails, and throws after the close',
-      invariants(async (h) => {
-        const { duplex } = faced(h, { wire: failingWire(new IOStreamError('ECONNREFUSED', { phase: 'connect', errno: -111 })) });
-        duplex.connect(7, () => expect.unreachable('not connected'));
-        const [error] = (await once(duplex, 'error')) as [NodeJS.ErrnoException];
-        expect(error.code).toBe('ECONNREFUSED');
-        await new Promise(setImmediate);
-        expect(() => duplex.connect(7)).toThrow(expect.objectContaining({ code: 'ECLOSED' }));
-      }),
-    );
+    spec('reports the error of a stream that fails, and throws after the close', async (h) => {
+      const { duplex } = faced(h, { wire: failingWire(new IOStreamError('ECONNREFUSED', { phase: 'connect', errno: -111 })) });
+      duplex.connect(7, () => expect.unreachable('not connected'));
+      const [error] = (await once(duplex, 'error')) as [NodeJS.ErrnoException];
+      expect(error.code).toBe('ECONNREFUSED');
+      await new Promise(setImmediate);
+      expect(() => duplex.connect(7)).toThrow(expect.objectContaining({ code: 'ECLOSED' }));
+    });
   });
 
   describe("'lookup'", () => {
-    it(
-      'is emitted before connect, with what was found',
-      invariants(async (h) => {
-        const { port } = (await served(h)) as { port: number };
-        const { duplex } = faced(h, { host: 'x.test', port, lookup: (_host, _options, found) => found(null, '127.0.0.1', 4) });
-        const events = eventsOf(duplex, 'lookup', 'connect');
-        await once(duplex, 'connect');
-        expect(events).toEqual([['lookup', null, '127.0.0.1', 4, 'x.test'], ['connect']]);
-      }),
-    );
+    spec('is emitted before connect, with what was found', async (h) => {
+      const { port } = (await served(h)) as { port: number };
+      const { duplex } = faced(h, { host: 'x.test', port, lookup: (_host, _options, found) => found(null, '127.0.0.1', 4) });
+      const events = eventsOf(duplex, 'lookup', 'connect');
+      await once(duplex, 'connect');
+      expect(events).toEqual([['lookup', null, '127.0.0.1', 4, 'x.test'], ['connect']]);
+    });
 
-    it(
-      'is emitted with the error that destroys the Duplex, and not at all for an address',
-      invariants(async (h) => {
-        const failure = Object.assign(new Error('getaddrinfo EAI_AGAIN x.test'), { code: 'EAI_AGAIN' });
-        const { duplex } = faced(h, { host: 'x.test', port: 7, lookup: (_host, _options, found) => found(failure, []) });
-        const events = eventsOf(duplex, 'lookup');
-        const [error] = (await once(duplex, 'error')) as [unknown];
-        expect(error).toMatchObject({ code: 'EAI_AGAIN' });
-        expect(events).toEqual([['lookup', error, undefined, undefined, 'x.test']]);
+    spec('is emitted with the error that destroys the Duplex, and not at all for an address', async (h) => {
+      const failure = Object.assign(new Error('getaddrinfo EAI_AGAIN x.test'), { code: 'EAI_AGAIN' });
+      const { duplex } = faced(h, { host: 'x.test', port: 7, lookup: (_host, _options, found) => found(failure, []) });
+      const events = eventsOf(duplex, 'lookup');
+      const [error] = (await once(duplex, 'error')) as [unknown];
+      expect(error).toMatchObject({ code: 'EAI_AGAIN' });
+      expect(events).toEqual([['lookup', error, undefined, undefined, 'x.test']]);
 
-        const { duplex: other } = faced(h, await served(h));
-        const none = eventsOf(other, 'lookup');
-        await once(other, 'connect');
-        expect(none).toEqual([]);
-      }),
-    );
+      const { duplex: other } = faced(h, await served(h));
+      const none = eventsOf(other, 'lookup');
+      await once(other, 'connect');
+      expect(none).toEqual([]);
+    });
   });
 
   describe('setTimeout()', () => {
-    it(
-      'is known as timeout, counts while it connects, and takes its callback back with 0',
-      invariants(async (h) => {
-        const { duplex } = faced(h, { wire: NEVER_CONNECTED });
-        const unwanted = (): void => expect.unreachable();
-        duplex.setTimeout(20, unwanted).setTimeout(0, unwanted);
-        expect([duplex.timeout, duplex.listenerCount('timeout')]).toEqual([0, 0]);
-        duplex.setTimeout(20);
-        expect(duplex.timeout).toBe(20);
-        await once(duplex, 'timeout');
-        expect(duplex.destroyed).toBe(false);
-      }),
-    );
+    spec('is known as timeout, counts while it connects, and takes its callback back with 0', async (h) => {
+      const { duplex } = faced(h, { wire: NEVER_CONNECTED });
+      const unwanted = (): void => expect.unreachable();
+      duplex.setTimeout(20, unwanted).setTimeout(0, unwanted);
+      expect([duplex.timeout, duplex.listenerCount('timeout')]).toEqual([0, 0]);
+      duplex.setTimeout(20);
+      expect(duplex.timeout).toBe(20);
+      await once(duplex, 'timeout');
+      expect(duplex.destroyed).toBe(false);
+    });
 
     it('is kept up by every part of a long write that is sent', () => {
       const scheduler = new VirtualTimeScheduler();
@@ -232,41 +200,35 @@ describe('the Duplex as a socket', () => {
       return listening;
     }
 
-    it(
-      'of http2 is a cleartext socket',
-      invariants(async (h) => {
-        const { port } = await facing(
-          h,
-          http2.createServer((_request, response) => response.end('h2c')),
-        );
-        const session = http2.connect(`http://127.0.0.1:${port}`);
-        expect(await text(session.request({ ':path': '/' }))).toBe('h2c');
-        session.close();
-        await once(session, 'close');
-      }),
-    );
+    spec('of http2 is a cleartext socket', async (h) => {
+      const { port } = await facing(
+        h,
+        http2.createServer((_request, response) => response.end('h2c')),
+      );
+      const session = http2.connect(`http://127.0.0.1:${port}`);
+      expect(await text(session.request({ ':path': '/' }))).toBe('h2c');
+      session.close();
+      await once(session, 'close');
+    });
 
-    it(
-      'of http answers whole, and refuses an upgrade by a write and destroy()',
-      invariants(async (h) => {
-        const server = http.createServer((_request, response) => response.end('x'.repeat(3_000_000)));
-        server.on('upgrade', (_request, socket) => {
-          socket.write('HTTP/1.1 401 Unauthorized\r\n\r\n');
-          socket.destroy();
-        });
-        h.defer(() => server.close());
-        const { port } = await facing(h, server);
-        const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
-          http.get({ host: '127.0.0.1', port, agent: false }, resolve).on('error', reject);
-        });
-        expect((await text(response)).length).toBe(3_000_000);
-        const headers = { connection: 'Upgrade', upgrade: 'websocket' };
-        const refused = await new Promise<http.IncomingMessage>((resolve, reject) => {
-          http.get({ host: '127.0.0.1', port, agent: false, headers }, resolve).on('error', reject);
-        });
-        refused.resume();
-        expect(refused.statusCode).toBe(401);
-      }),
-    );
+    spec('of http answers whole, and refuses an upgrade by a write and destroy()', async (h) => {
+      const server = http.createServer((_request, response) => response.end('x'.repeat(3_000_000)));
+      server.on('upgrade', (_request, socket) => {
+        socket.write('HTTP/1.1 401 Unauthorized\r\n\r\n');
+        socket.destroy();
+      });
+      h.defer(() => server.close());
+      const { port } = await facing(h, server);
+      const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
+        http.get({ host: '127.0.0.1', port, agent: false }, resolve).on('error', reject);
+      });
+      expect((await text(response)).length).toBe(3_000_000);
+      const headers = { connection: 'Upgrade', upgrade: 'websocket' };
+      const refused = await new Promise<http.IncomingMessage>((resolve, reject) => {
+        http.get({ host: '127.0.0.1', port, agent: false, headers }, resolve).on('error', reject);
+      });
+      refused.resume();
+      expect(refused.statusCode).toBe(401);
+    });
   });
 });

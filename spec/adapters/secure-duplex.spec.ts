@@ -12,7 +12,8 @@ import { open } from '../../src/stream/open.ts';
 import type { Plugins } from '../../src/wire/stack.ts';
 import { ca, client, server as identity } from '../support/certificates.ts';
 import { faced, NEVER_CONNECTED } from '../support/duplexes.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { served } from '../support/loopback.ts';
 
 /** A TLS server of Node that answers nothing. */
@@ -57,135 +58,112 @@ describe('the Duplex over TLS', () => {
     'that is not authorized': [{ servername: 'localhost', rejectUnauthorized: false }, {}],
     'whose server has another name': [{ ca, servername: 'elsewhere.test', rejectUnauthorized: false }, {}],
   };
-  it.each(Object.keys(clients))('has the facts of a TLSSocket %s', (name) =>
-    invariants(async (h) => {
-      const [options, of] = clients[name]!;
-      const place = await serving(h, of);
-      const socket = connect({ ...place, ...(options as object) });
-      await once(socket, 'secureConnect');
-      const { duplex } = faced(h, { ...place, plugin: { tls: tlsClient(options) } });
+  spec.each(Object.keys(clients))('has the facts of a TLSSocket %s', async (h, name) => {
+    const [options, of] = clients[name]!;
+    const place = await serving(h, of);
+    const socket = connect({ ...place, ...(options as object) });
+    await once(socket, 'secureConnect');
+    const { duplex } = faced(h, { ...place, plugin: { tls: tlsClient(options) } });
+    await once(duplex, 'secureConnect');
+    expect(factsOf(duplex)).toEqual(factsOf(socket));
+    await Promise.all([closed(socket), closed(duplex)]);
+  });
+
+  spec('is connected, then secureConnected; before it knows nothing', async (h) => {
+    const place = await serving(h);
+    const { duplex } = faced(h, { ...place, plugin: { tls: tlsClient({ ca, servername: 'localhost' }) } });
+    const before = [duplex.encrypted, duplex.secureConnecting, duplex.authorized, duplex.alpnProtocol, duplex.getProtocol?.()];
+    expect(before).toEqual([true, true, false, null, null]);
+    expect([duplex.getPeerCertificate?.(), duplex.getCipher?.(), duplex.isSessionReused?.()]).toEqual([{}, undefined, false]);
+    expect(() => duplex.exportKeyingMaterial?.(8, 'label', Buffer.alloc(0))).toThrow('expected an open TLS connection');
+    const events: string[] = [];
+    for (const name of ['connect', 'ready', 'secureConnect']) duplex.on(name, () => events.push(name));
+    await once(duplex, 'secureConnect');
+    expect(events).toEqual(['connect', 'ready', 'secureConnect']);
+    expect([duplex.secureConnecting, duplex.alpnProtocol]).toEqual([false, false]);
+    await closed(duplex);
+  });
+
+  spec('is connected when the handshake begins, and secureConnected never if it does not end', async (h) => {
+    const { duplex } = faced(h, { ...(await served(h)), plugin: { tls: tlsClient({ ca, servername: 'localhost' }) } });
+    const events: string[] = [];
+    for (const name of ['connect', 'ready', 'secureConnect']) duplex.on(name, () => events.push(name));
+    await once(duplex, 'connect');
+    expect([duplex.connecting, duplex.secureConnecting, duplex.readyState, duplex.alpnProtocol]).toEqual([false, true, 'open', null]);
+    duplex.connect(() => events.push('called'));
+    await new Promise(setImmediate);
+    expect(events).toEqual(['connect', 'ready', 'connect', 'called', 'ready']);
+    await closed(duplex);
+  });
+
+  spec('knows a resumed session, and the certificate of the first one', async (h) => {
+    const place = await serving(h);
+    const plugin = { tls: tlsClient({ ca, servername: 'localhost' }) };
+    const seen: unknown[] = [];
+    for (let each = 0; each < 2; each += 1) {
+      const { duplex, io } = faced(h, { ...place, plugin });
       await once(duplex, 'secureConnect');
-      expect(factsOf(duplex)).toEqual(factsOf(socket));
-      await Promise.all([closed(socket), closed(duplex)]);
-    })(),
-  );
-
-  it(
-    'is connected, then secureConnected; before it knows nothing',
-    invariants(async (h) => {
-      const place = await serving(h);
-      const { duplex } = faced(h, { ...place, plugin: { tls: tlsClient({ ca, servername: 'localhost' }) } });
-      const before = [duplex.encrypted, duplex.secureConnecting, duplex.authorized, duplex.alpnProtocol, duplex.getProtocol?.()];
-      expect(before).toEqual([true, true, false, null, null]);
-      expect([duplex.getPeerCertificate?.(), duplex.getCipher?.(), duplex.isSessionReused?.()]).toEqual([{}, undefined, false]);
-      expect(() => duplex.exportKeyingMaterial?.(8, 'label', Buffer.alloc(0))).toThrow('expected an open TLS connection');
-      const events: string[] = [];
-      for (const name of ['connect', 'ready', 'secureConnect']) duplex.on(name, () => events.push(name));
-      await once(duplex, 'secureConnect');
-      expect(events).toEqual(['connect', 'ready', 'secureConnect']);
-      expect([duplex.secureConnecting, duplex.alpnProtocol]).toEqual([false, false]);
+      await h.until(() => io.details.tls?.reused === true || duplex.getTLSTicket?.() !== undefined);
+      seen.push([duplex.isSessionReused?.(), duplex.authorized, duplex.getPeerCertificate?.().subject.CN]);
+      await new Promise((resolve) => setTimeout(resolve, 20));
       await closed(duplex);
-    }),
-  );
+    }
+    expect(seen).toEqual([
+      [false, true, 'localhost'],
+      [true, true, 'localhost'],
+    ]);
+  });
 
-  it(
-    'is connected when the handshake begins, and secureConnected never if it does not end',
-    invariants(async (h) => {
-      const { duplex } = faced(h, { ...(await served(h)), plugin: { tls: tlsClient({ ca, servername: 'localhost' }) } });
-      const events: string[] = [];
-      for (const name of ['connect', 'ready', 'secureConnect']) duplex.on(name, () => events.push(name));
-      await once(duplex, 'connect');
-      expect([duplex.connecting, duplex.secureConnecting, duplex.readyState, duplex.alpnProtocol]).toEqual([false, true, 'open', null]);
-      duplex.connect(() => events.push('called'));
-      await new Promise(setImmediate);
-      expect(events).toEqual(['connect', 'ready', 'connect', 'called', 'ready']);
-      await closed(duplex);
-    }),
-  );
+  spec('of a server has the name and the certificate of the client', async (h) => {
+    let accepted: SocketDuplex | undefined;
+    const tls = tlsServer({ ...identity, ca, requestCert: true, ALPNProtocols: ['x'] });
+    const place = await served(h, (socket) => (accepted = faced(h, { fh: socket, plugin: { tls } }).duplex));
+    const socket = connect({ ...place, ca, ...client, servername: 'localhost', ALPNProtocols: ['x'] });
+    await once(socket, 'secureConnect');
+    const duplex = accepted!;
+    if (duplex.secureConnecting) await once(duplex, 'secureConnect');
+    expect([duplex.servername, duplex.alpnProtocol, duplex.authorized]).toEqual(['localhost', 'x', true]);
+    expect(duplex.getPeerCertificate?.().subject.CN).toBe('a client');
+    await Promise.all([closed(socket), closed(duplex)]);
+  });
 
-  it(
-    'knows a resumed session, and the certificate of the first one',
-    invariants(async (h) => {
-      const place = await serving(h);
-      const plugin = { tls: tlsClient({ ca, servername: 'localhost' }) };
-      const seen: unknown[] = [];
-      for (let each = 0; each < 2; each += 1) {
-        const { duplex, io } = faced(h, { ...place, plugin });
-        await once(duplex, 'secureConnect');
-        await h.until(() => io.details.tls?.reused === true || duplex.getTLSTicket?.() !== undefined);
-        seen.push([duplex.isSessionReused?.(), duplex.authorized, duplex.getPeerCertificate?.().subject.CN]);
-        await new Promise((resolve) => setTimeout(resolve, 20));
-        await closed(duplex);
-      }
-      expect(seen).toEqual([
-        [false, true, 'localhost'],
-        [true, true, 'localhost'],
-      ]);
-    }),
-  );
+  spec('is made of an open stream, too, whatever plugins without facts lie above', async (h) => {
+    const place = await serving(h);
+    const plugin: Plugins = { trace: trace({ sink: () => {} }), tls: tlsClient({ ca, servername: 'localhost' }) };
+    const io = await open({ ...place, plugin });
+    h.defer(() => io.reset());
+    expect(toDuplex(io)).toMatchObject({ encrypted: true, authorized: true });
+  });
 
-  it(
-    'of a server has the name and the certificate of the client',
-    invariants(async (h) => {
-      let accepted: SocketDuplex | undefined;
-      const tls = tlsServer({ ...identity, ca, requestCert: true, ALPNProtocols: ['x'] });
-      const place = await served(h, (socket) => (accepted = faced(h, { fh: socket, plugin: { tls } }).duplex));
-      const socket = connect({ ...place, ca, ...client, servername: 'localhost', ALPNProtocols: ['x'] });
-      await once(socket, 'secureConnect');
-      const duplex = accepted!;
-      if (duplex.secureConnecting) await once(duplex, 'secureConnect');
-      expect([duplex.servername, duplex.alpnProtocol, duplex.authorized]).toEqual(['localhost', 'x', true]);
-      expect(duplex.getPeerCertificate?.().subject.CN).toBe('a client');
-      await Promise.all([closed(socket), closed(duplex)]);
-    }),
-  );
+  spec('is no TLS with the peer when TLS ends at a proxy', async (h) => {
+    const place = await serving(h);
+    const proxy = handshake({
+      *talk() {
+        // A proxy without a conversation.
+      },
+    });
+    const plugin: Plugins = { proxy, tls: tlsClient({ ca, servername: 'localhost' }) };
+    const { duplex } = faced(h, { ...place, plugin });
+    duplex.on('secureConnect', () => expect.unreachable('no TLS with the peer'));
+    await once(duplex, 'connect');
+    expect([duplex.encrypted, duplex.authorized, duplex.alpnProtocol]).toEqual([false, false, undefined]);
+    await closed(duplex);
+    const io = await open({ ...place, plugin });
+    h.defer(() => io.reset());
+    expect('encrypted' in toDuplex(io)).toBe(false);
+  });
 
-  it(
-    'is made of an open stream, too, whatever plugins without facts lie above',
-    invariants(async (h) => {
-      const place = await serving(h);
-      const plugin: Plugins = { trace: trace({ sink: () => {} }), tls: tlsClient({ ca, servername: 'localhost' }) };
-      const io = await open({ ...place, plugin });
-      h.defer(() => io.reset());
-      expect(toDuplex(io)).toMatchObject({ encrypted: true, authorized: true });
-    }),
-  );
+  spec('is refused with the code of Node for a certificate, and for what is no TLS', async (h) => {
+    const tls = tlsClient({ servername: 'localhost' });
+    const { duplex } = faced(h, { ...(await serving(h)), plugin: { tls } });
+    const [error] = (await once(duplex, 'error')) as [Error];
+    expect(error).toMatchObject({ code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', cause: { code: 'ETLSCERT' } });
 
-  it(
-    'is no TLS with the peer when TLS ends at a proxy',
-    invariants(async (h) => {
-      const place = await serving(h);
-      const proxy = handshake({
-        *talk() {
-          // A proxy without a conversation.
-        },
-      });
-      const plugin: Plugins = { proxy, tls: tlsClient({ ca, servername: 'localhost' }) };
-      const { duplex } = faced(h, { ...place, plugin });
-      duplex.on('secureConnect', () => expect.unreachable('no TLS with the peer'));
-      await once(duplex, 'connect');
-      expect([duplex.encrypted, duplex.authorized, duplex.alpnProtocol]).toEqual([false, false, undefined]);
-      await closed(duplex);
-      const io = await open({ ...place, plugin });
-      h.defer(() => io.reset());
-      expect('encrypted' in toDuplex(io)).toBe(false);
-    }),
-  );
-
-  it(
-    'is refused with the code of Node for a certificate, and for what is no TLS',
-    invariants(async (h) => {
-      const tls = tlsClient({ servername: 'localhost' });
-      const { duplex } = faced(h, { ...(await serving(h)), plugin: { tls } });
-      const [error] = (await once(duplex, 'error')) as [Error];
-      expect(error).toMatchObject({ code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', cause: { code: 'ETLSCERT' } });
-
-      const place = await served(h, (socket) => socket.on('error', () => {}).end());
-      const { duplex: other } = faced(h, { ...place, plugin: { tls } });
-      const [end] = (await once(other, 'error')) as [Error];
-      expect(end).toMatchObject({ code: 'ECONNRESET', cause: { code: 'ETLS' } });
-    }),
-  );
+    const place = await served(h, (socket) => socket.on('error', () => {}).end());
+    const { duplex: other } = faced(h, { ...place, plugin: { tls } });
+    const [end] = (await once(other, 'error')) as [Error];
+    expect(end).toMatchObject({ code: 'ECONNRESET', cause: { code: 'ETLS' } });
+  });
 
   it('before it is connected has the members of TLS only with a plugin of TLS', () => {
     for (const [plugin, has] of [

@@ -1,6 +1,5 @@
-import assert from 'node:assert/strict';
 import { from, of, Subject, type Observable } from 'rxjs';
-import { it } from 'vitest';
+import { assert, expect, it } from 'vitest';
 import { EFRAMELIMIT, EPROTOCOL, IOStreamError } from '../../src/errors.ts';
 import type { Codec } from '../../src/codecs/codec.ts';
 import { checkCodec } from '../../src/testing/rules/check-codec.ts';
@@ -36,7 +35,7 @@ export function decoded(codec: Codec<unknown, never>, chunks: readonly (Uint8Arr
 /** Bytes as text of one byte a character, so that they compare by content. */
 export function shown(value: unknown): unknown {
   if (!(value instanceof Uint8Array)) return value;
-  assert.equal(value.constructor, Uint8Array, 'expected plain bytes however they were cut');
+  expect(value.constructor, 'expected plain bytes however they were cut').toBe(Uint8Array);
   return Buffer.from(value).toString('latin1');
 }
 
@@ -46,10 +45,10 @@ export function bytesOf(data: Uint8Array | string): Uint8Array {
 }
 
 export function assertFails(result: Outcome, code: string, phase: 'read' | 'write', before?: readonly unknown[]): void {
-  assert.ok(result.error instanceof IOStreamError, `expected an IOStreamError, got ${result.end} ${String(result.error)}`);
-  assert.equal(result.error.code, code, result.error.message);
-  assert.equal(result.error.phase, phase);
-  if (before) assert.deepEqual(result.values, before);
+  assert(result.error instanceof IOStreamError, `expected an IOStreamError, got ${result.end} ${String(result.error)}`);
+  expect(result.error.code, result.error.message).toBe(code);
+  expect(result.error.phase).toBe(phase);
+  if (before) expect(result.values).toStrictEqual(before);
 }
 
 /** What a codec is, to those who check it. */
@@ -77,7 +76,7 @@ export function keepsTheContract<T, W>({ codec, messages, frames, values = messa
     of(bytesOf(whole))
       .pipe(codec.decode())
       .subscribe((value) => raw.push(value));
-    assert.deepEqual(raw.map(shown), expected);
+    expect(raw.map(shown)).toStrictEqual(expected);
     (await checkCodec(codec, messages, { values: raw, frames, tooLong: bytesOf(tooLong) })).assert();
   });
 
@@ -85,7 +84,7 @@ export function keepsTheContract<T, W>({ codec, messages, frames, values = messa
     for (const { chunks } of rechunk(whole, { single: 5, random: 2 })) {
       // Over memory of their own: not from the pool, so that they are kept as they are.
       const buffers = chunks.map((chunk) => Buffer.from(bytesOf(chunk).buffer));
-      assert.deepEqual(outcome(from(buffers).pipe(codec.decode())), { values: expected, end: 'complete' });
+      expect(outcome(from(buffers).pipe(codec.decode()))).toStrictEqual({ values: expected, end: 'complete' });
     }
   });
 
@@ -95,9 +94,9 @@ export function keepsTheContract<T, W>({ codec, messages, frames, values = messa
       for (const { name, chunks } of rechunk(whole.subarray(0, at), { single: 0, random: 2 })) {
         const result = decoded(codec, chunks);
         const complete = edges.filter((edge) => edge > 0 && edge <= at).length;
-        if (edges.includes(at)) assert.equal(result.end, 'complete', `${at}: ${name}`);
+        if (edges.includes(at)) expect(result.end, `${at}: ${name}`).toBe('complete');
         else assertFails(result, EPROTOCOL, 'read');
-        assert.deepEqual(result.values, expected.slice(0, complete), `${at}: ${name}`);
+        expect(result.values, `${at}: ${name}`).toStrictEqual(expected.slice(0, complete));
       }
     }
   });
@@ -109,16 +108,16 @@ export function keepsTheContract<T, W>({ codec, messages, frames, values = messa
 
   it('is linear in a long frame that comes byte by byte', () => {
     const [frame] = bytesFrom(huge.codec, [huge.message]);
-    assert.ok(frame && frame.length > 2 ** 19);
+    assert(frame && frame.length > 2 ** 19);
     const bytes$ = new Subject<Uint8Array>();
     let count = 0;
     bytes$.pipe(huge.codec.decode()).subscribe(() => (count += 1));
     const before = process.cpuUsage();
     for (let at = 0; at < frame.length; at += 1) bytes$.next(frame.subarray(at, at + 1));
     const { user, system } = process.cpuUsage(before);
-    assert.equal(count, 1);
+    expect(count).toBe(1);
     // A copy of all that came, for each byte, would take more than ten times as long.
-    assert.ok(user + system < 3e6, `took ${(user + system) / 1e6} s of CPU`);
+    assert(user + system < 3e6, `took ${(user + system) / 1e6} s of CPU`);
   });
 }
 

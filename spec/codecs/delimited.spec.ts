@@ -1,6 +1,5 @@
-import assert from 'node:assert/strict';
 import { from, of } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { delimited, type DelimitedOptions } from '../../src/codecs/delimited.ts';
 import { EFRAMELIMIT, EPROTOCOL } from '../../src/errors.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
@@ -30,7 +29,7 @@ describe('delimited', () => {
 
   it('finds a delimiter that begins again inside itself', () => {
     for (const { chunks } of rechunk('xaabaabab'))
-      assert.deepEqual(decoded(delimited({ delimiter: 'aabab', maxLength: 9 }), chunks).values, ['xaab']);
+      expect(decoded(delimited({ delimiter: 'aabab', maxLength: 9 }), chunks).values).toStrictEqual(['xaab']);
   });
 
   it('counts the bytes of a frame without its delimiter', () => {
@@ -50,14 +49,18 @@ describe('delimited', () => {
     const delimiter = bytesOf(';');
     const codec = delimited({ delimiter, maxLength: 8 });
     delimiter[0] = 0;
-    assert.deepEqual(decoded(codec, ['a;']).values, ['a']);
+    expect(decoded(codec, ['a;']).values).toStrictEqual(['a']);
   });
 
   it('refuses wrong options at the call', () => {
     const make = (options: unknown) => () => delimited(options as DelimitedOptions);
-    assert.throws(make(undefined), { name: 'TypeError', message: /expected `maxLength`/ });
-    assert.throws(make({ delimiter: ';' }), { name: 'TypeError', message: /expected `maxLength`/ });
+    expect(make(undefined)).toThrow(expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/expected `maxLength`/) }));
+    expect(make({ delimiter: ';' })).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/expected `maxLength`/) }),
+    );
     for (const delimiter of [undefined, '', new Uint8Array(0), 7])
-      assert.throws(make({ delimiter, maxLength: 8 }), { name: 'TypeError', message: /expected `delimiter`/ });
+      expect(make({ delimiter, maxLength: 8 })).toThrow(
+        expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/expected `delimiter`/) }),
+      );
   });
 });

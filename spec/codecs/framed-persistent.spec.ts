@@ -1,6 +1,5 @@
-import assert from 'node:assert/strict';
 import { EMPTY, map, NEVER, retry, scan, Subject, take, throwError, timer, type Observable } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Codec } from '../../src/codecs/codec.ts';
 import { framed, type Framed } from '../../src/codecs/framed.ts';
 import { lines } from '../../src/codecs/lines.ts';
@@ -13,7 +12,7 @@ import type { IOStreamOptions } from '../../src/stream/options.ts';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import type { Wire } from '../../src/wire/signal.ts';
 import { deadPort } from '../support/loopback.ts';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { turns, unhandled, virtually, type Virtual } from '../stream/tools.ts';
 
 const codec = lines({ maxLength: 64 });
@@ -70,7 +69,7 @@ describe('framed, over a persistent stream', () => {
       v.at(1000, () => line.close());
     });
     const each = (at: number, text: string): string[] => [`${at} a: ${text}`, `${at} b: ${text}`];
-    assert.deepEqual(log, [
+    expect(log).toStrictEqual([
       ...each(10, 'one'),
       ...each(200, 'o'),
       ...each(200, 'two'),
@@ -95,10 +94,13 @@ describe('framed, over a persistent stream', () => {
       v.at(320, next);
       v.at(330, () => peers[2]?.write('five\n'));
     });
-    assert.deepEqual(
-      log.filter((line) => !line.endsWith('complete')),
-      ['10 next: one', '30 next: two', '300 next: three', '310 next: four', '330 next: five'],
-    );
+    expect(log.filter((line) => !line.endsWith('complete'))).toStrictEqual([
+      '10 next: one',
+      '30 next: two',
+      '300 next: three',
+      '310 next: four',
+      '330 next: five',
+    ]);
   });
 
   it('reads no connection before the first reader, and keeps nothing of those that were lost before', () => {
@@ -110,7 +112,7 @@ describe('framed, over a persistent stream', () => {
       v.at(200, () => peers[2]?.write('two\n'));
       v.at(300, () => note('late', messages$));
     });
-    assert.deepEqual(log, ['300 late: two']);
+    expect(log).toStrictEqual(['300 late: two']);
   });
 
   it('handles message after message, across connections', () => {
@@ -127,7 +129,7 @@ describe('framed, over a persistent stream', () => {
       v.at(750, () => peers[2]?.write('three\n'));
       v.at(1100, () => line.close());
     });
-    assert.deepEqual(log, [
+    expect(log).toStrictEqual([
       '10 watch: one',
       '310 consume: one!',
       '310 watch: two',
@@ -150,7 +152,7 @@ describe('framed, over a persistent stream', () => {
       v.at(10, () => peers[1]?.write('one\ntwo\n'));
       v.at(20, () => note('later', messages$));
     });
-    assert.deepEqual(log, ['10 consume: EMINE', '20 later: two']);
+    expect(log).toStrictEqual(['10 consume: EMINE', '20 later: two']);
   });
 
   it('queues what is written, encoded, and throws what cannot be encoded', () => {
@@ -161,7 +163,7 @@ describe('framed, over a persistent stream', () => {
         v.note(`${(error as IOStreamError).code} ${writes.map(({ length }) => length).join()}`),
       );
       write('one');
-      assert.throws(() => write('t\nwo'), { code: EPROTOCOL, fatal: false });
+      expect(() => write('t\nwo')).toThrow(expect.objectContaining({ code: EPROTOCOL, fatal: false }));
       v.at(20, () => peers[1]?.reset());
       v.at(30, () => write('two'));
       v.at(250, () => write('three'));
@@ -169,7 +171,7 @@ describe('framed, over a persistent stream', () => {
       v.at(500, () => line.close());
       v.at(600, () => v.note(`takes ${write('late')}`));
     });
-    assert.deepEqual(log, [
+    expect(log).toStrictEqual([
       '0 peer 1: one',
       '220 peer 3: two',
       '250 peer 3: three',
@@ -197,7 +199,7 @@ describe('framed, over a persistent stream', () => {
       v.at(20, () => peers[1]?.reset());
       v.at(200, () => write('c'));
     });
-    assert.deepEqual(log, ['0 peer 1: 1 a 2 b', '200 peer 2: 1 c']);
+    expect(log).toStrictEqual(['0 peer 1: 1 a 2 b', '200 peer 2: 1 c']);
   });
 
   it('errors with the error that ended it, after the messages before', () => {
@@ -219,7 +221,7 @@ describe('framed, over a persistent stream', () => {
         ),
       );
     });
-    assert.deepEqual(log, [
+    expect(log).toStrictEqual([
       '10 messages: one',
       '60 consume: 0',
       '60 messages: two',
@@ -238,7 +240,7 @@ describe('framed, over a persistent stream', () => {
       v.at(10, () => peers[1]?.reset());
       v.at(200, () => peers[2]?.end('one\n'));
     });
-    assert.deepEqual(log, ['200 messages: one', '200 messages: complete']);
+    expect(log).toStrictEqual(['200 messages: one', '200 messages: complete']);
   });
 
   it('errors where the user keeps a connection open whose messages cannot be decoded', () => {
@@ -251,7 +253,7 @@ describe('framed, over a persistent stream', () => {
       v.at(30, () => peers[1]?.reset());
       v.at(200, () => peers[2]?.write('one\n'));
     });
-    assert.deepEqual(log, ['10 first: EFRAMELIMIT', '200 second: one']);
+    expect(log).toStrictEqual(['10 first: EFRAMELIMIT', '200 second: one']);
   });
 
   it('drops messages that no reader takes when too many connections are lost, and the next reader gets an error', () => {
@@ -270,7 +272,7 @@ describe('framed, over a persistent stream', () => {
       v.at(5010, () => note('third', messages$));
     });
     const kept = Array.from({ length: 16 }, (_, each) => [`${each + 3}`, `more of ${each + 3}`]).flat();
-    assert.deepEqual(log, [
+    expect(log).toStrictEqual([
       '0 first: 1',
       '0 first: complete',
       '5000 second: EINBUFLIMIT',
@@ -290,7 +292,7 @@ describe('framed, over a persistent stream', () => {
       });
       v.at(10_000, () => note('second', messages$));
     });
-    assert.deepEqual(log, ['0 first: one', '0 first: complete', '10000 second: two']);
+    expect(log).toStrictEqual(['0 first: one', '0 first: complete', '10000 second: two']);
   });
 
   for (const [who, listen, expected] of [
@@ -306,18 +308,15 @@ describe('framed, over a persistent stream', () => {
       0,
     ],
   ] as [string, (client: Framed<string, string | Uint8Array, Persistent>) => void, number][])
-    it(
-      `reports the error that ends it ${expected} times with ${who}`,
-      invariants(async (h) => {
-        const reported = unhandled(h);
-        const line = persistent({ host: '127.0.0.1', port: await deadPort() }, { attempts: 1 });
-        listen(framed(line, codec));
-        await h.until(() => !line.write(''), 'the end');
-        await h.until(() => reported.length === expected, 'the report');
-        await turns();
-        assert.equal(reported.length, expected);
-      }),
-    );
+    spec(`reports the error that ends it ${expected} times with ${who}`, async (h) => {
+      const reported = unhandled(h);
+      const line = persistent({ host: '127.0.0.1', port: await deadPort() }, { attempts: 1 });
+      listen(framed(line, codec));
+      await h.until(() => !line.write(''), 'the end');
+      await h.until(() => reported.length === expected, 'the report');
+      await turns();
+      expect(reported.length).toBe(expected);
+    });
 });
 
 describe('requests, over a persistent stream', () => {
@@ -336,10 +335,16 @@ describe('requests, over a persistent stream', () => {
       v.at(200, () => ask('e'));
       v.at(210, () => peers[2]?.write('to c\nto d\nto e\n'));
     });
-    assert.deepEqual(
-      log.filter((line) => !line.endsWith('complete')),
-      ['0 peer 1: a b', '10 a: to a', '20 b: ECONNRESET', '120 peer 2: c d', '200 peer 2: e', '210 c: to c', '210 d: to d', '210 e: to e'],
-    );
+    expect(log.filter((line) => !line.endsWith('complete'))).toStrictEqual([
+      '0 peer 1: a b',
+      '10 a: to a',
+      '20 b: ECONNRESET',
+      '120 peer 2: c d',
+      '200 peer 2: e',
+      '210 c: to c',
+      '210 d: to d',
+      '210 e: to e',
+    ]);
   });
 
   it('matches by id across connections, and a retried request is sent again', () => {
@@ -357,17 +362,14 @@ describe('requests, over a persistent stream', () => {
       v.at(50, () => note('3', request({ id: 3 })));
       v.at(200, () => peers[2]?.write('{"id":1,"n":1}\n{"id":3,"n":3}\n{"id":2,"n":2}\n'));
     });
-    assert.deepEqual(
-      log.filter((line) => !line.endsWith('complete')),
-      [
-        '0 peer 1: {"id":1} {"id":2}',
-        '20 1: ECONNRESET',
-        '120 peer 2: {"id":2} {"id":3}',
-        '200 unmatched: {"id":1,"n":1}',
-        '200 3: {"id":3,"n":3}',
-        '200 2: {"id":2,"n":2}',
-      ],
-    );
+    expect(log.filter((line) => !line.endsWith('complete'))).toStrictEqual([
+      '0 peer 1: {"id":1} {"id":2}',
+      '20 1: ECONNRESET',
+      '120 peer 2: {"id":2} {"id":3}',
+      '200 unmatched: {"id":1,"n":1}',
+      '200 3: {"id":3,"n":3}',
+      '200 2: {"id":2,"n":2}',
+    ]);
   });
 
   it('errors a request with ECLOSED where the connection ended in good order', () => {
@@ -379,7 +381,7 @@ describe('requests, over a persistent stream', () => {
       v.at(200, () => note('b', request('b')));
       v.at(210, () => peers[2]?.write('to b\n'));
     });
-    assert.deepEqual(log, ['0 peer 1: a', '20 a: ECLOSED', '200 peer 2: b', '210 b: to b', '210 b: complete']);
+    expect(log).toStrictEqual(['0 peer 1: a', '20 a: ECLOSED', '200 peer 2: b', '210 b: to b', '210 b: complete']);
   });
 
   it("with 'drop' errors requests that wait for a connection when an attempt fails, in order too", () => {
@@ -391,7 +393,7 @@ describe('requests, over a persistent stream', () => {
       v.at(150, () => note('b', request('b')));
       v.at(300, () => peers[3]?.write('to b\n'));
     });
-    assert.deepEqual(log, ['120 a: ECONNREFUSED', '220 peer 3: b', '300 b: to b', '300 b: complete']);
+    expect(log).toStrictEqual(['120 a: ECONNREFUSED', '220 peer 3: b', '300 b: to b', '300 b: complete']);
   });
 
   it('keeps the place of a request that was given up and is sent by the next connection', () => {
@@ -403,7 +405,7 @@ describe('requests, over a persistent stream', () => {
       v.at(50, () => given.unsubscribe());
       v.at(200, () => peers[2]?.write('to a\nto b\n'));
     });
-    assert.deepEqual(log, ['100 peer 2: a b', '200 b: to b', '200 b: complete']);
+    expect(log).toStrictEqual(['100 peer 2: a b', '200 b: to b', '200 b: complete']);
   });
 
   for (const [how, code, lose] of [
@@ -424,10 +426,12 @@ describe('requests, over a persistent stream', () => {
         for (const at of [300, 310, 320]) v.at(at, () => gate.next());
         v.at(500, () => peers[2]?.write('to d\n'));
       });
-      assert.deepEqual(
-        log.filter((line) => !line.endsWith('complete') && !line.includes('peer')),
-        ['10 a: to a', '300 b: to b', `310 c: ${code}`, '500 d: to d'],
-      );
+      expect(log.filter((line) => !line.endsWith('complete') && !line.includes('peer'))).toStrictEqual([
+        '10 a: to a',
+        '300 b: to b',
+        `310 c: ${code}`,
+        '500 d: to d',
+      ]);
     });
 
   it('fails what waits and what comes when the persistent stream is closed, or has ended', () => {
@@ -443,7 +447,7 @@ describe('requests, over a persistent stream', () => {
         v.at(10, () => (how === 'close' ? line.close() : peers[1]?.reset()));
         v.at(500, () => note('b', request('b')));
       });
-      assert.deepEqual(log, ['0 peer 1: a', `10 a: ${code}`, `500 b: ${code}`]);
+      expect(log).toStrictEqual(['0 peer 1: a', `10 a: ${code}`, `500 b: ${code}`]);
     }
   });
 
@@ -453,21 +457,18 @@ describe('requests, over a persistent stream', () => {
       const { request } = requests(framed(line, codec), { timeout: 100 });
       note('a', request('a'));
     });
-    assert.deepEqual(log, ['100 a: ETIMEDOUT', '500 peer 2: a']);
+    expect(log).toStrictEqual(['100 a: ETIMEDOUT', '500 peer 2: a']);
   });
 
-  it(
-    'refuses a request over outBufLimit alone, and reports it to nobody else',
-    invariants(async (h) => {
-      const line = persistent({ wire: () => () => NEVER }, { outBufLimit: 1 });
-      const unsent = h.observed(line.unsent$);
-      const { request } = requests(framed(line, codec));
-      const first = h.observed(request('a'));
-      h.error((await h.observed(request('b')).ended).error, { code: 'EOUTBUFLIMIT', phase: 'write' });
-      await turns();
-      assert.deepEqual([first.state, unsent.values], ['open', []]);
-      line.close();
-      h.error((await first.ended).error, { code: 'ECLOSED' });
-    }),
-  );
+  spec('refuses a request over outBufLimit alone, and reports it to nobody else', async (h) => {
+    const line = persistent({ wire: () => () => NEVER }, { outBufLimit: 1 });
+    const unsent = h.observed(line.unsent$);
+    const { request } = requests(framed(line, codec));
+    const first = h.observed(request('a'));
+    h.error((await h.observed(request('b')).ended).error, { code: 'EOUTBUFLIMIT', phase: 'write' });
+    await turns();
+    expect([first.state, unsent.values]).toStrictEqual(['open', []]);
+    line.close();
+    h.error((await first.ended).error, { code: 'ECLOSED' });
+  });
 });

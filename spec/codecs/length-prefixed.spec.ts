@@ -1,6 +1,5 @@
-import assert from 'node:assert/strict';
 import { of } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { lengthPrefixed, type LengthPrefixedOptions } from '../../src/codecs/length-prefixed.ts';
 import { EFRAMELIMIT, EPROTOCOL } from '../../src/errors.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
@@ -41,7 +40,7 @@ describe('lengthPrefixed', () => {
         const codec = lengthPrefixed(options);
         const most = 'x'.repeat(maxLength);
         const messages = Array.from({ length: maxLength + 1 }, (_, length) => most.slice(0, length));
-        assert.deepEqual(decoded(codec, bytesFrom(codec, messages)), { values: messages, end: 'complete' });
+        expect(decoded(codec, bytesFrom(codec, messages))).toStrictEqual({ values: messages, end: 'complete' });
         assertFails(outcome(of(`${most}x`).pipe(codec.encode())), EFRAMELIMIT, 'write', []);
       });
     });
@@ -56,7 +55,7 @@ describe('lengthPrefixed', () => {
   it('takes no memory for what was only announced', () => {
     const before = process.memoryUsage().arrayBuffers;
     const result = decoded(lengthPrefixed({ maxLength: 2 ** 30 }), [hex('3fffffff'), 'x']);
-    assert.ok(process.memoryUsage().arrayBuffers - before < 2 ** 20);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 20);
     assertFails(result, EPROTOCOL, 'read', []);
   });
 
@@ -73,32 +72,40 @@ describe('lengthPrefixed', () => {
       EFRAMELIMIT,
       'write',
     );
-    assert.equal(bytesFrom(lengthPrefixed({ bytes: 1, includesHeader: true, maxLength: 1000 }), [long.slice(2)])[0]?.[0], 255);
+    expect(bytesFrom(lengthPrefixed({ bytes: 1, includesHeader: true, maxLength: 1000 }), [long.slice(2)])[0]?.[0]).toBe(255);
   });
 
   it('counts the header of a varint that grows by it', () => {
     const codec = lengthPrefixed({ bytes: 'varint', includesHeader: true, maxLength: 20_000 });
     for (const length of [125, 126, 127, 128, 16381, 16382, 16383]) {
       const message = 'x'.repeat(length);
-      assert.deepEqual(decoded(codec, bytesFrom(codec, [message])).values, [message]);
+      expect(decoded(codec, bytesFrom(codec, [message])).values).toStrictEqual([message]);
     }
   });
 
   it('takes a varint with needless zeros, and refuses one without an end', () => {
     const codec = lengthPrefixed({ bytes: 'varint', maxLength: 9 });
-    assert.deepEqual(decoded(codec, [hex('818000'), 'a']).values, ['a']);
+    expect(decoded(codec, [hex('818000'), 'a']).values).toStrictEqual(['a']);
     assertFails(decoded(codec, [hex('80 80 80 80 80 80 80 80 80 80 80')]), EPROTOCOL, 'read', []);
     assertFails(decoded(codec, [hex('ff ff ff ff ff ff ff ff ff 7f')]), EFRAMELIMIT, 'read', []);
   });
 
   it('refuses wrong options at the call', () => {
     const make = (options: unknown) => () => lengthPrefixed(options as LengthPrefixedOptions);
-    assert.throws(make({ bytes: 2 }), { name: 'TypeError', message: /expected `maxLength`/ });
-    assert.throws(make({ maxLength: 9, bytes: 3 }), {
-      name: 'TypeError',
-      message: /expected `bytes` to be one of 1, 2, 4, "varint", got 3/,
-    });
-    assert.throws(make({ maxLength: 9, endian: 'LE' }), { name: 'TypeError', message: /expected `endian`/ });
-    assert.throws(make({ maxLength: 9, includesHeader: 1 }), { name: 'TypeError', message: /expected `includesHeader`/ });
+    expect(make({ bytes: 2 })).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/expected `maxLength`/) }),
+    );
+    expect(make({ maxLength: 9, bytes: 3 })).toThrow(
+      expect.objectContaining({
+        name: 'TypeError',
+        message: expect.stringMatching(/expected `bytes` to be one of 1, 2, 4, "varint", got 3/),
+      }),
+    );
+    expect(make({ maxLength: 9, endian: 'LE' })).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/expected `endian`/) }),
+    );
+    expect(make({ maxLength: 9, includesHeader: 1 })).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/expected `includesHeader`/) }),
+    );
   });
 });

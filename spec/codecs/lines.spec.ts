@@ -1,7 +1,6 @@
-import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { from, of } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { lines, type LinesOptions } from '../../src/codecs/lines.ts';
 import { EFRAMELIMIT, EPROTOCOL } from '../../src/errors.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
@@ -32,13 +31,13 @@ describe('lines', () => {
 
   it('takes one \\r off the end of a line, and no other', () => {
     for (const { name, chunks } of rechunk('a\r\n\r\n\r\r\nb\rc\n', { empty: true }))
-      assert.deepEqual(decoded(codec, chunks), { values: ['a', '', '\r', 'b\rc'], end: 'complete' }, name);
+      expect(decoded(codec, chunks), name).toStrictEqual({ values: ['a', '', '\r', 'b\rc'], end: 'complete' });
   });
 
   it('counts the bytes of a line without its end', () => {
     const limited = (text: string, maxLength: number): ReturnType<typeof decoded>[] =>
       [...rechunk(text, { empty: true })].map(({ chunks }) => decoded(lines({ maxLength }), chunks));
-    for (const result of limited('éé\r\n1234\n', 4)) assert.deepEqual(result, { values: ['éé', '1234'], end: 'complete' });
+    for (const result of limited('éé\r\n1234\n', 4)) expect(result).toStrictEqual({ values: ['éé', '1234'], end: 'complete' });
     for (const result of limited('1\n23\n\n12345\n1\n', 4)) assertFails(result, EFRAMELIMIT, 'read', ['1', '23', '']);
     for (const result of limited('1\r\n12345\r\n1\n', 4)) assertFails(result, EFRAMELIMIT, 'read', ['1']);
     for (const result of limited('12345', 4)) assertFails(result, EFRAMELIMIT, 'read', []);
@@ -47,8 +46,8 @@ describe('lines', () => {
   });
 
   it('says the limit and what came', () => {
-    assert.match(String(decoded(codec, [`${'x'.repeat(30)}\n`]).error), /at most maxLength = 20 bytes, got 30/);
-    assert.match(String(decoded(codec, ['x'.repeat(30)]).error), /at most maxLength = 20 bytes, got the first 30 of one/);
+    expect(String(decoded(codec, [`${'x'.repeat(30)}\n`]).error)).toMatch(/at most maxLength = 20 bytes, got 30/);
+    expect(String(decoded(codec, ['x'.repeat(30)]).error)).toMatch(/at most maxLength = 20 bytes, got the first 30 of one/);
   });
 
   it('finds the same lines as a plain search, at every limit', () => {
@@ -62,7 +61,7 @@ describe('lines', () => {
         const wrong = all.findIndex((line) => Buffer.byteLength(line) > maxLength);
         const bytes = bytesOf(given);
         const { values } = decoded(lines({ maxLength }), [bytes.subarray(0, at), bytes.subarray(at)]);
-        assert.deepEqual(values, wrong < 0 ? all : all.slice(0, wrong));
+        expect(values).toStrictEqual(wrong < 0 ? all : all.slice(0, wrong));
       }),
     );
   });
@@ -71,19 +70,20 @@ describe('lines', () => {
     const kind = (bytes: boolean) =>
       bytes ? lines({ maxLength: 4, bytes, unterminated: 'emit' }) : lines({ maxLength: 4, unterminated: 'emit' });
     for (const bytes of [false, true])
-      for (const { chunks } of rechunk('a\nb\r')) assert.deepEqual(decoded(kind(bytes), chunks), { values: ['a', 'b'], end: 'complete' });
-    assert.deepEqual(decoded(kind(false), ['a\n']), { values: ['a'], end: 'complete' });
-    assert.deepEqual(decoded(kind(false), []), { values: [], end: 'complete' });
+      for (const { chunks } of rechunk('a\nb\r'))
+        expect(decoded(kind(bytes), chunks)).toStrictEqual({ values: ['a', 'b'], end: 'complete' });
+    expect(decoded(kind(false), ['a\n'])).toStrictEqual({ values: ['a'], end: 'complete' });
+    expect(decoded(kind(false), [])).toStrictEqual({ values: [], end: 'complete' });
     assertFails(decoded(kind(false), ['12345']), EFRAMELIMIT, 'read', []);
   });
 
   it('keeps a byte order mark', () => {
-    for (const { chunks } of rechunk('\uFEFFa\n\uFEFFb\n')) assert.deepEqual(decoded(codec, chunks).values, ['\uFEFFa', '\uFEFFb']);
+    for (const { chunks } of rechunk('\uFEFFa\n\uFEFFb\n')) expect(decoded(codec, chunks).values).toStrictEqual(['\uFEFFa', '\uFEFFb']);
   });
 
   it('replaces bytes that are not UTF-8, each line for itself', () => {
     const wrong = Buffer.from('a\xe2\x82\nb\xff\xfe\r\n', 'latin1');
-    for (const { name, chunks } of rechunk(wrong)) assert.deepEqual(decoded(codec, chunks).values, ['a\uFFFD', 'b\uFFFD\uFFFD'], name);
+    for (const { name, chunks } of rechunk(wrong)) expect(decoded(codec, chunks).values, name).toStrictEqual(['a\uFFFD', 'b\uFFFD\uFFFD']);
   });
 
   it('refuses bytes that are not UTF-8 when asked to, after all lines before them', () => {
@@ -97,7 +97,7 @@ describe('lines', () => {
     assertFails(outcome(of('a\r').pipe(codec.encode())), EPROTOCOL, 'write', []);
     assertFails(outcome(of('é'.repeat(11)).pipe(codec.encode())), EFRAMELIMIT, 'write', []);
     assertFails(outcome(from([7] as never[]).pipe(codec.encode())), EPROTOCOL, 'write', []);
-    assert.deepEqual(bytesFrom(lines({ maxLength: 9, delimiter: '\r\n' }), ['a\r']).map(shown), ['a\r\r\n']);
+    expect(bytesFrom(lines({ maxLength: 9, delimiter: '\r\n' }), ['a\r']).map(shown)).toStrictEqual(['a\r\r\n']);
   });
 
   it('refuses wrong options at the call', () => {
@@ -109,6 +109,8 @@ describe('lines', () => {
       ([name, value]) => [{ maxLength: 9, [name]: value }, new RegExp(`expected \`${name}\``)] as const,
     );
     for (const [options, message] of [...wrong, ...named])
-      assert.throws(() => lines(options as LinesOptions & { bytes: true }), { name: 'TypeError', message });
+      expect(() => lines(options as LinesOptions & { bytes: true })).toThrow(
+        expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(message) }),
+      );
   });
 });

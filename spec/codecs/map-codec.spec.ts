@@ -1,6 +1,5 @@
-import assert from 'node:assert/strict';
 import { from } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { lengthPrefixed } from '../../src/codecs/length-prefixed.ts';
 import { mapCodec } from '../../src/codecs/map-codec.ts';
 import { ECLOSED, EPROTOCOL, IOStreamError } from '../../src/errors.ts';
@@ -45,8 +44,8 @@ describe('mapCodec', () => {
     ] as const) {
       assertFails(result, EPROTOCOL, phase, []);
       const error = result.error as IOStreamError;
-      assert.equal(error.cause, why);
-      assert.doesNotMatch(error.message, /secret/);
+      expect(error.cause).toBe(why);
+      expect(error.message).not.toMatch(/secret/);
     }
   });
 
@@ -58,11 +57,13 @@ describe('mapCodec', () => {
       },
       encode: () => '',
     });
-    assert.equal(decoded(codec, [new Uint8Array(4)]).error, own);
+    expect(decoded(codec, [new Uint8Array(4)]).error).toBe(own);
   });
 
   it('refuses what is not a function at the call', () => {
     const wrong = { decode: 1, encode: two.encode } as unknown as typeof two;
-    assert.throws(() => mapCodec(lengthPrefixed({ maxLength: 2 }), wrong), { name: 'TypeError', message: /`decode` and `encode`/ });
+    expect(() => mapCodec(lengthPrefixed({ maxLength: 2 }), wrong)).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/`decode` and `encode`/) }),
+    );
   });
 });

@@ -1,7 +1,6 @@
-import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { of } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ndjson, type NdjsonOptions } from '../../src/codecs/ndjson.ts';
 import { EFRAMELIMIT, EPROTOCOL, type IOStreamError } from '../../src/errors.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
@@ -24,27 +23,28 @@ describe('ndjson', () => {
     fc.assert(
       fc.property(fc.array(fc.json()), (texts) => {
         const values = texts.map((text) => JSON.parse(text) as unknown);
-        assert.deepEqual(decoded(wide, bytesFrom(wide, values)), { values, end: 'complete' });
+        expect(decoded(wide, bytesFrom(wide, values))).toStrictEqual({ values, end: 'complete' });
       }),
     );
   });
 
   it('passes over lines that are empty or blank', () => {
-    for (const { chunks } of rechunk('\n1\r\n\r\n \t\n2\n')) assert.deepEqual(decoded(codec, chunks), { values: [1, 2], end: 'complete' });
+    for (const { chunks } of rechunk('\n1\r\n\r\n \t\n2\n'))
+      expect(decoded(codec, chunks)).toStrictEqual({ values: [1, 2], end: 'complete' });
   });
 
   it('refuses a line that is not JSON in UTF-8, with the cause, and does not quote it', () => {
     const result = decoded(codec, ['1\n{"password": secret}\n2\n']);
     assertFails(result, EPROTOCOL, 'read', [1]);
     const error = result.error as IOStreamError;
-    assert.ok(error.cause instanceof SyntaxError);
-    assert.doesNotMatch(error.message, /secret/);
+    expect(error.cause).toBeInstanceOf(SyntaxError);
+    expect(error.message).not.toMatch(/secret/);
     assertFails(decoded(codec, [Uint8Array.of(0x22, 0xff, 0x22, 10)]), EPROTOCOL, 'read', []);
   });
 
   it('gives a last line without its end when asked to', () => {
     assertFails(decoded(codec, ['1\n2']), EPROTOCOL, 'read', [1]);
-    assert.deepEqual(decoded(ndjson({ maxLength: 9, unterminated: 'emit' }), ['1\n2']), { values: [1, 2], end: 'complete' });
+    expect(decoded(ndjson({ maxLength: 9, unterminated: 'emit' }), ['1\n2'])).toStrictEqual({ values: [1, 2], end: 'complete' });
   });
 
   it('refuses to encode what JSON has no text for, and what is over its limit', () => {
@@ -56,7 +56,11 @@ describe('ndjson', () => {
   });
 
   it('refuses wrong options at the call', () => {
-    assert.throws(() => ndjson(undefined as unknown as NdjsonOptions), { name: 'TypeError', message: /expected `maxLength`/ });
-    assert.throws(() => ndjson({ maxLength: 9, unterminated: 'yes' as 'emit' }), { name: 'TypeError', message: /expected `unterminated`/ });
+    expect(() => ndjson(undefined as unknown as NdjsonOptions)).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/expected `maxLength`/) }),
+    );
+    expect(() => ndjson({ maxLength: 9, unterminated: 'yes' as 'emit' })).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/expected `unterminated`/) }),
+    );
   });
 });

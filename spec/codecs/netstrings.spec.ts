@@ -1,6 +1,5 @@
-import assert from 'node:assert/strict';
 import { from, of } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { netstrings, type NetstringsOptions } from '../../src/codecs/netstrings.ts';
 import { EFRAMELIMIT, EPROTOCOL } from '../../src/errors.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
@@ -23,7 +22,7 @@ describe('netstrings', () => {
     for (const wrong of [':,', 'a', '-1:', '01:a,', '00:,', '1 :a,', '1:ab', '1;a,', '\n'])
       for (const { name, chunks } of rechunk(`1:x,${wrong}`)) {
         const result = decoded(codec, chunks);
-        assert.equal(result.end, 'error', `${wrong} ${name}`);
+        expect(result.end, `${wrong} ${name}`).toBe('error');
         assertFails(result, EPROTOCOL, 'read', ['x']);
       }
   });
@@ -38,6 +37,8 @@ describe('netstrings', () => {
   });
 
   it('refuses wrong options at the call', () => {
-    assert.throws(() => netstrings({} as NetstringsOptions), { name: 'TypeError', message: /expected `maxLength`/ });
+    expect(() => netstrings({} as NetstringsOptions)).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/expected `maxLength`/) }),
+    );
   });
 });

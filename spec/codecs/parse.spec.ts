@@ -1,6 +1,5 @@
-import assert from 'node:assert/strict';
 import { from, of, Subject, take, takeUntil } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parse, type ParseOptions } from '../../src/codecs/parse.ts';
 import type { Reader } from '../../src/codecs/parser.ts';
 import { EFRAMELIMIT, EPROTOCOL, type IOStreamError } from '../../src/errors.ts';
@@ -52,7 +51,7 @@ describe('parse', () => {
   it('reads replies of RESP, nested ones too', () => {
     const bytes = '+OK\r\n-ERR no\r\n:-7\r\n$-1\r\n$0\r\n\r\n*2\r\n:1\r\n*2\r\n+a\r\n*-1\r\n';
     for (const { chunks } of rechunk(bytes))
-      assert.deepEqual(decoded(resp, chunks), { values: ['OK', new Error('ERR no'), -7, null, '', [1, ['a', null]]], end: 'complete' });
+      expect(decoded(resp, chunks)).toStrictEqual({ values: ['OK', new Error('ERR no'), -7, null, '', [1, ['a', null]]], end: 'complete' });
   });
 
   it('counts all bytes of a message, also of one made of many small pieces', () => {
@@ -65,22 +64,22 @@ describe('parse', () => {
     for (const { chunks } of rechunk('12345678\n')) {
       assertFails(decoded(until(Infinity, 8), chunks), EFRAMELIMIT, 'read', []);
       assertFails(decoded(until(8, 99), chunks), EPROTOCOL, 'read', []);
-      assert.deepEqual(decoded(until(9, 9), chunks).values, ['12345678\n']);
+      expect(decoded(until(9, 9), chunks).values).toStrictEqual(['12345678\n']);
     }
   });
 
   it('names what the generator throws, after all messages before it', () => {
     const result = decoded(resp, ['+OK\r\n!x\r\n']);
     assertFails(result, EPROTOCOL, 'read', ['OK']);
-    assert.deepEqual((result.error as IOStreamError).cause, new Error('no reply begins with !'));
+    expect((result.error as IOStreamError).cause).toStrictEqual(new Error('no reply begins with !'));
   });
 
   it('says what it did not find, and refuses a limit that is none', () => {
     const until = (limit: number) => parse((link) => link.readUntil('\n', limit), { maxLength: 99 });
-    assert.match(String(decoded(until(3), ['1234']).error), /the delimiter within 3 bytes, itself included, got more/);
+    expect(String(decoded(until(3), ['1234']).error)).toMatch(/the delimiter within 3 bytes, itself included, got more/);
     for (const limit of [undefined as never, NaN, -1, 1.5, '9' as never]) {
       const { error } = decoded(until(limit), ['abc\n']);
-      assert.match(String((error as IOStreamError).cause), /TypeError: expected `limit` of link.readUntil to be a number of bytes/);
+      expect(String((error as IOStreamError).cause)).toMatch(/TypeError: expected `limit` of link.readUntil to be a number of bytes/);
     }
   });
 
@@ -95,7 +94,7 @@ describe('parse', () => {
     }
     const result = decoded(parse(nothing, { maxLength: 8 }), ['x']);
     assertFails(result, EPROTOCOL, 'read', []);
-    assert.ok((result.error as IOStreamError).cause instanceof TypeError);
+    expect((result.error as IOStreamError).cause).toBeInstanceOf(TypeError);
   });
 
   it('refuses a generator that waits for something else than bytes', () => {
@@ -116,11 +115,11 @@ describe('parse', () => {
     const bytes$ = new Subject<Uint8Array>();
     const subscription = bytes$.pipe(codec.decode()).subscribe();
     bytes$.next(bytesOf('abc'));
-    assert.deepEqual(log, ['tidied']);
+    expect(log).toStrictEqual(['tidied']);
     subscription.unsubscribe();
-    assert.deepEqual(log, ['tidied', 'tidied']);
+    expect(log).toStrictEqual(['tidied', 'tidied']);
     assertFails(decoded(codec, ['a']), EPROTOCOL, 'read');
-    assert.deepEqual(log, ['tidied', 'tidied', 'tidied']);
+    expect(log).toStrictEqual(['tidied', 'tidied', 'tidied']);
   });
 
   it('makes a message when the last one has been taken, and none for a subscriber who left', () => {
@@ -133,7 +132,7 @@ describe('parse', () => {
     of(bytesOf('abcd'))
       .pipe(parse(logged, { maxLength: 8 }).decode(), take(2))
       .subscribe((letter) => log.push(`took ${letter}`));
-    assert.deepEqual(log, ['made a', 'took a', 'made b', 'took b']);
+    expect(log).toStrictEqual(['made a', 'took a', 'made b', 'took b']);
   });
 
   it('does not run the generator before bytes come', () => {
@@ -142,8 +141,8 @@ describe('parse', () => {
       runs += 1;
       return yield* link.read(1);
     }
-    assert.deepEqual(decoded(parse(counted, { maxLength: 8 }), []), { values: [], end: 'complete' });
-    assert.equal(runs, 0);
+    expect(decoded(parse(counted, { maxLength: 8 }), [])).toStrictEqual({ values: [], end: 'complete' });
+    expect(runs).toBe(0);
   });
 
   it('runs the generator of the next message when its first byte comes', () => {
@@ -155,9 +154,9 @@ describe('parse', () => {
     const bytes$ = new Subject<Uint8Array>();
     bytes$.pipe(parse(counted, { maxLength: 8 }).decode()).subscribe();
     bytes$.next(bytesOf('a'));
-    assert.equal(runs, 1);
+    expect(runs).toBe(1);
     bytes$.next(bytesOf('bc'));
-    assert.equal(runs, 3);
+    expect(runs).toBe(3);
   });
 
   it('reads pieces in the order in which they are waited for, not that in which they are asked for', () => {
@@ -166,7 +165,7 @@ describe('parse', () => {
       return `${text(yield* one)} ${text(yield* two)}`;
     }
     for (const { chunks } of rechunk('abcdef'))
-      assert.deepEqual(decoded(parse(swapped, { maxLength: 8 }), chunks).values, ['a bc', 'd ef']);
+      expect(decoded(parse(swapped, { maxLength: 8 }), chunks).values).toStrictEqual(['a bc', 'd ef']);
   });
 
   it('does not let the generator catch that its message is too long, or never ends', () => {
@@ -212,7 +211,7 @@ describe('parse', () => {
         [],
       );
     }
-    assert.deepEqual(caught, []);
+    expect(caught).toStrictEqual([]);
   });
 
   it('gives nothing more to a generator that leaves by itself, but runs its finally blocks', () => {
@@ -229,18 +228,22 @@ describe('parse', () => {
       }
     }
     const result = outcome(of(bytesOf('abc')).pipe(parse(leaving, { maxLength: 8 }).decode(), takeUntil(gone$)));
-    assert.deepEqual(result, { values: [], end: 'complete' });
-    assert.deepEqual(log, ['a', 'tidied']);
+    expect(result).toStrictEqual({ values: [], end: 'complete' });
+    expect(log).toStrictEqual(['a', 'tidied']);
   });
 
   it('encodes bytes and text as they are, and refuses the rest', () => {
     const codec = parse(names.talk, { maxLength: 8 });
-    assert.deepEqual(outcome(of('ä', Uint8Array.of(7)).pipe(codec.encode())).values, ['\xc3\xa4', '\x07']);
+    expect(outcome(of('ä', Uint8Array.of(7)).pipe(codec.encode())).values).toStrictEqual(['\xc3\xa4', '\x07']);
     assertFails(outcome(from([7] as never[]).pipe(codec.encode())), EPROTOCOL, 'write', []);
   });
 
   it('refuses wrong arguments at the call', () => {
-    assert.throws(() => parse(names.talk, {} as ParseOptions<never>), { name: 'TypeError', message: /expected `maxLength`/ });
-    assert.throws(() => parse(undefined as never, { maxLength: 9 }), { name: 'TypeError', message: /generator function/ });
+    expect(() => parse(names.talk, {} as ParseOptions<never>)).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/expected `maxLength`/) }),
+    );
+    expect(() => parse(undefined as never, { maxLength: 9 })).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/generator function/) }),
+    );
   });
 });

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { chatServer, type ChatServerOptions } from '../../examples/chat-server.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { runProgram } from '../support/run-program.ts';
 
 const host = '127.0.0.1';
@@ -46,72 +47,62 @@ const heard = (h: Harness, line: string, ...clients: readonly Client[]): Promise
   h.until(() => clients.every(({ lines }) => lines.includes(line)), line);
 
 describe('chat-server', () => {
-  it(
-    'tells all what one says, and who comes and goes',
-    invariants(async (h) => {
-      const { log, enter, errors } = await chat(h);
-      const ann = await enter('ann');
-      const bob = await enter('bob');
-      ann.says('hello').says('').says('/who').says('/dance');
-      await heard(h, '<ann> hello', ann, bob);
-      await heard(h, '* here are ann, bob', ann);
-      await heard(h, '* there is /who and /quit', ann);
-      bob.says('zażółć \u001b[31mgęślą\u0007').says('/quit').says('too late');
-      await heard(h, '<bob> zażółć [31mgęślą', ann);
-      await heard(h, '* bob leaves', ann);
-      await once(bob.socket, 'close');
-      expect(ann.lines).toEqual([
-        '* Welcome. What is your name?',
-        '* ann joins',
-        '* bob joins',
-        '<ann> hello',
-        '* here are ann, bob',
-        '* there is /who and /quit',
-        '<bob> zażółć [31mgęślą',
-        '* bob leaves',
-      ]);
-      expect(bob.lines.at(-1)).toBe('<bob> zażółć [31mgęślą');
-      expect(log).toEqual(['* ann joins', '* bob joins', '<ann> hello', '<bob> zażółć [31mgęślą', '* bob leaves']);
-      expect(errors.values).toEqual([]);
-    }),
-  );
+  spec('tells all what one says, and who comes and goes', async (h) => {
+    const { log, enter, errors } = await chat(h);
+    const ann = await enter('ann');
+    const bob = await enter('bob');
+    ann.says('hello').says('').says('/who').says('/dance');
+    await heard(h, '<ann> hello', ann, bob);
+    await heard(h, '* here are ann, bob', ann);
+    await heard(h, '* there is /who and /quit', ann);
+    bob.says('zażółć \u001b[31mgęślą\u0007').says('/quit').says('too late');
+    await heard(h, '<bob> zażółć [31mgęślą', ann);
+    await heard(h, '* bob leaves', ann);
+    await once(bob.socket, 'close');
+    expect(ann.lines).toEqual([
+      '* Welcome. What is your name?',
+      '* ann joins',
+      '* bob joins',
+      '<ann> hello',
+      '* here are ann, bob',
+      '* there is /who and /quit',
+      '<bob> zażółć [31mgęślą',
+      '* bob leaves',
+    ]);
+    expect(bob.lines.at(-1)).toBe('<bob> zażółć [31mgęślą');
+    expect(log).toEqual(['* ann joins', '* bob joins', '<ann> hello', '<bob> zażółć [31mgęślą', '* bob leaves']);
+    expect(errors.values).toEqual([]);
+  });
 
-  it(
-    'asks again for a name that is taken, or none',
-    invariants(async (h) => {
-      const { port, enter } = await chat(h);
-      await enter('ann');
-      const other = new Client(h, port).says('ann').says('an n').says('').says('x'.repeat(21)).says('Ann\r');
-      await heard(h, '* Ann joins', other);
-      expect(other.lines.slice(1, 5)).toEqual([
-        '* That name is taken. What is your name?',
-        ...Array.from({ length: 3 }, () => '* A name has 1 to 20 letters or digits. What is your name?'),
-      ]);
-    }),
-  );
+  spec('asks again for a name that is taken, or none', async (h) => {
+    const { port, enter } = await chat(h);
+    await enter('ann');
+    const other = new Client(h, port).says('ann').says('an n').says('').says('x'.repeat(21)).says('Ann\r');
+    await heard(h, '* Ann joins', other);
+    expect(other.lines.slice(1, 5)).toEqual([
+      '* That name is taken. What is your name?',
+      ...Array.from({ length: 3 }, () => '* A name has 1 to 20 letters or digits. What is your name?'),
+    ]);
+  });
 
-  it(
-    'goes on when a client is cut off, ends in the midst of a line, or sends one that is too long',
-    invariants(async (h) => {
-      const { enter, errors } = await chat(h);
-      const ann = await enter('ann');
-      (await enter('cut')).socket.resetAndDestroy();
-      await heard(h, '* cut leaves', ann);
-      (await enter('half')).socket.end('last words');
-      await heard(h, '<half> last words', ann);
-      await heard(h, '* half leaves', ann);
-      (await enter('long')).says('x'.repeat(1025));
-      await heard(h, '* long leaves', ann);
-      expect(errors.values.map((error) => (error as { code?: string }).code)).toEqual(['ECONNRESET', 'EFRAMELIMIT']);
-      ann.says('still here');
-      await heard(h, '<ann> still here', ann);
-    }),
-  );
+  spec('goes on when a client is cut off, ends in the midst of a line, or sends one that is too long', async (h) => {
+    const { enter, errors } = await chat(h);
+    const ann = await enter('ann');
+    (await enter('cut')).socket.resetAndDestroy();
+    await heard(h, '* cut leaves', ann);
+    (await enter('half')).socket.end('last words');
+    await heard(h, '<half> last words', ann);
+    await heard(h, '* half leaves', ann);
+    (await enter('long')).says('x'.repeat(1025));
+    await heard(h, '* long leaves', ann);
+    expect(errors.values.map((error) => (error as { code?: string }).code)).toEqual(['ECONNRESET', 'EFRAMELIMIT']);
+    ann.says('still here');
+    await heard(h, '<ann> still here', ann);
+  });
 
-  it(
+  spec(
     'drops a client that does not read, by its name; the others are not held up',
-    { timeout: 20_000 },
-    invariants(async (h) => {
+    async (h) => {
       const { enter, log } = await chat(h, { limit: 100_000 });
       const [ann, bob, slow] = [await enter('ann'), await enter('bob'), await enter('slow')];
       slow.socket.pause();
@@ -130,23 +121,21 @@ describe('chat-server', () => {
       ann.says('/who');
       await heard(h, '* here are ann, bob', ann);
       console.log(`chat-server: the slow one was dropped after ${count} lines of 1 KiB`);
-    }),
+    },
+    { timeout: 20_000 },
   );
 
-  it(
-    'lets who floods wait for himself',
-    invariants(async (h) => {
-      const { enter, log } = await chat(h, { rate: 20_000, limit: 10_000 });
-      const [ann, bob] = [await enter('ann'), await enter('bob')];
-      const start = performance.now();
-      for (let each = 0; each < 20; each += 1) ann.says(`${each} ${'x'.repeat(1000)}`);
-      bob.says('in between');
-      await h.until(() => log.some((line) => line.startsWith('<ann> 19')));
-      expect(performance.now() - start).toBeGreaterThan(800);
-      expect(log.slice(0, 10)).toContain('<bob> in between');
-      expect(log.filter((line) => line.includes('too slow'))).toEqual([]);
-    }),
-  );
+  spec('lets who floods wait for himself', async (h) => {
+    const { enter, log } = await chat(h, { rate: 20_000, limit: 10_000 });
+    const [ann, bob] = [await enter('ann'), await enter('bob')];
+    const start = performance.now();
+    for (let each = 0; each < 20; each += 1) ann.says(`${each} ${'x'.repeat(1000)}`);
+    bob.says('in between');
+    await h.until(() => log.some((line) => line.startsWith('<ann> 19')));
+    expect(performance.now() - start).toBeGreaterThan(800);
+    expect(log.slice(0, 10)).toContain('<bob> in between');
+    expect(log.filter((line) => line.includes('too slow'))).toEqual([]);
+  });
 
   it('runs as a program, says what is said, and ends by Ctrl-C', { timeout: 20_000 }, async () => {
     const { says, interrupt } = runProgram('examples/chat-server.ts', '--port', '0');

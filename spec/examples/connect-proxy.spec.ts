@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { firstValueFrom } from 'rxjs';
@@ -8,7 +7,8 @@ import { connectProxy, type ConnectProxyOptions } from '../../examples/connect-p
 import { socks5Server } from '../../examples/socks5-server.ts';
 import { httpProxy } from '../../src/plugins/proxy/http-proxy.ts';
 import { blackHole } from '../support/black-hole.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { allOf, deadPort, pattern, served, type Place } from '../support/loopback.ts';
 import { runProgram } from '../support/run-program.ts';
 
@@ -50,183 +50,148 @@ async function said(h: Harness, { host, port }: At, text: string, end = false): 
 const statusOf = (reply: string): string => reply.slice(0, 12);
 
 describe('examples/connect-proxy.ts', () => {
-  it(
-    'carries bytes both ways, half-closed, with those that came in one packet with the request',
-    invariants(async (h) => {
-      const proxy = await proxied(h);
-      const to = await echo(h);
-      const text = pattern(100_000).toString('latin1');
-      const reply = await said(h, proxy, `CONNECT ${at(to)} HTTP/1.1\r\nHost: ${at(to)}\r\n\r\nearly`, true);
-      assert.equal(reply, 'HTTP/1.1 200 Connection established\r\n\r\nearly');
-      const io = new IOStream({ ...to, plugin: { proxy: through(proxy) } });
-      h.defer(() => io.reset());
-      const back = h.observed(io.data$);
-      io.end(text);
-      await back.ended;
-      h.sameBytes(back.values, text);
-      await h.until(() => proxy.lines.filter((line) => line.includes('closed: ')).length === 2);
-      assert.match(
-        proxy.lines.at(-1) ?? '',
-        new RegExp(`^127.0.0.1:\\d+ → ${at(to)} closed: ${Buffer.byteLength(text)} bytes there, ${Buffer.byteLength(text)} back$`),
-      );
-    }),
-  );
+  spec('carries bytes both ways, half-closed, with those that came in one packet with the request', async (h) => {
+    const proxy = await proxied(h);
+    const to = await echo(h);
+    const text = pattern(100_000).toString('latin1');
+    const reply = await said(h, proxy, `CONNECT ${at(to)} HTTP/1.1\r\nHost: ${at(to)}\r\n\r\nearly`, true);
+    expect(reply).toBe('HTTP/1.1 200 Connection established\r\n\r\nearly');
+    const io = new IOStream({ ...to, plugin: { proxy: through(proxy) } });
+    h.defer(() => io.reset());
+    const back = h.observed(io.data$);
+    io.end(text);
+    await back.ended;
+    h.sameBytes(back.values, text);
+    await h.until(() => proxy.lines.filter((line) => line.includes('closed: ')).length === 2);
+    expect(proxy.lines.at(-1) ?? '').toMatch(
+      new RegExp(`^127.0.0.1:\\d+ → ${at(to)} closed: ${Buffer.byteLength(text)} bytes there, ${Buffer.byteLength(text)} back$`),
+    );
+  });
 
-  it(
-    'lets a target answer late, after it and the client ended in either order',
-    invariants(async (h) => {
-      const proxy = await proxied(h);
-      const late = await target(h, (socket) => socket.on('end', () => socket.end('late')).resume());
-      assert.match(await said(h, proxy, `CONNECT ${at(late)} HTTP/1.0\r\n\r\nquestion`, true), /\r\n\r\nlate$/);
-      let heard: Promise<Buffer> | undefined;
-      const first = await target(h, (socket) => {
-        heard = allOf(socket);
-        socket.end('bye');
-      });
-      const client = connect(proxy.port, proxy.host).setEncoding('latin1');
-      h.defer(() => client.destroy());
-      client.write(`CONNECT ${at(first)} HTTP/1.1\r\n\r\n`);
-      client.on('data', () => {}).on('end', () => client.end('last words'));
-      await once(client, 'close');
-      assert.equal((await heard)?.toString(), 'last words');
-    }),
-  );
+  spec('lets a target answer late, after it and the client ended in either order', async (h) => {
+    const proxy = await proxied(h);
+    const late = await target(h, (socket) => socket.on('end', () => socket.end('late')).resume());
+    expect(await said(h, proxy, `CONNECT ${at(late)} HTTP/1.0\r\n\r\nquestion`, true)).toMatch(/\r\n\r\nlate$/);
+    let heard: Promise<Buffer> | undefined;
+    const first = await target(h, (socket) => {
+      heard = allOf(socket);
+      socket.end('bye');
+    });
+    const client = connect(proxy.port, proxy.host).setEncoding('latin1');
+    h.defer(() => client.destroy());
+    client.write(`CONNECT ${at(first)} HTTP/1.1\r\n\r\n`);
+    client.on('data', () => {}).on('end', () => client.end('last words'));
+    await once(client, 'close');
+    expect((await heard)?.toString()).toBe('last words');
+  });
 
-  it(
-    'holds a fast sender back when the other side does not read',
-    invariants(async (h) => {
-      let socket: Socket | undefined;
-      const slow = await target(h, (accepted) => (socket = accepted.pause()));
-      const proxy = await proxied(h);
-      const io = new IOStream({ ...slow, plugin: { proxy: through(proxy) }, outBufLimit: 0 });
-      h.defer(() => io.reset());
-      const size = 64 * 1024 * 1024;
-      io.end(Buffer.alloc(size));
-      await h.until(() => socket !== undefined);
-      // What has left fills the buffers on the way, and then stands still.
-      for (let turn = 0, last = -1; io.output.pending !== last || turn < 50; turn += 1) {
-        last = io.output.pending;
-        await new Promise(setImmediate);
-      }
-      assert.ok(io.output.pending > size / 2, `only ${io.output.pending} bytes wait for a target that does not read`);
-      let got = 0;
-      socket?.on('data', ({ length }) => (got += length)).resume();
-      await h.until(() => got === size, 'all comes');
-    }),
-  );
+  spec('holds a fast sender back when the other side does not read', async (h) => {
+    let socket: Socket | undefined;
+    const slow = await target(h, (accepted) => (socket = accepted.pause()));
+    const proxy = await proxied(h);
+    const io = new IOStream({ ...slow, plugin: { proxy: through(proxy) }, outBufLimit: 0 });
+    h.defer(() => io.reset());
+    const size = 64 * 1024 * 1024;
+    io.end(Buffer.alloc(size));
+    await h.until(() => socket !== undefined);
+    // What has left fills the buffers on the way, and then stands still.
+    for (let turn = 0, last = -1; io.output.pending !== last || turn < 50; turn += 1) {
+      last = io.output.pending;
+      await new Promise(setImmediate);
+    }
+    expect(io.output.pending > size / 2, `only ${io.output.pending} bytes wait for a target that does not read`).toBe(true);
+    let got = 0;
+    socket?.on('data', ({ length }) => (got += length)).resume();
+    await h.until(() => got === size, 'all comes');
+  });
 
-  it(
-    'says in HTTP why there is no tunnel',
-    invariants(async (h) => {
-      const proxy = await proxied(h, { allow: ['a', '127.0.0.1', 'name.invalid', 'mail.test:26'] });
-      const dead = `127.0.0.1:${await deadPort()}`;
-      const cases: [string, string][] = [
-        ['CONNECT\r\n\r\n', '400'],
-        ['CONNECT a HTTP/1.1\r\n\r\n', '400'],
-        ['CONNECT a:0 HTTP/1.1\r\n\r\n', '400'],
-        ['CONNECT a:65536 HTTP/1.1\r\n\r\n', '400'],
-        ['CONNECT a@b:1 HTTP/1.1\r\n\r\n', '400'],
-        ['CONNECT /:1 HTTP/1.1\r\n\r\n', '400'],
-        [`GET / HTTP/1.1\r\nX: ${'x'.repeat(17_000)}\r\n\r\n`, '400'],
-        ['\u0016\u0003\u0001 not HTTP \r\n\r\n', '400'],
-        ['GET http://target.test/ HTTP/1.1\r\n\r\n', '405'],
-        ['CONNECT mail.test:25 HTTP/1.1\r\n\r\n', '403'],
-        [`CONNECT ${dead} HTTP/1.1\r\n\r\n`, '502'],
-        ['CONNECT name.invalid:80 HTTP/1.1\r\n\r\n', '502'],
-      ];
-      for (const [request, status] of cases) {
-        const reply = await said(h, proxy, request);
-        assert.match(reply, new RegExp(`^HTTP/1\\.1 ${status} [^\\r\\n]+\\r\\n[^]*Content-Length: 0\\r\\n\\r\\n$`), request);
-      }
-      assert.match(await said(h, proxy, 'GET / HTTP/1.1\r\n\r\n'), /\r\nAllow: CONNECT\r\n/);
-      assert.match(await said(h, proxy, 'CONNECT a:1', true), /^HTTP\/1\.1 400 /);
-      assert.deepEqual(proxy.failed, []);
-    }),
-  );
+  spec('says in HTTP why there is no tunnel', async (h) => {
+    const proxy = await proxied(h, { allow: ['a', '127.0.0.1', 'name.invalid', 'mail.test:26'] });
+    const dead = `127.0.0.1:${await deadPort()}`;
+    const cases: [string, string][] = [
+      ['CONNECT\r\n\r\n', '400'],
+      ['CONNECT a HTTP/1.1\r\n\r\n', '400'],
+      ['CONNECT a:0 HTTP/1.1\r\n\r\n', '400'],
+      ['CONNECT a:65536 HTTP/1.1\r\n\r\n', '400'],
+      ['CONNECT a@b:1 HTTP/1.1\r\n\r\n', '400'],
+      ['CONNECT /:1 HTTP/1.1\r\n\r\n', '400'],
+      [`GET / HTTP/1.1\r\nX: ${'x'.repeat(17_000)}\r\n\r\n`, '400'],
+      ['\u0016\u0003\u0001 not HTTP \r\n\r\n', '400'],
+      ['GET http://target.test/ HTTP/1.1\r\n\r\n', '405'],
+      ['CONNECT mail.test:25 HTTP/1.1\r\n\r\n', '403'],
+      [`CONNECT ${dead} HTTP/1.1\r\n\r\n`, '502'],
+      ['CONNECT name.invalid:80 HTTP/1.1\r\n\r\n', '502'],
+    ];
+    for (const [request, status] of cases) {
+      const reply = await said(h, proxy, request);
+      expect(reply, request).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [^\\r\\n]+\\r\\n[^]*Content-Length: 0\\r\\n\\r\\n$`));
+    }
+    expect(await said(h, proxy, 'GET / HTTP/1.1\r\n\r\n')).toMatch(/\r\nAllow: CONNECT\r\n/);
+    expect(await said(h, proxy, 'CONNECT a:1', true)).toMatch(/^HTTP\/1\.1 400 /);
+    expect(proxy.failed).toStrictEqual([]);
+  });
 
-  it(
-    'does not wait for ever: 408 for a request, 504 for a target',
-    invariants(async (h) => {
-      const hole = await blackHole(h);
-      const proxy = await proxied(h, { patience: 200 });
-      assert.equal(statusOf(await said(h, proxy, 'CONNECT a')), 'HTTP/1.1 408');
-      assert.equal(statusOf(await said(h, proxy, `CONNECT ${at(hole)} HTTP/1.1\r\n\r\n`)), 'HTTP/1.1 504');
-    }),
-  );
+  spec('does not wait for ever: 408 for a request, 504 for a target', async (h) => {
+    const hole = await blackHole(h);
+    const proxy = await proxied(h, { patience: 200 });
+    expect(statusOf(await said(h, proxy, 'CONNECT a'))).toBe('HTTP/1.1 408');
+    expect(statusOf(await said(h, proxy, `CONNECT ${at(hole)} HTTP/1.1\r\n\r\n`))).toBe('HTTP/1.1 504');
+  });
 
-  it(
-    'lets in who knows the password, and says 407 to all others',
-    invariants(async (h) => {
-      h.secret('sésame: open');
-      const proxy = await proxied(h, { user: 'me', pass: 'sésame: open' });
-      const to = await echo(h);
-      const io = new IOStream({ ...to, plugin: { proxy: through(proxy, { user: 'me', pass: 'sésame: open' }) } });
-      h.defer(() => io.reset());
-      const back = h.observed(io.data$);
-      io.end('hello');
-      await back.ended;
-      h.sameBytes(back.values, 'hello');
-      for (const [user, pass] of [
-        ['me', 'other'],
-        ['you', 'sésame: open'],
-        ['', ''],
-      ] as const) {
-        const refused = new IOStream({ ...to, plugin: { proxy: through(proxy, { user, pass }) } });
-        refused.errors$.subscribe();
-        const { error } = await firstValueFrom(refused.closed$);
-        h.error(error, { code: 'EPROXYAUTH', layer: 'proxy' });
-      }
-      assert.equal(statusOf(await said(h, proxy, `CONNECT ${at(to)} HTTP/1.1\r\n\r\n`)), 'HTTP/1.1 407');
-      assert.ok(!proxy.lines.join().includes('sésame'));
-    }),
-  );
+  spec('lets in who knows the password, and says 407 to all others', async (h) => {
+    h.secret('sésame: open');
+    const proxy = await proxied(h, { user: 'me', pass: 'sésame: open' });
+    const to = await echo(h);
+    const io = new IOStream({ ...to, plugin: { proxy: through(proxy, { user: 'me', pass: 'sésame: open' }) } });
+    h.defer(() => io.reset());
+    const back = h.observed(io.data$);
+    io.end('hello');
+    await back.ended;
+    h.sameBytes(back.values, 'hello');
+    for (const [user, pass] of [
+      ['me', 'other'],
+      ['you', 'sésame: open'],
+      ['', ''],
+    ] as const) {
+      const refused = new IOStream({ ...to, plugin: { proxy: through(proxy, { user, pass }) } });
+      refused.errors$.subscribe();
+      const { error } = await firstValueFrom(refused.closed$);
+      h.error(error, { code: 'EPROXYAUTH', layer: 'proxy' });
+    }
+    expect(statusOf(await said(h, proxy, `CONNECT ${at(to)} HTTP/1.1\r\n\r\n`))).toBe('HTTP/1.1 407');
+    expect(!proxy.lines.join().includes('sésame')).toBe(true);
+  });
 
-  it(
-    'resets the client when the target resets, and the other way round',
-    invariants(async (h) => {
-      const proxy = await proxied(h);
-      const rude = await target(h, (socket) => socket.once('data', () => socket.resetAndDestroy()));
-      const io = new IOStream({ ...rude, plugin: { proxy: through(proxy) } });
-      io.errors$.subscribe();
-      io.write('hello');
-      h.error((await firstValueFrom(io.closed$)).error, { code: 'ECONNRESET' });
-      let closed = false;
-      const patient = await target(h, (socket) =>
-        socket
-          .on('end', () => (closed = true))
-          .on('close', () => (closed = true))
-          .resume(),
-      );
-      const other = new IOStream({ ...patient, plugin: { proxy: through(proxy) } });
-      other.write('hello');
-      await h.until(() => other.state === 'open' && proxy.lines.length >= 3);
-      other.reset();
-      await h.until(() => closed, 'the target sees it');
-    }),
-  );
+  spec('resets the client when the target resets, and the other way round', async (h) => {
+    const proxy = await proxied(h);
+    const rude = await target(h, (socket) => socket.once('data', () => socket.resetAndDestroy()));
+    const io = new IOStream({ ...rude, plugin: { proxy: through(proxy) } });
+    io.errors$.subscribe();
+    io.write('hello');
+    h.error((await firstValueFrom(io.closed$)).error, { code: 'ECONNRESET' });
+    let closed = false;
+    const patient = await target(h, (socket) =>
+      socket
+        .on('end', () => (closed = true))
+        .on('close', () => (closed = true))
+        .resume(),
+    );
+    const other = new IOStream({ ...patient, plugin: { proxy: through(proxy) } });
+    other.write('hello');
+    await h.until(() => other.state === 'open' && proxy.lines.length >= 3);
+    other.reset();
+    await h.until(() => closed, 'the target sees it');
+  });
 
-  it(
-    'leads only to public addresses unless told otherwise, and never to itself',
-    invariants(async (h) => {
-      const guarding = await proxied(h, { local: false });
-      for (const host of [
-        '127.0.0.1',
-        'localhost',
-        '127.1',
-        '0x7f000001',
-        '[::ffff:127.0.0.1]',
-        '[::1]',
-        '0.0.0.0',
-        '10.0.0.1',
-        '[fe80::1]',
-      ])
-        assert.equal(statusOf(await said(h, guarding, `CONNECT ${host}:${guarding.port + 1} HTTP/1.1\r\n\r\n`)), 'HTTP/1.1 403', host);
-      const open = await proxied(h);
-      for (const host of ['127.0.0.1', 'localhost', '127.0.0.2', '0.0.0.0', '[::ffff:127.0.0.1]'])
-        assert.equal(statusOf(await said(h, open, `CONNECT ${host}:${open.port} HTTP/1.1\r\n\r\n`)), 'HTTP/1.1 403', host);
-      assert.deepEqual([guarding.failed, open.failed], [[], []]);
-    }),
-  );
+  spec('leads only to public addresses unless told otherwise, and never to itself', async (h) => {
+    const guarding = await proxied(h, { local: false });
+    for (const host of ['127.0.0.1', 'localhost', '127.1', '0x7f000001', '[::ffff:127.0.0.1]', '[::1]', '0.0.0.0', '10.0.0.1', '[fe80::1]'])
+      expect(statusOf(await said(h, guarding, `CONNECT ${host}:${guarding.port + 1} HTTP/1.1\r\n\r\n`)), host).toBe('HTTP/1.1 403');
+    const open = await proxied(h);
+    for (const host of ['127.0.0.1', 'localhost', '127.0.0.2', '0.0.0.0', '[::ffff:127.0.0.1]'])
+      expect(statusOf(await said(h, open, `CONNECT ${host}:${open.port} HTTP/1.1\r\n\r\n`)), host).toBe('HTTP/1.1 403');
+    expect([guarding.failed, open.failed]).toStrictEqual([[], []]);
+  });
 
   it('does not listen where others can reach it without a password', () => {
     for (const wrong of [{ host: '0.0.0.0' }, { host: '::' }, { user: 'me' }, { pass: 'pw' }]) {

@@ -1,10 +1,10 @@
-import assert from 'node:assert/strict';
 import { connect as dial, type Socket } from 'node:net';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { portForwarder, type Counters, type Place, type PortForwarderOptions } from '../../examples/port-forwarder.ts';
 import { socks5Server } from '../../examples/socks5-server.ts';
 import type { ObserverSpy } from '../support/observed.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { allOf, deadPort, pattern, served } from '../support/loopback.ts';
 import { runProgram } from '../support/run-program.ts';
 
@@ -28,56 +28,47 @@ function client(h: Harness, port: number): Socket {
 const target = async (h: Harness, each: (socket: Socket) => unknown): Promise<Place> => (await served(h, each)) as Place;
 
 describe('port-forwarder', () => {
-  it(
-    'carries many connections both ways, with half-close, and counts them',
-    invariants(async (h) => {
-      const echo = await target(h, (socket) => socket.pipe(socket));
-      const { port, counters } = await forwarding(h, { to: echo });
-      const bytes = pattern(1_000_000);
-      const sockets = Array.from({ length: 10 }, () => client(h, port));
-      const answers = sockets.map(allOf);
-      await h.until(() => counters.values.at(-1)?.open === 10);
-      for (const socket of sockets) socket.end(bytes);
-      for (const answer of answers) h.sameBytes(await answer, bytes);
-      await h.until(() => counters.values.at(-1)?.open === 0);
-      assert.deepEqual(counters.values.at(-1), { open: 0, total: 10, there: 10_000_000, back: 10_000_000 });
-    }),
-  );
+  spec('carries many connections both ways, with half-close, and counts them', async (h) => {
+    const echo = await target(h, (socket) => socket.pipe(socket));
+    const { port, counters } = await forwarding(h, { to: echo });
+    const bytes = pattern(1_000_000);
+    const sockets = Array.from({ length: 10 }, () => client(h, port));
+    const answers = sockets.map(allOf);
+    await h.until(() => counters.values.at(-1)?.open === 10);
+    for (const socket of sockets) socket.end(bytes);
+    for (const answer of answers) h.sameBytes(await answer, bytes);
+    await h.until(() => counters.values.at(-1)?.open === 0);
+    expect(counters.values.at(-1)).toStrictEqual({ open: 0, total: 10, there: 10_000_000, back: 10_000_000 });
+  });
 
-  it(
-    'goes through a proxy',
-    invariants(async (h) => {
-      const echo = await target(h, (socket) => socket.pipe(socket));
-      const proxy = await h.observed(socks5Server({ local: true })).value();
-      const { port } = await forwarding(h, { to: echo, proxy: { host, port: (proxy.address as { port: number }).port } });
-      const socket = client(h, port);
-      const answer = allOf(socket);
-      socket.end('hello');
-      h.sameBytes(await answer, 'hello');
-    }),
-  );
+  spec('goes through a proxy', async (h) => {
+    const echo = await target(h, (socket) => socket.pipe(socket));
+    const proxy = await h.observed(socks5Server({ local: true })).value();
+    const { port } = await forwarding(h, { to: echo, proxy: { host, port: (proxy.address as { port: number }).port } });
+    const socket = client(h, port);
+    const answer = allOf(socket);
+    socket.end('hello');
+    h.sameBytes(await answer, 'hello');
+  });
 
-  it(
-    'resets a client whose target resets or is not there, and goes on',
-    invariants(async (h) => {
-      const rude = await target(h, (socket) => socket.once('data', () => socket.resetAndDestroy()));
-      for (const [to, code] of [
-        [rude, 'ECONNRESET'],
-        [{ host, port: await deadPort() }, 'ECONNREFUSED'],
-      ] as const) {
-        const { port, counters, errors } = await forwarding(h, { to });
-        for (const times of [1, 2]) {
-          const socket = client(h, port);
-          const ended = new Promise((resolve) => socket.on('error', ({ code }: NodeJS.ErrnoException) => resolve(code)));
-          socket.resume().write('x');
-          assert.equal(await ended, 'ECONNRESET');
-          await h.until(() => errors.values.length === times);
-          h.error(errors.values.at(-1), { code });
-        }
-        assert.deepEqual([counters.values.at(-1)?.open, counters.values.at(-1)?.total], [0, 2]);
+  spec('resets a client whose target resets or is not there, and goes on', async (h) => {
+    const rude = await target(h, (socket) => socket.once('data', () => socket.resetAndDestroy()));
+    for (const [to, code] of [
+      [rude, 'ECONNRESET'],
+      [{ host, port: await deadPort() }, 'ECONNREFUSED'],
+    ] as const) {
+      const { port, counters, errors } = await forwarding(h, { to });
+      for (const times of [1, 2]) {
+        const socket = client(h, port);
+        const ended = new Promise((resolve) => socket.on('error', ({ code }: NodeJS.ErrnoException) => resolve(code)));
+        socket.resume().write('x');
+        expect(await ended).toBe('ECONNRESET');
+        await h.until(() => errors.values.length === times);
+        h.error(errors.values.at(-1), { code });
       }
-    }),
-  );
+      expect([counters.values.at(-1)?.open, counters.values.at(-1)?.total]).toStrictEqual([0, 2]);
+    }
+  });
 
   it('runs as a program, says what passes, and ends by Ctrl-C', { timeout: 20_000 }, async () => {
     const { says, interrupt } = runProgram('examples/port-forwarder.ts', '0', `${host}:${await deadPort()}`);
@@ -88,6 +79,6 @@ describe('port-forwarder', () => {
     await says(/a connection failed: .*ECONNREFUSED/);
     await says(/0 open of 1, 0 bytes there, 0 bytes back\n/);
     const { code, stderr } = await interrupt();
-    assert.deepEqual([code, stderr], [0, '']);
+    expect([code, stderr]).toStrictEqual([0, '']);
   });
 });

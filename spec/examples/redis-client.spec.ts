@@ -9,7 +9,8 @@ import { rechunk } from '../../src/testing/rechunk.ts';
 import { describePeer, started, startPeer } from '../interop/peers.ts';
 import { REDIS_PASSWORD, startRedis } from '../interop/peers/redis.ts';
 import { ca } from '../support/certificates.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { deadPort, served } from '../support/loopback.ts';
 import { redisStandIn } from '../support/redis-stand-in.ts';
 import { runProgram, type Ended } from '../support/run-program.ts';
@@ -32,67 +33,52 @@ const failure = (promise: Promise<unknown>): Promise<unknown> =>
 
 /** What holds with Redis, and with what stands in for it. */
 function specs(port: () => number): void {
-  it(
-    'says and understands every kind of reply',
-    invariants(async (h) => {
-      const client = clientOf(h, { port: port() });
-      expect(await ask(client, 'PING')).toBe('PONG');
-      expect(await ask(client, 'DEL', 'key', 'list', 'number')).toBeTypeOf('number');
-      expect(await ask(client, 'GET', 'key')).toBe(null);
-      expect(await ask(client, 'SET', 'key', 'zażółć\r\n')).toBe('OK');
-      expect(await ask(client, 'GET', 'key')).toBe('zażółć\r\n');
-      expect(await ask(client, 'INCR', 'number')).toBe(1);
-      expect(await ask(client, 'RPUSH', 'list', 'a', 2, '')).toBe(3);
-      expect(await ask(client, 'LRANGE', 'list', 0, -1)).toEqual(['a', '2', '']);
-      expect(await ask(client, 'LRANGE', 'nothing', 0, -1)).toEqual([]);
-      const error = await failure(ask(client, 'GET', 'list'));
-      expect(error).toBeInstanceOf(RedisError);
-      expect(error).toMatchObject({ code: 'WRONGTYPE', message: expect.stringContaining('wrong kind of value') as string });
-      expect(await ask(client, 'PING')).toBe('PONG'); // an error is a reply like others
-    }),
-  );
+  spec('says and understands every kind of reply', async (h) => {
+    const client = clientOf(h, { port: port() });
+    expect(await ask(client, 'PING')).toBe('PONG');
+    expect(await ask(client, 'DEL', 'key', 'list', 'number')).toBeTypeOf('number');
+    expect(await ask(client, 'GET', 'key')).toBe(null);
+    expect(await ask(client, 'SET', 'key', 'zażółć\r\n')).toBe('OK');
+    expect(await ask(client, 'GET', 'key')).toBe('zażółć\r\n');
+    expect(await ask(client, 'INCR', 'number')).toBe(1);
+    expect(await ask(client, 'RPUSH', 'list', 'a', 2, '')).toBe(3);
+    expect(await ask(client, 'LRANGE', 'list', 0, -1)).toEqual(['a', '2', '']);
+    expect(await ask(client, 'LRANGE', 'nothing', 0, -1)).toEqual([]);
+    const error = await failure(ask(client, 'GET', 'list'));
+    expect(error).toBeInstanceOf(RedisError);
+    expect(error).toMatchObject({ code: 'WRONGTYPE', message: expect.stringContaining('wrong kind of value') as string });
+    expect(await ask(client, 'PING')).toBe('PONG'); // an error is a reply like others
+  });
 
-  it(
-    'carries any bytes',
-    invariants(async (h) => {
-      const client = clientOf(h, { port: port(), binary: true });
-      const bytes = Uint8Array.from({ length: 100_000 }, (_, at) => (at * 7) % 256);
-      await ask(client, 'SET', 'key', bytes);
-      h.sameBytes((await ask(client, 'GET', 'key')) as Buffer, bytes);
-    }),
-  );
+  spec('carries any bytes', async (h) => {
+    const client = clientOf(h, { port: port(), binary: true });
+    const bytes = Uint8Array.from({ length: 100_000 }, (_, at) => (at * 7) % 256);
+    await ask(client, 'SET', 'key', bytes);
+    h.sameBytes((await ask(client, 'GET', 'key')) as Buffer, bytes);
+  });
 
-  it(
-    'pipelines: 5000 commands of one tick are answered in order',
-    invariants(async (h) => {
-      const client = clientOf(h, { port: port() });
-      await ask(client, 'PING');
-      const replies = await lastValueFrom(forkJoin(Array.from({ length: 5000 }, (_, at) => client.command('ECHO', at))));
-      expect(replies).toEqual(Array.from({ length: 5000 }, (_, at) => String(at)));
-    }),
-  );
+  spec('pipelines: 5000 commands of one tick are answered in order', async (h) => {
+    const client = clientOf(h, { port: port() });
+    await ask(client, 'PING');
+    const replies = await lastValueFrom(forkJoin(Array.from({ length: 5000 }, (_, at) => client.command('ECHO', at))));
+    expect(replies).toEqual(Array.from({ length: 5000 }, (_, at) => String(at)));
+  });
 
-  it(
-    'dials again when it is killed: what waited for a reply errors, what comes later is answered',
-    invariants(async (h) => {
-      const [client, killer] = [clientOf(h, { port: port() }), clientOf(h, { port: port() })];
-      await Promise.all([ask(client, 'PING'), ask(killer, 'PING')]);
-      for (let round = 0; round < 3; round += 1) {
-        await ask(killer, 'CLIENT', 'KILL', 'TYPE', 'normal');
-        expect(await ask(client, 'ECHO', round).catch(() => ask(client, 'ECHO', round))).toBe(String(round));
-      }
-    }),
-  );
+  spec('dials again when it is killed: what waited for a reply errors, what comes later is answered', async (h) => {
+    const [client, killer] = [clientOf(h, { port: port() }), clientOf(h, { port: port() })];
+    await Promise.all([ask(client, 'PING'), ask(killer, 'PING')]);
+    for (let round = 0; round < 3; round += 1) {
+      await ask(killer, 'CLIENT', 'KILL', 'TYPE', 'normal');
+      expect(await ask(client, 'ECHO', round).catch(() => ask(client, 'ECHO', round))).toBe(String(round));
+    }
+  });
 
-  it(
-    'dials again when the server ends by itself',
-    invariants(async (h) => {
-      const client = clientOf(h, { port: port() });
-      expect(await ask(client, 'QUIT')).toBe('OK');
-      await new Promise(setImmediate);
-      expect(await ask(client, 'PING').catch(() => ask(client, 'PING'))).toBe('PONG');
-    }),
-  );
+  spec('dials again when the server ends by itself', async (h) => {
+    const client = clientOf(h, { port: port() });
+    expect(await ask(client, 'QUIT')).toBe('OK');
+    await new Promise(setImmediate);
+    expect(await ask(client, 'PING').catch(() => ask(client, 'PING'))).toBe('PONG');
+  });
 }
 
 async function listening(server: Server, port = 0): Promise<number> {
@@ -137,89 +123,71 @@ describe('redis-client', () => {
     const redis = started(() => startPeer(['tcp'], ({ tcp }) => ['redis-server', '--port', String(tcp), '--save', '', '--bind', host]));
     specs(() => redis().ports.tcp);
 
-    it(
-      'gives the errors of a transaction as values among its replies',
-      invariants(async (h) => {
-        const client = clientOf(h, { port: redis().ports.tcp });
-        await ask(client, 'SET', 'text', 'no number');
-        const all = [['MULTI'], ['INCR', 'text'], ['GET', 'text'], ['EXEC']].map((words) => ask(client, ...words));
-        expect(await Promise.all(all)).toEqual(['OK', 'QUEUED', 'QUEUED', [expect.any(RedisError), 'no number']]);
-      }),
-    );
+    spec('gives the errors of a transaction as values among its replies', async (h) => {
+      const client = clientOf(h, { port: redis().ports.tcp });
+      await ask(client, 'SET', 'text', 'no number');
+      const all = [['MULTI'], ['INCR', 'text'], ['GET', 'text'], ['EXEC']].map((words) => ask(client, ...words));
+      expect(await Promise.all(all)).toEqual(['OK', 'QUEUED', 'QUEUED', [expect.any(RedisError), 'no number']]);
+    });
   });
 
   describePeer('with redis-server over TLS', 'redis-server', () => {
     const redis = started(startRedis);
     const secure = { plugin: { ssl: tlsClient({ ca }) } };
 
-    it(
-      'gives its password first, on each connection',
-      invariants(async (h) => {
-        h.secret(REDIS_PASSWORD);
-        const client = clientOf(h, { port: redis().ports.tls, password: REDIS_PASSWORD, ...secure });
-        expect(await ask(client, 'PING')).toBe('PONG');
-        await ask(client, 'QUIT');
-        await new Promise(setImmediate);
-        expect(await ask(client, 'PING').catch(() => ask(client, 'PING'))).toBe('PONG');
-        const wrong = await failure(ask(clientOf(h, { port: redis().ports.tls, password: 'another', ...secure }), 'PING'));
-        expect(wrong).toMatchObject({ name: 'RedisError', code: 'WRONGPASS' });
-      }),
-    );
+    spec('gives its password first, on each connection', async (h) => {
+      h.secret(REDIS_PASSWORD);
+      const client = clientOf(h, { port: redis().ports.tls, password: REDIS_PASSWORD, ...secure });
+      expect(await ask(client, 'PING')).toBe('PONG');
+      await ask(client, 'QUIT');
+      await new Promise(setImmediate);
+      expect(await ask(client, 'PING').catch(() => ask(client, 'PING'))).toBe('PONG');
+      const wrong = await failure(ask(clientOf(h, { port: redis().ports.tls, password: 'another', ...secure }), 'PING'));
+      expect(wrong).toMatchObject({ name: 'RedisError', code: 'WRONGPASS' });
+    });
   });
 
   describe('when the server', () => {
-    it(
-      'is not there, it is dialled so often, and then each command errors',
-      invariants(async (h) => {
-        const client = clientOf(h, { port: await deadPort(), attempts: 1 });
-        h.error(await failure(ask(client, 'PING')), { code: 'ECONNREFUSED' });
-        h.error(await failure(ask(client, 'PING')), { code: 'ECONNREFUSED' });
-      }),
-    );
+    spec('is not there, it is dialled so often, and then each command errors', async (h) => {
+      const client = clientOf(h, { port: await deadPort(), attempts: 1 });
+      h.error(await failure(ask(client, 'PING')), { code: 'ECONNREFUSED' });
+      h.error(await failure(ask(client, 'PING')), { code: 'ECONNREFUSED' });
+    });
 
-    it(
-      'comes later, commands wait for it',
-      invariants(async (h) => {
-        const port = await deadPort();
-        const client = clientOf(h, { port });
-        const reply = ask(client, 'PING');
-        const server = redisStandIn();
-        h.defer(() => server.close());
-        await listening(server, port);
-        expect(await reply).toBe('PONG');
-      }),
-    );
+    spec('comes later, commands wait for it', async (h) => {
+      const port = await deadPort();
+      const client = clientOf(h, { port });
+      const reply = ask(client, 'PING');
+      const server = redisStandIn();
+      h.defer(() => server.close());
+      await listening(server, port);
+      expect(await reply).toBe('PONG');
+    });
 
-    it(
-      'says something else than Redis, the command errors with what came',
-      invariants(async (h) => {
-        for (const [says, message] of [
-          ['HTTP/1.1 400 Bad Request\r\n\r\n', 'expected a reply of Redis, got "HTTP/1.1 400 Bad Request\\r\\n"'],
-          ['$nonsense\r\n', 'expected a reply of Redis, got "$nonsense\\r\\n"'],
-          ['$2\r\nabc\r\n', 'expected a reply of Redis, got "$2\\r\\n"'],
-          ['*1\r\n'.repeat(40), 'expected a reply of Redis, got "*1\\r\\n"'],
-        ] as const) {
-          const place = await served(h, (socket: Socket) => socket.once('data', () => socket.end(says)));
-          const client = clientOf(h, { ...(place as { port: number }), attempts: 1 });
-          const error = await failure(ask(client, 'PING'));
-          h.error(error, { code: 'EPROTOCOL', phase: 'read' });
-          expect((error as Error).message).toBe(message);
-        }
-      }),
-    );
+    spec('says something else than Redis, the command errors with what came', async (h) => {
+      for (const [says, message] of [
+        ['HTTP/1.1 400 Bad Request\r\n\r\n', 'expected a reply of Redis, got "HTTP/1.1 400 Bad Request\\r\\n"'],
+        ['$nonsense\r\n', 'expected a reply of Redis, got "$nonsense\\r\\n"'],
+        ['$2\r\nabc\r\n', 'expected a reply of Redis, got "$2\\r\\n"'],
+        ['*1\r\n'.repeat(40), 'expected a reply of Redis, got "*1\\r\\n"'],
+      ] as const) {
+        const place = await served(h, (socket: Socket) => socket.once('data', () => socket.end(says)));
+        const client = clientOf(h, { ...(place as { port: number }), attempts: 1 });
+        const error = await failure(ask(client, 'PING'));
+        h.error(error, { code: 'EPROTOCOL', phase: 'read' });
+        expect((error as Error).message).toBe(message);
+      }
+    });
 
-    it(
-      'is left by close(), what waits errors, and so does what comes later',
-      invariants(async (h) => {
-        const place = await served(h);
-        const client = clientOf(h, place as { port: number });
-        const waiting = failure(ask(client, 'PING'));
-        await new Promise(setImmediate);
-        client.close();
-        h.error(await waiting, { code: 'ECLOSED' });
-        h.error(await failure(ask(client, 'PING')), { code: 'ECLOSED' });
-      }),
-    );
+    spec('is left by close(), what waits errors, and so does what comes later', async (h) => {
+      const place = await served(h);
+      const client = clientOf(h, place as { port: number });
+      const waiting = failure(ask(client, 'PING'));
+      await new Promise(setImmediate);
+      client.close();
+      h.error(await waiting, { code: 'ECLOSED' });
+      h.error(await failure(ask(client, 'PING')), { code: 'ECLOSED' });
+    });
   });
 
   it('reads replies the same however they are cut', async () => {

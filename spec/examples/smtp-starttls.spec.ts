@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import { NEVER } from 'rxjs';
 import { converse, EPROTOCOL, ETLSCERT, type IOStream } from 'rxjs-io-stream';
 import { describe, expect, it } from 'vitest';
@@ -6,7 +5,8 @@ import { sendMail, type Mail } from '../../examples/smtp-starttls.ts';
 import { mailServer, type Received } from '../../examples/smtp-starttls/mail-server.ts';
 import { cert } from '../../examples/support/identity.ts';
 import { serving } from '../support/clients.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { runProgram } from '../support/run-program.ts';
 
 const MAIL: Mail = { from: 'me@mail.test', to: 'you@mail.test', text: 'Subject: hello\n\n.\n..two\nand é\n' };
@@ -40,71 +40,56 @@ describe('examples/smtp-starttls.ts', () => {
     await run.says(/^250 ok$/m);
   });
 
-  it(
-    'sends every line as it is, however long the mail',
-    invariants(async (h) => {
-      const { got, at } = await served(h);
-      for (const text of [MAIL.text, 'x', '', `${'long line '.repeat(80)}\n`.repeat(1000)]) {
-        const sent = h.observed(sendMail({ ...at, tls }, { ...MAIL, text }));
-        await sent.ended;
-        assert.deepEqual([sent.state, sent.values], ['complete', ['250 ok']]);
-        const lines = text.endsWith('\n') ? text : `${text}\n`;
-        assert.equal(got.at(-1)?.text.replaceAll('\r\n', '\n'), lines);
-        assert.deepEqual([got.at(-1)?.from, got.at(-1)?.to], [MAIL.from, MAIL.to]);
-      }
-    }),
-  );
-
-  it(
-    'sends nothing without TLS, to a server that is not the one, or behind injected words',
-    invariants(async (h) => {
-      const { at, got } = await served(h);
-      const unknown = h.observed(sendMail({ ...at, tls: { servername: 'localhost' } }, MAIL));
-      await unknown.ended;
-      h.error(unknown.error, { code: ETLSCERT, layer: 'tls' });
-      assert.deepEqual(got, []);
-
-      const heard: string[] = [];
-      const plain = h.observed(sendMail(await scripted(h, heard, '220 x\r\n', '250 x\r\n'), MAIL));
-      await plain.ended;
-      expect((plain.error as Error).message).toContain('expected a server that offers STARTTLS');
-
-      const injected = await scripted(h, heard, '220 x\r\n', '250-x\r\n250 STARTTLS\r\n', '220 go\r\n250 injected\r\n');
-      const behind = h.observed(sendMail({ ...injected, tls }, MAIL));
-      await behind.ended;
-      h.error(behind.error, { code: EPROTOCOL, layer: 'tls' });
-      assert.deepEqual(heard, ['EHLO localhost\r\n', 'EHLO localhost\r\n', 'STARTTLS\r\n']);
-    }),
-  );
-
-  it(
-    'says what was expected and what the server said',
-    invariants(async (h) => {
-      const busy = h.observed(sendMail(await scripted(h, [], '421 too busy\r\n'), MAIL));
-      await busy.ended;
-      expect((busy.error as Error).message).toContain("expected 220 of the mail server, got '421 too busy'");
-    }),
-  );
-
-  it(
-    'refuses a reply without an end',
-    invariants(async (h) => {
-      const endless = h.observed(sendMail(await scripted(h, [], '220 x\r\n', '250-x\r\n'.repeat(1000)), MAIL));
-      await endless.ended;
-      expect((endless.error as Error).message).toContain('expected a reply of 100 lines at most, got more');
-    }),
-  );
-
-  it(
-    'lets no line of the text end the mail, whatever ends the lines',
-    invariants(async (h) => {
-      const { got, at } = await served(h);
-      const sent = h.observed(sendMail({ ...at, tls }, { ...MAIL, text: 'a\r.\r\nb\n.\rc\r\n.\nd\r' }));
+  spec('sends every line as it is, however long the mail', async (h) => {
+    const { got, at } = await served(h);
+    for (const text of [MAIL.text, 'x', '', `${'long line '.repeat(80)}\n`.repeat(1000)]) {
+      const sent = h.observed(sendMail({ ...at, tls }, { ...MAIL, text }));
       await sent.ended;
-      assert.deepEqual([sent.state, sent.values], ['complete', ['250 ok']]);
-      assert.equal(got.at(-1)?.text, 'a\r\n.\r\nb\r\n.\r\nc\r\n.\r\nd\r\n');
-    }),
-  );
+      expect([sent.state, sent.values]).toStrictEqual(['complete', ['250 ok']]);
+      const lines = text.endsWith('\n') ? text : `${text}\n`;
+      expect(got.at(-1)?.text.replaceAll('\r\n', '\n')).toBe(lines);
+      expect([got.at(-1)?.from, got.at(-1)?.to]).toStrictEqual([MAIL.from, MAIL.to]);
+    }
+  });
+
+  spec('sends nothing without TLS, to a server that is not the one, or behind injected words', async (h) => {
+    const { at, got } = await served(h);
+    const unknown = h.observed(sendMail({ ...at, tls: { servername: 'localhost' } }, MAIL));
+    await unknown.ended;
+    h.error(unknown.error, { code: ETLSCERT, layer: 'tls' });
+    expect(got).toStrictEqual([]);
+
+    const heard: string[] = [];
+    const plain = h.observed(sendMail(await scripted(h, heard, '220 x\r\n', '250 x\r\n'), MAIL));
+    await plain.ended;
+    expect((plain.error as Error).message).toContain('expected a server that offers STARTTLS');
+
+    const injected = await scripted(h, heard, '220 x\r\n', '250-x\r\n250 STARTTLS\r\n', '220 go\r\n250 injected\r\n');
+    const behind = h.observed(sendMail({ ...injected, tls }, MAIL));
+    await behind.ended;
+    h.error(behind.error, { code: EPROTOCOL, layer: 'tls' });
+    expect(heard).toStrictEqual(['EHLO localhost\r\n', 'EHLO localhost\r\n', 'STARTTLS\r\n']);
+  });
+
+  spec('says what was expected and what the server said', async (h) => {
+    const busy = h.observed(sendMail(await scripted(h, [], '421 too busy\r\n'), MAIL));
+    await busy.ended;
+    expect((busy.error as Error).message).toContain("expected 220 of the mail server, got '421 too busy'");
+  });
+
+  spec('refuses a reply without an end', async (h) => {
+    const endless = h.observed(sendMail(await scripted(h, [], '220 x\r\n', '250-x\r\n'.repeat(1000)), MAIL));
+    await endless.ended;
+    expect((endless.error as Error).message).toContain('expected a reply of 100 lines at most, got more');
+  });
+
+  spec('lets no line of the text end the mail, whatever ends the lines', async (h) => {
+    const { got, at } = await served(h);
+    const sent = h.observed(sendMail({ ...at, tls }, { ...MAIL, text: 'a\r.\r\nb\n.\rc\r\n.\nd\r' }));
+    await sent.ended;
+    expect([sent.state, sent.values]).toStrictEqual(['complete', ['250 ok']]);
+    expect(got.at(-1)?.text).toBe('a\r\n.\r\nb\r\n.\r\nc\r\n.\r\nd\r\n');
+  });
 
   it.each(['me', 'me@x y', 'me@mail.test>\r\nRCPT TO:<all@mail.test'])('refuses the address %j', (from) => {
     expect(() => sendMail({ host: '127.0.0.1', port: 1 }, { ...MAIL, from })).toThrow(/expected a mail address, got/);

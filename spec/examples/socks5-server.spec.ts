@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { open } from 'rxjs-io-stream';
 import { socks5Server, type Socks5ServerOptions } from '../../examples/socks5-server.ts';
 import { socks5 } from '../../src/plugins/proxy/socks5.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { allOf, deadPort, served } from '../support/loopback.ts';
 import { runProgram } from '../support/run-program.ts';
 
@@ -35,117 +36,88 @@ async function answer(port: number, ...bytes: readonly number[]): Promise<number
 }
 
 describe('socks5-server', () => {
-  it(
-    'carries a transfer both ways, with half-close, to an address and to a name',
-    invariants(async (h) => {
-      const { port, lines } = await serving(h);
-      const target = await echoPort(h);
-      for (const name of [host, 'localhost']) {
-        const io = await open({ host: name, port: target, family: 4, allowHalfOpen: true, plugin: { proxy: socks5({ host, port }) } });
-        const given = Buffer.alloc(3_000_000, name);
-        io.end(given);
-        const chunks: Buffer[] = [];
-        for await (const bytes of io) chunks.push(bytes);
-        h.sameBytes(chunks, given);
-        expect(io.details.proxy).toMatchObject({ boundAddress: host });
-        io.close();
-        await firstValueFrom(io.closed$);
-      }
-      expect(lines).toEqual([host, 'localhost'].map((name) => `${host}: to ${name} port ${target}`));
-    }),
-  );
-
-  it(
-    'lets in whom it knows, and nobody else',
-    invariants(async (h) => {
-      h.secret('pass word');
-      const { port, lines } = await serving(h, { user: 'user', pass: 'pass word' });
-      const target = await echoPort(h);
-      const through = (pass?: string): ReturnType<typeof open> =>
-        open({ host, port: target, plugin: { proxy: socks5({ host, port, ...(pass === undefined ? {} : { user: 'user', pass }) }) } });
-      const io = await through('pass word');
+  spec('carries a transfer both ways, with half-close, to an address and to a name', async (h) => {
+    const { port, lines } = await serving(h);
+    const target = await echoPort(h);
+    for (const name of [host, 'localhost']) {
+      const io = await open({ host: name, port: target, family: 4, allowHalfOpen: true, plugin: { proxy: socks5({ host, port }) } });
+      const given = Buffer.alloc(3_000_000, name);
+      io.end(given);
+      const chunks: Buffer[] = [];
+      for await (const bytes of io) chunks.push(bytes);
+      h.sameBytes(chunks, given);
+      expect(io.details.proxy).toMatchObject({ boundAddress: host });
       io.close();
       await firstValueFrom(io.closed$);
-      for (const [pass, facts] of [
-        ['wrong', { status: 1 }],
-        [undefined, { status: 255 }],
-      ] as const) {
-        const error = await through(pass).then(
-          () => undefined,
-          (error: unknown) => error,
-        );
-        h.error(error, { code: 'EPROXYAUTH', layer: 'proxy' });
-        expect(error).toMatchObject(facts);
-      }
-      expect(lines).toEqual([
-        `${host}: to ${host} port ${target}`,
-        `${host}: has another user or password`,
-        `${host}: does not offer method 2`,
-      ]);
-    }),
-  );
+    }
+    expect(lines).toEqual([host, 'localhost'].map((name) => `${host}: to ${name} port ${target}`));
+  });
 
-  it(
-    'says why it cannot connect',
-    invariants(async (h) => {
-      const { port } = await serving(h);
-      const error = await open({ host, port: await deadPort(), plugin: { proxy: socks5({ host, port }) } }).catch(
+  spec('lets in whom it knows, and nobody else', async (h) => {
+    h.secret('pass word');
+    const { port, lines } = await serving(h, { user: 'user', pass: 'pass word' });
+    const target = await echoPort(h);
+    const through = (pass?: string): ReturnType<typeof open> =>
+      open({ host, port: target, plugin: { proxy: socks5({ host, port, ...(pass === undefined ? {} : { user: 'user', pass }) }) } });
+    const io = await through('pass word');
+    io.close();
+    await firstValueFrom(io.closed$);
+    for (const [pass, facts] of [
+      ['wrong', { status: 1 }],
+      [undefined, { status: 255 }],
+    ] as const) {
+      const error = await through(pass).then(
+        () => undefined,
         (error: unknown) => error,
       );
-      h.error(error, { code: 'EPROXY' });
-      expect(error).toMatchObject({ status: 5, reply: 'connection refused' });
-    }),
-  );
+      h.error(error, { code: 'EPROXYAUTH', layer: 'proxy' });
+      expect(error).toMatchObject(facts);
+    }
+    expect(lines).toEqual([
+      `${host}: to ${host} port ${target}`,
+      `${host}: has another user or password`,
+      `${host}: does not offer method 2`,
+    ]);
+  });
 
-  it(
-    'refuses other versions and commands',
-    invariants(async (h) => {
-      const { port } = await serving(h);
-      expect(await answer(port, 4, 1, 0, 80, 127, 0, 0, 1, 0)).toEqual([]);
-      expect(await answer(port, 5, 1, 0, 5, 2, 0, 1, 127, 0, 0, 1, 0, 80)).toEqual([5, 0, 5, 7, 0, 1, 0, 0, 0, 0, 0, 0]);
-    }),
-  );
+  spec('says why it cannot connect', async (h) => {
+    const { port } = await serving(h);
+    const error = await open({ host, port: await deadPort(), plugin: { proxy: socks5({ host, port }) } }).catch((error: unknown) => error);
+    h.error(error, { code: 'EPROXY' });
+    expect(error).toMatchObject({ status: 5, reply: 'connection refused' });
+  });
 
-  it(
-    'leads only to public addresses unless told otherwise, never to itself, and only where the list says',
-    invariants(async (h) => {
-      const to = (port: number, name: string): number[] => [5, 1, 0, 5, 1, 0, 3, name.length, ...Buffer.from(name), port >> 8, port & 255];
-      const refused = [5, 0, 5, 2, 0, 1, 0, 0, 0, 0, 0, 0];
-      const guarding = await serving(h, { local: false });
-      for (const name of [
-        'localhost',
-        '127.1',
-        '0x7f000001',
-        '::1',
-        '::ffff:127.0.0.1',
-        '64:ff9b::7f00:1',
-        '192.168.0.1',
-        '169.254.169.254',
-      ])
-        expect([name, await answer(guarding.port, ...to(80, name))]).toEqual([name, refused]);
-      const open = await serving(h, { allow: ['localhost', '*.b.test:80'] });
-      for (const [name, port] of [
-        ['localhost', open.port],
-        ['127.0.0.1', 80],
-        ['b.test', 80],
-        ['a.b.test', 81],
-        ['', 80],
-        ['a b', 80],
-      ] as const)
-        expect([name, await answer(open.port, ...to(port, name))]).toEqual([name, refused]);
-    }),
-  );
+  spec('refuses other versions and commands', async (h) => {
+    const { port } = await serving(h);
+    expect(await answer(port, 4, 1, 0, 80, 127, 0, 0, 1, 0)).toEqual([]);
+    expect(await answer(port, 5, 1, 0, 5, 2, 0, 1, 127, 0, 0, 1, 0, 80)).toEqual([5, 0, 5, 7, 0, 1, 0, 0, 0, 0, 0, 0]);
+  });
 
-  it(
-    'writes one line of printable text to its log, whatever host the client asks for',
-    invariants(async (h) => {
-      const { port, lines } = await serving(h);
-      const name = Buffer.from('a\n\u001b[2J\u009b\u202e\u2028b');
-      await answer(port, 5, 1, 0, 5, 1, 0, 3, name.length, ...name, 0, 80);
-      expect(lines[0]).toBe(String.raw`127.0.0.1: to a\u{a}\u{1b}[2J\u{9b}\u{202e}\u{2028}b port 80`);
-      expect(lines.every((line) => /^[\x20-\x7e]+$/.test(line))).toBe(true);
-    }),
-  );
+  spec('leads only to public addresses unless told otherwise, never to itself, and only where the list says', async (h) => {
+    const to = (port: number, name: string): number[] => [5, 1, 0, 5, 1, 0, 3, name.length, ...Buffer.from(name), port >> 8, port & 255];
+    const refused = [5, 0, 5, 2, 0, 1, 0, 0, 0, 0, 0, 0];
+    const guarding = await serving(h, { local: false });
+    for (const name of ['localhost', '127.1', '0x7f000001', '::1', '::ffff:127.0.0.1', '64:ff9b::7f00:1', '192.168.0.1', '169.254.169.254'])
+      expect([name, await answer(guarding.port, ...to(80, name))]).toEqual([name, refused]);
+    const open = await serving(h, { allow: ['localhost', '*.b.test:80'] });
+    for (const [name, port] of [
+      ['localhost', open.port],
+      ['127.0.0.1', 80],
+      ['b.test', 80],
+      ['a.b.test', 81],
+      ['', 80],
+      ['a b', 80],
+    ] as const)
+      expect([name, await answer(open.port, ...to(port, name))]).toEqual([name, refused]);
+  });
+
+  spec('writes one line of printable text to its log, whatever host the client asks for', async (h) => {
+    const { port, lines } = await serving(h);
+    const name = Buffer.from('a\n\u001b[2J\u009b\u202e\u2028b');
+    await answer(port, 5, 1, 0, 5, 1, 0, 3, name.length, ...name, 0, 80);
+    expect(lines[0]).toBe(String.raw`127.0.0.1: to a\u{a}\u{1b}[2J\u{9b}\u{202e}\u{2028}b port 80`);
+    expect(lines.every((line) => /^[\x20-\x7e]+$/.test(line))).toBe(true);
+  });
 
   it('runs as a program, says what it does, and ends by Ctrl-C', { timeout: 20_000 }, async () => {
     const { says, interrupt } = runProgram('examples/socks5-server.ts', '--port', '0', '--local');

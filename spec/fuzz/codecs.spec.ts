@@ -1,6 +1,5 @@
-import assert from 'node:assert/strict';
 import { from, type Observable } from 'rxjs';
-import { afterAll, describe } from 'vitest';
+import { afterAll, describe, expect } from 'vitest';
 import type { Codec } from '../../src/codecs/codec.ts';
 import { delimited } from '../../src/codecs/delimited.ts';
 import { lengthPrefixed } from '../../src/codecs/length-prefixed.ts';
@@ -51,11 +50,11 @@ function codecFuzzes<T>({ codec, expected, ...target }: CodecTarget<T>): void {
     run: (chunks) => decoded(codec, chunks),
     oracle: (input, { value, error }) => {
       const values = value as T[];
-      if (expected) assert.deepEqual(values, expected(input));
+      if (expected) expect(values).toStrictEqual(expected(input));
       else {
         const again = encoded(codec, values);
-        assert.equal(latin(input).startsWith(again), true, `encoded again it is ${JSON.stringify(again)}`);
-        if (error === undefined) assert.equal(again.length, input.length);
+        expect(latin(input).startsWith(again), `encoded again it is ${JSON.stringify(again)}`).toBe(true);
+        if (error === undefined) expect(again.length).toBe(input.length);
       }
     },
   });
@@ -98,7 +97,7 @@ const texts = (name: string, inputs: number, samples: readonly string[], parsed:
       try {
         return { value: parsed(Buffer.from(input).toString('utf8')), taken: input.length };
       } catch (error) {
-        assert.equal((error as Error).constructor, TypeError, String(error));
+        expect((error as Error).constructor, String(error)).toBe(TypeError);
         return { taken: 0 };
       }
     },

@@ -1,6 +1,5 @@
-import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
-import { it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { IOStreamError } from '../../src/errors.ts';
 import { Conversation, type Link, type Need, type Talk } from '../../src/protocol/link.ts';
 import { mutate } from '../../src/testing/chaos/mutate.ts';
@@ -80,7 +79,7 @@ function cutsOf(input: Uint8Array, seed: number): Uint8Array[] {
 /** Throws unless one input keeps what holds for all. */
 function examine(target: FuzzTarget, input: Uint8Array, seed: number): void {
   const verdict = target.run([input.slice()]);
-  if ('error' in verdict) assert.ok(verdict.error instanceof IOStreamError, `expected an IOStreamError, got ${String(verdict.error)}`);
+  if ('error' in verdict) expect(verdict.error, `expected an IOStreamError, got ${String(verdict.error)}`).toBeInstanceOf(IOStreamError);
   target.oracle?.(input, verdict);
   if (target.cuts === false) return;
   const [whole, cut] = [inWords(verdict, target), inWords(target.run(cutsOf(input, seed)), target)];
@@ -125,7 +124,7 @@ export function fuzzes(target: FuzzTarget): void {
     }
     globalThis.gc?.();
     const kept = process.memoryUsage().heapUsed - before;
-    assert.ok(kept < KEPT, `kept ${kept} bytes`);
+    expect(kept < KEPT, `kept ${kept} bytes`).toBe(true);
     counted.inputs += inputs;
   });
 }

@@ -1,6 +1,5 @@
-import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
-import { afterAll, describe } from 'vitest';
+import { afterAll, describe, expect } from 'vitest';
 import { readBody } from '../../src/protocol/http-body.ts';
 import { parseChallenges } from '../../src/protocol/http-challenge.ts';
 import { httpConnect, type ConnectState } from '../../src/protocol/http-connect.ts';
@@ -33,7 +32,7 @@ const HEAD =
 
 function sameAsHead(input: Uint8Array, { error, taken }: Verdict): void {
   const found = HEAD.exec(latin(input.subarray(0, HEAD_LIMIT)))?.[0];
-  assert.equal(taken, found?.length, `the grammar finds a head of ${found?.length} bytes, the parser ${taken} (${String(error)})`);
+  expect(taken, `the grammar finds a head of ${found?.length} bytes, the parser ${taken} (${String(error)})`).toBe(found?.length);
 }
 
 const state = (): ConnectState => {
@@ -77,8 +76,8 @@ describe('the parsers of what proxies say', () => {
     inputs: 30_000,
     run: (chunks) => talkOver((link) => httpConnect(link, request, state()), chunks),
     oracle: (_input, { value, error }) => {
-      if (value !== undefined) assert.match(String((value as { status: number }).status), /^2\d\d$/);
-      assert.doesNotMatch(`${JSON.stringify(value)} ${String(error)} ${JSON.stringify(error)}`, /c2VjcmV0/, 'the secret is told');
+      if (value !== undefined) expect(String((value as { status: number }).status)).toMatch(/^2\d\d$/);
+      expect(`${JSON.stringify(value)} ${String(error)} ${JSON.stringify(error)}`, 'the secret is told').not.toMatch(/c2VjcmV0/);
     },
   });
 
@@ -97,9 +96,9 @@ describe('the parsers of what proxies say', () => {
     run: ([input = new Uint8Array()]) => ({ value: parseChallenges(latin(input)), taken: input.length }),
     oracle: (input, { value }) => {
       for (const { scheme, params } of value as ReturnType<typeof parseChallenges>) {
-        assert.match(scheme, /^[\w!#$%&'*+.^`|~-]+$/);
-        assert.ok(latin(input).includes(scheme));
-        for (const name of Object.keys(params)) assert.match(name, /^[\w!#$%&'*+.^`|~-]+$/);
+        expect(scheme).toMatch(/^[\w!#$%&'*+.^`|~-]+$/);
+        expect(latin(input).includes(scheme)).toBe(true);
+        for (const name of Object.keys(params)) expect(name).toMatch(/^[\w!#$%&'*+.^`|~-]+$/);
       }
     },
   });
@@ -116,7 +115,7 @@ describe('the parsers of what proxies say', () => {
         try {
           return work();
         } catch (error) {
-          assert.equal((error as Error).constructor, TypeError);
+          expect((error as Error).constructor).toBe(TypeError);
           return 'refused';
         }
       };
@@ -124,8 +123,8 @@ describe('the parsers of what proxies say', () => {
     },
     oracle: (_input, { value }) => {
       const [fields, credentials] = value as [ReturnType<typeof fieldsOf> | string, string];
-      if (typeof fields !== 'string') for (const [name, each] of fields) assert.doesNotMatch(`${name}: ${each}`, /[\0\r\n\x7f]/);
-      assert.match(credentials, /^(?:Basic [\w+/]*=*|refused)$/);
+      if (typeof fields !== 'string') for (const [name, each] of fields) expect(`${name}: ${each}`).not.toMatch(/[\0\r\n\x7f]/);
+      expect(credentials).toMatch(/^(?:Basic [\w+/]*=*|refused)$/);
     },
   });
 
@@ -140,12 +139,12 @@ describe('the parsers of what proxies say', () => {
     run: (chunks) => talkOver((link) => socks4Connect(link, { host: 'target.test', port: 443 }, Uint8Array.of(109)), chunks),
     oracle: (input, { value, taken }) => {
       const granted = input.length >= 8 && input[0] === 0 && input[1] === 90;
-      assert.equal(value !== undefined, granted);
+      expect(value !== undefined).toBe(granted);
       if (granted)
-        assert.deepEqual(
-          [taken, value],
-          [8, { boundPort: ((input[2] ?? 0) << 8) | (input[3] ?? 0), boundAddress: input.subarray(4, 8).join('.') }],
-        );
+        expect([taken, value]).toStrictEqual([
+          8,
+          { boundPort: ((input[2] ?? 0) << 8) | (input[3] ?? 0), boundAddress: input.subarray(4, 8).join('.') },
+        ]);
     },
   });
 
@@ -167,8 +166,8 @@ describe('the parsers of what proxies say', () => {
       const address = { 1: 4, 3: length + 1, 4: 16 }[type ?? 0];
       const welcome = input[0] === 5 && (input[1] === 0 || (input[1] === 2 && (input[2] === 1 || input[2] === 5) && input[3] === 0));
       const whole = address !== undefined && input.length >= start + 4 + address + 2;
-      assert.equal(value !== undefined, welcome && version === 5 && reply === 0 && whole);
-      if (value !== undefined) assert.equal(taken, start + 4 + (address ?? 0) + 2);
+      expect(value !== undefined).toBe(welcome && version === 5 && reply === 0 && whole);
+      if (value !== undefined) expect(taken).toBe(start + 4 + (address ?? 0) + 2);
     },
   });
 
@@ -194,10 +193,10 @@ describe('the parsers of what proxies say', () => {
       const given = latin(input);
       const zone = given.includes('%');
       const bytes = value as Uint8Array | undefined;
-      assert.equal(bytes?.length, zone ? undefined : { 0: undefined, 4: 4, 6: 16 }[isIP(given)], given);
+      expect(bytes?.length, given).toBe(zone ? undefined : { 0: undefined, 4: 4, 6: 16 }[isIP(given)]);
       if (!bytes) return;
-      assert.equal(isIP(ipText(bytes)), bytes.length === 4 ? 4 : 6);
-      assert.deepEqual(ipBytes(ipText(bytes)), bytes);
+      expect(isIP(ipText(bytes))).toBe(bytes.length === 4 ? 4 : 6);
+      expect(ipBytes(ipText(bytes))).toStrictEqual(bytes);
     },
   });
 });

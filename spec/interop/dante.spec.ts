@@ -1,7 +1,7 @@
-import { describe, it } from 'vitest';
+import { describe } from 'vitest';
 import { socks4 } from '../../src/plugins/proxy/socks4.ts';
 import { socks5 } from '../../src/plugins/proxy/socks5.ts';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { startEcho, startGreeter } from './backends.ts';
 import { freePort } from './daemon.ts';
 import { carries, Exchange, fails, greets } from './exchange.ts';
@@ -27,56 +27,38 @@ describePeer('dante', 'danted', () => {
     ['SOCKS4 with a user id', () => four('somebody')],
     ['SOCKS5', () => five()],
   ])('%s', (_, plugin) => {
-    it(
-      'to an address: 1 MiB each way, then the end of both directions',
-      invariants(async (h) => {
-        const exchange = await Exchange.open(h, { host: HOST, port: echo().port, plugin: plugin() });
-        await exchange.echoes(h);
-        await exchange.endsBothWays();
-      }),
-    );
+    spec('to an address: 1 MiB each way, then the end of both directions', async (h) => {
+      const exchange = await Exchange.open(h, { host: HOST, port: echo().port, plugin: plugin() });
+      await exchange.echoes(h);
+      await exchange.endsBothWays();
+    });
 
-    it(
-      'a target that speaks first: its bytes come once, behind the reply',
-      invariants(async (h) => {
-        await greets(h, { host: HOST, port: greeter().port, plugin: plugin() });
-      }),
-    );
+    spec('a target that speaks first: its bytes come once, behind the reply', async (h) => {
+      await greets(h, { host: HOST, port: greeter().port, plugin: plugin() });
+    });
   });
 
-  it(
-    'SOCKS5 to a name that the proxy resolves: 1 MiB each way',
-    invariants(async (h) => {
-      await carries(h, { host: 'localhost', port: echo().port, plugin: five() });
-    }),
-  );
+  spec('SOCKS5 to a name that the proxy resolves: 1 MiB each way', async (h) => {
+    await carries(h, { host: 'localhost', port: echo().port, plugin: five() });
+  });
 
-  it(
-    'SOCKS5 codes: 2 for a blocked port, 4 for a name that cannot be, 5 for a port that nobody listens on',
-    invariants(async (h) => {
-      const refused = await freePort();
-      for (const [status, host, port] of [
-        [2, HOST, BLOCKED],
-        [4, IMPOSSIBLE, echo().port],
-        [5, HOST, refused],
-      ] as const)
-        await fails(h, { host, port, plugin: five() }, { code: 'EPROXY', status, phase: 'handshake', layer: 'socks' });
-    }),
-  );
+  spec('SOCKS5 codes: 2 for a blocked port, 4 for a name that cannot be, 5 for a port that nobody listens on', async (h) => {
+    const refused = await freePort();
+    for (const [status, host, port] of [
+      [2, HOST, BLOCKED],
+      [4, IMPOSSIBLE, echo().port],
+      [5, HOST, refused],
+    ] as const)
+      await fails(h, { host, port, plugin: five() }, { code: 'EPROXY', status, phase: 'handshake', layer: 'socks' });
+  });
 
-  it(
-    'SOCKS4: 91 for a blocked port and for one that nobody listens on',
-    invariants(async (h) => {
-      for (const port of [BLOCKED, await freePort()])
-        await fails(h, { host: HOST, port, plugin: four() }, { code: 'EPROXY', status: 91, phase: 'handshake', layer: 'socks' });
-    }),
-  );
+  spec('SOCKS4: 91 for a blocked port and for one that nobody listens on', async (h) => {
+    for (const port of [BLOCKED, await freePort()])
+      await fails(h, { host: HOST, port, plugin: four() }, { code: 'EPROXY', status: 91, phase: 'handshake', layer: 'socks' });
+  });
 
-  it(
-    'SOCKS4a, which it does not know: 91 for any name',
-    invariants(async (h) => {
-      const options = { host: 'localhost', port: echo().port, plugin: four() };
-      await fails(h, options, { code: 'EPROXY', status: 91, phase: 'handshake', layer: 'socks' });
-    }),
-  );
+  spec('SOCKS4a, which it does not know: 91 for any name', async (h) => {
+    const options = { host: 'localhost', port: echo().port, plugin: four() };
+    await fails(h, options, { code: 'EPROXY', status: 91, phase: 'handshake', layer: 'socks' });
+  });
 });

@@ -1,4 +1,4 @@
-import assert from 'node:assert/strict';
+import { expect } from 'vitest';
 import { firstValueFrom, tap } from 'rxjs';
 import { connect, open, type IOStreamOptions, type IOStream } from 'rxjs-io-stream';
 import type { ErrorFacts } from '../support/error-facts.ts';
@@ -60,14 +60,14 @@ export class Exchange {
   async endsBothWays(): Promise<void> {
     this.io.end();
     await this.data.ended;
-    assert.equal(this.data.state, 'complete');
+    expect(this.data.state).toBe('complete');
   }
 
   /** Closes; there is nothing that went wrong. */
   async close(): Promise<void> {
     this.io.close();
     const { by, error } = await firstValueFrom(this.io.closed$);
-    assert.deepEqual({ by, error }, { by: 'us', error: undefined });
+    expect({ by, error }).toStrictEqual({ by: 'us', error: undefined });
   }
 }
 
@@ -92,7 +92,7 @@ export async function greets(h: Harness, options: IOStreamOptions): Promise<void
 export async function fails(h: Harness, options: IOStreamOptions, expected: ErrorFacts & { readonly status?: number }): Promise<Error> {
   const dialled = h.observed(connect(options), 'connect');
   await dialled.ended;
-  assert.deepEqual(dialled.values, [], 'no stream is given');
+  expect(dialled.values, 'no stream is given').toStrictEqual([]);
   h.error(dialled.error, expected);
   return dialled.error as Error;
 }

@@ -1,8 +1,7 @@
-import assert from 'node:assert/strict';
-import { it } from 'vitest';
+import { expect } from 'vitest';
 import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import { ca } from '../support/certificates.ts';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { startEcho } from './backends.ts';
 import { carries, Exchange, fails } from './exchange.ts';
 import { describePeer, describePeers, started } from './peers.ts';
@@ -23,50 +22,39 @@ describePeer('haproxy', 'haproxy', () => {
     plugin: { ssl: tlsClient({ ca, ...options }) },
   });
 
-  it(
-    'TLS in front of a backend: 1 MiB each way, then the end of both directions',
-    invariants(async (h) => {
-      const exchange = await Exchange.open(h, to('tls'));
-      await exchange.echoes(h);
-      await exchange.endsBothWays();
-    }),
-  );
+  spec('TLS in front of a backend: 1 MiB each way, then the end of both directions', async (h) => {
+    const exchange = await Exchange.open(h, to('tls'));
+    await exchange.echoes(h);
+    await exchange.endsBothWays();
+  });
 
-  it(
-    'ALPN: the protocol it prefers of those that both speak',
-    invariants(async (h) => {
-      for (const [ALPNProtocols, alpnProtocol] of [
-        [['http/1.1', 'h2'], 'h2'],
-        [['http/1.1', 'spdy'], 'http/1.1'],
-      ] as const) {
-        const details = await carries(h, to('tls', { ALPNProtocols: [...ALPNProtocols] }));
-        assert.equal(details.ssl?.alpnProtocol, alpnProtocol);
-      }
-    }),
-  );
+  spec('ALPN: the protocol it prefers of those that both speak', async (h) => {
+    for (const [ALPNProtocols, alpnProtocol] of [
+      [['http/1.1', 'h2'], 'h2'],
+      [['http/1.1', 'spdy'], 'http/1.1'],
+    ] as const) {
+      const details = await carries(h, to('tls', { ALPNProtocols: [...ALPNProtocols] }));
+      expect(details.ssl?.alpnProtocol).toBe(alpnProtocol);
+    }
+  });
 
-  it(
-    'maxconn: the one too many is ETOHANDSHAKE while it waits, and served when another has left',
-    invariants(async (h) => {
-      const first = await Exchange.open(h, to('one'));
-      await fails(h, { ...to('one'), timeouts: { handshake: 200 } }, { code: 'ETOHANDSHAKE', phase: 'handshake', layer: 'ssl' });
-      const waiting = Exchange.open(h, to('one'));
-      await first.close();
-      await (await (await waiting).echoes(h)).close();
-    }),
-  );
+  spec('maxconn: the one too many is ETOHANDSHAKE while it waits, and served when another has left', async (h) => {
+    const first = await Exchange.open(h, to('one'));
+    await fails(h, { ...to('one'), timeouts: { handshake: 200 } }, { code: 'ETOHANDSHAKE', phase: 'handshake', layer: 'ssl' });
+    const waiting = Exchange.open(h, to('one'));
+    await first.close();
+    await (await (await waiting).echoes(h)).close();
+  });
 
   // It resets what it has accepted: before or after our connect is through, before or after our first byte.
-  it.each([
+  spec.each([
     ['reject', /^(ETLS|ECONNRESET|EPIPE)$/],
     // Where the kernel lets haproxy forget a connection nothing comes at all, else a reset.
     ['drop', /^(ETOHANDSHAKE|ECONNRESET)$/],
-  ] as const)('%s instead of a handshake: an error, no stream', (port, code) =>
-    invariants(async (h) => {
-      const error = await fails(h, { ...to(port), timeouts: { handshake: 300 } }, {});
-      assert.match((error as NodeJS.ErrnoException).code ?? '', code);
-    })(),
-  );
+  ] as const)('%s instead of a handshake: an error, no stream', async (h, port, code) => {
+    const error = await fails(h, { ...to(port), timeouts: { handshake: 300 } }, {});
+    expect((error as NodeJS.ErrnoException).code ?? '').toMatch(code);
+  });
 });
 
 describePeers('haproxy before a backend behind SOCKS4 of dante', ['danted', 'haproxy'], () => {
@@ -74,10 +62,7 @@ describePeers('haproxy before a backend behind SOCKS4 of dante', ['danted', 'hap
   const dante = started(startDante);
   const haproxy = started(() => startHaproxy(echo().port, `socks4 ${HOST}:${dante().ports.socks}`));
 
-  it(
-    'TLS: 1 MiB each way',
-    invariants(async (h) => {
-      await carries(h, { host: HOST, port: haproxy().ports.tls, plugin: { ssl: tlsClient({ ca }) } });
-    }),
-  );
+  spec('TLS: 1 MiB each way', async (h) => {
+    await carries(h, { host: HOST, port: haproxy().ports.tls, plugin: { ssl: tlsClient({ ca }) } });
+  });
 });

@@ -1,7 +1,7 @@
-import { it } from 'vitest';
+import {} from 'vitest';
 import { socks4 } from '../../src/plugins/proxy/socks4.ts';
 import { socks5 } from '../../src/plugins/proxy/socks5.ts';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { startEcho, startGreeter } from './backends.ts';
 import { freePort } from './daemon.ts';
 import { carries, fails, greets } from './exchange.ts';
@@ -20,51 +20,36 @@ describePeer('microsocks', 'microsocks', () => {
     socks: socks5({ host: HOST, port: microsocks().ports.socks, ...credentials }),
   });
 
-  it(
-    'SOCKS5 with user and password, to an address and to a name: 1 MiB each way',
-    invariants(async (h) => {
-      for (const host of [HOST, 'localhost']) await carries(h, { host, port: echo().port, plugin: plugin() });
-    }),
-  );
+  spec('SOCKS5 with user and password, to an address and to a name: 1 MiB each way', async (h) => {
+    for (const host of [HOST, 'localhost']) await carries(h, { host, port: echo().port, plugin: plugin() });
+  });
 
-  it(
-    'a target that speaks first: its bytes come once, behind the reply',
-    invariants(async (h) => {
-      await greets(h, { host: HOST, port: greeter().port, plugin: plugin() });
-    }),
-  );
+  spec('a target that speaks first: its bytes come once, behind the reply', async (h) => {
+    await greets(h, { host: HOST, port: greeter().port, plugin: plugin() });
+  });
 
-  it(
-    'no acceptable method without credentials (0xFF), and a wrong password: EPROXYAUTH',
-    invariants(async (h) => {
-      const wrong = { user: MICROSOCKS_USER.user, pass: 'not-the-password' };
-      h.secret(wrong.pass);
-      for (const credentials of [{}, wrong]) {
-        const options = { host: HOST, port: echo().port, plugin: plugin(credentials) };
-        await fails(h, options, { code: 'EPROXYAUTH', phase: 'handshake', layer: 'socks' });
-      }
-    }),
-  );
+  spec('no acceptable method without credentials (0xFF), and a wrong password: EPROXYAUTH', async (h) => {
+    const wrong = { user: MICROSOCKS_USER.user, pass: 'not-the-password' };
+    h.secret(wrong.pass);
+    for (const credentials of [{}, wrong]) {
+      const options = { host: HOST, port: echo().port, plugin: plugin(credentials) };
+      await fails(h, options, { code: 'EPROXYAUTH', phase: 'handshake', layer: 'socks' });
+    }
+  });
 
-  it(
-    'codes: 5 for a port that nobody listens on, 1 for a name that cannot be',
-    invariants(async (h) => {
-      h.secret(MICROSOCKS_USER.pass);
-      const refused = await freePort();
-      for (const [status, host, port] of [
-        [5, HOST, refused],
-        [1, IMPOSSIBLE, echo().port],
-      ] as const)
-        await fails(h, { host, port, plugin: plugin() }, { code: 'EPROXY', status, phase: 'handshake', layer: 'socks' });
-    }),
-  );
+  spec('codes: 5 for a port that nobody listens on, 1 for a name that cannot be', async (h) => {
+    h.secret(MICROSOCKS_USER.pass);
+    const refused = await freePort();
+    for (const [status, host, port] of [
+      [5, HOST, refused],
+      [1, IMPOSSIBLE, echo().port],
+    ] as const)
+      await fails(h, { host, port, plugin: plugin() }, { code: 'EPROXY', status, phase: 'handshake', layer: 'socks' });
+  });
 
-  it(
-    'SOCKS4, which it does not speak: its reply is one of SOCKS5, EPROTOCOL',
-    invariants(async (h) => {
-      const socks = socks4({ host: HOST, port: microsocks().ports.socks });
-      const options = { host: HOST, port: echo().port, plugin: { socks } };
-      await fails(h, options, { code: 'EPROTOCOL', phase: 'handshake', layer: 'socks' });
-    }),
-  );
+  spec('SOCKS4, which it does not speak: its reply is one of SOCKS5, EPROTOCOL', async (h) => {
+    const socks = socks4({ host: HOST, port: microsocks().ports.socks });
+    const options = { host: HOST, port: echo().port, plugin: { socks } };
+    await fails(h, options, { code: 'EPROTOCOL', phase: 'handshake', layer: 'socks' });
+  });
 });

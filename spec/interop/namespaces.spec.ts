@@ -1,8 +1,7 @@
-import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { server } from '../support/certificates.ts';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { ADDRESSES, Namespaces, noNamespaces } from '../support/namespaces.ts';
 import { Daemon } from './daemon.ts';
 import type { Dialled, Dialling } from './namespace-child.ts';
@@ -43,57 +42,44 @@ describe.skipIf(noNamespaces !== '')(noNamespaces === '' ? 'network namespaces' 
   };
   const codes = (outcomes: readonly Dialled[]): (string | undefined)[] => outcomes.map(({ code }) => code);
 
-  it(
-    'connects over the cable, both families',
-    invariants(async () => {
-      const outcomes = await dialled(...[B.v4, B.v6].map((host) => ({ host, port: ECHO, echo: MiB })));
-      assert.deepEqual(
-        outcomes.map(({ code, ip, echoed }) => ({ code, ip, echoed })),
-        [B.v4, B.v6].map((ip) => ({ code: undefined, ip, echoed: true })),
-      );
-    }),
-  );
+  spec('connects over the cable, both families', async () => {
+    const outcomes = await dialled(...[B.v4, B.v6].map((host) => ({ host, port: ECHO, echo: MiB })));
+    expect(outcomes.map(({ code, ip, echoed }) => ({ code, ip, echoed }))).toStrictEqual(
+      [B.v4, B.v6].map((ip) => ({ code: undefined, ip, echoed: true })),
+    );
+  });
 
-  it(
-    'F8: with four ports to dial from, four of six connect and two are EADDRNOTAVAIL',
-    invariants(async () => {
-      spaces().sysctl('a', 'net/ipv4/ip_local_port_range', '50000 50003');
-      try {
-        const outcomes = await dialled(...Array.from({ length: 6 }, () => ({ host: B.v4, port: ECHO })));
-        assert.deepEqual(codes(outcomes).toSorted(), [
-          ...Array.from({ length: 2 }, () => 'EADDRNOTAVAIL'),
-          ...Array.from({ length: 4 }, () => undefined),
-        ]);
-      } finally {
-        spaces().sysctl('a', 'net/ipv4/ip_local_port_range', '32768 60999');
-      }
-    }),
-  );
+  spec('F8: with four ports to dial from, four of six connect and two are EADDRNOTAVAIL', async () => {
+    spaces().sysctl('a', 'net/ipv4/ip_local_port_range', '50000 50003');
+    try {
+      const outcomes = await dialled(...Array.from({ length: 6 }, () => ({ host: B.v4, port: ECHO })));
+      expect(codes(outcomes).toSorted()).toStrictEqual([
+        ...Array.from({ length: 2 }, () => 'EADDRNOTAVAIL'),
+        ...Array.from({ length: 4 }, () => undefined),
+      ]);
+    } finally {
+      spaces().sysctl('a', 'net/ipv4/ip_local_port_range', '32768 60999');
+    }
+  });
 
-  it(
-    'F9: each kind of route that leads nowhere has its code, and so has an address that nobody has',
-    invariants(async () => {
-      const routes = { unreachable: 'EHOSTUNREACH', prohibit: 'EACCES', blackhole: 'EINVAL' };
-      Object.keys(routes).forEach((type, at) => spaces().ip('a', 'route', 'add', type, `10.88.${at}.0/24`));
-      const hosts = [...Object.keys(routes).map((_, at) => `10.88.${at}.1`), '10.99.0.1', NOBODY];
-      const outcomes = await dialled(...hosts.map((host) => ({ host, port: ECHO })));
-      assert.deepEqual(codes(outcomes), [...Object.values(routes), 'ENETUNREACH', 'EHOSTUNREACH'], JSON.stringify(outcomes));
-    }),
-  );
+  spec('F9: each kind of route that leads nowhere has its code, and so has an address that nobody has', async () => {
+    const routes = { unreachable: 'EHOSTUNREACH', prohibit: 'EACCES', blackhole: 'EINVAL' };
+    Object.keys(routes).forEach((type, at) => spaces().ip('a', 'route', 'add', type, `10.88.${at}.0/24`));
+    const hosts = [...Object.keys(routes).map((_, at) => `10.88.${at}.1`), '10.99.0.1', NOBODY];
+    const outcomes = await dialled(...hosts.map((host) => ({ host, port: ECHO })));
+    expect(codes(outcomes), JSON.stringify(outcomes)).toStrictEqual([...Object.values(routes), 'ENETUNREACH', 'EHOSTUNREACH']);
+  });
 
-  it(
-    'J2: when the first address is dead, the next one is tried after 250 ms and wins',
-    invariants(async () => {
-      const addresses = [
-        { address: 'fd77::99', family: 6 },
-        { address: B.v4, family: 4 },
-      ];
-      const [outcome] = await dialled({ host: 'dual.test', port: ECHO, addresses });
-      assert.deepEqual([outcome?.code, outcome?.ip], [undefined, B.v4]);
-      const ms = outcome?.ms ?? 0;
-      assert.ok(ms > 240 && ms < 1500, `after ${ms} ms`);
-    }),
-  );
+  spec('J2: when the first address is dead, the next one is tried after 250 ms and wins', async () => {
+    const addresses = [
+      { address: 'fd77::99', family: 6 },
+      { address: B.v4, family: 4 },
+    ];
+    const [outcome] = await dialled({ host: 'dual.test', port: ECHO, addresses });
+    expect([outcome?.code, outcome?.ip]).toStrictEqual([undefined, B.v4]);
+    const ms = outcome?.ms ?? 0;
+    expect(ms > 240 && ms < 1500, `after ${ms} ms`).toBe(true);
+  });
 
   describePeers('dnsmasq', ['dnsmasq'], () => {
     const dns = started(() =>
@@ -112,22 +98,13 @@ describe.skipIf(noNamespaces !== '')(noNamespaces === '' ? 'network namespaces' 
     const queries = (from: string): number =>
       [...dns().daemon.output.matchAll(/query\[\w+\] \S+ from (\S+)/g)].filter(([, who]) => who === from).length;
 
-    it(
-      'J1: no such name, no address of the family, a refusal, silence: EDNS, and the cause is what getaddrinfo says',
-      invariants(async () => {
-        const names = [
-          { host: 'no.test' },
-          { host: 'echo.test', family: 6 },
-          { host: 'refused.example' },
-          { host: 'name.silent' },
-        ] as const;
-        const outcomes = await dialled(...names.map((name) => ({ ...name, port: ECHO })));
-        assert.deepEqual(
-          outcomes.map(({ code, cause }) => [code, cause]),
-          ['ENOTFOUND', 'ENOTFOUND', 'EAI_AGAIN', 'EAI_AGAIN'].map((cause) => ['EDNS', cause]),
-        );
-      }),
-    );
+    spec('J1: no such name, no address of the family, a refusal, silence: EDNS, and the cause is what getaddrinfo says', async () => {
+      const names = [{ host: 'no.test' }, { host: 'echo.test', family: 6 }, { host: 'refused.example' }, { host: 'name.silent' }] as const;
+      const outcomes = await dialled(...names.map((name) => ({ ...name, port: ECHO })));
+      expect(outcomes.map(({ code, cause }) => [code, cause])).toStrictEqual(
+        ['ENOTFOUND', 'ENOTFOUND', 'EAI_AGAIN', 'EAI_AGAIN'].map((cause) => ['EDNS', cause]),
+      );
+    });
 
     describePeers('stunnel as a SOCKS server over TLS', ['stunnel'], () => {
       started(() =>
@@ -143,33 +120,22 @@ describe.skipIf(noNamespaces !== '')(noNamespaces === '' ? 'network namespaces' 
       );
       const via = (version: 4 | 5): Pick<Dialling, 'via'> => ({ via: { version, host: B.v4, port: SOCKS } });
 
-      it.each([4, 5] as const)('SOCKS%i to an address and to a name: 1 MiB each way', (version) =>
-        invariants(async () => {
-          const outcomes = await dialled(...[B.v4, 'echo.test'].map((host) => ({ host, port: ECHO, ...via(version), echo: MiB })));
-          assert.deepEqual(
-            outcomes.map(({ code, echoed }) => [code, echoed]),
-            outcomes.map(() => [undefined, true]),
-          );
-        })(),
-      );
+      spec.each([4, 5] as const)('SOCKS%i to an address and to a name: 1 MiB each way', async (_h, version) => {
+        const outcomes = await dialled(...[B.v4, 'echo.test'].map((host) => ({ host, port: ECHO, ...via(version), echo: MiB })));
+        expect(outcomes.map(({ code, echoed }) => [code, echoed])).toStrictEqual(outcomes.map(() => [undefined, true]));
+      });
 
-      it(
-        'C12: a name for the proxy is asked of no resolver here, and tells no RESOLVED',
-        invariants(async () => {
-          const [ours, proxys] = [queries(A.v4), queries(B.v4)];
-          const outcomes = await dialled(...([4, 5] as const).map((version) => ({ host: 'echo.test', port: ECHO, ...via(version) })));
-          assert.deepEqual(
-            outcomes.map(({ code, resolved }) => [code, resolved]),
-            outcomes.map(() => [undefined, false]),
-          );
-          await dns().daemon.until(() => queries(B.v4) > proxys);
-          assert.equal(queries(A.v4), ours);
-          // Who dials a name himself asks: it would have been seen.
-          const [direct] = await dialled({ host: 'echo.test', port: ECHO });
-          assert.deepEqual([direct?.code, direct?.resolved], [undefined, true]);
-          await dns().daemon.until(() => queries(A.v4) > ours);
-        }),
-      );
+      spec('C12: a name for the proxy is asked of no resolver here, and tells no RESOLVED', async () => {
+        const [ours, proxys] = [queries(A.v4), queries(B.v4)];
+        const outcomes = await dialled(...([4, 5] as const).map((version) => ({ host: 'echo.test', port: ECHO, ...via(version) })));
+        expect(outcomes.map(({ code, resolved }) => [code, resolved])).toStrictEqual(outcomes.map(() => [undefined, false]));
+        await dns().daemon.until(() => queries(B.v4) > proxys);
+        expect(queries(A.v4)).toBe(ours);
+        // Who dials a name himself asks: it would have been seen.
+        const [direct] = await dialled({ host: 'echo.test', port: ECHO });
+        expect([direct?.code, direct?.resolved]).toStrictEqual([undefined, true]);
+        await dns().daemon.until(() => queries(A.v4) > ours);
+      });
     });
   });
 });

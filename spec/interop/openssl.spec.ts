@@ -1,15 +1,15 @@
-import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tap, type Observable } from 'rxjs';
 import type { IOStream } from 'rxjs-io-stream';
-import { describe, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import { tlsServer } from '../../src/plugins/tls/tls-server.ts';
 import * as certificates from '../support/certificates.ts';
 import { serving, type Serving } from '../support/clients.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { Exchange, fails, PAYLOAD } from './exchange.ts';
 import { describePeer } from './peers.ts';
 import { CLOSE_NOTIFY, opensslClient, opensslServer } from './peers/openssl.ts';
@@ -29,93 +29,72 @@ describePeer('openssl s_server', 'openssl', () => {
   });
 
   describe.each(VERSIONS)('%s', (protocol, option) => {
-    it(
-      '1 MiB each way; our end is a close_notify to it, and its own is one to us',
-      invariants(async (h) => {
-        const { port, program } = await opensslServer(h, [option]);
-        const exchange = await Exchange.open(h, to(port));
-        assert.equal(exchange.io.details.ssl?.protocol, protocol);
-        exchange.io.write(PAYLOAD);
-        await h.until(() => program.stdout.length >= PAYLOAD.length);
-        h.sameBytes(program.stdout, PAYLOAD);
-        program.process.stdin?.write(PAYLOAD);
-        await exchange.received(PAYLOAD.length);
-        h.sameBytes(exchange.bytes, PAYLOAD);
-        await exchange.endsBothWays();
-        await program.printed(CLOSE_NOTIFY);
-        assert.equal(exchange.io.details.ssl.truncated, undefined);
-      }),
-    );
+    spec('1 MiB each way; our end is a close_notify to it, and its own is one to us', async (h) => {
+      const { port, program } = await opensslServer(h, [option]);
+      const exchange = await Exchange.open(h, to(port));
+      expect(exchange.io.details.ssl?.protocol).toBe(protocol);
+      exchange.io.write(PAYLOAD);
+      await h.until(() => program.stdout.length >= PAYLOAD.length);
+      h.sameBytes(program.stdout, PAYLOAD);
+      program.process.stdin?.write(PAYLOAD);
+      await exchange.received(PAYLOAD.length);
+      h.sameBytes(exchange.bytes, PAYLOAD);
+      await exchange.endsBothWays();
+      await program.printed(CLOSE_NOTIFY);
+      expect(exchange.io.details.ssl?.truncated).toBe(undefined);
+    });
 
-    it(
-      'close: a close_notify',
-      invariants(async (h) => {
-        const { port, program } = await opensslServer(h, [option]);
-        const exchange = await Exchange.open(h, to(port));
+    spec('close: a close_notify', async (h) => {
+      const { port, program } = await opensslServer(h, [option]);
+      const exchange = await Exchange.open(h, to(port));
+      await exchange.close();
+      await program.printed(CLOSE_NOTIFY);
+    });
+
+    spec('ALPN: the protocol that it chose; none in common: ETLS by its alert', async (h) => {
+      const { port } = await opensslServer(h, [option, '-alpn', 'one,two']);
+      const exchange = await Exchange.open(h, to(port, { ALPNProtocols: ['two', 'three'] }));
+      expect(exchange.io.details.ssl?.alpnProtocol).toBe('two');
+      await exchange.close();
+      const expected = { code: 'ETLS', phase: 'handshake', layer: 'ssl' };
+      const error = await fails(h, to(port, { ALPNProtocols: ['three'] }), expected);
+      expect(String(error.cause)).toMatch(/no application protocol/);
+    });
+
+    spec('a certificate of ours, when it wants one', async (h) => {
+      const { port, program } = await opensslServer(h, [option, '-Verify', '1', '-verify_return_error']);
+      const exchange = await Exchange.open(h, to(port, certificates.client));
+      exchange.io.write('with a name');
+      await h.until(() => program.stdout.toString() === 'with a name');
+      expect(program.output).toMatch(/CN = a client/);
+      await exchange.close();
+    });
+
+    spec('resumption: the second connection of a plugin goes on with the session of the first', async (h) => {
+      const { port, program } = await opensslServer(h, [option]);
+      const options = to(port);
+      for (const reused of [false, true]) {
+        const exchange = await Exchange.open(h, options);
+        expect(exchange.io.details.ssl?.reused).toBe(reused);
+        const before = exchange.data.values.length;
+        program.process.stdin?.write('tickets come before this');
+        await exchange.data.value(() => exchange.data.values.length > before);
         await exchange.close();
-        await program.printed(CLOSE_NOTIFY);
-      }),
-    );
-
-    it(
-      'ALPN: the protocol that it chose; none in common: ETLS by its alert',
-      invariants(async (h) => {
-        const { port } = await opensslServer(h, [option, '-alpn', 'one,two']);
-        const exchange = await Exchange.open(h, to(port, { ALPNProtocols: ['two', 'three'] }));
-        assert.equal(exchange.io.details.ssl?.alpnProtocol, 'two');
-        await exchange.close();
-        const expected = { code: 'ETLS', phase: 'handshake', layer: 'ssl' };
-        const error = await fails(h, to(port, { ALPNProtocols: ['three'] }), expected);
-        assert.match(String(error.cause), /no application protocol/);
-      }),
-    );
-
-    it(
-      'a certificate of ours, when it wants one',
-      invariants(async (h) => {
-        const { port, program } = await opensslServer(h, [option, '-Verify', '1', '-verify_return_error']);
-        const exchange = await Exchange.open(h, to(port, certificates.client));
-        exchange.io.write('with a name');
-        await h.until(() => program.stdout.toString() === 'with a name');
-        assert.match(program.output, /CN = a client/);
-        await exchange.close();
-      }),
-    );
-
-    it(
-      'resumption: the second connection of a plugin goes on with the session of the first',
-      invariants(async (h) => {
-        const { port, program } = await opensslServer(h, [option]);
-        const options = to(port);
-        for (const reused of [false, true]) {
-          const exchange = await Exchange.open(h, options);
-          assert.equal(exchange.io.details.ssl?.reused, reused);
-          const before = exchange.data.values.length;
-          program.process.stdin?.write('tickets come before this');
-          await exchange.data.value(() => exchange.data.values.length > before);
-          await exchange.close();
-        }
-      }),
-    );
+      }
+    });
   });
 
-  it(
-    'a version that it does not speak: ETLS by its alert',
-    invariants(async (h) => {
-      const { port } = await opensslServer(h, ['-tls1_3']);
-      const error = await fails(h, to(port, { maxVersion: 'TLSv1.2' }), { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
-      assert.match(String(error.cause), /alert protocol version/);
-    }),
-  );
+  spec('a version that it does not speak: ETLS by its alert', async (h) => {
+    const { port } = await opensslServer(h, ['-tls1_3']);
+    const error = await fails(h, to(port, { maxVersion: 'TLSv1.2' }), { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
+    expect(String(error.cause)).toMatch(/alert protocol version/);
+  });
 
-  it(
-    'a name that is not that of the target: ETLSCERT',
-    invariants(async (h) => {
-      const { port } = await opensslServer(h);
-      const expected = { code: 'ETLSCERT', phase: 'handshake', layer: 'ssl' };
-      await fails(h, to(port, { servername: 'other.test' }), expected);
-    }),
-  );
+  spec('a name that is not that of the target: ETLSCERT', async (h) => {
+    const { port } = await opensslServer(h);
+    const expected = { code: 'ETLSCERT', phase: 'handshake', layer: 'ssl' };
+    await fails(h, to(port, { servername: 'other.test' }), expected);
+  });
 });
 
 describePeer('openssl s_client', 'openssl', () => {
@@ -135,95 +114,77 @@ describePeer('openssl s_client', 'openssl', () => {
     );
 
   describe.each(VERSIONS)('%s', (protocol, option) => {
-    it(
-      '1 MiB each way; its end is a close_notify to us',
-      invariants(async (h) => {
-        // It reads nothing while it writes: an echo would stop both.
-        const told: IOStream['details'][] = [];
-        const received: Uint8Array[] = [];
-        let count = 0;
-        const answer = (io: IOStream, bytes: Uint8Array): void => {
-          received.push(bytes);
-          count += bytes.length;
-          if (count === PAYLOAD.length) io.write(PAYLOAD);
-        };
-        const handler = (io: IOStream): Observable<unknown> => {
-          told.push(io.details);
-          return io.data$.pipe(tap((bytes) => answer(io, bytes)));
-        };
-        const { at, errors } = await serving(h, handler, { plugin: { ssl: tlsServer(certificates.server) } });
-        const client = await opensslClient(h, at.port, [option, '-quiet', '-no_ign_eof']);
-        client.process.stdin?.write(PAYLOAD);
-        await h.until(() => client.stdout.length >= PAYLOAD.length);
-        h.sameBytes(received, PAYLOAD);
-        h.sameBytes(client.stdout, PAYLOAD);
+    spec('1 MiB each way; its end is a close_notify to us', async (h) => {
+      // It reads nothing while it writes: an echo would stop both.
+      const told: IOStream['details'][] = [];
+      const received: Uint8Array[] = [];
+      let count = 0;
+      const answer = (io: IOStream, bytes: Uint8Array): void => {
+        received.push(bytes);
+        count += bytes.length;
+        if (count === PAYLOAD.length) io.write(PAYLOAD);
+      };
+      const handler = (io: IOStream): Observable<unknown> => {
+        told.push(io.details);
+        return io.data$.pipe(tap((bytes) => answer(io, bytes)));
+      };
+      const { at, errors } = await serving(h, handler, { plugin: { ssl: tlsServer(certificates.server) } });
+      const client = await opensslClient(h, at.port, [option, '-quiet', '-no_ign_eof']);
+      client.process.stdin?.write(PAYLOAD);
+      await h.until(() => client.stdout.length >= PAYLOAD.length);
+      h.sameBytes(received, PAYLOAD);
+      h.sameBytes(client.stdout, PAYLOAD);
+      client.process.stdin?.end();
+      await client.ended;
+      expect(told.map(({ ssl }) => [ssl?.protocol, ssl?.truncated])).toStrictEqual([[protocol, undefined]]);
+      expect(errors.values).toStrictEqual([]);
+    });
+
+    spec('our end is a close_notify to it', async (h) => {
+      const plugin = { ssl: tlsServer(certificates.server) };
+      const { at } = await serving(h, (io) => (io.end('goodbye'), io.data$), { plugin });
+      const client = await opensslClient(h, at.port, [option, '-quiet']);
+      await client.printed(CLOSE_NOTIFY);
+      expect(client.stdout.toString()).toBe('goodbye');
+    });
+
+    spec('ALPN, and the certificate that we want of it', async (h) => {
+      const told: unknown[] = [];
+      const { at } = await echo(h, { ca, requestCert: true, ALPNProtocols: ['two', 'one'] }, (details) =>
+        told.push([details?.alpnProtocol, details?.authorized]),
+      );
+      const client = await opensslClient(h, at.port, [option, '-alpn', 'one,two']);
+      await client.printed(/ALPN protocol: two/);
+      await h.until(() => told.length > 0);
+      expect(told).toStrictEqual([['two', true]]);
+    });
+
+    spec('resumption: it goes on with a session of ours', async (h) => {
+      const { at } = await echo(h);
+      const folder = mkdtempSync(join(tmpdir(), 'session-'));
+      h.defer(() => rmSync(folder, { recursive: true }));
+      const session = join(folder, 'session');
+      for (const [which, options] of [
+        ['New', ['-sess_out', session]],
+        ['Reused', ['-sess_in', session]],
+      ] as const) {
+        const client = await opensslClient(h, at.port, [option, '-no_ign_eof', ...options]);
+        client.process.stdin?.write('tickets come before this\n');
+        await client.printed(/tickets come before this/);
         client.process.stdin?.end();
         await client.ended;
-        assert.deepEqual(
-          told.map(({ ssl }) => [ssl?.protocol, ssl?.truncated]),
-          [[protocol, undefined]],
-        );
-        assert.deepEqual(errors.values, []);
-      }),
-    );
-
-    it(
-      'our end is a close_notify to it',
-      invariants(async (h) => {
-        const plugin = { ssl: tlsServer(certificates.server) };
-        const { at } = await serving(h, (io) => (io.end('goodbye'), io.data$), { plugin });
-        const client = await opensslClient(h, at.port, [option, '-quiet']);
-        await client.printed(CLOSE_NOTIFY);
-        assert.equal(client.stdout.toString(), 'goodbye');
-      }),
-    );
-
-    it(
-      'ALPN, and the certificate that we want of it',
-      invariants(async (h) => {
-        const told: unknown[] = [];
-        const { at } = await echo(h, { ca, requestCert: true, ALPNProtocols: ['two', 'one'] }, (details) =>
-          told.push([details?.alpnProtocol, details?.authorized]),
-        );
-        const client = await opensslClient(h, at.port, [option, '-alpn', 'one,two']);
-        await client.printed(/ALPN protocol: two/);
-        await h.until(() => told.length > 0);
-        assert.deepEqual(told, [['two', true]]);
-      }),
-    );
-
-    it(
-      'resumption: it goes on with a session of ours',
-      invariants(async (h) => {
-        const { at } = await echo(h);
-        const folder = mkdtempSync(join(tmpdir(), 'session-'));
-        h.defer(() => rmSync(folder, { recursive: true }));
-        const session = join(folder, 'session');
-        for (const [which, options] of [
-          ['New', ['-sess_out', session]],
-          ['Reused', ['-sess_in', session]],
-        ] as const) {
-          const client = await opensslClient(h, at.port, [option, '-no_ign_eof', ...options]);
-          client.process.stdin?.write('tickets come before this\n');
-          await client.printed(/tickets come before this/);
-          client.process.stdin?.end();
-          await client.ended;
-          assert.match(client.output, new RegExp(`^${which}, ${protocol}`, 'm'));
-        }
-      }),
-    );
+        expect(client.output).toMatch(new RegExp(`^${which}, ${protocol}`, 'm'));
+      }
+    });
   });
 
-  it(
-    'a version that we do not speak: its connection fails, and the listener goes on',
-    invariants(async (h) => {
-      const { at, errors } = await echo(h, { minVersion: 'TLSv1.3' });
-      const client = await opensslClient(h, at.port, ['-tls1_2']);
-      await client.printed(/alert protocol version/);
-      await errors.value();
-      h.error(errors.values[0], { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
-      const next = await opensslClient(h, at.port, ['-tls1_3']);
-      await next.printed(/Verification: OK/);
-    }),
-  );
+  spec('a version that we do not speak: its connection fails, and the listener goes on', async (h) => {
+    const { at, errors } = await echo(h, { minVersion: 'TLSv1.3' });
+    const client = await opensslClient(h, at.port, ['-tls1_2']);
+    await client.printed(/alert protocol version/);
+    await errors.value();
+    h.error(errors.values[0], { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
+    const next = await opensslClient(h, at.port, ['-tls1_3']);
+    await next.printed(/Verification: OK/);
+  });
 });

@@ -1,11 +1,11 @@
-import assert from 'node:assert/strict';
 import { firstValueFrom } from 'rxjs';
 import { converse, open, type IOStream, type Link, type Need } from 'rxjs-io-stream';
-import { describe, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import { startTls } from '../../src/stream/start-tls.ts';
 import { ca } from '../support/certificates.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { kept } from '../support/told.ts';
 import { PAYLOAD } from './exchange.ts';
 import { describePeer, started } from './peers.ts';
@@ -26,7 +26,7 @@ function* reply(link: Link, code: number): Talk<string> {
     more = line[3] === '-';
     text += line;
   }
-  assert.match(text, new RegExp(`^${code}[ -]`));
+  expect(text).toMatch(new RegExp(`^${code}[ -]`));
   return text;
 }
 
@@ -38,13 +38,13 @@ function* ask(link: Link, line: string, code: number): Talk<string> {
 /** Says hello until the server is ready for TLS. */
 function* wantTls(link: Link): Talk<void> {
   yield* reply(link, 220);
-  assert.match(yield* ask(link, 'EHLO localhost', 250), /STARTTLS/);
+  expect(yield* ask(link, 'EHLO localhost', 250)).toMatch(/STARTTLS/);
   yield* ask(link, 'STARTTLS', 220);
 }
 
 /** Delivers a mail of 1 MiB and leaves. */
 function* deliver(link: Link): Talk<void> {
-  assert.doesNotMatch(yield* ask(link, 'EHLO localhost', 250), /STARTTLS/);
+  expect(yield* ask(link, 'EHLO localhost', 250)).not.toMatch(/STARTTLS/);
   yield* ask(link, 'MAIL FROM:<from@localhost>', 250);
   yield* ask(link, 'RCPT TO:<to@localhost>', 250);
   yield* ask(link, 'DATA', 354);
@@ -56,7 +56,7 @@ function* deliver(link: Link): Talk<void> {
 async function left(h: Harness, io: IOStream): Promise<void> {
   io.close();
   const { by, error } = await firstValueFrom(io.closed$);
-  assert.equal(by, 'us');
+  expect(by).toBe('us');
   if (error !== undefined) h.error(error, { code: 'ECONNRESET', phase: 'close' });
 }
 
@@ -68,42 +68,33 @@ describePeer('postfix', 'postfix', () => {
     const plain = async (h: Harness): Promise<IOStream> =>
       kept(h, await open({ host: 'localhost', family: 4, port: postfix().ports.smtp }));
 
-    it(
-      'upgrades in mid-stream, then takes a mail of 1 MiB',
-      invariants(async (h) => {
-        const io = await plain(h);
-        await talk(io, wantTls);
-        const upgraded = h.observed(startTls(io, { ca }), 'startTls');
-        const secure = kept(h, await upgraded.value());
-        assert.equal((await firstValueFrom(io.closed$)).by, 'upgraded');
-        await talk(secure, deliver);
-        await left(h, secure);
-      }),
-    );
+    spec('upgrades in mid-stream, then takes a mail of 1 MiB', async (h) => {
+      const io = await plain(h);
+      await talk(io, wantTls);
+      const upgraded = h.observed(startTls(io, { ca }), 'startTls');
+      const secure = kept(h, await upgraded.value());
+      expect((await firstValueFrom(io.closed$)).by).toBe('upgraded');
+      await talk(secure, deliver);
+      await left(h, secure);
+    });
 
-    it(
-      'a certificate that is not trusted: ETLSCERT, and no stream is given',
-      invariants(async (h) => {
-        const io = await plain(h);
-        await talk(io, wantTls);
-        const upgraded = h.observed(startTls(io, {}), 'startTls');
-        await upgraded.ended;
-        assert.deepEqual(upgraded.values, []);
-        h.error(upgraded.error, { code: 'ETLSCERT', phase: 'handshake' });
-      }),
-    );
+    spec('a certificate that is not trusted: ETLSCERT, and no stream is given', async (h) => {
+      const io = await plain(h);
+      await talk(io, wantTls);
+      const upgraded = h.observed(startTls(io, {}), 'startTls');
+      await upgraded.ended;
+      expect(upgraded.values).toStrictEqual([]);
+      h.error(upgraded.error, { code: 'ETLSCERT', phase: 'handshake' });
+    });
   });
 
-  it(
-    'TLS from the first byte on: takes a mail of 1 MiB',
-    invariants(async (h) => {
-      const options = { host: 'localhost', family: 4, port: postfix().ports.smtps, plugin: { ssl: tlsClient({ ca }) } } as const;
-      const io = kept(h, await open(options));
-      await talk(io, function* (link) {
-        yield* reply(link, 220);
-        yield* deliver(link);
-      });
-      await left(h, io);
-    }),
-  );
+  spec('TLS from the first byte on: takes a mail of 1 MiB', async (h) => {
+    const options = { host: 'localhost', family: 4, port: postfix().ports.smtps, plugin: { ssl: tlsClient({ ca }) } } as const;
+    const io = kept(h, await open(options));
+    await talk(io, function* (link) {
+      yield* reply(link, 220);
+      yield* deliver(link);
+    });
+    await left(h, io);
+  });
 });

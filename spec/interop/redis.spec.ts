@@ -1,8 +1,8 @@
-import assert from 'node:assert/strict';
-import { it } from 'vitest';
+import { expect } from 'vitest';
 import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import { ca } from '../support/certificates.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { Exchange, PAYLOAD } from './exchange.ts';
 import { describePeer, started } from './peers.ts';
 import { REDIS_PASSWORD, startRedis } from './peers/redis.ts';
@@ -26,57 +26,45 @@ describePeer('redis over TLS', 'redis-server', () => {
     const before = exchange.bytes.length;
     exchange.io.write(request);
     await exchange.received(before + reply.length);
-    assert.equal(exchange.bytes.subarray(before).toString('latin1'), reply);
+    expect(exchange.bytes.subarray(before).toString('latin1')).toBe(reply);
   };
 
-  it(
-    'AUTH and PING; without AUTH it refuses',
-    invariants(async (h) => {
-      const exchange = await dial(h);
-      await says(exchange, command('PING'), '-NOAUTH Authentication required.\r\n');
-      await says(exchange, command('AUTH', REDIS_PASSWORD), '+OK\r\n');
-      await says(exchange, command('PING'), '+PONG\r\n');
-      await exchange.close();
-    }),
-  );
+  spec('AUTH and PING; without AUTH it refuses', async (h) => {
+    const exchange = await dial(h);
+    await says(exchange, command('PING'), '-NOAUTH Authentication required.\r\n');
+    await says(exchange, command('AUTH', REDIS_PASSWORD), '+OK\r\n');
+    await says(exchange, command('PING'), '+PONG\r\n');
+    await exchange.close();
+  });
 
-  it(
-    `${BURST} pipelined commands, one write each, are answered in order`,
-    invariants(async (h) => {
-      const exchange = await dial(h);
-      await says(exchange, command('AUTH', REDIS_PASSWORD), '+OK\r\n');
-      const before = exchange.bytes.length;
-      const words = Array.from({ length: BURST }, (_, at) => `word ${at}`);
-      for (const word of words) exchange.io.write(command('ECHO', word));
-      const replies = words.map((word) => `$${word.length}\r\n${word}\r\n`).join('');
-      await exchange.received(before + replies.length);
-      h.sameBytes(exchange.bytes.subarray(before), replies);
-      await exchange.close();
-    }),
-  );
+  spec(`${BURST} pipelined commands, one write each, are answered in order`, async (h) => {
+    const exchange = await dial(h);
+    await says(exchange, command('AUTH', REDIS_PASSWORD), '+OK\r\n');
+    const before = exchange.bytes.length;
+    const words = Array.from({ length: BURST }, (_, at) => `word ${at}`);
+    for (const word of words) exchange.io.write(command('ECHO', word));
+    const replies = words.map((word) => `$${word.length}\r\n${word}\r\n`).join('');
+    await exchange.received(before + replies.length);
+    h.sameBytes(exchange.bytes.subarray(before), replies);
+    await exchange.close();
+  });
 
-  it(
-    'a value of 1 MiB goes there and back',
-    invariants(async (h) => {
-      const exchange = await dial(h);
-      await says(exchange, command('AUTH', REDIS_PASSWORD), '+OK\r\n');
-      await says(exchange, command('SET', 'key', PAYLOAD), '+OK\r\n');
-      const before = exchange.bytes.length;
-      const head = `$${PAYLOAD.length}\r\n`;
-      exchange.io.write(command('GET', 'key'));
-      await exchange.received(before + head.length + PAYLOAD.length + '\r\n'.length);
-      h.sameBytes(exchange.bytes.subarray(before), [head, PAYLOAD, '\r\n']);
-      await exchange.close();
-    }),
-  );
+  spec('a value of 1 MiB goes there and back', async (h) => {
+    const exchange = await dial(h);
+    await says(exchange, command('AUTH', REDIS_PASSWORD), '+OK\r\n');
+    await says(exchange, command('SET', 'key', PAYLOAD), '+OK\r\n');
+    const before = exchange.bytes.length;
+    const head = `$${PAYLOAD.length}\r\n`;
+    exchange.io.write(command('GET', 'key'));
+    await exchange.received(before + head.length + PAYLOAD.length + '\r\n'.length);
+    h.sameBytes(exchange.bytes.subarray(before), [head, PAYLOAD, '\r\n']);
+    await exchange.close();
+  });
 
-  it(
-    'QUIT: it ends with close_notify',
-    invariants(async (h) => {
-      const exchange = await dial(h);
-      await says(exchange, command('QUIT'), '+OK\r\n');
-      await exchange.data.ended;
-      assert.deepEqual([exchange.data.state, exchange.io.details.ssl?.truncated], ['complete', undefined]);
-    }),
-  );
+  spec('QUIT: it ends with close_notify', async (h) => {
+    const exchange = await dial(h);
+    await says(exchange, command('QUIT'), '+OK\r\n');
+    await exchange.data.ended;
+    expect([exchange.data.state, exchange.io.details.ssl?.truncated]).toStrictEqual(['complete', undefined]);
+  });
 });

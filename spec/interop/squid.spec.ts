@@ -1,9 +1,8 @@
-import assert from 'node:assert/strict';
-import { it } from 'vitest';
+import { expect } from 'vitest';
 import { httpProxy, type HttpProxyOptions } from '../../src/plugins/proxy/http-proxy.ts';
 import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import { ca } from '../support/certificates.ts';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { startEcho, startGreeter } from './backends.ts';
 import { freePort } from './daemon.ts';
 import { carries, fails, greets } from './exchange.ts';
@@ -21,82 +20,58 @@ describePeer('squid', 'squid', () => {
     proxy: httpProxy({ host: HOST, port: squid().ports.plain, ...options }),
   });
 
-  it(
-    'CONNECT with Basic authorization: 200, 1 MiB each way',
-    invariants(async (h) => {
-      const details = await carries(h, { host: HOST, port: echo().port, plugin: plain() });
-      assert.equal(details.proxy?.status, 200);
-    }),
-  );
+  spec('CONNECT with Basic authorization: 200, 1 MiB each way', async (h) => {
+    const details = await carries(h, { host: HOST, port: echo().port, plugin: plain() });
+    expect(details.proxy?.status).toBe(200);
+  });
 
-  it(
-    'CONNECT to a name that the proxy resolves',
-    invariants(async (h) => {
-      await carries(h, { host: 'localhost', port: echo().port, plugin: plain() });
-    }),
-  );
+  spec('CONNECT to a name that the proxy resolves', async (h) => {
+    await carries(h, { host: 'localhost', port: echo().port, plugin: plain() });
+  });
 
-  it(
-    'CONNECT over TLS to the proxy: 200, 1 MiB each way',
-    invariants(async (h) => {
-      const proxy = httpProxy({ host: 'localhost', port: squid().ports.tls, ...SQUID_USER });
-      const details = await carries(h, { host: HOST, port: echo().port, plugin: { proxy, ssl: tlsClient({ ca }) } });
-      assert.deepEqual([details.proxy?.status, details.ssl?.authorized], [200, true]);
-    }),
-  );
+  spec('CONNECT over TLS to the proxy: 200, 1 MiB each way', async (h) => {
+    const proxy = httpProxy({ host: 'localhost', port: squid().ports.tls, ...SQUID_USER });
+    const details = await carries(h, { host: HOST, port: echo().port, plugin: { proxy, ssl: tlsClient({ ca }) } });
+    expect([details.proxy?.status, details.ssl?.authorized]).toStrictEqual([200, true]);
+  });
 
-  it(
-    'a target that speaks first: its bytes come once, behind the reply',
-    invariants(async (h) => {
-      await greets(h, { host: HOST, port: greeter().port, plugin: plain() });
-    }),
-  );
+  spec('a target that speaks first: its bytes come once, behind the reply', async (h) => {
+    await greets(h, { host: HOST, port: greeter().port, plugin: plain() });
+  });
 
-  it(
-    '407 without credentials and with wrong ones: EPROXYAUTH',
-    invariants(async (h) => {
-      const wrong = { user: SQUID_USER.user, pass: 'not-the-password' };
-      h.secret(wrong.pass, `${wrong.user}:${wrong.pass}`);
-      for (const credentials of [{}, wrong]) {
-        const plugin = plain(credentials);
-        const options = { host: HOST, port: echo().port, plugin };
-        await fails(h, options, { code: 'EPROXYAUTH', status: 407, phase: 'handshake', layer: 'proxy' });
-      }
-    }),
-  );
+  spec('407 without credentials and with wrong ones: EPROXYAUTH', async (h) => {
+    const wrong = { user: SQUID_USER.user, pass: 'not-the-password' };
+    h.secret(wrong.pass, `${wrong.user}:${wrong.pass}`);
+    for (const credentials of [{}, wrong]) {
+      const plugin = plain(credentials);
+      const options = { host: HOST, port: echo().port, plugin };
+      await fails(h, options, { code: 'EPROXYAUTH', status: 407, phase: 'handshake', layer: 'proxy' });
+    }
+  });
 
-  it(
-    '407, then the answer of `auth`: 200',
-    invariants(async (h) => {
-      const answer = `Basic ${Buffer.from(`${SQUID_USER.user}:${SQUID_USER.pass}`).toString('base64')}`;
-      const schemes: string[] = [];
-      const auth: HttpProxyOptions['auth'] = ({ challenges }) => {
-        schemes.push(...challenges.map(({ scheme }) => scheme.toLowerCase()));
-        return answer;
-      };
-      await carries(h, { host: HOST, port: echo().port, plugin: plain({ auth }) });
-      assert.deepEqual(schemes, ['basic']);
-    }),
-  );
+  spec('407, then the answer of `auth`: 200', async (h) => {
+    const answer = `Basic ${Buffer.from(`${SQUID_USER.user}:${SQUID_USER.pass}`).toString('base64')}`;
+    const schemes: string[] = [];
+    const auth: HttpProxyOptions['auth'] = ({ challenges }) => {
+      schemes.push(...challenges.map(({ scheme }) => scheme.toLowerCase()));
+      return answer;
+    };
+    await carries(h, { host: HOST, port: echo().port, plugin: plain({ auth }) });
+    expect(schemes).toStrictEqual(['basic']);
+  });
 
-  it(
-    '403 for a port that it forbids, 503 for one that nobody listens on: EPROXY',
-    invariants(async (h) => {
-      h.secret(SQUID_USER.pass, `${SQUID_USER.user}:${SQUID_USER.pass}`);
-      for (const [port, status] of [
-        [FORBIDDEN, 403],
-        [await freePort(), 503],
-      ] as const)
-        await fails(h, { host: HOST, port, plugin: plain() }, { code: 'EPROXY', status, phase: 'handshake', layer: 'proxy' });
-    }),
-  );
+  spec('403 for a port that it forbids, 503 for one that nobody listens on: EPROXY', async (h) => {
+    h.secret(SQUID_USER.pass, `${SQUID_USER.user}:${SQUID_USER.pass}`);
+    for (const [port, status] of [
+      [FORBIDDEN, 403],
+      [await freePort(), 503],
+    ] as const)
+      await fails(h, { host: HOST, port, plugin: plain() }, { code: 'EPROXY', status, phase: 'handshake', layer: 'proxy' });
+  });
 
-  it(
-    'a certificate of the proxy that is not trusted: ETLSCERT, and no credentials leave',
-    invariants(async (h) => {
-      const proxy = httpProxy({ host: 'localhost', port: squid().ports.tls, ...SQUID_USER });
-      const plugin = { proxy, ssl: tlsClient() };
-      await fails(h, { host: HOST, port: echo().port, plugin }, { code: 'ETLSCERT', phase: 'handshake', layer: 'ssl' });
-    }),
-  );
+  spec('a certificate of the proxy that is not trusted: ETLSCERT, and no credentials leave', async (h) => {
+    const proxy = httpProxy({ host: 'localhost', port: squid().ports.tls, ...SQUID_USER });
+    const plugin = { proxy, ssl: tlsClient() };
+    await fails(h, { host: HOST, port: echo().port, plugin }, { code: 'ETLSCERT', phase: 'handshake', layer: 'ssl' });
+  });
 });

@@ -1,11 +1,10 @@
-import assert from 'node:assert/strict';
-import { it } from 'vitest';
+import { expect } from 'vitest';
 import { httpProxy } from '../../src/plugins/proxy/http-proxy.ts';
 import { socks4 } from '../../src/plugins/proxy/socks4.ts';
 import { socks5 } from '../../src/plugins/proxy/socks5.ts';
 import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import { ca } from '../support/certificates.ts';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { startEcho } from './backends.ts';
 import { carries, fails } from './exchange.ts';
 import { describePeers, started } from './peers.ts';
@@ -33,21 +32,15 @@ describePeers('TLS of stunnel, over CONNECT of squid, over TLS of squid', ['squi
     },
   });
 
-  it(
-    '1 MiB each way',
-    invariants(async (h) => {
-      const details = await carries(h, options(ca, ca));
-      assert.deepEqual([details.ssl?.authorized, details.proxy?.status, details.hop?.authorized], [true, 200, true]);
-    }),
-  );
+  spec('1 MiB each way', async (h) => {
+    const details = await carries(h, options(ca, ca));
+    expect([details.ssl?.authorized, details.proxy?.status, details.hop?.authorized]).toStrictEqual([true, 200, true]);
+  });
 
-  it(
-    'a certificate that is not trusted is told of the layer that met it',
-    invariants(async (h) => {
-      await fails(h, options(NOBODY, ca), { code: 'ETLSCERT', phase: 'handshake', layer: 'ssl' });
-      await fails(h, options(ca, NOBODY), { code: 'ETLSCERT', phase: 'handshake', layer: 'hop' });
-    }),
-  );
+  spec('a certificate that is not trusted is told of the layer that met it', async (h) => {
+    await fails(h, options(NOBODY, ca), { code: 'ETLSCERT', phase: 'handshake', layer: 'ssl' });
+    await fails(h, options(ca, NOBODY), { code: 'ETLSCERT', phase: 'handshake', layer: 'hop' });
+  });
 });
 
 describePeers('TLS of stunnel, over SOCKS5 of microsocks, over CONNECT of tinyproxy', ['microsocks', 'stunnel', 'tinyproxy'], () => {
@@ -56,16 +49,13 @@ describePeers('TLS of stunnel, over SOCKS5 of microsocks, over CONNECT of tinypr
   const microsocks = started(startMicrosocks);
   const tinyproxy = started(() => startTinyproxy([microsocks().ports.socks]));
 
-  it(
-    '1 MiB each way',
-    invariants(async (h) => {
-      const ssl = tlsClient({ ca });
-      const socks = socks5({ host: HOST, port: microsocks().ports.socks, ...MICROSOCKS_USER });
-      const proxy = httpProxy({ host: HOST, port: tinyproxy().ports.proxy, ...TINYPROXY_USER });
-      const details = await carries(h, { host: HOST, port: stunnel().ports.echo, plugin: { ssl, socks, proxy } });
-      assert.deepEqual([details.ssl?.authorized, details.proxy?.status], [true, 200]);
-    }),
-  );
+  spec('1 MiB each way', async (h) => {
+    const ssl = tlsClient({ ca });
+    const socks = socks5({ host: HOST, port: microsocks().ports.socks, ...MICROSOCKS_USER });
+    const proxy = httpProxy({ host: HOST, port: tinyproxy().ports.proxy, ...TINYPROXY_USER });
+    const details = await carries(h, { host: HOST, port: stunnel().ports.echo, plugin: { ssl, socks, proxy } });
+    expect([details.ssl?.authorized, details.proxy?.status]).toStrictEqual([true, 200]);
+  });
 });
 
 describePeers('SOCKS5 of microsocks, over SOCKS4 of dante', ['danted', 'microsocks'], () => {
@@ -75,23 +65,17 @@ describePeers('SOCKS5 of microsocks, over SOCKS4 of dante', ['danted', 'microsoc
   const far = (): ReturnType<typeof socks5> => socks5({ host: HOST, port: microsocks().ports.socks, ...MICROSOCKS_USER });
   const near = (): ReturnType<typeof socks4> => socks4({ host: HOST, port: dante().ports.socks });
 
-  it(
-    '1 MiB each way',
-    invariants(async (h) => {
-      await carries(h, { host: HOST, port: echo().port, plugin: { far: far(), near: near() } });
-    }),
-  );
+  spec('1 MiB each way', async (h) => {
+    await carries(h, { host: HOST, port: echo().port, plugin: { far: far(), near: near() } });
+  });
 
-  it(
-    'a hop that refuses is named',
-    invariants(async (h) => {
-      const options = { host: HOST, port: echo().port, timeouts: { handshake: 5000 } };
-      const lost = socks5({ host: HOST, port: 9 });
-      await fails(h, { ...options, plugin: { lost, near: near() } }, { code: 'EPROXY', status: 91, layer: 'near' });
-      const stranger = socks5({ host: HOST, port: microsocks().ports.socks });
-      await fails(h, { ...options, plugin: { stranger, near: near() } }, { code: 'EPROXYAUTH', layer: 'stranger' });
-    }),
-  );
+  spec('a hop that refuses is named', async (h) => {
+    const options = { host: HOST, port: echo().port, timeouts: { handshake: 5000 } };
+    const lost = socks5({ host: HOST, port: 9 });
+    await fails(h, { ...options, plugin: { lost, near: near() } }, { code: 'EPROXY', status: 91, layer: 'near' });
+    const stranger = socks5({ host: HOST, port: microsocks().ports.socks });
+    await fails(h, { ...options, plugin: { stranger, near: near() } }, { code: 'EPROXYAUTH', layer: 'stranger' });
+  });
 });
 
 describePeers('SOCKS5 of dante, over CONNECT of squid, over SOCKS5 of microsocks', ['danted', 'microsocks', 'squid'], () => {
@@ -100,13 +84,10 @@ describePeers('SOCKS5 of dante, over CONNECT of squid, over SOCKS5 of microsocks
   const squid = started(startSquid);
   const microsocks = started(startMicrosocks);
 
-  it(
-    '1 MiB each way',
-    invariants(async (h) => {
-      const a = socks5({ host: HOST, port: dante().ports.socks });
-      const b = httpProxy({ host: HOST, port: squid().ports.plain, ...SQUID_USER });
-      const c = socks5({ host: HOST, port: microsocks().ports.socks, ...MICROSOCKS_USER });
-      await carries(h, { host: HOST, port: echo().port, plugin: { a, b, c } });
-    }),
-  );
+  spec('1 MiB each way', async (h) => {
+    const a = socks5({ host: HOST, port: dante().ports.socks });
+    const b = httpProxy({ host: HOST, port: squid().ports.plain, ...SQUID_USER });
+    const c = socks5({ host: HOST, port: microsocks().ports.socks, ...MICROSOCKS_USER });
+    await carries(h, { host: HOST, port: echo().port, plugin: { a, b, c } });
+  });
 });

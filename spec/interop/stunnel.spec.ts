@@ -1,10 +1,9 @@
-import assert from 'node:assert/strict';
-import { describe, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import { tlsServer } from '../../src/plugins/tls/tls-server.ts';
 import * as certificates from '../support/certificates.ts';
 import { serving } from '../support/clients.ts';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { startEcho } from './backends.ts';
 import { freePort } from './daemon.ts';
 import { carries, Exchange, fails } from './exchange.ts';
@@ -34,56 +33,40 @@ describePeer('stunnel as a server', 'stunnel', () => {
     plugin: { ssl: tlsClient({ ca, ...options }) },
   });
 
-  it.each([
+  spec.each([
     ['echo', 'TLSv1.3'],
     ['only12', 'TLSv1.2'],
-  ] as const)('%s speaks %s: 1 MiB each way, then the end of both directions', (service, protocol) =>
-    invariants(async (h) => {
-      const exchange = await Exchange.open(h, to(service));
-      assert.equal(exchange.io.details.ssl?.protocol, protocol);
-      await exchange.echoes(h);
-      await exchange.endsBothWays();
-      assert.equal(exchange.io.details.ssl.truncated, undefined);
-    })(),
-  );
+  ] as const)('%s speaks %s: 1 MiB each way, then the end of both directions', async (h, service, protocol) => {
+    const exchange = await Exchange.open(h, to(service));
+    expect(exchange.io.details.ssl?.protocol).toBe(protocol);
+    await exchange.echoes(h);
+    await exchange.endsBothWays();
+    expect(exchange.io.details.ssl?.truncated).toBe(undefined);
+  });
 
-  it.each(['mutual', 'mutual12'] as const)('%s takes a certificate of ours: 1 MiB each way', (service) =>
-    invariants(async (h) => {
-      await carries(h, to(service, certificates.client));
-    })(),
-  );
+  spec.each(['mutual', 'mutual12'] as const)('%s takes a certificate of ours: 1 MiB each way', async (h, service) => {
+    await carries(h, to(service, certificates.client));
+  });
 
-  it(
-    'TLS 1.2 without the certificate it wants: ETLS, and no stream is given',
-    invariants(async (h) => {
-      await fails(h, to('mutual12'), { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
-    }),
-  );
+  spec('TLS 1.2 without the certificate it wants: ETLS, and no stream is given', async (h) => {
+    await fails(h, to('mutual12'), { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
+  });
 
-  it(
-    'TLS 1.3 without the certificate it wants: the alert comes after the handshake, ETLS',
-    invariants(async (h) => {
-      const exchange = await Exchange.open(h, to('mutual'));
-      await exchange.data.ended;
-      h.error(exchange.data.error, { code: 'ETLS', layer: 'ssl' });
-      assert.match(String((exchange.data.error as Error).cause), /certificate required/);
-    }),
-  );
+  spec('TLS 1.3 without the certificate it wants: the alert comes after the handshake, ETLS', async (h) => {
+    const exchange = await Exchange.open(h, to('mutual'));
+    await exchange.data.ended;
+    h.error(exchange.data.error, { code: 'ETLS', layer: 'ssl' });
+    expect(String((exchange.data.error as Error).cause)).toMatch(/certificate required/);
+  });
 
-  it(
-    'TLS 1.3 asked of one that speaks 1.2: ETLS by its alert',
-    invariants(async (h) => {
-      const error = await fails(h, to('only12', { minVersion: 'TLSv1.3' }), { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
-      assert.match(String(error.cause), /alert protocol version/);
-    }),
-  );
+  spec('TLS 1.3 asked of one that speaks 1.2: ETLS by its alert', async (h) => {
+    const error = await fails(h, to('only12', { minVersion: 'TLSv1.3' }), { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
+    expect(String(error.cause)).toMatch(/alert protocol version/);
+  });
 
-  it(
-    'an authority that we do not know: ETLSCERT',
-    invariants(async (h) => {
-      await fails(h, to('echo', { ca: [] }), { code: 'ETLSCERT', phase: 'handshake', layer: 'ssl' });
-    }),
-  );
+  spec('an authority that we do not know: ETLSCERT', async (h) => {
+    await fails(h, to('echo', { ca: [] }), { code: 'ETLSCERT', phase: 'handshake', layer: 'ssl' });
+  });
 });
 
 describePeer('stunnel as a client', 'stunnel', () => {
@@ -99,24 +82,21 @@ describePeer('stunnel as a client', 'stunnel', () => {
     ['direct', 'TLSv1.3'],
     ['only12', 'TLSv1.2'],
   ] as const)('%s', (service, protocol) => {
-    it(
-      `speaks ${protocol} with our tlsServer: 1 MiB each way, then the end of both directions`,
-      invariants(async (h) => {
-        const seen: unknown[] = [];
-        const { errors } = await serving(
-          h,
-          (io) => {
-            seen.push(io.details.ssl?.protocol);
-            return io.send(io.data$);
-          },
-          { port: stunnel().ours, plugin: { ssl: tlsServer(certificates.server) }, allowHalfOpen: true },
-        );
-        const exchange = await Exchange.open(h, { host: HOST, port: stunnel().ports[service] });
-        await exchange.echoes(h);
-        await exchange.endsBothWays();
-        assert.deepEqual([seen, errors.values], [[protocol], []]);
-      }),
-    );
+    spec(`speaks ${protocol} with our tlsServer: 1 MiB each way, then the end of both directions`, async (h) => {
+      const seen: unknown[] = [];
+      const { errors } = await serving(
+        h,
+        (io) => {
+          seen.push(io.details.ssl?.protocol);
+          return io.send(io.data$);
+        },
+        { port: stunnel().ours, plugin: { ssl: tlsServer(certificates.server) }, allowHalfOpen: true },
+      );
+      const exchange = await Exchange.open(h, { host: HOST, port: stunnel().ports[service] });
+      await exchange.echoes(h);
+      await exchange.endsBothWays();
+      expect([seen, errors.values]).toStrictEqual([[protocol], []]);
+    });
   });
 });
 
@@ -138,12 +118,9 @@ describePeers('stunnel as a client through squid', ['squid', 'stunnel'], () => {
     return { ...started, ours };
   });
 
-  it(
-    'speaks TLS with our tlsServer: 1 MiB each way',
-    invariants(async (h) => {
-      const plugin = { ssl: tlsServer(certificates.server) };
-      await serving(h, (io) => io.send(io.data$), { port: stunnel().ours, plugin });
-      await carries(h, { host: HOST, port: stunnel().ports.tunnel });
-    }),
-  );
+  spec('speaks TLS with our tlsServer: 1 MiB each way', async (h) => {
+    const plugin = { ssl: tlsServer(certificates.server) };
+    await serving(h, (io) => io.send(io.data$), { port: stunnel().ours, plugin });
+    await carries(h, { host: HOST, port: stunnel().ports.tunnel });
+  });
 });

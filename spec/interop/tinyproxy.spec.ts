@@ -1,7 +1,6 @@
-import assert from 'node:assert/strict';
-import { it } from 'vitest';
+import { expect } from 'vitest';
 import { httpProxy } from '../../src/plugins/proxy/http-proxy.ts';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { startEcho, startGreeter } from './backends.ts';
 import { freePort } from './daemon.ts';
 import { carries, fails, greets } from './exchange.ts';
@@ -18,45 +17,30 @@ describePeer('tinyproxy', 'tinyproxy', () => {
     proxy: httpProxy({ host: HOST, port: tinyproxy().ports.proxy, ...credentials }),
   });
 
-  it(
-    'CONNECT answered by HTTP/1.0: 200, 1 MiB each way',
-    invariants(async (h) => {
-      const details = await carries(h, { host: HOST, port: echo().port, plugin: plugin() });
-      assert.equal(details.proxy?.status, 200);
-    }),
-  );
+  spec('CONNECT answered by HTTP/1.0: 200, 1 MiB each way', async (h) => {
+    const details = await carries(h, { host: HOST, port: echo().port, plugin: plugin() });
+    expect(details.proxy?.status).toBe(200);
+  });
 
-  it(
-    'a target that speaks first: its bytes come once, behind the reply',
-    invariants(async (h) => {
-      await greets(h, { host: HOST, port: greeter().port, plugin: plugin() });
-    }),
-  );
+  spec('a target that speaks first: its bytes come once, behind the reply', async (h) => {
+    await greets(h, { host: HOST, port: greeter().port, plugin: plugin() });
+  });
 
-  it(
-    '407 without credentials: EPROXYAUTH',
-    invariants(async (h) => {
-      const options = { host: HOST, port: echo().port, plugin: plugin({}) };
-      await fails(h, options, { code: 'EPROXYAUTH', status: 407, phase: 'handshake', layer: 'proxy' });
-    }),
-  );
+  spec('407 without credentials: EPROXYAUTH', async (h) => {
+    const options = { host: HOST, port: echo().port, plugin: plugin({}) };
+    await fails(h, options, { code: 'EPROXYAUTH', status: 407, phase: 'handshake', layer: 'proxy' });
+  });
 
-  it(
-    '401, which it says to wrong credentials: EPROXY',
-    invariants(async (h) => {
-      const wrong = { user: TINYPROXY_USER.user, pass: 'not-the-password' };
-      h.secret(wrong.pass, `${wrong.user}:${wrong.pass}`);
-      const options = { host: HOST, port: echo().port, plugin: plugin(wrong) };
-      await fails(h, options, { code: 'EPROXY', status: 401, phase: 'handshake', layer: 'proxy' });
-    }),
-  );
+  spec('401, which it says to wrong credentials: EPROXY', async (h) => {
+    const wrong = { user: TINYPROXY_USER.user, pass: 'not-the-password' };
+    h.secret(wrong.pass, `${wrong.user}:${wrong.pass}`);
+    const options = { host: HOST, port: echo().port, plugin: plugin(wrong) };
+    await fails(h, options, { code: 'EPROXY', status: 401, phase: 'handshake', layer: 'proxy' });
+  });
 
-  it(
-    '403 for a port that it does not allow: EPROXY',
-    invariants(async (h) => {
-      h.secret(TINYPROXY_USER.pass, `${TINYPROXY_USER.user}:${TINYPROXY_USER.pass}`);
-      const options = { host: HOST, port: await freePort(), plugin: plugin() };
-      await fails(h, options, { code: 'EPROXY', status: 403, phase: 'handshake', layer: 'proxy' });
-    }),
-  );
+  spec('403 for a port that it does not allow: EPROXY', async (h) => {
+    h.secret(TINYPROXY_USER.pass, `${TINYPROXY_USER.user}:${TINYPROXY_USER.pass}`);
+    const options = { host: HOST, port: await freePort(), plugin: plugin() };
+    await fails(h, options, { code: 'EPROXY', status: 403, phase: 'handshake', layer: 'proxy' });
+  });
 });

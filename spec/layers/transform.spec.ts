@@ -7,7 +7,7 @@ import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { chunksOf, cutPlans, randomOf } from '../../src/testing/rechunk.ts';
 import { END, PAUSE, RESUME, type Up } from '../../src/wire/signal.ts';
 import { framed } from '../testing/plugins.ts';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { data, inWords, PluginDriver, sent, sentOf, textOf } from '../support/scripted-wire.ts';
 
 const of = (text: string): Uint8Array => Buffer.from(text, 'latin1');
@@ -451,32 +451,29 @@ describe('transform', () => {
       expect([textOf(made.up), seen]).toEqual(['x', { made: 1, returned: 1 }]);
     });
 
-    it(
-      'holds little of what the peer has blown up',
-      invariants(async (h) => {
-        const MiB = 2 ** 20;
-        let made = 0;
-        const up = (): Transformer => ({
-          *push() {
-            for (let at = 0; at < 3000; at += 1, made += 65_536) yield new Uint8Array(65_536);
-          },
-        });
-        const [near, far] = memoryPair();
-        const io = new IOStream({ wire: near, plugin: { blown: transform({ up }) }, highWaterMark: 65_536 });
-        const peer = new IOStream({ wire: far });
-        h.defer(() => io.reset());
-        h.defer(() => peer.reset());
-        h.observed(
-          io.consume(() => NEVER),
-          'the reader',
-        );
-        peer.end('x');
-        await h.until(() => made > 0);
-        await new Promise((resolve) => setImmediate(resolve));
-        expect([made < MiB, io.inBytes < MiB]).toEqual([true, true]);
-        io.close();
-      }),
-    );
+    spec('holds little of what the peer has blown up', async (h) => {
+      const MiB = 2 ** 20;
+      let made = 0;
+      const up = (): Transformer => ({
+        *push() {
+          for (let at = 0; at < 3000; at += 1, made += 65_536) yield new Uint8Array(65_536);
+        },
+      });
+      const [near, far] = memoryPair();
+      const io = new IOStream({ wire: near, plugin: { blown: transform({ up }) }, highWaterMark: 65_536 });
+      const peer = new IOStream({ wire: far });
+      h.defer(() => io.reset());
+      h.defer(() => peer.reset());
+      h.observed(
+        io.consume(() => NEVER),
+        'the reader',
+      );
+      peer.end('x');
+      await h.until(() => made > 0);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect([made < MiB, io.inBytes < MiB]).toEqual([true, true]);
+      io.close();
+    });
   });
 
   it('keeps the rules of a plugin', async () => {

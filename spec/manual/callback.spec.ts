@@ -1,149 +1,118 @@
-import assert from 'node:assert/strict';
 import { EOF, IN, IOStream, SENT, type EventMask } from 'rxjs-io-stream';
-import { describe, it } from 'vitest';
-import { invariants } from '../support/harness.ts';
+import { describe, expect } from 'vitest';
+import { spec } from '../support/spec.ts';
 import { pair } from '../support/loopback.ts';
 import { kept } from '../support/told.ts';
 
 type Call = [who: string, mask: EventMask, code?: string];
 
 describe('cb', () => {
-  it(
-    'is a function, called with the stream, the events and no error',
-    invariants(async (h) => {
-      const { near, far } = await pair(h);
-      const calls: unknown[][] = [];
-      const io: IOStream = kept(h, new IOStream({ fh: near, waitFor: IN, cb: (...given) => calls.push(given) }));
-      far.write('x');
-      await h.until(() => calls.length > 0, 'a call');
-      assert.deepEqual(calls, [[io, IN, undefined]]);
-    }),
-  );
+  spec('is a function, called with the stream, the events and no error', async (h) => {
+    const { near, far } = await pair(h);
+    const calls: unknown[][] = [];
+    const io: IOStream = kept(h, new IOStream({ fh: near, waitFor: IN, cb: (...given) => calls.push(given) }));
+    far.write('x');
+    await h.until(() => calls.length > 0, 'a call');
+    expect(calls).toStrictEqual([[io, IN, undefined]]);
+  });
 
-  it(
-    'is called with mask 0 and the error when something fails',
-    invariants(async (h) => {
-      const { near, far } = await pair(h);
-      const calls: [EventMask, string | undefined][] = [];
-      kept(h, new IOStream({ fh: near, waitFor: 0, cb: (_io, mask, error) => calls.push([mask, error?.code]) }));
-      far.write('x');
-      await h.until(() => calls.length > 0, 'a call');
-      assert.deepEqual(calls[0], [0, 'EREQINEOF']);
-    }),
-  );
+  spec('is called with mask 0 and the error when something fails', async (h) => {
+    const { near, far } = await pair(h);
+    const calls: [EventMask, string | undefined][] = [];
+    kept(h, new IOStream({ fh: near, waitFor: 0, cb: (_io, mask, error) => calls.push([mask, error?.code]) }));
+    far.write('x');
+    await h.until(() => calls.length > 0, 'a call');
+    expect(calls[0]).toStrictEqual([0, 'EREQINEOF']);
+  });
 
-  it(
-    'is an object whose method IO is called on it',
-    invariants(async (h) => {
-      const { near, far } = await pair(h);
-      const calls: Call[] = [];
-      const server = {
-        name: 'server',
-        IO(_io: IOStream, mask: EventMask) {
-          calls.push([this.name, mask]);
-        },
-      };
-      kept(h, new IOStream({ fh: near, waitFor: IN, cb: server }));
-      far.write('x');
-      await h.until(() => calls.length > 0, 'a call');
-      assert.deepEqual(calls, [['server', IN]]);
-    }),
-  );
+  spec('is an object whose method IO is called on it', async (h) => {
+    const { near, far } = await pair(h);
+    const calls: Call[] = [];
+    const server = {
+      name: 'server',
+      IO(_io: IOStream, mask: EventMask) {
+        calls.push([this.name, mask]);
+      },
+    };
+    kept(h, new IOStream({ fh: near, waitFor: IN, cb: server }));
+    far.write('x');
+    await h.until(() => calls.length > 0, 'a call');
+    expect(calls).toStrictEqual([['server', IN]]);
+  });
 
-  it(
-    'is a class whose static method named `method` is called on it',
-    invariants(async (h) => {
-      const { near, far } = await pair(h);
-      const calls: Call[] = [];
-      // eslint-disable-next-line @typescript-eslint/no-extraneous-class -- the manual's "class name"
-      class Client {
-        static readonly title = 'Client';
-        static onIO(_io: IOStream, mask: EventMask) {
-          calls.push([this.title, mask]);
-        }
+  spec('is a class whose static method named `method` is called on it', async (h) => {
+    const { near, far } = await pair(h);
+    const calls: Call[] = [];
+    // eslint-disable-next-line @typescript-eslint/no-extraneous-class -- the manual's "class name"
+    class Client {
+      static readonly title = 'Client';
+      static onIO(_io: IOStream, mask: EventMask) {
+        calls.push([this.title, mask]);
       }
-      kept(h, new IOStream({ fh: near, waitFor: IN, cb: Client, method: 'onIO' }));
+    }
+    kept(h, new IOStream({ fh: near, waitFor: IN, cb: Client, method: 'onIO' }));
+    far.write('x');
+    await h.until(() => calls.length > 0, 'a call');
+    expect(calls).toStrictEqual([['Client', IN]]);
+  });
+
+  spec('is changed while running, with `method`', async (h) => {
+    const { near, far } = await pair(h);
+    const calls: Call[] = [];
+    const first = { IO: (_io: IOStream, mask: EventMask) => calls.push(['first', mask]) };
+    const second = {
+      IO: (_io: IOStream, mask: EventMask) => calls.push(['second.IO', mask]),
+      later: (_io: IOStream, mask: EventMask) => calls.push(['second.later', mask]),
+    };
+    const io = kept(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: first }));
+    expect(io.method).toBe('IO');
+    const step = async (change: () => void): Promise<void> => {
+      const before = calls.length;
+      change();
       far.write('x');
-      await h.until(() => calls.length > 0, 'a call');
-      assert.deepEqual(calls, [['Client', IN]]);
-    }),
-  );
+      await h.until(() => calls.length > before, 'another call');
+    };
+    await step(() => {});
+    await step(() => (io.cb = second));
+    await step(() => (io.method = 'later'));
+    await step(() => (io.cb = (_io: IOStream, mask: EventMask) => calls.push(['function', mask])));
+    expect(calls.map(([who]) => who)).toStrictEqual(['first', 'second.IO', 'second.later', 'function']);
+  });
 
-  it(
-    'is changed while running, with `method`',
-    invariants(async (h) => {
-      const { near, far } = await pair(h);
-      const calls: Call[] = [];
-      const first = { IO: (_io: IOStream, mask: EventMask) => calls.push(['first', mask]) };
-      const second = {
-        IO: (_io: IOStream, mask: EventMask) => calls.push(['second.IO', mask]),
-        later: (_io: IOStream, mask: EventMask) => calls.push(['second.later', mask]),
-      };
-      const io = kept(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: first }));
-      assert.equal(io.method, 'IO');
-      const step = async (change: () => void): Promise<void> => {
-        const before = calls.length;
-        change();
-        far.write('x');
-        await h.until(() => calls.length > before, 'another call');
-      };
-      await step(() => {});
-      await step(() => (io.cb = second));
-      await step(() => (io.method = 'later'));
-      await step(() => (io.cb = (_io: IOStream, mask: EventMask) => calls.push(['function', mask])));
-      assert.deepEqual(
-        calls.map(([who]) => who),
-        ['first', 'second.IO', 'second.later', 'function'],
-      );
-    }),
-  );
+  spec('is changed from inside the callback: the next event goes to the new one', async (h) => {
+    const { near, far } = await pair(h);
+    const calls: Call[] = [];
+    const second = (_io: IOStream, mask: EventMask): void => void calls.push(['second', mask]);
+    const first = (io: IOStream, mask: EventMask): void => {
+      calls.push(['first', mask]);
+      io.cb = second;
+    };
+    kept(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: first }));
+    far.end('x');
+    await h.until(() => calls.length === 2, 'two calls');
+    expect(calls).toStrictEqual([
+      ['first', IN],
+      ['second', EOF],
+    ]);
+  });
 
-  it(
-    'is changed from inside the callback: the next event goes to the new one',
-    invariants(async (h) => {
-      const { near, far } = await pair(h);
-      const calls: Call[] = [];
-      const second = (_io: IOStream, mask: EventMask): void => void calls.push(['second', mask]);
-      const first = (io: IOStream, mask: EventMask): void => {
-        calls.push(['first', mask]);
-        io.cb = second;
-      };
-      kept(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: first }));
-      far.end('x');
-      await h.until(() => calls.length === 2, 'two calls');
-      assert.deepEqual(calls, [
-        ['first', IN],
-        ['second', EOF],
-      ]);
-    }),
-  );
+  spec('may be taken away: nothing is called any more', async (h) => {
+    const { near, far } = await pair(h);
+    let calls = 0;
+    const io = kept(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: () => (calls += 1) }));
+    io.cb = undefined;
+    far.end('x');
+    await h.until(() => io.isEof, 'isEof');
+    expect(calls).toBe(0);
+  });
 
-  it(
-    'may be taken away: nothing is called any more',
-    invariants(async (h) => {
-      const { near, far } = await pair(h);
-      let calls = 0;
-      const io = kept(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: () => (calls += 1) }));
-      io.cb = undefined;
-      far.end('x');
-      await h.until(() => io.isEof, 'isEof');
-      assert.equal(calls, 0);
-    }),
-  );
-
-  it(
-    'tells of one stream only: two streams with one object are told apart by the first argument',
-    invariants(async (h) => {
-      const pairs = [await pair(h), await pair(h)];
-      const seen = new Map<IOStream, string>();
-      const both = { IO: (io: IOStream) => void seen.set(io, io.inBuf.toString()) };
-      const streams = pairs.map(({ near }) => kept(h, new IOStream({ fh: near, waitFor: IN | SENT, cb: both })));
-      pairs.forEach(({ far }, at) => far.write(`stream ${at}`));
-      await h.until(() => seen.size === 2, 'both');
-      assert.deepEqual(
-        streams.map((io) => seen.get(io)),
-        ['stream 0', 'stream 1'],
-      );
-    }),
-  );
+  spec('tells of one stream only: two streams with one object are told apart by the first argument', async (h) => {
+    const pairs = [await pair(h), await pair(h)];
+    const seen = new Map<IOStream, string>();
+    const both = { IO: (io: IOStream) => void seen.set(io, io.inBuf.toString()) };
+    const streams = pairs.map(({ near }) => kept(h, new IOStream({ fh: near, waitFor: IN | SENT, cb: both })));
+    pairs.forEach(({ far }, at) => far.write(`stream ${at}`));
+    await h.until(() => seen.size === 2, 'both');
+    expect(streams.map((io) => seen.get(io))).toStrictEqual(['stream 0', 'stream 1']);
+  });
 });

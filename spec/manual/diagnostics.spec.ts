@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import { closeSync, openSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,8 +5,8 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { handshake, IN, IOStream, passthrough, type Plugin } from 'rxjs-io-stream';
 import { firstValueFrom } from 'rxjs';
-import { describe, it } from 'vitest';
-import { invariants } from '../support/harness.ts';
+import { assert, describe, expect, it } from 'vitest';
+import { spec } from '../support/spec.ts';
 import { allOf, pair, TRANSPORTS } from '../support/loopback.ts';
 import { kept, EventLog } from '../support/told.ts';
 
@@ -19,7 +18,7 @@ function thrownBy(...options: readonly unknown[]): string {
   try {
     new (IOStream as unknown as new (...options: readonly unknown[]) => unknown)(...options);
   } catch (error) {
-    assert.ok(error instanceof TypeError);
+    assert(error instanceof TypeError);
     return error.message;
   }
   return 'nothing';
@@ -44,8 +43,8 @@ describe('usage: new IOStream', () => {
     ['host and wire', [{ cb, ...place, wire: () => undefined }], /got `host` and `wire`/],
   ])('refuses %s', (_given, options, says) => {
     const message = thrownBy(...options);
-    assert.match(message, /^usage: new IOStream\(/);
-    assert.match(message, says);
+    expect(message).toMatch(/^usage: new IOStream\(/);
+    expect(message).toMatch(says);
   });
 
   it.each<[options: object, says: RegExp]>([
@@ -57,7 +56,7 @@ describe('usage: new IOStream', () => {
       { ...place, colour: 'red' },
       /^unknown option `colour` \(IOStream takes fh, .*, and your own fields, whose names start with a capital\)$/,
     ],
-  ])('names an unknown option of %j first, then the one that was meant', (options, says) => assert.match(thrownBy(options), says));
+  ])('names an unknown option of %j first, then the one that was meant', (options, says) => expect(thrownBy(options)).toMatch(says));
 
   it.each<[option: string, value: unknown, says: RegExp]>([
     ['fh', 'x', /"x" \(string\)/],
@@ -105,15 +104,15 @@ describe('usage: new IOStream', () => {
   ])('refuses `%s`: %j, naming the option, what is expected and what came', (option, value, says) => {
     const where = option === 'fh' || option === 'path' || option === 'wire' ? {} : place;
     const message = thrownBy({ ...where, [option]: value });
-    assert.match(message, /^usage: new IOStream\(/);
-    assert.ok(message.includes(`\`${option}`), message);
-    assert.match(message.slice(message.lastIndexOf(', got ')), says);
+    expect(message).toMatch(/^usage: new IOStream\(/);
+    assert(message.includes(`\`${option}`), message);
+    expect(message.slice(message.lastIndexOf(', got '))).toMatch(says);
   });
 
   it('refuses an object or class as `cb` without the method', () => {
-    assert.match(thrownBy({ ...place, cb: {} }), /`cb` to be .* with a method `IO`/);
-    assert.match(thrownBy({ ...place, cb: { IO: 5 } }), /a method `IO`/);
-    assert.match(thrownBy({ ...place, cb: { IO: cb }, method: 'onIO' }), /a method `onIO`/);
+    expect(thrownBy({ ...place, cb: {} })).toMatch(/`cb` to be .* with a method `IO`/);
+    expect(thrownBy({ ...place, cb: { IO: 5 } })).toMatch(/a method `IO`/);
+    expect(thrownBy({ ...place, cb: { IO: cb }, method: 'onIO' })).toMatch(/a method `onIO`/);
   });
 
   /* eslint-disable @typescript-eslint/no-extraneous-class -- the manual's "class name" */
@@ -125,154 +124,132 @@ describe('usage: new IOStream', () => {
   /* eslint-enable @typescript-eslint/no-extraneous-class */
 
   it('says what came without the method: an object, or a class', () => {
-    assert.match(thrownBy({ ...place, cb: {} }), /got an object without it$/);
-    for (const each of classes) assert.match(thrownBy({ ...place, cb: each }), /with a method `IO`, got a class without it$/);
+    expect(thrownBy({ ...place, cb: {} })).toMatch(/got an object without it$/);
+    for (const each of classes) expect(thrownBy({ ...place, cb: each })).toMatch(/with a method `IO`, got a class without it$/);
   });
 
-  it(
-    'takes every function without the method, and every class that has it or inherits it',
-    invariants(async (h) => {
-      const { near } = await pair(h);
-      const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb, method: 'onIO' }));
-      const frozen = Object.freeze(function classic() {});
-      const { of } = { of: { class() {}, async later() {} } };
-      for (const each of [Client, Heir, frozen, of.class, of.later, cb.bind(undefined)]) {
-        io.cb = each;
-        assert.equal(io.cb, each);
-      }
-    }),
-  );
+  spec('takes every function without the method, and every class that has it or inherits it', async (h) => {
+    const { near } = await pair(h);
+    const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb, method: 'onIO' }));
+    const frozen = Object.freeze(function classic() {});
+    const { of } = { of: { class() {}, async later() {} } };
+    for (const each of [Client, Heir, frozen, of.class, of.later, cb.bind(undefined)]) {
+      io.cb = each;
+      expect(io.cb).toBe(each);
+    }
+  });
 
-  it(
-    'refuses the same in fields, which stay as they were',
-    invariants(async (h) => {
-      const { near } = await pair(h);
-      const io = kept(h, new IOStream({ fh: near, waitFor: IN, inBufLimit: 5, cb }));
-      const fields = io as unknown as Record<string, unknown>;
-      for (const [field, wrong] of Object.entries({
-        waitFor: 'IN',
-        inBufLimit: -1,
-        outPos: 'x',
-        cb: 5,
-        method: 5,
-        timeouts: { write: 'x' },
-      })) {
-        const before = fields[field];
-        assert.throws(() => (fields[field] = wrong), { name: 'TypeError', message: new RegExp(`\`${field}`) });
-        assert.deepEqual(fields[field], before);
-      }
-    }),
-  );
+  spec('refuses the same in fields, which stay as they were', async (h) => {
+    const { near } = await pair(h);
+    const io = kept(h, new IOStream({ fh: near, waitFor: IN, inBufLimit: 5, cb }));
+    const fields = io as unknown as Record<string, unknown>;
+    for (const [field, wrong] of Object.entries({
+      waitFor: 'IN',
+      inBufLimit: -1,
+      outPos: 'x',
+      cb: 5,
+      method: 5,
+      timeouts: { write: 'x' },
+    })) {
+      const before = fields[field];
+      expect(() => (fields[field] = wrong)).toThrow(
+        expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(new RegExp(`\`${field}`)) }),
+      );
+      expect(fields[field]).toStrictEqual(before);
+    }
+  });
 });
 
 describe("can't get file descriptor", () => {
   const DESCRIPTOR = /^can't get file descriptor/;
 
-  it(
-    'is thrown for an fh that is closed, a directory or no stream of bytes; nothing is left behind',
-    invariants(async (h) => {
-      const closed = openSync('/dev/null', 'r');
-      closeSync(closed);
-      const directory = await open(tmpdir());
-      h.defer(() => directory.close());
-      const { near } = await pair(h);
-      near.destroy();
-      const read = new PassThrough();
-      read.on('data', () => {});
-      for (const fh of [closed, 1_000_000, directory, {}, near, new PassThrough({ objectMode: true }), read]) {
-        assert.match(thrownBy({ cb, fh }), DESCRIPTOR);
-        assert.match(thrownBy({ cb, fh }), DESCRIPTOR);
-      }
-    }),
-  );
+  spec('is thrown for an fh that is closed, a directory or no stream of bytes; nothing is left behind', async (h) => {
+    const closed = openSync('/dev/null', 'r');
+    closeSync(closed);
+    const directory = await open(tmpdir());
+    h.defer(() => directory.close());
+    const { near } = await pair(h);
+    near.destroy();
+    const read = new PassThrough();
+    read.on('data', () => {});
+    for (const fh of [closed, 1_000_000, directory, {}, near, new PassThrough({ objectMode: true }), read]) {
+      expect(thrownBy({ cb, fh })).toMatch(DESCRIPTOR);
+      expect(thrownBy({ cb, fh })).toMatch(DESCRIPTOR);
+    }
+  });
 });
 
 describe.each(TRANSPORTS)("can't create second object for same fh, over %s", (transport) => {
   const SECOND = /^can't create second object for same fh/;
 
-  it(
-    'is thrown while the first stream holds it, and the first goes on',
-    invariants(async (h) => {
-      const { near, far } = await pair(h, transport);
-      const told = new EventLog(h);
-      const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
-      assert.match(thrownBy({ cb, fh: near }), SECOND);
-      assert.match(thrownBy({ cb, fh: near }), SECOND);
-      far.write('still mine');
-      await told.saw('IN');
-      assert.match(thrownBy({ cb, fh: near }), SECOND);
-      assert.equal(io.inBuf.toString(), 'still mine');
-      io.write('and yours');
-      io.end();
-      assert.equal((await allOf(far)).toString(), 'and yours');
-    }),
-  );
+  spec('is thrown while the first stream holds it, and the first goes on', async (h) => {
+    const { near, far } = await pair(h, transport);
+    const told = new EventLog(h);
+    const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+    expect(thrownBy({ cb, fh: near })).toMatch(SECOND);
+    expect(thrownBy({ cb, fh: near })).toMatch(SECOND);
+    far.write('still mine');
+    await told.saw('IN');
+    expect(thrownBy({ cb, fh: near })).toMatch(SECOND);
+    expect(io.inBuf.toString()).toBe('still mine');
+    io.write('and yours');
+    io.end();
+    expect((await allOf(far)).toString()).toBe('and yours');
+  });
 
-  it(
-    'is not thrown after close(): then the fh is closed, and says so',
-    invariants(async (h) => {
-      const { near, far } = await pair(h, transport);
-      const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb }));
-      io.close();
-      far.end();
-      await firstValueFrom(io.closed$);
-      assert.match(thrownBy({ cb, fh: near }), /^can't get file descriptor/);
-    }),
-  );
+  spec('is not thrown after close(): then the fh is closed, and says so', async (h) => {
+    const { near, far } = await pair(h, transport);
+    const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb }));
+    io.close();
+    far.end();
+    await firstValueFrom(io.closed$);
+    expect(thrownBy({ cb, fh: near })).toMatch(/^can't get file descriptor/);
+  });
 });
 
 describe("can't create second object for same fh, of numbers", () => {
-  it(
-    'a number is one fh, and usable again when its stream is closed and it was opened anew',
-    invariants(async (h) => {
-      const path = join(tmpdir(), `diagnostics-${process.pid}`);
-      h.defer(() => rmSync(path));
-      const fd = openSync(path, 'w+');
-      const io = kept(h, new IOStream({ fh: fd, waitFor: IN, outBuf: 'first,', cb }));
-      assert.match(thrownBy({ cb, fh: fd }), /^can't create second object for same fh/);
-      io.close();
-      await firstValueFrom(io.closed$);
-      assert.match(thrownBy({ cb, fh: fd }), /^can't get file descriptor/);
-      const again = openSync(path, 'a+');
-      const second = kept(h, new IOStream({ fh: again, waitFor: IN, outBuf: 'second', cb }));
-      second.close();
-      await firstValueFrom(second.closed$);
-      const handle = await open(path);
-      h.defer(() => handle.close());
-      assert.equal((await handle.readFile()).toString(), 'first,second');
-    }),
-  );
+  spec('a number is one fh, and usable again when its stream is closed and it was opened anew', async (h) => {
+    const path = join(tmpdir(), `diagnostics-${process.pid}`);
+    h.defer(() => rmSync(path));
+    const fd = openSync(path, 'w+');
+    const io = kept(h, new IOStream({ fh: fd, waitFor: IN, outBuf: 'first,', cb }));
+    expect(thrownBy({ cb, fh: fd })).toMatch(/^can't create second object for same fh/);
+    io.close();
+    await firstValueFrom(io.closed$);
+    expect(thrownBy({ cb, fh: fd })).toMatch(/^can't get file descriptor/);
+    const again = openSync(path, 'a+');
+    const second = kept(h, new IOStream({ fh: again, waitFor: IN, outBuf: 'second', cb }));
+    second.close();
+    await firstValueFrom(second.closed$);
+    const handle = await open(path);
+    h.defer(() => handle.close());
+    expect((await handle.readFile()).toString()).toBe('first,second');
+  });
 
-  it(
-    'a refused `new` holds nothing: the fh can be given again',
-    invariants(async (h) => {
-      const { near, far } = await pair(h);
-      assert.match(thrownBy({ fh: near, waitFor: 'IN', cb }), /^usage/);
-      assert.match(thrownBy({ fh: near, outBuf: 5, cb }), /^usage/);
-      const told = new EventLog(h);
-      kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
-      far.write('x');
-      await told.saw('IN');
-    }),
-  );
+  spec('a refused `new` holds nothing: the fh can be given again', async (h) => {
+    const { near, far } = await pair(h);
+    expect(thrownBy({ fh: near, waitFor: 'IN', cb })).toMatch(/^usage/);
+    expect(thrownBy({ fh: near, outBuf: 5, cb })).toMatch(/^usage/);
+    const told = new EventLog(h);
+    kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+    far.write('x');
+    await told.saw('IN');
+  });
 });
 
 describe('{fh} already connected', () => {
   const proxy: Plugin = handshake({ to: { host: '127.0.0.1', port: 1 }, *talk() {} });
 
-  it(
-    'is thrown by a plugin that dials its own address; the fh is free for another stream',
-    invariants(async (h) => {
-      const { near, far } = await pair(h);
-      assert.match(thrownBy({ fh: near, plugin: { proxy }, cb }), /^\{fh\} already connected/);
-      const told = new EventLog(h);
-      kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
-      far.write('x');
-      await told.saw('IN');
-    }),
-  );
+  spec('is thrown by a plugin that dials its own address; the fh is free for another stream', async (h) => {
+    const { near, far } = await pair(h);
+    expect(thrownBy({ fh: near, plugin: { proxy }, cb })).toMatch(/^\{fh\} already connected/);
+    const told = new EventLog(h);
+    kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+    far.write('x');
+    await told.saw('IN');
+  });
 
   it('is thrown over a wire that is there already, too', () => {
-    assert.match(thrownBy({ wire: () => () => undefined, plugin: { proxy } }), /^\{fh\} already connected/);
+    expect(thrownBy({ wire: () => () => undefined, plugin: { proxy } })).toMatch(/^\{fh\} already connected/);
   });
 });

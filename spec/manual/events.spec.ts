@@ -1,8 +1,7 @@
-import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { CONNECTED, EOF, eventNames, IN, IOStream, OUT, passthrough, RESOLVED, SENT, transform, type Plugin } from 'rxjs-io-stream';
-import { describe, it } from 'vitest';
-import { invariants } from '../support/harness.ts';
+import { describe, expect } from 'vitest';
+import { spec } from '../support/spec.ts';
 import { allOf, pair, served, TRANSPORTS } from '../support/loopback.ts';
 import { kept, EventLog } from '../support/told.ts';
 
@@ -28,222 +27,177 @@ function blocks(size: number): Plugin {
 }
 
 describe('RESOLVED', () => {
-  it(
-    'comes when the name is resolved, before CONNECTED, with `ip` set',
-    invariants(async (h) => {
-      const place = await served(h);
-      const ips: (string | undefined)[] = [];
-      const told = new EventLog(h, (io) => ips.push(io.ip));
-      const io = kept(h, new IOStream({ ...place, host: 'localhost', family: 4, waitFor: RESOLVED | CONNECTED, cb: told.cb }));
-      assert.equal(io.ip, undefined);
-      await told.saw('CONNECTED');
-      assert.deepEqual(told.story, ['RESOLVED', 'CONNECTED']);
-      assert.deepEqual(ips, ['127.0.0.1', '127.0.0.1']);
-    }),
-  );
+  spec('comes when the name is resolved, before CONNECTED, with `ip` set', async (h) => {
+    const place = await served(h);
+    const ips: (string | undefined)[] = [];
+    const told = new EventLog(h, (io) => ips.push(io.ip));
+    const io = kept(h, new IOStream({ ...place, host: 'localhost', family: 4, waitFor: RESOLVED | CONNECTED, cb: told.cb }));
+    expect(io.ip).toBe(undefined);
+    await told.saw('CONNECTED');
+    expect(told.story).toStrictEqual(['RESOLVED', 'CONNECTED']);
+    expect(ips).toStrictEqual(['127.0.0.1', '127.0.0.1']);
+  });
 
-  it(
-    'comes for an address too, when the tick of `new` is over',
-    invariants(async (h) => {
-      const place = await served(h);
-      const told = new EventLog(h);
-      kept(h, new IOStream({ ...place, waitFor: RESOLVED, cb: told.cb }));
-      assert.deepEqual(told.story, []);
-      await told.saw('RESOLVED');
-    }),
-  );
+  spec('comes for an address too, when the tick of `new` is over', async (h) => {
+    const place = await served(h);
+    const told = new EventLog(h);
+    kept(h, new IOStream({ ...place, waitFor: RESOLVED, cb: told.cb }));
+    expect(told.story).toStrictEqual([]);
+    await told.saw('RESOLVED');
+  });
 
-  it(
-    'sets `ip` also when nobody waits for it',
-    invariants(async (h) => {
-      const place = await served(h);
-      const told = new EventLog(h);
-      const io = kept(h, new IOStream({ ...place, waitFor: CONNECTED, cb: told.cb }));
-      await told.saw('CONNECTED');
-      assert.equal(io.ip, '127.0.0.1');
-    }),
-  );
+  spec('sets `ip` also when nobody waits for it', async (h) => {
+    const place = await served(h);
+    const told = new EventLog(h);
+    const io = kept(h, new IOStream({ ...place, waitFor: CONNECTED, cb: told.cb }));
+    await told.saw('CONNECTED');
+    expect(io.ip).toBe('127.0.0.1');
+  });
 
-  it(
-    'does not come for a path',
-    invariants(async (h) => {
-      const place = await served(h, () => {}, 'UNIX');
-      const told = new EventLog(h);
-      const io = kept(h, new IOStream({ ...place, waitFor: ALL, cb: told.cb }));
-      await told.saw('CONNECTED');
-      assert.deepEqual(told.story, ['CONNECTED']);
-      assert.equal(io.ip, undefined);
-    }),
-  );
+  spec('does not come for a path', async (h) => {
+    const place = await served(h, () => {}, 'UNIX');
+    const told = new EventLog(h);
+    const io = kept(h, new IOStream({ ...place, waitFor: ALL, cb: told.cb }));
+    await told.saw('CONNECTED');
+    expect(told.story).toStrictEqual(['CONNECTED']);
+    expect(io.ip).toBe(undefined);
+  });
 });
 
 describe.each(TRANSPORTS)('CONNECTED over %s', (transport) => {
-  it(
-    'comes once, before any other event of the connection',
-    invariants(async (h) => {
-      const place = await served(h, (socket) => socket.end('hello'), transport);
-      const told = new EventLog(h);
-      kept(h, new IOStream({ ...place, waitFor: ALL & ~RESOLVED, outBuf: 'hi', cb: told.cb }));
-      await told.saw('EOF');
-      assert.equal(told.story[0], 'CONNECTED');
-      assert.equal(told.count('CONNECTED'), 1);
-    }),
-  );
+  spec('comes once, before any other event of the connection', async (h) => {
+    const place = await served(h, (socket) => socket.end('hello'), transport);
+    const told = new EventLog(h);
+    kept(h, new IOStream({ ...place, waitFor: ALL & ~RESOLVED, outBuf: 'hi', cb: told.cb }));
+    await told.saw('EOF');
+    expect(told.story[0]).toBe('CONNECTED');
+    expect(told.count('CONNECTED')).toBe(1);
+  });
 
-  it(
-    'does not come for a bare fh',
-    invariants(async (h) => {
-      const { near, far } = await pair(h, transport);
-      const told = new EventLog(h);
-      kept(h, new IOStream({ fh: near, waitFor: ALL, cb: told.cb }));
-      far.write('hello');
-      await told.saw('IN');
-      assert.deepEqual(told.story, ['IN']);
-    }),
-  );
+  spec('does not come for a bare fh', async (h) => {
+    const { near, far } = await pair(h, transport);
+    const told = new EventLog(h);
+    kept(h, new IOStream({ fh: near, waitFor: ALL, cb: told.cb }));
+    far.write('hello');
+    await told.saw('IN');
+    expect(told.story).toStrictEqual(['IN']);
+  });
 
-  it(
-    'comes for an fh with plugins',
-    invariants(async (h) => {
-      const { near, far } = await pair(h, transport);
-      const told = new EventLog(h);
-      kept(h, new IOStream({ fh: near, waitFor: ALL, plugin: { noop: passthrough() }, cb: told.cb }));
-      far.write('hello');
-      await told.saw('IN');
-      assert.deepEqual(told.story, ['CONNECTED', 'IN']);
-    }),
-  );
+  spec('comes for an fh with plugins', async (h) => {
+    const { near, far } = await pair(h, transport);
+    const told = new EventLog(h);
+    kept(h, new IOStream({ fh: near, waitFor: ALL, plugin: { noop: passthrough() }, cb: told.cb }));
+    far.write('hello');
+    await told.saw('IN');
+    expect(told.story).toStrictEqual(['CONNECTED', 'IN']);
+  });
 });
 
 describe.each(TRANSPORTS)('IN and EOF over %s', (transport) => {
-  it(
-    'IN comes after each read, with the bytes in `inBuf` and their number in `inBytes`',
-    invariants(async (h) => {
-      const { near, far } = await pair(h, transport);
-      const looks: [string, number][] = [];
-      const told = new EventLog(h, (io) => looks.push([io.inBuf.toString(), io.inBytes]));
-      kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
-      far.write('one');
-      await told.saw('IN');
-      far.write('two');
-      await told.saw('IN', 2);
-      assert.deepEqual(looks, [
-        ['one', 3],
-        ['onetwo', 6],
-      ]);
-    }),
-  );
+  spec('IN comes after each read, with the bytes in `inBuf` and their number in `inBytes`', async (h) => {
+    const { near, far } = await pair(h, transport);
+    const looks: [string, number][] = [];
+    const told = new EventLog(h, (io) => looks.push([io.inBuf.toString(), io.inBytes]));
+    kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+    far.write('one');
+    await told.saw('IN');
+    far.write('two');
+    await told.saw('IN', 2);
+    expect(looks).toStrictEqual([
+      ['one', 3],
+      ['onetwo', 6],
+    ]);
+  });
 
-  it(
-    'EOF comes once, after all bytes, and sets `isEof`; we can still write',
-    invariants(async (h) => {
-      const { near, far } = await pair(h, transport);
-      const told = new EventLog(h, (io, mask) => {
-        if (mask & EOF) io.write('still here');
-      });
-      const io = kept(h, new IOStream({ fh: near, waitFor: IN | EOF | SENT, cb: told.cb }));
-      assert.equal(io.isEof, false);
-      far.end('last words');
-      await told.saw('SENT');
-      assert.equal(io.inBuf.toString(), 'last words');
-      assert.equal(io.isEof, true);
-      io.end();
-      assert.equal((await allOf(far)).toString(), 'still here');
-      assert.deepEqual(told.story, ['IN', 'EOF', 'SENT']);
-    }),
-  );
+  spec('EOF comes once, after all bytes, and sets `isEof`; we can still write', async (h) => {
+    const { near, far } = await pair(h, transport);
+    const told = new EventLog(h, (io, mask) => {
+      if (mask & EOF) io.write('still here');
+    });
+    const io = kept(h, new IOStream({ fh: near, waitFor: IN | EOF | SENT, cb: told.cb }));
+    expect(io.isEof).toBe(false);
+    far.end('last words');
+    await told.saw('SENT');
+    expect(io.inBuf.toString()).toBe('last words');
+    expect(io.isEof).toBe(true);
+    io.end();
+    expect((await allOf(far)).toString()).toBe('still here');
+    expect(told.story).toStrictEqual(['IN', 'EOF', 'SENT']);
+  });
 
-  it(
-    '`isEof` is set also when EOF is not waited for',
-    invariants(async (h) => {
-      const { near, far } = await pair(h, transport);
-      const told = new EventLog(h);
-      const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
-      far.end('x');
-      await h.until(() => io.isEof, 'isEof');
-      assert.deepEqual(told.story, ['IN']);
-    }),
-  );
+  spec('`isEof` is set also when EOF is not waited for', async (h) => {
+    const { near, far } = await pair(h, transport);
+    const told = new EventLog(h);
+    const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+    far.end('x');
+    await h.until(() => io.isEof, 'isEof');
+    expect(told.story).toStrictEqual(['IN']);
+  });
 });
 
 describe.each(TRANSPORTS)('OUT and SENT over %s', (transport) => {
-  it(
-    'OUT comes when bytes leave `outBuf` and counts them, SENT when all have left',
-    invariants(async (h) => {
-      const { near, far } = await pair(h, transport);
-      const looks: unknown[] = [];
-      const told = new EventLog(h, (io, mask) => looks.push([eventNames(mask).includes('OUT'), io.outBuf.length, io.outBytes]));
-      const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: 'hello', cb: told.cb }));
-      assert.equal(io.outBuf.toString(), 'hello');
-      await told.saw('SENT');
-      assert.deepEqual(looks[0], [true, 0, 5]);
-      assert.equal(told.count('OUT'), 1);
-      assert.equal(told.count('SENT'), 1);
-      io.end();
-      assert.equal((await allOf(far)).toString(), 'hello');
-    }),
-  );
+  spec('OUT comes when bytes leave `outBuf` and counts them, SENT when all have left', async (h) => {
+    const { near, far } = await pair(h, transport);
+    const looks: unknown[] = [];
+    const told = new EventLog(h, (io, mask) => looks.push([eventNames(mask).includes('OUT'), io.outBuf.length, io.outBytes]));
+    const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: 'hello', cb: told.cb }));
+    expect(io.outBuf.toString()).toBe('hello');
+    await told.saw('SENT');
+    expect(looks[0]).toStrictEqual([true, 0, 5]);
+    expect(told.count('OUT')).toBe(1);
+    expect(told.count('SENT')).toBe(1);
+    io.end();
+    expect((await allOf(far)).toString()).toBe('hello');
+  });
 
-  it(
-    'a large `outBuf` leaves in several OUTs and one SENT',
-    invariants(async (h) => {
-      const { near, far } = await pair(h, transport);
-      const told = new EventLog(h);
-      const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: Buffer.alloc(16_000_000, 'x'), cb: told.cb }));
-      const reading = allOf(far);
-      await told.saw('SENT');
-      assert.ok(told.count('OUT') > 1);
-      assert.equal(told.count('SENT'), 1);
-      assert.equal(told.story.at(-1)?.endsWith('SENT'), true);
-      assert.equal(io.outBytes, 16_000_000);
-      io.end();
-      assert.equal((await reading).length, 16_000_000);
-    }),
-  );
+  spec('a large `outBuf` leaves in several OUTs and one SENT', async (h) => {
+    const { near, far } = await pair(h, transport);
+    const told = new EventLog(h);
+    const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: Buffer.alloc(16_000_000, 'x'), cb: told.cb }));
+    const reading = allOf(far);
+    await told.saw('SENT');
+    expect(told.count('OUT')).toBeGreaterThan(1);
+    expect(told.count('SENT')).toBe(1);
+    expect(told.story.at(-1)?.endsWith('SENT')).toBe(true);
+    expect(io.outBytes).toBe(16_000_000);
+    io.end();
+    expect((await reading).length).toBe(16_000_000);
+  });
 
-  it(
-    'OUT comes when a plugin takes the bytes, SENT only when they have left it',
-    invariants(async (h) => {
-      const { near, far } = await pair(h, transport);
-      const told = new EventLog(h);
-      const io = kept(h, new IOStream({ fh: near, waitFor: IN | OUT | SENT, plugin: { blocks: blocks(8) }, outBuf: '12345', cb: told.cb }));
-      await told.saw('OUT');
-      assert.equal(io.outBuf.length, 0);
-      far.write('?');
-      await told.saw('IN');
-      assert.equal(told.gist, 'OUT IN');
-      io.write('678');
-      await told.saw('SENT');
-      assert.equal(told.count('OUT'), 2);
-      const [got] = (await once(far, 'data')) as [Buffer];
-      assert.equal(got.toString(), '12345678');
-    }),
-  );
+  spec('OUT comes when a plugin takes the bytes, SENT only when they have left it', async (h) => {
+    const { near, far } = await pair(h, transport);
+    const told = new EventLog(h);
+    const io = kept(h, new IOStream({ fh: near, waitFor: IN | OUT | SENT, plugin: { blocks: blocks(8) }, outBuf: '12345', cb: told.cb }));
+    await told.saw('OUT');
+    expect(io.outBuf.length).toBe(0);
+    far.write('?');
+    await told.saw('IN');
+    expect(told.gist).toBe('OUT IN');
+    io.write('678');
+    await told.saw('SENT');
+    expect(told.count('OUT')).toBe(2);
+    const [got] = (await once(far, 'data')) as [Buffer];
+    expect(got.toString()).toBe('12345678');
+  });
 
-  it(
-    'SENT comes for what a plugin holds back when our end gives it free',
-    invariants(async (h) => {
-      const { near, far } = await pair(h, transport);
-      const told = new EventLog(h);
-      const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, plugin: { blocks: blocks(8) }, outBuf: '123', cb: told.cb }));
-      await told.saw('OUT');
-      io.end();
-      await told.saw('SENT');
-      assert.equal((await allOf(far)).toString(), '123');
-    }),
-  );
+  spec('SENT comes for what a plugin holds back when our end gives it free', async (h) => {
+    const { near, far } = await pair(h, transport);
+    const told = new EventLog(h);
+    const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, plugin: { blocks: blocks(8) }, outBuf: '123', cb: told.cb }));
+    await told.saw('OUT');
+    io.end();
+    await told.saw('SENT');
+    expect((await allOf(far)).toString()).toBe('123');
+  });
 
-  it(
-    'neither comes for nothing',
-    invariants(async (h) => {
-      const { near, far } = await pair(h, transport);
-      const told = new EventLog(h);
-      const io = kept(h, new IOStream({ fh: near, waitFor: ALL, cb: told.cb }));
-      io.write();
-      io.write('');
-      far.write('?');
-      await told.saw('IN');
-      assert.deepEqual(told.story, ['IN']);
-    }),
-  );
+  spec('neither comes for nothing', async (h) => {
+    const { near, far } = await pair(h, transport);
+    const told = new EventLog(h);
+    const io = kept(h, new IOStream({ fh: near, waitFor: ALL, cb: told.cb }));
+    io.write();
+    io.write('');
+    far.write('?');
+    await told.saw('IN');
+    expect(told.story).toStrictEqual(['IN']);
+  });
 });

@@ -1,8 +1,7 @@
-import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { EOF, IN, IOStream, SENT } from 'rxjs-io-stream';
-import { describe, it } from 'vitest';
-import { invariants } from '../support/harness.ts';
+import { assert, describe, expect } from 'vitest';
+import { spec } from '../support/spec.ts';
 import { deadPort, served, type Place } from '../support/loopback.ts';
 
 const AT_ONCE = 50;
@@ -30,7 +29,7 @@ function times(count: number, task: Task): Promise<void> {
 
 /** Bytes of the heap in use when everything that can be collected is. */
 async function heap(): Promise<number> {
-  assert.ok(globalThis.gc, 'the runner starts node with --expose-gc');
+  assert(globalThis.gc, 'the runner starts node with --expose-gc');
   for (let turn = 0; turn < 2; turn += 1) {
     await new Promise(setImmediate);
     globalThis.gc();
@@ -61,7 +60,7 @@ function cycle(place: Place): Task {
       if (io.inBuf.toString() === 'hello') io.close();
     };
     new IOStream({ ...place, waitFor: IN | SENT | EOF, outBuf: 'hello', cb }).closed$.subscribe(({ by }) => {
-      assert.equal(by, 'us');
+      expect(by).toBe('us');
       done();
     });
   };
@@ -75,42 +74,42 @@ function echo(io: IOStream, mask: number): void {
 describe('streams that connect, are echoed and close', () => {
   const accept = (fh: Socket): IOStream => new IOStream({ fh, waitFor: IN | EOF, cb: echo });
 
-  it(
+  spec(
     '10,000 of them leave no handle, listener, timer or memory',
-    invariants(async (h) => {
+    async (h) => {
       const place = await served(h, accept);
       const bytes = await slope(10_000, cycle(place));
-      assert.ok(bytes < 50, `${bytes} bytes of heap each`);
-    }),
-    60_000,
+      assert(bytes < 50, `${bytes} bytes of heap each`);
+    },
+    { timeout: 60_000 },
   );
 
-  it(
+  spec(
     '1,000 of them over UNIX sockets leave no handle, listener or timer',
-    invariants(async (h) => {
+    async (h) => {
       const place = await served(h, accept, 'UNIX');
       await times(1_000, cycle(place));
-    }),
-    60_000,
+    },
+    { timeout: 60_000 },
   );
 });
 
 describe('streams that are refused, or closed before they are connected', () => {
-  it(
+  spec(
     'leave nothing either',
-    invariants(async (h) => {
+    async (h) => {
       const place = await served(h);
       const port = await deadPort();
       const both: Task = (done) => {
         new IOStream({ ...place, waitFor: 0, outBuf: 'never', timeouts: { idle: 60_000 } }).close();
         new IOStream({ host: '127.0.0.1', port, waitFor: IN, cb: () => {} }).closed$.subscribe(({ by }) => {
-          assert.equal(by, 'error');
+          expect(by).toBe('error');
           done();
         });
       };
       const bytes = await slope(2_000, both);
-      assert.ok(bytes < 100, `${bytes} bytes of heap for both`);
-    }),
-    60_000,
+      assert(bytes < 100, `${bytes} bytes of heap for both`);
+    },
+    { timeout: 60_000 },
   );
 });

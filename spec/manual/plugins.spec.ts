@@ -1,8 +1,7 @@
-import assert from 'node:assert/strict';
 import { CONNECTED, EOF, handshake, IN, IOStream, OUT, passthrough, RESOLVED, SENT, type Flow, type Plugin, type Up } from 'rxjs-io-stream';
 import { tap } from 'rxjs';
-import { describe, it } from 'vitest';
-import { invariants } from '../support/harness.ts';
+import { assert, describe, expect } from 'vitest';
+import { spec } from '../support/spec.ts';
 import { allOf, deadPort, pair, served, TRANSPORTS } from '../support/loopback.ts';
 import { kept, EventLog } from '../support/told.ts';
 
@@ -31,157 +30,124 @@ function knock(word: string): Plugin {
 }
 
 describe.each(TRANSPORTS)('plugin over %s', (transport) => {
-  it(
-    'is a record in order: the first is nearest the application, the last nearest the network',
-    invariants(async (h) => {
-      const lines: string[] = [];
-      const place = await served(h, (socket) => socket.end('x'), transport);
-      const told = new EventLog(h);
-      const plugin = { first: log('first', lines), last: log('last', lines) };
-      kept(h, new IOStream({ ...place, waitFor: ALL, outBuf: 'y', plugin, cb: told.cb }));
-      await told.saw('EOF');
-      const [gone, come] = [lines.filter((line) => line.endsWith('↓data')), lines.filter((line) => line.endsWith('↑data'))];
-      assert.deepEqual(gone, ['first↓data', 'last↓data']);
-      assert.deepEqual(come, ['last↑data', 'first↑data']);
-      const order = ['last↑connected', 'first↑connected', 'first↓data'];
-      assert.deepEqual(
-        lines.filter((line) => order.includes(line)),
-        order,
-      );
-    }),
-  );
+  spec('is a record in order: the first is nearest the application, the last nearest the network', async (h) => {
+    const lines: string[] = [];
+    const place = await served(h, (socket) => socket.end('x'), transport);
+    const told = new EventLog(h);
+    const plugin = { first: log('first', lines), last: log('last', lines) };
+    kept(h, new IOStream({ ...place, waitFor: ALL, outBuf: 'y', plugin, cb: told.cb }));
+    await told.saw('EOF');
+    const [gone, come] = [lines.filter((line) => line.endsWith('↓data')), lines.filter((line) => line.endsWith('↑data'))];
+    expect(gone).toStrictEqual(['first↓data', 'last↓data']);
+    expect(come).toStrictEqual(['last↑data', 'first↑data']);
+    const order = ['last↑connected', 'first↑connected', 'first↓data'];
+    expect(lines.filter((line) => order.includes(line))).toStrictEqual(order);
+  });
 
-  it(
-    'is an array of pairs, in order too, with the same names',
-    invariants(async (h) => {
-      const lines: string[] = [];
-      const { near, far } = await pair(h, transport);
-      const told = new EventLog(h);
-      const [one, two] = [log('one', lines), log('two', lines)];
-      const plugin = [
-        ['one', one],
-        ['two', two],
-      ] as const;
-      const io = kept(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'y', plugin, cb: told.cb }));
-      await told.saw('SENT');
-      assert.deepEqual(
-        lines.filter((line) => line.endsWith('↓data')),
-        ['one↓data', 'two↓data'],
-      );
-      assert.equal(io.plugin.one, one);
-      assert.equal(io.plugin.two, two);
-      far.end();
-    }),
-  );
+  spec('is an array of pairs, in order too, with the same names', async (h) => {
+    const lines: string[] = [];
+    const { near, far } = await pair(h, transport);
+    const told = new EventLog(h);
+    const [one, two] = [log('one', lines), log('two', lines)];
+    const plugin = [
+      ['one', one],
+      ['two', two],
+    ] as const;
+    const io = kept(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'y', plugin, cb: told.cb }));
+    await told.saw('SENT');
+    expect(lines.filter((line) => line.endsWith('↓data'))).toStrictEqual(['one↓data', 'two↓data']);
+    expect(io.plugin.one).toBe(one);
+    expect(io.plugin.two).toBe(two);
+    far.end();
+  });
 
-  it(
-    'is reached by name; the options given are not changed',
-    invariants(async (h) => {
-      const { near } = await pair(h, transport);
-      const noop = passthrough();
-      const plugin = { noop, again: noop };
-      const io = kept(h, new IOStream({ fh: near, waitFor: IN, plugin }));
-      assert.equal(io.plugin.noop, noop);
-      assert.deepEqual(Object.keys(io.plugin), ['noop', 'again']);
-      assert.deepEqual(plugin, { noop, again: noop });
-      assert.throws(() => ((io.plugin as Record<string, unknown>).noop = 1), TypeError);
-    }),
-  );
+  spec('is reached by name; the options given are not changed', async (h) => {
+    const { near } = await pair(h, transport);
+    const noop = passthrough();
+    const plugin = { noop, again: noop };
+    const io = kept(h, new IOStream({ fh: near, waitFor: IN, plugin }));
+    expect(io.plugin.noop).toBe(noop);
+    expect(Object.keys(io.plugin)).toStrictEqual(['noop', 'again']);
+    expect(plugin).toStrictEqual({ noop, again: noop });
+    expect(() => ((io.plugin as Record<string, unknown>).noop = 1)).toThrow(TypeError);
+  });
 
-  it(
-    'empty without plugins',
-    invariants(async (h) => {
-      const { near } = await pair(h, transport);
-      assert.deepEqual(kept(h, new IOStream({ fh: near, waitFor: IN })).plugin, {});
-    }),
-  );
+  spec('empty without plugins', async (h) => {
+    const { near } = await pair(h, transport);
+    expect(kept(h, new IOStream({ fh: near, waitFor: IN })).plugin).toStrictEqual({});
+  });
 
-  it(
-    'CONNECTED comes when the last plugin is through its handshake; what was written before waits for it',
-    invariants(async (h) => {
-      let received: Promise<Buffer> | undefined;
-      const asked: string[] = [];
-      const place = await served(
-        h,
-        (socket) => {
-          socket.on('data', (bytes: Buffer) => {
-            asked.push(bytes.toString());
-            if (asked.length < 3) socket.write('ok\n');
-            else received = Promise.resolve(bytes);
-          });
-        },
-        transport,
-      );
-      const told = new EventLog(h);
-      const plugin = { inner: knock('inner'), outer: knock('outer') };
-      const io = kept(h, new IOStream({ ...place, waitFor: CONNECTED | OUT | SENT, outBuf: 'payload', plugin, cb: told.cb }));
-      await told.saw('SENT');
-      assert.equal(told.story[0], 'CONNECTED');
-      await h.until(() => received !== undefined, 'the payload');
-      assert.deepEqual(asked, ['outer\n', 'inner\n', 'payload']);
-      assert.equal(io.outBytes, 7);
-      assert.deepEqual([io.details.inner?.word, io.details.outer?.word], ['inner', 'outer']);
-    }),
-  );
+  spec('CONNECTED comes when the last plugin is through its handshake; what was written before waits for it', async (h) => {
+    let received: Promise<Buffer> | undefined;
+    const asked: string[] = [];
+    const place = await served(
+      h,
+      (socket) => {
+        socket.on('data', (bytes: Buffer) => {
+          asked.push(bytes.toString());
+          if (asked.length < 3) socket.write('ok\n');
+          else received = Promise.resolve(bytes);
+        });
+      },
+      transport,
+    );
+    const told = new EventLog(h);
+    const plugin = { inner: knock('inner'), outer: knock('outer') };
+    const io = kept(h, new IOStream({ ...place, waitFor: CONNECTED | OUT | SENT, outBuf: 'payload', plugin, cb: told.cb }));
+    await told.saw('SENT');
+    expect(told.story[0]).toBe('CONNECTED');
+    await h.until(() => received !== undefined, 'the payload');
+    expect(asked).toStrictEqual(['outer\n', 'inner\n', 'payload']);
+    expect(io.outBytes).toBe(7);
+    expect([io.details.inner?.word, io.details.outer?.word]).toStrictEqual(['inner', 'outer']);
+  });
 
-  it(
-    'a failed handshake is an error of its layer, and CONNECTED never comes',
-    invariants(async (h) => {
-      const place = await served(h, (socket) => socket.end('no\n'), transport);
-      const told = new EventLog(h);
-      kept(h, new IOStream({ ...place, waitFor: CONNECTED | IN | EOF, plugin: { door: knock('please') }, cb: told.cb }));
-      await told.saw('EPROTOCOL');
-      assert.deepEqual(told.story, ['EPROTOCOL']);
-      h.error(told.errors[0], { code: 'EPROTOCOL', phase: 'handshake', layer: 'door' });
-    }),
-  );
+  spec('a failed handshake is an error of its layer, and CONNECTED never comes', async (h) => {
+    const place = await served(h, (socket) => socket.end('no\n'), transport);
+    const told = new EventLog(h);
+    kept(h, new IOStream({ ...place, waitFor: CONNECTED | IN | EOF, plugin: { door: knock('please') }, cb: told.cb }));
+    await told.saw('EPROTOCOL');
+    expect(told.story).toStrictEqual(['EPROTOCOL']);
+    h.error(told.errors[0], { code: 'EPROTOCOL', phase: 'handshake', layer: 'door' });
+  });
 
-  it(
-    'one value serves many streams',
-    invariants(async (h) => {
-      const noop = passthrough();
-      const pairs = [await pair(h, transport), await pair(h, transport)];
-      for (const [at, { near, far }] of pairs.entries()) {
-        kept(h, new IOStream({ fh: near, waitFor: SENT, plugin: { noop }, outBuf: `stream ${at}` })).end();
-        assert.equal((await allOf(far)).toString(), `stream ${at}`);
-      }
-    }),
-  );
+  spec('one value serves many streams', async (h) => {
+    const noop = passthrough();
+    const pairs = [await pair(h, transport), await pair(h, transport)];
+    for (const [at, { near, far }] of pairs.entries()) {
+      kept(h, new IOStream({ fh: near, waitFor: SENT, plugin: { noop }, outBuf: `stream ${at}` })).end();
+      expect((await allOf(far)).toString()).toBe(`stream ${at}`);
+    }
+  });
 });
 
 describe('a plugin that dials its own address', () => {
-  it(
-    'RESOLVED does not come: the proxy resolves the target',
-    invariants(async (h) => {
-      const place = await served(h, (socket) => {
-        socket.once('data', (bytes: Buffer) => socket.end(bytes.toString() === 'target.invalid:80\n' ? '+welcome' : '-what?'));
-      });
-      assert.ok('host' in place);
-      const proxy = handshake({
-        to: place,
-        *talk(link, target) {
-          assert.ok(target && 'host' in target);
-          link.send(`${target.host}:${target.port}\n`);
-          yield* link.read(1);
-        },
-      });
-      const told = new EventLog(h);
-      const io = kept(h, new IOStream({ host: 'target.invalid', port: 80, waitFor: ALL, plugin: { proxy }, cb: told.cb }));
-      await told.saw('EOF');
-      assert.equal(told.story[0], 'CONNECTED');
-      assert.equal(told.count('RESOLVED'), 0);
-      assert.equal(io.inBuf.toString(), 'welcome');
-    }),
-  );
+  spec('RESOLVED does not come: the proxy resolves the target', async (h) => {
+    const place = await served(h, (socket) => {
+      socket.once('data', (bytes: Buffer) => socket.end(bytes.toString() === 'target.invalid:80\n' ? '+welcome' : '-what?'));
+    });
+    assert('host' in place);
+    const proxy = handshake({
+      to: place,
+      *talk(link, target) {
+        assert(target && 'host' in target);
+        link.send(`${target.host}:${target.port}\n`);
+        yield* link.read(1);
+      },
+    });
+    const told = new EventLog(h);
+    const io = kept(h, new IOStream({ host: 'target.invalid', port: 80, waitFor: ALL, plugin: { proxy }, cb: told.cb }));
+    await told.saw('EOF');
+    expect(told.story[0]).toBe('CONNECTED');
+    expect(told.count('RESOLVED')).toBe(0);
+    expect(io.inBuf.toString()).toBe('welcome');
+  });
 
-  it(
-    'an error of the wire below comes through it',
-    invariants(async (h) => {
-      const proxy = handshake({ to: { host: '127.0.0.1', port: await deadPort() }, talk: silent });
-      const told = new EventLog(h);
-      kept(h, new IOStream({ host: 'target.invalid', port: 80, waitFor: ALL, plugin: { proxy }, cb: told.cb }));
-      await told.saw('ECONNREFUSED');
-      assert.deepEqual(told.story, ['ECONNREFUSED']);
-    }),
-  );
+  spec('an error of the wire below comes through it', async (h) => {
+    const proxy = handshake({ to: { host: '127.0.0.1', port: await deadPort() }, talk: silent });
+    const told = new EventLog(h);
+    kept(h, new IOStream({ host: 'target.invalid', port: 80, waitFor: ALL, plugin: { proxy }, cb: told.cb }));
+    await told.saw('ECONNREFUSED');
+    expect(told.story).toStrictEqual(['ECONNREFUSED']);
+  });
 });

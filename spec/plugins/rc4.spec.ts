@@ -1,10 +1,9 @@
-import assert from 'node:assert/strict';
 import { describe, expect, it } from 'vitest';
 import { rc4 } from '../../src/plugins/rc4.ts';
 import { rc4Cipher } from '../../src/protocol/rc4.ts';
 import { checkPlugin } from '../../src/testing/rules/check-plugin.ts';
 import { END, PAUSE, RESUME, type Flow } from '../../src/wire/signal.ts';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { data, inWords, PluginDriver, textOf } from '../support/scripted-wire.ts';
 import { CARRIERS, connectedPair } from '../support/two-ends.ts';
 
@@ -93,41 +92,33 @@ describe('rc4', () => {
     });
   });
 
-  it.each(CARRIERS)('carries 16 MiB both ways at once on a %s, with backpressure (E4)', (carrier) =>
-    invariants(async (h) => {
-      const { near, far } = await connectedPair(h, carrier, rc4('key'), rc4('key'));
-      const chunks = Array.from({ length: 256 }, (_, at) => Buffer.alloc(64 * 1024, at));
-      near.pause();
-      for (const chunk of chunks) {
-        near.write(chunk);
-        far.write(chunk);
-      }
-      await h.until(() => far.received === 16 * MIB);
-      assert.ok(near.received < 16 * MIB, 'the paused end was given all');
-      near.resume();
-      await h.until(() => near.received === 16 * MIB);
-      h.sameBytes(near.bytes, chunks);
-      h.sameBytes(far.bytes, chunks);
-      assert.deepEqual(
-        chunks.map((chunk) => chunk.findIndex((byte) => byte !== chunk[0])),
-        chunks.map(() => -1),
-      );
-      near.close();
-      far.close();
-      await Promise.all([near.up.ended, far.up.ended]);
-    })(),
-  );
+  spec.each(CARRIERS)('carries 16 MiB both ways at once on a %s, with backpressure (E4)', async (h, carrier) => {
+    const { near, far } = await connectedPair(h, carrier, rc4('key'), rc4('key'));
+    const chunks = Array.from({ length: 256 }, (_, at) => Buffer.alloc(64 * 1024, at));
+    near.pause();
+    for (const chunk of chunks) {
+      near.write(chunk);
+      far.write(chunk);
+    }
+    await h.until(() => far.received === 16 * MIB);
+    expect(near.received < 16 * MIB, 'the paused end was given all').toBe(true);
+    near.resume();
+    await h.until(() => near.received === 16 * MIB);
+    h.sameBytes(near.bytes, chunks);
+    h.sameBytes(far.bytes, chunks);
+    expect(chunks.map((chunk) => chunk.findIndex((byte) => byte !== chunk[0]))).toStrictEqual(chunks.map(() => -1));
+    near.close();
+    far.close();
+    await Promise.all([near.up.ended, far.up.ended]);
+  });
 
-  it(
-    'gives garbage of the same length, and no error, when the peer has another key (E4)',
-    invariants(async (h) => {
-      const { near, far } = await connectedPair(h, 'memory pair', rc4('key'), rc4('another'));
-      near.write('hello');
-      await h.until(() => far.received === 5);
-      h.sameBytes(far.bytes, Buffer.from(mixed('another', mixed('key', 'hello')), 'latin1'));
-      near.close();
-      far.close();
-      await Promise.all([near.up.ended, far.up.ended]);
-    }),
-  );
+  spec('gives garbage of the same length, and no error, when the peer has another key (E4)', async (h) => {
+    const { near, far } = await connectedPair(h, 'memory pair', rc4('key'), rc4('another'));
+    near.write('hello');
+    await h.until(() => far.received === 5);
+    h.sameBytes(far.bytes, Buffer.from(mixed('another', mixed('key', 'hello')), 'latin1'));
+    near.close();
+    far.close();
+    await Promise.all([near.up.ended, far.up.ended]);
+  });
 });

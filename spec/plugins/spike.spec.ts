@@ -1,6 +1,5 @@
-import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
-import { describe, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { handshake } from '../../src/layers/handshake.ts';
 import { mapBytes } from '../../src/layers/map-bytes.ts';
 import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
@@ -8,7 +7,7 @@ import { tlsServer } from '../../src/plugins/tls/tls-server.ts';
 import type { Plugin } from '../../src/wire/signal.ts';
 import { stack } from '../../src/wire/stack.ts';
 import * as certificates from '../support/certificates.ts';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { CARRIERS, connectedPair } from '../support/two-ends.ts';
 
 const KiB = 1024;
@@ -68,94 +67,79 @@ describe('the spike: a handshake, a cipher and TLS on the same types', () => {
     describe.each(CARRIERS)('on a %s', (carrier) => {
       const tooMuch = MORE_THAN_FITS[carrier];
 
-      it(
-        'close: what was written reaches the peer, then the end, and both are over',
-        invariants(async (h) => {
-          const { near, far } = await connectedPair(h, carrier, plugin, counterpart);
-          const last = block(1, 300 * KiB);
-          near.write('the last ');
-          near.write(last);
-          near.close();
-          await far.saw('end');
-          h.sameBytes(far.bytes, ['the last ', last]);
-          far.close();
-          await Promise.all([near.up.ended, far.up.ended]);
-          assert.deepEqual([near.story.split(' ').at(-1), far.story], ['complete', 'connected data end complete']);
-          assert.ok(far.up.values.every((signal) => !('truncated' in signal)));
-        }),
-      );
+      spec('close: what was written reaches the peer, then the end, and both are over', async (h) => {
+        const { near, far } = await connectedPair(h, carrier, plugin, counterpart);
+        const last = block(1, 300 * KiB);
+        near.write('the last ');
+        near.write(last);
+        near.close();
+        await far.saw('end');
+        h.sameBytes(far.bytes, ['the last ', last]);
+        far.close();
+        await Promise.all([near.up.ended, far.up.ended]);
+        expect([near.story.split(' ').at(-1), far.story]).toStrictEqual(['complete', 'connected data end complete']);
+        expect(far.up.values.every((signal) => !('truncated' in signal))).toBe(true);
+      });
 
-      it(
-        'reset: both ends error, ours with our reason, the other after what it had read',
-        invariants(async (h) => {
-          const { near, far } = await connectedPair(h, carrier, plugin, counterpart);
-          near.write('before');
-          await far.up.value(() => far.text === 'before');
-          const reason = new Error('enough');
-          near.reset(reason);
-          await Promise.all([near.up.ended, far.up.ended]);
-          assert.equal(near.up.error, reason);
-          h.error(far.up.error, { code: 'ECONNRESET' });
-          assert.equal(far.story, 'connected data error');
-        }),
-      );
+      spec('reset: both ends error, ours with our reason, the other after what it had read', async (h) => {
+        const { near, far } = await connectedPair(h, carrier, plugin, counterpart);
+        near.write('before');
+        await far.up.value(() => far.text === 'before');
+        const reason = new Error('enough');
+        near.reset(reason);
+        await Promise.all([near.up.ended, far.up.ended]);
+        expect(near.up.error).toBe(reason);
+        h.error(far.up.error, { code: 'ECONNRESET' });
+        expect(far.story).toBe('connected data error');
+      });
 
-      it(
-        'half-close: the other direction goes on, and both complete when it has ended too',
-        invariants(async (h) => {
-          const { near, far } = await connectedPair(h, carrier, plugin, counterpart);
-          near.write('question');
-          near.end();
-          await far.saw('end');
-          const lines = Array.from({ length: 257 }, (_, line) => `line ${line}\n`);
-          for (const line of lines) far.write(line);
-          await h.until(() => near.received === lines.join('').length);
-          far.write('a late answer');
-          far.end();
-          await Promise.all([near.up.ended, far.up.ended]);
-          h.sameBytes(near.bytes, [...lines, 'a late answer']);
-          assert.equal(far.text, 'question');
-          assert.match(near.story, / data end( sent)? complete$/);
-          assert.match(far.story, / complete$/);
-        }),
-      );
+      spec('half-close: the other direction goes on, and both complete when it has ended too', async (h) => {
+        const { near, far } = await connectedPair(h, carrier, plugin, counterpart);
+        near.write('question');
+        near.end();
+        await far.saw('end');
+        const lines = Array.from({ length: 257 }, (_, line) => `line ${line}\n`);
+        for (const line of lines) far.write(line);
+        await h.until(() => near.received === lines.join('').length);
+        far.write('a late answer');
+        far.end();
+        await Promise.all([near.up.ended, far.up.ended]);
+        h.sameBytes(near.bytes, [...lines, 'a late answer']);
+        expect(far.text).toBe('question');
+        expect(near.story).toMatch(/ data end( sent)? complete$/);
+        expect(far.story).toMatch(/ complete$/);
+      });
 
-      it(
-        'pause: the peer is paused in turn and nothing is lost; resume: it goes on',
-        invariants(async (h) => {
-          const { near, far } = await connectedPair(h, carrier, plugin, counterpart);
-          near.pause();
-          let given = 0;
-          // A kernel takes its fill first, turn by turn: paused is who stays so.
-          for (let calm = 0; calm < TURNS; calm += 1) {
-            for (; !far.isPaused && given < tooMuch; given += CHUNK) far.write(block(given / CHUNK));
-            await turn();
-          }
-          assert.ok(given < tooMuch, `the peer was never paused in ${given} bytes`);
-          assert.ok(near.received <= 256 * KiB, `${near.received} bytes came while paused`);
-          near.resume();
-          await h.until(() => near.received >= given, 'all bytes come');
-          h.sameBytes(near.bytes, blocks(given));
-          await h.until(() => !far.isPaused);
-        }),
-      );
+      spec('pause: the peer is paused in turn and nothing is lost; resume: it goes on', async (h) => {
+        const { near, far } = await connectedPair(h, carrier, plugin, counterpart);
+        near.pause();
+        let given = 0;
+        // A kernel takes its fill first, turn by turn: paused is who stays so.
+        for (let calm = 0; calm < TURNS; calm += 1) {
+          for (; !far.isPaused && given < tooMuch; given += CHUNK) far.write(block(given / CHUNK));
+          await turn();
+        }
+        expect(given < tooMuch, `the peer was never paused in ${given} bytes`).toBe(true);
+        expect(near.received <= 256 * KiB, `${near.received} bytes came while paused`).toBe(true);
+        near.resume();
+        await h.until(() => near.received >= given, 'all bytes come');
+        h.sameBytes(near.bytes, blocks(given));
+        await h.until(() => !far.isPaused);
+      });
 
-      it(
-        'sent: reaches what was given when all of it has left, not before',
-        invariants(async (h) => {
-          const { near, far } = await connectedPair(h, carrier, plugin, counterpart);
-          far.pause();
-          for (let at = 0; at < tooMuch; at += CHUNK) near.write(block(at / CHUNK));
-          for (let calm = 0; calm < TURNS; calm += 1) await turn();
-          assert.ok(near.sent < tooMuch, `${near.sent} bytes told to be sent to a peer that takes none`);
-          far.resume();
-          await h.until(() => near.sent >= tooMuch && far.received >= tooMuch, 'all bytes leave and come');
-          h.sameBytes(far.bytes, blocks(tooMuch));
-          near.end();
-          await far.saw('end');
-          assert.equal(near.sent, tooMuch);
-        }),
-      );
+      spec('sent: reaches what was given when all of it has left, not before', async (h) => {
+        const { near, far } = await connectedPair(h, carrier, plugin, counterpart);
+        far.pause();
+        for (let at = 0; at < tooMuch; at += CHUNK) near.write(block(at / CHUNK));
+        for (let calm = 0; calm < TURNS; calm += 1) await turn();
+        expect(near.sent < tooMuch, `${near.sent} bytes told to be sent to a peer that takes none`).toBe(true);
+        far.resume();
+        await h.until(() => near.sent >= tooMuch && far.received >= tooMuch, 'all bytes leave and come');
+        h.sameBytes(far.bytes, blocks(tooMuch));
+        near.end();
+        await far.saw('end');
+        expect(near.sent).toBe(tooMuch);
+      });
     });
   });
 });

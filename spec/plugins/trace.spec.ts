@@ -1,14 +1,13 @@
-import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { setTimeout as wait } from 'node:timers/promises';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { IOStreamError } from '../../src/errors.ts';
 import { trace, type TraceOptions } from '../../src/plugins/trace.ts';
 import { checkPlugin } from '../../src/testing/rules/check-plugin.ts';
 import { Clock } from '../../src/testing/rules/clock.ts';
 import { testDial } from '../../src/testing/test-dial.ts';
 import { unhandled } from '../stream/tools.ts';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { data, inWords, PluginDriver, sent } from '../support/scripted-wire.ts';
 
 /** A traced connection on a clock of its own, and its log. */
@@ -24,23 +23,17 @@ const said = (log: readonly string[]): string[] => log.map((entry) => entry.repl
 const dumpOf = (entry = ''): string => entry.split('\n').slice(1).join('\n').replace(/^ {2}/gm, '');
 
 describe('trace', () => {
-  it(
-    'keeps the rules of a plugin',
-    invariants(async () => {
-      (await checkPlugin(trace({ sink: () => {} }), [])).assert();
-    }),
-  );
+  spec('keeps the rules of a plugin', async () => {
+    (await checkPlugin(trace({ sink: () => {} }), [])).assert();
+  });
 
-  it(
-    'keeps the rules of a plugin when its sink throws',
-    invariants(async () => {
-      const fail = (): never => {
-        throw new Error('disk full');
-      };
-      // Without 5, which would find what config.onUnhandledError is told of the sink.
-      (await checkPlugin(trace({ sink: fail }), [], { rules: [1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12] })).assert();
-    }),
-  );
+  spec('keeps the rules of a plugin when its sink throws', async () => {
+    const fail = (): never => {
+      throw new Error('disk full');
+    };
+    // Without 5, which would find what config.onUnhandledError is told of the sink.
+    (await checkPlugin(trace({ sink: fail }), [], { rules: [1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12] })).assert();
+  });
 
   it('writes each signal with connection, time, layer and direction', () => {
     const { ride, log, clock } = traced();
@@ -62,7 +55,7 @@ describe('trace', () => {
     app.next({ kind: 'end' });
     app.complete();
     wire.complete();
-    assert.deepEqual(log, [
+    expect(log).toStrictEqual([
       '#1        0 ms wire ↑ resolved a.test is 127.0.0.1',
       '#1       12 ms wire ↑ connected {"layer":"ssl","alpn":"h2"} {"wire":"tcp","port":7}',
       '#1   100012 ms wire ↓ data 6 bytes\n  00000000  68 65 6c 6c 6f 0a                                 |hello.|',
@@ -82,7 +75,7 @@ describe('trace', () => {
     const given = [data('a'), { kind: 'pause' }, { kind: 'resume' }, { kind: 'end' }] as const;
     for (const signal of given) ride.app.next(signal);
     ride.wire.give(...given);
-    assert.ok(given.every((signal, at) => ride.wire.down[at] === signal && ride.up[at] === signal));
+    expect(given.every((signal, at) => ride.wire.down[at] === signal && ride.up[at] === signal)).toBe(true);
   });
 
   it.each<[string, (ride: PluginDriver) => void, string[]]>([
@@ -96,15 +89,15 @@ describe('trace', () => {
   ])('tells how it ended: %s', (_, end, words) => {
     const { ride, log } = traced();
     end(ride);
-    assert.deepEqual(said(log), words);
+    expect(said(log)).toStrictEqual(words);
   });
 
   it('passes on an error without text, and details that throw', () => {
     const bare: unknown = Object.create(null);
     const { ride, log } = traced();
     ride.app.error(bare);
-    assert.deepEqual([ride.state, ride.error], ['error', bare]);
-    assert.deepEqual(said(log)[0], '↓ error "a value without text (object)"');
+    expect([ride.state, ride.error]).toStrictEqual(['error', bare]);
+    expect(said(log)[0]).toStrictEqual('↓ error "a value without text (object)"');
     const other = traced();
     const details = {
       get fact(): string {
@@ -112,8 +105,8 @@ describe('trace', () => {
       },
     };
     other.ride.wire.give({ kind: 'connected', details: [details] }, data('abc'));
-    assert.deepEqual(other.ride.state, 'open');
-    assert.deepEqual(inWords(other.ride.up).at(-1), 'data abc');
+    expect(other.ride.state).toStrictEqual('open');
+    expect(inWords(other.ride.up).at(-1)).toStrictEqual('data abc');
   });
 
   it('escapes the control characters of errors, names and details, those of C1 and of direction, too', () => {
@@ -121,7 +114,7 @@ describe('trace', () => {
     ride.wire.give({ kind: 'resolved', host: 'a\u009b\n', ip: '127.0.0.1', family: 4 });
     ride.wire.give({ kind: 'connected', details: [{ layer: 'proxy', reply: '\u009b31m\u202e', boundAddress: '\u0085' }] });
     ride.wire.fail(new Error('\u001b[31m \u009b31m \u2028'));
-    assert.deepEqual(said(log), [
+    expect(said(log)).toStrictEqual([
       String.raw`↑ resolved a\u009b\u000a is 127.0.0.1`,
       String.raw`↑ connected {"layer":"proxy","reply":"\u009b31m\u202e","boundAddress":"\u0085"}`,
       String.raw`↑ error "\u001b[31m \u009b31m \u2028"`,
@@ -134,11 +127,8 @@ describe('trace', () => {
     const [first, second] = [new PluginDriver(plugin), new PluginDriver(plugin)];
     second.wire.connect();
     first.wire.connect();
-    assert.deepEqual(
-      log.map((entry) => entry.slice(0, 2)),
-      ['#2', '#1'],
-    );
-    assert.match(log[0] ?? '', / trace ↑ connected/);
+    expect(log.map((entry) => entry.slice(0, 2))).toStrictEqual(['#2', '#1']);
+    expect(log[0] ?? '').toMatch(/ trace ↑ connected/);
   });
 
   describe('its dump', () => {
@@ -149,14 +139,13 @@ describe('trace', () => {
       ride.app.next({ kind: 'data', bytes: all });
       const { stdout, error } = spawnSync('hexdump', ['-C', '-v'], { input: all, encoding: 'latin1' });
       if (error) skip('hexdump is not installed');
-      assert.equal(dumpOf(log[0]), stdout.split('\n').slice(0, 16).join('\n'));
+      expect(dumpOf(log[0])).toBe(stdout.split('\n').slice(0, 16).join('\n'));
     });
 
     it('shows a half row, and every byte once', () => {
       const { ride, log } = traced();
       ride.wire.give({ kind: 'data', bytes: all.subarray(60, 85) });
-      assert.equal(
-        dumpOf(log[0]),
+      expect(dumpOf(log[0])).toBe(
         [
           '00000000  3c 3d 3e 3f 40 41 42 43  44 45 46 47 48 49 4a 4b  |<=>?@ABCDEFGHIJK|',
           '00000010  4c 4d 4e 4f 50 51 52 53  54                       |LMNOPQRST|',
@@ -171,7 +160,7 @@ describe('trace', () => {
         ride.wire.give(data('y'));
       }
       const offsets = log.map((entry) => /\n {2}(\w{8})/.exec(entry)?.[1]);
-      assert.deepEqual(offsets, ['00000000', '00000000', '000003e8', '00000001', '000007d0', '00000002']);
+      expect(offsets).toStrictEqual(['00000000', '00000000', '000003e8', '00000001', '000007d0', '00000002']);
     });
 
     it('shows 256 bytes of a chunk, or as many as it is told, and says how many are left out', () => {
@@ -184,7 +173,7 @@ describe('trace', () => {
         const { ride, log } = traced({ bytes });
         ride.app.next(data('x'.repeat(1000)));
         const lines = (log[0] ?? '').split('\n').slice(1);
-        assert.deepEqual([lines.filter((line) => line.includes('|')).length, lines.find((line) => line.includes('…'))], [rows, left]);
+        expect([lines.filter((line) => line.includes('|')).length, lines.find((line) => line.includes('…'))]).toStrictEqual([rows, left]);
       }
     });
   });
@@ -199,30 +188,24 @@ describe('trace', () => {
       return { ride: traced({ sink }).ride, calls: () => calls };
     };
 
-    it(
-      'is told to config.onUnhandledError, once, and not called again; the connection goes on',
-      invariants(async (h) => {
-        const seen = unhandled(h);
-        const { ride, calls } = breaking();
-        ride.wire.connect();
-        for (let each = 0; each < 5; each += 1) ride.app.next(data('x'));
-        ride.wire.give(data('y'), { kind: 'end' });
-        await wait(1);
-        assert.deepEqual(seen.map(String), ['Error: disk full']);
-        assert.deepEqual([calls(), ride.state, ride.wire.down.length, inWords(ride.up).at(-1)], [2, 'open', 5, 'end']);
-      }),
-    );
+    spec('is told to config.onUnhandledError, once, and not called again; the connection goes on', async (h) => {
+      const seen = unhandled(h);
+      const { ride, calls } = breaking();
+      ride.wire.connect();
+      for (let each = 0; each < 5; each += 1) ride.app.next(data('x'));
+      ride.wire.give(data('y'), { kind: 'end' });
+      await wait(1);
+      expect(seen.map(String)).toStrictEqual(['Error: disk full']);
+      expect([calls(), ride.state, ride.wire.down.length, inWords(ride.up).at(-1)]).toStrictEqual([2, 'open', 5, 'end']);
+    });
 
-    it(
-      'is told to nobody where nothing is set: the process goes on',
-      invariants(async () => {
-        const { ride, calls } = breaking();
-        ride.wire.connect();
-        for (let each = 0; each < 5; each += 1) ride.app.next(data('x'));
-        await wait(1);
-        assert.deepEqual([calls(), ride.state, ride.wire.down.length], [2, 'open', 5]);
-      }),
-    );
+    spec('is told to nobody where nothing is set: the process goes on', async () => {
+      const { ride, calls } = breaking();
+      ride.wire.connect();
+      for (let each = 0; each < 5; each += 1) ride.app.next(data('x'));
+      await wait(1);
+      expect([calls(), ride.state, ride.wire.down.length]).toStrictEqual([2, 'open', 5]);
+    });
   });
 
   it.each<[string, unknown, string]>([
@@ -231,6 +214,6 @@ describe('trace', () => {
     ['fewer than no bytes', { sink: () => {}, bytes: -1 }, 'expected `bytes` of trace to be 0 or more, got -1'],
     ['bytes in words', { sink: () => {}, bytes: 'all' }, 'expected `bytes` of trace to be 0 or more, got all'],
   ])('refuses %s', (_, options, message) => {
-    assert.throws(() => trace(options as TraceOptions), new TypeError(message));
+    expect(() => trace(options as TraceOptions)).toThrow(new TypeError(message));
   });
 });

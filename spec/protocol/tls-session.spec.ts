@@ -1,5 +1,4 @@
-import assert from 'node:assert/strict';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { certificateInSession } from '../../src/protocol/tls-session.ts';
 
 /** A DER element; its length in as few bytes as it takes. */
@@ -21,28 +20,28 @@ const session = der(0x30, ...head, der(0xa1, der(2, Buffer.of(5))), der(0xa3, ce
 
 describe('certificateInSession', () => {
   it('finds the certificate by its tag', () => {
-    assert.deepEqual(Buffer.from(certificateInSession(session) ?? []), certificate);
+    expect(Buffer.from(certificateInSession(session) ?? [])).toStrictEqual(certificate);
   });
 
   it('finds the certificate behind the name that Node writes first', () => {
     const name = Buffer.alloc(300, 'name');
     const wrapped = Buffer.concat([Buffer.from('\0nodejs:tls:session:1\0'), Buffer.of(300 >> 8, 300 & 0xff), name, session]);
-    assert.deepEqual(Buffer.from(certificateInSession(wrapped) ?? []), certificate);
-    for (let length = 0; length < wrapped.length; length += 1) assert.equal(certificateInSession(wrapped.subarray(0, length)), undefined);
+    expect(Buffer.from(certificateInSession(wrapped) ?? [])).toStrictEqual(certificate);
+    for (let length = 0; length < wrapped.length; length += 1) expect(certificateInSession(wrapped.subarray(0, length))).toBe(undefined);
   });
 
   it('finds none where there is none', () => {
-    assert.equal(certificateInSession(der(0x30, ...head)), undefined);
-    assert.equal(certificateInSession(der(0x31, der(0xa3, certificate))), undefined);
-    assert.equal(certificateInSession(Buffer.alloc(0)), undefined);
+    expect(certificateInSession(der(0x30, ...head))).toBe(undefined);
+    expect(certificateInSession(der(0x31, der(0xa3, certificate)))).toBe(undefined);
+    expect(certificateInSession(Buffer.alloc(0))).toBe(undefined);
   });
 
   it('finds none in a session that was cut anywhere', () => {
-    for (let length = 0; length < session.length; length += 1) assert.equal(certificateInSession(session.subarray(0, length)), undefined);
+    for (let length = 0; length < session.length; length += 1) expect(certificateInSession(session.subarray(0, length))).toBe(undefined);
   });
 
   it('ends on lengths that are longer than the bytes', () => {
     for (const hex of ['3084ffffffff', '30ff', '3080', '300aa384ffffffff00000000', '30020000'])
-      assert.equal(certificateInSession(Buffer.from(hex, 'hex')), undefined, hex);
+      expect(certificateInSession(Buffer.from(hex, 'hex')), hex).toBe(undefined);
   });
 });

@@ -1,11 +1,10 @@
-import assert from 'node:assert/strict';
 import { concat, defer, EMPTY, Observable, repeat, retry, throwError, timer } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { backoff } from '../../src/reconnect/backoff.ts';
 import type { BackoffOptions } from '../../src/reconnect/backoff-plan.ts';
 import { connect, IOStreamError } from 'rxjs-io-stream';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { deadPort } from '../support/loopback.ts';
 
 const failure = (phase: 'connect' | 'read', n = 0): IOStreamError => new IOStreamError('EMINE', { phase, message: `number ${n}` });
@@ -40,20 +39,20 @@ function story(
 
 describe('backoff', () => {
   it('waits longer after each failure, up to max', () => {
-    assert.deepEqual(story({ initial: 100, factor: 3, max: 2000 }, undefined, { until: 6000 }), [0, 100, 400, 1300, 3300, 5300]);
+    expect(story({ initial: 100, factor: 3, max: 2000 }, undefined, { until: 6000 })).toStrictEqual([0, 100, 400, 1300, 3300, 5300]);
   });
 
   it('has defaults: 100 ms, doubled, 30 s at most, for ever', () => {
     const starts = story({}, undefined, { until: 10_000_000 }) as number[];
     const waits = starts.slice(1).map((at, n) => at - (starts[n] ?? 0));
-    assert.deepEqual(waits.slice(0, 10), [100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000]);
-    assert.ok(waits.length > 300);
-    assert.ok(waits.slice(10).every((wait) => wait === 30_000));
+    expect(waits.slice(0, 10)).toStrictEqual([100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000]);
+    expect(waits.length).toBeGreaterThan(300);
+    expect(waits.slice(10).every((wait) => wait === 30_000)).toBe(true);
   });
 
   it('leaves out a random part of each wait', () => {
     const numbers = [0, 0.5, 0.999];
-    assert.deepEqual(story({ initial: 1000, factor: 1, jitter: 0.4, attempts: 4, random: () => numbers.shift() ?? 1 }), [
+    expect(story({ initial: 1000, factor: 1, jitter: 0.4, attempts: 4, random: () => numbers.shift() ?? 1 })).toStrictEqual([
       0,
       1000,
       1800,
@@ -61,67 +60,55 @@ describe('backoff', () => {
       'number 4',
     ]);
     const waits = new Set(Array.from({ length: 20 }, () => story({ initial: 1000, jitter: 1, attempts: 2 })[1]));
-    assert.ok(waits.size > 10 && [...waits].every((wait) => Number(wait) >= 0 && Number(wait) <= 1000), [...waits].join());
+    expect(waits.size > 10 && [...waits].every((wait) => Number(wait) >= 0 && Number(wait) <= 1000), [...waits].join()).toBe(true);
   });
 
   it('lets the last error through when so many attempts have failed', () => {
-    assert.deepEqual(story({ attempts: 3 }), [0, 100, 300, 'number 3']);
-    assert.deepEqual(story({ attempts: 1 }), [0, 'number 1']);
+    expect(story({ attempts: 3 })).toStrictEqual([0, 100, 300, 'number 3']);
+    expect(story({ attempts: 1 })).toStrictEqual([0, 'number 1']);
   });
 
   it('starts the count again after a connection that was good for resetAfter', () => {
     const good = (n: number): number => (n === 3 ? 1000 : n === 4 ? 999 : 0);
-    assert.deepEqual(story({ resetAfter: 1000, attempts: 4 }, good), [0, 100, 300, 1400, 2599, 2999, 'number 6']);
-    assert.deepEqual(story({ attempts: 4 }, good), [0, 100, 300, 1700, 'number 4']);
+    expect(story({ resetAfter: 1000, attempts: 4 }, good)).toStrictEqual([0, 100, 300, 1400, 2599, 2999, 'number 6']);
+    expect(story({ attempts: 4 }, good)).toStrictEqual([0, 100, 300, 1700, 'number 4']);
     // The first one may be good, too.
-    assert.deepEqual(
-      story({ resetAfter: 1000, attempts: 2 }, (n) => (n === 1 ? 5000 : 0)),
-      [0, 5100, 'number 2'],
-    );
+    expect(story({ resetAfter: 1000, attempts: 2 }, (n) => (n === 1 ? 5000 : 0))).toStrictEqual([0, 5100, 'number 2']);
   });
 
   it('does not take a long time to connect for a good connection', () => {
     const late = { fails: (n: number) => failure('connect', n) };
-    assert.deepEqual(
-      story({ resetAfter: 1000, attempts: 3 }, () => 5000, late),
-      [0, 5100, 10_300, 'number 3'],
-    );
+    expect(story({ resetAfter: 1000, attempts: 3 }, () => 5000, late)).toStrictEqual([0, 5100, 10_300, 'number 3']);
     // Errors of other sources say nothing of phases: there it is the time that counts.
     const strange = { fails: (n: number) => new Error(`number ${n}`), until: 16_000 };
-    assert.deepEqual(
-      story({ resetAfter: 1000, attempts: 3 }, () => 5000, strange),
-      [0, 5100, 10_200, 15_300],
-    );
+    expect(story({ resetAfter: 1000, attempts: 3 }, () => 5000, strange)).toStrictEqual([0, 5100, 10_200, 15_300]);
   });
 
   it('passes on at once what no attempt mends: an abort, and a TypeError', () => {
     const abort = Object.assign(new Error('aborted'), { name: 'AbortError' });
     for (const error of [abort, new TypeError('wrong'), new DOMException('aborted', 'AbortError')]) {
-      assert.deepEqual(story({}, undefined, { fails: () => error }), [0, error.message]);
+      expect(story({}, undefined, { fails: () => error })).toStrictEqual([0, error.message]);
       // Whatever `retryIf` says.
-      assert.deepEqual(story({ retryIf: () => true }, undefined, { fails: () => error }), [0, error.message]);
+      expect(story({ retryIf: () => true }, undefined, { fails: () => error })).toStrictEqual([0, error.message]);
     }
     for (const error of [undefined, null, 'text', new RangeError('mine'), new DOMException('late', 'TimeoutError')])
-      assert.deepEqual(story({}, undefined, { fails: () => error, until: 150 }), [0, 100]);
+      expect(story({}, undefined, { fails: () => error, until: 150 })).toStrictEqual([0, 100]);
   });
 
-  it(
-    'passes on the abort of the signal of a connection that is dialled again and again',
-    invariants(async (h) => {
-      const port = await deadPort();
-      const abort = new AbortController();
-      let dials = 0;
-      const seen = h.observed(
-        connect(() => {
-          dials += 1;
-          if (dials === 3) abort.abort();
-          return { host: '127.0.0.1', port, signal: abort.signal };
-        }).pipe(retry(backoff({ initial: 1, max: 1 }))),
-      );
-      assert.equal(((await seen.ended).error as Error).name, 'AbortError');
-      assert.equal(dials, 3);
-    }),
-  );
+  spec('passes on the abort of the signal of a connection that is dialled again and again', async (h) => {
+    const port = await deadPort();
+    const abort = new AbortController();
+    let dials = 0;
+    const seen = h.observed(
+      connect(() => {
+        dials += 1;
+        if (dials === 3) abort.abort();
+        return { host: '127.0.0.1', port, signal: abort.signal };
+      }).pipe(retry(backoff({ initial: 1, max: 1 }))),
+    );
+    expect(((await seen.ended).error as Error).name).toBe('AbortError');
+    expect(dials).toBe(3);
+  });
 
   it('asks retryIf, with the number of the attempt and of the failures in a row', () => {
     const asked: unknown[] = [];
@@ -130,18 +117,18 @@ describe('backoff', () => {
       return asked.length < 3;
     };
     const lasts = (n: number): number => (n === 2 ? 5000 : 0);
-    assert.deepEqual(story({ retryIf, resetAfter: 1000 }, lasts), [0, 100, 5200, 'number 3']);
-    assert.deepEqual(asked, [
+    expect(story({ retryIf, resetAfter: 1000 }, lasts)).toStrictEqual([0, 100, 5200, 'number 3']);
+    expect(asked).toStrictEqual([
       ['number 1', { attempt: 1, failures: 1 }],
       ['number 2', { attempt: 2, failures: 1 }],
       ['number 3', { attempt: 3, failures: 2 }],
     ]);
     // After enough attempts it stops all the same; and what it throws is passed on.
-    assert.deepEqual(story({ retryIf: () => true, attempts: 2 }), [0, 100, 'number 2']);
+    expect(story({ retryIf: () => true, attempts: 2 })).toStrictEqual([0, 100, 'number 2']);
     const throws = (): never => {
       throw new Error('mine');
     };
-    assert.deepEqual(story({ retryIf: throws }), [0, 'mine']);
+    expect(story({ retryIf: throws })).toStrictEqual([0, 'mine']);
   });
 
   it('is the delay of a repeat, too: the same waits, and after enough attempts it completes', () => {
@@ -153,7 +140,7 @@ describe('backoff', () => {
         .subscribe({ complete: () => log.push('complete') });
       flush();
     });
-    assert.deepEqual(log, [0, 100, 300, 700, 'complete']);
+    expect(log).toStrictEqual([0, 100, 300, 700, 'complete']);
   });
 
   it('serves many subscriptions at once, and with resetAfter one after another', () => {
@@ -173,14 +160,15 @@ describe('backoff', () => {
       flush();
     });
     const once = (name: string, from: number): string[] => [0, 100, 300].map((ms) => `${from + ms} ${name}`);
-    assert.deepEqual(
-      log.filter((line) => !line.endsWith('c') && !line.endsWith('c over')).sort(),
+    expect(log.filter((line) => !line.endsWith('c') && !line.endsWith('c over')).sort()).toStrictEqual(
       [...once('a', 0), ...once('b', 0), '300 a over', '300 b over'].sort(),
     );
-    assert.deepEqual(
-      log.filter((line) => /c( over)?$/.test(line)),
-      [...once('c', 1000), '1300 c over', ...once('c', 2000), '2300 c over'],
-    );
+    expect(log.filter((line) => /c( over)?$/.test(line))).toStrictEqual([
+      ...once('c', 1000),
+      '1300 c over',
+      ...once('c', 2000),
+      '2300 c over',
+    ]);
   });
 
   it('starts anew where retry is told to by resetOnSuccess', () => {
@@ -201,34 +189,28 @@ describe('backoff', () => {
         .subscribe({ error: () => starts.push(-1) });
       flush();
     });
-    assert.deepEqual(starts, [0, 100, 300, 400, 600, 1000, -1]);
+    expect(starts).toStrictEqual([0, 100, 300, 400, 600, 1000, -1]);
   });
 
-  it(
-    'leaves no timer when it is unsubscribed while it waits',
-    invariants((h) => {
-      let attempts = 0;
-      const source$ = new Observable<never>((out) => {
-        attempts += 1;
-        out.error(new Error('mine'));
-      });
-      h.observed(source$.pipe(retry(backoff({ initial: 60_000, max: 60_000 })))).unsubscribe();
-      assert.equal(attempts, 1);
-    }),
-  );
+  spec('leaves no timer when it is unsubscribed while it waits', (h) => {
+    let attempts = 0;
+    const source$ = new Observable<never>((out) => {
+      attempts += 1;
+      out.error(new Error('mine'));
+    });
+    h.observed(source$.pipe(retry(backoff({ initial: 60_000, max: 60_000 })))).unsubscribe();
+    expect(attempts).toBe(1);
+  });
 
-  it(
-    'dials again until somebody listens no more: the last error comes',
-    invariants(async (h) => {
-      const port = await deadPort();
-      let dials = 0;
-      const seen = h.observed(
-        connect(() => ({ host: '127.0.0.1', port, Dial: (dials += 1) })).pipe(retry(backoff({ initial: 1, attempts: 5 }))),
-      );
-      h.error((await seen.ended).error, { code: 'ECONNREFUSED', phase: 'connect' });
-      assert.equal(dials, 5);
-    }),
-  );
+  spec('dials again until somebody listens no more: the last error comes', async (h) => {
+    const port = await deadPort();
+    let dials = 0;
+    const seen = h.observed(
+      connect(() => ({ host: '127.0.0.1', port, Dial: (dials += 1) })).pipe(retry(backoff({ initial: 1, attempts: 5 }))),
+    );
+    h.error((await seen.ended).error, { code: 'ECONNREFUSED', phase: 'connect' });
+    expect(dials).toBe(5);
+  });
 
   it.each([
     [{ initial: 0 }, 'expected `initial` to be milliseconds, more than 0, got 0 (number)'],
@@ -247,6 +229,6 @@ describe('backoff', () => {
     [{ random: 1 }, 'expected `random` to be a function, got 1 (number)'],
     [null, 'expected an object of options for backoff, got null'],
   ])('refuses %j', (options, message) => {
-    assert.throws(() => backoff(options as unknown as BackoffOptions), { name: 'TypeError', message });
+    expect(() => backoff(options as unknown as BackoffOptions)).toThrow(expect.objectContaining({ name: 'TypeError', message }));
   });
 });

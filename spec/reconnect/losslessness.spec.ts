@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import {
   asyncScheduler,
@@ -40,7 +39,7 @@ import {
   zip,
   type Observable,
 } from 'rxjs';
-import { describe, it, test } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { framed, type IOStream, lines, mapBytes, throttleBytes, type Flow, type Framed, type Plugin, type Up } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { testDial } from '../../src/testing/test-dial.ts';
@@ -335,11 +334,15 @@ describe('which operators keep every byte', () => {
         const keeps = measured.every(({ given, out }) => given === out);
         const keepsBeforeError = COUNTS.map((count) => measure(read, count, 'error')).every(({ given, out }) => given === out);
         const context = `${reads.indexOf(read) + 1}: ${JSON.stringify(measured)}`;
-        assert.deepEqual([keeps, keepsBeforeError, memoryOf(measured)], [every.startsWith('yes'), beforeError === 'yes', memory], context);
-        assert.ok(
+        expect([keeps, keepsBeforeError, memoryOf(measured)], context).toStrictEqual([
+          every.startsWith('yes'),
+          beforeError === 'yes',
+          memory,
+        ]);
+        expect(
           measured.every(({ out }) => out > 0),
           context,
-        );
+        ).toBe(true);
       }
     });
   });
@@ -350,9 +353,6 @@ describe('which operators keep every byte', () => {
   test('the README has the same table', () => {
     const rows = [...section.matchAll(/^\| (.*) \| (.*) \| (.*) \| (.*) \| (.*) \|$/gm)].map((row) => row.slice(1));
     const [, ...lines] = rows;
-    assert.deepEqual(
-      lines,
-      LINES.map(({ where, what, every, beforeError, memory }) => [where, what, every, beforeError, memory]),
-    );
+    expect(lines).toStrictEqual(LINES.map(({ where, what, every, beforeError, memory }) => [where, what, every, beforeError, memory]));
   });
 });

@@ -1,12 +1,12 @@
-import assert from 'node:assert/strict';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { config, EMPTY, catchError, firstValueFrom, lastValueFrom, retry, switchMap, take, tap, throwError } from 'rxjs';
-import { describe, it } from 'vitest';
+import { assert, describe, expect, it } from 'vitest';
 import { persistent, type Persistent, type PersistentOptions, type UnsentReport } from '../../src/reconnect/persistent.ts';
 import { memoryPair, type MemoryPairOptions } from '../../src/testing/memory/memory-pair.ts';
 import { ECLOSED, EOUTBUFLIMIT, IOStreamError, type IOStream, type IOStreamOptions, type Wire } from 'rxjs-io-stream';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { deadPort } from '../support/loopback.ts';
 import { turns, unhandled, virtually, type Virtual } from '../stream/tools.ts';
 
@@ -64,7 +64,7 @@ describe('persistent', () => {
       v.at(9000, () => peers[5]?.reset());
       v.at(20_000, () => p.close());
     });
-    assert.deepEqual(log, [
+    expect(log).toStrictEqual([
       '0 connecting 1',
       '0 waiting 1 ECONNREFUSED 100',
       '100 connecting 2',
@@ -96,10 +96,12 @@ describe('persistent', () => {
       v.at(200, () => p.write('four '));
       v.at(500, () => p.write('five '));
     });
-    assert.deepEqual(
-      log.filter((line) => /peer|unsent/.test(line)),
-      ['0 peer 1: hello one ', '10 peer 1: two ', '320 peer 3: hello three four ', '500 peer 3: five '],
-    );
+    expect(log.filter((line) => /peer|unsent/.test(line))).toStrictEqual([
+      '0 peer 1: hello one ',
+      '10 peer 1: two ',
+      '320 peer 3: hello three four ',
+      '500 peer 3: five ',
+    ]);
   });
 
   const scene = (settings: PersistentOptions): string[] =>
@@ -116,7 +118,7 @@ describe('persistent', () => {
     });
 
   it("with 'keep' writes again what was not given down, and nothing else; all of it is told", () => {
-    assert.deepEqual(scene({ unsent: 'keep' }), [
+    expect(scene({ unsent: 'keep' })).toStrictEqual([
       '0 connecting 1',
       '0 connected 1',
       `60 unsent 1 ECONNRESET: 400 bytes 0-400, 5000 bytes 0-5000, 30 bytes 0-0 kept, last 0-0 kept`,
@@ -129,7 +131,7 @@ describe('persistent', () => {
   });
 
   it("with 'drop' writes nothing again, and tells it", () => {
-    assert.deepEqual(scene({ unsent: 'drop' }).slice(2), [
+    expect(scene({ unsent: 'drop' }).slice(2)).toStrictEqual([
       '60 unsent 1 ECONNRESET: 400 bytes 0-400, 5000 bytes 0-5000, 30 bytes 0-0, last 0-0',
       '60 waiting 1 ECONNRESET 100',
       '160 connecting 2',
@@ -139,7 +141,7 @@ describe('persistent', () => {
   });
 
   it("with 'error' ends with the error of the connection, and tells it", () => {
-    assert.deepEqual(scene({ unsent: 'error' }).slice(2), [
+    expect(scene({ unsent: 'error' }).slice(2)).toStrictEqual([
       '60 unsent 1 ECONNRESET: 400 bytes 0-400, 5000 bytes 0-5000, 30 bytes 0-0, last 0-0',
       '60 closed 1 ECONNRESET',
       '60 complete',
@@ -151,7 +153,7 @@ describe('persistent', () => {
       p.write('x');
       v.at(10, () => peers[1]?.reset());
     });
-    assert.equal(log.at(-1), '110 connected 2');
+    expect(log.at(-1)).toBe('110 connected 2');
   });
 
   it('tells how much of a write has left, and does not send the rest', () => {
@@ -162,8 +164,8 @@ describe('persistent', () => {
     });
     const report = log.find((line) => line.includes('unsent'));
     // A piece of 256 KiB has left and the rest was given down, at 1 MB a second.
-    assert.equal(report, '280 unsent 1 ECONNRESET: 300000 bytes 262144-300000');
-    assert.ok(!log.some((line) => line.includes('peer 2')));
+    expect(report).toBe('280 unsent 1 ECONNRESET: 300000 bytes 262144-300000');
+    assert(!log.some((line) => line.includes('peer 2')));
   });
 
   it('says with attempts that have failed in a row: the last error', () => {
@@ -172,7 +174,7 @@ describe('persistent', () => {
       p.stream$.subscribe({ error: (error: unknown) => v.note(`stream$ ${(error as IOStreamError).code}`) });
       p.write('lost');
     });
-    assert.deepEqual(log, [
+    expect(log).toStrictEqual([
       '0 connecting 1',
       '0 waiting 1 ECONNREFUSED 100',
       '100 connecting 2',
@@ -186,7 +188,7 @@ describe('persistent', () => {
       const { p, peers } = staged(v, { attempts: 2 });
       p.stream$.subscribe({ next: () => peers.at(-1)?.end(), error: () => {} });
     });
-    assert.equal(closed.at(-2), `100 closed 2 ${ECLOSED}`);
+    expect(closed.at(-2)).toBe(`100 closed 2 ${ECLOSED}`);
   });
 
   it('refuses writes over outBufLimit, and tells which', () => {
@@ -196,17 +198,14 @@ describe('persistent', () => {
       v.note('told later');
       v.at(500, () => v.note(String(p.write('again'))));
     });
-    assert.deepEqual(
-      log.filter((line) => !/ing|connected/.test(line)),
-      [
-        '0 true false 10',
-        '0 told later',
-        `0 unsent 0 ${EOUTBUFLIMIT}: more 0-0`,
-        '100 peer 2: 0123456789',
-        '500 true',
-        '500 peer 2: again',
-      ],
-    );
+    expect(log.filter((line) => !/ing|connected/.test(line))).toStrictEqual([
+      '0 true false 10',
+      '0 told later',
+      `0 unsent 0 ${EOUTBUFLIMIT}: more 0-0`,
+      '100 peer 2: 0123456789',
+      '500 true',
+      '500 peer 2: again',
+    ]);
   });
 
   it('says when to wait, and when to go on', () => {
@@ -217,10 +216,14 @@ describe('persistent', () => {
       v.note(String(p.write('x')));
       v.at(500, () => p.close());
     });
-    assert.deepEqual(
-      log.filter((line) => /blocked|true|^\d+ false/.test(line)),
-      ['0 blocked false', '0 true', '0 blocked true', '0 false', '100 blocked false', '500 blocked over'],
-    );
+    expect(log.filter((line) => /blocked|true|^\d+ false/.test(line))).toStrictEqual([
+      '0 blocked false',
+      '0 true',
+      '0 blocked true',
+      '0 false',
+      '100 blocked false',
+      '500 blocked over',
+    ]);
   });
 
   it('is closed at any stage: what can leave does, the rest is told, and nothing is taken any more', () => {
@@ -242,11 +245,8 @@ describe('persistent', () => {
         else v.at(at, close);
       });
       const after = log.slice(log.findIndex((line) => line.includes(at === 200 ? 'peer 2: more' : 'unsent')));
-      assert.deepEqual(
-        after.filter((line) => !line.includes('takes')),
-        expected,
-      );
-      assert.ok(log.some((line) => line.endsWith('takes false')));
+      expect(after.filter((line) => !line.includes('takes'))).toStrictEqual(expected);
+      assert(log.some((line) => line.endsWith('takes false')));
     }
   });
 
@@ -258,14 +258,14 @@ describe('persistent', () => {
           if (status.state === state) p.close();
         });
       });
-      assert.deepEqual(log.slice(-2), ['0 closed 1', '0 complete'], state);
+      expect(log.slice(-2), state).toStrictEqual(['0 closed 1', '0 complete']);
     }
     const log = virtually(1000, (v) => {
       const { p } = staged(v, { unsent: 'drop' }, { refuse: () => true });
       p.unsent$.subscribe(() => p.close());
       p.write('x');
     });
-    assert.deepEqual(log.slice(-2), ['0 closed 1', '0 complete']);
+    expect(log.slice(-2)).toStrictEqual(['0 closed 1', '0 complete']);
   });
 
   it('gives the connection what waits also when it is closed by who hears of it', () => {
@@ -276,7 +276,7 @@ describe('persistent', () => {
         if (from === 'stream$') p.stream$.subscribe(() => p.close());
         else p.status$.subscribe(({ state }) => state === 'connected' && p.close());
       });
-      assert.deepEqual(log, ['0 connecting 1', '0 connected 1', '0 peer 1: hello', '0 closed 1', '0 complete'], from);
+      expect(log, from).toStrictEqual(['0 connecting 1', '0 connected 1', '0 peer 1: hello', '0 closed 1', '0 complete']);
     }
   });
 
@@ -300,19 +300,16 @@ describe('persistent', () => {
       v.at(210, () => p.stream$.pipe(take(1)).subscribe((io) => io.close()));
       v.at(210, () => read('behind the close'));
     });
-    assert.deepEqual(
-      log.filter((line) => /gets|hello/.test(line)),
-      [
-        '0 first gets a stream, open',
-        '110 first gets a stream, open',
-        '110 while there is none gets a stream, open',
-        '200 first: hello',
-        '200 while there is none: hello',
-        '410 first gets a stream, open',
-        '410 while there is none gets a stream, open',
-        '410 behind the close gets a stream, open',
-      ],
-    );
+    expect(log.filter((line) => /gets|hello/.test(line))).toStrictEqual([
+      '0 first gets a stream, open',
+      '110 first gets a stream, open',
+      '110 while there is none gets a stream, open',
+      '200 first: hello',
+      '200 while there is none: hello',
+      '410 first gets a stream, open',
+      '410 while there is none gets a stream, open',
+      '410 behind the close gets a stream, open',
+    ]);
   });
 
   it('emits no stream whose peer has ended, nor one that a subscriber before has closed', () => {
@@ -330,10 +327,7 @@ describe('persistent', () => {
       v.at(300, () => p.stream$.subscribe({ complete: () => v.note('over') }));
       v.at(310, () => p.close());
     });
-    assert.deepEqual(
-      log.filter((line) => /second|late|over/.test(line)),
-      ['100 second', '310 over'],
-    );
+    expect(log.filter((line) => /second|late|over/.test(line))).toStrictEqual(['100 second', '310 over']);
   });
 
   it('ends with the error that retryIf returns false for, which it asks with how the connection closed', () => {
@@ -351,19 +345,16 @@ describe('persistent', () => {
       v.at(1010, () => peers[3]?.reset());
       v.at(3000, () => peers[4]?.reset());
     });
-    assert.deepEqual(
-      log.filter((line) => /asked|waiting|closed|stream/.test(line)),
-      [
-        '0 asked ECONNREFUSED 1 1 never connected',
-        '0 waiting 1 ECONNREFUSED 100',
-        '150 waiting 2 200',
-        '1010 asked ECONNRESET 3 3 error 5',
-        '1010 waiting 3 ECONNRESET 400',
-        '3000 asked ECONNRESET 4 4 error 0',
-        '3000 closed 4 ECONNRESET',
-        '3000 stream$ ECONNRESET',
-      ],
-    );
+    expect(log.filter((line) => /asked|waiting|closed|stream/.test(line))).toStrictEqual([
+      '0 asked ECONNREFUSED 1 1 never connected',
+      '0 waiting 1 ECONNREFUSED 100',
+      '150 waiting 2 200',
+      '1010 asked ECONNRESET 3 3 error 5',
+      '1010 waiting 3 ECONNRESET 400',
+      '3000 asked ECONNRESET 4 4 error 0',
+      '3000 closed 4 ECONNRESET',
+      '3000 stream$ ECONNRESET',
+    ]);
   });
 
   it('ends with what retryIf throws', () => {
@@ -373,7 +364,7 @@ describe('persistent', () => {
       };
       staged(v, { retryIf }, { refuse: () => true });
     });
-    assert.deepEqual(log, ['0 connecting 1', '0 closed 1 EMINE', '0 complete']);
+    expect(log).toStrictEqual(['0 connecting 1', '0 closed 1 EMINE', '0 complete']);
   });
 
   it('with repeat: false ends with the first connection that ends in good order, by the peer or by us', () => {
@@ -387,7 +378,7 @@ describe('persistent', () => {
         v.at(200, () => end(p, peers[2]));
         p.stream$.subscribe({ complete: () => v.note('stream$ completes') });
       });
-      assert.deepEqual(log.slice(2), [
+      expect(log.slice(2)).toStrictEqual([
         '10 waiting 1 ECONNRESET 100',
         '110 connecting 2',
         '110 connected 2',
@@ -407,7 +398,7 @@ describe('persistent', () => {
       });
       v.at(10, () => abort.abort());
     });
-    assert.deepEqual(log.slice(2), ['0 waiting 1 500', '10 closed 1 ABORT_ERR', '10 AbortError', '10 complete']);
+    expect(log.slice(2)).toStrictEqual(['0 waiting 1 500', '10 closed 1 ABORT_ERR', '10 AbortError', '10 complete']);
   });
 
   it('ends when it is closed because of an error that no attempt would mend', () => {
@@ -415,7 +406,7 @@ describe('persistent', () => {
       const { p } = staged(v, {}, { refuse: () => true });
       p.status$.subscribe((status) => 'error' in status && (status.error as IOStreamError).code === 'ECONNREFUSED' && p.close());
     });
-    assert.deepEqual(log, ['0 connecting 1', '0 waiting 1 ECONNREFUSED 100', '0 closed 1', '0 complete']);
+    expect(log).toStrictEqual(['0 connecting 1', '0 waiting 1 ECONNREFUSED 100', '0 closed 1', '0 complete']);
   });
 
   it('takes a function that throws for a failed attempt, and a TypeError for its end', () => {
@@ -433,7 +424,7 @@ describe('persistent', () => {
         v.note(`${asked} ${status.state}${'error' in status ? ` ${String(status.error).slice(0, 25)}` : ''}`),
       );
     });
-    assert.deepEqual(log, [
+    expect(log).toStrictEqual([
       '0 0 connecting',
       '0 1 waiting Error: no address today',
       '100 1 connecting',
@@ -448,79 +439,83 @@ describe('persistent', () => {
       p.stream$.subscribe({ error: (error: unknown) => v.note((error as Error).name) });
       v.at(10, () => abort.abort());
     });
-    assert.deepEqual(log.slice(2), ['10 closed 1 ABORT_ERR', '10 AbortError', '10 complete']);
+    expect(log.slice(2)).toStrictEqual(['10 closed 1 ABORT_ERR', '10 AbortError', '10 complete']);
   });
 
-  it(
-    'reports an end that nobody hears, and only that',
-    invariants(async (h) => {
-      const lost = unhandled(h);
-      const port = await deadPort();
-      persistent({ host: '127.0.0.1', port }, { initial: 1, attempts: 3 });
-      await h.until(() => lost.length > 0);
-      h.error(lost[0], { code: 'ECONNREFUSED' });
-      const heard = persistent({ host: '127.0.0.1', port }, { initial: 1, attempts: 2 });
-      await h.observed(heard.stream$).ended;
-      const closed = persistent({ host: '127.0.0.1', port }, { initial: 1 });
-      await turns(50);
-      closed.close();
-      await turns();
-      assert.equal(lost.length, 1);
-      assert.ok(config.onUnhandledError);
-    }),
-  );
+  spec('reports an end that nobody hears, and only that', async (h) => {
+    const lost = unhandled(h);
+    const port = await deadPort();
+    persistent({ host: '127.0.0.1', port }, { initial: 1, attempts: 3 });
+    await h.until(() => lost.length > 0);
+    h.error(lost[0], { code: 'ECONNREFUSED' });
+    const heard = persistent({ host: '127.0.0.1', port }, { initial: 1, attempts: 2 });
+    await h.observed(heard.stream$).ended;
+    const closed = persistent({ host: '127.0.0.1', port }, { initial: 1 });
+    await turns(50);
+    closed.close();
+    await turns();
+    expect(lost.length).toBe(1);
+    assert(config.onUnhandledError);
+  });
 
-  it(
-    'lives through resets on a real socket: what is written from the moment it is noticed comes, in order and once',
-    invariants(async (h) => {
-      const { port, sockets, heard } = await listening(h);
-      const p = persistent(() => ({ host: '127.0.0.1', port }), { initial: 1, max: 5 });
-      const reports = h.observed(p.unsent$);
-      const status = h.observed(p.status$);
-      const back = h.observed(p.stream$.pipe(switchMap((io) => io.data$.pipe(catchError(() => EMPTY)))));
-      const all = Array.from({ length: 300 }, (_, at) => `${at + 1}\n`);
-      for (const [at, line] of all.entries()) {
-        p.write(line);
-        if (at % 50 !== 49) continue;
-        await h.until(() => p.pending === 0 && heard().endsWith(line));
-        sockets.at(-1)?.resetAndDestroy();
-        await h.until(() => status.values.at(-1)?.state !== 'connected', 'the reset is noticed');
-      }
-      await h.until(() => sockets.length === 7);
-      assert.equal(heard(), all.join(''));
-      assert.deepEqual(reports.values, []);
-      assert.deepEqual([back.state, status.values.at(-1)?.attempt], ['open', 7]);
-      p.close();
-      assert.equal((await back.ended).state, 'complete');
-      // Also who comes late is told how it ended.
-      assert.equal((await firstValueFrom(p.status$)).state, 'closed');
-    }),
-  );
+  spec('lives through resets on a real socket: what is written from the moment it is noticed comes, in order and once', async (h) => {
+    const { port, sockets, heard } = await listening(h);
+    const p = persistent(() => ({ host: '127.0.0.1', port }), { initial: 1, max: 5 });
+    const reports = h.observed(p.unsent$);
+    const status = h.observed(p.status$);
+    const back = h.observed(p.stream$.pipe(switchMap((io) => io.data$.pipe(catchError(() => EMPTY)))));
+    const all = Array.from({ length: 300 }, (_, at) => `${at + 1}\n`);
+    for (const [at, line] of all.entries()) {
+      p.write(line);
+      if (at % 50 !== 49) continue;
+      await h.until(() => p.pending === 0 && heard().endsWith(line));
+      sockets.at(-1)?.resetAndDestroy();
+      await h.until(() => status.values.at(-1)?.state !== 'connected', 'the reset is noticed');
+    }
+    await h.until(() => sockets.length === 7);
+    expect(heard()).toBe(all.join(''));
+    expect(reports.values).toStrictEqual([]);
+    expect([back.state, status.values.at(-1)?.attempt]).toStrictEqual(['open', 7]);
+    p.close();
+    expect((await back.ended).state).toBe('complete');
+    // Also who comes late is told how it ended.
+    expect((await firstValueFrom(p.status$)).state).toBe('closed');
+  });
 
   it('refuses wrong arguments at the call', () => {
     const call = persistent as (options: unknown, settings?: unknown) => unknown;
-    assert.throws(() => call({ host: 'x' }), { name: 'TypeError', message: /`host` without `port`/ });
-    assert.throws(() => call(undefined), { name: 'TypeError' });
+    expect(() => call({ host: 'x' })).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/`host` without `port`/) }),
+    );
+    expect(() => call(undefined)).toThrow(expect.objectContaining({ name: 'TypeError' }));
     const target = { host: '127.0.0.1', port: 1 };
-    assert.throws(() => call(target, { unsent: 'lose' }), {
-      name: 'TypeError',
-      message: "expected `unsent` to be 'keep', 'drop' or 'error', got \"lose\" (string)",
-    });
-    assert.throws(() => call(target, { repeat: 1 }), {
-      name: 'TypeError',
-      message: 'expected `repeat` to be true or false, got 1 (number)',
-    });
-    assert.throws(() => call(target, { retryIf: 1 }), { name: 'TypeError', message: /^expected `retryIf`/ });
-    assert.throws(() => call(target, { outBufLimit: -1 }), { name: 'TypeError', message: /^expected `outBufLimit`/ });
-    assert.throws(() => call(target, { initial: -1 }), { name: 'TypeError', message: /^expected `initial`/ });
+    expect(() => call(target, { unsent: 'lose' })).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: "expected `unsent` to be 'keep', 'drop' or 'error', got \"lose\" (string)" }),
+    );
+    expect(() => call(target, { repeat: 1 })).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: 'expected `repeat` to be true or false, got 1 (number)' }),
+    );
+    expect(() => call(target, { retryIf: 1 })).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/^expected `retryIf`/) }),
+    );
+    expect(() => call(target, { outBufLimit: -1 })).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/^expected `outBufLimit`/) }),
+    );
+    expect(() => call(target, { initial: -1 })).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/^expected `initial`/) }),
+    );
     const p = persistent(() => target);
     p.status$.subscribe();
-    assert.throws(() => p.write(1 as never), { name: 'TypeError', message: /^expected the data of write\(\)/ });
+    expect(() => p.write(1 as never)).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/^expected the data of write\(\)/) }),
+    );
     const expected = 'expected persistent() to get the options of a connection, or a function that returns them, got';
     const instead = 'write persistent({ host, port }), it connects by itself';
-    assert.throws(() => call(EMPTY), { name: 'TypeError', message: `${expected} an Observable; ${instead}` });
-    assert.throws(() => call(p), { name: 'TypeError', message: `${expected} a stream; ${instead}` });
-    assert.throws(() => call(Promise.resolve(target)), { name: 'TypeError', message: /a Promise/ });
+    expect(() => call(EMPTY)).toThrow(expect.objectContaining({ name: 'TypeError', message: `${expected} an Observable; ${instead}` }));
+    expect(() => call(p)).toThrow(expect.objectContaining({ name: 'TypeError', message: `${expected} a stream; ${instead}` }));
+    expect(() => call(Promise.resolve(target))).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/a Promise/) }),
+    );
     p.close();
   });
 
@@ -531,8 +526,8 @@ describe('persistent', () => {
       [undefined, /usage/],
     ] as const) {
       const error = await lastValueFrom(persistent(() => wrong as never).stream$).catch((each: unknown) => each);
-      assert.ok(error instanceof TypeError);
-      assert.match(error.message, name);
+      assert(error instanceof TypeError);
+      expect(error.message).toMatch(name);
     }
   });
 
@@ -554,7 +549,7 @@ describe('persistent', () => {
       options.wire = () => () => throwError(() => new IOStreamError('EOTHER', { phase: 'connect' }));
       p.status$.subscribe((status) => v.note(`${status.state}${'error' in status ? ` ${(status.error as IOStreamError).code}` : ''}`));
     });
-    assert.deepEqual(log, ['0 connecting', '0 waiting ECONNREFUSED', '100 connecting', '100 closed ECONNREFUSED']);
+    expect(log).toStrictEqual(['0 connecting', '0 waiting ECONNREFUSED', '100 connecting', '100 closed ECONNREFUSED']);
   });
 
   it('can be taken apart: write and close need no this', () => {
@@ -563,7 +558,7 @@ describe('persistent', () => {
       write('hello');
       v.at(10, close);
     });
-    assert.deepEqual(log, ['0 connecting 1', '0 connected 1', '0 peer 1: hello', '10 closed 1', '10 complete']);
+    expect(log).toStrictEqual(['0 connecting 1', '0 connected 1', '0 peer 1: hello', '10 closed 1', '10 complete']);
   });
 });
 

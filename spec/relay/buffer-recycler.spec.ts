@@ -4,12 +4,13 @@ import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { CONNECTED, converse, IN, IOStream, passthrough, relay, tcp, type Plugin } from 'rxjs-io-stream';
 import { lastValueFrom, tap } from 'rxjs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { BufferRecycler } from '../../src/relay/buffer-recycler.ts';
 import type { Connection } from '../../src/stream/connection.ts';
 import { connectSocket } from '../../src/wire/socket.ts';
 import { endReads, READ_SIZE, freeBuffers } from '../../src/wire/socket-reads.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { owned } from '../stream/tools.ts';
 
 const HOST = '127.0.0.1';
@@ -148,61 +149,50 @@ const WATCHERS: Readonly<Record<string, Watch>> = {
 };
 
 describe('the buffers of a relay', () => {
-  it(
-    'are read into again when nobody else can have them',
-    invariants(async (h) => {
-      const keepsakes = await relayed(h, {});
-      expect([keepsakes.count, freeBuffers() > 0]).toEqual([0, true]);
-    }),
-  );
+  spec('are read into again when nobody else can have them', async (h) => {
+    const keepsakes = await relayed(h, {});
+    expect([keepsakes.count, freeBuffers() > 0]).toEqual([0, true]);
+  });
 
-  it.each(Object.entries(WATCHERS))('are left to whoever has them: %s', (_, watch) =>
-    invariants(async (h) => {
-      const keepsakes = await relayed(h, watch);
-      expect(keepsakes.count).toBeGreaterThan(0);
-      expect(keepsakes.changed).toBe(0);
-    })(),
-  );
+  spec.each(Object.entries(WATCHERS))('are left to whoever has them: %s', async (h, _, watch) => {
+    const keepsakes = await relayed(h, watch);
+    expect(keepsakes.count).toBeGreaterThan(0);
+    expect(keepsakes.changed).toBe(0);
+  });
 
-  it(
-    'come back when their last byte has left, and once',
-    invariants(async (h) => {
-      const { port, listen } = await talker(h);
-      listen();
-      const chunks = await new Promise<Buffer[]>((resolve) => {
-        const told: Buffer[] = [];
-        connectSocket({ host: HOST, port }).subscribe((socket) => {
-          socket.on('data', (chunk: Buffer) => told.push(chunk)).on('close', () => resolve(told));
-          socket.on('end', () => {
-            endReads(socket);
-            socket.destroy();
-          });
+  spec('come back when their last byte has left, and once', async (h) => {
+    const { port, listen } = await talker(h);
+    listen();
+    const chunks = await new Promise<Buffer[]>((resolve) => {
+      const told: Buffer[] = [];
+      connectSocket({ host: HOST, port }).subscribe((socket) => {
+        socket.on('data', (chunk: Buffer) => told.push(chunk)).on('close', () => resolve(told));
+        socket.on('end', () => {
+          endReads(socket);
+          socket.destroy();
         });
       });
-      const whole = chunks.filter((chunk) => chunk.length === READ_SIZE).slice(-8);
-      const backs = whole.map((chunk) => {
-        const writes = { sent: 0, accepted: READ_SIZE, queue: { shown: false } };
-        const core = { isRawSocket: true, writes } as unknown as Connection;
-        const loans = new BufferRecycler(core, core);
-        loans.add(chunk);
-        return [READ_SIZE - 1, READ_SIZE, READ_SIZE].map((left) => {
-          const before = freeBuffers();
-          writes.sent = left;
-          loans.settle();
-          return freeBuffers() - before;
-        });
+    });
+    const whole = chunks.filter((chunk) => chunk.length === READ_SIZE).slice(-8);
+    const backs = whole.map((chunk) => {
+      const writes = { sent: 0, accepted: READ_SIZE, queue: { shown: false } };
+      const core = { isRawSocket: true, writes } as unknown as Connection;
+      const loans = new BufferRecycler(core, core);
+      loans.add(chunk);
+      return [READ_SIZE - 1, READ_SIZE, READ_SIZE].map((left) => {
+        const before = freeBuffers();
+        writes.sent = left;
+        loans.settle();
+        return freeBuffers() - before;
       });
-      // Some may be copies, which do not come back.
-      expect(backs).toContainEqual([0, 1, 0]);
-      expect(backs.filter(([early, , again]) => early !== 0 || again !== 0)).toEqual([]);
-    }),
-  );
+    });
+    // Some may be copies, which do not come back.
+    expect(backs).toContainEqual([0, 1, 0]);
+    expect(backs.filter(([early, , again]) => early !== 0 || again !== 0)).toEqual([]);
+  });
 
-  it(
-    'pass a stack of plugins that keep nothing as they are',
-    invariants(async (h) => {
-      const keepsakes = await relayed(h, { options: (_keep, port) => ({ host: HOST, port, plugin: { passthrough: passthrough() } }) });
-      expect(keepsakes.count).toBe(0);
-    }),
-  );
+  spec('pass a stack of plugins that keep nothing as they are', async (h) => {
+    const keepsakes = await relayed(h, { options: (_keep, port) => ({ host: HOST, port, plugin: { passthrough: passthrough() } }) });
+    expect(keepsakes.count).toBe(0);
+  });
 });

@@ -1,12 +1,12 @@
-import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { config, EMPTY, last, of } from 'rxjs';
-import { describe, it } from 'vitest';
+import { assert, describe, expect, it } from 'vitest';
 import { relay, type RelayError } from '../../src/relay/relay.ts';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { connect, ECLOSED, EOF, ETOWRITE, IOStream, IOStreamError } from 'rxjs-io-stream';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { allOf, deadPort, pair, TRANSPORTS, type Transport } from '../support/loopback.ts';
 import { closing, joined, owned, pattern, scripted, ticks, turns, unhandled, usedMiB, virtually, type Options } from '../stream/tools.ts';
 
@@ -43,139 +43,115 @@ function inShort(error: unknown): string {
 
 function sided(h: Harness, error: unknown, side: 'a' | 'b', code: string): RelayError {
   h.error(error, { code });
-  assert.equal((error as RelayError).side, side);
+  expect((error as RelayError).side).toBe(side);
   return error as RelayError;
 }
 
 describe('relay', () => {
   describe.each(TRANSPORTS)('over %s', (transport) => {
-    it(
-      'carries both directions at once, then completes with both streams closed',
-      invariants(async (h) => {
-        for (const options of [{}, { allowHalfOpen: true }, { waitFor: EOF }]) {
-          const { a, b, A, B } = await between(h, transport, options);
-          const seen = h.observed(relay(a, b));
-          const [there, back] = [pattern(3_000_000, 1), pattern(2_000_001, 2)];
-          const [atA, atB] = [allOf(A), allOf(B)];
-          A.end(there);
-          B.end(back);
-          h.sameBytes(await atB, there);
-          h.sameBytes(await atA, back);
-          assert.equal((await seen.ended).state, 'complete');
-          assert.deepEqual([a.state, b.state], ['closed', 'closed']);
-          assert.deepEqual(
-            [seen.values[0], seen.values.at(-1)],
-            [
-              { aToB: 0, bToA: 0 },
-              { aToB: there.length, bToA: back.length },
-            ],
-          );
-        }
-      }),
-    );
+    spec('carries both directions at once, then completes with both streams closed', async (h) => {
+      for (const options of [{}, { allowHalfOpen: true }, { waitFor: EOF }]) {
+        const { a, b, A, B } = await between(h, transport, options);
+        const seen = h.observed(relay(a, b));
+        const [there, back] = [pattern(3_000_000, 1), pattern(2_000_001, 2)];
+        const [atA, atB] = [allOf(A), allOf(B)];
+        A.end(there);
+        B.end(back);
+        h.sameBytes(await atB, there);
+        h.sameBytes(await atA, back);
+        expect((await seen.ended).state).toBe('complete');
+        expect([a.state, b.state]).toStrictEqual(['closed', 'closed']);
+        expect([seen.values[0], seen.values.at(-1)]).toStrictEqual([
+          { aToB: 0, bToA: 0 },
+          { aToB: there.length, bToA: back.length },
+        ]);
+      }
+    });
 
-    it(
-      'passes on the end of one side, and the late answer of the other, in either order',
-      invariants(async (h) => {
-        for (const swapped of [false, true]) {
-          const { a, b, A, B } = await between(h, transport);
-          const seen = h.observed(swapped ? relay(b, a) : relay(a, b));
-          const answer = allOf(A);
-          A.end('question');
-          h.sameBytes(await allOf(B), 'question');
-          await turns();
-          assert.equal(seen.state, 'open');
-          B.write('late ');
-          await turns();
-          B.end('answer');
-          h.sameBytes(await answer, 'late answer');
-          assert.equal((await seen.ended).state, 'complete');
-        }
-      }),
-    );
+    spec('passes on the end of one side, and the late answer of the other, in either order', async (h) => {
+      for (const swapped of [false, true]) {
+        const { a, b, A, B } = await between(h, transport);
+        const seen = h.observed(swapped ? relay(b, a) : relay(a, b));
+        const answer = allOf(A);
+        A.end('question');
+        h.sameBytes(await allOf(B), 'question');
+        await turns();
+        expect(seen.state).toBe('open');
+        B.write('late ');
+        await turns();
+        B.end('answer');
+        h.sameBytes(await answer, 'late answer');
+        expect((await seen.ended).state).toBe('complete');
+      }
+    });
   });
 
-  it(
-    'carries on what came before it was subscribed, and what came to a stream that is still opening',
-    invariants(async (h) => {
-      const { a, b, A, B } = await between(h);
-      A.write('early ');
-      await h.until(() => a.inBuf.length === 6);
-      const early = h.observed(relay(a, b));
-      const heard = allOf(B);
-      A.end('late');
-      B.end();
-      h.sameBytes(await heard, 'early late');
-      await early.ended;
+  spec('carries on what came before it was subscribed, and what came to a stream that is still opening', async (h) => {
+    const { a, b, A, B } = await between(h);
+    A.write('early ');
+    await h.until(() => a.inBuf.length === 6);
+    const early = h.observed(relay(a, b));
+    const heard = allOf(B);
+    A.end('late');
+    B.end();
+    h.sameBytes(await heard, 'early late');
+    await early.ended;
 
-      const [left, leftEnd] = memoryPair();
-      const [right, rightEnd] = memoryPair({ latency: 20 });
-      const [c, d, C, D] = owned(h, ...[left, right, leftEnd, rightEnd].map((wire) => new IOStream({ wire })));
-      const seen = h.observed(relay(c!, d!));
-      C!.end('at once');
-      const got = h.observed(D!.data$);
-      await got.ended;
-      D!.end();
-      h.sameBytes(got.values, 'at once');
-      assert.equal((await seen.ended).state, 'complete');
-    }),
-  );
+    const [left, leftEnd] = memoryPair();
+    const [right, rightEnd] = memoryPair({ latency: 20 });
+    const [c, d, C, D] = owned(h, ...[left, right, leftEnd, rightEnd].map((wire) => new IOStream({ wire })));
+    const seen = h.observed(relay(c!, d!));
+    C!.end('at once');
+    const got = h.observed(D!.data$);
+    await got.ended;
+    D!.end();
+    h.sameBytes(got.values, 'at once');
+    expect((await seen.ended).state).toBe('complete');
+  });
 
-  it(
-    'carries on what a stream holds that has closed by itself before, and its end',
-    invariants(async (h) => {
-      for (const swapped of [false, true]) {
-        const { a, b, A, B } = await between(h);
-        A.end('hi');
-        await closing(a);
-        assert.deepEqual([a.state, a.inBuf.toString()], ['closed', 'hi']);
-        const heard = allOf(B);
-        const seen = h.observed(swapped ? relay(b, a) : relay(a, b));
-        h.sameBytes(await heard, 'hi');
-        assert.equal(seen.state, 'open');
-        B.end();
-        assert.equal((await seen.ended).state, 'complete');
-        assert.deepEqual(seen.values.at(-1), swapped ? { aToB: 0, bToA: 2 } : { aToB: 2, bToA: 0 });
-      }
-    }),
-  );
-
-  it(
-    'fails when bytes come for a stream that has closed by itself before, and says what to do',
-    invariants(async (h) => {
+  spec('carries on what a stream holds that has closed by itself before, and its end', async (h) => {
+    for (const swapped of [false, true]) {
       const { a, b, A, B } = await between(h);
       A.end('hi');
       await closing(a);
-      B.on('error', () => {});
-      const seen = h.observed(relay(a, b));
-      B.write('for nobody');
-      const { message } = sided(h, (await seen.ended).error, 'a', ECLOSED);
-      assert.match(message, /allowHalfOpen: true/);
-    }),
-  );
-
-  it(
-    'completes with zeros when both end without a byte',
-    invariants(async (h) => {
-      const { a, b, A, B } = await between(h);
-      const seen = h.observed(relay(a, b).pipe(last()));
-      A.end();
+      expect([a.state, a.inBuf.toString()]).toStrictEqual(['closed', 'hi']);
+      const heard = allOf(B);
+      const seen = h.observed(swapped ? relay(b, a) : relay(a, b));
+      h.sameBytes(await heard, 'hi');
+      expect(seen.state).toBe('open');
       B.end();
-      await seen.ended;
-      assert.deepEqual(seen.values, [{ aToB: 0, bToA: 0 }]);
-    }),
-  );
+      expect((await seen.ended).state).toBe('complete');
+      expect(seen.values.at(-1)).toStrictEqual(swapped ? { aToB: 0, bToA: 2 } : { aToB: 2, bToA: 0 });
+    }
+  });
 
-  it(
-    'does nothing before it is subscribed',
-    invariants(async (h) => {
-      const [a, peer] = joined(h);
-      const [b] = joined(h);
-      relay(a, b);
-      peer.write('x');
-      await h.until(() => a.inBuf.length === 1);
-    }),
-  );
+  spec('fails when bytes come for a stream that has closed by itself before, and says what to do', async (h) => {
+    const { a, b, A, B } = await between(h);
+    A.end('hi');
+    await closing(a);
+    B.on('error', () => {});
+    const seen = h.observed(relay(a, b));
+    B.write('for nobody');
+    const { message } = sided(h, (await seen.ended).error, 'a', ECLOSED);
+    expect(message).toMatch(/allowHalfOpen: true/);
+  });
+
+  spec('completes with zeros when both end without a byte', async (h) => {
+    const { a, b, A, B } = await between(h);
+    const seen = h.observed(relay(a, b).pipe(last()));
+    A.end();
+    B.end();
+    await seen.ended;
+    expect(seen.values).toStrictEqual([{ aToB: 0, bToA: 0 }]);
+  });
+
+  spec('does nothing before it is subscribed', async (h) => {
+    const [a, peer] = joined(h);
+    const [b] = joined(h);
+    relay(a, b);
+    peer.write('x');
+    await h.until(() => a.inBuf.length === 1);
+  });
 
   it('reads no faster than the other side takes, and counts what has left', () => {
     const log = virtually(1_000_000, (v) => {
@@ -190,131 +166,117 @@ describe('relay', () => {
         v.note(`${got > 0 && got <= 100_500} ${aToB === got} ${ahead < 300_000} ${peerA.output.pending > 500_000}`);
       });
     });
-    assert.deepEqual(log, ['100500 true true true true']);
+    expect(log).toStrictEqual(['100500 true true true true']);
   });
 
-  it(
-    'has flat memory when one side is slow: 128 MiB to a peer that stops now and then',
-    invariants(async (h) => {
-      const { a, b, A, B } = await between(h);
-      const seen = h.observed(relay(a, b).pipe(last()));
-      const size = 128 * 2 ** 20;
-      const piece = Buffer.alloc(65_536, 1);
-      let unsent = size;
-      const feed = (): void => {
-        let more = true;
-        while (more && unsent > 0) {
-          unsent -= piece.length;
-          more = A.write(piece);
-        }
-        if (unsent === 0) A.end();
-      };
-      A.on('drain', feed).resume();
-      const before = usedMiB();
-      let [got, most, stops] = [0, 0, 0];
-      B.on('data', ({ length }: Buffer) => {
-        got += length;
-        if (got < (stops + 1) * 16 * 2 ** 20) return;
-        stops += 1;
-        B.pause();
-        // It stands still: nothing more is taken by anybody.
-        const look = (last: number, still: number): void => {
-          if (still < 20) setImmediate(() => look(a.inBytes, a.inBytes === last ? still + 1 : 0));
-          else {
-            most = Math.max(most, usedMiB() - before);
-            assert.ok(a.inBuf.length + b.output.pending <= 3 * 65_536, `${a.inBuf.length} and ${b.output.pending} bytes wait`);
-            B.resume();
-          }
-        };
-        look(-1, 0);
-      });
-      feed();
-      await once(B, 'end');
-      B.end();
-      await seen.ended;
-      console.log(`memory: 128 MiB through a relay with ${stops} stops: ${most.toFixed(1)} MiB`);
-      assert.deepEqual([got, seen.values], [size, [{ aToB: size, bToA: 0 }]]);
-      assert.ok(stops >= 7 && most < 16, `${stops} stops, ${most} MiB`);
-    }),
-  );
-
-  it(
-    'passes on 100,000 chunks that come in one tick and are answered from inside, on a flat stack',
-    invariants(async (h) => {
-      const [left, right] = [scripted(), scripted()];
-      const [a, b] = owned(h, new IOStream({ wire: left.wire, timeouts: { write: 0 } }), new IOStream({ wire: right.wire }));
-      const seen = h.observed(relay(a, b));
-      await ticks();
-      for (let each = 0; each < 100_000; each += 1) {
-        left.up({ kind: 'data', bytes: Buffer.from('x') });
-        right.up({ kind: 'sent', bytes: 1 });
+  spec('has flat memory when one side is slow: 128 MiB to a peer that stops now and then', async (h) => {
+    const { a, b, A, B } = await between(h);
+    const seen = h.observed(relay(a, b).pipe(last()));
+    const size = 128 * 2 ** 20;
+    const piece = Buffer.alloc(65_536, 1);
+    let unsent = size;
+    const feed = (): void => {
+      let more = true;
+      while (more && unsent > 0) {
+        unsent -= piece.length;
+        more = A.write(piece);
       }
-      await ticks();
-      const given = right.down.reduce((sum, signal) => sum + (signal.kind === 'data' ? signal.bytes.length : 0), 0);
-      assert.equal(given, 100_000);
-      assert.equal(seen.state, 'open');
-    }),
-  );
+      if (unsent === 0) A.end();
+    };
+    A.on('drain', feed).resume();
+    const before = usedMiB();
+    let [got, most, stops] = [0, 0, 0];
+    B.on('data', ({ length }: Buffer) => {
+      got += length;
+      if (got < (stops + 1) * 16 * 2 ** 20) return;
+      stops += 1;
+      B.pause();
+      // It stands still: nothing more is taken by anybody.
+      const look = (last: number, still: number): void => {
+        if (still < 20) setImmediate(() => look(a.inBytes, a.inBytes === last ? still + 1 : 0));
+        else {
+          most = Math.max(most, usedMiB() - before);
+          assert(a.inBuf.length + b.output.pending <= 3 * 65_536, `${a.inBuf.length} and ${b.output.pending} bytes wait`);
+          B.resume();
+        }
+      };
+      look(-1, 0);
+    });
+    feed();
+    await once(B, 'end');
+    B.end();
+    await seen.ended;
+    console.log(`memory: 128 MiB through a relay with ${stops} stops: ${most.toFixed(1)} MiB`);
+    expect([got, seen.values]).toStrictEqual([size, [{ aToB: size, bToA: 0 }]]);
+    assert(stops >= 7 && most < 16, `${stops} stops, ${most} MiB`);
+  });
 
-  it(
-    'counts its own bytes only, when others write between them',
-    invariants(async (h) => {
-      const [a, A] = joined(h);
-      const [b, B] = joined(h);
-      b.write('before ');
-      const seen = h.observed(relay(a, b));
-      const heard = h.observed(B.data$);
-      A.write('one ');
-      await h.until(() => seen.values.at(-1)?.aToB === 4);
-      b.write('between ');
-      A.end('two');
-      await heard.ended;
-      B.end();
-      await seen.ended;
-      h.sameBytes(heard.values, 'before one between two');
-      assert.deepEqual(seen.values.at(-1), { aToB: 7, bToA: 0 });
-    }),
-  );
+  spec('passes on 100,000 chunks that come in one tick and are answered from inside, on a flat stack', async (h) => {
+    const [left, right] = [scripted(), scripted()];
+    const [a, b] = owned(h, new IOStream({ wire: left.wire, timeouts: { write: 0 } }), new IOStream({ wire: right.wire }));
+    const seen = h.observed(relay(a, b));
+    await ticks();
+    for (let each = 0; each < 100_000; each += 1) {
+      left.up({ kind: 'data', bytes: Buffer.from('x') });
+      right.up({ kind: 'sent', bytes: 1 });
+    }
+    await ticks();
+    const given = right.down.reduce((sum, signal) => sum + (signal.kind === 'data' ? signal.bytes.length : 0), 0);
+    expect(given).toBe(100_000);
+    expect(seen.state).toBe('open');
+  });
 
-  it(
-    'lets sends that were there before finish first',
-    invariants(async (h) => {
-      const [a, A] = joined(h);
-      const [b, B] = joined(h);
-      const sending = h.observed(b.send(['first ', 'second ']));
-      const seen = h.observed(relay(a, b));
-      const heard = h.observed(B.data$);
-      A.end('third');
-      await heard.ended;
-      B.end();
-      assert.equal((await sending.ended).state, 'complete');
-      assert.equal((await seen.ended).state, 'complete');
-      h.sameBytes(heard.values, 'first second third');
-    }),
-  );
+  spec('counts its own bytes only, when others write between them', async (h) => {
+    const [a, A] = joined(h);
+    const [b, B] = joined(h);
+    b.write('before ');
+    const seen = h.observed(relay(a, b));
+    const heard = h.observed(B.data$);
+    A.write('one ');
+    await h.until(() => seen.values.at(-1)?.aToB === 4);
+    b.write('between ');
+    A.end('two');
+    await heard.ended;
+    B.end();
+    await seen.ended;
+    h.sameBytes(heard.values, 'before one between two');
+    expect(seen.values.at(-1)).toStrictEqual({ aToB: 7, bToA: 0 });
+  });
+
+  spec('lets sends that were there before finish first', async (h) => {
+    const [a, A] = joined(h);
+    const [b, B] = joined(h);
+    const sending = h.observed(b.send(['first ', 'second ']));
+    const seen = h.observed(relay(a, b));
+    const heard = h.observed(B.data$);
+    A.end('third');
+    await heard.ended;
+    B.end();
+    expect((await sending.ended).state).toBe('complete');
+    expect((await seen.ended).state).toBe('complete');
+    h.sameBytes(heard.values, 'first second third');
+  });
 
   describe('that fails', () => {
-    it.each([
+    spec.each([
       ['a', 'A', 'B'],
       ['b', 'B', 'A'],
-    ] as const)('because the peer of %s resets: resets the other one, and says which it was', (side, rude, other) =>
-      invariants(async (h) => {
-        const ends = await between(h);
-        const seen = h.observed(relay(ends.a, ends.b));
-        const end = endOf(ends[other]);
-        ends[other].write('x');
-        await h.until(() => seen.values.length === 2);
-        ends[rude].resetAndDestroy();
-        assert.equal(await end, 'ECONNRESET');
-        const error = sided(h, (await seen.ended).error, side, 'ECONNRESET');
-        assert.equal(error.phase, 'read');
-        assert.equal(error.message, `stream ${side}: read ECONNRESET`);
-        assert.ok(error.cause instanceof IOStreamError);
-        assert.equal((await closing(ends[side])).by, 'error');
-        const report = await closing(ends[side === 'a' ? 'b' : 'a']);
-        assert.deepEqual([report.by, report.error], ['us', error]);
-      })(),
-    );
+    ] as const)('because the peer of %s resets: resets the other one, and says which it was', async (h, side, rude, other) => {
+      const ends = await between(h);
+      const seen = h.observed(relay(ends.a, ends.b));
+      const end = endOf(ends[other]);
+      ends[other].write('x');
+      await h.until(() => seen.values.length === 2);
+      ends[rude].resetAndDestroy();
+      expect(await end).toBe('ECONNRESET');
+      const error = sided(h, (await seen.ended).error, side, 'ECONNRESET');
+      expect(error.phase).toBe('read');
+      expect(error.message).toBe(`stream ${side}: read ECONNRESET`);
+      assert(error.cause instanceof IOStreamError);
+      expect((await closing(ends[side])).by).toBe('error');
+      const report = await closing(ends[side === 'a' ? 'b' : 'a']);
+      expect([report.by, report.error]).toStrictEqual(['us', error]);
+    });
 
     it('gives on what was read before the reset, then resets', () => {
       const log = virtually(100_000, (v) => {
@@ -329,7 +291,7 @@ describe('relay', () => {
         v.at(100, () => v.note(a.state));
         v.at(1000, () => peerB.resume());
       });
-      assert.deepEqual(log, ['100 closed', '1000 a ECONNRESET', '1000 50000 bytes at peer B, then an error']);
+      expect(log).toStrictEqual(['100 closed', '1000 a ECONNRESET', '1000 50000 bytes at peer B, then an error']);
     });
 
     it('does not wait for ever to give it on: ETOWRITE of the other ends that, and the first error is the one told', () => {
@@ -342,49 +304,43 @@ describe('relay', () => {
         v.at(0, () => peerA.write(new Uint8Array(50_000)));
         v.at(10, () => peerA.reset());
       });
-      assert.equal(log.filter((line) => line.includes('ETOWRITE')).length, 1);
-      assert.match(log.find((line) => line.includes('ECONNRESET')) ?? '', /^50\d\d a ECONNRESET$/);
+      expect(log.filter((line) => line.includes('ETOWRITE')).length).toBe(1);
+      expect(log.find((line) => line.includes('ECONNRESET')) ?? '').toMatch(/^50\d\d a ECONNRESET$/);
     });
 
-    it(
-      'after one side has ended: the error of either is told',
-      invariants(async (h) => {
-        for (const rude of ['A', 'B'] as const) {
-          const ends = await between(h);
-          const seen = h.observed(relay(ends.a, ends.b));
-          const other = ends[rude === 'A' ? 'B' : 'A'];
-          let code: string | undefined;
-          other.on('error', (error: NodeJS.ErrnoException) => (code = error.code));
-          const ended = once(ends.B, 'end');
-          ends.B.resume();
-          ends.A.end('all of it');
-          await ended;
-          ends[rude].resetAndDestroy();
-          // Who has read the end finds out when it writes: our stream, and B.
-          await h.until(() => {
-            if (rude === 'A') ends.B.write('x');
-            return seen.state !== 'open';
-          });
-          sided(h, (await seen.ended).error, rude === 'A' ? 'a' : 'b', rude === 'A' ? 'EPIPE' : 'ECONNRESET');
-          await h.until(() => {
-            if (rude === 'A') ends.B.write('x');
-            return code !== undefined;
-          });
-          assert.match(code ?? '', /^(ECONNRESET|EPIPE)$/);
-        }
-      }),
-    );
+    spec('after one side has ended: the error of either is told', async (h) => {
+      for (const rude of ['A', 'B'] as const) {
+        const ends = await between(h);
+        const seen = h.observed(relay(ends.a, ends.b));
+        const other = ends[rude === 'A' ? 'B' : 'A'];
+        let code: string | undefined;
+        other.on('error', (error: NodeJS.ErrnoException) => (code = error.code));
+        const ended = once(ends.B, 'end');
+        ends.B.resume();
+        ends.A.end('all of it');
+        await ended;
+        ends[rude].resetAndDestroy();
+        // Who has read the end finds out when it writes: our stream, and B.
+        await h.until(() => {
+          if (rude === 'A') ends.B.write('x');
+          return seen.state !== 'open';
+        });
+        sided(h, (await seen.ended).error, rude === 'A' ? 'a' : 'b', rude === 'A' ? 'EPIPE' : 'ECONNRESET');
+        await h.until(() => {
+          if (rude === 'A') ends.B.write('x');
+          return code !== undefined;
+        });
+        expect(code ?? '').toMatch(/^(ECONNRESET|EPIPE)$/);
+      }
+    });
 
-    it(
-      'because a stream cannot be dialled: resets the other',
-      invariants(async (h) => {
-        const { near, far } = await pair(h);
-        const [a, b] = owned(h, new IOStream({ fh: near }), new IOStream({ host: '127.0.0.1', port: await deadPort() }));
-        const seen = h.observed(relay(a, b));
-        assert.equal(await endOf(far), 'ECONNRESET');
-        assert.equal(sided(h, (await seen.ended).error, 'b', 'ECONNREFUSED').phase, 'connect');
-      }),
-    );
+    spec('because a stream cannot be dialled: resets the other', async (h) => {
+      const { near, far } = await pair(h);
+      const [a, b] = owned(h, new IOStream({ fh: near }), new IOStream({ host: '127.0.0.1', port: await deadPort() }));
+      const seen = h.observed(relay(a, b));
+      expect(await endOf(far)).toBe('ECONNRESET');
+      expect(sided(h, (await seen.ended).error, 'b', 'ECONNREFUSED').phase).toBe('connect');
+    });
 
     it('because a peer takes nothing: the error is ETOWRITE of that side', () => {
       const log = virtually(100_000, (v) => {
@@ -395,134 +351,123 @@ describe('relay', () => {
         relay(a, b).subscribe({ error: (error: unknown) => v.note(inShort(error)) });
         v.at(0, () => peerA.write(new Uint8Array(1_000_000)));
       });
-      assert.deepEqual(
-        log.map((line) => line.replace(/^5\d\d\d/, '5000')),
-        [`5000 b ${ETOWRITE}`, '5000 peer A ECONNRESET', '5000 peer A closed by error'],
-      );
+      expect(log.map((line) => line.replace(/^5\d\d\d/, '5000'))).toStrictEqual([
+        `5000 b ${ETOWRITE}`,
+        '5000 peer A ECONNRESET',
+        '5000 peer A closed by error',
+      ]);
     });
 
-    it(
-      'because we close or reset a stream, or a signal does: both are reset',
-      invariants(async (h) => {
-        const abort = new AbortController();
-        const ways: [(ends: Ends) => void, code: string | undefined][] = [
-          [({ a }) => a.close(), ECLOSED],
-          [({ a }) => a.reset(), ECLOSED],
-          [({ a }) => a.output.error(new IOStreamError('EMINE', { phase: 'write' })), 'EMINE'],
-          [() => abort.abort(), undefined],
-        ];
-        for (const [way, code] of ways) {
-          const ends = await between(h, 'TCP', { signal: abort.signal });
-          const seen = h.observed(relay(ends.a, ends.b));
-          const [atA, atB] = [endOf(ends.A), endOf(ends.B)];
-          ends.A.write('x');
-          await h.until(() => seen.values.length === 2);
-          way(ends);
-          assert.deepEqual([await atA, await atB], ['ECONNRESET', 'ECONNRESET']);
-          const { error } = await seen.ended;
-          if (code === undefined) assert.equal((error as Error).name, 'AbortError');
-          else sided(h, error, 'a', code);
-        }
-      }),
-    );
+    spec('because we close or reset a stream, or a signal does: both are reset', async (h) => {
+      const abort = new AbortController();
+      const ways: [(ends: Ends) => void, code: string | undefined][] = [
+        [({ a }) => a.close(), ECLOSED],
+        [({ a }) => a.reset(), ECLOSED],
+        [({ a }) => a.output.error(new IOStreamError('EMINE', { phase: 'write' })), 'EMINE'],
+        [() => abort.abort(), undefined],
+      ];
+      for (const [way, code] of ways) {
+        const ends = await between(h, 'TCP', { signal: abort.signal });
+        const seen = h.observed(relay(ends.a, ends.b));
+        const [atA, atB] = [endOf(ends.A), endOf(ends.B)];
+        ends.A.write('x');
+        await h.until(() => seen.values.length === 2);
+        way(ends);
+        expect([await atA, await atB]).toStrictEqual(['ECONNRESET', 'ECONNRESET']);
+        const { error } = await seen.ended;
+        if (code === undefined) expect((error as Error).name).toBe('AbortError');
+        else sided(h, error, 'a', code);
+      }
+    });
 
-    it(
-      'because we ended a stream for which bytes come: ECLOSED',
-      invariants(async (h) => {
-        const { a, b, A } = await between(h);
-        const seen = h.observed(relay(a, b));
-        b.end();
-        A.write('x');
-        sided(h, (await seen.ended).error, 'b', ECLOSED);
-      }),
-    );
+    spec('because we ended a stream for which bytes come: ECLOSED', async (h) => {
+      const { a, b, A } = await between(h);
+      const seen = h.observed(relay(a, b));
+      b.end();
+      A.write('x');
+      sided(h, (await seen.ended).error, 'b', ECLOSED);
+    });
 
-    it(
-      'because a stream was closed before: resets the other',
-      invariants(async (h) => {
-        const { a, b, B } = await between(h);
-        const end = endOf(B);
-        a.reset();
-        sided(h, (await h.observed(relay(a, b)).ended).error, 'a', ECLOSED);
-        assert.equal(await end, 'ECONNRESET');
-        const refused = new IOStream({ host: '127.0.0.1', port: await deadPort() });
-        refused.errors$.subscribe();
-        await closing(refused);
-        const other = await between(h);
-        sided(h, (await h.observed(relay(other.a, refused)).ended).error, 'b', 'ECONNREFUSED');
-      }),
-    );
+    spec('because a stream was closed before: resets the other', async (h) => {
+      const { a, b, B } = await between(h);
+      const end = endOf(B);
+      a.reset();
+      sided(h, (await h.observed(relay(a, b)).ended).error, 'a', ECLOSED);
+      expect(await end).toBe('ECONNRESET');
+      const refused = new IOStream({ host: '127.0.0.1', port: await deadPort() });
+      refused.errors$.subscribe();
+      await closing(refused);
+      const other = await between(h);
+      sided(h, (await h.observed(relay(other.a, refused)).ended).error, 'b', 'ECONNREFUSED');
+    });
   });
 
-  it(
-    'resets both when it is unsubscribed, also under connect',
-    invariants(async (h) => {
-      const { a, b, A, B } = await between(h);
-      const [atA, atB] = [endOf(A), endOf(B)];
-      const seen = h.observed(relay(a, b));
-      A.write('x');
-      await h.until(() => seen.values.length === 2);
-      seen.unsubscribe();
-      assert.deepEqual([await atA, await atB], ['ECONNRESET', 'ECONNRESET']);
+  spec('resets both when it is unsubscribed, also under connect', async (h) => {
+    const { a, b, A, B } = await between(h);
+    const [atA, atB] = [endOf(A), endOf(B)];
+    const seen = h.observed(relay(a, b));
+    A.write('x');
+    await h.until(() => seen.values.length === 2);
+    seen.unsubscribe();
+    expect([await atA, await atB]).toStrictEqual(['ECONNRESET', 'ECONNRESET']);
 
-      const left = await pair(h);
-      const right = await pair(h);
-      const [c] = owned(h, new IOStream({ fh: left.near }));
-      const ends = [endOf(left.far), endOf(right.far)];
-      let open: IOStream | undefined;
-      const joined$ = connect({ fh: right.near, plugin: { none: (wire) => wire } });
-      const subscription = joined$.subscribe((d) => {
-        open = d;
-        // What `switchMap` does: the inner one is let go after the outer one.
-        subscription.add(relay(c, d).subscribe({ error: () => {} }));
-      });
-      await h.until(() => open !== undefined);
-      left.far.write('x');
-      await h.until(() => open?.outBytes === 1);
-      subscription.unsubscribe();
-      assert.deepEqual(await Promise.all(ends), ['ECONNRESET', 'ECONNRESET']);
-    }),
-  );
+    const left = await pair(h);
+    const right = await pair(h);
+    const [c] = owned(h, new IOStream({ fh: left.near }));
+    const ends = [endOf(left.far), endOf(right.far)];
+    let open: IOStream | undefined;
+    const joined$ = connect({ fh: right.near, plugin: { none: (wire) => wire } });
+    const subscription = joined$.subscribe((d) => {
+      open = d;
+      // What `switchMap` does: the inner one is let go after the outer one.
+      subscription.add(relay(c, d).subscribe({ error: () => {} }));
+    });
+    await h.until(() => open !== undefined);
+    left.far.write('x');
+    await h.until(() => open?.outBytes === 1);
+    subscription.unsubscribe();
+    expect(await Promise.all(ends)).toStrictEqual(['ECONNRESET', 'ECONNRESET']);
+  });
 
-  it(
-    'leaves no error of its streams unhandled, and tells subscribers of data$ what happened',
-    invariants(async (h) => {
-      const lost = unhandled(h);
-      const { a, b, A } = await between(h);
-      const watching = h.observed(b.data$);
-      const seen = h.observed(relay(a, b));
-      A.resetAndDestroy();
-      await seen.ended;
-      assert.equal((await watching.ended).error, seen.error);
+  spec('leaves no error of its streams unhandled, and tells subscribers of data$ what happened', async (h) => {
+    const lost = unhandled(h);
+    const { a, b, A } = await between(h);
+    const watching = h.observed(b.data$);
+    const seen = h.observed(relay(a, b));
+    A.resetAndDestroy();
+    await seen.ended;
+    expect((await watching.ended).error).toBe(seen.error);
+    await turns();
+    expect(lost).toStrictEqual([]);
+    assert(config.onUnhandledError);
+  });
+
+  spec('reads as consume does: one at a time, and touches nothing if it cannot', async (h) => {
+    for (const taken of [0, 1]) {
+      const [a] = joined(h);
+      const [b] = joined(h);
+      const reading = h.observed([a, b][taken]!.consume(() => EMPTY));
+      const { error } = await h.observed(relay(a, b)).ended;
+      assert(error instanceof TypeError);
+      expect(error.message).toMatch(new RegExp(`^expected \`${'ab'[taken]}\` to be read by nobody else`));
       await turns();
-      assert.deepEqual(lost, []);
-      assert.ok(config.onUnhandledError);
-    }),
-  );
-
-  it(
-    'reads as consume does: one at a time, and touches nothing if it cannot',
-    invariants(async (h) => {
-      for (const taken of [0, 1]) {
-        const [a] = joined(h);
-        const [b] = joined(h);
-        const reading = h.observed([a, b][taken]!.consume(() => EMPTY));
-        const { error } = await h.observed(relay(a, b)).ended;
-        assert.ok(error instanceof TypeError);
-        assert.match(error.message, new RegExp(`^expected \`${'ab'[taken]}\` to be read by nobody else`));
-        await turns();
-        assert.deepEqual([a.state, b.state, reading.state], ['open', 'open', 'open']);
-        assert.equal(h.observed([b, a][taken]!.consume(() => of(1))).state, 'open');
-      }
-    }),
-  );
+      expect([a.state, b.state, reading.state]).toStrictEqual(['open', 'open', 'open']);
+      expect(h.observed([b, a][taken]!.consume(() => of(1))).state).toBe('open');
+    }
+  });
 
   it('refuses anything but two streams', () => {
     const io = new IOStream({ wire: scripted().wire });
     const wrong = relay as (a: unknown, b: unknown) => unknown;
-    assert.throws(() => wrong(io, io), { name: 'TypeError', message: /^expected two streams/ });
-    assert.throws(() => wrong(io, {}), { name: 'TypeError', message: 'expected `b` to be an IOStream, got an object (Object)' });
-    assert.throws(() => wrong(undefined, io), { name: 'TypeError', message: 'expected `a` to be an IOStream, got undefined' });
+    expect(() => wrong(io, io)).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/^expected two streams/) }),
+    );
+    expect(() => wrong(io, {})).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: 'expected `b` to be an IOStream, got an object (Object)' }),
+    );
+    expect(() => wrong(undefined, io)).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: 'expected `a` to be an IOStream, got undefined' }),
+    );
     io.reset();
   });
 });

@@ -1,8 +1,7 @@
-import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { describe, it, type TestContext } from 'vitest';
+import { describe, expect, it, type TestContext } from 'vitest';
 
 const PROGRAM = fileURLToPath(new URL('./tls.mjs', import.meta.url));
 
@@ -29,11 +28,11 @@ describe('the TLS plugins', () => {
         .trim()
         .split('\n')
         .map((line) => line.split('  '));
-      assert.equal(lines.length, 35, stdout);
+      expect(lines.length, stdout).toBe(35);
       for (const [outcome, what = '', why = ''] of lines) {
         const isRefused = refuses.test(what);
-        assert.equal(outcome, isRefused ? 'refused' : 'ok', `${what}: ${why}`);
-        if (isRefused) assert.match(why, new RegExp(`^tls(Client|Server) cannot run on ${name} [\\d.]+: .+; use Node$`));
+        expect(outcome, `${what}: ${why}`).toBe(isRefused ? 'refused' : 'ok');
+        if (isRefused) expect(why).toMatch(new RegExp(`^tls(Client|Server) cannot run on ${name} [\\d.]+: .+; use Node$`));
       }
     },
   );

@@ -1,177 +1,152 @@
-import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { connect } from 'node:net';
 import { PassThrough } from 'node:stream';
-import { describe, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { IOStream } from 'rxjs-io-stream';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { closing, dialled, joined, owned, scripted, serve, ticks, unhandled } from './tools.ts';
 
 function assertAborted(error: unknown, reason: unknown): void {
   const { name, code, cause } = error as { name?: string; code?: string; cause?: unknown };
-  assert.deepEqual([name, code, cause], ['AbortError', 'ABORT_ERR', reason]);
+  expect([name, code, cause]).toStrictEqual(['AbortError', 'ABORT_ERR', reason]);
 }
 
 describe('signal', () => {
-  it(
-    'aborted before: nothing is dialled, data$ errors with an AbortError',
-    invariants(async (h) => {
-      let accepted = 0;
-      const port = await serve(h, () => (accepted += 1));
-      const reason = new Error('why');
-      const [io] = owned(h, new IOStream({ host: '127.0.0.1', port, signal: AbortSignal.abort(reason) }));
-      assert.equal(io.state, 'opening', 'nothing is told before the tick is over');
-      const { events, errors } = h.watch(io);
-      const data = h.observed(io.data$);
-      const sent = h.observed(io.send(['x']));
-      const report = await closing(io);
-      assert.equal(report.by, 'us');
-      assertAborted(report.error, reason);
-      assertAborted((await data.ended).error, reason);
-      assertAborted((await sent.ended).error, reason);
-      assert.deepEqual([events.values, errors.values, accepted], [[], [], 0]);
-    }),
-  );
+  spec('aborted before: nothing is dialled, data$ errors with an AbortError', async (h) => {
+    let accepted = 0;
+    const port = await serve(h, () => (accepted += 1));
+    const reason = new Error('why');
+    const [io] = owned(h, new IOStream({ host: '127.0.0.1', port, signal: AbortSignal.abort(reason) }));
+    expect(io.state, 'nothing is told before the tick is over').toBe('opening');
+    const { events, errors } = h.watch(io);
+    const data = h.observed(io.data$);
+    const sent = h.observed(io.send(['x']));
+    const report = await closing(io);
+    expect(report.by).toBe('us');
+    assertAborted(report.error, reason);
+    assertAborted((await data.ended).error, reason);
+    assertAborted((await sent.ended).error, reason);
+    expect([events.values, errors.values, accepted]).toStrictEqual([[], [], 0]);
+  });
 
-  it(
-    'aborted before: a wire is not subscribed, but an fh is freed',
-    invariants(async (h) => {
-      const { wire, down } = scripted();
-      let subscribed = 0;
-      const counting: typeof wire = (dial) => (flow$) => {
-        subscribed += 1;
-        return wire(dial)(flow$);
-      };
-      const [io] = owned(h, new IOStream({ wire: counting, signal: AbortSignal.abort() }));
-      await closing(io);
-      const fh = new PassThrough();
-      const [other] = owned(h, new IOStream({ fh, signal: AbortSignal.abort() }));
-      await closing(other);
-      assert.deepEqual([down, subscribed, fh.destroyed], [[], 0, true]);
-    }),
-  );
+  spec('aborted before: a wire is not subscribed, but an fh is freed', async (h) => {
+    const { wire, down } = scripted();
+    let subscribed = 0;
+    const counting: typeof wire = (dial) => (flow$) => {
+      subscribed += 1;
+      return wire(dial)(flow$);
+    };
+    const [io] = owned(h, new IOStream({ wire: counting, signal: AbortSignal.abort() }));
+    await closing(io);
+    const fh = new PassThrough();
+    const [other] = owned(h, new IOStream({ fh, signal: AbortSignal.abort() }));
+    await closing(other);
+    expect([down, subscribed, fh.destroyed]).toStrictEqual([[], 0, true]);
+  });
 
-  it(
-    'aborted while it dials: the attempt is given up at once',
-    invariants(async (h) => {
-      const port = await serve(h, (socket) => socket.resume());
-      for (const when of ['at once', 'resolving', 'connecting']) {
-        const controller = new AbortController();
-        const [io] = owned(
-          h,
-          new IOStream({
-            host: 'a.example',
-            port,
-            signal: controller.signal,
-            lookup: (_host, _options, done) => {
-              setImmediate(() => done(null, [{ address: '127.0.0.1', family: 4 }]));
-            },
-          }),
-        );
-        const { events } = h.watch(io);
-        const data = h.observed(io.data$);
-        if (when === 'resolving') await ticks();
-        if (when === 'connecting') await events.value();
-        controller.abort();
-        assert.equal(io.state, 'closed');
-        assert.equal(((await data.ended).error as Error).name, 'AbortError');
-        assert.equal((await closing(io)).connectedAt, undefined);
-        assert.equal(getEventListeners(controller.signal, 'abort').length, 0);
-      }
-    }),
-  );
-
-  it(
-    'aborted in mid-body: what was queued leaves, data$ errors after what was read',
-    invariants(async (h) => {
+  spec('aborted while it dials: the attempt is given up at once', async (h) => {
+    const port = await serve(h, (socket) => socket.resume());
+    for (const when of ['at once', 'resolving', 'connecting']) {
       const controller = new AbortController();
-      const got: Buffer[] = [];
-      const { io, socket } = await dialled(h, { signal: controller.signal }, (socket) =>
-        socket.on('data', (chunk) => got.push(chunk)).on('end', () => socket.end()),
+      const [io] = owned(
+        h,
+        new IOStream({
+          host: 'a.example',
+          port,
+          signal: controller.signal,
+          lookup: (_host, _options, done) => {
+            setImmediate(() => done(null, [{ address: '127.0.0.1', family: 4 }]));
+          },
+        }),
       );
+      const { events } = h.watch(io);
       const data = h.observed(io.data$);
-      const { errors, events } = h.watch(io);
-      socket.write('half of');
-      await data.value();
-      io.write('queued');
+      if (when === 'resolving') await ticks();
+      if (when === 'connecting') await events.value();
       controller.abort();
-      assert.deepEqual([events.state, io.write('x')], ['complete', false]);
-      const report = await closing(io);
-      assert.deepEqual([report.by, report.unsent], ['us', 0]);
-      assertAborted((await data.ended).error, controller.signal.reason);
-      h.sameBytes(data.values, 'half of');
-      h.sameBytes(got, 'queued');
-      assert.deepEqual(errors.values, []);
-    }),
-  );
+      expect(io.state).toBe('closed');
+      expect(((await data.ended).error as Error).name).toBe('AbortError');
+      expect((await closing(io)).connectedAt).toBe(undefined);
+      expect(getEventListeners(controller.signal, 'abort').length).toBe(0);
+    }
+  });
 
-  it(
-    'errors consume, iteration and send with the AbortError',
-    invariants(async (h) => {
-      const controller = new AbortController();
-      const [a, b] = joined(h, { signal: controller.signal }, { signal: controller.signal });
-      const consumed = h.observed(a.consume(() => []));
-      const looped = (async () => {
-        for await (const chunk of b) assert.ok(chunk.length > 0);
-      })();
-      const source = (async function* () {
-        for (;;) {
-          await ticks();
-          yield 'x';
-        }
-      })();
-      const sent = h.observed(a.send(source));
-      await ticks(30);
-      controller.abort();
-      await assert.rejects(looped, { name: 'AbortError' });
-      for (const seen of [consumed, sent]) assertAborted((await seen.ended).error, controller.signal.reason);
-      await Promise.all([closing(a), closing(b)]);
-    }),
-  );
+  spec('aborted in mid-body: what was queued leaves, data$ errors after what was read', async (h) => {
+    const controller = new AbortController();
+    const got: Buffer[] = [];
+    const { io, socket } = await dialled(h, { signal: controller.signal }, (socket) =>
+      socket.on('data', (chunk) => got.push(chunk)).on('end', () => socket.end()),
+    );
+    const data = h.observed(io.data$);
+    const { errors, events } = h.watch(io);
+    socket.write('half of');
+    await data.value();
+    io.write('queued');
+    controller.abort();
+    expect([events.state, io.write('x')]).toStrictEqual(['complete', false]);
+    const report = await closing(io);
+    expect([report.by, report.unsent]).toStrictEqual(['us', 0]);
+    assertAborted((await data.ended).error, controller.signal.reason);
+    h.sameBytes(data.values, 'half of');
+    h.sameBytes(got, 'queued');
+    expect(errors.values).toStrictEqual([]);
+  });
 
-  it(
-    'leaves no listener behind, however the stream ended',
-    invariants(async (h) => {
-      const controller = new AbortController();
-      const { signal } = controller;
-      const ends: ((a: IOStream, b: IOStream) => void)[] = [(a) => a.close(), (a) => a.reset(), (_a, b) => b.reset(), (a) => a.end()];
-      for (const end of ends) {
-        const [a, b] = joined(h, { signal });
-        h.watch(a);
-        h.watch(b);
+  spec('errors consume, iteration and send with the AbortError', async (h) => {
+    const controller = new AbortController();
+    const [a, b] = joined(h, { signal: controller.signal }, { signal: controller.signal });
+    const consumed = h.observed(a.consume(() => []));
+    const looped = (async () => {
+      for await (const chunk of b) expect(chunk.length).toBeGreaterThan(0);
+    })();
+    const source = (async function* () {
+      for (;;) {
         await ticks();
-        assert.equal(getEventListeners(signal, 'abort').length, 1);
-        end(a, b);
-        await Promise.all([closing(a), closing(b)]);
-        assert.equal(getEventListeners(signal, 'abort').length, 0);
+        yield 'x';
       }
-      controller.abort();
-    }),
-  );
+    })();
+    const sent = h.observed(a.send(source));
+    await ticks(30);
+    controller.abort();
+    await expect(looped).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }));
+    for (const seen of [consumed, sent]) assertAborted((await seen.ended).error, controller.signal.reason);
+    await Promise.all([closing(a), closing(b)]);
+  });
 
-  it(
-    'is no unhandled error when nobody listens',
-    invariants(async (h) => {
-      const reported = unhandled(h);
-      const controller = new AbortController();
-      const [a] = joined(h, { signal: controller.signal });
+  spec('leaves no listener behind, however the stream ended', async (h) => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const ends: ((a: IOStream, b: IOStream) => void)[] = [(a) => a.close(), (a) => a.reset(), (_a, b) => b.reset(), (a) => a.end()];
+    for (const end of ends) {
+      const [a, b] = joined(h, { signal });
+      h.watch(a);
+      h.watch(b);
       await ticks();
-      controller.abort();
-      await closing(a);
-      assert.deepEqual(reported, []);
-    }),
-  );
+      expect(getEventListeners(signal, 'abort').length).toBe(1);
+      end(a, b);
+      await Promise.all([closing(a), closing(b)]);
+      expect(getEventListeners(signal, 'abort').length).toBe(0);
+    }
+    controller.abort();
+  });
 
-  it(
-    'frees an fh that is still connecting',
-    invariants(async (h) => {
-      const port = await serve(h, (socket) => socket.resume());
-      const controller = new AbortController();
-      const fh = connect(port, '127.0.0.1');
-      const [io] = owned(h, new IOStream({ fh, signal: controller.signal }));
-      controller.abort();
-      assert.equal((await closing(io)).by, 'us');
-      assert.ok(fh.destroyed);
-    }),
-  );
+  spec('is no unhandled error when nobody listens', async (h) => {
+    const reported = unhandled(h);
+    const controller = new AbortController();
+    const [a] = joined(h, { signal: controller.signal });
+    await ticks();
+    controller.abort();
+    await closing(a);
+    expect(reported).toStrictEqual([]);
+  });
+
+  spec('frees an fh that is still connecting', async (h) => {
+    const port = await serve(h, (socket) => socket.resume());
+    const controller = new AbortController();
+    const fh = connect(port, '127.0.0.1');
+    const [io] = owned(h, new IOStream({ fh, signal: controller.signal }));
+    controller.abort();
+    expect((await closing(io)).by).toBe('us');
+    expect(fh.destroyed).toBe(true);
+  });
 });

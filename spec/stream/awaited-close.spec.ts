@@ -1,8 +1,7 @@
-import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { invariants, type Harness } from '../support/harness.ts';
 import { serve } from './tools.ts';
 
@@ -58,7 +57,7 @@ describe('a process', () => {
       const port = await serve(h, (socket) => socket.resume().on('end', () => setTimeout(() => socket.end(), 500)));
       const ended = await Promise.all(Object.values(AWAITED).map((script) => program(h, port, `${script} console.log('seen');`)));
       const seen = Object.fromEntries(Object.keys(AWAITED).map((name, at) => [name, [ended[at]?.out, ended[at]?.code]]));
-      assert.deepEqual(seen, Object.fromEntries(Object.keys(AWAITED).map((name) => [name, ['seen', 0]])));
+      expect(seen).toStrictEqual(Object.fromEntries(Object.keys(AWAITED).map((name) => [name, ['seen', 0]])));
     })();
   });
 
@@ -68,8 +67,8 @@ describe('a process', () => {
       const script =
         "const io = await open({ ...to, timeouts: { close: 200 } }); io.close(); await firstValueFrom(io.closed$); console.log('seen');";
       const { out, code, took } = await program(h, port, script);
-      assert.deepEqual([out, code], ['seen', 0]);
-      assert.ok(took >= 190 && took < 2500, String(took));
+      expect([out, code]).toStrictEqual(['seen', 0]);
+      expect(took >= 190 && took < 2500, String(took)).toBe(true);
     })();
   });
 
@@ -78,8 +77,8 @@ describe('a process', () => {
       const port = await serve(h, (socket) => socket.resume());
       const ended = await Promise.all(Object.values(NOT_AWAITED).map((script) => program(h, port, script)));
       for (const [at, name] of Object.keys(NOT_AWAITED).entries()) {
-        assert.deepEqual([ended[at]?.out, ended[at]?.code], ['', 0], name);
-        assert.ok(ended[at]!.took < 2500, `${name}: ${ended[at]?.took} ms`);
+        expect([ended[at]?.out, ended[at]?.code], name).toStrictEqual(['', 0]);
+        expect(ended[at]!.took < 2500, `${name}: ${ended[at]?.took} ms`).toBe(true);
       }
     })();
   });

@@ -1,12 +1,11 @@
-import assert from 'node:assert/strict';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { asBuffer, toBytes } from '../../src/stream/bytes.ts';
 import { describeValue } from '../../src/util/describe.ts';
 
 describe('toBytes', () => {
   it('takes a string as UTF-8', () => {
-    assert.equal(toBytes('é✓', 'x').toString('hex'), 'c3a9e29c93');
-    assert.equal(toBytes('', 'x').length, 0);
+    expect(toBytes('é✓', 'x').toString('hex')).toBe('c3a9e29c93');
+    expect(toBytes('', 'x').length).toBe(0);
   });
 
   it('takes any view over the same memory, without a copy', () => {
@@ -18,17 +17,19 @@ describe('toBytes', () => {
       Buffer.from(memory, 2, 4),
     ]) {
       const bytes = toBytes(view, 'x');
-      assert.ok(Buffer.isBuffer(bytes) && bytes.buffer === memory);
-      assert.deepEqual([...bytes], [3, 4, 5, 6]);
+      expect(Buffer.isBuffer(bytes) && bytes.buffer === memory).toBe(true);
+      expect([...bytes]).toStrictEqual([3, 4, 5, 6]);
     }
   });
 
   it('refuses anything else with a TypeError that names what it was for', () => {
     for (const wrong of [undefined, null, 5, {}, [1], new ArrayBuffer(1), Symbol('s'), () => {}]) {
-      assert.throws(() => toBytes(wrong, '`outBuf`'), {
-        name: 'TypeError',
-        message: /^expected `outBuf` to be a string, a Buffer or another view of bytes, got /,
-      });
+      expect(() => toBytes(wrong, '`outBuf`')).toThrow(
+        expect.objectContaining({
+          name: 'TypeError',
+          message: expect.stringMatching(/^expected `outBuf` to be a string, a Buffer or another view of bytes, got /),
+        }),
+      );
     }
   });
 });
@@ -37,26 +38,23 @@ describe('asBuffer', () => {
   it('gives a Buffer over the same memory', () => {
     const bytes = new Uint8Array([1, 2, 3]).subarray(1);
     const buffer = asBuffer(bytes);
-    assert.ok(Buffer.isBuffer(buffer) && buffer.buffer === bytes.buffer);
-    assert.deepEqual([...buffer], [2, 3]);
-    assert.equal(asBuffer(buffer), buffer);
+    expect(Buffer.isBuffer(buffer) && buffer.buffer === bytes.buffer).toBe(true);
+    expect([...buffer]).toStrictEqual([2, 3]);
+    expect(asBuffer(buffer)).toBe(buffer);
   });
 });
 
 describe('describeValue', () => {
   it('shows a value short, with its type', () => {
-    assert.equal(describeValue('80'), '"80" (string)');
-    assert.equal(describeValue(80), '80 (number)');
-    assert.match(describeValue(NaN), /^NaN/);
-    assert.equal(describeValue(undefined), 'undefined');
-    assert.equal(describeValue(null), 'null');
-    assert.equal(
-      describeValue(() => {}),
-      'a function',
-    );
-    assert.equal(describeValue([1, 2]), 'an array of 2');
-    assert.match(describeValue(Object.create(null)), /^an object/);
-    assert.equal(describeValue(new Map()), 'an object (Map)');
-    assert.ok(describeValue('x'.repeat(1000)).length < 60);
+    expect(describeValue('80')).toBe('"80" (string)');
+    expect(describeValue(80)).toBe('80 (number)');
+    expect(describeValue(NaN)).toMatch(/^NaN/);
+    expect(describeValue(undefined)).toBe('undefined');
+    expect(describeValue(null)).toBe('null');
+    expect(describeValue(() => {})).toBe('a function');
+    expect(describeValue([1, 2])).toBe('an array of 2');
+    expect(describeValue(Object.create(null))).toMatch(/^an object/);
+    expect(describeValue(new Map())).toBe('an object (Map)');
+    expect(describeValue('x'.repeat(1000)).length).toBeLessThan(60);
   });
 });

@@ -1,15 +1,15 @@
-import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
-import { describe, it } from 'vitest';
+import { assert, describe, expect } from 'vitest';
 import { handshake, IOStream, mapBytes, passthrough, type Plugin } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { closing, serve, ticks, turns } from './tools.ts';
 
 /** Waits until all are garbage. */
 async function collected(h: Harness, refs: readonly WeakRef<object>[]): Promise<void> {
   const { gc } = globalThis as { gc?: () => void };
-  assert.ok(gc, 'node runs with --expose-gc');
+  assert(gc, 'node runs with --expose-gc');
   await h.until(() => {
     gc();
     return refs.every((ref) => ref.deref() === undefined);
@@ -41,94 +41,82 @@ const plugins = {
 
 describe('a closed stream is garbage', () => {
   for (const [name, plugin] of Object.entries(plugins)) {
-    it(
-      `over a pair, with plugins: ${name} (I9)`,
-      invariants(async (h) => {
-        const signal = new AbortController().signal;
-        const made = async (): Promise<WeakRef<object>[]> => {
-          const [left, right] = memoryPair();
-          const a: IOStream = new IOStream({ wire: left, plugin, signal, timeouts: { idle: 60_000 } });
-          const b: IOStream = new IOStream({ wire: right, plugin, signal });
-          a.events$.subscribe();
-          b.data$.subscribe();
-          a.output.blocked$.subscribe();
-          a.write('x');
-          a.send(['y']).subscribe();
-          a.consume(() => []).subscribe();
-          await ticks(40);
-          a.close();
-          await Promise.all([closing(a), closing(b)]);
-          return [new WeakRef(a), new WeakRef(b)];
-        };
-        await collected(h, await made());
-        signal.throwIfAborted();
-      }),
-    );
+    spec(`over a pair, with plugins: ${name} (I9)`, async (h) => {
+      const signal = new AbortController().signal;
+      const made = async (): Promise<WeakRef<object>[]> => {
+        const [left, right] = memoryPair();
+        const a: IOStream = new IOStream({ wire: left, plugin, signal, timeouts: { idle: 60_000 } });
+        const b: IOStream = new IOStream({ wire: right, plugin, signal });
+        a.events$.subscribe();
+        b.data$.subscribe();
+        a.output.blocked$.subscribe();
+        a.write('x');
+        a.send(['y']).subscribe();
+        a.consume(() => []).subscribe();
+        await ticks(40);
+        a.close();
+        await Promise.all([closing(a), closing(b)]);
+        return [new WeakRef(a), new WeakRef(b)];
+      };
+      await collected(h, await made());
+      signal.throwIfAborted();
+    });
   }
 
   for (const how of ['close', 'reset', 'end', 'peer'] as const) {
-    it(
-      `over TCP, ended by ${how}`,
-      invariants(async (h) => {
-        const port = await serve(h, (socket: Socket) => {
-          socket.on('end', () => socket.end()).resume();
-          if (how === 'peer') socket.end('bye');
-        });
-        const made = async (): Promise<WeakRef<object>> => {
-          const io: IOStream = new IOStream({ host: '127.0.0.1', port, timeouts: { idle: 60_000 } });
-          io.data$.subscribe();
-          io.write('x');
-          await h.until(() => io.state === 'open' && io.output.pending === 0);
-          if (how === 'close') io.close();
-          if (how === 'reset') io.reset();
-          if (how === 'end') io.end();
-          await closing(io);
-          return new WeakRef(io);
-        };
-        const ref = await made();
-        await turns();
-        await collected(h, [ref]);
-      }),
-    );
-  }
-
-  it(
-    'also when its fh is still held by somebody',
-    invariants(async (h) => {
-      const port = await serve(h, (socket) => socket.on('end', () => socket.end()).resume());
-      const fh = connect(port, '127.0.0.1');
+    spec(`over TCP, ended by ${how}`, async (h) => {
+      const port = await serve(h, (socket: Socket) => {
+        socket.on('end', () => socket.end()).resume();
+        if (how === 'peer') socket.end('bye');
+      });
       const made = async (): Promise<WeakRef<object>> => {
-        const io: IOStream = new IOStream({ fh });
+        const io: IOStream = new IOStream({ host: '127.0.0.1', port, timeouts: { idle: 60_000 } });
+        io.data$.subscribe();
         io.write('x');
         await h.until(() => io.state === 'open' && io.output.pending === 0);
-        io.close();
+        if (how === 'close') io.close();
+        if (how === 'reset') io.reset();
+        if (how === 'end') io.end();
         await closing(io);
         return new WeakRef(io);
       };
       const ref = await made();
       await turns();
       await collected(h, [ref]);
-      assert.ok(fh.destroyed);
-    }),
-  );
+    });
+  }
 
-  it(
-    'and what was read and written too, when the stream itself is held',
-    invariants(async (h) => {
-      const [left, right] = memoryPair();
-      const a: IOStream = new IOStream({ wire: left });
-      const b: IOStream = new IOStream({ wire: right });
-      const made = async (): Promise<WeakRef<object>[]> => {
-        const bytes = Buffer.alloc(100_000);
-        const refs = [new WeakRef<object>(bytes)];
-        b.data$.subscribe((chunk) => refs.push(new WeakRef(chunk)));
-        a.write(bytes);
-        a.end();
-        await Promise.all([closing(a), closing(b)]);
-        return refs;
-      };
-      await collected(h, await made());
-      assert.deepEqual([a.state, b.state], ['closed', 'closed']);
-    }),
-  );
+  spec('also when its fh is still held by somebody', async (h) => {
+    const port = await serve(h, (socket) => socket.on('end', () => socket.end()).resume());
+    const fh = connect(port, '127.0.0.1');
+    const made = async (): Promise<WeakRef<object>> => {
+      const io: IOStream = new IOStream({ fh });
+      io.write('x');
+      await h.until(() => io.state === 'open' && io.output.pending === 0);
+      io.close();
+      await closing(io);
+      return new WeakRef(io);
+    };
+    const ref = await made();
+    await turns();
+    await collected(h, [ref]);
+    assert(fh.destroyed);
+  });
+
+  spec('and what was read and written too, when the stream itself is held', async (h) => {
+    const [left, right] = memoryPair();
+    const a: IOStream = new IOStream({ wire: left });
+    const b: IOStream = new IOStream({ wire: right });
+    const made = async (): Promise<WeakRef<object>[]> => {
+      const bytes = Buffer.alloc(100_000);
+      const refs = [new WeakRef<object>(bytes)];
+      b.data$.subscribe((chunk) => refs.push(new WeakRef(chunk)));
+      a.write(bytes);
+      a.end();
+      await Promise.all([closing(a), closing(b)]);
+      return refs;
+    };
+    await collected(h, await made());
+    expect([a.state, b.state]).toStrictEqual(['closed', 'closed']);
+  });
 });

@@ -25,7 +25,8 @@ import { describe, expect, it } from 'vitest';
 import { connect, handshake, type IOStream, type IOStreamOptions, type Plugin } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { blackHole } from '../support/black-hole.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { deadPort, pattern } from '../support/loopback.ts';
 import type { ObserverSpy } from '../support/observed.ts';
 import { serve, turns, unhandled } from './tools.ts';
@@ -66,238 +67,193 @@ const echo = (socket: Socket): void => void socket.pipe(socket);
 const text = (bytes: Buffer): string => bytes.toString();
 
 describe('connect', () => {
-  it(
-    'is cold: each subscription is a connection of its own, and nothing happens before',
-    invariants(async (h) => {
-      let lookups = 0;
-      const { port, sockets } = await peer(h, echo);
-      const io$ = connect({
-        host: 'some.name',
-        port,
-        lookup: (_host, _options, callback) => {
-          lookups += 1;
-          callback(null, [{ address: host, family: 4 }]);
-        },
-      });
-      await new Promise(setImmediate);
-      expect([lookups, sockets.length]).toEqual([0, 0]);
-      const [one, two] = [h.observed(io$), h.observed(io$)];
-      expect(await one.value()).not.toBe(await two.value());
-      expect(lookups).toBe(2);
-      await h.until(() => sockets.length === 2, 'two connections');
-    }),
-  );
+  spec('is cold: each subscription is a connection of its own, and nothing happens before', async (h) => {
+    let lookups = 0;
+    const { port, sockets } = await peer(h, echo);
+    const io$ = connect({
+      host: 'some.name',
+      port,
+      lookup: (_host, _options, callback) => {
+        lookups += 1;
+        callback(null, [{ address: host, family: 4 }]);
+      },
+    });
+    await new Promise(setImmediate);
+    expect([lookups, sockets.length]).toEqual([0, 0]);
+    const [one, two] = [h.observed(io$), h.observed(io$)];
+    expect(await one.value()).not.toBe(await two.value());
+    expect(lookups).toBe(2);
+    await h.until(() => sockets.length === 2, 'two connections');
+  });
 
-  it(
-    'emits the stream once, when the whole stack is connected',
-    invariants(async (h) => {
-      const { to, sockets } = await peer(h);
-      const seen = h.observed(connect({ ...to, plugin: { inner: knock('two'), outer: knock('one') } }));
-      const word = async (expected: string): Promise<void> => {
-        await h.until(() => sockets[0]?.bytesRead === expected.length, expected);
-        expect(seen.values).toEqual([]);
-        sockets[0]?.write('ok');
-      };
-      await word('one');
-      await word('onetwo');
-      const io = await seen.value();
-      expect(io.state).toBe('open');
-      expect(io.details).toMatchObject({ inner: { word: 'two' }, outer: { word: 'one' } });
-      expect(seen).toMatchObject({ state: 'open', values: [io] });
-    }),
-  );
-
-  it(
-    'completes when the stream has closed, whoever closed it',
-    invariants(async (h) => {
-      const { to, sockets } = await peer(h);
-      const closings = [
-        (io: IOStream) => io.close(),
-        (io: IOStream) => io.reset(),
-        (): void => void sockets[2]?.end(), // without half-open we end, too
-      ];
-      for (const [turn, close] of closings.entries()) {
-        const seen = h.observed(connect(to));
-        const io = await seen.value();
-        await h.until(() => sockets.length === turn + 1, 'accepted');
-        const socket = sockets[turn];
-        socket?.on('end', () => socket.end());
-        close(io);
-        await seen.ended;
-        expect(seen.state).toBe('complete');
-        expect(io.state).toBe('closed');
-      }
-    }),
-  );
-
-  it(
-    'errors when it cannot connect, and emits nothing',
-    invariants(async (h) => {
-      const seen = await h.observed(connect({ host, port: await deadPort() })).ended;
+  spec('emits the stream once, when the whole stack is connected', async (h) => {
+    const { to, sockets } = await peer(h);
+    const seen = h.observed(connect({ ...to, plugin: { inner: knock('two'), outer: knock('one') } }));
+    const word = async (expected: string): Promise<void> => {
+      await h.until(() => sockets[0]?.bytesRead === expected.length, expected);
       expect(seen.values).toEqual([]);
-      h.error(seen.error, { code: 'ECONNREFUSED', phase: 'connect' });
-    }),
-  );
+      sockets[0]?.write('ok');
+    };
+    await word('one');
+    await word('onetwo');
+    const io = await seen.value();
+    expect(io.state).toBe('open');
+    expect(io.details).toMatchObject({ inner: { word: 'two' }, outer: { word: 'one' } });
+    expect(seen).toMatchObject({ state: 'open', values: [io] });
+  });
 
-  it(
-    'errors on a fatal error, after the bytes that came before it, and nothing goes to onUnhandledError',
-    invariants(async (h) => {
-      const reported = unhandled(h);
-      const { to, sockets } = await peer(h);
-      const bytes = h.observed(connect(to).pipe(switchMap((io) => io.data$)));
-      const bare = h.observed(connect(to));
-      await h.until(() => sockets.length === 2, 'accepted');
-      await bare.value();
-      sockets[0]?.write('before');
-      await h.until(() => bytes.values.length > 0, 'the bytes');
-      for (const socket of sockets) socket.resetAndDestroy();
-      await Promise.all([bytes.ended, bare.ended]);
-      expect(text(Buffer.concat(bytes.values))).toBe('before');
-      for (const { error } of [bytes, bare]) h.error(error, { code: 'ECONNRESET', phase: 'read' });
-      expect(reported).toEqual([]);
-    }),
-  );
-
-  it(
-    'does not error for an error that is not fatal',
-    invariants(async (h) => {
-      const { to } = await peer(h);
-      const seen = h.observed(connect({ ...to, waitFor: 0, timeouts: { idle: 5 } }));
+  spec('completes when the stream has closed, whoever closed it', async (h) => {
+    const { to, sockets } = await peer(h);
+    const closings = [
+      (io: IOStream) => io.close(),
+      (io: IOStream) => io.reset(),
+      (): void => void sockets[2]?.end(), // without half-open we end, too
+    ];
+    for (const [turn, close] of closings.entries()) {
+      const seen = h.observed(connect(to));
       const io = await seen.value();
-      const errors = h.observed(io.errors$);
-      h.error(await errors.value(), { code: 'ETOIDLE' });
-      expect([seen.state, io.state]).toEqual(['open', 'open']);
-    }),
-  );
+      await h.until(() => sockets.length === turn + 1, 'accepted');
+      const socket = sockets[turn];
+      socket?.on('end', () => socket.end());
+      close(io);
+      await seen.ended;
+      expect(seen.state).toBe('complete');
+      expect(io.state).toBe('closed');
+    }
+  });
+
+  spec('errors when it cannot connect, and emits nothing', async (h) => {
+    const seen = await h.observed(connect({ host, port: await deadPort() })).ended;
+    expect(seen.values).toEqual([]);
+    h.error(seen.error, { code: 'ECONNREFUSED', phase: 'connect' });
+  });
+
+  spec('errors on a fatal error, after the bytes that came before it, and nothing goes to onUnhandledError', async (h) => {
+    const reported = unhandled(h);
+    const { to, sockets } = await peer(h);
+    const bytes = h.observed(connect(to).pipe(switchMap((io) => io.data$)));
+    const bare = h.observed(connect(to));
+    await h.until(() => sockets.length === 2, 'accepted');
+    await bare.value();
+    sockets[0]?.write('before');
+    await h.until(() => bytes.values.length > 0, 'the bytes');
+    for (const socket of sockets) socket.resetAndDestroy();
+    await Promise.all([bytes.ended, bare.ended]);
+    expect(text(Buffer.concat(bytes.values))).toBe('before');
+    for (const { error } of [bytes, bare]) h.error(error, { code: 'ECONNRESET', phase: 'read' });
+    expect(reported).toEqual([]);
+  });
+
+  spec('does not error for an error that is not fatal', async (h) => {
+    const { to } = await peer(h);
+    const seen = h.observed(connect({ ...to, waitFor: 0, timeouts: { idle: 5 } }));
+    const io = await seen.value();
+    const errors = h.observed(io.errors$);
+    h.error(await errors.value(), { code: 'ETOIDLE' });
+    expect([seen.state, io.state]).toEqual(['open', 'open']);
+  });
 
   describe('does with the operators of RxJS what they say:', () => {
-    it(
-      'retry dials again; options as a function are made at each subscription',
-      invariants(async (h) => {
-        const { to } = await peer(h, echo);
-        const places = [{ host, port: await deadPort() }, { host, port: await deadPort() }, to];
-        const io$ = connect(() => ({ ...(places.shift() ?? to), outBuf: 'hello' })).pipe(retry({ count: 2, delay: 1 }));
-        expect(places).toHaveLength(3);
-        const seen = h.observed(io$.pipe(switchMap((io) => io.data$)));
-        expect(text(await seen.value())).toBe('hello');
-        expect(places).toHaveLength(0);
-      }),
-    );
+    spec('retry dials again; options as a function are made at each subscription', async (h) => {
+      const { to } = await peer(h, echo);
+      const places = [{ host, port: await deadPort() }, { host, port: await deadPort() }, to];
+      const io$ = connect(() => ({ ...(places.shift() ?? to), outBuf: 'hello' })).pipe(retry({ count: 2, delay: 1 }));
+      expect(places).toHaveLength(3);
+      const seen = h.observed(io$.pipe(switchMap((io) => io.data$)));
+      expect(text(await seen.value())).toBe('hello');
+      expect(places).toHaveLength(0);
+    });
 
-    it(
-      'retry reads on after a reset',
-      invariants(async (h) => {
-        const { to, sockets } = await peer(h, (socket) => void socket.write(`${sockets.length}`));
-        const seen = h.observed(
-          connect(to).pipe(
-            switchMap((io) => io.data$),
-            retry({ delay: 1 }),
-          ),
-        );
-        for (let each = 1; each <= 3; each += 1) {
-          await h.until(() => seen.values.length === each, 'the greeting');
-          sockets.at(-1)?.resetAndDestroy();
-        }
-        expect(seen.values.slice(0, 3).map(text)).toEqual(['1', '2', '3']);
-      }),
-    );
+    spec('retry reads on after a reset', async (h) => {
+      const { to, sockets } = await peer(h, (socket) => void socket.write(`${sockets.length}`));
+      const seen = h.observed(
+        connect(to).pipe(
+          switchMap((io) => io.data$),
+          retry({ delay: 1 }),
+        ),
+      );
+      for (let each = 1; each <= 3; each += 1) {
+        await h.until(() => seen.values.length === each, 'the greeting');
+        sockets.at(-1)?.resetAndDestroy();
+      }
+      expect(seen.values.slice(0, 3).map(text)).toEqual(['1', '2', '3']);
+    });
 
-    it(
-      'repeat dials again when the peer has ended',
-      invariants(async (h) => {
-        const { to } = await peer(h, (socket) => void socket.end('once'));
-        const seen = await h.observed(
-          connect(to).pipe(
-            switchMap((io) => io.data$),
-            repeat(3),
-          ),
-        ).ended;
-        expect(seen.state).toBe('complete');
-        expect(text(Buffer.concat(seen.values))).toBe('onceonceonce');
-      }),
-    );
+    spec('repeat dials again when the peer has ended', async (h) => {
+      const { to } = await peer(h, (socket) => void socket.end('once'));
+      const seen = await h.observed(
+        connect(to).pipe(
+          switchMap((io) => io.data$),
+          repeat(3),
+        ),
+      ).ended;
+      expect(seen.state).toBe('complete');
+      expect(text(Buffer.concat(seen.values))).toBe('onceonceonce');
+    });
 
-    it(
-      'timeout gives up a connection that does not come',
-      invariants(async (h) => {
-        const { to, gone } = await peer(h);
-        const seen = await h.observed(connect({ ...to, plugin: { never: knock('?') } }).pipe(timeout({ first: 30 }))).ended;
-        expect(seen.error).toBeInstanceOf(TimeoutError);
-        await h.until(() => gone.size === 1, 'the peer sees the end');
-      }),
-    );
+    spec('timeout gives up a connection that does not come', async (h) => {
+      const { to, gone } = await peer(h);
+      const seen = await h.observed(connect({ ...to, plugin: { never: knock('?') } }).pipe(timeout({ first: 30 }))).ended;
+      expect(seen.error).toBeInstanceOf(TimeoutError);
+      await h.until(() => gone.size === 1, 'the peer sees the end');
+    });
 
-    it(
-      'race keeps the first that is connected, and closes the other',
-      invariants(async (h) => {
-        const [slow, fast] = [await peer(h), await peer(h)];
-        const seen = h.observed(race(connect({ ...slow.to, plugin: { slow: knock('?') } }), connect(fast.to)));
-        expect((await seen.value()).remotePort).toBe(fast.port);
-        await h.until(() => slow.gone.size === slow.sockets.length, 'the other is closed');
-        expect(fast.gone.size).toBe(0);
-      }),
-    );
+    spec('race keeps the first that is connected, and closes the other', async (h) => {
+      const [slow, fast] = [await peer(h), await peer(h)];
+      const seen = h.observed(race(connect({ ...slow.to, plugin: { slow: knock('?') } }), connect(fast.to)));
+      expect((await seen.value()).remotePort).toBe(fast.port);
+      await h.until(() => slow.gone.size === slow.sockets.length, 'the other is closed');
+      expect(fast.gone.size).toBe(0);
+    });
 
-    it(
-      'takeUntil closes it',
-      invariants(async (h) => {
-        const stop = new Subject<void>();
-        const { to, gone } = await peer(h, echo);
-        const seen = h.observed(connect(to).pipe(takeUntil(stop)));
-        const io = await seen.value();
-        stop.next();
-        expect([seen.state, io.state]).toEqual(['complete', 'open']);
-        await Promise.resolve();
-        expect(io.state).toBe('closing');
-        await h.until(() => gone.size === 1 && io.state === 'closed', 'FIN');
-      }),
-    );
+    spec('takeUntil closes it', async (h) => {
+      const stop = new Subject<void>();
+      const { to, gone } = await peer(h, echo);
+      const seen = h.observed(connect(to).pipe(takeUntil(stop)));
+      const io = await seen.value();
+      stop.next();
+      expect([seen.state, io.state]).toEqual(['complete', 'open']);
+      await Promise.resolve();
+      expect(io.state).toBe('closing');
+      await h.until(() => gone.size === 1 && io.state === 'closed', 'FIN');
+    });
 
-    it(
-      'switchMap closes the one before',
-      invariants(async (h) => {
-        const turns = new Subject<number>();
-        const { to, gone } = await peer(h, echo);
-        const seen = h.observed(turns.pipe(switchMap(() => connect(to))));
-        turns.next(1);
-        const first = await seen.value();
-        turns.next(2);
-        await Promise.resolve();
-        expect(first.state).toBe('closing');
-        await h.until(() => seen.values.length === 2 && gone.size === 1, 'the second, and the end of the first');
-        expect(seen.values[1]?.state).toBe('open');
-      }),
-    );
+    spec('switchMap closes the one before', async (h) => {
+      const turns = new Subject<number>();
+      const { to, gone } = await peer(h, echo);
+      const seen = h.observed(turns.pipe(switchMap(() => connect(to))));
+      turns.next(1);
+      const first = await seen.value();
+      turns.next(2);
+      await Promise.resolve();
+      expect(first.state).toBe('closing');
+      await h.until(() => seen.values.length === 2 && gone.size === 1, 'the second, and the end of the first');
+      expect(seen.values[1]?.state).toBe('open');
+    });
 
-    it(
-      'firstValueFrom gives a stream that closes: what was queued still leaves',
-      invariants(async (h) => {
-        const got: Buffer[] = [];
-        const { to } = await peer(h, (socket) => void socket.on('data', (bytes) => got.push(bytes)).on('end', () => socket.end()));
-        const io = await firstValueFrom(connect({ ...to, outBuf: 'last words' }));
-        await turns();
-        expect(io.state).not.toBe('open');
-        expect(io.write('more')).toBe(false);
-        await firstValueFrom(io.closed$);
-        expect(text(Buffer.concat(got))).toBe('last words');
-      }),
-    );
+    spec('firstValueFrom gives a stream that closes: what was queued still leaves', async (h) => {
+      const got: Buffer[] = [];
+      const { to } = await peer(h, (socket) => void socket.on('data', (bytes) => got.push(bytes)).on('end', () => socket.end()));
+      const io = await firstValueFrom(connect({ ...to, outBuf: 'last words' }));
+      await turns();
+      expect(io.state).not.toBe('open');
+      expect(io.write('more')).toBe(false);
+      await firstValueFrom(io.closed$);
+      expect(text(Buffer.concat(got))).toBe('last words');
+    });
 
-    it(
-      'a request and its answer',
-      invariants(async (h) => {
-        const { to } = await peer(h, echo);
-        const answer$ = connect(to).pipe(
-          concatMap((io) => {
-            io.end('question');
-            return io.data$.pipe(toArray());
-          }),
-        );
-        const seen = await h.observed(answer$).ended;
-        expect(seen.state).toBe('complete');
-        expect(text(Buffer.concat(seen.values.flat()))).toBe('question');
-      }),
-    );
+    spec('a request and its answer', async (h) => {
+      const { to } = await peer(h, echo);
+      const answer$ = connect(to).pipe(
+        concatMap((io) => {
+          io.end('question');
+          return io.data$.pipe(toArray());
+        }),
+      );
+      const seen = await h.observed(answer$).ended;
+      expect(seen.state).toBe('complete');
+      expect(text(Buffer.concat(seen.values.flat()))).toBe('question');
+    });
   });
 
   describe('unsubscribed', () => {
@@ -352,118 +308,95 @@ describe('connect', () => {
         reached: (_, seen) => (seen.values[0] as IOStream | undefined)?.isEof === true,
       },
     ];
-    it.each(stages)('$name, it closes: the peer sees FIN or RST, and nothing is left', async ({ options, peer: each, use, reached }) => {
-      await invariants(async (h) => {
+    spec.each(stages)(
+      '$name, it closes: the peer sees FIN or RST, and nothing is left',
+      async (h, { options, peer: each, use, reached }) => {
         const far = await peer(h, each);
         const seen = h.observed<unknown>(connect({ ...far.to, ...options }).pipe(switchMap((io) => use?.(io) ?? concat(of(io), NEVER))));
         await h.until(() => reached(far, seen), 'the stage is reached');
         seen.unsubscribe();
         await h.until(() => far.gone.size === 1, 'the peer sees the end');
-      })();
+      },
+    );
+
+    spec('in the tick of the subscription, nothing is left', async (h) => {
+      const { to, gone, sockets } = await peer(h);
+      h.observed(connect(to)).unsubscribe();
+      await new Promise(setImmediate);
+      await h.until(() => gone.size === sockets.length, 'if anything came, it is gone');
     });
 
-    it(
-      'in the tick of the subscription, nothing is left',
-      invariants(async (h) => {
-        const { to, gone, sockets } = await peer(h);
-        h.observed(connect(to)).unsubscribe();
-        await new Promise(setImmediate);
-        await h.until(() => gone.size === sockets.length, 'if anything came, it is gone');
-      }),
-    );
+    spec('while it resolves, the late answer is ignored', async (h) => {
+      const { port, sockets } = await peer(h);
+      let answer = (): void => {};
+      const seen = h.observed(
+        connect({ host: 'some.name', port, lookup: (_host, _options, callback) => (answer = () => callback(null, host, 4)) }),
+      );
+      await new Promise(setImmediate);
+      seen.unsubscribe();
+      answer();
+      await new Promise(setImmediate);
+      expect(sockets).toEqual([]);
+    });
 
-    it(
-      'while it resolves, the late answer is ignored',
-      invariants(async (h) => {
-        const { port, sockets } = await peer(h);
-        let answer = (): void => {};
-        const seen = h.observed(
-          connect({ host: 'some.name', port, lookup: (_host, _options, callback) => (answer = () => callback(null, host, 4)) }),
-        );
-        await new Promise(setImmediate);
-        seen.unsubscribe();
-        answer();
-        await new Promise(setImmediate);
-        expect(sockets).toEqual([]);
-      }),
-    );
+    spec('while it connects, nothing is left', async (h) => {
+      const seen = h.observed(connect(await blackHole(h)));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      seen.unsubscribe();
+    });
 
-    it(
-      'while it connects, nothing is left',
-      invariants(async (h) => {
-        const seen = h.observed(connect(await blackHole(h)));
-        await new Promise((resolve) => setTimeout(resolve, 20));
-        seen.unsubscribe();
-      }),
-    );
+    spec('from inside its first notification, it closes', async (h) => {
+      const { to, gone } = await peer(h);
+      const seen = await h.observed(connect(to).pipe(take(1))).ended;
+      expect(seen.state).toBe('complete');
+      await h.until(() => gone.size === 1, 'the peer sees the end');
+    });
 
-    it(
-      'from inside its first notification, it closes',
-      invariants(async (h) => {
-        const { to, gone } = await peer(h);
-        const seen = await h.observed(connect(to).pipe(take(1))).ended;
-        expect(seen.state).toBe('complete');
-        await h.until(() => gone.size === 1, 'the peer sees the end');
-      }),
-    );
-
-    it(
-      'in the same tick as a wire that is there at once, it never emits',
-      invariants(async (h) => {
-        const [near] = memoryPair();
-        const seen = h.observed(connect({ wire: near }));
-        seen.unsubscribe();
-        await new Promise(setImmediate);
-        expect(seen.values).toEqual([]);
-      }),
-    );
+    spec('in the same tick as a wire that is there at once, it never emits', async (h) => {
+      const [near] = memoryPair();
+      const seen = h.observed(connect({ wire: near }));
+      seen.unsubscribe();
+      await new Promise(setImmediate);
+      expect(seen.values).toEqual([]);
+    });
   });
 
   describe('with an AbortSignal', () => {
-    it(
-      'that is aborted already, errors with an AbortError and dials nothing',
-      invariants(async (h) => {
-        const { to, sockets } = await peer(h);
-        const seen = await h.observed(connect({ ...to, signal: AbortSignal.abort() })).ended;
-        expect(seen).toMatchObject({ state: 'error', values: [], error: { name: 'AbortError' } });
-        await new Promise(setImmediate);
-        expect(sockets).toEqual([]);
-      }),
-    );
+    spec('that is aborted already, errors with an AbortError and dials nothing', async (h) => {
+      const { to, sockets } = await peer(h);
+      const seen = await h.observed(connect({ ...to, signal: AbortSignal.abort() })).ended;
+      expect(seen).toMatchObject({ state: 'error', values: [], error: { name: 'AbortError' } });
+      await new Promise(setImmediate);
+      expect(sockets).toEqual([]);
+    });
 
-    it(
-      'errors with an AbortError at once, in a handshake and when it is open, also when the peer does not answer',
-      invariants(async (h) => {
-        for (const plugin of [{ slow: knock('?') }, {}]) {
-          const controller = new AbortController();
-          const { to, gone, sockets } = await peer(h);
-          const seen = h.observed(connect({ ...to, plugin, signal: controller.signal, timeouts: { close: 50 } }));
-          await h.until(() => sockets[0]?.bytesRead === 1 || seen.values.length === 1, 'it is there');
-          controller.abort();
-          expect(seen).toMatchObject({ state: 'error', error: { name: 'AbortError' } });
-          await h.until(() => gone.size === 1, 'the peer sees the end');
-          await h.until(() => getEventListeners(controller.signal, 'abort').length === 0, 'no listener');
-        }
-      }),
-    );
+    spec('errors with an AbortError at once, in a handshake and when it is open, also when the peer does not answer', async (h) => {
+      for (const plugin of [{ slow: knock('?') }, {}]) {
+        const controller = new AbortController();
+        const { to, gone, sockets } = await peer(h);
+        const seen = h.observed(connect({ ...to, plugin, signal: controller.signal, timeouts: { close: 50 } }));
+        await h.until(() => sockets[0]?.bytesRead === 1 || seen.values.length === 1, 'it is there');
+        controller.abort();
+        expect(seen).toMatchObject({ state: 'error', error: { name: 'AbortError' } });
+        await h.until(() => gone.size === 1, 'the peer sees the end');
+        await h.until(() => getEventListeners(controller.signal, 'abort').length === 0, 'no listener');
+      }
+    });
 
-    it(
-      'leaves no listener on it, however it ends',
-      invariants(async (h) => {
-        const { signal } = new AbortController();
-        const { to, sockets } = await peer(h);
-        const failed = h.observed(connect({ host, port: await deadPort(), signal }));
-        const left = h.observed(connect({ ...to, signal }));
-        const over = h.observed(connect({ ...to, signal }));
-        await Promise.all([failed.ended, left.value(), over.value()]);
-        await h.until(() => sockets.length === 2, 'accepted');
-        expect(getEventListeners(signal, 'abort')).toHaveLength(2);
-        left.unsubscribe();
-        for (const socket of sockets) socket.end();
-        await over.ended;
-        await h.until(() => getEventListeners(signal, 'abort').length === 0, 'no listener');
-      }),
-    );
+    spec('leaves no listener on it, however it ends', async (h) => {
+      const { signal } = new AbortController();
+      const { to, sockets } = await peer(h);
+      const failed = h.observed(connect({ host, port: await deadPort(), signal }));
+      const left = h.observed(connect({ ...to, signal }));
+      const over = h.observed(connect({ ...to, signal }));
+      await Promise.all([failed.ended, left.value(), over.value()]);
+      await h.until(() => sockets.length === 2, 'accepted');
+      expect(getEventListeners(signal, 'abort')).toHaveLength(2);
+      left.unsubscribe();
+      for (const socket of sockets) socket.end();
+      await over.ended;
+      await h.until(() => getEventListeners(signal, 'abort').length === 0, 'no listener');
+    });
   });
 
   it.each<[string, unknown, RegExp]>([
@@ -482,31 +415,25 @@ describe('connect', () => {
     expect(() => connect(options as never)).toThrow(words);
   });
 
-  it(
-    'errors with the TypeError of options that a function made, and with what the function throws',
-    invariants(async (h) => {
-      const wrong = await h.observed(connect(() => ({ host, port: 70_000 }))).ended;
-      expect(wrong.error).toBeInstanceOf(TypeError);
-      const thrown = new Error('no configuration');
-      const threw = await h.observed(
-        connect((): IOStreamOptions => {
-          throw thrown;
-        }),
-      ).ended;
-      expect(threw.error).toBe(thrown);
-    }),
-  );
+  spec('errors with the TypeError of options that a function made, and with what the function throws', async (h) => {
+    const wrong = await h.observed(connect(() => ({ host, port: 70_000 }))).ended;
+    expect(wrong.error).toBeInstanceOf(TypeError);
+    const thrown = new Error('no configuration');
+    const threw = await h.observed(
+      connect((): IOStreamOptions => {
+        throw thrown;
+      }),
+    ).ended;
+    expect(threw.error).toBe(thrown);
+  });
 
-  it(
-    'errors when an end that is single-use is dialled again',
-    invariants(async (h) => {
-      const [near] = memoryPair();
-      const io$ = connect({ wire: near, timeouts: { close: 10 } });
-      await h.observed(io$).value();
-      const again = await h.observed(io$).ended;
-      h.error(again.error, { code: 'EALREADY', phase: 'connect' });
-    }),
-  );
+  spec('errors when an end that is single-use is dialled again', async (h) => {
+    const [near] = memoryPair();
+    const io$ = connect({ wire: near, timeouts: { close: 10 } });
+    await h.observed(io$).value();
+    const again = await h.observed(io$).ended;
+    h.error(again.error, { code: 'EALREADY', phase: 'connect' });
+  });
 
   describe('timeouts.establish spans all phases and names the one it cut:', () => {
     const establish = { establish: 60 };
@@ -518,50 +445,38 @@ describe('connect', () => {
       return seen.error;
     };
 
-    it(
-      'EDNS while it resolves',
-      invariants(async (h) => {
-        const error = await cut(h, { host: 'some.name', port: 1, lookup: () => {}, timeouts: establish });
-        h.error(error, { code: 'EDNS', phase: 'resolve' });
-      }),
-    );
+    spec('EDNS while it resolves', async (h) => {
+      const error = await cut(h, { host: 'some.name', port: 1, lookup: () => {}, timeouts: establish });
+      h.error(error, { code: 'EDNS', phase: 'resolve' });
+    });
 
-    it(
-      'ETOCONNECT while it connects, with what is left',
-      invariants(async (h) => {
-        const { port } = await blackHole(h);
-        const lookup: IOStreamOptions['lookup'] = (_host, _options, callback) =>
-          void setTimeout(() => callback(null, [{ address: host, family: 4 }]), 30);
-        const error = await cut(h, { host: 'some.name', port, lookup, timeouts: establish });
-        h.error(error, { code: 'ETOCONNECT', phase: 'connect' });
-      }),
-    );
+    spec('ETOCONNECT while it connects, with what is left', async (h) => {
+      const { port } = await blackHole(h);
+      const lookup: IOStreamOptions['lookup'] = (_host, _options, callback) =>
+        void setTimeout(() => callback(null, [{ address: host, family: 4 }]), 30);
+      const error = await cut(h, { host: 'some.name', port, lookup, timeouts: establish });
+      h.error(error, { code: 'ETOCONNECT', phase: 'connect' });
+    });
 
-    it(
-      'ETOHANDSHAKE in the second handshake, with its name',
-      invariants(async (h) => {
-        const { to } = await peer(h, (socket) => void socket.once('data', () => setTimeout(() => socket.write('ok'), 30)));
-        const error = await cut(h, { ...to, plugin: { second: knock('b'), first: knock('a') }, timeouts: establish });
-        h.error(error, { code: 'ETOHANDSHAKE', phase: 'handshake', layer: 'second' });
-      }),
-    );
+    spec('ETOHANDSHAKE in the second handshake, with its name', async (h) => {
+      const { to } = await peer(h, (socket) => void socket.once('data', () => setTimeout(() => socket.write('ok'), 30)));
+      const error = await cut(h, { ...to, plugin: { second: knock('b'), first: knock('a') }, timeouts: establish });
+      h.error(error, { code: 'ETOHANDSHAKE', phase: 'handshake', layer: 'second' });
+    });
 
-    it(
-      'nothing once it is connected',
-      invariants(async (h) => {
-        const { to } = await peer(h, echo);
-        const seen = h.observed(
-          connect({ ...to, timeouts: { establish: 40 } }).pipe(
-            switchMap((io) =>
-              timer(80).pipe(
-                tap(() => io.end('late')),
-                switchMap(() => io.data$),
-              ),
+    spec('nothing once it is connected', async (h) => {
+      const { to } = await peer(h, echo);
+      const seen = h.observed(
+        connect({ ...to, timeouts: { establish: 40 } }).pipe(
+          switchMap((io) =>
+            timer(80).pipe(
+              tap(() => io.end('late')),
+              switchMap(() => io.data$),
             ),
           ),
-        );
-        expect(text(await seen.value())).toBe('late');
-      }),
-    );
+        ),
+      );
+      expect(text(await seen.value())).toBe('late');
+    });
   });
 });

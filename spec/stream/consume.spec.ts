@@ -1,84 +1,71 @@
-import assert from 'node:assert/strict';
 import { EMPTY, NEVER, of, Subject, throwError, timer, type Observable } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { IOStream } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { closing, dialled, joined, owned, pattern, scripted, ticks, turns, usedMiB, virtually } from './tools.ts';
 
 describe('consume', () => {
-  it(
-    'handles chunk after chunk, the next when the inner completes, and completes after EOF',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      let active = 0;
-      const seen = h.observed(
-        b.consume(async (chunk) => {
-          active += 1;
-          assert.equal(active, 1);
-          await turns(1);
-          active -= 1;
-          return String(chunk);
-        }),
-      );
-      for (let each = 0; each < 20; each += 1) {
-        a.write(`${each} `);
-        await ticks(3);
-      }
-      a.end();
-      assert.equal((await seen.ended).state, 'complete');
-      assert.equal(seen.values.join(''), Array.from({ length: 20 }, (_, each) => `${each} `).join(''));
-    }),
-  );
+  spec('handles chunk after chunk, the next when the inner completes, and completes after EOF', async (h) => {
+    const [a, b] = joined(h);
+    let active = 0;
+    const seen = h.observed(
+      b.consume(async (chunk) => {
+        active += 1;
+        expect(active).toBe(1);
+        await turns(1);
+        active -= 1;
+        return String(chunk);
+      }),
+    );
+    for (let each = 0; each < 20; each += 1) {
+      a.write(`${each} `);
+      await ticks(3);
+    }
+    a.end();
+    expect((await seen.ended).state).toBe('complete');
+    expect(seen.values.join('')).toBe(Array.from({ length: 20 }, (_, each) => `${each} `).join(''));
+  });
 
-  it(
-    'takes any ObservableInput and emits what it emits',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      const inputs = [() => of(1, 2), () => [3], () => Promise.resolve(4), () => EMPTY];
-      const seen = h.observed(b.consume(() => (inputs.shift() ?? (() => EMPTY))()));
-      for (let each = 0; each < 5; each += 1) {
-        a.write('x');
-        await ticks(20);
-      }
-      a.end();
-      await seen.ended;
-      assert.deepEqual(seen.values, [1, 2, 3, 4]);
-    }),
-  );
-
-  it(
-    'does nothing before it is subscribed',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      const handled: Buffer[] = [];
-      const consume$ = b.consume((chunk) => {
-        handled.push(chunk);
-        return EMPTY;
-      });
+  spec('takes any ObservableInput and emits what it emits', async (h) => {
+    const [a, b] = joined(h);
+    const inputs = [() => of(1, 2), () => [3], () => Promise.resolve(4), () => EMPTY];
+    const seen = h.observed(b.consume(() => (inputs.shift() ?? (() => EMPTY))()));
+    for (let each = 0; each < 5; each += 1) {
       a.write('x');
-      await h.until(() => b.inBuf.length > 0);
-      await ticks();
-      assert.deepEqual(handled, []);
-      h.observed(consume$);
-      await ticks();
-      h.sameBytes(handled, 'x');
-    }),
-  );
+      await ticks(20);
+    }
+    a.end();
+    await seen.ended;
+    expect(seen.values).toStrictEqual([1, 2, 3, 4]);
+  });
 
-  it(
-    'takes what is in inBuf first',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      a.write('first');
-      await h.until(() => b.inBuf.length > 0);
-      const seen = h.observed(b.consume((chunk) => of(String(chunk))));
-      a.end(' second');
-      await seen.ended;
-      assert.equal(seen.values.join(''), 'first second');
-      assert.equal(b.inBuf.length, 0);
-    }),
-  );
+  spec('does nothing before it is subscribed', async (h) => {
+    const [a, b] = joined(h);
+    const handled: Buffer[] = [];
+    const consume$ = b.consume((chunk) => {
+      handled.push(chunk);
+      return EMPTY;
+    });
+    a.write('x');
+    await h.until(() => b.inBuf.length > 0);
+    await ticks();
+    expect(handled).toStrictEqual([]);
+    h.observed(consume$);
+    await ticks();
+    h.sameBytes(handled, 'x');
+  });
+
+  spec('takes what is in inBuf first', async (h) => {
+    const [a, b] = joined(h);
+    a.write('first');
+    await h.until(() => b.inBuf.length > 0);
+    const seen = h.observed(b.consume((chunk) => of(String(chunk))));
+    a.end(' second');
+    await seen.ended;
+    expect(seen.values.join('')).toBe('first second');
+    expect(b.inBuf.length).toBe(0);
+  });
 
   it('reads on only when the inner completes: the peer is held up', () => {
     const noted = virtually(1_000_000, (v) => {
@@ -92,214 +79,186 @@ describe('consume', () => {
       for (let each = 0; each < 100; each += 1) v.at(each, () => a.write(new Uint8Array(1000)));
       v.at(10_000, () => v.note(`${taken} taken, ${b.inBuf.length < 3000 ? 'little' : 'much'} ahead, ${a.output.pending} wait`));
     });
-    assert.match(noted[0] ?? '', /^10000 1000 taken, little ahead, 9[5-9]000 wait$/);
+    expect(noted[0] ?? '').toMatch(/^10000 1000 taken, little ahead, 9[5-9]000 wait$/);
   });
 
-  it(
-    'handles 100,000 chunks with a synchronous inner on a flat stack',
-    invariants(async (h) => {
-      const { wire, up } = scripted();
-      const [b] = owned(h, new IOStream({ wire }));
-      let depth = 0;
-      let deepest = 0;
-      let count = 0;
-      const seen = h.observed(
-        b.consume(() => {
-          depth += 1;
-          deepest = Math.max(deepest, depth);
-          depth -= 1;
-          count += 1;
-          return EMPTY;
-        }),
-      );
-      await ticks();
-      for (let each = 0; each < 100_000; each += 1) up({ kind: 'data', bytes: Buffer.from('x') });
-      up({ kind: 'end' });
-      await seen.ended;
-      assert.deepEqual([count, deepest], [100_000, 1]);
-    }),
-  );
-
-  it(
-    'errors with the error of an inner; the stream goes on for the next one',
-    invariants(async (h) => {
-      for (const handle of [
-        () => throwError(() => new Error('mine')),
-        () => Promise.reject(new Error('mine')),
-        () => assert.fail('mine'),
-      ]) {
-        const [a, b] = joined(h);
-        a.write('1');
-        const first = h.observed(b.consume(handle));
-        assert.equal(((await first.ended).error as Error).message, 'mine');
-        assert.equal(b.state, 'open');
-        const second = h.observed(b.consume((chunk) => of(String(chunk))));
-        a.end('2');
-        await second.ended;
-        assert.deepEqual(second.values, ['2']);
-      }
-    }),
-  );
-
-  it(
-    'stops taking when it is unsubscribed, and frees its inner; the stream goes on',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      const inner$ = new Subject<number>();
-      const first = h.observed(b.consume(() => inner$));
-      a.write('1');
-      await h.until(() => inner$.observed);
-      first.unsubscribe();
-      assert.deepEqual([inner$.observed, b.state], [false, 'open']);
-      a.end('2');
-      const second = h.observed(b.consume((chunk) => of(String(chunk))));
-      await second.ended;
-      assert.deepEqual(second.values, ['2']);
-    }),
-  );
-
-  it(
-    'errors for a second consumer or iteration while the first is active, which goes on',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      const first = h.observed(b.consume((chunk) => of(String(chunk))));
-      const second = h.observed(b.consume(() => EMPTY));
-      assert.ok((await second.ended).error instanceof TypeError);
-      await assert.rejects(b[Symbol.asyncIterator]().next(), TypeError);
-      a.end('x');
-      await first.ended;
-      assert.deepEqual(first.values, ['x']);
-    }),
-  );
-
-  it(
-    'errors with the stream, after all chunks read before',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      const handled: string[] = [];
-      a.write('read before');
-      const seen = h.observed(
-        b.consume(async (chunk) => {
-          await turns(2);
-          handled.push(String(chunk));
-        }),
-      );
-      await ticks();
-      a.reset();
-      h.error((await seen.ended).error, { code: 'ECONNRESET' });
-      assert.deepEqual(handled, ['read before']);
-    }),
-  );
-
-  it(
-    'completes on our own close, and is given no chunk after it',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      const inner$ = new Subject<never>();
-      const handled: string[] = [];
-      const seen = h.observed(
-        b.consume((chunk) => {
-          handled.push(String(chunk));
-          return inner$;
-        }),
-      );
-      a.write('1');
-      await h.until(() => handled.length > 0);
-      a.write('2');
-      await h.until(() => b.inBuf.length > 0);
-      b.close();
-      inner$.complete();
-      await seen.ended;
-      await closing(b);
-      assert.deepEqual([seen.state, handled], ['complete', ['1']]);
-    }),
-  );
-
-  it(
-    'lets data$ see what it takes',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      const taken: Buffer[] = [];
-      const consumed = h.observed(
-        b.consume((chunk) => {
-          taken.push(chunk);
-          return timer(1);
-        }),
-      );
-      const data = h.observed(b.data$);
-      for (let each = 0; each < 5; each += 1) {
-        a.write(pattern(5000, each + 1));
-        await ticks();
-      }
-      a.end();
-      await Promise.all([consumed.ended, data.ended]);
-      h.sameBytes(data.values, taken);
-      assert.equal(Buffer.concat(taken).length, 25_000);
-    }),
-  );
-
-  it(
-    'stands pause and resume',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      const seen = h.observed(b.consume((chunk) => of(String(chunk))));
-      await ticks();
-      b.pause();
-      a.end('held');
-      await turns();
-      assert.deepEqual(seen.values, []);
-      b.resume();
-      await seen.ended;
-      assert.deepEqual(seen.values, ['held']);
-    }),
-  );
-
-  it(
-    'stands a write and a close from inside the handler',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      const back = h.observed(a.data$);
-      const seen = h.observed(
-        b.consume((chunk) => {
-          b.write(chunk);
-          if (String(chunk) === 'last') b.close();
-          return EMPTY;
-        }),
-      );
-      a.write('last');
-      assert.equal((await seen.ended).state, 'complete');
-      h.sameBytes((await back.ended).values, 'last');
-    }),
-  );
-
-  describe('with concurrency', () => {
-    it(
-      'handles so many chunks at the same time, begun in order, and completes when all have',
-      invariants(async (h) => {
-        const { wire, up } = scripted();
-        const [b] = owned(h, new IOStream({ wire }));
-        const begun: string[] = [];
-        const inners = Array.from({ length: 5 }, () => new Subject<string>());
-        const seen = h.observed(b.consume((chunk) => inners[begun.push(String(chunk)) - 1]!, { concurrency: 3 }));
-        await ticks();
-        for (const text of ['a', 'b', 'c', 'd']) {
-          up({ kind: 'data', bytes: Buffer.from(text) });
-          await ticks();
-        }
-        assert.deepEqual(begun, ['a', 'b', 'c']);
-        inners[1]?.next('B');
-        inners[1]?.complete();
-        assert.deepEqual(begun, ['a', 'b', 'c', 'd']);
-        up({ kind: 'end' });
-        inners[0]?.complete();
-        inners[2]?.next('C');
-        inners[2]?.complete();
-        await ticks();
-        assert.deepEqual([seen.state, seen.values], ['open', ['B', 'C']]);
-        inners[3]?.complete();
-        assert.equal(seen.state, 'complete');
+  spec('handles 100,000 chunks with a synchronous inner on a flat stack', async (h) => {
+    const { wire, up } = scripted();
+    const [b] = owned(h, new IOStream({ wire }));
+    let depth = 0;
+    let deepest = 0;
+    let count = 0;
+    const seen = h.observed(
+      b.consume(() => {
+        depth += 1;
+        deepest = Math.max(deepest, depth);
+        depth -= 1;
+        count += 1;
+        return EMPTY;
       }),
     );
+    await ticks();
+    for (let each = 0; each < 100_000; each += 1) up({ kind: 'data', bytes: Buffer.from('x') });
+    up({ kind: 'end' });
+    await seen.ended;
+    expect([count, deepest]).toStrictEqual([100_000, 1]);
+  });
+
+  spec('errors with the error of an inner; the stream goes on for the next one', async (h) => {
+    for (const handle of [
+      () => throwError(() => new Error('mine')),
+      () => Promise.reject(new Error('mine')),
+      () => {
+        throw new Error('mine');
+      },
+    ]) {
+      const [a, b] = joined(h);
+      a.write('1');
+      const first = h.observed(b.consume(handle));
+      expect(((await first.ended).error as Error).message).toBe('mine');
+      expect(b.state).toBe('open');
+      const second = h.observed(b.consume((chunk) => of(String(chunk))));
+      a.end('2');
+      await second.ended;
+      expect(second.values).toStrictEqual(['2']);
+    }
+  });
+
+  spec('stops taking when it is unsubscribed, and frees its inner; the stream goes on', async (h) => {
+    const [a, b] = joined(h);
+    const inner$ = new Subject<number>();
+    const first = h.observed(b.consume(() => inner$));
+    a.write('1');
+    await h.until(() => inner$.observed);
+    first.unsubscribe();
+    expect([inner$.observed, b.state]).toStrictEqual([false, 'open']);
+    a.end('2');
+    const second = h.observed(b.consume((chunk) => of(String(chunk))));
+    await second.ended;
+    expect(second.values).toStrictEqual(['2']);
+  });
+
+  spec('errors for a second consumer or iteration while the first is active, which goes on', async (h) => {
+    const [a, b] = joined(h);
+    const first = h.observed(b.consume((chunk) => of(String(chunk))));
+    const second = h.observed(b.consume(() => EMPTY));
+    expect((await second.ended).error).toBeInstanceOf(TypeError);
+    await expect(b[Symbol.asyncIterator]().next()).rejects.toThrow(TypeError);
+    a.end('x');
+    await first.ended;
+    expect(first.values).toStrictEqual(['x']);
+  });
+
+  spec('errors with the stream, after all chunks read before', async (h) => {
+    const [a, b] = joined(h);
+    const handled: string[] = [];
+    a.write('read before');
+    const seen = h.observed(
+      b.consume(async (chunk) => {
+        await turns(2);
+        handled.push(String(chunk));
+      }),
+    );
+    await ticks();
+    a.reset();
+    h.error((await seen.ended).error, { code: 'ECONNRESET' });
+    expect(handled).toStrictEqual(['read before']);
+  });
+
+  spec('completes on our own close, and is given no chunk after it', async (h) => {
+    const [a, b] = joined(h);
+    const inner$ = new Subject<never>();
+    const handled: string[] = [];
+    const seen = h.observed(
+      b.consume((chunk) => {
+        handled.push(String(chunk));
+        return inner$;
+      }),
+    );
+    a.write('1');
+    await h.until(() => handled.length > 0);
+    a.write('2');
+    await h.until(() => b.inBuf.length > 0);
+    b.close();
+    inner$.complete();
+    await seen.ended;
+    await closing(b);
+    expect([seen.state, handled]).toStrictEqual(['complete', ['1']]);
+  });
+
+  spec('lets data$ see what it takes', async (h) => {
+    const [a, b] = joined(h);
+    const taken: Buffer[] = [];
+    const consumed = h.observed(
+      b.consume((chunk) => {
+        taken.push(chunk);
+        return timer(1);
+      }),
+    );
+    const data = h.observed(b.data$);
+    for (let each = 0; each < 5; each += 1) {
+      a.write(pattern(5000, each + 1));
+      await ticks();
+    }
+    a.end();
+    await Promise.all([consumed.ended, data.ended]);
+    h.sameBytes(data.values, taken);
+    expect(Buffer.concat(taken).length).toBe(25_000);
+  });
+
+  spec('stands pause and resume', async (h) => {
+    const [a, b] = joined(h);
+    const seen = h.observed(b.consume((chunk) => of(String(chunk))));
+    await ticks();
+    b.pause();
+    a.end('held');
+    await turns();
+    expect(seen.values).toStrictEqual([]);
+    b.resume();
+    await seen.ended;
+    expect(seen.values).toStrictEqual(['held']);
+  });
+
+  spec('stands a write and a close from inside the handler', async (h) => {
+    const [a, b] = joined(h);
+    const back = h.observed(a.data$);
+    const seen = h.observed(
+      b.consume((chunk) => {
+        b.write(chunk);
+        if (String(chunk) === 'last') b.close();
+        return EMPTY;
+      }),
+    );
+    a.write('last');
+    expect((await seen.ended).state).toBe('complete');
+    h.sameBytes((await back.ended).values, 'last');
+  });
+
+  describe('with concurrency', () => {
+    spec('handles so many chunks at the same time, begun in order, and completes when all have', async (h) => {
+      const { wire, up } = scripted();
+      const [b] = owned(h, new IOStream({ wire }));
+      const begun: string[] = [];
+      const inners = Array.from({ length: 5 }, () => new Subject<string>());
+      const seen = h.observed(b.consume((chunk) => inners[begun.push(String(chunk)) - 1]!, { concurrency: 3 }));
+      await ticks();
+      for (const text of ['a', 'b', 'c', 'd']) {
+        up({ kind: 'data', bytes: Buffer.from(text) });
+        await ticks();
+      }
+      expect(begun).toStrictEqual(['a', 'b', 'c']);
+      inners[1]?.next('B');
+      inners[1]?.complete();
+      expect(begun).toStrictEqual(['a', 'b', 'c', 'd']);
+      up({ kind: 'end' });
+      inners[0]?.complete();
+      inners[2]?.next('C');
+      inners[2]?.complete();
+      await ticks();
+      expect([seen.state, seen.values]).toStrictEqual(['open', ['B', 'C']]);
+      inners[3]?.complete();
+      expect(seen.state).toBe('complete');
+    });
 
     it('holds the peer up when so many are being handled', () => {
       const noted = virtually(1_000_000, (v) => {
@@ -317,72 +276,66 @@ describe('consume', () => {
           v.note(`${chunks} chunks, ${b.inBuf.length < 3000 ? 'little' : 'much'} ahead, ${taken + a.output.pending} known`),
         );
       });
-      assert.match(noted[0] ?? '', /^10000 4 chunks, little ahead, (9[5-9]\d{3}|100000) known$/);
+      expect(noted[0] ?? '').toMatch(/^10000 4 chunks, little ahead, (9[5-9]\d{3}|100000) known$/);
     });
 
-    it(
-      'errors with an inner one, and frees the others',
-      invariants(async (h) => {
-        const { wire, up } = scripted();
-        const [b] = owned(h, new IOStream({ wire }));
-        const inners = [new Subject<never>(), new Subject<never>()];
-        let begun = 0;
-        const seen = h.observed(b.consume(() => inners[begun++]!, { concurrency: 2 }));
+    spec('errors with an inner one, and frees the others', async (h) => {
+      const { wire, up } = scripted();
+      const [b] = owned(h, new IOStream({ wire }));
+      const inners = [new Subject<never>(), new Subject<never>()];
+      let begun = 0;
+      const seen = h.observed(b.consume(() => inners[begun++]!, { concurrency: 2 }));
+      await ticks();
+      for (let each = 0; each < 2; each += 1) {
+        up({ kind: 'data', bytes: Buffer.from('x') });
         await ticks();
-        for (let each = 0; each < 2; each += 1) {
-          up({ kind: 'data', bytes: Buffer.from('x') });
-          await ticks();
-        }
-        inners[1]?.error(new Error('mine'));
-        assert.deepEqual([seen.state, inners[0]?.observed, b.state], ['error', false, 'open']);
-      }),
-    );
+      }
+      inners[1]?.error(new Error('mine'));
+      expect([seen.state, inners[0]?.observed, b.state]).toStrictEqual(['error', false, 'open']);
+    });
 
     it.each([0, -1, 1.5, NaN, Infinity, '2'])('refuses %s', (concurrency) => {
       const [left] = memoryPair();
       const io = new IOStream({ wire: left });
-      assert.throws(() => io.consume(() => EMPTY, { concurrency: concurrency as number }), TypeError);
+      expect(() => io.consume(() => EMPTY, { concurrency: concurrency as number })).toThrow(TypeError);
       io.reset();
     });
   });
 
-  it(
-    'keeps memory bounded: 100 MB to one chunk per millisecond',
-    invariants(async (h) => {
-      const total = 100_000_000;
-      const { io, socket } = await dialled(h);
-      const before = usedMiB();
-      let most = 0;
-      let ahead = 0;
-      let taken = 0;
-      let chunks = 0;
-      const seen = h.observed(
-        io.consume((chunk) => {
-          taken += chunk.length;
-          chunks += 1;
-          ahead = Math.max(ahead, chunk.length); // All that was read ahead comes as one.
-          if (chunks % 200 === 0) most = Math.max(most, usedMiB() - before);
-          return timer(1);
-        }),
-      );
-      const piece = pattern(100_000);
-      let wrote = 0;
-      const feed = (): void => {
-        while (wrote < total) {
-          wrote += piece.length;
-          if (!socket.write(piece)) {
-            socket.once('drain', feed);
-            return;
-          }
+  spec('keeps memory bounded: 100 MB to one chunk per millisecond', async (h) => {
+    const total = 100_000_000;
+    const { io, socket } = await dialled(h);
+    const before = usedMiB();
+    let most = 0;
+    let ahead = 0;
+    let taken = 0;
+    let chunks = 0;
+    const seen = h.observed(
+      io.consume((chunk) => {
+        taken += chunk.length;
+        chunks += 1;
+        ahead = Math.max(ahead, chunk.length); // All that was read ahead comes as one.
+        if (chunks % 200 === 0) most = Math.max(most, usedMiB() - before);
+        return timer(1);
+      }),
+    );
+    const piece = pattern(100_000);
+    let wrote = 0;
+    const feed = (): void => {
+      while (wrote < total) {
+        wrote += piece.length;
+        if (!socket.write(piece)) {
+          socket.once('drain', feed);
+          return;
         }
-        socket.end();
-      };
-      feed();
-      await seen.ended;
-      assert.equal(taken, total);
-      console.log(`consume: 100 MB in ${chunks} chunks, at most ${most.toFixed(1)} MiB more in use, ${ahead} bytes ahead`);
-      assert.ok(most < 16, `${most} MiB`);
-      assert.ok(ahead <= 2 * 65_536, `${ahead} bytes`);
-    }),
-  );
+      }
+      socket.end();
+    };
+    feed();
+    await seen.ended;
+    expect(taken).toBe(total);
+    console.log(`consume: 100 MB in ${chunks} chunks, at most ${most.toFixed(1)} MiB more in use, ${ahead} bytes ahead`);
+    expect(most < 16, `${most} MiB`).toBe(true);
+    expect(ahead <= 2 * 65_536, `${ahead} bytes`).toBe(true);
+  });
 });

@@ -1,8 +1,8 @@
 import { firstValueFrom } from 'rxjs';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect } from 'vitest';
 import { connect, IOStream, listen, open, passthrough, persistent, type Plugin } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { owned, serve } from './tools.ts';
 
 const host = '127.0.0.1';
@@ -10,83 +10,66 @@ const host = '127.0.0.1';
 const changed = { host: 'changed.test', port: 9 };
 
 describe('the options of a stream', () => {
-  it(
-    'are copied: a later change of the object has no effect',
-    invariants(async (h) => {
-      const options = { host, port: await serve(h, () => {}) };
-      const [io] = owned(h, await open(options));
-      Object.assign(options, changed);
-      expect(io.host).toBe(host);
-    }),
-  );
+  spec('are copied: a later change of the object has no effect', async (h) => {
+    const options = { host, port: await serve(h, () => {}) };
+    const [io] = owned(h, await open(options));
+    Object.assign(options, changed);
+    expect(io.host).toBe(host);
+  });
 
-  it(
-    'are copied by `connect` at the call, for every subscription',
-    invariants(async (h) => {
-      const options = { host, port: await serve(h, () => {}) };
-      const connection$ = connect(options);
-      Object.assign(options, changed);
-      for (let each = 0; each < 2; each += 1) expect((await firstValueFrom(connection$)).host).toBe(host);
-    }),
-  );
+  spec('are copied by `connect` at the call, for every subscription', async (h) => {
+    const options = { host, port: await serve(h, () => {}) };
+    const connection$ = connect(options);
+    Object.assign(options, changed);
+    for (let each = 0; each < 2; each += 1) expect((await firstValueFrom(connection$)).host).toBe(host);
+  });
 
-  it(
-    'are copied by `persistent` at the call',
-    invariants(async (h) => {
-      const options = { host, port: await serve(h, () => {}) };
-      const kept = persistent(options, { attempts: 1 });
-      Object.assign(options, changed);
-      expect((await firstValueFrom(kept.stream$)).host).toBe(host);
-      kept.close();
-    }),
-  );
+  spec('are copied by `persistent` at the call', async (h) => {
+    const options = { host, port: await serve(h, () => {}) };
+    const kept = persistent(options, { attempts: 1 });
+    Object.assign(options, changed);
+    expect((await firstValueFrom(kept.stream$)).host).toBe(host);
+    kept.close();
+  });
 
-  it(
-    'are copied by `listen` at the call',
-    invariants(async (h) => {
-      const options = { host, port: 0, timeouts: { idle: 5 }, plugin: { first: passthrough() } as Record<string, Plugin> };
-      const server$ = listen(options);
-      options.host = changed.host;
-      options.timeouts.idle = 9;
-      options.plugin.second = passthrough();
-      const accepted = new Promise<IOStream>((resolve) => {
-        const serving = server$.subscribe(({ address, connections$ }) => {
-          connections$.subscribe((io) => resolve(io));
-          owned(h, new IOStream({ host, port: (address as { port: number }).port }));
-        });
-        h.defer(() => serving.unsubscribe());
+  spec('are copied by `listen` at the call', async (h) => {
+    const options = { host, port: 0, timeouts: { idle: 5 }, plugin: { first: passthrough() } as Record<string, Plugin> };
+    const server$ = listen(options);
+    options.host = changed.host;
+    options.timeouts.idle = 9;
+    options.plugin.second = passthrough();
+    const accepted = new Promise<IOStream>((resolve) => {
+      const serving = server$.subscribe(({ address, connections$ }) => {
+        connections$.subscribe((io) => resolve(io));
+        owned(h, new IOStream({ host, port: (address as { port: number }).port }));
       });
-      const io = await accepted;
-      expect([io.timeouts.idle, Object.keys(io.plugin)]).toEqual([5, ['first']]);
-    }),
-  );
+      h.defer(() => serving.unsubscribe());
+    });
+    const io = await accepted;
+    expect([io.timeouts.idle, Object.keys(io.plugin)]).toEqual([5, ['first']]);
+  });
 
-  it.each<[name: string, plugin: () => Record<string, Plugin> | [string, Plugin][], add: (plugins: never) => void]>([
+  spec.each<[name: string, plugin: () => Record<string, Plugin> | [string, Plugin][], add: (plugins: never) => void]>([
     ['record', () => ({ first: passthrough() }), (plugins: Record<string, Plugin>) => (plugins.second = passthrough())],
     ['list', () => [['first', passthrough()]], (plugins: [string, Plugin][]) => plugins.push(['second', passthrough()])],
-  ])('are copied with timeouts and plugins, given as a %s', (_name, make, add) =>
-    invariants(async (h) => {
-      const [timeouts, plugin] = [{ idle: 5000 }, make()];
-      const connection$ = connect({ host, port: await serve(h, () => {}), timeouts, plugin });
-      timeouts.idle = 9000;
-      add(plugin as never);
-      const io = await firstValueFrom(connection$);
-      expect([Object.keys(io.plugin), io.timeouts.idle]).toEqual([['first'], 5000]);
-    })(),
-  );
+  ])('are copied with timeouts and plugins, given as a %s', async (h, _name, make, add) => {
+    const [timeouts, plugin] = [{ idle: 5000 }, make()];
+    const connection$ = connect({ host, port: await serve(h, () => {}), timeouts, plugin });
+    timeouts.idle = 9000;
+    add(plugin as never);
+    const io = await firstValueFrom(connection$);
+    expect([Object.keys(io.plugin), io.timeouts.idle]).toEqual([['first'], 5000]);
+  });
 
-  it(
-    'are not changed, whatever is assigned to the stream',
-    invariants((h) => {
-      const [wire] = memoryPair();
-      const options = { wire, outBuf: 'x', timeouts: { idle: 5 }, Count: 1 };
-      const [io] = owned(h, new IOStream(options));
-      io.timeouts = { idle: 9 };
-      io.Count = 2;
-      expect(options).toEqual({ wire, outBuf: 'x', timeouts: { idle: 5 }, Count: 1 });
-      return Promise.resolve();
-    }),
-  );
+  spec('are not changed, whatever is assigned to the stream', (h) => {
+    const [wire] = memoryPair();
+    const options = { wire, outBuf: 'x', timeouts: { idle: 5 }, Count: 1 };
+    const [io] = owned(h, new IOStream(options));
+    io.timeouts = { idle: 9 };
+    io.Count = 2;
+    expect(options).toEqual({ wire, outBuf: 'x', timeouts: { idle: 5 }, Count: 1 });
+    return Promise.resolve();
+  });
 });
 
 describe('a polluted Object.prototype', () => {
@@ -111,7 +94,7 @@ describe('a polluted Object.prototype', () => {
   };
   afterEach(clean);
 
-  it.each<[name: string, value: unknown]>([
+  spec.each<[name: string, value: unknown]>([
     ['fh', 'no fh'],
     ['path', '/no/such/socket'],
     ['cb', 5],
@@ -121,36 +104,31 @@ describe('a polluted Object.prototype', () => {
     ['plugin', { broken: () => 5 }],
     ['lookup', () => {}],
     ['localAddress', '192.0.2.1'],
-  ])('changes nothing with `%s`', (name, value) =>
-    invariants(async (h) => {
-      const received: string[] = [];
-      const port = await serve(h, (socket) => socket.on('data', (bytes) => received.push(String(bytes))));
-      prototype[name] = value;
-      const [io] = owned(h, await open({ host: 'localhost', port }));
-      await firstValueFrom(io.send(['x']));
-      clean();
-      await h.until(() => received.length > 0, 'the bytes arrive');
-      expect([received.join(''), io.state, io.waitFor]).toEqual(['x', 'open', undefined]);
-    })(),
-  );
+  ])('changes nothing with `%s`', async (h, name, value) => {
+    const received: string[] = [];
+    const port = await serve(h, (socket) => socket.on('data', (bytes) => received.push(String(bytes))));
+    prototype[name] = value;
+    const [io] = owned(h, await open({ host: 'localhost', port }));
+    await firstValueFrom(io.send(['x']));
+    clean();
+    await h.until(() => received.length > 0, 'the bytes arrive');
+    expect([received.join(''), io.state, io.waitFor]).toEqual(['x', 'open', undefined]);
+  });
 
-  it(
-    'changes nothing of a server and its streams',
-    invariants(async (h) => {
-      prototype.plugin = { broken: () => 5 };
-      prototype.path = '/no/such/folder/socket';
-      const port = await new Promise<number>((resolve, reject) => {
-        const serving = listen({ host, port: 0 }, (io) => io.send(io)).subscribe({
-          next: ({ address }) => resolve((address as { port: number }).port),
-          error: reject,
-        });
-        h.defer(() => serving.unsubscribe());
+  spec('changes nothing of a server and its streams', async (h) => {
+    prototype.plugin = { broken: () => 5 };
+    prototype.path = '/no/such/folder/socket';
+    const port = await new Promise<number>((resolve, reject) => {
+      const serving = listen({ host, port: 0 }, (io) => io.send(io)).subscribe({
+        next: ({ address }) => resolve((address as { port: number }).port),
+        error: reject,
       });
-      const [io] = owned(h, await open({ host, port }));
-      io.write('echo');
-      const echoed = await firstValueFrom(io.data$);
-      clean();
-      expect(String(echoed)).toBe('echo');
-    }),
-  );
+      h.defer(() => serving.unsubscribe());
+    });
+    const [io] = owned(h, await open({ host, port }));
+    io.write('echo');
+    const echoed = await firstValueFrom(io.data$);
+    clean();
+    expect(String(echoed)).toBe('echo');
+  });
 });

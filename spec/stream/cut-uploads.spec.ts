@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import {
@@ -17,10 +16,11 @@ import {
   throwError,
   type Observable,
 } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { connect, IOStream, open, relay } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { owned, pattern, serve, turns } from './tools.ts';
 
 type Source = Parameters<IOStream['send']>[0];
@@ -141,91 +141,71 @@ describe('an upload that is cut', () => {
   const failing = Object.entries(FAILING).map(([name, make]) => ({ name, make }));
   const all = Object.entries({ ...FAILING, ...STUCK }).map(([name, make]) => ({ name, make }));
 
-  it.each(failing)('by $name resets a connection that its error leaves', async ({ make }) => {
-    await invariants(async (h) => {
-      assert.equal(await endOf(h, (to) => connect(to).pipe(switchMap((io) => greeted(io, () => io.send(make()))))), 'ECONNRESET');
-    })();
+  spec.each(failing)('by $name resets a connection that its error leaves', async (h, { make }) => {
+    expect(await endOf(h, (to) => connect(to).pipe(switchMap((io) => greeted(io, () => io.send(make())))))).toBe('ECONNRESET');
   });
 
-  it.each(failing)('by $name resets the connection of a handler', async ({ make }) => {
-    await invariants(async (h) => {
-      assert.equal(await endOf(h, (to) => connect(to, (io) => greeted(io, () => io.send(make())))), 'ECONNRESET');
-    })();
+  spec.each(failing)('by $name resets the connection of a handler', async (h, { make }) => {
+    expect(await endOf(h, (to) => connect(to, (io) => greeted(io, () => io.send(make()))))).toBe('ECONNRESET');
   });
 
-  it.each(all)('by $name resets a connection that is left by unsubscription', async ({ make }) => {
-    await invariants(async (h) => {
-      assert.equal(await endOf(h, (to) => connect(to).pipe(switchMap((io) => greeted(io, () => swallow(io.send(make())))))), 'ECONNRESET');
-    })();
+  spec.each(all)('by $name resets a connection that is left by unsubscription', async (h, { make }) => {
+    expect(await endOf(h, (to) => connect(to).pipe(switchMap((io) => greeted(io, () => swallow(io.send(make()))))))).toBe('ECONNRESET');
   });
 
-  it.each(all)('by $name resets a connection that is left later than the send', async ({ make }) => {
-    await invariants(async (h) => {
-      const use = (io: IOStream, stop$: Observable<unknown>): Observable<unknown> =>
-        merge(swallow(io.send(make()).pipe(takeUntil(stop$))), NEVER);
-      assert.equal(await endOf(h, (to, stop$) => connect(to).pipe(switchMap((io) => greeted(io, () => use(io, stop$))))), 'ECONNRESET');
-    })();
+  spec.each(all)('by $name resets a connection that is left later than the send', async (h, { make }) => {
+    const use = (io: IOStream, stop$: Observable<unknown>): Observable<unknown> =>
+      merge(swallow(io.send(make()).pipe(takeUntil(stop$))), NEVER);
+    expect(await endOf(h, (to, stop$) => connect(to).pipe(switchMap((io) => greeted(io, () => use(io, stop$)))))).toBe('ECONNRESET');
   });
 
-  it.each(all.flatMap(({ name, make }) => (['end', 'close'] as const).map((how) => ({ name, make, how }))))(
+  spec.each(all.flatMap(({ name, make }) => (['end', 'close'] as const).map((how) => ({ name, make, how }))))(
     'by $name ends with FIN when $how() was called',
-    async ({ make, how }) => {
-      await invariants(async (h) => {
-        const use = (io: IOStream, stop$: Observable<unknown>): Observable<unknown> =>
-          merge(
-            swallow(io.send(make())).pipe(takeUntil(stop$)),
-            stop$.pipe(
-              mergeMap(() => {
-                io[how]();
-                return NEVER;
-              }),
-            ),
-          );
-        assert.equal(await endOf(h, (to, stop$) => connect(to).pipe(switchMap((io) => greeted(io, () => use(io, stop$))))), 'FIN');
-      })();
+    async (h, { make, how }) => {
+      const use = (io: IOStream, stop$: Observable<unknown>): Observable<unknown> =>
+        merge(
+          swallow(io.send(make())).pipe(takeUntil(stop$)),
+          stop$.pipe(
+            mergeMap(() => {
+              io[how]();
+              return NEVER;
+            }),
+          ),
+        );
+      expect(await endOf(h, (to, stop$) => connect(to).pipe(switchMap((io) => greeted(io, () => use(io, stop$)))))).toBe('FIN');
     },
   );
 
-  it.each(failing)('by $name ends with FIN when a handler catches the error and completes', async ({ make }) => {
-    await invariants(async (h) => {
-      assert.equal(await endOf(h, (to) => connect(to, (io) => greeted(io, () => io.send(make()).pipe(catchError(() => EMPTY))))), 'FIN');
-    })();
+  spec.each(failing)('by $name ends with FIN when a handler catches the error and completes', async (h, { make }) => {
+    expect(await endOf(h, (to) => connect(to, (io) => greeted(io, () => io.send(make()).pipe(catchError(() => EMPTY)))))).toBe('FIN');
   });
 
-  it.each(failing)('by $name leaves a stream of open as it is, for its owner to close', async ({ make }) => {
-    await invariants(async (h) => {
-      const { seen, ...to } = await peer(h);
-      const io = await open(to);
-      h.observed(swallow(io.send(make())));
-      await new Promise((resolve) => setTimeout(resolve, 15));
-      assert.equal(io.state, 'open');
-      io.close();
-      await h.until(() => seen.end !== '', 'the end');
-      assert.equal(seen.end, 'FIN');
-    })();
+  spec.each(failing)('by $name leaves a stream of open as it is, for its owner to close', async (h, { make }) => {
+    const { seen, ...to } = await peer(h);
+    const io = await open(to);
+    h.observed(swallow(io.send(make())));
+    await new Promise((resolve) => setTimeout(resolve, 15));
+    expect(io.state).toBe('open');
+    io.close();
+    await h.until(() => seen.end !== '', 'the end');
+    expect(seen.end).toBe('FIN');
   });
 
-  it('that failed before its first byte resets, too: the peer must not take nothing for all', async () => {
-    await invariants(async (h) => {
-      const none = throwError(() => broken);
-      assert.equal(await endOf(h, (to) => connect(to).pipe(switchMap((io) => greeted(io, () => io.send(none))))), 'ECONNRESET');
-    })();
+  spec('that failed before its first byte resets, too: the peer must not take nothing for all', async (h) => {
+    const none = throwError(() => broken);
+    expect(await endOf(h, (to) => connect(to).pipe(switchMap((io) => greeted(io, () => io.send(none)))))).toBe('ECONNRESET');
   });
 
-  it('is none when a send was given up before its first byte', async () => {
-    await invariants(async (h) => {
-      const use = (io: IOStream): Observable<unknown> => merge(io.send(NEVER), of(io.write('part')));
-      assert.equal(await endOf(h, (to) => connect(to).pipe(switchMap((io) => greeted(io, () => use(io))))), 'FIN');
-    })();
+  spec('is none when a send was given up before its first byte', async (h) => {
+    const use = (io: IOStream): Observable<unknown> => merge(io.send(NEVER), of(io.write('part')));
+    expect(await endOf(h, (to) => connect(to).pipe(switchMap((io) => greeted(io, () => use(io)))))).toBe('FIN');
   });
 
-  it('resets both streams of a relay', async () => {
-    await invariants(async (h) => {
-      const [near, far] = memoryPair();
-      const [inner, client] = owned(h, new IOStream({ wire: near, cb: () => {} }), new IOStream({ wire: far, cb: () => {} }));
-      client.write('part');
-      assert.equal(await endOf(h, (to) => connect(to).pipe(switchMap((io) => relay(io, inner)))), 'ECONNRESET');
-      await h.until(() => client.state === 'closed');
-    })();
+  spec('resets both streams of a relay', async (h) => {
+    const [near, far] = memoryPair();
+    const [inner, client] = owned(h, new IOStream({ wire: near, cb: () => {} }), new IOStream({ wire: far, cb: () => {} }));
+    client.write('part');
+    expect(await endOf(h, (to) => connect(to).pipe(switchMap((io) => relay(io, inner))))).toBe('ECONNRESET');
+    await h.until(() => client.state === 'closed');
   });
 });

@@ -1,7 +1,6 @@
-import assert from 'node:assert/strict';
 import { connect as dial, type AddressInfo, type Socket } from 'node:net';
 import { concat, firstValueFrom, from, lastValueFrom, map, merge, mergeMap, NEVER, of, switchMap, timer, type Observable } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   connect,
   converse,
@@ -20,6 +19,7 @@ import {
 } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { invariants, type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { deadPort } from '../support/loopback.ts';
 import { owned, pattern, serve, turns, unhandled } from './tools.ts';
 
@@ -113,7 +113,7 @@ const READERS: Record<string, Place> = {
   'consume with a chunk in progress': (io, note) => io.consume(() => timer(5)).subscribe(ended(note)),
   'for await': async (io, note) => {
     try {
-      for await (const bytes of io) assert.ok(bytes.length > 0);
+      for await (const bytes of io) expect(bytes.length).toBeGreaterThan(0);
     } catch (error) {
       note(error);
     }
@@ -196,8 +196,8 @@ function delivers(kind: Kind, make: (options: IOStreamOptions, note: Note, h: Ha
     await make(await failing(h, kind), (error) => noted.push(error), h);
     await h.until(() => noted.length > 0, 'the error is delivered');
     await turns(20);
-    assert.deepEqual([noted.length, reported], [1, []]);
-    assert.ok(kind.codes.includes(String(code(noted[0]))), String(code(noted[0])));
+    expect([noted.length, reported]).toStrictEqual([1, []]);
+    expect(kind.codes.includes(String(code(noted[0]))), String(code(noted[0]))).toBe(true);
   });
 }
 
@@ -235,46 +235,40 @@ describe('an error of a stream', () => {
     'a framed and requests without a request': (io) => requests(framed(io, codec), { match: () => undefined }),
   };
 
-  it.each(cells([...ALWAYS, PENDING], NO_HANDLERS))('that is $kind is reported once when there is $name', async ({ kind, place }) => {
-    await invariants(async (h) => {
-      const reported = unhandled(h);
-      const io: IOStream = new IOStream(await failing(h, KINDS[kind]));
-      h.defer(() => io.reset());
-      place(io, () => {}, h);
-      await h.until(() => reported.length > 0, 'the report');
-      await turns(20);
-      assert.equal(reported.length, 1);
-      assert.ok((KINDS[kind].codes as readonly unknown[]).includes(code(reported[0])));
-      // Reported already: what is asked later gets the end, and reports nothing.
-      const isWhole = kind === PENDING;
-      assert.equal((await h.observed(io.data$).ended).error, isWhole ? undefined : reported[0]);
-      const refused = (await h.observed(io.send(['x'])).ended).error;
-      assert.deepEqual([code(refused), (refused as Error).cause], ['ECLOSED', reported[0]]);
-      assert.equal(reported.length, 1);
-    })();
+  spec.each(cells([...ALWAYS, PENDING], NO_HANDLERS))('that is $kind is reported once when there is $name', async (h, { kind, place }) => {
+    const reported = unhandled(h);
+    const io: IOStream = new IOStream(await failing(h, KINDS[kind]));
+    h.defer(() => io.reset());
+    place(io, () => {}, h);
+    await h.until(() => reported.length > 0, 'the report');
+    await turns(20);
+    expect(reported.length).toBe(1);
+    expect((KINDS[kind].codes as readonly unknown[]).includes(code(reported[0]))).toBe(true);
+    // Reported already: what is asked later gets the end, and reports nothing.
+    const isWhole = kind === PENDING;
+    expect((await h.observed(io.data$).ended).error).toBe(isWhole ? undefined : reported[0]);
+    const refused = (await h.observed(io.send(['x'])).ended).error;
+    expect([code(refused), (refused as Error).cause]).toStrictEqual(['ECLOSED', reported[0]]);
+    expect(reported.length).toBe(1);
   });
 
-  it('that comes after data$ has completed at EOF is reported once', async () => {
-    await invariants(async (h) => {
-      const reported = unhandled(h);
-      const io: IOStream = new IOStream(await failing(h, KINDS[PENDING]));
-      h.defer(() => io.reset());
-      assert.equal((await h.observed(io.data$).ended).state, 'complete');
-      await h.until(() => reported.length > 0, 'the report');
-      await turns(20);
-      assert.equal(reported.length, 1);
-    })();
+  spec('that comes after data$ has completed at EOF is reported once', async (h) => {
+    const reported = unhandled(h);
+    const io: IOStream = new IOStream(await failing(h, KINDS[PENDING]));
+    h.defer(() => io.reset());
+    expect((await h.observed(io.data$).ended).state).toBe('complete');
+    await h.until(() => reported.length > 0, 'the report');
+    await turns(20);
+    expect(reported.length).toBe(1);
   });
 
-  it('that is an abort is reported nowhere when there is no handler', async () => {
-    await invariants(async (h) => {
-      const reported = unhandled(h);
-      const io: IOStream = new IOStream(await failing(h, KINDS['an abort']));
-      await h.until(() => io.state === 'closing' || io.state === 'closed');
-      io.reset();
-      await turns(20);
-      assert.deepEqual(reported, []);
-    })();
+  spec('that is an abort is reported nowhere when there is no handler', async (h) => {
+    const reported = unhandled(h);
+    const io: IOStream = new IOStream(await failing(h, KINDS['an abort']));
+    await h.until(() => io.state === 'closing' || io.state === 'closed');
+    io.reset();
+    await turns(20);
+    expect(reported).toStrictEqual([]);
   });
 
   /** Ways to make a stream that deliver its error themselves. */

@@ -1,11 +1,10 @@
-import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { defer, NEVER, of, reduce, type Observable } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { connect, framed, IOStream, lines, requests, toDuplex } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { client, serving } from '../support/clients.ts';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { closing, joined, owned, pattern, serve, ticks, turns, unhandled } from './tools.ts';
 
 const host = '127.0.0.1';
@@ -49,123 +48,101 @@ function block(ms: number): void {
 }
 
 describe('a peer that ends and then resets', () => {
-  it.each(Object.entries(READS))('gives its input as a whole, on 100 connections at once: %s', async (_, read) => {
-    await invariants(async (h) => {
-      const port = await serve(
-        h,
-        h.peer((socket: Socket) => endThenReset(socket, ANSWER)),
-      );
-      const seen = Array.from({ length: 100 }, () => h.observed(connect({ host, port }, read)));
-      await Promise.all(seen.map(({ ended }) => ended));
-      const wrong = seen.filter(({ state, values }) => state !== 'complete' || values[0] !== ANSWER.length);
-      assert.deepEqual(
-        wrong.map(({ state, values, error }) => [state, values, error]),
-        [],
-      );
-    })();
+  spec.each(Object.entries(READS))('gives its input as a whole, on 100 connections at once: %s', async (h, _, read) => {
+    const port = await serve(
+      h,
+      h.peer((socket: Socket) => endThenReset(socket, ANSWER)),
+    );
+    const seen = Array.from({ length: 100 }, () => h.observed(connect({ host, port }, read)));
+    await Promise.all(seen.map(({ ended }) => ended));
+    const wrong = seen.filter(({ state, values }) => state !== 'complete' || values[0] !== ANSWER.length);
+    expect(wrong.map(({ state, values, error }) => [state, values, error])).toStrictEqual([]);
   });
 
-  it('gives its input as a whole when the event loop is blocked meanwhile', async () => {
-    await invariants(async (h) => {
-      const port = await serve(
-        h,
-        h.peer((socket: Socket) => endThenReset(socket, ANSWER)),
-      );
-      const blocking = setInterval(() => block(20), 1);
-      h.defer(() => clearInterval(blocking));
-      const seen = Array.from({ length: 10 }, () => h.observed(connect({ host, port }, READS.data$!)));
-      await Promise.all(seen.map(({ ended }) => ended));
-      assert.deepEqual(
-        seen.map(({ values }) => values),
-        seen.map(() => [ANSWER.length]),
-      );
-    })();
+  spec('gives its input as a whole when the event loop is blocked meanwhile', async (h) => {
+    const port = await serve(
+      h,
+      h.peer((socket: Socket) => endThenReset(socket, ANSWER)),
+    );
+    const blocking = setInterval(() => block(20), 1);
+    h.defer(() => clearInterval(blocking));
+    const seen = Array.from({ length: 10 }, () => h.observed(connect({ host, port }, READS.data$!)));
+    await Promise.all(seen.map(({ ended }) => ended));
+    expect(seen.map(({ values }) => values)).toStrictEqual(seen.map(() => [ANSWER.length]));
   });
 
-  it.each(Object.entries(READS))('never makes a part look whole, when the reset overtakes the bytes: %s', async (_, read) => {
-    await invariants(async (h) => {
-      const port = await serve(h, (socket) => {
-        socket.end(ANSWER, () => socket.resetAndDestroy());
-      });
-      const seen = Array.from({ length: 30 }, () => h.observed(connect({ host, port }, read)));
-      await Promise.all(seen.map(({ ended }) => ended));
-      for (const { state, values } of seen) assert.ok(state === 'error' || values[0] === ANSWER.length, `${state} ${values.join()}`);
-    })();
+  spec.each(Object.entries(READS))('never makes a part look whole, when the reset overtakes the bytes: %s', async (h, _, read) => {
+    const port = await serve(h, (socket) => {
+      socket.end(ANSWER, () => socket.resetAndDestroy());
+    });
+    const seen = Array.from({ length: 30 }, () => h.observed(connect({ host, port }, read)));
+    await Promise.all(seen.map(({ ended }) => ended));
+    for (const { state, values } of seen) expect(state === 'error' || values[0] === ANSWER.length, `${state} ${values.join()}`).toBe(true);
   });
 
-  it.each(Object.entries(USES))('causes no error when nothing is pending: %s', async (_, use) => {
-    await invariants(async (h) => {
-      const reported = unhandled(h);
-      const port = await serve(h, (socket) => {
-        socket.once('data', () => void endThenReset(socket));
-      });
-      const io: IOStream = new IOStream({ host, port, outBuf: 'question\n' });
-      h.defer(() => io.reset());
-      use(io);
-      await h.until(() => io.state === 'closed', 'closed');
-      await turns(20);
-      assert.deepEqual([io.isEof, (await closing(io)).error, reported], [true, undefined, []]);
-    })();
+  spec.each(Object.entries(USES))('causes no error when nothing is pending: %s', async (h, _, use) => {
+    const reported = unhandled(h);
+    const port = await serve(h, (socket) => {
+      socket.once('data', () => void endThenReset(socket));
+    });
+    const io: IOStream = new IOStream({ host, port, outBuf: 'question\n' });
+    h.defer(() => io.reset());
+    use(io);
+    await h.until(() => io.state === 'closed', 'closed');
+    await turns(20);
+    expect([io.isEof, (await closing(io)).error, reported]).toStrictEqual([true, undefined, []]);
   });
 
   // A socket that neither reads nor writes learns of no reset: in memory it does.
-  it.each(Object.entries(USES))('causes no error of a half-open stream when nothing is pending: %s', async (_, use) => {
-    await invariants(async (h) => {
-      const reported = unhandled(h);
-      const [io, peer] = joined(h, { allowHalfOpen: true }, { allowHalfOpen: true, cb: () => {} });
-      use(io);
-      await ticks();
-      peer.end('bye\n');
-      await ticks();
-      peer.reset();
-      await h.until(() => io.state === 'closed', 'closed');
-      await turns(20);
-      assert.deepEqual([io.isEof, (await closing(io)).error, reported], [true, undefined, []]);
-    })();
+  spec.each(Object.entries(USES))('causes no error of a half-open stream when nothing is pending: %s', async (h, _, use) => {
+    const reported = unhandled(h);
+    const [io, peer] = joined(h, { allowHalfOpen: true }, { allowHalfOpen: true, cb: () => {} });
+    use(io);
+    await ticks();
+    peer.end('bye\n');
+    await ticks();
+    peer.reset();
+    await h.until(() => io.state === 'closed', 'closed');
+    await turns(20);
+    expect([io.isEof, (await closing(io)).error, reported]).toStrictEqual([true, undefined, []]);
   });
 
-  it('completes connect, and reports an error neither to errors$ nor to cb', async () => {
-    await invariants(async (h) => {
-      const errors: unknown[] = [];
-      const [near, far] = memoryPair();
-      const [peer] = owned(h, new IOStream({ wire: far, cb: () => {} }));
-      const cb = (_: unknown, __: number, error?: unknown): void => {
-        if (error) errors.push(error);
-      };
-      const seen = h.observed(connect({ wire: near, cb, allowHalfOpen: true }));
-      await seen.value();
-      peer.end('bye');
-      await ticks();
-      peer.reset();
-      assert.deepEqual([(await seen.ended).state, errors], ['complete', []]);
-    })();
+  spec('completes connect, and reports an error neither to errors$ nor to cb', async (h) => {
+    const errors: unknown[] = [];
+    const [near, far] = memoryPair();
+    const [peer] = owned(h, new IOStream({ wire: far, cb: () => {} }));
+    const cb = (_: unknown, __: number, error?: unknown): void => {
+      if (error) errors.push(error);
+    };
+    const seen = h.observed(connect({ wire: near, cb, allowHalfOpen: true }));
+    await seen.value();
+    peer.end('bye');
+    await ticks();
+    peer.reset();
+    expect([(await seen.ended).state, errors]).toStrictEqual(['complete', []]);
   });
 
-  it('causes no error of a server whose handler waits', async () => {
-    await invariants(async (h) => {
-      const { at, server, errors } = await serving(h, () => NEVER);
-      const { socket } = await client(h, at);
-      await endThenReset(socket);
-      await h.until(() => server.size === 0, 'the connection has ended');
-      assert.deepEqual(errors.values, []);
-    })();
+  spec('causes no error of a server whose handler waits', async (h) => {
+    const { at, server, errors } = await serving(h, () => NEVER);
+    const { socket } = await client(h, at);
+    await endThenReset(socket);
+    await h.until(() => server.size === 0, 'the connection has ended');
+    expect(errors.values).toStrictEqual([]);
   });
 
-  it('causes an error, once, when a send is not through', async () => {
-    await invariants(async (h) => {
-      const reported = unhandled(h);
-      const [io, peer] = joined(h, { allowHalfOpen: true }, { cb: () => {} });
-      const sending = h.observed(io.send(NEVER));
-      const { errors } = h.watch(io);
-      await ticks();
-      peer.end();
-      await ticks();
-      peer.reset();
-      await sending.ended;
-      await turns(20);
-      assert.deepEqual([sending.error, reported], [errors.values[0], []]);
-      h.error(sending.error, { code: 'ECONNRESET' });
-      assert.equal(errors.values.length, 1);
-    })();
+  spec('causes an error, once, when a send is not through', async (h) => {
+    const reported = unhandled(h);
+    const [io, peer] = joined(h, { allowHalfOpen: true }, { cb: () => {} });
+    const sending = h.observed(io.send(NEVER));
+    const { errors } = h.watch(io);
+    await ticks();
+    peer.end();
+    await ticks();
+    peer.reset();
+    await sending.ended;
+    await turns(20);
+    expect([sending.error, reported]).toStrictEqual([errors.values[0], []]);
+    h.error(sending.error, { code: 'ECONNRESET' });
+    expect(errors.values.length).toBe(1);
   });
 });

@@ -1,8 +1,8 @@
 import { firstValueFrom } from 'rxjs';
-import { expect, it } from 'vitest';
+import { expect } from 'vitest';
 import { IOStream, type Wire } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { owned } from './tools.ts';
 
 class Chat extends IOStream {
@@ -20,15 +20,12 @@ class Chat extends IOStream {
   }
 }
 
-it(
-  'a class that extends IOStream has its own fields and methods, in events too',
-  invariants(async (h) => {
-    const [near, far] = memoryPair();
-    const chat = new Chat(near, 'me');
-    const [io] = owned(h, new IOStream({ wire: far }), chat);
-    const event = firstValueFrom(chat.events$);
-    expect([chat.say('hello'), chat instanceof IOStream, (chat as { Room?: string }).Room]).toEqual([1, true, 'hall']);
-    expect((await event).io).toBe(chat);
-    expect(String(await firstValueFrom(io.data$))).toBe('me: hello\n');
-  }),
-);
+spec('a class that extends IOStream has its own fields and methods, in events too', async (h) => {
+  const [near, far] = memoryPair();
+  const chat = new Chat(near, 'me');
+  const [io] = owned(h, new IOStream({ wire: far }), chat);
+  const event = firstValueFrom(chat.events$);
+  expect([chat.say('hello'), chat instanceof IOStream, (chat as { Room?: string }).Room]).toEqual([1, true, 'hall']);
+  expect((await event).io).toBe(chat);
+  expect(String(await firstValueFrom(io.data$))).toBe('me: hello\n');
+});

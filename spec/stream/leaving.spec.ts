@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import { connect as dial, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import {
@@ -31,7 +30,7 @@ import {
   toArray,
   VirtualTimeScheduler,
 } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import {
   connect,
   converse,
@@ -51,7 +50,8 @@ import {
   type Wire,
 } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { closing, owned, pattern, serve, turns } from './tools.ts';
 
 const host = '127.0.0.1';
@@ -222,17 +222,14 @@ describe('leaving', () => {
     Object.keys(READERS).flatMap((reader) => [false, true].map((stays) => ({ place, reader, stays, where: stays ? 'beside' : 'in' }))),
   );
 
-  it.each(cells)('ends $reader, $where a pipeline of $place, in silence, whatever leaves', async ({ place, reader, stays }) => {
-    await invariants(async (h) => {
-      const entry = READERS[reader]!;
-      const ways = Object.entries(WAYS);
-      const seen = await Promise.all(ways.map(([, leave]) => leaving(h, PLACES[place]!, leave, entry, stays)));
-      const expected: Seen = { late: [], peer: entry.peer ?? 'FIN', by: 'us' };
-      assert.deepEqual(
-        Object.fromEntries(ways.map(([way], at) => [way, seen[at]])),
-        Object.fromEntries(ways.map(([way]) => [way, expected])),
-      );
-    })();
+  spec.each(cells)('ends $reader, $where a pipeline of $place, in silence, whatever leaves', async (h, { place, reader, stays }) => {
+    const entry = READERS[reader]!;
+    const ways = Object.entries(WAYS);
+    const seen = await Promise.all(ways.map(([, leave]) => leaving(h, PLACES[place]!, leave, entry, stays)));
+    const expected: Seen = { late: [], peer: entry.peer ?? 'FIN', by: 'us' };
+    expect(Object.fromEntries(ways.map(([way], at) => [way, seen[at]]))).toStrictEqual(
+      Object.fromEntries(ways.map(([way]) => [way, expected])),
+    );
   });
 
   describe('a stream that is left', () => {
@@ -249,126 +246,99 @@ describe('leaving', () => {
       return { near, got, peer };
     };
 
-    it(
-      'takes what is written in the turn of the leave, and sends it before FIN',
-      invariants(async (h) => {
-        const { near, got } = wired(h);
-        const seen = h.observed(
-          connect({ wire: near }).pipe(switchMap((io) => merge(of(io), NEVER).pipe(finalize(() => io.write('bye'))))),
-        );
-        const io = await seen.value();
-        seen.unsubscribe();
-        assert.equal(io.write('!'), true);
-        await h.until(() => got.includes('FIN'));
-        assert.deepEqual(got, ['bye!', 'FIN']);
-        assert.equal(io.write('too late'), false);
-      }),
-    );
-
-    it(
-      'sends all of an upload that was taken as a whole',
-      invariants(async (h) => {
-        const { near, got } = wired(h);
-        await firstValueFrom(connect({ wire: near }).pipe(mergeMap((io) => merge(io.send(of('a', pattern(200_000))), of(io)))));
-        await h.until(() => got.at(-1) === 'FIN', 'FIN');
-        assert.equal(got.join('').length, Buffer.concat([Buffer.from('a'), pattern(200_000)]).toString().length + 3);
-      }),
-    );
-
-    it(
-      'completes events$, errors$ and eof$ without a value, and reports that we closed it',
-      invariants(async (h) => {
-        const { near } = wired(h);
-        const io = await firstValueFrom(connect({ wire: near }));
-        const streams = [io.events$, io.errors$, io.eof$].map((each) => h.observed<unknown>(each));
-        const report = await closing(io);
-        assert.deepEqual([report.by, report.error], ['us', undefined]);
-        assert.deepEqual(
-          streams.map(({ state, values }) => [state, values]),
-          streams.map(() => ['complete', []]),
-        );
-      }),
-    );
-
-    it(
-      'gives readers that come later nothing, a later send or request is refused with ECLOSED',
-      invariants(async (h) => {
-        const { near, peer } = wired(h);
-        peer.write('unread');
-        const io = await firstValueFrom(connect({ wire: near }));
-        await turns();
-        const silent = [io.data$, io.consume(() => of(1)), framed(io, codec).messages$, from(io as unknown as Observable<Buffer>)];
-        for (const each of silent) {
-          const seen = h.observed<unknown>(each);
-          await turns(2);
-          assert.deepEqual([seen.state, seen.values], ['open', []]);
-        }
-        for (const each of [io.send(['x']), requests(framed(io, codec)).request('x')])
-          assert.equal(((await h.observed<unknown>(each).ended).error as IOStreamError).code, 'ECLOSED');
-      }),
-    );
-
-    it.each(['in a handshake', 'while it connects'] as const)('emits nothing, nor calls its handler, when left %s', async (stage) => {
-      await invariants(async (h) => {
-        const { wire, up } = byHand();
-        const plugin: Record<string, Plugin> =
-          stage === 'in a handshake'
-            ? {
-                slow: handshake({
-                  *talk(link) {
-                    yield* link.read(1);
-                  },
-                }),
-              }
-            : {};
-        let calls = 0;
-        const handled = connect({ wire, plugin }, () => of((calls += 1)));
-        const seen = h.observed(handled);
-        await turns();
-        seen.unsubscribe();
-        up.next({ kind: 'connected', details: [] });
-        up.next({ kind: 'data', bytes: Buffer.from('x') });
-        await turns();
-        assert.deepEqual([calls, seen.values], [0, []]);
-      })();
+    spec('takes what is written in the turn of the leave, and sends it before FIN', async (h) => {
+      const { near, got } = wired(h);
+      const seen = h.observed(connect({ wire: near }).pipe(switchMap((io) => merge(of(io), NEVER).pipe(finalize(() => io.write('bye'))))));
+      const io = await seen.value();
+      seen.unsubscribe();
+      expect(io.write('!')).toBe(true);
+      await h.until(() => got.includes('FIN'));
+      expect(got).toStrictEqual(['bye!', 'FIN']);
+      expect(io.write('too late')).toBe(false);
     });
 
-    it.each<[string, (up: Subject<Up>) => void]>([
+    spec('sends all of an upload that was taken as a whole', async (h) => {
+      const { near, got } = wired(h);
+      await firstValueFrom(connect({ wire: near }).pipe(mergeMap((io) => merge(io.send(of('a', pattern(200_000))), of(io)))));
+      await h.until(() => got.at(-1) === 'FIN', 'FIN');
+      expect(got.join('').length).toBe(Buffer.concat([Buffer.from('a'), pattern(200_000)]).toString().length + 3);
+    });
+
+    spec('completes events$, errors$ and eof$ without a value, and reports that we closed it', async (h) => {
+      const { near } = wired(h);
+      const io = await firstValueFrom(connect({ wire: near }));
+      const streams = [io.events$, io.errors$, io.eof$].map((each) => h.observed<unknown>(each));
+      const report = await closing(io);
+      expect([report.by, report.error]).toStrictEqual(['us', undefined]);
+      expect(streams.map(({ state, values }) => [state, values])).toStrictEqual(streams.map(() => ['complete', []]));
+    });
+
+    spec('gives readers that come later nothing, a later send or request is refused with ECLOSED', async (h) => {
+      const { near, peer } = wired(h);
+      peer.write('unread');
+      const io = await firstValueFrom(connect({ wire: near }));
+      await turns();
+      const silent = [io.data$, io.consume(() => of(1)), framed(io, codec).messages$, from(io as unknown as Observable<Buffer>)];
+      for (const each of silent) {
+        const seen = h.observed<unknown>(each);
+        await turns(2);
+        expect([seen.state, seen.values]).toStrictEqual(['open', []]);
+      }
+      for (const each of [io.send(['x']), requests(framed(io, codec)).request('x')])
+        expect(((await h.observed<unknown>(each).ended).error as IOStreamError).code).toBe('ECLOSED');
+    });
+
+    spec.each(['in a handshake', 'while it connects'] as const)('emits nothing, nor calls its handler, when left %s', async (h, stage) => {
+      const { wire, up } = byHand();
+      const plugin: Record<string, Plugin> =
+        stage === 'in a handshake'
+          ? {
+              slow: handshake({
+                *talk(link) {
+                  yield* link.read(1);
+                },
+              }),
+            }
+          : {};
+      let calls = 0;
+      const handled = connect({ wire, plugin }, () => of((calls += 1)));
+      const seen = h.observed(handled);
+      await turns();
+      seen.unsubscribe();
+      up.next({ kind: 'connected', details: [] });
+      up.next({ kind: 'data', bytes: Buffer.from('x') });
+      await turns();
+      expect([calls, seen.values]).toStrictEqual([0, []]);
+    });
+
+    spec.each<[string, (up: Subject<Up>) => void]>([
       ['bytes', (up) => up.next({ kind: 'data', bytes: Buffer.from('late') })],
       ['EOF', (up) => up.next({ kind: 'end' })],
       ['an error', (up) => up.error(new IOStreamError('ECONNRESET', { phase: 'read' }))],
       ['the end of the wire', (up) => up.complete()],
-    ])('passes on no more when %s comes in the turn of the leave', async (_, happen) => {
-      await invariants(async (h) => {
-        const { wire, up } = byHand();
-        const seen = h.observed(connect({ wire }));
-        up.next({ kind: 'connected', details: [] });
-        const io = await seen.value();
-        const readers = [io.data$, framed(io, codec).messages$, io.send(NEVER)].map((each) => h.observed<unknown>(each));
-        await turns();
-        seen.unsubscribe();
-        happen(up);
-        await turns();
-        assert.deepEqual(
-          readers.map(({ state, values }) => [state, values.length]),
-          readers.map(() => ['open', 0]),
-        );
-      })();
+    ])('passes on no more when %s comes in the turn of the leave', async (h, _, happen) => {
+      const { wire, up } = byHand();
+      const seen = h.observed(connect({ wire }));
+      up.next({ kind: 'connected', details: [] });
+      const io = await seen.value();
+      const readers = [io.data$, framed(io, codec).messages$, io.send(NEVER)].map((each) => h.observed<unknown>(each));
+      await turns();
+      seen.unsubscribe();
+      happen(up);
+      await turns();
+      expect(readers.map(({ state, values }) => [state, values.length])).toStrictEqual(readers.map(() => ['open', 0]));
     });
 
-    it(
-      'by startTls ends its readers in silence, too',
-      invariants(async (h) => {
-        const { near, peer } = wired(h);
-        const [io] = owned(h, new IOStream({ wire: near }));
-        await h.until(() => io.state === 'open' && peer.state === 'open');
-        const seen = h.observed(startTls(io, { servername: 'localhost' }).pipe(mergeMap((secure) => secure.data$)));
-        await turns();
-        seen.unsubscribe();
-        await turns();
-        assert.deepEqual(seen.values, []);
-      }),
-    );
+    spec('by startTls ends its readers in silence, too', async (h) => {
+      const { near, peer } = wired(h);
+      const [io] = owned(h, new IOStream({ wire: near }));
+      await h.until(() => io.state === 'open' && peer.state === 'open');
+      const seen = h.observed(startTls(io, { servername: 'localhost' }).pipe(mergeMap((secure) => secure.data$)));
+      await turns();
+      seen.unsubscribe();
+      await turns();
+      expect(seen.values).toStrictEqual([]);
+    });
   });
 });
 

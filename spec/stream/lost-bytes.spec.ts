@@ -1,8 +1,7 @@
-import assert from 'node:assert/strict';
 import { Observable } from 'rxjs';
 import { IOStream, type IOStreamError, type Wire } from 'rxjs-io-stream';
-import { describe, it } from 'vitest';
-import { invariants } from '../support/harness.ts';
+import { describe, expect } from 'vitest';
+import { spec } from '../support/spec.ts';
 import { closing, dialled, owned, ticks } from './tools.ts';
 
 function detach({ buffer }: Uint8Array): void {
@@ -13,100 +12,85 @@ const LOST = { code: 'EFAULT', phase: 'write', fatal: true };
 const MESSAGE = 'the buffer was detached or resized after write(); do not transfer or resize it before it is sent';
 
 describe('a buffer that is detached before its bytes are written', () => {
-  it(
-    'fails the stream with EFAULT, and nothing behind the gap is sent',
-    invariants(async (h) => {
-      const { io, socket } = await dialled(h);
-      const received: Buffer[] = [];
-      const over = new Promise<void>((resolve) => {
-        for (const event of ['end', 'error']) socket.on(event, () => resolve());
-        socket.on('data', (bytes) => received.push(bytes));
-      });
-      const errors: IOStreamError[] = [];
-      io.errors$.subscribe((error) => errors.push(error));
-      const bytes = new Uint8Array(8);
-      io.write('before');
-      io.write(bytes);
-      io.write('after');
-      detach(bytes);
-      const { by, error, unsent } = await closing(io);
-      assert.equal(by, 'error');
-      h.error(error, LOST);
-      assert.equal((error as Error).message, MESSAGE);
-      assert.deepEqual(errors, [error]);
-      assert.ok(unsent >= 13, `${unsent} bytes`);
-      await over;
-      assert.ok(['', 'before'].includes(Buffer.concat(received).toString()));
-    }),
-  );
+  spec('fails the stream with EFAULT, and nothing behind the gap is sent', async (h) => {
+    const { io, socket } = await dialled(h);
+    const received: Buffer[] = [];
+    const over = new Promise<void>((resolve) => {
+      for (const event of ['end', 'error']) socket.on(event, () => resolve());
+      socket.on('data', (bytes) => received.push(bytes));
+    });
+    const errors: IOStreamError[] = [];
+    io.errors$.subscribe((error) => errors.push(error));
+    const bytes = new Uint8Array(8);
+    io.write('before');
+    io.write(bytes);
+    io.write('after');
+    detach(bytes);
+    const { by, error, unsent } = await closing(io);
+    expect(by).toBe('error');
+    h.error(error, LOST);
+    expect((error as Error).message).toBe(MESSAGE);
+    expect(errors).toStrictEqual([error]);
+    expect(unsent >= 13, `${unsent} bytes`).toBe(true);
+    await over;
+    expect(['', 'before'].includes(Buffer.concat(received).toString())).toBe(true);
+  });
 
-  it(
-    'fails a stream that calls no error fatal',
-    invariants(async (h) => {
-      const { io } = await dialled(h, { isFatal: () => false });
-      const bytes = new Uint8Array(8);
-      io.write(bytes);
-      detach(bytes);
-      h.error((await closing(io)).error, LOST);
-    }),
-  );
+  spec('fails a stream that calls no error fatal', async (h) => {
+    const { io } = await dialled(h, { isFatal: () => false });
+    const bytes = new Uint8Array(8);
+    io.write(bytes);
+    detach(bytes);
+    h.error((await closing(io)).error, LOST);
+  });
 
   for (const [name, finish] of [
     ['end()', (io: IOStream) => io.end()],
     ['close()', (io: IOStream) => io.close()],
   ] as const) {
-    it(
-      `is no whole upload: after ${name} the wire gets an error instead of the end`,
-      invariants(async (h) => {
-        const reached: string[] = [];
-        const wire: Wire = () => (flow$) =>
-          new Observable((up) => {
-            up.add(
-              flow$.subscribe({
-                next: ({ kind }) => reached.push(kind),
-                error: (reason: unknown) => reached.push((reason as IOStreamError).code),
-                complete: () => reached.push('complete'),
-              }),
-            );
-            up.next({ kind: 'connected', details: [{}] });
-          });
-        const [io] = owned(h, new IOStream({ wire }));
-        const bytes = new Uint8Array(8);
-        const closed = closing(io);
-        io.write('before');
-        await ticks();
-        io.write(bytes);
-        detach(bytes);
-        finish(io);
-        h.error((await closed).error, LOST);
-        assert.deepEqual(reached, ['data', 'EFAULT']);
-      }),
-    );
+    spec(`is no whole upload: after ${name} the wire gets an error instead of the end`, async (h) => {
+      const reached: string[] = [];
+      const wire: Wire = () => (flow$) =>
+        new Observable((up) => {
+          up.add(
+            flow$.subscribe({
+              next: ({ kind }) => reached.push(kind),
+              error: (reason: unknown) => reached.push((reason as IOStreamError).code),
+              complete: () => reached.push('complete'),
+            }),
+          );
+          up.next({ kind: 'connected', details: [{}] });
+        });
+      const [io] = owned(h, new IOStream({ wire }));
+      const bytes = new Uint8Array(8);
+      const closed = closing(io);
+      io.write('before');
+      await ticks();
+      io.write(bytes);
+      detach(bytes);
+      finish(io);
+      h.error((await closed).error, LOST);
+      expect(reached).toStrictEqual(['data', 'EFAULT']);
+    });
   }
 
-  it(
-    'errors what waits for the bytes to be sent',
-    invariants(async (h) => {
-      const other = await dialled(h);
-      const more = new Uint8Array(8);
-      other.io.write(more);
-      const waiting = h.observed(other.io.send(['x']));
-      detach(more);
-      h.error((await waiting.ended).error, LOST);
-    }),
-  );
+  spec('errors what waits for the bytes to be sent', async (h) => {
+    const other = await dialled(h);
+    const more = new Uint8Array(8);
+    other.io.write(more);
+    const waiting = h.observed(other.io.send(['x']));
+    detach(more);
+    h.error((await waiting.ended).error, LOST);
+  });
 
-  it(
-    'is found in outBuf, too',
-    invariants(async (h) => {
-      for (const outPos of [undefined, 2]) {
-        const { io } = await dialled(h, { outPos });
-        const bytes = Buffer.from(new ArrayBuffer(8));
-        io.outBuf = bytes;
-        io.write();
-        detach(bytes);
-        h.error((await closing(io)).error, LOST);
-      }
-    }),
-  );
+  spec('is found in outBuf, too', async (h) => {
+    for (const outPos of [undefined, 2]) {
+      const { io } = await dialled(h, { outPos });
+      const bytes = Buffer.from(new ArrayBuffer(8));
+      io.outBuf = bytes;
+      io.write();
+      detach(bytes);
+      h.error((await closing(io)).error, LOST);
+    }
+  });
 });

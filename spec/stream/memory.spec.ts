@@ -1,8 +1,7 @@
-import assert from 'node:assert/strict';
 import { Subject, timer } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { EOF, IOStream } from 'rxjs-io-stream';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { closing, dialled, joined, owned, scripted, ticks, turns, usedMiB } from './tools.ts';
 
 /** Highest use of memory above the start, looked at now and then. */
@@ -24,233 +23,203 @@ function print(what: string, mib: number): void {
 }
 
 describe('what is read and not taken', () => {
-  it(
-    'is bounded by its bytes, not by the number of chunks: 200,000 of one byte, and 20,000 that pin 64 KiB',
-    invariants(async (h) => {
-      for (const [count, slab] of [
-        [200_000, 1],
-        [20_000, 65_536],
-      ] as const) {
-        const { wire, up } = scripted();
-        const [io] = owned(h, new IOStream({ wire, waitFor: EOF, inBufLimit: 0 }));
-        await ticks();
-        const memory = meter();
-        for (let each = 0; each < count; each += 1) up({ kind: 'data', bytes: new Uint8Array(slab).subarray(0, 1) });
-        print(`${count} one-byte chunks, views of ${slab} bytes`, memory.look());
-        assert.equal(io.inBuf.length, count);
-        assert.ok(memory.most < 8, `${memory.most} MiB`);
-      }
-    }),
-  );
-
-  it(
-    'of a consumer is bounded by highWaterMark, in one-byte chunks too',
-    invariants(async (h) => {
-      const { wire, up, down } = scripted();
-      const [io] = owned(h, new IOStream({ wire, highWaterMark: 1000 }));
-      const inner$ = new Subject<never>();
-      h.observed(io.consume(() => inner$));
+  spec('is bounded by its bytes, not by the number of chunks: 200,000 of one byte, and 20,000 that pin 64 KiB', async (h) => {
+    for (const [count, slab] of [
+      [200_000, 1],
+      [20_000, 65_536],
+    ] as const) {
+      const { wire, up } = scripted();
+      const [io] = owned(h, new IOStream({ wire, waitFor: EOF, inBufLimit: 0 }));
       await ticks();
-      for (let each = 0; each < 1001; each += 1) up({ kind: 'data', bytes: new Uint8Array(1) });
-      assert.equal(down.at(-1)?.kind, 'pause');
-      assert.ok(io.inBuf.length <= 1000);
-    }),
-  );
-
-  it(
-    'does not grow with what has passed: 1 GiB to a chunk per 10 ms, scaled to 200 chunks',
-    invariants(async (h) => {
-      const { io, socket } = await dialled(h);
       const memory = meter();
-      const piece = Buffer.alloc(65_536, 1);
-      let open = true;
-      const feed = (): void => {
-        while (open) {
-          if (socket.write(piece)) continue;
-          socket.once('drain', feed);
-          return;
-        }
-      };
-      feed();
-      let taken = 0;
-      let chunks = 0;
-      const seen = h.observed(
-        io.consume((chunk) => {
-          taken += chunk.length;
-          chunks += 1;
-          if (chunks % 40 === 0) memory.look();
-          return timer(10);
-        }),
-      );
-      await h.until(() => chunks >= 200, '200 chunks');
-      open = false;
-      assert.ok(io.inBuf.length <= 2 * 65_536, `${io.inBuf.length} bytes ahead`);
-      seen.unsubscribe();
-      io.reset();
-      print(`a consumer of a chunk per 10 ms took ${(taken / 2 ** 20).toFixed(0)} MiB`, memory.most);
-      assert.ok(memory.most < 16, `${memory.most} MiB`);
-    }),
-  );
+      for (let each = 0; each < count; each += 1) up({ kind: 'data', bytes: new Uint8Array(slab).subarray(0, 1) });
+      print(`${count} one-byte chunks, views of ${slab} bytes`, memory.look());
+      expect(io.inBuf.length).toBe(count);
+      expect(memory.most < 8, `${memory.most} MiB`).toBe(true);
+    }
+  });
 
-  it(
-    'passes on without growing: 512 MiB to data$',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      let got = 0;
-      const memory = meter();
-      b.data$.subscribe((chunk) => {
-        got += chunk.length;
-        if (got % (64 * 2 ** 20) === 0) memory.look();
-      });
-      const piece = Buffer.alloc(2 ** 20, 1);
-      const seen = h.observed(
-        a.send(
-          (function* () {
-            for (let each = 0; each < 512; each += 1) yield piece;
-          })(),
-        ),
-      );
-      await seen.ended;
-      a.close();
-      await closing(b);
-      assert.equal(got, 512 * 2 ** 20);
-      print('512 MiB from send to data$', memory.most);
-      assert.ok(memory.most < 16, `${memory.most} MiB`);
-    }),
-  );
+  spec('of a consumer is bounded by highWaterMark, in one-byte chunks too', async (h) => {
+    const { wire, up, down } = scripted();
+    const [io] = owned(h, new IOStream({ wire, highWaterMark: 1000 }));
+    const inner$ = new Subject<never>();
+    h.observed(io.consume(() => inner$));
+    await ticks();
+    for (let each = 0; each < 1001; each += 1) up({ kind: 'data', bytes: new Uint8Array(1) });
+    expect(down.at(-1)?.kind).toBe('pause');
+    expect(io.inBuf.length).toBeLessThanOrEqual(1000);
+  });
+
+  spec('does not grow with what has passed: 1 GiB to a chunk per 10 ms, scaled to 200 chunks', async (h) => {
+    const { io, socket } = await dialled(h);
+    const memory = meter();
+    const piece = Buffer.alloc(65_536, 1);
+    let open = true;
+    const feed = (): void => {
+      while (open) {
+        if (socket.write(piece)) continue;
+        socket.once('drain', feed);
+        return;
+      }
+    };
+    feed();
+    let taken = 0;
+    let chunks = 0;
+    const seen = h.observed(
+      io.consume((chunk) => {
+        taken += chunk.length;
+        chunks += 1;
+        if (chunks % 40 === 0) memory.look();
+        return timer(10);
+      }),
+    );
+    await h.until(() => chunks >= 200, '200 chunks');
+    open = false;
+    expect(io.inBuf.length <= 2 * 65_536, `${io.inBuf.length} bytes ahead`).toBe(true);
+    seen.unsubscribe();
+    io.reset();
+    print(`a consumer of a chunk per 10 ms took ${(taken / 2 ** 20).toFixed(0)} MiB`, memory.most);
+    expect(memory.most < 16, `${memory.most} MiB`).toBe(true);
+  });
+
+  spec('passes on without growing: 512 MiB to data$', async (h) => {
+    const [a, b] = joined(h);
+    let got = 0;
+    const memory = meter();
+    b.data$.subscribe((chunk) => {
+      got += chunk.length;
+      if (got % (64 * 2 ** 20) === 0) memory.look();
+    });
+    const piece = Buffer.alloc(2 ** 20, 1);
+    const seen = h.observed(
+      a.send(
+        (function* () {
+          for (let each = 0; each < 512; each += 1) yield piece;
+        })(),
+      ),
+    );
+    await seen.ended;
+    a.close();
+    await closing(b);
+    expect(got).toBe(512 * 2 ** 20);
+    print('512 MiB from send to data$', memory.most);
+    expect(memory.most < 16, `${memory.most} MiB`).toBe(true);
+  });
 });
 
 describe('what waits to be written', () => {
-  it(
-    'of a send to a peer that stops reading is bounded by highWaterMark and one chunk',
-    invariants(async (h) => {
-      const { io, socket } = await dialled(h, {}, (socket) => socket.pause());
-      const memory = meter();
-      let pulled = 0;
-      const seen = h.observed(
-        io.send(
-          (function* () {
-            for (;;) {
-              pulled += 1;
-              yield Buffer.alloc(65_536, pulled);
-            }
-          })(),
-        ),
-      );
-      let before: number | undefined;
-      for (let still = 0; still < 50; still = before === pulled ? still + 1 : 0) {
-        before = pulled;
-        await turns(1);
+  spec('of a send to a peer that stops reading is bounded by highWaterMark and one chunk', async (h) => {
+    const { io, socket } = await dialled(h, {}, (socket) => socket.pause());
+    const memory = meter();
+    let pulled = 0;
+    const seen = h.observed(
+      io.send(
+        (function* () {
+          for (;;) {
+            pulled += 1;
+            yield Buffer.alloc(65_536, pulled);
+          }
+        })(),
+      ),
+    );
+    let before: number | undefined;
+    for (let still = 0; still < 50; still = before === pulled ? still + 1 : 0) {
+      before = pulled;
+      await turns(1);
+    }
+    memory.look();
+    expect(io.output.pending <= 65_536 + 65_536, `${io.output.pending} bytes wait`).toBe(true);
+    print(`send to a peer that stops reading, ${pulled} chunks of 64 KiB taken by the kernel`, memory.most);
+    expect(memory.most < 8, `${memory.most} MiB`).toBe(true);
+    seen.unsubscribe();
+    io.reset();
+    socket.destroy();
+  });
+
+  spec('is bounded when its writer honours the answer of write', async (h) => {
+    const [a, b] = joined(h);
+    let got = 0;
+    b.data$.subscribe((chunk) => (got += chunk.length));
+    const memory = meter();
+    let most = 0;
+    for (let each = 0; each < 8000; each += 1) {
+      if (!a.write(Buffer.alloc(10_000, each))) await h.until(() => a.output.pending < 65_536);
+      most = Math.max(most, a.output.pending);
+      if (each % 1000 === 0) memory.look();
+    }
+    a.close();
+    await closing(b);
+    expect(got).toBe(80_000_000);
+    print('80 MB written, honouring the answer', memory.most);
+    expect(most <= 65_536 + 10_000 && memory.most < 16, `${most} bytes, ${memory.most} MiB`).toBe(true);
+  });
+
+  spec('lets go of what has left while the queue is never empty', async (h) => {
+    const { wire, up, down } = scripted();
+    const [io] = owned(h, new IOStream({ wire, outBufLimit: 0 }));
+    await ticks();
+    const memory = meter();
+    up({ kind: 'pause' });
+    for (let each = 0; each < 8; each += 1) io.write(Buffer.alloc(100_000));
+    let passed = 0;
+    const inlet = down as { length: number; splice(from: number): typeof down };
+    for (let each = 0; each < 5000; each += 1) {
+      io.write(Buffer.alloc(100_000, each));
+      if (each % 4 === 3) {
+        up({ kind: 'resume' });
+        up({ kind: 'pause' });
+        const sent = inlet.splice(0).reduce((sum, signal) => sum + (signal.kind === 'data' ? signal.bytes.length : 0), 0);
+        passed += sent;
+        up({ kind: 'sent', bytes: sent });
       }
-      memory.look();
-      assert.ok(io.output.pending <= 65_536 + 65_536, `${io.output.pending} bytes wait`);
-      print(`send to a peer that stops reading, ${pulled} chunks of 64 KiB taken by the kernel`, memory.most);
-      assert.ok(memory.most < 8, `${memory.most} MiB`);
-      seen.unsubscribe();
-      io.reset();
-      socket.destroy();
-    }),
-  );
+      if (each % 1000 === 0) memory.look();
+    }
+    print(`${(passed / 2 ** 20).toFixed(0)} MiB through a queue`, memory.most);
+    expect(memory.most < 8, `${memory.most} MiB`).toBe(true);
+  });
 
-  it(
-    'is bounded when its writer honours the answer of write',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      let got = 0;
-      b.data$.subscribe((chunk) => (got += chunk.length));
-      const memory = meter();
-      let most = 0;
-      for (let each = 0; each < 8000; each += 1) {
-        if (!a.write(Buffer.alloc(10_000, each))) await h.until(() => a.output.pending < 65_536);
-        most = Math.max(most, a.output.pending);
-        if (each % 1000 === 0) memory.look();
-      }
-      a.close();
-      await closing(b);
-      assert.equal(got, 80_000_000);
-      print('80 MB written, honouring the answer', memory.most);
-      assert.ok(most <= 65_536 + 10_000 && memory.most < 16, `${most} bytes, ${memory.most} MiB`);
-    }),
-  );
+  spec('is bounded by its bytes, not by the number of writes: 200,000 of one byte to a peer that stops reading', async (h) => {
+    const { wire, up } = scripted();
+    const [io] = owned(h, new IOStream({ wire, outBufLimit: 0 }));
+    await ticks();
+    up({ kind: 'pause' });
+    const memory = meter();
+    for (let each = 0; each < 200_000; each += 1) io.write('x');
+    memory.look();
+    print('200,000 one-byte writes that wait', memory.most);
+    expect(memory.most < 2, `${memory.most} MiB`).toBe(true);
+    expect(io.output.pending).toBe(200_000);
+  });
 
-  it(
-    'lets go of what has left while the queue is never empty',
-    invariants(async (h) => {
-      const { wire, up, down } = scripted();
-      const [io] = owned(h, new IOStream({ wire, outBufLimit: 0 }));
-      await ticks();
-      const memory = meter();
-      up({ kind: 'pause' });
-      for (let each = 0; each < 8; each += 1) io.write(Buffer.alloc(100_000));
-      let passed = 0;
-      const inlet = down as { length: number; splice(from: number): typeof down };
-      for (let each = 0; each < 5000; each += 1) {
-        io.write(Buffer.alloc(100_000, each));
-        if (each % 4 === 3) {
-          up({ kind: 'resume' });
-          up({ kind: 'pause' });
-          const sent = inlet.splice(0).reduce((sum, signal) => sum + (signal.kind === 'data' ? signal.bytes.length : 0), 0);
-          passed += sent;
-          up({ kind: 'sent', bytes: sent });
-        }
-        if (each % 1000 === 0) memory.look();
-      }
-      print(`${(passed / 2 ** 20).toFixed(0)} MiB through a queue`, memory.most);
-      assert.ok(memory.most < 8, `${memory.most} MiB`);
-    }),
-  );
-
-  it(
-    'is bounded by its bytes, not by the number of writes: 200,000 of one byte to a peer that stops reading',
-    invariants(async (h) => {
-      const { wire, up } = scripted();
-      const [io] = owned(h, new IOStream({ wire, outBufLimit: 0 }));
-      await ticks();
-      up({ kind: 'pause' });
-      const memory = meter();
-      for (let each = 0; each < 200_000; each += 1) io.write('x');
-      memory.look();
-      print('200,000 one-byte writes that wait', memory.most);
-      assert.ok(memory.most < 2, `${memory.most} MiB`);
-      assert.equal(io.output.pending, 200_000);
-    }),
-  );
-
-  it(
-    'of the options is let go when it has left',
-    invariants(async (h) => {
-      const { wire, up, down } = scripted();
-      const made = (): [IOStream, WeakRef<object>] => {
-        const outBuf = Buffer.alloc(1_000_000);
-        return [new IOStream({ wire, outBuf }), new WeakRef(outBuf)];
-      };
-      const [io, ref] = made();
-      owned(h, io);
-      await ticks();
-      down.length = 0;
-      up({ kind: 'sent', bytes: 1_000_000 });
-      const { gc } = globalThis as { gc?: () => void };
-      await h.until(() => {
-        gc?.();
-        return ref.deref() === undefined;
-      }, 'outBuf is let go');
-      assert.equal(io.state, 'open');
-    }),
-  );
+  spec('of the options is let go when it has left', async (h) => {
+    const { wire, up, down } = scripted();
+    const made = (): [IOStream, WeakRef<object>] => {
+      const outBuf = Buffer.alloc(1_000_000);
+      return [new IOStream({ wire, outBuf }), new WeakRef(outBuf)];
+    };
+    const [io, ref] = made();
+    owned(h, io);
+    await ticks();
+    down.length = 0;
+    up({ kind: 'sent', bytes: 1_000_000 });
+    const { gc } = globalThis as { gc?: () => void };
+    await h.until(() => {
+      gc?.();
+      return ref.deref() === undefined;
+    }, 'outBuf is let go');
+    expect(io.state).toBe('open');
+  });
 });
 
 describe('a stream', () => {
-  it(
-    'that is idle costs little',
-    invariants(async (h) => {
-      const memory = meter();
-      const streams: IOStream[] = [];
-      for (let each = 0; each < 5000; each += 1) streams.push(new IOStream({ wire: scripted().wire }));
-      owned(h, ...streams);
-      await ticks();
-      const kib = (memory.look() * 1024) / 5000;
-      print(`5000 idle streams, ${kib.toFixed(2)} KiB each with their scripted wires`, memory.most);
-      assert.ok(kib < 8, `${kib} KiB`);
-    }),
-  );
+  spec('that is idle costs little', async (h) => {
+    const memory = meter();
+    const streams: IOStream[] = [];
+    for (let each = 0; each < 5000; each += 1) streams.push(new IOStream({ wire: scripted().wire }));
+    owned(h, ...streams);
+    await ticks();
+    const kib = (memory.look() * 1024) / 5000;
+    print(`5000 idle streams, ${kib.toFixed(2)} KiB each with their scripted wires`, memory.most);
+    expect(kib < 8, `${kib} KiB`).toBe(true);
+  });
 });

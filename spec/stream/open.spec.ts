@@ -1,9 +1,10 @@
 import { getEventListeners } from 'node:events';
 import { defer, mergeMap, throwError } from 'rxjs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { handshake, open, type IOStream } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { allOf, deadPort, served } from '../support/loopback.ts';
 import { closing, turns, unhandled } from './tools.ts';
 import type { Socket } from 'node:net';
@@ -30,175 +31,136 @@ function owned(h: Harness, io: IOStream): IOStream {
 }
 
 describe('open', () => {
-  it(
-    'resolves with the stream when the whole stack is connected',
-    invariants(async (h) => {
-      const place = await served(h, (socket) => void socket.write('hi there'));
-      const io = owned(h, await open({ ...place, plugin: { greeted }, Name: 'mine' }));
-      expect(io).toMatchObject({ state: 'open', Name: 'mine', details: { greeted: { greeting: 'hi' } } });
-      const { value } = (await io[Symbol.asyncIterator]().next()) as { value: Buffer };
-      expect(value.toString()).toBe(' there');
-    }),
-  );
+  spec('resolves with the stream when the whole stack is connected', async (h) => {
+    const place = await served(h, (socket) => void socket.write('hi there'));
+    const io = owned(h, await open({ ...place, plugin: { greeted }, Name: 'mine' }));
+    expect(io).toMatchObject({ state: 'open', Name: 'mine', details: { greeted: { greeting: 'hi' } } });
+    const { value } = (await io[Symbol.asyncIterator]().next()) as { value: Buffer };
+    expect(value.toString()).toBe(' there');
+  });
 
-  it(
-    'leaves it open: it is the caller’s to close',
-    invariants(async (h) => {
-      const place = await served(h, (socket) => void socket.pipe(socket));
-      const io = owned(h, await open(place));
-      await new Promise(setImmediate);
-      expect(io.state).toBe('open');
-      io.end('hello');
-      const chunks: Buffer[] = [];
-      for await (const chunk of io) chunks.push(chunk);
-      expect(Buffer.concat(chunks).toString()).toBe('hello');
-      expect((await closing(io)).by).toBe('us');
-    }),
-  );
+  spec('leaves it open: it is the caller’s to close', async (h) => {
+    const place = await served(h, (socket) => void socket.pipe(socket));
+    const io = owned(h, await open(place));
+    await new Promise(setImmediate);
+    expect(io.state).toBe('open');
+    io.end('hello');
+    const chunks: Buffer[] = [];
+    for await (const chunk of io) chunks.push(chunk);
+    expect(Buffer.concat(chunks).toString()).toBe('hello');
+    expect((await closing(io)).by).toBe('us');
+  });
 
-  it(
-    'is disposed with await using: closed, and waited for',
-    invariants(async (h) => {
-      let got: Promise<Buffer> | undefined;
-      const place = await served(h, (socket: Socket) => {
-        got = allOf(socket);
-        socket.on('end', () => socket.end());
-      });
-      const io = await open(place);
-      io.write('last words');
-      await io[Symbol.asyncDispose](); // what `await using` calls at the end of its block
-      expect(io.state).toBe('closed');
-      expect((await got)?.toString()).toBe('last words');
-      await io[Symbol.asyncDispose]();
-    }),
-  );
+  spec('is disposed with await using: closed, and waited for', async (h) => {
+    let got: Promise<Buffer> | undefined;
+    const place = await served(h, (socket: Socket) => {
+      got = allOf(socket);
+      socket.on('end', () => socket.end());
+    });
+    const io = await open(place);
+    io.write('last words');
+    await io[Symbol.asyncDispose](); // what `await using` calls at the end of its block
+    expect(io.state).toBe('closed');
+    expect((await got)?.toString()).toBe('last words');
+    await io[Symbol.asyncDispose]();
+  });
 
   describe('rejects with the error that kept it from connecting, and frees all:', () => {
-    it(
-      'a name without address',
-      invariants(async (h) => {
-        const lookup = (_host: string, _options: unknown, callback: (error: Error, address: string) => void): void =>
-          callback(Object.assign(new Error('none'), { code: 'ENOTFOUND' }), '');
-        h.error(await rejection(open({ host: 'some.name', port: 1, lookup })), { code: 'EDNS', phase: 'resolve' });
-      }),
-    );
+    spec('a name without address', async (h) => {
+      const lookup = (_host: string, _options: unknown, callback: (error: Error, address: string) => void): void =>
+        callback(Object.assign(new Error('none'), { code: 'ENOTFOUND' }), '');
+      h.error(await rejection(open({ host: 'some.name', port: 1, lookup })), { code: 'EDNS', phase: 'resolve' });
+    });
 
-    it(
-      'a port on which nobody listens',
-      invariants(async (h) => {
-        h.error(await rejection(open({ host, port: await deadPort() })), { code: 'ECONNREFUSED', phase: 'connect' });
-      }),
-    );
+    spec('a port on which nobody listens', async (h) => {
+      h.error(await rejection(open({ host, port: await deadPort() })), { code: 'ECONNREFUSED', phase: 'connect' });
+    });
 
-    it(
-      'a handshake that fails, ends early or takes too long',
-      invariants(async (h) => {
-        const ended = await served(h, (socket) => void socket.end('h'));
-        const silent = await served(h);
-        h.error(await rejection(open({ ...ended, plugin: { greeted } })), { code: 'EPROTOCOL', phase: 'handshake', layer: 'greeted' });
-        const late = await rejection(open({ ...silent, plugin: { greeted }, timeouts: { handshake: 20 } }));
-        h.error(late, { code: 'ETOHANDSHAKE', phase: 'handshake', layer: 'greeted' });
-      }),
-    );
+    spec('a handshake that fails, ends early or takes too long', async (h) => {
+      const ended = await served(h, (socket) => void socket.end('h'));
+      const silent = await served(h);
+      h.error(await rejection(open({ ...ended, plugin: { greeted } })), { code: 'EPROTOCOL', phase: 'handshake', layer: 'greeted' });
+      const late = await rejection(open({ ...silent, plugin: { greeted }, timeouts: { handshake: 20 } }));
+      h.error(late, { code: 'ETOHANDSHAKE', phase: 'handshake', layer: 'greeted' });
+    });
 
-    it(
-      'an abort, before and meanwhile',
-      invariants(async (h) => {
-        const place = await served(h);
-        expect(await rejection(open({ ...place, signal: AbortSignal.abort() }))).toMatchObject({ name: 'AbortError' });
-        const controller = new AbortController();
-        const opening = rejection(open({ ...place, plugin: { greeted }, signal: controller.signal }));
-        await new Promise((resolve) => setTimeout(resolve, 10));
-        controller.abort();
-        expect(await opening).toMatchObject({ name: 'AbortError' });
-        expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
-      }),
-    );
+    spec('an abort, before and meanwhile', async (h) => {
+      const place = await served(h);
+      expect(await rejection(open({ ...place, signal: AbortSignal.abort() }))).toMatchObject({ name: 'AbortError' });
+      const controller = new AbortController();
+      const opening = rejection(open({ ...place, plugin: { greeted }, signal: controller.signal }));
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      controller.abort();
+      expect(await opening).toMatchObject({ name: 'AbortError' });
+      expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
+    });
 
-    it(
-      'a callback that closes the stream',
-      invariants(async (h) => {
-        const place = await served(h);
-        const opening = open({ ...place, onEvent: ({ io }: { io: IOStream }) => io.close() });
-        expect(String(await rejection(opening))).toContain('the stream was closed before it was there');
-      }),
-    );
+    spec('a callback that closes the stream', async (h) => {
+      const place = await served(h);
+      const opening = open({ ...place, onEvent: ({ io }: { io: IOStream }) => io.close() });
+      expect(String(await rejection(opening))).toContain('the stream was closed before it was there');
+    });
 
-    it(
-      'wrong options, with a TypeError',
-      invariants(async () => {
-        for (const options of [undefined, {}, { host, port: 70_000 }, { host, port: 1, timeouts: { connect: -1 } }])
-          expect(await rejection(open(options as never))).toBeInstanceOf(TypeError);
-      }),
-    );
+    spec('wrong options, with a TypeError', async () => {
+      for (const options of [undefined, {}, { host, port: 70_000 }, { host, port: 1, timeouts: { connect: -1 } }])
+        expect(await rejection(open(options as never))).toBeInstanceOf(TypeError);
+    });
 
-    it(
-      'and tells nobody else',
-      invariants(async (h) => {
-        const reported = unhandled(h);
-        await rejection(open({ host, port: await deadPort() }));
-        await new Promise((resolve) => setTimeout(resolve, 5));
-        expect(reported).toEqual([]);
-      }),
-    );
+    spec('and tells nobody else', async (h) => {
+      const reported = unhandled(h);
+      await rejection(open({ host, port: await deadPort() }));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      expect(reported).toEqual([]);
+    });
   });
 
   describe('a fatal error later', () => {
-    it(
-      'waits for the next read, send or closed$, and never reaches the process',
-      invariants(async (h) => {
-        const reported = unhandled(h);
-        for (const next of [
-          (io: IOStream) => h.observed(io.data$),
-          (io: IOStream) => h.observed(io.consume(() => [])),
-          (io: IOStream) => h.observed(defer(() => io[Symbol.asyncIterator]().next())),
-          (io: IOStream) => h.observed(io.send(['x'])),
-          (io: IOStream) => h.observed(io.closed$.pipe(mergeMap(({ error }) => throwError(() => error)))),
-        ]) {
-          const sockets: Socket[] = [];
-          const io = await open(await served(h, (socket) => void sockets.push(socket)));
-          await h.until(() => sockets.length === 1, 'accepted');
-          sockets[0]?.resetAndDestroy();
-          await h.until(() => io.state === 'closed', 'the reset');
-          await turns(20);
-          h.error((await next(io).ended).error, { code: 'ECONNRESET', phase: 'read' });
-        }
-        expect(reported).toEqual([]);
-      }),
-    );
-
-    it(
-      'goes to who listens, and to nobody else',
-      invariants(async (h) => {
-        const reported = unhandled(h);
+    spec('waits for the next read, send or closed$, and never reaches the process', async (h) => {
+      const reported = unhandled(h);
+      for (const next of [
+        (io: IOStream) => h.observed(io.data$),
+        (io: IOStream) => h.observed(io.consume(() => [])),
+        (io: IOStream) => h.observed(defer(() => io[Symbol.asyncIterator]().next())),
+        (io: IOStream) => h.observed(io.send(['x'])),
+        (io: IOStream) => h.observed(io.closed$.pipe(mergeMap(({ error }) => throwError(() => error)))),
+      ]) {
         const sockets: Socket[] = [];
         const io = await open(await served(h, (socket) => void sockets.push(socket)));
-        const errors = h.observed(io.errors$);
         await h.until(() => sockets.length === 1, 'accepted');
         sockets[0]?.resetAndDestroy();
-        h.error(await errors.value(), { code: 'ECONNRESET' });
-        await new Promise((resolve) => setTimeout(resolve, 5));
-        expect(reported).toEqual([]);
-      }),
-    );
+        await h.until(() => io.state === 'closed', 'the reset');
+        await turns(20);
+        h.error((await next(io).ended).error, { code: 'ECONNRESET', phase: 'read' });
+      }
+      expect(reported).toEqual([]);
+    });
 
-    it(
-      'that comes with the connection waits for the caller, too',
-      invariants(async (h) => {
-        const reported = unhandled(h);
-        for (const listens of [true, false]) {
-          const [near, far] = memoryPair();
-          (await open({ wire: far })).reset();
-          const io = await open({ wire: near }); // connected and reset in one go
-          expect(io.state).toBe('closed');
-          if (listens) {
-            const data = await h.observed(io.data$).ended;
-            h.error(data.error, { code: 'ECONNRESET' });
-          }
-          await new Promise((resolve) => setTimeout(resolve, 10));
-          expect(reported).toEqual([]);
+    spec('goes to who listens, and to nobody else', async (h) => {
+      const reported = unhandled(h);
+      const sockets: Socket[] = [];
+      const io = await open(await served(h, (socket) => void sockets.push(socket)));
+      const errors = h.observed(io.errors$);
+      await h.until(() => sockets.length === 1, 'accepted');
+      sockets[0]?.resetAndDestroy();
+      h.error(await errors.value(), { code: 'ECONNRESET' });
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      expect(reported).toEqual([]);
+    });
+
+    spec('that comes with the connection waits for the caller, too', async (h) => {
+      const reported = unhandled(h);
+      for (const listens of [true, false]) {
+        const [near, far] = memoryPair();
+        (await open({ wire: far })).reset();
+        const io = await open({ wire: near }); // connected and reset in one go
+        expect(io.state).toBe('closed');
+        if (listens) {
+          const data = await h.observed(io.data$).ended;
+          h.error(data.error, { code: 'ECONNRESET' });
         }
-      }),
-    );
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        expect(reported).toEqual([]);
+      }
+    });
   });
 });

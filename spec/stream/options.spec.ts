@@ -1,6 +1,5 @@
-import assert from 'node:assert/strict';
 import { asyncScheduler, NEVER } from 'rxjs';
-import { describe, it } from 'vitest';
+import { assert, describe, expect, it } from 'vitest';
 import { passthrough, type Wire } from 'rxjs-io-stream';
 import { checkOptions, isOwnField, mergeTimeouts } from '../../src/stream/options.ts';
 import { TIMEOUTS } from '../../src/wire/timeouts.ts';
@@ -11,7 +10,7 @@ function messageOf(options: unknown): string {
   try {
     checkOptions(options as object);
   } catch (error) {
-    assert.ok(error instanceof TypeError);
+    assert(error instanceof TypeError);
     return error.message;
   }
   return 'accepted';
@@ -19,16 +18,16 @@ function messageOf(options: unknown): string {
 
 describe('checkOptions', () => {
   it('wants exactly one of fh, host with port, path and wire', () => {
-    for (const good of [{ wire }, { path: '/x' }, { host: 'x', port: 1 }, { fh: 3 }]) assert.equal(messageOf(good), 'accepted');
+    for (const good of [{ wire }, { path: '/x' }, { host: 'x', port: 1 }, { fh: 3 }]) expect(messageOf(good)).toBe('accepted');
     for (const wrong of [{}, { wire, path: '/x' }, { fh: 3, host: 'x', port: 1 }, { path: '/x', fh: 1 }, { port: 1 }]) {
-      assert.match(messageOf(wrong), /^usage: .*expected exactly one of `fh`, `host` with `port`, `path` and `wire`, got /);
+      expect(messageOf(wrong)).toMatch(/^usage: .*expected exactly one of `fh`, `host` with `port`, `path` and `wire`, got /);
     }
-    assert.match(messageOf({ host: 'x' }), /`host` without `port`/);
-    assert.match(messageOf({ wire, port: 5 }), /`port` without `host`/);
+    expect(messageOf({ host: 'x' })).toMatch(/`host` without `port`/);
+    expect(messageOf({ wire, port: 5 })).toMatch(/`port` without `host`/);
   });
 
   it('wants an object of options', () => {
-    for (const wrong of [undefined, null, 5, 'x', () => {}]) assert.match(messageOf(wrong), /expected an object of options, got /);
+    for (const wrong of [undefined, null, 5, 'x', () => {}]) expect(messageOf(wrong)).toMatch(/expected an object of options, got /);
   });
 
   const wrong: Record<string, unknown[]> = {
@@ -62,33 +61,32 @@ describe('checkOptions', () => {
   for (const [name, values] of Object.entries(wrong)) {
     it(`refuses a wrong \`${name}\`, naming it and what came`, () => {
       for (const value of values)
-        assert.match(messageOf({ wire, [name]: value }), new RegExp(`^usage: .*expected \`${name}\` to be .*, got `, 's'));
-      assert.equal(messageOf({ path: '/x', ...(name === 'path' ? {} : { [name]: undefined }) }), 'accepted', 'undefined is the default');
+        expect(messageOf({ wire, [name]: value })).toMatch(new RegExp(`^usage: .*expected \`${name}\` to be .*, got `, 's'));
+      expect(messageOf({ path: '/x', ...(name === 'path' ? {} : { [name]: undefined }) }), 'undefined is the default').toBe('accepted');
     });
   }
 
   it.runIf(process.platform === 'linux')('takes a path that begins with NUL, the name of an abstract socket', () => {
-    assert.equal(messageOf({ path: '\0name' }), 'accepted');
+    expect(messageOf({ path: '\0name' })).toBe('accepted');
   });
 
   it('does not repeat a URL that was given as host: it may hold a password', () => {
-    assert.match(messageOf({ host: 'http://me:hunter2@proxy', port: 1 }), /got a string of 23 characters with an @$/);
+    expect(messageOf({ host: 'http://me:hunter2@proxy', port: 1 })).toMatch(/got a string of 23 characters with an @$/);
   });
 
   it('refuses an unknown name, and takes one with a capital for a field of the user', () => {
-    assert.match(messageOf({ wire, hots: 'x' }), /^unknown option `hots`; did you mean `host`\? \(IOStream takes fh, host, /);
+    expect(messageOf({ wire, hots: 'x' })).toMatch(/^unknown option `hots`; did you mean `host`\? \(IOStream takes fh, host, /);
     for (const name of ['toString', 'hasOwnProperty', '__proto__'])
-      assert.match(
+      expect(
         messageOf(
           Object.fromEntries([
             ['wire', wire],
             [name, 1],
           ]),
         ),
-        /^unknown option `\w+` \(IOStream takes fh, host, /,
-      );
-    assert.equal(messageOf({ wire, Count: 0, Ünicode: null, AnyThing: undefined }), 'accepted');
-    assert.deepEqual(['Count', 'count', '_Count', 'Ä', '1', ''].map(isOwnField), [true, false, false, true, false, false]);
+      ).toMatch(/^unknown option `\w+` \(IOStream takes fh, host, /);
+    expect(messageOf({ wire, Count: 0, Ünicode: null, AnyThing: undefined })).toBe('accepted');
+    expect(['Count', 'count', '_Count', 'Ä', '1', ''].map(isOwnField)).toStrictEqual([true, false, false, true, false, false]);
   });
 
   it('takes plugins as a record or pairs, and refuses names that look like integers, doubles and non-plugins', () => {
@@ -103,10 +101,10 @@ describe('checkOptions', () => {
       ],
       { '01': noop, '1a': noop },
     ])
-      assert.equal(messageOf({ wire, plugin: good }), 'accepted');
-    assert.match(messageOf({ wire, plugin: { 1: noop } }), /do not look like integers.*`1`/);
-    assert.match(messageOf({ wire, plugin: [['0', noop]] }), /do not look like integers/);
-    assert.match(
+      expect(messageOf({ wire, plugin: good })).toBe('accepted');
+    expect(messageOf({ wire, plugin: { 1: noop } })).toMatch(/do not look like integers.*`1`/);
+    expect(messageOf({ wire, plugin: [['0', noop]] })).toMatch(/do not look like integers/);
+    expect(
       messageOf({
         wire,
         plugin: [
@@ -114,15 +112,14 @@ describe('checkOptions', () => {
           ['a', noop],
         ],
       }),
-      /`a` twice/,
-    );
+    ).toMatch(/`a` twice/);
     for (const bad of [{ a: 5 }, { a: null }, [noop], [['a']], [[5, noop]], [5], [null]]) {
-      assert.match(messageOf({ wire, plugin: bad }), /expected `plugin` to hold plugins by name/);
+      expect(messageOf({ wire, plugin: bad })).toMatch(/expected `plugin` to hold plugins by name/);
     }
   });
 
   it('takes every option at once', () => {
-    assert.equal(
+    expect(
       messageOf({
         host: 'x',
         port: 65_535,
@@ -148,20 +145,21 @@ describe('checkOptions', () => {
         signal: new AbortController().signal,
         scheduler: asyncScheduler,
       }),
-      'accepted',
-    );
+    ).toBe('accepted');
   });
 });
 
 describe('mergeTimeouts', () => {
   it('lays times over times; 0 is off, undefined changes nothing, nothing is mutated', () => {
     const merged = mergeTimeouts(TIMEOUTS, { write: 0, idle: 5, connect: undefined } as object);
-    assert.deepEqual([merged.write, merged.idle, merged.connect, TIMEOUTS.write], [Infinity, 5, 30_000, 30_000]);
+    expect([merged.write, merged.idle, merged.connect, TIMEOUTS.write]).toStrictEqual([Infinity, 5, 30_000, 30_000]);
   });
 
   it('refuses names and values that are none', () => {
     for (const wrong of [{ wirte: 5 }, { write: -1 }, { write: NaN }, { write: '5' }, { toString: 5 }, [5]]) {
-      assert.throws(() => mergeTimeouts(TIMEOUTS, wrong as never), { name: 'TypeError', message: /timeouts/ });
+      expect(() => mergeTimeouts(TIMEOUTS, wrong as never)).toThrow(
+        expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/timeouts/) }),
+      );
     }
   });
 });

@@ -1,5 +1,4 @@
-import assert from 'node:assert/strict';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { OutputQueue } from '../../src/stream/output-queue.ts';
 import { assertSameBytes } from '../support/digest.ts';
 import { pattern } from './tools.ts';
@@ -29,14 +28,14 @@ describe('OutputQueue', () => {
         queue.push(bytes);
         given.push(bytes);
         if (random(3) === 0 && queue.length > 0) got.push(queue.next()!);
-        if (random(10) === 0) assert.equal(queue.content.length, queue.length);
+        if (random(10) === 0) expect(queue.content.length).toBe(queue.length);
       }
       got.push(...drain(queue));
       assertSameBytes(got, given);
-      assert.ok(
+      expect(
         got.every(({ length }) => length > 0 && length <= PIECE),
         `seed ${seed}`,
-      );
+      ).toBe(true);
     }
   });
 
@@ -45,11 +44,8 @@ describe('OutputQueue', () => {
     const big = pattern(4096);
     for (const bytes of [Buffer.from('a'), Buffer.from('b'), big, Buffer.from('c')]) queue.push(bytes);
     const pieces = drain(queue);
-    assert.deepEqual(
-      pieces.map(({ length }) => length),
-      [2, 4096, 1],
-    );
-    assert.equal(pieces[1]?.buffer, big.buffer);
+    expect(pieces.map(({ length }) => length)).toStrictEqual([2, 4096, 1]);
+    expect(pieces[1]?.buffer).toBe(big.buffer);
   });
 
   it('lets go of what it has given while it never is empty', () => {
@@ -65,36 +61,36 @@ describe('OutputQueue', () => {
     return new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
       (globalThis as { gc?: () => void }).gc?.();
       const alive = refs.filter((ref) => ref.deref() !== undefined).length;
-      assert.ok(alive <= 3, `${alive} chunks are held, ${queue.length} bytes wait`);
+      expect(alive <= 3, `${alive} chunks are held, ${queue.length} bytes wait`).toBe(true);
     });
   });
 
   it('shows all of it as one, and can be replaced', () => {
     const queue = new OutputQueue();
-    assert.equal(queue.content.length, 0);
+    expect(queue.content.length).toBe(0);
     queue.push(Buffer.from('ab'));
     queue.push(Buffer.from('cd'));
-    assert.deepEqual([String(queue.content), queue.length], ['abcd', 4]);
+    expect([String(queue.content), queue.length]).toStrictEqual(['abcd', 4]);
     queue.content = Buffer.from('x');
     queue.push(Buffer.from('y'));
     assertSameBytes(drain(queue), 'xy');
     queue.content = Buffer.alloc(0);
-    assert.deepEqual([queue.length, queue.content.length], [0, 0]);
+    expect([queue.length, queue.content.length]).toStrictEqual([0, 0]);
   });
 
   it('with a position leaves the content alone and moves the position', () => {
     const queue = new OutputQueue();
     queue.content = pattern(600_000);
     queue.position = 10;
-    assert.equal(queue.length, 599_990);
+    expect(queue.length).toBe(599_990);
     assertSameBytes(drain(queue), pattern(600_000).subarray(10));
-    assert.deepEqual([queue.position, queue.length, queue.content.length], [600_000, 0, 600_000]);
+    expect([queue.position, queue.length, queue.content.length]).toStrictEqual([600_000, 0, 600_000]);
     queue.push(Buffer.from('more'));
     assertSameBytes(drain(queue), 'more');
     queue.position = 1_000_000;
-    assert.equal(queue.length, 0);
+    expect(queue.length).toBe(0);
     queue.position = undefined;
-    assert.equal(queue.length, 600_004);
+    expect(queue.length).toBe(600_004);
   });
 
   it('takes 1,000,000 one-byte chunks and a big one in linear time', () => {
@@ -106,8 +102,8 @@ describe('OutputQueue', () => {
     let total = 0;
     while (queue.length > 0) total += queue.next()!.length;
     const { user } = process.cpuUsage(start);
-    assert.equal(total, 1_000_000 + 64 * 2 ** 20);
-    assert.ok(user < 2_000_000, `${user / 1000} ms`);
+    expect(total).toBe(1_000_000 + 64 * 2 ** 20);
+    expect(user < 2_000_000, `${user / 1000} ms`).toBe(true);
   });
 
   it('holds many tiny chunks that wait as a few, whatever they are views of, and leaves the bytes of its user alone', () => {
@@ -121,11 +117,11 @@ describe('OutputQueue', () => {
     const before = used();
     for (let each = 0; each < 2 ** 20; each += 1) queue.push(Buffer.allocUnsafeSlow(64).fill(each).subarray(0, 1));
     const grown = used() - before;
-    assert.ok(grown < 4 * 2 ** 20, `${grown} bytes for ${queue.length}`);
+    expect(grown < 4 * 2 ** 20, `${grown} bytes for ${queue.length}`).toBe(true);
     assertSameBytes(drain(queue), Buffer.from(Array.from({ length: 2 ** 20 }, (_, each) => each)));
     const own = Buffer.from('x');
     for (let each = 0; each < 5000; each += 1) queue.push(own);
-    assert.equal(String(own), 'x');
+    expect(String(own)).toBe('x');
   });
 
   it('gives what comes in between in order, when small chunks were joined while they waited', () => {
@@ -138,7 +134,7 @@ describe('OutputQueue', () => {
         queue.push(bytes);
         given.push(bytes);
         if (each % 250 === 0) got.push(queue.next()!);
-        if (each === 2000) assert.equal(queue.content.length, queue.length);
+        if (each === 2000) expect(queue.content.length).toBe(queue.length);
       }
       got.push(...drain(queue));
       assertSameBytes(got, given);
@@ -174,13 +170,13 @@ describe('OutputQueue', () => {
         } else queue.push(bytes);
         if (use === 'first' || use === 'between' || use === 'shown') queue.push(Buffer.from('after'));
         lose();
-        if (use === 'shown') assert.ok(queue.content.length > 0);
+        if (use === 'shown') expect(queue.content.length).toBeGreaterThan(0);
         if (use === 'among many') for (let each = 0; each < 3000; each += 1) queue.push(Buffer.from('x'));
         const before = use === 'last' || use === 'between' || use === 'shown' ? ['before'] : [];
-        for (const text of before) assert.equal(String(queue.next()), text, use);
-        assert.equal(queue.next(), undefined, use);
-        assert.equal(queue.next(), undefined, `${use}: gives nothing behind the gap`);
-        assert.ok(queue.length > 0, use);
+        for (const text of before) expect(String(queue.next()), use).toBe(text);
+        expect(queue.next(), use).toBe(undefined);
+        expect(queue.next(), `${use}: gives nothing behind the gap`).toBe(undefined);
+        expect(queue.length > 0, use).toBe(true);
       }
     });
   }

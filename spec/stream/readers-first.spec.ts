@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import {
   concatMap,
@@ -19,9 +18,10 @@ import {
   type Observable,
   type ObservableInput,
 } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { connect, framed, lines, type IOStream, type IOStreamError } from 'rxjs-io-stream';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { deadPort } from '../support/loopback.ts';
 import { serve, turns } from './tools.ts';
 
@@ -55,80 +55,66 @@ async function resetting(h: Harness): Promise<number> {
 }
 
 describe('connect serves readers first', () => {
-  it.each(Object.entries(READERS))('before its error: %s in the pipeline', async (_, read) => {
-    await invariants(async (h) => {
-      const seen = h.observed(connect({ host, port: await resetting(h) }).pipe(switchMap(read)));
-      assert.equal(((await seen.ended).error as IOStreamError).code, 'ECONNRESET');
-      assert.deepEqual(seen.values, ['line\n']);
-    })();
+  spec.each(Object.entries(READERS))('before its error: %s in the pipeline', async (h, _, read) => {
+    const seen = h.observed(connect({ host, port: await resetting(h) }).pipe(switchMap(read)));
+    expect(((await seen.ended).error as IOStreamError).code).toBe('ECONNRESET');
+    expect(seen.values).toStrictEqual(['line\n']);
   });
 
-  it.each(Object.entries(READERS))('before its error: %s beside the pipeline', async (_, read) => {
-    await invariants(async (h) => {
-      const log: unknown[] = [];
-      const seen = h.observed(
-        connect({ host, port: await resetting(h) }).pipe(
-          tap((io) => {
-            // eslint-disable-next-line rxjs-x/no-subscribe-in-pipe -- a reader that is no part of the pipeline
-            const reading = read(io).subscribe({ next: (value) => log.push(value), error: () => log.push('reader') });
-            h.defer(() => reading.unsubscribe());
-          }),
-          tap({ error: () => log.push('connect') }),
-        ),
-      );
-      await seen.ended;
-      assert.deepEqual(log, ['line\n', 'reader', 'connect']);
-    })();
+  spec.each(Object.entries(READERS))('before its error: %s beside the pipeline', async (h, _, read) => {
+    const log: unknown[] = [];
+    const seen = h.observed(
+      connect({ host, port: await resetting(h) }).pipe(
+        tap((io) => {
+          // eslint-disable-next-line rxjs-x/no-subscribe-in-pipe -- a reader that is no part of the pipeline
+          const reading = read(io).subscribe({ next: (value) => log.push(value), error: () => log.push('reader') });
+          h.defer(() => reading.unsubscribe());
+        }),
+        tap({ error: () => log.push('connect') }),
+      ),
+    );
+    await seen.ended;
+    expect(log).toStrictEqual(['line\n', 'reader', 'connect']);
   });
 
-  it.each(Object.entries(READERS))('with a handler: %s', async (_, read) => {
-    await invariants(async (h) => {
-      const seen = h.observed(connect({ host, port: await resetting(h) }, read));
-      assert.equal(((await seen.ended).error as IOStreamError).code, 'ECONNRESET');
-      assert.deepEqual(seen.values, ['line\n']);
-    })();
+  spec.each(Object.entries(READERS))('with a handler: %s', async (h, _, read) => {
+    const seen = h.observed(connect({ host, port: await resetting(h) }, read));
+    expect(((await seen.ended).error as IOStreamError).code).toBe('ECONNRESET');
+    expect(seen.values).toStrictEqual(['line\n']);
   });
 
-  it('errors at once when there are no readers', async () => {
-    await invariants(async (h) => {
-      const seen = h.observed(connect({ host, port: await resetting(h) }));
-      assert.equal(((await seen.ended).error as IOStreamError).code, 'ECONNRESET');
-    })();
+  spec('errors at once when there are no readers', async (h) => {
+    const seen = h.observed(connect({ host, port: await resetting(h) }));
+    expect(((await seen.ended).error as IOStreamError).code).toBe('ECONNRESET');
   });
 
-  it('errors when the last reader leaves without the end', async () => {
-    await invariants(async (h) => {
-      const seen = h.observed(connect({ host, port: await resetting(h) }));
-      const io = await seen.value();
-      const slow = h.observed(io.consume(() => NEVER));
-      await h.until(() => io.state === 'closed', 'the reset');
-      await turns();
-      assert.equal(seen.state, 'open');
-      slow.unsubscribe();
-      assert.equal(seen.state, 'error');
-    })();
+  spec('errors when the last reader leaves without the end', async (h) => {
+    const seen = h.observed(connect({ host, port: await resetting(h) }));
+    const io = await seen.value();
+    const slow = h.observed(io.consume(() => NEVER));
+    await h.until(() => io.state === 'closed', 'the reset');
+    await turns();
+    expect(seen.state).toBe('open');
+    slow.unsubscribe();
+    expect(seen.state).toBe('error');
   });
 
-  it('is silent when it is left while a reader still handles bytes', async () => {
-    await invariants(async (h) => {
-      const seen = h.observed(connect({ host, port: await resetting(h) }).pipe(switchMap((io) => io.consume(() => NEVER))));
-      await turns(30);
-      seen.unsubscribe();
-    })();
+  spec('is silent when it is left while a reader still handles bytes', async (h) => {
+    const seen = h.observed(connect({ host, port: await resetting(h) }).pipe(switchMap((io) => io.consume(() => NEVER))));
+    await turns(30);
+    seen.unsubscribe();
   });
 
-  it('retries a lost connection with all that was read before', async () => {
-    await invariants(async (h) => {
-      const port = await resetting(h);
-      const seen = h.observed(
-        connect({ host, port }).pipe(
-          switchMap((io) => io.consume((bytes) => timer(2).pipe(map(() => text(bytes))))),
-          retry(2),
-        ),
-      );
-      await seen.ended;
-      assert.deepEqual(seen.values, ['line\n', 'line\n', 'line\n']);
-    })();
+  spec('retries a lost connection with all that was read before', async (h) => {
+    const port = await resetting(h);
+    const seen = h.observed(
+      connect({ host, port }).pipe(
+        switchMap((io) => io.consume((bytes) => timer(2).pipe(map(() => text(bytes))))),
+        retry(2),
+      ),
+    );
+    await seen.ended;
+    expect(seen.values).toStrictEqual(['line\n', 'line\n', 'line\n']);
   });
 });
 
@@ -168,24 +154,20 @@ describe('connect with a handler', () => {
     },
   };
 
-  it.each(Object.entries(INPUTS))('emits what %s emits, closes with FIN, then completes', async (_, handler) => {
-    await invariants(async (h) => {
-      const { port, ends } = await noting(h);
-      const seen = await h.observed(connect({ host, port }, handler)).ended;
-      assert.deepEqual([seen.state, seen.values.flat()], ['complete', [1, 2]]);
-      assert.deepEqual(ends, ['FIN']);
-    })();
+  spec.each(Object.entries(INPUTS))('emits what %s emits, closes with FIN, then completes', async (h, _, handler) => {
+    const { port, ends } = await noting(h);
+    const seen = await h.observed(connect({ host, port }, handler)).ended;
+    expect([seen.state, seen.values.flat()]).toStrictEqual(['complete', [1, 2]]);
+    expect(ends).toStrictEqual(['FIN']);
   });
 
-  it('closes the stream before it completes', async () => {
-    await invariants(async (h) => {
-      const { port } = await noting(h);
-      let io: IOStream | undefined;
-      let state: string | undefined;
-      const run = connect({ host, port }, (stream) => ((io = stream), of(1))).pipe(finalize(() => (state = io?.state)));
-      await h.observed(run).ended;
-      assert.equal(state, 'closed');
-    })();
+  spec('closes the stream before it completes', async (h) => {
+    const { port } = await noting(h);
+    let io: IOStream | undefined;
+    let state: string | undefined;
+    const run = connect({ host, port }, (stream) => ((io = stream), of(1))).pipe(finalize(() => (state = io?.state)));
+    await h.observed(run).ended;
+    expect(state).toBe('closed');
   });
 
   const WRONG: Record<string, (io: IOStream) => ObservableInput<unknown>> = {
@@ -195,17 +177,15 @@ describe('connect with a handler', () => {
     },
   };
 
-  it.each(Object.entries(WRONG))('resets, then errors with what %s failed with', async (_, handler) => {
-    await invariants(async (h) => {
-      const { port, ends } = await noting(h);
-      const seen = await h.observed(connect({ host, port }, handler)).ended;
-      assert.equal((seen.error as Error).message, 'mine');
-      await h.until(() => ends.length > 0, 'the end');
-      assert.deepEqual(ends, ['RST']);
-    })();
+  spec.each(Object.entries(WRONG))('resets, then errors with what %s failed with', async (h, _, handler) => {
+    const { port, ends } = await noting(h);
+    const seen = await h.observed(connect({ host, port }, handler)).ended;
+    expect((seen.error as Error).message).toBe('mine');
+    await h.until(() => ends.length > 0, 'the end');
+    expect(ends).toStrictEqual(['RST']);
   });
 
-  it.each<[string, () => never]>([
+  spec.each<[string, () => never]>([
     [
       'throws',
       () => {
@@ -214,81 +194,69 @@ describe('connect with a handler', () => {
     ],
     ['returns no ObservableInput', () => 7 as never],
     ['returns nothing', () => undefined as never],
-  ])('errors, and closes the connection, when the handler %s', async (_, handler) => {
-    await invariants(async (h) => {
-      const { port, ends } = await noting(h);
-      const seen = await h.observed(connect({ host, port }, handler)).ended;
-      assert.equal(seen.state, 'error');
-      await h.until(() => ends.length > 0, 'the end');
-    })();
+  ])('errors, and closes the connection, when the handler %s', async (h, _, handler) => {
+    const { port, ends } = await noting(h);
+    const seen = await h.observed(connect({ host, port }, handler)).ended;
+    expect(seen.state).toBe('error');
+    await h.until(() => ends.length > 0, 'the end');
   });
 
-  it('unsubscribes the handler before the stream closes', async () => {
-    await invariants(async (h) => {
-      const { port, ends } = await noting(h);
-      const log: unknown[] = [];
-      const seen = h.observed(
-        connect({ host, port }, (io) => {
-          h.defer(() => io.reset());
-          io.closed$.subscribe(() => log.push('closed'));
-          return merge(of('ready'), NEVER).pipe(finalize(() => log.push(`handler, stream is ${io.state}`)));
-        }),
-      );
-      await seen.value();
-      seen.unsubscribe();
-      await h.until(() => log.length === 2, 'closed');
-      assert.deepEqual(log, ['handler, stream is open', 'closed']);
-      assert.deepEqual(ends, ['FIN']);
-    })();
+  spec('unsubscribes the handler before the stream closes', async (h) => {
+    const { port, ends } = await noting(h);
+    const log: unknown[] = [];
+    const seen = h.observed(
+      connect({ host, port }, (io) => {
+        h.defer(() => io.reset());
+        io.closed$.subscribe(() => log.push('closed'));
+        return merge(of('ready'), NEVER).pipe(finalize(() => log.push(`handler, stream is ${io.state}`)));
+      }),
+    );
+    await seen.value();
+    seen.unsubscribe();
+    await h.until(() => log.length === 2, 'closed');
+    expect(log).toStrictEqual(['handler, stream is open', 'closed']);
+    expect(ends).toStrictEqual(['FIN']);
   });
 
-  it.each<[string, (io: IOStream) => Observable<unknown>]>([
+  spec.each<[string, (io: IOStream) => Observable<unknown>]>([
     ['reads to the end', (io) => io.data$],
     ['does not read', () => NEVER],
     ['has read, and goes on', (io) => merge(io.data$.pipe(ignoreElements()), timer(20))],
-  ])('completes when the peer ends and the handler %s', async (_, handler) => {
-    await invariants(async (h) => {
-      const { port } = await noting(h, (socket) => socket.end());
-      assert.equal((await h.observed(connect({ host, port }, handler)).ended).state, 'complete');
-    })();
+  ])('completes when the peer ends and the handler %s', async (h, _, handler) => {
+    const { port } = await noting(h, (socket) => socket.end());
+    expect((await h.observed(connect({ host, port }, handler)).ended).state).toBe('complete');
   });
 
-  it('calls no handler when the dial fails, and errors', async () => {
-    await invariants(async (h) => {
-      let calls = 0;
-      const seen = await h.observed(connect({ host, port: await deadPort() }, () => ((calls += 1), EMPTY))).ended;
-      assert.deepEqual([calls, (seen.error as IOStreamError).code], [0, 'ECONNREFUSED']);
-    })();
+  spec('calls no handler when the dial fails, and errors', async (h) => {
+    let calls = 0;
+    const seen = await h.observed(connect({ host, port: await deadPort() }, () => ((calls += 1), EMPTY))).ended;
+    expect([calls, (seen.error as IOStreamError).code]).toStrictEqual([0, 'ECONNREFUSED']);
   });
 
-  it.each(['close', 'reset'] as const)('completes when the handler itself calls %s()', async (how) => {
-    await invariants(async (h) => {
-      const { port } = await noting(h);
-      const seen = h.observed(
-        connect({ host, port }, (io) =>
-          greeted(io).pipe(
-            tap(() => io[how]()),
-            concatMap(() => NEVER),
-          ),
+  spec.each(['close', 'reset'] as const)('completes when the handler itself calls %s()', async (h, how) => {
+    const { port } = await noting(h);
+    const seen = h.observed(
+      connect({ host, port }, (io) =>
+        greeted(io).pipe(
+          tap(() => io[how]()),
+          concatMap(() => NEVER),
         ),
-      );
-      assert.equal((await seen.ended).state, 'complete');
-    })();
+      ),
+    );
+    expect((await seen.ended).state).toBe('complete');
   });
 
-  it('dials for each subscription', async () => {
-    await invariants(async (h) => {
-      const { port, ends } = await noting(h);
-      const run = connect(
-        () => ({ host, port }),
-        () => of(1),
-      );
-      await Promise.all([h.observed(run).ended, h.observed(run).ended]);
-      assert.equal(ends.length, 2);
-    })();
+  spec('dials for each subscription', async (h) => {
+    const { port, ends } = await noting(h);
+    const run = connect(
+      () => ({ host, port }),
+      () => of(1),
+    );
+    await Promise.all([h.observed(run).ended, h.observed(run).ended]);
+    expect(ends.length).toBe(2);
   });
 
   it('refuses a handler that is no function, at the call', () => {
-    for (const handler of [7, {}, 'x', null]) assert.throws(() => connect({ host, port: 1 }, handler as never), TypeError);
+    for (const handler of [7, {}, 'x', null]) expect(() => connect({ host, port: 1 }, handler as never)).toThrow(TypeError);
   });
 });

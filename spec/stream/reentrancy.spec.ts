@@ -1,9 +1,8 @@
-import assert from 'node:assert/strict';
 import { asyncScheduler, merge, Subscription, take, type Observable } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { IN, IOStream, OUT, SENT } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { closing, dialled, joined, owned, scripted, ticks, turns, unhandled } from './tools.ts';
 
 /** How deep the stack is here. */
@@ -16,258 +15,228 @@ function depth(): number {
 }
 
 describe('many at once', () => {
-  it(
-    '10,000 streams close in one tick, without an error and on a flat stack',
-    invariants(async (h) => {
-      const streams: IOStream[] = [];
-      for (let each = 0; each < 5000; each += 1) {
-        const [left, right] = memoryPair();
-        streams.push(new IOStream({ wire: left }), new IOStream({ wire: right }));
-      }
-      owned(h, ...streams);
-      await ticks(2);
-      let closed = 0;
-      let deepest = 0;
-      for (const io of streams) {
-        io.closed$.subscribe(({ by, error }) => {
-          closed += 1;
-          if (closed % 100 === 0) deepest = Math.max(deepest, depth());
-          assert.deepEqual([by, error], ['us', undefined]);
-        });
-      }
-      for (const io of streams) io.close();
-      await h.until(() => closed === 10_000, 'all are closed');
-      assert.ok(deepest < 200, `${deepest} frames`);
-    }),
-  );
+  spec('10,000 streams close in one tick, without an error and on a flat stack', async (h) => {
+    const streams: IOStream[] = [];
+    for (let each = 0; each < 5000; each += 1) {
+      const [left, right] = memoryPair();
+      streams.push(new IOStream({ wire: left }), new IOStream({ wire: right }));
+    }
+    owned(h, ...streams);
+    await ticks(2);
+    let closed = 0;
+    let deepest = 0;
+    for (const io of streams) {
+      io.closed$.subscribe(({ by, error }) => {
+        closed += 1;
+        if (closed % 100 === 0) deepest = Math.max(deepest, depth());
+        expect([by, error]).toStrictEqual(['us', undefined]);
+      });
+    }
+    for (const io of streams) io.close();
+    await h.until(() => closed === 10_000, 'all are closed');
+    expect(deepest < 200, `${deepest} frames`).toBe(true);
+  });
 
-  it(
-    '2,000 streams close each other in a chain, on a flat stack',
-    invariants(async (h) => {
-      const streams: IOStream[] = [];
-      for (let each = 0; each < 1000; each += 1) {
-        const [left, right] = memoryPair();
-        streams.push(new IOStream({ wire: left }), new IOStream({ wire: right }));
-      }
-      owned(h, ...streams);
-      for (const [at, io] of streams.entries()) {
-        io.errors$.subscribe();
-        io.closed$.subscribe(() => streams[at + 1]?.close());
-      }
-      await ticks(2);
-      streams[0]?.close();
-      await closing(streams.at(-1)!);
-    }),
-  );
+  spec('2,000 streams close each other in a chain, on a flat stack', async (h) => {
+    const streams: IOStream[] = [];
+    for (let each = 0; each < 1000; each += 1) {
+      const [left, right] = memoryPair();
+      streams.push(new IOStream({ wire: left }), new IOStream({ wire: right }));
+    }
+    owned(h, ...streams);
+    for (const [at, io] of streams.entries()) {
+      io.errors$.subscribe();
+      io.closed$.subscribe(() => streams[at + 1]?.close());
+    }
+    await ticks(2);
+    streams[0]?.close();
+    await closing(streams.at(-1)!);
+  });
 
-  it(
-    '100 opens and closes a tick race errors, ends and unsubscribes',
-    invariants(async () => {
-      let state = 42;
-      const random = (below: number): number => {
-        state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-        return Math.floor((state / 2 ** 32) * below);
-      };
-      const acts: ((io: IOStream) => void)[] = [
-        (io) => io.close(),
-        (io) => io.reset(),
-        (io) => io.end(),
-        (io) => io.end('x'),
-        (io) => void io.write('x'),
-        (io) => void io.data$.pipe(take(1)).subscribe({ error: () => {} }),
-        (io) => void io.consume(() => []).subscribe({ error: () => {} }),
-        (io) => void io.send(['x', 'y']).subscribe({ error: () => {} }),
-        (io) => io.pause(),
-        (io) => io.resume(),
-        (io) => io.output.error(new Error('x')),
-        (io) => io.output.next('x'),
-        () => {},
-      ];
-      let alive: IOStream[] = [];
-      const all: IOStream[] = [];
-      let reports = 0;
-      for (let tick = 0; tick < 25; tick += 1) {
-        for (let each = 0; each < 50; each += 1) {
-          const [left, right] = memoryPair();
-          for (const wire of [left, right]) {
-            const io: IOStream = new IOStream({ wire });
-            let over = false;
-            io.events$.subscribe({ next: () => assert.equal(over, false), complete: () => (over = true) });
-            io.errors$.subscribe({ next: () => assert.equal(over, false) });
-            io.closed$.subscribe(() => (reports += 1));
-            alive.push(io);
-            all.push(io);
-          }
+  spec('100 opens and closes a tick race errors, ends and unsubscribes', async () => {
+    let state = 42;
+    const random = (below: number): number => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return Math.floor((state / 2 ** 32) * below);
+    };
+    const acts: ((io: IOStream) => void)[] = [
+      (io) => io.close(),
+      (io) => io.reset(),
+      (io) => io.end(),
+      (io) => io.end('x'),
+      (io) => void io.write('x'),
+      (io) => void io.data$.pipe(take(1)).subscribe({ error: () => {} }),
+      (io) => void io.consume(() => []).subscribe({ error: () => {} }),
+      (io) => void io.send(['x', 'y']).subscribe({ error: () => {} }),
+      (io) => io.pause(),
+      (io) => io.resume(),
+      (io) => io.output.error(new Error('x')),
+      (io) => io.output.next('x'),
+      () => {},
+    ];
+    let alive: IOStream[] = [];
+    const all: IOStream[] = [];
+    let reports = 0;
+    for (let tick = 0; tick < 25; tick += 1) {
+      for (let each = 0; each < 50; each += 1) {
+        const [left, right] = memoryPair();
+        for (const wire of [left, right]) {
+          const io: IOStream = new IOStream({ wire });
+          let over = false;
+          io.events$.subscribe({ next: () => expect(over).toBe(false), complete: () => (over = true) });
+          io.errors$.subscribe({ next: () => expect(over).toBe(false) });
+          io.closed$.subscribe(() => (reports += 1));
+          alive.push(io);
+          all.push(io);
         }
-        for (let each = 0; each < 200; each += 1) acts[random(acts.length)]?.(alive[random(alive.length)]!);
-        await ticks(1);
-        alive = alive.filter(({ state }) => state !== 'closed').slice(-2000);
       }
-      for (const io of all) io.reset();
-      assert.equal(reports, all.length, 'each told one report');
-      await turns();
-    }),
-  );
+      for (let each = 0; each < 200; each += 1) acts[random(acts.length)]?.(alive[random(alive.length)]!);
+      await ticks(1);
+      alive = alive.filter(({ state }) => state !== 'closed').slice(-2000);
+    }
+    for (const io of all) io.reset();
+    expect(reports, 'each told one report').toBe(all.length);
+    await turns();
+  });
 });
 
 describe('ping-pong', () => {
   for (const place of ['data$', 'cb', 'consume'] as const) {
-    it(
-      `inside handlers neither deepens the stack nor starves a timer: ${place}`,
-      invariants(async (h) => {
-        const [a, b] = joined(h);
-        let rounds = 0;
-        let deepest = 0;
-        let fired = 0;
-        const answer = (io: IOStream): void => {
-          rounds += 1;
-          if (rounds % 100 === 0) deepest = Math.max(deepest, depth());
-          if (rounds < 10_000) io.write('x');
-          else io.close();
-        };
-        const timer = asyncScheduler.schedule(function () {
-          fired += 1;
-          this.schedule(undefined, 1);
-        }, 1);
-        h.defer(() => timer.unsubscribe());
-        for (const io of [a, b]) {
-          if (place === 'data$') io.data$.subscribe(() => answer(io));
-          if (place === 'consume') io.consume(() => (answer(io), [])).subscribe();
-          if (place === 'cb') {
-            io.cb = (_io: IOStream, mask: number) => {
-              if (mask & IN) {
-                io.read();
-                answer(io);
-              }
-            };
-          }
+    spec(`inside handlers neither deepens the stack nor starves a timer: ${place}`, async (h) => {
+      const [a, b] = joined(h);
+      let rounds = 0;
+      let deepest = 0;
+      let fired = 0;
+      const answer = (io: IOStream): void => {
+        rounds += 1;
+        if (rounds % 100 === 0) deepest = Math.max(deepest, depth());
+        if (rounds < 10_000) io.write('x');
+        else io.close();
+      };
+      const timer = asyncScheduler.schedule(function () {
+        fired += 1;
+        this.schedule(undefined, 1);
+      }, 1);
+      h.defer(() => timer.unsubscribe());
+      for (const io of [a, b]) {
+        if (place === 'data$') io.data$.subscribe(() => answer(io));
+        if (place === 'consume') io.consume(() => (answer(io), [])).subscribe();
+        if (place === 'cb') {
+          io.cb = (_io: IOStream, mask: number) => {
+            if (mask & IN) {
+              io.read();
+              answer(io);
+            }
+          };
         }
-        a.write('x');
-        await Promise.all([closing(a), closing(b)]);
-        assert.ok(rounds >= 10_000);
-        assert.ok(deepest < 150, `${deepest} frames`);
-        assert.ok(fired >= 3, `the timer fired ${fired} times`);
-      }),
-    );
+      }
+      a.write('x');
+      await Promise.all([closing(a), closing(b)]);
+      expect(rounds).toBeGreaterThanOrEqual(10_000);
+      expect(deepest < 150, `${deepest} frames`).toBe(true);
+      expect(fired >= 3, `the timer fired ${fired} times`).toBe(true);
+    });
   }
 
-  it(
-    'a write in each OUT and SENT does not starve a timer',
-    invariants(async (h) => {
-      const { io } = await dialled(h, {}, (socket) => socket.resume());
-      let fired = false;
-      const timer = asyncScheduler.schedule(() => (fired = true), 5);
-      h.defer(() => timer.unsubscribe());
-      io.events$.subscribe(({ mask }) => {
-        if (mask & (OUT | SENT) && !fired) io.write('x');
-      });
-      io.write('x');
-      await h.until(() => fired);
-    }),
-  );
+  spec('a write in each OUT and SENT does not starve a timer', async (h) => {
+    const { io } = await dialled(h, {}, (socket) => socket.resume());
+    let fired = false;
+    const timer = asyncScheduler.schedule(() => (fired = true), 5);
+    h.defer(() => timer.unsubscribe());
+    io.events$.subscribe(({ mask }) => {
+      if (mask & (OUT | SENT) && !fired) io.write('x');
+    });
+    io.write('x');
+    await h.until(() => fired);
+  });
 });
 
 describe('inside next', () => {
-  it(
-    'a write and a close leave in order (I6)',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      const back = h.observed(a.data$);
-      b.events$.subscribe(({ mask }) => {
-        if (!(mask & IN)) return;
-        b.write('1');
-        b.write('2');
-        b.end('3');
-        b.close();
-        assert.equal(b.write('4'), false);
-      });
+  spec('a write and a close leave in order (I6)', async (h) => {
+    const [a, b] = joined(h);
+    const back = h.observed(a.data$);
+    b.events$.subscribe(({ mask }) => {
+      if (!(mask & IN)) return;
+      b.write('1');
+      b.write('2');
+      b.end('3');
+      b.close();
+      expect(b.write('4')).toBe(false);
+    });
+    a.write('x');
+    h.sameBytes((await back.ended).values, '123');
+    await closing(b);
+  });
+
+  spec('a close by one subscriber is the end for the others', async (h) => {
+    const [a, b] = joined(h);
+    const seen: string[] = [];
+    b.events$.subscribe(({ mask }) => {
+      if (mask & IN) b.close();
+    });
+    b.events$.subscribe(({ mask }) => {
+      if (mask & IN) seen.push('late');
+    });
+    const data = h.observed(b.data$);
+    a.write('x');
+    await closing(b);
+    expect([seen, data.values, data.state]).toStrictEqual([[], [], 'complete']);
+  });
+
+  spec('a subscription of anything does not change what happens', async (h) => {
+    const [a, b] = joined(h);
+    const all = new Subscription();
+    b.events$.subscribe(() => {
+      all.add(merge(b.events$, b.errors$, b.closed$, b.output.blocked$).subscribe());
+    });
+    const data = h.observed(b.data$);
+    for (let each = 0; each < 10; each += 1) {
       a.write('x');
-      h.sameBytes((await back.ended).values, '123');
-      await closing(b);
-    }),
-  );
+      await ticks(3);
+    }
+    a.end();
+    h.sameBytes((await data.ended).values, 'xxxxxxxxxx');
+    all.unsubscribe();
+    expect((await closing(b)).by).toBe('peer');
+  });
 
-  it(
-    'a close by one subscriber is the end for the others',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      const seen: string[] = [];
-      b.events$.subscribe(({ mask }) => {
-        if (mask & IN) b.close();
+  spec('a throw of a subscriber is reported and changes nothing', async (h) => {
+    const reported = unhandled(h);
+    const [a, b] = joined(h);
+    for (const [name, source$] of Object.entries<Observable<unknown>>({ events: b.events$, data: b.data$, closed: b.closed$ })) {
+      source$.subscribe(() => {
+        throw new Error(name);
       });
-      b.events$.subscribe(({ mask }) => {
-        if (mask & IN) seen.push('late');
-      });
-      const data = h.observed(b.data$);
-      a.write('x');
-      await closing(b);
-      assert.deepEqual([seen, data.values, data.state], [[], [], 'complete']);
-    }),
-  );
+    }
+    const data = h.observed(b.data$);
+    a.end('x');
+    h.sameBytes((await data.ended).values, 'x');
+    expect((await closing(b)).by).toBe('peer');
+    const names = (): string[] => reported.map((error) => (error as Error).message);
+    await h.until(() => names().includes('closed'));
+    expect([...new Set(names())].sort()).toStrictEqual(['closed', 'data', 'events']);
+  });
 
-  it(
-    'a subscription of anything does not change what happens',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      const all = new Subscription();
-      b.events$.subscribe(() => {
-        all.add(merge(b.events$, b.errors$, b.closed$, b.output.blocked$).subscribe());
-      });
-      const data = h.observed(b.data$);
-      for (let each = 0; each < 10; each += 1) {
-        a.write('x');
-        await ticks(3);
-      }
-      a.end();
-      h.sameBytes((await data.ended).values, 'xxxxxxxxxx');
-      all.unsubscribe();
-      assert.equal((await closing(b)).by, 'peer');
-    }),
-  );
-
-  it(
-    'a throw of a subscriber is reported and changes nothing',
-    invariants(async (h) => {
-      const reported = unhandled(h);
-      const [a, b] = joined(h);
-      for (const [name, source$] of Object.entries<Observable<unknown>>({ events: b.events$, data: b.data$, closed: b.closed$ })) {
-        source$.subscribe(() => {
-          throw new Error(name);
-        });
-      }
-      const data = h.observed(b.data$);
-      a.end('x');
-      h.sameBytes((await data.ended).values, 'x');
-      assert.equal((await closing(b)).by, 'peer');
-      const names = (): string[] => reported.map((error) => (error as Error).message);
-      await h.until(() => names().includes('closed'));
-      assert.deepEqual([...new Set(names())].sort(), ['closed', 'data', 'events']);
-    }),
-  );
-
-  it(
-    'of a wire that answers synchronously nothing recurses',
-    invariants(async (h) => {
-      const { wire, up, down } = scripted();
-      const [io] = owned(h, new IOStream({ wire }));
-      await ticks();
-      let deepest = 0;
-      let rounds = 0;
-      const data = io.data$.subscribe(() => {
-        rounds += 1;
-        if (rounds % 500 === 0) deepest = Math.max(deepest, depth());
-        io.write('x');
-      });
-      h.defer(() => data.unsubscribe());
-      for (let each = 0; each < 10_000; each += 1) {
-        up({ kind: 'pause' });
-        up({ kind: 'data', bytes: Buffer.from('x') });
-        up({ kind: 'resume' });
-        const sent = down.splice(0).reduce((sum, signal) => sum + (signal.kind === 'data' ? signal.bytes.length : 0), 0);
-        if (sent > 0) up({ kind: 'sent', bytes: sent });
-      }
-      await ticks();
-      assert.ok(deepest > 0 && deepest < 150, `${deepest} frames`);
-    }),
-  );
+  spec('of a wire that answers synchronously nothing recurses', async (h) => {
+    const { wire, up, down } = scripted();
+    const [io] = owned(h, new IOStream({ wire }));
+    await ticks();
+    let deepest = 0;
+    let rounds = 0;
+    const data = io.data$.subscribe(() => {
+      rounds += 1;
+      if (rounds % 500 === 0) deepest = Math.max(deepest, depth());
+      io.write('x');
+    });
+    h.defer(() => data.unsubscribe());
+    for (let each = 0; each < 10_000; each += 1) {
+      up({ kind: 'pause' });
+      up({ kind: 'data', bytes: Buffer.from('x') });
+      up({ kind: 'resume' });
+      const sent = down.splice(0).reduce((sum, signal) => sum + (signal.kind === 'data' ? signal.bytes.length : 0), 0);
+      if (sent > 0) up({ kind: 'sent', bytes: sent });
+    }
+    await ticks();
+    expect(deepest > 0 && deepest < 150, `${deepest} frames`).toBe(true);
+  });
 });

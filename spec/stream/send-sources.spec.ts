@@ -1,8 +1,7 @@
-import assert from 'node:assert/strict';
 import { concat, map, merge, NEVER, Observable, of, Subject, timer, type InteropObservable } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { connect, EOUTBUFLIMIT, type IOStream } from 'rxjs-io-stream';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { joined, pattern, serve, ticks } from './tools.ts';
 
 type Source = Parameters<IOStream['send']>[0];
@@ -80,155 +79,134 @@ const EMPTY_SOURCES: Record<string, () => Source> = {
 };
 
 describe('send', () => {
-  it.each(Object.entries(SOURCES))('takes %s', async (_, make) => {
-    await invariants(async (h) => {
-      const [a, b] = joined(h);
-      const seen = h.observed(b.data$);
-      const sent = await h.observed(a.send(make() as Source)).ended;
-      assert.deepEqual([sent.state, sent.values.at(-1)], ['complete', 3]);
-      a.end();
-      h.sameBytes((await seen.ended).values, 'abc');
-    })();
+  spec.each(Object.entries(SOURCES))('takes %s', async (h, _, make) => {
+    const [a, b] = joined(h);
+    const seen = h.observed(b.data$);
+    const sent = await h.observed(a.send(make() as Source)).ended;
+    expect([sent.state, sent.values.at(-1)]).toStrictEqual(['complete', 3]);
+    a.end();
+    h.sameBytes((await seen.ended).values, 'abc');
   });
 
-  it.each(Object.entries(EMPTY_SOURCES))('of nothing emits 0 once and completes: %s', async (_, make) => {
-    await invariants(async (h) => {
-      const [a] = joined(h);
-      const seen = await h.observed(a.send(make())).ended;
-      assert.deepEqual([seen.state, seen.values], ['complete', [0]]);
-    })();
+  spec.each(Object.entries(EMPTY_SOURCES))('of nothing emits 0 once and completes: %s', async (h, _, make) => {
+    const [a] = joined(h);
+    const seen = await h.observed(a.send(make())).ended;
+    expect([seen.state, seen.values]).toStrictEqual(['complete', [0]]);
   });
 
-  it('of nothing behind another waits for its turn', async () => {
-    await invariants(async (h) => {
-      const [a, b] = joined(h);
-      const first = new Subject<string>();
-      const seen = [h.observed(a.send(first)), h.observed(a.send([]))];
-      first.next('x');
-      await ticks();
-      assert.deepEqual(seen[1]!.values, []);
-      first.complete();
-      await seen[1]!.ended;
-      assert.deepEqual(
-        seen.map(({ values }) => values.at(-1)),
-        [1, 0],
-      );
-      assert.ok(b.inBuf.length === 1);
-    })();
+  spec('of nothing behind another waits for its turn', async (h) => {
+    const [a, b] = joined(h);
+    const first = new Subject<string>();
+    const seen = [h.observed(a.send(first)), h.observed(a.send([]))];
+    first.next('x');
+    await ticks();
+    expect(seen[1]!.values).toStrictEqual([]);
+    first.complete();
+    await seen[1]!.ended;
+    expect(seen.map(({ values }) => values.at(-1))).toStrictEqual([1, 0]);
+    expect(b.inBuf.length === 1).toBe(true);
   });
 
-  it('unsubscribes an interop Observable, and cancels a structural Web stream', async () => {
-    await invariants(async (h) => {
-      const [a] = joined(h);
-      let stopped = 0;
-      h.observed(
-        a.send(
-          interop(
-            key,
-            foreign(() => () => (stopped += 1)),
-          ),
+  spec('unsubscribes an interop Observable, and cancels a structural Web stream', async (h) => {
+    const [a] = joined(h);
+    let stopped = 0;
+    h.observed(
+      a.send(
+        interop(
+          key,
+          foreign(() => () => (stopped += 1)),
         ),
-      ).unsubscribe();
-      assert.equal(stopped, 1);
-      const never = structural([]);
-      Object.assign(never, {
-        getReader: () => ({ read: () => new Promise(() => {}), cancel: () => Promise.resolve((never.cancelled = true)) }),
-      });
-      h.observed(a.send(never)).unsubscribe();
-      await ticks();
-      assert.equal(never.cancelled, true);
-    })();
+      ),
+    ).unsubscribe();
+    expect(stopped).toBe(1);
+    const never = structural([]);
+    Object.assign(never, {
+      getReader: () => ({ read: () => new Promise(() => {}), cancel: () => Promise.resolve((never.cancelled = true)) }),
+    });
+    h.observed(a.send(never)).unsubscribe();
+    await ticks();
+    expect(never.cancelled).toBe(true);
   });
 
-  it('errors with what an interop Observable errors or throws with', async () => {
-    await invariants(async (h) => {
-      const mine = new Error('mine');
-      const failing = [
-        foreign((observer) => (observer.error(mine), undefined)),
-        foreign(() => {
-          throw mine;
-        }),
-      ];
-      for (const each of failing) {
-        const [a] = joined(h);
-        assert.equal((await h.observed(a.send(interop(key, each))).ended).error, mine);
-      }
-    })();
+  spec('errors with what an interop Observable errors or throws with', async (h) => {
+    const mine = new Error('mine');
+    const failing = [
+      foreign((observer) => (observer.error(mine), undefined)),
+      foreign(() => {
+        throw mine;
+      }),
+    ];
+    for (const each of failing) {
+      const [a] = joined(h);
+      expect((await h.observed(a.send(interop(key, each))).ended).error).toBe(mine);
+    }
   });
 });
 
 describe('a hot source behind another send', () => {
-  it('is subscribed at once: nothing of it is lost', async () => {
-    await invariants(async (h) => {
-      const [a, b] = joined(h);
-      const seen = h.observed(b.data$);
-      const [first, hot] = [new Subject<string>(), new Subject<string>()];
-      h.observed(a.send(first));
-      const sent = h.observed(a.send(hot));
-      hot.next('2');
-      first.next('1');
-      await ticks();
-      hot.next('3');
-      first.complete();
-      await ticks();
-      hot.next('4');
-      hot.complete();
-      assert.equal((await sent.ended).values.at(-1), 3);
-      a.end();
-      h.sameBytes((await seen.ended).values, '1234');
-    })();
+  spec('is subscribed at once: nothing of it is lost', async (h) => {
+    const [a, b] = joined(h);
+    const seen = h.observed(b.data$);
+    const [first, hot] = [new Subject<string>(), new Subject<string>()];
+    h.observed(a.send(first));
+    const sent = h.observed(a.send(hot));
+    hot.next('2');
+    first.next('1');
+    await ticks();
+    hot.next('3');
+    first.complete();
+    await ticks();
+    hot.next('4');
+    hot.complete();
+    expect((await sent.ended).values.at(-1)).toBe(3);
+    a.end();
+    h.sameBytes((await seen.ended).values, '1234');
   });
 
-  it('keeps its turn when it completes before it', async () => {
-    await invariants(async (h) => {
-      const [a, b] = joined(h);
-      const seen = h.observed(b.data$);
-      const first = new Subject<string>();
-      h.observed(a.send(first));
-      const [second, third] = [h.observed(a.send(of('2'))), h.observed(a.send(['3']))];
-      await ticks();
-      assert.deepEqual([second.state, third.state], ['open', 'open']);
-      first.next('1');
-      first.complete();
-      await Promise.all([second.ended, third.ended]);
-      a.end();
-      h.sameBytes((await seen.ended).values, '123');
-    })();
+  spec('keeps its turn when it completes before it', async (h) => {
+    const [a, b] = joined(h);
+    const seen = h.observed(b.data$);
+    const first = new Subject<string>();
+    h.observed(a.send(first));
+    const [second, third] = [h.observed(a.send(of('2'))), h.observed(a.send(['3']))];
+    await ticks();
+    expect([second.state, third.state]).toStrictEqual(['open', 'open']);
+    first.next('1');
+    first.complete();
+    await Promise.all([second.ended, third.ended]);
+    a.end();
+    h.sameBytes((await seen.ended).values, '123');
   });
 
-  it('is bound by outBufLimit, and errors alone: those before and behind it are sent', async () => {
-    await invariants(async (h) => {
-      const [a, b] = joined(h, { outBufLimit: 1000 });
-      const seen = h.observed(b.data$);
-      const [first, hot] = [new Subject<string>(), new Subject<Buffer>()];
-      h.observed(a.send(first));
-      const cut = h.observed(a.send(hot));
-      const behind = h.observed(a.send(['behind']));
-      for (let each = 0; each < 3; each += 1) hot.next(pattern(600));
-      h.error((await cut.ended).error, { code: EOUTBUFLIMIT });
-      assert.equal(hot.observed, false);
-      first.next('first ');
-      first.complete();
-      await behind.ended;
-      a.end();
-      h.sameBytes((await seen.ended).values, 'first behind');
-    })();
+  spec('is bound by outBufLimit, and errors alone: those before and behind it are sent', async (h) => {
+    const [a, b] = joined(h, { outBufLimit: 1000 });
+    const seen = h.observed(b.data$);
+    const [first, hot] = [new Subject<string>(), new Subject<Buffer>()];
+    h.observed(a.send(first));
+    const cut = h.observed(a.send(hot));
+    const behind = h.observed(a.send(['behind']));
+    for (let each = 0; each < 3; each += 1) hot.next(pattern(600));
+    h.error((await cut.ended).error, { code: EOUTBUFLIMIT });
+    expect(hot.observed).toBe(false);
+    first.next('first ');
+    first.complete();
+    await behind.ended;
+    a.end();
+    h.sameBytes((await seen.ended).values, 'first behind');
   });
 
-  it('that fails before its turn errors, and resets nothing but what is left', async () => {
-    await invariants(async (h) => {
-      const port = await serve(h, (socket) => socket.resume().on('end', () => socket.end()));
-      const mine = new Error('mine');
-      const seen = await h.observed(
-        connect({ host: '127.0.0.1', port }, (io) => {
-          const failing = new Observable<string>((out) => {
-            out.next('lost');
-            out.error(mine);
-          });
-          return merge(io.send(concat(of('1'), NEVER)), io.send(failing));
-        }),
-      ).ended;
-      assert.equal(seen.error, mine);
-    })();
+  spec('that fails before its turn errors, and resets nothing but what is left', async (h) => {
+    const port = await serve(h, (socket) => socket.resume().on('end', () => socket.end()));
+    const mine = new Error('mine');
+    const seen = await h.observed(
+      connect({ host: '127.0.0.1', port }, (io) => {
+        const failing = new Observable<string>((out) => {
+          out.next('lost');
+          out.error(mine);
+        });
+        return merge(io.send(concat(of('1'), NEVER)), io.send(failing));
+      }),
+    ).ended;
+    expect(seen.error).toBe(mine);
   });
 });

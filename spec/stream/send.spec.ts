@@ -1,10 +1,9 @@
-import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { concat, concatMap, defer, from, lastValueFrom, NEVER, of, Subject, throwError, timer } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ECLOSED, EOUTBUFLIMIT, type IOStream } from 'rxjs-io-stream';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { closing, dialled, joined, pattern, ticks, unhandled, virtually } from './tools.ts';
 
 type Source = Parameters<IOStream['send']>[0];
@@ -56,172 +55,142 @@ function counted(chunk: Buffer, count = Infinity): { pulled: number; returned: n
 
 describe('send', () => {
   for (const [name, source] of Object.entries(sources)) {
-    it(
-      `sends ${name}, emits growing totals and completes when all has left`,
-      invariants(async (h) => {
-        const [a, b] = joined(h);
-        const received = h.observed(b.data$);
-        const seen = h.observed(a.send(source()));
-        assert.equal((await seen.ended).state, 'complete');
-        assert.equal(seen.values.at(-1), ALL.length);
-        assert.deepEqual(
-          seen.values,
-          [...new Set(seen.values)].sort((x, y) => x - y),
-        );
-        a.end();
-        await received.ended;
-        h.sameBytes(received.values, ALL);
-      }),
-    );
+    spec(`sends ${name}, emits growing totals and completes when all has left`, async (h) => {
+      const [a, b] = joined(h);
+      const received = h.observed(b.data$);
+      const seen = h.observed(a.send(source()));
+      expect((await seen.ended).state).toBe('complete');
+      expect(seen.values.at(-1)).toBe(ALL.length);
+      expect(seen.values).toStrictEqual([...new Set(seen.values)].sort((x, y) => x - y));
+      a.end();
+      await received.ended;
+      h.sameBytes(received.values, ALL);
+    });
   }
 
-  it(
-    'sends strings as UTF-8, views and nothing at all',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      const received = h.observed(b.data$);
-      const words = new Uint16Array([0x4241]);
-      assert.deepEqual(await lastValueFrom(a.send(['é', words, new DataView(new ArrayBuffer(1))])), 5);
-      assert.equal((await h.observed(a.send([])).ended).state, 'complete');
-      assert.equal((await h.observed(a.send(of())).ended).state, 'complete');
-      a.end();
-      await received.ended;
-      h.sameBytes(received.values, Buffer.from([0xc3, 0xa9, 0x41, 0x42, 0]));
-    }),
-  );
+  spec('sends strings as UTF-8, views and nothing at all', async (h) => {
+    const [a, b] = joined(h);
+    const received = h.observed(b.data$);
+    const words = new Uint16Array([0x4241]);
+    expect(await lastValueFrom(a.send(['é', words, new DataView(new ArrayBuffer(1))]))).toStrictEqual(5);
+    expect((await h.observed(a.send([])).ended).state).toBe('complete');
+    expect((await h.observed(a.send(of())).ended).state).toBe('complete');
+    a.end();
+    await received.ended;
+    h.sameBytes(received.values, Buffer.from([0xc3, 0xa9, 0x41, 0x42, 0]));
+  });
 
-  it(
-    'does nothing before it is subscribed, and begins anew with each subscription',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      const received = h.observed(b.data$);
-      const source = counted(Buffer.from('x'), 2);
-      const send$ = a.send(source.iterable);
-      await ticks();
-      assert.equal(source.pulled, 0);
-      await lastValueFrom(send$);
-      source.pulled = 0;
-      await lastValueFrom(send$);
-      a.end();
-      await received.ended;
-      h.sameBytes(received.values, 'xxxx');
-    }),
-  );
+  spec('does nothing before it is subscribed, and begins anew with each subscription', async (h) => {
+    const [a, b] = joined(h);
+    const received = h.observed(b.data$);
+    const source = counted(Buffer.from('x'), 2);
+    const send$ = a.send(source.iterable);
+    await ticks();
+    expect(source.pulled).toBe(0);
+    await lastValueFrom(send$);
+    source.pulled = 0;
+    await lastValueFrom(send$);
+    a.end();
+    await received.ended;
+    h.sameBytes(received.values, 'xxxx');
+  });
 
-  it(
-    'tells of bytes that have left in the middle of a chunk',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      h.observed(b.data$);
-      const seen = h.observed(a.send([Buffer.alloc(4 * 2 ** 20)]));
-      await seen.ended;
-      assert.ok(seen.values.length > 4, `${seen.values.length} values`);
-      assert.equal(seen.values.at(-1), 4 * 2 ** 20);
-    }),
-  );
+  spec('tells of bytes that have left in the middle of a chunk', async (h) => {
+    const [a, b] = joined(h);
+    h.observed(b.data$);
+    const seen = h.observed(a.send([Buffer.alloc(4 * 2 ** 20)]));
+    await seen.ended;
+    expect(seen.values.length > 4, `${seen.values.length} values`).toBe(true);
+    expect(seen.values.at(-1)).toBe(4 * 2 ** 20);
+  });
 
-  it(
-    'pulls one chunk at a time, and no more than highWaterMark ahead of what has left',
-    invariants(async (h) => {
-      const { io, socket } = await dialled(h, { highWaterMark: 32 * 1024 }, (socket) => socket.pause());
-      let open = 0;
-      let most = 0;
-      let pulled = 0;
-      async function* source(): AsyncGenerator<Buffer> {
-        for (; pulled < 4096; pulled += 1) {
-          open += 1;
-          most = Math.max(most, open);
-          await Promise.resolve();
-          open -= 1;
-          yield Buffer.alloc(16 * 1024);
-        }
+  spec('pulls one chunk at a time, and no more than highWaterMark ahead of what has left', async (h) => {
+    const { io, socket } = await dialled(h, { highWaterMark: 32 * 1024 }, (socket) => socket.pause());
+    let open = 0;
+    let most = 0;
+    let pulled = 0;
+    async function* source(): AsyncGenerator<Buffer> {
+      for (; pulled < 4096; pulled += 1) {
+        open += 1;
+        most = Math.max(most, open);
+        await Promise.resolve();
+        open -= 1;
+        yield Buffer.alloc(16 * 1024);
       }
-      const seen = h.observed(io.send(source()));
-      let before: number | undefined;
-      for (let still = 0; still < 20; still = before === pulled ? still + 1 : 0) {
-        before = pulled;
-        await new Promise(setImmediate);
-      }
-      assert.ok(pulled < 4096, 'it stalls');
-      const ahead = pulled * 16 * 1024 - (seen.values.at(-1) ?? 0);
-      assert.ok(ahead <= 48 * 1024, `${ahead} bytes ahead`);
-      assert.equal(most, 1);
-      socket.resume();
-      assert.equal((await seen.ended).state, 'complete');
-      assert.equal(seen.values.at(-1), 4096 * 16 * 1024);
-    }),
-  );
+    }
+    const seen = h.observed(io.send(source()));
+    let before: number | undefined;
+    for (let still = 0; still < 20; still = before === pulled ? still + 1 : 0) {
+      before = pulled;
+      await new Promise(setImmediate);
+    }
+    expect(pulled < 4096, 'it stalls').toBe(true);
+    const ahead = pulled * 16 * 1024 - (seen.values.at(-1) ?? 0);
+    expect(ahead <= 48 * 1024, `${ahead} bytes ahead`).toBe(true);
+    expect(most).toBe(1);
+    socket.resume();
+    expect((await seen.ended).state).toBe('complete');
+    expect(seen.values.at(-1)).toBe(4096 * 16 * 1024);
+  });
 
-  it(
-    'pulls a source bigger than outBufLimit, also when that is below highWaterMark',
-    invariants(async (h) => {
-      const [a, b] = joined(h, { outBufLimit: 1000 });
-      const received = h.observed(b.data$);
-      const pieces = Array.from({ length: 50 }, (_, seed) => pattern(1500, seed + 1));
-      assert.equal(await lastValueFrom(a.send(pieces)), 75_000);
-      a.end();
-      await received.ended;
-      h.sameBytes(received.values, pieces);
-    }),
-  );
+  spec('pulls a source bigger than outBufLimit, also when that is below highWaterMark', async (h) => {
+    const [a, b] = joined(h, { outBufLimit: 1000 });
+    const received = h.observed(b.data$);
+    const pieces = Array.from({ length: 50 }, (_, seed) => pattern(1500, seed + 1));
+    expect(await lastValueFrom(a.send(pieces))).toBe(75_000);
+    a.end();
+    await received.ended;
+    h.sameBytes(received.values, pieces);
+  });
 
-  it(
-    'queues behind another send, and plain writes go between chunks',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      const received = h.observed(b.data$);
-      const hot = new Subject<string>();
-      const first = h.observed(a.send(hot));
-      const second = h.observed(a.send(['second']));
-      hot.next('one,');
-      a.write('write,');
-      hot.next('two,');
-      await ticks();
-      assert.equal(second.values.length, 0);
-      hot.complete();
-      await Promise.all([first.ended, second.ended]);
-      assert.deepEqual([first.values.at(-1), second.values.at(-1)], [8, 6]);
-      a.end();
-      await received.ended;
-      h.sameBytes(received.values, 'one,write,two,second');
-    }),
-  );
+  spec('queues behind another send, and plain writes go between chunks', async (h) => {
+    const [a, b] = joined(h);
+    const received = h.observed(b.data$);
+    const hot = new Subject<string>();
+    const first = h.observed(a.send(hot));
+    const second = h.observed(a.send(['second']));
+    hot.next('one,');
+    a.write('write,');
+    hot.next('two,');
+    await ticks();
+    expect(second.values.length).toBe(0);
+    hot.complete();
+    await Promise.all([first.ended, second.ended]);
+    expect([first.values.at(-1), second.values.at(-1)]).toStrictEqual([8, 6]);
+    a.end();
+    await received.ended;
+    h.sameBytes(received.values, 'one,write,two,second');
+  });
 
-  it(
-    'leaves the line when it is unsubscribed, and the next one goes on',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      const received = h.observed(b.data$);
-      const hot = new Subject<string>();
-      const first = h.observed(a.send(hot));
-      const skipped = h.observed(a.send(['never']));
-      const last = h.observed(a.send(['last']));
-      skipped.unsubscribe();
-      first.unsubscribe();
-      assert.equal(hot.observed, false);
-      await last.ended;
-      a.end();
-      await received.ended;
-      h.sameBytes(received.values, 'last');
-    }),
-  );
+  spec('leaves the line when it is unsubscribed, and the next one goes on', async (h) => {
+    const [a, b] = joined(h);
+    const received = h.observed(b.data$);
+    const hot = new Subject<string>();
+    const first = h.observed(a.send(hot));
+    const skipped = h.observed(a.send(['never']));
+    const last = h.observed(a.send(['last']));
+    skipped.unsubscribe();
+    first.unsubscribe();
+    expect(hot.observed).toBe(false);
+    await last.ended;
+    a.end();
+    await received.ended;
+    h.sameBytes(received.values, 'last');
+  });
 
-  it(
-    'returns its source when it is unsubscribed',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      h.observed(b.data$);
-      b.pause();
-      const source = counted(Buffer.alloc(10_000));
-      const seen = h.observed(a.send(source.iterable));
-      await ticks();
-      seen.unsubscribe();
-      const { pulled } = source;
-      b.resume();
-      await ticks(50);
-      assert.deepEqual([source.returned, source.pulled], [1, pulled]);
-    }),
-  );
+  spec('returns its source when it is unsubscribed', async (h) => {
+    const [a, b] = joined(h);
+    h.observed(b.data$);
+    b.pause();
+    const source = counted(Buffer.alloc(10_000));
+    const seen = h.observed(a.send(source.iterable));
+    await ticks();
+    seen.unsubscribe();
+    const { pulled } = source;
+    b.resume();
+    await ticks(50);
+    expect([source.returned, source.pulled]).toStrictEqual([1, pulled]);
+  });
 
   for (const [name, source] of [
     [
@@ -259,224 +228,187 @@ describe('send', () => {
         ),
     ],
   ] as [string, () => Source][]) {
-    it(
-      `errors with the error of ${name}; what came before it is sent, and the stream stays open`,
-      invariants(async (h) => {
-        const [a, b] = joined(h);
-        const received = h.observed(b.data$);
-        const seen = h.observed(a.send(source()));
-        await seen.ended;
-        assert.equal((seen.error as Error).message, 'mine');
-        assert.equal(a.state, 'open');
-        a.end(' more');
-        await received.ended;
-        h.sameBytes(received.values, 'some more');
-      }),
-    );
+    spec(`errors with the error of ${name}; what came before it is sent, and the stream stays open`, async (h) => {
+      const [a, b] = joined(h);
+      const received = h.observed(b.data$);
+      const seen = h.observed(a.send(source()));
+      await seen.ended;
+      expect((seen.error as Error).message).toBe('mine');
+      expect(a.state).toBe('open');
+      a.end(' more');
+      await received.ended;
+      h.sameBytes(received.values, 'some more');
+    });
   }
 
-  it(
-    'errors with a TypeError for a chunk that is not bytes, and returns the source',
-    invariants(async (h) => {
-      for (const wrong of [5, null, {}, ['x']]) {
-        const [a, b] = joined(h);
-        h.observed(b.data$);
-        const source = counted(wrong as unknown as Buffer);
-        const seen = h.observed(a.send(source.iterable));
-        await seen.ended;
-        assert.ok(seen.error instanceof TypeError);
-        await ticks();
-        assert.deepEqual([source.pulled, source.returned], [1, 1]);
-        const pushed = h.observed(a.send(of(wrong as unknown as Buffer)));
-        assert.ok((await pushed.ended).error instanceof TypeError);
-      }
-    }),
-  );
-
-  it(
-    'throws a TypeError for a source that is none, at the call',
-    invariants((h) => {
-      const [a] = joined(h);
-      for (const wrong of ['text', 5, null, undefined, {}, Buffer.from('x'), new Uint8Array(1), () => []]) {
-        assert.throws(() => a.send(wrong as never), { name: 'TypeError', message: /expected .*to send, got / });
-      }
-    }),
-  );
-
-  it(
-    'bounds an Observable by outBufLimit: EOUTBUFLIMIT to its subscriber, and the stream stays open',
-    invariants(async (h) => {
-      const [a, b] = joined(h, { outBufLimit: 100_000 });
-      await ticks();
-      const received = h.observed(b.data$);
-      const seen = h.observed(a.send(from(Array.from({ length: 5 }, () => pattern(40_000)))));
-      h.error((await seen.ended).error, { code: EOUTBUFLIMIT, phase: 'write' });
-      assert.equal(a.state, 'open');
-      a.end();
-      await received.ended;
-      h.sameBytes(received.values, [pattern(40_000), pattern(40_000), pattern(40_000)]);
-    }),
-  );
-
-  it(
-    'errors with ECLOSED when the stream is closed, or its end was written',
-    invariants(async (h) => {
+  spec('errors with a TypeError for a chunk that is not bytes, and returns the source', async (h) => {
+    for (const wrong of [5, null, {}, ['x']]) {
       const [a, b] = joined(h);
       h.observed(b.data$);
-      const source = counted(Buffer.from('x'));
-      await ticks();
-      a.end();
-      h.error((await h.observed(a.send(source.iterable)).ended).error, { code: ECLOSED, fatal: false });
-      a.close();
-      h.error((await h.observed(a.send(source.iterable)).ended).error, { code: ECLOSED });
-      await closing(a);
-      h.error((await h.observed(a.send(source.iterable)).ended).error, { code: ECLOSED });
-      assert.equal(source.pulled, 0);
-    }),
-  );
-
-  it(
-    'errors with ECLOSED when the stream is closed meanwhile, and lets every source go',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      const received = h.observed(b.data$);
-      b.pause();
-      const source = counted(Buffer.alloc(10_000));
-      const waiting = counted(Buffer.from('waiting'));
-      const hot = new Subject<string>();
-      const sends = [a.send(source.iterable), a.send(waiting.iterable), a.send(hot)].map((send$) => h.observed(send$));
-      await ticks();
-      a.close();
-      for (const seen of sends) h.error((await seen.ended).error, { code: ECLOSED });
-      assert.deepEqual([source.returned, waiting.pulled, hot.observed], [1, 0, false]);
-      b.resume();
-      await received.ended;
-      assert.equal(Buffer.concat(received.values).length, source.pulled * 10_000);
-    }),
-  );
-
-  it(
-    'errors with ECLOSED and returns its source when end() is called meanwhile',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      h.observed(b.data$);
-      b.pause();
-      const source = counted(Buffer.alloc(10_000));
+      const source = counted(wrong as unknown as Buffer);
       const seen = h.observed(a.send(source.iterable));
-      await ticks();
-      a.end();
-      b.resume();
-      h.error((await seen.ended).error, { code: ECLOSED });
-      await ticks();
-      assert.equal(source.returned, 1);
-    }),
-  );
-
-  it(
-    'errors when the stream fails meanwhile, and lets its source go',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      h.watch(a);
-      const source = counted(Buffer.alloc(10_000));
-      const seen = h.observed(a.send(source.iterable));
-      await ticks();
-      b.reset();
       await seen.ended;
-      h.error(seen.error);
-      assert.equal(source.returned, 1);
-    }),
-  );
+      expect(seen.error).toBeInstanceOf(TypeError);
+      await ticks();
+      expect([source.pulled, source.returned]).toStrictEqual([1, 1]);
+      const pushed = h.observed(a.send(of(wrong as unknown as Buffer)));
+      expect((await pushed.ended).error).toBeInstanceOf(TypeError);
+    }
+  });
 
-  it(
-    'destroys a Readable it was sending',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      h.observed(b.data$);
-      const readable = new Readable({ read: () => {} });
-      readable.push('x');
-      const seen = h.observed(a.send(readable));
-      await h.until(() => seen.values.length > 0);
-      a.close();
-      await seen.ended;
-      await h.until(() => readable.destroyed);
-    }),
-  );
+  spec('throws a TypeError for a source that is none, at the call', (h) => {
+    const [a] = joined(h);
+    for (const wrong of ['text', 5, null, undefined, {}, Buffer.from('x'), new Uint8Array(1), () => []]) {
+      expect(() => a.send(wrong as never)).toThrow(
+        expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/expected .*to send, got /) }),
+      );
+    }
+  });
 
-  it(
-    'cancels a Web stream that is waiting for its next chunk',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      h.observed(b.data$);
-      let cancelled = false;
-      const stream = new ReadableStream<Buffer>({
-        start: (controller) => controller.enqueue(Buffer.from('x')),
-        cancel: () => {
-          cancelled = true;
-        },
-      });
-      const seen = h.observed(a.send(stream));
-      await seen.value();
-      seen.unsubscribe();
-      await h.until(() => cancelled);
-    }),
-  );
+  spec('bounds an Observable by outBufLimit: EOUTBUFLIMIT to its subscriber, and the stream stays open', async (h) => {
+    const [a, b] = joined(h, { outBufLimit: 100_000 });
+    await ticks();
+    const received = h.observed(b.data$);
+    const seen = h.observed(a.send(from(Array.from({ length: 5 }, () => pattern(40_000)))));
+    h.error((await seen.ended).error, { code: EOUTBUFLIMIT, phase: 'write' });
+    expect(a.state).toBe('open');
+    a.end();
+    await received.ended;
+    h.sameBytes(received.values, [pattern(40_000), pattern(40_000), pattern(40_000)]);
+  });
 
-  it(
-    'swallows what goes wrong when a source is let go',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      h.observed(b.data$);
-      b.pause();
-      const reported = unhandled(h);
-      async function* source(): AsyncGenerator<Buffer> {
-        try {
-          for (;;) yield Buffer.alloc(10_000);
-        } finally {
-          // eslint-disable-next-line no-unsafe-finally
-          throw new Error('in finally');
-        }
+  spec('errors with ECLOSED when the stream is closed, or its end was written', async (h) => {
+    const [a, b] = joined(h);
+    h.observed(b.data$);
+    const source = counted(Buffer.from('x'));
+    await ticks();
+    a.end();
+    h.error((await h.observed(a.send(source.iterable)).ended).error, { code: ECLOSED, fatal: false });
+    a.close();
+    h.error((await h.observed(a.send(source.iterable)).ended).error, { code: ECLOSED });
+    await closing(a);
+    h.error((await h.observed(a.send(source.iterable)).ended).error, { code: ECLOSED });
+    expect(source.pulled).toBe(0);
+  });
+
+  spec('errors with ECLOSED when the stream is closed meanwhile, and lets every source go', async (h) => {
+    const [a, b] = joined(h);
+    const received = h.observed(b.data$);
+    b.pause();
+    const source = counted(Buffer.alloc(10_000));
+    const waiting = counted(Buffer.from('waiting'));
+    const hot = new Subject<string>();
+    const sends = [a.send(source.iterable), a.send(waiting.iterable), a.send(hot)].map((send$) => h.observed(send$));
+    await ticks();
+    a.close();
+    for (const seen of sends) h.error((await seen.ended).error, { code: ECLOSED });
+    expect([source.returned, waiting.pulled, hot.observed]).toStrictEqual([1, 0, false]);
+    b.resume();
+    await received.ended;
+    expect(Buffer.concat(received.values).length).toBe(source.pulled * 10_000);
+  });
+
+  spec('errors with ECLOSED and returns its source when end() is called meanwhile', async (h) => {
+    const [a, b] = joined(h);
+    h.observed(b.data$);
+    b.pause();
+    const source = counted(Buffer.alloc(10_000));
+    const seen = h.observed(a.send(source.iterable));
+    await ticks();
+    a.end();
+    b.resume();
+    h.error((await seen.ended).error, { code: ECLOSED });
+    await ticks();
+    expect(source.returned).toBe(1);
+  });
+
+  spec('errors when the stream fails meanwhile, and lets its source go', async (h) => {
+    const [a, b] = joined(h);
+    h.watch(a);
+    const source = counted(Buffer.alloc(10_000));
+    const seen = h.observed(a.send(source.iterable));
+    await ticks();
+    b.reset();
+    await seen.ended;
+    h.error(seen.error);
+    expect(source.returned).toBe(1);
+  });
+
+  spec('destroys a Readable it was sending', async (h) => {
+    const [a, b] = joined(h);
+    h.observed(b.data$);
+    const readable = new Readable({ read: () => {} });
+    readable.push('x');
+    const seen = h.observed(a.send(readable));
+    await h.until(() => seen.values.length > 0);
+    a.close();
+    await seen.ended;
+    await h.until(() => readable.destroyed);
+  });
+
+  spec('cancels a Web stream that is waiting for its next chunk', async (h) => {
+    const [a, b] = joined(h);
+    h.observed(b.data$);
+    let cancelled = false;
+    const stream = new ReadableStream<Buffer>({
+      start: (controller) => controller.enqueue(Buffer.from('x')),
+      cancel: () => {
+        cancelled = true;
+      },
+    });
+    const seen = h.observed(a.send(stream));
+    await seen.value();
+    seen.unsubscribe();
+    await h.until(() => cancelled);
+  });
+
+  spec('swallows what goes wrong when a source is let go', async (h) => {
+    const [a, b] = joined(h);
+    h.observed(b.data$);
+    b.pause();
+    const reported = unhandled(h);
+    async function* source(): AsyncGenerator<Buffer> {
+      try {
+        for (;;) yield Buffer.alloc(10_000);
+      } finally {
+        // eslint-disable-next-line no-unsafe-finally
+        throw new Error('in finally');
       }
-      const seen = h.observed(a.send(source()));
-      await ticks(20);
-      seen.unsubscribe();
-      await ticks(20);
-      assert.deepEqual(reported, []);
-    }),
-  );
+    }
+    const seen = h.observed(a.send(source()));
+    await ticks(20);
+    seen.unsubscribe();
+    await ticks(20);
+    expect(reported).toStrictEqual([]);
+  });
 
-  it(
-    'holds the end of the other side back until it is through',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      const received = h.observed(b.data$);
-      b.end();
-      const hot = new Subject<string>();
-      const seen = h.observed(a.send(hot));
-      await h.until(() => a.isEof);
-      await ticks();
-      hot.next('late');
-      hot.complete();
-      await seen.ended;
-      assert.equal((await closing(a)).by, 'peer');
-      await received.ended;
-      h.sameBytes(received.values, 'late');
-    }),
-  );
+  spec('holds the end of the other side back until it is through', async (h) => {
+    const [a, b] = joined(h);
+    const received = h.observed(b.data$);
+    b.end();
+    const hot = new Subject<string>();
+    const seen = h.observed(a.send(hot));
+    await h.until(() => a.isEof);
+    await ticks();
+    hot.next('late');
+    hot.complete();
+    await seen.ended;
+    expect((await closing(a)).by).toBe('peer');
+    await received.ended;
+    h.sameBytes(received.values, 'late');
+  });
 
-  it(
-    'sends what was given before the stream was open, in order with plain writes',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      const received = h.observed(b.data$);
-      a.write('1');
-      const seen = h.observed(a.send(['2', '3']));
-      assert.equal(a.state, 'opening');
-      await seen.ended;
-      a.end('4');
-      await received.ended;
-      h.sameBytes(received.values, '1234');
-    }),
-  );
+  spec('sends what was given before the stream was open, in order with plain writes', async (h) => {
+    const [a, b] = joined(h);
+    const received = h.observed(b.data$);
+    a.write('1');
+    const seen = h.observed(a.send(['2', '3']));
+    expect(a.state).toBe('opening');
+    await seen.ended;
+    a.end('4');
+    await received.ended;
+    h.sameBytes(received.values, '1234');
+  });
 
   it('counts only its own bytes', () => {
     const noted = virtually(1000, (v) => {
@@ -486,27 +418,24 @@ describe('send', () => {
       a.send([Buffer.alloc(50), Buffer.alloc(50)]).subscribe({ next: (sent) => v.note(`${sent} sent`), complete: () => v.note('done') });
       a.write(Buffer.alloc(100));
     });
-    assert.match(noted.at(-1) ?? '', /done$/);
-    assert.match(noted.at(-2) ?? '', /100 sent$/);
+    expect(noted.at(-1) ?? '').toMatch(/done$/);
+    expect(noted.at(-2) ?? '').toMatch(/100 sent$/);
   });
 
-  it(
-    'runs 2,000 sends behind each other',
-    invariants(async (h) => {
-      const [a, b] = joined(h);
-      const received = h.observed(b.data$);
-      let through = 0;
-      for (let each = 0; each < 2000; each += 1) a.send(each % 2 ? ['x'] : of('x')).subscribe({ complete: () => (through += 1) });
-      await h.until(() => through === 2000, 'all sends are through');
-      a.end();
-      await received.ended;
-      assert.equal(Buffer.concat(received.values).length, 2000);
-    }),
-  );
+  spec('runs 2,000 sends behind each other', async (h) => {
+    const [a, b] = joined(h);
+    const received = h.observed(b.data$);
+    let through = 0;
+    for (let each = 0; each < 2000; each += 1) a.send(each % 2 ? ['x'] : of('x')).subscribe({ complete: () => (through += 1) });
+    await h.until(() => through === 2000, 'all sends are through');
+    a.end();
+    await received.ended;
+    expect(Buffer.concat(received.values).length).toBe(2000);
+  });
 
-  it(
+  spec(
     'leaves the line when its source cannot be begun: those behind it are sent, and the stream ends after the EOF of its peer',
-    invariants(async (h) => {
+    async (h) => {
       const locked = new ReadableStream();
       locked.getReader();
       const broken: Source[] = [
@@ -531,24 +460,21 @@ describe('send', () => {
         const first = h.observed(a.send(['abc']));
         const queued = h.observed(a.send(source));
         const last = h.observed(a.send(['def']));
-        assert.ok((await alone.ended).error instanceof TypeError);
-        assert.deepEqual([(await first.ended).state, (await last.ended).state], ['complete', 'complete']);
-        assert.ok((await queued.ended).error instanceof TypeError);
+        expect((await alone.ended).error).toBeInstanceOf(TypeError);
+        expect([(await first.ended).state, (await last.ended).state]).toStrictEqual(['complete', 'complete']);
+        expect((await queued.ended).error).toBeInstanceOf(TypeError);
       }
       b.end();
       await closing(a);
       await received.ended;
       h.sameBytes(received.values, 'abcdef'.repeat(3));
-    }),
+    },
   );
 
-  it(
-    'errors when its source closes the stream as it begins',
-    invariants(async (h) => {
-      const [a] = joined(h);
-      await ticks();
-      const seen = h.observed(a.send(defer(() => (a.close(), NEVER))));
-      h.error((await seen.ended).error, { code: ECLOSED });
-    }),
-  );
+  spec('errors when its source closes the stream as it begins', async (h) => {
+    const [a] = joined(h);
+    await ticks();
+    const seen = h.observed(a.send(defer(() => (a.close(), NEVER))));
+    h.error((await seen.ended).error, { code: ECLOSED });
+  });
 });

@@ -1,5 +1,4 @@
-import assert from 'node:assert/strict';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { SentTracker } from '../../src/stream/sent-tracker.ts';
 
 function counters(): { accepted: number; sent: number } {
@@ -28,18 +27,15 @@ describe('Share', () => {
       return [share.sent(), share.isWaiting];
     });
     const expected = [0, 0, 0, 1, 2, 3, 4, 4, 4, 4, 4, 5, 6, 6];
-    assert.deepEqual(
-      counts,
-      expected.map((count, left) => [count, left < 12]),
-    );
+    expect(counts).toStrictEqual(expected.map((count, left) => [count, left < 12]));
   });
 
   it('waits for nothing when nothing was given, nor for empty chunks', () => {
     const writes = counters();
     const share = new SentTracker(writes);
-    assert.deepEqual([share.sent(), share.isWaiting], [0, false]);
+    expect([share.sent(), share.isWaiting]).toStrictEqual([0, false]);
     given(writes, share, ['theirs', 5], ['ours', 0]);
-    assert.deepEqual([share.sent(), share.isWaiting], [0, false]);
+    expect([share.sent(), share.isWaiting]).toStrictEqual([0, false]);
   });
 
   it('goes on when all has left', () => {
@@ -47,9 +43,9 @@ describe('Share', () => {
     const share = new SentTracker(writes);
     for (let round = 1; round <= 1000; round += 1) {
       given(writes, share, ['ours', 7], ['theirs', round % 2]);
-      assert.equal(share.isWaiting, true);
+      expect(share.isWaiting).toBe(true);
       writes.sent = writes.accepted;
-      assert.deepEqual([share.sent(), share.isWaiting], [7 * round, false]);
+      expect([share.sent(), share.isWaiting]).toStrictEqual([7 * round, false]);
     }
   });
 
@@ -59,11 +55,11 @@ describe('Share', () => {
     given(writes, share, ['ours', 10]);
     writes.sent = 4;
     writes.accepted = 4; // what waited was thrown away
-    assert.deepEqual([share.sent(), share.isWaiting], [4, false]);
+    expect([share.sent(), share.isWaiting]).toStrictEqual([4, false]);
     given(writes, share, ['theirs', 3], ['ours', 2]);
     writes.sent = 7;
-    assert.deepEqual([share.sent(), share.isWaiting], [4, true]);
+    expect([share.sent(), share.isWaiting]).toStrictEqual([4, true]);
     writes.sent = 9;
-    assert.deepEqual([share.sent(), share.isWaiting], [6, false]);
+    expect([share.sent(), share.isWaiting]).toStrictEqual([6, false]);
   });
 });

@@ -19,10 +19,10 @@ import {
   timer,
   toArray,
 } from 'rxjs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { converse, handshake, type IOStream } from 'rxjs-io-stream';
 import { client, portOf, refusal, serving } from '../support/clients.ts';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { unhandled } from './tools.ts';
 
 /** Wants a password line before anything else; tells one that is wrong. */
@@ -39,529 +39,444 @@ const echo = (io: IOStream): Observable<number> => io.send(io);
 
 describe('Server', () => {
   describe('its handler', () => {
-    it(
-      'is called per connection, when the whole stack is connected',
-      invariants(async (h) => {
-        const streams: IOStream[] = [];
-        const handler = (io: IOStream): Observable<never> => (streams.push(io), NEVER);
-        const { server, at } = await serving(h, handler, { plugin: { password } });
-        const [first, second] = [await client(h, at), await client(h, at)];
-        await h.until(() => server.size === 2, 'both are in their handshakes');
-        expect(streams).toEqual([]);
-        second.socket.write('sesame\n');
-        await h.until(() => second.text === 'come in\n', 'the handshake is through');
-        expect(streams).toHaveLength(1);
-        expect(streams[0]).toMatchObject({ state: 'open', details: { password: { word: 'sesame\n' } } });
-        expect(first.text).toBe('');
-      }),
-    );
-
-    it(
-      'closes the stream when it completes: what was written arrives, then FIN',
-      invariants(async (h) => {
-        const { at, server } = await serving(h, (io) => (io.write('all of it'), EMPTY));
-        const peer = await client(h, at);
-        await h.until(() => peer.ended, 'FIN');
-        expect(peer).toMatchObject({ text: 'all of it', error: undefined });
-        peer.socket.end();
-        await h.until(() => server.size === 0, 'the stream is gone');
-      }),
-    );
-
-    it(
-      'resets the stream when it errors or throws, and errors$ tells; others go on',
-      invariants(async (h) => {
-        const [late, early, bad] = [new Error('late'), new Error('early'), new Error('bad')];
-        const handlers = [
-          (): Observable<never> => throwError(() => late),
-          (): never => {
-            throw early;
-          },
-          (): never => undefined as never,
-          (): Promise<never> => Promise.reject(bad),
-        ];
-        const { at, errors } = await serving(h, (io) => (handlers.shift() ?? echo)(io));
-        for (let each = 0; each < 4; each += 1) {
-          const peer = await client(h, at);
-          await h.until(() => peer.closed, 'reset');
-          expect(peer.error).toBe('ECONNRESET');
-        }
-        expect(errors.values).toEqual([late, early, expect.any(TypeError), bad]);
-        const good = await client(h, at);
-        good.socket.end('still there');
-        await h.until(() => good.ended, 'the echo');
-        expect(good.text).toBe('still there');
-      }),
-    );
-
-    it(
-      'sees the half-close of its client, and answers later, with allowHalfOpen',
-      invariants(async (h) => {
-        const { at } = await serving(
-          h,
-          (io) =>
-            io.data$.pipe(
-              toArray(),
-              concatMap((all) => timer(20).pipe(map(() => Buffer.concat(all).toString().toUpperCase()))),
-              tap((answer) => io.write(answer)),
-            ),
-          { allowHalfOpen: true },
-        );
-        const peer = await client(h, at);
-        peer.socket.end('question');
-        await h.until(() => peer.ended, 'the answer');
-        expect(peer.text).toBe('QUESTION');
-      }),
-    );
-
-    it.each(['end', 'reset'] as const)('is stopped when the peer leaves with %s and it does not read', async (how) => {
-      await invariants(async (h) => {
-        let stopped = 0;
-        const { at, server, errors } = await serving(h, (io) =>
-          interval(1).pipe(
-            tap((turn) => io.write(`${turn}\n`)),
-            finalize(() => (stopped += 1)),
-          ),
-        );
-        const peer = await client(h, at);
-        await h.until(() => peer.text.includes('3\n'), 'ticks');
-        if (how === 'end') peer.socket.end();
-        else peer.socket.resetAndDestroy();
-        await h.until(() => server.size === 0, 'the stream is gone');
-        expect(stopped).toBe(1);
-        // A peer that only ends may answer what is written to it by a reset, or not.
-        if (how === 'reset') expect(errors.values).toHaveLength(1);
-        else expect(errors.values.length).toBeLessThan(2);
-        if (how === 'reset') h.error(errors.values[0], { fatal: true });
-      })();
+    spec('is called per connection, when the whole stack is connected', async (h) => {
+      const streams: IOStream[] = [];
+      const handler = (io: IOStream): Observable<never> => (streams.push(io), NEVER);
+      const { server, at } = await serving(h, handler, { plugin: { password } });
+      const [first, second] = [await client(h, at), await client(h, at)];
+      await h.until(() => server.size === 2, 'both are in their handshakes');
+      expect(streams).toEqual([]);
+      second.socket.write('sesame\n');
+      await h.until(() => second.text === 'come in\n', 'the handshake is through');
+      expect(streams).toHaveLength(1);
+      expect(streams[0]).toMatchObject({ state: 'open', details: { password: { word: 'sesame\n' } } });
+      expect(first.text).toBe('');
     });
 
-    it(
-      'is not cut off in what it does with what it read, when both sides have ended',
-      invariants(async (h) => {
-        let saved = '';
-        const { at, server } = await serving(h, (io) =>
+    spec('closes the stream when it completes: what was written arrives, then FIN', async (h) => {
+      const { at, server } = await serving(h, (io) => (io.write('all of it'), EMPTY));
+      const peer = await client(h, at);
+      await h.until(() => peer.ended, 'FIN');
+      expect(peer).toMatchObject({ text: 'all of it', error: undefined });
+      peer.socket.end();
+      await h.until(() => server.size === 0, 'the stream is gone');
+    });
+
+    spec('resets the stream when it errors or throws, and errors$ tells; others go on', async (h) => {
+      const [late, early, bad] = [new Error('late'), new Error('early'), new Error('bad')];
+      const handlers = [
+        (): Observable<never> => throwError(() => late),
+        (): never => {
+          throw early;
+        },
+        (): never => undefined as never,
+        (): Promise<never> => Promise.reject(bad),
+      ];
+      const { at, errors } = await serving(h, (io) => (handlers.shift() ?? echo)(io));
+      for (let each = 0; each < 4; each += 1) {
+        const peer = await client(h, at);
+        await h.until(() => peer.closed, 'reset');
+        expect(peer.error).toBe('ECONNRESET');
+      }
+      expect(errors.values).toEqual([late, early, expect.any(TypeError), bad]);
+      const good = await client(h, at);
+      good.socket.end('still there');
+      await h.until(() => good.ended, 'the echo');
+      expect(good.text).toBe('still there');
+    });
+
+    spec('sees the half-close of its client, and answers later, with allowHalfOpen', async (h) => {
+      const { at } = await serving(
+        h,
+        (io) =>
           io.data$.pipe(
             toArray(),
-            tap(() => io.end('bye')),
-            concatMap((all) =>
-              io.closed$.pipe(
-                concatMap(() => timer(20)),
-                tap(() => (saved = Buffer.concat(all).toString())),
-              ),
+            concatMap((all) => timer(20).pipe(map(() => Buffer.concat(all).toString().toUpperCase()))),
+            tap((answer) => io.write(answer)),
+          ),
+        { allowHalfOpen: true },
+      );
+      const peer = await client(h, at);
+      peer.socket.end('question');
+      await h.until(() => peer.ended, 'the answer');
+      expect(peer.text).toBe('QUESTION');
+    });
+
+    spec.each(['end', 'reset'] as const)('is stopped when the peer leaves with %s and it does not read', async (h, how) => {
+      let stopped = 0;
+      const { at, server, errors } = await serving(h, (io) =>
+        interval(1).pipe(
+          tap((turn) => io.write(`${turn}\n`)),
+          finalize(() => (stopped += 1)),
+        ),
+      );
+      const peer = await client(h, at);
+      await h.until(() => peer.text.includes('3\n'), 'ticks');
+      if (how === 'end') peer.socket.end();
+      else peer.socket.resetAndDestroy();
+      await h.until(() => server.size === 0, 'the stream is gone');
+      expect(stopped).toBe(1);
+      // A peer that only ends may answer what is written to it by a reset, or not.
+      if (how === 'reset') expect(errors.values).toHaveLength(1);
+      else expect(errors.values.length).toBeLessThan(2);
+      if (how === 'reset') h.error(errors.values[0], { fatal: true });
+    });
+
+    spec('is not cut off in what it does with what it read, when both sides have ended', async (h) => {
+      let saved = '';
+      const { at, server } = await serving(h, (io) =>
+        io.data$.pipe(
+          toArray(),
+          tap(() => io.end('bye')),
+          concatMap((all) =>
+            io.closed$.pipe(
+              concatMap(() => timer(20)),
+              tap(() => (saved = Buffer.concat(all).toString())),
             ),
           ),
+        ),
+      );
+      const peer = await client(h, at);
+      peer.socket.end('order');
+      await h.until(() => peer.ended && server.size === 0, 'both sides ended');
+      expect(saved).toBe('');
+      await h.until(() => saved === 'order', 'it is saved');
+    });
+
+    spec('is stopped when the stream is closed or reset by us, before its Observables say so', async (h) => {
+      const told: string[] = [];
+      const ways = [(io: IOStream) => io.close(), (io: IOStream) => io.reset()];
+      const { at } = await serving(h, (io) => {
+        setImmediate(() => ways.shift()?.(io));
+        return io.data$.pipe(
+          tap({ complete: () => told.push('complete'), error: () => told.push('error') }),
+          finalize(() => told.push('stopped')),
         );
+      });
+      for (let each = 1; each <= 2; each += 1) {
         const peer = await client(h, at);
-        peer.socket.end('order');
-        await h.until(() => peer.ended && server.size === 0, 'both sides ended');
-        expect(saved).toBe('');
-        await h.until(() => saved === 'order', 'it is saved');
-      }),
-    );
+        await h.until(() => told.length === each, 'stopped');
+        peer.socket.destroy();
+      }
+      expect(told).toEqual(['stopped', 'stopped']);
+    });
 
-    it(
-      'is stopped when the stream is closed or reset by us, before its Observables say so',
-      invariants(async (h) => {
-        const told: string[] = [];
-        const ways = [(io: IOStream) => io.close(), (io: IOStream) => io.reset()];
-        const { at } = await serving(h, (io) => {
-          setImmediate(() => ways.shift()?.(io));
-          return io.data$.pipe(
-            tap({ complete: () => told.push('complete'), error: () => told.push('error') }),
-            finalize(() => told.push('stopped')),
-          );
-        });
-        for (let each = 1; each <= 2; each += 1) {
-          const peer = await client(h, at);
-          await h.until(() => told.length === each, 'stopped');
-          peer.socket.destroy();
-        }
-        expect(told).toEqual(['stopped', 'stopped']);
-      }),
-    );
+    spec('is stopped when the stream fails and it reads no more', async (h) => {
+      let ticked = 0;
+      let stopped = 0;
+      const { at, server, errors } = await serving(h, (io) =>
+        converse(io, function* (link) {
+          return yield* link.readUntil('\n', 16);
+        }).pipe(
+          switchMap(() => interval(1)),
+          tap(() => (ticked += 1)),
+          finalize(() => (stopped += 1)),
+        ),
+      );
+      const peer = await client(h, at);
+      peer.socket.write('login\n');
+      await h.until(() => ticked > 3, 'ticks');
+      peer.socket.resetAndDestroy();
+      await h.until(() => server.size === 0, 'the stream is gone');
+      expect(stopped).toBe(1);
+      h.error(errors.values[0], { code: 'ECONNRESET' });
+    });
 
-    it(
-      'is stopped when the stream fails and it reads no more',
-      invariants(async (h) => {
-        let ticked = 0;
-        let stopped = 0;
-        const { at, server, errors } = await serving(h, (io) =>
-          converse(io, function* (link) {
-            return yield* link.readUntil('\n', 16);
-          }).pipe(
-            switchMap(() => interval(1)),
-            tap(() => (ticked += 1)),
-            finalize(() => (stopped += 1)),
-          ),
-        );
-        const peer = await client(h, at);
-        peer.socket.write('login\n');
-        await h.until(() => ticked > 3, 'ticks');
-        peer.socket.resetAndDestroy();
-        await h.until(() => server.size === 0, 'the stream is gone');
-        expect(stopped).toBe(1);
-        h.error(errors.values[0], { code: 'ECONNRESET' });
-      }),
-    );
+    spec('is not cut off in what it does about an error that it was told of by what it read', async (h) => {
+      let saved = '';
+      const { at, server } = await serving(h, (io) =>
+        io.data$.pipe(
+          scan((all, chunk) => all + chunk.toString(), ''),
+          tap((all) => (saved = all)),
+          catchError(() => timer(20).pipe(tap(() => (saved += ', cut off')))),
+        ),
+      );
+      const peer = await client(h, at);
+      peer.socket.write('half');
+      await h.until(() => saved === 'half', 'the bytes');
+      peer.socket.resetAndDestroy();
+      await h.until(() => server.size === 0, 'the stream is gone');
+      await h.until(() => saved === 'half, cut off', 'it is saved');
+    });
 
-    it(
-      'is not cut off in what it does about an error that it was told of by what it read',
-      invariants(async (h) => {
-        let saved = '';
-        const { at, server } = await serving(h, (io) =>
-          io.data$.pipe(
-            scan((all, chunk) => all + chunk.toString(), ''),
-            tap((all) => (saved = all)),
-            catchError(() => timer(20).pipe(tap(() => (saved += ', cut off')))),
-          ),
-        );
-        const peer = await client(h, at);
-        peer.socket.write('half');
-        await h.until(() => saved === 'half', 'the bytes');
-        peer.socket.resetAndDestroy();
-        await h.until(() => server.size === 0, 'the stream is gone');
-        await h.until(() => saved === 'half, cut off', 'it is saved');
-      }),
-    );
+    spec('is stopped with the server at the latest, also when its stream is long gone', async (h) => {
+      let stopped = 0;
+      const { at, seen, server } = await serving(h, (io) =>
+        io.data$.pipe(
+          toArray(),
+          tap(() => io.end('bye')),
+          concatMap(() => NEVER),
+          finalize(() => (stopped += 1)),
+        ),
+      );
+      const peer = await client(h, at);
+      peer.socket.end('order');
+      await h.until(() => peer.ended && server.size === 0, 'both sides ended');
+      expect(stopped).toBe(0);
+      seen.unsubscribe();
+      expect(stopped).toBe(1);
+    });
 
-    it(
-      'is stopped with the server at the latest, also when its stream is long gone',
-      invariants(async (h) => {
-        let stopped = 0;
-        const { at, seen, server } = await serving(h, (io) =>
-          io.data$.pipe(
-            toArray(),
-            tap(() => io.end('bye')),
-            concatMap(() => NEVER),
-            finalize(() => (stopped += 1)),
-          ),
-        );
-        const peer = await client(h, at);
-        peer.socket.end('order');
-        await h.until(() => peer.ended && server.size === 0, 'both sides ended');
-        expect(stopped).toBe(0);
-        seen.unsubscribe();
-        expect(stopped).toBe(1);
-      }),
-    );
-
-    it(
-      'is not called for a stream that a subscriber of connections$ has closed',
-      invariants(async (h) => {
-        const called: string[] = [];
-        const { at, server } = await serving(h, (io) => (called.push(io.state), NEVER));
-        server.connections$.subscribe((io) => io.close());
-        const peer = await client(h, at);
-        peer.socket.end();
-        await h.until(() => peer.ended && server.size === 0, 'it is closed');
-        expect(called).toEqual([]);
-      }),
-    );
+    spec('is not called for a stream that a subscriber of connections$ has closed', async (h) => {
+      const called: string[] = [];
+      const { at, server } = await serving(h, (io) => (called.push(io.state), NEVER));
+      server.connections$.subscribe((io) => io.close());
+      const peer = await client(h, at);
+      peer.socket.end();
+      await h.until(() => peer.ended && server.size === 0, 'it is closed');
+      expect(called).toEqual([]);
+    });
   });
 
   describe('errors$', () => {
-    it(
-      'tells a reset by the peer once, whether the handler reads or not',
-      invariants(async (h) => {
-        const handlers = [(): Observable<never> => NEVER, (io: IOStream): Observable<unknown> => io.data$, echo];
-        const { at, errors, server } = await serving(h, (io) => (handlers.shift() ?? echo)(io));
-        for (let each = 1; each <= 3; each += 1) {
-          const peer = await client(h, at);
-          await h.until(() => server.size === 1, 'served');
-          peer.socket.resetAndDestroy();
-          await h.until(() => server.size === 0, 'gone');
-          expect(errors.values).toHaveLength(each);
-          h.error(errors.values.at(-1), { code: 'ECONNRESET', phase: 'read' });
-        }
-      }),
-    );
-
-    it(
-      'tells a handshake that failed, and the listener goes on',
-      invariants(async (h) => {
-        const { at, errors } = await serving(h, echo, { plugin: { password } });
-        const stranger = await client(h, at);
-        stranger.socket.write('abracadabra\n');
-        await h.until(() => stranger.closed, 'thrown out');
-        const silent = await client(h, at);
-        silent.socket.end();
-        await h.until(() => silent.closed || silent.ended, 'thrown out, too');
-        expect(errors.values).toHaveLength(2);
-        for (const error of errors.values) h.error(error, { code: 'EPROTOCOL', phase: 'handshake', layer: 'password' });
-        const friend = await client(h, at);
-        friend.socket.end('sesame\nhello');
-        await h.until(() => friend.ended, 'the echo');
-        expect(friend.text).toBe('come in\nhello');
-      }),
-    );
-
-    it(
-      'is told nothing that a callback or a subscriber of the stream heard',
-      invariants(async (h) => {
-        const heard: unknown[] = [];
-        const { at, errors, server } = await serving(h, (io) => {
-          io.errors$.subscribe((error) => heard.push(error));
-          return NEVER;
-        });
-        (await client(h, at)).socket.resetAndDestroy();
-        await h.until(() => heard.length === 1, 'the reset');
-        await h.until(() => server.size === 0, 'gone');
-        expect(errors.values).toEqual([]);
-      }),
-    );
-
-    it(
-      'has what a callback threw',
-      invariants(async (h) => {
-        const thrown = new Error('thrown in cb');
-        const { at, errors } = await serving(h, echo, {
-          cb: () => {
-            throw thrown;
-          },
-        });
+    spec('tells a reset by the peer once, whether the handler reads or not', async (h) => {
+      const handlers = [(): Observable<never> => NEVER, (io: IOStream): Observable<unknown> => io.data$, echo];
+      const { at, errors, server } = await serving(h, (io) => (handlers.shift() ?? echo)(io));
+      for (let each = 1; each <= 3; each += 1) {
         const peer = await client(h, at);
-        peer.socket.write('x');
-        await h.until(() => peer.closed, 'reset');
-        expect(errors.values[0]).toBe(thrown);
-      }),
-    );
+        await h.until(() => server.size === 1, 'served');
+        peer.socket.resetAndDestroy();
+        await h.until(() => server.size === 0, 'gone');
+        expect(errors.values).toHaveLength(each);
+        h.error(errors.values.at(-1), { code: 'ECONNRESET', phase: 'read' });
+      }
+    });
 
-    it(
-      'makes a bug a warning of the process when it has no subscriber, and goes on',
-      invariants(
-        async (h) => {
-          const { at, server, errors } = await serving(h, () => throwError(() => new Error('a bug')));
-          errors.unsubscribe();
-          const peer = await client(h, at);
-          await h.until(() => peer.closed && server.size === 0, 'reset');
-          await new Promise((resolve) => setTimeout(resolve));
-          const next = await client(h, at);
-          await h.until(() => next.closed, 'the next one is served, too');
+    spec('tells a handshake that failed, and the listener goes on', async (h) => {
+      const { at, errors } = await serving(h, echo, { plugin: { password } });
+      const stranger = await client(h, at);
+      stranger.socket.write('abracadabra\n');
+      await h.until(() => stranger.closed, 'thrown out');
+      const silent = await client(h, at);
+      silent.socket.end();
+      await h.until(() => silent.closed || silent.ended, 'thrown out, too');
+      expect(errors.values).toHaveLength(2);
+      for (const error of errors.values) h.error(error, { code: 'EPROTOCOL', phase: 'handshake', layer: 'password' });
+      const friend = await client(h, at);
+      friend.socket.end('sesame\nhello');
+      await h.until(() => friend.ended, 'the echo');
+      expect(friend.text).toBe('come in\nhello');
+    });
+
+    spec('is told nothing that a callback or a subscriber of the stream heard', async (h) => {
+      const heard: unknown[] = [];
+      const { at, errors, server } = await serving(h, (io) => {
+        io.errors$.subscribe((error) => heard.push(error));
+        return NEVER;
+      });
+      (await client(h, at)).socket.resetAndDestroy();
+      await h.until(() => heard.length === 1, 'the reset');
+      await h.until(() => server.size === 0, 'gone');
+      expect(errors.values).toEqual([]);
+    });
+
+    spec('has what a callback threw', async (h) => {
+      const thrown = new Error('thrown in cb');
+      const { at, errors } = await serving(h, echo, {
+        cb: () => {
+          throw thrown;
         },
-        { warnings: /a bug/ },
-      ),
-    );
+      });
+      const peer = await client(h, at);
+      peer.socket.write('x');
+      await h.until(() => peer.closed, 'reset');
+      expect(errors.values[0]).toBe(thrown);
+    });
 
-    it(
-      'leaves to config.onUnhandledError what nobody subscribes to, but for handshakes that strangers fail',
-      invariants(async (h) => {
-        const reported = unhandled(h);
-        expect(config.onUnhandledError).toBeTypeOf('function');
-        const bug = new Error('a bug');
-        const { at, server, errors } = await serving(h, () => throwError(() => bug), { plugin: { password } });
+    spec(
+      'makes a bug a warning of the process when it has no subscriber, and goes on',
+      async (h) => {
+        const { at, server, errors } = await serving(h, () => throwError(() => new Error('a bug')));
         errors.unsubscribe();
-        for (const word of ['wrong\n', 'sesame\n']) {
-          const peer = await client(h, at);
-          peer.socket.write(word);
-          await h.until(() => server.size === 0 && (peer.closed || peer.ended), 'reset');
-        }
-        await h.until(() => reported.length > 0, 'the report');
-        expect(reported).toEqual([bug]);
-      }),
+        const peer = await client(h, at);
+        await h.until(() => peer.closed && server.size === 0, 'reset');
+        await new Promise((resolve) => setTimeout(resolve));
+        const next = await client(h, at);
+        await h.until(() => next.closed, 'the next one is served, too');
+      },
+      { warnings: /a bug/ },
     );
 
-    it(
-      'completes when the server stops',
-      invariants(async (h) => {
-        const { seen, errors, server } = await serving(h, echo);
-        const [connections, dropped] = [h.observed(server.connections$), h.observed(server.dropped$)];
-        seen.unsubscribe();
-        expect([errors.state, connections.state, dropped.state]).toEqual(['complete', 'complete', 'complete']);
-      }),
-    );
+    spec('leaves to config.onUnhandledError what nobody subscribes to, but for handshakes that strangers fail', async (h) => {
+      const reported = unhandled(h);
+      expect(config.onUnhandledError).toBeTypeOf('function');
+      const bug = new Error('a bug');
+      const { at, server, errors } = await serving(h, () => throwError(() => bug), { plugin: { password } });
+      errors.unsubscribe();
+      for (const word of ['wrong\n', 'sesame\n']) {
+        const peer = await client(h, at);
+        peer.socket.write(word);
+        await h.until(() => server.size === 0 && (peer.closed || peer.ended), 'reset');
+      }
+      await h.until(() => reported.length > 0, 'the report');
+      expect(reported).toEqual([bug]);
+    });
+
+    spec('completes when the server stops', async (h) => {
+      const { seen, errors, server } = await serving(h, echo);
+      const [connections, dropped] = [h.observed(server.connections$), h.observed(server.dropped$)];
+      seen.unsubscribe();
+      expect([errors.state, connections.state, dropped.state]).toEqual(['complete', 'complete', 'complete']);
+    });
   });
 
   describe('connections$', () => {
-    it(
-      'gives each connection once its stack is connected, with a handler or without',
-      invariants(async (h) => {
-        for (const handler of [undefined, echo]) {
-          const { server, at } = await serving(h, handler, { plugin: { password } });
-          const streams = h.observed(server.connections$);
-          const peer = await client(h, at);
-          await h.until(() => server.size === 1, 'accepted');
-          expect(streams.values).toEqual([]);
-          peer.socket.end('sesame\n');
-          const io = await streams.value();
-          expect(io.state).toBe('open');
-          io.end('bye');
-          await h.until(() => peer.ended, 'FIN');
-          expect(peer.text).toBe('come in\nbye');
-        }
-      }),
-    );
-
-    it(
-      'is the owner of what it gives: nothing is closed by the server',
-      invariants(async (h) => {
-        const { server, at } = await serving(h);
+    spec('gives each connection once its stack is connected, with a handler or without', async (h) => {
+      for (const handler of [undefined, echo]) {
+        const { server, at } = await serving(h, handler, { plugin: { password } });
         const streams = h.observed(server.connections$);
         const peer = await client(h, at);
+        await h.until(() => server.size === 1, 'accepted');
+        expect(streams.values).toEqual([]);
+        peer.socket.end('sesame\n');
         const io = await streams.value();
-        streams.unsubscribe();
-        io.write('mine');
-        await h.until(() => peer.text === 'mine', 'the bytes');
         expect(io.state).toBe('open');
-      }),
-    );
-
-    it(
-      'closes what nobody looks at',
-      invariants(async (h) => {
-        const { at } = await serving(h);
-        const peer = await client(h, at);
+        io.end('bye');
         await h.until(() => peer.ended, 'FIN');
-      }),
-    );
+        expect(peer.text).toBe('come in\nbye');
+      }
+    });
+
+    spec('is the owner of what it gives: nothing is closed by the server', async (h) => {
+      const { server, at } = await serving(h);
+      const streams = h.observed(server.connections$);
+      const peer = await client(h, at);
+      const io = await streams.value();
+      streams.unsubscribe();
+      io.write('mine');
+      await h.until(() => peer.text === 'mine', 'the bytes');
+      expect(io.state).toBe('open');
+    });
+
+    spec('closes what nobody looks at', async (h) => {
+      const { at } = await serving(h);
+      const peer = await client(h, at);
+      await h.until(() => peer.ended, 'FIN');
+    });
   });
 
   describe('maxConnections', () => {
-    it(
-      'serves two of five clients, counts three dropped, and serves one more when one has left',
-      invariants(async (h) => {
-        const { server, at } = await serving(h, echo, { maxConnections: 2 });
-        const dropped = h.observed(server.dropped$);
-        expect(dropped.values).toEqual([0]);
-        const peers = await Promise.all([1, 2, 3, 4, 5].map(() => client(h, at)));
-        await h.until(() => dropped.values.at(-1) === 3 && server.size === 2, 'three dropped');
-        for (const { socket } of peers) socket.write('hi');
-        await h.until(() => peers.every(({ text, closed, ended }) => text === 'hi' || closed || ended), 'all have their answer');
-        const served = peers.filter(({ text }) => text === 'hi');
-        expect(served).toHaveLength(2);
-        served[0]?.socket.end();
-        await h.until(() => server.size === 1, 'one has left');
-        const sixth = await client(h, at);
-        sixth.socket.write('me too');
-        await h.until(() => sixth.text === 'me too', 'served');
-        expect(dropped.values).toEqual([0, 1, 2, 3]);
-        expect(h.observed(server.dropped$).values).toEqual([3]);
-      }),
-    );
+    spec('serves two of five clients, counts three dropped, and serves one more when one has left', async (h) => {
+      const { server, at } = await serving(h, echo, { maxConnections: 2 });
+      const dropped = h.observed(server.dropped$);
+      expect(dropped.values).toEqual([0]);
+      const peers = await Promise.all([1, 2, 3, 4, 5].map(() => client(h, at)));
+      await h.until(() => dropped.values.at(-1) === 3 && server.size === 2, 'three dropped');
+      for (const { socket } of peers) socket.write('hi');
+      await h.until(() => peers.every(({ text, closed, ended }) => text === 'hi' || closed || ended), 'all have their answer');
+      const served = peers.filter(({ text }) => text === 'hi');
+      expect(served).toHaveLength(2);
+      served[0]?.socket.end();
+      await h.until(() => server.size === 1, 'one has left');
+      const sixth = await client(h, at);
+      sixth.socket.write('me too');
+      await h.until(() => sixth.text === 'me too', 'served');
+      expect(dropped.values).toEqual([0, 1, 2, 3]);
+      expect(h.observed(server.dropped$).values).toEqual([3]);
+    });
   });
 
   describe('drain', () => {
-    it(
-      'waits for those in flight, resets one that is stuck at the deadline, and reports',
-      invariants(async (h) => {
-        const { server, at, errors } = await serving(h, (io) =>
-          io.data$.pipe(
-            toArray(),
-            tap(() => io.write('done')),
-          ),
-        );
-        const peers = await Promise.all([1, 2, 3, 4].map(() => client(h, at)));
-        await h.until(() => server.size === 4, 'served');
-        const { drain } = server; // may be taken apart
-        const drain$ = drain({ deadline: 300 });
-        expect(await refusal(h, at)).toBeUndefined(); // cold: it still listens
-        await h.until(() => server.size === 4, 'the caller has left');
-        const started = performance.now();
-        const report = h.observed(drain$);
-        expect(await refusal(h, at)).toBe('ECONNREFUSED');
-        for (const { socket } of peers.slice(1)) socket.end('work');
-        await h.until(() => server.size === 1, 'three are through');
-        expect(report.values).toEqual([]);
-        await report.ended;
-        expect(performance.now() - started).toBeGreaterThan(295);
-        expect(report).toMatchObject({ state: 'complete', values: [{ finished: 3, cut: 1 }] });
-        await h.until(() => peers.every(({ closed, ended }) => closed || ended), 'all are told');
-        expect(peers.map(({ text, error }) => error ?? text)).toEqual(['ECONNRESET', 'done', 'done', 'done']);
-        expect(errors.values).toEqual([]);
-      }),
-    );
+    spec('waits for those in flight, resets one that is stuck at the deadline, and reports', async (h) => {
+      const { server, at, errors } = await serving(h, (io) =>
+        io.data$.pipe(
+          toArray(),
+          tap(() => io.write('done')),
+        ),
+      );
+      const peers = await Promise.all([1, 2, 3, 4].map(() => client(h, at)));
+      await h.until(() => server.size === 4, 'served');
+      const { drain } = server; // may be taken apart
+      const drain$ = drain({ deadline: 300 });
+      expect(await refusal(h, at)).toBeUndefined(); // cold: it still listens
+      await h.until(() => server.size === 4, 'the caller has left');
+      const started = performance.now();
+      const report = h.observed(drain$);
+      expect(await refusal(h, at)).toBe('ECONNREFUSED');
+      for (const { socket } of peers.slice(1)) socket.end('work');
+      await h.until(() => server.size === 1, 'three are through');
+      expect(report.values).toEqual([]);
+      await report.ended;
+      expect(performance.now() - started).toBeGreaterThan(295);
+      expect(report).toMatchObject({ state: 'complete', values: [{ finished: 3, cut: 1 }] });
+      await h.until(() => peers.every(({ closed, ended }) => closed || ended), 'all are told');
+      expect(peers.map(({ text, error }) => error ?? text)).toEqual(['ECONNRESET', 'done', 'done', 'done']);
+      expect(errors.values).toEqual([]);
+    });
 
-    it(
-      'completes at once when nobody is there, and goes on completing',
-      invariants(async (h) => {
-        const { server } = await serving(h, echo);
-        for (let each = 0; each < 2; each += 1) {
-          const report = h.observed(server.drain({ deadline: 0 }));
-          expect(report).toMatchObject({ state: 'complete', values: [{ finished: 0, cut: 0 }] });
-        }
-      }),
-    );
+    spec('completes at once when nobody is there, and goes on completing', async (h) => {
+      const { server } = await serving(h, echo);
+      for (let each = 0; each < 2; each += 1) {
+        const report = h.observed(server.drain({ deadline: 0 }));
+        expect(report).toMatchObject({ state: 'complete', values: [{ finished: 0, cut: 0 }] });
+      }
+    });
 
-    it(
-      'waits for ever with Infinity, and leaves all as it is when it is unsubscribed',
-      invariants(async (h) => {
-        const { server, at } = await serving(h, echo);
-        const peer = await client(h, at);
-        await h.until(() => server.size === 1, 'served');
-        const left = h.observed(server.drain({ deadline: 10 }));
-        left.unsubscribe();
-        const report = h.observed(server.drain({ deadline: Infinity }));
-        await timerOf(40);
-        peer.socket.write('still served');
-        await h.until(() => peer.text === 'still served', 'the echo');
-        peer.socket.end();
-        await report.ended;
-        expect(report.values).toEqual([{ finished: 1, cut: 0 }]);
-      }),
-    );
+    spec('waits for ever with Infinity, and leaves all as it is when it is unsubscribed', async (h) => {
+      const { server, at } = await serving(h, echo);
+      const peer = await client(h, at);
+      await h.until(() => server.size === 1, 'served');
+      const left = h.observed(server.drain({ deadline: 10 }));
+      left.unsubscribe();
+      const report = h.observed(server.drain({ deadline: Infinity }));
+      await timerOf(40);
+      peer.socket.write('still served');
+      await h.until(() => peer.text === 'still served', 'the echo');
+      peer.socket.end();
+      await report.ended;
+      expect(report.values).toEqual([{ finished: 1, cut: 0 }]);
+    });
 
-    it(
-      'throws a TypeError for a deadline that is none',
-      invariants(async (h) => {
-        const { server } = await serving(h, echo);
-        for (const deadline of [-1, Number.NaN, '1', undefined])
-          expect(() => server.drain({ deadline: deadline as number })).toThrow(TypeError);
-      }),
-    );
+    spec('throws a TypeError for a deadline that is none', async (h) => {
+      const { server } = await serving(h, echo);
+      for (const deadline of [-1, Number.NaN, '1', undefined])
+        expect(() => server.drain({ deadline: deadline as number })).toThrow(TypeError);
+    });
   });
 
   describe('strangers', () => {
-    it(
-      'come and reset at once, 1,000 times: nothing escapes, nothing stays',
-      invariants(async (h) => {
-        const { server, at } = await serving(h, echo);
-        const reset = async (): Promise<void> => {
-          const socket = connect(at).on('error', () => {});
-          await once(socket, 'connect');
-          socket.resetAndDestroy();
-          await once(socket, 'close');
-        };
-        for (let round = 0; round < 50; round += 1) await Promise.all(Array.from({ length: 20 }, reset));
-        await h.until(() => server.size === 0, 'all are gone');
-        const peer = await client(h, at);
-        peer.socket.end('still there');
-        await h.until(() => peer.ended, 'the echo');
-      }),
-    );
+    spec('come and reset at once, 1,000 times: nothing escapes, nothing stays', async (h) => {
+      const { server, at } = await serving(h, echo);
+      const reset = async (): Promise<void> => {
+        const socket = connect(at).on('error', () => {});
+        await once(socket, 'connect');
+        socket.resetAndDestroy();
+        await once(socket, 'close');
+      };
+      for (let round = 0; round < 50; round += 1) await Promise.all(Array.from({ length: 20 }, reset));
+      await h.until(() => server.size === 0, 'all are gone');
+      const peer = await client(h, at);
+      peer.socket.end('still there');
+      await h.until(() => peer.ended, 'the echo');
+    });
 
-    it(
-      'scan the port: they connect, say nothing and leave',
-      invariants(async (h) => {
-        const { server, at, errors } = await serving(h, echo);
-        const scan = async (): Promise<void> => {
-          const socket = connect(at).on('error', () => {});
-          await once(socket, 'connect');
-          socket.destroy();
-          await once(socket, 'close');
-        };
-        for (let round = 0; round < 20; round += 1) await Promise.all(Array.from({ length: 10 }, scan));
-        await h.until(() => server.size === 0, 'all are gone');
-        expect(errors.values).toEqual([]);
-      }),
-    );
+    spec('scan the port: they connect, say nothing and leave', async (h) => {
+      const { server, at, errors } = await serving(h, echo);
+      const scan = async (): Promise<void> => {
+        const socket = connect(at).on('error', () => {});
+        await once(socket, 'connect');
+        socket.destroy();
+        await once(socket, 'close');
+      };
+      for (let round = 0; round < 20; round += 1) await Promise.all(Array.from({ length: 10 }, scan));
+      await h.until(() => server.size === 0, 'all are gone');
+      expect(errors.values).toEqual([]);
+    });
   });
 
-  it(
-    'has no connection that came too late for it',
-    invariants(async (h) => {
-      // The stack is built by a plugin that stops the server meanwhile.
-      const handled: IOStream[] = [];
-      const { server, seen, at } = await serving(h, (io) => defer(() => of(handled.push(io))), {
-        plugin: { stopper: (wire) => (dial) => (seen.unsubscribe(), wire(dial)) },
-      });
-      const peer = await client(h, at);
-      await h.until(() => peer.ended || peer.closed, 'closed');
-      peer.socket.destroy();
-      await h.until(() => server.size === 0, 'gone');
-      expect(handled).toEqual([]);
-      expect(portOf(server)).toBe(at.port);
-    }),
-  );
+  spec('has no connection that came too late for it', async (h) => {
+    // The stack is built by a plugin that stops the server meanwhile.
+    const handled: IOStream[] = [];
+    const { server, seen, at } = await serving(h, (io) => defer(() => of(handled.push(io))), {
+      plugin: { stopper: (wire) => (dial) => (seen.unsubscribe(), wire(dial)) },
+    });
+    const peer = await client(h, at);
+    await h.until(() => peer.ended || peer.closed, 'closed');
+    peer.socket.destroy();
+    await h.until(() => server.size === 0, 'gone');
+    expect(handled).toEqual([]);
+    expect(portOf(server)).toBe(at.port);
+  });
 });
 
 function timerOf(ms: number): Promise<void> {

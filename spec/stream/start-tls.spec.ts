@@ -1,13 +1,13 @@
-import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { concat, finalize, firstValueFrom, ignoreElements, map, mergeMap, NEVER, switchMap, tap, type Observable } from 'rxjs';
 import { connect, converse, framed, IOStream, lengthPrefixed, lines, openTls, tlsClient, type Codec } from 'rxjs-io-stream';
-import { describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { startTls, type StartTlsOptions } from '../../src/stream/start-tls.ts';
 import * as certificates from '../support/certificates.ts';
 import { serving } from '../support/clients.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { VERSIONS } from '../support/tls-tools.ts';
 import { closing, joined, owned, serve, ticks, turns } from './tools.ts';
 
@@ -56,271 +56,233 @@ async function open(h: Harness): Promise<readonly [IOStream, IOStream]> {
 }
 
 describe('startTls', () => {
-  it.each(VERSIONS)('upgrades both ends of a connection, %s', (maxVersion) =>
-    invariants(async (h) => {
-      const [a, b] = await open(h);
-      const far = h.observed(concat(grant(b), startTls(b, { ...SERVER, maxVersion })), 'the server');
-      const answer: string[] = [];
-      const near = h.observed(
-        ask(a).pipe(
-          tap((line) => answer.push(line)),
-          switchMap(() => startTls(a, CLIENT)),
-        ),
-        'the client',
-      );
-      const [client, service] = [await near.value(), await far.value()];
-      assert.deepEqual(answer, ['220 go\r\n']);
-      assert.equal(client.details.tls.protocol, maxVersion);
-      assert.equal(service.details.tls.servername, 'localhost');
-      for (const old of [a, b]) assert.deepEqual([old.state, (await closing(old)).by], ['closed', 'upgraded']);
-      assert.deepEqual([(await closing(a)).bytesIn, (await closing(a)).bytesOut], [8, 10]);
-      const [asked, answered] = [h.observed(service.data$), h.observed(client.data$)];
-      client.write('question');
-      await h.until(() => Buffer.concat(asked.values).toString() === 'question');
-      service.end('answer');
-      await Promise.all([near.ended, far.ended]);
-      assert.equal(Buffer.concat(answered.values).toString(), 'answer');
-      assert.deepEqual([near.state, far.state, (await closing(client)).by], ['complete', 'complete', 'peer']);
-    })(),
-  );
+  spec.each(VERSIONS)('upgrades both ends of a connection, %s', async (h, maxVersion) => {
+    const [a, b] = await open(h);
+    const far = h.observed(concat(grant(b), startTls(b, { ...SERVER, maxVersion })), 'the server');
+    const answer: string[] = [];
+    const near = h.observed(
+      ask(a).pipe(
+        tap((line) => answer.push(line)),
+        switchMap(() => startTls(a, CLIENT)),
+      ),
+      'the client',
+    );
+    const [client, service] = [await near.value(), await far.value()];
+    expect(answer).toStrictEqual(['220 go\r\n']);
+    expect(client.details.tls.protocol).toBe(maxVersion);
+    expect(service.details.tls.servername).toBe('localhost');
+    for (const old of [a, b]) expect([old.state, (await closing(old)).by]).toStrictEqual(['closed', 'upgraded']);
+    expect([(await closing(a)).bytesIn, (await closing(a)).bytesOut]).toStrictEqual([8, 10]);
+    const [asked, answered] = [h.observed(service.data$), h.observed(client.data$)];
+    client.write('question');
+    await h.until(() => Buffer.concat(asked.values).toString() === 'question');
+    service.end('answer');
+    await Promise.all([near.ended, far.ended]);
+    expect(Buffer.concat(answered.values).toString()).toBe('answer');
+    expect([near.state, far.state, (await closing(client)).by]).toStrictEqual(['complete', 'complete', 'peer']);
+  });
 
-  it(
-    'checks the certificate against an IPv6 address out of its brackets',
-    invariants(async (h) => {
-      const port = await grants(h, '', undefined, '::1');
-      const secured = connect({ host: '[::1]', port }).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, { ca })))));
-      const { details } = await h.observed(secured).value();
-      assert.equal(details.tls.authorized, true);
-    }),
-  );
+  spec('checks the certificate against an IPv6 address out of its brackets', async (h) => {
+    const port = await grants(h, '', undefined, '::1');
+    const secured = connect({ host: '[::1]', port }).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, { ca })))));
+    const { details } = await h.observed(secured).value();
+    expect(details.tls.authorized).toBe(true);
+  });
 
-  it(
-    'checks the certificate against the host of the stream, and tells it the server',
-    invariants(async (h) => {
-      const names: unknown[] = [];
-      const port = await grants(h, '', (secure) => {
-        secure.on('secure', () => names.push((secure as { servername?: unknown }).servername));
-        secure.pipe(secure);
-      });
-      const lookup = (_: string, __: unknown, done: (error: null, all: object[]) => void): void =>
-        done(null, [{ address: '127.0.0.1', family: 4 }]);
-      const secured = (host: string): Observable<IOStream> =>
-        connect({ host, port, lookup: lookup as never }).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, { ca })))));
-      const good = h.observed(secured('localhost'));
-      const io = await good.value();
-      assert.ok(io.remotePort === port && io.details.tls?.authorized === true);
-      const echo = h.observed(io.data$);
-      io.write('hello');
-      await h.until(() => Buffer.concat(echo.values).toString() === 'hello');
-      io.end();
-      await good.ended;
-      assert.deepEqual(names, ['localhost']);
-      const bad = h.observed(secured('other.test'));
-      await bad.ended;
-      h.error(bad.error, { code: 'ETLSCERT', phase: 'handshake', layer: 'tls' });
-    }),
-  );
+  spec('checks the certificate against the host of the stream, and tells it the server', async (h) => {
+    const names: unknown[] = [];
+    const port = await grants(h, '', (secure) => {
+      secure.on('secure', () => names.push((secure as { servername?: unknown }).servername));
+      secure.pipe(secure);
+    });
+    const lookup = (_: string, __: unknown, done: (error: null, all: object[]) => void): void =>
+      done(null, [{ address: '127.0.0.1', family: 4 }]);
+    const secured = (host: string): Observable<IOStream> =>
+      connect({ host, port, lookup: lookup as never }).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, { ca })))));
+    const good = h.observed(secured('localhost'));
+    const io = await good.value();
+    expect(io.remotePort === port && io.details.tls?.authorized === true).toBe(true);
+    const echo = h.observed(io.data$);
+    io.write('hello');
+    await h.until(() => Buffer.concat(echo.values).toString() === 'hello');
+    io.end();
+    await good.ended;
+    expect(names).toStrictEqual(['localhost']);
+    const bad = h.observed(secured('other.test'));
+    await bad.ended;
+    h.error(bad.error, { code: 'ETLSCERT', phase: 'handshake', layer: 'tls' });
+  });
 
-  it(
-    'refuses bytes that came behind the go-ahead, and gives them nowhere (D16)',
-    invariants(async (h) => {
-      let secured = 0;
-      const port = await grants(h, 'INJECTED', (secure) => secure.on('secure', () => (secured += 1)));
-      const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
-      const upgrade = h.observed(ask(io).pipe(switchMap(() => startTls(io, CLIENT))));
+  spec('refuses bytes that came behind the go-ahead, and gives them nowhere (D16)', async (h) => {
+    let secured = 0;
+    const port = await grants(h, 'INJECTED', (secure) => secure.on('secure', () => (secured += 1)));
+    const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
+    const upgrade = h.observed(ask(io).pipe(switchMap(() => startTls(io, CLIENT))));
+    await upgrade.ended;
+    h.error(upgrade.error, { code: 'EPROTOCOL', phase: 'handshake', layer: 'tls' });
+    expect([io.state, io.inBuf.toString(), secured, upgrade.values]).toStrictEqual(['open', 'INJECTED', 0, []]);
+  });
+
+  spec('takes clear text that comes later for what it is: no TLS (D16)', async (h) => {
+    const port = await serve(h, (socket: Socket) => {
+      socket.once('data', () => socket.write('220 go\r\n'));
+      socket.once('data', () => socket.once('data', () => socket.write('INJECTED')));
+    });
+    const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
+    const upgrade = h.observed(ask(io).pipe(switchMap(() => startTls(io, CLIENT))));
+    await upgrade.ended;
+    h.error(upgrade.error, { code: 'ETLS', phase: 'handshake', layer: 'tls' });
+    expect((await closing(io)).by).toBe('upgraded');
+  });
+
+  spec('is cold, and for a stream that is open and free', async (h) => {
+    const [a, b] = await open(h);
+    const upgrade$ = startTls(a, CLIENT);
+    await turns();
+    expect(a.state).toBe('open');
+    const failure = async (): Promise<unknown> => {
+      const upgrade = h.observed(upgrade$);
       await upgrade.ended;
-      h.error(upgrade.error, { code: 'EPROTOCOL', phase: 'handshake', layer: 'tls' });
-      assert.deepEqual([io.state, io.inBuf.toString(), secured, upgrade.values], ['open', 'INJECTED', 0, []]);
-    }),
-  );
-
-  it(
-    'takes clear text that comes later for what it is: no TLS (D16)',
-    invariants(async (h) => {
-      const port = await serve(h, (socket: Socket) => {
-        socket.once('data', () => socket.write('220 go\r\n'));
-        socket.once('data', () => socket.once('data', () => socket.write('INJECTED')));
-      });
-      const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
-      const upgrade = h.observed(ask(io).pipe(switchMap(() => startTls(io, CLIENT))));
-      await upgrade.ended;
-      h.error(upgrade.error, { code: 'ETLS', phase: 'handshake', layer: 'tls' });
-      assert.equal((await closing(io)).by, 'upgraded');
-    }),
-  );
-
-  it(
-    'is cold, and for a stream that is open and free',
-    invariants(async (h) => {
-      const [a, b] = await open(h);
-      const upgrade$ = startTls(a, CLIENT);
+      expect(upgrade.values.length).toBe(0);
+      return upgrade.error;
+    };
+    const readers: Record<string, () => Observable<unknown>> = {
+      data$: () => a.data$,
+      consume: () => a.consume(() => []),
+      converse: () => ask(a),
+    };
+    for (const [name, read] of Object.entries(readers)) {
+      const reader = h.observed(read());
+      expect(String(await failure()), name).toMatch(/TypeError: startTls: expected nobody to read/);
+      reader.unsubscribe();
       await turns();
-      assert.equal(a.state, 'open');
-      const failure = async (): Promise<unknown> => {
-        const upgrade = h.observed(upgrade$);
-        await upgrade.ended;
-        assert.equal(upgrade.values.length, 0);
-        return upgrade.error;
-      };
-      const readers: Record<string, () => Observable<unknown>> = {
-        data$: () => a.data$,
-        consume: () => a.consume(() => []),
-        converse: () => ask(a),
-      };
-      for (const [name, read] of Object.entries(readers)) {
-        const reader = h.observed(read());
-        assert.match(String(await failure()), /TypeError: startTls: expected nobody to read/, name);
-        reader.unsubscribe();
-        await turns();
-      }
-      b.pause();
-      a.write('not yet');
-      assert.match(String(await failure()), /TypeError: startTls: expected all bytes to have left, 7 have not/);
-      b.resume();
-      await turns();
-      a.end();
-      await ticks();
-      h.error(await failure(), { code: 'ECLOSED', phase: 'handshake', layer: 'tls' });
-      a.reset();
-      h.error(await failure(), { code: 'ECLOSED' });
-    }),
-  );
+    }
+    b.pause();
+    a.write('not yet');
+    expect(String(await failure())).toMatch(/TypeError: startTls: expected all bytes to have left, 7 have not/);
+    b.resume();
+    await turns();
+    a.end();
+    await ticks();
+    h.error(await failure(), { code: 'ECLOSED', phase: 'handshake', layer: 'tls' });
+    a.reset();
+    h.error(await failure(), { code: 'ECLOSED' });
+  });
 
-  it(
-    'frees the wire when it is unsubscribed within the handshake',
-    invariants(async (h) => {
-      const [a, b] = await open(h);
-      h.watch(b);
-      const upgrade = h.observed(startTls(a, CLIENT));
-      await h.until(() => b.inBuf.length > 0, 'the ClientHello comes');
-      upgrade.unsubscribe();
-      const { by } = await closing(b);
-      assert.ok(by === 'error' || by === 'peer', by);
-      assert.equal((await closing(a)).by, 'upgraded');
-    }),
-  );
+  spec('frees the wire when it is unsubscribed within the handshake', async (h) => {
+    const [a, b] = await open(h);
+    h.watch(b);
+    const upgrade = h.observed(startTls(a, CLIENT));
+    await h.until(() => b.inBuf.length > 0, 'the ClientHello comes');
+    upgrade.unsubscribe();
+    const { by } = await closing(b);
+    expect(by === 'error' || by === 'peer', by).toBe(true);
+    expect((await closing(a)).by).toBe('upgraded');
+  });
 
-  it(
-    'gives the new stream the options, the callback and the own fields of the old one',
-    invariants(async (h) => {
-      const masks: number[] = [];
-      const cb = h.cb((io: IOStream, mask) => masks.push(io.details.tls ? mask : -mask));
-      const [a, b] = joined(h, { cb, waitFor: 2, timeouts: { write: 7777 }, Name: 'a', highWaterMark: 1234 } as object);
-      await h.until(() => a.state === 'open' && b.state === 'open');
-      (a as IOStream & { Name: string }).Name = 'renamed';
-      const near = h.observed(startTls(a as IOStream & { Name: string }, CLIENT));
-      const far = h.observed(startTls(b, SERVER));
-      const [secure] = await Promise.all([near.value(), far.value()]);
-      assert.deepEqual([secure.Name, secure.timeouts.write, secure.waitFor, secure.cb], ['renamed', 7777, 2, cb]);
-      assert.deepEqual(masks, [-2, 2], 'CONNECTED of each');
-      assert.deepEqual(Object.keys(secure.plugin), ['tls']);
-    }),
-  );
+  spec('gives the new stream the options, the callback and the own fields of the old one', async (h) => {
+    const masks: number[] = [];
+    const cb = h.cb((io: IOStream, mask) => masks.push(io.details.tls ? mask : -mask));
+    const [a, b] = joined(h, { cb, waitFor: 2, timeouts: { write: 7777 }, Name: 'a', highWaterMark: 1234 } as object);
+    await h.until(() => a.state === 'open' && b.state === 'open');
+    (a as IOStream & { Name: string }).Name = 'renamed';
+    const near = h.observed(startTls(a as IOStream & { Name: string }, CLIENT));
+    const far = h.observed(startTls(b, SERVER));
+    const [secure] = await Promise.all([near.value(), far.value()]);
+    expect([secure.Name, secure.timeouts.write, secure.waitFor, secure.cb]).toStrictEqual(['renamed', 7777, 2, cb]);
+    expect(masks, 'CONNECTED of each').toStrictEqual([-2, 2]);
+    expect(Object.keys(secure.plugin)).toStrictEqual(['tls']);
+  });
 
-  it(
-    'serves in a handler of listen',
-    invariants(async (h) => {
-      const { at, errors } = await serving(h, (io) =>
-        concat(
-          grant(io),
-          startTls(io, SERVER).pipe(
-            switchMap((secure) =>
-              secure.send(secure.data$.pipe(map((bytes) => bytes.toString().toUpperCase()))).pipe(finalize(() => secure.end())),
-            ),
+  spec('serves in a handler of listen', async (h) => {
+    const { at, errors } = await serving(h, (io) =>
+      concat(
+        grant(io),
+        startTls(io, SERVER).pipe(
+          switchMap((secure) =>
+            secure.send(secure.data$.pipe(map((bytes) => bytes.toString().toUpperCase()))).pipe(finalize(() => secure.end())),
           ),
         ),
-      );
-      const client = h.observed(connect(at).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, CLIENT))))));
-      const io = await client.value();
-      const loud = h.observed(io.data$);
-      io.end('quiet');
-      await loud.ended;
-      assert.equal(Buffer.concat(loud.values).toString(), 'QUIET');
-      await client.ended;
-      assert.deepEqual([client.state, errors.values], ['complete', []]);
-    }),
-  );
+      ),
+    );
+    const client = h.observed(connect(at).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, CLIENT))))));
+    const io = await client.value();
+    const loud = h.observed(io.data$);
+    io.end('quiet');
+    await loud.ended;
+    expect(Buffer.concat(loud.values).toString()).toBe('QUIET');
+    await client.ended;
+    expect([client.state, errors.values]).toStrictEqual(['complete', []]);
+  });
 
-  it(
-    'leaves the stream with its server, which counts, drains and closes it',
-    invariants(async (h) => {
-      const served = (io: IOStream): Observable<unknown> => io.data$.pipe(finalize(() => io.end()));
-      const { at, server, seen, errors } = await serving(h, (io) => concat(grant(io), startTls(io, SERVER).pipe(switchMap(served))));
-      const dialled = (): Promise<IOStream> =>
-        h.observed(connect(at).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, CLIENT)))))).value();
-      const [first, second] = [await dialled(), await dialled()];
-      assert.equal(server.size, 2);
-      const drained = h.observed(server.drain({ deadline: 60_000 }));
-      first.end();
-      await h.until(() => server.size === 1);
-      assert.deepEqual(drained.values, []);
-      const gone = h.observed(second.data$);
-      seen.unsubscribe();
-      await gone.ended;
-      await drained.ended;
-      assert.deepEqual([gone.state, drained.values, errors.values], ['complete', [{ finished: 2, cut: 0 }], []]);
-    }),
-  );
+  spec('leaves the stream with its server, which counts, drains and closes it', async (h) => {
+    const served = (io: IOStream): Observable<unknown> => io.data$.pipe(finalize(() => io.end()));
+    const { at, server, seen, errors } = await serving(h, (io) => concat(grant(io), startTls(io, SERVER).pipe(switchMap(served))));
+    const dialled = (): Promise<IOStream> =>
+      h.observed(connect(at).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, CLIENT)))))).value();
+    const [first, second] = [await dialled(), await dialled()];
+    expect(server.size).toBe(2);
+    const drained = h.observed(server.drain({ deadline: 60_000 }));
+    first.end();
+    await h.until(() => server.size === 1);
+    expect(drained.values).toStrictEqual([]);
+    const gone = h.observed(second.data$);
+    seen.unsubscribe();
+    await gone.ended;
+    await drained.ended;
+    expect([gone.state, drained.values, errors.values]).toStrictEqual(['complete', [{ finished: 2, cut: 0 }], []]);
+  });
 
-  it(
-    'upgrades what is TLS already',
-    invariants(async (h) => {
-      const [a, b] = await open(h);
-      const [far, near] = [h.observed(startTls(b, SERVER)), h.observed(startTls(a, CLIENT))];
-      const [outer, outerService] = [await near.value(), await far.value()];
-      const [innerFar, innerNear] = [h.observed(startTls(outerService, SERVER)), h.observed(startTls(outer, CLIENT))];
-      const [inner, service] = [await innerNear.value(), await innerFar.value()];
-      const got = firstValueFrom(service.data$);
-      inner.write('twice');
-      assert.equal((await got).toString(), 'twice');
-    }),
-  );
+  spec('upgrades what is TLS already', async (h) => {
+    const [a, b] = await open(h);
+    const [far, near] = [h.observed(startTls(b, SERVER)), h.observed(startTls(a, CLIENT))];
+    const [outer, outerService] = [await near.value(), await far.value()];
+    const [innerFar, innerNear] = [h.observed(startTls(outerService, SERVER)), h.observed(startTls(outer, CLIENT))];
+    const [inner, service] = [await innerNear.value(), await innerFar.value()];
+    const got = firstValueFrom(service.data$);
+    inner.write('twice');
+    expect((await got).toString()).toBe('twice');
+  });
 
-  it(
-    'follows a conversation whose last act is the go-ahead',
-    invariants(async (h) => {
-      const { at, errors } = await serving(h, (io) =>
-        converse(io, function* (link) {
-          yield* link.readUntil('\r\n', 64);
-          link.send('220 go\r\n');
-        }).pipe(
-          switchMap(() => startTls(io, SERVER)),
-          switchMap((secure) => secure.send(secure)),
+  spec('follows a conversation whose last act is the go-ahead', async (h) => {
+    const { at, errors } = await serving(h, (io) =>
+      converse(io, function* (link) {
+        yield* link.readUntil('\r\n', 64);
+        link.send('220 go\r\n');
+      }).pipe(
+        switchMap(() => startTls(io, SERVER)),
+        switchMap((secure) => secure.send(secure)),
+      ),
+    );
+    const client = h.observed(connect(at).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, CLIENT))))));
+    const io = await client.value();
+    const echo = h.observed(io.data$);
+    io.end('hello');
+    await echo.ended;
+    expect([Buffer.concat(echo.values).toString(), errors.values]).toStrictEqual(['hello', []]);
+  });
+
+  spec('ends the new stream of a push-only handler when the client has ended', async (h) => {
+    const { at, server, errors } = await serving(h, (io) =>
+      concat(
+        grant(io),
+        startTls(io, SERVER).pipe(
+          switchMap((secure) => {
+            secure.write('pushed');
+            return NEVER;
+          }),
         ),
-      );
-      const client = h.observed(connect(at).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, CLIENT))))));
-      const io = await client.value();
-      const echo = h.observed(io.data$);
-      io.end('hello');
-      await echo.ended;
-      assert.deepEqual([Buffer.concat(echo.values).toString(), errors.values], ['hello', []]);
-    }),
-  );
-
-  it(
-    'ends the new stream of a push-only handler when the client has ended',
-    invariants(async (h) => {
-      const { at, server, errors } = await serving(h, (io) =>
-        concat(
-          grant(io),
-          startTls(io, SERVER).pipe(
-            switchMap((secure) => {
-              secure.write('pushed');
-              return NEVER;
-            }),
-          ),
-        ),
-      );
-      const client = h.observed(connect(at).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, CLIENT))))));
-      const io = await client.value();
-      const pushed = h.observed(io.data$);
-      await h.until(() => pushed.values.length > 0);
-      io.end();
-      await h.until(() => server.size === 0, 'the server has no connection any more');
-      await client.ended;
-      assert.deepEqual([pushed.state, errors.values], ['complete', []]);
-    }),
-  );
+      ),
+    );
+    const client = h.observed(connect(at).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, CLIENT))))));
+    const io = await client.value();
+    const pushed = h.observed(io.data$);
+    await h.until(() => pushed.values.length > 0);
+    io.end();
+    await h.until(() => server.size === 0, 'the server has no connection any more');
+    await client.ended;
+    expect([pushed.state, errors.values]).toStrictEqual(['complete', []]);
+  });
 
   describe('behind a codec', () => {
     /** A greeting and a go-ahead, framed by a codec; more comes with the go-ahead. */
@@ -357,129 +319,121 @@ describe('startTls', () => {
         'a part of a frame': [numbered, '\u0002hi', '\u0002go', '\u0005INJ', /got an unread part of a message:/],
         'a part of a length': [numbered, '\u0002hi', '\u0002go', '\u0005', /got an unread part of a message:/],
       };
-    it.each(Object.keys(injected))('refuses %s', (what) =>
-      invariants(async (h) => {
-        const [codec, greeting, goAhead, more, held] = injected[what]!;
-        const io = await framedGoAhead(h, codec, greeting, goAhead, more);
-        const upgrade = h.observed(startTls(io, CLIENT));
-        await upgrade.ended;
-        h.error(upgrade.error, { code: 'EPROTOCOL', phase: 'handshake', layer: 'tls' });
-        assert.match((upgrade.error as Error).message, held);
-        assert.deepEqual([io.state, upgrade.values], ['open', []]);
-        const again = h.observed(startTls(io, CLIENT));
-        await again.ended;
-        h.error(again.error, { code: 'EPROTOCOL' });
-      })(),
-    );
+    spec.each(Object.keys(injected))('refuses %s', async (h, what) => {
+      const [codec, greeting, goAhead, more, held] = injected[what]!;
+      const io = await framedGoAhead(h, codec, greeting, goAhead, more);
+      const upgrade = h.observed(startTls(io, CLIENT));
+      await upgrade.ended;
+      h.error(upgrade.error, { code: 'EPROTOCOL', phase: 'handshake', layer: 'tls' });
+      expect((upgrade.error as Error).message).toMatch(held);
+      expect([io.state, upgrade.values]).toStrictEqual(['open', []]);
+      const again = h.observed(startTls(io, CLIENT));
+      await again.ended;
+      h.error(again.error, { code: 'EPROTOCOL' });
+    });
 
-    it.each(['lines', 'frames'])('upgrades when it holds nothing: %s', (kind) =>
-      invariants(async (h) => {
-        const io =
-          kind === 'lines'
-            ? await framedGoAhead(h, lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', '')
-            : await framedGoAhead(h, numbered, '\u0002hi', '\u0002go', '');
-        const secure = await h.observed(startTls(io, CLIENT)).value();
-        const echo = h.observed(secure.data$);
-        secure.end('hello');
-        await echo.ended;
-        assert.equal(Buffer.concat(echo.values).toString(), 'hello');
-      })(),
-    );
+    spec.each(['lines', 'frames'])('upgrades when it holds nothing: %s', async (h, kind) => {
+      const io =
+        kind === 'lines'
+          ? await framedGoAhead(h, lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', '')
+          : await framedGoAhead(h, numbered, '\u0002hi', '\u0002go', '');
+      const secure = await h.observed(startTls(io, CLIENT)).value();
+      const echo = h.observed(secure.data$);
+      secure.end('hello');
+      await echo.ended;
+      expect(Buffer.concat(echo.values).toString()).toBe('hello');
+    });
   });
 
-  it.each(['rejectUnauthorized', 'servername', 'isServer'])('takes no option from Object.prototype: %s', (name) =>
-    invariants(async (h) => {
-      const [a, b] = await open(h);
-      const far = h.observed(startTls(b, name === 'rejectUnauthorized' ? { ...certificates.selfSigned, isServer: true } : SERVER));
-      const prototype = Object.prototype as Record<string, unknown>;
-      prototype[name] = { rejectUnauthorized: false, servername: 'other.test', isServer: true }[name];
-      try {
-        const near = h.observed(startTls(a, CLIENT));
-        if (name === 'rejectUnauthorized') {
-          await near.ended;
-          h.error(near.error, { code: 'ETLSCERT' });
-        } else assert.equal((await near.value()).details.tls.authorized, true);
-      } finally {
-        // eslint-disable-next-line @typescript-eslint/no-dynamic-delete
-        delete prototype[name];
-      }
-      far.unsubscribe();
-    })(),
-  );
+  spec.each(['rejectUnauthorized', 'servername', 'isServer'])('takes no option from Object.prototype: %s', async (h, name) => {
+    const [a, b] = await open(h);
+    const far = h.observed(startTls(b, name === 'rejectUnauthorized' ? { ...certificates.selfSigned, isServer: true } : SERVER));
+    const prototype = Object.prototype as Record<string, unknown>;
+    prototype[name] = { rejectUnauthorized: false, servername: 'other.test', isServer: true }[name];
+    try {
+      const near = h.observed(startTls(a, CLIENT));
+      if (name === 'rejectUnauthorized') {
+        await near.ended;
+        h.error(near.error, { code: 'ETLSCERT' });
+      } else expect((await near.value()).details.tls.authorized).toBe(true);
+    } finally {
+      // eslint-disable-next-line @typescript-eslint/no-dynamic-delete
+      delete prototype[name];
+    }
+    far.unsubscribe();
+  });
 
-  it('throws TypeErrors at the call', async () => {
-    await invariants(async (h) => {
-      const [a] = await open(h);
-      expect(() => startTls(JSON.parse('{}') as IOStream)).toThrow(/TypeError|expected `io` to be an IOStream/);
-      expect(() => startTls(a, { ca })).toThrow(/expected `servername`/);
-      expect(() => startTls(a, { isServer: 1 as never })).toThrow(/expected `isServer`/);
-      expect(() => startTls(a, tlsClient({ servername: 'localhost' }) as object)).toThrow(
-        /^startTls: expected the options of TLS, got a function; give what tlsClient\(\) or tlsServer\(\) take/,
-      );
-      expect(() => startTls(a, { isServer: true })).toThrow(/expected `key` and `cert`/);
-      expect(() => startTls(a, { ...CLIENT, truncation: 'no' as 'error' })).toThrow(/expected `truncation`/);
-      startTls(a, { rejectUnauthorized: false });
-      assert.equal(a.state, 'open');
-    })();
+  spec('throws TypeErrors at the call', async (h) => {
+    const [a] = await open(h);
+    expect(() => startTls(JSON.parse('{}') as IOStream)).toThrow(/TypeError|expected `io` to be an IOStream/);
+    expect(() => startTls(a, { ca })).toThrow(/expected `servername`/);
+    expect(() => startTls(a, { isServer: 1 as never })).toThrow(/expected `isServer`/);
+    expect(() => startTls(a, tlsClient({ servername: 'localhost' }) as object)).toThrow(
+      /^startTls: expected the options of TLS, got a function; give what tlsClient\(\) or tlsServer\(\) take/,
+    );
+    expect(() => startTls(a, { isServer: true })).toThrow(/expected `key` and `cert`/);
+    expect(() => startTls(a, { ...CLIENT, truncation: 'no' as 'error' })).toThrow(/expected `truncation`/);
+    startTls(a, { rejectUnauthorized: false });
+    expect(a.state).toBe('open');
   });
 });
 
 describe('openTls', () => {
-  it(
-    'resolves with a stream that stays open until the caller closes it',
-    invariants(async (h) => {
-      const port = await grants(h);
-      const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
-      await firstValueFrom(ask(io));
-      const secure = await openTls(io, CLIENT);
-      owned(h, secure);
-      assert.equal((await closing(io)).by, 'upgraded');
-      await turns();
-      assert.deepEqual([secure.state, secure.details.tls.authorized], ['open', true]);
-      secure.end('hello');
-      let got = '';
-      for await (const bytes of secure) got += bytes.toString();
-      assert.equal(got, 'hello');
-      secure.close();
-      assert.equal(secure.state === 'open', false);
-    }),
-  );
+  spec('resolves with a stream that stays open until the caller closes it', async (h) => {
+    const port = await grants(h);
+    const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
+    await firstValueFrom(ask(io));
+    const secure = await openTls(io, CLIENT);
+    owned(h, secure);
+    expect((await closing(io)).by).toBe('upgraded');
+    await turns();
+    expect([secure.state, secure.details.tls.authorized]).toStrictEqual(['open', true]);
+    secure.end('hello');
+    let got = '';
+    for await (const bytes of secure) got += bytes.toString();
+    expect(got).toBe('hello');
+    secure.close();
+    expect(secure.state === 'open').toBe(false);
+  });
 
-  it(
-    'rejects with the error of the handshake, and with TypeErrors',
-    invariants(async (h) => {
-      const [a, b] = await open(h);
-      await assert.rejects(openTls(JSON.parse('{}') as IOStream), /TypeError|openTls: expected `io` to be an IOStream/);
-      await assert.rejects(openTls(a, { ca }), /TypeError: openTls: expected `servername`/);
-      await assert.rejects(openTls(a, tlsClient({ ca }) as object), /TypeError: openTls: expected the options of TLS, got a function/);
-      assert.equal(a.state, 'open');
-      const far = openTls(b, SERVER).then(
-        () => 'open',
-        (error: unknown) => (error as { code: string }).code,
-      );
-      await assert.rejects(openTls(a, { ...CLIENT, servername: 'other.test' }), { code: 'ETLSCERT', phase: 'handshake' });
-      await far;
-      await assert.rejects(openTls(a, CLIENT), { code: 'ECLOSED' });
-    }),
-  );
+  spec('rejects with the error of the handshake, and with TypeErrors', async (h) => {
+    const [a, b] = await open(h);
+    await expect(openTls(JSON.parse('{}') as IOStream)).rejects.toThrow(/TypeError|openTls: expected `io` to be an IOStream/);
+    await expect(openTls(a, { ca })).rejects.toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/openTls: expected `servername`/) }),
+    );
+    await expect(openTls(a, tlsClient({ ca }) as object)).rejects.toThrow(
+      expect.objectContaining({
+        name: 'TypeError',
+        message: expect.stringMatching(/openTls: expected the options of TLS, got a function/),
+      }),
+    );
+    expect(a.state).toBe('open');
+    const far = openTls(b, SERVER).then(
+      () => 'open',
+      (error: unknown) => (error as { code: string }).code,
+    );
+    await expect(openTls(a, { ...CLIENT, servername: 'other.test' })).rejects.toThrow(
+      expect.objectContaining({ code: 'ETLSCERT', phase: 'handshake' }),
+    );
+    await far;
+    await expect(openTls(a, CLIENT)).rejects.toThrow(expect.objectContaining({ code: 'ECLOSED' }));
+  });
 
-  it(
-    'serves in a handler of listen: the server counts the new stream and closes it when it stops',
-    invariants(async (h) => {
-      const { at, server, seen, errors } = await serving(h, async (io) => {
-        await firstValueFrom(grant(io), { defaultValue: undefined });
-        const secure = await openTls(io, SERVER);
-        await firstValueFrom(secure.send(secure), { defaultValue: undefined });
-      });
-      const client = h.observed(connect(at).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, CLIENT))))));
-      const io = await client.value();
-      const echo = h.observed(io.data$);
-      io.write('hello');
-      await h.until(() => echo.values.length > 0);
-      assert.equal(server.size, 1);
-      seen.unsubscribe();
-      await echo.ended;
-      assert.deepEqual([Buffer.concat(echo.values).toString(), errors.values], ['hello', []]);
-    }),
-  );
+  spec('serves in a handler of listen: the server counts the new stream and closes it when it stops', async (h) => {
+    const { at, server, seen, errors } = await serving(h, async (io) => {
+      await firstValueFrom(grant(io), { defaultValue: undefined });
+      const secure = await openTls(io, SERVER);
+      await firstValueFrom(secure.send(secure), { defaultValue: undefined });
+    });
+    const client = h.observed(connect(at).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, CLIENT))))));
+    const io = await client.value();
+    const echo = h.observed(io.data$);
+    io.write('hello');
+    await h.until(() => echo.values.length > 0);
+    expect(server.size).toBe(1);
+    seen.unsubscribe();
+    await echo.ended;
+    expect([Buffer.concat(echo.values).toString(), errors.values]).toStrictEqual(['hello', []]);
+  });
 });

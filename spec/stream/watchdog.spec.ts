@@ -1,6 +1,5 @@
-import assert from 'node:assert/strict';
 import { VirtualTimeScheduler } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Watchdog } from '../../src/stream/watchdog.ts';
 
 /** A watchdog on virtual time, and when it barked. */
@@ -21,20 +20,20 @@ describe('Watchdog', () => {
   it('fires when nothing moved for its limit, and once', () => {
     const { dog, timeouts } = watched();
     dog.touch();
-    assert.deepEqual(timeouts(), [100]);
+    expect(timeouts()).toStrictEqual([100]);
   });
 
   it('counts from the last sign of life', () => {
     const { dog, at, timeouts } = watched();
     for (const ms of [0, 50, 99, 198, 250]) at(ms, () => dog.touch());
-    assert.deepEqual(timeouts(), [350]);
+    expect(timeouts()).toStrictEqual([350]);
   });
 
   it('fires again only after something moved', () => {
     const { dog, at, timeouts } = watched();
     dog.touch();
     at(500, () => dog.touch());
-    assert.deepEqual(timeouts(), [100, 600]);
+    expect(timeouts()).toStrictEqual([100, 600]);
   });
 
   it('lets no time pass while there is nothing to watch', () => {
@@ -45,14 +44,14 @@ describe('Watchdog', () => {
       state.isWaiting = true;
       dog.touch();
     });
-    assert.deepEqual(timeouts(), [1100]);
+    expect(timeouts()).toStrictEqual([1100]);
   });
 
   it('never fires with Infinity, and has no timer then', () => {
     const { dog, scheduler, timeouts } = watched(Infinity);
     dog.touch();
-    assert.equal(scheduler.actions.length, 0);
-    assert.deepEqual(timeouts(), []);
+    expect(scheduler.actions.length).toBe(0);
+    expect(timeouts()).toStrictEqual([]);
   });
 
   it('takes a new limit with restart, counted from then', () => {
@@ -62,20 +61,20 @@ describe('Watchdog', () => {
       state.limit = 10;
       dog.restart();
     });
-    assert.deepEqual(timeouts(), [60]);
+    expect(timeouts()).toStrictEqual([60]);
   });
 
   it('does not bark after stop', () => {
     const { dog, scheduler, timeouts } = watched();
     dog.touch();
     dog.stop();
-    assert.deepEqual(timeouts(), []);
-    assert.equal(scheduler.actions.length, 0);
+    expect(timeouts()).toStrictEqual([]);
+    expect(scheduler.actions.length).toBe(0);
   });
 
   it('costs one timer, however often it is touched', () => {
     const { dog, scheduler } = watched();
     for (let each = 0; each < 1000; each += 1) dog.touch();
-    assert.equal(scheduler.actions.length, 1);
+    expect(scheduler.actions.length).toBe(1);
   });
 });

@@ -1,8 +1,7 @@
-import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { NEVER, Observable, of, Subject, throwError } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { invariants, type Harness } from './harness.ts';
 
 /** The message with which the work fails under the harness. */
@@ -23,13 +22,17 @@ describe('invariants', () => {
       await once(server, 'listening');
       const seen = h.observed(of(1, 2));
       h.observed(NEVER);
-      assert.deepEqual([(await seen.ended).state, seen.values], ['complete', [1, 2]]);
+      expect([(await seen.ended).state, seen.values]).toStrictEqual(['complete', [1, 2]]);
     });
-    assert.equal(message, 'passed');
+    expect(message).toBe('passed');
   });
 
   it('throws what the spec throws', async () => {
-    assert.equal(await messageOf(() => assert.fail('mine')), 'mine');
+    expect(
+      await messageOf(() => {
+        throw new Error('mine');
+      }),
+    ).toBe('mine');
   });
 
   it('V2: sees CONNECTED after an error', async () => {
@@ -38,7 +41,7 @@ describe('invariants', () => {
       cb(undefined, 0, new Error('fatal'));
       cb(undefined, 2);
     });
-    assert.match(message, /^V2/);
+    expect(message).toMatch(/^V2/);
   });
 
   it('V4: sees a handle that is left', async () => {
@@ -48,14 +51,14 @@ describe('invariants', () => {
       await once(server, 'listening');
     });
     server.close();
-    assert.match(message, /V4.*TCPServerWrap/);
+    expect(message).toMatch(/V4.*TCPServerWrap/);
   });
 
   it('V4: sees a timer that is left, with unref too', async () => {
     let timer: NodeJS.Timeout | undefined;
     const message = await messageOf(() => (timer = setTimeout(() => {}, 60_000).unref()));
     clearTimeout(timer);
-    assert.match(message, /V4.*1 × timer/);
+    expect(message).toMatch(/V4.*1 × timer/);
   });
 
   it('V5: sees an uncaught exception, a rejection and a warning', async () => {
@@ -66,18 +69,18 @@ describe('invariants', () => {
       void Promise.reject(new Error('rejected'));
       process.emitWarning('warned');
     });
-    assert.match(message, /V5: uncaughtException: Error: thrown/);
-    assert.match(message, /V5: unhandledRejection: Error: rejected/);
-    assert.match(message, /V5: warning: Warning: warned/);
+    expect(message).toMatch(/V5: uncaughtException: Error: thrown/);
+    expect(message).toMatch(/V5: unhandledRejection: Error: rejected/);
+    expect(message).toMatch(/V5: warning: Warning: warned/);
   });
 
   it('V5: allows the warning a spec is about', async () => {
-    assert.equal(await messageOf(() => process.emitWarning('warned'), { warnings: /warned/ }), 'passed');
+    expect(await messageOf(() => process.emitWarning('warned'), { warnings: /warned/ })).toBe('passed');
   });
 
   it('V6: says where two streams of bytes part', async () => {
-    assert.match(await messageOf((h) => h.sameBytes(['ab', 'c'], 'abd')), /^V6.*part at byte 2/);
-    assert.equal(await messageOf((h) => h.sameBytes(['ab', 'c'], ['a', Buffer.from('bc')])), 'passed');
+    expect(await messageOf((h) => h.sameBytes(['ab', 'c'], 'abd'))).toMatch(/^V6.*part at byte 2/);
+    expect(await messageOf((h) => h.sameBytes(['ab', 'c'], ['a', Buffer.from('bc')]))).toBe('passed');
   });
 
   it('V7: sees a secret in a cause, and a missing phase', async () => {
@@ -86,24 +89,24 @@ describe('invariants', () => {
       h.secret('hunter2');
       h.observed(throwError(() => leak));
     });
-    assert.match(told, /V7.*util\.inspect/);
+    expect(told).toMatch(/V7.*util\.inspect/);
     const nameless = Object.assign(new Error('x'), { name: 'IOStreamError', code: 'EX', errno: 1 });
-    assert.match(await messageOf((h) => void h.observed(throwError(() => nameless))), /V7.*no phase/);
+    expect(await messageOf((h) => void h.observed(throwError(() => nameless)))).toMatch(/V7.*no phase/);
   });
 
   it('V9: sees a busy process', async () => {
     const others = setInterval(() => spin(20), 100);
     const message = await messageOf(() => {}, { idle: true });
     clearInterval(others);
-    assert.match(message, /^V9/);
+    expect(message).toMatch(/^V9/);
   });
 
   it('V10: sees what a peer throws, at once or later', async () => {
     const message = await messageOf(async (h) => {
-      h.peer(() => assert.fail('at once'))();
-      await h.peer(async () => assert.fail('later'))();
+      h.peer(() => expect.unreachable('at once'))();
+      await h.peer(async () => expect.unreachable('later'))();
     });
-    assert.match(message, /V10[^]*at once[^]*V10[^]*later/);
+    expect(message).toMatch(/V10[^]*at once[^]*V10[^]*later/);
   });
 
   it('records values, the end, and waits for both', async () => {
@@ -113,19 +116,16 @@ describe('invariants', () => {
       const second = seen.value((each) => each === 2);
       source$.next(1);
       source$.next(2);
-      assert.equal(await second, 2);
+      expect(await second).toBe(2);
       source$.complete();
-      await assert.rejects(
-        seen.value((each) => each === 3),
-        /it is over \(complete\)/,
-      );
+      await expect(seen.value((each) => each === 3)).rejects.toThrow(/it is over \(complete\)/);
     })();
   });
 
   it('unsubscribes what is still open', async () => {
     let freed = false;
     await invariants((h) => void h.observed(new Observable(() => () => (freed = true))))();
-    assert.ok(freed);
+    expect(freed).toBe(true);
   });
 });
 

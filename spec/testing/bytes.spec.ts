@@ -1,5 +1,4 @@
-import assert from 'node:assert/strict';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { MutationDetector } from '../../src/testing/bytes.ts';
 
 describe('Witness', () => {
@@ -7,9 +6,9 @@ describe('Witness', () => {
     for (const bytes of [Uint8Array.of(1, 2), Buffer.of(1, 2)]) {
       const witness = new MutationDetector();
       witness.see(bytes, 'bytes that passed');
-      assert.equal(witness.changed(), undefined);
+      expect(witness.changed()).toBe(undefined);
       bytes[1] = 3;
-      assert.equal(witness.changed(), 'bytes that passed were <01 02> and became <01 03>');
+      expect(witness.changed()).toBe('bytes that passed were <01 02> and became <01 03>');
     }
   });
 });

@@ -1,9 +1,8 @@
-import assert from 'node:assert/strict';
-import { it } from 'vitest';
+import { expect, it } from 'vitest';
 import * as door from 'rxjs-io-stream/testing';
 
 it('opens these names and no others', () => {
-  assert.deepEqual(Object.keys(door).sort(), [
+  expect(Object.keys(door).sort()).toStrictEqual([
     'chaos',
     'checkCodec',
     'checkPlugin',

@@ -1,5 +1,4 @@
-import assert from 'node:assert/strict';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { rechunk, type Cut } from '../../src/testing.ts';
 
 const text = ({ chunks }: Cut): string => chunks.map((chunk) => Buffer.from(chunk).toString()).join('·');
@@ -7,7 +6,7 @@ const named = (cuts: Iterable<Cut>): string[] => [...cuts].map((cut) => `${cut.n
 
 describe('rechunk', () => {
   it('cuts whole, at every place, at every pair of places, byte by byte', () => {
-    assert.deepEqual(named(rechunk('abcd', { random: 0 })), [
+    expect(named(rechunk('abcd', { random: 0 }))).toStrictEqual([
       'whole: abcd',
       'cut at 1: a·bcd',
       'cut at 2: ab·cd',
@@ -22,11 +21,11 @@ describe('rechunk', () => {
   it('cuts at pairs of places of so many bytes at most', () => {
     const pairs = (bytes: number, options = {}): number =>
       named(rechunk('x'.repeat(bytes), options)).filter((name) => name.includes(' and ')).length;
-    assert.deepEqual([pairs(2), pairs(16), pairs(17), pairs(17, { pairs: 17 }), pairs(4, { pairs: 0 })], [0, 105, 0, 120, 0]);
+    expect([pairs(2), pairs(16), pairs(17), pairs(17, { pairs: 17 }), pairs(4, { pairs: 0 })]).toStrictEqual([0, 105, 0, 120, 0]);
   });
 
   it('puts empty chunks between when asked', () => {
-    assert.deepEqual(named(rechunk('ab', { random: 0, empty: true })), [
+    expect(named(rechunk('ab', { random: 0, empty: true }))).toStrictEqual([
       'whole, with empty chunks between: ·ab·',
       'cut at 1, with empty chunks between: ·a··b·',
       'byte by byte, with empty chunks between: ·a··b·',
@@ -34,34 +33,31 @@ describe('rechunk', () => {
   });
 
   it('makes nothing of nothing, and one chunk of one byte', () => {
-    assert.deepEqual(named(rechunk('')), ['whole: ']);
-    assert.deepEqual(named(rechunk('a')), ['whole: a']);
+    expect(named(rechunk(''))).toStrictEqual(['whole: ']);
+    expect(named(rechunk('a'))).toStrictEqual(['whole: a']);
   });
 
   it('names the seed of a random cut, which makes the same cut again', () => {
     const cuts = [...rechunk('a'.repeat(500), { single: 1, random: 5, seed: 40 })];
-    const third = cuts.find((cut) => cut.name === 'random cuts, seed 42') ?? assert.fail();
-    assert.equal(third.seed, 42);
+    const third = cuts.find((cut) => cut.name === 'random cuts, seed 42') ?? expect.unreachable();
+    expect(third.seed).toBe(42);
     const again = [...rechunk('a'.repeat(500), { single: 1, random: 1, seed: 42 })].find((cut) => cut.seed === 42);
-    assert.deepEqual(again?.chunks, third.chunks);
+    expect(again?.chunks).toStrictEqual(third.chunks);
     const others = cuts.filter((cut) => cut.seed !== undefined).map((cut) => cut.chunks.length);
-    assert.equal(new Set(others).size > 1, true);
+    expect(new Set(others).size > 1).toBe(true);
   });
 
   it('loses no byte, however it cuts', () => {
     const bytes = Uint8Array.from({ length: 300 }, (_, at) => at & 0xff);
-    for (const { name, chunks } of rechunk(bytes)) assert.deepEqual(Buffer.concat(chunks), Buffer.from(bytes), name);
+    for (const { name, chunks } of rechunk(bytes)) expect(Buffer.concat(chunks), name).toStrictEqual(Buffer.from(bytes));
   });
 
   it('spreads single cuts when there are too many', () => {
     const cuts = named(rechunk('abcdefgh', { single: 2, pairs: 0, random: 0 })).filter((name) => name.startsWith('cut'));
-    assert.deepEqual(cuts, ['cut at 1: a·bcdefgh', 'cut at 4: abcd·efgh']);
+    expect(cuts).toStrictEqual(['cut at 1: a·bcdefgh', 'cut at 4: abcd·efgh']);
   });
 
   it('cuts text as UTF-8', () => {
-    assert.deepEqual(
-      [...rechunk('é', { random: 0 })].map(({ chunks }) => chunks.length),
-      [1, 2, 2],
-    );
+    expect([...rechunk('é', { random: 0 })].map(({ chunks }) => chunks.length)).toStrictEqual([1, 2, 2]);
   });
 });

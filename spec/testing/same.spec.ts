@@ -1,6 +1,5 @@
-import assert from 'node:assert/strict';
 import { runInNewContext } from 'node:vm';
-import { it } from 'vitest';
+import { expect, it } from 'vitest';
 import { same } from '../../src/testing/same.ts';
 
 class Point {
@@ -31,7 +30,7 @@ it('same compares by content and class', () => {
     [Object.assign(Object.create(null) as object, { a: 1 }), { a: 1 }],
     [runInNewContext('({ a: [1] })'), { a: [1] }],
   ];
-  for (const [a, b] of alike) assert.equal(same(a, b), true);
+  for (const [a, b] of alike) expect(same(a, b)).toBe(true);
   const others: [unknown, unknown][] = [
     [0, -0],
     [1, '1'],
@@ -57,5 +56,5 @@ it('same compares by content and class', () => {
       [a, b],
       [b, a],
     ])
-      assert.equal(same(x, y), false, String([x, y]));
+      expect(same(x, y), String([x, y])).toBe(false);
 });

@@ -1,6 +1,5 @@
-import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
-import { describe, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { handshake } from '../../src/layers/handshake.ts';
 import { httpProxy } from '../../src/plugins/proxy/http-proxy.ts';
 import { mapBytes } from '../../src/layers/map-bytes.ts';
@@ -20,7 +19,7 @@ import { randomOf } from '../../src/testing/rechunk.ts';
 import type { Plugin, Wire } from '../../src/wire/signal.ts';
 import * as certificates from '../support/certificates.ts';
 import { assertSameBytes } from '../support/digest.ts';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { greeter, greeterScript } from './plugins.ts';
 
 const STACKS = 200;
@@ -166,7 +165,7 @@ async function transfer(layers: readonly string[], { seed, longest = 100_000, ..
   const fault = (rule: number, problem: string): void => void faults.push(`rule ${rule}: ${problem}`);
   const [app, far] = [new Endpoint(fault), new Endpoint(fault)];
   const [a, b] = memoryPair({ seed, ...pair });
-  const pairs = layers.map((name, at) => LAYER[name]?.(seed + at) ?? assert.fail(name));
+  const pairs = layers.map((name, at) => LAYER[name]?.(seed + at) ?? expect.unreachable(name));
   const laid = (wire: Wire, side: 0 | 1): Wire => pairs.reduceRight((below, each) => each[side](below), wire);
   feed(app, DOWN, seed, longest);
   feed(far, UP, seed + 1, longest);
@@ -177,12 +176,12 @@ async function transfer(layers: readonly string[], { seed, longest = 100_000, ..
     const end = performance.now() + 60_000;
     while (!(app.over && far.over) && performance.now() < end) await turn();
     const story = `app ${app.state} ${String(app.error)}, ${app.received} bytes; far ${far.state} ${String(far.error)}, ${far.received} bytes`;
-    assert.deepEqual([app.state, far.state], ['complete', 'complete'], story);
+    expect([app.state, far.state], story).toStrictEqual(['complete', 'complete']);
     assertSameBytes(far.bytes, DOWN);
     assertSameBytes(app.bytes, UP);
-    assert.deepEqual([app.sent, far.sent], [MIB, MIB], 'told to be sent');
+    expect([app.sent, far.sent], 'told to be sent').toStrictEqual([MIB, MIB]);
     for (const each of [app, far]) each.verify();
-    assert.deepEqual(faults, []);
+    expect(faults).toStrictEqual([]);
   } finally {
     app.unsubscribe();
     far.unsubscribe();
@@ -190,10 +189,9 @@ async function transfer(layers: readonly string[], { seed, longest = 100_000, ..
 }
 
 describe('stacks', () => {
-  it(
+  spec(
     `carry 1 MiB each way: ${STACKS} of up to ${LAYERS} layers, seed ${SEED}`,
-    { timeout: 180_000 },
-    invariants(async () => {
+    async () => {
       const used = new Map<string, number>();
       const depths = [0, 0, 0, 0];
       let seed = SEED;
@@ -208,14 +206,15 @@ describe('stacks', () => {
       console.log(
         `${STACKS} stacks, of 1 to ${LAYERS} layers: ${depths.join(', ')}; ${[...used].map(([name, count]) => `${name} ${count}`).join(', ')}`,
       );
-      assert.deepEqual([...used.keys()].sort(), Object.keys(LAYER).sort());
-    }),
+      expect([...used.keys()].sort()).toStrictEqual(Object.keys(LAYER).sort());
+    },
+    { timeout: 180_000 },
   );
 
   const bytewise = ['rc4', 'transform', 'socks5', 'passthrough'];
-  it(
+  spec(
     `carries 1 MiB each way in chunks of one byte: ${bytewise.join(' over ')}`,
+    () => transfer(bytewise, { seed: SEED, cut: 1, longest: 1000 }),
     { timeout: 120_000 },
-    invariants(() => transfer(bytewise, { seed: SEED, cut: 1, longest: 1000 })),
   );
 });

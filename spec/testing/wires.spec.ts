@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { describe, it } from 'vitest';
+import { describe } from 'vitest';
 import { passthrough } from '../../src/plugins/passthrough.ts';
 import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import { tlsServer } from '../../src/plugins/tls/tls-server.ts';
@@ -8,7 +8,7 @@ import { chaos, checkWire, memoryPair, testDial, wirePeer, type CheckWireOptions
 import { fromFh } from '../../src/wire/fh/fh.ts';
 import type { Plugin } from '../../src/wire/signal.ts';
 import * as certificates from '../support/certificates.ts';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { tcpUnderTest, unixUnderTest } from '../support/net-peer.ts';
 
 const to = { host: 'localhost', port: 7 };
@@ -51,12 +51,12 @@ const WIRES: Readonly<Record<string, readonly [make: () => WireUnderTest | Promi
 
 describe('the rules of wires', () => {
   for (const [name, [make, options]] of Object.entries(WIRES)) {
-    it(
+    spec(
       `are kept by ${name}`,
-      { timeout: 60_000 },
-      invariants(async () => {
+      async () => {
         (await checkWire(make, options)).assert();
-      }),
+      },
+      { timeout: 60_000 },
     );
   }
 });

@@ -1,5 +1,4 @@
-import assert from 'node:assert/strict';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { IOStreamError } from '../../src/errors.ts';
 import { asText, errorFacts, plainDetails } from '../../src/util/log-format.ts';
 
@@ -12,7 +11,7 @@ const revoked = (): object => {
 describe('in-log', () => {
   it('keeps of details what can be read', () => {
     const details = { layer: 'x', port: 7, reused: false, handle: {}, when: 1n, none: undefined, act: () => undefined };
-    assert.deepEqual(plainDetails(details), { layer: 'x', port: 7, reused: false });
+    expect(plainDetails(details)).toStrictEqual({ layer: 'x', port: 7, reused: false });
   });
 
   it('makes text of any value', () => {
@@ -24,17 +23,17 @@ describe('in-log', () => {
       [Object.create(null), 'a value without text (object)'],
       [revoked(), 'a value without text (object)'],
     ] as const)
-      assert.equal(asText(value), text);
+      expect(asText(value)).toBe(text);
   });
 
   it('tells the facts of an error, whatever was thrown', () => {
     const error = new IOStreamError('ECONNRESET', { phase: 'read', errno: -104, message: 'reset' });
-    assert.deepEqual(errorFacts(error), { code: 'ECONNRESET', errno: -104, phase: 'read', message: 'reset' });
+    expect(errorFacts(error)).toStrictEqual({ code: 'ECONNRESET', errno: -104, phase: 'read', message: 'reset' });
     const none = { code: undefined, errno: undefined, phase: undefined };
-    assert.deepEqual(errorFacts('why'), { ...none, message: 'why' });
-    assert.deepEqual(errorFacts(undefined), { ...none, message: 'undefined' });
-    assert.deepEqual(errorFacts({ code: 5, errno: 1.5, phase: 7 }), { ...none, message: '[object Object]' });
-    assert.deepEqual(errorFacts(Object.create(null)), { ...none, message: 'a value without text (object)' });
-    assert.deepEqual(errorFacts(revoked()), { message: 'a value without text (object)' });
+    expect(errorFacts('why')).toStrictEqual({ ...none, message: 'why' });
+    expect(errorFacts(undefined)).toStrictEqual({ ...none, message: 'undefined' });
+    expect(errorFacts({ code: 5, errno: 1.5, phase: 7 })).toStrictEqual({ ...none, message: '[object Object]' });
+    expect(errorFacts(Object.create(null))).toStrictEqual({ ...none, message: 'a value without text (object)' });
+    expect(errorFacts(revoked())).toStrictEqual({ message: 'a value without text (object)' });
   });
 });

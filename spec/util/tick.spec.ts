@@ -1,10 +1,9 @@
-import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import { asapScheduler, asyncScheduler, config, queueScheduler, VirtualTimeScheduler, type SchedulerLike } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
-import { afterEach, beforeEach, describe, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { atTickEnd, Tick } from '../../src/util/tick.ts';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { realTime } from '../../src/util/real-time.ts';
 
 let reported: unknown[];
@@ -38,7 +37,7 @@ describe('Tick', () => {
     tick.request();
     log.push('caller');
     await turn();
-    assert.deepEqual(log, ['caller', 'tick', 'immediate']);
+    expect(log).toStrictEqual(['caller', 'tick', 'immediate']);
   });
 
   it('keeps the order of requests, those of one run after all of the run before', async () => {
@@ -48,7 +47,7 @@ describe('Tick', () => {
     a.request();
     b.request();
     await turn();
-    assert.deepEqual(log, ['a', 'b', 'c']);
+    expect(log).toStrictEqual(['a', 'b', 'c']);
   });
 
   it('calls its target again when that requests it', async () => {
@@ -57,7 +56,7 @@ describe('Tick', () => {
       if (log.length < 5) tick.request();
     }).request();
     await turn();
-    assert.equal(log.length, 5);
+    expect(log.length).toBe(5);
   });
 
   it('reports what a target throws, and calls all others', async () => {
@@ -70,7 +69,7 @@ describe('Tick', () => {
     await turn();
     noting(log, 'later').request();
     await new Promise((resolve) => setTimeout(resolve, 1));
-    assert.deepEqual([log, reported], [['a', 'b', 'c', 'later'], [error]]);
+    expect([log, reported]).toStrictEqual([['a', 'b', 'c', 'later'], [error]]);
   });
 
   it('does not call a target whose request was cancelled, also by another one of the same tick', async () => {
@@ -80,7 +79,7 @@ describe('Tick', () => {
     for (const each of [a, b, c]) each.request();
     b.cancel();
     await turn();
-    assert.deepEqual(log, ['a']);
+    expect(log).toStrictEqual(['a']);
   });
 
   it('lets the event loop turn when ticks never end', async () => {
@@ -92,22 +91,21 @@ describe('Tick', () => {
     for (let each = 0; each < 3; each += 1) await turn();
     isOver = true;
     await turn();
-    assert.ok(log.length > 1 && log.length < 5000, String(log.length));
+    expect(log.length > 1 && log.length < 5000, String(log.length)).toBe(true);
   });
 
-  it.each(Object.entries({ asapScheduler, asyncScheduler, queueScheduler }))('does not depend on actions of %s', (_, scheduler) =>
-    invariants(
-      async () => {
-        const log: string[] = [];
-        asapScheduler.schedule(() => {
-          throw new Error('of other code');
-        });
-        noting(log, 'tick', scheduler).request();
-        await new Promise((resolve) => setTimeout(resolve, 5));
-        assert.deepEqual(log, ['tick']);
-      },
-      { uncaught: (error) => (error as Error).message === 'of other code' },
-    )(),
+  spec.each(Object.entries({ asapScheduler, asyncScheduler, queueScheduler }))(
+    'does not depend on actions of %s',
+    async (_h, _, scheduler) => {
+      const log: string[] = [];
+      asapScheduler.schedule(() => {
+        throw new Error('of other code');
+      });
+      noting(log, 'tick', scheduler).request();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      expect(log).toStrictEqual(['tick']);
+    },
+    { uncaught: (error) => (error as Error).message === 'of other code' },
   );
 
   it('comes although timers are frozen', async () => {
@@ -117,7 +115,7 @@ describe('Tick', () => {
       if (log.length < 1000) tick.request();
     }).request();
     for (let each = 0; each < 10_000 && log.length < 1000; each += 1) await turn();
-    assert.equal(log.length, 1000);
+    expect(log.length).toBe(1000);
   });
 
   describe('in virtual time', () => {
@@ -125,9 +123,9 @@ describe('Tick', () => {
       const scheduler = new VirtualTimeScheduler();
       const log: string[] = [];
       noting(log, 'tick', scheduler, () => log.push(String(scheduler.now()))).request();
-      assert.deepEqual(log, []);
+      expect(log).toStrictEqual([]);
       scheduler.flush();
-      assert.deepEqual(log, ['tick', '0']);
+      expect(log).toStrictEqual(['tick', '0']);
     });
 
     it('leaves no action behind when it is cancelled', () => {
@@ -135,28 +133,25 @@ describe('Tick', () => {
       const tick = noting([], 'x', scheduler);
       tick.request();
       tick.cancel();
-      assert.deepEqual(
-        scheduler.actions.filter(({ closed }) => !closed),
-        [],
-      );
+      expect(scheduler.actions.filter(({ closed }) => !closed)).toStrictEqual([]);
     });
 
     it('is requested again after a run of the scheduler that threw', () => {
       const scheduler = new TestScheduler(() => {});
       const log: string[] = [];
-      assert.throws(() =>
+      expect(() =>
         scheduler.run(() => {
           scheduler.schedule(() => {
             throw new Error('of the test');
           });
           noting(log, 'lost', scheduler).request();
         }),
-      );
+      ).toThrow();
       scheduler.run(({ flush }) => {
         noting(log, 'found', scheduler).request();
         flush();
       });
-      assert.ok(log.includes('found'), log.join());
+      expect(log.includes('found'), log.join()).toBe(true);
     });
 
     it('has a queue for each scheduler', () => {
@@ -165,7 +160,7 @@ describe('Tick', () => {
       noting(log, 'one', one).request();
       noting(log, 'two', two).request();
       two.flush();
-      assert.deepEqual(log, ['two']);
+      expect(log).toStrictEqual(['two']);
     });
   });
 });
@@ -177,6 +172,6 @@ describe('atTickEnd', () => {
     atTickEnd(realTime, () => log.push('b')).unsubscribe();
     const c = atTickEnd(realTime, () => log.push(String(c.closed)));
     await turn();
-    assert.deepEqual(log, ['a', 'true']);
+    expect(log).toStrictEqual(['a', 'true']);
   });
 });

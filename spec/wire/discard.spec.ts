@@ -1,10 +1,10 @@
-import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { PassThrough, Readable, type Duplex } from 'node:stream';
-import { describe, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { discard } from '../../src/wire/discard.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { served } from '../support/loopback.ts';
 
 /** How the peer of a socket is told of its end, when it reads only after that. */
@@ -30,56 +30,41 @@ function closed(stream: Duplex | Readable): Promise<void> {
 }
 
 describe('discard', () => {
-  it(
-    'closes a socket by FIN',
-    invariants(async (h) => {
-      assert.equal(await told(h, discard), 'FIN');
-    }),
-  );
+  spec('closes a socket by FIN', async (h) => {
+    expect(await told(h, discard)).toBe('FIN');
+  });
 
-  it(
-    'closes one by RST when bytes have not left: a FIN would say that they have',
-    invariants(async (h) => {
-      const end = (socket: Socket): void => {
-        socket.write(Buffer.alloc(64 * 1024 * 1024));
-        discard(socket);
-      };
-      assert.equal(await told(h, end), 'ECONNRESET');
-    }),
-  );
-
-  it(
-    'swallows what a stream still reports, and leaves no listener',
-    invariants(async () => {
-      const stream = new Readable({ read() {}, destroy: (_, done) => setImmediate(done, new Error('late')) });
-      discard(stream);
-      await closed(stream);
-      assert.deepEqual([stream.destroyed, stream.listenerCount('error'), stream.listenerCount('close')], [true, 0, 0]);
-      const failed = new PassThrough().destroy(new Error('on its way'));
-      discard(failed);
-      await closed(failed);
-      assert.equal(failed.listenerCount('error'), 0);
-    }),
-  );
-
-  it(
-    'leaves one that is closed alone',
-    invariants(async () => {
-      const stream = new PassThrough().destroy();
-      await closed(stream);
-      discard(stream);
-      assert.equal(stream.listenerCount('error'), 0);
-    }),
-  );
-
-  it(
-    'ends a socket that still connects',
-    invariants(async (h) => {
-      const socket = connect((await served(h, () => {})) as { host: string; port: number });
-      socket.write('x');
+  spec('closes one by RST when bytes have not left: a FIN would say that they have', async (h) => {
+    const end = (socket: Socket): void => {
+      socket.write(Buffer.alloc(64 * 1024 * 1024));
       discard(socket);
-      await closed(socket);
-      assert.equal(socket.destroyed, true);
-    }),
-  );
+    };
+    expect(await told(h, end)).toBe('ECONNRESET');
+  });
+
+  spec('swallows what a stream still reports, and leaves no listener', async () => {
+    const stream = new Readable({ read() {}, destroy: (_, done) => setImmediate(done, new Error('late')) });
+    discard(stream);
+    await closed(stream);
+    expect([stream.destroyed, stream.listenerCount('error'), stream.listenerCount('close')]).toStrictEqual([true, 0, 0]);
+    const failed = new PassThrough().destroy(new Error('on its way'));
+    discard(failed);
+    await closed(failed);
+    expect(failed.listenerCount('error')).toBe(0);
+  });
+
+  spec('leaves one that is closed alone', async () => {
+    const stream = new PassThrough().destroy();
+    await closed(stream);
+    discard(stream);
+    expect(stream.listenerCount('error')).toBe(0);
+  });
+
+  spec('ends a socket that still connects', async (h) => {
+    const socket = connect((await served(h, () => {})) as { host: string; port: number });
+    socket.write('x');
+    discard(socket);
+    await closed(socket);
+    expect(socket.destroyed).toBe(true);
+  });
 });

@@ -1,6 +1,5 @@
-import assert from 'node:assert/strict';
 import { Subject } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { testDial } from '../../src/testing/test-dial.ts';
 import type { LayerContext } from '../../src/wire/layer.ts';
 import { guardedSubscriber } from '../../src/util/guarded-subscriber.ts';
@@ -41,7 +40,7 @@ describe('Steering', () => {
     }
     steering.wirePaused = true;
     steering.update();
-    assert.deepEqual(log, ['wire pause', 'wire resume', 'app pause']);
+    expect(log).toStrictEqual(['wire pause', 'wire resume', 'app pause']);
   });
 
   it('stops who fills a full lane, until there is room', () => {
@@ -50,19 +49,19 @@ describe('Steering', () => {
       down.held = held;
       steering.update();
     }
-    assert.deepEqual(log, ['app pause', 'app resume']);
+    expect(log).toStrictEqual(['app pause', 'app resume']);
     up.held = 4;
     steering.update();
     steering.appPaused = true;
     up.held = 0;
     steering.update();
-    assert.deepEqual(log.slice(2), ['wire pause']);
+    expect(log.slice(2)).toStrictEqual(['wire pause']);
   });
 
   it('tells each side once when the answer comes from inside', () => {
     const { steering, down, up, log } = steered(() => steering.update());
     [down.held, up.held] = [4, 4];
     steering.update();
-    assert.deepEqual(log, ['app pause', 'wire pause']);
+    expect(log).toStrictEqual(['app pause', 'wire pause']);
   });
 });

@@ -1,7 +1,7 @@
 import type { LookupAddress, LookupAllOptions } from 'node:dns';
 import { describe, expect, it } from 'vitest';
 import { resolve, type Lookup, type ResolveOptions } from '../../src/wire/resolve.ts';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 
 const V4 = { address: '192.0.2.1', family: 4 };
 const V4B = { address: '192.0.2.2', family: 4 };
@@ -114,14 +114,11 @@ describe('resolve', () => {
       expect((ended as Error).cause).toBe(cause);
     });
 
-    it(
-      'for a name that cannot exist',
-      invariants(async (h) => {
-        const seen = await h.observed(resolve('no-such-name.invalid', {})).ended;
-        h.error(seen.error, { code: 'EDNS', phase: 'resolve' });
-        expect(['ENOTFOUND', 'EAI_AGAIN']).toContain(((seen.error as Error).cause as NodeJS.ErrnoException).code);
-      }),
-    );
+    spec('for a name that cannot exist', async (h) => {
+      const seen = await h.observed(resolve('no-such-name.invalid', {})).ended;
+      h.error(seen.error, { code: 'EDNS', phase: 'resolve' });
+      expect(['ENOTFOUND', 'EAI_AGAIN']).toContain(((seen.error as Error).cause as NodeJS.ErrnoException).code);
+    });
   });
 
   it('takes the first answer of a lookup function that answers twice, also of one that throws afterwards', () => {
@@ -145,11 +142,8 @@ describe('resolve', () => {
     expect(seen).toEqual([]);
   });
 
-  it(
-    'finds localhost with the resolver of the system',
-    invariants(async (h) => {
-      const seen = await h.observed(resolve('localhost', { family: 4 })).ended;
-      expect(seen).toMatchObject({ state: 'complete', values: [[{ address: '127.0.0.1', family: 4 }]] });
-    }),
-  );
+  spec('finds localhost with the resolver of the system', async (h) => {
+    const seen = await h.observed(resolve('localhost', { family: 4 })).ended;
+    expect(seen).toMatchObject({ state: 'complete', values: [[{ address: '127.0.0.1', family: 4 }]] });
+  });
 });

@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { connectSocket } from '../../src/wire/socket.ts';
 import { endReads, MAX_DEDICATED, dedicatedBuffers, READ_SIZE } from '../../src/wire/socket-reads.ts';
 import { invariants, type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 
 const HOST = '127.0.0.1';
 
@@ -65,152 +66,131 @@ function digestOf(bytes: Uint8Array): string {
 }
 
 describe('the reads of our own sockets', () => {
-  it(
-    'never change what they gave: bulk and crumbs on many sockets at once, all of it kept',
-    invariants(async (h) => {
-      const texts = Array.from({ length: MAX_DEDICATED + 8 }, (_, index) => randomBytes(READ_SIZE * 8 + index * 97));
-      let served = 0;
-      const client = await serving(h, (peer) => {
-        const text = texts[served++]!;
-        peer.write(text.subarray(0, 10));
-        setImmediate(() => peer.end(text.subarray(10)));
-      });
-      const clients: Client[] = [];
-      // One after another: who is served is who asked.
-      for (let count = 0; count < texts.length; count += 1) {
-        clients.push(await client());
-        await h.until(() => served === count + 1);
-      }
-      await h.until(() => clients.every(({ chunks }, index) => sizeOf(chunks) === texts[index]!.length), 'all bytes');
-      for (const [index, { chunks }] of clients.entries())
-        expect(digestOf(Buffer.concat(chunks)), `socket ${index}`).toBe(digestOf(texts[index]!));
-    }),
-  );
+  spec('never change what they gave: bulk and crumbs on many sockets at once, all of it kept', async (h) => {
+    const texts = Array.from({ length: MAX_DEDICATED + 8 }, (_, index) => randomBytes(READ_SIZE * 8 + index * 97));
+    let served = 0;
+    const client = await serving(h, (peer) => {
+      const text = texts[served++]!;
+      peer.write(text.subarray(0, 10));
+      setImmediate(() => peer.end(text.subarray(10)));
+    });
+    const clients: Client[] = [];
+    // One after another: who is served is who asked.
+    for (let count = 0; count < texts.length; count += 1) {
+      clients.push(await client());
+      await h.until(() => served === count + 1);
+    }
+    await h.until(() => clients.every(({ chunks }, index) => sizeOf(chunks) === texts[index]!.length), 'all bytes');
+    for (const [index, { chunks }] of clients.entries())
+      expect(digestOf(Buffer.concat(chunks)), `socket ${index}`).toBe(digestOf(texts[index]!));
+  });
 
-  it(
-    'keep no buffer for who reads little, nor for a crumb',
-    invariants(async (h) => {
-      const { socket, chunks, peer } = await filled(h);
-      socket.resume();
-      await h.until(() => sizeOf(chunks) === READ_SIZE);
-      expect(dedicatedBuffers()).toBe(1);
-      peer.write('crumb');
-      await h.until(() => chunks.at(-1)?.toString() === 'crumb');
-      // A copy, whatever pool Node has made it from.
-      expect(chunks.at(-1)!.buffer.byteLength).not.toBe(READ_SIZE);
-      expect(dedicatedBuffers()).toBe(0);
-    }),
-  );
+  spec('keep no buffer for who reads little, nor for a crumb', async (h) => {
+    const { socket, chunks, peer } = await filled(h);
+    socket.resume();
+    await h.until(() => sizeOf(chunks) === READ_SIZE);
+    expect(dedicatedBuffers()).toBe(1);
+    peer.write('crumb');
+    await h.until(() => chunks.at(-1)?.toString() === 'crumb');
+    // A copy, whatever pool Node has made it from.
+    expect(chunks.at(-1)!.buffer.byteLength).not.toBe(READ_SIZE);
+    expect(dedicatedBuffers()).toBe(0);
+  });
 
-  it(
-    'keep no buffer for a socket that is destroyed from inside of a chunk',
-    invariants(async (h) => {
-      const { socket, chunks } = await filled(h);
-      socket.on('data', () => {
-        endReads(socket);
-        socket.destroy();
-      });
-      socket.resume();
-      await once(socket, 'close');
-      expect([chunks[0]!.length, dedicatedBuffers()]).toEqual([READ_SIZE, 0]);
-    }),
-  );
+  spec('keep no buffer for a socket that is destroyed from inside of a chunk', async (h) => {
+    const { socket, chunks } = await filled(h);
+    socket.on('data', () => {
+      endReads(socket);
+      socket.destroy();
+    });
+    socket.resume();
+    await once(socket, 'close');
+    expect([chunks[0]!.length, dedicatedBuffers()]).toEqual([READ_SIZE, 0]);
+  });
 
-  it(
-    'hold a buffer of their own for so many sockets at most, and none that has ended',
-    invariants(async (h) => {
-      const client = await serving(h, (peer) => peer.write(Buffer.alloc(READ_SIZE * 2, 'x')));
-      const clients: Client[] = [];
-      let most = 0;
-      for (let count = 0; count < MAX_DEDICATED + 16; count += 1) {
-        const each = await client();
-        each.socket.on('data', () => (most = Math.max(most, dedicatedBuffers())));
-        clients.push(each);
-      }
-      await h.until(() => clients.every(({ chunks }) => sizeOf(chunks) === READ_SIZE * 2));
-      expect(most).toBeLessThanOrEqual(MAX_DEDICATED);
-      for (const { socket } of clients) {
-        endReads(socket);
-        socket.destroy();
-      }
-      expect(dedicatedBuffers()).toBe(0);
-    }),
-  );
+  spec('hold a buffer of their own for so many sockets at most, and none that has ended', async (h) => {
+    const client = await serving(h, (peer) => peer.write(Buffer.alloc(READ_SIZE * 2, 'x')));
+    const clients: Client[] = [];
+    let most = 0;
+    for (let count = 0; count < MAX_DEDICATED + 16; count += 1) {
+      const each = await client();
+      each.socket.on('data', () => (most = Math.max(most, dedicatedBuffers())));
+      clients.push(each);
+    }
+    await h.until(() => clients.every(({ chunks }) => sizeOf(chunks) === READ_SIZE * 2));
+    expect(most).toBeLessThanOrEqual(MAX_DEDICATED);
+    for (const { socket } of clients) {
+      endReads(socket);
+      socket.destroy();
+    }
+    expect(dedicatedBuffers()).toBe(0);
+  });
 
-  it(
-    'give the place of a connection back, however it ends',
-    invariants(async (h) => {
-      const peers: Socket[] = [];
-      const server = createServer({ allowHalfOpen: true }, (peer) => void peers.push(peer.on('error', () => {}))).listen(0, HOST);
-      await once(server, 'listening');
-      h.defer(() => {
-        for (const peer of peers) peer.destroy();
-        server.close();
-      });
-      const { port } = server.address() as AddressInfo;
-      const ends: Readonly<Record<string, (io: IOStream, peer: Socket) => void>> = {
-        'it is reset': (io) => io.reset(),
-        'it is closed': (io, peer) => {
-          io.close();
-          peer.end();
-        },
-        'the peer resets': (_, peer) => peer.resetAndDestroy(),
-        'both ends are over': (io, peer) => {
-          io.end();
-          peer.end();
-        },
-      };
-      for (const [name, end] of Object.entries(ends)) {
-        const io = new IOStream({ host: HOST, port });
-        io.errors$.subscribe();
-        let read = 0;
-        const reading = new Promise((resolve) =>
-          io.data$.subscribe({ next: ({ length }) => (read += length), error: resolve, complete: () => resolve(undefined) }),
-        );
-        await h.until(() => peers.length > 0 && io.state === 'open');
-        const peer = peers.pop()!;
-        peers.unshift(peer);
-        io.pause();
-        peer.write(Buffer.alloc(READ_SIZE, 'x'));
-        for (let count = 0; count < 20; count += 1) await turn();
-        io.resume();
-        await h.until(() => read === READ_SIZE);
-        expect([name, dedicatedBuffers()]).toEqual([name, 1]);
-        end(io, peer);
-        await reading;
-        await firstValueFrom(io.closed$);
-        expect([name, dedicatedBuffers()]).toEqual([name, 0]);
-      }
-    }),
-  );
-
-  it(
-    'stop at a pause that comes from inside of a chunk',
-    invariants(async (h) => {
-      const client = await serving(h, (peer) => peer.write(Buffer.alloc(READ_SIZE * 16, 'x')));
-      const { socket, chunks } = await client();
-      socket.on('data', () => socket.pause());
-      await h.until(() => chunks.length === 1);
+  spec('give the place of a connection back, however it ends', async (h) => {
+    const peers: Socket[] = [];
+    const server = createServer({ allowHalfOpen: true }, (peer) => void peers.push(peer.on('error', () => {}))).listen(0, HOST);
+    await once(server, 'listening');
+    h.defer(() => {
+      for (const peer of peers) peer.destroy();
+      server.close();
+    });
+    const { port } = server.address() as AddressInfo;
+    const ends: Readonly<Record<string, (io: IOStream, peer: Socket) => void>> = {
+      'it is reset': (io) => io.reset(),
+      'it is closed': (io, peer) => {
+        io.close();
+        peer.end();
+      },
+      'the peer resets': (_, peer) => peer.resetAndDestroy(),
+      'both ends are over': (io, peer) => {
+        io.end();
+        peer.end();
+      },
+    };
+    for (const [name, end] of Object.entries(ends)) {
+      const io = new IOStream({ host: HOST, port });
+      io.errors$.subscribe();
+      let read = 0;
+      const reading = new Promise((resolve) =>
+        io.data$.subscribe({ next: ({ length }) => (read += length), error: resolve, complete: () => resolve(undefined) }),
+      );
+      await h.until(() => peers.length > 0 && io.state === 'open');
+      const peer = peers.pop()!;
+      peers.unshift(peer);
+      io.pause();
+      peer.write(Buffer.alloc(READ_SIZE, 'x'));
       for (let count = 0; count < 20; count += 1) await turn();
-      expect(chunks.length).toBe(1);
-      for (let reads = 2; sizeOf(chunks) < READ_SIZE * 16; reads += 1) {
-        socket.resume();
-        await h.until(() => chunks.length === reads);
-      }
-    }),
-  );
+      io.resume();
+      await h.until(() => read === READ_SIZE);
+      expect([name, dedicatedBuffers()]).toEqual([name, 1]);
+      end(io, peer);
+      await reading;
+      await firstValueFrom(io.closed$);
+      expect([name, dedicatedBuffers()]).toEqual([name, 0]);
+    }
+  });
 
-  it(
-    'stop after one chunk where Node begins to read in spite of a pause: in the tick in which it was first resumed',
-    invariants(async (h) => {
-      const client = await serving(h, (peer) => peer.write(Buffer.alloc(READ_SIZE * 16, 'x')));
-      const { socket, chunks } = await client((each) => each.pause());
-      for (let count = 0; count < 20; count += 1) await turn();
-      expect(chunks.length).toBeLessThanOrEqual(1);
+  spec('stop at a pause that comes from inside of a chunk', async (h) => {
+    const client = await serving(h, (peer) => peer.write(Buffer.alloc(READ_SIZE * 16, 'x')));
+    const { socket, chunks } = await client();
+    socket.on('data', () => socket.pause());
+    await h.until(() => chunks.length === 1);
+    for (let count = 0; count < 20; count += 1) await turn();
+    expect(chunks.length).toBe(1);
+    for (let reads = 2; sizeOf(chunks) < READ_SIZE * 16; reads += 1) {
       socket.resume();
-      await h.until(() => sizeOf(chunks) === READ_SIZE * 16);
-    }),
-  );
+      await h.until(() => chunks.length === reads);
+    }
+  });
+
+  spec('stop after one chunk where Node begins to read in spite of a pause: in the tick in which it was first resumed', async (h) => {
+    const client = await serving(h, (peer) => peer.write(Buffer.alloc(READ_SIZE * 16, 'x')));
+    const { socket, chunks } = await client((each) => each.pause());
+    for (let count = 0; count < 20; count += 1) await turn();
+    expect(chunks.length).toBeLessThanOrEqual(1);
+    socket.resume();
+    await h.until(() => sizeOf(chunks) === READ_SIZE * 16);
+  });
 
   it('survive a listener that throws: it is uncaught, and what was given stays as it is', async () => {
     const text = randomBytes(READ_SIZE * 32);

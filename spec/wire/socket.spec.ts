@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { connectSocket } from '../../src/wire/socket.ts';
 import { blackHole } from '../support/black-hole.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 
 const HOST = '127.0.0.1';
 
@@ -19,61 +20,46 @@ async function listening(h: Harness): Promise<{ port: number; peers: Socket[] }>
 }
 
 describe('connectSocket', () => {
-  it(
-    'gives the connected socket and completes; the socket is the taker’s',
-    invariants(async (h) => {
-      const { port } = await listening(h);
-      const seen = h.observed(connectSocket({ host: HOST, port }));
-      await seen.ended;
-      const [socket] = seen.values as [Socket];
-      expect(seen.state).toBe('complete');
-      expect([socket.connecting, socket.destroyed, socket.allowHalfOpen, socket.remotePort]).toEqual([false, false, true, port]);
-      expect([socket.listenerCount('error'), socket.listenerCount('connect')]).toEqual([0, 0]);
-      socket.destroy();
-    }),
-  );
+  spec('gives the connected socket and completes; the socket is the taker’s', async (h) => {
+    const { port } = await listening(h);
+    const seen = h.observed(connectSocket({ host: HOST, port }));
+    await seen.ended;
+    const [socket] = seen.values as [Socket];
+    expect(seen.state).toBe('complete');
+    expect([socket.connecting, socket.destroyed, socket.allowHalfOpen, socket.remotePort]).toEqual([false, false, true, port]);
+    expect([socket.listenerCount('error'), socket.listenerCount('connect')]).toEqual([0, 0]);
+    socket.destroy();
+  });
 
-  it(
-    'connects anew for each subscription, and not before',
-    invariants(async (h) => {
-      const { port, peers } = await listening(h);
-      const socket$ = connectSocket({ host: HOST, port });
-      expect(peers.length).toBe(0);
-      for (let turn = 0; turn < 2; turn += 1) {
-        const seen = await h.observed(socket$).ended;
-        seen.values[0]?.destroy();
-      }
-      await h.until(() => peers.length === 2);
-    }),
-  );
+  spec('connects anew for each subscription, and not before', async (h) => {
+    const { port, peers } = await listening(h);
+    const socket$ = connectSocket({ host: HOST, port });
+    expect(peers.length).toBe(0);
+    for (let turn = 0; turn < 2; turn += 1) {
+      const seen = await h.observed(socket$).ended;
+      seen.values[0]?.destroy();
+    }
+    await h.until(() => peers.length === 2);
+  });
 
-  it(
-    'errors with the error of Node',
-    invariants(async (h) => {
-      const seen = await h.observed(connectSocket({ path: '/no/such/socket' })).ended;
-      expect(seen).toMatchObject({ state: 'error', error: { code: 'ENOENT', syscall: 'connect' } });
-    }),
-  );
+  spec('errors with the error of Node', async (h) => {
+    const seen = await h.observed(connectSocket({ path: '/no/such/socket' })).ended;
+    expect(seen).toMatchObject({ state: 'error', error: { code: 'ENOENT', syscall: 'connect' } });
+  });
 
-  it(
-    'errors with what Node throws, and keeps no handle',
-    invariants(async (h) => {
-      const seen = await h.observed(connectSocket({ host: HOST, port: 70_000 })).ended;
-      expect(seen).toMatchObject({ state: 'error', error: { code: 'ERR_SOCKET_BAD_PORT' } });
-    }),
-  );
+  spec('errors with what Node throws, and keeps no handle', async (h) => {
+    const seen = await h.observed(connectSocket({ host: HOST, port: 70_000 })).ended;
+    expect(seen).toMatchObject({ state: 'error', error: { code: 'ERR_SOCKET_BAD_PORT' } });
+  });
 
-  it(
-    'destroys the socket on unsubscribe: at once, while it connects, and between a failure and its report',
-    invariants(async (h) => {
-      const { port: hole } = await blackHole(h);
-      h.observed(connectSocket({ host: HOST, port: hole })).unsubscribe();
-      const waiting = h.observed(connectSocket({ host: HOST, port: hole }));
-      await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
-      waiting.unsubscribe();
-      const failing = h.observed(connectSocket({ path: '/no/such/socket' }));
-      await Promise.resolve();
-      failing.unsubscribe();
-    }),
-  );
+  spec('destroys the socket on unsubscribe: at once, while it connects, and between a failure and its report', async (h) => {
+    const { port: hole } = await blackHole(h);
+    h.observed(connectSocket({ host: HOST, port: hole })).unsubscribe();
+    const waiting = h.observed(connectSocket({ host: HOST, port: hole }));
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    waiting.unsubscribe();
+    const failing = h.observed(connectSocket({ path: '/no/such/socket' }));
+    await Promise.resolve();
+    failing.unsubscribe();
+  });
 });

@@ -7,7 +7,8 @@ import type { Lookup } from '../../src/wire/resolve.ts';
 import type { Flow } from '../../src/wire/signal.ts';
 import { tcp, type TcpOptions } from '../../src/wire/tcp.ts';
 import { blackHole } from '../support/black-hole.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import { type Harness } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import type { ObserverSpy } from '../support/observed.ts';
 import { data, inWords, textOf } from '../support/scripted-wire.ts';
 import { line, listen, socketContract, type Site } from '../support/socket-contract.ts';
@@ -60,26 +61,20 @@ const list = (...addresses: readonly string[]): Lookup => {
 const networks = (count: number): string[] => Array.from({ length: count }, (_, turn) => `127.0.1.${turn + 1}`);
 
 describe('tcp', () => {
-  it(
-    'tells what it resolved, then that it is connected',
-    invariants(async (h) => {
-      const port = await portOf(h, HOST);
-      const seen = dialled(h, 'some.name', port, { lookup: list(HOST, '127.0.0.2') });
-      await seen.value(({ kind }) => kind === 'connected');
-      expect(seen.values).toMatchObject([
-        { kind: 'resolved', host: 'some.name', ip: HOST, family: 4 },
-        { kind: 'connected', details: [{ wire: 'tcp', ip: HOST }] },
-      ]);
-    }),
-  );
+  spec('tells what it resolved, then that it is connected', async (h) => {
+    const port = await portOf(h, HOST);
+    const seen = dialled(h, 'some.name', port, { lookup: list(HOST, '127.0.0.2') });
+    await seen.value(({ kind }) => kind === 'connected');
+    expect(seen.values).toMatchObject([
+      { kind: 'resolved', host: 'some.name', ip: HOST, family: 4 },
+      { kind: 'connected', details: [{ wire: 'tcp', ip: HOST }] },
+    ]);
+  });
 
-  it(
-    'tells an address resolved, too',
-    invariants(async (h) => {
-      const seen = dialled(h, HOST, await portOf(h, HOST));
-      expect(await seen.value()).toEqual({ kind: 'resolved', host: HOST, ip: HOST, family: 4 });
-    }),
-  );
+  spec('tells an address resolved, too', async (h) => {
+    const seen = dialled(h, HOST, await portOf(h, HOST));
+    expect(await seen.value()).toEqual({ kind: 'resolved', host: HOST, ip: HOST, family: 4 });
+  });
 
   it('errors with a TypeError when it is dialled without host and port', () => {
     const errors: unknown[] = [];
@@ -92,284 +87,219 @@ describe('tcp', () => {
     ]);
   });
 
-  it(
-    'sends small packets at once unless told otherwise, and connects from the address it is told',
-    invariants(async (h) => {
-      const port = await portOf(h, HOST);
-      const seen = dialled(h, HOST, port, { localAddress: '127.0.0.9' });
-      const connected = (await seen.value(({ kind }) => kind === 'connected')) as { details?: { handle: { localAddress: string } }[] };
-      expect(connected.details?.[0]?.handle.localAddress).toBe('127.0.0.9');
-    }),
-  );
+  spec('sends small packets at once unless told otherwise, and connects from the address it is told', async (h) => {
+    const port = await portOf(h, HOST);
+    const seen = dialled(h, HOST, port, { localAddress: '127.0.0.9' });
+    const connected = (await seen.value(({ kind }) => kind === 'connected')) as { details?: { handle: { localAddress: string } }[] };
+    expect(connected.details?.[0]?.handle.localAddress).toBe('127.0.0.9');
+  });
 
-  it(
-    'connects from the port it is told',
-    invariants(async (h) => {
-      const localPort = await freePort();
-      const seen = dialled(h, HOST, await portOf(h, HOST), { localPort });
-      const connected = (await seen.value(({ kind }) => kind === 'connected')) as { details?: { handle: { localPort: number } }[] };
-      expect(connected.details?.[0]?.handle.localPort).toBe(localPort);
-    }),
-  );
+  spec('connects from the port it is told', async (h) => {
+    const localPort = await freePort();
+    const seen = dialled(h, HOST, await portOf(h, HOST), { localPort });
+    const connected = (await seen.value(({ kind }) => kind === 'connected')) as { details?: { handle: { localPort: number } }[] };
+    expect(connected.details?.[0]?.handle.localPort).toBe(localPort);
+  });
 
   describe('refused', () => {
-    it.each([HOST, '::1'])('by %s: resolved, then ECONNREFUSED with its facts', async (host) => {
-      await invariants(async (h) => {
-        const port = await freePort();
-        const seen = await dialled(h, host, port).ended;
-        expect(inWords(seen.values as never)).toEqual(['resolved']);
-        h.error(seen.error, { code: 'ECONNREFUSED', phase: 'connect', fatal: true });
-        expect(seen.error).toMatchObject({ name: 'IOStreamError', syscall: 'connect', address: host, port });
-      })();
+    spec.each([HOST, '::1'])('by %s: resolved, then ECONNREFUSED with its facts', async (h, host) => {
+      const port = await freePort();
+      const seen = await dialled(h, host, port).ended;
+      expect(inWords(seen.values as never)).toEqual(['resolved']);
+      h.error(seen.error, { code: 'ECONNREFUSED', phase: 'connect', fatal: true });
+      expect(seen.error).toMatchObject({ name: 'IOStreamError', syscall: 'connect', address: host, port });
     });
 
-    it(
-      'by all addresses: one error that lists them, with an AggregateError beneath',
-      invariants(async (h) => {
-        const port = await freePort();
-        const addresses = networks(3);
-        const seen = await dialled(h, 'some.name', port, { lookup: list(...addresses) }).ended;
-        h.error(seen.error, { code: 'ECONNREFUSED', phase: 'connect' });
-        expect((seen.error as Error).message).toBe(
-          `expected a connection to some.name port ${port}, all 3 addresses failed: ${addresses.map((each) => `${each} ECONNREFUSED`).join(', ')}`,
-        );
-        const { cause } = seen.error as { cause: AggregateError };
-        expect(cause).toBeInstanceOf(AggregateError);
-        expect(cause.errors.map((error: { address: string; code: string }) => [error.address, error.code])).toEqual(
-          addresses.map((each) => [each, 'ECONNREFUSED']),
-        );
-      }),
-    );
+    spec('by all addresses: one error that lists them, with an AggregateError beneath', async (h) => {
+      const port = await freePort();
+      const addresses = networks(3);
+      const seen = await dialled(h, 'some.name', port, { lookup: list(...addresses) }).ended;
+      h.error(seen.error, { code: 'ECONNREFUSED', phase: 'connect' });
+      expect((seen.error as Error).message).toBe(
+        `expected a connection to some.name port ${port}, all 3 addresses failed: ${addresses.map((each) => `${each} ECONNREFUSED`).join(', ')}`,
+      );
+      const { cause } = seen.error as { cause: AggregateError };
+      expect(cause).toBeInstanceOf(AggregateError);
+      expect(cause.errors.map((error: { address: string; code: string }) => [error.address, error.code])).toEqual(
+        addresses.map((each) => [each, 'ECONNREFUSED']),
+      );
+    });
 
-    it(
-      'by seven of eight: the last wins at once',
-      invariants(async (h) => {
-        const addresses = networks(8);
-        const port = await portOf(h, addresses[7]!);
-        const start = performance.now();
-        const seen = dialled(h, 'some.name', port, { lookup: list(...addresses) });
-        expect(await seen.value(({ kind }) => kind === 'connected')).toMatchObject({ details: [{ ip: addresses[7] }] });
-        expect(performance.now() - start).toBeLessThan(1500);
-      }),
-    );
+    spec('by seven of eight: the last wins at once', async (h) => {
+      const addresses = networks(8);
+      const port = await portOf(h, addresses[7]!);
+      const start = performance.now();
+      const seen = dialled(h, 'some.name', port, { lookup: list(...addresses) });
+      expect(await seen.value(({ kind }) => kind === 'connected')).toMatchObject({ details: [{ ip: addresses[7] }] });
+      expect(performance.now() - start).toBeLessThan(1500);
+    });
 
-    it(
-      'for a port that is none: an IOStreamError, and nothing is left',
-      invariants(async (h) => {
-        const seen = await dialled(h, HOST, 70_000).ended;
-        expect(seen.error).toMatchObject({ name: 'IOStreamError', code: 'ERR_SOCKET_BAD_PORT', phase: 'connect' });
-      }),
-    );
+    spec('for a port that is none: an IOStreamError, and nothing is left', async (h) => {
+      const seen = await dialled(h, HOST, 70_000).ended;
+      expect(seen.error).toMatchObject({ name: 'IOStreamError', code: 'ERR_SOCKET_BAD_PORT', phase: 'connect' });
+    });
 
-    it(
-      'by the own side: an address that is not ours',
-      invariants(async (h) => {
-        const seen = await dialled(h, HOST, await portOf(h, HOST), { localAddress: '192.0.2.1' }).ended;
-        h.error(seen.error, { code: 'EADDRNOTAVAIL', phase: 'connect' });
-      }),
-    );
+    spec('by the own side: an address that is not ours', async (h) => {
+      const seen = await dialled(h, HOST, await portOf(h, HOST), { localAddress: '192.0.2.1' }).ended;
+      h.error(seen.error, { code: 'EADDRNOTAVAIL', phase: 'connect' });
+    });
   });
 
   describe('a peer that never answers', () => {
-    it(
-      'is given up after `timeouts.connect`: ETOCONNECT',
-      invariants(async (h) => {
-        const { port } = await blackHole(h);
-        const start = performance.now();
-        const seen = await dialled(h, HOST, port, {}, { timeouts: { connect: 150 } }).ended;
-        expect(inWords(seen.values as never)).toEqual(['resolved']);
-        h.error(seen.error, { code: 'ETOCONNECT', phase: 'connect' });
-        expect((seen.error as Error).message).toContain(`${HOST} port ${port} (${HOST}) within 150 ms`);
-        expect(performance.now() - start).toBeGreaterThan(145);
-        expect(performance.now() - start).toBeLessThan(2000);
-      }),
-    );
+    spec('is given up after `timeouts.connect`: ETOCONNECT', async (h) => {
+      const { port } = await blackHole(h);
+      const start = performance.now();
+      const seen = await dialled(h, HOST, port, {}, { timeouts: { connect: 150 } }).ended;
+      expect(inWords(seen.values as never)).toEqual(['resolved']);
+      h.error(seen.error, { code: 'ETOCONNECT', phase: 'connect' });
+      expect((seen.error as Error).message).toContain(`${HOST} port ${port} (${HOST}) within 150 ms`);
+      expect(performance.now() - start).toBeGreaterThan(145);
+      expect(performance.now() - start).toBeLessThan(2000);
+    });
 
-    it(
-      'is given up at the deadline, when that is sooner',
-      invariants(async (h) => {
-        const { port } = await blackHole(h);
-        const seen = await dialled(h, HOST, port, {}, { timeouts: { establish: 100 } }).ended;
-        h.error(seen.error, { code: 'ETOCONNECT', phase: 'connect' });
-      }),
-    );
+    spec('is given up at the deadline, when that is sooner', async (h) => {
+      const { port } = await blackHole(h);
+      const seen = await dialled(h, HOST, port, {}, { timeouts: { establish: 100 } }).ended;
+      h.error(seen.error, { code: 'ETOCONNECT', phase: 'connect' });
+    });
 
-    it(
-      'loses after 250 ms to one that does',
-      invariants(async (h) => {
-        const { port } = await blackHole(h);
-        const server = createServer().listen(port, '127.0.0.2');
-        await once(server, 'listening');
-        h.defer(() => server.close());
-        const start = performance.now();
-        const seen = dialled(h, 'some.name', port, { lookup: list(HOST, '127.0.0.2') });
-        expect(await seen.value(({ kind }) => kind === 'connected')).toMatchObject({ details: [{ ip: '127.0.0.2' }] });
-        expect(performance.now() - start).toBeGreaterThan(240);
-        expect(performance.now() - start).toBeLessThan(2000);
-      }),
-    );
+    spec('loses after 250 ms to one that does', async (h) => {
+      const { port } = await blackHole(h);
+      const server = createServer().listen(port, '127.0.0.2');
+      await once(server, 'listening');
+      h.defer(() => server.close());
+      const start = performance.now();
+      const seen = dialled(h, 'some.name', port, { lookup: list(HOST, '127.0.0.2') });
+      expect(await seen.value(({ kind }) => kind === 'connected')).toMatchObject({ details: [{ ip: '127.0.0.2' }] });
+      expect(performance.now() - start).toBeGreaterThan(240);
+      expect(performance.now() - start).toBeLessThan(2000);
+    });
 
-    it(
-      'is left without a trace on unsubscribe, close and reset',
-      invariants(async (h) => {
-        const { port } = await blackHole(h);
-        for (const leave of ['unsubscribe', 'close', 'reset']) {
-          const app = new Subject<Flow>();
-          const seen = h.observed(app.pipe(tcp()(testDial({ to: { host: HOST, port } }))));
-          await seen.value(({ kind }) => kind === 'resolved');
-          if (leave === 'unsubscribe') seen.unsubscribe();
-          else if (leave === 'close') app.complete();
-          else app.error(new Error('enough'));
-          expect(seen.state).toBe({ unsubscribe: 'unsubscribed', close: 'complete', reset: 'error' }[leave]);
-        }
-      }),
-    );
+    spec('is left without a trace on unsubscribe, close and reset', async (h) => {
+      const { port } = await blackHole(h);
+      for (const leave of ['unsubscribe', 'close', 'reset']) {
+        const app = new Subject<Flow>();
+        const seen = h.observed(app.pipe(tcp()(testDial({ to: { host: HOST, port } }))));
+        await seen.value(({ kind }) => kind === 'resolved');
+        if (leave === 'unsubscribe') seen.unsubscribe();
+        else if (leave === 'close') app.complete();
+        else app.error(new Error('enough'));
+        expect(seen.state).toBe({ unsubscribe: 'unsubscribed', close: 'complete', reset: 'error' }[leave]);
+      }
+    });
   });
 
   describe('a name', () => {
-    it(
-      'that nobody answers for is given up after `timeouts.resolve`: EDNS, whose cause says so',
-      invariants(async (h) => {
-        const seen = await dialled(h, 'some.name', 1, { lookup: () => {} }, { timeouts: { resolve: 60 } }).ended;
-        h.error(seen.error, { code: 'EDNS', phase: 'resolve' });
-        expect(seen.error).toMatchObject({ cause: { code: 'ETIMEOUT' } });
-        expect((seen.error as Error).message).toBe("expected an address for 'some.name' within 60 ms, got no answer");
-        expect(seen.values).toEqual([]);
-      }),
-    );
+    spec('that nobody answers for is given up after `timeouts.resolve`: EDNS, whose cause says so', async (h) => {
+      const seen = await dialled(h, 'some.name', 1, { lookup: () => {} }, { timeouts: { resolve: 60 } }).ended;
+      h.error(seen.error, { code: 'EDNS', phase: 'resolve' });
+      expect(seen.error).toMatchObject({ cause: { code: 'ETIMEOUT' } });
+      expect((seen.error as Error).message).toBe("expected an address for 'some.name' within 60 ms, got no answer");
+      expect(seen.values).toEqual([]);
+    });
 
-    it(
-      'is given up at the deadline, when that is sooner',
-      invariants(async (h) => {
-        const seen = await dialled(h, 'some.name', 1, { lookup: () => {} }, { timeouts: { establish: 60 } }).ended;
-        h.error(seen.error, { code: 'EDNS', phase: 'resolve' });
-      }),
-    );
+    spec('is given up at the deadline, when that is sooner', async (h) => {
+      const seen = await dialled(h, 'some.name', 1, { lookup: () => {} }, { timeouts: { establish: 60 } }).ended;
+      h.error(seen.error, { code: 'EDNS', phase: 'resolve' });
+    });
 
-    it(
-      'that does not exist: EDNS',
-      invariants(async (h) => {
-        const seen = await dialled(h, 'no-such-name.invalid', 1).ended;
-        h.error(seen.error, { code: 'EDNS', phase: 'resolve' });
-      }),
-    );
+    spec('that does not exist: EDNS', async (h) => {
+      const seen = await dialled(h, 'no-such-name.invalid', 1).ended;
+      h.error(seen.error, { code: 'EDNS', phase: 'resolve' });
+    });
 
-    it(
-      'that is answered after unsubscribe is not dialled',
-      invariants(async (h) => {
-        let answer = (): void => {};
-        const port = await portOf(h, HOST);
-        const lookup: Lookup = (_host, _options, callback) => (answer = () => callback(null, [{ address: HOST, family: 4 }]));
-        const seen = dialled(h, 'some.name', port, { lookup });
-        seen.unsubscribe();
-        answer();
-        expect(seen.values).toEqual([]);
-      }),
-    );
+    spec('that is answered after unsubscribe is not dialled', async (h) => {
+      let answer = (): void => {};
+      const port = await portOf(h, HOST);
+      const lookup: Lookup = (_host, _options, callback) => (answer = () => callback(null, [{ address: HOST, family: 4 }]));
+      const seen = dialled(h, 'some.name', port, { lookup });
+      seen.unsubscribe();
+      answer();
+      expect(seen.values).toEqual([]);
+    });
 
-    it(
-      'that is answered after the close is not dialled',
-      invariants(async (h) => {
-        let answer = (): void => {};
-        const lookup: Lookup = (_host, _options, callback) => (answer = () => callback(null, [{ address: HOST, family: 4 }]));
-        const app = new Subject<Flow>();
-        const seen = h.observed(app.pipe(tcp({ lookup })(testDial({ to: { host: 'some.name', port: 1 } }))));
-        app.complete();
-        answer();
-        expect(seen).toMatchObject({ state: 'complete', values: [] });
-      }),
-    );
+    spec('that is answered after the close is not dialled', async (h) => {
+      let answer = (): void => {};
+      const lookup: Lookup = (_host, _options, callback) => (answer = () => callback(null, [{ address: HOST, family: 4 }]));
+      const app = new Subject<Flow>();
+      const seen = h.observed(app.pipe(tcp({ lookup })(testDial({ to: { host: 'some.name', port: 1 } }))));
+      app.complete();
+      answer();
+      expect(seen).toMatchObject({ state: 'complete', values: [] });
+    });
   });
 
   describe('a peer that resets', () => {
-    it(
-      'is told of as ECONNRESET, after all bytes that were read',
-      invariants(async (h) => {
-        const { seen, peer } = await line(h, site);
-        peer.write('before');
-        await h.until(() => textOf(seen.values) === 'before', 'the bytes');
-        peer.resetAndDestroy();
-        await seen.ended;
-        h.error(seen.error, { code: 'ECONNRESET', phase: 'read' });
-        expect(inWords(seen.values)).not.toContain('end');
-      }),
-    );
+    spec('is told of as ECONNRESET, after all bytes that were read', async (h) => {
+      const { seen, peer } = await line(h, site);
+      peer.write('before');
+      await h.until(() => textOf(seen.values) === 'before', 'the bytes');
+      peer.resetAndDestroy();
+      await seen.ended;
+      h.error(seen.error, { code: 'ECONNRESET', phase: 'read' });
+      expect(inWords(seen.values)).not.toContain('end');
+    });
 
-    it(
-      'at once after its last bytes is not taken for one that ended',
-      invariants(async (h) => {
-        const { app, seen, peer } = await line(h, site);
-        app.next({ kind: 'pause' });
-        await new Promise((resolve) => peer.write('cut off', resolve));
-        peer.resetAndDestroy();
-        await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
-        app.next({ kind: 'resume' });
-        await seen.ended;
-        h.error(seen.error, { code: 'ECONNRESET', phase: 'read' });
-        expect(textOf(seen.values)).toBe('cut off');
-        expect(inWords(seen.values)).not.toContain('end');
-      }),
-    );
+    spec('at once after its last bytes is not taken for one that ended', async (h) => {
+      const { app, seen, peer } = await line(h, site);
+      app.next({ kind: 'pause' });
+      await new Promise((resolve) => peer.write('cut off', resolve));
+      peer.resetAndDestroy();
+      await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+      app.next({ kind: 'resume' });
+      await seen.ended;
+      h.error(seen.error, { code: 'ECONNRESET', phase: 'read' });
+      expect(textOf(seen.values)).toBe('cut off');
+      expect(inWords(seen.values)).not.toContain('end');
+    });
 
-    it(
-      'after it ended is told of when we write: end, then EPIPE or ECONNRESET',
-      invariants(async (h) => {
-        const { app, seen, peer } = await line(h, site);
-        peer.end('all');
-        await seen.value(({ kind }) => kind === 'end');
-        peer.destroy();
-        await once(peer, 'close');
-        const timer = setInterval(() => app.next(data('x')), 1);
-        h.defer(() => clearInterval(timer));
-        await seen.ended;
-        expect(['EPIPE', 'ECONNRESET']).toContain((seen.error as { code: string }).code);
-        expect(textOf(seen.values)).toBe('all');
-      }),
-    );
+    spec('after it ended is told of when we write: end, then EPIPE or ECONNRESET', async (h) => {
+      const { app, seen, peer } = await line(h, site);
+      peer.end('all');
+      await seen.value(({ kind }) => kind === 'end');
+      peer.destroy();
+      await once(peer, 'close');
+      const timer = setInterval(() => app.next(data('x')), 1);
+      h.defer(() => clearInterval(timer));
+      await seen.ended;
+      expect(['EPIPE', 'ECONNRESET']).toContain((seen.error as { code: string }).code);
+      expect(textOf(seen.values)).toBe('all');
+    });
 
-    it(
-      'while we wait for its FIN ends the close with an error of phase close',
-      invariants(async (h) => {
-        const { app, seen, peer } = await line(h, site);
-        app.complete();
-        peer.resume();
-        await once(peer, 'end');
-        peer.write('x');
-        peer.resetAndDestroy();
-        await seen.ended;
-        if (seen.state === 'error') h.error(seen.error, { code: 'ECONNRESET', phase: 'close' });
-      }),
-    );
+    spec('while we wait for its FIN ends the close with an error of phase close', async (h) => {
+      const { app, seen, peer } = await line(h, site);
+      app.complete();
+      peer.resume();
+      await once(peer, 'end');
+      peer.write('x');
+      peer.resetAndDestroy();
+      await seen.ended;
+      if (seen.state === 'error') h.error(seen.error, { code: 'ECONNRESET', phase: 'close' });
+    });
   });
 
-  it(
-    'connects, echoes and closes many at a time',
-    invariants(async (h) => {
-      const server = createServer((socket) => socket.pipe(socket)).listen(0, HOST);
-      await once(server, 'listening');
-      h.defer(() => server.close());
-      const { port } = server.address() as AddressInfo;
-      const runs = Array.from({ length: 100 }, async (_, turn) => {
-        const app = new Subject<Flow>();
-        const seen = h.observed(app.pipe(tcp()(testDial({ to: { host: HOST, port } }))));
-        await seen.value(({ kind }) => kind === 'connected');
-        app.next(data(`hello ${turn}`));
-        app.next({ kind: 'end' });
-        await seen.ended;
-        return [seen.state, textOf(seen.values)];
-      });
-      expect(await Promise.all(runs)).toEqual(runs.map((_, turn) => ['complete', `hello ${turn}`]));
-    }),
-  );
+  spec('connects, echoes and closes many at a time', async (h) => {
+    const server = createServer((socket) => socket.pipe(socket)).listen(0, HOST);
+    await once(server, 'listening');
+    h.defer(() => server.close());
+    const { port } = server.address() as AddressInfo;
+    const runs = Array.from({ length: 100 }, async (_, turn) => {
+      const app = new Subject<Flow>();
+      const seen = h.observed(app.pipe(tcp()(testDial({ to: { host: HOST, port } }))));
+      await seen.value(({ kind }) => kind === 'connected');
+      app.next(data(`hello ${turn}`));
+      app.next({ kind: 'end' });
+      await seen.ended;
+      return [seen.state, textOf(seen.values)];
+    });
+    expect(await Promise.all(runs)).toEqual(runs.map((_, turn) => ['complete', `hello ${turn}`]));
+  });
 
-  it(
-    'listens for nothing more than its socket needs',
-    invariants(async (h) => {
-      const { to } = await listen(h, site);
-      const seen = h.observed(NEVER.pipe(tcp()(testDial({ to }))));
-      const connected = (await seen.value(({ kind }) => kind === 'connected')) as unknown as { details: { handle: NodeJS.EventEmitter }[] };
-      const { handle } = connected.details[0] as { handle: NodeJS.EventEmitter };
-      expect(['connect', 'ready', 'lookup', 'timeout'].map((event) => handle.listenerCount(event))).toEqual([0, 0, 0, 0]);
-    }),
-  );
+  spec('listens for nothing more than its socket needs', async (h) => {
+    const { to } = await listen(h, site);
+    const seen = h.observed(NEVER.pipe(tcp()(testDial({ to }))));
+    const connected = (await seen.value(({ kind }) => kind === 'connected')) as unknown as { details: { handle: NodeJS.EventEmitter }[] };
+    const { handle } = connected.details[0] as { handle: NodeJS.EventEmitter };
+    expect(['connect', 'ready', 'lookup', 'timeout'].map((event) => handle.listenerCount(event))).toEqual([0, 0, 0, 0]);
+  });
 });

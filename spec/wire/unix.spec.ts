@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { testDial } from '../../src/testing/test-dial.ts';
 import type { Flow } from '../../src/wire/signal.ts';
 import { unix } from '../../src/wire/unix.ts';
-import { invariants } from '../support/harness.ts';
+import { spec } from '../support/spec.ts';
 import { listen, socketContract, type Site } from '../support/socket-contract.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'rxjs-io-stream-'));
@@ -20,16 +20,13 @@ const site: Site = { wire: unix(), at: () => ({ path: fresh() }), target: (path)
 socketContract('unix', site);
 
 describe('unix', () => {
-  it(
-    'tells the path it is connected to',
-    invariants(async (h) => {
-      const { to } = await listen(h, site);
-      const seen = h.observed(NEVER.pipe(unix()(testDial({ to }))));
-      expect(await seen.value()).toMatchObject({ kind: 'connected', details: [{ wire: 'unix', path: (to as { path: string }).path }] });
-    }),
-  );
+  spec('tells the path it is connected to', async (h) => {
+    const { to } = await listen(h, site);
+    const seen = h.observed(NEVER.pipe(unix()(testDial({ to }))));
+    expect(await seen.value()).toMatchObject({ kind: 'connected', details: [{ wire: 'unix', path: (to as { path: string }).path }] });
+  });
 
-  it.each([
+  spec.each([
     ['ENOENT', 'when there is no such path', () => fresh()],
     [
       'ECONNREFUSED',
@@ -40,37 +37,29 @@ describe('unix', () => {
         return path;
       },
     ],
-  ])('errors with %s %s', async (code, _, make) => {
-    await invariants(async (h) => {
-      const path = make();
-      const seen = await h.observed(NEVER.pipe(unix()(testDial({ to: { path } })))).ended;
-      h.error(seen.error, { code, phase: 'connect', fatal: true });
-      expect(seen.error).toMatchObject({ name: 'IOStreamError', syscall: 'connect', address: path });
-      expect(seen.values).toEqual([]);
-    })();
+  ])('errors with %s %s', async (h, code, _, make) => {
+    const path = make();
+    const seen = await h.observed(NEVER.pipe(unix()(testDial({ to: { path } })))).ended;
+    h.error(seen.error, { code, phase: 'connect', fatal: true });
+    expect(seen.error).toMatchObject({ name: 'IOStreamError', syscall: 'connect', address: path });
+    expect(seen.values).toEqual([]);
   });
 
-  it(
-    'errors with an IOStreamError for a path that is too long',
-    invariants(async (h) => {
-      const path = join(folder, 'x'.repeat(200));
-      const seen = await h.observed(NEVER.pipe(unix()(testDial({ to: { path } })))).ended;
-      expect(seen.error).toMatchObject({ name: 'IOStreamError', code: 'ENAMETOOLONG', phase: 'connect', syscall: 'connect' });
-    }),
-  );
+  spec('errors with an IOStreamError for a path that is too long', async (h) => {
+    const path = join(folder, 'x'.repeat(200));
+    const seen = await h.observed(NEVER.pipe(unix()(testDial({ to: { path } })))).ended;
+    expect(seen.error).toMatchObject({ name: 'IOStreamError', code: 'ENAMETOOLONG', phase: 'connect', syscall: 'connect' });
+  });
 
-  it(
-    'errors with ETOCONNECT after `timeouts.connect`',
-    invariants(async (h) => {
-      const { to } = await listen(h, site);
-      const scheduler = new TestScheduler(() => {});
-      const seen = h.observed(new Subject<Flow>().pipe(unix()(testDial({ to, scheduler, timeouts: { connect: 1000 } }))));
-      scheduler.maxFrames = Infinity;
-      scheduler.flush(); // all the time there is, before the kernel gets a turn
-      h.error(seen.error, { code: 'ETOCONNECT', phase: 'connect' });
-      expect((seen.error as Error).message).toContain('within 1000 ms');
-    }),
-  );
+  spec('errors with ETOCONNECT after `timeouts.connect`', async (h) => {
+    const { to } = await listen(h, site);
+    const scheduler = new TestScheduler(() => {});
+    const seen = h.observed(new Subject<Flow>().pipe(unix()(testDial({ to, scheduler, timeouts: { connect: 1000 } }))));
+    scheduler.maxFrames = Infinity;
+    scheduler.flush(); // all the time there is, before the kernel gets a turn
+    h.error(seen.error, { code: 'ETOCONNECT', phase: 'connect' });
+    expect((seen.error as Error).message).toContain('within 1000 ms');
+  });
 
   it('errors with a TypeError when it is dialled without a path', () => {
     const errors: unknown[] = [];

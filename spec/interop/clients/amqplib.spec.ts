@@ -1,7 +1,7 @@
 import { connect, type ChannelModel, type ConsumeMessage } from 'amqplib';
-import { it } from 'vitest';
+import {} from 'vitest';
 import { ca } from '../../support/certificates.ts';
-import { invariants } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import { PAYLOAD } from '../exchange.ts';
 import { started } from '../peers.ts';
 import { RABBITMQ_START, startRabbitmq } from '../peers/rabbitmq.ts';
@@ -23,26 +23,20 @@ describeClient('amqplib', ['rabbitmq-server'], () => {
 
   // It connects by itself: to a port that is forwarded through the route.
   eachRoute({ 'trace + socks5': () => rabbitmq().ports.plain, tlsClient: () => rabbitmq().ports.tls }, (open) => {
-    it(
-      'publishes and consumes 1 MiB through a forwarded port',
-      invariants(async (h) => {
-        const { host, port } = await (await open(h)).forward();
-        const connection = await connect(`amqp://${host}:${port}`);
-        h.sameBytes(await delivers(connection), PAYLOAD);
-        await connection.close();
-      }),
-    );
+    spec('publishes and consumes 1 MiB through a forwarded port', async (h) => {
+      const { host, port } = await (await open(h)).forward();
+      const connection = await connect(`amqp://${host}:${port}`);
+      h.sameBytes(await delivers(connection), PAYLOAD);
+      await connection.close();
+    });
   });
 
   eachRoute({ 'trace + socks5': () => rabbitmq().ports.tls }, (open) => {
-    it(
-      'lays its own TLS upon a socket',
-      invariants(async (h) => {
-        const socket = await (await open(h)).dialled();
-        const connection = await connect('amqps://localhost', { socket, ca });
-        h.sameBytes(await delivers(connection), PAYLOAD);
-        await connection.close();
-      }),
-    );
+    spec('lays its own TLS upon a socket', async (h) => {
+      const socket = await (await open(h)).dialled();
+      const connection = await connect('amqps://localhost', { socket, ca });
+      h.sameBytes(await delivers(connection), PAYLOAD);
+      await connection.close();
+    });
   });
 });

@@ -1,7 +1,6 @@
-import assert from 'node:assert/strict';
 import axios, { type AxiosError, type AxiosInstance } from 'axios';
-import { it } from 'vitest';
-import { invariants } from '../../support/harness.ts';
+import { expect } from 'vitest';
+import { spec } from '../../support/spec.ts';
 import { PAYLOAD } from '../exchange.ts';
 import { started } from '../peers.ts';
 import { describeClient, failureOf } from './clients.ts';
@@ -21,36 +20,27 @@ describeClient('axios', [], () => {
   const web = started(startWeb);
 
   eachRoute({ 'trace + socks5': () => web().plain, tlsClient: () => web().tls }, (open) => {
-    it(
-      'sends and receives 1 MiB, follows a redirection, and uses its connection again',
-      invariants(async (h) => {
-        const http = client(h, await open(h));
-        const { data } = await http.post<Buffer>('/echo', PAYLOAD, { responseType: 'arraybuffer' });
-        h.sameBytes(data, PAYLOAD);
-        assert.equal((await http.get('/moved')).data, 'hello');
-        const ports = [(await http.get<number>('/port')).data, (await http.get<number>('/port')).data];
-        assert.equal(ports[0], ports[1]);
-      }),
-    );
+    spec('sends and receives 1 MiB, follows a redirection, and uses its connection again', async (h) => {
+      const http = client(h, await open(h));
+      const { data } = await http.post<Buffer>('/echo', PAYLOAD, { responseType: 'arraybuffer' });
+      h.sameBytes(data, PAYLOAD);
+      expect((await http.get('/moved')).data).toBe('hello');
+      const ports = [(await http.get<number>('/port')).data, (await http.get<number>('/port')).data];
+      expect(ports[0]).toBe(ports[1]);
+    });
 
-    it(
-      'reports a reply that is late, and one that is aborted',
-      invariants(async (h) => {
-        const http = client(h, await open(h));
-        assert.equal(await codeOf(http.get('/silence', { timeout: 50 })), 'ECONNABORTED');
-        const abort = new AbortController();
-        const aborted = codeOf(http.get('/silence', { signal: abort.signal }));
-        abort.abort();
-        assert.equal(await aborted, 'ERR_CANCELED');
-      }),
-    );
+    spec('reports a reply that is late, and one that is aborted', async (h) => {
+      const http = client(h, await open(h));
+      expect(await codeOf(http.get('/silence', { timeout: 50 }))).toBe('ECONNABORTED');
+      const abort = new AbortController();
+      const aborted = codeOf(http.get('/silence', { signal: abort.signal }));
+      abort.abort();
+      expect(await aborted).toBe('ERR_CANCELED');
+    });
 
-    it(
-      'reports a connection that is reset by its code',
-      invariants(async (h) => {
-        const http = client(h, await open(h));
-        assert.equal(await codeOf(http.get(`/reset-once?${performance.now()}`)), 'ECONNRESET');
-      }),
-    );
+    spec('reports a connection that is reset by its code', async (h) => {
+      const http = client(h, await open(h));
+      expect(await codeOf(http.get(`/reset-once?${performance.now()}`))).toBe('ECONNRESET');
+    });
   });
 });

@@ -1,11 +1,10 @@
-import assert from 'node:assert/strict';
 import type { LookupFunction } from 'node:net';
 import got, { type ExtendOptions, type Got, type RequestError } from 'got';
 import { agent } from 'rxjs-io-stream';
-import { describe, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { blackHole } from '../../support/black-hole.ts';
 import { ca } from '../../support/certificates.ts';
-import { invariants } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import { deadPort, served } from '../../support/loopback.ts';
 import { PAYLOAD } from '../exchange.ts';
 import { started } from '../peers.ts';
@@ -45,47 +44,39 @@ describeClient('got', [], () => {
   const ports = { 'trace + socks5': () => web().plain, tlsClient: () => web().tls };
 
   eachRoute(ports, (open) => {
-    it(
-      'sends and receives 1 MiB, and follows a redirection',
-      invariants(async (h) => {
-        const http = client(await open(h));
-        h.sameBytes(await http.post('echo', { body: PAYLOAD }).buffer(), PAYLOAD);
-        assert.equal(await http('moved').text(), 'hello');
-      }),
-    );
+    spec('sends and receives 1 MiB, and follows a redirection', async (h) => {
+      const http = client(await open(h));
+      h.sameBytes(await http.post('echo', { body: PAYLOAD }).buffer(), PAYLOAD);
+      expect(await http('moved').text()).toBe('hello');
+    });
 
-    it('times out with `timeout.send`', () =>
-      invariants(async (h) => {
-        const http = client(await open(h));
-        h.defer(() => web().hangUp());
-        const upload = http('full', { timeout: { send: SHORT }, method: 'POST', body: BULK });
-        await assert.rejects(upload, { name: 'TimeoutError', code: 'ETIMEDOUT', event: 'send' });
-      })());
+    spec('times out with `timeout.send`', async (h) => {
+      const http = client(await open(h));
+      h.defer(() => web().hangUp());
+      const upload = http('full', { timeout: { send: SHORT }, method: 'POST', body: BULK });
+      await expect(upload).rejects.toThrow(expect.objectContaining({ name: 'TimeoutError', code: 'ETIMEDOUT', event: 'send' }));
+    });
 
-    it.each([
+    spec.each([
       ['response', 'silence', { response: SHORT }],
       ['read', 'half', { read: SHORT }],
       ['socket', 'half', { socket: SHORT }],
       ['request', 'silence', { request: SHORT }],
-    ] as const)('times out with `timeout.%s`', (event, path, timeout) =>
-      invariants(async (h) => {
-        const http = client(await open(h));
-        h.defer(() => web().hangUp());
-        await assert.rejects(http(path, { timeout }), { name: 'TimeoutError', code: 'ETIMEDOUT', event });
-      })(),
-    );
+    ] as const)('times out with `timeout.%s`', async (h, event, path, timeout) => {
+      const http = client(await open(h));
+      h.defer(() => web().hangUp());
+      await expect(http(path, { timeout })).rejects.toThrow(expect.objectContaining({ name: 'TimeoutError', code: 'ETIMEDOUT', event }));
+    });
 
-    it.each([
+    spec.each([
       ['whose connection is reset', 'reset-once'],
       ['that the server is too busy for', 'busy-once'],
       ['that is not answered in time', 'silence-once'],
-    ])('retries a request %s', (_, path) =>
-      invariants(async (h) => {
-        const http = client(await open(h), RETRY);
-        const reply = await http(path, { searchParams: { at: performance.now() }, timeout: { response: 10 * SHORT } });
-        assert.deepEqual([reply.body, reply.retryCount], ['hello', 1]);
-      })(),
-    );
+    ])('retries a request %s', async (h, _, path) => {
+      const http = client(await open(h), RETRY);
+      const reply = await http(path, { searchParams: { at: performance.now() }, timeout: { response: 10 * SHORT } });
+      expect([reply.body, reply.retryCount]).toStrictEqual(['hello', 1]);
+    });
   });
 
   // Without a proxy: got sees the phases of the connection to the server itself.
@@ -97,56 +88,45 @@ describeClient('got', [], () => {
       return got.extend({ agent: { http, https: http as never }, https, prefixUrl: `${scheme}://localhost:${port}`, ...options });
     };
 
-    it(
-      'times out with `timeout.lookup`',
-      invariants(async () => {
-        const http = direct(false, web().plain, { retry: { limit: 0 }, dnsLookup: NO_ANSWER });
-        await assert.rejects(http('hello', { timeout: { lookup: SHORT } }), { name: 'TimeoutError', event: 'lookup' });
-      }),
-    );
+    spec('times out with `timeout.lookup`', async () => {
+      const http = direct(false, web().plain, { retry: { limit: 0 }, dnsLookup: NO_ANSWER });
+      await expect(http('hello', { timeout: { lookup: SHORT } })).rejects.toThrow(
+        expect.objectContaining({ name: 'TimeoutError', event: 'lookup' }),
+      );
+    });
 
-    it(
-      'times out with `timeout.connect`',
-      invariants(async (h) => {
-        const { port } = await blackHole(h);
-        const http = direct(false, port, { retry: { limit: 0 }, dnsLookupIpVersion: 4 });
-        await assert.rejects(http('hello', { timeout: { connect: SHORT } }), { name: 'TimeoutError', event: 'connect' });
-      }),
-    );
+    spec('times out with `timeout.connect`', async (h) => {
+      const { port } = await blackHole(h);
+      const http = direct(false, port, { retry: { limit: 0 }, dnsLookupIpVersion: 4 });
+      await expect(http('hello', { timeout: { connect: SHORT } })).rejects.toThrow(
+        expect.objectContaining({ name: 'TimeoutError', event: 'connect' }),
+      );
+    });
 
-    it(
-      'times out with `timeout.secureConnect`',
-      invariants(async (h) => {
-        const { port } = (await served(h)) as { port: number };
-        const http = direct(true, port, { retry: { limit: 0 }, dnsLookupIpVersion: 4 });
-        await assert.rejects(http('hello', { timeout: { secureConnect: SHORT } }), { name: 'TimeoutError', event: 'secureConnect' });
-      }),
-    );
+    spec('times out with `timeout.secureConnect`', async (h) => {
+      const { port } = (await served(h)) as { port: number };
+      const http = direct(true, port, { retry: { limit: 0 }, dnsLookupIpVersion: 4 });
+      await expect(http('hello', { timeout: { secureConnect: SHORT } })).rejects.toThrow(
+        expect.objectContaining({ name: 'TimeoutError', event: 'secureConnect' }),
+      );
+    });
 
-    it.each(['ENOTFOUND', 'EAI_AGAIN'])('retries a lookup that fails with %s', (code) =>
-      invariants(async () => {
-        const http = direct(false, web().plain, { ...RETRY, dnsLookup: failingOnce(code) });
-        const reply = await http('hello');
-        assert.deepEqual([reply.body, reply.retryCount], ['hello', 1]);
-      })(),
-    );
+    spec.each(['ENOTFOUND', 'EAI_AGAIN'])('retries a lookup that fails with %s', async (_h, code) => {
+      const http = direct(false, web().plain, { ...RETRY, dnsLookup: failingOnce(code) });
+      const reply = await http('hello');
+      expect([reply.body, reply.retryCount]).toStrictEqual(['hello', 1]);
+    });
 
-    it(
-      'retries a connection that is refused, as often as it may, and reports ECONNREFUSED',
-      invariants(async () => {
-        const http = direct(false, await deadPort(), { ...RETRY, dnsLookupIpVersion: 4 });
-        const error = await failureOf<RequestError>(http('hello'));
-        assert.deepEqual([error.code, error.request?.retryCount], ['ECONNREFUSED', 2]);
-      }),
-    );
+    spec('retries a connection that is refused, as often as it may, and reports ECONNREFUSED', async () => {
+      const http = direct(false, await deadPort(), { ...RETRY, dnsLookupIpVersion: 4 });
+      const error = await failureOf<RequestError>(http('hello'));
+      expect([error.code, error.request?.retryCount]).toStrictEqual(['ECONNREFUSED', 2]);
+    });
 
-    it(
-      'does not retry a certificate that is not trusted',
-      invariants(async () => {
-        const http = direct(true, web().tls, { ...RETRY, https: { certificateAuthority: [] } });
-        const error = await failureOf<RequestError>(http('hello'));
-        assert.deepEqual([error.code, error.request?.retryCount], ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 0]);
-      }),
-    );
+    spec('does not retry a certificate that is not trusted', async () => {
+      const http = direct(true, web().tls, { ...RETRY, https: { certificateAuthority: [] } });
+      const error = await failureOf<RequestError>(http('hello'));
+      expect([error.code, error.request?.retryCount]).toStrictEqual(['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 0]);
+    });
   });
 });

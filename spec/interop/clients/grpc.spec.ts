@@ -1,9 +1,9 @@
-import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import * as grpc from '@grpc/grpc-js';
-import { it } from 'vitest';
+import { expect } from 'vitest';
 import { ca } from '../../support/certificates.ts';
-import { invariants, type Harness } from '../../support/harness.ts';
+import { type Harness } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import { PAYLOAD } from '../exchange.ts';
 import { describeClient, servingSockets } from './clients.ts';
 import { eachRoute, type Route } from './routes.ts';
@@ -50,39 +50,30 @@ function echo(client: grpc.Client, message: Buffer): Promise<Buffer> {
 
 describeClient('@grpc/grpc-js, client and server', [], () => {
   eachRoute({ 'trace + socks5': () => 0, tlsClient: () => 0 }, (open, name) => {
-    it(
-      'calls with 1 MiB, many calls at a time',
-      invariants(async (h) => {
-        const caller = await client(h, await open(h, await serving(h, name)));
-        const calls = Array.from({ length: 8 }, () => echo(caller, PAYLOAD));
-        for (const reply of await Promise.all(calls)) h.sameBytes(reply, PAYLOAD);
-      }),
-    );
+    spec('calls with 1 MiB, many calls at a time', async (h) => {
+      const caller = await client(h, await open(h, await serving(h, name)));
+      const calls = Array.from({ length: 8 }, () => echo(caller, PAYLOAD));
+      for (const reply of await Promise.all(calls)) h.sameBytes(reply, PAYLOAD);
+    });
 
-    it(
-      'streams 100 messages both ways, and reports a call that is cancelled',
-      invariants(async (h) => {
-        const caller = await client(h, await open(h, await serving(h, name)));
-        const call = caller.makeBidiStreamRequest<Buffer, Buffer>('/Specs/Chat', same, same);
-        let count = 0;
-        call.on('data', () => (count += 1));
-        for (let sent = 0; sent < 100; sent += 1) call.write(Buffer.from(`message ${sent}`));
-        await h.until(() => count === 100);
-        const failure = once(call, 'error') as Promise<[grpc.ServiceError]>;
-        call.cancel();
-        assert.equal((await failure)[0].code, grpc.status.CANCELLED);
-      }),
-    );
+    spec('streams 100 messages both ways, and reports a call that is cancelled', async (h) => {
+      const caller = await client(h, await open(h, await serving(h, name)));
+      const call = caller.makeBidiStreamRequest<Buffer, Buffer>('/Specs/Chat', same, same);
+      let count = 0;
+      call.on('data', () => (count += 1));
+      for (let sent = 0; sent < 100; sent += 1) call.write(Buffer.from(`message ${sent}`));
+      await h.until(() => count === 100);
+      const failure = once(call, 'error') as Promise<[grpc.ServiceError]>;
+      call.cancel();
+      expect((await failure)[0].code).toBe(grpc.status.CANCELLED);
+    });
   });
 
   eachRoute({ 'trace + socks5': () => 0 }, (open) => {
-    it(
-      'calls over TLS of its own, which `tlsServer` ends',
-      invariants(async (h) => {
-        const route = await open(h, await serving(h, 'tlsClient'));
-        const caller = await client(h, route, grpc.credentials.createSsl(Buffer.from(ca)));
-        h.sameBytes(await echo(caller, PAYLOAD), PAYLOAD);
-      }),
-    );
+    spec('calls over TLS of its own, which `tlsServer` ends', async (h) => {
+      const route = await open(h, await serving(h, 'tlsClient'));
+      const caller = await client(h, route, grpc.credentials.createSsl(Buffer.from(ca)));
+      h.sameBytes(await echo(caller, PAYLOAD), PAYLOAD);
+    });
   });
 });

@@ -1,11 +1,10 @@
-import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http2, { type ClientHttp2Session, type Http2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { buffer, text } from 'node:stream/consumers';
-import { it } from 'vitest';
+import { expect } from 'vitest';
 import { server as identity } from '../../support/certificates.ts';
-import { invariants } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import type { Backend } from '../backends.ts';
 import { PAYLOAD } from '../exchange.ts';
 import { started } from '../peers.ts';
@@ -50,55 +49,43 @@ describeClient('http2', [], () => {
   const tls = started(() => startHttp2(true));
 
   eachRoute({ 'trace + socks5': () => plain().port, tlsClient: () => tls().port }, (open) => {
-    it(
-      'sends and receives 1 MiB on each of 8 streams at a time',
-      invariants(async (h) => {
-        const session = connect(await open(h));
-        const replies = await Promise.all(Array.from({ length: 8 }, () => exchange(session, PAYLOAD)));
-        for (const reply of replies) h.sameBytes(reply, PAYLOAD);
-        await closed(session);
-      }),
-    );
+    spec('sends and receives 1 MiB on each of 8 streams at a time', async (h) => {
+      const session = connect(await open(h));
+      const replies = await Promise.all(Array.from({ length: 8 }, () => exchange(session, PAYLOAD)));
+      for (const reply of replies) h.sameBytes(reply, PAYLOAD);
+      await closed(session);
+    });
 
-    it(
-      'ends with the session that the server closes',
-      invariants(async (h) => {
-        const session = connect(await open(h));
-        const goaway = once(session, 'goaway');
-        const closing = once(session, 'close');
-        const request = session.request({ ':path': '/goaway', ':method': 'POST' });
-        request.end('last');
-        assert.equal(await text(request), 'last');
-        await Promise.all([goaway, closing]);
-      }),
-    );
+    spec('ends with the session that the server closes', async (h) => {
+      const session = connect(await open(h));
+      const goaway = once(session, 'goaway');
+      const closing = once(session, 'close');
+      const request = session.request({ ':path': '/goaway', ':method': 'POST' });
+      request.end('last');
+      expect(await text(request)).toBe('last');
+      await Promise.all([goaway, closing]);
+    });
 
-    it(
-      'destroys a session with an open stream, and reports no error',
-      invariants(async (h) => {
-        const session = connect(await open(h));
-        const request = session.request({ ':path': '/', ':method': 'POST' });
-        await once(request, 'response');
-        const closing = [once(session, 'close'), once(request, 'close')];
-        session.destroy();
-        await Promise.all(closing);
-      }),
-    );
+    spec('destroys a session with an open stream, and reports no error', async (h) => {
+      const session = connect(await open(h));
+      const request = session.request({ ':path': '/', ':method': 'POST' });
+      await once(request, 'response');
+      const closing = [once(session, 'close'), once(request, 'close')];
+      session.destroy();
+      await Promise.all(closing);
+    });
   });
 });
 
 describeClient('http2 server', [], () => {
   eachRoute({ 'trace + socks5': () => 0, tlsClient: () => 0 }, (open, name) => {
-    it(
-      'serves sockets that `listen` accepts: 1 MiB on each of 8 streams',
-      invariants(async (h) => {
-        const server = answering(http2.createServer());
-        const port = await servingSockets(h, name, (socket) => server.emit('connection', socket));
-        const session = connect(await open(h, port));
-        const replies = await Promise.all(Array.from({ length: 8 }, () => exchange(session, PAYLOAD)));
-        for (const reply of replies) h.sameBytes(reply, PAYLOAD);
-        await closed(session);
-      }),
-    );
+    spec('serves sockets that `listen` accepts: 1 MiB on each of 8 streams', async (h) => {
+      const server = answering(http2.createServer());
+      const port = await servingSockets(h, name, (socket) => server.emit('connection', socket));
+      const session = connect(await open(h, port));
+      const replies = await Promise.all(Array.from({ length: 8 }, () => exchange(session, PAYLOAD)));
+      for (const reply of replies) h.sameBytes(reply, PAYLOAD);
+      await closed(session);
+    });
   });
 });

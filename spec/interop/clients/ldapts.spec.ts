@@ -1,8 +1,7 @@
-import assert from 'node:assert/strict';
 import { Client, InvalidCredentialsError } from 'ldapts';
-import { it } from 'vitest';
+import { expect } from 'vitest';
 import { ca } from '../../support/certificates.ts';
-import { invariants } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import { started } from '../peers.ts';
 import { SLAPD, startSlapd } from '../peers/slapd.ts';
 import { describeClient } from './clients.ts';
@@ -19,50 +18,40 @@ describeClient('ldapts', ['slapd'], () => {
   const slapd = started(startSlapd);
 
   eachRoute({ 'trace + socks5': () => slapd().ports.plain, tlsClient: () => slapd().ports.tls }, (open) => {
-    it(
-      'binds, adds an entry, finds it, and unbinds',
-      invariants(async (h) => {
-        const ldap = client(await open(h));
-        await ldap.bind(SLAPD.user, SLAPD.password);
-        await ldap.add(SLAPD.suffix, ENTRY);
-        const { searchEntries } = await ldap.search(SLAPD.suffix, { scope: 'base' });
-        assert.equal(searchEntries[0]?.o, 'test');
-        await ldap.del(SLAPD.suffix);
-        await ldap.unbind();
-      }),
-    );
+    spec('binds, adds an entry, finds it, and unbinds', async (h) => {
+      const ldap = client(await open(h));
+      await ldap.bind(SLAPD.user, SLAPD.password);
+      await ldap.add(SLAPD.suffix, ENTRY);
+      const { searchEntries } = await ldap.search(SLAPD.suffix, { scope: 'base' });
+      expect(searchEntries[0]?.o).toBe('test');
+      await ldap.del(SLAPD.suffix);
+      await ldap.unbind();
+    });
 
-    it(
-      'reports a wrong password, and connects again after unbind',
-      invariants(async (h) => {
-        const ldap = client(await open(h));
-        await assert.rejects(ldap.bind(SLAPD.user, 'wrong'), InvalidCredentialsError);
-        await ldap.unbind();
-        await ldap.bind(SLAPD.user, SLAPD.password);
-        await ldap.unbind();
-        assert.equal(ldap.isConnected, false);
-      }),
-    );
+    spec('reports a wrong password, and connects again after unbind', async (h) => {
+      const ldap = client(await open(h));
+      await expect(ldap.bind(SLAPD.user, 'wrong')).rejects.toThrow(InvalidCredentialsError);
+      await ldap.unbind();
+      await ldap.bind(SLAPD.user, SLAPD.password);
+      await ldap.unbind();
+      expect(ldap.isConnected).toBe(false);
+    });
   });
 
   eachRoute({ 'trace + socks5': () => slapd().ports.plain }, (open) => {
-    it(
-      'upgrades by STARTTLS',
-      invariants(async (h) => {
-        const ldap = client(await open(h));
-        await ldap.startTLS({ ca, servername: 'localhost' });
-        await ldap.bind(SLAPD.user, SLAPD.password);
-        await ldap.unbind();
-      }),
-    );
+    spec('upgrades by STARTTLS', async (h) => {
+      const ldap = client(await open(h));
+      await ldap.startTLS({ ca, servername: 'localhost' });
+      await ldap.bind(SLAPD.user, SLAPD.password);
+      await ldap.unbind();
+    });
 
-    it(
-      'refuses a certificate that is not trusted after STARTTLS',
-      invariants(async (h) => {
-        const ldap = client(await open(h));
-        await assert.rejects(ldap.startTLS({ ca: [], servername: 'localhost' }), { code: 'SELF_SIGNED_CERT_IN_CHAIN' });
-        await ldap.unbind();
-      }),
-    );
+    spec('refuses a certificate that is not trusted after STARTTLS', async (h) => {
+      const ldap = client(await open(h));
+      await expect(ldap.startTLS({ ca: [], servername: 'localhost' })).rejects.toThrow(
+        expect.objectContaining({ code: 'SELF_SIGNED_CERT_IN_CHAIN' }),
+      );
+      await ldap.unbind();
+    });
   });
 });

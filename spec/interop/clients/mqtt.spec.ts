@@ -1,7 +1,6 @@
-import assert from 'node:assert/strict';
 import { MqttClient } from 'mqtt';
-import { it } from 'vitest';
-import { invariants } from '../../support/harness.ts';
+import { expect } from 'vitest';
+import { spec } from '../../support/spec.ts';
 import { PAYLOAD } from '../exchange.ts';
 import { started } from '../peers.ts';
 import { startMosquitto } from '../peers/mosquitto.ts';
@@ -22,42 +21,33 @@ describeClient('mqtt', ['mosquitto'], () => {
   };
 
   eachRoute({ 'trace + socks5': () => mosquitto().ports.plain, tlsClient: () => mosquitto().ports.tls }, (open) => {
-    it(
-      'publishes 1 MiB in each quality of service, and receives it',
-      invariants(async (h) => {
-        const client = await connect(await open(h));
-        await client.subscribeAsync('bytes', { qos: 2 });
-        for (const qos of [0, 1, 2] as const) {
-          const message = received(client);
-          await client.publishAsync('bytes', PAYLOAD, { qos });
-          h.sameBytes(await message, PAYLOAD);
-        }
-        await client.endAsync();
-      }),
-    );
+    spec('publishes 1 MiB in each quality of service, and receives it', async (h) => {
+      const client = await connect(await open(h));
+      await client.subscribeAsync('bytes', { qos: 2 });
+      for (const qos of [0, 1, 2] as const) {
+        const message = received(client);
+        await client.publishAsync('bytes', PAYLOAD, { qos });
+        h.sameBytes(await message, PAYLOAD);
+      }
+      await client.endAsync();
+    });
 
-    it(
-      'connects again when the broker ends the connection',
-      invariants(async (h) => {
-        const route = await open(h);
-        const first = await connect(route, 'same-id');
-        const lost = happens(first, 'close');
-        const second = await connect(route, 'same-id');
-        await lost;
-        await second.endAsync();
-        if (!first.connected) await happens(first, 'connect');
-        assert.equal(first.connected, true);
-        await first.endAsync();
-      }),
-    );
+    spec('connects again when the broker ends the connection', async (h) => {
+      const route = await open(h);
+      const first = await connect(route, 'same-id');
+      const lost = happens(first, 'close');
+      const second = await connect(route, 'same-id');
+      await lost;
+      await second.endAsync();
+      if (!first.connected) await happens(first, 'connect');
+      expect(first.connected).toBe(true);
+      await first.endAsync();
+    });
 
-    it(
-      'ends at once when it is forced to',
-      invariants(async (h) => {
-        const client = await connect(await open(h));
-        await client.endAsync(true);
-        assert.equal(client.connected, false);
-      }),
-    );
+    spec('ends at once when it is forced to', async (h) => {
+      const client = await connect(await open(h));
+      await client.endAsync(true);
+      expect(client.connected).toBe(false);
+    });
   });
 });

@@ -1,9 +1,8 @@
-import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import mysql, { type PoolOptions, type RowDataPacket } from 'mysql2/promise';
-import { it } from 'vitest';
+import { expect } from 'vitest';
 import { ca } from '../../support/certificates.ts';
-import { invariants } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import { PAYLOAD } from '../exchange.ts';
 import { started } from '../peers.ts';
 import { MARIADB_USER, startMariadb } from '../peers/mariadb.ts';
@@ -20,50 +19,38 @@ describeClient('mysql2', ['mariadbd'], () => {
   });
 
   eachRoute({ 'trace + socks5': () => mariadb().ports.port, tlsClient: () => front().port }, (open) => {
-    it(
-      'sends and receives 1 MiB in one row',
-      invariants(async (h) => {
-        const connection = await mysql.createConnection(config(await open(h)));
-        const [[row]] = await connection.query<RowDataPacket[]>('SELECT ? AS bytes', [PAYLOAD]);
-        h.sameBytes(row!.bytes as Buffer, PAYLOAD);
-        await connection.end();
-      }),
-    );
+    spec('sends and receives 1 MiB in one row', async (h) => {
+      const connection = await mysql.createConnection(config(await open(h)));
+      const [[row]] = await connection.query<RowDataPacket[]>('SELECT ? AS bytes', [PAYLOAD]);
+      h.sameBytes(row!.bytes as Buffer, PAYLOAD);
+      await connection.end();
+    });
 
-    it(
-      'ends 50 pools that have worked, and reports no error',
-      invariants(async (h) => {
-        const route = await open(h);
-        for (let round = 0; round < 50; round += 1) {
-          const pool = mysql.createPool({ ...config(route), connectionLimit: 2 });
-          await Promise.all([1, 2].map((number) => pool.execute('SELECT ?', [number])));
-          await pool.end();
-        }
-      }),
-    );
+    spec('ends 50 pools that have worked, and reports no error', async (h) => {
+      const route = await open(h);
+      for (let round = 0; round < 50; round += 1) {
+        const pool = mysql.createPool({ ...config(route), connectionLimit: 2 });
+        await Promise.all([1, 2].map((number) => pool.execute('SELECT ?', [number])));
+        await pool.end();
+      }
+    });
   });
 
   eachRoute({ 'trace + socks5': () => mariadb().ports.port }, (open) => {
-    it(
-      'upgrades to TLS in mid-stream with `ssl`',
-      invariants(async (h) => {
-        const connection = await mysql.createConnection({ ...config(await open(h)), ssl: { ca, verifyIdentity: false } });
-        const [[row]] = await connection.query<RowDataPacket[]>("SHOW STATUS LIKE 'Ssl_version'");
-        assert.match(String(row?.Value), /^TLSv1\.[23]$/);
-        await connection.end();
-      }),
-    );
+    spec('upgrades to TLS in mid-stream with `ssl`', async (h) => {
+      const connection = await mysql.createConnection({ ...config(await open(h)), ssl: { ca, verifyIdentity: false } });
+      const [[row]] = await connection.query<RowDataPacket[]>("SHOW STATUS LIKE 'Ssl_version'");
+      expect(String(row?.Value)).toMatch(/^TLSv1\.[23]$/);
+      await connection.end();
+    });
 
-    it(
-      'reports PROTOCOL_CONNECTION_LOST when the server ends the connection',
-      invariants(async (h) => {
-        const route = await open(h);
-        const [first, second] = [await mysql.createConnection(config(route)), await mysql.createConnection(config(route))];
-        const lost = once(first, 'error') as Promise<[NodeJS.ErrnoException]>;
-        await second.query(`KILL ${first.threadId}`);
-        assert.equal((await lost)[0].code, 'PROTOCOL_CONNECTION_LOST');
-        await second.end();
-      }),
-    );
+    spec('reports PROTOCOL_CONNECTION_LOST when the server ends the connection', async (h) => {
+      const route = await open(h);
+      const [first, second] = [await mysql.createConnection(config(route)), await mysql.createConnection(config(route))];
+      const lost = once(first, 'error') as Promise<[NodeJS.ErrnoException]>;
+      await second.query(`KILL ${first.threadId}`);
+      expect((await lost)[0].code).toBe('PROTOCOL_CONNECTION_LOST');
+      await second.end();
+    });
   });
 });

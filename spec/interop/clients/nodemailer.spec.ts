@@ -1,8 +1,7 @@
-import assert from 'node:assert/strict';
 import nodemailer, { type SMTPPoolOptions, type Transporter } from 'nodemailer';
-import { it } from 'vitest';
+import { expect } from 'vitest';
 import { ca } from '../../support/certificates.ts';
-import { invariants } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import { PAYLOAD } from '../exchange.ts';
 import { started } from '../peers.ts';
 import { REFUSED, startPostfix } from '../peers/postfix.ts';
@@ -26,41 +25,30 @@ describeClient('nodemailer', ['postfix'], () => {
   const postfix = started(startPostfix);
 
   eachRoute({ 'trace + socks5': () => postfix().ports.smtp, tlsClient: () => postfix().ports.smtps }, (open) => {
-    it(
-      'sends mails of 1 MiB over one connection of a pool',
-      invariants(async (h) => {
-        const mailer = transport(await open(h), { pool: true, maxConnections: 1, ignoreTLS: true });
-        for (const { accepted } of await Promise.all([mailer.sendMail(MAIL), mailer.sendMail(MAIL)])) assert.deepEqual(accepted, [MAIL.to]);
-        mailer.close();
-      }),
-    );
+    spec('sends mails of 1 MiB over one connection of a pool', async (h) => {
+      const mailer = transport(await open(h), { pool: true, maxConnections: 1, ignoreTLS: true });
+      for (const { accepted } of await Promise.all([mailer.sendMail(MAIL), mailer.sendMail(MAIL)]))
+        expect(accepted).toStrictEqual([MAIL.to]);
+      mailer.close();
+    });
 
-    it(
-      'reports a recipient that the server refuses, and goes on',
-      invariants(async (h) => {
-        const mailer = transport(await open(h), { ignoreTLS: true });
-        await assert.rejects(mailer.sendMail({ ...MAIL, to: REFUSED }), { code: 'EENVELOPE' });
-        assert.equal(await mailer.verify(), true);
-      }),
-    );
+    spec('reports a recipient that the server refuses, and goes on', async (h) => {
+      const mailer = transport(await open(h), { ignoreTLS: true });
+      await expect(mailer.sendMail({ ...MAIL, to: REFUSED })).rejects.toThrow(expect.objectContaining({ code: 'EENVELOPE' }));
+      expect(await mailer.verify()).toBe(true);
+    });
   });
 
   eachRoute({ 'trace + socks5': () => postfix().ports.smtp }, (open) => {
-    it(
-      'upgrades by STARTTLS, and sends a mail of 1 MiB',
-      invariants(async (h) => {
-        const mailer = transport(await open(h), { requireTLS: true });
-        const { accepted } = await mailer.sendMail(MAIL);
-        assert.deepEqual(accepted, [MAIL.to]);
-      }),
-    );
+    spec('upgrades by STARTTLS, and sends a mail of 1 MiB', async (h) => {
+      const mailer = transport(await open(h), { requireTLS: true });
+      const { accepted } = await mailer.sendMail(MAIL);
+      expect(accepted).toStrictEqual([MAIL.to]);
+    });
 
-    it(
-      'refuses a certificate that is not trusted after STARTTLS',
-      invariants(async (h) => {
-        const mailer = transport(await open(h), { requireTLS: true, tls: { ca: [], servername: 'localhost' } });
-        await assert.rejects(mailer.sendMail(MAIL), { code: 'ESOCKET' });
-      }),
-    );
+    spec('refuses a certificate that is not trusted after STARTTLS', async (h) => {
+      const mailer = transport(await open(h), { requireTLS: true, tls: { ca: [], servername: 'localhost' } });
+      await expect(mailer.sendMail(MAIL)).rejects.toThrow(expect.objectContaining({ code: 'ESOCKET' }));
+    });
   });
 });

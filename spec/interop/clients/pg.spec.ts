@@ -1,9 +1,8 @@
-import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Client, Pool, type PoolConfig } from 'pg';
-import { it } from 'vitest';
+import { expect } from 'vitest';
 import { ca } from '../../support/certificates.ts';
-import { invariants } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import { PAYLOAD } from '../exchange.ts';
 import { started } from '../peers.ts';
 import { POSTGRES_USER, startPostgres } from '../peers/postgres.ts';
@@ -20,64 +19,49 @@ describeClient('pg', ['initdb', 'postgres'], () => {
   });
 
   eachRoute({ 'trace + socks5': () => postgres().ports.port, tlsClient: () => front().port }, (open) => {
-    it(
-      'sends and receives 1 MiB in one row',
-      invariants(async (h) => {
-        const client = new Client(config(await open(h)));
-        await client.connect();
-        const { rows } = await client.query<{ bytes: Buffer }>('SELECT $1::bytea AS bytes', [PAYLOAD]);
-        h.sameBytes(rows[0]!.bytes, PAYLOAD);
-        await client.end();
-      }),
-    );
+    spec('sends and receives 1 MiB in one row', async (h) => {
+      const client = new Client(config(await open(h)));
+      await client.connect();
+      const { rows } = await client.query<{ bytes: Buffer }>('SELECT $1::bytea AS bytes', [PAYLOAD]);
+      h.sameBytes(rows[0]!.bytes, PAYLOAD);
+      await client.end();
+    });
 
-    it(
-      'ends 50 pools, each with clients that have worked, and reports no error',
-      invariants(async (h) => {
-        const route = await open(h);
-        for (let round = 0; round < 50; round += 1) {
-          const pool = new Pool({ ...config(route), max: 2 });
-          await Promise.all([1, 2].map((number) => pool.query('SELECT $1::int', [number])));
-          await pool.end();
-        }
-      }),
-    );
+    spec('ends 50 pools, each with clients that have worked, and reports no error', async (h) => {
+      const route = await open(h);
+      for (let round = 0; round < 50; round += 1) {
+        const pool = new Pool({ ...config(route), max: 2 });
+        await Promise.all([1, 2].map((number) => pool.query('SELECT $1::int', [number])));
+        await pool.end();
+      }
+    });
   });
 
   eachRoute({ 'trace + socks5': () => postgres().ports.port }, (open) => {
-    it(
-      'upgrades to TLS in mid-stream with `ssl`',
-      invariants(async (h) => {
-        const pool = new Pool({ ...config(await open(h), { ca }), max: 3 });
-        const { rows } = await pool.query<{ ssl: boolean }>('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()');
-        assert.deepEqual(rows, [{ ssl: true }]);
-        await pool.end();
-      }),
-    );
+    spec('upgrades to TLS in mid-stream with `ssl`', async (h) => {
+      const pool = new Pool({ ...config(await open(h), { ca }), max: 3 });
+      const { rows } = await pool.query<{ ssl: boolean }>('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()');
+      expect(rows).toStrictEqual([{ ssl: true }]);
+      await pool.end();
+    });
 
-    it(
-      'refuses a certificate that is not trusted with `ssl`',
-      invariants(async (h) => {
-        const client = new Client(config(await open(h), { ca: [] }));
-        await assert.rejects(client.connect(), { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' });
-        await client.end();
-      }),
-    );
+    spec('refuses a certificate that is not trusted with `ssl`', async (h) => {
+      const client = new Client(config(await open(h), { ca: [] }));
+      await expect(client.connect()).rejects.toThrow(expect.objectContaining({ code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' }));
+      await client.end();
+    });
 
-    it(
-      'goes on with a new connection when the server ends one',
-      invariants(async (h) => {
-        const pool = new Pool({ ...config(await open(h)), max: 1 });
-        const lost = once(pool, 'error') as Promise<[NodeJS.ErrnoException]>;
-        const { rows } = await pool.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-        const killer = new Client(config(await open(h)));
-        await killer.connect();
-        await killer.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid]);
-        const [error] = await lost;
-        assert.equal(error.code, '57P01'); // admin_shutdown
-        assert.equal((await pool.query('SELECT 1')).rowCount, 1);
-        await Promise.all([pool.end(), killer.end()]);
-      }),
-    );
+    spec('goes on with a new connection when the server ends one', async (h) => {
+      const pool = new Pool({ ...config(await open(h)), max: 1 });
+      const lost = once(pool, 'error') as Promise<[NodeJS.ErrnoException]>;
+      const { rows } = await pool.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+      const killer = new Client(config(await open(h)));
+      await killer.connect();
+      await killer.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid]);
+      const [error] = await lost;
+      expect(error.code).toBe('57P01'); // admin_shutdown
+      expect((await pool.query('SELECT 1')).rowCount).toBe(1);
+      await Promise.all([pool.end(), killer.end()]);
+    });
   });
 });

@@ -1,8 +1,7 @@
-import assert from 'node:assert/strict';
 import postgres from 'postgres';
-import { it } from 'vitest';
+import { expect } from 'vitest';
 import { ca } from '../../support/certificates.ts';
-import { invariants } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import { PAYLOAD } from '../exchange.ts';
 import { started } from '../peers.ts';
 import { POSTGRES_USER, startPostgres } from '../peers/postgres.ts';
@@ -32,42 +31,30 @@ describeClient('postgres.js', ['initdb', 'postgres'], () => {
   };
 
   eachRoute({ 'trace + socks5': () => server().ports.port, tlsClient: () => front().port }, (openRoute) => {
-    it(
-      'sends and receives 1 MiB in one row',
-      invariants(async (h) => {
-        const sql = open(await openRoute(h));
-        const [row] = await sql<{ bytes: Buffer }[]>`SELECT ${PAYLOAD}::bytea AS bytes`;
-        h.sameBytes(row!.bytes, PAYLOAD);
-        await sql.end();
-      }),
-    );
+    spec('sends and receives 1 MiB in one row', async (h) => {
+      const sql = open(await openRoute(h));
+      const [row] = await sql<{ bytes: Buffer }[]>`SELECT ${PAYLOAD}::bytea AS bytes`;
+      h.sameBytes(row!.bytes, PAYLOAD);
+      await sql.end();
+    });
 
-    it(
-      'ends 20 pools that have worked, and reports no error',
-      invariants(async (h) => {
-        const route = await openRoute(h);
-        for (let round = 0; round < 20; round += 1) {
-          const sql = open(route);
-          const rows = await Promise.all([1, 2, 3].map((number) => sql<{ number: number }[]>`SELECT ${number}::int AS number`));
-          assert.deepEqual(
-            rows.map(([row]) => row?.number),
-            [1, 2, 3],
-          );
-          await sql.end();
-        }
-      }),
-    );
+    spec('ends 20 pools that have worked, and reports no error', async (h) => {
+      const route = await openRoute(h);
+      for (let round = 0; round < 20; round += 1) {
+        const sql = open(route);
+        const rows = await Promise.all([1, 2, 3].map((number) => sql<{ number: number }[]>`SELECT ${number}::int AS number`));
+        expect(rows.map(([row]) => row?.number)).toStrictEqual([1, 2, 3]);
+        await sql.end();
+      }
+    });
   });
 
   eachRoute({ 'trace + socks5': () => server().ports.port }, (openRoute) => {
-    it(
-      'upgrades to TLS in mid-stream with `ssl`',
-      invariants(async (h) => {
-        const sql = open(await openRoute(h), { ssl: { ca, servername: 'localhost' } });
-        const rows = await sql`SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()`;
-        assert.deepEqual([...rows], [{ ssl: true }]);
-        await sql.end();
-      }),
-    );
+    spec('upgrades to TLS in mid-stream with `ssl`', async (h) => {
+      const sql = open(await openRoute(h), { ssl: { ca, servername: 'localhost' } });
+      const rows = await sql`SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()`;
+      expect([...rows]).toStrictEqual([{ ssl: true }]);
+      await sql.end();
+    });
   });
 });

@@ -1,11 +1,10 @@
-import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Agent } from 'node:http';
 import type { Socket } from 'node:net';
 import { defer, switchMap } from 'rxjs';
 import { agent, connect, IOStream, relay, socks5, tlsClient, toDuplex, trace } from 'rxjs-io-stream';
 import type { AgentOptions, IOStreamOptions, Plugins } from 'rxjs-io-stream';
-import { describe } from 'vitest';
+import { describe, expect } from 'vitest';
 import { ca } from '../../support/certificates.ts';
 import { serving, type Serving } from '../../support/clients.ts';
 import type { Harness } from '../../support/harness.ts';
@@ -71,7 +70,7 @@ async function traced(h: Harness): Promise<Plugins> {
   const server = await startSocksServer();
   h.defer(() => server.stop());
   let entries = 0;
-  h.defer(() => assert.ok(server.passed > 0 && entries > 0, `expected the route to be used, got ${server.passed} connections`));
+  h.defer(() => expect(server.passed > 0 && entries > 0, `expected the route to be used, got ${server.passed} connections`).toBe(true));
   return { log: trace({ sink: () => (entries += 1) }), socks: socks5({ host: HOST, port: server.port }) };
 }
 

@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
@@ -6,8 +5,8 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import ssh2, { type Client } from 'ssh2';
-import { it } from 'vitest';
-import { invariants } from '../../support/harness.ts';
+import { expect } from 'vitest';
+import { spec } from '../../support/spec.ts';
 import { startEcho } from '../backends.ts';
 import { PAYLOAD } from '../exchange.ts';
 import { started } from '../peers.ts';
@@ -31,49 +30,37 @@ describeClient('ssh2', ['ssh-keygen', 'sshd'], () => {
   };
 
   eachRoute({ 'trace + socks5': () => sshd().ports.port }, (open) => {
-    it(
-      'runs a program, and sends 1 MiB through it',
-      invariants(async (h) => {
-        const client = await connect(await open(h));
-        const channel = await promisify(client.exec.bind(client))('cat');
-        channel.end(PAYLOAD);
-        h.sameBytes(await buffer(channel), PAYLOAD);
-        await end(client);
-      }),
-    );
+    spec('runs a program, and sends 1 MiB through it', async (h) => {
+      const client = await connect(await open(h));
+      const channel = await promisify(client.exec.bind(client))('cat');
+      channel.end(PAYLOAD);
+      h.sameBytes(await buffer(channel), PAYLOAD);
+      await end(client);
+    });
 
-    it(
-      'writes and reads a file of 1 MiB by SFTP',
-      invariants(async (h) => {
-        const client = await connect(await open(h));
-        const sftp = await promisify(client.sftp.bind(client))();
-        const path = join(sshd().room.folder, 'bytes');
-        await promisify(sftp.writeFile.bind(sftp))(path, PAYLOAD);
-        h.sameBytes(await promisify(sftp.readFile.bind(sftp))(path), PAYLOAD);
-        await end(client);
-      }),
-    );
+    spec('writes and reads a file of 1 MiB by SFTP', async (h) => {
+      const client = await connect(await open(h));
+      const sftp = await promisify(client.sftp.bind(client))();
+      const path = join(sshd().room.folder, 'bytes');
+      await promisify(sftp.writeFile.bind(sftp))(path, PAYLOAD);
+      h.sameBytes(await promisify(sftp.readFile.bind(sftp))(path), PAYLOAD);
+      await end(client);
+    });
 
-    it(
-      'forwards a connection to an echo, 1 MiB each way',
-      invariants(async (h) => {
-        const client = await connect(await open(h));
-        const channel = await promisify(client.forwardOut.bind(client))('127.0.0.1', 0, '127.0.0.1', echo().port);
-        channel.end(PAYLOAD);
-        h.sameBytes(await buffer(channel), PAYLOAD);
-        await end(client);
-      }),
-    );
+    spec('forwards a connection to an echo, 1 MiB each way', async (h) => {
+      const client = await connect(await open(h));
+      const channel = await promisify(client.forwardOut.bind(client))('127.0.0.1', 0, '127.0.0.1', echo().port);
+      channel.end(PAYLOAD);
+      h.sameBytes(await buffer(channel), PAYLOAD);
+      await end(client);
+    });
 
-    it(
-      'closes when it is destroyed',
-      invariants(async (h) => {
-        const client = await connect(await open(h));
-        const closing = once(client, 'close');
-        client.destroy();
-        await closing;
-        assert.ok(true);
-      }),
-    );
+    spec('closes when it is destroyed', async (h) => {
+      const client = await connect(await open(h));
+      const closing = once(client, 'close');
+      client.destroy();
+      await closing;
+      expect(true).toBe(true);
+    });
   });
 });

@@ -1,12 +1,11 @@
-import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { it } from 'vitest';
+import { expect } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { server as identity } from '../../support/certificates.ts';
-import { invariants } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import type { Backend } from '../backends.ts';
 import { PAYLOAD } from '../exchange.ts';
 import { started } from '../peers.ts';
@@ -47,73 +46,58 @@ describeClient('ws', [], () => {
   const tls = started(() => startWebSocketServer(true));
 
   eachRoute({ 'trace + socks5': () => plain().port, tlsClient: () => tls().port }, (open) => {
-    it(
-      'sends and receives 1 MiB, and closes with a code',
-      invariants(async (h) => {
-        const socket = await connect(await open(h));
-        socket.send(PAYLOAD);
-        const [bytes] = (await once(socket, 'message')) as [Buffer];
-        h.sameBytes(bytes, PAYLOAD);
-        socket.close(4000, 'bye');
-        const [code, reason] = (await once(socket, 'close')) as [number, Buffer];
-        assert.deepEqual([code, reason.toString()], [4000, 'bye']);
-      }),
-    );
+    spec('sends and receives 1 MiB, and closes with a code', async (h) => {
+      const socket = await connect(await open(h));
+      socket.send(PAYLOAD);
+      const [bytes] = (await once(socket, 'message')) as [Buffer];
+      h.sameBytes(bytes, PAYLOAD);
+      socket.close(4000, 'bye');
+      const [code, reason] = (await once(socket, 'close')) as [number, Buffer];
+      expect([code, reason.toString()]).toStrictEqual([4000, 'bye']);
+    });
 
-    it(
-      'terminates, while a message is on its way, without an error',
-      invariants(async (h) => {
-        const socket = await connect(await open(h));
-        socket.send(PAYLOAD);
-        socket.terminate();
-        assert.equal((await once(socket, 'close'))[0], ABNORMAL);
-      }),
-    );
+    spec('terminates, while a message is on its way, without an error', async (h) => {
+      const socket = await connect(await open(h));
+      socket.send(PAYLOAD);
+      socket.terminate();
+      expect((await once(socket, 'close'))[0]).toBe(ABNORMAL);
+    });
 
-    it(
-      'reports an abnormal closure when the server terminates',
-      invariants(async (h) => {
-        const socket = await connect(await open(h));
-        socket.send('leave');
-        assert.equal((await once(socket, 'close'))[0], ABNORMAL);
-      }),
-    );
+    spec('reports an abnormal closure when the server terminates', async (h) => {
+      const socket = await connect(await open(h));
+      socket.send('leave');
+      expect((await once(socket, 'close'))[0]).toBe(ABNORMAL);
+    });
 
-    it(
-      'terminates while it connects, and reports that alone',
-      invariants(async (h) => {
-        const route = await open(h);
-        const socket = new WebSocket(`ws://${route.host}:${route.port}/`, { createConnection: () => route.dial() });
-        const failure = once(socket, 'error') as Promise<[Error]>;
-        socket.terminate();
-        assert.match((await failure)[0].message, /closed before the connection was established/);
-        await connect(route).then(async (next) => {
-          next.close();
-          await once(next, 'close');
-        });
-      }),
-    );
+    spec('terminates while it connects, and reports that alone', async (h) => {
+      const route = await open(h);
+      const socket = new WebSocket(`ws://${route.host}:${route.port}/`, { createConnection: () => route.dial() });
+      const failure = once(socket, 'error') as Promise<[Error]>;
+      socket.terminate();
+      expect((await failure)[0].message).toMatch(/closed before the connection was established/);
+      await connect(route).then(async (next) => {
+        next.close();
+        await once(next, 'close');
+      });
+    });
   });
 });
 
 describeClient('ws server', [], () => {
   eachRoute({ 'trace + socks5': () => 0, tlsClient: () => 0 }, (open, name) => {
-    it(
-      'serves sockets that `listen` accepts: 1 MiB there and back, close, terminate',
-      invariants(async (h) => {
-        const http = createServer();
-        new WebSocketServer({ server: http }).on('connection', echoes);
-        const port = await servingSockets(h, name, (socket) => http.emit('connection', socket));
-        const route = await open(h, port);
-        const [first, second] = [await connect(route), await connect(route)];
-        first.send(PAYLOAD);
-        const [bytes] = (await once(first, 'message')) as [Buffer];
-        h.sameBytes(bytes, PAYLOAD);
-        first.close(4000);
-        assert.equal((await once(first, 'close'))[0], 4000);
-        second.send('leave');
-        assert.equal((await once(second, 'close'))[0], ABNORMAL);
-      }),
-    );
+    spec('serves sockets that `listen` accepts: 1 MiB there and back, close, terminate', async (h) => {
+      const http = createServer();
+      new WebSocketServer({ server: http }).on('connection', echoes);
+      const port = await servingSockets(h, name, (socket) => http.emit('connection', socket));
+      const route = await open(h, port);
+      const [first, second] = [await connect(route), await connect(route)];
+      first.send(PAYLOAD);
+      const [bytes] = (await once(first, 'message')) as [Buffer];
+      h.sameBytes(bytes, PAYLOAD);
+      first.close(4000);
+      expect((await once(first, 'close'))[0]).toBe(4000);
+      second.send('leave');
+      expect((await once(second, 'close'))[0]).toBe(ABNORMAL);
+    });
   });
 });

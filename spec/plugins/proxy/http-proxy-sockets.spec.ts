@@ -1,17 +1,17 @@
-import assert from 'node:assert/strict';
 import { createServer as createTlsServer } from 'node:tls';
 import { connect as connectTo } from 'node:net';
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import { Server as ProxyChain } from 'proxy-chain';
 import { defer, firstValueFrom, timer, map } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { IOStream, type IOStreamOptions } from 'rxjs-io-stream';
 import { httpProxy } from '../../../src/plugins/proxy/http-proxy.ts';
 import type { ProxyChallenge } from '../../../src/protocol/http-connect.ts';
 import { tlsClient } from '../../../src/plugins/tls/tls-client.ts';
 import * as certificates from '../../support/certificates.ts';
-import { invariants, type Harness } from '../../support/harness.ts';
+import { type Harness } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import { nodeProxy, scriptedProxy } from '../../support/http-proxies.ts';
 import { deadPort, pattern, served } from '../../support/loopback.ts';
 
@@ -52,320 +52,269 @@ async function failure(h: Harness, io: IOStream): Promise<Record<string, unknown
 }
 
 describe('httpProxy on sockets', () => {
-  it(
-    "reaches a target through Node's own HTTP server, both ways and half-closed",
-    invariants(async (h) => {
-      const urls: string[] = [];
-      const proxy = await nodeProxy(h, {
-        seen: ({ url, headers }) => urls.push(`${url ?? ''} ${headers.host ?? ''} ${headers['x-a']?.toString() ?? ''}`),
+  spec("reaches a target through Node's own HTTP server, both ways and half-closed", async (h) => {
+    const urls: string[] = [];
+    const proxy = await nodeProxy(h, {
+      seen: ({ url, headers }) => urls.push(`${url ?? ''} ${headers.host ?? ''} ${headers['x-a']?.toString() ?? ''}`),
+    });
+    const to = await echo(h);
+    await roundTrip(h, through(h, { proxy: httpProxy({ ...proxy, headers: { 'X-A': 'b' } }) }, to));
+    expect(urls).toStrictEqual([`127.0.0.1:${to.port} 127.0.0.1:${to.port} b`]);
+  });
+
+  spec('authenticates there: with user and pass, with `auth`, or not', async (h) => {
+    h.secret('päss word');
+    const proxy = await nodeProxy(h, { credentials: 'me:päss word' });
+    const to = await echo(h);
+    await roundTrip(h, through(h, { proxy: httpProxy({ ...proxy, user: 'me', pass: 'päss word' }) }, to));
+    const vault$ = defer(() => timer(5)).pipe(map(() => `Basic ${Buffer.from('me:päss word').toString('base64')}`));
+    await roundTrip(h, through(h, { proxy: httpProxy({ ...proxy, user: 'me', pass: 'wrong', auth: () => vault$ }) }, to));
+    const refused = await failure(h, through(h, { proxy: httpProxy({ ...proxy, user: 'you', pass: 'päss word' }) }, to));
+    expect([refused.code, refused.status, refused.body]).toStrictEqual(['EPROXYAUTH', 407, 'no']);
+  });
+
+  spec('tells when the target cannot be reached there', async (h) => {
+    const proxy = await nodeProxy(h);
+    const refused = await failure(h, through(h, { proxy: httpProxy(proxy) }, { host: '127.0.0.1', port: await deadPort() }));
+    expect([refused.code, refused.status, refused.reply]).toStrictEqual(['EPROXY', 502, 'Bad Gateway']);
+  });
+
+  spec('goes through a chain of three, and each sees only the next', async (h) => {
+    const seen: string[][] = [[], [], []];
+    const proxies = await Promise.all(seen.map((urls) => nodeProxy(h, { seen: ({ url = '' }) => urls.push(url) })));
+    const to = await echo(h);
+    const [first, second, third] = proxies as [(typeof proxies)[0], (typeof proxies)[0], (typeof proxies)[0]];
+    await roundTrip(h, through(h, { c: httpProxy(third), b: httpProxy(second), a: httpProxy(first) }, to));
+    expect(seen).toStrictEqual([[`127.0.0.1:${second.port}`], [`127.0.0.1:${third.port}`], [`127.0.0.1:${to.port}`]]);
+  });
+
+  spec('reaches a proxy over TLS by stacking, which checks the name of the proxy', async (h) => {
+    const inner = await nodeProxy(h);
+    const server = createTlsServer({ ...certificates.server, allowHalfOpen: true }, (socket) => {
+      const on = connectTo({ ...inner, allowHalfOpen: true });
+      socket
+        .on('error', () => {})
+        .pipe(on.on('error', () => {}))
+        .pipe(socket);
+    }).listen(0, '127.0.0.1');
+    h.defer(() => server.close());
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const tls = tlsClient({ ca: certificates.ca });
+    await roundTrip(h, through(h, { proxy: httpProxy({ host: '127.0.0.1', port }), tls }, await echo(h)));
+  });
+
+  spec('goes through proxy-chain, with credentials', async (h) => {
+    h.secret('s3cret');
+    const server = new ProxyChain({
+      host: '127.0.0.1',
+      port: 0,
+      prepareRequestFunction: ({ username, password }) => ({ requestAuthentication: username !== 'me' || password !== 's3cret' }),
+    });
+    await server.listen();
+    h.defer(() => server.close(true));
+    const proxy = { host: '127.0.0.1', port: server.port };
+    const to = await echo(h);
+    const seen = h.observed(through(h, { proxy: httpProxy({ ...proxy, user: 'me', pass: 's3cret' }) }, to).data$);
+    const io = through(h, { proxy: httpProxy({ ...proxy, auth: () => `Basic ${Buffer.from('me:s3cret').toString('base64')}` }) }, to);
+    const back = h.observed(io.data$);
+    const sent = pattern(MiB);
+    io.write(sent);
+    await h.until(() => back.values.reduce((sum, { length }) => sum + length, 0) === MiB, 'all comes back');
+    h.sameBytes(back.values, sent);
+    const refused = await failure(h, through(h, { proxy: httpProxy({ ...proxy, user: 'me', pass: 'other' }) }, to));
+    expect([refused.code, refused.status]).toStrictEqual(['EPROXYAUTH', 407]);
+    expect(seen.state).toBe('open');
+  });
+
+  spec('A2: hears what comes in one packet with the reply, C then I, whenever it listens', async (h) => {
+    for (const late of [0, 1, 20]) {
+      const proxy = await scriptedProxy(h, ({ socket }) => socket.end(`${OPENED}payload`));
+      const events: string[] = [];
+      const io = new IOStream({
+        ...TARGET,
+        plugin: { proxy: httpProxy(proxy.place) },
+        onEvent: ({ mask }) => events.push(mask & 2 ? 'C' : mask & 4 ? 'I' : '-'),
       });
-      const to = await echo(h);
-      await roundTrip(h, through(h, { proxy: httpProxy({ ...proxy, headers: { 'X-A': 'b' } }) }, to));
-      assert.deepEqual(urls, [`127.0.0.1:${to.port} 127.0.0.1:${to.port} b`]);
-    }),
-  );
-
-  it(
-    'authenticates there: with user and pass, with `auth`, or not',
-    invariants(async (h) => {
-      h.secret('päss word');
-      const proxy = await nodeProxy(h, { credentials: 'me:päss word' });
-      const to = await echo(h);
-      await roundTrip(h, through(h, { proxy: httpProxy({ ...proxy, user: 'me', pass: 'päss word' }) }, to));
-      const vault$ = defer(() => timer(5)).pipe(map(() => `Basic ${Buffer.from('me:päss word').toString('base64')}`));
-      await roundTrip(h, through(h, { proxy: httpProxy({ ...proxy, user: 'me', pass: 'wrong', auth: () => vault$ }) }, to));
-      const refused = await failure(h, through(h, { proxy: httpProxy({ ...proxy, user: 'you', pass: 'päss word' }) }, to));
-      assert.deepEqual([refused.code, refused.status, refused.body], ['EPROXYAUTH', 407, 'no']);
-    }),
-  );
-
-  it(
-    'tells when the target cannot be reached there',
-    invariants(async (h) => {
-      const proxy = await nodeProxy(h);
-      const refused = await failure(h, through(h, { proxy: httpProxy(proxy) }, { host: '127.0.0.1', port: await deadPort() }));
-      assert.deepEqual([refused.code, refused.status, refused.reply], ['EPROXY', 502, 'Bad Gateway']);
-    }),
-  );
-
-  it(
-    'goes through a chain of three, and each sees only the next',
-    invariants(async (h) => {
-      const seen: string[][] = [[], [], []];
-      const proxies = await Promise.all(seen.map((urls) => nodeProxy(h, { seen: ({ url = '' }) => urls.push(url) })));
-      const to = await echo(h);
-      const [first, second, third] = proxies as [(typeof proxies)[0], (typeof proxies)[0], (typeof proxies)[0]];
-      await roundTrip(h, through(h, { c: httpProxy(third), b: httpProxy(second), a: httpProxy(first) }, to));
-      assert.deepEqual(seen, [[`127.0.0.1:${second.port}`], [`127.0.0.1:${third.port}`], [`127.0.0.1:${to.port}`]]);
-    }),
-  );
-
-  it(
-    'reaches a proxy over TLS by stacking, which checks the name of the proxy',
-    invariants(async (h) => {
-      const inner = await nodeProxy(h);
-      const server = createTlsServer({ ...certificates.server, allowHalfOpen: true }, (socket) => {
-        const on = connectTo({ ...inner, allowHalfOpen: true });
-        socket
-          .on('error', () => {})
-          .pipe(on.on('error', () => {}))
-          .pipe(socket);
-      }).listen(0, '127.0.0.1');
-      h.defer(() => server.close());
-      await once(server, 'listening');
-      const { port } = server.address() as AddressInfo;
-      const tls = tlsClient({ ca: certificates.ca });
-      await roundTrip(h, through(h, { proxy: httpProxy({ host: '127.0.0.1', port }), tls }, await echo(h)));
-    }),
-  );
-
-  it(
-    'goes through proxy-chain, with credentials',
-    invariants(async (h) => {
-      h.secret('s3cret');
-      const server = new ProxyChain({
-        host: '127.0.0.1',
-        port: 0,
-        prepareRequestFunction: ({ username, password }) => ({ requestAuthentication: username !== 'me' || password !== 's3cret' }),
-      });
-      await server.listen();
-      h.defer(() => server.close(true));
-      const proxy = { host: '127.0.0.1', port: server.port };
-      const to = await echo(h);
-      const seen = h.observed(through(h, { proxy: httpProxy({ ...proxy, user: 'me', pass: 's3cret' }) }, to).data$);
-      const io = through(h, { proxy: httpProxy({ ...proxy, auth: () => `Basic ${Buffer.from('me:s3cret').toString('base64')}` }) }, to);
-      const back = h.observed(io.data$);
-      const sent = pattern(MiB);
-      io.write(sent);
-      await h.until(() => back.values.reduce((sum, { length }) => sum + length, 0) === MiB, 'all comes back');
-      h.sameBytes(back.values, sent);
-      const refused = await failure(h, through(h, { proxy: httpProxy({ ...proxy, user: 'me', pass: 'other' }) }, to));
-      assert.deepEqual([refused.code, refused.status], ['EPROXYAUTH', 407]);
-      assert.equal(seen.state, 'open');
-    }),
-  );
-
-  it(
-    'A2: hears what comes in one packet with the reply, C then I, whenever it listens',
-    invariants(async (h) => {
-      for (const late of [0, 1, 20]) {
-        const proxy = await scriptedProxy(h, ({ socket }) => socket.end(`${OPENED}payload`));
-        const events: string[] = [];
-        const io = new IOStream({
-          ...TARGET,
-          plugin: { proxy: httpProxy(proxy.place) },
-          onEvent: ({ mask }) => events.push(mask & 2 ? 'C' : mask & 4 ? 'I' : '-'),
-        });
-        h.defer(() => io.reset());
-        await firstValueFrom(timer(late));
-        const seen = h.observed(io.data$);
-        await seen.ended;
-        h.sameBytes(seen.values, 'payload');
-        assert.deepEqual(events.filter((event) => event !== '-').slice(0, 2), ['C', 'I']);
-      }
-    }),
-  );
-
-  it(
-    'B7: a proxy that closes behind its reply is C, then E',
-    invariants(async (h) => {
-      const proxy = await scriptedProxy(h, ({ socket }) => socket.end(OPENED));
-      const io = through(h, { proxy: httpProxy(proxy.place) }, TARGET);
+      h.defer(() => io.reset());
+      await firstValueFrom(timer(late));
       const seen = h.observed(io.data$);
       await seen.ended;
-      assert.deepEqual([seen.state, seen.values.length, io.details.proxy?.status], ['complete', 0, 200]);
-    }),
-  );
+      h.sameBytes(seen.values, 'payload');
+      expect(events.filter((event) => event !== '-').slice(0, 2)).toStrictEqual(['C', 'I']);
+    }
+  });
 
-  it(
-    'B5: tells a 407 with 3 KB of body once, and no more',
-    invariants(async (h) => {
-      const reply = WHO.replace('Length: 2', 'Length: 3000').replace(/no$/, 'x'.repeat(3000));
-      const proxy = await scriptedProxy(h, ({ socket }) => socket.write(reply));
-      const io = new IOStream({ ...TARGET, plugin: { proxy: httpProxy(proxy.place) } });
-      const { errors } = h.watch(io);
-      const refused = await failure(h, io);
-      assert.deepEqual([refused.code, refused.body, errors.values.length], ['EPROXYAUTH', 'x'.repeat(1024), 1]);
-    }),
-  );
+  spec('B7: a proxy that closes behind its reply is C, then E', async (h) => {
+    const proxy = await scriptedProxy(h, ({ socket }) => socket.end(OPENED));
+    const io = through(h, { proxy: httpProxy(proxy.place) }, TARGET);
+    const seen = h.observed(io.data$);
+    await seen.ended;
+    expect([seen.state, seen.values.length, io.details.proxy?.status]).toStrictEqual(['complete', 0, 200]);
+  });
 
-  it(
-    'B8, B9: tells an end and a reset within the reply',
-    invariants(async (h) => {
-      const ends: [string, (socket: Socket) => unknown, string][] = [
-        ['', (socket) => socket.end(), 'EPROXY'],
-        ['HTTP/1', (socket) => socket.end(), 'EPROXY'],
-        [OPENED.slice(0, -2), (socket) => socket.end(), 'EPROXY'],
-        ['', (socket) => socket.resetAndDestroy(), 'ECONNRESET'],
-        [OPENED.slice(0, -2), (socket) => socket.resetAndDestroy(), 'ECONNRESET'],
-      ];
-      for (const [before, end, code] of ends) {
-        const proxy = await scriptedProxy(h, ({ socket }) => {
-          if (before === '') end(socket);
-          else socket.write(before, () => end(socket));
-        });
-        assert.equal((await failure(h, through(h, { proxy: httpProxy(proxy.place) }, TARGET))).code, code);
-      }
-    }),
-  );
+  spec('B5: tells a 407 with 3 KB of body once, and no more', async (h) => {
+    const reply = WHO.replace('Length: 2', 'Length: 3000').replace(/no$/, 'x'.repeat(3000));
+    const proxy = await scriptedProxy(h, ({ socket }) => socket.write(reply));
+    const io = new IOStream({ ...TARGET, plugin: { proxy: httpProxy(proxy.place) } });
+    const { errors } = h.watch(io);
+    const refused = await failure(h, io);
+    expect([refused.code, refused.body, errors.values.length]).toStrictEqual(['EPROXYAUTH', 'x'.repeat(1024), 1]);
+  });
 
-  it(
-    'tells a refusal whose connection is reset within its body, with the reset as its cause',
-    invariants(async (h) => {
-      for (const auth of [undefined, () => '']) {
-        for (const [line, code] of [
-          ['407 Who', 'EPROXYAUTH'],
-          ['403 No', 'EPROXY'],
-        ]) {
-          const proxy = await scriptedProxy(h, ({ socket }) => {
-            socket.write(`HTTP/1.1 ${line}\r\nContent-Length: 9\r\n\r\nwhy`, () => socket.resetAndDestroy());
-          });
-          const refused = await failure(h, through(h, { proxy: httpProxy({ ...proxy.place, auth }) }, TARGET));
-          assert.deepEqual([refused.code, refused.body, (refused.cause as { code?: unknown }).code], [code, 'why', 'ECONNRESET']);
-        }
-      }
-    }),
-  );
-
-  it(
-    'B11: stops listening to a head that never ends, and closes the socket',
-    invariants(async (h) => {
-      let written = 0;
+  spec('B8, B9: tells an end and a reset within the reply', async (h) => {
+    const ends: [string, (socket: Socket) => unknown, string][] = [
+      ['', (socket) => socket.end(), 'EPROXY'],
+      ['HTTP/1', (socket) => socket.end(), 'EPROXY'],
+      [OPENED.slice(0, -2), (socket) => socket.end(), 'EPROXY'],
+      ['', (socket) => socket.resetAndDestroy(), 'ECONNRESET'],
+      [OPENED.slice(0, -2), (socket) => socket.resetAndDestroy(), 'ECONNRESET'],
+    ];
+    for (const [before, end, code] of ends) {
       const proxy = await scriptedProxy(h, ({ socket }) => {
-        socket.write('HTTP/1.1 200 OK\r\n');
-        const more = (): void => {
-          while (!socket.destroyed && socket.write(`X: ${'x'.repeat(1000)}\r\n`)) written += 1000;
-        };
-        socket.on('drain', more).on('close', () => (written = -1));
-        more();
+        if (before === '') end(socket);
+        else socket.write(before, () => end(socket));
       });
-      assert.equal((await failure(h, through(h, { proxy: httpProxy(proxy.place) }, TARGET))).code, 'EPROTOCOL');
-      await h.until(() => written === -1, 'the socket is closed');
-    }),
-  );
+      expect((await failure(h, through(h, { proxy: httpProxy(proxy.place) }, TARGET))).code).toBe(code);
+    }
+  });
 
-  it(
-    'retries over the same connection, or a new one, as the proxy says',
-    invariants(async (h) => {
-      for (const [reply, connections] of [
-        [WHO, [0, 0]],
-        [WHO.replace('HTTP/1.1', 'HTTP/1.0'), [0, 1]],
-        [WHO.replace('Content', 'Connection: close\r\nContent'), [0, 1]],
-      ] as const) {
-        const used: number[] = [];
-        const proxy = await scriptedProxy(h, ({ socket, connection, text }) => {
-          used.push(connection);
-          if (text.includes('Bearer t')) socket.end(`${OPENED}in`);
-          else if (connections[1] === 0) socket.write(reply);
-          else socket.end(reply);
-        });
-        const io = through(h, { proxy: httpProxy({ ...proxy.place, auth: async () => 'Bearer t' }) }, TARGET);
-        io.write('queued');
-        const seen = h.observed(io.data$);
-        await seen.ended;
-        h.sameBytes(seen.values, 'in');
-        assert.deepEqual(used, connections);
-      }
-    }),
-  );
-
-  it(
-    'goes through the three steps of NTLM over one connection',
-    invariants(async (h) => {
-      for (const head of [
-        'HTTP/1.1 407 Who',
-        'HTTP/1.0 407 Who\r\nProxy-Connection: keep-alive',
-        'HTTP/1.0 407 Who\r\nConnection: Keep-Alive',
+  spec('tells a refusal whose connection is reset within its body, with the reset as its cause', async (h) => {
+    for (const auth of [undefined, () => '']) {
+      for (const [line, code] of [
+        ['407 Who', 'EPROXYAUTH'],
+        ['403 No', 'EPROXY'],
       ]) {
-        const used: string[] = [];
-        const proxy = await scriptedProxy(h, ({ socket, connection, text }) => {
-          const step = /NTLM type(\d)/.exec(text)?.[1] ?? '0';
-          used.push(`${connection} ${step}`);
-          if (step === '3') socket.end(`${OPENED}in`);
-          else {
-            socket.write(`${head}\r\nProxy-Authenticate: NTLM${step === '1' ? ' Y2g=' : ''}\r\nContent-Length: 4\r\n\r\nbo`);
-            setTimeout(() => socket.write('dy'), 20);
-          }
-        });
-        const auth = ({ challenges: [challenge] }: ProxyChallenge): string => (challenge?.token68 === 'Y2g=' ? 'NTLM type3' : 'NTLM type1');
-        const seen = h.observed(through(h, { proxy: httpProxy({ ...proxy.place, auth }) }, TARGET).data$);
-        await seen.ended;
-        h.sameBytes(seen.values, 'in');
-        assert.deepEqual(used, ['0 0', '0 1', '0 3']);
-      }
-    }),
-  );
-
-  it(
-    'retries over a new connection when the proxy resets the one that it refused',
-    invariants(async (h) => {
-      const kept = WHO;
-      const closes = WHO.replace('Content', 'Connection: close\r\nContent');
-      for (const [reply, when] of [
-        [closes, 'asked'],
-        [kept, 'asked'],
-        [kept, 'again'],
-      ] as const) {
-        const sockets: Socket[] = [];
-        const proxy = await scriptedProxy(h, ({ socket, connection, text }) => {
-          sockets[connection] = socket;
-          if (connection > 0 && text.includes('Bearer t')) socket.end(`${OPENED}in`);
-          else if (text.includes('Bearer t')) socket.resetAndDestroy();
-          else socket.write(reply);
-        });
-        const auth = async (): Promise<string> => {
-          if (when === 'asked') sockets[0]?.resetAndDestroy();
-          await firstValueFrom(timer(when === 'asked' ? 50 : 0));
-          return 'Bearer t';
-        };
-        const io = through(h, { proxy: httpProxy({ ...proxy.place, auth }) }, TARGET);
-        const seen = h.observed(io.data$);
-        await seen.ended;
-        h.sameBytes(seen.values, 'in');
-        assert.equal(sockets.length, 2);
-      }
-    }),
-  );
-
-  it(
-    'B18: no queued byte reaches a proxy that refuses',
-    invariants(async (h) => {
-      for (const reply of [WHO, 'HTTP/1.1 403 No\r\n\r\n', 'HTTP/1.0 503 No\r\n\r\nlater']) {
-        let over: Promise<unknown> | undefined;
         const proxy = await scriptedProxy(h, ({ socket }) => {
-          over = new Promise((resolve) => socket.on('error', () => {}).once('close', resolve));
-          socket.write(reply);
+          socket.write(`HTTP/1.1 ${line}\r\nContent-Length: 9\r\n\r\nwhy`, () => socket.resetAndDestroy());
         });
-        const io = through(h, { proxy: httpProxy({ ...proxy.place, user: 'me', pass: 'pw' }) }, TARGET);
-        io.write('queued');
-        await failure(h, io);
-        await over;
-        assert.equal(proxy.all(), proxy.requests.join(''));
-        assert.ok(!proxy.all().includes('queued'));
+        const refused = await failure(h, through(h, { proxy: httpProxy({ ...proxy.place, auth }) }, TARGET));
+        expect([refused.code, refused.body, (refused.cause as { code?: unknown }).code]).toStrictEqual([code, 'why', 'ECONNRESET']);
       }
-    }),
-  );
+    }
+  });
 
-  it(
-    'leaves nothing behind when it is reset at any stage',
-    invariants(async (h) => {
-      const stages = [
-        () => {},
-        (socket: Socket) => socket.write('HTTP/1.1 2'),
-        (socket: Socket) => socket.write(WHO),
-        (socket: Socket) => socket.write('HTTP/1.1 403 No\r\n\r\n'),
-      ];
-      for (const stage of stages) {
-        let closed = false;
-        const proxy = await scriptedProxy(h, ({ socket }) => {
-          socket.on('close', () => (closed = true));
-          stage(socket);
-        });
-        const io = through(h, { proxy: httpProxy({ ...proxy.place, auth: () => new Promise<string>(() => {}) }) }, TARGET);
-        await h.until(() => proxy.requests.length === 1);
-        io.reset();
-        await h.until(() => closed, 'the proxy sees it');
-      }
-    }),
-  );
+  spec('B11: stops listening to a head that never ends, and closes the socket', async (h) => {
+    let written = 0;
+    const proxy = await scriptedProxy(h, ({ socket }) => {
+      socket.write('HTTP/1.1 200 OK\r\n');
+      const more = (): void => {
+        while (!socket.destroyed && socket.write(`X: ${'x'.repeat(1000)}\r\n`)) written += 1000;
+      };
+      socket.on('drain', more).on('close', () => (written = -1));
+      more();
+    });
+    expect((await failure(h, through(h, { proxy: httpProxy(proxy.place) }, TARGET))).code).toBe('EPROTOCOL');
+    await h.until(() => written === -1, 'the socket is closed');
+  });
+
+  spec('retries over the same connection, or a new one, as the proxy says', async (h) => {
+    for (const [reply, connections] of [
+      [WHO, [0, 0]],
+      [WHO.replace('HTTP/1.1', 'HTTP/1.0'), [0, 1]],
+      [WHO.replace('Content', 'Connection: close\r\nContent'), [0, 1]],
+    ] as const) {
+      const used: number[] = [];
+      const proxy = await scriptedProxy(h, ({ socket, connection, text }) => {
+        used.push(connection);
+        if (text.includes('Bearer t')) socket.end(`${OPENED}in`);
+        else if (connections[1] === 0) socket.write(reply);
+        else socket.end(reply);
+      });
+      const io = through(h, { proxy: httpProxy({ ...proxy.place, auth: async () => 'Bearer t' }) }, TARGET);
+      io.write('queued');
+      const seen = h.observed(io.data$);
+      await seen.ended;
+      h.sameBytes(seen.values, 'in');
+      expect(used).toStrictEqual(connections);
+    }
+  });
+
+  spec('goes through the three steps of NTLM over one connection', async (h) => {
+    for (const head of [
+      'HTTP/1.1 407 Who',
+      'HTTP/1.0 407 Who\r\nProxy-Connection: keep-alive',
+      'HTTP/1.0 407 Who\r\nConnection: Keep-Alive',
+    ]) {
+      const used: string[] = [];
+      const proxy = await scriptedProxy(h, ({ socket, connection, text }) => {
+        const step = /NTLM type(\d)/.exec(text)?.[1] ?? '0';
+        used.push(`${connection} ${step}`);
+        if (step === '3') socket.end(`${OPENED}in`);
+        else {
+          socket.write(`${head}\r\nProxy-Authenticate: NTLM${step === '1' ? ' Y2g=' : ''}\r\nContent-Length: 4\r\n\r\nbo`);
+          setTimeout(() => socket.write('dy'), 20);
+        }
+      });
+      const auth = ({ challenges: [challenge] }: ProxyChallenge): string => (challenge?.token68 === 'Y2g=' ? 'NTLM type3' : 'NTLM type1');
+      const seen = h.observed(through(h, { proxy: httpProxy({ ...proxy.place, auth }) }, TARGET).data$);
+      await seen.ended;
+      h.sameBytes(seen.values, 'in');
+      expect(used).toStrictEqual(['0 0', '0 1', '0 3']);
+    }
+  });
+
+  spec('retries over a new connection when the proxy resets the one that it refused', async (h) => {
+    const kept = WHO;
+    const closes = WHO.replace('Content', 'Connection: close\r\nContent');
+    for (const [reply, when] of [
+      [closes, 'asked'],
+      [kept, 'asked'],
+      [kept, 'again'],
+    ] as const) {
+      const sockets: Socket[] = [];
+      const proxy = await scriptedProxy(h, ({ socket, connection, text }) => {
+        sockets[connection] = socket;
+        if (connection > 0 && text.includes('Bearer t')) socket.end(`${OPENED}in`);
+        else if (text.includes('Bearer t')) socket.resetAndDestroy();
+        else socket.write(reply);
+      });
+      const auth = async (): Promise<string> => {
+        if (when === 'asked') sockets[0]?.resetAndDestroy();
+        await firstValueFrom(timer(when === 'asked' ? 50 : 0));
+        return 'Bearer t';
+      };
+      const io = through(h, { proxy: httpProxy({ ...proxy.place, auth }) }, TARGET);
+      const seen = h.observed(io.data$);
+      await seen.ended;
+      h.sameBytes(seen.values, 'in');
+      expect(sockets.length).toBe(2);
+    }
+  });
+
+  spec('B18: no queued byte reaches a proxy that refuses', async (h) => {
+    for (const reply of [WHO, 'HTTP/1.1 403 No\r\n\r\n', 'HTTP/1.0 503 No\r\n\r\nlater']) {
+      let over: Promise<unknown> | undefined;
+      const proxy = await scriptedProxy(h, ({ socket }) => {
+        over = new Promise((resolve) => socket.on('error', () => {}).once('close', resolve));
+        socket.write(reply);
+      });
+      const io = through(h, { proxy: httpProxy({ ...proxy.place, user: 'me', pass: 'pw' }) }, TARGET);
+      io.write('queued');
+      await failure(h, io);
+      await over;
+      expect(proxy.all()).toBe(proxy.requests.join(''));
+      expect(!proxy.all().includes('queued')).toBe(true);
+    }
+  });
+
+  spec('leaves nothing behind when it is reset at any stage', async (h) => {
+    const stages = [
+      () => {},
+      (socket: Socket) => socket.write('HTTP/1.1 2'),
+      (socket: Socket) => socket.write(WHO),
+      (socket: Socket) => socket.write('HTTP/1.1 403 No\r\n\r\n'),
+    ];
+    for (const stage of stages) {
+      let closed = false;
+      const proxy = await scriptedProxy(h, ({ socket }) => {
+        socket.on('close', () => (closed = true));
+        stage(socket);
+      });
+      const io = through(h, { proxy: httpProxy({ ...proxy.place, auth: () => new Promise<string>(() => {}) }) }, TARGET);
+      await h.until(() => proxy.requests.length === 1);
+      io.reset();
+      await h.until(() => closed, 'the proxy sees it');
+    }
+  });
 });

@@ -5,7 +5,7 @@ import { checkPlugin } from '../../../src/testing/rules/check-plugin.ts';
 import { testDial } from '../../../src/testing/test-dial.ts';
 import type { Lookup } from '../../../src/wire/resolve.ts';
 import type { Target } from '../../../src/wire/signal.ts';
-import { invariants } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import { data, inWords, PluginDriver, textOf } from '../../support/scripted-wire.ts';
 import { stepsOf, type Exchange } from '../../support/socks-peer.ts';
 import { errorsWhenLeft, passesPayload } from './socks-contract.ts';
@@ -130,19 +130,16 @@ describe('socks4', () => {
   });
 
   describe('on loopback', () => {
-    it.each([
+    spec.each([
       [0, []],
       [5, [[NAMED, '005a1f900a']]],
-    ] as [number, Exchange][])('errors when the proxy leaves after %i bytes of its reply (C14)', (_at, exchange) =>
-      invariants((h) => errorsWhenLeft(h, { plugin: (port) => socks4({ host, port }), to: TARGET, exchange }))(),
+    ] as [number, Exchange][])('errors when the proxy leaves after %i bytes of its reply (C14)', (h, _at, exchange) =>
+      errorsWhenLeft(h, { plugin: (port) => socks4({ host, port }), to: TARGET, exchange }),
     );
 
-    it(
-      'tells CONNECTED, IN, EOF, and never RESOLVED; payload behind the reply is whole (A2)',
-      invariants(async (h) => {
-        for (const [options, to, exchange] of Object.values(variants))
-          await passesPayload(h, { plugin: (port) => socks4({ ...options, host, port }), to, exchange });
-      }),
-    );
+    spec('tells CONNECTED, IN, EOF, and never RESOLVED; payload behind the reply is whole (A2)', async (h) => {
+      for (const [options, to, exchange] of Object.values(variants))
+        await passesPayload(h, { plugin: (port) => socks4({ ...options, host, port }), to, exchange });
+    });
   });
 });

@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import { firstValueFrom, NEVER } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
@@ -9,7 +8,7 @@ import { checkPlugin } from '../../../src/testing/rules/check-plugin.ts';
 import { testDial } from '../../../src/testing/test-dial.ts';
 import type { Lookup } from '../../../src/wire/resolve.ts';
 import type { Target } from '../../../src/wire/signal.ts';
-import { invariants } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import { served } from '../../support/loopback.ts';
 import { data, inWords, PluginDriver, textOf } from '../../support/scripted-wire.ts';
 import { stepsOf, type Exchange } from '../../support/socks-peer.ts';
@@ -196,7 +195,7 @@ describe('socks5', () => {
     });
 
     it('asks nobody for an address', () => {
-      const lookup: Lookup = () => assert.fail('asked');
+      const lookup: Lookup = () => expect.unreachable('asked');
       expect(saidBy(asked({ host: '192.0.2.1', port: 7 }, local(lookup)))).toBe('05010005010001c00002010007');
     });
 
@@ -219,44 +218,36 @@ describe('socks5', () => {
       Array.from({ length: exchange.length }, (_, at) => [name, at, options, exchange.slice(0, at)] as const),
     );
 
-    it.each(steps)('%s, errors when the proxy leaves after %i of its replies (C14)', (_name, _at, options, exchange) =>
-      invariants(async (h) => {
-        h.secret('secret');
-        await errorsWhenLeft(h, { plugin: (port) => socks5({ ...options, host, port }), to: TARGET, exchange });
-      })(),
-    );
+    spec.each(steps)('%s, errors when the proxy leaves after %i of its replies (C14)', async (h, _name, _at, options, exchange) => {
+      h.secret('secret');
+      await errorsWhenLeft(h, { plugin: (port) => socks5({ ...options, host, port }), to: TARGET, exchange });
+    });
 
-    it(
-      'tells CONNECTED, IN, EOF, and never RESOLVED; payload behind the reply is whole (A2, C12)',
-      invariants(async (h) => {
-        for (const [options, exchange] of Object.values(variants))
-          await passesPayload(h, { plugin: (port) => socks5({ ...options, host, port }), to: TARGET, exchange });
-      }),
-    );
+    spec('tells CONNECTED, IN, EOF, and never RESOLVED; payload behind the reply is whole (A2, C12)', async (h) => {
+      for (const [options, exchange] of Object.values(variants))
+        await passesPayload(h, { plugin: (port) => socks5({ ...options, host, port }), to: TARGET, exchange });
+    });
 
-    it(
-      'carries a MiB each way through a server, and through two of them',
-      invariants(async (h) => {
-        h.secret('secret');
-        const echo = (await served(h, (socket) => socket.pipe(socket))) as { host: string; port: number };
-        const ports: number[] = [];
-        for (const options of [{}, { user: 'user', pass: 'secret' }]) {
-          const server = await h.observed(socks5Server({ local: true, ...options })).value();
-          ports.push((server.address as { port: number }).port);
-        }
-        const near = socks5({ host, port: ports[0]! });
-        const far = socks5({ ...login, port: ports[1]! });
-        for (const plugin of [{ near }, { far }, { near, far }]) {
-          const io = await open({ ...echo, plugin, allowHalfOpen: true });
-          const given = Buffer.alloc(2 ** 20, 'some bytes');
-          io.end(given);
-          const chunks: Buffer[] = [];
-          for await (const bytes of io) chunks.push(bytes);
-          h.sameBytes(chunks, given);
-          io.close();
-          await firstValueFrom(io.closed$);
-        }
-      }),
-    );
+    spec('carries a MiB each way through a server, and through two of them', async (h) => {
+      h.secret('secret');
+      const echo = (await served(h, (socket) => socket.pipe(socket))) as { host: string; port: number };
+      const ports: number[] = [];
+      for (const options of [{}, { user: 'user', pass: 'secret' }]) {
+        const server = await h.observed(socks5Server({ local: true, ...options })).value();
+        ports.push((server.address as { port: number }).port);
+      }
+      const near = socks5({ host, port: ports[0]! });
+      const far = socks5({ ...login, port: ports[1]! });
+      for (const plugin of [{ near }, { far }, { near, far }]) {
+        const io = await open({ ...echo, plugin, allowHalfOpen: true });
+        const given = Buffer.alloc(2 ** 20, 'some bytes');
+        io.end(given);
+        const chunks: Buffer[] = [];
+        for await (const bytes of io) chunks.push(bytes);
+        h.sameBytes(chunks, given);
+        io.close();
+        await firstValueFrom(io.closed$);
+      }
+    });
   });
 });

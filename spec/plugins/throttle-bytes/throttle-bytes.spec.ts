@@ -1,12 +1,11 @@
-import assert from 'node:assert/strict';
 import { BehaviorSubject, concat, defer, EMPTY, NEVER, of, Subject, throwError, type Observable } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { throttleBytes, type ThrottleBytesOptions } from '../../../src/plugins/throttle-bytes/throttle-bytes.ts';
 import { checkPlugin } from '../../../src/testing/rules/check-plugin.ts';
 import { Clock } from '../../../src/testing/rules/clock.ts';
 import { testDial } from '../../../src/testing/test-dial.ts';
 import type { Plugin } from '../../../src/wire/signal.ts';
-import { invariants } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import { data, inWords, PluginDriver, sent, textOf } from '../../support/scripted-wire.ts';
 import { connectedPair } from '../../support/two-ends.ts';
 
@@ -33,12 +32,9 @@ describe('throttleBytes', () => {
     'a shared budget': { rate: 1e8, shared: true },
   };
   for (const [name, options] of Object.entries(slow)) {
-    it(
-      `keeps the rules of a plugin with ${name}`,
-      invariants(async () => {
-        (await checkPlugin(throttleBytes(options), [])).assert();
-      }),
-    );
+    spec(`keeps the rules of a plugin with ${name}`, async () => {
+      (await checkPlugin(throttleBytes(options), [])).assert();
+    });
   }
 
   describe.each(['down', 'up'] as const)('%s', (way) => {
@@ -54,7 +50,7 @@ describe('throttleBytes', () => {
         clock.advance(1000);
         seen.push(passed(io));
       }
-      assert.deepEqual(seen, [200, 1200, 2200, 3200, 4200, 5000]);
+      expect(seen).toStrictEqual([200, 1200, 2200, 3200, 4200, 5000]);
     });
 
     it('never lets more than burst + rate × t pass in any time t', () => {
@@ -68,8 +64,8 @@ describe('throttleBytes', () => {
       let worst = 0;
       for (let from = 0; from < at.length; from += 1)
         for (let to = from + 1; to < at.length; to += 1) worst = Math.max(worst, at[to]! - at[from]! - (to - from) * 10);
-      assert.ok(worst <= 700, `${worst} bytes more than the rate gives`);
-      assert.ok(at.at(-1)! > 17_000, `${at.at(-1)!} bytes in 2 s`);
+      expect(worst <= 700, `${worst} bytes more than the rate gives`).toBe(true);
+      expect(at.at(-1)! > 17_000, `${at.at(-1)!} bytes in 2 s`).toBe(true);
     });
 
     it('keeps bytes in order, in pieces of the chunks given, with the end behind them', () => {
@@ -80,17 +76,17 @@ describe('throttleBytes', () => {
       else io.wire.give({ kind: 'end' });
       clock.advance(220);
       const signals = way === 'down' ? io.wire.down : io.up;
-      assert.ok(!inWords(signals).includes('end'));
+      expect(!inWords(signals).includes('end')).toBe(true);
       clock.advance(100);
-      assert.equal(textOf(signals), text);
-      assert.equal(inWords(signals).at(-1), 'end');
+      expect(textOf(signals)).toBe(text);
+      expect(inWords(signals).at(-1)).toBe('end');
     });
 
     it('leaves the other direction alone when it alone is limited', () => {
       const { ride: io } = ride({ rate: 10, direction: way });
       io.app.next(bytes(1000));
       io.wire.give(bytes(1000));
-      assert.deepEqual([down(io), up(io)], way === 'down' ? [1, 1000] : [1000, 1]);
+      expect([down(io), up(io)]).toStrictEqual(way === 'down' ? [1, 1000] : [1000, 1]);
       io.unsubscribe();
     });
 
@@ -102,13 +98,13 @@ describe('throttleBytes', () => {
         const { ride: io, clock } = ride({ rate: 1000, burst: 1, direction: way });
         for (let each = 0; each < count - 2; each += 1) give(io, bytes(size));
         const told = (): string[] => inWords(way === 'down' ? io.up : io.wire.down).filter((word) => /pause|resume/.test(word));
-        assert.deepEqual(told(), []);
+        expect(told()).toStrictEqual([]);
         give(io, bytes(size), bytes(size)); // one byte of the first is through
-        assert.deepEqual(told(), ['pause']);
+        expect(told()).toStrictEqual(['pause']);
         clock.advance(count * size - half - 20);
-        assert.deepEqual(told(), ['pause']);
+        expect(told()).toStrictEqual(['pause']);
         clock.advance(40);
-        assert.deepEqual(told(), ['pause', 'resume']);
+        expect(told()).toStrictEqual(['pause', 'resume']);
         io.unsubscribe();
       }
     });
@@ -116,14 +112,14 @@ describe('throttleBytes', () => {
     it('stands still while it is paused, and spends nothing meanwhile', () => {
       const { ride: io, clock } = ride({ rate: 1000, burst: 100 });
       give(io, bytes(150));
-      assert.equal(passed(io), 100);
+      expect(passed(io)).toBe(100);
       const tell = (kind: 'pause' | 'resume'): void => (way === 'down' ? io.wire.give({ kind }) : io.app.next({ kind }));
       tell('pause');
       clock.advance(10_000);
-      assert.equal(passed(io), 100);
-      assert.equal(clock.pending, 0);
+      expect(passed(io)).toBe(100);
+      expect(clock.pending).toBe(0);
       tell('resume');
-      assert.equal(passed(io), 150);
+      expect(passed(io)).toBe(150);
     });
   });
 
@@ -133,8 +129,8 @@ describe('throttleBytes', () => {
     io.app.next({ kind: 'pause' });
     io.app.next({ kind: 'resume' });
     io.wire.give(sent(10), { kind: 'pause' }, { kind: 'resume' });
-    assert.deepEqual(inWords(io.wire.down).slice(1), ['pause', 'resume']);
-    assert.deepEqual(inWords(io.up), ['connected', 'sent 10', 'pause', 'resume']);
+    expect(inWords(io.wire.down).slice(1)).toStrictEqual(['pause', 'resume']);
+    expect(inWords(io.up)).toStrictEqual(['connected', 'sent 10', 'pause', 'resume']);
     io.unsubscribe();
   });
 
@@ -142,7 +138,7 @@ describe('throttleBytes', () => {
     const { ride: io, clock } = ride({ rate: 5000 });
     clock.advance(60_000);
     io.app.next(bytes(2000));
-    assert.equal(down(io), 500);
+    expect(down(io)).toBe(500);
     io.unsubscribe();
   });
 
@@ -151,23 +147,23 @@ describe('throttleBytes', () => {
     io.app.next(bytes(5));
     const before = clock.scheduled;
     clock.advance(39_999);
-    assert.equal(down(io), 4);
+    expect(down(io)).toBe(4);
     clock.advance(1);
-    assert.equal(down(io), 5);
-    assert.ok(clock.scheduled - before <= 8, `${clock.scheduled - before} timers`);
+    expect(down(io)).toBe(5);
+    expect(clock.scheduled - before <= 8, `${clock.scheduled - before} timers`).toBe(true);
   });
 
   it('leaves no timer when nothing waits, nor after it is unsubscribed', () => {
     const { ride: io, clock } = ride({ rate: 1000, burst: 10 });
     io.app.next(bytes(20));
-    assert.equal(clock.pending, 1);
+    expect(clock.pending).toBe(1);
     clock.advance(1000);
-    assert.deepEqual([clock.pending, down(io)], [0, 20]);
+    expect([clock.pending, down(io)]).toStrictEqual([0, 20]);
     io.app.next(bytes(20));
     io.wire.give(bytes(20));
-    assert.equal(clock.pending, 2);
+    expect(clock.pending).toBe(2);
     io.unsubscribe();
-    assert.equal(clock.pending, 0);
+    expect(clock.pending).toBe(0);
   });
 
   describe('its end', () => {
@@ -176,9 +172,9 @@ describe('throttleBytes', () => {
       io.app.next(bytes(1000));
       io.app.complete();
       clock.advance(900);
-      assert.deepEqual([io.wire.flow, io.state], ['open', 'open']);
+      expect([io.wire.flow, io.state]).toStrictEqual(['open', 'open']);
       clock.advance(100);
-      assert.deepEqual([down(io), io.wire.flow, clock.pending], [1000, 'complete', 0]);
+      expect([down(io), io.wire.flow, clock.pending]).toStrictEqual([1000, 'complete', 0]);
     });
 
     it('does not wait for a wire that paused it, and takes no more bytes for the application', () => {
@@ -188,7 +184,7 @@ describe('throttleBytes', () => {
       io.app.complete();
       io.wire.give(bytes(1), { kind: 'pause' });
       clock.advance(100);
-      assert.deepEqual([down(io), up(io), io.wire.flow], [100, 10, 'complete']);
+      expect([down(io), up(io), io.wire.flow]).toStrictEqual([100, 10, 'complete']);
     });
 
     it('is given up when no byte leaves for timeouts.close', () => {
@@ -197,12 +193,12 @@ describe('throttleBytes', () => {
       io.app.next(bytes(2000));
       io.app.complete();
       clock.advance(1000);
-      assert.deepEqual([down(io), io.state], [1010, 'open']);
+      expect([down(io), io.state]).toStrictEqual([1010, 'open']);
       rate.next(0);
       clock.advance(499);
-      assert.equal(io.state, 'open');
+      expect(io.state).toBe('open');
       clock.advance(20);
-      assert.deepEqual([down(io), io.state, io.wire.flow, clock.pending], [1010, 'complete', 'unsubscribed', 0]);
+      expect([down(io), io.state, io.wire.flow, clock.pending]).toStrictEqual([1010, 'complete', 'unsubscribed', 0]);
     });
 
     it('comes at once when the application resets: nothing that is held goes anywhere', () => {
@@ -210,9 +206,9 @@ describe('throttleBytes', () => {
       io.app.next(bytes(100));
       io.wire.give(bytes(100));
       io.app.error(new Error('enough'));
-      assert.equal(io.wire.flow, 'error');
+      expect(io.wire.flow).toBe('error');
       io.wire.fail(new Error('enough'));
-      assert.deepEqual([down(io), up(io), io.state, clock.pending], [10, 10, 'error', 0]);
+      expect([down(io), up(io), io.state, clock.pending]).toStrictEqual([10, 10, 'error', 0]);
     });
 
     it('comes at once when the wire fails: after all bytes that came before', () => {
@@ -220,7 +216,7 @@ describe('throttleBytes', () => {
       io.wire.give(bytes(100));
       io.app.next({ kind: 'pause' });
       io.wire.fail(new Error('gone'));
-      assert.deepEqual([up(io), io.state, String(io.error), clock.pending], [100, 'error', 'Error: gone', 0]);
+      expect([up(io), io.state, String(io.error), clock.pending]).toStrictEqual([100, 'error', 'Error: gone', 0]);
     });
 
     it('waits for an application that pauses while the last bytes before an error come up: none is lost', () => {
@@ -233,10 +229,10 @@ describe('throttleBytes', () => {
       rest.wire.give(data('0123456789'), data('a'), data('bc'), data('de'));
       rest.wire.fail(new Error('gone'));
       clock.advance(1000);
-      assert.deepEqual([textOf(rest.up), rest.state], ['0123456789abc', 'open']);
+      expect([textOf(rest.up), rest.state]).toStrictEqual(['0123456789abc', 'open']);
       rest.app.next({ kind: 'resume' });
       clock.advance(1000);
-      assert.deepEqual([textOf(rest.up), rest.state, String(rest.error)], ['0123456789abcde', 'error', 'Error: gone']);
+      expect([textOf(rest.up), rest.state, String(rest.error)]).toStrictEqual(['0123456789abcde', 'error', 'Error: gone']);
     });
 
     it('waits behind the bytes when the wire is done', () => {
@@ -244,9 +240,9 @@ describe('throttleBytes', () => {
       io.wire.give(bytes(100), { kind: 'end' });
       io.wire.complete();
       clock.advance(50);
-      assert.deepEqual([up(io), io.state], [60, 'open']);
+      expect([up(io), io.state]).toStrictEqual([60, 'open']);
       clock.advance(50);
-      assert.deepEqual([up(io), io.state, inWords(io.up).at(-1)], [100, 'complete', 'end']);
+      expect([up(io), io.state, inWords(io.up).at(-1)]).toStrictEqual([100, 'complete', 'end']);
     });
 
     it('waits for an application that paused, also when the wire is done', () => {
@@ -255,10 +251,10 @@ describe('throttleBytes', () => {
       io.wire.complete();
       io.app.next({ kind: 'pause' });
       clock.advance(1000);
-      assert.deepEqual([up(io), io.state], [10, 'open']);
+      expect([up(io), io.state]).toStrictEqual([10, 'open']);
       io.app.next({ kind: 'resume' });
       clock.advance(1000);
-      assert.deepEqual([up(io), io.state], [100, 'complete']);
+      expect([up(io), io.state]).toStrictEqual([100, 'complete']);
     });
 
     it('comes when the application closes after the wire is done', () => {
@@ -266,7 +262,7 @@ describe('throttleBytes', () => {
       io.wire.give(bytes(100), { kind: 'end' });
       io.wire.complete();
       io.app.complete();
-      assert.deepEqual([io.state, clock.pending], ['complete', 0]);
+      expect([io.state, clock.pending]).toStrictEqual(['complete', 0]);
     });
 
     it.each<[string, (ride: PluginDriver) => void, string]>([
@@ -280,8 +276,8 @@ describe('throttleBytes', () => {
       io.app.next(bytes(100));
       leaves(io);
       clock.advance(1000);
-      assert.deepEqual([up(io), io.state, clock.pending, io.app.observed], [10, state, 0, false]);
-      if (state === 'error') assert.deepEqual(io.error, new Error('why'));
+      expect([up(io), io.state, clock.pending, io.app.observed]).toStrictEqual([10, state, 0, false]);
+      if (state === 'error') expect(io.error).toStrictEqual(new Error('why'));
     });
   });
 
@@ -298,7 +294,7 @@ describe('throttleBytes', () => {
         seen.push(down(io) - before);
       }
       // With a burst of 1 byte and timers of 1 ms it is 1000 bytes a second at the most.
-      assert.deepEqual(seen, [1000, 1000, 10, 0, 500, 60_000 - 1 - 2510]);
+      expect(seen).toStrictEqual([1000, 1000, 10, 0, 500, 60_000 - 1 - 2510]);
     });
 
     it('may change from inside what passes', () => {
@@ -306,12 +302,12 @@ describe('throttleBytes', () => {
       const { ride: io, clock } = ride({ rate });
       io.wire.answer = () => rate.next(10);
       io.app.next(bytes(150_000));
-      assert.equal(down(io), 100_000);
+      expect(down(io)).toBe(100_000);
       clock.advance(1000);
-      assert.equal(down(io), 100_010);
+      expect(down(io)).toBe(100_010);
       io.wire.answer = () => rate.next(Infinity);
       clock.advance(100);
-      assert.equal(down(io), 150_000);
+      expect(down(io)).toBe(150_000);
     });
 
     it('wakes those who wait for a byte at the old rate', () => {
@@ -319,10 +315,10 @@ describe('throttleBytes', () => {
       const { ride: io, clock } = ride({ rate });
       io.app.next(bytes(10));
       clock.advance(1);
-      assert.equal(down(io), 1);
+      expect(down(io)).toBe(1);
       rate.next(1000);
       clock.advance(9);
-      assert.equal(down(io), 10);
+      expect(down(io)).toBe(10);
     });
 
     it('lets nothing pass before its first value, then the burst', () => {
@@ -331,40 +327,38 @@ describe('throttleBytes', () => {
       io.app.next(bytes(10));
       io.app.next({ kind: 'end' });
       clock.advance(1e6);
-      assert.deepEqual([io.wire.down, clock.pending], [[], 0]);
+      expect([io.wire.down, clock.pending]).toStrictEqual([[], 0]);
       rate.next(1);
-      assert.equal(down(io), 5);
+      expect(down(io)).toBe(5);
       io.unsubscribe();
-      assert.equal(rate.observed, false);
+      expect(rate.observed).toBe(false);
     });
 
     it('keeps its last value when it completes', () => {
       const { ride: io, clock } = ride({ rate: of(5, 1000), burst: 1 });
       io.app.next(bytes(101));
       clock.advance(100);
-      assert.equal(down(io), 101);
+      expect(down(io)).toBe(101);
     });
 
-    it.each<[string, Observable<number>, string]>([
+    spec.each<[string, Observable<number>, string]>([
       ['an error', throwError(() => new Error('no rate today')), 'slow: no rate today'],
       ['an end without a value', EMPTY, 'slow: no elements in sequence'],
       ['a value that is no rate', of(-1), 'slow: expected `rate` to emit bytes per second, 0 or more, got -1'],
       ['NaN', of(NaN), 'slow: expected `rate` to emit bytes per second, 0 or more, got NaN'],
-    ])('fails the connection by %s, now or later', (_, fault$, message) =>
-      invariants((h) => {
-        for (const later of [undefined, new Subject<number>()]) {
-          const rate = later ? concat(later, fault$) : fault$;
-          const { ride: io, clock } = ride({ rate });
-          io.app.next(bytes(10));
-          later?.complete();
-          assert.equal(io.state, 'error');
-          h.error(io.error, { code: 'EPROTOCOL', phase: 'write', layer: 'slow' });
-          assert.equal((io.error as Error).message, message);
-          assert.equal(clock.pending, 0);
-        }
-        return Promise.resolve();
-      })(),
-    );
+    ])('fails the connection by %s, now or later', (h, _, fault$, message) => {
+      for (const later of [undefined, new Subject<number>()]) {
+        const rate = later ? concat(later, fault$) : fault$;
+        const { ride: io, clock } = ride({ rate });
+        io.app.next(bytes(10));
+        later?.complete();
+        expect(io.state).toBe('error');
+        h.error(io.error, { code: 'EPROTOCOL', phase: 'write', layer: 'slow' });
+        expect((io.error as Error).message).toBe(message);
+        expect(clock.pending).toBe(0);
+      }
+      return Promise.resolve();
+    });
   });
 
   describe('a shared budget', () => {
@@ -376,10 +370,10 @@ describe('throttleBytes', () => {
       clock.advance(10_000);
       const each = all.map(down);
       const sum = each.reduce((a, b) => a + b);
-      assert.ok(sum > 99_000 && sum <= 100_100, `${sum} bytes`);
-      assert.ok(Math.max(...each) - Math.min(...each) <= 200, String(each));
+      expect(sum > 99_000 && sum <= 100_100, `${sum} bytes`).toBe(true);
+      expect(Math.max(...each) - Math.min(...each) <= 200, String(each)).toBe(true);
       for (const io of all) io.unsubscribe();
-      assert.equal(clock.pending, 0);
+      expect(clock.pending).toBe(0);
     });
 
     it('is not shared without the word', () => {
@@ -388,7 +382,7 @@ describe('throttleBytes', () => {
       const all = Array.from({ length: 3 }, () => ride(plugin, clock).ride);
       for (const io of all) io.app.next(bytes(2000));
       clock.advance(1000);
-      assert.deepEqual(all.map(down), [1001, 1001, 1001]);
+      expect(all.map(down)).toStrictEqual([1001, 1001, 1001]);
       for (const io of all) io.unsubscribe();
     });
 
@@ -400,9 +394,9 @@ describe('throttleBytes', () => {
       const crumbs = ride(plugin, clock).ride;
       for (let each = 0; each < 1000; each += 1) crumbs.app.next(bytes(1));
       clock.advance(990); // one round of slices of 1000
-      assert.equal(down(crumbs), 0);
+      expect(down(crumbs)).toBe(0);
       clock.advance(10);
-      assert.equal(down(crumbs), 1000);
+      expect(down(crumbs)).toBe(1000);
       for (const io of [...greedy, crumbs]) io.unsubscribe();
     });
 
@@ -415,7 +409,7 @@ describe('throttleBytes', () => {
       a.unsubscribe();
       const before = down(b);
       clock.advance(1000);
-      assert.equal(down(b) - before, 1000);
+      expect(down(b) - before).toBe(1000);
       b.unsubscribe();
     });
 
@@ -427,9 +421,9 @@ describe('throttleBytes', () => {
       first.unsubscribe();
       const second = ride(plugin, clock).ride;
       second.app.next(bytes(500));
-      assert.deepEqual([down(first), down(second)], [500, 0]);
+      expect([down(first), down(second)]).toStrictEqual([500, 0]);
       clock.advance(500);
-      assert.equal(down(second), 500);
+      expect(down(second)).toBe(500);
       second.unsubscribe();
     });
 
@@ -444,12 +438,12 @@ describe('throttleBytes', () => {
       const plugin = throttleBytes({ rate: counted, shared: true });
       const [a, b] = [ride(plugin, clock).ride, ride(plugin, clock).ride];
       a.unsubscribe();
-      assert.deepEqual([subscribed, rate.observed], [1, true]);
+      expect([subscribed, rate.observed]).toStrictEqual([1, true]);
       b.unsubscribe();
-      assert.equal(rate.observed, false);
+      expect(rate.observed).toBe(false);
       const [c, d] = [ride(plugin, clock).ride, ride(plugin, clock).ride];
       rate.error(new Error('off'));
-      assert.deepEqual([subscribed, c.state, d.state], [2, 'error', 'error']);
+      expect([subscribed, c.state, d.state]).toStrictEqual([2, 'error', 'error']);
     });
   });
 
@@ -464,32 +458,28 @@ describe('throttleBytes', () => {
     ['an unknown direction', { rate: 1, direction: 'left' }, "`direction` to be 'both', 'down' or 'up', got left"],
     ['shared that is no boolean', { rate: 1, shared: 'yes' }, '`shared` to be true or false, got yes'],
   ])('refuses %s', (_, options, words) => {
-    assert.throws(
-      () => throttleBytes(options as ThrottleBytesOptions),
-      (error) => error instanceof TypeError && error.message.includes(words),
-    );
+    const making = (): unknown => throttleBytes(options as ThrottleBytesOptions);
+    expect(making).toThrow(TypeError);
+    expect(making).toThrow(words);
   });
 
-  it(
-    'holds a real transfer to its rate, both ways, with all bytes in order',
-    invariants(async (h) => {
-      const limited = throttleBytes({ rate: 4_000_000, burst: 20_000 });
-      const { near, far } = await connectedPair(h, 'socket', limited, throttleBytes({ rate: Infinity }));
-      const given = Array.from({ length: 16 }, (_, at) => Buffer.alloc(2 ** 16, at));
-      const start = performance.now();
-      for (const chunk of given) {
-        near.write(chunk);
-        far.write(chunk);
-      }
-      await h.until(() => near.received === 2 ** 20 && far.received === 2 ** 20);
-      const rate = (2 ** 20 / (performance.now() - start)) * 1000;
-      h.sameBytes(near.bytes, given);
-      h.sameBytes(far.bytes, given);
-      assert.ok(rate < 4_100_000, `${rate} bytes per second`);
-      console.log(`throttleBytes: 1 MiB each way at ${(rate / 1e6).toFixed(2)} MB/s of 4`);
-      near.close();
-      far.close();
-      await Promise.all([near.up.ended, far.up.ended]);
-    }),
-  );
+  spec('holds a real transfer to its rate, both ways, with all bytes in order', async (h) => {
+    const limited = throttleBytes({ rate: 4_000_000, burst: 20_000 });
+    const { near, far } = await connectedPair(h, 'socket', limited, throttleBytes({ rate: Infinity }));
+    const given = Array.from({ length: 16 }, (_, at) => Buffer.alloc(2 ** 16, at));
+    const start = performance.now();
+    for (const chunk of given) {
+      near.write(chunk);
+      far.write(chunk);
+    }
+    await h.until(() => near.received === 2 ** 20 && far.received === 2 ** 20);
+    const rate = (2 ** 20 / (performance.now() - start)) * 1000;
+    h.sameBytes(near.bytes, given);
+    h.sameBytes(far.bytes, given);
+    expect(rate < 4_100_000, `${rate} bytes per second`).toBe(true);
+    console.log(`throttleBytes: 1 MiB each way at ${(rate / 1e6).toFixed(2)} MB/s of 4`);
+    near.close();
+    far.close();
+    await Promise.all([near.up.ended, far.up.ended]);
+  });
 });

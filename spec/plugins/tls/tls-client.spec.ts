@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { checkServerIdentity, createServer, type TlsOptions as NodeOptions } from 'node:tls';
 import type { AddressInfo } from 'node:net';
@@ -13,7 +12,8 @@ import { stack } from '../../../src/wire/stack.ts';
 import { tcp } from '../../../src/wire/tcp.ts';
 import { dialOf, type WireDriver } from '../../support/carry.ts';
 import * as certificates from '../../support/certificates.ts';
-import { invariants, type Harness } from '../../support/harness.ts';
+import { type Harness } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import { Session, VERSIONS, type SessionOptions } from '../../support/tls-tools.ts';
 import { Counted } from '../../support/two-ends.ts';
 
@@ -39,14 +39,12 @@ describe('the names of tlsClient', () => {
     'an address as servername, no SNI': [dialling('elsewhere.test', { client: { servername: '127.0.0.1' } }), undefined],
     'the target, with an empty servername and no SNI': [dialling('localhost', { client: { servername: '' } }), undefined],
   };
-  it.each(Object.keys(accepted))('are checked, and told by SNI: %s', (name) =>
-    invariants(async (h) => {
-      const [options, sni] = accepted[name]!;
-      const session = await Session.connected(h, options);
-      assert.equal(detailsOf(session.server).servername, sni);
-      assert.equal(detailsOf(session.client).authorized, true);
-    })(),
-  );
+  spec.each(Object.keys(accepted))('are checked, and told by SNI: %s', async (h, name) => {
+    const [options, sni] = accepted[name]!;
+    const session = await Session.connected(h, options);
+    expect(detailsOf(session.server).servername).toBe(sni);
+    expect(detailsOf(session.client).authorized).toBe(true);
+  });
 
   const refused: Record<string, SessionOptions> = {
     'another host': dialling('other.test'),
@@ -55,49 +53,38 @@ describe('the names of tlsClient', () => {
     'two labels of a wildcard': dialling('two.one.wild.test', { server: certificates.names }),
     'the name of a certificate without SAN': dialling('a.client', { server: certificates.client }),
   };
-  it.each(Object.keys(refused))('are refused by ETLSCERT: %s (D3)', (name) =>
-    invariants(async (h) => {
-      const session = new Session(h, refused[name]);
-      session.client.write('a secret');
-      await Promise.all([session.client.up.ended, session.server.up.ended]);
-      h.error(session.client.up.error, { code: 'ETLSCERT', phase: 'handshake', layer: 'client' });
-      assert.equal(((session.client.up.error as Error).cause as NodeJS.ErrnoException).code, 'ERR_TLS_CERT_ALTNAME_INVALID');
-      assert.deepEqual([session.client.story, session.server.text], ['error', '']);
-    })(),
-  );
+  spec.each(Object.keys(refused))('are refused by ETLSCERT: %s (D3)', async (h, name) => {
+    const session = new Session(h, refused[name]);
+    session.client.write('a secret');
+    await Promise.all([session.client.up.ended, session.server.up.ended]);
+    h.error(session.client.up.error, { code: 'ETLSCERT', phase: 'handshake', layer: 'client' });
+    expect(((session.client.up.error as Error).cause as NodeJS.ErrnoException).code).toBe('ERR_TLS_CERT_ALTNAME_INVALID');
+    expect([session.client.story, session.server.text]).toStrictEqual(['error', '']);
+  });
 
   describe('without a DNS name in the subjectAltName', () => {
     const { commonName } = certificates;
     const to = (host: string, client: TlsClientOptions = {}): SessionOptions =>
       dialling(host, { server: commonName, client: { ca: commonName.cert, ...client } });
 
-    it(
-      'are not found in the common name (D3)',
-      invariants(async (h) => {
-        const session = new Session(h, to('name.test'));
-        await Promise.all([session.client.up.ended, session.server.up.ended]);
-        h.error(session.client.up.error, { code: 'ETLSCERT', phase: 'handshake' });
-        const cause = (session.client.up.error as Error).cause as NodeJS.ErrnoException & { cert?: { subject: { CN: string } } };
-        assert.deepEqual([cause.code, cause.cert?.subject.CN], ['ERR_TLS_CERT_ALTNAME_INVALID', 'name.test']);
-        assert.match(cause.message, /does not contain a DNS name/);
-      }),
-    );
+    spec('are not found in the common name (D3)', async (h) => {
+      const session = new Session(h, to('name.test'));
+      await Promise.all([session.client.up.ended, session.server.up.ended]);
+      h.error(session.client.up.error, { code: 'ETLSCERT', phase: 'handshake' });
+      const cause = (session.client.up.error as Error).cause as NodeJS.ErrnoException & { cert?: { subject: { CN: string } } };
+      expect([cause.code, cause.cert?.subject.CN]).toStrictEqual(['ERR_TLS_CERT_ALTNAME_INVALID', 'name.test']);
+      expect(cause.message).toMatch(/does not contain a DNS name/);
+    });
 
-    it(
-      'are found in the common name by the rule of Node, where that is given',
-      invariants(async (h) => {
-        const { client } = await Session.connected(h, to('name.test', { checkServerIdentity }));
-        assert.equal(detailsOf(client).authorized, true);
-      }),
-    );
+    spec('are found in the common name by the rule of Node, where that is given', async (h) => {
+      const { client } = await Session.connected(h, to('name.test', { checkServerIdentity }));
+      expect(detailsOf(client).authorized).toBe(true);
+    });
 
-    it(
-      'are found as an address of the subjectAltName',
-      invariants(async (h) => {
-        const { client } = await Session.connected(h, to('127.0.0.1'));
-        assert.equal(detailsOf(client).authorized, true);
-      }),
-    );
+    spec('are found as an address of the subjectAltName', async (h) => {
+      const { client } = await Session.connected(h, to('127.0.0.1'));
+      expect(detailsOf(client).authorized).toBe(true);
+    });
   });
 
   it('are TypeErrors at the dial when they are none', () => {
@@ -107,22 +94,19 @@ describe('the names of tlsClient', () => {
     dial('localhost');
   });
 
-  it(
-    'are checked by checkServerIdentity, if that is given',
-    invariants(async (h) => {
-      const asked: unknown[] = [];
-      const check = (host: string, { subject }: { subject: { CN: string } }): Error | undefined => {
-        asked.push([host, subject.CN]);
-        return asked.length > 1 ? new Error('no more') : undefined;
-      };
-      const plugin = { checkServerIdentity: check } as TlsClientOptions;
-      await Session.connected(h, dialling('other.test', { client: plugin }));
-      const second = new Session(h, dialling('other.test', { client: plugin }));
-      await Promise.all([second.client.up.ended, second.server.up.ended]);
-      h.error(second.client.up.error, { code: 'ETLSCERT' });
-      assert.deepEqual(asked, Array(2).fill(['other.test', 'localhost']));
-    }),
-  );
+  spec('are checked by checkServerIdentity, if that is given', async (h) => {
+    const asked: unknown[] = [];
+    const check = (host: string, { subject }: { subject: { CN: string } }): Error | undefined => {
+      asked.push([host, subject.CN]);
+      return asked.length > 1 ? new Error('no more') : undefined;
+    };
+    const plugin = { checkServerIdentity: check } as TlsClientOptions;
+    await Session.connected(h, dialling('other.test', { client: plugin }));
+    const second = new Session(h, dialling('other.test', { client: plugin }));
+    await Promise.all([second.client.up.ended, second.server.up.ended]);
+    h.error(second.client.up.error, { code: 'ETLSCERT' });
+    expect(asked).toStrictEqual(Array(2).fill(['other.test', 'localhost']));
+  });
 
   const answers: Record<string, () => unknown> = {
     'a throw': () => {
@@ -135,36 +119,28 @@ describe('the names of tlsClient', () => {
     'words, as Node takes them': () => 'no more',
     'a promise, as Node takes it': async () => undefined,
   };
-  it.each(Object.keys(answers))('are refused by ETLSCERT when checkServerIdentity answers with %s', (how) =>
-    invariants(async (h) => {
-      const check = answers[how] as () => undefined;
-      const session = new Session(h, { client: { checkServerIdentity: check } });
-      await Promise.all([session.client.up.ended, session.server.up.ended]);
-      h.error(session.client.up.error, { code: 'ETLSCERT', phase: 'handshake', layer: 'client' });
-      if (!how.includes('promise')) assert.equal(((session.client.up.error as Error).cause as Error).message, 'no more');
-      const through = await Session.connected(h, { client: { checkServerIdentity: check, rejectUnauthorized: false } });
-      assert.equal(detailsOf(through.client).authorized, false);
-    })(),
-  );
+  spec.each(Object.keys(answers))('are refused by ETLSCERT when checkServerIdentity answers with %s', async (h, how) => {
+    const check = answers[how] as () => undefined;
+    const session = new Session(h, { client: { checkServerIdentity: check } });
+    await Promise.all([session.client.up.ended, session.server.up.ended]);
+    h.error(session.client.up.error, { code: 'ETLSCERT', phase: 'handshake', layer: 'client' });
+    if (!how.includes('promise')) expect(((session.client.up.error as Error).cause as Error).message).toBe('no more');
+    const through = await Session.connected(h, { client: { checkServerIdentity: check, rejectUnauthorized: false } });
+    expect(detailsOf(through.client).authorized).toBe(false);
+  });
 
-  it(
-    'are accepted when checkServerIdentity answers with null, as Node takes it',
-    invariants(async (h) => {
-      const { client } = await Session.connected(h, { client: { checkServerIdentity: () => null as unknown as undefined } });
-      assert.equal(detailsOf(client).authorized, true);
-    }),
-  );
+  spec('are accepted when checkServerIdentity answers with null, as Node takes it', async (h) => {
+    const { client } = await Session.connected(h, { client: { checkServerIdentity: () => null as unknown as undefined } });
+    expect(detailsOf(client).authorized).toBe(true);
+  });
 
-  it(
-    'say an untrusted root (D2)',
-    invariants(async (h) => {
-      const chain = `${server.cert}${ca}`;
-      const session = new Session(h, { client: { ca: certificates.selfSigned.cert }, server: { cert: chain } });
-      await Promise.all([session.client.up.ended, session.server.up.ended]);
-      h.error(session.client.up.error, { code: 'ETLSCERT' });
-      assert.equal(((session.client.up.error as Error).cause as NodeJS.ErrnoException).code, 'SELF_SIGNED_CERT_IN_CHAIN');
-    }),
-  );
+  spec('say an untrusted root (D2)', async (h) => {
+    const chain = `${server.cert}${ca}`;
+    const session = new Session(h, { client: { ca: certificates.selfSigned.cert }, server: { cert: chain } });
+    await Promise.all([session.client.up.ended, session.server.up.ended]);
+    h.error(session.client.up.error, { code: 'ETLSCERT' });
+    expect(((session.client.up.error as Error).cause as NodeJS.ErrnoException).code).toBe('SELF_SIGNED_CERT_IN_CHAIN');
+  });
 });
 
 /** Connections one after another, by the same two plugins. */
@@ -195,127 +171,103 @@ describe.each(VERSIONS)('the sessions of tlsClient, %s', (maxVersion) => {
   const service = (options: Partial<TlsServerOptions> = {}): Plugin => tlsServer({ ...server, ...options, maxVersion });
   const TWICE = ['localhost', 'localhost'];
 
-  it(
-    'are resumed by the second connection to the same target',
-    invariants(async (h) => {
-      const { reused, clients } = await sessions(h, tlsClient({ ca }), service(), ['localhost', 'localhost', '127.0.0.1', 'localhost']);
-      assert.deepEqual(reused, [false, true, false, true]);
-      const shown = clients.map((each) => detailsOf(each));
-      assert.ok(shown.every(({ authorized }) => authorized === true));
-      assert.deepEqual(shown[1]?.x509, shown[0]?.x509, 'the certificate is known of resumed ones, too');
-    }),
-  );
+  spec('are resumed by the second connection to the same target', async (h) => {
+    const { reused, clients } = await sessions(h, tlsClient({ ca }), service(), ['localhost', 'localhost', '127.0.0.1', 'localhost']);
+    expect(reused).toStrictEqual([false, true, false, true]);
+    const shown = clients.map((each) => detailsOf(each));
+    expect(shown.every(({ authorized }) => authorized === true)).toBe(true);
+    expect(shown[1]?.x509, 'the certificate is known of resumed ones, too').toStrictEqual(shown[0]?.x509);
+  });
 
-  it(
-    'are not resumed with session: false, by another plugin value, or by a server that has changed its keys',
-    invariants(async (h) => {
-      assert.deepEqual((await sessions(h, tlsClient({ ca, session: false }), service(), TWICE)).reused, [false, false]);
-      const [first, second, far] = [tlsClient({ ca }), tlsClient({ ca }), service()];
-      await sessions(h, first, far, ['localhost']);
-      assert.deepEqual((await sessions(h, second, far, ['localhost'])).reused, [false]);
-      assert.deepEqual((await sessions(h, first, service(), ['localhost'])).reused, [false]);
-    }),
-  );
+  spec('are not resumed with session: false, by another plugin value, or by a server that has changed its keys', async (h) => {
+    expect((await sessions(h, tlsClient({ ca, session: false }), service(), TWICE)).reused).toStrictEqual([false, false]);
+    const [first, second, far] = [tlsClient({ ca }), tlsClient({ ca }), service()];
+    await sessions(h, first, far, ['localhost']);
+    expect((await sessions(h, second, far, ['localhost'])).reused).toStrictEqual([false]);
+    expect((await sessions(h, first, service(), ['localhost'])).reused).toStrictEqual([false]);
+  });
 
-  it(
-    'are not resumed under another secure context: it may trust others',
-    invariants(async (h) => {
-      const contexts = new BehaviorSubject({ ca });
-      const client = tlsClient({ secureContext: contexts });
-      const far = service();
-      assert.deepEqual((await sessions(h, client, far, TWICE)).reused, [false, true]);
-      contexts.next({ ca: certificates.selfSigned.cert });
-      const [a, b] = memoryPair();
-      new Counted(h, far(b));
-      const near = new Counted(h, client(a), { ...dialOf(), to: { host: 'localhost', port: 7 } });
+  spec('are not resumed under another secure context: it may trust others', async (h) => {
+    const contexts = new BehaviorSubject({ ca });
+    const client = tlsClient({ secureContext: contexts });
+    const far = service();
+    expect((await sessions(h, client, far, TWICE)).reused).toStrictEqual([false, true]);
+    contexts.next({ ca: certificates.selfSigned.cert });
+    const [a, b] = memoryPair();
+    new Counted(h, far(b));
+    const near = new Counted(h, client(a), { ...dialOf(), to: { host: 'localhost', port: 7 } });
+    await near.up.ended;
+    h.error(near.up.error, { code: 'ETLSCERT' });
+  });
+
+  spec('are asked about by verify each time, and forgotten when it refuses', async (h) => {
+    let trusted = true;
+    const names: unknown[] = [];
+    const client = tlsClient({
+      ca,
+      verify: ({ certificate, reused }) => {
+        names.push([certificate?.subject.CN, reused]);
+        return trusted;
+      },
+    });
+    const far = service();
+    await sessions(h, client, far, TWICE);
+    trusted = false;
+    await expect(sessions(h, client, far, ['localhost'])).rejects.toThrow();
+    trusted = true;
+    await sessions(h, client, far, ['localhost']);
+    expect(names).toStrictEqual([
+      ['localhost', false],
+      ['localhost', true],
+      ['localhost', true],
+      ['localhost', false],
+    ]);
+  });
+
+  spec('of a peer that was let through are still not authorized', async (h) => {
+    const { clients } = await sessions(h, tlsClient({ ca, rejectUnauthorized: false }), service(), ['other.test', 'other.test']);
+    expect(clients.map((each) => [detailsOf(each).reused, detailsOf(each).authorized, detailsOf(each).authorizationError])).toStrictEqual([
+      [false, false, 'ERR_TLS_CERT_ALTNAME_INVALID'],
+      [true, false, 'ERR_TLS_CERT_ALTNAME_INVALID'],
+    ]);
+  });
+
+  spec('are resumed by a server of Node, also where it asks for a certificate', async (h) => {
+    const options: NodeOptions = { ...server, ca, requestCert: true, maxVersion, sessionIdContext: 'spec' };
+    const node = createServer(options, (socket) => socket.on('error', () => {}).pipe(socket)).listen(0, '127.0.0.1');
+    h.defer(() => node.close());
+    await once(node, 'listening');
+    const to = { host: '127.0.0.1', port: (node.address() as AddressInfo).port };
+    const client = tlsClient({ ca, ...certificates.client });
+    const reused: unknown[] = [];
+    for (let each = 0; each < 2; each += 1) {
+      const near = new Counted(h, stack({ ssl: client }, tcp()), { ...dialOf(), to });
+      near.write('hello');
+      await h.until(() => near.text === 'hello');
+      reused.push(detailsOf(near).reused);
+      near.close();
       await near.up.ended;
-      h.error(near.up.error, { code: 'ETLSCERT' });
-    }),
-  );
-
-  it(
-    'are asked about by verify each time, and forgotten when it refuses',
-    invariants(async (h) => {
-      let trusted = true;
-      const names: unknown[] = [];
-      const client = tlsClient({
-        ca,
-        verify: ({ certificate, reused }) => {
-          names.push([certificate?.subject.CN, reused]);
-          return trusted;
-        },
-      });
-      const far = service();
-      await sessions(h, client, far, TWICE);
-      trusted = false;
-      await assert.rejects(sessions(h, client, far, ['localhost']));
-      trusted = true;
-      await sessions(h, client, far, ['localhost']);
-      assert.deepEqual(names, [
-        ['localhost', false],
-        ['localhost', true],
-        ['localhost', true],
-        ['localhost', false],
-      ]);
-    }),
-  );
-
-  it(
-    'of a peer that was let through are still not authorized',
-    invariants(async (h) => {
-      const { clients } = await sessions(h, tlsClient({ ca, rejectUnauthorized: false }), service(), ['other.test', 'other.test']);
-      assert.deepEqual(
-        clients.map((each) => [detailsOf(each).reused, detailsOf(each).authorized, detailsOf(each).authorizationError]),
-        [
-          [false, false, 'ERR_TLS_CERT_ALTNAME_INVALID'],
-          [true, false, 'ERR_TLS_CERT_ALTNAME_INVALID'],
-        ],
-      );
-    }),
-  );
-
-  it(
-    'are resumed by a server of Node, also where it asks for a certificate',
-    invariants(async (h) => {
-      const options: NodeOptions = { ...server, ca, requestCert: true, maxVersion, sessionIdContext: 'spec' };
-      const node = createServer(options, (socket) => socket.on('error', () => {}).pipe(socket)).listen(0, '127.0.0.1');
-      h.defer(() => node.close());
-      await once(node, 'listening');
-      const to = { host: '127.0.0.1', port: (node.address() as AddressInfo).port };
-      const client = tlsClient({ ca, ...certificates.client });
-      const reused: unknown[] = [];
-      for (let each = 0; each < 2; each += 1) {
-        const near = new Counted(h, stack({ ssl: client }, tcp()), { ...dialOf(), to });
-        near.write('hello');
-        await h.until(() => near.text === 'hello');
-        reused.push(detailsOf(near).reused);
-        near.close();
-        await near.up.ended;
-      }
-      assert.deepEqual(reused, [false, true]);
-    }),
-  );
+    }
+    expect(reused).toStrictEqual([false, true]);
+  });
 });
 
 describe('layers of TLS', () => {
-  it(
-    'keep their options apart (L6)',
-    invariants(async (h) => {
-      const inner = tlsClient({ ca, servername: 'localhost', ALPNProtocols: ['inner'] });
-      const outer = tlsClient({ ca, servername: 'other.test', minVersion: 'TLSv1.3', session: false });
-      const [a, b] = memoryPair();
-      const service = {
-        inner: tlsServer({ ...server, ALPNProtocols: ['inner', 'outer'] }),
-        outer: tlsServer({ ...certificates.other, ALPNProtocols: ['outer', 'inner'] }),
-      };
-      const far = new Counted(h, stack(service, b));
-      const near = new Counted(h, stack({ inner, outer }, a), { ...dialOf(), to: { host: 'elsewhere.test', port: 7 } });
-      await Promise.all([near.saw('connected'), far.saw('connected')]);
-      const seen = [0, 1].map((at) => [detailsOf(far, at).layer, detailsOf(far, at).servername, detailsOf(far, at).alpnProtocol]);
-      assert.deepEqual(seen, [
-        ['inner', 'localhost', 'inner'],
-        ['outer', 'other.test', false],
-      ]);
-    }),
-  );
+  spec('keep their options apart (L6)', async (h) => {
+    const inner = tlsClient({ ca, servername: 'localhost', ALPNProtocols: ['inner'] });
+    const outer = tlsClient({ ca, servername: 'other.test', minVersion: 'TLSv1.3', session: false });
+    const [a, b] = memoryPair();
+    const service = {
+      inner: tlsServer({ ...server, ALPNProtocols: ['inner', 'outer'] }),
+      outer: tlsServer({ ...certificates.other, ALPNProtocols: ['outer', 'inner'] }),
+    };
+    const far = new Counted(h, stack(service, b));
+    const near = new Counted(h, stack({ inner, outer }, a), { ...dialOf(), to: { host: 'elsewhere.test', port: 7 } });
+    await Promise.all([near.saw('connected'), far.saw('connected')]);
+    const seen = [0, 1].map((at) => [detailsOf(far, at).layer, detailsOf(far, at).servername, detailsOf(far, at).alpnProtocol]);
+    expect(seen).toStrictEqual([
+      ['inner', 'localhost', 'inner'],
+      ['outer', 'other.test', false],
+    ]);
+  });
 });

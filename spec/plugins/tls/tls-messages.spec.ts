@@ -1,7 +1,6 @@
-import assert from 'node:assert/strict';
 import { connect as dial } from 'node:net';
 import { inspect } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { assert, describe, expect, it } from 'vitest';
 import { clearTextProblem, opensslReason } from '../../../src/plugins/tls/tls-errors.ts';
 import { tlsClient } from '../../../src/plugins/tls/tls-client.ts';
 import { tlsServer } from '../../../src/plugins/tls/tls-server.ts';
@@ -9,7 +8,8 @@ import { memoryPair } from '../../../src/testing/memory/memory-pair.ts';
 import { dialOf } from '../../support/carry.ts';
 import * as certificates from '../../support/certificates.ts';
 import { serving } from '../../support/clients.ts';
-import { invariants, type Harness } from '../../support/harness.ts';
+import { type Harness } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import { Session } from '../../support/tls-tools.ts';
 import { Counted } from '../../support/two-ends.ts';
 
@@ -39,43 +39,39 @@ describe('TLS to a peer that does not speak it', () => {
     'empty lines': [['\r\n\r\n'], '\\x0d\\x0a\\x0d\\x0a'],
     'a version of SSL that is gone': [['\u0016\u0002\0\0\u0001'], '\\x16\\x02\\x00\\x00\\x01'],
   };
-  it.each(Object.keys(greetings))('quotes the first line of %s', (what) =>
-    invariants(async (h) => {
-      const [sent, quoted] = greetings[what]!;
-      const { message } = await answered(h, ...sent);
-      assert.equal(message, `tls: the peer does not speak TLS: it sent \`${quoted}\``);
-    })(),
-  );
+  spec.each(Object.keys(greetings))('quotes the first line of %s', async (h, what) => {
+    const [sent, quoted] = greetings[what]!;
+    const { message } = await answered(h, ...sent);
+    expect(message).toBe(`tls: the peer does not speak TLS: it sent \`${quoted}\``);
+  });
 
-  it('is known at the first byte that is no record, however the bytes are cut', () =>
-    invariants(async (h) => {
-      for (const pieces of [
-        ['2', '20 mail\r\n'],
-        ['\u0016', '\u0002'],
-      ])
-        assert.match((await answered(h, ...pieces)).message, /does not speak TLS: it sent/);
-    })());
+  spec('is known at the first byte that is no record, however the bytes are cut', async (h) => {
+    for (const pieces of [
+      ['2', '20 mail\r\n'],
+      ['\u0016', '\u0002'],
+    ])
+      expect((await answered(h, ...pieces)).message).toMatch(/does not speak TLS: it sent/);
+  });
 
-  it.each(['GET /?token=48151623 HTTP/1.1\r\nAuthorization: Basic 48151623\r\n\r\n', 'PASS 48151623\r\n'])(
+  spec.each(['GET /?token=48151623 HTTP/1.1\r\nAuthorization: Basic 48151623\r\n\r\n', 'PASS 48151623\r\n'])(
     'quotes no more than a word of a client: %j',
-    (sent) =>
-      invariants(async (h) => {
-        const { at, errors } = await serving(h, () => [], { plugin: { tls: tlsServer(server) } });
-        const socket = dial(at).on('error', () => {});
-        h.defer(() => socket.destroy());
-        socket.write(sent);
-        await h.until(() => errors.values.length > 0);
-        const error = errors.values[0] as Error;
-        assert.equal(error.message, `tls: the peer does not speak TLS: it sent \`${sent.slice(0, 4)}…\``);
-        assert.ok(!inspect(error, { depth: 9 }).includes('48151623'));
-      })(),
+    async (h, sent) => {
+      const { at, errors } = await serving(h, () => [], { plugin: { tls: tlsServer(server) } });
+      const socket = dial(at).on('error', () => {});
+      h.defer(() => socket.destroy());
+      socket.write(sent);
+      await h.until(() => errors.values.length > 0);
+      const error = errors.values[0] as Error;
+      expect(error.message).toBe(`tls: the peer does not speak TLS: it sent \`${sent.slice(0, 4)}…\``);
+      assert(!inspect(error, { depth: 9 }).includes('48151623'));
+    },
   );
 
   it('takes records of TLS and nothing else for TLS', () => {
     for (const first of [[], [22], [22, 3], [21, 3, 1], [20, 3], [23, 3, 3]])
-      assert.equal(clearTextProblem(Buffer.from(first), 'server'), undefined, String(first));
+      expect(clearTextProblem(Buffer.from(first), 'server'), String(first)).toBe(undefined);
     for (const first of [[19], [24, 3], [22, 2], [22, 4], [0x80, 0x2e], [50]])
-      assert.match(String(clearTextProblem(Buffer.from(first), 'server')), /does not speak TLS/, String(first));
+      expect(String(clearTextProblem(Buffer.from(first), 'server')), String(first)).toMatch(/does not speak TLS/);
   });
 });
 
@@ -90,17 +86,16 @@ describe('an error of OpenSSL', () => {
     ['80BC:error:0A0000C7:SSL routines:f:peer did not return a certificate:../deps/y.c:3517:\n', 'peer did not return a certificate'],
     ['certificate has expired', 'certificate has expired'],
   ])('is reported by its reason: %j', (line, reason) => {
-    assert.equal(opensslReason(line), reason);
+    expect(opensslReason(line)).toBe(reason);
   });
 
-  it('that comes as an alert is reported as one of the peer', () =>
-    invariants(async (h) => {
-      const session = new Session(h, { version: 'TLSv1.2', server: { minVersion: 'TLSv1.3' } });
-      await Promise.all([session.client.up.ended, session.server.up.ended]);
-      const messages = [session.client.up.error, session.server.up.error].map((error) => (error as Error).message);
-      assert.equal(messages[0], 'client: the peer sent a TLS alert: tlsv1 alert protocol version (SSL alert number 70)');
-      assert.equal(messages[1], 'server: unsupported protocol');
-    })());
+  spec('that comes as an alert is reported as one of the peer', async (h) => {
+    const session = new Session(h, { version: 'TLSv1.2', server: { minVersion: 'TLSv1.3' } });
+    await Promise.all([session.client.up.ended, session.server.up.ended]);
+    const messages = [session.client.up.error, session.server.up.error].map((error) => (error as Error).message);
+    expect(messages[0]).toBe('client: the peer sent a TLS alert: tlsv1 alert protocol version (SSL alert number 70)');
+    expect(messages[1]).toBe('server: unsupported protocol');
+  });
 });
 
 describe('certificates and keys that cannot be used', () => {
@@ -155,11 +150,11 @@ describe('certificates and keys that cannot be used', () => {
     } catch (error) {
       thrown = error;
     }
-    assert.ok(thrown instanceof TypeError, String(thrown));
+    assert(thrown instanceof TypeError, String(thrown));
     expect(thrown.message).toMatch(words);
-    assert.ok(!RAW.test(thrown.message), thrown.message);
+    assert(!RAW.test(thrown.message), thrown.message);
     const all = inspect(thrown, { depth: 9, showHidden: true }).replaceAll(/\s|\\n|' \+\s*'/g, '');
     for (const secret of [key, other, cert])
-      for (const line of secret.split('\n').slice(1, -2)) assert.ok(!all.includes(line.slice(0, 20)), all);
+      for (const line of secret.split('\n').slice(1, -2)) assert(!all.includes(line.slice(0, 20)), all);
   });
 });

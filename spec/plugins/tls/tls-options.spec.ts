@@ -1,13 +1,12 @@
-import assert from 'node:assert/strict';
 import { createPrivateKey } from 'node:crypto';
 import { of } from 'rxjs';
-import { describe, expect, it } from 'vitest';
+import { assert, describe, expect, it } from 'vitest';
 import type { LayerDetails } from '../../../src/wire/signal.ts';
 import { tlsClient } from '../../../src/plugins/tls/tls-client.ts';
 import { tlsServer, type TlsServerOptions } from '../../../src/plugins/tls/tls-server.ts';
 import type { WireDriver } from '../../support/carry.ts';
 import * as certificates from '../../support/certificates.ts';
-import { invariants } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import { Session, type SessionOptions } from '../../support/tls-tools.ts';
 
 const { server } = certificates;
@@ -22,7 +21,7 @@ function thrown(call: () => unknown): TypeError {
   } catch (caught) {
     error = caught;
   }
-  assert.ok(error instanceof TypeError, String(error));
+  assert(error instanceof TypeError, String(error));
   return error;
 }
 
@@ -91,7 +90,7 @@ describe('the options of tlsClient and tlsServer', () => {
     for (const passphrase of [undefined, `${PASSPHRASE}, not`]) {
       const error = thrown(() => tlsServer({ ...options, passphrase }));
       expect(error.message).toMatch(/expected `passphrase` that OpenSSL can use/);
-      assert.ok(!JSON.stringify([error.message, String(error.cause), error.stack]).includes(PASSPHRASE));
+      assert(!JSON.stringify([error.message, String(error.cause), error.stack]).includes(PASSPHRASE));
     }
   });
 });
@@ -124,16 +123,14 @@ describe('what is on Object.prototype is no option', () => {
     ca: [certificates.selfSigned.cert, { server: certificates.selfSigned, client: { ca: undefined } }],
     secureContext: [{ ca: certificates.selfSigned.cert }, { server: certificates.selfSigned, client: { ca: undefined } }],
   };
-  it.each(Object.keys(lenient))('%s makes a client accept nothing', (name) =>
-    invariants(async (h) => {
-      const [value, options] = lenient[name]!;
-      await polluted(name, value, async () => {
-        const session = new Session(h, options);
-        await Promise.all([session.client.up.ended, session.server.up.ended]);
-        h.error(session.client.up.error, { code: 'ETLSCERT', phase: 'handshake' });
-      });
-    })(),
-  );
+  spec.each(Object.keys(lenient))('%s makes a client accept nothing', async (h, name) => {
+    const [value, options] = lenient[name]!;
+    await polluted(name, value, async () => {
+      const session = new Session(h, options);
+      await Promise.all([session.client.up.ended, session.server.up.ended]);
+      h.error(session.client.up.error, { code: 'ETLSCERT', phase: 'handshake' });
+    });
+  });
 
   const changing: Record<string, unknown> = {
     verify: () => false,
@@ -151,41 +148,33 @@ describe('what is on Object.prototype is no option', () => {
     requestCert: true,
     SNICallback: 5,
   };
-  it.each(Object.keys(changing))('%s changes no connection', (name) =>
-    invariants(async (h) => {
-      const connected = await (async () => {
-        let session: Session | undefined;
-        await polluted(name, changing[name], async () => {
-          session = await Session.connected(h);
-        });
-        return session!;
-      })();
-      const { authorized, alpnProtocol, protocol, reused } = detailsOf(connected.client);
-      assert.deepEqual([authorized, alpnProtocol, protocol, reused], [true, false, 'TLSv1.3', false]);
-      assert.equal(detailsOf(connected.server).authorized, false);
-    })(),
-  );
-
-  it(
-    'rejectUnauthorized makes a server accept no client',
-    invariants(async (h) => {
-      await polluted('rejectUnauthorized', false, async () => {
-        const session = new Session(h, { client: certificates.selfSigned, server: { requestCert: true, ca: certificates.ca } });
-        await Promise.all([session.client.up.ended, session.server.up.ended]);
-        h.error(session.server.up.error, { code: 'ETLSCERT', phase: 'handshake' });
+  spec.each(Object.keys(changing))('%s changes no connection', async (h, name) => {
+    const connected = await (async () => {
+      let session: Session | undefined;
+      await polluted(name, changing[name], async () => {
+        session = await Session.connected(h);
       });
-    }),
-  );
+      return session!;
+    })();
+    const { authorized, alpnProtocol, protocol, reused } = detailsOf(connected.client);
+    expect([authorized, alpnProtocol, protocol, reused]).toStrictEqual([true, false, 'TLSv1.3', false]);
+    expect(detailsOf(connected.server).authorized).toBe(false);
+  });
 
-  it(
-    'ALPNProtocols makes a client offer none',
-    invariants(async (h) => {
-      await polluted('ALPNProtocols', ['h2'], async () => {
-        const { client } = await Session.connected(h, { server: { ALPNProtocols: ['h2'] } });
-        assert.equal(detailsOf(client).alpnProtocol, false);
-      });
-    }),
-  );
+  spec('rejectUnauthorized makes a server accept no client', async (h) => {
+    await polluted('rejectUnauthorized', false, async () => {
+      const session = new Session(h, { client: certificates.selfSigned, server: { requestCert: true, ca: certificates.ca } });
+      await Promise.all([session.client.up.ended, session.server.up.ended]);
+      h.error(session.server.up.error, { code: 'ETLSCERT', phase: 'handshake' });
+    });
+  });
+
+  spec('ALPNProtocols makes a client offer none', async (h) => {
+    await polluted('ALPNProtocols', ['h2'], async () => {
+      const { client } = await Session.connected(h, { server: { ALPNProtocols: ['h2'] } });
+      expect(detailsOf(client).alpnProtocol).toBe(false);
+    });
+  });
 
   it('cert and key are no identity of a server', async () => {
     await polluted('cert', server.cert, () =>

@@ -1,6 +1,5 @@
-import assert from 'node:assert/strict';
 import type { TLSSocket } from 'node:tls';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { chainProblem } from '../../../src/plugins/tls/tls-peer.ts';
 
 /** A socket that reports its verdict as some runtime does. */
@@ -9,8 +8,8 @@ const verdict = (found: unknown): object => ({ authorized: false, authorizationE
 
 describe('chainProblem', () => {
   it('is nothing only for an explicit "verified"', () => {
-    assert.equal(chainProblem(socketOf({ authorized: true })), undefined);
-    assert.equal(chainProblem(socketOf(verdict(null))), undefined, 'the verdict of OpenSSL in Node');
+    expect(chainProblem(socketOf({ authorized: true }))).toBe(undefined);
+    expect(chainProblem(socketOf(verdict(null))), 'the verdict of OpenSSL in Node').toBe(undefined);
   });
 
   const unclear: Record<string, object> = {
@@ -25,13 +24,13 @@ describe('chainProblem', () => {
   };
   it.each(Object.keys(unclear))('is an error that names the runtime when it reports %s', (name) => {
     const problem = chainProblem(socketOf(unclear[name]!));
-    assert.match(String(problem?.message), /could not be checked: Node [\d.]+ does not report whether it verified it/);
+    expect(String(problem?.message)).toMatch(/could not be checked: Node [\d.]+ does not report whether it verified it/);
   });
 
   it('is the error that was found, or one with the code that was reported', () => {
     const found = new Error('expired');
-    for (const report of [verdict(found), { authorizationError: found }]) assert.equal(chainProblem(socketOf(report)), found);
+    for (const report of [verdict(found), { authorizationError: found }]) expect(chainProblem(socketOf(report))).toBe(found);
     for (const report of [{ authorizationError: 'CERT_HAS_EXPIRED' }, verdict('CERT_HAS_EXPIRED')])
-      assert.equal((chainProblem(socketOf(report)) as NodeJS.ErrnoException).code, 'CERT_HAS_EXPIRED');
+      expect((chainProblem(socketOf(report)) as NodeJS.ErrnoException).code).toBe('CERT_HAS_EXPIRED');
   });
 });

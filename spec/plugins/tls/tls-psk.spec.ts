@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import { describe, expect, it } from 'vitest';
 import { tlsClient, type TlsClientOptions } from '../../../src/plugins/tls/tls-client.ts';
 import { tlsServer, type TlsServerOptions } from '../../../src/plugins/tls/tls-server.ts';
@@ -7,7 +6,8 @@ import { fromFh } from '../../../src/wire/fh/fh.ts';
 import type { LayerDetails } from '../../../src/wire/signal.ts';
 import { dialOf, type WireDriver } from '../../support/carry.ts';
 import * as certificates from '../../support/certificates.ts';
-import { invariants, type Harness } from '../../support/harness.ts';
+import { type Harness } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import { pair } from '../../support/loopback.ts';
 import { VERSIONS } from '../../support/tls-tools.ts';
 import { Counted } from '../../support/two-ends.ts';
@@ -38,89 +38,72 @@ const as = (identity: string, psk = KEYS[identity] ?? Buffer.alloc(32, 'unknown'
 });
 
 describe.each(VERSIONS)('a pre-shared key, %s', (maxVersion) => {
-  it(
-    'authorizes both sides without certificates and without a name, and is named in the details',
-    invariants(async (h) => {
-      const { near, far } = await ends(h, { ...as('alice'), maxVersion });
-      near.write('question');
-      await h.until(() => far.text === 'question');
-      for (const end of [near, far]) {
-        const { authorized, pskIdentity, x509, protocol } = detailsOf(end);
-        assert.deepEqual([authorized, pskIdentity, x509, protocol], [true, 'alice', undefined, maxVersion]);
-      }
-    }),
-  );
+  spec('authorizes both sides without certificates and without a name, and is named in the details', async (h) => {
+    const { near, far } = await ends(h, { ...as('alice'), maxVersion });
+    near.write('question');
+    await h.until(() => far.text === 'question');
+    for (const end of [near, far]) {
+      const { authorized, pskIdentity, x509, protocol } = detailsOf(end);
+      expect([authorized, pskIdentity, x509, protocol]).toStrictEqual([true, 'alice', undefined, maxVersion]);
+    }
+  });
 
-  it(
-    'is used by each connection of a plugin: sessions are not resumed',
-    invariants(async (h) => {
-      const [client, server] = [
-        tlsClient({ ciphers: CIPHERS, ...as('alice'), maxVersion }),
-        tlsServer({ ciphers: CIPHERS, pskCallback: (_, identity) => KEYS[identity] ?? null }),
-      ];
-      for (let each = 0; each < 2; each += 1) {
-        const [a, b] = memoryPair();
-        const far = new Counted(h, server(b), dialOf());
-        const near = new Counted(h, client(a), dialOf());
-        far.write('hello');
-        await h.until(() => near.text === 'hello');
-        assert.equal(detailsOf(far).pskIdentity, 'alice');
-        near.close();
-        far.close();
-        await Promise.all([near.up.ended, far.up.ended]);
-      }
-    }),
-  );
-
-  it.each(['another key', 'an identity that the server does not know'])('that is %s is ETLS on both sides', (what) =>
-    invariants(async (h) => {
-      const client = what === 'another key' ? as('alice', KEYS.bob) : as('mallory');
-      const { near, far } = await ends(h, { ...client, maxVersion });
-      near.write('a secret');
+  spec('is used by each connection of a plugin: sessions are not resumed', async (h) => {
+    const [client, server] = [
+      tlsClient({ ciphers: CIPHERS, ...as('alice'), maxVersion }),
+      tlsServer({ ciphers: CIPHERS, pskCallback: (_, identity) => KEYS[identity] ?? null }),
+    ];
+    for (let each = 0; each < 2; each += 1) {
+      const [a, b] = memoryPair();
+      const far = new Counted(h, server(b), dialOf());
+      const near = new Counted(h, client(a), dialOf());
+      far.write('hello');
+      await h.until(() => near.text === 'hello');
+      expect(detailsOf(far).pskIdentity).toBe('alice');
+      near.close();
+      far.close();
       await Promise.all([near.up.ended, far.up.ended]);
-      for (const end of [near, far]) h.error(end.up.error, { code: 'ETLS', phase: 'handshake' });
-      assert.deepEqual([near.story, far.story, far.text], ['error', 'error', '']);
-    })(),
-  );
+    }
+  });
 
-  it(
-    'counts beside requestCert instead of a certificate',
-    invariants(async (h) => {
-      const { near, far } = await ends(h, { ...as('bob'), maxVersion }, { requestCert: true });
-      await Promise.all([near.saw('connected'), far.saw('connected')]);
-      assert.deepEqual([detailsOf(far).authorized, detailsOf(far).pskIdentity], [true, 'bob']);
-    }),
-  );
+  spec.each(['another key', 'an identity that the server does not know'])('that is %s is ETLS on both sides', async (h, what) => {
+    const client = what === 'another key' ? as('alice', KEYS.bob) : as('mallory');
+    const { near, far } = await ends(h, { ...client, maxVersion });
+    near.write('a secret');
+    await Promise.all([near.up.ended, far.up.ended]);
+    for (const end of [near, far]) h.error(end.up.error, { code: 'ETLS', phase: 'handshake' });
+    expect([near.story, far.story, far.text]).toStrictEqual(['error', 'error', '']);
+  });
 
-  it(
-    'that was not used vouches for nothing: the certificate of the server must be verified',
-    invariants(async (h) => {
-      const { near, far } = await ends(
-        h,
-        { ...as('alice'), maxVersion, servername: 'localhost' },
-        { ...certificates.server, ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256', pskCallback: () => null },
-      );
-      await near.up.ended;
-      h.error(near.up.error, { code: 'ETLSCERT', phase: 'handshake' });
-      assert.equal(detailsOf(far).pskIdentity, undefined);
-    }),
-  );
+  spec('counts beside requestCert instead of a certificate', async (h) => {
+    const { near, far } = await ends(h, { ...as('bob'), maxVersion }, { requestCert: true });
+    await Promise.all([near.saw('connected'), far.saw('connected')]);
+    expect([detailsOf(far).authorized, detailsOf(far).pskIdentity]).toStrictEqual([true, 'bob']);
+  });
+
+  spec('that was not used vouches for nothing: the certificate of the server must be verified', async (h) => {
+    const { near, far } = await ends(
+      h,
+      { ...as('alice'), maxVersion, servername: 'localhost' },
+      { ...certificates.server, ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256', pskCallback: () => null },
+    );
+    await near.up.ended;
+    h.error(near.up.error, { code: 'ETLSCERT', phase: 'handshake' });
+    expect(detailsOf(far).pskIdentity).toBe(undefined);
+  });
 });
 
 describe('pskCallback', () => {
-  it(
-    'gets the hint of the server under TLS 1.2',
-    invariants(async (h) => {
-      const hints: unknown[] = [];
-      const pskCallback = (hint: string | null): { identity: string; psk: Buffer } => {
-        hints.push(hint);
-        return { identity: 'alice', psk: KEYS.alice! };
-      };
-      const { near } = await ends(h, { pskCallback, maxVersion: 'TLSv1.2' }, { pskIdentityHint: 'who are you?' });
-      await near.saw('connected');
-      assert.deepEqual(hints, ['who are you?']);
-    }),
-  );
+  spec('gets the hint of the server under TLS 1.2', async (h) => {
+    const hints: unknown[] = [];
+    const pskCallback = (hint: string | null): { identity: string; psk: Buffer } => {
+      hints.push(hint);
+      return { identity: 'alice', psk: KEYS.alice! };
+    };
+    const { near } = await ends(h, { pskCallback, maxVersion: 'TLSv1.2' }, { pskIdentityHint: 'who are you?' });
+    await near.saw('connected');
+    expect(hints).toStrictEqual(['who are you?']);
+  });
 
   it('excludes sessions, and contexts of Node whose tickets cannot be switched off', () => {
     expect(() => tlsClient({ ...as('alice'), session: Buffer.alloc(1) })).toThrow(/expected `pskCallback` without `session`/);

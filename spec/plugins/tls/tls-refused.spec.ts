@@ -1,14 +1,14 @@
-import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { open, tlsClient as clientPlugin, tlsServer as serverPlugin } from 'rxjs-io-stream';
-import { describe, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { tlsClient, type TlsClientOptions } from '../../../src/plugins/tls/tls-client.ts';
 import { tcp } from '../../../src/wire/tcp.ts';
 import { dialOf } from '../../support/carry.ts';
 import * as certificates from '../../support/certificates.ts';
 import { serving } from '../../support/clients.ts';
-import { invariants, type Harness } from '../../support/harness.ts';
+import { type Harness } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import { nodeTlsServer, Session, VERSIONS, type SessionOptions } from '../../support/tls-tools.ts';
 import { Counted } from '../../support/two-ends.ts';
 
@@ -31,105 +31,80 @@ async function dialled(
 }
 
 describe.each(VERSIONS)('a client whose certificate is refused after its handshake, %s', (maxVersion) => {
-  it.each(['close_notify', 'a bare FIN'])('errors with ETLS when the peer ends by %s', (how) =>
-    invariants(async (h) => {
-      const near = await dialled(h, { ...client, maxVersion }, (secure, below) =>
-        later(() => (how === 'a bare FIN' ? below.end() : secure.end())),
-      );
-      await near.up.ended;
-      h.error(near.up.error, { code: 'ETLS', phase: 'read', layer: 'client' });
-      assert.match((near.up.error as Error).message, ENDED);
-      assert.match(near.story, /connected error$/);
-    })(),
-  );
+  spec.each(['close_notify', 'a bare FIN'])('errors with ETLS when the peer ends by %s', async (h, how) => {
+    const near = await dialled(h, { ...client, maxVersion }, (secure, below) =>
+      later(() => (how === 'a bare FIN' ? below.end() : secure.end())),
+    );
+    await near.up.ended;
+    h.error(near.up.error, { code: 'ETLS', phase: 'read', layer: 'client' });
+    expect((near.up.error as Error).message).toMatch(ENDED);
+    expect(near.story).toMatch(/connected error$/);
+  });
 
-  it(
-    'gets the same from a server of this library',
-    invariants(async (h) => {
-      const options: SessionOptions = { version: maxVersion, client: certificates.selfSigned, server: { ca, requestCert: true } };
-      const session = new Session(h, options);
-      await Promise.all([session.client.up.ended, session.server.up.ended]);
-      h.error(session.server.up.error, { code: 'ETLSCERT', phase: 'handshake' });
-      assert.match((session.client.up.error as Error).message, ENDED);
-    }),
-  );
+  spec('gets the same from a server of this library', async (h) => {
+    const options: SessionOptions = { version: maxVersion, client: certificates.selfSigned, server: { ca, requestCert: true } };
+    const session = new Session(h, options);
+    await Promise.all([session.client.up.ended, session.server.up.ended]);
+    h.error(session.server.up.error, { code: 'ETLSCERT', phase: 'handshake' });
+    expect((session.client.up.error as Error).message).toMatch(ENDED);
+  });
 
-  it(
-    'gets ECONNRESET with what it may mean, when it is reset',
-    invariants(async (h) => {
-      const near = await dialled(h, { ...client, maxVersion }, (_, below) => later(() => below.resetAndDestroy()));
-      await near.up.ended;
-      h.error(near.up.error, { code: 'ECONNRESET', phase: 'read' });
-      const { message, cause } = near.up.error as Error;
-      if (maxVersion === 'TLSv1.3') assert.match(message, /broke right after the handshake, before the peer sent a byte: .*ECONNRESET/);
-      assert.equal((cause as { code: string }).code, 'ECONNRESET');
-    }),
-  );
+  spec('gets ECONNRESET with what it may mean, when it is reset', async (h) => {
+    const near = await dialled(h, { ...client, maxVersion }, (_, below) => later(() => below.resetAndDestroy()));
+    await near.up.ended;
+    h.error(near.up.error, { code: 'ECONNRESET', phase: 'read' });
+    const { message, cause } = near.up.error as Error;
+    if (maxVersion === 'TLSv1.3') expect(message).toMatch(/broke right after the handshake, before the peer sent a byte: .*ECONNRESET/);
+    expect((cause as { code: string }).code).toBe('ECONNRESET');
+  });
 });
 
 describe('an end right after the handshake is an end', () => {
-  it(
-    'when the client has no certificate',
-    invariants(async (h) => {
-      const near = await dialled(h, {}, (secure) => secure.end());
-      await near.saw('end');
-      near.close();
-      await near.up.ended;
-      assert.match(near.story, /connected end complete$/);
-    }),
-  );
+  spec('when the client has no certificate', async (h) => {
+    const near = await dialled(h, {}, (secure) => secure.end());
+    await near.saw('end');
+    near.close();
+    await near.up.ended;
+    expect(near.story).toMatch(/connected end complete$/);
+  });
 
-  it(
-    'when bytes came before it',
-    invariants(async (h) => {
-      const near = await dialled(h, client, (secure) => secure.end('bye'));
-      await near.saw('end');
-      near.close();
-      await near.up.ended;
-      assert.match(near.story, /connected data end complete$/);
-    }),
-  );
+  spec('when bytes came before it', async (h) => {
+    const near = await dialled(h, client, (secure) => secure.end('bye'));
+    await near.saw('end');
+    near.close();
+    await near.up.ended;
+    expect(near.story).toMatch(/connected data end complete$/);
+  });
 
-  it(
-    'when the client has ended before: it may be the answer',
-    invariants(async (h) => {
-      const near = await dialled(h, client, (secure) => secure.on('end', () => secure.end()).resume());
-      near.write('all there is');
-      near.end();
-      await near.up.ended;
-      assert.equal(near.up.state, 'complete');
-    }),
-  );
+  spec('when the client has ended before: it may be the answer', async (h) => {
+    const near = await dialled(h, client, (secure) => secure.on('end', () => secure.end()).resume());
+    near.write('all there is');
+    near.end();
+    await near.up.ended;
+    expect(near.up.state).toBe('complete');
+  });
 
-  it(
-    'when the time for the handshake is over',
-    invariants(async (h) => {
-      let secured: TLSSocket | undefined;
-      const near = await dialled(h, client, (secure) => (secured = secure), { handshake: 300 });
-      await near.saw('connected');
-      await h.until(() => secured !== undefined);
-      await new Promise((resolve) => setTimeout(resolve, 350));
-      secured?.end();
-      await near.saw('end');
-      near.close();
-      await near.up.ended;
-      assert.equal(near.up.state, 'complete');
-    }),
-  );
+  spec('when the time for the handshake is over', async (h) => {
+    let secured: TLSSocket | undefined;
+    const near = await dialled(h, client, (secure) => (secured = secure), { handshake: 300 });
+    await near.saw('connected');
+    await h.until(() => secured !== undefined);
+    await new Promise((resolve) => setTimeout(resolve, 350));
+    secured?.end();
+    await near.saw('end');
+    near.close();
+    await near.up.ended;
+    expect(near.up.state).toBe('complete');
+  });
 });
 
 describe('a server that refuses the certificate of a client', () => {
-  it.each(VERSIONS)('has the error in errors$ before the client has seen the end, %s', (maxVersion) =>
-    invariants(async (h) => {
-      const { at, seen, errors } = await serving(h, () => [], { plugin: { tls: serverPlugin({ ...server, ca, requestCert: true }) } });
-      const tls = clientPlugin({ ca, ...certificates.selfSigned, maxVersion });
-      const io = await open({ ...at, plugin: { tls } });
-      await assert.rejects(io[Symbol.asyncIterator]().next(), { code: 'ETLS' });
-      seen.unsubscribe();
-      assert.deepEqual(
-        errors.values.map((error) => (error as { code: string }).code),
-        ['ETLSCERT'],
-      );
-    })(),
-  );
+  spec.each(VERSIONS)('has the error in errors$ before the client has seen the end, %s', async (h, maxVersion) => {
+    const { at, seen, errors } = await serving(h, () => [], { plugin: { tls: serverPlugin({ ...server, ca, requestCert: true }) } });
+    const tls = clientPlugin({ ca, ...certificates.selfSigned, maxVersion });
+    const io = await open({ ...at, plugin: { tls } });
+    await expect(io[Symbol.asyncIterator]().next()).rejects.toThrow(expect.objectContaining({ code: 'ETLS' }));
+    seen.unsubscribe();
+    expect(errors.values.map((error) => (error as { code: string }).code)).toStrictEqual(['ETLSCERT']);
+  });
 });

@@ -1,10 +1,9 @@
-import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect as dial } from 'node:net';
 import { connect as connectTls, createSecureContext } from 'node:tls';
 import { BehaviorSubject, concat, NEVER, Observable, of, Subject, throwError } from 'rxjs';
 import { connect } from 'rxjs-io-stream';
-import { describe, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { tlsClient } from '../../../src/plugins/tls/tls-client.ts';
 import type { ContextSource } from '../../../src/plugins/tls/tls-options.ts';
 import { tlsServer } from '../../../src/plugins/tls/tls-server.ts';
@@ -16,7 +15,8 @@ import { tcp } from '../../../src/wire/tcp.ts';
 import { dialOf, type WireDriver } from '../../support/carry.ts';
 import * as certificates from '../../support/certificates.ts';
 import { client as tcpClient, serving } from '../../support/clients.ts';
-import { invariants, type Harness } from '../../support/harness.ts';
+import { type Harness } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import { pair } from '../../support/loopback.ts';
 import { nodeTlsServer, Session, VERSIONS } from '../../support/tls-tools.ts';
 import { Counted, joined } from '../../support/two-ends.ts';
@@ -41,181 +41,153 @@ function dialled(h: Harness, service: Plugin): { near: Counted; far: Counted; su
 }
 
 describe('the secure contexts of tlsServer', () => {
-  it(
-    'are the newest for new connections, and open ones keep theirs',
-    invariants(async (h) => {
-      const contexts = new BehaviorSubject<ContextSource>(server);
-      const service = tlsServer({ secureContext: contexts });
-      const first = dialled(h, service);
-      assert.equal(await first.subject(), 'CN=localhost');
-      contexts.next(createSecureContext(other));
-      const second = dialled(h, service);
-      assert.equal(await second.subject(), 'CN=other.test');
-      first.near.write('still here');
-      await h.until(() => first.far.text === 'still here');
-    }),
-  );
+  spec('are the newest for new connections, and open ones keep theirs', async (h) => {
+    const contexts = new BehaviorSubject<ContextSource>(server);
+    const service = tlsServer({ secureContext: contexts });
+    const first = dialled(h, service);
+    expect(await first.subject()).toBe('CN=localhost');
+    contexts.next(createSecureContext(other));
+    const second = dialled(h, service);
+    expect(await second.subject()).toBe('CN=other.test');
+    first.near.write('still here');
+    await h.until(() => first.far.text === 'still here');
+  });
 
-  it(
-    'are subscribed once for all connections there are, and let go with the last',
-    invariants(async (h) => {
-      let subscribed = 0;
-      let open = 0;
-      const contexts = new Observable<ContextSource>((out) => {
-        subscribed += 1;
-        open += 1;
-        out.next(server);
-        return () => (open -= 1);
+  spec('are subscribed once for all connections there are, and let go with the last', async (h) => {
+    let subscribed = 0;
+    let open = 0;
+    const contexts = new Observable<ContextSource>((out) => {
+      subscribed += 1;
+      open += 1;
+      out.next(server);
+      return () => (open -= 1);
+    });
+    const service = tlsServer({ secureContext: contexts });
+    expect(subscribed, 'cold').toBe(0);
+    const [first, second] = [dialled(h, service), dialled(h, service)];
+    await Promise.all([first.subject(), second.subject()]);
+    expect([subscribed, open]).toStrictEqual([1, 1]);
+    first.far.up.unsubscribe();
+    expect(open).toBe(1);
+    second.far.reset(new Error('enough'));
+    expect(open).toBe(0);
+    await dialled(h, service).subject();
+    expect([subscribed, open]).toStrictEqual([2, 1]);
+  });
+
+  spec.each(['errors', 'gives a bad one', 'completes'])('keep serving when the Observable %s, and say why', async (h, how) => {
+    const why = new Error('cannot read it');
+    const contexts = new Subject<ContextSource>();
+    const service = tlsServer({ secureContext: concat(of(server), contexts) });
+    const first = dialled(h, service);
+    await first.subject();
+    if (how === 'errors') contexts.error(why);
+    else if (how === 'gives a bad one') contexts.next({ key: server.key, cert: 'not a certificate' });
+    else contexts.complete();
+    const second = dialled(h, service);
+    expect(await second.subject()).toBe('CN=localhost');
+    const told = detailsOf(second.far).secureContextError;
+    if (how === 'errors') expect(told).toBe(why);
+    else if (how === 'gives a bad one') expect(String(told)).toMatch(/TypeError: tlsServer: expected `cert`/);
+    else expect(told).toBe(undefined);
+    expect(detailsOf(first.far).secureContextError).toBe(undefined);
+  });
+
+  spec('keep the last good one when all have left before it errors', async (h) => {
+    let good = true;
+    const contexts = new Observable<ContextSource>((out) => {
+      if (good) out.next(server);
+      else out.error(new Error('gone'));
+    });
+    const service = tlsServer({ secureContext: contexts });
+    const first = dialled(h, service);
+    await first.subject();
+    first.far.up.unsubscribe();
+    good = false;
+    expect(await dialled(h, service).subject()).toBe('CN=localhost');
+  });
+
+  spec('are waited for within the handshake', async (h) => {
+    const contexts = new Subject<ContextSource>();
+    const { near, far, subject } = dialled(h, tlsServer({ secureContext: contexts }));
+    near.write('early');
+    await h.until(() => contexts.observed);
+    contexts.next(server);
+    expect(await subject()).toBe('CN=localhost');
+    await h.until(() => far.text === 'early');
+  });
+
+  spec('that never come are ETOHANDSHAKE; that fail at once are ETLS', async (h) => {
+    const why = new Error('no such file');
+    const failures: readonly (readonly [Observable<ContextSource>, string, unknown])[] = [
+      [NEVER, 'ETOHANDSHAKE', undefined],
+      [throwError(() => why), 'ETLS', why],
+      [of(), 'ETLS', undefined],
+      [of({ cert: 'bad', key: 'bad' }), 'ETLS', undefined],
+      [of('bad' as ContextSource), 'ETLS', undefined],
+    ];
+    for (const [secureContext, code, cause] of failures) {
+      const [, b] = memoryPair();
+      const far = new Counted(h, tlsServer({ secureContext })(b), dialOf({ handshake: 50 }));
+      await far.up.ended;
+      h.error(far.up.error, { code, phase: 'handshake' });
+      if (cause) expect((far.up.error as Error).cause).toBe(cause);
+    }
+  });
+
+  spec('are for clients, too', async (h) => {
+    const session = await Session.connected(h, {
+      client: { secureContext: of(certificates.client), ca },
+      server: { requestCert: true, ca },
+    });
+    expect((detailsOf(session.server).x509 as { subject: string }).subject).toBe('CN=a client');
+  });
+
+  spec('are chosen by name, also if that takes time', async (h) => {
+    const context = createSecureContext(other);
+    for (const [servername, subject] of [
+      ['other.test', 'CN=other.test'],
+      ['localhost', 'CN=localhost'],
+    ] as const) {
+      const { client } = await Session.connected(h, {
+        client: { servername },
+        server: { SNICallback: (name, done) => setImmediate(() => done(null, name === 'other.test' ? context : undefined)) },
       });
-      const service = tlsServer({ secureContext: contexts });
-      assert.equal(subscribed, 0, 'cold');
-      const [first, second] = [dialled(h, service), dialled(h, service)];
-      await Promise.all([first.subject(), second.subject()]);
-      assert.deepEqual([subscribed, open], [1, 1]);
-      first.far.up.unsubscribe();
-      assert.equal(open, 1);
-      second.far.reset(new Error('enough'));
-      assert.equal(open, 0);
-      await dialled(h, service).subject();
-      assert.deepEqual([subscribed, open], [2, 1]);
-    }),
-  );
-
-  it.each(['errors', 'gives a bad one', 'completes'])('keep serving when the Observable %s, and say why', (how) =>
-    invariants(async (h) => {
-      const why = new Error('cannot read it');
-      const contexts = new Subject<ContextSource>();
-      const service = tlsServer({ secureContext: concat(of(server), contexts) });
-      const first = dialled(h, service);
-      await first.subject();
-      if (how === 'errors') contexts.error(why);
-      else if (how === 'gives a bad one') contexts.next({ key: server.key, cert: 'not a certificate' });
-      else contexts.complete();
-      const second = dialled(h, service);
-      assert.equal(await second.subject(), 'CN=localhost');
-      const told = detailsOf(second.far).secureContextError;
-      if (how === 'errors') assert.equal(told, why);
-      else if (how === 'gives a bad one') assert.match(String(told), /TypeError: tlsServer: expected `cert`/);
-      else assert.equal(told, undefined);
-      assert.equal(detailsOf(first.far).secureContextError, undefined);
-    })(),
-  );
-
-  it(
-    'keep the last good one when all have left before it errors',
-    invariants(async (h) => {
-      let good = true;
-      const contexts = new Observable<ContextSource>((out) => {
-        if (good) out.next(server);
-        else out.error(new Error('gone'));
-      });
-      const service = tlsServer({ secureContext: contexts });
-      const first = dialled(h, service);
-      await first.subject();
-      first.far.up.unsubscribe();
-      good = false;
-      assert.equal(await dialled(h, service).subject(), 'CN=localhost');
-    }),
-  );
-
-  it(
-    'are waited for within the handshake',
-    invariants(async (h) => {
-      const contexts = new Subject<ContextSource>();
-      const { near, far, subject } = dialled(h, tlsServer({ secureContext: contexts }));
-      near.write('early');
-      await h.until(() => contexts.observed);
-      contexts.next(server);
-      assert.equal(await subject(), 'CN=localhost');
-      await h.until(() => far.text === 'early');
-    }),
-  );
-
-  it(
-    'that never come are ETOHANDSHAKE; that fail at once are ETLS',
-    invariants(async (h) => {
-      const why = new Error('no such file');
-      const failures: readonly (readonly [Observable<ContextSource>, string, unknown])[] = [
-        [NEVER, 'ETOHANDSHAKE', undefined],
-        [throwError(() => why), 'ETLS', why],
-        [of(), 'ETLS', undefined],
-        [of({ cert: 'bad', key: 'bad' }), 'ETLS', undefined],
-        [of('bad' as ContextSource), 'ETLS', undefined],
-      ];
-      for (const [secureContext, code, cause] of failures) {
-        const [, b] = memoryPair();
-        const far = new Counted(h, tlsServer({ secureContext })(b), dialOf({ handshake: 50 }));
-        await far.up.ended;
-        h.error(far.up.error, { code, phase: 'handshake' });
-        if (cause) assert.equal((far.up.error as Error).cause, cause);
-      }
-    }),
-  );
-
-  it(
-    'are for clients, too',
-    invariants(async (h) => {
-      const session = await Session.connected(h, {
-        client: { secureContext: of(certificates.client), ca },
-        server: { requestCert: true, ca },
-      });
-      assert.equal((detailsOf(session.server).x509 as { subject: string }).subject, 'CN=a client');
-    }),
-  );
-
-  it(
-    'are chosen by name, also if that takes time',
-    invariants(async (h) => {
-      const context = createSecureContext(other);
-      for (const [servername, subject] of [
-        ['other.test', 'CN=other.test'],
-        ['localhost', 'CN=localhost'],
-      ] as const) {
-        const { client } = await Session.connected(h, {
-          client: { servername },
-          server: { SNICallback: (name, done) => setImmediate(() => done(null, name === 'other.test' ? context : undefined)) },
-        });
-        assert.deepEqual([detailsOf(client).authorized, (detailsOf(client).x509 as { subject: string }).subject], [true, subject]);
-      }
-    }),
-  );
+      expect([detailsOf(client).authorized, (detailsOf(client).x509 as { subject: string }).subject]).toStrictEqual([true, subject]);
+    }
+  });
 });
 
 describe.each(VERSIONS)('mutual authentication, %s (D14)', (version) => {
-  it(
-    'shows the certificate of the client when it is right',
-    invariants(async (h) => {
-      const { server: far } = await Session.connected(h, { version, client: certificates.client, server: { requestCert: true, ca } });
-      assert.equal(detailsOf(far).authorized, true);
-      assert.equal((detailsOf(far).x509 as { subject: string }).subject, 'CN=a client');
-    }),
-  );
+  spec('shows the certificate of the client when it is right', async (h) => {
+    const { server: far } = await Session.connected(h, { version, client: certificates.client, server: { requestCert: true, ca } });
+    expect(detailsOf(far).authorized).toBe(true);
+    expect((detailsOf(far).x509 as { subject: string }).subject).toBe('CN=a client');
+  });
 
-  it.each(['none', 'of a wrong CA', 'expired'])('refuses a certificate that is %s', (what) =>
-    invariants(async (h) => {
-      const identity = { none: {}, 'of a wrong CA': certificates.selfSigned, expired: certificates.expired }[what];
-      const { wire, to, accepted } = await joined(h, 'socket');
-      const near = new Counted(h, stack({ client: tlsClient({ ca, ...identity, maxVersion: version }) }, wire), { ...dialOf(), to });
-      const far = new Counted(h, stack({ server: tlsServer({ ...server, requestCert: true, ca }) }, await accepted));
-      near.write('a secret');
-      await far.up.ended;
-      h.error(far.up.error, { code: 'ETLSCERT', phase: 'handshake', layer: 'server' });
-      assert.deepEqual([far.story, far.text], ['error', '']);
-      if (what !== 'none') {
-        // Node can send no alert of ours: the client gets close_notify right after its handshake, and reports it.
-        await near.up.ended;
-        h.error(near.up.error, { code: 'ETLS', phase: 'read', layer: 'client' });
-        assert.match((near.up.error as Error).message, /the peer ended right after the handshake, before it sent a byte/);
-        assert.ok(near.story.includes('connected'));
-        return;
-      }
+  spec.each(['none', 'of a wrong CA', 'expired'])('refuses a certificate that is %s', async (h, what) => {
+    const identity = { none: {}, 'of a wrong CA': certificates.selfSigned, expired: certificates.expired }[what];
+    const { wire, to, accepted } = await joined(h, 'socket');
+    const near = new Counted(h, stack({ client: tlsClient({ ca, ...identity, maxVersion: version }) }, wire), { ...dialOf(), to });
+    const far = new Counted(h, stack({ server: tlsServer({ ...server, requestCert: true, ca }) }, await accepted));
+    near.write('a secret');
+    await far.up.ended;
+    h.error(far.up.error, { code: 'ETLSCERT', phase: 'handshake', layer: 'server' });
+    expect([far.story, far.text]).toStrictEqual(['error', '']);
+    if (what !== 'none') {
+      // Node can send no alert of ours: the client gets close_notify right after its handshake, and reports it.
       await near.up.ended;
-      const early = version === 'TLSv1.2';
-      assert.equal(near.story.includes('connected'), !early, near.story);
-      h.error(near.up.error, { code: 'ETLS', phase: early ? 'handshake' : 'read', layer: 'client' });
-      assert.match((near.up.error as Error).message, early ? /SSL alert number 40/ : /SSL alert number 116/);
-    })(),
-  );
+      h.error(near.up.error, { code: 'ETLS', phase: 'read', layer: 'client' });
+      expect((near.up.error as Error).message).toMatch(/the peer ended right after the handshake, before it sent a byte/);
+      expect(near.story.includes('connected')).toBe(true);
+      return;
+    }
+    await near.up.ended;
+    const early = version === 'TLSv1.2';
+    expect(near.story.includes('connected'), near.story).toBe(!early);
+    h.error(near.up.error, { code: 'ETLS', phase: early ? 'handshake' : 'read', layer: 'client' });
+    expect((near.up.error as Error).message).toMatch(early ? /SSL alert number 40/ : /SSL alert number 116/);
+  });
 });
 
 describe('what cannot be agreed is ETLS at both ends, and the client says the alert (D15)', () => {
@@ -229,85 +201,74 @@ describe('what cannot be agreed is ETLS at both ends, and the client says the al
     ],
     ALPN: [{ ALPNProtocols: ['a'] }, { ALPNProtocols: ['b'] }, 120],
   };
-  it.each(Object.keys(mismatches))('%s', (what) =>
-    invariants(async (h) => {
-      const [client, service, alert] = mismatches[what]!;
-      const session = new Session(h, { client: { maxVersion: 'TLSv1.3', ...client }, server: service });
-      await Promise.all([session.client.up.ended, session.server.up.ended]);
-      h.error(session.client.up.error, { code: 'ETLS', phase: 'handshake', layer: 'client' });
-      h.error(session.server.up.error, { code: 'ETLS', phase: 'handshake', layer: 'server' });
-      assert.match((session.client.up.error as Error).message, new RegExp(`SSL alert number ${alert}\\b`));
-      assert.deepEqual([session.client.story, session.server.story], ['error', 'error']);
-    })(),
-  );
+  spec.each(Object.keys(mismatches))('%s', async (h, what) => {
+    const [client, service, alert] = mismatches[what]!;
+    const session = new Session(h, { client: { maxVersion: 'TLSv1.3', ...client }, server: service });
+    await Promise.all([session.client.up.ended, session.server.up.ended]);
+    h.error(session.client.up.error, { code: 'ETLS', phase: 'handshake', layer: 'client' });
+    h.error(session.server.up.error, { code: 'ETLS', phase: 'handshake', layer: 'server' });
+    expect((session.client.up.error as Error).message).toMatch(new RegExp(`SSL alert number ${alert}\\b`));
+    expect([session.client.story, session.server.story]).toStrictEqual(['error', 'error']);
+  });
 
-  it(
-    'renegotiation of a client is refused',
-    invariants(async (h) => {
-      const { near, far } = await pair(h);
-      const us = new Counted(h, tlsServer(server)(fromFh(near)));
-      const node = connectTls({ socket: far, ca, servername: 'localhost', maxVersion: 'TLSv1.2' }).on('error', () => {});
-      await Promise.all([us.saw('connected'), once(node, 'secureConnect')]);
-      node.write('before');
-      await h.until(() => us.text === 'before');
-      for (let each = 0; each < 5 && !node.destroyed; each += 1) node.renegotiate({}, () => node.write('after'));
-      await us.up.ended;
-      h.error(us.up.error, { code: 'ETLS', phase: 'read' });
-      assert.match((us.up.error as Error).message, /renegotiation/);
-      assert.deepEqual([us.story, us.text], ['connected data error', 'before']);
-    }),
-  );
+  spec('renegotiation of a client is refused', async (h) => {
+    const { near, far } = await pair(h);
+    const us = new Counted(h, tlsServer(server)(fromFh(near)));
+    const node = connectTls({ socket: far, ca, servername: 'localhost', maxVersion: 'TLSv1.2' }).on('error', () => {});
+    await Promise.all([us.saw('connected'), once(node, 'secureConnect')]);
+    node.write('before');
+    await h.until(() => us.text === 'before');
+    for (let each = 0; each < 5 && !node.destroyed; each += 1) node.renegotiate({}, () => node.write('after'));
+    await us.up.ended;
+    h.error(us.up.error, { code: 'ETLS', phase: 'read' });
+    expect((us.up.error as Error).message).toMatch(/renegotiation/);
+    expect([us.story, us.text]).toStrictEqual(['connected data error', 'before']);
+  });
 
-  it(
-    'renegotiation of a server is refused',
-    invariants(async (h) => {
-      let renegotiate = (): void => {};
-      const to = await nodeTlsServer(h, { maxVersion: 'TLSv1.2' }, (socket) => (renegotiate = () => socket.renegotiate({}, () => {})));
-      const us = new Counted(h, tlsClient({ ca })(tcp()), { ...dialOf(), to });
-      await us.saw('connected');
-      renegotiate();
-      await us.up.ended;
-      h.error(us.up.error, { code: 'ETLS', phase: 'read' });
-      assert.equal(us.story, 'resolved connected error');
-    }),
-  );
+  spec('renegotiation of a server is refused', async (h) => {
+    let renegotiate = (): void => {};
+    const to = await nodeTlsServer(h, { maxVersion: 'TLSv1.2' }, (socket) => (renegotiate = () => socket.renegotiate({}, () => {})));
+    const us = new Counted(h, tlsClient({ ca })(tcp()), { ...dialOf(), to });
+    await us.saw('connected');
+    renegotiate();
+    await us.up.ended;
+    h.error(us.up.error, { code: 'ETLS', phase: 'read' });
+    expect(us.story).toBe('resolved connected error');
+  });
 });
 
 describe('a listener with tlsServer', () => {
-  it(
-    'goes on, whatever its clients send (D6, D8)',
-    invariants(async (h) => {
-      const plugin = { ssl: tlsServer(server) };
-      const { at, errors, seen } = await serving(h, (io) => io.send(io), { plugin, timeouts: { handshake: 300 } });
-      const hello = Buffer.from('16030100050100000100', 'hex');
-      const oversize = Buffer.concat([Buffer.from('1603017fff', 'hex'), Buffer.alloc(0x7fff, 1)]);
-      const bad: Record<string, Buffer> = {
-        garbage: Buffer.from('\0\u0001\u0002 garbage, garbage, garbage'),
-        HTTP: Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'),
-        'an oversize ClientHello': oversize,
-        'a ClientHello of one byte': hello,
-      };
-      for (const bytes of Object.values(bad)) {
-        const { socket } = await tcpClient(h, at);
-        socket.write(bytes);
-      }
-      const silent = await tcpClient(h, at);
-      const gone = dial(at).on('connect', () => gone.resetAndDestroy());
-      const good = h.observed(connect({ ...at, plugin: { ssl: tlsClient({ ca }) } }));
-      const io = await good.value();
-      const echo = h.observed(io.data$);
-      io.end('good');
-      await echo.ended;
-      assert.equal(Buffer.concat(echo.values).toString(), 'good');
-      await h.until(() => silent.closed || silent.ended, 'the silent one is dropped');
-      await h.until(() => errors.values.length >= 6);
-      const codes = errors.values.map((error) => (error as { code: string }).code);
-      assert.ok(codes.filter((code) => code === 'ETLS').length >= 3, codes.join());
-      assert.ok(
-        codes.includes('ETOHANDSHAKE') && codes.every((code) => ['ETLS', 'ETOHANDSHAKE', 'ECONNRESET'].includes(code)),
-        codes.join(),
-      );
-      assert.equal(seen.state, 'open');
-    }),
-  );
+  spec('goes on, whatever its clients send (D6, D8)', async (h) => {
+    const plugin = { ssl: tlsServer(server) };
+    const { at, errors, seen } = await serving(h, (io) => io.send(io), { plugin, timeouts: { handshake: 300 } });
+    const hello = Buffer.from('16030100050100000100', 'hex');
+    const oversize = Buffer.concat([Buffer.from('1603017fff', 'hex'), Buffer.alloc(0x7fff, 1)]);
+    const bad: Record<string, Buffer> = {
+      garbage: Buffer.from('\0\u0001\u0002 garbage, garbage, garbage'),
+      HTTP: Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'),
+      'an oversize ClientHello': oversize,
+      'a ClientHello of one byte': hello,
+    };
+    for (const bytes of Object.values(bad)) {
+      const { socket } = await tcpClient(h, at);
+      socket.write(bytes);
+    }
+    const silent = await tcpClient(h, at);
+    const gone = dial(at).on('connect', () => gone.resetAndDestroy());
+    const good = h.observed(connect({ ...at, plugin: { ssl: tlsClient({ ca }) } }));
+    const io = await good.value();
+    const echo = h.observed(io.data$);
+    io.end('good');
+    await echo.ended;
+    expect(Buffer.concat(echo.values).toString()).toBe('good');
+    await h.until(() => silent.closed || silent.ended, 'the silent one is dropped');
+    await h.until(() => errors.values.length >= 6);
+    const codes = errors.values.map((error) => (error as { code: string }).code);
+    expect(codes.filter((code) => code === 'ETLS').length >= 3, codes.join()).toBe(true);
+    expect(
+      codes.includes('ETOHANDSHAKE') && codes.every((code) => ['ETLS', 'ETOHANDSHAKE', 'ECONNRESET'].includes(code)),
+      codes.join(),
+    ).toBe(true);
+    expect(seen.state).toBe('open');
+  });
 });

@@ -1,6 +1,5 @@
-import assert from 'node:assert/strict';
 import { createSecureContext } from 'node:tls';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { TlsSessions } from '../../../src/plugins/tls/tls-sessions.ts';
 
 const kept = (length: number): Buffer => Buffer.alloc(length);
@@ -12,11 +11,11 @@ describe('TlsSessions', () => {
     const [first, second] = [kept(1), kept(2)];
     sessions.of('a').set(context, first);
     sessions.of('a').set(context, second);
-    assert.equal(sessions.of('a').get(context), second);
-    assert.equal(sessions.of('b').get(context), undefined);
-    assert.equal(sessions.of('a').get(another), undefined);
+    expect(sessions.of('a').get(context)).toBe(second);
+    expect(sessions.of('b').get(context)).toBe(undefined);
+    expect(sessions.of('a').get(another)).toBe(undefined);
     sessions.of('a').set(context, undefined);
-    assert.equal(sessions.of('a').get(context), undefined);
+    expect(sessions.of('a').get(context)).toBe(undefined);
   });
 
   it('keeps those of 100 targets, the newest', () => {
@@ -26,16 +25,16 @@ describe('TlsSessions', () => {
     sessions.of('0').set(context, kept(2));
     sessions.of('100').set(context, kept(1));
     const left = Array.from({ length: 101 }, (_, at) => `${at}`).filter((target) => sessions.of(target).get(context));
-    assert.equal(left.length, 100);
-    assert.ok(!left.includes('1'), 'the one that was renewed longest ago is forgotten');
+    expect(left.length).toBe(100);
+    expect(!left.includes('1'), 'the one that was renewed longest ago is forgotten').toBe(true);
   });
 
   it('does not keep a session over 16 KiB', () => {
     const sessions = new TlsSessions();
     const context = createSecureContext();
     sessions.of('a').set(context, kept(16 * 1024));
-    assert.ok(sessions.of('a').get(context));
+    expect(sessions.of('a').get(context)).toBeTruthy();
     sessions.of('a').set(context, kept(16 * 1024 + 1));
-    assert.equal(sessions.of('a').get(context), undefined);
+    expect(sessions.of('a').get(context)).toBe(undefined);
   });
 });

@@ -1,12 +1,11 @@
-import assert from 'node:assert/strict';
 import { EMPTY, throwError } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { chaos, checkPlugin, marbles, memoryPair, testDial, type ChaosOptions } from '../../../src/testing.ts';
 import { Endpoint } from '../../../src/testing/rules/endpoint.ts';
 import { pattern } from '../../../src/testing/bytes.ts';
 import { Clock, turn } from '../../../src/testing/rules/clock.ts';
 import type { Plugin } from '../../../src/wire/signal.ts';
-import { invariants } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import { data, inWords, PluginDriver, textOf } from '../../support/scripted-wire.ts';
 import { cipher, framed } from '../plugins.ts';
 
@@ -48,12 +47,9 @@ async function transfer(plugin: Plugin, bytes: Uint8Array): Promise<{ app: Endpo
 
 describe('chaos', () => {
   for (const [name, options] of Object.entries(harmless)) {
-    it(
-      `keeps all rules of a plugin with ${name}`,
-      invariants(async () => {
-        (await checkPlugin(chaos(options), [])).assert();
-      }),
-    );
+    spec(`keeps all rules of a plugin with ${name}`, async () => {
+      (await checkPlugin(chaos(options), [])).assert();
+    });
   }
 
   it('lies under a cipher and a framing without being seen', async () => {
@@ -68,20 +64,20 @@ describe('chaos', () => {
   it('misbehaves the same with the same seed, at each connection, and otherwise with another', () => {
     const plugin = chaos({ seed: 4, cut: 0.2 });
     const first = pieces(plugin);
-    assert.deepEqual(pieces(plugin), first);
-    assert.deepEqual(pieces(chaos({ seed: 4, cut: 0.2 })), first);
-    assert.notDeepEqual(pieces(chaos({ seed: 5, cut: 0.2 })), first);
+    expect(pieces(plugin)).toStrictEqual(first);
+    expect(pieces(chaos({ seed: 4, cut: 0.2 }))).toStrictEqual(first);
+    expect(pieces(chaos({ seed: 5, cut: 0.2 }))).not.toStrictEqual(first);
     let turns = 3;
     const each = chaos({ seed: () => (turns += 1), cut: 0.2 });
-    assert.deepEqual(pieces(each), first);
-    assert.notDeepEqual(pieces(each), first);
+    expect(pieces(each)).toStrictEqual(first);
+    expect(pieces(each)).not.toStrictEqual(first);
   });
 
   it('cuts about as often as it is told, and at each byte when told so', () => {
     const cuts = pieces(chaos({ cut: 0.25 })).length;
-    assert.ok(cuts >= 8 && cuts <= 20, `${cuts} pieces of 40 bytes in 4 chunks`);
-    assert.equal(pieces(chaos({ cut: 1 })).length, 40);
-    assert.equal(pieces(chaos()).length, 4);
+    expect(cuts >= 8 && cuts <= 20, `${cuts} pieces of 40 bytes in 4 chunks`).toBe(true);
+    expect(pieces(chaos({ cut: 1 })).length).toBe(40);
+    expect(pieces(chaos()).length).toBe(4);
   });
 
   it('delays both ways on the clock of the dial, up to so many ms', () => {
@@ -94,17 +90,20 @@ describe('chaos', () => {
         to app:  -C-b
       `,
     });
-    assert.equal(error, undefined);
-    assert.throws(
-      () =>
-        marbles({
-          plugin: chaos({ delay: 10 }),
-          diagram: `
+    expect(error).toBe(undefined);
+    expect(() =>
+      marbles({
+        plugin: chaos({ delay: 10 }),
+        diagram: `
             wire:    C--b----------------
             to app:  C--b----------------
           `,
-        }),
-      /^Error: expected 'connected' at 0 ms to reach the application, got 'connected' at \d/,
+      }),
+    ).toThrow(
+      expect.objectContaining({
+        name: 'Error',
+        message: expect.stringMatching(/^expected 'connected' at 0 ms to reach the application, got 'connected' at \d/),
+      }),
     );
   });
 
@@ -126,10 +125,10 @@ describe('chaos', () => {
     const ride = new PluginDriver(chaos({ partialWrite: 3 }));
     ride.wire.connect();
     ride.app.next(data('abcdefghijklmnop'));
-    assert.ok(textOf(ride.wire.down).length <= 3);
+    expect(textOf(ride.wire.down).length).toBeLessThanOrEqual(3);
     await turn();
-    assert.equal(textOf(ride.wire.down), 'abcdefghijklmnop');
-    assert.ok(ride.wire.down.every((signal) => signal.kind === 'data' && signal.bytes.length <= 3));
+    expect(textOf(ride.wire.down)).toBe('abcdefghijklmnop');
+    expect(ride.wire.down.every((signal) => signal.kind === 'data' && signal.bytes.length <= 3)).toBe(true);
     ride.unsubscribe();
   });
 
@@ -138,8 +137,8 @@ describe('chaos', () => {
     ride.wire.connect();
     for (let round = 0; round < 4; round += 1) ride.app.next(data('x'.repeat(2 ** 14)));
     for (let round = 0; round < 4; round += 1) ride.wire.give(data('x'.repeat(2 ** 14)));
-    assert.deepEqual(inWords(ride.up), ['connected', 'pause']);
-    assert.deepEqual(inWords(ride.wire.down), ['pause']);
+    expect(inWords(ride.up)).toStrictEqual(['connected', 'pause']);
+    expect(inWords(ride.wire.down)).toStrictEqual(['pause']);
     ride.unsubscribe();
   });
 
@@ -148,9 +147,9 @@ describe('chaos', () => {
     ride.wire.connect();
     ride.wire.give({ kind: 'pause' }, { kind: 'pause' });
     ride.app.next(data('held'));
-    assert.deepEqual(inWords([...ride.up, ...ride.wire.down]), ['connected', 'pause']);
+    expect(inWords([...ride.up, ...ride.wire.down])).toStrictEqual(['connected', 'pause']);
     ride.wire.give({ kind: 'resume' });
-    assert.deepEqual(inWords(ride.wire.down), ['data held']);
+    expect(inWords(ride.wire.down)).toStrictEqual(['data held']);
     ride.unsubscribe();
   });
 
@@ -161,15 +160,15 @@ describe('chaos', () => {
     ride.app.complete();
     ride.wire.give({ kind: 'pause' });
     await turn();
-    assert.deepEqual([textOf(ride.wire.down), ride.wire.flow], ['abcdefghijklmnop', 'complete']);
+    expect([textOf(ride.wire.down), ride.wire.flow]).toStrictEqual(['abcdefghijklmnop', 'complete']);
     ride.unsubscribe();
   });
 
   it('drops pieces both ways, and tells that those down are sent', async () => {
     const bytes = pattern(10_000);
     const { app, far } = await transfer(chaos({ cut: 0.01, drop: 0.2 }), bytes);
-    assert.equal(app.sent, bytes.length);
-    for (const { received } of [app, far]) assert.ok(received > 6000 && received < 9500, `${received} bytes arrived`);
+    expect(app.sent).toBe(bytes.length);
+    for (const { received } of [app, far]) expect(received > 6000 && received < 9500, `${received} bytes arrived`).toBe(true);
   });
 
   it('resets after so many bytes, both ways together', () => {
@@ -187,10 +186,10 @@ describe('chaos', () => {
 
   it('resets by chance; the other end is reset too', async () => {
     const { app, far } = await transfer(chaos({ cut: 0.01, reset: 0.05 }), pattern(100_000));
-    assert.ok(app.is('error') && far.is('error'));
+    expect(app.is('error') && far.is('error')).toBe(true);
     const { code, phase } = app.error as { code: string; phase: string };
-    assert.deepEqual([code, phase], ['ECONNRESET', 'read']);
-    assert.ok(app.received < 100_000);
+    expect([code, phase]).toStrictEqual(['ECONNRESET', 'read']);
+    expect(app.received).toBeLessThan(100_000);
   });
 
   it('gives up all that the wire gave before its error', () => {
@@ -208,7 +207,7 @@ describe('chaos', () => {
     ride.wire.connect();
     ride.wire.give(data('ab'));
     ride.app.error(new Error('enough'));
-    assert.deepEqual([inWords(ride.up), ride.state, ride.error], [['connected'], 'error', new Error('enough')]);
+    expect([inWords(ride.up), ride.state, ride.error]).toStrictEqual([['connected'], 'error', new Error('enough')]);
   });
 
   it('loses nothing with the smallest of chances', () => {
@@ -216,7 +215,7 @@ describe('chaos', () => {
       const ride = new PluginDriver(chaos({ cut }));
       ride.wire.connect();
       ride.app.next(data('all of it'));
-      assert.deepEqual(inWords(ride.wire.down), ['data all of it'], String(cut));
+      expect(inWords(ride.wire.down), String(cut)).toStrictEqual(['data all of it']);
       ride.unsubscribe();
     }
   });
@@ -230,13 +229,14 @@ describe('chaos', () => {
       [{ reset: Infinity }, /expected `reset`/],
       [{ reset: 1.5 }, /expected `reset` to be a chance below 1 or a whole number of bytes, got 1.5/],
     ];
-    for (const [options, message] of wrong) assert.throws(() => chaos(options), { name: 'TypeError', message });
+    for (const [options, message] of wrong)
+      expect(() => chaos(options)).toThrow(expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(message) }));
   });
 
   it('passes on the error of a wire that fails before it takes anything', () => {
     const reason = new Error('no wire');
     const errors: unknown[] = [];
     EMPTY.pipe(chaos()(() => () => throwError(() => reason))(testDial())).subscribe({ error: (error: unknown) => errors.push(error) });
-    assert.deepEqual(errors, [reason]);
+    expect(errors).toStrictEqual([reason]);
   });
 });

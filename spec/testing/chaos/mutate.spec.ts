@@ -1,5 +1,4 @@
-import assert from 'node:assert/strict';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { mutate } from '../../../src/testing/chaos/mutate.ts';
 import { randomOf } from '../../../src/testing/rechunk.ts';
 
@@ -9,18 +8,18 @@ describe('mutate', () => {
 
   it('makes the same of the same numbers, and changes no sample', () => {
     const before = samples.map((each) => each.slice());
-    for (let seed = 0; seed < 500; seed += 1) assert.equal(made(seed), made(seed));
-    assert.deepEqual(samples, before);
+    for (let seed = 0; seed < 500; seed += 1) expect(made(seed)).toBe(made(seed));
+    expect(samples).toStrictEqual(before);
   });
 
   it('makes many different ones, most of them not far from a sample', () => {
     const all = Array.from({ length: 500 }, (_, seed) => made(seed));
-    assert.ok(new Set(all).size > 250);
-    assert.ok(all.filter((each) => each.includes('HTTP') || each.includes('200')).length > 100);
-    assert.ok(all.some((each) => each.length === 0) && all.some((each) => each.length > 20));
+    expect(new Set(all).size).toBeGreaterThan(250);
+    expect(all.filter((each) => each.includes('HTTP') || each.includes('200')).length).toBeGreaterThan(100);
+    expect(all.some((each) => each.length === 0) && all.some((each) => each.length > 20)).toBe(true);
   });
 
   it('makes something of nothing', () => {
-    for (let seed = 0; seed < 50; seed += 1) assert.ok(mutate([], randomOf(seed)).length < 100);
+    for (let seed = 0; seed < 50; seed += 1) expect(mutate([], randomOf(seed)).length).toBeLessThan(100);
   });
 });

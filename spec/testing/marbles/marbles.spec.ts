@@ -1,7 +1,6 @@
-import assert from 'node:assert/strict';
 import { interval, map, merge, NEVER, Observable, takeUntil, timer } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { handshake } from '../../../src/layers/handshake.ts';
 import { passthrough } from '../../../src/plugins/passthrough.ts';
 import { marbles, type MarbleTest } from '../../../src/testing.ts';
@@ -23,10 +22,10 @@ function failure(test: MarbleTest): string {
   try {
     marbles(test);
   } catch (error) {
-    assert.equal((error as Error).constructor, Error);
+    expect((error as Error).constructor).toBe(Error);
     return (error as Error).message;
   }
-  return assert.fail('it passed');
+  return expect.unreachable('it passed');
 }
 
 /** The lines of a drawing, from column 0. */
@@ -49,8 +48,8 @@ describe('marbles', () => {
         to app:   ---(Cb)--E--
       `,
     });
-    assert.equal(details[0]?.line, 'COME IN\n');
-    assert.equal(error, undefined);
+    expect(details[0]?.line).toBe('COME IN\n');
+    expect(error).toBe(undefined);
   });
 
   it('tests bytes that are changed, as hex, text or bytes', () => {
@@ -81,7 +80,7 @@ describe('marbles', () => {
 
   it('lets letters without a value stand for themselves', () => {
     marbles({ plugin: passthrough(), values: { b: 'x' }, diagram: 'wire: Ca-é\nto app: Ca-é' });
-    assert.match(failure({ plugin: passthrough(), values: { b: 'a' }, diagram: 'wire: Cb\nto app: Cx' }), /got data <61> at 1 ms/);
+    expect(failure({ plugin: passthrough(), values: { b: 'a' }, diagram: 'wire: Cb\nto app: Cx' })).toMatch(/got data <61> at 1 ms/);
   });
 
   it('runs deadlines, delays and ticks in virtual time', () => {
@@ -95,7 +94,7 @@ describe('marbles', () => {
         to app:   -- 29999ms #ETOHANDSHAKE
       `,
     });
-    assert.match(String(error), /within 30000 ms/);
+    expect(String(error)).toMatch(/within 30000 ms/);
     const late: Plugin = (wire) => (dial) => (flow$) =>
       merge(flow$.pipe(wire(dial)), timer(3).pipe(map(() => ({ kind: 'data', bytes: Uint8Array.of(0x61) }) as const)));
     marbles({ plugin: late, diagram: 'wire: C----\nto app: C--a-' });
@@ -112,8 +111,7 @@ describe('marbles', () => {
     marbles({ plugin: passthrough(), diagram: 'app: --^-!\nto wire: ----!\nto app: -----' });
     const lazy: Plugin = (wire) => (dial) => (flow$) =>
       new Observable((up) => void flow$.pipe(wire(dial)).subscribe({ next: (s) => up.next(s) }));
-    assert.match(
-      failure({ plugin: lazy, diagram: 'app: ^--!--\nto wire: ---!--' }),
+    expect(failure({ plugin: lazy, diagram: 'app: ^--!--\nto wire: ---!--' })).toMatch(
       /^expected an unsubscription at 3 ms to reach the wire, got nothing\n/,
     );
   });
@@ -122,9 +120,9 @@ describe('marbles', () => {
     const late: Plugin = (wire) => (dial) => (flow$) =>
       new Observable((up) => up.add(dial.scheduler.schedule(() => flow$.pipe(wire(dial)).subscribe(up), 3)));
     marbles({ plugin: late, diagram: 'app: ab-c\nto wire: ---(^abc)\nwire: ----C\nto app: ----C' });
-    assert.match(failure({ plugin: late, diagram: 'to wire: ------' }), /expected nothing more .*, got a subscription at 3 ms/);
+    expect(failure({ plugin: late, diagram: 'to wire: ------' })).toMatch(/expected nothing more .*, got a subscription at 3 ms/);
     const twice: Plugin = (wire) => (dial) => (flow$) => merge(flow$.pipe(wire(dial)), flow$.pipe(wire(dial)));
-    assert.match(failure({ plugin: twice, diagram: 'to wire: ------' }), /got a subscription at 0 ms/);
+    expect(failure({ plugin: twice, diagram: 'to wire: ------' })).toMatch(/got a subscription at 0 ms/);
   });
 
   it('joins the bytes of a frame, unless it is exact', () => {
@@ -143,7 +141,7 @@ describe('marbles', () => {
       );
     const diagram = 'wire: C--x--\nto app: C--x--';
     marbles({ plugin: bytewise, values: { x: 'abc' }, diagram });
-    assert.match(failure({ plugin: bytewise, values: { x: 'abc' }, diagram, exact: true }), /expected data <61 62 63> .*, got data <61>/);
+    expect(failure({ plugin: bytewise, values: { x: 'abc' }, diagram, exact: true })).toMatch(/expected data <61 62 63> .*, got data <61>/);
     marbles({ plugin: bytewise, values: { x: 'abc', o: '' }, diagram: 'wire: C--x-----\nto app: C--(abco)', exact: true });
   });
 
@@ -159,9 +157,9 @@ describe('marbles', () => {
         to app:   C----2--S---
       `,
     });
-    assert.match(failure({ plugin: passthrough(), diagram: 'app: (ab)\nwire: C---S\nto app: C---1' }), /expected data/);
+    expect(failure({ plugin: passthrough(), diagram: 'app: (ab)\nwire: C---S\nto app: C---1' })).toMatch(/expected data/);
     const part = failure({ plugin: passthrough(), values: { 1: 1, x: 'abc' }, diagram: 'app: -x---\nwire: C--1-\nto app: C--S-' });
-    assert.match(part, /expected 'sent' of all the bytes at 3 ms to reach the application, got 'sent' of 1 bytes/);
+    expect(part).toMatch(/expected 'sent' of all the bytes at 3 ms to reach the application, got 'sent' of 1 bytes/);
   });
 
   it('plays the wire first when both speak in one frame', () => {
@@ -172,8 +170,8 @@ describe('marbles', () => {
     marbles({ plugin: passthrough(), diagram: 'app: --#\nto wire: --#\nwire: C\nto app: C-#' });
     marbles({ plugin: passthrough(), diagram: 'app: --#EPROXY\nto wire: --#EPROXY\nwire: C\nto app: C-#EPROXY' });
     const code = /^expected an error EPIPE at 2 ms to reach the application, got an error ECONNRESET \("ECONNRESET: the wire failed/;
-    assert.match(failure({ plugin: passthrough(), diagram: 'wire: C-#ECONNRESET\nto app: C-#EPIPE' }), code);
-    assert.match(failure({ plugin: passthrough(), diagram: 'wire: C-#ECONNRESET\nto app: C-#' }), /expected an error without a code/);
+    expect(failure({ plugin: passthrough(), diagram: 'wire: C-#ECONNRESET\nto app: C-#EPIPE' })).toMatch(code);
+    expect(failure({ plugin: passthrough(), diagram: 'wire: C-#ECONNRESET\nto app: C-#' })).toMatch(/expected an error without a code/);
   });
 
   it('does not compare a line that is not there', () => {
@@ -192,8 +190,7 @@ describe('marbles', () => {
         to app:   -C----------
       `,
     });
-    assert.equal(
-      message,
+    expect(message).toBe(
       drawn(`
       expected data <6b 77 00 00 00> at 3 ms to reach the wire, got data <6b 77 31 b8 48> at 3 ms
 
@@ -221,8 +218,7 @@ describe('marbles', () => {
         to app:   - 40ms C---------
       `,
     });
-    assert.equal(
-      message,
+    expect(message).toBe(
       drawn(`
       expected 'connected' at 41 ms to reach the application, got 'connected' at 1 ms
 
@@ -240,10 +236,10 @@ describe('marbles', () => {
   it('shows only rows of hex that differ, and says when there are many', () => {
     const long = 'x'.repeat(16 * 20);
     const message = failure({ plugin: passthrough(), values: { a: `${long}!`, b: `${long}?` }, diagram: 'wire: Ca\nto app: Cb' });
-    assert.equal(message.match(/^ {2}expected {2}/gm)?.length, 1);
-    assert.match(message, /expected {2}0140 {2}3f +\?\n {2}actual {4}0140 {2}21 +!\n {18}\^\^$/);
+    expect(message.match(/^ {2}expected {2}/gm)?.length).toBe(1);
+    expect(message).toMatch(/expected {2}0140 {2}3f +\?\n {2}actual {4}0140 {2}21 +!\n {18}\^\^$/);
     const all = failure({ plugin: passthrough(), values: { a: long, b: long.toUpperCase() }, diagram: 'wire: Ca\nto app: Cb' });
-    assert.match(all, /… and 12 more rows$/);
+    expect(all).toMatch(/… and 12 more rows$/);
   });
 
   it('reads the grammar of RxJS', () => {
@@ -259,13 +255,13 @@ describe('marbles', () => {
       const text = Array.from({ length: 8 }, () => parts[Math.floor(random() * parts.length)])
         .join('')
         .trim();
-      const line = readDiagram(`wire: ${text}`, readValues({})).get('wire') ?? assert.fail();
+      const line = readDiagram(`wire: ${text}`, readValues({})).get('wire') ?? expect.unreachable();
       const got = line.moments.map((moment) => [moment.frame, moment.text]);
       // At the end a time needs no blank behind it: an editor takes those away.
-      assert.deepEqual(got, parse(`${text} `), text);
+      expect(got, text).toStrictEqual(parse(`${text} `));
       moments += got.length;
     }
-    assert.ok(moments > 1000);
+    expect(moments).toBeGreaterThan(1000);
   });
 
   it('refuses a diagram that cannot be read, and says where', () => {
@@ -283,7 +279,9 @@ describe('marbles', () => {
       ['wire: -C', /to have a line 'to wire:' or 'to app:', got none/],
     ];
     for (const [diagram, message] of wrong) {
-      assert.throws(() => marbles({ plugin: passthrough(), diagram }), { name: 'TypeError', message });
+      expect(() => marbles({ plugin: passthrough(), diagram })).toThrow(
+        expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(message) }),
+      );
     }
     const values: [MarbleTest['values'], RegExp][] = [
       [{ E: 'x' }, /one letter other than CEPRSTU, which are signals, got 'E'/],
@@ -293,7 +291,9 @@ describe('marbles', () => {
       [{ a: null as never }, /expected `values.a` to be a string, .* got null/],
     ];
     for (const [each, message] of values) {
-      assert.throws(() => marbles({ plugin: passthrough(), values: each, diagram: 'to app: -' }), { name: 'TypeError', message });
+      expect(() => marbles({ plugin: passthrough(), values: each, diagram: 'to app: -' })).toThrow(
+        expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(message) }),
+      );
     }
   });
 
@@ -301,7 +301,9 @@ describe('marbles', () => {
     const wrong: Plugin = () => () => {
       throw new TypeError('no target');
     };
-    assert.throws(() => marbles({ plugin: wrong, diagram: 'to app: -' }), { name: 'TypeError', message: 'no target' });
+    expect(() => marbles({ plugin: wrong, diagram: 'to app: -' })).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: 'no target' }),
+    );
     await new Promise<void>((resolve) => timer(0).subscribe(() => resolve()));
     marbles({ plugin: passthrough(), diagram: 'wire: Ca\nto app: Ca' });
   });

@@ -1,12 +1,12 @@
-import assert from 'node:assert/strict';
 import { asapScheduler, asyncScheduler, concat, delay, map, NEVER, type Observable, of, queueScheduler, Subject, take, timer } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { IOStreamError } from '../../../src/errors.ts';
 import { IOStream } from '../../../src/stream/io-stream.ts';
 import { checkWire, memoryPair, testDial, wirePeer, type MemoryPairOptions, type WireUnderTest } from '../../../src/testing.ts';
 import { END, PAUSE, RESUME, type Flow, type Up, type Wire } from '../../../src/wire/signal.ts';
-import { invariants, type Harness } from '../../support/harness.ts';
+import { type Harness } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 
 const data = (text: string): Flow => ({ kind: 'data', bytes: Buffer.from(text) });
 const open = (h: Harness, wire: Wire, flow$: Observable<Flow>): ReturnType<typeof h.observed<Up>> =>
@@ -15,145 +15,118 @@ const kinds = (signals: readonly Up[]): string[] => signals.map(({ kind }) => ki
 const bytesOf = (signals: readonly Up[]): Uint8Array[] => signals.flatMap((each) => (each.kind === 'data' ? [each.bytes] : []));
 
 describe('memoryPair', () => {
-  it(
-    'carries bytes and ends both ways, then completes both ends',
-    invariants(async (h) => {
-      const [a, b] = memoryPair();
-      const left = open(h, a, concat(of(data('to b'), END), NEVER));
-      const right = open(h, b, concat(of(data('to a'), END), NEVER));
-      await Promise.all([left.ended, right.ended]);
-      assert.deepEqual([left.state, right.state], ['complete', 'complete']);
-      h.sameBytes(bytesOf(left.values), 'to a');
-      h.sameBytes(bytesOf(right.values), 'to b');
-      assert.deepEqual(kinds(right.values).slice(0, 3), ['connected', 'data', 'end']);
-    }),
-  );
+  spec('carries bytes and ends both ways, then completes both ends', async (h) => {
+    const [a, b] = memoryPair();
+    const left = open(h, a, concat(of(data('to b'), END), NEVER));
+    const right = open(h, b, concat(of(data('to a'), END), NEVER));
+    await Promise.all([left.ended, right.ended]);
+    expect([left.state, right.state]).toStrictEqual(['complete', 'complete']);
+    h.sameBytes(bytesOf(left.values), 'to a');
+    h.sameBytes(bytesOf(right.values), 'to b');
+    expect(kinds(right.values).slice(0, 3)).toStrictEqual(['connected', 'data', 'end']);
+  });
 
-  it(
-    'keeps the order of what is given before it is connected, and of what is given from inside',
-    invariants(async (h) => {
-      const [a, b] = memoryPair({ limit: 2 });
-      const flow$ = new Subject<Flow>();
-      const right = open(h, b, NEVER);
-      let paused = false;
-      flow$.pipe(a(testDial())).subscribe({
-        next: ({ kind }) => {
-          if (kind === 'connected') for (const each of ['AA', 'BB']) flow$.next(data(each));
-          if (kind !== 'pause' || paused) return;
-          paused = true;
-          flow$.next(data('cc'));
-        },
-        error: () => {},
-      });
-      await h.until(() => bytesOf(right.values).length === 3);
-      h.sameBytes(bytesOf(right.values), 'AABBcc');
-    }),
-  );
+  spec('keeps the order of what is given before it is connected, and of what is given from inside', async (h) => {
+    const [a, b] = memoryPair({ limit: 2 });
+    const flow$ = new Subject<Flow>();
+    const right = open(h, b, NEVER);
+    let paused = false;
+    flow$.pipe(a(testDial())).subscribe({
+      next: ({ kind }) => {
+        if (kind === 'connected') for (const each of ['AA', 'BB']) flow$.next(data(each));
+        if (kind !== 'pause' || paused) return;
+        paused = true;
+        flow$.next(data('cc'));
+      },
+      error: () => {},
+    });
+    await h.until(() => bytesOf(right.values).length === 3);
+    h.sameBytes(bytesOf(right.values), 'AABBcc');
+  });
 
-  it(
-    'keeps bytes for an end that is subscribed later',
-    invariants(async (h) => {
-      const [a, b] = memoryPair();
-      const left = open(h, a, concat(of(data('early')), NEVER));
-      await left.value(({ kind }) => kind === 'connected');
-      const right = open(h, b, NEVER);
-      await right.value(({ kind }) => kind === 'data');
-      await left.value(({ kind }) => kind === 'sent');
-      h.sameBytes(bytesOf(right.values), 'early');
-    }),
-  );
+  spec('keeps bytes for an end that is subscribed later', async (h) => {
+    const [a, b] = memoryPair();
+    const left = open(h, a, concat(of(data('early')), NEVER));
+    await left.value(({ kind }) => kind === 'connected');
+    const right = open(h, b, NEVER);
+    await right.value(({ kind }) => kind === 'data');
+    await left.value(({ kind }) => kind === 'sent');
+    h.sameBytes(bytesOf(right.values), 'early');
+  });
 
-  it(
-    'pauses the giver at the limit and tells it to go on when half is taken',
-    invariants(async (h) => {
-      const [a, b] = memoryPair({ limit: 4 });
-      const takes$ = new Subject<Flow>();
-      const right = open(h, b, takes$);
-      takes$.next(PAUSE);
-      const left = open(h, a, concat(of(data('ab'), data('cd')), NEVER));
-      await left.value(({ kind }) => kind === 'pause');
-      await right.value(({ kind }) => kind === 'connected');
-      assert.deepEqual(bytesOf(right.values), []);
-      takes$.next(RESUME);
-      await left.value(({ kind }) => kind === 'resume');
-      h.sameBytes(bytesOf(right.values), 'abcd');
-    }),
-  );
+  spec('pauses the giver at the limit and tells it to go on when half is taken', async (h) => {
+    const [a, b] = memoryPair({ limit: 4 });
+    const takes$ = new Subject<Flow>();
+    const right = open(h, b, takes$);
+    takes$.next(PAUSE);
+    const left = open(h, a, concat(of(data('ab'), data('cd')), NEVER));
+    await left.value(({ kind }) => kind === 'pause');
+    await right.value(({ kind }) => kind === 'connected');
+    expect(bytesOf(right.values)).toStrictEqual([]);
+    takes$.next(RESUME);
+    await left.value(({ kind }) => kind === 'resume');
+    h.sameBytes(bytesOf(right.values), 'abcd');
+  });
 
-  it(
-    'tells no bytes to be sent for an empty chunk',
-    invariants(async (h) => {
-      const [a, b] = memoryPair();
-      const left = open(h, a, concat(of(data(''), END), NEVER));
-      const right = open(h, b, of(data('x')));
-      await Promise.all([left.ended, right.ended]);
-      assert.equal(kinds(left.values).includes('sent'), false);
-    }),
-  );
+  spec('tells no bytes to be sent for an empty chunk', async (h) => {
+    const [a, b] = memoryPair();
+    const left = open(h, a, concat(of(data(''), END), NEVER));
+    const right = open(h, b, of(data('x')));
+    await Promise.all([left.ended, right.ended]);
+    expect(kinds(left.values).includes('sent')).toBe(false);
+  });
 
-  it(
-    'resets the other end when it is unsubscribed, after the bytes on their way',
-    invariants(async (h) => {
-      const [a, b] = memoryPair();
-      const left = open(h, a, concat(of(data('last words')), NEVER));
-      await left.value(({ kind }) => kind === 'connected');
-      left.unsubscribe();
-      const right = await open(h, b, NEVER).ended;
-      h.sameBytes(bytesOf(right.values), 'last words');
-      h.error(right.error, { code: 'ECONNRESET', phase: 'read' });
-    }),
-  );
+  spec('resets the other end when it is unsubscribed, after the bytes on their way', async (h) => {
+    const [a, b] = memoryPair();
+    const left = open(h, a, concat(of(data('last words')), NEVER));
+    await left.value(({ kind }) => kind === 'connected');
+    left.unsubscribe();
+    const right = await open(h, b, NEVER).ended;
+    h.sameBytes(bytesOf(right.values), 'last words');
+    h.error(right.error, { code: 'ECONNRESET', phase: 'read' });
+  });
 
-  it(
-    'carries a dialogue on each real scheduler of RxJS, given to the pair or to the streams',
-    invariants(async (h) => {
-      const turns = 300;
-      for (const scheduler of [queueScheduler, asapScheduler, asyncScheduler]) {
-        for (const options of [{}, { latency: 1 }, { bandwidth: 2 ** 20 }, { cut: 0.5 }]) {
-          for (const place of ['pair', 'streams'] as const) {
-            const [a, b] = memoryPair(place === 'pair' ? { ...options, scheduler } : options);
-            const given = place === 'streams' ? { scheduler } : {};
-            const [left, right] = [new IOStream({ wire: a, ...given }), new IOStream({ wire: b, ...given })];
-            let read = 0;
-            right.data$.subscribe((bytes) => right.write(bytes));
-            const seen = h.observed(left.data$);
-            left.data$.subscribe(({ length }) => {
-              read += length;
-              const count = options.latency ? 20 : turns;
-              if (read < count) left.write('x'.repeat(length));
-              else left.end();
-            });
-            // From inside of an action of the scheduler, too.
-            scheduler.schedule(() => left.write('x'));
-            assert.equal((await seen.ended).state, 'complete');
-          }
+  spec('carries a dialogue on each real scheduler of RxJS, given to the pair or to the streams', async (h) => {
+    const turns = 300;
+    for (const scheduler of [queueScheduler, asapScheduler, asyncScheduler]) {
+      for (const options of [{}, { latency: 1 }, { bandwidth: 2 ** 20 }, { cut: 0.5 }]) {
+        for (const place of ['pair', 'streams'] as const) {
+          const [a, b] = memoryPair(place === 'pair' ? { ...options, scheduler } : options);
+          const given = place === 'streams' ? { scheduler } : {};
+          const [left, right] = [new IOStream({ wire: a, ...given }), new IOStream({ wire: b, ...given })];
+          let read = 0;
+          right.data$.subscribe((bytes) => right.write(bytes));
+          const seen = h.observed(left.data$);
+          left.data$.subscribe(({ length }) => {
+            read += length;
+            const count = options.latency ? 20 : turns;
+            if (read < count) left.write('x'.repeat(length));
+            else left.end();
+          });
+          // From inside of an action of the scheduler, too.
+          scheduler.schedule(() => left.write('x'));
+          expect((await seen.ended).state).toBe('complete');
         }
       }
-    }),
-  );
+    }
+  });
 
-  it(
-    'errors a second subscription of an end',
-    invariants(async (h) => {
-      const [a] = memoryPair();
-      open(h, a, NEVER);
-      h.error((await open(h, a, NEVER).ended).error, { code: 'EALREADY', phase: 'connect' });
-    }),
-  );
+  spec('errors a second subscription of an end', async (h) => {
+    const [a] = memoryPair();
+    open(h, a, NEVER);
+    h.error((await open(h, a, NEVER).ended).error, { code: 'EALREADY', phase: 'connect' });
+  });
 
-  it(
-    'carries bytes between ends whose schedulers tell different times',
-    invariants(async (h) => {
-      const [a, b] = memoryPair();
-      const still = new TestScheduler(() => {});
-      const right = h.observed(NEVER.pipe(b(testDial({ scheduler: still }))));
-      open(h, a, concat(of(data('now')), NEVER));
-      await h.until(() => (still.flush(), right.values.some(({ kind }) => kind === 'data')), 'the data');
-    }),
-  );
+  spec('carries bytes between ends whose schedulers tell different times', async (h) => {
+    const [a, b] = memoryPair();
+    const still = new TestScheduler(() => {});
+    const right = h.observed(NEVER.pipe(b(testDial({ scheduler: still }))));
+    open(h, a, concat(of(data('now')), NEVER));
+    await h.until(() => (still.flush(), right.values.some(({ kind }) => kind === 'data')), 'the data');
+  });
 
   it('takes latency and bandwidth from the scheduler', () => {
-    const scheduler = new TestScheduler((actual, expected) => assert.deepEqual(actual, expected));
+    const scheduler = new TestScheduler((actual, expected) => expect(actual).toStrictEqual(expected));
     scheduler.run(({ expectObservable }) => {
       const [a, b] = memoryPair({ latency: 10, bandwidth: 1000 });
       const dial = testDial({ scheduler });
@@ -184,26 +157,20 @@ describe('memoryPair', () => {
     return bytesOf(right.values).map((bytes) => Buffer.from(bytes).toString());
   };
 
-  it(
-    'cuts the bytes where it is told to',
-    invariants(async (h) => {
-      assert.deepEqual(await chunksOf(h, { cut: 1 }, 'abc', '', 'd'), ['a', 'b', 'c', '', 'd']);
-      assert.deepEqual(await chunksOf(h, { cut: (offset) => offset === 2 || offset === 5 }, 'abcd', 'ef'), ['ab', 'cd', 'e', 'f']);
-      assert.deepEqual(await chunksOf(h, { cut: 0 }, 'abcd'), ['abcd']);
-    }),
-  );
+  spec('cuts the bytes where it is told to', async (h) => {
+    expect(await chunksOf(h, { cut: 1 }, 'abc', '', 'd')).toStrictEqual(['a', 'b', 'c', '', 'd']);
+    expect(await chunksOf(h, { cut: (offset) => offset === 2 || offset === 5 }, 'abcd', 'ef')).toStrictEqual(['ab', 'cd', 'e', 'f']);
+    expect(await chunksOf(h, { cut: 0 }, 'abcd')).toStrictEqual(['abcd']);
+  });
 
-  it(
-    'cuts the same bytes in the same places with the same seed',
-    invariants(async (h) => {
-      const text = 'x'.repeat(500);
-      const lengths = async (seed: number): Promise<number[]> => (await chunksOf(h, { cut: 0.1, seed }, text)).map((each) => each.length);
-      const first = await lengths(7);
-      assert.deepEqual(await lengths(7), first);
-      assert.notDeepEqual(await lengths(8), first);
-      assert.ok(first.length > 20 && first.length < 100, `${first.length} chunks`);
-    }),
-  );
+  spec('cuts the same bytes in the same places with the same seed', async (h) => {
+    const text = 'x'.repeat(500);
+    const lengths = async (seed: number): Promise<number[]> => (await chunksOf(h, { cut: 0.1, seed }, text)).map((each) => each.length);
+    const first = await lengths(7);
+    expect(await lengths(7)).toStrictEqual(first);
+    expect(await lengths(8)).not.toStrictEqual(first);
+    expect(first.length > 20 && first.length < 100, `${first.length} chunks`).toBe(true);
+  });
 
   it('keeps all rules of a wire with cuts', async () => {
     const make = (): WireUnderTest => {
@@ -222,7 +189,9 @@ describe('memoryPair', () => {
       ['cut', 1.1],
     ];
     for (const [name, value] of wrong) {
-      assert.throws(() => memoryPair({ [name]: value }), { name: 'TypeError', message: new RegExp(`expected \`${name}\` of memoryPair`) });
+      expect(() => memoryPair({ [name]: value })).toThrow(
+        expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(new RegExp(`expected \`${name}\` of memoryPair`)) }),
+      );
     }
   });
 
@@ -253,7 +222,7 @@ describe('memoryPair', () => {
       flush();
     });
     const took = performance.now() - before;
-    assert.deepEqual(seen, [
+    expect(seen).toStrictEqual([
       [100, '0'],
       [hour / 6 + 100, '1'],
       [hour / 3 + 100, '2'],
@@ -261,7 +230,7 @@ describe('memoryPair', () => {
       [hour * 1.5 + 100, 'ETOIDLE'],
       [hour * 1.5 + 3200, 'the other end: ECONNRESET'],
     ]);
-    assert.ok(took < 1000, `took ${took} ms`);
+    expect(took < 1000, `took ${took} ms`).toBe(true);
   });
 
   /** So many echoes of a few bytes on virtual time; what came back, when. */
@@ -297,15 +266,15 @@ describe('memoryPair', () => {
 
   it('holds 10,000 connections in one test', { timeout: 60_000 }, () => {
     const told = echoes(10_000, () => ({ latency: 20 }));
-    assert.equal(new Set(told).size, 10_000);
-    assert.ok(told.every((each) => /^hello \d+ at 40$/.test(each)));
+    expect(new Set(told).size).toBe(10_000);
+    expect(told.every((each) => /^hello \d+ at 40$/.test(each))).toBe(true);
   });
 
   it('does the same each time', () => {
     const mixed = (at: number): MemoryPairOptions => ({ latency: 1 + (at % 50), bandwidth: 1000, cut: 0.2, seed: at });
     const first = echoes(300, mixed);
-    assert.equal(first.length, 300);
-    assert.ok(first.some((each) => each.includes(',')));
-    assert.deepEqual(echoes(300, mixed), first);
+    expect(first.length).toBe(300);
+    expect(first.some((each) => each.includes(','))).toBe(true);
+    expect(echoes(300, mixed)).toStrictEqual(first);
   });
 });

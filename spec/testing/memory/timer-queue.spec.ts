@@ -1,11 +1,10 @@
-import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import { asyncScheduler } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { TimerQueue } from '../../../src/testing/memory/timer-queue.ts';
 import { Clock } from '../../../src/testing/rules/clock.ts';
 import { randomOf } from '../../../src/testing/rechunk.ts';
-import { invariants } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 
 describe('Agenda', () => {
   it('runs jobs when they are due, in the order in which they were given, as one timer', () => {
@@ -20,19 +19,16 @@ describe('Agenda', () => {
       if (random() < 0.3) job.unsubscribe();
       else expected.push({ at, index });
     }
-    assert.equal(clock.pending, 1);
+    expect(clock.pending).toBe(1);
     clock.advance(100);
-    assert.deepEqual(
-      ran,
-      expected.sort((a, b) => a.at - b.at || a.index - b.index),
-    );
-    assert.equal(clock.pending, 0);
+    expect(ran).toStrictEqual(expected.sort((a, b) => a.at - b.at || a.index - b.index));
+    expect(clock.pending).toBe(0);
   });
 
   it('is one for each scheduler', () => {
     const clock = new Clock();
-    assert.equal(TimerQueue.of(clock), TimerQueue.of(clock));
-    assert.notEqual(TimerQueue.of(clock), TimerQueue.of(new Clock()));
+    expect(TimerQueue.of(clock)).toBe(TimerQueue.of(clock));
+    expect(TimerQueue.of(clock)).not.toBe(TimerQueue.of(new Clock()));
   });
 
   it('leaves no timer when its jobs are called off, and wakes earlier for an earlier one', () => {
@@ -45,12 +41,12 @@ describe('Agenda', () => {
     early.unsubscribe();
     agenda.schedule(() => ran.push('soon'), 5);
     clock.advance(5);
-    assert.deepEqual(ran, ['soon']);
-    assert.equal(clock.pending, 1);
+    expect(ran).toStrictEqual(['soon']);
+    expect(clock.pending).toBe(1);
     late.unsubscribe();
-    assert.equal(clock.pending, 0);
-    assert.equal(agenda.schedule(() => ran.push('never'), Infinity).closed, true);
-    assert.equal(clock.pending, 0);
+    expect(clock.pending).toBe(0);
+    expect(agenda.schedule(() => ran.push('never'), Infinity).closed).toBe(true);
+    expect(clock.pending).toBe(0);
   });
 
   it('gives a job that another one calls off no turn, and one that it gives the next', () => {
@@ -64,18 +60,15 @@ describe('Agenda', () => {
     }, 1);
     const second = agenda.schedule(() => ran.push('second'), 1);
     clock.advance(1);
-    assert.deepEqual(ran, ['first', 'third']);
+    expect(ran).toStrictEqual(['first', 'third']);
   });
 
-  it(
-    'runs on real time, also for more than timers can wait',
-    invariants(async (h) => {
-      let ran = false;
-      const never = TimerQueue.of(asyncScheduler).schedule(() => assert.fail('it ran'), 2 ** 40);
-      TimerQueue.of(asyncScheduler).schedule(() => (ran = true), 1);
-      await h.until(() => ran);
-      await turn();
-      never.unsubscribe();
-    }),
-  );
+  spec('runs on real time, also for more than timers can wait', async (h) => {
+    let ran = false;
+    const never = TimerQueue.of(asyncScheduler).schedule(() => expect.unreachable('it ran'), 2 ** 40);
+    TimerQueue.of(asyncScheduler).schedule(() => (ran = true), 1);
+    await h.until(() => ran);
+    await turn();
+    never.unsubscribe();
+  });
 });

@@ -1,12 +1,11 @@
-import assert from 'node:assert/strict';
 import { config, VirtualTimeScheduler } from 'rxjs';
-import { afterEach, describe, it } from 'vitest';
+import { afterEach, assert, describe, expect, it } from 'vitest';
 import { IOStreamError } from '../../../src/errors.ts';
 import { handshake } from '../../../src/layers/handshake.ts';
 import { passthrough } from '../../../src/plugins/passthrough.ts';
 import { chaos, checkPlugin, marbles, parseRecording, record, testDial, type Recording, type RecordOptions } from '../../../src/testing.ts';
 import type { Dial, Plugin } from '../../../src/wire/signal.ts';
-import { invariants } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import { data, inWords, PluginDriver, sent } from '../../support/scripted-wire.ts';
 import { cipher, framed, greeter, greeterScript } from '../plugins.ts';
 
@@ -29,12 +28,9 @@ describe('record', () => {
     'with a limit of nothing': record({ sink: () => undefined, limit: 0 }),
   };
   for (const [name, plugin] of Object.entries(plugins)) {
-    it(
-      `keeps all rules of a plugin ${name}`,
-      invariants(async () => {
-        (await checkPlugin(plugin, [])).assert();
-      }),
-    );
+    spec(`keeps all rules of a plugin ${name}`, async () => {
+      (await checkPlugin(plugin, [])).assert();
+    });
   }
 
   it('keeps all rules around a handshake, a cipher and a framing', async () => {
@@ -52,7 +48,7 @@ describe('record', () => {
       bytes.fill(0);
       ride.unsubscribe();
     });
-    assert.match(String(recording), /data 61 62 63 \|abc\|/);
+    expect(String(recording)).toMatch(/data 61 62 63 \|abc\|/);
   });
 
   it('writes what can be read back: odd errors, a clock that is set back', () => {
@@ -63,21 +59,18 @@ describe('record', () => {
         ride.wire.connect();
         clock.frame = 20;
         ride.wire.fail(error);
-        assert.equal(ride.error, error);
+        expect(ride.error).toBe(error);
       });
       const text = String(recording);
-      assert.equal(String(parseRecording(text)), text);
-      assert.deepEqual(
-        recording?.entries.map(({ at }) => at),
-        [50, 50],
-      );
+      expect(String(parseRecording(text))).toBe(text);
+      expect(recording?.entries.map(({ at }) => at)).toStrictEqual([50, 50]);
     }
   });
 
   it('refuses wrong options at the call', () => {
     const sink = (): void => undefined;
-    assert.throws(() => record({} as RecordOptions), new TypeError('expected `sink` of record to be a function, got undefined'));
-    assert.throws(() => record({ sink, limit: -1 }), new TypeError('expected `limit` of record to be 0 or more, got -1'));
+    expect(() => record({} as RecordOptions)).toThrow(new TypeError('expected `sink` of record to be a function, got undefined'));
+    expect(() => record({ sink, limit: -1 })).toThrow(new TypeError('expected `limit` of record to be 0 or more, got -1'));
   });
 
   it('writes down bytes, directions, times and signals', () => {
@@ -95,9 +88,9 @@ describe('record', () => {
       ride.app.complete();
       ride.wire.complete();
     });
-    assert.ok(recording);
-    assert.equal(recording.cut, false);
-    assert.deepEqual(textOf(recording), [
+    assert(recording);
+    expect(recording.cut).toBe(false);
+    expect(textOf(recording)).toStrictEqual([
       '0 to wire: pause',
       '0 wire: resolved a.test ::1 6',
       '1.5 wire: connected [{"layer":"x","answer":"hi"},{"wire":"test"}]',
@@ -116,11 +109,11 @@ describe('record', () => {
 
   it('writes down how it ends: errors of either side, and unsubscription', () => {
     const [failed] = recorded({}, (ride) => ride.wire.fail(new IOStreamError('EPROXY', { phase: 'handshake', message: 'no "entry"' })));
-    assert.deepEqual(failed && textOf(failed), ['0 wire: error EPROXY -10400 handshake "no \\"entry\\""']);
+    expect(failed && textOf(failed)).toStrictEqual(['0 wire: error EPROXY -10400 handshake "no \\"entry\\""']);
     const [reset] = recorded({}, (ride) => ride.app.error(new Error('enough')));
-    assert.deepEqual(reset && textOf(reset), ['0 to wire: error - 0 - "enough"', '0 wire: error - 0 - "enough"']);
+    expect(reset && textOf(reset)).toStrictEqual(['0 to wire: error - 0 - "enough"', '0 wire: error - 0 - "enough"']);
     const [left] = recorded({}, (ride) => ride.unsubscribe());
-    assert.deepEqual(left && textOf(left), ['0 to wire: unsubscribed']);
+    expect(left && textOf(left)).toStrictEqual(['0 to wire: unsubscribed']);
   });
 
   it('writes down both sides of the plugin that it is laid around, each cause before what follows', () => {
@@ -136,7 +129,7 @@ describe('record', () => {
       ride.wire.give(data('Wx'));
       ride.unsubscribe();
     });
-    assert.deepEqual(recording && textOf(recording), [
+    expect(recording && textOf(recording)).toStrictEqual([
       '0 app: data 65 61 72 6c 79 |early|',
       '0 wire: connected [{"wire":"scripted"}]',
       '0 to wire: data 4b |K|',
@@ -154,14 +147,14 @@ describe('record', () => {
     const plugin = record({ sink: (recording) => made.push(recording) });
     const [first, second] = [new PluginDriver(plugin), new PluginDriver(plugin)];
     second.wire.give(data('b'));
-    assert.equal(made.length, 0);
+    expect(made.length).toBe(0);
     first.unsubscribe();
-    assert.equal(made.length, 1);
+    expect(made.length).toBe(1);
     second.unsubscribe();
-    assert.deepEqual(
-      made.map(({ entries }) => inWords(entries.flatMap(({ signal }) => (signal.kind === 'data' ? [signal] : [])))),
-      [[], ['data b']],
-    );
+    expect(made.map(({ entries }) => inWords(entries.flatMap(({ signal }) => (signal.kind === 'data' ? [signal] : []))))).toStrictEqual([
+      [],
+      ['data b'],
+    ]);
   });
 
   it('stops at its limit, says so, and still tells the end', () => {
@@ -171,12 +164,12 @@ describe('record', () => {
       ride.wire.fail(new IOStreamError('ECONNRESET', { phase: 'read' }));
     };
     const [recording] = recorded({ limit: 1000 }, play);
-    assert.equal(recording?.cut, true);
-    const kinds = recording.entries.map(({ signal }) => signal.kind);
+    expect(recording?.cut).toBe(true);
+    const kinds = recording?.entries.map(({ signal }) => signal.kind);
     // 64 for connected, then 65 and 114 in turns: five pairs fit.
-    assert.deepEqual(kinds, ['connected', ...Array.from({ length: 10 }, () => 'data'), 'error']);
-    assert.match(String(recording), /\ncut\n$/);
-    assert.equal(recorded({ limit: 1e6 }, play)[0]?.cut, false);
+    expect(kinds).toStrictEqual(['connected', ...Array.from({ length: 10 }, () => 'data'), 'error']);
+    expect(String(recording)).toMatch(/\ncut\n$/);
+    expect(recorded({ limit: 1e6 }, play)[0]?.cut).toBe(false);
   });
 
   it('keeps copies: what a buffer becomes later is not in the recording', () => {
@@ -186,7 +179,7 @@ describe('record', () => {
       bytes.fill(9);
       ride.unsubscribe();
     });
-    assert.deepEqual(recording && textOf(recording), ['0 wire: data 01 02 |..|', '0 to wire: unsubscribed']);
+    expect(recording && textOf(recording)).toStrictEqual(['0 wire: data 01 02 |..|', '0 to wire: unsubscribed']);
   });
 
   it('delays by no more than chaos was told', () => {
@@ -199,8 +192,8 @@ describe('record', () => {
       }
     };
     marbles({ plugin: record({ sink, around: chaos({ delay: 10 }) }), diagram: 'wire: Cabcdefghij|\nto wire: -----------  30ms -' });
-    assert.ok(delays.length > 10 && delays.every((delay) => delay >= 0 && delay <= 10), String(delays));
-    assert.ok(Math.max(...delays) > 2 && new Set(delays).size > 3, String(delays));
+    assert(delays.length > 10 && delays.every((delay) => delay >= 0 && delay <= 10), String(delays));
+    assert(Math.max(...delays) > 2 && new Set(delays).size > 3, String(delays));
   });
 
   afterEach(() => {
@@ -217,12 +210,12 @@ describe('record', () => {
       }),
     );
     ride.unsubscribe();
-    assert.equal(ride.wire.freed, true);
-    assert.equal(String(await told), 'Error: disk full');
+    expect(ride.wire.freed).toBe(true);
+    expect(String(await told)).toBe('Error: disk full');
   });
 
   it('throws what the plugin that it is laid around throws when it is dialled', () => {
     const talk = handshake({ to: { host: 'proxy.test', port: 1 }, *talk() {} });
-    assert.throws(() => new PluginDriver(record({ around: talk, sink: () => undefined })), /\{fh\} already connected/);
+    expect(() => new PluginDriver(record({ around: talk, sink: () => undefined }))).toThrow(/\{fh\} already connected/);
   });
 });

@@ -1,5 +1,4 @@
-import assert from 'node:assert/strict';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parseRecording } from '../../../src/testing.ts';
 
 const HEADER = 'rxjs-io-stream recording 1\n';
@@ -28,26 +27,23 @@ describe('parseRecording', () => {
       '',
     ].join('\n');
     const recording = parseRecording(text);
-    assert.equal(String(recording), text);
-    assert.equal(recording.cut, true);
-    assert.deepEqual(recording.entries[4], { at: 1, line: 'to wire', signal: { kind: 'data', bytes: Uint8Array.of(0, 0x7c, 0x41) } });
+    expect(String(recording)).toBe(text);
+    expect(recording.cut).toBe(true);
+    expect(recording.entries[4]).toStrictEqual({ at: 1, line: 'to wire', signal: { kind: 'data', bytes: Uint8Array.of(0, 0x7c, 0x41) } });
     const error = { kind: 'error', code: 'ECONNRESET', errno: -104, phase: 'read', message: 'a "b" \n c' };
-    assert.deepEqual(recording.entries[10]?.signal, error);
+    expect(recording.entries[10]?.signal).toStrictEqual(error);
     const odd = { kind: 'error', code: 'ERR-X Y', errno: -104, phase: 'a "phase"', message: 'one\u2028two' };
-    assert.deepEqual(recording.entries[13]?.signal, odd);
-    assert.deepEqual(recording.entries[11]?.signal, { kind: 'error', code: undefined, errno: 0, phase: undefined, message: '' });
+    expect(recording.entries[13]?.signal).toStrictEqual(odd);
+    expect(recording.entries[11]?.signal).toStrictEqual({ kind: 'error', code: undefined, errno: 0, phase: undefined, message: '' });
   });
 
   it('skips blank lines, comments and what is for the eye; takes CRLF', () => {
     const { entries, cut } = parseRecording(`${HEADER}\n// by hand\n5 wire: data 6869\r\n5 wire: data 68 |something else|\n`);
-    assert.equal(cut, false);
-    assert.deepEqual(
-      entries.map(({ signal }) => signal),
-      [
-        { kind: 'data', bytes: Uint8Array.of(0x68, 0x69) },
-        { kind: 'data', bytes: Uint8Array.of(0x68) },
-      ],
-    );
+    expect(cut).toBe(false);
+    expect(entries.map(({ signal }) => signal)).toStrictEqual([
+      { kind: 'data', bytes: Uint8Array.of(0x68, 0x69) },
+      { kind: 'data', bytes: Uint8Array.of(0x68) },
+    ]);
   });
 
   it('says which line it cannot read, and what it expected there', () => {
@@ -69,6 +65,7 @@ describe('parseRecording', () => {
       [`${HEADER}5 wire: resolved a.test 1.2.3.4`, /a whole 'resolved'/],
       [`${HEADER}5 wire: error EPIPE`, /a whole 'error'/],
     ];
-    for (const [text, message] of wrong) assert.throws(() => parseRecording(text), { name: 'TypeError', message });
+    for (const [text, message] of wrong)
+      expect(() => parseRecording(text)).toThrow(expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(message) }));
   });
 });

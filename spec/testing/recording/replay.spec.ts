@@ -1,13 +1,12 @@
-import assert from 'node:assert/strict';
 import { Subject } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
-import { describe, it } from 'vitest';
+import { assert, describe, expect, it } from 'vitest';
 import { IOStream } from '../../../src/index.ts';
 import { marbles, memoryPair, parseRecording, record, replay, testDial, type Recording, type ReplayOptions } from '../../../src/testing.ts';
 import { Endpoint } from '../../../src/testing/rules/endpoint.ts';
 import { Clock, turn } from '../../../src/testing/rules/clock.ts';
 import type { Flow, Wire } from '../../../src/wire/signal.ts';
-import { invariants } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import { data, inWords } from '../../support/scripted-wire.ts';
 
 /** A recording, line by line; data as text. */
@@ -46,11 +45,10 @@ function played(
     scheduler.maxFrames = until;
     flush();
     subscription.unsubscribe();
-    assert.deepEqual(
+    expect(
       scheduler.actions.filter((action) => !action.closed && (action as { delay?: number }).delay !== Infinity).length,
-      0,
       'timers are left',
-    );
+    ).toStrictEqual(0);
     return seen;
   });
 }
@@ -69,7 +67,7 @@ const talk = recordingOf(
 
 describe('replay', () => {
   it('gives what came up at its times', () => {
-    assert.deepEqual(played(replay(talk), { 10: [data('HELLO')], 45: [{ kind: 'end' }] }), [
+    expect(played(replay(talk), { 10: [data('HELLO')], 45: [{ kind: 'end' }] })).toStrictEqual([
       '0 resolved',
       '10 connected',
       '12 sent 5',
@@ -83,41 +81,41 @@ describe('replay', () => {
   it('waits for an application that is slower than it was, and keeps the times between', () => {
     const does = { 100: [data('HE')], 200: [data('LLO')], 210: [{ kind: 'end' } as const] };
     const times = played(replay(talk), does).map((each) => each.replace(/ .* /, ' '));
-    assert.deepEqual(times, ['0 resolved', '10 connected', '200 5', '228 hi', '238 bye', '238 end', '238 complete']);
+    expect(times).toStrictEqual(['0 resolved', '10 connected', '200 5', '228 hi', '238 bye', '238 end', '238 complete']);
   });
 
   it('plays each subscription from the start, a recording or its text', () => {
     const wire = replay(parseRecording(talk));
     const does = { 10: [data('HELLO')], 45: [{ kind: 'end' } as const] };
     const first = played(wire, does);
-    assert.equal(first.length, 7);
-    assert.deepEqual(played(wire, does), first);
+    expect(first.length).toBe(7);
+    expect(played(wire, does)).toStrictEqual(first);
   });
 
   it('says where something else goes down than was recorded', () => {
     const other = played(replay(talk), { 11: [data('HEL'), data('PO')] });
-    assert.deepEqual(other, [
+    expect(other).toStrictEqual([
       '0 resolved',
       '10 connected',
       '11 IOStreamError: replayed: this is not what was recorded: from byte 3 on, <4c 4f> went down then, <50 4f> now',
     ]);
     const last = (does: Parameters<typeof played>[1]): string => played(replay(talk), does).at(-1) ?? '';
-    assert.match(last({ 11: [data('HELLO!')] }), /5 bytes went down then, more now: <21>$/);
-    assert.match(last({ 11: [data('HELL'), { kind: 'end' }] }), /'end' came after 4 of 5 bytes$/);
-    assert.match(last({ 11: [data('HELL'), 'complete'] }), /close came after 4 of 5 bytes$/);
-    assert.match(played(replay(recordingOf('0 wire: connected []')), { 1: [{ kind: 'end' }] }).at(-1) ?? '', /no 'end' went down then/);
+    expect(last({ 11: [data('HELLO!')] })).toMatch(/5 bytes went down then, more now: <21>$/);
+    expect(last({ 11: [data('HELL'), { kind: 'end' }] })).toMatch(/'end' came after 4 of 5 bytes$/);
+    expect(last({ 11: [data('HELL'), 'complete'] })).toMatch(/close came after 4 of 5 bytes$/);
+    expect(played(replay(recordingOf('0 wire: connected []')), { 1: [{ kind: 'end' }] }).at(-1) ?? '').toMatch(/no 'end' went down then/);
   });
 
   it('errors with EPROTOCOL in phase write', () => {
     const app = new Endpoint().dial(replay(recordingOf('0 wire: connected []')), testDial({ scheduler: new Clock() }));
     app.give(Uint8Array.of(1));
     const { code, phase } = app.error as { code: string; phase: string };
-    assert.deepEqual([code, phase], ['EPROTOCOL', 'write']);
+    expect([code, phase]).toStrictEqual(['EPROTOCOL', 'write']);
   });
 
   it('takes anything, and tells it to be sent, when it does not check', () => {
     const options: ReplayOptions = { check: false };
-    assert.deepEqual(played(replay(talk, options), { 11: [data('other')], 20: [{ kind: 'end' }] }), [
+    expect(played(replay(talk, options), { 11: [data('other')], 20: [{ kind: 'end' }] })).toStrictEqual([
       '0 resolved',
       '10 connected',
       '11 sent 5',
@@ -130,38 +128,38 @@ describe('replay', () => {
 
   it('holds data and end while it is paused', () => {
     const does = { 10: [data('HELLO'), { kind: 'pause' } as const], 60: [{ kind: 'end' } as const], 100: [{ kind: 'resume' } as const] };
-    assert.deepEqual(played(replay(talk), does).slice(2), ['12 sent 5', '100 data hi', '110 data bye', '110 end', '110 complete']);
+    expect(played(replay(talk), does).slice(2)).toStrictEqual(['12 sent 5', '100 data hi', '110 data bye', '110 end', '110 complete']);
   });
 
   it('errors as the recording does', () => {
     const wire = replay(recordingOf('0 wire: connected []', '7 wire: error ECONNRESET -104 read "read ECONNRESET"'));
-    assert.deepEqual(played(wire, {}), ['0 connected', '7 IOStreamError: read ECONNRESET']);
+    expect(played(wire, {})).toStrictEqual(['0 connected', '7 IOStreamError: read ECONNRESET']);
     const app = new Endpoint();
     const clock = new Clock();
     app.dial(wire, testDial({ scheduler: clock }));
     clock.advance(10);
     const { code, errno, phase } = app.error as { code: string; errno: number; phase: string };
-    assert.deepEqual([code, errno, phase], ['ECONNRESET', -104, 'read']);
+    expect([code, errno, phase]).toStrictEqual(['ECONNRESET', -104, 'read']);
   });
 
   it('discards what is left when the flow completes, and completes at its end or after timeouts.close', () => {
     const close = ['10 connected', '12 sent 5', '50 complete'];
-    assert.deepEqual(played(replay(talk), { 10: [data('HELLO')], 15: ['complete'] }).slice(1), close);
+    expect(played(replay(talk), { 10: [data('HELLO')], 15: ['complete'] }).slice(1)).toStrictEqual(close);
     const open = replay(recordingOf('0 wire: connected []', '9000 wire: data late'));
-    assert.deepEqual(played(open, { 5: ['complete'] }, 10_000), ['0 connected', '3005 complete']);
-    assert.deepEqual(played(replay(recordingOf('0 wire: connected []')), { 5: ['complete'] }), ['0 connected', '5 complete']);
+    expect(played(open, { 5: ['complete'] }, 10_000)).toStrictEqual(['0 connected', '3005 complete']);
+    expect(played(replay(recordingOf('0 wire: connected []')), { 5: ['complete'] })).toStrictEqual(['0 connected', '5 complete']);
   });
 
   it('is silent where the recording was cut or left, and checks no further than it was cut', () => {
     const cut = replay(recordingOf('0 wire: connected []', '1 to wire: data ab', 'cut'));
-    assert.deepEqual(played(cut, { 2: [data('abc'), { kind: 'end' }] }), ['0 connected']);
+    expect(played(cut, { 2: [data('abc'), { kind: 'end' }] })).toStrictEqual(['0 connected']);
     const left = replay(recordingOf('0 wire: connected []', '1 to wire: unsubscribed'));
-    assert.deepEqual(played(left, {}), ['0 connected']);
+    expect(played(left, {})).toStrictEqual(['0 connected']);
   });
 
   it('errors with the same when the flow errors, and is silent when it is unsubscribed', () => {
-    assert.deepEqual(played(replay(talk), { 11: ['reset'] }).at(-1), '11 Error: our reset');
-    assert.deepEqual(played(replay(talk), { 11: ['unsubscribe'] }), ['0 resolved', '10 connected']);
+    expect(played(replay(talk), { 11: ['reset'] }).at(-1)).toStrictEqual('11 Error: our reset');
+    expect(played(replay(talk), { 11: ['unsubscribe'] })).toStrictEqual(['0 resolved', '10 connected']);
   });
 
   it('answers from inside next without recursion', () => {
@@ -174,11 +172,13 @@ describe('replay', () => {
     };
     app.dial(replay(recordingOf(...lines)), testDial({ scheduler: clock, deadline: 1e6 }));
     clock.advance(10);
-    assert.equal(app.received, many);
+    expect(app.received).toBe(many);
   });
 
   it('throws when the text is no recording', () => {
-    assert.throws(() => replay('what?'), { name: 'TypeError', message: /expected line 1 of the recording/ });
+    expect(() => replay('what?')).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/expected line 1 of the recording/) }),
+    );
   });
 
   it('is recorded as it was', async () => {
@@ -200,7 +200,7 @@ describe('replay', () => {
       clock.advance(1);
     }
     const [first] = made;
-    assert.ok(first && app.is('complete'));
+    assert(first && app.is('complete'));
     const does: Record<number, Flow[]> = {};
     for (const { at, line, signal } of first.entries) {
       if (line !== 'to wire' || (signal.kind !== 'data' && signal.kind !== 'end')) continue;
@@ -210,32 +210,22 @@ describe('replay', () => {
     // In one and the same millisecond the two directions may take turns otherwise.
     for (const wanted of ['wire', 'to wire']) {
       const [before, after] = made.map(({ entries }) => entries.filter(({ line }) => line === wanted));
-      assert.deepEqual(after, before);
+      expect(after).toStrictEqual(before);
     }
-    assert.equal(first.entries.length > 8, true);
+    expect(first.entries.length > 8).toBe(true);
   });
 
-  it(
-    'carries a stream',
-    invariants(async (h) => {
-      const wire = replay(
-        recordingOf(
-          '0 wire: connected []',
-          '0 to wire: data ask',
-          '1 wire: sent 3',
-          '3 wire: data answer',
-          '3 wire: end',
-          '3 to wire: end',
-        ),
-      );
-      const io = new IOStream({ wire, outBuf: 'ask' });
-      const seen = h.observed(io.data$);
-      await h.until(() => seen.values.length > 0);
-      h.sameBytes(seen.values, Buffer.from('answer'));
-      io.close();
-      await seen.ended;
-    }),
-  );
+  spec('carries a stream', async (h) => {
+    const wire = replay(
+      recordingOf('0 wire: connected []', '0 to wire: data ask', '1 wire: sent 3', '3 wire: data answer', '3 wire: end', '3 to wire: end'),
+    );
+    const io = new IOStream({ wire, outBuf: 'ask' });
+    const seen = h.observed(io.data$);
+    await h.until(() => seen.values.length > 0);
+    h.sameBytes(seen.values, Buffer.from('answer'));
+    io.close();
+    await seen.ended;
+  });
 
   it('is a wire for marbles', () => {
     const plugin = () => replay(recordingOf('0 wire: connected []', '2 to wire: data a', '2 wire: data b'));

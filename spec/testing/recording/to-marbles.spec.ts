@@ -1,6 +1,5 @@
-import assert from 'node:assert/strict';
 import { asyncScheduler } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { handshake } from '../../../src/layers/handshake.ts';
 import { passthrough } from '../../../src/plugins/passthrough.ts';
 import { chaos, marbles, memoryPair, record, testDial, toMarbles, type Recording } from '../../../src/testing.ts';
@@ -36,8 +35,8 @@ async function recorded(plugin: Plugin, peer: Plugin, { real = false, latency = 
       clock.advance(1);
     }
   } else await until(() => app.over, { timeout: 5000 });
-  assert.ok(app.is('complete') && app.received === 7, String(app.error));
-  return made[0] ?? assert.fail();
+  expect(app.is('complete') && app.received === 7, String(app.error)).toBe(true);
+  return made[0] ?? expect.unreachable();
 }
 
 describe('toMarbles', () => {
@@ -55,14 +54,13 @@ describe('toMarbles', () => {
         '41 wire: error ECONNRESET -104 read "x"',
       ),
     );
-    assert.deepEqual(rows(diagram), ['to wire: -a---a------ 28ms ------', 'wire:    -C--Sb-----c 28ms (dS)#ECONNRESET']);
-    assert.deepEqual(values, { a: 'J\n', b: 'hi', c: '0x00 ff', d: 1 });
+    expect(rows(diagram)).toStrictEqual(['to wire: -a---a------ 28ms ------', 'wire:    -C--Sb-----c 28ms (dS)#ECONNRESET']);
+    expect(values).toStrictEqual({ a: 'J\n', b: 'hi', c: '0x00 ff', d: 1 });
   });
 
   it('prints itself as source that can be pasted', () => {
     const drawn = toMarbles(text('0 wire: connected []', '0 to wire: data 4a 0a', '0 wire: data 01'));
-    assert.equal(
-      String(drawn),
+    expect(String(drawn)).toBe(
       ['values: {', '  a: "J\\n",', '  b: "0x01",', '},', 'diagram: `', '  to wire: a--', '  wire:    Cb-', '`,', ''].join('\n'),
     );
     marbles({
@@ -80,18 +78,18 @@ describe('toMarbles', () => {
     const { diagram } = toMarbles(
       text('3 wire: connected []', '3 to wire: data 61', '3 wire: data 62', '3 to wire: data 63', '3 wire: data 64'),
     );
-    assert.deepEqual(rows(diagram), ['to wire: ---ac--', 'wire:    ---Cbd-']);
+    expect(rows(diagram)).toStrictEqual(['to wire: ---ac--', 'wire:    ---Cbd-']);
   });
 
   it('draws what the plugin did a little later with its cause, and what its timers did where it was', () => {
     const lines = text('0 wire: connected []', '2 to wire: data 61', '8 to wire: data 62', '100 to wire: unsubscribed');
-    assert.deepEqual(rows(toMarbles(lines).diagram), ['to wire: a-------b 91ms !-', 'wire:    C-------- 91ms --']);
-    assert.deepEqual(rows(toMarbles(lines, { jitter: 0 }).diagram), ['to wire: --a-----b 91ms !-', 'wire:    C-------- 91ms --']);
+    expect(rows(toMarbles(lines).diagram)).toStrictEqual(['to wire: a-------b 91ms !-', 'wire:    C-------- 91ms --']);
+    expect(rows(toMarbles(lines, { jitter: 0 }).diagram)).toStrictEqual(['to wire: --a-----b 91ms !-', 'wire:    C-------- 91ms --']);
   });
 
   it('leaves out the error of a wire that was reset', () => {
     const { diagram } = toMarbles(text('0 wire: connected []', '2 to wire: error - 0 - "x"', '2 wire: error - 0 - "x"'));
-    assert.deepEqual(rows(diagram), ['to wire: #', 'wire:    C-']);
+    expect(rows(diagram)).toStrictEqual(['to wire: #', 'wire:    C-']);
   });
 
   const round: Readonly<Record<string, readonly [Plugin, Plugin]>> = {
@@ -107,10 +105,12 @@ describe('toMarbles', () => {
         const recording = await recorded(plugin, peer, { latency });
         const drawn = toMarbles(String(recording));
         marbles({ plugin, ...drawn });
-        assert.ok(recording.entries.length > 10);
+        expect(recording.entries.length).toBeGreaterThan(10);
         // It could fail: without the peer's end it does.
         const other = { ...drawn, diagram: drawn.diagram.replace(/(to app:.*)E/, '$1-') };
-        assert.throws(() => marbles({ plugin, ...other }), /^Error: expected /);
+        expect(() => marbles({ plugin, ...other })).toThrow(
+          expect.objectContaining({ name: 'Error', message: expect.stringMatching(/^expected /) }),
+        );
       });
     }
   }
@@ -125,11 +125,15 @@ describe('toMarbles', () => {
       text(...Array.from({ length: count }, (_, at) => `${at} wire: data ${at.toString(16).padStart(6, '0')}`));
     const { diagram, values } = toMarbles(chunks(2000));
     const read = readDiagram(diagram, readValues(values)).get('wire');
-    assert.equal(new Set(read?.moments.map((moment) => moment.text)).size, 2000);
-    assert.throws(() => toMarbles(chunks(8000)), { name: 'TypeError', message: /no more than \d+ different chunks/ });
+    expect(new Set(read?.moments.map((moment) => moment.text)).size).toBe(2000);
+    expect(() => toMarbles(chunks(8000))).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/no more than \d+ different chunks/) }),
+    );
   });
 
   it('throws when the text is no recording', () => {
-    assert.throws(() => toMarbles('--a--'), { name: 'TypeError', message: /expected line 1/ });
+    expect(() => toMarbles('--a--')).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/expected line 1/) }),
+    );
   });
 });

@@ -1,10 +1,9 @@
-import assert from 'node:assert/strict';
 import { asyncScheduler, map, mergeMap, observeOn, of, type Observable } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { lines } from '../../../src/codecs/lines.ts';
 import { ndjson } from '../../../src/codecs/ndjson.ts';
 import { checkCodec } from '../../../src/testing.ts';
-import { invariants } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import { brokenCodecs, messages } from '../broken-codecs.ts';
 
 const tooLong = 'y'.repeat(22);
@@ -30,32 +29,26 @@ describe('checkCodec', () => {
           ),
       };
       const report = await checkCodec<unknown, string>(wrong, ['a'], { rules: [1], timeout: 50 });
-      assert.equal(report.results[0]?.problem, `expected "a", got ${words}`);
+      expect(report.results[0]?.problem).toBe(`expected "a", got ${words}`);
     }
   });
 
-  it(
-    'passes a codec that keeps the rules, and says how much was tried',
-    invariants(async () => {
-      const report = await checkCodec(lines({ maxLength: 20 }), messages, { tooLong });
-      assert.deepEqual(
-        report.assert().results.map(({ name }) => name),
-        [
-          'rule 1 round trip',
-          'rule 2 cuts',
-          'rule 3 end',
-          'rule 4 error',
-          'rule 5 unsubscribe',
-          'rule 6 state',
-          'rule 7 named errors',
-          'rule 8 ownership',
-          'rule 9 synchronous bytes',
-          'rule 10 limit',
-        ],
-      );
-      assert.ok(report.cases > 1000, `${report.cases}`);
-    }),
-  );
+  spec('passes a codec that keeps the rules, and says how much was tried', async () => {
+    const report = await checkCodec(lines({ maxLength: 20 }), messages, { tooLong });
+    expect(report.assert().results.map(({ name }) => name)).toStrictEqual([
+      'rule 1 round trip',
+      'rule 2 cuts',
+      'rule 3 end',
+      'rule 4 error',
+      'rule 5 unsubscribe',
+      'rule 6 state',
+      'rule 7 named errors',
+      'rule 8 ownership',
+      'rule 9 synchronous bytes',
+      'rule 10 limit',
+    ]);
+    expect(report.cases > 1000, `${report.cases}`).toBe(true);
+  });
 
   it('passes messages that are objects, compared by what is in them', async () => {
     (await checkCodec(ndjson({ maxLength: 60 }), [{ a: [1, null], b: 'x' }, [], 7, 'é'])).assert();
@@ -73,38 +66,34 @@ describe('checkCodec', () => {
   for (const [wrong, [rule, codec]] of Object.entries(brokenCodecs)) {
     it(`rule ${rule}: catches a codec that ${wrong}`, async () => {
       const report = await checkCodec(codec, messages, { rules: [rule], tooLong, timeout: 50 });
-      assert.throws(() => report.assert(), new RegExp(`^Error: the codec breaks 1 of 1 rules:\n  rule ${rule} [^]*shortest input: `));
-      assert.doesNotMatch(String(report), /not checked/);
+      expect(() => report.assert()).toThrow(new RegExp(`^the codec breaks 1 of 1 rules:\n  rule ${rule} [^]*shortest input: `));
+      expect(String(report)).not.toMatch(/not checked/);
     });
   }
 
   it('has a broken codec for each rule', () => {
     const rules = new Set(Object.values(brokenCodecs).map(([rule]) => rule));
-    assert.deepEqual(
-      [...rules].sort((a, b) => a - b),
-      [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
-    );
+    expect([...rules].sort((a, b) => a - b)).toStrictEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
 
   const found = async (wrong: string, rule: number): Promise<string> => {
-    const [, codec] = brokenCodecs[wrong] ?? assert.fail();
+    const [, codec] = brokenCodecs[wrong] ?? expect.unreachable();
     return String(await checkCodec(codec, messages, { rules: [rule], tooLong, timeout: 50 }));
   };
 
   it('tells the shortest input that breaks a rule', async () => {
-    assert.match(await found('takes each chunk for a message', 2), /expected "de", got "d", "e".*\n {4}shortest input: <64> <65 0a>$/);
-    assert.match(await found('stumbles on two cuts in one frame', 2), /shortest input: <64> <65> <0a>$/);
-    assert.match(
-      await found('lets a cut-off frame pass', 3),
+    expect(await found('takes each chunk for a message', 2)).toMatch(/expected "de", got "d", "e".*\n {4}shortest input: <64> <65 0a>$/);
+    expect(await found('stumbles on two cuts in one frame', 2)).toMatch(/shortest input: <64> <65> <0a>$/);
+    expect(await found('lets a cut-off frame pass', 3)).toMatch(
       /expected an error after no messages, got none.*\n {4}shortest input: <64> \(then the end\)$/,
     );
-    assert.match(await found('throws what has no code', 7), /got RangeError: odd\n {4}shortest input: <.. 0a> \(then the end\)$/);
+    expect(await found('throws what has no code', 7)).toMatch(/got RangeError: odd\n {4}shortest input: <.. 0a> \(then the end\)$/);
   });
 
   it('checks the bytes of frames', async () => {
     const report = await checkCodec(lines({ maxLength: 20 }), ['a', 'b'], { frames: ['a\n', 'b\r\n'], rules: [1, 2] });
-    assert.match(String(report), /rule 1 round trip: expected message 1 to become <62 0d 0a>, got <62 0a>/);
-    assert.match(String(report), /rule 2 cuts: not checked: there is no round trip/);
+    expect(String(report)).toMatch(/rule 1 round trip: expected message 1 to become <62 0d 0a>, got <62 0a>/);
+    expect(String(report)).toMatch(/rule 2 cuts: not checked: there is no round trip/);
   });
 
   it('compares what is decoded with `values`', async () => {
@@ -121,10 +110,16 @@ describe('checkCodec', () => {
 
   it('throws without messages', async () => {
     for (const rules of [[99], [10], [1, 2.5]])
-      await assert.rejects(checkCodec(lines({ maxLength: 9 }), ['a'], { rules }), {
-        name: 'TypeError',
-        message: /expected each of `rules` of checkCodec without `tooLong` to be one of 1, 2, .*, got (99|10|2.5)$/,
-      });
-    await assert.rejects(checkCodec(lines({ maxLength: 9 }), []), { name: 'TypeError', message: /expected `messages`/ });
+      await expect(checkCodec(lines({ maxLength: 9 }), ['a'], { rules })).rejects.toThrow(
+        expect.objectContaining({
+          name: 'TypeError',
+          message: expect.stringMatching(
+            /expected each of `rules` of checkCodec without `tooLong` to be one of 1, 2, .*, got (99|10|2.5)$/,
+          ),
+        }),
+      );
+    await expect(checkCodec(lines({ maxLength: 9 }), [])).rejects.toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/expected `messages`/) }),
+    );
   });
 });

@@ -1,9 +1,8 @@
-import assert from 'node:assert/strict';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { passthrough } from '../../../src/plugins/passthrough.ts';
 import { checkPlugin, scriptedPeer, type PluginPeer } from '../../../src/testing.ts';
 import type { Plugin } from '../../../src/wire/signal.ts';
-import { invariants } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import { brokenPlugins } from '../broken-plugins.ts';
 import { cipher, framed, greeter, greeterScript } from '../plugins.ts';
 
@@ -27,52 +26,40 @@ const good: Readonly<Record<string, readonly [Plugin, PluginPeer]>> = {
 
 describe('checkPlugin', () => {
   for (const [name, [plugin, peer]] of Object.entries(good)) {
-    it(
-      `passes ${name}`,
-      invariants(async () => {
-        const { cases } = (await checkPlugin(plugin, peer)).assert();
-        console.log(`checkPlugin: ${name} in ${cases} connections`);
-        assert.ok(cases > 100, `${cases}`);
-      }),
-    );
+    spec(`passes ${name}`, async () => {
+      const { cases } = (await checkPlugin(plugin, peer)).assert();
+      console.log(`checkPlugin: ${name} in ${cases} connections`);
+      expect(cases > 100, `${cases}`).toBe(true);
+    });
   }
 
   for (const [wrong, [rule, plugin, peer]] of Object.entries(brokenPlugins)) {
     it(`rule ${rule}: catches a plugin that ${wrong}`, async () => {
       const report = await checkPlugin(plugin, peer, { rules: [rule], timeout: 300 });
-      assert.deepEqual(
-        report.results.map((each) => each.ok),
-        [false],
-      );
-      assert.throws(() => report.assert(), new RegExp(`breaks 1 of 1 rules:\n  rule ${rule} [^]*shortest input: `));
-      assert.doesNotMatch(String(report), /not checked/);
+      expect(report.results.map((each) => each.ok)).toStrictEqual([false]);
+      expect(() => report.assert()).toThrow(new RegExp(`breaks 1 of 1 rules:\n  rule ${rule} [^]*shortest input: `));
+      expect(String(report)).not.toMatch(/not checked/);
     });
   }
 
   it('tells the shortest input that breaks a rule', async () => {
-    const [, plugin, peer] = brokenPlugins['depends on how the bytes were cut'] ?? assert.fail();
+    const [, plugin, peer] = brokenPlugins['depends on how the bytes were cut'] ?? expect.unreachable();
     const { results } = await checkPlugin(plugin, peer, { rules: [2], timeout: 300 });
-    assert.match(results[0]?.input ?? '', /the peer sends <61 68 6f 76 7d>$/);
-    assert.match(results[0]?.problem ?? '', /of <61 68 6f 76 7d> that the peer sent, <61 68 6f> came up/);
+    expect(results[0]?.input ?? '').toMatch(/the peer sends <61 68 6f 76 7d>$/);
+    expect(results[0]?.problem ?? '').toMatch(/of <61 68 6f 76 7d> that the peer sent, <61 68 6f> came up/);
   });
 
   it('says so when the peer does not follow its script', async () => {
     const report = await checkPlugin(greeter(), [{ expect: 'HEY' }], { rules: [2], timeout: 300 });
-    assert.match(String(report), /'connected' did not come .*step 0 of the script expected <48 45 59>/);
+    expect(String(report)).toMatch(/'connected' did not come .*step 0 of the script expected <48 45 59>/);
   });
 
   it('leaves rule 12 out in real time', async () => {
     const report = await checkPlugin(cipher(), cipher(), { time: 'real', random: 1 });
-    assert.deepEqual(
-      report.assert().results.map(({ rule }) => rule),
-      [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
-    );
+    expect(report.assert().results.map(({ rule }) => rule)).toStrictEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
   });
 
   it('throws what the plugin throws when it is dialled', async () => {
-    await assert.rejects(
-      checkPlugin(() => () => assert.fail('no target'), []),
-      /no target/,
-    );
+    await expect(checkPlugin(() => () => expect.unreachable('no target'), [])).rejects.toThrow(/no target/);
   });
 });

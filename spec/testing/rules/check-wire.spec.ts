@@ -1,5 +1,4 @@
-import assert from 'node:assert/strict';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { checkWire, memoryPair, testDial, wirePeer, type WireUnderTest } from '../../../src/testing.ts';
 import type { Wire } from '../../../src/wire/signal.ts';
 import { brokenWires } from '../broken-wires.ts';
@@ -16,36 +15,32 @@ describe('checkWire', () => {
     it(`rule ${rule}: catches a wire that ${wrong}`, async () => {
       const options = { singleUse: true, rules: [rule], timeout: 300, volume: 2 ** 22 };
       const report = await checkWire(pairUnderTest(spoil), options);
-      assert.deepEqual(
-        report.results.map((each) => each.ok),
-        [false],
-      );
-      assert.throws(() => report.assert(), new RegExp(`breaks 1 of 1 rules:\n  rule ${rule} [^]*shortest input: `));
+      expect(report.results.map((each) => each.ok)).toStrictEqual([false]);
+      expect(() => report.assert()).toThrow(new RegExp(`breaks 1 of 1 rules:\n  rule ${rule} [^]*shortest input: `));
     });
   }
 
   it('reports one result per rule that it checked', async () => {
     const report = await checkWire(pairUnderTest(), { singleUse: true, rules: [2, 4] });
-    assert.deepEqual(report.results, [
+    expect(report.results).toStrictEqual([
       { rule: 2, name: 'rule 2 order', ok: true },
       { rule: 4, name: 'rule 4 half-close', ok: true },
     ]);
-    assert.equal(report.assert(), report);
-    assert.equal(String(report), '  rule 2 order: ok\n  rule 4 half-close: ok');
+    expect(report.assert()).toBe(report);
+    expect(String(report)).toBe('  rule 2 order: ok\n  rule 4 half-close: ok');
   });
 
   it('refuses rules that do not concern wires', async () => {
     for (const rule of [9, 99])
-      await assert.rejects(checkWire(pairUnderTest(), { rules: [rule] }), {
-        name: 'TypeError',
-        message: new RegExp(`expected each of \`rules\` of checkWire to be one of .*, got ${rule}$`),
-      });
+      await expect(checkWire(pairUnderTest(), { rules: [rule] })).rejects.toThrow(
+        expect.objectContaining({
+          name: 'TypeError',
+          message: expect.stringMatching(new RegExp(`expected each of \`rules\` of checkWire to be one of .*, got ${rule}$`)),
+        }),
+      );
   });
 
   it('rejects when the peer cannot be made', async () => {
-    await assert.rejects(
-      checkWire(() => ({ ...pairUnderTest()(), peer: () => Promise.reject(new Error('no peer')) })),
-      /no peer/,
-    );
+    await expect(checkWire(() => ({ ...pairUnderTest()(), peer: () => Promise.reject(new Error('no peer')) }))).rejects.toThrow(/no peer/);
   });
 });

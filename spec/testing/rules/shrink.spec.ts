@@ -1,5 +1,4 @@
-import assert from 'node:assert/strict';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { shrink } from '../../../src/testing/rules/shrink.ts';
 
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
@@ -7,12 +6,12 @@ const text = (each: Uint8Array): string => Buffer.from(each).toString();
 
 describe('shrink', () => {
   it('leaves only what makes it fail, and makes the rest plain', () => {
-    assert.equal(text(shrink(bytes('some bytes: x, and y here'), (each) => /x.*y/.test(text(each)))), 'xy');
-    assert.equal(text(shrink(bytes('0123456789'), (each) => each.length > 4)), 'aaaaa');
+    expect(text(shrink(bytes('some bytes: x, and y here'), (each) => /x.*y/.test(text(each))))).toBe('xy');
+    expect(text(shrink(bytes('0123456789'), (each) => each.length > 4))).toBe('aaaaa');
   });
 
   it('gives back what cannot be made shorter', () => {
-    assert.equal(text(shrink(bytes('abc'), (each) => text(each) === 'abc')), 'abc');
-    assert.equal(shrink(bytes('abc'), () => true).length, 0);
+    expect(text(shrink(bytes('abc'), (each) => text(each) === 'abc'))).toBe('abc');
+    expect(shrink(bytes('abc'), () => true).length).toBe(0);
   });
 });

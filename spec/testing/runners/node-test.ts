@@ -1,5 +1,5 @@
+import { expect } from 'vitest';
 // The kit in Node's own runner: run by runners.spec.ts in a process of its own.
-import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { handshake, lines, passthrough } from 'rxjs-io-stream';
 import { checkCodec, checkPlugin, checkWire, marbles, memoryPair, rechunk, testDial, wirePeer } from 'rxjs-io-stream/testing';
@@ -14,7 +14,7 @@ const knock = handshake({
 void test('marbles', () => {
   const values = { k: 'KNOCK\n', w: 'COME IN\n', h: 'hello' };
   marbles({ plugin: knock, values, diagram: 'app: --h\nto wire: -k--h\nwire: -C--w\nto app: ----C' });
-  assert.throws(() => marbles({ plugin: passthrough(), diagram: 'wire: Ca\nto app: Cb' }), /expected data <62>/);
+  expect(() => marbles({ plugin: passthrough(), diagram: 'wire: Ca\nto app: Cb' })).toThrow(/expected data <62>/);
 });
 
 void test('checks', async () => {
@@ -28,5 +28,5 @@ void test('checks', async () => {
 });
 
 void test('rechunk', () => {
-  assert.equal([...rechunk('abc', { random: 0 })].length, 5);
+  expect([...rechunk('abc', { random: 0 })].length).toBe(5);
 });

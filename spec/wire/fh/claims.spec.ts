@@ -1,9 +1,8 @@
-import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Claim } from '../../../src/wire/fh/claims.ts';
 
-const REFUSED = { name: 'TypeError', message: /^can't create second object for same fh/ };
+const REFUSED = { name: 'TypeError', message: expect.stringMatching(/^can't create second object for same fh/) as string };
 
 function claim(fh: unknown): Claim {
   const made = new Claim(fh);
@@ -15,7 +14,7 @@ describe('Claim', () => {
   it('refuses an fh that is claimed, until the claim is released', () => {
     for (const fh of [new PassThrough(), 4711]) {
       const first = claim(fh);
-      assert.throws(() => new Claim(fh), REFUSED);
+      expect(() => new Claim(fh)).toThrow(expect.objectContaining(REFUSED));
       first.release();
       claim(fh).release();
     }
@@ -24,7 +23,7 @@ describe('Claim', () => {
   it('takes nothing before take(), which refuses an fh that was claimed in between', () => {
     const [first, second] = [new Claim(4714), new Claim(4714)];
     first.take();
-    assert.throws(() => second.take(), REFUSED);
+    expect(() => second.take()).toThrow(expect.objectContaining(REFUSED));
     first.release();
     second.take();
     second.release();
@@ -33,8 +32,8 @@ describe('Claim', () => {
   it('treats an object and the number of its descriptor as the same fh', () => {
     const handle = { fd: 4712 };
     const first = claim(handle);
-    assert.throws(() => new Claim(4712), REFUSED);
-    assert.throws(() => new Claim({ fd: 4712 }), REFUSED);
+    expect(() => new Claim(4712)).toThrow(expect.objectContaining(REFUSED));
+    expect(() => new Claim({ fd: 4712 })).toThrow(expect.objectContaining(REFUSED));
     first.release();
     claim(4712).release();
   });
@@ -50,7 +49,7 @@ describe('Claim', () => {
     handle.fd = -1;
     const second = claim(4713);
     first.release();
-    assert.throws(() => new Claim(4713), REFUSED, 'the later claim on the number stands');
+    expect(() => new Claim(4713), 'the later claim on the number stands').toThrow(expect.objectContaining(REFUSED));
     second.release();
     claim(4713).release();
   });

@@ -1,12 +1,11 @@
-import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { catchError, EMPTY, lastValueFrom, type Observable } from 'rxjs';
 import { IOStream } from 'rxjs-io-stream';
-import { describe, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { file, fresh, isOpen } from '../../support/fh-peers.ts';
-import { invariants } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 
 const ROUNDS = 60;
 const { O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
@@ -22,7 +21,7 @@ async function rounds(opened: (path: string) => number): Promise<void> {
     numbers.add(fh);
     await readAll(new IOStream({ fh }));
   }
-  assert.ok(numbers.size < ROUNDS / 2, `the kernel gave ${numbers.size} numbers: none came again`);
+  expect(numbers.size < ROUNDS / 2, `the kernel gave ${numbers.size} numbers: none came again`).toBe(true);
 }
 
 const done = (io$: Observable<unknown>): Promise<unknown> => lastValueFrom(io$.pipe(catchError(() => EMPTY)), { defaultValue: undefined });
@@ -30,53 +29,48 @@ const done = (io$: Observable<unknown>): Promise<unknown> => lastValueFrom(io$.p
 async function readAll(io: IOStream): Promise<void> {
   const chunks: string[] = [];
   for await (const bytes of io) chunks.push(String(bytes));
-  assert.equal(chunks.join(''), 'content');
+  expect(chunks.join('')).toBe('content');
 }
 
 describe('the number of a descriptor may come again as soon as its close was requested', () => {
-  it(
-    'by files',
-    invariants(() => rounds((path) => openSync(path, 'r'))),
-  );
+  spec('by files', () => rounds((path) => openSync(path, 'r')));
 
-  it(
-    'by a FileHandle that is opened next, and the other way round',
-    invariants(async () => {
-      const path = file('content');
-      for (let round = 0; round < ROUNDS; round += 1) {
-        await readAll(new IOStream({ fh: openSync(path, 'r') }));
-        await readAll(new IOStream({ fh: await open(path, 'r') }));
-      }
-    }),
-  );
+  spec('by a FileHandle that is opened next, and the other way round', async () => {
+    const path = file('content');
+    for (let round = 0; round < ROUNDS; round += 1) {
+      await readAll(new IOStream({ fh: openSync(path, 'r') }));
+      await readAll(new IOStream({ fh: await open(path, 'r') }));
+    }
+  });
 
-  it.runIf(hasFifo)(
-    'by pipes',
-    invariants(async () => {
-      const path = fresh();
-      execFileSync('mkfifo', [path]);
-      await rounds(() => {
-        const out = openSync(path, O_RDONLY | O_NONBLOCK);
-        const into = openSync(path, O_WRONLY | O_NONBLOCK);
-        writeSync(into, 'content');
-        closeSync(into);
-        return out;
-      });
-    }),
-  );
+  spec.runIf(hasFifo)('by pipes', async () => {
+    const path = fresh();
+    execFileSync('mkfifo', [path]);
+    await rounds(() => {
+      const out = openSync(path, O_RDONLY | O_NONBLOCK);
+      const into = openSync(path, O_WRONLY | O_NONBLOCK);
+      writeSync(into, 'content');
+      closeSync(into);
+      return out;
+    });
+  });
 
-  it(
-    'but not before: a number whose descriptor is open still is refused',
-    invariants(async (h) => {
-      const fd = openSync(file('content'), 'r');
-      const io = new IOStream({ fh: fd });
-      const ended = done(io.data$);
-      assert.throws(() => new IOStream({ fh: fd }), /^TypeError: can't create second object for same fh/);
-      io.reset();
-      if (isOpen(fd)) assert.throws(() => new IOStream({ fh: fd }), /^TypeError: can't create second object for same fh/);
-      await ended;
-      await h.until(() => !isOpen(fd));
-      assert.throws(() => new IOStream({ fh: fd }), /^TypeError: can't get file descriptor/);
-    }),
-  );
+  spec('but not before: a number whose descriptor is open still is refused', async (h) => {
+    const fd = openSync(file('content'), 'r');
+    const io = new IOStream({ fh: fd });
+    const ended = done(io.data$);
+    expect(() => new IOStream({ fh: fd })).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/^can't create second object for same fh/) }),
+    );
+    io.reset();
+    if (isOpen(fd))
+      expect(() => new IOStream({ fh: fd })).toThrow(
+        expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/^can't create second object for same fh/) }),
+      );
+    await ended;
+    await h.until(() => !isOpen(fd));
+    expect(() => new IOStream({ fh: fd })).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/^can't get file descriptor/) }),
+    );
+  });
 });

@@ -1,15 +1,15 @@
-import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Socket } from 'node:net';
-import { describe, it } from 'vitest';
+import { assert, describe, expect, it } from 'vitest';
 import { fromFh, type Fh } from '../../../src/wire/fh/fh.ts';
 import { WireDriver } from '../../support/carry.ts';
 import { directory, file, fresh, pair, textOf } from '../../support/fh-peers.ts';
 import { invariants, type Harness } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 import { runFhChild, type Shell } from '../../support/run-fh-child.ts';
 
 const carry = (h: Harness, fh: Fh): WireDriver => new WireDriver(h, fromFh(fh));
@@ -18,23 +18,20 @@ describe('fromFh: child processes', () => {
   const node = (script: string): ReturnType<typeof spawn> =>
     spawn(process.execPath, ['-e', script], { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, NODE_OPTIONS: '' } });
 
-  it(
-    'carries the stdin and stdout of a child',
-    invariants(async (h) => {
-      const child = node('process.stdin.pipe(process.stdout)');
-      const bytes = randomBytes(1_000_000);
-      const to = carry(h, child.stdin!);
-      const from = carry(h, child.stdout!);
-      to.write(bytes);
-      to.end();
-      await from.saw('end');
-      from.close();
-      await Promise.all([to.up.ended, from.up.ended]);
-      assert.deepEqual([to.up.state, to.sent, from.up.state], ['complete', bytes.length, 'complete']);
-      h.sameBytes(from.bytes, bytes);
-      await h.until(() => child.exitCode !== null);
-    }),
-  );
+  spec('carries the stdin and stdout of a child', async (h) => {
+    const child = node('process.stdin.pipe(process.stdout)');
+    const bytes = randomBytes(1_000_000);
+    const to = carry(h, child.stdin!);
+    const from = carry(h, child.stdout!);
+    to.write(bytes);
+    to.end();
+    await from.saw('end');
+    from.close();
+    await Promise.all([to.up.ended, from.up.ended]);
+    expect([to.up.state, to.sent, from.up.state]).toStrictEqual(['complete', bytes.length, 'complete']);
+    h.sameBytes(from.bytes, bytes);
+    await h.until(() => child.exitCode !== null);
+  });
 
   const stdin = async (fh: string, give: string, shell: Shell, steps: readonly string[] = []) => {
     const child = runFhChild(directory, [fh, ...steps], ['pipe', 'pipe', 'inherit'], shell);
@@ -49,101 +46,80 @@ describe('fromFh: child processes', () => {
 
   const whole = { kinds: ['connected', 'data', 'end'], data: 'hello\n', sent: 0, state: 'complete' };
 
-  it.each([
+  spec.each([
     ['process.stdin, a UNIX socket', 'stdin', 'none'],
     ['process.stdin, a pipe', 'stdin', 'pipe'],
     ['descriptor 0, a pipe', '0', 'pipe'],
-  ] as const)('reads %s', (_name, fh, shell) =>
-    invariants(async () => {
-      const { held, ...summary } = await stdin(fh, 'hello\n', shell);
-      assert.deepEqual(summary, whole);
-      assert.equal(held, fh === '0', 'descriptor 0 stays open, as Node wants it');
-    })(),
-  );
+  ] as const)('reads %s', async (_h, _name, fh, shell) => {
+    const { held, ...summary } = await stdin(fh, 'hello\n', shell);
+    expect(summary).toStrictEqual(whole);
+    expect(held, 'descriptor 0 stays open, as Node wants it').toBe(fh === '0');
+  });
 
-  it(
-    'lets the process exit once process.stdin is closed',
-    invariants(async () => {
-      const { kinds, state } = await stdin('stdin', 'hello\n', 'none', ['await:data', 'close']);
-      assert.deepEqual([kinds, state], [['connected', 'data'], 'complete']);
-    }),
-  );
+  spec('lets the process exit once process.stdin is closed', async () => {
+    const { kinds, state } = await stdin('stdin', 'hello\n', 'none', ['await:data', 'close']);
+    expect([kinds, state]).toStrictEqual([['connected', 'data'], 'complete']);
+  });
 
-  it.each([
+  spec.each([
     ['a file', () => file('hello\n'), whole],
     ['/dev/null', () => '/dev/null', { kinds: ['connected', 'end'], data: '', sent: 0, state: 'complete' }],
-  ])('reads process.stdin when it is %s', (_name, path, expected) =>
-    invariants(async (h) => {
-      const handle = await open(path(), 'r');
-      h.defer(() => handle.close());
-      const { summary } = runFhChild(directory, ['stdin'], [handle.fd, 'ignore', 'inherit']);
-      const { held, ...rest } = await summary;
-      assert.deepEqual([rest, held], [expected, false]);
-    })(),
-  );
+  ])('reads process.stdin when it is %s', async (h, _name, path, expected) => {
+    const handle = await open(path(), 'r');
+    h.defer(() => handle.close());
+    const { summary } = runFhChild(directory, ['stdin'], [handle.fd, 'ignore', 'inherit']);
+    const { held, ...rest } = await summary;
+    expect([rest, held]).toStrictEqual([expected, false]);
+  });
 
-  it.each([
+  spec.each([
     ['a UNIX socket', 'none'],
     ['a pipe', 'pipe'],
-  ] as const)('writes process.stdout when it is %s', (_name, shell) =>
-    invariants(async () => {
-      const child = runFhChild(directory, ['stdout', 'write:hello', 'end'], ['ignore', 'pipe', 'inherit'], shell);
-      const text = await textOf(child.process.stdout!);
-      const { held: _held, ...summary } = await child.summary;
-      assert.equal(text, 'hello');
-      assert.deepEqual(summary, { kinds: ['connected', 'sent'], data: '', sent: 5, state: 'complete' });
-    })(),
-  );
+  ] as const)('writes process.stdout when it is %s', async (_h, _name, shell) => {
+    const child = runFhChild(directory, ['stdout', 'write:hello', 'end'], ['ignore', 'pipe', 'inherit'], shell);
+    const text = await textOf(child.process.stdout!);
+    const { held: _held, ...summary } = await child.summary;
+    expect(text).toBe('hello');
+    expect(summary).toStrictEqual({ kinds: ['connected', 'sent'], data: '', sent: 5, state: 'complete' });
+  });
 
-  it(
-    'writes process.stdout when it is a file',
-    invariants(async (h) => {
-      const path = fresh();
-      const handle = await open(path, 'w');
-      h.defer(() => handle.close());
-      const { summary } = runFhChild(directory, ['stdout', 'write:hello', 'close'], ['ignore', handle.fd, 'inherit']);
-      const { sent, state } = await summary;
-      assert.deepEqual([sent, state, readFileSync(path, 'utf8')], [5, 'complete', 'hello']);
-    }),
-  );
+  spec('writes process.stdout when it is a file', async (h) => {
+    const path = fresh();
+    const handle = await open(path, 'w');
+    h.defer(() => handle.close());
+    const { summary } = runFhChild(directory, ['stdout', 'write:hello', 'close'], ['ignore', handle.fd, 'inherit']);
+    const { sent, state } = await summary;
+    expect([sent, state, readFileSync(path, 'utf8')]).toStrictEqual([5, 'complete', 'hello']);
+  });
 
-  it(
-    'carries a descriptor that is a UNIX socket',
-    invariants(async () => {
-      const steps = ['3', 'write:question', 'end', 'await:end'];
-      const child = runFhChild(directory, steps, ['ignore', 'ignore', 'inherit', 'pipe']);
-      const socket = child.process.stdio[3] as Socket;
-      socket.allowHalfOpen = true;
-      assert.equal(await textOf(socket), 'question');
-      socket.end('answer');
-      const summary = await child.summary;
-      assert.deepEqual([summary.data, summary.sent, summary.state, summary.held], ['answer', 8, 'complete', false]);
-      assert.deepEqual(summary.kinds, ['connected', 'sent', 'data', 'end']);
-    }),
-  );
+  spec('carries a descriptor that is a UNIX socket', async () => {
+    const steps = ['3', 'write:question', 'end', 'await:end'];
+    const child = runFhChild(directory, steps, ['ignore', 'ignore', 'inherit', 'pipe']);
+    const socket = child.process.stdio[3] as Socket;
+    socket.allowHalfOpen = true;
+    expect(await textOf(socket)).toBe('question');
+    socket.end('answer');
+    const summary = await child.summary;
+    expect([summary.data, summary.sent, summary.state, summary.held]).toStrictEqual(['answer', 8, 'complete', false]);
+    expect(summary.kinds).toStrictEqual(['connected', 'sent', 'data', 'end']);
+  });
 
-  it(
-    'carries a descriptor that is a TCP socket',
-    invariants(async (h) => {
-      const { fh, peer } = await pair(h, 'accepted');
-      const child = runFhChild(directory, ['3', 'write:question', 'await:end', 'end'], ['ignore', 'ignore', 'inherit', fh]);
-      fh.destroy();
-      peer.write('answer');
-      await once(peer, 'readable');
-      assert.equal(String(peer.read()), 'question');
-      peer.end();
-      const summary = await child.summary;
-      assert.deepEqual([summary.data, summary.sent, summary.state, summary.held], ['answer', 8, 'complete', false]);
-    }),
-  );
+  spec('carries a descriptor that is a TCP socket', async (h) => {
+    const { fh, peer } = await pair(h, 'accepted');
+    const child = runFhChild(directory, ['3', 'write:question', 'await:end', 'end'], ['ignore', 'ignore', 'inherit', fh]);
+    fh.destroy();
+    peer.write('answer');
+    await once(peer, 'readable');
+    expect(String(peer.read())).toBe('question');
+    peer.end();
+    const summary = await child.summary;
+    expect([summary.data, summary.sent, summary.state, summary.held]).toStrictEqual(['answer', 8, 'complete', false]);
+  });
 
-  it(
-    'carries a descriptor that is a pipe of a shell',
-    invariants(async () => {
-      const summary = await stdin('r:/dev/fd/0', 'hello\n', 'pipe');
-      assert.deepEqual(summary, { ...whole, held: false });
-    }),
-  );
+  spec('carries a descriptor that is a pipe of a shell', async () => {
+    const summary = await stdin('r:/dev/fd/0', 'hello\n', 'pipe');
+    expect(summary).toStrictEqual({ ...whole, held: false });
+  });
 });
 
 const hasScript = process.platform === 'linux' && spawnSync('script', ['--version']).error === undefined;
@@ -169,32 +145,32 @@ describe('fromFh: terminals', () => {
   for (const fh of ['stdin', '0', 'r:/dev/tty']) {
     itTty(`reads ${fh} to the end of the input`, async () => {
       const { kinds, data, state } = await terminal([fh], 'hello\n\x04');
-      assert.deepEqual([kinds, data, state], [['connected', 'data', 'end'], 'hello\n', 'complete']);
+      expect([kinds, data, state]).toStrictEqual([['connected', 'data', 'end'], 'hello\n', 'complete']);
     });
   }
 
   itTty('lets the process exit once it is closed', async () => {
     const { kinds, state } = await terminal(['stdin', 'await:data', 'close'], 'hello\n');
-    assert.deepEqual([kinds, state], [['connected', 'data'], 'complete']);
+    expect([kinds, state]).toStrictEqual([['connected', 'data'], 'complete']);
   });
 
   for (const fh of ['stdout', '1', 'w:/dev/tty']) {
     itTty(`writes ${fh}`, async () => {
       const { kinds, sent, state, shown } = await terminal([fh, 'write:hello', 'end'], '');
-      assert.deepEqual([kinds, sent, state], [['connected', 'sent'], 5, 'complete']);
-      assert.ok(shown.includes('hello'));
+      expect([kinds, sent, state]).toStrictEqual([['connected', 'sent'], 5, 'complete']);
+      assert(shown.includes('hello'));
     });
   }
 
   itTty('reads and writes a descriptor that is open for both, and closes it', async () => {
     const { data, sent, state, held, shown } = await terminal(['r+:/dev/tty', 'write:hi', 'await:data', 'close'], 'hello\n');
-    assert.deepEqual([data, sent, state, held], ['hello\n', 2, 'complete', false]);
-    assert.ok(shown.includes('hi'));
+    expect([data, sent, state, held]).toStrictEqual(['hello\n', 2, 'complete', false]);
+    assert(shown.includes('hi'));
   });
 
   itTty('errors with EBADF when process.stdin is written to', async () => {
     const { code, phase } = await terminal(['stdin', 'write:x'], '');
-    assert.deepEqual([code, phase], ['EBADF', 'write']);
+    expect([code, phase]).toStrictEqual(['EBADF', 'write']);
   });
 });
 
@@ -216,7 +192,7 @@ describe('fromFh: the master of a pseudo-terminal', () => {
       const child = runFhChild(directory, [fh, 'await:data', 'ready', 'await:end', 'end'], ['pipe', 'pipe', 'inherit'], 'master');
       child.process.stdout?.once('data', () => child.process.stdin?.end());
       const { kinds, data, state, held } = await child.summary;
-      assert.deepEqual([kinds, data, state, held], [['connected', 'data', 'end'], 'hello', 'complete', false]);
+      expect([kinds, data, state, held]).toStrictEqual([['connected', 'data', 'end'], 'hello', 'complete', false]);
     });
   }
 
@@ -224,6 +200,6 @@ describe('fromFh: the master of a pseudo-terminal', () => {
     const child = runFhChild(directory, ['9', 'await:data', 'ready', 'await:end', 'write:late'], ['pipe', 'pipe', 'inherit'], 'master');
     child.process.stdout?.once('data', () => child.process.stdin?.end());
     const { code, phase } = await child.summary;
-    assert.deepEqual([code, phase], ['EPIPE', 'write']);
+    expect([code, phase]).toStrictEqual(['EPIPE', 'write']);
   });
 });

@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -9,167 +8,135 @@ import { Duplex, PassThrough, Readable, Writable, type DuplexOptions } from 'nod
 import { setTimeout as wait } from 'node:timers/promises';
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { EMPTY } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { IOStreamError } from '../../../src/errors.ts';
 import { fromFh, type Fh } from '../../../src/wire/fh/fh.ts';
 import { WireDriver, dialOf } from '../../support/carry.ts';
 import { addressOf, directory, fresh, isOpen, listening, pair, textOf } from '../../support/fh-peers.ts';
-import { invariants, type Harness } from '../../support/harness.ts';
+import { type Harness } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
 
 const carry = (h: Harness, fh: Fh): WireDriver => new WireDriver(h, fromFh(fh));
 
 describe('fromFh: sockets', () => {
   for (const kind of ['TCP', 'UNIX'] as const) {
     for (const side of ['accepted', 'connected'] as const) {
-      it(
-        `carries ${side} ${kind} sockets both ways, with half-close`,
-        invariants(async (h) => {
-          const { fh, peer } = await pair(h, side, kind === 'UNIX' ? fresh() : undefined);
-          const io = carry(h, fh);
-          assert.equal(io.story, 'connected');
-          assert.deepEqual(io.up.values[0], { kind: 'connected', details: [{ wire: 'fh', handle: fh }] });
-          io.write('question');
-          io.end();
-          assert.equal(await textOf(peer), 'question');
-          peer.end('a late answer');
-          await io.up.ended;
-          assert.deepEqual([io.story, io.text, io.sent], ['connected sent data end complete', 'a late answer', 8]);
-        }),
-      );
+      spec(`carries ${side} ${kind} sockets both ways, with half-close`, async (h) => {
+        const { fh, peer } = await pair(h, side, kind === 'UNIX' ? fresh() : undefined);
+        const io = carry(h, fh);
+        expect(io.story).toBe('connected');
+        expect(io.up.values[0]).toStrictEqual({ kind: 'connected', details: [{ wire: 'fh', handle: fh }] });
+        io.write('question');
+        io.end();
+        expect(await textOf(peer)).toBe('question');
+        peer.end('a late answer');
+        await io.up.ended;
+        expect([io.story, io.text, io.sent]).toStrictEqual(['connected sent data end complete', 'a late answer', 8]);
+      });
     }
   }
 
-  it(
-    'goes on writing after the end of the peer',
-    invariants(async (h) => {
-      const { fh, peer } = await pair(h, 'accepted');
-      fh.allowHalfOpen = false;
-      const io = carry(h, fh);
-      peer.end('bye');
-      await io.saw('end');
-      io.write('still here');
-      io.end();
-      assert.equal(await textOf(peer), 'still here');
-      await io.up.ended;
-      assert.deepEqual([io.story, io.text, io.sent], ['connected data end sent complete', 'bye', 10]);
-    }),
-  );
+  spec('goes on writing after the end of the peer', async (h) => {
+    const { fh, peer } = await pair(h, 'accepted');
+    fh.allowHalfOpen = false;
+    const io = carry(h, fh);
+    peer.end('bye');
+    await io.saw('end');
+    io.write('still here');
+    io.end();
+    expect(await textOf(peer)).toBe('still here');
+    await io.up.ended;
+    expect([io.story, io.text, io.sent]).toStrictEqual(['connected data end sent complete', 'bye', 10]);
+  });
 
-  it(
-    'waits for a socket that still connects',
-    invariants(async (h) => {
-      const server = createServer(h.peer((socket: Socket) => void socket.end('hello')));
-      await listening(h, server);
-      const io = carry(h, connect(addressOf(server)));
-      assert.equal(io.story, '');
-      await io.saw('end');
-      io.end();
-      await io.up.ended;
-      assert.deepEqual([io.story, io.text], ['connected data end complete', 'hello']);
-    }),
-  );
+  spec('waits for a socket that still connects', async (h) => {
+    const server = createServer(h.peer((socket: Socket) => void socket.end('hello')));
+    await listening(h, server);
+    const io = carry(h, connect(addressOf(server)));
+    expect(io.story).toBe('');
+    await io.saw('end');
+    io.end();
+    await io.up.ended;
+    expect([io.story, io.text]).toStrictEqual(['connected data end complete', 'hello']);
+  });
 
-  it(
-    'gives the error of a socket that cannot connect',
-    invariants(async (h) => {
-      const io = carry(h, connect(fresh()));
-      await io.up.ended;
-      h.error(io.up.error, { code: 'ENOENT', phase: 'connect', fatal: true });
-      assert.equal(io.story, 'error');
-    }),
-  );
+  spec('gives the error of a socket that cannot connect', async (h) => {
+    const io = carry(h, connect(fresh()));
+    await io.up.ended;
+    h.error(io.up.error, { code: 'ENOENT', phase: 'connect', fatal: true });
+    expect(io.story).toBe('error');
+  });
 
-  it(
-    'gives up on a socket that never connects after timeouts.connect',
-    invariants(async (h) => {
-      const fh = new Socket();
-      const io = new WireDriver(h, fromFh(fh), dialOf({ connect: 20 }));
-      await io.up.ended;
-      h.error(io.up.error, { code: 'ETOCONNECT', phase: 'connect' });
-      assert.ok(fh.destroyed);
-    }),
-  );
+  spec('gives up on a socket that never connects after timeouts.connect', async (h) => {
+    const fh = new Socket();
+    const io = new WireDriver(h, fromFh(fh), dialOf({ connect: 20 }));
+    await io.up.ended;
+    h.error(io.up.error, { code: 'ETOCONNECT', phase: 'connect' });
+    expect(fh.destroyed).toBe(true);
+  });
 
-  it(
-    'destroys a socket that still connects when it is unsubscribed or closed',
-    invariants(async (h) => {
-      const server = createServer(h.peer((socket: Socket) => void socket.on('error', () => {}).resume()));
-      await listening(h, server);
-      const [first, second] = [connect(addressOf(server)), connect(addressOf(server))];
-      carry(h, first).up.unsubscribe();
-      const io = carry(h, second);
-      io.close();
-      assert.deepEqual([first.destroyed, second.destroyed, io.story], [true, true, 'complete']);
-    }),
-  );
+  spec('destroys a socket that still connects when it is unsubscribed or closed', async (h) => {
+    const server = createServer(h.peer((socket: Socket) => void socket.on('error', () => {}).resume()));
+    await listening(h, server);
+    const [first, second] = [connect(addressOf(server)), connect(addressOf(server))];
+    carry(h, first).up.unsubscribe();
+    const io = carry(h, second);
+    io.close();
+    expect([first.destroyed, second.destroyed, io.story]).toStrictEqual([true, true, 'complete']);
+  });
 
-  it(
-    'gives bytes that are buffered already, in order',
-    invariants(async (h) => {
-      const { fh, peer } = await pair(h, 'accepted');
-      peer.write('one two ');
-      await once(fh, 'readable');
-      const one = fh.read(4) as Buffer;
-      fh.unshift(one);
-      await h.until(() => fh.listenerCount('readable') === 0);
-      const io = carry(h, fh);
-      peer.end('three');
-      await io.saw('end');
-      assert.equal(io.text, 'one two three');
-      io.close();
-      await io.up.ended;
-    }),
-  );
+  spec('gives bytes that are buffered already, in order', async (h) => {
+    const { fh, peer } = await pair(h, 'accepted');
+    peer.write('one two ');
+    await once(fh, 'readable');
+    const one = fh.read(4) as Buffer;
+    fh.unshift(one);
+    await h.until(() => fh.listenerCount('readable') === 0);
+    const io = carry(h, fh);
+    peer.end('three');
+    await io.saw('end');
+    expect(io.text).toBe('one two three');
+    io.close();
+    await io.up.ended;
+  });
 
-  it(
-    'flushes what was given and waits for the end of the peer when the flow completes',
-    invariants(async (h) => {
-      const { fh, peer } = await pair(h, 'accepted');
-      const bytes = randomBytes(5_000_000);
-      const io = carry(h, fh);
-      peer.write('never read');
-      io.write(bytes);
-      io.close();
-      h.sameBytes(await peer.toArray().then((chunks) => chunks as Buffer[]), bytes);
-      assert.equal(io.story.endsWith('complete'), false);
-      peer.end();
-      await io.up.ended;
-      assert.deepEqual([io.up.state, io.sent], ['complete', bytes.length]);
-    }),
-  );
+  spec('flushes what was given and waits for the end of the peer when the flow completes', async (h) => {
+    const { fh, peer } = await pair(h, 'accepted');
+    const bytes = randomBytes(5_000_000);
+    const io = carry(h, fh);
+    peer.write('never read');
+    io.write(bytes);
+    io.close();
+    h.sameBytes(await peer.toArray().then((chunks) => chunks as Buffer[]), bytes);
+    expect(io.story.endsWith('complete')).toBe(false);
+    peer.end();
+    await io.up.ended;
+    expect([io.up.state, io.sent]).toStrictEqual(['complete', bytes.length]);
+  });
 
-  it(
-    'resets a TCP socket when the flow errors',
-    invariants(async (h) => {
-      const { fh, peer } = await pair(h, 'accepted');
-      const io = carry(h, fh);
-      const ended = once(peer.resume(), 'end');
-      io.reset(new IOStreamError('ECONNRESET', { phase: 'close' }));
-      await assert.rejects(ended, { code: 'ECONNRESET' });
-      h.error(io.up.error, { code: 'ECONNRESET', phase: 'close' });
-    }),
-  );
+  spec('resets a TCP socket when the flow errors', async (h) => {
+    const { fh, peer } = await pair(h, 'accepted');
+    const io = carry(h, fh);
+    const ended = once(peer.resume(), 'end');
+    io.reset(new IOStreamError('ECONNRESET', { phase: 'close' }));
+    await expect(ended).rejects.toThrow(expect.objectContaining({ code: 'ECONNRESET' }));
+    h.error(io.up.error, { code: 'ECONNRESET', phase: 'close' });
+  });
 
-  it(
-    'gives an error that came between the call and the subscription',
-    invariants(async (h) => {
-      const { fh } = await pair(h, 'accepted');
-      const wire = fromFh(fh);
-      fh.destroy(Object.assign(new Error('mine'), { code: 'EMINE' }));
-      const io = new WireDriver(h, wire);
-      h.error(io.up.error, { code: 'EMINE', phase: 'connect' });
-    }),
-  );
+  spec('gives an error that came between the call and the subscription', async (h) => {
+    const { fh } = await pair(h, 'accepted');
+    const wire = fromFh(fh);
+    fh.destroy(Object.assign(new Error('mine'), { code: 'EMINE' }));
+    const io = new WireDriver(h, wire);
+    h.error(io.up.error, { code: 'EMINE', phase: 'connect' });
+  });
 
-  it(
-    'errors when it was closed between the call and the subscription',
-    invariants(async (h) => {
-      const { fh } = await pair(h, 'accepted');
-      const wire = fromFh(fh);
-      fh.destroy();
-      h.error(new WireDriver(h, wire).up.error, { code: 'EBADF', phase: 'connect' });
-    }),
-  );
+  spec('errors when it was closed between the call and the subscription', async (h) => {
+    const { fh } = await pair(h, 'accepted');
+    const wire = fromFh(fh);
+    fh.destroy();
+    h.error(new WireDriver(h, wire).up.error, { code: 'EBADF', phase: 'connect' });
+  });
 });
 
 describe('fromFh: TLS sockets', () => {
@@ -190,218 +157,171 @@ describe('fromFh: TLS sockets', () => {
     return { client, accepted };
   }
 
-  it(
-    'carries both ends, the client once it is secure',
-    invariants(async (h) => {
-      const { client, accepted } = await dialTls(h, psk.key);
-      const ours = carry(h, client);
-      const theirs = carry(h, await accepted);
-      assert.equal(theirs.story, 'connected');
-      await ours.saw('connected');
-      assert.ok(client.getCipher().name.includes('PSK'));
-      theirs.write('hello');
-      ours.write('question');
-      await Promise.all([ours.saw('data'), theirs.saw('data')]);
-      ours.end();
-      await theirs.saw('end');
-      theirs.end();
-      await Promise.all([ours.up.ended, theirs.up.ended]);
-      assert.deepEqual([ours.text, ours.sent, theirs.text, theirs.sent], ['hello', 8, 'question', 5]);
-    }),
-  );
+  spec('carries both ends, the client once it is secure', async (h) => {
+    const { client, accepted } = await dialTls(h, psk.key);
+    const ours = carry(h, client);
+    const theirs = carry(h, await accepted);
+    expect(theirs.story).toBe('connected');
+    await ours.saw('connected');
+    expect(client.getCipher().name.includes('PSK')).toBe(true);
+    theirs.write('hello');
+    ours.write('question');
+    await Promise.all([ours.saw('data'), theirs.saw('data')]);
+    ours.end();
+    await theirs.saw('end');
+    theirs.end();
+    await Promise.all([ours.up.ended, theirs.up.ended]);
+    expect([ours.text, ours.sent, theirs.text, theirs.sent]).toStrictEqual(['hello', 8, 'question', 5]);
+  });
 
-  it(
-    'gives the error of a handshake that fails',
-    invariants(async (h) => {
-      const { client, accepted } = await dialTls(h, Buffer.from('another key'));
-      accepted.catch(() => {});
-      const io = carry(h, client);
-      await io.up.ended;
-      h.error(io.up.error, { phase: 'handshake', fatal: true });
-      assert.equal(io.story, 'error');
-    }),
-  );
+  spec('gives the error of a handshake that fails', async (h) => {
+    const { client, accepted } = await dialTls(h, Buffer.from('another key'));
+    accepted.catch(() => {});
+    const io = carry(h, client);
+    await io.up.ended;
+    h.error(io.up.error, { phase: 'handshake', fatal: true });
+    expect(io.story).toBe('error');
+  });
 });
 
 describe('fromFh: streams', () => {
-  it(
-    'does nothing before it is subscribed',
-    invariants(() => {
-      const fh = new PassThrough();
-      const before = fh.eventNames().length;
-      fromFh(fh)(dialOf());
-      assert.deepEqual([fh.eventNames().length, fh.readableFlowing], [before, null]);
-      fh.destroy();
-    }),
-  );
+  spec('does nothing before it is subscribed', () => {
+    const fh = new PassThrough();
+    const before = fh.eventNames().length;
+    fromFh(fh)(dialOf());
+    expect([fh.eventNames().length, fh.readableFlowing]).toStrictEqual([before, null]);
+    fh.destroy();
+  });
 
-  it(
-    'carries a Duplex',
-    invariants(async (h) => {
-      const io = carry(h, new PassThrough());
-      io.write('echo');
-      io.end();
-      await io.up.ended;
-      assert.deepEqual([io.text, io.sent, io.up.state], ['echo', 4, 'complete']);
-      assert.ok(io.story.includes('end'));
-    }),
-  );
+  spec('carries a Duplex', async (h) => {
+    const io = carry(h, new PassThrough());
+    io.write('echo');
+    io.end();
+    await io.up.ended;
+    expect([io.text, io.sent, io.up.state]).toStrictEqual(['echo', 4, 'complete']);
+    expect(io.story.includes('end')).toBe(true);
+  });
 
-  it(
-    'carries a Readable',
-    invariants(async (h) => {
-      const io = carry(h, Readable.from([Buffer.from('a'), Buffer.from('b')], { objectMode: false }));
-      await io.up.ended;
-      assert.deepEqual([io.story, io.text], ['connected data end complete', 'ab']);
-    }),
-  );
+  spec('carries a Readable', async (h) => {
+    const io = carry(h, Readable.from([Buffer.from('a'), Buffer.from('b')], { objectMode: false }));
+    await io.up.ended;
+    expect([io.story, io.text]).toStrictEqual(['connected data end complete', 'ab']);
+  });
 
-  it(
-    'carries a Writable, and gives no end for the direction it never had',
-    invariants(async (h) => {
-      const got: Buffer[] = [];
-      const writable = new Writable({ write: (chunk: Buffer, _, done) => (got.push(chunk), setImmediate(done)) });
-      const io = carry(h, writable);
-      io.write('abc');
-      io.end();
-      await io.up.ended;
-      assert.deepEqual([io.story, io.sent, Buffer.concat(got).toString()], ['connected sent complete', 3, 'abc']);
-    }),
-  );
+  spec('carries a Writable, and gives no end for the direction it never had', async (h) => {
+    const got: Buffer[] = [];
+    const writable = new Writable({ write: (chunk: Buffer, _, done) => (got.push(chunk), setImmediate(done)) });
+    const io = carry(h, writable);
+    io.write('abc');
+    io.end();
+    await io.up.ended;
+    expect([io.story, io.sent, Buffer.concat(got).toString()]).toStrictEqual(['connected sent complete', 3, 'abc']);
+  });
 
-  it(
-    'pauses its application while a Writable is full',
-    invariants(async (h) => {
-      const dones: (() => void)[] = [];
-      const fh = new Writable({ highWaterMark: 4, write: (_chunk, _, done) => void dones.push(done) });
-      const io = carry(h, fh);
-      io.write('abcd');
-      io.write('ef');
-      assert.equal(io.story, 'connected pause');
-      dones.shift()?.();
-      await io.saw('sent');
-      assert.equal(io.sent, 4);
-      dones.shift()?.();
-      await io.saw('resume');
-      assert.equal(io.sent, 6);
-    }),
-  );
+  spec('pauses its application while a Writable is full', async (h) => {
+    const dones: (() => void)[] = [];
+    const fh = new Writable({ highWaterMark: 4, write: (_chunk, _, done) => void dones.push(done) });
+    const io = carry(h, fh);
+    io.write('abcd');
+    io.write('ef');
+    expect(io.story).toBe('connected pause');
+    dones.shift()?.();
+    await io.saw('sent');
+    expect(io.sent).toBe(4);
+    dones.shift()?.();
+    await io.saw('resume');
+    expect(io.sent).toBe(6);
+  });
 
-  it(
-    'gives no end for a Duplex that never could be read',
-    invariants(async (h) => {
-      const io = carry(h, new Duplex({ readable: false, write: (_chunk, _, done) => done() } as DuplexOptions));
-      io.write('abc');
-      io.end();
-      await io.up.ended;
-      assert.deepEqual([io.story, io.sent], ['connected sent complete', 3]);
-    }),
-  );
+  spec('gives no end for a Duplex that never could be read', async (h) => {
+    const io = carry(h, new Duplex({ readable: false, write: (_chunk, _, done) => done() } as DuplexOptions));
+    io.write('abc');
+    io.end();
+    await io.up.ended;
+    expect([io.story, io.sent]).toStrictEqual(['connected sent complete', 3]);
+  });
 
-  it(
-    'gives the end of a Duplex that was read before',
-    invariants(async (h) => {
-      const fh = new Duplex({ read() {}, write: (_chunk, _, done) => done() });
-      fh.push(null);
-      await once(fh.resume(), 'end');
-      const io = carry(h, fh);
-      assert.equal(io.story, 'connected end');
-      io.write('a');
-      io.end();
-      await io.up.ended;
-      assert.deepEqual([io.story, io.sent], ['connected end sent complete', 1]);
-    }),
-  );
+  spec('gives the end of a Duplex that was read before', async (h) => {
+    const fh = new Duplex({ read() {}, write: (_chunk, _, done) => done() });
+    fh.push(null);
+    await once(fh.resume(), 'end');
+    const io = carry(h, fh);
+    expect(io.story).toBe('connected end');
+    io.write('a');
+    io.end();
+    await io.up.ended;
+    expect([io.story, io.sent]).toStrictEqual(['connected end sent complete', 1]);
+  });
 
-  it(
-    'reads a Duplex that was ended before; writing to it errors with EPIPE',
-    invariants(async (h) => {
-      const { fh, peer } = await pair(h, 'accepted');
-      fh.end('ours');
-      const io = carry(h, fh);
-      peer.end('theirs');
-      await io.up.ended;
-      assert.deepEqual([io.story, io.text, await textOf(peer)], ['connected data end complete', 'theirs', 'ours']);
+  spec('reads a Duplex that was ended before; writing to it errors with EPIPE', async (h) => {
+    const { fh, peer } = await pair(h, 'accepted');
+    fh.end('ours');
+    const io = carry(h, fh);
+    peer.end('theirs');
+    await io.up.ended;
+    expect([io.story, io.text, await textOf(peer)]).toStrictEqual(['connected data end complete', 'theirs', 'ours']);
 
-      const second = await pair(h, 'accepted');
-      second.fh.end();
-      const other = carry(h, second.fh);
-      other.write('x');
-      h.error(other.up.error, { code: 'EPIPE', phase: 'write', fatal: true });
-    }),
-  );
+    const second = await pair(h, 'accepted');
+    second.fh.end();
+    const other = carry(h, second.fh);
+    other.write('x');
+    h.error(other.up.error, { code: 'EPIPE', phase: 'write', fatal: true });
+  });
 
-  it.each([
+  spec.each([
     ['a Readable', () => new Readable({ read() {} })],
     ['a Duplex that cannot be written', () => new Duplex({ writable: false, read() {} } as DuplexOptions)],
     ['a descriptor that is read-only', () => openSync('/dev/zero', 'r')],
-  ])('errors with EBADF when %s is written to', (_name, make) =>
-    invariants((h) => {
-      const io = carry(h, make());
-      io.end();
-      assert.equal(io.up.state, 'open');
-      io.write('x');
-      h.error(io.up.error, { code: 'EBADF', phase: 'write', fatal: true });
-    })(),
-  );
+  ])('errors with EBADF when %s is written to', (h, _name, make) => {
+    const io = carry(h, make());
+    io.end();
+    expect(io.up.state).toBe('open');
+    io.write('x');
+    h.error(io.up.error, { code: 'EBADF', phase: 'write', fatal: true });
+  });
 
-  it(
-    'gives the error of a stream, after the bytes before it',
-    invariants(async (h) => {
-      const fh = new PassThrough();
-      const io = carry(h, fh);
-      fh.push('before');
-      await io.saw('data');
-      fh.destroy(Object.assign(new Error('no'), { code: 'EIO', syscall: 'read' }));
-      await io.up.ended;
-      assert.equal(io.story, 'connected data error');
-      h.error(io.up.error, { code: 'EIO', phase: 'read' });
-    }),
-  );
+  spec('gives the error of a stream, after the bytes before it', async (h) => {
+    const fh = new PassThrough();
+    const io = carry(h, fh);
+    fh.push('before');
+    await io.saw('data');
+    fh.destroy(Object.assign(new Error('no'), { code: 'EIO', syscall: 'read' }));
+    await io.up.ended;
+    expect(io.story).toBe('connected data error');
+    h.error(io.up.error, { code: 'EIO', phase: 'read' });
+  });
 
-  it(
-    'errors when somebody else closes the stream',
-    invariants(async (h) => {
-      const fh = new PassThrough();
-      const io = carry(h, fh);
-      fh.destroy();
-      await io.up.ended;
-      h.error(io.up.error, { code: 'ERR_STREAM_PREMATURE_CLOSE' });
-    }),
-  );
+  spec('errors when somebody else closes the stream', async (h) => {
+    const fh = new PassThrough();
+    const io = carry(h, fh);
+    fh.destroy();
+    await io.up.ended;
+    h.error(io.up.error, { code: 'ERR_STREAM_PREMATURE_CLOSE' });
+  });
 
-  it(
-    'destroys the stream at once when it is unsubscribed, and leaves no listener',
-    invariants(async (h) => {
-      const fh = new PassThrough();
-      const before = fh.eventNames().length;
-      const io = carry(h, fh);
-      io.up.unsubscribe();
-      assert.ok(fh.destroyed);
-      await once(fh, 'close');
-      assert.equal(fh.eventNames().length, before);
-    }),
-  );
+  spec('destroys the stream at once when it is unsubscribed, and leaves no listener', async (h) => {
+    const fh = new PassThrough();
+    const before = fh.eventNames().length;
+    const io = carry(h, fh);
+    io.up.unsubscribe();
+    expect(fh.destroyed).toBe(true);
+    await once(fh, 'close');
+    expect(fh.eventNames().length).toBe(before);
+  });
 
-  it(
-    'closes the stream when the flow is over before it began',
-    invariants((h) => {
-      const fh = new PassThrough();
-      assert.equal(h.observed(EMPTY.pipe(fromFh(fh)(dialOf()))).state, 'complete');
-      assert.ok(fh.destroyed);
-    }),
-  );
+  spec('closes the stream when the flow is over before it began', (h) => {
+    const fh = new PassThrough();
+    expect(h.observed(EMPTY.pipe(fromFh(fh)(dialOf()))).state).toBe('complete');
+    expect(fh.destroyed).toBe(true);
+  });
 
-  it(
-    'is single-use, and leaves the first user alone',
-    invariants((h) => {
-      const fh = new PassThrough();
-      const wire = fromFh(fh);
-      const first = new WireDriver(h, wire);
-      h.error(new WireDriver(h, wire).up.error, { code: 'EALREADY', phase: 'connect' });
-      assert.deepEqual([first.story, fh.destroyed], ['connected', false]);
-    }),
-  );
+  spec('is single-use, and leaves the first user alone', (h) => {
+    const fh = new PassThrough();
+    const wire = fromFh(fh);
+    const first = new WireDriver(h, wire);
+    h.error(new WireDriver(h, wire).up.error, { code: 'EALREADY', phase: 'connect' });
+    expect([first.story, fh.destroyed]).toStrictEqual(['connected', false]);
+  });
 });
 
 describe('fromFh: what cannot be carried', () => {
@@ -433,28 +353,33 @@ describe('fromFh: what cannot be carried', () => {
     ['a stream that flows', () => stream().resume(), /read already/],
   ])('refuses %s', async (_name, make, says) => {
     const fh = await (make() as Promise<unknown>);
-    assert.throws(
-      () => fromFh(fh as Fh),
-      (error) => error instanceof TypeError && error.message.startsWith("can't get file descriptor: expected ") && says.test(error.message),
-    );
+    const opening = (): unknown => fromFh(fh as Fh);
+    expect(opening).toThrow(TypeError);
+    expect(opening).toThrow(/^can't get file descriptor: expected /);
+    expect(opening).toThrow(says);
   });
 
   it('keeps the error of a stream that failed as the cause', () => {
     const cause = new Error('mine');
     const fh = stream().on('error', () => {});
     fh.destroy(cause);
-    assert.throws(() => fromFh(fh), { cause });
+    expect(() => fromFh(fh)).toThrow(expect.objectContaining({ cause }));
   });
 
   it('refuses a closed FileHandle', async () => {
     const handle = await open('/dev/null', 'r');
     await handle.close();
-    assert.throws(() => fromFh(handle), /^TypeError: can't get file descriptor: expected an open FileHandle/);
+    expect(() => fromFh(handle)).toThrow(
+      expect.objectContaining({
+        name: 'TypeError',
+        message: expect.stringMatching(/^can't get file descriptor: expected an open FileHandle/),
+      }),
+    );
   });
 
   it('refuses a directory', () => {
     const fd = openSync(directory, 'r');
-    assert.throws(() => fromFh(fd), /can't get file descriptor: expected .*, got \d+, which is a directory; list/);
+    expect(() => fromFh(fd)).toThrow(/can't get file descriptor: expected .*, got \d+, which is a directory; list/);
     closeSync(fd);
   });
 
@@ -462,17 +387,17 @@ describe('fromFh: what cannot be carried', () => {
     const fd = openSync('/dev/null', 'r');
     EMPTY.pipe(fromFh(fd)(dialOf())).subscribe();
     while (isOpen(fd)) await wait(1);
-    assert.throws(() => fromFh(fd), /which is not open/);
+    expect(() => fromFh(fd)).toThrow(/which is not open/);
   });
 
   it.runIf(process.platform === 'linux')('refuses descriptors of other things', async () => {
     const poll = descriptors('anon_inode:[eventpoll]')[0];
-    assert.throws(() => fromFh(poll ?? 0), /can't get file descriptor: .* which is something else/);
+    expect(() => fromFh(poll ?? 0)).toThrow(/can't get file descriptor: .* which is something else/);
     const before = descriptors('socket:');
     const udp = createSocket('udp4').bind(0, '127.0.0.1');
     await once(udp, 'listening');
     const made = descriptors('socket:').find((fd) => !before.includes(fd));
-    assert.throws(() => fromFh(made ?? 0), /can't get file descriptor: expected a descriptor of a TCP or UNIX socket/);
+    expect(() => fromFh(made ?? 0)).toThrow(/can't get file descriptor: expected a descriptor of a TCP or UNIX socket/);
     udp.close();
   });
 
@@ -482,23 +407,20 @@ describe('fromFh: what cannot be carried', () => {
     await once(fh, 'connect');
     const { _handle: handle } = fh as unknown as { _handle: { fd: number } };
     // Not under the harness: Node forgets a handle of its own here.
-    assert.throws(() => fromFh(handle.fd), /expected a descriptor that nobody else reads/);
+    expect(() => fromFh(handle.fd)).toThrow(/expected a descriptor that nobody else reads/);
     fh.destroy();
     server.close();
   });
 
-  it(
-    'takes a stream again that was read and let go',
-    invariants(async (h) => {
-      const { fh, peer } = await pair(h, 'accepted');
-      fh.on('data', () => {}).pause();
-      fh.removeAllListeners('data');
-      const io = carry(h, fh);
-      peer.end('x');
-      await io.saw('end');
-      assert.equal(io.text, 'x');
-    }),
-  );
+  spec('takes a stream again that was read and let go', async (h) => {
+    const { fh, peer } = await pair(h, 'accepted');
+    fh.on('data', () => {}).pause();
+    fh.removeAllListeners('data');
+    const io = carry(h, fh);
+    peer.end('x');
+    await io.saw('end');
+    expect(io.text).toBe('x');
+  });
 
   async function ended(): Promise<Duplex> {
     const fh = new PassThrough({ autoDestroy: false });
