@@ -1,10 +1,9 @@
 // A line-based chat server. Run `nc 127.0.0.1 7000`, enter your name, then chat. /who lists the members, /quit leaves.
 //   npx tsx examples/chat-server.ts [--host ADDRESS] [--port PORT]
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { framed, lines, listen, throttleBytes, type Framed, type IOStream, type Server } from 'rxjs-io-stream';
 import { defer, finalize, map, takeWhile, tap, timeout, type Observable } from 'rxjs';
-import { serveUntilInterrupted } from './support.ts';
+import { parseCommandLine, parsePort, runProgram, TEXT } from './support/command-line.ts';
+import { serveUntilInterrupted } from './support/until-interrupted.ts';
 
 export interface ChatServerOptions {
   /** The address to listen on. */
@@ -20,7 +19,7 @@ export interface ChatServerOptions {
 }
 
 /** Milliseconds until a client must have sent its name. */
-const PATIENCE = 60_000;
+const NAME_TIMEOUT = 60_000;
 const NAME = /^[\p{L}\p{N}_-]{1,20}$/u;
 
 /** Serves while subscribed. Emits the server when it listens. */
@@ -50,7 +49,7 @@ class Room {
     let name: string | undefined;
     client.write('* Welcome. What is your name?');
     return client.messages$.pipe(
-      timeout({ first: PATIENCE }),
+      timeout({ first: NAME_TIMEOUT }),
       // Removes control characters, which could move the cursor or change colours of a terminal.
       map((line) => line.replace(/\p{Cc}/gu, '').trim()),
       takeWhile((line) => line !== '/quit'),
@@ -58,7 +57,7 @@ class Room {
         if (name === undefined) name = this.#enter(line, client);
         else if (line === '/who') client.write(`* here are ${[...this.#members.keys()].join(', ')}`);
         else if (line.startsWith('/')) client.write('* there is /who and /quit');
-        else if (line !== '') this.#tell(`<${name}> ${line}`);
+        else if (line !== '') this.#broadcast(`<${name}> ${line}`);
       }),
       finalize(() => {
         if (name !== undefined) this.#leave(name, client, 'leaves');
@@ -73,12 +72,12 @@ class Room {
       return undefined;
     }
     this.#members.set(name, client);
-    this.#tell(`* ${name} joins`);
+    this.#broadcast(`* ${name} joins`);
     return name;
   }
 
   /** Sends a line to all members. Writes never block, so slow clients are dropped: otherwise their pending bytes would grow. */
-  #tell(text: string): void {
+  #broadcast(text: string): void {
     const slow: [string, Framed<string>][] = [];
     for (const [name, client] of this.#members) {
       if (client.io.output.pending > this.#limit) slow.push([name, client]);
@@ -93,14 +92,13 @@ class Room {
   #leave(name: string, client: Framed<string>, how: string): void {
     if (this.#members.get(name) !== client) return;
     this.#members.delete(name);
-    this.#tell(`* ${name} ${how}`);
+    this.#broadcast(`* ${name} ${how}`);
   }
 }
 
 function main(): void {
-  const { values } = parseArgs({ options: { host: { type: 'string' }, port: { type: 'string' } } });
-  const { port = '7000', ...rest } = values;
-  serveUntilInterrupted(chatServer({ ...rest, port: Number(port), log: (line) => console.log(line) }));
+  const { host, port } = parseCommandLine({ host: { ...TEXT, default: '127.0.0.1' }, port: { ...TEXT, default: '7000' } }).values;
+  serveUntilInterrupted(chatServer({ host, port: parsePort(port), log: (line) => console.log(line) }));
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) main();
+runProgram(import.meta.url, main);

@@ -2,7 +2,6 @@
 //   npx tsx examples/connect-proxy.ts [--host 127.0.0.1] [--port 3128] [--user me --pass secret] [--allow '*:443']… [--local]
 //   curl --proxy http://me:secret@127.0.0.1:3128 --proxytunnel https://example.com/
 import { timingSafeEqual } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import {
   connect,
   converse,
@@ -16,13 +15,18 @@ import {
   type Server,
 } from 'rxjs-io-stream';
 import { catchError, defer, EMPTY, finalize, mergeMap, throwError, timeout, TimeoutError, type Observable } from 'rxjs';
-import { checkProxy, proxyArguments, serveUntilInterrupted, type ProxyOptions } from './support.ts';
-import { guarded, isForbidden, type Target } from './support/destinations.ts';
+import { runProgram } from './support/command-line.ts';
+import { guarded, isForbidden } from './support/destinations.ts';
+import { checkProxy, proxyArguments, type ProxyOptions } from './support/proxy-options.ts';
+import type { Target } from './support/target.ts';
+import { serveUntilInterrupted } from './support/until-interrupted.ts';
 
 export interface ConnectProxyOptions extends ProxyOptions {
-  /** Milliseconds to wait for a request, and for a target to connect. @default 10000 */
-  readonly patience?: number | undefined;
+  /** Milliseconds to wait for a request, and for a target to connect. @default 10_000 */
+  readonly timeout?: number | undefined;
 }
+
+const DEFAULT_TIMEOUT = 10_000;
 
 /** An HTTP response that refuses a tunnel. */
 class Refusal extends Error {
@@ -43,10 +47,10 @@ export function connectProxy(options: ConnectProxyOptions = {}): Observable<Serv
 
 /** Serves one connection. `listen` closes it when the Observable completes, and resets it when it errors. */
 function serve(client: IOStream, options: ConnectProxyOptions): Observable<unknown> {
-  const { log = () => {}, patience = 10_000 } = options;
+  const { log = () => {}, timeout: ms = DEFAULT_TIMEOUT } = options;
   const from = `${client.remoteAddress ?? '?'}:${client.remotePort ?? '?'}`;
   return converse(client, readRequest).pipe(
-    timeout(patience),
+    timeout(ms),
     mergeMap((head) => tunnel(client, targetOf(head, options), options, (line) => log(`${from} ${line}`))),
     catchError((error: unknown) => {
       const refusal = asRefusal(error);
@@ -80,14 +84,14 @@ function targetOf(head: string, { user, pass }: ConnectProxyOptions): Target {
 /** Whether a header has these credentials (RFC 7617), compared in constant time. */
 function admits(field: string, credentials: string): boolean {
   const [, encoded] = /^proxy-authorization:[ \t]*basic[ \t]+([\w+/]+=*)[ \t]*$/i.exec(field) ?? [];
-  const [given, wanted] = [Buffer.from(encoded ?? '', 'base64'), Buffer.from(credentials)];
-  return given.length === wanted.length && timingSafeEqual(given, wanted);
+  const [received, expected] = [Buffer.from(encoded ?? '', 'base64'), Buffer.from(credentials)];
+  return received.length === expected.length && timingSafeEqual(received, expected);
 }
 
 /** Connects to the target and relays, until both directions have ended. */
 function tunnel(client: IOStream, target: Target, options: ConnectProxyOptions, log: (line: string) => void): Observable<unknown> {
   const { host, port } = target;
-  const timeouts = { establish: options.patience ?? 10_000 };
+  const timeouts = { establish: options.timeout ?? DEFAULT_TIMEOUT };
   let open = false;
   return defer(() => connect({ ...guarded(target, options, client.localPort), timeouts })).pipe(
     mergeMap((other) => {
@@ -115,4 +119,4 @@ function asRefusal(error: unknown): Refusal | undefined {
   return error instanceof IOStreamError && error.code === EPROTOCOL ? new Refusal('400 Bad Request') : undefined;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) serveUntilInterrupted(connectProxy(proxyArguments('3128')));
+runProgram(import.meta.url, () => serveUntilInterrupted(connectProxy(proxyArguments('3128'))));

@@ -2,7 +2,7 @@
 //   npx tsx examples/converse.ts
 import { converse, open } from 'rxjs-io-stream';
 import { firstValueFrom } from 'rxjs';
-import { serve } from './support.ts';
+import { serve } from './support/started.ts';
 
 const { port, stop } = await serve((io) =>
   converse(io, function* (link) {

@@ -2,9 +2,11 @@
 //   echo hello | npx tsx examples/echo-client.ts PORT [HOST]
 import { connect } from 'rxjs-io-stream';
 import { finalize, ignoreElements, merge, switchMap, tap } from 'rxjs';
+import { fail, parseCommandLine, parsePort } from './support/command-line.ts';
 
-const port = Number(process.argv[2]);
-const host = process.argv[3] ?? '127.0.0.1';
+const { positionals } = parseCommandLine();
+const port = parsePort(positionals[0]);
+const host = positionals[1] ?? '127.0.0.1';
 
 connect({ host, port })
   .pipe(
@@ -16,9 +18,4 @@ connect({ host, port })
     ),
     ignoreElements(),
   )
-  .subscribe({
-    error: (error: unknown) => {
-      console.error(String(error));
-      process.exitCode = 1;
-    },
-  });
+  .subscribe({ error: fail });

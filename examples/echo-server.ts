@@ -2,8 +2,10 @@
 //   npx tsx examples/echo-server.ts [PORT]
 import { listen } from 'rxjs-io-stream';
 import { switchMap, tap } from 'rxjs';
+import { fail, parseCommandLine, parsePort } from './support/command-line.ts';
 
-const port = Number(process.argv[2] ?? 0);
+const { positionals } = parseCommandLine();
+const port = parsePort(positionals[0] ?? '0');
 
 // A connection lasts as long as its handler's Observable: `send` completes when all that came has gone back.
 const serving = listen({ host: '127.0.0.1', port }, (io) => io.send(io))
@@ -13,10 +15,7 @@ const serving = listen({ host: '127.0.0.1', port }, (io) => io.send(io))
   )
   .subscribe({
     next: (error) => console.error('a connection failed:', String(error)),
-    error: (error: unknown) => {
-      console.error(String(error)); // the port is taken, or may not be used
-      process.exitCode = 1;
-    },
+    error: fail, // the port is taken, or may not be used
   });
 
 process.once('SIGINT', () => serving.unsubscribe()); // stops listening and closes all

@@ -6,8 +6,9 @@ import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { agent, httpProxy, tlsClient, type Plugin } from 'rxjs-io-stream';
 import { connectProxy } from './connect-proxy.ts';
-import { started } from './support.ts';
+import { parseCommandLine, runProgram } from './support/command-line.ts';
 import { cert, key } from './support/identity.ts';
+import { started } from './support/started.ts';
 
 /** The layers that a proxy's URL stands for; the first is next to the application. With `https:` the way to the proxy is TLS, too. */
 function layersOf(proxy: URL): Record<string, Plugin> {
@@ -49,11 +50,10 @@ async function embedded(): Promise<void> {
   }
 }
 
-const [url, proxy] = process.argv.slice(2);
-try {
+async function main(): Promise<void> {
+  const [url, proxy] = parseCommandLine().positionals;
   if (url !== undefined && proxy !== undefined) await show(new URL(url), new URL(proxy));
   else await embedded();
-} catch (error) {
-  console.error(String(error));
-  process.exitCode = 1;
 }
+
+runProgram(import.meta.url, main);

@@ -2,9 +2,11 @@
 //   npx tsx examples/line-client.ts PORT [HOST]
 import { backoff, connect, framed, lines } from 'rxjs-io-stream';
 import { retry, switchMap, tap } from 'rxjs';
+import { fail, parseCommandLine, parsePort } from './support/command-line.ts';
 
-const port = Number(process.argv[2]);
-const host = process.argv[3] ?? '127.0.0.1';
+const { positionals } = parseCommandLine();
+const port = parsePort(positionals[0]);
+const host = positionals[1] ?? '127.0.0.1';
 
 connect({ host, port })
   .pipe(
@@ -15,5 +17,5 @@ connect({ host, port })
   .subscribe({
     next: (line) => console.log(line),
     complete: () => console.error('the server ended'),
-    error: () => (process.exitCode = 1), // ten attempts in a row have failed
+    error: fail, // ten attempts in a row have failed
   });

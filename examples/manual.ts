@@ -2,7 +2,7 @@
 //   npx tsx examples/manual.ts
 import { EOF, IOStream, SENT } from 'rxjs-io-stream';
 import { take, tap } from 'rxjs';
-import { serve } from './support.ts';
+import { serve } from './support/started.ts';
 
 const { port, stop } = await serve((io) =>
   io.data$.pipe(

@@ -1,7 +1,7 @@
 // A connection as a Promise, its bytes as an async iterable.
 //   npx tsx examples/open.ts
 import { open } from 'rxjs-io-stream';
-import { serve } from './support.ts';
+import { serve } from './support/started.ts';
 
 const { port, stop } = await serve((io) => io.send(io));
 

@@ -1,22 +1,18 @@
 // A port forwarder with live counters: relays the connections of a local port to another host and port.
 //   npx tsx examples/port-forwarder.ts 8080 example.com:80 [--host 127.0.0.1] [--proxy PROXY:PORT]
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { connect, listen, relay, socks5, type IOStream, type Server } from 'rxjs-io-stream';
 import { auditTime, BehaviorSubject, distinctUntilChanged, finalize, map, merge, pairwise, switchMap, tap, type Observable } from 'rxjs';
-import { untilInterrupted } from './support.ts';
-
-export interface Place {
-  readonly host: string;
-  readonly port: number;
-}
+import { parseCommandLine, parsePort, runProgram, TEXT } from './support/command-line.ts';
+import { formatBytes } from './support/format.ts';
+import { parseTarget, type Target } from './support/target.ts';
+import { untilInterrupted } from './support/until-interrupted.ts';
 
 export interface PortForwarderOptions {
   /** The address to listen on. Port 0 is any free port. */
-  readonly from: Place;
-  readonly to: Place;
+  readonly from: Target;
+  readonly to: Target;
   /** A SOCKS5 proxy to connect through. */
-  readonly proxy?: Place | undefined;
+  readonly proxy?: Target | undefined;
 }
 
 /** Totals of all connections. */
@@ -57,27 +53,20 @@ export function portForwarder({ from, to, proxy }: PortForwarderOptions): Observ
 }
 
 function inWords({ open, total, there, back }: Counters): string {
-  return `${open} open of ${total}, ${inUnits(there)} there, ${inUnits(back)} back`;
+  return `${open} open of ${total}, ${formatBytes(there)} there, ${formatBytes(back)} back`;
 }
 
-function inUnits(bytes: number): string {
-  return bytes < 1_000_000 ? `${bytes} bytes` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
-}
-
-function placeOf(text: string): Place {
-  const [, address, name, port] = /^(?:\[([\da-f:.]+)\]|([\w.-]+)):(\d{1,5})$/i.exec(text) ?? [];
-  if (port === undefined) throw new TypeError(`expected HOST:PORT, got ${text}`);
-  return { host: address ?? name ?? '', port: Number(port) };
+function targetOf(text: string): Target {
+  const target = parseTarget(text);
+  if (!target) throw new TypeError(`expected HOST:PORT, got '${text}'`);
+  return target;
 }
 
 function main(): void {
-  const { values, positionals } = parseArgs({
-    options: { host: { type: 'string', default: '127.0.0.1' }, proxy: { type: 'string' } },
-    allowPositionals: true,
-  });
-  const [port = '', to = ''] = positionals;
-  const proxy = values.proxy === undefined ? undefined : placeOf(values.proxy);
-  const forwarder$ = portForwarder({ from: { host: values.host, port: Number(port) }, to: placeOf(to), proxy });
+  const { values, positionals } = parseCommandLine({ host: { ...TEXT, default: '127.0.0.1' }, proxy: TEXT });
+  const [port, to = ''] = positionals;
+  const proxy = values.proxy === undefined ? undefined : targetOf(values.proxy);
+  const forwarder$ = portForwarder({ from: { host: values.host, port: parsePort(port) }, to: targetOf(to), proxy });
   untilInterrupted(
     forwarder$.pipe(
       tap(({ server }) => console.log('listening on', server.address)),
@@ -92,4 +81,4 @@ function main(): void {
   );
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) main();
+runProgram(import.meta.url, main);

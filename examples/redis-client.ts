@@ -1,11 +1,10 @@
 // A Redis client that reads replies with a generator, pipelines commands, and reconnects. Commands from the arguments or lines of stdin:
 //   npx tsx examples/redis-client.ts [--host HOST] [--port PORT] [COMMAND …]        (the password is in $REDIS_PASSWORD)
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { framed, IOStreamError, persistent, requests, type IOStream, type IOStreamOptions } from 'rxjs-io-stream';
 import { BehaviorSubject, catchError, concat, defer, EMPTY, finalize, first, from, ignoreElements, map, mergeMap, of } from 'rxjs';
 import { switchMap, throwError, type Observable, type Subscription } from 'rxjs';
+import { fail, parseCommandLine, parsePort, runProgram, TEXT } from './support/command-line.ts';
 import { RedisError, resp, type Reply, type Word } from './redis-client/resp.ts';
 
 /** The options of `IOStream` (`host`, `port`, `path`, `plugin` for TLS or a proxy, `timeouts`, …), and these. */
@@ -79,38 +78,31 @@ function connections({ user, password, binary, attempts = 10, ...options }: Redi
 }
 
 /** Formats a reply as redis-cli does. */
-function shown(reply: Reply, indent = ''): string {
+function format(reply: Reply, indent = ''): string {
   if (reply === null) return '(nil)';
   if (typeof reply === 'number') return `(integer) ${reply}`;
   if (reply instanceof RedisError) return `(error) ${reply.message}`;
   if (!Array.isArray(reply)) return JSON.stringify(String(reply));
-  const lines = (reply as readonly Reply[]).map((each, at) => `${at + 1}) ${shown(each, `${indent}   `)}`);
+  const lines = (reply as readonly Reply[]).map((each, at) => `${at + 1}) ${format(each, `${indent}   `)}`);
   return lines.length === 0 ? '(empty array)' : lines.join(`\n${indent}`);
 }
 
 function main(): void {
-  const options = { host: { type: 'string', default: '127.0.0.1' }, port: { type: 'string', default: '6379' } } as const;
-  const { values, positionals } = parseArgs({ options, allowPositionals: true });
+  const { values, positionals } = parseCommandLine({ host: { ...TEXT, default: '127.0.0.1' }, port: { ...TEXT, default: '6379' } });
   const password = process.env.REDIS_PASSWORD;
-  const client = new RedisClient({ host: values.host, port: Number(values.port), ...(password === undefined ? {} : { password }) });
+  const client = new RedisClient({ host: values.host, port: parsePort(values.port), ...(password === undefined ? {} : { password }) });
   const commands$ = positionals.length > 0 ? of(positionals) : from(createInterface(process.stdin)).pipe(map((line) => line.split(' ')));
   const ask = (words: readonly string[]): Observable<string> =>
     client.command(...words).pipe(
-      map((reply) => shown(reply)),
-      catchError((error: unknown) => (error instanceof RedisError ? of(shown(error)) : throwError(() => error))),
+      map((reply) => format(reply)),
+      catchError((error: unknown) => (error instanceof RedisError ? of(format(error)) : throwError(() => error))),
     );
   commands$
     .pipe(
       mergeMap(ask, 1000),
       finalize(() => client.close()),
     )
-    .subscribe({
-      next: (line) => console.log(line),
-      error: (error: unknown) => {
-        console.error(String(error));
-        process.exitCode = 1;
-      },
-    });
+    .subscribe({ next: (line) => console.log(line), error: fail });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) main();
+runProgram(import.meta.url, main);

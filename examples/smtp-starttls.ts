@@ -1,13 +1,13 @@
 // Sends a mail over SMTP (RFC 5321), upgraded to TLS with STARTTLS (RFC 3207). Without TLS, no mail is sent.
 //   npx tsx examples/smtp-starttls.ts                                            to an embedded server
 //   npx tsx examples/smtp-starttls.ts mail.test 587 me@mail.test you@mail.test < mail.txt
-import { fileURLToPath } from 'node:url';
 import { text } from 'node:stream/consumers';
 import { connect, converse, startTls, type Link, type Need, type TlsClientOptions } from 'rxjs-io-stream';
 import { concat, concatMap, finalize, ignoreElements, lastValueFrom, mergeMap, type Observable } from 'rxjs';
 import { mailServer } from './smtp-starttls/mail-server.ts';
-import { started } from './support.ts';
+import { parseCommandLine, parsePort, runProgram } from './support/command-line.ts';
 import { cert } from './support/identity.ts';
+import { started } from './support/started.ts';
 
 export interface Mail {
   readonly from: string;
@@ -39,7 +39,7 @@ export function sendMail({ host, port, tls }: MailServer, { from, to, text }: Ma
 }
 
 /** Requests STARTTLS, in clear text. Throws if the server does not offer it. */
-function* askForTls(link: Link): Talk {
+function* askForTls(link: Link): Conversation {
   yield* reply(link, 220);
   link.send('EHLO localhost\r\n');
   const abilities = yield* reply(link, 250);
@@ -49,7 +49,7 @@ function* askForTls(link: Link): Talk {
 }
 
 /** Starts the session again: RFC 3207 discards all state from before TLS. */
-function* introduce(link: Link, from: string, to: string): Talk {
+function* introduce(link: Link, from: string, to: string): Conversation {
   for (const [command, code] of [
     ['EHLO localhost', 250],
     [`MAIL FROM:<${from}>`, 250],
@@ -62,20 +62,20 @@ function* introduce(link: Link, from: string, to: string): Talk {
   return '';
 }
 
-function* farewell(link: Link): Talk {
+function* farewell(link: Link): Conversation {
   const accepted = yield* reply(link, 250);
   link.send('QUIT\r\n');
   yield* reply(link, 221);
   return accepted;
 }
 
-type Talk = Generator<Need, string, Uint8Array>;
+type Conversation = Generator<Need, string, Uint8Array>;
 
 /** The maximum number of lines in a reply, so that reading always ends. */
 const MAX_LINES = 100;
 
 /** Reads one reply of one or more lines. Throws if it has another code. */
-function* reply(link: Link, code: number): Talk {
+function* reply(link: Link, code: number): Conversation {
   let lines = '';
   let line = '';
   for (let count = 1; count === 1 || line[3] === '-'; count += 1) {
@@ -96,15 +96,10 @@ function dotted(text: string): string {
   return [...lines.map((line) => (line.startsWith('.') ? `.${line}` : line)), '.', ''].join('\r\n');
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [host, port, from = '', to = ''] = process.argv.slice(2);
-  try {
-    if (host === undefined) await demonstrate();
-    else console.log(await lastValueFrom(sendMail({ host, port: Number(port) }, { from, to, text: await text(process.stdin) })));
-  } catch (error) {
-    console.error(String(error));
-    process.exitCode = 1;
-  }
+async function main(): Promise<void> {
+  const [host, port, from = '', to = ''] = parseCommandLine().positionals;
+  if (host === undefined) await demonstrate();
+  else console.log(await lastValueFrom(sendMail({ host, port: parsePort(port) }, { from, to, text: await text(process.stdin) })));
 }
 
 async function demonstrate(): Promise<void> {
@@ -113,3 +108,5 @@ async function demonstrate(): Promise<void> {
   console.log(await lastValueFrom(sendMail({ host: 'localhost', port, tls: { ca: cert } }, mail)));
   stop();
 }
+
+runProgram(import.meta.url, main);

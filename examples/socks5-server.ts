@@ -1,20 +1,23 @@
 // A SOCKS5 server (RFC 1928): CONNECT to names and addresses, without authentication or with user and password (RFC 1929).
 //   npx tsx examples/socks5-server.ts [--host ADDRESS] [--port PORT] [--user USER --pass PASSWORD] [--allow '*:443']… [--local]
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import { connect, converse, IOStreamError, listen, relay, type IOStream, type Link, type Need, type Server } from 'rxjs-io-stream';
 import { catchError, concatMap, defer, EMPTY, switchMap, tap, timeout, type Observable } from 'rxjs';
-import { checkProxy, printable, proxyArguments, serveUntilInterrupted, type ProxyOptions } from './support.ts';
-import { guarded, isForbidden, type Target } from './support/destinations.ts';
+import { runProgram } from './support/command-line.ts';
+import { guarded, isForbidden } from './support/destinations.ts';
+import { printable } from './support/printable.ts';
+import { checkProxy, proxyArguments, type ProxyOptions } from './support/proxy-options.ts';
+import type { Target } from './support/target.ts';
+import { serveUntilInterrupted } from './support/until-interrupted.ts';
 
 export type Socks5ServerOptions = ProxyOptions;
 
-type Talk<T> = Generator<Need, T, Uint8Array>;
+type Conversation<T> = Generator<Need, T, Uint8Array>;
 /** The target that a client requested, or why it was refused. The refusal has been sent then. */
-type Wish = Target | { readonly refused: string };
+type Request = Target | { readonly refused: string };
 
 /** Milliseconds to wait for a complete request. */
-const PATIENCE = 10_000;
+const REQUEST_TIMEOUT = 10_000;
 /** The reply codes of RFC 1928 section 6. Any other error is 1, a general failure. */
 const REPLIES: Readonly<Record<string, number>> = { ENETUNREACH: 3, EHOSTUNREACH: 4, ETOCONNECT: 4, EDNS: 4, ECONNREFUSED: 5 };
 
@@ -26,18 +29,18 @@ export function socks5Server(options: Socks5ServerOptions = {}): Observable<Serv
   checkProxy(options);
   return listen({ host, port, allowHalfOpen: true }, (io) =>
     converse(io, (link) => negotiate(link, options)).pipe(
-      timeout(PATIENCE),
-      concatMap((wish) => {
-        log(`${io.remoteAddress}: ${'refused' in wish ? wish.refused : `to ${wish.host} port ${wish.port}`}`);
+      timeout(REQUEST_TIMEOUT),
+      concatMap((request) => {
+        log(`${io.remoteAddress}: ${'refused' in request ? request.refused : `to ${request.host} port ${request.port}`}`);
         // Completing closes the connection, after all written bytes have been sent.
-        return 'refused' in wish ? EMPTY : through(io, wish, options, log);
+        return 'refused' in request ? EMPTY : through(io, request, options, log);
       }),
     ),
   );
 }
 
 /** Reads the request of the client. */
-function* negotiate(link: Link, { user, pass }: Socks5ServerOptions): Talk<Wish> {
+function* negotiate(link: Link, { user, pass }: Socks5ServerOptions): Conversation<Request> {
   const [version, count = 0] = yield* link.read(2);
   if (version !== 5) return { refused: `speaks version ${version}` };
   const method = user === undefined ? 0 : 2;
@@ -47,8 +50,8 @@ function* negotiate(link: Link, { user, pass }: Socks5ServerOptions): Talk<Wish>
 
   if (method === 2) {
     yield* link.read(1);
-    const given = [yield* readText(link), yield* readText(link)];
-    const welcome = isSame(JSON.stringify(given), JSON.stringify([user, pass]));
+    const credentials = [yield* readText(link), yield* readText(link)];
+    const welcome = isSame(JSON.stringify(credentials), JSON.stringify([user, pass]));
     link.send(Uint8Array.of(1, welcome ? 0 : 1));
     if (!welcome) return { refused: 'has another user or password' };
   }
@@ -65,7 +68,9 @@ function* negotiate(link: Link, { user, pass }: Socks5ServerOptions): Talk<Wish>
 function through(io: IOStream, target: Target, options: Socks5ServerOptions, log: (line: string) => void): Observable<unknown> {
   let answered = false;
   return defer(() => connect(guarded(target, options, io.localPort))).pipe(
-    tap(() => (answered = true)),
+    tap(() => {
+      answered = true;
+    }),
     catchError((error: unknown) => {
       if (answered || !(error instanceof IOStreamError || isForbidden(error))) throw error;
       log(`${io.remoteAddress}: ${(error as Error).message}`);
@@ -80,13 +85,13 @@ function through(io: IOStream, target: Target, options: Socks5ServerOptions, log
 }
 
 /** Compares in constant time. */
-function isSame(given: string, wanted: string): boolean {
-  const [a, b] = [given, wanted].map((text) => createHash('sha256').update(text).digest()) as [Buffer, Buffer];
+function isSame(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((text) => createHash('sha256').update(text).digest()) as [Buffer, Buffer];
   return timingSafeEqual(a, b);
 }
 
 /** Reads text with a length prefix: a host name, a user, a password. */
-function* readText(link: Link): Talk<string> {
+function* readText(link: Link): Conversation<string> {
   const [length = 0] = yield* link.read(1);
   return Buffer.from(yield* link.read(length)).toString();
 }
@@ -100,4 +105,4 @@ function reply(status: number, { localAddress = '', localPort = 0 }: Partial<IOS
   return Uint8Array.of(5, status, 0, 1, ...address, localPort >> 8, localPort & 255);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) serveUntilInterrupted(socks5Server(proxyArguments('1080')));
+runProgram(import.meta.url, () => serveUntilInterrupted(socks5Server(proxyArguments('1080'))));

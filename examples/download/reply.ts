@@ -15,7 +15,9 @@ export const refuse = (expected: string, got: string): never => {
 /** Parses one reply, in parts. Requires a content-length or chunks: otherwise a lost connection would look like the end. */
 export function reply(): Codec<Part> {
   let head: Head | undefined;
-  let [left, chunked] = [0, false];
+  /** Bytes of the body, or of its current chunk, that are still to be read. */
+  let remaining = 0;
+  let chunked = false;
   function* line(link: Reader): Generator<Need, string, Uint8Array> {
     return Buffer.from(yield* link.readUntil('\n', 8192))
       .toString('latin1')
@@ -35,22 +37,22 @@ export function reply(): Codec<Part> {
     chunked = coding?.toLowerCase() === 'chunked';
     if (form !== 'identity') refuse('the file as it is', `content-encoding ${form}`);
     if (!chunked && (coding !== undefined || !/^\d{1,15}$/.test(length ?? ''))) refuse('a content-length or chunks', coding ?? `${length}`);
-    left = chunked ? 0 : Number(length);
+    remaining = chunked ? 0 : Number(length);
     head = { status, headers };
-    return { head, last: !chunked && left === 0 };
+    return { head, last: !chunked && remaining === 0 };
   }
   function* part(link: Reader): Generator<Need, Part, Uint8Array> {
     if (!head) return yield* readHead(link);
-    if (left === 0) {
+    if (remaining === 0) {
       const size = yield* line(link);
-      left = parseInt(/^[\da-f]{1,12}(?=\s*(;|$))/i.exec(size)?.[0] ?? refuse('the size of a chunk', JSON.stringify(size)), 16);
-      if (left === 0) while ((yield* line(link)) !== ''); // trailers
-      return { last: left === 0 };
+      remaining = parseInt(/^[\da-f]{1,12}(?=\s*(;|$))/i.exec(size)?.[0] ?? refuse('the size of a chunk', JSON.stringify(size)), 16);
+      if (remaining === 0) while ((yield* line(link)) !== ''); // trailers
+      return { last: remaining === 0 };
     }
-    const bytes = yield* link.read(Math.min(left, 16_384));
-    left -= bytes.length;
-    if (chunked && left === 0 && (yield* line(link)) !== '') refuse('a chunk of its size', 'a longer one');
-    return { bytes, last: !chunked && left === 0 };
+    const bytes = yield* link.read(Math.min(remaining, 16_384));
+    remaining -= bytes.length;
+    if (chunked && remaining === 0 && (yield* line(link)) !== '') refuse('a chunk of its size', 'a longer one');
+    return { bytes, last: !chunked && remaining === 0 };
   }
   return parse(part, { maxLength: 65_536 });
 }

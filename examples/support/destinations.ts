@@ -2,11 +2,7 @@
 import { lookup, type LookupAddress, type LookupAllOptions } from 'node:dns';
 import { BlockList, isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
-
-export interface Target {
-  readonly host: string;
-  readonly port: number;
-}
+import type { Target } from './target.ts';
 
 export interface DestinationOptions {
   /** Allowed targets, such as `example.com`, `*.example.com`, `*:443`, `192.0.2.7:25` or `[2001:db8::7]:25`. @default all */

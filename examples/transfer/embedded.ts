@@ -3,8 +3,8 @@ import { tap } from 'rxjs';
 import { httpProxy, listen, passthrough, socks5, tlsClient, tlsServer, type LayerDetails, type Plugin } from 'rxjs-io-stream';
 import { connectProxy } from '../connect-proxy.ts';
 import { socks5Server } from '../socks5-server.ts';
-import { started } from '../support.ts';
 import { cert, key } from '../support/identity.ts';
+import { started } from '../support/started.ts';
 
 /** The embedded server: its address, and the plugins to reach it. */
 export interface Embedded {
@@ -37,16 +37,16 @@ export async function embedded(note: Note): Promise<Embedded> {
     host: 'localhost',
     port: echo.port,
     plugin: {
-      tls: noted(tlsClient({ ca: cert }), ({ protocol, cipher, servername }) =>
+      tls: observed(tlsClient({ ca: cert }), ({ protocol, cipher, servername }) =>
         note('TLS', `${String(protocol)}, ${String(cipher)}; the certificate is that of ${String(servername)}`),
       ),
-      connect: noted(httpProxy({ host: HOST, port: connect.port, user, pass }), ({ status, reply }) =>
+      connect: observed(httpProxy({ host: HOST, port: connect.port, user, pass }), ({ status, reply }) =>
         note('CONNECT', `the HTTP proxy said ${String(status)} ${String(reply)}`),
       ),
-      socks: noted(socks5({ host: HOST, port: socks.port }), ({ boundAddress, boundPort }) =>
+      socks: observed(socks5({ host: HOST, port: socks.port }), ({ boundAddress, boundPort }) =>
         note('SOCKS5', `the SOCKS proxy connects from ${String(boundAddress)} port ${String(boundPort)}`),
       ),
-      tcp: noted(passthrough(), () => note('TCP', `to ${HOST} port ${socks.port}`)),
+      tcp: observed(passthrough(), () => note('TCP', `to ${HOST} port ${socks.port}`)),
     },
     close: () => {
       for (const { stop } of [socks, connect, echo]) stop();
@@ -55,12 +55,12 @@ export async function embedded(note: Note): Promise<Embedded> {
 }
 
 /** Wraps a plugin to observe its `connected` signal. A plugin is an operator, so `tap` gets each inbound signal. */
-function noted(plugin: Plugin, through: (details: LayerDetails) => void): Plugin {
+function observed(plugin: Plugin, onConnected: (details: LayerDetails) => void): Plugin {
   return (wire) => (dial) => (flow$) =>
     flow$.pipe(
       plugin(wire)(dial),
       tap((signal) => {
-        if (signal.kind === 'connected') through(signal.details[0] ?? {});
+        if (signal.kind === 'connected') onConnected(signal.details[0] ?? {});
       }),
     );
 }

@@ -1,19 +1,20 @@
 import { EDNS, ETOCONNECT, ETOIDLE, ETOWRITE, IOStreamError } from 'rxjs-io-stream';
-import { count } from './format.ts';
+import { formatCount } from '../support/format.ts';
 
 /** An error for the user: what was expected, what happened, and what to do. */
 export class Failure extends Error {
-  constructor(expected: string, came: string, hint: string) {
-    super(`FAILED  expected  ${expected}\n        came      ${came}\n        do        ${hint}`);
+  constructor(expected: string, got: string, hint: string) {
+    super(`FAILED  expected  ${expected}\n        got       ${got}\n        hint      ${hint}`);
   }
 }
 
-/** The progress of the transfer, and its server. */
+/** How far the transfer was when it failed. */
 export interface Situation {
-  /** HOST:PORT. Undefined until it is known. */
-  readonly to?: string;
-  readonly size?: number;
-  readonly back?: number;
+  /** HOST:PORT of the server. */
+  readonly to: string;
+  /** Bytes of the file, and bytes that have come back. */
+  readonly size: number;
+  readonly back: number;
 }
 
 const HINTS: Readonly<Record<string, string>> = {
@@ -25,18 +26,18 @@ const HINTS: Readonly<Record<string, string>> = {
 };
 
 /** Converts any error to a {@link Failure}. */
-export function explain(error: unknown, { to = 'the server', size = 0, back = 0 }: Situation): Failure {
+export function explain(error: unknown, situation?: Situation): Failure {
   if (error instanceof Failure) return error;
-  if (error instanceof IOStreamError) {
-    const { code, phase, message } = error;
-    const connected = phase !== 'resolve' && phase !== 'connect';
-    const expected = connected ? `all ${count(size, 'byte')} back from ${to}` : `a connection to ${to}`;
-    const came = connected ? `${count(back, 'byte')}, then ${code}: ${message}` : `${code}: ${message}`;
-    return new Failure(expected, came, HINTS[code] ?? 'check the server and the way to it');
-  }
+  if (error instanceof IOStreamError && situation) return explainConnection(error, situation);
   if (isFileError(error)) return new Failure('a file that can be read', error.message, 'check its permissions and the disk');
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return new Failure('a transfer without surprises', text, 'report this: it is a bug');
+}
+
+function explainConnection({ code, phase, message }: IOStreamError, { to, size, back }: Situation): Failure {
+  const hint = HINTS[code] ?? 'check the server and the way to it';
+  if (phase === 'resolve' || phase === 'connect') return new Failure(`a connection to ${to}`, `${code}: ${message}`, hint);
+  return new Failure(`all ${formatCount(size, 'byte')} back from ${to}`, `${formatCount(back, 'byte')}, then ${code}: ${message}`, hint);
 }
 
 function isFileError(error: unknown): error is Error {

@@ -1,4 +1,5 @@
-import { parseArgs } from 'node:util';
+import { FLAG, parseCommandLine, TEXT } from '../support/command-line.ts';
+import { parseTarget, type Target } from '../support/target.ts';
 import { Failure } from './failure.ts';
 
 /** The options of the command line. */
@@ -8,20 +9,20 @@ export interface Options {
   readonly file?: string;
   readonly size: number;
   /** The echo server. @default an embedded one */
-  readonly to?: { readonly host: string; readonly port: number };
+  readonly to?: Target;
 }
 
-export const HELP = `Sends a file to an echo server, takes it back and compares the SHA-256 of both. The embedded server is reached through
-TLS, an HTTP proxy with a password and a SOCKS5 proxy; one of yours through a cipher.
+export const HELP = `Sends a file to an echo server, reads it back and compares the SHA-256 of both. The embedded server is reached through
+TLS, an HTTP proxy with a password and a SOCKS5 proxy. Your own server is reached through a cipher.
 
-usage:  npm start                          a file of 64 MiB, made for the occasion and removed at the end
+usage:  npm start                          a generated file of 64 MiB, removed at the end
         npm start -- FILE                  your own file, of any size
         npm start -- [FILE] --to HOST:PORT to an echo server of yours ([::1]:7 for IPv6) instead of the embedded one
 
-  --size SIZE  how large the made file is: a number of bytes, or with KiB, MiB or GiB. Default: 64MiB
+  --size SIZE  the size of the generated file: a number of bytes, or with KiB, MiB or GiB. Default: 64MiB
   --help       this text
 
-Exit code 0: what came back is what was sent. 1: it is not, or something failed; the last lines say what.`;
+Exit code 0: the same bytes came back. 1: they did not, or something failed. The last lines explain it.`;
 
 const FACTORS = { '': 1, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30 } as const;
 
@@ -36,17 +37,15 @@ export function parseOptions(args: readonly string[]): Options {
     help: values.help,
     size: parseSize(values.size ?? '64MiB'),
     ...(file === undefined ? {} : { file }),
-    ...(values.to === undefined ? {} : { to: parseTarget(values.to) }),
+    ...(values.to === undefined ? {} : { to: targetOf(values.to) }),
   };
 }
 
 function parsed(args: readonly string[]) {
   try {
-    const options = { help: { type: 'boolean', default: false }, size: { type: 'string' }, to: { type: 'string' } } as const;
-    return parseArgs({ args: [...args], options, allowPositionals: true });
+    return parseCommandLine({ help: { ...FLAG, default: false }, size: TEXT, to: TEXT }, args);
   } catch (error) {
-    // Only the first sentence of Node's message, which names the flag. The rest is about Node.
-    throw wrong('[FILE] [--to HOST:PORT] [--size SIZE] [--help]', (error as Error).message.split(/\.\s|\n/)[0] ?? '');
+    throw wrong('[FILE] [--to HOST:PORT] [--size SIZE] [--help]', (error as Error).message);
   }
 }
 
@@ -57,13 +56,10 @@ function parseSize(text: string): number {
   return size;
 }
 
-function parseTarget(text: string): { readonly host: string; readonly port: number } {
-  const [, inBrackets, name, digits] = /^(?:\[([\da-f:.%]+)\]|([^\s\p{Cc}:[\]]+)):(\d{1,5})$/iu.exec(text) ?? [];
-  const [host, port] = [inBrackets ?? name, Number(digits)];
-  if (host === undefined || !(port >= 1 && port <= 65_535)) {
-    throw wrong('--to HOST:PORT with a port from 1 to 65535, such as 127.0.0.1:7 or [::1]:7', `"${text}"`);
-  }
-  return { host, port };
+function targetOf(text: string): Target {
+  const target = parseTarget(text);
+  if (!target) throw wrong('--to HOST:PORT with a port from 1 to 65535, such as 127.0.0.1:7 or [::1]:7', `"${text}"`);
+  return target;
 }
 
-const wrong = (expected: string, came: string): Failure => new Failure(expected, came, 'see npm start -- --help');
+const wrong = (expected: string, got: string): Failure => new Failure(expected, got, 'see npm start -- --help');

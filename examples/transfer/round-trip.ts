@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { combineLatest, concat, defer, ignoreElements, map, scan, startWith, tap, type Observable } from 'rxjs';
 import type { IOStream } from 'rxjs-io-stream';
+import { formatCount } from '../support/format.ts';
 import { Failure } from './failure.ts';
-import { count } from './format.ts';
-import type { Progress } from './progress.ts';
 
-/** The progress, and the SHA-256 of the bytes so far. */
-export interface RoundTrip extends Progress {
+/** How many bytes have been sent, how many have come back, and the SHA-256 of both. */
+export interface RoundTrip {
+  readonly sent: number;
+  readonly back: number;
   sentHash(): string;
   backHash(): string;
 }
@@ -21,14 +22,14 @@ export function roundTrip(io: IOStream, source: AsyncIterable<Buffer>): Observab
   return defer(() => {
     const [sent, back] = [createHash('sha256'), createHash('sha256')];
     let sending = true;
-    const endToo = (): void => {
+    const onSent = (): void => {
       sending = false;
       io.end();
     };
     const checkEnd = (): void => {
       if (sending) throw cutOff(io.inBytes);
     };
-    const sent$ = io.send(seen(source, (chunk) => sent.update(chunk))).pipe(tap({ complete: endToo }), startWith(0));
+    const sent$ = io.send(seen(source, (chunk) => sent.update(chunk))).pipe(tap({ complete: onSent }), startWith(0));
     const back$ = io.data$.pipe(
       tap({ next: (chunk) => back.update(chunk), complete: checkEnd }),
       scan((total, chunk) => total + chunk.length, 0),
@@ -51,6 +52,6 @@ async function* seen(source: AsyncIterable<Buffer>, look: (chunk: Buffer) => voi
 const cutOff = (back: number): Failure =>
   new Failure(
     'the server to read and send back until we end',
-    `its end after ${count(back, 'byte')}, while we were still sending`,
-    'check that the server echoes all it gets, and what is between',
+    `its end after ${formatCount(back, 'byte')}, while we were still sending`,
+    'check that the server echoes all it reads, and what is between',
   );

@@ -1,5 +1,5 @@
 import { eventNames, type IOStream } from 'rxjs-io-stream';
-import { count } from './format.ts';
+import { formatCount } from '../support/format.ts';
 
 interface Row {
   /** Milliseconds since the start. */
@@ -49,7 +49,7 @@ export class Timeline {
     io.errors$.subscribe((error) => this.note('error', `${error.code} in phase ${error.phase}`));
     io.closed$.subscribe(({ by, bytesOut, bytesIn, unsent }) => {
       const words = { us: 'by us', peer: 'by the peer', error: 'by an error', upgraded: 'by an upgrade' }[by];
-      this.note('closed', `${words}: ${count(bytesOut)} out, ${count(bytesIn)} in, ${count(unsent)} unsent`);
+      this.note('closed', `${words}: ${formatCount(bytesOut)} out, ${formatCount(bytesIn)} in, ${formatCount(unsent)} unsent`);
     });
   }
 
@@ -59,7 +59,7 @@ export class Timeline {
 
   /** Returns one line for each row, ordered by time. */
   toString(): string {
-    return [...this.#rows, ...this.#sums()]
+    return [...this.#rows, ...this.#summaries()]
       .sort((a, b) => a.at - b.at)
       .map(({ at, event, meaning }) => `${at.toFixed(1).padStart(10)} ms  ${event.padEnd(12)}  ${meaning}`)
       .join('\n');
@@ -69,7 +69,7 @@ export class Timeline {
     if (name === 'RESOLVED') this.note(name, `${io.host ?? ''} is ${io.ip ?? ''}`);
     else if (name === 'CONNECTED')
       this.note(name, `to ${io.host ?? ''} port ${io.port ?? 0}; plugins ready: ${Object.keys(io.plugin).join(', ')}`);
-    else if (name === 'EOF') this.note(name, `the server has ended, after ${count(io.inBytes, 'byte')}`);
+    else if (name === 'EOF') this.note(name, `the server has ended, after ${formatCount(io.inBytes, 'byte')}`);
     else this.#repeat(name, name === 'IN' ? io.inBytes : io.outBytes);
   }
 
@@ -82,12 +82,16 @@ export class Timeline {
     } else this.#repeated.set(name, { times: 1, first: now, last: now });
   }
 
-  #sums(): Row[] {
+  #summaries(): Row[] {
     return [...this.#repeated].flatMap(([name, { times, first, last }]) => {
       const words = MEANINGS[name];
       if (!words) return [];
-      const row = (event: string, { at, bytes }: Moment, say: Words): Row => ({ at, event, meaning: say(count(bytes, 'byte')) });
-      const total = row(times > 1 ? `${name} ×${count(times)}` : name, last, words.last);
+      const row = (event: string, { at, bytes }: Moment, describe: Words): Row => ({
+        at,
+        event,
+        meaning: describe(formatCount(bytes, 'byte')),
+      });
+      const total = row(times > 1 ? `${name} ×${formatCount(times)}` : name, last, words.last);
       return words.first ? [row(`first ${name}`, first, words.first), ...(times > 1 ? [total] : [])] : [total];
     });
   }

@@ -133,7 +133,7 @@ describe('examples/connect-proxy.ts', () => {
 
   spec('does not wait for ever: 408 for a request, 504 for a target', async (h) => {
     const hole = await blackHole(h);
-    const proxy = await proxied(h, { patience: 200 });
+    const proxy = await proxied(h, { timeout: 200 });
     expect(statusOf(await said(h, proxy, 'CONNECT a'))).toBe('HTTP/1.1 408');
     expect(statusOf(await said(h, proxy, `CONNECT ${at(hole)} HTTP/1.1\r\n\r\n`))).toBe('HTTP/1.1 504');
   });

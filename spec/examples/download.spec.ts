@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createHttps } from 'node:https';
@@ -15,7 +16,7 @@ import { invariants, type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import type { ObserverSpy } from '../support/observed.ts';
 import { deadPort, pattern, served } from '../support/loopback.ts';
-import { runProgram } from '../support/run-program.ts';
+import { runOnTerminal, runProgram } from '../support/run-program.ts';
 
 const host = '127.0.0.1';
 const FILE = pattern(300_000);
@@ -236,14 +237,26 @@ describe('download', () => {
     await h.until(() => gone);
   });
 
-  it('runs as a program with a bar', { timeout: 20_000 }, () =>
+  it('runs as a program that prints no progress bar to a pipe', { timeout: 20_000 }, () =>
     invariants(async (h) => {
       const { url } = await scripted(h, sends(head('200 OK', `Content-Length: ${FILE.length}`), FILE));
       const folder = mkdtempSync(join(tmpdir(), 'download-'));
       h.defer(() => rmSync(folder, { recursive: true }));
-      const { says } = runProgram('examples/download.ts', url, join(folder, 'a file'));
-      await says(/\[#{30}\] 100 % of 0\.3 MiB\n.*a file is whole\n/);
+      const { code, stdout, stderr } = await runProgram('examples/download.ts', url, join(folder, 'a file')).ended;
+      expect([code, stdout, stderr]).toEqual([0, `${join(folder, 'a file')} is complete\n`, '']);
       h.sameBytes(readFileSync(join(folder, 'a file')), FILE);
+    })(),
+  );
+
+  it('ends the progress bar of a terminal before its last line', { timeout: 20_000 }, ({ skip }) =>
+    invariants(async (h) => {
+      if (spawnSync('script', ['--version']).error) skip('needs `script` to make a terminal');
+      const { url } = await scripted(h, sends(head('200 OK', `Content-Length: ${FILE.length}`), FILE));
+      const folder = mkdtempSync(join(tmpdir(), 'download-'));
+      h.defer(() => rmSync(folder, { recursive: true }));
+      const { code, stdout } = await runOnTerminal('examples/download.ts', url, join(folder, 'a')).ended;
+      expect(code).toBe(0);
+      expect(stdout).toMatch(/ 100% \| 293\.0 KiB of 293\.0 KiB [^]*\n.*a is complete/);
     })(),
   );
 });

@@ -1,7 +1,8 @@
 import { connect as dial, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { portForwarder, type Counters, type Place, type PortForwarderOptions } from '../../examples/port-forwarder.ts';
+import { portForwarder, type Counters, type PortForwarderOptions } from '../../examples/port-forwarder.ts';
 import { socks5Server } from '../../examples/socks5-server.ts';
+import type { Target } from '../../examples/support/target.ts';
 import type { ObserverSpy } from '../support/observed.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
@@ -25,7 +26,7 @@ function client(h: Harness, port: number): Socket {
   return socket.on('error', () => {});
 }
 
-const target = async (h: Harness, each: (socket: Socket) => unknown): Promise<Place> => (await served(h, each)) as Place;
+const target = async (h: Harness, each: (socket: Socket) => unknown): Promise<Target> => (await served(h, each)) as Target;
 
 describe('port-forwarder', () => {
   spec('carries many connections both ways, with half-close, and counts them', async (h) => {

@@ -13,7 +13,8 @@ describe('the small examples', () => {
     ['manual', 'request sent, waiting for reply…\nserver reply:\nHTTP/1.0 200 OK\r\n\r\nhello\n\n'],
     ['open', 'hello\n'],
     ['converse', "[ '220 mail.test ready', '221 bye' ]\n"],
-    ['own-plugin', 'WELCOME TO news\nhello\n'],
+    ['own-cipher', 'hello\n'],
+    ['own-handshake', 'WELCOME TO news\nhello\n'],
     ['https-through-proxy', '200 OK\nhello through the proxy\n'],
   ] as const)('%s prints what it says and ends by itself', { timeout: 20_000 }, async ([name, expected]) => {
     expect(await start(name).ended).toEqual({ code: 0, stdout: expected, stderr: '' });

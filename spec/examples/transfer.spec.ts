@@ -11,7 +11,7 @@ import { ownFile } from '../../examples/transfer/source-file.ts';
 import { deadPort, pattern, served, unwatched } from '../support/loopback.ts';
 import { runOnTerminal, runProgram, type Ended } from '../support/run-program.ts';
 
-const PROGRAM = 'examples/transfer.ts';
+const PROGRAM = 'examples/transfer/main.ts';
 const SIZE = 300_001;
 const ESCAPE = '\u001b';
 const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -64,7 +64,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 
-describe.concurrent('examples/transfer.ts, when all is well', { timeout: 60_000 }, () => {
+describe.concurrent('examples/transfer, when all is well', { timeout: 60_000 }, () => {
   // One run, looked at from several sides: to start the program takes longer than to send the file.
   it('sends a file of its own making through the embedded server, gets it back and removes it', async () => {
     const { code, stdout, stderr } = await runTransfer('--size', String(SIZE));
@@ -130,7 +130,7 @@ const SERVERS: readonly (readonly [name: string, serve: (socket: Socket) => void
     'ends before we do',
     // Reads no more, so that the kernel's buffers are full before we are through.
     (socket) => socket.once('data', (chunk: Buffer) => socket.end(chunk.subarray(0, 1000)).pause()),
-    /expected {2}the server to read and send back until we end\n +came +its end after 1,000 bytes, while we were still sending\n/,
+    /expected {2}the server to read and send back until we end\n +got +its end after 1,000 bytes, while we were still sending\n/,
   ],
   [
     'keeps the last byte',
@@ -142,7 +142,7 @@ const SERVERS: readonly (readonly [name: string, serve: (socket: Socket) => void
       });
       socket.on('end', () => socket.end());
     },
-    /expected {2}16,000,000 bytes with SHA-256 (\w+)\n +came +15,999,999 bytes with SHA-256 (?!\1)\w+\n +do +.*half-close/,
+    /expected {2}16,000,000 bytes with SHA-256 (\w+)\n +got +15,999,999 bytes with SHA-256 (?!\1)\w+\n +hint +.*half-close/,
   ],
   [
     'changes a byte',
@@ -150,21 +150,21 @@ const SERVERS: readonly (readonly [name: string, serve: (socket: Socket) => void
       socket.once('data', (chunk: Buffer) => chunk.writeUInt8(chunk.readUInt8(7) ^ 1, 7));
       socket.pipe(socket);
     },
-    /expected {2}16,000,000 bytes with SHA-256 (\w+)\n +came +16,000,000 bytes with SHA-256 (?!\1)\w+\n +do +check what changes bytes/,
+    /expected {2}16,000,000 bytes with SHA-256 (\w+)\n +got +16,000,000 bytes with SHA-256 (?!\1)\w+\n +hint +check what changes bytes/,
   ],
   [
     'adds bytes',
     (socket) => socket.on('end', () => socket.end('!')).pipe(socket, { end: false }),
-    /came +16,000,001 bytes with SHA-256 \w+\n +do +.*adds bytes/,
+    /got +16,000,001 bytes with SHA-256 \w+\n +hint +.*adds bytes/,
   ],
   [
     'resets the connection',
     (socket) => socket.once('data', () => socket.resetAndDestroy()),
-    /expected {2}all 16,000,000 bytes back from 127\.0\.0\.1:\d+\n +came +0 bytes, then (ECONNRESET|EPIPE): /,
+    /expected {2}all 16,000,000 bytes back from 127\.0\.0\.1:\d+\n +got +0 bytes, then (ECONNRESET|EPIPE): /,
   ],
 ];
 
-describe.concurrent('examples/transfer.ts, when something fails', { timeout: 60_000 }, () => {
+describe.concurrent('examples/transfer, when something fails', { timeout: 60_000 }, () => {
   it.for(SERVERS)('exits with 1 and says why when the server %s', async ([_name, serve, says], context) => {
     const { code, stdout, stderr } = await runTransfer('--size', '16000000', '--to', await server(context, serve));
     expect(stderr).toMatch(says);
@@ -178,7 +178,7 @@ describe.concurrent('examples/transfer.ts, when something fails', { timeout: 60_
   it('says that nobody listens', async () => {
     const to = `127.0.0.1:${await deadPort()}`;
     const { code, stdout, stderr } = await runTransfer('--size', '1000', '--to', to);
-    expect(stderr).toMatch(`FAILED  expected  a connection to ${to}\n        came      ECONNREFUSED: `);
+    expect(stderr).toMatch(`FAILED  expected  a connection to ${to}\n        got       ECONNREFUSED: `);
     expect(stderr).toContain('leave out --to');
     expect(code).toBe(1);
     expect(existsSync(fileIn(stdout))).toBe(false);
@@ -187,13 +187,13 @@ describe.concurrent('examples/transfer.ts, when something fails', { timeout: 60_
   it('says that there is no such file', async () => {
     const path = join(directory, 'no-such-file');
     const { code, stdout, stderr } = await runTransfer(path);
-    expect(stderr).toMatch(`expected  a file that can be read at ${path}\n        came      ENOENT`);
+    expect(stderr).toMatch(`expected  a file that can be read at ${path}\n        got       ENOENT`);
     expect([code, stdout]).toEqual([1, '']);
   });
 
   it('names an unknown flag', async () => {
     const { code, stdout, stderr } = await runTransfer('--frob');
-    expect(stderr).toMatch(/came +Unknown option '--frob'\n +do +see npm start -- --help/);
+    expect(stderr).toMatch(/got +Unknown option '--frob'\n +hint +see npm start -- --help/);
     expect([code, stdout]).toEqual([1, '']);
   });
 
@@ -208,27 +208,27 @@ describe.concurrent('examples/transfer.ts, when something fails', { timeout: 60_
     const running = runProgram(PROGRAM, '--size', '8MiB', '--to', to);
     await connecting;
     const { code, stdout, stderr } = await running.interrupt();
-    expect(stderr).toMatch(/came +SIGINT\n/);
+    expect(stderr).toMatch(/got +SIGINT\n/);
     expect(code).toBe(1);
     expect(eventsIn(stdout).at(-1)).toBe('closed');
     expect(existsSync(fileIn(stdout))).toBe(false);
   });
 });
 
-describe('the file of examples/transfer.ts', () => {
+describe('the file of examples/transfer', () => {
   it('is no directory and no device', async () => {
-    await expect(ownFile(directory)).rejects.toThrow(`expected  a file that can be read at ${directory}\n        came      a directory\n`);
-    if (existsSync('/dev/null')) await expect(ownFile('/dev/null')).rejects.toThrow('came      a pipe, socket or device\n');
+    await expect(ownFile(directory)).rejects.toThrow(`expected  a file that can be read at ${directory}\n        got       a directory\n`);
+    if (existsSync('/dev/null')) await expect(ownFile('/dev/null')).rejects.toThrow('got       a pipe, socket or device\n');
   });
 
   it.skipIf(process.platform === 'win32' || process.getuid?.() === 0)('can be read (root may read anything)', async () => {
     const path = fileOf('locked', new Uint8Array(1));
     chmodSync(path, 0);
-    await expect(ownFile(path)).rejects.toThrow('came      EACCES');
+    await expect(ownFile(path)).rejects.toThrow('got       EACCES');
   });
 });
 
-describe('the command line of examples/transfer.ts', () => {
+describe('the command line of examples/transfer', () => {
   it('defaults to 64 MiB and the embedded server', () => {
     expect(parseOptions([])).toEqual({ help: false, size: 64 * 1024 * 1024 });
   });
@@ -254,17 +254,17 @@ describe('the command line of examples/transfer.ts', () => {
     'refuses --to "%s"',
     (text) => {
       expect(() => parseOptions(['--to', text])).toThrow(
-        `expected  --to HOST:PORT with a port from 1 to 65535, such as 127.0.0.1:7 or [::1]:7\n        came      "${text}"`,
+        `expected  --to HOST:PORT with a port from 1 to 65535, such as 127.0.0.1:7 or [::1]:7\n        got       "${text}"`,
       );
     },
   );
 
   it.each(['', '1.5MiB', '-1', '1MB', '99999999GiB'])('refuses --size "%s"', (text) => {
-    expect(() => parseOptions([`--size=${text}`])).toThrow(`came      "${text}"`);
+    expect(() => parseOptions([`--size=${text}`])).toThrow(`got       "${text}"`);
   });
 
   it('refuses two files, and a file with a size', () => {
-    expect(() => parseOptions(['a', 'b'])).toThrow('expected  one FILE at most\n        came      "a" "b"');
-    expect(() => parseOptions(['a', '--size', '1'])).toThrow('expected  FILE or --size\n        came      both');
+    expect(() => parseOptions(['a', 'b'])).toThrow('expected  one FILE at most\n        got       "a" "b"');
+    expect(() => parseOptions(['a', '--size', '1'])).toThrow('expected  FILE or --size\n        got       both');
   });
 });

@@ -156,6 +156,6 @@ export async function startServices(isWanted: (name: string) => boolean): Promis
   if (isWanted('node:net')) services.push(await plain());
   if (isWanted('http over toDuplex')) services.push(await http());
   if (isWanted('socks5 proxy')) services.push(await listening('socks5 proxy', 'proxy', socks5Server({ local: true })));
-  if (isWanted('http proxy')) services.push(await listening('http proxy', 'proxy', connectProxy({ local: true, patience: 1000 })));
+  if (isWanted('http proxy')) services.push(await listening('http proxy', 'proxy', connectProxy({ local: true, timeout: 1000 })));
   return services;
 }
