@@ -1,6 +1,7 @@
 /**
- * A process of the benchmark: `child.ts program 0|1 [PROFILE]` (ours, theirs) or `child.ts peer NAME`. Answers each job it is
- * sent, and ends when the one who started it is gone. PROFILE gets V8's CPU profile from the first job on, without the imports.
+ * A process of the benchmark: `child.ts program 0|1 [PROFILE]` (ours, theirs) or `child.ts peer NAME`.
+ *
+ * Answers each job that it receives, and exits when its parent does. V8's CPU profile, without the imports, is written to PROFILE.
  */
 import { writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';

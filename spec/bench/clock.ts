@@ -1,6 +1,6 @@
 import type { Outcome } from './row.ts';
 
-/** Starts with its construction: after the imports, after the warm-up. */
+/** Measures time, CPU and page faults from its construction, which is after the imports and the warm-up. */
 export class Clock {
   readonly #usage: NodeJS.ResourceUsage = process.resourceUsage();
   readonly #start: number = performance.now();

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Child } from './processes.ts';
 import type { Job, Outcome, PeerName, Row } from './row.ts';
 
-/** The processes that measure: one for each program, one for each peer that was needed. */
+/** The processes of a measurement: one for each program, one for each peer that a row needed. */
 class Crew {
   readonly #programs: readonly [Child, Child];
   readonly #peers = new Map<PeerName, Child>();
@@ -11,8 +11,8 @@ class Crew {
     this.#programs = programs;
   }
 
-  async hire(peer: PeerName | undefined): Promise<void> {
-    // The peer is the same for all: it always has memory that stays.
+  async addPeer(peer: PeerName | undefined): Promise<void> {
+    // Peers always have tuned memory, so that they are the same for all rows.
     if (peer && !this.#peers.has(peer)) this.#peers.set(peer, await Child.start(['peer', peer], { tuned: true }));
   }
 
@@ -28,13 +28,13 @@ class Crew {
   }
 }
 
-/** Keeps one crew, until it is dismissed. */
+/** Keeps one crew of processes until it is dismissed. */
 export class Crews {
   readonly #tuned: boolean;
   readonly #profiles: string | undefined;
-  #present: Crew | undefined;
+  #current: Crew | undefined;
 
-  /** @param profiles Where V8's CPU profiles of the programs go. */
+  /** @param profiles the folder for V8's CPU profiles of the programs. */
   constructor(tuned: boolean, profiles?: string) {
     this.#tuned = tuned;
     this.#profiles = profiles;
@@ -42,15 +42,15 @@ export class Crews {
 
   async take(row: Row): Promise<Crew> {
     if (row.fresh) await this.dismiss();
-    this.#present ??= new Crew(await Promise.all([this.#program(row, '0'), this.#program(row, '1')]));
-    await this.#present.hire(row.peer);
-    return this.#present;
+    this.#current ??= new Crew(await Promise.all([this.#program(row, '0'), this.#program(row, '1')]));
+    await this.#current.addPeer(row.peer);
+    return this.#current;
   }
 
   async dismiss(): Promise<void> {
-    const present = this.#present;
-    this.#present = undefined;
-    await present?.stop();
+    const current = this.#current;
+    this.#current = undefined;
+    await current?.stop();
   }
 
   #program(row: Row, side: string): Promise<Child> {

@@ -3,17 +3,17 @@ import { MIB, type Figure, type Outcome, type Row } from './row.ts';
 import { median, spread, type Spread } from './stats.ts';
 
 export interface Plan {
-  /** How many pairs, A B A B … */
+  /** Number of pairs of runs: A B A B … */
   readonly runs: number;
-  /** How many of them with the same processes, so that one unlucky compilation does not decide. */
+  /** Number of pairs in the same processes. With new processes, one unlucky compilation does not decide. */
   readonly runsPerProcess: number;
-  /** How much CPU one run is to take, in seconds. */
+  /** Seconds of CPU that one run should take. */
   readonly seconds: number;
-  /** How much CPU each program may use to get hot, before the clock starts. */
+  /** Seconds of CPU that each program uses to be compiled, before the clock starts. */
   readonly warmUp: number;
-  /** How many connections are held where a row holds them. */
+  /** Number of connections in the rows that hold them. */
   readonly held: number;
-  /** Whether one pair of processes does all rows: quicker, but one row's compilations serve the next. */
+  /** Whether one pair of processes runs all rows: faster, but the compilations of one row serve the next. */
   readonly keepProcesses: boolean;
 }
 
@@ -26,7 +26,7 @@ export interface Line {
   readonly figure: Figure;
   readonly names: readonly [string, string];
   readonly comparison: Spread;
-  /** Ours to theirs in units per second of CPU, the kernel's included: less sensitive to what else the machine does. */
+  /** Ours to theirs in units per second of CPU, user and system: less sensitive to the load of the machine. */
   readonly cpuRatio: number;
   readonly values: readonly [ours: number, theirs: number];
   readonly faults: readonly [ours: number, theirs: number];
@@ -55,8 +55,8 @@ export async function measure(row: Row, plan: Plan, crews: Crews): Promise<Pair[
 }
 
 /**
- * Both programs get hot; then theirs tells how many units fill the time wanted. Time is CPU time here: on a busy machine the
- * wall's clock runs on while nothing is compiled.
+ * Runs both programs until they are compiled. Returns the number of units that take theirs the planned time. Time is CPU time here:
+ * on a busy machine, the wall clock runs while nothing is compiled.
  */
 async function warmUp(row: Row, { seconds, warmUp: least }: Plan, known: number, run: (side: 0 | 1) => Promise<Outcome>): Promise<number> {
   let theirs: Outcome;
@@ -73,7 +73,7 @@ async function warmUp(row: Row, { seconds, warmUp: least }: Plan, known: number,
   return Math.max(1, Math.round((known * seconds) / busy(theirs) / step)) * step;
 }
 
-/** The lines of the table that a row's outcomes give. */
+/** Returns the lines of the table for the outcomes of a row. */
 export function linesOf(row: Row, tuned: boolean, pairs: readonly Pair[]): Line[] {
   const column = (pick: (outcome: Outcome) => number): [number, number] => [
     median(pairs.map(([ours]) => pick(ours))),

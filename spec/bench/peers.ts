@@ -6,44 +6,44 @@ import type { Job, PeerName } from './row.ts';
 type Peer = () => (job: Job) => Promise<{ readonly port: number }>;
 type Serve = (socket: Socket, job: Job) => void;
 
-/** Writes so many bytes, no faster than they are taken; reads what comes. */
-function pour(socket: Socket, total: number, chunk: number, whole = (): void => {}): void {
+/** Writes `total` bytes with backpressure, and discards what it reads. */
+function pour(socket: Socket, total: number, chunk: number, onWritten = (): void => {}): void {
   const bytes = Buffer.alloc(chunk, 'x');
-  let left = total;
+  let remaining = total;
   const pump = (): void => {
     let more = true;
-    while (more && left > 0) {
-      const piece = left < chunk ? bytes.subarray(0, left) : bytes;
-      left -= piece.length;
+    while (more && remaining > 0) {
+      const piece = remaining < chunk ? bytes.subarray(0, remaining) : bytes;
+      remaining -= piece.length;
       more = socket.write(piece);
     }
-    if (left > 0) return;
+    if (remaining > 0) return;
     socket.off('drain', pump);
-    whole();
+    onWritten();
   };
   socket.on('drain', pump).resume();
   pump();
 }
 
-/** Writes all the bytes of the job to whoever connects. */
+/** Writes all bytes of the job to each connection. */
 const source: Serve = (socket, { units, chunk }) => pour(socket, units, chunk);
 
-/** Counts the bytes of the job, then answers with one. */
+/** Counts the bytes of the job, then answers with one byte. */
 const sink: Serve = (socket, { units }) => {
-  let left = units;
+  let remaining = units;
   socket.on('data', (chunk) => {
-    left -= chunk.length;
-    if (left === 0) socket.write('.');
+    remaining -= chunk.length;
+    if (remaining === 0) socket.write('.');
   });
 };
 
-/** Writes its share of the bytes of the job, ends, and reads what comes until that ends too. */
+/** Writes its share of the bytes of the job and ends. Discards what it reads until the other side ends. */
 const talker: Serve = (socket, { units, chunk, connections }) => {
   socket.allowHalfOpen = true;
   pour(socket, units / connections, chunk, () => socket.end());
 };
 
-/** The other sides. All of them are plain `node:net` and `node:tls`, and the same one serves both programs of a row. */
+/** The other sides of the connections, made of plain `node:net` and `node:tls`. One serves both programs of a row. */
 export const peers: Readonly<Record<PeerName, Peer>> = {
   source: () => serving(source),
   sink: () => serving(sink),
@@ -51,7 +51,7 @@ export const peers: Readonly<Record<PeerName, Peer>> = {
   'tls-source': () => serving(source, { tls: true }),
   'tls-sink': () => serving(sink, { tls: true }),
 
-  /** Gives back what it gets, and reads no faster than it is read. */
+  /** Echoes, with backpressure. */
   echo: () =>
     serving((socket) => {
       socket.on('data', (chunk) => {
@@ -63,7 +63,7 @@ export const peers: Readonly<Record<PeerName, Peer>> = {
   /** Accepts and does nothing. */
   hold: () => serving((socket) => void socket.resume()),
 
-  /** Connects as often as the job says and holds all of it until the other side ends. */
+  /** Opens the connections of the job, and holds them until the other side ends. */
   dialler: () => (job) =>
     inWaves(job.connections, () => {
       const socket = connect({ host: '127.0.0.1', port: job.port });
@@ -72,12 +72,12 @@ export const peers: Readonly<Record<PeerName, Peer>> = {
     }).then(() => ({ port: job.port })),
 };
 
-/** Does something so many times, no more than 100 at once: a listener's queue is not endless. */
+/** Calls `work` this many times, at most 100 at once: a listener's queue is limited. */
 export async function inWaves(times: number, work: () => Promise<unknown>): Promise<void> {
-  let left = times;
+  let remaining = times;
   const worker = async (): Promise<void> => {
-    while (left > 0) {
-      left -= 1;
+    while (remaining > 0) {
+      remaining -= 1;
       await work();
     }
   };
@@ -85,21 +85,21 @@ export async function inWaves(times: number, work: () => Promise<unknown>): Prom
 }
 
 function serving(serve: Serve, { tls = false } = {}): ReturnType<Peer> {
-  let present: Job;
+  let current: Job;
   const accept = (socket: Socket): void => {
     socket.on('error', ignore);
-    serve(socket, present);
+    serve(socket, current);
   };
   const server: Server = tls ? createTlsServer({ ...certificates.server, noDelay: true }, accept) : createServer({ noDelay: true }, accept);
   const listening = new Promise<{ port: number }>((resolve) => {
     server.listen({ host: '127.0.0.1', port: 0, backlog: 1024 }, () => resolve({ port: (server.address() as AddressInfo).port }));
   });
   return (job) => {
-    present = job;
+    current = job;
     return listening;
   };
 }
 
 function ignore(): void {
-  // What goes wrong is told by the program, which sees it too.
+  // The program sees the failure, too, and reports it.
 }

@@ -6,7 +6,7 @@ export interface Question {
   readonly job: never;
 }
 
-/** Number 0 says that the imports are through. */
+/** The reply to a question. Number 0 reports that the imports are done. */
 export interface Answer {
   readonly id: number;
   readonly value?: unknown;
@@ -14,9 +14,11 @@ export interface Answer {
 }
 
 /**
- * What small processes pay for memory, and larger ones do not. glibc gives freed memory back to the kernel and faults it in again
- * with each read. V8 lets a heap of 8 MiB grow to 20 before it collects all of it, counts the 32 MiB of read buffers that no
- * scavenge has freed yet, and so may mark the whole heap again after every 32 MiB that were read.
+ * Settings that remove costs of memory which only small processes have:
+ *
+ * - glibc returns freed memory to the kernel, and faults it in again with each read.
+ * - V8 lets a heap of 8 MiB grow to 20 before a full collection. Up to 32 MiB of read buffers, which no scavenge has freed yet, count as
+ *   heap. So V8 may mark the whole heap again after every 32 MiB that were read.
  */
 export const TUNED = {
   env: {
@@ -28,7 +30,8 @@ export const TUNED = {
 };
 
 const FILE = fileURLToPath(new URL('./child.ts', import.meta.url));
-const LATE = 60_000;
+/** Milliseconds after which a missing answer is an error. */
+const ANSWER_TIMEOUT = 60_000;
 
 interface Waiting {
   resolve(value: unknown): void;
@@ -38,29 +41,29 @@ interface Waiting {
 /** A process that answers jobs, one at a time. */
 export class Child {
   readonly #process: ChildProcess;
-  readonly #words: string;
+  readonly #name: string;
   readonly #waiting = new Map<number, Waiting>();
   #questions = 0;
 
-  private constructor(words: string, child: ChildProcess) {
-    this.#words = words;
+  private constructor(name: string, child: ChildProcess) {
+    this.#name = name;
     this.#process = child;
     child.on('message', ({ id, value, failed }: Answer) => {
       const waiting = this.#waiting.get(id);
       this.#waiting.delete(id);
       if (failed === undefined) waiting?.resolve(value);
-      else waiting?.reject(new Error(`${words}: ${failed}`));
+      else waiting?.reject(new Error(`${name}: ${failed}`));
     });
     child.on('exit', (code, signal) => {
-      for (const { reject } of this.#waiting.values()) reject(new Error(`${words} ended by itself (${signal ?? code ?? 'unknown'})`));
+      for (const { reject } of this.#waiting.values()) reject(new Error(`${name} ended by itself (${signal ?? code ?? 'unknown'})`));
       this.#waiting.clear();
     });
   }
 
-  /** Resolves when its imports are through. */
+  /** Resolves when its imports are done. */
   static async start(args: readonly string[], { tuned }: { readonly tuned: boolean }): Promise<Child> {
     const child = fork(FILE, args, {
-      // OpenSSL's RC4, which a row compares with, is a legacy of its own.
+      // One row compares with OpenSSL's RC4, which is a legacy algorithm.
       execArgv: ['--import', import.meta.resolve('tsx'), '--expose-gc', '--openssl-legacy-provider', ...(tuned ? TUNED.flags : [])],
       env: { ...process.env, ...(tuned ? TUNED.env : {}) },
     });
@@ -79,16 +82,16 @@ export class Child {
   async stop(): Promise<void> {
     const { exitCode, signalCode } = this.#process;
     if (exitCode !== null || signalCode !== null) return;
-    const gone = new Promise((resolve) => this.#process.once('exit', resolve));
+    const exited = new Promise((resolve) => this.#process.once('exit', resolve));
     if (this.#process.connected) this.#process.disconnect();
     const timer = setTimeout(() => this.#process.kill('SIGKILL'), 5_000);
-    await gone;
+    await exited;
     clearTimeout(timer);
   }
 
   #answer(id: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`${this.#words} gave no answer within ${LATE / 1e3} s`)), LATE);
+      const timer = setTimeout(() => reject(new Error(`${this.#name} did not answer within ${ANSWER_TIMEOUT / 1e3} s`)), ANSWER_TIMEOUT);
       const done = (): void => clearTimeout(timer);
       this.#waiting.set(id, {
         resolve: (value) => {

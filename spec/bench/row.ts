@@ -1,58 +1,58 @@
-/** One kind of work, done by two programs that are compared. */
+/** One kind of work, and the two programs that are compared. */
 export interface Row {
-  /** What `--row` takes. */
+  /** The name for `--row`. */
   readonly name: string;
   readonly title: string;
-  /** The two programs; the first is ours, the second what it is measured against. Both do the same work. */
+  /** The two programs, which do the same work: ours, and the one that it is compared with. */
   readonly programs: readonly [Program, Program];
-  /** Who stands on the other side, in a process of its own, the same for both programs. */
+  /** The other side of the connections: a process of its own, the same for both programs. */
   readonly peer?: PeerName;
   readonly work: Work;
-  /** How many units the first, cold run has; later runs are scaled so that each takes the time wanted. */
+  /** Units of the first, cold run. Later runs are scaled to the planned time. */
   readonly start: number;
-  /** What one unit is called, and how many of them make one that is printed (a MiB is 2 ** 20 bytes). */
+  /** The name of the printed unit, and its size in units of the job (a MiB is 2 ** 20 bytes). */
   readonly unit: { readonly name: string; readonly size: number };
   readonly figures: readonly Figure[];
-  /** Whether the tuning of memory can matter: such a row runs with and without it. @default true */
+  /** Whether the tuning of memory can matter. Such a row runs with and without it. @default true */
   readonly memory?: boolean;
-  /** How many times as long as others it takes until its programs are compiled. @default 1 */
+  /** How much longer than those of other rows its programs take to be compiled. @default 1 */
   readonly warmUp?: number;
-  /** A new process for each sample, and as many units as `start` says: for memory. @default false */
+  /** Whether each sample is a new process with `start` units: for memory. @default false */
   readonly fresh?: boolean;
 }
 
-/** A side of a row, by its name in the table, and what it does. */
+/** One of the programs of a row, and its name in the table. */
 export interface Program {
   readonly name: string;
   run(job: Job): Promise<Outcome>;
 }
 
-/** How the units of a row are cut up. */
+/** How the units of a row are divided. */
 export interface Work {
   readonly connections: number;
-  /** Bytes in one piece. */
+  /** Bytes of one chunk. */
   readonly chunk: number;
 }
 
-/** One measured run, as the peer and the program get it. */
+/** One measured run, for the peer and the program. */
 export interface Job extends Work {
-  /** Its row's name. */
+  /** The name of the row. */
   readonly row: string;
   readonly units: number;
-  /** Of the peer. */
+  /** The port of the peer. */
   readonly port: number;
 }
 
-/** What one run cost. */
+/** The cost of one run. */
 export interface Outcome {
   readonly units: number;
   readonly seconds: number;
-  /** Seconds of CPU in JavaScript and libuv, and in the kernel. */
+  /** Seconds of CPU: in JavaScript and libuv, and in the kernel. */
   readonly user: number;
   readonly system: number;
-  /** Pages the kernel had to map. */
+  /** Pages that the kernel had to map. */
   readonly faults: number;
-  /** What only some rows tell. */
+  /** Values of single rows. */
   readonly extra?: Readonly<Record<string, number>>;
 }
 
@@ -68,9 +68,9 @@ export interface Figure {
    * `absolute`: ours.
    */
   readonly compare: 'ratio' | 'added' | 'absolute';
-  /** At least this ratio, or at most so much `added` or `absolute`. */
+  /** The minimum of a ratio, or the maximum of `added` and `absolute`. */
   readonly asked?: number;
-  /** The ratio is of so many steps; each of them is its root. @default 1 */
+  /** Number of equal steps that the ratio is made of. The figure is that of one step: the root. @default 1 */
   readonly steps?: number;
 }
 
@@ -78,7 +78,7 @@ export type PeerName = 'source' | 'sink' | 'tls-source' | 'tls-sink' | 'echo' | 
 
 export const MIB: number = 2 ** 20;
 
-/** Units per second, on the wall's clock: the figure of most rows. */
+/** Units per second of wall-clock time: the figure of most rows. */
 export function perSecond(unit: string, size: number, asked: number): Figure {
   return { unit: `${unit}/s`, value: ({ units, seconds }) => units / size / seconds, better: 'more', compare: 'ratio', asked };
 }

@@ -1,9 +1,9 @@
 /**
- * Measures the package as it is built, each row against plain `node:net` (or whom the row names) in the same run.
+ * Measures the built package, each row against plain `node:net` (or what the row names) in the same run.
  *
  *   npm run bench -- [--quick] [--json FILE|-] [--row NAME]… [--runs N] [--memory as-is|tuned|both] [--cpu-prof DIR]
  *
- * Figures are reported, not enforced: the exit code is 1 when a row crashed, not when it missed its figure.
+ * Figures are reported, not enforced: the exit code is 1 if a row crashed, not if it is below its target.
  */
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -15,7 +15,7 @@ import type { Row } from './row.ts';
 import { rows } from './rows/index.ts';
 import { table } from './table.ts';
 
-const { values: given } = parseArgs({
+const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     json: { type: 'string' },
@@ -28,22 +28,24 @@ const { values: given } = parseArgs({
 
 const FULL: Plan = { runs: 6, runsPerProcess: 3, seconds: 0.25, warmUp: 0.6, held: 5_000, keepProcesses: false };
 const QUICK: Plan = { runs: 3, runsPerProcess: 3, seconds: 0.05, warmUp: 0.05, held: 500, keepProcesses: true };
-/** Seconds for all rows. On a slow or busy machine a row that begins behind its time is cut short. */
-const BUDGET = given.quick ? 45 : 400;
-/** Memory hardly spreads, and each sample is a pair of processes. */
+/** Seconds for all rows. On a slow or busy machine, rows that start late are shortened. */
+const BUDGET = options.quick ? 45 : 400;
+/** Runs of a row of memory: its values hardly vary, and each sample takes a pair of processes. */
 const FRESH_RUNS = 3;
 
-const wanted = given.row.length === 0 ? rows : rows.filter(({ name }) => given.row.some((each) => name.includes(each)));
+const wanted = options.row.length === 0 ? rows : rows.filter(({ name }) => options.row.some((each) => name.includes(each)));
 if (wanted.length === 0)
-  throw new Error(`expected --row to name one of ${rows.map(({ name }) => name).join(', ')}; a part of a name takes all that hold it`);
-const runs = given.runs === undefined ? undefined : Number(given.runs);
+  throw new Error(
+    `expected --row to name one of ${rows.map(({ name }) => name).join(', ')}; a part of a name selects all rows that contain it`,
+  );
+const runs = options.runs === undefined ? undefined : Number(options.runs);
 if (runs !== undefined && !(Number.isInteger(runs) && runs > 0))
-  throw new Error(`expected --runs to be a number from 1, got ${given.runs}`);
-const plan: Plan = { ...(given.quick ? QUICK : FULL), ...(runs === undefined ? {} : { runs }) };
-const memory = given.memory ?? (given.quick ? 'as-is' : 'both');
+  throw new Error(`expected --runs to be a number from 1, got ${options.runs}`);
+const plan: Plan = { ...(options.quick ? QUICK : FULL), ...(runs === undefined ? {} : { runs }) };
+const memory = options.memory ?? (options.quick ? 'as-is' : 'both');
 if (!['as-is', 'tuned', 'both'].includes(memory)) throw new Error(`expected --memory to be as-is, tuned or both, got ${memory}`);
-/** With `--json -` the table makes room. */
-const tell = given.json === '-' ? console.error : console.log;
+/** Prints to stderr if stdout is for `--json -`. */
+const print = options.json === '-' ? console.error : console.log;
 
 function variants({ memory: matters = true }: Row): readonly boolean[] {
   if (!matters) return [false];
@@ -54,18 +56,18 @@ const lines: Line[] = [];
 const failed: { readonly row: string; readonly tuned: boolean; readonly reason: string }[] = [];
 const report: object[] = [];
 const startedAt = performance.now();
-const kind = given.quick ? 'smoke run: it shows that every row works, its figures are too short to be trusted' : 'full run';
-tell(`rxjs-io-stream against node:net, node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}\n${kind}\n`);
+const kind = options.quick ? 'smoke run: it shows that every row works, but it is too short for its figures' : 'full run';
+print(`rxjs-io-stream against node:net, node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}\n${kind}\n`);
 
 function planFor(row: Row, done: number): Plan {
   const late = performance.now() - startedAt > BUDGET * 1e3 * done;
-  if (row.fresh) return { ...plan, runs: given.quick || late ? 1 : Math.min(plan.runs, FRESH_RUNS) };
-  if (!late || given.runs !== undefined) return plan;
-  return given.quick ? { ...plan, runs: 1, warmUp: 0 } : { ...plan, runs: Math.min(plan.runs, plan.runsPerProcess) };
+  if (row.fresh) return { ...plan, runs: options.quick || late ? 1 : Math.min(plan.runs, FRESH_RUNS) };
+  if (!late || options.runs !== undefined) return plan;
+  return options.quick ? { ...plan, runs: 1, warmUp: 0 } : { ...plan, runs: Math.min(plan.runs, plan.runsPerProcess) };
 }
 
-/** One crew for each way of memory. */
-const crews = [false, true].map((tuned) => new Crews(tuned, given['cpu-prof']));
+/** One crew of processes for each setting of memory. */
+const crews = [false, true].map((tuned) => new Crews(tuned, options['cpu-prof']));
 
 for (const row of wanted) {
   for (const tuned of variants(row)) {
@@ -87,25 +89,25 @@ await Promise.all(crews.map((each) => each.dismiss()));
 
 const seconds = (performance.now() - startedAt) / 1e3;
 const missed = lines.filter(({ verdict }) => verdict === 'below').length;
-tell(`\n${table(lines)}\n`);
-tell('ratio: ours to the other, more is better; CPU: the same in units per second of CPU, user and system');
-tell(
+print(`\n${table(lines)}\n`);
+print('ratio: ours to the other, more is better; CPU: the same in units per second of CPU, user and system');
+print(
   `memory tuned: ${Object.entries(TUNED.env)
     .map((pair) => pair.join('='))
     .join(' ')} node ${TUNED.flags.join(' ')}`,
 );
-for (const { row, tuned, reason } of failed) tell(`FAILED ${row} (memory ${tuned ? 'tuned' : 'as is'}): ${reason}`);
-tell(
-  `${lines.length} lines, ${missed} below what is asked, ${failed.length} rows failed, ${seconds.toFixed(0)} s${given.quick ? ' (smoke run)' : ''}`,
+for (const { row, tuned, reason } of failed) print(`FAILED ${row} (memory ${tuned ? 'tuned' : 'as is'}): ${reason}`);
+print(
+  `${lines.length} lines, ${missed} below target, ${failed.length} rows failed, ${seconds.toFixed(0)} s${options.quick ? ' (smoke run)' : ''}`,
 );
 
-if (given.json !== undefined) {
+if (options.json !== undefined) {
   const json = JSON.stringify(
-    { quick: given.quick, node: process.version, cpus: cpus().map(({ model }) => model), plan, tuned: TUNED, rows: report, failed },
+    { quick: options.quick, node: process.version, cpus: cpus().map(({ model }) => model), plan, tuned: TUNED, rows: report, failed },
     undefined,
     2,
   );
-  if (given.json === '-') process.stdout.write(`${json}\n`);
-  else writeFileSync(given.json, `${json}\n`);
+  if (options.json === '-') process.stdout.write(`${json}\n`);
+  else writeFileSync(options.json, `${json}\n`);
 }
 process.exitCode = failed.length > 0 ? 1 : 0;

@@ -2,7 +2,7 @@ import type { Line } from './measure.ts';
 
 const HEAD = ['row', 'memory', 'median (min–max)', 'asked', 'verdict', 'CPU', 'ours', 'against', 'faults', 'per user-CPU-s'];
 
-/** Lines as text, one below the other. */
+/** Formats lines as a text table. */
 export function table(lines: readonly Line[]): string {
   const cells = [HEAD, ...lines.map(cellsOf)];
   const widths = HEAD.map((_, at) => Math.max(...cells.map((row) => row[at]?.length ?? 0)));

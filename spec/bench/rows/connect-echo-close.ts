@@ -7,12 +7,12 @@ type One = (port: number, message: Buffer, closed: () => void, failed: (reason: 
 
 const oneOfOurs: One = (port, message, closed, failed) => {
   const io = new IOStream({ host: '127.0.0.1', port });
-  let left = message.length;
+  let remaining = message.length;
   io.write(message);
   io.data$.subscribe({
     next: (chunk) => {
-      left -= chunk.length;
-      if (left === 0) io.close();
+      remaining -= chunk.length;
+      if (remaining === 0) io.close();
     },
     error: failed,
   });
@@ -21,17 +21,17 @@ const oneOfOurs: One = (port, message, closed, failed) => {
 
 const rawOne: One = (port, message, closed, failed) => {
   const socket = connect({ host: '127.0.0.1', port, noDelay: true });
-  let left = message.length;
+  let remaining = message.length;
   socket.write(message);
   socket.on('data', (chunk) => {
-    left -= chunk.length;
-    if (left === 0) socket.end();
+    remaining -= chunk.length;
+    if (remaining === 0) socket.end();
   });
   socket.on('error', failed);
   socket.on('close', closed);
 };
 
-/** Keeps `connections` of them going until there were `units`. */
+/** Makes `units` connections, `connections` at a time. */
 function churning(name: string, one: One): Program {
   return {
     name,

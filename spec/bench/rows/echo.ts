@@ -5,7 +5,7 @@ import { MIB, perSecond, type Job, type Outcome, type Program, type Row } from '
 
 type Plugins = NonNullable<ConstructorParameters<typeof IOStream>[0]['plugin']>;
 
-/** Writes and counts what comes back on all connections at once. */
+/** Writes, and counts the bytes that come back, on all connections at once. */
 export function echoing(name: string, plugin: Plugins = {}): Program {
   return {
     name,
@@ -13,12 +13,12 @@ export function echoing(name: string, plugin: Plugins = {}): Program {
       onAll(job, (chunk, share, reject) => {
         const io = new IOStream({ host: '127.0.0.1', port: job.port, plugin });
         let unsent = share;
-        let left = share;
+        let remaining = share;
         return new Promise((back) => {
           io.data$.subscribe({
             next: (bytes) => {
-              left -= bytes.length;
-              if (left === 0) back(() => closing(io));
+              remaining -= bytes.length;
+              if (remaining === 0) back(() => closing(io));
             },
             error: reject,
           });
@@ -41,7 +41,7 @@ export const rawEcho: Program = {
     onAll(job, (chunk, share, reject) => {
       const socket = connect({ host: '127.0.0.1', port: job.port, noDelay: true });
       let unsent = share;
-      let left = share;
+      let remaining = share;
       return new Promise((back) => {
         const pump = (): void => {
           let more = true;
@@ -51,8 +51,8 @@ export const rawEcho: Program = {
           }
         };
         socket.on('data', (bytes) => {
-          left -= bytes.length;
-          if (left === 0) back(() => new Promise((closed) => socket.on('close', closed).end()));
+          remaining -= bytes.length;
+          if (remaining === 0) back(() => new Promise((closed) => socket.on('close', closed).end()));
         });
         socket.on('drain', pump);
         socket.on('error', reject);
@@ -68,7 +68,7 @@ function closing(io: IOStream): Promise<unknown> {
   });
 }
 
-/** Each connection carries its share and resolves with how it is to be closed, which is not measured. */
+/** Each connection carries its share, and resolves to a function that closes it. Closing is not measured. */
 async function onAll(
   { units, chunk, connections }: Job,
   one: (chunk: Buffer, share: number, reject: (reason: unknown) => void) => Promise<() => Promise<unknown>>,

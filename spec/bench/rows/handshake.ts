@@ -17,7 +17,7 @@ const byDelimiter: Talk = (bytes) =>
     yield* link.readUntil('\r\n\r\n', bytes);
   };
 
-/** A wire that says one reply in 1-byte chunks and does nothing else: what is measured is who reads it. */
+/** A wire that emits one reply in 1-byte chunks and does nothing else, so that only the reader is measured. */
 function dripping(reply: readonly DataSignal[]): Wire {
   return () => (flow$) =>
     new Observable((up) => {
@@ -33,7 +33,7 @@ function dripping(reply: readonly DataSignal[]): Wire {
 
 /** Reads replies of `size` bytes, one after another. */
 function reading(name: string, talk: Talk, size: number): Program {
-  // CR and LF all through: a search that looks again from the start would find much to look at.
+  // CR and LF all through: a search that starts again from the beginning is slow.
   const text = Buffer.alloc(size, 'x: y\r\n');
   text.write('\r\n\r\n', size - 4, 'latin1');
   const reply = Array.from(text, (byte): DataSignal => ({ kind: 'data', bytes: Uint8Array.of(byte) }));

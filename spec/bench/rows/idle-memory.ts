@@ -5,14 +5,15 @@ import { inWaves } from '../peers.ts';
 import { Child } from '../processes.ts';
 import type { Figure, Outcome, Program, Row } from '../row.ts';
 
-/** Makes one connection idle and keeps it; the listeners are those that a careful program has. */
+/** Keeps an idle connection, with the listeners of a careful program. */
 type Keep = (socket: Socket) => unknown;
 type Dial = (port: number, connected: () => void) => unknown;
 
 const held: unknown[] = [];
-let seen = 0;
+/** Keeps the counters of the listeners alive. */
+const seen = { bytes: 0 };
 
-/** A client's connections: as many as there are units, all to the same peer. */
+/** Measures the connections of a client: one for each unit, all to the same peer. */
 function dialling(name: string, dial: Dial): Program {
   return {
     name,
@@ -21,7 +22,7 @@ function dialling(name: string, dial: Dial): Program {
   };
 }
 
-/** A server's: another process dials it. */
+/** Measures the connections of a server, dialled by another process. */
 function accepting(name: string, keep: Keep): Program {
   return {
     name,
@@ -49,7 +50,7 @@ function accepting(name: string, keep: Keep): Program {
   };
 }
 
-/** What the memory grows by, after a few that pay for what is paid only once. */
+/** Measures the growth of the memory. A few connections come first, for the costs that are paid only once. */
 async function growth(units: number, open: (count: number) => Promise<void>): Promise<Outcome> {
   await open(100);
   const before = await settled();
@@ -73,13 +74,13 @@ function listenInClosures(socket: Socket): Socket {
   let bytes = 0;
   socket.on('data', (chunk) => {
     bytes += chunk.length;
-    seen = bytes;
+    seen.bytes = bytes;
   });
   socket.on('error', () => {
-    seen = bytes;
+    seen.bytes = bytes;
   });
   socket.on('close', () => {
-    seen = bytes;
+    seen.bytes = bytes;
   });
   return socket;
 }
@@ -89,20 +90,26 @@ function subscribe(io: IOStream): IOStream {
   io.data$.subscribe({
     next: (chunk) => {
       bytes += chunk.length;
-      seen = bytes;
+      seen.bytes = bytes;
     },
     error: () => {
-      seen = bytes;
+      seen.bytes = bytes;
     },
     complete: () => {
-      seen = bytes;
+      seen.bytes = bytes;
     },
   });
   return io;
 }
 
-const observer = { IO: (io: IOStream): void => void (seen = io.inBytes) };
-const onSeen = (chunk?: unknown): void => void (seen += chunk ? 1 : 0);
+const observer = {
+  IO(io: IOStream): void {
+    seen.bytes = io.inBytes;
+  },
+};
+const onSeen = (chunk?: unknown): void => {
+  if (chunk) seen.bytes += 1;
+};
 
 const rawDial =
   (listen: Keep): Dial =>

@@ -9,13 +9,13 @@ import { MIB, type Job, type Outcome, type Program, type Row } from '../row.ts';
 
 const LINE = 100;
 
-/** Writes lines to whoever connects, as many as he asks for in his first bytes; ends with its standard input. */
+/** A server that writes as many lines as the first bytes of a client request. Exits when stdin ends. */
 const SOURCE = `
   const chunk = Buffer.from(('x'.repeat(${LINE - 1}) + '\\n').repeat(655));
   const server = require('node:net').createServer((socket) => socket.on('error', () => {}).once('data', (asked) => {
-    let left = Number(asked) * ${LINE};
+    let remaining = Number(asked) * ${LINE};
     const pump = () => {
-      for (let more = true; more && left > 0; left -= chunk.length) more = socket.write(left < chunk.length ? chunk.subarray(0, left) : chunk);
+      for (let more = true; more && remaining > 0; remaining -= chunk.length) more = socket.write(remaining < chunk.length ? chunk.subarray(0, remaining) : chunk);
     };
     socket.on('drain', pump);
     pump();
@@ -24,7 +24,7 @@ const SOURCE = `
   process.stdin.on('end', () => process.exit()).resume();
 `;
 
-/** In a process of its own, like the peers; one for each program. */
+/** The port of the source: a process of its own, one for each program. */
 let source: Promise<number> | undefined;
 
 async function start(): Promise<number> {
@@ -34,16 +34,17 @@ async function start(): Promise<number> {
   return Number(port);
 }
 
-/** Runs `read` until it has told of all lines. */
+/** Runs `read` until it has read all lines. */
 async function run({ units }: Job, read: (port: number, line: (text: string) => void) => () => void): Promise<Outcome> {
-  const port = await (source ??= start());
+  source ??= start();
+  const port = await source;
   return new Promise((resolve) => {
     const clock = new Clock();
-    let left = units;
+    let remaining = units;
     const close = read(port, (text) => {
       if (text.length !== LINE - 1) throw new Error(`expected a line of ${LINE - 1}, got ${text.length}`);
-      left -= 1;
-      if (left > 0) return;
+      remaining -= 1;
+      if (remaining > 0) return;
       const outcome = clock.stop(units);
       close();
       resolve(outcome);

@@ -4,26 +4,26 @@ import { Clock } from '../clock.ts';
 import { perSecond, type Job, type Outcome, type Program, type Row } from '../row.ts';
 import { quantile } from '../stats.ts';
 
-/** Counts the bytes of an answer and takes the time of each round trip. */
+/** Counts the bytes of an answer, and measures each round trip. */
 class Rally {
   readonly #trips: Float64Array;
   readonly #chunk: number;
   readonly #clock = new Clock();
-  #left: number;
+  #remaining: number;
   #count = 0;
   #at = performance.now();
 
   constructor({ units, chunk }: Job) {
     this.#trips = new Float64Array(units);
     this.#chunk = chunk;
-    this.#left = chunk;
+    this.#remaining = chunk;
   }
 
-  /** Whether this was the end of an answer. */
-  back(bytes: number): boolean {
-    this.#left -= bytes;
-    if (this.#left > 0) return false;
-    this.#left = this.#chunk;
+  /** Counts bytes of an answer. Returns whether it is complete. */
+  receive(bytes: number): boolean {
+    this.#remaining -= bytes;
+    if (this.#remaining > 0) return false;
+    this.#remaining = this.#chunk;
     const now = performance.now();
     this.#trips[this.#count] = now - this.#at;
     this.#at = now;
@@ -31,7 +31,7 @@ class Rally {
     return true;
   }
 
-  get over(): boolean {
+  get isOver(): boolean {
     return this.#count === this.#trips.length;
   }
 
@@ -52,8 +52,8 @@ const ours: Program = {
       const io = new IOStream({ host: '127.0.0.1', port: job.port });
       io.data$.subscribe({
         next: (chunk) => {
-          if (!rally.back(chunk.length)) return;
-          if (!rally.over) {
+          if (!rally.receive(chunk.length)) return;
+          if (!rally.isOver) {
             io.write(message);
             return;
           }
@@ -76,8 +76,8 @@ const raw: Program = {
       let outcome: Outcome;
       const socket = connect({ host: '127.0.0.1', port: job.port, noDelay: true });
       socket.on('data', (chunk) => {
-        if (!rally.back(chunk.length)) return;
-        if (!rally.over) {
+        if (!rally.receive(chunk.length)) return;
+        if (!rally.isOver) {
           socket.write(message);
           return;
         }

@@ -18,7 +18,7 @@ const rawRc4: Program = {
     const socket = connect({ host: '127.0.0.1', port, noDelay: true });
     await new Promise<void>((resolve, reject) => {
       let unsent = units;
-      let left = units;
+      let remaining = units;
       const pump = (): void => {
         let more = true;
         while (more && unsent > 0) {
@@ -27,8 +27,8 @@ const rawRc4: Program = {
         }
       };
       socket.on('data', (mixed) => {
-        left -= from.update(mixed).length;
-        if (left === 0) resolve();
+        remaining -= from.update(mixed).length;
+        if (remaining === 0) resolve();
       });
       socket.on('drain', pump);
       socket.on('error', reject);

@@ -8,13 +8,13 @@ const ours: Program = {
   run: ({ port, units }: Job) =>
     new Promise<Outcome>((resolve, reject) => {
       const clock = new Clock();
-      let left = units;
+      let remaining = units;
       let outcome: Outcome;
       const io = new IOStream({ host: '127.0.0.1', port });
       io.data$.subscribe({
         next: (chunk) => {
-          left -= chunk.length;
-          if (left > 0) return;
+          remaining -= chunk.length;
+          if (remaining > 0) return;
           outcome = clock.stop(units);
           io.close();
         },
@@ -29,12 +29,12 @@ const raw: Program = {
   run: ({ port, units }: Job) =>
     new Promise<Outcome>((resolve, reject) => {
       const clock = new Clock();
-      let left = units;
+      let remaining = units;
       let outcome: Outcome;
       const socket = connect({ host: '127.0.0.1', port, noDelay: true });
       socket.on('data', (chunk) => {
-        left -= chunk.length;
-        if (left > 0) return;
+        remaining -= chunk.length;
+        if (remaining > 0) return;
         outcome = clock.stop(units);
         socket.end();
       });

@@ -8,15 +8,20 @@ import { Clock } from '../clock.ts';
 import { perSecond, type Job, type Outcome, type Program, type Row } from '../row.ts';
 
 const HOST = '127.0.0.1';
-/** The value that is set and got. */
+/** The value of SET, which GET must return. */
 const VALUE = 'x'.repeat(64);
 
-/** Where no redis-server is installed. */
+/** Used if no redis-server is installed. */
 const STAND_IN = `import(${JSON.stringify(new URL('../../support/redis-stand-in.ts', import.meta.url).href)}).then(({ redisStandIn }) =>
   redisStandIn().listen(Number(process.env.PORT), '${HOST}', () => console.log('Ready to accept connections')));`;
 
-/** In a process of its own, like the peers; one for each program. */
+/** The port of the server: a process of its own, one for each program. */
 let server: Promise<number> | undefined;
+
+function redisPort(): Promise<number> {
+  server ??= start();
+  return server;
+}
 
 async function start(): Promise<number> {
   const probe = createServer().listen(0, HOST);
@@ -29,7 +34,7 @@ async function start(): Promise<number> {
   return port;
 }
 
-/** Starts it, and says whether it came to listen; it is gone with this process. */
+/** Starts a server. Resolves to whether it listens. It is killed when this process exits. */
 async function ready([program = '', ...args]: readonly string[], port: number): Promise<boolean> {
   const child: ChildProcess = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PORT: String(port) } });
   process.once('exit', () => child.kill('SIGKILL'));
@@ -42,13 +47,13 @@ async function ready([program = '', ...args]: readonly string[], port: number): 
   });
 }
 
-/** So many rounds of `chunk` commands, each answered before the next: SET and GET, in turn. */
+/** Each round has `chunk` commands, SET and GET in turn. The next round waits for its replies. */
 const keyOf = (at: number): string => `key ${at % 10}`;
 
 const ours: Program = {
   name: 'ours',
   async run({ units, chunk }: Job): Promise<Outcome> {
-    const client = new RedisClient({ host: HOST, port: await (server ??= start()) });
+    const client = new RedisClient({ host: HOST, port: await redisPort() });
     const ask = (at: number): Observable<unknown> =>
       at % 2 === 0 ? client.command('SET', keyOf(at >> 1), VALUE) : client.command('GET', keyOf(at >> 1));
     await lastValueFrom(client.command('PING'));
@@ -65,7 +70,7 @@ const ours: Program = {
 const ioredis: Program = {
   name: 'ioredis',
   async run({ units, chunk }: Job): Promise<Outcome> {
-    const client = new Redis({ host: HOST, port: await (server ??= start()), enableReadyCheck: false });
+    const client = new Redis({ host: HOST, port: await redisPort(), enableReadyCheck: false });
     await client.ping();
     let last: unknown;
     const clock = new Clock();
@@ -88,7 +93,7 @@ const ioredis: Program = {
   },
 };
 
-/** The last of a round is the answer to GET; that of a single command to SET. */
+/** The last reply of a round is that of GET, or of SET if the round is one command. */
 function check(last: unknown, chunk: number): void {
   const expected = chunk === 1 ? 'OK' : VALUE;
   if (last !== expected) throw new Error(`expected ${expected}, got ${String(last)}`);

@@ -3,7 +3,7 @@ import { IOStream, relay } from 'rxjs-io-stream';
 import { Clock } from '../clock.ts';
 import { MIB, perSecond, type Job, type Outcome, type Program, type Row } from '../row.ts';
 
-/** Between two ends that write at each other as fast as they can, and then end: over when both have ended. */
+/** Joins two ends that write to each other as fast as they can. Completes when both have ended. */
 const ours: Program = {
   name: 'relay()',
   run: ({ port, units }: Job) =>
@@ -39,7 +39,7 @@ export const relayed: Row = {
   peer: 'talker',
   work: { connections: 2, chunk: 64 * 1024 },
   start: 128 * MIB,
-  // Four streams, of which ours need 0.6 s of user CPU until they are compiled: those that last are what a relay is for.
+  // Ours needs 0.6 s of user CPU until it is compiled. A relay is made for connections that last.
   warmUp: 5,
   unit: { name: 'MiB', size: MIB },
   figures: [perSecond('MiB', MIB, 0.95)],

@@ -3,7 +3,7 @@ import { IOStream } from 'rxjs-io-stream';
 import { Clock } from '../clock.ts';
 import { MIB, perSecond, type Job, type Outcome, type Program, type Row } from '../row.ts';
 
-/** Runs until the peer has counted all of it and says so. */
+/** Runs until the peer has counted all bytes and replies. */
 function sending(name: string, write: (io: IOStream, chunk: Buffer, job: Job, reject: (reason: unknown) => void) => void): Program {
   return {
     name,
@@ -26,12 +26,12 @@ function sending(name: string, write: (io: IOStream, chunk: Buffer, job: Job, re
 }
 
 const byWrite = sending('write()', (io, chunk, { units }) => {
-  let left = units;
+  let remaining = units;
   io.output.blocked$.subscribe((blocked) => {
     if (blocked) return;
     let more = true;
-    while (more && left > 0) {
-      left -= chunk.length;
+    while (more && remaining > 0) {
+      remaining -= chunk.length;
       more = io.write(chunk);
     }
   });
@@ -39,7 +39,7 @@ const byWrite = sending('write()', (io, chunk, { units }) => {
 
 const bySource = sending('send()', (io, chunk, { units }, reject) => {
   function* chunks(): Iterable<Buffer> {
-    for (let left = units; left > 0; left -= chunk.length) yield chunk;
+    for (let remaining = units; remaining > 0; remaining -= chunk.length) yield chunk;
   }
   io.send(chunks()).subscribe({ error: reject });
 });
@@ -50,13 +50,13 @@ const raw: Program = {
     new Promise<Outcome>((resolve, reject) => {
       const clock = new Clock();
       const bytes = Buffer.alloc(chunk, 'x');
-      let left = units;
+      let remaining = units;
       let outcome: Outcome;
       const socket = connect({ host: '127.0.0.1', port, noDelay: true });
       const pump = (): void => {
         let more = true;
-        while (more && left > 0) {
-          left -= chunk;
+        while (more && remaining > 0) {
+          remaining -= chunk;
           more = socket.write(bytes);
         }
       };

@@ -3,7 +3,7 @@ import { IOStream } from 'rxjs-io-stream';
 import { Clock } from '../clock.ts';
 import { MIB, perSecond, type Job, type Outcome, type Program, type Row } from '../row.ts';
 
-const A_TICK = 100;
+const WRITES_PER_TICK = 100;
 
 const ours: Program = {
   name: 'ours',
@@ -11,13 +11,13 @@ const ours: Program = {
     new Promise<Outcome>((resolve, reject) => {
       const clock = new Clock();
       const message = Buffer.alloc(chunk, 'x');
-      let left = units / chunk;
+      let remaining = units / chunk;
       let outcome: Outcome;
       const io = new IOStream({ host: '127.0.0.1', port });
       const tick = (): void => {
         let more = true;
-        for (let i = 0; i < A_TICK && left > 0; i += 1, left -= 1) more = io.write(message);
-        if (more && left > 0) setImmediate(tick);
+        for (let i = 0; i < WRITES_PER_TICK && remaining > 0; i += 1, remaining -= 1) more = io.write(message);
+        if (more && remaining > 0) setImmediate(tick);
       };
       io.output.blocked$.subscribe((blocked) => {
         if (!blocked) setImmediate(tick);
@@ -33,20 +33,20 @@ const ours: Program = {
     }),
 };
 
-/** What a program does that does not think of it. */
+/** The obvious program: one `socket.write` for each message. */
 const naive: Program = {
   name: 'naive net',
   run: ({ port, units, chunk }: Job) =>
     new Promise<Outcome>((resolve, reject) => {
       const clock = new Clock();
       const message = Buffer.alloc(chunk, 'x');
-      let left = units / chunk;
+      let remaining = units / chunk;
       let outcome: Outcome;
       const socket = connect({ host: '127.0.0.1', port });
       const tick = (): void => {
         let more = true;
-        for (let i = 0; i < A_TICK && left > 0; i += 1, left -= 1) more = socket.write(message);
-        if (more && left > 0) setImmediate(tick);
+        for (let i = 0; i < WRITES_PER_TICK && remaining > 0; i += 1, remaining -= 1) more = socket.write(message);
+        if (more && remaining > 0) setImmediate(tick);
       };
       socket.on('drain', tick);
       socket.on('data', () => {

@@ -4,37 +4,37 @@ import * as certificates from '../../support/certificates.ts';
 import { Clock } from '../clock.ts';
 import { MIB, perSecond, type Job, type Outcome, type Program, type Row } from '../row.ts';
 
-/** The same for both programs. */
+/** The options of both programs. */
 const OPTIONS = { ca: certificates.ca } satisfies ConnectionOptions;
 const ssl = tlsClient(OPTIONS);
 
-/** What one side of the row is told to do on its connection. */
-interface Talk {
-  /** Gives what is to be sent, until the other side says stop. */
+/** The work of a program on its connection. */
+interface Transfer {
+  /** Writes the remaining bytes, until `write` returns false. */
   readonly pump: (write: (bytes: Buffer) => boolean) => void;
-  /** Counts what has come; true when that was the last, and the connection is to be closed. */
+  /** Counts received bytes. Returns true after the last one: the connection must be closed then. */
   readonly take: (bytes: Buffer) => boolean;
   readonly failed: (reason: unknown) => void;
   readonly closed: () => void;
 }
 
-/** Runs until all has come; with `sends` the bytes of the job go out first, and the peer says with one byte that it has them. */
-const program = (name: string, sends: boolean, start: (port: number, talk: Talk) => void): Program => ({
+/** Runs until all bytes are received. With `sends`, the bytes of the job are sent, and the peer confirms them with one byte. */
+const program = (name: string, sends: boolean, start: (port: number, transfer: Transfer) => void): Program => ({
   name,
   run: ({ port, units, chunk }: Job) =>
     new Promise<Outcome>((resolve, reject) => {
       const clock = new Clock();
       const bytes = Buffer.alloc(chunk, 'x');
       let unsent = sends ? units : 0;
-      let left = sends ? 1 : units;
+      let remaining = sends ? 1 : units;
       let outcome: Outcome;
       start(port, {
         pump: (write) => {
           for (let more = true; more && unsent > 0; unsent -= chunk) more = write(bytes);
         },
         take: ({ length }) => {
-          left -= length;
-          if (left > 0) return false;
+          remaining -= length;
+          if (remaining > 0) return false;
           outcome = clock.stop(units);
           return true;
         },
