@@ -1,4 +1,4 @@
-/** The clients that the soak measures, in the same process as its servers: to good and to faulty servers, also through proxies. */
+/** The clients of the soak, in the same process as its servers. They dial good and faulty servers, also through proxies. */
 import { randomInt } from 'node:crypto';
 import {
   connect,
@@ -21,7 +21,7 @@ const timeouts = { establish: 1000, handshake: 500, idle: 1000, write: 1000, clo
 
 type Options = IOStreamOptions & { readonly host: string; readonly port: number };
 
-/** Ways to use a connection, for a moment. */
+/** Ways to use a connection for a moment. */
 const uses: readonly ((options: Options) => Promise<unknown>)[] = [
   (options) => done(connect(options, (io) => merge(io.data$.pipe(take(1)), io.send(['hello'])).pipe(take(2)))),
   (options) =>
@@ -59,10 +59,10 @@ const uses: readonly ((options: Options) => Promise<unknown>)[] = [
 const done = (work$: Observable<unknown>): Promise<unknown> =>
   lastValueFrom(work$.pipe(catchError(() => EMPTY)), { defaultValue: undefined });
 
-/** Uses connections of every kind until the time is over; resolves with how many. */
-export async function play(services: readonly Service[], rude: number, ms: number, width: number): Promise<number> {
+/** Uses connections of every kind until the time is over. Resolves to their number. */
+export async function runClients(services: readonly Service[], faulty: number, ms: number, width: number): Promise<number> {
   const until = performance.now() + ms;
-  const portOf = (name: string): number => services.find((service) => service.name === name)?.port ?? rude;
+  const portOf = (name: string): number => services.find((service) => service.name === name)?.port ?? faulty;
   const [echo, tls] = [portOf('echo'), portOf('tls')];
   const plugins: readonly (readonly [number, Readonly<Record<string, Plugin>>])[] = [
     [echo, {}],
@@ -71,21 +71,21 @@ export async function play(services: readonly Service[], rude: number, ms: numbe
     [echo, { tls: tlsClient({ ca: cert, servername: 'localhost' }) }],
     [echo, { proxy: socks5({ host: HOST, port: portOf('socks5 proxy') }) }],
     [echo, { proxy: httpProxy({ host: HOST, port: portOf('http proxy') }) }],
-    [rude, { proxy: socks5({ host: HOST, port: portOf('socks5 proxy') }) }],
+    [faulty, { proxy: socks5({ host: HOST, port: portOf('socks5 proxy') }) }],
     [tls, { tls: tlsClient({ ca: cert, servername: 'localhost' }), proxy: httpProxy({ host: HOST, port: portOf('http proxy') }) }],
-    [echo, { proxy: httpProxy({ host: HOST, port: rude }) }],
-    [echo, { proxy: socks5({ host: HOST, port: rude }) }],
-    [rude, {}],
+    [echo, { proxy: httpProxy({ host: HOST, port: faulty }) }],
+    [echo, { proxy: socks5({ host: HOST, port: faulty }) }],
+    [faulty, {}],
     [1, {}],
   ];
   let connections = 0;
-  const line = async (at: number): Promise<void> => {
+  const worker = async (at: number): Promise<void> => {
     for (let turn = at; performance.now() < until; turn += 1) {
       const [port, plugin] = plugins[turn % plugins.length]!;
       connections += 1;
       await uses[randomInt(uses.length)]!({ host: HOST, port, plugin, timeouts }).catch(() => undefined);
     }
   };
-  await Promise.all(Array.from({ length: width }, (_, at) => line(at)));
+  await Promise.all(Array.from({ length: width }, (_, at) => worker(at)));
   return connections;
 }

@@ -1,5 +1,5 @@
 /**
- * Good and faulty traffic on every kind of server and client, for minutes; fails when memory grows with it.
+ * Runs good and faulty traffic on every kind of server and client for minutes. Fails if memory grows with it.
  *
  *   npm run soak -- [--minutes 3 | --seconds 20] [--only NAME]… [--width 2] [--no-clients]
  *
@@ -12,18 +12,20 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { getHeapCodeStatistics } from 'node:v8';
-import * as clients from './clients.ts';
+import { runClients } from './clients.ts';
 import { slopeOf } from './slope.ts';
 import { startServices } from './services.ts';
 import type { Round } from './traffic.ts';
 
-/** What the heap may grow by in ten minutes. Below the noise, which V8's own tables make, a short run cannot judge. */
+/** Maximum growth of the heap in ten minutes. */
 const MAX_MIB = 1;
+/** Growth that V8's own tables can cause: a short run cannot judge below it. */
 const NOISE_MIB = 0.5;
+/** Milliseconds of traffic in a round. */
 const ROUND = 5000;
-/** What the limits of our clients take to close a connection, and those of the services at most. */
-const SETTLED = 1000;
-const QUIET = 6000;
+/** Milliseconds until our clients have closed their connections, and until the services have. Their timeouts ensure both. */
+const CLIENTS_CLOSE = 1000;
+const SERVICES_CLOSE = 6000;
 
 const { values } = parseArgs({
   options: {
@@ -57,8 +59,8 @@ const resources = (): string => {
 };
 
 /**
- * The heap in bytes when what can be collected is gone: what a finalizer frees takes another turn. Without the compiled code, and
- * without the memory of buffers, of which up to 5 MiB are kept for reads; a Buffer that is held shows by itself.
+ * Returns the bytes of the heap after several collections, since finalizers free more in a later turn. Does not count compiled code, nor
+ * the memory of buffers, of which up to 5 MiB are kept for reads. A retained Buffer still counts with its object.
  */
 async function heap(): Promise<number> {
   for (let turn = 0; turn < 6; turn += 1) {
@@ -75,21 +77,21 @@ const traffic = fork(fileURLToPath(new URL('./traffic.ts', import.meta.url)), { 
 const died = once(traffic, 'exit').then(([code]) => {
   if (traffic.connected || code !== 0) throw new Error(`the process of the traffic ended by itself, with ${String(code)}`);
 });
-const [{ rude }] = (await once(traffic, 'message')) as [{ rude: number }];
+const [{ faulty }] = (await once(traffic, 'message')) as [{ faulty: number }];
 
-async function playRound(ms: number): Promise<number> {
+async function runRound(ms: number): Promise<number> {
   const round: Round = { services: targets.map(({ port, speech }) => ({ port, speech })), ms, width };
   traffic.send(round);
-  const played = once(traffic, 'message') as Promise<[{ connections: number }]>;
-  const own = values['no-clients'] ? 0 : await clients.play(services, rude, ms, width * 4);
-  const [{ connections }] = (await Promise.race([played, died])) as [{ connections: number }];
+  const answered = once(traffic, 'message') as Promise<[{ connections: number }]>;
+  const own = values['no-clients'] ? 0 : await runClients(services, faulty, ms, width * 4);
+  const [{ connections }] = (await Promise.race([answered, died])) as [{ connections: number }];
   return connections + own;
 }
 
-/** Waits until every connection has ended, which its limits ensure. */
-async function quiet(): Promise<void> {
-  await wait(SETTLED);
-  const until = performance.now() + QUIET;
+/** Waits until every connection has ended. */
+async function settle(): Promise<void> {
+  await wait(CLIENTS_CLOSE);
+  const until = performance.now() + SERVICES_CLOSE;
   for (const { name, size } of services) {
     while ((await size()) > 0 && performance.now() < until) await wait(20);
     if ((await size()) > 0) failures.push(`${await size()} connections of '${name}' are open though their clients have gone`);
@@ -101,8 +103,8 @@ const started = performance.now();
 let connections = 0;
 let before = { descriptors: 0, resources: '' };
 while (performance.now() - started < total || samples.length < 3) {
-  connections += await playRound(Math.min(ROUND, total / 12));
-  await quiet();
+  connections += await runRound(Math.min(ROUND, total / 12));
+  await settle();
   const bytes = await heap();
   const elapsed = performance.now() - started;
   const minutes = elapsed / 60_000;

@@ -1,4 +1,4 @@
-/** The servers that the soak measures: each kind of handler, with short limits, on a port of its own. */
+/** The servers of the soak: each kind of handler, with short timeouts, on a port of its own. */
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -38,7 +38,7 @@ export interface Service {
   readonly name: string;
   readonly speech: Speech;
   readonly port: number;
-  /** How many connections are open now. */
+  /** Returns the number of open connections. */
   readonly size: () => number | Promise<number>;
   readonly stop: () => void;
 }
@@ -140,7 +140,7 @@ function http(): Promise<Service> {
   return listening('http over toDuplex', 'http', listen({ ...LIMITS, host: HOST, port: 0 }, serve));
 }
 
-/** Starts all services, or those whose name is wanted. */
+/** Starts all services, or those whose name passes the filter. */
 export async function startServices(isWanted: (name: string) => boolean): Promise<Service[]> {
   const services: Service[] = [];
   const echo = await listening(

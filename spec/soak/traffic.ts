@@ -1,6 +1,6 @@
 /**
- * The process that makes the traffic of the soak: raw clients, good and faulty, for each service. It also has the faulty servers
- * that our clients dial. `{ ports, ms }` starts a round, which is answered by the number of connections made.
+ * The process that makes the traffic of the soak: good and faulty raw clients for each service, and a faulty server for our clients. A
+ * message of type `Round` starts a round. The answer is the number of connections made.
  */
 import { randomBytes, randomInt } from 'node:crypto';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
@@ -10,18 +10,18 @@ import type { Speech } from './services.ts';
 
 export interface Round {
   readonly services: readonly { readonly speech: Speech; readonly port: number }[];
-  /** How long the round lasts, and how many connections each service has at a time. */
+  /** Milliseconds of the round, and the number of connections that each service has at a time. */
   readonly ms: number;
   readonly width: number;
 }
 
-/** A client of one connection, which it ends by itself. With TLS `raw` is the socket below, and else the same. */
+/** Uses one connection, and ends it. With TLS, `raw` is the socket below; otherwise it is the same one. */
 type Client = (socket: Socket, speech: Speech, raw: Socket) => Promise<void>;
 
 const HOST = '127.0.0.1';
 const LIMIT = 3000;
 
-/** Resolves when the socket is closed, which it is after the limit at the latest. */
+/** Resolves when the socket is closed. Destroys it after the limit. */
 function closed(socket: Socket): Promise<void> {
   if (socket.destroyed) return Promise.resolve();
   const late = setTimeout(() => socket.destroy(), LIMIT);
@@ -89,14 +89,14 @@ const faulty: Readonly<Record<string, Client>> = {
 };
 const FAULTY = Object.values(faulty);
 
-/** A loopback address of its own for each: else the ports in TIME_WAIT run out. */
+/** Dials from a random loopback address: with one address, ports in TIME_WAIT would run out. */
 function dial(port: number): Promise<Socket> {
   const socket = connect({ host: HOST, port, localAddress: `127.0.${randomInt(1, 250)}.${randomInt(1, 250)}`, allowHalfOpen: true });
   socket.on('error', () => {});
   return new Promise((resolve, reject) => socket.once('connect', () => resolve(socket)).once('error', reject));
 }
 
-/** Stalling clients are few: each takes as long as the limits of the server. */
+/** Picks a client. Stalling ones are rare: each takes as long as the timeouts of the server. */
 function pick(): Client {
   if (randomInt(3) === 0) return good;
   const client = FAULTY[randomInt(FAULTY.length)]!;
@@ -119,21 +119,21 @@ async function connection(port: number, speech: Speech): Promise<void> {
   await closed(socket);
 }
 
-async function play({ services, ms, width }: Round): Promise<number> {
+async function runRound({ services, ms, width }: Round): Promise<number> {
   const until = performance.now() + ms;
   let connections = 0;
-  const line = async (port: number, speech: Speech): Promise<void> => {
+  const worker = async (port: number, speech: Speech): Promise<void> => {
     while (performance.now() < until) {
       connections += 1;
       await connection(port, speech).catch(() => wait(10));
     }
   };
-  await Promise.all(services.flatMap(({ port, speech }) => Array.from({ length: width }, () => line(port, speech))));
+  await Promise.all(services.flatMap(({ port, speech }) => Array.from({ length: width }, () => worker(port, speech))));
   return connections;
 }
 
-/** Servers that go wrong in each way that a client may meet. */
-const rude: readonly ((socket: Socket) => void)[] = [
+/** A faulty server: picks one of these faults for each connection. */
+const FAULTS: readonly ((socket: Socket) => void)[] = [
   (socket) => void socket.destroy(),
   (socket) => void socket.resetAndDestroy(),
   (socket) => void socket.end('HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n'),
@@ -144,8 +144,8 @@ const rude: readonly ((socket: Socket) => void)[] = [
 
 const server = createServer({ allowHalfOpen: true }, (socket) => {
   socket.setTimeout(LIMIT, () => socket.destroy()).on('error', () => {});
-  rude[randomInt(rude.length)]!(socket);
+  FAULTS[randomInt(FAULTS.length)]!(socket);
 });
-server.listen(0, HOST, () => process.send?.({ rude: (server.address() as AddressInfo).port }));
-process.on('message', (round: Round) => void play(round).then((connections) => process.send?.({ connections })));
+server.listen(0, HOST, () => process.send?.({ faulty: (server.address() as AddressInfo).port }));
+process.on('message', (round: Round) => void runRound(round).then((connections) => process.send?.({ connections })));
 process.on('disconnect', () => process.exit());
