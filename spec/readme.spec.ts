@@ -14,11 +14,11 @@ describe('the README', () => {
   }));
   const codes = Object.entries(library).flatMap(([name, value]) => (/^E[A-Z]{3,}$/.test(name) && typeof value === 'string' ? [value] : []));
 
-  test('names every code of the source, and no other', () => {
+  test('lists every error code of the source, and no other', () => {
     expect(rows.map(({ code }) => code).sort()).toEqual([...codes].sort());
   });
 
-  test.each(rows)('tells number and fatality of $code as the source has them', ({ code, errno, fatal }) => {
+  test.each(rows)('states the number and the fatality of $code as in the source', ({ code, errno, fatal }) => {
     const error = new IOStreamError(code, { phase: 'read' });
     expect({ errno: error.errno, fatal: error.fatal }).toEqual({ errno, fatal: fatal === 'yes' });
   });
@@ -30,7 +30,7 @@ describe('the README', () => {
   test.each([
     ['rxjs-io-stream', library],
     ['rxjs-io-stream/testing', testing],
-  ])('names in its text or tables all that %s exports', (_door, exported) => {
+  ])('names everything that %s exports', (_door, exported) => {
     expect(Object.keys(exported).filter((name) => !named.has(name))).toEqual([]);
   });
 
@@ -39,11 +39,11 @@ describe('the README', () => {
     code,
   }));
 
-  test('takes all of its TypeScript from examples', () => {
+  test('takes all its TypeScript from examples', () => {
     expect(snippets.length).toBe([...readme.matchAll(/^```ts$/gm)].length);
   });
 
-  test.each(snippets)('shows what stands in $file', ({ file, code }) => {
+  test.each(snippets)('quotes $file', ({ file, code }) => {
     const example = readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
     const unindented = example
       .split('\n')

@@ -7,7 +7,7 @@ import { connectProxy, type ConnectProxyOptions } from '../../examples/connect-p
 import { socks5Server } from '../../examples/socks5-server.ts';
 import { httpProxy } from '../../src/plugins/proxy/http-proxy.ts';
 import { blackHole } from '../support/black-hole.ts';
-import { type Harness } from '../support/harness.ts';
+import type { Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { allOf, deadPort, pattern, served, type Place } from '../support/loopback.ts';
 import { runProgram } from '../support/run-program.ts';
@@ -37,8 +37,8 @@ const through = ({ host, port }: At, credentials = {}): Plugin => httpProxy({ ho
 const echo = (h: Harness): Promise<At> => target(h, (socket) => socket.pipe(socket));
 const at = ({ host, port }: { host: string; port: number }): string => `${host}:${port}`;
 
-/** Says something to the proxy, and gives all that comes back up to its end. */
-async function said(h: Harness, { host, port }: At, text: string, end = false): Promise<string> {
+/** Sends text to the proxy. Resolves to everything it replies. */
+async function ask(h: Harness, { host, port }: At, text: string, end = false): Promise<string> {
   const socket = connect({ host, port, allowHalfOpen: true });
   h.defer(() => socket.destroy());
   socket.write(text);
@@ -50,11 +50,11 @@ async function said(h: Harness, { host, port }: At, text: string, end = false): 
 const statusOf = (reply: string): string => reply.slice(0, 12);
 
 describe('examples/connect-proxy.ts', () => {
-  spec('carries bytes both ways, half-closed, with those that came in one packet with the request', async (h) => {
+  spec('relays bytes both ways, with half-close, including those that arrive with the request', async (h) => {
     const proxy = await proxied(h);
     const to = await echo(h);
     const text = pattern(100_000).toString('latin1');
-    const reply = await said(h, proxy, `CONNECT ${at(to)} HTTP/1.1\r\nHost: ${at(to)}\r\n\r\nearly`, true);
+    const reply = await ask(h, proxy, `CONNECT ${at(to)} HTTP/1.1\r\nHost: ${at(to)}\r\n\r\nearly`, true);
     expect(reply).toBe('HTTP/1.1 200 Connection established\r\n\r\nearly');
     const io = new IOStream({ ...to, plugin: { proxy: through(proxy) } });
     h.defer(() => io.reset());
@@ -68,13 +68,13 @@ describe('examples/connect-proxy.ts', () => {
     );
   });
 
-  spec('lets a target answer late, after it and the client ended in either order', async (h) => {
+  spec('relays until both sides have ended, whichever ends first', async (h) => {
     const proxy = await proxied(h);
     const late = await target(h, (socket) => socket.on('end', () => socket.end('late')).resume());
-    expect(await said(h, proxy, `CONNECT ${at(late)} HTTP/1.0\r\n\r\nquestion`, true)).toMatch(/\r\n\r\nlate$/);
-    let heard: Promise<Buffer> | undefined;
+    expect(await ask(h, proxy, `CONNECT ${at(late)} HTTP/1.0\r\n\r\nquestion`, true)).toMatch(/\r\n\r\nlate$/);
+    let received: Promise<Buffer> | undefined;
     const first = await target(h, (socket) => {
-      heard = allOf(socket);
+      received = allOf(socket);
       socket.end('bye');
     });
     const client = connect(proxy.port, proxy.host).setEncoding('latin1');
@@ -82,30 +82,36 @@ describe('examples/connect-proxy.ts', () => {
     client.write(`CONNECT ${at(first)} HTTP/1.1\r\n\r\n`);
     client.on('data', () => {}).on('end', () => client.end('last words'));
     await once(client, 'close');
-    expect((await heard)?.toString()).toBe('last words');
+    expect((await received)?.toString()).toBe('last words');
   });
 
-  spec('holds a fast sender back when the other side does not read', async (h) => {
+  spec('pauses a fast sender while the other side does not read', async (h) => {
     let socket: Socket | undefined;
-    const slow = await target(h, (accepted) => (socket = accepted.pause()));
+    const slow = await target(h, (accepted) => {
+      socket = accepted.pause();
+    });
     const proxy = await proxied(h);
     const io = new IOStream({ ...slow, plugin: { proxy: through(proxy) }, outBufLimit: 0 });
     h.defer(() => io.reset());
     const size = 64 * 1024 * 1024;
     io.end(Buffer.alloc(size));
     await h.until(() => socket !== undefined);
-    // What has left fills the buffers on the way, and then stands still.
+    // Sent bytes fill the buffers on the way. Then nothing more is sent.
     for (let turn = 0, last = -1; io.output.pending !== last || turn < 50; turn += 1) {
       last = io.output.pending;
       await new Promise(setImmediate);
     }
-    expect(io.output.pending > size / 2, `only ${io.output.pending} bytes wait for a target that does not read`).toBe(true);
+    expect(io.output.pending > size / 2, `only ${io.output.pending} bytes are pending for a target that does not read`).toBe(true);
     let got = 0;
-    socket?.on('data', ({ length }) => (got += length)).resume();
-    await h.until(() => got === size, 'all comes');
+    socket
+      ?.on('data', ({ length }) => {
+        got += length;
+      })
+      .resume();
+    await h.until(() => got === size, 'all bytes arrive');
   });
 
-  spec('says in HTTP why there is no tunnel', async (h) => {
+  spec('replies with the HTTP status that explains why there is no tunnel', async (h) => {
     const proxy = await proxied(h, { allow: ['a', '127.0.0.1', 'name.invalid', 'mail.test:26'] });
     const dead = `127.0.0.1:${await deadPort()}`;
     const cases: [string, string][] = [
@@ -123,22 +129,22 @@ describe('examples/connect-proxy.ts', () => {
       ['CONNECT name.invalid:80 HTTP/1.1\r\n\r\n', '502'],
     ];
     for (const [request, status] of cases) {
-      const reply = await said(h, proxy, request);
+      const reply = await ask(h, proxy, request);
       expect(reply, request).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [^\\r\\n]+\\r\\n[^]*Content-Length: 0\\r\\n\\r\\n$`));
     }
-    expect(await said(h, proxy, 'GET / HTTP/1.1\r\n\r\n')).toMatch(/\r\nAllow: CONNECT\r\n/);
-    expect(await said(h, proxy, 'CONNECT a:1', true)).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await ask(h, proxy, 'GET / HTTP/1.1\r\n\r\n')).toMatch(/\r\nAllow: CONNECT\r\n/);
+    expect(await ask(h, proxy, 'CONNECT a:1', true)).toMatch(/^HTTP\/1\.1 400 /);
     expect(proxy.failed).toStrictEqual([]);
   });
 
-  spec('does not wait for ever: 408 for a request, 504 for a target', async (h) => {
+  spec('replies 408 when the request takes too long, and 504 when the target does', async (h) => {
     const hole = await blackHole(h);
     const proxy = await proxied(h, { timeout: 200 });
-    expect(statusOf(await said(h, proxy, 'CONNECT a'))).toBe('HTTP/1.1 408');
-    expect(statusOf(await said(h, proxy, `CONNECT ${at(hole)} HTTP/1.1\r\n\r\n`))).toBe('HTTP/1.1 504');
+    expect(statusOf(await ask(h, proxy, 'CONNECT a'))).toBe('HTTP/1.1 408');
+    expect(statusOf(await ask(h, proxy, `CONNECT ${at(hole)} HTTP/1.1\r\n\r\n`))).toBe('HTTP/1.1 504');
   });
 
-  spec('lets in who knows the password, and says 407 to all others', async (h) => {
+  spec('accepts the password, and replies 407 to everything else', async (h) => {
     h.secret('sésame: open');
     const proxy = await proxied(h, { user: 'me', pass: 'sésame: open' });
     const to = await echo(h);
@@ -158,11 +164,11 @@ describe('examples/connect-proxy.ts', () => {
       const { error } = await firstValueFrom(refused.closed$);
       h.error(error, { code: 'EPROXYAUTH', layer: 'proxy' });
     }
-    expect(statusOf(await said(h, proxy, `CONNECT ${at(to)} HTTP/1.1\r\n\r\n`))).toBe('HTTP/1.1 407');
+    expect(statusOf(await ask(h, proxy, `CONNECT ${at(to)} HTTP/1.1\r\n\r\n`))).toBe('HTTP/1.1 407');
     expect(!proxy.lines.join().includes('sésame')).toBe(true);
   });
 
-  spec('resets the client when the target resets, and the other way round', async (h) => {
+  spec('resets the client when the target resets, and the target when the client resets', async (h) => {
     const proxy = await proxied(h);
     const rude = await target(h, (socket) => socket.once('data', () => socket.resetAndDestroy()));
     const io = new IOStream({ ...rude, plugin: { proxy: through(proxy) } });
@@ -170,12 +176,10 @@ describe('examples/connect-proxy.ts', () => {
     io.write('hello');
     h.error((await firstValueFrom(io.closed$)).error, { code: 'ECONNRESET' });
     let closed = false;
-    const patient = await target(h, (socket) =>
-      socket
-        .on('end', () => (closed = true))
-        .on('close', () => (closed = true))
-        .resume(),
-    );
+    const onClosed = (): void => {
+      closed = true;
+    };
+    const patient = await target(h, (socket) => socket.on('end', onClosed).on('close', onClosed).resume());
     const other = new IOStream({ ...patient, plugin: { proxy: through(proxy) } });
     other.write('hello');
     await h.until(() => other.state === 'open' && proxy.lines.length >= 3);
@@ -183,17 +187,17 @@ describe('examples/connect-proxy.ts', () => {
     await h.until(() => closed, 'the target sees it');
   });
 
-  spec('leads only to public addresses unless told otherwise, and never to itself', async (h) => {
+  spec('connects only to public addresses unless `local` is set, and never to itself', async (h) => {
     const guarding = await proxied(h, { local: false });
     for (const host of ['127.0.0.1', 'localhost', '127.1', '0x7f000001', '[::ffff:127.0.0.1]', '[::1]', '0.0.0.0', '10.0.0.1', '[fe80::1]'])
-      expect(statusOf(await said(h, guarding, `CONNECT ${host}:${guarding.port + 1} HTTP/1.1\r\n\r\n`)), host).toBe('HTTP/1.1 403');
+      expect(statusOf(await ask(h, guarding, `CONNECT ${host}:${guarding.port + 1} HTTP/1.1\r\n\r\n`)), host).toBe('HTTP/1.1 403');
     const open = await proxied(h);
     for (const host of ['127.0.0.1', 'localhost', '127.0.0.2', '0.0.0.0', '[::ffff:127.0.0.1]'])
-      expect(statusOf(await said(h, open, `CONNECT ${host}:${open.port} HTTP/1.1\r\n\r\n`)), host).toBe('HTTP/1.1 403');
+      expect(statusOf(await ask(h, open, `CONNECT ${host}:${open.port} HTTP/1.1\r\n\r\n`)), host).toBe('HTTP/1.1 403');
     expect([guarding.failed, open.failed]).toStrictEqual([[], []]);
   });
 
-  it('does not listen where others can reach it without a password', () => {
+  it('refuses to listen on a public address without a password', () => {
     for (const wrong of [{ host: '0.0.0.0' }, { host: '::' }, { user: 'me' }, { pass: 'pw' }]) {
       expect(() => connectProxy(wrong)).toThrow(TypeError);
       expect(() => socks5Server(wrong)).toThrow(TypeError);
@@ -201,7 +205,7 @@ describe('examples/connect-proxy.ts', () => {
     connectProxy({ host: '0.0.0.0', user: 'me', pass: 'pw' });
   });
 
-  it('runs as a program', { timeout: 20_000 }, async () => {
+  it('runs as a program with credentials and a list of targets', { timeout: 20_000 }, async () => {
     const credentials = ['--user', 'me', '--pass', 'pw'];
     const { says, interrupt } = runProgram(
       'examples/connect-proxy.ts',

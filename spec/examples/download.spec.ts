@@ -6,13 +6,13 @@ import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { connectProxy } from '../../examples/connect-proxy.ts';
 import { download, type DownloadOptions, type Progress } from '../../examples/download.ts';
 import { httpProxy } from '../../src/plugins/proxy/http-proxy.ts';
 import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import * as certificates from '../support/certificates.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import type { Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import type { ObserverSpy } from '../support/observed.ts';
 import { deadPort, pattern, served } from '../support/loopback.ts';
@@ -21,13 +21,13 @@ import { runOnTerminal, runProgram } from '../support/run-program.ts';
 const host = '127.0.0.1';
 const FILE = pattern(300_000);
 
-/** What a scripted server was asked. */
+/** The headers of one request to a scripted server. */
 interface Asked {
   readonly range: string | undefined;
   readonly ifRange: string | undefined;
 }
 
-/** Answers each connection's request by what it is told, in turn; the last one again and again. */
+/** Starts a server that answers each connection with the next script, and repeats the last one. */
 async function scripted(h: Harness, ...answers: readonly ((socket: Socket) => unknown)[]): Promise<{ url: string; asked: Asked[] }> {
   const asked: Asked[] = [];
   const place = await served(h, (socket) =>
@@ -45,13 +45,13 @@ const sends =
   (...pieces: readonly (string | Uint8Array)[]) =>
   (socket: Socket): void =>
     void socket.end(Buffer.concat(pieces.map((piece) => Buffer.from(piece))));
-/** Says this much, and is cut when it has gone out. */
+/** Sends these bytes, and ends when they are sent. */
 const cutAfter =
   (...pieces: readonly (string | Uint8Array)[]) =>
   (socket: Socket): void =>
     void socket.write(Buffer.concat(pieces.map((piece) => Buffer.from(piece))), () => socket.end());
 
-/** Downloads to a folder of its own. */
+/** Starts a download to a new folder. */
 function load(
   h: Harness,
   options: Omit<DownloadOptions, 'file'>,
@@ -73,7 +73,7 @@ async function whole(h: Harness, options: Omit<DownloadOptions, 'file'>, expecte
 }
 
 describe('download', () => {
-  spec('takes a body of a known length, and says how far it is', async (h) => {
+  spec('downloads a body of a known length, and reports the progress', async (h) => {
     const { url, asked } = await scripted(h, sends(head('200 OK', `content-LENGTH:  ${FILE.length} `), FILE));
     const progress = await whole(h, { url }, FILE);
     expect(progress.every(({ total, cuts }) => total === FILE.length && cuts === 0)).toBe(true);
@@ -81,7 +81,7 @@ describe('download', () => {
     expect(asked).toEqual([{ range: undefined, ifRange: undefined }]);
   });
 
-  spec('takes chunks, after an interim reply, with extensions and trailers; and an empty file', async (h) => {
+  spec('downloads a chunked body with extensions and trailers after an interim reply, and an empty file', async (h) => {
     const chunk = (bytes: Uint8Array): Buffer =>
       Buffer.concat([Buffer.from(`${bytes.length.toString(16)};x="y"\r\n`), bytes, Buffer.from('\r\n')]);
     const chunks = [
@@ -99,7 +99,7 @@ describe('download', () => {
     await whole(h, { url: empty.url }, new Uint8Array(0));
   });
 
-  spec('goes on where it was after each cut, and asks for the same file', async (h) => {
+  spec('resumes after each lost connection with a request for the same version', async (h) => {
     const from = (start: number, end: number): ((socket: Socket) => void) =>
       cutAfter(
         start === 0
@@ -112,7 +112,7 @@ describe('download', () => {
             ),
         FILE.subarray(start, end),
       );
-    // What is cut off in the midst of a piece of 16 KiB is asked for again.
+    // A piece of 16 KiB that is cut off is requested again.
     const [first, second] = [16_384 * 5, 16_384 * 9];
     const { url, asked } = await scripted(
       h,
@@ -129,7 +129,7 @@ describe('download', () => {
     ]);
   });
 
-  spec('begins anew when the file has changed meanwhile, or nothing proves that it has not', async (h) => {
+  spec('starts from byte 0 when the file has changed, or its version is not known', async (h) => {
     const other = FILE.subarray(0, 200_000).map((byte) => byte ^ 255);
     for (const [field, ifRange] of [
       ['Last-Modified: Mon, 23 Nov 2026 12:00:00 GMT', 'Mon, 23 Nov 2026 12:00:00 GMT'],
@@ -146,7 +146,7 @@ describe('download', () => {
     }
   });
 
-  spec('goes through TLS and a proxy', async (h) => {
+  spec('downloads over TLS through a proxy', async (h) => {
     const { cert, key } = certificates.server;
     const answer = (_: IncomingMessage, response: ServerResponse): void => void response.end(FILE);
     const server = createHttps({ cert, key }, answer).listen(0, host);
@@ -164,26 +164,34 @@ describe('download', () => {
   const partial = (range: string): string => head('206 Partial Content', 'Content-Length: 5', `Content-Range: ${range}`);
   const begun = cutAfter(ok('ETag: "one"', 'Content-Length: 20000'), FILE.subarray(0, 16_384));
   spec.each<[string, readonly ((socket: Socket) => void)[], string]>([
-    ['is no HTTP server', [sends('220 mail.test ESMTP\r\n')], 'expected an HTTP/1 server, got "220 mail.test ESMTP"'],
+    ['is not an HTTP server', [sends('220 mail.test ESMTP\r\n')], 'expected an HTTP/1 server, got "220 mail.test ESMTP"'],
     ['speaks HTTP/2', [sends('HTTP/2 200\r\n\r\n')], 'expected an HTTP/1 server, got "HTTP/2 200"'],
-    ['has no such file', [sends(head('404 Not Found', 'Content-Length: 0'))], 'expected the file, got HTTP/1.1 404 Not Found '],
-    ['sends elsewhere', [sends(head('302 Found', 'Location: http://b.test/'))], 'expected the file, got HTTP/1.1 302 Found http://b.test/'],
-    ['does not say how long it is', [sends(ok(), FILE)], 'expected a content-length or chunks, got undefined'],
-    ['says two lengths', [sends(ok('Content-Length: 5', 'Content-Length: 6'))], 'expected a content-length or chunks, got 5, 6'],
-    ['says a wrong length', [sends(ok('Content-Length: -5'))], 'expected a content-length or chunks, got -5'],
-    ['codes it', [sends(ok('Content-Length: 5', 'Content-Encoding: gzip'))], 'expected the file as it is, got content-encoding gzip'],
-    ['sends in another way', [sends(ok('Transfer-Encoding: gzip, chunked'))], 'expected a content-length or chunks, got gzip, chunked'],
-    ['sends no headers', [sends('HTTP/1.1 200 OK\r\nno header\r\n\r\n')], 'expected headers, got "no header"'],
+    ['does not have the file', [sends(head('404 Not Found', 'Content-Length: 0'))], 'expected the file, got HTTP/1.1 404 Not Found '],
+    ['redirects', [sends(head('302 Found', 'Location: http://b.test/'))], 'expected the file, got HTTP/1.1 302 Found http://b.test/'],
+    ['sends no length', [sends(ok(), FILE)], 'expected a content-length or chunks, got undefined'],
+    ['sends two lengths', [sends(ok('Content-Length: 5', 'Content-Length: 6'))], 'expected a content-length or chunks, got 5, 6'],
+    ['sends a negative length', [sends(ok('Content-Length: -5'))], 'expected a content-length or chunks, got -5'],
+    [
+      'compresses the body',
+      [sends(ok('Content-Length: 5', 'Content-Encoding: gzip'))],
+      'expected the file as it is, got content-encoding gzip',
+    ],
+    [
+      'uses another transfer coding',
+      [sends(ok('Transfer-Encoding: gzip, chunked'))],
+      'expected a content-length or chunks, got gzip, chunked',
+    ],
+    ['sends a line that is no header', [sends('HTTP/1.1 200 OK\r\nno header\r\n\r\n')], 'expected headers, got "no header"'],
     ['sends a chunk without a size', [sends(ok('Transfer-Encoding: chunked'), 'zz\r\n')], 'expected the size of a chunk, got "zz"'],
     [
-      'sends a chunk that is longer',
+      'sends a chunk that is longer than its size',
       [sends(ok('Transfer-Encoding: chunked'), '2\r\nabcd\r\n')],
       'expected a chunk of its size, got a longer one',
     ],
-    ['gives a part unasked', [sends(partial('bytes 5-9/10'))], 'expected the file from byte 0 on, got bytes 5-9/10'],
-    ['gives another part', [begun, sends(partial('bytes 0-4/20000'))], 'expected the file from byte 16384 on, got bytes 0-4/20000'],
+    ['sends a part without a request for one', [sends(partial('bytes 5-9/10'))], 'expected the file from byte 0 on, got bytes 5-9/10'],
+    ['sends another part', [begun, sends(partial('bytes 0-4/20000'))], 'expected the file from byte 16384 on, got bytes 0-4/20000'],
     [
-      'gives no part',
+      'sends a part without its range',
       [begun, sends(head('206 Partial Content', 'Content-Length: 5'))],
       'expected the file from byte 16384 on, got no range',
     ],
@@ -192,9 +200,13 @@ describe('download', () => {
       [begun, sends(partial('bytes 16384-16388/9'))],
       'expected the same file of 20000 bytes, got bytes 16384-16388/9',
     ],
-    ['gives less than the rest', [begun, sends(partial('bytes 16384-16388/20000'), 'abcde')], 'expected 20000 bytes, got 16389'],
-    ['has nothing there', [begun, sends(head('416 Range Not Satisfiable'))], 'expected the file, got HTTP/1.1 416 Range Not Satisfiable '],
-  ])('says what is wrong with a server that %s', async (h, _, answers, message) => {
+    ['sends less than the rest', [begun, sends(partial('bytes 16384-16388/20000'), 'abcde')], 'expected 20000 bytes, got 16389'],
+    [
+      'cannot satisfy the range',
+      [begun, sends(head('416 Range Not Satisfiable'))],
+      'expected the file, got HTTP/1.1 416 Range Not Satisfiable ',
+    ],
+  ])('errors with the reason for a server that %s', async (h, _, answers, message) => {
     const { url, asked } = await scripted(h, ...answers);
     const { seen, names } = load(h, { url });
     expect(((await seen.ended).error as Error).message).toBe(message);
@@ -202,9 +214,9 @@ describe('download', () => {
     expect(names()).toEqual(['file.bin.part']);
   });
 
-  spec('gives up when nobody is there, and when it was cut too often', async (h) => {
-    const nobody = load(h, { url: `http://${host}:${await deadPort()}/` });
-    h.error((await nobody.seen.ended).error, { code: 'ECONNREFUSED' });
+  spec('errors when the server refuses the connection, and when too many connections were lost', async (h) => {
+    const refused = load(h, { url: `http://${host}:${await deadPort()}/` });
+    h.error((await refused.seen.ended).error, { code: 'ECONNREFUSED' });
     const { url, asked } = await scripted(h, begun);
     const { seen } = load(h, { url, attempts: 3 });
     h.error((await seen.ended).error, { code: 'ECONNRESET' });
@@ -212,7 +224,7 @@ describe('download', () => {
     expect(() => download({ url: 'ftp://a.test/', file: 'x' })).toThrow(TypeError);
   });
 
-  spec('writes through no link that stands where its part goes', async (h) => {
+  spec('replaces a symbolic link at the path of the part, and does not write through it', async (h) => {
     const { url } = await scripted(h, sends(head('200 OK', `Content-Length: ${FILE.length}`), FILE));
     const folder = mkdtempSync(join(tmpdir(), 'download-'));
     h.defer(() => rmSync(folder, { recursive: true }));
@@ -224,39 +236,37 @@ describe('download', () => {
     h.sameBytes(readFileSync(precious), 'precious');
   });
 
-  spec('stops when it is unsubscribed', async (h) => {
-    let gone = false;
+  spec('closes the connection when it is unsubscribed', async (h) => {
+    let ended = false;
     const { url } = await scripted(h, (socket) => {
       socket
-        .on('end', () => (gone = true))
+        .on('end', () => {
+          ended = true;
+        })
         .write(Buffer.concat([Buffer.from(ok(`Content-Length: ${FILE.length}`)), FILE.subarray(0, 100_000)]));
     });
     const { seen } = load(h, { url });
     await seen.value(({ received }) => received >= 90_000);
     seen.unsubscribe();
-    await h.until(() => gone);
+    await h.until(() => ended);
   });
 
-  it('runs as a program that prints no progress bar to a pipe', { timeout: 20_000 }, () =>
-    invariants(async (h) => {
-      const { url } = await scripted(h, sends(head('200 OK', `Content-Length: ${FILE.length}`), FILE));
-      const folder = mkdtempSync(join(tmpdir(), 'download-'));
-      h.defer(() => rmSync(folder, { recursive: true }));
-      const { code, stdout, stderr } = await runProgram('examples/download.ts', url, join(folder, 'a file')).ended;
-      expect([code, stdout, stderr]).toEqual([0, `${join(folder, 'a file')} is complete\n`, '']);
-      h.sameBytes(readFileSync(join(folder, 'a file')), FILE);
-    })(),
-  );
+  spec('runs as a program that prints no progress bar to a pipe', async (h) => {
+    const { url } = await scripted(h, sends(head('200 OK', `Content-Length: ${FILE.length}`), FILE));
+    const folder = mkdtempSync(join(tmpdir(), 'download-'));
+    h.defer(() => rmSync(folder, { recursive: true }));
+    const { code, stdout, stderr } = await runProgram('examples/download.ts', url, join(folder, 'a file')).ended;
+    expect([code, stdout, stderr]).toEqual([0, `${join(folder, 'a file')} is complete\n`, '']);
+    h.sameBytes(readFileSync(join(folder, 'a file')), FILE);
+  });
 
-  it('ends the progress bar of a terminal before its last line', { timeout: 20_000 }, ({ skip }) =>
-    invariants(async (h) => {
-      if (spawnSync('script', ['--version']).error) skip('needs `script` to make a terminal');
-      const { url } = await scripted(h, sends(head('200 OK', `Content-Length: ${FILE.length}`), FILE));
-      const folder = mkdtempSync(join(tmpdir(), 'download-'));
-      h.defer(() => rmSync(folder, { recursive: true }));
-      const { code, stdout } = await runOnTerminal('examples/download.ts', url, join(folder, 'a')).ended;
-      expect(code).toBe(0);
-      expect(stdout).toMatch(/ 100% \| 293\.0 KiB of 293\.0 KiB [^]*\n.*a is complete/);
-    })(),
-  );
+  // Needs `script` to make a terminal.
+  spec.skipIf(spawnSync('script', ['--version']).error)('ends the progress bar of a terminal before its last line', async (h) => {
+    const { url } = await scripted(h, sends(head('200 OK', `Content-Length: ${FILE.length}`), FILE));
+    const folder = mkdtempSync(join(tmpdir(), 'download-'));
+    h.defer(() => rmSync(folder, { recursive: true }));
+    const { code, stdout } = await runOnTerminal('examples/download.ts', url, join(folder, 'a')).ended;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/ 100% \| 293\.0 KiB of 293\.0 KiB [^]*\n.*a is complete/);
+  });
 });

@@ -4,7 +4,7 @@ import { portForwarder, type Counters, type PortForwarderOptions } from '../../e
 import { socks5Server } from '../../examples/socks5-server.ts';
 import type { Target } from '../../examples/support/target.ts';
 import type { ObserverSpy } from '../support/observed.ts';
-import { type Harness } from '../support/harness.ts';
+import type { Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { allOf, deadPort, pattern, served } from '../support/loopback.ts';
 import { runProgram } from '../support/run-program.ts';
@@ -29,7 +29,7 @@ function client(h: Harness, port: number): Socket {
 const target = async (h: Harness, each: (socket: Socket) => unknown): Promise<Target> => (await served(h, each)) as Target;
 
 describe('port-forwarder', () => {
-  spec('carries many connections both ways, with half-close, and counts them', async (h) => {
+  spec('relays many connections both ways, with half-close, and counts their bytes', async (h) => {
     const echo = await target(h, (socket) => socket.pipe(socket));
     const { port, counters } = await forwarding(h, { to: echo });
     const bytes = pattern(1_000_000);
@@ -42,7 +42,7 @@ describe('port-forwarder', () => {
     expect(counters.values.at(-1)).toStrictEqual({ open: 0, total: 10, there: 10_000_000, back: 10_000_000 });
   });
 
-  spec('goes through a proxy', async (h) => {
+  spec('connects through a SOCKS5 proxy', async (h) => {
     const echo = await target(h, (socket) => socket.pipe(socket));
     const proxy = await h.observed(socks5Server({ local: true })).value();
     const { port } = await forwarding(h, { to: echo, proxy: { host, port: (proxy.address as { port: number }).port } });
@@ -52,7 +52,7 @@ describe('port-forwarder', () => {
     h.sameBytes(await answer, 'hello');
   });
 
-  spec('resets a client whose target resets or is not there, and goes on', async (h) => {
+  spec('resets a client whose target resets or refuses, and serves the next one', async (h) => {
     const rude = await target(h, (socket) => socket.once('data', () => socket.resetAndDestroy()));
     for (const [to, code] of [
       [rude, 'ECONNRESET'],
@@ -71,7 +71,7 @@ describe('port-forwarder', () => {
     }
   });
 
-  it('runs as a program, says what passes, and ends by Ctrl-C', { timeout: 20_000 }, async () => {
+  it('runs as a program that prints its counters, and stops at Ctrl-C', { timeout: 20_000 }, async () => {
     const { says, interrupt } = runProgram('examples/port-forwarder.ts', '0', `${host}:${await deadPort()}`);
     const port = Number((await says(/port: (\d+)/))[1]);
     dial({ host, port })

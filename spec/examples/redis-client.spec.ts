@@ -9,7 +9,7 @@ import { rechunk } from '../../src/testing/rechunk.ts';
 import { describePeer, started, startPeer } from '../interop/peers.ts';
 import { REDIS_PASSWORD, startRedis } from '../interop/peers/redis.ts';
 import { ca } from '../support/certificates.ts';
-import { type Harness } from '../support/harness.ts';
+import type { Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { deadPort, served } from '../support/loopback.ts';
 import { redisStandIn } from '../support/redis-stand-in.ts';
@@ -31,9 +31,9 @@ const failure = (promise: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-/** What holds with Redis, and with what stands in for it. */
+/** The specs for Redis and for its stand-in. */
 function specs(port: () => number): void {
-  spec('says and understands every kind of reply', async (h) => {
+  spec('sends commands and decodes every kind of reply', async (h) => {
     const client = clientOf(h, { port: port() });
     expect(await ask(client, 'PING')).toBe('PONG');
     expect(await ask(client, 'DEL', 'key', 'list', 'number')).toBeTypeOf('number');
@@ -50,21 +50,21 @@ function specs(port: () => number): void {
     expect(await ask(client, 'PING')).toBe('PONG'); // an error is a reply like others
   });
 
-  spec('carries any bytes', async (h) => {
+  spec('sends and receives binary values unchanged', async (h) => {
     const client = clientOf(h, { port: port(), binary: true });
     const bytes = Uint8Array.from({ length: 100_000 }, (_, at) => (at * 7) % 256);
     await ask(client, 'SET', 'key', bytes);
     h.sameBytes((await ask(client, 'GET', 'key')) as Buffer, bytes);
   });
 
-  spec('pipelines: 5000 commands of one tick are answered in order', async (h) => {
+  spec('pipelines 5000 commands of one tick, and keeps the order of the replies', async (h) => {
     const client = clientOf(h, { port: port() });
     await ask(client, 'PING');
     const replies = await lastValueFrom(forkJoin(Array.from({ length: 5000 }, (_, at) => client.command('ECHO', at))));
     expect(replies).toEqual(Array.from({ length: 5000 }, (_, at) => String(at)));
   });
 
-  spec('dials again when it is killed: what waited for a reply errors, what comes later is answered', async (h) => {
+  spec('reconnects when its connection is killed: pending commands error, later ones are answered', async (h) => {
     const [client, killer] = [clientOf(h, { port: port() }), clientOf(h, { port: port() })];
     await Promise.all([ask(client, 'PING'), ask(killer, 'PING')]);
     for (let round = 0; round < 3; round += 1) {
@@ -73,7 +73,7 @@ function specs(port: () => number): void {
     }
   });
 
-  spec('dials again when the server ends by itself', async (h) => {
+  spec('reconnects when the server ends the connection', async (h) => {
     const client = clientOf(h, { port: port() });
     expect(await ask(client, 'QUIT')).toBe('OK');
     await new Promise(setImmediate);
@@ -96,7 +96,7 @@ describe('redis-client', () => {
     });
     specs(() => running().port);
 
-    it('runs as a program: one command, or each line of stdin', { timeout: 20_000 }, async () => {
+    it('runs as a program for one command, or for each line of stdin', { timeout: 20_000 }, async () => {
       const { port } = running();
       const run = (input: string, ...words: string[]): Promise<Ended> => {
         const program = runProgram('examples/redis-client.ts', '--port', port, ...words);
@@ -123,7 +123,7 @@ describe('redis-client', () => {
     const redis = started(() => startPeer(['tcp'], ({ tcp }) => ['redis-server', '--port', String(tcp), '--save', '', '--bind', host]));
     specs(() => redis().ports.tcp);
 
-    spec('gives the errors of a transaction as values among its replies', async (h) => {
+    spec('emits the errors of a transaction as values among its replies', async (h) => {
       const client = clientOf(h, { port: redis().ports.tcp });
       await ask(client, 'SET', 'text', 'no number');
       const all = [['MULTI'], ['INCR', 'text'], ['GET', 'text'], ['EXEC']].map((words) => ask(client, ...words));
@@ -135,7 +135,7 @@ describe('redis-client', () => {
     const redis = started(startRedis);
     const secure = { plugin: { ssl: tlsClient({ ca }) } };
 
-    spec('gives its password first, on each connection', async (h) => {
+    spec('sends its password first on each connection', async (h) => {
       h.secret(REDIS_PASSWORD);
       const client = clientOf(h, { port: redis().ports.tls, password: REDIS_PASSWORD, ...secure });
       expect(await ask(client, 'PING')).toBe('PONG');
@@ -147,14 +147,14 @@ describe('redis-client', () => {
     });
   });
 
-  describe('when the server', () => {
-    spec('is not there, it is dialled so often, and then each command errors', async (h) => {
+  describe('RedisClient', () => {
+    spec('errors each command when all attempts to connect have failed', async (h) => {
       const client = clientOf(h, { port: await deadPort(), attempts: 1 });
       h.error(await failure(ask(client, 'PING')), { code: 'ECONNREFUSED' });
       h.error(await failure(ask(client, 'PING')), { code: 'ECONNREFUSED' });
     });
 
-    spec('comes later, commands wait for it', async (h) => {
+    spec('queues commands until the server listens', async (h) => {
       const port = await deadPort();
       const client = clientOf(h, { port });
       const reply = ask(client, 'PING');
@@ -164,14 +164,14 @@ describe('redis-client', () => {
       expect(await reply).toBe('PONG');
     });
 
-    spec('says something else than Redis, the command errors with what came', async (h) => {
-      for (const [says, message] of [
+    spec('errors a command with the bytes of a reply that is not of Redis', async (h) => {
+      for (const [text, message] of [
         ['HTTP/1.1 400 Bad Request\r\n\r\n', 'expected a reply of Redis, got "HTTP/1.1 400 Bad Request\\r\\n"'],
         ['$nonsense\r\n', 'expected a reply of Redis, got "$nonsense\\r\\n"'],
         ['$2\r\nabc\r\n', 'expected a reply of Redis, got "$2\\r\\n"'],
         ['*1\r\n'.repeat(40), 'expected a reply of Redis, got "*1\\r\\n"'],
       ] as const) {
-        const place = await served(h, (socket: Socket) => socket.once('data', () => socket.end(says)));
+        const place = await served(h, (socket: Socket) => socket.once('data', () => socket.end(text)));
         const client = clientOf(h, { ...(place as { port: number }), attempts: 1 });
         const error = await failure(ask(client, 'PING'));
         h.error(error, { code: 'EPROTOCOL', phase: 'read' });
@@ -179,7 +179,7 @@ describe('redis-client', () => {
       }
     });
 
-    spec('is left by close(), what waits errors, and so does what comes later', async (h) => {
+    spec('errors pending and later commands after close()', async (h) => {
       const place = await served(h);
       const client = clientOf(h, place as { port: number });
       const waiting = failure(ask(client, 'PING'));
@@ -190,7 +190,7 @@ describe('redis-client', () => {
     });
   });
 
-  it('reads replies the same however they are cut', async () => {
+  it('decodes the same replies however the bytes are cut', async () => {
     const replies = '+OK\r\n-ERR no\r\n:-5\r\n$5\r\nab\r\nc\r\n$-1\r\n*-1\r\n*3\r\n*0\r\n$0\r\n\r\n*1\r\n:1\r\n';
     const expected = ['OK', new RedisError('ERR no'), -5, 'ab\r\nc', null, null, [[], '', [1]]];
     let cuts = 0;
@@ -201,7 +201,7 @@ describe('redis-client', () => {
     expect(cuts).toBeGreaterThan(replies.length);
   });
 
-  it('writes what its own decoder reads', async () => {
+  it('encodes commands that its own decoder reads', async () => {
     const words = ['SET', 'ключ', Buffer.from([0, 13, 10, 255]), 12];
     const codec = resp(true);
     const read = await firstValueFrom(of(words).pipe(codec.encode(), codec.decode()));

@@ -16,13 +16,13 @@ describe('the small examples', () => {
     ['own-cipher', 'hello\n'],
     ['own-handshake', 'WELCOME TO news\nhello\n'],
     ['https-through-proxy', '200 OK\nhello through the proxy\n'],
-  ] as const)('%s prints what it says and ends by itself', { timeout: 20_000 }, async ([name, expected]) => {
+  ] as const)('%s prints its output and exits', { timeout: 20_000 }, async ([name, expected]) => {
     expect(await start(name).ended).toEqual({ code: 0, stdout: expected, stderr: '' });
   });
 });
 
 describe('echo-server and echo-client', () => {
-  it('give back what was read from stdin; Ctrl-C stops the server', { timeout: 20_000 }, async () => {
+  it('echo stdin of the client, and the server stops at Ctrl-C', { timeout: 20_000 }, async () => {
     const echo = start('echo-server');
     const [, port = ''] = await echo.says(/port: (\d+)/);
     const client = start('echo-client', port);
@@ -32,13 +32,13 @@ describe('echo-server and echo-client', () => {
     expect(await echo.interrupt()).toMatchObject({ code: 0, stderr: '' });
   });
 
-  it('tell a server that is not there', { timeout: 20_000 }, async () => {
+  it('report ECONNREFUSED when no server listens', { timeout: 20_000 }, async () => {
     const client = start('echo-client', await deadPort());
     client.stdin.end('hello');
     expect(await client.ended).toEqual({ code: 1, stdout: '', stderr: expect.stringContaining('ECONNREFUSED') as string });
   });
 
-  it('go on when a client resets', { timeout: 20_000 }, async () => {
+  it('serve the next client after one has reset', { timeout: 20_000 }, async () => {
     const echo = start('echo-server');
     const port = Number((await echo.says(/port: (\d+)/))[1]);
     const rude = connect(port, host);
@@ -51,7 +51,7 @@ describe('echo-server and echo-client', () => {
 });
 
 describe('https-through-proxy', () => {
-  it('says what went wrong, with no credentials', { timeout: 20_000 }, async () => {
+  it('prints the error of a refused connection, without credentials', { timeout: 20_000 }, async () => {
     const run = start('https-through-proxy', 'https://localhost:1/', `http://me:secret@127.0.0.1:${await deadPort()}`);
     const stderr = expect.stringMatching(/^Error: connect ECONNREFUSED 127\.0\.0\.1:\d+\n$/) as string;
     expect(await run.ended).toEqual({ code: 1, stdout: '', stderr });
@@ -59,7 +59,7 @@ describe('https-through-proxy', () => {
 });
 
 describe('line-client', () => {
-  it('prints whole lines however they were cut, and goes on after a reset', { timeout: 20_000 }, async () => {
+  it('prints whole lines however the bytes are cut, and reconnects after a reset', { timeout: 20_000 }, async () => {
     const sockets: Socket[] = [];
     const place = await served(unwatched(onTestFinished), (socket) => {
       socket.setNoDelay().write(sockets.push(socket) === 1 ? 'first\nsec' : 'third\n');

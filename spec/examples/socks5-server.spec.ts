@@ -4,14 +4,14 @@ import { describe, expect, it } from 'vitest';
 import { open } from 'rxjs-io-stream';
 import { socks5Server, type Socks5ServerOptions } from '../../examples/socks5-server.ts';
 import { socks5 } from '../../src/plugins/proxy/socks5.ts';
-import { type Harness } from '../support/harness.ts';
+import type { Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { allOf, deadPort, served } from '../support/loopback.ts';
 import { runProgram } from '../support/run-program.ts';
 
 const host = '127.0.0.1';
 
-/** The server in this process, for as long as the spec runs. */
+/** Starts the server in this process until the spec ends. */
 async function serving(h: Harness, options: Socks5ServerOptions = {}): Promise<{ port: number; lines: string[] }> {
   const lines: string[] = [];
   const servers = h.observed(socks5Server({ local: true, ...options, log: (line) => lines.push(line) }));
@@ -25,7 +25,7 @@ async function echoPort(h: Harness): Promise<number> {
   return (place as { port: number }).port;
 }
 
-/** What the server answers to these bytes, up to its end. */
+/** Sends these bytes. Resolves to everything that the server replies. */
 async function answer(port: number, ...bytes: readonly number[]): Promise<number[]> {
   const socket: Socket = dial({ host, port, allowHalfOpen: true });
   const all = allOf(socket);
@@ -36,16 +36,16 @@ async function answer(port: number, ...bytes: readonly number[]): Promise<number
 }
 
 describe('socks5-server', () => {
-  spec('carries a transfer both ways, with half-close, to an address and to a name', async (h) => {
+  spec('relays both ways, with half-close, to an address and to a name', async (h) => {
     const { port, lines } = await serving(h);
     const target = await echoPort(h);
     for (const name of [host, 'localhost']) {
       const io = await open({ host: name, port: target, family: 4, allowHalfOpen: true, plugin: { proxy: socks5({ host, port }) } });
-      const given = Buffer.alloc(3_000_000, name);
-      io.end(given);
+      const sent = Buffer.alloc(3_000_000, name);
+      io.end(sent);
       const chunks: Buffer[] = [];
       for await (const bytes of io) chunks.push(bytes);
-      h.sameBytes(chunks, given);
+      h.sameBytes(chunks, sent);
       expect(io.details.proxy).toMatchObject({ boundAddress: host });
       io.close();
       await firstValueFrom(io.closed$);
@@ -53,7 +53,7 @@ describe('socks5-server', () => {
     expect(lines).toEqual([host, 'localhost'].map((name) => `${host}: to ${name} port ${target}`));
   });
 
-  spec('lets in whom it knows, and nobody else', async (h) => {
+  spec('accepts the right password only', async (h) => {
     h.secret('pass word');
     const { port, lines } = await serving(h, { user: 'user', pass: 'pass word' });
     const target = await echoPort(h);
@@ -80,7 +80,7 @@ describe('socks5-server', () => {
     ]);
   });
 
-  spec('says why it cannot connect', async (h) => {
+  spec('replies with the reason when it cannot connect', async (h) => {
     const { port } = await serving(h);
     const error = await open({ host, port: await deadPort(), plugin: { proxy: socks5({ host, port }) } }).catch((error: unknown) => error);
     h.error(error, { code: 'EPROXY' });
@@ -93,7 +93,7 @@ describe('socks5-server', () => {
     expect(await answer(port, 5, 1, 0, 5, 2, 0, 1, 127, 0, 0, 1, 0, 80)).toEqual([5, 0, 5, 7, 0, 1, 0, 0, 0, 0, 0, 0]);
   });
 
-  spec('leads only to public addresses unless told otherwise, never to itself, and only where the list says', async (h) => {
+  spec('connects only to allowed targets, to public addresses unless `local` is set, and never to itself', async (h) => {
     const to = (port: number, name: string): number[] => [5, 1, 0, 5, 1, 0, 3, name.length, ...Buffer.from(name), port >> 8, port & 255];
     const refused = [5, 0, 5, 2, 0, 1, 0, 0, 0, 0, 0, 0];
     const guarding = await serving(h, { local: false });
@@ -111,7 +111,7 @@ describe('socks5-server', () => {
       expect([name, await answer(open.port, ...to(port, name))]).toEqual([name, refused]);
   });
 
-  spec('writes one line of printable text to its log, whatever host the client asks for', async (h) => {
+  spec('logs one line of printable text, whatever host the client requests', async (h) => {
     const { port, lines } = await serving(h);
     const name = Buffer.from('a\n\u001b[2J\u009b\u202e\u2028b');
     await answer(port, 5, 1, 0, 5, 1, 0, 3, name.length, ...name, 0, 80);
@@ -119,7 +119,7 @@ describe('socks5-server', () => {
     expect(lines.every((line) => /^[\x20-\x7e]+$/.test(line))).toBe(true);
   });
 
-  it('runs as a program, says what it does, and ends by Ctrl-C', { timeout: 20_000 }, async () => {
+  it('runs as a program that logs its connections, and stops at Ctrl-C', { timeout: 20_000 }, async () => {
     const { says, interrupt } = runProgram('examples/socks5-server.ts', '--port', '0', '--local');
     const port = Number((await says(/port: (\d+)/))[1]);
     const target = await deadPort();

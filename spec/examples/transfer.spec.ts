@@ -23,20 +23,20 @@ function fileOf(name: string, bytes: Uint8Array): string {
   return path;
 }
 
-/** A run of the program, to its end. */
+/** Runs the program to its end. */
 const runTransfer = (...args: readonly string[]): Promise<Ended> => runProgram(PROGRAM, ...args).ended;
-/** The file it said it sends. */
+/** Returns the path of the file that the program sends. */
 const fileIn = (stdout: string): string => /^file {4}(\S+)/m.exec(stdout)?.[1] ?? '';
-/** The first words of the lines of its timeline: the events. */
+/** Returns the names of the events in the timeline. */
 const eventsIn = (stdout: string): string[] => [...stdout.matchAll(/^ *\d+\.\d ms {2}(\S.*?) {2,}/gm)].map(([, event = '']) => event);
 
-/** A server of plain `net`, as HOST:PORT. */
+/** Starts a server of plain `net`. Resolves to HOST:PORT. */
 async function server({ onTestFinished }: TestContext, each: (socket: Socket) => unknown): Promise<string> {
   const { port } = (await served(unwatched(onTestFinished), each)) as { port: number };
   return `127.0.0.1:${port}`;
 }
 
-/** The events stand in the order of time, and those that repeat are summed up. */
+/** Expects the events in the order of time, and repeated ones in one line. */
 function expectTimeline(stdout: string): void {
   const events = eventsIn(stdout);
   const at = (event: RegExp): number => events.findIndex((each) => event.test(each));
@@ -52,7 +52,7 @@ function expectTimeline(stdout: string): void {
   expect(stdout).toMatch(/ closed +by us: 300,001 out, 300,001 in, 0 unsent/);
 }
 
-/** What goes to a file or a pipe has no escape codes and no progress bar. */
+/** Expects no escape codes and no progress bar in the output to a pipe. */
 function expectPlainText(text: string): void {
   expect(text).not.toContain(ESCAPE);
   expect(text).not.toContain('%');
@@ -64,9 +64,9 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 
-describe.concurrent('examples/transfer, when all is well', { timeout: 60_000 }, () => {
-  // One run, looked at from several sides: to start the program takes longer than to send the file.
-  it('sends a file of its own making through the embedded server, gets it back and removes it', async () => {
+describe.concurrent('examples/transfer', { timeout: 60_000 }, () => {
+  // One run, several assertions: starting the program takes longer than sending the file.
+  it('sends a generated file through the embedded server, compares it, and removes it', async () => {
     const { code, stdout, stderr } = await runTransfer('--size', String(SIZE));
     expect(stderr).toBe('');
     expect(stdout).toContain('OK: the hashes agree.');
@@ -78,7 +78,7 @@ describe.concurrent('examples/transfer, when all is well', { timeout: 60_000 }, 
     expectPlainText(stdout);
   });
 
-  it('shows a progress bar on a terminal, and gives the cursor back', async ({ skip }) => {
+  it('shows a progress bar on a terminal, and restores the cursor', async ({ skip }) => {
     if (spawnSync('script', ['--version']).error) skip('needs `script` to make a terminal');
     const { code, stdout } = await runOnTerminal(PROGRAM, '--size', SIZE).ended;
     expect(code).toBe(0);
@@ -87,7 +87,7 @@ describe.concurrent('examples/transfer, when all is well', { timeout: 60_000 }, 
     expect(stdout).toContain('OK: the hashes agree.');
   });
 
-  it("sends the user's own file and leaves it as it is", async () => {
+  it("sends the user's own file and leaves it unchanged", async () => {
     const bytes = pattern(1_000_003);
     const path = fileOf('own file.bin', bytes);
     const { code, stdout } = await runTransfer(path);
@@ -102,7 +102,7 @@ describe.concurrent('examples/transfer, when all is well', { timeout: 60_000 }, 
     expect(code).toBe(0);
   });
 
-  it('sends to an echo server that is not of this package, which sees ciphered bytes only', async (context) => {
+  it('sends only encrypted bytes to an echo server of plain `net`', async (context) => {
     const seen: Buffer[] = [];
     const to = await server(context, (socket) => socket.on('data', (chunk: Buffer) => seen.push(chunk)).pipe(socket));
     const bytes = pattern(SIZE);
@@ -112,23 +112,23 @@ describe.concurrent('examples/transfer, when all is well', { timeout: 60_000 }, 
     expect(code).toBe(0);
     const wire = Buffer.concat(seen);
     expect(wire.length).toBe(SIZE);
-    // In ciphered bytes all 256 values come up equally often; `pattern` knows 251.
+    // Encrypted bytes have all 256 values; `pattern` has 251.
     expect(new Set(wire).size).toBe(256);
     expect(new Set(bytes).size).toBe(251);
   });
 
-  it('explains itself with --help', async () => {
+  it('prints the options with --help', async () => {
     const { code, stdout, stderr } = await runTransfer('--help');
     expect([code, stderr]).toEqual([0, '']);
     for (const word of ['FILE', '--to HOST:PORT', '--size', 'Exit code']) expect(stdout).toContain(word);
   });
 });
 
-/** What a server does wrong: its name, what it does with a socket, and what the program says about it. */
-const SERVERS: readonly (readonly [name: string, serve: (socket: Socket) => void, says: RegExp])[] = [
+/** Faulty servers: a name, the fault, and the report of the program. */
+const SERVERS: readonly (readonly [name: string, serve: (socket: Socket) => void, report: RegExp])[] = [
   [
     'ends before we do',
-    // Reads no more, so that the kernel's buffers are full before we are through.
+    // Stops reading, so that the kernel's buffers fill up before the program has sent everything.
     (socket) => socket.once('data', (chunk: Buffer) => socket.end(chunk.subarray(0, 1000)).pause()),
     /expected {2}the server to read and send back until we end\n +got +its end after 1,000 bytes, while we were still sending\n/,
   ],
@@ -164,10 +164,10 @@ const SERVERS: readonly (readonly [name: string, serve: (socket: Socket) => void
   ],
 ];
 
-describe.concurrent('examples/transfer, when something fails', { timeout: 60_000 }, () => {
-  it.for(SERVERS)('exits with 1 and says why when the server %s', async ([_name, serve, says], context) => {
+describe.concurrent('examples/transfer, after a fault', { timeout: 60_000 }, () => {
+  it.for(SERVERS)('exits with 1 and explains the failure when the server %s', async ([_name, serve, report], context) => {
     const { code, stdout, stderr } = await runTransfer('--size', '16000000', '--to', await server(context, serve));
-    expect(stderr).toMatch(says);
+    expect(stderr).toMatch(report);
     expect(stdout).not.toContain('OK');
     expect(code).toBe(1);
     expect(eventsIn(stdout)).toContain('CONNECTED');
@@ -175,7 +175,7 @@ describe.concurrent('examples/transfer, when something fails', { timeout: 60_000
     expect(existsSync(fileIn(stdout))).toBe(false);
   });
 
-  it('says that nobody listens', async () => {
+  it('exits with 1 when the server refuses the connection', async () => {
     const to = `127.0.0.1:${await deadPort()}`;
     const { code, stdout, stderr } = await runTransfer('--size', '1000', '--to', to);
     expect(stderr).toMatch(`FAILED  expected  a connection to ${to}\n        got       ECONNREFUSED: `);
@@ -184,23 +184,25 @@ describe.concurrent('examples/transfer, when something fails', { timeout: 60_000
     expect(existsSync(fileIn(stdout))).toBe(false);
   });
 
-  it('says that there is no such file', async () => {
+  it('exits with 1 when the file does not exist', async () => {
     const path = join(directory, 'no-such-file');
     const { code, stdout, stderr } = await runTransfer(path);
     expect(stderr).toMatch(`expected  a file that can be read at ${path}\n        got       ENOENT`);
     expect([code, stdout]).toEqual([1, '']);
   });
 
-  it('names an unknown flag', async () => {
+  it('exits with 1 and names an unknown option', async () => {
     const { code, stdout, stderr } = await runTransfer('--frob');
     expect(stderr).toMatch(/got +Unknown option '--frob'\n +hint +see npm start -- --help/);
     expect([code, stdout]).toEqual([1, '']);
   });
 
-  it.skipIf(process.platform === 'win32')('stops cleanly at Ctrl-C, with the timeline so far', async (context) => {
+  it.skipIf(process.platform === 'win32')('stops at Ctrl-C, prints the timeline so far, and removes its file', async (context) => {
     let connected = (): void => {};
-    const connecting = new Promise<void>((resolve) => (connected = resolve));
-    // Never reads, so that the transfer cannot come to an end by itself.
+    const connecting = new Promise<void>((resolve) => {
+      connected = resolve;
+    });
+    // Never reads, so that the transfer cannot complete.
     const to = await server(context, (socket) => {
       socket.pause();
       connected();
@@ -215,20 +217,23 @@ describe.concurrent('examples/transfer, when something fails', { timeout: 60_000
   });
 });
 
-describe('the file of examples/transfer', () => {
-  it('is no directory and no device', async () => {
+describe('ownFile', () => {
+  it('rejects a directory and a device', async () => {
     await expect(ownFile(directory)).rejects.toThrow(`expected  a file that can be read at ${directory}\n        got       a directory\n`);
     if (existsSync('/dev/null')) await expect(ownFile('/dev/null')).rejects.toThrow('got       a pipe, socket or device\n');
   });
 
-  it.skipIf(process.platform === 'win32' || process.getuid?.() === 0)('can be read (root may read anything)', async () => {
-    const path = fileOf('locked', new Uint8Array(1));
-    chmodSync(path, 0);
-    await expect(ownFile(path)).rejects.toThrow('got       EACCES');
-  });
+  it.skipIf(process.platform === 'win32' || process.getuid?.() === 0)(
+    'rejects a file that may not be read (root may read all)',
+    async () => {
+      const path = fileOf('locked', new Uint8Array(1));
+      chmodSync(path, 0);
+      await expect(ownFile(path)).rejects.toThrow('got       EACCES');
+    },
+  );
 });
 
-describe('the command line of examples/transfer', () => {
+describe('parseOptions', () => {
   it('defaults to 64 MiB and the embedded server', () => {
     expect(parseOptions([])).toEqual({ help: false, size: 64 * 1024 * 1024 });
   });
@@ -238,7 +243,7 @@ describe('the command line of examples/transfer', () => {
     ['1000', 1000],
     ['3KiB', 3072],
     ['2gib', 2 ** 31],
-  ])('reads --size %s', (text, size) => {
+  ])('parses --size %s', (text, size) => {
     expect(parseOptions(['--size', text]).size).toBe(size);
   });
 
@@ -246,7 +251,7 @@ describe('the command line of examples/transfer', () => {
     ['localhost:7', { host: 'localhost', port: 7 }],
     ['127.0.0.1:65535', { host: '127.0.0.1', port: 65535 }],
     ['[::1]:7', { host: '::1', port: 7 }],
-  ])('reads --to %s', (text, to) => {
+  ])('parses --to %s', (text, to) => {
     expect(parseOptions(['--to', text]).to).toEqual(to);
   });
 
