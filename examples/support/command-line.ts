@@ -28,8 +28,9 @@ export function parseCommandLine<const T extends Options = Options>(
 
 /** @throws TypeError unless the text is a port. */
 export function parsePort(text: string | undefined): number {
-  if (text === undefined || !/^\d{1,5}$/.test(text)) throw new TypeError(`expected a port from 0 to 65535, got ${text ?? 'none'}`);
-  return Number(text);
+  const port = /^\d{1,5}$/.test(text ?? '') ? Number(text) : NaN;
+  if (!(port <= 65_535)) throw new TypeError(`expected a port from 0 to 65535, got ${text === undefined ? 'none' : `'${text}'`}`);
+  return port;
 }
 
 /** Calls `main` if the module is the program that was started. Does nothing if another module imports it. */
