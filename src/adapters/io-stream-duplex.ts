@@ -5,7 +5,7 @@ import { Observable, Subscription, type Subscriber } from 'rxjs';
 import { ECLOSED, IOStreamError } from '../errors.ts';
 import { RESOLVED } from '../events.ts';
 import { internalsOf, type IOStream } from '../stream/io-stream.ts';
-import { Watchdog } from '../stream/watchdog.ts';
+import { Watchdog } from '../util/watchdog.ts';
 import { nextTurn } from '../util/tick.ts';
 import { closeAtOnce } from './close-at-once.ts';
 import { nextTick } from './next-tick.ts';

@@ -4,7 +4,7 @@ import { EOF, IN, type EventMask } from '../events.ts';
 import { ByteBuffer } from '../protocol/byte-buffer.ts';
 import { PAUSE, RESUME, type Flow } from '../wire/signal.ts';
 import { asBuffer } from './bytes.ts';
-import { Watchdog, type WatchdogTarget } from './watchdog.ts';
+import { Watchdog, type WatchdogTarget } from '../util/watchdog.ts';
 
 /** The parts of the stream that the read side uses. */
 export interface ReadHost {

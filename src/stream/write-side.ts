@@ -5,7 +5,7 @@ import { lostBytes } from '../wire/lost-bytes.ts';
 import { END, type Flow } from '../wire/signal.ts';
 import { asBuffer } from './bytes.ts';
 import { OutputQueue } from './output-queue.ts';
-import { Watchdog, type WatchdogTarget } from './watchdog.ts';
+import { Watchdog, type WatchdogTarget } from '../util/watchdog.ts';
 
 /** The parts of the stream that the write side uses. */
 export interface WriteHost {

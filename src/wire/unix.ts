@@ -1,7 +1,8 @@
 import { map } from 'rxjs';
 import { ETOCONNECT, IOStreamError } from '../errors.ts';
 import { within } from './deadline.ts';
-import { nodeStream, type OpenStream } from './node-stream.ts';
+import { nodeStream } from './node-stream.ts';
+import type { OpenStream } from './open-stream.ts';
 import { connectSocket } from './socket.ts';
 import type { Wire } from './signal.ts';
 import { checkUnixPath, pathInWords } from './unix-path.ts';

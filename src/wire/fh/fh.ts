@@ -9,7 +9,8 @@ import { within } from '../deadline.ts';
 import { discard } from '../discard.ts';
 import { fdEnds, fileHandleEnds, streamsOf, type Ends } from './fd-streams.ts';
 import { isFileHandle, streamEnds } from './fh-check.ts';
-import { nodeStream, type OpenStream } from '../node-stream.ts';
+import { nodeStream } from '../node-stream.ts';
+import type { OpenStream } from '../open-stream.ts';
 import type { Dial, Wire } from '../signal.ts';
 
 /** Accepted by {@link fromFh}: the number of a descriptor, a `FileHandle`, or a Node stream. */

@@ -1,5 +1,5 @@
 import type { SchedulerLike, Subscription } from 'rxjs';
-import { after } from '../util/timer.ts';
+import { after } from './timer.ts';
 
 /** The target of a {@link Watchdog}. */
 export interface WatchdogTarget {

@@ -1,0 +1,237 @@
+import type { Readable, Writable } from 'node:stream';
+import { Socket } from 'node:net';
+import type { SchedulerLike, Subscriber, Unsubscribable } from 'rxjs';
+import { IOStreamError, type Phase } from '../errors.ts';
+import type { GuardedObserver } from '../util/guarded-subscriber.ts';
+import { discard, reset } from './discard.ts';
+import { Linger } from './linger.ts';
+import { NodeWriter } from './node-writer.ts';
+import { streamsOf, type OpenStream } from './open-stream.ts';
+import { checkPendingReset } from './pending-reset.ts';
+import { END, type Dial, type Flow, type Timeouts, type Up } from './signal.ts';
+import { endReads } from './socket-reads.ts';
+import {
+  addReadEvents,
+  addStreamEvents,
+  addWriteEvents,
+  readBuffered,
+  removeStreamEvents,
+  type StreamEventTarget,
+} from './stream-events.ts';
+
+/**
+ * Connects the signals of one connection to a Node stream.
+ *
+ * ```text
+ *   flow ──▶ next ──▶ NodeWriter ──▶ stream
+ *     up ◀── onData, onEnd, … ◀───── stream
+ * ```
+ *
+ * The class itself observes the flow and the stream, and is the teardown: each connection has one, and closures would take as
+ * much memory as all its fields.
+ */
+export class NodeConnection implements GuardedObserver<Flow>, StreamEventTarget, Unsubscribable {
+  // Only the parts of the dial that `complete` needs: a reference to the dial would keep all of it in memory.
+  readonly #timeouts: Timeouts;
+  readonly #scheduler: SchedulerLike;
+  readonly #up: Subscriber<Up>;
+  #readable: Readable | undefined;
+  #writable: Writable | undefined;
+  #writer: NodeWriter | undefined;
+  /** Outbound signals. Buffered until the stream is open. */
+  #deferred: Flow[] | undefined = [];
+  #isPaused = false;
+  #hasInputEnded = false;
+  #hasOutputEnded = false;
+  /** Number of streams that have not closed yet. */
+  #openStreams = 0;
+  /** Whether the peer answers our FIN with its own. */
+  #peerSendsFin = false;
+  /** Set when the application has closed. */
+  #linger: Linger | undefined;
+  #isFreed = false;
+
+  constructor({ timeouts, scheduler }: Dial, up: Subscriber<Up>) {
+    this.#timeouts = timeouts;
+    this.#scheduler = scheduler;
+    this.#up = up;
+  }
+
+  /** Starts to read and write the stream. Called once. */
+  open({ readable, writable, fin = true, details }: OpenStream): void {
+    this.#readable = readable;
+    this.#writable = writable;
+    if (writable) this.#writer = new NodeWriter(writable, this.#up);
+    this.#hasInputEnded = !readable;
+    this.#hasOutputEnded = !writable || writable.writableFinished;
+    this.#peerSendsFin = fin && (readable as unknown) === writable;
+    const streams = this.#streams();
+    this.#openStreams = streams.length;
+    for (const stream of streams) addStreamEvents(stream, this);
+    if (readable && 'allowHalfOpen' in readable) readable.allowHalfOpen = true;
+    if (writable) addWriteEvents(writable);
+    const deferred = this.#deferred ?? [];
+    this.#deferred = undefined;
+    this.#up.next({ kind: 'connected', details: [details] });
+    for (const signal of deferred) this.next(signal);
+    if (!this.#isFreed && !this.#hasInputEnded && readable) this.#startReading(readable);
+  }
+
+  #startReading(readable: Readable): void {
+    if (readable.readableEnded) {
+      this.onEnd(); // 'end' was emitted before the listeners were added.
+      return;
+    }
+    // Pause before adding the 'data' listener: adding it schedules a resume at the end of the tick unless the stream is paused.
+    if (this.#isPaused) readable.pause();
+    addReadEvents(readable);
+    if (!this.#isPaused) readable.resume();
+  }
+
+  #streams(): readonly (Readable | Writable)[] {
+    return streamsOf({ readable: this.#readable, writable: this.#writable });
+  }
+
+  // Outbound signals
+
+  next(signal: Flow): void {
+    switch (signal.kind) {
+      case 'data':
+        if (this.#deferred) this.#deferred.push(signal);
+        else if (this.#writer) this.#writer.write(signal.bytes);
+        else throw cannotWrite();
+        return;
+      case 'end':
+        if (this.#deferred) this.#deferred.push(signal);
+        else this.#writer?.end();
+        return;
+      case 'pause':
+        this.#isPaused = true;
+        this.#readable?.pause();
+        return;
+      case 'resume':
+        this.#isPaused = false;
+        this.#readable?.resume();
+        return;
+    }
+  }
+
+  /** Closes: sends the queued bytes and our end, then waits for the end of the input, and drops it. */
+  complete(): void {
+    if (this.#deferred) {
+      this.#up.complete();
+      return;
+    }
+    this.#linger = new Linger(this.#timeouts.close, this.#scheduler, () => this.#giveUp());
+    this.#writer?.watch(this.#linger);
+    if (this.#peerSendsFin) this.#readable?.resume();
+    else {
+      this.#hasInputEnded = true;
+      this.#readable?.pause(); // Reading and writing a file share its position.
+    }
+    this.#writer?.end();
+    if (this.#hasOutputEnded) this.#awaitFin();
+    this.#destroyIfEnded();
+  }
+
+  /** Resets. */
+  error(reason: unknown): void {
+    if (this.#readable instanceof Socket) reset(this.#readable);
+    this.#up.error(reason);
+  }
+
+  /** Called when one of our own callbacks threw. */
+  caught(error: unknown): void {
+    this.#up.error(error);
+  }
+
+  // Events of the stream
+
+  onData(chunk: Uint8Array): void {
+    if (!this.#linger) this.#up.next({ kind: 'data', bytes: chunk });
+  }
+
+  onEnd(): void {
+    if (this.#linger) this.#endInput();
+    else checkPendingReset(this.#readable, (error) => (error ? this.onError(error) : this.#endInput()));
+  }
+
+  onDrain(): void {
+    this.#writer?.feed();
+  }
+
+  onFinish(): void {
+    this.#writer?.reportSent();
+    this.#hasOutputEnded = true;
+    this.#awaitFin();
+    this.#destroyIfEnded();
+  }
+
+  onError(error: Error): void {
+    const phase = this.#linger ? 'close' : phaseOf(error);
+    if (!this.#linger) this.#emitBuffered();
+    this.#up.error(IOStreamError.from(error, { phase }));
+  }
+
+  onClose(): void {
+    this.#openStreams -= 1;
+    if (this.#openStreams > 0) return;
+    if (this.#hasOutputEnded && (this.#hasInputEnded || this.#linger)) this.#up.complete();
+    else this.onError(closedOutside());
+  }
+
+  #endInput(): void {
+    this.#hasInputEnded = true;
+    if (!this.#linger) this.#up.next(END);
+    this.#destroyIfEnded();
+  }
+
+  /** Emits the bytes that were read before an error. Node destroys the stream then, but keeps them in its buffer. */
+  #emitBuffered(): void {
+    const readable = this.#readable;
+    if (!readable) return;
+    for (let chunk = readBuffered(readable); chunk && !this.#isFreed; chunk = readBuffered(readable)) this.onData(chunk);
+  }
+
+  // Closing
+
+  #awaitFin(): void {
+    if (this.#peerSendsFin && this.#readable) this.#linger?.awaitFin(this.#readable);
+  }
+
+  /** Destroys the stream when both directions have ended. The 'close' event then completes Up. */
+  #destroyIfEnded(): void {
+    if (this.#hasInputEnded && this.#hasOutputEnded) for (const stream of this.#streams()) stream.destroy();
+  }
+
+  #giveUp(): void {
+    this.unsubscribe();
+    this.#up.complete();
+  }
+
+  /** Frees the stream at once. */
+  unsubscribe(): void {
+    if (this.#isFreed) return;
+    this.#isFreed = true;
+    this.#linger?.stop();
+    if (this.#readable) endReads(this.#readable);
+    for (const stream of this.#streams()) {
+      removeStreamEvents(stream);
+      discard(stream);
+    }
+  }
+}
+
+function cannotWrite(): IOStreamError {
+  return new IOStreamError('EBADF', { phase: 'write', errno: -9, message: 'write to an fh that was opened for reading only' });
+}
+
+function closedOutside(): IOStreamError {
+  const message = 'fh was closed outside of the stream; close it with io.close()';
+  return new IOStreamError('ERR_STREAM_PREMATURE_CLOSE', { phase: 'read', message });
+}
+
+function phaseOf(error: Error): Phase {
+  const { syscall } = error as { syscall?: string };
+  return syscall === 'write' || syscall === 'shutdown' ? 'write' : 'read';
+}
