@@ -23,7 +23,7 @@ const places = {
   'src/events.ts': { path: EVENTS, may: [] },
   'src/errors.ts': { path: ERRORS, may: [UTIL] },
   'src/util': { path: UTIL, may: [] },
-  'src/protocol': { path: PROTOCOL, may: [ERRORS], rxjs: false, node: false },
+  'src/protocol': { path: PROTOCOL, may: [UTIL, ERRORS], rxjs: false, node: false },
   'src/wire': { path: WIRE, may: [UTIL, EVENTS, ERRORS] },
   'src/layers': { path: LAYERS, may: [WIRE, PROTOCOL, UTIL, ERRORS], node: false },
   'src/plugins': { path: PLUGINS, may: [LAYERS, WIRE, PROTOCOL, UTIL, ERRORS] },

@@ -4,6 +4,7 @@ import type { Link, Need, Talk } from '../protocol/link.ts';
 import type { Decoder } from './decoding.ts';
 import { cutOff, overLimit } from './frame.ts';
 import { Piece } from './piece.ts';
+import { EMPTY_BYTES } from '../util/empty-bytes.ts';
 
 /** The reading methods for the generator of a codec. */
 export type Reader = Pick<Link, 'read' | 'readUntil'>;
@@ -17,8 +18,6 @@ export interface ParserLimits {
   /** Bytes allowed beyond `maxLength`, for headers and delimiters. */
   readonly overhead?: number;
 }
-
-const NO_BYTES = new Uint8Array(0);
 
 /** Decodes messages by running a new generator for each of them, as the bytes arrive. */
 export class Parser<T> implements Decoder<T> {
@@ -79,7 +78,7 @@ export class Parser<T> implements Decoder<T> {
   }
 
   #run(talk: Talk<T>): { readonly value: T } | undefined {
-    let bytes = this.#need ? this.#take(this.#need) : NO_BYTES;
+    let bytes = this.#need ? this.#take(this.#need) : EMPTY_BYTES;
     while (bytes) {
       const result = talk.next(bytes);
       if (result.done) return this.#made(result);

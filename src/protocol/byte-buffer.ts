@@ -1,4 +1,5 @@
-const EMPTY = new Uint8Array(0);
+import { EMPTY_BYTES } from '../util/empty-bytes.ts';
+
 const MIN_CAPACITY = 256;
 
 /**
@@ -9,7 +10,7 @@ const MIN_CAPACITY = 256;
  * buffered bytes, whatever the sizes of the chunks and of their backing buffers.
  */
 export class ByteBuffer {
-  #memory: Uint8Array = EMPTY;
+  #memory: Uint8Array = EMPTY_BYTES;
   #start = 0;
   #end = 0;
   /** Whether this buffer allocated the memory and may append to it, as opposed to an adopted chunk of a caller. */
@@ -73,7 +74,7 @@ export class ByteBuffer {
     const isWhole = this.#start === 0 && end === this.#memory.length;
     const taken = isWhole ? this.#memory : this.#memory.subarray(this.#start, end);
     this.#start = end;
-    if (this.length === 0) this.assign(EMPTY);
+    if (this.length === 0) this.assign(EMPTY_BYTES);
     else if (this.length * 4 < this.#memory.length) this.#move(2 * this.length);
     return taken;
   }

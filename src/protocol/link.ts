@@ -1,5 +1,6 @@
 import { EPROTOCOL, IOStreamError, type ErrorCode, type Phase } from '../errors.ts';
 import { ByteBuffer } from './byte-buffer.ts';
+import { EMPTY_BYTES } from '../util/empty-bytes.ts';
 
 /** A request that a conversation yields: an exact number of bytes, all bytes up to a delimiter within `limit`, or an {@link Answer}. */
 export type Need =
@@ -59,7 +60,7 @@ function isLength(count: number): boolean {
 
 function* read(count: number): Talk<Uint8Array> {
   const need = needCount(count);
-  return count === 0 ? new Uint8Array(0) : yield need;
+  return count === 0 ? new Uint8Array(0) : yield need; // Not EMPTY_BYTES: the application may transfer it.
 }
 
 function* readUntil(delimiter: Uint8Array | string, limit: number, whole?: number): Talk<Uint8Array> {
@@ -186,7 +187,7 @@ export class Conversation<T> {
 
   /** Runs to the first need, or to the end. Must be called once, before any `push`. */
   start(): IteratorResult<Need, T> {
-    return this.#run(() => this.#talk.next(NO_BYTES));
+    return this.#run(() => this.#talk.next(EMPTY_BYTES));
   }
 
   /** Appends bytes and runs the conversation until it needs more. Throws what the conversation throws. */
@@ -283,8 +284,6 @@ export class Conversation<T> {
     throw new IOStreamError(EPROTOCOL, { phase: this.#options.phase, message });
   }
 }
-
-const NO_BYTES = new Uint8Array(0);
 
 /** Calls the user's function only when the conversation starts, so that the first step throws what it throws. */
 function* begin<T>(talk: (link: Link) => Talk<T>, link: Link): Talk<T> {

@@ -1,4 +1,5 @@
 import { ownOptions } from '../util/own-options.ts';
+import { EMPTY_BYTES } from '../util/empty-bytes.ts';
 
 /** One way to cut a stream of bytes. */
 export interface Cut {
@@ -93,18 +94,16 @@ export function* cutPlans(length: number, options: RechunkOptions = {}): Generat
 /** Splits bytes by a plan. */
 export function chunksOf(bytes: Uint8Array, plan: CutPlan): Uint8Array[] {
   const cuts = plan.cuts();
-  const chunks: Uint8Array[] = plan.empty ? [NOTHING] : [];
+  const chunks: Uint8Array[] = plan.empty ? [EMPTY_BYTES] : [];
   let from = 0;
   for (let offset = 1; offset <= bytes.length; offset += 1) {
     if (offset < bytes.length && !cuts(offset)) continue;
     chunks.push(bytes.subarray(from, offset));
-    if (plan.empty) chunks.push(NOTHING);
+    if (plan.empty) chunks.push(EMPTY_BYTES);
     from = offset;
   }
   return chunks;
 }
-
-const NOTHING = new Uint8Array(0);
 
 /** The seed also decides the mean length of the chunks: from a few bytes to hundreds. */
 function randomCuts(seed: number): () => boolean {

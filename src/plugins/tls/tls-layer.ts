@@ -25,6 +25,7 @@ import type { TlsFacts, TlsOptions } from './tls-options.ts';
 import { TlsWriter } from './tls-writer.ts';
 import { isNode } from './tls-runtime.ts';
 import { factsOf, keepNodeTls, NOTHING, rememberShown, shownBy, shownInSession, type Shown } from './tls-peer.ts';
+import { EMPTY_BYTES } from '../../util/empty-bytes.ts';
 
 /** What differs between a client and a server, and the user's options. */
 export interface TlsRole extends Pick<TlsOptions, 'verify' | 'truncation'> {
@@ -94,7 +95,7 @@ export class TlsLayer implements Layer {
   readonly #leftovers: (DataSignal | EndSignal)[] = [];
   #peerEnded = false;
   /** The first bytes of the peer during the handshake, to identify a peer that does not speak TLS. */
-  #first: Uint8Array = NO_BYTES;
+  #first: Uint8Array = EMPTY_BYTES;
   /** Until when the peer may still reject our certificate: the handshake timeout, or 0 after its first data. */
   #confirmedAt = 0;
   #closeNotifySent = false;
@@ -336,7 +337,7 @@ export class TlsLayer implements Layer {
     // Not enumerable: it holds a secret.
     Object.defineProperty(this.#details, 'session', { get: () => this.#session ?? (facts.reused ? this.#offered : undefined) });
     keepNodeTls(this.#details, { socket, shown: this.#shown });
-    this.#first = NO_BYTES;
+    this.#first = EMPTY_BYTES;
     this.#stage = 'open';
     if (this.#session) this.#keep(this.#session);
     this.#waiting = true;
@@ -464,8 +465,6 @@ export class TlsLayer implements Layer {
     return new IOStreamError(code, { phase, layer: this.#dial.layer, message, cause });
   }
 }
-
-const NO_BYTES = new Uint8Array(0);
 
 /** Our alert to a client that did not send the requested certificate. */
 const NO_CERTIFICATE = 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE';

@@ -1,4 +1,5 @@
 import { concatBytes } from '../../util/concat-bytes.ts';
+import { EMPTY_BYTES } from '../../util/empty-bytes.ts';
 
 /** Values that often break length fields and state machines. */
 const EDGES = [0, 1, 0x09, 0x0a, 0x0d, 0x20, 0x2c, 0x30, 0x39, 0x3a, 0x7f, 0x80, 0xc3, 0xfe, 0xff];
@@ -9,7 +10,7 @@ const EDGES = [0, 1, 0x09, 0x0a, 0x0d, 0x20, 0x2c, 0x30, 0x39, 0x3a, 0x7f, 0x80,
  */
 export function mutate(samples: readonly Uint8Array[], random: () => number): Uint8Array {
   const below = (end: number): number => Math.floor(random() * end);
-  const pick = (): Uint8Array => samples[below(samples.length)] ?? new Uint8Array(0);
+  const pick = (): Uint8Array => samples[below(samples.length)] ?? EMPTY_BYTES;
   const piece = (bytes: Uint8Array): Uint8Array => {
     const from = below(bytes.length);
     return bytes.subarray(from, from + 1 + below(Math.min(16, bytes.length - from)));
@@ -24,7 +25,7 @@ export function mutate(samples: readonly Uint8Array[], random: () => number): Ui
     if (how === 0 && at < bytes.length) bytes[at] = below(256);
     else if (how === 1 && at < bytes.length) bytes[at] = EDGES[below(EDGES.length)] ?? 0;
     else if (how === 2 && at < bytes.length) bytes[at] = (bytes[at] ?? 0) ^ (1 << below(8));
-    else if (how === 3) splice(at, 1 + below(8), new Uint8Array(0));
+    else if (how === 3) splice(at, 1 + below(8), EMPTY_BYTES);
     else if (how === 4) splice(at, 0, piece(bytes));
     else if (how === 5) splice(at, below(4), piece(pick()));
     else if (how === 6)

@@ -5,6 +5,7 @@ import { END, PAUSE, RESUME, type Flow, type Plugin } from '../../wire/signal.ts
 import { atTickEnd } from '../../util/tick.ts';
 import { show } from '../bytes.ts';
 import type { CutPlan } from '../rechunk.ts';
+import { EMPTY_BYTES } from '../../util/empty-bytes.ts';
 
 /** An event after `after` bytes of the peer. */
 export interface Stop {
@@ -99,10 +100,10 @@ export class Rechunker {
           return;
         }
         for (const chunk of split(bytes, this.passed, cuts)) {
-          if (plan.empty) pass(NOTHING);
+          if (plan.empty) pass(EMPTY_BYTES);
           pass(chunk);
         }
-        if (plan.empty) pass(NOTHING);
+        if (plan.empty) pass(EMPTY_BYTES);
         halt();
       };
       this.#hold = (signal) => down.next(signal);
@@ -131,7 +132,6 @@ export class Rechunker {
 
 /** Maximum number of chunks in a message. */
 const SHOWN = 12;
-const NOTHING = new Uint8Array(0);
 
 /** Splits bytes; `start` is their offset in the whole stream. */
 function* split(bytes: Uint8Array, start: number, cuts: (offset: number) => boolean): Generator<Uint8Array> {

@@ -8,6 +8,7 @@ import type { Findings } from './report.ts';
 import { same } from '../same.ts';
 import { isNamed } from './wire-cases.ts';
 import { RuleViolation } from './wire-run.ts';
+import { EMPTY_BYTES } from '../../util/empty-bytes.ts';
 
 /** The messages of a stream, and how it ended. */
 export interface Outcome {
@@ -71,7 +72,7 @@ export class CodecRun {
   /** Returns a sample of each single message, the shortest first, then one of all messages. */
   samples(): Sample[] {
     const alone = this.messages.map((message, at): Sample => {
-      const [frame = new Uint8Array(0)] = this.frames([message]);
+      const [frame = EMPTY_BYTES] = this.frames([message]);
       return { frames: [frame], bytes: frame, values: [this.values[at]] };
     });
     return [...alone.sort((a, b) => a.bytes.length - b.bytes.length), this.whole()];

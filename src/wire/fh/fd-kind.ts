@@ -1,5 +1,6 @@
 import { fstatSync, readFileSync, readvSync, writevSync, type Stats } from 'node:fs';
 import { isatty } from 'node:tty';
+import { EMPTY_BYTES } from '../../util/empty-bytes.ts';
 
 /** Kind of a descriptor. Decides which Node stream can carry it, and in which directions. */
 export interface FdKind {
@@ -69,7 +70,7 @@ export function accessOf(fd: number, sort: FdKind['sort'], fdinfo = `/proc/self/
     info = readFileSync(fdinfo, 'latin1');
   } catch {
     if (sort === 'socket' || sort === 'tty') return { canRead: true, canWrite: true };
-    const nothing = [new Uint8Array(0)];
+    const nothing = [EMPTY_BYTES];
     return { canRead: allows(() => readvSync(fd, nothing)), canWrite: allows(() => writevSync(fd, nothing)) };
   }
   const flags = parseInt(/^flags:\s*([0-7]+)/m.exec(info)?.[1] ?? '2', 8);
