@@ -15,7 +15,8 @@ export type {
   Secured,
   StreamOf,
 } from './stream/stream-of.ts';
-export { listen, type ListenOptions } from './stream/listen.ts';
+export { listen } from './stream/listen.ts';
+export type { ListenOptions } from './stream/listen-options.ts';
 export { open } from './stream/open.ts';
 export { openTls, startTls, type StartTlsOptions } from './stream/start-tls.ts';
 export type { Handler } from './stream/run-handler.ts';

@@ -1,14 +1,16 @@
 import { asyncScheduler, NEVER } from 'rxjs';
 import { assert, describe, expect, it } from 'vitest';
 import { passthrough, type Wire } from 'rxjs-io-stream';
-import { checkOptions, isOwnField, mergeTimeouts } from '../../src/stream/options.ts';
+import { checkStreamOptions } from '../../src/stream/check-stream-options.ts';
+import { mergeTimeouts } from '../../src/stream/merge-timeouts.ts';
+import { isOwnField } from '../../src/stream/own-fields.ts';
 import { TIMEOUTS } from '../../src/wire/timeouts.ts';
 
 const wire: Wire = () => () => NEVER;
 
 function messageOf(options: unknown): string {
   try {
-    checkOptions(options as object);
+    checkStreamOptions(options as object);
   } catch (error) {
     assert(error instanceof TypeError);
     return error.message;
@@ -16,7 +18,7 @@ function messageOf(options: unknown): string {
   return 'accepted';
 }
 
-describe('checkOptions', () => {
+describe('checkStreamOptions', () => {
   it('wants exactly one of fh, host with port, path and wire', () => {
     for (const good of [{ wire }, { path: '/x' }, { host: 'x', port: 1 }, { fh: 3 }]) expect(messageOf(good)).toBe('accepted');
     for (const wrong of [{}, { wire, path: '/x' }, { fh: 3, host: 'x', port: 1 }, { path: '/x', fh: 1 }, { port: 1 }]) {

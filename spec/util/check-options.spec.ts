@@ -7,11 +7,11 @@ const RULES: Rules = {
   size: ['a number of bytes', (value) => Number.isSafeInteger(value)],
 };
 
-describe('checkByRules', () => {
+describe('checkOptions', () => {
   const check =
     (options: unknown, required: readonly string[] = []) =>
     () =>
-      checkOptions('tool', options as object, RULES, required);
+      checkOptions(options as object, { caller: 'tool', rules: RULES, required });
 
   it.each([{}, { name: 'x' }, { name: 'x', size: 0 }, { name: undefined }, Object.assign(Object.create(null), { size: 1 })])(
     'takes %j',
@@ -26,15 +26,17 @@ describe('checkByRules', () => {
 
   it('returns a copy that inherits nothing', () => {
     const given = { name: 'x' };
-    const copy = checkOptions('tool', given, RULES);
+    const copy = checkOptions(given, { caller: 'tool', rules: RULES });
     given.name = 'y';
     expect([copy.name, 'toString' in copy]).toEqual(['x', false]);
   });
 
   it('shows a wrong value only if its rule says how', () => {
     const count: Rules = { count: ['a number', Number.isFinite, describeNumber] };
-    expect(() => checkOptions('tool', { count: NaN }, count)).toThrow('expected `count` of tool to be a number, got NaN');
-    expect(() => checkOptions('tool', { count: 'secret' }, count)).toThrow('got a string of 6 bytes');
+    expect(() => checkOptions({ count: NaN }, { caller: 'tool', rules: count })).toThrow(
+      'expected `count` of tool to be a number, got NaN',
+    );
+    expect(() => checkOptions({ count: 'secret' }, { caller: 'tool', rules: count })).toThrow('got a string of 6 bytes');
   });
 
   it.each<[unknown, string]>([

@@ -2,7 +2,8 @@ import { Agent, type AgentOptions as HttpAgentOptions, type ClientRequest } from
 import { addAbortSignal, type Duplex } from 'node:stream';
 import { NEVER } from 'rxjs';
 import { IOStream } from '../stream/io-stream.ts';
-import { checkOptionsWithoutPlace, type IOStreamOptions } from '../stream/options.ts';
+import { checkOptionsWithoutEndpoint } from '../stream/check-stream-options.ts';
+import type { IOStreamOptions } from '../stream/options.ts';
 import { ownOptions } from '../util/own-options.ts';
 import { pluginEntries } from '../wire/stack.ts';
 import { defined, isSecure, normalized, targetOf, type ConnectionRequest } from './agent-request.ts';
@@ -89,7 +90,7 @@ class StreamAgent extends Agent implements RequestTaker {
     const { plugin, timeouts, lookup, family, localAddress, noDelay, scheduler, ...pooling } = ownOptions(options, 'agent', NAMES);
     // The `noDelay` of Node's Agent overrides that of a request.
     super(noDelay === undefined ? pooling : { ...pooling, noDelay });
-    this.#stream = defined(checkOptionsWithoutPlace({ plugin, timeouts, lookup, family, localAddress, noDelay, scheduler }));
+    this.#stream = defined(checkOptionsWithoutEndpoint({ plugin, timeouts, lookup, family, localAddress, noDelay, scheduler }));
   }
 
   /** The default port. Node reads it without a hint for which protocol. */

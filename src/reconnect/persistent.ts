@@ -1,7 +1,8 @@
 import { isObservable } from 'rxjs';
 import { describeValue } from '../util/describe.ts';
 import { IOStream } from '../stream/io-stream.ts';
-import { checkOptions, DEFAULTS, type IOStreamOptions } from '../stream/options.ts';
+import { checkStreamOptions } from '../stream/check-stream-options.ts';
+import { DEFAULTS, type IOStreamOptions } from '../stream/options.ts';
 import { ownOptions } from '../util/own-options.ts';
 import { BACKOFF_NAMES, planBackoff } from './backoff-plan.ts';
 import type { Persistent, PersistentOptions, PersistentTarget } from './persistent-types.ts';
@@ -90,7 +91,7 @@ function checkTarget(target: IOStreamOptions): IOStreamOptions {
   if (target instanceof IOStream || target instanceof ReconnectingStream) throw new TypeError(`${expected}, got a stream; ${instead}`);
   if (isPromise(target))
     throw new TypeError(`${expected}, got a Promise; a function that needs time to make them belongs before persistent()`);
-  return checkOptions(target);
+  return checkStreamOptions(target);
 }
 
 function isPromise(value: unknown): boolean {

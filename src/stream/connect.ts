@@ -3,7 +3,8 @@ import { Observable, type Subscriber } from 'rxjs';
 import { describeValue } from '../util/describe.ts';
 import type { Connection } from './connection.ts';
 import { internalsOf, IOStream } from './io-stream.ts';
-import { checkOptions, type IOStreamOptions } from './options.ts';
+import { checkStreamOptions } from './check-stream-options.ts';
+import type { IOStreamOptions } from './options.ts';
 import type { ReadEnd } from './read-side.ts';
 import { runHandler, type Handler } from './run-handler.ts';
 import type { OptionsOf, StreamOf } from './stream-of.ts';
@@ -73,7 +74,7 @@ export function connect<O extends object>(options: OptionsOf<Readonly<O>, IOStre
 export function connect<O extends object>(options: OptionsOf<O, IOStreamOptions<StreamOf<O>>>): Observable<StreamOf<O>>;
 export function connect<O extends object>(options: ConnectOptions<O>): Observable<StreamOf<O>>;
 export function connect(options: IOStreamOptions | (() => IOStreamOptions), handler?: Handler<never>): Observable<unknown> {
-  const given = typeof options === 'function' ? options : checkOptions(options);
+  const given = typeof options === 'function' ? options : checkStreamOptions(options);
   if (handler !== undefined && typeof handler !== 'function')
     throw new TypeError(`connect: expected the handler to be a function, got ${describeValue(handler)}`);
   const make = (): IOStream => new IOStream(typeof given === 'function' ? given() : given);

@@ -7,19 +7,11 @@ import { toBytes, type Writable } from './bytes.ts';
 import { consume, iterate, type ConsumeOptions } from './consume.ts';
 import { Connection } from './connection.ts';
 import { NO_HANDLE } from './handle.ts';
-import {
-  checkOption,
-  checkOptions,
-  checkTarget,
-  DEFAULTS,
-  isOwnField,
-  usage,
-  type Callback,
-  type CallbackTarget,
-  type Changing,
-  type IOStreamOptions,
-  type StreamEvent,
-} from './options.ts';
+import { checkCallback } from './check-callback.ts';
+import { checkStreamOption, checkStreamOptions, type Changing } from './check-stream-options.ts';
+import { DEFAULTS, type Callback, type CallbackTarget, type IOStreamOptions, type StreamEvent } from './options.ts';
+import { isOwnField } from './own-fields.ts';
+import { usage } from './usage.ts';
 import { Output } from './output.ts';
 import type { ClosedReport, StreamState } from './report.ts';
 import { send, type SendSource } from './send.ts';
@@ -59,7 +51,7 @@ class Stream<Details = AnyDetails> {
   #output: Output | undefined;
 
   constructor(options: IOStreamOptions) {
-    const given: Changing<IOStreamOptions> = checkOptions(options);
+    const given: Changing<IOStreamOptions> = checkStreamOptions(options);
     this.plugin = (given.plugin as Stream['plugin'] | undefined) ?? NO_PLUGINS;
     for (const [key, value] of Object.entries(given)) if (isOwnField(key)) (this as Record<string, unknown>)[key] = value;
     const core = (this.#core = new Connection(this as unknown as IOStream, given));
@@ -153,8 +145,8 @@ class Stream<Details = AnyDetails> {
   }
 
   set cb(cb: Callback | CallbackTarget | undefined) {
-    checkOption('cb', cb);
-    checkTarget(cb, this.#core.method);
+    checkStreamOption('cb', cb);
+    checkCallback(cb, this.#core.method);
     this.#core.cb = cb;
   }
 
@@ -163,7 +155,7 @@ class Stream<Details = AnyDetails> {
   }
 
   set method(method: string) {
-    checkOption('method', method);
+    checkStreamOption('method', method);
     this.#core.method = method;
   }
 
@@ -173,7 +165,7 @@ class Stream<Details = AnyDetails> {
   }
 
   set waitFor(mask: EventMask | undefined) {
-    checkOption('waitFor', mask);
+    checkStreamOption('waitFor', mask);
     this.#core.waitFor = mask;
     this.#core.reads.clearLimit();
   }
@@ -183,7 +175,7 @@ class Stream<Details = AnyDetails> {
   }
 
   set inBufLimit(limit: number | undefined) {
-    checkOption('inBufLimit', limit);
+    checkStreamOption('inBufLimit', limit);
     this.#core.inBufLimit = limit;
     this.#core.reads.clearLimit();
   }
@@ -216,7 +208,7 @@ class Stream<Details = AnyDetails> {
   }
 
   set outPos(position: number | undefined) {
-    checkOption('outPos', position);
+    checkStreamOption('outPos', position);
     this.#core.writes.queue.position = position;
     this.#core.writes.replaced();
   }
@@ -227,7 +219,7 @@ class Stream<Details = AnyDetails> {
   }
 
   set outBufLimit(limit: number | undefined) {
-    checkOption('outBufLimit', limit);
+    checkStreamOption('outBufLimit', limit);
     this.#core.writes.outBufLimit = limit ?? DEFAULTS.outBufLimit;
   }
 
@@ -237,7 +229,7 @@ class Stream<Details = AnyDetails> {
   }
 
   set timeouts(wanted: Partial<Timeouts>) {
-    checkOption('timeouts', wanted);
+    checkStreamOption('timeouts', wanted);
     this.#core.timeouts = wanted;
   }
 

@@ -2,7 +2,8 @@ import { Subject, type Observable } from 'rxjs';
 import type { IOStreamError } from '../errors.ts';
 import type { EventMask } from '../events.ts';
 import type { IOStream } from './io-stream.ts';
-import { noMethod, type Callback, type CallbackTarget, type StreamEvent } from './options.ts';
+import { noMethod } from './check-callback.ts';
+import type { Callback, CallbackTarget, StreamEvent } from './options.ts';
 
 /** The parts of the stream that the notifier reads at each event. */
 export interface NotifierHost {

@@ -10,7 +10,8 @@ import { connecting } from './connect.ts';
 import type { Connection } from './connection.ts';
 import { internalsOf, IOStream } from './io-stream.ts';
 import { opening } from './open.ts';
-import { isOwnField, type IOStreamOptions } from './options.ts';
+import type { IOStreamOptions } from './options.ts';
+import { isOwnField } from './own-fields.ts';
 import { heldAhead } from './read-ahead.ts';
 import type { Secured } from './stream-of.ts';
 

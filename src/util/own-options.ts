@@ -5,7 +5,7 @@ import { unknownOption } from './unknown-option.ts';
  * Prototype of copied options: empty and frozen, so that no property is inherited. An object with this prototype takes as much
  * memory as a literal. V8 stores an object without a prototype as a hash table of five times the size.
  */
-const NOTHING: object = Object.freeze(Object.create(null) as object);
+const EMPTY_PROTOTYPE: object = Object.freeze(Object.create(null) as object);
 
 /**
  * Copies the own enumerable properties of options into an object that inherits nothing. The copy keeps the values of the call,
@@ -20,9 +20,17 @@ const NOTHING: object = Object.freeze(Object.create(null) as object);
 export function ownOptions<T extends object>(options: T, caller: string, known?: readonly (keyof T & string)[]): T {
   if (typeof options !== 'object' || (options as unknown) === null || Array.isArray(options))
     throw new TypeError(`expected an object of options for ${caller}, got ${describeWithType(options)}`);
-  const own = Object.setPrototypeOf({ ...options }, NOTHING) as T;
+  const own = Object.setPrototypeOf({ ...options }, EMPTY_PROTOTYPE) as T;
   const names: readonly string[] | undefined = known;
   const unknown = names && Object.keys(own).find((name) => !names.includes(name));
   if (names && unknown !== undefined) throw unknownOption(unknown, caller, names);
   return own;
+}
+
+/** Copies options as {@link ownOptions} does, without those that are undefined: some functions of Node do not take these as absent. */
+export function definedOptions<T extends object>(options: T, caller: string): T {
+  return ownOptions(
+    Object.fromEntries(Object.entries(ownOptions(options, caller)).filter(([, value]) => value !== undefined)) as T,
+    caller,
+  );
 }

@@ -11,7 +11,7 @@ export interface StreamEventTarget {
 }
 
 /** Key of the target on its stream. Thus all connections share one set of listeners, which need no closures. */
-const TARGET = Symbol('rxjs-io-stream connection');
+const TARGET: unique symbol = Symbol('rxjs-io-stream connection');
 type Connected<S> = S & { [TARGET]?: StreamEventTarget | undefined };
 
 /** Calls `target` for `'error'` and `'close'` of a stream. */

@@ -9,6 +9,7 @@ import { guardedSubscriber } from '../util/guarded-subscriber.ts';
 import { race, type FailedAttempt } from './race.ts';
 import { resolveInTime, type ResolveOptions } from './resolve.ts';
 import { checkOptions, type Rules } from '../util/check-options.ts';
+import { isBoolean, isFunction, isPortOrZero, isText } from '../util/value-tests.ts';
 import { connectSocket } from './socket.ts';
 import type { Dial, ResolvedSignal, Wire } from './signal.ts';
 
@@ -24,18 +25,12 @@ export interface TcpOptions extends ResolveOptions {
   readonly keepAlive?: boolean | undefined;
 }
 
-const isBoolean = (value: unknown): boolean => typeof value === 'boolean';
-
 /** Rules for the options of {@link tcp}. */
 export const TCP_RULES: Rules = {
-  lookup: ['a function like dns.lookup', (value) => typeof value === 'function'],
+  lookup: ['a function like dns.lookup', isFunction],
   family: ['0, 4 or 6', (value) => value === 0 || value === 4 || value === 6, describeValue],
-  localPort: [
-    'an integer from 0 to 65535',
-    (value) => Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= 65535,
-    describeValue,
-  ],
-  localAddress: ['an address', (value) => typeof value === 'string' && value !== '', describeValue],
+  localPort: ['an integer from 0 to 65535', isPortOrZero, describeValue],
+  localAddress: ['an address', isText, describeValue],
   noDelay: ['a boolean', isBoolean, describeValue],
   keepAlive: ['a boolean', isBoolean, describeValue],
 };
@@ -70,7 +65,7 @@ export const TCP_RULES: Rules = {
  * @throws TypeError for a wrong option.
  */
 export function tcp(options: TcpOptions = {}): Wire {
-  return tcpWire(checkOptions('tcp', options, TCP_RULES));
+  return tcpWire(checkOptions(options, { caller: 'tcp', rules: TCP_RULES }));
 }
 
 /** Creates the wire of {@link tcp} from options that are already copied and checked. */

@@ -4,7 +4,8 @@ import { checkOptions } from '../../../src/util/check-options.ts';
 
 describe('the rules of proxies', () => {
   const good = { host: 'proxy', port: 1080 };
-  const check = (options: unknown) => () => checkOptions('socksX', options as object, SOCKS_RULES, PROXY_REQUIRED);
+  const check = (options: unknown) => () =>
+    checkOptions(options as object, { caller: 'socksX', rules: SOCKS_RULES, required: PROXY_REQUIRED });
 
   it.each([
     good,

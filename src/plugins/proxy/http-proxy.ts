@@ -264,7 +264,18 @@ interface Checked extends Omit<ConnectRequest, 'authority'> {
 
 /** Validates the options at the call. No error quotes a value. */
 function checked(options: HttpProxyOptions): Checked {
-  const { host, port, user, pass, headers = [], auth } = checkOptions('httpProxy', options, RULES, PROXY_REQUIRED);
+  const {
+    host,
+    port,
+    user,
+    pass,
+    headers = [],
+    auth,
+  } = checkOptions(options, {
+    caller: 'httpProxy',
+    rules: RULES,
+    required: PROXY_REQUIRED,
+  });
   if ((user === undefined) !== (pass === undefined)) throw new TypeError('expected both `user` and `pass` of httpProxy, or none, got one');
   const fields = fieldsOf(headers);
   const own = fields.filter(([name]) => isAuthorization(name));

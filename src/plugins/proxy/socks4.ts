@@ -73,7 +73,7 @@ const URLS: ProxyUrlRules = { caller: 'socks4', schemes: ['socks4:', 'socks4a:']
  */
 export function socks4(proxy: Socks4Options | string | URL): Plugin<SocksBound> {
   const options = isUrl(proxy) ? fromUrl(proxy) : proxy;
-  const { host, port, userId = '', resolve, lookup } = checkOptions('socks4', options, RULES, PROXY_REQUIRED);
+  const { host, port, userId = '', resolve, lookup } = checkOptions(options, { caller: 'socks4', rules: RULES, required: PROXY_REQUIRED });
   return (wire) => (dial) => {
     const target = proxyTarget(dial.to, 'socks4');
     const plugin = handshake({

@@ -83,7 +83,11 @@ const URLS: ProxyUrlRules = { caller: 'socks5', schemes: ['socks5:', 'socks5h:']
  */
 export function socks5(proxy: Socks5Options | string | URL): Plugin<SocksBound> {
   const options = isUrl(proxy) ? readProxyUrl(proxy, URLS) : proxy;
-  const { host, port, user, pass, resolve, lookup } = checkOptions<Socks5Options>('socks5', options, RULES, PROXY_REQUIRED);
+  const { host, port, user, pass, resolve, lookup } = checkOptions<Socks5Options>(options, {
+    caller: 'socks5',
+    rules: RULES,
+    required: PROXY_REQUIRED,
+  });
   if ((user === undefined) !== (pass === undefined)) throw new TypeError('expected `user` and `pass` of socks5 both or none, got one');
   const credentials = user === undefined || pass === undefined ? undefined : { user: Buffer.from(user), pass: Buffer.from(pass) };
   return (wire) => (dial) => {

@@ -1,10 +1,8 @@
 import type { X509Certificate } from 'node:crypto';
 import type { DetailedPeerCertificate, SecureContext, SecureContextOptions } from 'node:tls';
 import type { Observable, ObservableInput } from 'rxjs';
-import { describeWithType } from '../../util/describe.ts';
-import { ownOptions } from '../../util/own-options.ts';
-import { unknownOption } from '../../util/unknown-option.ts';
-import type { Rule } from '../../util/check-options.ts';
+import { checkOptions, type Rule } from '../../util/check-options.ts';
+import { definedOptions } from '../../util/own-options.ts';
 
 /** The facts of a TLS connection: in `details.<name>`, and passed to `verify`. */
 export interface TlsFacts {
@@ -162,13 +160,7 @@ export function isClean(name: string): boolean {
 export function checkTls<T extends object>(caller: string, options: T, rules: Readonly<Record<string, Rule>>): T {
   if (typeof options === 'function')
     throw new TypeError(`${caller}: expected an object of options, got a function; a plugin is what ${caller} returns, not what it takes`);
-  const given = Object.entries(ownOptions(options, caller)).filter(([, value]) => value !== undefined);
-  for (const [name, value] of given) {
-    const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
-    if (!rule) throw unknownOption(name, caller, Object.keys(rules).sort());
-    if (!rule[1](value)) throw new TypeError(`${caller}: expected \`${name}\` to be ${rule[0]}, got ${describeWithType(value)}`);
-  }
-  return ownOptions(Object.fromEntries(given) as T, caller);
+  return checkOptions(definedOptions(options, caller), { caller, usage: caller, rules });
 }
 
 /** The names of the options of a secure context. */

@@ -1,0 +1,64 @@
+import { checkOptions, type OptionSet, type Rule } from '../util/check-options.ts';
+import { describeValue } from '../util/describe.ts';
+import { isBoolean, isCount, isPortOrZero, isText } from '../util/value-tests.ts';
+import { UNIX_PATH } from '../wire/unix-path.ts';
+import { checkOptionsWithoutEndpoint, STREAM_RULES } from './check-stream-options.ts';
+import type { ListenOptions } from './listen-options.ts';
+import type { IOStreamOptions } from './options.ts';
+import { OWN_FIELDS } from './own-fields.ts';
+
+/** Options of the listener itself. */
+export type BindOptions = Pick<
+  ListenOptions,
+  'host' | 'port' | 'path' | 'backlog' | 'maxConnections' | 'ipv6Only' | 'exclusive' | 'reusePort'
+>;
+
+const BIND_RULES: Readonly<Record<keyof BindOptions, Rule>> = {
+  host: ['an address to listen on', isText],
+  port: ['an integer from 0 to 65535', isPortOrZero],
+  path: UNIX_PATH,
+  backlog: ['a number of connections', isCount],
+  maxConnections: ['a number of connections, 1 or more', (value) => isCount(value) && value > 0],
+  ipv6Only: ['a boolean', isBoolean],
+  exclusive: ['a boolean', isBoolean],
+  reusePort: ['a boolean', isBoolean],
+};
+
+/** Options of a single outbound connection. Rejected here. */
+const OF_ONE: readonly string[] = ['fh', 'wire', 'lookup', 'family', 'localAddress', 'localPort', 'signal'];
+
+const STREAM_RULES_OF_MANY = Object.fromEntries(
+  Object.entries(STREAM_RULES).filter(([name]) => !OF_ONE.includes(name) && !Object.hasOwn(BIND_RULES, name)),
+);
+
+const USAGE = 'usage: listen({ port | path, host?, … }, handler?)';
+
+const LISTEN_OPTIONS: OptionSet = {
+  caller: 'listen',
+  usage: USAGE,
+  rules: { ...BIND_RULES, ...STREAM_RULES_OF_MANY },
+  show: describeValue,
+  others: { words: OWN_FIELDS.words, accepts: (name) => OF_ONE.includes(name) || OWN_FIELDS.accepts(name) },
+};
+
+/**
+ * Copies the options of `listen` and checks the copy.
+ *
+ * @returns the options of the listener, and those of the accepted streams.
+ * @throws TypeError that names the wrong option.
+ */
+export function checkListenOptions(options: ListenOptions): { readonly bind: BindOptions; readonly stream: IOStreamOptions } {
+  const copy = checkOptions(options, LISTEN_OPTIONS);
+  const ofOne = OF_ONE.find((name) => (copy as Readonly<Record<string, unknown>>)[name] !== undefined);
+  if (ofOne !== undefined) throw listenUsage('no option of one connection', `\`${ofOne}\``);
+  const { host, port, path, backlog, maxConnections, ipv6Only, exclusive, reusePort, ...stream } = copy;
+  if ((port === undefined) === (path === undefined))
+    throw listenUsage('either `port` or `path` to listen on', port === undefined ? 'neither' : 'both');
+  const bind = { host, port, path, backlog, maxConnections, ipv6Only, exclusive, reusePort };
+  return { bind, stream: checkOptionsWithoutEndpoint(stream) };
+}
+
+/** Creates the error of a wrong argument of `listen`. */
+export function listenUsage(expected: string, got: string): TypeError {
+  return new TypeError(`${USAGE}: expected ${expected}, got ${got}`);
+}

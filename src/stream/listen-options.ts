@@ -1,0 +1,33 @@
+import type { IOStream } from './io-stream.ts';
+import type { IOStreamOptions } from './options.ts';
+
+/** The address to listen on, and the options of the accepted streams: those of `IOStream`, except for its endpoint. */
+export interface ListenOptions<S = IOStream> extends Omit<
+  IOStreamOptions<S>,
+  'fh' | 'host' | 'port' | 'path' | 'wire' | 'lookup' | 'family' | 'localAddress' | 'localPort' | 'outBufLimit' | 'signal'
+> {
+  /** The address to listen on. @default all addresses, IPv6 and IPv4 */
+  readonly host?: string | undefined;
+  /** The port to listen on; 0 = any free one. */
+  readonly port?: number | undefined;
+  /** The UNIX socket or named pipe to listen on. On Linux, a path that starts with NUL is an abstract socket. Excludes `port`. */
+  readonly path?: string | undefined;
+  /** Maximum number of connections that wait to be accepted. @default 511 */
+  readonly backlog?: number | undefined;
+  /** Maximum number of connections, at least 1. Further ones are dropped, and counted in `dropped$`. @default no limit */
+  readonly maxConnections?: number | undefined;
+  /** Do not accept IPv4 on an IPv6 address. @default false */
+  readonly ipv6Only?: boolean | undefined;
+  /** In a cluster: do not share the handle. @default false */
+  readonly exclusive?: boolean | undefined;
+  /** Allow several processes to listen on the port, where the system and Node support it. @default false */
+  readonly reusePort?: boolean | undefined;
+  /** As for `IOStream`. @default 1048576 */
+  readonly outBufLimit?: number | undefined;
+  /**
+   * If false, ends our direction after the client's FIN, once all accepted bytes are sent and nothing reads or sends.
+   *
+   * @default false, as in Node
+   */
+  readonly allowHalfOpen?: boolean | undefined;
+}
