@@ -1,17 +1,17 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { Socket } from 'node:net';
 import type { Duplex, Readable, Writable } from 'node:stream';
-import { TLSSocket } from 'node:tls';
-import { defer, finalize, map, Observable, of, throwError } from 'rxjs';
-import { ETOCONNECT, IOStreamError } from '../../errors.ts';
-import { Claim } from './claims.ts';
-import { within } from '../deadline.ts';
+import { defer, finalize, throwError } from 'rxjs';
+import { IOStreamError } from '../../errors.ts';
 import { discard } from '../discard.ts';
-import { fdEnds, fileHandleEnds, streamsOf, type Ends } from './fd-streams.ts';
-import { isFileHandle, streamEnds } from './fh-check.ts';
 import { nodeStream } from '../node-stream.ts';
-import type { OpenStream } from '../open-stream.ts';
-import type { Dial, Wire } from '../signal.ts';
+import { streamsOf, type StreamPair } from '../open-stream.ts';
+import type { Wire } from '../signal.ts';
+import { checkNodeStream } from './check-node-stream.ts';
+import { Claim } from './claim.ts';
+import { fdStreams } from './fd-streams.ts';
+import { fileHandleStreams } from './file-handle-streams.ts';
+import { isFileHandle } from './is-file-handle.ts';
+import { whenOpen } from './when-open.ts';
 
 /** Accepted by {@link fromFh}: the number of a descriptor, a `FileHandle`, or a Node stream. */
 export type Fh = number | Duplex | Readable | Writable | FileHandle;
@@ -69,91 +69,42 @@ export type Fh = number | Duplex | Readable | Writable | FileHandle;
  *   reader. A TypeError also if another wire uses it.
  */
 export function fromFh(fh: Fh): Wire {
-  const given = standard(fh) ?? fh;
+  const source = standardStream(fh) ?? fh;
   // Check the claim before the fh: an fh of another wire must not be touched, and would be rejected for its reader.
-  const claim = new Claim(given);
-  const ends = endsOf(given, () => claim.release());
-  const wire = nodeStream((dial) => opening(ends, dial));
-  let taken = false;
+  const claim = new Claim(source);
+  const pair = pairOf(source, () => claim.release());
+  const wire = nodeStream((dial) => whenOpen(pair, dial));
+  let isUsed = false;
   return (dial) => (flow$) =>
     defer(() => {
-      if (taken) return throwError(() => new IOStreamError('EALREADY', { phase: 'connect', errno: -114, message: ALREADY }));
-      claim.take();
-      taken = true;
+      if (isUsed) return throwError(() => new IOStreamError('EALREADY', { phase: 'connect', errno: -114, message: ALREADY }));
+      claim.acquire();
+      isUsed = true;
       // The fh was open before the subscription: also close it if the subscription ends before `connected`.
       return flow$.pipe(
         wire(dial),
         finalize(() => {
-          streamsOf(ends).forEach(discard);
-          if (!isDescriptor(given)) claim.release(); // The claim on a descriptor is released when its close is requested.
+          streamsOf(pair).forEach(discard);
+          if (!isDescriptor(source)) claim.release(); // The claim on a descriptor is released when its close is requested.
         }),
       );
     });
 }
 
-const ALREADY = 'expected one subscription for each fh, got a second one; open the fh anew and make another wire';
+const ALREADY = 'an fh can be subscribed once only; open the file or socket again and make another wire';
 
 /** Node's own streams for the standard descriptors. Two readers of one descriptor would each get only a part of the bytes. */
-const STANDARD = [() => process.stdin, () => process.stdout, () => process.stderr] as const;
+const STANDARD_STREAMS = [() => process.stdin, () => process.stdout, () => process.stderr] as const;
 
-const standard = (fh: unknown): Readable | Writable | undefined => (typeof fh === 'number' ? STANDARD[fh]?.() : undefined);
-
-const isDescriptor = (fh: unknown): fh is number | FileHandle => typeof fh === 'number' || isFileHandle(fh);
-
-function endsOf(fh: unknown, onClosing: () => void): Ends {
-  if (typeof fh === 'number') return fdEnds(fh, onClosing);
-  return isFileHandle(fh) ? fileHandleEnds(fh, onClosing) : streamEnds(fh);
+function standardStream(fh: Fh): Readable | Writable | undefined {
+  return typeof fh === 'number' ? STANDARD_STREAMS[fh]?.() : undefined;
 }
 
-function opening(ends: Ends, dial: Dial): Observable<OpenStream> {
-  const { readable, writable, fin } = ends;
-  const stream = readable ?? writable;
-  const opened: OpenStream = { kind: 'opened', readable, writable, fin, details: { wire: 'fh', handle: stream } };
-  const closed = streamsOf(ends).find(({ destroyed }) => destroyed);
-  if (closed) return throwError(() => closedBefore(closed));
-  if (!stream || !isPending(stream)) return of(opened);
-  return within(ready(stream), dial.timeouts.connect, dial, lateOpening).pipe(map(() => opened));
+function isDescriptor(fh: Fh): fh is number | FileHandle {
+  return typeof fh === 'number' || isFileHandle(fh);
 }
 
-/** Whether a stream is still opening. Sockets and files have `pending`. A TLS socket is open when both sides have sent Finished. */
-function isPending(stream: Readable | Writable): boolean {
-  if (stream instanceof TLSSocket) return !(stream.getFinished() && stream.getPeerFinished());
-  return (stream as Partial<Socket>).pending === true;
-}
-
-/** Emits when the stream is open. Removes all its listeners afterwards. */
-function ready(stream: Readable | Writable): Observable<void> {
-  const events = stream instanceof TLSSocket ? ['secureConnect', 'secure'] : ['ready'];
-  return new Observable((opened) => {
-    if ('allowHalfOpen' in stream) stream.allowHalfOpen = true;
-    const onReady = (): void => {
-      // A TLS socket emits 'secure' although its certificate was rejected. The error follows.
-      if (stream.destroyed) return;
-      opened.next();
-      opened.complete();
-    };
-    const onError = (error: Error): void => opened.error(IOStreamError.from(error, { phase: phaseOf(stream, error) }));
-    const onClose = (): void => opened.error(closedBefore(stream));
-    for (const event of events) stream.on(event, onReady);
-    stream.on('error', onError).on('close', onClose);
-    return () => {
-      for (const event of events) stream.off(event, onReady);
-      stream.off('error', onError).off('close', onClose);
-    };
-  });
-}
-
-function phaseOf(stream: Readable | Writable, error: NodeJS.ErrnoException): 'connect' | 'handshake' {
-  return stream instanceof TLSSocket && error.syscall !== 'connect' ? 'handshake' : 'connect';
-}
-
-function closedBefore({ errored }: Readable | Writable): IOStreamError {
-  if (errored) return IOStreamError.from(errored, { phase: 'connect' });
-  const message = 'expected the fh to stay open until it is connected, it was closed by somebody else; close it with io.close()';
-  return new IOStreamError('EBADF', { phase: 'connect', errno: -9, message });
-}
-
-function lateOpening(ms: number): IOStreamError {
-  const message = `expected the fh to be connected within ${ms} ms, it still is not; raise timeouts.connect or timeouts.establish if it is only slow`;
-  return new IOStreamError(ETOCONNECT, { phase: 'connect', message });
+function pairOf(fh: Fh, onClosing: () => void): StreamPair {
+  if (typeof fh === 'number') return fdStreams(fh, onClosing);
+  return isFileHandle(fh) ? fileHandleStreams(fh, onClosing) : checkNodeStream(fh);
 }

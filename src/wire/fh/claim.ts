@@ -14,12 +14,12 @@ export class Claim {
   constructor(fh: unknown) {
     this.#fh = fh;
     this.#descriptor = descriptorOf(fh);
-    this.#check();
+    this.#checkIsFree();
   }
 
   /** Claims the fh. Throws a `TypeError` if it is claimed. */
-  take(): void {
-    this.#check();
+  acquire(): void {
+    this.#checkIsFree();
     claims.set(this.#fh, this);
     if (this.#descriptor !== undefined) claims.set(this.#descriptor, this);
   }
@@ -29,20 +29,20 @@ export class Claim {
     for (const key of [this.#fh, this.#descriptor]) if (claims.get(key) === this) claims.delete(key);
   }
 
-  #check(): void {
-    if (!isClaimed(this.#fh) && !isClaimed(this.#descriptor)) return;
-    throw new TypeError(
-      "can't create second object for same fh: expected an fh that no stream holds, got one that is in use; close() its stream first",
-    );
+  /** Whether the claim still covers a key. A closed object no longer has its descriptor. */
+  covers(key: unknown): boolean {
+    return typeof key !== 'number' || descriptorOf(this.#fh) === key;
   }
 
-  /** Whether the claim still covers a key. A closed object no longer has its descriptor. */
-  holds(key: unknown): boolean {
-    return typeof key !== 'number' || descriptorOf(this.#fh) === key;
+  #checkIsFree(): void {
+    if (!isClaimed(this.#fh) && !isClaimed(this.#descriptor)) return;
+    throw new TypeError(
+      "can't create second object for same fh: expected an fh that no stream uses, got one that is in use; close() its stream first",
+    );
   }
 }
 
-const isClaimed = (key: unknown): boolean => claims.get(key)?.holds(key) === true;
+const isClaimed = (key: unknown): boolean => claims.get(key)?.covers(key) === true;
 
 /** The descriptor number of an fh: the number itself, or the `fd` of an open object. */
 function descriptorOf(fh: unknown): number | undefined {

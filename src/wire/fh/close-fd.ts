@@ -1,0 +1,2 @@
+/** Closes a descriptor, then calls `done`. */
+export type CloseFd = (done: (error?: Error | null) => void) => void;

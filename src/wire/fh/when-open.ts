@@ -1,0 +1,62 @@
+import type { Socket } from 'node:net';
+import type { Readable, Writable } from 'node:stream';
+import { TLSSocket } from 'node:tls';
+import { map, Observable, of, throwError } from 'rxjs';
+import { ETOCONNECT, IOStreamError } from '../../errors.ts';
+import { within } from '../deadline.ts';
+import { streamsOf, type OpenStream, type StreamPair } from '../open-stream.ts';
+import type { Dial } from '../signal.ts';
+
+/** Emits the streams of an fh: at once if they are open, otherwise when they have connected. Errors after `timeouts.connect`. */
+export function whenOpen(pair: StreamPair, dial: Dial): Observable<OpenStream> {
+  const { readable, writable, fin } = pair;
+  const stream = readable ?? writable;
+  const open: OpenStream = { kind: 'opened', readable, writable, fin, details: { wire: 'fh', handle: stream } };
+  const closed = streamsOf(pair).find(({ destroyed }) => destroyed);
+  if (closed) return throwError(() => closedBefore(closed));
+  if (!stream || !isPending(stream)) return of(open);
+  return within(opened(stream), dial.timeouts.connect, dial, openingTimedOut).pipe(map(() => open));
+}
+
+/** Whether a stream is still opening. Sockets and files have `pending`. A TLS socket is open when both sides have sent Finished. */
+function isPending(stream: Readable | Writable): boolean {
+  if (stream instanceof TLSSocket) return !(stream.getFinished() && stream.getPeerFinished());
+  return (stream as Partial<Socket>).pending === true;
+}
+
+/** Emits when the stream has opened. Removes all its listeners afterwards. */
+function opened(stream: Readable | Writable): Observable<void> {
+  const events = stream instanceof TLSSocket ? ['secureConnect', 'secure'] : ['ready'];
+  return new Observable((emitter) => {
+    if ('allowHalfOpen' in stream) stream.allowHalfOpen = true;
+    const onReady = (): void => {
+      // A TLS socket emits 'secure' although its certificate was rejected. The error follows.
+      if (stream.destroyed) return;
+      emitter.next();
+      emitter.complete();
+    };
+    const onError = (error: Error): void => emitter.error(IOStreamError.from(error, { phase: phaseOf(stream, error) }));
+    const onClose = (): void => emitter.error(closedBefore(stream));
+    for (const event of events) stream.on(event, onReady);
+    stream.on('error', onError).on('close', onClose);
+    return () => {
+      for (const event of events) stream.off(event, onReady);
+      stream.off('error', onError).off('close', onClose);
+    };
+  });
+}
+
+function phaseOf(stream: Readable | Writable, error: NodeJS.ErrnoException): 'connect' | 'handshake' {
+  return stream instanceof TLSSocket && error.syscall !== 'connect' ? 'handshake' : 'connect';
+}
+
+function closedBefore({ errored }: Readable | Writable): IOStreamError {
+  if (errored) return IOStreamError.from(errored, { phase: 'connect' });
+  const message = 'fh was closed outside of the stream before it was connected; close it with io.close()';
+  return new IOStreamError('EBADF', { phase: 'connect', errno: -9, message });
+}
+
+function openingTimedOut(ms: number): IOStreamError {
+  const message = `fh was not connected within ${ms} ms; raise timeouts.connect or timeouts.establish if it is only slow`;
+  return new IOStreamError(ETOCONNECT, { phase: 'connect', message });
+}
