@@ -62,7 +62,8 @@ export {
 export { fromFh, type Fh } from './wire/fh/fh.ts';
 export { stack, type Plugins } from './wire/stack.ts';
 export type { Lookup } from './wire/resolve.ts';
-export { tcp, type TcpOptions } from './wire/tcp.ts';
+export { tcp } from './wire/tcp.ts';
+export type { TcpOptions } from './wire/tcp-options.ts';
 export { unix } from './wire/unix.ts';
 
 // Plugins, and helpers to write them

@@ -7,7 +7,7 @@ import { lastValueFrom, tap } from 'rxjs';
 import { describe, expect } from 'vitest';
 import { BufferRecycler } from '../../src/relay/buffer-recycler.ts';
 import type { Connection } from '../../src/stream/connection.ts';
-import { connectSocket } from '../../src/wire/socket.ts';
+import { connectSocket } from '../../src/wire/connect-socket.ts';
 import { endReads, READ_SIZE, freeBuffers } from '../../src/wire/socket-reads.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';

@@ -91,17 +91,17 @@ describe('resolve', () => {
         'when the lookup fails',
         { lookup: answering(Object.assign(new Error('getaddrinfo ENOTFOUND x'), { code: 'ENOTFOUND' })) },
         'ENOTFOUND',
-        'got ENOTFOUND',
+        'ENOTFOUND',
       ],
-      ['for an empty list', { lookup: answering(null, []) }, 'ENODATA', 'got none'],
-      ['for no answer at all', { lookup: answering(null, undefined) }, 'ENODATA', 'got none'],
-      ['for an answer of nonsense', { lookup: answering(null, [null, {}, 7, 'nonsense']) }, 'ENODATA', 'got none'],
-      ['when none is of the family', { family: 6, lookup: answering(null, [V4]) }, 'ENODATA', 'got none of family 6'],
+      ['for an empty list', { lookup: answering(null, []) }, 'ENODATA', 'the lookup returned none'],
+      ['for no answer at all', { lookup: answering(null, undefined) }, 'ENODATA', 'the lookup returned none'],
+      ['for an answer of nonsense', { lookup: answering(null, [null, {}, 7, 'nonsense']) }, 'ENODATA', 'the lookup returned none'],
+      ['when none is of the family', { family: 6, lookup: answering(null, [V4]) }, 'ENODATA', 'the lookup returned none of family 6'],
     ])('%s', (_, options, code, text) => {
       const { found, ended } = ask('example.com', options);
       expect(found).toEqual([]);
       expect(ended).toMatchObject({ code: 'EDNS', errno: -10200, phase: 'resolve', fatal: true, cause: { code } });
-      expect((ended as Error).message).toBe(`expected an address for 'example.com', ${text}`);
+      expect((ended as Error).message).toBe(`no address for 'example.com': ${text}`);
     });
 
     it('when the lookup function throws', () => {

@@ -5,7 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { firstValueFrom } from 'rxjs';
 import { IOStream } from 'rxjs-io-stream';
 import { describe, expect, it } from 'vitest';
-import { connectSocket } from '../../src/wire/socket.ts';
+import { connectSocket } from '../../src/wire/connect-socket.ts';
 import { endReads, MAX_DEDICATED, dedicatedBuffers, READ_SIZE } from '../../src/wire/socket-reads.ts';
 import { invariants, type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';

@@ -6,7 +6,7 @@ import { ECLOSED, IOStreamError } from '../errors.ts';
 import { RESOLVED } from '../events.ts';
 import { internalsOf, type IOStream } from '../stream/io-stream.ts';
 import { Watchdog } from '../util/watchdog.ts';
-import { nextTurn } from '../util/tick.ts';
+import { nextTurn } from '../util/next-turn.ts';
 import { closeAtOnce } from './close-at-once.ts';
 import { nextTick } from './next-tick.ts';
 import { nodeError } from './node-error.ts';

@@ -1,6 +1,6 @@
 import type { Subscription } from 'rxjs';
 import { ETOHANDSHAKE, IOStreamError } from '../errors.ts';
-import { timeFor } from '../wire/deadline.ts';
+import { remainingTime } from '../wire/deadline.ts';
 import type { Dial } from '../wire/signal.ts';
 import { after } from '../util/timer.ts';
 
@@ -11,7 +11,7 @@ import { after } from '../util/timer.ts';
  * @param what name of the handshake for the message: 'handshake', 'TLS handshake'.
  */
 export function handshakeDeadline(dial: Dial, what: string, late: (error: IOStreamError) => void): Subscription {
-  const ms = timeFor(dial.timeouts.handshake, dial);
+  const ms = remainingTime(dial.timeouts.handshake, dial);
   return after(ms, dial.scheduler, () => {
     const message = `expected the ${what} to be through within ${ms} ms, it is not; raise timeouts.handshake or timeouts.establish if the peer is only slow`;
     late(new IOStreamError(ETOHANDSHAKE, { phase: 'handshake', layer: dial.layer, message }));

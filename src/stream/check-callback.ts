@@ -1,4 +1,3 @@
-import type { Callback, CallbackTarget } from './options.ts';
 import { usage } from './usage.ts';
 
 /**
@@ -7,13 +6,13 @@ import { usage } from './usage.ts';
  *
  * @throws TypeError if the method is missing.
  */
-export function checkCallback(cb: Callback | CallbackTarget | undefined, method: string): void {
+export function checkCallback(cb: object | undefined, method: string): void {
   if (cb === undefined || typeof (cb as Record<string, unknown>)[method] === 'function') return;
   if (typeof cb !== 'function' || isClass(cb)) throw noMethod(cb, method);
 }
 
 /** Creates the error of a `cb` without its method. */
-export function noMethod(cb: Callback | CallbackTarget, method: string): TypeError {
+export function noMethod(cb: object, method: string): TypeError {
   const got = typeof cb === 'function' ? 'a class' : 'an object';
   return usage(`\`cb\` to be a function, or an object or class with a method \`${method}\``, `${got} without it`);
 }

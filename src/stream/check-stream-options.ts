@@ -3,9 +3,10 @@ import { ALL_EVENTS } from '../events.ts';
 import { checkOption, checkOptions, type OptionSet, type Rule, type Rules } from '../util/check-options.ts';
 import { describeValue, describeWithType } from '../util/describe.ts';
 import { isHost } from '../util/host.ts';
+import type { Mutable } from '../util/mutable.ts';
 import { isBoolean, isCount, isFunction, isObject, isPort, isText } from '../util/value-tests.ts';
 import type { Wire } from '../wire/signal.ts';
-import { TCP_RULES } from '../wire/tcp.ts';
+import { TCP_RULES } from '../wire/tcp-options.ts';
 import { UNIX_PATH } from '../wire/unix-path.ts';
 import { checkCallback } from './check-callback.ts';
 import { checkPlugins } from './check-plugins.ts';
@@ -48,9 +49,6 @@ function describeHost(value: unknown): string {
   return typeof value === 'string' && value.includes('@') ? `a string of ${value.length} characters with an @` : describeValue(value);
 }
 
-/** A writable view of a readonly object that is not shared yet. */
-export type Changing<T> = { -readonly [K in keyof T]: T[K] };
-
 /**
  * Checks one option or field.
  *
@@ -67,7 +65,7 @@ export function checkStreamOption(name: string, value: unknown): void {
  * @throws TypeError that names the wrong option.
  */
 export function checkStreamOptions<T extends object>(options: T): T {
-  const copy: Changing<IOStreamOptions> = checkOptions(options, STREAM_OPTIONS);
+  const copy: Mutable<IOStreamOptions> = checkOptions(options, STREAM_OPTIONS);
   checkEndpoint(copy);
   if (copy.plugin !== undefined) copy.plugin = checkPlugins(copy.plugin, NO_WIRE);
   if (copy.timeouts !== undefined) copy.timeouts = checkTimeouts(copy.timeouts);
@@ -82,7 +80,7 @@ export function checkStreamOptions<T extends object>(options: T): T {
  * @throws TypeError that names the wrong option.
  */
 export function checkOptionsWithoutEndpoint(options: object): IOStreamOptions {
-  const copy: Changing<IOStreamOptions> = checkStreamOptions({ ...options, wire: NO_WIRE });
+  const copy: Mutable<IOStreamOptions> = checkStreamOptions({ ...options, wire: NO_WIRE });
   delete copy.wire;
   return copy;
 }

@@ -1,7 +1,7 @@
 import { defer, Observable, type ObservableInput } from 'rxjs';
 import { guardedSubscriber } from '../util/guarded-subscriber.ts';
 import { ownOptions } from '../util/own-options.ts';
-import { nextTurn } from '../util/tick.ts';
+import { nextTurn } from '../util/next-turn.ts';
 import { describeValue } from '../util/describe.ts';
 import { endReader, type ReadSide } from './read-side.ts';
 

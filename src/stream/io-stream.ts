@@ -2,13 +2,14 @@ import type { Observable, ObservableInput } from 'rxjs';
 import { EOUTBUFLIMIT, type IOStreamError } from '../errors.ts';
 import type { EventMask } from '../events.ts';
 import type { Fh } from '../wire/fh/fh.ts';
+import type { Mutable } from '../util/mutable.ts';
 import type { Plugin, Timeouts } from '../wire/signal.ts';
 import { toBytes, type Writable } from './bytes.ts';
 import { consume, iterate, type ConsumeOptions } from './consume.ts';
 import { Connection } from './connection.ts';
 import { NO_HANDLE } from './handle.ts';
 import { checkCallback } from './check-callback.ts';
-import { checkStreamOption, checkStreamOptions, type Changing } from './check-stream-options.ts';
+import { checkStreamOption, checkStreamOptions } from './check-stream-options.ts';
 import { DEFAULTS, type Callback, type CallbackTarget, type IOStreamOptions, type StreamEvent } from './options.ts';
 import { isOwnField } from './own-fields.ts';
 import { usage } from './usage.ts';
@@ -51,7 +52,7 @@ class Stream<Details = AnyDetails> {
   #output: Output | undefined;
 
   constructor(options: IOStreamOptions) {
-    const given: Changing<IOStreamOptions> = checkStreamOptions(options);
+    const given: Mutable<IOStreamOptions> = checkStreamOptions(options);
     this.plugin = (given.plugin as Stream['plugin'] | undefined) ?? NO_PLUGINS;
     for (const [key, value] of Object.entries(given)) if (isOwnField(key)) (this as Record<string, unknown>)[key] = value;
     const core = (this.#core = new Connection(this as unknown as IOStream, given));

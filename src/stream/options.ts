@@ -4,7 +4,7 @@ import type { EventMask } from '../events.ts';
 import type { Fh } from '../wire/fh/fh.ts';
 import type { Timeouts, Wire } from '../wire/signal.ts';
 import type { Plugins } from '../wire/stack.ts';
-import type { TcpOptions } from '../wire/tcp.ts';
+import type { TcpOptions } from '../wire/tcp-options.ts';
 import type { Writable } from './bytes.ts';
 import type { IOStream } from './io-stream.ts';
 

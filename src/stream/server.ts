@@ -2,7 +2,7 @@ import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import { BehaviorSubject, config, Observable, Subject, type SchedulerLike, type Subscription } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
 import { ownOptions } from '../util/own-options.ts';
-import { reportUnhandled } from '../util/tick.ts';
+import { reportUnhandled } from '../util/report-unhandled.ts';
 import { after } from '../util/timer.ts';
 import type { Supervisor } from './connection.ts';
 import { internalsOf, type IOStream } from './io-stream.ts';

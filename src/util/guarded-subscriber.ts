@@ -2,7 +2,7 @@ import { Observable, type Observer, type Subscriber } from 'rxjs';
 
 /**
  * Creates a `Subscriber` that passes notifications to `observer`. It exists before `subscribe` returns, and can be closed then. A
- * throw of the observer is passed to its `fail`.
+ * throw of the observer is passed to its `caught`.
  *
  * An operator with `new Observable` and a plain observer has two defects:
  *
@@ -12,21 +12,21 @@ import { Observable, type Observer, type Subscriber } from 'rxjs';
  *
  * Subscribing with an existing `Subscriber` avoids the second. RxJS creates it here through its public API alone.
  *
- * @param observer gets its own throws by `fail` if it has that method, otherwise by `error`.
+ * @param observer gets its own throws by `caught` if it has that method, otherwise by `error`.
  */
 export function guardedSubscriber<T>(observer: GuardedObserver<T>): Subscriber<T> {
   const guard = new SafeObserver(observer);
-  MAKER.subscribe(guard as Observer<unknown>);
-  const subscriber = made as Subscriber<T>;
-  made = undefined;
+  CREATOR.subscribe(guard as Observer<unknown>);
+  const subscriber = lastCreated as Subscriber<T>;
+  lastCreated = undefined;
   guard.subscriber = subscriber;
   return subscriber;
 }
 
 /** The subscriber that RxJS last created. One shared Observable creates all of them, because every connection needs several. */
-let made: Subscriber<unknown> | undefined;
-const MAKER = new Observable<unknown>((subscriber) => {
-  made = subscriber;
+let lastCreated: Subscriber<unknown> | undefined;
+const CREATOR = new Observable<unknown>((subscriber) => {
+  lastCreated = subscriber;
 });
 
 /** An observer that may distinguish its own throw from an error of its source. */
@@ -48,7 +48,7 @@ class SafeObserver<T> implements Observer<T> {
       this.observer.next(value);
     } catch (error) {
       this.subscriber?.unsubscribe();
-      this.failWith(error);
+      this.reportThrow(error);
     }
   }
 
@@ -56,7 +56,7 @@ class SafeObserver<T> implements Observer<T> {
     try {
       this.observer.error(reason);
     } catch (error) {
-      this.failWith(error);
+      this.reportThrow(error);
     }
   }
 
@@ -64,11 +64,11 @@ class SafeObserver<T> implements Observer<T> {
     try {
       this.observer.complete();
     } catch (error) {
-      this.failWith(error);
+      this.reportThrow(error);
     }
   }
 
-  private failWith(error: unknown): void {
+  private reportThrow(error: unknown): void {
     if (this.observer.caught) this.observer.caught(error);
     else this.observer.error(error);
   }

@@ -1,10 +1,11 @@
 import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
+import { noop } from 'rxjs';
 
 /** Destroys a stream that is no longer used. Its later errors are ignored: they were reported before, or no observer remains. */
 export function discard(stream: Readable | Writable): void {
   if (stream.closed && !stream.errored) return;
-  stream.on('error', ignore).once('close', release);
+  stream.on('error', noop).once('close', release);
   // With unsent bytes, a FIN would make truncated data look complete.
   if (stream instanceof Socket && stream.writableLength > 0) reset(stream);
   stream.destroy();
@@ -25,10 +26,6 @@ function isShutting(socket: Socket): boolean {
   return socket.writableEnded && socket.writableLength === 0 && !socket.writableFinished;
 }
 
-function ignore(): void {
-  // nothing to do
-}
-
 function release(this: Readable | Writable): void {
-  this.off('error', ignore);
+  this.off('error', noop);
 }

@@ -3,8 +3,8 @@ import { PAUSE, RESUME } from './signal.ts';
 
 /** One direction of a layer with a buffer. */
 export interface BufferedDirection {
-  /** Whether its sender must pause. `waits` is true if it is paused already: it then resumes only if there is enough room. */
-  isFull(waits: boolean): boolean;
+  /** Whether its sender must pause. `isPaused` is true if it is paused already: it then resumes only if there is enough room. */
+  isFull(isPaused: boolean): boolean;
 }
 
 /**
@@ -12,33 +12,33 @@ export interface BufferedDirection {
  * while the buffer that it fills is full.
  */
 export class FlowControl {
-  /** Whether each side has requested a pause. Call `balance` after a change. */
+  /** Whether each side has requested a pause. Call `update` after a change. */
   appPaused = false;
   wirePaused = false;
   /** Whether each side was last sent `pause`. */
-  #lastToApp = false;
-  #lastToWire = false;
-  readonly #ports: LayerContext;
-  readonly #downward: BufferedDirection;
-  readonly #upward: BufferedDirection;
+  #appWasPaused = false;
+  #wireWasPaused = false;
+  readonly #context: LayerContext;
+  readonly #outbound: BufferedDirection;
+  readonly #inbound: BufferedDirection;
 
-  constructor(ports: LayerContext, downward: BufferedDirection, upward: BufferedDirection) {
-    this.#ports = ports;
-    this.#downward = downward;
-    this.#upward = upward;
+  constructor(context: LayerContext, outbound: BufferedDirection, inbound: BufferedDirection) {
+    this.#context = context;
+    this.#outbound = outbound;
+    this.#inbound = inbound;
   }
 
   /** Recomputes the state of both sides. Emits `pause` or `resume` to each side whose state has changed. */
   update(): void {
-    const { up, down } = this.#ports;
-    const app = this.wirePaused || this.#downward.isFull(this.#lastToApp);
-    const wire = this.appPaused || this.#upward.isFull(this.#lastToWire);
-    const tellApp = app !== this.#lastToApp;
-    const tellWire = wire !== this.#lastToWire;
+    const { up, down } = this.#context;
+    const app = this.wirePaused || this.#outbound.isFull(this.#appWasPaused);
+    const wire = this.appPaused || this.#inbound.isFull(this.#wireWasPaused);
+    const isAppChanged = app !== this.#appWasPaused;
+    const isWireChanged = wire !== this.#wireWasPaused;
     // Store both states before emitting: a side may answer from inside `next`.
-    this.#lastToApp = app;
-    this.#lastToWire = wire;
-    if (tellApp) up.next(app ? PAUSE : RESUME);
-    if (tellWire) down.next(wire ? PAUSE : RESUME);
+    this.#appWasPaused = app;
+    this.#wireWasPaused = wire;
+    if (isAppChanged) up.next(app ? PAUSE : RESUME);
+    if (isWireChanged) down.next(wire ? PAUSE : RESUME);
   }
 }

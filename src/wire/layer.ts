@@ -1,5 +1,6 @@
-import { Observable, ReplaySubject, type Observer, type OperatorFunction, type Subscriber } from 'rxjs';
+import { noop, Observable, ReplaySubject, type Observer, type OperatorFunction, type Subscriber } from 'rxjs';
 import { guardedSubscriber } from '../util/guarded-subscriber.ts';
+import type { Mutable } from '../util/mutable.ts';
 import type { Dial, Flow, Up, Wire } from './signal.ts';
 
 type Down = Observer<Flow>;
@@ -25,7 +26,7 @@ export interface Layer {
   up(signal: Up): void;
   /**
    * Called when the application closes: flushes the buffer and sends the goodbye of the protocol. Afterwards the wire below is
-   * completed. A layer that needs time for it returns true, and completes `ports.down` itself.
+   * completed. A layer that needs time for it returns true, and completes `context.down` itself.
    */
   closing?(): boolean | void;
   /** Called when the wire below completes. May still emit inbound signals. If it throws, Up errors with the thrown value. */
@@ -37,7 +38,7 @@ export interface Layer {
    * way as the wire ended. Without this method Up ends at once.
    *
    * Until `end` is called, outbound signals still arrive. If the application closes, `closing` is called as usual, and
-   * `ports.down.complete()` ends Up. If it resets, Up errors with its reason.
+   * `context.down.complete()` ends Up. If it resets, Up errors with its reason.
    */
   drain?(end: () => void): void;
   /** Frees timers and buffers. Called once, however the layer ends, and before a reset is sent. No signal arrives after it. */
@@ -45,7 +46,7 @@ export interface Layer {
 }
 
 /** Replaces a freed layer: ignores all signals. */
-const DETACHED: Layer = { down: () => undefined, up: () => undefined };
+const DETACHED: Layer = { down: noop, up: noop };
 
 /**
  * Puts a layer with state on a wire. Passes completion, errors and unsubscription through in both directions. The layer only
@@ -55,64 +56,67 @@ const DETACHED: Layer = { down: () => undefined, up: () => undefined };
  * @param dial the request that the wire below gets.
  * @param make creates the layer's state. Called at each subscription, before the wire dials.
  */
-export function layer(wire: Wire, dial: Dial, make: (ports: LayerContext) => Layer): OperatorFunction<Flow, Up> {
+export function layer(wire: Wire, dial: Dial, make: (context: LayerContext) => Layer): OperatorFunction<Flow, Up> {
   const below = wire(dial);
   return (flow$) =>
     new Observable<Up>((up) => {
       const fail = (error: unknown): void => up.error(error);
       let state: Layer | undefined;
-      let ports: { up: Subscriber<Up>; down: Down; dial: Dial } | undefined;
+      let context: Mutable<LayerContext> | undefined;
       /** Outbound signals. Buffered until the wire below subscribes, if it emits before that. */
-      let unheard: ReplaySubject<Flow> | undefined;
-      const leave = (): void => {
-        const made = state;
-        state = DETACHED;
-        made?.free?.();
-      };
-      const fromAbove = guardedSubscriber<Flow>({
-        next: (signal) => state?.down(signal),
-        error: (error: unknown) => {
-          leave();
-          ports?.down.error(error);
-        },
-        complete: () => {
-          if (state?.closing?.() !== true) ports?.down.complete();
-        },
-        caught: fail,
-      });
-      const begin = (down: Down): Layer => {
-        ports = { up, down, dial };
-        state = make(ports);
-        up.add(leave);
+      let deferred: ReplaySubject<Flow> | undefined;
+
+      const start = (down: Down): Layer => {
+        context = { up, down, dial };
+        state = make(context);
+        up.add(detach);
         return state;
       };
-      const flowBelow$ = new Observable<Flow>((down) => {
-        unheard?.subscribe(down);
-        if (ports) ports.down = down;
-        else begin(down);
-        // A layer with `drain` gets outbound signals until Up ends, any other layer only while the wire below is subscribed.
-        if (!state?.drain) down.add(fromAbove);
-        flow$.subscribe(fromAbove);
-      });
-      const over = (end: () => void): void => {
-        if (ports) ports.down = { next: () => undefined, error: fail, complete: end };
+      const detach = (): void => {
+        const detached = state;
+        state = DETACHED;
+        detached?.free?.();
+      };
+      /** The wire below has ended: lets the layer drain its buffer, then calls `end`. */
+      const drain = (end: () => void): void => {
+        if (context) context.down = { next: noop, error: fail, complete: end };
         if (state?.drain) state.drain(end);
         else end();
       };
-      const fromBelow = guardedSubscriber<Up>({
-        next: (signal) => (state ?? begin((unheard = new ReplaySubject<Flow>(Infinity)))).up(signal),
+
+      const outbound = guardedSubscriber<Flow>({
+        next: (signal) => state?.down(signal),
         error: (error: unknown) => {
-          const reason = state?.failed ? state.failed(error) : error;
-          over(() => fail(reason));
+          detach();
+          context?.down.error(error);
         },
         complete: () => {
-          state?.closed?.();
-          over(() => up.complete());
+          if (state?.closing?.() !== true) context?.down.complete();
         },
         caught: fail,
       });
-      up.add(fromAbove);
-      up.add(fromBelow);
-      flowBelow$.pipe(below).subscribe(fromBelow);
+      const inbound = guardedSubscriber<Up>({
+        next: (signal) => (state ?? start((deferred = new ReplaySubject<Flow>(Infinity)))).up(signal),
+        error: (error: unknown) => {
+          const reason = state?.failed ? state.failed(error) : error;
+          drain(() => fail(reason));
+        },
+        complete: () => {
+          state?.closed?.();
+          drain(() => up.complete());
+        },
+        caught: fail,
+      });
+      const flowBelow$ = new Observable<Flow>((down) => {
+        deferred?.subscribe(down);
+        if (context) context.down = down;
+        else start(down);
+        // A layer with `drain` gets outbound signals until Up ends, any other layer only while the wire below is subscribed.
+        if (!state?.drain) down.add(outbound);
+        flow$.subscribe(outbound);
+      });
+      up.add(outbound);
+      up.add(inbound);
+      flowBelow$.pipe(below).subscribe(inbound);
     });
 }

@@ -20,13 +20,13 @@ export interface FailedAttempt<C> {
  *                       c ─────────── still trying: unsubscribed when a wins
  * ```
  *
- * @param failed creates the error from all attempts when all have failed.
+ * @param allFailed creates the error from all attempts when all have failed.
  */
 export function race<C, T>(
   candidates: readonly C[],
   attempt: (candidate: C) => Observable<T>,
   scheduler: SchedulerLike,
-  failed: (attempts: readonly FailedAttempt<C>[]) => unknown,
+  allFailed: (attempts: readonly FailedAttempt<C>[]) => unknown,
 ): Observable<T> {
   return new Observable((winner) => {
     const failures: FailedAttempt<C>[] = [];
@@ -34,7 +34,7 @@ export function race<C, T>(
     let timer: Subscription | undefined;
     const start = (): void => {
       timer?.unsubscribe();
-      if (failures.length === candidates.length) winner.error(failed(failures));
+      if (failures.length === candidates.length) winner.error(allFailed(failures));
       if (next === candidates.length || winner.closed) return;
       const candidate = candidates[next] as C;
       next += 1;

@@ -28,19 +28,19 @@ export function resolve(host: string, { lookup = dnsLookup, family = 0 }: Resolv
   const literal = isIP(host);
   if (literal) return of([{ address: host, family: literal }]);
   return new Observable((found) => {
-    const fail = (cause: unknown, got: string): void => {
-      const message = `expected an address for '${host}', ${got}`;
+    const fail = (cause: unknown, reason: string): void => {
+      const message = `no address for '${host}': ${reason}`;
       found.error(new IOStreamError(EDNS, { phase: 'resolve', message, cause }));
     };
     try {
       lookup(host, { all: true, family, verbatim: true }, (error, answer) => {
         if (error) {
-          fail(error, `got ${error.code ?? error.message}`);
+          fail(error, error.code ?? error.message);
           return;
         }
         const usable = addressesOf(answer).filter((each) => family === 0 || each.family === family);
         if (usable.length === 0) {
-          const none = `got none${family ? ` of family ${family}` : ''}`;
+          const none = `the lookup returned none${family ? ` of family ${family}` : ''}`;
           fail(Object.assign(new Error(none), { code: NODATA }), none);
           return;
         }
@@ -56,7 +56,7 @@ export function resolve(host: string, { lookup = dnsLookup, family = 0 }: Resolv
 /** Calls {@link resolve}. Errors with EDNS after `timeouts.resolve`, or at the dial's deadline if that is earlier. */
 export function resolveInTime(host: string, dial: Dial, options: ResolveOptions): Observable<LookupAddress[]> {
   return within(resolve(host, options), dial.timeouts.resolve, dial, (ms) => {
-    const message = `expected an address for '${host}' within ${ms} ms, got no answer`;
+    const message = `no address for '${host}': the lookup has not answered within ${ms} ms`;
     return new IOStreamError(EDNS, { phase: 'resolve', message, cause: Object.assign(new Error('no answer in time'), { code: TIMEOUT }) });
   });
 }

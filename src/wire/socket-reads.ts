@@ -1,6 +1,6 @@
 import type { OnReadOpts, Socket } from 'node:net';
 import type { Readable } from 'node:stream';
-import { throwError } from 'rxjs';
+import { reportUnhandled } from '../util/report-unhandled.ts';
 
 /** Maximum bytes of one read, the same as in Node. */
 export const READ_SIZE: number = 64 * 1024;
@@ -18,18 +18,18 @@ const LARGE_READ = READ_SIZE / 2;
 const SMALL_READ = READ_SIZE / 8;
 
 /** Marks a socket with a dedicated buffer for its next read. A Set of sockets would allocate for each chunk. */
-const DEDICATED: unique symbol = Symbol('rxjs-io-stream own buffer');
-type Reading<S> = S & { [DEDICATED]?: boolean };
-let owners = 0;
+const DEDICATED: unique symbol = Symbol('rxjs-io-stream dedicated buffer');
+type MaybeDedicated<S> = S & { [DEDICATED]?: boolean };
+let dedicatedSockets = 0;
 
 /** Memory of emitted buffers that may be recycled, and the free list of recycled ones. */
 const inUse = new WeakSet<ArrayBufferLike>();
 const freeList: Buffer[] = [];
 
-const shared: Buffer = Buffer.allocUnsafeSlow(READ_SIZE);
+const sharedBuffer: Buffer = Buffer.allocUnsafeSlow(READ_SIZE);
 
 /** Buffer for the next socket that requests one. */
-let next: Buffer = shared;
+let nextBuffer: Buffer = sharedBuffer;
 
 /**
  * Reads our own sockets into our own buffers by Node's `onread`. Emits the bytes by `'data'`, as any other stream does.
@@ -40,23 +40,23 @@ let next: Buffer = shared;
  */
 const READS: OnReadOpts = {
   buffer() {
-    const buffer = next;
-    next = shared;
+    const buffer = nextBuffer;
+    nextBuffer = sharedBuffer;
     return buffer;
   },
-  callback(this: Reading<Socket>, length: number, buffer: Buffer) {
-    const isOwn = buffer !== shared;
+  callback(this: MaybeDedicated<Socket>, length: number, buffer: Buffer) {
+    const isDedicated = buffer !== sharedBuffer;
     const isBulk = length >= LARGE_READ;
     endReads(this);
     const read = length === buffer.length ? buffer : buffer.subarray(0, length);
-    const gives = isOwn && isBulk;
-    if (gives) inUse.add(buffer.buffer);
-    emit(this, gives ? read : copyOf(read));
+    const isEmittedAsIs = isDedicated && isBulk;
+    if (isEmittedAsIs) inUse.add(buffer.buffer);
+    emit(this, isEmittedAsIs ? read : copyOf(read));
     // Assign `next` only after 'data': a listener may have created sockets, which have requested buffers.
-    if ((isBulk || (isOwn && length >= SMALL_READ)) && owners < MAX_DEDICATED && !this.destroyed) {
+    if ((isBulk || (isDedicated && length >= SMALL_READ)) && dedicatedSockets < MAX_DEDICATED && !this.destroyed) {
       this[DEDICATED] = true;
-      owners += 1;
-      next = isOwn && !isBulk ? buffer : (freeList.pop() ?? Buffer.allocUnsafeSlow(READ_SIZE));
+      dedicatedSockets += 1;
+      nextBuffer = isDedicated && !isBulk ? buffer : (freeList.pop() ?? Buffer.allocUnsafeSlow(READ_SIZE));
     }
     return !this.isPaused();
   },
@@ -66,10 +66,10 @@ const READS: OnReadOpts = {
 export const SOCKET_READS: OnReadOpts | undefined = 'bun' in process.versions ? undefined : READS;
 
 /** Ends a socket's use of a dedicated buffer, so that another socket may have one. Call it when the stream is no longer read. */
-export function endReads(stream: Reading<Readable>): void {
+export function endReads(stream: MaybeDedicated<Readable>): void {
   if (!stream[DEDICATED]) return;
   stream[DEDICATED] = false;
-  owners -= 1;
+  dedicatedSockets -= 1;
 }
 
 /**
@@ -83,7 +83,7 @@ export function recycle(bytes: Buffer): void {
 
 /** Number of sockets with a dedicated buffer. */
 export function dedicatedBuffers(): number {
-  return owners;
+  return dedicatedSockets;
 }
 
 /** Number of recycled buffers in the free list. */
@@ -102,6 +102,6 @@ function emit(socket: Socket, bytes: Buffer): void {
   try {
     socket.emit('data', bytes);
   } catch (error) {
-    throwError(() => error).subscribe(); // uncaught, or RxJS's `config.onUnhandledError`
+    reportUnhandled(error);
   }
 }

@@ -4,7 +4,7 @@ import { describeValue } from '../util/describe.ts';
 import type { Rule } from '../util/check-options.ts';
 
 /** Maximum bytes of a path. Node truncates a longer path, and connects or listens on the wrong one. */
-const LONGEST = { linux: 108, darwin: 104 }[process.platform as string] ?? Infinity;
+const MAX_PATH_BYTES = { linux: 108, darwin: 104 }[process.platform as string] ?? Infinity;
 
 /** Rule for a path. NUL is not allowed, except at the start on Linux, where it names an abstract socket. */
 export const UNIX_PATH: Rule = [
@@ -26,10 +26,10 @@ export function pathInWords(path: string): string {
 /** Checks the length of a path. @throws IOStreamError with the system's ENAMETOOLONG. */
 export function checkUnixPath(path: string, syscall: 'connect' | 'listen'): void {
   const length = Buffer.byteLength(path);
-  if (length <= LONGEST) return;
+  if (length <= MAX_PATH_BYTES) return;
   throw new IOStreamError('ENAMETOOLONG', {
     phase: 'connect',
-    message: `${syscall} ENAMETOOLONG: expected a path of at most ${LONGEST} bytes, got ${length}: ${pathInWords(path)}`,
+    message: `${syscall} ENAMETOOLONG: expected a path of at most ${MAX_PATH_BYTES} bytes, got ${length}: ${pathInWords(path)}`,
     errno: -constants.errno.ENAMETOOLONG,
     facts: { syscall },
   });

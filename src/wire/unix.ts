@@ -3,7 +3,7 @@ import { ETOCONNECT, IOStreamError } from '../errors.ts';
 import { within } from './deadline.ts';
 import { nodeStream } from './node-stream.ts';
 import type { OpenStream } from './open-stream.ts';
-import { connectSocket } from './socket.ts';
+import { connectSocket } from './connect-socket.ts';
 import type { Wire } from './signal.ts';
 import { checkUnixPath, pathInWords } from './unix-path.ts';
 
@@ -42,7 +42,7 @@ export function unix(): Wire {
       })),
     );
     return within(opened$, dial.timeouts.connect, dial, (ms) => {
-      const message = `expected a connection to ${pathInWords(to.path)} within ${ms} ms, got no answer`;
+      const message = `connect timed out: no answer from ${pathInWords(to.path)} within ${ms} ms`;
       return new IOStreamError(ETOCONNECT, { phase: 'connect', message });
     });
   });

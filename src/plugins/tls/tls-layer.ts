@@ -3,7 +3,7 @@ import type { PeerCertificate, SecureContext, TLSSocket } from 'node:tls';
 import { defer, of, Subscription, take, type Observable, type Observer } from 'rxjs';
 import { ETLS, ETLSCERT, ETLSTRUNCATED, IOStreamError, type ErrorCode, type Phase } from '../../errors.ts';
 import { concatBytes } from '../../util/concat-bytes.ts';
-import { timeFor } from '../../wire/deadline.ts';
+import { remainingTime } from '../../wire/deadline.ts';
 import { handshakeBroken, handshakeDeadline } from '../../layers/handshake-deadline.ts';
 import type { Layer, LayerContext } from '../../wire/layer.ts';
 import { guardedSubscriber } from '../../util/guarded-subscriber.ts';
@@ -196,7 +196,7 @@ export class TlsLayer implements Layer {
     this.#stage = 'handshake';
     this.#below = below;
     this.#dial.onTlsStart?.(this.#dial.layer);
-    this.#confirmedAt = this.#dial.scheduler.now() + timeFor(this.#dial.timeouts.handshake, this.#dial);
+    this.#confirmedAt = this.#dial.scheduler.now() + remainingTime(this.#dial.timeouts.handshake, this.#dial);
     this.#timer = handshakeDeadline(this.#dial, 'TLS handshake', (error) => this.#ports.up.error(this.#refusal ?? error));
     this.#waiting = true;
     this.#ask(this.#role.contexts, { next: (now) => this.#start(now) });

@@ -1,0 +1,5 @@
+// Captured at import: fake timers of a test (`vi.useFakeTimers()`, `mock.timers`) must not stop the bytes.
+
+/** Calls `work` in the next turn of the event loop, in real time. */
+export const nextTurn: (work: () => void) => void =
+  (globalThis as Partial<Pick<typeof globalThis, 'setImmediate'>>).setImmediate ?? setTimeout;

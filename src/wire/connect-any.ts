@@ -1,0 +1,49 @@
+import type { LookupAddress } from 'node:dns';
+import { map, type Observable } from 'rxjs';
+import { ETOCONNECT, IOStreamError } from '../errors.ts';
+import { connectSocket } from './connect-socket.ts';
+import { within } from './deadline.ts';
+import type { OpenStream } from './open-stream.ts';
+import { race, type FailedAttempt } from './race.ts';
+import type { Dial } from './signal.ts';
+import type { TcpOptions } from './tcp-options.ts';
+
+/**
+ * Connects to the first of the addresses that accepts. Errors with ETOCONNECT after `timeouts.connect`, and when all addresses have
+ * failed.
+ */
+export function connectAny(
+  addresses: readonly LookupAddress[],
+  host: string,
+  port: number,
+  dial: Dial,
+  options: TcpOptions,
+): Observable<OpenStream> {
+  const { localAddress, localPort, noDelay = true, keepAlive = false } = options;
+  const from = { ...(localAddress === undefined ? {} : { localAddress }), ...(localPort === undefined ? {} : { localPort }) };
+  const attempt = ({ address }: LookupAddress): Observable<OpenStream> =>
+    connectSocket({ host: address, port, noDelay, keepAlive, ...from }).pipe(
+      map((socket) => ({ kind: 'opened', readable: socket, writable: socket, details: { wire: 'tcp', ip: address, handle: socket } })),
+    );
+  const winner$ = race(addresses, attempt, dial.scheduler, (attempts) => allFailed(attempts, host, port));
+  return within(winner$, dial.timeouts.connect, dial, (ms) => {
+    const tried = addresses.map((each) => each.address).join(', ');
+    const message = `connect timed out: no answer from ${host} port ${port} (${tried}) within ${ms} ms; raise timeouts.connect or timeouts.establish if it is only slow`;
+    return new IOStreamError(ETOCONNECT, { phase: 'connect', message });
+  });
+}
+
+/** Combines the errors of all attempts. The code is that of the last attempt. */
+function allFailed(attempts: readonly FailedAttempt<LookupAddress>[], host: string, port: number): IOStreamError {
+  const last = IOStreamError.from(attempts.at(-1)?.error, { phase: 'connect' });
+  if (attempts.length === 1) return last;
+  const list = attempts
+    .map(({ candidate, error }) => `${candidate.address} ${(error as NodeJS.ErrnoException).code ?? String(error)}`)
+    .join(', ');
+  const message = `connect failed for all ${attempts.length} addresses of ${host} port ${port}: ${list}`;
+  const cause = new AggregateError(
+    attempts.map(({ error }) => error),
+    message,
+  );
+  return new IOStreamError(last.code, { phase: 'connect', message, errno: last.errno, cause, facts: { syscall: 'connect', port } });
+}
