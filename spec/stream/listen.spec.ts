@@ -211,7 +211,7 @@ describe('listen', () => {
       const error = await failure(h, { path });
       h.error(error, { code: 'EADDRINUSE', phase: 'connect' });
       expect(error.message).toBe(
-        `listen EADDRINUSE: ${path} is a stale socket file: nobody listens on it any more; remove it and listen again`,
+        `listen EADDRINUSE: ${path} is a stale socket file: no process listens on it; remove the file and listen again`,
       );
       expect(statSync(path).isSocket()).toBe(true); // removing it is the user's to do
     });

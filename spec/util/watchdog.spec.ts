@@ -1,6 +1,6 @@
 import { VirtualTimeScheduler } from 'rxjs';
 import { describe, expect, it } from 'vitest';
-import { Watchdog } from '../../src/stream/watchdog.ts';
+import { Watchdog } from '../../src/util/watchdog.ts';
 
 /** A watchdog on virtual time, and when it barked. */
 function watched(limit = 100) {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { describe, expect } from 'vitest';
-import { connectSocket } from '../../src/wire/socket.ts';
+import { connectSocket } from '../../src/wire/connect-socket.ts';
 import { blackHole } from '../support/black-hole.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';

@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { testDial, type TestDialOptions } from '../../src/testing/test-dial.ts';
 import type { Lookup } from '../../src/wire/resolve.ts';
 import type { Flow } from '../../src/wire/signal.ts';
-import { tcp, type TcpOptions } from '../../src/wire/tcp.ts';
+import { tcp } from '../../src/wire/tcp.ts';
+import type { TcpOptions } from '../../src/wire/tcp-options.ts';
 import { blackHole } from '../support/black-hole.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
@@ -116,7 +117,7 @@ describe('tcp', () => {
       const seen = await dialled(h, 'some.name', port, { lookup: list(...addresses) }).ended;
       h.error(seen.error, { code: 'ECONNREFUSED', phase: 'connect' });
       expect((seen.error as Error).message).toBe(
-        `expected a connection to some.name port ${port}, all 3 addresses failed: ${addresses.map((each) => `${each} ECONNREFUSED`).join(', ')}`,
+        `connect failed for all 3 addresses of some.name port ${port}: ${addresses.map((each) => `${each} ECONNREFUSED`).join(', ')}`,
       );
       const { cause } = seen.error as { cause: AggregateError };
       expect(cause).toBeInstanceOf(AggregateError);
@@ -194,7 +195,7 @@ describe('tcp', () => {
       const seen = await dialled(h, 'some.name', 1, { lookup: () => {} }, { timeouts: { resolve: 60 } }).ended;
       h.error(seen.error, { code: 'EDNS', phase: 'resolve' });
       expect(seen.error).toMatchObject({ cause: { code: 'ETIMEOUT' } });
-      expect((seen.error as Error).message).toBe("expected an address for 'some.name' within 60 ms, got no answer");
+      expect((seen.error as Error).message).toBe("no address for 'some.name': the lookup has not answered within 60 ms");
       expect(seen.values).toEqual([]);
     });
 

@@ -1,12 +1,12 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { Claim } from '../../../src/wire/fh/claims.ts';
+import { Claim } from '../../../src/wire/fh/claim.ts';
 
 const REFUSED = { name: 'TypeError', message: expect.stringMatching(/^can't create second object for same fh/) as string };
 
 function claim(fh: unknown): Claim {
   const made = new Claim(fh);
-  made.take();
+  made.acquire();
   return made;
 }
 
@@ -20,12 +20,12 @@ describe('Claim', () => {
     }
   });
 
-  it('takes nothing before take(), which refuses an fh that was claimed in between', () => {
+  it('takes nothing before acquire(), which refuses an fh that was claimed in between', () => {
     const [first, second] = [new Claim(4714), new Claim(4714)];
-    first.take();
-    expect(() => second.take()).toThrow(expect.objectContaining(REFUSED));
+    first.acquire();
+    expect(() => second.acquire()).toThrow(expect.objectContaining(REFUSED));
     first.release();
-    second.take();
+    second.acquire();
     second.release();
   });
 

@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { accessOf, fdKind } from '../../../src/wire/fh/fd-kind.ts';
+import { fdAccess } from '../../../src/wire/fh/fd-access.ts';
+import { fdKind } from '../../../src/wire/fh/fd-kind.ts';
 
 function opened(path: string, flags: string | number): number {
   const fd = openSync(path, flags);
@@ -31,18 +32,18 @@ describe('fdKind', () => {
   });
 });
 
-describe('accessOf, without /proc', () => {
+describe('fdAccess, without /proc', () => {
   const none = '/nowhere';
 
   it('finds out by trying', () => {
-    expect(accessOf(opened('/dev/null', 'r'), 'file', none)).toStrictEqual(readOnly);
-    expect(accessOf(opened('/dev/null', 'w'), 'file', none)).toStrictEqual(writeOnly);
-    expect(accessOf(opened('/dev/null', 'r+'), 'file', none)).toStrictEqual(both);
+    expect(fdAccess(opened('/dev/null', 'r'), 'file', none)).toStrictEqual(readOnly);
+    expect(fdAccess(opened('/dev/null', 'w'), 'file', none)).toStrictEqual(writeOnly);
+    expect(fdAccess(opened('/dev/null', 'r+'), 'file', none)).toStrictEqual(both);
   });
 
   it('takes both directions of a socket and a terminal for given', () => {
     const fd = opened('/dev/null', 'r');
-    expect(accessOf(fd, 'socket', none)).toStrictEqual(both);
-    expect(accessOf(fd, 'tty', none)).toStrictEqual(both);
+    expect(fdAccess(fd, 'socket', none)).toStrictEqual(both);
+    expect(fdAccess(fd, 'tty', none)).toStrictEqual(both);
   });
 });

@@ -407,7 +407,7 @@ describe('fromFh: what cannot be carried', () => {
     await once(fh, 'connect');
     const { _handle: handle } = fh as unknown as { _handle: { fd: number } };
     // Not under the harness: Node forgets a handle of its own here.
-    expect(() => fromFh(handle.fd)).toThrow(/expected a descriptor that nobody else reads/);
+    expect(() => fromFh(handle.fd)).toThrow(/expected a descriptor without another reader/);
     fh.destroy();
     server.close();
   });
