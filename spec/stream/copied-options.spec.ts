@@ -61,7 +61,7 @@ describe('the options of a stream', () => {
     expect([Object.keys(io.plugin), io.timeouts.idle]).toEqual([['first'], 5000]);
   });
 
-  spec('are not changed, whatever is assigned to the stream', (h) => {
+  spec('are not changed by an assignment to the stream', (h) => {
     const [wire] = memoryPair();
     const options = { wire, outBuf: 'x', timeouts: { idle: 5 }, Count: 1 };
     const [io] = owned(h, new IOStream(options));

@@ -29,7 +29,7 @@ async function failure(h: Harness, options: ListenOptions): Promise<Error> {
 }
 
 describe('listen', () => {
-  spec('is cold: nothing is bound before it is subscribed, and each subscription binds anew', async (h) => {
+  spec('is cold: binds at each subscription, and not before', async (h) => {
     const port = await deadPort();
     const server$ = listen({ host: HOST, port }, echo);
     expect(await refusal(h, { host: HOST, port })).toBe('ECONNREFUSED');
@@ -64,7 +64,7 @@ describe('listen', () => {
     await h.until(() => !existsSync(path), 'the path is gone');
   });
 
-  spec('makes streams with its options, and fields of their own', async (h) => {
+  spec('creates streams with its options and own fields', async (h) => {
     const events: number[] = [];
     const seen = h.observed(
       listen({ host: HOST, port: 0, timeouts: { idle: 5 }, onEvent: ({ mask }) => events.push(mask), Count: 7 }, (io) => {
@@ -82,7 +82,7 @@ describe('listen', () => {
     expect(events).toEqual([4]);
   });
 
-  spec('lets each stream hold 1 MiB of what is to be sent, unless told otherwise', async (h) => {
+  spec('limits the pending bytes of each stream to 1 MiB by default', async (h) => {
     const accepted: boolean[] = [];
     const { at, errors } = await serving(h, (io) => {
       for (let each = 0; each < 2; each += 1) {
@@ -179,7 +179,7 @@ describe('listen', () => {
       }
     });
 
-    spec('for a directory that does not exist, which the message says', async (h) => {
+    spec('EACCES for a directory that does not exist, which the message names', async (h) => {
       const path = `${socketPath(h)}/not/there`;
       const error = await failure(h, { path });
       h.error(error, { code: 'EACCES', phase: 'connect' });
@@ -192,7 +192,7 @@ describe('listen', () => {
       expect(existsSync(path.slice(0, 108))).toBe(false);
     });
 
-    spec('EADDRINUSE for a UNIX socket that somebody listens on', async (h) => {
+    spec('EADDRINUSE for a UNIX socket that is in use', async (h) => {
       const path = socketPath(h);
       await h.observed(listen({ path })).value();
       const error = await failure(h, { path });
@@ -216,7 +216,7 @@ describe('listen', () => {
       expect(statSync(path).isSocket()).toBe(true); // removing it is the user's to do
     });
 
-    spec('EADDRINUSE for a file that is no socket, and does not say to remove it', async (h) => {
+    spec('EADDRINUSE for a file that is no socket, without the advice to remove it', async (h) => {
       const path = socketPath(h);
       writeFileSync(path, 'precious');
       const error = await failure(h, { path });
@@ -272,7 +272,7 @@ describe('listen', () => {
     expect(() => listen(options as ListenOptions, echo)).toThrow(words);
   });
 
-  it('throws a TypeError for a handler that is none', () => {
+  it('throws a TypeError for a handler that is no function', () => {
     expect(() => listen({ port: 0 }, 'echo' as never)).toThrow(/handler/);
   });
 
@@ -289,7 +289,7 @@ describe('listen', () => {
       }
     });
 
-    spec('as told by backlog, exclusive and reusePort, which Node gets as they are', async (h) => {
+    spec('passes backlog, exclusive and reusePort to Node unchanged', async (h) => {
       const listening = vi.spyOn(NetServer.prototype, 'listen');
       h.defer(() => listening.mockRestore());
       await h.observed(listen({ host: HOST, port: 0, backlog: 3, exclusive: true, reusePort: false })).value();

@@ -19,7 +19,7 @@ function messageOf(options: unknown): string {
 }
 
 describe('checkStreamOptions', () => {
-  it('wants exactly one of fh, host with port, path and wire', () => {
+  it('requires exactly one of fh, host with port, path and wire', () => {
     for (const good of [{ wire }, { path: '/x' }, { host: 'x', port: 1 }, { fh: 3 }]) expect(messageOf(good)).toBe('accepted');
     for (const wrong of [{}, { wire, path: '/x' }, { fh: 3, host: 'x', port: 1 }, { path: '/x', fh: 1 }, { port: 1 }]) {
       expect(messageOf(wrong)).toMatch(/^usage: .*expected exactly one of `fh`, `host` with `port`, `path` and `wire`, got /);
@@ -28,7 +28,7 @@ describe('checkStreamOptions', () => {
     expect(messageOf({ wire, port: 5 })).toMatch(/`port` without `host`/);
   });
 
-  it('wants an object of options', () => {
+  it('requires an object of options', () => {
     for (const wrong of [undefined, null, 5, 'x', () => {}]) expect(messageOf(wrong)).toMatch(/expected an object of options, got /);
   });
 
@@ -68,15 +68,15 @@ describe('checkStreamOptions', () => {
     });
   }
 
-  it.runIf(process.platform === 'linux')('takes a path that begins with NUL, the name of an abstract socket', () => {
+  it.runIf(process.platform === 'linux')('accepts a path that begins with NUL, the name of an abstract socket', () => {
     expect(messageOf({ path: '\0name' })).toBe('accepted');
   });
 
-  it('does not repeat a URL that was given as host: it may hold a password', () => {
+  it('does not show a URL that was passed as host: it may contain a password', () => {
     expect(messageOf({ host: 'http://me:hunter2@proxy', port: 1 })).toMatch(/got a string of 23 characters with an @$/);
   });
 
-  it('refuses an unknown name, and takes one with a capital for a field of the user', () => {
+  it('rejects an unknown name, and accepts one with a capital as a field of the user', () => {
     expect(messageOf({ wire, hots: 'x' })).toMatch(/^unknown option `hots`; did you mean `host`\? \(IOStream takes fh, host, /);
     for (const name of ['toString', 'hasOwnProperty', '__proto__'])
       expect(
@@ -91,7 +91,7 @@ describe('checkStreamOptions', () => {
     expect(['Count', 'count', '_Count', 'Ä', '1', ''].map(isOwnField)).toStrictEqual([true, false, false, true, false, false]);
   });
 
-  it('takes plugins as a record or pairs, and refuses names that look like integers, doubles and non-plugins', () => {
+  it('accepts plugins as a record or pairs, and rejects names that look like integers, duplicates and non-plugins', () => {
     const noop = passthrough();
     for (const good of [
       {},
@@ -120,7 +120,7 @@ describe('checkStreamOptions', () => {
     }
   });
 
-  it('takes every option at once', () => {
+  it('accepts all options at once', () => {
     expect(
       messageOf({
         host: 'x',
@@ -152,12 +152,12 @@ describe('checkStreamOptions', () => {
 });
 
 describe('mergeTimeouts', () => {
-  it('lays times over times; 0 is off, undefined changes nothing, nothing is mutated', () => {
+  it('merges timeouts: 0 is off, undefined changes nothing, and no argument is mutated', () => {
     const merged = mergeTimeouts(TIMEOUTS, { write: 0, idle: 5, connect: undefined } as object);
     expect([merged.write, merged.idle, merged.connect, TIMEOUTS.write]).toStrictEqual([Infinity, 5, 30_000, 30_000]);
   });
 
-  it('refuses names and values that are none', () => {
+  it('rejects unknown names and wrong values', () => {
     for (const wrong of [{ wirte: 5 }, { write: -1 }, { write: NaN }, { write: '5' }, { toString: 5 }, [5]]) {
       expect(() => mergeTimeouts(TIMEOUTS, wrong as never)).toThrow(
         expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/timeouts/) }),

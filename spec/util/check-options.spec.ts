@@ -14,11 +14,11 @@ describe('checkOptions', () => {
       checkOptions(options as object, { caller: 'tool', rules: RULES, required });
 
   it.each([{}, { name: 'x' }, { name: 'x', size: 0 }, { name: undefined }, Object.assign(Object.create(null), { size: 1 })])(
-    'takes %j',
+    'accepts %j',
     (options) => expect(check(options)).not.toThrow(),
   );
 
-  it('wants what is required', () => {
+  it('requires the required options', () => {
     expect(check({ name: 'x' }, ['name'])).not.toThrow();
     for (const options of [{}, { name: undefined }])
       expect(check(options, ['name'])).toThrow('expected `name` of tool to be a string with something in it, got undefined');
@@ -31,7 +31,7 @@ describe('checkOptions', () => {
     expect([copy.name, 'toString' in copy]).toEqual(['x', false]);
   });
 
-  it('shows a wrong value only if its rule says how', () => {
+  it('shows a wrong value only if its rule has a format', () => {
     const count: Rules = { count: ['a number', Number.isFinite, describeNumber] };
     expect(() => checkOptions({ count: NaN }, { caller: 'tool', rules: count })).toThrow(
       'expected `count` of tool to be a number, got NaN',
@@ -52,9 +52,25 @@ describe('checkOptions', () => {
     [{ size: null }, 'got null'],
     [{ size: ['secret'] }, 'got an array of 1'],
     [{ size: { secret: 1 } }, 'got an object'],
-  ])('refuses %j', (options, message) => {
+  ])('rejects %j', (options, message) => {
     expect(check(options)).toThrow(TypeError);
     expect(check(options)).toThrow(message);
     expect(check(options)).not.toThrow('secret');
+  });
+
+  it('starts the message of a wrong value with `usage`, and writes `prefix` before the name', () => {
+    const set = { caller: 'tool', usage: 'usage: tool({ size })', prefix: 'limits.', rules: RULES };
+    expect(() => checkOptions({ size: 1.5 }, set)).toThrow(
+      'usage: tool({ size }): expected `limits.size` to be a number of bytes, got a number',
+    );
+    expect(() => checkOptions(undefined as never, set)).toThrow('usage: tool({ size }): expected an object of options, got undefined');
+  });
+
+  it('accepts other names without a rule, and lists them in words', () => {
+    const others = { words: 'and names that start with x', accepts: (name: string) => name.startsWith('x') };
+    expect(checkOptions({ xAny: 1 }, { caller: 'tool', rules: RULES, others })).toEqual({ xAny: 1 });
+    expect(() => checkOptions({ other: 1 }, { caller: 'tool', rules: RULES, others })).toThrow(
+      'unknown option `other` (tool takes name, size, and names that start with x)',
+    );
   });
 });

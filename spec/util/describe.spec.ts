@@ -10,11 +10,14 @@ describe('describeValue', () => {
   );
 });
 
-describe('what is to be written', () => {
-  it.each([48151623, 48151623n, { hunter2: 1 }, ['hunter2'], Symbol('hunter2')])('is not shown when it is of a wrong type', (value) => {
-    for (const call of [() => toBytes(value, '`data`'), () => frameBytes(value)]) {
-      expect(call).toThrow(/got an? \w+/);
-      expect(call).not.toThrow(/48151623|hunter2/);
-    }
-  });
+describe('bytes to write', () => {
+  it.each([48151623, 48151623n, { hunter2: 1 }, ['hunter2'], Symbol('hunter2')])(
+    'are not shown in the error when they are of a wrong type: %s',
+    (value) => {
+      for (const call of [() => toBytes(value, '`data`'), () => frameBytes(value)]) {
+        expect(call).toThrow(/got an? \w+/);
+        expect(call).not.toThrow(/48151623|hunter2/);
+      }
+    },
+  );
 });

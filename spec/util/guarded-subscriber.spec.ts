@@ -19,8 +19,8 @@ const boom = (): never => {
   throw new Error('boom');
 };
 
-describe('inlet', () => {
-  it('says nothing of a source that never does', () => {
+describe('guardedSubscriber', () => {
+  it('emits nothing for a source that never emits', () => {
     const { log, observer, fail } = record();
     NEVER.subscribe(guardedSubscriber({ ...observer, caught: fail }));
     expect(log).toEqual([]);
@@ -35,7 +35,7 @@ describe('inlet', () => {
     expect(log).toEqual(['complete', 1, 'complete', 2, 3, 'complete', ['error', WHY]]);
   });
 
-  it('turns a throw in next into a failure and leaves the source', () => {
+  it('reports a throw in `next` as an error and unsubscribes from the source', () => {
     const { log, observer, fail } = record({ next: boom });
     const source = new Subject<number>();
     source.subscribe(guardedSubscriber({ ...observer, caught: fail }));
@@ -46,7 +46,7 @@ describe('inlet', () => {
     expect(log).toEqual([['fail', new Error('boom')]]);
   });
 
-  it('turns a throw in error and in complete into a failure', () => {
+  it('reports a throw in `error` and in `complete` as an error', () => {
     const { log, observer, fail } = record({ error: boom, complete: boom });
     EMPTY.subscribe(guardedSubscriber({ ...observer, caught: fail }));
     throwError(() => WHY).subscribe(guardedSubscriber({ ...observer, caught: fail }));
@@ -56,13 +56,13 @@ describe('inlet', () => {
     ]);
   });
 
-  it('turns a throw of the subscription itself into an error', () => {
+  it('reports a throw of the subscription itself as an error', () => {
     const { log, observer, fail } = record();
     new Observable<number>(boom).subscribe(guardedSubscriber({ ...observer, caught: fail }));
     expect(log).toEqual([['error', new Error('boom')]]);
   });
 
-  it('stops a synchronous endless source when it is unsubscribed from inside', () => {
+  it('stops a synchronous endless source when it is unsubscribed inside `next`', () => {
     let produced = 0;
     const endless$ = new Observable<number>((out) => {
       while (!out.closed) out.next((produced += 1));
@@ -81,7 +81,7 @@ describe('inlet', () => {
     expect(produced).toBe(1);
   });
 
-  it('is silent and frees its source after unsubscribe', () => {
+  it('emits nothing and frees its source after unsubscribe', () => {
     const { log, observer, fail } = record();
     let freed = 0;
     const source = new Subject<number>();

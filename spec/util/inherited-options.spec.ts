@@ -57,12 +57,12 @@ describe('every function with options', () => {
     Reflect.deleteProperty(prototype, 'unknownOption');
   });
 
-  it.each(Object.entries(calls))('%s names an option that it does not know', (_name, call) => {
+  it.each(Object.entries(calls))('%s rejects an unknown option and names it', (_name, call) => {
     expect(() => call({})).not.toThrow();
     expect(() => call({ unknownOption: 1 })).toThrow(/^unknown option `unknownOption`/);
   });
 
-  it.each(Object.entries(calls))('%s ignores what options inherit', (_name, call) => {
+  it.each(Object.entries(calls))('%s ignores inherited options', (_name, call) => {
     prototype.unknownOption = 1;
     expect(() => call({})).not.toThrow();
   });
@@ -85,7 +85,7 @@ describe('every function with options', () => {
       { layer: 'x', fatal: false, errno: 1, message: 'x' },
       () => expect(String(new library.IOStreamError('EPROTOCOL', { phase: 'read' }))).not.toContain('x:'),
     ],
-  ])('%s takes nothing from Object.prototype', (_name, inherited, call) => {
+  ])('%s reads nothing from Object.prototype', (_name, inherited, call) => {
     Object.assign(prototype, inherited);
     try {
       call({});
@@ -94,7 +94,7 @@ describe('every function with options', () => {
     }
   });
 
-  it('an agent keeps the plugins that it was given', () => {
+  it('an agent copies its plugins at the call', () => {
     const plugins: Record<string, library.Plugin> = {};
     const dialled: string[] = [];
     const made = library.agent({ plugin: plugins });
@@ -107,7 +107,7 @@ describe('every function with options', () => {
     expect(dialled).toEqual([]);
   });
 
-  it('handshake keeps the address that it was given', () => {
+  it('handshake copies its address at the call', () => {
     const to = { host: 'first.test', port: 1 };
     const dialled: unknown[] = [];
     const below: library.Wire = (dial) => {

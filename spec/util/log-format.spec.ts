@@ -8,13 +8,13 @@ const revoked = (): object => {
   return proxy;
 };
 
-describe('in-log', () => {
-  it('keeps of details what can be read', () => {
+describe('log-format', () => {
+  it('selects the details that are strings, numbers or booleans', () => {
     const details = { layer: 'x', port: 7, reused: false, handle: {}, when: 1n, none: undefined, act: () => undefined };
     expect(plainDetails(details)).toStrictEqual({ layer: 'x', port: 7, reused: false });
   });
 
-  it('makes text of any value', () => {
+  it('converts any value to text', () => {
     for (const [value, text] of [
       ['a', 'a'],
       [1n, '1'],
@@ -26,7 +26,7 @@ describe('in-log', () => {
       expect(asText(value)).toBe(text);
   });
 
-  it('tells the facts of an error, whatever was thrown', () => {
+  it('reads the facts of any thrown value', () => {
     const error = new IOStreamError('ECONNRESET', { phase: 'read', errno: -104, message: 'reset' });
     expect(errorFacts(error)).toStrictEqual({ code: 'ECONNRESET', errno: -104, phase: 'read', message: 'reset' });
     const none = { code: undefined, errno: undefined, phase: undefined };

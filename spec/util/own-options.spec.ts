@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { ownOptions } from '../../src/util/own-options.ts';
+import { definedOptions, ownOptions } from '../../src/util/own-options.ts';
 
 describe('ownOptions', () => {
   const prototype = Object.prototype as unknown as Record<string, unknown>;
@@ -7,7 +7,7 @@ describe('ownOptions', () => {
     delete prototype.port;
   });
 
-  it('copies what is given, so that later changes of it change nothing', () => {
+  it('copies the options, so that later changes have no effect', () => {
     const given = { host: 'a', port: 1 };
     const copy = ownOptions(given, 'tool');
     given.host = 'b';
@@ -45,7 +45,19 @@ describe('ownOptions', () => {
     expect(() => Object.assign(Object.getPrototypeOf(a) as object, { port: 1 })).toThrow(TypeError);
   });
 
-  it.each([[undefined], [null], ['host'], [5], [[]], [() => {}]])('refuses %j, and names the caller', (wrong) => {
+  it.each([[undefined], [null], ['host'], [5], [[]], [() => {}]])('rejects %j, and names the caller', (wrong) => {
     expect(() => ownOptions(wrong as object, 'tool')).toThrow(/^expected an object of options for tool, got /);
+  });
+});
+
+describe('definedOptions', () => {
+  it('copies the options that are not undefined, and keeps null and false', () => {
+    const copy = definedOptions({ host: undefined, port: 0, path: null, noDelay: false }, 'tool');
+    expect(Object.entries(copy)).toEqual([
+      ['port', 0],
+      ['path', null],
+      ['noDelay', false],
+    ]);
+    expect('toString' in copy).toBe(false);
   });
 });

@@ -59,7 +59,7 @@ describe('Tick', () => {
     expect(log.length).toBe(5);
   });
 
-  it('reports what a target throws, and calls all others', async () => {
+  it('reports the throw of a target, and calls all others', async () => {
     const log: string[] = [];
     const error = new Error('mine');
     const fail = (): never => {

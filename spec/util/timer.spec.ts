@@ -14,15 +14,15 @@ const virtual = (work: (scheduler: TestScheduler, log: number[], at: () => void)
 };
 
 describe('after', () => {
-  it('works once, when the time is over', () => {
+  it('calls once, when the time is over', () => {
     expect(virtual((scheduler, _log, at) => after(250, scheduler, at))).toEqual([250]);
   });
 
-  it('takes a time that is over for now', () => {
+  it('calls at once for a time in the past', () => {
     expect(virtual((scheduler, _log, at) => after(-5, scheduler, at))).toEqual([0]);
   });
 
-  it('never works at Infinity, and schedules nothing', () => {
+  it('never calls at Infinity, and schedules nothing', () => {
     const scheduler = new TestScheduler(() => {});
     after(Infinity, scheduler, () => {});
     expect(scheduler.actions).toEqual([]);
@@ -43,7 +43,7 @@ describe('after', () => {
     expect(Math.max(...delays)).toBeLessThan(2 ** 31);
   });
 
-  it('does not work after unsubscribe', () => {
+  it('does not call after unsubscribe', () => {
     expect(
       virtual((scheduler, _log, at) => {
         const timer = after(100, scheduler, at);
@@ -61,7 +61,7 @@ describe('after', () => {
     ).toEqual([]);
   });
 
-  it('lets what is due at the same time go first', () => {
+  it('calls after other work that is due at the same time', () => {
     const order: string[] = [];
     virtual((scheduler) => {
       after(100, scheduler, () => order.push('timeout'));
@@ -70,7 +70,7 @@ describe('after', () => {
     expect(order).toEqual(['answer', 'timeout']);
   });
 
-  it('lets an answer that came while the loop was blocked win', async () => {
+  it('lets an answer win that arrived while the event loop was blocked', async () => {
     const winner = await new Promise<string>((resolve) => {
       after(5, asyncScheduler, () => resolve('timeout'));
       // Timers run before the poll phase, where sockets are read; immediates come right after it.
@@ -83,7 +83,7 @@ describe('after', () => {
     expect(winner).toBe('answer');
   });
 
-  it('does not keep the process alive when asked not to', async () => {
+  it('does not keep the process alive with `unref`', async () => {
     const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
     const before = timers();
     const quiet = after(60_000, asyncScheduler, () => {}, { unref: true });

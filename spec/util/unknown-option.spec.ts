@@ -4,7 +4,7 @@ import { unknownOption } from '../../src/util/unknown-option.ts';
 describe('unknownOption', () => {
   const messageOf = (name: string, others?: string): string => unknownOption(name, 'tool', ['size', 'name'], others).message;
 
-  it('names the option first, then the one that was probably meant, then all there are', () => {
+  it('names the option first, then the most similar one, then all options', () => {
     expect(messageOf('nmae')).toBe('unknown option `nmae`; did you mean `name`? (tool takes size, name)');
     expect(messageOf('other', 'and more')).toBe('unknown option `other` (tool takes size, name, and more)');
   });

@@ -17,26 +17,26 @@ function watched(limit = 100) {
 }
 
 describe('Watchdog', () => {
-  it('fires when nothing moved for its limit, and once', () => {
+  it('fires once when there was no activity for its limit', () => {
     const { dog, timeouts } = watched();
     dog.touch();
     expect(timeouts()).toStrictEqual([100]);
   });
 
-  it('counts from the last sign of life', () => {
+  it('counts from the last `touch`', () => {
     const { dog, at, timeouts } = watched();
     for (const ms of [0, 50, 99, 198, 250]) at(ms, () => dog.touch());
     expect(timeouts()).toStrictEqual([350]);
   });
 
-  it('fires again only after something moved', () => {
+  it('fires again only after a `touch`', () => {
     const { dog, at, timeouts } = watched();
     dog.touch();
     at(500, () => dog.touch());
     expect(timeouts()).toStrictEqual([100, 600]);
   });
 
-  it('lets no time pass while there is nothing to watch', () => {
+  it('does not fire while its target is not waiting', () => {
     const { dog, at, state, timeouts } = watched();
     dog.touch();
     at(50, () => (state.isWaiting = false));
@@ -64,7 +64,7 @@ describe('Watchdog', () => {
     expect(timeouts()).toStrictEqual([60]);
   });
 
-  it('does not bark after stop', () => {
+  it('does not fire after `stop`', () => {
     const { dog, scheduler, timeouts } = watched();
     dog.touch();
     dog.stop();
@@ -72,7 +72,7 @@ describe('Watchdog', () => {
     expect(scheduler.actions.length).toBe(0);
   });
 
-  it('costs one timer, however often it is touched', () => {
+  it('uses one timer, however often it is touched', () => {
     const { dog, scheduler } = watched();
     for (let each = 0; each < 1000; each += 1) dog.touch();
     expect(scheduler.actions.length).toBe(1);

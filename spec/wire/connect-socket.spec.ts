@@ -20,7 +20,7 @@ async function listening(h: Harness): Promise<{ port: number; peers: Socket[] }>
 }
 
 describe('connectSocket', () => {
-  spec('gives the connected socket and completes; the socket is the taker’s', async (h) => {
+  spec('emits the connected socket and completes, and leaves the socket to the subscriber', async (h) => {
     const { port } = await listening(h);
     const seen = h.observed(connectSocket({ host: HOST, port }));
     await seen.ended;
@@ -31,7 +31,7 @@ describe('connectSocket', () => {
     socket.destroy();
   });
 
-  spec('connects anew for each subscription, and not before', async (h) => {
+  spec('connects at each subscription, and not before', async (h) => {
     const { port, peers } = await listening(h);
     const socket$ = connectSocket({ host: HOST, port });
     expect(peers.length).toBe(0);
@@ -47,7 +47,7 @@ describe('connectSocket', () => {
     expect(seen).toMatchObject({ state: 'error', error: { code: 'ENOENT', syscall: 'connect' } });
   });
 
-  spec('errors with what Node throws, and keeps no handle', async (h) => {
+  spec('errors with what Node throws, and leaves no handle open', async (h) => {
     const seen = await h.observed(connectSocket({ host: HOST, port: 70_000 })).ended;
     expect(seen).toMatchObject({ state: 'error', error: { code: 'ERR_SOCKET_BAD_PORT' } });
   });

@@ -15,7 +15,7 @@ const marbles = (
 const late = (ms: number): string => `late after ${ms}`;
 
 describe('within', () => {
-  it('passes on a source that is in time', () => {
+  it('mirrors a source that completes in time', () => {
     const scheduler = new TestScheduler((got, expected) => expect(got).toEqual(expected));
     scheduler.run(({ cold, expectObservable, expectSubscriptions }) => {
       const source = cold('  -a-b-(c|)');
@@ -26,7 +26,7 @@ describe('within', () => {
     });
   });
 
-  it('passes on empty and errors', () => {
+  it('mirrors an empty source and errors', () => {
     const log: unknown[] = [];
     const observer = {
       next: (value: unknown) => log.push(value),
@@ -39,11 +39,11 @@ describe('within', () => {
   });
 
   it.each([
-    ['the timeout, when it is the smaller', 50, 200, 50],
-    ['what is left of the deadline, when it is the smaller', 200, 50, 50],
-    ['the deadline, when there is no timeout', Infinity, 50, 50],
-    ['the timeout, when there is no deadline', 50, Infinity, 50],
-    ['nothing, when the deadline is over', 50, -5, 0],
+    ['the timeout, if it is shorter than the deadline', 50, 200, 50],
+    ['the time to the deadline, if that is shorter than the timeout', 200, 50, 50],
+    ['the time to the deadline, if there is no timeout', Infinity, 50, 50],
+    ['the timeout, if there is no deadline', 50, Infinity, 50],
+    ['0 ms, if the deadline has passed', 50, -5, 0],
   ])('errors after %s', (_, timeout, deadline, ms) => {
     const scheduler = new TestScheduler((got, expected) => expect(got).toEqual(expected));
     marbles(({ cold, expectObservable, expectSubscriptions }) => {
@@ -54,7 +54,7 @@ describe('within', () => {
     }, scheduler);
   });
 
-  it('counts from the subscription', () => {
+  it('starts the limit at the subscription', () => {
     const scheduler = new TestScheduler((got, expected) => expect(got).toEqual(expected));
     marbles(({ expectObservable }) => {
       const dial = testDial({ scheduler });
@@ -77,14 +77,14 @@ describe('within', () => {
     expect(scheduler.actions).toEqual([]);
   });
 
-  it('lets an answer at the last moment win', () => {
+  it('mirrors an answer that comes at the last moment', () => {
     const scheduler = new TestScheduler((got, expected) => expect(got).toEqual(expected));
     marbles(({ cold, expectObservable }) => {
       expectObservable(within(cold('50ms (a|)'), 50, testDial({ scheduler }), late)).toBe('50ms (a|)');
     }, scheduler);
   });
 
-  it('stops its timer when the source ends or the subscriber leaves', () => {
+  it('stops its timer when the source ends or the subscriber unsubscribes', () => {
     const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
     const before = timers();
     const dial = testDial({ scheduler: asyncScheduler });
@@ -98,7 +98,7 @@ describe('within', () => {
     expect(timers()).toBe(before);
   });
 
-  it('stops a synchronous source when the subscriber leaves', () => {
+  it('stops a synchronous source when the subscriber unsubscribes', () => {
     let produced = 0;
     const endless$ = new Observable<number>((out) => {
       while (!out.closed && produced < 1000) out.next((produced += 1));
@@ -108,7 +108,7 @@ describe('within', () => {
         if (produced === 3) leave();
       },
     });
-    expect(produced).toBe(1000); // nobody could leave: its subscription was not known yet
+    expect(produced).toBe(1000); // Unsubscribing had no effect: the subscription did not exist yet.
     produced = 0;
     new Observable<number>((out) => {
       leave = () => out.unsubscribe();

@@ -7,8 +7,8 @@ import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { served } from '../support/loopback.ts';
 
-/** How the peer of a socket is told of its end, when it reads only after that. */
-async function told(h: Harness, end: (socket: Socket) => void): Promise<string> {
+/** Ends a socket, and returns what its peer reads afterwards: a FIN or an error code. */
+async function endSeenByPeer(h: Harness, end: (socket: Socket) => void): Promise<string> {
   let peer: Socket | undefined;
   const to = await served(h, (accepted) => (peer = accepted.pause()));
   const socket = connect(to as { host: string; port: number });
@@ -16,33 +16,33 @@ async function told(h: Harness, end: (socket: Socket) => void): Promise<string> 
   await h.until(() => peer !== undefined, 'it is accepted');
   end(socket);
   await closed(socket);
-  return new Promise((tell) => {
-    const codeOf = (error?: NodeJS.ErrnoException | null): void => tell(error?.code ?? 'FIN');
-    // An EOF may be a reset, too: writing nothing tells.
+  return new Promise((resolve) => {
+    const codeOf = (error?: NodeJS.ErrnoException | null): void => resolve(error?.code ?? 'FIN');
+    // An EOF may be a reset, too: a zero-length write surfaces it.
     peer?.on('error', codeOf).on('end', () => peer?.write('', codeOf));
     peer?.resume();
   });
 }
 
-/** Unlike `once` of Node it hears no errors. */
+/** Resolves on 'close'. Unlike `once` of Node, it does not reject on 'error'. */
 function closed(stream: Duplex | Readable): Promise<void> {
-  return new Promise((tell) => stream.once('close', tell));
+  return new Promise((resolve) => stream.once('close', resolve));
 }
 
 describe('discard', () => {
-  spec('closes a socket by FIN', async (h) => {
-    expect(await told(h, discard)).toBe('FIN');
+  spec('closes a socket with a FIN', async (h) => {
+    expect(await endSeenByPeer(h, discard)).toBe('FIN');
   });
 
-  spec('closes one by RST when bytes have not left: a FIN would say that they have', async (h) => {
+  spec('closes a socket with a RST when bytes are unsent: a FIN would make truncated data look complete', async (h) => {
     const end = (socket: Socket): void => {
       socket.write(Buffer.alloc(64 * 1024 * 1024));
       discard(socket);
     };
-    expect(await told(h, end)).toBe('ECONNRESET');
+    expect(await endSeenByPeer(h, end)).toBe('ECONNRESET');
   });
 
-  spec('swallows what a stream still reports, and leaves no listener', async () => {
+  spec('ignores later errors of the stream, and leaves no listener', async () => {
     const stream = new Readable({ read() {}, destroy: (_, done) => setImmediate(done, new Error('late')) });
     discard(stream);
     await closed(stream);
@@ -53,14 +53,14 @@ describe('discard', () => {
     expect(failed.listenerCount('error')).toBe(0);
   });
 
-  spec('leaves one that is closed alone', async () => {
+  spec('does not touch a stream that has closed', async () => {
     const stream = new PassThrough().destroy();
     await closed(stream);
     discard(stream);
     expect(stream.listenerCount('error')).toBe(0);
   });
 
-  spec('ends a socket that still connects', async (h) => {
+  spec('destroys a socket that still connects', async (h) => {
     const socket = connect((await served(h, () => {})) as { host: string; port: number });
     socket.write('x');
     discard(socket);

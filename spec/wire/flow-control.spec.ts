@@ -31,8 +31,8 @@ function steered(answer: (told: string) => void = () => {}): { steering: FlowCon
   return { steering: new FlowControl(ports, down, up), down, up, log };
 }
 
-describe('Steering', () => {
-  it('passes on what a side asks for, once', () => {
+describe('FlowControl', () => {
+  it('passes each request of a side to the other side once', () => {
     const { steering, log } = steered();
     for (const paused of [true, true, false, false]) {
       steering.appPaused = paused;
@@ -43,7 +43,7 @@ describe('Steering', () => {
     expect(log).toStrictEqual(['wire pause', 'wire resume', 'app pause']);
   });
 
-  it('stops who fills a full lane, until there is room', () => {
+  it('pauses the side that fills a full buffer, until there is room', () => {
     const { steering, down, up, log } = steered();
     for (const held of [3, 4, 3, 2, 1, 3]) {
       down.held = held;
@@ -58,7 +58,7 @@ describe('Steering', () => {
     expect(log.slice(2)).toStrictEqual(['wire pause']);
   });
 
-  it('tells each side once when the answer comes from inside', () => {
+  it('signals each side once when a side answers from inside `next`', () => {
     const { steering, down, up, log } = steered(() => steering.update());
     [down.held, up.held] = [4, 4];
     steering.update();

@@ -21,7 +21,7 @@ function ride(h: Harness, streams: Partial<OpenStream>, dial: TestDialOptions = 
   return { app, seen };
 }
 
-/** A sink that takes a write only when it is told to. */
+/** A sink that completes a write only when `take` is called. */
 function slowSink(): { sink: Writable; took: string[]; take(error?: Error): boolean } {
   const took: string[] = [];
   let pending: ((error?: Error) => void) | undefined;
@@ -47,7 +47,7 @@ function slowSink(): { sink: Writable; took: string[]; take(error?: Error): bool
 
 const turn = (): Promise<unknown> => new Promise(setImmediate);
 
-/** What can be read now; newer Nodes give it chunk by chunk. */
+/** Reads all bytes that can be read now. Newer versions of Node return them chunk by chunk. */
 function everything(stream: Readable): string {
   let text = '';
   for (let chunk = stream.read() as Buffer | null; chunk; chunk = stream.read() as Buffer | null) text += chunk.toString();
@@ -56,7 +56,7 @@ function everything(stream: Readable): string {
 
 describe('nodeStream', () => {
   describe('opening', () => {
-    it('opens at subscription, with the dial it was given, anew each time', () => {
+    it('opens the stream at each subscription, with the dial of the wire', () => {
       const dials: unknown[] = [];
       const wire = nodeStream((dial) => (dials.push(dial), NEVER));
       const dial = testDial();
@@ -74,7 +74,7 @@ describe('nodeStream', () => {
       expect(seen).toMatchObject([{ name: 'IOStreamError', code: 'ENOENT', phase: 'connect', cause }]);
     });
 
-    it('does not open when the flow is over before', () => {
+    it('does not open the stream when the flow has ended before', () => {
       let open = 0;
       const wire = nodeStream(() => new Observable(() => void (open += 1)));
       const log: unknown[] = [];
@@ -98,7 +98,7 @@ describe('nodeStream', () => {
       }
     });
 
-    spec('keeps what comes down early, in order', async (h) => {
+    spec('buffers outbound signals until the stream is open, and keeps their order', async (h) => {
       const opening = new Subject<OpenStream>();
       const app = new Subject<Flow>();
       const sink = new PassThrough();
@@ -114,13 +114,13 @@ describe('nodeStream', () => {
   });
 
   describe('one direction', () => {
-    spec('of a Readable: bytes, end, complete, without an end of its own', async (h) => {
+    spec('a Readable emits its bytes and its end, and completes without an end of ours', async (h) => {
       const { seen } = ride(h, { readable: Readable.from([Buffer.from('a'), Buffer.from('b')]), fin: false });
       await seen.ended;
       expect([inWords(seen.values).join(), seen.state]).toEqual(['connected,data a,data b,end', 'complete']);
     });
 
-    spec('of a Writable: sent, complete after our end, and no end comes up', async (h) => {
+    spec('a Writable emits `sent`, completes after our end, and emits no end', async (h) => {
       const sink = new PassThrough();
       sink.resume();
       const { app, seen } = ride(h, { writable: new Writable({ write: (_chunk, _encoding, done) => done() }), fin: false });
@@ -130,7 +130,7 @@ describe('nodeStream', () => {
       expect([inWords(seen.values), seen.state]).toEqual([['connected', 'sent 3'], 'complete']);
     });
 
-    spec('of a Readable cannot be written: EBADF', async (h) => {
+    spec('a write to a Readable errors with EBADF', async (h) => {
       const { app, seen } = ride(h, { readable: new Readable({ read() {} }), fin: false });
       app.next(data('x'));
       h.error(seen.error, { code: 'EBADF', phase: 'write' });
@@ -138,23 +138,23 @@ describe('nodeStream', () => {
   });
 
   describe('writing', () => {
-    spec('gives Node no more than 256 KiB at a time, so that all of it is told as it leaves', async (h) => {
+    spec('writes at most 256 KiB to Node at a time, so that `sent` follows the transfer', async (h) => {
       const { sink, took, take } = slowSink();
       const { app, seen } = ride(h, { writable: sink, fin: false });
       const size = 1024 * 1024 + 17;
       app.next({ kind: 'data', bytes: new Uint8Array(size) });
       app.next(data('after'));
-      const told: number[] = [];
+      const reported: number[] = [];
       while (take()) {
         await turn();
-        told.push(sentOf(seen.values));
+        reported.push(sentOf(seen.values));
       }
       expect(Math.max(...took.map((piece) => piece.length))).toBeLessThanOrEqual(256 * 1024);
-      expect(told).toEqual([...[1, 2, 3, 4].map((piece) => piece * 256 * 1024), size, size + 5]);
+      expect(reported).toEqual([...[1, 2, 3, 4].map((piece) => piece * 256 * 1024), size, size + 5]);
       expect(took.join('').endsWith('after')).toBe(true);
     });
 
-    spec('pauses once while it holds bytes, and resumes once when it does not', async (h) => {
+    spec('emits one pause while bytes are queued, and one resume when the queue is empty', async (h) => {
       const { sink, take } = slowSink();
       const { app, seen } = ride(h, { writable: sink, fin: false });
       app.next({ kind: 'data', bytes: new Uint8Array(700 * 1024) });
@@ -164,7 +164,7 @@ describe('nodeStream', () => {
       expect(words).toEqual(['connected', 'pause', 'resume']);
     });
 
-    spec('keeps the order of what is written from inside the pause', async () => {
+    spec('keeps the order of bytes that are written inside the pause signal', async () => {
       const { sink, took, take } = slowSink();
       const app = new Subject<Flow>();
       let once = true;
@@ -180,7 +180,7 @@ describe('nodeStream', () => {
       subscription.unsubscribe();
     });
 
-    spec('ends only when all has been given, also on close', async (h) => {
+    spec('ends the stream only when all queued bytes are written, also on close', async (h) => {
       for (const close of [false, true]) {
         const { sink, took, take } = slowSink();
         const { app, seen } = ride(h, { writable: sink, fin: false });
@@ -194,7 +194,7 @@ describe('nodeStream', () => {
       }
     });
 
-    spec('does not tell what failed as sent', async (h) => {
+    spec('does not report failed writes as sent', async (h) => {
       const { sink, take } = slowSink();
       const { app, seen } = ride(h, { writable: sink, fin: false });
       app.next(data('one'));
@@ -208,7 +208,7 @@ describe('nodeStream', () => {
       expect(sentOf(seen.values)).toBe(3);
     });
 
-    spec('takes many small writes at once without a pile of calls', async (h) => {
+    spec('writes many small chunks at once without deep recursion', async (h) => {
       const { sink, took, take } = slowSink();
       const { app } = ride(h, { writable: sink, fin: false });
       for (let write = 0; write < 20_000; write += 1) app.next(data('0123456789'));
@@ -217,7 +217,7 @@ describe('nodeStream', () => {
       expect(took.length).toBeLessThan(10);
     });
 
-    spec('after its own end is refused', async (h) => {
+    spec('a write after our end errors with EPIPE', async (h) => {
       const { app, seen } = ride(h, { writable: slowSink().sink, fin: false });
       app.next(END);
       app.next(data('x'));
@@ -227,7 +227,7 @@ describe('nodeStream', () => {
   });
 
   describe('reading', () => {
-    spec('gives what was read before an error, though paused, then the error', async (h) => {
+    spec('emits the bytes read before an error although it is paused, then the error', async (h) => {
       const source = new Readable({ read() {} });
       const { app, seen } = ride(h, { readable: source, fin: false });
       app.next(PAUSE);
@@ -239,7 +239,7 @@ describe('nodeStream', () => {
       expect(textOf(seen.values)).toBe('before the error');
     });
 
-    spec('gives each byte once when the error comes while it flows', async (h) => {
+    spec('emits each byte once when the error comes while bytes flow', async (h) => {
       const source = new Readable({ read() {} });
       const { seen } = ride(h, { readable: source, fin: false });
       await turn();
@@ -252,7 +252,7 @@ describe('nodeStream', () => {
       expect(seen.error).toMatchObject({ name: 'IOStreamError', phase: 'read', message: 'odd' });
     });
 
-    spec('gives nothing more of it when the subscriber leaves on the first', async () => {
+    spec('emits no more buffered bytes when the subscriber unsubscribes on the first chunk', async () => {
       const source = new Readable({ read() {} });
       const seen: string[] = [];
       const subscription = NEVER.pipe(nodeStream(() => of(opened({ readable: source, fin: false })))(testDial())).subscribe((signal) => {
@@ -267,7 +267,7 @@ describe('nodeStream', () => {
       expect(seen).toEqual(['connected', 'data']);
     });
 
-    spec('pauses and resumes its source', async (h) => {
+    spec('pauses and resumes the stream', async (h) => {
       const source = new Readable({ read() {} });
       const { app, seen } = ride(h, { readable: source, fin: false });
       app.next(PAUSE);
@@ -282,7 +282,7 @@ describe('nodeStream', () => {
   });
 
   describe('closing', () => {
-    spec('a Duplex waits for its other side, and gives up after `timeouts.close`', async (h) => {
+    spec('a Duplex waits for the end of its input, and gives up after `timeouts.close`', async (h) => {
       const stuck = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
       const scheduler = new TestScheduler(() => {});
       const { app, seen } = ride(h, { readable: stuck, writable: stuck }, { scheduler });
@@ -298,7 +298,7 @@ describe('nodeStream', () => {
       expect(destroyedFirst).toBe(true);
     });
 
-    spec('a source that never lets go ends after `timeouts.close`, too', async (h) => {
+    spec('a stream that never closes is given up after `timeouts.close`', async (h) => {
       const stuck = new Readable({ read() {}, destroy() {} });
       const scheduler = new TestScheduler(() => {});
       scheduler.maxFrames = Infinity;
@@ -309,7 +309,7 @@ describe('nodeStream', () => {
       expect(seen.state).toBe('complete');
     });
 
-    spec('never gives up at Infinity', async (h) => {
+    spec('a close waits without a limit at Infinity', async (h) => {
       const stuck = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
       const scheduler = new TestScheduler(() => {});
       const { app, seen } = ride(h, { readable: stuck, writable: stuck }, { scheduler, timeouts: { close: Infinity } });
@@ -318,7 +318,7 @@ describe('nodeStream', () => {
       expect(seen.state).toBe('open');
     });
 
-    spec('tells an error as one of phase close', async (h) => {
+    spec('an error while closing has the phase close', async (h) => {
       const { sink, take } = slowSink();
       const { app, seen } = ride(h, { writable: sink, fin: false });
       app.next(data('x'));
@@ -329,7 +329,7 @@ describe('nodeStream', () => {
     });
   });
 
-  spec('keeps no listener on a stream that is done with', async (h) => {
+  spec('keeps no listener on a stream after the end of the connection', async (h) => {
     const both = new PassThrough();
     const { app, seen } = ride(h, { readable: both, writable: both });
     app.next(data('x'));

@@ -22,7 +22,7 @@ const plugins = (plugin: unknown): { plugin: Record<string, Plugin> } => ({ plug
 
 describe('a function that makes a plugin and was not called', () => {
   it.each([passthrough, tlsClient, tlsServer, socks5, httpProxy, rc4, throttleBytes, trace, chaos])(
-    'is refused at the call: %o',
+    'is rejected at the call: %o',
     (factory) => {
       const message = new RegExp(
         `^expected plugin \`layer\` to be a function of a wire .*; if it makes a plugin, call it: { layer: ${factory.name}\\(…\\) }$`,

@@ -30,15 +30,15 @@ function racing(
 const listed = (attempts: readonly FailedAttempt<unknown>[]): unknown => attempts.map(({ candidate, error }) => [candidate, error]);
 
 describe('race', () => {
-  it('waits 250 ms between attempts, as RFC 8305 says', () => {
+  it('waits 250 ms between attempts, as in RFC 8305', () => {
     expect(ATTEMPT_DELAY).toBe(250);
   });
 
-  it('takes the first when it works, and never starts the second', () => {
+  it('connects to the first candidate, and never starts the second', () => {
     racing({ a: '100ms (a|)', b: '(b|)' }, '100ms (a|)', { a: '^ 99ms !', b: [] });
   });
 
-  it('starts the next after 250 ms, and lets the slow first one win', () => {
+  it('starts the next candidate after 250 ms, and lets the slow first one win', () => {
     racing({ a: '1s (a|)', b: '5s (b|)' }, '1s (a|)', { a: '^ 999ms !', b: '250ms ^ 749ms !' });
   });
 
@@ -46,19 +46,19 @@ describe('race', () => {
     racing({ a: '5s (a|)', b: '100ms (b|)' }, '350ms (b|)', { a: '^ 349ms !', b: '250ms ^ 99ms !' });
   });
 
-  it('starts the next at once when one fails', () => {
+  it('starts the next candidate at once when one fails', () => {
     racing({ a: '10ms #', b: '10ms (b|)' }, '20ms (b|)', { a: '^ 9ms !', b: '10ms ^ 9ms !' });
   });
 
-  it('counts the 250 ms anew from an attempt that started early', () => {
+  it('restarts the 250 ms at an attempt that started early', () => {
     racing({ a: '10ms #', b: '1s (b|)', c: '-' }, '1010ms (b|)', { a: '^ 9ms !', b: '10ms ^ 999ms !', c: '260ms ^ 749ms !' });
   });
 
-  it('gives none up while it could still win: slow then refused', () => {
+  it('keeps a slow attempt while it could still win', () => {
     racing({ a: '1s (a|)', b: '#' }, '1s (a|)', { a: '^ 999ms !', b: '250ms (^!)' });
   });
 
-  it('starts the next at once when the last one fails while an earlier one is still trying', () => {
+  it('starts the next candidate at once when the last one fails while an earlier attempt runs', () => {
     racing({ a: '1s (a|)', b: '10ms #', c: '10ms (c|)' }, '270ms (c|)', { a: '^ 269ms !', b: '250ms ^ 9ms !', c: '260ms ^ 9ms !' });
   });
 
@@ -90,11 +90,11 @@ describe('race', () => {
     racing({ a: '300ms (a|)', b: '50ms (b|)' }, '300ms (a|)', { a: '^ 299ms !', b: '250ms ^ 49ms !' });
   });
 
-  it('takes one value of an attempt and leaves it', () => {
+  it('takes one value of an attempt and unsubscribes it', () => {
     racing({ a: 'abc' }, '(a|)', { a: '(^!)' });
   });
 
-  it('never ends while one never does', () => {
+  it('never ends while one attempt never ends', () => {
     racing({ a: '-', b: '#' }, '-', { a: '^', b: '250ms (^!)' });
   });
 
@@ -102,7 +102,7 @@ describe('race', () => {
     racing({}, '#', {}, []);
   });
 
-  it('goes through candidates that answer synchronously', () => {
+  it('tries candidates that answer synchronously, in order', () => {
     const log: unknown[] = [];
     const scheduler = new TestScheduler(() => {});
     const tried: number[] = [];
@@ -124,7 +124,7 @@ describe('race', () => {
     expect(error).toEqual(new Error('boom'));
   });
 
-  it('frees all attempts and its timer when the subscriber leaves', () => {
+  it('frees all attempts and its timer when the subscriber unsubscribes', () => {
     const scheduler = new TestScheduler((got, expected) => expect(got).toEqual(expected));
     scheduler.run(({ cold, expectObservable, expectSubscriptions }) => {
       const [a, b, c] = [cold('-'), cold('-'), cold('-')];
@@ -139,7 +139,7 @@ describe('race', () => {
     expect(scheduler.actions).toEqual([]);
   });
 
-  it('leaves the losers when the subscriber leaves from inside next', () => {
+  it('unsubscribes the losers when the subscriber unsubscribes inside `next`', () => {
     const freed: string[] = [];
     const scheduler = new TestScheduler(() => {});
     scheduler.run(() => {

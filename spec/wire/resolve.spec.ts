@@ -38,7 +38,7 @@ describe('resolve', () => {
     expect(ask(host, { lookup })).toEqual({ found: [[{ address: host, family }]], ended: 'complete' });
   });
 
-  it('asks for all addresses, in the order of the resolver, of the family it is told', () => {
+  it('looks up all addresses of the given family, in the order of the resolver', () => {
     const asked: [string, LookupAllOptions][] = [];
     const lookup: Lookup = (host, options) => void asked.push([host, options]);
     ask('example.com', { lookup });
@@ -49,7 +49,7 @@ describe('resolve', () => {
     ]);
   });
 
-  it('asks nobody before it is subscribed, and anew for each subscription', () => {
+  it('looks up at each subscription, and not before', () => {
     let asked = 0;
     const resolve$ = resolve('example.com', { lookup: () => (asked += 1) });
     expect(asked).toBe(0);
@@ -77,11 +77,11 @@ describe('resolve', () => {
     expect(ask('x', { lookup: answering(null, ...args) })).toEqual({ found: [[V4]], ended: 'complete' });
   });
 
-  it('leaves out what is of the wrong family', () => {
+  it('drops addresses of the wrong family', () => {
     expect(ask('x', { family: 4, lookup: answering(null, [V6, V4, V6B]) }).found).toEqual([[V4]]);
   });
 
-  it('leaves out what is no address, so that it is not resolved a second time', () => {
+  it('drops answers that are no address, so that they are not resolved a second time', () => {
     expect(ask('x', { lookup: answering(null, [{ address: 'localhost', family: 4 }, V4]) }).found).toEqual([[V4]]);
   });
 

@@ -12,7 +12,7 @@ import { spec } from '../support/spec.ts';
 
 const HOST = '127.0.0.1';
 
-/** Serves every connection, and gives a client that keeps all it is told. */
+/** Serves every connection, and connects a client that records all its signals. */
 async function serving(h: Harness, serve: (peer: Socket) => void): Promise<(first?: (socket: Socket) => void) => Promise<Client>> {
   const peers: Socket[] = [];
   const server = createServer((peer) => {
@@ -66,7 +66,7 @@ function digestOf(bytes: Uint8Array): string {
 }
 
 describe('the reads of our own sockets', () => {
-  spec('never change what they gave: bulk and crumbs on many sockets at once, all of it kept', async (h) => {
+  spec('never change emitted bytes: large and small reads on many sockets at once', async (h) => {
     const texts = Array.from({ length: MAX_DEDICATED + 8 }, (_, index) => randomBytes(READ_SIZE * 8 + index * 97));
     let served = 0;
     const client = await serving(h, (peer) => {
@@ -85,7 +85,7 @@ describe('the reads of our own sockets', () => {
       expect(digestOf(Buffer.concat(chunks)), `socket ${index}`).toBe(digestOf(texts[index]!));
   });
 
-  spec('keep no buffer for who reads little, nor for a crumb', async (h) => {
+  spec('keep no dedicated buffer for a socket that reads little, nor for a small read', async (h) => {
     const { socket, chunks, peer } = await filled(h);
     socket.resume();
     await h.until(() => sizeOf(chunks) === READ_SIZE);
@@ -97,7 +97,7 @@ describe('the reads of our own sockets', () => {
     expect(dedicatedBuffers()).toBe(0);
   });
 
-  spec('keep no buffer for a socket that is destroyed from inside of a chunk', async (h) => {
+  spec('keep no dedicated buffer for a socket that is destroyed inside `next`', async (h) => {
     const { socket, chunks } = await filled(h);
     socket.on('data', () => {
       endReads(socket);
@@ -108,7 +108,7 @@ describe('the reads of our own sockets', () => {
     expect([chunks[0]!.length, dedicatedBuffers()]).toEqual([READ_SIZE, 0]);
   });
 
-  spec('hold a buffer of their own for so many sockets at most, and none that has ended', async (h) => {
+  spec('keep a dedicated buffer for at most MAX_DEDICATED sockets, and for none that has ended', async (h) => {
     const client = await serving(h, (peer) => peer.write(Buffer.alloc(READ_SIZE * 2, 'x')));
     const clients: Client[] = [];
     let most = 0;
@@ -126,7 +126,7 @@ describe('the reads of our own sockets', () => {
     expect(dedicatedBuffers()).toBe(0);
   });
 
-  spec('give the place of a connection back, however it ends', async (h) => {
+  spec('release the dedicated buffer of a connection, however it ends', async (h) => {
     const peers: Socket[] = [];
     const server = createServer({ allowHalfOpen: true }, (peer) => void peers.push(peer.on('error', () => {}))).listen(0, HOST);
     await once(server, 'listening');
@@ -170,7 +170,7 @@ describe('the reads of our own sockets', () => {
     }
   });
 
-  spec('stop at a pause that comes from inside of a chunk', async (h) => {
+  spec('stop at a pause that comes inside `next`', async (h) => {
     const client = await serving(h, (peer) => peer.write(Buffer.alloc(READ_SIZE * 16, 'x')));
     const { socket, chunks } = await client();
     socket.on('data', () => socket.pause());
@@ -192,7 +192,7 @@ describe('the reads of our own sockets', () => {
     await h.until(() => sizeOf(chunks) === READ_SIZE * 16);
   });
 
-  it('survive a listener that throws: it is uncaught, and what was given stays as it is', async () => {
+  it('survive a listener that throws: its error is uncaught, and emitted bytes do not change', async () => {
     const text = randomBytes(READ_SIZE * 32);
     const uncaught: unknown[] = [];
     const given: Buffer[] = [];

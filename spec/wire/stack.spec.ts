@@ -91,7 +91,7 @@ describe('stack', () => {
       expect(new PluginDriver((wire) => stack({ sees }, wire), { dial: testDial({ to: other }) }).wire.dials[0]?.to).toBe(other);
   });
 
-  it('does not change the dial it is given', () => {
+  it('does not change its dial', () => {
     const dial = Object.freeze(testDial({ to: { host: 'h', port: 1 } }));
     const ride = new PluginDriver((wire) => stack({ a: dialled([], 'a') }, wire), { dial });
     expect(ride.wire.dials[0]).toMatchObject({ to: dial.to, deadline: dial.deadline });
@@ -108,7 +108,7 @@ describe('stack', () => {
     expect(texts).toEqual([['data a(a(x))'], ['data a(a(y))']]);
   });
 
-  it('throws what a layer throws when it is dialled', () => {
+  it('throws an error that a layer throws when it is dialled', () => {
     const picky: Plugin = () => () => {
       throw new TypeError('{fh} already connected');
     };
@@ -117,7 +117,7 @@ describe('stack', () => {
 });
 
 describe('pluginEntries', () => {
-  it('gives pairs in order, of a record and of pairs', () => {
+  it('lists pairs in order, for a record and for pairs', () => {
     const [a, b] = [mark('a'), mark('b')];
     expect(pluginEntries({ b, a })).toEqual([
       ['b', b],

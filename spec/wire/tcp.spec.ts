@@ -35,7 +35,7 @@ function dialled(
   return h.observed(NEVER.pipe(tcp(options)(testDial({ to: { host, port }, ...dial }))));
 }
 
-/** A port that nobody listens on. */
+/** A port on which no process listens. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, HOST);
   await once(server, 'listening');
@@ -62,7 +62,7 @@ const list = (...addresses: readonly string[]): Lookup => {
 const networks = (count: number): string[] => Array.from({ length: count }, (_, turn) => `127.0.1.${turn + 1}`);
 
 describe('tcp', () => {
-  spec('tells what it resolved, then that it is connected', async (h) => {
+  spec('emits `resolved`, then `connected`', async (h) => {
     const port = await portOf(h, HOST);
     const seen = dialled(h, 'some.name', port, { lookup: list(HOST, '127.0.0.2') });
     await seen.value(({ kind }) => kind === 'connected');
@@ -72,7 +72,7 @@ describe('tcp', () => {
     ]);
   });
 
-  spec('tells an address resolved, too', async (h) => {
+  spec('emits `resolved` for a literal address, too', async (h) => {
     const seen = dialled(h, HOST, await portOf(h, HOST));
     expect(await seen.value()).toEqual({ kind: 'resolved', host: HOST, ip: HOST, family: 4 });
   });
@@ -88,22 +88,22 @@ describe('tcp', () => {
     ]);
   });
 
-  spec('sends small packets at once unless told otherwise, and connects from the address it is told', async (h) => {
+  spec('sends small packets at once by default, and connects from `localAddress`', async (h) => {
     const port = await portOf(h, HOST);
     const seen = dialled(h, HOST, port, { localAddress: '127.0.0.9' });
     const connected = (await seen.value(({ kind }) => kind === 'connected')) as { details?: { handle: { localAddress: string } }[] };
     expect(connected.details?.[0]?.handle.localAddress).toBe('127.0.0.9');
   });
 
-  spec('connects from the port it is told', async (h) => {
+  spec('connects from `localPort`', async (h) => {
     const localPort = await freePort();
     const seen = dialled(h, HOST, await portOf(h, HOST), { localPort });
     const connected = (await seen.value(({ kind }) => kind === 'connected')) as { details?: { handle: { localPort: number } }[] };
     expect(connected.details?.[0]?.handle.localPort).toBe(localPort);
   });
 
-  describe('refused', () => {
-    spec.each([HOST, '::1'])('by %s: resolved, then ECONNREFUSED with its facts', async (h, host) => {
+  describe('a refused connection', () => {
+    spec.each([HOST, '::1'])('by %s: emits `resolved`, then errors with ECONNREFUSED and its facts', async (h, host) => {
       const port = await freePort();
       const seen = await dialled(h, host, port).ended;
       expect(inWords(seen.values as never)).toEqual(['resolved']);
@@ -111,7 +111,7 @@ describe('tcp', () => {
       expect(seen.error).toMatchObject({ name: 'IOStreamError', syscall: 'connect', address: host, port });
     });
 
-    spec('by all addresses: one error that lists them, with an AggregateError beneath', async (h) => {
+    spec('by all addresses: errors once with a list of them, and an AggregateError as the cause', async (h) => {
       const port = await freePort();
       const addresses = networks(3);
       const seen = await dialled(h, 'some.name', port, { lookup: list(...addresses) }).ended;
@@ -126,7 +126,7 @@ describe('tcp', () => {
       );
     });
 
-    spec('by seven of eight: the last wins at once', async (h) => {
+    spec('by seven of eight addresses: connects to the last one at once', async (h) => {
       const addresses = networks(8);
       const port = await portOf(h, addresses[7]!);
       const start = performance.now();
@@ -135,19 +135,19 @@ describe('tcp', () => {
       expect(performance.now() - start).toBeLessThan(1500);
     });
 
-    spec('for a port that is none: an IOStreamError, and nothing is left', async (h) => {
+    spec('for an invalid port: errors with an IOStreamError, and leaves no handle open', async (h) => {
       const seen = await dialled(h, HOST, 70_000).ended;
       expect(seen.error).toMatchObject({ name: 'IOStreamError', code: 'ERR_SOCKET_BAD_PORT', phase: 'connect' });
     });
 
-    spec('by the own side: an address that is not ours', async (h) => {
+    spec('by the own system: errors for a `localAddress` of another host', async (h) => {
       const seen = await dialled(h, HOST, await portOf(h, HOST), { localAddress: '192.0.2.1' }).ended;
       h.error(seen.error, { code: 'EADDRNOTAVAIL', phase: 'connect' });
     });
   });
 
   describe('a peer that never answers', () => {
-    spec('is given up after `timeouts.connect`: ETOCONNECT', async (h) => {
+    spec('a silent peer errors with ETOCONNECT after `timeouts.connect`', async (h) => {
       const { port } = await blackHole(h);
       const start = performance.now();
       const seen = await dialled(h, HOST, port, {}, { timeouts: { connect: 150 } }).ended;
@@ -158,13 +158,13 @@ describe('tcp', () => {
       expect(performance.now() - start).toBeLessThan(2000);
     });
 
-    spec('is given up at the deadline, when that is sooner', async (h) => {
+    spec('a silent peer errors with ETOCONNECT at the deadline, if that is earlier', async (h) => {
       const { port } = await blackHole(h);
       const seen = await dialled(h, HOST, port, {}, { timeouts: { establish: 100 } }).ended;
       h.error(seen.error, { code: 'ETOCONNECT', phase: 'connect' });
     });
 
-    spec('loses after 250 ms to one that does', async (h) => {
+    spec('a silent peer loses after 250 ms to an address that answers', async (h) => {
       const { port } = await blackHole(h);
       const server = createServer().listen(port, '127.0.0.2');
       await once(server, 'listening');
@@ -176,7 +176,7 @@ describe('tcp', () => {
       expect(performance.now() - start).toBeLessThan(2000);
     });
 
-    spec('is left without a trace on unsubscribe, close and reset', async (h) => {
+    spec('an attempt to a silent peer leaves no handle open on unsubscribe, close and reset', async (h) => {
       const { port } = await blackHole(h);
       for (const leave of ['unsubscribe', 'close', 'reset']) {
         const app = new Subject<Flow>();
@@ -191,7 +191,7 @@ describe('tcp', () => {
   });
 
   describe('a name', () => {
-    spec('that nobody answers for is given up after `timeouts.resolve`: EDNS, whose cause says so', async (h) => {
+    spec('a lookup without an answer errors with EDNS after `timeouts.resolve`, with ETIMEOUT as the cause', async (h) => {
       const seen = await dialled(h, 'some.name', 1, { lookup: () => {} }, { timeouts: { resolve: 60 } }).ended;
       h.error(seen.error, { code: 'EDNS', phase: 'resolve' });
       expect(seen.error).toMatchObject({ cause: { code: 'ETIMEOUT' } });
@@ -199,17 +199,17 @@ describe('tcp', () => {
       expect(seen.values).toEqual([]);
     });
 
-    spec('is given up at the deadline, when that is sooner', async (h) => {
+    spec('a lookup without an answer errors with EDNS at the deadline, if that is earlier', async (h) => {
       const seen = await dialled(h, 'some.name', 1, { lookup: () => {} }, { timeouts: { establish: 60 } }).ended;
       h.error(seen.error, { code: 'EDNS', phase: 'resolve' });
     });
 
-    spec('that does not exist: EDNS', async (h) => {
+    spec('a name that does not exist errors with EDNS', async (h) => {
       const seen = await dialled(h, 'no-such-name.invalid', 1).ended;
       h.error(seen.error, { code: 'EDNS', phase: 'resolve' });
     });
 
-    spec('that is answered after unsubscribe is not dialled', async (h) => {
+    spec('an answer after unsubscribe is not dialled', async (h) => {
       let answer = (): void => {};
       const port = await portOf(h, HOST);
       const lookup: Lookup = (_host, _options, callback) => (answer = () => callback(null, [{ address: HOST, family: 4 }]));
@@ -219,7 +219,7 @@ describe('tcp', () => {
       expect(seen.values).toEqual([]);
     });
 
-    spec('that is answered after the close is not dialled', async (h) => {
+    spec('an answer after the close is not dialled', async (h) => {
       let answer = (): void => {};
       const lookup: Lookup = (_host, _options, callback) => (answer = () => callback(null, [{ address: HOST, family: 4 }]));
       const app = new Subject<Flow>();
@@ -231,7 +231,7 @@ describe('tcp', () => {
   });
 
   describe('a peer that resets', () => {
-    spec('is told of as ECONNRESET, after all bytes that were read', async (h) => {
+    spec('reports ECONNRESET after all bytes read before it', async (h) => {
       const { seen, peer } = await line(h, site);
       peer.write('before');
       await h.until(() => textOf(seen.values) === 'before', 'the bytes');
@@ -241,7 +241,7 @@ describe('tcp', () => {
       expect(inWords(seen.values)).not.toContain('end');
     });
 
-    spec('at once after its last bytes is not taken for one that ended', async (h) => {
+    spec('reports ECONNRESET, not EOF, for a reset at once after the last bytes', async (h) => {
       const { app, seen, peer } = await line(h, site);
       app.next({ kind: 'pause' });
       await new Promise((resolve) => peer.write('cut off', resolve));
@@ -254,7 +254,7 @@ describe('tcp', () => {
       expect(inWords(seen.values)).not.toContain('end');
     });
 
-    spec('after it ended is told of when we write: end, then EPIPE or ECONNRESET', async (h) => {
+    spec('reports a reset after EOF when we write: `end`, then EPIPE or ECONNRESET', async (h) => {
       const { app, seen, peer } = await line(h, site);
       peer.end('all');
       await seen.value(({ kind }) => kind === 'end');
@@ -267,7 +267,7 @@ describe('tcp', () => {
       expect(textOf(seen.values)).toBe('all');
     });
 
-    spec('while we wait for its FIN ends the close with an error of phase close', async (h) => {
+    spec('a reset while we wait for the FIN ends the close with an error of phase close', async (h) => {
       const { app, seen, peer } = await line(h, site);
       app.complete();
       peer.resume();
@@ -296,7 +296,7 @@ describe('tcp', () => {
     expect(await Promise.all(runs)).toEqual(runs.map((_, turn) => ['complete', `hello ${turn}`]));
   });
 
-  spec('listens for nothing more than its socket needs', async (h) => {
+  spec('adds only the listeners to the socket that it needs', async (h) => {
     const { to } = await listen(h, site);
     const seen = h.observed(NEVER.pipe(tcp()(testDial({ to }))));
     const connected = (await seen.value(({ kind }) => kind === 'connected')) as unknown as { details: { handle: NodeJS.EventEmitter }[] };

@@ -20,7 +20,7 @@ const site: Site = { wire: unix(), at: () => ({ path: fresh() }), target: (path)
 socketContract('unix', site);
 
 describe('unix', () => {
-  spec('tells the path it is connected to', async (h) => {
+  spec('reports the path it has connected to', async (h) => {
     const { to } = await listen(h, site);
     const seen = h.observed(NEVER.pipe(unix()(testDial({ to }))));
     expect(await seen.value()).toMatchObject({ kind: 'connected', details: [{ wire: 'unix', path: (to as { path: string }).path }] });

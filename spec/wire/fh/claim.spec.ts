@@ -20,7 +20,7 @@ describe('Claim', () => {
     }
   });
 
-  it('takes nothing before acquire(), which refuses an fh that was claimed in between', () => {
+  it('claims the fh in acquire(), which rejects an fh that was claimed in between', () => {
     const [first, second] = [new Claim(4714), new Claim(4714)];
     first.acquire();
     expect(() => second.acquire()).toThrow(expect.objectContaining(REFUSED));
@@ -43,7 +43,7 @@ describe('Claim', () => {
     for (const each of claims) each.release();
   });
 
-  it('frees the number of an object that has closed its descriptor', () => {
+  it('releases the number of an object that has closed its descriptor', () => {
     const handle: { fd: number } = { fd: 4713 };
     const first = claim(handle);
     handle.fd = -1;

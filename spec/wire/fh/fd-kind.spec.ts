@@ -15,13 +15,13 @@ const writeOnly = { canRead: false, canWrite: true };
 const O_PATH = 0o10000000;
 
 describe('fdKind', () => {
-  it('tells the directions in which a file was opened', () => {
+  it('determines the directions in which a file was opened', () => {
     expect(fdKind(opened('/dev/null', 'r'))).toStrictEqual({ sort: 'file', ...readOnly });
     expect(fdKind(opened('/dev/null', 'w'))).toStrictEqual({ sort: 'file', ...writeOnly });
     expect(fdKind(opened('/dev/null', 'r+'))).toStrictEqual({ sort: 'file', ...both });
   });
 
-  it.runIf(process.platform === 'linux')('refuses a descriptor that is opened for nothing', () => {
+  it.runIf(process.platform === 'linux')('rejects a descriptor that can neither be read nor written', () => {
     const fd = opened('/dev/null', O_PATH);
     expect(() => fdKind(fd)).toThrow(
       expect.objectContaining({
@@ -35,13 +35,13 @@ describe('fdKind', () => {
 describe('fdAccess, without /proc', () => {
   const none = '/nowhere';
 
-  it('finds out by trying', () => {
+  it('determines the directions by a read and a write of zero bytes', () => {
     expect(fdAccess(opened('/dev/null', 'r'), 'file', none)).toStrictEqual(readOnly);
     expect(fdAccess(opened('/dev/null', 'w'), 'file', none)).toStrictEqual(writeOnly);
     expect(fdAccess(opened('/dev/null', 'r+'), 'file', none)).toStrictEqual(both);
   });
 
-  it('takes both directions of a socket and a terminal for given', () => {
+  it('assumes both directions of a socket and a terminal', () => {
     const fd = opened('/dev/null', 'r');
     expect(fdAccess(fd, 'socket', none)).toStrictEqual(both);
     expect(fdAccess(fd, 'tty', none)).toStrictEqual(both);

@@ -153,7 +153,7 @@ describe('fromFh: FileHandle', () => {
     expect([io.up.state, handle.fd]).toStrictEqual(['complete', -1]);
   });
 
-  spec('holds it until it is closed: the collector never has to', async (h) => {
+  spec('keeps a reference to the handle until it is closed, so that it is not garbage-collected', async (h) => {
     const wire = fromFh(await open(file('content'), 'r'));
     for (let round = 0; round < 3; round += 1) {
       globalThis.gc?.();
@@ -170,7 +170,7 @@ describe('fromFh: FileHandle', () => {
     await h.until(() => handle.fd === -1);
   });
 
-  spec('errors when somebody else closes it', async (h) => {
+  spec('errors when other code closes the handle', async (h) => {
     const handle = await open('/dev/zero', 'r');
     const io = carry(h, handle);
     io.pause();
@@ -229,7 +229,7 @@ describe.runIf(hasFifo)('fromFh: FIFOs', () => {
     expect([io.text, io.sent, io.up.state]).toStrictEqual(['to myself', 9, 'complete']);
   });
 
-  spec('gives EPIPE when nobody reads any more', async (h) => {
+  spec('errors with EPIPE when there is no reader any more', async (h) => {
     const [out, into] = [openSync(path, O_RDONLY | O_NONBLOCK), openSync(path, O_WRONLY | O_NONBLOCK)];
     const [from, to] = [carry(h, out), carry(h, into)];
     from.close();
@@ -239,7 +239,7 @@ describe.runIf(hasFifo)('fromFh: FIFOs', () => {
     h.error(to.up.error, { code: 'EPIPE', phase: 'write' });
   });
 
-  spec('carries FileHandles, and frees them at once while nothing comes', async (h) => {
+  spec('carries FileHandles, and frees them at once while no bytes arrive', async (h) => {
     const both = openSync(path, O_RDWR | O_NONBLOCK);
     const [out, into] = [await open(path, 'r'), await open(path, 'w')];
     h.defer(() => closeSync(both));
