@@ -60,7 +60,7 @@ export function checkOption(name: string, value: unknown, set: OptionSet): void 
 
 function wrongOption(name: string, value: unknown, set: OptionSet): TypeError {
   const { caller, usage, prefix = '' } = set;
-  const [words, , show = set.show ?? describeWithType] = ruleOf(name, set) ?? ['given'];
+  const [words, , show = set.show ?? describeWithType] = ruleOf(name, set) ?? ['present'];
   const [start, of] = usage === undefined ? ['', ` of ${caller}`] : [`${usage}: `, ''];
   return new TypeError(`${start}expected \`${prefix}${name}\`${of} to be ${words}, got ${show(value)}`);
 }

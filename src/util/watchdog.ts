@@ -23,9 +23,9 @@ export class Watchdog {
   #last = 0;
   #fired = false;
 
-  constructor(scheduler: SchedulerLike, watched: WatchdogTarget) {
+  constructor(scheduler: SchedulerLike, target: WatchdogTarget) {
     this.#scheduler = scheduler;
-    this.#target = watched;
+    this.#target = target;
   }
 
   /** Records activity, or starts the timeout. */
@@ -52,17 +52,17 @@ export class Watchdog {
     // Unreferenced: the watched handle keeps the process alive, if anything should.
     const onTime = (): void => {
       this.#timer = undefined;
-      this.#look();
+      this.#check();
     };
     this.#timer = after(ms, this.#scheduler, onTime, { unref: true });
   }
 
-  #look(): void {
-    const { isWaiting: awaits, limit } = this.#target;
-    if (!awaits || this.#fired) return;
-    const left = this.#last + limit - this.#scheduler.now();
-    if (left > 0) {
-      this.#wait(left);
+  #check(): void {
+    const { isWaiting, limit } = this.#target;
+    if (!isWaiting || this.#fired) return;
+    const remaining = this.#last + limit - this.#scheduler.now();
+    if (remaining > 0) {
+      this.#wait(remaining);
       return;
     }
     this.#fired = true;

@@ -77,7 +77,7 @@ export function layer(wire: Wire, dial: Dial, make: (context: LayerContext) => L
         state = DETACHED;
         detached?.free?.();
       };
-      /** The wire below has ended: lets the layer drain its buffer, then calls `end`. */
+      /** Called when the wire below has ended. The layer drains its buffer, then `end` is called. */
       const drain = (end: () => void): void => {
         if (context) context.down = { next: noop, error: fail, complete: end };
         if (state?.drain) state.drain(end);

@@ -34,7 +34,7 @@ let nextBuffer: Buffer = sharedBuffer;
 /**
  * Reads our own sockets into our own buffers by Node's `onread`. Emits the bytes by `'data'`, as any other stream does.
  *
- * By default all sockets read into one shared buffer, and their bytes are copied out of it: an idle connection holds no buffer. A
+ * By default all sockets read into one shared buffer, and their bytes are copied out of it: an idle connection has no buffer. A
  * bulk transfer gets dedicated buffers, which are emitted without a copy. Node itself would allocate 64 KiB for each read, shrink
  * it, and pass it through a Readable. The row `relay` of the bench depends on avoiding that.
  */

@@ -1,6 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { fdAccess } from '../../../src/wire/fh/fd-access.ts';
 import { fdKind } from '../../../src/wire/fh/fd-kind.ts';
 
 function opened(path: string, flags: string | number): number {
@@ -29,21 +28,5 @@ describe('fdKind', () => {
         message: expect.stringMatching(/^can't get file descriptor: expected .* for reading or writing, got/),
       }),
     );
-  });
-});
-
-describe('fdAccess, without /proc', () => {
-  const none = '/nowhere';
-
-  it('determines the directions by a read and a write of zero bytes', () => {
-    expect(fdAccess(opened('/dev/null', 'r'), 'file', none)).toStrictEqual(readOnly);
-    expect(fdAccess(opened('/dev/null', 'w'), 'file', none)).toStrictEqual(writeOnly);
-    expect(fdAccess(opened('/dev/null', 'r+'), 'file', none)).toStrictEqual(both);
-  });
-
-  it('assumes both directions of a socket and a terminal', () => {
-    const fd = opened('/dev/null', 'r');
-    expect(fdAccess(fd, 'socket', none)).toStrictEqual(both);
-    expect(fdAccess(fd, 'tty', none)).toStrictEqual(both);
   });
 });

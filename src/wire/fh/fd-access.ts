@@ -27,8 +27,7 @@ export function fdAccess(fd: number, sort: FdSort, fdinfo = `/proc/self/fdinfo/$
     info = readFileSync(fdinfo, 'latin1');
   } catch {
     if (sort === 'socket' || sort === 'tty') return { canRead: true, canWrite: true };
-    const nothing = [EMPTY_BYTES];
-    return { canRead: allows(() => readvSync(fd, nothing)), canWrite: allows(() => writevSync(fd, nothing)) };
+    return { canRead: allows(() => readvSync(fd, [EMPTY_BYTES])), canWrite: allows(() => writevSync(fd, [EMPTY_BYTES])) };
   }
   const flags = parseInt(/^flags:\s*([0-7]+)/m.exec(info)?.[1] ?? '2', 8);
   const mode = flags & PATH_ONLY ? undefined : flags & ACCESS_MODE;
