@@ -275,6 +275,6 @@ describe('the end of the Duplex', () => {
     const read = new IOStream({ wire: NEVER_CONNECTED });
     read.consume(() => []).subscribe();
     const [second] = (await once(toDuplex(read), 'error')) as [Error];
-    expect(second.message).toContain('one consume() or iteration');
+    expect(second.message).toContain('no consume() or iteration');
   });
 });
