@@ -193,9 +193,9 @@ export class IOStreamDuplex extends SocketFacts implements SocketDuplex {
 
   #fail(error: unknown): void {
     if (this.destroyed) return;
-    const shown = nodeError(error);
-    if (error instanceof IOStreamError && error.phase === 'resolve') this.#emitLookup(shown);
-    this.destroy(shown);
+    const converted = nodeError(error);
+    if (error instanceof IOStreamError && error.phase === 'resolve') this.#emitLookup(converted);
+    this.destroy(converted);
   }
 
   /** Sets an option of the socket, at once or when there is a socket. */
