@@ -175,14 +175,14 @@ describe('the buffers of a relay', () => {
     });
     const whole = chunks.filter((chunk) => chunk.length === READ_SIZE).slice(-8);
     const backs = whole.map((chunk) => {
-      const writes = { sent: 0, accepted: READ_SIZE, queue: { shown: false } };
+      const writes = { sent: 0, accepted: READ_SIZE, queue: { exposed: false } };
       const core = { isRawSocket: true, writes } as unknown as Connection;
       const loans = new BufferRecycler(core, core);
       loans.add(chunk);
       return [READ_SIZE - 1, READ_SIZE, READ_SIZE].map((left) => {
         const before = freeBuffers();
         writes.sent = left;
-        loans.settle();
+        loans.recycleSent();
         return freeBuffers() - before;
       });
     });

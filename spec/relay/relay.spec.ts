@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { config, EMPTY, last, of } from 'rxjs';
 import { assert, describe, expect, it } from 'vitest';
-import { relay, type RelayError } from '../../src/relay/relay.ts';
+import type { RelayError } from '../../src/relay/relay-error.ts';
+import { relay } from '../../src/relay/relay.ts';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { connect, ECLOSED, EOF, ETOWRITE, IOStream, IOStreamError } from 'rxjs-io-stream';
 import { type Harness } from '../support/harness.ts';
@@ -449,7 +450,7 @@ describe('relay', () => {
       const reading = h.observed([a, b][taken]!.consume(() => EMPTY));
       const { error } = await h.observed(relay(a, b)).ended;
       assert(error instanceof TypeError);
-      expect(error.message).toMatch(new RegExp(`^expected \`${'ab'[taken]}\` to be read by nobody else`));
+      expect(error.message).toMatch(new RegExp(`^expected \`${'ab'[taken]}\` to have no other reader`));
       await turns();
       expect([a.state, b.state, reading.state]).toStrictEqual(['open', 'open', 'open']);
       expect(h.observed([b, a][taken]!.consume(() => of(1))).state).toBe('open');
