@@ -13,7 +13,7 @@ import { toDuplex } from '../../src/adapters/to-duplex.ts';
 import { connect } from '../../src/stream/connect.ts';
 import { IOStream } from '../../src/stream/io-stream.ts';
 import { ca, server as identity } from '../support/certificates.ts';
-import { connected, faced, failingWire, NEVER_CONNECTED, type Faced } from '../support/duplexes.ts';
+import { connectedDuplex, testDuplex, failingWire, NEVER_CONNECTED, type TestDuplex } from '../support/duplexes.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { allOf, served } from '../support/loopback.ts';
@@ -30,9 +30,9 @@ function storyOf(duplex: SocketDuplex | Socket): unknown[] {
 
 /** Two Duplexes over TLS over TCP. */
 async function overTls(h: Harness): Promise<{ readonly near: SocketDuplex; readonly far: SocketDuplex; readonly farIo: IOStream }> {
-  let accepted: Faced | undefined;
-  const place = await served(h, (socket) => (accepted = faced(h, { fh: socket, plugin: { tls: tlsServer(identity) } })));
-  const { duplex: near } = faced(h, { ...place, plugin: { tls: tlsClient({ ca, servername: 'localhost' }) } });
+  let accepted: TestDuplex | undefined;
+  const place = await served(h, (socket) => (accepted = testDuplex(h, { fh: socket, plugin: { tls: tlsServer(identity) } })));
+  const { duplex: near } = testDuplex(h, { ...place, plugin: { tls: tlsClient({ ca, servername: 'localhost' }) } });
   await once(near, 'secureConnect');
   return { near, far: accepted!.duplex, farIo: accepted!.io };
 }
@@ -48,7 +48,7 @@ describe('destroy() of the Duplex', () => {
     const pump = (peer: Socket): void => {
       while (!peer.destroyed && peer.write(Buffer.alloc(65_536))) sent += 65_536;
     };
-    const { duplex, io, peer } = await connected(h, {}, (socket) => {
+    const { duplex, io, peer } = await connectedDuplex(h, {}, (socket) => {
       socket.on('error', () => {}).on('drain', () => pump(socket));
       pump(socket);
     });
@@ -65,7 +65,7 @@ describe('destroy() of the Duplex', () => {
   });
 
   spec('is a FIN when all that was written is sent', async (h) => {
-    const { duplex, peer } = await connected(h);
+    const { duplex, peer } = await connectedDuplex(h);
     const story = storyOf(peer.resume());
     duplex.write('all', () => duplex.destroy());
     await h.until(() => story.length > 0);
@@ -73,8 +73,8 @@ describe('destroy() of the Duplex', () => {
   });
 
   spec('is a reset when not all is sent, so that what was cut off does not look whole', async (h) => {
-    const { duplex, peer, io } = await connected(h);
-    const { duplex: far } = faced(h, { fh: peer });
+    const { duplex, peer, io } = await connectedDuplex(h);
+    const { duplex: far } = testDuplex(h, { fh: peer });
     const story = storyOf(far);
     const written: unknown[] = [];
     for (let each = 0; each < 2; each += 1)
@@ -89,7 +89,7 @@ describe('destroy() of the Duplex', () => {
   });
 
   spec('is a reset with an error, which is emitted once', async (h) => {
-    const { duplex, peer } = await connected(h);
+    const { duplex, peer } = await connectedDuplex(h);
     const [near, far] = [storyOf(duplex), storyOf(peer.resume())];
     duplex.destroy(new Error('no more'));
     duplex.destroy(new Error('again'));
@@ -101,7 +101,7 @@ describe('destroy() of the Duplex', () => {
   });
 
   spec('sends what was written in the same tick', async (h) => {
-    const { duplex, peer } = await connected(h);
+    const { duplex, peer } = await connectedDuplex(h);
     duplex.write('HTTP/1.1 401 Unauthorized\r\n\r\n');
     duplex.destroy();
     expect(await text(peer)).toBe('HTTP/1.1 401 Unauthorized\r\n\r\n');
@@ -127,7 +127,7 @@ describe('destroy() of the Duplex', () => {
   });
 
   spec('after end() frees the socket when the FIN is sent, although the peer goes on', async (h) => {
-    const { duplex, io, peer } = await connected(h, { allowHalfOpen: true, timeouts: { close: 60_000 } });
+    const { duplex, io, peer } = await connectedDuplex(h, { allowHalfOpen: true, timeouts: { close: 60_000 } });
     const seen = allOf(peer);
     peer.on('error', () => {});
     duplex.end('bye').destroySoon();
@@ -138,7 +138,7 @@ describe('destroy() of the Duplex', () => {
   });
 
   spec('gives up a connection that is not there yet, at once and without an error', async (h) => {
-    const { duplex, io } = faced(h, { wire: NEVER_CONNECTED });
+    const { duplex, io } = testDuplex(h, { wire: NEVER_CONNECTED });
     const story = storyOf(duplex);
     duplex.write('never');
     duplex.destroy();
@@ -148,7 +148,7 @@ describe('destroy() of the Duplex', () => {
   });
 
   spec('leaves a stream alone that its owner has closed: what was queued is sent', async (h) => {
-    const { duplex, io, peer } = await connected(h);
+    const { duplex, io, peer } = await connectedDuplex(h);
     io.write(Buffer.alloc(32 * MIB));
     io.close();
     duplex.destroy();
@@ -159,8 +159,8 @@ describe('destroy() of the Duplex', () => {
   });
 
   spec('is a reset when a plugin holds what is not sent', async (h) => {
-    const { duplex, peer } = await connected(h, { plugin: { slow: throttleBytes({ rate: 1000 }) } });
-    const { duplex: far } = faced(h, { fh: peer });
+    const { duplex, peer } = await connectedDuplex(h, { plugin: { slow: throttleBytes({ rate: 1000 }) } });
+    const { duplex: far } = testDuplex(h, { fh: peer });
     const story = storyOf(far);
     duplex.write(Buffer.alloc(65_536));
     await once(far, 'data');
@@ -170,7 +170,7 @@ describe('destroy() of the Duplex', () => {
   });
 
   spec('is a reset by resetAndDestroy()', async (h) => {
-    const { duplex, peer } = await connected(h);
+    const { duplex, peer } = await connectedDuplex(h);
     const story = storyOf(peer.resume());
     expect(duplex.resetAndDestroy()).toBe(duplex);
     await h.until(() => story.length === 2);
@@ -180,7 +180,7 @@ describe('destroy() of the Duplex', () => {
 
 describe('the end of the Duplex', () => {
   spec('is emitted although nothing reads, when there is nothing to read, as by a socket', async (h) => {
-    const { duplex, peer } = await connected(h);
+    const { duplex, peer } = await connectedDuplex(h);
     duplex.pause();
     const story = storyOf(duplex);
     peer.resume().end();
@@ -189,7 +189,7 @@ describe('the end of the Duplex', () => {
   });
 
   spec('is an error once when the peer resets after its end, although every write fails', async (h) => {
-    const { duplex, peer } = await connected(h, { allowHalfOpen: true });
+    const { duplex, peer } = await connectedDuplex(h, { allowHalfOpen: true });
     const story = storyOf(duplex.resume());
     peer.end('bye');
     await once(duplex, 'end');
@@ -212,7 +212,7 @@ describe('the end of the Duplex', () => {
       { kind: 'data', bytes: bytes('one') },
       { kind: 'data', bytes: bytes('two') },
     );
-    const { duplex, io } = faced(h, { wire, highWaterMark: 2 });
+    const { duplex, io } = testDuplex(h, { wire, highWaterMark: 2 });
     const story = storyOf(duplex);
     await h.until(() => io.state === 'closed');
     await new Promise(setImmediate);
@@ -248,7 +248,7 @@ describe('the end of the Duplex', () => {
     server.on('tlsClientError', () => {});
     h.defer(() => server.close());
     await once(server, 'listening');
-    const { duplex } = faced(h, { host: '127.0.0.1', port: (server.address() as AddressInfo).port });
+    const { duplex } = testDuplex(h, { host: '127.0.0.1', port: (server.address() as AddressInfo).port });
     const story = storyOf(duplex);
     connectTls({ socket: duplex, servername: 'localhost' }).on('error', (error: NodeJS.ErrnoException) => story.push(error.code));
     await closing(duplex);
@@ -256,7 +256,7 @@ describe('the end of the Duplex', () => {
   });
 
   spec('is EPIPE for a write that the owner of the stream cuts off by closing it', async (h) => {
-    const { duplex, io } = await connected(h);
+    const { duplex, io } = await connectedDuplex(h);
     const story = storyOf(duplex);
     duplex.write(Buffer.alloc(32 * MIB));
     await h.until(() => io.outBytes > 0);

@@ -11,7 +11,7 @@ import { toDuplex } from '../../src/adapters/to-duplex.ts';
 import { IOStream } from '../../src/stream/io-stream.ts';
 import { listen } from '../../src/stream/listen.ts';
 import type { Wire } from '../../src/wire/signal.ts';
-import { connected, faced, failingWire, NEVER_CONNECTED } from '../support/duplexes.ts';
+import { connectedDuplex, testDuplex, failingWire, NEVER_CONNECTED } from '../support/duplexes.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { served } from '../support/loopback.ts';
@@ -33,7 +33,7 @@ function eventsOf(duplex: SocketDuplex, ...names: readonly string[]): unknown[][
 describe('the Duplex as a socket', () => {
   spec('has the members of a socket with the same values: connecting, connected, half-closed, closed', async (h) => {
     const place = (await served(h, (socket) => void socket.on('error', () => {}).end('bye'))) as { host: string; port: number };
-    const makers = [() => connect({ ...place, allowHalfOpen: true }), () => faced(h, { ...place, allowHalfOpen: true }).duplex];
+    const makers = [() => connect({ ...place, allowHalfOpen: true }), () => testDuplex(h, { ...place, allowHalfOpen: true }).duplex];
     const seen: unknown[][] = [[], []];
     for (const [at, make] of makers.entries()) {
       const each = make();
@@ -51,13 +51,13 @@ describe('the Duplex as a socket', () => {
   });
 
   spec('knows its address, and nothing before it is connected', async (h) => {
-    const { duplex, io } = await connected(h);
+    const { duplex, io } = await connectedDuplex(h);
     expect(duplex.address()).toEqual({ address: '127.0.0.1', family: 'IPv4', port: io.localPort });
-    expect(faced(h, { wire: NEVER_CONNECTED }).duplex.address()).toEqual({});
+    expect(testDuplex(h, { wire: NEVER_CONNECTED }).duplex.address()).toEqual({});
   });
 
   spec('has no member of TLS without TLS', async (h) => {
-    const { duplex } = await connected(h);
+    const { duplex } = await connectedDuplex(h);
     for (const name of ['encrypted', 'authorized', 'alpnProtocol', 'getPeerCertificate', 'getCipher', 'isSessionReused', 'servername'])
       expect(name in duplex, name).toBe(false);
   });
@@ -73,7 +73,7 @@ describe('the Duplex as a socket', () => {
       new Observable((up) => {
         connect = () => up.next({ kind: 'connected', details: [{ handle }] });
       });
-    const { duplex } = faced(h, { wire });
+    const { duplex } = testDuplex(h, { wire });
     duplex.setNoDelay().setNoDelay(false).setKeepAlive(true, 2000);
     await new Promise(setImmediate);
     expect(calls).toEqual([]);
@@ -92,7 +92,7 @@ describe('the Duplex as a socket', () => {
   describe('connect()', () => {
     spec('calls back when the stream is connected, and opens nothing', async (h) => {
       let connections = 0;
-      const { duplex } = faced(h, { ...(await served(h, () => (connections += 1))) });
+      const { duplex } = testDuplex(h, { ...(await served(h, () => (connections += 1))) });
       const events = eventsOf(duplex, 'connect', 'ready');
       await new Promise<void>((resolve) => {
         expect(duplex.connect(1, 'elsewhere.test', resolve)).toBe(duplex);
@@ -102,7 +102,7 @@ describe('the Duplex as a socket', () => {
     });
 
     spec('is answered in a later tick by a stream that is open', async (h) => {
-      const { duplex } = await connected(h);
+      const { duplex } = await connectedDuplex(h);
       let called = false;
       duplex.connect({ port: 1 }, () => (called = true));
       expect(called).toBe(false);
@@ -111,7 +111,7 @@ describe('the Duplex as a socket', () => {
     });
 
     spec('is the error EISCONN when it is called again on an open stream, as in Node', async (h) => {
-      const { duplex } = await connected(h);
+      const { duplex } = await connectedDuplex(h);
       duplex.connect();
       await once(duplex, 'connect');
       duplex.connect();
@@ -120,7 +120,7 @@ describe('the Duplex as a socket', () => {
     });
 
     spec('reports the error of a stream that fails, and throws after the close', async (h) => {
-      const { duplex } = faced(h, { wire: failingWire(new IOStreamError('ECONNREFUSED', { phase: 'connect', errno: -111 })) });
+      const { duplex } = testDuplex(h, { wire: failingWire(new IOStreamError('ECONNREFUSED', { phase: 'connect', errno: -111 })) });
       duplex.connect(7, () => expect.unreachable('not connected'));
       const [error] = (await once(duplex, 'error')) as [NodeJS.ErrnoException];
       expect(error.code).toBe('ECONNREFUSED');
@@ -132,7 +132,7 @@ describe('the Duplex as a socket', () => {
   describe("'lookup'", () => {
     spec('is emitted before connect, with what was found', async (h) => {
       const { port } = (await served(h)) as { port: number };
-      const { duplex } = faced(h, { host: 'x.test', port, lookup: (_host, _options, found) => found(null, '127.0.0.1', 4) });
+      const { duplex } = testDuplex(h, { host: 'x.test', port, lookup: (_host, _options, found) => found(null, '127.0.0.1', 4) });
       const events = eventsOf(duplex, 'lookup', 'connect');
       await once(duplex, 'connect');
       expect(events).toEqual([['lookup', null, '127.0.0.1', 4, 'x.test'], ['connect']]);
@@ -140,13 +140,13 @@ describe('the Duplex as a socket', () => {
 
     spec('is emitted with the error that destroys the Duplex, and not at all for an address', async (h) => {
       const failure = Object.assign(new Error('getaddrinfo EAI_AGAIN x.test'), { code: 'EAI_AGAIN' });
-      const { duplex } = faced(h, { host: 'x.test', port: 7, lookup: (_host, _options, found) => found(failure, []) });
+      const { duplex } = testDuplex(h, { host: 'x.test', port: 7, lookup: (_host, _options, found) => found(failure, []) });
       const events = eventsOf(duplex, 'lookup');
       const [error] = (await once(duplex, 'error')) as [unknown];
       expect(error).toMatchObject({ code: 'EAI_AGAIN' });
       expect(events).toEqual([['lookup', error, undefined, undefined, 'x.test']]);
 
-      const { duplex: other } = faced(h, await served(h));
+      const { duplex: other } = testDuplex(h, await served(h));
       const none = eventsOf(other, 'lookup');
       await once(other, 'connect');
       expect(none).toEqual([]);
@@ -155,7 +155,7 @@ describe('the Duplex as a socket', () => {
 
   describe('setTimeout()', () => {
     spec('is known as timeout, counts while it connects, and takes its callback back with 0', async (h) => {
-      const { duplex } = faced(h, { wire: NEVER_CONNECTED });
+      const { duplex } = testDuplex(h, { wire: NEVER_CONNECTED });
       const unwanted = (): void => expect.unreachable();
       duplex.setTimeout(20, unwanted).setTimeout(0, unwanted);
       expect([duplex.timeout, duplex.listenerCount('timeout')]).toEqual([0, 0]);

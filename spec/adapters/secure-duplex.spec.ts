@@ -11,7 +11,7 @@ import { trace } from '../../src/plugins/trace.ts';
 import { open } from '../../src/stream/open.ts';
 import type { Plugins } from '../../src/wire/stack.ts';
 import { ca, client, server as identity } from '../support/certificates.ts';
-import { faced, NEVER_CONNECTED } from '../support/duplexes.ts';
+import { testDuplex, NEVER_CONNECTED } from '../support/duplexes.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { served } from '../support/loopback.ts';
@@ -63,7 +63,7 @@ describe('the Duplex over TLS', () => {
     const place = await serving(h, of);
     const socket = connect({ ...place, ...(options as object) });
     await once(socket, 'secureConnect');
-    const { duplex } = faced(h, { ...place, plugin: { tls: tlsClient(options) } });
+    const { duplex } = testDuplex(h, { ...place, plugin: { tls: tlsClient(options) } });
     await once(duplex, 'secureConnect');
     expect(factsOf(duplex)).toEqual(factsOf(socket));
     await Promise.all([closed(socket), closed(duplex)]);
@@ -71,7 +71,7 @@ describe('the Duplex over TLS', () => {
 
   spec('is connected, then secureConnected; before it knows nothing', async (h) => {
     const place = await serving(h);
-    const { duplex } = faced(h, { ...place, plugin: { tls: tlsClient({ ca, servername: 'localhost' }) } });
+    const { duplex } = testDuplex(h, { ...place, plugin: { tls: tlsClient({ ca, servername: 'localhost' }) } });
     const before = [duplex.encrypted, duplex.secureConnecting, duplex.authorized, duplex.alpnProtocol, duplex.getProtocol?.()];
     expect(before).toEqual([true, true, false, null, null]);
     expect([duplex.getPeerCertificate?.(), duplex.getCipher?.(), duplex.isSessionReused?.()]).toEqual([{}, undefined, false]);
@@ -85,7 +85,7 @@ describe('the Duplex over TLS', () => {
   });
 
   spec('is connected when the handshake begins, and secureConnected never if it does not end', async (h) => {
-    const { duplex } = faced(h, { ...(await served(h)), plugin: { tls: tlsClient({ ca, servername: 'localhost' }) } });
+    const { duplex } = testDuplex(h, { ...(await served(h)), plugin: { tls: tlsClient({ ca, servername: 'localhost' }) } });
     const events: string[] = [];
     for (const name of ['connect', 'ready', 'secureConnect']) duplex.on(name, () => events.push(name));
     await once(duplex, 'connect');
@@ -101,7 +101,7 @@ describe('the Duplex over TLS', () => {
     const plugin = { tls: tlsClient({ ca, servername: 'localhost' }) };
     const seen: unknown[] = [];
     for (let each = 0; each < 2; each += 1) {
-      const { duplex, io } = faced(h, { ...place, plugin });
+      const { duplex, io } = testDuplex(h, { ...place, plugin });
       await once(duplex, 'secureConnect');
       await h.until(() => io.details.tls?.reused === true || duplex.getTLSTicket?.() !== undefined);
       seen.push([duplex.isSessionReused?.(), duplex.authorized, duplex.getPeerCertificate?.().subject.CN]);
@@ -117,7 +117,7 @@ describe('the Duplex over TLS', () => {
   spec('of a server has the name and the certificate of the client', async (h) => {
     let accepted: SocketDuplex | undefined;
     const tls = tlsServer({ ...identity, ca, requestCert: true, ALPNProtocols: ['x'] });
-    const place = await served(h, (socket) => (accepted = faced(h, { fh: socket, plugin: { tls } }).duplex));
+    const place = await served(h, (socket) => (accepted = testDuplex(h, { fh: socket, plugin: { tls } }).duplex));
     const socket = connect({ ...place, ca, ...client, servername: 'localhost', ALPNProtocols: ['x'] });
     await once(socket, 'secureConnect');
     const duplex = accepted!;
@@ -143,7 +143,7 @@ describe('the Duplex over TLS', () => {
       },
     });
     const plugin: Plugins = { proxy, tls: tlsClient({ ca, servername: 'localhost' }) };
-    const { duplex } = faced(h, { ...place, plugin });
+    const { duplex } = testDuplex(h, { ...place, plugin });
     duplex.on('secureConnect', () => expect.unreachable('no TLS with the peer'));
     await once(duplex, 'connect');
     expect([duplex.encrypted, duplex.authorized, duplex.alpnProtocol]).toEqual([false, false, undefined]);
@@ -155,12 +155,12 @@ describe('the Duplex over TLS', () => {
 
   spec('is refused with the code of Node for a certificate, and for what is no TLS', async (h) => {
     const tls = tlsClient({ servername: 'localhost' });
-    const { duplex } = faced(h, { ...(await serving(h)), plugin: { tls } });
+    const { duplex } = testDuplex(h, { ...(await serving(h)), plugin: { tls } });
     const [error] = (await once(duplex, 'error')) as [Error];
     expect(error).toMatchObject({ code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', cause: { code: 'ETLSCERT' } });
 
     const place = await served(h, (socket) => socket.on('error', () => {}).end());
-    const { duplex: other } = faced(h, { ...place, plugin: { tls } });
+    const { duplex: other } = testDuplex(h, { ...place, plugin: { tls } });
     const [end] = (await once(other, 'error')) as [Error];
     expect(end).toMatchObject({ code: 'ECONNRESET', cause: { code: 'ETLS' } });
   });
@@ -170,7 +170,7 @@ describe('the Duplex over TLS', () => {
       [{ tls: tlsClient({ servername: 'x' }) }, true],
       [{ noop: trace({ sink: () => {} }) }, false],
     ] as const) {
-      const io = faced({ defer: () => {} } as unknown as Harness, { wire: NEVER_CONNECTED, plugin });
+      const io = testDuplex({ defer: () => {} } as unknown as Harness, { wire: NEVER_CONNECTED, plugin });
       expect('getPeerCertificate' in io.duplex).toBe(has);
       io.duplex.destroy();
     }

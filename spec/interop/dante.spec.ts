@@ -4,7 +4,7 @@ import { socks5 } from '../../src/plugins/proxy/socks5.ts';
 import { spec } from '../support/spec.ts';
 import { startEcho, startGreeter } from './backends.ts';
 import { freePort } from './daemon.ts';
-import { carries, Exchange, fails, greets } from './exchange.ts';
+import { expectRoundTrip, Exchange, expectFailure, expectGreeting } from './exchange.ts';
 import { describePeer, started } from './peers.ts';
 import { startDante } from './peers/dante.ts';
 
@@ -29,17 +29,17 @@ describePeer('dante', 'danted', () => {
   ])('%s', (_, plugin) => {
     spec('to an address: 1 MiB each way, then the end of both directions', async (h) => {
       const exchange = await Exchange.open(h, { host: HOST, port: echo().port, plugin: plugin() });
-      await exchange.echoes(h);
-      await exchange.endsBothWays();
+      await exchange.expectEcho(h);
+      await exchange.endBothWays();
     });
 
     spec('a target that speaks first: its bytes come once, behind the reply', async (h) => {
-      await greets(h, { host: HOST, port: greeter().port, plugin: plugin() });
+      await expectGreeting(h, { host: HOST, port: greeter().port, plugin: plugin() });
     });
   });
 
   spec('SOCKS5 to a name that the proxy resolves: 1 MiB each way', async (h) => {
-    await carries(h, { host: 'localhost', port: echo().port, plugin: five() });
+    await expectRoundTrip(h, { host: 'localhost', port: echo().port, plugin: five() });
   });
 
   spec('SOCKS5 codes: 2 for a blocked port, 4 for a name that cannot be, 5 for a port that nobody listens on', async (h) => {
@@ -49,16 +49,16 @@ describePeer('dante', 'danted', () => {
       [4, IMPOSSIBLE, echo().port],
       [5, HOST, refused],
     ] as const)
-      await fails(h, { host, port, plugin: five() }, { code: 'EPROXY', status, phase: 'handshake', layer: 'socks' });
+      await expectFailure(h, { host, port, plugin: five() }, { code: 'EPROXY', status, phase: 'handshake', layer: 'socks' });
   });
 
   spec('SOCKS4: 91 for a blocked port and for one that nobody listens on', async (h) => {
     for (const port of [BLOCKED, await freePort()])
-      await fails(h, { host: HOST, port, plugin: four() }, { code: 'EPROXY', status: 91, phase: 'handshake', layer: 'socks' });
+      await expectFailure(h, { host: HOST, port, plugin: four() }, { code: 'EPROXY', status: 91, phase: 'handshake', layer: 'socks' });
   });
 
   spec('SOCKS4a, which it does not know: 91 for any name', async (h) => {
     const options = { host: 'localhost', port: echo().port, plugin: four() };
-    await fails(h, options, { code: 'EPROXY', status: 91, phase: 'handshake', layer: 'socks' });
+    await expectFailure(h, options, { code: 'EPROXY', status: 91, phase: 'handshake', layer: 'socks' });
   });
 });

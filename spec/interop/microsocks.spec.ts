@@ -4,7 +4,7 @@ import { socks5 } from '../../src/plugins/proxy/socks5.ts';
 import { spec } from '../support/spec.ts';
 import { startEcho, startGreeter } from './backends.ts';
 import { freePort } from './daemon.ts';
-import { carries, fails, greets } from './exchange.ts';
+import { expectRoundTrip, expectFailure, expectGreeting } from './exchange.ts';
 import { describePeer, started } from './peers.ts';
 import { MICROSOCKS_USER, startMicrosocks } from './peers/microsocks.ts';
 
@@ -21,11 +21,11 @@ describePeer('microsocks', 'microsocks', () => {
   });
 
   spec('SOCKS5 with user and password, to an address and to a name: 1 MiB each way', async (h) => {
-    for (const host of [HOST, 'localhost']) await carries(h, { host, port: echo().port, plugin: plugin() });
+    for (const host of [HOST, 'localhost']) await expectRoundTrip(h, { host, port: echo().port, plugin: plugin() });
   });
 
   spec('a target that speaks first: its bytes come once, behind the reply', async (h) => {
-    await greets(h, { host: HOST, port: greeter().port, plugin: plugin() });
+    await expectGreeting(h, { host: HOST, port: greeter().port, plugin: plugin() });
   });
 
   spec('no acceptable method without credentials (0xFF), and a wrong password: EPROXYAUTH', async (h) => {
@@ -33,7 +33,7 @@ describePeer('microsocks', 'microsocks', () => {
     h.secret(wrong.pass);
     for (const credentials of [{}, wrong]) {
       const options = { host: HOST, port: echo().port, plugin: plugin(credentials) };
-      await fails(h, options, { code: 'EPROXYAUTH', phase: 'handshake', layer: 'socks' });
+      await expectFailure(h, options, { code: 'EPROXYAUTH', phase: 'handshake', layer: 'socks' });
     }
   });
 
@@ -44,12 +44,12 @@ describePeer('microsocks', 'microsocks', () => {
       [5, HOST, refused],
       [1, IMPOSSIBLE, echo().port],
     ] as const)
-      await fails(h, { host, port, plugin: plugin() }, { code: 'EPROXY', status, phase: 'handshake', layer: 'socks' });
+      await expectFailure(h, { host, port, plugin: plugin() }, { code: 'EPROXY', status, phase: 'handshake', layer: 'socks' });
   });
 
   spec('SOCKS4, which it does not speak: its reply is one of SOCKS5, EPROTOCOL', async (h) => {
     const socks = socks4({ host: HOST, port: microsocks().ports.socks });
     const options = { host: HOST, port: echo().port, plugin: { socks } };
-    await fails(h, options, { code: 'EPROTOCOL', phase: 'handshake', layer: 'socks' });
+    await expectFailure(h, options, { code: 'EPROTOCOL', phase: 'handshake', layer: 'socks' });
   });
 });

@@ -4,7 +4,7 @@ import { server } from '../support/certificates.ts';
 import { spec } from '../support/spec.ts';
 import { ADDRESSES, Namespaces, noNamespaces } from '../support/namespaces.ts';
 import { Daemon } from './daemon.ts';
-import type { Dialled, Dialling } from './namespace-child.ts';
+import type { DialOutcome, DialRequest } from './namespace-child.ts';
 import { describePeers, started, startPeer } from './peers.ts';
 
 const DIALLER = ['--import', import.meta.resolve('tsx'), fileURLToPath(new URL('./namespace-child.ts', import.meta.url))];
@@ -32,15 +32,15 @@ describe.skipIf(noNamespaces !== '')(noNamespaces === '' ? 'network namespaces' 
   started(() => Daemon.start(spaces().inside('b', process.execPath, '-e', ECHO_SERVER), { ports: [ECHO] }));
   const dialler = started(() => Daemon.start(spaces().inside('a', process.execPath, ...DIALLER), {}));
   /** Does these dials at once, in namespace a. */
-  const dialled = async (...diallings: readonly Dialling[]): Promise<Dialled[]> => {
+  const dialled = async (...diallings: readonly DialRequest[]): Promise<DialOutcome[]> => {
     const { process, stdout } = dialler();
     process.stdin?.write(`${JSON.stringify(diallings)}\n`);
     const before = stdout.length;
     const answer = (): string => dialler().stdout.subarray(before).toString();
     await dialler().until(() => answer().endsWith('\n'));
-    return JSON.parse(answer()) as Dialled[];
+    return JSON.parse(answer()) as DialOutcome[];
   };
-  const codes = (outcomes: readonly Dialled[]): (string | undefined)[] => outcomes.map(({ code }) => code);
+  const codes = (outcomes: readonly DialOutcome[]): (string | undefined)[] => outcomes.map(({ code }) => code);
 
   spec('connects over the cable, both families', async () => {
     const outcomes = await dialled(...[B.v4, B.v6].map((host) => ({ host, port: ECHO, echo: MiB })));
@@ -110,15 +110,15 @@ describe.skipIf(noNamespaces !== '')(noNamespaces === '' ? 'network namespaces' 
       started(() =>
         startPeer(
           [],
-          (_, room) => {
-            const pem = room.file('server.pem', server.cert + server.key, 0o600);
+          (_, folder) => {
+            const pem = folder.file('server.pem', server.cert + server.key, 0o600);
             const service = `[socks]\naccept = ${B.v4}:${SOCKS}\nprotocol = socks\ncert = ${pem}\n`;
-            return spaces().inside('b', 'stunnel', room.file('stunnel.conf', `foreground = yes\npid =\nsyslog = no\n${service}`));
+            return spaces().inside('b', 'stunnel', folder.file('stunnel.conf', `foreground = yes\npid =\nsyslog = no\n${service}`));
           },
           () => ({ ports: [SOCKS] }),
         ),
       );
-      const via = (version: 4 | 5): Pick<Dialling, 'via'> => ({ via: { version, host: B.v4, port: SOCKS } });
+      const via = (version: 4 | 5): Pick<DialRequest, 'proxy'> => ({ proxy: { version, host: B.v4, port: SOCKS } });
 
       spec.each([4, 5] as const)('SOCKS%i to an address and to a name: 1 MiB each way', async (_h, version) => {
         const outcomes = await dialled(...[B.v4, 'echo.test'].map((host) => ({ host, port: ECHO, ...via(version), echo: MiB })));

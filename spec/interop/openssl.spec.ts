@@ -10,7 +10,7 @@ import * as certificates from '../support/certificates.ts';
 import { serving, type Serving } from '../support/clients.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
-import { Exchange, fails, PAYLOAD } from './exchange.ts';
+import { Exchange, expectFailure, PAYLOAD } from './exchange.ts';
 import { describePeer } from './peers.ts';
 import { CLOSE_NOTIFY, opensslClient, opensslServer } from './peers/openssl.ts';
 
@@ -21,7 +21,7 @@ const VERSIONS = [
 ] as const;
 
 describePeer('openssl s_server', 'openssl', () => {
-  const to = (port: number, options: Parameters<typeof tlsClient>[0] = {}): Parameters<typeof fails>[1] => ({
+  const to = (port: number, options: Parameters<typeof tlsClient>[0] = {}): Parameters<typeof expectFailure>[1] => ({
     host: 'localhost',
     family: 4,
     port,
@@ -37,10 +37,10 @@ describePeer('openssl s_server', 'openssl', () => {
       await h.until(() => program.stdout.length >= PAYLOAD.length);
       h.sameBytes(program.stdout, PAYLOAD);
       program.process.stdin?.write(PAYLOAD);
-      await exchange.received(PAYLOAD.length);
+      await exchange.untilReceived(PAYLOAD.length);
       h.sameBytes(exchange.bytes, PAYLOAD);
-      await exchange.endsBothWays();
-      await program.printed(CLOSE_NOTIFY);
+      await exchange.endBothWays();
+      await program.untilOutput(CLOSE_NOTIFY);
       expect(exchange.io.details.ssl?.truncated).toBe(undefined);
     });
 
@@ -48,7 +48,7 @@ describePeer('openssl s_server', 'openssl', () => {
       const { port, program } = await opensslServer(h, [option]);
       const exchange = await Exchange.open(h, to(port));
       await exchange.close();
-      await program.printed(CLOSE_NOTIFY);
+      await program.untilOutput(CLOSE_NOTIFY);
     });
 
     spec('ALPN: the protocol that it chose; none in common: ETLS by its alert', async (h) => {
@@ -57,7 +57,7 @@ describePeer('openssl s_server', 'openssl', () => {
       expect(exchange.io.details.ssl?.alpnProtocol).toBe('two');
       await exchange.close();
       const expected = { code: 'ETLS', phase: 'handshake', layer: 'ssl' };
-      const error = await fails(h, to(port, { ALPNProtocols: ['three'] }), expected);
+      const error = await expectFailure(h, to(port, { ALPNProtocols: ['three'] }), expected);
       expect(String(error.cause)).toMatch(/no application protocol/);
     });
 
@@ -86,14 +86,14 @@ describePeer('openssl s_server', 'openssl', () => {
 
   spec('a version that it does not speak: ETLS by its alert', async (h) => {
     const { port } = await opensslServer(h, ['-tls1_3']);
-    const error = await fails(h, to(port, { maxVersion: 'TLSv1.2' }), { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
+    const error = await expectFailure(h, to(port, { maxVersion: 'TLSv1.2' }), { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
     expect(String(error.cause)).toMatch(/alert protocol version/);
   });
 
   spec('a name that is not that of the target: ETLSCERT', async (h) => {
     const { port } = await opensslServer(h);
     const expected = { code: 'ETLSCERT', phase: 'handshake', layer: 'ssl' };
-    await fails(h, to(port, { servername: 'other.test' }), expected);
+    await expectFailure(h, to(port, { servername: 'other.test' }), expected);
   });
 });
 
@@ -144,7 +144,7 @@ describePeer('openssl s_client', 'openssl', () => {
       const plugin = { ssl: tlsServer(certificates.server) };
       const { at } = await serving(h, (io) => (io.end('goodbye'), io.data$), { plugin });
       const client = await opensslClient(h, at.port, [option, '-quiet']);
-      await client.printed(CLOSE_NOTIFY);
+      await client.untilOutput(CLOSE_NOTIFY);
       expect(client.stdout.toString()).toBe('goodbye');
     });
 
@@ -154,7 +154,7 @@ describePeer('openssl s_client', 'openssl', () => {
         told.push([details?.alpnProtocol, details?.authorized]),
       );
       const client = await opensslClient(h, at.port, [option, '-alpn', 'one,two']);
-      await client.printed(/ALPN protocol: two/);
+      await client.untilOutput(/ALPN protocol: two/);
       await h.until(() => told.length > 0);
       expect(told).toStrictEqual([['two', true]]);
     });
@@ -170,7 +170,7 @@ describePeer('openssl s_client', 'openssl', () => {
       ] as const) {
         const client = await opensslClient(h, at.port, [option, '-no_ign_eof', ...options]);
         client.process.stdin?.write('tickets come before this\n');
-        await client.printed(/tickets come before this/);
+        await client.untilOutput(/tickets come before this/);
         client.process.stdin?.end();
         await client.ended;
         expect(client.output).toMatch(new RegExp(`^${which}, ${protocol}`, 'm'));
@@ -181,10 +181,10 @@ describePeer('openssl s_client', 'openssl', () => {
   spec('a version that we do not speak: its connection fails, and the listener goes on', async (h) => {
     const { at, errors } = await echo(h, { minVersion: 'TLSv1.3' });
     const client = await opensslClient(h, at.port, ['-tls1_2']);
-    await client.printed(/alert protocol version/);
+    await client.untilOutput(/alert protocol version/);
     await errors.value();
     h.error(errors.values[0], { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
     const next = await opensslClient(h, at.port, ['-tls1_3']);
-    await next.printed(/Verification: OK/);
+    await next.untilOutput(/Verification: OK/);
   });
 });

@@ -5,7 +5,7 @@ import { ca } from '../support/certificates.ts';
 import { spec } from '../support/spec.ts';
 import { startEcho, startGreeter } from './backends.ts';
 import { freePort } from './daemon.ts';
-import { carries, fails, greets } from './exchange.ts';
+import { expectRoundTrip, expectFailure, expectGreeting } from './exchange.ts';
 import { describePeer, started } from './peers.ts';
 import { SQUID_USER, startSquid } from './peers/squid.ts';
 
@@ -21,22 +21,22 @@ describePeer('squid', 'squid', () => {
   });
 
   spec('CONNECT with Basic authorization: 200, 1 MiB each way', async (h) => {
-    const details = await carries(h, { host: HOST, port: echo().port, plugin: plain() });
+    const details = await expectRoundTrip(h, { host: HOST, port: echo().port, plugin: plain() });
     expect(details.proxy?.status).toBe(200);
   });
 
   spec('CONNECT to a name that the proxy resolves', async (h) => {
-    await carries(h, { host: 'localhost', port: echo().port, plugin: plain() });
+    await expectRoundTrip(h, { host: 'localhost', port: echo().port, plugin: plain() });
   });
 
   spec('CONNECT over TLS to the proxy: 200, 1 MiB each way', async (h) => {
     const proxy = httpProxy({ host: 'localhost', port: squid().ports.tls, ...SQUID_USER });
-    const details = await carries(h, { host: HOST, port: echo().port, plugin: { proxy, ssl: tlsClient({ ca }) } });
+    const details = await expectRoundTrip(h, { host: HOST, port: echo().port, plugin: { proxy, ssl: tlsClient({ ca }) } });
     expect([details.proxy?.status, details.ssl?.authorized]).toStrictEqual([200, true]);
   });
 
   spec('a target that speaks first: its bytes come once, behind the reply', async (h) => {
-    await greets(h, { host: HOST, port: greeter().port, plugin: plain() });
+    await expectGreeting(h, { host: HOST, port: greeter().port, plugin: plain() });
   });
 
   spec('407 without credentials and with wrong ones: EPROXYAUTH', async (h) => {
@@ -45,7 +45,7 @@ describePeer('squid', 'squid', () => {
     for (const credentials of [{}, wrong]) {
       const plugin = plain(credentials);
       const options = { host: HOST, port: echo().port, plugin };
-      await fails(h, options, { code: 'EPROXYAUTH', status: 407, phase: 'handshake', layer: 'proxy' });
+      await expectFailure(h, options, { code: 'EPROXYAUTH', status: 407, phase: 'handshake', layer: 'proxy' });
     }
   });
 
@@ -56,7 +56,7 @@ describePeer('squid', 'squid', () => {
       schemes.push(...challenges.map(({ scheme }) => scheme.toLowerCase()));
       return answer;
     };
-    await carries(h, { host: HOST, port: echo().port, plugin: plain({ auth }) });
+    await expectRoundTrip(h, { host: HOST, port: echo().port, plugin: plain({ auth }) });
     expect(schemes).toStrictEqual(['basic']);
   });
 
@@ -66,12 +66,12 @@ describePeer('squid', 'squid', () => {
       [FORBIDDEN, 403],
       [await freePort(), 503],
     ] as const)
-      await fails(h, { host: HOST, port, plugin: plain() }, { code: 'EPROXY', status, phase: 'handshake', layer: 'proxy' });
+      await expectFailure(h, { host: HOST, port, plugin: plain() }, { code: 'EPROXY', status, phase: 'handshake', layer: 'proxy' });
   });
 
   spec('a certificate of the proxy that is not trusted: ETLSCERT, and no credentials leave', async (h) => {
     const proxy = httpProxy({ host: 'localhost', port: squid().ports.tls, ...SQUID_USER });
     const plugin = { proxy, ssl: tlsClient() };
-    await fails(h, { host: HOST, port: echo().port, plugin }, { code: 'ETLSCERT', phase: 'handshake', layer: 'ssl' });
+    await expectFailure(h, { host: HOST, port: echo().port, plugin }, { code: 'ETLSCERT', phase: 'handshake', layer: 'ssl' });
   });
 });

@@ -6,7 +6,7 @@ import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import { ca } from '../support/certificates.ts';
 import { spec } from '../support/spec.ts';
 import { startEcho } from './backends.ts';
-import { carries, fails } from './exchange.ts';
+import { expectRoundTrip, expectFailure } from './exchange.ts';
 import { describePeers, started } from './peers.ts';
 import { startDante } from './peers/dante.ts';
 import { MICROSOCKS_USER, startMicrosocks } from './peers/microsocks.ts';
@@ -22,7 +22,7 @@ describePeers('TLS of stunnel, over CONNECT of squid, over TLS of squid', ['squi
   const echo = started(startEcho);
   const stunnel = started(() => startStunnel({ echo: { connect: `${HOST}:${echo().port}` } }));
   const squid = started(startSquid);
-  const options = (inner: typeof ca | string[], outer: typeof ca | string[]): Parameters<typeof carries>[1] => ({
+  const options = (inner: typeof ca | string[], outer: typeof ca | string[]): Parameters<typeof expectRoundTrip>[1] => ({
     host: HOST,
     port: stunnel().ports.echo,
     plugin: {
@@ -33,13 +33,13 @@ describePeers('TLS of stunnel, over CONNECT of squid, over TLS of squid', ['squi
   });
 
   spec('1 MiB each way', async (h) => {
-    const details = await carries(h, options(ca, ca));
+    const details = await expectRoundTrip(h, options(ca, ca));
     expect([details.ssl?.authorized, details.proxy?.status, details.hop?.authorized]).toStrictEqual([true, 200, true]);
   });
 
   spec('a certificate that is not trusted is told of the layer that met it', async (h) => {
-    await fails(h, options(NOBODY, ca), { code: 'ETLSCERT', phase: 'handshake', layer: 'ssl' });
-    await fails(h, options(ca, NOBODY), { code: 'ETLSCERT', phase: 'handshake', layer: 'hop' });
+    await expectFailure(h, options(NOBODY, ca), { code: 'ETLSCERT', phase: 'handshake', layer: 'ssl' });
+    await expectFailure(h, options(ca, NOBODY), { code: 'ETLSCERT', phase: 'handshake', layer: 'hop' });
   });
 });
 
@@ -53,7 +53,7 @@ describePeers('TLS of stunnel, over SOCKS5 of microsocks, over CONNECT of tinypr
     const ssl = tlsClient({ ca });
     const socks = socks5({ host: HOST, port: microsocks().ports.socks, ...MICROSOCKS_USER });
     const proxy = httpProxy({ host: HOST, port: tinyproxy().ports.proxy, ...TINYPROXY_USER });
-    const details = await carries(h, { host: HOST, port: stunnel().ports.echo, plugin: { ssl, socks, proxy } });
+    const details = await expectRoundTrip(h, { host: HOST, port: stunnel().ports.echo, plugin: { ssl, socks, proxy } });
     expect([details.ssl?.authorized, details.proxy?.status]).toStrictEqual([true, 200]);
   });
 });
@@ -66,15 +66,15 @@ describePeers('SOCKS5 of microsocks, over SOCKS4 of dante', ['danted', 'microsoc
   const near = (): ReturnType<typeof socks4> => socks4({ host: HOST, port: dante().ports.socks });
 
   spec('1 MiB each way', async (h) => {
-    await carries(h, { host: HOST, port: echo().port, plugin: { far: far(), near: near() } });
+    await expectRoundTrip(h, { host: HOST, port: echo().port, plugin: { far: far(), near: near() } });
   });
 
   spec('a hop that refuses is named', async (h) => {
     const options = { host: HOST, port: echo().port, timeouts: { handshake: 5000 } };
     const lost = socks5({ host: HOST, port: 9 });
-    await fails(h, { ...options, plugin: { lost, near: near() } }, { code: 'EPROXY', status: 91, layer: 'near' });
+    await expectFailure(h, { ...options, plugin: { lost, near: near() } }, { code: 'EPROXY', status: 91, layer: 'near' });
     const stranger = socks5({ host: HOST, port: microsocks().ports.socks });
-    await fails(h, { ...options, plugin: { stranger, near: near() } }, { code: 'EPROXYAUTH', layer: 'stranger' });
+    await expectFailure(h, { ...options, plugin: { stranger, near: near() } }, { code: 'EPROXYAUTH', layer: 'stranger' });
   });
 });
 
@@ -88,6 +88,6 @@ describePeers('SOCKS5 of dante, over CONNECT of squid, over SOCKS5 of microsocks
     const a = socks5({ host: HOST, port: dante().ports.socks });
     const b = httpProxy({ host: HOST, port: squid().ports.plain, ...SQUID_USER });
     const c = socks5({ host: HOST, port: microsocks().ports.socks, ...MICROSOCKS_USER });
-    await carries(h, { host: HOST, port: echo().port, plugin: { a, b, c } });
+    await expectRoundTrip(h, { host: HOST, port: echo().port, plugin: { a, b, c } });
   });
 });

@@ -6,7 +6,7 @@ import { serving } from '../support/clients.ts';
 import { spec } from '../support/spec.ts';
 import { startEcho } from './backends.ts';
 import { freePort } from './daemon.ts';
-import { carries, Exchange, fails } from './exchange.ts';
+import { expectRoundTrip, Exchange, expectFailure } from './exchange.ts';
 import { describePeer, describePeers, started } from './peers.ts';
 import { SQUID_USER, startSquid } from './peers/squid.ts';
 import { startStunnel } from './peers/stunnel.ts';
@@ -27,7 +27,7 @@ describePeer('stunnel as a server', 'stunnel', () => {
     });
   });
   type Service = keyof ReturnType<typeof stunnel>['ports'];
-  const to = (service: Service, options: Parameters<typeof tlsClient>[0] = {}): Parameters<typeof carries>[1] => ({
+  const to = (service: Service, options: Parameters<typeof tlsClient>[0] = {}): Parameters<typeof expectRoundTrip>[1] => ({
     host: HOST,
     port: stunnel().ports[service],
     plugin: { ssl: tlsClient({ ca, ...options }) },
@@ -39,17 +39,17 @@ describePeer('stunnel as a server', 'stunnel', () => {
   ] as const)('%s speaks %s: 1 MiB each way, then the end of both directions', async (h, service, protocol) => {
     const exchange = await Exchange.open(h, to(service));
     expect(exchange.io.details.ssl?.protocol).toBe(protocol);
-    await exchange.echoes(h);
-    await exchange.endsBothWays();
+    await exchange.expectEcho(h);
+    await exchange.endBothWays();
     expect(exchange.io.details.ssl?.truncated).toBe(undefined);
   });
 
   spec.each(['mutual', 'mutual12'] as const)('%s takes a certificate of ours: 1 MiB each way', async (h, service) => {
-    await carries(h, to(service, certificates.client));
+    await expectRoundTrip(h, to(service, certificates.client));
   });
 
   spec('TLS 1.2 without the certificate it wants: ETLS, and no stream is given', async (h) => {
-    await fails(h, to('mutual12'), { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
+    await expectFailure(h, to('mutual12'), { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
   });
 
   spec('TLS 1.3 without the certificate it wants: the alert comes after the handshake, ETLS', async (h) => {
@@ -60,12 +60,12 @@ describePeer('stunnel as a server', 'stunnel', () => {
   });
 
   spec('TLS 1.3 asked of one that speaks 1.2: ETLS by its alert', async (h) => {
-    const error = await fails(h, to('only12', { minVersion: 'TLSv1.3' }), { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
+    const error = await expectFailure(h, to('only12', { minVersion: 'TLSv1.3' }), { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
     expect(String(error.cause)).toMatch(/alert protocol version/);
   });
 
   spec('an authority that we do not know: ETLSCERT', async (h) => {
-    await fails(h, to('echo', { ca: [] }), { code: 'ETLSCERT', phase: 'handshake', layer: 'ssl' });
+    await expectFailure(h, to('echo', { ca: [] }), { code: 'ETLSCERT', phase: 'handshake', layer: 'ssl' });
   });
 });
 
@@ -93,8 +93,8 @@ describePeer('stunnel as a client', 'stunnel', () => {
         { port: stunnel().ours, plugin: { ssl: tlsServer(certificates.server) }, allowHalfOpen: true },
       );
       const exchange = await Exchange.open(h, { host: HOST, port: stunnel().ports[service] });
-      await exchange.echoes(h);
-      await exchange.endsBothWays();
+      await exchange.expectEcho(h);
+      await exchange.endBothWays();
       expect([seen, errors.values]).toStrictEqual([[protocol], []]);
     });
   });
@@ -121,6 +121,6 @@ describePeers('stunnel as a client through squid', ['squid', 'stunnel'], () => {
   spec('speaks TLS with our tlsServer: 1 MiB each way', async (h) => {
     const plugin = { ssl: tlsServer(certificates.server) };
     await serving(h, (io) => io.send(io.data$), { port: stunnel().ours, plugin });
-    await carries(h, { host: HOST, port: stunnel().ports.tunnel });
+    await expectRoundTrip(h, { host: HOST, port: stunnel().ports.tunnel });
   });
 });

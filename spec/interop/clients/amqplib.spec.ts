@@ -33,7 +33,7 @@ describeClient('amqplib', ['rabbitmq-server'], () => {
 
   eachRoute({ 'trace + socks5': () => rabbitmq().ports.tls }, (open) => {
     spec('lays its own TLS upon a socket', async (h) => {
-      const socket = await (await open(h)).dialled();
+      const socket = await (await open(h)).connectedSocket();
       const connection = await connect('amqps://localhost', { socket, ca });
       h.sameBytes(await delivers(connection), PAYLOAD);
       await connection.close();

@@ -52,7 +52,7 @@ describeClient('got', [], () => {
 
     spec('times out with `timeout.send`', async (h) => {
       const http = client(await open(h));
-      h.defer(() => web().hangUp());
+      h.defer(() => web().closeConnections());
       const upload = http('full', { timeout: { send: SHORT }, method: 'POST', body: BULK });
       await expect(upload).rejects.toThrow(expect.objectContaining({ name: 'TimeoutError', code: 'ETIMEDOUT', event: 'send' }));
     });
@@ -64,7 +64,7 @@ describeClient('got', [], () => {
       ['request', 'silence', { request: SHORT }],
     ] as const)('times out with `timeout.%s`', async (h, event, path, timeout) => {
       const http = client(await open(h));
-      h.defer(() => web().hangUp());
+      h.defer(() => web().closeConnections());
       await expect(http(path, { timeout })).rejects.toThrow(expect.objectContaining({ name: 'TimeoutError', code: 'ETIMEDOUT', event }));
     });
 

@@ -16,7 +16,7 @@ function transport(route: Route, options: SMTPPoolOptions = {}): Transporter {
   return nodemailer.createTransport({
     ...{ host: route.host, port: route.port, tls, secure: route.isSecure, ...options },
     getSocket(_, callback) {
-      route.dialled().then((connection) => callback(null, { connection, secured: route.isSecure }), callback);
+      route.connectedSocket().then((connection) => callback(null, { connection, secured: route.isSecure }), callback);
     },
   });
 }

@@ -24,7 +24,7 @@ describeClient('postgres.js', ['initdb', 'postgres'], () => {
       password,
       database,
       max: 2,
-      socket: () => route.dialled(),
+      socket: () => route.connectedSocket(),
       ...more,
     };
     return postgres(options);

@@ -18,7 +18,7 @@ describeClient('ssh2', ['ssh-keygen', 'sshd'], () => {
   const sshd = started(startSshd);
   const echo = started(startEcho);
   const connect = async (route: Route): Promise<Client> => {
-    const privateKey = readFileSync(join(sshd().room.folder, SSH_KEY));
+    const privateKey = readFileSync(join(sshd().folder.path, SSH_KEY));
     const client = new ssh2.Client().connect({ sock: route.dial(), username: userInfo().username, privateKey });
     await once(client, 'ready');
     return client;
@@ -41,7 +41,7 @@ describeClient('ssh2', ['ssh-keygen', 'sshd'], () => {
     spec('writes and reads a file of 1 MiB by SFTP', async (h) => {
       const client = await connect(await open(h));
       const sftp = await promisify(client.sftp.bind(client))();
-      const path = join(sshd().room.folder, 'bytes');
+      const path = join(sshd().folder.path, 'bytes');
       await promisify(sftp.writeFile.bind(sftp))(path, PAYLOAD);
       h.sameBytes(await promisify(sftp.readFile.bind(sftp))(path), PAYLOAD);
       await end(client);
