@@ -7,10 +7,10 @@ import { Exchange, PAYLOAD } from './exchange.ts';
 import { describePeer, started } from './peers.ts';
 import { REDIS_PASSWORD, startRedis } from './peers/redis.ts';
 
-/** Commands in one burst. */
+/** Number of pipelined commands. */
 const BURST = 1000;
 
-/** A command in redis's own protocol: an array of byte strings. */
+/** Encodes a command in the protocol of redis: an array of byte strings. */
 function command(...words: readonly (string | Uint8Array)[]): Buffer {
   const parts = words.map((word) =>
     Buffer.concat([Buffer.from(`$${Buffer.byteLength(word)}\r\n`), Buffer.from(word), Buffer.from('\r\n')]),
@@ -29,7 +29,7 @@ describePeer('redis over TLS', 'redis-server', () => {
     expect(exchange.bytes.subarray(before).toString('latin1')).toBe(reply);
   };
 
-  spec('AUTH and PING; without AUTH it refuses', async (h) => {
+  spec('answers PING only after AUTH', async (h) => {
     const exchange = await dial(h);
     await expectReply(exchange, command('PING'), '-NOAUTH Authentication required.\r\n');
     await expectReply(exchange, command('AUTH', REDIS_PASSWORD), '+OK\r\n');
@@ -37,7 +37,7 @@ describePeer('redis over TLS', 'redis-server', () => {
     await exchange.close();
   });
 
-  spec(`${BURST} pipelined commands, one write each, are answered in order`, async (h) => {
+  spec(`receives the replies to ${BURST} pipelined commands in order`, async (h) => {
     const exchange = await dial(h);
     await expectReply(exchange, command('AUTH', REDIS_PASSWORD), '+OK\r\n');
     const before = exchange.bytes.length;
@@ -49,7 +49,7 @@ describePeer('redis over TLS', 'redis-server', () => {
     await exchange.close();
   });
 
-  spec('a value of 1 MiB goes there and back', async (h) => {
+  spec('stores and returns a value of 1 MiB', async (h) => {
     const exchange = await dial(h);
     await expectReply(exchange, command('AUTH', REDIS_PASSWORD), '+OK\r\n');
     await expectReply(exchange, command('SET', 'key', PAYLOAD), '+OK\r\n');
@@ -61,7 +61,7 @@ describePeer('redis over TLS', 'redis-server', () => {
     await exchange.close();
   });
 
-  spec('QUIT: it ends with close_notify', async (h) => {
+  spec('ends with close_notify after QUIT', async (h) => {
     const exchange = await dial(h);
     await expectReply(exchange, command('QUIT'), '+OK\r\n');
     await exchange.data.ended;
