@@ -30,7 +30,7 @@ describeClient('ssh2', ['ssh-keygen', 'sshd'], () => {
   };
 
   eachRoute({ 'trace + socks5': () => sshd().ports.port }, (open) => {
-    spec('runs a program, and sends 1 MiB through it', async (h) => {
+    spec('runs a program, and pipes 1 MiB through it', async (h) => {
       const client = await connect(await open(h));
       const channel = await promisify(client.exec.bind(client))('cat');
       channel.end(PAYLOAD);
@@ -47,7 +47,7 @@ describeClient('ssh2', ['ssh-keygen', 'sshd'], () => {
       await end(client);
     });
 
-    spec('forwards a connection to an echo, 1 MiB each way', async (h) => {
+    spec('forwards a connection to an echo, and carries 1 MiB each way', async (h) => {
       const client = await connect(await open(h));
       const channel = await promisify(client.forwardOut.bind(client))('127.0.0.1', 0, '127.0.0.1', echo().port);
       channel.end(PAYLOAD);
