@@ -116,7 +116,9 @@ export {
   type UnsentReport,
 } from './reconnect/persistent.ts';
 export type { UnsentWrite } from './reconnect/persistent-writes.ts';
-export { relay, type RelayError, type RelayProgress } from './relay/relay.ts';
+export { relay } from './relay/relay.ts';
+export type { RelayError } from './relay/relay-error.ts';
+export type { RelayProgress } from './relay/relay-progress.ts';
 
 // Signals
 export type {

@@ -13,69 +13,69 @@ import { toDuplex } from '../../src/adapters/to-duplex.ts';
 import { connect } from '../../src/stream/connect.ts';
 import { IOStream } from '../../src/stream/io-stream.ts';
 import { ca, server as identity } from '../support/certificates.ts';
-import { connected, faced, failingWire, NEVER_CONNECTED, type Faced } from '../support/duplexes.ts';
+import { connectedDuplex, testDuplex, failingWire, NEVER_CONNECTED, type TestDuplex } from '../support/duplexes.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { allOf, served } from '../support/loopback.ts';
 
 const MIB = 1024 * 1024;
 
-/** All that a Duplex emits of this, in order. */
-function storyOf(duplex: SocketDuplex | Socket): unknown[] {
-  const story: unknown[] = [];
-  duplex.on('error', (error: NodeJS.ErrnoException) => story.push(error.code ?? error.message));
-  duplex.on('end', () => story.push('end')).on('close', (hadError: boolean) => story.push(['close', hadError]));
-  return story;
+/** Records errors, 'end' and 'close' of a stream, in order. */
+function eventsOf(duplex: SocketDuplex | Socket): unknown[] {
+  const events: unknown[] = [];
+  duplex.on('error', (error: NodeJS.ErrnoException) => events.push(error.code ?? error.message));
+  duplex.on('end', () => events.push('end')).on('close', (hadError: boolean) => events.push(['close', hadError]));
+  return events;
 }
 
-/** Two Duplexes over TLS over TCP. */
+/** Connects two Duplexes by TLS over TCP. */
 async function overTls(h: Harness): Promise<{ readonly near: SocketDuplex; readonly far: SocketDuplex; readonly farIo: IOStream }> {
-  let accepted: Faced | undefined;
-  const place = await served(h, (socket) => (accepted = faced(h, { fh: socket, plugin: { tls: tlsServer(identity) } })));
-  const { duplex: near } = faced(h, { ...place, plugin: { tls: tlsClient({ ca, servername: 'localhost' }) } });
+  let accepted: TestDuplex | undefined;
+  const place = await served(h, (socket) => (accepted = testDuplex(h, { fh: socket, plugin: { tls: tlsServer(identity) } })));
+  const { duplex: near } = testDuplex(h, { ...place, plugin: { tls: tlsClient({ ca, servername: 'localhost' }) } });
   await once(near, 'secureConnect');
   return { near, far: accepted!.duplex, farIo: accepted!.io };
 }
 
-/** Waits for 'close', whatever comes before. */
+/** Waits for 'close', also after an error. */
 async function closing(stream: Duplex): Promise<void> {
   await new Promise((resolve) => stream.once('close', resolve));
 }
 
-describe('destroy() of the Duplex', () => {
-  spec('receives nothing more, however much the peer sends', async (h) => {
+describe('Duplex: destroy()', () => {
+  spec('receives nothing more, although the peer continues to send', async (h) => {
     let sent = 0;
     const pump = (peer: Socket): void => {
       while (!peer.destroyed && peer.write(Buffer.alloc(65_536))) sent += 65_536;
     };
-    const { duplex, io, peer } = await connected(h, {}, (socket) => {
+    const { duplex, io, peer } = await connectedDuplex(h, {}, (socket) => {
       socket.on('error', () => {}).on('drain', () => pump(socket));
       pump(socket);
     });
     await once(duplex, 'data');
     const closed = closing(peer);
     sent = 0;
-    const story = storyOf(duplex);
+    const events = eventsOf(duplex);
     duplex.destroy();
     const { inBytes } = io;
     await closed;
     expect(sent).toBeLessThan(16 * MIB);
     expect(io.inBytes).toBe(inBytes);
-    expect([io.state, story]).toEqual(['closed', [['close', false]]]);
+    expect([io.state, events]).toEqual(['closed', [['close', false]]]);
   });
 
-  spec('is a FIN when all that was written is sent', async (h) => {
-    const { duplex, peer } = await connected(h);
-    const story = storyOf(peer.resume());
+  spec('sends FIN if all written bytes are sent', async (h) => {
+    const { duplex, peer } = await connectedDuplex(h);
+    const events = eventsOf(peer.resume());
     duplex.write('all', () => duplex.destroy());
-    await h.until(() => story.length > 0);
-    expect(story).toEqual(['end']);
+    await h.until(() => events.length > 0);
+    expect(events).toEqual(['end']);
   });
 
-  spec('is a reset when not all is sent, so that what was cut off does not look whole', async (h) => {
-    const { duplex, peer, io } = await connected(h);
-    const { duplex: far } = faced(h, { fh: peer });
-    const story = storyOf(far);
+  spec('resets if written bytes are unsent, so that truncated data does not look complete', async (h) => {
+    const { duplex, peer, io } = await connectedDuplex(h);
+    const { duplex: far } = testDuplex(h, { fh: peer });
+    const events = eventsOf(far);
     const written: unknown[] = [];
     for (let each = 0; each < 2; each += 1)
       duplex.write(Buffer.alloc(32 * MIB), (error) => written.push((error as NodeJS.ErrnoException | null | undefined)?.code));
@@ -85,12 +85,12 @@ describe('destroy() of the Duplex', () => {
     expect([written.includes('ECANCELED'), written.length, written.includes(undefined)]).toEqual([true, 2, false]);
     far.resume();
     await closing(far);
-    expect(story).toEqual(['ECONNRESET', ['close', true]]);
+    expect(events).toEqual(['ECONNRESET', ['close', true]]);
   });
 
-  spec('is a reset with an error, which is emitted once', async (h) => {
-    const { duplex, peer } = await connected(h);
-    const [near, far] = [storyOf(duplex), storyOf(peer.resume())];
+  spec('resets with an error, and emits it once', async (h) => {
+    const { duplex, peer } = await connectedDuplex(h);
+    const [near, far] = [eventsOf(duplex), eventsOf(peer.resume())];
     duplex.destroy(new Error('no more'));
     duplex.destroy(new Error('again'));
     await h.until(() => far.length === 2);
@@ -100,24 +100,24 @@ describe('destroy() of the Duplex', () => {
     ]);
   });
 
-  spec('sends what was written in the same tick', async (h) => {
-    const { duplex, peer } = await connected(h);
+  spec('sends the bytes written in the same tick', async (h) => {
+    const { duplex, peer } = await connectedDuplex(h);
     duplex.write('HTTP/1.1 401 Unauthorized\r\n\r\n');
     duplex.destroy();
     expect(await text(peer)).toBe('HTTP/1.1 401 Unauthorized\r\n\r\n');
   });
 
-  spec('sends what was written in the same tick over TLS, without close_notify: the peer sees that it was cut off', async (h) => {
+  spec('sends the bytes written in the same tick over TLS, without close_notify, so that the peer detects the truncation', async (h) => {
     const { near, far, farIo } = await overTls(h);
     far.write('hello');
-    await once(near, 'data'); // The tickets of the server come before. Closing over unread bytes is a reset by the kernel.
+    await once(near, 'data'); // The session tickets arrive before. The kernel resets a connection with unread bytes.
     near.write('bye');
     near.destroy();
     expect(await text(far)).toBe('bye');
     expect(farIo.details.tls).toMatchObject({ truncated: true });
   });
 
-  spec('after end() sends close_notify and does not wait for the peer', async (h) => {
+  spec('sends close_notify after end(), and does not wait for the peer', async (h) => {
     const { near, far, farIo } = await overTls(h);
     near.end('bye');
     near.destroySoon();
@@ -126,8 +126,8 @@ describe('destroy() of the Duplex', () => {
     expect(farIo.details.tls).not.toHaveProperty('truncated');
   });
 
-  spec('after end() frees the socket when the FIN is sent, although the peer goes on', async (h) => {
-    const { duplex, io, peer } = await connected(h, { allowHalfOpen: true, timeouts: { close: 60_000 } });
+  spec('frees the socket after end() when the FIN is sent, although the peer has not ended', async (h) => {
+    const { duplex, io, peer } = await connectedDuplex(h, { allowHalfOpen: true, timeouts: { close: 60_000 } });
     const seen = allOf(peer);
     peer.on('error', () => {});
     duplex.end('bye').destroySoon();
@@ -137,18 +137,18 @@ describe('destroy() of the Duplex', () => {
     peer.destroy();
   });
 
-  spec('gives up a connection that is not there yet, at once and without an error', async (h) => {
-    const { duplex, io } = faced(h, { wire: NEVER_CONNECTED });
-    const story = storyOf(duplex);
+  spec('frees a connecting stream at once, and emits no error', async (h) => {
+    const { duplex, io } = testDuplex(h, { wire: NEVER_CONNECTED });
+    const events = eventsOf(duplex);
     duplex.write('never');
     duplex.destroy();
     expect(io.state).toBe('closed');
     await closing(duplex);
-    expect(story).toEqual([['close', false]]);
+    expect(events).toEqual([['close', false]]);
   });
 
-  spec('leaves a stream alone that its owner has closed: what was queued is sent', async (h) => {
-    const { duplex, io, peer } = await connected(h);
+  spec('does not touch a stream that its owner has closed: queued bytes are sent', async (h) => {
+    const { duplex, io, peer } = await connectedDuplex(h);
     io.write(Buffer.alloc(32 * MIB));
     io.close();
     duplex.destroy();
@@ -158,39 +158,39 @@ describe('destroy() of the Duplex', () => {
     peer.end();
   });
 
-  spec('is a reset when a plugin holds what is not sent', async (h) => {
-    const { duplex, peer } = await connected(h, { plugin: { slow: throttleBytes({ rate: 1000 }) } });
-    const { duplex: far } = faced(h, { fh: peer });
-    const story = storyOf(far);
+  spec('resets if a plugin buffers unsent bytes', async (h) => {
+    const { duplex, peer } = await connectedDuplex(h, { plugin: { slow: throttleBytes({ rate: 1000 }) } });
+    const { duplex: far } = testDuplex(h, { fh: peer });
+    const events = eventsOf(far);
     duplex.write(Buffer.alloc(65_536));
     await once(far, 'data');
     duplex.destroy();
-    await h.until(() => story.length === 2);
-    expect(story).toEqual(['ECONNRESET', ['close', true]]);
+    await h.until(() => events.length === 2);
+    expect(events).toEqual(['ECONNRESET', ['close', true]]);
   });
 
-  spec('is a reset by resetAndDestroy()', async (h) => {
-    const { duplex, peer } = await connected(h);
-    const story = storyOf(peer.resume());
+  spec('resets by resetAndDestroy()', async (h) => {
+    const { duplex, peer } = await connectedDuplex(h);
+    const events = eventsOf(peer.resume());
     expect(duplex.resetAndDestroy()).toBe(duplex);
-    await h.until(() => story.length === 2);
-    expect(story).toEqual(['ECONNRESET', ['close', true]]);
+    await h.until(() => events.length === 2);
+    expect(events).toEqual(['ECONNRESET', ['close', true]]);
   });
 });
 
-describe('the end of the Duplex', () => {
-  spec('is emitted although nothing reads, when there is nothing to read, as by a socket', async (h) => {
-    const { duplex, peer } = await connected(h);
+describe('Duplex: end and errors', () => {
+  spec('emits end without a reader if no bytes remain, as a socket does', async (h) => {
+    const { duplex, peer } = await connectedDuplex(h);
     duplex.pause();
-    const story = storyOf(duplex);
+    const events = eventsOf(duplex);
     peer.resume().end();
-    await h.until(() => story.length === 2);
-    expect(story).toEqual(['end', ['close', false]]);
+    await h.until(() => events.length === 2);
+    expect(events).toEqual(['end', ['close', false]]);
   });
 
-  spec('is an error once when the peer resets after its end, although every write fails', async (h) => {
-    const { duplex, peer } = await connected(h, { allowHalfOpen: true });
-    const story = storyOf(duplex.resume());
+  spec('emits one error if the peer resets after its end, although every write fails', async (h) => {
+    const { duplex, peer } = await connectedDuplex(h, { allowHalfOpen: true });
+    const events = eventsOf(duplex.resume());
     peer.end('bye');
     await once(duplex, 'end');
     peer.resetAndDestroy();
@@ -200,10 +200,10 @@ describe('the end of the Duplex', () => {
     });
     for (let turn = 0; turn < 20; turn += 1) duplex.write('more', () => {});
     await new Promise(setImmediate);
-    expect(story).toEqual(['end', expect.stringMatching(/^(EPIPE|ECONNRESET)$/), ['close', true]]);
+    expect(events).toEqual(['end', expect.stringMatching(/^(EPIPE|ECONNRESET)$/), ['close', true]]);
   });
 
-  spec('is the error of the stream after all bytes that came before it, however late they are read', async (h) => {
+  spec('emits the error of the stream after all bytes received before it, also if they are read late', async (h) => {
     const cause = new IOStreamError('ECONNRESET', { phase: 'read', errno: -104 });
     const bytes = (value: string): Buffer => Buffer.from(value);
     const wire = failingWire(
@@ -212,17 +212,17 @@ describe('the end of the Duplex', () => {
       { kind: 'data', bytes: bytes('one') },
       { kind: 'data', bytes: bytes('two') },
     );
-    const { duplex, io } = faced(h, { wire, highWaterMark: 2 });
-    const story = storyOf(duplex);
+    const { duplex, io } = testDuplex(h, { wire, highWaterMark: 2 });
+    const events = eventsOf(duplex);
     await h.until(() => io.state === 'closed');
     await new Promise(setImmediate);
-    expect(story).toEqual([]);
-    duplex.on('data', (chunk: Buffer) => story.push(chunk.toString()));
+    expect(events).toEqual([]);
+    duplex.on('data', (chunk: Buffer) => events.push(chunk.toString()));
     await closing(duplex);
-    expect([(story.slice(0, -2) as string[]).join(''), ...story.slice(-2)]).toEqual(['onetwo', 'ECONNRESET', ['close', true]]);
+    expect([(events.slice(0, -2) as string[]).join(''), ...events.slice(-2)]).toEqual(['onetwo', 'ECONNRESET', ['close', true]]);
   });
 
-  spec('is a close without an end when the owner of the stream unsubscribes: what was cut off does not look whole', async (h) => {
+  spec('closes without end if the owner of the stream unsubscribes, so that truncated data does not look complete', async (h) => {
     const place = await served(
       h,
       (socket) =>
@@ -234,47 +234,49 @@ describe('the end of the Duplex', () => {
     let duplex: SocketDuplex | undefined;
     const owner = connect(place as { host: string; port: number }).subscribe((io) => (duplex = toDuplex(io)));
     await h.until(() => duplex !== undefined);
-    const story = storyOf(duplex!);
+    const events = eventsOf(duplex!);
     await once(duplex!, 'data');
     const written = new Promise((resolve) => duplex!.write(Buffer.alloc(32 * MIB), resolve));
     owner.unsubscribe();
     await closing(duplex!);
-    expect(story).toEqual([['close', false]]);
+    expect(events).toEqual([['close', false]]);
     expect(await written).toMatchObject({ code: 'ECANCELED', syscall: 'write' });
   });
 
-  spec('comes after the error of a TLS of Node over the Duplex, as with a socket below', async (h) => {
+  spec('closes after the error of a TLSSocket of Node over the Duplex, as a socket does', async (h) => {
     const server = createServer(identity, (socket) => socket.on('error', () => {})).listen(0, '127.0.0.1');
     server.on('tlsClientError', () => {});
     h.defer(() => server.close());
     await once(server, 'listening');
-    const { duplex } = faced(h, { host: '127.0.0.1', port: (server.address() as AddressInfo).port });
-    const story = storyOf(duplex);
-    connectTls({ socket: duplex, servername: 'localhost' }).on('error', (error: NodeJS.ErrnoException) => story.push(error.code));
+    const { duplex } = testDuplex(h, { host: '127.0.0.1', port: (server.address() as AddressInfo).port });
+    const events = eventsOf(duplex);
+    connectTls({ socket: duplex, servername: 'localhost' }).on('error', (error: NodeJS.ErrnoException) => events.push(error.code));
     await closing(duplex);
-    expect(story).toEqual(['UNABLE_TO_VERIFY_LEAF_SIGNATURE', ['close', false]]);
+    expect(events).toEqual(['UNABLE_TO_VERIFY_LEAF_SIGNATURE', ['close', false]]);
   });
 
-  spec('is EPIPE for a write that the owner of the stream cuts off by closing it', async (h) => {
-    const { duplex, io } = await connected(h);
-    const story = storyOf(duplex);
+  spec('fails a write with EPIPE if the owner resets the stream', async (h) => {
+    const { duplex, io } = await connectedDuplex(h);
+    const events = eventsOf(duplex);
     duplex.write(Buffer.alloc(32 * MIB));
     await h.until(() => io.outBytes > 0);
     io.reset();
     await closing(duplex);
-    expect(story).toEqual(['EPIPE', ['close', true]]);
+    expect(events).toEqual(['EPIPE', ['close', true]]);
   });
 
-  it('is the error of a stream that has failed before, or is read by another', async () => {
+  it('emits the error of a stream that failed before', async () => {
     const io = new IOStream({ wire: failingWire(new IOStreamError('ECONNREFUSED', { phase: 'connect', errno: -111 })) });
     io.errors$.subscribe();
     await new Promise(setImmediate);
     const [error] = (await once(toDuplex(io), 'error')) as [NodeJS.ErrnoException];
     expect(error.code).toBe('ECONNREFUSED');
+  });
 
+  it('fails with a TypeError if the stream has another reader', async () => {
     const read = new IOStream({ wire: NEVER_CONNECTED });
     read.consume(() => []).subscribe();
     const [second] = (await once(toDuplex(read), 'error')) as [Error];
-    expect(second.message).toContain('one consume() or iteration');
+    expect(second.message).toContain('no consume() or iteration');
   });
 });

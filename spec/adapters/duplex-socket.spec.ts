@@ -11,12 +11,12 @@ import { toDuplex } from '../../src/adapters/to-duplex.ts';
 import { IOStream } from '../../src/stream/io-stream.ts';
 import { listen } from '../../src/stream/listen.ts';
 import type { Wire } from '../../src/wire/signal.ts';
-import { connected, faced, failingWire, NEVER_CONNECTED } from '../support/duplexes.ts';
+import { connectedDuplex, testDuplex, failingWire, NEVER_CONNECTED } from '../support/duplexes.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { served } from '../support/loopback.ts';
 
-/** Members of a socket that are compared. */
+/** The compared members. */
 const MEMBERS = [
   ...['connecting', 'pending', 'readyState', 'timeout', 'bytesRead', 'bytesWritten'],
   ...['remoteAddress', 'remoteFamily', 'remotePort', 'localAddress', 'localFamily'],
@@ -30,10 +30,10 @@ function eventsOf(duplex: SocketDuplex, ...names: readonly string[]): unknown[][
   return events;
 }
 
-describe('the Duplex as a socket', () => {
-  spec('has the members of a socket with the same values: connecting, connected, half-closed, closed', async (h) => {
+describe('Duplex as a socket', () => {
+  spec('has the values of a socket while connecting, connected, half-closed and closed', async (h) => {
     const place = (await served(h, (socket) => void socket.on('error', () => {}).end('bye'))) as { host: string; port: number };
-    const makers = [() => connect({ ...place, allowHalfOpen: true }), () => faced(h, { ...place, allowHalfOpen: true }).duplex];
+    const makers = [() => connect({ ...place, allowHalfOpen: true }), () => testDuplex(h, { ...place, allowHalfOpen: true }).duplex];
     const seen: unknown[][] = [[], []];
     for (const [at, make] of makers.entries()) {
       const each = make();
@@ -50,19 +50,19 @@ describe('the Duplex as a socket', () => {
     expect(seen[1]).toEqual(seen[0]);
   });
 
-  spec('knows its address, and nothing before it is connected', async (h) => {
-    const { duplex, io } = await connected(h);
+  spec('returns its address, and an empty object before it is connected', async (h) => {
+    const { duplex, io } = await connectedDuplex(h);
     expect(duplex.address()).toEqual({ address: '127.0.0.1', family: 'IPv4', port: io.localPort });
-    expect(faced(h, { wire: NEVER_CONNECTED }).duplex.address()).toEqual({});
+    expect(testDuplex(h, { wire: NEVER_CONNECTED }).duplex.address()).toEqual({});
   });
 
-  spec('has no member of TLS without TLS', async (h) => {
-    const { duplex } = await connected(h);
+  spec('has no members of TLS without TLS', async (h) => {
+    const { duplex } = await connectedDuplex(h);
     for (const name of ['encrypted', 'authorized', 'alpnProtocol', 'getPeerCertificate', 'getCipher', 'isSessionReused', 'servername'])
       expect(name in duplex, name).toBe(false);
   });
 
-  spec('sets options of the socket, also those that were set before it was connected', async (h) => {
+  spec('sets options of the socket; those set earlier when it is connected', async (h) => {
     const calls: unknown[] = [];
     const handle = {
       setNoDelay: (...given: unknown[]) => calls.push(['noDelay', ...given]),
@@ -73,7 +73,7 @@ describe('the Duplex as a socket', () => {
       new Observable((up) => {
         connect = () => up.next({ kind: 'connected', details: [{ handle }] });
       });
-    const { duplex } = faced(h, { wire });
+    const { duplex } = testDuplex(h, { wire });
     duplex.setNoDelay().setNoDelay(false).setKeepAlive(true, 2000);
     await new Promise(setImmediate);
     expect(calls).toEqual([]);
@@ -90,9 +90,9 @@ describe('the Duplex as a socket', () => {
   });
 
   describe('connect()', () => {
-    spec('calls back when the stream is connected, and opens nothing', async (h) => {
+    spec('calls back when the stream is connected, and opens no connection', async (h) => {
       let connections = 0;
-      const { duplex } = faced(h, { ...(await served(h, () => (connections += 1))) });
+      const { duplex } = testDuplex(h, { ...(await served(h, () => (connections += 1))) });
       const events = eventsOf(duplex, 'connect', 'ready');
       await new Promise<void>((resolve) => {
         expect(duplex.connect(1, 'elsewhere.test', resolve)).toBe(duplex);
@@ -101,8 +101,8 @@ describe('the Duplex as a socket', () => {
       expect([events, connections]).toEqual([[['connect'], ['ready']], 1]);
     });
 
-    spec('is answered in a later tick by a stream that is open', async (h) => {
-      const { duplex } = await connected(h);
+    spec('calls back in a later tick if the stream is open', async (h) => {
+      const { duplex } = await connectedDuplex(h);
       let called = false;
       duplex.connect({ port: 1 }, () => (called = true));
       expect(called).toBe(false);
@@ -110,8 +110,8 @@ describe('the Duplex as a socket', () => {
       expect(called).toBe(true);
     });
 
-    spec('is the error EISCONN when it is called again on an open stream, as in Node', async (h) => {
-      const { duplex } = await connected(h);
+    spec('fails with EISCONN on the second call on an open stream, as in Node', async (h) => {
+      const { duplex } = await connectedDuplex(h);
       duplex.connect();
       await once(duplex, 'connect');
       duplex.connect();
@@ -119,8 +119,8 @@ describe('the Duplex as a socket', () => {
       expect(error).toMatchObject({ code: 'EISCONN', syscall: 'connect', message: 'connect EISCONN' });
     });
 
-    spec('reports the error of a stream that fails, and throws after the close', async (h) => {
-      const { duplex } = faced(h, { wire: failingWire(new IOStreamError('ECONNREFUSED', { phase: 'connect', errno: -111 })) });
+    spec('emits the error of a failed stream, and throws after the close', async (h) => {
+      const { duplex } = testDuplex(h, { wire: failingWire(new IOStreamError('ECONNREFUSED', { phase: 'connect', errno: -111 })) });
       duplex.connect(7, () => expect.unreachable('not connected'));
       const [error] = (await once(duplex, 'error')) as [NodeJS.ErrnoException];
       expect(error.code).toBe('ECONNREFUSED');
@@ -130,23 +130,23 @@ describe('the Duplex as a socket', () => {
   });
 
   describe("'lookup'", () => {
-    spec('is emitted before connect, with what was found', async (h) => {
+    spec('is emitted before connect, with the address', async (h) => {
       const { port } = (await served(h)) as { port: number };
-      const { duplex } = faced(h, { host: 'x.test', port, lookup: (_host, _options, found) => found(null, '127.0.0.1', 4) });
+      const { duplex } = testDuplex(h, { host: 'x.test', port, lookup: (_host, _options, found) => found(null, '127.0.0.1', 4) });
       const events = eventsOf(duplex, 'lookup', 'connect');
       await once(duplex, 'connect');
       expect(events).toEqual([['lookup', null, '127.0.0.1', 4, 'x.test'], ['connect']]);
     });
 
-    spec('is emitted with the error that destroys the Duplex, and not at all for an address', async (h) => {
+    spec('is emitted with the error of the lookup, and not if the host is an address', async (h) => {
       const failure = Object.assign(new Error('getaddrinfo EAI_AGAIN x.test'), { code: 'EAI_AGAIN' });
-      const { duplex } = faced(h, { host: 'x.test', port: 7, lookup: (_host, _options, found) => found(failure, []) });
+      const { duplex } = testDuplex(h, { host: 'x.test', port: 7, lookup: (_host, _options, found) => found(failure, []) });
       const events = eventsOf(duplex, 'lookup');
       const [error] = (await once(duplex, 'error')) as [unknown];
       expect(error).toMatchObject({ code: 'EAI_AGAIN' });
       expect(events).toEqual([['lookup', error, undefined, undefined, 'x.test']]);
 
-      const { duplex: other } = faced(h, await served(h));
+      const { duplex: other } = testDuplex(h, await served(h));
       const none = eventsOf(other, 'lookup');
       await once(other, 'connect');
       expect(none).toEqual([]);
@@ -154,8 +154,8 @@ describe('the Duplex as a socket', () => {
   });
 
   describe('setTimeout()', () => {
-    spec('is known as timeout, counts while it connects, and takes its callback back with 0', async (h) => {
-      const { duplex } = faced(h, { wire: NEVER_CONNECTED });
+    spec('sets the member timeout, runs while connecting, and removes its callback with 0', async (h) => {
+      const { duplex } = testDuplex(h, { wire: NEVER_CONNECTED });
       const unwanted = (): void => expect.unreachable();
       duplex.setTimeout(20, unwanted).setTimeout(0, unwanted);
       expect([duplex.timeout, duplex.listenerCount('timeout')]).toEqual([0, 0]);
@@ -165,7 +165,7 @@ describe('the Duplex as a socket', () => {
       expect(duplex.destroyed).toBe(false);
     });
 
-    it('is kept up by every part of a long write that is sent', () => {
+    it('is restarted by each sent part of a long write', () => {
       const scheduler = new VirtualTimeScheduler();
       const wire: Wire = () => () =>
         new Observable((up) => {
@@ -179,16 +179,16 @@ describe('the Duplex as a socket', () => {
       expect(times).toEqual([280]);
     });
 
-    it('refuses what is no time', () => {
+    it('throws a TypeError for an invalid time', () => {
       const duplex = toDuplex(new IOStream({ wire: NEVER_CONNECTED }));
       for (const ms of [-1, NaN, '5', undefined]) expect(() => duplex.setTimeout(ms as number)).toThrow(TypeError);
       duplex.destroy();
     });
   });
 
-  describe('for a server', () => {
-    /** Serves with every accepted stream as a connection of this server. */
-    async function facing(h: Harness, server: http.Server | http2.Http2Server): Promise<{ port: number }> {
+  describe('Duplex on a server', () => {
+    /** Listens, and passes each accepted stream to a server of Node. */
+    async function acceptFor(h: Harness, server: http.Server | http2.Http2Server): Promise<{ port: number }> {
       const subscription = listen({ host: '127.0.0.1', port: 0, allowHalfOpen: true }, (io) => {
         server.emit('connection', toDuplex(io));
         return io.closed$;
@@ -200,8 +200,8 @@ describe('the Duplex as a socket', () => {
       return listening;
     }
 
-    spec('of http2 is a cleartext socket', async (h) => {
-      const { port } = await facing(
+    spec('serves cleartext http2', async (h) => {
+      const { port } = await acceptFor(
         h,
         http2.createServer((_request, response) => response.end('h2c')),
       );
@@ -211,14 +211,14 @@ describe('the Duplex as a socket', () => {
       await once(session, 'close');
     });
 
-    spec('of http answers whole, and refuses an upgrade by a write and destroy()', async (h) => {
+    spec('serves http, and sends the rejection of an upgrade by write() and destroy()', async (h) => {
       const server = http.createServer((_request, response) => response.end('x'.repeat(3_000_000)));
       server.on('upgrade', (_request, socket) => {
         socket.write('HTTP/1.1 401 Unauthorized\r\n\r\n');
         socket.destroy();
       });
       h.defer(() => server.close());
-      const { port } = await facing(h, server);
+      const { port } = await acceptFor(h, server);
       const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
         http.get({ host: '127.0.0.1', port, agent: false }, resolve).on('error', reject);
       });

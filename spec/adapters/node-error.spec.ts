@@ -6,11 +6,11 @@ const ofNode = (code: string, facts: object = {}): Error => Object.assign(new Er
 const made = (code: string, cause?: unknown): IOStreamError => new IOStreamError(code, { phase: 'connect', cause });
 
 describe('nodeError', () => {
-  it('makes an error of a failed lookup with the code and the facts of Node', () => {
+  it('returns the code and the fields of Node for a failed lookup', () => {
     for (const code of ['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL']) {
       const ours = made('EDNS', ofNode(code, { syscall: 'getaddrinfo', hostname: 'x.test', errno: -3008 }));
-      const shown = nodeError(ours);
-      expect(shown).toMatchObject({
+      const converted = nodeError(ours);
+      expect(converted).toMatchObject({
         message: `${code} of Node`,
         code,
         syscall: 'getaddrinfo',
@@ -18,11 +18,11 @@ describe('nodeError', () => {
         errno: -3008,
         cause: ours,
       });
-      expect(shown).not.toBeInstanceOf(IOStreamError);
+      expect(converted).not.toBeInstanceOf(IOStreamError);
     }
   });
 
-  it('gives ENOTFOUND for a name without addresses, and ETIMEDOUT for a lookup that takes too long', () => {
+  it('returns ENOTFOUND for a name without addresses, and ETIMEDOUT for a lookup that times out', () => {
     expect(nodeError(made('EDNS', ofNode('ENODATA')))).toMatchObject({ code: 'ENOTFOUND' });
     expect(nodeError(made('EDNS'))).toMatchObject({ code: 'ENOTFOUND' });
     expect(nodeError(made('EDNS', ofNode('ETIMEOUT')))).toMatchObject({ code: 'ETIMEDOUT', errno: -110 });
@@ -37,27 +37,27 @@ describe('nodeError', () => {
     expect(nodeError(bare)).toMatchObject({ message: 'ended', code: 'EPIPE', errno: -32, syscall: 'write', cause: bare });
   });
 
-  it('makes an AggregateError of several attempts, as Node does', () => {
+  it('returns an AggregateError for several attempts, as Node does', () => {
     const attempts = [ofNode('ENETUNREACH'), ofNode('ECONNREFUSED')];
     const ours = new IOStreamError('ECONNREFUSED', { phase: 'connect', errno: -111, cause: new AggregateError(attempts, 'all failed') });
-    const shown = nodeError(ours);
-    expect(shown).toBeInstanceOf(AggregateError);
-    expect(shown).toMatchObject({ code: 'ECONNREFUSED', errors: attempts, cause: ours });
+    const converted = nodeError(ours);
+    expect(converted).toBeInstanceOf(AggregateError);
+    expect(converted).toMatchObject({ code: 'ECONNREFUSED', errors: attempts, cause: ours });
   });
 
-  it('gives the code of OpenSSL and of the check of the name', () => {
+  it('returns the code of OpenSSL, and that of the verification of the name', () => {
     for (const code of ['CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'ERR_TLS_CERT_ALTNAME_INVALID'])
       expect(nodeError(made('ETLSCERT', ofNode(code, { host: 'x' })))).toMatchObject({ code, host: 'x', cause: { code: 'ETLSCERT' } });
     expect(nodeError(made('ETLS', ofNode('ERR_SSL_WRONG_VERSION_NUMBER')))).toMatchObject({ code: 'ERR_SSL_WRONG_VERSION_NUMBER' });
   });
 
-  it('gives ETIMEDOUT for our timeouts, and EPIPE for a write to a closed stream', () => {
+  it('returns ETIMEDOUT for our timeouts, and EPIPE for a write to a closed stream', () => {
     const timeouts: ErrorCode[] = ['ETORESOLVE', 'ETOCONNECT', 'ETOHANDSHAKE', 'ETOWRITE', 'ETOIDLE'];
     for (const code of timeouts) expect(nodeError(made(code))).toMatchObject({ code: 'ETIMEDOUT', errno: -110, cause: { code } });
     expect(nodeError(made('ECLOSED'))).toMatchObject({ code: 'EPIPE', errno: -32 });
   });
 
-  it('leaves alone what Node has no code for, and errors of others', () => {
+  it('returns an error unchanged if Node has no code for it, or if it is not an IOStreamError', () => {
     const others = [made('EPROXY'), made('EPROTOCOL'), made('ETLSTRUNCATED'), made('ETLSCERT', new Error('verify')), new Error('x')];
     for (const error of others) expect(nodeError(error)).toBe(error);
   });

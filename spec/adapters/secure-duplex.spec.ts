@@ -11,12 +11,12 @@ import { trace } from '../../src/plugins/trace.ts';
 import { open } from '../../src/stream/open.ts';
 import type { Plugins } from '../../src/wire/stack.ts';
 import { ca, client, server as identity } from '../support/certificates.ts';
-import { faced, NEVER_CONNECTED } from '../support/duplexes.ts';
+import { testDuplex, NEVER_CONNECTED } from '../support/duplexes.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { served } from '../support/loopback.ts';
 
-/** A TLS server of Node that answers nothing. */
+/** Starts a TLS server of Node that sends no data. */
 async function serving(h: Harness, options: TlsOptions = {}): Promise<{ host: string; port: number }> {
   const server = createServer({ ...identity, ...options }, (socket) => socket.on('error', () => {}).resume());
   server.on('tlsClientError', () => {}).listen(0, '127.0.0.1');
@@ -25,7 +25,7 @@ async function serving(h: Harness, options: TlsOptions = {}): Promise<{ host: st
   return { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
 }
 
-/** What libraries ask of the TLS of a socket. */
+/** Returns the members of TLS that libraries read. */
 function factsOf(socket: TLSSocket | SocketDuplex): unknown {
   const own = socket.getPeerCertificate?.();
   const detailed = socket.getPeerCertificate?.(true);
@@ -51,27 +51,27 @@ async function closed(duplex: SocketDuplex | TLSSocket): Promise<void> {
   await once(duplex, 'close');
 }
 
-describe('the Duplex over TLS', () => {
+describe('Duplex over TLS', () => {
   const clients: Record<string, readonly [TlsClientOptions, TlsOptions]> = {
-    'that is authorized': [{ ca, servername: 'localhost', ALPNProtocols: ['h2', 'http/1.1'] }, { ALPNProtocols: ['h2'] }],
-    'of TLS 1.2': [{ ca, servername: 'localhost', maxVersion: 'TLSv1.2' }, {}],
-    'that is not authorized': [{ servername: 'localhost', rejectUnauthorized: false }, {}],
-    'whose server has another name': [{ ca, servername: 'elsewhere.test', rejectUnauthorized: false }, {}],
+    'of an authorized server': [{ ca, servername: 'localhost', ALPNProtocols: ['h2', 'http/1.1'] }, { ALPNProtocols: ['h2'] }],
+    'of a server with TLS 1.2': [{ ca, servername: 'localhost', maxVersion: 'TLSv1.2' }, {}],
+    'of an unauthorized server': [{ servername: 'localhost', rejectUnauthorized: false }, {}],
+    'of a server with another name': [{ ca, servername: 'elsewhere.test', rejectUnauthorized: false }, {}],
   };
-  spec.each(Object.keys(clients))('has the facts of a TLSSocket %s', async (h, name) => {
+  spec.each(Object.keys(clients))('has the values of a TLSSocket %s', async (h, name) => {
     const [options, of] = clients[name]!;
     const place = await serving(h, of);
     const socket = connect({ ...place, ...(options as object) });
     await once(socket, 'secureConnect');
-    const { duplex } = faced(h, { ...place, plugin: { tls: tlsClient(options) } });
+    const { duplex } = testDuplex(h, { ...place, plugin: { tls: tlsClient(options) } });
     await once(duplex, 'secureConnect');
     expect(factsOf(duplex)).toEqual(factsOf(socket));
     await Promise.all([closed(socket), closed(duplex)]);
   });
 
-  spec('is connected, then secureConnected; before it knows nothing', async (h) => {
+  spec('emits connect, then secureConnect, and has no facts of TLS before', async (h) => {
     const place = await serving(h);
-    const { duplex } = faced(h, { ...place, plugin: { tls: tlsClient({ ca, servername: 'localhost' }) } });
+    const { duplex } = testDuplex(h, { ...place, plugin: { tls: tlsClient({ ca, servername: 'localhost' }) } });
     const before = [duplex.encrypted, duplex.secureConnecting, duplex.authorized, duplex.alpnProtocol, duplex.getProtocol?.()];
     expect(before).toEqual([true, true, false, null, null]);
     expect([duplex.getPeerCertificate?.(), duplex.getCipher?.(), duplex.isSessionReused?.()]).toEqual([{}, undefined, false]);
@@ -84,8 +84,8 @@ describe('the Duplex over TLS', () => {
     await closed(duplex);
   });
 
-  spec('is connected when the handshake begins, and secureConnected never if it does not end', async (h) => {
-    const { duplex } = faced(h, { ...(await served(h)), plugin: { tls: tlsClient({ ca, servername: 'localhost' }) } });
+  spec('emits connect when the handshake starts, and no secureConnect if it does not end', async (h) => {
+    const { duplex } = testDuplex(h, { ...(await served(h)), plugin: { tls: tlsClient({ ca, servername: 'localhost' }) } });
     const events: string[] = [];
     for (const name of ['connect', 'ready', 'secureConnect']) duplex.on(name, () => events.push(name));
     await once(duplex, 'connect');
@@ -96,12 +96,12 @@ describe('the Duplex over TLS', () => {
     await closed(duplex);
   });
 
-  spec('knows a resumed session, and the certificate of the first one', async (h) => {
+  spec('reports a resumed session, with the certificate of the first one', async (h) => {
     const place = await serving(h);
     const plugin = { tls: tlsClient({ ca, servername: 'localhost' }) };
     const seen: unknown[] = [];
     for (let each = 0; each < 2; each += 1) {
-      const { duplex, io } = faced(h, { ...place, plugin });
+      const { duplex, io } = testDuplex(h, { ...place, plugin });
       await once(duplex, 'secureConnect');
       await h.until(() => io.details.tls?.reused === true || duplex.getTLSTicket?.() !== undefined);
       seen.push([duplex.isSessionReused?.(), duplex.authorized, duplex.getPeerCertificate?.().subject.CN]);
@@ -114,10 +114,10 @@ describe('the Duplex over TLS', () => {
     ]);
   });
 
-  spec('of a server has the name and the certificate of the client', async (h) => {
+  spec('has the certificate of the client, and the requested name, on a server', async (h) => {
     let accepted: SocketDuplex | undefined;
     const tls = tlsServer({ ...identity, ca, requestCert: true, ALPNProtocols: ['x'] });
-    const place = await served(h, (socket) => (accepted = faced(h, { fh: socket, plugin: { tls } }).duplex));
+    const place = await served(h, (socket) => (accepted = testDuplex(h, { fh: socket, plugin: { tls } }).duplex));
     const socket = connect({ ...place, ca, ...client, servername: 'localhost', ALPNProtocols: ['x'] });
     await once(socket, 'secureConnect');
     const duplex = accepted!;
@@ -127,7 +127,7 @@ describe('the Duplex over TLS', () => {
     await Promise.all([closed(socket), closed(duplex)]);
   });
 
-  spec('is made of an open stream, too, whatever plugins without facts lie above', async (h) => {
+  spec('has the members of TLS if the stream is open, also below plugins without details', async (h) => {
     const place = await serving(h);
     const plugin: Plugins = { trace: trace({ sink: () => {} }), tls: tlsClient({ ca, servername: 'localhost' }) };
     const io = await open({ ...place, plugin });
@@ -135,7 +135,7 @@ describe('the Duplex over TLS', () => {
     expect(toDuplex(io)).toMatchObject({ encrypted: true, authorized: true });
   });
 
-  spec('is no TLS with the peer when TLS ends at a proxy', async (h) => {
+  spec('has no members of TLS if TLS ends at a proxy', async (h) => {
     const place = await serving(h);
     const proxy = handshake({
       *talk() {
@@ -143,7 +143,7 @@ describe('the Duplex over TLS', () => {
       },
     });
     const plugin: Plugins = { proxy, tls: tlsClient({ ca, servername: 'localhost' }) };
-    const { duplex } = faced(h, { ...place, plugin });
+    const { duplex } = testDuplex(h, { ...place, plugin });
     duplex.on('secureConnect', () => expect.unreachable('no TLS with the peer'));
     await once(duplex, 'connect');
     expect([duplex.encrypted, duplex.authorized, duplex.alpnProtocol]).toEqual([false, false, undefined]);
@@ -153,24 +153,24 @@ describe('the Duplex over TLS', () => {
     expect('encrypted' in toDuplex(io)).toBe(false);
   });
 
-  spec('is refused with the code of Node for a certificate, and for what is no TLS', async (h) => {
+  spec('fails with the code of Node for an invalid certificate, and for a server without TLS', async (h) => {
     const tls = tlsClient({ servername: 'localhost' });
-    const { duplex } = faced(h, { ...(await serving(h)), plugin: { tls } });
+    const { duplex } = testDuplex(h, { ...(await serving(h)), plugin: { tls } });
     const [error] = (await once(duplex, 'error')) as [Error];
     expect(error).toMatchObject({ code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', cause: { code: 'ETLSCERT' } });
 
     const place = await served(h, (socket) => socket.on('error', () => {}).end());
-    const { duplex: other } = faced(h, { ...place, plugin: { tls } });
+    const { duplex: other } = testDuplex(h, { ...place, plugin: { tls } });
     const [end] = (await once(other, 'error')) as [Error];
     expect(end).toMatchObject({ code: 'ECONNRESET', cause: { code: 'ETLS' } });
   });
 
-  it('before it is connected has the members of TLS only with a plugin of TLS', () => {
+  it('has the members of TLS before it is connected only with a TLS plugin', () => {
     for (const [plugin, has] of [
       [{ tls: tlsClient({ servername: 'x' }) }, true],
       [{ noop: trace({ sink: () => {} }) }, false],
     ] as const) {
-      const io = faced({ defer: () => {} } as unknown as Harness, { wire: NEVER_CONNECTED, plugin });
+      const io = testDuplex({ defer: () => {} } as unknown as Harness, { wire: NEVER_CONNECTED, plugin });
       expect('getPeerCertificate' in io.duplex).toBe(has);
       io.duplex.destroy();
     }

@@ -18,8 +18,8 @@ import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { allOf, deadPort, pattern, served } from '../support/loopback.ts';
 
-/** A stream to a peer of Node, and its face. */
-async function faced(h: Harness, peer: (socket: Socket) => unknown, options: Partial<IOStreamOptions> = {}) {
+/** Makes a stream to a socket of Node, and the Duplex over it. */
+async function duplexTo(h: Harness, peer: (socket: Socket) => unknown, options: Partial<IOStreamOptions> = {}) {
   const io = new IOStream({ ...(await served(h, peer)), ...options });
   h.defer(() => io.reset());
   return { io, duplex: toDuplex(io) };
@@ -27,8 +27,8 @@ async function faced(h: Harness, peer: (socket: Socket) => unknown, options: Par
 
 const echo = (socket: Socket): unknown => socket.pipe(socket);
 
-/** A tunnel that a library knows nothing of: it comes in through plugins, and goes on to the library's own server. */
-async function tunnelled(h: Harness, port: number, plugin: NonNullable<IOStreamOptions['plugin']>) {
+/** Starts a tunnel with plugins in front of the server of a library. */
+async function startTunnel(h: Harness, port: number, plugin: NonNullable<IOStreamOptions['plugin']>) {
   return served(h, (socket) => {
     const front = toDuplex(new IOStream({ fh: socket, plugin, allowHalfOpen: true }));
     const back = toDuplex(new IOStream({ host: '127.0.0.1', port, allowHalfOpen: true }));
@@ -38,16 +38,16 @@ async function tunnelled(h: Harness, port: number, plugin: NonNullable<IOStreamO
 }
 
 describe('toDuplex', () => {
-  spec('carries a pipeline both ways, every byte', async (h) => {
-    const { duplex } = await faced(h, echo, { allowHalfOpen: true });
+  spec('carries a pipeline in both directions without loss', async (h) => {
+    const { duplex } = await duplexTo(h, echo, { allowHalfOpen: true });
     const payload = pattern(3_000_000);
     const received = allOf(duplex);
     await pipeline([payload], duplex);
     h.sameBytes(await received, payload);
   });
 
-  spec('takes writes before it is connected, and tells when it is', async (h) => {
-    const { duplex } = await faced(h, echo, { allowHalfOpen: true });
+  spec('accepts writes before it is connected, and emits connect', async (h) => {
+    const { duplex } = await duplexTo(h, echo, { allowHalfOpen: true });
     expect(duplex.connecting).toBe(true);
     duplex.end('early');
     await once(duplex, 'connect');
@@ -55,9 +55,9 @@ describe('toDuplex', () => {
     expect(await text(duplex)).toBe('early');
   });
 
-  spec('reads no faster than the library does', async (h) => {
+  spec('reads no faster than the library', async (h) => {
     let peer: Socket | undefined;
-    const { io, duplex } = await faced(h, (socket) => {
+    const { io, duplex } = await duplexTo(h, (socket) => {
       peer = socket;
       socket.on('error', () => {});
       socket.end(Buffer.alloc(32 * 1024 * 1024));
@@ -71,9 +71,9 @@ describe('toDuplex', () => {
     await once(duplex, 'close');
   });
 
-  spec('makes the library wait while the peer does not read, and calls back when the bytes have left', async (h) => {
+  spec('needs a drain while the peer does not read, and calls back when the bytes are sent', async (h) => {
     let peer: Socket | undefined;
-    const { io, duplex } = await faced(h, (socket) => void (peer = socket));
+    const { io, duplex } = await duplexTo(h, (socket) => void (peer = socket));
     duplex.resume();
     let written = 0;
     const total = 64;
@@ -89,22 +89,22 @@ describe('toDuplex', () => {
     await once(duplex, 'close');
   });
 
-  spec('reads on after its own end, and writes on after the peer’s, if the stream may be half open', async (h) => {
-    const { duplex } = await faced(
+  spec('continues to read after its own end, and to write after the end of the peer, with allowHalfOpen', async (h) => {
+    const { duplex } = await duplexTo(
       h,
       async (socket) => {
-        socket.end(`you said ${(await allOf(socket)).toString()}`);
+        socket.end(`received ${(await allOf(socket)).toString()}`);
       },
       { allowHalfOpen: true },
     );
     duplex.end('this');
-    expect(await text(duplex)).toBe('you said this');
+    expect(await text(duplex)).toBe('received this');
 
-    const heard: Promise<Buffer>[] = [];
-    const { duplex: other } = await faced(
+    const received: Promise<Buffer>[] = [];
+    const { duplex: other } = await duplexTo(
       h,
       (socket) => {
-        heard.push(allOf(socket));
+        received.push(allOf(socket));
         socket.end('first');
       },
       { allowHalfOpen: true },
@@ -112,19 +112,19 @@ describe('toDuplex', () => {
     expect((await allOf(other)).toString()).toBe('first');
     other.end('later');
     await once(other, 'close');
-    expect((await heard[0]!).toString()).toBe('later');
+    expect((await received[0]!).toString()).toBe('later');
   });
 
-  spec('ends with the peer if the stream is not half open', async (h) => {
-    const { duplex } = await faced(h, (socket) => socket.end('bye').resume());
+  spec('ends after the peer without allowHalfOpen', async (h) => {
+    const { duplex } = await duplexTo(h, (socket) => socket.end('bye').resume());
     expect(await text(duplex)).toBe('bye');
     if (!duplex.closed) await once(duplex, 'close');
     expect(duplex.writableFinished).toBe(true);
   });
 
-  spec('gives what came before the end of the peer, however late it is read, and sends what is written until then', async (h) => {
+  spec('emits all bytes before the end of the peer, also if they are read late, and sends writes until then', async (h) => {
     let received: Promise<Buffer> | undefined;
-    const { io, duplex } = await faced(h, (socket) => {
+    const { io, duplex } = await duplexTo(h, (socket) => {
       received = allOf(socket);
       socket.end('all of it');
     });
@@ -137,7 +137,7 @@ describe('toDuplex', () => {
     if (!duplex.closed) await once(duplex, 'close');
   });
 
-  spec('is destroyed with the error of the stream', async (h) => {
+  spec('is destroyed with the error of the stream, in the form of Node', async (h) => {
     const duplex = toDuplex(new IOStream({ host: '127.0.0.1', port: await deadPort() }));
     const [error] = (await once(duplex, 'error')) as [NodeJS.ErrnoException];
     expect(error).toMatchObject({ name: 'Error', code: 'ECONNREFUSED', syscall: 'connect', address: '127.0.0.1' });
@@ -145,15 +145,15 @@ describe('toDuplex', () => {
     expect(duplex.destroyed).toBe(true);
   });
 
-  spec('closes the stream when it is destroyed, and resets it when it is destroyed with an error', async (h) => {
-    const { io, duplex } = await faced(h, echo);
+  spec('closes the stream on destroy(), and resets it on destroy() with an error', async (h) => {
+    const { io, duplex } = await duplexTo(h, echo);
     await once(duplex, 'connect');
     duplex.destroy();
     await once(duplex, 'close');
     expect(io.state).toBe('closed');
 
     let seen: unknown;
-    const { duplex: other } = await faced(h, (socket) => socket.on('error', (error) => (seen = error)).resume());
+    const { duplex: other } = await duplexTo(h, (socket) => socket.on('error', (error) => (seen = error)).resume());
     await once(other, 'connect');
     const failing = once(other, 'error');
     other.destroy(new Error('no more'));
@@ -162,27 +162,27 @@ describe('toDuplex', () => {
     expect((seen as NodeJS.ErrnoException).code).toBe('ECONNRESET');
   });
 
-  spec('ends when the stream is closed by somebody else', async (h) => {
-    const { io, duplex } = await faced(h, echo);
+  spec('ends if the stream is closed by other code', async (h) => {
+    const { io, duplex } = await duplexTo(h, echo);
     await once(duplex, 'connect');
     io.close();
     expect(await text(duplex)).toBe('');
     if (!duplex.closed) await once(duplex, 'close');
   });
 
-  spec('tells a timeout of silence, and closes nothing', async (h) => {
-    const { duplex } = await faced(h, echo);
-    let told = 0;
-    duplex.setTimeout(30, () => (told += 1));
+  spec('emits timeout after inactivity, and closes nothing', async (h) => {
+    const { duplex } = await duplexTo(h, echo);
+    let calls = 0;
+    duplex.setTimeout(30, () => (calls += 1));
     await once(duplex, 'timeout');
-    expect([told, duplex.destroyed]).toEqual([1, false]);
+    expect([calls, duplex.destroyed]).toEqual([1, false]);
     duplex.setTimeout(0);
     duplex.destroy();
     await once(duplex, 'close');
   });
 
-  spec('sets no timer any more when it is destroyed', async (h) => {
-    const { duplex } = await faced(h, echo);
+  spec('starts no timer after destroy()', async (h) => {
+    const { duplex } = await duplexTo(h, echo);
     await once(duplex, 'connect');
     duplex.destroy();
     await once(duplex, 'close');
@@ -190,7 +190,7 @@ describe('toDuplex', () => {
     expect(duplex.listenerCount('timeout')).toBe(0);
   });
 
-  spec('of a stream that is closed already gives what is left to read, then ends', async (h) => {
+  spec('emits the remaining bytes of a closed stream, then ends', async (h) => {
     const io = new IOStream(await served(h, (socket) => socket.end('all of it').resume()));
     await h.until(() => io.state === 'closed');
     const duplex = toDuplex(io);
@@ -198,8 +198,8 @@ describe('toDuplex', () => {
     if (!duplex.closed) await once(duplex, 'close');
   });
 
-  spec('hands what is set on a socket to the one at the bottom, and knows its addresses', async (h) => {
-    const { io, duplex } = await faced(h, echo);
+  spec('accepts the settings of a socket, and has its addresses', async (h) => {
+    const { io, duplex } = await duplexTo(h, echo);
     expect(duplex.setNoDelay().setKeepAlive(true, 1000).ref().unref()).toBe(duplex);
     await once(duplex, 'connect');
     duplex.setNoDelay(false).setKeepAlive(false).ref();
@@ -208,7 +208,7 @@ describe('toDuplex', () => {
     await once(duplex, 'close');
   });
 
-  spec('works over a pair in memory', async () => {
+  spec('works over a memory pair', async () => {
     const [a, b] = memoryPair();
     const near = toDuplex(new IOStream({ wire: a, allowHalfOpen: true }));
     const far = toDuplex(new IOStream({ wire: b, allowHalfOpen: true }));
@@ -217,18 +217,18 @@ describe('toDuplex', () => {
     expect(await text(near)).toBe('there and back');
   });
 
-  it('refuses what is no stream', () => {
+  it('throws a TypeError for a value that is not a stream', () => {
     expect(() => toDuplex('socket' as unknown as IOStream)).toThrow(new TypeError('expected an IOStream for toDuplex, got string'));
   });
 
-  describe('is socket enough for', () => {
-    spec('ws, through a cipher', async (h) => {
+  describe('toDuplex for libraries', () => {
+    spec('carries ws through a cipher', async (h) => {
       const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
       h.defer(() => server.close());
       server.on('connection', (socket) => socket.on('message', (data) => socket.send(data)));
       await once(server, 'listening');
       const { port } = server.address() as { port: number };
-      const place = await tunnelled(h, port, { rc4: rc4('key') });
+      const place = await startTunnel(h, port, { rc4: rc4('key') });
       const io = new IOStream({ ...place, plugin: { rc4: rc4('key') } });
       const socket = new WebSocket('ws://echo.test/', { createConnection: () => toDuplex(io) });
       await once(socket, 'open');
@@ -241,13 +241,13 @@ describe('toDuplex', () => {
       expect(socket.readyState).toBe(WebSocket.CLOSED);
     });
 
-    spec('http2, over TLS', async (h) => {
+    spec('carries http2 over TLS', async (h) => {
       const server = http2.createServer((request, response) => request.pipe(response));
       h.defer(() => server.close());
       server.listen(0, '127.0.0.1');
       await once(server, 'listening');
       const { port } = server.address() as { port: number };
-      const place = await tunnelled(h, port, { tls: tlsServer({ ...identity, ALPNProtocols: ['h2'] }) });
+      const place = await startTunnel(h, port, { tls: tlsServer({ ...identity, ALPNProtocols: ['h2'] }) });
       const tls = tlsClient({ ca, servername: 'localhost', ALPNProtocols: ['h2'] });
       const duplex = toDuplex(new IOStream({ ...place, plugin: { tls } }));
       await once(duplex, 'secureConnect');
@@ -263,20 +263,20 @@ describe('toDuplex', () => {
       await once(session, 'close');
     });
 
-    spec('a Redis client', async (h) => {
+    spec('carries a Redis client', async (h) => {
       const asked: string[] = [];
       const server = createServer((socket) => socket.on('data', (data) => answer(socket, data, asked)));
       h.defer(() => server.close());
       server.listen(0, '127.0.0.1');
       await once(server, 'listening');
       const { port } = server.address() as { port: number };
-      const place = await tunnelled(h, port, { rc4: rc4('key') });
+      const place = await startTunnel(h, port, { rc4: rc4('key') });
       class ThroughAStack extends AbstractConnector {
         constructor() {
-          super(5000); // until it destroys a stream that does not close
+          super(5000); // Time until it destroys a stream that does not close.
         }
 
-        // Any Duplex will do; the types say net.Socket.
+        // The library accepts any Duplex; its types require a net.Socket.
         connect(): Promise<Socket> {
           this.connecting = true;
           const duplex: unknown = toDuplex(new IOStream({ ...place, plugin: { rc4: rc4('key') } }));
@@ -295,7 +295,7 @@ describe('toDuplex', () => {
 
 const ANSWERS: Readonly<Record<string, string>> = { ping: '+PONG', client: '+OK', info: '$0\r\n', hello: '%0' };
 
-/** Enough of a server for a client that says no more than this. */
+/** Answers the commands of this client, as a Redis server does. */
 function answer(socket: Socket, data: Buffer, asked: string[]): void {
   for (const [, word = ''] of data.toString().matchAll(/\*\d+\r\n\$\d+\r\n(\w+)/g)) {
     asked.push(word);

@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** A server of plain TCP in this process, behind the real peers. */
+/** A plain TCP server in this process, behind the real peers. */
 export interface Backend {
   readonly port: number;
   stop(): Promise<void>;
 }
 
-/** Listens on loopback; its sockets are half-open as they come. */
+/** Listens on loopback. The sockets may be half-open. */
 export async function startBackend(each: (socket: Socket) => void): Promise<Backend> {
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -23,13 +23,13 @@ export async function startBackend(each: (socket: Socket) => void): Promise<Back
   return { port: (server.address() as AddressInfo).port, stop };
 }
 
-/** Gives back what it gets; ends when its peer has ended. */
+/** Starts an echo. It ends a connection after its peer has ended. */
 export const startEcho = (): Promise<Backend> => startBackend((socket) => socket.pipe(socket));
 
-/** What a {@link startGreeter} says. */
+/** The first bytes that {@link startGreeter} sends. */
 export const GREETING = '220 ready when you are\r\n';
 
-/** Speaks first, so that its first bytes come close behind the reply of a proxy; then it is an echo. */
+/** Starts a server that speaks first, so that its bytes follow the reply of a proxy at once. Then it is an echo. */
 export const startGreeter = (): Promise<Backend> =>
   startBackend((socket) => {
     socket.write(GREETING);

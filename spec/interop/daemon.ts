@@ -4,57 +4,60 @@ import { readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 
-/** How long a peer may take to start, or to print what is awaited, in milliseconds; less than a test may take. */
-const LATE = 18_000;
-/** How often it is looked, in milliseconds. */
-const ROUND = 5;
+/** Maximum time to start, or to print the expected text, in milliseconds. Less than the timeout of a spec. */
+const START_TIMEOUT = 18_000;
+/** Interval of the checks, in milliseconds. */
+const POLL_INTERVAL = 5;
 
-/** What {@link Daemon.start} is told besides the command. */
+/** When {@link Daemon.start} resolves. */
 export interface DaemonOptions {
-  /** It has started when these ports are listened on… */
+  /** Ports that the program must listen on. */
   readonly ports?: readonly number[] | undefined;
-  /** … and has printed this. */
-  readonly prints?: RegExp | undefined;
-  /** … within this time, in milliseconds. @default 18000 */
-  readonly within?: number | undefined;
+  /** Text that the program must have printed. */
+  readonly readyOutput?: RegExp | undefined;
+  /** Maximum time, in milliseconds. @default 18000 */
+  readonly timeout?: number | undefined;
 }
 
-/** A program that was started here: it and all it starts are one process group, which is gone after `stop()`. */
+/** A program that was started by the specs. It and its children are one process group, which `stop()` kills. */
 export class Daemon {
-  /** Its pid, and the ends of its standard input and output. */
+  /** The child process. */
   readonly process: ChildProcess;
-  /** Resolves when it has ended, by itself or not. */
+  /** Resolves when the program has ended. */
   readonly ended: Promise<unknown>;
-  readonly #printed: Buffer[] = [];
-  readonly #told: Buffer[] = [];
-  #grouped = true;
-  #over = false;
+  readonly #stdout: Buffer[] = [];
+  readonly #stderr: Buffer[] = [];
+  #hasGroup = true;
+  #hasEnded = false;
   readonly #kill = (): void => {
     process.removeListener('exit', this.#kill);
-    if (this.#grouped && this.process.pid !== undefined) quietly(-this.process.pid);
-    this.#grouped = false; // its number may be given to others now
+    if (this.#hasGroup && this.process.pid !== undefined) killGroup(-this.process.pid);
+    this.#hasGroup = false; // Another process may get its number now.
   };
 
   private constructor(command: readonly string[]) {
     const [file = '', ...args] = command;
     this.process = spawn(file, args, { detached: true, stdio: 'pipe', env: { ...process.env, NODE_OPTIONS: '', LC_ALL: 'C' } });
-    // Closed: it has ended, and all that it printed is here.
+    // 'close': the program has ended, and all its output has been read.
     this.ended = new Promise((resolve) => this.process.once('close', resolve).once('error', resolve));
-    void this.ended.then(() => (this.#over = true));
-    // What it has started does not outlive it.
+    void this.ended.then(() => (this.#hasEnded = true));
+    // Its children must not outlive the program.
     this.process.once('exit', this.#kill);
-    this.process.stdout?.on('data', (bytes: Buffer) => this.#printed.push(bytes));
-    this.process.stderr?.on('data', (bytes: Buffer) => this.#told.push(bytes));
-    this.process.stdin?.on('error', () => {}); // it may close its input
+    this.process.stdout?.on('data', (bytes: Buffer) => this.#stdout.push(bytes));
+    this.process.stderr?.on('data', (bytes: Buffer) => this.#stderr.push(bytes));
+    this.process.stdin?.on('error', () => {}); // The program may close its input.
     process.once('exit', this.#kill);
   }
 
-  /** Resolves when the program is ready; rejects with what it printed when it ends before, or takes too long. */
-  static async start(command: readonly string[], { ports = [], prints = /^/, within = LATE }: DaemonOptions): Promise<Daemon> {
+  /** Resolves when the program is ready. Rejects with its output if it ends before that, or takes too long. */
+  static async start(
+    command: readonly string[],
+    { ports = [], readyOutput = /^/, timeout = START_TIMEOUT }: DaemonOptions,
+  ): Promise<Daemon> {
     const daemon = new Daemon(command);
     try {
-      await daemon.printed(prints, within);
-      await daemon.until(() => ports.every((port) => listens(daemon.process.pid, port)), within);
+      await daemon.untilOutput(readyOutput, timeout);
+      await daemon.until(() => ports.every((port) => isListening(daemon.process.pid, port)), timeout);
       return daemon;
     } catch (error) {
       await daemon.stop();
@@ -62,49 +65,51 @@ export class Daemon {
     }
   }
 
-  /** Ends it and all it has started at once: a peer has nothing to save. */
+  /** Kills the program and its children at once: a peer has nothing to save. */
   async stop(): Promise<void> {
     this.#kill();
     await this.ended;
   }
 
-  /** Resolves when it has printed this; rejects when it ends before, or takes too long. */
-  async printed(text: RegExp, within: number = LATE): Promise<void> {
-    await this.until(() => text.test(this.output), within);
+  /** Resolves when the output matches. Rejects if the program ends before that, or takes too long. */
+  async untilOutput(text: RegExp, timeout: number = START_TIMEOUT): Promise<void> {
+    await this.until(() => text.test(this.output), timeout);
   }
 
-  /** Resolves when something is so; rejects when the program ends before, or it takes too long. */
-  async until(passes: () => boolean, within: number = LATE): Promise<void> {
-    // Rounds and not the clock: when the machine stood still, what was printed meanwhile is read first.
+  /** Resolves when `passes` returns true. Rejects if the program ends before that, or takes too long. */
+  async until(passes: () => boolean, timeout: number = START_TIMEOUT): Promise<void> {
+    // Counts rounds instead of reading the clock: after a pause of the machine, pending output is read before the timeout.
     for (let round = 0; !passes(); round += 1) {
-      const late = round * ROUND > within;
-      if (late || this.#over)
-        throw new Error(`${this.process.spawnargs.join(' ')} ${late ? 'is late' : 'ended by itself'}. It printed:\n${this.output}`);
-      await wait(ROUND);
+      const isLate = round * POLL_INTERVAL > timeout;
+      if (isLate || this.#hasEnded)
+        throw new Error(
+          `${this.process.spawnargs.join(' ')} ${isLate ? 'was not ready in time' : 'has ended'}. Its output:\n${this.output}`,
+        );
+      await wait(POLL_INTERVAL);
     }
   }
 
-  /** What it wrote to its standard output. */
+  /** Everything written to standard output so far. */
   get stdout(): Buffer {
-    return Buffer.concat(this.#printed);
+    return Buffer.concat(this.#stdout);
   }
 
-  /** All that it printed, what it told on its standard error first. */
+  /** Everything printed so far: standard error, then standard output. */
   get output(): string {
-    return Buffer.concat([...this.#told, ...this.#printed]).toString('latin1');
+    return Buffer.concat([...this.#stderr, ...this.#stdout]).toString('latin1');
   }
 }
 
-function quietly(pid: number): void {
+function killGroup(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // all of the group has ended
+    // All processes of the group have ended.
   }
 }
 
-/** Whether somebody listens on this port in the namespace of the process: asked of the kernel, so that the peer sees no stranger. */
-function listens(pid: number | undefined, port: number): boolean {
+/** Whether a socket listens on the port, in the namespace of the process. Reads it from /proc, because a connection could disturb the peer. */
+function isListening(pid: number | undefined, port: number): boolean {
   const listening = new RegExp(`^ *\\d+: \\w+:${port.toString(16).toUpperCase().padStart(4, '0')} \\w+:0000 0A `, 'm');
   return ['tcp', 'tcp6'].some((table) => listening.test(tableOf(`/proc/${pid}/net/${table}`)));
 }
@@ -113,11 +118,11 @@ function tableOf(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch {
-    return ''; // the process has ended
+    return ''; // The process has ended.
   }
 }
 
-/** A port of 127.0.0.1 that nobody listens on. */
+/** Returns a port of 127.0.0.1 without a listener. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -4,14 +4,14 @@ import { socks5 } from '../../src/plugins/proxy/socks5.ts';
 import { spec } from '../support/spec.ts';
 import { startEcho, startGreeter } from './backends.ts';
 import { freePort } from './daemon.ts';
-import { carries, Exchange, fails, greets } from './exchange.ts';
+import { expectRoundTrip, Exchange, expectFailure, expectGreeting } from './exchange.ts';
 import { describePeer, started } from './peers.ts';
 import { startDante } from './peers/dante.ts';
 
 const HOST = '127.0.0.1';
 const BLOCKED = 9;
-/** A name that no resolver asks anybody for: a label may have 63 characters. */
-const IMPOSSIBLE = `${'a'.repeat(64)}.test`;
+/** A name that no resolver looks up: its label is longer than 63 characters. */
+const INVALID_NAME = `${'a'.repeat(64)}.test`;
 
 describePeer('dante', 'danted', () => {
   const echo = started(startEcho);
@@ -24,41 +24,33 @@ describePeer('dante', 'danted', () => {
 
   describe.each([
     ['SOCKS4', () => four()],
-    ['SOCKS4 with a user id', () => four('somebody')],
+    ['SOCKS4 with a user id', () => four('an id')],
     ['SOCKS5', () => five()],
   ])('%s', (_, plugin) => {
-    spec('to an address: 1 MiB each way, then the end of both directions', async (h) => {
+    spec('connects to an address, carries 1 MiB each way, and ends both directions', async (h) => {
       const exchange = await Exchange.open(h, { host: HOST, port: echo().port, plugin: plugin() });
-      await exchange.echoes(h);
-      await exchange.endsBothWays();
+      await exchange.expectEcho(h);
+      await exchange.endBothWays();
     });
 
-    spec('a target that speaks first: its bytes come once, behind the reply', async (h) => {
-      await greets(h, { host: HOST, port: greeter().port, plugin: plugin() });
+    spec('emits the first bytes of a target that speaks first once, after the reply of the proxy', async (h) => {
+      await expectGreeting(h, { host: HOST, port: greeter().port, plugin: plugin() });
     });
   });
 
-  spec('SOCKS5 to a name that the proxy resolves: 1 MiB each way', async (h) => {
-    await carries(h, { host: 'localhost', port: echo().port, plugin: five() });
+  spec('connects by SOCKS5 to a name that the proxy resolves', async (h) => {
+    await expectRoundTrip(h, { host: 'localhost', port: echo().port, plugin: five() });
   });
 
-  spec('SOCKS5 codes: 2 for a blocked port, 4 for a name that cannot be, 5 for a port that nobody listens on', async (h) => {
-    const refused = await freePort();
-    for (const [status, host, port] of [
-      [2, HOST, BLOCKED],
-      [4, IMPOSSIBLE, echo().port],
-      [5, HOST, refused],
-    ] as const)
-      await fails(h, { host, port, plugin: five() }, { code: 'EPROXY', status, phase: 'handshake', layer: 'socks' });
-  });
-
-  spec('SOCKS4: 91 for a blocked port and for one that nobody listens on', async (h) => {
-    for (const port of [BLOCKED, await freePort()])
-      await fails(h, { host: HOST, port, plugin: four() }, { code: 'EPROXY', status: 91, phase: 'handshake', layer: 'socks' });
-  });
-
-  spec('SOCKS4a, which it does not know: 91 for any name', async (h) => {
-    const options = { host: 'localhost', port: echo().port, plugin: four() };
-    await fails(h, options, { code: 'EPROXY', status: 91, phase: 'handshake', layer: 'socks' });
+  spec.each([
+    ['SOCKS5', 'a blocked port', 2, five, HOST, (): number => BLOCKED],
+    ['SOCKS5', 'a name that does not exist', 4, five, INVALID_NAME, (): number => echo().port],
+    ['SOCKS5', 'a port without a listener', 5, five, HOST, freePort],
+    ['SOCKS4', 'a blocked port', 91, four, HOST, (): number => BLOCKED],
+    ['SOCKS4', 'a port without a listener', 91, four, HOST, freePort],
+    ['SOCKS4a, which dante does not support,', 'a name', 91, four, 'localhost', (): number => echo().port],
+  ] as const)('fails by %s for %s with EPROXY (%i)', async (h, ...[, , status, plugin, host, port]) => {
+    const options = { host, port: await port(), plugin: plugin() };
+    await expectFailure(h, options, { code: 'EPROXY', status, phase: 'handshake', layer: 'socks' });
   });
 });

@@ -9,7 +9,7 @@ import { GREETING } from './backends.ts';
 
 const MiB = 1024 * 1024;
 
-/** 1 MiB that looks random and is the same in every run. */
+/** 1 MiB of pseudorandom bytes, the same in every run. */
 export const PAYLOAD: Buffer = payload();
 
 function payload(): Buffer {
@@ -22,18 +22,18 @@ function payload(): Buffer {
   return bytes;
 }
 
-/** A stream that is connected, and what it has read so far. */
+/** A connected stream, and the bytes that it has received so far. */
 export class Exchange {
   readonly io: IOStream;
   readonly data: ObserverSpy<Uint8Array>;
-  #received = 0;
+  #byteCount = 0;
 
   constructor(h: Harness, io: IOStream) {
     this.io = kept(h, io);
-    this.data = h.observed(io.data$.pipe(tap(({ length }) => (this.#received += length))), 'data$');
+    this.data = h.observed(io.data$.pipe(tap(({ length }) => (this.#byteCount += length))), 'data$');
   }
 
-  /** Dials, and waits until the whole stack is connected. */
+  /** Connects, and waits until the whole stack is connected. */
   static async open(h: Harness, options: IOStreamOptions): Promise<Exchange> {
     return new Exchange(h, await open(options));
   }
@@ -42,28 +42,28 @@ export class Exchange {
     return Buffer.concat(this.data.values);
   }
 
-  /** Waits until so many bytes have come in all. */
-  async received(count: number): Promise<void> {
-    await this.data.value(() => this.#received >= count);
+  /** Waits until `count` bytes have been received in all. */
+  async untilReceived(count: number): Promise<void> {
+    await this.data.value(() => this.#byteCount >= count);
   }
 
-  /** Sends 1 MiB and gets the same back, behind what has come before. */
-  async echoes(h: Harness): Promise<this> {
-    const before = this.#received;
+  /** Sends 1 MiB, and expects the same bytes back, after those received before. */
+  async expectEcho(h: Harness): Promise<this> {
+    const before = this.#byteCount;
     this.io.write(PAYLOAD);
-    await this.received(before + PAYLOAD.length);
+    await this.untilReceived(before + PAYLOAD.length);
     h.sameBytes(this.bytes.subarray(before), PAYLOAD);
     return this;
   }
 
-  /** Ends our direction; the peer must have seen it, and ends its own. */
-  async endsBothWays(): Promise<void> {
+  /** Ends our direction, and expects the peer to end its own. */
+  async endBothWays(): Promise<void> {
     this.io.end();
     await this.data.ended;
     expect(this.data.state).toBe('complete');
   }
 
-  /** Closes; there is nothing that went wrong. */
+  /** Closes, and expects a close by us without an error. */
   async close(): Promise<void> {
     this.io.close();
     const { by, error } = await firstValueFrom(this.io.closed$);
@@ -71,28 +71,32 @@ export class Exchange {
   }
 }
 
-/** Dials, sends 1 MiB there and back, closes; gives what the layers told. */
-export async function carries(h: Harness, options: IOStreamOptions): Promise<IOStream['details']> {
+/** Connects, echoes 1 MiB, and closes. Returns the details of the layers. */
+export async function expectRoundTrip(h: Harness, options: IOStreamOptions): Promise<IOStream['details']> {
   const exchange = await Exchange.open(h, options);
-  await exchange.echoes(h);
+  await exchange.expectEcho(h);
   await exchange.close();
   return exchange.io.details;
 }
 
-/** Dials a greeter: its bytes come once, before those of an echo. */
-export async function greets(h: Harness, options: IOStreamOptions): Promise<void> {
+/** Connects to a greeter, and expects its bytes once, before those of the echo. */
+export async function expectGreeting(h: Harness, options: IOStreamOptions): Promise<void> {
   const exchange = await Exchange.open(h, options);
-  await exchange.received(GREETING.length);
-  await exchange.echoes(h);
+  await exchange.untilReceived(GREETING.length);
+  await exchange.expectEcho(h);
   h.sameBytes(exchange.bytes.subarray(0, GREETING.length), GREETING);
   await exchange.close();
 }
 
-/** Dials, and must fail in this way, with no stream given; returns the error. */
-export async function fails(h: Harness, options: IOStreamOptions, expected: ErrorFacts & { readonly status?: number }): Promise<Error> {
+/** Connects, and expects this error without a stream. Returns the error. */
+export async function expectFailure(
+  h: Harness,
+  options: IOStreamOptions,
+  expected: ErrorFacts & { readonly status?: number },
+): Promise<Error> {
   const dialled = h.observed(connect(options), 'connect');
   await dialled.ended;
-  expect(dialled.values, 'no stream is given').toStrictEqual([]);
+  expect(dialled.values, 'emits no stream').toStrictEqual([]);
   h.error(dialled.error, expected);
   return dialled.error as Error;
 }

@@ -3,7 +3,7 @@ import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import { ca } from '../support/certificates.ts';
 import { spec } from '../support/spec.ts';
 import { startEcho } from './backends.ts';
-import { carries, Exchange, fails } from './exchange.ts';
+import { expectRoundTrip, Exchange, expectFailure } from './exchange.ts';
 import { describePeer, describePeers, started } from './peers.ts';
 import { startDante } from './peers/dante.ts';
 import { startHaproxy } from './peers/haproxy.ts';
@@ -16,53 +16,51 @@ describePeer('haproxy', 'haproxy', () => {
   const to = (
     port: keyof ReturnType<typeof haproxy>['ports'],
     options: Parameters<typeof tlsClient>[0] = {},
-  ): Parameters<typeof carries>[1] => ({
+  ): Parameters<typeof expectRoundTrip>[1] => ({
     host: HOST,
     port: haproxy().ports[port],
     plugin: { ssl: tlsClient({ ca, ...options }) },
   });
 
-  spec('TLS in front of a backend: 1 MiB each way, then the end of both directions', async (h) => {
+  spec('carries 1 MiB each way over its TLS, and ends both directions', async (h) => {
     const exchange = await Exchange.open(h, to('tls'));
-    await exchange.echoes(h);
-    await exchange.endsBothWays();
+    await exchange.expectEcho(h);
+    await exchange.endBothWays();
   });
 
-  spec('ALPN: the protocol it prefers of those that both speak', async (h) => {
-    for (const [ALPNProtocols, alpnProtocol] of [
-      [['http/1.1', 'h2'], 'h2'],
-      [['http/1.1', 'spdy'], 'http/1.1'],
-    ] as const) {
-      const details = await carries(h, to('tls', { ALPNProtocols: [...ALPNProtocols] }));
-      expect(details.ssl?.alpnProtocol).toBe(alpnProtocol);
-    }
+  spec.each([
+    ['h2', ['http/1.1', 'h2']],
+    ['http/1.1', ['http/1.1', 'spdy']],
+  ])('agrees by ALPN on %s, which haproxy prefers among %j', async (h, alpnProtocol, ALPNProtocols) => {
+    const details = await expectRoundTrip(h, to('tls', { ALPNProtocols }));
+    expect(details.ssl?.alpnProtocol).toBe(alpnProtocol);
   });
 
-  spec('maxconn: the one too many is ETOHANDSHAKE while it waits, and served when another has left', async (h) => {
+  spec('fails with ETOHANDSHAKE while maxconn is reached, and connects when another connection has closed', async (h) => {
     const first = await Exchange.open(h, to('one'));
-    await fails(h, { ...to('one'), timeouts: { handshake: 200 } }, { code: 'ETOHANDSHAKE', phase: 'handshake', layer: 'ssl' });
+    await expectFailure(h, { ...to('one'), timeouts: { handshake: 200 } }, { code: 'ETOHANDSHAKE', phase: 'handshake', layer: 'ssl' });
     const waiting = Exchange.open(h, to('one'));
     await first.close();
-    await (await (await waiting).echoes(h)).close();
+    await (await (await waiting).expectEcho(h)).close();
   });
 
-  // It resets what it has accepted: before or after our connect is through, before or after our first byte.
+  // The reset may arrive before or after our connect, and before or after our first byte.
   spec.each([
     ['reject', /^(ETLS|ECONNRESET|EPIPE)$/],
-    // Where the kernel lets haproxy forget a connection nothing comes at all, else a reset.
+    // If the kernel supports it, haproxy drops the connection without a packet; otherwise it resets it.
     ['drop', /^(ETOHANDSHAKE|ECONNRESET)$/],
-  ] as const)('%s instead of a handshake: an error, no stream', async (h, port, code) => {
-    const error = await fails(h, { ...to(port), timeouts: { handshake: 300 } }, {});
+  ] as const)('fails without a stream if haproxy does a %s instead of a handshake', async (h, port, code) => {
+    const error = await expectFailure(h, { ...to(port), timeouts: { handshake: 300 } }, {});
     expect((error as NodeJS.ErrnoException).code ?? '').toMatch(code);
   });
 });
 
-describePeers('haproxy before a backend behind SOCKS4 of dante', ['danted', 'haproxy'], () => {
+describePeers('haproxy with a backend behind SOCKS4 of dante', ['danted', 'haproxy'], () => {
   const echo = started(startEcho);
   const dante = started(startDante);
   const haproxy = started(() => startHaproxy(echo().port, `socks4 ${HOST}:${dante().ports.socks}`));
 
-  spec('TLS: 1 MiB each way', async (h) => {
-    await carries(h, { host: HOST, port: haproxy().ports.tls, plugin: { ssl: tlsClient({ ca }) } });
+  spec('carries 1 MiB each way over its TLS', async (h) => {
+    await expectRoundTrip(h, { host: HOST, port: haproxy().ports.tls, plugin: { ssl: tlsClient({ ca }) } });
   });
 });

@@ -5,7 +5,7 @@ const STATES = { passed: 'proven', failed: 'FAILED', skipped: 'skipped', pending
 const PEERS = 'spec/interop/';
 const CLIENTS = 'spec/interop/clients/';
 
-/** Prints what was proven with each real peer: the tests of this folder by peer; and a table of client libraries by route. */
+/** Prints the specs of this folder by real peer, and a table of the client libraries by route. */
 export default class MatrixReporter implements Reporter {
   onTestRunEnd(testModules: readonly TestModule[]): void {
     const clients = suitesIn(testModules, (file) => file.startsWith(CLIENTS));
@@ -29,7 +29,7 @@ function linesOf(peer: TestSuite): string[] {
   return [`  ${peer.name}: ${proven(tests)}`, ...tests.map((test) => lineOf(peer, test))];
 }
 
-/** A row for each library, a column for each route, then what is not proven. */
+/** Returns a row for each library with a column for each route, then the specs that did not pass. */
 function tableOf(clients: readonly TestSuite[]): string[] {
   const routesOf = (client: TestSuite): TestSuite[] => [...client.children.suites()];
   const routes = [...new Set(clients.flatMap(routesOf).map(({ name }) => name))];

@@ -4,13 +4,13 @@ import { socks5 } from '../../src/plugins/proxy/socks5.ts';
 import { spec } from '../support/spec.ts';
 import { startEcho, startGreeter } from './backends.ts';
 import { freePort } from './daemon.ts';
-import { carries, fails, greets } from './exchange.ts';
+import { expectRoundTrip, expectFailure, expectGreeting } from './exchange.ts';
 import { describePeer, started } from './peers.ts';
 import { MICROSOCKS_USER, startMicrosocks } from './peers/microsocks.ts';
 
 const HOST = '127.0.0.1';
-/** A name that no resolver asks anybody for: a label may have 63 characters. */
-const IMPOSSIBLE = `${'a'.repeat(64)}.test`;
+/** A name that no resolver looks up: its label is longer than 63 characters. */
+const INVALID_NAME = `${'a'.repeat(64)}.test`;
 
 describePeer('microsocks', 'microsocks', () => {
   const echo = started(startEcho);
@@ -20,36 +20,36 @@ describePeer('microsocks', 'microsocks', () => {
     socks: socks5({ host: HOST, port: microsocks().ports.socks, ...credentials }),
   });
 
-  spec('SOCKS5 with user and password, to an address and to a name: 1 MiB each way', async (h) => {
-    for (const host of [HOST, 'localhost']) await carries(h, { host, port: echo().port, plugin: plugin() });
+  spec.each([HOST, 'localhost'])('connects to %s by SOCKS5 with user and password, and carries 1 MiB each way', async (h, host) => {
+    await expectRoundTrip(h, { host, port: echo().port, plugin: plugin() });
   });
 
-  spec('a target that speaks first: its bytes come once, behind the reply', async (h) => {
-    await greets(h, { host: HOST, port: greeter().port, plugin: plugin() });
+  spec('emits the first bytes of a target that speaks first once, after the reply of the proxy', async (h) => {
+    await expectGreeting(h, { host: HOST, port: greeter().port, plugin: plugin() });
   });
 
-  spec('no acceptable method without credentials (0xFF), and a wrong password: EPROXYAUTH', async (h) => {
-    const wrong = { user: MICROSOCKS_USER.user, pass: 'not-the-password' };
+  const wrong = { user: MICROSOCKS_USER.user, pass: 'not-the-password' };
+  spec.each([
+    ['without credentials (no acceptable method, 0xFF)', {}],
+    ['with a wrong password', wrong],
+  ])('fails with EPROXYAUTH %s', async (h, _, credentials) => {
     h.secret(wrong.pass);
-    for (const credentials of [{}, wrong]) {
-      const options = { host: HOST, port: echo().port, plugin: plugin(credentials) };
-      await fails(h, options, { code: 'EPROXYAUTH', phase: 'handshake', layer: 'socks' });
-    }
+    const options = { host: HOST, port: echo().port, plugin: plugin(credentials) };
+    await expectFailure(h, options, { code: 'EPROXYAUTH', phase: 'handshake', layer: 'socks' });
   });
 
-  spec('codes: 5 for a port that nobody listens on, 1 for a name that cannot be', async (h) => {
+  spec.each([
+    ['a port without a listener', 5, HOST, freePort],
+    ['a name that does not exist', 1, INVALID_NAME, (): number => echo().port],
+  ] as const)('fails with EPROXY for %s (%i)', async (h, ...[, status, host, port]) => {
     h.secret(MICROSOCKS_USER.pass);
-    const refused = await freePort();
-    for (const [status, host, port] of [
-      [5, HOST, refused],
-      [1, IMPOSSIBLE, echo().port],
-    ] as const)
-      await fails(h, { host, port, plugin: plugin() }, { code: 'EPROXY', status, phase: 'handshake', layer: 'socks' });
+    const options = { host, port: await port(), plugin: plugin() };
+    await expectFailure(h, options, { code: 'EPROXY', status, phase: 'handshake', layer: 'socks' });
   });
 
-  spec('SOCKS4, which it does not speak: its reply is one of SOCKS5, EPROTOCOL', async (h) => {
+  spec('fails with EPROTOCOL by SOCKS4, which microsocks answers by SOCKS5', async (h) => {
     const socks = socks4({ host: HOST, port: microsocks().ports.socks });
     const options = { host: HOST, port: echo().port, plugin: { socks } };
-    await fails(h, options, { code: 'EPROTOCOL', phase: 'handshake', layer: 'socks' });
+    await expectFailure(h, options, { code: 'EPROTOCOL', phase: 'handshake', layer: 'socks' });
   });
 });

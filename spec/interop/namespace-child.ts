@@ -1,6 +1,6 @@
 /**
- * A program for a namespace: reads what to dial from its input, a list (JSON) a line, dials all of a list at once, and prints what
- * came of each, a line for a line.
+ * A program that runs in a network namespace. Reads lists of {@link DialRequest} from its input, one JSON array on each line.
+ * Connects to all of a list at once, and prints the list of {@link DialOutcome} on one line.
  */
 import { createInterface } from 'node:readline';
 import { firstValueFrom, takeWhile, toArray } from 'rxjs';
@@ -13,25 +13,25 @@ import { open } from '../../src/stream/open.ts';
 import type { Plugin } from '../../src/wire/signal.ts';
 import { ca } from '../support/certificates.ts';
 
-/** One thing to do: dial, and get `echo` bytes back. */
-export interface Dialling {
+/** One connection to open. */
+export interface DialRequest {
   readonly host: string;
   readonly port: number;
-  /** The addresses of the host, instead of those that a resolver knows. */
+  /** The addresses of the host, instead of a lookup. */
   readonly addresses?: readonly { readonly address: string; readonly family: number }[];
-  /** Addresses of this family only. */
+  /** Use only addresses of this family. */
   readonly family?: 4 | 6;
-  /** A SOCKS proxy to go by, which speaks TLS. */
-  readonly via?: { readonly version: 4 | 5; readonly host: string; readonly port: number };
-  /** Bytes to send and to get back. @default 0 */
+  /** A SOCKS proxy that is reached over TLS. */
+  readonly proxy?: { readonly version: 4 | 5; readonly host: string; readonly port: number };
+  /** Number of bytes to send to an echo. @default 0 */
   readonly echo?: number;
 }
 
-/** What came of it. */
-export interface Dialled {
-  /** The code of the error; none when it was connected. */
+/** The result of one connection. */
+export interface DialOutcome {
+  /** The code of the error; undefined if it was connected. */
   readonly code?: string;
-  /** The code of its cause. */
+  /** The code of the cause of the error. */
   readonly cause?: string | undefined;
   readonly ms: number;
   readonly ip?: string | undefined;
@@ -41,22 +41,22 @@ export interface Dialled {
 
 type Lookup = (name: string, options: object, done: (error: null, addresses: { address: string; family: number }[]) => void) => void;
 
-function pluginsOf({ via }: Dialling): Record<string, Plugin> {
-  if (!via) return {};
-  const { host, port } = via;
-  const socks = via.version === 4 ? socks4({ host, port }) : socks5({ host, port });
+function pluginsOf({ proxy }: DialRequest): Record<string, Plugin> {
+  if (!proxy) return {};
+  const { host, port } = proxy;
+  const socks = proxy.version === 4 ? socks4({ host, port }) : socks5({ host, port });
   return { socks, ssl: tlsClient({ ca, servername: 'localhost' }) };
 }
 
-async function dial(dialling: Dialling, all: Promise<unknown>): Promise<Dialled> {
-  const { host, port, addresses, family = 0, echo = 0 } = dialling;
-  const begun = performance.now();
-  const elapsed = (): number => performance.now() - begun;
+async function dial(request: DialRequest, all: Promise<unknown>): Promise<DialOutcome> {
+  const { host, port, addresses, family = 0, echo = 0 } = request;
+  const startedAt = performance.now();
+  const elapsed = (): number => performance.now() - startedAt;
   let resolved = false;
   try {
     const lookup = addresses && { lookup: ((_name, _options, done) => done(null, [...addresses])) satisfies Lookup };
     const onEvent = ({ mask }: { mask: number }): void => void (resolved ||= (mask & RESOLVED) !== 0);
-    const io = await open({ host, port, family, plugin: pluginsOf(dialling), onEvent, ...lookup });
+    const io = await open({ host, port, family, plugin: pluginsOf(request), onEvent, ...lookup });
     const ms = elapsed();
     const sent = Buffer.alloc(echo, 'some bytes, and again ');
     io.write(sent);
@@ -66,7 +66,7 @@ async function dial(dialling: Dialling, all: Promise<unknown>): Promise<Dialled>
       toArray(),
     );
     const echoed = echo === 0 || Buffer.concat(await firstValueFrom(chunks$)).equals(sent);
-    // Held until every other one is through: a port that is in use is in use.
+    // Stays open until all others are done, so that it keeps its port in use.
     void all.then(() => io.reset());
     return { ms, ip: io.ip, resolved, echoed };
   } catch (error) {
@@ -78,7 +78,7 @@ async function dial(dialling: Dialling, all: Promise<unknown>): Promise<Dialled>
 for await (const line of createInterface(process.stdin)) {
   let finish = (_: unknown): void => {};
   const all = new Promise((resolve) => (finish = resolve));
-  const outcomes = await Promise.all((JSON.parse(line) as Dialling[]).map((dialling) => dial(dialling, all)));
+  const outcomes = await Promise.all((JSON.parse(line) as DialRequest[]).map((request) => dial(request, all)));
   finish(outcomes);
   console.log(JSON.stringify(outcomes));
 }

@@ -10,7 +10,7 @@ import * as certificates from '../support/certificates.ts';
 import { serving, type Serving } from '../support/clients.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
-import { Exchange, fails, PAYLOAD } from './exchange.ts';
+import { Exchange, expectFailure, PAYLOAD } from './exchange.ts';
 import { describePeer } from './peers.ts';
 import { CLOSE_NOTIFY, opensslClient, opensslServer } from './peers/openssl.ts';
 
@@ -21,7 +21,7 @@ const VERSIONS = [
 ] as const;
 
 describePeer('openssl s_server', 'openssl', () => {
-  const to = (port: number, options: Parameters<typeof tlsClient>[0] = {}): Parameters<typeof fails>[1] => ({
+  const to = (port: number, options: Parameters<typeof tlsClient>[0] = {}): Parameters<typeof expectFailure>[1] => ({
     host: 'localhost',
     family: 4,
     port,
@@ -29,7 +29,7 @@ describePeer('openssl s_server', 'openssl', () => {
   });
 
   describe.each(VERSIONS)('%s', (protocol, option) => {
-    spec('1 MiB each way; our end is a close_notify to it, and its own is one to us', async (h) => {
+    spec('carries 1 MiB each way, and ends by a close_notify in each direction', async (h) => {
       const { port, program } = await opensslServer(h, [option]);
       const exchange = await Exchange.open(h, to(port));
       expect(exchange.io.details.ssl?.protocol).toBe(protocol);
@@ -37,31 +37,35 @@ describePeer('openssl s_server', 'openssl', () => {
       await h.until(() => program.stdout.length >= PAYLOAD.length);
       h.sameBytes(program.stdout, PAYLOAD);
       program.process.stdin?.write(PAYLOAD);
-      await exchange.received(PAYLOAD.length);
+      await exchange.untilReceived(PAYLOAD.length);
       h.sameBytes(exchange.bytes, PAYLOAD);
-      await exchange.endsBothWays();
-      await program.printed(CLOSE_NOTIFY);
+      await exchange.endBothWays();
+      await program.untilOutput(CLOSE_NOTIFY);
       expect(exchange.io.details.ssl?.truncated).toBe(undefined);
     });
 
-    spec('close: a close_notify', async (h) => {
+    spec('sends close_notify on close()', async (h) => {
       const { port, program } = await opensslServer(h, [option]);
       const exchange = await Exchange.open(h, to(port));
       await exchange.close();
-      await program.printed(CLOSE_NOTIFY);
+      await program.untilOutput(CLOSE_NOTIFY);
     });
 
-    spec('ALPN: the protocol that it chose; none in common: ETLS by its alert', async (h) => {
+    spec('reports the protocol that the server has chosen by ALPN', async (h) => {
       const { port } = await opensslServer(h, [option, '-alpn', 'one,two']);
       const exchange = await Exchange.open(h, to(port, { ALPNProtocols: ['two', 'three'] }));
       expect(exchange.io.details.ssl?.alpnProtocol).toBe('two');
       await exchange.close();
+    });
+
+    spec('fails with ETLS without a common protocol for ALPN, because of an alert', async (h) => {
+      const { port } = await opensslServer(h, [option, '-alpn', 'one,two']);
       const expected = { code: 'ETLS', phase: 'handshake', layer: 'ssl' };
-      const error = await fails(h, to(port, { ALPNProtocols: ['three'] }), expected);
+      const error = await expectFailure(h, to(port, { ALPNProtocols: ['three'] }), expected);
       expect(String(error.cause)).toMatch(/no application protocol/);
     });
 
-    spec('a certificate of ours, when it wants one', async (h) => {
+    spec('sends our certificate if the server requests one', async (h) => {
       const { port, program } = await opensslServer(h, [option, '-Verify', '1', '-verify_return_error']);
       const exchange = await Exchange.open(h, to(port, certificates.client));
       exchange.io.write('with a name');
@@ -70,7 +74,7 @@ describePeer('openssl s_server', 'openssl', () => {
       await exchange.close();
     });
 
-    spec('resumption: the second connection of a plugin goes on with the session of the first', async (h) => {
+    spec('resumes the session of the first connection of a plugin in the second one', async (h) => {
       const { port, program } = await opensslServer(h, [option]);
       const options = to(port);
       for (const reused of [false, true]) {
@@ -84,16 +88,16 @@ describePeer('openssl s_server', 'openssl', () => {
     });
   });
 
-  spec('a version that it does not speak: ETLS by its alert', async (h) => {
+  spec('fails with ETLS for a version that the server does not support, because of an alert', async (h) => {
     const { port } = await opensslServer(h, ['-tls1_3']);
-    const error = await fails(h, to(port, { maxVersion: 'TLSv1.2' }), { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
+    const error = await expectFailure(h, to(port, { maxVersion: 'TLSv1.2' }), { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
     expect(String(error.cause)).toMatch(/alert protocol version/);
   });
 
-  spec('a name that is not that of the target: ETLSCERT', async (h) => {
+  spec('fails with ETLSCERT if the certificate is for another name', async (h) => {
     const { port } = await opensslServer(h);
     const expected = { code: 'ETLSCERT', phase: 'handshake', layer: 'ssl' };
-    await fails(h, to(port, { servername: 'other.test' }), expected);
+    await expectFailure(h, to(port, { servername: 'other.test' }), expected);
   });
 });
 
@@ -102,21 +106,21 @@ describePeer('openssl s_client', 'openssl', () => {
   const echo = (
     h: Harness,
     options: ServerOptions = {},
-    seen: (details: Readonly<Record<string, unknown>> | undefined) => void = () => {},
+    onDetails: (details: Readonly<Record<string, unknown>> | undefined) => void = () => {},
   ): Promise<Serving> =>
     serving(
       h,
       (io) => {
-        seen(io.details.ssl);
+        onDetails(io.details.ssl);
         return io.send(io.data$);
       },
       { plugin: { ssl: tlsServer({ ...certificates.server, ...options }) } },
     );
 
   describe.each(VERSIONS)('%s', (protocol, option) => {
-    spec('1 MiB each way; its end is a close_notify to us', async (h) => {
-      // It reads nothing while it writes: an echo would stop both.
-      const told: IOStream['details'][] = [];
+    spec('carries 1 MiB each way, and is ended by the close_notify of the client', async (h) => {
+      // s_client does not read while it writes: with an echo both sides would block.
+      const details: IOStream['details'][] = [];
       const received: Uint8Array[] = [];
       let count = 0;
       const answer = (io: IOStream, bytes: Uint8Array): void => {
@@ -125,7 +129,7 @@ describePeer('openssl s_client', 'openssl', () => {
         if (count === PAYLOAD.length) io.write(PAYLOAD);
       };
       const handler = (io: IOStream): Observable<unknown> => {
-        told.push(io.details);
+        details.push(io.details);
         return io.data$.pipe(tap((bytes) => answer(io, bytes)));
       };
       const { at, errors } = await serving(h, handler, { plugin: { ssl: tlsServer(certificates.server) } });
@@ -136,30 +140,30 @@ describePeer('openssl s_client', 'openssl', () => {
       h.sameBytes(client.stdout, PAYLOAD);
       client.process.stdin?.end();
       await client.ended;
-      expect(told.map(({ ssl }) => [ssl?.protocol, ssl?.truncated])).toStrictEqual([[protocol, undefined]]);
+      expect(details.map(({ ssl }) => [ssl?.protocol, ssl?.truncated])).toStrictEqual([[protocol, undefined]]);
       expect(errors.values).toStrictEqual([]);
     });
 
-    spec('our end is a close_notify to it', async (h) => {
+    spec('sends close_notify on end()', async (h) => {
       const plugin = { ssl: tlsServer(certificates.server) };
       const { at } = await serving(h, (io) => (io.end('goodbye'), io.data$), { plugin });
       const client = await opensslClient(h, at.port, [option, '-quiet']);
-      await client.printed(CLOSE_NOTIFY);
+      await client.untilOutput(CLOSE_NOTIFY);
       expect(client.stdout.toString()).toBe('goodbye');
     });
 
-    spec('ALPN, and the certificate that we want of it', async (h) => {
-      const told: unknown[] = [];
+    spec('chooses a protocol by ALPN, and verifies the requested certificate of the client', async (h) => {
+      const seen: unknown[] = [];
       const { at } = await echo(h, { ca, requestCert: true, ALPNProtocols: ['two', 'one'] }, (details) =>
-        told.push([details?.alpnProtocol, details?.authorized]),
+        seen.push([details?.alpnProtocol, details?.authorized]),
       );
       const client = await opensslClient(h, at.port, [option, '-alpn', 'one,two']);
-      await client.printed(/ALPN protocol: two/);
-      await h.until(() => told.length > 0);
-      expect(told).toStrictEqual([['two', true]]);
+      await client.untilOutput(/ALPN protocol: two/);
+      await h.until(() => seen.length > 0);
+      expect(seen).toStrictEqual([['two', true]]);
     });
 
-    spec('resumption: it goes on with a session of ours', async (h) => {
+    spec('resumes a session that the client has saved', async (h) => {
       const { at } = await echo(h);
       const folder = mkdtempSync(join(tmpdir(), 'session-'));
       h.defer(() => rmSync(folder, { recursive: true }));
@@ -170,7 +174,7 @@ describePeer('openssl s_client', 'openssl', () => {
       ] as const) {
         const client = await opensslClient(h, at.port, [option, '-no_ign_eof', ...options]);
         client.process.stdin?.write('tickets come before this\n');
-        await client.printed(/tickets come before this/);
+        await client.untilOutput(/tickets come before this/);
         client.process.stdin?.end();
         await client.ended;
         expect(client.output).toMatch(new RegExp(`^${which}, ${protocol}`, 'm'));
@@ -178,13 +182,13 @@ describePeer('openssl s_client', 'openssl', () => {
     });
   });
 
-  spec('a version that we do not speak: its connection fails, and the listener goes on', async (h) => {
+  spec('reports ETLS for a client with an unsupported version, and continues to listen', async (h) => {
     const { at, errors } = await echo(h, { minVersion: 'TLSv1.3' });
     const client = await opensslClient(h, at.port, ['-tls1_2']);
-    await client.printed(/alert protocol version/);
+    await client.untilOutput(/alert protocol version/);
     await errors.value();
     h.error(errors.values[0], { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
     const next = await opensslClient(h, at.port, ['-tls1_3']);
-    await next.printed(/Verification: OK/);
+    await next.untilOutput(/Verification: OK/);
   });
 });

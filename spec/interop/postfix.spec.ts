@@ -11,18 +11,18 @@ import { PAYLOAD } from './exchange.ts';
 import { describePeer, started } from './peers.ts';
 import { startPostfix } from './peers/postfix.ts';
 
-/** RFC 5321, section 4.5.3.1.5: the longest line of a reply. */
-const LINE = 512;
-/** A mail of 1 MiB, in lines as SMTP wants them. */
+/** Maximum length of a line of a reply: RFC 5321, section 4.5.3.1.5. */
+const MAX_LINE = 512;
+/** A mail of 1 MiB, in lines of the length that SMTP allows. */
 const MAIL = PAYLOAD.toString('base64').slice(0, PAYLOAD.length).replace(/.{76}/g, '$&\r\n');
 
-type Talk<T> = Generator<Need, T, Uint8Array>;
+type Conversation<T> = Generator<Need, T, Uint8Array>;
 
-/** Reads a reply, all lines of it; its code must be this one. */
-function* reply(link: Link, code: number): Talk<string> {
+/** Reads all lines of a reply, and expects this code. */
+function* reply(link: Link, code: number): Conversation<string> {
   let text = '';
   for (let more = true; more;) {
-    const line = Buffer.from(yield* link.readUntil('\r\n', LINE)).toString('latin1');
+    const line = Buffer.from(yield* link.readUntil('\r\n', MAX_LINE)).toString('latin1');
     more = line[3] === '-';
     text += line;
   }
@@ -30,20 +30,20 @@ function* reply(link: Link, code: number): Talk<string> {
   return text;
 }
 
-function* ask(link: Link, line: string, code: number): Talk<string> {
+function* ask(link: Link, line: string, code: number): Conversation<string> {
   link.send(`${line}\r\n`);
   return yield* reply(link, code);
 }
 
-/** Says hello until the server is ready for TLS. */
-function* wantTls(link: Link): Talk<void> {
+/** Sends EHLO and STARTTLS. Returns when the server is ready for TLS. */
+function* requestTls(link: Link): Conversation<void> {
   yield* reply(link, 220);
   expect(yield* ask(link, 'EHLO localhost', 250)).toMatch(/STARTTLS/);
   yield* ask(link, 'STARTTLS', 220);
 }
 
-/** Delivers a mail of 1 MiB and leaves. */
-function* deliver(link: Link): Talk<void> {
+/** Delivers a mail of 1 MiB, and quits. */
+function* deliver(link: Link): Conversation<void> {
   expect(yield* ask(link, 'EHLO localhost', 250)).not.toMatch(/STARTTLS/);
   yield* ask(link, 'MAIL FROM:<from@localhost>', 250);
   yield* ask(link, 'RCPT TO:<to@localhost>', 250);
@@ -52,8 +52,8 @@ function* deliver(link: Link): Talk<void> {
   yield* ask(link, 'QUIT', 221);
 }
 
-/** Closes; postfix does not wait for our close_notify, and its kernel may answer that by a reset. */
-async function left(h: Harness, io: IOStream): Promise<void> {
+/** Closes. Postfix does not wait for our close_notify, and its kernel may answer it by a reset. */
+async function close(h: Harness, io: IOStream): Promise<void> {
   io.close();
   const { by, error } = await firstValueFrom(io.closed$);
   expect(by).toBe('us');
@@ -62,25 +62,25 @@ async function left(h: Harness, io: IOStream): Promise<void> {
 
 describePeer('postfix', 'postfix', () => {
   const postfix = started(startPostfix);
-  const talk = <T>(io: IOStream, conversation: (link: Link) => Talk<T>): Promise<T> => firstValueFrom(converse(io, conversation));
+  const talk = <T>(io: IOStream, conversation: (link: Link) => Conversation<T>): Promise<T> => firstValueFrom(converse(io, conversation));
 
   describe('STARTTLS', () => {
     const plain = async (h: Harness): Promise<IOStream> =>
       kept(h, await open({ host: 'localhost', family: 4, port: postfix().ports.smtp }));
 
-    spec('upgrades in mid-stream, then takes a mail of 1 MiB', async (h) => {
+    spec('upgrades an open stream to TLS, and delivers a mail of 1 MiB', async (h) => {
       const io = await plain(h);
-      await talk(io, wantTls);
+      await talk(io, requestTls);
       const upgraded = h.observed(startTls(io, { ca }), 'startTls');
       const secure = kept(h, await upgraded.value());
       expect((await firstValueFrom(io.closed$)).by).toBe('upgraded');
       await talk(secure, deliver);
-      await left(h, secure);
+      await close(h, secure);
     });
 
-    spec('a certificate that is not trusted: ETLSCERT, and no stream is given', async (h) => {
+    spec('fails with ETLSCERT, without a stream, if the certificate is not trusted', async (h) => {
       const io = await plain(h);
-      await talk(io, wantTls);
+      await talk(io, requestTls);
       const upgraded = h.observed(startTls(io, {}), 'startTls');
       await upgraded.ended;
       expect(upgraded.values).toStrictEqual([]);
@@ -88,13 +88,13 @@ describePeer('postfix', 'postfix', () => {
     });
   });
 
-  spec('TLS from the first byte on: takes a mail of 1 MiB', async (h) => {
+  spec('delivers a mail of 1 MiB over TLS from the first byte on', async (h) => {
     const options = { host: 'localhost', family: 4, port: postfix().ports.smtps, plugin: { ssl: tlsClient({ ca }) } } as const;
     const io = kept(h, await open(options));
     await talk(io, function* (link) {
       yield* reply(link, 220);
       yield* deliver(link);
     });
-    await left(h, io);
+    await close(h, io);
   });
 });

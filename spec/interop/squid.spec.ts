@@ -5,7 +5,7 @@ import { ca } from '../support/certificates.ts';
 import { spec } from '../support/spec.ts';
 import { startEcho, startGreeter } from './backends.ts';
 import { freePort } from './daemon.ts';
-import { carries, fails, greets } from './exchange.ts';
+import { expectRoundTrip, expectFailure, expectGreeting } from './exchange.ts';
 import { describePeer, started } from './peers.ts';
 import { SQUID_USER, startSquid } from './peers/squid.ts';
 
@@ -20,58 +20,58 @@ describePeer('squid', 'squid', () => {
     proxy: httpProxy({ host: HOST, port: squid().ports.plain, ...options }),
   });
 
-  spec('CONNECT with Basic authorization: 200, 1 MiB each way', async (h) => {
-    const details = await carries(h, { host: HOST, port: echo().port, plugin: plain() });
+  spec('connects by CONNECT with Basic authorization, and carries 1 MiB each way', async (h) => {
+    const details = await expectRoundTrip(h, { host: HOST, port: echo().port, plugin: plain() });
     expect(details.proxy?.status).toBe(200);
   });
 
-  spec('CONNECT to a name that the proxy resolves', async (h) => {
-    await carries(h, { host: 'localhost', port: echo().port, plugin: plain() });
+  spec('connects to a name that the proxy resolves', async (h) => {
+    await expectRoundTrip(h, { host: 'localhost', port: echo().port, plugin: plain() });
   });
 
-  spec('CONNECT over TLS to the proxy: 200, 1 MiB each way', async (h) => {
+  spec('connects over TLS to the proxy, and carries 1 MiB each way', async (h) => {
     const proxy = httpProxy({ host: 'localhost', port: squid().ports.tls, ...SQUID_USER });
-    const details = await carries(h, { host: HOST, port: echo().port, plugin: { proxy, ssl: tlsClient({ ca }) } });
+    const details = await expectRoundTrip(h, { host: HOST, port: echo().port, plugin: { proxy, ssl: tlsClient({ ca }) } });
     expect([details.proxy?.status, details.ssl?.authorized]).toStrictEqual([200, true]);
   });
 
-  spec('a target that speaks first: its bytes come once, behind the reply', async (h) => {
-    await greets(h, { host: HOST, port: greeter().port, plugin: plain() });
+  spec('emits the first bytes of a target that speaks first once, after the reply of the proxy', async (h) => {
+    await expectGreeting(h, { host: HOST, port: greeter().port, plugin: plain() });
   });
 
-  spec('407 without credentials and with wrong ones: EPROXYAUTH', async (h) => {
-    const wrong = { user: SQUID_USER.user, pass: 'not-the-password' };
+  const wrong = { user: SQUID_USER.user, pass: 'not-the-password' };
+  spec.each([
+    ['without credentials', {}],
+    ['with a wrong password', wrong],
+  ])('fails with EPROXYAUTH %s (407)', async (h, _, credentials) => {
     h.secret(wrong.pass, `${wrong.user}:${wrong.pass}`);
-    for (const credentials of [{}, wrong]) {
-      const plugin = plain(credentials);
-      const options = { host: HOST, port: echo().port, plugin };
-      await fails(h, options, { code: 'EPROXYAUTH', status: 407, phase: 'handshake', layer: 'proxy' });
-    }
+    const options = { host: HOST, port: echo().port, plugin: plain(credentials) };
+    await expectFailure(h, options, { code: 'EPROXYAUTH', status: 407, phase: 'handshake', layer: 'proxy' });
   });
 
-  spec('407, then the answer of `auth`: 200', async (h) => {
+  spec('answers a 407 with the result of `auth`', async (h) => {
     const answer = `Basic ${Buffer.from(`${SQUID_USER.user}:${SQUID_USER.pass}`).toString('base64')}`;
     const schemes: string[] = [];
     const auth: HttpProxyOptions['auth'] = ({ challenges }) => {
       schemes.push(...challenges.map(({ scheme }) => scheme.toLowerCase()));
       return answer;
     };
-    await carries(h, { host: HOST, port: echo().port, plugin: plain({ auth }) });
+    await expectRoundTrip(h, { host: HOST, port: echo().port, plugin: plain({ auth }) });
     expect(schemes).toStrictEqual(['basic']);
   });
 
-  spec('403 for a port that it forbids, 503 for one that nobody listens on: EPROXY', async (h) => {
+  spec.each([
+    ['a port that the proxy forbids', 403, (): number => FORBIDDEN],
+    ['a port without a listener', 503, freePort],
+  ] as const)('fails with EPROXY for %s (%i)', async (h, _, status, port) => {
     h.secret(SQUID_USER.pass, `${SQUID_USER.user}:${SQUID_USER.pass}`);
-    for (const [port, status] of [
-      [FORBIDDEN, 403],
-      [await freePort(), 503],
-    ] as const)
-      await fails(h, { host: HOST, port, plugin: plain() }, { code: 'EPROXY', status, phase: 'handshake', layer: 'proxy' });
+    const options = { host: HOST, port: await port(), plugin: plain() };
+    await expectFailure(h, options, { code: 'EPROXY', status, phase: 'handshake', layer: 'proxy' });
   });
 
-  spec('a certificate of the proxy that is not trusted: ETLSCERT, and no credentials leave', async (h) => {
+  spec('fails with ETLSCERT, before it sends credentials, if the certificate of the proxy is not trusted', async (h) => {
     const proxy = httpProxy({ host: 'localhost', port: squid().ports.tls, ...SQUID_USER });
     const plugin = { proxy, ssl: tlsClient() };
-    await fails(h, { host: HOST, port: echo().port, plugin }, { code: 'ETLSCERT', phase: 'handshake', layer: 'ssl' });
+    await expectFailure(h, { host: HOST, port: echo().port, plugin }, { code: 'ETLSCERT', phase: 'handshake', layer: 'ssl' });
   });
 });

@@ -3,10 +3,12 @@ import { httpProxy } from '../../src/plugins/proxy/http-proxy.ts';
 import { socks4 } from '../../src/plugins/proxy/socks4.ts';
 import { socks5 } from '../../src/plugins/proxy/socks5.ts';
 import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
+import type { Plugins } from '../../src/wire/stack.ts';
 import { ca } from '../support/certificates.ts';
+import type { Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { startEcho } from './backends.ts';
-import { carries, fails } from './exchange.ts';
+import { expectRoundTrip, expectFailure } from './exchange.ts';
 import { describePeers, started } from './peers.ts';
 import { startDante } from './peers/dante.ts';
 import { MICROSOCKS_USER, startMicrosocks } from './peers/microsocks.ts';
@@ -15,14 +17,14 @@ import { startStunnel } from './peers/stunnel.ts';
 import { startTinyproxy, TINYPROXY_USER } from './peers/tinyproxy.ts';
 
 const HOST = '127.0.0.1';
-/** An authority that signed none of the certificates here. */
-const NOBODY: string[] = [];
+/** Trusts no authority. */
+const NO_AUTHORITIES: string[] = [];
 
 describePeers('TLS of stunnel, over CONNECT of squid, over TLS of squid', ['squid', 'stunnel'], () => {
   const echo = started(startEcho);
   const stunnel = started(() => startStunnel({ echo: { connect: `${HOST}:${echo().port}` } }));
   const squid = started(startSquid);
-  const options = (inner: typeof ca | string[], outer: typeof ca | string[]): Parameters<typeof carries>[1] => ({
+  const options = (inner: string | string[], outer: string | string[]): Parameters<typeof expectRoundTrip>[1] => ({
     host: HOST,
     port: stunnel().ports.echo,
     plugin: {
@@ -32,14 +34,16 @@ describePeers('TLS of stunnel, over CONNECT of squid, over TLS of squid', ['squi
     },
   });
 
-  spec('1 MiB each way', async (h) => {
-    const details = await carries(h, options(ca, ca));
+  spec('carries 1 MiB each way', async (h) => {
+    const details = await expectRoundTrip(h, options(ca, ca));
     expect([details.ssl?.authorized, details.proxy?.status, details.hop?.authorized]).toStrictEqual([true, 200, true]);
   });
 
-  spec('a certificate that is not trusted is told of the layer that met it', async (h) => {
-    await fails(h, options(NOBODY, ca), { code: 'ETLSCERT', phase: 'handshake', layer: 'ssl' });
-    await fails(h, options(ca, NOBODY), { code: 'ETLSCERT', phase: 'handshake', layer: 'hop' });
+  spec.each([
+    ['ssl', NO_AUTHORITIES, ca],
+    ['hop', ca, NO_AUTHORITIES],
+  ] as const)('names the layer `%s`, whose certificate is not trusted', async (h, layer, inner, outer) => {
+    await expectFailure(h, options(inner, outer), { code: 'ETLSCERT', phase: 'handshake', layer });
   });
 });
 
@@ -49,11 +53,11 @@ describePeers('TLS of stunnel, over SOCKS5 of microsocks, over CONNECT of tinypr
   const microsocks = started(startMicrosocks);
   const tinyproxy = started(() => startTinyproxy([microsocks().ports.socks]));
 
-  spec('1 MiB each way', async (h) => {
+  spec('carries 1 MiB each way', async (h) => {
     const ssl = tlsClient({ ca });
     const socks = socks5({ host: HOST, port: microsocks().ports.socks, ...MICROSOCKS_USER });
     const proxy = httpProxy({ host: HOST, port: tinyproxy().ports.proxy, ...TINYPROXY_USER });
-    const details = await carries(h, { host: HOST, port: stunnel().ports.echo, plugin: { ssl, socks, proxy } });
+    const details = await expectRoundTrip(h, { host: HOST, port: stunnel().ports.echo, plugin: { ssl, socks, proxy } });
     expect([details.ssl?.authorized, details.proxy?.status]).toStrictEqual([true, 200]);
   });
 });
@@ -65,16 +69,20 @@ describePeers('SOCKS5 of microsocks, over SOCKS4 of dante', ['danted', 'microsoc
   const far = (): ReturnType<typeof socks5> => socks5({ host: HOST, port: microsocks().ports.socks, ...MICROSOCKS_USER });
   const near = (): ReturnType<typeof socks4> => socks4({ host: HOST, port: dante().ports.socks });
 
-  spec('1 MiB each way', async (h) => {
-    await carries(h, { host: HOST, port: echo().port, plugin: { far: far(), near: near() } });
+  spec('carries 1 MiB each way', async (h) => {
+    await expectRoundTrip(h, { host: HOST, port: echo().port, plugin: { far: far(), near: near() } });
   });
 
-  spec('a hop that refuses is named', async (h) => {
-    const options = { host: HOST, port: echo().port, timeouts: { handshake: 5000 } };
-    const lost = socks5({ host: HOST, port: 9 });
-    await fails(h, { ...options, plugin: { lost, near: near() } }, { code: 'EPROXY', status: 91, layer: 'near' });
-    const stranger = socks5({ host: HOST, port: microsocks().ports.socks });
-    await fails(h, { ...options, plugin: { stranger, near: near() } }, { code: 'EPROXYAUTH', layer: 'stranger' });
+  const failing = (h: Harness, plugin: Plugins, expected: Parameters<typeof expectFailure>[2]): Promise<Error> =>
+    expectFailure(h, { host: HOST, port: echo().port, timeouts: { handshake: 5000 }, plugin }, expected);
+
+  spec('names the near layer if its proxy cannot reach the far one', async (h) => {
+    await failing(h, { far: socks5({ host: HOST, port: 9 }), near: near() }, { code: 'EPROXY', status: 91, layer: 'near' });
+  });
+
+  spec('names the far layer if its proxy rejects the user', async (h) => {
+    const withoutUser = socks5({ host: HOST, port: microsocks().ports.socks });
+    await failing(h, { far: withoutUser, near: near() }, { code: 'EPROXYAUTH', layer: 'far' });
   });
 });
 
@@ -84,10 +92,10 @@ describePeers('SOCKS5 of dante, over CONNECT of squid, over SOCKS5 of microsocks
   const squid = started(startSquid);
   const microsocks = started(startMicrosocks);
 
-  spec('1 MiB each way', async (h) => {
+  spec('carries 1 MiB each way', async (h) => {
     const a = socks5({ host: HOST, port: dante().ports.socks });
     const b = httpProxy({ host: HOST, port: squid().ports.plain, ...SQUID_USER });
     const c = socks5({ host: HOST, port: microsocks().ports.socks, ...MICROSOCKS_USER });
-    await carries(h, { host: HOST, port: echo().port, plugin: { a, b, c } });
+    await expectRoundTrip(h, { host: HOST, port: echo().port, plugin: { a, b, c } });
   });
 });

@@ -6,7 +6,7 @@ import { serving } from '../support/clients.ts';
 import { spec } from '../support/spec.ts';
 import { startEcho } from './backends.ts';
 import { freePort } from './daemon.ts';
-import { carries, Exchange, fails } from './exchange.ts';
+import { expectRoundTrip, Exchange, expectFailure } from './exchange.ts';
 import { describePeer, describePeers, started } from './peers.ts';
 import { SQUID_USER, startSquid } from './peers/squid.ts';
 import { startStunnel } from './peers/stunnel.ts';
@@ -27,7 +27,7 @@ describePeer('stunnel as a server', 'stunnel', () => {
     });
   });
   type Service = keyof ReturnType<typeof stunnel>['ports'];
-  const to = (service: Service, options: Parameters<typeof tlsClient>[0] = {}): Parameters<typeof carries>[1] => ({
+  const to = (service: Service, options: Parameters<typeof tlsClient>[0] = {}): Parameters<typeof expectRoundTrip>[1] => ({
     host: HOST,
     port: stunnel().ports[service],
     plugin: { ssl: tlsClient({ ca, ...options }) },
@@ -36,53 +36,56 @@ describePeer('stunnel as a server', 'stunnel', () => {
   spec.each([
     ['echo', 'TLSv1.3'],
     ['only12', 'TLSv1.2'],
-  ] as const)('%s speaks %s: 1 MiB each way, then the end of both directions', async (h, service, protocol) => {
+  ] as const)('connects to the service `%s` by %s, carries 1 MiB each way, and ends both directions', async (h, service, protocol) => {
     const exchange = await Exchange.open(h, to(service));
     expect(exchange.io.details.ssl?.protocol).toBe(protocol);
-    await exchange.echoes(h);
-    await exchange.endsBothWays();
+    await exchange.expectEcho(h);
+    await exchange.endBothWays();
     expect(exchange.io.details.ssl?.truncated).toBe(undefined);
   });
 
-  spec.each(['mutual', 'mutual12'] as const)('%s takes a certificate of ours: 1 MiB each way', async (h, service) => {
-    await carries(h, to(service, certificates.client));
+  spec.each(['mutual', 'mutual12'] as const)(
+    'sends our certificate to the service `%s`, and carries 1 MiB each way',
+    async (h, service) => {
+      await expectRoundTrip(h, to(service, certificates.client));
+    },
+  );
+
+  spec('fails with ETLS, without a stream, by TLS 1.2 without the required certificate', async (h) => {
+    await expectFailure(h, to('mutual12'), { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
   });
 
-  spec('TLS 1.2 without the certificate it wants: ETLS, and no stream is given', async (h) => {
-    await fails(h, to('mutual12'), { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
-  });
-
-  spec('TLS 1.3 without the certificate it wants: the alert comes after the handshake, ETLS', async (h) => {
+  spec('reports ETLS after the handshake, by TLS 1.3 without the required certificate', async (h) => {
     const exchange = await Exchange.open(h, to('mutual'));
     await exchange.data.ended;
     h.error(exchange.data.error, { code: 'ETLS', layer: 'ssl' });
     expect(String((exchange.data.error as Error).cause)).toMatch(/certificate required/);
   });
 
-  spec('TLS 1.3 asked of one that speaks 1.2: ETLS by its alert', async (h) => {
-    const error = await fails(h, to('only12', { minVersion: 'TLSv1.3' }), { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
+  spec('fails with ETLS if we require TLS 1.3 and the server supports only 1.2, because of an alert', async (h) => {
+    const error = await expectFailure(h, to('only12', { minVersion: 'TLSv1.3' }), { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
     expect(String(error.cause)).toMatch(/alert protocol version/);
   });
 
-  spec('an authority that we do not know: ETLSCERT', async (h) => {
-    await fails(h, to('echo', { ca: [] }), { code: 'ETLSCERT', phase: 'handshake', layer: 'ssl' });
+  spec('fails with ETLSCERT if the authority is not trusted', async (h) => {
+    await expectFailure(h, to('echo', { ca: [] }), { code: 'ETLSCERT', phase: 'handshake', layer: 'ssl' });
   });
 });
 
 describePeer('stunnel as a client', 'stunnel', () => {
   const stunnel = started(async () => {
-    const ours = await freePort();
-    const connect = `${HOST}:${ours}`;
+    const ourPort = await freePort();
+    const connect = `${HOST}:${ourPort}`;
     const client = { client: 'yes', verifyChain: 'yes', checkIP: HOST };
     const started = await startStunnel({ direct: { ...client, connect }, only12: { ...client, connect, sslVersionMax: 'TLSv1.2' } });
-    return { ...started, ours };
+    return { ...started, ourPort };
   });
 
   describe.each([
     ['direct', 'TLSv1.3'],
     ['only12', 'TLSv1.2'],
   ] as const)('%s', (service, protocol) => {
-    spec(`speaks ${protocol} with our tlsServer: 1 MiB each way, then the end of both directions`, async (h) => {
+    spec(`connects to our tlsServer by ${protocol}, carries 1 MiB each way, and ends both directions`, async (h) => {
       const seen: unknown[] = [];
       const { errors } = await serving(
         h,
@@ -90,11 +93,11 @@ describePeer('stunnel as a client', 'stunnel', () => {
           seen.push(io.details.ssl?.protocol);
           return io.send(io.data$);
         },
-        { port: stunnel().ours, plugin: { ssl: tlsServer(certificates.server) }, allowHalfOpen: true },
+        { port: stunnel().ourPort, plugin: { ssl: tlsServer(certificates.server) }, allowHalfOpen: true },
       );
       const exchange = await Exchange.open(h, { host: HOST, port: stunnel().ports[service] });
-      await exchange.echoes(h);
-      await exchange.endsBothWays();
+      await exchange.expectEcho(h);
+      await exchange.endBothWays();
       expect([seen, errors.values]).toStrictEqual([[protocol], []]);
     });
   });
@@ -103,24 +106,24 @@ describePeer('stunnel as a client', 'stunnel', () => {
 describePeers('stunnel as a client through squid', ['squid', 'stunnel'], () => {
   const squid = started(startSquid);
   const stunnel = started(async () => {
-    const ours = await freePort();
+    const ourPort = await freePort();
     const started = await startStunnel({
       tunnel: {
         client: 'yes',
         verifyChain: 'yes',
         connect: `${HOST}:${squid().ports.plain}`,
         protocol: 'connect',
-        protocolHost: `${HOST}:${ours}`,
+        protocolHost: `${HOST}:${ourPort}`,
         protocolUsername: SQUID_USER.user,
         protocolPassword: SQUID_USER.pass,
       },
     });
-    return { ...started, ours };
+    return { ...started, ourPort };
   });
 
-  spec('speaks TLS with our tlsServer: 1 MiB each way', async (h) => {
+  spec('connects to our tlsServer, and carries 1 MiB each way', async (h) => {
     const plugin = { ssl: tlsServer(certificates.server) };
-    await serving(h, (io) => io.send(io.data$), { port: stunnel().ours, plugin });
-    await carries(h, { host: HOST, port: stunnel().ports.tunnel });
+    await serving(h, (io) => io.send(io.data$), { port: stunnel().ourPort, plugin });
+    await expectRoundTrip(h, { host: HOST, port: stunnel().ports.tunnel });
   });
 });

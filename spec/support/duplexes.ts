@@ -10,24 +10,24 @@ import type { Harness } from './harness.ts';
 import { served } from './loopback.ts';
 
 /** A stream and the Duplex over it. */
-export interface Faced {
+export interface TestDuplex {
   readonly io: IOStream;
   readonly duplex: SocketDuplex;
 }
 
-/** The Duplex of a stream with these options; the stream is reset at the end of the spec. */
-export function faced(h: Harness, options: IOStreamOptions): Faced {
+/** Makes a stream with these options and the Duplex over it. Resets the stream at the end of the spec. */
+export function testDuplex(h: Harness, options: IOStreamOptions): TestDuplex {
   const io = new IOStream(options);
   h.defer(() => io.reset());
   return { io, duplex: toDuplex(io) };
 }
 
-/** The Duplex of a stream that is open, and its peer of Node. */
-export async function connected(
+/** Opens a stream, and makes the Duplex over it. Returns the socket of its peer, too. */
+export async function connectedDuplex(
   h: Harness,
   options: Partial<IOStreamOptions> = {},
   onPeer: (peer: Socket) => unknown = () => {},
-): Promise<Faced & { readonly peer: Socket }> {
+): Promise<TestDuplex & { readonly peer: Socket }> {
   let peer: Socket | undefined;
   const place = await served(h, (socket) => {
     peer = socket;
@@ -35,14 +35,14 @@ export async function connected(
   });
   const io = await open({ ...place, ...options });
   h.defer(() => io.reset());
-  await h.until(() => peer !== undefined, 'the peer is connected');
+  await h.until(() => peer !== undefined, 'the peer has accepted the connection');
   return { io, duplex: toDuplex(io), peer: peer! };
 }
 
-/** A wire that is never connected. */
+/** A wire that never connects. */
 export const NEVER_CONNECTED: Wire = () => () => NEVER;
 
-/** A wire that emits these signals, and then errors. */
+/** Makes a wire that emits these signals, then errors. */
 export const failingWire = (error: unknown, ...signals: readonly Up[]): Wire => {
   return () => () =>
     new Observable((up) => {

@@ -4,6 +4,7 @@ import type { RequestOptions } from 'node:https';
 import type { IOStreamOptions } from '../stream/options.ts';
 import { ownOptions } from '../util/own-options.ts';
 import type { Lookup } from '../wire/resolve.ts';
+import { defined } from './defined.ts';
 
 /** The argument of `createConnection`: the options of the request, and the fields that Node adds. */
 export type ConnectionRequest = Omit<ClientRequestArgs & RequestOptions, 'family' | '_defaultAgent'> & {
@@ -30,21 +31,21 @@ export function isSecure({ protocol }: ConnectionRequest): boolean {
 
 /** Copies the options, with `protocol` and `family` normalized, so that equivalent requests share connections. */
 export function normalized(options: ConnectionRequest, request?: { readonly protocol?: string }): ConnectionRequest {
-  const given = ownOptions(options, 'a request of an agent');
-  const protocol = [request?.protocol, given.protocol, given._defaultAgent?.protocol].find(Boolean);
-  const family = FAMILIES[given.family ?? ''] ?? given.family;
-  return ownOptions({ ...given, protocol, ...(family === undefined ? {} : { family }) }, 'a request of an agent');
+  const own = ownOptions(options, 'a request of an agent');
+  const protocol = [request?.protocol, own.protocol, own._defaultAgent?.protocol].find(Boolean);
+  const family = FAMILIES[own.family ?? ''] ?? own.family;
+  return ownOptions({ ...own, protocol, ...(family === undefined ? {} : { family }) }, 'a request of an agent');
 }
 
 /** Returns where and how to connect. Options that the request does not set are taken from `defaults`. */
 export function targetOf(request: ConnectionRequest, defaults: ConnectionTarget): ConnectionTarget {
   const { socketPath, family, localAddress, localPort, noDelay } = normalized(request);
-  const given = { family: family as ConnectionTarget['family'], localAddress, localPort, noDelay };
   const lookup = lookupOf(request, request.lookup ?? defaults.lookup);
-  return { ...defaults, ...defined({ ...given, lookup }), ...(socketPath ? { path: socketPath } : placeOf(request)) };
+  const local = { family: family as ConnectionTarget['family'], localAddress, localPort, noDelay, lookup };
+  return { ...defaults, ...defined(local), ...(socketPath ? { path: socketPath } : hostAndPortOf(request)) };
 }
 
-function placeOf({ host, hostname, port, defaultPort, ...request }: ConnectionRequest): ConnectionTarget {
+function hostAndPortOf({ host, hostname, port, defaultPort, ...request }: ConnectionRequest): ConnectionTarget {
   // Some callers set `host` to the host of a URL, which includes the port.
   const hosts = [host === `${hostname}:${port}` ? hostname : host, hostname, 'localhost'];
   const ports = [port, defaultPort, isSecure(request) ? 443 : 80];
@@ -54,14 +55,8 @@ function placeOf({ host, hostname, port, defaultPort, ...request }: ConnectionRe
 /** Wraps `lookup` to pass the `hints` of the request, and to return a single address if `autoSelectFamily` is false. */
 function lookupOf({ hints, autoSelectFamily }: ConnectionRequest, lookup: Lookup | undefined): Lookup | undefined {
   if (!hints && autoSelectFamily !== false) return lookup;
-  return (host, options, found) =>
-    (lookup ?? dnsLookup)(host, { ...options, ...(hints ? { hints } : {}) }, (error, answer, family) =>
-      found(error, autoSelectFamily === false && Array.isArray(answer) ? answer.slice(0, 1) : answer, family),
+  return (host, options, callback) =>
+    (lookup ?? dnsLookup)(host, { ...options, ...(hints ? { hints } : {}) }, (error, addresses, family) =>
+      callback(error, autoSelectFamily === false && Array.isArray(addresses) ? addresses.slice(0, 1) : addresses, family),
     );
-}
-
-/** Copies the options without those that are undefined or null. */
-export function defined<T extends object>(options: T): T {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined && value !== null);
-  return ownOptions(Object.fromEntries(given) as T, 'an agent');
 }

@@ -6,7 +6,8 @@ import { checkOptionsWithoutEndpoint } from '../stream/check-stream-options.ts';
 import type { IOStreamOptions } from '../stream/options.ts';
 import { ownOptions } from '../util/own-options.ts';
 import { pluginEntries } from '../wire/stack.ts';
-import { defined, isSecure, normalized, targetOf, type ConnectionRequest } from './agent-request.ts';
+import { isSecure, normalized, targetOf, type ConnectionRequest } from './agent-request.ts';
+import { defined } from './defined.ts';
 import { isHttpsCalling } from './is-https-calling.ts';
 import { nextTick } from './next-tick.ts';
 import type { SocketDuplex } from './socket-duplex.ts';
@@ -27,8 +28,8 @@ const NAMES = [
 /** The optional callback of `createConnection`. Called once, when the connection is open or has failed. */
 type Created = (error: Error | null, duplex: Duplex) => void;
 
-/** A method of `http.Agent` that Node's types lack. */
-interface RequestTaker {
+/** The methods of `http.Agent` that Node's types lack. */
+interface UntypedAgent {
   addRequest(request: ClientRequest, options: ConnectionRequest): void;
 }
 
@@ -80,7 +81,7 @@ export function agent(options: AgentOptions = {}): Agent {
   return new StreamAgent(options);
 }
 
-class StreamAgent extends Agent implements RequestTaker {
+class StreamAgent extends Agent implements UntypedAgent {
   readonly #stream: IOStreamOptions;
   readonly #tls = new TlsPool();
   /** Undefined, so that Node accepts requests of both protocols. */
@@ -104,15 +105,15 @@ class StreamAgent extends Agent implements RequestTaker {
 
   /** Returns the same name for requests that may share a connection. */
   override getName(request: ConnectionRequest = {}): string {
-    const given = ownOptions(request, 'getName of an agent');
-    const place = super.getName(given as Parameters<Agent['getName']>[0]);
-    return isSecure(given) ? `https:${place}:${this.#tls.digest(given)}` : place;
+    const own = ownOptions(request, 'getName of an agent');
+    const name = super.getName(own as Parameters<Agent['getName']>[0]);
+    return isSecure(own) ? `https:${name}:${this.#tls.digest(own)}` : name;
   }
 
   /** Called by Node for each request. Adds the protocol of the request, which its options may lack. */
   addRequest(request: ClientRequest, options: ConnectionRequest | string, port?: number, localAddress?: string): void {
-    const given = typeof options === 'string' ? { host: options, port, localAddress } : options;
-    (Agent.prototype as Agent & RequestTaker).addRequest.call(this, request, normalized(given, request));
+    const target = typeof options === 'string' ? { host: options, port, localAddress } : options;
+    (Agent.prototype as Agent & UntypedAgent).addRequest.call(this, request, normalized(target, request));
   }
 
   override createConnection(request: ConnectionRequest, created?: Created): Duplex {
@@ -125,7 +126,7 @@ class StreamAgent extends Agent implements RequestTaker {
     try {
       return this.#connect(request);
     } catch (error) {
-      return failing(error as Error);
+      return failedDuplex(error as Error);
     }
   }
 
@@ -145,7 +146,7 @@ class StreamAgent extends Agent implements RequestTaker {
  * Returns a connection that fails in a later tick, when the request has its listeners. An exception thrown at Node would not reach a
  * request that was queued.
  */
-function failing(error: Error): SocketDuplex {
+function failedDuplex(error: Error): SocketDuplex {
   const duplex = toDuplex(new IOStream({ wire: () => () => NEVER }));
   nextTick(() => duplex.destroy(error));
   return duplex;

@@ -1,20 +1,20 @@
 /** Whether `node:https` is on the call stack. Works with any `stackTraceLimit` and `prepareStackTrace` of the program. */
 export function isHttpsCalling(): boolean {
-  const { stackTraceLimit, prepareStackTrace } = Error as StackRules;
-  setStackRules({ stackTraceLimit: 10, prepareStackTrace: undefined });
+  const { stackTraceLimit, prepareStackTrace } = Error as StackTraceSettings;
+  setStackTrace({ stackTraceLimit: 10, prepareStackTrace: undefined });
   try {
     return new Error().stack?.includes('node:https:') === true;
   } finally {
-    setStackRules({ stackTraceLimit, prepareStackTrace });
+    setStackTrace({ stackTraceLimit, prepareStackTrace });
   }
 }
 
-interface StackRules {
+interface StackTraceSettings {
   readonly stackTraceLimit?: unknown;
   readonly prepareStackTrace?: unknown;
 }
 
 /** Sets fields of `Error`. Has no effect if `Error` is frozen. */
-function setStackRules(rules: StackRules): void {
-  for (const [name, rule] of Object.entries(rules)) Reflect.set(Error, name, rule);
+function setStackTrace(settings: StackTraceSettings): void {
+  for (const [name, value] of Object.entries(settings)) Reflect.set(Error, name, value);
 }

@@ -28,7 +28,7 @@ export function nodeError(error: unknown): Error {
   const code = codeOf(error);
   if (code === undefined) return error;
   const { cause } = error;
-  if (isOfNode(cause) && cause.code === code) return withFacts(new Error(cause.message, { cause: error }), cause);
+  if (isNodeError(cause) && cause.code === code) return withFacts(new Error(cause.message, { cause: error }), cause);
   const { syscall, address, port, message } = error;
   const facts = { errno: errnoOf(code, error), code, syscall, address, port };
   if (cause instanceof AggregateError) return withFacts(new AggregateError(cause.errors, message, { cause: error }), facts);
@@ -37,18 +37,18 @@ export function nodeError(error: unknown): Error {
 
 function codeOf({ code, errno, cause }: IOStreamError): string | undefined {
   if (errno > LOWEST_ERRNO_OF_LIBUV) return code;
-  const beneath = isOfNode(cause) ? cause.code : undefined;
-  if (code === EDNS) return beneath === undefined ? 'ENOTFOUND' : (DNS_CODES[beneath] ?? beneath);
-  return code === ETLS || code === ETLSCERT ? beneath : CODES[code];
+  const causeCode = isNodeError(cause) ? cause.code : undefined;
+  if (code === EDNS) return causeCode === undefined ? 'ENOTFOUND' : (DNS_CODES[causeCode] ?? causeCode);
+  return code === ETLS || code === ETLSCERT ? causeCode : CODES[code];
 }
 
 function errnoOf(code: string, { errno }: IOStreamError): number | undefined {
   if (errno > LOWEST_ERRNO_OF_LIBUV && errno !== 0) return errno;
-  const number = (constants.errno as Readonly<Record<string, number | undefined>>)[code];
-  return number === undefined ? undefined : -number;
+  const value = (constants.errno as Readonly<Record<string, number | undefined>>)[code];
+  return value === undefined ? undefined : -value;
 }
 
-function isOfNode(error: unknown): error is Error & { readonly code: string } {
+function isNodeError(error: unknown): error is Error & { readonly code: string } {
   return error instanceof Error && !(error instanceof IOStreamError) && typeof (error as NodeJS.ErrnoException).code === 'string';
 }
 

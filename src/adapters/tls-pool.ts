@@ -3,7 +3,7 @@ import { tlsClient, type TlsClientOptions } from '../plugins/tls/tls-client.ts';
 import { CLIENT_OPTIONS } from '../plugins/tls/tls-options.ts';
 import { ownOptions } from '../util/own-options.ts';
 import type { Plugin } from '../wire/signal.ts';
-import { defined } from './agent-request.ts';
+import { defined } from './defined.ts';
 
 /** The maximum number of TLS plugins, one for each server and set of TLS options, that are kept with their sessions. */
 const MAX_CLIENTS = 100;
@@ -50,6 +50,6 @@ export class TlsPool {
 }
 
 function tlsOptionsOf(options: object): TlsClientOptions {
-  const given = ownOptions(options, 'a request of an agent') as Readonly<Record<string, unknown>>;
-  return defined(Object.fromEntries(NAMES.map((name) => [name, given[name]])));
+  const own = ownOptions(options, 'a request of an agent') as Readonly<Record<string, unknown>>;
+  return defined(Object.fromEntries(NAMES.map((name) => [name, own[name]])));
 }

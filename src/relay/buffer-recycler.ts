@@ -12,35 +12,35 @@ import { recycle } from '../wire/socket-reads.ts';
  * - and the socket has no foreign listener.
  */
 export class BufferRecycler {
-  readonly #from: Connection;
-  readonly #to: Connection;
-  /** Whether both streams are plain sockets. Undefined until the first bytes are sent. */
-  #rawSocket: boolean | undefined;
+  readonly #source: Connection;
+  readonly #destination: Connection;
+  /** Whether no other code can refer to sent buffers. Undefined until the first bytes are sent. */
+  #isExclusive: boolean | undefined;
   readonly #buffers: Buffer[] = [];
   /** The end offset of each buffer, among all bytes that were written. */
   readonly #ends: number[] = [];
 
-  constructor(from: Connection, to: Connection) {
-    this.#from = from;
-    this.#to = to;
+  constructor(source: Connection, destination: Connection) {
+    this.#source = source;
+    this.#destination = destination;
   }
 
-  /** Called after a chunk was written to which no other code has a reference. */
+  /** Adds a chunk to which no other code has a reference. Call it right after the chunk was queued. */
   add(chunk: Buffer): void {
-    if (this.#rawSocket === false) return;
+    if (this.#isExclusive === false) return;
     this.#buffers.push(chunk);
-    this.#ends.push(this.#to.writes.accepted);
+    this.#ends.push(this.#destination.writes.accepted);
   }
 
-  /** Called when more bytes have been sent. Recycles the buffers that were sent completely. */
-  settle(): void {
-    const { sent: left, queue } = this.#to.writes;
-    this.#rawSocket ??= this.#from.isRawSocket && this.#to.isRawSocket;
-    this.#rawSocket &&= !queue.exposed && !this.#from.hasForeignDataListener;
-    for (let end = this.#ends[0]; end !== undefined && end <= left; end = this.#ends[0]) {
+  /** Recycles the buffers that were sent completely. Call it when more bytes have been sent. */
+  recycleSent(): void {
+    const { sent, queue } = this.#destination.writes;
+    this.#isExclusive ??= this.#source.isRawSocket && this.#destination.isRawSocket;
+    this.#isExclusive &&= !queue.exposed && !this.#source.hasForeignDataListener;
+    for (let end = this.#ends[0]; end !== undefined && end <= sent; end = this.#ends[0]) {
       this.#ends.shift();
       const buffer = this.#buffers.shift();
-      if (this.#rawSocket && buffer) recycle(buffer);
+      if (this.#isExclusive && buffer) recycle(buffer);
     }
   }
 }

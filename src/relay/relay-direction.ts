@@ -7,70 +7,73 @@ import { BufferRecycler } from './buffer-recycler.ts';
 /** The owner of both directions. */
 export interface RelayObserver {
   /** Called when more bytes have been sent. */
-  moved(): void;
+  onProgress(): void;
   /** Called when all bytes have been sent and the end was forwarded. */
-  through(): void;
+  onEnd(): void;
   /** Called when the relay must fail because of this stream. Without `error`: because the stream accepts no more writes. */
-  fail(core: Connection, error?: unknown): void;
+  fail(connection: Connection, error?: unknown): void;
 }
 
 /** One direction of a relay. Reads only while the destination is not blocked, then forwards the end. */
 export class RelayDirection implements PullReader, SentObserver {
+  readonly source: Connection;
   /** The number of bytes that have been sent. */
   sent = 0;
-  isThrough = false;
-  readonly #from: Connection;
-  readonly #to: Connection;
-  readonly #host: RelayObserver;
+  /** All bytes have been sent, and the end was forwarded. */
+  isDone = false;
+  readonly #destination: Connection;
+  readonly #observer: RelayObserver;
   readonly #tracker: SentTracker;
   readonly #recycler: BufferRecycler;
-  #running = false;
-  #pulling = false;
+  #isRunning = false;
+  #isPulling = false;
   /** `ready` was called reentrantly: run the loop once more. */
-  #again = false;
-  #ended = false;
+  #pullAgain = false;
+  /** The source has no more bytes. */
+  #isDrained = false;
   /** The source has failed: nothing follows the bytes that it has buffered. */
-  #failed = false;
-  #leave: (() => void) | undefined;
+  #hasSourceFailed = false;
+  #leaveQueue: (() => void) | undefined;
 
-  constructor(from: Connection, to: Connection, host: RelayObserver) {
-    this.#from = from;
-    this.#to = to;
-    this.#tracker = new SentTracker(to.writes);
-    this.#recycler = new BufferRecycler(from, to);
-    this.#host = host;
+  constructor(source: Connection, destination: Connection, observer: RelayObserver) {
+    this.source = source;
+    this.#destination = destination;
+    this.#tracker = new SentTracker(destination.writes);
+    this.#recycler = new BufferRecycler(source, destination);
+    this.#observer = observer;
   }
 
   /** Starts when earlier sends to the destination have finished. Returns a function that stops for good. */
   start(): () => void {
-    const unwatch = this.#to.writes.wait(this);
-    const begin = (leave?: () => void): void => {
-      this.#leave = leave;
-      this.#running = true;
+    const destination = this.#destination;
+    const removeObserver = destination.writes.wait(this);
+    const run = (leaveQueue?: () => void): void => {
+      this.#leaveQueue = leaveQueue;
+      this.#isRunning = true;
       this.ready();
     };
     // A destination that accepts no more writes has no send queue to join. The end may still be forwarded to it, bytes may not.
-    if (!this.#to.isActive) {
-      begin();
-      return unwatch;
+    if (!destination.isActive) {
+      run();
+      return removeObserver;
     }
-    const leave = this.#to.sends.join(begin);
+    const leaveQueue = destination.sends.join(run);
     return () => {
       this.stop();
-      unwatch();
-      leave();
+      removeObserver();
+      leaveQueue();
     };
   }
 
   /** Stops reading from the source. */
   stop(): void {
-    this.#running = false;
+    this.#isRunning = false;
   }
 
-  /** The source has failed: forwards the bytes read before the error, then fails the relay. */
-  finish(): void {
-    this.#failed = true;
-    if (this.isThrough) this.#host.fail(this.#from);
+  /** Called when the source has failed: forwards the bytes read before the error, then fails the relay. */
+  onSourceFailed(): void {
+    this.#hasSourceFailed = true;
+    if (this.isDone) this.#observer.fail(this.source);
     else this.ready();
   }
 
@@ -79,62 +82,62 @@ export class RelayDirection implements PullReader, SentObserver {
    * for each chunk would reduce the throughput by a fifth.
    */
   ready(): void {
-    this.#again = true;
-    if (this.#pulling) return;
-    this.#pulling = true;
-    while (this.#again) {
-      this.#again = false;
-      let gave = false;
-      while (this.#running && !this.#ended && !this.#to.writes.blocked && this.#step()) gave = true;
-      if (gave) this.#to.flush();
+    this.#pullAgain = true;
+    if (this.#isPulling) return;
+    this.#isPulling = true;
+    while (this.#pullAgain) {
+      this.#pullAgain = false;
+      let hasWritten = false;
+      while (this.#isRunning && !this.#isDrained && !this.#destination.writes.blocked && this.#forwardNext()) hasWritten = true;
+      if (hasWritten) this.#destination.flush();
     }
-    this.#pulling = false;
-    this.#settle();
+    this.#isPulling = false;
+    this.#endIfSent();
   }
 
   onSent(): void {
-    this.#recycler.settle();
-    this.#emit();
+    this.#recycler.recycleSent();
+    this.#updateSent();
     this.ready();
   }
 
-  /** Forwards one chunk or the end. Returns whether there may be more. */
-  #step(): boolean {
-    const { reads } = this.#from;
-    const { writes } = this.#to;
-    const { exclusiveChunk: unseen } = reads;
+  /** Forwards the next chunk, or the end. Returns whether there may be more. */
+  #forwardNext(): boolean {
+    const { reads } = this.source;
+    const destination = this.#destination;
+    const { exclusiveChunk } = reads;
     const chunk = reads.pull();
     if (!chunk) {
-      this.#ended = this.#failed || (reads.end !== undefined && !('error' in reads.end));
-      if (this.#ended && !this.#failed && !this.#to.isClosed) writes.end();
+      this.#isDrained = this.#hasSourceFailed || (reads.end !== undefined && !('error' in reads.end));
+      if (this.#isDrained && !this.#hasSourceFailed && !destination.isClosed) destination.writes.end();
       return false;
     }
-    if (this.#to.isClosed || writes.queueUp(chunk)) {
-      this.#host.fail(this.#to);
+    if (destination.isClosed || destination.writes.queueUp(chunk)) {
+      this.#observer.fail(destination);
       return false;
     }
     this.#tracker.add(chunk.length);
-    if (chunk === unseen) this.#recycler.add(chunk);
+    if (chunk === exclusiveChunk) this.#recycler.add(chunk);
     return true;
   }
 
-  #emit(): void {
-    const now = this.#tracker.sent();
-    if (now <= this.sent) return;
-    this.sent = now;
-    this.#host.moved();
+  #updateSent(): void {
+    const sent = this.#tracker.sent();
+    if (sent <= this.sent) return;
+    this.sent = sent;
+    this.#observer.onProgress();
   }
 
-  #settle(): void {
-    if (!this.#running || !this.#ended || this.#tracker.isWaiting) return;
-    this.#running = false;
-    this.#emit();
-    if (this.#failed) {
-      this.#host.fail(this.#from);
+  #endIfSent(): void {
+    if (!this.#isRunning || !this.#isDrained || this.#tracker.isWaiting) return;
+    this.#isRunning = false;
+    this.#updateSent();
+    if (this.#hasSourceFailed) {
+      this.#observer.fail(this.source);
       return;
     }
-    this.isThrough = true;
-    this.#leave?.();
-    this.#host.through();
+    this.isDone = true;
+    this.#leaveQueue?.();
+    this.#observer.onEnd();
   }
 }

@@ -1,21 +1,8 @@
-import { Observable, type Subscriber } from 'rxjs';
-import { ECLOSED, IOStreamError } from '../errors.ts';
-import { describeValue } from '../util/describe.ts';
-import type { Connection } from '../stream/connection.ts';
+import { Observable } from 'rxjs';
 import { internalsOf, IOStream } from '../stream/io-stream.ts';
-import type { ReadEnd } from '../stream/read-side.ts';
-import { RelayDirection, type RelayObserver } from './relay-direction.ts';
-
-/** The progress of a {@link relay}, in bytes. */
-export interface RelayProgress {
-  /** Bytes that were read from `a` and sent to the peer of `b`. */
-  readonly aToB: number;
-  /** Bytes that were read from `b` and sent to the peer of `a`. */
-  readonly bToA: number;
-}
-
-/** The error of a {@link relay}: code, phase and facts of the error of one stream. `side` names the stream, `cause` is its error. */
-export type RelayError = IOStreamError & { readonly side: 'a' | 'b' };
+import { describeValue } from '../util/describe.ts';
+import type { RelayProgress } from './relay-progress.ts';
+import { RelaySubscription } from './relay-subscription.ts';
 
 /**
  * Joins two streams: forwards bytes in both directions until both have ended.
@@ -50,7 +37,7 @@ export type RelayError = IOStreamError & { readonly side: 'a' | 'b' };
  * import { connect, listen, relay } from 'rxjs-io-stream';
  * import { switchMap } from 'rxjs';
  *
- * // A port forwarder. A connection that cannot be forwarded is reset, and `server.errors$` tells why.
+ * // A port forwarder. A connection that cannot be forwarded is reset, and `server.errors$` emits why.
  * const to = { host: '127.0.0.1', port: 80 };
  * listen({ host: '127.0.0.1', port: 8080, allowHalfOpen: true }, (io) => connect(to, (other) => relay(io, other)))
  *   .pipe(switchMap((server) => server.errors$))
@@ -64,130 +51,12 @@ export type RelayError = IOStreamError & { readonly side: 'a' | 'b' };
  * @see {@link connect} for the second connection of a forwarder.
  */
 export function relay(a: IOStream, b: IOStream): Observable<RelayProgress> {
-  check('a', a);
-  check('b', b);
+  checkStream('a', a);
+  checkStream('b', b);
   if (a === b) throw new TypeError('expected two streams to relay between, got the same one twice; `io.send(io)` is an echo');
-  return new Observable((out) => new Relay(internalsOf(a), internalsOf(b), out).start());
+  return new Observable((subscriber) => new RelaySubscription(internalsOf(a), internalsOf(b), subscriber).start());
 }
 
-function check(name: string, io: unknown): void {
+function checkStream(name: string, io: unknown): void {
   if (!(io instanceof IOStream)) throw new TypeError(`expected \`${name}\` to be an IOStream, got ${describeValue(io)}`);
-}
-
-/** One subscription of a relay. */
-class Relay implements RelayObserver {
-  readonly #a: Connection;
-  readonly #b: Connection;
-  readonly #out: Subscriber<RelayProgress>;
-  readonly #aToB: RelayDirection;
-  readonly #bToA: RelayDirection;
-  /** Completed or reset: there is nothing to reset any more. */
-  #over = false;
-  /** The stream that failed first, while its bytes are still being forwarded. */
-  #first: { readonly core: Connection; readonly error: unknown } | undefined;
-
-  constructor(a: Connection, b: Connection, out: Subscriber<RelayProgress>) {
-    this.#a = a;
-    this.#b = b;
-    this.#out = out;
-    this.#aToB = new RelayDirection(a, b, this);
-    this.#bToA = new RelayDirection(b, a, this);
-  }
-
-  start(): void {
-    const out = this.#out;
-    const sides = [
-      { core: this.#a, lane: this.#aToB },
-      { core: this.#b, lane: this.#bToA },
-    ];
-    for (const { core, lane } of sides) {
-      const detach = core.reads.attach(lane);
-      if (!detach) {
-        out.error(new TypeError(`expected \`${this.#sideOf(core)}\` to be read by nobody else, got one with a consume() or iteration`));
-        return;
-      }
-      // Attached as long as the relay lives: it handles the error of the stream.
-      out.add(detach);
-    }
-    out.add(() => this.#cut());
-    for (const { core, lane } of sides) {
-      if (!core.isActive && !hasEnded(core)) this.fail(core, core.end?.error);
-      out.add(core.closing$.subscribe((end) => this.#onClosing(core, lane, end)));
-    }
-    this.moved();
-    for (const { lane } of sides) if (!out.closed) out.add(lane.start());
-  }
-
-  // Called by the lanes
-
-  moved(): void {
-    this.#out.next({ aToB: this.#aToB.sent, bToA: this.#bToA.sent });
-  }
-
-  through(): void {
-    if (!this.#aToB.isThrough || !this.#bToA.isThrough || this.#a.state !== 'closed' || this.#b.state !== 'closed') return;
-    this.#over = true;
-    this.#out.complete();
-  }
-
-  fail(core: Connection, error: unknown = ended(core, this.#sideOf(core))): void {
-    if (this.#over) return;
-    const first = this.#first ?? { core, error };
-    const told = sided(first.error, this.#sideOf(first.core));
-    this.#cut(told);
-    this.#out.error(told);
-  }
-
-  // Called by the streams
-
-  #onClosing(core: Connection, lane: RelayDirection, end: ReadEnd): void {
-    if ('error' in end) core.errorHandled();
-    // The owner of the stream has unsubscribed: be silent here too. Unsubscribing resets both streams.
-    if (end.unsubscribed) this.#out.unsubscribe();
-    // By `close`, `reset` or a signal: fail at once, without the bytes that have not been read.
-    else if (core.state === 'closing') this.fail(core, end.error);
-    else if (!('error' in end)) this.through();
-    else if (this.#first) this.fail(core);
-    else {
-      this.#first = { core, error: end.error };
-      (lane === this.#aToB ? this.#bToA : this.#aToB).stop();
-      lane.finish();
-    }
-  }
-
-  #cut(cause?: unknown): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#a.reset(cause);
-    this.#b.reset(cause);
-  }
-
-  #sideOf(core: Connection): 'a' | 'b' {
-    return core === this.#a ? 'a' : 'b';
-  }
-}
-
-/** Whether a stream has closed by itself after its peer's FIN. Its buffered bytes can still be read. */
-function hasEnded(core: Connection): boolean {
-  return core.closedReport?.by === 'peer';
-}
-
-function ended(core: Connection, side: string): IOStreamError {
-  const why = hasEnded(core)
-    ? 'it has closed at the end of its peer: give a stream that waits for its relay allowHalfOpen: true'
-    : 'it was ended or closed by us';
-  const message = `expected \`${side}\` to stay open until both directions have ended, ${why}`;
-  return new IOStreamError(ECLOSED, { phase: 'close', message });
-}
-
-/** Adds the side to an IOStreamError. Other values, such as an abort reason, are returned unchanged. */
-function sided(error: unknown, side: 'a' | 'b'): unknown {
-  if (!(error instanceof IOStreamError)) return error;
-  const { code, phase, message } = error;
-  return new IOStreamError(code, {
-    phase,
-    message: `stream ${side}: ${message}`,
-    cause: error,
-    facts: Object.assign({} as Record<string, unknown>, error, { side }),
-  });
 }

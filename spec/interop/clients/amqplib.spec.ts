@@ -8,7 +8,7 @@ import { RABBITMQ_START, startRabbitmq } from '../peers/rabbitmq.ts';
 import { describeClient } from './clients.ts';
 import { eachRoute } from './routes.ts';
 
-/** Publishes 1 MiB to a queue of its own, and consumes it. */
+/** Publishes 1 MiB to a new queue, and consumes it. */
 async function delivers(connection: ChannelModel): Promise<Buffer> {
   const channel = await connection.createConfirmChannel();
   const { queue } = await channel.assertQueue('', { exclusive: true });
@@ -21,7 +21,7 @@ async function delivers(connection: ChannelModel): Promise<Buffer> {
 describeClient('amqplib', ['rabbitmq-server'], () => {
   const rabbitmq = started(startRabbitmq, RABBITMQ_START);
 
-  // It connects by itself: to a port that is forwarded through the route.
+  // amqplib opens its own socket, to a port that is forwarded through the route.
   eachRoute({ 'trace + socks5': () => rabbitmq().ports.plain, tlsClient: () => rabbitmq().ports.tls }, (open) => {
     spec('publishes and consumes 1 MiB through a forwarded port', async (h) => {
       const { host, port } = await (await open(h)).forward();
@@ -32,8 +32,8 @@ describeClient('amqplib', ['rabbitmq-server'], () => {
   });
 
   eachRoute({ 'trace + socks5': () => rabbitmq().ports.tls }, (open) => {
-    spec('lays its own TLS upon a socket', async (h) => {
-      const socket = await (await open(h)).dialled();
+    spec('adds its own TLS to a socket', async (h) => {
+      const socket = await (await open(h)).connectedSocket();
       const connection = await connect('amqps://localhost', { socket, ca });
       h.sameBytes(await delivers(connection), PAYLOAD);
       await connection.close();

@@ -21,7 +21,7 @@ const IMPLEMENTATION: grpc.UntypedServiceImplementation = {
   }) satisfies grpc.handleBidiStreamingCall<Buffer, Buffer>,
 };
 
-/** A gRPC server over sockets that `listen` accepts, and its port. */
+/** Starts a gRPC server over sockets that `listen` accepts. Returns its port. */
 async function serving(h: Harness, name: Parameters<typeof servingSockets>[1]): Promise<number> {
   const server = new grpc.Server();
   server.addService(DEFINITION, IMPLEMENTATION);
@@ -34,7 +34,7 @@ async function serving(h: Harness, name: Parameters<typeof servingSockets>[1]): 
   return port;
 }
 
-/** It connects by itself: to a port that is forwarded through the route. */
+/** The client opens its own socket, to a port that is forwarded through the route. */
 async function client(h: Harness, route: Route, credentials = grpc.credentials.createInsecure()): Promise<grpc.Client> {
   const { host, port } = await route.forward();
   const made = new grpc.Client(`${host}:${port}`, credentials, { 'grpc.ssl_target_name_override': 'localhost' });
@@ -50,7 +50,7 @@ function echo(client: grpc.Client, message: Buffer): Promise<Buffer> {
 
 describeClient('@grpc/grpc-js, client and server', [], () => {
   eachRoute({ 'trace + socks5': () => 0, tlsClient: () => 0 }, (open, name) => {
-    spec('calls with 1 MiB, many calls at a time', async (h) => {
+    spec('sends 1 MiB in each of many concurrent calls', async (h) => {
       const caller = await client(h, await open(h, await serving(h, name)));
       const calls = Array.from({ length: 8 }, () => echo(caller, PAYLOAD));
       for (const reply of await Promise.all(calls)) h.sameBytes(reply, PAYLOAD);
@@ -70,7 +70,7 @@ describeClient('@grpc/grpc-js, client and server', [], () => {
   });
 
   eachRoute({ 'trace + socks5': () => 0 }, (open) => {
-    spec('calls over TLS of its own, which `tlsServer` ends', async (h) => {
+    spec('calls over its own TLS, which ends at `tlsServer`', async (h) => {
       const route = await open(h, await serving(h, 'tlsClient'));
       const caller = await client(h, route, grpc.credentials.createSsl(Buffer.from(ca)));
       h.sameBytes(await echo(caller, PAYLOAD), PAYLOAD);

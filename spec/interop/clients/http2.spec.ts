@@ -11,7 +11,7 @@ import { started } from '../peers.ts';
 import { describeClient, servingSockets } from './clients.ts';
 import { eachRoute, type Route } from './routes.ts';
 
-/** Echoes; `/goaway` makes it end the session. */
+/** Echoes each request. A request of `/goaway` ends the session. */
 function answering(server: Http2Server): Http2Server {
   return server.on('stream', (stream, headers) => {
     stream.respond({ ':status': 200 });
@@ -49,14 +49,14 @@ describeClient('http2', [], () => {
   const tls = started(() => startHttp2(true));
 
   eachRoute({ 'trace + socks5': () => plain().port, tlsClient: () => tls().port }, (open) => {
-    spec('sends and receives 1 MiB on each of 8 streams at a time', async (h) => {
+    spec('sends and receives 1 MiB on each of 8 concurrent streams', async (h) => {
       const session = connect(await open(h));
       const replies = await Promise.all(Array.from({ length: 8 }, () => exchange(session, PAYLOAD)));
       for (const reply of replies) h.sameBytes(reply, PAYLOAD);
       await closed(session);
     });
 
-    spec('ends with the session that the server closes', async (h) => {
+    spec('ends when the server closes the session', async (h) => {
       const session = connect(await open(h));
       const goaway = once(session, 'goaway');
       const closing = once(session, 'close');
@@ -79,7 +79,7 @@ describeClient('http2', [], () => {
 
 describeClient('http2 server', [], () => {
   eachRoute({ 'trace + socks5': () => 0, tlsClient: () => 0 }, (open, name) => {
-    spec('serves sockets that `listen` accepts: 1 MiB on each of 8 streams', async (h) => {
+    spec('serves sockets that `listen` accepts, with 1 MiB on each of 8 streams', async (h) => {
       const server = answering(http2.createServer());
       const port = await servingSockets(h, name, (socket) => server.emit('connection', socket));
       const session = connect(await open(h, port));

@@ -9,11 +9,11 @@ import { REDIS_PASSWORD, startRedis } from '../peers/redis.ts';
 import { describeClient } from './clients.ts';
 import { eachRoute, type Route } from './routes.ts';
 
-/** For ioredis's `Connector` option. */
+/** Returns a class for the `Connector` option of ioredis. */
 function connectorOf(route: Route): new () => AbstractConnector {
   return class extends AbstractConnector {
     constructor() {
-      super(1000); // until it destroys a stream that does not close
+      super(1000); // Time until it destroys a stream that does not close.
     }
 
     connect(): Promise<Socket> {
@@ -41,7 +41,7 @@ describeClient('ioredis', ['redis-server'], () => {
       await client.quit();
     });
 
-    spec('receives what another client publishes', async (h) => {
+    spec('receives messages that another client publishes', async (h) => {
       const route = await open(h);
       const [subscriber, publisher] = [connect(route), connect(route)];
       await subscriber.subscribe('news');
@@ -51,7 +51,7 @@ describeClient('ioredis', ['redis-server'], () => {
       await Promise.all([subscriber.quit(), publisher.quit()]);
     });
 
-    spec('connects again when the server ends the connection', async (h) => {
+    spec('reconnects when the server ends the connection', async (h) => {
       const client = connect(await open(h));
       const id = await client.client('ID');
       await client.call('CLIENT', 'KILL', 'ID', id, 'SKIPME', 'no').catch(() => {});

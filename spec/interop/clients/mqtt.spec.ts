@@ -21,7 +21,7 @@ describeClient('mqtt', ['mosquitto'], () => {
   };
 
   eachRoute({ 'trace + socks5': () => mosquitto().ports.plain, tlsClient: () => mosquitto().ports.tls }, (open) => {
-    spec('publishes 1 MiB in each quality of service, and receives it', async (h) => {
+    spec('publishes and receives 1 MiB with each quality of service', async (h) => {
       const client = await connect(await open(h));
       await client.subscribeAsync('bytes', { qos: 2 });
       for (const qos of [0, 1, 2] as const) {
@@ -32,7 +32,7 @@ describeClient('mqtt', ['mosquitto'], () => {
       await client.endAsync();
     });
 
-    spec('connects again when the broker ends the connection', async (h) => {
+    spec('reconnects when the broker ends the connection', async (h) => {
       const route = await open(h);
       const first = await connect(route, 'same-id');
       const lost = happens(first, 'close');
@@ -44,7 +44,7 @@ describeClient('mqtt', ['mosquitto'], () => {
       await first.endAsync();
     });
 
-    spec('ends at once when it is forced to', async (h) => {
+    spec('ends at once with `force`', async (h) => {
       const client = await connect(await open(h));
       await client.endAsync(true);
       expect(client.connected).toBe(false);

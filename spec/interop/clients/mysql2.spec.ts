@@ -26,7 +26,7 @@ describeClient('mysql2', ['mariadbd'], () => {
       await connection.end();
     });
 
-    spec('ends 50 pools that have worked, and reports no error', async (h) => {
+    spec('ends 50 used pools without an error', async (h) => {
       const route = await open(h);
       for (let round = 0; round < 50; round += 1) {
         const pool = mysql.createPool({ ...config(route), connectionLimit: 2 });
@@ -37,7 +37,7 @@ describeClient('mysql2', ['mariadbd'], () => {
   });
 
   eachRoute({ 'trace + socks5': () => mariadb().ports.port }, (open) => {
-    spec('upgrades to TLS in mid-stream with `ssl`', async (h) => {
+    spec('upgrades an open connection to TLS with `ssl`', async (h) => {
       const connection = await mysql.createConnection({ ...config(await open(h)), ssl: { ca, verifyIdentity: false } });
       const [[row]] = await connection.query<RowDataPacket[]>("SHOW STATUS LIKE 'Ssl_version'");
       expect(String(row?.Value)).toMatch(/^TLSv1\.[23]$/);

@@ -9,7 +9,7 @@ import { describeClient } from './clients.ts';
 import { eachRoute, type Route } from './routes.ts';
 import { startTlsFront } from './tls-front.ts';
 
-/** What the types of the library leave out: a factory of sockets. */
+/** The option for a factory of sockets, which the types of the library lack. */
 type Options = postgres.Options<Record<string, never>> & { readonly socket: () => unknown };
 
 describeClient('postgres.js', ['initdb', 'postgres'], () => {
@@ -24,7 +24,7 @@ describeClient('postgres.js', ['initdb', 'postgres'], () => {
       password,
       database,
       max: 2,
-      socket: () => route.dialled(),
+      socket: () => route.connectedSocket(),
       ...more,
     };
     return postgres(options);
@@ -38,7 +38,7 @@ describeClient('postgres.js', ['initdb', 'postgres'], () => {
       await sql.end();
     });
 
-    spec('ends 20 pools that have worked, and reports no error', async (h) => {
+    spec('ends 20 used pools without an error', async (h) => {
       const route = await openRoute(h);
       for (let round = 0; round < 20; round += 1) {
         const sql = open(route);
@@ -50,7 +50,7 @@ describeClient('postgres.js', ['initdb', 'postgres'], () => {
   });
 
   eachRoute({ 'trace + socks5': () => server().ports.port }, (openRoute) => {
-    spec('upgrades to TLS in mid-stream with `ssl`', async (h) => {
+    spec('upgrades an open connection to TLS with `ssl`', async (h) => {
       const sql = open(await openRoute(h), { ssl: { ca, servername: 'localhost' } });
       const rows = await sql`SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()`;
       expect([...rows]).toStrictEqual([{ ssl: true }]);

@@ -11,33 +11,33 @@ import type { Harness } from '../../support/harness.ts';
 import { startSocksServer } from './socks-server.ts';
 
 const HOST = '127.0.0.1';
-/** What web servers of both versions choose from; other servers ignore it. */
+/** The protocols that web servers may choose from. Other servers ignore them. */
 const ALPNProtocols = ['http/1.1', 'h2'];
 
-/** What lies between a client library and its server. */
+/** The stack of plugins between a client library and its server. */
 export type RouteName = 'trace + socks5' | 'tlsClient';
 
-/** A way to a server, and the forms in which a library takes it. */
+/** A stack of plugins to a server, in the forms that libraries accept. */
 export interface Route {
   readonly host: string;
   readonly port: number;
   /** Whether the bytes are encrypted below the library. */
   readonly isSecure: boolean;
   readonly plugin: Plugins;
-  /** For a library that calls for a socket: `stream`, `createConnection`, `socket`, … */
+  /** For a library that calls a function to get a socket: `stream`, `createConnection`, `socket`, … */
   dial(): Socket;
-  /** For a library that wants a socket that is connected. */
-  dialled(): Promise<Socket>;
-  /** For a library that takes an `http.Agent`; without TLS of the route, as `https:` brings its own. */
+  /** For a library that requires a connected socket. */
+  connectedSocket(): Promise<Socket>;
+  /** For a library that accepts an `http.Agent`. Without the TLS of the route, because the agent adds TLS for `https:`. */
   agent(options?: AgentOptions): Agent;
-  /** For a library that connects by itself: a local port, forwarded through the route. */
+  /** For a library that opens its own socket: a local port that is forwarded through the route. */
   forward(): Promise<{ readonly host: string; readonly port: number }>;
 }
 
-/** Opens a route to the server, or to another port, until the end of the spec. It must have been used by then. */
+/** Opens a route to the server, or to another port, until the end of the spec. Fails the spec if the route is not used. */
 type Open = (h: Harness, port?: number) => Promise<Route>;
 
-/** Describes what holds on each route; `ports` has the port of the server of each one. */
+/** Defines the specs of each route. `ports` are the ports of the server, by route. */
 export function eachRoute(ports: Partial<Record<RouteName, () => number>>, specs: (open: Open, name: RouteName) => void): void {
   for (const [name, port] of Object.entries(ports) as [RouteName, () => number][])
     describe(name, () => specs((h, other) => openRoute(h, name, other ?? port()), name));
@@ -47,7 +47,7 @@ async function openRoute(h: Harness, name: RouteName, port: number): Promise<Rou
   const isSecure = name === 'tlsClient';
   const plugin = isSecure ? { ssl: tlsClient({ ca, ALPNProtocols }) } : await traced(h);
   const options = { host: HOST, port, plugin };
-  // Any Duplex will do: the types of the libraries name the socket of Node.
+  // The libraries accept any Duplex; their types require a net.Socket.
   const dial: Route['dial'] = () => toDuplex(new IOStream(options)) as unknown as Socket;
   return {
     host: HOST,
@@ -55,7 +55,7 @@ async function openRoute(h: Harness, name: RouteName, port: number): Promise<Rou
     isSecure,
     plugin,
     dial,
-    async dialled() {
+    async connectedSocket() {
       const socket = dial();
       await once(socket, 'connect');
       return socket;
@@ -65,12 +65,14 @@ async function openRoute(h: Harness, name: RouteName, port: number): Promise<Rou
   };
 }
 
-/** A SOCKS5 proxy in this process, with a trace above it. All bytes of the spec go through both. */
+/** Starts a SOCKS5 proxy in this process. Returns the plugins: a trace above the proxy. */
 async function traced(h: Harness): Promise<Plugins> {
   const server = await startSocksServer();
   h.defer(() => server.stop());
   let entries = 0;
-  h.defer(() => expect(server.passed > 0 && entries > 0, `expected the route to be used, got ${server.passed} connections`).toBe(true));
+  h.defer(() =>
+    expect(server.passed > 0 && entries > 0, `the route was not used: ${server.passed} connections, ${entries} trace entries`).toBe(true),
+  );
   return { log: trace({ sink: () => (entries += 1) }), socks: socks5({ host: HOST, port: server.port }) };
 }
 

@@ -9,7 +9,7 @@ const NAME = 3;
 
 /** A SOCKS5 server without a password, in this process, that connects to 127.0.0.1 only. */
 export interface SocksServer extends Backend {
-  /** How many connections went through it. */
+  /** Number of forwarded connections. */
   readonly passed: number;
 }
 
@@ -50,10 +50,10 @@ export async function startSocksServer(): Promise<SocksServer> {
   };
 }
 
-/** Reads a CONNECT request, whatever host it names. */
+/** Reads a CONNECT request. Returns its port; the host is ignored. */
 async function target(client: Socket): Promise<number> {
   const [, , , kind] = await take(client, 4);
-  if (kind !== IPV4 && kind !== NAME) throw new Error(`expected an IPv4 address or a name, got type ${kind}`);
+  if (kind !== IPV4 && kind !== NAME) throw new Error(`the request has address type ${kind}; only IPv4 addresses and names are supported`);
   await take(client, kind === IPV4 ? 4 : (await take(client, 1))[0]!);
   return (await take(client, 2)).readUInt16BE();
 }
@@ -62,7 +62,7 @@ async function take(socket: Socket, count: number): Promise<Buffer> {
   for (;;) {
     const bytes = socket.read(count) as Buffer | null;
     if (bytes?.length === count) return bytes;
-    if (socket.readableEnded) throw new Error(`expected ${count} bytes, got the end`);
+    if (socket.readableEnded) throw new Error(`the client has ended before sending ${count} bytes`);
     await once(socket, 'readable');
   }
 }

@@ -18,7 +18,7 @@ describeClient('ssh2', ['ssh-keygen', 'sshd'], () => {
   const sshd = started(startSshd);
   const echo = started(startEcho);
   const connect = async (route: Route): Promise<Client> => {
-    const privateKey = readFileSync(join(sshd().room.folder, SSH_KEY));
+    const privateKey = readFileSync(join(sshd().folder.path, SSH_KEY));
     const client = new ssh2.Client().connect({ sock: route.dial(), username: userInfo().username, privateKey });
     await once(client, 'ready');
     return client;
@@ -30,7 +30,7 @@ describeClient('ssh2', ['ssh-keygen', 'sshd'], () => {
   };
 
   eachRoute({ 'trace + socks5': () => sshd().ports.port }, (open) => {
-    spec('runs a program, and sends 1 MiB through it', async (h) => {
+    spec('runs a program, and pipes 1 MiB through it', async (h) => {
       const client = await connect(await open(h));
       const channel = await promisify(client.exec.bind(client))('cat');
       channel.end(PAYLOAD);
@@ -41,13 +41,13 @@ describeClient('ssh2', ['ssh-keygen', 'sshd'], () => {
     spec('writes and reads a file of 1 MiB by SFTP', async (h) => {
       const client = await connect(await open(h));
       const sftp = await promisify(client.sftp.bind(client))();
-      const path = join(sshd().room.folder, 'bytes');
+      const path = join(sshd().folder.path, 'bytes');
       await promisify(sftp.writeFile.bind(sftp))(path, PAYLOAD);
       h.sameBytes(await promisify(sftp.readFile.bind(sftp))(path), PAYLOAD);
       await end(client);
     });
 
-    spec('forwards a connection to an echo, 1 MiB each way', async (h) => {
+    spec('forwards a connection to an echo, and carries 1 MiB each way', async (h) => {
       const client = await connect(await open(h));
       const channel = await promisify(client.forwardOut.bind(client))('127.0.0.1', 0, '127.0.0.1', echo().port);
       channel.end(PAYLOAD);

@@ -4,22 +4,22 @@ import { createServer } from 'node:tls';
 import { server as identity } from '../../support/certificates.ts';
 import type { Backend } from '../backends.ts';
 
-/** TLS from the first byte in front of a server that has none, in this process. */
+/** Starts a TLS server in this process that forwards to a server without TLS. */
 export async function startTlsFront(port: number): Promise<Backend> {
   const sockets = new Set<Socket>();
-  const kept = <S extends Socket>(socket: S): S => {
+  const track = <S extends Socket>(socket: S): S => {
     sockets.add(socket);
     socket.on('error', () => {}).on('close', () => sockets.delete(socket));
     return socket;
   };
   const front = createServer({ ...identity, allowHalfOpen: true }, (client) => {
-    const back = kept(connect({ host: '127.0.0.1', port, allowHalfOpen: true }));
+    const back = track(connect({ host: '127.0.0.1', port, allowHalfOpen: true }));
     client.pipe(back);
     back.pipe(client);
     client.on('close', () => back.destroy());
     back.on('close', () => client.destroy());
   });
-  front.on('connection', kept).on('secureConnection', kept);
+  front.on('connection', track).on('secureConnection', track);
   front.listen(0, '127.0.0.1');
   await once(front, 'listening');
   const stop = async (): Promise<void> => {

@@ -7,7 +7,7 @@ import { describeClient } from './clients.ts';
 import { eachRoute, type Route } from './routes.ts';
 import { startWeb } from './web.ts';
 
-/** For undici's `connect` option. */
+/** Returns a function for the `connect` option of undici. */
 function connector(route: Route): buildConnector.connector {
   return (_options, callback) => {
     const socket = route.dial();
@@ -25,7 +25,7 @@ describeClient('undici', [], () => {
   const web = started(startWeb);
 
   eachRoute({ 'trace + socks5': () => web().plain, tlsClient: () => web().tls }, (open) => {
-    spec('sends and receives 1 MiB, and uses its connection again', async (h) => {
+    spec('sends and receives 1 MiB, and reuses its connection', async (h) => {
       const route = await open(h);
       const client = new Client(origin(route), { connect: connector(route) });
       const { body } = await client.request({ path: '/echo', method: 'POST', body: PAYLOAD });
@@ -36,7 +36,7 @@ describeClient('undici', [], () => {
       await client.close();
     });
 
-    spec('sends requests ahead of the replies with `pipelining`', async (h) => {
+    spec('sends requests before the replies arrive with `pipelining`', async (h) => {
       const route = await open(h);
       const client = new Client(origin(route), { connect: connector(route), pipelining: 10 });
       const replies = Array.from({ length: 50 }, () => client.request({ path: '/hello', method: 'GET' }));
@@ -45,7 +45,7 @@ describeClient('undici', [], () => {
       await client.close();
     });
 
-    spec('reports a reply that is cut, and goes on with a new connection', async (h) => {
+    spec('reports a truncated reply, and continues with a new connection', async (h) => {
       const route = await open(h);
       const client = new Client(origin(route), { connect: connector(route) });
       const { body } = await client.request({ path: '/cut', method: 'GET' });

@@ -9,10 +9,10 @@ import { server as identity } from '../../support/certificates.ts';
 export interface Web {
   readonly plain: number;
   readonly tls: number;
-  /** How many requests came for a path. */
+  /** Returns the number of requests for a path. */
   requests(path: string): number;
-  /** Ends all connections, as those whose requests are never read. */
-  hangUp(): void;
+  /** Closes all connections, also those whose requests are never read. */
+  closeConnections(): void;
   stop(): Promise<void>;
 }
 
@@ -21,7 +21,7 @@ type Page = (request: IncomingMessage, response: ServerResponse, visit: number) 
 const PAGES: Readonly<Record<string, Page>> = {
   '/hello': (_, response) => response.end('hello'),
   '/echo': (request, response) => request.pipe(response),
-  /** The client's port: the same one for two requests over one connection. */
+  /** Responds with the client's port, to recognize two requests over one connection. */
   '/port': ({ socket }, response) => response.end(String(socket.remotePort)),
   '/moved': (_, response) => response.writeHead(302, { location: '/hello' }).end(),
   '/silence': () => {},
@@ -32,11 +32,11 @@ const PAGES: Readonly<Record<string, Page>> = {
   '/reset-once': ({ socket }, response, visit) => (visit === 1 ? cut(socket) : response.end('hello')),
   '/busy-once': (_, response, visit) => (visit === 1 ? response.writeHead(503).end('busy') : response.end('hello')),
   '/silence-once': (_, response, visit) => visit > 1 && response.end('hello'),
-  /** Takes no more of a body than the kernel does. */
+  /** Never reads the body. */
   '/full': (request) => void request.pause(),
 };
 
-/** Ends a connection by a reset; TLS of Node cannot, and ends it without close_notify. */
+/** Resets a connection. Node's TLS cannot: it closes without close_notify. */
 function cut(socket: Socket): void {
   if (socket instanceof TLSSocket) socket.destroy();
   else socket.resetAndDestroy();
@@ -63,12 +63,12 @@ export async function startWeb(): Promise<Web> {
     await once(server, 'listening');
   }
   const [plain = 0, tls = 0] = servers.map((server) => (server.address() as AddressInfo).port);
-  const hangUp = (): void => {
+  const closeConnections = (): void => {
     for (const socket of sockets) socket.destroy();
   };
   const stop = async (): Promise<void> => {
-    hangUp();
+    closeConnections();
     await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   };
-  return { plain, tls, requests: (path) => visits.get(path) ?? 0, hangUp, stop };
+  return { plain, tls, requests: (path) => visits.get(path) ?? 0, closeConnections: closeConnections, stop };
 }

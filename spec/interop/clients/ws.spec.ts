@@ -12,10 +12,10 @@ import { started } from '../peers.ts';
 import { describeClient, servingSockets } from './clients.ts';
 import { eachRoute, type Route } from './routes.ts';
 
-/** An abnormal closure: the connection ended without a close frame. */
+/** The code of a connection that ended without a close frame. */
 const ABNORMAL = 1006;
 
-/** Echoes; the text `leave` makes it terminate. */
+/** Echoes each message. The text `leave` terminates the connection. */
 function echoes(socket: WebSocket): void {
   socket.on('message', (data: Buffer, isBinary) => {
     if (!isBinary && data.toString() === 'leave') socket.terminate();
@@ -56,7 +56,7 @@ describeClient('ws', [], () => {
       expect([code, reason.toString()]).toStrictEqual([4000, 'bye']);
     });
 
-    spec('terminates, while a message is on its way, without an error', async (h) => {
+    spec('terminates without an error while a message is being sent', async (h) => {
       const socket = await connect(await open(h));
       socket.send(PAYLOAD);
       socket.terminate();
@@ -69,7 +69,7 @@ describeClient('ws', [], () => {
       expect((await once(socket, 'close'))[0]).toBe(ABNORMAL);
     });
 
-    spec('terminates while it connects, and reports that alone', async (h) => {
+    spec('terminates while connecting, and then connects again', async (h) => {
       const route = await open(h);
       const socket = new WebSocket(`ws://${route.host}:${route.port}/`, { createConnection: () => route.dial() });
       const failure = once(socket, 'error') as Promise<[Error]>;
@@ -85,7 +85,7 @@ describeClient('ws', [], () => {
 
 describeClient('ws server', [], () => {
   eachRoute({ 'trace + socks5': () => 0, tlsClient: () => 0 }, (open, name) => {
-    spec('serves sockets that `listen` accepts: 1 MiB there and back, close, terminate', async (h) => {
+    spec('serves sockets that `listen` accepts: echoes 1 MiB, closes, and terminates', async (h) => {
       const http = createServer();
       new WebSocketServer({ server: http }).on('connection', echoes);
       const port = await servingSockets(h, name, (socket) => http.emit('connection', socket));

@@ -1,9 +1,9 @@
 import { startPeer, type Peer } from '../peers.ts';
 
-/** Dante: SOCKS4 and SOCKS5 without a password; ports up to 1023 are blocked. It knows no SOCKS4a. */
+/** Starts dante: SOCKS4 and SOCKS5 without a password. Blocks ports up to 1023. Does not support SOCKS4a. */
 export function startDante(): Promise<Peer<'socks'>> {
-  return startPeer(['socks'], (ports, room) => {
-    const conf = room.file(
+  return startPeer(['socks'], (ports, folder) => {
+    const conf = folder.file(
       'danted.conf',
       `logoutput: stderr
 internal: 127.0.0.1 port = ${ports.socks}

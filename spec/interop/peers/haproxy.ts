@@ -1,15 +1,20 @@
 import { server } from '../../support/certificates.ts';
 import { startPeer, type Peer } from '../peers.ts';
 
-/** What haproxy does on each of its ports. */
+/** The ports of haproxy: TLS with ALPN, TLS for one connection at a time, rejected connections, and silently dropped ones. */
 type Ports = 'tls' | 'one' | 'reject' | 'drop';
 
-/** Haproxy before a backend: TLS with ALPN; one connection at a time; refusing; silent. `how` it gets to the backend. */
-export function startHaproxy(port: number, how = ''): Promise<Peer<Ports>> {
-  return startPeer(['tls', 'one', 'reject', 'drop'], (ports, room) => {
-    const tls = `ssl crt ${room.file('server.pem', server.cert + server.key)}`;
-    const backend = `server echo 127.0.0.1:${port} ${how}`;
-    const conf = room.file(
+/**
+ * Starts haproxy in front of a backend.
+ *
+ * @param port the port of the backend.
+ * @param serverOptions more options of haproxy's `server` line, such as a proxy to the backend.
+ */
+export function startHaproxy(port: number, serverOptions = ''): Promise<Peer<Ports>> {
+  return startPeer(['tls', 'one', 'reject', 'drop'], (ports, folder) => {
+    const tls = `ssl crt ${folder.file('server.pem', server.cert + server.key)}`;
+    const backend = `server echo 127.0.0.1:${port} ${serverOptions}`;
+    const conf = folder.file(
       'haproxy.cfg',
       `global
   maxconn 100

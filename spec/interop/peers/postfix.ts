@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { server } from '../../support/certificates.ts';
 import { startPeer, type Peer } from '../peers.ts';
 
-/** The only recipient that it takes no mail for. */
+/** The only recipient that postfix rejects. */
 export const REFUSED = 'refused@localhost';
 
-/** Every service of its own that smtpd talks to: name, type, unprivileged, program. */
+/** The services of postfix that smtpd uses, as lines of master.cf. */
 const SERVICES = `cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 rewrite unix - - n - - trivial-rewrite
@@ -20,30 +20,30 @@ proxymap unix - - n - - proxymap
 postlog unix-dgram n - n - 1 postlogd
 `;
 
-/** What `postfix start` would make, in a second or two. */
+/** The folders that `postfix start` would create, which takes a second or two. */
 const QUEUE = ['active', 'bounce', 'corrupt', 'defer', 'deferred', 'flush', 'hold', 'incoming', 'pid', 'private', 'public'].map(
   (name) => `queue/${name}`,
 );
 
-/** Postfix: SMTP with STARTTLS on `smtp`, over TLS from the first byte on `smtps`. All mail is thrown away. */
+/** Starts postfix: SMTP with STARTTLS on `smtp`, over TLS from the first byte on `smtps`. Discards all mail. */
 export function startPostfix(): Promise<Peer<'smtp' | 'smtps'>> {
-  return startPeer(['smtp', 'smtps'], (ports, room) => {
+  return startPeer(['smtp', 'smtps'], (ports, folder) => {
     const owner = Number(/^postfix:[^:]*:(\d+):/m.exec(readFileSync('/etc/passwd', 'utf8'))?.[1]);
     for (const name of ['etc', 'queue', 'data', ...QUEUE]) {
-      mkdirSync(join(room.folder, name));
-      if (name.includes('/') || name === 'data') chownSync(join(room.folder, name), owner, -1);
+      mkdirSync(join(folder.path, name));
+      if (name.includes('/') || name === 'data') chownSync(join(folder.path, name), owner, -1);
     }
-    room.file(
+    folder.file(
       'etc/master.cf',
       `127.0.0.1:${ports.smtp} inet n - n - 10 smtpd\n127.0.0.1:${ports.smtps} inet n - n - 10 smtpd -o smtpd_tls_wrappermode=yes\n${SERVICES}`,
     );
-    room.file(
+    folder.file(
       'etc/main.cf',
       `compatibility_level = 3.6
-queue_directory = ${room.folder}/queue
-data_directory = ${room.folder}/data
-maillog_file_prefixes = ${room.folder}
-maillog_file = ${room.folder}/log
+queue_directory = ${folder.path}/queue
+data_directory = ${folder.path}/data
+maillog_file_prefixes = ${folder.path}
+maillog_file = ${folder.path}/log
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 myhostname = localhost
@@ -58,10 +58,10 @@ smtp_host_lookup = native
 smtpd_recipient_restrictions = check_recipient_access inline:{${REFUSED}=REJECT}
 smtpd_peername_lookup = no
 smtpd_tls_security_level = may
-smtpd_tls_chain_files = ${room.file('server.pem', server.key + server.cert, 0o600)}
+smtpd_tls_chain_files = ${folder.file('server.pem', server.key + server.cert, 0o600)}
 smtpd_tls_received_header = yes
 `,
     );
-    return ['master', '-d', '-c', join(room.folder, 'etc')];
+    return ['master', '-d', '-c', join(folder.path, 'etc')];
   });
 }

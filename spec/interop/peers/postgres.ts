@@ -4,28 +4,28 @@ import { join } from 'node:path';
 import { server } from '../../support/certificates.ts';
 import { programOf, startPeer, type Peer } from '../peers.ts';
 
-/** The only user of the database, by SCRAM. */
+/** The only user of the database; authenticates by SCRAM. */
 export const POSTGRES_USER = { user: 'user', password: 'secret-pass', database: 'postgres' } as const;
 
-/** PostgreSQL in an empty cluster of its own: plain, and TLS after SSLRequest, on the same port. It refuses to run as root. */
+/** Starts PostgreSQL with an empty cluster: plain, and TLS after SSLRequest, on the same port. It does not run as root. */
 export async function startPostgres(): Promise<Peer<'port'>> {
-  const peer = await startPeer(['port'], ({ port }, room) => {
+  const peer = await startPeer(['port'], ({ port }, folder) => {
     const owner = ownerOf('postgres');
     const own = (path: string): string => {
       if (owner) chownSync(path, owner.uid, owner.gid);
       return path;
     };
-    const folder = join(room.folder, 'data');
-    mkdirSync(folder);
-    own(folder);
+    const data = join(folder.path, 'data');
+    mkdirSync(data);
+    own(data);
     const { user, password } = POSTGRES_USER;
-    const as = owner ? ['setpriv', `--reuid=${owner.uid}`, `--regid=${owner.gid}`, '--clear-groups'] : [];
+    const asOwner = owner ? ['setpriv', `--reuid=${owner.uid}`, `--regid=${owner.gid}`, '--clear-groups'] : [];
     const initdb = [
-      ...as,
-      ...[programOf('initdb') ?? 'initdb', '-D', folder, '-U', user, '--auth=scram-sha-256', '--no-sync', '--no-locale', '-E', 'UTF8'],
-      `--pwfile=${own(room.file('password', password, 0o600))}`,
+      ...asOwner,
+      ...[programOf('initdb') ?? 'initdb', '-D', data, '-U', user, '--auth=scram-sha-256', '--no-sync', '--no-locale', '-E', 'UTF8'],
+      `--pwfile=${own(folder.file('password', password, 0o600))}`,
     ];
-    execFileSync('env', initdb, { cwd: folder, stdio: 'pipe' });
+    execFileSync('env', initdb, { cwd: data, stdio: 'pipe' });
     const settings = {
       port,
       listen_addresses: '127.0.0.1',
@@ -33,14 +33,14 @@ export async function startPostgres(): Promise<Peer<'port'>> {
       fsync: 'off',
       dynamic_shared_memory_type: 'mmap',
       ssl: 'on',
-      ssl_cert_file: room.file('cert.pem', server.cert),
-      ssl_key_file: own(room.file('key.pem', server.key, 0o600)),
+      ssl_cert_file: folder.file('cert.pem', server.cert),
+      ssl_key_file: own(folder.file('key.pem', server.key, 0o600)),
     };
     const options = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-    return [...as, programOf('postgres') ?? 'postgres', '-D', folder, ...options];
+    return [...asOwner, programOf('postgres') ?? 'postgres', '-D', data, ...options];
   });
   const stop = async (): Promise<void> => {
-    // Killed at once it would leave shared memory behind.
+    // After SIGKILL it would leave shared memory behind.
     peer.daemon.process.kill('SIGINT');
     await peer.daemon.ended;
     await peer.stop();
@@ -48,7 +48,7 @@ export async function startPostgres(): Promise<Peer<'port'>> {
   return { ...peer, stop };
 }
 
-/** The user of the package, when root starts it; nothing when the user of the specs does. */
+/** Returns the user of the package if the specs run as root. */
 function ownerOf(name: string): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const [, uid, gid] = new RegExp(`^${name}:[^:]*:(\\d+):(\\d+):`, 'm').exec(readFileSync('/etc/passwd', 'utf8')) ?? [];

@@ -3,17 +3,17 @@ import { basename, join } from 'node:path';
 import { server } from '../../support/certificates.ts';
 import { startPeer, type Peer } from '../peers.ts';
 
-const SHARED = '/dev/shm';
-/** Whom squid lets through. */
+const SHARED_MEMORY = '/dev/shm';
+/** The only user that squid accepts. */
 export const SQUID_USER = { user: 'user', pass: 'p:a ss' } as const;
 
-/** Squid: CONNECT over `plain`, and over TLS with the server's certificate on `tls`; no port below 1024 is allowed. */
+/** Starts squid: CONNECT on `plain`, and over TLS on `tls`. Forbids ports below 1024. */
 export function startSquid(): Promise<Peer<'plain' | 'tls'>> {
-  return startPeer(['plain', 'tls'], (ports, room) => {
-    // $apr1$ of SQUID_USER.pass, by `openssl passwd -apr1`.
-    const users = room.file('users', `${SQUID_USER.user}:$apr1$12345678$YZgeBcN6SRFBvkf9/WX7B/\n`);
-    const pem = room.file('server.pem', server.cert + server.key);
-    const conf = room.file(
+  return startPeer(['plain', 'tls'], (ports, folder) => {
+    // The hash of SQUID_USER.pass was made by `openssl passwd -apr1`.
+    const users = folder.file('users', `${SQUID_USER.user}:$apr1$12345678$YZgeBcN6SRFBvkf9/WX7B/\n`);
+    const pem = folder.file('server.pem', server.cert + server.key);
+    const conf = folder.file(
       'squid.conf',
       `http_port 127.0.0.1:${ports.plain}
 https_port 127.0.0.1:${ports.tls} tls-cert=${pem}
@@ -34,10 +34,10 @@ http_access allow auth
 http_access deny all
 `,
     );
-    // It shares memory under its service name, and leaves it behind when it is killed.
-    const service = basename(room.folder).replaceAll(/\W/g, '');
-    room.afterwards(() => {
-      for (const name of readdirSync(SHARED).filter((name) => name.startsWith(`${service}-`))) rmSync(join(SHARED, name));
+    // Squid leaves shared memory with its service name behind when it is killed.
+    const service = basename(folder.path).replaceAll(/\W/g, '');
+    folder.onRemove(() => {
+      for (const name of readdirSync(SHARED_MEMORY).filter((name) => name.startsWith(`${service}-`))) rmSync(join(SHARED_MEMORY, name));
     });
     return ['squid', '-N', '-d', '1', '-n', service, '-f', conf];
   });

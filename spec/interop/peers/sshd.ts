@@ -4,22 +4,22 @@ import { join } from 'node:path';
 import { userInfo } from 'node:os';
 import { programOf, startPeer, type Peer } from '../peers.ts';
 
-/** The name of the file, in the peer's room, with the private key that may log in. */
+/** Name of the file, in the peer's folder, with the private key of the user. */
 export const SSH_KEY = 'user-key';
 
-/** OpenSSH's sshd: the user of the specs may log in, with a key of the room. */
+/** Starts OpenSSH's sshd. The user that runs the specs may log in with a key in the folder. */
 export function startSshd(): Promise<Peer<'port'>> {
-  return startPeer(['port'], ({ port }, room) => {
+  return startPeer(['port'], ({ port }, folder) => {
     for (const name of ['host-key', SSH_KEY])
-      execFileSync(programOf('ssh-keygen') ?? 'ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(room.folder, name)]);
-    // As root it wants this folder to be there, empty: a service of the machine makes it otherwise.
+      execFileSync(programOf('ssh-keygen') ?? 'ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder.path, name)]);
+    // As root, sshd needs this empty folder. Normally a service of the machine creates it.
     if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
-    const conf = room.file(
+    const conf = folder.file(
       'sshd_config',
       `ListenAddress 127.0.0.1:${port}
-HostKey ${room.folder}/host-key
+HostKey ${folder.path}/host-key
 PidFile none
-AuthorizedKeysFile ${room.folder}/${SSH_KEY}.pub
+AuthorizedKeysFile ${folder.path}/${SSH_KEY}.pub
 AllowUsers ${userInfo().username}
 PermitRootLogin prohibit-password
 PasswordAuthentication no

@@ -1,12 +1,12 @@
 import { startPeer, type Peer } from '../peers.ts';
 
-/** Whom tinyproxy lets through. */
+/** The only user that tinyproxy accepts. */
 export const TINYPROXY_USER = { user: 'user', pass: 'secret-pass' } as const;
 
-/** Tinyproxy: CONNECT to the `allowed` ports; any other is forbidden. */
+/** Starts tinyproxy: CONNECT to the `allowed` ports. Forbids all others. */
 export function startTinyproxy(allowed: readonly number[]): Promise<Peer<'proxy'>> {
-  return startPeer(['proxy'], (ports, room) => {
-    const conf = room.file(
+  return startPeer(['proxy'], (ports, folder) => {
+    const conf = folder.file(
       'tinyproxy.conf',
       `Port ${ports.proxy}
 Listen 127.0.0.1
