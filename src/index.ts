@@ -104,16 +104,16 @@ export { requests, type RequestMessages, type Requests, type RequestsOptions } f
 
 // Flow
 export { backoff, type Backoff } from './reconnect/backoff.ts';
-export type { BackoffOptions, RetryReport } from './reconnect/backoff-plan.ts';
-export {
-  persistent,
-  type Persistent,
-  type PersistentOptions,
-  type PersistentStatus,
-  type PersistentTarget,
-  type UnsentReport,
-} from './reconnect/persistent.ts';
-export type { UnsentWrite } from './reconnect/persistent-writes.ts';
+export type { BackoffOptions, RetryReport } from './reconnect/backoff-options.ts';
+export { persistent } from './reconnect/persistent.ts';
+export type {
+  Persistent,
+  PersistentOptions,
+  PersistentStatus,
+  PersistentTarget,
+  UnsentReport,
+  UnsentWrite,
+} from './reconnect/persistent-types.ts';
 export { relay, type RelayError, type RelayProgress } from './relay/relay.ts';
 
 // Signals

@@ -2,7 +2,7 @@ import { concat, defer, EMPTY, Observable, repeat, retry, throwError, timer } fr
 import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 import { backoff } from '../../src/reconnect/backoff.ts';
-import type { BackoffOptions } from '../../src/reconnect/backoff-plan.ts';
+import type { BackoffOptions } from '../../src/reconnect/backoff-options.ts';
 import { connect, IOStreamError } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
 import { deadPort } from '../support/loopback.ts';

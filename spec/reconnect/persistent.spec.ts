@@ -1,8 +1,9 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { config, EMPTY, catchError, firstValueFrom, lastValueFrom, retry, switchMap, take, tap, throwError } from 'rxjs';
 import { assert, describe, expect, it } from 'vitest';
-import { persistent, type Persistent, type PersistentOptions, type UnsentReport } from '../../src/reconnect/persistent.ts';
+import type { Persistent, PersistentOptions, UnsentReport } from '../../src/reconnect/persistent-types.ts';
+import { persistent } from '../../src/reconnect/persistent.ts';
 import { memoryPair, type MemoryPairOptions } from '../../src/testing/memory/memory-pair.ts';
 import { ECLOSED, EOUTBUFLIMIT, IOStreamError, type IOStream, type IOStreamOptions, type Wire } from 'rxjs-io-stream';
 import { type Harness } from '../support/harness.ts';
@@ -399,6 +400,17 @@ describe('persistent', () => {
       v.at(10, () => abort.abort());
     });
     expect(log.slice(2)).toStrictEqual(['0 waiting 1 500', '10 closed 1 ABORT_ERR', '10 AbortError', '10 complete']);
+  });
+
+  it('has one listener on its signal while it waits, and none after the end', () => {
+    const log = virtually(10_000, (v) => {
+      const { signal } = new AbortController();
+      const p = persistent({ wire: refusing, signal, scheduler: v.scheduler }, { jitter: 0, scheduler: v.scheduler, attempts: 4 });
+      p.status$.subscribe(({ state, attempt }) => {
+        if (state !== 'connecting') v.note(`${state} ${attempt}: ${getEventListeners(signal, 'abort').length}`);
+      });
+    });
+    expect(log).toStrictEqual(['0 waiting 1: 1', '100 waiting 2: 1', '300 waiting 3: 1', '700 closed 4: 0']);
   });
 
   it('ends when it is closed because of an error that no attempt would mend', () => {

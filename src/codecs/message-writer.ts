@@ -21,10 +21,10 @@ export interface MessageOutput {
   /** Whether the caller should wait before the next write. */
   readonly isBlocked: boolean;
   /** Emits when a connection has ended. The state of its encoder is then freed. */
-  readonly over$: Observable<unknown>;
+  readonly disconnected$: Observable<unknown>;
   put(bytes: Buffer): WriteOutcome;
   /** Reports the error of a write, and the rejected bytes. */
-  report(error: IOStreamError, refused?: Buffer): void;
+  report(error: IOStreamError, rejected?: Buffer): void;
 }
 
 /** Writes messages to a stream. */
@@ -43,7 +43,7 @@ export class StreamOutput implements MessageOutput {
     return this.#core.writes.blocked;
   }
 
-  get over$(): Observable<unknown> {
+  get disconnected$(): Observable<unknown> {
     return this.#core.closing$;
   }
 
@@ -137,7 +137,7 @@ export class MessageWriter<W> {
       bytes$.unsubscribe();
       if (this.#messages === begun) this.#messages = undefined;
     };
-    bytes$.add(this.#output.over$.subscribe(stop));
+    bytes$.add(this.#output.disconnected$.subscribe(stop));
     begun.pipe(this.#codec.encode()).subscribe(bytes$);
     return begun;
   }

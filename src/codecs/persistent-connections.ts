@@ -1,5 +1,6 @@
 import { EINBUFLIMIT, IOStreamError } from '../errors.ts';
-import type { Follower, ReconnectingStream } from '../reconnect/reconnecting-stream.ts';
+import type { Follower } from '../reconnect/followers.ts';
+import type { ReconnectingStream } from '../reconnect/reconnecting-stream.ts';
 import type { IOStream } from '../stream/io-stream.ts';
 import type { ReadEnd } from '../stream/read-side.ts';
 import type { ConnectionReader, Connections } from './connections.ts';
@@ -57,7 +58,7 @@ export class PersistentConnections implements Connections, Follower {
     if (this.io === io) this.#reader?.changed();
   }
 
-  lost(whenRead: () => void): void {
+  disconnected(whenRead: () => void): void {
     const last = this.#connections.at(-1);
     if (!last) {
       whenRead();
@@ -72,7 +73,7 @@ export class PersistentConnections implements Connections, Follower {
     if (!this.#reader?.fail(error)) this.#missed = { error };
   }
 
-  over(end: ReadEnd, { isOwn }: { readonly isOwn: boolean }): void {
+  ended(end: ReadEnd, { isOwn }: { readonly isOwn: boolean }): void {
     this.end ??= end;
     while (isOwn && this.io) this.#leave();
     if (!this.io) this.#reader?.changed();

@@ -19,17 +19,17 @@ export class PersistentOutput implements MessageOutput {
     return this.#line.isBlocked;
   }
 
-  get over$(): Observable<unknown> {
-    return this.#line.over$;
+  get disconnected$(): Observable<unknown> {
+    return this.#line.disconnected$;
   }
 
   put(bytes: Buffer): WriteOutcome {
     return this.#line.accept(bytes);
   }
 
-  report(error: IOStreamError, refused?: Buffer): void {
+  report(error: IOStreamError, rejected?: Buffer): void {
     if (!this.isOpen) return;
-    if (refused) this.#line.reportRefused(error, refused, refused);
+    if (rejected) this.#line.reportRejected(error, rejected, rejected);
     else this.#line.report(error);
   }
 }

@@ -1,6 +1,6 @@
 import { Observable, Subject, type SchedulerLike, type Subscriber, type Subscription } from 'rxjs';
 import { ECLOSED, EOUTBUFLIMIT, EPROTOCOL, IOStreamError } from '../errors.ts';
-import type { Loss } from '../reconnect/reconnecting-stream.ts';
+import type { LostConnection } from '../reconnect/reconnecting-stream.ts';
 import { guardedSubscriber } from '../util/guarded-subscriber.ts';
 import { after } from '../util/timer.ts';
 import { outcomeOf } from './message-writer.ts';
@@ -21,11 +21,11 @@ export interface PipelineBase {
   /** Reports an error of the replies to the stream. */
   report(error: IOStreamError, isHandled: boolean): void;
   /** Marks the error of the stream as handled by a request. */
-  errorHandled(): void;
+  errorHandled?(): void;
   /** Returns the unhandled fatal error of the stream. The caller then handles it. */
   takeError?(): IOStreamError | undefined;
   /** Emits lost connections, each after its messages. Without it, the first loss ends the messages. */
-  readonly lost$?: Observable<Loss>;
+  readonly lost$?: Observable<LostConnection>;
 }
 
 /** Matches each reply to its request: by id, or in order. In order, the id is the sequence number. */
@@ -77,7 +77,7 @@ export class RequestPipeline<T, W> implements Requests<T, W> {
     const { scheduler } = this.#base;
     const id = match ? match(message) : this.#sent;
     if (this.#end !== undefined) {
-      this.#base.errorHandled();
+      this.#base.errorHandled?.();
       out.error(this.#end);
       return;
     }
@@ -163,7 +163,7 @@ export class RequestPipeline<T, W> implements Requests<T, W> {
   }
 
   /** Handles a lost connection. Requests written to it error. Requests whose message is kept continue on the next connection. */
-  #lose({ attempt, error = unanswered() }: Loss): void {
+  #lose({ attempt, error = unanswered() }: LostConnection): void {
     const lost = [...this.#pending.values()].filter(({ write }) => !write || write.attempt <= attempt);
     for (const { id } of lost) this.#pending.delete(id);
     // In order, the first reply of the next connection answers the first request that remains.
@@ -181,7 +181,7 @@ export class RequestPipeline<T, W> implements Requests<T, W> {
     this.#end = error;
     this.#timer?.unsubscribe();
     this.#pending.clear();
-    if (this.#waiting.first) this.#base.errorHandled();
+    if (this.#waiting.first) this.#base.errorHandled?.();
     for (let { first } = this.#waiting; first; first = this.#waiting.first) this.#waiting.remove(first)?.error(error);
   }
 
