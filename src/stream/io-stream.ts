@@ -4,9 +4,10 @@ import type { EventMask } from '../events.ts';
 import type { Fh } from '../wire/fh/fh.ts';
 import type { Plugin, Timeouts } from '../wire/signal.ts';
 import { toBytes, type Writable } from './bytes.ts';
-import { consume, iterate, type ConsumeOptions } from './consume.ts';
+import { consume, type ConsumeOptions } from './consume.ts';
 import { Connection } from './connection.ts';
 import { NO_HANDLE } from './handle.ts';
+import { iterate } from './iterate.ts';
 import {
   checkOption,
   checkOptions,
