@@ -1,10 +1,10 @@
 import { EMPTY, map, NEVER, retry, scan, Subject, take, throwError, timer, type Observable } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { Codec } from '../../src/codecs/codec.ts';
-import { framed, type Framed } from '../../src/codecs/framed.ts';
+import { framed, type Framed } from '../../src/codecs/framed/framed.ts';
 import { lines } from '../../src/codecs/lines.ts';
 import { ndjson } from '../../src/codecs/ndjson.ts';
-import { requests } from '../../src/codecs/requests.ts';
+import { requests } from '../../src/codecs/requests/requests.ts';
 import { EPROTOCOL, IOStreamError } from '../../src/errors.ts';
 import type { Persistent, PersistentOptions } from '../../src/reconnect/persistent-types.ts';
 import { persistent } from '../../src/reconnect/persistent.ts';

@@ -19,7 +19,7 @@ import {
 } from 'rxjs';
 import { describe, expect } from 'vitest';
 import type { Codec } from '../../src/codecs/codec.ts';
-import { framed } from '../../src/codecs/framed.ts';
+import { framed } from '../../src/codecs/framed/framed.ts';
 import { lengthPrefixed } from '../../src/codecs/length-prefixed.ts';
 import { lines } from '../../src/codecs/lines.ts';
 import { mapCodec } from '../../src/codecs/map-codec.ts';

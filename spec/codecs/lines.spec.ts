@@ -45,9 +45,9 @@ describe('lines', () => {
     for (const result of limited('1234\r', 4)) assertFails(result, EPROTOCOL, 'read', []);
   });
 
-  it('says the limit and what came', () => {
-    expect(String(decoded(codec, [`${'x'.repeat(30)}\n`]).error)).toMatch(/at most maxLength = 20 bytes, got 30/);
-    expect(String(decoded(codec, ['x'.repeat(30)]).error)).toMatch(/at most maxLength = 20 bytes, got the first 30 of one/);
+  it('reports the limit and the length of the line that exceeds it', () => {
+    expect(String(decoded(codec, [`${'x'.repeat(30)}\n`]).error)).toMatch(/more than maxLength = 20 bytes \(length: 30\)/);
+    expect(String(decoded(codec, ['x'.repeat(30)]).error)).toMatch(/more than maxLength = 20 bytes \(length: 30 or more\)/);
   });
 
   it('finds the same lines as a plain search, at every limit', () => {

@@ -15,10 +15,10 @@ import {
   type SchedulerLike,
 } from 'rxjs';
 import { describe, expect, it } from 'vitest';
-import { framed, type Framed } from '../../src/codecs/framed.ts';
+import { framed, type Framed } from '../../src/codecs/framed/framed.ts';
 import { lines } from '../../src/codecs/lines.ts';
 import { ndjson } from '../../src/codecs/ndjson.ts';
-import { requests, type RequestsOptions } from '../../src/codecs/requests.ts';
+import { requests, type RequestsOptions } from '../../src/codecs/requests/requests.ts';
 import { ECLOSED, EFRAMELIMIT, EOUTBUFLIMIT, EPROTOCOL, type IOStreamError } from '../../src/errors.ts';
 import { connect } from '../../src/stream/connect.ts';
 import { IOStream } from '../../src/stream/io-stream.ts';

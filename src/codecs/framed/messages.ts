@@ -1,52 +1,32 @@
-import { defer, Observable, type ObservableInput, type Subscriber, type Subscription } from 'rxjs';
-import { internalsOf, type IOStream } from '../stream/io-stream.ts';
-import { concurrencyOf, type ConsumeOptions } from '../stream/consume.ts';
-import { endReader, type ReadEnd } from '../stream/read-side.ts';
-import { AsyncContext } from '../util/async-context.ts';
-import { guardedSubscriber } from '../util/guarded-subscriber.ts';
-import { atTickEnd } from '../util/tick.ts';
-import type { Codec } from './codec.ts';
+import { Observable, type ObservableInput, type Subscriber, type Subscription } from 'rxjs';
+import { concurrencyOf, type ConsumeOptions } from '../../stream/consume.ts';
+import { internalsOf, type IOStream } from '../../stream/io-stream.ts';
+import { endReader, type ReadEnd } from '../../stream/read-side.ts';
+import { AsyncContext } from '../../util/async-context.ts';
+import { atTickEnd } from '../../util/tick.ts';
+import type { Codec } from '../codec.ts';
 import type { ConnectionReader, Connections } from './connections.ts';
-import { MessageSource, type MessageTaker } from './message-source.ts';
+import { MessageConsumer } from './message-consumer.ts';
+import { MessageReaders } from './message-readers.ts';
+import type { MessageReceiver } from './message-receiver.ts';
+import { MessageSource } from './message-source.ts';
 
-/** The reader behind `consume`. It handles messages one by one. */
-interface Consumer<T> {
-  readonly isBusy: boolean;
-  take(message: T): void;
-  end(end: ReadEnd): void;
-}
-
-/** Subscribers that pass errors on, each with a function that returns whether an error would be handled. */
-const relays = new WeakMap<Subscriber<never>, () => boolean>();
-
-/**
- * Subscribes on behalf of other subscribers. An error counts as handled by `out` only while `isHeard` returns true. With operators
- * between the messages and `out`, an error always counts as handled.
- */
-export function subscribeFor<T>(messages$: Observable<T>, out: Subscriber<T>, isHeard: () => boolean): void {
-  relays.set(out, isHeard);
-  messages$.subscribe(out);
-}
-
-/** Reads the messages of one connection after the other while there are readers. Buffers the unread messages. */
-export class Messages<T> implements MessageTaker<T>, ConnectionReader {
-  readonly all$: Observable<T>;
+/** Reads the messages of one connection after the other while there are readers. Emits them in a loop, as the readers are ready. */
+export class Messages<T> implements MessageReceiver<T>, ConnectionReader {
+  readonly messages$: Observable<T>;
   isPumping = false;
   readonly #connections: Connections;
   readonly #codec: Codec<T, never>;
-  /** The subscribers of `all$`. The array is never changed in place. A Subject's `next` would cost more than all other steps. */
-  #watchers: readonly Subscriber<T>[] = [];
-  #consumer: Consumer<T> | undefined;
+  readonly #readers = new MessageReaders<T>();
   /** The source of the current connection. */
   #source: MessageSource<T> | undefined;
 
   constructor(connections: Connections, codec: Codec<T, never>) {
     this.#connections = connections;
     this.#codec = codec;
-    this.all$ = new Observable((out) => {
-      if (this.#emitEnd(out)) return;
-      this.#watchers = [...this.#watchers, out];
-      out.add(() => (this.#watchers = this.#watchers.filter((each) => each !== out)));
+    this.messages$ = new Observable((out) => {
+      if (this.#endIfEnded(out)) return;
+      this.#readers.add(out);
       this.#join(out);
     });
   }
@@ -54,39 +34,16 @@ export class Messages<T> implements MessageTaker<T>, ConnectionReader {
   consume<R>(handle: (message: T) => ObservableInput<R>, options?: ConsumeOptions): Observable<R> {
     const concurrency = concurrencyOf(options);
     return new Observable((out) => {
-      if (this.#consumer) {
+      if (this.#readers.consumer) {
         out.error(new TypeError('expected one consume() of the messages at a time, got a second one while the first is active'));
         return;
       }
-      let active = 0;
-      let end: ReadEnd | undefined;
-      const consumer: Consumer<T> = {
-        get isBusy() {
-          return end !== undefined || active >= concurrency;
-        },
-        take: (message) => {
-          active += 1;
-          const fail = (error: unknown): void => out.error(error);
-          const done = (): void => {
-            active -= 1;
-            if (end && active === 0) endReader(out, end);
-            else this.pump();
-          };
-          const inner = guardedSubscriber<R>({ next: (value) => out.next(value), error: fail, complete: done, caught: fail });
-          out.add(inner);
-          defer(() => handle(message)).subscribe(inner);
-        },
-        end: (reached) => {
-          end = reached;
-          if (active === 0 || reached.unsubscribed) endReader(out, reached);
-        },
-      };
-      if (this.#emitEnd(out)) return;
-      this.#consumer = consumer;
+      if (this.#endIfEnded(out)) return;
+      this.#readers.consumer = new MessageConsumer(out, handle, concurrency, () => this.pump());
       out.add(() => {
-        this.#consumer = undefined;
+        this.#readers.consumer = undefined;
         // The consumer may have blocked the other readers.
-        if (this.#watchers.length > 0) this.#pumpSoon();
+        if (this.#readers.hasSubscribers) this.#pumpSoon();
       });
       this.#join(out);
     });
@@ -95,52 +52,52 @@ export class Messages<T> implements MessageTaker<T>, ConnectionReader {
   // Called by the connections and the current source
 
   isErrorHandled(): boolean {
-    return this.#consumer !== undefined || this.#watchers.some((each) => relays.get(each)?.() !== false);
+    return this.#readers.isErrorHandled;
   }
 
-  offer(message: T): boolean {
-    if (!this.isPumping || !this.#isReady()) return false;
-    this.#emit(message);
+  tryEmit(message: T): boolean {
+    if (!this.isPumping || !this.#readers.isReady) return false;
+    this.#readers.next(message);
     return true;
   }
 
-  isSpent(io: IOStream): boolean {
-    return this.#source?.io === io ? this.#source.isSpent : io.inBuf.length === 0;
+  isDrained(io: IOStream): boolean {
+    return this.#source?.io === io ? this.#source.isDrained : io.inBuf.length === 0;
   }
 
-  changed(): void {
-    if (!this.#isWanted()) return;
+  connectionChanged(): void {
+    if (this.#readers.isEmpty) return;
     const { io, end } = this.#connections;
-    if (!io && end) this.#emitOne(end);
-    else if (!this.#attach()) this.#emitOne({ error: taken() });
+    if (!io && end) this.#readers.end(end);
+    else if (!this.#attach()) this.#readers.end({ error: otherReader() });
   }
 
   fail(error: unknown): boolean {
-    const isWanted = this.#isWanted();
-    this.#emitOne({ error });
-    return isWanted;
+    const hadReaders = !this.#readers.isEmpty;
+    this.#readers.end({ error });
+    return hadReaders;
   }
 
-  leave(end: ReadEnd): void {
-    this.#consumer?.end(end);
+  ownerUnsubscribed(end: ReadEnd): void {
+    this.#readers.consumer?.end(end);
   }
 
   /** Emits messages in a loop. Events from inside `next` are processed by the next iteration, without recursion. */
   pump(): void {
     if (this.isPumping) return;
     this.isPumping = true;
-    while (this.#isReady() && this.#step());
+    while (this.#readers.isReady && this.#step());
     this.isPumping = false;
-    this.#source?.sweep();
+    this.#source?.freeIfClosed();
   }
 
-  /** Adds a reader. Emits from the end of the tick on, so that all subscribers of one tick get the same messages. */
+  /** Starts to read for a new reader. Emits from the end of the tick on, so that all readers of one tick get the same messages. */
   #join(out: Subscriber<never>): void {
-    const missed = this.#connections.open(this);
-    if (missed || !this.#attach()) endReader(out, missed ?? { error: taken() });
+    const dropped = this.#connections.addReader(this);
+    if (dropped || !this.#attach()) endReader(out, dropped ?? { error: otherReader() });
     if (out.closed) return;
     out.add(() => {
-      if (!this.#isWanted()) this.#source?.detach();
+      if (this.#readers.isEmpty) this.#source?.detach();
     });
     out.add(this.#pumpSoon());
   }
@@ -160,48 +117,29 @@ export class Messages<T> implements MessageTaker<T>, ConnectionReader {
     return !io || !this.#source || this.#source.attach();
   }
 
-  /** Whether the next message may be emitted now. */
-  #isReady(): boolean {
-    return this.#consumer ? !this.#consumer.isBusy : this.#watchers.length > 0;
-  }
-
-  #isWanted(): boolean {
-    return this.#consumer !== undefined || this.#watchers.length > 0;
-  }
-
-  /** Emits the next message, feeds the decoder, or emits the end. Returns whether to continue. */
+  /** Emits the next message, decodes the next chunk, or emits the end. Returns whether to continue. */
   #step(): boolean {
     if (!this.#attach()) {
-      this.#emitOne({ error: taken() });
+      this.#readers.end({ error: otherReader() });
       return false;
     }
     const source = this.#source;
     if (!source || source.io !== this.#connections.io) return false;
     if (source.hasMessage) {
-      this.#emit(source.take());
+      this.#readers.next(source.take());
       return true;
     }
     const { end } = source;
-    if (!end) return source.feed();
-    source.conclude();
-    const reached = this.#connections.pass(end);
-    if (reached) this.#emitOne(reached);
+    if (!end) return source.decodeNext();
+    source.reportEnd();
+    const endOfAll = this.#connections.next(end);
+    if (endOfAll) this.#readers.end(endOfAll);
     source.detach();
     return true;
   }
 
-  #emit(message: T): void {
-    for (const watcher of this.#watchers) watcher.next(message);
-    this.#consumer?.take(message);
-  }
-
-  #emitOne(end: ReadEnd): void {
-    this.#consumer?.end(end);
-    for (const watcher of this.#watchers) endReader(watcher, end);
-  }
-
   /** Emits the end to a late reader, if the messages have ended. Returns whether they have. */
-  #emitEnd(out: Subscriber<never>): boolean {
+  #endIfEnded(out: Subscriber<never>): boolean {
     const { io, end } = this.#connections;
     if (io || !end) return false;
     endReader(out, end);
@@ -209,6 +147,6 @@ export class Messages<T> implements MessageTaker<T>, ConnectionReader {
   }
 }
 
-function taken(): TypeError {
+function otherReader(): TypeError {
   return new TypeError('expected the bytes of the stream to have no other reader, got messages beside a consume() or an iteration of them');
 }

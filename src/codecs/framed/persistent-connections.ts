@@ -1,14 +1,14 @@
-import { EINBUFLIMIT, IOStreamError } from '../errors.ts';
-import type { Follower } from '../reconnect/followers.ts';
-import type { ReconnectingStream } from '../reconnect/reconnecting-stream.ts';
-import type { IOStream } from '../stream/io-stream.ts';
-import type { ReadEnd } from '../stream/read-side.ts';
+import { EINBUFLIMIT, IOStreamError } from '../../errors.ts';
+import type { Follower } from '../../reconnect/followers.ts';
+import type { ReconnectingStream } from '../../reconnect/reconnecting-stream.ts';
+import type { IOStream } from '../../stream/io-stream.ts';
+import type { ReadEnd } from '../../stream/read-side.ts';
 import type { ConnectionReader, Connections } from './connections.ts';
 
-/** Maximum number of lost connections with unread messages. Each holds the bytes that it had read ahead. */
+/** Maximum number of lost connections with unread messages. Each buffers the bytes that it had read ahead. */
 const MAX_LOST = 16;
 
-interface Connection {
+interface FollowedConnection {
   readonly io: IOStream;
   /** Callbacks to run when its messages have been read. */
   readonly whenRead: (() => void)[];
@@ -17,15 +17,15 @@ interface Connection {
 /** The connections of a persistent stream. The end of one does not end the messages. */
 export class PersistentConnections implements Connections, Follower {
   end: ReadEnd | undefined;
-  readonly #line: ReconnectingStream;
+  readonly #stream: ReconnectingStream;
   #reader: ConnectionReader | undefined;
   /** Lost connections with unread messages, in order. The current connection is the last, unless its messages have ended. */
-  #connections: Connection[] = [];
+  #connections: FollowedConnection[] = [];
   /** The error for the next reader, if messages were dropped while there was none. */
-  #missed: ReadEnd | undefined;
+  #dropped: ReadEnd | undefined;
 
-  constructor(line: ReconnectingStream) {
-    this.#line = line;
+  constructor(stream: ReconnectingStream) {
+    this.#stream = stream;
   }
 
   get io(): IOStream | undefined {
@@ -36,26 +36,26 @@ export class PersistentConnections implements Connections, Follower {
     return this.#reader?.isErrorHandled() === true;
   }
 
-  open(reader: ConnectionReader): ReadEnd | undefined {
+  addReader(reader: ConnectionReader): ReadEnd | undefined {
     if (!this.#reader) {
       this.#reader = reader;
-      this.#line.follow(this);
+      this.#stream.follow(this);
     }
-    const missed = this.#missed;
-    this.#missed = undefined;
-    return missed;
+    const dropped = this.#dropped;
+    this.#dropped = undefined;
+    return dropped;
   }
 
-  pass(end: ReadEnd): ReadEnd | undefined {
-    const passed = this.#leave();
+  next(end: ReadEnd): ReadEnd | undefined {
+    const previous = this.#shift();
     // `isFatal` kept the connection open although its messages cannot be decoded: it emits nothing more.
-    if ('error' in end && passed?.io.state === 'open') return end;
+    if ('error' in end && previous?.io.state === 'open') return end;
     return this.io ? undefined : this.end;
   }
 
   connected(io: IOStream): void {
     this.#connections.push({ io, whenRead: [] });
-    if (this.io === io) this.#reader?.changed();
+    if (this.io === io) this.#reader?.connectionChanged();
   }
 
   disconnected(whenRead: () => void): void {
@@ -65,34 +65,35 @@ export class PersistentConnections implements Connections, Follower {
       return;
     }
     last.whenRead.push(whenRead);
-    if (this.#reader?.isSpent(last.io)) this.#drop(last);
+    if (this.#reader?.isDrained(last.io)) this.#popDrained(last);
     if (this.#connections.length <= MAX_LOST) return;
-    this.#leave();
-    const message = `expected the messages of a lost connection to be read before ${MAX_LOST} more connections were lost; they are dropped`;
+    this.#shift();
+    const message = `the messages of a lost connection were dropped: still unread when ${MAX_LOST} more connections had been lost; read them sooner`;
     const error = new IOStreamError(EINBUFLIMIT, { phase: 'read', message });
-    if (!this.#reader?.fail(error)) this.#missed = { error };
+    if (!this.#reader?.fail(error)) this.#dropped = { error };
   }
 
   ended(end: ReadEnd, { isOwn }: { readonly isOwn: boolean }): void {
     this.end ??= end;
-    while (isOwn && this.io) this.#leave();
-    if (!this.io) this.#reader?.changed();
+    while (isOwn && this.io) this.#shift();
+    if (!this.io) this.#reader?.connectionChanged();
   }
 
   /** Removes the last connection, which has no unread messages. */
-  #drop({ whenRead }: Connection): void {
+  #popDrained({ whenRead }: FollowedConnection): void {
     const before = this.#connections.at(-2);
     if (!before) {
-      this.#leave();
+      this.#shift();
       return;
     }
     before.whenRead.push(...whenRead);
     this.#connections.pop();
   }
 
-  #leave(): Connection | undefined {
-    const left = this.#connections.shift();
-    for (const work of left?.whenRead ?? []) work();
-    return left;
+  /** Removes the first connection, and reports that its messages have been read. */
+  #shift(): FollowedConnection | undefined {
+    const first = this.#connections.shift();
+    for (const callback of first?.whenRead ?? []) callback();
+    return first;
   }
 }

@@ -1,35 +1,35 @@
 import type { Observable } from 'rxjs';
-import type { IOStreamError } from '../errors.ts';
-import type { ReconnectingStream } from '../reconnect/reconnecting-stream.ts';
-import type { MessageOutput, WriteOutcome } from './message-writer.ts';
+import type { IOStreamError } from '../../errors.ts';
+import type { ReconnectingStream } from '../../reconnect/reconnecting-stream.ts';
+import type { MessageOutput, WriteOutcome } from './message-output.ts';
 
 /** Writes messages to a persistent stream. */
 export class PersistentOutput implements MessageOutput {
-  readonly #line: ReconnectingStream;
+  readonly #stream: ReconnectingStream;
 
-  constructor(line: ReconnectingStream) {
-    this.#line = line;
+  constructor(stream: ReconnectingStream) {
+    this.#stream = stream;
   }
 
   get isOpen(): boolean {
-    return this.#line.isOpen;
+    return this.#stream.isOpen;
   }
 
   get isBlocked(): boolean {
-    return this.#line.isBlocked;
+    return this.#stream.isBlocked;
   }
 
   get disconnected$(): Observable<unknown> {
-    return this.#line.disconnected$;
+    return this.#stream.disconnected$;
   }
 
-  put(bytes: Buffer): WriteOutcome {
-    return this.#line.accept(bytes);
+  queue(bytes: Buffer): WriteOutcome {
+    return this.#stream.accept(bytes);
   }
 
   report(error: IOStreamError, rejected?: Buffer): void {
     if (!this.isOpen) return;
-    if (rejected) this.#line.reportRejected(error, rejected, rejected);
-    else this.#line.report(error);
+    if (rejected) this.#stream.reportRejected(error, rejected, rejected);
+    else this.#stream.report(error);
   }
 }

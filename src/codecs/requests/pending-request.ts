@@ -1,5 +1,5 @@
 import type { Subscriber, Unsubscribable } from 'rxjs';
-import type { QueuedWrite } from './message-writer.ts';
+import type { QueuedWrite } from '../framed/message-output.ts';
 
 /** A request without a reply. */
 export class PendingRequest<T> implements Unsubscribable {
@@ -10,51 +10,20 @@ export class PendingRequest<T> implements Unsubscribable {
   out: Subscriber<T> | undefined;
   /** The queued message, with a persistent stream. */
   write: QueuedWrite | undefined;
-  /** Neighbours in {@link WaitingRequests}. */
+  /** Neighbours in the list of waiting requests. */
   previous: PendingRequest<T> | undefined;
   next: PendingRequest<T> | undefined;
-  readonly #giveUp: (request: PendingRequest<T>) => void;
+  readonly #abandon: (request: PendingRequest<T>) => void;
 
-  constructor(id: unknown, out: Subscriber<T>, due: number, giveUp: (request: PendingRequest<T>) => void) {
+  constructor(id: unknown, out: Subscriber<T>, due: number, abandon: (request: PendingRequest<T>) => void) {
     this.id = id;
     this.due = due;
     this.out = out;
-    this.#giveUp = giveUp;
+    this.#abandon = abandon;
   }
 
   /** Called when the subscriber unsubscribes. */
   unsubscribe(): void {
-    if (this.out) this.#giveUp(this);
-  }
-}
-
-/**
- * The requests with a subscriber that have no reply yet, oldest first. A linked list, because any entry may be removed. In a `Map`
- * or `Set`, finding the oldest entry would skip all removed ones each time.
- */
-export class WaitingRequests<T> {
-  first: PendingRequest<T> | undefined;
-  #last: PendingRequest<T> | undefined;
-
-  add(request: PendingRequest<T>): void {
-    request.previous = this.#last;
-    if (this.#last) this.#last.next = request;
-    else this.first = request;
-    this.#last = request;
-  }
-
-  /**
-   * Removes a request, if it is in the list, and returns its subscriber. Clears its fields, so that an old request does not keep
-   * newer ones in memory.
-   */
-  remove(request: PendingRequest<T>): Subscriber<T> | undefined {
-    const { out, previous, next } = request;
-    if (!out) return undefined;
-    if (previous) previous.next = next;
-    else this.first = next;
-    if (next) next.previous = previous;
-    else this.#last = previous;
-    request.out = request.previous = request.next = undefined;
-    return out;
+    if (this.out) this.#abandon(this);
   }
 }
