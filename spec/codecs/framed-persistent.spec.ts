@@ -23,11 +23,11 @@ interface Scene {
   readonly line: Persistent;
   /** The other end of the connection of each attempt. */
   readonly peers: IOStream[];
-  /** Notes messages, and how they end. */
+  /** Notes messages, and their end. */
   readonly note: (name: string, messages$: Observable<unknown>) => void;
 }
 
-/** A persistent stream on a virtual clock that dials again after 100 ms. Notes what the peers get. */
+/** Creates a persistent stream on a virtual clock that redials after 100 ms. Notes what the peers receive. */
 function scene(
   v: Virtual,
   settings: PersistentOptions = {},
@@ -53,8 +53,8 @@ function scene(
   return { line, peers, note };
 }
 
-describe('framed, over a persistent stream', () => {
-  it('goes on with the next connection after a reset, an end and a broken frame, and joins no frame across two of them', () => {
+describe('framed over a persistent stream', () => {
+  it('continues with the next connection after a reset, an end and a malformed frame, and joins no frame across two of them', () => {
     const log = virtually(2000, (v) => {
       const { line, peers, note } = scene(v);
       const { messages$ } = framed(line, codec);
@@ -104,7 +104,7 @@ describe('framed, over a persistent stream', () => {
     ]);
   });
 
-  it('reads no connection before the first reader, and keeps nothing of those that were lost before', () => {
+  it('reads no connection before the first reader, and keeps nothing of connections lost before it', () => {
     const log = virtually(2000, (v) => {
       const { line, peers, note } = scene(v);
       const { messages$ } = framed(line, codec);
@@ -116,7 +116,7 @@ describe('framed, over a persistent stream', () => {
     expect(log).toStrictEqual(['300 late: two']);
   });
 
-  it('handles message after message, across connections', () => {
+  it('handles one message after the other, across connections', () => {
     const log = virtually(2000, (v) => {
       const { line, peers, note } = scene(v);
       const { messages$, consume } = framed(line, codec);
@@ -142,7 +142,7 @@ describe('framed, over a persistent stream', () => {
     ]);
   });
 
-  it('passes on the error of a handler, and a later reader goes on', () => {
+  it('errors with the error of a handler, and a later reader continues', () => {
     const log = virtually(2000, (v) => {
       const { line, peers, note } = scene(v);
       const { messages$, consume } = framed(line, codec);
@@ -156,7 +156,7 @@ describe('framed, over a persistent stream', () => {
     expect(log).toStrictEqual(['10 consume: EMINE', '20 later: two']);
   });
 
-  it('queues what is written, encoded, and throws what cannot be encoded', () => {
+  it('queues encoded messages, and throws the error of a message that cannot be encoded', () => {
     const log = virtually(2000, (v) => {
       const { line, peers } = scene(v, { outBufLimit: 20 }, { refuse: 2 });
       const { write } = framed(line, codec);
@@ -183,7 +183,7 @@ describe('framed, over a persistent stream', () => {
     ]);
   });
 
-  it('has an encoder of its own for each connection', () => {
+  it('creates an encoder for each connection', () => {
     const numbered: Codec<string> = {
       decode: codec.decode,
       encode: () => (message$) =>
@@ -203,7 +203,7 @@ describe('framed, over a persistent stream', () => {
     expect(log).toStrictEqual(['0 peer 1: 1 a 2 b', '200 peer 2: 1 c']);
   });
 
-  it('errors with the error that ended it, after the messages before', () => {
+  it('errors with the error that ended the persistent stream, after all messages before it', () => {
     const log = virtually(2000, (v) => {
       const { line, peers, note } = scene(v, { attempts: 1 });
       const { messages$, consume } = framed(line, codec);
@@ -234,7 +234,7 @@ describe('framed, over a persistent stream', () => {
     ]);
   });
 
-  it('completes where an end in good order is the last: `repeat: false`', () => {
+  it('completes after a connection that ends without an error, with `repeat: false`', () => {
     const log = virtually(2000, (v) => {
       const { line, peers, note } = scene(v, { repeat: false });
       note('messages', framed(line, codec).messages$);
@@ -244,7 +244,7 @@ describe('framed, over a persistent stream', () => {
     expect(log).toStrictEqual(['200 messages: one', '200 messages: complete']);
   });
 
-  it('errors where the user keeps a connection open whose messages cannot be decoded', () => {
+  it('errors if isFatal keeps a connection open whose messages cannot be decoded', () => {
     const log = virtually(2000, (v) => {
       const { line, peers, note } = scene(v, {}, { options: { isFatal: ({ code }) => code !== 'EFRAMELIMIT' } });
       const { messages$ } = framed(line, codec);
@@ -257,7 +257,7 @@ describe('framed, over a persistent stream', () => {
     expect(log).toStrictEqual(['10 first: EFRAMELIMIT', '200 second: one']);
   });
 
-  it('drops messages that no reader takes when too many connections are lost, and the next reader gets an error', () => {
+  it('drops unread messages when too many connections are lost, and the next reader gets an error', () => {
     const log = virtually(10_000, (v) => {
       const { line, peers, note } = scene(v);
       const { messages$ } = framed(line, codec);
@@ -281,7 +281,7 @@ describe('framed, over a persistent stream', () => {
     ]);
   });
 
-  it('counts no lost connection that left nothing to read', () => {
+  it('does not count lost connections without unread messages', () => {
     const log = virtually(20_000, (v) => {
       const { line, peers, note } = scene(v);
       const { messages$ } = framed(line, codec);
@@ -309,7 +309,7 @@ describe('framed, over a persistent stream', () => {
       0,
     ],
   ] as [string, (client: Framed<string, string | Uint8Array, Persistent>) => void, number][])
-    spec(`reports the error that ends it ${expected} times with ${who}`, async (h) => {
+    spec(`reports the error that ends the persistent stream ${expected} times with ${who}`, async (h) => {
       const reported = unhandled(h);
       const line = persistent({ host: '127.0.0.1', port: await deadPort() }, { attempts: 1 });
       listen(framed(line, codec));
@@ -320,8 +320,8 @@ describe('framed, over a persistent stream', () => {
     });
 });
 
-describe('requests, over a persistent stream', () => {
-  it('errors requests of a lost connection after the replies that came, and sends kept ones by the next', () => {
+describe('requests over a persistent stream', () => {
+  it('errors requests of a lost connection after the replies received before, and sends kept ones on the next', () => {
     const log = virtually(2000, (v) => {
       const { line, peers, note } = scene(v);
       const client = framed(line, codec);
@@ -348,7 +348,7 @@ describe('requests, over a persistent stream', () => {
     ]);
   });
 
-  it('matches by id across connections, and a retried request is sent again', () => {
+  it('matches by id across connections, and sends a retried request again', () => {
     interface Call {
       readonly id: number;
       readonly n?: number;
@@ -373,7 +373,7 @@ describe('requests, over a persistent stream', () => {
     ]);
   });
 
-  it('errors a request with ECLOSED where the connection ended in good order', () => {
+  it('errors a request with ECLOSED if the connection ended without an error', () => {
     const log = virtually(2000, (v) => {
       const { line, peers, note } = scene(v);
       const { request } = requests(framed(line, codec));
@@ -385,7 +385,7 @@ describe('requests, over a persistent stream', () => {
     expect(log).toStrictEqual(['0 peer 1: a', '20 a: ECLOSED', '200 peer 2: b', '210 b: to b', '210 b: complete']);
   });
 
-  it("with 'drop' errors requests that wait for a connection when an attempt fails, in order too", () => {
+  it("errors queued requests when an attempt fails, with unsent: 'drop', in order too", () => {
     const log = virtually(2000, (v) => {
       const { line, peers, note } = scene(v, { unsent: 'drop' }, { refuse: 2 });
       const { request } = requests(framed(line, codec));
@@ -397,7 +397,7 @@ describe('requests, over a persistent stream', () => {
     expect(log).toStrictEqual(['120 a: ECONNREFUSED', '220 peer 3: b', '300 b: to b', '300 b: complete']);
   });
 
-  it('keeps the place of a request that was given up and is sent by the next connection', () => {
+  it('keeps the place of an abandoned request that is sent on the next connection', () => {
     const log = virtually(2000, (v) => {
       const { line, peers, note } = scene(v, {}, { refuse: 1 });
       const { request } = requests(framed(line, codec));
@@ -413,7 +413,7 @@ describe('requests, over a persistent stream', () => {
     ['reset', 'ECONNRESET', (peer) => peer.reset()],
     ['ended by both sides', 'ECLOSED', (peer, io) => [peer, io].forEach((each) => each.end())],
   ] as [string, string, (peer: IOStream, io: IOStream) => void][])
-    it(`settles requests of a connection that is ${how} when a slow consumer has read its replies, and no reply goes to a later request`, () => {
+    it(`ends requests of a connection that is ${how} after a slow consumer has read its replies, and mixes up no replies`, () => {
       const log = virtually(2000, (v) => {
         const { line, peers, note } = scene(v);
         const client = framed(line, codec);
@@ -435,7 +435,7 @@ describe('requests, over a persistent stream', () => {
       ]);
     });
 
-  it('fails what waits and what comes when the persistent stream is closed, or has ended', () => {
+  it('errors pending and later requests when the persistent stream is closed, or has ended', () => {
     for (const [how, code] of [
       ['close', 'ECLOSED'],
       ['reset', 'ECONNRESET'],
@@ -452,7 +452,7 @@ describe('requests, over a persistent stream', () => {
     }
   });
 
-  it('times out on the scheduler of the persistent stream, whether there is a connection or not', () => {
+  it('times out on the scheduler of the persistent stream, with or without a connection', () => {
     const log = virtually(2000, (v) => {
       const { line, note } = scene(v, { initial: 500 }, { refuse: 1 });
       const { request } = requests(framed(line, codec), { timeout: 100 });
@@ -461,7 +461,7 @@ describe('requests, over a persistent stream', () => {
     expect(log).toStrictEqual(['100 a: ETIMEDOUT', '500 peer 2: a']);
   });
 
-  spec('refuses a request over outBufLimit alone, and reports it to nobody else', async (h) => {
+  spec('errors only the request that exceeds outBufLimit, and reports nothing on unsent$', async (h) => {
     const line = persistent({ wire: () => () => NEVER }, { outBufLimit: 1 });
     const unsent = h.observed(line.unsent$);
     const { request } = requests(framed(line, codec));

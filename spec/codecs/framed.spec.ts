@@ -34,7 +34,7 @@ import { IOStream } from '../../src/stream/io-stream.ts';
 
 const codec = lines({ maxLength: 64 });
 
-/** Messages of two bytes; says when a decoder is freed, or through with a message. */
+/** Messages of two bytes. Calls `freed` when a message has been decoded, or its decoder is freed. */
 const pairs = (freed: () => void): Codec<Uint8Array> =>
   parse(
     function* (link) {
@@ -48,7 +48,7 @@ const pairs = (freed: () => void): Codec<Uint8Array> =>
   );
 
 describe('framed', () => {
-  spec('carries messages both ways, to the end', async (h) => {
+  spec('carries messages in both directions until both ends have ended', async (h) => {
     const [a, b] = joined(h);
     const [left, right] = [framed(a, codec), framed(b, codec)];
     const seen = [h.observed(left.messages$), h.observed(right.messages$)] as const;
@@ -63,7 +63,7 @@ describe('framed', () => {
     expect(seen.map(({ values }) => values)).toStrictEqual([['three'], ['one', 'two']]);
   });
 
-  spec('works over sockets, and while the stream is still opening', async (h) => {
+  spec('works over sockets, and accepts messages while the stream is still opening', async (h) => {
     const { io, socket } = await dialled(h, {}, (peer) => peer.pipe(peer));
     const { messages$, write } = framed(io, lengthPrefixed({ maxLength: 2 ** 20 }));
     const payload = pattern(2 ** 20);
@@ -76,18 +76,18 @@ describe('framed', () => {
     socket.destroy();
   });
 
-  spec('gives all subscribers of a tick the same, and nothing before one comes', async (h) => {
+  spec('emits the same messages to all subscribers of one tick, and reads nothing before the first one', async (h) => {
     const [a, b] = joined(h);
     const { messages$ } = framed(b, codec);
     a.write('one\ntwo\n');
-    await h.until(() => b.inBuf.length === 8, 'the bytes wait');
+    await h.until(() => b.inBuf.length === 8, 'the bytes are buffered');
     const seen = [h.observed(messages$), h.observed(messages$)];
     expect(seen[0]?.values).toStrictEqual([]);
     a.end();
     for (const each of seen) expect((await each.ended).values).toStrictEqual(['one', 'two']);
   });
 
-  spec('keeps what one subscriber leaves for the next, a frame that has begun too', async (h) => {
+  spec('keeps unread messages and a partial frame for the next subscriber', async (h) => {
     const [a, b] = joined(h);
     const { messages$ } = framed(b, codec);
     a.write('one\ntwo\nthr');
@@ -99,17 +99,17 @@ describe('framed', () => {
     expect(await firstValueFrom(messages$.pipe(toArray()))).toStrictEqual([]);
   });
 
-  spec('stops reading when nobody takes messages any more', async (h) => {
+  spec('stops reading when the last subscriber has unsubscribed', async (h) => {
     const [a, b] = joined(h);
     const { messages$ } = framed(b, codec);
     a.write('one\n');
     await firstValueFrom(messages$);
     a.write('two\n');
-    await h.until(() => b.inBuf.length > 0, 'the bytes wait');
+    await h.until(() => b.inBuf.length > 0, 'the bytes are buffered');
     expect(String(b.inBuf)).toBe('two\n');
   });
 
-  spec('handles message after message, and holds the peer meanwhile', async (h) => {
+  spec('handles one message after the other, and pauses the peer meanwhile', async (h) => {
     const [a, b] = joined(h, { highWaterMark: 1024 }, { highWaterMark: 1024 }, { limit: 4096 });
     const gate = new Subject<void>();
     let active = 0;
@@ -130,7 +130,7 @@ describe('framed', () => {
     const chunks = Array.from({ length: 200 }, (_, each) => `${sent.slice(each * 100, each * 100 + 100).join('\n')}\n`);
     const sending = h.observed(a.send(chunks));
     await turns(50);
-    // What is on its way in memory, what is read ahead, and the chunk in hand.
+    // The bytes in flight in memory, those read ahead, and the current chunk.
     expect(b.inBytes < 16_384, `read ${b.inBytes}`).toBe(true);
     void sending.ended.then(() => a.end());
     while (seen.state === 'open') {
@@ -141,7 +141,7 @@ describe('framed', () => {
     expect(seen.state).toBe('complete');
   });
 
-  spec('handles 100,000 messages of one chunk on a flat stack, and lets messages$ watch', async (h) => {
+  spec('handles 100,000 messages of one chunk without recursion, and emits them on messages$ too', async (h) => {
     const { wire, up } = scripted();
     const [io] = owned(h, new IOStream({ wire }));
     const { consume, messages$ } = framed(io, codec);
@@ -162,7 +162,7 @@ describe('framed', () => {
     watcher.unsubscribe();
   });
 
-  spec('handles so many messages at the same time as it is told, begun in order, and ends when all have', async (h) => {
+  spec('handles up to `concurrency` messages at the same time, started in order, and completes after all of them', async (h) => {
     const [a, b] = joined(h);
     const inners = Array.from({ length: 5 }, () => new Subject<string>());
     const begun: string[] = [];
@@ -185,7 +185,7 @@ describe('framed', () => {
     expect(() => framed(b, codec).consume(() => EMPTY, { concurrency: 0 })).toThrow(TypeError);
   });
 
-  spec('refuses a second consumer, and one beside another reader of the bytes', async (h) => {
+  spec('rejects a second consumer, and any reader beside another reader of the bytes', async (h) => {
     const [, b] = joined(h);
     const { consume, messages$ } = framed(b, codec);
     const first = h.observed(consume(() => EMPTY));
@@ -197,7 +197,7 @@ describe('framed', () => {
     for (const each$ of [messages$, consume(() => EMPTY)]) expect((await h.observed(each$).ended).error).toBeInstanceOf(TypeError);
   });
 
-  spec('goes on with messages$ when a consumer that held it up leaves', async (h) => {
+  spec('continues messages$ when a consumer that blocked it unsubscribes', async (h) => {
     const [a, b] = joined(h);
     const { consume, messages$ } = framed(b, codec);
     const consumer = h.observed(consume(() => NEVER));
@@ -211,7 +211,7 @@ describe('framed', () => {
     expect(watcher.values).toStrictEqual(['one', 'two', 'three']);
   });
 
-  spec('passes on what a handler throws or its Observable errors with, and the stream goes on', async (h) => {
+  spec('errors with what a handler throws or its Observable errors with, and leaves the stream open', async (h) => {
     const [a, b] = joined(h);
     const { consume, messages$ } = framed(b, codec);
     const why = new Error('why');
@@ -227,12 +227,12 @@ describe('framed', () => {
 
   for (const [what, bytes, code] of [
     ['a frame over the limit', `one\n${'x'.repeat(70)}\n`, EFRAMELIMIT],
-    ['a frame cut off', 'one\ntw', EPROTOCOL],
+    ['a truncated frame', 'one\ntw', EPROTOCOL],
   ] as const)
     spec(`errors and closes the stream with that error, after all messages before it: ${what}`, async (h) => {
       const [a, b] = joined(h);
       const reported = unhandled(h);
-      a.errors$.subscribe(); // Its other end is reset.
+      a.errors$.subscribe(); // The other end is reset.
       const seen = h.observed(framed(b, codec).messages$);
       a.end(bytes);
       const { error, values } = await seen.ended;
@@ -245,7 +245,7 @@ describe('framed', () => {
       expect(reported).toStrictEqual([]);
     });
 
-  spec('tells cb and errors$ of the error, too; with isFatal the stream stays open', async (h) => {
+  spec('reports a decoding error to cb and errors$ too, and leaves the stream open if isFatal returns false', async (h) => {
     const cb = h.cb();
     const [a, b] = joined(h, {}, { cb, isFatal: () => false });
     const { messages$, write } = framed(b, codec);
@@ -258,7 +258,7 @@ describe('framed', () => {
     expect(await answers.value()).toBe('too long');
   });
 
-  spec('ends with the error of the stream, after all messages before it', async (h) => {
+  spec('errors with the error of the stream, after all messages before it', async (h) => {
     const [a, b] = joined(h);
     const seen = h.observed(framed(b, codec).messages$);
     a.write('one\ntw');
@@ -295,7 +295,7 @@ describe('framed', () => {
     }
   });
 
-  spec('completes when we close, in the midst of a frame too', async (h) => {
+  spec('completes when we close, even inside a frame', async (h) => {
     const [a, b] = joined(h);
     const seen = h.observed(framed(b, codec).messages$);
     a.write('one\ntw');
@@ -305,7 +305,7 @@ describe('framed', () => {
     expect((await closing(b)).by).toBe('us');
   });
 
-  spec('gives nothing more when we close from inside next, or while a consumer waits', async (h) => {
+  spec('emits nothing more after a close from inside next, or during a handler', async (h) => {
     const [a, b] = joined(h);
     const [left, right] = [framed(a, codec), framed(b, codec)];
     left.write('one');
@@ -325,7 +325,7 @@ describe('framed', () => {
         return gate;
       }),
     );
-    await h.until(() => seen.length > 0 && handled.length > 0, 'both have the first');
+    await h.until(() => seen.length > 0 && handled.length > 0, 'both have received the first message');
     a.close();
     gate.complete();
     expect((await consumed.ended).state).toBe('complete');
@@ -350,7 +350,7 @@ describe('framed', () => {
     ['the end of the peer', (a) => a.end()],
     ['an error', (a) => a.reset()],
   ] as [string, (a: IOStream, b: IOStream) => void][])
-    spec(`frees the encoder, and the decoder in the midst of a frame, when nobody listens any more: ${how}`, async (h) => {
+    spec(`frees the encoder, and a decoder inside a frame, even without a reader: ${how}`, async (h) => {
       const [a, b] = joined(h);
       unhandled(h);
       for (const io of [a, b]) io.errors$.subscribe();
@@ -370,7 +370,7 @@ describe('framed', () => {
       expect(log.toSorted()).toStrictEqual(['decoder', 'decoder', 'encoder']);
     });
 
-  spec('gives all messages before an end that comes from inside next', async (h) => {
+  spec('emits all messages before an end that arrives from inside next', async (h) => {
     const { wire, up } = scripted();
     const [io] = owned(h, new IOStream({ wire }));
     io.errors$.subscribe();
@@ -382,7 +382,7 @@ describe('framed', () => {
     expect(seen.values).toStrictEqual(['one', 'two']);
   });
 
-  spec('calls a frame cut off also when it is read after the stream has closed', async (h) => {
+  spec('reports a truncated frame also to a reader that subscribes after the stream has closed', async (h) => {
     const [a, b] = joined(h);
     a.end('one\ntw');
     await closing(b);
@@ -391,7 +391,7 @@ describe('framed', () => {
     expect(values).toStrictEqual(['one']);
   });
 
-  spec('throws what a message cannot be encoded for, writes nothing of it, and goes on', async (h) => {
+  spec('throws the error of a message that cannot be encoded, writes nothing of it, and encodes the next one', async (h) => {
     const [a, b] = joined(h);
     const { write } = framed(a, codec);
     const errors = h.observed(a.errors$);
@@ -412,7 +412,7 @@ describe('framed', () => {
     expect((await errors.ended).values).toStrictEqual([]);
   });
 
-  spec('throws the error of a codec of your own as it is, or as the cause', (h) => {
+  spec('throws the error of an own codec unchanged, or as the cause of EPROTOCOL', (h) => {
     const [a] = joined(h);
     const why = new Error('why');
     const boom = (): never => {
@@ -435,7 +435,7 @@ describe('framed', () => {
     await closing(a);
   });
 
-  spec('writes a message whole or not at all, in however many pieces it is encoded', async (h) => {
+  spec('writes a message as a whole or not at all, however many chunks its encoder emits', async (h) => {
     const inPieces: Codec<string> = {
       decode: codec.decode,
       encode: () => (message$) => message$.pipe(mergeMap((message) => `${message}\n`.split('').map((each) => Buffer.from(each)))),
@@ -453,7 +453,7 @@ describe('framed', () => {
     expect((await seen.ended).values).toStrictEqual(['on', 'two', 'th']);
   });
 
-  spec('throws each time that an encoder completes, and returns false where that closes the stream', async (h) => {
+  spec('throws each time an encoder completes, and returns false if the encoder closes the stream', async (h) => {
     const [a, b] = joined(h);
     const seen = h.observed(framed(b, codec).messages$);
     await h.until(() => a.state === 'open');
@@ -481,7 +481,7 @@ describe('framed', () => {
     expect((await seen.ended).values).toStrictEqual(['one']);
   });
 
-  spec('closes the stream with the error of an encoder that fails later: its messages are lost', async (h) => {
+  spec('closes the stream with the error of an encoder that errors after write has returned', async (h) => {
     const [a, b] = joined(h);
     b.errors$.subscribe(); // It is reset.
     const errors = h.observed(a.errors$);
@@ -491,7 +491,7 @@ describe('framed', () => {
     expect((await closing(a)).by).toBe('error');
   });
 
-  spec('writes what is encoded later, too', async (h) => {
+  spec('writes bytes that are encoded after write has returned', async (h) => {
     const late: Codec<string> = { decode: codec.decode, encode: () => (message$) => message$.pipe(delay(1), codec.encode()) };
     const [a, b] = joined(h);
     const { write } = framed(a, late);
@@ -500,7 +500,7 @@ describe('framed', () => {
     expect(await seen.value()).toBe('one');
   });
 
-  spec('has the encoder keep its state for the connection', async (h) => {
+  spec('keeps the state of the encoder as long as the connection', async (h) => {
     const counting: Codec<string> = {
       decode: codec.decode,
       encode: () => (message$) => message$.pipe(numbered(), codec.encode()),
@@ -513,7 +513,7 @@ describe('framed', () => {
     expect((await seen.ended).values).toStrictEqual(['1 a', '2 b']);
   });
 
-  spec('takes a codec that decodes later', async (h) => {
+  spec('accepts a codec that decodes asynchronously', async (h) => {
     const late: Codec<string> = {
       encode: codec.encode,
       decode: () => (bytes$) =>
@@ -529,7 +529,7 @@ describe('framed', () => {
     expect([state, values]).toStrictEqual(['complete', ['one', 'two']]);
   });
 
-  spec('keeps the manual mode: messages count as waiting for IN', async (h) => {
+  spec('reads messages in manual mode without IN in waitFor', async (h) => {
     const cb = h.cb();
     const [a, b] = joined(h, {}, { waitFor: EOF, cb });
     const seen = h.observed(framed(b, codec).messages$);
@@ -540,7 +540,7 @@ describe('framed', () => {
     b.close();
   });
 
-  spec('names what it gets instead of a stream or a codec, and what to write', async (h) => {
+  spec('throws a TypeError that names the wrong stream or codec, and the code to write', async (h) => {
     const [io] = joined(h);
     const call = framed as (io: unknown, codec: unknown) => unknown;
     const socket = new Duplex({ read() {}, write() {} });
@@ -563,7 +563,7 @@ describe('framed', () => {
     await ticks();
   });
 
-  spec('bounds its memory while a consumer waits', async (h) => {
+  spec('bounds its memory while a handler is active', async (h) => {
     const [a, b] = joined(h);
     const seen = h.observed(framed(b, mapCodec(codec, { decode: String, encode: String })).consume(() => new Observable(() => {})));
     const before = usedMiB();
@@ -581,7 +581,7 @@ describe('framed', () => {
   });
 });
 
-/** What a call throws. */
+/** Returns what a call throws. */
 function caught(call: () => unknown): unknown {
   try {
     call();

@@ -37,7 +37,7 @@ interface Call {
 const json = ndjson<Call>({ maxLength: 256 });
 const byId: RequestsOptions<Call, Call> = { match: ({ id }) => id };
 
-/** A stream of lines, and its peer, who answers when he is told to. */
+/** A stream of lines, and its peer with the lines that it has received. */
 function inOrder(
   h: Harness,
   options: Options = {},
@@ -54,7 +54,7 @@ function withIds(h: Harness): { client: Framed<Call>; peer: Framed<Call> } {
   return { client: framed(a, json), peer: framed(b, json) };
 }
 
-/** A clock for few jobs at a time: the schedulers of RxJS sort all of them whenever one is added. */
+/** A virtual clock for few actions at a time. The schedulers of RxJS sort all of them whenever one is added. */
 class Ahead implements SchedulerLike {
   readonly #jobs = new Set<{ readonly at: number; readonly work: () => void }>();
   #now = 0;
@@ -76,7 +76,7 @@ class Ahead implements SchedulerLike {
 }
 
 describe('requests', () => {
-  spec('gives each request its own reply, in order, however many are on their way', async (h) => {
+  spec('emits to each request its own reply, in order, with 5,000 requests in flight', async (h) => {
     const { client, peer } = inOrder(h);
     const answering = h.observed(peer.messages$);
     peer.messages$.subscribe((line) => peer.write(`${line}!`));
@@ -101,14 +101,14 @@ describe('requests', () => {
     expect(seen.values).toStrictEqual([[1, 2, 3].map((id) => ({ id, says: `hello ${id}!` }))]);
   });
 
-  spec('writes a request each time it is subscribed, not before', async (h) => {
+  spec('writes a request at each subscription, and not before', async (h) => {
     const { client, peer, heard } = inOrder(h);
     const lineup = requests(client);
     const hello$ = lineup.request('hello');
     await ticks();
     expect([heard, lineup.pending]).toStrictEqual([[], 0]);
     const seen = [h.observed(hello$), h.observed(hello$)];
-    await h.until(() => heard.length === 2, 'both are there');
+    await h.until(() => heard.length === 2, 'both requests arrive');
     expect(lineup.pending).toBe(2);
     peer.write('one');
     peer.write('two');
@@ -123,14 +123,14 @@ describe('requests', () => {
     const first = h.observed(request('first'));
     const second = h.observed(request('second'));
     first.unsubscribe();
-    await h.until(() => heard.length === 2, 'both are there');
+    await h.until(() => heard.length === 2, 'both requests arrive');
     peer.write('to the first');
     peer.write('to the second');
     expect((await second.ended).values).toStrictEqual(['to the second']);
     expect(unmatched.values).toStrictEqual([]);
   });
 
-  it('gives each request its own time on the clock of the stream, and late replies to nobody', () => {
+  it('times out each request on the scheduler of the stream, and drops late replies', () => {
     const log = virtually(1000, (v) => {
       const [a, b] = v.joined();
       const client = framed(a, codec);
@@ -155,7 +155,7 @@ describe('requests', () => {
     expect(log).toStrictEqual(['100 a: ETIMEDOUT', '130 b: to b', '160 c: ETIMEDOUT', '210 d: to d']);
   });
 
-  it('says how long it waited, and does not close the stream', () => {
+  it('reports the timeout in milliseconds, and leaves the stream open', () => {
     let error: unknown;
     const log = virtually(1000, (v) => {
       const [a, b] = v.joined();
@@ -169,7 +169,7 @@ describe('requests', () => {
     expect(log).toStrictEqual(['900 open']);
   });
 
-  it('takes one timer for all requests, also for those that are sent when the last is answered', () => {
+  it('uses one timer for all requests, including those sent one after the other', () => {
     const waits: number[] = [];
     const log = virtually(1000, (v) => {
       const [a, b] = v.joined({ timeouts: { write: Infinity } }, { timeouts: { write: Infinity } });
@@ -187,11 +187,11 @@ describe('requests', () => {
       schedule(() => request('late').subscribe({ error: (error: unknown) => v.note((error as IOStreamError).code) }), 60);
     });
     expect(log).toStrictEqual(['0 50 answered', '160 ETIMEDOUT']);
-    // When the first is sent; and when that is over, for what is left of the time of the last.
+    // One when the first request is sent, and then one for the remaining time of the last.
     expect(waits).toStrictEqual([100, 60]);
   });
 
-  it('waits for ever when asked to, and leaves no timer when nothing is waited for', () => {
+  it('never times out with a timeout of 0 or Infinity, and leaves no timer', () => {
     for (const timeout of [0, Infinity]) {
       const log = virtually(1e9, (v) => {
         const [a] = v.joined();
@@ -208,7 +208,7 @@ describe('requests', () => {
     ['late', (first) => first.ended],
   ] as [string, (first: ObserverSpy<Call>) => unknown][])
     spec(
-      `frees the id of a request that is ${how}: the reply goes to the newest request with it, and further ones to unmatched$`,
+      `frees the id of a request that is ${how}: its reply goes to the newest request with this id, further ones to unmatched$`,
       async (h) => {
         const { client, peer } = withIds(h);
         const calls = h.observed(peer.messages$);
@@ -229,7 +229,7 @@ describe('requests', () => {
       },
     );
 
-  spec('may be retried with its id at each timeout, from inside its error', async (h) => {
+  spec('allows a retry with the same id from inside the error of a timeout', async (h) => {
     const { client, peer } = withIds(h);
     const calls = h.observed(peer.messages$);
     peer.messages$.subscribe((call) => calls.values.length > 2 && peer.write(call));
@@ -238,7 +238,7 @@ describe('requests', () => {
     expect((await seen.ended).values).toStrictEqual([{ id: 7, says: 'hello' }]);
   });
 
-  spec('refuses the id of a request that waits', async (h) => {
+  spec('rejects a request with the id of a pending one', async (h) => {
     const { client } = withIds(h);
     const { request } = requests(client, byId);
     const first = h.observed(request({ id: 1, says: 'a' }));
@@ -247,7 +247,7 @@ describe('requests', () => {
     first.unsubscribe();
   });
 
-  spec('does not count ids given up against maxPending', (h) => {
+  spec('does not count abandoned ids toward maxPending', (h) => {
     const { client } = withIds(h);
     const lineup = requests(client, { ...byId, maxPending: 1 });
     for (let id = 1; id <= 3; id += 1) {
@@ -258,7 +258,7 @@ describe('requests', () => {
     expect(lineup.pending).toBe(0);
   });
 
-  it('looks at a request that times out once, however many have timed out before', () => {
+  it('spends the same time on each timeout, however many requests have timed out before', () => {
     const perRequest = (count: number): number => {
       const scheduler = new Ahead();
       const io = new IOStream({ wire: scripted().wire, scheduler, timeouts: { write: 0, idle: 0, establish: 0 }, outBufLimit: 0 });
@@ -280,20 +280,20 @@ describe('requests', () => {
     expect(many < few * 3, `${few} µs a request for 2,000, ${many} µs for 64,000`).toBe(true);
   });
 
-  spec('does not take what comes unasked for the reply to a later request', async (h) => {
+  spec('emits an unrequested message on unmatched$, not as the reply to a later request', async (h) => {
     const { client, peer, heard } = inOrder(h);
     const { request, unmatched$ } = requests(client);
     const unmatched = h.observed(unmatched$);
     peer.write('welcome');
     await unmatched.value();
     const seen = h.observed(request('hello'));
-    await h.until(() => heard.length === 1, 'it is there');
+    await h.until(() => heard.length === 1, 'the request arrives');
     peer.write('to hello');
     expect((await seen.ended).values).toStrictEqual(['to hello']);
     expect(unmatched.values).toStrictEqual(['welcome']);
   });
 
-  spec('fails every open request with the error of the stream, and all later ones', async (h) => {
+  spec('errors all pending and later requests with the error of the stream', async (h) => {
     const { client, peer } = inOrder(h);
     const { request, unmatched$ } = requests(client);
     const seen = [h.observed(request('a')), h.observed(request('b')), h.observed(unmatched$)];
@@ -307,7 +307,7 @@ describe('requests', () => {
     ['the peer ends', ({ peer }) => peer.io.end()],
     ['we close', ({ client }) => client.io.close()],
   ] as [string, (ends: ReturnType<typeof inOrder>) => void][])
-    spec(`fails every open request with ECLOSED when ${who}, and all later ones`, async (h) => {
+    spec(`errors all pending and later requests with ECLOSED when ${who}`, async (h) => {
       const ends = inOrder(h);
       const lineup = requests(ends.client);
       const seen = [h.observed(lineup.request('a')), h.observed(lineup.request('b'))];
@@ -318,7 +318,7 @@ describe('requests', () => {
       expect(lineup.pending).toBe(0);
     });
 
-  spec('gives open requests nothing when the owner of the stream unsubscribes, and later ones ECLOSED', async (h) => {
+  spec('emits nothing to pending requests when the owner of the stream unsubscribes, and ECLOSED to later ones', async (h) => {
     const [near, far] = memoryPair();
     const [peer] = owned(h, new IOStream({ wire: far }));
     const connection = h.observed(connect({ wire: near }));
@@ -333,22 +333,22 @@ describe('requests', () => {
     h.error((await h.observed(lineup.request('b')).ended).error, { code: ECLOSED });
   });
 
-  spec('refuses more than maxPending, given up ones included', async (h) => {
+  spec('rejects more than maxPending requests, and in order counts abandoned ones too', async (h) => {
     const { client, peer, heard } = inOrder(h);
     const { request } = requests(client, { maxPending: 2 });
     h.observed(request('a')).unsubscribe();
     const second = h.observed(request('b'));
     h.error((await h.observed(request('c')).ended).error, { code: EOUTBUFLIMIT, fatal: false });
-    await h.until(() => heard.length === 2, 'they are there');
+    await h.until(() => heard.length === 2, 'the requests arrive');
     peer.write('to a');
     peer.write('to b');
     await second.ended;
     h.observed(request('d'));
-    await h.until(() => heard.length === 3, 'it is there');
+    await h.until(() => heard.length === 3, 'the request arrives');
     expect(heard).toStrictEqual(['a', 'b', 'd']);
   });
 
-  spec('fails a request that cannot be encoded alone: it has no place in the line, and the others go on', async (h) => {
+  spec('errors only the request that cannot be encoded, which takes no place in the order', async (h) => {
     const reported = unhandled(h);
     const { client, peer, heard } = inOrder(h);
     const { request } = requests(client);
@@ -356,7 +356,7 @@ describe('requests', () => {
     h.error((await h.observed(request('x'.repeat(65))).ended).error, { code: EFRAMELIMIT, phase: 'write', fatal: false });
     h.error((await h.observed(request('a\nb')).ended).error, { code: EPROTOCOL, phase: 'write', fatal: false });
     const after = h.observed(request('b'));
-    await h.until(() => heard.length === 2, 'both are there');
+    await h.until(() => heard.length === 2, 'both requests arrive');
     peer.write('to a');
     peer.write('to b');
     expect([(await before.ended).values, (await after.ended).values]).toStrictEqual([['to a'], ['to b']]);
@@ -364,13 +364,13 @@ describe('requests', () => {
     expect(reported).toStrictEqual([]);
   });
 
-  spec('fails a request that the stream refuses alone: a full stream, an ended one', async (h) => {
+  spec('errors only the request that a full or ended stream rejects', async (h) => {
     const { client, heard } = inOrder(h, { outBufLimit: 1 });
     const errors = h.observed(client.io.errors$);
     const { request } = requests(client);
     const seen = h.observed(request('a'));
     h.error((await h.observed(request('b')).ended).error, { code: EOUTBUFLIMIT });
-    await h.until(() => heard.length === 1, 'it is there');
+    await h.until(() => heard.length === 1, 'the request arrives');
     await turns();
     expect([seen.state, client.io.state, errors.values]).toStrictEqual(['open', 'open', []]);
     client.io.end();
@@ -379,7 +379,7 @@ describe('requests', () => {
     expect(errors.values).toStrictEqual([]);
   });
 
-  spec('waits for the reply also of a request that is encoded later', async (h) => {
+  spec('awaits the reply to a request that is encoded asynchronously', async (h) => {
     const [a, b] = joined(h);
     const peer = framed(b, codec);
     peer.messages$.subscribe((line) => peer.write(`${line}!`));
@@ -387,7 +387,7 @@ describe('requests', () => {
     expect((await h.observed(request('a')).ended).values).toStrictEqual(['a!']);
   });
 
-  spec('fails a request without an id, one whose match throws, and the stream when that of a reply does', async (h) => {
+  spec('errors a request without an id or whose match throws, and closes the stream when match throws for a reply', async (h) => {
     const { client, peer } = withIds(h);
     const why = new Error('why');
     const match = ({ id, says }: Call): unknown => {
@@ -406,7 +406,7 @@ describe('requests', () => {
     expect(errors.values).toStrictEqual([seen.error]);
   });
 
-  describe('an error of the stream', () => {
+  describe('requests and an error of the stream', () => {
     type Ends = ReturnType<typeof inOrder>;
     const FAILURES: readonly (readonly [what: string, code: string, fail: (ends: Ends) => void])[] = [
       ['of the wire', 'ECONNRESET', ({ peer }) => peer.io.reset()],
@@ -420,14 +420,14 @@ describe('requests', () => {
     };
 
     for (const [what, code, fail] of FAILURES) {
-      spec(`${what} that nobody is told is reported once: not to a request that was given up, answered or late`, async (h) => {
+      spec(`reports an unhandled error ${what} once, and not to an abandoned, answered or late request`, async (h) => {
         const reported = unhandled(h);
         const ends = inOrder(h);
         const { request, pending } = requests(ends.client, { match, timeout: 20 });
-        h.observed(request('given up')).unsubscribe();
+        h.observed(request('abandoned')).unsubscribe();
         const late = h.observed(request('late'));
         const answered = h.observed(request('answered'));
-        await h.until(() => ends.heard.length === 3, 'they are there');
+        await h.until(() => ends.heard.length === 3, 'the requests arrive');
         ends.peer.write('answered');
         await answered.ended;
         h.error((await late.ended).error, { code: 'ETIMEDOUT' });
@@ -441,14 +441,14 @@ describe('requests', () => {
       });
 
       for (const [who, listen] of [
-        ['an open request', ({ request }) => void request('open').subscribe(deaf)],
+        ['a pending request', ({ request }) => void request('open').subscribe(deaf)],
         ['unmatched$', ({ unmatched$ }) => void unmatched$.subscribe(deaf)],
         ['messages$', (_line, { messages$ }) => void messages$.subscribe(deaf)],
         ['errors$', (_line, { io }) => void io.errors$.subscribe()],
         ['data$', (_line, { io }) => void io.data$.subscribe(deaf)],
         ['cb', (_line, { io }) => void (io.cb = () => {})],
       ] as [string, (line: ReturnType<typeof requests<string, string | Uint8Array>>, client: Ends['client']) => void][])
-        spec(`${what} is not reported when it is told to ${who}`, async (h) => {
+        spec(`does not report an error ${what} that is handled by ${who}`, async (h) => {
           const reported = unhandled(h);
           const ends = inOrder(h);
           listen(requests(ends.client, { match }), ends.client);
@@ -460,7 +460,7 @@ describe('requests', () => {
         });
     }
 
-    spec('is not reported when it is told to a handler of the messages', async (h) => {
+    spec('does not report an error that is handled by a consumer of the messages', async (h) => {
       const reported = unhandled(h);
       const { client, peer } = inOrder(h);
       requests(client);
@@ -472,7 +472,7 @@ describe('requests', () => {
       expect(reported).toStrictEqual([]);
     });
 
-    spec('is reported once, however many requests() there are', async (h) => {
+    spec('reports an unhandled error once, however many requests() there are', async (h) => {
       const reported = unhandled(h);
       const { client, peer } = inOrder(h);
       requests(client);
@@ -484,7 +484,7 @@ describe('requests', () => {
       expect(reported.length).toBe(1);
     });
 
-    spec('is taken for heard when the messages come by operators', async (h) => {
+    spec('counts an error as handled if operators are between messages$ and requests', async (h) => {
       const reported = unhandled(h);
       const { client, peer } = inOrder(h);
       requests({ ...client, messages$: client.messages$.pipe(filter(() => true)) });
@@ -496,7 +496,7 @@ describe('requests', () => {
     });
   });
 
-  spec('asks again from inside a reply', async (h) => {
+  spec('accepts a request from inside the reply to the previous one', async (h) => {
     const { client, peer } = inOrder(h);
     peer.messages$.subscribe((line) => peer.write(line));
     const { request } = requests(client);
@@ -519,7 +519,7 @@ describe('requests', () => {
     expect(seen.values[0]?.length).toBe(3000);
   });
 
-  it('refuses wrong options at the call', () => {
+  it('throws a TypeError for wrong options at the call', () => {
     const never = {} as Framed<string>;
     for (const [options, name] of [
       [{ match: 'id' }, 'match'],
@@ -532,7 +532,7 @@ describe('requests', () => {
       );
   });
 
-  spec('names what it gets instead of framed messages, and what to write', (h) => {
+  spec('throws a TypeError that names a wrong argument, and the code to write', (h) => {
     const [io] = joined(h);
     const call = requests as (framed: unknown) => unknown;
     for (const [wrong, message] of [

@@ -14,13 +14,13 @@ import { turns, unhandled, virtually, type Virtual } from '../stream/tools.ts';
 const refusing: Wire = () => () => throwError(() => new IOStreamError('ECONNREFUSED', { phase: 'connect' }));
 
 interface Stage {
-  /** Which attempts are refused. */
+  /** Whether an attempt is refused. */
   readonly refuse?: (attempt: number) => boolean;
   readonly pair?: MemoryPairOptions;
   readonly options?: Partial<IOStreamOptions>;
 }
 
-/** A persistent stream on a virtual clock, and the peers of its attempts; notes status, reports and what each peer hears. */
+/** Creates a persistent stream on a virtual clock, and the peers of its attempts. Notes status, reports and what each peer receives. */
 function staged(
   v: Virtual,
   settings: PersistentOptions = {},
@@ -57,7 +57,7 @@ function inShort({ attempt, error, writes }: UnsentReport): string {
 }
 
 describe('persistent', () => {
-  it('dials again after an error or a close, numbers its attempts, and starts the count of waits again after a good connection', () => {
+  it('redials after an error or a close, numbers its attempts, and resets the delays after a connection that lasted', () => {
     const log = virtually(100_000, (v) => {
       const { p, peers } = staged(v, { resetAfter: 5000 }, { refuse: (attempt) => attempt === 1 || attempt === 2 });
       v.at(1000, () => peers[3]?.reset());
@@ -86,7 +86,7 @@ describe('persistent', () => {
     ]);
   });
 
-  it('keeps what is written while there is no connection, in order, behind what its greeter writes', () => {
+  it('queues writes while there is no connection, in order, after what a subscriber of stream$ writes', () => {
     const log = virtually(10_000, (v) => {
       const { p, peers } = staged(v, {}, { refuse: (attempt) => attempt === 2 });
       p.stream$.subscribe((io) => io.write('hello '));
@@ -107,7 +107,7 @@ describe('persistent', () => {
 
   const scene = (settings: PersistentOptions): string[] =>
     virtually(1000, (v) => {
-      // 1000 bytes fit; then the wire says stop.
+      // The wire accepts 1000 bytes, then pauses.
       const { p, peers } = staged(v, settings, { pair: { limit: 1000 } });
       v.at(10, () => peers[1]?.pause());
       v.at(20, () => p.write('a'.repeat(400)));
@@ -118,7 +118,7 @@ describe('persistent', () => {
       v.at(900, () => v.note(`${p.pending} pending`));
     });
 
-  it("with 'keep' writes again what was not given down, and nothing else; all of it is told", () => {
+  it("keeps only writes that were not written to the wire, and reports all of them, with unsent: 'keep'", () => {
     expect(scene({ unsent: 'keep' })).toStrictEqual([
       '0 connecting 1',
       '0 connected 1',
@@ -131,7 +131,7 @@ describe('persistent', () => {
     ]);
   });
 
-  it("with 'drop' writes nothing again, and tells it", () => {
+  it("drops and reports all unsent writes, with unsent: 'drop'", () => {
     expect(scene({ unsent: 'drop' }).slice(2)).toStrictEqual([
       '60 unsent 1 ECONNRESET: 400 bytes 0-400, 5000 bytes 0-5000, 30 bytes 0-0, last 0-0',
       '60 waiting 1 ECONNRESET 100',
@@ -141,14 +141,14 @@ describe('persistent', () => {
     ]);
   });
 
-  it("with 'error' ends with the error of the connection, and tells it", () => {
+  it("ends with the error of the connection and reports all unsent writes, with unsent: 'error'", () => {
     expect(scene({ unsent: 'error' }).slice(2)).toStrictEqual([
       '60 unsent 1 ECONNRESET: 400 bytes 0-400, 5000 bytes 0-5000, 30 bytes 0-0, last 0-0',
       '60 closed 1 ECONNRESET',
       '60 complete',
       '900 0 pending',
     ]);
-    // With nothing that had not left it goes on.
+    // Without unsent writes it reconnects.
     const log = virtually(1000, (v) => {
       const { p, peers } = staged(v, { unsent: 'error' });
       p.write('x');
@@ -157,19 +157,19 @@ describe('persistent', () => {
     expect(log.at(-1)).toBe('110 connected 2');
   });
 
-  it('tells how much of a write has left, and does not send the rest', () => {
+  it('reports how much of a write has been sent, and does not send the rest', () => {
     const log = virtually(1000, (v) => {
       const { p, peers } = staged(v, {}, { pair: { limit: 1000, bandwidth: 1_000_000 } });
       v.at(10, () => p.write('x'.repeat(300_000)));
       v.at(280, () => peers[1]?.reset());
     });
     const report = log.find((line) => line.includes('unsent'));
-    // A piece of 256 KiB has left and the rest was given down, at 1 MB a second.
+    // 256 KiB have been sent at 1 MB a second, and the rest was written to the wire.
     expect(report).toBe('280 unsent 1 ECONNRESET: 300000 bytes 262144-300000');
     assert(!log.some((line) => line.includes('peer 2')));
   });
 
-  it('says with attempts that have failed in a row: the last error', () => {
+  it('ends with the last error after `attempts` failures in a row', () => {
     const log = virtually(1000, (v) => {
       const { p } = staged(v, { attempts: 2 }, { refuse: () => true });
       p.stream$.subscribe({ error: (error: unknown) => v.note(`stream$ ${(error as IOStreamError).code}`) });
@@ -184,7 +184,7 @@ describe('persistent', () => {
       '100 stream$ ECONNREFUSED',
       '100 complete',
     ]);
-    // Connections that the peer closes at once fail, too.
+    // A connection that the peer closes at once counts as a failure, too.
     const closed = virtually(1000, (v) => {
       const { p, peers } = staged(v, { attempts: 2 });
       p.stream$.subscribe({ next: () => peers.at(-1)?.end(), error: () => {} });
@@ -192,16 +192,16 @@ describe('persistent', () => {
     expect(closed.at(-2)).toBe(`100 closed 2 ${ECLOSED}`);
   });
 
-  it('refuses writes over outBufLimit, and tells which', () => {
+  it('rejects and reports writes over outBufLimit', () => {
     const log = virtually(1000, (v) => {
       const { p } = staged(v, { outBufLimit: 10 }, { refuse: (attempt) => attempt === 1 });
       v.note(`${p.write('0123456789')} ${p.write('more')} ${p.pending}`);
-      v.note('told later');
+      v.note('reported later');
       v.at(500, () => v.note(String(p.write('again'))));
     });
     expect(log.filter((line) => !/ing|connected/.test(line))).toStrictEqual([
       '0 true false 10',
-      '0 told later',
+      '0 reported later',
       `0 unsent 0 ${EOUTBUFLIMIT}: more 0-0`,
       '100 peer 2: 0123456789',
       '500 true',
@@ -209,10 +209,10 @@ describe('persistent', () => {
     ]);
   });
 
-  it('says when to wait, and when to go on', () => {
+  it('emits on blocked$ when to stop writing, and when to go on', () => {
     const log = virtually(1000, (v) => {
       const { p } = staged(v, {}, { refuse: (attempt) => attempt === 1 });
-      p.blocked$.subscribe({ next: (blocked) => v.note(`blocked ${blocked}`), complete: () => v.note('blocked over') });
+      p.blocked$.subscribe({ next: (blocked) => v.note(`blocked ${blocked}`), complete: () => v.note('blocked completes') });
       v.note(String(p.write(new Uint8Array(65_535))));
       v.note(String(p.write('x')));
       v.at(500, () => p.close());
@@ -223,11 +223,11 @@ describe('persistent', () => {
       '0 blocked true',
       '0 false',
       '100 blocked false',
-      '500 blocked over',
+      '500 blocked completes',
     ]);
   });
 
-  it('is closed at any stage: what can leave does, the rest is told, and nothing is taken any more', () => {
+  it('sends what it can when it is closed in any state, reports the rest, and accepts no further writes', () => {
     for (const [at, expected] of [
       [0, ['0 unsent 0: kept? 0-0', '0 closed 0', '0 complete']],
       [50, ['50 unsent 1: kept? 0-0', '50 closed 1', '50 complete']],
@@ -251,7 +251,7 @@ describe('persistent', () => {
     }
   });
 
-  it('may be closed by whoever it tells something', () => {
+  it('may be closed from inside any of its notifications', () => {
     for (const state of ['connecting', 'connected', 'waiting'] as const) {
       const log = virtually(1000, (v) => {
         const { p } = staged(v, {}, { refuse: () => state === 'waiting' });
@@ -269,7 +269,7 @@ describe('persistent', () => {
     expect(log.slice(-2)).toStrictEqual(['0 closed 1', '0 complete']);
   });
 
-  it('gives the connection what waits also when it is closed by who hears of it', () => {
+  it('writes the queue to the connection even if a subscriber closes it at once', () => {
     for (const from of ['status$', 'stream$'] as const) {
       const log = virtually(10_000, (v) => {
         const { p } = staged(v);
@@ -281,7 +281,7 @@ describe('persistent', () => {
     }
   });
 
-  it('emits living streams only: a reader that is retried, or late, gets the next one', () => {
+  it('emits open streams only: a late or retried reader gets the next one', () => {
     const log = virtually(1000, (v) => {
       const { p, peers } = staged(v);
       const read = (name: string): void => {
@@ -297,7 +297,7 @@ describe('persistent', () => {
       v.at(10, () => peers[1]?.reset());
       v.at(50, () => read('while there is none'));
       v.at(200, () => peers[2]?.write('hello'));
-      // The first subscriber of the status closes it, or its peer has ended.
+      // The stream that the first subscriber closes is not emitted to the second one.
       v.at(210, () => p.stream$.pipe(take(1)).subscribe((io) => io.close()));
       v.at(210, () => read('behind the close'));
     });
@@ -313,7 +313,7 @@ describe('persistent', () => {
     ]);
   });
 
-  it('emits no stream whose peer has ended, nor one that a subscriber before has closed', () => {
+  it('emits no stream whose peer has ended, and none that an earlier subscriber has closed', () => {
     const log = virtually(1000, (v) => {
       const { p, peers } = staged(v, {}, { options: { allowHalfOpen: true } });
       let closes = true;
@@ -331,7 +331,7 @@ describe('persistent', () => {
     expect(log.filter((line) => /second|late|over/.test(line))).toStrictEqual(['100 second', '310 over']);
   });
 
-  it('ends with the error that retryIf returns false for, which it asks with how the connection closed', () => {
+  it('ends with the error for which retryIf returns false, and calls it with the report of the closed connection', () => {
     const log = virtually(10_000, (v) => {
       const retryIf: PersistentOptions['retryIf'] = (error, { attempt, failures, closed }) => {
         v.note(
@@ -368,7 +368,7 @@ describe('persistent', () => {
     expect(log).toStrictEqual(['0 connecting 1', '0 closed 1 EMINE', '0 complete']);
   });
 
-  it('with repeat: false ends with the first connection that ends in good order, by the peer or by us', () => {
+  it('ends after the first connection that closes without an error on either side, with repeat: false', () => {
     for (const end of [
       (_: Persistent, peer?: IOStream) => peer?.end(),
       (p: Persistent) => p.stream$.pipe(take(1)).subscribe((io) => io.close()),
@@ -390,7 +390,7 @@ describe('persistent', () => {
     }
   });
 
-  it('ends at once when its signal aborts while it waits', () => {
+  it('ends at once when its signal aborts during a delay', () => {
     const log = virtually(1000, (v) => {
       const abort = new AbortController();
       staged(v, { initial: 500 }, { options: { signal: abort.signal } }).p.stream$.subscribe({
@@ -413,7 +413,7 @@ describe('persistent', () => {
     expect(log).toStrictEqual(['0 waiting 1: 1', '100 waiting 2: 1', '300 waiting 3: 1', '700 closed 4: 0']);
   });
 
-  it('ends when it is closed because of an error that no attempt would mend', () => {
+  it('ends without an error when a subscriber of status$ closes it because of an error', () => {
     const log = virtually(10_000, (v) => {
       const { p } = staged(v, {}, { refuse: () => true });
       p.status$.subscribe((status) => 'error' in status && (status.error as IOStreamError).code === 'ECONNREFUSED' && p.close());
@@ -421,7 +421,7 @@ describe('persistent', () => {
     expect(log).toStrictEqual(['0 connecting 1', '0 waiting 1 ECONNREFUSED 100', '0 closed 1', '0 complete']);
   });
 
-  it('takes a function that throws for a failed attempt, and a TypeError for its end', () => {
+  it('counts a throw of the target function as a failed attempt, and ends with a TypeError', () => {
     const log = virtually(1000, (v) => {
       let asked = 0;
       const p = persistent(
@@ -444,7 +444,7 @@ describe('persistent', () => {
     ]);
   });
 
-  it('ends with its signal', () => {
+  it('ends when its signal aborts during a connection', () => {
     const log = virtually(1000, (v) => {
       const abort = new AbortController();
       const { p } = staged(v, {}, { options: { signal: abort.signal } });
@@ -454,7 +454,7 @@ describe('persistent', () => {
     expect(log.slice(2)).toStrictEqual(['10 closed 1 ABORT_ERR', '10 AbortError', '10 complete']);
   });
 
-  spec('reports an end that nobody hears, and only that', async (h) => {
+  spec('reports a final error only if it is unhandled', async (h) => {
     const lost = unhandled(h);
     const port = await deadPort();
     persistent({ host: '127.0.0.1', port }, { initial: 1, attempts: 3 });
@@ -470,7 +470,7 @@ describe('persistent', () => {
     assert(config.onUnhandledError);
   });
 
-  spec('lives through resets on a real socket: what is written from the moment it is noticed comes, in order and once', async (h) => {
+  spec('sends each write once and in order, across resets of real sockets', async (h) => {
     const { port, sockets, heard } = await listening(h);
     const p = persistent(() => ({ host: '127.0.0.1', port }), { initial: 1, max: 5 });
     const reports = h.observed(p.unsent$);
@@ -490,11 +490,11 @@ describe('persistent', () => {
     expect([back.state, status.values.at(-1)?.attempt]).toStrictEqual(['open', 7]);
     p.close();
     expect((await back.ended).state).toBe('complete');
-    // Also who comes late is told how it ended.
+    // A late subscriber gets the end, too.
     expect((await firstValueFrom(p.status$)).state).toBe('closed');
   });
 
-  it('refuses wrong arguments at the call', () => {
+  it('throws a TypeError for wrong arguments at the call', () => {
     const call = persistent as (options: unknown, settings?: unknown) => unknown;
     expect(() => call({ host: 'x' })).toThrow(
       expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/`host` without `port`/) }),
@@ -531,7 +531,7 @@ describe('persistent', () => {
     p.close();
   });
 
-  it('ends with a TypeError that names what the function returns instead of options', async () => {
+  it('ends with a TypeError that names what the target function returned instead of options', async () => {
     for (const [wrong, name] of [
       [Promise.resolve(1), /a Promise/],
       [EMPTY, /an Observable/],
@@ -564,7 +564,7 @@ describe('persistent', () => {
     expect(log).toStrictEqual(['0 connecting', '0 waiting ECONNREFUSED', '100 connecting', '100 closed ECONNREFUSED']);
   });
 
-  it('can be taken apart: write and close need no this', () => {
+  it('has methods that may be destructured', () => {
     const log = virtually(1000, (v) => {
       const { write, close } = staged(v).p;
       write('hello');
