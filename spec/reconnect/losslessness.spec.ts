@@ -328,23 +328,26 @@ function memoryOf([few, many]: readonly [Measured, Measured]): Memory {
 
 describe('the table of operators that keep every byte', () => {
   describe.each(['`data$`', '`messages$`', 'the stream', 'a plugin'] as const)('on %s', (where) => {
-    it.each(LINES.filter((line) => line.where === where))('$what: $every, and holds $memory', ({ every, beforeError, memory, reads }) => {
-      for (const read of reads) {
-        const measured = [measure(read, COUNTS[0]), measure(read, COUNTS[1])] as const;
-        const keeps = measured.every(({ given, out }) => given === out);
-        const keepsBeforeError = COUNTS.map((count) => measure(read, count, 'error')).every(({ given, out }) => given === out);
-        const context = `${reads.indexOf(read) + 1}: ${JSON.stringify(measured)}`;
-        expect([keeps, keepsBeforeError, memoryOf(measured)], context).toStrictEqual([
-          every.startsWith('yes'),
-          beforeError === 'yes',
-          memory,
-        ]);
-        expect(
-          measured.every(({ out }) => out > 0),
-          context,
-        ).toBe(true);
-      }
-    });
+    it.each(LINES.filter((line) => line.where === where))(
+      'keeps every byte through $what: $every; buffers in memory: $memory',
+      ({ every, beforeError, memory, reads }) => {
+        for (const read of reads) {
+          const measured = [measure(read, COUNTS[0]), measure(read, COUNTS[1])] as const;
+          const keeps = measured.every(({ given, out }) => given === out);
+          const keepsBeforeError = COUNTS.map((count) => measure(read, count, 'error')).every(({ given, out }) => given === out);
+          const context = `${reads.indexOf(read) + 1}: ${JSON.stringify(measured)}`;
+          expect([keeps, keepsBeforeError, memoryOf(measured)], context).toStrictEqual([
+            every.startsWith('yes'),
+            beforeError === 'yes',
+            memory,
+          ]);
+          expect(
+            measured.every(({ out }) => out > 0),
+            context,
+          ).toBe(true);
+        }
+      },
+    );
   });
 
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
