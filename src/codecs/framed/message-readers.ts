@@ -2,6 +2,8 @@ import type { Subscriber } from 'rxjs';
 import { endReader, type ReadEnd } from '../../stream/read-side.ts';
 import { handlesError } from './subscribe-on-behalf.ts';
 
+const NO_SUBSCRIBERS: readonly never[] = Object.freeze([]);
+
 /** The part of a `MessageConsumer` that does not depend on its results. */
 export interface Consumer<T> {
   readonly isBusy: boolean;
@@ -13,7 +15,7 @@ export interface Consumer<T> {
 export class MessageReaders<T> {
   consumer: Consumer<T> | undefined;
   /** Never changed in place. A Subject's `next` would cost more than all other steps. */
-  #subscribers: readonly Subscriber<T>[] = [];
+  #subscribers: readonly Subscriber<T>[] = NO_SUBSCRIBERS;
 
   /** Adds a subscriber until it unsubscribes. */
   add(out: Subscriber<T>): void {
