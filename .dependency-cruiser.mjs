@@ -43,13 +43,16 @@ const places = {
 /** Plugins do not know each other; two of one folder are one idea. */
 const PLUGIN_FOLDERS = ['tls', 'proxy', 'throttle-bytes'];
 
+/** The codecs that need no stream: all files directly in the folder. */
+const CODEC_FILES = '^src/codecs/[^/]+\\.ts$';
+
 /** Files that run in a browser: no file that they reach, at any distance, imports a module of Node. */
 const WEB_SAFE = [
   PROTOCOL,
   LAYERS,
   '^src/wire/(signal|stack|layer|flow-control)\\.ts$',
   '^src/plugins/(passthrough|rc4|throttle-bytes/.*)\\.ts$',
-  '^src/codecs/(codec|delimited|length-prefixed|lines|map-codec|ndjson|netstrings|parse)\\.ts$',
+  CODEC_FILES,
 ];
 
 const oneWay = Object.entries(places).map(([name, { path, may, rxjs = true, node = true }]) => ({
@@ -96,6 +99,13 @@ export default {
       severity: 'error',
       from: { path: WEB_SAFE },
       to: { path: NODE_MODULE, reachable: true },
+    },
+    {
+      name: 'codecs without a stream',
+      comment: 'Codecs work on any Observable of bytes: what needs a stream belongs to a folder below src/codecs.',
+      severity: 'error',
+      from: { path: CODEC_FILES },
+      to: { path: [STREAM, RECONNECT, WIRE], reachable: true },
     },
     {
       name: 'known places only',

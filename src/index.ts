@@ -94,7 +94,7 @@ export { toDuplex } from './adapters/to-duplex.ts';
 // Codecs
 export type { Codec } from './codecs/codec.ts';
 export { delimited, type DelimitedOptions } from './codecs/delimited.ts';
-export { framed, type Framed } from './codecs/framed.ts';
+export { framed, type Framed } from './codecs/framed/framed.ts';
 export { lengthPrefixed, type LengthPrefixedOptions } from './codecs/length-prefixed.ts';
 export { lines, type LinesOptions } from './codecs/lines.ts';
 export { mapCodec, type MapCodecOptions } from './codecs/map-codec.ts';
@@ -102,20 +102,21 @@ export { ndjson, type NdjsonOptions } from './codecs/ndjson.ts';
 export { netstrings, type NetstringsOptions } from './codecs/netstrings.ts';
 export { parse, type ParseOptions } from './codecs/parse.ts';
 export type { Parse, Reader } from './codecs/parser.ts';
-export { requests, type RequestMessages, type Requests, type RequestsOptions } from './codecs/requests.ts';
+export { requests, type RequestMessages, type Requests, type RequestsOptions } from './codecs/requests/requests.ts';
 
 // Flow
 export { backoff, type Backoff } from './reconnect/backoff.ts';
-export type { BackoffOptions, RetryReport } from './reconnect/backoff-plan.ts';
-export {
-  persistent,
-  type Persistent,
-  type PersistentOptions,
-  type PersistentStatus,
-  type PersistentTarget,
-  type UnsentReport,
-} from './reconnect/persistent.ts';
-export type { UnsentWrite } from './reconnect/persistent-writes.ts';
+
+export type { BackoffOptions, RetryReport } from './reconnect/backoff-options.ts';
+export { persistent } from './reconnect/persistent.ts';
+export type {
+  Persistent,
+  PersistentOptions,
+  PersistentStatus,
+  PersistentTarget,
+  UnsentReport,
+  UnsentWrite,
+} from './reconnect/persistent-types.ts';
 export { relay } from './relay/relay.ts';
 export type { RelayError } from './relay/relay-error.ts';
 export type { RelayProgress } from './relay/relay-progress.ts';

@@ -31,4 +31,4 @@ export { replay, type ReplayOptions } from './testing/recording/replay.ts';
 export { toMarbles, type Marbles, type ToMarblesOptions } from './testing/recording/to-marbles.ts';
 
 // Reports of the checks
-export { type Report, type RuleResult } from './testing/rules/report.ts';
+export type { Report, RuleResult } from './testing/rules/report.ts';

@@ -6,14 +6,14 @@ import { checkCodec } from '../../src/testing/rules/check-codec.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
 import { joined } from '../support/digest.ts';
 
-/** How an operator ended, and what came before. */
+/** The values of an operator, and its end. */
 export interface Outcome {
   readonly values: readonly unknown[];
   readonly end: 'complete' | 'error' | 'open';
   readonly error?: unknown;
 }
 
-/** Runs a source that gives all it has at once. */
+/** Subscribes to a synchronous source. */
 export function outcome(source$: Observable<unknown>): Outcome {
   const values: unknown[] = [];
   const state: { end: Outcome['end']; error?: unknown } = { end: 'open' };
@@ -32,14 +32,14 @@ export function decoded(codec: Codec<unknown, never>, chunks: readonly (Uint8Arr
   return outcome(from(chunks.map((chunk) => bytesOf(chunk))).pipe(codec.decode()));
 }
 
-/** Bytes as text of one byte a character, so that they compare by content. */
+/** Converts bytes to text of one byte a character, to compare them by content. */
 export function shown(value: unknown): unknown {
   if (!(value instanceof Uint8Array)) return value;
   expect(value.constructor, 'expected plain bytes however they were cut').toBe(Uint8Array);
   return Buffer.from(value).toString('latin1');
 }
 
-/** A fresh array of its own memory, like a read of a socket. */
+/** Copies to an array with its own memory, like a read of a socket. */
 export function bytesOf(data: Uint8Array | string): Uint8Array {
   return new Uint8Array(typeof data === 'string' ? Buffer.from(data) : data);
 }
@@ -51,27 +51,27 @@ export function assertFails(result: Outcome, code: string, phase: 'read' | 'writ
   if (before) expect(result.values).toStrictEqual(before);
 }
 
-/** What a codec is, to those who check it. */
+/** A codec, with messages and their frames. */
 export interface CodecCase<T, W> {
   readonly codec: Codec<T, W>;
-  /** Messages, and their bytes frame by frame as `encode()` makes them; more than one byte in one of them. */
+  /** Messages, and the frames to which `encode()` converts them. One frame has more than one byte. */
   readonly messages: readonly W[];
   readonly frames: readonly (Uint8Array | string)[];
-  /** What is decoded of them. @default the messages */
+  /** The messages decoded from the frames. @default the messages */
   readonly values?: readonly unknown[];
-  /** Begins a frame that is too long, wherever it would end. */
+  /** The start of a frame that is too long, wherever it ends. */
   readonly tooLong: Uint8Array | string;
-  /** A message of the greatest length that the codec takes, over half a MiB. */
+  /** A message of the greatest length that the codec accepts, more than half a MiB. */
   readonly huge: { readonly codec: Codec<T, W>; readonly message: W };
 }
 
-/** What holds for every codec. */
+/** Defines the specs of every codec. */
 export function keepsTheContract<T, W>({ codec, messages, frames, values = messages, tooLong, huge }: CodecCase<T, W>): void {
   const whole = joined(frames);
   const expected = values.map(shown);
 
-  it('keeps the rules of a codec, and makes these frames', async () => {
-    // As the codec gives them: bytes as bytes.
+  it('keeps the rules of checkCodec, and encodes to these frames', async () => {
+    // As the codec emits them: bytes stay bytes.
     const raw: T[] = [];
     of(bytesOf(whole))
       .pipe(codec.decode())
@@ -80,15 +80,15 @@ export function keepsTheContract<T, W>({ codec, messages, frames, values = messa
     (await checkCodec(codec, messages, { values: raw, frames, tooLong: bytesOf(tooLong) })).assert();
   });
 
-  it('gives the same of a Buffer as of plain bytes', () => {
+  it('decodes a Buffer to the same messages as a Uint8Array', () => {
     for (const { chunks } of rechunk(whole, { single: 5, random: 2 })) {
-      // Over memory of their own: not from the pool, so that they are kept as they are.
+      // With their own memory, not from the pool, so that they are adopted without a copy.
       const buffers = chunks.map((chunk) => Buffer.from(bytesOf(chunk).buffer));
       expect(outcome(from(buffers).pipe(codec.decode()))).toStrictEqual({ values: expected, end: 'complete' });
     }
   });
 
-  it('takes an end between frames, and calls a frame cut off wherever it is cut', () => {
+  it('completes at an end between frames, and reports a truncated frame at an end anywhere else', () => {
     const edges = frames.map((_, index) => joined(frames.slice(0, index)).length);
     for (let at = 0; at < whole.length; at += 1) {
       for (const { name, chunks } of rechunk(whole.subarray(0, at), { single: 0, random: 2 })) {
@@ -101,12 +101,12 @@ export function keepsTheContract<T, W>({ codec, messages, frames, values = messa
     }
   });
 
-  it('refuses a frame over the limit, after all before it', () => {
+  it('rejects a frame over the limit, after all frames before it', () => {
     for (const { chunks } of rechunk(joined([whole, bytesOf(tooLong)]), { single: 20 }))
       assertFails(decoded(codec, chunks), EFRAMELIMIT, 'read', expected);
   });
 
-  it('is linear in a long frame that comes byte by byte', () => {
+  it('decodes a long frame that arrives byte by byte in linear time', () => {
     const [frame] = bytesFrom(huge.codec, [huge.message]);
     assert(frame && frame.length > 2 ** 19);
     const bytes$ = new Subject<Uint8Array>();
@@ -116,12 +116,12 @@ export function keepsTheContract<T, W>({ codec, messages, frames, values = messa
     for (let at = 0; at < frame.length; at += 1) bytes$.next(frame.subarray(at, at + 1));
     const { user, system } = process.cpuUsage(before);
     expect(count).toBe(1);
-    // A copy of all that came, for each byte, would take more than ten times as long.
+    // Copying all received bytes for each byte would take more than ten times as long.
     assert(user + system < 3e6, `took ${(user + system) / 1e6} s of CPU`);
   });
 }
 
-/** The frames that a codec makes. */
+/** Encodes messages to frames. */
 export function bytesFrom<W>(codec: Codec<unknown, W>, messages: readonly W[]): Uint8Array[] {
   const frames: Uint8Array[] = [];
   from(messages)

@@ -17,7 +17,7 @@ describe('delimited', () => {
     huge: { codec: delimited({ delimiter: '\0', maxLength: huge.length }), message: huge },
   });
 
-  describe('by several bytes', () => {
+  describe('with a delimiter of several bytes', () => {
     keepsTheContract({
       codec: delimited({ delimiter: Uint8Array.of(13, 10, 46, 13, 10), maxLength: 20 }),
       messages: ['one\r\n', '', '\r\n..\r\n', '\r\n.\r'],
@@ -27,7 +27,7 @@ describe('delimited', () => {
     });
   });
 
-  it('finds a delimiter that begins again inside itself', () => {
+  it('finds a delimiter that starts again inside a partial match', () => {
     for (const { chunks } of rechunk('xaabaabab'))
       expect(decoded(delimited({ delimiter: 'aabab', maxLength: 9 }), chunks).values).toStrictEqual(['xaab']);
   });
@@ -37,7 +37,7 @@ describe('delimited', () => {
       assertFails(decoded(delimited({ delimiter: '--', maxLength: 4 }), chunks), EFRAMELIMIT, 'read', ['1234']);
   });
 
-  it('refuses to encode what it would not decode the same', () => {
+  it('rejects messages that it would not decode to the same messages', () => {
     const codec = delimited({ delimiter: 'aa', maxLength: 8 });
     assertFails(outcome(of('b', 'xaay').pipe(codec.encode())), EPROTOCOL, 'write', ['baa']);
     assertFails(outcome(of('xa').pipe(codec.encode())), EPROTOCOL, 'write', []);
@@ -45,14 +45,14 @@ describe('delimited', () => {
     assertFails(outcome(from([{}] as never[]).pipe(codec.encode())), EPROTOCOL, 'write', []);
   });
 
-  it('keeps its delimiter when the array it was given changes', () => {
+  it('copies the array of its delimiter', () => {
     const delimiter = bytesOf(';');
     const codec = delimited({ delimiter, maxLength: 8 });
     delimiter[0] = 0;
     expect(decoded(codec, ['a;']).values).toStrictEqual(['a']);
   });
 
-  it('refuses wrong options at the call', () => {
+  it('throws a TypeError for wrong options at the call', () => {
     const make = (options: unknown) => () => delimited(options as DelimitedOptions);
     expect(make(undefined)).toThrow(expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/expected `maxLength`/) }));
     expect(make({ delimiter: ';' })).toThrow(

@@ -9,7 +9,7 @@ import { assertFails, bytesFrom, bytesOf, decoded, keepsTheContract, outcome } f
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex');
 const huge = 'x'.repeat(2 ** 19);
 
-/** The options, the header of 'abc' and of nothing, and one that tells 301 bytes. */
+/** The options, the headers of 'abc' and of an empty frame, and the header of 301 bytes. */
 const HEADERS: readonly [LengthPrefixedOptions, string, string, string][] = [
   [{ bytes: 1, maxLength: 200 }, '03', '00', 'c9'],
   [{ bytes: 1, includesHeader: true, maxLength: 200 }, '04', '01', 'ca'],
@@ -36,7 +36,7 @@ describe('lengthPrefixed', () => {
         huge: { codec: lengthPrefixed({ ...wide, maxLength: huge.length }), message: huge },
       });
 
-      it('gives back a frame of each length up to the limit', () => {
+      it('decodes frames of each length up to the limit', () => {
         const codec = lengthPrefixed(options);
         const most = 'x'.repeat(maxLength);
         const messages = Array.from({ length: maxLength + 1 }, (_, length) => most.slice(0, length));
@@ -46,25 +46,25 @@ describe('lengthPrefixed', () => {
     });
   }
 
-  it('refuses a length as soon as it is told, whatever it would cost', () => {
+  it('rejects a length over the limit as soon as the header has been read', () => {
     for (const endian of ['big', 'little'] as const)
       for (const { chunks } of rechunk(hex('ffffffff')))
         assertFails(decoded(lengthPrefixed({ endian, maxLength: 2 ** 31 }), chunks), EFRAMELIMIT, 'read', []);
   });
 
-  it('takes no memory for what was only announced', () => {
+  it('allocates no memory for a frame before its bytes arrive', () => {
     const before = process.memoryUsage().arrayBuffers;
     const result = decoded(lengthPrefixed({ maxLength: 2 ** 30 }), [hex('3fffffff'), 'x']);
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 20);
     assertFails(result, EPROTOCOL, 'read', []);
   });
 
-  it('refuses a length that is shorter than the header it includes', () => {
+  it('rejects a length smaller than the header that it includes', () => {
     for (const { chunks } of rechunk(hex('00000003')))
       assertFails(decoded(lengthPrefixed({ includesHeader: true, maxLength: 9 }), chunks), EPROTOCOL, 'read');
   });
 
-  it('refuses to encode what does not fit into the header', () => {
+  it('rejects a message whose length does not fit into the header', () => {
     const long = 'x'.repeat(256);
     assertFails(outcome(of(long).pipe(lengthPrefixed({ bytes: 1, maxLength: 1000 }).encode())), EFRAMELIMIT, 'write');
     assertFails(
@@ -75,7 +75,7 @@ describe('lengthPrefixed', () => {
     expect(bytesFrom(lengthPrefixed({ bytes: 1, includesHeader: true, maxLength: 1000 }), [long.slice(2)])[0]?.[0]).toBe(255);
   });
 
-  it('counts the header of a varint that grows by it', () => {
+  it('includes a varint header in its own length, even if that makes it longer', () => {
     const codec = lengthPrefixed({ bytes: 'varint', includesHeader: true, maxLength: 20_000 });
     for (const length of [125, 126, 127, 128, 16381, 16382, 16383]) {
       const message = 'x'.repeat(length);
@@ -83,14 +83,14 @@ describe('lengthPrefixed', () => {
     }
   });
 
-  it('takes a varint with needless zeros, and refuses one without an end', () => {
+  it('accepts a varint with redundant zeros, and rejects one of more than ten bytes', () => {
     const codec = lengthPrefixed({ bytes: 'varint', maxLength: 9 });
     expect(decoded(codec, [hex('818000'), 'a']).values).toStrictEqual(['a']);
     assertFails(decoded(codec, [hex('80 80 80 80 80 80 80 80 80 80 80')]), EPROTOCOL, 'read', []);
     assertFails(decoded(codec, [hex('ff ff ff ff ff ff ff ff ff 7f')]), EFRAMELIMIT, 'read', []);
   });
 
-  it('refuses wrong options at the call', () => {
+  it('throws a TypeError for wrong options at the call', () => {
     const make = (options: unknown) => () => lengthPrefixed(options as LengthPrefixedOptions);
     expect(make({ bytes: 2 })).toThrow(
       expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/expected `maxLength`/) }),

@@ -29,7 +29,7 @@ describe('lines', () => {
     });
   });
 
-  it('takes one \\r off the end of a line, and no other', () => {
+  it('removes one \\r at the end of a line, and no other', () => {
     for (const { name, chunks } of rechunk('a\r\n\r\n\r\r\nb\rc\n', { empty: true }))
       expect(decoded(codec, chunks), name).toStrictEqual({ values: ['a', '', '\r', 'b\rc'], end: 'complete' });
   });
@@ -45,12 +45,12 @@ describe('lines', () => {
     for (const result of limited('1234\r', 4)) assertFails(result, EPROTOCOL, 'read', []);
   });
 
-  it('says the limit and what came', () => {
-    expect(String(decoded(codec, [`${'x'.repeat(30)}\n`]).error)).toMatch(/at most maxLength = 20 bytes, got 30/);
-    expect(String(decoded(codec, ['x'.repeat(30)]).error)).toMatch(/at most maxLength = 20 bytes, got the first 30 of one/);
+  it('reports the limit and the length of the line that exceeds it', () => {
+    expect(String(decoded(codec, [`${'x'.repeat(30)}\n`]).error)).toMatch(/more than maxLength = 20 bytes \(length: 30\)/);
+    expect(String(decoded(codec, ['x'.repeat(30)]).error)).toMatch(/more than maxLength = 20 bytes \(length: 30 or more\)/);
   });
 
-  it('finds the same lines as a plain search, at every limit', () => {
+  it('decodes the same lines as a simple split, at every limit', () => {
     const text = fc.array(fc.constantFrom('\n', '\r\n', '\r', 'a', 'bcd', 'é'), { maxLength: 60 }).map((parts) => parts.join(''));
     fc.assert(
       fc.property(text, fc.integer({ min: 1, max: 12 }), fc.integer({ min: 0, max: 60 }), (given, maxLength, at) => {
@@ -66,7 +66,7 @@ describe('lines', () => {
     );
   });
 
-  it('gives a last line without its end when asked to', () => {
+  it("emits an unterminated last line with `unterminated: 'emit'`", () => {
     const kind = (bytes: boolean) =>
       bytes ? lines({ maxLength: 4, bytes, unterminated: 'emit' }) : lines({ maxLength: 4, unterminated: 'emit' });
     for (const bytes of [false, true])
@@ -81,18 +81,18 @@ describe('lines', () => {
     for (const { chunks } of rechunk('\uFEFFa\n\uFEFFb\n')) expect(decoded(codec, chunks).values).toStrictEqual(['\uFEFFa', '\uFEFFb']);
   });
 
-  it('replaces bytes that are not UTF-8, each line for itself', () => {
+  it('replaces invalid UTF-8 separately in each line', () => {
     const wrong = Buffer.from('a\xe2\x82\nb\xff\xfe\r\n', 'latin1');
     for (const { name, chunks } of rechunk(wrong)) expect(decoded(codec, chunks).values, name).toStrictEqual(['a\uFFFD', 'b\uFFFD\uFFFD']);
   });
 
-  it('refuses bytes that are not UTF-8 when asked to, after all lines before them', () => {
+  it('rejects invalid UTF-8 with `fatal`, after all lines before it', () => {
     const wrong = Buffer.from('a\r\n\xc3\xa9\nb\xff\nc\n', 'latin1');
     for (const { chunks } of rechunk(wrong))
       assertFails(decoded(lines({ maxLength: 20, fatal: true }), chunks), EPROTOCOL, 'read', ['a', 'é']);
   });
 
-  it('refuses to encode what it would not decode the same', () => {
+  it('rejects messages that it would not decode to the same messages', () => {
     assertFails(outcome(of('a', 'b\nc').pipe(codec.encode())), EPROTOCOL, 'write', ['a\n']);
     assertFails(outcome(of('a\r').pipe(codec.encode())), EPROTOCOL, 'write', []);
     assertFails(outcome(of('é'.repeat(11)).pipe(codec.encode())), EFRAMELIMIT, 'write', []);
@@ -100,7 +100,7 @@ describe('lines', () => {
     expect(bytesFrom(lines({ maxLength: 9, delimiter: '\r\n' }), ['a\r']).map(shown)).toStrictEqual(['a\r\r\n']);
   });
 
-  it('refuses wrong options at the call', () => {
+  it('throws a TypeError for wrong options at the call', () => {
     const wrong = [undefined, {}, { maxLength: 0 }, { maxLength: Infinity }, { maxLength: '9' }].map(
       (each) => [each, /expected `maxLength`/] as const,
     );

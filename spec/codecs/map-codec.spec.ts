@@ -36,7 +36,7 @@ describe('mapCodec', () => {
     throw why;
   };
 
-  it('names what decode and encode throw, and keeps their words in the cause', () => {
+  it('reports throws of decode and encode as EPROTOCOL, and quotes them only in the cause', () => {
     const codec = mapCodec(lengthPrefixed({ bytes: 1, maxLength: 2 }), { decode: boom, encode: boom });
     for (const [result, phase] of [
       [decoded(codec, [Uint8Array.of(0)]), 'read'],
@@ -49,7 +49,7 @@ describe('mapCodec', () => {
     }
   });
 
-  it('leaves an IOStreamError as it is', () => {
+  it('emits a thrown IOStreamError unchanged', () => {
     const own = new IOStreamError(ECLOSED, { phase: 'close' });
     const codec = mapCodec(lengthPrefixed({ maxLength: 2 }), {
       decode: () => {
@@ -60,7 +60,7 @@ describe('mapCodec', () => {
     expect(decoded(codec, [new Uint8Array(4)]).error).toBe(own);
   });
 
-  it('refuses what is not a function at the call', () => {
+  it('throws a TypeError for options that are not functions', () => {
     const wrong = { decode: 1, encode: two.encode } as unknown as typeof two;
     expect(() => mapCodec(lengthPrefixed({ maxLength: 2 }), wrong)).toThrow(
       expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/`decode` and `encode`/) }),

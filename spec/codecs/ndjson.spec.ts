@@ -18,7 +18,7 @@ describe('ndjson', () => {
     huge: { codec: ndjson({ maxLength: huge.length + 2 }), message: huge },
   });
 
-  it('gives back every value that JSON has', () => {
+  it('decodes every JSON value that it encodes', () => {
     const wide = ndjson({ maxLength: 2 ** 20 });
     fc.assert(
       fc.property(fc.array(fc.json()), (texts) => {
@@ -28,12 +28,12 @@ describe('ndjson', () => {
     );
   });
 
-  it('passes over lines that are empty or blank', () => {
+  it('skips empty and blank lines', () => {
     for (const { chunks } of rechunk('\n1\r\n\r\n \t\n2\n'))
       expect(decoded(codec, chunks)).toStrictEqual({ values: [1, 2], end: 'complete' });
   });
 
-  it('refuses a line that is not JSON in UTF-8, with the cause, and does not quote it', () => {
+  it('rejects a line that is not JSON in UTF-8, and quotes it only in the cause', () => {
     const result = decoded(codec, ['1\n{"password": secret}\n2\n']);
     assertFails(result, EPROTOCOL, 'read', [1]);
     const error = result.error as IOStreamError;
@@ -42,12 +42,12 @@ describe('ndjson', () => {
     assertFails(decoded(codec, [Uint8Array.of(0x22, 0xff, 0x22, 10)]), EPROTOCOL, 'read', []);
   });
 
-  it('gives a last line without its end when asked to', () => {
+  it("emits an unterminated last line with `unterminated: 'emit'`", () => {
     assertFails(decoded(codec, ['1\n2']), EPROTOCOL, 'read', [1]);
     expect(decoded(ndjson({ maxLength: 9, unterminated: 'emit' }), ['1\n2'])).toStrictEqual({ values: [1, 2], end: 'complete' });
   });
 
-  it('refuses to encode what JSON has no text for, and what is over its limit', () => {
+  it('rejects a message without JSON text, and one over the limit', () => {
     const circle: { self?: unknown } = {};
     circle.self = circle;
     for (const wrong of [undefined, () => 1, 1n, circle])
@@ -55,7 +55,7 @@ describe('ndjson', () => {
     assertFails(outcome(of('x'.repeat(29)).pipe(codec.encode())), EFRAMELIMIT, 'write', []);
   });
 
-  it('refuses wrong options at the call', () => {
+  it('throws a TypeError for wrong options at the call', () => {
     expect(() => ndjson(undefined as unknown as NdjsonOptions)).toThrow(
       expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/expected `maxLength`/) }),
     );

@@ -18,7 +18,7 @@ describe('netstrings', () => {
     huge: { codec: netstrings({ maxLength: huge.length }), message: huge },
   });
 
-  it('refuses a length that is none, and a frame without its comma', () => {
+  it('rejects an invalid length, and a frame without its comma', () => {
     for (const wrong of [':,', 'a', '-1:', '01:a,', '00:,', '1 :a,', '1:ab', '1;a,', '\n'])
       for (const { name, chunks } of rechunk(`1:x,${wrong}`)) {
         const result = decoded(codec, chunks);
@@ -27,16 +27,16 @@ describe('netstrings', () => {
       }
   });
 
-  it('refuses a length without an end at the digit that makes it too long', () => {
+  it('rejects a length at the digit with which it exceeds the limit', () => {
     for (const { chunks } of rechunk('9'.repeat(400))) assertFails(decoded(codec, chunks), EFRAMELIMIT, 'read', []);
   });
 
-  it('refuses to encode what is over its limit', () => {
+  it('rejects a message over the limit', () => {
     assertFails(outcome(of('x'.repeat(21)).pipe(codec.encode())), EFRAMELIMIT, 'write', []);
     assertFails(outcome(from([null] as never[]).pipe(codec.encode())), EPROTOCOL, 'write', []);
   });
 
-  it('refuses wrong options at the call', () => {
+  it('throws a TypeError for wrong options at the call', () => {
     expect(() => netstrings({} as NetstringsOptions)).toThrow(
       expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/expected `maxLength`/) }),
     );

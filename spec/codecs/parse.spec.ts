@@ -48,18 +48,18 @@ describe('parse', () => {
     huge: { codec: parse(reply, { maxLength: 2 ** 20, encode: command }), message: [huge] },
   });
 
-  it('reads replies of RESP, nested ones too', () => {
+  it('decodes replies of RESP, including nested ones', () => {
     const bytes = '+OK\r\n-ERR no\r\n:-7\r\n$-1\r\n$0\r\n\r\n*2\r\n:1\r\n*2\r\n+a\r\n*-1\r\n';
     for (const { chunks } of rechunk(bytes))
       expect(decoded(resp, chunks)).toStrictEqual({ values: ['OK', new Error('ERR no'), -7, null, '', [1, ['a', null]]], end: 'complete' });
   });
 
-  it('counts all bytes of a message, also of one made of many small pieces', () => {
+  it('counts all bytes of a message toward maxLength, even if read in many small parts', () => {
     for (const { chunks } of rechunk(`+OK\r\n*99\r\n${':1\r\n'.repeat(99)}`, { single: 10 }))
       assertFails(decoded(resp, chunks), EFRAMELIMIT, 'read', ['OK']);
   });
 
-  it('refuses a delimiter that does not come: at the limit of the message, or at that of the search', () => {
+  it('rejects a missing delimiter at the limit of the message, or of the search', () => {
     const until = (limit: number, maxLength: number) => parse((link) => link.readUntil('\n', limit), { maxLength });
     for (const { chunks } of rechunk('12345678\n')) {
       assertFails(decoded(until(Infinity, 8), chunks), EFRAMELIMIT, 'read', []);
@@ -68,13 +68,13 @@ describe('parse', () => {
     }
   });
 
-  it('names what the generator throws, after all messages before it', () => {
+  it('reports what the generator throws as EPROTOCOL with the cause, after all messages before it', () => {
     const result = decoded(resp, ['+OK\r\n!x\r\n']);
     assertFails(result, EPROTOCOL, 'read', ['OK']);
     expect((result.error as IOStreamError).cause).toStrictEqual(new Error('no reply begins with !'));
   });
 
-  it('says what it did not find, and refuses a limit that is none', () => {
+  it('reports the limit of a search, and rejects an invalid one', () => {
     const until = (limit: number) => parse((link) => link.readUntil('\n', limit), { maxLength: 99 });
     expect(String(decoded(until(3), ['1234']).error)).toMatch(/the delimiter within 3 bytes, itself included, got more/);
     for (const limit of [undefined as never, NaN, -1, 1.5, '9' as never]) {
@@ -83,11 +83,11 @@ describe('parse', () => {
     }
   });
 
-  it('refuses a length that is none', () => {
+  it('rejects an invalid length to read', () => {
     for (const length of ['x', '-2', '1.5', '1e99', '']) assertFails(decoded(resp, [`$${length}\r\nabc\r\n`]), EPROTOCOL, 'read');
   });
 
-  it('refuses a generator that reads nothing, instead of calling it for ever', () => {
+  it('rejects a generator that reads nothing, instead of calling it forever', () => {
     function* nothing(link: Reader): Talk<string> {
       yield* link.read(0);
       return '';
@@ -97,7 +97,7 @@ describe('parse', () => {
     expect((result.error as IOStreamError).cause).toBeInstanceOf(TypeError);
   });
 
-  it('refuses a generator that waits for something else than bytes', () => {
+  it('rejects a generator that waits for anything but bytes', () => {
     const waits = (link: Reader): Talk<string> => (link as unknown as { wait(start: () => string[]): Talk<string> }).wait(() => ['x']);
     assertFails(decoded(parse(waits, { maxLength: 8 }), ['x']), EPROTOCOL, 'read', []);
   });
@@ -122,7 +122,7 @@ describe('parse', () => {
     expect(log).toStrictEqual(['tidied', 'tidied', 'tidied']);
   });
 
-  it('makes a message when the last one has been taken, and none for a subscriber who left', () => {
+  it('decodes a message after the previous one has been emitted, and none after unsubscribe', () => {
     const log: string[] = [];
     function* logged(link: Reader): Talk<string> {
       const letter = text(yield* link.read(1));
@@ -135,7 +135,7 @@ describe('parse', () => {
     expect(log).toStrictEqual(['made a', 'took a', 'made b', 'took b']);
   });
 
-  it('does not run the generator before bytes come', () => {
+  it('does not call the generator before bytes arrive', () => {
     let runs = 0;
     function* counted(link: Reader): Talk<Uint8Array> {
       runs += 1;
@@ -145,7 +145,7 @@ describe('parse', () => {
     expect(runs).toBe(0);
   });
 
-  it('runs the generator of the next message when its first byte comes', () => {
+  it('calls the generator for the next message when its first byte arrives', () => {
     let runs = 0;
     function* counted(link: Reader): Talk<Uint8Array> {
       runs += 1;
@@ -159,7 +159,7 @@ describe('parse', () => {
     expect(runs).toBe(3);
   });
 
-  it('reads pieces in the order in which they are waited for, not that in which they are asked for', () => {
+  it('reads in the order of the `yield*` expressions, not of the calls of link.read', () => {
     function* swapped(link: Reader): Talk<string> {
       const [two, one] = [link.read(2), link.read(1)];
       return `${text(yield* one)} ${text(yield* two)}`;
@@ -168,7 +168,7 @@ describe('parse', () => {
       expect(decoded(parse(swapped, { maxLength: 8 }), chunks).values).toStrictEqual(['a bc', 'd ef']);
   });
 
-  it('does not let the generator catch that its message is too long, or never ends', () => {
+  it('does not throw the errors of the limit and of the end into the generator', () => {
     const caught: unknown[] = [];
     const catching = (ask: (link: Reader) => Talk<Uint8Array>) =>
       parse(
@@ -214,7 +214,7 @@ describe('parse', () => {
     expect(caught).toStrictEqual([]);
   });
 
-  it('gives nothing more to a generator that leaves by itself, but runs its finally blocks', () => {
+  it('resumes no generator that unsubscribed its own decoder, but runs its finally blocks', () => {
     const log: string[] = [];
     const gone$ = new Subject<void>();
     function* leaving(link: Reader): Talk<string> {
@@ -232,13 +232,13 @@ describe('parse', () => {
     expect(log).toStrictEqual(['a', 'tidied']);
   });
 
-  it('encodes bytes and text as they are, and refuses the rest', () => {
+  it('encodes bytes and text unchanged, and rejects other values', () => {
     const codec = parse(names.talk, { maxLength: 8 });
     expect(outcome(of('ä', Uint8Array.of(7)).pipe(codec.encode())).values).toStrictEqual(['\xc3\xa4', '\x07']);
     assertFails(outcome(from([7] as never[]).pipe(codec.encode())), EPROTOCOL, 'write', []);
   });
 
-  it('refuses wrong arguments at the call', () => {
+  it('throws a TypeError for wrong arguments at the call', () => {
     expect(() => parse(names.talk, {} as ParseOptions<never>)).toThrow(
       expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/expected `maxLength`/) }),
     );

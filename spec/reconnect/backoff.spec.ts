@@ -2,15 +2,15 @@ import { concat, defer, EMPTY, Observable, repeat, retry, throwError, timer } fr
 import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 import { backoff } from '../../src/reconnect/backoff.ts';
-import type { BackoffOptions } from '../../src/reconnect/backoff-plan.ts';
+import type { BackoffOptions } from '../../src/reconnect/backoff-options.ts';
 import { connect, IOStreamError } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
 import { deadPort } from '../support/loopback.ts';
 
 const failure = (phase: 'connect' | 'read', n = 0): IOStreamError => new IOStreamError('EMINE', { phase, message: `number ${n}` });
 
-/** When attempts begin, and how it ends, on a virtual clock: attempt n lasts as long as `lasts` says, then fails. */
-function story(
+/** Returns the starts of the attempts, and the end, on a virtual clock. Attempt n fails after `lasts(n)` milliseconds. */
+function startsOf(
   options: BackoffOptions,
   lasts: (n: number) => number = () => 0,
   { until = 100_000, fails = (n: number): unknown => failure('read', n) } = {},
@@ -38,64 +38,64 @@ function story(
 }
 
 describe('backoff', () => {
-  it('waits longer after each failure, up to max', () => {
-    expect(story({ initial: 100, factor: 3, max: 2000 }, undefined, { until: 6000 })).toStrictEqual([0, 100, 400, 1300, 3300, 5300]);
+  it('increases the delay after each failure, up to max', () => {
+    expect(startsOf({ initial: 100, factor: 3, max: 2000 }, undefined, { until: 6000 })).toStrictEqual([0, 100, 400, 1300, 3300, 5300]);
   });
 
-  it('has defaults: 100 ms, doubled, 30 s at most, for ever', () => {
-    const starts = story({}, undefined, { until: 10_000_000 }) as number[];
+  it('defaults to a delay of 100 ms that doubles up to 30 s, without a limit of attempts', () => {
+    const starts = startsOf({}, undefined, { until: 10_000_000 }) as number[];
     const waits = starts.slice(1).map((at, n) => at - (starts[n] ?? 0));
     expect(waits.slice(0, 10)).toStrictEqual([100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000]);
     expect(waits.length).toBeGreaterThan(300);
     expect(waits.slice(10).every((wait) => wait === 30_000)).toBe(true);
   });
 
-  it('leaves out a random part of each wait', () => {
+  it('shortens each delay by a random fraction of up to jitter', () => {
     const numbers = [0, 0.5, 0.999];
-    expect(story({ initial: 1000, factor: 1, jitter: 0.4, attempts: 4, random: () => numbers.shift() ?? 1 })).toStrictEqual([
+    expect(startsOf({ initial: 1000, factor: 1, jitter: 0.4, attempts: 4, random: () => numbers.shift() ?? 1 })).toStrictEqual([
       0,
       1000,
       1800,
       2400.4,
       'number 4',
     ]);
-    const waits = new Set(Array.from({ length: 20 }, () => story({ initial: 1000, jitter: 1, attempts: 2 })[1]));
+    const waits = new Set(Array.from({ length: 20 }, () => startsOf({ initial: 1000, jitter: 1, attempts: 2 })[1]));
     expect(waits.size > 10 && [...waits].every((wait) => Number(wait) >= 0 && Number(wait) <= 1000), [...waits].join()).toBe(true);
   });
 
-  it('lets the last error through when so many attempts have failed', () => {
-    expect(story({ attempts: 3 })).toStrictEqual([0, 100, 300, 'number 3']);
-    expect(story({ attempts: 1 })).toStrictEqual([0, 'number 1']);
+  it('passes the last error on after `attempts` failures in a row', () => {
+    expect(startsOf({ attempts: 3 })).toStrictEqual([0, 100, 300, 'number 3']);
+    expect(startsOf({ attempts: 1 })).toStrictEqual([0, 'number 1']);
   });
 
-  it('starts the count again after a connection that was good for resetAfter', () => {
+  it('resets the failure count after a connection that lasted for resetAfter', () => {
     const good = (n: number): number => (n === 3 ? 1000 : n === 4 ? 999 : 0);
-    expect(story({ resetAfter: 1000, attempts: 4 }, good)).toStrictEqual([0, 100, 300, 1400, 2599, 2999, 'number 6']);
-    expect(story({ attempts: 4 }, good)).toStrictEqual([0, 100, 300, 1700, 'number 4']);
-    // The first one may be good, too.
-    expect(story({ resetAfter: 1000, attempts: 2 }, (n) => (n === 1 ? 5000 : 0))).toStrictEqual([0, 5100, 'number 2']);
+    expect(startsOf({ resetAfter: 1000, attempts: 4 }, good)).toStrictEqual([0, 100, 300, 1400, 2599, 2999, 'number 6']);
+    expect(startsOf({ attempts: 4 }, good)).toStrictEqual([0, 100, 300, 1700, 'number 4']);
+    // The first attempt counts, too.
+    expect(startsOf({ resetAfter: 1000, attempts: 2 }, (n) => (n === 1 ? 5000 : 0))).toStrictEqual([0, 5100, 'number 2']);
   });
 
-  it('does not take a long time to connect for a good connection', () => {
+  it('does not reset the failure count after a long attempt that never connected', () => {
     const late = { fails: (n: number) => failure('connect', n) };
-    expect(story({ resetAfter: 1000, attempts: 3 }, () => 5000, late)).toStrictEqual([0, 5100, 10_300, 'number 3']);
-    // Errors of other sources say nothing of phases: there it is the time that counts.
+    expect(startsOf({ resetAfter: 1000, attempts: 3 }, () => 5000, late)).toStrictEqual([0, 5100, 10_300, 'number 3']);
+    // Errors of other sources have no phase: only the duration counts.
     const strange = { fails: (n: number) => new Error(`number ${n}`), until: 16_000 };
-    expect(story({ resetAfter: 1000, attempts: 3 }, () => 5000, strange)).toStrictEqual([0, 5100, 10_200, 15_300]);
+    expect(startsOf({ resetAfter: 1000, attempts: 3 }, () => 5000, strange)).toStrictEqual([0, 5100, 10_200, 15_300]);
   });
 
-  it('passes on at once what no attempt mends: an abort, and a TypeError', () => {
+  it('passes an AbortError and a TypeError on at once', () => {
     const abort = Object.assign(new Error('aborted'), { name: 'AbortError' });
     for (const error of [abort, new TypeError('wrong'), new DOMException('aborted', 'AbortError')]) {
-      expect(story({}, undefined, { fails: () => error })).toStrictEqual([0, error.message]);
-      // Whatever `retryIf` says.
-      expect(story({ retryIf: () => true }, undefined, { fails: () => error })).toStrictEqual([0, error.message]);
+      expect(startsOf({}, undefined, { fails: () => error })).toStrictEqual([0, error.message]);
+      // Whatever `retryIf` returns.
+      expect(startsOf({ retryIf: () => true }, undefined, { fails: () => error })).toStrictEqual([0, error.message]);
     }
     for (const error of [undefined, null, 'text', new RangeError('mine'), new DOMException('late', 'TimeoutError')])
-      expect(story({}, undefined, { fails: () => error, until: 150 })).toStrictEqual([0, 100]);
+      expect(startsOf({}, undefined, { fails: () => error, until: 150 })).toStrictEqual([0, 100]);
   });
 
-  spec('passes on the abort of the signal of a connection that is dialled again and again', async (h) => {
+  spec('passes the AbortError of an aborted signal on, and dials no more', async (h) => {
     const port = await deadPort();
     const abort = new AbortController();
     let dials = 0;
@@ -110,28 +110,28 @@ describe('backoff', () => {
     expect(dials).toBe(3);
   });
 
-  it('asks retryIf, with the number of the attempt and of the failures in a row', () => {
+  it('calls retryIf with the number of the attempt and of the failures in a row', () => {
     const asked: unknown[] = [];
     const retryIf: BackoffOptions['retryIf'] = (error, report) => {
       asked.push([(error as Error).message, report]);
       return asked.length < 3;
     };
     const lasts = (n: number): number => (n === 2 ? 5000 : 0);
-    expect(story({ retryIf, resetAfter: 1000 }, lasts)).toStrictEqual([0, 100, 5200, 'number 3']);
+    expect(startsOf({ retryIf, resetAfter: 1000 }, lasts)).toStrictEqual([0, 100, 5200, 'number 3']);
     expect(asked).toStrictEqual([
       ['number 1', { attempt: 1, failures: 1 }],
       ['number 2', { attempt: 2, failures: 1 }],
       ['number 3', { attempt: 3, failures: 2 }],
     ]);
-    // After enough attempts it stops all the same; and what it throws is passed on.
-    expect(story({ retryIf: () => true, attempts: 2 })).toStrictEqual([0, 100, 'number 2']);
+    // It stops after `attempts` failures all the same, and passes on what `retryIf` throws.
+    expect(startsOf({ retryIf: () => true, attempts: 2 })).toStrictEqual([0, 100, 'number 2']);
     const throws = (): never => {
       throw new Error('mine');
     };
-    expect(story({ retryIf: throws })).toStrictEqual([0, 'mine']);
+    expect(startsOf({ retryIf: throws })).toStrictEqual([0, 'mine']);
   });
 
-  it('is the delay of a repeat, too: the same waits, and after enough attempts it completes', () => {
+  it('serves as the delay of repeat: the same delays, and completes after `attempts`', () => {
     const scheduler = new TestScheduler(() => true);
     const log: (number | string)[] = [];
     scheduler.run(({ flush }) => {
@@ -143,7 +143,7 @@ describe('backoff', () => {
     expect(log).toStrictEqual([0, 100, 300, 700, 'complete']);
   });
 
-  it('serves many subscriptions at once, and with resetAfter one after another', () => {
+  it('serves concurrent subscriptions without resetAfter, and successive ones with it', () => {
     const scheduler = new TestScheduler(() => true);
     const log: string[] = [];
     scheduler.run(({ flush }) => {
@@ -171,7 +171,7 @@ describe('backoff', () => {
     ]);
   });
 
-  it('starts anew where retry is told to by resetOnSuccess', () => {
+  it('resets the failure count with resetOnSuccess of retry', () => {
     const scheduler = new TestScheduler(() => true);
     const starts: number[] = [];
     scheduler.run(({ flush }) => {
@@ -192,7 +192,7 @@ describe('backoff', () => {
     expect(starts).toStrictEqual([0, 100, 300, 400, 600, 1000, -1]);
   });
 
-  spec('leaves no timer when it is unsubscribed while it waits', (h) => {
+  spec('leaves no timer when it is unsubscribed during a delay', (h) => {
     let attempts = 0;
     const source$ = new Observable<never>((out) => {
       attempts += 1;
@@ -202,7 +202,7 @@ describe('backoff', () => {
     expect(attempts).toBe(1);
   });
 
-  spec('dials again until somebody listens no more: the last error comes', async (h) => {
+  spec('redials a refusing port until `attempts`, and passes the last error on', async (h) => {
     const port = await deadPort();
     let dials = 0;
     const seen = h.observed(
@@ -228,7 +228,7 @@ describe('backoff', () => {
     [{ retryIf: true }, 'expected `retryIf` to be a function, got true (boolean)'],
     [{ random: 1 }, 'expected `random` to be a function, got 1 (number)'],
     [null, 'expected an object of options for backoff, got null'],
-  ])('refuses %j', (options, message) => {
+  ])('throws a TypeError that names the wrong option: %j', (options, message) => {
     expect(() => backoff(options as unknown as BackoffOptions)).toThrow(expect.objectContaining({ name: 'TypeError', message }));
   });
 });

@@ -48,35 +48,35 @@ import { virtually } from '../stream/tools.ts';
 const CHUNK = 1000;
 const HIGH_WATER_MARK = 8 * CHUNK;
 const COUNTS = [64, 128] as const;
-/** Milliseconds between the two halves of what the peer gives. */
+/** Milliseconds between the two halves of the peer's bytes. */
 const GAP = 50;
-/** How much is handled at the same time by what has a `concurrency`. */
+/** The `concurrency` of readers that have one. */
 const TWO = 2;
 
-/** What a line says is held in memory, when the consumer is slower than the peer. */
+/** What is buffered in memory, by a line of the table, when the consumer is slower than the peer. */
 type Memory = 'a chunk' | 'bounded' | 'all that comes' | '–';
 
 /** One line of the README's table. */
 interface Line {
   readonly where: '`data$`' | '`messages$`' | 'the stream' | 'a plugin';
   readonly what: string;
-  /** Begins with `yes` or `**no**`. */
+  /** Starts with `yes` or `**no**`. */
   readonly every: string;
-  /** Whether every byte before an error comes out, too. */
+  /** Whether every byte before an error is emitted, too. */
   readonly beforeError: 'yes' | '**no**';
   readonly memory: Memory;
-  /** Each of these is so. */
+  /** The readers for which the line holds. */
   readonly reads: readonly Reader[];
 }
 
-/** What comes out counts by its bytes; `kept` asks what is kept besides. */
+/** Emitted values count by their bytes. `kept` returns what is buffered besides. */
 type Out = { readonly length: number } | readonly Uint8Array[];
 type Reader =
   | ((io: IOStream) => Observable<Out>)
   | { readonly plugin: Plugin }
   | { readonly out: (io: IOStream) => Observable<Out>; readonly kept: () => number };
 
-/** Slow work: what is asked for takes 10 ms. */
+/** Slow work of 10 ms. */
 const work = <T>(value: T): Observable<T> => timer(10).pipe(map(() => value));
 const inPlugin = (operator: (up$: Observable<Up>) => Observable<Up>): { plugin: Plugin } => ({
   plugin: (wire) => (dial) => (flow$) => flow$.pipe(wire(dial), operator),
@@ -86,7 +86,7 @@ const eachData =
   (signal: Up): Observable<Up> =>
     signal.kind === 'data' ? late(signal) : of(signal);
 const codec = lines({ maxLength: CHUNK, bytes: true });
-/** With the newline that `lines` takes away. */
+/** With the newline that `lines` removes. */
 const whole = (line: Uint8Array): Out => ({ length: line.length + 1 });
 const messages = (io: IOStream): Framed<Uint8Array, Uint8Array | string> => framed(io, codec);
 
@@ -252,7 +252,7 @@ const LINES: readonly Line[] = [
   ),
 ];
 
-/** What a first subscriber of `shareReplay` gets is not late; what it keeps is what a second one is given at once. */
+/** The values for the first subscriber of `shareReplay` are not late. It keeps the values that a second one gets at once. */
 function replaying(): Reader {
   let replayed$: Observable<Out> = NEVER;
   const kept = (): number => {
@@ -269,13 +269,13 @@ function lengthOf(out: Out): number {
 
 interface Measured {
   readonly given: number;
-  /** Bytes that came out. */
+  /** Emitted bytes. */
   readonly out: number;
-  /** The most that was taken from the peer and had not come out, or was kept. */
+  /** Maximum bytes that were read from the peer and not emitted yet, or kept. */
   readonly held: number;
 }
 
-/** A peer gives half of what it has at once, and the rest after a while; each chunk is another, but for two that are alike. */
+/** The peer sends half of its bytes at once, and the rest later. All chunks differ, except two. */
 function measure(read: Reader, count: number, ending: 'EOF' | 'error' = 'EOF'): Measured {
   let taken = 0;
   let out = 0;
@@ -317,34 +317,37 @@ function chunkOf(at: number): Uint8Array {
   return bytes;
 }
 
-/** In the words of the table. */
+/** Returns the words of the table. */
 function memoryOf([few, many]: readonly [Measured, Measured]): Memory {
   if (few.out !== few.given || many.out !== many.given) return '–';
   if (many.held <= CHUNK) return 'a chunk';
-  // What is being handled, what is read ahead, and what was in flight when the pause came.
+  // The bytes being handled, read ahead, and in flight at the time of the pause.
   if (many.held <= (TWO + 1) * HIGH_WATER_MARK + 2 * CHUNK) return 'bounded';
   return many.held >= 1.5 * few.held ? 'all that comes' : ('something else' as Memory);
 }
 
-describe('which operators keep every byte', () => {
+describe('the table of operators that keep every byte', () => {
   describe.each(['`data$`', '`messages$`', 'the stream', 'a plugin'] as const)('on %s', (where) => {
-    it.each(LINES.filter((line) => line.where === where))('$what: $every, and holds $memory', ({ every, beforeError, memory, reads }) => {
-      for (const read of reads) {
-        const measured = [measure(read, COUNTS[0]), measure(read, COUNTS[1])] as const;
-        const keeps = measured.every(({ given, out }) => given === out);
-        const keepsBeforeError = COUNTS.map((count) => measure(read, count, 'error')).every(({ given, out }) => given === out);
-        const context = `${reads.indexOf(read) + 1}: ${JSON.stringify(measured)}`;
-        expect([keeps, keepsBeforeError, memoryOf(measured)], context).toStrictEqual([
-          every.startsWith('yes'),
-          beforeError === 'yes',
-          memory,
-        ]);
-        expect(
-          measured.every(({ out }) => out > 0),
-          context,
-        ).toBe(true);
-      }
-    });
+    it.each(LINES.filter((line) => line.where === where))(
+      'keeps every byte through $what: $every; buffers in memory: $memory',
+      ({ every, beforeError, memory, reads }) => {
+        for (const read of reads) {
+          const measured = [measure(read, COUNTS[0]), measure(read, COUNTS[1])] as const;
+          const keeps = measured.every(({ given, out }) => given === out);
+          const keepsBeforeError = COUNTS.map((count) => measure(read, count, 'error')).every(({ given, out }) => given === out);
+          const context = `${reads.indexOf(read) + 1}: ${JSON.stringify(measured)}`;
+          expect([keeps, keepsBeforeError, memoryOf(measured)], context).toStrictEqual([
+            every.startsWith('yes'),
+            beforeError === 'yes',
+            memory,
+          ]);
+          expect(
+            measured.every(({ out }) => out > 0),
+            context,
+          ).toBe(true);
+        }
+      },
+    );
   });
 
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');

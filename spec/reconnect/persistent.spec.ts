@@ -1,64 +1,15 @@
-import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { once } from 'node:events';
-import { config, EMPTY, catchError, firstValueFrom, lastValueFrom, retry, switchMap, take, tap, throwError } from 'rxjs';
-import { assert, describe, expect, it } from 'vitest';
-import { persistent, type Persistent, type PersistentOptions, type UnsentReport } from '../../src/reconnect/persistent.ts';
-import { memoryPair, type MemoryPairOptions } from '../../src/testing/memory/memory-pair.ts';
-import { ECLOSED, EOUTBUFLIMIT, IOStreamError, type IOStream, type IOStreamOptions, type Wire } from 'rxjs-io-stream';
-import { type Harness } from '../support/harness.ts';
-import { spec } from '../support/spec.ts';
-import { deadPort } from '../support/loopback.ts';
-import { turns, unhandled, virtually, type Virtual } from '../stream/tools.ts';
-
-const refusing: Wire = () => () => throwError(() => new IOStreamError('ECONNREFUSED', { phase: 'connect' }));
-
-interface Stage {
-  /** Which attempts are refused. */
-  readonly refuse?: (attempt: number) => boolean;
-  readonly pair?: MemoryPairOptions;
-  readonly options?: Partial<IOStreamOptions>;
-}
-
-/** A persistent stream on a virtual clock, and the peers of its attempts; notes status, reports and what each peer hears. */
-function staged(
-  v: Virtual,
-  settings: PersistentOptions = {},
-  { refuse = () => false, pair = {}, options = {} }: Stage = {},
-): { p: Persistent; peers: IOStream[] } {
-  const peers: IOStream[] = [];
-  const target = (attempt: number): IOStreamOptions => {
-    if (refuse(attempt)) return { wire: refusing, scheduler: v.scheduler };
-    const [near, far] = memoryPair(pair);
-    const peer = v.stream({ wire: far });
-    peers[attempt] = peer;
-    peer.data$.subscribe({ next: (bytes) => v.note(`peer ${attempt}: ${bytes.toString()}`), error: () => {} });
-    return { ...options, wire: near, scheduler: v.scheduler };
-  };
-  const p = persistent(target, { jitter: 0, scheduler: v.scheduler, ...settings });
-  p.status$.subscribe({
-    next: (status) => {
-      const error = 'error' in status ? ` ${(status.error as IOStreamError).code}` : '';
-      v.note(`${status.state} ${status.attempt}${error}${status.state === 'waiting' ? ` ${status.delay}` : ''}`);
-    },
-    complete: () => v.note('complete'),
-  });
-  p.unsent$.subscribe((report) => v.note(inShort(report)));
-  return { p, peers };
-}
-
-function inShort({ attempt, error, writes }: UnsentReport): string {
-  const each = writes.map(({ data, length, sent: left, written: given, kept }) => {
-    const name = typeof data === 'string' && data.length < 20 ? data : `${length} bytes`;
-    return `${name} ${left}-${given}${kept ? ' kept' : ''}`;
-  });
-  const { code = '' } = (error ?? {}) as { code?: string };
-  return `unsent ${attempt}${code && ` ${code}`}: ${each.join(', ')}`;
-}
+import { EMPTY, retry, switchMap, take, tap, throwError } from 'rxjs';
+import { describe, expect, it } from 'vitest';
+import type { Persistent } from '../../src/reconnect/persistent-types.ts';
+import { persistent } from '../../src/reconnect/persistent.ts';
+import { IOStreamError, type Wire } from 'rxjs-io-stream';
+import { virtually, type Virtual } from '../stream/tools.ts';
+import { refusing, notedPersistent } from './persistent-tools.ts';
 
 describe('persistent', () => {
-  it('dials again after an error or a close, numbers its attempts, and starts the count of waits again after a good connection', () => {
+  it('redials after an error or a close, numbers its attempts, and resets the delays after a connection that lasted', () => {
     const log = virtually(100_000, (v) => {
-      const { p, peers } = staged(v, { resetAfter: 5000 }, { refuse: (attempt) => attempt === 1 || attempt === 2 });
+      const { p, peers } = notedPersistent(v, { resetAfter: 5000 }, { refuse: (attempt) => attempt === 1 || attempt === 2 });
       v.at(1000, () => peers[3]?.reset());
       v.at(2000, () => peers[4]?.end());
       v.at(9000, () => peers[5]?.reset());
@@ -85,204 +36,9 @@ describe('persistent', () => {
     ]);
   });
 
-  it('keeps what is written while there is no connection, in order, behind what its greeter writes', () => {
-    const log = virtually(10_000, (v) => {
-      const { p, peers } = staged(v, {}, { refuse: (attempt) => attempt === 2 });
-      p.stream$.subscribe((io) => io.write('hello '));
-      p.write('one ');
-      v.at(10, () => p.write('two '));
-      v.at(20, () => peers[1]?.reset());
-      v.at(50, () => p.write('three '));
-      v.at(200, () => p.write('four '));
-      v.at(500, () => p.write('five '));
-    });
-    expect(log.filter((line) => /peer|unsent/.test(line))).toStrictEqual([
-      '0 peer 1: hello one ',
-      '10 peer 1: two ',
-      '320 peer 3: hello three four ',
-      '500 peer 3: five ',
-    ]);
-  });
-
-  const scene = (settings: PersistentOptions): string[] =>
-    virtually(1000, (v) => {
-      // 1000 bytes fit; then the wire says stop.
-      const { p, peers } = staged(v, settings, { pair: { limit: 1000 } });
-      v.at(10, () => peers[1]?.pause());
-      v.at(20, () => p.write('a'.repeat(400)));
-      v.at(30, () => p.write('b'.repeat(5000)));
-      v.at(40, () => p.write('c'.repeat(30)));
-      v.at(50, () => p.write('last'));
-      v.at(60, () => peers[1]?.reset());
-      v.at(900, () => v.note(`${p.pending} pending`));
-    });
-
-  it("with 'keep' writes again what was not given down, and nothing else; all of it is told", () => {
-    expect(scene({ unsent: 'keep' })).toStrictEqual([
-      '0 connecting 1',
-      '0 connected 1',
-      `60 unsent 1 ECONNRESET: 400 bytes 0-400, 5000 bytes 0-5000, 30 bytes 0-0 kept, last 0-0 kept`,
-      '60 waiting 1 ECONNRESET 100',
-      '160 connecting 2',
-      '160 connected 2',
-      `160 peer 2: ${'c'.repeat(30)}last`,
-      '900 0 pending',
-    ]);
-  });
-
-  it("with 'drop' writes nothing again, and tells it", () => {
-    expect(scene({ unsent: 'drop' }).slice(2)).toStrictEqual([
-      '60 unsent 1 ECONNRESET: 400 bytes 0-400, 5000 bytes 0-5000, 30 bytes 0-0, last 0-0',
-      '60 waiting 1 ECONNRESET 100',
-      '160 connecting 2',
-      '160 connected 2',
-      '900 0 pending',
-    ]);
-  });
-
-  it("with 'error' ends with the error of the connection, and tells it", () => {
-    expect(scene({ unsent: 'error' }).slice(2)).toStrictEqual([
-      '60 unsent 1 ECONNRESET: 400 bytes 0-400, 5000 bytes 0-5000, 30 bytes 0-0, last 0-0',
-      '60 closed 1 ECONNRESET',
-      '60 complete',
-      '900 0 pending',
-    ]);
-    // With nothing that had not left it goes on.
+  it('emits open streams only: a late or retried reader gets the next one', () => {
     const log = virtually(1000, (v) => {
-      const { p, peers } = staged(v, { unsent: 'error' });
-      p.write('x');
-      v.at(10, () => peers[1]?.reset());
-    });
-    expect(log.at(-1)).toBe('110 connected 2');
-  });
-
-  it('tells how much of a write has left, and does not send the rest', () => {
-    const log = virtually(1000, (v) => {
-      const { p, peers } = staged(v, {}, { pair: { limit: 1000, bandwidth: 1_000_000 } });
-      v.at(10, () => p.write('x'.repeat(300_000)));
-      v.at(280, () => peers[1]?.reset());
-    });
-    const report = log.find((line) => line.includes('unsent'));
-    // A piece of 256 KiB has left and the rest was given down, at 1 MB a second.
-    expect(report).toBe('280 unsent 1 ECONNRESET: 300000 bytes 262144-300000');
-    assert(!log.some((line) => line.includes('peer 2')));
-  });
-
-  it('says with attempts that have failed in a row: the last error', () => {
-    const log = virtually(1000, (v) => {
-      const { p } = staged(v, { attempts: 2 }, { refuse: () => true });
-      p.stream$.subscribe({ error: (error: unknown) => v.note(`stream$ ${(error as IOStreamError).code}`) });
-      p.write('lost');
-    });
-    expect(log).toStrictEqual([
-      '0 connecting 1',
-      '0 waiting 1 ECONNREFUSED 100',
-      '100 connecting 2',
-      '100 unsent 2 ECONNREFUSED: lost 0-0',
-      '100 closed 2 ECONNREFUSED',
-      '100 stream$ ECONNREFUSED',
-      '100 complete',
-    ]);
-    // Connections that the peer closes at once fail, too.
-    const closed = virtually(1000, (v) => {
-      const { p, peers } = staged(v, { attempts: 2 });
-      p.stream$.subscribe({ next: () => peers.at(-1)?.end(), error: () => {} });
-    });
-    expect(closed.at(-2)).toBe(`100 closed 2 ${ECLOSED}`);
-  });
-
-  it('refuses writes over outBufLimit, and tells which', () => {
-    const log = virtually(1000, (v) => {
-      const { p } = staged(v, { outBufLimit: 10 }, { refuse: (attempt) => attempt === 1 });
-      v.note(`${p.write('0123456789')} ${p.write('more')} ${p.pending}`);
-      v.note('told later');
-      v.at(500, () => v.note(String(p.write('again'))));
-    });
-    expect(log.filter((line) => !/ing|connected/.test(line))).toStrictEqual([
-      '0 true false 10',
-      '0 told later',
-      `0 unsent 0 ${EOUTBUFLIMIT}: more 0-0`,
-      '100 peer 2: 0123456789',
-      '500 true',
-      '500 peer 2: again',
-    ]);
-  });
-
-  it('says when to wait, and when to go on', () => {
-    const log = virtually(1000, (v) => {
-      const { p } = staged(v, {}, { refuse: (attempt) => attempt === 1 });
-      p.blocked$.subscribe({ next: (blocked) => v.note(`blocked ${blocked}`), complete: () => v.note('blocked over') });
-      v.note(String(p.write(new Uint8Array(65_535))));
-      v.note(String(p.write('x')));
-      v.at(500, () => p.close());
-    });
-    expect(log.filter((line) => /blocked|true|^\d+ false/.test(line))).toStrictEqual([
-      '0 blocked false',
-      '0 true',
-      '0 blocked true',
-      '0 false',
-      '100 blocked false',
-      '500 blocked over',
-    ]);
-  });
-
-  it('is closed at any stage: what can leave does, the rest is told, and nothing is taken any more', () => {
-    for (const [at, expected] of [
-      [0, ['0 unsent 0: kept? 0-0', '0 closed 0', '0 complete']],
-      [50, ['50 unsent 1: kept? 0-0', '50 closed 1', '50 complete']],
-      [200, ['200 peer 2: more', '200 closed 2', '200 complete']],
-    ] as const) {
-      const log = virtually(1000, (v) => {
-        const { p } = staged(v, {}, { refuse: (attempt) => attempt === 1 });
-        p.write('kept?');
-        const close = (): void => {
-          if (at === 200) p.write('more');
-          p.close();
-          p.close();
-          v.note(`takes ${p.write('x')}`);
-        };
-        if (at === 0) close();
-        else v.at(at, close);
-      });
-      const after = log.slice(log.findIndex((line) => line.includes(at === 200 ? 'peer 2: more' : 'unsent')));
-      expect(after.filter((line) => !line.includes('takes'))).toStrictEqual(expected);
-      assert(log.some((line) => line.endsWith('takes false')));
-    }
-  });
-
-  it('may be closed by whoever it tells something', () => {
-    for (const state of ['connecting', 'connected', 'waiting'] as const) {
-      const log = virtually(1000, (v) => {
-        const { p } = staged(v, {}, { refuse: () => state === 'waiting' });
-        p.status$.subscribe((status) => {
-          if (status.state === state) p.close();
-        });
-      });
-      expect(log.slice(-2), state).toStrictEqual(['0 closed 1', '0 complete']);
-    }
-    const log = virtually(1000, (v) => {
-      const { p } = staged(v, { unsent: 'drop' }, { refuse: () => true });
-      p.unsent$.subscribe(() => p.close());
-      p.write('x');
-    });
-    expect(log.slice(-2)).toStrictEqual(['0 closed 1', '0 complete']);
-  });
-
-  it('gives the connection what waits also when it is closed by who hears of it', () => {
-    for (const from of ['status$', 'stream$'] as const) {
-      const log = virtually(10_000, (v) => {
-        const { p } = staged(v);
-        p.write('hello');
-        if (from === 'stream$') p.stream$.subscribe(() => p.close());
-        else p.status$.subscribe(({ state }) => state === 'connected' && p.close());
-      });
-      expect(log, from).toStrictEqual(['0 connecting 1', '0 connected 1', '0 peer 1: hello', '0 closed 1', '0 complete']);
-    }
-  });
-
-  it('emits living streams only: a reader that is retried, or late, gets the next one', () => {
-    const log = virtually(1000, (v) => {
-      const { p, peers } = staged(v);
+      const { p, peers } = notedPersistent(v);
       const read = (name: string): void => {
         p.stream$
           .pipe(
@@ -296,7 +52,7 @@ describe('persistent', () => {
       v.at(10, () => peers[1]?.reset());
       v.at(50, () => read('while there is none'));
       v.at(200, () => peers[2]?.write('hello'));
-      // The first subscriber of the status closes it, or its peer has ended.
+      // The stream that the first subscriber closes is not emitted to the second one.
       v.at(210, () => p.stream$.pipe(take(1)).subscribe((io) => io.close()));
       v.at(210, () => read('behind the close'));
     });
@@ -312,9 +68,9 @@ describe('persistent', () => {
     ]);
   });
 
-  it('emits no stream whose peer has ended, nor one that a subscriber before has closed', () => {
+  it('emits no stream whose peer has ended, and none that an earlier subscriber has closed', () => {
     const log = virtually(1000, (v) => {
-      const { p, peers } = staged(v, {}, { options: { allowHalfOpen: true } });
+      const { p, peers } = notedPersistent(v, {}, { options: { allowHalfOpen: true } });
       let closes = true;
       p.stream$.subscribe((io) => {
         if (!closes) return;
@@ -330,159 +86,7 @@ describe('persistent', () => {
     expect(log.filter((line) => /second|late|over/.test(line))).toStrictEqual(['100 second', '310 over']);
   });
 
-  it('ends with the error that retryIf returns false for, which it asks with how the connection closed', () => {
-    const log = virtually(10_000, (v) => {
-      const retryIf: PersistentOptions['retryIf'] = (error, { attempt, failures, closed }) => {
-        v.note(
-          `asked ${(error as IOStreamError).code} ${attempt} ${failures} ${closed ? `${closed.by} ${closed.bytesIn}` : 'never connected'}`,
-        );
-        return attempt < 4;
-      };
-      const { p, peers } = staged(v, { retryIf }, { refuse: (attempt) => attempt === 1 });
-      p.stream$.subscribe({ error: (error: unknown) => v.note(`stream$ ${(error as IOStreamError).code}`) });
-      v.at(150, () => peers[2]?.end());
-      v.at(1000, () => peers[3]?.write('hello'));
-      v.at(1010, () => peers[3]?.reset());
-      v.at(3000, () => peers[4]?.reset());
-    });
-    expect(log.filter((line) => /asked|waiting|closed|stream/.test(line))).toStrictEqual([
-      '0 asked ECONNREFUSED 1 1 never connected',
-      '0 waiting 1 ECONNREFUSED 100',
-      '150 waiting 2 200',
-      '1010 asked ECONNRESET 3 3 error 5',
-      '1010 waiting 3 ECONNRESET 400',
-      '3000 asked ECONNRESET 4 4 error 0',
-      '3000 closed 4 ECONNRESET',
-      '3000 stream$ ECONNRESET',
-    ]);
-  });
-
-  it('ends with what retryIf throws', () => {
-    const log = virtually(1000, (v) => {
-      const retryIf = (): never => {
-        throw Object.assign(new Error('mine'), { code: 'EMINE' });
-      };
-      staged(v, { retryIf }, { refuse: () => true });
-    });
-    expect(log).toStrictEqual(['0 connecting 1', '0 closed 1 EMINE', '0 complete']);
-  });
-
-  it('with repeat: false ends with the first connection that ends in good order, by the peer or by us', () => {
-    for (const end of [
-      (_: Persistent, peer?: IOStream) => peer?.end(),
-      (p: Persistent) => p.stream$.pipe(take(1)).subscribe((io) => io.close()),
-    ]) {
-      const log = virtually(1000, (v) => {
-        const { p, peers } = staged(v, { repeat: false });
-        v.at(10, () => peers[1]?.reset());
-        v.at(200, () => end(p, peers[2]));
-        p.stream$.subscribe({ complete: () => v.note('stream$ completes') });
-      });
-      expect(log.slice(2)).toStrictEqual([
-        '10 waiting 1 ECONNRESET 100',
-        '110 connecting 2',
-        '110 connected 2',
-        '200 closed 2',
-        '200 complete',
-        '200 stream$ completes',
-      ]);
-    }
-  });
-
-  it('ends at once when its signal aborts while it waits', () => {
-    const log = virtually(1000, (v) => {
-      const abort = new AbortController();
-      staged(v, { initial: 500 }, { options: { signal: abort.signal } }).p.stream$.subscribe({
-        next: (io) => io.reset(),
-        error: (error: unknown) => v.note((error as Error).name),
-      });
-      v.at(10, () => abort.abort());
-    });
-    expect(log.slice(2)).toStrictEqual(['0 waiting 1 500', '10 closed 1 ABORT_ERR', '10 AbortError', '10 complete']);
-  });
-
-  it('ends when it is closed because of an error that no attempt would mend', () => {
-    const log = virtually(10_000, (v) => {
-      const { p } = staged(v, {}, { refuse: () => true });
-      p.status$.subscribe((status) => 'error' in status && (status.error as IOStreamError).code === 'ECONNREFUSED' && p.close());
-    });
-    expect(log).toStrictEqual(['0 connecting 1', '0 waiting 1 ECONNREFUSED 100', '0 closed 1', '0 complete']);
-  });
-
-  it('takes a function that throws for a failed attempt, and a TypeError for its end', () => {
-    const log = virtually(1000, (v) => {
-      let asked = 0;
-      const p = persistent(
-        (attempt) => {
-          asked = attempt;
-          if (attempt === 1) throw new Error('no address today');
-          return { host: '', port: 1 };
-        },
-        { scheduler: v.scheduler, jitter: 0 },
-      );
-      p.status$.subscribe((status) =>
-        v.note(`${asked} ${status.state}${'error' in status ? ` ${String(status.error).slice(0, 25)}` : ''}`),
-      );
-    });
-    expect(log).toStrictEqual([
-      '0 0 connecting',
-      '0 1 waiting Error: no address today',
-      '100 1 connecting',
-      '100 2 closed TypeError: usage: new IOS',
-    ]);
-  });
-
-  it('ends with its signal', () => {
-    const log = virtually(1000, (v) => {
-      const abort = new AbortController();
-      const { p } = staged(v, {}, { options: { signal: abort.signal } });
-      p.stream$.subscribe({ error: (error: unknown) => v.note((error as Error).name) });
-      v.at(10, () => abort.abort());
-    });
-    expect(log.slice(2)).toStrictEqual(['10 closed 1 ABORT_ERR', '10 AbortError', '10 complete']);
-  });
-
-  spec('reports an end that nobody hears, and only that', async (h) => {
-    const lost = unhandled(h);
-    const port = await deadPort();
-    persistent({ host: '127.0.0.1', port }, { initial: 1, attempts: 3 });
-    await h.until(() => lost.length > 0);
-    h.error(lost[0], { code: 'ECONNREFUSED' });
-    const heard = persistent({ host: '127.0.0.1', port }, { initial: 1, attempts: 2 });
-    await h.observed(heard.stream$).ended;
-    const closed = persistent({ host: '127.0.0.1', port }, { initial: 1 });
-    await turns(50);
-    closed.close();
-    await turns();
-    expect(lost.length).toBe(1);
-    assert(config.onUnhandledError);
-  });
-
-  spec('lives through resets on a real socket: what is written from the moment it is noticed comes, in order and once', async (h) => {
-    const { port, sockets, heard } = await listening(h);
-    const p = persistent(() => ({ host: '127.0.0.1', port }), { initial: 1, max: 5 });
-    const reports = h.observed(p.unsent$);
-    const status = h.observed(p.status$);
-    const back = h.observed(p.stream$.pipe(switchMap((io) => io.data$.pipe(catchError(() => EMPTY)))));
-    const all = Array.from({ length: 300 }, (_, at) => `${at + 1}\n`);
-    for (const [at, line] of all.entries()) {
-      p.write(line);
-      if (at % 50 !== 49) continue;
-      await h.until(() => p.pending === 0 && heard().endsWith(line));
-      sockets.at(-1)?.resetAndDestroy();
-      await h.until(() => status.values.at(-1)?.state !== 'connected', 'the reset is noticed');
-    }
-    await h.until(() => sockets.length === 7);
-    expect(heard()).toBe(all.join(''));
-    expect(reports.values).toStrictEqual([]);
-    expect([back.state, status.values.at(-1)?.attempt]).toStrictEqual(['open', 7]);
-    p.close();
-    expect((await back.ended).state).toBe('complete');
-    // Also who comes late is told how it ended.
-    expect((await firstValueFrom(p.status$)).state).toBe('closed');
-  });
-
-  it('refuses wrong arguments at the call', () => {
+  it('throws a TypeError for wrong arguments at the call', () => {
     const call = persistent as (options: unknown, settings?: unknown) => unknown;
     expect(() => call({ host: 'x' })).toThrow(
       expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/`host` without `port`/) }),
@@ -519,18 +123,6 @@ describe('persistent', () => {
     p.close();
   });
 
-  it('ends with a TypeError that names what the function returns instead of options', async () => {
-    for (const [wrong, name] of [
-      [Promise.resolve(1), /a Promise/],
-      [EMPTY, /an Observable/],
-      [undefined, /usage/],
-    ] as const) {
-      const error = await lastValueFrom(persistent(() => wrong as never).stream$).catch((each: unknown) => each);
-      assert(error instanceof TypeError);
-      expect(error.message).toMatch(name);
-    }
-  });
-
   it('keeps a copy of its options, own properties only', () => {
     const log = virtually(1000, (v) => {
       const options: { wire: Wire; scheduler: Virtual['scheduler'] } = { wire: refusing, scheduler: v.scheduler };
@@ -552,29 +144,12 @@ describe('persistent', () => {
     expect(log).toStrictEqual(['0 connecting', '0 waiting ECONNREFUSED', '100 connecting', '100 closed ECONNREFUSED']);
   });
 
-  it('can be taken apart: write and close need no this', () => {
+  it('has methods that may be destructured', () => {
     const log = virtually(1000, (v) => {
-      const { write, close } = staged(v).p;
+      const { write, close } = notedPersistent(v).p;
       write('hello');
       v.at(10, close);
     });
     expect(log).toStrictEqual(['0 connecting 1', '0 connected 1', '0 peer 1: hello', '10 closed 1', '10 complete']);
   });
 });
-
-async function listening(h: Harness): Promise<{ port: number; sockets: Socket[]; heard: () => string }> {
-  const sockets: Socket[] = [];
-  let all = '';
-  const server = createServer(
-    h.peer((socket: Socket) => {
-      sockets.push(socket.on('error', () => {}));
-      socket.on('data', (bytes) => (all += bytes.toString()));
-    }),
-  ).listen(0, '127.0.0.1');
-  h.defer(() => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  });
-  await once(server, 'listening');
-  return { port: (server.address() as AddressInfo).port, sockets, heard: () => all };
-}

@@ -6,7 +6,7 @@ import { spec } from '../support/spec.ts';
 import { closing, dialled, joined, owned, pattern, scripted, ticks, turns, usedMiB, virtually } from './tools.ts';
 
 describe('consume', () => {
-  spec('handles chunk after chunk, the next when the inner completes, and completes after EOF', async (h) => {
+  spec('handles the next chunk when the inner Observable has completed, and completes after EOF', async (h) => {
     const [a, b] = joined(h);
     let active = 0;
     const seen = h.observed(
@@ -27,7 +27,7 @@ describe('consume', () => {
     expect(seen.values.join('')).toBe(Array.from({ length: 20 }, (_, each) => `${each} `).join(''));
   });
 
-  spec('takes any ObservableInput and emits what it emits', async (h) => {
+  spec('accepts any ObservableInput, and emits its values', async (h) => {
     const [a, b] = joined(h);
     const inputs = [() => of(1, 2), () => [3], () => Promise.resolve(4), () => EMPTY];
     const seen = h.observed(b.consume(() => (inputs.shift() ?? (() => EMPTY))()));
@@ -40,7 +40,7 @@ describe('consume', () => {
     expect(seen.values).toStrictEqual([1, 2, 3, 4]);
   });
 
-  spec('does nothing before it is subscribed', async (h) => {
+  spec('handles nothing before it is subscribed', async (h) => {
     const [a, b] = joined(h);
     const handled: Buffer[] = [];
     const consume$ = b.consume((chunk) => {
@@ -56,7 +56,7 @@ describe('consume', () => {
     h.sameBytes(handled, 'x');
   });
 
-  spec('takes what is in inBuf first', async (h) => {
+  spec('handles the bytes of inBuf first', async (h) => {
     const [a, b] = joined(h);
     a.write('first');
     await h.until(() => b.inBuf.length > 0);
@@ -67,7 +67,7 @@ describe('consume', () => {
     expect(b.inBuf.length).toBe(0);
   });
 
-  it('reads on only when the inner completes: the peer is held up', () => {
+  it('reads on only when the inner Observable completes, and pauses the peer meanwhile', () => {
     const noted = virtually(1_000_000, (v) => {
       const [a, b] = v.joined({ timeouts: { write: 0 } }, { highWaterMark: 1000 }, { limit: 1000 });
       const inner$ = new Subject<never>();
@@ -82,7 +82,7 @@ describe('consume', () => {
     expect(noted[0] ?? '').toMatch(/^10000 1000 taken, little ahead, 9[5-9]000 wait$/);
   });
 
-  spec('handles 100,000 chunks with a synchronous inner on a flat stack', async (h) => {
+  spec('handles 100,000 chunks with synchronous inner Observables without recursion', async (h) => {
     const { wire, up } = scripted();
     const [b] = owned(h, new IOStream({ wire }));
     let depth = 0;
@@ -104,7 +104,7 @@ describe('consume', () => {
     expect([count, deepest]).toStrictEqual([100_000, 1]);
   });
 
-  spec('errors with the error of an inner; the stream goes on for the next one', async (h) => {
+  spec('errors with the error of an inner Observable, and leaves the stream open for the next consumer', async (h) => {
     for (const handle of [
       () => throwError(() => new Error('mine')),
       () => Promise.reject(new Error('mine')),
@@ -124,7 +124,7 @@ describe('consume', () => {
     }
   });
 
-  spec('stops taking when it is unsubscribed, and frees its inner; the stream goes on', async (h) => {
+  spec('stops reading when it is unsubscribed, unsubscribes its inner Observable, and leaves the stream open', async (h) => {
     const [a, b] = joined(h);
     const inner$ = new Subject<number>();
     const first = h.observed(b.consume(() => inner$));
@@ -138,7 +138,7 @@ describe('consume', () => {
     expect(second.values).toStrictEqual(['2']);
   });
 
-  spec('errors for a second consumer or iteration while the first is active, which goes on', async (h) => {
+  spec('rejects a second consumer or iteration, and continues the first', async (h) => {
     const [a, b] = joined(h);
     const first = h.observed(b.consume((chunk) => of(String(chunk))));
     const second = h.observed(b.consume(() => EMPTY));
@@ -149,7 +149,7 @@ describe('consume', () => {
     expect(first.values).toStrictEqual(['x']);
   });
 
-  spec('errors with the stream, after all chunks read before', async (h) => {
+  spec('errors with the error of the stream, after all chunks read before it', async (h) => {
     const [a, b] = joined(h);
     const handled: string[] = [];
     a.write('read before');
@@ -165,7 +165,7 @@ describe('consume', () => {
     expect(handled).toStrictEqual(['read before']);
   });
 
-  spec('completes on our own close, and is given no chunk after it', async (h) => {
+  spec('completes on our own close, and handles no chunk after it', async (h) => {
     const [a, b] = joined(h);
     const inner$ = new Subject<never>();
     const handled: string[] = [];
@@ -186,7 +186,7 @@ describe('consume', () => {
     expect([seen.state, handled]).toStrictEqual(['complete', ['1']]);
   });
 
-  spec('lets data$ see what it takes', async (h) => {
+  spec('emits the chunks that it reads on data$ too', async (h) => {
     const [a, b] = joined(h);
     const taken: Buffer[] = [];
     const consumed = h.observed(
@@ -206,7 +206,7 @@ describe('consume', () => {
     expect(Buffer.concat(taken).length).toBe(25_000);
   });
 
-  spec('stands pause and resume', async (h) => {
+  spec('handles nothing while the stream is paused', async (h) => {
     const [a, b] = joined(h);
     const seen = h.observed(b.consume((chunk) => of(String(chunk))));
     await ticks();
@@ -219,7 +219,7 @@ describe('consume', () => {
     expect(seen.values).toStrictEqual(['held']);
   });
 
-  spec('stands a write and a close from inside the handler', async (h) => {
+  spec('allows a write and a close from inside the handler', async (h) => {
     const [a, b] = joined(h);
     const back = h.observed(a.data$);
     const seen = h.observed(
@@ -235,7 +235,7 @@ describe('consume', () => {
   });
 
   describe('with concurrency', () => {
-    spec('handles so many chunks at the same time, begun in order, and completes when all have', async (h) => {
+    spec('handles up to `concurrency` chunks at the same time, started in order, and completes after all of them', async (h) => {
       const { wire, up } = scripted();
       const [b] = owned(h, new IOStream({ wire }));
       const begun: string[] = [];
@@ -260,7 +260,7 @@ describe('consume', () => {
       expect(seen.state).toBe('complete');
     });
 
-    it('holds the peer up when so many are being handled', () => {
+    it('pauses the peer while `concurrency` chunks are being handled', () => {
       const noted = virtually(1_000_000, (v) => {
         const [a, b] = v.joined({ timeouts: { write: 0 } }, { highWaterMark: 1000 }, { limit: 1000 });
         let taken = 0;
@@ -279,7 +279,7 @@ describe('consume', () => {
       expect(noted[0] ?? '').toMatch(/^10000 4 chunks, little ahead, (9[5-9]\d{3}|100000) known$/);
     });
 
-    spec('errors with an inner one, and frees the others', async (h) => {
+    spec('errors with one of the inner Observables, and unsubscribes the others', async (h) => {
       const { wire, up } = scripted();
       const [b] = owned(h, new IOStream({ wire }));
       const inners = [new Subject<never>(), new Subject<never>()];
@@ -294,7 +294,7 @@ describe('consume', () => {
       expect([seen.state, inners[0]?.observed, b.state]).toStrictEqual(['error', false, 'open']);
     });
 
-    it.each([0, -1, 1.5, NaN, Infinity, '2'])('refuses %s', (concurrency) => {
+    it.each([0, -1, 1.5, NaN, Infinity, '2'])('rejects a concurrency of %s', (concurrency) => {
       const [left] = memoryPair();
       const io = new IOStream({ wire: left });
       expect(() => io.consume(() => EMPTY, { concurrency: concurrency as number })).toThrow(TypeError);
@@ -302,7 +302,7 @@ describe('consume', () => {
     });
   });
 
-  spec('keeps memory bounded: 100 MB to one chunk per millisecond', async (h) => {
+  spec('bounds its memory when a fast peer sends 100 MB to a slow handler', async (h) => {
     const total = 100_000_000;
     const { io, socket } = await dialled(h);
     const before = usedMiB();
@@ -314,7 +314,7 @@ describe('consume', () => {
       io.consume((chunk) => {
         taken += chunk.length;
         chunks += 1;
-        ahead = Math.max(ahead, chunk.length); // All that was read ahead comes as one.
+        ahead = Math.max(ahead, chunk.length); // All bytes read ahead arrive as one chunk.
         if (chunks % 200 === 0) most = Math.max(most, usedMiB() - before);
         return timer(1);
       }),

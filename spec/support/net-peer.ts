@@ -3,7 +3,9 @@ import { rmSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Peer, testDial, type WireUnderTest } from '../../src/testing.ts';
+import type { WireUnderTest } from '../../src/testing/rules/check-wire.ts';
+import type { Peer } from '../../src/testing/rules/wire-peer.ts';
+import { testDial } from '../../src/testing/test-dial.ts';
 import { tcp } from '../../src/wire/tcp.ts';
 import { unix } from '../../src/wire/unix.ts';
 

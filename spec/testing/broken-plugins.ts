@@ -1,25 +1,9 @@
-import {
-  asapScheduler,
-  asyncScheduler,
-  catchError,
-  concat,
-  delay,
-  EMPTY,
-  filter,
-  map,
-  mergeMap,
-  Observable,
-  of,
-  scheduled,
-  startWith,
-  tap,
-  throwError,
-} from 'rxjs';
+import { asapScheduler, asyncScheduler, catchError, concat, delay, EMPTY, filter, map, mergeMap, Observable, of, scheduled, startWith, tap, throwError } from 'rxjs';
 import { handshake } from '../../src/layers/handshake.ts';
 import { mapBytes } from '../../src/layers/map-bytes.ts';
 import { transform } from '../../src/layers/transform.ts';
+import type { PluginPeer } from '../../src/testing/rules/check-plugin.ts';
 import type { Flow, Plugin, Up } from '../../src/wire/signal.ts';
-import type { PluginPeer } from '../../src/testing.ts';
 import { above, below, recursively } from './broken-wires.ts';
 import { cipher, framed, greeter, greeterScript } from './plugins.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { rechunk, type Cut } from '../../src/testing.ts';
+import { rechunk, type Cut } from '../../src/testing/rechunk.ts';
 
 const text = ({ chunks }: Cut): string => chunks.map((chunk) => Buffer.from(chunk).toString()).join('·');
 const named = (cuts: Iterable<Cut>): string[] => [...cuts].map((cut) => `${cut.name}: ${text(cut)}`);

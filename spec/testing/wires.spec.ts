@@ -1,15 +1,19 @@
+import * as certificates from '../support/certificates.ts';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe } from 'vitest';
 import { passthrough } from '../../src/plugins/passthrough.ts';
 import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import { tlsServer } from '../../src/plugins/tls/tls-server.ts';
-import { chaos, checkWire, memoryPair, testDial, wirePeer, type CheckWireOptions, type WireUnderTest } from '../../src/testing.ts';
+import { chaos } from '../../src/testing/chaos/chaos.ts';
+import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
+import { checkWire, type CheckWireOptions, type WireUnderTest } from '../../src/testing/rules/check-wire.ts';
+import { wirePeer } from '../../src/testing/rules/wire-peer.ts';
+import { testDial } from '../../src/testing/test-dial.ts';
 import { fromFh } from '../../src/wire/fh/fh.ts';
 import type { Plugin } from '../../src/wire/signal.ts';
-import * as certificates from '../support/certificates.ts';
-import { spec } from '../support/spec.ts';
 import { tcpUnderTest, unixUnderTest } from '../support/net-peer.ts';
+import { spec } from '../support/spec.ts';
 
 const to = { host: 'localhost', port: 7 };
 const pass = passthrough();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { frameBytes } from '../../src/codecs/frame.ts';
+import { frameBytes } from '../../src/codecs/frame-bytes.ts';
 import { toBytes } from '../../src/stream/bytes.ts';
 import { describeValue } from '../../src/util/describe.ts';
 

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Subscription } from 'rxjs';
 import { internalsOf, type IOStream } from '../stream/io-stream.ts';
-import { nextTurn } from '../util/tick.ts';
+import { nextTurn } from '../util/next-turn.ts';
 import { closeAtOnce } from './close-at-once.ts';
 import { nextTick } from './next-tick.ts';
 import { nodeError } from './node-error.ts';

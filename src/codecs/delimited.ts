@@ -1,9 +1,12 @@
 import { map } from 'rxjs';
 import { ByteBuffer } from '../protocol/byte-buffer.ts';
 import { concatBytes } from '../util/concat-bytes.ts';
+import { describeWithType } from '../util/describe.ts';
 import type { Codec } from './codec.ts';
-import { decoding } from './decoding.ts';
-import { codecOptions, frameBytes, overLimit, refused } from './frame.ts';
+import { decodeWith } from './decode-with.ts';
+import { codecOptions } from './codec-options.ts';
+import { frameBytes } from './frame-bytes.ts';
+import { tooLongToSend, unencodable } from './frame-errors.ts';
 import { Parser } from './parser.ts';
 
 /** Options of {@link delimited}. */
@@ -43,12 +46,12 @@ export interface DelimitedOptions {
  * @see {@link lines}, which is faster for text.
  */
 export function delimited(options: DelimitedOptions): Codec<Uint8Array, Uint8Array | string> {
-  const { maxLength, delimiter: given } = codecOptions(options, 'delimited', ['maxLength', 'delimiter']);
-  const delimiter = copyOf(given);
+  const { maxLength, delimiter: text } = codecOptions(options, 'delimited', ['maxLength', 'delimiter']);
+  const delimiter = copyOf(text);
   const overhead = delimiter.length;
   return {
     decode: () =>
-      decoding(
+      decodeWith(
         () =>
           new Parser(
             function* (link) {
@@ -61,20 +64,20 @@ export function delimited(options: DelimitedOptions): Codec<Uint8Array, Uint8Arr
     encode: () =>
       map((message) => {
         const frame = frameBytes(message);
-        if (frame.length > maxLength) throw overLimit(maxLength, frame.length, 'write');
+        if (frame.length > maxLength) throw tooLongToSend(maxLength, frame.length);
         const whole = concatBytes([frame, delimiter]);
         const buffer = new ByteBuffer();
         buffer.assign(whole);
         // Search frame and delimiter together: a match may begin in the frame and end in the delimiter.
         const at = buffer.indexOf(delimiter, 0, whole.length);
-        if (at < frame.length) throw refused(`expected a frame without its delimiter inside, got it at byte ${at}`);
+        if (at < frame.length) throw unencodable(`expected a frame without its delimiter inside, got it at byte ${at}`);
         return whole;
       }),
   };
 }
 
 function copyOf(delimiter: unknown): Uint8Array {
-  const given = typeof delimiter === 'string' || delimiter instanceof Uint8Array ? delimiter : '';
-  if (given.length === 0) throw new TypeError('expected `delimiter` to be bytes or text, one byte at least');
-  return new Uint8Array(frameBytes(given));
+  if (!(typeof delimiter === 'string' || delimiter instanceof Uint8Array) || delimiter.length === 0)
+    throw new TypeError(`expected \`delimiter\` to be bytes or text, one byte at least, got ${describeWithType(delimiter)}`);
+  return new Uint8Array(frameBytes(delimiter));
 }

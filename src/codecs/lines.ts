@@ -1,9 +1,12 @@
 import { map } from 'rxjs';
 import { concatBytes } from '../util/concat-bytes.ts';
 import type { Codec } from './codec.ts';
-import { decoding } from './decoding.ts';
-import { codecOptions, checkOneOf, frameBytes, overLimit, refused } from './frame.ts';
-import { asBytes, CR, LF, LineSplitter, replaceInvalid, rejectInvalid } from './line-splitter.ts';
+import { decodeWith } from './decode-with.ts';
+import { checkOneOf, codecOptions } from './codec-options.ts';
+import { frameBytes } from './frame-bytes.ts';
+import { tooLongToSend, unencodable } from './frame-errors.ts';
+import { asBytes, CR, LF, rejectInvalid, replaceInvalid } from './line-format.ts';
+import { LineSplitter } from './line-splitter.ts';
 
 /** Options of {@link lines}. */
 export interface LinesOptions {
@@ -54,8 +57,8 @@ export interface LinesOptions {
 export function lines(options: LinesOptions & { readonly bytes: true }): Codec<Uint8Array, Uint8Array | string>;
 export function lines(options: LinesOptions & { readonly bytes?: false | undefined }): Codec<string, Uint8Array | string>;
 export function lines(options: LinesOptions): Codec<Uint8Array, Uint8Array | string> | Codec<string, Uint8Array | string> {
-  const given = codecOptions(options, 'lines', ['maxLength', 'delimiter', 'bytes', 'unterminated', 'fatal']);
-  const { maxLength, bytes = false, delimiter = '\n', unterminated = 'error', fatal = false } = given;
+  const own = codecOptions(options, 'lines', ['maxLength', 'delimiter', 'bytes', 'unterminated', 'fatal']);
+  const { maxLength, bytes = false, delimiter = '\n', unterminated = 'error', fatal = false } = own;
   checkOneOf('bytes', bytes, [true, false]);
   checkOneOf('delimiter', delimiter, ['\n', '\r\n']);
   checkOneOf('unterminated', unterminated, ['error', 'emit']);
@@ -64,15 +67,15 @@ export function lines(options: LinesOptions): Codec<Uint8Array, Uint8Array | str
   const encode: Codec<never, Uint8Array | string>['encode'] = () =>
     map((message) => {
       const line = frameBytes(message);
-      if (line.length > maxLength) throw overLimit(maxLength, line.length, 'write');
+      if (line.length > maxLength) throw tooLongToSend(maxLength, line.length);
       const at = line.indexOf(LF);
-      if (at >= 0) throw refused(`expected a line without its end inside, got one at byte ${at}`);
+      if (at >= 0) throw unencodable(`expected a line without its end inside, got one at byte ${at}`);
       if (end.length === 1 && line.at(-1) === CR)
-        throw refused('expected a line that does not end in \\r, which would be taken for its end');
+        throw unencodable('expected a line that does not end in \\r, which would be taken for its end');
       return concatBytes([line, end]);
     });
-  const emit = unterminated === 'emit';
-  if (bytes) return { decode: () => decoding(() => new LineSplitter(maxLength, emit, asBytes)), encode };
+  const emitRest = unterminated === 'emit';
+  if (bytes) return { decode: () => decodeWith(() => new LineSplitter(maxLength, emitRest, asBytes)), encode };
   const asText = fatal ? rejectInvalid : replaceInvalid;
-  return { decode: () => decoding(() => new LineSplitter(maxLength, emit, asText)), encode };
+  return { decode: () => decodeWith(() => new LineSplitter(maxLength, emitRest, asText)), encode };
 }

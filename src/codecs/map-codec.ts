@@ -46,20 +46,20 @@ export function mapCodec<T, W, U, V = U>(codec: Codec<T, W>, options: MapCodecOp
   if (typeof decode !== 'function' || typeof encode !== 'function')
     throw new TypeError('expected `decode` and `encode` of mapCodec to be functions');
   return {
-    decode: () => (bytes$) => bytes$.pipe(codec.decode(), map(guarded(decode, 'read'))),
-    encode: () => (message$) => message$.pipe(map(guarded(encode, 'write')), codec.encode()),
+    decode: () => (bytes$) => bytes$.pipe(codec.decode(), map(withProtocolErrors(decode, 'read'))),
+    encode: () => (message$) => message$.pipe(map(withProtocolErrors(encode, 'write')), codec.encode()),
   };
 }
 
 /** Converts throws to EPROTOCOL. The text of the cause is not copied into the message: it may quote confidential data. */
-function guarded<A, B>(convert: (value: A) => B, phase: 'read' | 'write'): (value: A) => B {
+function withProtocolErrors<A, B>(convert: (value: A) => B, phase: 'read' | 'write'): (value: A) => B {
   return (value) => {
     try {
       return convert(value);
     } catch (error) {
       if (error instanceof IOStreamError) throw error;
-      const message = `expected a message that can be ${phase === 'read' ? 'decoded' : 'encoded'}, got another; see \`cause\``;
-      throw new IOStreamError(EPROTOCOL, { phase, message, cause: error, fatal: phase === 'read' });
+      const message = phase === 'read' ? 'received a message that cannot be decoded' : 'expected a message that can be encoded';
+      throw new IOStreamError(EPROTOCOL, { phase, message: `${message}; see \`cause\``, cause: error, fatal: phase === 'read' });
     }
   };
 }

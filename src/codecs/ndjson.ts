@@ -1,6 +1,6 @@
 import { filter } from 'rxjs';
 import type { Codec } from './codec.ts';
-import { codecOptions } from './frame.ts';
+import { codecOptions } from './codec-options.ts';
 import { lines } from './lines.ts';
 import { mapCodec } from './map-codec.ts';
 

@@ -1,8 +1,10 @@
 import { map } from 'rxjs';
 import { concatBytes } from '../util/concat-bytes.ts';
 import type { Codec } from './codec.ts';
-import { decoding } from './decoding.ts';
-import { codecOptions, frameBytes, malformed, overLimit } from './frame.ts';
+import { decodeWith } from './decode-with.ts';
+import { codecOptions } from './codec-options.ts';
+import { frameBytes } from './frame-bytes.ts';
+import { malformed, receivedTooLong, tooLongToSend } from './frame-errors.ts';
 import { Parser } from './parser.ts';
 
 /** Options of {@link netstrings}. */
@@ -48,7 +50,7 @@ export function netstrings(options: NetstringsOptions): Codec<Uint8Array, Uint8A
   const { maxLength } = codecOptions(options, 'netstrings', ['maxLength']);
   return {
     decode: () =>
-      decoding(
+      decodeWith(
         () =>
           new Parser(
             function* (link) {
@@ -56,14 +58,14 @@ export function netstrings(options: NetstringsOptions): Codec<Uint8Array, Uint8A
               for (;;) {
                 const [byte = 0] = yield* link.read(1);
                 if (byte === COLON && length >= 0) break;
-                if (byte < ZERO || byte > NINE) throw malformed(`expected a digit in the length of a netstring, got byte ${byte}`);
-                if (length === 0) throw malformed('expected the length of a netstring without leading zeros, got one');
+                if (byte < ZERO || byte > NINE) throw malformed(`received byte ${byte} in the length of a netstring, instead of a digit`);
+                if (length === 0) throw malformed('received a netstring whose length has a leading zero');
                 length = Math.max(0, length) * 10 + (byte - ZERO);
-                if (length > maxLength) throw overLimit(maxLength, `${length} or more`);
+                if (length > maxLength) throw receivedTooLong(maxLength, `${length} or more`);
               }
               const frame = yield* link.read(length);
               const [end] = yield* link.read(1);
-              if (end !== COMMA) throw malformed(`expected a comma behind the ${length} bytes of a netstring, got byte ${end}`);
+              if (end !== COMMA) throw malformed(`received byte ${end} after the ${length} bytes of a netstring, instead of a comma`);
               return frame;
             },
             { maxLength, overhead: OVERHEAD },
@@ -72,7 +74,7 @@ export function netstrings(options: NetstringsOptions): Codec<Uint8Array, Uint8A
     encode: () =>
       map((message) => {
         const frame = frameBytes(message);
-        if (frame.length > maxLength) throw overLimit(maxLength, frame.length, 'write');
+        if (frame.length > maxLength) throw tooLongToSend(maxLength, frame.length);
         return concatBytes([frameBytes(`${frame.length}:`), frame, Uint8Array.of(COMMA)]);
       }),
   };

@@ -1,7 +1,8 @@
 import { map } from 'rxjs';
 import type { Codec } from './codec.ts';
-import { decoding } from './decoding.ts';
-import { codecOptions, frameBytes } from './frame.ts';
+import { decodeWith } from './decode-with.ts';
+import { codecOptions } from './codec-options.ts';
+import { frameBytes } from './frame-bytes.ts';
 import { Parser, type Parse } from './parser.ts';
 
 /** Options of {@link parse}. */
@@ -61,7 +62,7 @@ export function parse<T, W = Uint8Array | string>(talk: Parse<T>, options: Parse
   if (typeof talk !== 'function') throw new TypeError(`expected a generator function that reads one message, got ${typeof talk}`);
   const { maxLength, encode } = codecOptions(options, 'parse', ['maxLength', 'encode']);
   return {
-    decode: () => decoding(() => new Parser(talk, { maxLength })),
+    decode: () => decodeWith(() => new Parser(talk, { maxLength })),
     encode: () => map((message) => frameBytes(encode ? encode(message) : message)),
   };
 }

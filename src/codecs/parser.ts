@@ -1,8 +1,8 @@
 import { EPROTOCOL, IOStreamError } from '../errors.ts';
 import { ByteBuffer } from '../protocol/byte-buffer.ts';
 import type { Link, Need, Talk } from '../protocol/link.ts';
-import type { Decoder } from './decoding.ts';
-import { cutOff, overLimit } from './frame.ts';
+import type { Decoder } from './decoder.ts';
+import { receivedTooLong, truncated } from './frame-errors.ts';
 import { Piece } from './piece.ts';
 import { EMPTY_BYTES } from '../util/empty-bytes.ts';
 
@@ -53,7 +53,7 @@ export class Parser<T> implements Decoder<T> {
 
   finish(): Iterable<T> {
     const begun = this.#read + this.#unread.length;
-    if (begun > 0) throw cutOff(begun);
+    if (begun > 0) throw truncated(begun);
     return [];
   }
 
@@ -128,6 +128,6 @@ export class Parser<T> implements Decoder<T> {
       const message = `expected the delimiter within ${need.whole ?? need.limit} bytes, itself included, got more`;
       throw new IOStreamError(EPROTOCOL, { phase: 'read', message });
     }
-    if (least > room) throw overLimit(this.#maxLength, 'more');
+    if (least > room) throw receivedTooLong(this.#maxLength);
   }
 }

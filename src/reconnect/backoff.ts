@@ -2,7 +2,8 @@ import { EMPTY, Observable, throwError, type ObservableInput, type RetryConfig }
 import { IOStreamError, type Phase } from '../errors.ts';
 import { ownOptions } from '../util/own-options.ts';
 import { after } from '../util/timer.ts';
-import { BACKOFF_NAMES, planBackoff, type BackoffOptions } from './backoff-plan.ts';
+import { BACKOFF_NAMES, type BackoffOptions } from './backoff-options.ts';
+import { planBackoff } from './backoff-plan.ts';
 
 /** A `RetryConfig` with its `delay` set. The same function is valid as the `delay` of a `RepeatConfig`. */
 export interface Backoff extends RetryConfig {
@@ -64,7 +65,9 @@ const PRE_CONNECT_PHASES: readonly Phase[] = ['resolve', 'connect', 'handshake']
  * @see {@link persistent}, which also queues writes while there is no connection.
  */
 export function backoff(options: BackoffOptions = {}): Backoff {
-  const { delay, mayRetry, resetAfter, scheduler } = planBackoff(ownOptions(options, 'backoff', BACKOFF_NAMES), { resetAfter: Infinity });
+  const { delay, shouldRetry, resetAfter, scheduler } = planBackoff(ownOptions(options, 'backoff', BACKOFF_NAMES), {
+    resetAfter: Infinity,
+  });
   /** When the current attempt started, and how many earlier failures no longer count. */
   let startedAt = 0;
   let forgiven = 0;
@@ -77,7 +80,7 @@ export function backoff(options: BackoffOptions = {}): Backoff {
         if (wasConnected(errorOrCount) && scheduler.now() - startedAt >= resetAfter) forgiven = attempt - 1;
       }
       const failures = attempt - forgiven;
-      const wait = !hasFailed || mayRetry(errorOrCount, { attempt, failures }) ? delay(failures) : undefined;
+      const wait = !hasFailed || shouldRetry(errorOrCount, { attempt, failures }) ? delay(failures) : undefined;
       if (wait === undefined) return hasFailed ? throwError(() => errorOrCount) : EMPTY;
       return new Observable<void>((out) =>
         after(wait, scheduler, () => {

@@ -2,8 +2,7 @@ import type { Observable } from 'rxjs';
 import type { Writable } from '../stream/bytes.ts';
 import type { IOStream } from '../stream/io-stream.ts';
 import type { IOStreamOptions } from '../stream/options.ts';
-import type { BackoffOptions } from './backoff-plan.ts';
-import type { UnsentWrite } from './persistent-writes.ts';
+import type { BackoffOptions } from './backoff-options.ts';
 
 /** The options of each attempt, or a function that makes them. */
 export type PersistentTarget = IOStreamOptions | ((attempt: number) => IOStreamOptions);
@@ -37,6 +36,20 @@ export type PersistentStatus =
   | { readonly state: 'waiting'; readonly attempt: number; readonly error?: unknown; readonly delay: number }
   /** Closed for good: by `close()`, by a connection that closed without an error (with `repeat: false`), or by this `error`. */
   | { readonly state: 'closed'; readonly attempt: number; readonly error?: unknown };
+
+/** A write that had not been sent completely when its connection was lost. */
+export interface UnsentWrite {
+  /** The argument of `write`. */
+  readonly data: Writable;
+  /** The length in bytes. */
+  readonly length: number;
+  /** How many bytes have certainly been sent: the kernel has taken them. */
+  readonly sent: number;
+  /** How many bytes may have been sent: they were written to the wire. */
+  readonly written: number;
+  /** Whether it stays queued, to be written completely to the next connection. */
+  readonly kept: boolean;
+}
 
 /** Reports writes that had not been sent. */
 export interface UnsentReport {

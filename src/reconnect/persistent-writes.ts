@@ -1,21 +1,10 @@
 import { BehaviorSubject } from 'rxjs';
+import { EOUTBUFLIMIT, IOStreamError } from '../errors.ts';
 import type { Writable } from '../stream/bytes.ts';
 import type { Connection } from '../stream/connection.ts';
+import type { UnsentWrite } from './persistent-types.ts';
 
-/** A write that had not been sent completely when its connection was lost. */
-export interface UnsentWrite {
-  /** The argument of `write`. */
-  readonly data: Writable;
-  /** The length in bytes. */
-  readonly length: number;
-  /** How many bytes have certainly been sent: the kernel has taken them. */
-  readonly sent: number;
-  /** How many bytes may have been sent: they were written to the wire. */
-  readonly written: number;
-  /** Whether it stays queued, to be written completely to the next connection. */
-  readonly kept: boolean;
-}
-
+/** A write that has not been sent completely. */
 export interface PersistentWrite {
   readonly data: Writable;
   readonly bytes: Buffer;
@@ -26,7 +15,7 @@ export interface PersistentWrite {
 }
 
 /** Number of pending bytes at which `blocked$` becomes true; the same as for a stream. */
-const MARK = 64 * 1024;
+const HIGH_WATER_MARK = 64 * 1024;
 
 /** Queues writes in order until they have been sent, across connections. */
 export class PersistentWrites {
@@ -38,13 +27,25 @@ export class PersistentWrites {
   #written = 0;
   #core: Connection | undefined;
   #attempt = 0;
+  readonly #limit: number;
 
-  push(data: Writable, bytes: Buffer): PersistentWrite {
+  /** @param limit writes are rejected while this many bytes, or more, are pending. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get isBlocked(): boolean {
+    return this.blocked$.value;
+  }
+
+  /** Queues a write, or returns the error if the queue is full. */
+  accept(bytes: Buffer, data: Writable): PersistentWrite | IOStreamError {
+    if (this.pending >= this.#limit) return outBufLimitReached(this.#limit, this.pending, bytes.length);
     const write: PersistentWrite = { data, bytes, attempt: bytes.length > 0 ? Infinity : this.#attempt };
     if (bytes.length === 0) return write;
     this.#writes.push(write);
     this.pending += bytes.length;
-    this.#feed(false);
+    this.#writeQueued();
     this.#emitBlocked();
     return write;
   }
@@ -55,18 +56,18 @@ export class PersistentWrites {
     this.#core = core;
     this.#attempt = attempt;
     core.writes.wait(this);
-    this.#feed(false);
+    this.#writeQueued();
   }
 
   /** Writes the whole queue to the connection before it is closed, even if it is blocked. */
   flush(): void {
-    this.#feed(true);
+    this.#writeQueued({ evenIfBlocked: true });
   }
 
   /** Called when bytes have been sent. */
   onSent(): void {
-    this.#prune();
-    this.#feed(false);
+    this.#dropSent();
+    this.#writeQueued();
     this.#emitBlocked();
   }
 
@@ -75,7 +76,7 @@ export class PersistentWrites {
    * `keep` is true; all others are dropped.
    */
   detach(keep: boolean, attempt: number): UnsentWrite[] {
-    this.#prune();
+    this.#dropSent();
     const unsent = this.#writes.map((write) => this.#unsent(write, keep));
     this.#core = undefined;
     this.#written = 0;
@@ -94,22 +95,22 @@ export class PersistentWrites {
     const writes = this.#core?.writes;
     if (!writes || end === undefined) return { data, length, sent: 0, written: 0, kept: keep };
     const part = (position: number): number => Math.min(Math.max(0, position - (end - length)), length);
-    const given = part(writes.accepted - writes.queue.length);
-    return { data, length, sent: part(writes.sent), written: given, kept: keep && given === 0 };
+    const written = part(writes.accepted - writes.queue.length);
+    return { data, length, sent: part(writes.sent), written, kept: keep && written === 0 };
   }
 
-  #feed(all: boolean): void {
+  #writeQueued({ evenIfBlocked = false } = {}): void {
     const core = this.#core;
     if (!core) return;
     for (let next = this.#writes[this.#written]; next && !core.isClosed; next = this.#writes[this.#written]) {
-      if ((core.writes.blocked && !all) || core.writes.accept(next.bytes)) return;
+      if ((core.writes.blocked && !evenIfBlocked) || core.writes.accept(next.bytes)) return;
       next.end = core.writes.accepted;
       next.attempt = this.#attempt;
       this.#written += 1;
     }
   }
 
-  #prune(): void {
+  #dropSent(): void {
     const writes = this.#core?.writes;
     if (!writes) return;
     let sent = 0;
@@ -123,7 +124,12 @@ export class PersistentWrites {
   }
 
   #emitBlocked(): void {
-    const blocked = this.blocked$.value ? this.pending > MARK / 2 : this.pending >= MARK;
-    if (blocked !== this.blocked$.value) this.blocked$.next(blocked);
+    const blocked = this.isBlocked ? this.pending > HIGH_WATER_MARK / 2 : this.pending >= HIGH_WATER_MARK;
+    if (blocked !== this.isBlocked) this.blocked$.next(blocked);
   }
+}
+
+function outBufLimitReached(limit: number, pending: number, length: number): IOStreamError {
+  const message = `outBufLimit = ${limit} bytes reached: ${pending} bytes are pending, the write of ${length} bytes was rejected; wait for blocked$`;
+  return new IOStreamError(EOUTBUFLIMIT, { phase: 'write', message });
 }

@@ -4,11 +4,10 @@ import { IOStream } from '../stream/io-stream.ts';
 import { checkStreamOptions } from '../stream/check-stream-options.ts';
 import { DEFAULTS, type IOStreamOptions } from '../stream/options.ts';
 import { ownOptions } from '../util/own-options.ts';
-import { BACKOFF_NAMES, planBackoff } from './backoff-plan.ts';
+import { BACKOFF_NAMES } from './backoff-options.ts';
+import { planBackoff } from './backoff-plan.ts';
 import type { Persistent, PersistentOptions, PersistentTarget } from './persistent-types.ts';
 import { ReconnectingStream } from './reconnecting-stream.ts';
-
-export type { Persistent, PersistentOptions, PersistentStatus, PersistentTarget, UnsentReport } from './persistent-types.ts';
 
 const NAMES = [...BACKOFF_NAMES, 'unsent', 'repeat', 'outBufLimit'] as const;
 const POLICIES: readonly unknown[] = ['keep', 'drop', 'error'];
@@ -36,7 +35,7 @@ const POLICIES: readonly unknown[] = ['keep', 'drop', 'error'];
  *
  * **Backpressure**
  * - Writes are queued in order, also between connections. Nothing is sent twice. A write in flight may have been sent in part: at
- *   least `left`, at most `given` bytes. It is reported (`kept: false`), not repeated.
+ *   least `sent`, at most `written` bytes. It is reported (`kept: false`), not repeated.
  * - A sent write is not reported: only the peer's reply proves that it arrived.
  * - `io.write` writes to that connection only, between queued writes. Called synchronously in a subscriber of `stream$`, its bytes
  *   precede the queue. For a login with replies use `handshake`.

@@ -1,23 +1,24 @@
 import type { Observable, ObservableInput } from 'rxjs';
 import { EOUTBUFLIMIT, type IOStreamError } from '../errors.ts';
 import type { EventMask } from '../events.ts';
-import type { Fh } from '../wire/fh/fh.ts';
 import type { Mutable } from '../util/mutable.ts';
+import type { Fh } from '../wire/fh/fh.ts';
 import type { Plugin, Timeouts } from '../wire/signal.ts';
 import { toBytes, type Writable } from './bytes.ts';
-import { consume, iterate, type ConsumeOptions } from './consume.ts';
-import { Connection } from './connection.ts';
-import { NO_HANDLE } from './handle.ts';
 import { checkCallback } from './check-callback.ts';
 import { checkStreamOption, checkStreamOptions } from './check-stream-options.ts';
+import { Connection } from './connection.ts';
+import { consume, type ConsumeOptions } from './consume.ts';
+import { NO_HANDLE } from './handle.ts';
+import { iterate } from './iterate.ts';
 import { DEFAULTS, type Callback, type CallbackTarget, type IOStreamOptions, type StreamEvent } from './options.ts';
-import { isOwnField } from './own-fields.ts';
-import { usage } from './usage.ts';
 import { Output } from './output.ts';
+import { isOwnField } from './own-fields.ts';
 import type { ClosedReport, StreamState } from './report.ts';
 import { send, type SendSource } from './send.ts';
 import type { AnyDetails, AnyOwnFields, OpeningStreamOf, OptionsOf } from './stream-of.ts';
 import { SYMBOL_OBSERVABLE } from './symbol-observable.ts';
+import { usage } from './usage.ts';
 
 /** Returns the core of a stream, for the functions of this library; not exported by the index. */
 export let internalsOf: (io: IOStream) => Connection;

@@ -1,13 +1,17 @@
 import { EMPTY, throwError } from 'rxjs';
 import { describe, expect, it } from 'vitest';
-import { chaos, checkPlugin, marbles, memoryPair, testDial, type ChaosOptions } from '../../../src/testing.ts';
-import { Endpoint } from '../../../src/testing/rules/endpoint.ts';
-import { pattern } from '../../../src/testing/bytes.ts';
-import { Clock, turn } from '../../../src/testing/rules/clock.ts';
-import type { Plugin } from '../../../src/wire/signal.ts';
-import { spec } from '../../support/spec.ts';
-import { data, inWords, PluginDriver, textOf } from '../../support/scripted-wire.ts';
 import { cipher, framed } from '../plugins.ts';
+import { pattern } from '../../../src/testing/bytes.ts';
+import { chaos, type ChaosOptions } from '../../../src/testing/chaos/chaos.ts';
+import { marbles } from '../../../src/testing/marbles/marbles.ts';
+import { memoryPair } from '../../../src/testing/memory/memory-pair.ts';
+import { checkPlugin } from '../../../src/testing/rules/check-plugin.ts';
+import { Clock, turn } from '../../../src/testing/rules/clock.ts';
+import { Endpoint } from '../../../src/testing/rules/endpoint.ts';
+import { testDial } from '../../../src/testing/test-dial.ts';
+import type { Plugin } from '../../../src/wire/signal.ts';
+import { data, inWords, PluginDriver, textOf } from '../../support/scripted-wire.ts';
+import { spec } from '../../support/spec.ts';
 
 const harmless: Readonly<Record<string, ChaosOptions>> = {
   nothing: {},

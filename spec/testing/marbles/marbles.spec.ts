@@ -1,13 +1,13 @@
 import { interval, map, merge, NEVER, Observable, takeUntil, timer } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
+import { cipher, framed } from '../plugins.ts';
 import { handshake } from '../../../src/layers/handshake.ts';
 import { passthrough } from '../../../src/plugins/passthrough.ts';
-import { marbles, type MarbleTest } from '../../../src/testing.ts';
 import { readDiagram, readValues } from '../../../src/testing/marbles/diagram.ts';
+import { marbles, type MarbleTest } from '../../../src/testing/marbles/marbles.ts';
 import { randomOf } from '../../../src/testing/rechunk.ts';
 import type { Plugin } from '../../../src/wire/signal.ts';
-import { cipher, framed } from '../plugins.ts';
 
 const knock = handshake({
   *talk(link) {

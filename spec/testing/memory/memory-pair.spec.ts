@@ -3,9 +3,12 @@ import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 import type { IOStreamError } from '../../../src/errors.ts';
 import { IOStream } from '../../../src/stream/io-stream.ts';
-import { checkWire, memoryPair, testDial, wirePeer, type MemoryPairOptions, type WireUnderTest } from '../../../src/testing.ts';
+import { memoryPair, type MemoryPairOptions } from '../../../src/testing/memory/memory-pair.ts';
+import { checkWire, type WireUnderTest } from '../../../src/testing/rules/check-wire.ts';
+import { wirePeer } from '../../../src/testing/rules/wire-peer.ts';
+import { testDial } from '../../../src/testing/test-dial.ts';
 import { END, PAUSE, RESUME, type Flow, type Up, type Wire } from '../../../src/wire/signal.ts';
-import { type Harness } from '../../support/harness.ts';
+import type { Harness } from '../../support/harness.ts';
 import { spec } from '../../support/spec.ts';
 
 const data = (text: string): Flow => ({ kind: 'data', bytes: Buffer.from(text) });

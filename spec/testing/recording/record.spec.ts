@@ -1,13 +1,18 @@
 import { config, VirtualTimeScheduler } from 'rxjs';
 import { afterEach, assert, describe, expect, it } from 'vitest';
+import { cipher, framed, greeter, greeterScript } from '../plugins.ts';
 import { IOStreamError } from '../../../src/errors.ts';
 import { handshake } from '../../../src/layers/handshake.ts';
 import { passthrough } from '../../../src/plugins/passthrough.ts';
-import { chaos, checkPlugin, marbles, parseRecording, record, testDial, type Recording, type RecordOptions } from '../../../src/testing.ts';
+import { chaos } from '../../../src/testing/chaos/chaos.ts';
+import { marbles } from '../../../src/testing/marbles/marbles.ts';
+import { record, type RecordOptions } from '../../../src/testing/recording/record.ts';
+import { parseRecording, type Recording } from '../../../src/testing/recording/recording.ts';
+import { checkPlugin } from '../../../src/testing/rules/check-plugin.ts';
+import { testDial } from '../../../src/testing/test-dial.ts';
 import type { Dial, Plugin } from '../../../src/wire/signal.ts';
-import { spec } from '../../support/spec.ts';
 import { data, inWords, PluginDriver, sent } from '../../support/scripted-wire.ts';
-import { cipher, framed, greeter, greeterScript } from '../plugins.ts';
+import { spec } from '../../support/spec.ts';
 
 /** What is recorded, as text without its header. */
 const textOf = (recording: Recording): string[] => String(recording).trimEnd().split('\n').slice(1);

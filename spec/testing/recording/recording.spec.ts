@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseRecording } from '../../../src/testing.ts';
+import { parseRecording } from '../../../src/testing/recording/recording.ts';
 
 const HEADER = 'rxjs-io-stream recording 1\n';
 

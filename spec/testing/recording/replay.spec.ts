@@ -1,13 +1,18 @@
 import { Subject } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { assert, describe, expect, it } from 'vitest';
-import { IOStream } from '../../../src/index.ts';
-import { marbles, memoryPair, parseRecording, record, replay, testDial, type Recording, type ReplayOptions } from '../../../src/testing.ts';
-import { Endpoint } from '../../../src/testing/rules/endpoint.ts';
+import { IOStream } from '../../../src/stream/io-stream.ts';
+import { marbles } from '../../../src/testing/marbles/marbles.ts';
+import { memoryPair } from '../../../src/testing/memory/memory-pair.ts';
+import { record } from '../../../src/testing/recording/record.ts';
+import { parseRecording, type Recording } from '../../../src/testing/recording/recording.ts';
+import { replay, type ReplayOptions } from '../../../src/testing/recording/replay.ts';
 import { Clock, turn } from '../../../src/testing/rules/clock.ts';
+import { Endpoint } from '../../../src/testing/rules/endpoint.ts';
+import { testDial } from '../../../src/testing/test-dial.ts';
 import type { Flow, Wire } from '../../../src/wire/signal.ts';
-import { spec } from '../../support/spec.ts';
 import { data, inWords } from '../../support/scripted-wire.ts';
+import { spec } from '../../support/spec.ts';
 
 /** A recording, line by line; data as text. */
 function recordingOf(...lines: readonly string[]): string {

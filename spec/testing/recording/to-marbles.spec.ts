@@ -1,14 +1,20 @@
 import { asyncScheduler } from 'rxjs';
 import { describe, expect, it } from 'vitest';
+import { cipher, framed, greeter, greeterScript } from '../plugins.ts';
 import { handshake } from '../../../src/layers/handshake.ts';
 import { passthrough } from '../../../src/plugins/passthrough.ts';
-import { chaos, marbles, memoryPair, record, testDial, toMarbles, type Recording } from '../../../src/testing.ts';
-import { Endpoint } from '../../../src/testing/rules/endpoint.ts';
-import { Clock, turn, until } from '../../../src/testing/rules/clock.ts';
-import { scriptedPeer } from '../../../src/testing/rules/scripted-peer.ts';
+import { chaos } from '../../../src/testing/chaos/chaos.ts';
 import { readDiagram, readValues } from '../../../src/testing/marbles/diagram.ts';
+import { marbles } from '../../../src/testing/marbles/marbles.ts';
+import { memoryPair } from '../../../src/testing/memory/memory-pair.ts';
+import { record } from '../../../src/testing/recording/record.ts';
+import type { Recording } from '../../../src/testing/recording/recording.ts';
+import { toMarbles } from '../../../src/testing/recording/to-marbles.ts';
+import { Clock, turn, until } from '../../../src/testing/rules/clock.ts';
+import { Endpoint } from '../../../src/testing/rules/endpoint.ts';
+import { scriptedPeer } from '../../../src/testing/rules/scripted-peer.ts';
+import { testDial } from '../../../src/testing/test-dial.ts';
 import type { Plugin } from '../../../src/wire/signal.ts';
-import { cipher, framed, greeter, greeterScript } from '../plugins.ts';
 
 const text = (...lines: readonly string[]): string => ['rxjs-io-stream recording 1', ...lines].join('\n');
 const rows = (diagram: string): string[] => diagram.split('\n');

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { passthrough } from '../../../src/plugins/passthrough.ts';
-import { checkPlugin, scriptedPeer, type PluginPeer } from '../../../src/testing.ts';
-import type { Plugin } from '../../../src/wire/signal.ts';
-import { spec } from '../../support/spec.ts';
 import { brokenPlugins } from '../broken-plugins.ts';
 import { cipher, framed, greeter, greeterScript } from '../plugins.ts';
+import { passthrough } from '../../../src/plugins/passthrough.ts';
+import { checkPlugin, type PluginPeer } from '../../../src/testing/rules/check-plugin.ts';
+import { scriptedPeer } from '../../../src/testing/rules/scripted-peer.ts';
+import type { Plugin } from '../../../src/wire/signal.ts';
+import { spec } from '../../support/spec.ts';
 
 /** Plugins on each other, the first nearest the application. */
 const stacked =

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { checkWire, memoryPair, testDial, wirePeer, type WireUnderTest } from '../../../src/testing.ts';
-import type { Wire } from '../../../src/wire/signal.ts';
 import { brokenWires } from '../broken-wires.ts';
+import { memoryPair } from '../../../src/testing/memory/memory-pair.ts';
+import { checkWire, type WireUnderTest } from '../../../src/testing/rules/check-wire.ts';
+import { wirePeer } from '../../../src/testing/rules/wire-peer.ts';
+import { testDial } from '../../../src/testing/test-dial.ts';
+import type { Wire } from '../../../src/wire/signal.ts';
 
 const pairUnderTest =
   (spoil = (wire: Wire): Wire => wire) =>

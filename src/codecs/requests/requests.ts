@@ -1,11 +1,12 @@
 import type { Observable } from 'rxjs';
-import type { Persistent } from '../reconnect/persistent-types.ts';
-import { ReconnectingStream } from '../reconnect/reconnecting-stream.ts';
-import { describeValue } from '../util/describe.ts';
-import { internalsOf, IOStream } from '../stream/io-stream.ts';
-import { ownOptions } from '../util/own-options.ts';
-import type { Framed } from './framed.ts';
-import { isObject, mistakenStream } from './misuse.ts';
+import type { Persistent } from '../../reconnect/persistent-types.ts';
+import { ReconnectingStream } from '../../reconnect/reconnecting-stream.ts';
+import { describeValue } from '../../util/describe.ts';
+import { internalsOf, IOStream } from '../../stream/io-stream.ts';
+import { isObject } from '../../util/is-object.ts';
+import { ownOptions } from '../../util/own-options.ts';
+import type { Framed } from '../framed/framed.ts';
+import { describeMistakenStream } from '../framed/describe-mistaken-stream.ts';
 import { RequestPipeline, type PipelineBase } from './request-pipeline.ts';
 
 /** Options of {@link requests}. */
@@ -114,16 +115,18 @@ export function requests<T, W = T>(framed: RequestMessages<T, W>, options: Reque
     throw new TypeError(`expected \`timeout\` to be milliseconds, 0 or Infinity for never, got ${describeValue(timeout)}`);
   if (!(Number.isSafeInteger(maxPending) && maxPending > 0))
     throw new TypeError(`expected \`maxPending\` to be a number of requests, 1 or more, got ${describeValue(maxPending)}`);
-  return new RequestPipeline(framed, baseOf(framed), { match, timeout: timeout === 0 ? Infinity : timeout, maxPending });
+  return new RequestPipeline(framed, streamBelow(framed), { match, timeout: timeout === 0 ? Infinity : timeout, maxPending });
 }
 
-function baseOf(framed: unknown): PipelineBase {
+function streamBelow(framed: unknown): PipelineBase {
   if (isObject(framed) && 'messages$' in framed && typeof framed.write === 'function') {
     if (framed.io instanceof ReconnectingStream) return framed.io;
     if (framed.io instanceof IOStream) return internalsOf(framed.io);
   }
   const isStream = framed instanceof IOStream || framed instanceof ReconnectingStream;
   const use = 'requests(framed(io, codec))';
-  const got = isStream ? `got a stream; write ${use}` : (mistakenStream(framed, use) ?? `got ${describeValue(framed)}; write ${use}`);
+  const got = isStream
+    ? `got a stream; write ${use}`
+    : (describeMistakenStream(framed, use) ?? `got ${describeValue(framed)}; write ${use}`);
   throw new TypeError(`expected requests() to get what framed() returns, ${got}`);
 }

@@ -1,14 +1,14 @@
-import type { IOStream } from '../stream/io-stream.ts';
-import type { ReadEnd } from '../stream/read-side.ts';
+import type { IOStream } from '../../stream/io-stream.ts';
+import type { ReadEnd } from '../../stream/read-side.ts';
 
 /** Reader of messages that follows the changes of the connections. */
 export interface ConnectionReader {
   /** Whether no messages of this closed stream remain to be read. */
-  isSpent(io: IOStream): boolean;
+  isDrained(io: IOStream): boolean;
   /** Whether a reader would get an error. */
   isErrorHandled(): boolean;
   /** Called when there is another connection to read, or when there will be no more. */
-  changed(): void;
+  connectionChanged(): void;
   /** Ends the current readers with an error. Returns whether there were any. */
   fail(error: unknown): boolean;
 }
@@ -20,27 +20,7 @@ export interface Connections {
   /** The end of the messages, when there will be no more streams. */
   readonly end: ReadEnd | undefined;
   /** Adds a reader. If messages were dropped, returns the end that the reader gets instead. */
-  open(reader: ConnectionReader): ReadEnd | undefined;
+  addReader(reader: ConnectionReader): ReadEnd | undefined;
   /** Called with the end of the stream when all its messages have been read. Returns the end for the current readers, if any. */
-  pass(end: ReadEnd): ReadEnd | undefined;
-}
-
-/** A single stream. Its end is the end of the messages. */
-export class SingleConnection implements Connections {
-  io: IOStream | undefined;
-  end: ReadEnd | undefined;
-
-  constructor(io: IOStream) {
-    this.io = io;
-  }
-
-  open(): undefined {
-    return undefined;
-  }
-
-  pass(end: ReadEnd): ReadEnd {
-    this.io = undefined;
-    this.end = end;
-    return end;
-  }
+  next(end: ReadEnd): ReadEnd | undefined;
 }

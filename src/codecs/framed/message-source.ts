@@ -1,48 +1,35 @@
 import { Subject, type Subscription } from 'rxjs';
-import { IOStreamError } from '../errors.ts';
-import { internalsOf, type IOStream } from '../stream/io-stream.ts';
-import { registerReadAhead } from '../stream/read-ahead.ts';
-import type { PullReader, ReadEnd } from '../stream/read-side.ts';
-import type { Codec } from './codec.ts';
-
-/** Receiver of the messages of a {@link MessageSource}. */
-export interface MessageTaker<T> {
-  /** True while the receiver runs its loop. The loop then processes new messages, and needs no further call. */
-  readonly isPumping: boolean;
-  /** Emits a message at once if a reader is ready for it. Returns whether it did. */
-  offer(message: T): boolean;
-  /** Called when there are messages, bytes, or the end. */
-  pump(): void;
-  /** Called when the owner of the stream has unsubscribed. Also stops a message that is being handled. */
-  leave(end: ReadEnd): void;
-  /** Whether a reader would get an error. */
-  isErrorHandled(): boolean;
-}
+import { IOStreamError } from '../../errors.ts';
+import { internalsOf, type IOStream } from '../../stream/io-stream.ts';
+import { registerReadAhead } from '../../stream/read-ahead.ts';
+import type { PullReader, ReadEnd } from '../../stream/read-side.ts';
+import type { Codec } from '../codec.ts';
+import { MessageQueue } from './message-queue.ts';
+import type { MessageReceiver } from './message-receiver.ts';
 
 /** Reads and decodes the bytes of one stream, chunk by chunk and only on demand. Buffers the unread messages. */
 export class MessageSource<T> implements PullReader {
   readonly io: IOStream;
   readonly #codec: Codec<T, never>;
-  readonly #taker: MessageTaker<T>;
+  readonly #receiver: MessageReceiver<T>;
   /** The input of the decoder, and the subscription that frees it. */
   #bytes: Subject<Uint8Array> | undefined;
   #decoding: Subscription | undefined;
-  /** Decoded messages. Those from index `#taken` on are unread. `shift` would copy a long array. */
-  #queue: T[] = [];
-  #taken = 0;
-  /** The end of the messages, behind those in the queue, and whether the input of the decoder has ended. */
+  readonly #queue = new MessageQueue<T>();
+  /** The end of the messages, behind those in the queue. */
   #end: ReadEnd | undefined;
-  #isFed = false;
+  /** Whether the input of the decoder has ended. */
+  #hasInputEnded = false;
   /** The end of the closed stream. Set only if a decoder must be freed. */
   #closed: ReadEnd | undefined;
   /** The error of the codec, until it is reported to the stream. */
   #error: IOStreamError | undefined;
   #detach: (() => void) | undefined;
 
-  constructor(io: IOStream, codec: Codec<T, never>, taker: MessageTaker<T>) {
+  constructor(io: IOStream, codec: Codec<T, never>, receiver: MessageReceiver<T>) {
     this.io = io;
     this.#codec = codec;
-    this.#taker = taker;
+    this.#receiver = receiver;
   }
 
   /** Starts to read the bytes of the stream. Returns false if it has another reader. */
@@ -61,26 +48,21 @@ export class MessageSource<T> implements PullReader {
     // After our own close nothing more is emitted, even from inside `next`. A message truncated by it is no error.
     const { end } = internalsOf(this.io).reads;
     if (this.io.state === 'closing' && end && !('error' in end)) this.#abandon(end);
-    if (end?.unsubscribed) this.#taker.leave(end);
-    this.#taker.pump();
+    if (end?.unsubscribed) this.#receiver.ownerUnsubscribed(end);
+    this.#receiver.pump();
   }
 
   isErrorHandled(): boolean {
-    return this.#taker.isErrorHandled();
+    return this.#receiver.isErrorHandled();
   }
 
   get hasMessage(): boolean {
-    return this.#taken < this.#queue.length;
+    return this.#queue.length > 0;
   }
 
+  /** Removes and returns the next message. */
   take(): T {
-    const message = this.#queue[this.#taken]!;
-    this.#taken += 1;
-    if (!this.hasMessage) {
-      this.#queue = [];
-      this.#taken = 0;
-    }
-    return message;
+    return this.#queue.take();
   }
 
   /** The end of the messages. Undefined until all of them have been read. */
@@ -89,94 +71,93 @@ export class MessageSource<T> implements PullReader {
   }
 
   /** Whether nothing remains for a later reader of the closed stream. */
-  get isSpent(): boolean {
+  get isDrained(): boolean {
     if (this.hasMessage) return false;
     return this.#end !== undefined || (!this.#bytes && this.io.inBuf.length === 0);
   }
 
   /** Passes the next chunk, or the end, to the decoder. Returns whether there was one. */
-  feed(): boolean {
-    if (this.#end || this.#isFed) return false;
+  decodeNext(): boolean {
+    if (this.#end || this.#hasInputEnded) return false;
     const { reads } = internalsOf(this.io);
     const chunk = reads.pull();
     const { end } = chunk ? {} : reads;
-    const decoder = (this.#bytes ??= this.#begin());
+    const decoder = (this.#bytes ??= this.#startDecoder());
     if (chunk) decoder.next(chunk);
-    else if (end) this.#finish(end);
+    else if (end) this.#endInput(end);
     return chunk !== undefined || end !== undefined;
   }
 
   /** Called before the end is emitted. Frees the decoder, reports its error to the stream, and marks the error as handled. */
-  conclude(): void {
+  reportEnd(): void {
     this.#decoding?.unsubscribe();
     const core = internalsOf(this.io);
     const error = this.#error;
     this.#error = undefined;
     if (error) core.report(error);
-    if (this.#end && 'error' in this.#end && this.#taker.isErrorHandled()) core.errorHandled();
+    if (this.#end && 'error' in this.#end && this.#receiver.isErrorHandled()) core.errorHandled();
   }
 
   /** Frees the decoder if the stream has closed, with or without readers. Keeps it if bytes remain for a later reader. */
-  sweep(): void {
-    if (this.#closed && !this.#end && !this.#isFed && !this.#taker.isPumping && this.io.inBuf.length === 0)
-      this.#finish(internalsOf(this.io).reads.end ?? this.#closed);
+  freeIfClosed(): void {
+    if (this.#closed && !this.#end && !this.#hasInputEnded && !this.#receiver.isPumping && this.io.inBuf.length === 0)
+      this.#endInput(internalsOf(this.io).reads.end ?? this.#closed);
     if (this.#end) this.#decoding?.unsubscribe();
   }
 
-  /** Ends the input of the decoder. */
-  #finish(end: ReadEnd): void {
-    this.#isFed = true;
+  /** Ends the input of the decoder as the stream ended. */
+  #endInput(end: ReadEnd): void {
+    this.#hasInputEnded = true;
     if (this.io.isEof && !('error' in end)) this.#bytes?.complete();
     else this.#end ??= end;
   }
 
-  /** Ends the messages here. Returns a description of the unread ones. */
-  #endInput(): string | undefined {
+  /** Ends the messages here, because another protocol follows. Returns a description of the unread ones. */
+  #stopReading(): string | undefined {
     if (!this.#end) {
-      this.#isFed = true;
+      this.#hasInputEnded = true;
       this.#bytes?.complete();
     }
-    const count = this.#queue.length - this.#taken;
+    const count = this.#queue.length;
     if (count > 0) return `${count} unread message${count === 1 ? '' : 's'}`;
     return this.#error && 'an unread part of a message';
   }
 
-  #close(end: ReadEnd): void {
+  #onClosing(end: ReadEnd): void {
     this.#closed = end;
     if (this.io.state === 'closing' && !('error' in end)) this.#abandon(end);
-    this.sweep();
+    this.freeIfClosed();
   }
 
   #abandon(end: ReadEnd): void {
-    this.#queue = [];
-    this.#taken = 0;
+    this.#queue.clear();
     this.#end ??= end;
   }
 
-  #begin(): Subject<Uint8Array> {
-    const begun = new Subject<Uint8Array>();
+  #startDecoder(): Subject<Uint8Array> {
+    const bytes = new Subject<Uint8Array>();
     const { closing$, isOpen } = internalsOf(this.io);
-    if (isOpen) closing$.subscribe((end) => this.#close(end));
-    registerReadAhead(this.io, () => this.#endInput());
-    this.#decoding = begun.pipe(this.#codec.decode()).subscribe({
+    if (isOpen) closing$.subscribe((end) => this.#onClosing(end));
+    registerReadAhead(this.io, () => this.#stopReading());
+    this.#decoding = bytes.pipe(this.#codec.decode()).subscribe({
       next: (message) => {
         if (this.#end) return;
         // Fast path without the queue, which would take a fifth of the time.
-        if (!this.hasMessage && this.#taker.offer(message)) return;
+        if (!this.hasMessage && this.#receiver.tryEmit(message)) return;
         this.#queue.push(message);
-        this.#taker.pump();
+        this.#receiver.pump();
       },
       error: (error: unknown) => {
         if (this.#end) return;
         this.#error = IOStreamError.from(error, { phase: 'read' });
         this.#end = { error: this.#error };
-        this.#taker.pump();
+        this.#receiver.pump();
       },
       complete: () => {
         this.#end ??= {};
-        this.#taker.pump();
+        this.#receiver.pump();
       },
     });
-    return begun;
+    return bytes;
   }
 }

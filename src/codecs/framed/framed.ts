@@ -1,16 +1,18 @@
 import type { Observable, ObservableInput } from 'rxjs';
-import type { Persistent } from '../reconnect/persistent-types.ts';
-import { ReconnectingStream } from '../reconnect/reconnecting-stream.ts';
-import { describeValue } from '../util/describe.ts';
-import type { ConsumeOptions } from '../stream/consume.ts';
-import { internalsOf, IOStream } from '../stream/io-stream.ts';
-import type { Codec } from './codec.ts';
-import { SingleConnection } from './connections.ts';
-import { MessageWriter, StreamOutput } from './message-writer.ts';
+import type { Persistent } from '../../reconnect/persistent-types.ts';
+import { ReconnectingStream } from '../../reconnect/reconnecting-stream.ts';
+import { describeValue } from '../../util/describe.ts';
+import type { ConsumeOptions } from '../../stream/consume.ts';
+import { internalsOf, IOStream } from '../../stream/io-stream.ts';
+import type { Codec } from '../codec.ts';
+import { checkCodec } from './check-codec.ts';
+import { describeMistakenStream } from './describe-mistaken-stream.ts';
+import { MessageWriter } from './message-writer.ts';
 import { Messages } from './messages.ts';
-import { checkCodec, mistakenStream } from './misuse.ts';
 import { PersistentConnections } from './persistent-connections.ts';
 import { PersistentOutput } from './persistent-output.ts';
+import { SingleConnection } from './single-connection.ts';
+import { StreamOutput } from './stream-output.ts';
 
 /** A stream of messages over a stream of bytes. See {@link framed}. */
 export interface Framed<T, W = T, S = IOStream> {
@@ -129,21 +131,21 @@ export function framed<T, W = T>(io: IOStream, codec: Codec<T, W>): Framed<T, W>
 export function framed<T, W = T>(io: Persistent, codec: Codec<T, W>): Framed<T, W, Persistent>;
 export function framed<T, W = T>(io: IOStream | Persistent, codec: Codec<T, W>): Framed<T, W, IOStream | Persistent>;
 export function framed<T, W = T>(io: IOStream | Persistent, codec: Codec<T, W>): Framed<T, W, IOStream | Persistent> {
-  const [connections, output] = below(io);
+  const [connections, output] = connectionsOf(io);
   checkCodec(codec);
   const messages = new Messages(connections, codec);
   const writer = new MessageWriter(output, codec);
   return {
     io,
-    messages$: messages.all$,
+    messages$: messages.messages$,
     write: (message) => writer.write(message),
     consume: (handle, options) => messages.consume(handle, options),
   };
 }
 
-function below(io: unknown): readonly [PersistentConnections, PersistentOutput] | readonly [SingleConnection, StreamOutput] {
+function connectionsOf(io: unknown): readonly [PersistentConnections, PersistentOutput] | readonly [SingleConnection, StreamOutput] {
   if (io instanceof ReconnectingStream) return [new PersistentConnections(io), new PersistentOutput(io)];
   if (io instanceof IOStream) return [new SingleConnection(io), new StreamOutput(internalsOf(io))];
-  const got = mistakenStream(io, 'framed(io, codec)') ?? `got ${describeValue(io)}`;
+  const got = describeMistakenStream(io, 'framed(io, codec)') ?? `got ${describeValue(io)}`;
   throw new TypeError(`expected framed() to get a stream of this library, ${got}`);
 }

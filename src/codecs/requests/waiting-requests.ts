@@ -1,32 +1,5 @@
-import type { Subscriber, Unsubscribable } from 'rxjs';
-import type { QueuedWrite } from './message-writer.ts';
-
-/** A request without a reply. */
-export class PendingRequest<T> implements Unsubscribable {
-  readonly id: unknown;
-  /** Time when the request times out. */
-  readonly due: number;
-  /** The subscriber to the reply. Undefined after the reply, or after the request was abandoned. */
-  out: Subscriber<T> | undefined;
-  /** The queued message, with a persistent stream. */
-  write: QueuedWrite | undefined;
-  /** Neighbours in {@link WaitingRequests}. */
-  previous: PendingRequest<T> | undefined;
-  next: PendingRequest<T> | undefined;
-  readonly #giveUp: (request: PendingRequest<T>) => void;
-
-  constructor(id: unknown, out: Subscriber<T>, due: number, giveUp: (request: PendingRequest<T>) => void) {
-    this.id = id;
-    this.due = due;
-    this.out = out;
-    this.#giveUp = giveUp;
-  }
-
-  /** Called when the subscriber unsubscribes. */
-  unsubscribe(): void {
-    if (this.out) this.#giveUp(this);
-  }
-}
+import type { Subscriber } from 'rxjs';
+import type { PendingRequest } from './pending-request.ts';
 
 /**
  * The requests with a subscriber that have no reply yet, oldest first. A linked list, because any entry may be removed. In a `Map`
@@ -41,6 +14,11 @@ export class WaitingRequests<T> {
     if (this.#last) this.#last.next = request;
     else this.first = request;
     this.#last = request;
+  }
+
+  /** Removes and returns the oldest request's subscriber. Undefined if there is none. */
+  removeFirst(): Subscriber<T> | undefined {
+    return this.first && this.remove(this.first);
   }
 
   /**

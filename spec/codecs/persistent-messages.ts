@@ -1,0 +1,38 @@
+import type { Observable } from 'rxjs';
+import { lines } from '../../src/codecs/lines.ts';
+import type { Persistent, PersistentOptions } from '../../src/reconnect/persistent-types.ts';
+import { persistent } from '../../src/reconnect/persistent.ts';
+import type { IOStream } from '../../src/stream/io-stream.ts';
+import type { IOStreamOptions } from '../../src/stream/options.ts';
+import { targetWithPeers } from '../reconnect/persistent-tools.ts';
+import type { Virtual } from '../stream/tools.ts';
+
+export const codec = lines({ maxLength: 64 });
+
+export interface Scene {
+  readonly line: Persistent;
+  /** The other end of the connection of each attempt. */
+  readonly peers: IOStream[];
+  /** Notes messages, and their end. */
+  readonly note: (name: string, messages$: Observable<unknown>) => void;
+}
+
+/** Creates a persistent stream on a virtual clock that redials after 100 ms. Notes the lines that the peers receive. */
+export function scene(
+  v: Virtual,
+  settings: PersistentOptions = {},
+  { refuse = -1, options = {} }: { refuse?: number; options?: Partial<IOStreamOptions> } = {},
+): Scene {
+  const { target, peers } = targetWithPeers(v, { refuse: (attempt) => attempt === refuse, options }, (text) =>
+    text.trim().replaceAll('\n', ' '),
+  );
+  const line = persistent(target, { jitter: 0, factor: 1, scheduler: v.scheduler, ...settings });
+  const note: Scene['note'] = (name, messages$) => {
+    messages$.subscribe({
+      next: (message) => v.note(`${name}: ${typeof message === 'string' ? message : JSON.stringify(message)}`),
+      error: (error: unknown) => v.note(`${name}: ${(error as { code?: string }).code ?? String(error)}`),
+      complete: () => v.note(`${name}: complete`),
+    });
+  };
+  return { line, peers, note };
+}

@@ -1,0 +1,28 @@
+import { EFRAMELIMIT, EPROTOCOL, IOStreamError } from '../errors.ts';
+
+/** Creates the error for a received frame over the limit. @param length the length of the frame, in words or bytes, if it is known. */
+export function receivedTooLong(maxLength: number, length?: string | number): IOStreamError {
+  const known = length === undefined ? '' : ` (length: ${length})`;
+  return new IOStreamError(EFRAMELIMIT, { phase: 'read', message: `received a frame of more than maxLength = ${maxLength} bytes${known}` });
+}
+
+/** Creates the error for received bytes that violate the format. */
+export function malformed(message: string): IOStreamError {
+  return new IOStreamError(EPROTOCOL, { phase: 'read', message });
+}
+
+/** Creates the error for an end inside a frame. @param bytes number of bytes of the frame that were received. */
+export function truncated(bytes: number): IOStreamError {
+  return malformed(`input ended inside a frame, after its first ${bytes} bytes`);
+}
+
+/** Creates the error for a frame to send that is over the limit. Not fatal: the connection stays open. */
+export function tooLongToSend(maxLength: number, length: number): IOStreamError {
+  const message = `expected a frame of at most maxLength = ${maxLength} bytes, got ${length}`;
+  return new IOStreamError(EFRAMELIMIT, { phase: 'write', fatal: false, message });
+}
+
+/** Creates the error for a message that our own decoder would not return. Not fatal: the connection stays open. */
+export function unencodable(message: string): IOStreamError {
+  return new IOStreamError(EPROTOCOL, { phase: 'write', fatal: false, message });
+}
