@@ -5,7 +5,7 @@ import { ownOptions } from '../../util/own-options.ts';
 import { END, PAUSE, RESUME, type DataSignal, type Dial, type EndSignal, type Flow, type Up, type Wire } from '../../wire/signal.ts';
 import { Tick, type TickTarget } from '../../util/tick.ts';
 import { TimerQueue } from './timer-queue.ts';
-import { Fifo } from '../fifo.ts';
+import { Fifo } from '../../util/fifo.ts';
 import { randomOf } from '../rechunk.ts';
 
 /** The options of {@link memoryPair}. */
