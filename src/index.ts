@@ -82,7 +82,8 @@ export type { ProxyChallenge, Tunnel } from './protocol/http-connect.ts';
 export type { HeadersInput } from './protocol/http-fields.ts';
 export type { SocksBound } from './protocol/socks.ts';
 export type { HttpChallenge } from './protocol/http-challenge.ts';
-export type { Answer, Link, Need, Talk } from './protocol/link.ts';
+export type { Link } from './protocol/link.ts';
+export type { Answer, Need, Talk } from './protocol/need.ts';
 
 // Adapters for Node's APIs
 export { agent, type AgentOptions } from './adapters/agent.ts';

@@ -6,7 +6,8 @@ import { httpConnect, type ConnectState } from '../../src/protocol/http-connect.
 import { basic, fieldsOf } from '../../src/protocol/http-fields.ts';
 import { HEAD_LIMIT, readHead } from '../../src/protocol/http-head.ts';
 import { ipBytes, ipText } from '../../src/protocol/ip-address.ts';
-import type { Link, Talk } from '../../src/protocol/link.ts';
+import type { Link } from '../../src/protocol/link.ts';
+import type { Talk } from '../../src/protocol/need.ts';
 import { Secrets } from '../../src/protocol/secrets.ts';
 import { socks4Connect } from '../../src/protocol/socks4.ts';
 import { socks5Connect } from '../../src/protocol/socks5.ts';

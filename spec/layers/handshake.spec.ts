@@ -4,7 +4,8 @@ import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
 import { IOStreamError } from '../../src/errors.ts';
 import { handshake, type HandshakeOptions } from '../../src/layers/handshake.ts';
-import type { Link, Talk } from '../../src/protocol/link.ts';
+import type { Link } from '../../src/protocol/link.ts';
+import type { Talk } from '../../src/protocol/need.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
 import { testDial } from '../../src/testing/test-dial.ts';
 import { END, PAUSE, RESUME, type Up } from '../../src/wire/signal.ts';
@@ -292,7 +293,7 @@ describe('handshake', () => {
         if (count > 0) made.wire.give(data(REPLY.slice(0, count)));
         end(made);
         expect(made.error).toMatchObject({ code: 'EPROXY', phase: 'handshake', layer: 'greet' });
-        expect((made.error as Error).message).toContain(`unexpected EOF after ${count} bytes`);
+        expect((made.error as Error).message).toContain(`(${count} bytes received)`);
         expect([made.up, made.wire.freed, made.app.observed]).toEqual([[], true, false]);
       }
     });

@@ -391,7 +391,7 @@ describe('httpConnect', () => {
       (length) => {
         const error = errorOf(asking([reply.slice(0, length)], { end: true }));
         expect(error).toMatchObject({ code: 'EPROXY', phase: 'handshake' });
-        expect(error.message).toContain(`unexpected EOF after ${length} bytes`);
+        expect(error.message).toContain(`(${length} bytes received)`);
       },
     );
   });

@@ -195,7 +195,7 @@ describe('converse', () => {
       wire.give(data('2.0some'), END);
       await seen.ended;
       h.error(seen.error, { code: 'EPROTOCOL', phase: 'read' });
-      expect((seen.error as Error).message).toContain('unexpected EOF after 7 bytes');
+      expect((seen.error as Error).message).toContain('(7 bytes received)');
       expect(io.inBuf.toString()).toBe('some');
       expect(io.state).toBe('open');
       expect(text(await h.observed(io.data$).value())).toBe('some');

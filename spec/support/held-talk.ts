@@ -1,4 +1,6 @@
-import { Conversation, type Link, type Talk } from '../../src/protocol/link.ts';
+import { Conversation } from '../../src/protocol/conversation.ts';
+import type { Link } from '../../src/protocol/link.ts';
+import type { Talk } from '../../src/protocol/need.ts';
 
 /** What came of a conversation that was given some bytes. */
 export interface ConversationResult<T> {

@@ -1,5 +1,5 @@
 import { map } from 'rxjs';
-import type { Talk } from '../protocol/link.ts';
+import type { Talk } from '../protocol/need.ts';
 import { concatBytes } from '../util/concat-bytes.ts';
 import type { Codec } from './codec.ts';
 import { decoding } from './decoding.ts';

@@ -1,5 +1,6 @@
 import { tokensOf, type HttpHead } from './http-head.ts';
-import type { Link, Talk } from './link.ts';
+import type { Link } from './link.ts';
+import type { Talk } from './need.ts';
 
 /** The result of reading a body. */
 export interface HttpBody {

@@ -3,7 +3,8 @@ import { keepsOpen, readBody } from './http-body.ts';
 import { parseChallenges, type HttpChallenge } from './http-challenge.ts';
 import { isFieldValue } from './http-fields.ts';
 import { readHead, type HttpHead } from './http-head.ts';
-import type { Answer, Link, Talk } from './link.ts';
+import type { Link } from './link.ts';
+import type { Answer, Talk } from './need.ts';
 import { printable } from './printable.ts';
 import type { Secrets } from './secrets.ts';
 

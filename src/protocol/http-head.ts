@@ -1,6 +1,7 @@
 import { EPROTOCOL, IOStreamError } from '../errors.ts';
 import { isToken } from './http-fields.ts';
-import type { Link, Talk } from './link.ts';
+import type { Link } from './link.ts';
+import type { Talk } from './need.ts';
 import { Secrets } from './secrets.ts';
 import { whatCame } from './what-came.ts';
 

@@ -1,5 +1,6 @@
 import { EPROTOCOL, EPROXY, IOStreamError, type ErrorCode } from '../errors.ts';
-import type { Link, Talk } from './link.ts';
+import type { Link } from './link.ts';
+import type { Talk } from './need.ts';
 import { Secrets } from './secrets.ts';
 import { whatCame } from './what-came.ts';
 

@@ -1,6 +1,7 @@
 import { EPROXY, IOStreamError } from '../errors.ts';
 import { ipBytes, ipText } from './ip-address.ts';
-import type { Link, Talk } from './link.ts';
+import type { Link } from './link.ts';
+import type { Talk } from './need.ts';
 import { nameBytes, portBytes, portOf, readVersion, refusal, type SocksBound, type SocksTarget } from './socks.ts';
 
 const VERSION = 4;

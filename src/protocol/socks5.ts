@@ -1,6 +1,7 @@
 import { EPROTOCOL, EPROXY, EPROXYAUTH, IOStreamError } from '../errors.ts';
 import { ipBytes, ipText } from './ip-address.ts';
-import type { Link, Talk } from './link.ts';
+import type { Link } from './link.ts';
+import type { Talk } from './need.ts';
 import { printable } from './printable.ts';
 import { Secrets } from './secrets.ts';
 import { nameBytes, portBytes, portOf, readVersion, refusal, type SocksBound, type SocksTarget, type SocksVersion } from './socks.ts';

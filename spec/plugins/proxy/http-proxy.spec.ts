@@ -194,7 +194,7 @@ describe('httpProxy', () => {
     if (count > 0) made.wire.give(data(OPENED.slice(0, count)));
     made.wire.give(END);
     expect(made.error).toMatchObject({ code: 'EPROXY', phase: 'handshake', layer: 'proxy' });
-    expect((made.error as Error).message).toContain(`after ${count} bytes`);
+    expect((made.error as Error).message).toContain(`(${count} bytes received)`);
     expect([made.up, made.wire.freed]).toEqual([[], true]);
   });
 

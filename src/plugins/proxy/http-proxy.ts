@@ -16,7 +16,8 @@ import {
 import { EPROXY, EPROXYAUTH, IOStreamError } from '../../errors.ts';
 import { httpConnect, type ConnectRequest, type ConnectState, type ProxyChallenge, type Tunnel } from '../../protocol/http-connect.ts';
 import { basic, fieldsOf, type HeadersInput } from '../../protocol/http-fields.ts';
-import type { Link, Talk } from '../../protocol/link.ts';
+import type { Link } from '../../protocol/link.ts';
+import type { Talk } from '../../protocol/need.ts';
 import { Secrets } from '../../protocol/secrets.ts';
 import { guardedSubscriber, type GuardedObserver } from '../../util/guarded-subscriber.ts';
 import { isPort, PROXY_REQUIRED, PROXY_RULES } from './proxy-options.ts';
