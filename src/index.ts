@@ -68,7 +68,8 @@ export { unix } from './wire/unix.ts';
 export { handshake, type HandshakeOptions } from './layers/handshake.ts';
 export { mapBytes } from './layers/map-bytes.ts';
 export { passthrough } from './plugins/passthrough.ts';
-export { httpProxy, type HttpProxyOptions, type ProxyAuth } from './plugins/proxy/http-proxy.ts';
+export { httpProxy } from './plugins/proxy/http-proxy.ts';
+export type { HttpProxyOptions, ProxyAuth } from './plugins/proxy/http-proxy-options.ts';
 export { rc4 } from './plugins/rc4.ts';
 export { socks4, type Socks4Options } from './plugins/proxy/socks4.ts';
 export { socks5, type Socks5Options } from './plugins/proxy/socks5.ts';
@@ -78,7 +79,7 @@ export type { ContextSource, TlsFacts, TlsOptions, TlsPeer, TlsSessionCache } fr
 export { tlsServer, type TlsServerOptions } from './plugins/tls/tls-server.ts';
 export { trace, type TraceOptions } from './plugins/trace.ts';
 export { transform, type Transformer, type TransformOptions } from './layers/transform.ts';
-export type { ProxyChallenge, Tunnel } from './protocol/http-connect.ts';
+export type { ProxyChallenge, Tunnel } from './protocol/connect-request.ts';
 export type { HeadersInput } from './protocol/http-fields.ts';
 export type { SocksBound } from './protocol/socks.ts';
 export type { HttpChallenge } from './protocol/http-challenge.ts';

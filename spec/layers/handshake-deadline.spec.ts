@@ -15,7 +15,7 @@ describe('handshakeDeadline', () => {
     const dial = testDial({ scheduler, timeouts: { handshake }, deadline: scheduler.now() + deadline, layer: 'ssl' });
     handshakeDeadline(dial, 'knock', (error) => told.push([error.code, error.phase, error.layer, error.message, scheduler.frame]));
     scheduler.flush();
-    const message = `ssl: expected the knock to be through within ${ms} ms, it is not; raise timeouts.handshake or timeouts.establish if the peer is only slow`;
+    const message = `ssl: the knock did not complete within ${ms} ms; raise timeouts.handshake or timeouts.establish if the peer is only slow`;
     expect(told).toEqual([['ETOHANDSHAKE', 'handshake', 'ssl', message, expect.closeTo(ms, 0)]]);
   });
 
@@ -38,7 +38,7 @@ describe('handshakeBroken', () => {
     const cause = new IOStreamError('ECONNRESET', { phase: 'read', errno: -104, message: 'read ECONNRESET', facts: { syscall: 'read' } });
     const error = handshakeBroken(cause, dial);
     expect(error).toMatchObject({ code: 'ECONNRESET', errno: -104, syscall: 'read', phase: 'handshake', layer: 'ssl', fatal: true, cause });
-    expect((error as Error).message).toBe('ssl: the connection broke before the handshake was through: read ECONNRESET');
+    expect((error as Error).message).toBe('ssl: connection broke during the handshake: read ECONNRESET');
     expect(error).not.toHaveProperty('address');
   });
 

@@ -1,15 +1,8 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { IOStreamError } from '../../src/errors.ts';
-import {
-  AUTH_ATTEMPTS,
-  httpConnect,
-  INTERIM_REPLIES,
-  type ConnectRequest,
-  type ConnectState,
-  type ProxyChallenge,
-  type Tunnel,
-} from '../../src/protocol/http-connect.ts';
+import type { ConnectRequest, ConnectState, ProxyChallenge, Tunnel } from '../../src/protocol/connect-request.ts';
+import { AUTH_ATTEMPTS, httpConnect, INTERIM_REPLIES } from '../../src/protocol/http-connect.ts';
 import { Secrets } from '../../src/protocol/secrets.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
 import { runConversation, type ConversationResult } from '../support/held-talk.ts';
@@ -44,7 +37,7 @@ function asking(
     attempt: 0,
     challenges: 0,
     connections: 0,
-    asking: false,
+    isAsking: false,
     asked: [] as boolean[],
     secrets: new Secrets(),
     bodies: 0,
@@ -56,7 +49,7 @@ function asking(
   const left = [...(answers ?? [])];
   const auth = (challenge: ProxyChallenge): never => {
     challenges.push(challenge);
-    state.asked.push(state.asking);
+    state.asked.push(state.isAsking);
     const answer = left.shift();
     if (answer instanceof Error) throw answer;
     return answer as never;
@@ -139,7 +132,7 @@ describe('httpConnect', () => {
 
     it('says in words what was asked and what came', () => {
       const { message } = errorOf(asking(['HTTP/1.0 403 Forbidden\r\n\r\n'], { end: true }));
-      expect(message).toBe('expected the proxy to connect to target.test:443, got 403 Forbidden');
+      expect(message).toBe('the proxy refused to connect to target.test:443: 403 Forbidden');
     });
 
     it('has the first KiB of a body that ends with the connection, or has been cut off', () => {
@@ -329,7 +322,7 @@ describe('httpConnect', () => {
 
   it('knows whether `auth` is asked', () => {
     for (const answer of ['Custom secret', undefined, new Error('the vault is closed')])
-      expect(asking([REFUSED], { answers: [answer] }).state, String(answer)).toMatchObject({ asking: false, asked: [true] });
+      expect(asking([REFUSED], { answers: [answer] }).state, String(answer)).toMatchObject({ isAsking: false, asked: [true] });
   });
 
   describe('a connection that breaks', () => {

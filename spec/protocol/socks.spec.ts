@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nameBytes, portBytes, portOf, refusal } from '../../src/protocol/socks.ts';
+import { nameBytes, portBytes, portOf, socksRefusal } from '../../src/protocol/socks.ts';
 
 describe('nameBytes', () => {
   it('takes names of 1 to 255 bytes (C10)', () => {
@@ -24,14 +24,14 @@ describe('portBytes and portOf', () => {
   });
 });
 
-describe('refusal', () => {
-  it('says what was expected and what the proxy answered, with the number in `status` and its text in `reply`', () => {
-    expect(refusal('EPROXY', 'a connection', 5, 'connection refused')).toMatchObject({
+describe('socksRefusal', () => {
+  it('states what the proxy refused, with the number in `status` and its text in `reply`', () => {
+    expect(socksRefusal('EPROXY', 'refused the connection', 5, 'connection refused')).toMatchObject({
       code: 'EPROXY',
       phase: 'handshake',
       status: 5,
       reply: 'connection refused',
-      message: 'expected a connection, the SOCKS proxy answered 5: connection refused',
+      message: 'the SOCKS proxy refused the connection (5: connection refused)',
     });
   });
 });

@@ -95,7 +95,7 @@ describe('socks5Connect', () => {
       for (const rest of ['', '00 01 00000000 0000']) {
         const { error } = talk(`0500 05 ${status} ${rest}`);
         expect(error).toMatchObject({ code: 'EPROXY', phase: 'handshake', status: code, reply: texts[code - 1] ?? 'unassigned' });
-        expect((error as Error).message).toContain(`answered ${code}: ${texts[code - 1] ?? 'unassigned'}`);
+        expect((error as Error).message).toContain(`refused the connection (${code}: ${texts[code - 1] ?? 'unassigned'})`);
       }
     }
   });
@@ -110,7 +110,7 @@ describe('socks5Connect', () => {
   ])('wants the right version in the %s: %s (C5)', (where, reply, credentials) => {
     const { error } = talk(reply, credentials ? { credentials } : {});
     expect(error).toMatchObject({ code: 'EPROTOCOL', phase: 'handshake' });
-    expect((error as Error).message).toContain(`in the ${where}, got`);
+    expect((error as Error).message).toContain(`the ${where} has version `);
   });
 
   it.each([
@@ -126,11 +126,11 @@ describe('socks5Connect', () => {
   it('quotes what came instead of a reply, without the password', () => {
     const message = (reply: Buffer): string => (tell((link) => socks5Connect(link, to, login), [reply]).error as Error).message;
     expect(message(Buffer.from('HTTP/1.1 400 Bad Request\r\n'))).toBe(
-      String.raw`expected version 5 in the method reply, got 72 in "HTTP/1.1 400 Bad Request\r\n"; is it a SOCKS5 proxy?`,
+      String.raw`the method reply has version 72 instead of 5: "HTTP/1.1 400 Bad Request\r\n"; is it a SOCKS5 proxy?`,
     );
     const echo = Buffer.concat([bytesOf('05020002'), bytesOf(LOGIN)]);
     expect(message(echo)).toBe(
-      String.raw`expected version 1 in the authentication reply, got 0 in "\u0000\u0002\u0001\u0004user\u0006***"; is it a SOCKS5 proxy?`,
+      String.raw`the authentication reply has version 0 instead of 1: "\u0000\u0002\u0001\u0004user\u0006***"; is it a SOCKS5 proxy?`,
     );
   });
 

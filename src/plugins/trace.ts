@@ -65,7 +65,7 @@ export function trace(options: TraceOptions): Plugin {
     const below = wire(dial);
     return (flow$) =>
       new Observable<Up>((up) => {
-        const log = new Log(sink, maxBytes, dial, (connections += 1));
+        const log = new TraceLog(sink, maxBytes, dial, (connections += 1));
         const above$ = flow$.pipe(log.watch<Flow>('↓'));
         up.add(() => log.end());
         above$.pipe(below, log.watch<Up>('↑')).subscribe(up);
@@ -78,7 +78,7 @@ type Arrow = '↓' | '↑';
 type Entry = Up | { readonly kind: 'complete' | 'unsubscribed' } | { readonly kind: 'error'; readonly error: unknown };
 
 /** The log of one connection. */
-class Log {
+class TraceLog {
   readonly #sink: (entry: string) => void;
   readonly #maxBytes: number;
   readonly #dial: Dial;

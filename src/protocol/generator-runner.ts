@@ -1,6 +1,6 @@
 import { EPROTOCOL, IOStreamError, type Phase } from '../errors.ts';
 import { ByteBuffer } from './byte-buffer.ts';
-import { isNeed, notANeed, type CountNeed, type DelimiterNeed, type Need, type Talk } from './need.ts';
+import { isNeed, notANeed, type BytesNeed, type Need, type Talk } from './need.ts';
 import type { ByteSource } from './pending-read.ts';
 
 /** Options of a {@link GeneratorRunner}. */
@@ -90,7 +90,7 @@ export class GeneratorRunner<T> implements ByteSource {
   }
 
   /** Called by a read. Returns undefined after {@link return}, too. */
-  take(need: CountNeed | DelimiterNeed): Uint8Array | undefined {
+  take(need: BytesNeed): Uint8Array | undefined {
     const length = this.#isStopped ? undefined : this.#available(need);
     if (length === undefined) {
       this.#missed = need;
@@ -140,7 +140,7 @@ export class GeneratorRunner<T> implements ByteSource {
   }
 
   /** Returns how many bytes satisfy the need, or undefined if there are not enough yet. */
-  #available(need: CountNeed | DelimiterNeed): number | undefined {
+  #available(need: BytesNeed): number | undefined {
     const { length } = this.unread;
     const room = this.#maxBytes - this.#consumed;
     if ('count' in need) return need.count <= length && need.count <= room ? need.count : undefined;
@@ -153,7 +153,7 @@ export class GeneratorRunner<T> implements ByteSource {
   }
 
   /** Called if the need is not satisfied. Throws if further bytes cannot satisfy it within the limits. */
-  #checkLimits(need: CountNeed | DelimiterNeed): void {
+  #checkLimits(need: BytesNeed): void {
     const room = this.#maxBytes - this.#consumed;
     const least = 'count' in need ? need.count : this.unread.length + 1;
     if ('limit' in need && need.limit <= room && need.limit < least) {

@@ -1,23 +1,14 @@
 /** A request that a conversation yields: an exact number of bytes, all bytes up to a delimiter within `limit`, or an {@link Answer}. */
-export type Need = CountNeed | DelimiterNeed | AnswerNeed;
+export type Need =
+  | { readonly count: number }
+  | { readonly until: Uint8Array; readonly limit: number; readonly whole?: number | undefined }
+  | { readonly wait: () => Answer<unknown> };
 
-/** The need for exactly `count` bytes. */
-export interface CountNeed {
-  readonly count: number;
-}
-
-/** The need for all bytes up to and including the delimiter `until`. */
-export interface DelimiterNeed {
-  readonly until: Uint8Array;
-  readonly limit: number;
-  /** The limit that error messages quote, if this need reads the rest of something longer. */
-  readonly whole?: number | undefined;
-}
+/** The need for bytes. `whole` is the limit that error messages quote, if a read continues something longer. */
+export type BytesNeed = Exclude<Need, { readonly wait: unknown }>;
 
 /** The need for something other than bytes. */
-export interface AnswerNeed {
-  readonly wait: () => Answer<unknown>;
-}
+export type AnswerNeed = Extract<Need, { readonly wait: unknown }>;
 
 /** An asynchronous result other than bytes: the counterpart of RxJS's `ObservableInput`, typed without a dependency on RxJS. */
 export type Answer<A> = PromiseLike<A> | Iterable<A> | AsyncIterable<A> | { subscribe(next: (value: A) => void): unknown };
@@ -26,13 +17,13 @@ export type Answer<A> = PromiseLike<A> | Iterable<A> | AsyncIterable<A> | { subs
 export type Talk<T> = Generator<Need, T, Uint8Array>;
 
 /** Creates the need for exactly `count` bytes. Throws a TypeError if `count` is not a number of bytes. */
-export function needCount(count: number): CountNeed {
+export function needCount(count: number): BytesNeed {
   if (!isLength(count)) throw new TypeError(`expected \`count\` of link.read to be a number of bytes, got ${String(count)}`);
   return { count };
 }
 
 /** Creates the need for all bytes up to and including a delimiter. Throws a TypeError for an empty delimiter or an invalid limit. */
-export function needUntil(until: Uint8Array, limit: number, whole?: number): DelimiterNeed {
+export function needUntil(until: Uint8Array, limit: number, whole?: number): BytesNeed {
   if (until.length === 0) throw new TypeError('expected the delimiter of link.readUntil to have a byte at least, got none');
   if (!isLength(limit) && limit !== Infinity)
     throw new TypeError(`expected \`limit\` of link.readUntil to be a number of bytes, got ${String(limit)}`);

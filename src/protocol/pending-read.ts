@@ -1,11 +1,11 @@
-import { needCount, needUntil, type CountNeed, type DelimiterNeed, type Need, type Talk } from './need.ts';
+import { needCount, needUntil, type BytesNeed, type Need, type Talk } from './need.ts';
 
 const TEXT = new TextEncoder();
 
 /** Where a read takes its bytes from. */
 export interface ByteSource {
   /** Removes and returns the bytes that satisfy the need. Returns undefined if they have not arrived, or exceed a limit. */
-  take(need: CountNeed | DelimiterNeed): Uint8Array | undefined;
+  take(need: BytesNeed): Uint8Array | undefined;
 }
 
 /**
@@ -15,11 +15,11 @@ export interface ByteSource {
  * Written as a class: a generator for each read, suspended each time, took half of the time of short messages.
  */
 export class PendingRead implements Talk<Uint8Array> {
-  readonly #need: CountNeed | DelimiterNeed;
+  readonly #need: BytesNeed;
   readonly #source: ByteSource;
   #hasYielded = false;
 
-  constructor(need: CountNeed | DelimiterNeed, source: ByteSource) {
+  constructor(need: BytesNeed, source: ByteSource) {
     this.#need = need;
     this.#source = source;
   }

@@ -80,7 +80,7 @@ class StreamHost<T> implements ConversationHost<T>, PullReader {
   start(): void {
     this.#detach = this.#core.reads.attach(this);
     if (this.#detach) this.#driver.run();
-    else this.#out.error(new TypeError('expected nobody else to consume or iterate the stream while it converses'));
+    else this.#out.error(new TypeError('expected no other reader of the stream during converse(), got one that consumes or iterates it'));
   }
 
   /** Stops the conversation. Its output is written, and unread bytes return to the stream. */

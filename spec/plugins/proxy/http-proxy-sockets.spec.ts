@@ -7,7 +7,7 @@ import { defer, firstValueFrom, timer, map } from 'rxjs';
 import { describe, expect } from 'vitest';
 import { IOStream, type IOStreamOptions } from 'rxjs-io-stream';
 import { httpProxy } from '../../../src/plugins/proxy/http-proxy.ts';
-import type { ProxyChallenge } from '../../../src/protocol/http-connect.ts';
+import type { ProxyChallenge } from '../../../src/protocol/connect-request.ts';
 import { tlsClient } from '../../../src/plugins/tls/tls-client.ts';
 import * as certificates from '../../support/certificates.ts';
 import { type Harness } from '../../support/harness.ts';

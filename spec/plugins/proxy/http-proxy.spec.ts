@@ -2,7 +2,8 @@ import { inspect } from 'node:util';
 import { EMPTY, NEVER, of, Subject, throwError } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, it } from 'vitest';
-import { httpProxy, type HttpProxyOptions, type ProxyAuth } from '../../../src/plugins/proxy/http-proxy.ts';
+import type { HttpProxyOptions, ProxyAuth } from '../../../src/plugins/proxy/http-proxy-options.ts';
+import { httpProxy } from '../../../src/plugins/proxy/http-proxy.ts';
 import { IOStreamError } from '../../../src/errors.ts';
 import { checkPlugin } from '../../../src/testing/rules/check-plugin.ts';
 import { rechunk } from '../../../src/testing/rechunk.ts';
@@ -318,18 +319,14 @@ describe('httpProxy', () => {
     it('has no control character in its message', () => {
       const made = talking();
       made.wire.give(data('HTTP/1.1 403 \x9b31m \x85\r\nContent-Length: 0\r\n\r\n'));
-      expect((made.error as Error).message).toBe(
-        String.raw`proxy: expected the proxy to connect to target.test:443, got 403 \u009b31m \u0085`,
-      );
+      expect((made.error as Error).message).toBe(String.raw`proxy: the proxy refused to connect to target.test:443: 403 \u009b31m \u0085`);
     });
 
     it('by what is no HTTP proxy quotes what came, at its first byte', () => {
       const made = talking();
       made.wire.give(data('220 smtp.test ESMTP\r\n'));
       expect(made.error).toMatchObject({ code: 'EPROTOCOL', phase: 'handshake' });
-      expect((made.error as Error).message).toBe(
-        String.raw`proxy: expected of the reply a status line of HTTP/1, got "220 smtp.test ESMTP\r\n"`,
-      );
+      expect((made.error as Error).message).toBe(String.raw`proxy: the reply has no status line of HTTP/1: "220 smtp.test ESMTP\r\n"`);
     });
 
     it('comes after half a second though its body does not, with what there is of it', () => {
@@ -480,7 +477,7 @@ describe('httpProxy', () => {
         made.wire.give(data(WHO_CLOSES), END);
       }
       expect((made.error as Error).message).toBe(
-        'proxy: expected the proxy to connect to target.test:443, got 407 Who; it wants Basic; each of its 3 challenges came on a new connection, so no scheme that is bound to one, such as NTLM, can succeed here',
+        'proxy: the proxy refused to connect to target.test:443: 407 Who; it requires Basic; each of its 3 challenges came on a new connection, so no scheme that is bound to one, such as NTLM, can succeed here',
       );
     });
 
@@ -699,7 +696,7 @@ describe('httpProxy', () => {
       made.wire.connect();
       made.wire.give(data(replies));
       expect(made.error).toMatchObject({ code: 'EPROXY', layer });
-      expect((made.error as Error).message).toMatch(new RegExp(`^${layer}: expected the proxy to connect to `));
+      expect((made.error as Error).message).toMatch(new RegExp(`^${layer}: the proxy refused to connect to `));
     }
   });
 
