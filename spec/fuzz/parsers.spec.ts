@@ -45,7 +45,7 @@ const state = (): ConnectState => {
 };
 const request = { authority: 'target.test:443', headers: [] };
 
-describe('the parsers of what proxies say', () => {
+describe('the parsers of the replies of proxies', () => {
   afterAll(() => console.log(`fuzzed parsers: ${counted.inputs} inputs`));
 
   fuzzes({ name: 'http head', samples: HEADS, inputs: 50_000, run: (chunks) => talkOver(readHead, chunks), oracle: sameAsHead });
@@ -112,7 +112,7 @@ describe('the parsers of what proxies say', () => {
     cuts: false,
     run: ([input = new Uint8Array()]) => {
       const [name = '', value = ''] = text(input).split(': ');
-      // Wrong arguments of the user's: a TypeError that tells no value.
+      // Wrong arguments of the user's: a TypeError that contains no value.
       const checked = <T>(work: () => T): T | string => {
         try {
           return work();

@@ -17,7 +17,7 @@ const boom = (): never => {
   throw new Error('boom');
 };
 
-/** Says `hello`, reads a length, that many bytes and a line; says `thanks` between. */
+/** Sends `hello`, reads a length, that many bytes and a line, and sends `thanks` in between. */
 function* greet(link: Link): Talk<{ name: string; line: string }> {
   link.send('hello');
   const [length] = yield* link.read(1);
@@ -48,24 +48,24 @@ describe('handshake', () => {
     expect(() => handshake(options as HandshakeOptions)).not.toThrow('secret');
   });
 
-  it('says nothing before the wire below is connected', () => {
+  it('sends nothing before the wire below is connected', () => {
     const { wire, up } = ride();
     expect([wire.down, up]).toEqual([[], []]);
   });
 
-  it('talks, then tells its details before those below', () => {
+  it('runs the conversation, then emits its details before those of the layers below', () => {
     const { wire, up } = through();
     expect(inWords(wire.down)).toEqual(['data hello', 'data thanks']);
     expect(up).toEqual([{ kind: 'connected', details: [{ layer: 'greet', name: 'bob', line: ' ok\n' }, { wire: 'scripted' }] }]);
   });
 
-  it('is connected at once when nothing needs to be said', () => {
+  it('is connected at once if the conversation sends and reads nothing', () => {
     const { wire, up } = ride({ *talk() {} });
     wire.connect();
     expect([inWords(wire.down), up]).toEqual([[], [{ kind: 'connected', details: [{ layer: 'greet' }, { wire: 'scripted' }] }]]);
   });
 
-  it('passes bytes both ways once it is through, and any other signal', () => {
+  it('passes bytes and all other signals both ways after the handshake', () => {
     const { app, wire, up } = through();
     for (const signal of [data('a'), PAUSE, RESUME, END]) app.next(signal);
     wire.give(data('b'), PAUSE, RESUME, { kind: 'end', truncated: true });
@@ -73,7 +73,7 @@ describe('handshake', () => {
     expect(inWords(up).slice(1)).toEqual(['data b', 'pause', 'resume', 'end truncated']);
   });
 
-  it('makes a conversation of its own for each subscription', () => {
+  it('runs a separate conversation for each subscription', () => {
     const plugin = handshake({ talk: greet });
     const rides = [new PluginDriver(plugin), new PluginDriver(plugin)];
     for (const { wire } of rides) wire.connect();
@@ -84,7 +84,7 @@ describe('handshake', () => {
   });
 
   describe('its target', () => {
-    it('is dialled as it is without `to`, and the talk gets it', () => {
+    it('is dialled unchanged without `to`, and passed to the conversation', () => {
       const to = { host: 'target', port: 1 };
       const seen: unknown[] = [];
       const plugin = handshake({
@@ -98,7 +98,7 @@ describe('handshake', () => {
       expect([wire.dials[0]?.to, seen, up[0]?.kind]).toEqual([to, [to], 'resolved']);
     });
 
-    it('is for the talk when `to` is dialled instead; what that resolves to is not told', () => {
+    it('is passed to the conversation if `to` is dialled instead; `resolved` of that address is not passed on', () => {
       const [to, proxy] = [
         { host: 'target', port: 1 },
         { host: 'proxy', port: 2 },
@@ -117,7 +117,7 @@ describe('handshake', () => {
       expect([wire.dials[0], seen, inWords(up)]).toEqual([{ ...dial, to: proxy }, [to], ['connected']]);
     });
 
-    it('must be there when `to` is dialled instead: thrown by the dial', () => {
+    it('is required if `to` is dialled instead: the dial throws without it', () => {
       const plugin = handshake({ to: { host: 'proxy', port: 2 }, *talk() {} });
       expect(() => plugin(() => () => NEVER)(testDial())).toThrow(TypeError);
       expect(() => plugin(() => () => NEVER)(testDial())).toThrow('{fh} already connected');
@@ -134,7 +134,7 @@ describe('handshake', () => {
       }
     });
 
-    it('reach it when it pauses, too', () => {
+    it('reach the layer above even if it pauses', () => {
       const { app, wire, up } = ride();
       app.next(PAUSE);
       wire.connect();
@@ -145,7 +145,7 @@ describe('handshake', () => {
       ]);
     });
 
-    it('come before what the wire answers from inside next, and before the end', () => {
+    it('come before the answers of the wire from inside next, and before the end', () => {
       const { wire, up } = ride({}, { seen: (signal, { app }) => signal.kind === 'connected' && app.next(data('ping')) });
       wire.answer = (signal) => inWords([signal])[0] === 'data ping' && wire.give(data('pong'), END);
       wire.connect();
@@ -167,7 +167,7 @@ describe('handshake', () => {
   });
 
   describe('pause and resume', () => {
-    it('from above are kept during the talk, and only the last is passed on', () => {
+    it('from above are held during the handshake, and only the last is passed on', () => {
       const kept = (...signals: readonly (typeof PAUSE | typeof RESUME)[]): string[] => {
         const { app, wire } = ride();
         wire.connect();
@@ -181,7 +181,7 @@ describe('handshake', () => {
       expect(kept(RESUME)).toEqual([]);
     });
 
-    it('from below pass at any time', () => {
+    it('from below are passed on at any time', () => {
       const { wire, up } = ride();
       wire.give(PAUSE);
       wire.connect();
@@ -191,7 +191,7 @@ describe('handshake', () => {
   });
 
   describe('sent', () => {
-    it('keeps its own out, also when they are told late and together with others', () => {
+    it('excludes bytes of the handshake, also if they are reported late and together with others', () => {
       const { app, wire, up } = ride();
       wire.connect();
       wire.give(sent(3), data(REPLY));
@@ -200,7 +200,7 @@ describe('handshake', () => {
       expect(inWords(up)).toEqual(['connected', 'sent 1', 'sent 2', 'sent 1']);
     });
 
-    it('tells the bytes given, for every way they are told below', () => {
+    it('counts the bytes of the application, however the wire reports them', () => {
       for (let step = 1; step <= 20; step += 1) {
         const { app, wire, up } = through();
         app.next(data('123456789'));
@@ -225,7 +225,7 @@ describe('handshake', () => {
     };
     const at = (scheduler: TestScheduler, ms: number, work: () => void): void => void scheduler.schedule(work, ms);
 
-    it('is counted in all, not per byte: ETOHANDSHAKE with the layer', () => {
+    it('limits the whole handshake, not each read: ETOHANDSHAKE with the layer', () => {
       let end = 0;
       const { wire, state, error } = timed({ handshake: 200 }, 10_000, ({ wire }, scheduler) => {
         at(scheduler, 1000, () => wire.connect());
@@ -242,17 +242,17 @@ describe('handshake', () => {
       expect([wire.freed, end]).toEqual([true, 1250]);
     });
 
-    it('is what is left of the deadline, when that is less', () => {
+    it('is the time until the deadline, if that is shorter', () => {
       const { error } = timed({ handshake: 200 }, 1100, ({ wire }, scheduler) => at(scheduler, 1000, () => wire.connect()));
       expect((error as Error).message).toContain('within 100 ms');
     });
 
-    it('is at once when the deadline is over', () => {
+    it('is zero after the deadline', () => {
       const { error } = timed({ handshake: 200 }, 900, ({ wire }, scheduler) => at(scheduler, 1000, () => wire.connect()));
       expect((error as Error).message).toContain('within 0 ms');
     });
 
-    it('does not run before the wire is connected, nor after the talk is through', () => {
+    it('does not run before the wire is connected, nor after the handshake', () => {
       expect(timed({ handshake: 200 }, 500, () => {}).state).toBe('open');
       const { state } = timed({ handshake: 200 }, 10_000, ({ wire }, scheduler) => {
         wire.connect();
@@ -265,7 +265,7 @@ describe('handshake', () => {
       expect(timed({ handshake: Infinity }, Infinity, ({ wire }) => wire.connect()).state).toBe('open');
     });
 
-    it('leaves no timer behind, however it ends', () => {
+    it('leaves no timer behind, however the handshake ends', () => {
       for (const end of [
         (made: PluginDriver) => made.wire.give(data(REPLY)),
         (made: PluginDriver) => made.wire.give(END),
@@ -311,7 +311,7 @@ describe('handshake', () => {
       expect([inWords(up), state]).toEqual([['connected', 'end'], 'open']);
     });
 
-    it('may be caught by the talk: connected, leftovers, end', () => {
+    it('may be caught by the conversation: connected, leftovers, end', () => {
       const { wire, up } = ride({
         *talk(link) {
           try {
@@ -361,7 +361,7 @@ describe('handshake', () => {
       return made;
     };
 
-    it.each(waits)('uncaught is that of the handshake, with the layer, while it waits for %s', (_, wait) => {
+    it.each(waits)('has phase and layer of the handshake if the conversation does not catch it while it waits for %s', (_, wait) => {
       const log: unknown[] = [];
       const cause = reset();
       const { error, up, wire } = failing(function* (link) {
@@ -380,12 +380,12 @@ describe('handshake', () => {
       expect(cause).not.toHaveProperty('layer');
     });
 
-    it('uncaught is what it is when it has a layer, or is no IOStreamError', () => {
+    it('stays the same if it has a layer, or is not an IOStreamError', () => {
       for (const error of [new IOStreamError('EPROXY', { phase: 'handshake', layer: 'proxy' }), new Error('why'), undefined])
         expect(failing(greet, error).error).toBe(error);
     });
 
-    it.each(waits)('may be caught to throw a better one, while it waits for %s', (_, wait) => {
+    it.each(waits)('may be replaced by the conversation while it waits for %s', (_, wait) => {
       for (const [better, facts] of [
         [new IOStreamError('EPROXY', { phase: 'handshake' }), { code: 'EPROXY', layer: 'greet' }],
         [new Error('better'), { code: 'EPROTOCOL', layer: 'greet', cause: new Error('better') }],
@@ -412,7 +412,7 @@ describe('handshake', () => {
       ['reads what is there', (link) => link.read(3)],
       ['reads on', (link) => link.read(9)],
       ['waits for something else', (link) => link.wait(() => of(1))],
-    ])('cannot be outlived: a talk that %s has failed all the same, and says no more', (_, then) => {
+    ])('fails the handshake even if the conversation then %s, and nothing more is sent', (_, then) => {
       let finals = 0;
       const { error, up, wire } = failing(function* (link) {
         try {
@@ -428,7 +428,7 @@ describe('handshake', () => {
       expect([up, wire.down, finals]).toEqual([[], [], 1]);
     });
 
-    it('by our own reset is not told to it: its finally blocks run, and the reason is what comes', () => {
+    it('of our own reset is not thrown into the conversation: its finally blocks run, and Up errors with the reason', () => {
       const log: string[] = [];
       const made = ride({
         *talk(link) {
@@ -448,7 +448,7 @@ describe('handshake', () => {
       expect(made.error).toBe(reason);
     });
 
-    it('made by the talk itself only lets its finally blocks run', () => {
+    it('caused by the conversation itself only runs its finally blocks', () => {
       const log: string[] = [];
       const made: PluginDriver = ride({
         *talk(link) {
@@ -470,7 +470,7 @@ describe('handshake', () => {
     });
   });
 
-  describe('a throw of the talk', () => {
+  describe('a throw of the conversation', () => {
     it.each<[string, HandshakeOptions['talk']]>([
       ['at its start', boom],
       [
@@ -493,7 +493,7 @@ describe('handshake', () => {
           boom();
         },
       ],
-    ])('%s errors with it as the cause, and frees the wire', (_, talk) => {
+    ])('%s errors the stream with it as the cause, and frees the wire', (_, talk) => {
       const made = ride({ talk });
       made.wire.connect();
       made.wire.give(data(REPLY));
@@ -531,7 +531,7 @@ describe('handshake', () => {
       expect(error.layer).toBe('greet');
     });
 
-    it('sends nothing of what it said in that step', () => {
+    it('discards the output of that step', () => {
       const made = ride({
         *talk(link) {
           link.send('secret');
@@ -543,8 +543,8 @@ describe('handshake', () => {
     });
   });
 
-  describe('waiting for something else than bytes', () => {
-    /** Reads two bytes, asks, says what it got, reads two more. */
+  describe('link.wait', () => {
+    /** Reads two bytes, waits for an answer, sends it, and reads two more. */
     const asking = (answer: () => Observable<string>, more: Partial<HandshakeOptions> = {}): PluginDriver =>
       ride({
         *talk(link) {
@@ -557,7 +557,7 @@ describe('handshake', () => {
         ...more,
       });
 
-    it('says first what it had to say, and goes on with the first value; what came meanwhile is read then', () => {
+    it('sends queued output first, and continues with the first value; bytes that arrive meanwhile are read then', () => {
       const answer = new Subject<string>();
       const { wire, up } = asking(() => answer);
       wire.connect();
@@ -572,7 +572,7 @@ describe('handshake', () => {
       expect(textOf(up)).toBe('left');
     });
 
-    it('gives the same whatever the cut, with the answer after any chunk', () => {
+    it('has the same result for each cut, with the answer after any chunk', () => {
       for (const { name, chunks } of rechunk('abcdleft', { random: 20, empty: true })) {
         for (let turn = 0; turn <= chunks.length; turn += 1) {
           const answer = new ReplaySubject<string>(1);
@@ -592,7 +592,7 @@ describe('handshake', () => {
       }
     });
 
-    it('takes a promise and an iterable, too', async () => {
+    it('accepts a promise and an iterable, too', async () => {
       const { wire, up } = ride({
         *talk(link) {
           return { both: [yield* link.wait(() => Promise.resolve(1)), yield* link.wait(() => [2, 3])] };
@@ -609,7 +609,7 @@ describe('handshake', () => {
       ['no value', () => EMPTY, { cause: { name: 'EmptyError' } }],
       ['a throw of what makes it', boom, { message: 'greet: boom' }],
       ['nothing that can be subscribed', (() => 7) as never, { cause: { name: 'TypeError' } }],
-    ])('throws %s into the talk: uncaught, the stream errors and the wire is freed', (_, answer, facts) => {
+    ])('throws %s into the conversation: if uncaught, the stream errors and the wire is freed', (_, answer, facts) => {
       const made = asking(answer);
       made.wire.connect();
       made.wire.give(data('ab'));
@@ -617,7 +617,7 @@ describe('handshake', () => {
       expect([made.up, made.wire.freed]).toEqual([[], true]);
     });
 
-    it('goes on when the talk catches that', () => {
+    it('continues if the conversation catches the error', () => {
       const { wire, up } = ride({
         *talk(link) {
           let caught = '';
@@ -644,7 +644,7 @@ describe('handshake', () => {
       expect([error, inWords(up)]).toEqual([undefined, ['connected']]);
     });
 
-    it('learns of an EOF when it reads on; it need not', () => {
+    it('reports an EOF only at the next read', () => {
       const answer = new Subject<string>();
       const short = asking(() => answer, { early: 'EPROXY' });
       short.wire.connect();
@@ -658,7 +658,7 @@ describe('handshake', () => {
       expect(inWords(enough.up)).toEqual(['connected', 'end']);
     });
 
-    it('errors at once when the wire fails or is gone, and leaves what it waited for', () => {
+    it('errors at once if the wire fails or completes, and unsubscribes the answer', () => {
       for (const end of [(made: PluginDriver) => made.wire.fail(new Error('why')), (made: PluginDriver) => made.wire.complete()]) {
         const answer = new Subject<string>();
         const made = asking(() => answer);
@@ -669,7 +669,7 @@ describe('handshake', () => {
       }
     });
 
-    it('is under the deadline of the handshake', () => {
+    it('is limited by the timeout of the handshake', () => {
       const scheduler = new TestScheduler(() => {});
       scheduler.maxFrames = Infinity;
       const answer = new Subject<string>();
@@ -692,7 +692,7 @@ describe('handshake', () => {
       ['close', (made) => made.app.complete()],
       ['reset', (made) => made.app.error(new Error('why'))],
       ['unsubscribe', (made) => made.unsubscribe()],
-    ])('is unsubscribed by %s, also by a synchronous one, and the talk runs its finally blocks', (_, leave) => {
+    ])('is unsubscribed by %s, also by a synchronous one, and the finally blocks of the conversation run', (_, leave) => {
       for (const inside of [false, true]) {
         const answer = new Subject<string>();
         const log: string[] = [];
@@ -718,7 +718,7 @@ describe('handshake', () => {
       }
     });
 
-    it('is not asked for by a talk that has been left in the same step', () => {
+    it('is not subscribed if the conversation was unsubscribed in the same step', () => {
       let asked = 0;
       const made: PluginDriver = ride({
         *talk(link) {
@@ -732,7 +732,7 @@ describe('handshake', () => {
       expect(asked).toBe(0);
     });
 
-    it('pauses a peer that gives more than 64 KiB meanwhile, resumes it with the answer, and keeps all', () => {
+    it('pauses a peer that sends more than 64 KiB meanwhile, resumes it with the answer, and loses nothing', () => {
       const answer = new Subject<string>();
       const made = asking(() => answer);
       made.app.next(PAUSE);
@@ -750,7 +750,7 @@ describe('handshake', () => {
     });
   });
 
-  describe('leaving', () => {
+  describe('ending a handshake', () => {
     type Leave = (made: PluginDriver) => void;
     const leaves: [string, Leave, string][] = [
       ['close', (made) => made.app.complete(), 'complete'],
@@ -769,7 +769,7 @@ describe('handshake', () => {
       ],
     ];
     it.each(leaves.flatMap(([how, leave, flow]) => stages.map(([when, stage]) => [how, when, leave, stage, flow] as const)))(
-      'by %s %s lets the finally blocks run, and says no more',
+      'by %s %s runs the finally blocks, and sends nothing more',
       (how, when, leave, stage, flow) => {
         let finals = 0;
         const made = ride({
@@ -795,7 +795,7 @@ describe('handshake', () => {
       },
     );
 
-    it('by close while it hands down what was given, gives each thing once', () => {
+    it('by close while queued signals are written, writes each of them once', () => {
       const { app, wire } = ride(
         {},
         {
@@ -812,7 +812,7 @@ describe('handshake', () => {
       expect([textOf(wire.down), wire.flow]).toEqual(['hellothanks123', 'complete']);
     });
 
-    it('by close once it is through still tells what was sent', () => {
+    it('by close after the handshake still reports sent bytes', () => {
       const { app, wire, up } = through();
       wire.give(sent(11));
       app.next(data('1234'));
@@ -821,7 +821,7 @@ describe('handshake', () => {
       expect(inWords(up)).toEqual(['connected', 'sent 4']);
     });
 
-    it('by close from inside connected hands down what was given before', () => {
+    it('by close from inside connected first writes the queued signals', () => {
       const { wire } = ride(
         {},
         {
@@ -838,14 +838,14 @@ describe('handshake', () => {
       expect([inWords(wire.down), wire.flow]).toEqual([['data hello', 'data thanks', 'data last words', 'end'], 'complete']);
     });
 
-    it('by reset from inside connected hands up no leftovers', () => {
+    it('by reset from inside connected emits no leftovers', () => {
       const { wire, up } = ride({}, { seen: (_, { app }) => app.error(new Error('enough')) });
       wire.connect();
       wire.give(data(`${REPLY}left`));
       expect([inWords(up), wire.freed]).toEqual([['connected'], true]);
     });
 
-    it('from inside the talk itself ends it, without a throw', () => {
+    it('from inside the conversation ends it without a throw', () => {
       const log: string[] = [];
       const made: PluginDriver = ride({
         *talk(link) {
@@ -867,7 +867,7 @@ describe('handshake', () => {
   });
 
   describe('on a synchronous wire', () => {
-    it('reads answers that come from inside next', () => {
+    it('reads answers that arrive from inside next', () => {
       const { wire, up } = ride();
       const answers: Record<string, Up[]> = { 'data hello': [sent(5), data('\x03bob')], 'data thanks': [data(' ok\n+'), sent(6), END] };
       wire.answer = (signal) => wire.give(...(answers[inWords([signal])[0] ?? ''] ?? []));
@@ -875,7 +875,7 @@ describe('handshake', () => {
       expect(inWords(up)).toEqual(['connected', 'data +', 'end']);
     });
 
-    it('does not deepen the stack: a talk of 20,000 turns', () => {
+    it('does not deepen the stack in a conversation of 20,000 turns', () => {
       const { wire, up, error } = ride({
         *talk(link) {
           for (let turn = 0; turn < 20_000; turn += 1) {
@@ -889,7 +889,7 @@ describe('handshake', () => {
       expect([error, inWords(up), wire.down.length]).toEqual([undefined, ['connected'], 20_000]);
     });
 
-    it('keeps the order when the application writes from inside every signal', () => {
+    it('keeps the order if the application writes from inside every signal', () => {
       const { wire, up } = ride(
         {},
         {
@@ -910,7 +910,7 @@ describe('handshake', () => {
     });
   });
 
-  it('stacks: each one talks through the one below', () => {
+  it('can be stacked: each conversation runs through the layer below', () => {
     const named = (name: string): ReturnType<typeof handshake> =>
       handshake({
         *talk(link) {

@@ -92,7 +92,7 @@ describe('transform', () => {
       expect(got).toEqual(expected);
     });
 
-    it('tells swallowed bytes at once when nothing is before them, else with what is', () => {
+    it('reports bytes without output at once if nothing is before them, otherwise with the bytes before them', () => {
       const { app, up } = ride({ down: swallow });
       app.next(data('abc'));
       expect(inWords(up)).toEqual(['connected', 'sent 3']);
@@ -108,7 +108,7 @@ describe('transform', () => {
       expect(inWords(second.up)).toEqual(['connected', 'sent 5']);
     });
 
-    it('tells held bytes when what finishes them has left', () => {
+    it('reports held bytes when the output that completes them is sent', () => {
       const { app, wire, up } = ride({ down: blocks });
       app.next(data('abcdef'));
       wire.give(sent(4));
@@ -314,7 +314,7 @@ describe('transform', () => {
   });
 
   describe('while the application has paused', () => {
-    /** Makes so many pieces of each chunk; says how many, and whether it was returned. */
+    /** Creates a number of pieces of each chunk. Counts them, and records whether it was returned. */
     const bomb = (size: number) => {
       const seen = { made: 0, returned: 0 };
       const up = (): Transformer => ({
@@ -348,7 +348,7 @@ describe('transform', () => {
       expect(inWords(up).at(-1)).toBe('data b999 ');
     });
 
-    it('tells the wire nothing when it is paused again before all went up', () => {
+    it('sends nothing to the wire if it is paused again before the queue is empty', () => {
       const { up: maker } = bomb(3);
       const { app, wire, up } = ride({ up: maker }, pausing('b0 '));
       app.next(PAUSE);
@@ -392,7 +392,7 @@ describe('transform', () => {
       if (state === 'error') expect(made.error).toEqual(new Error('reset'));
     });
 
-    it('tells an error of the wire at once when nothing waits', () => {
+    it('reports an error of the wire at once if the queue is empty', () => {
       const made = ride({ up: bomb(3).up }, pausing('a2 '));
       made.wire.give(data('a'));
       made.wire.fail(new Error('reset'));

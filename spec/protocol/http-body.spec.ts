@@ -102,7 +102,7 @@ describe('readBody', () => {
       expect(read(sized(text.length), [text.slice(0, length)], { end: true })).toMatchObject({ text: text.slice(0, length), whole: false });
   });
 
-  it('tells what stopped it, and keeps what came before: an early end, or an error of the wire', () => {
+  it('returns what stopped it, and the bytes before: an early end, or an error of the wire', () => {
     const broken = new Error('why');
     const stopped = (how: { end?: boolean; broken?: unknown }): unknown =>
       runConversation((link) => readBody(link, sized(9)), ['abc'], how).result?.stopped;

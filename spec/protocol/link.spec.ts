@@ -34,7 +34,7 @@ function* head(link: Link): Talk<string[]> {
 }
 
 describe('Conversation', () => {
-  it('gives exactly what was asked for, however the bytes are cut', () => {
+  it('returns exactly the requested bytes, however they are cut', () => {
     const reply = '5200 OK\r\nA: b\r\nC: d\r\n\r\nleft\r\n\r\nover';
     for (const { name, chunks } of rechunk(reply, { random: 200, empty: true })) {
       expect(over(head, chunks), name).toEqual({ value: ['5', '200 OK\r\n', '', 'A: b\r\nC: d\r\n\r\n'], left: 'left\r\n\r\nover' });
@@ -53,7 +53,7 @@ describe('Conversation', () => {
     }
   });
 
-  it('is through without a byte when it asks for none', () => {
+  it('returns without a byte if it requests none', () => {
     expect(
       begin(function* (): Talk<number> {
         return 7;
@@ -61,7 +61,7 @@ describe('Conversation', () => {
     ).toEqual({ done: true, value: 7 });
   });
 
-  it('joins what is said in one step', () => {
+  it('joins the output of one step', () => {
     const conversation = begin(function* (link) {
       link.send('a');
       link.send(of('b'));
@@ -75,7 +75,7 @@ describe('Conversation', () => {
     expect(Buffer.from(conversation.takeOutput()).toString()).toBe('é');
   });
 
-  it('takes a copy of what is said: the array stays the talker’s', () => {
+  it('copies the output: the conversation may reuse its array', () => {
     const scratch = Uint8Array.of(1, 2);
     const conversation = begin(function* (link) {
       link.send(scratch);
@@ -90,7 +90,7 @@ describe('Conversation', () => {
     expect([...said]).toEqual([1, 2, 9, 2]);
   });
 
-  it('wants the delimiter within the limit, its own bytes included', () => {
+  it('requires the delimiter within the limit, its own bytes included', () => {
     const run = (reply: string, limit: number): unknown => over((link) => link.readUntil('\r\n', limit), [of(reply)]).value;
     expect(run('abcd\r\n', 6)).toHaveLength(6);
     expect(() => run('abcd\r\n', 5)).toThrow(/within 5 bytes/);
@@ -99,7 +99,7 @@ describe('Conversation', () => {
     expect(caught(() => run('abcd\r\n', 5))).toMatchObject({ code: 'EPROTOCOL', phase: 'handshake' });
   });
 
-  it('tells an overlong reply as soon as it is one, at every cut', () => {
+  it('reports a reply over the limit as soon as it exceeds it, at every cut', () => {
     for (const { name, chunks } of rechunk('x'.repeat(40))) {
       expect(() => over((link) => link.readUntil('\n', 16), chunks), name).toThrow(/within 16 bytes/);
     }
@@ -180,7 +180,7 @@ describe('Conversation', () => {
     });
   });
 
-  describe('waiting for something else', () => {
+  describe('link.wait', () => {
     const asks = (): Conversation<string> =>
       begin(function* (link) {
         const first = latin(yield* link.read(2));
@@ -195,7 +195,7 @@ describe('Conversation', () => {
       });
     const over = { done: true, value: 'ab yes cde' };
 
-    it('says what it waits for, once, however many bytes come', () => {
+    it('returns the same pending answer, however many bytes arrive', () => {
       const conversation = asks();
       conversation.start();
       const { value } = conversation.push(of('ab'));
@@ -208,7 +208,7 @@ describe('Conversation', () => {
       expect(latin(conversation.takeUnread())).toBe('!');
     });
 
-    it('reads on after the answer as bytes come', () => {
+    it('continues to read after the answer as bytes arrive', () => {
       const conversation = asks();
       conversation.start();
       conversation.push(of('abc'));
@@ -216,7 +216,7 @@ describe('Conversation', () => {
       expect(conversation.push(of('de'))).toEqual(over);
     });
 
-    it('throws into the talk what it was refused with', () => {
+    it('throws the error of the answer into the conversation', () => {
       const conversation = asks();
       conversation.start();
       conversation.push(of('ab'));
@@ -224,14 +224,14 @@ describe('Conversation', () => {
       expect(conversation.push(of('cde'))).toEqual({ done: true, value: 'ab no cde' });
     });
 
-    it('throws what the talk throws then', () => {
+    it('throws what the conversation throws then', () => {
       const refused = new Error('refused');
       const conversation = begin((link) => link.wait(() => []));
       conversation.start();
       expect(caught(() => conversation.reject(refused))).toBe(refused);
     });
 
-    it('knows the type of what it gets', () => {
+    it('has the type of the answer', () => {
       const talk = function* (link: Link): Talk<void> {
         (yield* link.wait(() => rx.of(1))) satisfies number;
         (yield* link.wait(() => Promise.resolve('text'))) satisfies string;
@@ -249,7 +249,7 @@ describe('Conversation', () => {
   });
 
   describe('EOF', () => {
-    it('is an error that says how much came and what was missing', () => {
+    it('is an error with the numbers of received and missing bytes', () => {
       const conversation = begin(function* (link) {
         yield* link.read(2);
         yield* link.read(5);
@@ -261,13 +261,13 @@ describe('Conversation', () => {
       expect((error as Error).message).toBe('connection closed by the peer while waiting for 5 bytes from byte 2 on (4 bytes received)');
     });
 
-    it('is EPROTOCOL when no code is given', () => {
+    it('is EPROTOCOL if no code is set', () => {
       const conversation = begin((link) => link.readUntil('\n', 5));
       conversation.start();
       expect(caught(() => conversation.end())).toMatchObject({ code: 'EPROTOCOL' });
     });
 
-    it('may be caught, to say something and be through', () => {
+    it('may be caught, to send something and return', () => {
       const conversation = begin(function* (link): Talk<string> {
         try {
           yield* link.read(1);
@@ -281,7 +281,7 @@ describe('Conversation', () => {
       expect(latin(conversation.takeOutput())).toBe('bye');
     });
 
-    it('may be caught to read what is there, but not to read on', () => {
+    it('may be caught to read the received bytes, but no more', () => {
       const greedy = (count: number): (() => IteratorResult<Need, string>) => {
         const conversation = begin(function* (link): Talk<string> {
           try {
@@ -302,7 +302,7 @@ describe('Conversation', () => {
   describe('a failure', () => {
     const why = new Error('why');
 
-    it('is thrown into the talk where it waits, for bytes or for something else', () => {
+    it('is thrown into the conversation where it waits, for bytes or for an answer', () => {
       for (const wait of [(link: Link) => link.read(1), (link: Link) => link.readUntil('x', 9), (link: Link) => link.wait(() => [])]) {
         const conversation = begin<unknown>(wait);
         conversation.start();
@@ -310,7 +310,7 @@ describe('Conversation', () => {
       }
     });
 
-    it('may be caught, to throw a better one or to be through', () => {
+    it('may be caught, to throw another error or to return', () => {
       const better = new Error('better');
       const told = (then: () => string): Conversation<unknown> => {
         const conversation = begin(function* (link): Talk<unknown> {
@@ -331,7 +331,7 @@ describe('Conversation', () => {
       expect(caught(() => throwing.throw(why))).toBe(better);
     });
 
-    it('cannot be outlived: a talk that waits again is left, its finally blocks run', () => {
+    it('ends a conversation that waits again: its finally blocks run', () => {
       for (const wait of [(link: Link) => link.read(1), (link: Link) => link.wait(() => [])]) {
         let finals = 0;
         const conversation = begin(function* (link) {
@@ -352,7 +352,7 @@ describe('Conversation', () => {
       }
     });
 
-    it('by the talk itself is not told to it: it is running', () => {
+    it('caused by the conversation itself is not thrown into it, because it is running', () => {
       const log: unknown[] = [];
       const conversation: Conversation<void> = begin(function* (link) {
         try {
@@ -373,7 +373,7 @@ describe('Conversation', () => {
   });
 
   describe('abandoned', () => {
-    it('lets the finally blocks run, once', () => {
+    it('runs the finally blocks once', () => {
       let finals = 0;
       const conversation = begin(function* (link) {
         try {
@@ -388,7 +388,7 @@ describe('Conversation', () => {
       expect(finals).toBe(1);
     });
 
-    it('by the talk itself ends when its step is over', () => {
+    it('by the conversation itself ends it after its step', () => {
       const log: string[] = [];
       const conversation: Conversation<void> = begin(function* (link) {
         try {
@@ -406,7 +406,7 @@ describe('Conversation', () => {
       expect(log).toEqual(['step over', 'finally']);
     });
 
-    it('before it started runs nothing', () => {
+    it('before the start runs nothing', () => {
       let ran = false;
       const conversation = begin(function* (link) {
         ran = true;
@@ -436,7 +436,7 @@ describe('Conversation', () => {
 });
 
 describe('Link', () => {
-  it('shows what has come and was not read, as far as is asked, and reads nothing', () => {
+  it('peeks at the unread bytes without reading them', () => {
     const shown: string[] = [];
     const conversation = begin(function* (link): Talk<string> {
       yield* link.read(2);
@@ -448,7 +448,7 @@ describe('Link', () => {
     expect([conversation.push(of('bcdefg')), shown]).toEqual([{ done: true, value: 'cdefg' }, ['cde', 'cdefg']]);
   });
 
-  it('says text in UTF-8', () => {
+  it('sends text in UTF-8', () => {
     const said = new ByteBuffer();
     new Link(said, new GeneratorRunner({ phase: 'read' })).send('ü');
     expect([...said.view()]).toEqual([0xc3, 0xbc]);
@@ -465,7 +465,7 @@ function caught(work: () => unknown): unknown {
 }
 
 describe('the functions of a Link', () => {
-  it('may be taken apart', () => {
+  it('may be destructured', () => {
     const conversation = new Conversation<string>(
       function* ({ read, readUntil, send, wait }) {
         send('HELLO');

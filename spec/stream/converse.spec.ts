@@ -54,7 +54,7 @@ async function scripted(h: Harness): Promise<{ io: IOStream; wire: ScriptedWire 
 }
 
 describe('converse', () => {
-  spec('reads exactly, at every cut of the bytes; what it did not read stays in inBuf', async (h) => {
+  spec('reads exactly, at every cut of the bytes; unread bytes stay in inBuf', async (h) => {
     for (const { name, chunks } of rechunk(`${SAID} and more`, { empty: true })) {
       const { io, wire } = await scripted(h);
       const seen = h.observed(converse(io, greeting));
@@ -68,7 +68,7 @@ describe('converse', () => {
     }
   });
 
-  spec('gives what it did not read to who comes next: data$, consume, iteration, another talk', async (h) => {
+  spec('leaves unread bytes to the next reader: data$, consume, iteration, another conversation', async (h) => {
     const readers: ((io: IOStream) => Promise<string>)[] = [
       async (io) => text(await h.observed(io.data$).value()),
       async (io) => text(await h.observed(io.consume((chunk) => of(chunk))).value()),
@@ -91,7 +91,7 @@ describe('converse', () => {
     }
   });
 
-  spec('begins with what was in inBuf', async (h) => {
+  spec('starts with the bytes in inBuf', async (h) => {
     const { io, wire } = await scripted(h);
     wire.give(data(SAID.slice(0, 9)));
     await ticks(2);
@@ -100,7 +100,7 @@ describe('converse', () => {
     expect((await seen.ended).values).toEqual([['2.0', 'some words\r\n', 'ok']]);
   });
 
-  spec('is cold, and runs anew for each subscription', async (h) => {
+  spec('is cold, and runs once for each subscription', async (h) => {
     const { io, wire } = await scripted(h);
     let runs = 0;
     const talk$ = converse(io, function* (link) {
@@ -114,7 +114,7 @@ describe('converse', () => {
     expect(runs).toBe(2);
   });
 
-  spec('completes when what it has sent has left, and writes it in one piece', async (h) => {
+  spec('completes when its output is sent, and writes it in one piece', async (h) => {
     const { io, wire } = await scripted(h);
     const seen = h.observed(
       converse(io, function* (link) {
@@ -129,7 +129,7 @@ describe('converse', () => {
     expect(seen.state).toBe('complete');
   });
 
-  spec('shows data$ each byte once, in order', async (h) => {
+  spec('emits each byte on data$ once, in order', async (h) => {
     const { io, wire } = await scripted(h);
     const tapped = h.observed(io.data$);
     const seen = h.observed(converse(io, greeting));
@@ -142,7 +142,7 @@ describe('converse', () => {
     expect(text(Buffer.concat(tapped.values))).toBe(`${SAID} and more`);
   });
 
-  spec('takes a thousand steps from one chunk, and a long read in one-byte chunks', async (h) => {
+  spec('runs a thousand steps from one chunk, and a long read in one-byte chunks', async (h) => {
     const { io, wire } = await scripted(h);
     const seen = h.observed(
       converse(io, function* (link) {
@@ -157,7 +157,7 @@ describe('converse', () => {
   });
 
   describe('errors', () => {
-    spec('with what the talk throws, as it is; the stream goes on, and has what was not read', async (h) => {
+    spec('with what the conversation throws, unchanged; the stream stays open with the unread bytes', async (h) => {
       const { io, wire } = await scripted(h);
       const refused = new Error('expected 220, got 500');
       const seen = h.observed(
@@ -177,7 +177,7 @@ describe('converse', () => {
       expect(io.state).toBe('open');
     });
 
-    spec('with what the talk throws before it reads, or when it is no generator', async (h) => {
+    spec('with what the conversation throws before it reads, or with a TypeError if it is not a generator', async (h) => {
       const { io } = await scripted(h);
       const early = h.observed(
         converse(io, () => {
@@ -189,7 +189,7 @@ describe('converse', () => {
       expect(h.observed(converse(io, greeting)).state).toBe('open'); // the place is free again
     });
 
-    spec('with EPROTOCOL when the peer ends too early; what came is in inBuf', async (h) => {
+    spec('with EPROTOCOL if the peer ends too early; the received bytes are in inBuf', async (h) => {
       const { io, wire } = await scripted(h);
       const seen = h.observed(converse(io, greeting));
       wire.give(data('2.0some'), END);
@@ -201,7 +201,7 @@ describe('converse', () => {
       expect(text(await h.observed(io.data$).value())).toBe('some');
     });
 
-    spec('not when the talk catches the early end', async (h) => {
+    spec('not if the conversation catches the early end', async (h) => {
       const { io, wire } = await scripted(h);
       const seen = h.observed(
         converse(io, function* (link) {
@@ -216,7 +216,7 @@ describe('converse', () => {
       expect(await seen.ended).toMatchObject({ state: 'complete', values: ['nothing more'] });
     });
 
-    spec('with EPROTOCOL when a delimiter does not come within its limit', async (h) => {
+    spec('with EPROTOCOL if a delimiter is not found within its limit', async (h) => {
       const { io, wire } = await scripted(h);
       const seen = h.observed(converse(io, (link) => link.readUntil('\n', 4)));
       wire.give(data('12345'));
@@ -224,7 +224,7 @@ describe('converse', () => {
       expect(io.inBuf.toString()).toBe('12345');
     });
 
-    spec('with the error of the stream, and the talk is over', async (h) => {
+    spec('with the error of the stream, and ends the conversation', async (h) => {
       const { io, wire } = await scripted(h);
       let left = false;
       const seen = h.observed(
@@ -242,7 +242,7 @@ describe('converse', () => {
       expect(left).toBe(true);
     });
 
-    spec('with what the talk makes of the error of the stream; not when it returns', async (h) => {
+    spec('with what the conversation throws for the error of the stream; not if it returns', async (h) => {
       const waits: [Talk<unknown>, string][] = [
         [(link) => link.read(10), 'left'],
         [(link) => link.wait(() => NEVER), ''],
@@ -279,7 +279,7 @@ describe('converse', () => {
       }
     });
 
-    spec('with the error of the stream, or the early end, when the talk waits on all the same; its finally blocks run', async (h) => {
+    spec('with the error of the stream, or the early end, if the conversation waits again; its finally blocks run', async (h) => {
       for (const [end, code] of [
         [(wire: ScriptedWire) => wire.fail(Object.assign(new Error('reset'), { code: 'ECONNRESET' })), 'ECONNRESET'],
         [(wire: ScriptedWire) => wire.give(END), 'EPROTOCOL'],
@@ -307,7 +307,7 @@ describe('converse', () => {
       }
     });
 
-    spec('when the stream is closed, before or by the talk itself', async (h) => {
+    spec('with ECLOSED if the stream was closed, before or by the conversation itself', async (h) => {
       const { io, wire } = await scripted(h);
       const seen = h.observed(
         converse(io, function* (link) {
@@ -322,7 +322,7 @@ describe('converse', () => {
       h.error((await h.observed(converse(io, greeting)).ended).error, { code: 'ECLOSED', phase: 'read' });
     });
 
-    spec('with a TypeError when somebody else takes the bytes; he goes on', async (h) => {
+    spec('with a TypeError if the stream has another reader, which continues', async (h) => {
       const { io, wire } = await scripted(h);
       const consumed = h.observed(io.consume((chunk) => of(text(chunk))));
       expect(h.observed(converse(io, greeting)).error).toBeInstanceOf(TypeError);
@@ -338,7 +338,7 @@ describe('converse', () => {
     });
   });
 
-  describe('waiting for something else than bytes', () => {
+  describe('link.wait', () => {
     const asking = (answer: () => Observable<string>): Talk<string> =>
       function* (link) {
         const head = text(yield* link.read(2));
@@ -348,7 +348,7 @@ describe('converse', () => {
         return `${head} ${got} ${text(yield* link.read(2))}`;
       };
 
-    spec('goes on with the first value; what came meanwhile is read then, the rest stays in inBuf', async (h) => {
+    spec('continues with the first value; bytes that arrive meanwhile are read then, the rest stays in inBuf', async (h) => {
       const { io, wire } = await scripted(h);
       const answer = new Subject<string>();
       const seen = h.observed(
@@ -369,7 +369,7 @@ describe('converse', () => {
       expect(seen.values).toEqual(['ab pass cd']);
     });
 
-    spec('throws an error, or that there is no value, into the talk', async (h) => {
+    spec('throws an error, or EmptyError without a value, into the conversation', async (h) => {
       const { io, wire } = await scripted(h);
       wire.give(data('ab'));
       const locked = new Error('locked');
@@ -405,7 +405,7 @@ describe('converse', () => {
       expect(seen.values).toEqual([20_000]);
     });
 
-    spec('learns of an EOF when it reads on, and of an error of the stream at once', async (h) => {
+    spec('reports an EOF at the next read, and an error of the stream at once', async (h) => {
       const answer = new Subject<string>();
       const ended = await scripted(h);
       const failed = await scripted(h);
@@ -426,7 +426,7 @@ describe('converse', () => {
       h.error(short?.error, { code: 'EPROTOCOL', phase: 'read' });
     });
 
-    spec('is unsubscribed with the talk, also from inside of what it asks', async (h) => {
+    spec('is unsubscribed with the conversation, also from inside its own factory', async (h) => {
       const { io } = await scripted(h);
       for (const inside of [false, true]) {
         const [stop, answer, log] = [new Subject<void>(), new Subject<string>(), [] as string[]];
@@ -451,7 +451,7 @@ describe('converse', () => {
   });
 
   describe('unsubscribed in the middle', () => {
-    spec('runs the finally blocks, whose words still leave, and keeps the unread bytes', async (h) => {
+    spec('runs the finally blocks, whose output is still written, and keeps the unread bytes', async (h) => {
       const { io, wire } = await scripted(h);
       const stop = new Subject<void>();
       const seen = h.observed(
@@ -475,7 +475,7 @@ describe('converse', () => {
       expect(text(await h.observed(io.data$).value())).toBe('defgh');
     });
 
-    spec('by the talk itself, lets it end its step and asks no more', async (h) => {
+    spec('by the conversation itself, completes its step and reads no more', async (h) => {
       const { io, wire } = await scripted(h);
       const stop = new Subject<void>();
       const steps: string[] = [];
@@ -509,7 +509,7 @@ describe('converse', () => {
     });
   });
 
-  spec('talks on both ends of a connection, again and again, between other readers', async (h) => {
+  spec('runs on both ends of a connection repeatedly, between other readers', async (h) => {
     const [client, server] = joined(h, {}, { allowHalfOpen: true });
     const rounds = 50;
     const served = h.observed(
@@ -539,7 +539,7 @@ describe('converse', () => {
     await served.ended;
   });
 
-  spec('keeps the order when the wire gives more from inside of its resume', async (h) => {
+  spec('keeps the order if the wire emits more from inside of its resume', async (h) => {
     const [left, right] = syncPair();
     const [peer, io] = owned(h, new IOStream({ wire: left }), new IOStream({ wire: right, highWaterMark: 4 }));
     await ticks();
@@ -556,7 +556,7 @@ describe('converse', () => {
     h.sameBytes(also.values, 'AAAABBBBCCCC');
   });
 
-  spec('puts what it did not read before what came meanwhile', async (h) => {
+  spec('puts unread bytes back before those that arrived meanwhile', async (h) => {
     for (const leave of ['returns', 'throws', 'is unsubscribed'] as const) {
       const { io, wire } = await scripted(h);
       const goOn = new Subject<void>();

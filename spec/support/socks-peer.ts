@@ -4,7 +4,7 @@ import type { Harness } from './harness.ts';
 import { served } from './loopback.ts';
 import { bytesOf } from './socks-talk.ts';
 
-/** A conversation as a proxy plays it: hex words it is told, then hex words it says. */
+/** A conversation from the proxy's side: hex words that it receives, then hex words that it sends. */
 export type Exchange = readonly (readonly [told: string, says: string])[];
 
 /** The steps of a conversation as `checkPlugin` takes them. */
@@ -15,7 +15,7 @@ export function stepsOf(exchange: Exchange): PeerStep[] {
 /** How a scripted proxy leaves the conversation after its last word. */
 export type Leave = 'EOF' | 'RST' | 'silence' | 'payload';
 
-/** A proxy on loopback that plays a conversation; all it was told stands in `told`. */
+/** A proxy on loopback that plays a conversation; all that it received is in `told`. */
 export async function socksPeer(h: Harness, exchange: Exchange, leave: Leave): Promise<{ host: string; port: number; told: Buffer[] }> {
   const told: Buffer[] = [];
   const serve = (socket: Socket): void => {

@@ -73,7 +73,7 @@ describe('httpProxy', () => {
       [{ ...PROXY, headers: { Host: 'other' } }, '`Host`'],
       [{ ...PROXY, user: 'u', pass: 'secret', headers: { 'proxy-authorization': 'Basic secret' } }, 'one Proxy-Authorization'],
       [{ ...PROXY, auth: 'secret' }, '`auth`'],
-    ])('B15: are refused at the call: %j', (options, words) => {
+    ])('are refused at the call: %j', (options, words) => {
       const call = (): unknown => httpProxy(options as HttpProxyOptions);
       expect(call).toThrow(TypeError);
       expect(call).toThrow(words);
@@ -139,7 +139,7 @@ describe('httpProxy', () => {
       'fe80::1%lo',
       '\u00fc b',
       '\u2100.test',
-    ])('B15: %j is refused when it is dialled, before anything else is', (host) => {
+    ])('%j is refused when it is dialled, before anything else is', (host) => {
       const wire = new ScriptedWire();
       const dialled = (): unknown => httpProxy(PROXY)(wire.wire)(testDial({ to: { host, port: 443 } }));
       expect(dialled).toThrow(TypeError);
@@ -157,7 +157,7 @@ describe('httpProxy', () => {
     });
   });
 
-  it('A1, A2: dials the proxy, asks, then hands up what came behind the reply, wherever it is cut', () => {
+  it('dials the proxy, sends the request, and emits the bytes after the reply, wherever it is cut', () => {
     for (const { name, chunks } of rechunk(`${OPENED}payload`, { random: 100, empty: true })) {
       const { wire, up } = talking();
       for (const bytes of chunks) wire.give({ kind: 'data', bytes });
@@ -169,7 +169,7 @@ describe('httpProxy', () => {
     }
   });
 
-  it('says nothing to a wire that is not connected, and tells nothing of its names', () => {
+  it('sends nothing to a wire that is not connected, and does not pass on `resolved`', () => {
     const { wire, up } = ride();
     wire.give({ kind: 'resolved', host: PROXY.host, ip: '192.0.2.1', family: 4 });
     expect([wire.down, up]).toEqual([[], []]);
@@ -184,13 +184,13 @@ describe('httpProxy', () => {
     );
   });
 
-  it('B7: tells an end that comes right behind the reply', () => {
+  it('emits an end that arrives right after the reply', () => {
     const { wire, up } = talking();
     wire.give(data(OPENED), END);
     expect(inWords(up)).toEqual(['connected', 'end']);
   });
 
-  it.each(Array.from({ length: OPENED.length }, (_, count) => count))('B8: an end after %i bytes of the reply is EPROXY', (count) => {
+  it.each(Array.from({ length: OPENED.length }, (_, count) => count))('reports EPROXY for an end after %i bytes of the reply', (count) => {
     const made = talking();
     if (count > 0) made.wire.give(data(OPENED.slice(0, count)));
     made.wire.give(END);
@@ -199,7 +199,7 @@ describe('httpProxy', () => {
     expect([made.up, made.wire.freed]).toEqual([[], true]);
   });
 
-  describe('B9: a connection that breaks', () => {
+  describe('a connection that breaks', () => {
     const reset = (): IOStreamError => new IOStreamError('ECONNRESET', { phase: 'read', errno: -104, facts: { syscall: 'read' } });
 
     it('within the reply is ECONNRESET of the handshake, with the layer', () => {
@@ -212,7 +212,7 @@ describe('httpProxy', () => {
       }
     });
 
-    it('before or after it is what the wire says', () => {
+    it('before or after the reply is passed on unchanged', () => {
       for (const before of [
         (_: PluginDriver) => {},
         (made: PluginDriver) => made.wire.give({ kind: 'connected', details: [] }, data(OPENED)),
@@ -225,7 +225,7 @@ describe('httpProxy', () => {
       }
     });
 
-    it('by our own reset is what we say, within the body of a refusal, too', () => {
+    it('by our own reset errors with our reason, also within the body of a refusal', () => {
       for (const before of ['', 'HTTP/1.1 403 No\r\n\r\nwhy']) {
         const made = talking();
         const reason = new Error('enough');
@@ -237,7 +237,7 @@ describe('httpProxy', () => {
   });
 
   describe('a refusal', () => {
-    it('B6: is EPROXY with what the proxy said, and frees the wire', () => {
+    it('is EPROXY with the text of the proxy, and frees the wire', () => {
       const made = talking();
       made.wire.give(data(DENIED));
       expect(made.error).toMatchObject({
@@ -251,7 +251,7 @@ describe('httpProxy', () => {
       expect([made.up, made.wire.freed]).toEqual([[], true]);
     });
 
-    it('B5: of the credentials is EPROXYAUTH, once, and tells none', () => {
+    it('of the credentials is EPROXYAUTH, once, without the credentials', () => {
       const made = talking({ user: 'me', pass: 'secret' });
       const encoded = Buffer.from('me:secret').toString('base64');
       made.wire.give(data(WHO.replace('Who', `${encoded} secret`)), END);
@@ -360,7 +360,7 @@ describe('httpProxy', () => {
     });
   });
 
-  it('B14: a reply that drips is ETOHANDSHAKE at the deadline', () => {
+  it('reports ETOHANDSHAKE for a reply that arrives too slowly', () => {
     const scheduler = new TestScheduler(() => {});
     scheduler.maxFrames = Infinity;
     const made = talking({}, { scheduler, timeouts: { handshake: 200 }, deadline: 10_000 });
@@ -375,7 +375,7 @@ describe('httpProxy', () => {
     expect([over, made.wire.freed]).toEqual([250, true]);
   });
 
-  it('B18: no byte of the application reaches a proxy that refuses', () => {
+  it('sends no byte of the application to a proxy that refuses', () => {
     for (const reply of [WHO, DENIED, 'garbage\r\n\r\n']) {
       const made = ride({ user: 'me', pass: 'pw' });
       made.app.next(data('queued'));
@@ -544,7 +544,7 @@ describe('httpProxy', () => {
         expect([made.wire.subscriptions, inWords(made.up)]).toEqual([2, ['resume', 'connected']]);
       });
 
-      it('each time: is asked five times at the most', () => {
+      it('each time: is called at most five times', () => {
         const made = ride({ auth: bearer });
         for (let round = 0; round < 9 && made.state === 'open'; round += 1) {
           made.wire.connect();
@@ -619,7 +619,7 @@ describe('httpProxy', () => {
       expect(inWords(made.wire.down)).not.toContain('pause');
     });
 
-    it('is asked five times at the most, over however many connections', () => {
+    it('is called at most five times over all connections', () => {
       const made = ride({ auth: bearer });
       for (let round = 0; round < 9 && made.state === 'open'; round += 1) {
         made.wire.connect();
@@ -629,7 +629,7 @@ describe('httpProxy', () => {
       expect(made.wire.subscriptions).toBe(6);
     });
 
-    it('starts anew for each subscription', () => {
+    it('starts from the beginning for each subscription', () => {
       const plugin = httpProxy({ ...PROXY, auth: bearer });
       for (let round = 0; round < 2; round += 1) {
         const { wire } = new PluginDriver(plugin, { dial: testDial({ to: { host: 'target.test', port: 443 } }) });
@@ -685,7 +685,7 @@ describe('httpProxy', () => {
     expect(up[0]).toMatchObject({ details: [{ layer: 'b' }, { layer: 'a' }, { wire: 'scripted' }] });
   });
 
-  it('tells in the message, too, which proxy of a chain refused', () => {
+  it('names the proxy of a chain that refused, also in the message', () => {
     for (const [replies, layer] of [
       [DENIED, 'a'],
       [`${OPENED}${DENIED}`, 'b'],

@@ -90,7 +90,7 @@ describe('throttleBytes', () => {
       io.unsubscribe();
     });
 
-    it('pauses its sender when it holds 64 KiB, or 1024 chunks, and lets him go on at half of it', () => {
+    it('pauses its sender when it holds 64 KiB or 1024 chunks, and resumes it at half of that', () => {
       for (const [count, size, half] of [
         [9, 2 ** 13, 2 ** 15],
         [1026, 1, 512],
@@ -123,7 +123,7 @@ describe('throttleBytes', () => {
     });
   });
 
-  it('passes pause, resume and sent on past the bytes that wait, and does not say sent itself', () => {
+  it('passes pause, resume and sent on ahead of the queued bytes, and emits no `sent` of its own', () => {
     const { ride: io } = ride({ rate: 1000, burst: 10 });
     io.app.next(bytes(30));
     io.app.next({ kind: 'pause' });
@@ -282,7 +282,7 @@ describe('throttleBytes', () => {
   });
 
   describe('a rate that changes', () => {
-    it('holds from the moment it is told, up and down', () => {
+    it('applies from the moment it is emitted, inbound and outbound', () => {
       const rate = new BehaviorSubject(1000);
       const { ride: io, clock } = ride({ rate, burst: 1 });
       io.app.next(bytes(60_000));
@@ -293,7 +293,7 @@ describe('throttleBytes', () => {
         clock.advance(1000);
         seen.push(down(io) - before);
       }
-      // With a burst of 1 byte and timers of 1 ms it is 1000 bytes a second at the most.
+      // With a burst of 1 byte and timers of 1 ms at most 1000 bytes a second pass.
       expect(seen).toStrictEqual([1000, 1000, 10, 0, 500, 60_000 - 1 - 2510]);
     });
 
@@ -413,7 +413,7 @@ describe('throttleBytes', () => {
       b.unsubscribe();
     });
 
-    it('does not begin anew with each connection', () => {
+    it('is not reset by a new connection', () => {
       const clock = new Clock();
       const plugin = throttleBytes({ rate: 1000, burst: 500, shared: true });
       const first = ride(plugin, clock).ride;
