@@ -20,15 +20,18 @@ describe('socks5Connect', () => {
     ['with user and password that the proxy does not want', login, `05 00 ${BOUND}`, ['05020002', REQUEST]],
   ];
 
-  it.each(variants)('sends the same requests %s at every cut of the replies, and leaves the bytes that follow', (_, credentials, reply, said) => {
-    const payload = 'feedbeef';
-    for (const { name, chunks } of rechunk(bytesOf(reply + payload), { empty: true, random: 200 })) {
-      const told = tell((link) => socks5Connect(link, to, credentials), chunks);
-      expect([told.value, told.left], name).toEqual([{ boundAddress: '10.0.0.1', boundPort: 8080 }, payload]);
-      // One chunk may answer several questions: then the whole output is in one text.
-      expect(told.said.join(''), name).toBe(said.join(''));
-    }
-  });
+  it.each(variants)(
+    'sends the same requests %s at every cut of the replies, and leaves the bytes that follow',
+    (_, credentials, reply, said) => {
+      const payload = 'feedbeef';
+      for (const { name, chunks } of rechunk(bytesOf(reply + payload), { empty: true, random: 200 })) {
+        const told = tell((link) => socks5Connect(link, to, credentials), chunks);
+        expect([told.value, told.left], name).toEqual([{ boundAddress: '10.0.0.1', boundPort: 8080 }, payload]);
+        // One chunk may answer several questions: then the whole output is in one text.
+        expect(told.said.join(''), name).toBe(said.join(''));
+      }
+    },
+  );
 
   it.each(variants)('reports an end after each byte of the replies, %s', (_, credentials, reply) => {
     const whole = bytesOf(reply);
