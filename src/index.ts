@@ -70,7 +70,8 @@ export { unix } from './wire/unix.ts';
 export { handshake, type HandshakeOptions } from './layers/handshake.ts';
 export { mapBytes } from './layers/map-bytes.ts';
 export { passthrough } from './plugins/passthrough.ts';
-export { httpProxy, type HttpProxyOptions, type ProxyAuth } from './plugins/proxy/http-proxy.ts';
+export { httpProxy } from './plugins/proxy/http-proxy.ts';
+export type { HttpProxyOptions, ProxyAuth } from './plugins/proxy/http-proxy-options.ts';
 export { rc4 } from './plugins/rc4.ts';
 export { socks4, type Socks4Options } from './plugins/proxy/socks4.ts';
 export { socks5, type Socks5Options } from './plugins/proxy/socks5.ts';
@@ -80,11 +81,12 @@ export type { ContextSource, TlsFacts, TlsOptions, TlsPeer, TlsSessionCache } fr
 export { tlsServer, type TlsServerOptions } from './plugins/tls/tls-server.ts';
 export { trace, type TraceOptions } from './plugins/trace.ts';
 export { transform, type Transformer, type TransformOptions } from './layers/transform.ts';
-export type { ProxyChallenge, Tunnel } from './protocol/http-connect.ts';
+export type { ProxyChallenge, Tunnel } from './protocol/connect-request.ts';
 export type { HeadersInput } from './protocol/http-fields.ts';
 export type { SocksBound } from './protocol/socks.ts';
 export type { HttpChallenge } from './protocol/http-challenge.ts';
-export type { Answer, Link, Need, Talk } from './protocol/link.ts';
+export type { Link } from './protocol/link.ts';
+export type { Answer, Need, Talk } from './protocol/need.ts';
 
 // Adapters for Node's APIs
 export { agent, type AgentOptions } from './adapters/agent.ts';

@@ -8,7 +8,7 @@ import { ndjson } from '../../src/codecs/ndjson.ts';
 import { netstrings } from '../../src/codecs/netstrings.ts';
 import { parse } from '../../src/codecs/parse.ts';
 import type { Reader } from '../../src/codecs/parser.ts';
-import type { Talk } from '../../src/protocol/link.ts';
+import type { Talk } from '../../src/protocol/need.ts';
 import { readDiagram, readValues } from '../../src/testing/marbles/diagram.ts';
 import { parseRecording } from '../../src/testing/recording/recording.ts';
 import { counted, fuzzes, type FuzzTarget, type Verdict } from './fuzz.ts';

@@ -1,7 +1,9 @@
 import { inspect } from 'node:util';
 import { expect, it, onTestFinished } from 'vitest';
 import { IOStreamError } from '../../src/errors.ts';
-import { Conversation, type Link, type Need, type Talk } from '../../src/protocol/link.ts';
+import { Conversation } from '../../src/protocol/conversation.ts';
+import type { Link } from '../../src/protocol/link.ts';
+import type { Need, Talk } from '../../src/protocol/need.ts';
 import { mutate } from '../../src/testing/chaos/mutate.ts';
 import { randomOf } from '../../src/testing/rechunk.ts';
 import { shrink } from '../../src/testing/rules/shrink.ts';

@@ -2,11 +2,13 @@ import { isIP } from 'node:net';
 import { afterAll, describe, expect } from 'vitest';
 import { readBody } from '../../src/protocol/http-body.ts';
 import { parseChallenges } from '../../src/protocol/http-challenge.ts';
-import { httpConnect, type ConnectState } from '../../src/protocol/http-connect.ts';
+import type { ConnectState } from '../../src/protocol/connect-request.ts';
+import { httpConnect } from '../../src/protocol/http-connect.ts';
 import { basic, fieldsOf } from '../../src/protocol/http-fields.ts';
 import { HEAD_LIMIT, readHead } from '../../src/protocol/http-head.ts';
-import { ipBytes, ipText } from '../../src/protocol/ip-address.ts';
-import type { Link, Talk } from '../../src/protocol/link.ts';
+import { parseIp, formatIp } from '../../src/protocol/ip-address.ts';
+import type { Link } from '../../src/protocol/link.ts';
+import type { Talk } from '../../src/protocol/need.ts';
 import { Secrets } from '../../src/protocol/secrets.ts';
 import { socks4Connect } from '../../src/protocol/socks4.ts';
 import { socks5Connect } from '../../src/protocol/socks5.ts';
@@ -39,11 +41,11 @@ const state = (): ConnectState => {
   const secrets = new Secrets();
   secrets.addAuthorization('Basic c2VjcmV0');
   const counts = { attempt: 0, challenges: 0, connections: 0 };
-  return { authorization: 'Basic c2VjcmV0', asking: false, ...counts, secrets, startBodyTimeout: () => () => {} };
+  return { authorization: 'Basic c2VjcmV0', isAsking: false, ...counts, secrets, startBodyTimeout: () => () => {} };
 };
 const request = { authority: 'target.test:443', headers: [] };
 
-describe('the parsers of what proxies say', () => {
+describe('the parsers of the replies of proxies', () => {
   afterAll(() => console.log(`fuzzed parsers: ${counted.inputs} inputs`));
 
   fuzzes({ name: 'http head', samples: HEADS, inputs: 50_000, run: (chunks) => talkOver(readHead, chunks), oracle: sameAsHead });
@@ -110,7 +112,7 @@ describe('the parsers of what proxies say', () => {
     cuts: false,
     run: ([input = new Uint8Array()]) => {
       const [name = '', value = ''] = text(input).split(': ');
-      // Wrong arguments of the user's: a TypeError that tells no value.
+      // Wrong arguments of the user's: a TypeError that contains no value.
       const checked = <T>(work: () => T): T | string => {
         try {
           return work();
@@ -188,15 +190,15 @@ describe('the parsers of what proxies say', () => {
     ],
     inputs: 170_000,
     cuts: false,
-    run: ([input = new Uint8Array()]) => ({ value: ipBytes(latin(input)), taken: input.length }),
+    run: ([input = new Uint8Array()]) => ({ value: parseIp(latin(input)), taken: input.length }),
     oracle: (input, { value }) => {
       const given = latin(input);
       const zone = given.includes('%');
       const bytes = value as Uint8Array | undefined;
       expect(bytes?.length, given).toBe(zone ? undefined : { 0: undefined, 4: 4, 6: 16 }[isIP(given)]);
       if (!bytes) return;
-      expect(isIP(ipText(bytes))).toBe(bytes.length === 4 ? 4 : 6);
-      expect(ipBytes(ipText(bytes))).toStrictEqual(bytes);
+      expect(isIP(formatIp(bytes))).toBe(bytes.length === 4 ? 4 : 6);
+      expect(parseIp(formatIp(bytes))).toStrictEqual(bytes);
     },
   });
 });

@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
-import { httpProxy, type HttpProxyOptions } from '../../src/plugins/proxy/http-proxy.ts';
+import type { HttpProxyOptions } from '../../src/plugins/proxy/http-proxy-options.ts';
+import { httpProxy } from '../../src/plugins/proxy/http-proxy.ts';
 import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import { ca } from '../support/certificates.ts';
 import { spec } from '../support/spec.ts';

@@ -9,17 +9,17 @@ describe('handshakeDeadline', () => {
     ['timeouts.handshake, when it is the smaller', 50, 200, 50],
     ['what is left of the deadline, when it is the smaller', 200, 50, 50],
     ['nothing, when the deadline is over', 50, -5, 0],
-  ])('tells ETOHANDSHAKE after %s', (_, handshake, deadline, ms) => {
+  ])('reports ETOHANDSHAKE after %s', (_, handshake, deadline, ms) => {
     const scheduler = new VirtualTimeScheduler();
     const told: unknown[] = [];
     const dial = testDial({ scheduler, timeouts: { handshake }, deadline: scheduler.now() + deadline, layer: 'ssl' });
     handshakeDeadline(dial, 'knock', (error) => told.push([error.code, error.phase, error.layer, error.message, scheduler.frame]));
     scheduler.flush();
-    const message = `ssl: expected the knock to be through within ${ms} ms, it is not; raise timeouts.handshake or timeouts.establish if the peer is only slow`;
+    const message = `ssl: the knock did not complete within ${ms} ms; raise timeouts.handshake or timeouts.establish if the peer is only slow`;
     expect(told).toEqual([['ETOHANDSHAKE', 'handshake', 'ssl', message, expect.closeTo(ms, 0)]]);
   });
 
-  it('tells nothing once it is unsubscribed, or when neither time is set', () => {
+  it('reports nothing after it was unsubscribed, or if neither time is set', () => {
     const scheduler = new VirtualTimeScheduler();
     const late = (): never => {
       throw new Error('it was told');
@@ -34,15 +34,15 @@ describe('handshakeDeadline', () => {
 describe('handshakeBroken', () => {
   const dial = testDial({ layer: 'ssl' });
 
-  it('keeps code, number and facts, and says which handshake it was', () => {
+  it('keeps code, number and facts, and names the layer of the handshake', () => {
     const cause = new IOStreamError('ECONNRESET', { phase: 'read', errno: -104, message: 'read ECONNRESET', facts: { syscall: 'read' } });
     const error = handshakeBroken(cause, dial);
     expect(error).toMatchObject({ code: 'ECONNRESET', errno: -104, syscall: 'read', phase: 'handshake', layer: 'ssl', fatal: true, cause });
-    expect((error as Error).message).toBe('ssl: the connection broke before the handshake was through: read ECONNRESET');
+    expect((error as Error).message).toBe('ssl: connection broke during the handshake: read ECONNRESET');
     expect(error).not.toHaveProperty('address');
   });
 
-  it('leaves what a layer below has said of itself, and what is no error of ours', () => {
+  it('returns an error that names a layer, and any other value, unchanged', () => {
     for (const error of [new IOStreamError('EPROXY', { phase: 'handshake', layer: 'proxy' }), new Error('why'), 'why', undefined])
       expect(handshakeBroken(error, dial)).toBe(error);
   });

@@ -23,7 +23,7 @@ describe('Ledger', () => {
     ['swallowed, with what is before them', ledgerOf([3, 3], [2, 0]), [0, 3], [0, 5]],
     ['held back', ledgerOf([6, 4, 2], [2, 4]), [4, 4], [4, 4]],
     ['a farewell that holds none', ledgerOf([2, 2], [0, 3]), [2, 3], [2, 0]],
-  ])('says how many of the bytes given have left: %s', (_, ledger, sent, news) => {
+  ])('counts how many of the accepted bytes are sent: %s', (_, ledger, sent, news) => {
     expect(sent.map((bytes) => ledger.sent(bytes))).toEqual(news);
   });
 

@@ -57,7 +57,7 @@ describe('mapBytes', () => {
     expect(run(EMPTY, boom)).toEqual([new Error('boom')]);
   });
 
-  it('makes its function anew for each subscription, and not before', () => {
+  it('creates its function at each subscription, and not before', () => {
     let made = 0;
     const shift = mapBytes<Up>(() => {
       let key = (made += 1);

@@ -56,7 +56,7 @@ describe('passthrough', () => {
     expect(rides.map(({ app }) => app.observed)).toEqual([false, false, false, false, false]);
   });
 
-  it('dials the wire below with the same dial, anew for each subscription', () => {
+  it('dials the wire below with the same dial at each subscription', () => {
     const dial = testDial({ to: { host: 'h', port: 1 }, layer: 'noop' });
     const plugin = passthrough();
     expect([new PluginDriver(plugin, { dial }), new PluginDriver(plugin, { dial })].map(({ wire }) => wire.dials)).toEqual([

@@ -26,7 +26,7 @@ describe('rc4', () => {
     expect(inWords(up)).toEqual(['connected', 'data hi', 'pause', 'end']);
   });
 
-  it('begins anew for each connection', () => {
+  it('starts a new key stream for each connection', () => {
     const plugin = rc4('key');
     for (const { app, wire } of [new PluginDriver(plugin), new PluginDriver(plugin)]) {
       app.next(data('same'));
@@ -43,7 +43,7 @@ describe('rc4', () => {
   });
 
   describe('its key', () => {
-    it('is a string in UTF-8 or bytes, of 1 to 256 bytes (E3)', () => {
+    it('is a string in UTF-8 or bytes, of 1 to 256 bytes', () => {
       const keyed = (key: string | Uint8Array): string => {
         const { app, wire } = new PluginDriver(rc4(key));
         app.next(data('text'));
@@ -65,13 +65,13 @@ describe('rc4', () => {
       ['number', 7],
       ['object', ['key']],
       ['object', new Uint16Array(4)],
-    ])('is refused when it is %s (E3)', (got, key) => {
+    ])('is refused when it is %s', (got, key) => {
       const call = (): unknown => rc4(key as string);
       expect(call).toThrow(TypeError);
       expect(call).toThrow(`expected \`passphrase\` of rc4 to be a string or a Uint8Array of 1 to 256 bytes, got ${got}`);
     });
 
-    it('is not told when it is refused', () => {
+    it('is not part of the error if it is refused', () => {
       let message = '';
       try {
         rc4('secret'.repeat(50));
@@ -92,7 +92,7 @@ describe('rc4', () => {
     });
   });
 
-  spec.each(CARRIERS)('carries 16 MiB both ways at once on a %s, with backpressure (E4)', async (h, carrier) => {
+  spec.each(CARRIERS)('carries 16 MiB both ways at once on a %s, with backpressure', async (h, carrier) => {
     const { near, far } = await connectedPair(h, carrier, rc4('key'), rc4('key'));
     const chunks = Array.from({ length: 256 }, (_, at) => Buffer.alloc(64 * 1024, at));
     near.pause();
@@ -112,7 +112,7 @@ describe('rc4', () => {
     await Promise.all([near.up.ended, far.up.ended]);
   });
 
-  spec('gives garbage of the same length, and no error, when the peer has another key (E4)', async (h) => {
+  spec('emits garbage of the same length, and no error, if the peer has another key', async (h) => {
     const { near, far } = await connectedPair(h, 'memory pair', rc4('key'), rc4('another'));
     near.write('hello');
     await h.until(() => far.received === 5);

@@ -14,7 +14,7 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 /** More than is taken from a sender whose peer does not read: by a pair, by two kernels. */
 const MORE_THAN_FITS = { 'memory pair': 2 * MiB, socket: 8 * MiB };
-/** So many turns of the event loop show that a sender stands still. */
+/** The number of turns of the event loop that show that a sender is paused. */
 const TURNS = 100;
 const CHUNK = 64 * KiB;
 

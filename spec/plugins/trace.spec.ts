@@ -31,7 +31,7 @@ describe('trace', () => {
     const fail = (): never => {
       throw new Error('disk full');
     };
-    // Without 5, which would find what config.onUnhandledError is told of the sink.
+    // Without 5, which would find what the sink reports to config.onUnhandledError.
     (await checkPlugin(trace({ sink: fail }), [], { rules: [1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12] })).assert();
   });
 
@@ -86,7 +86,7 @@ describe('trace', () => {
       ['↑ error ECONNRESET "read ECONNRESET"'],
     ],
     ['unsubscribing', (ride) => ride.unsubscribe(), ['↓ unsubscribed']],
-  ])('tells how it ended: %s', (_, end, words) => {
+  ])('logs how the connection ended: %s', (_, end, words) => {
     const { ride, log } = traced();
     end(ride);
     expect(said(log)).toStrictEqual(words);
@@ -163,7 +163,7 @@ describe('trace', () => {
       expect(offsets).toStrictEqual(['00000000', '00000000', '000003e8', '00000001', '000007d0', '00000002']);
     });
 
-    it('shows 256 bytes of a chunk, or as many as it is told, and says how many are left out', () => {
+    it('shows 256 bytes of a chunk, or `bytes`, and the number of omitted bytes', () => {
       for (const [bytes, rows, left] of [
         [256, 16, '  … 744 more bytes'],
         [17, 2, '  … 983 more bytes'],
@@ -188,7 +188,7 @@ describe('trace', () => {
       return { ride: traced({ sink }).ride, calls: () => calls };
     };
 
-    spec('is told to config.onUnhandledError, once, and not called again; the connection goes on', async (h) => {
+    spec('is reported to config.onUnhandledError once, and is not called again; the connection goes on', async (h) => {
       const seen = unhandled(h);
       const { ride, calls } = breaking();
       ride.wire.connect();
@@ -199,7 +199,7 @@ describe('trace', () => {
       expect([calls(), ride.state, ride.wire.down.length, inWords(ride.up).at(-1)]).toStrictEqual([2, 'open', 5, 'end']);
     });
 
-    spec('is told to nobody where nothing is set: the process goes on', async () => {
+    spec('is ignored if config.onUnhandledError is not set: the process goes on', async () => {
       const { ride, calls } = breaking();
       ride.wire.connect();
       for (let each = 0; each < 5; each += 1) ride.app.next(data('x'));

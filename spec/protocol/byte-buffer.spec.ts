@@ -153,7 +153,7 @@ describe('ByteBuffer', () => {
     expect(copied).toBeLessThan(1024 * 1024);
   });
 
-  it('knows whether it holds one chunk that nobody else has seen, and nobody has looked at', () => {
+  it('reports whether it holds a single chunk that no other code has seen', () => {
     const chunk = of('abc');
     const whatIf = (happens: (buffer: ByteBuffer) => unknown, unseen = true): boolean => {
       const buffer = new ByteBuffer();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BODY_KEPT, BODY_LIMIT, keepsOpen, readBody } from '../../src/protocol/http-body.ts';
+import { MAX_KEPT_BYTES, BODY_LIMIT, keepsOpen, readBody } from '../../src/protocol/http-body.ts';
 import type { HttpHead } from '../../src/protocol/http-head.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
 import { runConversation } from '../support/held-talk.ts';
@@ -58,7 +58,7 @@ describe('readBody', () => {
   });
 
   it('keeps the first KiB, and reads no more without skip', () => {
-    const long = 'x'.repeat(BODY_KEPT);
+    const long = 'x'.repeat(MAX_KEPT_BYTES);
     expect(read(sized(3000), [`${long}rest`])).toEqual({ text: long, whole: false, unread: 'rest', waits: false });
     expect(read(head(), [`${long}rest`])).toEqual({ text: long, whole: false, unread: 'rest', waits: false });
     expect(read(CHUNKED, [`bb8\r\n${long}rest`])).toEqual({ text: long, whole: false, unread: 'rest', waits: false });
@@ -102,7 +102,7 @@ describe('readBody', () => {
       expect(read(sized(text.length), [text.slice(0, length)], { end: true })).toMatchObject({ text: text.slice(0, length), whole: false });
   });
 
-  it('tells what stopped it, and keeps what came before: an early end, or an error of the wire', () => {
+  it('returns what stopped it, and the bytes before: an early end, or an error of the wire', () => {
     const broken = new Error('why');
     const stopped = (how: { end?: boolean; broken?: unknown }): unknown =>
       runConversation((link) => readBody(link, sized(9)), ['abc'], how).result?.stopped;

@@ -1,15 +1,8 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { IOStreamError } from '../../src/errors.ts';
-import {
-  AUTH_ATTEMPTS,
-  httpConnect,
-  INTERIM_REPLIES,
-  type ConnectRequest,
-  type ConnectState,
-  type ProxyChallenge,
-  type Tunnel,
-} from '../../src/protocol/http-connect.ts';
+import type { ConnectRequest, ConnectState, ProxyChallenge, Tunnel } from '../../src/protocol/connect-request.ts';
+import { AUTH_ATTEMPTS, httpConnect, INTERIM_REPLIES } from '../../src/protocol/http-connect.ts';
 import { Secrets } from '../../src/protocol/secrets.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
 import { runConversation, type ConversationResult } from '../support/held-talk.ts';
@@ -44,7 +37,7 @@ function asking(
     attempt: 0,
     challenges: 0,
     connections: 0,
-    asking: false,
+    isAsking: false,
     asked: [] as boolean[],
     secrets: new Secrets(),
     bodies: 0,
@@ -56,7 +49,7 @@ function asking(
   const left = [...(answers ?? [])];
   const auth = (challenge: ProxyChallenge): never => {
     challenges.push(challenge);
-    state.asked.push(state.asking);
+    state.asked.push(state.isAsking);
     const answer = left.shift();
     if (answer instanceof Error) throw answer;
     return answer as never;
@@ -86,11 +79,11 @@ describe('httpConnect', () => {
   });
 
   describe('a 2xx', () => {
-    it.each(['HTTP/1.1 200', 'HTTP/1.0 200 OK', 'HTTP/1.1 201 Created', 'HTTP/1.1 299 '])('B1: %j opens the tunnel', (line) => {
+    it.each(['HTTP/1.1 200', 'HTTP/1.0 200 OK', 'HTTP/1.1 201 Created', 'HTTP/1.1 299 '])('%j opens the tunnel', (line) => {
       expect(asking([`${line}\r\n\r\npayload`])).toMatchObject({ result: { status: Number(line.slice(9, 12)) }, unread: 'payload' });
     });
 
-    it('gives what the proxy said', () => {
+    it('returns status, reply and headers of the proxy', () => {
       expect(asking(['HTTP/1.1 200 All right\r\nVia: 1.1 p\r\n\r\n']).result).toEqual({
         status: 200,
         reply: 'All right',
@@ -99,7 +92,7 @@ describe('httpConnect', () => {
       expect(asking(['HTTP/1.1 200\r\n\r\n']).result).toEqual({ status: 200, headers: {} });
     });
 
-    it('B3: has no body, whatever its headers say', () => {
+    it('has no body, whatever its headers announce', () => {
       const reply = 'HTTP/1.1 200 OK\r\nContent-Length: 123\r\nTransfer-Encoding: chunked\r\n\r\n';
       for (const { name, chunks } of rechunk(`${reply}5\r\npayload`, { empty: true }))
         expect(asking(chunks), name).toMatchObject({ result: { status: 200 }, unread: '5\r\npayload' });
@@ -113,13 +106,13 @@ describe('httpConnect', () => {
       });
     });
 
-    it('must come after so many', () => {
+    it('is required after that number', () => {
       expect(errorOf(asking(['HTTP/1.1 102 Processing\r\n\r\n'.repeat(INTERIM_REPLIES + 1)]))).toMatchObject({ code: 'EPROTOCOL' });
     });
   });
 
   describe('a refusal', () => {
-    it.each([101, 300, 302, 400, 401, 403, 405, 500, 502, 503, 504, 999])('B6: of %i is EPROXY with what the proxy said', (status) => {
+    it.each([101, 300, 302, 400, 401, 403, 405, 500, 502, 503, 504, 999])('of %i is EPROXY with the text of the proxy', (status) => {
       const reply = `HTTP/1.1 ${status} No way\r\nContent-Length: 3\r\nX: y\r\n\r\nwhy`;
       for (const { name, chunks } of rechunk(reply, { random: 5, empty: true }))
         expect(errorOf(asking(chunks)), name).toMatchObject({
@@ -132,14 +125,14 @@ describe('httpConnect', () => {
         });
     });
 
-    it('B6: without body or reason is EPROXY, too', () => {
+    it('without body or reason is EPROXY, too', () => {
       expect(errorOf(asking(['HTTP/1.1 502\r\nContent-Length: 0\r\n\r\n']))).toMatchObject({ code: 'EPROXY', status: 502, body: '' });
       expect(errorOf(asking(['HTTP/1.1 502\r\n\r\n'], { end: true }))).toMatchObject({ code: 'EPROXY', status: 502, body: '' });
     });
 
-    it('says in words what was asked and what came', () => {
+    it('states in its message the target and the reply', () => {
       const { message } = errorOf(asking(['HTTP/1.0 403 Forbidden\r\n\r\n'], { end: true }));
-      expect(message).toBe('expected the proxy to connect to target.test:443, got 403 Forbidden');
+      expect(message).toBe('the proxy refused to connect to target.test:443: 403 Forbidden');
     });
 
     it('has the first KiB of a body that ends with the connection, or has been cut off', () => {
@@ -166,7 +159,7 @@ describe('httpConnect', () => {
         ],
       ],
       ['nothing', '', []],
-    ])('B5: with %s is EPROXYAUTH with the challenge and the first KiB of the body', (_, challenge, challenges) => {
+    ])('with %s is EPROXYAUTH with the challenge and the first KiB of the body', (_, challenge, challenges) => {
       const reply = `HTTP/1.1 407 Who\r\n${challenge}Content-Length: 3000\r\n\r\n${'x'.repeat(3000)}`;
       expect(errorOf(asking([reply], { authorization: 'Basic eDp5' }))).toMatchObject({
         code: 'EPROXYAUTH',
@@ -256,7 +249,7 @@ describe('httpConnect', () => {
     });
 
     it.each<unknown>(['Custom secret\r\nEvil: yes', 'secret\0', 'secret\n', 7, { secret: 'secret' }])(
-      'B15: is EPROXYAUTH when `auth` answers %j, and does not tell it',
+      'is EPROXYAUTH if `auth` returns %j, without that value',
       (answer) => {
         const made = asking([REFUSED], { answers: [answer] });
         expect(errorOf(made)).toMatchObject({ code: 'EPROXYAUTH' });
@@ -276,7 +269,7 @@ describe('httpConnect', () => {
       'HTTP/1.1 STATUS You said Basic bWU6c2VjcmV0, secret\r\nEcho: Basic bWU6c2VjcmV0\r\nProxy-Authenticate: X r="secret"\r\nContent-Length: 24\r\n\r\nauth=bWU6c2VjcmV0;secret';
     const known = { authorization: 'Basic bWU6c2VjcmV0' };
 
-    it.each([407, 403])('are in no error, even if the proxy tells them: %i', (status) => {
+    it.each([407, 403])('are in no error, even if the proxy repeats them: %i', (status) => {
       const { error } = asking([told.replace('STATUS', String(status))], known);
       expect(error).toMatchObject({ reply: 'You said ***, ***', headers: { echo: '***' }, body: 'auth=***;***' });
       expect(inspect(error, { depth: 9 })).not.toMatch(/secret|bWU6/);
@@ -288,7 +281,7 @@ describe('httpConnect', () => {
       expect(inspect(result)).not.toMatch(/secret|bWU6/);
     });
 
-    it.each(['HTTP/1.1 bad auth secret', 'HTTP/1.1 secret', 'secret of HTTP'])('are not told of a reply that is none: %j', (line) => {
+    it.each(['HTTP/1.1 bad auth secret', 'HTTP/1.1 secret', 'secret of HTTP'])('are not quoted from an invalid reply: %j', (line) => {
       const { error } = asking([`${line}\r\n\r\n`], known);
       expect(error).toMatchObject({ code: 'EPROTOCOL', message: expect.stringContaining('***') as string });
       expect(inspect(error, { depth: 9 })).not.toContain('secret');
@@ -329,7 +322,7 @@ describe('httpConnect', () => {
 
   it('knows whether `auth` is asked', () => {
     for (const answer of ['Custom secret', undefined, new Error('the vault is closed')])
-      expect(asking([REFUSED], { answers: [answer] }).state, String(answer)).toMatchObject({ asking: false, asked: [true] });
+      expect(asking([REFUSED], { answers: [answer] }).state, String(answer)).toMatchObject({ isAsking: false, asked: [true] });
   });
 
   describe('a connection that breaks', () => {
@@ -356,7 +349,7 @@ describe('httpConnect', () => {
       expect(errorOf(asking([whole.slice(0, -1)], { end: true }))).not.toHaveProperty('cause');
     });
 
-    it('within the head is what the wire says', () => {
+    it('within the head is the error of the wire', () => {
       const head = 'HTTP/1.1 403 No\r\nX: y\r\n\r\n';
       for (let length = 0; length < head.length; length += 1) expect(asking([head.slice(0, length)], { broken }).error).toBe(broken);
     });
@@ -374,7 +367,7 @@ describe('httpConnect', () => {
       expect(errorOf(asking([`${REFUSED}garbage\r\n\r\n`], { answers: ['Custom secret'] }))).toMatchObject({ code: 'EPROTOCOL' });
     });
 
-    it('tells no secret', () => {
+    it('contains no secret', () => {
       const { error } = asking(['HTTP/1.1 403 secret\r\nContent-Length: 99\r\n\r\nsecret'], {
         authorization: 'Basic bWU6c2VjcmV0',
         broken,
@@ -387,11 +380,11 @@ describe('httpConnect', () => {
   describe('an early end', () => {
     const reply = 'HTTP/1.1 200 OK\r\nVia: x\r\n\r\n';
     it.each(Array.from({ length: reply.length }, (_, length) => length))(
-      'B8: after %i bytes of the reply is EPROXY and says so',
+      'after %i bytes of the reply is EPROXY with that number',
       (length) => {
         const error = errorOf(asking([reply.slice(0, length)], { end: true }));
         expect(error).toMatchObject({ code: 'EPROXY', phase: 'handshake' });
-        expect(error.message).toContain(`unexpected EOF after ${length} bytes`);
+        expect(error.message).toContain(`(${length} bytes received)`);
       },
     );
   });

@@ -8,7 +8,7 @@ const headOf = (text: string): HttpHead | undefined => held(text).result;
 const bytewise = (text: string): readonly string[] => Array.from({ length: text.length }, (_, at) => text.slice(at, at + 1));
 const STATUS = 'HTTP/1.1 200 OK\r\n';
 
-/** A head of so many bytes, its empty line included: one long header. */
+/** A head of the given number of bytes, including its empty line: one long header. */
 const headOfLength = (length: number): string => `${STATUS}X: ${'x'.repeat(length - STATUS.length - 'X: \r\n\r\n'.length)}\r\n\r\n`;
 
 describe('readHead', () => {
@@ -32,11 +32,11 @@ describe('readHead', () => {
     ['HTTP/1.0 204 No Content', 204, 'No Content'],
     ['HTTP/1.1  503   Service   Unavailable  ', 503, 'Service   Unavailable'],
     ['HTTP/1.9\t299 \xe9', 299, '\xe9'],
-  ])('B1: reads the status line %j', (line, status, reason) => {
+  ])('reads the status line %j', (line, status, reason) => {
     expect(headOf(`${line}\r\n\r\n`)).toMatchObject({ status, reason });
   });
 
-  it.each([0, 1, 20])('B1: reads %i headers', (count) => {
+  it.each([0, 1, 20])('reads %i headers', (count) => {
     const fields = Array.from({ length: count }, (_, at) => `X-${at}: ${at}\r\n`).join('');
     expect(Object.keys(headOf(`${STATUS}${fields}\r\n`)?.headers ?? { none: '' })).toHaveLength(count);
   });
@@ -53,7 +53,7 @@ describe('readHead', () => {
     ]);
   });
 
-  it('B11: takes a head of 16,384 bytes, and refuses one of 16,385, however they are cut', () => {
+  it('accepts a head of 16,384 bytes and rejects one of 16,385, however they are cut', () => {
     const fits = headOfLength(HEAD_LIMIT);
     expect([HEAD_LIMIT, fits.length]).toEqual([16_384, 16_384]);
     expect(held(`${fits}left`)).toMatchObject({ result: { status: 200 }, unread: 'left' });
@@ -62,7 +62,7 @@ describe('readHead', () => {
       expect(held(...cut).error).toMatchObject({ code: 'EPROTOCOL', phase: 'handshake' });
   });
 
-  it('B11: refuses a head whose lines fill the limit exactly', () => {
+  it('refuses a head whose lines fill the limit exactly', () => {
     const line = `X: ${'x'.repeat(HEAD_LIMIT - STATUS.length - 'X: \r\n'.length)}\r\n`;
     expect(held(`${STATUS}${line}`).error).toMatchObject({
       code: 'EPROTOCOL',
@@ -70,16 +70,16 @@ describe('readHead', () => {
     });
   });
 
-  it('B11: says the whole limit, whatever was left of it', () => {
+  it('states the whole limit, whatever part of it remained', () => {
     for (const text of [headOfLength(HEAD_LIMIT + 1), `${STATUS}${'X: y\r\n'.repeat(2726)}X`.padEnd(HEAD_LIMIT + 1, 'x')])
-      expect(held(text).error).toMatchObject({ message: 'expected the end of the reply within 16384 bytes, got more' });
+      expect(held(text).error).toMatchObject({ message: 'the head of the reply is larger than 16384 bytes' });
   });
 
   it.each([
     ['one line of 1 MiB', `${STATUS}X: ${'x'.repeat(2 ** 20)}`],
     ['a status line of 1 MiB', `HTTP/1.1 200 ${'x'.repeat(2 ** 20)}`],
     ['10,000 tiny headers', `${STATUS}${'a:b\r\n'.repeat(10_000)}\r\n`],
-  ])('B11: refuses %s, in chunks of any size', (_, text) => {
+  ])('refuses %s, in chunks of any size', (_, text) => {
     for (const size of [text.length, 1000, 1]) {
       const chunks = Array.from({ length: Math.min(20_000, Math.ceil(text.length / size)) }, (_, at) =>
         text.slice(at * size, (at + 1) * size),
@@ -97,7 +97,7 @@ describe('readHead', () => {
     ['no colon', 'nothing'],
     ['no name', ': b'],
     ['a name that is no token', 'A(b): c'],
-  ])('B12: refuses a header with %s', (_, line) => {
+  ])('refuses a header with %s', (_, line) => {
     for (const { name, chunks } of rechunk(`${STATUS}${line}\r\n\r\n`))
       expect(held(...chunks).error, name).toMatchObject({ code: 'EPROTOCOL' });
   });
@@ -111,7 +111,7 @@ describe('readHead', () => {
     'HTTP/1.1200 OK',
     'HTTP/1.1 200OK',
     'HTTP/1.1 2\x0000',
-  ])('B12: refuses the status line %j', (line) => expect(held(`${line}\r\n\r\n`).error).toMatchObject({ code: 'EPROTOCOL' }));
+  ])('refuses the status line %j', (line) => expect(held(`${line}\r\n\r\n`).error).toMatchObject({ code: 'EPROTOCOL' }));
 
   it.each([
     ['Via: 1.1 a\r\n (b)', '1.1 a (b)'],
@@ -122,12 +122,12 @@ describe('readHead', () => {
     ['Via: 1.1 a\r\n \r\n\t\r\n (b)', '1.1 a (b)'],
     ['Via: 1.1 a\r\nVia: 1.1\r\n b', '1.1 a, 1.1 b'],
     ['Via: 1.1 a\r\n X: y', '1.1 a X: y'],
-  ])('B12: reads the folded header %j as one', (lines, via) => {
+  ])('reads the folded header %j as one', (lines, via) => {
     for (const { name, chunks } of rechunk(`${STATUS}${lines}\r\nZ: z\r\n\r\nleft`))
       expect(held(...chunks), name).toMatchObject({ result: { headers: { via, z: 'z' } }, unread: 'left' });
   });
 
-  it('B12: refuses a fold that has no header before it', () => {
+  it('refuses a fold that has no header before it', () => {
     expect(held(`${STATUS} X: y\r\n\r\n`).error).toMatchObject({ code: 'EPROTOCOL' });
   });
 
@@ -168,7 +168,7 @@ describe('readHead', () => {
     ['\x9b31m', String.raw`"\u009b31m"`],
     ['HTTP/1.1 20 OK\r\n', String.raw`"HTTP/1.1 20 OK\r\n"`],
   ])('quotes the first bytes of %j', (text, quote) => {
-    expect(held(text).error).toMatchObject({ message: `expected of the reply a status line of HTTP/1, got ${quote}` });
+    expect(held(text).error).toMatchObject({ message: `the reply has no status line of HTTP/1: ${quote}` });
   });
 
   it('is linear in spaces and folds, too', () => {

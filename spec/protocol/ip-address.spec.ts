@@ -1,9 +1,9 @@
 import { isIP, SocketAddress } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { ipBytes, ipText } from '../../src/protocol/ip-address.ts';
+import { parseIp, formatIp } from '../../src/protocol/ip-address.ts';
 
 const hex = (text: string): string | undefined => {
-  const bytes = ipBytes(text);
+  const bytes = parseIp(text);
   return bytes && Buffer.from(bytes).toString('hex');
 };
 
@@ -39,11 +39,11 @@ describe('ipBytes', () => {
     '1:2:3:4:5:6:7',
     '::12345',
   ])('knows no address %j', (text) => {
-    expect(ipBytes(text)).toBeUndefined();
+    expect(parseIp(text)).toBeUndefined();
   });
 
   it.each(['::1]/@[::2', '[::1]', 'fe80::1%eth0', ' ::1', '1.2.3.4 ', '::1\n', 'http://[::1]'])('takes %j for a name', (text) => {
-    expect(ipBytes(text)).toBeUndefined();
+    expect(parseIp(text)).toBeUndefined();
   });
 
   it('agrees with node:net on what is an address', () => {
@@ -52,7 +52,7 @@ describe('ipBytes', () => {
       for (const b of pieces) {
         for (const c of pieces) {
           const text = `${a}${b}${c}`;
-          expect(ipBytes(text)?.length ?? 0, text).toBe({ 0: 0, 4: 4, 6: 16 }[isIP(text)]);
+          expect(parseIp(text)?.length ?? 0, text).toBe({ 0: 0, 4: 4, 6: 16 }[isIP(text)]);
         }
       }
     }
@@ -63,7 +63,7 @@ describe('ipText', () => {
   it.each(['127.0.0.1', '0.0.0.0', '::', '::1', '1::', '2001:db8::8:800:200c:417a', '1:2:3:4:5:6:7:8', '1:0:0:2::3'])(
     'writes %s',
     (text) => {
-      expect(ipText(ipBytes(text)!)).toBe(text);
+      expect(formatIp(parseIp(text)!)).toBe(text);
     },
   );
 
@@ -72,8 +72,8 @@ describe('ipText', () => {
       const bytes = Uint8Array.from({ length: 16 }, (_, at) => ((seed >> (at % 9)) & 1) * ((seed * 37 + at * 101) & 255));
       const plain = Array.from({ length: 8 }, (_, at) => Buffer.from(bytes.subarray(2 * at, 2 * at + 2)).toString('hex')).join(':');
       const address = (text: string): string => new SocketAddress({ address: text, family: 'ipv6' }).address;
-      expect(address(ipText(bytes)), plain).toBe(address(plain));
-      expect(Buffer.from(ipBytes(ipText(bytes))!).equals(bytes), plain).toBe(true);
+      expect(address(formatIp(bytes)), plain).toBe(address(plain));
+      expect(Buffer.from(parseIp(formatIp(bytes))!).equals(bytes), plain).toBe(true);
     }
   });
 });

@@ -16,7 +16,7 @@ function noise(length: number, seed: string): Buffer {
 }
 
 describe('rc4Cipher', () => {
-  it('knows 14 keys at 18 offsets (E1)', () => {
+  it('knows 14 keys at 18 offsets', () => {
     const keys = Object.entries(RC4_VECTORS);
     expect([keys.length, RC4_OFFSETS.length]).toEqual([14, 18]);
     for (const [key, rows] of keys) {
@@ -28,7 +28,7 @@ describe('rc4Cipher', () => {
     }
   });
 
-  it('gives what OpenSSL gives, for keys of every length from 1 to 256 bytes, however the bytes are cut (E2)', () => {
+  it('returns the same as OpenSSL, for keys of every length from 1 to 256 bytes, however the bytes are cut', () => {
     const questions = Array.from({ length: 1024 }, (_, at): Rc4Question => {
       const seed = `case ${at}`;
       return { key: noise((at % 256) + 1, `${seed} key`), bytes: noise(8192, seed) };

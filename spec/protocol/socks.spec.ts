@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { nameBytes, portBytes, portOf, refusal } from '../../src/protocol/socks.ts';
+import { nameBytes, portBytes, portOf, socksRefusal } from '../../src/protocol/socks.ts';
 
 describe('nameBytes', () => {
-  it('takes names of 1 to 255 bytes (C10)', () => {
+  it('accepts names of 1 to 255 bytes', () => {
     expect(nameBytes('a')).toEqual(Uint8Array.of(97));
     expect(nameBytes('x'.repeat(255))).toHaveLength(255);
   });
@@ -12,7 +12,7 @@ describe('nameBytes', () => {
     ['x'.repeat(256), 'got 256 bytes, which is too long'],
     [`${'x'.repeat(254)}é`, 'got 256 bytes, which is too long'],
     ['a\0b', 'got one with NUL'],
-  ])('refuses others (C10, C11)', (name, message) => {
+  ])('refuses others', (name, message) => {
     expect(() => nameBytes(name)).toThrow(expect.objectContaining({ code: 'EPROXY', phase: 'handshake' }) as Error);
     expect(() => nameBytes(name)).toThrow(message);
   });
@@ -24,14 +24,14 @@ describe('portBytes and portOf', () => {
   });
 });
 
-describe('refusal', () => {
-  it('says what was expected and what the proxy answered, with the number in `status` and its text in `reply`', () => {
-    expect(refusal('EPROXY', 'a connection', 5, 'connection refused')).toMatchObject({
+describe('socksRefusal', () => {
+  it('states what the proxy refused, with the number in `status` and its text in `reply`', () => {
+    expect(socksRefusal('EPROXY', 'refused the connection', 5, 'connection refused')).toMatchObject({
       code: 'EPROXY',
       phase: 'handshake',
       status: 5,
       reply: 'connection refused',
-      message: 'expected a connection, the SOCKS proxy answered 5: connection refused',
+      message: 'the SOCKS proxy refused the connection (5: connection refused)',
     });
   });
 });

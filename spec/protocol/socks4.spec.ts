@@ -15,7 +15,7 @@ describe('socks4Connect', () => {
     ['a name (4a)', 'example.com', `0401 01bb 00000001 6d6500 ${name('example.com')}`],
     ['an address that would announce a name, as a name', '0.0.0.7', `0401 01bb 00000001 6d6500 ${name('0.0.0.7')}`],
     ['the address 0.0.0.0', '0.0.0.0', '0401 01bb 00000000 6d6500'],
-    ['a name of 255 bytes (C10)', 'x'.repeat(255), `0401 01bb 00000001 6d6500 ${name('x'.repeat(255))}`],
+    ['a name of 255 bytes', 'x'.repeat(255), `0401 01bb 00000001 6d6500 ${name('x'.repeat(255))}`],
   ])('asks for %s in one piece', (_, host, said) => {
     expect(ask(host)).toEqual({ said: [said.replaceAll(' ', '')], left: '', value: { boundAddress: '10.0.0.1', boundPort: 8080 } });
   });
@@ -24,20 +24,20 @@ describe('socks4Connect', () => {
     expect(ask('192.0.2.1', { user: new Uint8Array(0) }).said).toEqual(['040101bbc000020100']);
   });
 
-  it('reads the reply at every cut, and leaves what follows (A2, A3)', () => {
+  it('reads the reply at every cut, and leaves the bytes that follow', () => {
     for (const { name, chunks } of rechunk(Buffer.concat([ok, bytesOf('feedbeef')]), { empty: true, random: 200 })) {
       const told = tell((link) => socks4Connect(link, { host: 'a', port: 1 }, me), chunks);
       expect(told, name).toMatchObject({ value: { boundAddress: '10.0.0.1', boundPort: 8080 }, left: 'feedbeef' });
     }
   });
 
-  it.each([0, 1, 2, 3, 4, 5, 6, 7])('tells an end after %i bytes of the reply (C14)', (length) => {
+  it.each([0, 1, 2, 3, 4, 5, 6, 7])('reports an end after %i bytes of the reply', (length) => {
     const { error } = ask('a', { reply: ok.subarray(0, length) });
     expect(error).toMatchObject({ code: 'EPROXY', phase: 'handshake' });
-    expect((error as Error).message).toContain(`unexpected EOF after ${length} bytes`);
+    expect((error as Error).message).toContain(`(${length} bytes received)`);
   });
 
-  it('gives each reply code its number and text (C2)', () => {
+  it('reports each reply code with its text', () => {
     const texts: Record<number, string> = {
       91: 'request rejected or failed',
       92: 'request rejected because the proxy cannot connect to identd on the client',
@@ -50,22 +50,22 @@ describe('socks4Connect', () => {
     }
   });
 
-  it.each([1, 4, 5, 0x48, 0xff])('wants version 0 in the reply, not %i (C5)', (version) => {
+  it.each([1, 4, 5, 0x48, 0xff])('rejects version %i in the reply', (version) => {
     expect(ask('a', { reply: Uint8Array.of(version, 90) }).error).toMatchObject({ code: 'EPROTOCOL', phase: 'handshake' });
   });
 
   it('refuses another version at its byte, and quotes what came', () => {
     expect(ask('a', { reply: bytesOf('05') }).error).toMatchObject({ code: 'EPROTOCOL' });
     expect((ask('a', { reply: bytesOf('05 00') }).error as Error).message).toBe(
-      String.raw`expected version 0 in the reply, got 5 in "\u0005\u0000" (SOCKS5); is it a SOCKS4 proxy?`,
+      String.raw`the reply has version 5 instead of 0: "\u0005\u0000" (SOCKS5); is it a SOCKS4 proxy?`,
     );
   });
 
   it.each([
     ['an IPv6 address', '::1', 'IPv6'],
-    ['a name that is too long (C10)', 'x'.repeat(256), 'too long'],
-    ['a name with NUL (C11)', 'a\0b', 'NUL'],
-  ])('says nothing for %s', (_, host, message) => {
+    ['a name that is too long', 'x'.repeat(256), 'too long'],
+    ['a name with NUL', 'a\0b', 'NUL'],
+  ])('sends nothing for %s', (_, host, message) => {
     const { said, error } = ask(host);
     expect([said, (error as { code: string }).code]).toEqual([[], 'EPROXY']);
     expect((error as Error).message).toContain(message);

@@ -1,21 +1,23 @@
-import { Conversation, type Link, type Talk } from '../../src/protocol/link.ts';
+import { Conversation } from '../../src/protocol/conversation.ts';
+import type { Link } from '../../src/protocol/link.ts';
+import type { Talk } from '../../src/protocol/need.ts';
 
-/** What came of a conversation that was given some bytes. */
+/** The result of a conversation over some bytes. */
 export interface ConversationResult<T> {
-  /** What it returned, when it is through. */
+  /** Its return value, if it has returned. */
   readonly result?: T;
   readonly error?: unknown;
-  /** All it said, as Latin-1. */
+  /** Its output as Latin-1. */
   readonly said: string;
-  /** What it left to the layer above, when it is through. */
+  /** The bytes that remain for the layer above, if it has returned. */
   readonly unread: string;
-  /** It waits for more. */
+  /** Whether it waits for more bytes. */
   readonly waits: boolean;
 }
 
 const latin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 
-/** Holds a conversation: gives it the chunks one by one, answers what it asks for besides bytes at once, then maybe the end, or what broke the wire. */
+/** Runs a conversation over the chunks, one by one. Answers each `wait` at once. Then ends it, or fails it with an error of the wire. */
 export function runConversation<T>(
   talk: (link: Link) => Talk<T>,
   chunks: readonly (string | Uint8Array)[],

@@ -54,7 +54,7 @@ export async function nodeProxy(
   return { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
 }
 
-/** One request that a scripted proxy got: what it said, on which socket, and the how many-th connection and request that was. */
+/** One request that a scripted proxy got: its text, its socket, and the numbers of the connection and the request. */
 export interface ProxyRequest {
   readonly text: string;
   readonly socket: Socket;
@@ -62,7 +62,7 @@ export interface ProxyRequest {
   readonly turn: number;
 }
 
-/** A proxy that answers each request, up to its empty line, as the spec says; `requests` are all it got, `rest` what came else. */
+/** A proxy that answers each request, up to its empty line, as the spec requires; `requests` are all it got, `rest` what came else. */
 export async function scriptedProxy(
   h: Harness,
   answer: (request: ProxyRequest) => unknown,

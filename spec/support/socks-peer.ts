@@ -4,38 +4,38 @@ import type { Harness } from './harness.ts';
 import { served } from './loopback.ts';
 import { bytesOf } from './socks-talk.ts';
 
-/** A conversation as a proxy plays it: hex words it is told, then hex words it says. */
-export type Exchange = readonly (readonly [told: string, says: string])[];
+/** A conversation from the proxy's side: hex words that it receives, then hex words that it sends. */
+export type Exchange = readonly (readonly [receives: string, sends: string])[];
 
 /** The steps of a conversation as `checkPlugin` takes them. */
 export function stepsOf(exchange: Exchange): PeerStep[] {
-  return exchange.flatMap(([told, says]) => [{ expect: bytesOf(told) }, { send: bytesOf(says) }]);
+  return exchange.flatMap(([receives, sends]) => [{ expect: bytesOf(receives) }, { send: bytesOf(sends) }]);
 }
 
-/** How a scripted proxy leaves the conversation after its last word. */
+/** How a scripted proxy ends the connection after its last bytes. */
 export type Leave = 'EOF' | 'RST' | 'silence' | 'payload';
 
-/** A proxy on loopback that plays a conversation; all it was told stands in `told`. */
-export async function socksPeer(h: Harness, exchange: Exchange, leave: Leave): Promise<{ host: string; port: number; told: Buffer[] }> {
-  const told: Buffer[] = [];
+/** A proxy on loopback that plays a conversation; all that it received is in `received`. */
+export async function socksPeer(h: Harness, exchange: Exchange, leave: Leave): Promise<{ host: string; port: number; received: Buffer[] }> {
+  const received: Buffer[] = [];
   const serve = (socket: Socket): void => {
     let at = 0;
     const step = (): void => {
-      const heard = Buffer.concat(told).length;
+      const length = Buffer.concat(received).length;
       const until = exchange.slice(0, at + 1).reduce((sum, [words]) => sum + bytesOf(words).length, 0);
-      if (at === exchange.length || heard < until) return;
+      if (at === exchange.length || length < until) return;
       socket.write(bytesOf(exchange[at]![1]));
       at += 1;
       if (at === exchange.length) end(socket, leave);
     };
     if (exchange.length === 0) end(socket, leave);
     socket.on('data', (bytes) => {
-      told.push(bytes);
+      received.push(bytes);
       step();
     });
   };
   const place = (await served(h, serve)) as { host: string; port: number };
-  return { ...place, told };
+  return { ...place, received };
 }
 
 function end(socket: Socket, leave: Leave): void {

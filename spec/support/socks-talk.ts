@@ -1,8 +1,10 @@
-import { Conversation, type Link, type Talk } from '../../src/protocol/link.ts';
+import { Conversation } from '../../src/protocol/conversation.ts';
+import type { Link } from '../../src/protocol/link.ts';
+import type { Talk } from '../../src/protocol/need.ts';
 
 /** How a conversation with a scripted proxy went. */
 export interface Told<T> {
-  /** What was said, in hex, one text for each time it waited. */
+  /** The output in hex, one text for each time it waited. */
   readonly said: string[];
   readonly value?: T;
   readonly error?: unknown;
@@ -12,7 +14,7 @@ export interface Told<T> {
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
-/** Runs one side of a conversation over what the other says, cut as given; then the other ends. */
+/** Runs one side of a conversation over the chunks of the other side; then the other ends. */
 export function tell<T>(talk: (link: Link) => Talk<T>, chunks: readonly Uint8Array[]): Told<T> {
   const conversation = new Conversation(talk, { phase: 'handshake', early: 'EPROXY' });
   const said: string[] = [];

@@ -1,4 +1,20 @@
-import { asapScheduler, asyncScheduler, catchError, concat, delay, EMPTY, filter, map, mergeMap, Observable, of, scheduled, startWith, tap, throwError } from 'rxjs';
+import {
+  asapScheduler,
+  asyncScheduler,
+  catchError,
+  concat,
+  delay,
+  EMPTY,
+  filter,
+  map,
+  mergeMap,
+  Observable,
+  of,
+  scheduled,
+  startWith,
+  tap,
+  throwError,
+} from 'rxjs';
 import { handshake } from '../../src/layers/handshake.ts';
 import { mapBytes } from '../../src/layers/map-bytes.ts';
 import { transform } from '../../src/layers/transform.ts';

@@ -13,7 +13,8 @@ import { throttleBytes } from '../../src/plugins/throttle-bytes/throttle-bytes.t
 import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import { tlsServer } from '../../src/plugins/tls/tls-server.ts';
 import { trace } from '../../src/plugins/trace.ts';
-import type { Link, Talk } from '../../src/protocol/link.ts';
+import type { Link } from '../../src/protocol/link.ts';
+import type { Talk } from '../../src/protocol/need.ts';
 import { chaos } from '../../src/testing/chaos/chaos.ts';
 import { memoryPair, type MemoryPairOptions } from '../../src/testing/memory/memory-pair.ts';
 import { randomOf } from '../../src/testing/rechunk.ts';

@@ -1,4 +1,4 @@
-import type { Talk } from '../protocol/link.ts';
+import type { Talk } from '../protocol/need.ts';
 import { malformed } from './frame-errors.ts';
 import type { Reader } from './parser.ts';
 

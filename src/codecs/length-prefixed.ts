@@ -1,8 +1,8 @@
 import { map } from 'rxjs';
 import { concatBytes } from '../util/concat-bytes.ts';
+import { checkOneOf, codecOptions } from './codec-options.ts';
 import type { Codec } from './codec.ts';
 import { decodeWith } from './decode-with.ts';
-import { checkOneOf, codecOptions } from './codec-options.ts';
 import { frameBytes } from './frame-bytes.ts';
 import { malformed, receivedTooLong, tooLongToSend } from './frame-errors.ts';
 import { fixedHeader, MAX_HEADER_BYTES, varintHeader } from './length-header.ts';

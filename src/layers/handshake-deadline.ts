@@ -13,7 +13,7 @@ import { after } from '../util/timer.ts';
 export function handshakeDeadline(dial: Dial, what: string, late: (error: IOStreamError) => void): Subscription {
   const ms = remainingTime(dial.timeouts.handshake, dial);
   return after(ms, dial.scheduler, () => {
-    const message = `expected the ${what} to be through within ${ms} ms, it is not; raise timeouts.handshake or timeouts.establish if the peer is only slow`;
+    const message = `the ${what} did not complete within ${ms} ms; raise timeouts.handshake or timeouts.establish if the peer is only slow`;
     late(new IOStreamError(ETOHANDSHAKE, { phase: 'handshake', layer: dial.layer, message }));
   });
 }
@@ -25,7 +25,7 @@ export function handshakeDeadline(dial: Dial, what: string, late: (error: IOStre
 export function handshakeBroken(error: unknown, { layer }: Dial): unknown {
   if (!(error instanceof IOStreamError) || error.layer !== undefined) return error;
   const { code, errno, syscall, address, port } = error;
-  const message = `the connection broke before the handshake was through: ${error.message}`;
+  const message = `connection broke during the handshake: ${error.message}`;
   const facts = Object.fromEntries(Object.entries({ syscall, address, port }).filter(([, value]) => value !== undefined));
   return new IOStreamError(code, { phase: 'handshake', layer, message, errno, cause: error, facts });
 }

@@ -3,8 +3,8 @@
  * layers that change the length.
  *
  * ```text
- *   given ─────▶ layer ─────▶ made        settle: the bytes made so far contain all bytes given so far
- *   news ◀────── ledger ◀──── sent        how many more of the given bytes are sent
+ *   accepted ──▶ layer ─────▶ produced    settle: the bytes produced so far contain all bytes accepted so far
+ *   sent ◀────── ledger ◀──── sent        how many more of the accepted bytes are sent
  * ```
  *
  * All numbers are totals since the start.
@@ -16,14 +16,15 @@ export class Ledger {
   produced = 0;
   #sent = 0;
   #reported = 0;
-  readonly #entries: { given: number; readonly made: number }[] = [];
+  readonly #entries: { consumed: number; readonly produced: number }[] = [];
 
   /** Records that the bytes produced so far contain all bytes accepted so far, except the last `held`. */
   settle(held = 0): void {
     const last = this.#entries.at(-1);
-    const given = this.consumed - held;
-    if (last?.made === this.produced) last.given = given;
-    else this.#entries.push({ given, made: this.produced });
+    const { produced } = this;
+    const consumed = this.consumed - held;
+    if (last?.produced === produced) last.consumed = consumed;
+    else this.#entries.push({ consumed, produced });
   }
 
   /** Counts more produced bytes as sent. Returns how many more accepted bytes are sent as a result. */
@@ -31,9 +32,9 @@ export class Ledger {
     this.#sent += bytes;
     const before = this.#reported;
     let count = 0;
-    for (const { given, made } of this.#entries) {
-      if (made > this.#sent) break;
-      this.#reported = given;
+    for (const { consumed, produced } of this.#entries) {
+      if (produced > this.#sent) break;
+      this.#reported = consumed;
       count += 1;
     }
     if (count > 0) this.#entries.splice(0, count);

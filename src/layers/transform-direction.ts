@@ -4,16 +4,16 @@
  */
 export class TransformDirection<S> {
   /** While true, no piece is emitted. */
-  paused = false;
-  readonly #out: (signal: S) => void;
+  isPaused = false;
+  readonly #emit: (signal: S) => void;
   readonly #queue: Generator<S, void>[] = [];
   /** A piece that was produced but not yet emitted. */
   #ahead: S | undefined;
-  #running = false;
-  #making = false;
+  #isRunning = false;
+  #isProducing = false;
 
   constructor(out: (signal: S) => void) {
-    this.#out = out;
+    this.#emit = out;
   }
 
   get isEmpty(): boolean {
@@ -29,12 +29,12 @@ export class TransformDirection<S> {
    * continues with the queue.
    */
   run(): boolean {
-    if (this.#running) return false;
-    this.#running = true;
+    if (this.#isRunning) return false;
+    this.#isRunning = true;
     let next = this.#next();
-    for (; next !== undefined && !this.paused; next = this.#next()) this.#out(next);
+    for (; next !== undefined && !this.isPaused; next = this.#next()) this.#emit(next);
     this.#ahead = next;
-    this.#running = false;
+    this.#isRunning = false;
     return next === undefined;
   }
 
@@ -43,7 +43,7 @@ export class TransformDirection<S> {
     this.#ahead = undefined;
     const all = this.#queue.splice(0);
     // A generator that is running has called this itself or has thrown. `#next` returns it.
-    for (const each of this.#making ? all.slice(1) : all) each.return();
+    for (const each of this.#isProducing ? all.slice(1) : all) each.return();
   }
 
   #next(): S | undefined {
@@ -51,9 +51,9 @@ export class TransformDirection<S> {
     this.#ahead = undefined;
     if (ahead !== undefined) return ahead;
     for (let head = this.#queue[0]; head; head = this.#queue[0]) {
-      this.#making = true;
+      this.#isProducing = true;
       const step = head.next();
-      this.#making = false;
+      this.#isProducing = false;
       if (head !== this.#queue[0]) head.return();
       else if (!step.done) return step.value;
       else this.#queue.shift();

@@ -66,86 +66,86 @@ export function transform(options: TransformOptions): Plugin {
 
 class TransformLayer implements Layer {
   readonly #ports: LayerContext;
-  readonly #downward: Transformer | undefined;
-  readonly #upward: Transformer | undefined;
+  readonly #outboundTransformer: Transformer | undefined;
+  readonly #inboundTransformer: Transformer | undefined;
   readonly #ledger = new Ledger();
-  readonly #goingDown: TransformDirection<Flow>;
-  readonly #goingUp: TransformDirection<Up>;
+  readonly #outbound: TransformDirection<Flow>;
+  readonly #inbound: TransformDirection<Up>;
   /** Completes Up after the wire has completed. */
-  #end: (() => void) | undefined;
+  #endUp: (() => void) | undefined;
   /** The application has resumed. The wire is resumed when the inbound queue is empty. */
-  #resuming = false;
-  #connected = false;
-  #ended = false;
-  #closing = false;
-  #dropped = false;
+  #isResuming = false;
+  #isConnected = false;
+  #hasFinished = false;
+  #isClosing = false;
+  #hasDropped = false;
 
   constructor({ down, up }: TransformOptions, ports: LayerContext) {
     this.#ports = ports;
-    this.#downward = down?.();
-    this.#upward = up?.();
-    this.#goingDown = new TransformDirection((signal) => ports.down.next(signal));
-    this.#goingUp = new TransformDirection((signal) => ports.up.next(signal));
+    this.#outboundTransformer = down?.();
+    this.#inboundTransformer = up?.();
+    this.#outbound = new TransformDirection((signal) => ports.down.next(signal));
+    this.#inbound = new TransformDirection((signal) => ports.up.next(signal));
   }
 
   down(signal: Flow): void {
     if (signal.kind === 'pause') this.#pause(signal);
     else if (signal.kind === 'resume') {
-      this.#resuming = true;
-      this.#goingUp.paused = false;
-      this.#rise();
-    } else if (this.#downward) {
-      this.#goingDown.push(this.#lowered(this.#downward, signal));
-      this.#sink();
+      this.#isResuming = true;
+      this.#inbound.isPaused = false;
+      this.#runInbound();
+    } else if (this.#outboundTransformer) {
+      this.#outbound.push(this.#transformOutbound(this.#outboundTransformer, signal));
+      this.#runOutbound();
     } else this.#ports.down.next(signal);
   }
 
   up(signal: Up): void {
     const { up } = this.#ports;
-    if (signal.kind === 'connected') this.#connected = true;
-    if (signal.kind === 'sent' && this.#downward) this.#tell(signal.bytes);
-    else if (!this.#upward || (signal.kind !== 'data' && signal.kind !== 'end')) up.next(signal);
-    else if (!this.#dropped) {
-      this.#goingUp.push(this.#raised(this.#upward, signal));
-      this.#rise();
+    if (signal.kind === 'connected') this.#isConnected = true;
+    if (signal.kind === 'sent' && this.#outboundTransformer) this.#emitSent(signal.bytes);
+    else if (!this.#inboundTransformer || (signal.kind !== 'data' && signal.kind !== 'end')) up.next(signal);
+    else if (!this.#hasDropped) {
+      this.#inbound.push(this.#transformInbound(this.#inboundTransformer, signal));
+      this.#runInbound();
     } else if (signal.kind === 'end') up.next(signal);
   }
 
   /** Drops the queued inbound signals and those that would follow them: the application has closed. */
   closing(): true {
-    this.#closing = true;
-    this.#dropped = !this.#goingUp.isEmpty;
-    this.#goingUp.clear();
-    this.#goingUp.paused = false;
-    if (this.#connected && this.#downward) this.#goingDown.push(this.#lowered(this.#downward));
-    this.#sink();
+    this.#isClosing = true;
+    this.#hasDropped = !this.#inbound.isEmpty;
+    this.#inbound.clear();
+    this.#inbound.isPaused = false;
+    if (this.#isConnected && this.#outboundTransformer) this.#outbound.push(this.#transformOutbound(this.#outboundTransformer));
+    this.#runOutbound();
     return true;
   }
 
   drain(end: () => void): void {
-    this.#end = end;
-    this.#rise();
+    this.#endUp = end;
+    this.#runInbound();
   }
 
   free(): void {
-    this.#goingDown.clear();
-    this.#goingUp.clear();
+    this.#outbound.clear();
+    this.#inbound.clear();
   }
 
   #pause(signal: Flow): void {
-    this.#goingUp.paused = true;
+    this.#inbound.isPaused = true;
     // Otherwise the wire is still paused.
-    if (!this.#resuming) this.#ports.down.next(signal);
-    this.#resuming = false;
+    if (!this.#isResuming) this.#ports.down.next(signal);
+    this.#isResuming = false;
   }
 
-  *#lowered(downward: Transformer, signal?: DataSignal | EndSignal): Generator<Flow, void> {
+  *#transformOutbound(downward: Transformer, signal?: DataSignal | EndSignal): Generator<Flow, void> {
     let chunks: Iterable<Uint8Array> = [];
     if (signal?.kind === 'data') {
       this.#ledger.consumed += signal.bytes.length;
       chunks = downward.push(signal.bytes);
-    } else if (!this.#ended) {
-      this.#ended = true;
+    } else if (!this.#hasFinished) {
+      this.#hasFinished = true;
       chunks = downward.finish?.() ?? [];
     }
     for (const bytes of chunks) {
@@ -153,33 +153,33 @@ class TransformLayer implements Layer {
       yield { kind: 'data', bytes };
     }
     // Evaluated only now, because a generator may produce its chunks lazily.
-    this.#ledger.settle(this.#ended ? 0 : downward.held?.());
+    this.#ledger.settle(this.#hasFinished ? 0 : downward.held?.());
     if (signal?.kind === 'end') yield signal;
   }
 
-  *#raised(upward: Transformer, signal: DataSignal | EndSignal): Generator<Up, void> {
+  *#transformInbound(upward: Transformer, signal: DataSignal | EndSignal): Generator<Up, void> {
     const made = signal.kind === 'data' ? upward.push(signal.bytes) : (upward.finish?.() ?? []);
     for (const bytes of made) yield { kind: 'data', bytes };
     if (signal.kind === 'end') yield signal;
   }
 
-  #sink(): void {
-    const all = this.#goingDown.run();
-    this.#tell(0);
-    if (all && this.#closing) this.#ports.down.complete();
+  #runOutbound(): void {
+    const all = this.#outbound.run();
+    this.#emitSent(0);
+    if (all && this.#isClosing) this.#ports.down.complete();
   }
 
-  #rise(): void {
-    if (!this.#goingUp.run()) return;
+  #runInbound(): void {
+    if (!this.#inbound.run()) return;
     const { down } = this.#ports;
-    if (this.#resuming) {
-      this.#resuming = false;
+    if (this.#isResuming) {
+      this.#isResuming = false;
       down.next(RESUME);
     }
-    this.#end?.();
+    this.#endUp?.();
   }
 
-  #tell(left: number): void {
+  #emitSent(left: number): void {
     const bytes = this.#ledger.sent(left);
     if (bytes > 0) this.#ports.up.next({ kind: 'sent', bytes });
   }

@@ -1,5 +1,6 @@
 import { asyncScheduler, config, Observable, tap, type MonoTypeOperatorFunction } from 'rxjs';
 import { printable } from '../protocol/printable.ts';
+import { hexDump } from '../util/hex.ts';
 import { asText, errorFacts, plainDetails } from '../util/log-format.ts';
 import { ownOptions } from '../util/own-options.ts';
 import type { Dial, Flow, Plugin, Up } from '../wire/signal.ts';
@@ -12,8 +13,6 @@ export interface TraceOptions {
   /** The maximum number of bytes shown of each chunk: 0 or more, Infinity for all. @default 256 */
   readonly bytes?: number | undefined;
 }
-
-const ROW = 16;
 
 /**
  * Creates a plugin that logs all signals at its place in the stack in readable form, and changes nothing.
@@ -57,17 +56,18 @@ const ROW = 16;
  * @throws TypeError if `sink` is not a function, or `bytes` not a number of bytes.
  */
 export function trace(options: TraceOptions): Plugin {
-  const { sink, bytes: most = 256 } = ownOptions(options, 'trace', ['sink', 'bytes']);
+  const { sink, bytes: maxBytes = 256 } = ownOptions(options, 'trace', ['sink', 'bytes']);
   if (typeof sink !== 'function') throw new TypeError(`expected \`sink\` of trace to be a function, got ${typeof sink}`);
-  if (!(typeof most === 'number' && most >= 0)) throw new TypeError(`expected \`bytes\` of trace to be 0 or more, got ${asText(most)}`);
+  if (!(typeof maxBytes === 'number' && maxBytes >= 0))
+    throw new TypeError(`expected \`bytes\` of trace to be 0 or more, got ${asText(maxBytes)}`);
   let connections = 0;
   return (wire) => (dial) => {
     const below = wire(dial);
     return (flow$) =>
       new Observable<Up>((up) => {
-        const log = new Log(sink, most, dial, (connections += 1));
+        const log = new TraceLog(sink, maxBytes, dial, (connections += 1));
         const above$ = flow$.pipe(log.watch<Flow>('↓'));
-        up.add(() => log.over());
+        up.add(() => log.end());
         above$.pipe(below, log.watch<Up>('↑')).subscribe(up);
       });
   };
@@ -78,17 +78,17 @@ type Arrow = '↓' | '↑';
 type Entry = Up | { readonly kind: 'complete' | 'unsubscribed' } | { readonly kind: 'error'; readonly error: unknown };
 
 /** The log of one connection. */
-class Log {
+class TraceLog {
   readonly #sink: (entry: string) => void;
-  readonly #most: number;
+  readonly #maxBytes: number;
   readonly #dial: Dial;
   readonly #number: number;
   readonly #start: number;
-  #open = true;
+  #isOpen = true;
 
-  constructor(sink: (entry: string) => void, most: number, dial: Dial, number: number) {
+  constructor(sink: (entry: string) => void, maxBytes: number, dial: Dial, number: number) {
     this.#sink = sink;
-    this.#most = most;
+    this.#maxBytes = maxBytes;
     this.#dial = dial;
     this.#number = number;
     this.#start = dial.scheduler.now();
@@ -97,12 +97,12 @@ class Log {
   watch<S extends Up>(arrow: Arrow): MonoTypeOperatorFunction<S> {
     let passed = 0;
     const end = (how: Entry): void => {
-      this.#tell(arrow, how);
-      if (arrow === '↑') this.#open = false;
+      this.#write(arrow, how);
+      if (arrow === '↑') this.#isOpen = false;
     };
     return tap<S>({
       next: (signal) => {
-        this.#tell(arrow, signal, passed);
+        this.#write(arrow, signal, passed);
         if (signal.kind === 'data') passed += signal.bytes.length;
       },
       error: (error: unknown) => end({ kind: 'error', error }),
@@ -111,29 +111,29 @@ class Log {
   }
 
   /** Logs an unsubscribe, unless the connection has ended before. */
-  over(): void {
-    this.#tell('↓', { kind: 'unsubscribed' });
-    this.#open = false;
+  end(): void {
+    this.#write('↓', { kind: 'unsubscribed' });
+    this.#isOpen = false;
   }
 
   /** @param offset the position of the chunk in its direction. */
-  #tell(arrow: Arrow, entry: Entry, offset = 0): void {
-    if (!this.#open) return;
+  #write(arrow: Arrow, entry: Entry, offset = 0): void {
+    if (!this.#isOpen) return;
     const { layer = 'trace', scheduler } = this.#dial;
     const ms = String(Math.round(scheduler.now() - this.#start));
     try {
       // Inside `try`, like the formatting below: an error of the log must not affect the connection.
-      const bytes = entry.kind === 'data' ? dump(entry.bytes, offset, this.#most) : '';
-      this.#sink(`#${this.#number} ${ms.padStart(8)} ms ${layer} ${arrow} ${printable(inWords(entry))}${bytes}`);
+      const bytes = entry.kind === 'data' ? dumpOf(entry.bytes, offset, this.#maxBytes) : '';
+      this.#sink(`#${this.#number} ${ms.padStart(8)} ms ${layer} ${arrow} ${printable(formatEntry(entry))}${bytes}`);
     } catch (error) {
-      this.#open = false;
+      this.#isOpen = false;
       // In a separate tick, so that an error of the handler does not affect the connection either.
       atTickEnd(asyncScheduler, () => config.onUnhandledError?.(error));
     }
   }
 }
 
-function inWords(signal: Entry): string {
+function formatEntry(signal: Entry): string {
   switch (signal.kind) {
     case 'data':
       return `data ${signal.bytes.length} bytes`;
@@ -155,15 +155,10 @@ function inWords(signal: Entry): string {
   }
 }
 
-function dump(bytes: Uint8Array, offset: number, most: number): string {
-  const shown = bytes.subarray(0, most);
-  const rows: string[] = [];
-  for (let at = 0; at < shown.length; at += ROW) {
-    const row = Array.from(shown.subarray(at, at + ROW));
-    const hex = row.map((byte, column) => `${column === ROW / 2 ? ' ' : ''}${byte.toString(16).padStart(2, '0')}`).join(' ');
-    const text = row.map((byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.')).join('');
-    rows.push(`\n  ${(offset + at).toString(16).padStart(8, '0')}  ${hex.padEnd(ROW * 3)}  |${text}|`);
-  }
-  const left = bytes.length - shown.length;
-  return rows.join('') + (left > 0 ? `\n  … ${left} more bytes` : '');
+function dumpOf(bytes: Uint8Array, offset: number, maxBytes: number): string {
+  const shown = bytes.subarray(0, maxBytes);
+  const rows = hexDump(shown, offset);
+  const omitted = bytes.length - shown.length;
+  if (omitted > 0) rows.push(`… ${omitted} more bytes`);
+  return rows.map((row) => `\n  ${row}`).join('');
 }

@@ -14,9 +14,9 @@ export class ByteBuffer {
   #start = 0;
   #end = 0;
   /** Whether this buffer allocated the memory and may append to it, as opposed to an adopted chunk of a caller. */
-  #owned = false;
+  #isOwned = false;
   /** Whether the content is a single chunk that no other code can see. */
-  #unseen = false;
+  #isExclusive = false;
 
   get length(): number {
     return this.#end - this.#start;
@@ -24,13 +24,13 @@ export class ByteBuffer {
 
   /** Returns a view of the buffered bytes without consuming them. Do not modify it. */
   view(): Uint8Array {
-    this.#unseen = false;
+    this.#isExclusive = false;
     return this.#memory.subarray(this.#start, this.#end);
   }
 
   /** The buffered bytes, if they are a single chunk that was appended as unseen and has not been exposed since. */
   get exclusiveChunk(): Uint8Array | undefined {
-    return this.#unseen && this.#start === 0 ? this.#memory : undefined;
+    return this.#isExclusive && this.#start === 0 ? this.#memory : undefined;
   }
 
   /** Returns the position of the first complete `wanted` between `from` and `to`, or -1. Runs for each chunk, so it creates no view. */
@@ -50,7 +50,7 @@ export class ByteBuffer {
     // Adopted without a copy, unless that would retain a much larger backing buffer.
     if (this.length === 0 && bytes.length * 2 >= bytes.buffer.byteLength) {
       this.assign(bytes);
-      this.#unseen = unseen;
+      this.#isExclusive = unseen;
       return;
     }
     this.#reserve(bytes.length);
@@ -63,8 +63,8 @@ export class ByteBuffer {
     this.#memory = bytes;
     this.#start = 0;
     this.#end = bytes.length;
-    this.#owned = false;
-    this.#unseen = false;
+    this.#isOwned = false;
+    this.#isExclusive = false;
   }
 
   /** Removes and returns the first `count` bytes, or all bytes if there are fewer. */
@@ -80,7 +80,7 @@ export class ByteBuffer {
   }
 
   #reserve(more: number): void {
-    if (this.#owned && this.#end + more <= this.#memory.length) return;
+    if (this.#isOwned && this.#end + more <= this.#memory.length) return;
     this.#move(2 * (this.length + more));
   }
 
@@ -91,7 +91,7 @@ export class ByteBuffer {
     this.#end = this.length;
     this.#start = 0;
     this.#memory = fresh;
-    this.#owned = true;
-    this.#unseen = false;
+    this.#isOwned = true;
+    this.#isExclusive = false;
   }
 }

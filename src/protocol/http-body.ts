@@ -1,9 +1,10 @@
 import { tokensOf, type HttpHead } from './http-head.ts';
-import type { Link, Talk } from './link.ts';
+import type { Link } from './link.ts';
+import type { Talk } from './need.ts';
 
 /** The result of reading a body. */
 export interface HttpBody {
-  /** Its first {@link BODY_KEPT} bytes. */
+  /** Its first {@link MAX_KEPT_BYTES} bytes. */
   readonly bytes: Uint8Array;
   /** Whether the body was read to its end. If so, the next bytes belong to another reply. */
   readonly whole: boolean;
@@ -12,7 +13,7 @@ export interface HttpBody {
 }
 
 /** The maximum number of body bytes that are kept. */
-export const BODY_KEPT = 1024;
+export const MAX_KEPT_BYTES = 1024;
 
 /** The maximum number of bytes that are read to skip a body, including chunk sizes and trailers. */
 export const BODY_LIMIT: number = 64 * 1024;
@@ -42,7 +43,7 @@ export function keepsOpen(head: HttpHead): boolean {
  * end and an error of the connection stop the reading. Does not throw for any of them.
  */
 export function* readBody(link: Link, head: HttpHead, { skip = false }: { readonly skip?: boolean } = {}): Talk<HttpBody> {
-  const body = new Body(link, skip);
+  const body = new BodyReader(link, skip);
   const framing = framingOf(head);
   try {
     const whole = yield* framing === 'chunked' ? body.chunks() : body.take(framing === 'close' ? Infinity : framing);
@@ -52,7 +53,7 @@ export function* readBody(link: Link, head: HttpHead, { skip = false }: { readon
   }
 }
 
-class Body {
+class BodyReader {
   readonly kept: number[] = [];
   readonly #link: Link;
   readonly #skip: boolean;
@@ -70,8 +71,8 @@ class Body {
   *take(count: number): Talk<boolean> {
     let left = count;
     while (left > 0 && this.#wants()) {
-      const keep = this.kept.length < BODY_KEPT;
-      const bytes = yield* this.#read(keep ? 1 : Math.min(left, this.#left, BODY_KEPT));
+      const keep = this.kept.length < MAX_KEPT_BYTES;
+      const bytes = yield* this.#read(keep ? 1 : Math.min(left, this.#left, MAX_KEPT_BYTES));
       if (keep) this.kept.push(...bytes);
       left -= bytes.length;
     }
@@ -133,6 +134,6 @@ class Body {
   }
 
   #wants(): boolean {
-    return this.#left > 0 && (this.#skip || this.kept.length < BODY_KEPT);
+    return this.#left > 0 && (this.#skip || this.kept.length < MAX_KEPT_BYTES);
   }
 }

@@ -1,8 +1,9 @@
 import { EPROTOCOL, IOStreamError } from '../errors.ts';
 import { isToken } from './http-fields.ts';
-import type { Link, Talk } from './link.ts';
+import type { Link } from './link.ts';
+import type { Talk } from './need.ts';
 import { Secrets } from './secrets.ts';
-import { whatCame } from './what-came.ts';
+import { quoteReceived } from './quote-received.ts';
 
 /** The head of an HTTP/1 reply, up to its empty line (RFC 9112 sections 4 and 5). All text is Latin-1: each byte is one character. */
 export interface HttpHead {
@@ -35,15 +36,15 @@ const VERSION = 'HTTP/1.';
  */
 export function* readHead(link: Link, secrets: Secrets = new Secrets()): Talk<HttpHead> {
   const characters = new Characters(link);
-  const status = yield* statusLine(characters, (read) => whatCame(link, read, secrets));
+  const status = yield* statusLine(characters, (read) => quoteReceived(link, read, secrets));
   return { ...status, headers: yield* fields(characters) };
 }
 
 /** Reads the status line (RFC 9112 section 4). The reason and the space before it are optional. */
-function* statusLine(characters: Characters, whatCame: (read: string) => string): Talk<Omit<HttpHead, 'headers'>> {
+function* statusLine(characters: Characters, quote: (read: string) => string): Talk<Omit<HttpHead, 'headers'>> {
   let read = '';
   function* next(test: Test): Talk<string> {
-    const character = yield* characters.next(test, (wrong) => `a status line of HTTP/1, got ${whatCame(read + wrong)}`);
+    const character = yield* characters.next(test, (wrong) => `the reply has no status line of HTTP/1: ${quote(read + wrong)}`);
     read += character;
     return character;
   }
@@ -119,31 +120,27 @@ class Characters {
   /**
    * Reads the next character and applies the test. A line ending, CRLF or LF, is returned as `\n`.
    *
-   * @param wrong returns the expected and received text for a character that fails the test.
+   * @param wrong returns the error message for a character that fails the test.
    */
   *next(test: Test, wrong: (character: string) => string): Talk<string> {
     const character = yield* this.#read();
     if (character === '\r' && test('\n')) {
       if ((yield* this.#read()) === '\n') return '\n';
-      throw malformed(noText());
+      throw protocolError(noText());
     }
-    if (character === '\r' || !test(character)) throw malformed(wrong(character));
+    if (character === '\r' || !test(character)) throw protocolError(wrong(character));
     return character;
   }
 
   *#read(): Talk<string> {
-    if (this.#remaining === 0) throw protocolError(`expected the end of the reply within ${HEAD_LIMIT} bytes, got more`);
+    if (this.#remaining === 0) throw protocolError(`the head of the reply is larger than ${HEAD_LIMIT} bytes`);
     this.#remaining -= 1;
     return String.fromCharCode(...(yield* this.#link.read(1)));
   }
 }
 
-const noField = (): string => 'headers that are `name: value`, got a line that is not';
-const noText = (): string => 'lines without control characters, got one that has some';
-
-function malformed(words: string): IOStreamError {
-  return protocolError(`expected of the reply ${words}`);
-}
+const noField = (): string => 'a header line of the reply is not `name: value`';
+const noText = (): string => 'a line of the reply contains a control character';
 
 function protocolError(message: string): IOStreamError {
   return new IOStreamError(EPROTOCOL, { phase: 'handshake', message });

@@ -1,7 +1,7 @@
 const V4 = /^(?:(?:0|[1-9]\d{0,2})\.){3}(?:0|[1-9]\d{0,2})$/;
 
 /** Parses an IP address into 4 or 16 bytes. Returns undefined for anything else, such as a name or an address with a zone. */
-export function ipBytes(text: string): Uint8Array | undefined {
+export function parseIp(text: string): Uint8Array | undefined {
   if (V4.test(text)) {
     const bytes = text.split('.').map(Number);
     return bytes.every((byte) => byte < 256) ? Uint8Array.from(bytes) : undefined;
@@ -19,7 +19,7 @@ export function ipBytes(text: string): Uint8Array | undefined {
 }
 
 /** Formats an address of 4 or 16 bytes. IPv6 follows RFC 5952. */
-export function ipText(bytes: Uint8Array): string {
+export function formatIp(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join('.');
   const groups = Array.from({ length: 8 }, (_, at) => ((bytes[2 * at]! << 8) | bytes[2 * at + 1]!).toString(16));
   return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);

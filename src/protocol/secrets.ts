@@ -1,4 +1,5 @@
-import { folded, viewsOf, withoutCutEscape, type View } from './escapes.ts';
+import { viewsOf, withoutCutEscape, type View } from './escapes.ts';
+import { MIN_ENCODED_LENGTH, secretForms, type SecretForms } from './secret-forms.ts';
 
 /** Replaces a secret in displayed text. */
 const HIDDEN = '***';
@@ -7,22 +8,8 @@ const HIDDEN = '***';
 const MIN_WORD_LENGTH = 8;
 const MIN_VALUE_LENGTH = 4;
 
-/**
- * Minimum number of characters at the end of a truncated text that count as the start of a secret. Shorter matches occur in any text.
- * Encoded characters hold less information, so they need more.
- */
+/** Minimum number of characters at the end of a truncated text that count as the start of a secret. Shorter matches occur in any text. */
 const MIN_START_LENGTH = 2;
-const MIN_ENCODED_LENGTH = 4;
-
-/** The search patterns for a secret. */
-interface Forms {
-  /** The text itself, in each encoding in which a head or body is read. */
-  readonly plain: readonly string[];
-  /** Its hexadecimal and Base64 encodings. */
-  readonly encoded: readonly string[];
-  /** The Base64 characters it produces inside a longer Base64 text. */
-  readonly inner: readonly string[];
-}
 
 type Span = readonly [start: number, end: number];
 
@@ -37,7 +24,7 @@ type Span = readonly [start: number, end: number];
  * - Base64, also inside a longer Base64 text
  */
 export class Secrets {
-  readonly #known: Map<string, Forms>;
+  readonly #known: Map<string, SecretForms>;
 
   /** @param others an instance whose secrets are copied. */
   constructor(others?: Secrets) {
@@ -46,7 +33,7 @@ export class Secrets {
 
   /** Adds a literal text. */
   addText(text: string): void {
-    if (text !== '' && !this.#known.has(text)) this.#known.set(text, formsOf(text));
+    if (text !== '' && !this.#known.has(text)) this.#known.set(text, secretForms(text));
   }
 
   /** Adds the secret part of a login: the password, or the user if the password is empty. */
@@ -75,7 +62,7 @@ export class Secrets {
 
   /** Replaces each secret in a text by `***`. */
   hide(text: string): string {
-    return this.#known.size === 0 ? text : covered(text, this.#spans(text, viewsOf(text)));
+    return this.#known.size === 0 ? text : hideSpans(text, this.#spans(text, viewsOf(text)));
   }
 
   /** Does the same for a truncated text, and also replaces the start of a secret at its end. */
@@ -83,21 +70,21 @@ export class Secrets {
     if (this.#known.size === 0) return text;
     const views = viewsOf(text);
     const ends = views.flatMap((view) => [view, withoutCutEscape(view)]);
-    return covered(text, [...this.#spans(text, views), ...this.#begun(text, ends)]);
+    return hideSpans(text, [...this.#spans(text, views), ...this.#startsAtEnd(text, ends)]);
   }
 
   #spans(text: string, views: readonly View[]): Span[] {
     const spans: Span[] = [];
     for (const view of views)
       for (const { plain, encoded, inner } of this.#known.values()) {
-        for (const wanted of [...plain, ...encoded]) spans.push(...found(view, wanted));
-        for (const wanted of inner) spans.push(...found(view, wanted).map((span) => widened(text, span)));
+        for (const wanted of [...plain, ...encoded]) spans.push(...spansOf(view, wanted));
+        for (const wanted of inner) spans.push(...spansOf(view, wanted).map((span) => widened(text, span)));
       }
     return spans;
   }
 
   /** Returns the spans at the end of the text that may be the start of a secret. */
-  #begun(text: string, views: readonly View[]): Span[] {
+  #startsAtEnd(text: string, views: readonly View[]): Span[] {
     const spans: Span[] = [];
     for (const view of views)
       for (const { plain, encoded, inner } of this.#known.values()) {
@@ -112,7 +99,7 @@ export class Secrets {
   }
 }
 
-function found({ text, at }: View, wanted: string): Span[] {
+function spansOf({ text, at }: View, wanted: string): Span[] {
   const spans: Span[] = [];
   for (let start = text.indexOf(wanted); start >= 0; start = text.indexOf(wanted, start + wanted.length))
     spans.push([at[start]!, at[start + wanted.length]!]);
@@ -135,7 +122,7 @@ function overlap(text: string, wanted: string, least: number): number {
   return length >= least ? length : 0;
 }
 
-function covered(text: string, spans: readonly Span[]): string {
+function hideSpans(text: string, spans: readonly Span[]): string {
   let shown = '';
   let end = 0;
   for (const [from, to] of [...spans].sort(([a], [b]) => a - b)) {
@@ -143,38 +130,6 @@ function covered(text: string, spans: readonly Span[]): string {
     end = Math.max(end, to);
   }
   return shown + text.slice(end);
-}
-
-function formsOf(text: string): Forms {
-  const bytes = new TextEncoder().encode(text);
-  const latin = latinOf(bytes);
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0'));
-  const base64 = btoa(latin);
-  const inner = [0, 1, 2].map((before) => innerBase64(latin, before)).filter(({ length }) => length >= MIN_ENCODED_LENGTH);
-  return {
-    plain: distinct([text, latin].flatMap((each) => [each, each.replaceAll(' ', '+')])),
-    encoded: distinct([hex.join(''), hex.join(' '), hex.join(':'), ...inBothAlphabets(base64), ...inBothAlphabets(withoutPadding(base64))]),
-    inner: distinct(inner.flatMap(inBothAlphabets)),
-  };
-}
-
-function distinct(texts: readonly string[]): readonly string[] {
-  return [...new Set(texts.map(folded))];
-}
-
-/** Returns the Base64 characters that depend only on this text if `before` other bytes precede it. */
-function innerBase64(latin: string, before: number): string {
-  const characters = withoutPadding(btoa('\0'.repeat(before) + latin));
-  const isWhole = (before + latin.length) % 3 === 0;
-  return characters.slice(Math.ceil((before * 8) / 6), isWhole ? undefined : -1);
-}
-
-function withoutPadding(base64: string): string {
-  return base64.replace(/=+$/, '');
-}
-
-function inBothAlphabets(base64: string): readonly string[] {
-  return [base64, base64.replaceAll('+', '-').replaceAll('/', '_')];
 }
 
 /** Decodes Base64 to `user:password`, in Latin-1 and in UTF-8. Returns an empty array for invalid Base64. */
@@ -185,11 +140,4 @@ function decodedOf(base64: string): readonly string[] {
   } catch {
     return [];
   }
-}
-
-/** Converts bytes to Latin-1 characters, as for a head. */
-function latinOf(bytes: Uint8Array): string {
-  let text = '';
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return text;
 }

@@ -1,7 +1,8 @@
 import { EPROTOCOL, EPROXY, IOStreamError, type ErrorCode } from '../errors.ts';
-import type { Link, Talk } from './link.ts';
+import type { Link } from './link.ts';
+import type { Talk } from './need.ts';
 import { Secrets } from './secrets.ts';
-import { whatCame } from './what-came.ts';
+import { quoteReceived } from './quote-received.ts';
 
 // Shared by SOCKS 4 and 5.
 
@@ -41,11 +42,11 @@ export function portOf([high = 0, low = 0]: Uint8Array): number {
   return (high << 8) | low;
 }
 
-/** Creates the error for a refusal: its number in `status`, the meaning in `reply`. */
-export function refusal(code: ErrorCode, expected: string, status: number, reply: string): IOStreamError {
+/** Creates the error for a refusal. @param what what the proxy did. */
+export function socksRefusal(code: ErrorCode, what: string, status: number, reply: string): IOStreamError {
   return new IOStreamError(code, {
     phase: 'handshake',
-    message: `expected ${expected}, the SOCKS proxy answered ${status}: ${reply}`,
+    message: `the SOCKS proxy ${what} (${status}: ${reply})`,
     facts: { status, reply },
   });
 }
@@ -64,7 +65,7 @@ export interface SocksVersion {
 export function* readVersion(link: Link, { proxy, where, version, or }: SocksVersion, secrets: Secrets = new Secrets()): Talk<void> {
   const [got = -1] = yield* link.read(1);
   if (got === version || got === or) return;
-  const came = whatCame(link, String.fromCharCode(got), secrets);
-  const message = `expected version ${version} in the ${where}, got ${got} in ${came}; is it a ${proxy} proxy?`;
+  const came = quoteReceived(link, String.fromCharCode(got), secrets);
+  const message = `the ${where} has version ${got} instead of ${version}: ${came}; is it a ${proxy} proxy?`;
   throw new IOStreamError(EPROTOCOL, { phase: 'handshake', message });
 }

@@ -1,7 +1,8 @@
 import { EPROXY, IOStreamError } from '../errors.ts';
-import { ipBytes, ipText } from './ip-address.ts';
-import type { Link, Talk } from './link.ts';
-import { nameBytes, portBytes, portOf, readVersion, refusal, type SocksBound, type SocksTarget } from './socks.ts';
+import { parseIp, formatIp } from './ip-address.ts';
+import type { Link } from './link.ts';
+import type { Talk } from './need.ts';
+import { nameBytes, portBytes, portOf, readVersion, socksRefusal, type SocksBound, type SocksTarget } from './socks.ts';
 
 const VERSION = 4;
 const CONNECT = 1;
@@ -33,13 +34,13 @@ export function* socks4Connect(link: Link, { host, port }: SocksTarget, userId: 
   yield* readVersion(link, { proxy: 'SOCKS4', where: 'reply', version: REPLY_VERSION });
   const [status = 0] = yield* link.read(1);
   // Thrown at once: the bytes after a refusal have no meaning, and some proxies omit them.
-  if (status !== GRANTED) throw refusal(EPROXY, 'a connection', status, REPLIES[status] ?? 'unassigned');
+  if (status !== GRANTED) throw socksRefusal(EPROXY, 'refused the connection', status, REPLIES[status] ?? 'unassigned');
   const boundPort = portOf(yield* link.read(2));
-  return { boundAddress: ipText(yield* link.read(4)), boundPort };
+  return { boundAddress: formatIp(yield* link.read(4)), boundPort };
 }
 
 function destinationOf(host: string): { readonly address: Uint8Array; readonly name: readonly number[] } {
-  const address = ipBytes(host);
+  const address = parseIp(host);
   if (address?.length === 16) {
     const message = 'expected an IPv4 address or a name as target of SOCKS4, got an IPv6 address; SOCKS5 has them';
     throw new IOStreamError(EPROXY, { phase: 'handshake', message });

@@ -1,9 +1,10 @@
 import { EPROTOCOL, EPROXY, EPROXYAUTH, IOStreamError } from '../errors.ts';
-import { ipBytes, ipText } from './ip-address.ts';
-import type { Link, Talk } from './link.ts';
+import { parseIp, formatIp } from './ip-address.ts';
+import type { Link } from './link.ts';
+import type { Talk } from './need.ts';
 import { printable } from './printable.ts';
 import { Secrets } from './secrets.ts';
-import { nameBytes, portBytes, portOf, readVersion, refusal, type SocksBound, type SocksTarget, type SocksVersion } from './socks.ts';
+import { nameBytes, portBytes, portOf, readVersion, socksRefusal, type SocksBound, type SocksTarget, type SocksVersion } from './socks.ts';
 
 /** User and password for RFC 1929: 1 to 255 bytes, and 0 to 255 bytes. */
 export interface Socks5Credentials {
@@ -62,8 +63,10 @@ export function* socks5Connect(link: Link, { host, port }: SocksTarget, credenti
   const [method = NO_ACCEPTABLE_METHODS] = yield* link.read(1);
   if (!methods.includes(method)) {
     const reply = method === NO_ACCEPTABLE_METHODS ? 'no acceptable methods' : 'a method that was not offered';
-    const offered = credentials ? 'no authentication or user and password' : 'no authentication, since no `user` and `pass` are given,';
-    throw refusal(EPROXYAUTH, `${offered} to be accepted`, method, reply);
+    const what = credentials
+      ? 'accepts neither no authentication nor user and password'
+      : 'requires authentication, but no `user` and `pass` are set';
+    throw socksRefusal(EPROXYAUTH, what, method, reply);
   }
   if (credentials && method === USERNAME_PASSWORD) yield* authenticate(link, credentials, secrets);
 
@@ -71,7 +74,7 @@ export function* socks5Connect(link: Link, { host, port }: SocksTarget, credenti
   yield* readVersion(link, CONNECT_REPLY, secrets);
   const [status = 1] = yield* link.read(1);
   // Thrown at once: the bytes after a refusal have no meaning, and some proxies omit them.
-  if (status !== SUCCEEDED) throw refusal(EPROXY, 'a connection', status, REPLIES[status] ?? 'unassigned');
+  if (status !== SUCCEEDED) throw socksRefusal(EPROXY, 'refused the connection', status, REPLIES[status] ?? 'unassigned');
   const [, type] = yield* link.read(2);
   const boundAddress = yield* readAddress(link, type, secrets);
   return { boundAddress, boundPort: portOf(yield* link.read(2)) };
@@ -81,15 +84,15 @@ function* authenticate(link: Link, { user, pass }: Socks5Credentials, secrets: S
   link.send(Uint8Array.of(AUTH_VERSION, user.length, ...user, pass.length, ...pass));
   yield* readVersion(link, AUTHENTICATION_REPLY, secrets);
   const [status = 1] = yield* link.read(1);
-  if (status !== SUCCEEDED) throw refusal(EPROXYAUTH, 'user and password to be accepted', status, 'authentication failed');
+  if (status !== SUCCEEDED) throw socksRefusal(EPROXYAUTH, 'refused user and password', status, 'authentication failed');
 }
 
 /** Reads the bound address. A name is text of the proxy: it is made printable, and secrets in it are hidden. */
 function* readAddress(link: Link, type: number | undefined, secrets: Secrets): Talk<string> {
-  if (type === IPV4) return ipText(yield* link.read(4));
-  if (type === IPV6) return ipText(yield* link.read(16));
+  if (type === IPV4) return formatIp(yield* link.read(4));
+  if (type === IPV6) return formatIp(yield* link.read(16));
   if (type !== DOMAIN_NAME) {
-    const message = `expected address type 1, 3 or 4 in the reply, got ${type}`;
+    const message = `the reply has the unknown address type ${type}`;
     throw new IOStreamError(EPROTOCOL, { phase: 'handshake', message });
   }
   const [length = 0] = yield* link.read(1);
@@ -104,7 +107,7 @@ function secretsOf(credentials: Socks5Credentials | undefined): Secrets {
 }
 
 function destinationOf(host: string): readonly number[] {
-  const address = ipBytes(host);
+  const address = parseIp(host);
   if (address) return [address.length === 4 ? IPV4 : IPV6, ...address];
   const name = nameBytes(host);
   return [DOMAIN_NAME, name.length, ...name];

@@ -1,11 +1,12 @@
-import { Observable, Subscription } from 'rxjs';
+import { Observable, Subscription, type Subscriber } from 'rxjs';
 import { ECLOSED, IOStreamError } from '../errors.ts';
-import { answerTo } from '../layers/handshake.ts';
-import { Conversation, type Link, type Need } from '../protocol/link.ts';
-import { guardedSubscriber } from '../util/guarded-subscriber.ts';
+import { ConversationDriver, type ConversationHost, type ConversationInput } from '../layers/conversation-driver.ts';
+import { Conversation } from '../protocol/conversation.ts';
+import type { Link } from '../protocol/link.ts';
+import type { Need } from '../protocol/need.ts';
 import { asBuffer } from './bytes.ts';
 import { internalsOf, type IOStream } from './io-stream.ts';
-import { endReader } from './read-side.ts';
+import { endReader, type PullReader } from './read-side.ts';
 import { SentTracker } from './sent-tracker.ts';
 
 /**
@@ -50,114 +51,113 @@ import { SentTracker } from './sent-tracker.ts';
  */
 export function converse<T>(io: IOStream, talk: (link: Link) => Generator<Need, T, Uint8Array>): Observable<T> {
   return new Observable((out) => {
-    const core = internalsOf(io);
-    const { reads, writes } = core;
-    const sent = new SentTracker(writes);
-    const conversation = new Conversation(talk, { phase: 'read', read: (bytes) => reads.publish(bytes) });
-    type Step = (talk: Conversation<T>) => IteratorResult<Need, T>;
-    let stage: 'reading' | 'asking' | 'stepping' | 'over' = 'reading';
-    /** The answer to a `link.wait`. Processed by the loop in `listen`, so that synchronous answers do not deepen the stack. */
-    let reply: Step | undefined;
-    const leave = reads.attach({ ready: () => listen() });
-    if (!leave) {
-      out.error(new TypeError('expected nobody else to consume or iterate the stream while it converses'));
-      return;
-    }
-    const detach = (): void => {
-      leave();
-      reads.unshift(conversation.takeUnread());
-    };
-    /** Writes the output of the conversation, also after it has thrown or was unsubscribed. */
-    const flush = (): void => {
-      const said = conversation.takeOutput();
-      if (said.length === 0 || !core.isActive) return;
-      const refusal = writes.accept(asBuffer(said));
-      if (refusal) core.reportLater(refusal);
-      else sent.add(said.length);
-    };
-    /** Emits when all output has been sent, so that TLS may be started. */
-    const finish = (value: T): void => {
-      const emit = (): void => {
-        out.next(value);
-        out.complete();
-      };
-      if (!core.isActive || !sent.isWaiting) {
-        emit();
-        return;
-      }
-      const waiting = new Subscription();
-      const left = (): void => {
-        sent.sent();
-        if (sent.isWaiting) return;
-        waiting.unsubscribe(); // Before the emission: a subscriber may start TLS synchronously, which closes this stream.
-        emit();
-      };
-      waiting.add(writes.wait({ onSent: left }));
-      waiting.add(core.closing$.subscribe((end) => endReader(out, end.unsubscribed || 'error' in end ? end : { error: closed() })));
-      out.add(waiting);
-    };
-    const advance = (step: Step): void => {
-      stage = 'stepping';
-      let result: IteratorResult<Need, T>;
-      try {
-        result = step(conversation);
-      } catch (error) {
-        stage = 'over';
-        flush();
-        out.error(error);
-        return;
-      }
-      flush();
-      if (!result.done) {
-        stage = 'reading';
-        if ('wait' in result.value && !out.closed) ask(result.value);
-        return;
-      }
-      stage = 'over';
-      detach();
-      finish(result.value);
-    };
-    const ask = (question: Extract<Need, { readonly wait: unknown }>): void => {
-      stage = 'stepping';
-      const answer = guardedSubscriber<Step>({
-        next: (step) => {
-          reply = step;
-          listen();
-        },
-        error: (error: unknown) => out.error(error),
-        complete: () => undefined,
-      });
-      out.add(answer);
-      answerTo<T>(question).subscribe(answer);
-      stage = 'asking';
-    };
-    // A step may itself cause bytes or the end to arrive, for example by closing the stream: they are processed after the step.
-    const listen = (): void => {
-      for (let step = next(); step; step = next()) advance(step);
-    };
-    const next = (): Step | undefined => {
-      if (out.closed || (stage !== 'reading' && stage !== 'asking')) return undefined;
-      const step = reply;
-      reply = undefined;
-      if (step) return step;
-      const bytes = stage === 'reading' ? reads.pullUnobserved() : undefined;
-      if (bytes) return (talk) => talk.push(bytes);
-      const end = reads.takeEnd();
-      if (end?.unsubscribed) out.unsubscribe();
-      else if (end && 'error' in end) return (talk) => talk.throw(end.error);
-      else if (end && stage === 'reading') return (talk) => (io.isEof ? talk.end() : talk.throw(closed()));
-      return undefined;
-    };
-    out.add(() => {
-      if (stage !== 'over') conversation.return();
-      flush();
-      detach();
-    });
-    advance((talk) => talk.start());
-    listen();
+    const host = new StreamHost(io, talk, out);
+    out.add(() => host.leave());
+    host.start();
   });
 }
 
+/** Runs one conversation on a stream, for one subscriber. */
+class StreamHost<T> implements ConversationHost<T>, PullReader {
+  readonly #io: IOStream;
+  readonly #core: ReturnType<typeof internalsOf>;
+  readonly #out: Subscriber<T>;
+  readonly #conversation: Conversation<T>;
+  readonly #driver: ConversationDriver<T>;
+  readonly #sent: SentTracker;
+  #detach: (() => void) | undefined;
+
+  constructor(io: IOStream, talk: (link: Link) => Generator<Need, T, Uint8Array>, out: Subscriber<T>) {
+    const core = internalsOf(io);
+    this.#io = io;
+    this.#core = core;
+    this.#out = out;
+    this.#sent = new SentTracker(core.writes);
+    this.#conversation = new Conversation(talk, { phase: 'read', onRead: (bytes) => core.reads.publish(bytes) });
+    this.#driver = new ConversationDriver(this.#conversation, this);
+  }
+
+  start(): void {
+    this.#detach = this.#core.reads.attach(this);
+    if (this.#detach) this.#driver.run();
+    else this.#out.error(new TypeError('expected no other reader of the stream during converse(), got one that consumes or iterates it'));
+  }
+
+  /** Stops the conversation. Its output is written, and unread bytes return to the stream. */
+  leave(): void {
+    this.#driver.return();
+    this.#flush();
+    this.#release();
+  }
+
+  // Bytes, and the end of the stream
+
+  ready(): void {
+    this.#driver.run();
+  }
+
+  nextInput(isWaiting: boolean): ConversationInput | undefined {
+    const { reads } = this.#core;
+    const bytes = isWaiting ? undefined : reads.pullUnobserved();
+    if (bytes) return { kind: 'data', bytes };
+    const end = reads.takeEnd();
+    if (end?.unsubscribed) this.#out.unsubscribe();
+    else if (end && 'error' in end) return { kind: 'error', error: end.error };
+    else if (end && !isWaiting) return this.#io.isEof ? { kind: 'end' } : { kind: 'error', error: closed() };
+    return undefined;
+  }
+
+  // The conversation
+
+  write(bytes: Uint8Array): void {
+    const core = this.#core;
+    if (!core.isActive) return;
+    const refusal = core.writes.accept(asBuffer(bytes));
+    if (refusal) core.reportLater(refusal);
+    else this.#sent.add(bytes.length);
+  }
+
+  onThrow(error: unknown): void {
+    this.#flush();
+    this.#out.error(error);
+  }
+
+  /** Emits when all output has been sent, so that TLS may be started. */
+  onReturn(value: T): void {
+    this.#release();
+    const core = this.#core;
+    if (!core.isActive || !this.#sent.isWaiting) {
+      this.#emit(value);
+      return;
+    }
+    const waiting = new Subscription();
+    const onSent = (): void => {
+      this.#sent.sent();
+      if (this.#sent.isWaiting) return;
+      waiting.unsubscribe(); // Before the emission: a subscriber may start TLS synchronously, which closes this stream.
+      this.#emit(value);
+    };
+    waiting.add(core.writes.wait({ onSent }));
+    waiting.add(core.closing$.subscribe((end) => endReader(this.#out, end.unsubscribed || 'error' in end ? end : { error: closed() })));
+    this.#out.add(waiting);
+  }
+
+  #emit(value: T): void {
+    this.#out.next(value);
+    this.#out.complete();
+  }
+
+  #flush(): void {
+    const output = this.#conversation.takeOutput();
+    if (output.length > 0) this.write(output);
+  }
+
+  #release(): void {
+    this.#detach?.();
+    this.#core.reads.unshift(this.#conversation.takeUnread());
+  }
+}
+
 function closed(): IOStreamError {
-  return new IOStreamError(ECLOSED, { phase: 'read', message: 'expected the stream to stay open for the conversation, we closed it' });
+  return new IOStreamError(ECLOSED, { phase: 'read', message: 'we closed the stream during the conversation' });
 }

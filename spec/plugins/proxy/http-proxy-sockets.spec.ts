@@ -7,7 +7,7 @@ import { defer, firstValueFrom, timer, map } from 'rxjs';
 import { describe, expect } from 'vitest';
 import { IOStream, type IOStreamOptions } from 'rxjs-io-stream';
 import { httpProxy } from '../../../src/plugins/proxy/http-proxy.ts';
-import type { ProxyChallenge } from '../../../src/protocol/http-connect.ts';
+import type { ProxyChallenge } from '../../../src/protocol/connect-request.ts';
 import { tlsClient } from '../../../src/plugins/tls/tls-client.ts';
 import * as certificates from '../../support/certificates.ts';
 import { type Harness } from '../../support/harness.ts';
@@ -73,7 +73,7 @@ describe('httpProxy on sockets', () => {
     expect([refused.code, refused.status, refused.body]).toStrictEqual(['EPROXYAUTH', 407, 'no']);
   });
 
-  spec('tells when the target cannot be reached there', async (h) => {
+  spec('reports that the proxy cannot reach the target', async (h) => {
     const proxy = await nodeProxy(h);
     const refused = await failure(h, through(h, { proxy: httpProxy(proxy) }, { host: '127.0.0.1', port: await deadPort() }));
     expect([refused.code, refused.status, refused.reply]).toStrictEqual(['EPROXY', 502, 'Bad Gateway']);
@@ -127,7 +127,7 @@ describe('httpProxy on sockets', () => {
     expect(seen.state).toBe('open');
   });
 
-  spec('A2: hears what comes in one packet with the reply, C then I, whenever it listens', async (h) => {
+  spec('emits bytes from the packet of the reply as IN after CONNECTED, whenever a handler is set', async (h) => {
     for (const late of [0, 1, 20]) {
       const proxy = await scriptedProxy(h, ({ socket }) => socket.end(`${OPENED}payload`));
       const events: string[] = [];
@@ -145,7 +145,7 @@ describe('httpProxy on sockets', () => {
     }
   });
 
-  spec('B7: a proxy that closes behind its reply is C, then E', async (h) => {
+  spec('emits CONNECTED, then EOF if the proxy closes after its reply', async (h) => {
     const proxy = await scriptedProxy(h, ({ socket }) => socket.end(OPENED));
     const io = through(h, { proxy: httpProxy(proxy.place) }, TARGET);
     const seen = h.observed(io.data$);
@@ -153,7 +153,7 @@ describe('httpProxy on sockets', () => {
     expect([seen.state, seen.values.length, io.details.proxy?.status]).toStrictEqual(['complete', 0, 200]);
   });
 
-  spec('B5: tells a 407 with 3 KB of body once, and no more', async (h) => {
+  spec('reports a 407 with 3 KB of body once, and nothing more', async (h) => {
     const reply = WHO.replace('Length: 2', 'Length: 3000').replace(/no$/, 'x'.repeat(3000));
     const proxy = await scriptedProxy(h, ({ socket }) => socket.write(reply));
     const io = new IOStream({ ...TARGET, plugin: { proxy: httpProxy(proxy.place) } });
@@ -162,7 +162,7 @@ describe('httpProxy on sockets', () => {
     expect([refused.code, refused.body, errors.values.length]).toStrictEqual(['EPROXYAUTH', 'x'.repeat(1024), 1]);
   });
 
-  spec('B8, B9: tells an end and a reset within the reply', async (h) => {
+  spec('reports an end and a reset within the reply', async (h) => {
     const ends: [string, (socket: Socket) => unknown, string][] = [
       ['', (socket) => socket.end(), 'EPROXY'],
       ['HTTP/1', (socket) => socket.end(), 'EPROXY'],
@@ -179,7 +179,7 @@ describe('httpProxy on sockets', () => {
     }
   });
 
-  spec('tells a refusal whose connection is reset within its body, with the reset as its cause', async (h) => {
+  spec('reports a refusal whose connection is reset within its body, with the reset as its cause', async (h) => {
     for (const auth of [undefined, () => '']) {
       for (const [line, code] of [
         ['407 Who', 'EPROXYAUTH'],
@@ -194,7 +194,7 @@ describe('httpProxy on sockets', () => {
     }
   });
 
-  spec('B11: stops listening to a head that never ends, and closes the socket', async (h) => {
+  spec('stops reading a head that never ends, and closes the socket', async (h) => {
     let written = 0;
     const proxy = await scriptedProxy(h, ({ socket }) => {
       socket.write('HTTP/1.1 200 OK\r\n');
@@ -208,7 +208,7 @@ describe('httpProxy on sockets', () => {
     await h.until(() => written === -1, 'the socket is closed');
   });
 
-  spec('retries over the same connection, or a new one, as the proxy says', async (h) => {
+  spec('retries over the same connection or a new one, as the proxy requests', async (h) => {
     for (const [reply, connections] of [
       [WHO, [0, 0]],
       [WHO.replace('HTTP/1.1', 'HTTP/1.0'), [0, 1]],
@@ -282,7 +282,7 @@ describe('httpProxy on sockets', () => {
     }
   });
 
-  spec('B18: no queued byte reaches a proxy that refuses', async (h) => {
+  spec('sends no queued byte to a proxy that refuses', async (h) => {
     for (const reply of [WHO, 'HTTP/1.1 403 No\r\n\r\n', 'HTTP/1.0 503 No\r\n\r\nlater']) {
       let over: Promise<unknown> | undefined;
       const proxy = await scriptedProxy(h, ({ socket }) => {

@@ -28,7 +28,7 @@ export async function errorsWhenLeft(h: Harness, { plugin, to, exchange }: Socks
     const early = leave === 'RST' && exchange.length === 0 && (error as { phase?: unknown }).phase === 'connect';
     h.error(error, early ? { code } : { code, phase: 'handshake', layer: 'proxy' });
     expect(cb.calls.map(({ mask }) => mask & (CONNECTED | RESOLVED))).toStrictEqual([0]);
-    expect(!Buffer.concat(peer.told).includes('never')).toBe(true);
+    expect(!Buffer.concat(peer.received).includes('never')).toBe(true);
   }
 }
 

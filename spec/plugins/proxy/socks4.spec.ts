@@ -35,7 +35,7 @@ describe('socks4', () => {
     (await checkPlugin(socks4(options), stepsOf(exchange), { to })).assert();
   });
 
-  it('dials the proxy, asks for the target, and tells the bound address', () => {
+  it('dials the proxy, requests the target, and reports the bound address', () => {
     const ride = asked(TARGET);
     ride.wire.give(data('\0Z\x1f\x90\x0a\0\0\x01payload'));
     expect([ride.wire.dials[0]?.to, saidBy(ride)]).toEqual([proxy, NAMED.replaceAll(' ', '')]);
@@ -43,15 +43,15 @@ describe('socks4', () => {
     expect(inWords(ride.up)).toEqual(['connected', 'data payload']);
   });
 
-  it('asks for a name that is not ASCII as IDNA says', () => {
+  it('requests a name that is not ASCII in its IDNA form', () => {
     expect(saidBy(asked({ host: 'bücher.test', port: 7 }))).toBe(`040100070000000100${hex('xn--bcher-kva.test')}00`);
   });
 
   it.each([
     ['an IPv6 address', '::1', 'IPv6'],
     ['an IPv6 address in brackets', '[::1]', 'IPv6'],
-    ['a name that is too long (C10)', 'x'.repeat(256), 'too long'],
-  ])('says nothing for %s', (_, name, message) => {
+    ['a name that is too long', 'x'.repeat(256), 'too long'],
+  ])('sends nothing for %s', (_, name, message) => {
     const ride = asked({ host: name, port: 7 });
     expect(ride.error).toMatchObject({ code: 'EPROXY', phase: 'handshake', layer: 'proxy' });
     expect((ride.error as Error).message).toContain(message);
@@ -84,7 +84,7 @@ describe('socks4', () => {
       ['no options', undefined, 'expected an object of options for socks4'],
       ['a password, which SOCKS4 does not have', { ...proxy, pass: 'x' }, '`pass`'],
       ['a host with CR and LF', { ...proxy, host: 'a\r\nb' }, '`host` of socks4'],
-      ['a user with NUL (C11)', { ...proxy, userId: 'a\0b' }, '`userId` of socks4'],
+      ['a user with NUL', { ...proxy, userId: 'a\0b' }, '`userId` of socks4'],
       ['a user of 256 bytes', { ...proxy, userId: `${'x'.repeat(254)}é` }, 'got a string of 256 bytes'],
       ['a user that is no string', { ...proxy, userId: 7 }, '`userId` of socks4'],
     ])('at the call: %s', (_, options, message) => {
@@ -122,7 +122,7 @@ describe('socks4', () => {
       expect([saidBy(asked(TARGET, options)), families]).toEqual(['04010007c000020100', [4]]);
     });
 
-    it('errors with EDNS when there is none, and says nothing', () => {
+    it('errors with EDNS if there is none, and sends nothing', () => {
       const ride = asked(TARGET, local({ address: '::1', family: 6 }).options);
       expect(ride.error).toMatchObject({ code: 'EDNS', phase: 'resolve', layer: 'proxy' });
       expect(ride.wire.down).toEqual([]);
@@ -133,11 +133,11 @@ describe('socks4', () => {
     spec.each([
       [0, []],
       [5, [[NAMED, '005a1f900a']]],
-    ] as [number, Exchange][])('errors when the proxy leaves after %i bytes of its reply (C14)', (h, _at, exchange) =>
+    ] as [number, Exchange][])('errors if the proxy closes after %i bytes of its reply', (h, _at, exchange) =>
       errorsWhenLeft(h, { plugin: (port) => socks4({ host, port }), to: TARGET, exchange }),
     );
 
-    spec('tells CONNECTED, IN, EOF, and never RESOLVED; payload behind the reply is whole (A2)', async (h) => {
+    spec('emits CONNECTED, IN and EOF, never RESOLVED, and all of the payload after the reply', async (h) => {
       for (const [options, to, exchange] of Object.values(variants))
         await passesPayload(h, { plugin: (port) => socks4({ ...options, host, port }), to, exchange });
     });

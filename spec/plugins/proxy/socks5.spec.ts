@@ -38,7 +38,7 @@ const variants: Record<string, readonly [options: Socks5Options, exchange: Excha
       [request(TARGET.host), BOUND],
     ],
   ],
-  'with user and password that are not wanted (C7)': [
+  'with user and password that are not wanted': [
     login,
     [
       ['05020002', '0500'],
@@ -66,7 +66,7 @@ describe('socks5', () => {
     (await checkPlugin(socks5(options), stepsOf(exchange), { to: TARGET })).assert();
   });
 
-  it('dials the proxy, asks for the target, and tells the bound address', () => {
+  it('dials the proxy, requests the target, and reports the bound address', () => {
     const ride = asked(TARGET);
     ride.wire.give(data('\x05\0\0\x01\x0a\0\0\x01\x1f\x90payload'));
     expect(ride.wire.dials[0]?.to).toEqual({ host, port: 1080 });
@@ -94,10 +94,10 @@ describe('socks5', () => {
       ['a port that is none', { host, port: 0 }, '`port` of socks5'],
       ['a user without a password', { ...proxy, user: 'secret' }, '`user` and `pass` of socks5 both or none'],
       ['a password without a user', { ...proxy, pass: 'secret' }, '`user` and `pass` of socks5 both or none'],
-      ['an empty user (C9)', { ...login, user: '' }, '`user` of socks5 to be a string of 1 to 255 bytes in UTF-8, got a string of 0 bytes'],
-      ['a user of 256 bytes (C9)', { ...login, user: 'x'.repeat(256) }, 'got a string of 256 bytes'],
-      ['a password of 300 bytes (C9)', { ...login, pass: 'secret'.repeat(50) }, 'got a string of 300 bytes'],
-      ['a password over the edge by its last character (C9)', { ...login, pass: `${'x'.repeat(254)}é` }, 'got a string of 256 bytes'],
+      ['an empty user', { ...login, user: '' }, '`user` of socks5 to be a string of 1 to 255 bytes in UTF-8, got a string of 0 bytes'],
+      ['a user of 256 bytes', { ...login, user: 'x'.repeat(256) }, 'got a string of 256 bytes'],
+      ['a password of 300 bytes', { ...login, pass: 'secret'.repeat(50) }, 'got a string of 300 bytes'],
+      ['a password over the edge by its last character', { ...login, pass: `${'x'.repeat(254)}é` }, 'got a string of 256 bytes'],
       [
         'a password that is a number',
         { ...login, pass: 48151623 },
@@ -113,7 +113,7 @@ describe('socks5', () => {
       expect(call).not.toThrow(/secret|48151623/);
     });
 
-    it('not for user and password of 1 and of 255 bytes, nor for an empty password (C9)', () => {
+    it('not for user and password of 1 and of 255 bytes, nor for an empty password', () => {
       expect(() => socks5({ ...login, pass: '' })).not.toThrow();
       for (const pass of ['x', 'x'.repeat(255), `${'x'.repeat(253)}é`]) expect(() => socks5({ ...login, user: pass, pass })).not.toThrow();
     });
@@ -129,7 +129,7 @@ describe('socks5', () => {
     });
   });
 
-  it('says nothing when the name of the target is too long, and looks it up nowhere (C10)', () => {
+  it('sends nothing if the name of the target is too long, and does not resolve it', () => {
     const ride = asked({ host: 'x'.repeat(256), port: 7 });
     expect(ride.error).toMatchObject({ code: 'EPROXY', phase: 'handshake', layer: 'proxy' });
     expect((ride.error as Error).message).toContain('too long');
@@ -186,7 +186,7 @@ describe('socks5', () => {
       expect(saidBy(asked(TARGET, local(lookup)))).toBe(`0501000501000420010db8${'00'.repeat(11)}010007`);
     });
 
-    it('says nothing while it waits', () => {
+    it('sends nothing while it waits', () => {
       const ride = asked(
         TARGET,
         local(() => {}),
@@ -194,7 +194,7 @@ describe('socks5', () => {
       expect([ride.wire.down, ride.state]).toEqual([[], 'open']);
     });
 
-    it('asks nobody for an address', () => {
+    it('does not resolve an address', () => {
       const lookup: Lookup = () => expect.unreachable('asked');
       expect(saidBy(asked({ host: '192.0.2.1', port: 7 }, local(lookup)))).toBe('05010005010001c00002010007');
     });
@@ -218,12 +218,12 @@ describe('socks5', () => {
       Array.from({ length: exchange.length }, (_, at) => [name, at, options, exchange.slice(0, at)] as const),
     );
 
-    spec.each(steps)('%s, errors when the proxy leaves after %i of its replies (C14)', async (h, _name, _at, options, exchange) => {
+    spec.each(steps)('%s, errors if the proxy closes after %i of its replies', async (h, _name, _at, options, exchange) => {
       h.secret('secret');
       await errorsWhenLeft(h, { plugin: (port) => socks5({ ...options, host, port }), to: TARGET, exchange });
     });
 
-    spec('tells CONNECTED, IN, EOF, and never RESOLVED; payload behind the reply is whole (A2, C12)', async (h) => {
+    spec('emits CONNECTED, IN and EOF, never RESOLVED, and all of the payload after the reply', async (h) => {
       for (const [options, exchange] of Object.values(variants))
         await passesPayload(h, { plugin: (port) => socks5({ ...options, host, port }), to: TARGET, exchange });
     });

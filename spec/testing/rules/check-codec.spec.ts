@@ -1,10 +1,10 @@
 import { asyncScheduler, map, mergeMap, observeOn, of, type Observable } from 'rxjs';
 import { describe, expect, it } from 'vitest';
+import { brokenCodecs, messages } from '../broken-codecs.ts';
 import { lines } from '../../../src/codecs/lines.ts';
 import { ndjson } from '../../../src/codecs/ndjson.ts';
-import { checkCodec } from '../../../src/testing.ts';
+import { checkCodec } from '../../../src/testing/rules/check-codec.ts';
 import { spec } from '../../support/spec.ts';
-import { brokenCodecs, messages } from '../broken-codecs.ts';
 
 const tooLong = 'y'.repeat(22);
 

@@ -13,7 +13,7 @@ const SLICE = { ms: 10, bytes: 4096 };
 /** The default burst: the bytes of this many milliseconds at the current rate. */
 const BURST_MS = 100;
 /** The maximum delay of Node's timers. */
-const MAX_WAIT = 2 ** 31 - 1;
+const MAX_TIMER_DELAY = 2 ** 31 - 1;
 
 /**
  * A token bucket: gains tokens at `rate` per second, up to `burst`. Waiters are queued. The first gets a slice, and is queued again
@@ -22,12 +22,12 @@ const MAX_WAIT = 2 ** 31 - 1;
 export class Budget {
   readonly #scheduler: SchedulerLike;
   readonly #burst: number | undefined;
-  readonly #line = new Set<Waiter>();
+  readonly #queue = new Set<Waiter>();
   #rate: number | undefined;
   #tokens = 0;
   /** The time of the last refill. */
-  #at = 0;
-  #serving = false;
+  #refilledAt = 0;
+  #isServing = false;
   #timer: Subscription | undefined;
 
   constructor(scheduler: SchedulerLike, burst: number | undefined) {
@@ -51,13 +51,13 @@ export class Budget {
 
   /** Adds a waiter to the queue, unless it is queued already. May call `grant` synchronously. */
   enter(waiter: Waiter): void {
-    if (this.#line.has(waiter)) return;
-    this.#line.add(waiter);
+    if (this.#queue.has(waiter)) return;
+    this.#queue.add(waiter);
     this.#serve();
   }
 
   leave(waiter: Waiter): void {
-    if (!this.#line.delete(waiter) || this.#line.size > 0) return;
+    if (!this.#queue.delete(waiter) || this.#queue.size > 0) return;
     this.#timer?.unsubscribe();
     this.#timer = undefined;
   }
@@ -74,27 +74,27 @@ export class Budget {
   #refill(): void {
     const now = this.#scheduler.now();
     // The system clock may be set back.
-    const elapsed = Math.max(0, now - this.#at);
-    this.#at = now;
+    const elapsed = Math.max(0, now - this.#refilledAt);
+    this.#refilledAt = now;
     if (this.rate !== Infinity) this.#tokens = Math.min(this.#limit, this.#tokens + (this.rate * elapsed) / 1000);
   }
 
   /** Serves the queue. A `grant` may add waiters: the same loop serves them. */
   #serve(): void {
-    if (this.#serving) return;
-    this.#serving = true;
+    if (this.#isServing) return;
+    this.#isServing = true;
     this.#refill();
-    for (const waiter of this.#line) {
+    for (const waiter of this.#queue) {
       if (this.rate === 0 || this.#missing(waiter) > 0) break;
-      this.#line.delete(waiter);
-      const most = Math.min(waiter.wanted, Math.floor(this.#tokens), this.#line.size > 0 ? this.#slice : Infinity);
+      this.#queue.delete(waiter);
+      const most = Math.min(waiter.wanted, Math.floor(this.#tokens), this.#queue.size > 0 ? this.#slice : Infinity);
       // Deducted before the call, and the unused part returned after it: the rate may change inside `grant`.
       this.#tokens -= most;
       const passed = waiter.grant(most);
       this.#tokens += most - passed;
-      if (waiter.wanted > 0) this.#line.add(waiter);
+      if (waiter.wanted > 0) this.#queue.add(waiter);
     }
-    this.#serving = false;
+    this.#isServing = false;
     this.#sleep();
   }
 
@@ -109,9 +109,9 @@ export class Budget {
   #sleep(): void {
     this.#timer?.unsubscribe();
     this.#timer = undefined;
-    const [first] = this.#line;
+    const [first] = this.#queue;
     if (!first || this.rate === 0) return;
     const wait = Math.ceil((this.#missing(first) / this.rate) * 1000);
-    this.#timer = this.#scheduler.schedule(() => this.#serve(), Math.min(MAX_WAIT, Math.max(1, wait)));
+    this.#timer = this.#scheduler.schedule(() => this.#serve(), Math.min(MAX_TIMER_DELAY, Math.max(1, wait)));
   }
 }

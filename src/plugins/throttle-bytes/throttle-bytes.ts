@@ -64,9 +64,9 @@ export function throttleBytes(options: ThrottleBytesOptions): Plugin {
   const given = ownOptions(options, 'throttleBytes', ['rate', 'burst', 'direction', 'shared']);
   check(given);
   const { shared = false } = given;
-  const common = new WeakMap<SchedulerLike, Throttle>();
-  const throttleOn = (scheduler: SchedulerLike): Throttle => {
-    const throttle = common.get(scheduler) ?? new Throttle(scheduler, given);
+  const common = new WeakMap<SchedulerLike, ThrottleBudgets>();
+  const throttleOn = (scheduler: SchedulerLike): ThrottleBudgets => {
+    const throttle = common.get(scheduler) ?? new ThrottleBudgets(scheduler, given);
     if (shared) common.set(scheduler, throttle);
     return throttle;
   };
@@ -93,7 +93,7 @@ function rateOf(rate: unknown): number {
 }
 
 /** The budgets of one connection, or of all connections that share them. */
-class Throttle implements Budgets {
+class ThrottleBudgets implements Budgets {
   readonly down: Budget;
   readonly up: Budget;
   readonly rate$: Observable<number>;

@@ -6,7 +6,7 @@ import type { Budget, Waiter } from './budget.ts';
 const LIMIT = { bytes: 2 ** 16, chunks: 1024 };
 
 /** The callbacks of a direction. */
-export interface LaneEvents {
+export interface DirectionEvents {
   out(signal: DataSignal | EndSignal): void;
   /** Called after the queue has grown or shrunk. */
   changed(): void;
@@ -15,12 +15,12 @@ export interface LaneEvents {
 /** One direction of one connection: queues what its budget does not allow yet. */
 export class ThrottleDirection implements Waiter, BufferedDirection {
   readonly #budget: Budget;
-  readonly #events: LaneEvents;
+  readonly #events: DirectionEvents;
   readonly #queue: (DataSignal | EndSignal)[] = [];
-  #held = 0;
-  #paused = false;
+  #queuedBytes = 0;
+  #isPaused = false;
 
-  constructor(budget: Budget, events: LaneEvents) {
+  constructor(budget: Budget, events: DirectionEvents) {
     this.#budget = budget;
     this.#events = events;
   }
@@ -32,21 +32,21 @@ export class ThrottleDirection implements Waiter, BufferedDirection {
   /** Returns whether the sender must pause. A sender that is paused already resumes at half of the limit. */
   isFull(waits: boolean): boolean {
     const part = waits ? 2 : 1;
-    return this.#held >= LIMIT.bytes / part || this.#queue.length >= LIMIT.chunks / part;
+    return this.#queuedBytes >= LIMIT.bytes / part || this.#queue.length >= LIMIT.chunks / part;
   }
 
   get wanted(): number {
-    return this.#paused ? 0 : this.#held;
+    return this.#isPaused ? 0 : this.#queuedBytes;
   }
 
   set paused(paused: boolean) {
-    this.#paused = paused;
+    this.#isPaused = paused;
     if (paused) this.#budget.leave(this);
     else this.#run();
   }
 
   push(signal: DataSignal | EndSignal): void {
-    if (signal.kind === 'data') this.#held += signal.bytes.length;
+    if (signal.kind === 'data') this.#queuedBytes += signal.bytes.length;
     this.#queue.push(signal);
     this.#events.changed();
     this.#run();
@@ -54,12 +54,12 @@ export class ThrottleDirection implements Waiter, BufferedDirection {
 
   grant(most: number): number {
     let passed = 0;
-    for (let head = this.#queue[0]; head && !this.#paused; head = this.#queue[0]) {
+    for (let head = this.#queue[0]; head && !this.#isPaused; head = this.#queue[0]) {
       const size = head.kind === 'data' ? head.bytes.length : 0;
       const piece = Math.min(most - passed, size);
       if (piece === 0 && size > 0) break;
       passed += piece;
-      this.#held -= piece;
+      this.#queuedBytes -= piece;
       // Removed before it is emitted: signals that arrive from inside belong behind it.
       if (head.kind === 'data' && piece < size) {
         this.#queue[0] = { kind: 'data', bytes: head.bytes.subarray(piece) };
@@ -75,7 +75,7 @@ export class ThrottleDirection implements Waiter, BufferedDirection {
 
   /** Emits all queued signals, regardless of the budget. */
   flush(): void {
-    this.#paused = false;
+    this.#isPaused = false;
     this.grant(Infinity);
     this.#budget.leave(this);
   }
@@ -83,13 +83,13 @@ export class ThrottleDirection implements Waiter, BufferedDirection {
   /** Drops all queued signals. */
   clear(): void {
     this.#queue.length = 0;
-    this.#held = 0;
+    this.#queuedBytes = 0;
     this.#budget.leave(this);
   }
 
   #run(): void {
-    if (this.#paused) return;
-    if (this.#held > 0) this.#budget.enter(this);
+    if (this.#isPaused) return;
+    if (this.#queuedBytes > 0) this.#budget.enter(this);
     else if (!this.isEmpty) this.grant(0); // `end` needs no budget
   }
 }

@@ -21,17 +21,17 @@ export class ThrottleLayer implements Layer {
   readonly #down: ThrottleDirection;
   readonly #up: ThrottleDirection;
   /** Completes Up after the wire has completed. */
-  #end: (() => void) | undefined;
-  #closing = false;
+  #endUp: (() => void) | undefined;
+  #isClosing = false;
   #closeTimer: Subscription | undefined;
-  readonly #steering: FlowControl;
+  readonly #flowControl: FlowControl;
 
   constructor(budgets: Budgets, ports: LayerContext) {
     this.#ports = ports;
-    const changed = (): void => this.#balance();
+    const changed = (): void => this.#update();
     this.#down = new ThrottleDirection(budgets.down, { out: (signal) => ports.down.next(signal), changed });
     this.#up = new ThrottleDirection(budgets.up, { out: (signal) => ports.up.next(signal), changed });
-    this.#steering = new FlowControl(ports, this.#down, this.#up);
+    this.#flowControl = new FlowControl(ports, this.#down, this.#up);
     const fail = (reason: unknown): void => {
       const error = IOStreamError.from(reason, { phase: 'write', layer: ports.dial.layer });
       ports.down.error(error);
@@ -43,29 +43,29 @@ export class ThrottleLayer implements Layer {
   down(signal: Flow): void {
     if (signal.kind === 'data' || signal.kind === 'end') this.#down.push(signal);
     else {
-      this.#up.paused = this.#steering.appPaused = signal.kind === 'pause';
-      this.#balance();
+      this.#up.paused = this.#flowControl.appPaused = signal.kind === 'pause';
+      this.#update();
     }
   }
 
   up(signal: Up): void {
     if (signal.kind === 'pause' || signal.kind === 'resume') {
       const paused = signal.kind === 'pause';
-      this.#steering.wirePaused = paused;
+      this.#flowControl.wirePaused = paused;
       // While closing, a pause of the wire is ignored: it must accept what is in flight.
-      if (!this.#closing) this.#down.paused = paused;
-      this.#balance();
-    } else if (signal.kind === 'data' || (signal.kind === 'end' && !this.#closing)) {
-      if (!this.#closing) this.#up.push(signal);
+      if (!this.#isClosing) this.#down.paused = paused;
+      this.#update();
+    } else if (signal.kind === 'data' || (signal.kind === 'end' && !this.#isClosing)) {
+      if (!this.#isClosing) this.#up.push(signal);
     } else this.#ports.up.next(signal);
   }
 
   /** Outbound bytes are still written at the limited rate. Inbound bytes are dropped: the application has closed. */
   closing(): true {
-    this.#closing = true;
+    this.#isClosing = true;
     this.#up.clear();
     this.#down.paused = false;
-    this.#balance();
+    this.#update();
     return true;
   }
 
@@ -76,8 +76,8 @@ export class ThrottleLayer implements Layer {
   }
 
   drain(end: () => void): void {
-    this.#end = end;
-    this.#balance();
+    this.#endUp = end;
+    this.#update();
   }
 
   free(): void {
@@ -87,10 +87,10 @@ export class ThrottleLayer implements Layer {
   }
 
   /** Called after a queue has changed: updates both sides, the completion of Up, and the close. */
-  #balance(): void {
-    this.#steering.update();
-    if (this.#up.isEmpty) this.#end?.();
-    if (this.#closing) this.#close();
+  #update(): void {
+    this.#flowControl.update();
+    if (this.#up.isEmpty) this.#endUp?.();
+    if (this.#isClosing) this.#close();
   }
 
   #close(): void {

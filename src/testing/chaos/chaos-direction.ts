@@ -3,7 +3,7 @@ import { concatBytes } from '../../util/concat-bytes.ts';
 import type { Up } from '../../wire/signal.ts';
 import type { BufferedDirection } from '../../wire/flow-control.ts';
 import { atTickEnd } from '../../util/tick.ts';
-import { Fifo } from '../fifo.ts';
+import { Fifo } from '../../util/fifo.ts';
 import { randomOf } from '../rechunk.ts';
 
 /** The faults of one direction; each is off by default. */

@@ -1,6 +1,6 @@
 import { END, PAUSE, RESUME, type EndSignal, type LayerDetails, type PauseSignal, type ResumeSignal } from '../../wire/signal.ts';
 import { show } from '../bytes.ts';
-import { readHex } from './hex.ts';
+import { readHex } from '../../util/hex.ts';
 
 /** The four lines of a diagram: outbound signals above and below the plugin, then inbound signals below and above it. */
 export type LineName = 'app' | 'to wire' | 'wire' | 'to app';

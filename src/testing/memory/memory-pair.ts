@@ -6,7 +6,7 @@ import { END, PAUSE, RESUME, type DataSignal, type Dial, type EndSignal, type Fl
 import type { TickTarget } from '../../util/tick-queue.ts';
 import { Tick } from '../../util/tick.ts';
 import { TimerQueue } from './timer-queue.ts';
-import { Fifo } from '../fifo.ts';
+import { Fifo } from '../../util/fifo.ts';
 import { randomOf } from '../rechunk.ts';
 
 /** The options of {@link memoryPair}. */

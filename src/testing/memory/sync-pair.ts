@@ -1,7 +1,7 @@
 import { Observable, type Subscriber } from 'rxjs';
 import { guardedSubscriber } from '../../util/guarded-subscriber.ts';
 import { END, type DataSignal, type EndSignal, type Flow, type Up, type Wire } from '../../wire/signal.ts';
-import { Fifo } from '../fifo.ts';
+import { Fifo } from '../../util/fifo.ts';
 
 /**
  * Creates two connected wires without ticks. Each emits the other's outbound signals from inside `next`: a reply may arrive before the call

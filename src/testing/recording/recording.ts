@@ -1,7 +1,7 @@
 import type { Phase } from '../../errors.ts';
 import { END, PAUSE, RESUME, type LayerDetails, type Up } from '../../wire/signal.ts';
 import type { LineName } from '../marbles/diagram.ts';
-import { hex, printable, readHex } from '../marbles/hex.ts';
+import { asciiText, hex, readHex } from '../../util/hex.ts';
 
 /** A recorded signal, or the end of its line. */
 export type RecordedSignal =
@@ -54,7 +54,7 @@ export function recordingOf(entries: readonly RecordedEntry[], cut: boolean): Re
 function textOf(signal: RecordedSignal): string {
   switch (signal.kind) {
     case 'data':
-      return `data ${hex(signal.bytes)} |${printable(signal.bytes)}|`;
+      return `data ${hex(signal.bytes)} |${asciiText(signal.bytes)}|`;
     case 'end':
       return signal.truncated ? 'end truncated' : 'end';
     case 'resolved':

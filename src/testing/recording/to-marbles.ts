@@ -2,7 +2,7 @@ import { ownOptions } from '../../util/own-options.ts';
 import { sameMark } from '../marbles/compare.ts';
 import { RESERVED, textOf, type LineName, type Mark, type Moment } from '../marbles/diagram.ts';
 import { draw, widthOf } from '../marbles/draw.ts';
-import { hex } from '../marbles/hex.ts';
+import { hex } from '../../util/hex.ts';
 import { parseRecording, type RecordedEntry, type Recording } from './recording.ts';
 
 /** The options of {@link toMarbles}. */

@@ -18,7 +18,7 @@ const PROTOCOLS: readonly (readonly [name: string, starts: readonly string[]])[]
  * @param read the part of the reply that was already read.
  * @param secrets texts that the peer may repeat and that errors must not contain.
  */
-export function whatCame(link: Link, read: string, secrets: Secrets): string {
+export function quoteReceived(link: Link, read: string, secrets: Secrets): string {
   const came = read + String.fromCharCode(...link.peek(MAX_QUOTED));
   const name = PROTOCOLS.find(([, starts]) => starts.some((start) => came.startsWith(start)))?.[0];
   const shown = secrets.hideCut(came.slice(0, MAX_QUOTED));

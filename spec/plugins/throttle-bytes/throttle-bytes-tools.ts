@@ -1,0 +1,17 @@
+import { throttleBytes, type ThrottleBytesOptions } from '../../../src/plugins/throttle-bytes/throttle-bytes.ts';
+import { Clock } from '../../../src/testing/rules/clock.ts';
+import { testDial } from '../../../src/testing/test-dial.ts';
+import type { Plugin } from '../../../src/wire/signal.ts';
+import { data, PluginDriver, textOf } from '../../support/scripted-wire.ts';
+
+/** A connection through the plugin, connected, on a clock of its own. */
+export function ride(plugin: Plugin | ThrottleBytesOptions, clock = new Clock(), timeouts = {}): { ride: PluginDriver; clock: Clock } {
+  const made = typeof plugin === 'function' ? plugin : throttleBytes(plugin);
+  const ride = new PluginDriver(made, { dial: testDial({ scheduler: clock, timeouts, layer: 'slow' }) });
+  ride.wire.connect();
+  return { ride, clock };
+}
+
+export const bytes = (count: number): ReturnType<typeof data> => data('x'.repeat(count));
+export const down = ({ wire }: PluginDriver): number => textOf(wire.down).length;
+export const up = ({ up }: PluginDriver): number => textOf(up).length;
