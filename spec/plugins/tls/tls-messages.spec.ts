@@ -1,7 +1,8 @@
 import { connect as dial } from 'node:net';
 import { inspect } from 'node:util';
 import { assert, describe, expect, it } from 'vitest';
-import { clearTextProblem, opensslReason } from '../../../src/plugins/tls/tls-errors.ts';
+import { clearTextProblem } from '../../../src/plugins/tls/clear-text-problem.ts';
+import { opensslReason } from '../../../src/plugins/tls/openssl-reason.ts';
 import { tlsClient } from '../../../src/plugins/tls/tls-client.ts';
 import { tlsServer } from '../../../src/plugins/tls/tls-server.ts';
 import { memoryPair } from '../../../src/testing/memory/memory-pair.ts';

@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import { describe, expect, it } from 'vitest';
-import { chainProblem } from '../../../src/plugins/tls/tls-peer.ts';
+import { chainProblem } from '../../../src/plugins/tls/chain-problem.ts';
 
 /** A socket that reports its verdict as some runtime does. */
 const socketOf = (report: object): TLSSocket => report as TLSSocket;
