@@ -6,9 +6,9 @@ import { bufferWhen, mergeMap, Observable, tap, timer, type Subscriber } from 'r
 import { tlsClient, type TlsClientOptions } from '../../src/plugins/tls/tls-client.ts';
 import { tlsServer, type TlsServerOptions } from '../../src/plugins/tls/tls-server.ts';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
-import { END, type DataSignal, type Dial, type Flow, type Plugin, type Target, type Up } from '../../src/wire/signal.ts';
+import { END, type DataSignal, type Dial, type Flow, type LayerDetails, type Plugin, type Target, type Up } from '../../src/wire/signal.ts';
 import { stack } from '../../src/wire/stack.ts';
-import { dialOf } from './carry.ts';
+import { dialOf, type WireDriver } from './carry.ts';
 import * as certificates from './certificates.ts';
 import type { Harness } from './harness.ts';
 import { Counted } from './two-ends.ts';
@@ -53,7 +53,7 @@ export class Tap {
   readonly up: Up[] = [];
   flow: 'open' | 'complete' | 'error' = 'open';
   /** The most ciphertext that had been given and had not been sent. */
-  mostInFlight = 0;
+  maxInFlight = 0;
   #inFlight = 0;
 
   readonly plugin: Plugin = (wire) => (dial) => (flow$) =>
@@ -71,7 +71,7 @@ export class Tap {
     this.down.push(signal);
     if (signal.kind !== 'data') return;
     this.#inFlight += signal.bytes.length;
-    this.mostInFlight = Math.max(this.mostInFlight, this.#inFlight);
+    this.maxInFlight = Math.max(this.maxInFlight, this.#inFlight);
   }
 
   #up(signal: Up): void {
@@ -86,7 +86,7 @@ export class Tap {
 }
 
 /** Gives what comes up within a few milliseconds in one piece. */
-export const inOnePiece: Plugin = (wire) => (dial) => (flow$) =>
+export const mergeInbound: Plugin = (wire) => (dial) => (flow$) =>
   flow$.pipe(
     wire(dial),
     bufferWhen(() => timer(5)),
@@ -98,7 +98,7 @@ export const inOnePiece: Plugin = (wire) => (dial) => (flow$) =>
   );
 
 /** Lies below TLS and, when told, keeps back what comes up, to give it cut otherwise. */
-export class Held {
+export class InboundGate {
   #up: Subscriber<Up> | undefined;
   #bytes: Buffer[] | undefined;
   #passed = 0;
@@ -117,22 +117,22 @@ export class Held {
       });
     });
 
-  hold(): void {
+  close(): void {
     this.#bytes = [];
   }
 
   /** Resolves when nothing has come for some turns. */
-  async calm(): Promise<void> {
+  async settled(): Promise<void> {
     for (let before = -1, quiet = 0; quiet < 10; quiet = before === this.#passed ? quiet + 1 : 0, before = this.#passed) await turn();
   }
 
   /** Gives one more signal up. */
-  give(signal: Up): void {
+  emit(signal: Up): void {
     this.#up?.next(signal);
   }
 
   /** Gives all that was kept, so many bytes at a time, and the end of the wire, without a tick between. */
-  release(cut: number): void {
+  open(cut: number): void {
     const all = Buffer.concat(this.#bytes ?? []);
     for (let at = 0; at < all.length; at += cut) this.#up?.next({ kind: 'data', bytes: all.subarray(at, at + cut) });
     this.#up?.next(END);
@@ -143,8 +143,8 @@ function bytesOf(signals: readonly (Flow | Up)[]): Buffer {
   return Buffer.concat(signals.filter((signal): signal is DataSignal => signal.kind === 'data').map(({ bytes }) => bytes));
 }
 
-/** What a {@link Session} is made with. */
-export interface SessionOptions {
+/** What a {@link TlsPair} is made with. */
+export interface TlsPairOptions {
   readonly version?: Version | undefined;
   readonly client?: TlsClientOptions | undefined;
   readonly server?: Partial<TlsServerOptions> | undefined;
@@ -156,12 +156,12 @@ export interface SessionOptions {
 }
 
 /** A client and a server of ours, joined in memory; the tap of each lies directly below TLS. */
-export class Session {
+export class TlsPair {
   readonly client: Counted;
   readonly server: Counted;
   readonly taps: Record<Role, Tap> = { client: new Tap(), server: new Tap() };
 
-  constructor(h: Harness, { version: maxVersion = 'TLSv1.3', below = {}, seen = {}, ...options }: SessionOptions = {}) {
+  constructor(h: Harness, { version: maxVersion = 'TLSv1.3', below = {}, seen = {}, ...options }: TlsPairOptions = {}) {
     const [a, b] = memoryPair();
     const plugins = {
       client: tlsClient({ ca: certificates.ca, maxVersion, ...options.client }),
@@ -179,8 +179,8 @@ export class Session {
   }
 
   /** A session that is connected at both ends. */
-  static async connected(h: Harness, options?: SessionOptions): Promise<Session> {
-    const session = new Session(h, options);
+  static async connected(h: Harness, options?: TlsPairOptions): Promise<TlsPair> {
+    const session = new TlsPair(h, options);
     await Promise.all([session.client.saw('connected'), session.server.saw('connected')]);
     return session;
   }
@@ -213,4 +213,10 @@ export async function nodeTlsServer(
   h.defer(() => server.close());
   await once(server, 'listening');
   return { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
+}
+
+/** Returns the details of a layer, counted from the application's side; empty before the connection is open. */
+export function detailsOf({ up }: WireDriver, at = 0): LayerDetails {
+  for (const signal of up.values) if (signal.kind === 'connected') return signal.details[at] ?? {};
+  return {};
 }

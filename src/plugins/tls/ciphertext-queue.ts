@@ -14,7 +14,7 @@ const MAX_QUEUED = 65_536;
  * ```
  */
 export class CiphertextQueue {
-  readonly #ports: LayerContext;
+  readonly #ports: Pick<LayerContext, 'down'>;
   readonly #process: (signal: DataSignal | EndSignal) => void;
   readonly #signals: (DataSignal | EndSignal)[] = [];
   #bytes = 0;
@@ -25,7 +25,7 @@ export class CiphertextQueue {
   #isWirePaused = false;
 
   /** @param process called with each signal, in order, and never from inside itself. */
-  constructor(ports: LayerContext, process: (signal: DataSignal | EndSignal) => void) {
+  constructor(ports: Pick<LayerContext, 'down'>, process: (signal: DataSignal | EndSignal) => void) {
     this.#ports = ports;
     this.#process = process;
   }
