@@ -9,7 +9,8 @@ import * as certificates from '../../support/certificates.ts';
 import { serving } from '../../support/clients.ts';
 import type { Harness } from '../../support/harness.ts';
 import { spec } from '../../support/spec.ts';
-import { nodeTlsServer, TlsPair, type TlsPairOptions, VERSIONS } from '../../support/tls-tools.ts';
+import { nodeTlsServer } from '../../support/node-tls-server.ts';
+import { TlsPair, type TlsPairOptions, VERSIONS } from '../../support/tls-pair.ts';
 import { Counted } from '../../support/two-ends.ts';
 
 const { ca, server, client } = certificates;

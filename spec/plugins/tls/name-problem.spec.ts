@@ -1,7 +1,7 @@
 import { describe, expect } from 'vitest';
 import type { TlsClientOptions } from '../../../src/plugins/tls/tls-client.ts';
 import { spec } from '../../support/spec.ts';
-import { detailsOf, TlsPair, type TlsPairOptions } from '../../support/tls-tools.ts';
+import { detailsOf, TlsPair, type TlsPairOptions } from '../../support/tls-pair.ts';
 
 describe('checkServerIdentity', () => {
   spec('is called with the dialled name and the certificate', async (h) => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { opensslReason } from '../../../src/plugins/tls/openssl-reason.ts';
 import { spec } from '../../support/spec.ts';
-import { TlsPair } from '../../support/tls-tools.ts';
+import { TlsPair } from '../../support/tls-pair.ts';
 
 describe('opensslReason', () => {
   it.each([

@@ -5,7 +5,7 @@ import { memoryPair } from '../../../src/testing/memory/memory-pair.ts';
 import { testDial } from '../../../src/testing/test-dial.ts';
 import * as certificates from '../../support/certificates.ts';
 import { spec } from '../../support/spec.ts';
-import { detailsOf, TlsPair, type TlsPairOptions } from '../../support/tls-tools.ts';
+import { detailsOf, TlsPair, type TlsPairOptions } from '../../support/tls-pair.ts';
 
 const dialling = (host: string, more: TlsPairOptions = {}): TlsPairOptions => ({ ...more, dial: { to: { host, port: 7 } } });
 

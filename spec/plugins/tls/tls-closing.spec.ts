@@ -2,7 +2,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { assert, describe, expect } from 'vitest';
 import type { Up } from '../../../src/wire/signal.ts';
 import { spec } from '../../support/spec.ts';
-import { endsWithAlert, InboundGate, otherOf, ROLES, type Role, TlsPair, VERSIONS } from '../../support/tls-tools.ts';
+import { InboundGate } from '../../support/inbound-gate.ts';
+import { otherOf, ROLES, type Role, TlsPair, VERSIONS } from '../../support/tls-pair.ts';
+import { endsWithAlert } from '../../support/tls-records.ts';
 
 const LONG = Buffer.alloc(2 * 1024 * 1024, 'long');
 

@@ -9,7 +9,7 @@ import { dialOf } from '../../support/carry.ts';
 import * as certificates from '../../support/certificates.ts';
 import { pair } from '../../support/loopback.ts';
 import { spec } from '../../support/spec.ts';
-import { nodeTlsServer } from '../../support/tls-tools.ts';
+import { nodeTlsServer } from '../../support/node-tls-server.ts';
 import { Counted } from '../../support/two-ends.ts';
 
 const { ca, server } = certificates;

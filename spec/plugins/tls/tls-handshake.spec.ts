@@ -11,7 +11,7 @@ import type { Harness } from '../../support/harness.ts';
 import { served } from '../../support/loopback.ts';
 import { PluginDriver } from '../../support/scripted-wire.ts';
 import { spec } from '../../support/spec.ts';
-import { detailsOf, otherOf, type Role, ROLES, TlsPair, type TlsPairOptions } from '../../support/tls-tools.ts';
+import { detailsOf, otherOf, type Role, ROLES, TlsPair, type TlsPairOptions } from '../../support/tls-pair.ts';
 import { Counted } from '../../support/two-ends.ts';
 
 const { ca, server } = certificates;

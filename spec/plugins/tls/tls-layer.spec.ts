@@ -12,17 +12,10 @@ import { dialOf } from '../../support/carry.ts';
 import * as certificates from '../../support/certificates.ts';
 import { pair } from '../../support/loopback.ts';
 import { spec } from '../../support/spec.ts';
-import {
-  detailsOf,
-  endsWithAlert,
-  mergeInbound,
-  nodeTlsServer,
-  otherOf,
-  type Role,
-  ROLES,
-  TlsPair,
-  VERSIONS,
-} from '../../support/tls-tools.ts';
+import { mergeInbound } from '../../support/merge-inbound.ts';
+import { nodeTlsServer } from '../../support/node-tls-server.ts';
+import { detailsOf, otherOf, type Role, ROLES, TlsPair, VERSIONS } from '../../support/tls-pair.ts';
+import { endsWithAlert } from '../../support/tls-records.ts';
 import { Counted } from '../../support/two-ends.ts';
 
 const { ca, server } = certificates;

@@ -8,7 +8,7 @@ import * as certificates from '../../support/certificates.ts';
 import type { Harness } from '../../support/harness.ts';
 import { pair } from '../../support/loopback.ts';
 import { spec } from '../../support/spec.ts';
-import { detailsOf, VERSIONS } from '../../support/tls-tools.ts';
+import { detailsOf, VERSIONS } from '../../support/tls-pair.ts';
 import { Counted } from '../../support/two-ends.ts';
 
 const KEYS: Readonly<Record<string, Buffer>> = { alice: Buffer.alloc(32, 'alice'), bob: Buffer.alloc(32, 'bob') };

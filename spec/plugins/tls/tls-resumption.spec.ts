@@ -8,7 +8,7 @@ import { dialOf, type WireDriver } from '../../support/carry.ts';
 import * as certificates from '../../support/certificates.ts';
 import type { Harness } from '../../support/harness.ts';
 import { spec } from '../../support/spec.ts';
-import { VERSIONS } from '../../support/tls-tools.ts';
+import { VERSIONS } from '../../support/tls-pair.ts';
 import { Counted } from '../../support/two-ends.ts';
 
 const { ca, server } = certificates;

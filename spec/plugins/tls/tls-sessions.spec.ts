@@ -14,7 +14,7 @@ import { dialOf } from '../../support/carry.ts';
 import * as certificates from '../../support/certificates.ts';
 import type { Harness } from '../../support/harness.ts';
 import { spec } from '../../support/spec.ts';
-import { detailsOf, VERSIONS } from '../../support/tls-tools.ts';
+import { detailsOf, VERSIONS } from '../../support/tls-pair.ts';
 import { Counted } from '../../support/two-ends.ts';
 
 const { ca, server } = certificates;

@@ -9,7 +9,7 @@ import { stack } from '../../../src/wire/stack.ts';
 import { dialOf } from '../../support/carry.ts';
 import * as certificates from '../../support/certificates.ts';
 import { spec } from '../../support/spec.ts';
-import { detailsOf, VERSIONS } from '../../support/tls-tools.ts';
+import { detailsOf, VERSIONS } from '../../support/tls-pair.ts';
 import { CARRIERS, connectedPair, Counted } from '../../support/two-ends.ts';
 
 const { ca, server } = certificates;

@@ -5,7 +5,9 @@ import { tcp } from '../../../src/wire/tcp.ts';
 import { dialOf } from '../../support/carry.ts';
 import * as certificates from '../../support/certificates.ts';
 import { spec } from '../../support/spec.ts';
-import { detailsOf, InboundGate, nodeTlsServer, otherOf, ROLES, TlsPair, VERSIONS } from '../../support/tls-tools.ts';
+import { InboundGate } from '../../support/inbound-gate.ts';
+import { nodeTlsServer } from '../../support/node-tls-server.ts';
+import { detailsOf, otherOf, ROLES, TlsPair, VERSIONS } from '../../support/tls-pair.ts';
 import { Counted } from '../../support/two-ends.ts';
 
 const { ca } = certificates;

@@ -5,7 +5,8 @@ import type { Plugin } from '../../../src/wire/signal.ts';
 import { dialOf } from '../../support/carry.ts';
 import * as certificates from '../../support/certificates.ts';
 import { spec } from '../../support/spec.ts';
-import { detailsOf, endsWithAlert, otherOf, type Role, ROLES, TlsPair, type TlsPairOptions, VERSIONS } from '../../support/tls-tools.ts';
+import { detailsOf, otherOf, type Role, ROLES, TlsPair, type TlsPairOptions, VERSIONS } from '../../support/tls-pair.ts';
+import { endsWithAlert } from '../../support/tls-records.ts';
 
 const { ca } = certificates;
 

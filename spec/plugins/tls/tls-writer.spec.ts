@@ -3,7 +3,8 @@ import { map } from 'rxjs';
 import { assert, describe, expect } from 'vitest';
 import type { Plugin, Up } from '../../../src/wire/signal.ts';
 import { spec } from '../../support/spec.ts';
-import { InboundGate, otherOf, ROLES, TlsPair, VERSIONS } from '../../support/tls-tools.ts';
+import { InboundGate } from '../../support/inbound-gate.ts';
+import { otherOf, ROLES, TlsPair, VERSIONS } from '../../support/tls-pair.ts';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { tlsServer } from '../../../src/plugins/tls/tls-server.ts';
 import * as certificates from '../../support/certificates.ts';
 import { spec } from '../../support/spec.ts';
-import { detailsOf, TlsPair, type TlsPairOptions } from '../../support/tls-tools.ts';
+import { detailsOf, TlsPair, type TlsPairOptions } from '../../support/tls-pair.ts';
 
 const { server } = certificates;
 
