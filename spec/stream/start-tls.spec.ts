@@ -8,7 +8,7 @@ import * as certificates from '../support/certificates.ts';
 import { serving } from '../support/clients.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
-import { VERSIONS } from '../support/tls-tools.ts';
+import { VERSIONS } from '../support/tls-pair.ts';
 import { closing, joined, owned, serve, ticks, turns } from './tools.ts';
 
 const { ca, server } = certificates;

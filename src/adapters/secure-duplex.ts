@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { CipherNameAndProtocol, DetailedPeerCertificate, EphemeralKeyInfo, PeerCertificate, TLSSocket } from 'node:tls';
 import type { TlsFacts } from '../plugins/tls/tls-options.ts';
-import { nodeTlsOf } from '../plugins/tls/tls-peer.ts';
+import { nodeTlsOf } from '../plugins/tls/node-tls.ts';
 import { isTls } from '../plugins/tls/tls-plugins.ts';
 import { internalsOf, type IOStream } from '../stream/io-stream.ts';
 import { IOStreamDuplex } from './io-stream-duplex.ts';
@@ -72,7 +72,7 @@ export class SecureDuplex extends IOStreamDuplex {
   getPeerCertificate(detailed?: false): PeerCertificate;
   getPeerCertificate(detailed?: boolean): DetailedPeerCertificate | PeerCertificate;
   getPeerCertificate(detailed = false): DetailedPeerCertificate | PeerCertificate {
-    const certificate = nodeTlsOf(this.#facts)?.shown.certificate;
+    const certificate = nodeTlsOf(this.#facts)?.certificate;
     if (!certificate) return {} as PeerCertificate;
     if (detailed) return certificate;
     const { issuerCertificate: _, ...own } = certificate;

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { tlsClient, type TlsClientOptions } from '../plugins/tls/tls-client.ts';
-import { CLIENT_OPTIONS } from '../plugins/tls/tls-options.ts';
+import { CLIENT_OPTIONS } from '../plugins/tls/tls-option-rules.ts';
 import { ownOptions } from '../util/own-options.ts';
 import type { Plugin } from '../wire/signal.ts';
 import { defined } from './defined.ts';

@@ -3,24 +3,19 @@ import { tlsClient, type TlsClientOptions } from '../../../src/plugins/tls/tls-c
 import { tlsServer, type TlsServerOptions } from '../../../src/plugins/tls/tls-server.ts';
 import { memoryPair } from '../../../src/testing/memory/memory-pair.ts';
 import { fromFh } from '../../../src/wire/fh/fh.ts';
-import type { LayerDetails } from '../../../src/wire/signal.ts';
-import { dialOf, type WireDriver } from '../../support/carry.ts';
+import { dialOf } from '../../support/carry.ts';
 import * as certificates from '../../support/certificates.ts';
-import { type Harness } from '../../support/harness.ts';
-import { spec } from '../../support/spec.ts';
+import type { Harness } from '../../support/harness.ts';
 import { pair } from '../../support/loopback.ts';
-import { VERSIONS } from '../../support/tls-tools.ts';
+import { spec } from '../../support/spec.ts';
+import { detailsOf, VERSIONS } from '../../support/tls-pair.ts';
 import { Counted } from '../../support/two-ends.ts';
 
 const KEYS: Readonly<Record<string, Buffer>> = { alice: Buffer.alloc(32, 'alice'), bob: Buffer.alloc(32, 'bob') };
+
 const CIPHERS = 'PSK+AES128:ECDHE-ECDSA-AES128-GCM-SHA256';
 
-function detailsOf({ up }: WireDriver): LayerDetails {
-  for (const signal of up.values) if (signal.kind === 'connected') return signal.details[0] ?? {};
-  return {};
-}
-
-/** A client and a server that share keys, over sockets. The client dials no name. */
+/** Connects a client and a server that share keys, over sockets. The client dials no name. */
 async function ends(
   h: Harness,
   client: TlsClientOptions,
@@ -38,7 +33,7 @@ const as = (identity: string, psk = KEYS[identity] ?? Buffer.alloc(32, 'unknown'
 });
 
 describe.each(VERSIONS)('a pre-shared key, %s', (maxVersion) => {
-  spec('authorizes both sides without certificates and without a name, and is named in the details', async (h) => {
+  spec('authorizes both sides without certificates and names, and is reported by its identity', async (h) => {
     const { near, far } = await ends(h, { ...as('alice'), maxVersion });
     near.write('question');
     await h.until(() => far.text === 'question');
@@ -48,7 +43,7 @@ describe.each(VERSIONS)('a pre-shared key, %s', (maxVersion) => {
     }
   });
 
-  spec('is used by each connection of a plugin: sessions are not resumed', async (h) => {
+  spec('is used for each connection of a plugin instead of a session', async (h) => {
     const [client, server] = [
       tlsClient({ ciphers: CIPHERS, ...as('alice'), maxVersion }),
       tlsServer({ ciphers: CIPHERS, pskCallback: (_, identity) => KEYS[identity] ?? null }),
@@ -66,7 +61,7 @@ describe.each(VERSIONS)('a pre-shared key, %s', (maxVersion) => {
     }
   });
 
-  spec.each(['another key', 'an identity that the server does not know'])('that is %s is ETLS on both sides', async (h, what) => {
+  spec.each(['another key', 'an unknown identity'])('errors with ETLS on both sides if it is %s', async (h, what) => {
     const client = what === 'another key' ? as('alice', KEYS.bob) : as('mallory');
     const { near, far } = await ends(h, { ...client, maxVersion });
     near.write('a secret');
@@ -75,13 +70,13 @@ describe.each(VERSIONS)('a pre-shared key, %s', (maxVersion) => {
     expect([near.story, far.story, far.text]).toStrictEqual(['error', 'error', '']);
   });
 
-  spec('counts beside requestCert instead of a certificate', async (h) => {
+  spec('replaces the certificate that requestCert requires', async (h) => {
     const { near, far } = await ends(h, { ...as('bob'), maxVersion }, { requestCert: true });
     await Promise.all([near.saw('connected'), far.saw('connected')]);
     expect([detailsOf(far).authorized, detailsOf(far).pskIdentity]).toStrictEqual([true, 'bob']);
   });
 
-  spec('that was not used vouches for nothing: the certificate of the server must be verified', async (h) => {
+  spec('does not authorize a server that did not use it', async (h) => {
     const { near, far } = await ends(
       h,
       { ...as('alice'), maxVersion, servername: 'localhost' },
@@ -94,7 +89,7 @@ describe.each(VERSIONS)('a pre-shared key, %s', (maxVersion) => {
 });
 
 describe('pskCallback', () => {
-  spec('gets the hint of the server under TLS 1.2', async (h) => {
+  spec('is called with the hint of the server under TLS 1.2', async (h) => {
     const hints: unknown[] = [];
     const pskCallback = (hint: string | null): { identity: string; psk: Buffer } => {
       hints.push(hint);
@@ -105,7 +100,7 @@ describe('pskCallback', () => {
     expect(hints).toStrictEqual(['who are you?']);
   });
 
-  it('excludes sessions, and contexts of Node whose tickets cannot be switched off', () => {
+  it('throws a TypeError beside sessions, and beside contexts of Node whose tickets cannot be disabled', () => {
     expect(() => tlsClient({ ...as('alice'), session: Buffer.alloc(1) })).toThrow(/expected `pskCallback` without `session`/);
     expect(() => tlsClient({ ...as('alice'), sessionCache: new Map<string, Uint8Array>() })).toThrow(/`pskCallback` without/);
     expect(() => tlsServer({ pskCallback: () => null, secureContext: { context: {} } })).toThrow(/`secureContext` to be options beside/);

@@ -1,25 +1,23 @@
-import { isIP } from 'node:net';
-import {
-  checkServerIdentity,
-  connect,
-  type ConnectionOptions,
-  type PeerCertificate,
-  type SecureContextOptions,
-  type TLSSocket,
-} from 'node:tls';
-import { domainToASCII } from 'node:url';
+import { connect, type ConnectionOptions, type SecureContextOptions } from 'node:tls';
 import { layer } from '../../wire/layer.ts';
-import type { Dial, Plugin } from '../../wire/signal.ts';
-import { contextsOf } from './tls-contexts.ts';
-import { asError, TlsLayer, type TlsRole } from './tls-layer.ts';
-import { chainProblem } from './tls-peer.ts';
-import { checkTls, CLIENT_OPTIONS, isClean, UNSET, type TlsFacts, type TlsOptions, type TlsSessionCache } from './tls-options.ts';
+import type { Plugin } from '../../wire/signal.ts';
+import { chainProblem } from './chain-problem.ts';
+import { checkTlsOptions } from './check-tls-options.ts';
+import { nameProblem } from './name-problem.ts';
+import { serverNames } from './server-names.ts';
+import { sessionStoreIn } from './session-store.ts';
+import { tlsContexts } from './tls-contexts.ts';
+import { TlsLayer } from './tls-layer.ts';
+import { CLIENT_OPTIONS } from './tls-option-rules.ts';
+import type { TlsFacts, TlsOptions, TlsSessionCache } from './tls-options.ts';
 import { markTls } from './tls-plugins.ts';
 import { pskIdentityOf, recordClient, withPsk } from './tls-psk.ts';
+import type { TlsRole } from './tls-role.ts';
 import { checkRuntime } from './tls-runtime.ts';
-import { placeIn, TlsSessions } from './tls-sessions.ts';
+import { TlsSessions } from './tls-sessions.ts';
+import { UNSET_OPTIONS } from './unset-options.ts';
 
-type OfNode = Pick<
+type NodeOptions = Pick<
   ConnectionOptions,
   'servername' | 'ALPNProtocols' | 'checkServerIdentity' | 'rejectUnauthorized' | 'minDHSize' | 'pskCallback'
 >;
@@ -33,7 +31,7 @@ type OfNode = Pick<
  * - With `pskCallback` both sides may prove a shared key: no name is checked, `authorized` is true, no session is resumed. TLS 1.2 also
  *   needs suitable `ciphers` for it.
  */
-export interface TlsClientOptions extends Readonly<SecureContextOptions>, Readonly<OfNode>, TlsOptions {
+export interface TlsClientOptions extends Readonly<SecureContextOptions>, Readonly<NodeOptions>, TlsOptions {
   /**
    * The session to resume if the plugin knows none for the target, such as `io.details.tls.session` of another connection (FTPS
    * servers require that). False: sessions are neither resumed nor kept.
@@ -107,20 +105,17 @@ export interface TlsClientOptions extends Readonly<SecureContextOptions>, Readon
  * @see {@link tlsServer}
  */
 export function tlsClient(options: TlsClientOptions = {}): Plugin<TlsFacts> {
-  const given = checkTls('tlsClient', options, CLIENT_OPTIONS);
-  checkSessions(given);
-  checkRuntime('tlsClient', given);
+  const checked = checkTlsOptions('tlsClient', options, CLIENT_OPTIONS);
+  checkSessionOptions(checked);
+  checkRuntime('tlsClient', checked);
   // All are removed: Node would inherit a name that remains in the options.
-  const { session, sessionCache, sessionKey, verify, truncation, pskCallback, ...others } = given;
-  const { rejectUnauthorized = true, checkServerIdentity: check = checkName } = given;
-  const contexts = contextsOf('tlsClient', given);
+  const { session, sessionCache, sessionKey, verify, truncation, pskCallback, ...nodeOptions } = checked;
+  const { rejectUnauthorized = true, checkServerIdentity, servername: requestedName } = checked;
+  const contexts = tlsContexts('tlsClient', checked);
   const resumes = session !== false && !pskCallback;
   const sessions = resumes && !sessionCache ? new TlsSessions() : undefined;
   return markTls((wire) => (dial) => {
-    const { name, servername } = namesOf(given, dial);
-    // The layer checks the certificate below, as Node would, but also for resumed sessions. On a mismatch Node would only close the
-    // socket.
-    const unjudged = { rejectUnauthorized: false, checkServerIdentity: () => undefined };
+    const { name, servername } = serverNames(requestedName, dial, rejectUnauthorized && !pskCallback);
     const target = JSON.stringify([name, dial.to]);
     const role: TlsRole = {
       peer: 'server',
@@ -128,77 +123,44 @@ export function tlsClient(options: TlsClientOptions = {}): Plugin<TlsFacts> {
       truncation,
       contexts,
       rejectUnauthorized,
-      through: 'secureConnect',
+      secureEvent: 'secureConnect',
       start: (socket, secureContext, resumed) =>
         withPsk(pskCallback, recordClient, (psk) => {
-          const ours = { ...unjudged, host: name, servername, secureContext, session: resumed && asBuffer(resumed), socket };
-          return connect({ ...UNSET, ...others, ...ours, pskCallback: psk });
+          const own = { host: name, servername, secureContext, session: resumed && asBuffer(resumed), socket, pskCallback: psk };
+          return connect({ ...UNSET_OPTIONS, ...nodeOptions, ...own, ...UNCHECKED });
         }),
-      problem: (socket, { certificate }) => chainProblem(socket) ?? nameProblem(socket, certificate),
+      certificateProblem: (socket, { certificate }) => {
+        const problem = chainProblem(socket);
+        if (problem) return problem;
+        if (certificate) return nameProblem(certificate, name, checkServerIdentity);
+        return pskIdentityOf(socket) === undefined ? new Error('the server has sent no certificate') : undefined;
+      },
       sessionToResume: (known) => {
         if (!resumes) return undefined;
         return typeof session === 'function' ? (session() ?? known) : (known ?? session);
       },
-      sessions: sessionCache ? placeIn(sessionCache, sessionKey ?? target) : sessions?.of(target),
-    };
-    const nameProblem = (socket: TLSSocket, certificate: PeerCertificate | undefined): Error | undefined => {
-      if (certificate === undefined) {
-        const isKeyed = pskIdentityOf(socket) !== undefined;
-        return isKeyed ? undefined : new Error('the server has shown no certificate');
-      }
-      return name === undefined ? new Error('there was no name to check') : refusalOf(() => check(name, certificate));
+      sessionStore: sessionCache ? sessionStoreIn(sessionCache, sessionKey ?? target) : sessions?.of(target),
     };
     return layer(wire, dial, (ports) => new TlsLayer(role, ports));
   });
 }
+
+/**
+ * Makes Node check nothing. The layer checks the certificate itself, as Node would, but also for resumed sessions. On a mismatch Node
+ * would only close the socket.
+ */
+const UNCHECKED = { rejectUnauthorized: false, checkServerIdentity: () => undefined };
 
 /** Newer Node versions recognise their own sessions only as a Buffer. */
 function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
 }
 
-function checkSessions({ session, sessionCache, sessionKey, pskCallback }: TlsClientOptions): void {
+function checkSessionOptions({ session, sessionCache, sessionKey, pskCallback }: TlsClientOptions): void {
   if (pskCallback && (session || sessionCache))
     throw new TypeError('tlsClient: expected `pskCallback` without `session` and `sessionCache`, got both; keys need no session');
   if (session === false && sessionCache)
     throw new TypeError('tlsClient: expected `sessionCache` without `session: false`, which keeps no sessions, got both');
   if (sessionKey !== undefined && !sessionCache)
     throw new TypeError('tlsClient: expected `sessionKey` with `sessionCache`, got `sessionKey` alone');
-}
-
-/**
- * Checks the name in a certificate as Node does, but only against subjectAltName. Node falls back to the common name if there is no
- * DNS name, which RFC 9525 section 2 forbids.
- */
-function checkName(name: string, certificate: PeerCertificate): Error | undefined {
-  const subject = {} as PeerCertificate['subject'];
-  const problem = checkServerIdentity(name, { ...certificate, subject });
-  return problem && Object.assign(problem, { cert: certificate });
-}
-
-/** Returns the problem that `checkServerIdentity` reports. As in Node, any truthy result and any throw refuses. */
-function refusalOf(check: () => unknown): Error | undefined {
-  try {
-    const said = check();
-    return said ? asError(said) : undefined;
-  } catch (thrown) {
-    return asError(thrown);
-  }
-}
-
-/** Returns the name that the certificate must match, and the SNI name (RFC 6066 section 3: a DNS name without the trailing dot). */
-function namesOf(
-  { servername: asked, rejectUnauthorized, pskCallback }: TlsClientOptions,
-  { to }: Dial,
-): { name?: string; servername: string } {
-  // An empty servername sends no SNI, as in Node. The certificate is then checked against the target.
-  const target = to && 'host' in to ? to.host : '';
-  const given = asked === undefined || asked === '' ? target : asked;
-  if (given === '' && (rejectUnauthorized === false || pskCallback)) return { servername: '' };
-  if (given === '')
-    throw new TypeError('tlsClient: expected a name to check the certificate against, got none: give `servername`, or dial a host');
-  const name = (/^[\0-\x7f]*$/.test(given) ? given : domainToASCII(given)).replace(/\.$/, '');
-  if (name === '' || !isClean(name))
-    throw new TypeError(`tlsClient: expected ${asked ? '`servername`' : 'the host'} to be a name or address, got ${JSON.stringify(given)}`);
-  return { name, servername: asked === '' || isIP(name) ? '' : name };
 }

@@ -14,12 +14,12 @@ export interface TlsDuplexOptions {
  * The transport of Node's TLS: a Duplex whose other side is the signals of the wire below.
  *
  * ```text
- *   TLSSocket ── write ──▶ options.write ──▶ data down
- *   TLSSocket ◀── push ─── data up
+ *   TLSSocket ── write ──▶ options.write ──▶ wire below
+ *   TLSSocket ◀── push ────────────────────── wire below
  * ```
  *
  * It buffers nothing. Pushed bytes are decrypted before `push` returns, and written bytes reach the wire below before the write
- * returns. The layer handles backpressure.
+ * returns. TlsWriter and CiphertextQueue handle backpressure.
  */
 export class TlsDuplex extends Duplex {
   readonly #options: TlsDuplexOptions;

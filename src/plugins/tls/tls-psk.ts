@@ -7,41 +7,47 @@ export type PskClientCallback = (hint: string | null) => PSKCallbackNegotation |
 export type PskServerCallback = (socket: TLSSocket, identity: string) => DataView | NodeJS.TypedArray | null;
 
 /** The identity whose key the callback returned last, in one handshake. */
-interface Exchange {
+interface PskHandshake {
   identity?: string | undefined;
 }
 
-const exchanges = new WeakMap<TLSSocket, Exchange>();
+/** Called with the identity whose key the callback returned, `undefined` if it returned none. */
+type IdentityListener = (identity: string | undefined) => void;
+
+const handshakes = new WeakMap<TLSSocket, PskHandshake>();
 
 /**
  * Starts Node's TLS with a callback for pre-shared keys (RFC 4279, RFC 8446 section 4.2.11) that records the identity.
  *
+ * @param record wraps the callback, so that it reports the identities. One of `recordClient` and `recordServer`.
  * @param start starts TLS with a `pskCallback`.
  */
 export function withPsk<C extends PskClientCallback | PskServerCallback>(
   callback: C | undefined,
-  record: (callback: C, given: (identity: string | undefined) => void) => C,
+  record: (callback: C, onIdentity: IdentityListener) => C,
   start: (callback: C | undefined) => TLSSocket,
 ): TLSSocket {
   if (!callback) return start(undefined);
-  const exchange: Exchange = {};
-  const socket = start(record(callback, (identity) => (exchange.identity = identity)));
-  exchanges.set(socket, exchange);
+  const handshake: PskHandshake = {};
+  const socket = start(record(callback, (identity) => (handshake.identity = identity)));
+  handshakes.set(socket, handshake);
   return socket;
 }
 
-export function recordClient(callback: PskClientCallback, given: (identity: string | undefined) => void): PskClientCallback {
+/** Wraps the callback of a client. */
+export function recordClient(callback: PskClientCallback, onIdentity: IdentityListener): PskClientCallback {
   return (hint) => {
     const answer = callback(hint);
-    given(answer?.identity);
+    onIdentity(answer?.identity);
     return answer;
   };
 }
 
-export function recordServer(callback: PskServerCallback, given: (identity: string | undefined) => void): PskServerCallback {
+/** Wraps the callback of a server. */
+export function recordServer(callback: PskServerCallback, onIdentity: IdentityListener): PskServerCallback {
   return (socket, identity) => {
     const key = callback(socket, identity);
-    given(key ? identity : undefined);
+    onIdentity(key ? identity : undefined);
     return key;
   };
 }
@@ -51,7 +57,7 @@ export function recordServer(callback: PskServerCallback, given: (identity: stri
  * pre-shared key as a resumed session, and real sessions are not resumed with a callback. TLS 1.2 has its own cipher suites for it.
  */
 export function pskIdentityOf(socket: TLSSocket): string | undefined {
-  const identity = exchanges.get(socket)?.identity;
+  const identity = handshakes.get(socket)?.identity;
   const isUsed = socket.getProtocol() === 'TLSv1.3' ? socket.isSessionReused() : /(^|-)PSK-/.test(socket.getCipher().name);
   return isUsed ? identity : undefined;
 }

@@ -1,18 +1,22 @@
 import { constants } from 'node:crypto';
-import { TLSSocket, type SecureContextOptions, type TLSSocketOptions, type TlsOptions as NodeOptions } from 'node:tls';
-import { layer } from '../../wire/layer.ts';
+import { TLSSocket, type SecureContextOptions, type TLSSocketOptions, type TlsOptions as NodeServerOptions } from 'node:tls';
 import { ownOptions } from '../../util/own-options.ts';
+import { layer } from '../../wire/layer.ts';
 import type { Plugin } from '../../wire/signal.ts';
-import { contextsOf } from './tls-contexts.ts';
-import { TlsLayer, type TlsRole } from './tls-layer.ts';
-import { chainProblem } from './tls-peer.ts';
-import { checkTls, SERVER_OPTIONS, UNSET, type TlsFacts, type TlsOptions } from './tls-options.ts';
+import { chainProblem } from './chain-problem.ts';
+import { checkTlsOptions } from './check-tls-options.ts';
+import { tlsContexts } from './tls-contexts.ts';
+import { TlsLayer } from './tls-layer.ts';
+import { SERVER_OPTIONS } from './tls-option-rules.ts';
+import type { TlsFacts, TlsOptions } from './tls-options.ts';
 import { markTls } from './tls-plugins.ts';
 import { pskIdentityOf, recordServer, withPsk } from './tls-psk.ts';
+import type { TlsRole } from './tls-role.ts';
 import { checkRuntime } from './tls-runtime.ts';
+import { UNSET_OPTIONS } from './unset-options.ts';
 
-type OfNode = Pick<TLSSocketOptions, 'ALPNProtocols' | 'requestCert' | 'rejectUnauthorized' | 'SNICallback'> &
-  Pick<NodeOptions, 'ALPNCallback' | 'pskCallback' | 'pskIdentityHint'>;
+type NodeOptions = Pick<TLSSocketOptions, 'ALPNProtocols' | 'requestCert' | 'rejectUnauthorized' | 'SNICallback'> &
+  Pick<NodeServerOptions, 'ALPNCallback' | 'pskCallback' | 'pskIdentityHint'>;
 
 /**
  * The options of a TLS server: those of `new tls.TLSSocket` and `tls.createServer` with the same meanings, plus {@link TlsOptions}.
@@ -21,7 +25,7 @@ type OfNode = Pick<TLSSocketOptions, 'ALPNProtocols' | 'requestCert' | 'rejectUn
  * With `pskCallback` clients may prove a shared key instead of a certificate. Then `authorized` is true, `pskIdentity` is the identity
  * of the key, and sessions are not resumed. TLS 1.2 also needs suitable `ciphers` for it.
  */
-export interface TlsServerOptions extends Readonly<SecureContextOptions>, Readonly<OfNode>, TlsOptions {}
+export interface TlsServerOptions extends Readonly<SecureContextOptions>, Readonly<NodeOptions>, TlsOptions {}
 
 /**
  * Speaks TLS as a server, on any wire: an accepted socket, one end of a pair. The counterpart of {@link tlsClient}, with the same
@@ -65,10 +69,10 @@ export interface TlsServerOptions extends Readonly<SecureContextOptions>, Readon
  * @see {@link tlsClient}
  */
 export function tlsServer(options: TlsServerOptions): Plugin<TlsFacts> {
-  const given = checkTls('tlsServer', options, SERVER_OPTIONS);
-  if (['cert', 'pfx', 'secureContext', 'SNICallback', 'pskCallback'].every((name) => !Object.hasOwn(given, name)))
+  const checked = checkTlsOptions('tlsServer', options, SERVER_OPTIONS);
+  if (['cert', 'pfx', 'secureContext', 'SNICallback', 'pskCallback'].every((name) => !Object.hasOwn(checked, name)))
     throw new TypeError('tlsServer: expected `key` and `cert`, `pfx`, `secureContext`, `SNICallback` or `pskCallback`, got none of them');
-  const { verify, truncation, requestCert = false, rejectUnauthorized = true, secureContext: _, pskCallback, ...rest } = given;
+  const { verify, truncation, requestCert = false, rejectUnauthorized = true, secureContext: _, pskCallback, ...nodeOptions } = checked;
   checkRuntime('tlsServer', { pskCallback, verifiesClients: requestCert && rejectUnauthorized });
   // A ticket resumes without calling the callback: a client could send one identity and resume the session of another.
   const noTickets = pskCallback ? constants.SSL_OP_NO_TICKET : 0;
@@ -77,19 +81,19 @@ export function tlsServer(options: TlsServerOptions): Plugin<TlsFacts> {
     verify,
     truncation,
     // Without a session id context, OpenSSL refuses to resume sessions with a client certificate.
-    contexts: contextsOf('tlsServer', ownOptions({ sessionIdContext: 'rxjs-io-stream', ...given }, 'tlsServer'), noTickets),
+    contexts: tlsContexts('tlsServer', ownOptions({ sessionIdContext: 'rxjs-io-stream', ...checked }, 'tlsServer'), noTickets),
     rejectUnauthorized,
-    through: 'secure',
+    secureEvent: 'secure',
     start: (transport, secureContext) =>
       withPsk(pskCallback, recordServer, (psk) => {
-        const ours = { requestCert, rejectUnauthorized, secureContext, pskCallback: psk, isServer: true };
+        const own = { requestCert, rejectUnauthorized, secureContext, pskCallback: psk, isServer: true };
         // Node's types omit the `createServer` options that TLSSocket accepts.
-        return new TLSSocket(transport, { ...UNSET, ...rest, ...ours });
+        return new TLSSocket(transport, { ...UNSET_OPTIONS, ...nodeOptions, ...own });
       }),
-    problem: (socket, { certificate }) => {
+    certificateProblem: (socket, { certificate }) => {
       const hasKey = pskIdentityOf(socket) !== undefined;
-      if (!requestCert) return hasKey ? undefined : 'unasked';
-      return chainProblem(socket) ?? (certificate || hasKey ? undefined : new Error('the client has shown no certificate'));
+      if (!requestCert) return hasKey ? undefined : 'not requested';
+      return chainProblem(socket) ?? (certificate || hasKey ? undefined : new Error('the client has sent no certificate'));
     },
   };
   return markTls((wire) => (dial) => layer(wire, dial, (ports) => new TlsLayer(role, ports)));

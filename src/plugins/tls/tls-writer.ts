@@ -1,41 +1,42 @@
 import type { TLSSocket } from 'node:tls';
-import type { Subscriber } from 'rxjs';
-import { PAUSE, RESUME, type Up } from '../../wire/signal.ts';
 import { Ledger } from '../../layers/ledger.ts';
+import type { LayerContext } from '../../wire/layer.ts';
+import { PAUSE, RESUME } from '../../wire/signal.ts';
 
 /** The maximum plaintext passed to TLS at a time. Its ciphertext is the most that a paused wire below may still receive. */
-const BATCH = 256 * 1024;
+const MAX_BATCH = 256 * 1024;
 /** The application is paused when this much of its plaintext is queued, and resumed at half of it. */
-const MAX_HELD = 256 * 1024;
+const MAX_QUEUED = 256 * 1024;
 
 /**
  * Queues plaintext for TLS until the handshake ends and passes it in batches. Reports it as `sent` when its ciphertext has been sent.
  *
  * ```text
- *   give ──▶ queue ── a batch at a time ──▶ TLSSocket ──▶ made(ciphertext) ──▶ wire below
- *   sent(plaintext) ◀───────────── ledger ◀─────────────────── left(ciphertext) ◀── wire below
+ *   write ──▶ queue ── a batch at a time ──▶ TLSSocket ──▶ writeCiphertext ──▶ wire below
+ *   sent(plaintext) ◀───────────── ledger ◀────────────────── sent(ciphertext) ◀── wire below
  * ```
  */
 export class TlsWriter {
-  readonly #up: Subscriber<Up>;
-  readonly #onFlushed: () => void;
+  /** Called once or twice after all queued bytes and close_notify have been written. */
+  readonly onFlushed: () => void;
+  readonly #ports: LayerContext;
+  /** The TLS socket, after the handshake. */
   #socket: TLSSocket | undefined;
   readonly #queue: Uint8Array[] = [];
-  #held = 0;
-  #writing = false;
-  #ending = false;
-  #flushing = false;
-  #pausedBelow = false;
-  #pausedAbove = false;
+  #queuedBytes = 0;
   readonly #ledger = new Ledger();
+  #isWriting = false;
+  #isEnding = false;
+  #isFlushing = false;
+  #isWirePaused = false;
+  #isAppPaused = false;
 
-  /** @param said called once or twice after all queued bytes and close_notify have been written. */
-  constructor(up: Subscriber<Up>, said: () => void) {
-    this.#up = up;
-    this.#onFlushed = said;
+  constructor(ports: LayerContext, onFlushed: () => void) {
+    this.#ports = ports;
+    this.onFlushed = onFlushed;
   }
 
-  /** Starts writing: the handshake is complete. */
+  /** Starts writing: the peer is accepted. */
   open(socket: TLSSocket): void {
     this.#socket = socket;
     this.#pump();
@@ -44,14 +45,14 @@ export class TlsWriter {
   write(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     this.#queue.push(bytes);
-    this.#held += bytes.length;
+    this.#queuedBytes += bytes.length;
     this.#pump();
-    this.#regulate();
+    this.#updateFlow();
   }
 
   /** Sends close_notify after the queued bytes. */
   end(): void {
-    this.#ending = true;
+    this.#isEnding = true;
     this.#pump();
   }
 
@@ -60,56 +61,56 @@ export class TlsWriter {
    * all of them to apply the close timeout.
    */
   flush(): void {
-    this.#flushing = true;
+    this.#isFlushing = true;
     this.end();
   }
 
   /** Whether the application has ended its side. */
   get isEnding(): boolean {
-    return this.#ending;
+    return this.#isEnding;
   }
 
   /** Called when the wire below pauses or resumes. */
-  hold(paused: boolean): void {
-    this.#pausedBelow = paused;
-    if (!paused) this.#pump();
-    this.#regulate();
+  setPaused(isPaused: boolean): void {
+    this.#isWirePaused = isPaused;
+    if (!isPaused) this.#pump();
+    this.#updateFlow();
   }
 
-  /** Counts ciphertext of any kind that was written. */
-  ciphertextWritten(bytes: number): void {
-    this.#ledger.produced += bytes;
+  /** Writes ciphertext of any kind to the wire below. */
+  writeCiphertext(bytes: Uint8Array): void {
+    this.#ledger.produced += bytes.length;
+    this.#ports.down.next({ kind: 'data', bytes });
   }
 
   /** Counts ciphertext that the wire below has sent. */
   sent(bytes: number): void {
-    const news = this.#ledger.sent(bytes);
-    if (news > 0) this.#up.next({ kind: 'sent', bytes: news });
+    const plaintext = this.#ledger.sent(bytes);
+    if (plaintext > 0) this.#ports.up.next({ kind: 'sent', bytes: plaintext });
   }
 
   #pump(): void {
     const socket = this.#socket;
-    if (!socket || this.#writing || (this.#pausedBelow && !this.#flushing)) return;
+    if (!socket || this.#isWriting || (this.#isWirePaused && !this.#isFlushing)) return;
     const batch = this.#takeBatch();
     const last = batch.pop();
     if (last) {
-      this.#writing = true;
+      this.#isWriting = true;
       const bytes = batch.reduce((sum, chunk) => sum + chunk.length, last.length);
       socket.cork();
       for (const chunk of batch) socket.write(chunk);
-      socket.write(last, (error) => this.#written(error ? 0 : bytes));
+      socket.write(last, (error) => this.#onBatchWritten(error ? 0 : bytes));
       socket.uncork();
-    } else if (this.#ending && !socket.writableEnded) {
-      const { produced: made } = this.#ledger;
+    } else if (this.#isEnding && !socket.writableEnded) {
+      const { produced } = this.#ledger;
       socket.end();
-      // Nothing was pending before, so what was written now is close_notify. Otherwise the `final` of the transport reports it, turns
-      // later.
-      if (this.#ledger.produced > made) this.#onFlushed();
+      // Nothing was pending before, so what was written now is close_notify. Otherwise the transport reports it, turns later.
+      if (this.#ledger.produced > produced) this.onFlushed();
     }
   }
 
   #takeBatch(): Uint8Array[] {
-    let room = BATCH;
+    let room = MAX_BATCH;
     let count = 0;
     for (const { length } of this.#queue) {
       if (length > room) break;
@@ -119,11 +120,11 @@ export class TlsWriter {
     const batch = this.#queue.splice(0, count);
     const [long] = this.#queue;
     if (count === 0 && long) {
-      batch.push(long.subarray(0, BATCH));
-      this.#queue[0] = long.subarray(BATCH);
+      batch.push(long.subarray(0, MAX_BATCH));
+      this.#queue[0] = long.subarray(MAX_BATCH);
       room = 0;
     }
-    this.#held -= BATCH - room;
+    this.#queuedBytes -= MAX_BATCH - room;
     return batch;
   }
 
@@ -131,20 +132,20 @@ export class TlsWriter {
    * TLS calls back after all ciphertext of the batch has been written, and nothing of the next batch or of close_notify. So the
    * ciphertext written so far contains exactly the plaintext passed so far.
    */
-  #written(bytes: number): void {
-    this.#writing = false;
+  #onBatchWritten(bytes: number): void {
+    this.#isWriting = false;
     this.#ledger.consumed += bytes;
     this.#ledger.settle();
     this.sent(0);
     this.#pump();
-    this.#regulate();
+    this.#updateFlow();
   }
 
-  #regulate(): void {
-    const most = this.#pausedAbove ? MAX_HELD / 2 : MAX_HELD - 1;
-    const pause = this.#pausedBelow || this.#held > most;
-    if (pause === this.#pausedAbove) return;
-    this.#pausedAbove = pause;
-    this.#up.next(pause ? PAUSE : RESUME);
+  #updateFlow(): void {
+    const limit = this.#isAppPaused ? MAX_QUEUED / 2 : MAX_QUEUED - 1;
+    const pause = this.#isWirePaused || this.#queuedBytes > limit;
+    if (pause === this.#isAppPaused) return;
+    this.#isAppPaused = pause;
+    this.#ports.up.next(pause ? PAUSE : RESUME);
   }
 }

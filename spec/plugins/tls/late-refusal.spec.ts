@@ -1,25 +1,27 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { open, tlsClient as clientPlugin, tlsServer as serverPlugin } from 'rxjs-io-stream';
+import { tlsClient as clientPlugin, open, tlsServer as serverPlugin } from 'rxjs-io-stream';
 import { describe, expect } from 'vitest';
 import { tlsClient, type TlsClientOptions } from '../../../src/plugins/tls/tls-client.ts';
 import { tcp } from '../../../src/wire/tcp.ts';
 import { dialOf } from '../../support/carry.ts';
 import * as certificates from '../../support/certificates.ts';
 import { serving } from '../../support/clients.ts';
-import { type Harness } from '../../support/harness.ts';
+import type { Harness } from '../../support/harness.ts';
 import { spec } from '../../support/spec.ts';
-import { nodeTlsServer, Session, VERSIONS, type SessionOptions } from '../../support/tls-tools.ts';
+import { nodeTlsServer } from '../../support/node-tls-server.ts';
+import { TlsPair, type TlsPairOptions, VERSIONS } from '../../support/tls-pair.ts';
 import { Counted } from '../../support/two-ends.ts';
 
 const { ca, server, client } = certificates;
+
 const ENDED =
   /^client: the peer ended right after the handshake, before it sent a byte: it may have refused the certificate of this client/;
 
-/** Under TLS 1.2 the last message of the server is still on its way when it is through. */
+/** Runs `work` later: under TLS 1.2 the last message of the server is in flight when its handshake is complete. */
 const later = (work: () => unknown): void => void setTimeout(work, 20);
 
-/** A client with a certificate, and a server of Node that does this with the secure socket. */
+/** Dials a server of Node that calls `each` with its sockets. */
 async function dialled(
   h: Harness,
   options: TlsClientOptions,
@@ -31,7 +33,7 @@ async function dialled(
 }
 
 describe.each(VERSIONS)('a client whose certificate is refused after its handshake, %s', (maxVersion) => {
-  spec.each(['close_notify', 'a bare FIN'])('errors with ETLS when the peer ends by %s', async (h, how) => {
+  spec.each(['close_notify', 'a bare FIN'])('errors with ETLS when the server ends by %s', async (h, how) => {
     const near = await dialled(h, { ...client, maxVersion }, (secure, below) =>
       later(() => (how === 'a bare FIN' ? below.end() : secure.end())),
     );
@@ -41,15 +43,15 @@ describe.each(VERSIONS)('a client whose certificate is refused after its handsha
     expect(near.story).toMatch(/connected error$/);
   });
 
-  spec('gets the same from a server of this library', async (h) => {
-    const options: SessionOptions = { version: maxVersion, client: certificates.selfSigned, server: { ca, requestCert: true } };
-    const session = new Session(h, options);
-    await Promise.all([session.client.up.ended, session.server.up.ended]);
-    h.error(session.server.up.error, { code: 'ETLSCERT', phase: 'handshake' });
-    expect((session.client.up.error as Error).message).toMatch(ENDED);
+  spec('errors with ETLS when a server of this library refuses it', async (h) => {
+    const options: TlsPairOptions = { version: maxVersion, client: certificates.selfSigned, server: { ca, requestCert: true } };
+    const ends = new TlsPair(h, options);
+    await Promise.all([ends.client.up.ended, ends.server.up.ended]);
+    h.error(ends.server.up.error, { code: 'ETLSCERT', phase: 'handshake' });
+    expect((ends.client.up.error as Error).message).toMatch(ENDED);
   });
 
-  spec('gets ECONNRESET with what it may mean, when it is reset', async (h) => {
+  spec('errors with ECONNRESET and its likely reason when it is reset', async (h) => {
     const near = await dialled(h, { ...client, maxVersion }, (_, below) => later(() => below.resetAndDestroy()));
     await near.up.ended;
     h.error(near.up.error, { code: 'ECONNRESET', phase: 'read' });
@@ -59,8 +61,8 @@ describe.each(VERSIONS)('a client whose certificate is refused after its handsha
   });
 });
 
-describe('an end right after the handshake is an end', () => {
-  spec('when the client has no certificate', async (h) => {
+describe('a client whose server ends right after the handshake', () => {
+  spec('emits the end if it has no certificate', async (h) => {
     const near = await dialled(h, {}, (secure) => secure.end());
     await near.saw('end');
     near.close();
@@ -68,7 +70,7 @@ describe('an end right after the handshake is an end', () => {
     expect(near.story).toMatch(/connected end complete$/);
   });
 
-  spec('when bytes came before it', async (h) => {
+  spec('emits the end if bytes came before it', async (h) => {
     const near = await dialled(h, client, (secure) => secure.end('bye'));
     await near.saw('end');
     near.close();
@@ -76,7 +78,7 @@ describe('an end right after the handshake is an end', () => {
     expect(near.story).toMatch(/connected data end complete$/);
   });
 
-  spec('when the client has ended before: it may be the answer', async (h) => {
+  spec('emits the end if it has ended before, because that may be the answer', async (h) => {
     const near = await dialled(h, client, (secure) => secure.on('end', () => secure.end()).resume());
     near.write('all there is');
     near.end();
@@ -84,7 +86,7 @@ describe('an end right after the handshake is an end', () => {
     expect(near.up.state).toBe('complete');
   });
 
-  spec('when the time for the handshake is over', async (h) => {
+  spec('emits the end after the handshake timeout', async (h) => {
     let secured: TLSSocket | undefined;
     const near = await dialled(h, client, (secure) => (secured = secure), { handshake: 300 });
     await near.saw('connected');
@@ -99,7 +101,7 @@ describe('an end right after the handshake is an end', () => {
 });
 
 describe('a server that refuses the certificate of a client', () => {
-  spec.each(VERSIONS)('has the error in errors$ before the client has seen the end, %s', async (h, maxVersion) => {
+  spec.each(VERSIONS)('reports the error in errors$ before the client has seen the end, %s', async (h, maxVersion) => {
     const { at, seen, errors } = await serving(h, () => [], { plugin: { tls: serverPlugin({ ...server, ca, requestCert: true }) } });
     const tls = clientPlugin({ ca, ...certificates.selfSigned, maxVersion });
     const io = await open({ ...at, plugin: { tls } });

@@ -1,15 +1,16 @@
 import type { TLSSocket } from 'node:tls';
 import { describe, expect, it } from 'vitest';
-import { chainProblem } from '../../../src/plugins/tls/tls-peer.ts';
+import { chainProblem } from '../../../src/plugins/tls/chain-problem.ts';
 
-/** A socket that reports its verdict as some runtime does. */
+/** A socket that reports its verification result as some runtime does. */
 const socketOf = (report: object): TLSSocket => report as TLSSocket;
+
 const verdict = (found: unknown): object => ({ authorized: false, authorizationError: null, _handle: { verifyError: () => found } });
 
 describe('chainProblem', () => {
-  it('is nothing only for an explicit "verified"', () => {
+  it('returns undefined only for an explicit success', () => {
     expect(chainProblem(socketOf({ authorized: true }))).toBe(undefined);
-    expect(chainProblem(socketOf(verdict(null))), 'the verdict of OpenSSL in Node').toBe(undefined);
+    expect(chainProblem(socketOf(verdict(null))), 'the result of OpenSSL in Node').toBe(undefined);
   });
 
   const unclear: Record<string, object> = {
@@ -22,12 +23,13 @@ describe('chainProblem', () => {
     'a verdict of true': verdict(true),
     'a verdict of 0': verdict(0),
   };
-  it.each(Object.keys(unclear))('is an error that names the runtime when it reports %s', (name) => {
+
+  it.each(Object.keys(unclear))('returns an error that names the runtime if it reports %s', (name) => {
     const problem = chainProblem(socketOf(unclear[name]!));
     expect(String(problem?.message)).toMatch(/could not be checked: Node [\d.]+ does not report whether it verified it/);
   });
 
-  it('is the error that was found, or one with the code that was reported', () => {
+  it('returns the reported error, or one with the reported code', () => {
     const found = new Error('expired');
     for (const report of [verdict(found), { authorizationError: found }]) expect(chainProblem(socketOf(report))).toBe(found);
     for (const report of [{ authorizationError: 'CERT_HAS_EXPIRED' }, verdict('CERT_HAS_EXPIRED')])

@@ -6,19 +6,20 @@ import { memoryPair } from '../../../src/testing/memory/memory-pair.ts';
 import type { Plugin } from '../../../src/wire/signal.ts';
 import { dialOf, type WireDriver } from '../../support/carry.ts';
 import * as certificates from '../../support/certificates.ts';
-import { type Harness } from '../../support/harness.ts';
+import type { Harness } from '../../support/harness.ts';
 import { spec } from '../../support/spec.ts';
-import { VERSIONS } from '../../support/tls-tools.ts';
+import { VERSIONS } from '../../support/tls-pair.ts';
 import { Counted } from '../../support/two-ends.ts';
 
 const { ca, server } = certificates;
 
-function detailsOf({ up }: WireDriver): TlsFacts {
+/** Returns the TLS facts of an open connection. */
+function factsOf({ up }: WireDriver): TlsFacts {
   for (const signal of up.values) if (signal.kind === 'connected') return signal.details[0] as unknown as TlsFacts;
-  throw new Error('it is not connected');
+  throw new Error('the connection is not open');
 }
 
-/** A connection of a client to a server plugin that has sent hello: a ticket of TLS 1.3 has come before it. */
+/** Connects a client to a server plugin, and waits for its first bytes: a ticket of TLS 1.3 arrives before them. */
 async function dialled(h: Harness, client: Plugin, service: Plugin, host = 'localhost'): Promise<Counted> {
   const [a, b] = memoryPair();
   const far = new Counted(h, service(b));
@@ -29,61 +30,62 @@ async function dialled(h: Harness, client: Plugin, service: Plugin, host = 'loca
 }
 
 const sessionOf = (connection: Counted): Uint8Array => {
-  const { session } = detailsOf(connection);
+  const { session } = factsOf(connection);
   assert(session);
   return session;
 };
 
 describe.each(VERSIONS)('a session of another connection, %s', (maxVersion) => {
   const service = tlsServer({ ...server, maxVersion });
+
   const client = (options: TlsClientOptions = {}): Plugin => tlsClient({ ca, ...options });
 
-  spec('is resumed, and its certificate is known', async (h) => {
+  spec('is resumed with the certificate of its peer', async (h) => {
     const control = await dialled(h, client(), service);
     const data = await dialled(h, client({ session: sessionOf(control) }), service);
-    expect([detailsOf(data).reused, detailsOf(data).authorized]).toStrictEqual([true, true]);
-    expect(detailsOf(data).x509?.fingerprint256).toBe(detailsOf(control).x509?.fingerprint256);
+    expect([factsOf(data).reused, factsOf(data).authorized]).toStrictEqual([true, true]);
+    expect(factsOf(data).x509?.fingerprint256).toBe(factsOf(control).x509?.fingerprint256);
   });
 
-  spec('is the newest there is when it is read, and is no enumerable fact', async (h) => {
+  spec('is the newest one when it is read, and is not enumerable', async (h) => {
     const [a, b] = memoryPair();
     const far = new Counted(h, service(b));
     const near = new Counted(h, client()(a), { ...dialOf(), to: { host: 'localhost', port: 7 } });
     await near.saw('connected');
-    const early = detailsOf(near).session;
+    const early = factsOf(near).session;
     far.write('hello');
     await h.until(() => near.text === 'hello');
     if (maxVersion === 'TLSv1.3') expect(sessionOf(near)).not.toBe(early);
     assert(sessionOf(near).length > 0);
-    assert(!Object.keys(detailsOf(near)).includes('session') && !JSON.stringify(detailsOf(near)).includes('session'));
-    expect(detailsOf(far).session).toBe(undefined);
+    assert(!Object.keys(factsOf(near)).includes('session') && !JSON.stringify(factsOf(near)).includes('session'));
+    expect(factsOf(far).session).toBe(undefined);
   });
 
-  spec('comes from a function at each connection', async (h) => {
+  spec('is taken from the function `session` at each connection', async (h) => {
     const control = await dialled(h, client(), service);
-    const plugin = client({ session: () => detailsOf(control).session });
-    for (let each = 0; each < 2; each += 1) expect(detailsOf(await dialled(h, plugin, service)).reused).toBe(true);
+    const plugin = client({ session: () => factsOf(control).session });
+    for (let each = 0; each < 2; each += 1) expect(factsOf(await dialled(h, plugin, service)).reused).toBe(true);
     const none = client({ session: () => undefined });
-    expect(detailsOf(await dialled(h, none, service)).reused).toBe(false);
-    expect(detailsOf(await dialled(h, none, service)).reused, 'its own session, where the function has none').toBe(true);
+    expect(factsOf(await dialled(h, none, service)).reused).toBe(false);
+    expect(factsOf(await dialled(h, none, service)).reused, 'its own session, if the function returns none').toBe(true);
   });
 
-  spec('is resumed again when it was resumed and the peer sent no newer one', async (h) => {
+  spec('is resumed again if the peer sent no newer one', async (h) => {
     const control = await dialled(h, client(), service);
     const second = await dialled(h, client({ session: sessionOf(control) }), service);
-    expect(detailsOf(await dialled(h, client({ session: sessionOf(second) }), service)).reused).toBe(true);
+    expect(factsOf(await dialled(h, client({ session: sessionOf(second) }), service)).reused).toBe(true);
   });
 
-  spec('as bytes from elsewhere is checked by the certificate in it', async (h) => {
+  spec('is checked by the certificate in it, if its bytes come from elsewhere', async (h) => {
     const bytes = Uint8Array.from(sessionOf(await dialled(h, client(), service)));
     const asked: unknown[] = [];
     const verify: TlsClientOptions['verify'] = ({ certificate, x509 }) => asked.push([certificate?.subject.CN, x509?.subject]) > 0;
     const good = await dialled(h, client({ session: bytes, verify }), service);
-    expect([detailsOf(good).reused, detailsOf(good).authorized]).toStrictEqual([true, true]);
+    expect([factsOf(good).reused, factsOf(good).authorized]).toStrictEqual([true, true]);
     expect(asked).toStrictEqual([['localhost', 'CN=localhost']]);
   });
 
-  spec.each(['as it is', 'as bytes from elsewhere'])('%s is refused for a target that its certificate does not name', async (h, how) => {
+  spec.each(['as it is', 'as bytes from elsewhere'])('is refused %s for a target that its certificate does not name', async (h, how) => {
     const session = sessionOf(await dialled(h, client(), service));
     const given = how === 'as it is' ? session : Buffer.from(session);
     const other = await dialled(h, client({ session: given }), service, 'other.test');
@@ -91,32 +93,32 @@ describe.each(VERSIONS)('a session of another connection, %s', (maxVersion) => {
     expect(((other.up.error as Error).cause as NodeJS.ErrnoException).code).toBe('ERR_TLS_CERT_ALTNAME_INVALID');
   });
 
-  spec('of a peer that was not verified is not verified by being resumed', async (h) => {
+  spec('does not verify a peer that was not verified before', async (h) => {
     const session = sessionOf(await dialled(h, tlsClient({ rejectUnauthorized: false }), service));
     const second = await dialled(h, client({ session }), service);
     h.error(second.up.error, { code: 'ETLSCERT', phase: 'handshake' });
   });
 
-  spec('that is none is no reason to fail: the handshake is a full one', async (h) => {
+  spec('leads to a full handshake if it is invalid', async (h) => {
     for (const session of [Buffer.alloc(0), Buffer.alloc(100, 7)]) {
       const connection = await dialled(h, client({ session }), service);
-      expect(connection.up.state === 'error' ? (connection.up.error as { code: string }).code : detailsOf(connection).reused).toBe(false);
+      expect(connection.up.state === 'error' ? (connection.up.error as { code: string }).code : factsOf(connection).reused).toBe(false);
     }
   });
 
-  spec('is shared by the plugins that have a cache in common, by target or by a key', async (h) => {
+  spec('is shared among plugins with a common cache, by target or by key', async (h) => {
     const sessionCache = new Map<string, Uint8Array>();
     const reused = async (options: TlsClientOptions, host?: string): Promise<boolean> =>
-      detailsOf(await dialled(h, client({ sessionCache, ...options }), service, host)).reused;
+      factsOf(await dialled(h, client({ sessionCache, ...options }), service, host)).reused;
     expect([await reused({}), await reused({}), await reused({}, '127.0.0.1')]).toStrictEqual([false, true, false]);
-    // The same name: newer Nodes resume a session only for the name that it was made with.
+    // The same name: newer Node versions resume a session only for the name that it was created with.
     const keyed = { sessionKey: 'one for all', servername: 'localhost' };
     expect([await reused(keyed), await reused(keyed, '127.0.0.1'), await reused(keyed)]).toStrictEqual([false, true, true]);
     expect(sessionCache.size).toBe(3);
     assert(sessionCache.has('one for all'));
   });
 
-  spec('is taken out of the cache when its peer is refused', async (h) => {
+  spec('is deleted from the cache when its peer is refused', async (h) => {
     const sessionCache = new Map<string, Uint8Array>();
     await dialled(h, client({ sessionCache, sessionKey: 'key' }), service);
     expect(sessionCache.size).toBe(1);
@@ -124,7 +126,7 @@ describe.each(VERSIONS)('a session of another connection, %s', (maxVersion) => {
     expect(sessionCache.size).toBe(0);
   });
 
-  spec.each(['get', 'set'] as const)('cannot hurt the process by a cache whose %s throws', async (h, method) => {
+  spec.each(['get', 'set'] as const)('errors the stream with ETLS if `%s` of the cache throws', async (h, method) => {
     const broken = new Error('no cache');
     const sessionCache: TlsSessionCache = {
       get: () => undefined,
@@ -142,7 +144,7 @@ describe.each(VERSIONS)('a session of another connection, %s', (maxVersion) => {
 });
 
 describe('the options about sessions', () => {
-  it('are TypeErrors when they exclude each other, or are of a wrong type', () => {
+  it('throw a TypeError if they exclude each other or have a wrong type', () => {
     const sessionCache = new Map<string, Uint8Array>();
     expect(() => tlsClient({ session: false, sessionCache })).toThrow(/TypeError|expected `sessionCache` without `session: false`/);
     expect(() => tlsClient({ sessionKey: 'key' })).toThrow(/expected `sessionKey` with `sessionCache`/);
