@@ -6,7 +6,8 @@ import { type HandshakeOptions } from '../../src/layers/handshake.ts';
 import type { Link } from '../../src/protocol/link.ts';
 import type { Talk } from '../../src/protocol/need.ts';
 import { END } from '../../src/wire/signal.ts';
-import { data, inWords, type PluginDriver, sent, textOf } from '../support/scripted-wire.ts';
+import { data, inWords, sent, textOf } from '../support/signal-text.ts';
+import type { PluginDriver } from '../support/plugin-driver.ts';
 import { boom, greet, REPLY, ride, through } from './handshake-tools.ts';
 
 describe('handshake', () => {
@@ -14,10 +15,10 @@ describe('handshake', () => {
     const whole = REPLY.length;
 
     it.each(Array.from({ length: whole }, (_, count) => count))('after %i bytes of the reply errors with the code asked for', (count) => {
-      for (const end of [(made: PluginDriver) => made.wire.give(END), (made: PluginDriver) => made.wire.complete()]) {
+      for (const end of [(made: PluginDriver) => made.wire.emit(END), (made: PluginDriver) => made.wire.complete()]) {
         const made = ride({ early: 'EPROXY' });
         made.wire.connect();
-        if (count > 0) made.wire.give(data(REPLY.slice(0, count)));
+        if (count > 0) made.wire.emit(data(REPLY.slice(0, count)));
         end(made);
         expect(made.error).toMatchObject({ code: 'EPROXY', phase: 'handshake', layer: 'greet' });
         expect((made.error as Error).message).toContain(`(${count} bytes received)`);
@@ -28,13 +29,13 @@ describe('handshake', () => {
     it('is EPROTOCOL by default', () => {
       const made = ride();
       made.wire.connect();
-      made.wire.give(END);
+      made.wire.emit(END);
       expect(made.error).toMatchObject({ code: 'EPROTOCOL' });
     });
 
     it('after the reply belongs to the layer above', () => {
       const { wire, up, state } = through();
-      wire.give(END);
+      wire.emit(END);
       expect([inWords(up), state]).toEqual([['connected', 'end'], 'open']);
     });
 
@@ -50,7 +51,7 @@ describe('handshake', () => {
         },
       });
       wire.connect();
-      wire.give(data('few'), END);
+      wire.emit(data('few'), END);
       expect(inWords(up)).toEqual(['connected', 'data few', 'end']);
     });
 
@@ -67,7 +68,7 @@ describe('handshake', () => {
         },
       });
       made.wire.connect();
-      made.wire.give(END);
+      made.wire.emit(END);
       expect([made.state, made.wire.freed]).toEqual(['error', true]);
     });
   });
@@ -83,7 +84,7 @@ describe('handshake', () => {
     const failing = (talk: HandshakeOptions['talk'], error: unknown): PluginDriver => {
       const made = ride({ talk });
       made.wire.connect();
-      made.wire.give(data('few'));
+      made.wire.emit(data('few'));
       made.wire.fail(error);
       return made;
     };
@@ -191,7 +192,7 @@ describe('handshake', () => {
         },
       });
       made.wire.connect();
-      made.wire.give(data('ab'));
+      made.wire.emit(data('ab'));
       expect(made.error).toMatchObject({ code: 'ECONNRESET', phase: 'handshake', layer: 'greet' });
       expect(log).toEqual(['finally']);
     });
@@ -223,7 +224,7 @@ describe('handshake', () => {
     ])('%s errors the stream with it as the cause, and frees the wire', (_, talk) => {
       const made = ride({ talk });
       made.wire.connect();
-      made.wire.give(data(REPLY));
+      made.wire.emit(data(REPLY));
       expect(made.error).toMatchObject({
         name: 'IOStreamError',
         code: 'EPROTOCOL',
@@ -284,7 +285,7 @@ describe('handshake', () => {
         'in the middle of the talk',
         (made) => {
           made.wire.connect();
-          made.wire.give(data(REPLY.slice(0, 5)));
+          made.wire.emit(data(REPLY.slice(0, 5)));
         },
       ],
     ];
@@ -306,7 +307,7 @@ describe('handshake', () => {
         leave(made);
         expect(finals).toBe(when === 'while dialling' ? 0 : 1);
         expect([made.wire.flow, made.app.observed]).toEqual([flow, false]);
-        made.wire.give(data(REPLY));
+        made.wire.emit(data(REPLY));
         expect([made.wire.down.length, made.up]).toEqual([said, []]);
         if (how === 'close') {
           made.wire.complete();
@@ -328,16 +329,16 @@ describe('handshake', () => {
         if (textOf([signal]) === '2') app.complete();
       };
       wire.connect();
-      wire.give(data(REPLY));
+      wire.emit(data(REPLY));
       expect([textOf(wire.down), wire.flow]).toEqual(['hellothanks123', 'complete']);
     });
 
     it('by close after the handshake still reports sent bytes', () => {
       const { app, wire, up } = through();
-      wire.give(sent(11));
+      wire.emit(sent(11));
       app.next(data('1234'));
       app.complete();
-      wire.give(sent(4));
+      wire.emit(sent(4));
       expect(inWords(up)).toEqual(['connected', 'sent 4']);
     });
 
@@ -354,14 +355,14 @@ describe('handshake', () => {
         },
       );
       wire.connect();
-      wire.give(data(`${REPLY}left`));
+      wire.emit(data(`${REPLY}left`));
       expect([inWords(wire.down), wire.flow]).toEqual([['data hello', 'data thanks', 'data last words', 'end'], 'complete']);
     });
 
     it('by reset from inside connected emits no leftovers', () => {
       const { wire, up } = ride({}, { seen: (_, { app }) => app.error(new Error('enough')) });
       wire.connect();
-      wire.give(data(`${REPLY}left`));
+      wire.emit(data(`${REPLY}left`));
       expect([inWords(up), wire.freed]).toEqual([['connected'], true]);
     });
 
@@ -381,7 +382,7 @@ describe('handshake', () => {
         },
       });
       made.wire.connect();
-      expect(() => made.wire.give(data('ab'))).not.toThrow();
+      expect(() => made.wire.emit(data('ab'))).not.toThrow();
       expect([log, made.wire.freed, made.up]).toEqual([['goes on to its next read', 'finally'], true, []]);
     });
   });

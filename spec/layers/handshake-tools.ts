@@ -3,7 +3,8 @@ import type { Link } from '../../src/protocol/link.ts';
 import type { Talk } from '../../src/protocol/need.ts';
 import { testDial } from '../../src/testing/test-dial.ts';
 import type { Up } from '../../src/wire/signal.ts';
-import { data, PluginDriver } from '../support/scripted-wire.ts';
+import { data } from '../support/signal-text.ts';
+import { PluginDriver } from '../support/plugin-driver.ts';
 
 export const latin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 export const detailsOf = (up: readonly Up[]): readonly unknown[] =>
@@ -28,6 +29,6 @@ export const ride = (options: Partial<HandshakeOptions> = {}, more: ConstructorP
 export const through = (options: Partial<HandshakeOptions> = {}): PluginDriver => {
   const made = ride(options);
   made.wire.connect();
-  made.wire.give(data(REPLY));
+  made.wire.emit(data(REPLY));
   return made;
 };

@@ -5,7 +5,8 @@ import { handshake, type HandshakeOptions } from '../../src/layers/handshake.ts'
 import { rechunk } from '../../src/testing/rechunk.ts';
 import { testDial } from '../../src/testing/test-dial.ts';
 import { END, PAUSE } from '../../src/wire/signal.ts';
-import { data, inWords, PluginDriver, textOf } from '../support/scripted-wire.ts';
+import { data, inWords, textOf } from '../support/signal-text.ts';
+import { PluginDriver } from '../support/plugin-driver.ts';
 import { latin, detailsOf, boom, ride } from './handshake-tools.ts';
 
 describe('handshake', () => {
@@ -27,9 +28,9 @@ describe('handshake', () => {
       const answer = new Subject<string>();
       const { wire, up } = asking(() => answer);
       wire.connect();
-      wire.give(data('abc'));
+      wire.emit(data('abc'));
       expect(inWords(wire.down)).toEqual(['data asking']);
-      wire.give(data('d'), data('left'));
+      wire.emit(data('d'), data('left'));
       expect(up).toEqual([]);
       answer.next('pass');
       expect(answer.observed).toBe(false);
@@ -46,7 +47,7 @@ describe('handshake', () => {
           wire.connect();
           chunks.forEach((bytes, at) => {
             if (at === turn) answer.next('pass');
-            wire.give({ kind: 'data', bytes });
+            wire.emit({ kind: 'data', bytes });
           });
           answer.next('pass');
           expect([inWords(wire.down), detailsOf(up)[0], textOf(up)], `${name}, answered after ${turn}`).toMatchObject([
@@ -78,7 +79,7 @@ describe('handshake', () => {
     ])('throws %s into the conversation: if uncaught, the stream errors and the wire is freed', (_, answer, facts) => {
       const made = asking(answer);
       made.wire.connect();
-      made.wire.give(data('ab'));
+      made.wire.emit(data('ab'));
       expect(made.error).toMatchObject({ code: 'EPROTOCOL', phase: 'handshake', layer: 'greet', ...facts });
       expect([made.up, made.wire.freed]).toEqual([[], true]);
     });
@@ -96,7 +97,7 @@ describe('handshake', () => {
         },
       });
       wire.connect();
-      wire.give(data('x'));
+      wire.emit(data('x'));
       expect(detailsOf(up)[0]).toMatchObject({ caught: 'boom', next: 'x' });
     });
 
@@ -114,11 +115,11 @@ describe('handshake', () => {
       const answer = new Subject<string>();
       const short = asking(() => answer, { early: 'EPROXY' });
       short.wire.connect();
-      short.wire.give(data('abc'), END);
+      short.wire.emit(data('abc'), END);
       expect(short.state).toBe('open');
       const enough = asking(() => answer);
       enough.wire.connect();
-      enough.wire.give(data('abcd'), END);
+      enough.wire.emit(data('abcd'), END);
       answer.next('pass');
       expect(short.error).toMatchObject({ code: 'EPROXY' });
       expect(inWords(enough.up)).toEqual(['connected', 'end']);
@@ -129,7 +130,7 @@ describe('handshake', () => {
         const answer = new Subject<string>();
         const made = asking(() => answer);
         made.wire.connect();
-        made.wire.give(data('ab'));
+        made.wire.emit(data('ab'));
         end(made);
         expect([made.state, answer.observed]).toEqual(['error', false]);
       }
@@ -179,7 +180,7 @@ describe('handshake', () => {
         if (!inside) leave(made);
         expect(answer.observed).toBe(false);
         answer.next('late');
-        made.wire.give(data('late'), END);
+        made.wire.emit(data('late'), END);
         expect([log, made.up, made.wire.down]).toEqual([['finally'], [], []]);
       }
     });
@@ -194,7 +195,7 @@ describe('handshake', () => {
         },
       });
       made.wire.connect();
-      made.wire.give(data('x'));
+      made.wire.emit(data('x'));
       expect(asked).toBe(0);
     });
 
@@ -204,12 +205,12 @@ describe('handshake', () => {
       made.app.next(PAUSE);
       made.wire.connect();
       const chunk = 'x'.repeat(1024);
-      made.wire.give(data('abcd'));
-      for (let at = 0; at < 63; at += 1) made.wire.give(data(chunk));
+      made.wire.emit(data('abcd'));
+      for (let at = 0; at < 63; at += 1) made.wire.emit(data(chunk));
       expect(inWords(made.wire.down)).toEqual(['data asking']);
-      made.wire.give(data(chunk), data(chunk), data(chunk));
+      made.wire.emit(data(chunk), data(chunk), data(chunk));
       expect(inWords(made.wire.down)).toEqual(['data asking', 'pause']);
-      made.wire.answer = ({ kind }) => kind === 'resume' && made.wire.give(data('last'));
+      made.wire.answer = ({ kind }) => kind === 'resume' && made.wire.emit(data('last'));
       answer.next('pass');
       expect(inWords(made.wire.down)).toEqual(['data asking', 'pause', 'resume', 'data pass', 'pause']);
       expect(textOf(made.up)).toBe(`${chunk.repeat(66)}last`);

@@ -6,7 +6,8 @@ import { handshake, type HandshakeOptions } from '../../src/layers/handshake.ts'
 import { rechunk } from '../../src/testing/rechunk.ts';
 import { testDial } from '../../src/testing/test-dial.ts';
 import { END, PAUSE, RESUME, type Up } from '../../src/wire/signal.ts';
-import { data, inWords, PluginDriver, sent, sentOf, textOf } from '../support/scripted-wire.ts';
+import { data, inWords, sent, sentOf, textOf } from '../support/signal-text.ts';
+import { PluginDriver } from '../support/plugin-driver.ts';
 import { latin, detailsOf, greet, REPLY, ride, through } from './handshake-tools.ts';
 
 describe('handshake', () => {
@@ -40,7 +41,7 @@ describe('handshake', () => {
   it('passes bytes and all other signals both ways after the handshake', () => {
     const { app, wire, up } = through();
     for (const signal of [data('a'), PAUSE, RESUME, END]) app.next(signal);
-    wire.give(data('b'), PAUSE, RESUME, { kind: 'end', truncated: true });
+    wire.emit(data('b'), PAUSE, RESUME, { kind: 'end', truncated: true });
     expect(inWords(wire.down).slice(2)).toEqual(['data a', 'pause', 'resume', 'end']);
     expect(inWords(up).slice(1)).toEqual(['data b', 'pause', 'resume', 'end truncated']);
   });
@@ -49,9 +50,9 @@ describe('handshake', () => {
     const plugin = handshake({ talk: greet });
     const rides = [new PluginDriver(plugin), new PluginDriver(plugin)];
     for (const { wire } of rides) wire.connect();
-    rides[0]?.wire.give(data('\x01'));
-    rides[1]?.wire.give(data(REPLY));
-    rides[0]?.wire.give(data('x\n'));
+    rides[0]?.wire.emit(data('\x01'));
+    rides[1]?.wire.emit(data(REPLY));
+    rides[0]?.wire.emit(data('x\n'));
     expect(rides.map(({ up }) => detailsOf(up)[0])).toMatchObject([{ name: 'x' }, { name: 'bob' }]);
   });
 
@@ -65,7 +66,7 @@ describe('handshake', () => {
         },
       });
       const { wire, up } = new PluginDriver(plugin, { dial: testDial({ to }) });
-      wire.give({ kind: 'resolved', host: 'target', ip: '1.2.3.4', family: 4 });
+      wire.emit({ kind: 'resolved', host: 'target', ip: '1.2.3.4', family: 4 });
       wire.connect();
       expect([wire.dials[0]?.to, seen, up[0]?.kind]).toEqual([to, [to], 'resolved']);
     });
@@ -84,7 +85,7 @@ describe('handshake', () => {
       });
       const dial = testDial({ to, layer: 'p' });
       const { wire, up } = new PluginDriver(plugin, { dial });
-      wire.give({ kind: 'resolved', host: 'proxy', ip: '1.2.3.4', family: 4 });
+      wire.emit({ kind: 'resolved', host: 'proxy', ip: '1.2.3.4', family: 4 });
       wire.connect();
       expect([wire.dials[0], seen, inWords(up)]).toEqual([{ ...dial, to: proxy }, [to], ['connected']]);
     });
@@ -101,7 +102,7 @@ describe('handshake', () => {
       for (const { name, chunks } of rechunk(`${REPLY}payload`, { random: 100, empty: true })) {
         const { wire, up } = ride();
         wire.connect();
-        for (const bytes of chunks) wire.give({ kind: 'data', bytes });
+        for (const bytes of chunks) wire.emit({ kind: 'data', bytes });
         expect([inWords(up)[0], textOf(up), inWords(wire.down)], name).toEqual(['connected', 'payload', ['data hello', 'data thanks']]);
       }
     });
@@ -110,7 +111,7 @@ describe('handshake', () => {
       const { app, wire, up } = ride();
       app.next(PAUSE);
       wire.connect();
-      wire.give(data(`${REPLY}left`));
+      wire.emit(data(`${REPLY}left`));
       expect([inWords(up), inWords(wire.down)]).toEqual([
         ['connected', 'data left'],
         ['data hello', 'data thanks', 'pause'],
@@ -119,9 +120,9 @@ describe('handshake', () => {
 
     it('come before the answers of the wire from inside next, and before the end', () => {
       const { wire, up } = ride({}, { seen: (signal, { app }) => signal.kind === 'connected' && app.next(data('ping')) });
-      wire.answer = (signal) => inWords([signal])[0] === 'data ping' && wire.give(data('pong'), END);
+      wire.answer = (signal) => inWords([signal])[0] === 'data ping' && wire.emit(data('pong'), END);
       wire.connect();
-      wire.give(data(`${REPLY}left`));
+      wire.emit(data(`${REPLY}left`));
       expect(inWords(up)).toEqual(['connected', 'data left', 'data pong', 'end']);
     });
 
@@ -132,7 +133,7 @@ describe('handshake', () => {
           yield* link.read(2);
         },
       });
-      wire.answer = () => wire.give(data('okleft'), END);
+      wire.answer = () => wire.emit(data('okleft'), END);
       wire.connect();
       expect(inWords(up)).toEqual(['connected', 'data left', 'end']);
     });
@@ -144,7 +145,7 @@ describe('handshake', () => {
         const { app, wire } = ride();
         wire.connect();
         for (const signal of signals) app.next(signal);
-        wire.give(data(REPLY));
+        wire.emit(data(REPLY));
         return inWords(wire.down).slice(2);
       };
       expect(kept(PAUSE)).toEqual(['pause']);
@@ -155,9 +156,9 @@ describe('handshake', () => {
 
     it('from below are passed on at any time', () => {
       const { wire, up } = ride();
-      wire.give(PAUSE);
+      wire.emit(PAUSE);
       wire.connect();
-      wire.give(RESUME, PAUSE, data(REPLY));
+      wire.emit(RESUME, PAUSE, data(REPLY));
       expect(inWords(up)).toEqual(['pause', 'resume', 'pause', 'connected']);
     });
   });
@@ -166,9 +167,9 @@ describe('handshake', () => {
     it('excludes bytes of the handshake, also if they are reported late and together with others', () => {
       const { app, wire, up } = ride();
       wire.connect();
-      wire.give(sent(3), data(REPLY));
+      wire.emit(sent(3), data(REPLY));
       app.next(data('1234'));
-      wire.give(sent(2), sent(4), sent(3), sent(2), sent(1));
+      wire.emit(sent(2), sent(4), sent(3), sent(2), sent(1));
       expect(inWords(up)).toEqual(['connected', 'sent 1', 'sent 2', 'sent 1']);
     });
 
@@ -176,7 +177,7 @@ describe('handshake', () => {
       for (let step = 1; step <= 20; step += 1) {
         const { app, wire, up } = through();
         app.next(data('123456789'));
-        for (let left = 'hellothanks123456789'.length; left > 0; left -= step) wire.give(sent(Math.min(step, left)));
+        for (let left = 'hellothanks123456789'.length; left > 0; left -= step) wire.emit(sent(Math.min(step, left)));
         expect(sentOf(up), `${step} at a time`).toBe(9);
       }
     });
@@ -204,7 +205,7 @@ describe('handshake', () => {
         for (let ms = 1050; ms < 3000; ms += 50) {
           at(scheduler, ms, () => {
             if (wire.freed) end ||= scheduler.now();
-            else wire.give(data(ms === 1050 ? '\x30' : 'x'));
+            else wire.emit(data(ms === 1050 ? '\x30' : 'x'));
           });
         }
       });
@@ -228,7 +229,7 @@ describe('handshake', () => {
       expect(timed({ handshake: 200 }, 500, () => {}).state).toBe('open');
       const { state } = timed({ handshake: 200 }, 10_000, ({ wire }, scheduler) => {
         wire.connect();
-        at(scheduler, 200, () => wire.give(data(REPLY)));
+        at(scheduler, 200, () => wire.emit(data(REPLY)));
       });
       expect(state).toBe('open');
     });
@@ -239,8 +240,8 @@ describe('handshake', () => {
 
     it('leaves no timer behind, however the handshake ends', () => {
       for (const end of [
-        (made: PluginDriver) => made.wire.give(data(REPLY)),
-        (made: PluginDriver) => made.wire.give(END),
+        (made: PluginDriver) => made.wire.emit(data(REPLY)),
+        (made: PluginDriver) => made.wire.emit(END),
         (made: PluginDriver) => made.wire.fail(new Error('why')),
         (made: PluginDriver) => made.app.complete(),
         (made: PluginDriver) => made.app.error(new Error('why')),
@@ -259,7 +260,7 @@ describe('handshake', () => {
     it('reads answers that arrive from inside next', () => {
       const { wire, up } = ride();
       const answers: Record<string, Up[]> = { 'data hello': [sent(5), data('\x03bob')], 'data thanks': [data(' ok\n+'), sent(6), END] };
-      wire.answer = (signal) => wire.give(...(answers[inWords([signal])[0] ?? ''] ?? []));
+      wire.answer = (signal) => wire.emit(...(answers[inWords([signal])[0] ?? ''] ?? []));
       wire.connect();
       expect(inWords(up)).toEqual(['connected', 'data +', 'end']);
     });
@@ -273,7 +274,7 @@ describe('handshake', () => {
           }
         },
       });
-      wire.answer = () => wire.give(data('!'));
+      wire.answer = () => wire.emit(data('!'));
       wire.connect();
       expect([error, inWords(up), wire.down.length]).toEqual([undefined, ['connected'], 20_000]);
     });
@@ -289,11 +290,11 @@ describe('handshake', () => {
         },
       );
       wire.answer = (signal) => {
-        if (/^\d$/.test(textOf([signal]))) wire.give(data(`<${textOf([signal])}>`));
+        if (/^\d$/.test(textOf([signal]))) wire.emit(data(`<${textOf([signal])}>`));
       };
       wire.connect();
-      wire.give(data(`${REPLY}left`));
-      wire.give(data('later'));
+      wire.emit(data(`${REPLY}left`));
+      wire.emit(data('later'));
       expect(textOf(wire.down)).toBe('hellothanks1234');
       expect(inWords(up)).toEqual(['connected', 'data left', 'data <1>', 'data <2>', 'data <3>', 'data <4>', 'data later']);
     });
@@ -309,7 +310,7 @@ describe('handshake', () => {
       });
     const { wire, up } = new PluginDriver((below) => named('near')(named('far')(below)));
     wire.connect();
-    wire.give(data('12left'));
+    wire.emit(data('12left'));
     expect(inWords(wire.down)).toEqual(['data far?', 'data near?']);
     expect(detailsOf(up)).toMatchObject([{ got: '2' }, { got: '1' }, { wire: 'scripted' }]);
     expect(textOf(up)).toBe('left');

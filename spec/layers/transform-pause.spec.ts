@@ -5,7 +5,8 @@ import { IOStream } from '../../src/stream/io-stream.ts';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { END, PAUSE, RESUME, type Up } from '../../src/wire/signal.ts';
 import { spec } from '../support/spec.ts';
-import { data, inWords, type PluginDriver, textOf } from '../support/scripted-wire.ts';
+import { data, inWords, textOf } from '../support/signal-text.ts';
+import type { PluginDriver } from '../support/plugin-driver.ts';
 import { of, latin, ride } from './transform-tools.ts';
 
 describe('transform', () => {
@@ -37,7 +38,7 @@ describe('transform', () => {
     it('makes no more, and goes on where it was: first what waits, then the wire is resumed', () => {
       const { seen, up: maker } = bomb(1000);
       const { app, wire, up } = ride({ up: maker }, pausing('a2 '));
-      wire.give(data('a'), data('b'));
+      wire.emit(data('a'), data('b'));
       expect([textOf(up), seen.made, inWords(wire.down)]).toEqual(['a0 a1 a2 ', 4, ['pause']]);
       app.next(RESUME);
       expect([up.length, seen.made, inWords(wire.down)]).toEqual([2001, 2000, ['pause', 'resume']]);
@@ -48,7 +49,7 @@ describe('transform', () => {
       const { up: maker } = bomb(3);
       const { app, wire, up } = ride({ up: maker }, pausing('b0 '));
       app.next(PAUSE);
-      wire.give(data('a'), data('b'));
+      wire.emit(data('a'), data('b'));
       expect(textOf(up)).toBe('');
       app.next(RESUME);
       expect([textOf(up), inWords(wire.down)]).toEqual(['a0 a1 a2 b0 ', ['pause']]);
@@ -68,7 +69,7 @@ describe('transform', () => {
           },
         },
       );
-      wire.give(data('a'));
+      wire.emit(data('a'));
       expect(up).toHaveLength(20_001);
       expect(inWords(wire.down.slice(-1))).toEqual(['resume']);
     });
@@ -80,7 +81,7 @@ describe('transform', () => {
     ])('keeps %s of the wire behind what waits', (_, happens, state) => {
       const { up: maker } = bomb(3);
       const made = ride({ up: maker }, pausing('a0 '));
-      made.wire.give(data('a'), END);
+      made.wire.emit(data('a'), END);
       happens(made);
       expect([textOf(made.up), inWords(made.up).includes('end'), made.state]).toEqual(['a0 ', false, 'open']);
       made.app.next(RESUME);
@@ -90,7 +91,7 @@ describe('transform', () => {
 
     it('reports an error of the wire at once if the queue is empty', () => {
       const made = ride({ up: bomb(3).up }, pausing('a2 '));
-      made.wire.give(data('a'));
+      made.wire.emit(data('a'));
       made.wire.fail(new Error('reset'));
       expect([textOf(made.up), made.state]).toEqual(['a0 a1 a2 ', 'error']);
     });
@@ -103,14 +104,14 @@ describe('transform', () => {
       for (const gone of [false, true]) {
         const { seen, up: maker } = bomb(1000);
         const made = ride({ up: maker }, pausing('a0 '));
-        made.wire.give(data('a'), data('b'));
+        made.wire.emit(data('a'), data('b'));
         if (gone) made.wire.complete();
         leaves(made);
         expect([textOf(made.up), seen]).toEqual(['a0 ', { made: 2, returned: 1 }]);
         expect(made.state).toBe(gone && state === 'open' ? 'complete' : state);
         if (gone) continue;
         expect(made.wire.flow).toBe(flow);
-        made.wire.give(data('c'));
+        made.wire.emit(data('c'));
         expect(textOf(made.up)).toBe('a0 ');
         made.wire.complete();
         expect(made.state).toBe(state === 'open' ? 'complete' : state);
@@ -143,7 +144,7 @@ describe('transform', () => {
         }),
       });
       frees.now = () => made.unsubscribe();
-      made.wire.give(data('a'));
+      made.wire.emit(data('a'));
       expect([textOf(made.up), seen]).toEqual(['x', { made: 1, returned: 1 }]);
     });
 

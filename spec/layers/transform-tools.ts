@@ -1,5 +1,5 @@
 import { transform, type Transformer, type TransformOptions } from '../../src/layers/transform.ts';
-import { PluginDriver } from '../support/scripted-wire.ts';
+import { PluginDriver } from '../support/plugin-driver.ts';
 
 export const of = (text: string): Uint8Array => Buffer.from(text, 'latin1');
 export const latin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');

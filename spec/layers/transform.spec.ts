@@ -4,14 +4,15 @@ import { checkPlugin } from '../../src/testing/rules/check-plugin.ts';
 import { chunksOf, cutPlans, randomOf } from '../../src/testing/rechunk.ts';
 import { END, PAUSE, RESUME, type Up } from '../../src/wire/signal.ts';
 import { framed } from '../testing/plugins.ts';
-import { data, inWords, PluginDriver, sent, sentOf, textOf } from '../support/scripted-wire.ts';
+import { data, inWords, sent, sentOf, textOf } from '../support/signal-text.ts';
+import { PluginDriver } from '../support/plugin-driver.ts';
 import { of, latin, boom, twice, swallow, half, blocks, ride } from './transform-tools.ts';
 
 describe('transform', () => {
   it('passes all on without transformers', () => {
     const { app, wire, up } = ride({});
     for (const signal of [data('a'), PAUSE, RESUME, END]) app.next(signal);
-    wire.give(sent(1), data('b'), PAUSE, RESUME, { kind: 'end', truncated: true });
+    wire.emit(sent(1), data('b'), PAUSE, RESUME, { kind: 'end', truncated: true });
     expect(inWords(wire.down)).toEqual(['data a', 'pause', 'resume', 'end']);
     expect(inWords(up)).toEqual(['connected', 'sent 1', 'data b', 'pause', 'resume', 'end truncated']);
   });
@@ -19,7 +20,7 @@ describe('transform', () => {
   it('changes each direction with its own transformer', () => {
     const { app, wire, up } = ride({ down: blocks, up: twice });
     for (const text of ['ab', 'cdef', 'ghi']) app.next(data(text));
-    wire.give(data('x'));
+    wire.emit(data('x'));
     expect([inWords(wire.down), inWords(up)]).toEqual([
       ['data abcd', 'data efgh'],
       ['connected', 'data x', 'data x'],
@@ -53,7 +54,7 @@ describe('transform', () => {
       for (const text of texts) app.next(data(text));
       const got = told.map((bytes) => {
         const before = sentOf(up);
-        wire.give(sent(bytes));
+        wire.emit(sent(bytes));
         return sentOf(up) - before;
       });
       expect(got).toEqual(expected);
@@ -71,20 +72,20 @@ describe('transform', () => {
       on = false;
       second.app.next(data('de'));
       expect(sentOf(second.up)).toBe(0);
-      second.wire.give(sent(3));
+      second.wire.emit(sent(3));
       expect(inWords(second.up)).toEqual(['connected', 'sent 5']);
     });
 
     it('reports held bytes when the output that completes them is sent', () => {
       const { app, wire, up } = ride({ down: blocks });
       app.next(data('abcdef'));
-      wire.give(sent(4));
+      wire.emit(sent(4));
       expect(sentOf(up)).toBe(4);
       app.next(END);
       expect(inWords(wire.down)).toEqual(['data abcd', 'data ef..', 'end']);
-      wire.give(sent(3));
+      wire.emit(sent(3));
       expect(sentOf(up)).toBe(4);
-      wire.give(sent(1));
+      wire.emit(sent(1));
       expect(sentOf(up)).toBe(6);
     });
 
@@ -101,7 +102,7 @@ describe('transform', () => {
       const { app, wire, up } = ride({ down: lazy });
       app.next(data('abcdef'));
       expect(sentOf(up)).toBe(0);
-      wire.give(sent(4));
+      wire.emit(sent(4));
       expect(sentOf(up)).toBe(4);
     });
 
@@ -110,7 +111,7 @@ describe('transform', () => {
       const { app, wire, up } = ride({ down: bye });
       app.next(data('ab'));
       app.next(END);
-      wire.give(sent(1), sent(1), sent(3));
+      wire.emit(sent(1), sent(1), sent(3));
       expect([inWords(wire.down), sentOf(up)]).toEqual([['data ab', 'data bye', 'end'], 2]);
     });
 
@@ -138,7 +139,7 @@ describe('transform', () => {
         const tell = (most: number): void => {
           const bytes = Math.min(most, made() - told);
           told += bytes;
-          if (bytes > 0) wire.give(sent(bytes));
+          if (bytes > 0) wire.emit(sent(bytes));
           expect(sentOf(up), `seed ${seed}`).toBeLessThanOrEqual(given);
         };
         for (let turn = 0; turn < 100; turn += 1) {
@@ -163,7 +164,7 @@ describe('transform', () => {
       app.next(data('abcde'));
       app.next(END);
       app.complete();
-      wire.give(data('vwxyz'), END);
+      wire.emit(data('vwxyz'), END);
       expect(inWords(wire.down)).toEqual(['data abcd', 'data e...', 'end']);
       expect(inWords(up)).toEqual(['connected', 'data vwxy', 'data z...', 'end']);
     });
@@ -195,7 +196,7 @@ describe('transform', () => {
     ['down.push', { down: () => ({ push: boom }) }, ({ app }) => app.next(data('a'))],
     ['down.finish at the end', { down: () => ({ push: () => [], finish: boom }) }, ({ app }) => app.next(END)],
     ['down.finish at the close', { down: () => ({ push: () => [], finish: boom }) }, ({ app }) => app.complete()],
-    ['up.push', { up: () => ({ push: boom }) }, ({ wire }) => wire.give(data('a'))],
+    ['up.push', { up: () => ({ push: boom }) }, ({ wire }) => wire.emit(data('a'))],
     [
       'up.push, in the middle',
       {
@@ -206,9 +207,9 @@ describe('transform', () => {
           },
         }),
       },
-      ({ wire }) => wire.give(data('a')),
+      ({ wire }) => wire.emit(data('a')),
     ],
-    ['up.finish: it was cut off', { up: () => ({ push: () => [], finish: boom }) }, ({ wire }) => wire.give(END)],
+    ['up.finish: it was cut off', { up: () => ({ push: () => [], finish: boom }) }, ({ wire }) => wire.emit(END)],
   ])('errors with a throw of %s, and frees the wire', (_, options, work) => {
     const made = ride(options);
     work(made);
@@ -231,8 +232,8 @@ describe('transform', () => {
 
     it('keeps the order of what the wire answers from inside next', () => {
       const { app, wire, up } = ride({ up: twice }, { seen: (signal, { app }) => textOf([signal]) === 'a' && app.next(data('?')) });
-      wire.answer = () => wire.give(data('b'));
-      wire.give(data('a'), END);
+      wire.answer = () => wire.emit(data('b'));
+      wire.emit(data('a'), END);
       expect(app.observed).toBe(true);
       expect(textOf(up)).toBe('aabbbb');
       expect(inWords(up).at(-1)).toBe('end');
@@ -256,7 +257,7 @@ describe('transform', () => {
         { up: bomb },
         { seen: (signal, { app }) => signal.kind === 'data' && made === 2 && app.error(new Error('enough')) },
       );
-      wire.give(data('a'));
+      wire.emit(data('a'));
       expect(made).toBeLessThan(5);
     });
   });
@@ -290,10 +291,10 @@ describe('transform', () => {
       const { app, wire, up } = ride({ down: blocks, up: blocks });
       for (const bytes of chunksOf(of(whole), plan)) {
         app.next({ kind: 'data', bytes });
-        wire.give({ kind: 'data', bytes });
+        wire.emit({ kind: 'data', bytes });
       }
       app.next(END);
-      wire.give(END);
+      wire.emit(END);
       const signals: Up[] = [...wire.down];
       expect([textOf(signals), textOf(up)], plan.name).toEqual([`${whole}.`, `${whole}.`]);
     }
@@ -303,7 +304,7 @@ describe('transform', () => {
     const bytes = of('abc');
     const { app, wire } = ride({ down: twice, up: blocks });
     app.next({ kind: 'data', bytes });
-    wire.give({ kind: 'data', bytes });
+    wire.emit({ kind: 'data', bytes });
     expect(latin(bytes)).toBe('abc');
   });
 });

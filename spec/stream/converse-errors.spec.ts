@@ -2,7 +2,8 @@ import { NEVER, of, Subject, takeUntil, timeout, TimeoutError } from 'rxjs';
 import { describe, expect } from 'vitest';
 import { converse } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
-import { data, type ScriptedWire, textOf } from '../support/scripted-wire.ts';
+import { data, textOf } from '../support/signal-text.ts';
+import type { ScriptedWire } from '../support/scripted-wire.ts';
 import { ticks } from './tools.ts';
 import { type Talk, text, END, greeting, SAID, scripted } from './converse-tools.ts';
 
@@ -18,7 +19,7 @@ describe('converse', () => {
           throw refused;
         }),
       );
-      wire.give(data('500 no'));
+      wire.emit(data('500 no'));
       await seen.ended;
       expect(seen.error).toBe(refused);
       expect(io.inBuf.toString()).toBe(' no');
@@ -43,7 +44,7 @@ describe('converse', () => {
     spec('with EPROTOCOL if the peer ends too early; the received bytes are in inBuf', async (h) => {
       const { io, wire } = await scripted(h);
       const seen = h.observed(converse(io, greeting));
-      wire.give(data('2.0some'), END);
+      wire.emit(data('2.0some'), END);
       await seen.ended;
       h.error(seen.error, { code: 'EPROTOCOL', phase: 'read' });
       expect((seen.error as Error).message).toContain('(7 bytes received)');
@@ -63,14 +64,14 @@ describe('converse', () => {
           }
         }),
       );
-      wire.give(data('x'), END);
+      wire.emit(data('x'), END);
       expect(await seen.ended).toMatchObject({ state: 'complete', values: ['nothing more'] });
     });
 
     spec('with EPROTOCOL if a delimiter is not found within its limit', async (h) => {
       const { io, wire } = await scripted(h);
       const seen = h.observed(converse(io, (link) => link.readUntil('\n', 4)));
-      wire.give(data('12345'));
+      wire.emit(data('12345'));
       h.error((await seen.ended).error, { code: 'EPROTOCOL' });
       expect(io.inBuf.toString()).toBe('12345');
     });
@@ -121,7 +122,7 @@ describe('converse', () => {
               }
             }),
           );
-          wire.give(data(left));
+          wire.emit(data(left));
           wire.fail(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', errno: -104, syscall: 'read' }));
           expect(await seen.ended).toMatchObject(expected);
           h.error(told[0], { code: 'ECONNRESET', phase: 'read' });
@@ -133,7 +134,7 @@ describe('converse', () => {
     spec('with the error of the stream, or the early end, if the conversation waits again; its finally blocks run', async (h) => {
       for (const [end, code] of [
         [(wire: ScriptedWire) => wire.fail(Object.assign(new Error('reset'), { code: 'ECONNRESET' })), 'ECONNRESET'],
-        [(wire: ScriptedWire) => wire.give(END), 'EPROTOCOL'],
+        [(wire: ScriptedWire) => wire.emit(END), 'EPROTOCOL'],
       ] as const) {
         const { io, wire } = await scripted(h);
         let left = 0;
@@ -177,14 +178,14 @@ describe('converse', () => {
       const { io, wire } = await scripted(h);
       const consumed = h.observed(io.consume((chunk) => of(text(chunk))));
       expect(h.observed(converse(io, greeting)).error).toBeInstanceOf(TypeError);
-      wire.give(data('mine'));
+      wire.emit(data('mine'));
       expect(await consumed.value()).toBe('mine');
       consumed.unsubscribe();
       const talking = h.observed(converse(io, greeting));
       for (const second of [converse(io, greeting), io.consume(() => of())])
         expect(h.observed<unknown>(second).error).toBeInstanceOf(TypeError);
       await expect(io[Symbol.asyncIterator]().next()).rejects.toThrow(TypeError);
-      wire.give(data(SAID));
+      wire.emit(data(SAID));
       expect((await talking.ended).state).toBe('complete');
     });
   });
@@ -203,14 +204,14 @@ describe('converse', () => {
           }
         }).pipe(takeUntil(stop)),
       );
-      wire.give(data('abcde'));
-      wire.give(data('fg'));
+      wire.emit(data('abcde'));
+      wire.emit(data('fg'));
       stop.next();
       expect(seen).toMatchObject({ state: 'complete', values: [] });
       await ticks(2);
       expect(io.inBuf.toString()).toBe('defg');
       expect(textOf(wire.down)).toBe('ABORT\n');
-      wire.give(data('h'));
+      wire.emit(data('h'));
       expect(text(await h.observed(io.data$).value())).toBe('defgh');
     });
 
@@ -231,7 +232,7 @@ describe('converse', () => {
           }
         }).pipe(takeUntil(stop)),
       );
-      wire.give(data('abc'));
+      wire.emit(data('abc'));
       expect(seen.state).toBe('complete');
       expect(steps).toEqual(['the rest of the step', 'finally']);
       await ticks(2);
@@ -240,7 +241,7 @@ describe('converse', () => {
 
     spec('by timeout()', async (h) => {
       const { io, wire } = await scripted(h);
-      wire.give(data('2.'));
+      wire.emit(data('2.'));
       const seen = await h.observed(converse(io, greeting).pipe(timeout(10))).ended;
       expect(seen.error).toBeInstanceOf(TimeoutError);
       expect(io.inBuf.toString()).toBe('2.');

@@ -24,7 +24,7 @@ export const SAID = '2.0some words\r\nok';
 export async function scripted(h: Harness): Promise<{ io: IOStream; wire: ScriptedWire }> {
   const wire = new ScriptedWire();
   wire.answer = (signal) => {
-    if (signal.kind === 'data') wire.give({ kind: 'sent', bytes: signal.bytes.length });
+    if (signal.kind === 'data') wire.emit({ kind: 'sent', bytes: signal.bytes.length });
   };
   const [io] = owned(h, new IOStream({ wire: wire.wire, allowHalfOpen: true }));
   await ticks(1);

@@ -2,7 +2,7 @@ import { EMPTY, EmptyError, of, Subject, takeUntil, throwError, type Observable 
 import { describe, expect } from 'vitest';
 import { converse } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
-import { data, textOf } from '../support/scripted-wire.ts';
+import { data, textOf } from '../support/signal-text.ts';
 import { ticks } from './tools.ts';
 import { type Talk, text, END, scripted } from './converse-tools.ts';
 
@@ -26,10 +26,10 @@ describe('converse', () => {
           asking(() => answer),
         ),
       );
-      wire.give(data('abc'));
+      wire.emit(data('abc'));
       await ticks(2);
       expect(textOf(wire.down)).toBe('asking ');
-      wire.give(data('d'), data('left'), END);
+      wire.emit(data('d'), data('left'), END);
       expect(io.inBuf.toString()).toBe('dleft');
       answer.next('pass');
       expect([answer.observed, io.inBuf.toString()]).toEqual([false, 'left']);
@@ -40,7 +40,7 @@ describe('converse', () => {
 
     spec('throws an error, or EmptyError without a value, into the conversation', async (h) => {
       const { io, wire } = await scripted(h);
-      wire.give(data('ab'));
+      wire.emit(data('ab'));
       const locked = new Error('locked');
       expect(
         h.observed(
@@ -50,7 +50,7 @@ describe('converse', () => {
           ),
         ).error,
       ).toBe(locked);
-      wire.give(data('ab'));
+      wire.emit(data('ab'));
       expect(
         h.observed(
           converse(
@@ -86,8 +86,8 @@ describe('converse', () => {
           ),
         ),
       );
-      for (const { wire } of [ended, failed]) wire.give(data('ab'));
-      ended.wire.give(END);
+      for (const { wire } of [ended, failed]) wire.emit(data('ab'));
+      ended.wire.emit(END);
       failed.wire.fail(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
       expect(short?.state).toBe('open');
       h.error(broken?.error, { code: 'ECONNRESET' });

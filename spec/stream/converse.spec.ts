@@ -4,7 +4,7 @@ import { converse, IOStream } from 'rxjs-io-stream';
 import { rechunk } from '../../src/testing/rechunk.ts';
 import { syncPair } from '../../src/testing/memory/sync-pair.ts';
 import { spec } from '../support/spec.ts';
-import { data, inWords, textOf } from '../support/scripted-wire.ts';
+import { data, inWords, textOf } from '../support/signal-text.ts';
 import { joined, owned, ticks } from './tools.ts';
 import { text, END, greeting, SAID, scripted } from './converse-tools.ts';
 
@@ -13,12 +13,12 @@ describe('converse', () => {
     for (const { name, chunks } of rechunk(`${SAID} and more`, { empty: true })) {
       const { io, wire } = await scripted(h);
       const seen = h.observed(converse(io, greeting));
-      for (const bytes of chunks) wire.give({ kind: 'data', bytes });
+      for (const bytes of chunks) wire.emit({ kind: 'data', bytes });
       await ticks(2);
       expect(seen, name).toMatchObject({ state: 'complete', values: [['2.0', 'some words\r\n', 'ok']] });
       expect(io.inBuf.toString(), name).toBe(' and more');
       expect(textOf(wire.down), name).toBe('hello there\nthanks\n');
-      wire.give(data(' still'));
+      wire.emit(data(' still'));
       expect(io.inBuf.toString(), name).toBe(' and more still');
     }
   });
@@ -40,7 +40,7 @@ describe('converse', () => {
     for (const reader of readers) {
       const { io, wire } = await scripted(h);
       const seen = h.observed(converse(io, greeting));
-      wire.give(data(`${SAID}more`));
+      wire.emit(data(`${SAID}more`));
       await seen.ended;
       expect(await reader(io)).toBe('more');
     }
@@ -48,10 +48,10 @@ describe('converse', () => {
 
   spec('starts with the bytes in inBuf', async (h) => {
     const { io, wire } = await scripted(h);
-    wire.give(data(SAID.slice(0, 9)));
+    wire.emit(data(SAID.slice(0, 9)));
     await ticks(2);
     const seen = h.observed(converse(io, greeting));
-    wire.give(data(SAID.slice(9)));
+    wire.emit(data(SAID.slice(9)));
     expect((await seen.ended).values).toEqual([['2.0', 'some words\r\n', 'ok']]);
   });
 
@@ -63,7 +63,7 @@ describe('converse', () => {
       return text(yield* link.read(1));
     });
     expect(runs).toBe(0);
-    wire.give(data('ab'));
+    wire.emit(data('ab'));
     const seen = await h.observed(concat(talk$, talk$)).ended;
     expect(seen.values).toEqual(['a', 'b']);
     expect(runs).toBe(2);
@@ -88,9 +88,9 @@ describe('converse', () => {
     const { io, wire } = await scripted(h);
     const tapped = h.observed(io.data$);
     const seen = h.observed(converse(io, greeting));
-    for (const bytes of [SAID.slice(0, 5), `${SAID.slice(5)} and`, ' more']) wire.give(data(bytes));
+    for (const bytes of [SAID.slice(0, 5), `${SAID.slice(5)} and`, ' more']) wire.emit(data(bytes));
     await ticks(2);
-    wire.give(END);
+    wire.emit(END);
     wire.complete();
     await tapped.ended;
     expect(seen.state).toBe('complete');
@@ -106,8 +106,8 @@ describe('converse', () => {
         return [sum, (yield* link.read(20_000)).length];
       }),
     );
-    wire.give({ kind: 'data', bytes: new Uint8Array(1000).fill(1) });
-    for (let each = 0; each < 20_000; each += 1) wire.give(data('x'));
+    wire.emit({ kind: 'data', bytes: new Uint8Array(1000).fill(1) });
+    for (let each = 0; each < 20_000; each += 1) wire.emit(data('x'));
     expect((await seen.ended).values).toEqual([[1000, 20_000]]);
   });
 
@@ -169,8 +169,8 @@ describe('converse', () => {
           if (leave === 'throws') throw new Error('enough');
         }),
       );
-      wire.give(data('1 left'));
-      wire.give(data(' and came'));
+      wire.emit(data('1 left'));
+      wire.emit(data(' and came'));
       if (leave === 'is unsubscribed') seen.unsubscribe();
       else goOn.next();
       expect(text(io.inBuf), leave).toBe(' left and came');

@@ -2,9 +2,9 @@ import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import type { Observable } from 'rxjs';
 import { onTestFinished } from 'vitest';
-import { assertSameBytes, type Bytes } from './digest.ts';
+import { assertSameBytes, type Bytes } from './assert-same-bytes.ts';
 import { assertError, faultsOf, type ErrorFacts } from './error-facts.ts';
-import { ObserverSpy } from './observed.ts';
+import { ObserverSpy } from './observer-spy.ts';
 import { ProcessEvents } from './process-events.ts';
 import { Resources } from './resources.ts';
 
@@ -132,7 +132,7 @@ export class Harness {
   broken(): string[] {
     const errors = [...this.#errors, ...this.#observed.flatMap((each) => (each.state === 'error' ? [each.error] : []))];
     return [
-      ...this.#observed.flatMap((each) => each.faults),
+      ...this.#observed.flatMap((each) => each.violations),
       ...this.#faults.flatMap((look) => look()),
       ...errors.flatMap((error) => faultsOf(error, this.#secrets)),
       ...this.#peers.map((error) => `V10: the peer threw ${inspect(error)}`),

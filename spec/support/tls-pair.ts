@@ -4,11 +4,10 @@ import { tlsServer, type TlsServerOptions } from '../../src/plugins/tls/tls-serv
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import type { Dial, LayerDetails, Plugin, Up } from '../../src/wire/signal.ts';
 import { stack } from '../../src/wire/stack.ts';
-import { dialOf, type WireDriver } from './carry.ts';
+import { dialOf, WireDriver } from './wire-driver.ts';
 import * as certificates from './certificates.ts';
 import type { Harness } from './harness.ts';
 import { TlsTap } from './tls-tap.ts';
-import { Counted } from './two-ends.ts';
 
 export const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const;
 export type Version = (typeof VERSIONS)[number];
@@ -31,8 +30,8 @@ export interface TlsPairOptions {
 
 /** A client and a server of this library, connected in memory. Each has a tap directly below TLS. */
 export class TlsPair {
-  readonly client: Counted;
-  readonly server: Counted;
+  readonly client: WireDriver;
+  readonly server: WireDriver;
   readonly taps: Record<Role, TlsTap> = { client: new TlsTap(), server: new TlsTap() };
 
   constructor(h: Harness, { version: maxVersion = 'TLSv1.3', below = {}, seen = {}, ...options }: TlsPairOptions = {}) {
@@ -48,14 +47,14 @@ export class TlsPair {
       ['below', below[role] ?? ((wire) => wire)],
     ];
     const dial = { ...dialOf(), to: { host: 'localhost', port: 7 }, ...options.dial };
-    this.server = new Counted(h, stack(stackOf('server'), b), { ...dial, to: undefined });
-    this.client = new Counted(h, stack(stackOf('client'), a), dial);
+    this.server = new WireDriver(h, stack(stackOf('server'), b), { ...dial, to: undefined });
+    this.client = new WireDriver(h, stack(stackOf('client'), a), dial);
   }
 
   /** Creates a pair that is connected at both ends. */
   static async connected(h: Harness, options?: TlsPairOptions): Promise<TlsPair> {
     const ends = new TlsPair(h, options);
-    await Promise.all([ends.client.saw('connected'), ends.server.saw('connected')]);
+    await Promise.all([ends.client.waitFor('connected'), ends.server.waitFor('connected')]);
     return ends;
   }
 }

@@ -22,7 +22,7 @@ import { Endpoint } from '../../src/testing/rules/endpoint.ts';
 import { scriptedPeer } from '../../src/testing/rules/scripted-peer.ts';
 import { testDial } from '../../src/testing/test-dial.ts';
 import type { Plugin, Wire } from '../../src/wire/signal.ts';
-import { assertSameBytes } from '../support/digest.ts';
+import { assertSameBytes } from '../support/assert-same-bytes.ts';
 import { spec } from '../support/spec.ts';
 import { greeter, greeterScript } from './plugins.ts';
 

@@ -5,7 +5,7 @@ import { requests } from '../../../src/codecs/requests/requests.ts';
 import type { IOStreamError } from '../../../src/errors.ts';
 import { IOStream } from '../../../src/stream/io-stream.ts';
 import { spec } from '../../support/spec.ts';
-import type { ObserverSpy } from '../../support/observed.ts';
+import type { ObserverSpy } from '../../support/observer-spy.ts';
 import { scripted, virtually } from '../../stream/tools.ts';
 import { byId, codec, type Call, pairWithIds } from './clients.ts';
 

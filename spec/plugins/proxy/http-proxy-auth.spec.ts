@@ -7,7 +7,8 @@ import { httpProxy } from '../../../src/plugins/proxy/http-proxy.ts';
 import { IOStreamError } from '../../../src/errors.ts';
 import { testDial } from '../../../src/testing/test-dial.ts';
 import { END, PAUSE, RESUME } from '../../../src/wire/signal.ts';
-import { data, inWords, PluginDriver, sent, textOf } from '../../support/scripted-wire.ts';
+import { data, inWords, sent, textOf } from '../../support/signal-text.ts';
+import { PluginDriver } from '../../support/plugin-driver.ts';
 import { PROXY, ASKED, OPENED, WHO, WHO_CLOSES, ride, talking } from './http-proxy-tools.ts';
 
 describe('httpProxy', () => {
@@ -20,16 +21,16 @@ describe('httpProxy', () => {
       ['an Observable that does not end', () => new Subject<string>().pipe(() => of('Bearer 1'))],
     ])('answers with %s', (_, auth) => {
       const made = talking({ auth });
-      made.wire.give(data(WHO), data(`${OPENED}left`));
+      made.wire.emit(data(WHO), data(`${OPENED}left`));
       expect(textOf(made.wire.down).split('\r\n')).toContain('Proxy-Authorization: Bearer 1');
       expect([inWords(made.up), made.wire.subscriptions]).toEqual([['connected', 'data left'], 1]);
     });
 
     it('answers with a Promise', async () => {
       const made = talking({ auth: async () => 'Bearer 1' });
-      made.wire.give(data(WHO));
+      made.wire.emit(data(WHO));
       await new Promise(setImmediate);
-      made.wire.give(data(OPENED));
+      made.wire.emit(data(OPENED));
       expect([textOf(made.wire.down).includes('Bearer 1'), inWords(made.up)]).toEqual([true, ['connected']]);
     });
 
@@ -39,7 +40,7 @@ describe('httpProxy', () => {
       ['an Observable of nothing', () => EMPTY],
     ])('gives up with %s: EPROXYAUTH', (_, auth) => {
       const made = talking({ auth });
-      made.wire.give(data(WHO));
+      made.wire.emit(data(WHO));
       expect(made.error).toMatchObject({ code: 'EPROXYAUTH', status: 407, layer: 'proxy' });
     });
 
@@ -53,14 +54,14 @@ describe('httpProxy', () => {
       ['errors', () => throwError(() => new Error('vault'))],
     ])('that %s is EPROXYAUTH with its cause', (_, auth) => {
       const made = talking({ auth, user: 'me', pass: 'secret' });
-      made.wire.give(data(WHO));
+      made.wire.emit(data(WHO));
       expect(made.error).toMatchObject({ code: 'EPROXYAUTH', layer: 'proxy', cause: new Error('vault') });
       expect(inspect(made.error, { depth: 9 })).not.toContain('secret');
     });
 
     it('is asked after `user` and `pass` were refused', () => {
       const made = talking({ auth: bearer, user: 'me', pass: 'pw' });
-      made.wire.give(data(WHO), data(OPENED));
+      made.wire.emit(data(WHO), data(OPENED));
       expect(textOf(made.wire.down).match(/Proxy-Authorization: \w+/g)).toEqual([
         'Proxy-Authorization: Basic',
         'Proxy-Authorization: Bearer',
@@ -74,9 +75,9 @@ describe('httpProxy', () => {
       const scheduler = new TestScheduler(() => {});
       scheduler.maxFrames = Infinity;
       const made = talking({ auth: bearer }, { scheduler });
-      made.wire.give(data(`${version} 407 Who\r\n${header}Content-Length: 4\r\n\r\n`));
-      scheduler.schedule(() => made.wire.give(data('body')), 20_000);
-      scheduler.schedule(() => made.wire.give(data(OPENED)), 20_001);
+      made.wire.emit(data(`${version} 407 Who\r\n${header}Content-Length: 4\r\n\r\n`));
+      scheduler.schedule(() => made.wire.emit(data('body')), 20_000);
+      scheduler.schedule(() => made.wire.emit(data(OPENED)), 20_001);
       scheduler.flush();
       expect([made.wire.subscriptions, inWords(made.up)]).toEqual([1, ['connected']]);
       expect(textOf(made.wire.down).match(/Bearer \d/g)).toEqual(['Bearer 1']);
@@ -86,7 +87,7 @@ describe('httpProxy', () => {
       const scheduler = new TestScheduler(() => {});
       scheduler.maxFrames = Infinity;
       const made = talking({ auth: bearer }, { scheduler, timeouts: { handshake: 5000 } });
-      made.wire.give(data('HTTP/1.1 407 Who\r\nContent-Length: 4\r\n\r\n'));
+      made.wire.emit(data('HTTP/1.1 407 Who\r\nContent-Length: 4\r\n\r\n'));
       scheduler.flush();
       expect(made.error).toMatchObject({ code: 'ETOHANDSHAKE' });
     });
@@ -95,7 +96,7 @@ describe('httpProxy', () => {
       const made = ride({ auth: ({ attempt }) => (attempt < 3 ? 'NTLM type1' : undefined) });
       for (let round = 0; round < 3; round += 1) {
         made.wire.connect();
-        made.wire.give(data(WHO_CLOSES), END);
+        made.wire.emit(data(WHO_CLOSES), END);
       }
       expect((made.error as Error).message).toBe(
         'proxy: the proxy refused to connect to target.test:443: 407 Who; it requires Basic; each of its 3 challenges came on a new connection, so no scheme that is bound to one, such as NTLM, can succeed here',
@@ -106,10 +107,10 @@ describe('httpProxy', () => {
       const made = ride({ auth: bearer });
       made.app.next(PAUSE);
       made.wire.connect();
-      made.wire.give(PAUSE, data(WHO_CLOSES));
+      made.wire.emit(PAUSE, data(WHO_CLOSES));
       expect([made.wire.subscriptions, made.wire.dials.length, made.state]).toEqual([2, 2, 'open']);
       made.wire.connect();
-      made.wire.give(data(`${OPENED}left`));
+      made.wire.emit(data(`${OPENED}left`));
       expect(inWords(made.wire.down)).toEqual([
         `data ${ASKED}`,
         `data ${ASKED.slice(0, -2)}Proxy-Authorization: Bearer 1\r\n\r\n`,
@@ -118,7 +119,7 @@ describe('httpProxy', () => {
       expect(inWords(made.up)).toEqual(['pause', 'resume', 'connected', 'data left']);
       made.app.next(RESUME);
       made.app.next(data('1234'));
-      made.wire.give(sent(ASKED.length + 'Proxy-Authorization: Bearer 1\r\n'.length), sent(4));
+      made.wire.emit(sent(ASKED.length + 'Proxy-Authorization: Bearer 1\r\n'.length), sent(4));
       expect(inWords(made.wire.down).slice(3)).toEqual(['resume', 'data 1234']);
       expect(inWords(made.up).slice(4)).toEqual(['sent 4']);
       made.app.complete();
@@ -128,9 +129,9 @@ describe('httpProxy', () => {
 
     it('dials again when a kept connection ends just then', () => {
       const made = talking({ auth: bearer });
-      made.wire.give(data(WHO), END);
+      made.wire.emit(data(WHO), END);
       made.wire.connect();
-      made.wire.give(data(OPENED));
+      made.wire.emit(data(OPENED));
       expect([made.wire.subscriptions, inWords(made.up)]).toEqual([2, ['resume', 'connected']]);
       expect(textOf(made.wire.down).match(/Bearer \d/g)).toEqual(['Bearer 1', 'Bearer 1']);
     });
@@ -145,23 +146,23 @@ describe('httpProxy', () => {
         const answer = new Subject<string>();
         let asks = 0;
         const made = talking({ auth: () => (asks++, answer) });
-        made.wire.give(data(reply));
+        made.wire.emit(data(reply));
         made.wire.fail(reset());
         expect([made.wire.freed, made.state]).toEqual([true, 'open']);
         answer.next('Bearer 1');
         made.wire.connect();
-        made.wire.give(data(`${OPENED}left`));
+        made.wire.emit(data(`${OPENED}left`));
         expect([asks, made.wire.subscriptions, inWords(made.up)]).toEqual([1, 2, ['resume', 'connected', 'data left']]);
         expect(textOf(made.wire.down)).toBe(`${ASKED}${ASKED.slice(0, -2)}Proxy-Authorization: Bearer 1\r\n\r\n`);
       });
 
       it.each(['', 'HTTP/1.1 20'])('by the second request, after %j: dials again', (begun) => {
         const made = talking({ auth: bearer });
-        made.wire.give(data(WHO));
-        if (begun) made.wire.give(data(begun));
+        made.wire.emit(data(WHO));
+        if (begun) made.wire.emit(data(begun));
         made.wire.fail(reset());
         made.wire.connect();
-        made.wire.give(data(OPENED));
+        made.wire.emit(data(OPENED));
         expect([made.wire.subscriptions, inWords(made.up)]).toEqual([2, ['resume', 'connected']]);
       });
 
@@ -169,7 +170,7 @@ describe('httpProxy', () => {
         const made = ride({ auth: bearer });
         for (let round = 0; round < 9 && made.state === 'open'; round += 1) {
           made.wire.connect();
-          made.wire.give(data(WHO));
+          made.wire.emit(data(WHO));
           made.wire.fail(reset());
         }
         expect(made.error).toMatchObject({ code: 'EPROXYAUTH', status: 407 });
@@ -178,7 +179,7 @@ describe('httpProxy', () => {
 
       it('and it gives up: is EPROXYAUTH all the same', () => {
         const made = talking({ auth: () => undefined });
-        made.wire.give(data(WHO.replace('Length: 0', 'Length: 9')), data('why'));
+        made.wire.emit(data(WHO.replace('Length: 0', 'Length: 9')), data('why'));
         made.wire.fail(reset());
         expect(made.error).toMatchObject({ code: 'EPROXYAUTH', status: 407, body: 'why' });
       });
@@ -190,7 +191,7 @@ describe('httpProxy', () => {
       ])('can be %s while it is still asked', (_, leave, state) => {
         const answer = new Subject<string>();
         const made = talking({ auth: () => answer });
-        made.wire.give(data(WHO));
+        made.wire.emit(data(WHO));
         made.wire.fail(reset());
         leave(made);
         expect([made.state, answer.observed, made.app.observed, made.wire.subscriptions]).toEqual([state, false, false, 1]);
@@ -199,12 +200,12 @@ describe('httpProxy', () => {
       it('but not when it was dialled again and no reply came, when it is through, or when we close', () => {
         const stages: ((made: PluginDriver) => void)[] = [
           (made) => {
-            made.wire.give(data(WHO_CLOSES));
+            made.wire.emit(data(WHO_CLOSES));
             made.wire.connect();
           },
-          (made) => made.wire.give(data(WHO), data(OPENED)),
+          (made) => made.wire.emit(data(WHO), data(OPENED)),
           (made) => {
-            made.wire.give(data(WHO));
+            made.wire.emit(data(WHO));
             made.app.complete();
           },
         ];
@@ -223,7 +224,7 @@ describe('httpProxy', () => {
       for (const reply of [WHO, WHO.replace('Length: 0', 'Length: 9')]) {
         const made = talking({ auth: bearer });
         const reason = new Error('why');
-        made.wire.give(data(reply));
+        made.wire.emit(data(reply));
         made.app.error(reason);
         expect([made.error, made.wire.error, made.wire.subscriptions]).toEqual([reason, reason, 1]);
       }
@@ -234,9 +235,9 @@ describe('httpProxy', () => {
       made.app.next(PAUSE);
       made.wire.connect();
       made.app.next(RESUME);
-      made.wire.give(data(WHO_CLOSES));
+      made.wire.emit(data(WHO_CLOSES));
       made.wire.connect();
-      made.wire.give(data(OPENED));
+      made.wire.emit(data(OPENED));
       expect(inWords(made.wire.down)).not.toContain('pause');
     });
 
@@ -244,7 +245,7 @@ describe('httpProxy', () => {
       const made = ride({ auth: bearer });
       for (let round = 0; round < 9 && made.state === 'open'; round += 1) {
         made.wire.connect();
-        made.wire.give(data(WHO_CLOSES), END);
+        made.wire.emit(data(WHO_CLOSES), END);
       }
       expect(made.error).toMatchObject({ code: 'EPROXYAUTH', status: 407 });
       expect(made.wire.subscriptions).toBe(6);
@@ -256,7 +257,7 @@ describe('httpProxy', () => {
         const { wire } = new PluginDriver(plugin, { dial: testDial({ to: { host: 'target.test', port: 443 } }) });
         wire.connect();
         expect(textOf(wire.down)).toBe(ASKED);
-        wire.give(data(WHO), data(WHO));
+        wire.emit(data(WHO), data(WHO));
         expect(textOf(wire.down)).toContain('Bearer 2');
       }
     });
@@ -276,7 +277,7 @@ describe('httpProxy', () => {
       const stages: ((made: PluginDriver) => void)[] = [
         () => {},
         (made) => made.wire.connect(),
-        (made) => made.wire.give(data(WHO_CLOSES)),
+        (made) => made.wire.emit(data(WHO_CLOSES)),
         () => answer.next('Bearer 1'),
         (made) => made.wire.connect(),
       ];
@@ -287,7 +288,7 @@ describe('httpProxy', () => {
         expect([made.app.observed, answer.observed, made.state === 'open'], `stage ${last}`).toEqual([false, false, false]);
         const said = made.wire.down.length;
         answer.next('Bearer 2');
-        made.wire.give(data(OPENED));
+        made.wire.emit(data(OPENED));
         expect([made.wire.down.length, inWords(made.up).filter((word) => word !== 'resume')], `stage ${last}`).toEqual([said, []]);
       }
     });

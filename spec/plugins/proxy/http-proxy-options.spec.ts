@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { HttpProxyOptions } from '../../../src/plugins/proxy/http-proxy-options.ts';
 import { httpProxy } from '../../../src/plugins/proxy/http-proxy.ts';
 import { testDial, type TestDialOptions } from '../../../src/testing/test-dial.ts';
-import { PluginDriver, ScriptedWire, textOf } from '../../support/scripted-wire.ts';
+import { PluginDriver } from '../../support/plugin-driver.ts';
+import { ScriptedWire } from '../../support/scripted-wire.ts';
+import { textOf } from '../../support/signal-text.ts';
 import { PROXY, ASKED, asked } from './http-proxy-tools.ts';
 
 describe('httpProxy', () => {

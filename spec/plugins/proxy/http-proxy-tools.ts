@@ -1,7 +1,8 @@
 import type { HttpProxyOptions } from '../../../src/plugins/proxy/http-proxy-options.ts';
 import { httpProxy } from '../../../src/plugins/proxy/http-proxy.ts';
 import { testDial, type TestDialOptions } from '../../../src/testing/test-dial.ts';
-import { PluginDriver, textOf } from '../../support/scripted-wire.ts';
+import { PluginDriver } from '../../support/plugin-driver.ts';
+import { textOf } from '../../support/signal-text.ts';
 
 export const PROXY = { host: 'proxy.test', port: 3128 };
 export const ASKED = 'CONNECT target.test:443 HTTP/1.1\r\nHost: target.test:443\r\n\r\n';

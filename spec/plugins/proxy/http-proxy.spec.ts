@@ -10,14 +10,15 @@ import { rechunk } from '../../../src/testing/rechunk.ts';
 import { testDial } from '../../../src/testing/test-dial.ts';
 import { END } from '../../../src/wire/signal.ts';
 import { stack } from '../../../src/wire/stack.ts';
-import { data, inWords, PluginDriver, textOf } from '../../support/scripted-wire.ts';
+import { data, inWords, textOf } from '../../support/signal-text.ts';
+import { PluginDriver } from '../../support/plugin-driver.ts';
 import { PROXY, ASKED, OPENED, DENIED, WHO, ride, talking } from './http-proxy-tools.ts';
 
 describe('httpProxy', () => {
   it('dials the proxy, sends the request, and emits the bytes after the reply, wherever it is cut', () => {
     for (const { name, chunks } of rechunk(`${OPENED}payload`, { random: 100, empty: true })) {
       const { wire, up } = talking();
-      for (const bytes of chunks) wire.give({ kind: 'data', bytes });
+      for (const bytes of chunks) wire.emit({ kind: 'data', bytes });
       expect([wire.dials[0]?.to, textOf(wire.down), inWords(up)[0], textOf(up)], name).toEqual([PROXY, ASKED, 'connected', 'payload']);
       expect(up[0], name).toEqual({
         kind: 'connected',
@@ -28,7 +29,7 @@ describe('httpProxy', () => {
 
   it('sends nothing to a wire that is not connected, and does not pass on `resolved`', () => {
     const { wire, up } = ride();
-    wire.give({ kind: 'resolved', host: PROXY.host, ip: '192.0.2.1', family: 4 });
+    wire.emit({ kind: 'resolved', host: PROXY.host, ip: '192.0.2.1', family: 4 });
     expect([wire.down, up]).toEqual([[], []]);
   });
 
@@ -43,14 +44,14 @@ describe('httpProxy', () => {
 
   it('emits an end that arrives right after the reply', () => {
     const { wire, up } = talking();
-    wire.give(data(OPENED), END);
+    wire.emit(data(OPENED), END);
     expect(inWords(up)).toEqual(['connected', 'end']);
   });
 
   it.each(Array.from({ length: OPENED.length }, (_, count) => count))('reports EPROXY for an end after %i bytes of the reply', (count) => {
     const made = talking();
-    if (count > 0) made.wire.give(data(OPENED.slice(0, count)));
-    made.wire.give(END);
+    if (count > 0) made.wire.emit(data(OPENED.slice(0, count)));
+    made.wire.emit(END);
     expect(made.error).toMatchObject({ code: 'EPROXY', phase: 'handshake', layer: 'proxy' });
     expect((made.error as Error).message).toContain(`(${count} bytes received)`);
     expect([made.up, made.wire.freed]).toEqual([[], true]);
@@ -62,7 +63,7 @@ describe('httpProxy', () => {
     it('within the reply is ECONNRESET of the handshake, with the layer', () => {
       for (const before of ['', OPENED.slice(0, 20)]) {
         const made = talking();
-        if (before) made.wire.give(data(before));
+        if (before) made.wire.emit(data(before));
         const cause = reset();
         made.wire.fail(cause);
         expect(made.error).toMatchObject({ code: 'ECONNRESET', errno: -104, phase: 'handshake', layer: 'proxy', syscall: 'read', cause });
@@ -72,7 +73,7 @@ describe('httpProxy', () => {
     it('before or after the reply is passed on unchanged', () => {
       for (const before of [
         (_: PluginDriver) => {},
-        (made: PluginDriver) => made.wire.give({ kind: 'connected', details: [] }, data(OPENED)),
+        (made: PluginDriver) => made.wire.emit({ kind: 'connected', details: [] }, data(OPENED)),
       ]) {
         const made = ride();
         before(made);
@@ -86,7 +87,7 @@ describe('httpProxy', () => {
       for (const before of ['', 'HTTP/1.1 403 No\r\n\r\nwhy']) {
         const made = talking();
         const reason = new Error('enough');
-        if (before) made.wire.give(data(before));
+        if (before) made.wire.emit(data(before));
         made.app.error(reason);
         expect([made.error, made.wire.error]).toEqual([reason, reason]);
       }
@@ -96,7 +97,7 @@ describe('httpProxy', () => {
   describe('a refusal', () => {
     it('is EPROXY with the text of the proxy, and frees the wire', () => {
       const made = talking();
-      made.wire.give(data(DENIED));
+      made.wire.emit(data(DENIED));
       expect(made.error).toMatchObject({
         code: 'EPROXY',
         phase: 'handshake',
@@ -111,7 +112,7 @@ describe('httpProxy', () => {
     it('of the credentials is EPROXYAUTH, once, without the credentials', () => {
       const made = talking({ user: 'me', pass: 'secret' });
       const encoded = Buffer.from('me:secret').toString('base64');
-      made.wire.give(data(WHO.replace('Who', `${encoded} secret`)), END);
+      made.wire.emit(data(WHO.replace('Who', `${encoded} secret`)), END);
       expect(made.error).toMatchObject({
         code: 'EPROXYAUTH',
         status: 407,
@@ -131,7 +132,7 @@ describe('httpProxy', () => {
       ] as const) {
         const made = talking(options);
         const cause = new IOStreamError('ECONNRESET', { phase: 'read', errno: -104 });
-        made.wire.give(data(`HTTP/1.1 ${line}\r\nContent-Length: 9\r\n\r\nwhy`));
+        made.wire.emit(data(`HTTP/1.1 ${line}\r\nContent-Length: 9\r\n\r\nwhy`));
         made.wire.fail(cause);
         expect(made.error).toMatchObject({ ...facts, phase: 'handshake', layer: 'proxy', body: 'why', cause });
         expect([made.up, made.wire.freed, made.wire.subscriptions]).toEqual([[], true, 1]);
@@ -156,7 +157,7 @@ describe('httpProxy', () => {
         [302, 2000],
       ] as const) {
         const made = talking(options);
-        made.wire.give(
+        made.wire.emit(
           data(`HTTP/1.1 ${status} ${repeated}\r\n${headers}Content-Length: ${length}\r\n\r\n${repeated.slice(0, length)}`),
           END,
         );
@@ -169,19 +170,19 @@ describe('httpProxy', () => {
 
     it('keeps what the reply needs of a header that both sides send', () => {
       const made = talking({ headers: { 'Proxy-Connection': 'keep-alive', 'X-A': '1' } });
-      made.wire.give(data('HTTP/1.1 403 No 1\r\nProxy-Connection: keep-alive\r\nContent-Length: 1\r\n\r\nx'));
+      made.wire.emit(data('HTTP/1.1 403 No 1\r\nProxy-Connection: keep-alive\r\nContent-Length: 1\r\n\r\nx'));
       expect(made.error).toMatchObject({ reply: 'No 1', headers: { 'proxy-connection': 'keep-alive', 'content-length': '1' } });
     });
 
     it('has no control character in its message', () => {
       const made = talking();
-      made.wire.give(data('HTTP/1.1 403 \x9b31m \x85\r\nContent-Length: 0\r\n\r\n'));
+      made.wire.emit(data('HTTP/1.1 403 \x9b31m \x85\r\nContent-Length: 0\r\n\r\n'));
       expect((made.error as Error).message).toBe(String.raw`proxy: the proxy refused to connect to target.test:443: 403 \u009b31m \u0085`);
     });
 
     it('by what is no HTTP proxy quotes what came, at its first byte', () => {
       const made = talking();
-      made.wire.give(data('220 smtp.test ESMTP\r\n'));
+      made.wire.emit(data('220 smtp.test ESMTP\r\n'));
       expect(made.error).toMatchObject({ code: 'EPROTOCOL', phase: 'handshake' });
       expect((made.error as Error).message).toBe(String.raw`proxy: the reply has no status line of HTTP/1: "220 smtp.test ESMTP\r\n"`);
     });
@@ -192,8 +193,8 @@ describe('httpProxy', () => {
         scheduler.maxFrames = Infinity;
         const made = talking({}, { scheduler });
         let now = -1;
-        scheduler.schedule(() => made.wire.give(data(head)), 100);
-        scheduler.schedule(() => made.wire.give(data('why')), 599);
+        scheduler.schedule(() => made.wire.emit(data(head)), 100);
+        scheduler.schedule(() => made.wire.emit(data('why')), 599);
         scheduler.schedule(() => expect(made.state).toBe('open'), 599);
         scheduler.schedule(() => (now = made.state === 'error' ? 601 : -1), 601);
         scheduler.flush();
@@ -205,12 +206,12 @@ describe('httpProxy', () => {
     it('leaves no timer behind', () => {
       const scheduler = new TestScheduler(() => {});
       for (const end of [
-        (made: PluginDriver) => made.wire.give(END),
+        (made: PluginDriver) => made.wire.emit(END),
         (made: PluginDriver) => made.wire.fail(new Error('x')),
         (made: PluginDriver) => made.unsubscribe(),
       ]) {
         const made = talking({}, { scheduler });
-        made.wire.give(data('HTTP/1.1 403 Forbidden\r\n\r\n'));
+        made.wire.emit(data('HTTP/1.1 403 Forbidden\r\n\r\n'));
         end(made);
         expect(scheduler.actions.filter(({ closed }) => !closed)).toEqual([]);
       }
@@ -224,7 +225,7 @@ describe('httpProxy', () => {
     let over = -1;
     for (let ms = 50; ms < 2000; ms += 50)
       scheduler.schedule(
-        () => (made.state === 'open' ? made.wire.give(data('x'.replace('x', OPENED[ms / 50 - 1] ?? 'x'))) : (over = over < 0 ? ms : over)),
+        () => (made.state === 'open' ? made.wire.emit(data('x'.replace('x', OPENED[ms / 50 - 1] ?? 'x'))) : (over = over < 0 ? ms : over)),
         ms,
       );
     scheduler.flush();
@@ -238,7 +239,7 @@ describe('httpProxy', () => {
       made.app.next(data('queued'));
       made.wire.connect();
       made.app.next(data('more'));
-      made.wire.give(data(reply), END);
+      made.wire.emit(data(reply), END);
       expect([made.state, textOf(made.wire.down).includes('queued'), textOf(made.wire.down).includes('more')]).toEqual([
         'error',
         false,
@@ -253,7 +254,7 @@ describe('httpProxy', () => {
       dial: testDial({ to: { host: 'target.test', port: 443 } }),
     });
     wire.connect();
-    wire.give(data(`${OPENED}${OPENED}left`));
+    wire.emit(data(`${OPENED}${OPENED}left`));
     expect(wire.dials[0]?.to).toEqual({ host: 'first.test', port: 1 });
     expect(inWords(wire.down)).toEqual(['data CONNECT [::2]:2 HTTP/1.1\r\nHost: [::2]:2\r\n\r\n', `data ${ASKED}`]);
     expect(inWords(up)).toEqual(['connected', 'data left']);
@@ -269,7 +270,7 @@ describe('httpProxy', () => {
         dial: testDial({ to: { host: 'target.test', port: 443 } }),
       });
       made.wire.connect();
-      made.wire.give(data(replies));
+      made.wire.emit(data(replies));
       expect(made.error).toMatchObject({ code: 'EPROXY', layer });
       expect((made.error as Error).message).toMatch(new RegExp(`^${layer}: the proxy refused to connect to `));
     }

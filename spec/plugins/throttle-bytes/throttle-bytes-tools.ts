@@ -2,7 +2,8 @@ import { throttleBytes, type ThrottleBytesOptions } from '../../../src/plugins/t
 import { Clock } from '../../../src/testing/rules/clock.ts';
 import { testDial } from '../../../src/testing/test-dial.ts';
 import type { Plugin } from '../../../src/wire/signal.ts';
-import { data, PluginDriver, textOf } from '../../support/scripted-wire.ts';
+import { data, textOf } from '../../support/signal-text.ts';
+import { PluginDriver } from '../../support/plugin-driver.ts';
 
 /** A connection through the plugin, connected, on a clock of its own. */
 export function ride(plugin: Plugin | ThrottleBytesOptions, clock = new Clock(), timeouts = {}): { ride: PluginDriver; clock: Clock } {

@@ -2,11 +2,11 @@ import { describe, expect } from 'vitest';
 import { tlsClient, type TlsClientOptions } from '../../../src/plugins/tls/tls-client.ts';
 import { tlsServer } from '../../../src/plugins/tls/tls-server.ts';
 import { stack } from '../../../src/wire/stack.ts';
-import { dialOf } from '../../support/carry.ts';
+import { dialOf, WireDriver } from '../../support/wire-driver.ts';
 import * as certificates from '../../support/certificates.ts';
 import { spec } from '../../support/spec.ts';
 import { detailsOf, TlsPair, VERSIONS } from '../../support/tls-pair.ts';
-import { Counted, joined } from '../../support/two-ends.ts';
+import { wirePair } from '../../support/connected-pair.ts';
 
 const { ca, server } = certificates;
 
@@ -25,7 +25,7 @@ describe('a server that requests a certificate', () => {
   spec.each(ROWS)('refuses a client %s, %s', async (h, client, version) => {
     const ends = new TlsPair(h, { version, client: unverified[client], server: { requestCert: true, ca } });
     await Promise.all([ends.client.up.ended, ends.server.up.ended]);
-    expect(ends.server.story).toBe('error');
+    expect(ends.server.summary).toBe('error');
     h.error(ends.server.up.error, { code: 'ETLSCERT', phase: 'handshake', layer: 'server' });
     expect(ends.client.up.state).toBe('error');
   });
@@ -50,24 +50,24 @@ describe.each(VERSIONS)('mutual authentication, %s', (version) => {
 
   spec.each(['missing', 'of a wrong CA', 'expired'])('errors with ETLSCERT if the certificate of the client is %s', async (h, what) => {
     const identity = { missing: {}, 'of a wrong CA': certificates.selfSigned, expired: certificates.expired }[what];
-    const { wire, to, accepted } = await joined(h, 'socket');
-    const near = new Counted(h, stack({ client: tlsClient({ ca, ...identity, maxVersion: version }) }, wire), { ...dialOf(), to });
-    const far = new Counted(h, stack({ server: tlsServer({ ...server, requestCert: true, ca }) }, await accepted));
+    const { wire, to, accepted } = await wirePair(h, 'socket');
+    const near = new WireDriver(h, stack({ client: tlsClient({ ca, ...identity, maxVersion: version }) }, wire), { ...dialOf(), to });
+    const far = new WireDriver(h, stack({ server: tlsServer({ ...server, requestCert: true, ca }) }, await accepted));
     near.write('a secret');
     await far.up.ended;
     h.error(far.up.error, { code: 'ETLSCERT', phase: 'handshake', layer: 'server' });
-    expect([far.story, far.text]).toStrictEqual(['error', '']);
+    expect([far.summary, far.text]).toStrictEqual(['error', '']);
     if (what !== 'missing') {
       // Node cannot send an alert of ours: the client gets close_notify right after its handshake, and reports it.
       await near.up.ended;
       h.error(near.up.error, { code: 'ETLS', phase: 'read', layer: 'client' });
       expect((near.up.error as Error).message).toMatch(/the peer ended right after the handshake, before it sent a byte/);
-      expect(near.story.includes('connected')).toBe(true);
+      expect(near.summary.includes('connected')).toBe(true);
       return;
     }
     await near.up.ended;
     const early = version === 'TLSv1.2';
-    expect(near.story.includes('connected'), near.story).toBe(!early);
+    expect(near.summary.includes('connected'), near.summary).toBe(!early);
     h.error(near.up.error, { code: 'ETLS', phase: early ? 'handshake' : 'read', layer: 'client' });
     expect((near.up.error as Error).message).toMatch(early ? /SSL alert number 40/ : /SSL alert number 116/);
   });

@@ -4,14 +4,13 @@ import { tlsClient as clientPlugin, open, tlsServer as serverPlugin } from 'rxjs
 import { describe, expect } from 'vitest';
 import { tlsClient, type TlsClientOptions } from '../../../src/plugins/tls/tls-client.ts';
 import { tcp } from '../../../src/wire/tcp.ts';
-import { dialOf } from '../../support/carry.ts';
+import { dialOf, WireDriver } from '../../support/wire-driver.ts';
 import * as certificates from '../../support/certificates.ts';
 import { serving } from '../../support/clients.ts';
 import type { Harness } from '../../support/harness.ts';
 import { spec } from '../../support/spec.ts';
 import { nodeTlsServer } from '../../support/node-tls-server.ts';
 import { TlsPair, type TlsPairOptions, VERSIONS } from '../../support/tls-pair.ts';
-import { Counted } from '../../support/two-ends.ts';
 
 const { ca, server, client } = certificates;
 
@@ -27,9 +26,9 @@ async function dialled(
   options: TlsClientOptions,
   each: (secure: TLSSocket, below: Socket) => void,
   timeouts?: Parameters<typeof dialOf>[0],
-): Promise<Counted> {
+): Promise<WireDriver> {
   const to = await nodeTlsServer(h, { ca, requestCert: true, rejectUnauthorized: false }, each);
-  return new Counted(h, tlsClient({ ca, ...options })(tcp()), { ...dialOf(timeouts), to, layer: 'client' });
+  return new WireDriver(h, tlsClient({ ca, ...options })(tcp()), { ...dialOf(timeouts), to, layer: 'client' });
 }
 
 describe.each(VERSIONS)('a client whose certificate is refused after its handshake, %s', (maxVersion) => {
@@ -40,7 +39,7 @@ describe.each(VERSIONS)('a client whose certificate is refused after its handsha
     await near.up.ended;
     h.error(near.up.error, { code: 'ETLS', phase: 'read', layer: 'client' });
     expect((near.up.error as Error).message).toMatch(ENDED);
-    expect(near.story).toMatch(/connected error$/);
+    expect(near.summary).toMatch(/connected error$/);
   });
 
   spec('errors with ETLS when a server of this library refuses it', async (h) => {
@@ -64,18 +63,18 @@ describe.each(VERSIONS)('a client whose certificate is refused after its handsha
 describe('a client whose server ends right after the handshake', () => {
   spec('emits the end if it has no certificate', async (h) => {
     const near = await dialled(h, {}, (secure) => secure.end());
-    await near.saw('end');
+    await near.waitFor('end');
     near.close();
     await near.up.ended;
-    expect(near.story).toMatch(/connected end complete$/);
+    expect(near.summary).toMatch(/connected end complete$/);
   });
 
   spec('emits the end if bytes came before it', async (h) => {
     const near = await dialled(h, client, (secure) => secure.end('bye'));
-    await near.saw('end');
+    await near.waitFor('end');
     near.close();
     await near.up.ended;
-    expect(near.story).toMatch(/connected data end complete$/);
+    expect(near.summary).toMatch(/connected data end complete$/);
   });
 
   spec('emits the end if it has ended before, because that may be the answer', async (h) => {
@@ -89,11 +88,11 @@ describe('a client whose server ends right after the handshake', () => {
   spec('emits the end after the handshake timeout', async (h) => {
     let secured: TLSSocket | undefined;
     const near = await dialled(h, client, (secure) => (secured = secure), { handshake: 300 });
-    await near.saw('connected');
+    await near.waitFor('connected');
     await h.until(() => secured !== undefined);
     await new Promise((resolve) => setTimeout(resolve, 350));
     secured?.end();
-    await near.saw('end');
+    await near.waitFor('end');
     near.close();
     await near.up.ended;
     expect(near.up.state).toBe('complete');

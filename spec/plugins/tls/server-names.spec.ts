@@ -44,7 +44,7 @@ describe('the names that tlsClient checks', () => {
     await Promise.all([ends.client.up.ended, ends.server.up.ended]);
     h.error(ends.client.up.error, { code: 'ETLSCERT', phase: 'handshake', layer: 'client' });
     expect(((ends.client.up.error as Error).cause as NodeJS.ErrnoException).code).toBe('ERR_TLS_CERT_ALTNAME_INVALID');
-    expect([ends.client.story, ends.server.text]).toStrictEqual(['error', '']);
+    expect([ends.client.summary, ends.server.text]).toStrictEqual(['error', '']);
   });
 
   describe('without a DNS name in the subjectAltName', () => {

@@ -19,12 +19,12 @@ describe.each(VERSIONS)('closing a TLS connection, %s', (version) => {
     'after its own end': (ends, us) => ends[us].end(),
     'after the end of the peer': async (ends, us) => {
       ends[otherOf(us)].end();
-      await ends[us].saw('end');
+      await ends[us].waitFor('end');
     },
     'while the wire below is paused': async (ends, us) => {
       ends[otherOf(us)].pause();
       ends[us].write(LONG);
-      await ends[us].saw('pause');
+      await ends[us].waitFor('pause');
     },
   };
   const STATES = ROLES.flatMap((us) => Object.keys(states).map((state) => [us, state] as const));
@@ -37,17 +37,17 @@ describe.each(VERSIONS)('closing a TLS connection, %s', (version) => {
     await h.until(() => tap.flow === 'complete', 'the wire below is completed');
     assert(endsWithAlert(tap.written, version), 'the last record is an alert');
     theirs.resume();
-    await theirs.saw('end');
+    await theirs.waitFor('end');
     assert(theirs.up.values.every((signal) => !('truncated' in signal)));
-    expect(theirs.received).toBe(ours.given);
+    expect(theirs.received).toBe(ours.written);
     theirs.close();
     await Promise.all([ours.up.ended, theirs.up.ended]);
-    expect([ours.up.state, theirs.up.state, ours.sent]).toStrictEqual(['complete', 'complete', ours.given]);
+    expect([ours.up.state, theirs.up.state, ours.sent]).toStrictEqual(['complete', 'complete', ours.written]);
   });
 
   spec.each(ROLES)('sends close_notify when the %s closes inside connected', async (h, us) => {
     const ends: TlsPair = new TlsPair(h, { version, seen: { [us]: ({ kind }: Up) => kind === 'connected' && ends[us].close() } });
-    await ends[otherOf(us)].saw('end');
+    await ends[otherOf(us)].waitFor('end');
     expect(ends[otherOf(us)].up.values.at(-1)).toStrictEqual({ kind: 'end' });
     assert(endsWithAlert(ends.taps[us].written, version));
     ends[otherOf(us)].close();
@@ -61,13 +61,13 @@ describe.each(VERSIONS)('closing a TLS connection, %s', (version) => {
     const [ours, theirs, tap] = [ends[us], ends[otherOf(us)], ends.taps[us]];
     theirs.pause();
     ours.write(LONG);
-    await ours.saw('pause');
+    await ours.waitFor('pause');
     ours.close();
     await h.until(() => tap.flow === 'complete', 'the wire below is completed');
     below.emit({ kind: 'data', bytes: Buffer.from('this is no record at all') });
     expect(ours.up.state).toBe('open');
     theirs.resume();
-    await theirs.saw('end');
+    await theirs.waitFor('end');
     theirs.close();
     await Promise.all([ours.up.ended, theirs.up.ended]);
     expect(theirs.received).toBe(LONG.length);
@@ -87,11 +87,11 @@ describe.each(VERSIONS)('closing a TLS connection, %s', (version) => {
     below.emit({ kind: 'data', bytes: Buffer.from('this is no record at all') });
     expect([tap.flow, ours.up.state]).toStrictEqual(['complete', 'open']);
     theirs.resume();
-    await theirs.saw('end');
+    await theirs.waitFor('end');
     theirs.close();
     await Promise.all([ours.up.ended, theirs.up.ended]);
     h.error(ours.up.error, { code: 'ETLS', phase: 'close', layer: us });
     expect(theirs.text).toMatch(/^the first words/);
-    assert(theirs.received < ours.given);
+    assert(theirs.received < ours.written);
   });
 });

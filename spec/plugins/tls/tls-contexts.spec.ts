@@ -6,22 +6,21 @@ import type { ContextSource } from '../../../src/plugins/tls/tls-options.ts';
 import { tlsServer } from '../../../src/plugins/tls/tls-server.ts';
 import { memoryPair } from '../../../src/testing/memory/memory-pair.ts';
 import type { Plugin } from '../../../src/wire/signal.ts';
-import { dialOf } from '../../support/carry.ts';
+import { dialOf, WireDriver } from '../../support/wire-driver.ts';
 import * as certificates from '../../support/certificates.ts';
 import type { Harness } from '../../support/harness.ts';
 import { spec } from '../../support/spec.ts';
 import { detailsOf, TlsPair } from '../../support/tls-pair.ts';
-import { Counted } from '../../support/two-ends.ts';
 
 const { ca, server, other } = certificates;
 
 /** Connects to a server plugin. The client accepts any certificate, and `subject` resolves with that of the certificate. */
-function dialled(h: Harness, service: Plugin): { near: Counted; far: Counted; subject: () => Promise<unknown> } {
+function dialled(h: Harness, service: Plugin): { near: WireDriver; far: WireDriver; subject: () => Promise<unknown> } {
   const [a, b] = memoryPair();
-  const far = new Counted(h, service(b), dialOf({ handshake: 1000 }));
-  const near = new Counted(h, tlsClient({ rejectUnauthorized: false })(a), dialOf());
+  const far = new WireDriver(h, service(b), dialOf({ handshake: 1000 }));
+  const near = new WireDriver(h, tlsClient({ rejectUnauthorized: false })(a), dialOf());
   const subject = async (): Promise<unknown> => {
-    await Promise.all([near.saw('connected'), far.saw('connected')]);
+    await Promise.all([near.waitFor('connected'), far.waitFor('connected')]);
     return (detailsOf(near).x509 as { subject: string }).subject;
   };
   return { near, far, subject };
@@ -118,7 +117,7 @@ describe('the secure context of tlsServer', () => {
     ];
     for (const [secureContext, code, cause] of failures) {
       const [, b] = memoryPair();
-      const far = new Counted(h, tlsServer({ secureContext })(b), dialOf({ handshake: 50 }));
+      const far = new WireDriver(h, tlsServer({ secureContext })(b), dialOf({ handshake: 50 }));
       await far.up.ended;
       h.error(far.up.error, { code, phase: 'handshake' });
       if (cause) expect((far.up.error as Error).cause).toBe(cause);

@@ -5,14 +5,13 @@ import { tlsServer } from '../../../src/plugins/tls/tls-server.ts';
 import { testDial } from '../../../src/testing/test-dial.ts';
 import type { Plugin } from '../../../src/wire/signal.ts';
 import { tcp } from '../../../src/wire/tcp.ts';
-import { dialOf } from '../../support/carry.ts';
+import { dialOf, WireDriver } from '../../support/wire-driver.ts';
 import * as certificates from '../../support/certificates.ts';
 import type { Harness } from '../../support/harness.ts';
 import { served } from '../../support/loopback.ts';
-import { PluginDriver } from '../../support/scripted-wire.ts';
+import { PluginDriver } from '../../support/plugin-driver.ts';
 import { spec } from '../../support/spec.ts';
 import { detailsOf, otherOf, type Role, ROLES, TlsPair, type TlsPairOptions } from '../../support/tls-pair.ts';
-import { Counted } from '../../support/two-ends.ts';
 
 const { ca, server } = certificates;
 
@@ -21,7 +20,7 @@ describe('a failed TLS handshake', () => {
   async function failed(h: Harness, options: TlsPairOptions): Promise<Record<Role, unknown>> {
     const ends = new TlsPair(h, options);
     await Promise.all([ends.client.up.ended, ends.server.up.ended]);
-    expect(ends.client.story).toBe('error');
+    expect(ends.client.summary).toBe('error');
     return { client: ends.client.up.error, server: ends.server.up.error };
   }
 
@@ -90,7 +89,7 @@ describe('a failed TLS handshake', () => {
   spec('errors with ETLS if the peer does not speak TLS, also if it ends at once', async (h) => {
     for (const words of ['GET / HTTP/1.1\r\n\r\n', 'SSH-2.0-OpenSSH_9.2\r\n']) {
       const place = await served(h, (socket) => socket.end(words));
-      const client = new Counted(h, tlsClient({ ca })(tcp()), { ...dialOf(), to: { host: '127.0.0.1', port: 0, ...place } });
+      const client = new WireDriver(h, tlsClient({ ca })(tcp()), { ...dialOf(), to: { host: '127.0.0.1', port: 0, ...place } });
       await client.up.ended;
       h.error(client.up.error, { code: 'ETLS', phase: 'handshake' });
       expect(String((client.up.error as Error).cause)).toMatch(/wrong version number|packet length|http request/);
@@ -102,8 +101,8 @@ describe('a failed TLS handshake', () => {
       const plugin = us === 'client' ? tlsClient({ ca }) : tlsServer(server);
       const driver = new PluginDriver(plugin, { dial: testDial({ to: { host: 'localhost', port: 7 }, layer: 'ssl' }) });
       driver.wire.connect();
-      driver.wire.give({ kind: 'data', bytes: Buffer.from('220 mail.test ready\r\n') });
-      if (after === 'end') driver.wire.give({ kind: 'end' });
+      driver.wire.emit({ kind: 'data', bytes: Buffer.from('220 mail.test ready\r\n') });
+      if (after === 'end') driver.wire.emit({ kind: 'end' });
       else driver.wire.fail(new Error('read ECONNRESET'));
       h.error(driver.error, { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
       expect(((driver.error as Error).cause as NodeJS.ErrnoException).code).toBe('ERR_SSL_WRONG_VERSION_NUMBER');
@@ -117,8 +116,8 @@ describe('a failed TLS handshake', () => {
       const plugin = us === 'client' ? tlsClient({ ca, maxVersion: 'TLSv1.2' }) : tlsServer(server);
       const driver = new PluginDriver(plugin, { dial: testDial({ to: { host: 'localhost', port: 7 } }) });
       driver.wire.connect();
-      if (length > 0) driver.wire.give({ kind: 'data', bytes: flight.subarray(0, Math.min(length, 100)) });
-      driver.wire.give({ kind: 'end' });
+      if (length > 0) driver.wire.emit({ kind: 'data', bytes: flight.subarray(0, Math.min(length, 100)) });
+      driver.wire.emit({ kind: 'end' });
       h.error(driver.error, { code: 'ETLS', phase: 'handshake' });
       assert(driver.wire.freed);
     }
@@ -128,16 +127,16 @@ describe('a failed TLS handshake', () => {
     const plugin = us === 'client' ? tlsClient({ ca }) : tlsServer(server);
     const driver = new PluginDriver(plugin, { dial: testDial({ to: { host: 'localhost', port: 7 } }) });
     driver.wire.connect();
-    driver.wire.give({ kind: 'data', bytes: Uint8Array.of(21, 3, 3, 0, 2, 1, 0) });
+    driver.wire.emit({ kind: 'data', bytes: Uint8Array.of(21, 3, 3, 0, 2, 1, 0) });
     h.error(driver.error, { code: 'ETLS', phase: 'handshake' });
   });
 
   spec('reports the error of the wire below if it fails during the handshake', async (h) => {
     const place = await served(h, (socket) => socket.once('data', () => socket.resetAndDestroy()));
-    const client = new Counted(h, tlsClient({ ca })(tcp()), { ...dialOf(), to: { host: '127.0.0.1', port: 0, ...place } });
+    const client = new WireDriver(h, tlsClient({ ca })(tcp()), { ...dialOf(), to: { host: '127.0.0.1', port: 0, ...place } });
     await client.up.ended;
     h.error(client.up.error, { code: 'ECONNRESET', phase: 'handshake' });
-    expect(client.story).toBe('resolved error');
+    expect(client.summary).toBe('resolved error');
   });
 
   spec.each(ROLES)('errors the %s with ETOHANDSHAKE if the peer is silent, on the scheduler of the dial', (h, us) => {
@@ -204,6 +203,6 @@ describe('options of both peers that do not match', () => {
     h.error(ends.client.up.error, { code: 'ETLS', phase: 'handshake', layer: 'client' });
     h.error(ends.server.up.error, { code: 'ETLS', phase: 'handshake', layer: 'server' });
     expect((ends.client.up.error as Error).message).toMatch(new RegExp(`SSL alert number ${alert}\\b`));
-    expect([ends.client.story, ends.server.story]).toStrictEqual(['error', 'error']);
+    expect([ends.client.summary, ends.server.summary]).toStrictEqual(['error', 'error']);
   });
 });

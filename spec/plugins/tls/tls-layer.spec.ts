@@ -8,7 +8,7 @@ import { tlsServer } from '../../../src/plugins/tls/tls-server.ts';
 import { fromFh } from '../../../src/wire/fh/fh.ts';
 import type { Plugin, Up } from '../../../src/wire/signal.ts';
 import { tcp } from '../../../src/wire/tcp.ts';
-import { dialOf } from '../../support/carry.ts';
+import { dialOf, WireDriver } from '../../support/wire-driver.ts';
 import * as certificates from '../../support/certificates.ts';
 import { pair } from '../../support/loopback.ts';
 import { spec } from '../../support/spec.ts';
@@ -16,7 +16,6 @@ import { mergeInbound } from '../../support/merge-inbound.ts';
 import { nodeTlsServer } from '../../support/node-tls-server.ts';
 import { detailsOf, otherOf, type Role, ROLES, TlsPair, VERSIONS } from '../../support/tls-pair.ts';
 import { endsWithAlert } from '../../support/tls-records.ts';
-import { Counted } from '../../support/two-ends.ts';
 
 const { ca, server } = certificates;
 
@@ -42,8 +41,8 @@ describe.each(VERSIONS)('a TLS connection, %s', (version) => {
 
   spec('connects to a server of Node', async (h) => {
     const to = await nodeTlsServer(h, { maxVersion: version }, (socket) => socket.pipe(socket));
-    const client = new Counted(h, tlsClient({ ca })(tcp()), { ...dialOf(), to });
-    await client.saw('connected');
+    const client = new WireDriver(h, tlsClient({ ca })(tcp()), { ...dialOf(), to });
+    await client.waitFor('connected');
     expect(detailsOf(client).protocol).toBe(version);
     expect(detailsOf(client).servername, 'an address is no server name').toBe(undefined);
     client.write(LONG);
@@ -51,19 +50,19 @@ describe.each(VERSIONS)('a TLS connection, %s', (version) => {
     await client.up.ended;
     h.sameBytes(client.bytes, LONG);
     expect(client.sent).toBe(LONG.length);
-    expect(client.story).toMatch(/ end( sent)? complete$/);
+    expect(client.summary).toMatch(/ end( sent)? complete$/);
     assert(client.up.values.every((signal) => !('truncated' in signal)));
   });
 
   spec('accepts a client of Node on an accepted socket', async (h) => {
     const { near, far } = await pair(h);
-    const us = new Counted(h, tlsServer(server)(fromFh(near)));
+    const us = new WireDriver(h, tlsServer(server)(fromFh(near)));
     const node = connect({ socket: far, ca, servername: 'localhost', maxVersion: version });
-    await Promise.all([us.saw('connected'), once(node, 'secureConnect')]);
+    await Promise.all([us.waitFor('connected'), once(node, 'secureConnect')]);
     expect(detailsOf(us).servername).toBe('localhost');
     const answer: Buffer[] = [];
     node.on('data', (chunk: Buffer) => answer.push(chunk)).end('question');
-    await us.saw('end');
+    await us.waitFor('end');
     expect(us.text).toBe('question');
     us.write('ans');
     us.write('wer');
@@ -83,7 +82,7 @@ describe.each(VERSIONS)('a TLS connection, %s', (version) => {
       seen: { [us]: ({ kind }: Up) => (seen[kind] ??= ends.taps[us].up.filter((signal) => signal.kind === 'data').length) },
     });
     const greeting = Buffer.alloc(40_000, 'hi');
-    await ends[otherOf(us)].saw('connected');
+    await ends[otherOf(us)].waitFor('connected');
     ends[otherOf(us)].write(greeting);
     await h.until(() => ends[us].received >= greeting.length);
     h.sameBytes(ends[us].bytes, greeting);
@@ -93,10 +92,10 @@ describe.each(VERSIONS)('a TLS connection, %s', (version) => {
   spec.each(ROLES)('pauses the wire below after the handshake, if the %s paused before it', async (h, us) => {
     const ends = new TlsPair(h, { version });
     ends[us].pause();
-    await Promise.all([ends.client.saw('connected'), ends.server.saw('connected')]);
+    await Promise.all([ends.client.waitFor('connected'), ends.server.waitFor('connected')]);
     expect(ends.taps[us].down.filter(({ kind }) => kind !== 'data')).toStrictEqual([{ kind: 'pause' }]);
     ends[otherOf(us)].write(LONG);
-    await ends[otherOf(us)].saw('pause');
+    await ends[otherOf(us)].waitFor('pause');
     assert(ends[us].received <= 512 * KiB);
     ends[us].resume();
     await h.until(() => ends[us].received === LONG.length);
@@ -107,7 +106,7 @@ describe.each(VERSIONS)('a TLS connection, %s', (version) => {
     const [ours, theirs, tap] = [ends[us], ends[otherOf(us)], ends.taps[us]];
     ours.write('question');
     ours.end();
-    await theirs.saw('end');
+    await theirs.waitFor('end');
     assert(tap.flow === 'open' && tap.down.every(({ kind }) => kind === 'data'));
     assert(endsWithAlert(tap.written, version));
     theirs.write('answer');

@@ -10,12 +10,11 @@ import { memoryPair } from '../../../src/testing/memory/memory-pair.ts';
 import type { Plugin } from '../../../src/wire/signal.ts';
 import { stack } from '../../../src/wire/stack.ts';
 import { tcp } from '../../../src/wire/tcp.ts';
-import { dialOf } from '../../support/carry.ts';
+import { dialOf, WireDriver } from '../../support/wire-driver.ts';
 import * as certificates from '../../support/certificates.ts';
 import type { Harness } from '../../support/harness.ts';
 import { spec } from '../../support/spec.ts';
 import { detailsOf, VERSIONS } from '../../support/tls-pair.ts';
-import { Counted } from '../../support/two-ends.ts';
 
 const { ca, server } = certificates;
 
@@ -62,14 +61,14 @@ async function sessions(
   client: Plugin,
   service: Plugin,
   targets: readonly string[],
-): Promise<{ reused: unknown[]; clients: Counted[] }> {
-  const clients: Counted[] = [];
+): Promise<{ reused: unknown[]; clients: WireDriver[] }> {
+  const clients: WireDriver[] = [];
   for (const host of targets) {
     const [a, b] = memoryPair();
-    const far = new Counted(h, service(b));
-    const near = new Counted(h, client(a), { ...dialOf(), to: { host, port: 7 } });
+    const far = new WireDriver(h, service(b));
+    const near = new WireDriver(h, client(a), { ...dialOf(), to: { host, port: 7 } });
     clients.push(near);
-    await Promise.all([near.saw('connected'), far.saw('connected')]);
+    await Promise.all([near.waitFor('connected'), far.waitFor('connected')]);
     // A ticket of TLS 1.3 arrives with or before the first bytes.
     far.write('hello');
     await h.until(() => near.text === 'hello');
@@ -108,8 +107,8 @@ describe.each(VERSIONS)('the sessions of tlsClient, %s', (maxVersion) => {
     expect((await sessions(h, client, far, TWICE)).reused).toStrictEqual([false, true]);
     contexts.next({ ca: certificates.selfSigned.cert });
     const [a, b] = memoryPair();
-    new Counted(h, far(b));
-    const near = new Counted(h, client(a), { ...dialOf(), to: { host: 'localhost', port: 7 } });
+    new WireDriver(h, far(b));
+    const near = new WireDriver(h, client(a), { ...dialOf(), to: { host: 'localhost', port: 7 } });
     await near.up.ended;
     h.error(near.up.error, { code: 'ETLSCERT' });
   });
@@ -155,7 +154,7 @@ describe.each(VERSIONS)('the sessions of tlsClient, %s', (maxVersion) => {
     const client = tlsClient({ ca, ...certificates.client });
     const reused: unknown[] = [];
     for (let each = 0; each < 2; each += 1) {
-      const near = new Counted(h, stack({ ssl: client }, tcp()), { ...dialOf(), to });
+      const near = new WireDriver(h, stack({ ssl: client }, tcp()), { ...dialOf(), to });
       near.write('hello');
       await h.until(() => near.text === 'hello');
       reused.push(detailsOf(near).reused);

@@ -6,11 +6,11 @@ import { memoryPair } from '../../../src/testing/memory/memory-pair.ts';
 import { checkPlugin } from '../../../src/testing/rules/check-plugin.ts';
 import type { Plugin } from '../../../src/wire/signal.ts';
 import { stack } from '../../../src/wire/stack.ts';
-import { dialOf } from '../../support/carry.ts';
+import { dialOf, WireDriver } from '../../support/wire-driver.ts';
 import * as certificates from '../../support/certificates.ts';
 import { spec } from '../../support/spec.ts';
 import { detailsOf, VERSIONS } from '../../support/tls-pair.ts';
-import { CARRIERS, connectedPair, Counted } from '../../support/two-ends.ts';
+import { CONNECTIONS, connectedPair } from '../../support/connected-pair.ts';
 
 const { ca, server } = certificates;
 
@@ -57,7 +57,7 @@ describe('layers with TLS', () => {
   describe.each(Object.keys(stacks))('%s', (name) => {
     const [ours, theirs] = stacks[name] as readonly [Record<string, Plugin>, Record<string, Plugin>];
 
-    spec.each(CARRIERS)('carries bytes both ways, half-closes and ends cleanly on a %s', async (h, carrier) => {
+    spec.each(CONNECTIONS)('carries bytes both ways, half-closes and ends cleanly on a %s', async (h, carrier) => {
       const { near, far } = await connectedPair(
         h,
         carrier,
@@ -67,7 +67,7 @@ describe('layers with TLS', () => {
       expect(Object.keys(ours).map((_, at) => detailsOf(near, at).layer)).toStrictEqual(Object.keys(ours));
       near.write(LONG);
       near.end();
-      await far.saw('end');
+      await far.waitFor('end');
       h.sameBytes(far.bytes, LONG);
       far.write('answer');
       far.close();
@@ -86,9 +86,9 @@ describe('layers with TLS', () => {
       inner: tlsServer({ ...server, ALPNProtocols: ['inner', 'outer'] }),
       outer: tlsServer({ ...certificates.other, ALPNProtocols: ['outer', 'inner'] }),
     };
-    const far = new Counted(h, stack(service, b));
-    const near = new Counted(h, stack({ inner, outer }, a), { ...dialOf(), to: { host: 'elsewhere.test', port: 7 } });
-    await Promise.all([near.saw('connected'), far.saw('connected')]);
+    const far = new WireDriver(h, stack(service, b));
+    const near = new WireDriver(h, stack({ inner, outer }, a), { ...dialOf(), to: { host: 'elsewhere.test', port: 7 } });
+    await Promise.all([near.waitFor('connected'), far.waitFor('connected')]);
     const seen = [0, 1].map((at) => [detailsOf(far, at).layer, detailsOf(far, at).servername, detailsOf(far, at).alpnProtocol]);
     expect(seen).toStrictEqual([
       ['inner', 'localhost', 'inner'],

@@ -2,13 +2,12 @@ import { describe, expect } from 'vitest';
 import { tlsClient } from '../../../src/plugins/tls/tls-client.ts';
 import { stack } from '../../../src/wire/stack.ts';
 import { tcp } from '../../../src/wire/tcp.ts';
-import { dialOf } from '../../support/carry.ts';
+import { dialOf, WireDriver } from '../../support/wire-driver.ts';
 import * as certificates from '../../support/certificates.ts';
 import { spec } from '../../support/spec.ts';
 import { InboundGate } from '../../support/inbound-gate.ts';
 import { nodeTlsServer } from '../../support/node-tls-server.ts';
 import { detailsOf, otherOf, ROLES, TlsPair, VERSIONS } from '../../support/tls-pair.ts';
-import { Counted } from '../../support/two-ends.ts';
 
 const { ca } = certificates;
 
@@ -52,8 +51,8 @@ describe.each(VERSIONS)('the end of a TLS connection, %s', (version) => {
       socket.on('data', (chunk: Buffer) => (received += chunk.toString()));
       socket.write('cut', () => below.end());
     });
-    const client = new Counted(h, stack({ ssl: tlsClient({ ca }) }, tcp()), { ...dialOf(), to });
-    await client.saw('end');
+    const client = new WireDriver(h, stack({ ssl: tlsClient({ ca }) }, tcp()), { ...dialOf(), to });
+    await client.waitFor('end');
     expect(client.up.values.at(-1)).toStrictEqual({ kind: 'end', truncated: true });
     expect(client.text).toBe('cut');
     client.write('still here');
@@ -74,7 +73,7 @@ describe.each(VERSIONS)('the end of a TLS connection, %s', (version) => {
     h.error(ends[us].up.error, { code: 'ETLSTRUNCATED', phase: 'read', layer: us, fatal: true });
     expect((ends[us].up.error as Error).message).toMatch(/connection closed without close_notify/);
     expect(ends[us].text).toBe('all of it');
-    expect(ends[us].story).toBe('connected data error');
+    expect(ends[us].summary).toBe('connected data error');
     expect(detailsOf(ends[us]).truncated).toBe(true);
   });
 
@@ -82,7 +81,7 @@ describe.each(VERSIONS)('the end of a TLS connection, %s', (version) => {
     const ends = await TlsPair.connected(h, { version, [us]: { truncation: 'error' } });
     ends[otherOf(us)].write('all');
     ends[otherOf(us)].close();
-    await ends[us].saw('end');
+    await ends[us].waitFor('end');
     ends[us].close();
     await Promise.all(ROLES.map((role) => ends[role].up.ended));
     expect([ends[us].up.state, ends[us].text]).toStrictEqual(['complete', 'all']);

@@ -2,7 +2,7 @@ import { concat, EMPTY, finalize, map, NEVER, Observable, type ObservableInput, 
 import { assert, describe, expect } from 'vitest';
 import type { TlsOptions, TlsPeer } from '../../../src/plugins/tls/tls-options.ts';
 import type { Plugin } from '../../../src/wire/signal.ts';
-import { dialOf } from '../../support/carry.ts';
+import { dialOf } from '../../support/wire-driver.ts';
 import * as certificates from '../../support/certificates.ts';
 import { spec } from '../../support/spec.ts';
 import { detailsOf, otherOf, type Role, ROLES, TlsPair, type TlsPairOptions, VERSIONS } from '../../support/tls-pair.ts';
@@ -36,7 +36,7 @@ describe.each(VERSIONS)('verify, %s', (version) => {
       server: { ca, requestCert: true, ALPNProtocols: ['x'], ...(us === 'server' ? { verify } : {}) },
     });
     ends[us].write('early');
-    await Promise.all(ROLES.map((role) => ends[role].saw('connected')));
+    await Promise.all(ROLES.map((role) => ends[role].waitFor('connected')));
     await h.until(() => ends[otherOf(us)].text === 'early');
     const [peer] = peers;
     expect([peers.length, peer?.authorized, peer?.protocol, peer?.servername]).toStrictEqual([1, true, version, 'localhost']);
@@ -67,7 +67,7 @@ describe.each(VERSIONS)('verify, %s', (version) => {
     await Promise.all([ours.up.ended, theirs.up.ended]);
     h.error(ours.up.error, { code: 'ETLSCERT', phase: 'handshake', layer: us, fatal: true });
     if (['throws', 'rejects', 'errors'].includes(answer)) expect((ours.up.error as Error).cause).toBe(why);
-    expect(ours.story).toBe('error');
+    expect(ours.summary).toBe('error');
     assert(endsWithAlert(tap.written, version), 'the last record is an alert');
     expect(theirs.text).toBe('');
     assert(theirs.up.values.every((signal) => !('truncated' in signal)));
@@ -110,7 +110,7 @@ describe.each(VERSIONS)('verify, %s', (version) => {
     const ends = new TlsPair(h, { ...withVerify(us, verify), dial: { timeouts: { ...dialOf().timeouts, handshake: 200 } } });
     await ends[us].up.ended;
     h.error(ends[us].up.error, { code: 'ETOHANDSHAKE', phase: 'handshake', layer: us });
-    expect([ends[us].story, left]).toStrictEqual(['error', 1]);
+    expect([ends[us].summary, left]).toStrictEqual(['error', 1]);
   });
 
   spec.each(ROLES)('pauses the wire below until verify of the %s answers, and loses no bytes', async (h, us) => {
@@ -120,15 +120,15 @@ describe.each(VERSIONS)('verify, %s', (version) => {
       withVerify(us, () => answer),
     );
     const [ours, theirs] = [ends[us], ends[otherOf(us)]];
-    await theirs.saw('connected');
+    await theirs.waitFor('connected');
     await h.until(() => answer.observed);
     theirs.write(LONG);
     theirs.end();
-    await theirs.saw('pause');
-    expect(ours.story).toStrictEqual('');
+    await theirs.waitFor('pause');
+    expect(ours.summary).toStrictEqual('');
     answer.next(true);
-    await ours.saw('end');
-    expect(ours.story).toMatch(/^connected data end/);
+    await ours.waitFor('end');
+    expect(ours.summary).toMatch(/^connected data end/);
     h.sameBytes(ours.bytes, LONG);
     assert(ours.up.values.every((signal) => !('truncated' in signal)));
   });

@@ -10,7 +10,8 @@ import { Clock, turn } from '../../../src/testing/rules/clock.ts';
 import { Endpoint } from '../../../src/testing/rules/endpoint.ts';
 import { testDial } from '../../../src/testing/test-dial.ts';
 import type { Plugin } from '../../../src/wire/signal.ts';
-import { data, inWords, PluginDriver, textOf } from '../../support/scripted-wire.ts';
+import { data, inWords, textOf } from '../../support/signal-text.ts';
+import { PluginDriver } from '../../support/plugin-driver.ts';
 import { spec } from '../../support/spec.ts';
 
 const harmless: Readonly<Record<string, ChaosOptions>> = {
@@ -140,7 +141,7 @@ describe('chaos', () => {
     const ride = new PluginDriver(chaos({ coalesce: 1 }));
     ride.wire.connect();
     for (let round = 0; round < 4; round += 1) ride.app.next(data('x'.repeat(2 ** 14)));
-    for (let round = 0; round < 4; round += 1) ride.wire.give(data('x'.repeat(2 ** 14)));
+    for (let round = 0; round < 4; round += 1) ride.wire.emit(data('x'.repeat(2 ** 14)));
     expect(inWords(ride.up)).toStrictEqual(['connected', 'pause']);
     expect(inWords(ride.wire.down)).toStrictEqual(['pause']);
     ride.unsubscribe();
@@ -149,10 +150,10 @@ describe('chaos', () => {
   it('pauses once when both the wire and itself want it', () => {
     const ride = new PluginDriver(chaos());
     ride.wire.connect();
-    ride.wire.give({ kind: 'pause' }, { kind: 'pause' });
+    ride.wire.emit({ kind: 'pause' }, { kind: 'pause' });
     ride.app.next(data('held'));
     expect(inWords([...ride.up, ...ride.wire.down])).toStrictEqual(['connected', 'pause']);
-    ride.wire.give({ kind: 'resume' });
+    ride.wire.emit({ kind: 'resume' });
     expect(inWords(ride.wire.down)).toStrictEqual(['data held']);
     ride.unsubscribe();
   });
@@ -162,7 +163,7 @@ describe('chaos', () => {
     ride.wire.connect();
     ride.app.next(data('abcdefghijklmnop'));
     ride.app.complete();
-    ride.wire.give({ kind: 'pause' });
+    ride.wire.emit({ kind: 'pause' });
     await turn();
     expect([textOf(ride.wire.down), ride.wire.flow]).toStrictEqual(['abcdefghijklmnop', 'complete']);
     ride.unsubscribe();
@@ -209,7 +210,7 @@ describe('chaos', () => {
   it('gives up nothing more when the application resets', () => {
     const ride = new PluginDriver(chaos({ coalesce: 100 }));
     ride.wire.connect();
-    ride.wire.give(data('ab'));
+    ride.wire.emit(data('ab'));
     ride.app.error(new Error('enough'));
     expect([inWords(ride.up), ride.state, ride.error]).toStrictEqual([['connected'], 'error', new Error('enough')]);
   });

@@ -11,7 +11,8 @@ import { parseRecording, type Recording } from '../../../src/testing/recording/r
 import { checkPlugin } from '../../../src/testing/rules/check-plugin.ts';
 import { testDial } from '../../../src/testing/test-dial.ts';
 import type { Dial, Plugin } from '../../../src/wire/signal.ts';
-import { data, inWords, PluginDriver, sent } from '../../support/scripted-wire.ts';
+import { data, inWords, sent } from '../../support/signal-text.ts';
+import { PluginDriver } from '../../support/plugin-driver.ts';
 import { spec } from '../../support/spec.ts';
 
 /** What is recorded, as text without its header. */
@@ -49,7 +50,7 @@ describe('record', () => {
     const bytes = Buffer.from('abc');
     const [recording] = recorded({}, (ride) => {
       ride.wire.connect();
-      ride.wire.give({ kind: 'data', bytes });
+      ride.wire.emit({ kind: 'data', bytes });
       bytes.fill(0);
       ride.unsubscribe();
     });
@@ -82,13 +83,13 @@ describe('record', () => {
     const [recording] = recorded({}, (ride, clock) => {
       const at = (ms: number): void => void (clock.frame = ms);
       ride.app.next({ kind: 'pause' });
-      ride.wire.give({ kind: 'resolved', host: 'a.test', ip: '::1', family: 6 });
+      ride.wire.emit({ kind: 'resolved', host: 'a.test', ip: '::1', family: 6 });
       at(1.5);
-      ride.wire.give({ kind: 'connected', details: [{ layer: 'x', answer: 'hi', handle: {} }, { wire: 'test' }] });
+      ride.wire.emit({ kind: 'connected', details: [{ layer: 'x', answer: 'hi', handle: {} }, { wire: 'test' }] });
       ride.app.next({ kind: 'resume' });
       ride.app.next(data('JOIN\n'));
       at(20);
-      ride.wire.give(sent(5), { kind: 'pause' }, { kind: 'resume' }, data('\u0000\u00ffok'), { kind: 'end', truncated: true });
+      ride.wire.emit(sent(5), { kind: 'pause' }, { kind: 'resume' }, data('\u0000\u00ffok'), { kind: 'end', truncated: true });
       ride.app.next({ kind: 'end' });
       ride.app.complete();
       ride.wire.complete();
@@ -131,7 +132,7 @@ describe('record', () => {
     const [recording] = recorded({ around: knock }, (ride) => {
       ride.app.next(data('early'));
       ride.wire.connect();
-      ride.wire.give(data('Wx'));
+      ride.wire.emit(data('Wx'));
       ride.unsubscribe();
     });
     expect(recording && textOf(recording)).toStrictEqual([
@@ -151,7 +152,7 @@ describe('record', () => {
     const made: Recording[] = [];
     const plugin = record({ sink: (recording) => made.push(recording) });
     const [first, second] = [new PluginDriver(plugin), new PluginDriver(plugin)];
-    second.wire.give(data('b'));
+    second.wire.emit(data('b'));
     expect(made.length).toBe(0);
     first.unsubscribe();
     expect(made.length).toBe(1);
@@ -165,7 +166,7 @@ describe('record', () => {
   it('stops at its limit, says so, and still tells the end', () => {
     const play = (ride: PluginDriver): void => {
       ride.wire.connect();
-      for (let round = 0; round < 1000; round += 1) ride.wire.give(data('x'), data('y'.repeat(50)));
+      for (let round = 0; round < 1000; round += 1) ride.wire.emit(data('x'), data('y'.repeat(50)));
       ride.wire.fail(new IOStreamError('ECONNRESET', { phase: 'read' }));
     };
     const [recording] = recorded({ limit: 1000 }, play);
@@ -180,7 +181,7 @@ describe('record', () => {
   it('keeps copies: what a buffer becomes later is not in the recording', () => {
     const bytes = Uint8Array.of(1, 2);
     const [recording] = recorded({}, (ride) => {
-      ride.wire.give({ kind: 'data', bytes });
+      ride.wire.emit({ kind: 'data', bytes });
       bytes.fill(9);
       ride.unsubscribe();
     });

@@ -11,7 +11,7 @@ import { Clock, turn } from '../../../src/testing/rules/clock.ts';
 import { Endpoint } from '../../../src/testing/rules/endpoint.ts';
 import { testDial } from '../../../src/testing/test-dial.ts';
 import type { Flow, Wire } from '../../../src/wire/signal.ts';
-import { data, inWords } from '../../support/scripted-wire.ts';
+import { data, inWords } from '../../support/signal-text.ts';
 import { spec } from '../../support/spec.ts';
 
 /** A recording, line by line; data as text. */
