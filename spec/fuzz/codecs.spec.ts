@@ -10,7 +10,8 @@ import { parse } from '../../src/codecs/parse.ts';
 import type { Reader } from '../../src/codecs/parser.ts';
 import type { Talk } from '../../src/protocol/link.ts';
 import { parseRecording } from '../../src/testing.ts';
-import { readDiagram, readValues } from '../../src/testing/marbles/diagram.ts';
+import { readDiagram } from '../../src/testing/marbles/diagram.ts';
+import { readValues } from '../../src/testing/marbles/values.ts';
 import { counted, fuzzes, type FuzzTarget, type Verdict } from './fuzz.ts';
 
 const latin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');

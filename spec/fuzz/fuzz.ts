@@ -3,7 +3,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { IOStreamError } from '../../src/errors.ts';
 import { Conversation, type Link, type Need, type Talk } from '../../src/protocol/link.ts';
 import { mutate } from '../../src/testing/chaos/mutate.ts';
-import { randomOf } from '../../src/testing/rechunk.ts';
+import { randomOf } from '../../src/testing/random-of.ts';
 import { shrink } from '../../src/testing/rules/shrink.ts';
 import { FOUND } from './found.ts';
 

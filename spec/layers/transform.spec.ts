@@ -4,7 +4,8 @@ import { transform, type Transformer, type TransformOptions } from '../../src/la
 import { IOStream } from '../../src/stream/io-stream.ts';
 import { checkPlugin } from '../../src/testing/rules/check-plugin.ts';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
-import { chunksOf, cutPlans, randomOf } from '../../src/testing/rechunk.ts';
+import { randomOf } from '../../src/testing/random-of.ts';
+import { chunksOf, cutPlans } from '../../src/testing/rechunk.ts';
 import { END, PAUSE, RESUME, type Up } from '../../src/wire/signal.ts';
 import { framed } from '../testing/plugins.ts';
 import { spec } from '../support/spec.ts';

@@ -15,7 +15,7 @@ import { transform, type Transformer } from '../../src/layers/transform.ts';
 import type { Link, Talk } from '../../src/protocol/link.ts';
 import { chaos, memoryPair, scriptedPeer, testDial, type MemoryPairOptions } from '../../src/testing.ts';
 import { Endpoint } from '../../src/testing/rules/endpoint.ts';
-import { randomOf } from '../../src/testing/rechunk.ts';
+import { randomOf } from '../../src/testing/random-of.ts';
 import type { Plugin, Wire } from '../../src/wire/signal.ts';
 import * as certificates from '../support/certificates.ts';
 import { assertSameBytes } from '../support/digest.ts';
@@ -141,16 +141,16 @@ function feed(end: Endpoint, bytes: Uint8Array, seed: number, longest: number): 
   const random = randomOf(seed);
   let feeding = false;
   const more = (): void => {
-    if (feeding || !end.connected) return;
+    if (feeding || !end.isConnected) return;
     feeding = true;
-    while (!end.paused && end.written < bytes.length) {
+    while (!end.isPaused && end.written < bytes.length) {
       const at = end.written;
-      end.give(bytes.subarray(at, at + 1 + Math.floor(random() ** 3 * longest)));
+      end.write(bytes.subarray(at, at + 1 + Math.floor(random() ** 3 * longest)));
       if (end.written === bytes.length) end.end();
     }
     feeding = false;
   };
-  end.react = more;
+  end.onSignal = more;
 }
 
 interface Transfer extends MemoryPairOptions {
@@ -174,13 +174,13 @@ async function transfer(layers: readonly string[], { seed, longest = 100_000, ..
   app.dial(laid(a, 0), dial);
   try {
     const end = performance.now() + 60_000;
-    while (!(app.over && far.over) && performance.now() < end) await turn();
+    while (!(app.isClosed && far.isClosed) && performance.now() < end) await turn();
     const story = `app ${app.state} ${String(app.error)}, ${app.received} bytes; far ${far.state} ${String(far.error)}, ${far.received} bytes`;
     expect([app.state, far.state], story).toStrictEqual(['complete', 'complete']);
     assertSameBytes(far.bytes, DOWN);
     assertSameBytes(app.bytes, UP);
     expect([app.sent, far.sent], 'told to be sent').toStrictEqual([MIB, MIB]);
-    for (const each of [app, far]) each.verify();
+    for (const each of [app, far]) each.checkMutations();
     expect(faults).toStrictEqual([]);
   } finally {
     app.unsubscribe();

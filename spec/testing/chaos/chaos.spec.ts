@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { chaos, checkPlugin, marbles, memoryPair, testDial, type ChaosOptions } from '../../../src/testing.ts';
 import { Endpoint } from '../../../src/testing/rules/endpoint.ts';
 import { pattern } from '../../../src/testing/bytes.ts';
-import { Clock, turn } from '../../../src/testing/rules/clock.ts';
+import { Clock } from '../../../src/testing/rules/clock.ts';
+import { turn } from '../../../src/testing/rules/event-loop.ts';
 import type { Plugin } from '../../../src/wire/signal.ts';
 import { spec } from '../../support/spec.ts';
 import { data, inWords, PluginDriver, textOf } from '../../support/scripted-wire.ts';
@@ -32,11 +33,11 @@ async function transfer(plugin: Plugin, bytes: Uint8Array): Promise<{ app: Endpo
   const clock = new Clock();
   const [a, b] = memoryPair();
   const [app, far] = [new Endpoint(), new Endpoint()];
-  far.react = ({ kind }) => kind === 'connected' && far.give(bytes);
-  app.react = ({ kind }) => kind === 'connected' && app.give(bytes);
+  far.onSignal = ({ kind }) => kind === 'connected' && far.write(bytes);
+  app.onSignal = ({ kind }) => kind === 'connected' && app.write(bytes);
   far.dial(b, testDial({ scheduler: clock }));
   app.dial(plugin(a), testDial({ scheduler: clock }));
-  for (let round = 0; round < 400 && !(app.over || (app.received >= bytes.length && far.received >= bytes.length)); round += 1) {
+  for (let round = 0; round < 400 && !(app.isClosed || (app.received >= bytes.length && far.received >= bytes.length)); round += 1) {
     await turn();
     clock.advance(1);
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { mutate } from '../../../src/testing/chaos/mutate.ts';
-import { randomOf } from '../../../src/testing/rechunk.ts';
+import { randomOf } from '../../../src/testing/random-of.ts';
 
 describe('mutate', () => {
   const samples = ['HTTP/1.1 200\r\n', 'x'].map((each) => new Uint8Array(Buffer.from(each)));

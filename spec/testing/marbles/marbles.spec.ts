@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { handshake } from '../../../src/layers/handshake.ts';
 import { passthrough } from '../../../src/plugins/passthrough.ts';
 import { marbles, type MarbleTest } from '../../../src/testing.ts';
-import { readDiagram, readValues } from '../../../src/testing/marbles/diagram.ts';
-import { randomOf } from '../../../src/testing/rechunk.ts';
+import { readDiagram } from '../../../src/testing/marbles/diagram.ts';
+import { readValues } from '../../../src/testing/marbles/values.ts';
+import { randomOf } from '../../../src/testing/random-of.ts';
 import type { Plugin } from '../../../src/wire/signal.ts';
 import { cipher, framed } from '../plugins.ts';
 

@@ -3,7 +3,7 @@ import { asyncScheduler } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { TimerQueue } from '../../../src/testing/memory/timer-queue.ts';
 import { Clock } from '../../../src/testing/rules/clock.ts';
-import { randomOf } from '../../../src/testing/rechunk.ts';
+import { randomOf } from '../../../src/testing/random-of.ts';
 import { spec } from '../../support/spec.ts';
 
 describe('Agenda', () => {

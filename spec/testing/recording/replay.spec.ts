@@ -4,7 +4,8 @@ import { assert, describe, expect, it } from 'vitest';
 import { IOStream } from '../../../src/index.ts';
 import { marbles, memoryPair, parseRecording, record, replay, testDial, type Recording, type ReplayOptions } from '../../../src/testing.ts';
 import { Endpoint } from '../../../src/testing/rules/endpoint.ts';
-import { Clock, turn } from '../../../src/testing/rules/clock.ts';
+import { Clock } from '../../../src/testing/rules/clock.ts';
+import { turn } from '../../../src/testing/rules/event-loop.ts';
 import type { Flow, Wire } from '../../../src/wire/signal.ts';
 import { spec } from '../../support/spec.ts';
 import { data, inWords } from '../../support/scripted-wire.ts';
@@ -97,18 +98,20 @@ describe('replay', () => {
     expect(other).toStrictEqual([
       '0 resolved',
       '10 connected',
-      '11 IOStreamError: replayed: this is not what was recorded: from byte 3 on, <4c 4f> went down then, <50 4f> now',
+      '11 IOStreamError: replayed: the connection differs from the recording: from byte 3 on, <4c 4f> were recorded, and <50 4f> were sent',
     ]);
     const last = (does: Parameters<typeof played>[1]): string => played(replay(talk), does).at(-1) ?? '';
-    expect(last({ 11: [data('HELLO!')] })).toMatch(/5 bytes went down then, more now: <21>$/);
-    expect(last({ 11: [data('HELL'), { kind: 'end' }] })).toMatch(/'end' came after 4 of 5 bytes$/);
-    expect(last({ 11: [data('HELL'), 'complete'] })).toMatch(/close came after 4 of 5 bytes$/);
-    expect(played(replay(recordingOf('0 wire: connected []')), { 1: [{ kind: 'end' }] }).at(-1) ?? '').toMatch(/no 'end' went down then/);
+    expect(last({ 11: [data('HELLO!')] })).toMatch(/5 bytes were recorded, and more were sent: <21>$/);
+    expect(last({ 11: [data('HELL'), { kind: 'end' }] })).toMatch(/'end' was sent after 4 of 5 recorded bytes$/);
+    expect(last({ 11: [data('HELL'), 'complete'] })).toMatch(/Flow completed after 4 of 5 recorded bytes$/);
+    expect(played(replay(recordingOf('0 wire: connected []')), { 1: [{ kind: 'end' }] }).at(-1) ?? '').toMatch(
+      /no 'end' was recorded, and one was sent/,
+    );
   });
 
   it('errors with EPROTOCOL in phase write', () => {
     const app = new Endpoint().dial(replay(recordingOf('0 wire: connected []')), testDial({ scheduler: new Clock() }));
-    app.give(Uint8Array.of(1));
+    app.write(Uint8Array.of(1));
     const { code, phase } = app.error as { code: string; phase: string };
     expect([code, phase]).toStrictEqual(['EPROTOCOL', 'write']);
   });
@@ -167,8 +170,8 @@ describe('replay', () => {
     const lines = ['0 wire: connected []', ...Array.from({ length: many }, () => ['1 to wire: data q', '1 wire: data a']).flat()];
     const clock = new Clock();
     const app = new Endpoint();
-    app.react = ({ kind }) => {
-      if (kind === 'connected' || (kind === 'data' && app.written < many)) app.give(Uint8Array.of(0x71));
+    app.onSignal = ({ kind }) => {
+      if (kind === 'connected' || (kind === 'data' && app.written < many)) app.write(Uint8Array.of(0x71));
     };
     app.dial(replay(recordingOf(...lines)), testDial({ scheduler: clock, deadline: 1e6 }));
     clock.advance(10);
@@ -186,16 +189,16 @@ describe('replay', () => {
     const clock = new Clock();
     const [a, b] = memoryPair({ latency: 7 });
     const [app, far] = [new Endpoint(), new Endpoint()];
-    app.react = ({ kind }) => kind === 'connected' && app.give(Buffer.from('ping'), Buffer.from('pong'));
-    far.react = (signal) => {
-      if (signal.kind === 'data') far.give(signal.bytes);
+    app.onSignal = ({ kind }) => kind === 'connected' && app.write(Buffer.from('ping'), Buffer.from('pong'));
+    far.onSignal = (signal) => {
+      if (signal.kind === 'data') far.write(signal.bytes);
       if (signal.kind === 'end') far.end();
       if (far.written === 8 && signal.kind === 'data') app.end();
     };
     const recorder = record({ sink: (recording) => made.push(recording) });
     far.dial(b, testDial({ scheduler: clock }));
     app.dial(recorder(a), testDial({ scheduler: clock }));
-    for (let round = 0; round < 60 && !app.over; round += 1) {
+    for (let round = 0; round < 60 && !app.isClosed; round += 1) {
       await turn();
       clock.advance(1);
     }

@@ -4,9 +4,11 @@ import { handshake } from '../../../src/layers/handshake.ts';
 import { passthrough } from '../../../src/plugins/passthrough.ts';
 import { chaos, marbles, memoryPair, record, testDial, toMarbles, type Recording } from '../../../src/testing.ts';
 import { Endpoint } from '../../../src/testing/rules/endpoint.ts';
-import { Clock, turn, until } from '../../../src/testing/rules/clock.ts';
+import { Clock } from '../../../src/testing/rules/clock.ts';
+import { turn, until } from '../../../src/testing/rules/event-loop.ts';
 import { scriptedPeer } from '../../../src/testing/rules/scripted-peer.ts';
-import { readDiagram, readValues } from '../../../src/testing/marbles/diagram.ts';
+import { readDiagram } from '../../../src/testing/marbles/diagram.ts';
+import { readValues } from '../../../src/testing/marbles/values.ts';
 import type { Plugin } from '../../../src/wire/signal.ts';
 import { cipher, framed, greeter, greeterScript } from '../plugins.ts';
 
@@ -19,22 +21,22 @@ async function recorded(plugin: Plugin, peer: Plugin, { real = false, latency = 
   const clock = real ? asyncScheduler : new Clock();
   const [a, b] = memoryPair({ latency });
   const [app, far] = [new Endpoint(), new Endpoint()];
-  far.react = (signal) => {
-    if (signal.kind === 'data') far.give(signal.bytes);
+  far.onSignal = (signal) => {
+    if (signal.kind === 'data') far.write(signal.bytes);
     if (signal.kind === 'end') far.end();
   };
-  app.react = ({ kind }) => {
-    if (kind === 'connected') app.give(Buffer.from('hello'), Buffer.from('\u00ff'));
+  app.onSignal = ({ kind }) => {
+    if (kind === 'connected') app.write(Buffer.from('hello'), Buffer.from('\u00ff'));
     if (kind === 'data' && app.received === 7) app.end();
   };
   far.dial(peer(b), testDial({ scheduler: clock }));
   app.dial(record({ sink: (recording) => made.push(recording), around: plugin })(a), testDial({ scheduler: clock }));
   if (clock instanceof Clock) {
-    for (let round = 0; round < 200 && !app.over; round += 1) {
+    for (let round = 0; round < 200 && !app.isClosed; round += 1) {
       await turn();
       clock.advance(1);
     }
-  } else await until(() => app.over, { timeout: 5000 });
+  } else await until(() => app.isClosed, { timeout: 5000 });
   expect(app.is('complete') && app.received === 7, String(app.error)).toBe(true);
   return made[0] ?? expect.unreachable();
 }

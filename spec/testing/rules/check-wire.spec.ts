@@ -23,8 +23,13 @@ describe('checkWire', () => {
   it('reports one result per rule that it checked', async () => {
     const report = await checkWire(pairUnderTest(), { singleUse: true, rules: [2, 4] });
     expect(report.results).toStrictEqual([
-      { rule: 2, name: 'rule 2 order', ok: true },
-      { rule: 4, name: 'rule 4 half-close', ok: true },
+      {
+        rule: 2,
+        name: 'rule 2 order',
+        text: "Up emits 'connected' once and before the flow, 'end' at most once, and no 'data' after 'end'.",
+        ok: true,
+      },
+      { rule: 4, name: 'rule 4 half-close', text: "'end' closes its own direction and never the other one.", ok: true },
     ]);
     expect(report.assert()).toBe(report);
     expect(String(report)).toBe('  rule 2 order: ok\n  rule 4 half-close: ok');

@@ -1,16 +1,16 @@
-const ROW = 16;
-const ROWS = 8;
+const BYTES_PER_ROW = 16;
+const MAX_ROWS = 8;
 
 /** Formats both sides in hex: only the rows that differ, with a mark under each differing byte. */
 export function hexDiff(expected: Uint8Array, actual: Uint8Array): string {
   const lines: string[] = [];
   const length = Math.max(expected.length, actual.length);
   let more = 0;
-  for (let at = 0; at < length; at += ROW) {
-    const [wanted, got] = [expected.subarray(at, at + ROW), actual.subarray(at, at + ROW)];
-    const marks = Array.from({ length: ROW }, (_, byte) => (wanted[byte] === got[byte] ? '  ' : '^^'));
+  for (let at = 0; at < length; at += BYTES_PER_ROW) {
+    const [wanted, got] = [expected.subarray(at, at + BYTES_PER_ROW), actual.subarray(at, at + BYTES_PER_ROW)];
+    const marks = Array.from({ length: BYTES_PER_ROW }, (_, byte) => (wanted[byte] === got[byte] ? '  ' : '^^'));
     if (!marks.includes('^^')) continue;
-    if (lines.length >= ROWS * 3) {
+    if (lines.length >= MAX_ROWS * 3) {
       more += 1;
       continue;
     }
@@ -26,7 +26,7 @@ export function hexDiff(expected: Uint8Array, actual: Uint8Array): string {
 }
 
 function hexRow(bytes: Uint8Array): string {
-  return `${hex(bytes).padEnd(ROW * 3)} ${printable(bytes)}`.trimEnd();
+  return `${hex(bytes).padEnd(BYTES_PER_ROW * 3)} ${printable(bytes)}`.trimEnd();
 }
 
 /** Formats bytes as `4a 4f 49`. */
