@@ -22,7 +22,7 @@ export interface Report {
   readonly cases: number;
   /** Throws an `Error` that lists every broken rule; returns the report if there is none. */
   readonly assert: () => Report;
-  /** Returns all results as text, one per line. */
+  /** Returns all results as text. */
   readonly toString: () => string;
 }
 
