@@ -16,7 +16,7 @@ import { counted, fuzzes, type FuzzTarget, type Verdict } from './fuzz.ts';
 
 const latin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 
-/** Decodes chunks and the end; what was decoded stands in `value`, also before an error. */
+/** Decodes chunks and the end; `value` has the decoded messages, also before an error. */
 function decoded(codec: Codec<unknown, never>, chunks: readonly Uint8Array[]): Verdict {
   const values: unknown[] = [];
   let end: Verdict | undefined;
@@ -39,11 +39,11 @@ function encoded<W>(codec: Codec<unknown, W>, messages: readonly W[]): string {
 
 interface CodecTarget<T> extends Pick<FuzzTarget, 'name' | 'samples' | 'inputs'> {
   readonly codec: Codec<T, T>;
-  /** Another way to read the same: the messages, as far as they are right. */
+  /** Another parser of the same format: returns the messages up to the first invalid one. */
   readonly expected?: (input: Uint8Array) => readonly T[];
 }
 
-/** What was decoded is what its encoder makes of it, as far as it goes; and what a plain reading finds. */
+/** Checks that the messages encode to the input, and equal those of the other parser. */
 function codecFuzzes<T>({ codec, expected, ...target }: CodecTarget<T>): void {
   fuzzes({
     ...target,
@@ -63,7 +63,7 @@ function codecFuzzes<T>({ codec, expected, ...target }: CodecTarget<T>): void {
 
 const MOST = 12;
 
-/** A plain split, up to the first line that is too long. */
+/** Splits lines up to the first one that is too long. */
 const split = (input: Uint8Array): string[] => {
   const all = latin(input)
     .split('\n')
@@ -87,7 +87,7 @@ function* reply(link: Reader): Talk<unknown> {
   return list;
 }
 
-/** A parser of text that refuses with a TypeError. */
+/** A parser of text that throws TypeErrors. */
 const texts = (name: string, inputs: number, samples: readonly string[], parsed: (text: string) => unknown): void =>
   fuzzes({
     name,
@@ -162,7 +162,7 @@ describe('the codecs', () => {
       for (const line of split(input)) {
         try {
           const words = new TextDecoder('utf8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(line, 'latin1'));
-          // A blank line says nothing.
+          // Blank lines are skipped.
           if (/\S/.test(words)) values.push(JSON.parse(words));
         } catch {
           break;

@@ -4,23 +4,23 @@ import type { Wire } from '../../../src/wire/signal.ts';
 import { brokenWires } from '../broken-wires.ts';
 
 const pairUnderTest =
-  (spoil = (wire: Wire): Wire => wire) =>
+  (breakWire = (wire: Wire): Wire => wire) =>
   (): WireUnderTest => {
     const [wire, other] = memoryPair();
-    return { wire: spoil(wire), dial: testDial(), peer: () => wirePeer(other, testDial()) };
+    return { wire: breakWire(wire), dial: testDial(), peer: () => wirePeer(other, testDial()) };
   };
 
 describe('checkWire', () => {
-  for (const [wrong, [rule, spoil]] of Object.entries(brokenWires)) {
-    it(`rule ${rule}: catches a wire that ${wrong}`, async () => {
+  for (const [wrong, [rule, breakWire]] of Object.entries(brokenWires)) {
+    it(`rule ${rule}: finds a wire that ${wrong}`, async () => {
       const options = { singleUse: true, rules: [rule], timeout: 300, volume: 2 ** 22 };
-      const report = await checkWire(pairUnderTest(spoil), options);
+      const report = await checkWire(pairUnderTest(breakWire), options);
       expect(report.results.map((each) => each.ok)).toStrictEqual([false]);
       expect(() => report.assert()).toThrow(new RegExp(`breaks 1 of 1 rules:\n  rule ${rule} [^]*shortest input: `));
     });
   }
 
-  it('reports one result per rule that it checked', async () => {
+  it('reports one result per checked rule', async () => {
     const report = await checkWire(pairUnderTest(), { singleUse: true, rules: [2, 4] });
     expect(report.results).toStrictEqual([
       {
@@ -35,7 +35,7 @@ describe('checkWire', () => {
     expect(String(report)).toBe('  rule 2 order: ok\n  rule 4 half-close: ok');
   });
 
-  it('refuses rules that do not concern wires', async () => {
+  it('throws a TypeError for rules that do not concern wires', async () => {
     for (const rule of [9, 99])
       await expect(checkWire(pairUnderTest(), { rules: [rule] })).rejects.toThrow(
         expect.objectContaining({
@@ -45,7 +45,7 @@ describe('checkWire', () => {
       );
   });
 
-  it('rejects when the peer cannot be made', async () => {
+  it('rejects if the peer cannot be made', async () => {
     await expect(checkWire(() => ({ ...pairUnderTest()(), peer: () => Promise.reject(new Error('no peer')) }))).rejects.toThrow(/no peer/);
   });
 });
