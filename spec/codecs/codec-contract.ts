@@ -4,7 +4,7 @@ import { EFRAMELIMIT, EPROTOCOL, IOStreamError } from '../../src/errors.ts';
 import type { Codec } from '../../src/codecs/codec.ts';
 import { checkCodec } from '../../src/testing/rules/check-codec.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
-import { joined } from '../support/digest.ts';
+import { joined } from '../support/assert-same-bytes.ts';
 
 /** How an operator ended, and what came before. */
 export interface Outcome {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { lengthPrefixed, type LengthPrefixedOptions } from '../../src/codecs/length-prefixed.ts';
 import { EFRAMELIMIT, EPROTOCOL } from '../../src/errors.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
-import { joined } from '../support/digest.ts';
+import { joined } from '../support/assert-same-bytes.ts';
 import { assertFails, bytesFrom, bytesOf, decoded, keepsTheContract, outcome } from './codec-contract.ts';
 
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex');

@@ -25,7 +25,7 @@ import { IOStream } from '../../src/stream/io-stream.ts';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
-import type { ObserverSpy } from '../support/observed.ts';
+import type { ObserverSpy } from '../support/observer-spy.ts';
 import { closing, joined, owned, scripted, ticks, turns, unhandled, virtually, type Options } from '../stream/tools.ts';
 
 const codec = lines({ maxLength: 64 });

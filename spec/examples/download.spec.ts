@@ -14,7 +14,7 @@ import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import * as certificates from '../support/certificates.ts';
 import type { Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
-import type { ObserverSpy } from '../support/observed.ts';
+import type { ObserverSpy } from '../support/observer-spy.ts';
 import { deadPort, pattern, served } from '../support/loopback.ts';
 import { runOnTerminal, runProgram } from '../support/run-program.ts';
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { portForwarder, type Counters, type PortForwarderOptions } from '../../examples/port-forwarder.ts';
 import { socks5Server } from '../../examples/socks5-server.ts';
 import type { Target } from '../../examples/support/target.ts';
-import type { ObserverSpy } from '../support/observed.ts';
+import type { ObserverSpy } from '../support/observer-spy.ts';
 import type { Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { allOf, deadPort, pattern, served } from '../support/loopback.ts';

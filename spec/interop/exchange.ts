@@ -3,8 +3,8 @@ import { firstValueFrom, tap } from 'rxjs';
 import { connect, open, type IOStreamOptions, type IOStream } from 'rxjs-io-stream';
 import type { ErrorFacts } from '../support/error-facts.ts';
 import type { Harness } from '../support/harness.ts';
-import type { ObserverSpy } from '../support/observed.ts';
-import { kept } from '../support/told.ts';
+import type { ObserverSpy } from '../support/observer-spy.ts';
+import { watchedStream } from '../support/watched-stream.ts';
 import { GREETING } from './backends.ts';
 
 const MiB = 1024 * 1024;
@@ -29,7 +29,7 @@ export class Exchange {
   #byteCount = 0;
 
   constructor(h: Harness, io: IOStream) {
-    this.io = kept(h, io);
+    this.io = watchedStream(h, io);
     this.data = h.observed(io.data$.pipe(tap(({ length }) => (this.#byteCount += length))), 'data$');
   }
 

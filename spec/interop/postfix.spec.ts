@@ -6,7 +6,7 @@ import { startTls } from '../../src/stream/start-tls.ts';
 import { ca } from '../support/certificates.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
-import { kept } from '../support/told.ts';
+import { watchedStream } from '../support/watched-stream.ts';
 import { PAYLOAD } from './exchange.ts';
 import { describePeer, started } from './peers.ts';
 import { startPostfix } from './peers/postfix.ts';
@@ -66,13 +66,13 @@ describePeer('postfix', 'postfix', () => {
 
   describe('STARTTLS', () => {
     const plain = async (h: Harness): Promise<IOStream> =>
-      kept(h, await open({ host: 'localhost', family: 4, port: postfix().ports.smtp }));
+      watchedStream(h, await open({ host: 'localhost', family: 4, port: postfix().ports.smtp }));
 
     spec('upgrades an open stream to TLS, and delivers a mail of 1 MiB', async (h) => {
       const io = await plain(h);
       await talk(io, requestTls);
       const upgraded = h.observed(startTls(io, { ca }), 'startTls');
-      const secure = kept(h, await upgraded.value());
+      const secure = watchedStream(h, await upgraded.value());
       expect((await firstValueFrom(io.closed$)).by).toBe('upgraded');
       await talk(secure, deliver);
       await close(h, secure);
@@ -90,7 +90,7 @@ describePeer('postfix', 'postfix', () => {
 
   spec('delivers a mail of 1 MiB over TLS from the first byte on', async (h) => {
     const options = { host: 'localhost', family: 4, port: postfix().ports.smtps, plugin: { ssl: tlsClient({ ca }) } } as const;
-    const io = kept(h, await open(options));
+    const io = watchedStream(h, await open(options));
     await talk(io, function* (link) {
       yield* reply(link, 220);
       yield* deliver(link);

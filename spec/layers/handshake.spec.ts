@@ -8,7 +8,8 @@ import type { Link, Talk } from '../../src/protocol/link.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
 import { testDial } from '../../src/testing/test-dial.ts';
 import { END, PAUSE, RESUME, type Up } from '../../src/wire/signal.ts';
-import { data, inWords, PluginDriver, sent, sentOf, textOf } from '../support/scripted-wire.ts';
+import { data, inWords, sent, sentOf, textOf } from '../support/signal-text.ts';
+import { PluginDriver } from '../support/plugin-driver.ts';
 
 const latin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 const detailsOf = (up: readonly Up[]): readonly unknown[] => up.flatMap((signal) => (signal.kind === 'connected' ? signal.details : []));
@@ -32,7 +33,7 @@ const ride = (options: Partial<HandshakeOptions> = {}, more: ConstructorParamete
 const through = (options: Partial<HandshakeOptions> = {}): PluginDriver => {
   const made = ride(options);
   made.wire.connect();
-  made.wire.give(data(REPLY));
+  made.wire.emit(data(REPLY));
   return made;
 };
 
@@ -67,7 +68,7 @@ describe('handshake', () => {
   it('passes bytes both ways once it is through, and any other signal', () => {
     const { app, wire, up } = through();
     for (const signal of [data('a'), PAUSE, RESUME, END]) app.next(signal);
-    wire.give(data('b'), PAUSE, RESUME, { kind: 'end', truncated: true });
+    wire.emit(data('b'), PAUSE, RESUME, { kind: 'end', truncated: true });
     expect(inWords(wire.down).slice(2)).toEqual(['data a', 'pause', 'resume', 'end']);
     expect(inWords(up).slice(1)).toEqual(['data b', 'pause', 'resume', 'end truncated']);
   });
@@ -76,9 +77,9 @@ describe('handshake', () => {
     const plugin = handshake({ talk: greet });
     const rides = [new PluginDriver(plugin), new PluginDriver(plugin)];
     for (const { wire } of rides) wire.connect();
-    rides[0]?.wire.give(data('\x01'));
-    rides[1]?.wire.give(data(REPLY));
-    rides[0]?.wire.give(data('x\n'));
+    rides[0]?.wire.emit(data('\x01'));
+    rides[1]?.wire.emit(data(REPLY));
+    rides[0]?.wire.emit(data('x\n'));
     expect(rides.map(({ up }) => detailsOf(up)[0])).toMatchObject([{ name: 'x' }, { name: 'bob' }]);
   });
 
@@ -92,7 +93,7 @@ describe('handshake', () => {
         },
       });
       const { wire, up } = new PluginDriver(plugin, { dial: testDial({ to }) });
-      wire.give({ kind: 'resolved', host: 'target', ip: '1.2.3.4', family: 4 });
+      wire.emit({ kind: 'resolved', host: 'target', ip: '1.2.3.4', family: 4 });
       wire.connect();
       expect([wire.dials[0]?.to, seen, up[0]?.kind]).toEqual([to, [to], 'resolved']);
     });
@@ -111,7 +112,7 @@ describe('handshake', () => {
       });
       const dial = testDial({ to, layer: 'p' });
       const { wire, up } = new PluginDriver(plugin, { dial });
-      wire.give({ kind: 'resolved', host: 'proxy', ip: '1.2.3.4', family: 4 });
+      wire.emit({ kind: 'resolved', host: 'proxy', ip: '1.2.3.4', family: 4 });
       wire.connect();
       expect([wire.dials[0], seen, inWords(up)]).toEqual([{ ...dial, to: proxy }, [to], ['connected']]);
     });
@@ -128,7 +129,7 @@ describe('handshake', () => {
       for (const { name, chunks } of rechunk(`${REPLY}payload`, { random: 100, empty: true })) {
         const { wire, up } = ride();
         wire.connect();
-        for (const bytes of chunks) wire.give({ kind: 'data', bytes });
+        for (const bytes of chunks) wire.emit({ kind: 'data', bytes });
         expect([inWords(up)[0], textOf(up), inWords(wire.down)], name).toEqual(['connected', 'payload', ['data hello', 'data thanks']]);
       }
     });
@@ -137,7 +138,7 @@ describe('handshake', () => {
       const { app, wire, up } = ride();
       app.next(PAUSE);
       wire.connect();
-      wire.give(data(`${REPLY}left`));
+      wire.emit(data(`${REPLY}left`));
       expect([inWords(up), inWords(wire.down)]).toEqual([
         ['connected', 'data left'],
         ['data hello', 'data thanks', 'pause'],
@@ -146,9 +147,9 @@ describe('handshake', () => {
 
     it('come before what the wire answers from inside next, and before the end', () => {
       const { wire, up } = ride({}, { seen: (signal, { app }) => signal.kind === 'connected' && app.next(data('ping')) });
-      wire.answer = (signal) => inWords([signal])[0] === 'data ping' && wire.give(data('pong'), END);
+      wire.answer = (signal) => inWords([signal])[0] === 'data ping' && wire.emit(data('pong'), END);
       wire.connect();
-      wire.give(data(`${REPLY}left`));
+      wire.emit(data(`${REPLY}left`));
       expect(inWords(up)).toEqual(['connected', 'data left', 'data pong', 'end']);
     });
 
@@ -159,7 +160,7 @@ describe('handshake', () => {
           yield* link.read(2);
         },
       });
-      wire.answer = () => wire.give(data('okleft'), END);
+      wire.answer = () => wire.emit(data('okleft'), END);
       wire.connect();
       expect(inWords(up)).toEqual(['connected', 'data left', 'end']);
     });
@@ -171,7 +172,7 @@ describe('handshake', () => {
         const { app, wire } = ride();
         wire.connect();
         for (const signal of signals) app.next(signal);
-        wire.give(data(REPLY));
+        wire.emit(data(REPLY));
         return inWords(wire.down).slice(2);
       };
       expect(kept(PAUSE)).toEqual(['pause']);
@@ -182,9 +183,9 @@ describe('handshake', () => {
 
     it('from below pass at any time', () => {
       const { wire, up } = ride();
-      wire.give(PAUSE);
+      wire.emit(PAUSE);
       wire.connect();
-      wire.give(RESUME, PAUSE, data(REPLY));
+      wire.emit(RESUME, PAUSE, data(REPLY));
       expect(inWords(up)).toEqual(['pause', 'resume', 'pause', 'connected']);
     });
   });
@@ -193,9 +194,9 @@ describe('handshake', () => {
     it('keeps its own out, also when they are told late and together with others', () => {
       const { app, wire, up } = ride();
       wire.connect();
-      wire.give(sent(3), data(REPLY));
+      wire.emit(sent(3), data(REPLY));
       app.next(data('1234'));
-      wire.give(sent(2), sent(4), sent(3), sent(2), sent(1));
+      wire.emit(sent(2), sent(4), sent(3), sent(2), sent(1));
       expect(inWords(up)).toEqual(['connected', 'sent 1', 'sent 2', 'sent 1']);
     });
 
@@ -203,7 +204,7 @@ describe('handshake', () => {
       for (let step = 1; step <= 20; step += 1) {
         const { app, wire, up } = through();
         app.next(data('123456789'));
-        for (let left = 'hellothanks123456789'.length; left > 0; left -= step) wire.give(sent(Math.min(step, left)));
+        for (let left = 'hellothanks123456789'.length; left > 0; left -= step) wire.emit(sent(Math.min(step, left)));
         expect(sentOf(up), `${step} at a time`).toBe(9);
       }
     });
@@ -231,7 +232,7 @@ describe('handshake', () => {
         for (let ms = 1050; ms < 3000; ms += 50) {
           at(scheduler, ms, () => {
             if (wire.freed) end ||= scheduler.now();
-            else wire.give(data(ms === 1050 ? '\x30' : 'x'));
+            else wire.emit(data(ms === 1050 ? '\x30' : 'x'));
           });
         }
       });
@@ -255,7 +256,7 @@ describe('handshake', () => {
       expect(timed({ handshake: 200 }, 500, () => {}).state).toBe('open');
       const { state } = timed({ handshake: 200 }, 10_000, ({ wire }, scheduler) => {
         wire.connect();
-        at(scheduler, 200, () => wire.give(data(REPLY)));
+        at(scheduler, 200, () => wire.emit(data(REPLY)));
       });
       expect(state).toBe('open');
     });
@@ -266,8 +267,8 @@ describe('handshake', () => {
 
     it('leaves no timer behind, however it ends', () => {
       for (const end of [
-        (made: PluginDriver) => made.wire.give(data(REPLY)),
-        (made: PluginDriver) => made.wire.give(END),
+        (made: PluginDriver) => made.wire.emit(data(REPLY)),
+        (made: PluginDriver) => made.wire.emit(END),
         (made: PluginDriver) => made.wire.fail(new Error('why')),
         (made: PluginDriver) => made.app.complete(),
         (made: PluginDriver) => made.app.error(new Error('why')),
@@ -286,10 +287,10 @@ describe('handshake', () => {
     const whole = REPLY.length;
 
     it.each(Array.from({ length: whole }, (_, count) => count))('after %i bytes of the reply errors with the code asked for', (count) => {
-      for (const end of [(made: PluginDriver) => made.wire.give(END), (made: PluginDriver) => made.wire.complete()]) {
+      for (const end of [(made: PluginDriver) => made.wire.emit(END), (made: PluginDriver) => made.wire.complete()]) {
         const made = ride({ early: 'EPROXY' });
         made.wire.connect();
-        if (count > 0) made.wire.give(data(REPLY.slice(0, count)));
+        if (count > 0) made.wire.emit(data(REPLY.slice(0, count)));
         end(made);
         expect(made.error).toMatchObject({ code: 'EPROXY', phase: 'handshake', layer: 'greet' });
         expect((made.error as Error).message).toContain(`unexpected EOF after ${count} bytes`);
@@ -300,13 +301,13 @@ describe('handshake', () => {
     it('is EPROTOCOL by default', () => {
       const made = ride();
       made.wire.connect();
-      made.wire.give(END);
+      made.wire.emit(END);
       expect(made.error).toMatchObject({ code: 'EPROTOCOL' });
     });
 
     it('after the reply belongs to the layer above', () => {
       const { wire, up, state } = through();
-      wire.give(END);
+      wire.emit(END);
       expect([inWords(up), state]).toEqual([['connected', 'end'], 'open']);
     });
 
@@ -322,7 +323,7 @@ describe('handshake', () => {
         },
       });
       wire.connect();
-      wire.give(data('few'), END);
+      wire.emit(data('few'), END);
       expect(inWords(up)).toEqual(['connected', 'data few', 'end']);
     });
 
@@ -339,7 +340,7 @@ describe('handshake', () => {
         },
       });
       made.wire.connect();
-      made.wire.give(END);
+      made.wire.emit(END);
       expect([made.state, made.wire.freed]).toEqual(['error', true]);
     });
   });
@@ -355,7 +356,7 @@ describe('handshake', () => {
     const failing = (talk: HandshakeOptions['talk'], error: unknown): PluginDriver => {
       const made = ride({ talk });
       made.wire.connect();
-      made.wire.give(data('few'));
+      made.wire.emit(data('few'));
       made.wire.fail(error);
       return made;
     };
@@ -463,7 +464,7 @@ describe('handshake', () => {
         },
       });
       made.wire.connect();
-      made.wire.give(data('ab'));
+      made.wire.emit(data('ab'));
       expect(made.error).toMatchObject({ code: 'ECONNRESET', phase: 'handshake', layer: 'greet' });
       expect(log).toEqual(['finally']);
     });
@@ -495,7 +496,7 @@ describe('handshake', () => {
     ])('%s errors with it as the cause, and frees the wire', (_, talk) => {
       const made = ride({ talk });
       made.wire.connect();
-      made.wire.give(data(REPLY));
+      made.wire.emit(data(REPLY));
       expect(made.error).toMatchObject({
         name: 'IOStreamError',
         code: 'EPROTOCOL',
@@ -560,9 +561,9 @@ describe('handshake', () => {
       const answer = new Subject<string>();
       const { wire, up } = asking(() => answer);
       wire.connect();
-      wire.give(data('abc'));
+      wire.emit(data('abc'));
       expect(inWords(wire.down)).toEqual(['data asking']);
-      wire.give(data('d'), data('left'));
+      wire.emit(data('d'), data('left'));
       expect(up).toEqual([]);
       answer.next('pass');
       expect(answer.observed).toBe(false);
@@ -579,7 +580,7 @@ describe('handshake', () => {
           wire.connect();
           chunks.forEach((bytes, at) => {
             if (at === turn) answer.next('pass');
-            wire.give({ kind: 'data', bytes });
+            wire.emit({ kind: 'data', bytes });
           });
           answer.next('pass');
           expect([inWords(wire.down), detailsOf(up)[0], textOf(up)], `${name}, answered after ${turn}`).toMatchObject([
@@ -611,7 +612,7 @@ describe('handshake', () => {
     ])('throws %s into the talk: uncaught, the stream errors and the wire is freed', (_, answer, facts) => {
       const made = asking(answer);
       made.wire.connect();
-      made.wire.give(data('ab'));
+      made.wire.emit(data('ab'));
       expect(made.error).toMatchObject({ code: 'EPROTOCOL', phase: 'handshake', layer: 'greet', ...facts });
       expect([made.up, made.wire.freed]).toEqual([[], true]);
     });
@@ -629,7 +630,7 @@ describe('handshake', () => {
         },
       });
       wire.connect();
-      wire.give(data('x'));
+      wire.emit(data('x'));
       expect(detailsOf(up)[0]).toMatchObject({ caught: 'boom', next: 'x' });
     });
 
@@ -647,11 +648,11 @@ describe('handshake', () => {
       const answer = new Subject<string>();
       const short = asking(() => answer, { early: 'EPROXY' });
       short.wire.connect();
-      short.wire.give(data('abc'), END);
+      short.wire.emit(data('abc'), END);
       expect(short.state).toBe('open');
       const enough = asking(() => answer);
       enough.wire.connect();
-      enough.wire.give(data('abcd'), END);
+      enough.wire.emit(data('abcd'), END);
       answer.next('pass');
       expect(short.error).toMatchObject({ code: 'EPROXY' });
       expect(inWords(enough.up)).toEqual(['connected', 'end']);
@@ -662,7 +663,7 @@ describe('handshake', () => {
         const answer = new Subject<string>();
         const made = asking(() => answer);
         made.wire.connect();
-        made.wire.give(data('ab'));
+        made.wire.emit(data('ab'));
         end(made);
         expect([made.state, answer.observed]).toEqual(['error', false]);
       }
@@ -712,7 +713,7 @@ describe('handshake', () => {
         if (!inside) leave(made);
         expect(answer.observed).toBe(false);
         answer.next('late');
-        made.wire.give(data('late'), END);
+        made.wire.emit(data('late'), END);
         expect([log, made.up, made.wire.down]).toEqual([['finally'], [], []]);
       }
     });
@@ -727,7 +728,7 @@ describe('handshake', () => {
         },
       });
       made.wire.connect();
-      made.wire.give(data('x'));
+      made.wire.emit(data('x'));
       expect(asked).toBe(0);
     });
 
@@ -737,12 +738,12 @@ describe('handshake', () => {
       made.app.next(PAUSE);
       made.wire.connect();
       const chunk = 'x'.repeat(1024);
-      made.wire.give(data('abcd'));
-      for (let at = 0; at < 63; at += 1) made.wire.give(data(chunk));
+      made.wire.emit(data('abcd'));
+      for (let at = 0; at < 63; at += 1) made.wire.emit(data(chunk));
       expect(inWords(made.wire.down)).toEqual(['data asking']);
-      made.wire.give(data(chunk), data(chunk), data(chunk));
+      made.wire.emit(data(chunk), data(chunk), data(chunk));
       expect(inWords(made.wire.down)).toEqual(['data asking', 'pause']);
-      made.wire.answer = ({ kind }) => kind === 'resume' && made.wire.give(data('last'));
+      made.wire.answer = ({ kind }) => kind === 'resume' && made.wire.emit(data('last'));
       answer.next('pass');
       expect(inWords(made.wire.down)).toEqual(['data asking', 'pause', 'resume', 'data pass', 'pause']);
       expect(textOf(made.up)).toBe(`${chunk.repeat(66)}last`);
@@ -763,7 +764,7 @@ describe('handshake', () => {
         'in the middle of the talk',
         (made) => {
           made.wire.connect();
-          made.wire.give(data(REPLY.slice(0, 5)));
+          made.wire.emit(data(REPLY.slice(0, 5)));
         },
       ],
     ];
@@ -785,7 +786,7 @@ describe('handshake', () => {
         leave(made);
         expect(finals).toBe(when === 'while dialling' ? 0 : 1);
         expect([made.wire.flow, made.app.observed]).toEqual([flow, false]);
-        made.wire.give(data(REPLY));
+        made.wire.emit(data(REPLY));
         expect([made.wire.down.length, made.up]).toEqual([said, []]);
         if (how === 'close') {
           made.wire.complete();
@@ -807,16 +808,16 @@ describe('handshake', () => {
         if (textOf([signal]) === '2') app.complete();
       };
       wire.connect();
-      wire.give(data(REPLY));
+      wire.emit(data(REPLY));
       expect([textOf(wire.down), wire.flow]).toEqual(['hellothanks123', 'complete']);
     });
 
     it('by close once it is through still tells what was sent', () => {
       const { app, wire, up } = through();
-      wire.give(sent(11));
+      wire.emit(sent(11));
       app.next(data('1234'));
       app.complete();
-      wire.give(sent(4));
+      wire.emit(sent(4));
       expect(inWords(up)).toEqual(['connected', 'sent 4']);
     });
 
@@ -833,14 +834,14 @@ describe('handshake', () => {
         },
       );
       wire.connect();
-      wire.give(data(`${REPLY}left`));
+      wire.emit(data(`${REPLY}left`));
       expect([inWords(wire.down), wire.flow]).toEqual([['data hello', 'data thanks', 'data last words', 'end'], 'complete']);
     });
 
     it('by reset from inside connected hands up no leftovers', () => {
       const { wire, up } = ride({}, { seen: (_, { app }) => app.error(new Error('enough')) });
       wire.connect();
-      wire.give(data(`${REPLY}left`));
+      wire.emit(data(`${REPLY}left`));
       expect([inWords(up), wire.freed]).toEqual([['connected'], true]);
     });
 
@@ -860,7 +861,7 @@ describe('handshake', () => {
         },
       });
       made.wire.connect();
-      expect(() => made.wire.give(data('ab'))).not.toThrow();
+      expect(() => made.wire.emit(data('ab'))).not.toThrow();
       expect([log, made.wire.freed, made.up]).toEqual([['goes on to its next read', 'finally'], true, []]);
     });
   });
@@ -869,7 +870,7 @@ describe('handshake', () => {
     it('reads answers that come from inside next', () => {
       const { wire, up } = ride();
       const answers: Record<string, Up[]> = { 'data hello': [sent(5), data('\x03bob')], 'data thanks': [data(' ok\n+'), sent(6), END] };
-      wire.answer = (signal) => wire.give(...(answers[inWords([signal])[0] ?? ''] ?? []));
+      wire.answer = (signal) => wire.emit(...(answers[inWords([signal])[0] ?? ''] ?? []));
       wire.connect();
       expect(inWords(up)).toEqual(['connected', 'data +', 'end']);
     });
@@ -883,7 +884,7 @@ describe('handshake', () => {
           }
         },
       });
-      wire.answer = () => wire.give(data('!'));
+      wire.answer = () => wire.emit(data('!'));
       wire.connect();
       expect([error, inWords(up), wire.down.length]).toEqual([undefined, ['connected'], 20_000]);
     });
@@ -899,11 +900,11 @@ describe('handshake', () => {
         },
       );
       wire.answer = (signal) => {
-        if (/^\d$/.test(textOf([signal]))) wire.give(data(`<${textOf([signal])}>`));
+        if (/^\d$/.test(textOf([signal]))) wire.emit(data(`<${textOf([signal])}>`));
       };
       wire.connect();
-      wire.give(data(`${REPLY}left`));
-      wire.give(data('later'));
+      wire.emit(data(`${REPLY}left`));
+      wire.emit(data('later'));
       expect(textOf(wire.down)).toBe('hellothanks1234');
       expect(inWords(up)).toEqual(['connected', 'data left', 'data <1>', 'data <2>', 'data <3>', 'data <4>', 'data later']);
     });
@@ -919,7 +920,7 @@ describe('handshake', () => {
       });
     const { wire, up } = new PluginDriver((below) => named('near')(named('far')(below)));
     wire.connect();
-    wire.give(data('12left'));
+    wire.emit(data('12left'));
     expect(inWords(wire.down)).toEqual(['data far?', 'data near?']);
     expect(detailsOf(up)).toMatchObject([{ got: '2' }, { got: '1' }, { wire: 'scripted' }]);
     expect(textOf(up)).toBe('left');

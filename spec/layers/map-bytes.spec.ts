@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { mapBytes } from '../../src/layers/map-bytes.ts';
 import { END, PAUSE, RESUME, type Plugin, type Up, type Wire } from '../../src/wire/signal.ts';
 import { testDial } from '../../src/testing/test-dial.ts';
-import { data, inWords, PluginDriver, sent } from '../support/scripted-wire.ts';
+import { data, inWords, sent } from '../support/signal-text.ts';
+import { PluginDriver } from '../support/plugin-driver.ts';
 
 const WHY = new Error('why');
 
@@ -124,7 +125,7 @@ describe('mapBytes', () => {
       );
     const ride = new PluginDriver(plugin);
     ride.app.next(data('abc'));
-    ride.wire.give(sent(3), data('d'));
+    ride.wire.emit(sent(3), data('d'));
     expect([inWords(ride.wire.down), inWords(ride.up)]).toEqual([['data ABC'], ['sent 3', 'data D']]);
   });
 });

@@ -9,7 +9,8 @@ import { chunksOf, cutPlans } from '../../src/testing/rechunk.ts';
 import { END, PAUSE, RESUME, type Up } from '../../src/wire/signal.ts';
 import { framed } from '../testing/plugins.ts';
 import { spec } from '../support/spec.ts';
-import { data, inWords, PluginDriver, sent, sentOf, textOf } from '../support/scripted-wire.ts';
+import { data, inWords, sent, sentOf, textOf } from '../support/signal-text.ts';
+import { PluginDriver } from '../support/plugin-driver.ts';
 
 const of = (text: string): Uint8Array => Buffer.from(text, 'latin1');
 const latin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
@@ -45,7 +46,7 @@ describe('transform', () => {
   it('passes all on without transformers', () => {
     const { app, wire, up } = ride({});
     for (const signal of [data('a'), PAUSE, RESUME, END]) app.next(signal);
-    wire.give(sent(1), data('b'), PAUSE, RESUME, { kind: 'end', truncated: true });
+    wire.emit(sent(1), data('b'), PAUSE, RESUME, { kind: 'end', truncated: true });
     expect(inWords(wire.down)).toEqual(['data a', 'pause', 'resume', 'end']);
     expect(inWords(up)).toEqual(['connected', 'sent 1', 'data b', 'pause', 'resume', 'end truncated']);
   });
@@ -53,7 +54,7 @@ describe('transform', () => {
   it('changes each direction with its own transformer', () => {
     const { app, wire, up } = ride({ down: blocks, up: twice });
     for (const text of ['ab', 'cdef', 'ghi']) app.next(data(text));
-    wire.give(data('x'));
+    wire.emit(data('x'));
     expect([inWords(wire.down), inWords(up)]).toEqual([
       ['data abcd', 'data efgh'],
       ['connected', 'data x', 'data x'],
@@ -87,7 +88,7 @@ describe('transform', () => {
       for (const text of texts) app.next(data(text));
       const got = told.map((bytes) => {
         const before = sentOf(up);
-        wire.give(sent(bytes));
+        wire.emit(sent(bytes));
         return sentOf(up) - before;
       });
       expect(got).toEqual(expected);
@@ -105,20 +106,20 @@ describe('transform', () => {
       on = false;
       second.app.next(data('de'));
       expect(sentOf(second.up)).toBe(0);
-      second.wire.give(sent(3));
+      second.wire.emit(sent(3));
       expect(inWords(second.up)).toEqual(['connected', 'sent 5']);
     });
 
     it('tells held bytes when what finishes them has left', () => {
       const { app, wire, up } = ride({ down: blocks });
       app.next(data('abcdef'));
-      wire.give(sent(4));
+      wire.emit(sent(4));
       expect(sentOf(up)).toBe(4);
       app.next(END);
       expect(inWords(wire.down)).toEqual(['data abcd', 'data ef..', 'end']);
-      wire.give(sent(3));
+      wire.emit(sent(3));
       expect(sentOf(up)).toBe(4);
-      wire.give(sent(1));
+      wire.emit(sent(1));
       expect(sentOf(up)).toBe(6);
     });
 
@@ -135,7 +136,7 @@ describe('transform', () => {
       const { app, wire, up } = ride({ down: lazy });
       app.next(data('abcdef'));
       expect(sentOf(up)).toBe(0);
-      wire.give(sent(4));
+      wire.emit(sent(4));
       expect(sentOf(up)).toBe(4);
     });
 
@@ -144,7 +145,7 @@ describe('transform', () => {
       const { app, wire, up } = ride({ down: bye });
       app.next(data('ab'));
       app.next(END);
-      wire.give(sent(1), sent(1), sent(3));
+      wire.emit(sent(1), sent(1), sent(3));
       expect([inWords(wire.down), sentOf(up)]).toEqual([['data ab', 'data bye', 'end'], 2]);
     });
 
@@ -172,7 +173,7 @@ describe('transform', () => {
         const tell = (most: number): void => {
           const bytes = Math.min(most, made() - told);
           told += bytes;
-          if (bytes > 0) wire.give(sent(bytes));
+          if (bytes > 0) wire.emit(sent(bytes));
           expect(sentOf(up), `seed ${seed}`).toBeLessThanOrEqual(given);
         };
         for (let turn = 0; turn < 100; turn += 1) {
@@ -197,7 +198,7 @@ describe('transform', () => {
       app.next(data('abcde'));
       app.next(END);
       app.complete();
-      wire.give(data('vwxyz'), END);
+      wire.emit(data('vwxyz'), END);
       expect(inWords(wire.down)).toEqual(['data abcd', 'data e...', 'end']);
       expect(inWords(up)).toEqual(['connected', 'data vwxy', 'data z...', 'end']);
     });
@@ -229,7 +230,7 @@ describe('transform', () => {
     ['down.push', { down: () => ({ push: boom }) }, ({ app }) => app.next(data('a'))],
     ['down.finish at the end', { down: () => ({ push: () => [], finish: boom }) }, ({ app }) => app.next(END)],
     ['down.finish at the close', { down: () => ({ push: () => [], finish: boom }) }, ({ app }) => app.complete()],
-    ['up.push', { up: () => ({ push: boom }) }, ({ wire }) => wire.give(data('a'))],
+    ['up.push', { up: () => ({ push: boom }) }, ({ wire }) => wire.emit(data('a'))],
     [
       'up.push, in the middle',
       {
@@ -240,9 +241,9 @@ describe('transform', () => {
           },
         }),
       },
-      ({ wire }) => wire.give(data('a')),
+      ({ wire }) => wire.emit(data('a')),
     ],
-    ['up.finish: it was cut off', { up: () => ({ push: () => [], finish: boom }) }, ({ wire }) => wire.give(END)],
+    ['up.finish: it was cut off', { up: () => ({ push: () => [], finish: boom }) }, ({ wire }) => wire.emit(END)],
   ])('errors with a throw of %s, and frees the wire', (_, options, work) => {
     const made = ride(options);
     work(made);
@@ -265,8 +266,8 @@ describe('transform', () => {
 
     it('keeps the order of what the wire answers from inside next', () => {
       const { app, wire, up } = ride({ up: twice }, { seen: (signal, { app }) => textOf([signal]) === 'a' && app.next(data('?')) });
-      wire.answer = () => wire.give(data('b'));
-      wire.give(data('a'), END);
+      wire.answer = () => wire.emit(data('b'));
+      wire.emit(data('a'), END);
       expect(app.observed).toBe(true);
       expect(textOf(up)).toBe('aabbbb');
       expect(inWords(up).at(-1)).toBe('end');
@@ -290,7 +291,7 @@ describe('transform', () => {
         { up: bomb },
         { seen: (signal, { app }) => signal.kind === 'data' && made === 2 && app.error(new Error('enough')) },
       );
-      wire.give(data('a'));
+      wire.emit(data('a'));
       expect(made).toBeLessThan(5);
     });
   });
@@ -342,7 +343,7 @@ describe('transform', () => {
     it('makes no more, and goes on where it was: first what waits, then the wire is resumed', () => {
       const { seen, up: maker } = bomb(1000);
       const { app, wire, up } = ride({ up: maker }, pausing('a2 '));
-      wire.give(data('a'), data('b'));
+      wire.emit(data('a'), data('b'));
       expect([textOf(up), seen.made, inWords(wire.down)]).toEqual(['a0 a1 a2 ', 4, ['pause']]);
       app.next(RESUME);
       expect([up.length, seen.made, inWords(wire.down)]).toEqual([2001, 2000, ['pause', 'resume']]);
@@ -353,7 +354,7 @@ describe('transform', () => {
       const { up: maker } = bomb(3);
       const { app, wire, up } = ride({ up: maker }, pausing('b0 '));
       app.next(PAUSE);
-      wire.give(data('a'), data('b'));
+      wire.emit(data('a'), data('b'));
       expect(textOf(up)).toBe('');
       app.next(RESUME);
       expect([textOf(up), inWords(wire.down)]).toEqual(['a0 a1 a2 b0 ', ['pause']]);
@@ -373,7 +374,7 @@ describe('transform', () => {
           },
         },
       );
-      wire.give(data('a'));
+      wire.emit(data('a'));
       expect(up).toHaveLength(20_001);
       expect(inWords(wire.down.slice(-1))).toEqual(['resume']);
     });
@@ -385,7 +386,7 @@ describe('transform', () => {
     ])('keeps %s of the wire behind what waits', (_, happens, state) => {
       const { up: maker } = bomb(3);
       const made = ride({ up: maker }, pausing('a0 '));
-      made.wire.give(data('a'), END);
+      made.wire.emit(data('a'), END);
       happens(made);
       expect([textOf(made.up), inWords(made.up).includes('end'), made.state]).toEqual(['a0 ', false, 'open']);
       made.app.next(RESUME);
@@ -395,7 +396,7 @@ describe('transform', () => {
 
     it('tells an error of the wire at once when nothing waits', () => {
       const made = ride({ up: bomb(3).up }, pausing('a2 '));
-      made.wire.give(data('a'));
+      made.wire.emit(data('a'));
       made.wire.fail(new Error('reset'));
       expect([textOf(made.up), made.state]).toEqual(['a0 a1 a2 ', 'error']);
     });
@@ -408,14 +409,14 @@ describe('transform', () => {
       for (const gone of [false, true]) {
         const { seen, up: maker } = bomb(1000);
         const made = ride({ up: maker }, pausing('a0 '));
-        made.wire.give(data('a'), data('b'));
+        made.wire.emit(data('a'), data('b'));
         if (gone) made.wire.complete();
         leaves(made);
         expect([textOf(made.up), seen]).toEqual(['a0 ', { made: 2, returned: 1 }]);
         expect(made.state).toBe(gone && state === 'open' ? 'complete' : state);
         if (gone) continue;
         expect(made.wire.flow).toBe(flow);
-        made.wire.give(data('c'));
+        made.wire.emit(data('c'));
         expect(textOf(made.up)).toBe('a0 ');
         made.wire.complete();
         expect(made.state).toBe(state === 'open' ? 'complete' : state);
@@ -448,7 +449,7 @@ describe('transform', () => {
         }),
       });
       frees.now = () => made.unsubscribe();
-      made.wire.give(data('a'));
+      made.wire.emit(data('a'));
       expect([textOf(made.up), seen]).toEqual(['x', { made: 1, returned: 1 }]);
     });
 
@@ -487,10 +488,10 @@ describe('transform', () => {
       const { app, wire, up } = ride({ down: blocks, up: blocks });
       for (const bytes of chunksOf(of(whole), plan)) {
         app.next({ kind: 'data', bytes });
-        wire.give({ kind: 'data', bytes });
+        wire.emit({ kind: 'data', bytes });
       }
       app.next(END);
-      wire.give(END);
+      wire.emit(END);
       const signals: Up[] = [...wire.down];
       expect([textOf(signals), textOf(up)], plan.name).toEqual([`${whole}.`, `${whole}.`]);
     }
@@ -500,7 +501,7 @@ describe('transform', () => {
     const bytes = of('abc');
     const { app, wire } = ride({ down: twice, up: blocks });
     app.next({ kind: 'data', bytes });
-    wire.give({ kind: 'data', bytes });
+    wire.emit({ kind: 'data', bytes });
     expect(latin(bytes)).toBe('abc');
   });
 });

@@ -4,7 +4,8 @@ import { assert, describe, expect } from 'vitest';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { allOf, pair, served, TRANSPORTS } from '../support/loopback.ts';
-import { kept, EventLog } from '../support/told.ts';
+import { watchedStream } from '../support/watched-stream.ts';
+import { EventLog } from '../support/event-log.ts';
 
 const ALL = RESOLVED | CONNECTED | IN | OUT | EOF | SENT;
 
@@ -22,7 +23,7 @@ describe.each(TRANSPORTS)('a write of a wrong type over %s', (transport) => {
     const seen = unhandled(h);
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: 'before', cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: 'before', cb: told.cb }));
     for (const wrong of [null, 5, true, {}, [1, 2], new ArrayBuffer(4), Symbol('x'), () => 'x', Promise.resolve('x')]) {
       expect(() => io.write(wrong as never)).toThrow(
         expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/write\(\) to be a string, a Buffer or/) }),
@@ -36,7 +37,7 @@ describe.each(TRANSPORTS)('a write of a wrong type over %s', (transport) => {
       );
     }
     io.write(', after');
-    await told.saw('SENT');
+    await told.waitFor('SENT');
     expect(io.state).toBe('open');
     io.end();
     expect((await allOf(far)).toString()).toBe('before, after');
@@ -46,7 +47,7 @@ describe.each(TRANSPORTS)('a write of a wrong type over %s', (transport) => {
 
   spec('throws it after close(), too', async (h) => {
     const { near, far } = await pair(h, transport);
-    const io = kept(h, new IOStream({ fh: near, waitFor: SENT }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: SENT }));
     io.close();
     expect(() => io.write(5 as never)).toThrow(TypeError);
     far.end();
@@ -57,7 +58,7 @@ describe.each(TRANSPORTS)('a write of a wrong type over %s', (transport) => {
   spec('inside a callback closes the stream, like any throw of a callback', async (h) => {
     const seen = unhandled(h);
     const { near, far } = await pair(h, transport);
-    const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb: (stream) => void stream.write(5 as never) }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: (stream) => void stream.write(5 as never) }));
     far.write('x');
     const report = await firstValueFrom(io.closed$);
     assert(report.error instanceof TypeError);
@@ -74,7 +75,7 @@ describe.each(TRANSPORTS)('a callback that throws, over %s', (transport) => {
     const thrown = new Error(`thrown in ${event}`);
     const place = await served(h, (socket) => socket.on('data', () => {}).end('x'), transport);
     const story: string[] = [];
-    const io = kept(
+    const io = watchedStream(
       h,
       new IOStream({
         ...place,
@@ -98,7 +99,7 @@ describe.each(TRANSPORTS)('a callback that throws, over %s', (transport) => {
     const seen = unhandled(h);
     const [bad, good] = [await pair(h, transport), await pair(h, transport)];
     const told = new EventLog(h);
-    const boom = kept(
+    const boom = watchedStream(
       h,
       new IOStream({
         fh: bad.near,
@@ -108,12 +109,12 @@ describe.each(TRANSPORTS)('a callback that throws, over %s', (transport) => {
         },
       }),
     );
-    const io = kept(h, new IOStream({ fh: good.near, waitFor: IN | EOF, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: good.near, waitFor: IN | EOF, cb: told.cb }));
     bad.far.write('x');
     good.far.write('one ');
     await firstValueFrom(boom.closed$);
     good.far.end('two');
-    await told.saw('EOF');
+    await told.waitFor('EOF');
     expect(io.inBuf.toString()).toBe('one two');
     io.end('all well');
     expect((await allOf(good.far)).toString()).toBe('all well');
@@ -124,7 +125,7 @@ describe.each(TRANSPORTS)('a callback that throws, over %s', (transport) => {
   spec('after close() is reported only: what was queued leaves', async (h) => {
     const seen = unhandled(h);
     const { near, far } = await pair(h, transport);
-    const io = kept(
+    const io = watchedStream(
       h,
       new IOStream({
         fh: near,
@@ -147,7 +148,7 @@ describe.each(TRANSPORTS)('a callback that throws, over %s', (transport) => {
   spec('in a fatal error is reported only: the stream is closed by the error it was told', async (h) => {
     const seen = unhandled(h);
     const { near } = await pair(h, transport);
-    const io = kept(
+    const io = watchedStream(
       h,
       new IOStream({
         fh: near,
@@ -167,7 +168,7 @@ describe.each(TRANSPORTS)('a callback that throws, over %s', (transport) => {
   spec('as a method of an object, and one that is missing since `method` changed, is the same', async (h) => {
     const seen = unhandled(h);
     const { near, far } = await pair(h, transport);
-    const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb: { IO: () => {} } }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: { IO: () => {} } }));
     io.method = 'missing';
     far.write('x');
     const report = await firstValueFrom(io.closed$);

@@ -2,7 +2,7 @@ import { EOF, IN, IOStream, SENT, type EventMask } from 'rxjs-io-stream';
 import { describe, expect } from 'vitest';
 import { spec } from '../support/spec.ts';
 import { pair } from '../support/loopback.ts';
-import { kept } from '../support/told.ts';
+import { watchedStream } from '../support/watched-stream.ts';
 
 type Call = [who: string, mask: EventMask, code?: string];
 
@@ -10,7 +10,7 @@ describe('cb', () => {
   spec('is a function, called with the stream, the events and no error', async (h) => {
     const { near, far } = await pair(h);
     const calls: unknown[][] = [];
-    const io: IOStream = kept(h, new IOStream({ fh: near, waitFor: IN, cb: (...given) => calls.push(given) }));
+    const io: IOStream = watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: (...given) => calls.push(given) }));
     far.write('x');
     await h.until(() => calls.length > 0, 'a call');
     expect(calls).toStrictEqual([[io, IN, undefined]]);
@@ -19,7 +19,7 @@ describe('cb', () => {
   spec('is called with mask 0 and the error when something fails', async (h) => {
     const { near, far } = await pair(h);
     const calls: [EventMask, string | undefined][] = [];
-    kept(h, new IOStream({ fh: near, waitFor: 0, cb: (_io, mask, error) => calls.push([mask, error?.code]) }));
+    watchedStream(h, new IOStream({ fh: near, waitFor: 0, cb: (_io, mask, error) => calls.push([mask, error?.code]) }));
     far.write('x');
     await h.until(() => calls.length > 0, 'a call');
     expect(calls[0]).toStrictEqual([0, 'EREQINEOF']);
@@ -34,7 +34,7 @@ describe('cb', () => {
         calls.push([this.name, mask]);
       },
     };
-    kept(h, new IOStream({ fh: near, waitFor: IN, cb: server }));
+    watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: server }));
     far.write('x');
     await h.until(() => calls.length > 0, 'a call');
     expect(calls).toStrictEqual([['server', IN]]);
@@ -50,7 +50,7 @@ describe('cb', () => {
         calls.push([this.title, mask]);
       }
     }
-    kept(h, new IOStream({ fh: near, waitFor: IN, cb: Client, method: 'onIO' }));
+    watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: Client, method: 'onIO' }));
     far.write('x');
     await h.until(() => calls.length > 0, 'a call');
     expect(calls).toStrictEqual([['Client', IN]]);
@@ -64,7 +64,7 @@ describe('cb', () => {
       IO: (_io: IOStream, mask: EventMask) => calls.push(['second.IO', mask]),
       later: (_io: IOStream, mask: EventMask) => calls.push(['second.later', mask]),
     };
-    const io = kept(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: first }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: first }));
     expect(io.method).toBe('IO');
     const step = async (change: () => void): Promise<void> => {
       const before = calls.length;
@@ -87,7 +87,7 @@ describe('cb', () => {
       calls.push(['first', mask]);
       io.cb = second;
     };
-    kept(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: first }));
+    watchedStream(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: first }));
     far.end('x');
     await h.until(() => calls.length === 2, 'two calls');
     expect(calls).toStrictEqual([
@@ -99,7 +99,7 @@ describe('cb', () => {
   spec('may be taken away: nothing is called any more', async (h) => {
     const { near, far } = await pair(h);
     let calls = 0;
-    const io = kept(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: () => (calls += 1) }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: () => (calls += 1) }));
     io.cb = undefined;
     far.end('x');
     await h.until(() => io.isEof, 'isEof');
@@ -110,7 +110,7 @@ describe('cb', () => {
     const pairs = [await pair(h), await pair(h)];
     const seen = new Map<IOStream, string>();
     const both = { IO: (io: IOStream) => void seen.set(io, io.inBuf.toString()) };
-    const streams = pairs.map(({ near }) => kept(h, new IOStream({ fh: near, waitFor: IN | SENT, cb: both })));
+    const streams = pairs.map(({ near }) => watchedStream(h, new IOStream({ fh: near, waitFor: IN | SENT, cb: both })));
     pairs.forEach(({ far }, at) => far.write(`stream ${at}`));
     await h.until(() => seen.size === 2, 'both');
     expect(streams.map((io) => seen.get(io))).toStrictEqual(['stream 0', 'stream 1']);

@@ -4,7 +4,8 @@ import { firstValueFrom } from 'rxjs';
 import { describe, expect } from 'vitest';
 import { spec } from '../support/spec.ts';
 import { allOf, deadPort, pair, pattern, served, TRANSPORTS } from '../support/loopback.ts';
-import { kept, EventLog } from '../support/told.ts';
+import { watchedStream } from '../support/watched-stream.ts';
+import { EventLog } from '../support/event-log.ts';
 
 const ALL = RESOLVED | CONNECTED | IN | OUT | EOF | SENT;
 
@@ -12,7 +13,7 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
   spec('ends the stream: what was queued leaves, nothing more is told, the handle is freed', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: ALL, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: ALL, cb: told.cb }));
     io.write('good');
     io.write('bye');
     io.close();
@@ -26,13 +27,13 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
     expect(report.unsent).toBe(0);
     expect(io.state).toBe('closed');
     expect(near.destroyed).toBe(true);
-    expect(told.story).toStrictEqual([]);
+    expect(told.events).toStrictEqual([]);
   });
 
   spec('twice is the same as once', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: ALL, outBuf: 'once', cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: ALL, outBuf: 'once', cb: told.cb }));
     io.close();
     io.close();
     expect((await allOf(far)).toString()).toBe('once');
@@ -40,27 +41,27 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
     await firstValueFrom(io.closed$);
     io.close();
     expect(io.state).toBe('closed');
-    expect(told.story).toStrictEqual([]);
+    expect(told.events).toStrictEqual([]);
   });
 
   spec('in the tick of `new`: nothing is told, and `outBuf` of an fh leaves', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    kept(h, new IOStream({ fh: near, waitFor: ALL, outBuf: 'hello and goodbye', cb: told.cb })).close();
+    watchedStream(h, new IOStream({ fh: near, waitFor: ALL, outBuf: 'hello and goodbye', cb: told.cb })).close();
     expect((await allOf(far)).toString()).toBe('hello and goodbye');
-    expect(told.story).toStrictEqual([]);
+    expect(told.events).toStrictEqual([]);
   });
 
   spec('before the connection is there gives it up', async (h) => {
     const place = await served(h, () => {}, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ ...place, waitFor: ALL, outBuf: 'never', cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ ...place, waitFor: ALL, outBuf: 'never', cb: told.cb }));
     io.close();
     const report = await firstValueFrom(io.closed$);
     expect(report.by).toBe('us');
     expect(report.unsent).toBe(5);
     expect(report.connectedAt).toBe(undefined);
-    expect(told.story).toStrictEqual([]);
+    expect(told.events).toStrictEqual([]);
   });
 
   spec.each(['CONNECTED', 'IN', 'OUT', 'SENT', 'EOF'])(
@@ -77,16 +78,16 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
         transport,
       );
       const told = new EventLog(h, (io) => {
-        if (!told.story.at(-1)?.split('|').includes(event)) return;
+        if (!told.events.at(-1)?.split('|').includes(event)) return;
         io.write('!');
         io.close();
       });
-      const io = kept(h, new IOStream({ ...place, waitFor: ALL, outBuf: 'question', cb: told.cb }));
-      await told.saw(event);
+      const io = watchedStream(h, new IOStream({ ...place, waitFor: ALL, outBuf: 'question', cb: told.cb }));
+      await told.waitFor(event);
       const report = await firstValueFrom(io.closed$);
       expect(report.by).toBe('us');
       expect(report.unsent).toBe(0);
-      expect(told.story.at(-1)?.split('|').includes(event)).toBe(true);
+      expect(told.events.at(-1)?.split('|').includes(event)).toBe(true);
       expect((await received)?.toString()).toBe('question!');
     },
   );
@@ -94,18 +95,18 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
   spec('from inside an error that is not fatal', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h, (io) => io.close());
-    const io = kept(h, new IOStream({ fh: near, waitFor: 0, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: 0, cb: told.cb }));
     far.write('1');
     far.write('2');
-    await told.saw('EREQINEOF');
+    await told.waitFor('EREQINEOF');
     far.end('3');
     expect((await firstValueFrom(io.closed$)).by).toBe('us');
-    expect(told.story).toStrictEqual(['EREQINEOF']);
+    expect(told.events).toStrictEqual(['EREQINEOF']);
   });
 
   spec('with unread input: the peer gets everything that was written', async (h) => {
     const { near, far } = await pair(h, transport);
-    const io = kept(h, new IOStream({ fh: near, waitFor: SENT }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: SENT }));
     io.pause();
     far.write(Buffer.alloc(1_000_000, 'i'));
     const given = pattern(4_000_000);
@@ -126,7 +127,7 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
       if (mask & SENT) io.close();
     });
     far.write(Buffer.alloc(1_000_000, 'i'));
-    const io = kept(h, new IOStream({ fh: near, waitFor: EOF | SENT, inBufLimit: 10, outBuf: given, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: EOF | SENT, inBufLimit: 10, outBuf: given, cb: told.cb }));
     const received = allOf(far);
     h.sameBytes(await received, given);
     far.end();
@@ -135,7 +136,7 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
 
   spec('a peer that does not end is waited for no longer than `timeouts.close`', async (h) => {
     const { near, far } = await pair(h, transport);
-    const io = kept(h, new IOStream({ fh: near, waitFor: SENT, timeouts: { close: 50 }, outBuf: 'x' }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: SENT, timeouts: { close: 50 }, outBuf: 'x' }));
     io.close();
     expect((await allOf(far)).toString()).toBe('x');
     const report = await firstValueFrom(io.closed$);
@@ -146,13 +147,13 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
   spec('after a fatal error does nothing', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h, (io) => io.close());
-    const io = kept(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: told.cb }));
     near.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', errno: -104, syscall: 'read' }));
-    await told.saw('ECONNRESET');
+    await told.waitFor('ECONNRESET');
     io.close();
     const report = await firstValueFrom(io.closed$);
     expect(report.by).toBe('error');
-    expect(told.story).toStrictEqual(['ECONNRESET']);
+    expect(told.events).toStrictEqual(['ECONNRESET']);
     far.destroy();
   });
 });
@@ -161,19 +162,19 @@ describe('close() while connecting', () => {
   spec('from inside RESOLVED: no connection is told of', async (h) => {
     const place = await served(h);
     const told = new EventLog(h, (io) => io.close());
-    const io = kept(h, new IOStream({ ...place, waitFor: ALL, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ ...place, waitFor: ALL, cb: told.cb }));
     expect((await firstValueFrom(io.closed$)).by).toBe('us');
-    expect(told.story).toStrictEqual(['RESOLVED']);
+    expect(told.events).toStrictEqual(['RESOLVED']);
   });
 
   spec('from inside the error that ended it', async (h) => {
     const told = new EventLog(h, (io, _mask, error) => {
       if (error) io.close();
     });
-    const io = kept(h, new IOStream({ host: '127.0.0.1', port: await deadPort(), waitFor: ALL, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ host: '127.0.0.1', port: await deadPort(), waitFor: ALL, cb: told.cb }));
     const report = await firstValueFrom(io.closed$);
     expect(report.by).toBe('error');
-    expect(told.story).toStrictEqual(['RESOLVED', 'ECONNREFUSED']);
+    expect(told.events).toStrictEqual(['RESOLVED', 'ECONNREFUSED']);
   });
 
   spec('both directions ended close by themselves: by the peer, if it ended first', async (h) => {
@@ -181,7 +182,7 @@ describe('close() while connecting', () => {
     const told = new EventLog(h, (io, mask) => {
       if (mask & EOF) io.end('done');
     });
-    const io = kept(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 10, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 10, cb: told.cb }));
     far.end();
     await once(far.resume(), 'end');
     expect((await firstValueFrom(io.closed$)).by).toBe('peer');

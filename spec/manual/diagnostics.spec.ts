@@ -8,7 +8,8 @@ import { firstValueFrom } from 'rxjs';
 import { assert, describe, expect, it } from 'vitest';
 import { spec } from '../support/spec.ts';
 import { allOf, pair, TRANSPORTS } from '../support/loopback.ts';
-import { kept, EventLog } from '../support/told.ts';
+import { watchedStream } from '../support/watched-stream.ts';
+import { EventLog } from '../support/event-log.ts';
 
 const cb = (): void => {};
 const place = { host: '127.0.0.1', port: 9 };
@@ -130,7 +131,7 @@ describe('usage: new IOStream', () => {
 
   spec('takes every function without the method, and every class that has it or inherits it', async (h) => {
     const { near } = await pair(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb, method: 'onIO' }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb, method: 'onIO' }));
     const frozen = Object.freeze(function classic() {});
     const { of } = { of: { class() {}, async later() {} } };
     for (const each of [Client, Heir, frozen, of.class, of.later, cb.bind(undefined)]) {
@@ -141,7 +142,7 @@ describe('usage: new IOStream', () => {
 
   spec('refuses the same in fields, which stay as they were', async (h) => {
     const { near } = await pair(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: IN, inBufLimit: 5, cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, inBufLimit: 5, cb }));
     const fields = io as unknown as Record<string, unknown>;
     for (const [field, wrong] of Object.entries({
       waitFor: 'IN',
@@ -185,11 +186,11 @@ describe.each(TRANSPORTS)("can't create second object for same fh, over %s", (tr
   spec('is thrown while the first stream holds it, and the first goes on', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
     expect(thrownBy({ cb, fh: near })).toMatch(SECOND);
     expect(thrownBy({ cb, fh: near })).toMatch(SECOND);
     far.write('still mine');
-    await told.saw('IN');
+    await told.waitFor('IN');
     expect(thrownBy({ cb, fh: near })).toMatch(SECOND);
     expect(io.inBuf.toString()).toBe('still mine');
     io.write('and yours');
@@ -199,7 +200,7 @@ describe.each(TRANSPORTS)("can't create second object for same fh, over %s", (tr
 
   spec('is not thrown after close(): then the fh is closed, and says so', async (h) => {
     const { near, far } = await pair(h, transport);
-    const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb }));
     io.close();
     far.end();
     await firstValueFrom(io.closed$);
@@ -212,13 +213,13 @@ describe("can't create second object for same fh, of numbers", () => {
     const path = join(tmpdir(), `diagnostics-${process.pid}`);
     h.defer(() => rmSync(path));
     const fd = openSync(path, 'w+');
-    const io = kept(h, new IOStream({ fh: fd, waitFor: IN, outBuf: 'first,', cb }));
+    const io = watchedStream(h, new IOStream({ fh: fd, waitFor: IN, outBuf: 'first,', cb }));
     expect(thrownBy({ cb, fh: fd })).toMatch(/^can't create second object for same fh/);
     io.close();
     await firstValueFrom(io.closed$);
     expect(thrownBy({ cb, fh: fd })).toMatch(/^can't get file descriptor/);
     const again = openSync(path, 'a+');
-    const second = kept(h, new IOStream({ fh: again, waitFor: IN, outBuf: 'second', cb }));
+    const second = watchedStream(h, new IOStream({ fh: again, waitFor: IN, outBuf: 'second', cb }));
     second.close();
     await firstValueFrom(second.closed$);
     const handle = await open(path);
@@ -231,9 +232,9 @@ describe("can't create second object for same fh, of numbers", () => {
     expect(thrownBy({ fh: near, waitFor: 'IN', cb })).toMatch(/^usage/);
     expect(thrownBy({ fh: near, outBuf: 5, cb })).toMatch(/^usage/);
     const told = new EventLog(h);
-    kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+    watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
     far.write('x');
-    await told.saw('IN');
+    await told.waitFor('IN');
   });
 });
 
@@ -244,9 +245,9 @@ describe('{fh} already connected', () => {
     const { near, far } = await pair(h);
     expect(thrownBy({ fh: near, plugin: { proxy }, cb })).toMatch(/^\{fh\} already connected/);
     const told = new EventLog(h);
-    kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+    watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
     far.write('x');
-    await told.saw('IN');
+    await told.waitFor('IN');
   });
 
   it('is thrown over a wire that is there already, too', () => {

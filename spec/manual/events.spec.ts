@@ -3,7 +3,8 @@ import { CONNECTED, EOF, eventNames, IN, IOStream, OUT, passthrough, RESOLVED, S
 import { describe, expect } from 'vitest';
 import { spec } from '../support/spec.ts';
 import { allOf, pair, served, TRANSPORTS } from '../support/loopback.ts';
-import { kept, EventLog } from '../support/told.ts';
+import { watchedStream } from '../support/watched-stream.ts';
+import { EventLog } from '../support/event-log.ts';
 
 const ALL = RESOLVED | CONNECTED | IN | OUT | EOF | SENT;
 
@@ -31,35 +32,35 @@ describe('RESOLVED', () => {
     const place = await served(h);
     const ips: (string | undefined)[] = [];
     const told = new EventLog(h, (io) => ips.push(io.ip));
-    const io = kept(h, new IOStream({ ...place, host: 'localhost', family: 4, waitFor: RESOLVED | CONNECTED, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ ...place, host: 'localhost', family: 4, waitFor: RESOLVED | CONNECTED, cb: told.cb }));
     expect(io.ip).toBe(undefined);
-    await told.saw('CONNECTED');
-    expect(told.story).toStrictEqual(['RESOLVED', 'CONNECTED']);
+    await told.waitFor('CONNECTED');
+    expect(told.events).toStrictEqual(['RESOLVED', 'CONNECTED']);
     expect(ips).toStrictEqual(['127.0.0.1', '127.0.0.1']);
   });
 
   spec('comes for an address too, when the tick of `new` is over', async (h) => {
     const place = await served(h);
     const told = new EventLog(h);
-    kept(h, new IOStream({ ...place, waitFor: RESOLVED, cb: told.cb }));
-    expect(told.story).toStrictEqual([]);
-    await told.saw('RESOLVED');
+    watchedStream(h, new IOStream({ ...place, waitFor: RESOLVED, cb: told.cb }));
+    expect(told.events).toStrictEqual([]);
+    await told.waitFor('RESOLVED');
   });
 
   spec('sets `ip` also when nobody waits for it', async (h) => {
     const place = await served(h);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ ...place, waitFor: CONNECTED, cb: told.cb }));
-    await told.saw('CONNECTED');
+    const io = watchedStream(h, new IOStream({ ...place, waitFor: CONNECTED, cb: told.cb }));
+    await told.waitFor('CONNECTED');
     expect(io.ip).toBe('127.0.0.1');
   });
 
   spec('does not come for a path', async (h) => {
     const place = await served(h, () => {}, 'UNIX');
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ ...place, waitFor: ALL, cb: told.cb }));
-    await told.saw('CONNECTED');
-    expect(told.story).toStrictEqual(['CONNECTED']);
+    const io = watchedStream(h, new IOStream({ ...place, waitFor: ALL, cb: told.cb }));
+    await told.waitFor('CONNECTED');
+    expect(told.events).toStrictEqual(['CONNECTED']);
     expect(io.ip).toBe(undefined);
   });
 });
@@ -68,28 +69,28 @@ describe.each(TRANSPORTS)('CONNECTED over %s', (transport) => {
   spec('comes once, before any other event of the connection', async (h) => {
     const place = await served(h, (socket) => socket.end('hello'), transport);
     const told = new EventLog(h);
-    kept(h, new IOStream({ ...place, waitFor: ALL & ~RESOLVED, outBuf: 'hi', cb: told.cb }));
-    await told.saw('EOF');
-    expect(told.story[0]).toBe('CONNECTED');
+    watchedStream(h, new IOStream({ ...place, waitFor: ALL & ~RESOLVED, outBuf: 'hi', cb: told.cb }));
+    await told.waitFor('EOF');
+    expect(told.events[0]).toBe('CONNECTED');
     expect(told.count('CONNECTED')).toBe(1);
   });
 
   spec('does not come for a bare fh', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    kept(h, new IOStream({ fh: near, waitFor: ALL, cb: told.cb }));
+    watchedStream(h, new IOStream({ fh: near, waitFor: ALL, cb: told.cb }));
     far.write('hello');
-    await told.saw('IN');
-    expect(told.story).toStrictEqual(['IN']);
+    await told.waitFor('IN');
+    expect(told.events).toStrictEqual(['IN']);
   });
 
   spec('comes for an fh with plugins', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    kept(h, new IOStream({ fh: near, waitFor: ALL, plugin: { noop: passthrough() }, cb: told.cb }));
+    watchedStream(h, new IOStream({ fh: near, waitFor: ALL, plugin: { noop: passthrough() }, cb: told.cb }));
     far.write('hello');
-    await told.saw('IN');
-    expect(told.story).toStrictEqual(['CONNECTED', 'IN']);
+    await told.waitFor('IN');
+    expect(told.events).toStrictEqual(['CONNECTED', 'IN']);
   });
 });
 
@@ -98,11 +99,11 @@ describe.each(TRANSPORTS)('IN and EOF over %s', (transport) => {
     const { near, far } = await pair(h, transport);
     const looks: [string, number][] = [];
     const told = new EventLog(h, (io) => looks.push([io.inBuf.toString(), io.inBytes]));
-    kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+    watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
     far.write('one');
-    await told.saw('IN');
+    await told.waitFor('IN');
     far.write('two');
-    await told.saw('IN', 2);
+    await told.waitFor('IN', 2);
     expect(looks).toStrictEqual([
       ['one', 3],
       ['onetwo', 6],
@@ -114,24 +115,24 @@ describe.each(TRANSPORTS)('IN and EOF over %s', (transport) => {
     const told = new EventLog(h, (io, mask) => {
       if (mask & EOF) io.write('still here');
     });
-    const io = kept(h, new IOStream({ fh: near, waitFor: IN | EOF | SENT, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN | EOF | SENT, cb: told.cb }));
     expect(io.isEof).toBe(false);
     far.end('last words');
-    await told.saw('SENT');
+    await told.waitFor('SENT');
     expect(io.inBuf.toString()).toBe('last words');
     expect(io.isEof).toBe(true);
     io.end();
     expect((await allOf(far)).toString()).toBe('still here');
-    expect(told.story).toStrictEqual(['IN', 'EOF', 'SENT']);
+    expect(told.events).toStrictEqual(['IN', 'EOF', 'SENT']);
   });
 
   spec('`isEof` is set also when EOF is not waited for', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
     far.end('x');
     await h.until(() => io.isEof, 'isEof');
-    expect(told.story).toStrictEqual(['IN']);
+    expect(told.events).toStrictEqual(['IN']);
   });
 });
 
@@ -140,9 +141,9 @@ describe.each(TRANSPORTS)('OUT and SENT over %s', (transport) => {
     const { near, far } = await pair(h, transport);
     const looks: unknown[] = [];
     const told = new EventLog(h, (io, mask) => looks.push([eventNames(mask).includes('OUT'), io.outBuf.length, io.outBytes]));
-    const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: 'hello', cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: 'hello', cb: told.cb }));
     expect(io.outBuf.toString()).toBe('hello');
-    await told.saw('SENT');
+    await told.waitFor('SENT');
     expect(looks[0]).toStrictEqual([true, 0, 5]);
     expect(told.count('OUT')).toBe(1);
     expect(told.count('SENT')).toBe(1);
@@ -153,12 +154,12 @@ describe.each(TRANSPORTS)('OUT and SENT over %s', (transport) => {
   spec('a large `outBuf` leaves in several OUTs and one SENT', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: Buffer.alloc(16_000_000, 'x'), cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: Buffer.alloc(16_000_000, 'x'), cb: told.cb }));
     const reading = allOf(far);
-    await told.saw('SENT');
+    await told.waitFor('SENT');
     expect(told.count('OUT')).toBeGreaterThan(1);
     expect(told.count('SENT')).toBe(1);
-    expect(told.story.at(-1)?.endsWith('SENT')).toBe(true);
+    expect(told.events.at(-1)?.endsWith('SENT')).toBe(true);
     expect(io.outBytes).toBe(16_000_000);
     io.end();
     expect((await reading).length).toBe(16_000_000);
@@ -167,14 +168,17 @@ describe.each(TRANSPORTS)('OUT and SENT over %s', (transport) => {
   spec('OUT comes when a plugin takes the bytes, SENT only when they have left it', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: IN | OUT | SENT, plugin: { blocks: blocks(8) }, outBuf: '12345', cb: told.cb }));
-    await told.saw('OUT');
+    const io = watchedStream(
+      h,
+      new IOStream({ fh: near, waitFor: IN | OUT | SENT, plugin: { blocks: blocks(8) }, outBuf: '12345', cb: told.cb }),
+    );
+    await told.waitFor('OUT');
     expect(io.outBuf.length).toBe(0);
     far.write('?');
-    await told.saw('IN');
-    expect(told.gist).toBe('OUT IN');
+    await told.waitFor('IN');
+    expect(told.summary).toBe('OUT IN');
     io.write('678');
-    await told.saw('SENT');
+    await told.waitFor('SENT');
     expect(told.count('OUT')).toBe(2);
     const [got] = (await once(far, 'data')) as [Buffer];
     expect(got.toString()).toBe('12345678');
@@ -183,21 +187,21 @@ describe.each(TRANSPORTS)('OUT and SENT over %s', (transport) => {
   spec('SENT comes for what a plugin holds back when our end gives it free', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, plugin: { blocks: blocks(8) }, outBuf: '123', cb: told.cb }));
-    await told.saw('OUT');
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, plugin: { blocks: blocks(8) }, outBuf: '123', cb: told.cb }));
+    await told.waitFor('OUT');
     io.end();
-    await told.saw('SENT');
+    await told.waitFor('SENT');
     expect((await allOf(far)).toString()).toBe('123');
   });
 
   spec('neither comes for nothing', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: ALL, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: ALL, cb: told.cb }));
     io.write();
     io.write('');
     far.write('?');
-    await told.saw('IN');
-    expect(told.story).toStrictEqual(['IN']);
+    await told.waitFor('IN');
+    expect(told.events).toStrictEqual(['IN']);
   });
 });

@@ -2,7 +2,8 @@ import { EOF, IN, IOStream } from 'rxjs-io-stream';
 import { describe, expect } from 'vitest';
 import { spec } from '../support/spec.ts';
 import { pair, pattern, TRANSPORTS } from '../support/loopback.ts';
-import { kept, EventLog } from '../support/told.ts';
+import { watchedStream } from '../support/watched-stream.ts';
+import { EventLog } from '../support/event-log.ts';
 
 /** What Node reads at once, at the most. */
 const READ = 65_536;
@@ -11,15 +12,15 @@ describe.each(TRANSPORTS)('inBuf over %s', (transport) => {
   spec('keeps what was read until the user takes it, in whole or in part', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
     expect(io.inBuf.length).toBe(0);
     far.write('abcdef');
-    await told.saw('IN');
+    await told.waitFor('IN');
     expect(io.read(2).toString()).toBe('ab');
     expect(io.inBuf.toString()).toBe('cdef');
     io.inBuf = io.inBuf.subarray(1);
     far.write('gh');
-    await told.saw('IN', 2);
+    await told.waitFor('IN', 2);
     expect(io.inBuf.toString()).toBe('defgh');
     expect(io.read().toString()).toBe('defgh');
     expect(io.read().length).toBe(0);
@@ -29,10 +30,10 @@ describe.each(TRANSPORTS)('inBuf over %s', (transport) => {
   spec('is assigned text or bytes, and the next read is added', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
     io.inBuf = 'größe';
     far.write('!');
-    await told.saw('IN');
+    await told.waitFor('IN');
     expect(io.inBuf.toString()).toBe('größe!');
     io.inBuf = new Uint8Array([65]);
     expect(io.inBuf.toString()).toBe('A');
@@ -43,13 +44,13 @@ describe.each(TRANSPORTS)('inBuf over %s', (transport) => {
   spec('a look at it stays as it was: later reads do not change it', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
     far.write('before');
-    await told.saw('IN');
+    await told.waitFor('IN');
     const look = io.inBuf;
     io.inBuf = '';
     far.write('behind');
-    await told.saw('IN', 2);
+    await told.waitFor('IN', 2);
     expect(look.toString()).toBe('before');
     expect(io.inBuf.toString()).toBe('behind');
   });
@@ -57,9 +58,9 @@ describe.each(TRANSPORTS)('inBuf over %s', (transport) => {
   spec('`inBytes` counts on from what the user sets it to', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h, (io) => (io.inBytes = 0));
-    const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
     far.write('12345');
-    await told.saw('IN');
+    await told.waitFor('IN');
     expect(io.inBytes).toBe(0);
     io.inBytes = 100;
     io.cb = undefined;
@@ -72,12 +73,12 @@ describe.each(TRANSPORTS)('inBufLimit over %s', (transport) => {
   spec('EINBUFLIMIT comes above the limit, not at it', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 5, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 5, cb: told.cb }));
     far.write('12345');
     await h.until(() => io.inBytes === 5, '5 bytes');
-    expect(told.story).toStrictEqual([]);
+    expect(told.events).toStrictEqual([]);
     far.write('6');
-    await told.saw('EINBUFLIMIT');
+    await told.waitFor('EINBUFLIMIT');
     h.error(told.errors[0], { code: 'EINBUFLIMIT', phase: 'read', fatal: false });
     expect(told.errors[0]?.errno).toBe(-10100);
     expect(io.inBuf.toString()).toBe('123456');
@@ -86,7 +87,7 @@ describe.each(TRANSPORTS)('inBufLimit over %s', (transport) => {
   spec('reading stops then: a flood stays with its sender, and one error is told', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 1000, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 1000, cb: told.cb }));
     const full = new Promise<void>((resolve) => {
       const flood = (): void => {
         while (far.writableLength < 8_000_000) far.write(Buffer.alloc(1_000_000));
@@ -96,12 +97,12 @@ describe.each(TRANSPORTS)('inBufLimit over %s', (transport) => {
       flood();
     });
     await full;
-    await told.saw('EINBUFLIMIT');
+    await told.waitFor('EINBUFLIMIT');
     // A round trip of the event loop, many times: the sender could have got rid of all.
     for (let turn = 0; turn < 200; turn += 1) await new Promise(setImmediate);
     expect(io.inBytes <= 2 * READ, `read ${io.inBytes} bytes`).toBe(true);
     expect(far.writableLength).toBeGreaterThan(0);
-    expect(told.story).toStrictEqual(['EINBUFLIMIT']);
+    expect(told.events).toStrictEqual(['EINBUFLIMIT']);
   });
 
   describe.each(['inside the callback', 'later'])('answered %s', (when) => {
@@ -125,10 +126,10 @@ describe.each(TRANSPORTS)('inBufLimit over %s', (transport) => {
         if (when === 'later') setImmediate(reply, io);
         else reply(io);
       });
-      const io = kept(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 10, cb: told.cb }));
+      const io = watchedStream(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 10, cb: told.cb }));
       const given = pattern(200_000);
       far.end(given);
-      await told.saw('EOF');
+      await told.waitFor('EOF');
       h.sameBytes([...taken, io.inBuf], given);
       expect(io.inBytes).toBe(given.length);
     });
@@ -137,16 +138,16 @@ describe.each(TRANSPORTS)('inBufLimit over %s', (transport) => {
   spec('assigning alone raises nothing; each later read that leaves it over the limit raises it again', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 3, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 3, cb: told.cb }));
     far.write('1234');
-    await told.saw('EINBUFLIMIT');
+    await told.waitFor('EINBUFLIMIT');
     io.inBufLimit = 2;
     io.inBuf = 'still too long';
     io.waitFor = EOF;
     await new Promise(setImmediate);
     expect(told.count('EINBUFLIMIT')).toBe(1);
     far.write('5');
-    await told.saw('EINBUFLIMIT', 2);
+    await told.waitFor('EINBUFLIMIT', 2);
     expect(io.inBuf.toString()).toBe('still too long5');
   });
 
@@ -161,10 +162,10 @@ describe.each(TRANSPORTS)('inBufLimit over %s', (transport) => {
       before = io.inBytes;
       io.inBufLimit = 10 * (io.inBufLimit ?? 0);
     });
-    const io = kept(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 1024, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 1024, cb: told.cb }));
     far.end(Buffer.alloc(204_800, 'x'));
-    await told.saw('EOF');
-    expect(told.story).toStrictEqual(['EINBUFLIMIT', 'EINBUFLIMIT', 'EINBUFLIMIT', 'EOF']);
+    await told.waitFor('EOF');
+    expect(told.events).toStrictEqual(['EINBUFLIMIT', 'EINBUFLIMIT', 'EINBUFLIMIT', 'EOF']);
     expect(io.inBytes).toBe(204_800);
     h.sameBytes(io.inBuf, 'x'.repeat(204_800));
   });
@@ -172,20 +173,20 @@ describe.each(TRANSPORTS)('inBufLimit over %s', (transport) => {
   spec('0 is no limit', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 0, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 0, cb: told.cb }));
     far.end(Buffer.alloc(2_000_000));
-    await told.saw('EOF');
-    expect(told.story).toStrictEqual(['EOF']);
+    await told.waitFor('EOF');
+    expect(told.events).toStrictEqual(['EOF']);
     expect(io.inBuf.length).toBe(2_000_000);
   });
 
   spec('does not count while IN is wanted', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: IN | EOF, inBufLimit: 10, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN | EOF, inBufLimit: 10, cb: told.cb }));
     far.end(Buffer.alloc(500_000));
-    await told.saw('EOF');
-    expect(told.gist).toBe('IN EOF');
+    await told.waitFor('EOF');
+    expect(told.summary).toBe('IN EOF');
     expect(io.inBuf.length).toBe(500_000);
   });
 });

@@ -2,7 +2,8 @@ import { OUT, IOStream, SENT } from 'rxjs-io-stream';
 import { describe, expect } from 'vitest';
 import { spec } from '../support/spec.ts';
 import { allOf, pair, pattern, served, TRANSPORTS } from '../support/loopback.ts';
-import { kept, EventLog } from '../support/told.ts';
+import { watchedStream } from '../support/watched-stream.ts';
+import { EventLog } from '../support/event-log.ts';
 
 const LARGE = pattern(9_000_000);
 
@@ -11,8 +12,8 @@ describe.each(TRANSPORTS)('outBuf over %s', (transport) => {
     let received: Promise<Buffer> | undefined;
     const place = await served(h, (socket) => (received = allOf(socket)), transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ ...place, waitFor: SENT, outBuf: 'at once', cb: told.cb }));
-    await told.saw('SENT');
+    const io = watchedStream(h, new IOStream({ ...place, waitFor: SENT, outBuf: 'at once', cb: told.cb }));
+    await told.waitFor('SENT');
     io.end();
     expect((await received)?.toString()).toBe('at once');
   });
@@ -21,11 +22,11 @@ describe.each(TRANSPORTS)('outBuf over %s', (transport) => {
     const { near, far } = await pair(h, transport);
     const lengths: number[] = [];
     const told = new EventLog(h, (io) => lengths.push(io.outBuf.length + io.outBytes));
-    const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: LARGE, cb: told.cb }));
-    await told.saw('OUT');
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: LARGE, cb: told.cb }));
+    await told.waitFor('OUT');
     h.sameBytes(io.outBuf, LARGE.subarray(io.outBytes));
     const reading = allOf(far);
-    await told.saw('SENT');
+    await told.waitFor('SENT');
     expect(lengths.every((sum) => sum === LARGE.length)).toBe(true);
     expect(io.outBuf.length).toBe(0);
     io.end();
@@ -35,12 +36,12 @@ describe.each(TRANSPORTS)('outBuf over %s', (transport) => {
   spec('is assigned, then write() sends it: what was there before and has not gone down is gone', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'never said', cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'never said', cb: told.cb }));
     io.outBuf = 'said';
     io.write();
     io.write(' and added');
     expect(io.outBuf.toString()).toBe('said and added');
-    await told.saw('SENT');
+    await told.waitFor('SENT');
     io.end();
     expect((await allOf(far)).toString()).toBe('said and added');
   });
@@ -55,8 +56,8 @@ describe.each(TRANSPORTS)('outBuf over %s', (transport) => {
       io.outBuf = word;
       io.write();
     });
-    const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: 'one ', cb: told.cb }));
-    await told.saw('OUT', 4);
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: 'one ', cb: told.cb }));
+    await told.waitFor('OUT', 4);
     io.end();
     expect((await allOf(far)).toString()).toBe('one two three four');
   });
@@ -67,9 +68,9 @@ describe.each(TRANSPORTS)('outPos over %s', (transport) => {
     const { near, far } = await pair(h, transport);
     const positions: (number | undefined)[] = [];
     const told = new EventLog(h, (io) => positions.push(io.outPos));
-    const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: LARGE, outPos: 0, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: LARGE, outPos: 0, cb: told.cb }));
     const reading = allOf(far);
-    await told.saw('SENT');
+    await told.waitFor('SENT');
     expect(io.outPos).toBe(LARGE.length);
     expect(io.outBytes).toBe(LARGE.length);
     h.sameBytes(io.outBuf, LARGE);
@@ -81,15 +82,15 @@ describe.each(TRANSPORTS)('outPos over %s', (transport) => {
   spec('says where in outBuf to begin; write(data) adds behind, and moving it back says it again', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'skipped,kept', outPos: 8, cb: told.cb }));
-    await told.saw('SENT');
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'skipped,kept', outPos: 8, cb: told.cb }));
+    await told.waitFor('SENT');
     io.write(',added');
-    await told.saw('SENT', 2);
+    await told.waitFor('SENT', 2);
     expect(io.outBuf.toString()).toBe('skipped,kept,added');
     expect(io.outPos).toBe(18);
     io.outPos = 12;
     io.write();
-    await told.saw('SENT', 3);
+    await told.waitFor('SENT', 3);
     expect(io.outBytes).toBe(4 + 6 + 6);
     io.end();
     expect((await allOf(far)).toString()).toBe('kept,added,added');
@@ -98,23 +99,23 @@ describe.each(TRANSPORTS)('outPos over %s', (transport) => {
   spec('behind the end there is nothing to send', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: 'abc', outPos: 7, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: 'abc', outPos: 7, cb: told.cb }));
     io.write();
     io.end();
     expect((await allOf(far)).length).toBe(0);
-    expect(told.story).toStrictEqual([]);
+    expect(told.events).toStrictEqual([]);
     expect(io.outPos).toBe(7);
   });
 
   spec('taken away, what is behind it leaves from the front again', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'abc', outPos: 0, cb: told.cb }));
-    await told.saw('SENT');
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'abc', outPos: 0, cb: told.cb }));
+    await told.waitFor('SENT');
     io.outBuf = 'def';
     io.outPos = undefined;
     io.write();
-    await told.saw('SENT', 2);
+    await told.waitFor('SENT', 2);
     expect(io.outBuf.length).toBe(0);
     io.end();
     expect((await allOf(far)).toString()).toBe('abcdef');
@@ -125,12 +126,12 @@ describe('outBytes', () => {
   spec('counts on from what the user sets it to', async (h) => {
     const { near } = await pair(h);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: SENT, outBuf: '12345', cb: told.cb }));
-    await told.saw('SENT');
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: SENT, outBuf: '12345', cb: told.cb }));
+    await told.waitFor('SENT');
     expect(io.outBytes).toBe(5);
     io.outBytes = 0;
     io.write('678');
-    await told.saw('SENT', 2);
+    await told.waitFor('SENT', 2);
     expect(io.outBytes).toBe(3);
   });
 });

@@ -2,13 +2,13 @@ import { EOF, IN, IOStream } from 'rxjs-io-stream';
 import { describe, expect } from 'vitest';
 import { spec } from '../support/spec.ts';
 import { pair } from '../support/loopback.ts';
-import { kept } from '../support/told.ts';
+import { watchedStream } from '../support/watched-stream.ts';
 
 describe('own fields', () => {
   spec('whose names start with a capital are kept on the stream, as they were given', async (h) => {
     const { near } = await pair(h);
     const Session = { user: 'me' };
-    const io = kept(h, new IOStream({ fh: near, waitFor: IN, Count: 0, Session, Name: undefined, Ünder: 'way' }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, Count: 0, Session, Name: undefined, Ünder: 'way' }));
     expect(io.Count).toBe(0);
     expect(io.Session).toBe(Session);
     expect('Name' in io).toBe(true);
@@ -17,7 +17,7 @@ describe('own fields', () => {
 
   spec('are there from the first event on, and what the callback puts there stays', async (h) => {
     const { near, far } = await pair(h);
-    const io = kept(
+    const io = watchedStream(
       h,
       new IOStream({
         fh: near,
@@ -38,8 +38,8 @@ describe('own fields', () => {
 
   spec('belong to one stream each, and are not touched when it closes', async (h) => {
     const [a, b] = [await pair(h), await pair(h)];
-    const first = kept(h, new IOStream({ fh: a.near, waitFor: IN, Count: 1 }));
-    const second = kept(h, new IOStream({ fh: b.near, waitFor: IN, Count: 2 }));
+    const first = watchedStream(h, new IOStream({ fh: a.near, waitFor: IN, Count: 1 }));
+    const second = watchedStream(h, new IOStream({ fh: b.near, waitFor: IN, Count: 2 }));
     first.Count += 10;
     first.close();
     expect([first.Count, second.Count]).toStrictEqual([11, 2]);

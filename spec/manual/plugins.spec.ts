@@ -3,7 +3,8 @@ import { tap } from 'rxjs';
 import { assert, describe, expect } from 'vitest';
 import { spec } from '../support/spec.ts';
 import { allOf, deadPort, pair, served, TRANSPORTS } from '../support/loopback.ts';
-import { kept, EventLog } from '../support/told.ts';
+import { watchedStream } from '../support/watched-stream.ts';
+import { EventLog } from '../support/event-log.ts';
 
 const ALL = RESOLVED | CONNECTED | IN | OUT | EOF | SENT;
 
@@ -35,8 +36,8 @@ describe.each(TRANSPORTS)('plugin over %s', (transport) => {
     const place = await served(h, (socket) => socket.end('x'), transport);
     const told = new EventLog(h);
     const plugin = { first: log('first', lines), last: log('last', lines) };
-    kept(h, new IOStream({ ...place, waitFor: ALL, outBuf: 'y', plugin, cb: told.cb }));
-    await told.saw('EOF');
+    watchedStream(h, new IOStream({ ...place, waitFor: ALL, outBuf: 'y', plugin, cb: told.cb }));
+    await told.waitFor('EOF');
     const [gone, come] = [lines.filter((line) => line.endsWith('↓data')), lines.filter((line) => line.endsWith('↑data'))];
     expect(gone).toStrictEqual(['first↓data', 'last↓data']);
     expect(come).toStrictEqual(['last↑data', 'first↑data']);
@@ -53,8 +54,8 @@ describe.each(TRANSPORTS)('plugin over %s', (transport) => {
       ['one', one],
       ['two', two],
     ] as const;
-    const io = kept(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'y', plugin, cb: told.cb }));
-    await told.saw('SENT');
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'y', plugin, cb: told.cb }));
+    await told.waitFor('SENT');
     expect(lines.filter((line) => line.endsWith('↓data'))).toStrictEqual(['one↓data', 'two↓data']);
     expect(io.plugin.one).toBe(one);
     expect(io.plugin.two).toBe(two);
@@ -65,7 +66,7 @@ describe.each(TRANSPORTS)('plugin over %s', (transport) => {
     const { near } = await pair(h, transport);
     const noop = passthrough();
     const plugin = { noop, again: noop };
-    const io = kept(h, new IOStream({ fh: near, waitFor: IN, plugin }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, plugin }));
     expect(io.plugin.noop).toBe(noop);
     expect(Object.keys(io.plugin)).toStrictEqual(['noop', 'again']);
     expect(plugin).toStrictEqual({ noop, again: noop });
@@ -74,7 +75,7 @@ describe.each(TRANSPORTS)('plugin over %s', (transport) => {
 
   spec('empty without plugins', async (h) => {
     const { near } = await pair(h, transport);
-    expect(kept(h, new IOStream({ fh: near, waitFor: IN })).plugin).toStrictEqual({});
+    expect(watchedStream(h, new IOStream({ fh: near, waitFor: IN })).plugin).toStrictEqual({});
   });
 
   spec('CONNECTED comes when the last plugin is through its handshake; what was written before waits for it', async (h) => {
@@ -93,9 +94,9 @@ describe.each(TRANSPORTS)('plugin over %s', (transport) => {
     );
     const told = new EventLog(h);
     const plugin = { inner: knock('inner'), outer: knock('outer') };
-    const io = kept(h, new IOStream({ ...place, waitFor: CONNECTED | OUT | SENT, outBuf: 'payload', plugin, cb: told.cb }));
-    await told.saw('SENT');
-    expect(told.story[0]).toBe('CONNECTED');
+    const io = watchedStream(h, new IOStream({ ...place, waitFor: CONNECTED | OUT | SENT, outBuf: 'payload', plugin, cb: told.cb }));
+    await told.waitFor('SENT');
+    expect(told.events[0]).toBe('CONNECTED');
     await h.until(() => received !== undefined, 'the payload');
     expect(asked).toStrictEqual(['outer\n', 'inner\n', 'payload']);
     expect(io.outBytes).toBe(7);
@@ -105,9 +106,9 @@ describe.each(TRANSPORTS)('plugin over %s', (transport) => {
   spec('a failed handshake is an error of its layer, and CONNECTED never comes', async (h) => {
     const place = await served(h, (socket) => socket.end('no\n'), transport);
     const told = new EventLog(h);
-    kept(h, new IOStream({ ...place, waitFor: CONNECTED | IN | EOF, plugin: { door: knock('please') }, cb: told.cb }));
-    await told.saw('EPROTOCOL');
-    expect(told.story).toStrictEqual(['EPROTOCOL']);
+    watchedStream(h, new IOStream({ ...place, waitFor: CONNECTED | IN | EOF, plugin: { door: knock('please') }, cb: told.cb }));
+    await told.waitFor('EPROTOCOL');
+    expect(told.events).toStrictEqual(['EPROTOCOL']);
     h.error(told.errors[0], { code: 'EPROTOCOL', phase: 'handshake', layer: 'door' });
   });
 
@@ -115,7 +116,7 @@ describe.each(TRANSPORTS)('plugin over %s', (transport) => {
     const noop = passthrough();
     const pairs = [await pair(h, transport), await pair(h, transport)];
     for (const [at, { near, far }] of pairs.entries()) {
-      kept(h, new IOStream({ fh: near, waitFor: SENT, plugin: { noop }, outBuf: `stream ${at}` })).end();
+      watchedStream(h, new IOStream({ fh: near, waitFor: SENT, plugin: { noop }, outBuf: `stream ${at}` })).end();
       expect((await allOf(far)).toString()).toBe(`stream ${at}`);
     }
   });
@@ -136,9 +137,9 @@ describe('a plugin that dials its own address', () => {
       },
     });
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ host: 'target.invalid', port: 80, waitFor: ALL, plugin: { proxy }, cb: told.cb }));
-    await told.saw('EOF');
-    expect(told.story[0]).toBe('CONNECTED');
+    const io = watchedStream(h, new IOStream({ host: 'target.invalid', port: 80, waitFor: ALL, plugin: { proxy }, cb: told.cb }));
+    await told.waitFor('EOF');
+    expect(told.events[0]).toBe('CONNECTED');
     expect(told.count('RESOLVED')).toBe(0);
     expect(io.inBuf.toString()).toBe('welcome');
   });
@@ -146,8 +147,8 @@ describe('a plugin that dials its own address', () => {
   spec('an error of the wire below comes through it', async (h) => {
     const proxy = handshake({ to: { host: '127.0.0.1', port: await deadPort() }, talk: silent });
     const told = new EventLog(h);
-    kept(h, new IOStream({ host: 'target.invalid', port: 80, waitFor: ALL, plugin: { proxy }, cb: told.cb }));
-    await told.saw('ECONNREFUSED');
-    expect(told.story).toStrictEqual(['ECONNREFUSED']);
+    watchedStream(h, new IOStream({ host: 'target.invalid', port: 80, waitFor: ALL, plugin: { proxy }, cb: told.cb }));
+    await told.waitFor('ECONNREFUSED');
+    expect(told.events).toStrictEqual(['ECONNREFUSED']);
   });
 });

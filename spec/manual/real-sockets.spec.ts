@@ -5,7 +5,8 @@ import { describe, expect } from 'vitest';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { pair, served, TRANSPORTS, type Place, type Transport } from '../support/loopback.ts';
-import { kept, EventLog } from '../support/told.ts';
+import { watchedStream } from '../support/watched-stream.ts';
+import { EventLog } from '../support/event-log.ts';
 
 describe.each(TRANSPORTS)('an echo with half-close over %s', (transport) => {
   /** Answers the whole of what came, when the client has ended. */
@@ -13,7 +14,7 @@ describe.each(TRANSPORTS)('an echo with half-close over %s', (transport) => {
     served(
       h,
       (socket) => {
-        kept(
+        watchedStream(
           h,
           new IOStream({
             fh: socket,
@@ -46,7 +47,7 @@ describe.each(TRANSPORTS)('an echo with half-close over %s', (transport) => {
       if (mask & EOF) io.close();
     });
     const place = await echo(h, log);
-    const io = kept(h, new IOStream({ ...place, waitFor: SENT, inBufLimit: 1024, outBuf: 'hello', cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ ...place, waitFor: SENT, inBufLimit: 1024, outBuf: 'hello', cb: told.cb }));
     await firstValueFrom(io.closed$);
     expect(io.inBuf.toString()).toBe('echo: hello');
     expect(log).toStrictEqual(['client SENT', 'server EOF', 'server got "hello"', 'server SENT', 'client EOF']);
@@ -64,10 +65,10 @@ describe.each(TRANSPORTS)('an echo with half-close over %s', (transport) => {
       else if (mask & EOF) log.push(`client got "${io.read().toString()}"`);
     });
     const place = await echo(h, log, 'Server ready');
-    const io = kept(h, new IOStream({ ...place, waitFor: IN, cb: told.cb }));
-    await told.saw('EOF');
+    const io = watchedStream(h, new IOStream({ ...place, waitFor: IN, cb: told.cb }));
+    await told.waitFor('EOF');
     await firstValueFrom(io.closed$);
-    expect(told.story).toStrictEqual(['IN', 'SENT', 'EOF']);
+    expect(told.events).toStrictEqual(['IN', 'SENT', 'EOF']);
     expect(log).toStrictEqual([
       'client got "Server ready"',
       'server EOF',
@@ -84,13 +85,13 @@ describe('an fh that still connects', () => {
     const told = new EventLog(h, (io, mask) => {
       if (mask & SENT) io.end();
     });
-    const io = kept(
+    const io = watchedStream(
       h,
       new IOStream({ fh: connect(place), waitFor: CONNECTED | SENT | EOF, inBufLimit: 1024, outBuf: 'socket', cb: told.cb }),
     );
-    await told.saw('EOF');
+    await told.waitFor('EOF');
     expect(io.inBuf.toString()).toBe('socket');
-    expect(told.story).toStrictEqual(['SENT', 'EOF']);
+    expect(told.events).toStrictEqual(['SENT', 'EOF']);
   });
 });
 
@@ -111,8 +112,8 @@ function proxy(h: Harness, target: Place, transport: Transport): Promise<Place> 
         if (mask & SENT) to.resume();
       };
       const waitFor = IN | EOF | SENT;
-      const client: IOStream = kept(h, new IOStream({ fh: socket, waitFor, cb: forward(() => server) }));
-      const server: IOStream = kept(h, new IOStream({ ...target, waitFor, cb: forward(() => client) }));
+      const client: IOStream = watchedStream(h, new IOStream({ fh: socket, waitFor, cb: forward(() => server) }));
+      const server: IOStream = watchedStream(h, new IOStream({ ...target, waitFor, cb: forward(() => client) }));
     },
     transport,
   );
@@ -134,18 +135,18 @@ describe.each(TRANSPORTS)('through a forwarding proxy over %s', (transport) => {
             io.write('passed');
           } else io.close();
         };
-        kept(h, new IOStream({ fh: socket, waitFor: IN, cb }));
+        watchedStream(h, new IOStream({ fh: socket, waitFor: IN, cb }));
       },
       transport,
     );
     const place = proxied ? await proxy(h, server, transport) : server;
     const told = new EventLog(h, (io) => io.end());
-    const io = kept(h, new IOStream({ ...place, waitFor: EOF, inBufLimit: 1024, outBuf: 'test', cb: told.cb }));
-    await told.saw('EOF');
+    const io = watchedStream(h, new IOStream({ ...place, waitFor: EOF, inBufLimit: 1024, outBuf: 'test', cb: told.cb }));
+    await told.waitFor('EOF');
     expect(log).toStrictEqual(['server got "test"']);
     expect(io.inBuf.toString()).toBe('passed');
     expect(io.isEof).toBe(true);
-    expect(told.story).toStrictEqual(['EOF']);
+    expect(told.events).toStrictEqual(['EOF']);
   });
 
   spec.each([
@@ -165,7 +166,7 @@ describe.each(TRANSPORTS)('through a forwarding proxy over %s', (transport) => {
           }
           if (mask & EOF) io.end();
         };
-        kept(h, new IOStream({ fh: socket, waitFor: IN | EOF, cb }));
+        watchedStream(h, new IOStream({ fh: socket, waitFor: IN | EOF, cb }));
       },
       transport,
     );
@@ -174,8 +175,8 @@ describe.each(TRANSPORTS)('through a forwarding proxy over %s', (transport) => {
       if (mask & SENT) io.end();
     });
     const options = { waitFor: SENT | OUT | EOF, inBufLimit: 0, outBuf: Buffer.alloc(length, 'x'), cb: told.cb };
-    const io = kept(h, new IOStream({ ...place, ...options }));
-    await told.saw('EOF');
+    const io = watchedStream(h, new IOStream({ ...place, ...options }));
+    await told.waitFor('EOF');
     h.sameBytes(got, Buffer.alloc(length, 'x'));
     h.sameBytes(io.inBuf, Buffer.alloc(length, 'y'));
     expect(told.errors.length).toBe(0);
@@ -192,8 +193,8 @@ describe.each(TRANSPORTS)('an ended fh over %s', (transport) => {
     await end;
     near.pause();
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 10, cb: told.cb }));
-    await told.saw('EOF');
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 10, cb: told.cb }));
+    await told.waitFor('EOF');
     expect(io.isEof).toBe(true);
   });
 });

@@ -7,7 +7,8 @@ import { blackHole } from '../support/black-hole.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { allOf, pair, pattern, served, TRANSPORTS } from '../support/loopback.ts';
-import { kept, EventLog } from '../support/told.ts';
+import { watchedStream } from '../support/watched-stream.ts';
+import { EventLog } from '../support/event-log.ts';
 
 const ALL = RESOLVED | CONNECTED | IN | OUT | EOF | SENT;
 
@@ -45,8 +46,8 @@ describe.each(TRANSPORTS)('timeouts.write over %s', (transport) => {
       since = clock();
     });
     const given = pattern(16_000_000);
-    const io = kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, timeouts: { write: 150 }, outBuf: given, cb: told.cb }));
-    await told.saw('ETOWRITE');
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, timeouts: { write: 150 }, outBuf: given, cb: told.cb }));
+    await told.waitFor('ETOWRITE');
     h.error(told.errors[0], { code: 'ETOWRITE', phase: 'write', fatal: false });
     expect(io.state).toBe('open');
     const received: Buffer[] = [];
@@ -59,9 +60,9 @@ describe.each(TRANSPORTS)('timeouts.write over %s', (transport) => {
       limits.shift();
       far.pause();
     });
-    await told.saw('ETOWRITE', 2);
+    await told.waitFor('ETOWRITE', 2);
     far.resume();
-    await told.saw('SENT');
+    await told.waitFor('SENT');
     io.end();
     await once(far, 'end');
     h.sameBytes(received, given);
@@ -75,16 +76,16 @@ describe.each(TRANSPORTS)('timeouts.write over %s', (transport) => {
   spec('starts again when it is assigned; nothing is timed while nothing waits', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: IN | SENT, timeouts: { write: 30 }, outBuf: 'x', cb: told.cb }));
-    await told.saw('SENT');
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN | SENT, timeouts: { write: 30 }, outBuf: 'x', cb: told.cb }));
+    await told.waitFor('SENT');
     io.timeouts = { write: 0 };
     expect(io.timeouts.write).toBe(Infinity);
     io.write(pattern(8_000_000));
     far.write('?');
-    await told.saw('IN');
-    expect(told.story).toStrictEqual(['SENT', 'IN']);
+    await told.waitFor('IN');
+    expect(told.events).toStrictEqual(['SENT', 'IN']);
     io.timeouts = { write: 30 };
-    await told.saw('ETOWRITE');
+    await told.waitFor('ETOWRITE');
   });
 });
 
@@ -94,9 +95,9 @@ describe('timeouts.write', () => {
     const told = new EventLog(h, (io, mask) => {
       if (mask & OUT) io.outBuf = pattern(2_048_000);
     });
-    kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, timeouts: { write: 400 }, outBuf: pattern(2_048_000), cb: told.cb }));
-    await told.saw('ETOWRITE');
-    expect(told.gist).toBe('OUT ETOWRITE');
+    watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, timeouts: { write: 400 }, outBuf: pattern(2_048_000), cb: told.cb }));
+    await told.waitFor('ETOWRITE');
+    expect(told.summary).toBe('OUT ETOWRITE');
     expect(read() > 0 && read() < 10_000, `read ${read()}`).toBe(true);
   });
 });
@@ -106,10 +107,10 @@ describe('timeouts.connect', () => {
     const hole = await blackHole(h);
     const ms = clock();
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ ...hole, waitFor: ALL, timeouts: { connect: 200 }, outBuf: 'x', cb: told.cb }));
-    await told.saw('ETOCONNECT');
+    const io = watchedStream(h, new IOStream({ ...hole, waitFor: ALL, timeouts: { connect: 200 }, outBuf: 'x', cb: told.cb }));
+    await told.waitFor('ETOCONNECT');
     expect(ms() >= 190 && ms() < 5000, `${ms()} ms`).toBe(true); // its default is 30 s
-    expect(told.story).toStrictEqual(['RESOLVED', 'ETOCONNECT']);
+    expect(told.events).toStrictEqual(['RESOLVED', 'ETOCONNECT']);
     h.error(told.errors[0], { code: 'ETOCONNECT', phase: 'connect', fatal: true });
     const report = await firstValueFrom(io.closed$);
     expect(report.by).toBe('error');
@@ -120,9 +121,9 @@ describe('timeouts.connect', () => {
   spec('is cut short by what is left of `establish`, with the same code', async (h) => {
     const hole = await blackHole(h);
     const told = new EventLog(h);
-    kept(h, new IOStream({ ...hole, waitFor: ALL, timeouts: { establish: 100 }, cb: told.cb }));
-    await told.saw('ETOCONNECT');
-    expect(told.story).toStrictEqual(['RESOLVED', 'ETOCONNECT']);
+    watchedStream(h, new IOStream({ ...hole, waitFor: ALL, timeouts: { establish: 100 }, cb: told.cb }));
+    await told.waitFor('ETOCONNECT');
+    expect(told.events).toStrictEqual(['RESOLVED', 'ETOCONNECT']);
   });
 });
 
@@ -131,7 +132,7 @@ describe('timeouts.resolve', () => {
     const place = { host: 'name.test', port: 9 };
     let answer: (() => void) | undefined;
     const told = new EventLog(h);
-    const io = kept(
+    const io = watchedStream(
       h,
       new IOStream({
         ...place,
@@ -141,11 +142,11 @@ describe('timeouts.resolve', () => {
         cb: told.cb,
       }),
     );
-    await told.saw('EDNS');
+    await told.waitFor('EDNS');
     h.error(told.errors[0], { code: 'EDNS', phase: 'resolve', fatal: true });
     answer?.();
     await firstValueFrom(io.closed$);
-    expect(told.story).toStrictEqual(['EDNS']);
+    expect(told.events).toStrictEqual(['EDNS']);
     expect(io.ip).toBe(undefined);
   });
 });
@@ -162,10 +163,10 @@ describe('timeouts.handshake', () => {
     const drip = setInterval(() => far.write('x'), 40);
     h.defer(() => clearInterval(drip));
     const told = new EventLog(h);
-    kept(h, new IOStream({ fh: near, waitFor: ALL, timeouts: { [timeout]: 100 }, plugin: { patient }, cb: told.cb }));
-    await told.saw('ETOHANDSHAKE');
+    watchedStream(h, new IOStream({ fh: near, waitFor: ALL, timeouts: { [timeout]: 100 }, plugin: { patient }, cb: told.cb }));
+    await told.waitFor('ETOHANDSHAKE');
     h.error(told.errors[0], { code: 'ETOHANDSHAKE', phase: 'handshake', layer: 'patient', fatal: true });
-    expect(told.story).toStrictEqual(['ETOHANDSHAKE']);
+    expect(told.events).toStrictEqual(['ETOHANDSHAKE']);
   });
 });
 
@@ -173,14 +174,14 @@ describe('timeouts.idle', () => {
   spec('ETOIDLE comes when nothing is read and nothing written, and leaves the stream open; off by default', async (h) => {
     const { near, far } = await pair(h);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: IN | SENT, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN | SENT, cb: told.cb }));
     expect(io.timeouts.idle).toBe(Infinity);
     io.timeouts = { idle: 60 };
-    await told.saw('ETOIDLE');
+    await told.waitFor('ETOIDLE');
     h.error(told.errors[0], { code: 'ETOIDLE', fatal: false });
     far.write('back');
-    await told.saw('IN');
-    await told.saw('ETOIDLE', 2);
+    await told.waitFor('IN');
+    await told.waitFor('ETOIDLE', 2);
     io.end('bye');
     expect((await allOf(far)).toString()).toBe('bye');
   });

@@ -2,39 +2,40 @@ import { CONNECTED, EOF, IN, IOStream, OUT, RESOLVED, SENT } from 'rxjs-io-strea
 import { describe, expect } from 'vitest';
 import { spec } from '../support/spec.ts';
 import { deadPort, pair, pattern, served, TRANSPORTS } from '../support/loopback.ts';
-import { kept, EventLog } from '../support/told.ts';
+import { watchedStream } from '../support/watched-stream.ts';
+import { EventLog } from '../support/event-log.ts';
 
 describe.each(TRANSPORTS)('waitFor over %s', (transport) => {
   spec('picks the events that are told', async (h) => {
     const place = await served(h, (socket) => socket.end('answer'), transport);
     const told = new EventLog(h);
-    kept(h, new IOStream({ ...place, waitFor: CONNECTED | EOF, inBufLimit: 1024, outBuf: 'question', cb: told.cb }));
-    await told.saw('EOF');
-    expect(told.story).toStrictEqual(['CONNECTED', 'EOF']);
+    watchedStream(h, new IOStream({ ...place, waitFor: CONNECTED | EOF, inBufLimit: 1024, outBuf: 'question', cb: told.cb }));
+    await told.waitFor('EOF');
+    expect(told.events).toStrictEqual(['CONNECTED', 'EOF']);
   });
 
   spec('takes out of a mask what is not wanted: SENT without the OUT it came with', async (h) => {
     const { near } = await pair(h, transport);
     const told = new EventLog(h);
-    kept(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'x', cb: told.cb }));
-    await told.saw('SENT');
-    expect(told.story).toStrictEqual(['SENT']);
+    watchedStream(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'x', cb: told.cb }));
+    await told.waitFor('SENT');
+    expect(told.events).toStrictEqual(['SENT']);
   });
 
   spec('is changed from outside, at any time', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
     far.write('1');
-    await told.saw('IN');
+    await told.waitFor('IN');
     io.waitFor = EOF;
     io.inBufLimit = 10;
     far.write('2');
     await h.until(() => io.inBytes === 2, '2 bytes');
     io.waitFor = IN | EOF;
     far.end('3');
-    await told.saw('EOF');
-    expect(told.story).toStrictEqual(['IN', 'IN', 'EOF']);
+    await told.waitFor('EOF');
+    expect(told.events).toStrictEqual(['IN', 'IN', 'EOF']);
     expect(io.inBuf.toString()).toBe('123');
   });
 
@@ -45,12 +46,12 @@ describe.each(TRANSPORTS)('waitFor over %s', (transport) => {
       io.inBufLimit = 10;
       io.write('thanks');
     });
-    kept(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+    watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
     far.write('1');
-    await told.saw('SENT');
+    await told.waitFor('SENT');
     far.end('2');
-    await told.saw('EOF');
-    expect(told.story).toStrictEqual(['IN', 'SENT', 'EOF']);
+    await told.waitFor('EOF');
+    expect(told.events).toStrictEqual(['IN', 'SENT', 'EOF']);
   });
 
   spec('EREQINEOF, then EREQINBUFLIMIT, then IN: one stream, and no byte is lost', async (h) => {
@@ -58,12 +59,12 @@ describe.each(TRANSPORTS)('waitFor over %s', (transport) => {
     const told = new EventLog(h, (io, _mask, error) => {
       if (error?.code === 'EREQINEOF') io.waitFor = EOF;
       if (error?.code === 'EREQINBUFLIMIT') io.waitFor = IN;
-      if (error) far.write(String(told.story.length + 1));
+      if (error) far.write(String(told.events.length + 1));
     });
-    const io = kept(h, new IOStream({ fh: near, waitFor: 0, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: 0, cb: told.cb }));
     far.write('1');
-    await told.saw('IN');
-    expect(told.story).toStrictEqual(['EREQINEOF', 'EREQINBUFLIMIT', 'IN']);
+    await told.waitFor('IN');
+    expect(told.events).toStrictEqual(['EREQINEOF', 'EREQINBUFLIMIT', 'IN']);
     expect(io.inBuf.toString()).toBe('123');
     expect(io.inBytes).toBe(3);
     expect(io.state).toBe('open');
@@ -72,11 +73,11 @@ describe.each(TRANSPORTS)('waitFor over %s', (transport) => {
   spec('with neither IN nor EOF each read raises EREQINEOF', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h, () => far.write('again'));
-    kept(h, new IOStream({ fh: near, waitFor: OUT | SENT, cb: told.cb }));
+    watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, cb: told.cb }));
     far.write('x');
-    await told.saw('EREQINEOF', 3);
+    await told.waitFor('EREQINEOF', 3);
     h.error(told.errors[0], { code: 'EREQINEOF', phase: 'read', fatal: false });
-    expect(told.gist).toBe('EREQINEOF');
+    expect(told.summary).toBe('EREQINEOF');
   });
 
   spec('with EOF without IN and no limit each read raises EREQINBUFLIMIT, and the EOF still comes', async (h) => {
@@ -84,11 +85,11 @@ describe.each(TRANSPORTS)('waitFor over %s', (transport) => {
     const told = new EventLog(h, () => {
       if (!far.writableEnded) far.end('last');
     });
-    const io = kept(h, new IOStream({ fh: near, waitFor: EOF, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: EOF, cb: told.cb }));
     far.write('first');
-    await told.saw('EOF');
+    await told.waitFor('EOF');
     h.error(told.errors[0], { code: 'EREQINBUFLIMIT', phase: 'read', fatal: false });
-    expect(told.story).toStrictEqual(['EREQINBUFLIMIT', 'EREQINBUFLIMIT', 'EOF']);
+    expect(told.events).toStrictEqual(['EREQINBUFLIMIT', 'EREQINBUFLIMIT', 'EOF']);
     expect(io.inBuf.toString()).toBe('firstlast');
   });
 
@@ -105,13 +106,13 @@ describe.each(TRANSPORTS)('waitFor over %s', (transport) => {
     ])('stops reading at highWaterMark, until %s; nothing is lost', async (h, _how, answer) => {
       const { near, far } = await pair(h, transport);
       const told = new EventLog(h);
-      const io = kept(h, new IOStream({ fh: near, waitFor, cb: told.cb, highWaterMark: 100_000 }));
+      const io = watchedStream(h, new IOStream({ fh: near, waitFor, cb: told.cb, highWaterMark: 100_000 }));
       far.end(given);
       await h.until(() => io.inBytes >= 100_000, 'highWaterMark');
       // A round trip of the event loop, many times: the sender could have got rid of all.
       for (let turn = 0; turn < 200; turn += 1) await new Promise(setImmediate);
       expect(io.inBytes < 100_000 + 65_536, `read ${io.inBytes} bytes`).toBe(true);
-      expect(told.gist).toBe(code);
+      expect(told.summary).toBe(code);
       expect(told.errors.length).toBeGreaterThan(1);
       const before = io.inBuf;
       h.sameBytes(before, given.subarray(0, before.length));
@@ -123,7 +124,7 @@ describe.each(TRANSPORTS)('waitFor over %s', (transport) => {
     spec('stops reading at highWaterMark, and goes on as far when bytes are taken', async (h) => {
       const { near, far } = await pair(h, transport);
       const told = new EventLog(h);
-      const io = kept(h, new IOStream({ fh: near, waitFor, cb: told.cb }));
+      const io = watchedStream(h, new IOStream({ fh: near, waitFor, cb: told.cb }));
       far.end(given);
       const taken: Buffer[] = [];
       while (!io.isEof) {
@@ -138,10 +139,10 @@ describe.each(TRANSPORTS)('waitFor over %s', (transport) => {
   spec('0 tells no event: an EOF without a byte is not heard of', async (h) => {
     const { near, far } = await pair(h, transport);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: 0, outBuf: 'hello', cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: 0, outBuf: 'hello', cb: told.cb }));
     far.resume().end();
     await h.until(() => io.isEof && io.outBytes === 5, 'EOF and OUT');
-    expect(told.story).toStrictEqual([]);
+    expect(told.events).toStrictEqual([]);
   });
 });
 
@@ -149,9 +150,9 @@ describe('waitFor and errors', () => {
   spec('errors are told whatever the mask', async (h) => {
     for (const waitFor of [0, RESOLVED | SENT]) {
       const told = new EventLog(h);
-      kept(h, new IOStream({ host: '127.0.0.1', port: await deadPort(), waitFor, cb: told.cb }));
-      await told.saw('ECONNREFUSED');
-      expect(told.story.at(-1)).toBe('ECONNREFUSED');
+      watchedStream(h, new IOStream({ host: '127.0.0.1', port: await deadPort(), waitFor, cb: told.cb }));
+      await told.waitFor('ECONNREFUSED');
+      expect(told.events.at(-1)).toBe('ECONNREFUSED');
       expect(told.count('RESOLVED')).toBe(waitFor & RESOLVED);
     }
   });
@@ -159,15 +160,15 @@ describe('waitFor and errors', () => {
   spec('an error that is not fatal leaves the stream open: the next events come', async (h) => {
     const { near, far } = await pair(h);
     const told = new EventLog(h);
-    const io = kept(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: told.cb }));
     io.end();
     far.resume().write('x');
-    await told.saw('IN');
+    await told.waitFor('IN');
     io.write('refused');
-    await told.saw('ECLOSED');
-    expect(told.story).toStrictEqual(['IN', 'ECLOSED']);
+    await told.waitFor('ECLOSED');
+    expect(told.events).toStrictEqual(['IN', 'ECLOSED']);
     far.end('more');
-    await told.saw('EOF');
-    expect(told.gist).toBe('IN ECLOSED IN EOF');
+    await told.waitFor('EOF');
+    expect(told.summary).toBe('IN ECLOSED IN EOF');
   });
 });

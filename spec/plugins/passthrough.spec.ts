@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { passthrough } from '../../src/plugins/passthrough.ts';
 import { testDial } from '../../src/testing/test-dial.ts';
 import { END, PAUSE, RESUME, type Flow, type Up, type Wire } from '../../src/wire/signal.ts';
-import { data, inWords, PluginDriver, sent } from '../support/scripted-wire.ts';
+import { data, inWords, sent } from '../support/signal-text.ts';
+import { PluginDriver } from '../support/plugin-driver.ts';
 
 const WHY = new Error('why');
 
@@ -33,7 +34,7 @@ describe('passthrough', () => {
     const down: Flow[] = [data('a'), PAUSE, RESUME, END];
     const up: Up[] = [{ kind: 'connected', details: [] }, data('b'), sent(1), PAUSE, RESUME, { kind: 'end', truncated: true }];
     for (const signal of down) ride.app.next(signal);
-    ride.wire.give(...up);
+    ride.wire.emit(...up);
     ride.wire.down.forEach((signal, index) => expect(signal).toBe(down[index]));
     ride.up.forEach((signal, index) => expect(signal).toBe(up[index]));
     expect([ride.wire.down.length, ride.up.length]).toEqual([4, 6]);

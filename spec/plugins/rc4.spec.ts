@@ -4,8 +4,9 @@ import { rc4Cipher } from '../../src/protocol/rc4.ts';
 import { checkPlugin } from '../../src/testing/rules/check-plugin.ts';
 import { END, PAUSE, RESUME, type Flow } from '../../src/wire/signal.ts';
 import { spec } from '../support/spec.ts';
-import { data, inWords, PluginDriver, textOf } from '../support/scripted-wire.ts';
-import { CARRIERS, connectedPair } from '../support/two-ends.ts';
+import { data, inWords, textOf } from '../support/signal-text.ts';
+import { PluginDriver } from '../support/plugin-driver.ts';
+import { CONNECTIONS, connectedPair } from '../support/connected-pair.ts';
 
 const latin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 const mixed = (key: string, text: string): string => latin(rc4Cipher(Buffer.from(key))(Buffer.from(text, 'latin1')));
@@ -20,7 +21,7 @@ describe('rc4', () => {
     const { app, wire, up } = new PluginDriver(rc4('key'));
     wire.connect();
     for (const signal of [data('hello '), PAUSE, data('there'), RESUME, END]) app.next(signal);
-    wire.give(data(mixed('key', 'hi')), PAUSE, END);
+    wire.emit(data(mixed('key', 'hi')), PAUSE, END);
     expect(textOf(wire.down)).toBe(mixed('key', 'hello there'));
     expect(inWords(wire.down).filter((words) => !words.startsWith('data'))).toEqual(['pause', 'resume', 'end']);
     expect(inWords(up)).toEqual(['connected', 'data hi', 'pause', 'end']);
@@ -38,7 +39,7 @@ describe('rc4', () => {
     const { app, wire } = new PluginDriver(rc4('key'));
     const given: Flow[] = [data('down'), data('up')];
     app.next(given[0]!);
-    wire.give(given[1]!);
+    wire.emit(given[1]!);
     expect(inWords(given)).toEqual(['data down', 'data up']);
   });
 
@@ -92,7 +93,7 @@ describe('rc4', () => {
     });
   });
 
-  spec.each(CARRIERS)('carries 16 MiB both ways at once on a %s, with backpressure (E4)', async (h, carrier) => {
+  spec.each(CONNECTIONS)('carries 16 MiB both ways at once on a %s, with backpressure (E4)', async (h, carrier) => {
     const { near, far } = await connectedPair(h, carrier, rc4('key'), rc4('key'));
     const chunks = Array.from({ length: 256 }, (_, at) => Buffer.alloc(64 * 1024, at));
     near.pause();

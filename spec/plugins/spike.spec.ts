@@ -8,7 +8,7 @@ import type { Plugin } from '../../src/wire/signal.ts';
 import { stack } from '../../src/wire/stack.ts';
 import * as certificates from '../support/certificates.ts';
 import { spec } from '../support/spec.ts';
-import { CARRIERS, connectedPair } from '../support/two-ends.ts';
+import { CONNECTIONS, connectedPair } from '../support/connected-pair.ts';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -64,7 +64,7 @@ const blocks = (bytes: number): Buffer[] => Array.from({ length: bytes / CHUNK }
 describe('the spike: a handshake, a cipher and TLS on the same types', () => {
   describe.each(Object.keys(stacks))('%s', (name) => {
     const [plugin, counterpart] = stacks[name] as readonly [Plugin, Plugin];
-    describe.each(CARRIERS)('on a %s', (carrier) => {
+    describe.each(CONNECTIONS)('on a %s', (carrier) => {
       const tooMuch = MORE_THAN_FITS[carrier];
 
       spec('close: what was written reaches the peer, then the end, and both are over', async (h) => {
@@ -73,11 +73,11 @@ describe('the spike: a handshake, a cipher and TLS on the same types', () => {
         near.write('the last ');
         near.write(last);
         near.close();
-        await far.saw('end');
+        await far.waitFor('end');
         h.sameBytes(far.bytes, ['the last ', last]);
         far.close();
         await Promise.all([near.up.ended, far.up.ended]);
-        expect([near.story.split(' ').at(-1), far.story]).toStrictEqual(['complete', 'connected data end complete']);
+        expect([near.summary.split(' ').at(-1), far.summary]).toStrictEqual(['complete', 'connected data end complete']);
         expect(far.up.values.every((signal) => !('truncated' in signal))).toBe(true);
       });
 
@@ -90,14 +90,14 @@ describe('the spike: a handshake, a cipher and TLS on the same types', () => {
         await Promise.all([near.up.ended, far.up.ended]);
         expect(near.up.error).toBe(reason);
         h.error(far.up.error, { code: 'ECONNRESET' });
-        expect(far.story).toBe('connected data error');
+        expect(far.summary).toBe('connected data error');
       });
 
       spec('half-close: the other direction goes on, and both complete when it has ended too', async (h) => {
         const { near, far } = await connectedPair(h, carrier, plugin, counterpart);
         near.write('question');
         near.end();
-        await far.saw('end');
+        await far.waitFor('end');
         const lines = Array.from({ length: 257 }, (_, line) => `line ${line}\n`);
         for (const line of lines) far.write(line);
         await h.until(() => near.received === lines.join('').length);
@@ -106,8 +106,8 @@ describe('the spike: a handshake, a cipher and TLS on the same types', () => {
         await Promise.all([near.up.ended, far.up.ended]);
         h.sameBytes(near.bytes, [...lines, 'a late answer']);
         expect(far.text).toBe('question');
-        expect(near.story).toMatch(/ data end( sent)? complete$/);
-        expect(far.story).toMatch(/ complete$/);
+        expect(near.summary).toMatch(/ data end( sent)? complete$/);
+        expect(far.summary).toMatch(/ complete$/);
       });
 
       spec('pause: the peer is paused in turn and nothing is lost; resume: it goes on', async (h) => {
@@ -137,7 +137,7 @@ describe('the spike: a handshake, a cipher and TLS on the same types', () => {
         await h.until(() => near.sent >= tooMuch && far.received >= tooMuch, 'all bytes leave and come');
         h.sameBytes(far.bytes, blocks(tooMuch));
         near.end();
-        await far.saw('end');
+        await far.waitFor('end');
         expect(near.sent).toBe(tooMuch);
       });
     });

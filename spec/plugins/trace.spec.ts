@@ -8,7 +8,8 @@ import { Clock } from '../../src/testing/rules/clock.ts';
 import { testDial } from '../../src/testing/test-dial.ts';
 import { unhandled } from '../stream/tools.ts';
 import { spec } from '../support/spec.ts';
-import { data, inWords, PluginDriver, sent } from '../support/scripted-wire.ts';
+import { data, inWords, sent } from '../support/signal-text.ts';
+import { PluginDriver } from '../support/plugin-driver.ts';
 
 /** A traced connection on a clock of its own, and its log. */
 function traced(options: Partial<TraceOptions> = {}): { ride: PluginDriver; log: string[]; clock: Clock } {
@@ -38,9 +39,9 @@ describe('trace', () => {
   it('writes each signal with connection, time, layer and direction', () => {
     const { ride, log, clock } = traced();
     const { app, wire } = ride;
-    wire.give({ kind: 'resolved', host: 'a.test', ip: '127.0.0.1', family: 4 });
+    wire.emit({ kind: 'resolved', host: 'a.test', ip: '127.0.0.1', family: 4 });
     clock.advance(12);
-    wire.give({
+    wire.emit({
       kind: 'connected',
       details: [
         { layer: 'ssl', alpn: 'h2', handle: {} },
@@ -49,9 +50,9 @@ describe('trace', () => {
     });
     clock.advance(100_000);
     app.next(data('hello\n'));
-    wire.give(sent(6), { kind: 'pause' });
+    wire.emit(sent(6), { kind: 'pause' });
     app.next({ kind: 'resume' });
-    wire.give(data('bye'), { kind: 'end', truncated: true });
+    wire.emit(data('bye'), { kind: 'end', truncated: true });
     app.next({ kind: 'end' });
     app.complete();
     wire.complete();
@@ -74,7 +75,7 @@ describe('trace', () => {
     const { ride } = traced();
     const given = [data('a'), { kind: 'pause' }, { kind: 'resume' }, { kind: 'end' }] as const;
     for (const signal of given) ride.app.next(signal);
-    ride.wire.give(...given);
+    ride.wire.emit(...given);
     expect(given.every((signal, at) => ride.wire.down[at] === signal && ride.up[at] === signal)).toBe(true);
   });
 
@@ -104,15 +105,15 @@ describe('trace', () => {
         throw new Error('boom');
       },
     };
-    other.ride.wire.give({ kind: 'connected', details: [details] }, data('abc'));
+    other.ride.wire.emit({ kind: 'connected', details: [details] }, data('abc'));
     expect(other.ride.state).toStrictEqual('open');
     expect(inWords(other.ride.up).at(-1)).toStrictEqual('data abc');
   });
 
   it('escapes the control characters of errors, names and details, those of C1 and of direction, too', () => {
     const { ride, log } = traced();
-    ride.wire.give({ kind: 'resolved', host: 'a\u009b\n', ip: '127.0.0.1', family: 4 });
-    ride.wire.give({ kind: 'connected', details: [{ layer: 'proxy', reply: '\u009b31m\u202e', boundAddress: '\u0085' }] });
+    ride.wire.emit({ kind: 'resolved', host: 'a\u009b\n', ip: '127.0.0.1', family: 4 });
+    ride.wire.emit({ kind: 'connected', details: [{ layer: 'proxy', reply: '\u009b31m\u202e', boundAddress: '\u0085' }] });
     ride.wire.fail(new Error('\u001b[31m \u009b31m \u2028'));
     expect(said(log)).toStrictEqual([
       String.raw`↑ resolved a\u009b\u000a is 127.0.0.1`,
@@ -144,7 +145,7 @@ describe('trace', () => {
 
     it('shows a half row, and every byte once', () => {
       const { ride, log } = traced();
-      ride.wire.give({ kind: 'data', bytes: all.subarray(60, 85) });
+      ride.wire.emit({ kind: 'data', bytes: all.subarray(60, 85) });
       expect(dumpOf(log[0])).toBe(
         [
           '00000000  3c 3d 3e 3f 40 41 42 43  44 45 46 47 48 49 4a 4b  |<=>?@ABCDEFGHIJK|',
@@ -157,7 +158,7 @@ describe('trace', () => {
       const { ride, log } = traced();
       for (let each = 0; each < 3; each += 1) {
         ride.app.next(data('x'.repeat(1000)));
-        ride.wire.give(data('y'));
+        ride.wire.emit(data('y'));
       }
       const offsets = log.map((entry) => /\n {2}(\w{8})/.exec(entry)?.[1]);
       expect(offsets).toStrictEqual(['00000000', '00000000', '000003e8', '00000001', '000007d0', '00000002']);
@@ -193,7 +194,7 @@ describe('trace', () => {
       const { ride, calls } = breaking();
       ride.wire.connect();
       for (let each = 0; each < 5; each += 1) ride.app.next(data('x'));
-      ride.wire.give(data('y'), { kind: 'end' });
+      ride.wire.emit(data('y'), { kind: 'end' });
       await wait(1);
       expect(seen.map(String)).toStrictEqual(['Error: disk full']);
       expect([calls(), ride.state, ride.wire.down.length, inWords(ride.up).at(-1)]).toStrictEqual([2, 'open', 5, 'end']);

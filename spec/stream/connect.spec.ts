@@ -28,7 +28,7 @@ import { blackHole } from '../support/black-hole.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { deadPort, pattern } from '../support/loopback.ts';
-import type { ObserverSpy } from '../support/observed.ts';
+import type { ObserverSpy } from '../support/observer-spy.ts';
 import { serve, turns, unhandled } from './tools.ts';
 
 const host = '127.0.0.1';

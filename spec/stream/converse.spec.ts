@@ -21,7 +21,8 @@ import { rechunk } from '../../src/testing/rechunk.ts';
 import { syncPair } from '../../src/testing/memory/sync-pair.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
-import { data, inWords, ScriptedWire, textOf } from '../support/scripted-wire.ts';
+import { data, inWords, textOf } from '../support/signal-text.ts';
+import { ScriptedWire } from '../support/scripted-wire.ts';
 import { joined, owned, ticks } from './tools.ts';
 
 type Talk<T> = Parameters<typeof converse<T>>[1];
@@ -45,7 +46,7 @@ const SAID = '2.0some words\r\nok';
 async function scripted(h: Harness): Promise<{ io: IOStream; wire: ScriptedWire }> {
   const wire = new ScriptedWire();
   wire.answer = (signal) => {
-    if (signal.kind === 'data') wire.give({ kind: 'sent', bytes: signal.bytes.length });
+    if (signal.kind === 'data') wire.emit({ kind: 'sent', bytes: signal.bytes.length });
   };
   const [io] = owned(h, new IOStream({ wire: wire.wire, allowHalfOpen: true }));
   await ticks(1);
@@ -58,12 +59,12 @@ describe('converse', () => {
     for (const { name, chunks } of rechunk(`${SAID} and more`, { empty: true })) {
       const { io, wire } = await scripted(h);
       const seen = h.observed(converse(io, greeting));
-      for (const bytes of chunks) wire.give({ kind: 'data', bytes });
+      for (const bytes of chunks) wire.emit({ kind: 'data', bytes });
       await ticks(2);
       expect(seen, name).toMatchObject({ state: 'complete', values: [['2.0', 'some words\r\n', 'ok']] });
       expect(io.inBuf.toString(), name).toBe(' and more');
       expect(textOf(wire.down), name).toBe('hello there\nthanks\n');
-      wire.give(data(' still'));
+      wire.emit(data(' still'));
       expect(io.inBuf.toString(), name).toBe(' and more still');
     }
   });
@@ -85,7 +86,7 @@ describe('converse', () => {
     for (const reader of readers) {
       const { io, wire } = await scripted(h);
       const seen = h.observed(converse(io, greeting));
-      wire.give(data(`${SAID}more`));
+      wire.emit(data(`${SAID}more`));
       await seen.ended;
       expect(await reader(io)).toBe('more');
     }
@@ -93,10 +94,10 @@ describe('converse', () => {
 
   spec('begins with what was in inBuf', async (h) => {
     const { io, wire } = await scripted(h);
-    wire.give(data(SAID.slice(0, 9)));
+    wire.emit(data(SAID.slice(0, 9)));
     await ticks(2);
     const seen = h.observed(converse(io, greeting));
-    wire.give(data(SAID.slice(9)));
+    wire.emit(data(SAID.slice(9)));
     expect((await seen.ended).values).toEqual([['2.0', 'some words\r\n', 'ok']]);
   });
 
@@ -108,7 +109,7 @@ describe('converse', () => {
       return text(yield* link.read(1));
     });
     expect(runs).toBe(0);
-    wire.give(data('ab'));
+    wire.emit(data('ab'));
     const seen = await h.observed(concat(talk$, talk$)).ended;
     expect(seen.values).toEqual(['a', 'b']);
     expect(runs).toBe(2);
@@ -133,9 +134,9 @@ describe('converse', () => {
     const { io, wire } = await scripted(h);
     const tapped = h.observed(io.data$);
     const seen = h.observed(converse(io, greeting));
-    for (const bytes of [SAID.slice(0, 5), `${SAID.slice(5)} and`, ' more']) wire.give(data(bytes));
+    for (const bytes of [SAID.slice(0, 5), `${SAID.slice(5)} and`, ' more']) wire.emit(data(bytes));
     await ticks(2);
-    wire.give(END);
+    wire.emit(END);
     wire.complete();
     await tapped.ended;
     expect(seen.state).toBe('complete');
@@ -151,8 +152,8 @@ describe('converse', () => {
         return [sum, (yield* link.read(20_000)).length];
       }),
     );
-    wire.give({ kind: 'data', bytes: new Uint8Array(1000).fill(1) });
-    for (let each = 0; each < 20_000; each += 1) wire.give(data('x'));
+    wire.emit({ kind: 'data', bytes: new Uint8Array(1000).fill(1) });
+    for (let each = 0; each < 20_000; each += 1) wire.emit(data('x'));
     expect((await seen.ended).values).toEqual([[1000, 20_000]]);
   });
 
@@ -167,7 +168,7 @@ describe('converse', () => {
           throw refused;
         }),
       );
-      wire.give(data('500 no'));
+      wire.emit(data('500 no'));
       await seen.ended;
       expect(seen.error).toBe(refused);
       expect(io.inBuf.toString()).toBe(' no');
@@ -192,7 +193,7 @@ describe('converse', () => {
     spec('with EPROTOCOL when the peer ends too early; what came is in inBuf', async (h) => {
       const { io, wire } = await scripted(h);
       const seen = h.observed(converse(io, greeting));
-      wire.give(data('2.0some'), END);
+      wire.emit(data('2.0some'), END);
       await seen.ended;
       h.error(seen.error, { code: 'EPROTOCOL', phase: 'read' });
       expect((seen.error as Error).message).toContain('unexpected EOF after 7 bytes');
@@ -212,14 +213,14 @@ describe('converse', () => {
           }
         }),
       );
-      wire.give(data('x'), END);
+      wire.emit(data('x'), END);
       expect(await seen.ended).toMatchObject({ state: 'complete', values: ['nothing more'] });
     });
 
     spec('with EPROTOCOL when a delimiter does not come within its limit', async (h) => {
       const { io, wire } = await scripted(h);
       const seen = h.observed(converse(io, (link) => link.readUntil('\n', 4)));
-      wire.give(data('12345'));
+      wire.emit(data('12345'));
       h.error((await seen.ended).error, { code: 'EPROTOCOL' });
       expect(io.inBuf.toString()).toBe('12345');
     });
@@ -270,7 +271,7 @@ describe('converse', () => {
               }
             }),
           );
-          wire.give(data(left));
+          wire.emit(data(left));
           wire.fail(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', errno: -104, syscall: 'read' }));
           expect(await seen.ended).toMatchObject(expected);
           h.error(told[0], { code: 'ECONNRESET', phase: 'read' });
@@ -282,7 +283,7 @@ describe('converse', () => {
     spec('with the error of the stream, or the early end, when the talk waits on all the same; its finally blocks run', async (h) => {
       for (const [end, code] of [
         [(wire: ScriptedWire) => wire.fail(Object.assign(new Error('reset'), { code: 'ECONNRESET' })), 'ECONNRESET'],
-        [(wire: ScriptedWire) => wire.give(END), 'EPROTOCOL'],
+        [(wire: ScriptedWire) => wire.emit(END), 'EPROTOCOL'],
       ] as const) {
         const { io, wire } = await scripted(h);
         let left = 0;
@@ -326,14 +327,14 @@ describe('converse', () => {
       const { io, wire } = await scripted(h);
       const consumed = h.observed(io.consume((chunk) => of(text(chunk))));
       expect(h.observed(converse(io, greeting)).error).toBeInstanceOf(TypeError);
-      wire.give(data('mine'));
+      wire.emit(data('mine'));
       expect(await consumed.value()).toBe('mine');
       consumed.unsubscribe();
       const talking = h.observed(converse(io, greeting));
       for (const second of [converse(io, greeting), io.consume(() => of())])
         expect(h.observed<unknown>(second).error).toBeInstanceOf(TypeError);
       await expect(io[Symbol.asyncIterator]().next()).rejects.toThrow(TypeError);
-      wire.give(data(SAID));
+      wire.emit(data(SAID));
       expect((await talking.ended).state).toBe('complete');
     });
   });
@@ -357,10 +358,10 @@ describe('converse', () => {
           asking(() => answer),
         ),
       );
-      wire.give(data('abc'));
+      wire.emit(data('abc'));
       await ticks(2);
       expect(textOf(wire.down)).toBe('asking ');
-      wire.give(data('d'), data('left'), END);
+      wire.emit(data('d'), data('left'), END);
       expect(io.inBuf.toString()).toBe('dleft');
       answer.next('pass');
       expect([answer.observed, io.inBuf.toString()]).toEqual([false, 'left']);
@@ -371,7 +372,7 @@ describe('converse', () => {
 
     spec('throws an error, or that there is no value, into the talk', async (h) => {
       const { io, wire } = await scripted(h);
-      wire.give(data('ab'));
+      wire.emit(data('ab'));
       const locked = new Error('locked');
       expect(
         h.observed(
@@ -381,7 +382,7 @@ describe('converse', () => {
           ),
         ).error,
       ).toBe(locked);
-      wire.give(data('ab'));
+      wire.emit(data('ab'));
       expect(
         h.observed(
           converse(
@@ -417,8 +418,8 @@ describe('converse', () => {
           ),
         ),
       );
-      for (const { wire } of [ended, failed]) wire.give(data('ab'));
-      ended.wire.give(END);
+      for (const { wire } of [ended, failed]) wire.emit(data('ab'));
+      ended.wire.emit(END);
       failed.wire.fail(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
       expect(short?.state).toBe('open');
       h.error(broken?.error, { code: 'ECONNRESET' });
@@ -464,14 +465,14 @@ describe('converse', () => {
           }
         }).pipe(takeUntil(stop)),
       );
-      wire.give(data('abcde'));
-      wire.give(data('fg'));
+      wire.emit(data('abcde'));
+      wire.emit(data('fg'));
       stop.next();
       expect(seen).toMatchObject({ state: 'complete', values: [] });
       await ticks(2);
       expect(io.inBuf.toString()).toBe('defg');
       expect(textOf(wire.down)).toBe('ABORT\n');
-      wire.give(data('h'));
+      wire.emit(data('h'));
       expect(text(await h.observed(io.data$).value())).toBe('defgh');
     });
 
@@ -492,7 +493,7 @@ describe('converse', () => {
           }
         }).pipe(takeUntil(stop)),
       );
-      wire.give(data('abc'));
+      wire.emit(data('abc'));
       expect(seen.state).toBe('complete');
       expect(steps).toEqual(['the rest of the step', 'finally']);
       await ticks(2);
@@ -501,7 +502,7 @@ describe('converse', () => {
 
     spec('by timeout()', async (h) => {
       const { io, wire } = await scripted(h);
-      wire.give(data('2.'));
+      wire.emit(data('2.'));
       const seen = await h.observed(converse(io, greeting).pipe(timeout(10))).ended;
       expect(seen.error).toBeInstanceOf(TimeoutError);
       expect(io.inBuf.toString()).toBe('2.');
@@ -567,8 +568,8 @@ describe('converse', () => {
           if (leave === 'throws') throw new Error('enough');
         }),
       );
-      wire.give(data('1 left'));
-      wire.give(data(' and came'));
+      wire.emit(data('1 left'));
+      wire.emit(data(' and came'));
       if (leave === 'is unsubscribed') seen.unsubscribe();
       else goOn.next();
       expect(text(io.inBuf), leave).toBe(' left and came');

@@ -4,7 +4,8 @@ import { EOF, IN, IOStream } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { syncPair } from '../../src/testing/memory/sync-pair.ts';
 import { spec } from '../support/spec.ts';
-import { data, ScriptedWire } from '../support/scripted-wire.ts';
+import { data } from '../support/signal-text.ts';
+import { ScriptedWire } from '../support/scripted-wire.ts';
 import { closing, dialled, joined, owned, pattern, ticks, turns, unhandled } from './tools.ts';
 
 describe('data$', () => {
@@ -421,22 +422,22 @@ describe('reactive mode without a reader', () => {
         await ticks(1);
         wire.connect();
         wire.answer = (signal) => {
-          if (signal.kind === 'data') wire.give(data(`re:${String(signal.bytes)}`));
+          if (signal.kind === 'data') wire.emit(data(`re:${String(signal.bytes)}`));
         };
         // Bytes that wait for their first subscriber are emitted at the end of a tick, all others as they come.
-        if (first === 'is read late') wire.give(data('1'));
+        if (first === 'is read late') wire.emit(data('1'));
         const [one, two] = [[] as string[], [] as string[]];
         io.data$.subscribe((bytes) => {
           one.push(String(bytes));
           const text = String(one.length);
           if (one.length > 3) return;
-          if (how === 'by itself') wire.give(data(`re:${text}`));
+          if (how === 'by itself') wire.emit(data(`re:${text}`));
           else if (how === 'as the answer to a write') io.write(text);
           else h.observed(io.send([text]));
         });
         io.data$.subscribe((bytes) => two.push(String(bytes)));
         await ticks(2);
-        if (first === 'comes late') wire.give(data('1'));
+        if (first === 'comes late') wire.emit(data('1'));
         await h.until(() => two.join('') === '1re:1re:2re:3');
         expect(one).toStrictEqual(two);
       }

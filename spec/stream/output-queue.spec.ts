@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { OutputQueue } from '../../src/stream/output-queue.ts';
-import { assertSameBytes } from '../support/digest.ts';
+import { assertSameBytes } from '../support/assert-same-bytes.ts';
 import { pattern } from './tools.ts';
 
 const PIECE = 256 * 1024;

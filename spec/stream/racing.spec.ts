@@ -7,7 +7,7 @@ import { blackHole, slowPort } from '../support/black-hole.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { deadPort } from '../support/loopback.ts';
-import type { ObserverSpy } from '../support/observed.ts';
+import type { ObserverSpy } from '../support/observer-spy.ts';
 
 const hasIPv6 = Object.values(networkInterfaces()).some((each) => each?.some(({ address }) => address === '::1'));
 

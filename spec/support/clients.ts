@@ -1,7 +1,7 @@
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { listen, type Handler, type ListenOptions, type Server } from 'rxjs-io-stream';
 import type { Harness } from './harness.ts';
-import type { ObserverSpy } from './observed.ts';
+import type { ObserverSpy } from './observer-spy.ts';
 
 /** A server of ours, its subscription, and what its `errors$` and `dropped$` told. */
 export interface Serving {

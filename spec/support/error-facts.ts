@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 
 const PHASES = ['resolve', 'connect', 'handshake', 'read', 'write', 'close'];
 
-/** What an error of the library is expected to say. */
+/** The expected fields of an error of the library. */
 export interface ErrorFacts {
   readonly code?: string;
   readonly phase?: string;
@@ -10,21 +10,21 @@ export interface ErrorFacts {
   readonly fatal?: boolean;
 }
 
-/** V7: what is wrong with an error: its names are missing, or it tells a secret. */
+/** Returns the faults of an error: missing fields, and secrets that it contains. */
 export function faultsOf(error: unknown, secrets: readonly string[]): string[] {
   const faults = secrets.flatMap((secret) => {
-    const where = Object.entries(facesOf(error)).filter(([, text]) => text.includes(secret));
-    return where.map(([face]) => `V7: an error tells a secret in its ${face}`);
+    const leaks = Object.entries(textsOf(error)).filter(([, text]) => text.includes(secret));
+    return leaks.map(([where]) => `an error contains a secret in its ${where}`);
   });
   if (!(error instanceof Error) || error.name !== 'IOStreamError') return faults;
   const { code, errno, phase } = error as Partial<Record<'code' | 'errno' | 'phase', unknown>>;
-  if (typeof code !== 'string' || code === '') faults.push(`V7: an error has no code: ${error.message}`);
-  if (typeof errno !== 'number') faults.push(`V7: error ${String(code)} has no errno`);
-  if (!PHASES.includes(String(phase))) faults.push(`V7: error ${String(code)} names no phase, but ${String(phase)}`);
+  if (typeof code !== 'string' || code === '') faults.push(`an error has no code: ${error.message}`);
+  if (typeof errno !== 'number') faults.push(`error ${String(code)} has no errno`);
+  if (!PHASES.includes(String(phase))) faults.push(`error ${String(code)} has no phase, but ${String(phase)}`);
   return faults;
 }
 
-/** Throws unless the error says what is expected of it, and V7 holds. */
+/** Throws unless the error has the expected fields, and no faults. */
 export function assertError(error: unknown, expected: ErrorFacts, secrets: readonly string[] = []): void {
   const faults = faultsOf(error, secrets);
   for (const [name, value] of Object.entries(expected)) {
@@ -34,8 +34,8 @@ export function assertError(error: unknown, expected: ErrorFacts, secrets: reado
   if (faults.length > 0) throw new Error(`${faults.join('\n')}\n${inspect(error)}`, { cause: error });
 }
 
-/** Every way in which an error gets to be read. */
-function facesOf(error: unknown): Record<string, string> {
+/** Returns all texts in which an error may be printed. */
+function textsOf(error: unknown): Record<string, string> {
   return {
     message: error instanceof Error ? error.message : '',
     text: String(error),

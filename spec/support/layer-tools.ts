@@ -2,7 +2,7 @@ import { Observable } from 'rxjs';
 import { testDial } from '../../src/testing/test-dial.ts';
 import { layer, type Layer, type LayerContext } from '../../src/wire/layer.ts';
 import type { Flow, Plugin, Up, Wire } from '../../src/wire/signal.ts';
-import { inWords } from './scripted-wire.ts';
+import { inWords } from './signal-text.ts';
 
 /** A plugin that passes all signals on, except where `overrides` replace a method. */
 export function plugin(overrides: (context: LayerContext) => Partial<Layer> = () => ({})): Plugin {

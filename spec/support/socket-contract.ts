@@ -5,10 +5,10 @@ import { asyncScheduler, Subject } from 'rxjs';
 import { describe, expect } from 'vitest';
 import { testDial } from '../../src/testing/test-dial.ts';
 import { END, PAUSE, RESUME, type Dial, type Flow, type Target, type Timeouts, type Up, type Wire } from '../../src/wire/signal.ts';
-import { joined } from './digest.ts';
+import { joined } from './assert-same-bytes.ts';
 import { type Harness } from './harness.ts';
-import type { ObserverSpy } from './observed.ts';
-import { data, inWords, sentOf, textOf } from './scripted-wire.ts';
+import type { ObserverSpy } from './observer-spy.ts';
+import { data, inWords, sentOf, textOf } from './signal-text.ts';
 import { spec } from './spec.ts';
 
 /** What is made of sockets: how to listen for it, and how to dial. */

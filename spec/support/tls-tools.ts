@@ -8,10 +8,9 @@ import { tlsServer, type TlsServerOptions } from '../../src/plugins/tls/tls-serv
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { END, type DataSignal, type Dial, type Flow, type Plugin, type Target, type Up } from '../../src/wire/signal.ts';
 import { stack } from '../../src/wire/stack.ts';
-import { dialOf } from './carry.ts';
+import { dialOf, WireDriver } from './wire-driver.ts';
 import * as certificates from './certificates.ts';
 import type { Harness } from './harness.ts';
-import { Counted } from './two-ends.ts';
 
 export const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const;
 export type Version = (typeof VERSIONS)[number];
@@ -157,8 +156,8 @@ export interface SessionOptions {
 
 /** A client and a server of ours, joined in memory; the tap of each lies directly below TLS. */
 export class Session {
-  readonly client: Counted;
-  readonly server: Counted;
+  readonly client: WireDriver;
+  readonly server: WireDriver;
   readonly taps: Record<Role, Tap> = { client: new Tap(), server: new Tap() };
 
   constructor(h: Harness, { version: maxVersion = 'TLSv1.3', below = {}, seen = {}, ...options }: SessionOptions = {}) {
@@ -174,14 +173,14 @@ export class Session {
       ['below', below[role] ?? ((wire) => wire)],
     ];
     const dial = { ...dialOf(), to: { host: 'localhost', port: 7 }, ...options.dial };
-    this.server = new Counted(h, stack(stackOf('server'), b), { ...dial, to: undefined });
-    this.client = new Counted(h, stack(stackOf('client'), a), dial);
+    this.server = new WireDriver(h, stack(stackOf('server'), b), { ...dial, to: undefined });
+    this.client = new WireDriver(h, stack(stackOf('client'), a), dial);
   }
 
   /** A session that is connected at both ends. */
   static async connected(h: Harness, options?: SessionOptions): Promise<Session> {
     const session = new Session(h, options);
-    await Promise.all([session.client.saw('connected'), session.server.saw('connected')]);
+    await Promise.all([session.client.waitFor('connected'), session.server.waitFor('connected')]);
     return session;
   }
 }

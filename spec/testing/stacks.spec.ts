@@ -18,7 +18,7 @@ import { Endpoint } from '../../src/testing/rules/endpoint.ts';
 import { randomOf } from '../../src/testing/random-of.ts';
 import type { Plugin, Wire } from '../../src/wire/signal.ts';
 import * as certificates from '../support/certificates.ts';
-import { assertSameBytes } from '../support/digest.ts';
+import { assertSameBytes } from '../support/assert-same-bytes.ts';
 import { spec } from '../support/spec.ts';
 import { greeter, greeterScript } from './plugins.ts';
 

@@ -1,7 +1,8 @@
 import { catchError, concat, EMPTY, throwError } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { Plugin, Up } from '../../src/wire/signal.ts';
-import { data, inWords, PluginDriver } from '../support/scripted-wire.ts';
+import { data, inWords } from '../support/signal-text.ts';
+import { PluginDriver } from '../support/plugin-driver.ts';
 import { plugin } from '../support/layer-tools.ts';
 
 const boom = (): never => {
@@ -37,7 +38,7 @@ describe('a layer with buffered bytes when the wire ends', () => {
   describe.each(ends)('which %s', (_, over, outcome) => {
     const waiting = (freed?: () => void, plugin = holding(freed)): PluginDriver => {
       const ride = new PluginDriver(plugin);
-      ride.wire.give(data('held'));
+      ride.wire.emit(data('held'));
       over(ride);
       expect([ride.state, ride.up, ride.wire.freed, ride.app.observed]).toEqual(['open', [], true, true]);
       return ride;
@@ -111,7 +112,7 @@ describe('a layer with buffered bytes when the wire ends', () => {
   it('emits its whole buffer when the wire ends from inside a signal of the layer', () => {
     const ride = new PluginDriver(holding());
     ride.wire.answer = ({ kind }) => kind === 'resume' && ride.wire.complete();
-    ride.wire.give(data('held'));
+    ride.wire.emit(data('held'));
     ride.app.next({ kind: 'resume' });
     expect([inWords(ride.up), ride.state]).toEqual([['data held'], 'complete']);
   });

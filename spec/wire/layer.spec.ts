@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { testDial } from '../../src/testing/test-dial.ts';
 import { layer, type Layer, type LayerContext } from '../../src/wire/layer.ts';
 import { END, type Flow, type Up, type Wire } from '../../src/wire/signal.ts';
-import { data, inWords, PluginDriver, sent } from '../support/scripted-wire.ts';
+import { data, inWords, sent } from '../support/signal-text.ts';
+import { PluginDriver } from '../support/plugin-driver.ts';
 import { echo, plugin, run } from '../support/layer-tools.ts';
 
 const boom = (): never => {
@@ -166,7 +167,7 @@ describe('layer', () => {
       expect(inWords(ride.wire.down)).toEqual(['data bye']);
       expect(ride.wire.flow).toBe('complete');
       expect(ride.state).toBe('open');
-      ride.wire.give(sent(3));
+      ride.wire.emit(sent(3));
       ride.wire.complete();
       expect(inWords(ride.up)).toEqual(['sent 3']);
       expect(ride.state).toBe('complete');
@@ -270,7 +271,7 @@ describe('layer', () => {
       const ride = new PluginDriver(plugin());
       ride.wire.connect();
       ride.unsubscribe();
-      ride.wire.give(data('late'));
+      ride.wire.emit(data('late'));
       ride.app.next(data('late'));
       expect(inWords(ride.up)).toEqual(['connected']);
       expect(ride.wire.down).toEqual([]);
@@ -278,7 +279,7 @@ describe('layer', () => {
 
     it('emits nothing after the subscriber unsubscribes inside `next`', () => {
       const ride = new PluginDriver(plugin(), { seen: (_, { unsubscribe }) => unsubscribe.call(ride) });
-      ride.wire.give(data('a'), data('b'));
+      ride.wire.emit(data('a'), data('b'));
       expect(inWords(ride.up)).toEqual(['data a']);
     });
   });

@@ -8,8 +8,8 @@ import type { OpenStream } from '../../src/wire/open-stream.ts';
 import { END, PAUSE, RESUME, type Flow, type Up } from '../../src/wire/signal.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
-import type { ObserverSpy } from '../support/observed.ts';
-import { data, inWords, sentOf, textOf } from '../support/scripted-wire.ts';
+import type { ObserverSpy } from '../support/observer-spy.ts';
+import { data, inWords, sentOf, textOf } from '../support/signal-text.ts';
 
 const WHY = new Error('why');
 

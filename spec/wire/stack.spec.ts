@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { testDial } from '../../src/testing/test-dial.ts';
 import type { Dial, Plugin, Up, Wire } from '../../src/wire/signal.ts';
 import { pluginEntries, stack } from '../../src/wire/stack.ts';
-import { data, inWords, PluginDriver } from '../support/scripted-wire.ts';
+import { data, inWords } from '../support/signal-text.ts';
+import { PluginDriver } from '../support/plugin-driver.ts';
 
 /** Marks what passes, both ways. */
 const mark =
@@ -33,7 +34,7 @@ describe('stack', () => {
   it('is the wire itself without plugins', () => {
     const ride = new PluginDriver((wire) => stack({}, wire));
     ride.app.next(data('x'));
-    ride.wire.give(data('y'));
+    ride.wire.emit(data('y'));
     expect([inWords(ride.wire.down), inWords(ride.up)]).toEqual([['data x'], ['data y']]);
   });
 
@@ -53,7 +54,7 @@ describe('stack', () => {
   ])('puts the first of %s nearest the application', (_, make) => {
     const ride = new PluginDriver(make);
     ride.app.next(data('x'));
-    ride.wire.give(data('y'));
+    ride.wire.emit(data('y'));
     expect(inWords(ride.wire.down)).toEqual(['data far(near(x))']);
     expect(inWords(ride.up)).toEqual(['data near(far(y))']);
   });

@@ -10,8 +10,8 @@ import type { TcpOptions } from '../../src/wire/tcp-options.ts';
 import { blackHole } from '../support/black-hole.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
-import type { ObserverSpy } from '../support/observed.ts';
-import { data, inWords, textOf } from '../support/scripted-wire.ts';
+import type { ObserverSpy } from '../support/observer-spy.ts';
+import { data, inWords, textOf } from '../support/signal-text.ts';
 import { line, listen, socketContract, type Site } from '../support/socket-contract.ts';
 
 const HOST = '127.0.0.1';

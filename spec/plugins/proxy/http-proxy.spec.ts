@@ -9,7 +9,9 @@ import { rechunk } from '../../../src/testing/rechunk.ts';
 import { testDial, type TestDialOptions } from '../../../src/testing/test-dial.ts';
 import { END, PAUSE, RESUME } from '../../../src/wire/signal.ts';
 import { stack } from '../../../src/wire/stack.ts';
-import { data, inWords, PluginDriver, ScriptedWire, sent, textOf } from '../../support/scripted-wire.ts';
+import { data, inWords, sent, textOf } from '../../support/signal-text.ts';
+import { PluginDriver } from '../../support/plugin-driver.ts';
+import { ScriptedWire } from '../../support/scripted-wire.ts';
 
 const PROXY = { host: 'proxy.test', port: 3128 };
 const ASKED = 'CONNECT target.test:443 HTTP/1.1\r\nHost: target.test:443\r\n\r\n';
@@ -159,7 +161,7 @@ describe('httpProxy', () => {
   it('A1, A2: dials the proxy, asks, then hands up what came behind the reply, wherever it is cut', () => {
     for (const { name, chunks } of rechunk(`${OPENED}payload`, { random: 100, empty: true })) {
       const { wire, up } = talking();
-      for (const bytes of chunks) wire.give({ kind: 'data', bytes });
+      for (const bytes of chunks) wire.emit({ kind: 'data', bytes });
       expect([wire.dials[0]?.to, textOf(wire.down), inWords(up)[0], textOf(up)], name).toEqual([PROXY, ASKED, 'connected', 'payload']);
       expect(up[0], name).toEqual({
         kind: 'connected',
@@ -170,7 +172,7 @@ describe('httpProxy', () => {
 
   it('says nothing to a wire that is not connected, and tells nothing of its names', () => {
     const { wire, up } = ride();
-    wire.give({ kind: 'resolved', host: PROXY.host, ip: '192.0.2.1', family: 4 });
+    wire.emit({ kind: 'resolved', host: PROXY.host, ip: '192.0.2.1', family: 4 });
     expect([wire.down, up]).toEqual([[], []]);
   });
 
@@ -185,14 +187,14 @@ describe('httpProxy', () => {
 
   it('B7: tells an end that comes right behind the reply', () => {
     const { wire, up } = talking();
-    wire.give(data(OPENED), END);
+    wire.emit(data(OPENED), END);
     expect(inWords(up)).toEqual(['connected', 'end']);
   });
 
   it.each(Array.from({ length: OPENED.length }, (_, count) => count))('B8: an end after %i bytes of the reply is EPROXY', (count) => {
     const made = talking();
-    if (count > 0) made.wire.give(data(OPENED.slice(0, count)));
-    made.wire.give(END);
+    if (count > 0) made.wire.emit(data(OPENED.slice(0, count)));
+    made.wire.emit(END);
     expect(made.error).toMatchObject({ code: 'EPROXY', phase: 'handshake', layer: 'proxy' });
     expect((made.error as Error).message).toContain(`after ${count} bytes`);
     expect([made.up, made.wire.freed]).toEqual([[], true]);
@@ -204,7 +206,7 @@ describe('httpProxy', () => {
     it('within the reply is ECONNRESET of the handshake, with the layer', () => {
       for (const before of ['', OPENED.slice(0, 20)]) {
         const made = talking();
-        if (before) made.wire.give(data(before));
+        if (before) made.wire.emit(data(before));
         const cause = reset();
         made.wire.fail(cause);
         expect(made.error).toMatchObject({ code: 'ECONNRESET', errno: -104, phase: 'handshake', layer: 'proxy', syscall: 'read', cause });
@@ -214,7 +216,7 @@ describe('httpProxy', () => {
     it('before or after it is what the wire says', () => {
       for (const before of [
         (_: PluginDriver) => {},
-        (made: PluginDriver) => made.wire.give({ kind: 'connected', details: [] }, data(OPENED)),
+        (made: PluginDriver) => made.wire.emit({ kind: 'connected', details: [] }, data(OPENED)),
       ]) {
         const made = ride();
         before(made);
@@ -228,7 +230,7 @@ describe('httpProxy', () => {
       for (const before of ['', 'HTTP/1.1 403 No\r\n\r\nwhy']) {
         const made = talking();
         const reason = new Error('enough');
-        if (before) made.wire.give(data(before));
+        if (before) made.wire.emit(data(before));
         made.app.error(reason);
         expect([made.error, made.wire.error]).toEqual([reason, reason]);
       }
@@ -238,7 +240,7 @@ describe('httpProxy', () => {
   describe('a refusal', () => {
     it('B6: is EPROXY with what the proxy said, and frees the wire', () => {
       const made = talking();
-      made.wire.give(data(DENIED));
+      made.wire.emit(data(DENIED));
       expect(made.error).toMatchObject({
         code: 'EPROXY',
         phase: 'handshake',
@@ -253,7 +255,7 @@ describe('httpProxy', () => {
     it('B5: of the credentials is EPROXYAUTH, once, and tells none', () => {
       const made = talking({ user: 'me', pass: 'secret' });
       const encoded = Buffer.from('me:secret').toString('base64');
-      made.wire.give(data(WHO.replace('Who', `${encoded} secret`)), END);
+      made.wire.emit(data(WHO.replace('Who', `${encoded} secret`)), END);
       expect(made.error).toMatchObject({
         code: 'EPROXYAUTH',
         status: 407,
@@ -273,7 +275,7 @@ describe('httpProxy', () => {
       ] as const) {
         const made = talking(options);
         const cause = new IOStreamError('ECONNRESET', { phase: 'read', errno: -104 });
-        made.wire.give(data(`HTTP/1.1 ${line}\r\nContent-Length: 9\r\n\r\nwhy`));
+        made.wire.emit(data(`HTTP/1.1 ${line}\r\nContent-Length: 9\r\n\r\nwhy`));
         made.wire.fail(cause);
         expect(made.error).toMatchObject({ ...facts, phase: 'handshake', layer: 'proxy', body: 'why', cause });
         expect([made.up, made.wire.freed, made.wire.subscriptions]).toEqual([[], true, 1]);
@@ -298,7 +300,7 @@ describe('httpProxy', () => {
         [302, 2000],
       ] as const) {
         const made = talking(options);
-        made.wire.give(
+        made.wire.emit(
           data(`HTTP/1.1 ${status} ${repeated}\r\n${headers}Content-Length: ${length}\r\n\r\n${repeated.slice(0, length)}`),
           END,
         );
@@ -311,13 +313,13 @@ describe('httpProxy', () => {
 
     it('keeps what the reply needs of a header that both sides send', () => {
       const made = talking({ headers: { 'Proxy-Connection': 'keep-alive', 'X-A': '1' } });
-      made.wire.give(data('HTTP/1.1 403 No 1\r\nProxy-Connection: keep-alive\r\nContent-Length: 1\r\n\r\nx'));
+      made.wire.emit(data('HTTP/1.1 403 No 1\r\nProxy-Connection: keep-alive\r\nContent-Length: 1\r\n\r\nx'));
       expect(made.error).toMatchObject({ reply: 'No 1', headers: { 'proxy-connection': 'keep-alive', 'content-length': '1' } });
     });
 
     it('has no control character in its message', () => {
       const made = talking();
-      made.wire.give(data('HTTP/1.1 403 \x9b31m \x85\r\nContent-Length: 0\r\n\r\n'));
+      made.wire.emit(data('HTTP/1.1 403 \x9b31m \x85\r\nContent-Length: 0\r\n\r\n'));
       expect((made.error as Error).message).toBe(
         String.raw`proxy: expected the proxy to connect to target.test:443, got 403 \u009b31m \u0085`,
       );
@@ -325,7 +327,7 @@ describe('httpProxy', () => {
 
     it('by what is no HTTP proxy quotes what came, at its first byte', () => {
       const made = talking();
-      made.wire.give(data('220 smtp.test ESMTP\r\n'));
+      made.wire.emit(data('220 smtp.test ESMTP\r\n'));
       expect(made.error).toMatchObject({ code: 'EPROTOCOL', phase: 'handshake' });
       expect((made.error as Error).message).toBe(
         String.raw`proxy: expected of the reply a status line of HTTP/1, got "220 smtp.test ESMTP\r\n"`,
@@ -338,8 +340,8 @@ describe('httpProxy', () => {
         scheduler.maxFrames = Infinity;
         const made = talking({}, { scheduler });
         let now = -1;
-        scheduler.schedule(() => made.wire.give(data(head)), 100);
-        scheduler.schedule(() => made.wire.give(data('why')), 599);
+        scheduler.schedule(() => made.wire.emit(data(head)), 100);
+        scheduler.schedule(() => made.wire.emit(data('why')), 599);
         scheduler.schedule(() => expect(made.state).toBe('open'), 599);
         scheduler.schedule(() => (now = made.state === 'error' ? 601 : -1), 601);
         scheduler.flush();
@@ -351,12 +353,12 @@ describe('httpProxy', () => {
     it('leaves no timer behind', () => {
       const scheduler = new TestScheduler(() => {});
       for (const end of [
-        (made: PluginDriver) => made.wire.give(END),
+        (made: PluginDriver) => made.wire.emit(END),
         (made: PluginDriver) => made.wire.fail(new Error('x')),
         (made: PluginDriver) => made.unsubscribe(),
       ]) {
         const made = talking({}, { scheduler });
-        made.wire.give(data('HTTP/1.1 403 Forbidden\r\n\r\n'));
+        made.wire.emit(data('HTTP/1.1 403 Forbidden\r\n\r\n'));
         end(made);
         expect(scheduler.actions.filter(({ closed }) => !closed)).toEqual([]);
       }
@@ -370,7 +372,7 @@ describe('httpProxy', () => {
     let over = -1;
     for (let ms = 50; ms < 2000; ms += 50)
       scheduler.schedule(
-        () => (made.state === 'open' ? made.wire.give(data('x'.replace('x', OPENED[ms / 50 - 1] ?? 'x'))) : (over = over < 0 ? ms : over)),
+        () => (made.state === 'open' ? made.wire.emit(data('x'.replace('x', OPENED[ms / 50 - 1] ?? 'x'))) : (over = over < 0 ? ms : over)),
         ms,
       );
     scheduler.flush();
@@ -384,7 +386,7 @@ describe('httpProxy', () => {
       made.app.next(data('queued'));
       made.wire.connect();
       made.app.next(data('more'));
-      made.wire.give(data(reply), END);
+      made.wire.emit(data(reply), END);
       expect([made.state, textOf(made.wire.down).includes('queued'), textOf(made.wire.down).includes('more')]).toEqual([
         'error',
         false,
@@ -402,16 +404,16 @@ describe('httpProxy', () => {
       ['an Observable that does not end', () => new Subject<string>().pipe(() => of('Bearer 1'))],
     ])('answers with %s', (_, auth) => {
       const made = talking({ auth });
-      made.wire.give(data(WHO), data(`${OPENED}left`));
+      made.wire.emit(data(WHO), data(`${OPENED}left`));
       expect(textOf(made.wire.down).split('\r\n')).toContain('Proxy-Authorization: Bearer 1');
       expect([inWords(made.up), made.wire.subscriptions]).toEqual([['connected', 'data left'], 1]);
     });
 
     it('answers with a Promise', async () => {
       const made = talking({ auth: async () => 'Bearer 1' });
-      made.wire.give(data(WHO));
+      made.wire.emit(data(WHO));
       await new Promise(setImmediate);
-      made.wire.give(data(OPENED));
+      made.wire.emit(data(OPENED));
       expect([textOf(made.wire.down).includes('Bearer 1'), inWords(made.up)]).toEqual([true, ['connected']]);
     });
 
@@ -421,7 +423,7 @@ describe('httpProxy', () => {
       ['an Observable of nothing', () => EMPTY],
     ])('gives up with %s: EPROXYAUTH', (_, auth) => {
       const made = talking({ auth });
-      made.wire.give(data(WHO));
+      made.wire.emit(data(WHO));
       expect(made.error).toMatchObject({ code: 'EPROXYAUTH', status: 407, layer: 'proxy' });
     });
 
@@ -435,14 +437,14 @@ describe('httpProxy', () => {
       ['errors', () => throwError(() => new Error('vault'))],
     ])('that %s is EPROXYAUTH with its cause', (_, auth) => {
       const made = talking({ auth, user: 'me', pass: 'secret' });
-      made.wire.give(data(WHO));
+      made.wire.emit(data(WHO));
       expect(made.error).toMatchObject({ code: 'EPROXYAUTH', layer: 'proxy', cause: new Error('vault') });
       expect(inspect(made.error, { depth: 9 })).not.toContain('secret');
     });
 
     it('is asked after `user` and `pass` were refused', () => {
       const made = talking({ auth: bearer, user: 'me', pass: 'pw' });
-      made.wire.give(data(WHO), data(OPENED));
+      made.wire.emit(data(WHO), data(OPENED));
       expect(textOf(made.wire.down).match(/Proxy-Authorization: \w+/g)).toEqual([
         'Proxy-Authorization: Basic',
         'Proxy-Authorization: Bearer',
@@ -456,9 +458,9 @@ describe('httpProxy', () => {
       const scheduler = new TestScheduler(() => {});
       scheduler.maxFrames = Infinity;
       const made = talking({ auth: bearer }, { scheduler });
-      made.wire.give(data(`${version} 407 Who\r\n${header}Content-Length: 4\r\n\r\n`));
-      scheduler.schedule(() => made.wire.give(data('body')), 20_000);
-      scheduler.schedule(() => made.wire.give(data(OPENED)), 20_001);
+      made.wire.emit(data(`${version} 407 Who\r\n${header}Content-Length: 4\r\n\r\n`));
+      scheduler.schedule(() => made.wire.emit(data('body')), 20_000);
+      scheduler.schedule(() => made.wire.emit(data(OPENED)), 20_001);
       scheduler.flush();
       expect([made.wire.subscriptions, inWords(made.up)]).toEqual([1, ['connected']]);
       expect(textOf(made.wire.down).match(/Bearer \d/g)).toEqual(['Bearer 1']);
@@ -468,7 +470,7 @@ describe('httpProxy', () => {
       const scheduler = new TestScheduler(() => {});
       scheduler.maxFrames = Infinity;
       const made = talking({ auth: bearer }, { scheduler, timeouts: { handshake: 5000 } });
-      made.wire.give(data('HTTP/1.1 407 Who\r\nContent-Length: 4\r\n\r\n'));
+      made.wire.emit(data('HTTP/1.1 407 Who\r\nContent-Length: 4\r\n\r\n'));
       scheduler.flush();
       expect(made.error).toMatchObject({ code: 'ETOHANDSHAKE' });
     });
@@ -477,7 +479,7 @@ describe('httpProxy', () => {
       const made = ride({ auth: ({ attempt }) => (attempt < 3 ? 'NTLM type1' : undefined) });
       for (let round = 0; round < 3; round += 1) {
         made.wire.connect();
-        made.wire.give(data(WHO_CLOSES), END);
+        made.wire.emit(data(WHO_CLOSES), END);
       }
       expect((made.error as Error).message).toBe(
         'proxy: expected the proxy to connect to target.test:443, got 407 Who; it wants Basic; each of its 3 challenges came on a new connection, so no scheme that is bound to one, such as NTLM, can succeed here',
@@ -488,10 +490,10 @@ describe('httpProxy', () => {
       const made = ride({ auth: bearer });
       made.app.next(PAUSE);
       made.wire.connect();
-      made.wire.give(PAUSE, data(WHO_CLOSES));
+      made.wire.emit(PAUSE, data(WHO_CLOSES));
       expect([made.wire.subscriptions, made.wire.dials.length, made.state]).toEqual([2, 2, 'open']);
       made.wire.connect();
-      made.wire.give(data(`${OPENED}left`));
+      made.wire.emit(data(`${OPENED}left`));
       expect(inWords(made.wire.down)).toEqual([
         `data ${ASKED}`,
         `data ${ASKED.slice(0, -2)}Proxy-Authorization: Bearer 1\r\n\r\n`,
@@ -500,7 +502,7 @@ describe('httpProxy', () => {
       expect(inWords(made.up)).toEqual(['pause', 'resume', 'connected', 'data left']);
       made.app.next(RESUME);
       made.app.next(data('1234'));
-      made.wire.give(sent(ASKED.length + 'Proxy-Authorization: Bearer 1\r\n'.length), sent(4));
+      made.wire.emit(sent(ASKED.length + 'Proxy-Authorization: Bearer 1\r\n'.length), sent(4));
       expect(inWords(made.wire.down).slice(3)).toEqual(['resume', 'data 1234']);
       expect(inWords(made.up).slice(4)).toEqual(['sent 4']);
       made.app.complete();
@@ -510,9 +512,9 @@ describe('httpProxy', () => {
 
     it('dials again when a kept connection ends just then', () => {
       const made = talking({ auth: bearer });
-      made.wire.give(data(WHO), END);
+      made.wire.emit(data(WHO), END);
       made.wire.connect();
-      made.wire.give(data(OPENED));
+      made.wire.emit(data(OPENED));
       expect([made.wire.subscriptions, inWords(made.up)]).toEqual([2, ['resume', 'connected']]);
       expect(textOf(made.wire.down).match(/Bearer \d/g)).toEqual(['Bearer 1', 'Bearer 1']);
     });
@@ -527,23 +529,23 @@ describe('httpProxy', () => {
         const answer = new Subject<string>();
         let asks = 0;
         const made = talking({ auth: () => (asks++, answer) });
-        made.wire.give(data(reply));
+        made.wire.emit(data(reply));
         made.wire.fail(reset());
         expect([made.wire.freed, made.state]).toEqual([true, 'open']);
         answer.next('Bearer 1');
         made.wire.connect();
-        made.wire.give(data(`${OPENED}left`));
+        made.wire.emit(data(`${OPENED}left`));
         expect([asks, made.wire.subscriptions, inWords(made.up)]).toEqual([1, 2, ['resume', 'connected', 'data left']]);
         expect(textOf(made.wire.down)).toBe(`${ASKED}${ASKED.slice(0, -2)}Proxy-Authorization: Bearer 1\r\n\r\n`);
       });
 
       it.each(['', 'HTTP/1.1 20'])('by the second request, after %j: dials again', (begun) => {
         const made = talking({ auth: bearer });
-        made.wire.give(data(WHO));
-        if (begun) made.wire.give(data(begun));
+        made.wire.emit(data(WHO));
+        if (begun) made.wire.emit(data(begun));
         made.wire.fail(reset());
         made.wire.connect();
-        made.wire.give(data(OPENED));
+        made.wire.emit(data(OPENED));
         expect([made.wire.subscriptions, inWords(made.up)]).toEqual([2, ['resume', 'connected']]);
       });
 
@@ -551,7 +553,7 @@ describe('httpProxy', () => {
         const made = ride({ auth: bearer });
         for (let round = 0; round < 9 && made.state === 'open'; round += 1) {
           made.wire.connect();
-          made.wire.give(data(WHO));
+          made.wire.emit(data(WHO));
           made.wire.fail(reset());
         }
         expect(made.error).toMatchObject({ code: 'EPROXYAUTH', status: 407 });
@@ -560,7 +562,7 @@ describe('httpProxy', () => {
 
       it('and it gives up: is EPROXYAUTH all the same', () => {
         const made = talking({ auth: () => undefined });
-        made.wire.give(data(WHO.replace('Length: 0', 'Length: 9')), data('why'));
+        made.wire.emit(data(WHO.replace('Length: 0', 'Length: 9')), data('why'));
         made.wire.fail(reset());
         expect(made.error).toMatchObject({ code: 'EPROXYAUTH', status: 407, body: 'why' });
       });
@@ -572,7 +574,7 @@ describe('httpProxy', () => {
       ])('can be %s while it is still asked', (_, leave, state) => {
         const answer = new Subject<string>();
         const made = talking({ auth: () => answer });
-        made.wire.give(data(WHO));
+        made.wire.emit(data(WHO));
         made.wire.fail(reset());
         leave(made);
         expect([made.state, answer.observed, made.app.observed, made.wire.subscriptions]).toEqual([state, false, false, 1]);
@@ -581,12 +583,12 @@ describe('httpProxy', () => {
       it('but not when it was dialled again and no reply came, when it is through, or when we close', () => {
         const stages: ((made: PluginDriver) => void)[] = [
           (made) => {
-            made.wire.give(data(WHO_CLOSES));
+            made.wire.emit(data(WHO_CLOSES));
             made.wire.connect();
           },
-          (made) => made.wire.give(data(WHO), data(OPENED)),
+          (made) => made.wire.emit(data(WHO), data(OPENED)),
           (made) => {
-            made.wire.give(data(WHO));
+            made.wire.emit(data(WHO));
             made.app.complete();
           },
         ];
@@ -605,7 +607,7 @@ describe('httpProxy', () => {
       for (const reply of [WHO, WHO.replace('Length: 0', 'Length: 9')]) {
         const made = talking({ auth: bearer });
         const reason = new Error('why');
-        made.wire.give(data(reply));
+        made.wire.emit(data(reply));
         made.app.error(reason);
         expect([made.error, made.wire.error, made.wire.subscriptions]).toEqual([reason, reason, 1]);
       }
@@ -616,9 +618,9 @@ describe('httpProxy', () => {
       made.app.next(PAUSE);
       made.wire.connect();
       made.app.next(RESUME);
-      made.wire.give(data(WHO_CLOSES));
+      made.wire.emit(data(WHO_CLOSES));
       made.wire.connect();
-      made.wire.give(data(OPENED));
+      made.wire.emit(data(OPENED));
       expect(inWords(made.wire.down)).not.toContain('pause');
     });
 
@@ -626,7 +628,7 @@ describe('httpProxy', () => {
       const made = ride({ auth: bearer });
       for (let round = 0; round < 9 && made.state === 'open'; round += 1) {
         made.wire.connect();
-        made.wire.give(data(WHO_CLOSES), END);
+        made.wire.emit(data(WHO_CLOSES), END);
       }
       expect(made.error).toMatchObject({ code: 'EPROXYAUTH', status: 407 });
       expect(made.wire.subscriptions).toBe(6);
@@ -638,7 +640,7 @@ describe('httpProxy', () => {
         const { wire } = new PluginDriver(plugin, { dial: testDial({ to: { host: 'target.test', port: 443 } }) });
         wire.connect();
         expect(textOf(wire.down)).toBe(ASKED);
-        wire.give(data(WHO), data(WHO));
+        wire.emit(data(WHO), data(WHO));
         expect(textOf(wire.down)).toContain('Bearer 2');
       }
     });
@@ -658,7 +660,7 @@ describe('httpProxy', () => {
       const stages: ((made: PluginDriver) => void)[] = [
         () => {},
         (made) => made.wire.connect(),
-        (made) => made.wire.give(data(WHO_CLOSES)),
+        (made) => made.wire.emit(data(WHO_CLOSES)),
         () => answer.next('Bearer 1'),
         (made) => made.wire.connect(),
       ];
@@ -669,7 +671,7 @@ describe('httpProxy', () => {
         expect([made.app.observed, answer.observed, made.state === 'open'], `stage ${last}`).toEqual([false, false, false]);
         const said = made.wire.down.length;
         answer.next('Bearer 2');
-        made.wire.give(data(OPENED));
+        made.wire.emit(data(OPENED));
         expect([made.wire.down.length, inWords(made.up).filter((word) => word !== 'resume')], `stage ${last}`).toEqual([said, []]);
       }
     });
@@ -681,7 +683,7 @@ describe('httpProxy', () => {
       dial: testDial({ to: { host: 'target.test', port: 443 } }),
     });
     wire.connect();
-    wire.give(data(`${OPENED}${OPENED}left`));
+    wire.emit(data(`${OPENED}${OPENED}left`));
     expect(wire.dials[0]?.to).toEqual({ host: 'first.test', port: 1 });
     expect(inWords(wire.down)).toEqual(['data CONNECT [::2]:2 HTTP/1.1\r\nHost: [::2]:2\r\n\r\n', `data ${ASKED}`]);
     expect(inWords(up)).toEqual(['connected', 'data left']);
@@ -697,7 +699,7 @@ describe('httpProxy', () => {
         dial: testDial({ to: { host: 'target.test', port: 443 } }),
       });
       made.wire.connect();
-      made.wire.give(data(replies));
+      made.wire.emit(data(replies));
       expect(made.error).toMatchObject({ code: 'EPROXY', layer });
       expect((made.error as Error).message).toMatch(new RegExp(`^${layer}: expected the proxy to connect to `));
     }

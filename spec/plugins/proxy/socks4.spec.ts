@@ -6,7 +6,8 @@ import { testDial } from '../../../src/testing/test-dial.ts';
 import type { Lookup } from '../../../src/wire/resolve.ts';
 import type { Target } from '../../../src/wire/signal.ts';
 import { spec } from '../../support/spec.ts';
-import { data, inWords, PluginDriver, textOf } from '../../support/scripted-wire.ts';
+import { data, inWords, textOf } from '../../support/signal-text.ts';
+import { PluginDriver } from '../../support/plugin-driver.ts';
 import { stepsOf, type Exchange } from '../../support/socks-peer.ts';
 import { errorsWhenLeft, passesPayload } from './socks-contract.ts';
 
@@ -37,7 +38,7 @@ describe('socks4', () => {
 
   it('dials the proxy, asks for the target, and tells the bound address', () => {
     const ride = asked(TARGET);
-    ride.wire.give(data('\0Z\x1f\x90\x0a\0\0\x01payload'));
+    ride.wire.emit(data('\0Z\x1f\x90\x0a\0\0\x01payload'));
     expect([ride.wire.dials[0]?.to, saidBy(ride)]).toEqual([proxy, NAMED.replaceAll(' ', '')]);
     expect(ride.up[0]).toMatchObject({ details: [{ layer: 'proxy', boundAddress: '10.0.0.1', boundPort: 8080 }, { wire: 'scripted' }] });
     expect(inWords(ride.up)).toEqual(['connected', 'data payload']);

@@ -10,7 +10,8 @@ import type { Lookup } from '../../../src/wire/resolve.ts';
 import type { Target } from '../../../src/wire/signal.ts';
 import { spec } from '../../support/spec.ts';
 import { served } from '../../support/loopback.ts';
-import { data, inWords, PluginDriver, textOf } from '../../support/scripted-wire.ts';
+import { data, inWords, textOf } from '../../support/signal-text.ts';
+import { PluginDriver } from '../../support/plugin-driver.ts';
 import { stepsOf, type Exchange } from '../../support/socks-peer.ts';
 import { errorsWhenLeft, passesPayload } from './socks-contract.ts';
 
@@ -55,7 +56,7 @@ const knows =
 const asked = (to: Target, options: Socks5Options = proxy): PluginDriver => {
   const ride = new PluginDriver(socks5(options), { dial: testDial({ to, layer: 'proxy' }) });
   ride.wire.connect();
-  ride.wire.give(data('\x05\0'));
+  ride.wire.emit(data('\x05\0'));
   return ride;
 };
 const saidBy = ({ wire }: PluginDriver): string => Buffer.from(textOf(wire.down), 'latin1').toString('hex');
@@ -68,7 +69,7 @@ describe('socks5', () => {
 
   it('dials the proxy, asks for the target, and tells the bound address', () => {
     const ride = asked(TARGET);
-    ride.wire.give(data('\x05\0\0\x01\x0a\0\0\x01\x1f\x90payload'));
+    ride.wire.emit(data('\x05\0\0\x01\x0a\0\0\x01\x1f\x90payload'));
     expect(ride.wire.dials[0]?.to).toEqual({ host, port: 1080 });
     expect(ride.up[0]).toMatchObject({
       kind: 'connected',
@@ -140,7 +141,7 @@ describe('socks5', () => {
     const dialled = (url: string | URL): unknown => {
       const made = new PluginDriver(socks5(url), { dial: testDial({ to: TARGET, layer: 'proxy' }) });
       made.wire.connect();
-      made.wire.give(data('\x05\x02\x01\0'));
+      made.wire.emit(data('\x05\x02\x01\0'));
       return [made.wire.dials[0]?.to, saidBy(made)];
     };
 

@@ -6,8 +6,9 @@ import { Clock } from '../../../src/testing/rules/clock.ts';
 import { testDial } from '../../../src/testing/test-dial.ts';
 import type { Plugin } from '../../../src/wire/signal.ts';
 import { spec } from '../../support/spec.ts';
-import { data, inWords, PluginDriver, sent, textOf } from '../../support/scripted-wire.ts';
-import { connectedPair } from '../../support/two-ends.ts';
+import { data, inWords, sent, textOf } from '../../support/signal-text.ts';
+import { PluginDriver } from '../../support/plugin-driver.ts';
+import { connectedPair } from '../../support/connected-pair.ts';
 
 /** A connection through the plugin, connected, on a clock of its own. */
 function ride(plugin: Plugin | ThrottleBytesOptions, clock = new Clock(), timeouts = {}): { ride: PluginDriver; clock: Clock } {
@@ -40,7 +41,7 @@ describe('throttleBytes', () => {
   describe.each(['down', 'up'] as const)('%s', (way) => {
     const passed = way === 'down' ? down : up;
     const give = (ride: PluginDriver, ...signals: ReturnType<typeof bytes>[]): void =>
-      way === 'down' ? signals.forEach((signal) => ride.app.next(signal)) : ride.wire.give(...signals);
+      way === 'down' ? signals.forEach((signal) => ride.app.next(signal)) : ride.wire.emit(...signals);
 
     it('lets the burst pass at once and the rest at the rate', () => {
       const { ride: io, clock } = ride({ rate: 1000, burst: 200 });
@@ -73,7 +74,7 @@ describe('throttleBytes', () => {
       const text = 'abcdefghijklmnopqrstuvwxyz';
       give(io, data(text.slice(0, 10)), data(text.slice(10, 11)), data(text.slice(11)));
       if (way === 'down') io.app.next({ kind: 'end' });
-      else io.wire.give({ kind: 'end' });
+      else io.wire.emit({ kind: 'end' });
       clock.advance(220);
       const signals = way === 'down' ? io.wire.down : io.up;
       expect(!inWords(signals).includes('end')).toBe(true);
@@ -85,7 +86,7 @@ describe('throttleBytes', () => {
     it('leaves the other direction alone when it alone is limited', () => {
       const { ride: io } = ride({ rate: 10, direction: way });
       io.app.next(bytes(1000));
-      io.wire.give(bytes(1000));
+      io.wire.emit(bytes(1000));
       expect([down(io), up(io)]).toStrictEqual(way === 'down' ? [1, 1000] : [1000, 1]);
       io.unsubscribe();
     });
@@ -113,7 +114,7 @@ describe('throttleBytes', () => {
       const { ride: io, clock } = ride({ rate: 1000, burst: 100 });
       give(io, bytes(150));
       expect(passed(io)).toBe(100);
-      const tell = (kind: 'pause' | 'resume'): void => (way === 'down' ? io.wire.give({ kind }) : io.app.next({ kind }));
+      const tell = (kind: 'pause' | 'resume'): void => (way === 'down' ? io.wire.emit({ kind }) : io.app.next({ kind }));
       tell('pause');
       clock.advance(10_000);
       expect(passed(io)).toBe(100);
@@ -128,7 +129,7 @@ describe('throttleBytes', () => {
     io.app.next(bytes(30));
     io.app.next({ kind: 'pause' });
     io.app.next({ kind: 'resume' });
-    io.wire.give(sent(10), { kind: 'pause' }, { kind: 'resume' });
+    io.wire.emit(sent(10), { kind: 'pause' }, { kind: 'resume' });
     expect(inWords(io.wire.down).slice(1)).toStrictEqual(['pause', 'resume']);
     expect(inWords(io.up)).toStrictEqual(['connected', 'sent 10', 'pause', 'resume']);
     io.unsubscribe();
@@ -160,7 +161,7 @@ describe('throttleBytes', () => {
     clock.advance(1000);
     expect([clock.pending, down(io)]).toStrictEqual([0, 20]);
     io.app.next(bytes(20));
-    io.wire.give(bytes(20));
+    io.wire.emit(bytes(20));
     expect(clock.pending).toBe(2);
     io.unsubscribe();
     expect(clock.pending).toBe(0);
@@ -180,9 +181,9 @@ describe('throttleBytes', () => {
     it('does not wait for a wire that paused it, and takes no more bytes for the application', () => {
       const { ride: io, clock } = ride({ rate: 1000, burst: 10 });
       io.app.next(bytes(100));
-      io.wire.give({ kind: 'pause' }, bytes(100));
+      io.wire.emit({ kind: 'pause' }, bytes(100));
       io.app.complete();
-      io.wire.give(bytes(1), { kind: 'pause' });
+      io.wire.emit(bytes(1), { kind: 'pause' });
       clock.advance(100);
       expect([down(io), up(io), io.wire.flow]).toStrictEqual([100, 10, 'complete']);
     });
@@ -204,7 +205,7 @@ describe('throttleBytes', () => {
     it('comes at once when the application resets: nothing that is held goes anywhere', () => {
       const { ride: io, clock } = ride({ rate: 1000, burst: 10 });
       io.app.next(bytes(100));
-      io.wire.give(bytes(100));
+      io.wire.emit(bytes(100));
       io.app.error(new Error('enough'));
       expect(io.wire.flow).toBe('error');
       io.wire.fail(new Error('enough'));
@@ -213,7 +214,7 @@ describe('throttleBytes', () => {
 
     it('comes at once when the wire fails: after all bytes that came before', () => {
       const { ride: io, clock } = ride({ rate: 1000, burst: 10 });
-      io.wire.give(bytes(100));
+      io.wire.emit(bytes(100));
       io.app.next({ kind: 'pause' });
       io.wire.fail(new Error('gone'));
       expect([up(io), io.state, String(io.error), clock.pending]).toStrictEqual([100, 'error', 'Error: gone', 0]);
@@ -226,7 +227,7 @@ describe('throttleBytes', () => {
         seen: (signal, { app }) => textOf([signal]) === 'bc' && app.next({ kind: 'pause' }),
       });
       io.unsubscribe();
-      rest.wire.give(data('0123456789'), data('a'), data('bc'), data('de'));
+      rest.wire.emit(data('0123456789'), data('a'), data('bc'), data('de'));
       rest.wire.fail(new Error('gone'));
       clock.advance(1000);
       expect([textOf(rest.up), rest.state]).toStrictEqual(['0123456789abc', 'open']);
@@ -237,7 +238,7 @@ describe('throttleBytes', () => {
 
     it('waits behind the bytes when the wire is done', () => {
       const { ride: io, clock } = ride({ rate: 1000, burst: 10 });
-      io.wire.give(bytes(100), { kind: 'end' });
+      io.wire.emit(bytes(100), { kind: 'end' });
       io.wire.complete();
       clock.advance(50);
       expect([up(io), io.state]).toStrictEqual([60, 'open']);
@@ -247,7 +248,7 @@ describe('throttleBytes', () => {
 
     it('waits for an application that paused, also when the wire is done', () => {
       const { ride: io, clock } = ride({ rate: 1000, burst: 10 });
-      io.wire.give(bytes(100), { kind: 'end' });
+      io.wire.emit(bytes(100), { kind: 'end' });
       io.wire.complete();
       io.app.next({ kind: 'pause' });
       clock.advance(1000);
@@ -259,7 +260,7 @@ describe('throttleBytes', () => {
 
     it('comes when the application closes after the wire is done', () => {
       const { ride: io, clock } = ride({ rate: 1000, burst: 10 });
-      io.wire.give(bytes(100), { kind: 'end' });
+      io.wire.emit(bytes(100), { kind: 'end' });
       io.wire.complete();
       io.app.complete();
       expect([io.state, clock.pending]).toStrictEqual(['complete', 0]);
@@ -271,7 +272,7 @@ describe('throttleBytes', () => {
       ['unsubscribe', (ride) => ride.unsubscribe(), 'unsubscribed'],
     ])('comes at once on %s after the wire is done: nothing that is held goes anywhere', (_, leaves, state) => {
       const { ride: io, clock } = ride({ rate: 1000, burst: 10 });
-      io.wire.give(bytes(100), { kind: 'end' });
+      io.wire.emit(bytes(100), { kind: 'end' });
       io.wire.complete();
       io.app.next(bytes(100));
       leaves(io);

@@ -10,12 +10,11 @@ import { testDial } from '../../../src/testing/test-dial.ts';
 import type { LayerDetails, Plugin } from '../../../src/wire/signal.ts';
 import { stack } from '../../../src/wire/stack.ts';
 import { tcp } from '../../../src/wire/tcp.ts';
-import { dialOf, type WireDriver } from '../../support/carry.ts';
+import { dialOf, WireDriver } from '../../support/wire-driver.ts';
 import * as certificates from '../../support/certificates.ts';
 import { type Harness } from '../../support/harness.ts';
 import { spec } from '../../support/spec.ts';
 import { Session, VERSIONS, type SessionOptions } from '../../support/tls-tools.ts';
-import { Counted } from '../../support/two-ends.ts';
 
 const { ca, server } = certificates;
 
@@ -59,7 +58,7 @@ describe('the names of tlsClient', () => {
     await Promise.all([session.client.up.ended, session.server.up.ended]);
     h.error(session.client.up.error, { code: 'ETLSCERT', phase: 'handshake', layer: 'client' });
     expect(((session.client.up.error as Error).cause as NodeJS.ErrnoException).code).toBe('ERR_TLS_CERT_ALTNAME_INVALID');
-    expect([session.client.story, session.server.text]).toStrictEqual(['error', '']);
+    expect([session.client.summary, session.server.text]).toStrictEqual(['error', '']);
   });
 
   describe('without a DNS name in the subjectAltName', () => {
@@ -149,14 +148,14 @@ async function sessions(
   client: Plugin,
   service: Plugin,
   targets: readonly string[],
-): Promise<{ reused: unknown[]; clients: Counted[] }> {
-  const clients: Counted[] = [];
+): Promise<{ reused: unknown[]; clients: WireDriver[] }> {
+  const clients: WireDriver[] = [];
   for (const host of targets) {
     const [a, b] = memoryPair();
-    const far = new Counted(h, service(b));
-    const near = new Counted(h, client(a), { ...dialOf(), to: { host, port: 7 } });
+    const far = new WireDriver(h, service(b));
+    const near = new WireDriver(h, client(a), { ...dialOf(), to: { host, port: 7 } });
     clients.push(near);
-    await Promise.all([near.saw('connected'), far.saw('connected')]);
+    await Promise.all([near.waitFor('connected'), far.waitFor('connected')]);
     // A ticket of TLS 1.3 comes with or before the first bytes.
     far.write('hello');
     await h.until(() => near.text === 'hello');
@@ -194,8 +193,8 @@ describe.each(VERSIONS)('the sessions of tlsClient, %s', (maxVersion) => {
     expect((await sessions(h, client, far, TWICE)).reused).toStrictEqual([false, true]);
     contexts.next({ ca: certificates.selfSigned.cert });
     const [a, b] = memoryPair();
-    new Counted(h, far(b));
-    const near = new Counted(h, client(a), { ...dialOf(), to: { host: 'localhost', port: 7 } });
+    new WireDriver(h, far(b));
+    const near = new WireDriver(h, client(a), { ...dialOf(), to: { host: 'localhost', port: 7 } });
     await near.up.ended;
     h.error(near.up.error, { code: 'ETLSCERT' });
   });
@@ -241,7 +240,7 @@ describe.each(VERSIONS)('the sessions of tlsClient, %s', (maxVersion) => {
     const client = tlsClient({ ca, ...certificates.client });
     const reused: unknown[] = [];
     for (let each = 0; each < 2; each += 1) {
-      const near = new Counted(h, stack({ ssl: client }, tcp()), { ...dialOf(), to });
+      const near = new WireDriver(h, stack({ ssl: client }, tcp()), { ...dialOf(), to });
       near.write('hello');
       await h.until(() => near.text === 'hello');
       reused.push(detailsOf(near).reused);
@@ -261,9 +260,9 @@ describe('layers of TLS', () => {
       inner: tlsServer({ ...server, ALPNProtocols: ['inner', 'outer'] }),
       outer: tlsServer({ ...certificates.other, ALPNProtocols: ['outer', 'inner'] }),
     };
-    const far = new Counted(h, stack(service, b));
-    const near = new Counted(h, stack({ inner, outer }, a), { ...dialOf(), to: { host: 'elsewhere.test', port: 7 } });
-    await Promise.all([near.saw('connected'), far.saw('connected')]);
+    const far = new WireDriver(h, stack(service, b));
+    const near = new WireDriver(h, stack({ inner, outer }, a), { ...dialOf(), to: { host: 'elsewhere.test', port: 7 } });
+    await Promise.all([near.waitFor('connected'), far.waitFor('connected')]);
     const seen = [0, 1].map((at) => [detailsOf(far, at).layer, detailsOf(far, at).servername, detailsOf(far, at).alpnProtocol]);
     expect(seen).toStrictEqual([
       ['inner', 'localhost', 'inner'],

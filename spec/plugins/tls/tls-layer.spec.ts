@@ -28,12 +28,12 @@ import { fromFh } from '../../../src/wire/fh/fh.ts';
 import type { LayerDetails, Plugin, Up } from '../../../src/wire/signal.ts';
 import { stack } from '../../../src/wire/stack.ts';
 import { tcp } from '../../../src/wire/tcp.ts';
-import { dialOf, type WireDriver } from '../../support/carry.ts';
+import { dialOf, WireDriver } from '../../support/wire-driver.ts';
 import * as certificates from '../../support/certificates.ts';
 import { invariants, type Harness } from '../../support/harness.ts';
 import { spec } from '../../support/spec.ts';
 import { pair, served } from '../../support/loopback.ts';
-import { PluginDriver } from '../../support/scripted-wire.ts';
+import { PluginDriver } from '../../support/plugin-driver.ts';
 import {
   endsWithAlert,
   Held,
@@ -46,7 +46,7 @@ import {
   type Role,
   type SessionOptions,
 } from '../../support/tls-tools.ts';
-import { CARRIERS, Counted, connectedPair } from '../../support/two-ends.ts';
+import { CONNECTIONS, connectedPair } from '../../support/connected-pair.ts';
 
 const { ca, server } = certificates;
 const KiB = 1024;
@@ -76,8 +76,8 @@ describe.each(VERSIONS)('tlsClient and tlsServer, %s', (version) => {
 
   spec('dial a server of Node', async (h) => {
     const to = await nodeTlsServer(h, { maxVersion: version }, (socket) => socket.pipe(socket));
-    const client = new Counted(h, tlsClient({ ca })(tcp()), { ...dialOf(), to });
-    await client.saw('connected');
+    const client = new WireDriver(h, tlsClient({ ca })(tcp()), { ...dialOf(), to });
+    await client.waitFor('connected');
     expect(detailsOf(client).protocol).toBe(version);
     expect(detailsOf(client).servername, 'an address is no server name').toBe(undefined);
     client.write(LONG);
@@ -85,19 +85,19 @@ describe.each(VERSIONS)('tlsClient and tlsServer, %s', (version) => {
     await client.up.ended;
     h.sameBytes(client.bytes, LONG);
     expect(client.sent).toBe(LONG.length);
-    expect(client.story).toMatch(/ end( sent)? complete$/);
+    expect(client.summary).toMatch(/ end( sent)? complete$/);
     assert(client.up.values.every((signal) => !('truncated' in signal)));
   });
 
   spec('serve a client of Node over an accepted socket', async (h) => {
     const { near, far } = await pair(h);
-    const us = new Counted(h, tlsServer(server)(fromFh(near)));
+    const us = new WireDriver(h, tlsServer(server)(fromFh(near)));
     const node = connect({ socket: far, ca, servername: 'localhost', maxVersion: version });
-    await Promise.all([us.saw('connected'), once(node, 'secureConnect')]);
+    await Promise.all([us.waitFor('connected'), once(node, 'secureConnect')]);
     expect(detailsOf(us).servername).toBe('localhost');
     const answer: Buffer[] = [];
     node.on('data', (chunk: Buffer) => answer.push(chunk)).end('question');
-    await us.saw('end');
+    await us.waitFor('end');
     expect(us.text).toBe('question');
     us.write('ans');
     us.write('wer');
@@ -117,7 +117,7 @@ describe.each(VERSIONS)('tlsClient and tlsServer, %s', (version) => {
       seen: { [us]: ({ kind }: Up) => (seen[kind] ??= session.taps[us].up.filter((signal) => signal.kind === 'data').length) },
     });
     const greeting = Buffer.alloc(40_000, 'hi');
-    await session[otherOf(us)].saw('connected');
+    await session[otherOf(us)].waitFor('connected');
     session[otherOf(us)].write(greeting);
     await h.until(() => session[us].received >= greeting.length);
     h.sameBytes(session[us].bytes, greeting);
@@ -127,10 +127,10 @@ describe.each(VERSIONS)('tlsClient and tlsServer, %s', (version) => {
   spec.each(ROLES)('%s: a pause that came before connected goes down when the handshake is through', async (h, us) => {
     const session = new Session(h, { version });
     session[us].pause();
-    await Promise.all([session.client.saw('connected'), session.server.saw('connected')]);
+    await Promise.all([session.client.waitFor('connected'), session.server.waitFor('connected')]);
     expect(session.taps[us].down.filter(({ kind }) => kind !== 'data')).toStrictEqual([{ kind: 'pause' }]);
     session[otherOf(us)].write(LONG);
-    await session[otherOf(us)].saw('pause');
+    await session[otherOf(us)].waitFor('pause');
     assert(session[us].received <= 512 * KiB);
     session[us].resume();
     await h.until(() => session[us].received === LONG.length);
@@ -165,8 +165,8 @@ describe.each(VERSIONS)('tlsClient and tlsServer, %s', (version) => {
       socket.on('data', (chunk: Buffer) => (heard += chunk.toString()));
       socket.write('cut', () => below.end());
     });
-    const client = new Counted(h, stack({ ssl: tlsClient({ ca }) }, tcp()), { ...dialOf(), to });
-    await client.saw('end');
+    const client = new WireDriver(h, stack({ ssl: tlsClient({ ca }) }, tcp()), { ...dialOf(), to });
+    await client.waitFor('end');
     expect(client.up.values.at(-1)).toStrictEqual({ kind: 'end', truncated: true });
     expect(client.text).toBe('cut');
     client.write('still here');
@@ -186,12 +186,12 @@ describe.each(VERSIONS)('tlsClient and tlsServer, %s', (version) => {
       'after our own end': (session) => session[us].end(),
       'after the end of the peer': async (session) => {
         session[otherOf(us)].end();
-        await session[us].saw('end');
+        await session[us].waitFor('end');
       },
       'while the wire below is paused': async (session) => {
         session[otherOf(us)].pause();
         session[us].write(LONG);
-        await session[us].saw('pause');
+        await session[us].waitFor('pause');
       },
     };
     for (const [state, enter] of Object.entries(states)) {
@@ -203,22 +203,22 @@ describe.each(VERSIONS)('tlsClient and tlsServer, %s', (version) => {
         await h.until(() => tap.flow === 'complete', `${state}: the wire below is completed`);
         assert(endsWithAlert(tap.written, version), `${state}: the last record is an alert`);
         theirs.resume();
-        await theirs.saw('end');
+        await theirs.waitFor('end');
         assert(
           theirs.up.values.every((signal) => !('truncated' in signal)),
           state,
         );
-        expect(theirs.received, state).toBe(ours.given);
+        expect(theirs.received, state).toBe(ours.written);
         theirs.close();
         await Promise.all([ours.up.ended, theirs.up.ended]);
-        expect([ours.up.state, theirs.up.state, ours.sent], state).toStrictEqual(['complete', 'complete', ours.given]);
+        expect([ours.up.state, theirs.up.state, ours.sent], state).toStrictEqual(['complete', 'complete', ours.written]);
       })();
     }
   });
 
   spec.each(ROLES)('%s: closing from inside connected says close_notify too (D11)', async (h, us) => {
     const session: Session = new Session(h, { version, seen: { [us]: ({ kind }: Up) => kind === 'connected' && session[us].close() } });
-    await session[otherOf(us)].saw('end');
+    await session[otherOf(us)].waitFor('end');
     expect(session[otherOf(us)].up.values.at(-1)).toStrictEqual({ kind: 'end' });
     assert(endsWithAlert(session.taps[us].written, version));
     session[otherOf(us)].close();
@@ -232,13 +232,13 @@ describe.each(VERSIONS)('tlsClient and tlsServer, %s', (version) => {
     const [ours, theirs, tap] = [session[us], session[otherOf(us)], session.taps[us]];
     theirs.pause();
     ours.write(LONG);
-    await ours.saw('pause');
+    await ours.waitFor('pause');
     ours.close();
     await h.until(() => tap.flow === 'complete', 'the wire below is completed');
     below.give({ kind: 'data', bytes: Buffer.from('this is no record at all') });
     expect(ours.up.state).toBe('open');
     theirs.resume();
-    await theirs.saw('end');
+    await theirs.waitFor('end');
     theirs.close();
     await Promise.all([ours.up.ended, theirs.up.ended]);
     expect(theirs.received).toBe(LONG.length);
@@ -258,12 +258,12 @@ describe.each(VERSIONS)('tlsClient and tlsServer, %s', (version) => {
     below.give({ kind: 'data', bytes: Buffer.from('this is no record at all') });
     expect([tap.flow, ours.up.state]).toStrictEqual(['complete', 'open']);
     theirs.resume();
-    await theirs.saw('end');
+    await theirs.waitFor('end');
     theirs.close();
     await Promise.all([ours.up.ended, theirs.up.ended]);
     h.error(ours.up.error, { code: 'ETLS', phase: 'close', layer: us });
     expect(theirs.text).toMatch(/^the first words/);
-    assert(theirs.received < ours.given);
+    assert(theirs.received < ours.written);
   });
 
   spec.each(ROLES)('%s: end is close_notify and closes nothing below', async (h, us) => {
@@ -271,7 +271,7 @@ describe.each(VERSIONS)('tlsClient and tlsServer, %s', (version) => {
     const [ours, theirs, tap] = [session[us], session[otherOf(us)], session.taps[us]];
     ours.write('question');
     ours.end();
-    await theirs.saw('end');
+    await theirs.waitFor('end');
     assert(tap.flow === 'open' && tap.down.every(({ kind }) => kind === 'data'));
     assert(endsWithAlert(tap.written, version));
     theirs.write('answer');
@@ -365,7 +365,7 @@ describe('a handshake of TLS that fails', () => {
   async function failed(h: Harness, options: SessionOptions): Promise<Record<Role, unknown>> {
     const session = new Session(h, options);
     await Promise.all([session.client.up.ended, session.server.up.ended]);
-    expect(session.client.story).toBe('error');
+    expect(session.client.summary).toBe('error');
     return { client: session.client.up.error, server: session.server.up.error };
   }
 
@@ -426,7 +426,7 @@ describe('a handshake of TLS that fails', () => {
         await invariants(async (h) => {
           const session = new Session(h, { version, client, server: { requestCert: true, ca } });
           await Promise.all([session.client.up.ended, session.server.up.ended]);
-          expect(session.server.story).toBe('error');
+          expect(session.server.summary).toBe('error');
           h.error(session.server.up.error, { code: 'ETLSCERT', phase: 'handshake', layer: 'server' });
           expect(session.client.up.state).toBe('error');
         })();
@@ -458,7 +458,7 @@ describe('a handshake of TLS that fails', () => {
   spec('is ETLS when the peer speaks no TLS, also if it ends at once', async (h) => {
     for (const words of ['GET / HTTP/1.1\r\n\r\n', 'SSH-2.0-OpenSSH_9.2\r\n']) {
       const place = await served(h, (socket) => socket.end(words));
-      const client = new Counted(h, tlsClient({ ca })(tcp()), { ...dialOf(), to: { host: '127.0.0.1', port: 0, ...place } });
+      const client = new WireDriver(h, tlsClient({ ca })(tcp()), { ...dialOf(), to: { host: '127.0.0.1', port: 0, ...place } });
       await client.up.ended;
       h.error(client.up.error, { code: 'ETLS', phase: 'handshake' });
       expect(String((client.up.error as Error).cause)).toMatch(/wrong version number|packet length|http request/);
@@ -470,8 +470,8 @@ describe('a handshake of TLS that fails', () => {
       const plugin = us === 'client' ? tlsClient({ ca }) : tlsServer(server);
       const ride = new PluginDriver(plugin, { dial: testDial({ to: { host: 'localhost', port: 7 }, layer: 'ssl' }) });
       ride.wire.connect();
-      ride.wire.give({ kind: 'data', bytes: Buffer.from('220 mail.test ready\r\n') });
-      if (after === 'end') ride.wire.give({ kind: 'end' });
+      ride.wire.emit({ kind: 'data', bytes: Buffer.from('220 mail.test ready\r\n') });
+      if (after === 'end') ride.wire.emit({ kind: 'end' });
       else ride.wire.fail(new Error('read ECONNRESET'));
       h.error(ride.error, { code: 'ETLS', phase: 'handshake', layer: 'ssl' });
       expect(((ride.error as Error).cause as NodeJS.ErrnoException).code).toBe('ERR_SSL_WRONG_VERSION_NUMBER');
@@ -485,8 +485,8 @@ describe('a handshake of TLS that fails', () => {
       const plugin = us === 'client' ? tlsClient({ ca, maxVersion: 'TLSv1.2' }) : tlsServer(server);
       const ride = new PluginDriver(plugin, { dial: testDial({ to: { host: 'localhost', port: 7 } }) });
       ride.wire.connect();
-      if (length > 0) ride.wire.give({ kind: 'data', bytes: flight.subarray(0, Math.min(length, 100)) });
-      ride.wire.give({ kind: 'end' });
+      if (length > 0) ride.wire.emit({ kind: 'data', bytes: flight.subarray(0, Math.min(length, 100)) });
+      ride.wire.emit({ kind: 'end' });
       h.error(ride.error, { code: 'ETLS', phase: 'handshake' });
       assert(ride.wire.freed);
     }
@@ -496,16 +496,16 @@ describe('a handshake of TLS that fails', () => {
     const plugin = us === 'client' ? tlsClient({ ca }) : tlsServer(server);
     const ride = new PluginDriver(plugin, { dial: testDial({ to: { host: 'localhost', port: 7 } }) });
     ride.wire.connect();
-    ride.wire.give({ kind: 'data', bytes: Uint8Array.of(21, 3, 3, 0, 2, 1, 0) });
+    ride.wire.emit({ kind: 'data', bytes: Uint8Array.of(21, 3, 3, 0, 2, 1, 0) });
     h.error(ride.error, { code: 'ETLS', phase: 'handshake' });
   });
 
   spec('is the error of the wire when that fails (D7)', async (h) => {
     const place = await served(h, (socket) => socket.once('data', () => socket.resetAndDestroy()));
-    const client = new Counted(h, tlsClient({ ca })(tcp()), { ...dialOf(), to: { host: '127.0.0.1', port: 0, ...place } });
+    const client = new WireDriver(h, tlsClient({ ca })(tcp()), { ...dialOf(), to: { host: '127.0.0.1', port: 0, ...place } });
     await client.up.ended;
     h.error(client.up.error, { code: 'ECONNRESET', phase: 'handshake' });
-    expect(client.story).toBe('resolved error');
+    expect(client.summary).toBe('resolved error');
   });
 
   spec.each(ROLES)('is ETOHANDSHAKE for a %s whose peer is silent, on the scheduler of the dial (D8)', (h, us) => {
@@ -576,7 +576,7 @@ describe.each(VERSIONS)('verify, %s', (version) => {
           server: { ca, requestCert: true, ALPNProtocols: ['x'], ...(us === 'server' ? { verify } : {}) },
         });
         session[us].write('early');
-        await Promise.all(ROLES.map((role) => session[role].saw('connected')));
+        await Promise.all(ROLES.map((role) => session[role].waitFor('connected')));
         await h.until(() => session[otherOf(us)].text === 'early');
         const [peer] = peers;
         expect([peers.length, peer?.authorized, peer?.protocol, peer?.servername]).toStrictEqual([1, true, version, 'localhost']);
@@ -608,7 +608,7 @@ describe.each(VERSIONS)('verify, %s', (version) => {
         await Promise.all([ours.up.ended, theirs.up.ended]);
         h.error(ours.up.error, { code: 'ETLSCERT', phase: 'handshake', layer: us, fatal: true });
         if (['a throw', 'a rejection', 'an error'].includes(name)) expect((ours.up.error as Error).cause).toBe(why);
-        expect(ours.story, name).toBe('error');
+        expect(ours.summary, name).toBe('error');
         assert(endsWithAlert(tap.written, version), `${name}: the last record is an alert`);
         expect(theirs.text, name).toBe('');
         assert(theirs.up.values.every((signal) => !('truncated' in signal)));
@@ -653,7 +653,7 @@ describe.each(VERSIONS)('verify, %s', (version) => {
     const session = new Session(h, { ...asked(us, verify), dial: { timeouts: { ...dialOf().timeouts, handshake: 200 } } });
     await session[us].up.ended;
     h.error(session[us].up.error, { code: 'ETOHANDSHAKE', phase: 'handshake', layer: us });
-    expect([session[us].story, left]).toStrictEqual(['error', 1]);
+    expect([session[us].summary, left]).toStrictEqual(['error', 1]);
   });
 
   spec.each(ROLES)('%s: pauses the wire below while it is waited for, and loses nothing', async (h, us) => {
@@ -663,15 +663,15 @@ describe.each(VERSIONS)('verify, %s', (version) => {
       asked(us, () => answer),
     );
     const [ours, theirs] = [session[us], session[otherOf(us)]];
-    await theirs.saw('connected');
+    await theirs.waitFor('connected');
     await h.until(() => answer.observed);
     theirs.write(LONG);
     theirs.end();
-    await theirs.saw('pause');
-    expect(ours.story).toStrictEqual('');
+    await theirs.waitFor('pause');
+    expect(ours.summary).toStrictEqual('');
     answer.next(true);
-    await ours.saw('end');
-    expect(ours.story).toMatch(/^connected data end/);
+    await ours.waitFor('end');
+    expect(ours.summary).toMatch(/^connected data end/);
     h.sameBytes(ours.bytes, LONG);
     assert(ours.up.values.every((signal) => !('truncated' in signal)));
   });
@@ -711,7 +711,7 @@ describe.each(VERSIONS)('truncation, %s', (version) => {
         await session[us].up.ended;
         h.error(session[us].up.error, { code: 'ETLSTRUNCATED', phase: 'read', layer: us, fatal: true });
         expect(session[us].text).toBe('all of it');
-        expect(session[us].story).toBe('connected data error');
+        expect(session[us].summary).toBe('connected data error');
         expect(detailsOf(session[us]).truncated).toBe(true);
       })();
     }
@@ -721,7 +721,7 @@ describe.each(VERSIONS)('truncation, %s', (version) => {
     const session = await Session.connected(h, { version, [us]: { truncation: 'error' } });
     session[otherOf(us)].write('all');
     session[otherOf(us)].close();
-    await session[us].saw('end');
+    await session[us].waitFor('end');
     session[us].close();
     await Promise.all(ROLES.map((role) => session[role].up.ended));
     expect([session[us].up.state, session[us].text]).toStrictEqual(['complete', 'all']);
@@ -739,7 +739,7 @@ describe.each(VERSIONS)('sizes, %s (A7)', (version) => {
       given.push(Buffer.of(at));
       await turn();
     }
-    await h.until(() => ours.sent === ours.given && theirs.received === ours.given);
+    await h.until(() => ours.sent === ours.written && theirs.received === ours.written);
     h.sameBytes(theirs.bytes, given);
   });
 });
@@ -779,7 +779,7 @@ describe('layers with TLS', () => {
   };
   describe.each(Object.keys(stacks))('%s', (name) => {
     const [ours, theirs] = stacks[name] as readonly [Record<string, Plugin>, Record<string, Plugin>];
-    spec.each(CARRIERS)('carries bytes both ways, half-closes and ends cleanly on a %s', async (h, carrier) => {
+    spec.each(CONNECTIONS)('carries bytes both ways, half-closes and ends cleanly on a %s', async (h, carrier) => {
       const { near, far } = await connectedPair(
         h,
         carrier,
@@ -789,7 +789,7 @@ describe('layers with TLS', () => {
       expect(Object.keys(ours).map((_, at) => detailsOf(near, at).layer)).toStrictEqual(Object.keys(ours));
       near.write(LONG);
       near.end();
-      await far.saw('end');
+      await far.waitFor('end');
       h.sameBytes(far.bytes, LONG);
       far.write('answer');
       far.close();

@@ -5,13 +5,12 @@ import { clearTextProblem, opensslReason } from '../../../src/plugins/tls/tls-er
 import { tlsClient } from '../../../src/plugins/tls/tls-client.ts';
 import { tlsServer } from '../../../src/plugins/tls/tls-server.ts';
 import { memoryPair } from '../../../src/testing/memory/memory-pair.ts';
-import { dialOf } from '../../support/carry.ts';
+import { dialOf, WireDriver } from '../../support/wire-driver.ts';
 import * as certificates from '../../support/certificates.ts';
 import { serving } from '../../support/clients.ts';
 import { type Harness } from '../../support/harness.ts';
 import { spec } from '../../support/spec.ts';
 import { Session } from '../../support/tls-tools.ts';
-import { Counted } from '../../support/two-ends.ts';
 
 const { ca, server } = certificates;
 /** OpenSSL's numbers and source lines. */
@@ -20,9 +19,9 @@ const RAW = /error:[0-9A-F]{8}:|\.c:\d+|\n/;
 /** The error of a client whose server sends this, in pieces. */
 async function answered(h: Harness, ...pieces: readonly string[]): Promise<Error> {
   const [a, b] = memoryPair();
-  const far = new Counted(h, b);
-  const near = new Counted(h, tlsClient({ ca })(a), { ...dialOf(), to: { host: 'localhost', port: 7 }, layer: 'tls' });
-  await far.saw('connected');
+  const far = new WireDriver(h, b);
+  const near = new WireDriver(h, tlsClient({ ca })(a), { ...dialOf(), to: { host: 'localhost', port: 7 }, layer: 'tls' });
+  await far.waitFor('connected');
   for (const piece of pieces) far.write(Buffer.from(piece, 'latin1'));
   await near.up.ended;
   h.error(near.up.error, { code: 'ETLS', phase: 'handshake', layer: 'tls' });

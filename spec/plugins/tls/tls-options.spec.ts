@@ -4,7 +4,7 @@ import { assert, describe, expect, it } from 'vitest';
 import type { LayerDetails } from '../../../src/wire/signal.ts';
 import { tlsClient } from '../../../src/plugins/tls/tls-client.ts';
 import { tlsServer, type TlsServerOptions } from '../../../src/plugins/tls/tls-server.ts';
-import type { WireDriver } from '../../support/carry.ts';
+import type { WireDriver } from '../../support/wire-driver.ts';
 import * as certificates from '../../support/certificates.ts';
 import { spec } from '../../support/spec.ts';
 import { Session, type SessionOptions } from '../../support/tls-tools.ts';

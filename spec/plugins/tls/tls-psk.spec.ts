@@ -4,13 +4,12 @@ import { tlsServer, type TlsServerOptions } from '../../../src/plugins/tls/tls-s
 import { memoryPair } from '../../../src/testing/memory/memory-pair.ts';
 import { fromFh } from '../../../src/wire/fh/fh.ts';
 import type { LayerDetails } from '../../../src/wire/signal.ts';
-import { dialOf, type WireDriver } from '../../support/carry.ts';
+import { dialOf, WireDriver } from '../../support/wire-driver.ts';
 import * as certificates from '../../support/certificates.ts';
 import { type Harness } from '../../support/harness.ts';
 import { spec } from '../../support/spec.ts';
 import { pair } from '../../support/loopback.ts';
 import { VERSIONS } from '../../support/tls-tools.ts';
-import { Counted } from '../../support/two-ends.ts';
 
 const KEYS: Readonly<Record<string, Buffer>> = { alice: Buffer.alloc(32, 'alice'), bob: Buffer.alloc(32, 'bob') };
 const CIPHERS = 'PSK+AES128:ECDHE-ECDSA-AES128-GCM-SHA256';
@@ -25,11 +24,11 @@ async function ends(
   h: Harness,
   client: TlsClientOptions,
   server: Partial<TlsServerOptions> = {},
-): Promise<{ near: Counted; far: Counted }> {
+): Promise<{ near: WireDriver; far: WireDriver }> {
   const pskCallback = (_: unknown, identity: string): Buffer | null => KEYS[identity] ?? null;
   const [a, b] = await pair(h).then(({ near, far }) => [fromFh(near), fromFh(far)] as const);
-  const far = new Counted(h, tlsServer({ ciphers: CIPHERS, pskCallback, ...server })(b), dialOf());
-  const near = new Counted(h, tlsClient({ ciphers: CIPHERS, ...client })(a), dialOf());
+  const far = new WireDriver(h, tlsServer({ ciphers: CIPHERS, pskCallback, ...server })(b), dialOf());
+  const near = new WireDriver(h, tlsClient({ ciphers: CIPHERS, ...client })(a), dialOf());
   return { near, far };
 }
 
@@ -55,8 +54,8 @@ describe.each(VERSIONS)('a pre-shared key, %s', (maxVersion) => {
     ];
     for (let each = 0; each < 2; each += 1) {
       const [a, b] = memoryPair();
-      const far = new Counted(h, server(b), dialOf());
-      const near = new Counted(h, client(a), dialOf());
+      const far = new WireDriver(h, server(b), dialOf());
+      const near = new WireDriver(h, client(a), dialOf());
       far.write('hello');
       await h.until(() => near.text === 'hello');
       expect(detailsOf(far).pskIdentity).toBe('alice');
@@ -72,12 +71,12 @@ describe.each(VERSIONS)('a pre-shared key, %s', (maxVersion) => {
     near.write('a secret');
     await Promise.all([near.up.ended, far.up.ended]);
     for (const end of [near, far]) h.error(end.up.error, { code: 'ETLS', phase: 'handshake' });
-    expect([near.story, far.story, far.text]).toStrictEqual(['error', 'error', '']);
+    expect([near.summary, far.summary, far.text]).toStrictEqual(['error', 'error', '']);
   });
 
   spec('counts beside requestCert instead of a certificate', async (h) => {
     const { near, far } = await ends(h, { ...as('bob'), maxVersion }, { requestCert: true });
-    await Promise.all([near.saw('connected'), far.saw('connected')]);
+    await Promise.all([near.waitFor('connected'), far.waitFor('connected')]);
     expect([detailsOf(far).authorized, detailsOf(far).pskIdentity]).toStrictEqual([true, 'bob']);
   });
 
@@ -101,7 +100,7 @@ describe('pskCallback', () => {
       return { identity: 'alice', psk: KEYS.alice! };
     };
     const { near } = await ends(h, { pskCallback, maxVersion: 'TLSv1.2' }, { pskIdentityHint: 'who are you?' });
-    await near.saw('connected');
+    await near.waitFor('connected');
     expect(hints).toStrictEqual(['who are you?']);
   });
 

@@ -4,13 +4,12 @@ import { open, tlsClient as clientPlugin, tlsServer as serverPlugin } from 'rxjs
 import { describe, expect } from 'vitest';
 import { tlsClient, type TlsClientOptions } from '../../../src/plugins/tls/tls-client.ts';
 import { tcp } from '../../../src/wire/tcp.ts';
-import { dialOf } from '../../support/carry.ts';
+import { dialOf, WireDriver } from '../../support/wire-driver.ts';
 import * as certificates from '../../support/certificates.ts';
 import { serving } from '../../support/clients.ts';
 import { type Harness } from '../../support/harness.ts';
 import { spec } from '../../support/spec.ts';
 import { nodeTlsServer, Session, VERSIONS, type SessionOptions } from '../../support/tls-tools.ts';
-import { Counted } from '../../support/two-ends.ts';
 
 const { ca, server, client } = certificates;
 const ENDED =
@@ -25,9 +24,9 @@ async function dialled(
   options: TlsClientOptions,
   each: (secure: TLSSocket, below: Socket) => void,
   timeouts?: Parameters<typeof dialOf>[0],
-): Promise<Counted> {
+): Promise<WireDriver> {
   const to = await nodeTlsServer(h, { ca, requestCert: true, rejectUnauthorized: false }, each);
-  return new Counted(h, tlsClient({ ca, ...options })(tcp()), { ...dialOf(timeouts), to, layer: 'client' });
+  return new WireDriver(h, tlsClient({ ca, ...options })(tcp()), { ...dialOf(timeouts), to, layer: 'client' });
 }
 
 describe.each(VERSIONS)('a client whose certificate is refused after its handshake, %s', (maxVersion) => {
@@ -38,7 +37,7 @@ describe.each(VERSIONS)('a client whose certificate is refused after its handsha
     await near.up.ended;
     h.error(near.up.error, { code: 'ETLS', phase: 'read', layer: 'client' });
     expect((near.up.error as Error).message).toMatch(ENDED);
-    expect(near.story).toMatch(/connected error$/);
+    expect(near.summary).toMatch(/connected error$/);
   });
 
   spec('gets the same from a server of this library', async (h) => {
@@ -62,18 +61,18 @@ describe.each(VERSIONS)('a client whose certificate is refused after its handsha
 describe('an end right after the handshake is an end', () => {
   spec('when the client has no certificate', async (h) => {
     const near = await dialled(h, {}, (secure) => secure.end());
-    await near.saw('end');
+    await near.waitFor('end');
     near.close();
     await near.up.ended;
-    expect(near.story).toMatch(/connected end complete$/);
+    expect(near.summary).toMatch(/connected end complete$/);
   });
 
   spec('when bytes came before it', async (h) => {
     const near = await dialled(h, client, (secure) => secure.end('bye'));
-    await near.saw('end');
+    await near.waitFor('end');
     near.close();
     await near.up.ended;
-    expect(near.story).toMatch(/connected data end complete$/);
+    expect(near.summary).toMatch(/connected data end complete$/);
   });
 
   spec('when the client has ended before: it may be the answer', async (h) => {
@@ -87,11 +86,11 @@ describe('an end right after the handshake is an end', () => {
   spec('when the time for the handshake is over', async (h) => {
     let secured: TLSSocket | undefined;
     const near = await dialled(h, client, (secure) => (secured = secure), { handshake: 300 });
-    await near.saw('connected');
+    await near.waitFor('connected');
     await h.until(() => secured !== undefined);
     await new Promise((resolve) => setTimeout(resolve, 350));
     secured?.end();
-    await near.saw('end');
+    await near.waitFor('end');
     near.close();
     await near.up.ended;
     expect(near.up.state).toBe('complete');

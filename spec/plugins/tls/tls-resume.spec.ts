@@ -4,12 +4,11 @@ import type { TlsFacts, TlsSessionCache } from '../../../src/plugins/tls/tls-opt
 import { tlsServer } from '../../../src/plugins/tls/tls-server.ts';
 import { memoryPair } from '../../../src/testing/memory/memory-pair.ts';
 import type { Plugin } from '../../../src/wire/signal.ts';
-import { dialOf, type WireDriver } from '../../support/carry.ts';
+import { dialOf, WireDriver } from '../../support/wire-driver.ts';
 import * as certificates from '../../support/certificates.ts';
 import { type Harness } from '../../support/harness.ts';
 import { spec } from '../../support/spec.ts';
 import { VERSIONS } from '../../support/tls-tools.ts';
-import { Counted } from '../../support/two-ends.ts';
 
 const { ca, server } = certificates;
 
@@ -19,16 +18,16 @@ function detailsOf({ up }: WireDriver): TlsFacts {
 }
 
 /** A connection of a client to a server plugin that has sent hello: a ticket of TLS 1.3 has come before it. */
-async function dialled(h: Harness, client: Plugin, service: Plugin, host = 'localhost'): Promise<Counted> {
+async function dialled(h: Harness, client: Plugin, service: Plugin, host = 'localhost'): Promise<WireDriver> {
   const [a, b] = memoryPair();
-  const far = new Counted(h, service(b));
-  const near = new Counted(h, client(a), { ...dialOf(), to: { host, port: 7 } });
+  const far = new WireDriver(h, service(b));
+  const near = new WireDriver(h, client(a), { ...dialOf(), to: { host, port: 7 } });
   far.write('hello');
   await h.until(() => near.text === 'hello' || near.up.state === 'error');
   return near;
 }
 
-const sessionOf = (connection: Counted): Uint8Array => {
+const sessionOf = (connection: WireDriver): Uint8Array => {
   const { session } = detailsOf(connection);
   assert(session);
   return session;
@@ -47,9 +46,9 @@ describe.each(VERSIONS)('a session of another connection, %s', (maxVersion) => {
 
   spec('is the newest there is when it is read, and is no enumerable fact', async (h) => {
     const [a, b] = memoryPair();
-    const far = new Counted(h, service(b));
-    const near = new Counted(h, client()(a), { ...dialOf(), to: { host: 'localhost', port: 7 } });
-    await near.saw('connected');
+    const far = new WireDriver(h, service(b));
+    const near = new WireDriver(h, client()(a), { ...dialOf(), to: { host: 'localhost', port: 7 } });
+    await near.waitFor('connected');
     const early = detailsOf(near).session;
     far.write('hello');
     await h.until(() => near.text === 'hello');

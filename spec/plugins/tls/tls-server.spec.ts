@@ -12,14 +12,14 @@ import { fromFh } from '../../../src/wire/fh/fh.ts';
 import type { LayerDetails, Plugin } from '../../../src/wire/signal.ts';
 import { stack } from '../../../src/wire/stack.ts';
 import { tcp } from '../../../src/wire/tcp.ts';
-import { dialOf, type WireDriver } from '../../support/carry.ts';
+import { dialOf, WireDriver } from '../../support/wire-driver.ts';
 import * as certificates from '../../support/certificates.ts';
 import { client as tcpClient, serving } from '../../support/clients.ts';
 import { type Harness } from '../../support/harness.ts';
 import { spec } from '../../support/spec.ts';
 import { pair } from '../../support/loopback.ts';
 import { nodeTlsServer, Session, VERSIONS } from '../../support/tls-tools.ts';
-import { Counted, joined } from '../../support/two-ends.ts';
+import { wirePair } from '../../support/connected-pair.ts';
 
 const { ca, server, other } = certificates;
 
@@ -29,12 +29,12 @@ function detailsOf({ up }: WireDriver): LayerDetails {
 }
 
 /** A connection to a server plugin; the client takes any certificate and tells whose it was. */
-function dialled(h: Harness, service: Plugin): { near: Counted; far: Counted; subject: () => Promise<unknown> } {
+function dialled(h: Harness, service: Plugin): { near: WireDriver; far: WireDriver; subject: () => Promise<unknown> } {
   const [a, b] = memoryPair();
-  const far = new Counted(h, service(b), dialOf({ handshake: 1000 }));
-  const near = new Counted(h, tlsClient({ rejectUnauthorized: false })(a), dialOf());
+  const far = new WireDriver(h, service(b), dialOf({ handshake: 1000 }));
+  const near = new WireDriver(h, tlsClient({ rejectUnauthorized: false })(a), dialOf());
   const subject = async (): Promise<unknown> => {
-    await Promise.all([near.saw('connected'), far.saw('connected')]);
+    await Promise.all([near.waitFor('connected'), far.waitFor('connected')]);
     return (detailsOf(near).x509 as { subject: string }).subject;
   };
   return { near, far, subject };
@@ -128,7 +128,7 @@ describe('the secure contexts of tlsServer', () => {
     ];
     for (const [secureContext, code, cause] of failures) {
       const [, b] = memoryPair();
-      const far = new Counted(h, tlsServer({ secureContext })(b), dialOf({ handshake: 50 }));
+      const far = new WireDriver(h, tlsServer({ secureContext })(b), dialOf({ handshake: 50 }));
       await far.up.ended;
       h.error(far.up.error, { code, phase: 'handshake' });
       if (cause) expect((far.up.error as Error).cause).toBe(cause);
@@ -167,24 +167,24 @@ describe.each(VERSIONS)('mutual authentication, %s (D14)', (version) => {
 
   spec.each(['none', 'of a wrong CA', 'expired'])('refuses a certificate that is %s', async (h, what) => {
     const identity = { none: {}, 'of a wrong CA': certificates.selfSigned, expired: certificates.expired }[what];
-    const { wire, to, accepted } = await joined(h, 'socket');
-    const near = new Counted(h, stack({ client: tlsClient({ ca, ...identity, maxVersion: version }) }, wire), { ...dialOf(), to });
-    const far = new Counted(h, stack({ server: tlsServer({ ...server, requestCert: true, ca }) }, await accepted));
+    const { wire, to, accepted } = await wirePair(h, 'socket');
+    const near = new WireDriver(h, stack({ client: tlsClient({ ca, ...identity, maxVersion: version }) }, wire), { ...dialOf(), to });
+    const far = new WireDriver(h, stack({ server: tlsServer({ ...server, requestCert: true, ca }) }, await accepted));
     near.write('a secret');
     await far.up.ended;
     h.error(far.up.error, { code: 'ETLSCERT', phase: 'handshake', layer: 'server' });
-    expect([far.story, far.text]).toStrictEqual(['error', '']);
+    expect([far.summary, far.text]).toStrictEqual(['error', '']);
     if (what !== 'none') {
       // Node can send no alert of ours: the client gets close_notify right after its handshake, and reports it.
       await near.up.ended;
       h.error(near.up.error, { code: 'ETLS', phase: 'read', layer: 'client' });
       expect((near.up.error as Error).message).toMatch(/the peer ended right after the handshake, before it sent a byte/);
-      expect(near.story.includes('connected')).toBe(true);
+      expect(near.summary.includes('connected')).toBe(true);
       return;
     }
     await near.up.ended;
     const early = version === 'TLSv1.2';
-    expect(near.story.includes('connected'), near.story).toBe(!early);
+    expect(near.summary.includes('connected'), near.summary).toBe(!early);
     h.error(near.up.error, { code: 'ETLS', phase: early ? 'handshake' : 'read', layer: 'client' });
     expect((near.up.error as Error).message).toMatch(early ? /SSL alert number 40/ : /SSL alert number 116/);
   });
@@ -208,32 +208,32 @@ describe('what cannot be agreed is ETLS at both ends, and the client says the al
     h.error(session.client.up.error, { code: 'ETLS', phase: 'handshake', layer: 'client' });
     h.error(session.server.up.error, { code: 'ETLS', phase: 'handshake', layer: 'server' });
     expect((session.client.up.error as Error).message).toMatch(new RegExp(`SSL alert number ${alert}\\b`));
-    expect([session.client.story, session.server.story]).toStrictEqual(['error', 'error']);
+    expect([session.client.summary, session.server.summary]).toStrictEqual(['error', 'error']);
   });
 
   spec('renegotiation of a client is refused', async (h) => {
     const { near, far } = await pair(h);
-    const us = new Counted(h, tlsServer(server)(fromFh(near)));
+    const us = new WireDriver(h, tlsServer(server)(fromFh(near)));
     const node = connectTls({ socket: far, ca, servername: 'localhost', maxVersion: 'TLSv1.2' }).on('error', () => {});
-    await Promise.all([us.saw('connected'), once(node, 'secureConnect')]);
+    await Promise.all([us.waitFor('connected'), once(node, 'secureConnect')]);
     node.write('before');
     await h.until(() => us.text === 'before');
     for (let each = 0; each < 5 && !node.destroyed; each += 1) node.renegotiate({}, () => node.write('after'));
     await us.up.ended;
     h.error(us.up.error, { code: 'ETLS', phase: 'read' });
     expect((us.up.error as Error).message).toMatch(/renegotiation/);
-    expect([us.story, us.text]).toStrictEqual(['connected data error', 'before']);
+    expect([us.summary, us.text]).toStrictEqual(['connected data error', 'before']);
   });
 
   spec('renegotiation of a server is refused', async (h) => {
     let renegotiate = (): void => {};
     const to = await nodeTlsServer(h, { maxVersion: 'TLSv1.2' }, (socket) => (renegotiate = () => socket.renegotiate({}, () => {})));
-    const us = new Counted(h, tlsClient({ ca })(tcp()), { ...dialOf(), to });
-    await us.saw('connected');
+    const us = new WireDriver(h, tlsClient({ ca })(tcp()), { ...dialOf(), to });
+    await us.waitFor('connected');
     renegotiate();
     await us.up.ended;
     h.error(us.up.error, { code: 'ETLS', phase: 'read' });
-    expect(us.story).toBe('resolved connected error');
+    expect(us.summary).toBe('resolved connected error');
   });
 });
 

@@ -7,7 +7,8 @@ import { Clock } from '../../../src/testing/rules/clock.ts';
 import { turn } from '../../../src/testing/rules/event-loop.ts';
 import type { Plugin } from '../../../src/wire/signal.ts';
 import { spec } from '../../support/spec.ts';
-import { data, inWords, PluginDriver, textOf } from '../../support/scripted-wire.ts';
+import { data, inWords, textOf } from '../../support/signal-text.ts';
+import { PluginDriver } from '../../support/plugin-driver.ts';
 import { cipher, framed } from '../plugins.ts';
 
 const harmless: Readonly<Record<string, ChaosOptions>> = {
@@ -137,7 +138,7 @@ describe('chaos', () => {
     const driver = new PluginDriver(chaos({ coalesce: 1 }));
     driver.wire.connect();
     for (let round = 0; round < 4; round += 1) driver.app.next(data('x'.repeat(2 ** 14)));
-    for (let round = 0; round < 4; round += 1) driver.wire.give(data('x'.repeat(2 ** 14)));
+    for (let round = 0; round < 4; round += 1) driver.wire.emit(data('x'.repeat(2 ** 14)));
     expect(inWords(driver.up)).toStrictEqual(['connected', 'pause']);
     expect(inWords(driver.wire.down)).toStrictEqual(['pause']);
     driver.unsubscribe();
@@ -146,10 +147,10 @@ describe('chaos', () => {
   it('emits one pause if both the wire and chaos are full', () => {
     const driver = new PluginDriver(chaos());
     driver.wire.connect();
-    driver.wire.give({ kind: 'pause' }, { kind: 'pause' });
+    driver.wire.emit({ kind: 'pause' }, { kind: 'pause' });
     driver.app.next(data('held'));
     expect(inWords([...driver.up, ...driver.wire.down])).toStrictEqual(['connected', 'pause']);
-    driver.wire.give({ kind: 'resume' });
+    driver.wire.emit({ kind: 'resume' });
     expect(inWords(driver.wire.down)).toStrictEqual(['data held']);
     driver.unsubscribe();
   });
@@ -159,7 +160,7 @@ describe('chaos', () => {
     driver.wire.connect();
     driver.app.next(data('abcdefghijklmnop'));
     driver.app.complete();
-    driver.wire.give({ kind: 'pause' });
+    driver.wire.emit({ kind: 'pause' });
     await turn();
     expect([textOf(driver.wire.down), driver.wire.flow]).toStrictEqual(['abcdefghijklmnop', 'complete']);
     driver.unsubscribe();
@@ -206,7 +207,7 @@ describe('chaos', () => {
   it('emits nothing after the application has reset', () => {
     const driver = new PluginDriver(chaos({ coalesce: 100 }));
     driver.wire.connect();
-    driver.wire.give(data('ab'));
+    driver.wire.emit(data('ab'));
     driver.app.error(new Error('enough'));
     expect([inWords(driver.up), driver.state, driver.error]).toStrictEqual([['connected'], 'error', new Error('enough')]);
   });

@@ -6,7 +6,8 @@ import { passthrough } from '../../../src/plugins/passthrough.ts';
 import { chaos, checkPlugin, marbles, parseRecording, record, testDial, type Recording, type RecordOptions } from '../../../src/testing.ts';
 import type { Dial, Plugin } from '../../../src/wire/signal.ts';
 import { spec } from '../../support/spec.ts';
-import { data, inWords, PluginDriver, sent } from '../../support/scripted-wire.ts';
+import { data, inWords, sent } from '../../support/signal-text.ts';
+import { PluginDriver } from '../../support/plugin-driver.ts';
 import { cipher, framed, greeter, greeterScript } from '../plugins.ts';
 
 /** The text of a recording without its header. */
@@ -44,7 +45,7 @@ describe('record', () => {
     const bytes = Buffer.from('abc');
     const [recording] = recorded({}, (driver) => {
       driver.wire.connect();
-      driver.wire.give({ kind: 'data', bytes });
+      driver.wire.emit({ kind: 'data', bytes });
       bytes.fill(0);
       driver.unsubscribe();
     });
@@ -77,13 +78,13 @@ describe('record', () => {
     const [recording] = recorded({}, (driver, clock) => {
       const at = (ms: number): void => void (clock.frame = ms);
       driver.app.next({ kind: 'pause' });
-      driver.wire.give({ kind: 'resolved', host: 'a.test', ip: '::1', family: 6 });
+      driver.wire.emit({ kind: 'resolved', host: 'a.test', ip: '::1', family: 6 });
       at(1.5);
-      driver.wire.give({ kind: 'connected', details: [{ layer: 'x', answer: 'hi', handle: {} }, { wire: 'test' }] });
+      driver.wire.emit({ kind: 'connected', details: [{ layer: 'x', answer: 'hi', handle: {} }, { wire: 'test' }] });
       driver.app.next({ kind: 'resume' });
       driver.app.next(data('JOIN\n'));
       at(20);
-      driver.wire.give(sent(5), { kind: 'pause' }, { kind: 'resume' }, data('\u0000\u00ffok'), { kind: 'end', truncated: true });
+      driver.wire.emit(sent(5), { kind: 'pause' }, { kind: 'resume' }, data('\u0000\u00ffok'), { kind: 'end', truncated: true });
       driver.app.next({ kind: 'end' });
       driver.app.complete();
       driver.wire.complete();
@@ -126,7 +127,7 @@ describe('record', () => {
     const [recording] = recorded({ around: knock }, (driver) => {
       driver.app.next(data('early'));
       driver.wire.connect();
-      driver.wire.give(data('Wx'));
+      driver.wire.emit(data('Wx'));
       driver.unsubscribe();
     });
     expect(recording && textOf(recording)).toStrictEqual([
@@ -146,7 +147,7 @@ describe('record', () => {
     const made: Recording[] = [];
     const plugin = record({ sink: (recording) => made.push(recording) });
     const [first, second] = [new PluginDriver(plugin), new PluginDriver(plugin)];
-    second.wire.give(data('b'));
+    second.wire.emit(data('b'));
     expect(made.length).toBe(0);
     first.unsubscribe();
     expect(made.length).toBe(1);
@@ -160,7 +161,7 @@ describe('record', () => {
   it('stops at its limit, sets `cut`, and still records the end', () => {
     const play = (driver: PluginDriver): void => {
       driver.wire.connect();
-      for (let round = 0; round < 1000; round += 1) driver.wire.give(data('x'), data('y'.repeat(50)));
+      for (let round = 0; round < 1000; round += 1) driver.wire.emit(data('x'), data('y'.repeat(50)));
       driver.wire.fail(new IOStreamError('ECONNRESET', { phase: 'read' }));
     };
     const [recording] = recorded({ limit: 1000 }, play);
@@ -175,7 +176,7 @@ describe('record', () => {
   it('copies bytes: a buffer that changes later does not change the recording', () => {
     const bytes = Uint8Array.of(1, 2);
     const [recording] = recorded({}, (driver) => {
-      driver.wire.give({ kind: 'data', bytes });
+      driver.wire.emit({ kind: 'data', bytes });
       bytes.fill(9);
       driver.unsubscribe();
     });

@@ -8,7 +8,7 @@ import { Clock } from '../../../src/testing/rules/clock.ts';
 import { turn } from '../../../src/testing/rules/event-loop.ts';
 import type { Flow, Wire } from '../../../src/wire/signal.ts';
 import { spec } from '../../support/spec.ts';
-import { data, inWords } from '../../support/scripted-wire.ts';
+import { data, inWords } from '../../support/signal-text.ts';
 
 /** A recording, line by line; data as text. */
 function recordingOf(...lines: readonly string[]): string {

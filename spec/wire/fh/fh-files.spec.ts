@@ -5,7 +5,7 @@ import { open } from 'node:fs/promises';
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
 import { beforeAll, describe, expect } from 'vitest';
 import { fromFh, type Fh } from '../../../src/wire/fh/fh.ts';
-import { WireDriver } from '../../support/carry.ts';
+import { WireDriver } from '../../support/wire-driver.ts';
 import { file, fresh, isOpen } from '../../support/fh-peers.ts';
 import { type Harness } from '../../support/harness.ts';
 import { spec } from '../../support/spec.ts';
@@ -18,7 +18,7 @@ describe('fromFh: files', () => {
     readSync(fd, Buffer.alloc(5));
     const io = carry(h, fd);
     await io.up.ended;
-    expect([io.story, io.text, isOpen(fd)]).toStrictEqual(['connected data end complete', 'rest', false]);
+    expect([io.summary, io.text, isOpen(fd)]).toStrictEqual(['connected data end complete', 'rest', false]);
   });
 
   spec('writes a descriptor at its present position and closes it', async (h) => {
@@ -29,7 +29,7 @@ describe('fromFh: files', () => {
     io.write('two');
     io.end();
     await io.up.ended;
-    expect([io.story, io.sent, isOpen(fd)]).toStrictEqual(['connected sent complete', 3, false]);
+    expect([io.summary, io.sent, isOpen(fd)]).toStrictEqual(['connected sent complete', 3, false]);
     expect(readFileSync(path, 'utf8')).toBe('one two');
   });
 
@@ -37,12 +37,12 @@ describe('fromFh: files', () => {
     const path = file('old ');
     const fd = openSync(path, 'r+');
     const io = carry(h, fd);
-    await io.saw('end');
+    await io.waitFor('end');
     expect(isOpen(fd)).toBe(true);
     io.write('new');
     io.end();
     await io.up.ended;
-    expect([io.story, io.text, io.sent, isOpen(fd)]).toStrictEqual(['connected data end sent complete', 'old ', 3, false]);
+    expect([io.summary, io.text, io.sent, isOpen(fd)]).toStrictEqual(['connected data end sent complete', 'old ', 3, false]);
     expect(readFileSync(path, 'utf8')).toBe('old new');
   });
 
@@ -96,28 +96,28 @@ describe('fromFh: files', () => {
       return from.up.state !== 'open' && to.up.state !== 'open';
     }, 'the copy is done');
     expect([from.up.state, to.up.state, to.sent]).toStrictEqual(['complete', 'complete', bytes.length]);
-    expect(to.story.includes('pause') && to.story.includes('resume')).toBe(true);
+    expect(to.summary.includes('pause') && to.summary.includes('resume')).toBe(true);
     h.sameBytes(readFileSync(path), bytes);
   });
 
   spec('carries fs.ReadStream and fs.WriteStream once they are open', async (h) => {
     const path = fresh();
     const to = carry(h, createWriteStream(path));
-    expect(to.story).toBe('');
-    await to.saw('connected');
+    expect(to.summary).toBe('');
+    await to.waitFor('connected');
     to.write('hello');
     to.end();
     await to.up.ended;
     const from = carry(h, createReadStream(path));
     await from.up.ended;
-    expect([to.sent, from.story, from.text]).toStrictEqual([5, 'connected data end complete', 'hello']);
+    expect([to.sent, from.summary, from.text]).toStrictEqual([5, 'connected data end complete', 'hello']);
   });
 
   spec('gives the error of a file that cannot be opened', async (h) => {
     const io = carry(h, createReadStream(fresh()));
     await io.up.ended;
     h.error(io.up.error, { code: 'ENOENT', phase: 'connect' });
-    expect(io.story).toBe('error');
+    expect(io.summary).toBe('error');
   });
 
   spec.each(['/dev/null', '/dev/full'])('reads and writes %s', async (h, path) => {
@@ -135,7 +135,7 @@ describe('fromFh: files', () => {
     await h.until(() => io.bytes.length > 1_000_000);
     io.close();
     await io.up.ended;
-    expect([io.story, isOpen(fd)]).toStrictEqual(['connected data complete', false]);
+    expect([io.summary, isOpen(fd)]).toStrictEqual(['connected data complete', false]);
   });
 });
 
@@ -144,7 +144,7 @@ describe('fromFh: FileHandle', () => {
     const path = file('old ');
     const handle = await open(path, flags);
     const io = carry(h, handle);
-    if (flags !== 'w') await io.saw('end');
+    if (flags !== 'w') await io.waitFor('end');
     if (flags !== 'r') io.write('new');
     io.end();
     await io.up.ended;
@@ -198,7 +198,7 @@ describe.runIf(hasFifo)('fromFh: FIFOs', () => {
     to.write(bytes);
     to.end();
     await Promise.all([from.up.ended, to.up.ended]);
-    expect([from.story, to.up.state, to.sent]).toStrictEqual(['connected data end complete', 'complete', bytes.length]);
+    expect([from.summary, to.up.state, to.sent]).toStrictEqual(['connected data end complete', 'complete', bytes.length]);
     h.sameBytes(from.bytes, bytes);
     expect([isOpen(out), isOpen(into)]).toStrictEqual([false, false]);
   });
@@ -209,10 +209,10 @@ describe.runIf(hasFifo)('fromFh: FIFOs', () => {
     const bytes = randomBytes(1_000_000);
     from.pause();
     to.write(bytes);
-    await to.saw('pause');
+    await to.waitFor('pause');
     expect(to.sent).toBeLessThan(bytes.length);
     from.resume();
-    await to.saw('resume');
+    await to.waitFor('resume');
     to.close();
     await from.up.ended;
     h.sameBytes(from.bytes, bytes);
@@ -221,7 +221,7 @@ describe.runIf(hasFifo)('fromFh: FIFOs', () => {
   spec('closes one that is open both ways at once: no peer answers with a FIN', async (h) => {
     const io = carry(h, openSync(path, O_RDWR | O_NONBLOCK));
     io.write('to myself');
-    await io.saw('data');
+    await io.waitFor('data');
     const start = performance.now();
     io.close();
     await io.up.ended;
@@ -245,7 +245,7 @@ describe.runIf(hasFifo)('fromFh: FIFOs', () => {
     h.defer(() => closeSync(both));
     const [from, to] = [carry(h, out), carry(h, into)];
     to.write('hello');
-    await from.saw('data');
+    await from.waitFor('data');
     expect([from.text, to.sent]).toStrictEqual(['hello', 5]);
     to.end();
     await to.up.ended;

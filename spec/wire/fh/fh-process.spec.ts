@@ -6,7 +6,7 @@ import { open } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { assert, describe, expect, it } from 'vitest';
 import { fromFh, type Fh } from '../../../src/wire/fh/fh.ts';
-import { WireDriver } from '../../support/carry.ts';
+import { WireDriver } from '../../support/wire-driver.ts';
 import { directory, file, fresh, pair, textOf } from '../../support/fh-peers.ts';
 import { invariants, type Harness } from '../../support/harness.ts';
 import { spec } from '../../support/spec.ts';
@@ -25,7 +25,7 @@ describe('fromFh: child processes', () => {
     const from = carry(h, child.stdout!);
     to.write(bytes);
     to.end();
-    await from.saw('end');
+    await from.waitFor('end');
     from.close();
     await Promise.all([to.up.ended, from.up.ended]);
     expect([to.up.state, to.sent, from.up.state]).toStrictEqual(['complete', bytes.length, 'complete']);

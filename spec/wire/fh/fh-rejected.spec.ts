@@ -8,7 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { EMPTY } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { fromFh, type Fh } from '../../../src/wire/fh/fh.ts';
-import { WireDriver, dialOf } from '../../support/carry.ts';
+import { WireDriver, dialOf } from '../../support/wire-driver.ts';
 import { addressOf, directory, fresh, isOpen, pair } from '../../support/fh-peers.ts';
 import type { Harness } from '../../support/harness.ts';
 import { spec } from '../../support/spec.ts';
@@ -109,7 +109,7 @@ describe('fromFh: an fh that cannot be carried', () => {
     fh.removeAllListeners('data');
     const io = carry(h, fh);
     peer.end('x');
-    await io.saw('end');
+    await io.waitFor('end');
     expect(io.text).toBe('x');
   });
 

@@ -5,7 +5,7 @@ import { connect as connectTls, createServer as createTlsServer, type TLSSocket 
 import { describe, expect } from 'vitest';
 import { IOStreamError } from '../../../src/errors.ts';
 import { fromFh, type Fh } from '../../../src/wire/fh/fh.ts';
-import { WireDriver, dialOf } from '../../support/carry.ts';
+import { WireDriver, dialOf } from '../../support/wire-driver.ts';
 import { addressOf, fresh, listening, pair, textOf } from '../../support/fh-peers.ts';
 import type { Harness } from '../../support/harness.ts';
 import { spec } from '../../support/spec.ts';
@@ -18,14 +18,14 @@ describe('fromFh: sockets', () => {
       spec(`carries ${side} ${kind} sockets both ways, with half-close`, async (h) => {
         const { fh, peer } = await pair(h, side, kind === 'UNIX' ? fresh() : undefined);
         const io = carry(h, fh);
-        expect(io.story).toBe('connected');
+        expect(io.summary).toBe('connected');
         expect(io.up.values[0]).toStrictEqual({ kind: 'connected', details: [{ wire: 'fh', handle: fh }] });
         io.write('question');
         io.end();
         expect(await textOf(peer)).toBe('question');
         peer.end('a late answer');
         await io.up.ended;
-        expect([io.story, io.text, io.sent]).toStrictEqual(['connected sent data end complete', 'a late answer', 8]);
+        expect([io.summary, io.text, io.sent]).toStrictEqual(['connected sent data end complete', 'a late answer', 8]);
       });
     }
   }
@@ -35,30 +35,30 @@ describe('fromFh: sockets', () => {
     fh.allowHalfOpen = false;
     const io = carry(h, fh);
     peer.end('bye');
-    await io.saw('end');
+    await io.waitFor('end');
     io.write('still here');
     io.end();
     expect(await textOf(peer)).toBe('still here');
     await io.up.ended;
-    expect([io.story, io.text, io.sent]).toStrictEqual(['connected data end sent complete', 'bye', 10]);
+    expect([io.summary, io.text, io.sent]).toStrictEqual(['connected data end sent complete', 'bye', 10]);
   });
 
   spec('waits for a socket that still connects', async (h) => {
     const server = createServer(h.peer((socket: Socket) => void socket.end('hello')));
     await listening(h, server);
     const io = carry(h, connect(addressOf(server)));
-    expect(io.story).toBe('');
-    await io.saw('end');
+    expect(io.summary).toBe('');
+    await io.waitFor('end');
     io.end();
     await io.up.ended;
-    expect([io.story, io.text]).toStrictEqual(['connected data end complete', 'hello']);
+    expect([io.summary, io.text]).toStrictEqual(['connected data end complete', 'hello']);
   });
 
   spec('errors with the error of a socket that cannot connect', async (h) => {
     const io = carry(h, connect(fresh()));
     await io.up.ended;
     h.error(io.up.error, { code: 'ENOENT', phase: 'connect', fatal: true });
-    expect(io.story).toBe('error');
+    expect(io.summary).toBe('error');
   });
 
   spec('gives up on a socket that never connects after timeouts.connect', async (h) => {
@@ -76,7 +76,7 @@ describe('fromFh: sockets', () => {
     carry(h, first).up.unsubscribe();
     const io = carry(h, second);
     io.close();
-    expect([first.destroyed, second.destroyed, io.story]).toStrictEqual([true, true, 'complete']);
+    expect([first.destroyed, second.destroyed, io.summary]).toStrictEqual([true, true, 'complete']);
   });
 
   spec('emits bytes that are buffered already, in order', async (h) => {
@@ -88,7 +88,7 @@ describe('fromFh: sockets', () => {
     await h.until(() => fh.listenerCount('readable') === 0);
     const io = carry(h, fh);
     peer.end('three');
-    await io.saw('end');
+    await io.waitFor('end');
     expect(io.text).toBe('one two three');
     io.close();
     await io.up.ended;
@@ -102,7 +102,7 @@ describe('fromFh: sockets', () => {
     io.write(bytes);
     io.close();
     h.sameBytes(await peer.toArray().then((chunks) => chunks as Buffer[]), bytes);
-    expect(io.story.endsWith('complete')).toBe(false);
+    expect(io.summary.endsWith('complete')).toBe(false);
     peer.end();
     await io.up.ended;
     expect([io.up.state, io.sent]).toStrictEqual(['complete', bytes.length]);
@@ -155,14 +155,14 @@ describe('fromFh: TLS sockets', () => {
     const { client, accepted } = await dialTls(h, psk.key);
     const ours = carry(h, client);
     const theirs = carry(h, await accepted);
-    expect(theirs.story).toBe('connected');
-    await ours.saw('connected');
+    expect(theirs.summary).toBe('connected');
+    await ours.waitFor('connected');
     expect(client.getCipher().name.includes('PSK')).toBe(true);
     theirs.write('hello');
     ours.write('question');
-    await Promise.all([ours.saw('data'), theirs.saw('data')]);
+    await Promise.all([ours.waitFor('data'), theirs.waitFor('data')]);
     ours.end();
-    await theirs.saw('end');
+    await theirs.waitFor('end');
     theirs.end();
     await Promise.all([ours.up.ended, theirs.up.ended]);
     expect([ours.text, ours.sent, theirs.text, theirs.sent]).toStrictEqual(['hello', 8, 'question', 5]);
@@ -174,6 +174,6 @@ describe('fromFh: TLS sockets', () => {
     const io = carry(h, client);
     await io.up.ended;
     h.error(io.up.error, { phase: 'handshake', fatal: true });
-    expect(io.story).toBe('error');
+    expect(io.summary).toBe('error');
   });
 });

@@ -4,7 +4,7 @@ import { Duplex, PassThrough, Readable, Writable, type DuplexOptions } from 'nod
 import { EMPTY } from 'rxjs';
 import { describe, expect } from 'vitest';
 import { fromFh, type Fh } from '../../../src/wire/fh/fh.ts';
-import { WireDriver, dialOf } from '../../support/carry.ts';
+import { WireDriver, dialOf } from '../../support/wire-driver.ts';
 import { pair, textOf } from '../../support/fh-peers.ts';
 import type { Harness } from '../../support/harness.ts';
 import { spec } from '../../support/spec.ts';
@@ -26,13 +26,13 @@ describe('fromFh: streams', () => {
     io.end();
     await io.up.ended;
     expect([io.text, io.sent, io.up.state]).toStrictEqual(['echo', 4, 'complete']);
-    expect(io.story.includes('end')).toBe(true);
+    expect(io.summary.includes('end')).toBe(true);
   });
 
   spec('carries a Readable', async (h) => {
     const io = carry(h, Readable.from([Buffer.from('a'), Buffer.from('b')], { objectMode: false }));
     await io.up.ended;
-    expect([io.story, io.text]).toStrictEqual(['connected data end complete', 'ab']);
+    expect([io.summary, io.text]).toStrictEqual(['connected data end complete', 'ab']);
   });
 
   spec('carries a Writable, and emits no end for the direction it never had', async (h) => {
@@ -42,7 +42,7 @@ describe('fromFh: streams', () => {
     io.write('abc');
     io.end();
     await io.up.ended;
-    expect([io.story, io.sent, Buffer.concat(got).toString()]).toStrictEqual(['connected sent complete', 3, 'abc']);
+    expect([io.summary, io.sent, Buffer.concat(got).toString()]).toStrictEqual(['connected sent complete', 3, 'abc']);
   });
 
   spec('pauses its application while a Writable is full', async (h) => {
@@ -51,12 +51,12 @@ describe('fromFh: streams', () => {
     const io = carry(h, fh);
     io.write('abcd');
     io.write('ef');
-    expect(io.story).toBe('connected pause');
+    expect(io.summary).toBe('connected pause');
     dones.shift()?.();
-    await io.saw('sent');
+    await io.waitFor('sent');
     expect(io.sent).toBe(4);
     dones.shift()?.();
-    await io.saw('resume');
+    await io.waitFor('resume');
     expect(io.sent).toBe(6);
   });
 
@@ -65,7 +65,7 @@ describe('fromFh: streams', () => {
     io.write('abc');
     io.end();
     await io.up.ended;
-    expect([io.story, io.sent]).toStrictEqual(['connected sent complete', 3]);
+    expect([io.summary, io.sent]).toStrictEqual(['connected sent complete', 3]);
   });
 
   spec('emits the end of a Duplex whose input has ended before', async (h) => {
@@ -73,11 +73,11 @@ describe('fromFh: streams', () => {
     fh.push(null);
     await once(fh.resume(), 'end');
     const io = carry(h, fh);
-    expect(io.story).toBe('connected end');
+    expect(io.summary).toBe('connected end');
     io.write('a');
     io.end();
     await io.up.ended;
-    expect([io.story, io.sent]).toStrictEqual(['connected end sent complete', 1]);
+    expect([io.summary, io.sent]).toStrictEqual(['connected end sent complete', 1]);
   });
 
   spec('reads a Duplex that was ended before; writing to it errors with EPIPE', async (h) => {
@@ -86,7 +86,7 @@ describe('fromFh: streams', () => {
     const io = carry(h, fh);
     peer.end('theirs');
     await io.up.ended;
-    expect([io.story, io.text, await textOf(peer)]).toStrictEqual(['connected data end complete', 'theirs', 'ours']);
+    expect([io.summary, io.text, await textOf(peer)]).toStrictEqual(['connected data end complete', 'theirs', 'ours']);
 
     const second = await pair(h, 'accepted');
     second.fh.end();
@@ -111,10 +111,10 @@ describe('fromFh: streams', () => {
     const fh = new PassThrough();
     const io = carry(h, fh);
     fh.push('before');
-    await io.saw('data');
+    await io.waitFor('data');
     fh.destroy(Object.assign(new Error('no'), { code: 'EIO', syscall: 'read' }));
     await io.up.ended;
-    expect(io.story).toBe('connected data error');
+    expect(io.summary).toBe('connected data error');
     h.error(io.up.error, { code: 'EIO', phase: 'read' });
   });
 
@@ -147,6 +147,6 @@ describe('fromFh: streams', () => {
     const wire = fromFh(fh);
     const first = new WireDriver(h, wire);
     h.error(new WireDriver(h, wire).up.error, { code: 'EALREADY', phase: 'connect' });
-    expect([first.story, fh.destroyed]).toStrictEqual(['connected', false]);
+    expect([first.summary, fh.destroyed]).toStrictEqual(['connected', false]);
   });
 });

@@ -1,23 +1,27 @@
 import type { Observable, Subscription } from 'rxjs';
 
-/** What happened to an Observable, in order. Values, then one of complete and error, or our own unsubscribe. */
+/** Records the notifications of an Observable: its values, then how it ended. */
 export class ObserverSpy<T> {
   readonly values: T[] = [];
   error: unknown;
   state: 'open' | 'complete' | 'error' | 'unsubscribed' = 'open';
-  /** What must not happen: a notification after the end (V1) or after unsubscribe (V8). */
-  readonly faults: string[] = [];
+  /** Notifications after the end or after the unsubscription, which must not occur. */
+  readonly violations: string[] = [];
   readonly #name: string;
   readonly #waiting = new Set<() => void>();
   #subscription: Subscription | undefined;
 
-  constructor(source$: Observable<T>, name: string, seen: (value: T) => void = () => {}) {
+  /**
+   * @param name names the Observable in messages.
+   * @param onValue called with each value, after it was recorded.
+   */
+  constructor(source$: Observable<T>, name: string, onValue: (value: T) => void = () => {}) {
     this.#name = name;
     const subscription = source$.subscribe({
       next: (value) => {
         this.#check(`next`);
         this.values.push(value);
-        seen(value);
+        onValue(value);
         this.#wake();
       },
       error: (error: unknown) => {
@@ -30,12 +34,12 @@ export class ObserverSpy<T> {
     if (this.state === 'unsubscribed') subscription.unsubscribe();
   }
 
-  /** Resolves when it is over: completed, errored or unsubscribed. Never rejects: look at `state` and `error`. */
+  /** Resolves when the Observable has completed, errored or been unsubscribed. Never rejects: see `state` and `error`. */
   get ended(): Promise<this> {
     return this.#until(() => this.state !== 'open').then(() => this);
   }
 
-  /** Resolves with the first value, present or to come, that passes; rejects when it ends before. */
+  /** Resolves with the first recorded or future value that passes; rejects if the Observable ends before. */
   async value(passes: (value: T) => boolean = () => true): Promise<T> {
     await this.#until(() => this.values.some(passes) || this.state !== 'open');
     const found = this.values.filter(passes).slice(0, 1);
@@ -56,10 +60,8 @@ export class ObserverSpy<T> {
     this.#wake();
   }
 
-  #check(what: string): void {
-    if (this.state === 'open') return;
-    const rule = this.state === 'unsubscribed' ? 'V8' : 'V1';
-    this.faults.push(`${rule}: ${this.#name} gave ${what} after ${this.state}`);
+  #check(notification: string): void {
+    if (this.state !== 'open') this.violations.push(`${this.#name} emitted ${notification} after ${this.state}`);
   }
 
   async #until(passes: () => boolean): Promise<void> {
