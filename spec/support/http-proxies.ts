@@ -5,13 +5,13 @@ import type { AddressInfo } from 'node:net';
 import type { Harness } from './harness.ts';
 import { served } from './loopback.ts';
 
-/** Where a proxy of a spec listens. */
+/** The address of a proxy. */
 export interface ProxyPlace {
   readonly host: string;
   readonly port: number;
 }
 
-/** A proxy made of Node's own HTTP server, which reads requests by its own rules; it is gone at the end of the spec. */
+/** A proxy made with Node's HTTP server, which has its own parser. Closed at the end of the spec. */
 export async function nodeProxy(
   h: Harness,
   { credentials, seen = () => {} }: { credentials?: string; seen?: (request: IncomingMessage) => void } = {},
@@ -54,7 +54,7 @@ export async function nodeProxy(
   return { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
 }
 
-/** One request that a scripted proxy got: what it said, on which socket, and the how many-th connection and request that was. */
+/** One request to a scripted proxy: its text, its socket, and the numbers of the connection and of the request. */
 export interface ProxyRequest {
   readonly text: string;
   readonly socket: Socket;
@@ -62,7 +62,7 @@ export interface ProxyRequest {
   readonly turn: number;
 }
 
-/** A proxy that answers each request, up to its empty line, as the spec says; `requests` are all it got, `rest` what came else. */
+/** A proxy that answers each request head with the reply of the spec. `requests` are all requests, `rest` all other bytes. */
 export async function scriptedProxy(
   h: Harness,
   answer: (request: ProxyRequest) => unknown,

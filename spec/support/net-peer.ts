@@ -7,7 +7,7 @@ import { type Peer, testDial, type WireUnderTest } from '../../src/testing.ts';
 import { tcp } from '../../src/wire/tcp.ts';
 import { unix } from '../../src/wire/unix.ts';
 
-/** A socket of Node as the other end of a wire that is checked. */
+/** A socket of Node as the other end of a wire under test. */
 export function socketPeer(socket: Socket): Peer {
   const chunks: Buffer[] = [];
   let [count, ended, failed] = [0, false, false];
@@ -35,7 +35,7 @@ export function socketPeer(socket: Socket): Peer {
   };
 }
 
-/** A fresh TCP wire and a listener on loopback, for `checkWire`. */
+/** A new TCP wire and a listener on loopback, for `checkWire`. */
 export async function tcpUnderTest(): Promise<WireUnderTest> {
   const server = createServer({ allowHalfOpen: true });
   const accepted = accept(server);
@@ -65,7 +65,7 @@ export async function unixUnderTest(): Promise<WireUnderTest> {
   };
 }
 
-/** Hands out connections in the order in which they came. */
+/** Returns connections in the order in which they were accepted. */
 function accept(server: Server): { peer(): Promise<Peer>; dialled(): number; free(): Promise<void> } {
   const sockets: Socket[] = [];
   const peers: Peer[] = [];

@@ -4,18 +4,18 @@ import type { Harness } from './harness.ts';
 import { served } from './loopback.ts';
 import { bytesOf } from './socks-talk.ts';
 
-/** A conversation as a proxy plays it: hex words it is told, then hex words it says. */
+/** The script of a proxy: alternately the bytes that it expects and the bytes that it sends, in hex. */
 export type Exchange = readonly (readonly [told: string, says: string])[];
 
-/** The steps of a conversation as `checkPlugin` takes them. */
+/** Returns the script as steps for `checkPlugin`. */
 export function stepsOf(exchange: Exchange): PeerStep[] {
   return exchange.flatMap(([told, says]) => [{ expect: bytesOf(told) }, { send: bytesOf(says) }]);
 }
 
-/** How a scripted proxy leaves the conversation after its last word. */
+/** What a scripted proxy does after its last bytes. */
 export type Leave = 'EOF' | 'RST' | 'silence' | 'payload';
 
-/** A proxy on loopback that plays a conversation; all it was told stands in `told`. */
+/** A proxy on loopback that plays a script. `told` has all bytes that it received. */
 export async function socksPeer(h: Harness, exchange: Exchange, leave: Leave): Promise<{ host: string; port: number; told: Buffer[] }> {
   const told: Buffer[] = [];
   const serve = (socket: Socket): void => {
