@@ -9,13 +9,14 @@ import { netstrings } from '../../src/codecs/netstrings.ts';
 import { parse } from '../../src/codecs/parse.ts';
 import type { Reader } from '../../src/codecs/parser.ts';
 import type { Talk } from '../../src/protocol/need.ts';
-import { readDiagram, readValues } from '../../src/testing/marbles/diagram.ts';
-import { parseRecording } from '../../src/testing/recording/recording.ts';
+import { readDiagram } from '../../src/testing/marbles/diagram.ts';
+import { readValues } from '../../src/testing/marbles/values.ts';
+import { parseRecording } from '../../src/testing/recording/parse-recording.ts';
 import { counted, fuzzes, type FuzzTarget, type Verdict } from './fuzz.ts';
 
 const latin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 
-/** Decodes chunks and the end. `value` has the decoded messages, also before an error. */
+/** Decodes chunks and the end; `value` has the decoded messages, also before an error. */
 function decoded(codec: Codec<unknown, never>, chunks: readonly Uint8Array[]): Verdict {
   const values: unknown[] = [];
   let end: Verdict | undefined;
@@ -38,11 +39,11 @@ function encoded<W>(codec: Codec<unknown, W>, messages: readonly W[]): string {
 
 interface CodecTarget<T> extends Pick<FuzzTarget, 'name' | 'samples' | 'inputs'> {
   readonly codec: Codec<T, T>;
-  /** A second, simple decoder: returns the messages before the first error. */
+  /** Another parser of the same format: returns the messages up to the first invalid one. */
   readonly expected?: (input: Uint8Array) => readonly T[];
 }
 
-/** The decoded messages encode to the same bytes, and equal those of the simple decoder. */
+/** Checks that the messages encode to the input, and equal those of the other parser. */
 function codecFuzzes<T>({ codec, expected, ...target }: CodecTarget<T>): void {
   fuzzes({
     ...target,
@@ -62,7 +63,7 @@ function codecFuzzes<T>({ codec, expected, ...target }: CodecTarget<T>): void {
 
 const MOST = 12;
 
-/** A simple split, up to the first line that is too long. */
+/** Splits lines up to the first one that is too long. */
 const split = (input: Uint8Array): string[] => {
   const all = latin(input)
     .split('\n')
@@ -86,7 +87,7 @@ function* reply(link: Reader): Talk<unknown> {
   return list;
 }
 
-/** A parser of text that rejects it with a TypeError. */
+/** A parser of text that throws TypeErrors. */
 const texts = (name: string, inputs: number, samples: readonly string[], parsed: (text: string) => unknown): void =>
   fuzzes({
     name,
@@ -161,7 +162,7 @@ describe('the codecs', () => {
       for (const line of split(input)) {
         try {
           const words = new TextDecoder('utf8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(line, 'latin1'));
-          // A blank line has no value.
+          // Blank lines are skipped.
           if (/\S/.test(words)) values.push(JSON.parse(words));
         } catch {
           break;

@@ -1,8 +1,8 @@
 import { isIP } from 'node:net';
 import { afterAll, describe, expect } from 'vitest';
+import type { ConnectState } from '../../src/protocol/connect-request.ts';
 import { readBody } from '../../src/protocol/http-body.ts';
 import { parseChallenges } from '../../src/protocol/http-challenge.ts';
-import type { ConnectState } from '../../src/protocol/connect-request.ts';
 import { httpConnect } from '../../src/protocol/http-connect.ts';
 import { basic, fieldsOf } from '../../src/protocol/http-fields.ts';
 import { HEAD_LIMIT, readHead } from '../../src/protocol/http-head.ts';
@@ -32,9 +32,9 @@ const HEADS = [
 const HEAD =
   /^HTTP\/1\.\d[ \t]+[1-9]\d\d(?:[ \t][\t\x20-\x7e\x80-\xff]*)?\r?\n(?:[\w!#$%&'*+.^`|~-]+:[\t\x20-\x7e\x80-\xff]*\r?\n(?:[ \t][\t\x20-\x7e\x80-\xff]*\r?\n)*)*\r?\n/;
 
-function sameAsHead(input: Uint8Array, { error, taken }: Verdict): void {
+function sameAsHead(input: Uint8Array, { error, consumed }: Verdict): void {
   const found = HEAD.exec(latin(input.subarray(0, HEAD_LIMIT)))?.[0];
-  expect(taken, `the grammar finds a head of ${found?.length} bytes, the parser ${taken} (${String(error)})`).toBe(found?.length);
+  expect(consumed, `the grammar finds a head of ${found?.length} bytes, the parser ${consumed} (${String(error)})`).toBe(found?.length);
 }
 
 const state = (): ConnectState => {
@@ -45,7 +45,7 @@ const state = (): ConnectState => {
 };
 const request = { authority: 'target.test:443', headers: [] };
 
-describe('the parsers of the replies of proxies', () => {
+describe('the parsers of proxy replies', () => {
   afterAll(() => console.log(`fuzzed parsers: ${counted.inputs} inputs`));
 
   fuzzes({ name: 'http head', samples: HEADS, inputs: 50_000, run: (chunks) => talkOver(readHead, chunks), oracle: sameAsHead });
@@ -79,7 +79,7 @@ describe('the parsers of the replies of proxies', () => {
     run: (chunks) => talkOver((link) => httpConnect(link, request, state()), chunks),
     oracle: (_input, { value, error }) => {
       if (value !== undefined) expect(String((value as { status: number }).status)).toMatch(/^2\d\d$/);
-      expect(`${JSON.stringify(value)} ${String(error)} ${JSON.stringify(error)}`, 'the secret is told').not.toMatch(/c2VjcmV0/);
+      expect(`${JSON.stringify(value)} ${String(error)} ${JSON.stringify(error)}`, 'the secret leaks').not.toMatch(/c2VjcmV0/);
     },
   });
 
@@ -95,7 +95,7 @@ describe('the parsers of the replies of proxies', () => {
     samples: ['Basic realm="r"', 'Digest nonce=abc, qop="a,\\"b", Negotiate YII=, NTLM', ', ,a b=c ,,d', 'Basic', 'x=y, =, "'],
     inputs: 190_000,
     cuts: false,
-    run: ([input = new Uint8Array()]) => ({ value: parseChallenges(latin(input)), taken: input.length }),
+    run: ([input = new Uint8Array()]) => ({ value: parseChallenges(latin(input)), consumed: input.length }),
     oracle: (input, { value }) => {
       for (const { scheme, params } of value as ReturnType<typeof parseChallenges>) {
         expect(scheme).toMatch(/^[\w!#$%&'*+.^`|~-]+$/);
@@ -112,7 +112,7 @@ describe('the parsers of the replies of proxies', () => {
     cuts: false,
     run: ([input = new Uint8Array()]) => {
       const [name = '', value = ''] = text(input).split(': ');
-      // Wrong arguments of the user's: a TypeError that contains no value.
+      // Invalid arguments of the user: a TypeError without the value.
       const checked = <T>(work: () => T): T | string => {
         try {
           return work();
@@ -121,7 +121,7 @@ describe('the parsers of the replies of proxies', () => {
           return 'refused';
         }
       };
-      return { value: [checked(() => fieldsOf([[name, value]])), checked(() => basic(name, value))], taken: input.length };
+      return { value: [checked(() => fieldsOf([[name, value]])), checked(() => basic(name, value))], consumed: input.length };
     },
     oracle: (_input, { value }) => {
       const [fields, credentials] = value as [ReturnType<typeof fieldsOf> | string, string];
@@ -139,11 +139,11 @@ describe('the parsers of the replies of proxies', () => {
     ],
     inputs: 70_000,
     run: (chunks) => talkOver((link) => socks4Connect(link, { host: 'target.test', port: 443 }, Uint8Array.of(109)), chunks),
-    oracle: (input, { value, taken }) => {
+    oracle: (input, { value, consumed }) => {
       const granted = input.length >= 8 && input[0] === 0 && input[1] === 90;
       expect(value !== undefined).toBe(granted);
       if (granted)
-        expect([taken, value]).toStrictEqual([
+        expect([consumed, value]).toStrictEqual([
           8,
           { boundPort: ((input[2] ?? 0) << 8) | (input[3] ?? 0), boundAddress: input.subarray(4, 8).join('.') },
         ]);
@@ -161,15 +161,15 @@ describe('the parsers of the replies of proxies', () => {
       const credentials = { user: Uint8Array.of(117), pass: Uint8Array.of(112) };
       return talkOver((link) => socks5Connect(link, { host: 'target.test', port: 443 }, credentials), chunks);
     },
-    oracle: (input, { value, taken }) => {
-      // RFC 1928 section 6, RFC 1929: what is granted, by hand.
+    oracle: (input, { value, consumed }) => {
+      // RFC 1928 section 6, RFC 1929: the accepted replies.
       const start = input[1] === 2 ? 4 : 2;
       const [version, reply, , type, length = 0] = input.subarray(start);
       const address = { 1: 4, 3: length + 1, 4: 16 }[type ?? 0];
       const welcome = input[0] === 5 && (input[1] === 0 || (input[1] === 2 && (input[2] === 1 || input[2] === 5) && input[3] === 0));
       const whole = address !== undefined && input.length >= start + 4 + address + 2;
       expect(value !== undefined).toBe(welcome && version === 5 && reply === 0 && whole);
-      if (value !== undefined) expect(taken).toBe(start + 4 + (address ?? 0) + 2);
+      if (value !== undefined) expect(consumed).toBe(start + 4 + (address ?? 0) + 2);
     },
   });
 
@@ -190,7 +190,7 @@ describe('the parsers of the replies of proxies', () => {
     ],
     inputs: 170_000,
     cuts: false,
-    run: ([input = new Uint8Array()]) => ({ value: parseIp(latin(input)), taken: input.length }),
+    run: ([input = new Uint8Array()]) => ({ value: parseIp(latin(input)), consumed: input.length }),
     oracle: (input, { value }) => {
       const given = latin(input);
       const zone = given.includes('%');

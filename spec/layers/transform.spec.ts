@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { transform, type Transformer, type TransformOptions } from '../../src/layers/transform.ts';
+import { randomOf } from '../../src/testing/random-of.ts';
+import { chunksOf, cutPlans } from '../../src/testing/rechunk.ts';
 import { checkPlugin } from '../../src/testing/rules/check-plugin.ts';
-import { chunksOf, cutPlans, randomOf } from '../../src/testing/rechunk.ts';
 import { END, PAUSE, RESUME, type Up } from '../../src/wire/signal.ts';
-import { framed } from '../testing/plugins.ts';
-import { data, inWords, sent, sentOf, textOf } from '../support/signal-text.ts';
 import { PluginDriver } from '../support/plugin-driver.ts';
+import { data, inWords, sent, sentOf, textOf } from '../support/signal-text.ts';
+import { framed } from '../testing/plugins.ts';
 import { of, latin, boom, twice, swallow, half, blocks, ride } from './transform-tools.ts';
 
 describe('transform', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ByteBuffer } from '../../src/protocol/byte-buffer.ts';
-import { randomOf } from '../../src/testing/rechunk.ts';
+import { randomOf } from '../../src/testing/random-of.ts';
 
 const of = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text));
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();

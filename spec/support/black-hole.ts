@@ -3,20 +3,20 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Harness } from './harness.ts';
 
-/** How many connections Linux completes for a backlog of 1 before somebody accepts them. */
+/** Number of connections that Linux completes for a backlog of 1 before they are accepted. */
 const ROOM = 2;
 const LISTENER = `
   const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 });
   server.on('listening', () => process.send(server.address().port));
 `;
 
-/** A port on which nobody ever answers: the backlog of its listener is full, and the listener stands still. */
+/** A port that never answers: the backlog of its listener is full, and the listener accepts nothing. */
 export async function blackHole(h: Harness): Promise<{ host: string; port: number }> {
   const { host, port } = await slowPort(h);
   return { host, port };
 }
 
-/** The same until `answer()`: then it accepts what the kernel asks again for, a second after the first try. */
+/** The same until `answer()`. It then accepts the retry of the kernel, a second after the first attempt. */
 export async function slowPort(h: Harness): Promise<{ host: string; port: number; answer: () => void }> {
   const child = spawn(process.execPath, ['-e', LISTENER], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], env: { NODE_OPTIONS: '' } });
   const exit = once(child, 'exit');

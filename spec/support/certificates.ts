@@ -9,7 +9,7 @@ export interface Identity {
 const read = (name: string): string => readFileSync(new URL(`./certs/${name}.pem`, import.meta.url), 'utf8');
 const identity = (name: string): Identity => ({ key: read(`${name}.key`), cert: read(name) });
 
-/** The authority that signed all of these but `selfSigned` and `commonName`; valid until 2120. See certs/generate.sh. */
+/** The authority that signed all of these except `selfSigned` and `commonName`; valid until 2120. See certs/generate.sh. */
 export const ca: string = read('ca');
 /** For localhost, 127.0.0.1 and ::1. */
 export const server: Identity = identity('server');

@@ -3,12 +3,12 @@ import { listen, type Handler, type ListenOptions, type Server } from 'rxjs-io-s
 import type { Harness } from './harness.ts';
 import type { ObserverSpy } from './observer-spy.ts';
 
-/** A server of ours, its subscription, and what its `errors$` and `dropped$` told. */
+/** A server under test, its subscription, and the values of its `errors$` and `dropped$`. */
 export interface Serving {
   readonly server: Server;
   readonly seen: ObserverSpy<Server>;
   readonly errors: ObserverSpy<unknown>;
-  /** Where clients dial. */
+  /** The target for clients. */
   readonly at: { readonly host: string; readonly port: number };
 }
 
@@ -24,7 +24,7 @@ export function portOf({ address }: Server): number {
   return typeof address === 'string' ? 0 : address.port;
 }
 
-/** A plain socket that has connected, half-open, and all that it saw; gone at the end of the spec. */
+/** A plain half-open socket, and all that it received. Destroyed at the end of the spec. */
 export interface Client {
   readonly socket: Socket;
   readonly text: string;
@@ -34,7 +34,7 @@ export interface Client {
   readonly error: string | undefined;
 }
 
-/** Dials; resolves when it is connected, or has failed. */
+/** Dials; resolves when the socket is connected or has failed. */
 export async function client(h: Harness, at: NetConnectOpts): Promise<Client> {
   const socket = connect({ ...at, allowHalfOpen: true });
   const seen = { socket, text: '', ended: false, closed: false, error: undefined as string | undefined };
@@ -44,12 +44,12 @@ export async function client(h: Harness, at: NetConnectOpts): Promise<Client> {
   socket.on('end', () => (seen.ended = true));
   socket.on('error', ({ code }: NodeJS.ErrnoException) => (seen.error = code));
   socket.on('close', () => (seen.closed = true));
-  // A server may have reset it before it knew that it was connected.
+  // A server may reset the connection before the client is connected.
   await new Promise((resolve) => socket.once('connect', resolve).once('close', resolve));
   return seen;
 }
 
-/** The code with which a dial fails; undefined when it does not. */
+/** Returns the code with which a dial fails, or undefined. */
 export async function refusal(h: Harness, at: NetConnectOpts): Promise<string | undefined> {
   const { socket, error } = await client(h, at);
   socket.destroy();

@@ -1,10 +1,11 @@
 /**
- * A program that carries bytes over an fh of its own and tells afterwards what came up.
+ * A program that uses an fh of its own, and writes a summary of the inbound signals.
  *
  *   node --import tsx fh-child.ts RESULT FH STEP…
  *
  * FH: `stdin`, `stdout`, a number, `tty:NUMBER` (a `tty.ReadStream`), or `FLAGS:PATH`, which is opened. STEP: `write:TEXT`,
- * `end`, `close` (the flow completes), `await:KIND` (of a signal up), `ready` (a line on stdout). RESULT: a file that gets the summary as JSON at the exit, which nothing here forces.
+ * `end`, `close` (Flow completes), `await:KIND` (an inbound signal), `ready` (a line on stdout). RESULT: a file for the summary as JSON,
+ * written at the exit. The program does not force its exit.
  */
 import { fstatSync, openSync, writeFileSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
@@ -15,12 +16,12 @@ import { END, type Flow, type Up } from '../../src/wire/signal.ts';
 
 /** What the program writes to RESULT. */
 export interface Summary {
-  /** The kinds of the signals up, repetitions left out. */
+  /** The kinds of the inbound signals without consecutive repetitions. */
   kinds: string[];
   data: string;
   sent: number;
   state: 'open' | 'complete' | 'error';
-  /** Whether the descriptor that was given as a number is open still. */
+  /** Whether the descriptor FH, if it is a number, is still open. */
   held: boolean;
   code?: string;
   phase?: string;
@@ -83,7 +84,7 @@ try {
   const dial = { timeouts: OFF, deadline: Infinity, scheduler: asyncScheduler };
   fh = opened();
   flow$.pipe(fromFh(fh)(dial)).subscribe(up$);
-  // A step that waits for a signal after the end has failed already: the summary says how.
+  // A step that waits for a signal after the end has already failed: see the summary.
   perform().catch(() => {});
 } catch (error) {
   failed(error);

@@ -7,14 +7,14 @@ import type { Readable } from 'node:stream';
 import { afterAll } from 'vitest';
 import type { Harness } from './harness.ts';
 
-/** Gone after the specs of the file. */
+/** Removed after the specs of the file. */
 export const directory: string = mkdtempSync(join(tmpdir(), 'fh-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 let names = 0;
-/** A path that nobody used yet. */
+/** Returns an unused path. */
 export const fresh = (): string => join(directory, `${(names += 1)}`);
 
-/** A new file. */
+/** Creates a file. */
 export function file(content: string | Uint8Array = ''): string {
   const path = fresh();
   writeFileSync(path, content);
@@ -30,7 +30,7 @@ export function isOpen(fd: number): boolean {
   }
 }
 
-/** A connected pair on a loopback port or a path; `peer` is a plain socket, `fh` is the one to carry. */
+/** A connected pair on a loopback port or a path: a plain socket `peer`, and the `fh` under test. */
 export async function pair(h: Harness, side: 'accepted' | 'connected', path?: string): Promise<{ fh: Socket; peer: Socket }> {
   const server = createServer({ allowHalfOpen: true });
   await listening(h, server, path);
@@ -50,13 +50,13 @@ export async function listening(h: Harness, server: Server, path?: string): Prom
   await once(server, 'listening');
 }
 
-/** How to connect to it. */
+/** The options to connect to it. */
 export function addressOf(server: Server): { host: string; port: number } | { path: string } {
   const address = server.address()!;
   return typeof address === 'string' ? { path: address } : { host: '127.0.0.1', port: address.port };
 }
 
-/** All that comes till the end. The stream stays open: an async iterator would destroy it. */
+/** Reads up to the end. The stream stays open; an async iterator would destroy it. */
 export async function textOf(stream: Readable): Promise<string> {
   const chunks: Buffer[] = [];
   await once(

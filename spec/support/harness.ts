@@ -10,17 +10,17 @@ import { Resources } from './resources.ts';
 
 const CONNECTED = 2;
 
-/** What {@link invariants} is told besides the work. */
+/** The options of {@link invariants}. */
 export interface InvariantsOptions {
-  /** V9: after the end, the process must use less than 20 ms of CPU in a second. Takes that second. @default false */
+  /** Also check that the process uses less than 20 ms of CPU in a second after the end. Takes that second. @default false */
   readonly idle?: boolean;
-  /** Process warnings that the spec is about. @default none is allowed */
+  /** Matches the process warnings that the spec expects. @default none */
   readonly warnings?: RegExp;
-  /** Uncaught exceptions and rejections that the spec is about. @default none is allowed */
+  /** Whether the spec expects an uncaught exception or rejection. @default none */
   readonly uncaught?: (error: unknown) => boolean;
 }
 
-/** A stream as the harness looks at it. */
+/** The parts of a stream that the harness watches. */
 export interface WatchedStream {
   readonly events$: Observable<{ readonly mask: number }>;
   readonly errors$: Observable<unknown>;
@@ -33,7 +33,7 @@ export interface RecordedCall {
   readonly error: unknown;
 }
 
-/** What a spec records with and asks of; see {@link invariants}. */
+/** Records what a spec does, and checks it at the end; see {@link invariants}. */
 export class Harness {
   readonly #secrets: string[] = [];
   readonly #observed: ObserverSpy<never>[] = [];
@@ -42,7 +42,7 @@ export class Harness {
   readonly #faults: (() => string[])[] = [];
   readonly #cleanups: (() => unknown)[] = [];
 
-  /** Subscribes now and records all that comes. What is still open at the end of the spec is unsubscribed then. (V1, V8, V7) */
+  /** Subscribes at once, and records all notifications. Unsubscribes at the end of the spec. */
   observed<T>(source$: Observable<T>, name = 'the Observable'): ObserverSpy<T> {
     const observed = new ObserverSpy(source$, name);
     this.#observed.push(observed as unknown as ObserverSpy<never>);
@@ -50,8 +50,8 @@ export class Harness {
   }
 
   /**
-   * Records a stream's events, errors and report. `events$` and `errors$` must complete and `closed$` give one report (V1), no
-   * CONNECTED comes after an error (V2), errors are named and keep secrets (V7). Counts as a subscriber of `errors$`.
+   * Records the events, errors and report of a stream. `events$`, `errors$` and `closed$` must not error, `closed$` must emit at most
+   * one report, and no CONNECTED may follow a fatal error. Counts as a subscriber of `errors$`.
    */
   watch(io: WatchedStream): { events: ObserverSpy<{ readonly mask: number }>; errors: ObserverSpy<unknown>; closed: ObserverSpy<unknown> } {
     const calls = this.#calls('events$');
@@ -60,13 +60,13 @@ export class Harness {
     const closed = new ObserverSpy(io.closed$, 'closed$');
     for (const each of [events, errors, closed]) this.#observed.push(each as unknown as ObserverSpy<never>);
     this.#faults.push(() => [
-      ...[events, errors, closed].filter((each) => each.state === 'error').map(() => 'V1: events$, errors$ or closed$ of a stream errored'),
-      ...(closed.values.length > 1 ? [`V1: closed$ gave ${closed.values.length} reports`] : []),
+      ...[events, errors, closed].filter((each) => each.state === 'error').map(() => 'events$, errors$ or closed$ of a stream errored'),
+      ...(closed.values.length > 1 ? [`closed$ emitted ${closed.values.length} reports`] : []),
     ]);
     return { events, errors, closed };
   }
 
-  /** Makes a `cb` that records its calls in `calls`, then calls yours. (V2, V7) */
+  /** Creates a `cb` that records its calls in `calls`, then calls `then`. */
   cb<I>(
     then: (io: I, mask: number, error?: unknown) => void = () => {},
   ): ((io: I, mask: number, error?: unknown) => void) & { readonly calls: readonly RecordedCall[] } {
@@ -78,23 +78,23 @@ export class Harness {
     return Object.assign(cb, { calls });
   }
 
-  /** From now on no error that the harness sees may contain any of these texts, nor their Base64. (V7) */
+  /** From now on, no recorded error may contain any of these texts, or their Base64. */
   secret(...texts: readonly string[]): void {
     this.#secrets.push(...texts, ...texts.map((text) => Buffer.from(text).toString('base64')));
   }
 
-  /** Throws unless the error says what is expected, names its phase and tells no secret. (V7) */
+  /** Throws unless the error has the expected fields and a phase, and contains no secret. */
   error(error: unknown, expected: ErrorFacts = {}): void {
     this.#errors.push(error);
     assertError(error, expected, this.#secrets);
   }
 
-  /** Throws unless both are the same bytes, however they are cut. (V6) */
+  /** Throws unless both are the same bytes, however they are cut. */
   sameBytes(received: Bytes, given: Bytes): void {
     assertSameBytes(received, given);
   }
 
-  /** Wraps a callback of a scripted peer: what it throws fails the spec instead of disappearing. (V10) */
+  /** Wraps a callback of a scripted peer: an error that it throws fails the spec. */
   peer<A extends unknown[], R>(work: (...args: A) => R): (...args: A) => R | undefined {
     return (...args) => {
       try {
@@ -108,12 +108,12 @@ export class Harness {
     };
   }
 
-  /** Runs at the end of the spec, before anything is checked; the last one given is the first to run. */
+  /** Runs `cleanup` at the end of the spec, before the checks. The last cleanup runs first. */
   defer(cleanup: () => unknown): void {
     this.#cleanups.push(cleanup);
   }
 
-  /** Waits until something is so; fails after 5 seconds, saying what was awaited. */
+  /** Waits until `passes` returns true; throws after 5 seconds, with `what` in the message. */
   async until(passes: () => boolean, what = passes.toString()): Promise<void> {
     const end = performance.now() + 5000;
     for (let round = 0; !passes(); round += 1) {
@@ -135,7 +135,7 @@ export class Harness {
       ...this.#observed.flatMap((each) => each.violations),
       ...this.#faults.flatMap((look) => look()),
       ...errors.flatMap((error) => faultsOf(error, this.#secrets)),
-      ...this.#peers.map((error) => `V10: the peer threw ${inspect(error)}`),
+      ...this.#peers.map((error) => `the peer threw ${inspect(error)}`),
     ];
   }
 
@@ -147,40 +147,35 @@ export class Harness {
     const add = (mask: number, error: unknown): void => {
       calls.push({ mask, error });
       if (error !== undefined) this.#errors.push(error);
-      // Errors that do not close a stream may come at any time; CONNECTED after one that does would be a lie.
+      // Errors that do not close a stream may occur at any time. No CONNECTED may follow one that does.
       failed ||= error !== undefined && (error as { fatal?: unknown }).fatal !== false;
-      if (failed && (mask & CONNECTED) !== 0) faults.push(`V2: ${name} told CONNECTED in or after an error`);
+      if (failed && (mask & CONNECTED) !== 0) faults.push(`${name} reported CONNECTED in or after a fatal error`);
     };
     return { calls, add };
   }
 }
 
 /**
- * Makes the body of a spec that keeps the invariants V1–V10: what it recorded is in order, what it opened is free again a
- * second later, and nothing reached the process.
+ * Creates the body of a spec that checks these invariants at its end:
  *
- * | | what is checked |
- * |---|---|
- * | V1 | one terminal notification, nothing after it |
- * | V2 | no CONNECTED in or after an error |
- * | V4 | handles, descriptors and timers as before, within a second |
- * | V5 | no uncaught exception, unhandled rejection or warning |
- * | V6 | same bytes, by SHA-256: `h.sameBytes` |
- * | V7 | errors are named and keep secrets: `h.error`, `h.secret` |
- * | V8 | silence after unsubscribe |
- * | V9 | idle after the end, with `{ idle: true }` |
- * | V10 | the peer threw nothing: `h.peer` |
+ * - An Observable emits one terminal notification, and nothing after it or after unsubscription: `h.observed`.
+ * - No CONNECTED follows a fatal error: `h.watch`, `h.cb`.
+ * - Within a second, handles, descriptors and timers are as before.
+ * - No uncaught exception, unhandled rejection or warning reaches the process.
+ * - Errors have a code, an errno and a phase, and contain no secret: `h.error`, `h.secret`.
+ * - With `{ idle: true }`, the process is idle after the end.
+ * - The peer has thrown nothing: `h.peer`.
  *
  * One spec at a time: not for `it.concurrent`.
  *
  * ```ts
- * it('echoes', invariants(async (h) => {
+ * spec('echoes', async (h) => {
  *   const server = createServer(h.peer((socket) => socket.pipe(socket))).listen(0, '127.0.0.1');
  *   h.defer(() => server.close());
  *   const seen = h.observed(echo$);          // subscribes, records
  *   await seen.ended;
  *   h.sameBytes(seen.values, 'hello');
- * }));
+ * });
  * ```
  */
 export function invariants(work: (h: Harness) => unknown, options: InvariantsOptions = {}): () => Promise<void> {
@@ -195,7 +190,7 @@ export function invariants(work: (h: Harness) => unknown, options: InvariantsOpt
       resources.stop();
       process$.stop();
     };
-    // A spec that never ends must not leave its listeners to the next one.
+    // A spec that times out must not leave its listeners to the next one.
     onTestFinished(async () => {
       stop();
       await harness.finish();
@@ -216,7 +211,7 @@ export function invariants(work: (h: Harness) => unknown, options: InvariantsOpt
     const left = await resources.leftovers();
     const broken = [
       ...harness.broken(),
-      ...(left.length > 0 ? [`V4: a second after the end there are still ${left.join('; ')}`] : []),
+      ...(left.length > 0 ? [`a second after the end there are still ${left.join('; ')}`] : []),
       ...reached(process$, options),
       ...(options.idle ? await busy() : []),
       ...cleaning.map((error) => `the cleanup threw ${inspect(error)}`),
@@ -230,7 +225,7 @@ export function invariants(work: (h: Harness) => unknown, options: InvariantsOpt
 function reached({ seen }: ProcessEvents, { warnings, uncaught }: InvariantsOptions): string[] {
   return seen
     .filter(({ event, error }) => (event === 'warning' ? !warnings?.test(String(error)) : !uncaught?.(error)))
-    .map(({ event, error }) => `V5: ${event}: ${inspect(error)}`);
+    .map(({ event, error }) => `${event} reached the process: ${inspect(error)}`);
 }
 
 async function busy(): Promise<string[]> {
@@ -238,7 +233,7 @@ async function busy(): Promise<string[]> {
   await wait(1000);
   const { user, system } = process.cpuUsage(before);
   const ms = (user + system) / 1000;
-  return ms < 20 ? [] : [`V9: idle, the process used ${ms} ms of CPU in a second`];
+  return ms < 20 ? [] : [`the idle process used ${ms} ms of CPU in a second`];
 }
 
 function withBroken(error: unknown, broken: readonly string[]): unknown {

@@ -6,17 +6,17 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Harness } from './harness.ts';
 
-/** Where a peer of this machine listens: what `new IOStream` and `net.connect` take. */
+/** The address of a peer on this machine, for `new IOStream` and `net.connect`. */
 export type Place = { readonly host: string; readonly port: number } | { readonly path: string };
 
-/** Whose a peer is: the harness of a spec, or {@link unwatched}. */
+/** The owner of a peer: the harness of a spec, or {@link unwatched}. */
 type Owner = Pick<Harness, 'defer' | 'peer'>;
 
 /** The two kinds of sockets, for `describe.each`: where `served` and `pair` listen. */
 export const TRANSPORTS = ['TCP', 'UNIX'] as const;
 export type Transport = (typeof TRANSPORTS)[number];
 
-/** A path for a UNIX socket, in a directory of its own that goes with the spec. */
+/** Returns a path for a UNIX socket, in a directory that is removed at the end of the spec. */
 export function socketPath(h: Owner): string {
   const directory = mkdtempSync(join(tmpdir(), 'loopback-'));
   h.defer(() => rmSync(directory, { recursive: true }));
@@ -24,8 +24,8 @@ export function socketPath(h: Owner): string {
 }
 
 /**
- * A peer: listens on loopback and hands out its sockets, half-open as they come. All of it goes at the end of the spec. What
- * `each` throws fails the spec; a socket that fails is the spec's business, not the process's.
+ * A peer: listens on loopback, and calls `each` with its half-open sockets. Closed at the end of the spec. An error that
+ * `each` throws fails the spec. An error of a socket does not reach the process.
  */
 export async function served(h: Owner, each: (socket: Socket) => unknown = () => {}, transport: Transport = 'TCP'): Promise<Place> {
   return (await listening(h, each, transport)).place;
@@ -61,7 +61,7 @@ async function listening(h: Owner, each: (socket: Socket) => unknown, transport:
   return { server, place: typeof address === 'string' ? { path: address } : { host: '127.0.0.1', port: address.port } };
 }
 
-/** For a spec that has no harness, since others run at the same time or a program does its work; give it the spec's `onTestFinished`. */
+/** The owner for a spec without a harness: one that runs concurrently, or whose work is done by a program. Takes its `onTestFinished`. */
 export function unwatched(finished: (cleanup: () => Promise<void>) => void): Owner {
   const defer: Owner['defer'] = (cleanup) =>
     finished(async () => {
@@ -70,7 +70,7 @@ export function unwatched(finished: (cleanup: () => Promise<void>) => void): Own
   return { defer, peer: (work) => work };
 }
 
-/** A port of this machine on which nobody listens. */
+/** A port of this machine without a listener. */
 export async function deadPort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -80,7 +80,7 @@ export async function deadPort(): Promise<number> {
   return port;
 }
 
-/** All that a plain socket reads up to the end; it stays open for writing. Rejects with the socket's error, if somebody waits. */
+/** Reads a plain socket up to the end. It stays open for writing. Rejects with the error of the socket, if the promise is awaited. */
 export function allOf(socket: Duplex): Promise<Buffer> {
   const chunks: Buffer[] = [];
   const all = new Promise<Buffer>((resolve, reject) => {
@@ -91,7 +91,7 @@ export function allOf(socket: Duplex): Promise<Buffer> {
   return all;
 }
 
-/** Bytes that are easy to tell apart. */
+/** Returns test bytes in which neighbours differ. */
 export function pattern(length: number): Buffer {
   const bytes = Buffer.alloc(length);
   for (let at = 0; at < length; at += 1) bytes[at] = at % 251;

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The addresses of the two ends of the cable. */
+/** The addresses of the two ends of the virtual cable. */
 export const ADDRESSES = {
   a: { v4: '10.77.0.1', v6: 'fd77::1' },
   b: { v4: '10.77.0.2', v6: 'fd77::2' },
@@ -11,11 +11,11 @@ export type End = keyof typeof ADDRESSES;
 
 const ETC = '/etc/netns';
 
-/** Two network namespaces, `a` and `b`, joined by a cable of their own; nothing in them reaches the machine's network. */
+/** Two network namespaces, `a` and `b`, with a virtual cable between them. Neither reaches the network of the machine. */
 export class Namespaces {
   readonly #id: string;
 
-  /** @param id makes the names its own: one pair per process needs none. */
+  /** @param id makes the names unique; not needed for one pair per process. */
   constructor(id = '') {
     this.#id = `iost-${process.pid}${id}`;
     try {
@@ -37,7 +37,7 @@ export class Namespaces {
     return `${this.#id}-${end}`;
   }
 
-  /** The command that runs this one in the namespace. */
+  /** Returns the command that runs a command in the namespace. */
   inside(end: End, ...command: readonly string[]): string[] {
     return ['ip', 'netns', 'exec', this.name(end), ...command];
   }
@@ -52,13 +52,13 @@ export class Namespaces {
     ip('netns', 'exec', this.name(end), 'sh', '-c', 'echo "$1" >"/proc/sys/$0"', name, value);
   }
 
-  /** Names are asked of this server in the namespace; for programs that are started after this. */
+  /** Sets the DNS server of the namespace, for programs that are started later. */
   nameserver(end: End, address: string): void {
     mkdirSync(join(ETC, this.name(end)), { recursive: true });
     writeFileSync(join(ETC, this.name(end), 'resolv.conf'), `nameserver ${address}\noptions timeout:1 attempts:1\n`);
   }
 
-  /** Removes both, and the cable with them. What runs inside must have ended. */
+  /** Removes both, and the cable. Programs inside must have ended. */
   remove(): void {
     for (const end of ['a', 'b'] as const) {
       quietly(() => ip('netns', 'del', this.name(end)));
@@ -76,11 +76,11 @@ function quietly(work: () => void): void {
   try {
     work();
   } catch {
-    // it is not there, or belongs to others too
+    // it does not exist, or others use it
   }
 }
 
-/** Why none can be made here; empty where they can. */
+/** The reason why no namespace can be created here; empty if one can. */
 export const noNamespaces: string = reason();
 
 function reason(): string {
@@ -90,7 +90,7 @@ function reason(): string {
   } catch (error) {
     const { code, stderr } = error as NodeJS.ErrnoException & { readonly stderr?: Buffer };
     if (code === 'ENOENT') return 'there is no `ip`';
-    // Anything but what `ip` says itself is a fault of ours.
+    // Only the error message of `ip` is a reason to skip. Any other error is a bug here.
     if (!stderr) throw error;
     return stderr.toString().trim();
   }

@@ -3,13 +3,13 @@ import { rmSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { WireUnderTest } from '../../src/testing/rules/check-wire.ts';
 import type { Peer } from '../../src/testing/rules/wire-peer.ts';
+import type { WireUnderTest } from '../../src/testing/rules/wire/wire-under-test.ts';
 import { testDial } from '../../src/testing/test-dial.ts';
 import { tcp } from '../../src/wire/tcp.ts';
 import { unix } from '../../src/wire/unix.ts';
 
-/** A socket of Node as the other end of a wire that is checked. */
+/** A socket of Node as the other end of a wire under test. */
 export function socketPeer(socket: Socket): Peer {
   const chunks: Buffer[] = [];
   let [count, ended, failed] = [0, false, false];
@@ -37,7 +37,7 @@ export function socketPeer(socket: Socket): Peer {
   };
 }
 
-/** A fresh TCP wire and a listener on loopback, for `checkWire`. */
+/** A new TCP wire and a listener on loopback, for `checkWire`. */
 export async function tcpUnderTest(): Promise<WireUnderTest> {
   const server = createServer({ allowHalfOpen: true });
   const accepted = accept(server);
@@ -67,7 +67,7 @@ export async function unixUnderTest(): Promise<WireUnderTest> {
   };
 }
 
-/** Hands out connections in the order in which they came. */
+/** Returns connections in the order in which they were accepted. */
 function accept(server: Server): { peer(): Promise<Peer>; dialled(): number; free(): Promise<void> } {
   const sockets: Socket[] = [];
   const peers: Peer[] = [];

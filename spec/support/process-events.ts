@@ -2,8 +2,8 @@ const EVENTS = ['uncaughtException', 'unhandledRejection', 'warning'] as const;
 type Listener = (...args: unknown[]) => void;
 
 /**
- * Collects what reaches the process: uncaught exceptions, unhandled rejections, warnings. The runner's own listeners are put
- * aside meanwhile, so that the spec that caused it is the one that fails.
+ * Collects the uncaught exceptions, unhandled rejections and warnings of the process. The listeners of the runner are removed
+ * meanwhile, so that the spec that caused an event fails.
  */
 export class ProcessEvents {
   readonly seen: { event: (typeof EVENTS)[number]; error: unknown }[] = [];

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 
-/** What OpenSSL is asked to mix. */
+/** The key and the bytes for OpenSSL. */
 export interface Rc4Question {
   readonly key: Uint8Array;
   readonly bytes: Uint8Array;
@@ -14,7 +14,7 @@ const PROGRAM = `
   process.stdout.write(JSON.stringify(questions.map(answer)));
 `;
 
-/** Asks OpenSSL's RC4, which needs its legacy provider and so a process of its own. Takes any key of 1 to 256 bytes. */
+/** Encrypts with OpenSSL's RC4, for keys of 1 to 256 bytes. Needs the legacy provider, and therefore a separate process. */
 export function rc4Oracle(questions: readonly Rc4Question[]): Buffer[] {
   const input = JSON.stringify(questions.map(({ key, bytes }) => [text(key), text(bytes)]));
   const output = execFileSync(process.execPath, ['--openssl-legacy-provider', '-e', PROGRAM], {

@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 
-/** What the stand-in knows of one connection. */
+/** The state of one connection. */
 interface Client {
   readonly socket: Socket;
   welcome: boolean;
@@ -15,8 +15,8 @@ const array = (replies: readonly (Buffer | string)[]): Buffer =>
   Buffer.concat([Buffer.from(`*${replies.length}\r\n`), ...replies.map((reply) => Buffer.from(reply))]);
 
 /**
- * So much of Redis as the specs and the bench row of its client ask for, on a server that is still to listen: where no
- * redis-server is installed. It speaks RESP 2, and knows PING, ECHO, SET, GET, DEL, INCR, RPUSH, LRANGE, AUTH, CLIENT KILL, QUIT.
+ * The part of Redis that the specs and the benchmark use, on a server that does not listen yet. For machines where no
+ * redis-server is installed. Supports RESP 2 with PING, ECHO, SET, GET, DEL, INCR, RPUSH, LRANGE, AUTH, CLIENT KILL, QUIT.
  */
 export function redisStandIn(password?: string): Server {
   const values = new Map<string, Buffer>();
@@ -86,7 +86,7 @@ export function redisStandIn(password?: string): Server {
   });
 }
 
-/** One whole command from there on, and where the next one begins; nothing when some of it is still to come. */
+/** Parses one command; returns it and the offset of the next one, or undefined if it is incomplete. */
 function commandAt(bytes: Buffer, start: number): { words: Buffer[]; end: number } | undefined {
   const words: Buffer[] = [];
   let end = bytes.indexOf('\r\n', start) + 2;

@@ -2,22 +2,22 @@ import { AsyncLocalStorage, createHook } from 'node:async_hooks';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
 
-/** How long after the end something may still be there, in milliseconds: a second, and a little for a loaded machine. */
+/** Maximum time until all resources are freed, in ms: a second, and some more for a loaded machine. */
 const GRACE = 1200;
 
 const TIMERS = new Set(['Timeout', 'Immediate']);
 
-/** What the process holds: kinds of resources that keep the loop alive, and descriptors, each with its number. */
+/** Counts the resources of the process by kind: those that keep the event loop alive, and descriptors. */
 function held(): Map<string, number> {
   const counts = new Map<string, number>();
   const add = (name: string): void => void counts.set(name, (counts.get(name) ?? 0) + 1);
-  // Timers are watched one by one, since those with `unref` are not listed here.
+  // Timers are watched one by one, because those with `unref` are not listed here.
   for (const kind of process.getActiveResourcesInfo()) if (!TIMERS.has(kind)) add(kind);
   for (const link of descriptors()) add(link);
   return counts;
 }
 
-/** Sockets, pipes and files that are open; what the loop itself opens when it needs it (`anon_inode`) is left out. */
+/** The open sockets, pipes and files. Omits the descriptors of the event loop itself (`anon_inode`). */
 function descriptors(): string[] {
   let names: string[];
   try {
@@ -35,7 +35,7 @@ function descriptors(): string[] {
   });
 }
 
-/** Watches what a piece of work takes from the process: handles, descriptors and timers, those with `unref` too. */
+/** Watches the resources that a function uses: handles, descriptors and timers, also those with `unref`. */
 export class Resources {
   readonly #before = held();
   readonly #timers = new Map<number, string>();
@@ -47,7 +47,7 @@ export class Resources {
     destroy: (id) => void this.#timers.delete(id),
   });
 
-  /** Runs the work. Timers count when they were started by it, or by anything it started. */
+  /** Runs the function. Counts the timers that it starts, directly or indirectly. */
   async run(work: () => unknown): Promise<void> {
     this.#hook.enable();
     await this.#inside.run(true, async () => {
@@ -55,11 +55,11 @@ export class Resources {
     });
   }
 
-  /** Waits until everything is back, for a second at most; returns what is not. */
+  /** Waits until all resources are freed, a second at most; returns those that are not. */
   async leftovers(): Promise<string[]> {
     const until = performance.now() + GRACE;
     for (let round = 0; ; round += 1) {
-      // Outside of the work's context: our own waiting is not what is counted.
+      // Outside of the watched context: these timers do not count.
       await this.#inside.exit(() => (round < 5 ? turn() : wait(5)));
       const left = this.#left();
       if (left.length === 0 || performance.now() > until) return left;

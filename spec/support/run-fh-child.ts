@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Summary } from './fh-child.ts';
 
-/** A run of `fh-child.ts`; `stdin` and `stdout` are its own ends of what `stdio` says. */
+/** A run of `fh-child.ts`; `stdin` and `stdout` are the other ends of its `stdio`. */
 export interface FhChild {
   readonly process: ChildProcess;
-  /** Resolves when it has exited by itself. */
+  /** Resolves when it has exited. */
   readonly summary: Promise<Summary>;
 }
 
@@ -16,12 +16,12 @@ const PROGRAM = fileURLToPath(new URL('./fh-child.ts', import.meta.url));
 let runs = 0;
 
 /**
- * How the program is started: by itself, behind a pipe of a shell, on a terminal that `script` makes, or with descriptor 9 as
+ * How to start the program: directly, behind a pipe of a shell, on a terminal made by `script`, or with descriptor 9 as
  * the master of a pseudo-terminal whose slave writes `hello` and is closed at the end of stdin.
  */
 export type Shell = 'none' | 'pipe' | 'terminal' | 'master';
 
-/** Starts `fh-child.ts` with the arguments of its head comment. `directory` is where its result goes. */
+/** Starts `fh-child.ts` with the arguments of its head comment. Its result is written to `directory`. */
 export function runFhChild(directory: string, args: readonly string[], stdio: StdioOptions, shell: Shell = 'none'): FhChild {
   const result = join(directory, `result-${(runs += 1)}.json`);
   const command = [process.execPath, '--import', 'tsx', PROGRAM, result, ...args];
@@ -31,10 +31,10 @@ export function runFhChild(directory: string, args: readonly string[], stdio: St
   return { process: child, summary };
 }
 
-/** What `cat` is, where there is nothing but Node. */
+/** `cat` as a program of Node. */
 const CAT = quoted([process.execPath, '-e', "process.stdin.pipe(process.stdout).on('error', () => {})"]);
 
-/** Only a process that Node did not start can have a pseudo-terminal ready for it. */
+/** Node cannot start a process with a pseudo-terminal. Another program must. */
 const MASTER = `
 import os, subprocess, sys, tty
 master, slave = os.openpty()

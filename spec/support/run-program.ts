@@ -7,34 +7,34 @@ import { afterAll } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** How a program ended, and all that it said. */
+/** How a program ended, and its output. */
 export interface Ended {
-  /** Its exit code; null when a signal ended it. */
+  /** The exit code; null if a signal ended it. */
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** A program that runs. */
+/** A running program. */
 export interface Running {
   readonly stdin: Writable;
   readonly ended: Promise<Ended>;
-  /** Waits until it has said such words, to stdout or to stderr; fails when it ends before. */
+  /** Waits until its output, stdout or stderr, matches; rejects if it ends before. */
   says(words: RegExp): Promise<RegExpExecArray>;
-  /** As Ctrl-C does. */
+  /** Interrupts it, as Ctrl-C does. */
   interrupt(): Promise<Ended>;
 }
 
 const stops: (() => Promise<unknown>)[] = [];
-// Not a hook of each spec: there is none for those that run at the same time.
+// Not a hook of each spec: concurrent specs have none.
 afterAll(() => Promise.all(stops.map((stop) => stop())));
 
-/** Runs an example as a user would; it is gone after the specs of the file. */
+/** Runs an example as a user would. It is killed after the specs of the file. */
 export function runProgram(path: string, ...args: readonly (string | number)[]): Running {
   return run(commandOf(path, args));
 }
 
-/** The same on a terminal that `script` makes: both outputs come as stdout. */
+/** The same on a terminal made by `script`: all output is stdout. */
 export function runOnTerminal(path: string, ...args: readonly (string | number)[]): Running {
   const line = commandOf(path, args).map((word) => `'${word}'`);
   return run(['script', '-qec', line.join(' '), '/dev/null']);
@@ -45,11 +45,11 @@ function commandOf(path: string, args: readonly (string | number)[]): string[] {
 }
 
 function run([file = '', ...args]: readonly string[]): Running {
-  // The runner's own wishes are not the user's.
+  // The environment of the test runner is not that of a user.
   const { NODE_OPTIONS: _options, FORCE_COLOR: _force, NO_COLOR: _none, ...env } = process.env;
   const child = spawn(file, args, { cwd: ROOT, env, stdio: 'pipe' });
   const said = { stdout: '', stderr: '' };
-  // Listens all the time: what is said while nobody asks counts, too.
+  // Collects all output, also before the first call of `says`.
   for (const name of ['stdout', 'stderr'] as const) child[name].setEncoding('utf8').on('data', (text: string) => (said[name] += text));
   child.stdin.on('error', () => {}); // it may end without reading it
   const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, ...said }));

@@ -1,6 +1,6 @@
 import type { Reporter, TestModule } from 'vitest/node';
 
-/** Prints each test that did not run by its full name, with the reason it gave: what is left out shall be seen. */
+/** Prints the full name of each skipped test, with its reason, so that omissions are visible. */
 export default class SkippedReporter implements Reporter {
   onTestRunEnd(testModules: readonly TestModule[]): void {
     const skipped = testModules.flatMap((module) =>

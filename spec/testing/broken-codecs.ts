@@ -4,7 +4,7 @@ import { lengthPrefixed } from '../../src/codecs/length-prefixed.ts';
 import { lines } from '../../src/codecs/lines.ts';
 import { EPROTOCOL, IOStreamError } from '../../src/errors.ts';
 
-/** What the checks are run with: text, one line each. */
+/** The messages of the checks: text without line ends. */
 export const messages: readonly string[] = ['abc', 'de', 'fghij'];
 
 const good = lines({ maxLength: 20 });
@@ -12,37 +12,37 @@ const decoding = (decode: () => OperatorFunction<Uint8Array, string>): Codec<str
 const encoding = (encode: () => OperatorFunction<string, Uint8Array>): Codec<string> => ({ decode: () => good.decode(), encode });
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const cut = (): never => {
-  throw new IOStreamError(EPROTOCOL, { phase: 'read', message: 'cut off' });
+  throw new IOStreamError(EPROTOCOL, { phase: 'read', message: 'truncated' });
 };
 
-/** Lines by hand; spoiled where it is told to be. */
-class ByHand {
-  held = '';
-  /** How it gives lines; from inside `next` by recursion, for example. */
-  give: (all: string[], out: (line: string) => void) => void = (all, out) => all.forEach((line) => out(line));
+/** Decodes lines; `emit` may be replaced by a broken one. */
+class LineDecoder {
+  buffered = '';
+  /** Emits lines. */
+  emit: (all: string[], out: (line: string) => void) => void = (all, out) => all.forEach((line) => out(line));
 
   decode(): OperatorFunction<Uint8Array, string> {
     return (source$) =>
       new Observable((out) =>
         source$.subscribe({
           next: (bytes) => {
-            const all = (this.held + text(bytes)).split('\n');
-            this.held = all.pop() ?? '';
-            this.give(all, (line) => out.next(line));
+            const all = (this.buffered + text(bytes)).split('\n');
+            this.buffered = all.pop() ?? '';
+            this.emit(all, (line) => out.next(line));
           },
           error: (error: unknown) => out.error(error),
           complete: () => {
-            if (this.held === '') out.complete();
-            else out.error(new IOStreamError(EPROTOCOL, { phase: 'read', message: 'cut off' }));
+            if (this.buffered === '') out.complete();
+            else out.error(new IOStreamError(EPROTOCOL, { phase: 'read', message: 'truncated' }));
           },
         }),
       );
   }
 }
 
-/** One spoiled codec or more for each rule: what it does wrong, and the codec. */
+/** At least one broken codec for each rule: what it does wrong, the rule, and the codec. */
 export const brokenCodecs: Readonly<Record<string, readonly [rule: number, codec: Codec<string>]>> = {
-  'gives another message back': [
+  'decodes another message': [
     1,
     encoding(
       () => (message$) =>
@@ -52,9 +52,9 @@ export const brokenCodecs: Readonly<Record<string, readonly [rule: number, codec
         ),
     ),
   ],
-  'takes each chunk for a message': [2, decoding(() => map((bytes) => text(bytes).replace(/\n$/, '')))],
-  'stumbles on two cuts in one frame': [2, decoding(twoPieces)],
-  'stumbles on empty chunks': [
+  'treats each chunk as a message': [2, decoding(() => map((bytes) => text(bytes).replace(/\n$/, '')))],
+  'fails at two cuts in one frame': [2, decoding(twoPieces)],
+  'fails at empty chunks': [
     2,
     decoding(
       () => (byte$) =>
@@ -64,7 +64,7 @@ export const brokenCodecs: Readonly<Record<string, readonly [rule: number, codec
         ),
     ),
   ],
-  'lets a cut-off frame pass': [
+  'completes inside a frame': [
     3,
     decoding(
       () => (byte$) =>
@@ -74,7 +74,7 @@ export const brokenCodecs: Readonly<Record<string, readonly [rule: number, codec
         ),
     ),
   ],
-  'swallows the error of its source': [
+  'drops the error of its source': [
     4,
     decoding(
       () => (byte$) =>
@@ -84,7 +84,7 @@ export const brokenCodecs: Readonly<Record<string, readonly [rule: number, codec
         ),
     ),
   ],
-  'swallows the error of its messages': [
+  'drops the error of its messages': [
     4,
     encoding(
       () => (message$) =>
@@ -110,7 +110,7 @@ export const brokenCodecs: Readonly<Record<string, readonly [rule: number, codec
   ],
   'shares its state between subscriptions': [6, { decode: sharedState(), encode: () => good.encode() }],
   'shares the state of its encoder': [6, sharedNumbers()],
-  'throws what has no code': [
+  'throws an error without a code': [
     7,
     decoding(
       () => (byte$) =>
@@ -126,7 +126,7 @@ export const brokenCodecs: Readonly<Record<string, readonly [rule: number, codec
         ),
     ),
   ],
-  'never ends after odd bytes': [
+  'never ends after invalid bytes': [
     7,
     decoding(
       () => (byte$) =>
@@ -135,7 +135,7 @@ export const brokenCodecs: Readonly<Record<string, readonly [rule: number, codec
         ),
     ),
   ],
-  'changes what it was given': [
+  'changes its input': [
     8,
     decoding(
       () => (byte$) =>
@@ -149,7 +149,7 @@ export const brokenCodecs: Readonly<Record<string, readonly [rule: number, codec
         ),
     ),
   ],
-  'uses its buffer again': [
+  'reuses its buffer': [
     8,
     encoding(() => (message$) => {
       const buffer = new Uint8Array(32);
@@ -162,7 +162,7 @@ export const brokenCodecs: Readonly<Record<string, readonly [rule: number, codec
       );
     }),
   ],
-  'forgets what came from inside a message': [
+  'drops bytes that arrive from inside a message': [
     9,
     decoding(
       () => (byte$) =>
@@ -185,11 +185,11 @@ export const brokenCodecs: Readonly<Record<string, readonly [rule: number, codec
         }),
     ),
   ],
-  'gives messages by recursion': [
+  'emits messages by recursion': [
     9,
     decoding(() => (byte$) => {
-      const hand = new ByHand();
-      hand.give = (all, out) => {
+      const decoder = new LineDecoder();
+      decoder.emit = (all, out) => {
         const next = (at: number): void => {
           const line = all[at];
           if (line === undefined) return;
@@ -198,13 +198,13 @@ export const brokenCodecs: Readonly<Record<string, readonly [rule: number, codec
         };
         next(0);
       };
-      return byte$.pipe(hand.decode());
+      return byte$.pipe(decoder.decode());
     }),
   ],
-  'has no limit': [10, decoding(() => new ByHand().decode())],
+  'has no limit': [10, decoding(() => new LineDecoder().decode())],
 };
 
-/** Keeps one cut-off piece, and takes the next for its end. */
+/** Buffers one truncated piece, and treats the next one as its end. */
 function twoPieces(): OperatorFunction<Uint8Array, string> {
   return (byte$) =>
     new Observable((out) => {
@@ -217,18 +217,18 @@ function twoPieces(): OperatorFunction<Uint8Array, string> {
           for (const line of all) out.next(line);
         },
         error: (error: unknown) => out.error(error),
-        complete: () => (piece === '' ? out.complete() : out.error(new IOStreamError(EPROTOCOL, { phase: 'read', message: 'cut off' }))),
+        complete: () => (piece === '' ? out.complete() : out.error(new IOStreamError(EPROTOCOL, { phase: 'read', message: 'truncated' }))),
       });
     });
 }
 
-/** Its rest of a line is that of all subscriptions. */
+/** All subscriptions share one buffer. */
 function sharedState(): Codec<string>['decode'] {
-  const hand = new ByHand();
-  return () => hand.decode();
+  const decoder = new LineDecoder();
+  return () => decoder.decode();
 }
 
-/** Each frame begins with a number that all subscriptions count on. */
+/** Each frame begins with a number that all subscriptions increment. */
 function sharedNumbers(): Codec<string> {
   const frames = lengthPrefixed({ maxLength: 30 });
   return {

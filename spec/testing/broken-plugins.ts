@@ -28,7 +28,7 @@ const keyed = (): ((bytes: Uint8Array) => Uint8Array) => {
   return (bytes) => bytes.map((byte) => byte ^ (at = (at * 5 + 3) & 0xff));
 };
 
-/** A cipher whose key streams are made once, for all connections. */
+/** A cipher whose key streams are shared by all connections. */
 function sharedCipher(): Plugin {
   const [out, back] = [keyed(), keyed()];
   return (wire) => (dial) => (flow$) =>
@@ -39,7 +39,7 @@ function sharedCipher(): Plugin {
     );
 }
 
-/** One spoiled plugin or more for each rule: what it does wrong, the plugin, what talks to it. */
+/** At least one broken plugin for each rule: what it does wrong, the rule, the plugin, and its peer. */
 export const brokenPlugins: Readonly<Record<string, readonly [rule: number, plugin: Plugin, peer: PluginPeer]>> = {
   'shares its state between connections': [1, sharedCipher(), cipher()],
   'subscribes the wire before it is subscribed': [
@@ -51,17 +51,17 @@ export const brokenPlugins: Readonly<Record<string, readonly [rule: number, plug
     [],
   ],
   'passes end twice': [2, above((up$) => up$.pipe(mergeMap((each) => (each.kind === 'end' ? of(each, each) : of(each))))), []],
-  'depends on how the bytes were cut': [
+  'truncates chunks': [
     2,
     above((up$) => up$.pipe(map((each): Up => (each.kind === 'data' ? { ...each, bytes: each.bytes.subarray(0, 3) } : each)))),
     [],
   ],
-  'says hello before it is connected': [
+  'writes before it is connected': [
     3,
     below((flow$) => flow$.pipe(startWith<Flow>({ kind: 'data', bytes: Uint8Array.of(72, 105) }))),
     [{ expect: 'Hi' }],
   ],
-  'forgets a pause that comes during its handshake': [
+  'ignores a pause during its handshake': [
     3,
     (wire) => {
       const inner = greeter()(wire);
@@ -76,9 +76,9 @@ export const brokenPlugins: Readonly<Record<string, readonly [rule: number, plug
     },
     greeterScript,
   ],
-  'keeps what came with the last reply while it is paused': [3, stingy(), [{ expect: '?' }, { send: '!' }]],
-  'loses what was given when it ends at once': [4, hasty(), []],
-  'ends its own direction when the peer ends': [
+  'delays leftovers while it is paused': [3, delayedLeftovers(), [{ expect: '?' }, { send: '!' }]],
+  'sends the end before earlier bytes': [4, earlyEnd(), []],
+  'completes when the peer ends': [
     4,
     (wire) => (dial) => (flow$) =>
       new Observable<Up>((up) =>
@@ -91,9 +91,9 @@ export const brokenPlugins: Readonly<Record<string, readonly [rule: number, plug
       ),
     [],
   ],
-  'loses what it holds when it is closed': [5, hoarder(), []],
-  'closes when it should reset': [5, below((flow$) => flow$.pipe(catchError(() => EMPTY))), []],
-  'says goodbye before it resets': [
+  'loses its buffer when it closes': [5, lateFlush(), []],
+  'closes when Flow errors': [5, below((flow$) => flow$.pipe(catchError(() => EMPTY))), []],
+  'writes before it resets': [
     5,
     below((flow$) =>
       flow$.pipe(
@@ -107,7 +107,7 @@ export const brokenPlugins: Readonly<Record<string, readonly [rule: number, plug
     ),
     [],
   ],
-  'reports a cut-off as completion': [5, above((up$) => up$.pipe(catchError(() => EMPTY))), []],
+  'completes when the wire errors': [5, above((up$) => up$.pipe(catchError(() => EMPTY))), []],
   'leaves a timer when it is unsubscribed': [
     6,
     (wire) => (dial) => (flow$) =>
@@ -117,7 +117,7 @@ export const brokenPlugins: Readonly<Record<string, readonly [rule: number, plug
       }),
     [],
   ],
-  'says goodbye when it is unsubscribed': [
+  'writes when it is unsubscribed': [
     6,
     (wire) => (dial) => (flow$) =>
       new Observable<Up>((up) => {
@@ -131,32 +131,32 @@ export const brokenPlugins: Readonly<Record<string, readonly [rule: number, plug
       }),
     [],
   ],
-  'keeps pauses to itself': [7, below((flow$) => flow$.pipe(filter(({ kind }) => kind !== 'pause'))), []],
-  'never says that it is full': [7, above((up$) => up$.pipe(filter(({ kind }) => kind !== 'pause'))), []],
+  'does not pass pauses on': [7, below((flow$) => flow$.pipe(filter(({ kind }) => kind !== 'pause'))), []],
+  'never emits pause': [7, above((up$) => up$.pipe(filter(({ kind }) => kind !== 'pause'))), []],
   'counts its own bytes as sent': [8, lengthPrefixed(), framed()],
-  'tells all to be sent with the first piece': [
+  'reports all bytes as sent with the first chunk': [
     8,
     (wire) => (dial) => (flow$) => {
-      let given = 0;
-      let told = 0;
+      let written = 0;
+      let reported = 0;
       return flow$.pipe(
         mergeMap((each): Flow[] => {
           if (each.kind !== 'data') return [each];
-          given += each.bytes.length;
+          written += each.bytes.length;
           return [...each.bytes].map((byte) => ({ kind: 'data', bytes: Uint8Array.of(byte) }));
         }),
         wire(dial),
         mergeMap((each): Up[] => {
           if (each.kind !== 'sent') return [each];
-          const bytes = given - told;
-          told = given;
+          const bytes = written - reported;
+          reported = written;
           return bytes > 0 ? [{ kind: 'sent', bytes }] : [];
         }),
       );
     },
     [],
   ],
-  'loses what comes with the last reply': [9, chunkwise(), [{ expect: '?' }, { send: '!' }]],
+  'loses leftovers': [9, chunkAsReply(), [{ expect: '?' }, { send: '!' }]],
   'encrypts in place': [
     10,
     (wire) => (dial) => (flow$) => {
@@ -175,8 +175,8 @@ export const brokenPlugins: Readonly<Record<string, readonly [rule: number, plug
       );
     },
   ],
-  'hands out what it holds by recursion': [11, above(recursively), []],
-  'waits on a clock of its own': [
+  'emits its queue by recursion': [11, above(recursively), []],
+  'times its handshake on another scheduler': [
     12,
     (wire) => {
       const inner = greeter()(wire);
@@ -184,18 +184,18 @@ export const brokenPlugins: Readonly<Record<string, readonly [rule: number, plug
     },
     greeterScript,
   ],
-  'counts the time of its handshake anew at each byte': [12, patientGreeter(), greeterScript],
-  'puts off what comes with a timer': [12, above((up$) => up$.pipe(delay(0, asyncScheduler))), []],
+  'restarts its handshake timeout at each byte': [12, restartingGreeter(), greeterScript],
+  'delays signals with a global timer': [12, above((up$) => up$.pipe(delay(0, asyncScheduler))), []],
 };
 
-/** Holds the last byte back until the next one comes, or the end; a close finds it unprepared. */
-function hoarder(): Plugin {
+/** Buffers the last chunk until the next one or the end. Does not flush it at a close. */
+function lateFlush(): Plugin {
   return (wire) => (dial) => (flow$) => {
-    let held: Uint8Array | undefined;
+    let buffered: Uint8Array | undefined;
     const shifted$ = flow$.pipe(
       mergeMap((each): Flow[] => {
-        const before: Flow[] = held ? [{ kind: 'data', bytes: held }] : [];
-        held = each.kind === 'data' ? each.bytes : undefined;
+        const before: Flow[] = buffered ? [{ kind: 'data', bytes: buffered }] : [];
+        buffered = each.kind === 'data' ? each.bytes : undefined;
         return each.kind === 'data' ? before : [...before, each];
       }),
     );
@@ -203,7 +203,7 @@ function hoarder(): Plugin {
   };
 }
 
-/** Frames like {@link framed}, and passes `sent` on as it comes. */
+/** Frames as {@link framed} does, and passes `sent` on unchanged. */
 function lengthPrefixed(): Plugin {
   const up = transform({ up: framedUp });
   return (wire) =>
@@ -238,25 +238,25 @@ function framedUp(): { push(bytes: Uint8Array): Iterable<Uint8Array> } {
   };
 }
 
-/** A handshake written by hand that takes the first chunk for the reply, whatever else is in it. */
-function chunkwise(): Plugin {
+/** A handshake that treats the first chunk as the reply, and drops the bytes behind it. */
+function chunkAsReply(): Plugin {
   return (wire) => (dial) => (flow$) =>
     new Observable<Up>((up) => {
       let details: Up | undefined;
-      let through = false;
-      let say: (signal: Flow) => void = () => {};
-      const question$ = new Observable<Flow>((down) => {
-        say = (signal) => down.next(signal);
+      let isDone = false;
+      let send: (signal: Flow) => void = () => {};
+      const request$ = new Observable<Flow>((down) => {
+        send = (signal) => down.next(signal);
         return flow$.subscribe(down);
       });
-      return question$.pipe(wire(dial)).subscribe({
+      return request$.pipe(wire(dial)).subscribe({
         next: (each) => {
-          if (through) up.next(each);
+          if (isDone) up.next(each);
           else if (each.kind === 'connected') {
             details = each;
-            say({ kind: 'data', bytes: Uint8Array.of(63) });
+            send({ kind: 'data', bytes: Uint8Array.of(63) });
           } else if (each.kind === 'data' && each.bytes.length > 0 && details) {
-            through = true;
+            isDone = true;
             up.next(details);
           }
         },
@@ -266,13 +266,13 @@ function chunkwise(): Plugin {
     });
 }
 
-/** Lets each byte wait for a tick, but not the end. */
-function hasty(): Plugin {
+/** Delays each chunk by a tick, but not the end. */
+function earlyEnd(): Plugin {
   return below((flow$) => flow$.pipe(mergeMap((each) => (each.kind === 'data' ? scheduled([each], asapScheduler) : of(each)))));
 }
 
-/** Holds leftovers back while it is paused; a wire's own are in flight and come up. */
-function stingy(): Plugin {
+/** Buffers leftovers while it is paused. Those of a wire are in flight, and are emitted. */
+function delayedLeftovers(): Plugin {
   const inner = handshake({
     *talk(link) {
       link.send('?');
@@ -282,16 +282,16 @@ function stingy(): Plugin {
   return (wire) => (dial) => (flow$) =>
     new Observable<Up>((up) => {
       let paused = false;
-      const held: Up[] = [];
+      const buffered: Up[] = [];
       const watched$ = flow$.pipe(
         tap(({ kind }) => {
           if (kind === 'pause' || kind === 'resume') paused = kind === 'pause';
-          if (kind === 'resume') for (const each of held.splice(0)) up.next(each);
+          if (kind === 'resume') for (const each of buffered.splice(0)) up.next(each);
         }),
       );
       return watched$.pipe(inner(wire)(dial)).subscribe({
         next: (each) => {
-          if (paused && each.kind === 'data') held.push(each);
+          if (paused && each.kind === 'data') buffered.push(each);
           else up.next(each);
         },
         error: (error: unknown) => up.error(error),
@@ -300,8 +300,8 @@ function stingy(): Plugin {
     });
 }
 
-/** Its timeout is that of a single read. */
-function patientGreeter(): Plugin {
+/** A handshake whose timeout is that of a single read. */
+function restartingGreeter(): Plugin {
   return (wire) => (dial) => {
     const { scheduler, timeouts } = dial;
     const off = { ...dial, timeouts: { ...timeouts, handshake: Infinity }, deadline: Infinity };

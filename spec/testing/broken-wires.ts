@@ -2,10 +2,10 @@ import { asapScheduler, asyncScheduler, concat, filter, map, mergeMap, Observabl
 import { guardedSubscriber } from '../../src/util/guarded-subscriber.ts';
 import type { Flow, Up, Wire } from '../../src/wire/signal.ts';
 
-type Spoil = (wire: Wire) => Wire;
+type BreakWire = (wire: Wire) => Wire;
 
-/** One spoiled wire for each rule that concerns wires: what it does wrong, and how. */
-export const brokenWires: Readonly<Record<string, readonly [rule: number, spoil: Spoil]>> = {
+/** At least one broken wire for each rule: what it does wrong, the rule, and how to break a wire so. */
+export const brokenWires: Readonly<Record<string, readonly [rule: number, breakWire: BreakWire]>> = {
   'starts a timer before it is subscribed': [
     1,
     (wire) => (dial) => {
@@ -13,15 +13,12 @@ export const brokenWires: Readonly<Record<string, readonly [rule: number, spoil:
       return wire(dial);
     },
   ],
-  'tells connected twice': [
+  'emits connected twice': [
     2,
     above((up$) => up$.pipe(mergeMap((signal) => (signal.kind === 'connected' ? of(signal, signal) : of(signal))))),
   ],
-  'doubles each byte that comes': [
-    2,
-    above((up$) => up$.pipe(mergeMap((signal) => (signal.kind === 'data' ? of(signal, signal) : of(signal))))),
-  ],
-  'forgets a pause that comes before connected': [
+  'emits each chunk twice': [2, above((up$) => up$.pipe(mergeMap((signal) => (signal.kind === 'data' ? of(signal, signal) : of(signal)))))],
+  'ignores a pause before connected': [
     3,
     (wire) => (dial) => (flow$) => {
       let connected = false;
@@ -32,7 +29,7 @@ export const brokenWires: Readonly<Record<string, readonly [rule: number, spoil:
       );
     },
   ],
-  'closes both directions at an end': [
+  'closes both directions at an outbound end': [
     4,
     (wire) => (dial) => (flow$) =>
       new Observable<Up>((up) => {
@@ -46,8 +43,8 @@ export const brokenWires: Readonly<Record<string, readonly [rule: number, spoil:
         );
       }),
   ],
-  'swallows the end of the peer': [4, above((up$) => up$.pipe(filter(({ kind }) => kind !== 'end')))],
-  'resets at a close': [
+  'drops the end of the peer': [4, above((up$) => up$.pipe(filter(({ kind }) => kind !== 'end')))],
+  'resets when Flow completes': [
     5,
     below((flow$) =>
       concat(
@@ -56,7 +53,7 @@ export const brokenWires: Readonly<Record<string, readonly [rule: number, spoil:
       ),
     ),
   ],
-  'closes at a reset': [5, below((flow$) => new Observable((down) => flow$.subscribe(swallowing(down))))],
+  'closes when Flow errors': [5, below((flow$) => new Observable((down) => flow$.subscribe(completingOnError(down))))],
   'reports a reset of the peer as completion': [
     5,
     (wire) => (dial) => (flow$) =>
@@ -83,9 +80,9 @@ export const brokenWires: Readonly<Record<string, readonly [rule: number, spoil:
     6,
     (wire) => (dial) => (flow$) => new Observable<Up>((up) => void flow$.pipe(wire(dial)).subscribe((signal) => up.next(signal))),
   ],
-  'never stops giving': [7, below((flow$) => flow$.pipe(filter(({ kind }) => kind !== 'pause')))],
-  'never says that it is full': [7, above((up$) => up$.pipe(filter(({ kind }) => kind !== 'pause')))],
-  'loses what is given while it is full': [
+  'ignores pauses of the application': [7, below((flow$) => flow$.pipe(filter(({ kind }) => kind !== 'pause')))],
+  'never emits pause': [7, above((up$) => up$.pipe(filter(({ kind }) => kind !== 'pause')))],
+  'drops bytes written while it is full': [
     7,
     (wire) => (dial) => (flow$) => {
       let full = false;
@@ -98,7 +95,7 @@ export const brokenWires: Readonly<Record<string, readonly [rule: number, spoil:
       );
     },
   ],
-  'tells bytes to be sent when they are given': [
+  'emits sent when bytes are written': [
     8,
     (wire) => (dial) => (flow$) =>
       new Observable<Up>((up) =>
@@ -113,15 +110,15 @@ export const brokenWires: Readonly<Record<string, readonly [rule: number, spoil:
           .subscribe(up),
       ),
   ],
-  'tells sums instead of counts': [
+  'emits sent with the sum instead of the new bytes': [
     8,
     (wire) => (dial) => (flow$) => {
       let sum = 0;
-      const level = map((signal: Up): Up => (signal.kind === 'sent' ? { kind: 'sent', bytes: (sum += signal.bytes) } : signal));
-      return flow$.pipe(wire(dial), level);
+      const sums = map((signal: Up): Up => (signal.kind === 'sent' ? { kind: 'sent', bytes: (sum += signal.bytes) } : signal));
+      return flow$.pipe(wire(dial), sums);
     },
   ],
-  'reads into one buffer over and over': [
+  'reuses its read buffer': [
     10,
     (wire) => (dial) => (flow$) => {
       const buffer = new Uint8Array(2 ** 20);
@@ -133,7 +130,7 @@ export const brokenWires: Readonly<Record<string, readonly [rule: number, spoil:
       return flow$.pipe(wire(dial), reuse);
     },
   ],
-  'changes bytes it was given': [
+  'changes written bytes': [
     10,
     below((flow$) =>
       flow$.pipe(
@@ -146,24 +143,24 @@ export const brokenWires: Readonly<Record<string, readonly [rule: number, spoil:
       ),
     ),
   ],
-  'hands out what it holds by recursion': [11, above(recursively)],
-  'waits for the peer on a clock of its own': [
+  'emits its queue by recursion': [11, above(recursively)],
+  'times the close on another scheduler': [
     12,
     (wire) => (dial) => (flow$) => flow$.pipe(wire({ ...dial, scheduler: asyncScheduler, deadline: asyncScheduler.now() + 60_000 })),
   ],
 };
 
-/** Changes what comes up. */
-export function above(change: (up$: Observable<Up>) => Observable<Up>): Spoil {
+/** Changes the inbound signals. */
+export function above(change: (up$: Observable<Up>) => Observable<Up>): BreakWire {
   return (wire) => (dial) => (flow$) => change(flow$.pipe(wire(dial)));
 }
 
-/** Changes what goes down. */
-export function below(change: (flow$: Observable<Flow>) => Observable<Flow>): Spoil {
+/** Changes the outbound signals. */
+export function below(change: (flow$: Observable<Flow>) => Observable<Flow>): BreakWire {
   return (wire) => (dial) => (flow$) => change(flow$).pipe(wire(dial));
 }
 
-function swallowing(down: { next(signal: Flow): void; complete(): void }): {
+function completingOnError(down: { next(signal: Flow): void; complete(): void }): {
   next(signal: Flow): void;
   error(): void;
   complete(): void;
@@ -171,26 +168,26 @@ function swallowing(down: { next(signal: Flow): void; complete(): void }): {
   return { next: (signal) => down.next(signal), error: () => down.complete(), complete: () => down.complete() };
 }
 
-/** Collects the signals of a tick and gives each from inside the call for the one before. */
+/** Collects the signals of a tick, and emits each from inside the emission of the one before. */
 export function recursively<S>(signal$: Observable<S>): Observable<S> {
   return new Observable((out) => {
-    const held: S[] = [];
-    const give = (depth = 0): void => {
-      const [first] = held.splice(0, 1);
+    const queue: S[] = [];
+    const emit = (depth = 0): void => {
+      const [first] = queue.splice(0, 1);
       if (first === undefined) return;
       out.next(first);
-      // Deep enough to be seen, and not so deep that the stack is used up.
-      if (depth < 500) give(depth + 1);
-      else out.add(asapScheduler.schedule(() => give()));
+      // Deep enough to be found, but without a stack overflow.
+      if (depth < 500) emit(depth + 1);
+      else out.add(asapScheduler.schedule(() => emit()));
     };
     const source = guardedSubscriber<S>({
       next: (signal) => {
-        held.push(signal);
-        if (held.length === 1) out.add(asapScheduler.schedule(() => give()));
+        queue.push(signal);
+        if (queue.length === 1) out.add(asapScheduler.schedule(() => emit()));
       },
       error: (error: unknown) => out.error(error),
       complete: () => {
-        give();
+        emit();
         out.complete();
       },
     });

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import * as door from 'rxjs-io-stream/testing';
 
-it('opens these names and no others', () => {
+it('rxjs-io-stream/testing exports these names and no others', () => {
   expect(Object.keys(door).sort()).toStrictEqual([
     'chaos',
     'checkCodec',

@@ -4,7 +4,7 @@ import { transform, type Transformer } from '../../src/layers/transform.ts';
 import type { Plugin } from '../../src/wire/signal.ts';
 import type { PeerStep } from '../../src/testing/rules/scripted-peer.ts';
 
-/** A cipher whose key stream depends on all bytes before: each direction has its own. */
+/** A cipher whose key stream depends on all bytes before. Each direction has its own key stream. */
 export function cipher(): Plugin {
   const stream = (): ((bytes: Uint8Array) => Uint8Array) => {
     let at = 0;
@@ -13,7 +13,7 @@ export function cipher(): Plugin {
   return (wire) => (dial) => (flow$) => flow$.pipe(mapBytes(stream), wire(dial), mapBytes(stream));
 }
 
-/** A handshake of three questions and replies of three kinds of length. */
+/** A handshake of two requests, with replies of fixed length, up to a delimiter, and with a length prefix. */
 export function greeter(): Plugin {
   return handshake({
     *talk(link) {
@@ -28,7 +28,7 @@ export function greeter(): Plugin {
   });
 }
 
-/** What the other end of {@link greeter} says. */
+/** The script of the other end of {@link greeter}. */
 export const greeterScript: readonly PeerStep[] = [
   { expect: Uint8Array.of(5, 1, 0) },
   { send: Uint8Array.of(5, 0) },
@@ -37,7 +37,7 @@ export const greeterScript: readonly PeerStep[] = [
   { send: Uint8Array.of(4, 110, 97, 109, 101) },
 ];
 
-/** Frames of one length byte and so many bytes: other lengths below than above, and bytes held until a frame is whole. */
+/** Frames: a length byte, then the body. Bytes are buffered until a frame is complete. */
 export function framed(): Plugin {
   const down = (): Transformer => ({
     *push(bytes) {
@@ -50,7 +50,7 @@ export function framed(): Plugin {
   });
   const up = (): Transformer => {
     let length = 0;
-    let held: Uint8Array = new Uint8Array(0);
+    let buffered: Uint8Array = new Uint8Array(0);
     return {
       *push(bytes) {
         let rest = bytes;
@@ -59,17 +59,17 @@ export function framed(): Plugin {
             length = rest[0] ?? 0;
             rest = rest.subarray(1);
           }
-          const part = rest.subarray(0, length - held.length);
+          const part = rest.subarray(0, length - buffered.length);
           rest = rest.subarray(part.length);
-          held = Uint8Array.of(...held, ...part);
-          if (held.length < length) return;
-          yield held;
-          held = new Uint8Array(0);
+          buffered = Uint8Array.of(...buffered, ...part);
+          if (buffered.length < length) return;
+          yield buffered;
+          buffered = new Uint8Array(0);
           length = 0;
         }
       },
       finish() {
-        if (length > 0) throw new Error('the last frame was cut off');
+        if (length > 0) throw new Error('the last frame is truncated');
         return [];
       },
     };

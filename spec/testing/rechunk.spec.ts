@@ -5,7 +5,7 @@ const text = ({ chunks }: Cut): string => chunks.map((chunk) => Buffer.from(chun
 const named = (cuts: Iterable<Cut>): string[] => [...cuts].map((cut) => `${cut.name}: ${text(cut)}`);
 
 describe('rechunk', () => {
-  it('cuts whole, at every place, at every pair of places, byte by byte', () => {
+  it('yields the whole, every single cut, every pair of cuts, and byte by byte', () => {
     expect(named(rechunk('abcd', { random: 0 }))).toStrictEqual([
       'whole: abcd',
       'cut at 1: a·bcd',
@@ -18,13 +18,13 @@ describe('rechunk', () => {
     ]);
   });
 
-  it('cuts at pairs of places of so many bytes at most', () => {
+  it('yields pairs of cuts for at most `pairs` bytes', () => {
     const pairs = (bytes: number, options = {}): number =>
       named(rechunk('x'.repeat(bytes), options)).filter((name) => name.includes(' and ')).length;
     expect([pairs(2), pairs(16), pairs(17), pairs(17, { pairs: 17 }), pairs(4, { pairs: 0 })]).toStrictEqual([0, 105, 0, 120, 0]);
   });
 
-  it('puts empty chunks between when asked', () => {
+  it('adds empty chunks with `empty`', () => {
     expect(named(rechunk('ab', { random: 0, empty: true }))).toStrictEqual([
       'whole, with empty chunks between: ·ab·',
       'cut at 1, with empty chunks between: ·a··b·',
@@ -32,12 +32,12 @@ describe('rechunk', () => {
     ]);
   });
 
-  it('makes nothing of nothing, and one chunk of one byte', () => {
+  it('yields one empty stream for no bytes, and one chunk for one byte', () => {
     expect(named(rechunk(''))).toStrictEqual(['whole: ']);
     expect(named(rechunk('a'))).toStrictEqual(['whole: a']);
   });
 
-  it('names the seed of a random cut, which makes the same cut again', () => {
+  it('names the seed of a random cut, and repeats the cut for that seed', () => {
     const cuts = [...rechunk('a'.repeat(500), { single: 1, random: 5, seed: 40 })];
     const third = cuts.find((cut) => cut.name === 'random cuts, seed 42') ?? expect.unreachable();
     expect(third.seed).toBe(42);
@@ -47,12 +47,12 @@ describe('rechunk', () => {
     expect(new Set(others).size > 1).toBe(true);
   });
 
-  it('loses no byte, however it cuts', () => {
+  it('loses no byte with any cut', () => {
     const bytes = Uint8Array.from({ length: 300 }, (_, at) => at & 0xff);
     for (const { name, chunks } of rechunk(bytes)) expect(Buffer.concat(chunks), name).toStrictEqual(Buffer.from(bytes));
   });
 
-  it('spreads single cuts when there are too many', () => {
+  it('spreads `single` cuts evenly over more places', () => {
     const cuts = named(rechunk('abcdefgh', { single: 2, pairs: 0, random: 0 })).filter((name) => name.startsWith('cut'));
     expect(cuts).toStrictEqual(['cut at 1: a·bcdefgh', 'cut at 4: abcd·efgh']);
   });

@@ -17,7 +17,7 @@ import type { Link } from '../../src/protocol/link.ts';
 import type { Talk } from '../../src/protocol/need.ts';
 import { chaos } from '../../src/testing/chaos/chaos.ts';
 import { memoryPair, type MemoryPairOptions } from '../../src/testing/memory/memory-pair.ts';
-import { randomOf } from '../../src/testing/rechunk.ts';
+import { randomOf } from '../../src/testing/random-of.ts';
 import { Endpoint } from '../../src/testing/rules/endpoint.ts';
 import { scriptedPeer } from '../../src/testing/rules/scripted-peer.ts';
 import { testDial } from '../../src/testing/test-dial.ts';
@@ -33,7 +33,7 @@ const SEED = 2026;
 
 const proxy = { host: 'localhost', port: 1 };
 
-/** The part of a proxy that lets everything through. */
+/** A proxy that accepts every request. */
 const server = (talk: (link: Link) => Talk<void>): Plugin => handshake({ talk });
 
 function* tunnel(link: Link): Talk<void> {
@@ -41,7 +41,7 @@ function* tunnel(link: Link): Talk<void> {
   link.send('HTTP/1.1 200 OK\r\n\r\n');
 }
 
-/** 4a: the name stands behind the user id. */
+/** SOCKS 4a: the host name follows the user id. */
 function* socks4Server(link: Link): Talk<void> {
   yield* link.read(8);
   yield* link.readUntil('\0', 256);
@@ -58,7 +58,7 @@ function* socks5Server(link: Link): Talk<void> {
   link.send(Uint8Array.of(5, 0, 0, 1, 0, 0, 0, 0, 0, 0));
 }
 
-/** A stream cipher: its key stream goes on from chunk to chunk. */
+/** A stream cipher: its key stream continues from chunk to chunk. */
 const keyStream = (): ((bytes: Uint8Array) => Uint8Array) => {
   let key = 0;
   return (bytes) => {
@@ -69,7 +69,7 @@ const keyStream = (): ((bytes: Uint8Array) => Uint8Array) => {
 };
 const cipher: Plugin = (wire) => (dial) => (flow$) => flow$.pipe(mapBytes(keyStream), wire(dial), mapBytes(keyStream));
 
-/** Frames: two bytes of length, and so many bytes. */
+/** Frames: a length of two bytes, then the body. */
 const framing: Plugin = transform({
   down: () => ({
     *push(bytes) {
@@ -104,7 +104,7 @@ const framing: Plugin = transform({
   },
 });
 
-/** Each layer of the library, and what talks to it on the other end. */
+/** Each layer of the library, and its counterpart at the other end. */
 const LAYER: Readonly<Record<string, (seed: number) => readonly [near: Plugin, far: Plugin]>> = {
   passthrough: () => [passthrough(), passthrough()],
   mapBytes: () => [cipher, cipher],
@@ -120,7 +120,7 @@ const LAYER: Readonly<Record<string, (seed: number) => readonly [near: Plugin, f
   chaos: (seed) => [chaos({ seed, cut: 0.001, partialWrite: 20_000 }), chaos({ seed: seed + 1, cut: 0.001, coalesce: 0 })],
 };
 
-/** The names of a stack's layers, nearest the application first; no two stacks of one seed are the same. */
+/** Yields stacks as lists of layer names, nearest the application first; all stacks of one seed differ. */
 function* stacksOf(seed: number, count: number): Generator<readonly string[]> {
   const random = randomOf(seed);
   const names = Object.keys(LAYER);
@@ -140,59 +140,59 @@ const randomBytes = (length: number, seed: number): Uint8Array => {
 };
 const [DOWN, UP] = [randomBytes(MIB, 1), randomBytes(MIB, 2)];
 
-/** Gives all of it, in chunks of any size, and stops while it is paused; then ends. */
+/** Writes all bytes in chunks of random size, waits while it is paused, then ends. */
 function feed(end: Endpoint, bytes: Uint8Array, seed: number, longest: number): void {
   const random = randomOf(seed);
-  let feeding = false;
-  const more = (): void => {
-    if (feeding || !end.connected) return;
-    feeding = true;
-    while (!end.paused && end.written < bytes.length) {
+  let isFeeding = false;
+  const writeMore = (): void => {
+    if (isFeeding || !end.isConnected) return;
+    isFeeding = true;
+    while (!end.isPaused && end.written < bytes.length) {
       const at = end.written;
-      end.give(bytes.subarray(at, at + 1 + Math.floor(random() ** 3 * longest)));
+      end.write(bytes.subarray(at, at + 1 + Math.floor(random() ** 3 * longest)));
       if (end.written === bytes.length) end.end();
     }
-    feeding = false;
+    isFeeding = false;
   };
-  end.react = more;
+  end.onSignal = writeMore;
 }
 
 interface Transfer extends MemoryPairOptions {
   readonly seed: number;
-  /** The longest chunk that is given. */
+  /** Maximum length of a chunk. */
   readonly longest?: number;
 }
 
-/** 1 MiB each way through a stack; throws unless all of it came, was told to be sent, and both ends completed. */
+/** Transfers 1 MiB each way through a stack; throws unless all bytes arrive, `sent` reports all, and both ends complete. */
 async function transfer(layers: readonly string[], { seed, longest = 100_000, ...pair }: Transfer): Promise<void> {
-  const faults: string[] = [];
-  const fault = (rule: number, problem: string): void => void faults.push(`rule ${rule}: ${problem}`);
-  const [app, far] = [new Endpoint(fault), new Endpoint(fault)];
+  const violations: string[] = [];
+  const onViolation = (rule: number, problem: string): void => void violations.push(`rule ${rule}: ${problem}`);
+  const [app, far] = [new Endpoint(onViolation), new Endpoint(onViolation)];
   const [a, b] = memoryPair({ seed, ...pair });
   const pairs = layers.map((name, at) => LAYER[name]?.(seed + at) ?? expect.unreachable(name));
-  const laid = (wire: Wire, side: 0 | 1): Wire => pairs.reduceRight((below, each) => each[side](below), wire);
+  const stacked = (wire: Wire, side: 0 | 1): Wire => pairs.reduceRight((below, each) => each[side](below), wire);
   feed(app, DOWN, seed, longest);
   feed(far, UP, seed + 1, longest);
   const dial = testDial({ to: { host: 'localhost', port: 7 } });
-  far.dial(laid(b, 1), dial);
-  app.dial(laid(a, 0), dial);
+  far.dial(stacked(b, 1), dial);
+  app.dial(stacked(a, 0), dial);
   try {
     const end = performance.now() + 60_000;
-    while (!(app.over && far.over) && performance.now() < end) await turn();
-    const story = `app ${app.state} ${String(app.error)}, ${app.received} bytes; far ${far.state} ${String(far.error)}, ${far.received} bytes`;
-    expect([app.state, far.state], story).toStrictEqual(['complete', 'complete']);
+    while (!(app.isClosed && far.isClosed) && performance.now() < end) await turn();
+    const states = `app ${app.state} ${String(app.error)}, ${app.received} bytes; far ${far.state} ${String(far.error)}, ${far.received} bytes`;
+    expect([app.state, far.state], states).toStrictEqual(['complete', 'complete']);
     assertSameBytes(far.bytes, DOWN);
     assertSameBytes(app.bytes, UP);
-    expect([app.sent, far.sent], 'told to be sent').toStrictEqual([MIB, MIB]);
-    for (const each of [app, far]) each.verify();
-    expect(faults).toStrictEqual([]);
+    expect([app.sent, far.sent], 'sent').toStrictEqual([MIB, MIB]);
+    for (const each of [app, far]) each.checkMutations();
+    expect(violations).toStrictEqual([]);
   } finally {
     app.unsubscribe();
     far.unsubscribe();
   }
 }
 
-describe('stacks', () => {
+describe('stacks of plugins', () => {
   spec(
     `carry 1 MiB each way: ${STACKS} of up to ${LAYERS} layers, seed ${SEED}`,
     async () => {

@@ -7,8 +7,9 @@ import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import { tlsServer } from '../../src/plugins/tls/tls-server.ts';
 import { chaos } from '../../src/testing/chaos/chaos.ts';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
-import { checkWire, type CheckWireOptions, type WireUnderTest } from '../../src/testing/rules/check-wire.ts';
+import { checkWire, type CheckWireOptions } from '../../src/testing/rules/check-wire.ts';
 import { wirePeer } from '../../src/testing/rules/wire-peer.ts';
+import type { WireUnderTest } from '../../src/testing/rules/wire/wire-under-test.ts';
 import { testDial } from '../../src/testing/test-dial.ts';
 import { fromFh } from '../../src/wire/fh/fh.ts';
 import type { Plugin } from '../../src/wire/signal.ts';
@@ -18,7 +19,7 @@ import { spec } from '../support/spec.ts';
 const to = { host: 'localhost', port: 7 };
 const pass = passthrough();
 
-/** One end of a pair, under plugins at both ends. */
+/** One end of a memory pair, with plugins at both ends. */
 const pairUnderTest =
   (near: Plugin = pass, far: Plugin = pass) =>
   (): WireUnderTest => {
@@ -26,7 +27,7 @@ const pairUnderTest =
     return { wire: near(wire), dial: testDial({ to }), peer: () => wirePeer(far(other), testDial({ to })) };
   };
 
-/** A socket that is connected already. */
+/** A socket that is already connected. */
 async function fhUnderTest(make: () => Promise<WireUnderTest>): Promise<WireUnderTest> {
   const { dialled: _dialled, ...made } = await make();
   const socket = connect({ ...made.dial.to!, allowHalfOpen: true });
@@ -41,7 +42,7 @@ async function fhUnderTest(make: () => Promise<WireUnderTest>): Promise<WireUnde
 const sockets: CheckWireOptions = { sentEvery: 256 * 1024 };
 const tls = [tlsClient({ ca: certificates.ca }), tlsServer(certificates.server)] as const;
 
-/** Every wire of the library, and the kinds of stacks that are used as one. */
+/** Every wire of the library, and the kinds of stacks that are used as a wire. */
 const WIRES: Readonly<Record<string, readonly [make: () => WireUnderTest | Promise<WireUnderTest>, options: CheckWireOptions]>> = {
   'one end of a memory pair': [pairUnderTest(), { singleUse: true }],
   'a memory pair under chaos': [pairUnderTest(chaos({ cut: 0.001, partialWrite: 50_000 })), { singleUse: true, volume: 2 ** 22 }],
@@ -53,10 +54,10 @@ const WIRES: Readonly<Record<string, readonly [make: () => WireUnderTest | Promi
   'a TLS server': [pairUnderTest(tls[1], tls[0]), { singleUse: true }],
 };
 
-describe('the rules of wires', () => {
+describe('checkWire', () => {
   for (const [name, [make, options]] of Object.entries(WIRES)) {
     spec(
-      `are kept by ${name}`,
+      `finds that ${name} keeps the rules of a wire`,
       async () => {
         (await checkWire(make, options)).assert();
       },

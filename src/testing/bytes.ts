@@ -1,3 +1,4 @@
+/** Whether two arrays hold the same bytes. */
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   for (let at = 0; at < a.length; at += 1) if (a[at] !== b[at]) return false;
@@ -16,20 +17,4 @@ export function pattern(length: number, start = 0): Uint8Array {
   const bytes = new Uint8Array(length);
   for (let at = 0; at < length; at += 1) bytes[at] = start + at * 7 + (at >> 8);
   return bytes;
-}
-
-/** Detects mutation: keeps chunks together with copies made when they passed. */
-export class MutationDetector {
-  readonly #kept: { readonly bytes: Uint8Array; readonly copy: Uint8Array; readonly where: string }[] = [];
-
-  see(bytes: Uint8Array, where: string): void {
-    // Not `slice`: of a Buffer it returns a view.
-    this.#kept.push({ bytes, copy: new Uint8Array(bytes), where });
-  }
-
-  /** Describes the first chunk that was changed, if any. */
-  changed(): string | undefined {
-    const found = this.#kept.find(({ bytes, copy }) => !sameBytes(bytes, copy));
-    return found && `${found.where} were ${show(found.copy)} and became ${show(found.bytes)}`;
-  }
 }

@@ -1,5 +1,6 @@
-import { ownOptions } from '../util/own-options.ts';
 import { EMPTY_BYTES } from '../util/empty-bytes.ts';
+import { ownOptions } from '../util/own-options.ts';
+import { randomOf } from './random-of.ts';
 
 /** One way to cut a stream of bytes. */
 export interface Cut {
@@ -60,9 +61,9 @@ export interface CutPlan {
  * @see {@link checkCodec} and {@link checkPlugin}, which use these cuts.
  */
 export function* rechunk(bytes: Uint8Array | string, options: RechunkOptions = {}): Generator<Cut, void, undefined> {
-  const given = ownOptions(options, 'rechunk', ['single', 'pairs', 'random', 'seed', 'empty']);
+  const own = ownOptions(options, 'rechunk', ['single', 'pairs', 'random', 'seed', 'empty']);
   const whole = typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes;
-  for (const plan of cutPlans(whole.length, given)) {
+  for (const plan of cutPlans(whole.length, own)) {
     yield { name: plan.name, chunks: chunksOf(whole, plan), ...(plan.seed === undefined ? {} : { seed: plan.seed }) };
   }
 }
@@ -110,15 +111,4 @@ function randomCuts(seed: number): () => boolean {
   const random = randomOf(seed);
   const chance = 0.5 / 2 ** Math.floor(random() * 8);
   return () => random() < chance;
-}
-
-/** Returns a generator of numbers from 0 (inclusive) to 1 (exclusive); the same seed repeats them (mulberry32). */
-export function randomOf(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

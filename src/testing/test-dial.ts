@@ -34,9 +34,9 @@ export interface TestDialOptions {
  * @see {@link memoryPair}, {@link wirePeer}.
  */
 export function testDial(options: TestDialOptions = {}): Dial {
-  const given = ownOptions(options, 'testDial', ['to', 'timeouts', 'scheduler', 'deadline', 'layer']);
-  const { to, scheduler = asyncScheduler, layer } = given;
-  const timeouts = { ...TIMEOUTS, ...given.timeouts };
-  const { deadline = scheduler.now() + timeouts.establish } = given;
+  const own = ownOptions(options, 'testDial', ['to', 'timeouts', 'scheduler', 'deadline', 'layer']);
+  const { to, scheduler = asyncScheduler, layer } = own;
+  const timeouts = { ...TIMEOUTS, ...own.timeouts };
+  const { deadline = scheduler.now() + timeouts.establish } = own;
   return { timeouts, deadline, scheduler, ...(to ? { to } : {}), ...(layer === undefined ? {} : { layer }) };
 }

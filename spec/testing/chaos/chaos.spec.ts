@@ -6,12 +6,13 @@ import { chaos, type ChaosOptions } from '../../../src/testing/chaos/chaos.ts';
 import { marbles } from '../../../src/testing/marbles/marbles.ts';
 import { memoryPair } from '../../../src/testing/memory/memory-pair.ts';
 import { checkPlugin } from '../../../src/testing/rules/check-plugin.ts';
-import { Clock, turn } from '../../../src/testing/rules/clock.ts';
+import { Clock } from '../../../src/testing/rules/clock.ts';
 import { Endpoint } from '../../../src/testing/rules/endpoint.ts';
+import { turn } from '../../../src/testing/rules/event-loop.ts';
 import { testDial } from '../../../src/testing/test-dial.ts';
 import type { Plugin } from '../../../src/wire/signal.ts';
-import { data, inWords, textOf } from '../../support/signal-text.ts';
 import { PluginDriver } from '../../support/plugin-driver.ts';
+import { data, inWords, textOf } from '../../support/signal-text.ts';
 import { spec } from '../../support/spec.ts';
 
 const harmless: Readonly<Record<string, ChaosOptions>> = {
@@ -24,24 +25,24 @@ const harmless: Readonly<Record<string, ChaosOptions>> = {
   'all of them': { seed: 3, cut: 0.1, delay: 5, coalesce: 2, partialWrite: 100 },
 };
 
-/** What comes down of 40 bytes in 4 chunks, chunk by chunk. */
+/** Writes 40 bytes in 4 chunks; returns the chunks that reach the wire. */
 function pieces(plugin: Plugin): string[] {
-  const ride = new PluginDriver(plugin);
-  ride.wire.connect();
-  for (let at = 0; at < 40; at += 10) ride.app.next(data('abcdefghij'));
-  return inWords(ride.wire.down);
+  const driver = new PluginDriver(plugin);
+  driver.wire.connect();
+  for (let at = 0; at < 40; at += 10) driver.app.next(data('abcdefghij'));
+  return inWords(driver.wire.down);
 }
 
-/** A connection of 8 blocks each way; what arrived, and how it ended. */
+/** Transfers bytes in both directions until all have arrived or the connection has ended; returns both ends. */
 async function transfer(plugin: Plugin, bytes: Uint8Array): Promise<{ app: Endpoint; far: Endpoint }> {
   const clock = new Clock();
   const [a, b] = memoryPair();
   const [app, far] = [new Endpoint(), new Endpoint()];
-  far.react = ({ kind }) => kind === 'connected' && far.give(bytes);
-  app.react = ({ kind }) => kind === 'connected' && app.give(bytes);
+  far.onSignal = ({ kind }) => kind === 'connected' && far.write(bytes);
+  app.onSignal = ({ kind }) => kind === 'connected' && app.write(bytes);
   far.dial(b, testDial({ scheduler: clock }));
   app.dial(plugin(a), testDial({ scheduler: clock }));
-  for (let round = 0; round < 400 && !(app.over || (app.received >= bytes.length && far.received >= bytes.length)); round += 1) {
+  for (let round = 0; round < 400 && !(app.isClosed || (app.received >= bytes.length && far.received >= bytes.length)); round += 1) {
     await turn();
     clock.advance(1);
   }
@@ -52,12 +53,12 @@ async function transfer(plugin: Plugin, bytes: Uint8Array): Promise<{ app: Endpo
 
 describe('chaos', () => {
   for (const [name, options] of Object.entries(harmless)) {
-    spec(`keeps all rules of a plugin with ${name}`, async () => {
+    spec(`chaos keeps all rules of a plugin with ${name}`, async () => {
       (await checkPlugin(chaos(options), [])).assert();
     });
   }
 
-  it('lies under a cipher and a framing without being seen', async () => {
+  it('keeps the rules below a cipher and a framing', async () => {
     const stacked =
       (upper: Plugin): Plugin =>
       (wire) =>
@@ -66,7 +67,7 @@ describe('chaos', () => {
     (await checkPlugin(stacked(framed()), framed())).assert();
   });
 
-  it('misbehaves the same with the same seed, at each connection, and otherwise with another', () => {
+  it('repeats its faults with the same seed, at each connection, and differs with another seed', () => {
     const plugin = chaos({ seed: 4, cut: 0.2 });
     const first = pieces(plugin);
     expect(pieces(plugin)).toStrictEqual(first);
@@ -78,14 +79,14 @@ describe('chaos', () => {
     expect(pieces(each)).not.toStrictEqual(first);
   });
 
-  it('cuts about as often as it is told, and at each byte when told so', () => {
+  it('cuts with the probability `cut`, and before each byte if it is 1', () => {
     const cuts = pieces(chaos({ cut: 0.25 })).length;
     expect(cuts >= 8 && cuts <= 20, `${cuts} pieces of 40 bytes in 4 chunks`).toBe(true);
     expect(pieces(chaos({ cut: 1 })).length).toBe(40);
     expect(pieces(chaos()).length).toBe(4);
   });
 
-  it('delays both ways on the clock of the dial, up to so many ms', () => {
+  it('delays both directions on the scheduler of the dial, at most `delay` ms', () => {
     const { error } = marbles({
       plugin: chaos({ delay: 0 }),
       diagram: `
@@ -112,7 +113,7 @@ describe('chaos', () => {
     );
   });
 
-  it('coalesces what comes within its time, and the end with it', () => {
+  it('joins the chunks that arrive within `coalesce` ms, and keeps the end behind them', () => {
     marbles({
       plugin: chaos({ coalesce: 5 }),
       exact: true,
@@ -126,57 +127,57 @@ describe('chaos', () => {
     });
   });
 
-  it('gives the wire a few bytes a tick, in order', async () => {
-    const ride = new PluginDriver(chaos({ partialWrite: 3 }));
-    ride.wire.connect();
-    ride.app.next(data('abcdefghijklmnop'));
-    expect(textOf(ride.wire.down).length).toBeLessThanOrEqual(3);
+  it('writes at most `partialWrite` bytes a tick, in order', async () => {
+    const driver = new PluginDriver(chaos({ partialWrite: 3 }));
+    driver.wire.connect();
+    driver.app.next(data('abcdefghijklmnop'));
+    expect(textOf(driver.wire.down).length).toBeLessThanOrEqual(3);
     await turn();
-    expect(textOf(ride.wire.down)).toBe('abcdefghijklmnop');
-    expect(ride.wire.down.every((signal) => signal.kind === 'data' && signal.bytes.length <= 3)).toBe(true);
-    ride.unsubscribe();
+    expect(textOf(driver.wire.down)).toBe('abcdefghijklmnop');
+    expect(driver.wire.down.every((signal) => signal.kind === 'data' && signal.bytes.length <= 3)).toBe(true);
+    driver.unsubscribe();
   });
 
-  it('pauses a sender when it holds 64 KiB, and lets it go on at half of it', () => {
-    const ride = new PluginDriver(chaos({ coalesce: 1 }));
-    ride.wire.connect();
-    for (let round = 0; round < 4; round += 1) ride.app.next(data('x'.repeat(2 ** 14)));
-    for (let round = 0; round < 4; round += 1) ride.wire.emit(data('x'.repeat(2 ** 14)));
-    expect(inWords(ride.up)).toStrictEqual(['connected', 'pause']);
-    expect(inWords(ride.wire.down)).toStrictEqual(['pause']);
-    ride.unsubscribe();
+  it('pauses a sender when it has buffered 64 KiB', () => {
+    const driver = new PluginDriver(chaos({ coalesce: 1 }));
+    driver.wire.connect();
+    for (let round = 0; round < 4; round += 1) driver.app.next(data('x'.repeat(2 ** 14)));
+    for (let round = 0; round < 4; round += 1) driver.wire.emit(data('x'.repeat(2 ** 14)));
+    expect(inWords(driver.up)).toStrictEqual(['connected', 'pause']);
+    expect(inWords(driver.wire.down)).toStrictEqual(['pause']);
+    driver.unsubscribe();
   });
 
-  it('pauses once when both the wire and itself want it', () => {
-    const ride = new PluginDriver(chaos());
-    ride.wire.connect();
-    ride.wire.emit({ kind: 'pause' }, { kind: 'pause' });
-    ride.app.next(data('held'));
-    expect(inWords([...ride.up, ...ride.wire.down])).toStrictEqual(['connected', 'pause']);
-    ride.wire.emit({ kind: 'resume' });
-    expect(inWords(ride.wire.down)).toStrictEqual(['data held']);
-    ride.unsubscribe();
+  it('emits one pause if both the wire and chaos are full', () => {
+    const driver = new PluginDriver(chaos());
+    driver.wire.connect();
+    driver.wire.emit({ kind: 'pause' }, { kind: 'pause' });
+    driver.app.next(data('held'));
+    expect(inWords([...driver.up, ...driver.wire.down])).toStrictEqual(['connected', 'pause']);
+    driver.wire.emit({ kind: 'resume' });
+    expect(inWords(driver.wire.down)).toStrictEqual(['data held']);
+    driver.unsubscribe();
   });
 
-  it('closes although the wire pauses meanwhile', async () => {
-    const ride = new PluginDriver(chaos({ partialWrite: 3 }));
-    ride.wire.connect();
-    ride.app.next(data('abcdefghijklmnop'));
-    ride.app.complete();
-    ride.wire.emit({ kind: 'pause' });
+  it('writes its buffer to a paused wire when it closes', async () => {
+    const driver = new PluginDriver(chaos({ partialWrite: 3 }));
+    driver.wire.connect();
+    driver.app.next(data('abcdefghijklmnop'));
+    driver.app.complete();
+    driver.wire.emit({ kind: 'pause' });
     await turn();
-    expect([textOf(ride.wire.down), ride.wire.flow]).toStrictEqual(['abcdefghijklmnop', 'complete']);
-    ride.unsubscribe();
+    expect([textOf(driver.wire.down), driver.wire.flow]).toStrictEqual(['abcdefghijklmnop', 'complete']);
+    driver.unsubscribe();
   });
 
-  it('drops pieces both ways, and tells that those down are sent', async () => {
+  it('drops chunks in both directions, and counts dropped outbound bytes as sent', async () => {
     const bytes = pattern(10_000);
     const { app, far } = await transfer(chaos({ cut: 0.01, drop: 0.2 }), bytes);
     expect(app.sent).toBe(bytes.length);
     for (const { received } of [app, far]) expect(received > 6000 && received < 9500, `${received} bytes arrived`).toBe(true);
   });
 
-  it('resets after so many bytes, both ways together', () => {
+  it('resets after `reset` bytes, counted over both directions', () => {
     marbles({
       plugin: chaos({ reset: 7 }),
       values: { x: 'abcde', y: 'fgh', z: 'fg' },
@@ -189,7 +190,7 @@ describe('chaos', () => {
     });
   });
 
-  it('resets by chance; the other end is reset too', async () => {
+  it('resets with the probability `reset`, and the other end is reset too', async () => {
     const { app, far } = await transfer(chaos({ cut: 0.01, reset: 0.05 }), pattern(100_000));
     expect(app.is('error') && far.is('error')).toBe(true);
     const { code, phase } = app.error as { code: string; phase: string };
@@ -197,7 +198,7 @@ describe('chaos', () => {
     expect(app.received).toBeLessThan(100_000);
   });
 
-  it('gives up all that the wire gave before its error', () => {
+  it('emits all bytes read before an error of the wire', () => {
     marbles({
       plugin: chaos({ coalesce: 100 }),
       diagram: `
@@ -207,25 +208,25 @@ describe('chaos', () => {
     });
   });
 
-  it('gives up nothing more when the application resets', () => {
-    const ride = new PluginDriver(chaos({ coalesce: 100 }));
-    ride.wire.connect();
-    ride.wire.emit(data('ab'));
-    ride.app.error(new Error('enough'));
-    expect([inWords(ride.up), ride.state, ride.error]).toStrictEqual([['connected'], 'error', new Error('enough')]);
+  it('emits nothing after the application has reset', () => {
+    const driver = new PluginDriver(chaos({ coalesce: 100 }));
+    driver.wire.connect();
+    driver.wire.emit(data('ab'));
+    driver.app.error(new Error('enough'));
+    expect([inWords(driver.up), driver.state, driver.error]).toStrictEqual([['connected'], 'error', new Error('enough')]);
   });
 
-  it('loses nothing with the smallest of chances', () => {
+  it('loses nothing with a probability near 0', () => {
     for (const cut of [1e-17, Number.MIN_VALUE]) {
-      const ride = new PluginDriver(chaos({ cut }));
-      ride.wire.connect();
-      ride.app.next(data('all of it'));
-      expect(inWords(ride.wire.down), String(cut)).toStrictEqual(['data all of it']);
-      ride.unsubscribe();
+      const driver = new PluginDriver(chaos({ cut }));
+      driver.wire.connect();
+      driver.app.next(data('all of it'));
+      expect(inWords(driver.wire.down), String(cut)).toStrictEqual(['data all of it']);
+      driver.unsubscribe();
     }
   });
 
-  it('refuses chances and sizes that are none', () => {
+  it('throws a TypeError for invalid probabilities and sizes', () => {
     const wrong: [ChaosOptions, RegExp][] = [
       [{ cut: 1.5 }, /expected `cut` to be a chance from 0 to 1, got 1.5/],
       [{ drop: NaN }, /expected `drop`/],
@@ -238,7 +239,7 @@ describe('chaos', () => {
       expect(() => chaos(options)).toThrow(expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(message) }));
   });
 
-  it('passes on the error of a wire that fails before it takes anything', () => {
+  it('passes on the error of a wire that fails before it subscribes to Flow', () => {
     const reason = new Error('no wire');
     const errors: unknown[] = [];
     EMPTY.pipe(chaos()(() => () => throwError(() => reason))(testDial())).subscribe({ error: (error: unknown) => errors.push(error) });

@@ -4,9 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { cipher, framed } from '../plugins.ts';
 import { handshake } from '../../../src/layers/handshake.ts';
 import { passthrough } from '../../../src/plugins/passthrough.ts';
-import { readDiagram, readValues } from '../../../src/testing/marbles/diagram.ts';
+import { readDiagram } from '../../../src/testing/marbles/diagram.ts';
 import { marbles, type MarbleTest } from '../../../src/testing/marbles/marbles.ts';
-import { randomOf } from '../../../src/testing/rechunk.ts';
+import { readValues } from '../../../src/testing/marbles/values.ts';
+import { randomOf } from '../../../src/testing/random-of.ts';
 import type { Plugin } from '../../../src/wire/signal.ts';
 
 const knock = handshake({
@@ -17,7 +18,7 @@ const knock = handshake({
 });
 const values = { k: 'KNOCK\n', w: 'COME IN\n', h: 'hello' };
 
-/** The message of a marble test that fails. */
+/** The message of a failing marble test. */
 function failure(test: MarbleTest): string {
   try {
     marbles(test);
@@ -37,7 +38,7 @@ const drawn = (text: string): string =>
     .join('\n');
 
 describe('marbles', () => {
-  it('tests a handshake: what is said, what is held, what is left over', () => {
+  it('tests a handshake: its bytes, the pending data, and the leftovers', () => {
     const { details, error } = marbles({
       plugin: knock,
       values,
@@ -52,7 +53,7 @@ describe('marbles', () => {
     expect(error).toBe(undefined);
   });
 
-  it('tests bytes that are changed, as hex, text or bytes', () => {
+  it('compares changed bytes, written as hex, text or bytes', () => {
     marbles({
       plugin: framed(),
       values: { h: 'hi', f: '0x02 68 69', g: Uint8Array.of(1, 0xff), b: '0xFF' },
@@ -65,7 +66,7 @@ describe('marbles', () => {
     });
   });
 
-  it('carries every signal both ways', () => {
+  it('plays every signal in both directions', () => {
     marbles({
       plugin: passthrough(),
       values: { 2: 2 },
@@ -78,7 +79,7 @@ describe('marbles', () => {
     });
   });
 
-  it('lets letters without a value stand for themselves', () => {
+  it('uses a letter without a value as its own byte', () => {
     marbles({ plugin: passthrough(), values: { b: 'x' }, diagram: 'wire: Ca-é\nto app: Ca-é' });
     expect(failure({ plugin: passthrough(), values: { b: 'a' }, diagram: 'wire: Cb\nto app: Cx' })).toMatch(/got data <61> at 1 ms/);
   });
@@ -100,13 +101,13 @@ describe('marbles', () => {
     marbles({ plugin: late, diagram: 'wire: C----\nto app: C--a-' });
   });
 
-  it('ends with its longest line, also when the plugin goes on for ever', () => {
+  it('ends with its longest line, also if the plugin never ends', () => {
     const beats = interval(2).pipe(map(() => ({ kind: 'data', bytes: Uint8Array.of(0x61) }) as const));
     const heart: Plugin = (wire) => (dial) => (flow$) => merge(flow$.pipe(wire(dial)), beats.pipe(takeUntil(NEVER)));
     marbles({ plugin: heart, diagram: 'wire: C\nto app: C-a-a' });
   });
 
-  it('sees who unsubscribes when, and who does not', () => {
+  it('compares unsubscriptions, and finds a missing one', () => {
     marbles({ plugin: passthrough(), diagram: 'app: ^--!--\nto wire: ---!--\nwire: -C--a-\nto app: -C----' });
     marbles({ plugin: passthrough(), diagram: 'app: --^-!\nto wire: ----!\nto app: -----' });
     const lazy: Plugin = (wire) => (dial) => (flow$) =>
@@ -116,7 +117,7 @@ describe('marbles', () => {
     );
   });
 
-  it('sees a wire that is dialled late, or twice', () => {
+  it('finds a wire that is dialled late or twice', () => {
     const late: Plugin = (wire) => (dial) => (flow$) =>
       new Observable((up) => up.add(dial.scheduler.schedule(() => flow$.pipe(wire(dial)).subscribe(up), 3)));
     marbles({ plugin: late, diagram: 'app: ab-c\nto wire: ---(^abc)\nwire: ----C\nto app: ----C' });
@@ -125,7 +126,7 @@ describe('marbles', () => {
     expect(failure({ plugin: twice, diagram: 'to wire: ------' })).toMatch(/got a subscription at 0 ms/);
   });
 
-  it('joins the bytes of a frame, unless it is exact', () => {
+  it('joins the bytes of a frame unless `exact` is set', () => {
     const bytewise: Plugin = (wire) => (dial) => (flow$) =>
       new Observable((up) =>
         flow$.pipe(wire(dial)).subscribe({
@@ -145,8 +146,8 @@ describe('marbles', () => {
     marbles({ plugin: bytewise, values: { x: 'abc', o: '' }, diagram: 'wire: C--x-----\nto app: C--(abco)', exact: true });
   });
 
-  it("tells 'sent' of all, and of part", () => {
-    // The frame is a byte longer below: none of ours has left before all of the frame has.
+  it("compares 'sent' of all bytes and of some", () => {
+    // The frame is a byte longer below: its bytes count as sent when the whole frame has been sent.
     marbles({
       plugin: framed(),
       values: { h: 'hi', f: '0x02 68 69', 1: 1, 2: 2 },
@@ -162,11 +163,11 @@ describe('marbles', () => {
     expect(part).toMatch(/expected 'sent' of all the bytes at 3 ms to reach the application, got 'sent' of 1 bytes/);
   });
 
-  it('plays the wire first when both speak in one frame', () => {
+  it('plays the wire before the application within a frame', () => {
     marbles({ plugin: knock, values, diagram: 'app: --h--\nto wire: -kh--\nwire: -Cw--\nto app: --C--' });
   });
 
-  it('resets both ways, and tells the code', () => {
+  it('plays resets in both directions, and compares their codes', () => {
     marbles({ plugin: passthrough(), diagram: 'app: --#\nto wire: --#\nwire: C\nto app: C-#' });
     marbles({ plugin: passthrough(), diagram: 'app: --#EPROXY\nto wire: --#EPROXY\nwire: C\nto app: C-#EPROXY' });
     const code = /^expected an error EPIPE at 2 ms to reach the application, got an error ECONNRESET \("ECONNRESET: the wire failed/;
@@ -174,12 +175,12 @@ describe('marbles', () => {
     expect(failure({ plugin: passthrough(), diagram: 'wire: C-#ECONNRESET\nto app: C-#' })).toMatch(/expected an error without a code/);
   });
 
-  it('does not compare a line that is not there', () => {
+  it('does not compare an omitted line', () => {
     marbles({ plugin: knock, values, diagram: 'wire: -C--w\nto app: ----C' });
     marbles({ plugin: knock, values, diagram: 'wire: -C--w\nto wire: -k---' });
   });
 
-  it('prints both timelines under each other, the first difference, and its bytes', () => {
+  it('prints both timelines aligned, the first difference, and a hex diff of its bytes', () => {
     const message = failure({
       plugin: cipher(),
       values: { h: 'hello', x: '0x6b 77 00 00 00' },
@@ -208,7 +209,7 @@ describe('marbles', () => {
     );
   });
 
-  it('marks the first difference of all lines, and keeps columns aligned behind groups and times', () => {
+  it('marks the first difference of all lines, and keeps columns aligned after groups and times', () => {
     const message = failure({
       plugin: passthrough(),
       diagram: `
@@ -233,7 +234,7 @@ describe('marbles', () => {
     );
   });
 
-  it('shows only rows of hex that differ, and says when there are many', () => {
+  it('prints only the hex rows that differ, and the number of omitted rows', () => {
     const long = 'x'.repeat(16 * 20);
     const message = failure({ plugin: passthrough(), values: { a: `${long}!`, b: `${long}?` }, diagram: 'wire: Ca\nto app: Cb' });
     expect(message.match(/^ {2}expected {2}/gm)?.length).toBe(1);
@@ -242,10 +243,10 @@ describe('marbles', () => {
     expect(all).toMatch(/… and 12 more rows$/);
   });
 
-  it('reads the grammar of RxJS', () => {
+  it('parses the marble grammar of RxJS', () => {
     const random = randomOf(11);
     const parts = ['-', '--', 'a', 'b', '(ab)', '(a-b)', ' ', ' 12ms ', ' 1.5s ', ' 2m ', '1', '(abc)-', '  '];
-    // Its frames are milliseconds only inside of `run`.
+    // Frames are milliseconds only inside `run`.
     const parse = (text: string): unknown[] =>
       new TestScheduler(() => undefined)
         .run(() => TestScheduler.parseMarbles(text, undefined, undefined, false, true))
@@ -257,14 +258,14 @@ describe('marbles', () => {
         .trim();
       const line = readDiagram(`wire: ${text}`, readValues({})).get('wire') ?? expect.unreachable();
       const got = line.moments.map((moment) => [moment.frame, moment.text]);
-      // At the end a time needs no blank behind it: an editor takes those away.
+      // At the end of a line, a time needs no blank: editors remove trailing blanks.
       expect(got, text).toStrictEqual(parse(`${text} `));
       moments += got.length;
     }
     expect(moments).toBeGreaterThan(1000);
   });
 
-  it('refuses a diagram that cannot be read, and says where', () => {
+  it('throws a TypeError for an invalid diagram, with the place', () => {
     const wrong: [string, RegExp][] = [
       ['foo: --', /expected each line of `diagram` to begin with 'app:', .* got 'foo: --'/],
       ['--a--', /to begin with/],
@@ -297,7 +298,7 @@ describe('marbles', () => {
     }
   });
 
-  it('throws what the plugin throws when it is dialled, and leaves the schedulers as they were', async () => {
+  it('rethrows what the plugin throws when it is dialled, and restores the schedulers', async () => {
     const wrong: Plugin = () => () => {
       throw new TypeError('no target');
     };

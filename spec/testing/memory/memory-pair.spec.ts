@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest';
 import type { IOStreamError } from '../../../src/errors.ts';
 import { IOStream } from '../../../src/stream/io-stream.ts';
 import { memoryPair, type MemoryPairOptions } from '../../../src/testing/memory/memory-pair.ts';
-import { checkWire, type WireUnderTest } from '../../../src/testing/rules/check-wire.ts';
+import { checkWire } from '../../../src/testing/rules/check-wire.ts';
 import { wirePeer } from '../../../src/testing/rules/wire-peer.ts';
+import type { WireUnderTest } from '../../../src/testing/rules/wire/wire-under-test.ts';
 import { testDial } from '../../../src/testing/test-dial.ts';
 import { END, PAUSE, RESUME, type Flow, type Up, type Wire } from '../../../src/wire/signal.ts';
 import type { Harness } from '../../support/harness.ts';
@@ -18,7 +19,7 @@ const kinds = (signals: readonly Up[]): string[] => signals.map(({ kind }) => ki
 const bytesOf = (signals: readonly Up[]): Uint8Array[] => signals.flatMap((each) => (each.kind === 'data' ? [each.bytes] : []));
 
 describe('memoryPair', () => {
-  spec('carries bytes and ends both ways, then completes both ends', async (h) => {
+  spec('carries bytes and ends in both directions, then completes both ends', async (h) => {
     const [a, b] = memoryPair();
     const left = open(h, a, concat(of(data('to b'), END), NEVER));
     const right = open(h, b, concat(of(data('to a'), END), NEVER));
@@ -29,7 +30,7 @@ describe('memoryPair', () => {
     expect(kinds(right.values).slice(0, 3)).toStrictEqual(['connected', 'data', 'end']);
   });
 
-  spec('keeps the order of what is given before it is connected, and of what is given from inside', async (h) => {
+  spec('keeps the order of bytes written before it is connected and from inside next', async (h) => {
     const [a, b] = memoryPair({ limit: 2 });
     const flow$ = new Subject<Flow>();
     const right = open(h, b, NEVER);
@@ -47,7 +48,7 @@ describe('memoryPair', () => {
     h.sameBytes(bytesOf(right.values), 'AABBcc');
   });
 
-  spec('keeps bytes for an end that is subscribed later', async (h) => {
+  spec('queues bytes for an end that is subscribed later', async (h) => {
     const [a, b] = memoryPair();
     const left = open(h, a, concat(of(data('early')), NEVER));
     await left.value(({ kind }) => kind === 'connected');
@@ -57,21 +58,21 @@ describe('memoryPair', () => {
     h.sameBytes(bytesOf(right.values), 'early');
   });
 
-  spec('pauses the giver at the limit and tells it to go on when half is taken', async (h) => {
+  spec('pauses the sender at the limit, and resumes it when half of the bytes have been read', async (h) => {
     const [a, b] = memoryPair({ limit: 4 });
-    const takes$ = new Subject<Flow>();
-    const right = open(h, b, takes$);
-    takes$.next(PAUSE);
+    const flow$ = new Subject<Flow>();
+    const right = open(h, b, flow$);
+    flow$.next(PAUSE);
     const left = open(h, a, concat(of(data('ab'), data('cd')), NEVER));
     await left.value(({ kind }) => kind === 'pause');
     await right.value(({ kind }) => kind === 'connected');
     expect(bytesOf(right.values)).toStrictEqual([]);
-    takes$.next(RESUME);
+    flow$.next(RESUME);
     await left.value(({ kind }) => kind === 'resume');
     h.sameBytes(bytesOf(right.values), 'abcd');
   });
 
-  spec('tells no bytes to be sent for an empty chunk', async (h) => {
+  spec('emits no sent for an empty chunk', async (h) => {
     const [a, b] = memoryPair();
     const left = open(h, a, concat(of(data(''), END), NEVER));
     const right = open(h, b, of(data('x')));
@@ -79,7 +80,7 @@ describe('memoryPair', () => {
     expect(kinds(left.values).includes('sent')).toBe(false);
   });
 
-  spec('resets the other end when it is unsubscribed, after the bytes on their way', async (h) => {
+  spec('resets the other end when it is unsubscribed, after the bytes in flight', async (h) => {
     const [a, b] = memoryPair();
     const left = open(h, a, concat(of(data('last words')), NEVER));
     await left.value(({ kind }) => kind === 'connected');
@@ -89,7 +90,7 @@ describe('memoryPair', () => {
     h.error(right.error, { code: 'ECONNRESET', phase: 'read' });
   });
 
-  spec('carries a dialogue on each real scheduler of RxJS, given to the pair or to the streams', async (h) => {
+  spec('carries a dialogue on each real scheduler of RxJS, set on the pair or on the streams', async (h) => {
     const turns = 300;
     for (const scheduler of [queueScheduler, asapScheduler, asyncScheduler]) {
       for (const options of [{}, { latency: 1 }, { bandwidth: 2 ** 20 }, { cut: 0.5 }]) {
@@ -106,7 +107,7 @@ describe('memoryPair', () => {
             if (read < count) left.write('x'.repeat(length));
             else left.end();
           });
-          // From inside of an action of the scheduler, too.
+          // Also from inside an action of the scheduler.
           scheduler.schedule(() => left.write('x'));
           expect((await seen.ended).state).toBe('complete');
         }
@@ -114,13 +115,13 @@ describe('memoryPair', () => {
     }
   });
 
-  spec('errors a second subscription of an end', async (h) => {
+  spec('errors with EALREADY at a second subscription of an end', async (h) => {
     const [a] = memoryPair();
     open(h, a, NEVER);
     h.error((await open(h, a, NEVER).ended).error, { code: 'EALREADY', phase: 'connect' });
   });
 
-  spec('carries bytes between ends whose schedulers tell different times', async (h) => {
+  spec('carries bytes between ends whose schedulers have different times', async (h) => {
     const [a, b] = memoryPair();
     const still = new TestScheduler(() => {});
     const right = h.observed(NEVER.pipe(b(testDial({ scheduler: still }))));
@@ -128,7 +129,7 @@ describe('memoryPair', () => {
     await h.until(() => (still.flush(), right.values.some(({ kind }) => kind === 'data')), 'the data');
   });
 
-  it('takes latency and bandwidth from the scheduler', () => {
+  it('times latency and bandwidth on the scheduler', () => {
     const scheduler = new TestScheduler((actual, expected) => expect(actual).toStrictEqual(expected));
     scheduler.run(({ expectObservable }) => {
       const [a, b] = memoryPair({ latency: 10, bandwidth: 1000 });
@@ -141,7 +142,7 @@ describe('memoryPair', () => {
         .pipe(a(dial))
         .subscribe();
       const later$ = of(seen).pipe(delay(100, scheduler));
-      // 20 bytes at 1,000 bytes a second, then 10 ms on the way.
+      // 20 bytes at 1,000 bytes per second, then a latency of 10 ms.
       expectObservable(later$).toBe('100ms (a|)', {
         a: [
           [0, 'connected'],
@@ -160,7 +161,7 @@ describe('memoryPair', () => {
     return bytesOf(right.values).map((bytes) => Buffer.from(bytes).toString());
   };
 
-  spec('cuts the bytes where it is told to', async (h) => {
+  spec('cuts before each byte that `cut` selects', async (h) => {
     expect(await chunksOf(h, { cut: 1 }, 'abc', '', 'd')).toStrictEqual(['a', 'b', 'c', '', 'd']);
     expect(await chunksOf(h, { cut: (offset) => offset === 2 || offset === 5 }, 'abcd', 'ef')).toStrictEqual(['ab', 'cd', 'e', 'f']);
     expect(await chunksOf(h, { cut: 0 }, 'abcd')).toStrictEqual(['abcd']);
@@ -183,7 +184,7 @@ describe('memoryPair', () => {
     (await checkWire(make, { singleUse: true, volume: 2 ** 21 })).assert();
   });
 
-  it('refuses wrong numbers at the call', () => {
+  it('throws a TypeError for invalid numbers', () => {
     const wrong: [string, number][] = [
       ['latency', -1],
       ['bandwidth', NaN],
@@ -198,7 +199,7 @@ describe('memoryPair', () => {
     }
   });
 
-  it('lets an hour of timeouts pass in milliseconds', () => {
+  it('runs an hour of timeouts in milliseconds', () => {
     const hour = 3_600_000;
     const before = performance.now();
     const seen: [number, string][] = [];
@@ -208,20 +209,20 @@ describe('memoryPair', () => {
       const [wire, other] = memoryPair({ latency: 100 });
       const timeouts = { idle: hour };
       const io = new IOStream({ wire, timeouts, scheduler, isFatal: () => false });
-      const tell = (what: string): void => void seen.push([scheduler.now(), what]);
-      io.data$.subscribe((bytes) => tell(String(bytes)));
+      const note = (what: string): void => void seen.push([scheduler.now(), what]);
+      io.data$.subscribe((bytes) => note(String(bytes)));
       io.errors$.subscribe(({ code }) => {
-        tell(code);
+        note(code);
         if (code === 'ETOIDLE') io.close();
       });
       const ticks$ = timer(0, hour / 6).pipe(
         take(4),
         map((tick) => data(`${tick}`)),
       );
-      // It never ends, and is reset when we have waited for that.
+      // The other end never ends, and is reset after timeouts.close.
       concat(ticks$, NEVER)
         .pipe(other(testDial({ scheduler })))
-        .subscribe({ error: (error: unknown) => tell(`the other end: ${(error as IOStreamError).code}`) });
+        .subscribe({ error: (error: unknown) => note(`the other end: ${(error as IOStreamError).code}`) });
       flush();
     });
     const took = performance.now() - before;
@@ -236,9 +237,9 @@ describe('memoryPair', () => {
     expect(took < 1000, `took ${took} ms`).toBe(true);
   });
 
-  /** So many echoes of a few bytes on virtual time; what came back, when. */
+  /** Makes `many` echoes of a few bytes in virtual time; returns what each one received, and when. */
   const echoes = (many: number, options: (at: number) => MemoryPairOptions): string[] => {
-    const told: string[] = [];
+    const received: string[] = [];
     const scheduler = new TestScheduler(() => undefined);
     scheduler.run(({ flush }) => {
       for (let at = 0; at < many; at += 1) {
@@ -249,31 +250,31 @@ describe('memoryPair', () => {
           if (signal.kind === 'data') far$.next(signal);
           if (signal.kind === 'end') far$.complete();
         });
-        const cameBack: string[] = [];
+        const chunks: string[] = [];
         let text = '';
         near$.pipe(a(dial)).subscribe({
           next: (signal) => {
             if (signal.kind === 'connected') near$.next(data(`hello ${at}`));
             if (signal.kind !== 'data') return;
             const piece = Buffer.from(signal.bytes).toString();
-            cameBack.push(`${piece} at ${scheduler.now()}`);
+            chunks.push(`${piece} at ${scheduler.now()}`);
             if ((text += piece) === `hello ${at}`) near$.complete();
           },
-          complete: () => told.push(cameBack.join(', ')),
+          complete: () => received.push(chunks.join(', ')),
         });
       }
       flush();
     });
-    return told;
+    return received;
   };
 
-  it('holds 10,000 connections in one test', { timeout: 60_000 }, () => {
-    const told = echoes(10_000, () => ({ latency: 20 }));
-    expect(new Set(told).size).toBe(10_000);
-    expect(told.every((each) => /^hello \d+ at 40$/.test(each))).toBe(true);
+  it('carries 10,000 connections in one test', { timeout: 60_000 }, () => {
+    const received = echoes(10_000, () => ({ latency: 20 }));
+    expect(new Set(received).size).toBe(10_000);
+    expect(received.every((each) => /^hello \d+ at 40$/.test(each))).toBe(true);
   });
 
-  it('does the same each time', () => {
+  it('repeats the same chunks at the same times', () => {
     const mixed = (at: number): MemoryPairOptions => ({ latency: 1 + (at % 50), bandwidth: 1000, cut: 0.2, seed: at });
     const first = echoes(300, mixed);
     expect(first.length).toBe(300);

@@ -6,20 +6,21 @@ import { handshake } from '../../../src/layers/handshake.ts';
 import { passthrough } from '../../../src/plugins/passthrough.ts';
 import { chaos } from '../../../src/testing/chaos/chaos.ts';
 import { marbles } from '../../../src/testing/marbles/marbles.ts';
+import { parseRecording } from '../../../src/testing/recording/parse-recording.ts';
 import { record, type RecordOptions } from '../../../src/testing/recording/record.ts';
-import { parseRecording, type Recording } from '../../../src/testing/recording/recording.ts';
+import type { Recording } from '../../../src/testing/recording/recording.ts';
 import { checkPlugin } from '../../../src/testing/rules/check-plugin.ts';
 import { testDial } from '../../../src/testing/test-dial.ts';
 import type { Dial, Plugin } from '../../../src/wire/signal.ts';
-import { data, inWords, sent } from '../../support/signal-text.ts';
 import { PluginDriver } from '../../support/plugin-driver.ts';
+import { data, inWords, sent } from '../../support/signal-text.ts';
 import { spec } from '../../support/spec.ts';
 
-/** What is recorded, as text without its header. */
+/** The text of a recording without its header. */
 const textOf = (recording: Recording): string[] => String(recording).trimEnd().split('\n').slice(1);
 
-/** Plays something, and gives the recordings that were made. */
-function recorded(options: Omit<RecordOptions, 'sink'>, play: (ride: PluginDriver, clock: VirtualTimeScheduler) => void): Recording[] {
+/** Plays a connection; returns the recordings. */
+function recorded(options: Omit<RecordOptions, 'sink'>, play: (driver: PluginDriver, clock: VirtualTimeScheduler) => void): Recording[] {
   const made: Recording[] = [];
   const clock = new VirtualTimeScheduler();
   const dial: Dial = testDial({ scheduler: clock });
@@ -34,7 +35,7 @@ describe('record', () => {
     'with a limit of nothing': record({ sink: () => undefined, limit: 0 }),
   };
   for (const [name, plugin] of Object.entries(plugins)) {
-    spec(`keeps all rules of a plugin ${name}`, async () => {
+    spec(`record keeps all rules of a plugin ${name}`, async () => {
       (await checkPlugin(plugin, [])).assert();
     });
   }
@@ -48,24 +49,24 @@ describe('record', () => {
 
   it('copies the bytes, also of a Buffer', () => {
     const bytes = Buffer.from('abc');
-    const [recording] = recorded({}, (ride) => {
-      ride.wire.connect();
-      ride.wire.emit({ kind: 'data', bytes });
+    const [recording] = recorded({}, (driver) => {
+      driver.wire.connect();
+      driver.wire.emit({ kind: 'data', bytes });
       bytes.fill(0);
-      ride.unsubscribe();
+      driver.unsubscribe();
     });
     expect(String(recording)).toMatch(/data 61 62 63 \|abc\|/);
   });
 
-  it('writes what can be read back: odd errors, a clock that is set back', () => {
+  it('prints unusual errors and a clock that is set back so that parseRecording reads them', () => {
     const odd = Object.assign(new Error('one\u2028two'), { code: 'ERR-X Y', errno: 1.5, phase: 'some where' });
     for (const error of [odd, Object.create(null), null, 'why']) {
-      const [recording] = recorded({}, (ride, clock) => {
+      const [recording] = recorded({}, (driver, clock) => {
         clock.frame = 50;
-        ride.wire.connect();
+        driver.wire.connect();
         clock.frame = 20;
-        ride.wire.fail(error);
-        expect(ride.error).toBe(error);
+        driver.wire.fail(error);
+        expect(driver.error).toBe(error);
       });
       const text = String(recording);
       expect(String(parseRecording(text))).toBe(text);
@@ -73,26 +74,26 @@ describe('record', () => {
     }
   });
 
-  it('refuses wrong options at the call', () => {
+  it('throws a TypeError for invalid options', () => {
     const sink = (): void => undefined;
     expect(() => record({} as RecordOptions)).toThrow(new TypeError('expected `sink` of record to be a function, got undefined'));
     expect(() => record({ sink, limit: -1 })).toThrow(new TypeError('expected `limit` of record to be 0 or more, got -1'));
   });
 
-  it('writes down bytes, directions, times and signals', () => {
-    const [recording] = recorded({}, (ride, clock) => {
+  it('records bytes, directions, times and signals', () => {
+    const [recording] = recorded({}, (driver, clock) => {
       const at = (ms: number): void => void (clock.frame = ms);
-      ride.app.next({ kind: 'pause' });
-      ride.wire.emit({ kind: 'resolved', host: 'a.test', ip: '::1', family: 6 });
+      driver.app.next({ kind: 'pause' });
+      driver.wire.emit({ kind: 'resolved', host: 'a.test', ip: '::1', family: 6 });
       at(1.5);
-      ride.wire.emit({ kind: 'connected', details: [{ layer: 'x', answer: 'hi', handle: {} }, { wire: 'test' }] });
-      ride.app.next({ kind: 'resume' });
-      ride.app.next(data('JOIN\n'));
+      driver.wire.emit({ kind: 'connected', details: [{ layer: 'x', answer: 'hi', handle: {} }, { wire: 'test' }] });
+      driver.app.next({ kind: 'resume' });
+      driver.app.next(data('JOIN\n'));
       at(20);
-      ride.wire.emit(sent(5), { kind: 'pause' }, { kind: 'resume' }, data('\u0000\u00ffok'), { kind: 'end', truncated: true });
-      ride.app.next({ kind: 'end' });
-      ride.app.complete();
-      ride.wire.complete();
+      driver.wire.emit(sent(5), { kind: 'pause' }, { kind: 'resume' }, data('\u0000\u00ffok'), { kind: 'end', truncated: true });
+      driver.app.next({ kind: 'end' });
+      driver.app.complete();
+      driver.wire.complete();
     });
     assert(recording);
     expect(recording.cut).toBe(false);
@@ -113,27 +114,27 @@ describe('record', () => {
     ]);
   });
 
-  it('writes down how it ends: errors of either side, and unsubscription', () => {
-    const [failed] = recorded({}, (ride) => ride.wire.fail(new IOStreamError('EPROXY', { phase: 'handshake', message: 'no "entry"' })));
+  it('records errors of both sides and unsubscription', () => {
+    const [failed] = recorded({}, (driver) => driver.wire.fail(new IOStreamError('EPROXY', { phase: 'handshake', message: 'no "entry"' })));
     expect(failed && textOf(failed)).toStrictEqual(['0 wire: error EPROXY -10400 handshake "no \\"entry\\""']);
-    const [reset] = recorded({}, (ride) => ride.app.error(new Error('enough')));
+    const [reset] = recorded({}, (driver) => driver.app.error(new Error('enough')));
     expect(reset && textOf(reset)).toStrictEqual(['0 to wire: error - 0 - "enough"', '0 wire: error - 0 - "enough"']);
-    const [left] = recorded({}, (ride) => ride.unsubscribe());
+    const [left] = recorded({}, (driver) => driver.unsubscribe());
     expect(left && textOf(left)).toStrictEqual(['0 to wire: unsubscribed']);
   });
 
-  it('writes down both sides of the plugin that it is laid around, each cause before what follows', () => {
+  it('records both sides of the plugin that it wraps, each cause before its consequences', () => {
     const knock = handshake({
       *talk(link) {
         link.send('K');
         yield* link.read(1);
       },
     });
-    const [recording] = recorded({ around: knock }, (ride) => {
-      ride.app.next(data('early'));
-      ride.wire.connect();
-      ride.wire.emit(data('Wx'));
-      ride.unsubscribe();
+    const [recording] = recorded({ around: knock }, (driver) => {
+      driver.app.next(data('early'));
+      driver.wire.connect();
+      driver.wire.emit(data('Wx'));
+      driver.unsubscribe();
     });
     expect(recording && textOf(recording)).toStrictEqual([
       '0 app: data 65 61 72 6c 79 |early|',
@@ -148,7 +149,7 @@ describe('record', () => {
     ]);
   });
 
-  it('makes one recording for each connection, when it is over', () => {
+  it('makes one recording per connection, when the connection has ended', () => {
     const made: Recording[] = [];
     const plugin = record({ sink: (recording) => made.push(recording) });
     const [first, second] = [new PluginDriver(plugin), new PluginDriver(plugin)];
@@ -163,32 +164,32 @@ describe('record', () => {
     ]);
   });
 
-  it('stops at its limit, says so, and still tells the end', () => {
-    const play = (ride: PluginDriver): void => {
-      ride.wire.connect();
-      for (let round = 0; round < 1000; round += 1) ride.wire.emit(data('x'), data('y'.repeat(50)));
-      ride.wire.fail(new IOStreamError('ECONNRESET', { phase: 'read' }));
+  it('stops at its limit, sets `cut`, and still records the end', () => {
+    const play = (driver: PluginDriver): void => {
+      driver.wire.connect();
+      for (let round = 0; round < 1000; round += 1) driver.wire.emit(data('x'), data('y'.repeat(50)));
+      driver.wire.fail(new IOStreamError('ECONNRESET', { phase: 'read' }));
     };
     const [recording] = recorded({ limit: 1000 }, play);
     expect(recording?.cut).toBe(true);
     const kinds = recording?.entries.map(({ signal }) => signal.kind);
-    // 64 for connected, then 65 and 114 in turns: five pairs fit.
+    // 64 for connected, then alternately 65 and 114: five pairs fit.
     expect(kinds).toStrictEqual(['connected', ...Array.from({ length: 10 }, () => 'data'), 'error']);
     expect(String(recording)).toMatch(/\ncut\n$/);
     expect(recorded({ limit: 1e6 }, play)[0]?.cut).toBe(false);
   });
 
-  it('keeps copies: what a buffer becomes later is not in the recording', () => {
+  it('copies bytes: a buffer that changes later does not change the recording', () => {
     const bytes = Uint8Array.of(1, 2);
-    const [recording] = recorded({}, (ride) => {
-      ride.wire.emit({ kind: 'data', bytes });
+    const [recording] = recorded({}, (driver) => {
+      driver.wire.emit({ kind: 'data', bytes });
       bytes.fill(9);
-      ride.unsubscribe();
+      driver.unsubscribe();
     });
     expect(recording && textOf(recording)).toStrictEqual(['0 wire: data 01 02 |..|', '0 to wire: unsubscribed']);
   });
 
-  it('delays by no more than chaos was told', () => {
+  it('shows that chaos delays by at most `delay`', () => {
     const delays: number[] = [];
     const given: number[] = [];
     const sink = ({ entries }: Recording): void => {
@@ -206,21 +207,21 @@ describe('record', () => {
     config.onUnhandledError = null;
   });
 
-  it('tells a throw of the sink as an unhandled error, and frees the wire all the same', async () => {
+  it('reports an error of the sink as unhandled, and frees the wire', async () => {
     const told = new Promise((resolve) => (config.onUnhandledError = resolve));
-    const ride = new PluginDriver(
+    const driver = new PluginDriver(
       record({
         sink: () => {
           throw new Error('disk full');
         },
       }),
     );
-    ride.unsubscribe();
-    expect(ride.wire.freed).toBe(true);
+    driver.unsubscribe();
+    expect(driver.wire.freed).toBe(true);
     expect(String(await told)).toBe('Error: disk full');
   });
 
-  it('throws what the plugin that it is laid around throws when it is dialled', () => {
+  it('rethrows what the wrapped plugin throws when it is dialled', () => {
     const talk = handshake({ to: { host: 'proxy.test', port: 1 }, *talk() {} });
     expect(() => new PluginDriver(record({ around: talk, sink: () => undefined }))).toThrow(/\{fh\} already connected/);
   });

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { parseRecording } from '../../../src/testing/recording/recording.ts';
+import { parseRecording } from '../../../src/testing/recording/parse-recording.ts';
 
 const HEADER = 'rxjs-io-stream recording 1\n';
 
 describe('parseRecording', () => {
-  it('reads what a recording prints, to the letter', () => {
+  it('parses the text of a recording exactly', () => {
     const text = [
       'rxjs-io-stream recording 1',
       '0 app: pause',
@@ -37,7 +37,7 @@ describe('parseRecording', () => {
     expect(recording.entries[11]?.signal).toStrictEqual({ kind: 'error', code: undefined, errno: 0, phase: undefined, message: '' });
   });
 
-  it('skips blank lines, comments and what is for the eye; takes CRLF', () => {
+  it('skips blank lines, comments and the readable text of data, and accepts CRLF', () => {
     const { entries, cut } = parseRecording(`${HEADER}\n// by hand\n5 wire: data 6869\r\n5 wire: data 68 |something else|\n`);
     expect(cut).toBe(false);
     expect(entries.map(({ signal }) => signal)).toStrictEqual([
@@ -46,7 +46,7 @@ describe('parseRecording', () => {
     ]);
   });
 
-  it('says which line it cannot read, and what it expected there', () => {
+  it('reports the number of an invalid line, and what it expected there', () => {
     const wrong: [string, RegExp][] = [
       ['', /expected line 1 of the recording to be 'rxjs-io-stream recording 1', got ''/],
       ['rxjs-io-stream recording 2\n', /line 1 .* got 'rxjs-io-stream recording 2'/],

@@ -4,11 +4,13 @@ import { assert, describe, expect, it } from 'vitest';
 import { IOStream } from '../../../src/stream/io-stream.ts';
 import { marbles } from '../../../src/testing/marbles/marbles.ts';
 import { memoryPair } from '../../../src/testing/memory/memory-pair.ts';
+import { parseRecording } from '../../../src/testing/recording/parse-recording.ts';
 import { record } from '../../../src/testing/recording/record.ts';
-import { parseRecording, type Recording } from '../../../src/testing/recording/recording.ts';
+import type { Recording } from '../../../src/testing/recording/recording.ts';
 import { replay, type ReplayOptions } from '../../../src/testing/recording/replay.ts';
-import { Clock, turn } from '../../../src/testing/rules/clock.ts';
+import { Clock } from '../../../src/testing/rules/clock.ts';
 import { Endpoint } from '../../../src/testing/rules/endpoint.ts';
+import { turn } from '../../../src/testing/rules/event-loop.ts';
 import { testDial } from '../../../src/testing/test-dial.ts';
 import type { Flow, Wire } from '../../../src/wire/signal.ts';
 import { data, inWords } from '../../support/signal-text.ts';
@@ -20,24 +22,24 @@ function recordingOf(...lines: readonly string[]): string {
   return ['rxjs-io-stream recording 1', ...rows].join('\n');
 }
 
-/** What comes up, with its times; the application gives what is listed, at its times. */
+/** Plays signals of an application at their times; returns the inbound signals with their times. */
 function played(
   wire: Wire,
-  does: Readonly<Record<number, readonly (Flow | 'complete' | 'reset' | 'unsubscribe')[]>>,
+  actions: Readonly<Record<number, readonly (Flow | 'complete' | 'reset' | 'unsubscribe')[]>>,
   until = 5000,
 ): string[] {
   const scheduler = new TestScheduler(() => undefined);
   return scheduler.run(({ flush }) => {
     const seen: string[] = [];
     const flow = new Subject<Flow>();
-    const say = (words: string): void => void seen.push(`${scheduler.frame} ${words}`);
+    const note = (words: string): void => void seen.push(`${scheduler.frame} ${words}`);
     const subscription = flow.pipe(wire(testDial({ scheduler, layer: 'replayed' }))).subscribe({
-      next: (signal) => say(inWords([signal]).join()),
-      error: (error: unknown) => say(String(error)),
-      complete: () => say('complete'),
+      next: (signal) => note(inWords([signal]).join()),
+      error: (error: unknown) => note(String(error)),
+      complete: () => note('complete'),
     });
-    for (const [at, signals] of Object.entries(does)) {
-      const act = (): void => {
+    for (const [at, signals] of Object.entries(actions)) {
+      const run = (): void => {
         for (const signal of signals) {
           if (signal === 'complete') flow.complete();
           else if (signal === 'reset') flow.error(new Error('our reset'));
@@ -45,7 +47,7 @@ function played(
           else flow.next(signal);
         }
       };
-      scheduler.schedule(act, Number(at));
+      scheduler.schedule(run, Number(at));
     }
     scheduler.maxFrames = until;
     flush();
@@ -71,7 +73,7 @@ const talk = recordingOf(
 );
 
 describe('replay', () => {
-  it('gives what came up at its times', () => {
+  it('emits the recorded inbound signals at their times', () => {
     expect(played(replay(talk), { 10: [data('HELLO')], 45: [{ kind: 'end' }] })).toStrictEqual([
       '0 resolved',
       '10 connected',
@@ -83,42 +85,44 @@ describe('replay', () => {
     ]);
   });
 
-  it('waits for an application that is slower than it was, and keeps the times between', () => {
-    const does = { 100: [data('HE')], 200: [data('LLO')], 210: [{ kind: 'end' } as const] };
-    const times = played(replay(talk), does).map((each) => each.replace(/ .* /, ' '));
+  it('waits for an application that writes later than recorded, and keeps the intervals', () => {
+    const actions = { 100: [data('HE')], 200: [data('LLO')], 210: [{ kind: 'end' } as const] };
+    const times = played(replay(talk), actions).map((each) => each.replace(/ .* /, ' '));
     expect(times).toStrictEqual(['0 resolved', '10 connected', '200 5', '228 hi', '238 bye', '238 end', '238 complete']);
   });
 
-  it('plays each subscription from the start, a recording or its text', () => {
+  it('plays each subscription from the start, from a recording or its text', () => {
     const wire = replay(parseRecording(talk));
-    const does = { 10: [data('HELLO')], 45: [{ kind: 'end' } as const] };
-    const first = played(wire, does);
+    const actions = { 10: [data('HELLO')], 45: [{ kind: 'end' } as const] };
+    const first = played(wire, actions);
     expect(first.length).toBe(7);
-    expect(played(wire, does)).toStrictEqual(first);
+    expect(played(wire, actions)).toStrictEqual(first);
   });
 
-  it('says where something else goes down than was recorded', () => {
+  it('reports where the outbound bytes differ from the recording', () => {
     const other = played(replay(talk), { 11: [data('HEL'), data('PO')] });
     expect(other).toStrictEqual([
       '0 resolved',
       '10 connected',
-      '11 IOStreamError: replayed: this is not what was recorded: from byte 3 on, <4c 4f> went down then, <50 4f> now',
+      '11 IOStreamError: replayed: the connection differs from the recording: from byte 3 on, <4c 4f> were recorded, and <50 4f> were sent',
     ]);
-    const last = (does: Parameters<typeof played>[1]): string => played(replay(talk), does).at(-1) ?? '';
-    expect(last({ 11: [data('HELLO!')] })).toMatch(/5 bytes went down then, more now: <21>$/);
-    expect(last({ 11: [data('HELL'), { kind: 'end' }] })).toMatch(/'end' came after 4 of 5 bytes$/);
-    expect(last({ 11: [data('HELL'), 'complete'] })).toMatch(/close came after 4 of 5 bytes$/);
-    expect(played(replay(recordingOf('0 wire: connected []')), { 1: [{ kind: 'end' }] }).at(-1) ?? '').toMatch(/no 'end' went down then/);
+    const last = (actions: Parameters<typeof played>[1]): string => played(replay(talk), actions).at(-1) ?? '';
+    expect(last({ 11: [data('HELLO!')] })).toMatch(/5 bytes were recorded, and more were sent: <21>$/);
+    expect(last({ 11: [data('HELL'), { kind: 'end' }] })).toMatch(/'end' was sent after 4 of 5 recorded bytes$/);
+    expect(last({ 11: [data('HELL'), 'complete'] })).toMatch(/Flow completed after 4 of 5 recorded bytes$/);
+    expect(played(replay(recordingOf('0 wire: connected []')), { 1: [{ kind: 'end' }] }).at(-1) ?? '').toMatch(
+      /no 'end' was recorded, and one was sent/,
+    );
   });
 
-  it('errors with EPROTOCOL in phase write', () => {
+  it('errors with EPROTOCOL in phase write if the outbound bytes differ', () => {
     const app = new Endpoint().dial(replay(recordingOf('0 wire: connected []')), testDial({ scheduler: new Clock() }));
-    app.give(Uint8Array.of(1));
+    app.write(Uint8Array.of(1));
     const { code, phase } = app.error as { code: string; phase: string };
     expect([code, phase]).toStrictEqual(['EPROTOCOL', 'write']);
   });
 
-  it('takes anything, and tells it to be sent, when it does not check', () => {
+  it('accepts any bytes and reports them as sent with `check: false`', () => {
     const options: ReplayOptions = { check: false };
     expect(played(replay(talk, options), { 11: [data('other')], 20: [{ kind: 'end' }] })).toStrictEqual([
       '0 resolved',
@@ -131,9 +135,9 @@ describe('replay', () => {
     ]);
   });
 
-  it('holds data and end while it is paused', () => {
-    const does = { 10: [data('HELLO'), { kind: 'pause' } as const], 60: [{ kind: 'end' } as const], 100: [{ kind: 'resume' } as const] };
-    expect(played(replay(talk), does).slice(2)).toStrictEqual(['12 sent 5', '100 data hi', '110 data bye', '110 end', '110 complete']);
+  it('delays data and end while the application pauses', () => {
+    const actions = { 10: [data('HELLO'), { kind: 'pause' } as const], 60: [{ kind: 'end' } as const], 100: [{ kind: 'resume' } as const] };
+    expect(played(replay(talk), actions).slice(2)).toStrictEqual(['12 sent 5', '100 data hi', '110 data bye', '110 end', '110 complete']);
   });
 
   it('errors as the recording does', () => {
@@ -147,7 +151,7 @@ describe('replay', () => {
     expect([code, errno, phase]).toStrictEqual(['ECONNRESET', -104, 'read']);
   });
 
-  it('discards what is left when the flow completes, and completes at its end or after timeouts.close', () => {
+  it('discards the remaining data when Flow completes, and completes at the end of the recording or after timeouts.close', () => {
     const close = ['10 connected', '12 sent 5', '50 complete'];
     expect(played(replay(talk), { 10: [data('HELLO')], 15: ['complete'] }).slice(1)).toStrictEqual(close);
     const open = replay(recordingOf('0 wire: connected []', '9000 wire: data late'));
@@ -155,14 +159,14 @@ describe('replay', () => {
     expect(played(replay(recordingOf('0 wire: connected []')), { 5: ['complete'] })).toStrictEqual(['0 connected', '5 complete']);
   });
 
-  it('is silent where the recording was cut or left, and checks no further than it was cut', () => {
+  it('emits nothing after the point where the recording was cut or unsubscribed, and compares no further', () => {
     const cut = replay(recordingOf('0 wire: connected []', '1 to wire: data ab', 'cut'));
     expect(played(cut, { 2: [data('abc'), { kind: 'end' }] })).toStrictEqual(['0 connected']);
     const left = replay(recordingOf('0 wire: connected []', '1 to wire: unsubscribed'));
     expect(played(left, {})).toStrictEqual(['0 connected']);
   });
 
-  it('errors with the same when the flow errors, and is silent when it is unsubscribed', () => {
+  it('errors with the error of Flow, and emits nothing when it is unsubscribed', () => {
     expect(played(replay(talk), { 11: ['reset'] }).at(-1)).toStrictEqual('11 Error: our reset');
     expect(played(replay(talk), { 11: ['unsubscribe'] })).toStrictEqual(['0 resolved', '10 connected']);
   });
@@ -172,47 +176,47 @@ describe('replay', () => {
     const lines = ['0 wire: connected []', ...Array.from({ length: many }, () => ['1 to wire: data q', '1 wire: data a']).flat()];
     const clock = new Clock();
     const app = new Endpoint();
-    app.react = ({ kind }) => {
-      if (kind === 'connected' || (kind === 'data' && app.written < many)) app.give(Uint8Array.of(0x71));
+    app.onSignal = ({ kind }) => {
+      if (kind === 'connected' || (kind === 'data' && app.written < many)) app.write(Uint8Array.of(0x71));
     };
     app.dial(replay(recordingOf(...lines)), testDial({ scheduler: clock, deadline: 1e6 }));
     clock.advance(10);
     expect(app.received).toBe(many);
   });
 
-  it('throws when the text is no recording', () => {
+  it('throws a TypeError if the text is not a recording', () => {
     expect(() => replay('what?')).toThrow(
       expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/expected line 1 of the recording/) }),
     );
   });
 
-  it('is recorded as it was', async () => {
+  it('is recorded as the original recording', async () => {
     const made: Recording[] = [];
     const clock = new Clock();
     const [a, b] = memoryPair({ latency: 7 });
     const [app, far] = [new Endpoint(), new Endpoint()];
-    app.react = ({ kind }) => kind === 'connected' && app.give(Buffer.from('ping'), Buffer.from('pong'));
-    far.react = (signal) => {
-      if (signal.kind === 'data') far.give(signal.bytes);
+    app.onSignal = ({ kind }) => kind === 'connected' && app.write(Buffer.from('ping'), Buffer.from('pong'));
+    far.onSignal = (signal) => {
+      if (signal.kind === 'data') far.write(signal.bytes);
       if (signal.kind === 'end') far.end();
       if (far.written === 8 && signal.kind === 'data') app.end();
     };
     const recorder = record({ sink: (recording) => made.push(recording) });
     far.dial(b, testDial({ scheduler: clock }));
     app.dial(recorder(a), testDial({ scheduler: clock }));
-    for (let round = 0; round < 60 && !app.over; round += 1) {
+    for (let round = 0; round < 60 && !app.isClosed; round += 1) {
       await turn();
       clock.advance(1);
     }
     const [first] = made;
     assert(first && app.is('complete'));
-    const does: Record<number, Flow[]> = {};
+    const actions: Record<number, Flow[]> = {};
     for (const { at, line, signal } of first.entries) {
       if (line !== 'to wire' || (signal.kind !== 'data' && signal.kind !== 'end')) continue;
-      (does[at] ??= []).push(signal);
+      (actions[at] ??= []).push(signal);
     }
-    played(recorder(replay(String(first))), does);
-    // In one and the same millisecond the two directions may take turns otherwise.
+    played(recorder(replay(String(first))), actions);
+    // Within one millisecond, the order of the two directions may differ.
     for (const wanted of ['wire', 'to wire']) {
       const [before, after] = made.map(({ entries }) => entries.filter(({ line }) => line === wanted));
       expect(after).toStrictEqual(before);
@@ -220,7 +224,7 @@ describe('replay', () => {
     expect(first.entries.length > 8).toBe(true);
   });
 
-  spec('carries a stream', async (h) => {
+  spec('serves an IOStream', async (h) => {
     const wire = replay(
       recordingOf('0 wire: connected []', '0 to wire: data ask', '1 wire: sent 3', '3 wire: data answer', '3 wire: end', '3 to wire: end'),
     );
@@ -232,7 +236,7 @@ describe('replay', () => {
     await seen.ended;
   });
 
-  it('is a wire for marbles', () => {
+  it('runs inside marbles', () => {
     const plugin = () => replay(recordingOf('0 wire: connected []', '2 to wire: data a', '2 wire: data b'));
     marbles({ plugin, diagram: 'app: --a--\nto app: C-b--' });
   });

@@ -4,14 +4,16 @@ import { cipher, framed, greeter, greeterScript } from '../plugins.ts';
 import { handshake } from '../../../src/layers/handshake.ts';
 import { passthrough } from '../../../src/plugins/passthrough.ts';
 import { chaos } from '../../../src/testing/chaos/chaos.ts';
-import { readDiagram, readValues } from '../../../src/testing/marbles/diagram.ts';
+import { readDiagram } from '../../../src/testing/marbles/diagram.ts';
 import { marbles } from '../../../src/testing/marbles/marbles.ts';
+import { readValues } from '../../../src/testing/marbles/values.ts';
 import { memoryPair } from '../../../src/testing/memory/memory-pair.ts';
 import { record } from '../../../src/testing/recording/record.ts';
 import type { Recording } from '../../../src/testing/recording/recording.ts';
 import { toMarbles } from '../../../src/testing/recording/to-marbles.ts';
-import { Clock, turn, until } from '../../../src/testing/rules/clock.ts';
+import { Clock } from '../../../src/testing/rules/clock.ts';
 import { Endpoint } from '../../../src/testing/rules/endpoint.ts';
+import { turn, until } from '../../../src/testing/rules/event-loop.ts';
 import { scriptedPeer } from '../../../src/testing/rules/scripted-peer.ts';
 import { testDial } from '../../../src/testing/test-dial.ts';
 import type { Plugin } from '../../../src/wire/signal.ts';
@@ -19,34 +21,34 @@ import type { Plugin } from '../../../src/wire/signal.ts';
 const text = (...lines: readonly string[]): string => ['rxjs-io-stream recording 1', ...lines].join('\n');
 const rows = (diagram: string): string[] => diagram.split('\n');
 
-/** Records an exchange between an application and an echo, the plugin in between; the peer is its counterpart. */
+/** Records an exchange between an application and an echo, through a plugin and its counterpart. */
 async function recorded(plugin: Plugin, peer: Plugin, { real = false, latency = 0 } = {}): Promise<Recording> {
   const made: Recording[] = [];
   const clock = real ? asyncScheduler : new Clock();
   const [a, b] = memoryPair({ latency });
   const [app, far] = [new Endpoint(), new Endpoint()];
-  far.react = (signal) => {
-    if (signal.kind === 'data') far.give(signal.bytes);
+  far.onSignal = (signal) => {
+    if (signal.kind === 'data') far.write(signal.bytes);
     if (signal.kind === 'end') far.end();
   };
-  app.react = ({ kind }) => {
-    if (kind === 'connected') app.give(Buffer.from('hello'), Buffer.from('\u00ff'));
+  app.onSignal = ({ kind }) => {
+    if (kind === 'connected') app.write(Buffer.from('hello'), Buffer.from('\u00ff'));
     if (kind === 'data' && app.received === 7) app.end();
   };
   far.dial(peer(b), testDial({ scheduler: clock }));
   app.dial(record({ sink: (recording) => made.push(recording), around: plugin })(a), testDial({ scheduler: clock }));
   if (clock instanceof Clock) {
-    for (let round = 0; round < 200 && !app.over; round += 1) {
+    for (let round = 0; round < 200 && !app.isClosed; round += 1) {
       await turn();
       clock.advance(1);
     }
-  } else await until(() => app.over, { timeout: 5000 });
+  } else await until(() => app.isClosed, { timeout: 5000 });
   expect(app.is('complete') && app.received === 7, String(app.error)).toBe(true);
   return made[0] ?? expect.unreachable();
 }
 
 describe('toMarbles', () => {
-  it('draws the lines under each other, a letter for the same bytes', () => {
+  it('aligns the lines, and uses one letter for equal bytes', () => {
     const { diagram, values } = toMarbles(
       text(
         '1 wire: connected []',
@@ -64,7 +66,7 @@ describe('toMarbles', () => {
     expect(values).toStrictEqual({ a: 'J\n', b: 'hi', c: '0x00 ff', d: 1 });
   });
 
-  it('prints itself as source that can be pasted', () => {
+  it('prints itself as source text to paste into a test', () => {
     const drawn = toMarbles(text('0 wire: connected []', '0 to wire: data 4a 0a', '0 wire: data 01'));
     expect(String(drawn)).toBe(
       ['values: {', '  a: "J\\n",', '  b: "0x01",', '},', 'diagram: `', '  to wire: a--', '  wire:    Cb-', '`,', ''].join('\n'),
@@ -80,20 +82,20 @@ describe('toMarbles', () => {
     });
   });
 
-  it('moves on what comes in after an answer of the same time', () => {
+  it('moves an inbound signal behind an answer of the same time', () => {
     const { diagram } = toMarbles(
       text('3 wire: connected []', '3 to wire: data 61', '3 wire: data 62', '3 to wire: data 63', '3 wire: data 64'),
     );
     expect(rows(diagram)).toStrictEqual(['to wire: ---ac--', 'wire:    ---Cbd-']);
   });
 
-  it('draws what the plugin did a little later with its cause, and what its timers did where it was', () => {
+  it('draws an immediate reaction with its cause, and a reaction after a timer at its time', () => {
     const lines = text('0 wire: connected []', '2 to wire: data 61', '8 to wire: data 62', '100 to wire: unsubscribed');
     expect(rows(toMarbles(lines).diagram)).toStrictEqual(['to wire: a-------b 91ms !-', 'wire:    C-------- 91ms --']);
     expect(rows(toMarbles(lines, { jitter: 0 }).diagram)).toStrictEqual(['to wire: --a-----b 91ms !-', 'wire:    C-------- 91ms --']);
   });
 
-  it('leaves out the error of a wire that was reset', () => {
+  it('omits the error of a wire that was reset', () => {
     const { diagram } = toMarbles(text('0 wire: connected []', '2 to wire: error - 0 - "x"', '2 wire: error - 0 - "x"'));
     expect(rows(diagram)).toStrictEqual(['to wire: #', 'wire:    C-']);
   });
@@ -112,7 +114,7 @@ describe('toMarbles', () => {
         const drawn = toMarbles(String(recording));
         marbles({ plugin, ...drawn });
         expect(recording.entries.length).toBeGreaterThan(10);
-        // It could fail: without the peer's end it does.
+        // The diagram can fail: without the peer's end it does.
         const other = { ...drawn, diagram: drawn.diagram.replace(/(to app:.*)E/, '$1-') };
         expect(() => marbles({ plugin, ...other })).toThrow(
           expect.objectContaining({ name: 'Error', message: expect.stringMatching(/^expected /) }),
@@ -121,12 +123,12 @@ describe('toMarbles', () => {
     }
   }
 
-  it('draws what was recorded in real time so that it passes', async () => {
+  it('draws a recording of real time so that it passes', async () => {
     const drawn = toMarbles(await recorded(greeter(), scriptedPeer(greeterScript), { real: true, latency: 20 }));
     marbles({ plugin: greeter(), ...drawn });
   });
 
-  it('has a letter for some thousand chunks, and says when there are more', () => {
+  it('has letters for a few thousand chunks, and throws for more', () => {
     const chunks = (count: number): string =>
       text(...Array.from({ length: count }, (_, at) => `${at} wire: data ${at.toString(16).padStart(6, '0')}`));
     const { diagram, values } = toMarbles(chunks(2000));
@@ -137,7 +139,7 @@ describe('toMarbles', () => {
     );
   });
 
-  it('throws when the text is no recording', () => {
+  it('throws a TypeError if the text is not a recording', () => {
     expect(() => toMarbles('--a--')).toThrow(
       expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/expected line 1/) }),
     );

@@ -33,7 +33,7 @@ describe('checkCodec', () => {
     }
   });
 
-  spec('passes a codec that keeps the rules, and says how much was tried', async () => {
+  spec('reports no problem for a codec that keeps the rules, and counts its cases', async () => {
     const report = await checkCodec(lines({ maxLength: 20 }), messages, { tooLong });
     expect(report.assert().results.map(({ name }) => name)).toStrictEqual([
       'rule 1 round trip',
@@ -50,11 +50,11 @@ describe('checkCodec', () => {
     expect(report.cases > 1000, `${report.cases}`).toBe(true);
   });
 
-  it('passes messages that are objects, compared by what is in them', async () => {
+  it('compares messages that are objects by content', async () => {
     (await checkCodec(ndjson({ maxLength: 60 }), [{ a: [1, null], b: 'x' }, [], 7, 'é'])).assert();
   });
 
-  it('passes a codec that takes its time', async () => {
+  it('waits for an asynchronous codec', async () => {
     const codec = lines({ maxLength: 20 });
     const late = {
       decode: () => (byte$: Parameters<ReturnType<typeof codec.decode>>[0]) => byte$.pipe(codec.decode(), observeOn(asyncScheduler)),
@@ -64,7 +64,7 @@ describe('checkCodec', () => {
   });
 
   for (const [wrong, [rule, codec]] of Object.entries(brokenCodecs)) {
-    it(`rule ${rule}: catches a codec that ${wrong}`, async () => {
+    it(`rule ${rule}: finds a codec that ${wrong}`, async () => {
       const report = await checkCodec(codec, messages, { rules: [rule], tooLong, timeout: 50 });
       expect(() => report.assert()).toThrow(new RegExp(`^the codec breaks 1 of 1 rules:\n  rule ${rule} [^]*shortest input: `));
       expect(String(report)).not.toMatch(/not checked/);
@@ -81,22 +81,26 @@ describe('checkCodec', () => {
     return String(await checkCodec(codec, messages, { rules: [rule], tooLong, timeout: 50 }));
   };
 
-  it('tells the shortest input that breaks a rule', async () => {
-    expect(await found('takes each chunk for a message', 2)).toMatch(/expected "de", got "d", "e".*\n {4}shortest input: <64> <65 0a>$/);
-    expect(await found('stumbles on two cuts in one frame', 2)).toMatch(/shortest input: <64> <65> <0a>$/);
-    expect(await found('lets a cut-off frame pass', 3)).toMatch(
-      /expected an error after no messages, got none.*\n {4}shortest input: <64> \(then the end\)$/,
+  it('reports the shortest input that breaks a rule, and the rule', async () => {
+    expect(await found('treats each chunk as a message', 2)).toMatch(
+      /expected "de", got "d", "e".*\n.*\n {4}shortest input: <64> <65 0a>$/,
     );
-    expect(await found('throws what has no code', 7)).toMatch(/got RangeError: odd\n {4}shortest input: <.. 0a> \(then the end\)$/);
+    expect(await found('fails at two cuts in one frame', 2)).toMatch(/shortest input: <64> <65> <0a>$/);
+    expect(await found('completes inside a frame', 3)).toMatch(
+      /expected an error after no messages, got none.*\n.*\n {4}shortest input: <64> \(then the end\)$/,
+    );
+    expect(await found('throws an error without a code', 7)).toMatch(
+      /got RangeError: odd\n.*\n {4}shortest input: <.. 0a> \(then the end\)$/,
+    );
   });
 
-  it('checks the bytes of frames', async () => {
+  it('compares encoded bytes with `frames`', async () => {
     const report = await checkCodec(lines({ maxLength: 20 }), ['a', 'b'], { frames: ['a\n', 'b\r\n'], rules: [1, 2] });
     expect(String(report)).toMatch(/rule 1 round trip: expected message 1 to become <62 0d 0a>, got <62 0a>/);
     expect(String(report)).toMatch(/rule 2 cuts: not checked: there is no round trip/);
   });
 
-  it('compares what is decoded with `values`', async () => {
+  it('compares decoded values with `values`', async () => {
     const upper = {
       decode: () => (byte$: Parameters<ReturnType<ReturnType<typeof lines>['decode']>>[0]) =>
         byte$.pipe(
@@ -108,7 +112,7 @@ describe('checkCodec', () => {
     (await checkCodec(upper, ['a', 'b'], { values: ['A', 'B'] })).assert();
   });
 
-  it('throws without messages', async () => {
+  it('throws a TypeError for unknown rules and without messages', async () => {
     for (const rules of [[99], [10], [1, 2.5]])
       await expect(checkCodec(lines({ maxLength: 9 }), ['a'], { rules })).rejects.toThrow(
         expect.objectContaining({

@@ -5,12 +5,12 @@ const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 const text = (each: Uint8Array): string => Buffer.from(each).toString();
 
 describe('shrink', () => {
-  it('leaves only what makes it fail, and makes the rest plain', () => {
+  it('keeps only the bytes that make the input fail, and replaces the rest by a', () => {
     expect(text(shrink(bytes('some bytes: x, and y here'), (each) => /x.*y/.test(text(each))))).toBe('xy');
     expect(text(shrink(bytes('0123456789'), (each) => each.length > 4))).toBe('aaaaa');
   });
 
-  it('gives back what cannot be made shorter', () => {
+  it('returns an input that cannot be shortened', () => {
     expect(text(shrink(bytes('abc'), (each) => text(each) === 'abc'))).toBe('abc');
     expect(shrink(bytes('abc'), () => true).length).toBe(0);
   });

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-// The kit in Node's own runner: run by runners.spec.ts in a process of its own.
+// The testing tools in node:test. runners.spec.ts runs this file in a separate process.
 import { test } from 'node:test';
 import { handshake, lines, passthrough } from 'rxjs-io-stream';
 import { checkCodec, checkPlugin, checkWire, marbles, memoryPair, rechunk, testDial, wirePeer } from 'rxjs-io-stream/testing';

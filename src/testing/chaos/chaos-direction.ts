@@ -1,10 +1,10 @@
 import type { SchedulerLike, Subscription } from 'rxjs';
+import { randomOf } from '../random-of.ts';
 import { concatBytes } from '../../util/concat-bytes.ts';
-import type { Up } from '../../wire/signal.ts';
-import type { BufferedDirection } from '../../wire/flow-control.ts';
-import { atTickEnd } from '../../util/tick.ts';
 import { Fifo } from '../../util/fifo.ts';
-import { randomOf } from '../rechunk.ts';
+import { atTickEnd } from '../../util/tick.ts';
+import type { BufferedDirection } from '../../wire/flow-control.ts';
+import type { Up } from '../../wire/signal.ts';
 
 /** The faults of one direction; each is off by default. */
 export interface ChaosDirectionOptions {
@@ -14,27 +14,27 @@ export interface ChaosDirectionOptions {
   readonly partialWrite?: number | undefined;
 }
 
-/** Callbacks of a lane. */
+/** Callbacks of a direction. */
 export interface ChaosDirectionEvents {
-  /** Receives each signal that the lane emits. A chunk of `data` is never longer than `most()` bytes. */
-  out(signal: Up): void;
+  /** Receives each signal that the direction emits. A chunk of `data` is never longer than `maxChunk()` bytes. */
+  emit(signal: Up): void;
   /** Returns the maximum length of the next chunk, in bytes. */
-  most(): number;
+  maxChunk(): number;
   /** Called after a signal was added or emitted. */
-  changed(): void;
+  onChange(): void;
 }
 
-/** Buffered bytes at which a lane pauses its sender; it resumes the sender below half of them. */
-const LIMIT = 2 ** 16;
+/** Buffered bytes at which a direction pauses its sender; it resumes the sender below half of them. */
+const MAX_BUFFERED = 2 ** 16;
 /** Joining stops at this many bytes. */
-const JOINED = 2 ** 16;
+const MAX_JOINED = 2 ** 16;
 
 /** One direction of a connection: keeps the order of signals, and changes their timing and chunk boundaries. */
 export class ChaosDirection implements BufferedDirection {
   /** Number of buffered bytes. */
-  held = 0;
+  buffered = 0;
   /** While true, `data` and `end` stay buffered. */
-  paused = false;
+  isPaused = false;
   readonly random: () => number;
   readonly #options: ChaosDirectionOptions;
   readonly #scheduler: SchedulerLike;
@@ -43,8 +43,8 @@ export class ChaosDirection implements BufferedDirection {
   #rest: Uint8Array | undefined;
   #untilCut: number;
   #lastDue = 0;
-  #running = false;
-  #job: Subscription | undefined;
+  #isRunning = false;
+  #timer: Subscription | undefined;
 
   constructor(options: ChaosDirectionOptions, seed: number, scheduler: SchedulerLike, events: ChaosDirectionEvents) {
     this.#options = options;
@@ -54,11 +54,11 @@ export class ChaosDirection implements BufferedDirection {
     this.#untilCut = this.#nextCut();
   }
 
-  isFull(waits: boolean): boolean {
-    return this.held >= (waits ? LIMIT / 2 : LIMIT);
+  isFull(isWaiting: boolean): boolean {
+    return this.buffered >= (isWaiting ? MAX_BUFFERED / 2 : MAX_BUFFERED);
   }
 
-  get empty(): boolean {
+  get isEmpty(): boolean {
     return this.#queue.length === 0 && this.#rest === undefined;
   }
 
@@ -69,61 +69,61 @@ export class ChaosDirection implements BufferedDirection {
     const wait = (delay > 0 ? this.random() * delay : 0) + (isData ? coalesce : 0);
     // Never earlier than the signal before it, so that an end does not overtake coalesced data.
     this.#lastDue = Math.max(this.#lastDue, this.#scheduler.now() + wait);
-    if (isData) this.held += signal.bytes.length;
+    if (isData) this.buffered += signal.bytes.length;
     this.#queue.push({ signal, due: this.#lastDue });
-    this.#events.changed();
+    this.#events.onChange();
     this.run();
   }
 
   /** Emits the signals that are due, and schedules the rest. */
   run(): void {
-    if (this.#running || (this.#job && !this.#job.closed)) return;
-    this.#running = true;
+    if (this.#isRunning || (this.#timer && !this.#timer.closed)) return;
+    this.#isRunning = true;
     for (let signal = this.#next(); signal; signal = this.#next()) {
-      this.#events.out(signal);
-      this.#events.changed();
-      if (signal.kind === 'data' && this.#options.partialWrite !== undefined && !this.empty) {
-        this.#tick();
+      this.#events.emit(signal);
+      this.#events.onChange();
+      if (signal.kind === 'data' && this.#options.partialWrite !== undefined && !this.isEmpty) {
+        this.#resumeAtTickEnd();
         break;
       }
     }
-    this.#running = false;
+    this.#isRunning = false;
   }
 
   /** Emits all buffered signals at once. */
   flush(): void {
-    this.free();
-    for (let signal = this.#take(); signal; signal = this.#take()) this.#events.out(signal);
+    this.cancel();
+    for (let signal = this.#take(); signal; signal = this.#take()) this.#events.emit(signal);
   }
 
   clear(): void {
-    this.free();
+    this.cancel();
     this.#queue.clear();
     this.#rest = undefined;
-    this.held = 0;
+    this.buffered = 0;
   }
 
-  free(): void {
-    this.#job?.unsubscribe();
-    this.#job = undefined;
+  cancel(): void {
+    this.#timer?.unsubscribe();
+    this.#timer = undefined;
   }
 
   #next(): Up | undefined {
     const head = this.#queue.peek();
     const kind = this.#rest ? 'data' : head?.signal.kind;
-    if (this.paused && (kind === 'data' || kind === 'end')) return undefined;
+    if (this.isPaused && (kind === 'data' || kind === 'end')) return undefined;
     const wait = this.#rest || !head ? 0 : head.due - this.#scheduler.now();
     if (wait <= 0) return this.#take();
-    this.#job = this.#scheduler.schedule(() => this.#resume(), wait);
+    this.#timer = this.#scheduler.schedule(() => this.#resume(), wait);
     return undefined;
   }
 
-  #tick(): void {
-    this.#job = atTickEnd(this.#scheduler, () => this.#resume());
+  #resumeAtTickEnd(): void {
+    this.#timer = atTickEnd(this.#scheduler, () => this.#resume());
   }
 
   #resume(): void {
-    this.#job = undefined;
+    this.#timer = undefined;
     this.run();
   }
 
@@ -131,16 +131,16 @@ export class ChaosDirection implements BufferedDirection {
     if (!this.#rest) {
       const head = this.#queue.shift();
       if (head?.signal.kind !== 'data') return head?.signal;
-      this.#rest = this.#joined(head.signal.bytes);
+      this.#rest = this.#join(head.signal.bytes);
     }
-    return { kind: 'data', bytes: this.#piece(this.#rest) };
+    return { kind: 'data', bytes: this.#nextChunk(this.#rest) };
   }
 
-  #joined(first: Uint8Array): Uint8Array {
+  #join(first: Uint8Array): Uint8Array {
     if (this.#options.coalesce === undefined) return first;
     const chunks = [first];
     let length = first.length;
-    for (let next = this.#queue.peek()?.signal; next?.kind === 'data' && length < JOINED; next = this.#queue.peek()?.signal) {
+    for (let next = this.#queue.peek()?.signal; next?.kind === 'data' && length < MAX_JOINED; next = this.#queue.peek()?.signal) {
       chunks.push(next.bytes);
       length += next.bytes.length;
       this.#queue.shift();
@@ -148,14 +148,14 @@ export class ChaosDirection implements BufferedDirection {
     return chunks.length === 1 ? first : concatBytes(chunks);
   }
 
-  #piece(rest: Uint8Array): Uint8Array {
+  #nextChunk(rest: Uint8Array): Uint8Array {
     const { partialWrite } = this.#options;
     const partial = partialWrite === undefined ? Infinity : 1 + Math.floor(this.random() * partialWrite);
-    const size = Math.min(rest.length, this.#untilCut, partial, this.#events.most());
+    const size = Math.min(rest.length, this.#untilCut, partial, this.#events.maxChunk());
     this.#untilCut -= size;
     if (this.#untilCut <= 0) this.#untilCut = this.#nextCut();
     this.#rest = size < rest.length ? rest.subarray(size) : undefined;
-    this.held -= size;
+    this.buffered -= size;
     return rest.subarray(0, size);
   }
 

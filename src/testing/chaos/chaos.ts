@@ -69,9 +69,9 @@ export interface ChaosOptions {
  * @see {@link memoryPair} for latency and bandwidth without a network.
  */
 export function chaos(options: ChaosOptions = {}): Plugin {
-  const given = ownOptions(options, 'chaos', ['seed', 'cut', 'delay', 'coalesce', 'partialWrite', 'drop', 'reset']);
-  check(given);
-  return (wire) => (dial) => layer(wire, dial, (ports) => new ChaosLayer(given, ports));
+  const own = ownOptions(options, 'chaos', ['seed', 'cut', 'delay', 'coalesce', 'partialWrite', 'drop', 'reset']);
+  check(own);
+  return (wire) => (dial) => layer(wire, dial, (context) => new ChaosLayer(own, context));
 }
 
 function check(options: ChaosOptions): void {
@@ -81,8 +81,8 @@ function check(options: ChaosOptions): void {
   }
   for (const name of ['delay', 'coalesce', 'partialWrite', 'reset'] as const) {
     const value = options[name] ?? 1;
-    const least = name === 'partialWrite' ? 1 : 0;
-    if (!(value >= least && value < Infinity)) throw new TypeError(`expected \`${name}\` to be a number from ${least} on, got ${value}`);
+    const min = name === 'partialWrite' ? 1 : 0;
+    if (!(value >= min && value < Infinity)) throw new TypeError(`expected \`${name}\` to be a number from ${min} on, got ${value}`);
   }
   const { reset = 0 } = options;
   if (reset > 1 && !Number.isInteger(reset))
@@ -91,105 +91,109 @@ function check(options: ChaosOptions): void {
 
 class ChaosLayer implements Layer {
   readonly #options: ChaosOptions;
-  readonly #ports: LayerContext;
-  readonly #downward: ChaosDirection;
-  readonly #upward: ChaosDirection;
-  /** Bytes remaining until the reset. */
-  #left: number;
-  readonly #steering: FlowControl;
-  #closing = false;
+  readonly #context: LayerContext;
+  readonly #outbound: ChaosDirection;
+  readonly #inbound: ChaosDirection;
+  /** Number of bytes until the reset. */
+  #bytesToReset: number;
+  readonly #flowControl: FlowControl;
+  #isClosing = false;
 
-  constructor(options: ChaosOptions, ports: LayerContext) {
+  constructor(options: ChaosOptions, context: LayerContext) {
     const { seed = 1, reset = 0, cut, delay, coalesce, partialWrite } = options;
-    const from = typeof seed === 'function' ? seed() : seed;
+    const ownSeed = typeof seed === 'function' ? seed() : seed;
     this.#options = options;
-    this.#ports = ports;
-    this.#left = reset >= 1 ? reset : Infinity;
-    const { scheduler } = ports.dial;
-    const lane = (up: boolean): ChaosDirection => {
-      const own = { cut, delay, coalesce, partialWrite: up ? undefined : partialWrite };
-      const events = { out: (signal: Up) => this.#out(signal, up), most: () => this.#left, changed: () => this.#balance() };
+    this.#context = context;
+    this.#bytesToReset = reset >= 1 ? reset : Infinity;
+    const { scheduler } = context.dial;
+    const direction = (up: boolean): ChaosDirection => {
+      const faults = { cut, delay, coalesce, partialWrite: up ? undefined : partialWrite };
+      const events = {
+        emit: (signal: Up) => this.#emit(signal, up),
+        maxChunk: () => this.#bytesToReset,
+        onChange: () => this.#updateFlowControl(),
+      };
       // Even and odd: adjacent seeds do not share random numbers.
-      return new ChaosDirection(own, from * 2 + (up ? 1 : 0), scheduler, events);
+      return new ChaosDirection(faults, ownSeed * 2 + (up ? 1 : 0), scheduler, events);
     };
-    this.#downward = lane(false);
-    this.#upward = lane(true);
-    this.#steering = new FlowControl(ports, this.#downward, this.#upward);
+    this.#outbound = direction(false);
+    this.#inbound = direction(true);
+    this.#flowControl = new FlowControl(context, this.#outbound, this.#inbound);
   }
 
   down(signal: Flow): void {
-    if (signal.kind === 'data' || signal.kind === 'end') this.#downward.push(signal);
+    if (signal.kind === 'data' || signal.kind === 'end') this.#outbound.push(signal);
     else {
-      this.#steering.appPaused = this.#upward.paused = signal.kind === 'pause';
-      this.#balance();
-      this.#upward.run();
+      this.#flowControl.appPaused = this.#inbound.isPaused = signal.kind === 'pause';
+      this.#updateFlowControl();
+      this.#inbound.run();
     }
   }
 
   up(signal: Up): void {
-    if (signal.kind === 'sent') this.#ports.up.next(signal);
+    if (signal.kind === 'sent') this.#context.up.next(signal);
     else if (signal.kind === 'pause' || signal.kind === 'resume') {
       const paused = signal.kind === 'pause';
-      this.#steering.wirePaused = paused;
-      this.#downward.paused = paused && !this.#closing;
-      this.#balance();
-      this.#downward.run();
-    } else if (!this.#closing || signal.kind !== 'data') this.#upward.push(signal);
+      this.#flowControl.wirePaused = paused;
+      this.#outbound.isPaused = paused && !this.#isClosing;
+      this.#updateFlowControl();
+      this.#outbound.run();
+    } else if (!this.#isClosing || signal.kind !== 'data') this.#inbound.push(signal);
   }
 
   /** Writes the buffered bytes at their time. Ignores a pause of the wire, which must accept the remaining bytes. */
   closing(): true {
-    this.#closing = true;
-    this.#downward.paused = false;
-    this.#downward.run();
-    this.#finish();
+    this.#isClosing = true;
+    this.#outbound.isPaused = false;
+    this.#outbound.run();
+    this.#completeIfEmpty();
     return true;
   }
 
   drain(end: () => void): void {
-    this.#upward.flush();
+    this.#inbound.flush();
     end();
   }
 
   free(): void {
-    this.#downward.clear();
-    this.#upward.clear();
+    this.#outbound.clear();
+    this.#inbound.clear();
   }
 
-  #out(signal: Up, up: boolean): void {
+  #emit(signal: Up, up: boolean): void {
     const { drop = 0, reset = 0 } = this.#options;
     if (signal.kind !== 'data') {
       this.#pass(signal, up);
       return;
     }
-    const { random } = up ? this.#upward : this.#downward;
-    this.#left -= signal.bytes.length;
-    const lost = drop > 0 && random() < drop;
-    const last = this.#left <= 0 || (reset > 0 && reset < 1 && random() < reset);
-    if (!lost) this.#pass(signal, up);
-    else if (!up) this.#ports.up.next({ kind: 'sent', bytes: signal.bytes.length });
-    if (last) this.#reset();
+    const { random } = up ? this.#inbound : this.#outbound;
+    this.#bytesToReset -= signal.bytes.length;
+    const isLost = drop > 0 && random() < drop;
+    const isLast = this.#bytesToReset <= 0 || (reset > 0 && reset < 1 && random() < reset);
+    if (!isLost) this.#pass(signal, up);
+    else if (!up) this.#context.up.next({ kind: 'sent', bytes: signal.bytes.length });
+    if (isLast) this.#reset();
   }
 
   #pass(signal: Up, up: boolean): void {
-    if (up) this.#ports.up.next(signal);
-    else this.#ports.down.next(signal as Flow);
+    if (up) this.#context.up.next(signal);
+    else this.#context.down.next(signal as Flow);
   }
 
   #reset(): void {
-    const { up, down, dial } = this.#ports;
+    const { up, down, dial } = this.#context;
     this.free();
     const error = new IOStreamError('ECONNRESET', { phase: 'read', errno: -104, layer: dial.layer, message: 'read ECONNRESET: chaos' });
     down.error(error);
     up.error(error);
   }
 
-  #balance(): void {
-    this.#steering.update();
-    this.#finish();
+  #updateFlowControl(): void {
+    this.#flowControl.update();
+    this.#completeIfEmpty();
   }
 
-  #finish(): void {
-    if (this.#closing && this.#downward.empty) this.#ports.down.complete();
+  #completeIfEmpty(): void {
+    if (this.#isClosing && this.#outbound.isEmpty) this.#context.down.complete();
   }
 }

@@ -9,30 +9,30 @@ const EDGES = [0, 1, 0x09, 0x0a, 0x0d, 0x20, 0x2c, 0x30, 0x39, 0x3a, 0x7f, 0x80,
  * sample or random bytes, or truncates. Deterministic for the same random numbers.
  */
 export function mutate(samples: readonly Uint8Array[], random: () => number): Uint8Array {
-  const below = (end: number): number => Math.floor(random() * end);
-  const pick = (): Uint8Array => samples[below(samples.length)] ?? EMPTY_BYTES;
+  const randomBelow = (end: number): number => Math.floor(random() * end);
+  const pick = (): Uint8Array => samples[randomBelow(samples.length)] ?? EMPTY_BYTES;
   const piece = (bytes: Uint8Array): Uint8Array => {
-    const from = below(bytes.length);
-    return bytes.subarray(from, from + 1 + below(Math.min(16, bytes.length - from)));
+    const from = randomBelow(bytes.length);
+    return bytes.subarray(from, from + 1 + randomBelow(Math.min(16, bytes.length - from)));
   };
   let bytes = new Uint8Array(pick());
-  const splice = (at: number, without: number, put: Uint8Array): void => {
-    bytes = new Uint8Array(concatBytes([bytes.subarray(0, at), put, bytes.subarray(at + without)]));
+  const splice = (at: number, removed: number, inserted: Uint8Array): void => {
+    bytes = new Uint8Array(concatBytes([bytes.subarray(0, at), inserted, bytes.subarray(at + removed)]));
   };
-  for (let left = 1 + below(random() < 0.5 ? 1 : 8); left > 0; left -= 1) {
-    const at = below(bytes.length + 1);
-    const how = below(8);
-    if (how === 0 && at < bytes.length) bytes[at] = below(256);
-    else if (how === 1 && at < bytes.length) bytes[at] = EDGES[below(EDGES.length)] ?? 0;
-    else if (how === 2 && at < bytes.length) bytes[at] = (bytes[at] ?? 0) ^ (1 << below(8));
-    else if (how === 3) splice(at, 1 + below(8), EMPTY_BYTES);
+  for (let changes = 1 + randomBelow(random() < 0.5 ? 1 : 8); changes > 0; changes -= 1) {
+    const at = randomBelow(bytes.length + 1);
+    const how = randomBelow(8);
+    if (how === 0 && at < bytes.length) bytes[at] = randomBelow(256);
+    else if (how === 1 && at < bytes.length) bytes[at] = EDGES[randomBelow(EDGES.length)] ?? 0;
+    else if (how === 2 && at < bytes.length) bytes[at] = (bytes[at] ?? 0) ^ (1 << randomBelow(8));
+    else if (how === 3) splice(at, 1 + randomBelow(8), EMPTY_BYTES);
     else if (how === 4) splice(at, 0, piece(bytes));
-    else if (how === 5) splice(at, below(4), piece(pick()));
+    else if (how === 5) splice(at, randomBelow(4), piece(pick()));
     else if (how === 6)
       splice(
         at,
         0,
-        Uint8Array.from({ length: 1 + below(8) }, () => below(256)),
+        Uint8Array.from({ length: 1 + randomBelow(8) }, () => randomBelow(256)),
       );
     else if (how === 7) bytes = bytes.slice(0, at);
   }

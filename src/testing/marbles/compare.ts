@@ -1,8 +1,10 @@
-import { concatBytes } from '../../util/concat-bytes.ts';
 import { sameBytes } from '../bytes.ts';
-import { textOf, wordsOf, type Line, type LineName, type Mark, type Moment } from './diagram.ts';
+import { concatBytes } from '../../util/concat-bytes.ts';
+import type { Line } from './diagram.ts';
 import { draw, type Row } from './draw.ts';
-import { hexDiff } from './hex.ts';
+import { hexDiff } from './hex-diff.ts';
+import { describeMark, type LineName, type Mark, type Moment } from './mark.ts';
+import { textOf } from './symbols.ts';
 
 /** The expected and the actual signals of a run. */
 export interface Comparison {
@@ -23,7 +25,7 @@ interface Difference {
   readonly frame: number;
 }
 
-const REACHED = { 'to wire': 'the wire', 'to app': 'the application' };
+const RECEIVER = { 'to wire': 'the wire', 'to app': 'the application' };
 
 /** Throws an error with both timelines if the run differs from the diagram. */
 export function compare(comparison: Comparison): void {
@@ -37,8 +39,8 @@ export function compare(comparison: Comparison): void {
   for (const name of ['to wire', 'to app'] as const) {
     const line = lines.get(name);
     if (!line) continue;
-    const expected = tidy(line.moments, exact, start);
-    const actual = named(tidy(comparison.actual[name], exact, start), expected, name, values);
+    const expected = normalize(line.moments, exact, start);
+    const actual = labelled(normalize(comparison.actual[name], exact, start), expected, name, values);
     const difference = firstDifference(name, expected, actual);
     if (difference) {
       shown.push({ label: `${name}, expected`, moments: expected }, { label: `${name}, actual`, moments: actual });
@@ -49,31 +51,31 @@ export function compare(comparison: Comparison): void {
   if (!first) return;
   const drawing = draw(shown, comparison.end);
   const marked = drawing.rows.toSpliced(first.row, 0, `${' '.repeat(drawing.column(first.frame))}^`);
-  throw new Error([inWords(first), '', ...marked.map((row) => `  ${row}`), ...diffOf(first)].join('\n'));
+  throw new Error([describe(first), '', ...marked.map((row) => `  ${row}`), ...diffOf(first)].join('\n'));
 }
 
 /** Joins the `data` and `sent` of one frame; drops empty chunks and the dial in the first frame. */
-function tidy(moments: readonly Moment[], exact: boolean, start: number): Moment[] {
-  const tidied: Moment[] = [];
-  let dialled = false;
+function normalize(moments: readonly Moment[], exact: boolean, start: number): Moment[] {
+  const normalized: Moment[] = [];
+  let isDialled = false;
   for (const moment of moments) {
     const { frame, mark, text } = moment;
-    const last = tidied.at(-1);
-    if (mark.kind === 'subscribed' && frame === start && !dialled) dialled = true;
+    const last = normalized.at(-1);
+    if (mark.kind === 'subscribed' && frame === start && !isDialled) isDialled = true;
     else if (!exact && mark.kind === 'data' && mark.bytes.length === 0) continue;
     else if (!exact && last?.frame === frame && last.mark.kind === 'data' && mark.kind === 'data') {
       const bytes = concatBytes([last.mark.bytes, mark.bytes]);
-      tidied.splice(-1, 1, { frame, text: last.text + text, mark: { kind: 'data', bytes } });
+      normalized.splice(-1, 1, { frame, text: last.text + text, mark: { kind: 'data', bytes } });
     } else if (!exact && last?.frame === frame && last.mark.kind === 'sent' && mark.kind === 'sent') {
       const bytes = last.mark.bytes === undefined || mark.bytes === undefined ? undefined : last.mark.bytes + mark.bytes;
-      tidied.splice(-1, 1, { frame, text: last.text + text, mark: { ...mark, bytes } });
-    } else tidied.push(moment);
+      normalized.splice(-1, 1, { frame, text: last.text + text, mark: { ...mark, bytes } });
+    } else normalized.push(moment);
   }
-  return tidied;
+  return normalized;
 }
 
 /** Labels the actual signals with letters of the diagram: those of the expected signal if equal, otherwise those of an equal value. */
-function named(actual: readonly Moment[], expected: readonly Moment[], name: LineName, values: Comparison['values']): Moment[] {
+function labelled(actual: readonly Moment[], expected: readonly Moment[], name: LineName, values: Comparison['values']): Moment[] {
   return actual.map((moment, at) => {
     const wanted = expected[at];
     const text = wanted && sameMark(wanted.mark, moment.mark) ? wanted.text : textOf(moment.mark, name, values, sameMark);
@@ -99,11 +101,11 @@ export function sameMark(wanted: Mark, got: Mark): boolean {
   return wanted.kind === got.kind;
 }
 
-function inWords({ name, expected, actual }: Difference): string {
-  const at = (moment: Moment): string => `${wordsOf(moment.mark)} at ${moment.frame} ms`;
+function describe({ name, expected, actual }: Difference): string {
+  const at = (moment: Moment): string => `${describeMark(moment.mark)} at ${moment.frame} ms`;
   const wanted = expected ? at(expected) : 'nothing more';
   const got = actual ? at(actual) : 'nothing';
-  return `expected ${wanted} to reach ${REACHED[name]}, got ${got}`;
+  return `expected ${wanted} to reach ${RECEIVER[name]}, got ${got}`;
 }
 
 function diffOf({ expected, actual }: Difference): string[] {

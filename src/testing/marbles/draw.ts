@@ -1,4 +1,4 @@
-import type { Moment } from './diagram.ts';
+import type { Moment } from './mark.ts';
 
 /** One line to draw. */
 export interface Row {
@@ -13,7 +13,7 @@ export interface Drawing {
 }
 
 /** Maximum number of empty frames drawn as dashes; more are drawn as a time, ` 13ms `. */
-const DASHES = 12;
+const MAX_DASHES = 12;
 
 /**
  * Draws lines so that each frame has the same column in all of them. Where a group leaves no room for the frames after it, columns keep
@@ -25,14 +25,14 @@ export function draw(lines: readonly Row[], end: number): Drawing {
   const frames = [...new Set(lines.flatMap(({ moments }) => moments.map(({ frame }) => frame)))].sort((a, b) => a - b);
   const indent = Math.max(...lines.map(({ label }) => label.length)) + 2;
   const rows = lines.map(({ label }) => `${label}:`.padEnd(indent));
-  const over = lines.map(() => false);
+  const isOver = lines.map(() => false);
   const columns = new Map<number, number>();
   let width = indent;
   let next = 0;
   const pass = (until: number): void => {
     const gap = Math.max(0, Number((until - next).toFixed(3)));
-    const text = gap > DASHES || !Number.isInteger(gap) ? ` ${gap}ms ` : '-'.repeat(gap);
-    for (const at of rows.keys()) if (!over[at]) rows[at] = `${rows[at] ?? ''}${text}`;
+    const text = gap > MAX_DASHES || !Number.isInteger(gap) ? ` ${gap}ms ` : '-'.repeat(gap);
+    for (const at of rows.keys()) if (!isOver[at]) rows[at] = `${rows[at] ?? ''}${text}`;
     width += text.length;
   };
   for (const frame of frames) {
@@ -41,10 +41,10 @@ export function draw(lines: readonly Row[], end: number): Drawing {
     const cells = lines.map(({ moments }) => moments.filter((each) => each.frame === frame).map(({ text }) => text));
     const room = Math.max(...cells.map(widthOf));
     for (const [at, texts] of cells.entries()) {
-      if (over[at]) continue;
+      if (isOver[at]) continue;
       const text = widthOf(texts) > 1 ? `(${texts.join('')})` : texts.join('');
-      over[at] = texts.some((each) => each.startsWith('#'));
-      rows[at] = `${rows[at] ?? ''}${over[at] ? text : text.padEnd(room, '-')}`;
+      isOver[at] = texts.some((each) => each.startsWith('#'));
+      rows[at] = `${rows[at] ?? ''}${isOver[at] ? text : text.padEnd(room, '-')}`;
     }
     width += room;
     next = frame + room;

@@ -2,14 +2,15 @@ import { Observable, ReplaySubject, type Subscriber, type Subscription } from 'r
 import { TestScheduler } from 'rxjs/testing';
 import { IOStreamError } from '../../errors.ts';
 import type { Dial, Flow, LayerDetails, Plugin, Up, Wire } from '../../wire/signal.ts';
-import type { Line, LineName, Mark, Moment } from './diagram.ts';
+import type { Line } from './diagram.ts';
+import type { LineName, Mark, Moment } from './mark.ts';
 import { codeOf } from '../same.ts';
 
-type Seen = 'to wire' | 'to app';
+type Output = 'to wire' | 'to app';
 
 /** Plays the signals of the application and the wire in virtual time, and records those of the plugin. */
 export class MarbleRun {
-  readonly seen: Record<Seen, Moment[]> = { 'to wire': [], 'to app': [] };
+  readonly outputs: Record<Output, Moment[]> = { 'to wire': [], 'to app': [] };
   error: unknown;
   details: readonly LayerDetails[] = [];
   readonly #plugin: Plugin;
@@ -20,10 +21,10 @@ export class MarbleRun {
   #host = '';
   #subscription: Subscription | undefined;
   #up: Subscriber<Up> | undefined;
-  #over = false;
+  #isOver = false;
   /** Bytes written, and bytes reported by `sent`: by the plugin to the wire (`to wire`), and by the application (`to app`). */
-  readonly #given: Record<Seen, number> = { 'to wire': 0, 'to app': 0 };
-  readonly #sent: Record<Seen, number> = { 'to wire': 0, 'to app': 0 };
+  readonly #written: Record<Output, number> = { 'to wire': 0, 'to app': 0 };
+  readonly #sent: Record<Output, number> = { 'to wire': 0, 'to app': 0 };
 
   constructor(plugin: Plugin, dial: (scheduler: TestScheduler) => Dial) {
     this.#plugin = plugin;
@@ -33,90 +34,90 @@ export class MarbleRun {
   /** @param end the first frame after the test. */
   play(lines: ReadonlyMap<LineName, Line>, start: number, end: number): void {
     const scheduler = this.#scheduler;
-    const at = (moments: readonly Moment[] = [], does: (mark: Mark) => void): void => {
-      for (const { frame, mark } of moments) scheduler.schedule(() => does(mark), frame);
+    const at = (moments: readonly Moment[] = [], play: (mark: Mark) => void): void => {
+      for (const { frame, mark } of moments) scheduler.schedule(() => play(mark), frame);
     };
     // Actions of one frame run in the order of scheduling: the wire's signals come first.
     scheduler.run(({ flush }) => {
       scheduler.schedule(() => this.#subscribe(), start);
-      at(lines.get('wire')?.moments, (mark) => this.#wireDoes(mark));
-      at(lines.get('app')?.moments, (mark) => this.#appDoes(mark));
+      at(lines.get('wire')?.moments, (mark) => this.#playWire(mark));
+      at(lines.get('app')?.moments, (mark) => this.#playApp(mark));
       scheduler.maxFrames = end - 0.001;
       flush();
-      this.#over = true;
+      this.#isOver = true;
       this.#subscription?.unsubscribe();
     });
   }
 
-  #saw(name: Seen, mark: Mark): void {
-    if (!this.#over) this.seen[name].push({ frame: this.#scheduler.frame, text: '', mark });
+  #record(name: Output, mark: Mark): void {
+    if (!this.#isOver) this.outputs[name].push({ frame: this.#scheduler.frame, text: '', mark });
   }
 
   #subscribe(): void {
     const dial = this.#dial(this.#scheduler);
     this.#host = dial.to && 'host' in dial.to ? dial.to.host : 'target.test';
     this.#subscription = this.#flow.pipe(this.#plugin(this.#wire)(dial)).subscribe({
-      next: (signal) => this.#appGets(signal),
+      next: (signal) => this.#onUp(signal),
       error: (error: unknown) => {
         this.error = error;
-        this.#saw('to app', { kind: 'error', code: codeOf(error), error });
+        this.#record('to app', { kind: 'error', code: codeOf(error), error });
       },
-      complete: () => this.#saw('to app', { kind: 'complete' }),
+      complete: () => this.#record('to app', { kind: 'complete' }),
     });
   }
 
-  #appGets(signal: Up): void {
+  #onUp(signal: Up): void {
     if (signal.kind === 'connected') this.details = signal.details;
     if (signal.kind !== 'sent') {
-      this.#saw('to app', signal);
+      this.#record('to app', signal);
       return;
     }
     this.#sent['to app'] += signal.bytes;
-    this.#saw('to app', { ...signal, all: this.#sent['to app'] === this.#given['to app'] });
+    this.#record('to app', { ...signal, all: this.#sent['to app'] === this.#written['to app'] });
   }
 
   readonly #wire: Wire = () => (flow$) =>
     new Observable<Up>((up) => {
       this.#up = up;
-      let ended = false;
-      this.#saw('to wire', { kind: 'subscribed' });
+      let hasEnded = false;
+      this.#record('to wire', { kind: 'subscribed' });
       const flow = flow$.subscribe({
         next: (signal) => {
-          if (signal.kind === 'data') this.#given['to wire'] += signal.bytes.length;
-          this.#saw('to wire', signal);
+          if (signal.kind === 'data') this.#written['to wire'] += signal.bytes.length;
+          this.#record('to wire', signal);
         },
         error: (error: unknown) => {
-          this.#saw('to wire', { kind: 'error', code: codeOf(error), error });
-          ended = true;
+          this.#record('to wire', { kind: 'error', code: codeOf(error), error });
+          hasEnded = true;
           up.error(error);
         },
-        complete: () => this.#saw('to wire', { kind: 'complete' }),
+        complete: () => this.#record('to wire', { kind: 'complete' }),
       });
-      this.#ends = () => (ended = true);
+      this.#markEnded = () => (hasEnded = true);
       up.add(() => {
-        if (!ended) this.#saw('to wire', { kind: 'unsubscribed' });
+        if (!hasEnded) this.#record('to wire', { kind: 'unsubscribed' });
         flow.unsubscribe();
       });
     });
 
   /** Called when the wire itself ends the connection, so that its teardown is not recorded as an unsubscription. */
-  #ends: () => void = () => undefined;
+  #markEnded: () => void = () => undefined;
 
-  #wireDoes(mark: Mark): void {
-    if (mark.kind === 'complete' || mark.kind === 'error') this.#ends();
+  #playWire(mark: Mark): void {
+    if (mark.kind === 'complete' || mark.kind === 'error') this.#markEnded();
     if (mark.kind === 'complete') this.#up?.complete();
     else if (mark.kind === 'error') this.#up?.error(wireError(mark.code ?? ''));
     else if (mark.kind === 'connected') this.#up?.next({ kind: 'connected', details: [{ wire: 'marbles' }] });
     else if (mark.kind === 'resolved') this.#up?.next({ kind: 'resolved', host: this.#host, ip: '192.0.2.1', family: 4 });
     else if (mark.kind === 'sent') {
-      const bytes = mark.bytes ?? this.#given['to wire'] - this.#sent['to wire'];
+      const bytes = mark.bytes ?? this.#written['to wire'] - this.#sent['to wire'];
       this.#sent['to wire'] += bytes;
       if (bytes > 0) this.#up?.next({ kind: 'sent', bytes });
     } else if (isFlow(mark)) this.#up?.next(mark);
   }
 
-  #appDoes(mark: Mark): void {
-    if (mark.kind === 'data') this.#given['to app'] += mark.bytes.length;
+  #playApp(mark: Mark): void {
+    if (mark.kind === 'data') this.#written['to app'] += mark.bytes.length;
     if (mark.kind === 'unsubscribed') this.#subscription?.unsubscribe();
     else if (mark.kind === 'complete') this.#flow.complete();
     else if (mark.kind === 'error') this.#flow.error(appError(mark.code));

@@ -1,9 +1,10 @@
 import { ownOptions } from '../../util/own-options.ts';
 import type { LayerDetails, Plugin, Target, Timeouts } from '../../wire/signal.ts';
 import { compare } from './compare.ts';
-import { readDiagram, readValues, type MarbleValue } from './diagram.ts';
+import { readDiagram } from './diagram.ts';
 import { MarbleRun } from './marble-run.ts';
 import { testDial } from '../test-dial.ts';
+import { readValues, type MarbleValue } from './values.ts';
 
 /** The test that {@link marbles} runs: a diagram of a connection through a plugin. */
 export interface MarbleTest {
@@ -91,10 +92,10 @@ export interface MarbleResult {
  * @see {@link toMarbles}, {@link checkPlugin}.
  */
 export function marbles(test: MarbleTest): MarbleResult {
-  const given = ownOptions(test, 'marbles');
-  const { plugin, to = { host: 'target.test', port: 7 }, timeouts, exact = false } = given;
-  const values = readValues(given.values ?? {});
-  const lines = readDiagram(given.diagram, values);
+  const own = ownOptions(test, 'marbles');
+  const { plugin, to = { host: 'target.test', port: 7 }, timeouts, exact = false } = own;
+  const values = readValues(own.values ?? {});
+  const lines = readDiagram(own.diagram, values);
   if (!lines.has('to wire') && !lines.has('to app')) {
     throw new TypeError("expected `diagram` to have a line 'to wire:' or 'to app:', got none: it could not fail");
   }
@@ -102,6 +103,6 @@ export function marbles(test: MarbleTest): MarbleResult {
   const end = Math.max(...[...lines.values()].map(({ length }) => length));
   const run = new MarbleRun(plugin, (scheduler) => testDial({ to, timeouts, scheduler }));
   run.play(lines, start, end);
-  compare({ lines, actual: run.seen, values, exact, start, end });
+  compare({ lines, actual: run.outputs, values, exact, start, end });
   return { details: run.details, error: run.error };
 }

@@ -18,73 +18,73 @@ export function syncPair(): readonly [Wire, Wire] {
 class SyncEnd {
   peer!: SyncEnd;
   #up: Subscriber<Up> | undefined;
-  readonly #inbox = new Fifo<DataSignal | EndSignal>();
-  #giving = false;
-  #paused = false;
+  readonly #queue = new Fifo<DataSignal | EndSignal>();
+  #isEmitting = false;
+  #isPaused = false;
   /** Whether the flow has completed: inbound signals are then discarded. */
-  #closing = false;
-  #inEnded = false;
-  #outEnded = false;
+  #isClosing = false;
+  #inboundEnded = false;
+  #outboundEnded = false;
 
   readonly wire: Wire = () => (flow$) =>
     new Observable<Up>((up) => {
       const flow = guardedSubscriber<Flow>({
-        next: (signal) => this.#take(signal),
+        next: (signal) => this.#onFlow(signal),
         error: (error: unknown) => up.error(error),
         complete: () => this.#close(),
       });
       up.add(() => {
         flow.unsubscribe();
         this.#up = undefined;
-        this.#inbox.clear();
-        if (!this.#inEnded || !this.#outEnded) this.peer.#cut();
+        this.#queue.clear();
+        if (!this.#inboundEnded || !this.#outboundEnded) this.peer.#onReset();
       });
       flow$.subscribe(flow);
       this.#up = up;
       up.next({ kind: 'connected', details: [{ wire: 'memory' }] });
-      this.#give();
+      this.#emitQueued();
     });
 
-  #take(signal: Flow): void {
+  #onFlow(signal: Flow): void {
     if (signal.kind === 'pause' || signal.kind === 'resume') {
-      this.#paused = signal.kind === 'pause';
-      this.#give();
-    } else if (!this.#outEnded) {
-      this.#outEnded = signal.kind === 'end';
-      this.peer.#inbox.push(signal);
-      this.peer.#give();
-      this.#settle();
+      this.#isPaused = signal.kind === 'pause';
+      this.#emitQueued();
+    } else if (!this.#outboundEnded) {
+      this.#outboundEnded = signal.kind === 'end';
+      this.peer.#queue.push(signal);
+      this.peer.#emitQueued();
+      this.#completeIfEnded();
     }
   }
 
   /** Emits the queued signals in order. Not reentrant: signals added from inside `next` are emitted by the outer loop. */
-  #give(): void {
-    if (this.#giving) return;
-    this.#giving = true;
-    for (let next = this.#next(); next; next = this.#next()) {
-      if (!this.#closing) this.#up?.next(next);
-      if (next.kind === 'data' && next.bytes.length > 0) this.peer.#up?.next({ kind: 'sent', bytes: next.bytes.length });
-      this.#inEnded ||= next.kind === 'end';
+  #emitQueued(): void {
+    if (this.#isEmitting) return;
+    this.#isEmitting = true;
+    for (let signal = this.#next(); signal; signal = this.#next()) {
+      if (!this.#isClosing) this.#up?.next(signal);
+      if (signal.kind === 'data' && signal.bytes.length > 0) this.peer.#up?.next({ kind: 'sent', bytes: signal.bytes.length });
+      this.#inboundEnded ||= signal.kind === 'end';
     }
-    this.#giving = false;
-    this.#settle();
+    this.#isEmitting = false;
+    this.#completeIfEnded();
   }
 
   #next(): DataSignal | EndSignal | undefined {
-    return this.#up && (!this.#paused || this.#closing) ? this.#inbox.shift() : undefined;
+    return this.#up && (!this.#isPaused || this.#isClosing) ? this.#queue.shift() : undefined;
   }
 
-  #settle(): void {
-    if (this.#inEnded && this.#outEnded) this.#up?.complete();
+  #completeIfEnded(): void {
+    if (this.#inboundEnded && this.#outboundEnded) this.#up?.complete();
   }
 
   #close(): void {
-    this.#closing = true;
-    this.#take(END);
-    this.#give();
+    this.#isClosing = true;
+    this.#onFlow(END);
+    this.#emitQueued();
   }
 
-  #cut(): void {
+  #onReset(): void {
     this.#up?.error(Object.assign(new Error('the other end was reset'), { code: 'ECONNRESET', phase: 'read' }));
   }
 }

@@ -1,7 +1,7 @@
 import { Subscription, type SchedulerLike } from 'rxjs';
 
 /** Maximum delay of Node's timers; a longer one would fire at once. */
-const LONGEST = 2 ** 31 - 1;
+const MAX_TIMER_DELAY = 2 ** 31 - 1;
 
 interface Job {
   readonly due: number;
@@ -20,9 +20,9 @@ export class TimerQueue {
   /** Binary min-heap by due time and order. */
   #heap: Job[] = [];
   #order = 0;
-  #live = 0;
+  #pending = 0;
   #action: Subscription | undefined;
-  #wakes = Infinity;
+  #wakeTime = Infinity;
 
   constructor(scheduler: SchedulerLike) {
     this.#scheduler = scheduler;
@@ -30,9 +30,9 @@ export class TimerQueue {
 
   /** Returns the shared queue of a scheduler. */
   static of(scheduler: SchedulerLike): TimerQueue {
-    let agenda = TimerQueue.#all.get(scheduler);
-    if (!agenda) TimerQueue.#all.set(scheduler, (agenda = new TimerQueue(scheduler)));
-    return agenda;
+    let queue = TimerQueue.#all.get(scheduler);
+    if (!queue) TimerQueue.#all.set(scheduler, (queue = new TimerQueue(scheduler)));
+    return queue;
   }
 
   /** Runs `work` after `delay` ms, or never for Infinity. Unsubscribing the result cancels it. */
@@ -40,27 +40,27 @@ export class TimerQueue {
     if (delay === Infinity) return Subscription.EMPTY;
     const job: Job = { due: this.#scheduler.now() + delay, order: (this.#order += 1), work };
     this.#push(job);
-    this.#live += 1;
-    if (job.due < this.#wakes) this.#wakeAt(job.due);
-    return new Subscription(() => this.#drop(job));
+    this.#pending += 1;
+    if (job.due < this.#wakeTime) this.#wakeAt(job.due);
+    return new Subscription(() => this.#cancel(job));
   }
 
-  #drop(job: Job): void {
+  #cancel(job: Job): void {
     if (!job.work) return;
     job.work = undefined;
-    this.#live -= 1;
-    if (this.#live > 0) return;
+    this.#pending -= 1;
+    if (this.#pending > 0) return;
     this.#heap = [];
     this.#wakeAt(Infinity);
   }
 
   #wakeAt(due: number): void {
     this.#action?.unsubscribe();
-    this.#wakes = due;
+    this.#wakeTime = due;
     this.#action = undefined;
     if (due === Infinity) return;
     const now = this.#scheduler.now();
-    const delay = Math.min(Math.max(0, due - now), LONGEST);
+    const delay = Math.min(Math.max(0, due - now), MAX_TIMER_DELAY);
     this.#action = this.#scheduler.schedule(() => this.#run(now + delay), delay);
   }
 
@@ -76,7 +76,7 @@ export class TimerQueue {
     this.#wakeAt(this.#heap[0]?.due ?? Infinity);
     for (const job of due) {
       const { work } = job;
-      this.#drop(job);
+      this.#cancel(job);
       work?.();
     }
   }

@@ -3,7 +3,7 @@ import type { Phase } from '../../errors.ts';
 import { ownOptions } from '../../util/own-options.ts';
 import { asText, errorFacts, plainDetails } from '../../util/log-format.ts';
 import type { Flow, Plugin, Up } from '../../wire/signal.ts';
-import type { LineName } from '../marbles/diagram.ts';
+import type { LineName } from '../marbles/mark.ts';
 import { recordingOf, type RecordedEntry, type RecordedSignal, type Recording } from './recording.ts';
 
 /** The options of {@link record}. */
@@ -17,7 +17,7 @@ export interface RecordOptions {
 }
 
 /** Bytes that each signal counts against the limit, besides its data. */
-const SIGNAL = 64;
+const SIGNAL_SIZE = 64;
 
 /**
  * Creates a plugin that records each connection: bytes, directions, times and signals. A recording can be saved as text, played back
@@ -71,73 +71,73 @@ export function record(options: RecordOptions): Plugin {
       new Observable<Up>((up) => {
         const { scheduler } = dial;
         const start = scheduler.now();
-        const tape = new Tape(limit, () => scheduler.now() - start);
-        const inner = around?.((lowest) => watch(tape, 'to wire', 'wire', wire(lowest)))(dial);
-        const watched = inner ? watch(tape, 'app', 'to app', inner) : watch(tape, 'to wire', 'wire', below);
+        const recorder = new Recorder(limit, () => scheduler.now() - start);
+        const inner = around?.((lowest) => watch(recorder, 'to wire', 'wire', wire(lowest)))(dial);
+        const watched = inner ? watch(recorder, 'app', 'to app', inner) : watch(recorder, 'to wire', 'wire', below);
         flow$.pipe(watched).subscribe(up);
-        up.add(() => of(tape.recording).subscribe(sink));
+        up.add(() => of(recorder.recording).subscribe(sink));
       });
   };
 }
 
 /** Records the signals at a boundary. An unsubscription is recorded before its consequences. */
-function watch(tape: Tape, down: LineName, up: LineName, operator: OperatorFunction<Flow, Up>): OperatorFunction<Flow, Up> {
-  const noted = <S extends Up>(line: LineName, ended: () => void): OperatorFunction<S, S> =>
+function watch(recorder: Recorder, down: LineName, up: LineName, operator: OperatorFunction<Flow, Up>): OperatorFunction<Flow, Up> {
+  const recordLine = <S extends Up>(line: LineName, onEnd: () => void): OperatorFunction<S, S> =>
     tap<S>({
-      next: (signal) => tape.note(line, signal),
+      next: (signal) => recorder.add(line, signal),
       error: (error: unknown) => {
-        ended();
-        tape.note(line, errorOf(error));
+        onEnd();
+        recorder.add(line, errorOf(error));
       },
       complete: () => {
-        ended();
-        tape.note(line, { kind: 'complete' });
+        onEnd();
+        recorder.add(line, { kind: 'complete' });
       },
     });
   return (flow$) =>
     new Observable<Up>((out) => {
-      let over = false;
+      let hasEnded = false;
       out.add(() => {
-        if (!over) tape.note(down, { kind: 'unsubscribed' });
+        if (!hasEnded) recorder.add(down, { kind: 'unsubscribed' });
       });
-      const flowBelow$ = flow$.pipe(noted<Flow>(down, () => undefined));
+      const flowBelow$ = flow$.pipe(recordLine<Flow>(down, () => undefined));
       flowBelow$
         .pipe(
           operator,
-          noted<Up>(up, () => void (over = true)),
+          recordLine<Up>(up, () => void (hasEnded = true)),
         )
         .subscribe(out);
     });
 }
 
-class Tape {
+class Recorder {
   readonly #entries: RecordedEntry[] = [];
   readonly #now: () => number;
   /** Time of the last entry: keeps the times in order if the clock is set back. */
   #at = 0;
-  #room: number;
+  #remaining: number;
 
   constructor(limit: number, now: () => number) {
-    this.#room = limit;
+    this.#remaining = limit;
     this.#now = now;
   }
 
-  note(line: LineName, signal: RecordedSignal): void {
+  add(line: LineName, signal: RecordedSignal): void {
     const { kind } = signal;
     // After the limit, record only the end.
-    if (this.#room >= 0) this.#room -= SIGNAL + (kind === 'data' ? signal.bytes.length : 0);
-    if (this.#room < 0 && kind !== 'complete' && kind !== 'error' && kind !== 'unsubscribed') return;
+    if (this.#remaining >= 0) this.#remaining -= SIGNAL_SIZE + (kind === 'data' ? signal.bytes.length : 0);
+    if (this.#remaining < 0 && kind !== 'complete' && kind !== 'error' && kind !== 'unsubscribed') return;
     this.#at = Math.max(this.#at, this.#now());
-    this.#entries.push({ at: this.#at, line, signal: kept(signal) });
+    this.#entries.push({ at: this.#at, line, signal: copyOf(signal) });
   }
 
   get recording(): Recording {
-    return recordingOf(this.#entries, this.#room < 0);
+    return recordingOf(this.#entries, this.#remaining < 0);
   }
 }
 
 /** Copies a signal: bytes may be a view of a large buffer (and `Buffer.slice` returns a view), and details may hold a handle. */
-function kept(signal: RecordedSignal): RecordedSignal {
+function copyOf(signal: RecordedSignal): RecordedSignal {
   if (signal.kind === 'data') return { kind: 'data', bytes: new Uint8Array(signal.bytes) };
   if (signal.kind !== 'connected') return signal;
   return { kind: 'connected', details: signal.details.map(plainDetails) };

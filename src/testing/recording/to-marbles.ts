@@ -1,9 +1,12 @@
-import { ownOptions } from '../../util/own-options.ts';
 import { sameMark } from '../marbles/compare.ts';
-import { RESERVED, textOf, type LineName, type Mark, type Moment } from '../marbles/diagram.ts';
 import { draw, widthOf } from '../marbles/draw.ts';
+import type { LineName, Mark, Moment } from '../marbles/mark.ts';
+import { textOf } from '../marbles/symbols.ts';
+import { RESERVED } from '../marbles/values.ts';
 import { hex } from '../../util/hex.ts';
-import { parseRecording, type RecordedEntry, type Recording } from './recording.ts';
+import { ownOptions } from '../../util/own-options.ts';
+import { parseRecording } from './parse-recording.ts';
+import type { RecordedEntry, Recording } from './recording.ts';
 
 /** The options of {@link toMarbles}. */
 export interface ToMarblesOptions {
@@ -59,7 +62,7 @@ export function toMarbles(recording: Recording | string, options: ToMarblesOptio
   const values = new Map<string, Mark>();
   const moments = new Map<LineName, Moment[]>(LINES.filter((line) => usesOf(entries, line)).map((line) => [line, []]));
   const marks = marksOf(entries).map((entry) => ({ ...entry, text: letterFor(entry.mark, entry.line, values) }));
-  const end = place(marks, jitter, (line, moment) => moments.get(line)?.push(moment));
+  const end = placeAll(marks, jitter, (line, moment) => moments.get(line)?.push(moment));
   const { rows } = draw(
     [...moments].map(([label, each]) => ({ label, moments: each })),
     end,
@@ -85,41 +88,41 @@ interface Marked {
 }
 
 function marksOf(entries: readonly RecordedEntry[]): Marked[] {
-  const given = new Map<string, number>();
+  const unsent = new Map<string, number>();
   let reset = false;
   return entries.flatMap(({ at, line, signal }): Marked[] => {
     const pair = line.replace('to ', '') === 'app' ? 'app' : 'wire';
     const { kind } = signal;
-    if (kind === 'data' && (line === 'app' || line === 'to wire')) given.set(pair, (given.get(pair) ?? 0) + signal.bytes.length);
+    if (kind === 'data' && (line === 'app' || line === 'to wire')) unsent.set(pair, (unsent.get(pair) ?? 0) + signal.bytes.length);
     // `marbles` itself makes the wire error after its flow has errored.
     if (kind === 'error' && line === 'wire' && reset) return [];
     if (kind === 'error' && line === 'to wire') reset = true;
     if (kind === 'error') return [{ at, line, mark: { kind, code: signal.code ?? (line === 'wire' ? 'EPROTOCOL' : undefined) } }];
     if (kind !== 'sent') return [{ at, line, mark: signal }];
-    const left = (given.get(pair) ?? 0) - signal.bytes;
-    given.set(pair, left);
-    return [{ at, line, mark: { ...signal, all: left === 0 } }];
+    const remaining = (unsent.get(pair) ?? 0) - signal.bytes;
+    unsent.set(pair, remaining);
+    return [{ at, line, mark: { ...signal, all: remaining === 0 } }];
   });
 }
 
 /** Assigns a frame to each mark; returns the first frame after all of them. */
-function place(marks: readonly (Marked & { text: string })[], jitter: number, put: (line: LineName, moment: Moment) => void): number {
+function placeAll(marks: readonly (Marked & { text: string })[], jitter: number, add: (line: LineName, moment: Moment) => void): number {
   let frame = 0;
   let column = new Map<LineName, string[]>();
   /** Time of the last input from the wire or the application. */
   let cause = -Infinity;
   const width = (): number => Math.max(0, ...[...column.values()].map(widthOf));
   for (const { at, line, mark, text } of marks) {
-    const input = line === 'app' || line === 'wire';
-    const answered = column.has('to app') || column.has('to wire');
-    const together = input ? at === cause && !answered && !(line === 'wire' && column.has('app')) : at - cause <= jitter;
-    if (!together && column.size > 0) {
+    const isInput = line === 'app' || line === 'wire';
+    const isAnswered = column.has('to app') || column.has('to wire');
+    const isSameFrame = isInput ? at === cause && !isAnswered && !(line === 'wire' && column.has('app')) : at - cause <= jitter;
+    if (!isSameFrame && column.size > 0) {
       frame = Math.max(Math.round(at), frame + width());
       column = new Map();
-    } else if (!together) frame = Math.round(at);
-    if (input) cause = at;
+    } else if (!isSameFrame) frame = Math.round(at);
+    if (isInput) cause = at;
     column.set(line, [...(column.get(line) ?? []), text]);
-    put(line, { frame, text, mark });
+    add(line, { frame, text, mark });
   }
   return frame + width() + 1;
 }

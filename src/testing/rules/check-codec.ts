@@ -1,16 +1,13 @@
 import { ownOptions } from '../../util/own-options.ts';
-import type { OperatorFunction } from 'rxjs';
-import { CODEC_CASES } from './codec-cases.ts';
-import { CodecRun } from './codec-run.ts';
-import { watchUnhandled } from './unhandled-errors.ts';
-import { chosenRules, Findings, type Report } from './report.ts';
-import { RuleViolation } from './wire-run.ts';
-
-/** The codec to check: a `Codec` of the library, or any object of this shape. */
-export interface CodecUnderTest<T, W> {
-  decode(): OperatorFunction<Uint8Array, T>;
-  encode(): OperatorFunction<W, Uint8Array>;
-}
+import { chosenRules } from './chosen-rules.ts';
+import { CODEC_CASES } from './codec/codec-cases.ts';
+import { CodecRun, type CodecSetup } from './codec/codec-run.ts';
+import type { CodecUnderTest } from './codec/codec-under-test.ts';
+import { Findings, NO_INPUT } from './findings.ts';
+import type { Report } from './report.ts';
+import { reportViolation } from './rule-violation.ts';
+import { CODEC_RULES, numbersOf } from './rules.ts';
+import { watchUnhandledErrors } from './watch-unhandled-errors.ts';
 
 /** The options of {@link checkCodec}. */
 export interface CheckCodecOptions<T> {
@@ -36,21 +33,9 @@ export interface CheckCodecOptions<T> {
   readonly timeout?: number | undefined;
 }
 
-const CHECK_NAMES = ['rules', 'values', 'frames', 'tooLong', 'single', 'pairs', 'random', 'seed', 'corrupted', 'timeout'] as const;
-
-/** The rules that every codec must keep, by number. */
-export const CODEC_RULES: Readonly<Record<number, string>> = {
-  1: 'round trip',
-  2: 'cuts',
-  3: 'end',
-  4: 'error',
-  5: 'unsubscribe',
-  6: 'state',
-  7: 'named errors',
-  8: 'ownership',
-  9: 'synchronous bytes',
-  10: 'limit',
-};
+const OPTIONS = ['rules', 'values', 'frames', 'tooLong', 'single', 'pairs', 'random', 'seed', 'corrupted', 'timeout'] as const;
+const ROUND_TRIP = 1;
+const LIMIT = 10;
 
 /**
  * Checks a codec against the rules that every codec must keep.
@@ -98,30 +83,43 @@ export async function checkCodec<T, W>(
   options: CheckCodecOptions<T> = {},
 ): Promise<Report> {
   if (messages.length === 0) throw new TypeError('expected `messages` of checkCodec to have one at least, got none');
-  const all = Object.keys(CODEC_RULES).map(Number);
-  const given = ownOptions(options, 'checkCodec', CHECK_NAMES);
-  // Rule 10 needs a frame that exceeds the limit.
-  const known = given.tooLong === undefined ? all.filter((rule) => rule !== 10) : all;
-  const rules = chosenRules(given.rules, known, given.tooLong === undefined ? 'checkCodec without `tooLong`' : 'checkCodec');
+  const own = ownOptions(options, 'checkCodec', OPTIONS);
+  const hasTooLong = own.tooLong !== undefined;
+  const known = numbersOf(CODEC_RULES).filter((rule) => hasTooLong || rule !== LIMIT);
+  const rules = chosenRules(own.rules, known, hasTooLong ? 'checkCodec' : 'checkCodec without `tooLong`');
   const findings = new Findings(CODEC_RULES);
-  let rule = 1;
-  const stop = watchUnhandled((error) => findings.add(rule, `an error reached nobody: ${String(error)}`, 'some stream', 1e9));
+  const run = new CodecRun(setupOf(codec, messages, own), findings);
+  let current = ROUND_TRIP;
+  const stop = watchUnhandledErrors((error) => findings.add(current, `an error was not handled: ${String(error)}`, 'unknown', NO_INPUT));
   try {
-    const run = new CodecRun(codec as CodecUnderTest<unknown, never> as CodecUnderTest<unknown, unknown>, messages, given, findings);
-    for (const [index, check] of CODEC_CASES.entries()) {
-      const number = index + 1;
-      rule = number;
-      // All other rules need the round trip.
-      if (number !== 1 && !rules.includes(number)) continue;
-      await check(run).catch((error: unknown) => {
-        if (!(error instanceof RuleViolation)) throw error;
-        findings.add(error.rule, error.message, 'all messages', 1e9);
-      });
-      if (number === 1 && findings.has(1)) break;
+    // All other rules need the round trip, also if it is not requested.
+    for (const rule of [ROUND_TRIP, ...rules.filter((each) => each !== ROUND_TRIP)]) {
+      if (findings.has(ROUND_TRIP)) break;
+      current = rule;
+      await reportViolation(
+        async () => CODEC_CASES[rule - 1]?.(run),
+        (broken, problem) => findings.add(broken, problem, 'all messages', NO_INPUT),
+      );
     }
   } finally {
     stop();
   }
-  if (findings.has(1)) for (const each of rules) findings.add(each, 'not checked: there is no round trip', 'none', 1e9);
+  if (findings.has(ROUND_TRIP)) for (const rule of rules) findings.add(rule, 'not checked: there is no round trip', 'none', NO_INPUT);
   return findings.report('the codec', rules);
+}
+
+function setupOf<T, W>(codec: CodecUnderTest<T, W>, messages: readonly W[], own: CheckCodecOptions<T>): CodecSetup {
+  const { values = messages, frames, tooLong, single = 200, pairs = 16, random = 20, seed = 1, corrupted = 300, timeout = 2000 } = own;
+  return {
+    codec: codec as CodecUnderTest<unknown, never> as CodecUnderTest<unknown, unknown>,
+    messages,
+    values,
+    frames: frames?.map(bytesOf),
+    tooLong: tooLong === undefined ? undefined : bytesOf(tooLong),
+    limits: { single, pairs, random, seed, corrupted, timeout },
+  };
+}
+
+function bytesOf(data: Uint8Array | string): Uint8Array {
+  return typeof data === 'string' ? new TextEncoder().encode(data) : data;
 }

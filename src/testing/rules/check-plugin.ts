@@ -1,13 +1,19 @@
 import { ownOptions } from '../../util/own-options.ts';
 import type { Plugin, Target } from '../../wire/signal.ts';
-import { pattern } from '../bytes.ts';
-import { watchUnhandled } from './unhandled-errors.ts';
-import { aloneCases, COLD_CASE, pluginCases, timeCases, type PluginCase, type PluginFacts } from './plugin-cases.ts';
-import { PluginRun, type PluginSetup } from './plugin-run.ts';
-import { cutPlans, type CutPlan } from '../rechunk.ts';
-import { chosenRules, Findings, type Report } from './report.ts';
+import { chosenRules } from './chosen-rules.ts';
+import { Findings, NO_INPUT } from './findings.ts';
+import type { PluginCase } from './plugin/plugin-case.ts';
+import { COLD_CASE, pluginCases } from './plugin/plugin-cases.ts';
+import { factsOf } from './plugin/plugin-facts.ts';
+import { PluginRun } from './plugin/plugin-run.ts';
+import type { PluginSetup } from './plugin/plugin-setup.ts';
+import { synchronousSignals } from './plugin/synchronous-signals.ts';
+import { timeCases } from './plugin/time.ts';
+import type { Report } from './report.ts';
+import { reportViolation } from './rule-violation.ts';
+import { numbersOf, RULES } from './rules.ts';
 import { scriptedPeer, type PeerStep } from './scripted-peer.ts';
-import { RuleViolation } from './wire-run.ts';
+import { watchUnhandledErrors } from './watch-unhandled-errors.ts';
 
 /** The other end of the connection: a script of its part of the conversation, or the counterpart plugin. */
 export type PluginPeer = Plugin | readonly PeerStep[];
@@ -34,15 +40,14 @@ export interface CheckPluginOptions {
   readonly settleTurns?: number | undefined;
 }
 
-const ALL = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
 /** Maximum number of simultaneous connections. */
-const TOGETHER = 64;
+const MAX_CONNECTIONS = 64;
 
 /**
  * Checks a plugin against the rules that every plugin must keep.
  *
  * ```text
- *   application ⇄ plugin ⇄ (probe) ⇄ memory pair ⇄ (cuts the peer's bytes) ⇄ peer ⇄ far application
+ *   application ⇄ plugin ⇄ probe ⇄ memory pair ⇄ rechunker (cuts the peer's bytes) ⇄ peer ⇄ far application
  * ```
  *
  * Makes a few hundred connections. Bytes of the application must reach the far application, and the reverse:
@@ -82,40 +87,40 @@ const TOGETHER = 64;
  * @see {@link marbles} to test one conversation, {@link checkWire} for wires.
  */
 export async function checkPlugin(plugin: Plugin, peer: PluginPeer, options: CheckPluginOptions = {}): Promise<Report> {
-  const given = ownOptions(options, 'checkPlugin', ['rules', 'to', 'time', 'single', 'pairs', 'random', 'seed', 'timeout', 'settleTurns']);
-  const { to = { host: 'target.test', port: 7 }, time = 'virtual', timeout = 2000, settleTurns = 3 } = given;
-  const { single = 200, pairs, random = 20, seed = 1 } = given;
-  const known = time === 'virtual' ? ALL : ALL.filter((rule) => rule !== 12);
-  const rules = chosenRules(given.rules, known, time === 'virtual' ? 'checkPlugin' : "checkPlugin with time: 'real'");
-  const findings = new Findings();
-  const other = typeof peer === 'function' ? peer : scriptedPeer(peer);
-  const scripted = typeof peer !== 'function';
-  const setup: PluginSetup = { plugin, peer: other, scripted, to, time, timeout, settleTurns, findings };
-  const wanted = (each: PluginCase): boolean => each.rules.some((rule) => rules.includes(rule) && !findings.has(rule));
+  const own = ownOptions(options, 'checkPlugin', ['rules', 'to', 'time', 'single', 'pairs', 'random', 'seed', 'timeout', 'settleTurns']);
+  const { to = { host: 'target.test', port: 7 }, time = 'virtual', timeout = 2000, settleTurns = 3 } = own;
+  const { single = 200, pairs, random = 20, seed = 1 } = own;
+  const isVirtual = time === 'virtual';
+  const known = numbersOf(RULES).filter((rule) => isVirtual || rule !== 12);
+  const rules = chosenRules(own.rules, known, isVirtual ? 'checkPlugin' : "checkPlugin with time: 'real'");
+  const findings = new Findings(RULES);
+  const isScripted = typeof peer !== 'function';
+  const setup: PluginSetup = { plugin, peer: isScripted ? scriptedPeer(peer) : peer, isScripted, to, time, timeout, settleTurns, findings };
+  const isWanted = (each: PluginCase): boolean => each.rules.some((rule) => rules.includes(rule) && !findings.has(rule));
 
-  const stop = watchUnhandled((error) => findings.add(5, `an error reached nobody: ${String(error)}`, 'some connection', 1e9));
+  const stop = watchUnhandledErrors((error) => findings.add(5, `an error was not handled: ${String(error)}`, 'unknown', NO_INPUT));
   try {
-    if (wanted(COLD_CASE)) await runCase(COLD_CASE, setup);
+    if (isWanted(COLD_CASE)) await runCase(COLD_CASE, setup);
     const facts = await factsOf(setup);
     if (!facts) {
-      for (const rule of rules) findings.add(rule, "not checked: a plain connection was never 'connected'", 'none', 1e9);
+      for (const rule of rules) findings.add(rule, "not checked: a plain connection did not emit 'connected'", 'none', NO_INPUT);
       return findings.report('the plugin', rules);
     }
-    await together(pluginCases(facts, { single, pairs, random, seed }), wanted, setup);
-    for (const each of aloneCases()) if (wanted(each)) await runCase(each, setup);
-    if (time === 'virtual') for (const each of timeCases(facts)) if (wanted(each)) await runCase(each, setup);
+    await runInBatches(pluginCases(facts, { single, pairs, random, seed }), isWanted, setup);
+    for (const each of synchronousSignals()) if (isWanted(each)) await runCase(each, setup);
+    if (isVirtual) for (const each of timeCases(facts.handshakeBytes)) if (isWanted(each)) await runCase(each, setup);
   } finally {
     stop();
   }
   return findings.report('the plugin', rules);
 }
 
-async function together(cases: Iterable<PluginCase>, wanted: (each: PluginCase) => boolean, setup: PluginSetup): Promise<void> {
+async function runInBatches(cases: Iterable<PluginCase>, isWanted: (each: PluginCase) => boolean, setup: PluginSetup): Promise<void> {
   let batch: Promise<void>[] = [];
   for (const each of cases) {
-    if (!wanted(each)) continue;
+    if (!isWanted(each)) continue;
     batch.push(runCase(each, setup));
-    if (batch.length < TOGETHER) continue;
+    if (batch.length < MAX_CONNECTIONS) continue;
     await Promise.all(batch);
     batch = [];
   }
@@ -126,37 +131,11 @@ async function runCase(each: PluginCase, setup: PluginSetup): Promise<void> {
   setup.findings.cases += 1;
   const test = new PluginRun(setup, each);
   try {
-    await each.run(test);
-  } catch (error) {
-    if (!(error instanceof RuleViolation)) throw error;
-    test.fault(error.rule, error.message);
+    await reportViolation(
+      () => each.run(test),
+      (rule, problem) => test.report(rule, problem),
+    );
   } finally {
-    test.free();
-  }
-}
-
-/** Makes a plain connection to count the bytes and signals to cut at. Returns undefined if it does not connect. */
-async function factsOf(setup: PluginSetup): Promise<PluginFacts | undefined> {
-  const [plan] = [...cutPlans(0)] as [CutPlan];
-  const test = new PluginRun(setup, { input: 'nothing', plan });
-  const { far, cutter } = test;
-  const five = pattern(5, 97);
-  let talk = 0;
-  far.react = ({ kind }) => kind === 'connected' && far.give(five);
-  try {
-    test.open(({ kind }) => {
-      if (kind !== 'connected') return;
-      talk = Math.max(0, cutter.passed - five.length);
-      test.give(five);
-    });
-    await test.connected();
-    await test.quiet();
-    return { talk, bytes: cutter.passed, steps: test.steps };
-  } catch (error) {
-    if (!(error instanceof RuleViolation)) throw error;
-    test.fault(error.rule, error.message);
-    return undefined;
-  } finally {
-    test.free();
+    test.finish();
   }
 }

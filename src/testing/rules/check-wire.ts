@@ -1,24 +1,15 @@
 import { ownOptions } from '../../util/own-options.ts';
-import type { Dial, Wire } from '../../wire/signal.ts';
+import { chosenRules } from './chosen-rules.ts';
 import { Endpoint } from './endpoint.ts';
-import { watchUnhandled } from './unhandled-errors.ts';
-import type { Peer } from './wire-peer.ts';
-import { chosenRules, Findings, type Report } from './report.ts';
-import { WIRE_CASES, type WireCase } from './wire-cases.ts';
-import { RuleViolation, WireRun } from './wire-run.ts';
-
-/** A new wire to check, and access to its other end. */
-export interface WireUnderTest {
-  readonly wire: Wire;
-  /** A complete dial, as made by {@link testDial}. The check replaces its scheduler and timeouts in some cases. */
-  readonly dial: Dial;
-  /** Returns the other end of the latest connection, when it exists. Called after each subscription. */
-  peer(): Peer | Promise<Peer>;
-  /** Returns the number of connections that the other end has seen. If given, rule 1 also checks that nothing is dialled too early. */
-  dialled?(): number;
-  /** Frees what `make` opened, for example a listener. */
-  free?(): void | Promise<void>;
-}
+import { Findings } from './findings.ts';
+import type { Report } from './report.ts';
+import { reportViolation } from './rule-violation.ts';
+import { numbersOf, RULES } from './rules.ts';
+import { watchUnhandledErrors } from './watch-unhandled-errors.ts';
+import type { WireCase } from './wire/wire-case.ts';
+import { WIRE_CASES } from './wire/wire-cases.ts';
+import { WireRun, type WireRunOptions } from './wire/wire-run.ts';
+import type { WireUnderTest } from './wire/wire-under-test.ts';
 
 /** The options of {@link checkWire}. */
 export interface CheckWireOptions {
@@ -38,7 +29,8 @@ export interface CheckWireOptions {
   readonly settleTurns?: number | undefined;
 }
 
-const RULES_OF_WIRES = [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12];
+/** A wire has no handshake of its own, and therefore no leftovers: rule 9 concerns plugins only. */
+const RULES_OF_WIRES = numbersOf(RULES).filter((rule) => rule !== 9);
 
 /**
  * Checks a wire of any kind against the rules that every wire must keep.
@@ -82,35 +74,33 @@ const RULES_OF_WIRES = [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12];
  * @see {@link wirePeer} for the other end of a `memoryPair`, {@link checkPlugin} for plugins.
  */
 export async function checkWire(make: () => WireUnderTest | Promise<WireUnderTest>, options: CheckWireOptions = {}): Promise<Report> {
-  const given = ownOptions(options, 'checkWire', ['rules', 'singleUse', 'resets', 'volume', 'sentEvery', 'timeout', 'settleTurns']);
-  const rules = chosenRules(given.rules, RULES_OF_WIRES, 'checkWire');
-  const findings = new Findings();
+  const own = ownOptions(options, 'checkWire', ['rules', 'singleUse', 'resets', 'volume', 'sentEvery', 'timeout', 'settleTurns']);
+  const { singleUse = false, resets = true, volume = 2 ** 24, sentEvery = Infinity, timeout = 2000, settleTurns = 30 } = own;
+  const rules = chosenRules(own.rules, RULES_OF_WIRES, 'checkWire');
+  const findings = new Findings(RULES);
   for (const [weight, each] of WIRE_CASES.entries()) {
-    if (each.rules.some((rule) => rules.includes(rule) && !findings.has(rule))) await runCase(each, weight, make, given, findings);
+    if (!each.rules.some((rule) => rules.includes(rule) && !findings.has(rule))) continue;
+    findings.cases += 1;
+    await runCase(each, await make(), { singleUse, resets, volume, sentEvery, timeout, settleTurns }, (rule, problem) =>
+      findings.add(rule, problem, each.input, weight),
+    );
   }
   return findings.report('the wire', rules);
 }
 
 async function runCase(
   each: WireCase,
-  weight: number,
-  make: () => WireUnderTest | Promise<WireUnderTest>,
-  options: CheckWireOptions,
-  findings: Findings,
+  underTest: WireUnderTest,
+  options: WireRunOptions,
+  report: (rule: number, problem: string) => void,
 ): Promise<void> {
-  findings.cases += 1;
-  const made = await make();
-  const { input } = each;
-  const test = new WireRun(made, options, new Endpoint((rule, problem) => findings.add(rule, problem, input, weight)));
-  const stop = watchUnhandled((error) => findings.add(5, `an error reached nobody: ${String(error)}`, input, weight));
+  const test = new WireRun(underTest, options, new Endpoint(report));
+  const stop = watchUnhandledErrors((error) => report(5, `an error was not handled: ${String(error)}`));
   try {
-    await each.run(test);
-  } catch (error) {
-    if (!(error instanceof RuleViolation)) throw error;
-    findings.add(error.rule, error.message, input, weight);
+    await reportViolation(() => each.run(test), report);
   } finally {
-    await test.free();
+    await test.finish();
     stop();
-    await made.free?.();
+    await underTest.free?.();
   }
 }

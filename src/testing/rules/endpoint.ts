@@ -2,10 +2,11 @@ import { Observable, type Subscriber } from 'rxjs';
 import { concatBytes } from '../../util/concat-bytes.ts';
 import { guardedSubscriber } from '../../util/guarded-subscriber.ts';
 import { END, PAUSE, RESUME, type Dial, type Flow, type LayerDetails, type Up, type Wire } from '../../wire/signal.ts';
-import { MutationDetector } from '../bytes.ts';
+import { MutationDetector } from '../mutation-detector.ts';
+import { orderProblem } from './signal-order.ts';
 
 /** Called when a rule is broken. */
-export type Fault = (rule: number, problem: string) => void;
+export type OnViolation = (rule: number, problem: string) => void;
 
 /**
  * The application's end of a wire: sends Flow by method calls and records Up. Reports violations of the rules that hold at any time:
@@ -14,91 +15,93 @@ export type Fault = (rule: number, problem: string) => void;
 export class Endpoint {
   state: 'new' | 'open' | 'complete' | 'error' | 'unsubscribed' = 'new';
   error: unknown;
-  connected = false;
-  ended = false;
+  isConnected = false;
+  /** Whether `end` was emitted. */
+  hasEnded = false;
   /** Whether the wire has paused this end. */
-  paused = false;
+  isPaused = false;
+  /** Sums of bytes. */
   sent = 0;
   written = 0;
   received = 0;
   details: readonly LayerDetails[] = [];
-  /** Number of inbound signals. */
-  count = 0;
   /** Called with each inbound signal, from inside `next`. */
-  react: (signal: Up) => void = () => {};
-  readonly #fault: Fault;
+  onSignal: (signal: Up) => void = () => {};
+  readonly #onViolation: OnViolation;
   readonly #chunks: Uint8Array[] = [];
-  readonly #witness = new MutationDetector();
-  readonly #queue: ((down: Subscriber<Flow>) => void)[] = [];
-  #down: Subscriber<Flow> | undefined;
-  #flows = 0;
+  readonly #mutations = new MutationDetector();
+  /** Outbound signals until the wire subscribes to Flow. */
+  readonly #queue: ((flow: Subscriber<Flow>) => void)[] = [];
+  #flow: Subscriber<Flow> | undefined;
+  #flowSubscriptions = 0;
   #subscription: Subscriber<Up> | undefined;
 
-  constructor(fault: Fault = () => {}) {
-    this.#fault = fault;
+  constructor(onViolation: OnViolation = () => {}) {
+    this.#onViolation = onViolation;
   }
 
   dial(wire: Wire, dial: Dial): this {
-    return this.join(wire(dial));
+    return this.subscribe(wire(dial));
   }
 
   /** Subscribes to a wire that is already dialled. */
-  join(operator: (flow$: Observable<Flow>) => Observable<Up>): this {
+  subscribe(operator: (flow$: Observable<Flow>) => Observable<Up>): this {
     if (this.state !== 'new') return this;
     this.state = 'open';
-    const fail = (error: unknown): void => {
-      this.error = error;
-      this.state = 'error';
-    };
     this.#subscription = guardedSubscriber<Up>({
-      next: (signal) => this.#see(signal),
-      error: fail,
+      next: (signal) => this.#onUp(signal),
+      error: (error) => {
+        this.error = error;
+        this.state = 'error';
+      },
       complete: () => void (this.state = 'complete'),
     });
     operator(this.#flow$).subscribe(this.#subscription);
     return this;
   }
 
-  readonly #flow$ = new Observable<Flow>((down) => {
-    this.#flows += 1;
-    if (this.#flows === 2) this.#fault(1, 'the flow of one connection was subscribed twice');
-    this.#down = down;
-    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) next(down);
+  readonly #flow$ = new Observable<Flow>((flow) => {
+    this.#flowSubscriptions += 1;
+    if (this.#flowSubscriptions === 2) this.#onViolation(1, 'the Flow of one connection was subscribed twice');
+    this.#flow = flow;
+    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) next(flow);
   });
 
-  #push(work: (down: Subscriber<Flow>) => void): void {
-    if (this.#down) work(this.#down);
+  #send(work: (flow: Subscriber<Flow>) => void): void {
+    if (this.#flow) work(this.#flow);
     else this.#queue.push(work);
   }
 
-  give(...chunks: readonly Uint8Array[]): void {
-    for (const bytes of chunks) {
+  /** Writes copies: a layer that changes its input must not change the payload of other cases. */
+  write(...chunks: readonly Uint8Array[]): void {
+    for (const chunk of chunks) {
+      const bytes = new Uint8Array(chunk);
       this.written += bytes.length;
-      this.#witness.see(bytes, 'bytes given down');
-      this.#push((down) => down.next({ kind: 'data', bytes }));
+      this.#mutations.track(bytes, 'bytes written by the application');
+      this.#send((flow) => flow.next({ kind: 'data', bytes }));
     }
   }
 
   end(): void {
-    this.#push((down) => down.next(END));
+    this.#send((flow) => flow.next(END));
   }
 
   pause(): void {
-    this.#push((down) => down.next(PAUSE));
+    this.#send((flow) => flow.next(PAUSE));
   }
 
   resume(): void {
-    this.#push((down) => down.next(RESUME));
+    this.#send((flow) => flow.next(RESUME));
   }
 
-  /** Closes: completes the flow. */
+  /** Completes Flow. */
   close(): void {
-    this.#push((down) => down.complete());
+    this.#send((flow) => flow.complete());
   }
 
-  /** Resets: errors the flow. */
-  fail(error: unknown): void {
-    this.#push((down) => down.error(error));
+  /** Errors Flow. */
+  reset(error: unknown): void {
+    this.#send((flow) => flow.error(error));
   }
 
   unsubscribe(): void {
@@ -111,78 +114,53 @@ export class Endpoint {
   }
 
   /** Whether Up has completed or errored. */
-  get over(): boolean {
+  get isClosed(): boolean {
     return this.state === 'complete' || this.state === 'error';
   }
 
+  /** All bytes received so far. */
   get bytes(): Uint8Array {
     return concatBytes(this.#chunks);
   }
 
   /** Reports bytes that were changed after they passed. Call it at the end. */
-  verify(): void {
-    const changed = this.#witness.changed();
-    if (changed !== undefined) this.#fault(10, changed);
+  checkMutations(): void {
+    const changed = this.#mutations.changed();
+    if (changed !== undefined) this.#onViolation(10, changed);
   }
 
-  #see(signal: Up): void {
-    this.count += 1;
-    this.#checkOrder(signal);
+  #onUp(signal: Up): void {
+    const problem = orderProblem(signal, this);
+    if (problem !== undefined) this.#onViolation(2, problem);
     switch (signal.kind) {
       case 'connected':
-        this.connected = true;
+        this.isConnected = true;
         this.details = signal.details;
         break;
       case 'data':
         this.received += signal.bytes.length;
         this.#chunks.push(signal.bytes);
-        this.#witness.see(signal.bytes, 'bytes that had come up');
+        this.#mutations.track(signal.bytes, 'bytes emitted to the application');
         break;
       case 'end':
-        this.ended = true;
+        this.hasEnded = true;
         break;
       case 'pause':
       case 'resume':
-        this.paused = signal.kind === 'pause';
+        this.isPaused = signal.kind === 'pause';
         break;
       case 'sent':
-        this.sent += signal.bytes;
-        if (!(signal.bytes > 0)) this.#fault(8, `'sent' told ${signal.bytes} bytes; it counts what is new`);
-        if (this.sent > this.written) this.#fault(8, `${this.sent} bytes were told to be sent when ${this.written} had been given`);
+        this.#countSent(signal.bytes);
         break;
       case 'resolved':
         break;
     }
-    this.react(signal);
+    this.onSignal(signal);
   }
 
-  #checkOrder({ kind }: Up): void {
-    if (this.connected) {
-      if (kind === 'connected') this.#fault(2, "'connected' came twice");
-      if (kind === 'resolved') this.#fault(2, "'resolved' came after 'connected'");
-    } else if (kind === 'data' || kind === 'end' || kind === 'sent') {
-      this.#fault(2, `'${kind}' came before 'connected'`);
-    }
-    if (this.ended && kind === 'end') this.#fault(2, "'end' came twice");
-    if (this.ended && kind === 'data') this.#fault(2, "'data' came after 'end'");
+  #countSent(bytes: number): void {
+    this.sent += bytes;
+    if (!(bytes > 0)) this.#onViolation(8, `'sent' reported ${bytes} bytes; it must report at least 1`);
+    if (this.sent > this.written) this.#onViolation(8, `'sent' reported ${this.sent} bytes in all, and only ${this.written} were written`);
   }
-}
-
-/** V8's additions to `Error`. */
-interface StackControl {
-  stackTraceLimit?: number | undefined;
-  prepareStackTrace?: ((error: Error, frames: readonly unknown[]) => unknown) | undefined;
-}
-
-/** Returns the depth of the call stack, or 0 on engines other than V8. */
-export function stackDepth(): number {
-  const control = Error as unknown as StackControl;
-  const { stackTraceLimit, prepareStackTrace } = control;
-  if (stackTraceLimit === undefined) return 0;
-  control.stackTraceLimit = 20_000;
-  control.prepareStackTrace = (_error, frames) => frames.length;
-  const depth = new Error().stack as unknown;
-  control.stackTraceLimit = stackTraceLimit;
-  control.prepareStackTrace = prepareStackTrace;
-  return typeof depth === 'number' ? depth : 0;
 }

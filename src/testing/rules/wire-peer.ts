@@ -41,14 +41,14 @@ export interface Peer {
 export function wirePeer(wire: Wire, dial: Dial): Peer {
   const end = new Endpoint().dial(wire, dial);
   return {
-    write: (bytes) => end.give(bytes),
+    write: (bytes) => end.write(bytes),
     end: () => end.end(),
     reset: () => end.unsubscribe(),
     pause: () => end.pause(),
     resume: () => end.resume(),
     received: () => end.bytes,
     count: () => end.received,
-    ended: () => end.ended,
+    ended: () => end.hasEnded,
     failed: () => end.is('error'),
   };
 }

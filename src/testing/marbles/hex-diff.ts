@@ -1,6 +1,6 @@
 import { asciiText, hex, HEX_ROW } from '../../util/hex.ts';
 
-const ROWS = 8;
+const MAX_ROWS = 8;
 
 /** Formats both sides in hex: only the rows that differ, with a mark under each differing byte. */
 export function hexDiff(expected: Uint8Array, actual: Uint8Array): string {
@@ -11,7 +11,7 @@ export function hexDiff(expected: Uint8Array, actual: Uint8Array): string {
     const [wanted, got] = [expected.subarray(at, at + HEX_ROW), actual.subarray(at, at + HEX_ROW)];
     const marks = Array.from({ length: HEX_ROW }, (_, byte) => (wanted[byte] === got[byte] ? '  ' : '^^'));
     if (!marks.includes('^^')) continue;
-    if (lines.length >= ROWS * 3) {
+    if (lines.length >= MAX_ROWS * 3) {
       more += 1;
       continue;
     }
