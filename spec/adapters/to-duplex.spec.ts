@@ -11,7 +11,7 @@ import { rc4 } from '../../src/plugins/rc4.ts';
 import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import { tlsServer } from '../../src/plugins/tls/tls-server.ts';
 import { IOStream } from '../../src/stream/io-stream.ts';
-import type { IOStreamOptions } from '../../src/stream/options.ts';
+import type { IOStreamOptions } from '../../src/stream/io-stream.ts';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { ca, server as identity } from '../support/certificates.ts';
 import { type Harness } from '../support/harness.ts';

@@ -1,10 +1,9 @@
 import type { Observable } from 'rxjs';
+import { targetWithPeers } from '../reconnect/persistent-tools.ts';
 import { lines } from '../../src/codecs/lines.ts';
 import type { Persistent, PersistentOptions } from '../../src/reconnect/persistent-types.ts';
 import { persistent } from '../../src/reconnect/persistent.ts';
-import type { IOStream } from '../../src/stream/io-stream.ts';
-import type { IOStreamOptions } from '../../src/stream/options.ts';
-import { targetWithPeers } from '../reconnect/persistent-tools.ts';
+import type { IOStream, IOStreamOptions } from '../../src/stream/io-stream.ts';
 import type { Virtual } from '../stream/tools.ts';
 
 export const codec = lines({ maxLength: 64 });

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer, type AddressInfo, Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { CONNECTED, converse, IN, IOStream, passthrough, relay, tcp, type Plugin } from 'rxjs-io-stream';
 import { lastValueFrom, tap } from 'rxjs';
@@ -177,7 +177,8 @@ describe('BufferRecycler', () => {
     const whole = chunks.filter((chunk) => chunk.length === READ_SIZE).slice(-8);
     const recycled = whole.map((chunk) => {
       const writes = { sent: 0, accepted: READ_SIZE, queue: { exposed: false } };
-      const connection = { isRawSocket: true, writes } as unknown as Connection;
+      const settings = { wire: undefined, hasPlugins: false };
+      const connection = { settings, handle: new Socket(), writes } as unknown as Connection;
       const recycler = new BufferRecycler(connection, connection);
       recycler.add(chunk);
       return [READ_SIZE - 1, READ_SIZE, READ_SIZE].map((sent) => {

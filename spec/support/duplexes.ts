@@ -4,7 +4,7 @@ import type { SocketDuplex } from '../../src/adapters/socket-duplex.ts';
 import { toDuplex } from '../../src/adapters/to-duplex.ts';
 import { IOStream } from '../../src/stream/io-stream.ts';
 import { open } from '../../src/stream/open.ts';
-import type { IOStreamOptions } from '../../src/stream/options.ts';
+import type { IOStreamOptions } from '../../src/stream/io-stream.ts';
 import type { Up, Wire } from '../../src/wire/signal.ts';
 import type { Harness } from './harness.ts';
 import { served } from './loopback.ts';

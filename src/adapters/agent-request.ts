@@ -1,7 +1,7 @@
 import { lookup as dnsLookup } from 'node:dns';
 import type { Agent, ClientRequestArgs } from 'node:http';
 import type { RequestOptions } from 'node:https';
-import type { IOStreamOptions } from '../stream/options.ts';
+import type { IOStreamOptions } from '../stream/io-stream.ts';
 import { ownOptions } from '../util/own-options.ts';
 import type { Lookup } from '../wire/resolve.ts';
 import { defined } from './defined.ts';

@@ -1,9 +1,8 @@
 import { Agent, type AgentOptions as HttpAgentOptions, type ClientRequest } from 'node:http';
 import { addAbortSignal, type Duplex } from 'node:stream';
 import { NEVER } from 'rxjs';
-import { IOStream } from '../stream/io-stream.ts';
 import { checkOptionsWithoutEndpoint } from '../stream/check-stream-options.ts';
-import type { IOStreamOptions } from '../stream/options.ts';
+import { IOStream, type IOStreamOptions } from '../stream/io-stream.ts';
 import { ownOptions } from '../util/own-options.ts';
 import { pluginEntries } from '../wire/stack.ts';
 import { isSecure, normalized, targetOf, type ConnectionRequest } from './agent-request.ts';

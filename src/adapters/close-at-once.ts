@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
-import { internalsOf, type IOStream } from '../stream/io-stream.ts';
+import type { IOStream } from '../stream/io-stream.ts';
+import { internalsOf } from '../stream/stream-fields.ts';
 
 /**
  * Closes a stream that has nothing unsent, without waiting for the peer's FIN as `io.close()` does. Sends the closing bytes of the

@@ -1,4 +1,5 @@
-import type { PullReader, ReadEnd, ReadSide } from '../stream/read-side.ts';
+import type { ReadEnd } from '../stream/read-end.ts';
+import type { PullReader, ReadSide } from '../stream/read-side.ts';
 
 /** The Duplex of a {@link DuplexReader}. */
 export interface ReadTarget {

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Subscription } from 'rxjs';
-import { internalsOf, type IOStream } from '../stream/io-stream.ts';
+import type { IOStream } from '../stream/io-stream.ts';
+import { internalsOf } from '../stream/stream-fields.ts';
 import { nextTurn } from '../util/next-turn.ts';
 import { closeAtOnce } from './close-at-once.ts';
 import { nextTick } from './next-tick.ts';
@@ -55,7 +56,7 @@ export class DuplexWriter {
     const connection = internalsOf(this.#io);
     const look = (turns: number): void => {
       if (turns === 0 || !this.#isUnsent) done();
-      else connection.scheduler.schedule(() => look(turns - 1));
+      else connection.settings.scheduler.schedule(() => look(turns - 1));
     };
     nextTick(() => {
       connection.flush();
@@ -79,10 +80,10 @@ export class DuplexWriter {
   /** Does nothing if the stream is already closing or closed. */
   #freeConnection(error: Error | null): void {
     const connection = internalsOf(this.#io);
-    if (!connection.isOpen) return;
+    if (!connection.lifetime.isOpen) return;
     if (error || this.#isUnsent) this.#io.reset();
     else if (this.#duplex.writableFinished) closeAtOnce(this.#io);
-    else connection.drop();
+    else connection.closing.drop();
   }
 
   get #isUnsent(): boolean {

@@ -1,7 +1,8 @@
 import { isIP } from 'node:net';
 import { ECLOSED, IOStreamError } from '../errors.ts';
 import { RESOLVED } from '../events.ts';
-import { internalsOf, type IOStream } from '../stream/io-stream.ts';
+import type { IOStream } from '../stream/io-stream.ts';
+import { internalsOf } from '../stream/stream-fields.ts';
 import { DuplexReader } from './duplex-reader.ts';
 import { DuplexTimeout } from './duplex-timeout.ts';
 import { DuplexWriter, type Done } from './duplex-writer.ts';
@@ -26,10 +27,10 @@ export class IOStreamDuplex extends SocketFacts implements SocketDuplex {
 
   constructor(io: IOStream) {
     const connection = internalsOf(io);
-    const { allowHalfOpen = io.waitFor !== undefined, highWaterMark } = connection;
+    const { allowHalfOpen = io.waitFor !== undefined, highWaterMark } = connection.settings;
     super(io, { allowHalfOpen, readableHighWaterMark: highWaterMark, writableHighWaterMark: highWaterMark });
     // The Duplex ends itself after 'end', when the library has read all bytes. The stream would end earlier.
-    connection.allowHalfOpen = true;
+    connection.settings.allowHalfOpen = true;
     this.#writer = new DuplexWriter(io, this, () => this.#timeout?.touch());
     if (this.connecting) this.#awaitConnection();
     this.#reader = new DuplexReader(connection.reads, {
@@ -45,7 +46,7 @@ export class IOStreamDuplex extends SocketFacts implements SocketDuplex {
       },
     });
     // The owner has unsubscribed: readers get no end, but the socket is closed.
-    connection.closing$.subscribe(({ unsubscribed }) => {
+    connection.lifetime.closing$.subscribe(({ unsubscribed }) => {
       if (unsubscribed) this.destroy();
     });
     io.closed$.subscribe(({ error }) => {
@@ -121,7 +122,7 @@ export class IOStreamDuplex extends SocketFacts implements SocketDuplex {
     // As in Node, 0 removes the callback.
     if (callback && ms > 0) this.once('timeout', callback);
     else if (callback) this.off('timeout', callback);
-    this.#timeout ??= new DuplexTimeout(internalsOf(this.io).scheduler, () => this.emit('timeout'));
+    this.#timeout ??= new DuplexTimeout(internalsOf(this.io).settings.scheduler, () => this.emit('timeout'));
     this.#timeout.set(ms);
     return this;
   }
@@ -174,7 +175,7 @@ export class IOStreamDuplex extends SocketFacts implements SocketDuplex {
       if ((mask & RESOLVED) !== 0) this.#emitLookup(null, io.ip);
     });
     const connection = internalsOf(io);
-    connection.opened$.subscribe({
+    connection.lifetime.opened$.subscribe({
       next: () => {
         this.#tunings?.apply(connection.handle as TunableHandle);
         this.#tunings = undefined;

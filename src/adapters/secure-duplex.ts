@@ -3,7 +3,8 @@ import type { CipherNameAndProtocol, DetailedPeerCertificate, EphemeralKeyInfo, 
 import type { TlsFacts } from '../plugins/tls/tls-options.ts';
 import { nodeTlsOf } from '../plugins/tls/node-tls.ts';
 import { isTls } from '../plugins/tls/tls-plugins.ts';
-import { internalsOf, type IOStream } from '../stream/io-stream.ts';
+import type { IOStream } from '../stream/io-stream.ts';
+import { internalsOf } from '../stream/stream-fields.ts';
 import { IOStreamDuplex } from './io-stream-duplex.ts';
 
 /** Whether a stream has TLS with its peer. While it opens: whether it has a TLS plugin. */

@@ -1,9 +1,8 @@
 import { Subscription, type Observer } from 'rxjs';
 import { abortError } from '../stream/abort.ts';
 import { connect } from '../stream/connect.ts';
-import type { IOStream } from '../stream/io-stream.ts';
-import type { IOStreamOptions } from '../stream/options.ts';
-import type { ReadEnd } from '../stream/read-side.ts';
+import type { IOStream, IOStreamOptions } from '../stream/io-stream.ts';
+import type { ReadEnd } from '../stream/read-end.ts';
 import type { ClosedReport } from '../stream/report.ts';
 import { after } from '../util/timer.ts';
 import type { BackoffPlan } from './backoff-plan.ts';

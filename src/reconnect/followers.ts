@@ -1,5 +1,5 @@
 import type { IOStream } from '../stream/io-stream.ts';
-import type { ReadEnd } from '../stream/read-side.ts';
+import type { ReadEnd } from '../stream/read-end.ts';
 
 /** Reads the successive connections of a persistent stream. */
 export interface Follower {

@@ -1,7 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { Writable } from '../stream/bytes.ts';
-import type { IOStream } from '../stream/io-stream.ts';
-import type { IOStreamOptions } from '../stream/options.ts';
+import type { IOStream, IOStreamOptions } from '../stream/io-stream.ts';
 import type { BackoffOptions } from './backoff-options.ts';
 
 /** The options of each attempt, or a function that makes them. */

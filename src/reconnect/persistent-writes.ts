@@ -55,7 +55,7 @@ export class PersistentWrites {
     if (this.#core === core) return;
     this.#core = core;
     this.#attempt = attempt;
-    core.writes.wait(this);
+    core.writes.observe(this);
     this.#writeQueued();
   }
 

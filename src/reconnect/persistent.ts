@@ -1,8 +1,8 @@
 import { isObservable } from 'rxjs';
-import { describeValue } from '../util/describe.ts';
-import { IOStream } from '../stream/io-stream.ts';
 import { checkStreamOptions } from '../stream/check-stream-options.ts';
-import { DEFAULTS, type IOStreamOptions } from '../stream/options.ts';
+import { IOStream, type IOStreamOptions } from '../stream/io-stream.ts';
+import { DEFAULTS } from '../stream/options.ts';
+import { describeValue } from '../util/describe.ts';
 import { ownOptions } from '../util/own-options.ts';
 import { BACKOFF_NAMES } from './backoff-options.ts';
 import { planBackoff } from './backoff-plan.ts';

@@ -1,8 +1,9 @@
 import { filter, map, ReplaySubject, Subject, type Observable, type SchedulerLike } from 'rxjs';
 import { ECLOSED, IOStreamError } from '../errors.ts';
 import { toBytes, type Writable } from '../stream/bytes.ts';
-import { internalsOf, type IOStream } from '../stream/io-stream.ts';
-import type { ReadEnd } from '../stream/read-side.ts';
+import type { IOStream } from '../stream/io-stream.ts';
+import type { ReadEnd } from '../stream/read-end.ts';
+import { internalsOf } from '../stream/stream-fields.ts';
 import { AsyncContext } from '../util/async-context.ts';
 import { reportUnhandled } from '../util/report-unhandled.ts';
 import { atTickEnd } from '../util/tick.ts';
@@ -120,7 +121,7 @@ export class ReconnectingStream implements Persistent {
 
   /** Reports an error of a reader or writer to the current connection, which ends if the error is fatal. */
   report(error: IOStreamError, isHandled = false): void {
-    if (this.#io) internalsOf(this.#io).report(error, isHandled);
+    if (this.#io) internalsOf(this.#io).errors.report(error, isHandled);
     else if (!isHandled) reportUnhandled(error);
   }
 
@@ -159,7 +160,7 @@ export class ReconnectingStream implements Persistent {
 
   /** Called when the attempt failed or its connection closed. */
   #disconnected(end: ReadEnd): void {
-    const closed = this.#io && internalsOf(this.#io).closedReport;
+    const closed = this.#io && internalsOf(this.#io).lifetime.report;
     this.#io = undefined;
     this.#attempts.ended();
     const { unsent, repeat } = this.#plan;
@@ -212,7 +213,7 @@ export class ReconnectingStream implements Persistent {
 }
 
 function isOpenBothWays(io: IOStream): boolean {
-  return internalsOf(io).isActive && !io.isEof;
+  return internalsOf(io).lifetime.isActive && !io.isEof;
 }
 
 function connectionClosed(attempt: number): IOStreamError {

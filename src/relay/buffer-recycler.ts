@@ -1,4 +1,5 @@
 import type { Connection } from '../stream/connection.ts';
+import { hasForeignDataListener, isRawSocket } from '../stream/dial.ts';
 import { recycle } from '../wire/socket-reads.ts';
 
 /**
@@ -35,8 +36,9 @@ export class BufferRecycler {
   /** Recycles the buffers that were sent completely. Call it when more bytes have been sent. */
   recycleSent(): void {
     const { sent, queue } = this.#destination.writes;
-    this.#isExclusive ??= this.#source.isRawSocket && this.#destination.isRawSocket;
-    this.#isExclusive &&= !queue.exposed && !this.#source.hasForeignDataListener;
+    const [source, destination] = [this.#source, this.#destination];
+    this.#isExclusive ??= isRawSocket(source.settings, source.handle) && isRawSocket(destination.settings, destination.handle);
+    this.#isExclusive &&= !queue.exposed && !hasForeignDataListener(source.handle);
     for (let end = this.#ends[0]; end !== undefined && end <= sent; end = this.#ends[0]) {
       this.#ends.shift();
       const buffer = this.#buffers.shift();

@@ -46,14 +46,14 @@ export class RelayDirection implements PullReader, SentObserver {
   /** Starts when earlier sends to the destination have finished. Returns a function that stops for good. */
   start(): () => void {
     const destination = this.#destination;
-    const removeObserver = destination.writes.wait(this);
+    const removeObserver = destination.writes.observe(this);
     const run = (leaveQueue?: () => void): void => {
       this.#leaveQueue = leaveQueue;
       this.#isRunning = true;
       this.ready();
     };
     // A destination that accepts no more writes has no send queue to join. The end may still be forwarded to it, bytes may not.
-    if (!destination.isActive) {
+    if (!destination.lifetime.isActive) {
       run();
       return removeObserver;
     }

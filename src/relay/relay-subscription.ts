@@ -1,6 +1,6 @@
 import type { Subscriber } from 'rxjs';
 import type { Connection } from '../stream/connection.ts';
-import type { ReadEnd } from '../stream/read-side.ts';
+import type { ReadEnd } from '../stream/read-end.ts';
 import { RelayDirection, type RelayObserver } from './relay-direction.ts';
 import { endedTooEarly, withSide } from './relay-error.ts';
 import type { RelayProgress } from './relay-progress.ts';
@@ -41,8 +41,8 @@ export class RelaySubscription implements RelayObserver {
     subscriber.add(() => this.#resetBoth());
     for (const direction of directions) {
       const { source } = direction;
-      if (!source.isActive && !isEndedByPeer(source)) this.fail(source, source.end?.error);
-      subscriber.add(source.closing$.subscribe((end) => this.#onClosing(direction, end)));
+      if (!source.lifetime.isActive && !isEndedByPeer(source)) this.fail(source, source.lifetime.end?.error);
+      subscriber.add(source.lifetime.closing$.subscribe((end) => this.#onClosing(direction, end)));
     }
     this.onProgress();
     for (const direction of directions) if (!subscriber.closed) subscriber.add(direction.start());
@@ -55,7 +55,7 @@ export class RelaySubscription implements RelayObserver {
   }
 
   onEnd(): void {
-    if (!this.#aToB.isDone || !this.#bToA.isDone || this.#a.state !== 'closed' || this.#b.state !== 'closed') return;
+    if (!this.#aToB.isDone || !this.#bToA.isDone || this.#a.lifetime.state !== 'closed' || this.#b.lifetime.state !== 'closed') return;
     this.#hasEnded = true;
     this.#subscriber.complete();
   }
@@ -72,11 +72,11 @@ export class RelaySubscription implements RelayObserver {
 
   #onClosing(direction: RelayDirection, end: ReadEnd): void {
     const connection = direction.source;
-    if ('error' in end) connection.errorHandled();
+    if ('error' in end) connection.errors.markHandled();
     // The owner of the stream has unsubscribed: be silent here too. Unsubscribing resets both streams.
     if (end.unsubscribed) this.#subscriber.unsubscribe();
     // By `close`, `reset` or a signal: fail at once, without the bytes that have not been read.
-    else if (connection.state === 'closing') this.fail(connection, end.error);
+    else if (connection.lifetime.state === 'closing') this.fail(connection, end.error);
     else if (!('error' in end)) this.onEnd();
     else if (this.#firstFailure) this.fail(connection);
     else {
@@ -89,8 +89,8 @@ export class RelaySubscription implements RelayObserver {
   #resetBoth(cause?: unknown): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    this.#a.reset(cause);
-    this.#b.reset(cause);
+    this.#a.closing.reset(cause);
+    this.#b.closing.reset(cause);
   }
 
   #sideOf(connection: Connection): 'a' | 'b' {
@@ -100,5 +100,5 @@ export class RelaySubscription implements RelayObserver {
 
 /** Whether a stream has closed by itself after its peer's FIN. Its buffered bytes can still be read. */
 function isEndedByPeer(connection: Connection): boolean {
-  return connection.closedReport?.by === 'peer';
+  return connection.lifetime.report?.by === 'peer';
 }

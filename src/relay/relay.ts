@@ -1,5 +1,6 @@
 import { Observable } from 'rxjs';
-import { internalsOf, IOStream } from '../stream/io-stream.ts';
+import { IOStream } from '../stream/io-stream.ts';
+import { internalsOf } from '../stream/stream-fields.ts';
 import { describeValue } from '../util/describe.ts';
 import type { RelayProgress } from './relay-progress.ts';
 import { RelaySubscription } from './relay-subscription.ts';

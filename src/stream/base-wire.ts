@@ -2,10 +2,10 @@ import { fromFh } from '../wire/fh/fh.ts';
 import type { Target, Wire } from '../wire/signal.ts';
 import { tcpWire } from '../wire/tcp.ts';
 import { unix } from '../wire/unix.ts';
-import type { IOStreamOptions } from './options.ts';
+import type { StreamOptions } from './options.ts';
 
 /** Returns the wire at the bottom of the stack, and its target. The only place where a stream depends on the platform. */
-export function baseWire(options: IOStreamOptions): { readonly wire: Wire; readonly to?: Target } {
+export function baseWire(options: StreamOptions<never>): { readonly wire: Wire; readonly to?: Target } {
   const { fh, host, port, path, wire } = options;
   if (fh !== undefined) return { wire: fromFh(fh) };
   if (path !== undefined) return { wire: unix(), to: { path } };

@@ -3,8 +3,8 @@ import { describeValue } from '../util/describe.ts';
 import { isBoolean, isCount, isPortOrZero, isText } from '../util/value-tests.ts';
 import { UNIX_PATH } from '../wire/unix-path.ts';
 import { checkOptionsWithoutEndpoint, STREAM_RULES } from './check-stream-options.ts';
+import type { IOStreamOptions } from './io-stream.ts';
 import type { ListenOptions } from './listen-options.ts';
-import type { IOStreamOptions } from './options.ts';
 import { OWN_FIELDS } from './own-fields.ts';
 
 /** Options of the listener itself. */

@@ -10,8 +10,9 @@ import { TCP_RULES } from '../wire/tcp-options.ts';
 import { UNIX_PATH } from '../wire/unix-path.ts';
 import { checkCallback } from './check-callback.ts';
 import { checkPlugins } from './check-plugins.ts';
+import type { IOStreamOptions } from './io-stream.ts';
 import { checkTimeouts } from './merge-timeouts.ts';
-import { DEFAULTS, type IOStreamOptions } from './options.ts';
+import { DEFAULTS } from './options.ts';
 import { OWN_FIELDS } from './own-fields.ts';
 import { usage, USAGE } from './usage.ts';
 

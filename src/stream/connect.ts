@@ -1,13 +1,13 @@
 /* eslint-disable @typescript-eslint/unified-signatures -- the own fields of a union of options would not be inferred */
 import { Observable, type Subscriber } from 'rxjs';
 import { describeValue } from '../util/describe.ts';
-import type { Connection } from './connection.ts';
-import { internalsOf, IOStream } from './io-stream.ts';
 import { checkStreamOptions } from './check-stream-options.ts';
-import type { IOStreamOptions } from './options.ts';
-import type { ReadEnd } from './read-side.ts';
+import type { Connection } from './connection.ts';
+import { IOStream, type IOStreamOptions, type StreamOf } from './io-stream.ts';
+import type { ReadEnd } from './read-end.ts';
 import { runHandler, type Handler } from './run-handler.ts';
-import type { OptionsOf, StreamOf } from './stream-of.ts';
+import { internalsOf } from './stream-fields.ts';
+import type { OptionsOf } from './stream-of.ts';
 
 /** The options of a connection, or a function that returns new ones for each attempt. */
 export type ConnectOptions<O> = OptionsOf<O, IOStreamOptions<StreamOf<O>>> | (() => OptionsOf<O, IOStreamOptions<StreamOf<O>>>);
@@ -86,14 +86,14 @@ export function connecting<S extends IOStream>(make: () => S): Observable<S> {
   return new Observable((out) => {
     const io = make();
     const core = internalsOf(io);
-    core.handled = true;
-    core.opened$.subscribe(() => out.next(io));
+    core.errors.handled = true;
+    core.lifetime.opened$.subscribe(() => out.next(io));
     // An error is emitted before the handle is freed.
-    core.closing$.subscribe((end) => {
-      if ('error' in end) core.whenReadersDone(() => out.error(end.error));
+    core.lifetime.closing$.subscribe((end) => {
+      if ('error' in end) core.lifetime.whenReadersDone(() => out.error(end.error));
       else completeWhenClosed(core, out);
     });
-    return () => core.leave();
+    return () => core.closing.leave();
   });
 }
 
@@ -107,20 +107,20 @@ function connectingWith<S extends IOStream, T>(make: () => S, handler: Handler<S
   return new Observable((out) => {
     const io = make();
     const core = internalsOf(io);
-    core.handled = true;
+    core.errors.handled = true;
     let isOpened = false;
     const complete = (): void => completeWhenClosed(core, out);
     const stopped = (end: ReadEnd): void => {
-      if ('error' in end) core.whenReadersDone(() => out.error(end.error));
+      if ('error' in end) core.lifetime.whenReadersDone(() => out.error(end.error));
       else complete();
     };
-    core.opened$.subscribe(() => {
+    core.lifetime.opened$.subscribe(() => {
       isOpened = true;
       out.add(runHandler(io, handler, { next: (value) => out.next(value), error: (error) => out.error(error), complete, stopped }));
     });
-    core.closing$.subscribe((end) => {
+    core.lifetime.closing$.subscribe((end) => {
       if (!isOpened) stopped(end);
     });
-    return () => core.leave();
+    return () => core.closing.leave();
   });
 }

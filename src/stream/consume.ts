@@ -2,7 +2,8 @@ import { Observable, type ObservableInput } from 'rxjs';
 import { describeValue } from '../util/describe.ts';
 import { ownOptions } from '../util/own-options.ts';
 import { ActiveHandlers } from './active-handlers.ts';
-import { endReader, type ReadSide } from './read-side.ts';
+import { endReader } from './read-end.ts';
+import type { ReadSide } from './read-side.ts';
 
 /** The options of `consume`. */
 export interface ConsumeOptions {

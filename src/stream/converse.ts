@@ -5,9 +5,11 @@ import { Conversation } from '../protocol/conversation.ts';
 import type { Link } from '../protocol/link.ts';
 import type { Need } from '../protocol/need.ts';
 import { asBuffer } from './bytes.ts';
-import { internalsOf, type IOStream } from './io-stream.ts';
-import { endReader, type PullReader } from './read-side.ts';
+import type { IOStream } from './io-stream.ts';
+import { endReader } from './read-end.ts';
+import type { PullReader } from './read-side.ts';
 import { SentTracker } from './sent-tracker.ts';
+import { internalsOf } from './stream-fields.ts';
 
 /**
  * Runs a conversation in mid-stream: a generator that sends, and reads exactly what it requests, such as SMTP before STARTTLS.
@@ -111,7 +113,7 @@ class StreamHost<T> implements ConversationHost<T>, PullReader {
 
   write(bytes: Uint8Array): void {
     const core = this.#core;
-    if (!core.isActive) return;
+    if (!core.lifetime.isActive) return;
     const refusal = core.writes.accept(asBuffer(bytes));
     if (refusal) core.reportLater(refusal);
     else this.#sent.add(bytes.length);
@@ -126,7 +128,7 @@ class StreamHost<T> implements ConversationHost<T>, PullReader {
   onReturn(value: T): void {
     this.#release();
     const core = this.#core;
-    if (!core.isActive || !this.#sent.isWaiting) {
+    if (!core.lifetime.isActive || !this.#sent.isWaiting) {
       this.#emit(value);
       return;
     }
@@ -137,8 +139,10 @@ class StreamHost<T> implements ConversationHost<T>, PullReader {
       waiting.unsubscribe(); // Before the emission: a subscriber may start TLS synchronously, which closes this stream.
       this.#emit(value);
     };
-    waiting.add(core.writes.wait({ onSent }));
-    waiting.add(core.closing$.subscribe((end) => endReader(this.#out, end.unsubscribed || 'error' in end ? end : { error: closed() })));
+    waiting.add(core.writes.observe({ onSent }));
+    waiting.add(
+      core.lifetime.closing$.subscribe((end) => endReader(this.#out, end.unsubscribed || 'error' in end ? end : { error: closed() })),
+    );
     this.#out.add(waiting);
   }
 

@@ -1,34 +1,39 @@
 import type { Observable, ObservableInput } from 'rxjs';
-import { EOUTBUFLIMIT, type IOStreamError } from '../errors.ts';
-import type { EventMask } from '../events.ts';
-import type { Mutable } from '../util/mutable.ts';
-import type { Fh } from '../wire/fh/fh.ts';
-import type { Plugin, Timeouts } from '../wire/signal.ts';
+import type { IOStreamError } from '../errors.ts';
 import { toBytes, type Writable } from './bytes.ts';
-import { checkCallback } from './check-callback.ts';
-import { checkStreamOption, checkStreamOptions } from './check-stream-options.ts';
-import { Connection } from './connection.ts';
 import { consume, type ConsumeOptions } from './consume.ts';
-import { NO_HANDLE } from './handle.ts';
 import { iterate } from './iterate.ts';
-import { DEFAULTS, type Callback, type CallbackTarget, type IOStreamOptions, type StreamEvent } from './options.ts';
+import type { CallbackOf, StreamEventOf, StreamOptions } from './options.ts';
 import { Output } from './output.ts';
-import { isOwnField } from './own-fields.ts';
-import type { ClosedReport, StreamState } from './report.ts';
-import { send, type SendSource } from './send.ts';
-import type { AnyDetails, AnyOwnFields, OpeningStreamOf, OptionsOf } from './stream-of.ts';
+import type { ClosedReport } from './report.ts';
+import type { SendSource } from './send-source.ts';
+import { send } from './send.ts';
+import { internalsOf, StreamFields } from './stream-fields.ts';
+import type { AnyDetails, AnyOwnFields, DetailsOf, MaybeDetails, OptionsOf, OwnFields } from './stream-of.ts';
 import { SYMBOL_OBSERVABLE } from './symbol-observable.ts';
 import { usage } from './usage.ts';
 
-/** Returns the core of a stream, for the functions of this library; not exported by the index. */
-export let internalsOf: (io: IOStream) => Connection;
+/** An event as a value. */
+export type StreamEvent<S = IOStream> = StreamEventOf<S>;
 
-const NO_PLUGINS: Readonly<Record<string, Plugin>> = Object.freeze({});
+/** Called for every wanted event, and for every error (then `mask` is 0). */
+export type Callback<S = IOStream> = CallbackOf<S>;
+
+/**
+ * The options of {@link IOStream}. Exactly one of `fh`, `host` with `port`, `path` and `wire` is required: the endpoint. All others
+ * are optional. Names that start with a capital are the user's own fields.
+ */
+export type IOStreamOptions<S = IOStream> = StreamOptions<S>;
+
+/** The type of a connected stream with these options. */
+export type StreamOf<O> = IOStream<OwnFields<O>, DetailsOf<O>>;
+
+/** The type of the stream before it is connected: its details may be missing. */
+export type OpeningStreamOf<O> = IOStream<OwnFields<O>, MaybeDetails<DetailsOf<O>>>;
 
 /** The class behind {@link IOStream}. */
-class Stream<Details = AnyDetails> {
+class Stream<Details = AnyDetails> extends StreamFields<Details> {
   static {
-    internalsOf = (io) => io.#core;
     // `from(io)` is `data$`. With the async iterable, `from` would pull one more chunk after the subscriber has unsubscribed.
     Object.defineProperty(this.prototype, SYMBOL_OBSERVABLE, {
       value(this: Stream) {
@@ -39,37 +44,19 @@ class Stream<Details = AnyDetails> {
     });
   }
 
-  /** The peer's address: the first candidate at RESOLVED, the connected one from just before CONNECTED on. */
-  ip: string | undefined;
-  /** Whether the peer has ended its direction. */
-  isEof = false;
-  /** Bytes read so far. You may reset it. */
-  inBytes = 0;
-  /** Bytes written to the wire so far. You may reset it. */
-  outBytes = 0;
-  /** The plugins by name. */
-  readonly plugin: Readonly<Record<string, Plugin>>;
-  readonly #core: Connection;
   #output: Output | undefined;
 
+  // For `class extends IOStream`: the options of the public type.
+  // eslint-disable-next-line @typescript-eslint/no-useless-constructor
   constructor(options: IOStreamOptions) {
-    const given: Mutable<IOStreamOptions> = checkStreamOptions(options);
-    this.plugin = (given.plugin as Stream['plugin'] | undefined) ?? NO_PLUGINS;
-    for (const [key, value] of Object.entries(given)) if (isOwnField(key)) (this as Record<string, unknown>)[key] = value;
-    const core = (this.#core = new Connection(this as unknown as IOStream, given));
-    core.writes.queue.position = given.outPos;
-    if (given.outBuf !== undefined) core.writes.queue.content = toBytes(given.outBuf, '`outBuf`');
-    // The options live as long as the stream: do not retain `outBuf` after it is sent, nor `timeouts`, which are copied.
-    if (given.outBuf !== undefined) given.outBuf = undefined;
-    if (given.timeouts !== undefined) given.timeouts = undefined;
-    core.start();
+    super(options);
   }
 
   // Observables
 
   /** Emits every wanted event, never an empty mask. Completes on close, never errors. */
   get events$(): Observable<StreamEvent<this>> {
-    return this.#core.notifier.events$ as Observable<StreamEvent<never>>;
+    return internalsOf(this).notifier.events$ as Observable<StreamEvent<never>>;
   }
 
   /**
@@ -91,12 +78,12 @@ class Stream<Details = AnyDetails> {
    * @see {@link Stream.consume} for backpressure.
    */
   get data$(): Observable<Buffer> {
-    return this.#core.reads.data$;
+    return internalsOf(this).reads.data$;
   }
 
   /** Emits every `IOStreamError` as a value. Completes on close, never errors. */
   get errors$(): Observable<IOStreamError> {
-    return this.#core.notifier.errors$;
+    return internalsOf(this).notifier.errors$;
   }
 
   /**
@@ -106,7 +93,7 @@ class Stream<Details = AnyDetails> {
    * for at most `timeouts.close`.
    */
   get closed$(): Observable<ClosedReport> {
-    return this.#core.awaitedClose$;
+    return internalsOf(this).awaitedClose$;
   }
 
   /**
@@ -114,150 +101,12 @@ class Stream<Details = AnyDetails> {
    * on close.
    */
   get eof$(): Observable<void> {
-    return this.#core.eof$;
+    return internalsOf(this).lifetime.eof$;
   }
 
   /** A Subject that writes to the stream, with `pending` and `blocked$`. */
   get output(): Output {
-    return (this.#output ??= this.#makeOutput());
-  }
-
-  // Fields
-
-  /** The `fh` option, or the socket once it exists. */
-  get fh(): Fh | undefined {
-    const { options, handle } = this.#core;
-    return options.fh ?? (handle === NO_HANDLE ? undefined : (handle as Fh));
-  }
-
-  get host(): string | undefined {
-    return this.#core.options.host;
-  }
-
-  get port(): number | undefined {
-    return this.#core.options.port;
-  }
-
-  get path(): string | undefined {
-    return this.#core.options.path;
-  }
-
-  get cb(): Callback | CallbackTarget | undefined {
-    return this.#core.cb;
-  }
-
-  set cb(cb: Callback | CallbackTarget | undefined) {
-    checkStreamOption('cb', cb);
-    checkCallback(cb, this.#core.method);
-    this.#core.cb = cb;
-  }
-
-  get method(): string {
-    return this.#core.method;
-  }
-
-  set method(method: string) {
-    checkStreamOption('method', method);
-    this.#core.method = method;
-  }
-
-  /** The mask of wanted events; read at each event. Assigning it resumes reading after EINBUFLIMIT. */
-  get waitFor(): EventMask | undefined {
-    return this.#core.waitFor;
-  }
-
-  set waitFor(mask: EventMask | undefined) {
-    checkStreamOption('waitFor', mask);
-    this.#core.waitFor = mask;
-    this.#core.reads.clearLimit();
-  }
-
-  get inBufLimit(): number | undefined {
-    return this.#core.inBufLimit;
-  }
-
-  set inBufLimit(limit: number | undefined) {
-    checkStreamOption('inBufLimit', limit);
-    this.#core.inBufLimit = limit;
-    this.#core.reads.clearLimit();
-  }
-
-  /** Unread bytes, as a view: do not change it in place. Assign to replace them; call `read` to remove bytes. */
-  get inBuf(): Buffer {
-    return this.#core.reads.buffer;
-  }
-
-  set inBuf(bytes: Writable) {
-    this.#core.reads.assign(toBytes(bytes, '`inBuf`'));
-  }
-
-  /** Queued bytes. After a change call `write()`. */
-  get outBuf(): Buffer {
-    return this.#core.writes.queue.content;
-  }
-
-  set outBuf(bytes: Writable) {
-    this.#core.writes.queue.content = toBytes(bytes, '`outBuf`');
-    this.#core.writes.replaced();
-  }
-
-  /**
-   * With a number, bytes are written from this position of `outBuf`: the position advances and `outBuf` stays unchanged. With
-   * `undefined`, written bytes are removed from `outBuf`.
-   */
-  get outPos(): number | undefined {
-    return this.#core.writes.queue.position;
-  }
-
-  set outPos(position: number | undefined) {
-    checkStreamOption('outPos', position);
-    this.#core.writes.queue.position = position;
-    this.#core.writes.replaced();
-  }
-
-  /** Writes are rejected while at least this many bytes are pending; 0 = no limit. A change applies from the next write on. */
-  get outBufLimit(): number {
-    return this.#core.writes.outBufLimit;
-  }
-
-  set outBufLimit(limit: number | undefined) {
-    checkStreamOption('outBufLimit', limit);
-    this.#core.writes.outBufLimit = limit ?? DEFAULTS.outBufLimit;
-  }
-
-  /** All timeouts in milliseconds. Assigned values are merged into the current ones and take effect at once. */
-  get timeouts(): Timeouts {
-    return this.#core.timeouts;
-  }
-
-  set timeouts(wanted: Partial<Timeouts>) {
-    checkStreamOption('timeouts', wanted);
-    this.#core.timeouts = wanted;
-  }
-
-  get state(): StreamState {
-    return this.#core.state;
-  }
-
-  /** What each plugin reports of its handshake, by name. Empty before CONNECTED. */
-  get details(): Details {
-    return this.#core.details as Details;
-  }
-
-  get remoteAddress(): string | undefined {
-    return this.#core.handle.remoteAddress;
-  }
-
-  get remotePort(): number | undefined {
-    return this.#core.handle.remotePort;
-  }
-
-  get localAddress(): string | undefined {
-    return this.#core.handle.localAddress;
-  }
-
-  get localPort(): number | undefined {
-    return this.#core.handle.localPort;
+    return (this.#output ??= new Output(internalsOf(this), () => this.end()));
   }
 
   // Methods; all act at the call, except for `consume` and `send`, which are cold
@@ -280,20 +129,20 @@ class Stream<Details = AnyDetails> {
    */
   write(data?: Writable): boolean {
     const bytes = data === undefined ? undefined : toBytes(data, 'the data of write()');
-    const core = this.#core;
-    if (!core.isActive) return false;
-    const error = bytes ? core.writes.accept(bytes) : undefined;
-    if (error) core.reportLater(error);
-    else if (!bytes) core.writes.grown();
-    return !error && !core.writes.blocked;
+    const connection = internalsOf(this);
+    if (!connection.lifetime.isActive) return false;
+    const error = bytes ? connection.writes.accept(bytes) : undefined;
+    if (error) connection.reportLater(error);
+    else if (!bytes) connection.writes.grown();
+    return !error && !connection.writes.blocked;
   }
 
   /** Writes `data`, then ends our direction (FIN) after all queued bytes are written; reading continues. A second call: ECLOSED. */
   end(data?: Writable): void {
-    const core = this.#core;
+    const connection = internalsOf(this);
     if (data !== undefined) this.write(data);
-    if (!core.isOpen) return;
-    if (!core.writes.ended) core.writes.end();
+    if (!connection.lifetime.isOpen) return;
+    if (!connection.writes.ended) connection.writes.end();
     else if (data === undefined) this.write('');
   }
 
@@ -306,38 +155,38 @@ class Stream<Details = AnyDetails> {
    * - Waiting for the peer's FIN keeps the process alive only while `closed$` is subscribed.
    */
   close(): void {
-    this.#core.close();
+    internalsOf(this).closing.close();
   }
 
   /** Resets the connection at once (RST). Unsent bytes are lost; `closed$` reports how many. */
   reset(): void {
-    this.#core.reset();
+    internalsOf(this).closing.reset();
   }
 
   /** Pauses reading, as in Node. Bytes in flight still arrive, in `inBuf`. Does nothing after `close()`. */
   pause(): void {
-    if (this.#core.isOpen) this.#core.reads.pause();
+    if (internalsOf(this).lifetime.isOpen) internalsOf(this).reads.pause();
   }
 
   resume(): void {
-    this.#core.reads.resume();
+    internalsOf(this).reads.resume();
   }
 
   /** Makes the stream keep the process alive again. */
   ref(): void {
-    this.#core.setRef(true);
+    internalsOf(this).setRef(true);
   }
 
   /** Stops the stream from keeping the process alive. */
   unref(): void {
-    this.#core.setRef(false);
+    internalsOf(this).setRef(false);
   }
 
   /** Removes and returns the first `count` bytes of `inBuf`; all of them if there are fewer, or without `count`. */
   read(count?: number): Buffer {
     if (count !== undefined && !(Number.isSafeInteger(count) && count >= 0))
       throw usage('`read(count)` to get a number of bytes', String(count));
-    return this.#core.reads.take(count);
+    return internalsOf(this).reads.take(count);
   }
 
   /**
@@ -362,7 +211,7 @@ class Stream<Details = AnyDetails> {
    * @throws TypeError if `concurrency` is not an integer of at least 1.
    */
   consume<T>(handle: (chunk: Buffer) => ObservableInput<T>, options?: ConsumeOptions): Observable<T> {
-    return consume(this.#core.reads, handle, options);
+    return consume(internalsOf(this).reads, handle, options);
   }
 
   /**
@@ -389,7 +238,7 @@ class Stream<Details = AnyDetails> {
    * @throws TypeError if `source` is of another type.
    */
   send(source: SendSource): Observable<number> {
-    return send(this.#core, source);
+    return send(internalsOf(this), source);
   }
 
   /**
@@ -398,7 +247,7 @@ class Stream<Details = AnyDetails> {
    * Claims the stream at the first `next()`. Leaving the loop releases the stream and does not close it.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Buffer> {
-    return iterate(this.#core.reads);
+    return iterate(internalsOf(this).reads);
   }
 
   /** Calls `close()` and resolves when `closed$` has emitted. */
@@ -406,26 +255,6 @@ class Stream<Details = AnyDetails> {
     const closed = new Promise<void>((resolve) => void this.closed$.subscribe(() => resolve()));
     this.close();
     return closed;
-  }
-
-  #makeOutput(): Output {
-    const core = this.#core;
-    const output = new Output({
-      get pending() {
-        return core.writes.pending;
-      },
-      blocked$: core.writes.blocked$,
-      write: (data) => {
-        const bytes = toBytes(data, 'what output takes');
-        const error = core.isOpen ? core.writes.accept(bytes) : undefined;
-        if (error) core.reportLater(error, { fatal: error.code === EOUTBUFLIMIT });
-        return !error;
-      },
-      end: () => this.end(),
-      reset: (cause) => core.reset(cause),
-    });
-    core.closing$.subscribe({ complete: () => output.stop() });
-    return output;
   }
 }
 

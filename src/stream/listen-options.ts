@@ -1,5 +1,4 @@
-import type { IOStream } from './io-stream.ts';
-import type { IOStreamOptions } from './options.ts';
+import type { IOStream, IOStreamOptions } from './io-stream.ts';
 
 /** The address to listen on, and the options of the accepted streams: those of `IOStream`, except for its endpoint. */
 export interface ListenOptions<S = IOStream> extends Omit<

@@ -6,12 +6,12 @@ import { definedOptions } from '../util/own-options.ts';
 import { checkUnixPath } from '../wire/unix-path.ts';
 import { toBindError } from './bind-error.ts';
 import { checkListenOptions, listenUsage, type BindOptions } from './check-listen-options.ts';
-import { IOStream } from './io-stream.ts';
+import { IOStream, type StreamOf } from './io-stream.ts';
 import type { ListenOptions } from './listen-options.ts';
 import { DEFAULTS } from './options.ts';
 import type { Handler } from './run-handler.ts';
 import { Server } from './server.ts';
-import type { OptionsOf, StreamOf } from './stream-of.ts';
+import type { OptionsOf } from './stream-of.ts';
 
 /** Default of `outBufLimit` for accepted streams: limits a thousand slow clients to 1 GiB. */
 const OUT_BUF_LIMIT = 1024 * 1024;

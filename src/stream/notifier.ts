@@ -1,34 +1,28 @@
 import { Subject, type Observable } from 'rxjs';
 import type { IOStreamError } from '../errors.ts';
 import type { EventMask } from '../events.ts';
-import type { IOStream } from './io-stream.ts';
 import { noMethod } from './check-callback.ts';
-import type { Callback, CallbackTarget, StreamEvent } from './options.ts';
+import type { FailureTarget } from './failure-target.ts';
+import type { Lifetime } from './lifetime.ts';
+import type { CallbackOf, StreamEventOf } from './options.ts';
+import type { StreamSettings } from './settings.ts';
 
-/** The parts of the stream that the notifier reads at each event. */
-export interface NotifierHost {
-  readonly io: IOStream;
-  readonly waitFor: EventMask | undefined;
-  readonly cb: Callback | CallbackTarget | undefined;
-  readonly method: string;
-  readonly onEvent: ((event: StreamEvent) => void) | undefined;
-  /** Called when a callback threw: closes the stream. */
-  onCallbackThrow(error: unknown): void;
-}
+/** The parts that decide which events are reported; `io` is the stream that callbacks get. */
+type NotifierParts = FailureTarget & { readonly io: object; readonly settings: StreamSettings; readonly lifetime: Lifetime };
 
 /** Reports events and errors to `onEvent`, `cb`, `events$` and `errors$`, in this order, until it is completed. */
 export class Notifier {
-  readonly #host: NotifierHost;
-  #events: Subject<StreamEvent> | undefined;
+  readonly #parts: NotifierParts;
+  #events: Subject<StreamEventOf<object>> | undefined;
   #errors: Subject<IOStreamError> | undefined;
   #completed = false;
 
-  constructor(host: NotifierHost) {
-    this.#host = host;
+  constructor(parts: NotifierParts) {
+    this.#parts = parts;
   }
 
-  get events$(): Observable<StreamEvent> {
-    return (this.#events ??= this.#subject<StreamEvent>());
+  get events$(): Observable<StreamEventOf<object>> {
+    return (this.#events ??= this.#subject<StreamEventOf<object>>());
   }
 
   get errors$(): Observable<IOStreamError> {
@@ -37,20 +31,21 @@ export class Notifier {
 
   /** Whether one of these events would reach a handler now. */
   wants(mask: EventMask): boolean {
-    const { cb, onEvent } = this.#host;
+    const { cb, onEvent } = this.#parts.settings;
     return onEvent !== undefined || (this.#wanted(mask) !== 0 && (cb !== undefined || this.#events?.observed === true));
   }
 
-  /** Reports events: all to `onEvent`, the wanted ones to `cb` and `events$`. */
+  /** Reports events of an active stream: all to `onEvent`, the wanted ones to `cb` and `events$`. */
   notify(mask: EventMask): void {
-    if (this.#completed) return;
-    const { io, onEvent } = this.#host;
+    if (!this.#parts.lifetime.isActive) return;
+    const { onEvent } = this.#parts.settings;
+    const io = this.#parts.io as never;
     // Without closures: this runs several times for each chunk.
     if (onEvent) {
       try {
         onEvent({ io, mask });
       } catch (thrown) {
-        this.#host.onCallbackThrow(thrown);
+        this.#parts.onCallbackThrow(thrown);
       }
     }
     const wanted = this.#wanted(mask);
@@ -62,10 +57,10 @@ export class Notifier {
   /** Reports an error, independent of `waitFor`. Returns whether it reached a handler. */
   emitError(error: IOStreamError): boolean {
     if (this.#completed) return false;
-    const heard = this.#host.cb !== undefined || this.#errors?.observed === true;
+    const isHandled = this.#parts.settings.cb !== undefined || this.#errors?.observed === true;
     this.#call(0, error);
     this.#errors?.next(error);
-    return heard;
+    return isHandled;
   }
 
   /** Stops all reports, and completes `events$` and `errors$`. */
@@ -76,20 +71,21 @@ export class Notifier {
   }
 
   #wanted(mask: EventMask): EventMask {
-    const { waitFor } = this.#host;
+    const { waitFor } = this.#parts.settings;
     return waitFor === undefined ? mask : mask & waitFor;
   }
 
   #call(mask: EventMask, error?: IOStreamError): void {
-    const { io, cb, method } = this.#host;
+    const { cb, method } = this.#parts.settings;
     if (cb === undefined || this.#completed) return;
+    const io = this.#parts.io as never;
     try {
       const named = (cb as Record<string, unknown>)[method];
-      if (typeof named === 'function') (named as Callback).call(cb, io, mask, error);
-      else if (typeof cb === 'function') (cb as Callback)(io, mask, error);
+      if (typeof named === 'function') (named as CallbackOf<never>).call(cb, io, mask, error);
+      else if (typeof cb === 'function') (cb as CallbackOf<never>)(io, mask, error);
       else throw noMethod(cb, method);
     } catch (thrown) {
-      this.#host.onCallbackThrow(thrown);
+      this.#parts.onCallbackThrow(thrown);
     }
   }
 

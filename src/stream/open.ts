@@ -1,7 +1,9 @@
 /* eslint-disable @typescript-eslint/unified-signatures -- the own fields of a union of options would not be inferred */
-import { internalsOf, IOStream } from './io-stream.ts';
-import type { IOStreamOptions } from './options.ts';
-import type { OptionsOf, StreamOf } from './stream-of.ts';
+import { IOStream } from './io-stream.ts';
+import { internalsOf } from './stream-fields.ts';
+import type { IOStreamOptions } from './io-stream.ts';
+import type { OptionsOf } from './stream-of.ts';
+import type { StreamOf } from './io-stream.ts';
 
 /**
  * Dials a connection, and resolves with the stream when the whole stack is connected.
@@ -38,18 +40,18 @@ export function opening<S extends IOStream>(make: () => S): Promise<S> {
   return new Promise((resolve, reject) => {
     const io = make();
     const core = internalsOf(io);
-    core.handled = true;
-    core.opened$.subscribe(() => {
-      core.handled = false;
+    core.errors.handled = true;
+    core.lifetime.opened$.subscribe(() => {
+      core.errors.handled = false;
       // Without `unhandled`: an error is kept for the next read, `send` or `closed$` of the caller.
-      const { supervisor } = core;
-      core.supervisor = {
-        thrown: (error, of) => supervisor.thrown(error, of),
-        upgraded: (successor, of) => supervisor.upgraded?.(successor, of),
+      const { supervisor } = core.errors;
+      core.errors.supervisor = {
+        thrown: (error) => supervisor.thrown(error),
+        upgraded: (successor, upgraded) => supervisor.upgraded?.(successor, upgraded),
       };
       resolve(io);
     });
-    core.closed$.subscribe(({ error }) =>
+    core.lifetime.closed$.subscribe(({ error }) =>
       reject((error as Error | undefined) ?? new Error('expected a connection, the stream was closed before it was there')),
     );
   });

@@ -6,25 +6,21 @@ import type { Timeouts, Wire } from '../wire/signal.ts';
 import type { Plugins } from '../wire/stack.ts';
 import type { TcpOptions } from '../wire/tcp-options.ts';
 import type { Writable } from './bytes.ts';
-import type { IOStream } from './io-stream.ts';
 
 /** Called for every wanted event, and for every error (then `mask` is 0). */
-export type Callback<S = IOStream> = (io: S, mask: EventMask, error?: IOStreamError) => void;
+export type CallbackOf<S> = (io: S, mask: EventMask, error?: IOStreamError) => void;
 
 /** An object or class with a method named `method`. */
 export type CallbackTarget = object;
 
 /** An event as a value. */
-export interface StreamEvent<S = IOStream> {
+export interface StreamEventOf<S> {
   readonly io: S;
   readonly mask: EventMask;
 }
 
-/**
- * The options of {@link IOStream}. Exactly one of `fh`, `host` with `port`, `path` and `wire` is required: the endpoint. All others
- * are optional. Names that start with a capital are the user's own fields.
- */
-export interface IOStreamOptions<S = IOStream> extends TcpOptions {
+/** The options of a stream `S`. */
+export interface StreamOptions<S> extends TcpOptions {
   /** The file descriptor, handle or Node stream to read and write. Closed with the stream. One stream per `fh`. */
   readonly fh?: Fh | undefined;
   /**
@@ -41,11 +37,11 @@ export interface IOStreamOptions<S = IOStream> extends TcpOptions {
   /** Any other wire, such as one end of a `memoryPair`. */
   readonly wire?: Wire | undefined;
   /** Called for events and errors: a function, or an object or class with a method named `method`. */
-  readonly cb?: Callback<S> | CallbackTarget | undefined;
+  readonly cb?: CallbackOf<S> | CallbackTarget | undefined;
   /** The name of the method of `cb`. @default 'IO' */
   readonly method?: string | undefined;
   /** Called for every event from the first on, independent of `waitFor`. */
-  readonly onEvent?: ((event: StreamEvent<S>) => void) | undefined;
+  readonly onEvent?: ((event: StreamEventOf<S>) => void) | undefined;
   /** The events reported to `cb` and `events$` (manual mode); `undefined`: all (reactive mode). */
   readonly waitFor?: EventMask | undefined;
   /** With EOF and without IN in `waitFor`: maximum bytes in `inBuf` before EINBUFLIMIT; 0 = no limit. */

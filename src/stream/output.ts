@@ -1,15 +1,7 @@
 import { distinctUntilChanged, Subject, type Observable } from 'rxjs';
-import type { Writable } from './bytes.ts';
-
-/** The parts of the stream that {@link Output} uses. */
-export interface OutputPort {
-  readonly pending: number;
-  readonly blocked$: Observable<boolean>;
-  /** Queues bytes. Returns false if they were rejected; the stream reports the error, and the output must stop. */
-  write(data: Writable): boolean;
-  end(): void;
-  reset(cause: unknown): void;
-}
+import { EOUTBUFLIMIT } from '../errors.ts';
+import { toBytes, type Writable } from './bytes.ts';
+import type { Connection } from './connection.ts';
 
 /**
  * Writes to a stream as a Subject: `source$.subscribe(io.output)`.
@@ -33,7 +25,8 @@ export interface OutputPort {
  * ```
  */
 export class Output extends Subject<Writable> {
-  readonly #port: OutputPort;
+  readonly #connection: Connection;
+  readonly #end: () => void;
   #stopped = false;
   /**
    * Emits true when writes should wait, false when they may continue. Starts with the current value; completes on close. Emits
@@ -41,43 +34,57 @@ export class Output extends Subject<Writable> {
    */
   readonly blocked$: Observable<boolean>;
 
-  /** @internal */
-  constructor(port: OutputPort) {
+  /**
+   * @internal
+   * @param end ends the stream's direction, as `io.end` does.
+   */
+  constructor(connection: Connection, end: () => void) {
     super();
-    this.#port = port;
-    this.blocked$ = port.blocked$.pipe(distinctUntilChanged());
+    this.#connection = connection;
+    this.#end = end;
+    this.blocked$ = connection.writes.blocked$.pipe(distinctUntilChanged());
     // Bound: with `config.useDeprecatedNextContext`, RxJS calls them on an object that inherits from this one.
     this.next = this.next.bind(this);
     this.error = this.error.bind(this);
     this.complete = this.complete.bind(this);
+    connection.lifetime.closing$.subscribe({ complete: () => this.#stop() });
   }
 
   /** Bytes accepted and not sent yet. */
   get pending(): number {
-    return this.#port.pending;
+    return this.#connection.writes.pending;
   }
 
   override next(data: Writable): void {
     if (this.#stopped) return;
-    if (this.#port.write(data)) super.next(data);
-    else this.stop();
+    if (this.#write(data)) super.next(data);
+    else this.#stop();
   }
 
   override complete(): void {
     if (this.#stopped) return;
-    this.#port.end();
-    this.stop();
+    this.#end();
+    this.#stop();
   }
 
   override error(cause: unknown): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#port.reset(cause);
+    this.#connection.closing.reset(cause);
     super.error(cause);
   }
 
+  /** Queues bytes. Returns false if they were rejected: the stream reports the error, and the output stops. */
+  #write(data: Writable): boolean {
+    const { lifetime, writes } = this.#connection;
+    const bytes = toBytes(data, 'what output takes');
+    const error = lifetime.isOpen ? writes.accept(bytes) : undefined;
+    if (error) this.#connection.reportLater(error, { fatal: error.code === EOUTBUFLIMIT });
+    return !error;
+  }
+
   /** Completes: further values are ignored. */
-  stop(): void {
+  #stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
     super.complete();

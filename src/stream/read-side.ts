@@ -1,29 +1,13 @@
-import { Observable, type SchedulerLike, type Subscriber, type Unsubscribable } from 'rxjs';
-import { EINBUFLIMIT, EREQINBUFLIMIT, EREQINEOF, ETOIDLE, IOStreamError } from '../errors.ts';
-import { EOF, IN, type EventMask } from '../events.ts';
+import type { Observable } from 'rxjs';
+import { EINBUFLIMIT } from '../errors.ts';
+import { EOF, IN } from '../events.ts';
 import { ByteBuffer } from '../protocol/byte-buffer.ts';
-import { PAUSE, RESUME, type Flow } from '../wire/signal.ts';
+import { PAUSE, RESUME } from '../wire/signal.ts';
 import { asBuffer } from './bytes.ts';
-import { Watchdog, type WatchdogTarget } from '../util/watchdog.ts';
-
-/** The parts of the stream that the read side uses. */
-export interface ReadHost {
-  readonly scheduler: SchedulerLike;
-  readonly highWaterMark: number;
-  readonly idleTimeout: number;
-  readonly waitFor: EventMask | undefined;
-  readonly inBufLimit: number | undefined;
-  send(signal: Flow): void;
-  notify(mask: EventMask): void;
-  report(error: IOStreamError): void;
-  requestTick(): void;
-  /** Whether IN would reach a handler. */
-  wants(mask: EventMask): boolean;
-  /** Called when a reader has received the fatal error of the stream. */
-  errorHandled(): void;
-  /** Called when a reader has been removed. */
-  readerLeft(): void;
-}
+import type { ConnectionParts } from './connection-parts.ts';
+import { DataReaders, type ReadersOwner } from './data-readers.ts';
+import type { ReadEnd } from './read-end.ts';
+import { missingOption, readLimitError } from './read-limits.ts';
 
 /** Reads bytes chunk by chunk: `consume`, iteration or a conversation. A stream has one pull reader at a time. */
 export interface PullReader {
@@ -35,49 +19,15 @@ export interface PullReader {
   hasEnded?(): boolean;
 }
 
-/** How reading ended: at EOF or by our close (neither field), by an error, or because the stream's owner unsubscribed. */
-export type ReadEnd = { readonly error?: unknown; readonly unsubscribed?: true };
+/** The buffer of all streams that have no unread bytes yet; always empty. */
+const NO_UNREAD = new ByteBuffer();
 
-/** The owner has unsubscribed: remaining readers get no notification, so that truncated data never looks complete. */
-export const UNSUBSCRIBED: ReadEnd = Object.freeze({ unsubscribed: true });
-
-const NO_READERS: readonly never[] = Object.freeze([]);
-
-/** Ends a reader as the stream ended. */
-export function endReader(reader: Subscriber<never>, end: ReadEnd): void {
-  if (end.unsubscribed) reader.unsubscribe();
-  else if ('error' in end) reader.error(end.error);
-  else reader.complete();
-}
-
-/** Removes a subscriber of `data$` from the read side. */
-class ReaderTeardown implements Unsubscribable {
-  readonly #side: ReadSide;
-  readonly #reader: Subscriber<Buffer>;
-
-  constructor(side: ReadSide, reader: Subscriber<Buffer>) {
-    this.#side = side;
-    this.#reader = reader;
-  }
-
-  unsubscribe(): void {
-    this.#side.dismiss(this.#reader);
-  }
-}
-
-/**
- * Holds the inbound direction: the unread bytes (`inBuf`), the readers, and the flow control of the wire.
- */
-export class ReadSide implements WatchdogTarget {
-  readonly #host: ReadHost;
-  readonly #buffer = new ByteBuffer();
-  /** Created on first use: `idle` is off by default. */
-  #watchdog: Watchdog | undefined;
-  /** Connected, and not closed. */
-  isWaiting = false;
-  #data$: Observable<Buffer> | undefined;
-  /** The subscribers of `data$`. Copied on change, so that changes during an emission do not affect it. */
-  #readers: readonly Subscriber<Buffer>[] = NO_READERS;
+/** Holds the inbound direction: the unread bytes (`inBuf`), the readers, and the flow control of the wire. */
+export class ReadSide implements ReadersOwner {
+  readonly #parts: ConnectionParts;
+  /** Created with the first unread bytes: most chunks go to `data$` as received. */
+  #buffer = NO_UNREAD;
+  readonly #readers = new DataReaders(this);
   #puller: PullReader | undefined;
   #wasRead = false;
   /** Depth of emissions in progress. Bytes or an end that arrive meanwhile must not overtake them. */
@@ -89,37 +39,21 @@ export class ReadSide implements WatchdogTarget {
   /** EINBUFLIMIT was reported, and the user has not reacted yet. */
   #isAtLimit = false;
   #end: ReadEnd | undefined;
-  /** How `data$` ended; replayed to later subscribers. */
-  #emittedEnd: ReadEnd | undefined;
   /** Closed by us: bytes that remain in the buffer are no longer emitted. */
   #abandoned = false;
 
-  constructor(host: ReadHost) {
-    this.#host = host;
+  constructor(parts: ConnectionParts) {
+    this.#parts = parts;
   }
 
-  // Watched: bytes are expected in either direction, from connect to close
-
-  get limit(): number {
-    return this.#host.idleTimeout;
-  }
-
-  onTimeout(): void {
-    // Paused by the user or by a slow reader: the peer may be unable to send. A full buffer without a reader counts as idle.
-    if (!this.#flowing && (this.#userPaused || this.hasReader)) {
-      this.touch();
-      return;
-    }
-    const message = `expected bytes in either direction within ${this.limit} ms, none came or left; raise timeouts.idle or close the stream`;
-    this.#host.report(new IOStreamError(ETOIDLE, { phase: 'read', message }));
-  }
+  // The buffer and the pause of the user
 
   get buffer(): Buffer {
     return asBuffer(this.#buffer.view());
   }
 
   assign(bytes: Buffer): void {
-    this.#buffer.assign(bytes);
+    this.#ownBuffer().assign(bytes);
     this.clearLimit();
   }
 
@@ -133,7 +67,7 @@ export class ReadSide implements WatchdogTarget {
   /** Clears a reached limit: reading resumes at the end of the tick. */
   clearLimit(): void {
     this.#isAtLimit = false;
-    this.#host.requestTick();
+    this.#parts.requestTick();
   }
 
   pause(): void {
@@ -143,7 +77,18 @@ export class ReadSide implements WatchdogTarget {
 
   resume(): void {
     this.#userPaused = false;
-    this.#host.requestTick();
+    this.#parts.requestTick();
+  }
+
+  /** Whether the user or a slow reader has paused the wire. A full buffer without a reader does not count. */
+  get isPaused(): boolean {
+    return !this.#flowing && (this.#userPaused || this.hasReader);
+  }
+
+  // Readers
+
+  get data$(): Observable<Buffer> {
+    return this.#readers.data$;
   }
 
   /** Whether a pull reader is attached; it has not received the end yet. */
@@ -158,34 +103,28 @@ export class ReadSide implements WatchdogTarget {
 
   /** Whether a subscriber of `data$` or a pull reader is attached. */
   get hasReader(): boolean {
-    return this.#puller !== undefined || this.#readers.length > 0;
+    return this.#puller !== undefined || !this.#readers.isEmpty;
   }
 
   /** Whether an error would reach a handler through one of the readers. */
   get isErrorHandled(): boolean {
-    return this.#readers.length > 0 || (this.#puller !== undefined && this.#puller.isErrorHandled?.() !== false);
+    return !this.#readers.isEmpty || (this.#puller !== undefined && this.#puller.isErrorHandled?.() !== false);
   }
 
-  get data$(): Observable<Buffer> {
-    return (this.#data$ ??= new Observable((subscriber) => this.#admit(subscriber)));
-  }
-
-  /** Adds a subscriber. Without a Subject, which would add 0.7 KB to each idle connection. */
-  #admit(reader: Subscriber<Buffer>): void {
+  readerAdded(): void {
     this.#wasRead = true;
-    if (this.#emittedEnd) this.#endOne(reader, this.#emittedEnd);
-    else {
-      this.#readers = this.#readers.length === 0 ? [reader] : [...this.#readers, reader];
-      reader.add(new ReaderTeardown(this, reader));
-      this.#drainDue = true;
-      this.#host.requestTick();
-    }
+    this.#drainDue = true;
+    this.#parts.requestTick();
   }
 
-  /** Removes a subscriber of `data$`. */
-  dismiss(reader: Subscriber<Buffer>): void {
-    this.#readers = this.#readers.length === 1 ? NO_READERS : this.#readers.filter((each) => each !== reader);
-    this.#readerLeft();
+  readerEnded(end: ReadEnd): void {
+    this.#wasRead = true;
+    if ('error' in end) this.#parts.errors.markHandled();
+  }
+
+  readerLeft(): void {
+    this.#parts.lifetime.checkReadersDone(this.hasReader);
+    this.#parts.requestTick();
   }
 
   /** Attaches a pull reader. Returns the function that detaches it, or `undefined` if another one is attached. */
@@ -193,29 +132,24 @@ export class ReadSide implements WatchdogTarget {
     if (this.#puller && this.#puller.hasEnded?.() !== true) return undefined;
     this.#puller = puller;
     this.#wasRead = true;
-    this.#host.requestTick();
+    this.#parts.requestTick();
     return () => {
       if (this.#puller !== puller) return;
       this.#puller = undefined;
-      this.#readerLeft();
+      this.readerLeft();
     };
-  }
-
-  #readerLeft(): void {
-    this.#host.readerLeft();
-    this.#host.requestTick();
   }
 
   /** Returns the end for a reader that delivers it; marks its error as handled. */
   takeEnd(): ReadEnd | undefined {
     const { end } = this;
-    if (end && 'error' in end) this.#host.errorHandled();
+    if (end && 'error' in end) this.#parts.errors.markHandled();
     return end;
   }
 
   /** The next chunk for a pull reader, if it is as received and no other reader has seen or will see it. */
   get exclusiveChunk(): Uint8Array | undefined {
-    return this.#readers.length === 0 ? this.#buffer.exclusiveChunk : undefined;
+    return this.#readers.isEmpty ? this.#buffer.exclusiveChunk : undefined;
   }
 
   /** Returns the next chunk for a pull reader, and emits it on `data$`. */
@@ -225,7 +159,7 @@ export class ReadSide implements WatchdogTarget {
     return chunk;
   }
 
-  /** Returns the next chunk for a pull reader, without `data$`: the reader calls `show` with the bytes that it keeps. */
+  /** Returns the next chunk for a pull reader, without `data$`: the reader calls `publish` with the bytes that it keeps. */
   pullUnobserved(): Buffer | undefined {
     if (this.#buffer.length === 0 || this.#userPaused || this.#abandoned) return undefined;
     const chunk = asBuffer(this.#buffer.take(this.#buffer.length));
@@ -244,9 +178,10 @@ export class ReadSide implements WatchdogTarget {
   unshift(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     const rest = this.#buffer.take(this.#buffer.length);
-    this.#buffer.append(bytes);
-    this.#buffer.append(rest);
-    this.#host.requestTick();
+    const buffer = this.#ownBuffer();
+    buffer.append(bytes);
+    buffer.append(rest);
+    this.#parts.requestTick();
   }
 
   /** How reading ended; `undefined` until all bytes before the end have been read. */
@@ -254,34 +189,34 @@ export class ReadSide implements WatchdogTarget {
     return this.#buffer.length === 0 || this.#abandoned ? this.#end : undefined;
   }
 
+  #ownBuffer(): ByteBuffer {
+    if (this.#buffer === NO_UNREAD) this.#buffer = new ByteBuffer();
+    return this.#buffer;
+  }
+
+  // Inbound bytes and their end
+
   push(bytes: Uint8Array): void {
+    const { notifier, errors } = this.#parts;
     const chunk = asBuffer(bytes);
-    this.touch();
     // Fast path: emit the chunk as received. Passing through the buffer makes bulk transfers 5 % slower.
-    if (
-      this.#buffer.length === 0 &&
-      this.#readers.length > 0 &&
-      this.#dispatching === 0 &&
-      !this.#puller &&
-      !this.#drainDue &&
-      !this.#userPaused &&
-      !this.#host.wants(IN)
-    ) {
+    if (this.#isUnbuffered() && !notifier.wants(IN)) {
       this.#emit(chunk);
       return;
     }
-    this.#buffer.append(chunk, true);
+    this.#ownBuffer().append(chunk, true);
     // Checked before IN is reported: changes made by the callback apply from the next read on.
-    const error = this.#limitError();
-    this.#host.notify(IN);
-    if (error) this.#host.report(error);
+    const error = this.hasReader ? undefined : readLimitError(this.#parts.settings, this.#buffer.length);
+    this.#isAtLimit ||= error?.code === EINBUFLIMIT;
+    notifier.notify(IN);
+    if (error) errors.report(error);
     this.pump();
   }
 
   /** Ends reading at the peer's EOF. */
   finish(): void {
     this.#end ??= {};
-    this.#host.notify(EOF);
+    this.#parts.notifier.notify(EOF);
     this.pump();
   }
 
@@ -289,8 +224,6 @@ export class ReadSide implements WatchdogTarget {
   close(end: ReadEnd): void {
     this.#end ??= end;
     this.#userPaused = false;
-    this.isWaiting = false;
-    this.#watchdog?.stop();
     this.#deliver();
   }
 
@@ -307,9 +240,37 @@ export class ReadSide implements WatchdogTarget {
     this.updateFlowControl();
   }
 
+  updateFlowControl(): void {
+    const flowing = this.#isWanted();
+    if (flowing === this.#flowing || this.#end) return;
+    this.#flowing = flowing;
+    if (flowing) this.#parts.idle?.touch();
+    this.#parts.flow.next(flowing ? RESUME : PAUSE);
+  }
+
+  /** Whether a chunk may go to `data$` as received: nothing is buffered before it, and no other reader has to see it first. */
+  #isUnbuffered(): boolean {
+    return (
+      this.#buffer.length === 0 &&
+      !this.#readers.isEmpty &&
+      this.#dispatching === 0 &&
+      !this.#puller &&
+      !this.#drainDue &&
+      !this.#userPaused
+    );
+  }
+
+  /** Whether to read on from the wire. */
+  #isWanted(): boolean {
+    if (this.#userPaused || this.#isAtLimit) return false;
+    const { waitFor, inBufLimit, highWaterMark } = this.#parts.settings;
+    const isUnread = this.#readers.isEmpty && (waitFor === undefined || missingOption(waitFor, inBufLimit) !== undefined);
+    return !(isUnread || this.#puller) || this.#buffer.length < highWaterMark;
+  }
+
   #deliver(): void {
     if (this.#dispatching > 0 && !this.#abandoned) {
-      this.#host.requestTick();
+      this.#parts.requestTick();
       return;
     }
     // The pull reader first: bytes that it puts back come before the end.
@@ -317,78 +278,17 @@ export class ReadSide implements WatchdogTarget {
     this.#drain();
   }
 
-  updateFlowControl(): void {
-    const flowing = this.#wanted();
-    if (flowing === this.#flowing || this.#end) return;
-    this.#flowing = flowing;
-    if (flowing) this.touch();
-    this.#host.send(flowing ? RESUME : PAUSE);
-  }
-
-  /** Starts the idle timeout: the stream is connected. */
-  open(): void {
-    this.isWaiting = true;
-    this.touch();
-  }
-
-  /** Restarts the idle timeout: bytes were read or written, or are expected from now on. */
-  touch(): void {
-    if (this.isWaiting && this.limit !== Infinity) (this.#watchdog ??= new Watchdog(this.#host.scheduler, this)).touch();
-  }
-
-  resetTimeout(): void {
-    this.#watchdog?.stop();
-    this.touch();
-  }
-
-  #wanted(): boolean {
-    if (this.#userPaused || this.#isAtLimit) return false;
-    const { waitFor } = this.#host;
-    const unread = this.#readers.length === 0 && (waitFor === undefined || this.#missing(waitFor) !== undefined);
-    return !(unread || this.#puller) || this.#buffer.length < this.#host.highWaterMark;
-  }
-
   #drain(): void {
     this.#drainDue = false;
     if (this.#userPaused) return;
-    if (!this.#abandoned && !this.#puller && this.#readers.length > 0 && this.#buffer.length > 0)
+    if (!this.#abandoned && !this.#puller && !this.#readers.isEmpty && this.#buffer.length > 0)
       this.#emit(asBuffer(this.#buffer.take(this.#buffer.length)));
-    if (this.end) this.#emitEnd(this.end);
+    if (this.end) this.#readers.end(this.end);
   }
 
   #emit(chunk: Buffer): void {
     this.#dispatching += 1;
-    for (const reader of this.#readers) reader.next(chunk);
+    this.#readers.emit(chunk);
     this.#dispatching -= 1;
-  }
-
-  #emitEnd(end: ReadEnd): void {
-    this.#emittedEnd = end;
-    const readers = this.#readers;
-    this.#readers = NO_READERS;
-    for (const reader of readers) this.#endOne(reader, end);
-  }
-
-  #endOne(reader: Subscriber<Buffer>, end: ReadEnd): void {
-    if ('error' in end) this.#host.errorHandled();
-    endReader(reader, end);
-  }
-
-  /** The error code of an option that is missing without IN in `waitFor`. Reading stops at `highWaterMark` bytes until it is set. */
-  #missing(waitFor: EventMask): typeof EREQINEOF | typeof EREQINBUFLIMIT | undefined {
-    if ((waitFor & IN) !== 0) return undefined;
-    if ((waitFor & EOF) === 0) return EREQINEOF;
-    return this.#host.inBufLimit === undefined ? EREQINBUFLIMIT : undefined;
-  }
-
-  #limitError(): IOStreamError | undefined {
-    const { waitFor, inBufLimit = 0 } = this.#host;
-    if (waitFor === undefined || this.hasReader) return undefined;
-    const missing = this.#missing(waitFor);
-    if (missing) return new IOStreamError(missing, { phase: 'read' });
-    if ((waitFor & IN) !== 0 || inBufLimit === 0 || this.#buffer.length <= inBufLimit) return undefined;
-    this.#isAtLimit = true;
-    const message = `expected at most inBufLimit = ${inBufLimit} bytes before EOF, got ${this.#buffer.length}; take bytes from inBuf or raise inBufLimit to read on`;
-    return new IOStreamError(EINBUFLIMIT, { phase: 'read', message });
   }
 }

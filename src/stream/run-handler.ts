@@ -1,7 +1,8 @@
 import { defer, Subscription, type ObservableInput } from 'rxjs';
 import { guardedSubscriber } from '../util/guarded-subscriber.ts';
-import { internalsOf, type IOStream } from './io-stream.ts';
-import type { ReadEnd } from './read-side.ts';
+import type { IOStream } from './io-stream.ts';
+import { internalsOf } from './stream-fields.ts';
+import type { ReadEnd } from './read-end.ts';
 
 /** Handles a connection. When the returned Observable completes, the connection is closed; when it errors, it is reset. */
 export type Handler<S = IOStream, T = unknown> = (io: S) => ObservableInput<T>;
@@ -47,9 +48,9 @@ export function runHandler<S extends IOStream, T>(io: S, handler: Handler<S, T>,
   });
   running.add(inner);
   running.add(
-    core.closing$.subscribe((end) => {
-      const goesOn = core.wasInUse || (!('error' in end) && core.reads.wasRead);
-      if (core.state !== 'closing' && goesOn) return;
+    core.lifetime.closing$.subscribe((end) => {
+      const goesOn = core.lifetime.wasInUse || (!('error' in end) && core.reads.wasRead);
+      if (core.lifetime.state !== 'closing' && goesOn) return;
       running.unsubscribe();
       observer.stopped?.(end);
     }),

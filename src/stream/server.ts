@@ -4,8 +4,9 @@ import { IOStreamError } from '../errors.ts';
 import { ownOptions } from '../util/own-options.ts';
 import { reportUnhandled } from '../util/report-unhandled.ts';
 import { after } from '../util/timer.ts';
-import type { Supervisor } from './connection.ts';
-import { internalsOf, type IOStream } from './io-stream.ts';
+import type { Supervisor } from './supervisor.ts';
+import type { IOStream } from './io-stream.ts';
+import { internalsOf } from './stream-fields.ts';
 import { runHandler, type Handler } from './run-handler.ts';
 
 /** The result of {@link Server.drain}. */
@@ -52,12 +53,12 @@ export class Server<S extends IOStream = IOStream> {
   readonly #handlers = new Set<Subscription>();
   #stopped = false;
   readonly #supervisor: Supervisor = {
-    unhandled: (error, { wasConnected }) => this.#report(error, wasConnected),
+    unhandled: (error, wasConnected) => this.#report(error, wasConnected),
     thrown: (error) => this.#report(error),
-    upgraded: (successor, { io }) => {
+    upgraded: (successor, io) => {
       this.#follow(successor as S);
       this.#leave(io as S);
-      if (this.#stopped) internalsOf(successor).leave();
+      if (this.#stopped) internalsOf(successor as S).closing.leave();
     },
   };
 
@@ -140,7 +141,7 @@ export class Server<S extends IOStream = IOStream> {
     this.#stopped = true;
     this.#net.close();
     for (const handler of this.#handlers) handler.unsubscribe();
-    for (const io of this.#open) internalsOf(io).leave();
+    for (const io of this.#open) internalsOf(io).closing.leave();
     this.#connections.complete();
     this.#errors.complete();
     this.#dropped.complete();
@@ -156,7 +157,7 @@ export class Server<S extends IOStream = IOStream> {
       return;
     }
     this.#follow(io);
-    internalsOf(io).opened$.subscribe(() => this.#serve(io));
+    internalsOf(io).lifetime.opened$.subscribe(() => this.#serve(io));
     if (this.#stopped) io.close(); // Stopped by a callback that ran while the stream was created.
   }
 
@@ -164,8 +165,8 @@ export class Server<S extends IOStream = IOStream> {
   #follow(io: S): void {
     const core = internalsOf(io);
     this.#open.add(io);
-    core.supervisor = this.#supervisor;
-    core.closed$.subscribe(({ by }) => {
+    core.errors.supervisor = this.#supervisor;
+    core.lifetime.closed$.subscribe(({ by }) => {
       if (by !== 'upgraded') this.#leave(io);
     });
   }
@@ -179,12 +180,12 @@ export class Server<S extends IOStream = IOStream> {
     const handler = this.#handler;
     if (!handler && !this.#connections.observed) io.close(); // No reader can ever be attached.
     this.#connections.next(io);
-    if (!handler || !internalsOf(io).isActive) return;
+    if (!handler || !internalsOf(io).lifetime.isActive) return;
     const running = runHandler(io as never, handler, {
       error: (error) => this.#report(error),
       // Only a reset with a cause is reported here, such as a relay's reset. A failure of the stream reaches the supervisor.
       stopped: (end) => {
-        if ('error' in end && internalsOf(io).state === 'closing') this.#report(end.error);
+        if ('error' in end && internalsOf(io).lifetime.state === 'closing') this.#report(end.error);
       },
     });
     this.#handlers.add(running);

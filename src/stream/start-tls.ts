@@ -2,17 +2,17 @@ import { Observable } from 'rxjs';
 import { ECLOSED, EPROTOCOL, IOStreamError } from '../errors.ts';
 import { tlsClient, type TlsClientOptions } from '../plugins/tls/tls-client.ts';
 import { tlsServer, type TlsServerOptions } from '../plugins/tls/tls-server.ts';
+import { describeValue } from '../util/describe.ts';
 import { bareHost } from '../util/host.ts';
 import { ownOptions } from '../util/own-options.ts';
 import { RESUME, type Plugin, type Up, type Wire } from '../wire/signal.ts';
-import { describeValue } from '../util/describe.ts';
 import { connecting } from './connect.ts';
 import type { Connection } from './connection.ts';
-import { internalsOf, IOStream } from './io-stream.ts';
+import { IOStream, type IOStreamOptions } from './io-stream.ts';
 import { opening } from './open.ts';
-import type { IOStreamOptions } from './options.ts';
 import { isOwnField } from './own-fields.ts';
 import { heldAhead } from './read-ahead.ts';
+import { internalsOf } from './stream-fields.ts';
 import type { Secured } from './stream-of.ts';
 
 /** The options of `tlsClient`; with `isServer: true` those of `tlsServer`. */
@@ -115,10 +115,9 @@ function upgrading(caller: string, io: IOStream, options: StartTlsOptions): () =
     );
   const tls = pluginOf(caller, io, ownOptions(options, caller));
   return () => {
-    const heir = new IOStream(upgraded(io, tls));
-    const core = internalsOf(io);
-    core.supervisor.upgraded?.(heir, core);
-    return heir;
+    const successor = new IOStream(upgraded(io, tls));
+    internalsOf(io).errors.supervisor.upgraded?.(successor, io);
+    return successor;
   };
 }
 
@@ -139,20 +138,14 @@ function pluginOf(caller: string, { host, port }: IOStream, options: StartTlsOpt
   return (wire) => (dial) => client(wire)({ ...dial, to });
 }
 
-/** Options that the new stream does not keep: the endpoint, and those that apply to the clear text only. */
-const NOT_KEPT = ['fh', 'host', 'port', 'path', 'wire', 'plugin', 'outBuf', 'outPos'];
-
 function upgraded(io: IOStream, tls: Plugin): IOStreamOptions {
-  const core = internalsOf(io);
-  checkIsFree(io, core);
-  const options = Object.entries(core.options).filter(([name]) => !NOT_KEPT.includes(name) && !isOwnField(name));
+  const connection = internalsOf(io);
+  checkIsFree(io, connection);
   const own = Object.entries(io).filter(([name]) => isOwnField(name));
-  const { cb, method, waitFor, inBufLimit, timeouts } = core;
-  const { outBufLimit } = core.writes;
   return {
-    ...(Object.fromEntries([...options, ...own]) as IOStreamOptions),
-    ...{ cb, method, waitFor, inBufLimit, outBufLimit, timeouts },
-    wire: wireOf(io, core),
+    ...(Object.fromEntries(own) as object),
+    ...(connection.settings.forSuccessor() as IOStreamOptions),
+    wire: wireOf(io, connection),
     plugin: { [NAME]: tls },
   };
 }

@@ -1,6 +1,5 @@
 import type { TlsFacts } from '../plugins/tls/tls-options.ts';
 import type { FactsOf, LayerDetails, Timeouts } from '../wire/signal.ts';
-import type { IOStream } from './io-stream.ts';
 
 /** A key that starts with a capital of any alphabet: a letter that equals its upper case, and not its lower case. */
 type OwnKey<K> = K extends `${infer F}${string}` ? (F extends Uppercase<F> ? (F extends Lowercase<F> ? never : K) : never) : never;
@@ -44,13 +43,8 @@ type DetailsByName<P> = P extends readonly unknown[]
 /** The same type, in a form that the compiler accepts as `AnyDetails`. */
 type AsDetails<D> = D extends AnyDetails ? D : AnyDetails;
 
-/** The type of a connected stream with these options. */
-export type StreamOf<O> = IOStream<OwnFields<O>, DetailsOf<O>>;
-
-type Maybe<D> = string extends keyof D ? D : AsDetails<Partial<D>>;
-
-/** The type of the stream before it is connected: its details may be missing. */
-export type OpeningStreamOf<O> = IOStream<OwnFields<O>, Maybe<DetailsOf<O>>>;
+/** Details that may be missing. */
+export type MaybeDetails<D> = string extends keyof D ? D : AsDetails<Partial<D>>;
 
 /** The type of a stream after an upgrade to TLS. */
 export type Secured<S> = S & { readonly details: { readonly tls: LayerDetails & TlsFacts } };

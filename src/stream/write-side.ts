@@ -1,50 +1,38 @@
-import { BehaviorSubject, type SchedulerLike } from 'rxjs';
+import { BehaviorSubject } from 'rxjs';
 import { EOUTBUFLIMIT, ECLOSED, ETOWRITE, IOStreamError } from '../errors.ts';
 import { OUT, SENT, type EventMask } from '../events.ts';
 import { lostBytes } from '../wire/lost-bytes.ts';
-import { END, type Flow } from '../wire/signal.ts';
+import { END } from '../wire/signal.ts';
 import { asBuffer } from './bytes.ts';
+import type { ConnectionParts } from './connection-parts.ts';
 import { OutputQueue } from './output-queue.ts';
 import { Watchdog, type WatchdogTarget } from '../util/watchdog.ts';
-
-/** The parts of the stream that the write side uses. */
-export interface WriteHost {
-  readonly scheduler: SchedulerLike;
-  readonly outBufLimit: number;
-  readonly highWaterMark: number;
-  readonly writeTimeout: number;
-  send(signal: Flow): void;
-  notify(mask: EventMask): void;
-  report(error: IOStreamError): void;
-  /** Fails the stream because accepted bytes were lost. Resets the wire only if bytes were written before them. */
-  failLost(error: IOStreamError, wereWritten: boolean): void;
-  /** Requests `onTick` at the end of this tick. */
-  requestTick(): void;
-  /** Schedules a flush for after the caller has returned. */
-  flushSoon(): void;
-}
 
 /** Notified whenever bytes have been sent. */
 export interface SentObserver {
   onSent(): void;
 }
 
+/** The queue of all streams that have written nothing yet; always empty. */
+const NO_QUEUE = new OutputQueue();
+
 const NO_OBSERVERS: readonly never[] = Object.freeze([]);
 
 /**
  * Holds the outbound direction: the queued bytes, the count of written and sent bytes, and the end.
  *
- * Positions are totals since the start: sent (`left`) <= written (`given`) <= accepted.
+ * Positions are totals since the start: sent <= written <= accepted.
  */
 export class WriteSide implements WatchdogTarget {
-  readonly queue: OutputQueue = new OutputQueue();
-  readonly #host: WriteHost;
+  /** Created with the first write. */
+  #queue = NO_QUEUE;
+  readonly #parts: ConnectionParts;
   /** Created when bytes are first pending: many streams only read. */
   #watchdog: Watchdog | undefined;
   #open = false;
   /** The wire has paused writing. */
   #paused = false;
-  #ending: 'no' | 'wanted' | 'given' = 'no';
+  #ending: 'no' | 'due' | 'sent' = 'no';
   #written = 0;
   #sent = 0;
   /** SENT is due: bytes were written since the last one. */
@@ -58,31 +46,31 @@ export class WriteSide implements WatchdogTarget {
   #lastBlocked = false;
   /** Pending bytes from which `write` returns false. The writes of a caller that then waits are never rejected. */
   #mark = 0;
-  #limit = 0;
   /** Copied on change, so that changes during a notification do not affect it. Rarely more than one. */
-  #waiters: readonly SentObserver[] = NO_OBSERVERS;
+  #observers: readonly SentObserver[] = NO_OBSERVERS;
 
-  constructor(host: WriteHost) {
-    this.#host = host;
-    this.outBufLimit = host.outBufLimit;
+  constructor(parts: ConnectionParts) {
+    this.#parts = parts;
+    this.updateMark();
   }
 
-  /** Writes are rejected while at least this many bytes are pending; 0 = no limit. */
-  get outBufLimit(): number {
-    return this.#limit;
+  /** The queued bytes. */
+  get queue(): OutputQueue {
+    if (this.#queue === NO_QUEUE) this.#queue = new OutputQueue();
+    return this.#queue;
   }
 
-  set outBufLimit(limit: number) {
-    const { highWaterMark } = this.#host;
-    this.#limit = limit;
-    this.#mark = limit > 0 ? Math.min(highWaterMark, limit) : highWaterMark;
+  /** Recomputes the pending bytes from which `write` returns false: `outBufLimit` has changed. */
+  updateMark(): void {
+    const { highWaterMark, outBufLimit } = this.#parts.settings;
+    this.#mark = outBufLimit > 0 ? Math.min(highWaterMark, outBufLimit) : highWaterMark;
     this.#emitBlocked();
   }
 
   // Watched: pending bytes are expected to be sent
 
   get limit(): number {
-    return this.#host.writeTimeout;
+    return this.#parts.settings.timeouts.write;
   }
 
   get isWaiting(): boolean {
@@ -90,13 +78,13 @@ export class WriteSide implements WatchdogTarget {
   }
 
   onTimeout(): void {
-    const message = `expected some of ${this.pending} waiting bytes to leave within ${this.limit} ms, none did: the peer does not read; raise timeouts.write or close the stream`;
-    this.#host.report(new IOStreamError(ETOWRITE, { phase: 'write', message }));
+    const message = `none of ${this.pending} pending bytes was sent for ${this.limit} ms (timeouts.write): the peer does not read`;
+    this.#parts.errors.report(new IOStreamError(ETOWRITE, { phase: 'write', message }));
   }
 
   /** Bytes that were accepted and not sent yet: queued, or written. */
   get pending(): number {
-    return this.queue.length + this.#written - this.#sent;
+    return this.#queue.length + this.#written - this.#sent;
   }
 
   get sent(): number {
@@ -105,7 +93,7 @@ export class WriteSide implements WatchdogTarget {
 
   /** The position after the last accepted byte. */
   get accepted(): number {
-    return this.#written + this.queue.length;
+    return this.#written + this.#queue.length;
   }
 
   get blocked(): boolean {
@@ -128,18 +116,17 @@ export class WriteSide implements WatchdogTarget {
 
   /** Queues bytes and schedules a flush. Returns an error if they are rejected. */
   accept(bytes: Buffer): IOStreamError | undefined {
-    const refusal = this.queueUp(bytes);
-    if (!refusal) this.#host.flushSoon();
-    return refusal;
+    const error = this.queueUp(bytes);
+    if (!error) this.#parts.flushSoon();
+    return error;
   }
 
   /** Queues bytes as `accept` does, for a caller that flushes itself. */
   queueUp(bytes: Buffer): IOStreamError | undefined {
-    if (this.ended)
-      return new IOStreamError(ECLOSED, { phase: 'write', message: 'expected no write after end(), got one; its bytes were not taken' });
-    const limit = this.#limit;
+    if (this.ended) return new IOStreamError(ECLOSED, { phase: 'write', message: 'write after end(): its bytes were not accepted' });
+    const limit = this.#parts.settings.outBufLimit;
     if (limit > 0 && this.pending >= limit) {
-      const message = `expected less than outBufLimit = ${limit} bytes to be waiting, got ${this.pending}; the write of ${bytes.length} bytes was refused: wait for SENT, for output.blocked$ or use send()`;
+      const message = `a write of ${bytes.length} bytes was rejected: ${this.pending} bytes are pending (outBufLimit = ${limit}); wait for SENT or output.blocked$, or use send()`;
       return new IOStreamError(EOUTBUFLIMIT, { phase: 'write', message });
     }
     this.queue.push(bytes);
@@ -150,25 +137,25 @@ export class WriteSide implements WatchdogTarget {
   /** Schedules a flush after the queue was extended. */
   grown(): void {
     this.#noteGrown();
-    this.#host.flushSoon();
+    this.#parts.flushSoon();
   }
 
-  /** Updates waiters and `blocked$` after the queue was replaced: the replaced bytes will never be sent. */
+  /** Updates observers and `blocked$` after the queue was replaced: the replaced bytes will never be sent. */
   replaced(): void {
     this.#noteWaiting();
     this.#settle();
   }
 
   end(): void {
-    this.#ending = 'wanted';
-    this.#host.requestTick();
+    this.#ending = 'due';
+    this.#parts.requestTick();
   }
 
-  /** Adds a waiter. Returns the function that removes it. */
-  wait(waiter: SentObserver): () => void {
-    this.#waiters = [...this.#waiters, waiter];
+  /** Adds an observer of sent bytes. Returns the function that removes it. */
+  observe(observer: SentObserver): () => void {
+    this.#observers = [...this.#observers, observer];
     return () => {
-      this.#waiters = this.#waiters.filter((each) => each !== waiter);
+      this.#observers = this.#observers.filter((each) => each !== observer);
     };
   }
 
@@ -191,20 +178,20 @@ export class WriteSide implements WatchdogTarget {
   flush(): void {
     if (!this.#open || this.#flushing) return;
     this.#flushing = true;
-    let gave = false;
-    while (!this.#paused && this.queue.length > 0 && this.#write()) gave = true;
-    if (this.#ending === 'wanted' && this.queue.length === 0) {
-      this.#ending = 'given';
-      this.#host.send(END);
+    let hasWritten = false;
+    while (!this.#paused && this.#queue.length > 0 && this.#write()) hasWritten = true;
+    if (this.#ending === 'due' && this.#queue.length === 0) {
+      this.#ending = 'sent';
+      this.#parts.flow.next(END);
     }
     this.#flushing = false;
-    if (gave) this.#sentDue = true;
-    this.#report(gave ? OUT : 0);
+    if (hasWritten) this.#sentDue = true;
+    this.#report(hasWritten ? OUT : 0);
   }
 
   /** Writes all queued bytes before a close, even if the wire has paused: a layer that paused still accepts bytes in flight. */
   flushAll(): void {
-    while (this.#open && this.queue.length > 0 && this.#write());
+    while (this.#open && this.#queue.length > 0 && this.#write());
     this.#watchdog?.stop();
   }
 
@@ -226,18 +213,19 @@ export class WriteSide implements WatchdogTarget {
     this.#open = false;
     this.#watchdog?.stop();
     this.#blocked?.complete();
-    this.#waiters = NO_OBSERVERS;
+    this.#observers = NO_OBSERVERS;
   }
 
   /** @returns whether a chunk was written. False when bytes were lost, which fails the stream. */
   #write(): boolean {
-    const bytes = this.queue.next();
+    const bytes = this.#queue.next();
     if (!bytes) {
-      this.#host.failLost(lostBytes(), this.#written > 0);
+      this.#parts.failLost(lostBytes(), this.#written > 0);
       return false;
     }
     this.#written += bytes.length;
-    this.#host.send({ kind: 'data', bytes: asBuffer(bytes) });
+    this.#parts.io.outBytes += bytes.length;
+    this.#parts.flow.next({ kind: 'data', bytes: asBuffer(bytes) });
     return true;
   }
 
@@ -249,12 +237,12 @@ export class WriteSide implements WatchdogTarget {
   /** Arms the watchdog when bytes become pending. Further bytes do not restart it. */
   #noteWaiting(): void {
     const waits = this.#open && this.pending > 0;
-    if (waits && !this.#waiting) (this.#watchdog ??= new Watchdog(this.#host.scheduler, this)).touch();
+    if (waits && !this.#waiting) (this.#watchdog ??= new Watchdog(this.#parts.settings.scheduler, this)).touch();
     this.#waiting = waits;
   }
 
   #settle(): void {
-    for (const waiter of this.#waiters) waiter.onSent();
+    for (const observer of this.#observers) observer.onSent();
     this.#emitBlocked();
   }
 
@@ -268,6 +256,6 @@ export class WriteSide implements WatchdogTarget {
     const all = this.#sentDue && this.pending === 0;
     if (all) this.#sentDue = false;
     const events = all ? mask | SENT : mask;
-    if (events !== 0) this.#host.notify(events);
+    if (events !== 0) this.#parts.notifier.notify(events);
   }
 }

@@ -1,5 +1,5 @@
 import type { IOStream } from '../../stream/io-stream.ts';
-import type { ReadEnd } from '../../stream/read-side.ts';
+import type { ReadEnd } from '../../stream/read-end.ts';
 
 /** Reader of messages that follows the changes of the connections. */
 export interface ConnectionReader {

@@ -1,10 +1,11 @@
 import type { Observable, ObservableInput } from 'rxjs';
+import type { Codec } from '../codec.ts';
 import type { Persistent } from '../../reconnect/persistent-types.ts';
 import { ReconnectingStream } from '../../reconnect/reconnecting-stream.ts';
-import { describeValue } from '../../util/describe.ts';
 import type { ConsumeOptions } from '../../stream/consume.ts';
-import { internalsOf, IOStream } from '../../stream/io-stream.ts';
-import type { Codec } from '../codec.ts';
+import { IOStream } from '../../stream/io-stream.ts';
+import { internalsOf } from '../../stream/stream-fields.ts';
+import { describeValue } from '../../util/describe.ts';
 import { checkCodec } from './check-codec.ts';
 import { describeMistakenStream } from './describe-mistaken-stream.ts';
 import { MessageWriter } from './message-writer.ts';

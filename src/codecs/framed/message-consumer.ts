@@ -1,6 +1,6 @@
 import type { ObservableInput, Subscriber } from 'rxjs';
 import { ActiveHandlers } from '../../stream/active-handlers.ts';
-import { endReader, type ReadEnd } from '../../stream/read-side.ts';
+import { endReader, type ReadEnd } from '../../stream/read-end.ts';
 
 /** The reader behind `consume`. It handles messages one by one, and ends when the last one has been handled. */
 export class MessageConsumer<T, R> {

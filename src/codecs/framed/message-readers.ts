@@ -1,5 +1,5 @@
 import type { Subscriber } from 'rxjs';
-import { endReader, type ReadEnd } from '../../stream/read-side.ts';
+import { endReader, type ReadEnd } from '../../stream/read-end.ts';
 import { handlesError } from './subscribe-on-behalf.ts';
 
 const NO_SUBSCRIBERS: readonly never[] = Object.freeze([]);

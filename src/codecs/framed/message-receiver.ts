@@ -1,4 +1,4 @@
-import type { ReadEnd } from '../../stream/read-side.ts';
+import type { ReadEnd } from '../../stream/read-end.ts';
 
 /** Receiver of the messages of a source: the bytes of one stream, decoded. */
 export interface MessageReceiver<T> {

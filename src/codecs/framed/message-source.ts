@@ -1,9 +1,11 @@
 import { Subject, type Subscription } from 'rxjs';
-import { IOStreamError } from '../../errors.ts';
-import { internalsOf, type IOStream } from '../../stream/io-stream.ts';
-import { registerReadAhead } from '../../stream/read-ahead.ts';
-import type { PullReader, ReadEnd } from '../../stream/read-side.ts';
 import type { Codec } from '../codec.ts';
+import { IOStreamError } from '../../errors.ts';
+import type { IOStream } from '../../stream/io-stream.ts';
+import { registerReadAhead } from '../../stream/read-ahead.ts';
+import type { ReadEnd } from '../../stream/read-end.ts';
+import type { PullReader } from '../../stream/read-side.ts';
+import { internalsOf } from '../../stream/stream-fields.ts';
 import { MessageQueue } from './message-queue.ts';
 import type { MessageReceiver } from './message-receiver.ts';
 
@@ -94,8 +96,8 @@ export class MessageSource<T> implements PullReader {
     const core = internalsOf(this.io);
     const error = this.#error;
     this.#error = undefined;
-    if (error) core.report(error);
-    if (this.#end && 'error' in this.#end && this.#receiver.isErrorHandled()) core.errorHandled();
+    if (error) core.errors.report(error);
+    if (this.#end && 'error' in this.#end && this.#receiver.isErrorHandled()) core.errors.markHandled();
   }
 
   /** Frees the decoder if the stream has closed, with or without readers. Keeps it if bytes remain for a later reader. */
@@ -136,7 +138,7 @@ export class MessageSource<T> implements PullReader {
 
   #startDecoder(): Subject<Uint8Array> {
     const bytes = new Subject<Uint8Array>();
-    const { closing$, isOpen } = internalsOf(this.io);
+    const { closing$, isOpen } = internalsOf(this.io).lifetime;
     if (isOpen) closing$.subscribe((end) => this.#onClosing(end));
     registerReadAhead(this.io, () => this.#stopReading());
     this.#decoding = bytes.pipe(this.#codec.decode()).subscribe({

@@ -1,10 +1,11 @@
 import { Observable, type ObservableInput, type Subscriber, type Subscription } from 'rxjs';
+import type { Codec } from '../codec.ts';
 import { concurrencyOf, type ConsumeOptions } from '../../stream/consume.ts';
-import { internalsOf, type IOStream } from '../../stream/io-stream.ts';
-import { endReader, type ReadEnd } from '../../stream/read-side.ts';
+import type { IOStream } from '../../stream/io-stream.ts';
+import { endReader, type ReadEnd } from '../../stream/read-end.ts';
+import { internalsOf } from '../../stream/stream-fields.ts';
 import { AsyncContext } from '../../util/async-context.ts';
 import { atTickEnd } from '../../util/tick.ts';
-import type { Codec } from '../codec.ts';
 import type { ConnectionReader, Connections } from './connections.ts';
 import { MessageConsumer } from './message-consumer.ts';
 import { MessageReaders } from './message-readers.ts';
@@ -107,7 +108,7 @@ export class Messages<T> implements MessageReceiver<T>, ConnectionReader {
     const { io } = this.#connections;
     if (!io) return undefined; // The next connection schedules its own tick.
     const context = new AsyncContext();
-    return atTickEnd(internalsOf(io).scheduler, () => context.run(() => this.pump(), undefined, undefined));
+    return atTickEnd(internalsOf(io).settings.scheduler, () => context.run(() => this.pump(), undefined, undefined));
   }
 
   /** Starts to read the current connection. Returns false if it has another reader. */

@@ -2,7 +2,7 @@ import { EINBUFLIMIT, IOStreamError } from '../../errors.ts';
 import type { Follower } from '../../reconnect/followers.ts';
 import type { ReconnectingStream } from '../../reconnect/reconnecting-stream.ts';
 import type { IOStream } from '../../stream/io-stream.ts';
-import type { ReadEnd } from '../../stream/read-side.ts';
+import type { ReadEnd } from '../../stream/read-end.ts';
 import type { ConnectionReader, Connections } from './connections.ts';
 
 /** Maximum number of lost connections with unread messages. Each buffers the bytes that it had read ahead. */

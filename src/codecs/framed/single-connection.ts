@@ -1,5 +1,5 @@
 import type { IOStream } from '../../stream/io-stream.ts';
-import type { ReadEnd } from '../../stream/read-side.ts';
+import type { ReadEnd } from '../../stream/read-end.ts';
 import type { Connections } from './connections.ts';
 
 /** A single stream. Its end is the end of the messages. */

@@ -12,7 +12,7 @@ export class StreamOutput implements MessageOutput {
   }
 
   get isOpen(): boolean {
-    return this.#core.isActive;
+    return this.#core.lifetime.isActive;
   }
 
   get isBlocked(): boolean {
@@ -20,7 +20,7 @@ export class StreamOutput implements MessageOutput {
   }
 
   get disconnected$(): Observable<unknown> {
-    return this.#core.closing$;
+    return this.#core.lifetime.closing$;
   }
 
   queue(bytes: Buffer): IOStreamError | undefined {

@@ -1,12 +1,14 @@
 import type { Observable } from 'rxjs';
+import { describeMistakenStream } from '../framed/describe-mistaken-stream.ts';
+import type { Framed } from '../framed/framed.ts';
 import type { Persistent } from '../../reconnect/persistent-types.ts';
 import { ReconnectingStream } from '../../reconnect/reconnecting-stream.ts';
+import { IOStream } from '../../stream/io-stream.ts';
+import type { Connection } from '../../stream/connection.ts';
+import { internalsOf } from '../../stream/stream-fields.ts';
 import { describeValue } from '../../util/describe.ts';
-import { internalsOf, IOStream } from '../../stream/io-stream.ts';
 import { isObject } from '../../util/is-object.ts';
 import { ownOptions } from '../../util/own-options.ts';
-import type { Framed } from '../framed/framed.ts';
-import { describeMistakenStream } from '../framed/describe-mistaken-stream.ts';
 import { RequestPipeline, type PipelineBase } from './request-pipeline.ts';
 
 /** Options of {@link requests}. */
@@ -121,7 +123,7 @@ export function requests<T, W = T>(framed: RequestMessages<T, W>, options: Reque
 function streamBelow(framed: unknown): PipelineBase {
   if (isObject(framed) && 'messages$' in framed && typeof framed.write === 'function') {
     if (framed.io instanceof ReconnectingStream) return framed.io;
-    if (framed.io instanceof IOStream) return internalsOf(framed.io);
+    if (framed.io instanceof IOStream) return streamBase(internalsOf(framed.io));
   }
   const isStream = framed instanceof IOStream || framed instanceof ReconnectingStream;
   const use = 'requests(framed(io, codec))';
@@ -129,4 +131,13 @@ function streamBelow(framed: unknown): PipelineBase {
     ? `got a stream; write ${use}`
     : (describeMistakenStream(framed, use) ?? `got ${describeValue(framed)}; write ${use}`);
   throw new TypeError(`expected requests() to get what framed() returns, ${got}`);
+}
+
+function streamBase({ settings, errors }: Connection): PipelineBase {
+  return {
+    scheduler: settings.scheduler,
+    report: (error, isHandled) => errors.report(error, isHandled),
+    errorHandled: () => errors.markHandled(),
+    takeError: () => errors.takeUnhandled(),
+  };
 }

@@ -1,0 +1,83 @@
+import type { SchedulerLike } from 'rxjs';
+import type { IOStreamError } from '../errors.ts';
+import type { EventMask } from '../events.ts';
+import { steadyScheduler } from '../util/real-time.ts';
+import type { Fh } from '../wire/fh/fh.ts';
+import type { Plugin, Timeouts, Wire } from '../wire/signal.ts';
+import { TIMEOUTS } from '../wire/timeouts.ts';
+import { mergeTimeouts } from './merge-timeouts.ts';
+import { DEFAULTS, type CallbackOf, type CallbackTarget, type StreamEventOf, type StreamOptions } from './options.ts';
+
+const NO_PLUGINS: Readonly<Record<string, Plugin>> = Object.freeze({});
+
+/** The options of one stream with their defaults. Those that may change while the stream is open are read at each event. */
+export class StreamSettings {
+  readonly fh: Fh | undefined;
+  readonly host: string | undefined;
+  readonly port: number | undefined;
+  readonly path: string | undefined;
+  readonly wire: Wire | undefined;
+  readonly plugin: Readonly<Record<string, Plugin>>;
+  readonly onEvent: ((event: StreamEventOf<never>) => void) | undefined;
+  readonly isFatal: ((error: IOStreamError) => boolean) | undefined;
+  readonly highWaterMark: number;
+  readonly signal: AbortSignal | undefined;
+  readonly scheduler: SchedulerLike;
+
+  cb: CallbackOf<never> | CallbackTarget | undefined;
+  method: string;
+  waitFor: EventMask | undefined;
+  inBufLimit: number | undefined;
+  outBufLimit: number;
+  /** `undefined`: half-open in manual mode only. */
+  allowHalfOpen: boolean | undefined;
+  readonly #timeouts: { -readonly [K in keyof Timeouts]: Timeouts[K] };
+
+  /** @param options checked, and not shared with the caller. */
+  constructor(options: StreamOptions<never>) {
+    this.fh = options.fh;
+    this.host = options.host;
+    this.port = options.port;
+    this.path = options.path;
+    this.wire = options.wire;
+    const { plugin = NO_PLUGINS } = options as { plugin?: StreamSettings['plugin'] };
+    this.plugin = Object.keys(plugin).length > 0 ? plugin : NO_PLUGINS;
+    this.onEvent = options.onEvent;
+    this.isFatal = options.isFatal;
+    this.highWaterMark = options.highWaterMark ?? DEFAULTS.highWaterMark;
+    this.signal = options.signal;
+    this.scheduler = steadyScheduler(options.scheduler ?? DEFAULTS.scheduler);
+    this.cb = options.cb;
+    this.method = options.method ?? DEFAULTS.method;
+    this.waitFor = options.waitFor;
+    this.inBufLimit = options.inBufLimit;
+    this.outBufLimit = options.outBufLimit ?? DEFAULTS.outBufLimit;
+    this.allowHalfOpen = options.allowHalfOpen;
+    this.#timeouts = options.timeouts ? mergeTimeouts(TIMEOUTS, options.timeouts) : { ...TIMEOUTS };
+  }
+
+  get hasPlugins(): boolean {
+    return this.plugin !== NO_PLUGINS;
+  }
+
+  /** The times of this stream, in milliseconds. One object for all layers: the wire reads `close` from it when it closes. */
+  get timeouts(): Timeouts {
+    return this.#timeouts;
+  }
+
+  /**
+   * Changes some of the times.
+   *
+   * @throws TypeError for an unknown name, or a value that is not a time.
+   */
+  changeTimeouts(wanted: Partial<Timeouts>): void {
+    Object.assign(this.#timeouts, mergeTimeouts(this.#timeouts, wanted));
+  }
+
+  /** Returns the options of a stream that takes over this one's wire: all but the endpoint and the plugins. */
+  forSuccessor(): StreamOptions<never> {
+    const { onEvent, isFatal, highWaterMark, signal, scheduler, cb, method, waitFor, inBufLimit, outBufLimit, allowHalfOpen } = this;
+    const kept = { onEvent, isFatal, highWaterMark, signal, scheduler, cb, method, waitFor, inBufLimit, outBufLimit, allowHalfOpen };
+    return { ...kept, timeouts: { ...this.#timeouts } };
+  }
+}

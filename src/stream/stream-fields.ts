@@ -1,0 +1,181 @@
+import type { EventMask } from '../events.ts';
+import type { Fh } from '../wire/fh/fh.ts';
+import type { Plugin, Timeouts } from '../wire/signal.ts';
+import { toBytes, type Writable } from './bytes.ts';
+import { checkCallback } from './check-callback.ts';
+import { checkStreamOption, checkStreamOptions } from './check-stream-options.ts';
+import { Connection } from './connection.ts';
+import { NO_HANDLE } from './handle.ts';
+import { DEFAULTS, type CallbackOf, type CallbackTarget, type StreamOptions } from './options.ts';
+import { isOwnField } from './own-fields.ts';
+import type { StreamState } from './report.ts';
+import type { AnyDetails } from './stream-of.ts';
+
+/** Returns the parts of a stream, for the functions of this library; not exported by the index. */
+export let internalsOf: (io: StreamFields<unknown>) => Connection;
+
+/** The fields of a stream, as the manual of IO::Stream names them. */
+export class StreamFields<Details = AnyDetails> {
+  static {
+    internalsOf = (io) => io.#connection;
+  }
+
+  /** The peer's address: the first candidate at RESOLVED, the connected one from just before CONNECTED on. */
+  ip: string | undefined;
+  /** Whether the peer has ended its direction. */
+  isEof = false;
+  /** Bytes read so far. You may reset it. */
+  inBytes = 0;
+  /** Bytes written to the wire so far. You may reset it. */
+  outBytes = 0;
+  /** The plugins by name. */
+  readonly plugin: Readonly<Record<string, Plugin>>;
+  readonly #connection: Connection;
+
+  constructor(options: StreamOptions<never>) {
+    const given = checkStreamOptions(options);
+    for (const [key, value] of Object.entries(given)) if (isOwnField(key)) (this as Record<string, unknown>)[key] = value;
+    const connection = (this.#connection = new Connection(this, given));
+    this.plugin = connection.settings.plugin;
+    if (given.outPos !== undefined) connection.writes.queue.position = given.outPos;
+    if (given.outBuf !== undefined) connection.writes.queue.content = toBytes(given.outBuf, '`outBuf`');
+    connection.start(given);
+  }
+
+  /** The `fh` option, or the socket once it exists. */
+  get fh(): Fh | undefined {
+    const { settings, handle } = this.#connection;
+    return settings.fh ?? (handle === NO_HANDLE ? undefined : (handle as Fh));
+  }
+
+  get host(): string | undefined {
+    return this.#connection.settings.host;
+  }
+
+  get port(): number | undefined {
+    return this.#connection.settings.port;
+  }
+
+  get path(): string | undefined {
+    return this.#connection.settings.path;
+  }
+
+  get cb(): CallbackOf<never> | CallbackTarget | undefined {
+    return this.#connection.settings.cb;
+  }
+
+  set cb(cb: CallbackOf<never> | CallbackTarget | undefined) {
+    checkStreamOption('cb', cb);
+    checkCallback(cb, this.#connection.settings.method);
+    this.#connection.settings.cb = cb;
+  }
+
+  get method(): string {
+    return this.#connection.settings.method;
+  }
+
+  set method(method: string) {
+    checkStreamOption('method', method);
+    this.#connection.settings.method = method;
+  }
+
+  /** The mask of wanted events; read at each event. Assigning it resumes reading after EINBUFLIMIT. */
+  get waitFor(): EventMask | undefined {
+    return this.#connection.settings.waitFor;
+  }
+
+  set waitFor(mask: EventMask | undefined) {
+    checkStreamOption('waitFor', mask);
+    this.#connection.settings.waitFor = mask;
+    this.#connection.reads.clearLimit();
+  }
+
+  get inBufLimit(): number | undefined {
+    return this.#connection.settings.inBufLimit;
+  }
+
+  set inBufLimit(limit: number | undefined) {
+    checkStreamOption('inBufLimit', limit);
+    this.#connection.settings.inBufLimit = limit;
+    this.#connection.reads.clearLimit();
+  }
+
+  /** Unread bytes, as a view: do not change it in place. Assign to replace them; call `read` to remove bytes. */
+  get inBuf(): Buffer {
+    return this.#connection.reads.buffer;
+  }
+
+  set inBuf(bytes: Writable) {
+    this.#connection.reads.assign(toBytes(bytes, '`inBuf`'));
+  }
+
+  /** Queued bytes. After a change call `write()`. */
+  get outBuf(): Buffer {
+    return this.#connection.writes.queue.content;
+  }
+
+  set outBuf(bytes: Writable) {
+    this.#connection.writes.queue.content = toBytes(bytes, '`outBuf`');
+    this.#connection.writes.replaced();
+  }
+
+  /**
+   * With a number, bytes are written from this position of `outBuf`: the position advances and `outBuf` stays unchanged. With
+   * `undefined`, written bytes are removed from `outBuf`.
+   */
+  get outPos(): number | undefined {
+    return this.#connection.writes.queue.position;
+  }
+
+  set outPos(position: number | undefined) {
+    checkStreamOption('outPos', position);
+    this.#connection.writes.queue.position = position;
+    this.#connection.writes.replaced();
+  }
+
+  /** Writes are rejected while at least this many bytes are pending; 0 = no limit. A change applies from the next write on. */
+  get outBufLimit(): number {
+    return this.#connection.settings.outBufLimit;
+  }
+
+  set outBufLimit(limit: number | undefined) {
+    checkStreamOption('outBufLimit', limit);
+    this.#connection.settings.outBufLimit = limit ?? DEFAULTS.outBufLimit;
+    this.#connection.writes.updateMark();
+  }
+
+  /** All timeouts in milliseconds. Assigned values are merged into the current ones and take effect at once. */
+  get timeouts(): Timeouts {
+    return { ...this.#connection.settings.timeouts };
+  }
+
+  set timeouts(wanted: Partial<Timeouts>) {
+    checkStreamOption('timeouts', wanted);
+    this.#connection.changeTimeouts(wanted);
+  }
+
+  get state(): StreamState {
+    return this.#connection.lifetime.state;
+  }
+
+  /** What each plugin reports of its handshake, by name. Empty before CONNECTED. */
+  get details(): Details {
+    return this.#connection.details as Details;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#connection.handle.remoteAddress;
+  }
+
+  get remotePort(): number | undefined {
+    return this.#connection.handle.remotePort;
+  }
+
+  get localAddress(): string | undefined {
+    return this.#connection.handle.localAddress;
+  }
+
+  get localPort(): number | undefined {
+    return this.#connection.handle.localPort;
+  }
+}
