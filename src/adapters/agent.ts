@@ -90,7 +90,9 @@ class StreamAgent extends Agent implements UntypedAgent {
     const { plugin, timeouts, lookup, family, localAddress, noDelay, scheduler, ...pooling } = ownOptions(options, 'agent', NAMES);
     // The `noDelay` of Node's Agent overrides that of a request.
     super(noDelay === undefined ? pooling : { ...pooling, noDelay });
-    this.#stream = defined(checkOptionsWithoutEndpoint({ plugin, timeouts, lookup, family, localAddress, noDelay, scheduler }));
+    this.#stream = defined(
+      checkOptionsWithoutEndpoint({ plugin, timeouts, lookup, family, localAddress, noDelay, scheduler }) as IOStreamOptions,
+    );
   }
 
   /** The default port. Node reads it without a hint for which protocol. */

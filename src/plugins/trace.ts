@@ -4,7 +4,7 @@ import { hexDump } from '../util/hex.ts';
 import { asText, errorFacts, plainDetails } from '../util/log-format.ts';
 import { ownOptions } from '../util/own-options.ts';
 import type { Dial, Flow, Plugin, Up } from '../wire/signal.ts';
-import { atTickEnd } from '../util/tick.ts';
+import { atTickEnd } from '../util/at-tick-end.ts';
 
 /** The options of {@link trace}. */
 export interface TraceOptions {

@@ -6,7 +6,7 @@ import type { ReadEnd } from '../stream/read-end.ts';
 import { internalsOf } from '../stream/stream-fields.ts';
 import { AsyncContext } from '../util/async-context.ts';
 import { reportUnhandled } from '../util/report-unhandled.ts';
-import { atTickEnd } from '../util/tick.ts';
+import { atTickEnd } from '../util/at-tick-end.ts';
 import { Attempts } from './attempts.ts';
 import type { BackoffPlan } from './backoff-plan.ts';
 import { Followers, type Follower } from './followers.ts';

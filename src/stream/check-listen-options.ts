@@ -55,7 +55,7 @@ export function checkListenOptions(options: ListenOptions): { readonly bind: Bin
   if ((port === undefined) === (path === undefined))
     throw listenUsage('either `port` or `path` to listen on', port === undefined ? 'neither' : 'both');
   const bind = { host, port, path, backlog, maxConnections, ipv6Only, exclusive, reusePort };
-  return { bind, stream: checkOptionsWithoutEndpoint(stream) };
+  return { bind, stream: checkOptionsWithoutEndpoint(stream) as IOStreamOptions };
 }
 
 /** Creates the error of a wrong argument of `listen`. */

@@ -10,7 +10,7 @@ import { TCP_RULES } from '../wire/tcp-options.ts';
 import { UNIX_PATH } from '../wire/unix-path.ts';
 import { checkCallback } from './check-callback.ts';
 import { checkPlugins } from './check-plugins.ts';
-import type { IOStreamOptions } from './io-stream.ts';
+import type { StreamOptions } from './options.ts';
 import { checkTimeouts } from './merge-timeouts.ts';
 import { DEFAULTS } from './options.ts';
 import { OWN_FIELDS } from './own-fields.ts';
@@ -66,7 +66,7 @@ export function checkStreamOption(name: string, value: unknown): void {
  * @throws TypeError that names the wrong option.
  */
 export function checkStreamOptions<T extends object>(options: T): T {
-  const copy: Mutable<IOStreamOptions> = checkOptions(options, STREAM_OPTIONS);
+  const copy: Mutable<StreamOptions<never>> = checkOptions(options, STREAM_OPTIONS);
   checkEndpoint(copy);
   if (copy.plugin !== undefined) copy.plugin = checkPlugins(copy.plugin, NO_WIRE);
   if (copy.timeouts !== undefined) copy.timeouts = checkTimeouts(copy.timeouts);
@@ -80,8 +80,8 @@ export function checkStreamOptions<T extends object>(options: T): T {
  * @returns the copy.
  * @throws TypeError that names the wrong option.
  */
-export function checkOptionsWithoutEndpoint(options: object): IOStreamOptions {
-  const copy: Mutable<IOStreamOptions> = checkStreamOptions({ ...options, wire: NO_WIRE });
+export function checkOptionsWithoutEndpoint(options: object): StreamOptions<never> {
+  const copy: Mutable<StreamOptions<never>> = checkStreamOptions({ ...options, wire: NO_WIRE });
   delete copy.wire;
   return copy;
 }
@@ -90,7 +90,7 @@ const NO_WIRE: Wire = () => () => NEVER;
 
 const ENDPOINTS = ['fh', 'host', 'path', 'wire'] as const;
 
-function checkEndpoint(options: IOStreamOptions): void {
+function checkEndpoint(options: StreamOptions<never>): void {
   const present = ENDPOINTS.filter((name) => options[name] !== undefined);
   if (present.length !== 1) {
     const got = present.length === 0 ? 'none' : present.map((name) => `\`${name}\``).join(' and ');

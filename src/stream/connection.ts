@@ -1,8 +1,8 @@
 import { Observable, ReplaySubject, Subject, type Observer, type Subscription } from 'rxjs';
 import type { IOStreamError } from '../errors.ts';
-import { guardedSubscriber } from '../util/guarded-subscriber.ts';
+import { directSubscriber } from '../util/guarded-subscriber.ts';
 import type { TickTarget } from '../util/tick-queue.ts';
-import { Tick } from '../util/tick.ts';
+import { ticksOf, type TickQueue } from '../util/tick-queue.ts';
 import type { Flow, LayerDetails, Timeouts, Up } from '../wire/signal.ts';
 import { AwaitedClose } from './awaited-close.ts';
 import { Closing } from './closing.ts';
@@ -44,7 +44,8 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
   readonly writes: WriteSide;
   readonly closing: Closing;
   readonly #inbound: Inbound;
-  readonly #tick: Tick;
+  readonly #ticks: TickQueue;
+  isTickDue = false;
   idle: IdleTimer | undefined;
   details: Readonly<Record<string, LayerDetails>> = NO_DETAILS;
   handle: Handle = NO_HANDLE;
@@ -66,7 +67,7 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
     this.writes = new WriteSide(this);
     this.closing = new Closing(this);
     this.#inbound = new Inbound(this);
-    this.#tick = new Tick(settings.scheduler, this);
+    this.#ticks = ticksOf(settings.scheduler);
   }
 
   /**
@@ -81,7 +82,7 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
     if (signal) this.closing.closeOnAbort(signal, (close) => this.#inbound.defer(close));
     // Already aborted: do not dial. An `fh` is still opened, since the stream owns it and must free it.
     if (signal?.aborted && fh === undefined) return;
-    const up = guardedSubscriber<Up>(this.#inbound);
+    const up = directSubscriber<Up>(this.#inbound);
     this.#wire = up;
     const flow$ = new Observable<Flow>((flow) => {
       if (this.#flow instanceof ReplaySubject) this.#flow.subscribe(flow);
@@ -206,7 +207,7 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
   // The end of the tick
 
   requestTick(): void {
-    this.#tick.request();
+    this.#ticks.request(this);
   }
 
   onTick(): void {

@@ -11,6 +11,8 @@ const RESOLVED = Promise.resolve();
 
 /** Target of a call at the end of a tick. */
 export interface TickTarget {
+  /** Whether a call is due; kept by the queue. Initially false. */
+  isTickDue: boolean;
   onTick(): void;
 }
 
@@ -26,14 +28,19 @@ export class TickQueue {
     this.#schedule = schedule;
   }
 
-  add(target: TickTarget): void {
+  /** Calls `target` once at the end of this tick, however often it is requested. */
+  request(target: TickTarget): void {
+    if (target.isTickDue) return;
+    target.isTickDue = true;
     this.#due.push(target);
     // A virtual scheduler drops its actions after an error. Without the second condition no later tick would run.
     if (this.#job === undefined || (this.#job !== 'scheduled' && this.#job.closed)) this.#job = this.#schedule(this.#run) ?? 'scheduled';
   }
 
-  /** Removes a target, and the action of a virtual scheduler that no other target needs. The target may still be called. */
-  remove(target: TickTarget): void {
+  /** Cancels a request, and the action of a virtual scheduler that no other target needs. */
+  cancel(target: TickTarget): void {
+    if (!target.isTickDue) return;
+    target.isTickDue = false;
     if (this.#job === undefined || this.#job === 'scheduled') return;
     this.#due = this.#due.filter((each) => each !== target);
     if (this.#due.length > 0) return;
@@ -46,6 +53,8 @@ export class TickQueue {
     this.#due = this.#free;
     this.#job = undefined;
     for (const target of due) {
+      if (!target.isTickDue) continue; // Cancelled.
+      target.isTickDue = false;
       try {
         target.onTick();
       } catch (error) {
@@ -73,7 +82,10 @@ const realTicks: TickQueue = new TickQueue((run) => {
 
 const virtualTicks = new WeakMap<SchedulerLike, TickQueue>();
 
-/** Returns the queue of ticks of a scheduler. All schedulers in real time share one. */
+/**
+ * Returns the queue of ticks of a scheduler. All schedulers in real time share one, whose tick ends with a microtask. On any other
+ * scheduler, it ends with an action without delay.
+ */
 export function ticksOf(scheduler: SchedulerLike): TickQueue {
   if (isRealTime(scheduler)) return realTicks;
   let ticks = virtualTicks.get(scheduler);

@@ -1,8 +1,8 @@
 import type { Readable, Writable } from 'node:stream';
 import { Socket } from 'node:net';
-import type { SchedulerLike, Subscriber, Unsubscribable } from 'rxjs';
+import type { Observer, SchedulerLike, Subscriber, Unsubscribable } from 'rxjs';
 import { IOStreamError, type Phase } from '../errors.ts';
-import type { GuardedObserver } from '../util/guarded-subscriber.ts';
+import { observerOf, type GuardedObserver } from '../util/guarded-subscriber.ts';
 import { discard, reset } from './discard.ts';
 import { Linger } from './linger.ts';
 import { NodeWriter } from './node-writer.ts';
@@ -14,6 +14,7 @@ import {
   addReadEvents,
   addStreamEvents,
   addWriteEvents,
+  eventTarget,
   readBuffered,
   removeStreamEvents,
   type StreamEventTarget,
@@ -35,6 +36,8 @@ export class NodeConnection implements GuardedObserver<Flow>, StreamEventTarget,
   readonly #timeouts: Timeouts;
   readonly #scheduler: SchedulerLike;
   readonly #up: Subscriber<Up>;
+  /** Gets the bytes: `#up`, or what it passes them to. One call less for each chunk. */
+  readonly #receiver: Pick<Observer<Up>, 'next'>;
   #readable: Readable | undefined;
   #writable: Writable | undefined;
   #writer: NodeWriter | undefined;
@@ -55,6 +58,7 @@ export class NodeConnection implements GuardedObserver<Flow>, StreamEventTarget,
     this.#timeouts = timeouts;
     this.#scheduler = scheduler;
     this.#up = up;
+    this.#receiver = observerOf(up);
   }
 
   /** Starts to read and write the stream. Called once. */
@@ -84,7 +88,7 @@ export class NodeConnection implements GuardedObserver<Flow>, StreamEventTarget,
     }
     // Pause before adding the 'data' listener: adding it schedules a resume at the end of the tick unless the stream is paused.
     if (this.#isPaused) readable.pause();
-    addReadEvents(readable);
+    addReadEvents(readable, onData);
     if (!this.#isPaused) readable.resume();
   }
 
@@ -148,7 +152,7 @@ export class NodeConnection implements GuardedObserver<Flow>, StreamEventTarget,
   // Events of the stream
 
   onData(chunk: Uint8Array): void {
-    if (!this.#linger) this.#up.next({ kind: 'data', bytes: chunk });
+    if (!this.#linger) this.#receiver.next({ kind: 'data', bytes: chunk });
   }
 
   onEnd(): void {
@@ -190,7 +194,7 @@ export class NodeConnection implements GuardedObserver<Flow>, StreamEventTarget,
   #emitBuffered(): void {
     const readable = this.#readable;
     if (!readable) return;
-    for (let chunk = readBuffered(readable); chunk && !this.#isFreed; chunk = readBuffered(readable)) this.onData(chunk);
+    for (let chunk = readBuffered(readable, onData); chunk && !this.#isFreed; chunk = readBuffered(readable, onData)) this.onData(chunk);
   }
 
   // Closing
@@ -216,7 +220,7 @@ export class NodeConnection implements GuardedObserver<Flow>, StreamEventTarget,
     this.#linger?.stop();
     if (this.#readable) endReads(this.#readable);
     for (const stream of this.#streams()) {
-      removeStreamEvents(stream);
+      removeStreamEvents(stream, onData);
       discard(stream);
     }
   }
@@ -234,4 +238,9 @@ function closedOutside(): IOStreamError {
 function phaseOf(error: Error): Phase {
   const { syscall } = error as { syscall?: string };
   return syscall === 'write' || syscall === 'shutdown' ? 'write' : 'read';
+}
+
+/** The listener of all connections. It is here, so that a chunk goes through one module less. */
+function onData(this: Readable, chunk: Uint8Array): void {
+  eventTarget(this)?.onData(chunk);
 }

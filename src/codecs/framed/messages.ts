@@ -5,7 +5,7 @@ import type { IOStream } from '../../stream/io-stream.ts';
 import { endReader, type ReadEnd } from '../../stream/read-end.ts';
 import { internalsOf } from '../../stream/stream-fields.ts';
 import { AsyncContext } from '../../util/async-context.ts';
-import { atTickEnd } from '../../util/tick.ts';
+import { atTickEnd } from '../../util/at-tick-end.ts';
 import type { ConnectionReader, Connections } from './connections.ts';
 import { MessageConsumer } from './message-consumer.ts';
 import { MessageReaders } from './message-readers.ts';

@@ -2,7 +2,7 @@ import type { SchedulerLike, Subscription } from 'rxjs';
 import { randomOf } from '../random-of.ts';
 import { concatBytes } from '../../util/concat-bytes.ts';
 import { Fifo } from '../../util/fifo.ts';
-import { atTickEnd } from '../../util/tick.ts';
+import { atTickEnd } from '../../util/at-tick-end.ts';
 import type { BufferedDirection } from '../../wire/flow-control.ts';
 import type { Up } from '../../wire/signal.ts';
 

@@ -1,8 +1,7 @@
 import { Observable, type SchedulerLike, type Subscriber, type Subscription } from 'rxjs';
 import { IOStreamError } from '../../errors.ts';
 import { guardedSubscriber } from '../../util/guarded-subscriber.ts';
-import type { TickTarget } from '../../util/tick-queue.ts';
-import { Tick } from '../../util/tick.ts';
+import { type TickTarget, ticksOf, type TickQueue } from '../../util/tick-queue.ts';
 import { END, PAUSE, RESUME, type DataSignal, type Dial, type EndSignal, type Flow, type Up, type Wire } from '../../wire/signal.ts';
 import { TimerQueue } from './timer-queue.ts';
 import { Transit, type TransitOptions, type TransitSignal } from './transit.ts';
@@ -23,7 +22,8 @@ export class PairEnd implements TickTarget {
   #dial: Dial | undefined;
   #up: Subscriber<Up> | undefined;
   /** Schedule the next delivery: at the end of the tick, or when the next signal arrives. */
-  #tick: Tick | undefined;
+  isTickDue = false;
+  #ticks: TickQueue | undefined;
   #timer: Subscription | undefined;
   #closeTimer: Subscription | undefined;
   #isConnected = false;
@@ -53,7 +53,7 @@ export class PairEnd implements TickTarget {
       }
       this.#dial = dial;
       this.#up = up;
-      this.#tick = new Tick(this.#scheduler ?? dial.scheduler, this);
+      this.#ticks = ticksOf(this.#scheduler ?? dial.scheduler);
       const flow = guardedSubscriber<Flow>({
         next: (signal) => this.#onFlow(signal),
         error: (error) => up.error(error),
@@ -114,7 +114,7 @@ export class PairEnd implements TickTarget {
     if (this.#isConnected && (due === undefined || this.#isBlocked)) return;
     const delay = this.#isConnected && due !== undefined ? Math.max(0, due - this.#peerNow) : 0;
     if (delay > 0) this.#timer = TimerQueue.of(clock).schedule(() => this.onTick(), delay);
-    else this.#tick?.request();
+    else this.#ticks?.request(this);
   }
 
   onTick(): void {
@@ -188,7 +188,7 @@ export class PairEnd implements TickTarget {
 
   #teardown(): void {
     this.#up = undefined;
-    this.#tick?.cancel();
+    this.#ticks?.cancel(this);
     this.#timer?.unsubscribe();
     this.#closeTimer?.unsubscribe();
     this.#inbound.clear();

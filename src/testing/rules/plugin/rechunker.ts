@@ -1,7 +1,7 @@
 import { Subscription } from 'rxjs';
 import { concatBytes } from '../../../util/concat-bytes.ts';
 import { EMPTY_BYTES } from '../../../util/empty-bytes.ts';
-import { atTickEnd } from '../../../util/tick.ts';
+import { atTickEnd } from '../../../util/at-tick-end.ts';
 import { layer, type Layer, type LayerContext } from '../../../wire/layer.ts';
 import { END, PAUSE, RESUME, type Flow, type Plugin, type Up } from '../../../wire/signal.ts';
 import { show } from '../../bytes.ts';

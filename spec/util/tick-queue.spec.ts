@@ -2,7 +2,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { asapScheduler, asyncScheduler, config, queueScheduler, VirtualTimeScheduler, type SchedulerLike } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { atTickEnd, Tick } from '../../src/util/tick.ts';
+import { atTickEnd } from '../../src/util/at-tick-end.ts';
+import { ticksOf } from '../../src/util/tick-queue.ts';
 import { spec } from '../support/spec.ts';
 import { realTime } from '../../src/util/real-time.ts';
 
@@ -17,22 +18,30 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A tick whose target notes its name, then does more. */
-const noting = (log: string[], name: string, scheduler: SchedulerLike = realTime, more: (tick: Tick) => void = () => {}): Tick => {
-  const tick: Tick = new Tick(scheduler, {
-    onTick: () => {
+interface Requester {
+  request(): void;
+  cancel(): void;
+}
+
+/** A target of ticks that logs its name, then does more. */
+function logging(log: string[], name: string, scheduler: SchedulerLike = realTime, more: (tick: Requester) => void = () => {}): Requester {
+  const target = {
+    isTickDue: false,
+    onTick: (): void => {
       log.push(name);
       more(tick);
     },
-  });
+  };
+  const ticks = ticksOf(scheduler);
+  const tick = { request: () => ticks.request(target), cancel: () => ticks.cancel(target) };
   return tick;
-};
+}
 
-describe('Tick', () => {
+describe('TickQueue', () => {
   it('calls its target once, after the code that requested it, and before timers', async () => {
     const log: string[] = [];
     setImmediate(() => log.push('immediate'));
-    const tick = noting(log, 'tick');
+    const tick = logging(log, 'tick');
     tick.request();
     tick.request();
     log.push('caller');
@@ -42,8 +51,8 @@ describe('Tick', () => {
 
   it('keeps the order of requests, those of one run after all of the run before', async () => {
     const log: string[] = [];
-    const c = noting(log, 'c');
-    const [a, b] = [noting(log, 'a', realTime, () => c.request()), noting(log, 'b')];
+    const c = logging(log, 'c');
+    const [a, b] = [logging(log, 'a', realTime, () => c.request()), logging(log, 'b')];
     a.request();
     b.request();
     await turn();
@@ -52,7 +61,7 @@ describe('Tick', () => {
 
   it('calls its target again when that requests it', async () => {
     const log: string[] = [];
-    noting(log, 'x', realTime, (tick) => {
+    logging(log, 'x', realTime, (tick) => {
       if (log.length < 5) tick.request();
     }).request();
     await turn();
@@ -65,17 +74,17 @@ describe('Tick', () => {
     const fail = (): never => {
       throw error;
     };
-    for (const name of ['a', 'b', 'c']) noting(log, name, realTime, name === 'b' ? fail : undefined).request();
+    for (const name of ['a', 'b', 'c']) logging(log, name, realTime, name === 'b' ? fail : undefined).request();
     await turn();
-    noting(log, 'later').request();
+    logging(log, 'later').request();
     await new Promise((resolve) => setTimeout(resolve, 1));
     expect([log, reported]).toStrictEqual([['a', 'b', 'c', 'later'], [error]]);
   });
 
   it('does not call a target whose request was cancelled, also by another one of the same tick', async () => {
     const log: string[] = [];
-    const [b, c] = [noting(log, 'b'), noting(log, 'c')];
-    const a = noting(log, 'a', realTime, () => c.cancel());
+    const [b, c] = [logging(log, 'b'), logging(log, 'c')];
+    const a = logging(log, 'a', realTime, () => c.cancel());
     for (const each of [a, b, c]) each.request();
     b.cancel();
     await turn();
@@ -85,7 +94,7 @@ describe('Tick', () => {
   it('lets the event loop turn when ticks never end', async () => {
     const log: string[] = [];
     let isOver = false;
-    noting(log, 'x', realTime, (tick) => {
+    logging(log, 'x', realTime, (tick) => {
       if (!isOver) tick.request();
     }).request();
     for (let each = 0; each < 3; each += 1) await turn();
@@ -101,7 +110,7 @@ describe('Tick', () => {
       asapScheduler.schedule(() => {
         throw new Error('of other code');
       });
-      noting(log, 'tick', scheduler).request();
+      logging(log, 'tick', scheduler).request();
       await new Promise((resolve) => setTimeout(resolve, 5));
       expect(log).toStrictEqual(['tick']);
     },
@@ -111,7 +120,7 @@ describe('Tick', () => {
   it('comes although timers are frozen', async () => {
     vi.useFakeTimers();
     const log: string[] = [];
-    noting(log, 'x', realTime, (tick) => {
+    logging(log, 'x', realTime, (tick) => {
       if (log.length < 1000) tick.request();
     }).request();
     for (let each = 0; each < 10_000 && log.length < 1000; each += 1) await turn();
@@ -122,7 +131,7 @@ describe('Tick', () => {
     it('comes when the scheduler runs, at the same moment', () => {
       const scheduler = new VirtualTimeScheduler();
       const log: string[] = [];
-      noting(log, 'tick', scheduler, () => log.push(String(scheduler.now()))).request();
+      logging(log, 'tick', scheduler, () => log.push(String(scheduler.now()))).request();
       expect(log).toStrictEqual([]);
       scheduler.flush();
       expect(log).toStrictEqual(['tick', '0']);
@@ -130,7 +139,7 @@ describe('Tick', () => {
 
     it('leaves no action behind when it is cancelled', () => {
       const scheduler = new VirtualTimeScheduler();
-      const tick = noting([], 'x', scheduler);
+      const tick = logging([], 'x', scheduler);
       tick.request();
       tick.cancel();
       expect(scheduler.actions.filter(({ closed }) => !closed)).toStrictEqual([]);
@@ -144,11 +153,11 @@ describe('Tick', () => {
           scheduler.schedule(() => {
             throw new Error('of the test');
           });
-          noting(log, 'lost', scheduler).request();
+          logging(log, 'lost', scheduler).request();
         }),
       ).toThrow();
       scheduler.run(({ flush }) => {
-        noting(log, 'found', scheduler).request();
+        logging(log, 'found', scheduler).request();
         flush();
       });
       expect(log.includes('found'), log.join()).toBe(true);
@@ -157,8 +166,8 @@ describe('Tick', () => {
     it('has a queue for each scheduler', () => {
       const [one, two] = [new VirtualTimeScheduler(), new VirtualTimeScheduler()];
       const log: string[] = [];
-      noting(log, 'one', one).request();
-      noting(log, 'two', two).request();
+      logging(log, 'one', one).request();
+      logging(log, 'two', two).request();
       two.flush();
       expect(log).toStrictEqual(['two']);
     });

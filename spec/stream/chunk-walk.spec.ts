@@ -1,0 +1,75 @@
+import { createServer, Socket, type AddressInfo } from 'node:net';
+import { dirname, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { IOStream } from 'rxjs-io-stream';
+import { afterEach, beforeEach, describe, expect } from 'vitest';
+import { OutputQueue } from '../../src/stream/output-queue.ts';
+import { spec } from '../support/spec.ts';
+
+const SOURCES = `${dirname(fileURLToPath(new URL('../../src/index.ts', import.meta.url)))}/`;
+
+/** The modules of `src` on the stack, from the caller to the callee, each run of one module once. */
+function modulesOnStack(): string[] {
+  const stack = new Error('the stack').stack ?? '';
+  const files = [...stack.matchAll(/\(?(?:file:\/\/)?(\/[^():]+\.ts):\d+:\d+\)?$/gm)].map(([, file = '']) => file);
+  const modules = files.filter((file) => file.startsWith(SOURCES)).map((file) => relative(SOURCES, file).replace(/\.ts$/, ''));
+  return modules.reverse().filter((module, at, all) => module !== all[at - 1]);
+}
+
+/** Modules that take the chunk as an argument, in order: those from the first of `names` on. */
+function from(name: string, modules: readonly string[]): readonly string[] {
+  return modules.slice(modules.indexOf(name));
+}
+
+describe('the walk of a chunk, as ARCHITECTURE.md draws it', () => {
+  const limit = Error.stackTraceLimit;
+  beforeEach(() => void (Error.stackTraceLimit = 100));
+  afterEach(() => void (Error.stackTraceLimit = limit));
+
+  async function connected(h: { defer(work: () => unknown): void; until(passes: () => boolean): Promise<void> }): Promise<IOStream> {
+    const server = createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1');
+    h.defer(() => server.close());
+    await new Promise((resolve) => server.once('listening', resolve));
+    const io = new IOStream({ host: '127.0.0.1', port: (server.address() as AddressInfo).port });
+    h.defer(() => io.close());
+    await h.until(() => io.state === 'open');
+    return io;
+  }
+
+  spec('goes through five modules from the socket to `data$`, each once', async (h) => {
+    const io = await connected(h);
+    const walks: string[][] = [];
+    io.data$.subscribe(() => walks.push(modulesOnStack()));
+    io.write('hello');
+    await h.until(() => walks.length > 0);
+    expect(walks[0]).toEqual(['wire/socket-reads', 'wire/node-connection', 'stream/inbound', 'stream/read-side', 'stream/data-readers']);
+  });
+
+  spec('goes through six modules from `write` to the socket, each once', async (h) => {
+    const io = await connected(h);
+    const walks: (readonly string[])[] = [];
+    const { push } = OutputQueue.prototype;
+    const { write } = Socket.prototype;
+    h.defer(() => Object.assign(OutputQueue.prototype, { push }));
+    h.defer(() => Object.assign(Socket.prototype, { write }));
+    OutputQueue.prototype.push = function (bytes) {
+      walks.push([...modulesOnStack(), 'stream/output-queue']);
+      push.call(this, bytes);
+    };
+    Socket.prototype.write = function (this: Socket, ...given: Parameters<typeof write>) {
+      walks.push(from('stream/write-side', modulesOnStack()));
+      return write.apply(this, given);
+    } as typeof write;
+    io.write('hello');
+    await h.until(() => walks.length >= 2);
+    const [queued = [], written = []] = walks;
+    expect([...queued, ...written.slice(1)]).toEqual([
+      'stream/io-stream',
+      'stream/write-side',
+      'stream/output-queue',
+      'util/guarded-subscriber',
+      'wire/node-connection',
+      'wire/node-writer',
+    ]);
+  });
+});
