@@ -3,7 +3,17 @@ export { connect, type ConnectOptions } from './stream/connect.ts';
 export type { ConsumeOptions } from './stream/consume.ts';
 export { converse } from './stream/converse.ts';
 export { IOStream } from './stream/io-stream.ts';
-export type { AnyDetails, AnyOwnFields, DetailsOf, OnlyOptions, OnlyTimeouts, OptionsOf, OwnFields, Secured } from './stream/stream-of.ts';
+export type {
+  AnyDetails,
+  AnyOwnFields,
+  DetailsOf,
+  MaybeDetails,
+  OnlyOptions,
+  OnlyTimeouts,
+  OptionsOf,
+  OwnFields,
+  Secured,
+} from './stream/stream-of.ts';
 export type { OpeningStreamOf, StreamOf } from './stream/io-stream.ts';
 export { listen } from './stream/listen.ts';
 export type { ListenOptions } from './stream/listen-options.ts';
@@ -13,7 +23,7 @@ export type { Handler } from './stream/run-handler.ts';
 export type { DrainOptions, DrainReport, Server } from './stream/server.ts';
 export type { ClosedReport, StreamState } from './stream/report.ts';
 export type { Callback, IOStreamOptions, StreamEvent } from './stream/io-stream.ts';
-export type { CallbackTarget } from './stream/options.ts';
+export type { CallbackOf, CallbackTarget, StreamEventOf, StreamOptions } from './stream/options.ts';
 export type { ReadableWebStream, SendSource } from './stream/send-source.ts';
 export type { Writable } from './stream/bytes.ts';
 export type { Output } from './stream/output.ts';

@@ -62,7 +62,7 @@ export class Closing {
     this.awaited?.keepAlive();
   }
 
-  /** Frees the wire at once, and tells the peer by a RST that the data is truncated. */
+  /** Frees the wire at once with a RST: the peer learns that the data is truncated. */
   reset(cause?: unknown, end: ReadEnd = cause === undefined ? {} : { error: cause }): void {
     const { lifetime, flow } = this.#parts;
     if (lifetime.state === 'closed' || lifetime.isFailing) return;

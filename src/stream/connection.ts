@@ -119,7 +119,7 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
     this.#watchIdle();
   }
 
-  /** Starts or stops the idle timer, as `timeouts.idle` says. */
+  /** Starts the idle timer, or stops it if `timeouts.idle` is off. */
   #watchIdle(): void {
     this.idle?.stop();
     const isWanted = this.lifetime.state === 'open' && this.settings.timeouts.idle !== Infinity;
