@@ -1,5 +1,6 @@
+import type { PullReader } from '../stream/pull-reader.ts';
 import type { ReadEnd } from '../stream/read-end.ts';
-import type { PullReader, ReadSide } from '../stream/read-side.ts';
+import type { ReadSide } from '../stream/read-side.ts';
 
 /** The Duplex of a {@link DuplexReader}. */
 export interface ReadTarget {

@@ -67,6 +67,13 @@ export class ByteBuffer {
     this.#isExclusive = false;
   }
 
+  /** Adds bytes before the others. Copies all. */
+  prepend(bytes: Uint8Array): void {
+    const rest = this.take(this.length);
+    this.append(bytes);
+    this.append(rest);
+  }
+
   /** Removes and returns the first `count` bytes, or all bytes if there are fewer. */
   take(count: number): Uint8Array {
     const end = Math.min(this.#start + count, this.#end);

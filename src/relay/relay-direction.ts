@@ -1,5 +1,5 @@
 import type { Connection } from '../stream/connection.ts';
-import type { PullReader } from '../stream/read-side.ts';
+import type { PullReader } from '../stream/pull-reader.ts';
 import { SentTracker } from '../stream/sent-tracker.ts';
 import type { SentObserver } from '../stream/write-side.ts';
 import { BufferRecycler } from './buffer-recycler.ts';

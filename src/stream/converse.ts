@@ -6,8 +6,8 @@ import type { Link } from '../protocol/link.ts';
 import type { Need } from '../protocol/need.ts';
 import { asBuffer } from './bytes.ts';
 import type { IOStream } from './io-stream.ts';
+import type { PullReader } from './pull-reader.ts';
 import { endReader } from './read-end.ts';
-import type { PullReader } from './read-side.ts';
 import { SentTracker } from './sent-tracker.ts';
 import { internalsOf } from './stream-fields.ts';
 

@@ -6,18 +6,9 @@ import { PAUSE, RESUME } from '../wire/signal.ts';
 import { asBuffer } from './bytes.ts';
 import type { ConnectionParts } from './connection-parts.ts';
 import { DataReaders, type ReadersOwner } from './data-readers.ts';
+import type { PullReader } from './pull-reader.ts';
 import type { ReadEnd } from './read-end.ts';
 import { missingOption, readLimitError } from './read-limits.ts';
-
-/** Reads bytes chunk by chunk: `consume`, iteration or a conversation. A stream has one pull reader at a time. */
-export interface PullReader {
-  /** Called when bytes or the end are available. */
-  ready(): void;
-  /** Whether an error that the reader receives reaches a handler. @default it does */
-  isErrorHandled?(): boolean;
-  /** Whether the reader has delivered the end and may be replaced. @default it has not */
-  hasEnded?(): boolean;
-}
 
 /** The buffer of all streams that have no unread bytes yet; always empty. */
 const NO_UNREAD = new ByteBuffer();
@@ -29,7 +20,8 @@ export class ReadSide implements ReadersOwner {
   #buffer = NO_UNREAD;
   readonly #readers = new DataReaders(this);
   #puller: PullReader | undefined;
-  #wasRead = false;
+  /** Whether a reader was ever attached; such a reader receives the end. */
+  wasRead = false;
   /** Depth of emissions in progress. Bytes or an end that arrive meanwhile must not overtake them. */
   #dispatching = 0;
   /** The first drain of `data$` is due at the end of the tick, so that all subscribers of a tick receive the same chunks. */
@@ -96,11 +88,6 @@ export class ReadSide implements ReadersOwner {
     return this.#puller !== undefined;
   }
 
-  /** Whether a reader was ever attached; such a reader receives the end. */
-  get wasRead(): boolean {
-    return this.#wasRead;
-  }
-
   /** Whether a subscriber of `data$` or a pull reader is attached. */
   get hasReader(): boolean {
     return this.#puller !== undefined || !this.#readers.isEmpty;
@@ -112,13 +99,13 @@ export class ReadSide implements ReadersOwner {
   }
 
   readerAdded(): void {
-    this.#wasRead = true;
+    this.wasRead = true;
     this.#drainDue = true;
     this.#parts.requestTick();
   }
 
   readerEnded(end: ReadEnd): void {
-    this.#wasRead = true;
+    this.wasRead = true;
     if ('error' in end) this.#parts.errors.markHandled();
   }
 
@@ -131,7 +118,7 @@ export class ReadSide implements ReadersOwner {
   attach(puller: PullReader): (() => void) | undefined {
     if (this.#puller && this.#puller.hasEnded?.() !== true) return undefined;
     this.#puller = puller;
-    this.#wasRead = true;
+    this.wasRead = true;
     this.#parts.requestTick();
     return () => {
       if (this.#puller !== puller) return;
@@ -169,18 +156,17 @@ export class ReadSide implements ReadersOwner {
     return chunk;
   }
 
-  /** Emits on `data$` the bytes that a pull reader keeps. */
+  /** Emits on `data$`: bytes as received, or those that a pull reader keeps. */
   publish(bytes: Uint8Array): void {
-    this.#emit(asBuffer(bytes));
+    this.#dispatching += 1;
+    this.#readers.emit(asBuffer(bytes));
+    this.#dispatching -= 1;
   }
 
   /** Prepends bytes that a pull reader read and did not use. */
   unshift(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
-    const rest = this.#buffer.take(this.#buffer.length);
-    const buffer = this.#ownBuffer();
-    buffer.append(bytes);
-    buffer.append(rest);
+    this.#ownBuffer().prepend(bytes);
     this.#parts.requestTick();
   }
 
@@ -201,7 +187,7 @@ export class ReadSide implements ReadersOwner {
     const chunk = asBuffer(bytes);
     // Fast path: emit the chunk as received. Passing through the buffer makes bulk transfers 5 % slower.
     if (this.#isUnbuffered() && !notifier.wants(IN)) {
-      this.#emit(chunk);
+      this.publish(chunk);
       return;
     }
     this.#ownBuffer().append(chunk, true);
@@ -275,20 +261,10 @@ export class ReadSide implements ReadersOwner {
     }
     // The pull reader first: bytes that it puts back come before the end.
     if (this.#buffer.length > 0 || this.#end) this.#puller?.ready();
-    this.#drain();
-  }
-
-  #drain(): void {
     this.#drainDue = false;
     if (this.#userPaused) return;
     if (!this.#abandoned && !this.#puller && !this.#readers.isEmpty && this.#buffer.length > 0)
-      this.#emit(asBuffer(this.#buffer.take(this.#buffer.length)));
+      this.publish(this.#buffer.take(this.#buffer.length));
     if (this.end) this.#readers.end(this.end);
-  }
-
-  #emit(chunk: Buffer): void {
-    this.#dispatching += 1;
-    this.#readers.emit(chunk);
-    this.#dispatching -= 1;
   }
 }
