@@ -16,7 +16,7 @@ const channel = (name: string): Plugin =>
 const plugin = channel('news');
 const values = { j: 'JOIN news\n', w: 'WELCOME\n', h: 'hello', b: 'hi' };
 
-// What the application says waits for the welcome; what comes with the welcome belongs to the application.
+// Bytes of the application wait for the welcome. Bytes behind the welcome belong to the application.
 const { details } = marbles({
   plugin,
   values,

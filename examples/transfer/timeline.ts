@@ -24,9 +24,9 @@ type Words = (bytes: string) => string;
 
 /** Descriptions of the events with bytes: of the first occurrence, and of the last. For SENT only the last is shown. */
 const MEANINGS: Readonly<Record<string, { readonly first?: Words; readonly last: Words }>> = {
-  OUT: { first: (bytes) => `${bytes} went into the stack`, last: (bytes) => `all in all ${bytes} went into the stack` },
-  IN: { first: (bytes) => `${bytes} came back`, last: (bytes) => `all in all ${bytes} came back` },
-  SENT: { last: (bytes) => `${bytes} have left for the kernel; nothing waits` },
+  OUT: { first: (bytes) => `${bytes} were written to the stack`, last: (bytes) => `in total ${bytes} were written to the stack` },
+  IN: { first: (bytes) => `${bytes} were received`, last: (bytes) => `in total ${bytes} were received` },
+  SENT: { last: (bytes) => `${bytes} were sent to the kernel; none is pending` },
 };
 
 /** Records the events of a stream with their times, starting at `follow`. Summarizes repeated events. */

@@ -43,7 +43,7 @@ function printPlan({ description }: SourceFile, server: Server, isEmbedded: bool
   const layers = Object.keys(server.plugin).join(' ⇄ ');
   console.log(`file    ${description}`);
   console.log(`server  ${addressOf(server)}${isEmbedded ? ' (embedded, as the proxies are)' : ''}`);
-  console.log(`stack   file ⇄ ${layers}${isEmbedded ? '' : ' (a plugin of our own) ⇄ tcp'}; the way sees ciphered bytes only\n`);
+  console.log(`stack   file ⇄ ${layers}${isEmbedded ? '' : ' (a plugin of our own) ⇄ tcp'}; the proxies see ciphertext only\n`);
 }
 
 /** Sends the file with a progress bar, and prints the timeline at the end. */
@@ -75,7 +75,7 @@ async function send({ path, size }: SourceFile, server: Server, timeline: Timeli
   }
 }
 
-/** What to check when more, fewer or other bytes came back. */
+/** What to check when more, fewer or other bytes were received. */
 const HINTS = {
   '-1': 'check that the server goes on echoing after our end (half-close)',
   0: 'check what changes bytes on the way',

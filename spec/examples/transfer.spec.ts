@@ -48,7 +48,7 @@ function expectTimeline(stdout: string): void {
   expect(at(/^SENT/)).toBeGreaterThan(at(/^first OUT$/));
   expect(at(/^SENT/)).toBeLessThan(at(/^EOF$/));
   expect(events.length).toBeLessThanOrEqual(13);
-  expect(stdout).toMatch(/ OUT ×\d+ +all in all 300,001 bytes /);
+  expect(stdout).toMatch(/ OUT ×\d+ +in total 300,001 bytes /);
   expect(stdout).toMatch(/ closed +by us: 300,001 out, 300,001 in, 0 unsent/);
 }
 
