@@ -56,29 +56,50 @@ export type ErrorCode =
   | 'ECLOSED'
   | 'EPROTOCOL';
 
+/** `inBuf` has grown over `inBufLimit` while waiting for EOF without IN. Reading stops until you make room or change the limit. */
 export const EINBUFLIMIT = 'EINBUFLIMIT';
+/** Exported for compatibility and not used: a name that is not resolved in time is {@link EDNS}. */
 export const ETORESOLVE = 'ETORESOLVE';
+/** Connecting took longer than `timeouts.connect`. */
 export const ETOCONNECT = 'ETOCONNECT';
+/** Bytes were pending, and none was `sent` for `timeouts.write`. */
 export const ETOWRITE = 'ETOWRITE';
+/** A plugin's handshake took longer than `timeouts.handshake` in total. */
 export const ETOHANDSHAKE = 'ETOHANDSHAKE';
+/** Nothing was read and nothing was written for `timeouts.idle`. */
 export const ETOIDLE = 'ETOIDLE';
+/** A write was rejected because `outBufLimit` bytes were already pending. Fatal from `output`. */
 export const EOUTBUFLIMIT = 'EOUTBUFLIMIT';
+/** A frame was longer than its codec's limit. */
 export const EFRAMELIMIT = 'EFRAMELIMIT';
+/** The name could not be resolved: no such name, no address, or no answer within `timeouts.resolve`. `cause` is the reason. */
 export const EDNS = 'EDNS';
+/** Exported for compatibility and not used: see {@link EDNS}. */
 export const EDNSNXDOMAIN = 'EDNSNXDOMAIN';
+/** Exported for compatibility and not used: see {@link EDNS}. */
 export const EDNSNODATA = 'EDNSNODATA';
+/** Bytes arrived while `waitFor` has EOF without IN, and there is no `inBufLimit`. Reading stops at `highWaterMark`. */
 export const EREQINBUFLIMIT = 'EREQINBUFLIMIT';
+/** Bytes arrived while `waitFor` has neither IN nor EOF. Reading stops at `highWaterMark`. */
 export const EREQINEOF = 'EREQINEOF';
+/** A proxy refused, or closed before its reply was complete. `status`, `reply`, `headers` and `body` hold its reply. */
 export const EPROXY = 'EPROXY';
+/** A proxy requires (other) credentials. `challenges` lists what an HTTP proxy asks for. */
 export const EPROXYAUTH = 'EPROXYAUTH';
+/** TLS failed, or the peer does not speak TLS. `cause` is OpenSSL's error. */
 export const ETLS = 'ETLS';
+/** The peer's certificate was not accepted. */
 export const ETLSCERT = 'ETLSCERT';
+/** The peer sent FIN without close_notify, with `truncation: 'error'`. */
 export const ETLSTRUNCATED = 'ETLSTRUNCATED';
+/** A write or an end after `end()`, or the stream has closed. */
 export const ECLOSED = 'ECLOSED';
+/** The peer sent something malformed. */
 export const EPROTOCOL = 'EPROTOCOL';
 
 /** The fields of an {@link IOStreamError}, except its code. */
 export interface IOStreamErrorOptions {
+  /** The phase in which the error occurred. */
   readonly phase: Phase;
   /** One sentence: what happened, and what to do about it. @default the text of the code */
   readonly message?: string | undefined;
@@ -86,9 +107,15 @@ export interface IOStreamErrorOptions {
   readonly layer?: string | undefined;
   /** Whether the error closes the stream by default. @default that of the code; true for a code of the system */
   readonly fatal?: boolean | undefined;
+  /** The number of the code. @default that of the code; 0 for a code of the system */
   readonly errno?: number | undefined;
+  /** The underlying error. @default none */
   readonly cause?: unknown;
-  /** More facts, copied to fields of the error: `syscall`, `address`, `port`, `status`, `reply`, `headers`, `body`. Never a secret. */
+  /**
+   * More facts, copied to fields of the error: `syscall`, `address`, `port`, `status`, `reply`, `headers`, `body`. Never a secret.
+   *
+   * @default none
+   */
   readonly facts?: Readonly<Record<string, unknown>> | undefined;
 }
 
@@ -110,19 +137,29 @@ export interface IOStreamErrorOptions {
  * ```
  */
 export class IOStreamError extends Error {
+  /** The name of the error, to compare with: a code of this library, or Node's. */
   readonly code: string;
+  /** The number of the code; 0 if it has none. */
   readonly errno: number;
+  /** The phase in which the error occurred. */
   readonly phase: Phase;
+  /** Whether the error closes the stream by default. */
   readonly fatal: boolean;
+  /** The name of the plugin that reported the error. Undefined for the wire and the stream itself. */
   declare layer?: string;
+  /** System errors: the call that failed, such as `connect`. */
   declare readonly syscall?: string;
+  /** System errors: the address that was dialled. */
   declare readonly address?: string;
+  /** System errors: the port that was dialled. */
   declare readonly port?: number;
   /** EPROXY and EPROXYAUTH: the status of the proxy's reply, and its text in `reply`. */
   declare readonly status?: number;
+  /** EPROXY and EPROXYAUTH: the text of the proxy's reply. */
   declare readonly reply?: string;
   /** HTTP proxy: the headers of its reply, and the first KiB of the body in `body`. */
   declare readonly headers?: Readonly<Record<string, string>>;
+  /** HTTP proxy: the first KiB of the body of its reply. */
   declare readonly body?: string;
   /** EPROXYAUTH of an HTTP proxy: the credentials that it asks for. */
   declare readonly challenges?: readonly {

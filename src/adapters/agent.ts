@@ -41,16 +41,13 @@ interface UntypedAgent {
  * ```
  *
  * For `https:`, adds one `tlsClient` on top, with the TLS options of the request (`ca`, `cert`, `servername`, `rejectUnauthorized`,
- * `ALPNProtocols`, `pskCallback`, …). No other layer receives them. A request without a known protocol uses TLS too, for example your
- * own call of `createConnection` without `protocol`.
+ * `ALPNProtocols`, `pskCallback`, …). No other layer receives them.
  *
- * With `keepAlive: true`, connections are reused, but never between requests whose TLS options differ. Strings, numbers, bytes and
- * arrays of them are compared by value. Functions (`verify`, `checkServerIdentity`) and other objects are compared by identity: pass
- * the same one each time.
+ * With `keepAlive: true`, connections are reused, but never between requests whose TLS options differ. Pass the same function
+ * (`verify`, `checkServerIdentity`) each time.
  *
- * The connection options of a request work as with Node's agents: `lookup`, `hints`, `family`, `localAddress`, `localPort`,
- * `socketPath`, `timeout`, `autoSelectFamily: false`. They override the options of the agent. After `timeout` milliseconds without a
- * byte, also while connecting, the request emits `'timeout'`; nothing is closed.
+ * The connection options of a request (`lookup`, `family`, `socketPath`, `timeout`, …) work as with Node's agents. They override those
+ * of the agent.
  *
  * **Errors**
  * - A failed connection is the `'error'` of its request, with Node's code (`ENOTFOUND`, `ECONNREFUSED`, `CERT_HAS_EXPIRED`, …) and
@@ -61,12 +58,13 @@ interface UntypedAgent {
  * - Destroying a request frees its slot in the pool at once, also while it connects.
  * - `agent.destroy()` closes all connections.
  *
- * **Memory**: keeps the TLS sessions of at most 100 combinations of server and TLS options.
+ * **Memory**
+ * - Keeps the TLS sessions of at most 100 combinations of server and TLS options.
  *
  * @param options defaults are those of `http.Agent` and of `IOStream`.
  * @returns an `http.Agent` for requests of both protocols.
  * @throws TypeError for wrong options.
- * @see {@link toDuplex} for a single connection.
+ * @see docs/guides/http-agent.md for the options of requests, {@link toDuplex} for a single connection.
  *
  * ```ts
  * import { get } from 'node:http';

@@ -12,28 +12,26 @@ import type { SocketDuplex } from './socket-duplex.ts';
  *   library ── end ────▶ io.end()      library ◀── 'end' ── the peer's FIN
  * ```
  *
- * The Duplex has the members and events of `net.Socket` that libraries use. If `tlsClient` or `tlsServer` is the topmost plugin with
- * facts, it also has those of `tls.TLSSocket`. The Duplex is the only reader of the stream from now on.
+ * The Duplex has the members and events of `net.Socket` that libraries use. With a TLS plugin on top, it also has those of
+ * `tls.TLSSocket`. The Duplex is the only reader of the stream from now on.
  *
- * Emits `'connect'` when all plugins are connected. With a topmost TLS plugin, emits it before the TLS handshake, and
- * `'secureConnect'` after it, as in Node. Earlier writes are queued. `connect()` does not open a connection: it emits `'connect'` when
- * the stream is open, also if it was open before.
+ * Emits `'connect'` when all plugins are connected. Earlier writes are queued.
  *
  * **Errors**
  * - An error of the stream destroys the Duplex (`'error'` once, then `'close'`), after all bytes that were read before it.
- * - It has Node's code (`ENOTFOUND`, `ECONNREFUSED`, `CERT_HAS_EXPIRED`, …) and the `IOStreamError` in `cause`. If Node has no code
- *   for it (`EPROXY`, …), it is the `IOStreamError` itself.
+ * - It has Node's code (`ENOTFOUND`, `ECONNREFUSED`, `CERT_HAS_EXPIRED`, …) and the `IOStreamError` in `cause`.
  *
  * **Closing**
  * - `destroy()` frees the connection at once and receives nothing more. It sends FIN if all written bytes are sent and there is no
  *   error, otherwise RST.
- * - After `end()`, `destroy()` still sends the closing bytes of the plugins (close_notify).
- * - The Duplex has the `allowHalfOpen` of the stream. False, the default without `waitFor`, ends the Duplex after `'end'`.
+ * - The Duplex has the `allowHalfOpen` of the stream.
  * - If you close the stream, the Duplex ends.
  *
- * **Backpressure**: in both directions. Reads at most `highWaterMark` bytes ahead.
+ * **Backpressure**
+ * - In both directions. Reads at most `highWaterMark` bytes ahead.
  *
- * **Memory**: at most `highWaterMark` bytes in each direction, and whatever the library writes after `write` returned false.
+ * **Memory**
+ * - At most `highWaterMark` bytes in each direction, and whatever the library writes after `write` returned false.
  *
  * ```ts
  * import { open, toDuplex } from 'rxjs-io-stream';
@@ -45,7 +43,7 @@ import type { SocketDuplex } from './socket-duplex.ts';
  * @param io a stream, open or still opening.
  * @returns the Duplex.
  * @throws TypeError if `io` is not an IOStream.
- * @see {@link agent} for HTTP requests.
+ * @see docs/guides/sockets-for-libraries.md for events, errors and half-close, {@link agent} for HTTP requests.
  */
 export function toDuplex(io: IOStream): SocketDuplex {
   if (!(io instanceof IOStream)) throw new TypeError(`expected an IOStream for toDuplex, got ${typeof io}`);

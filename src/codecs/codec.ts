@@ -34,6 +34,8 @@ import type { OperatorFunction } from 'rxjs';
  * @see {@link framed}, which connects a codec to a stream.
  */
 export interface Codec<T, W = T> {
+  /** Returns an operator that emits each complete message of the bytes. */
   readonly decode: () => OperatorFunction<Uint8Array, T>;
+  /** Returns an operator that emits the bytes of each message. */
   readonly encode: () => OperatorFunction<W, Uint8Array>;
 }

@@ -9,7 +9,10 @@ import { HandshakeLayer, type HandshakeSteps } from './handshake-layer.ts';
 
 /** The address and the conversation of a handshake. */
 export interface HandshakeOptions<Facts = Readonly<Record<string, unknown>> | void> {
-  /** The address to dial instead of the target. The stream must have a target then; otherwise `{fh} already connected` is thrown. */
+  /**
+   * The address to dial instead of the target. The stream must have a target then; otherwise `{fh} already connected` is thrown. @default
+   * the target of the stream
+   */
   readonly to?: Target | undefined;
   /** The error code if the peer ends before the conversation does. @default 'EPROTOCOL' */
   readonly early?: ErrorCode | undefined;
@@ -34,13 +37,12 @@ export interface HandshakeOptions<Facts = Readonly<Record<string, unknown>> | vo
  * ```
  *
  * The conversation may take `timeouts.handshake` in total, counted from the connection of the wire below, and never more than remains
- * of `establish`. After the handshake, each signal costs one comparison.
+ * of `establish`.
  *
  * **Errors**
  * - Up errors with what the conversation throws: an `IOStreamError` unchanged, anything else as EPROTOCOL with the `cause`. The wire
  *   below is freed.
- * - If the wire below breaks, its error is thrown into the conversation, which may throw a more specific error with that as `cause`.
- *   Otherwise Up errors with the same code in phase `handshake` and the name of this layer.
+ * - If the wire below breaks, its error is thrown into the conversation.
  * - EPROTOCOL, or the code `early`, if the peer ends before the conversation does. ETOHANDSHAKE on timeout.
  *
  * **Closing**
@@ -48,7 +50,7 @@ export interface HandshakeOptions<Facts = Readonly<Record<string, unknown>> | vo
  *
  * **Backpressure**
  * - A `pause` of the application is forwarded after the handshake.
- * - Bytes after the last reply reach the layer above, in order. `sent` excludes bytes of the handshake. Lossless.
+ * - Bytes after the last reply reach the layer above, in order. Lossless.
  *
  * **Memory**
  * - During `link.wait`, at most 64 KiB are read ahead, so that a reset is noticed.
@@ -69,7 +71,8 @@ export interface HandshakeOptions<Facts = Readonly<Record<string, unknown>> | vo
  * @param options the conversation as `talk`, and the address to dial as `to`.
  * @throws TypeError without a `talk`, at the call. For a plugin with `to` in a stream without a target, at the dial. A conversation
  *   that uses `yield` instead of `yield*` errors the stream with a TypeError that names `yield*`.
- * @see {@link transform}
+ * @returns a plugin that reports what the conversation returned.
+ * @see docs/guides/your-own-plugin.md, {@link transform}
  */
 export function handshake<Facts extends object | void>(options: HandshakeOptions<Facts>): Plugin<Facts extends object ? Facts : unknown> {
   const own = ownOptions(options, 'handshake', ['to', 'early', 'talk']);

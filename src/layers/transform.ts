@@ -19,7 +19,9 @@ export interface Transformer {
 
 /** The factories of the two transformers, called at each subscription. A direction without one passes its bytes unchanged. */
 export interface TransformOptions {
+  /** Returns the transformer of outbound bytes, for one connection. @default passes them unchanged */
   readonly down?: (() => Transformer) | undefined;
+  /** Returns the transformer of inbound bytes, for one connection. @default passes them unchanged */
   readonly up?: (() => Transformer) | undefined;
 }
 

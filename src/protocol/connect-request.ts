@@ -44,7 +44,10 @@ export interface ConnectState {
 /** The proxy's successful reply. */
 export interface Tunnel {
   readonly [fact: string]: unknown;
+  /** The status code, 200 to 299. */
   readonly status: number;
+  /** The reason phrase of the status line, if there is one. */
   readonly reply?: string;
+  /** The headers of the reply; the names are in lower case. */
   readonly headers: Readonly<Record<string, string>>;
 }

@@ -14,7 +14,9 @@ export interface SocksTarget {
 
 /** The local address of the proxy's connection, as the proxy reports it. Many proxies report only zeros. */
 export interface SocksBound {
+  /** The address, or a name with its control characters escaped. */
   readonly boundAddress: string;
+  /** The port; 0 if the proxy does not report it. */
   readonly boundPort: number;
 }
 

@@ -25,25 +25,19 @@ const PRE_CONNECT_PHASES: readonly Phase[] = ['resolve', 'connect', 'handshake']
  *                                      └── lasted for resetAfter ─✗─ 100 ms ─ …
  * ```
  *
- * The delay after failure n is `initial * factor ** (n - 1)`, at most `max`, less a random fraction of up to `jitter`. To set
- * other fields of a `RetryConfig`, spread the result: `retry({ ...backoff(), count: 3 })`. Time passes on `scheduler`: with a
- * `TestScheduler`, and `random` or `jitter: 0`, they are deterministic.
+ * The delay after failure n is `initial * factor ** (n - 1)`, at most `max`, less a random fraction of up to `jitter`.
  *
  * **Errors**
  * - Passes the error on after `attempts` failures in a row, or when `retryIf` returns false.
  * - A TypeError (wrong arguments) and an AbortError (a `signal`) are always passed on.
  *
  * **Closing**
- * - A peer that ends the connection completes the source, so `retry` does not see it. Add `repeat(backoff())` before the
- *   `retry`: the delays are the same, and after `attempts` it completes.
+ * - A peer that ends the connection completes the source, so `retry` does not see it. Add `repeat(backoff())` before the `retry`.
  * - Unsubscribing cancels the delay.
  *
  * **Memory**
  * - Without `resetAfter`, a backoff has no state and may be shared by any number of subscriptions.
- * - With `resetAfter`, an attempt that lasted that long resets the failure count. The time to connect is included.
- * - An attempt that never connected (an `IOStreamError` of the phases resolve, connect or handshake) never resets the count.
- * - With `resetAfter`, make one backoff for each concurrent subscription, because it stores the times of the attempts:
- *   `defer(() => source$.pipe(retry(backoff({ resetAfter }))))`.
+ * - With `resetAfter`, it stores the times of the attempts: make one backoff for each concurrent subscription.
  *
  * ```ts
  * import { backoff, connect, IOStreamError } from 'rxjs-io-stream';
@@ -62,7 +56,7 @@ const PRE_CONNECT_PHASES: readonly Phase[] = ['resolve', 'connect', 'handshake']
  * @param options the delays in milliseconds, and when to stop. Default: from 100 ms to 30 s, without a limit of attempts.
  * @returns a config to pass to `retry` or `repeat`.
  * @throws TypeError for a wrong option.
- * @see {@link persistent}, which also queues writes while there is no connection.
+ * @see docs/guides/reconnecting.md for `resetAfter` and tests, {@link persistent}, which also queues writes between connections.
  */
 export function backoff(options: BackoffOptions = {}): Backoff {
   const { delay, shouldRetry, resetAfter, scheduler } = planBackoff(ownOptions(options, 'backoff', BACKOFF_NAMES), {

@@ -20,27 +20,25 @@ const POLICIES: readonly unknown[] = ['keep', 'drop', 'error'];
  *                    io ─ write ─▶                                   write ─▶ kept ─▶ io
  * ```
  *
- * Connects at the end of the caller's tick. Read messages with `framed(line, codec)` or `requests`, which continue on the next
- * connection; read bytes with `stream$`.
+ * Connects at the end of the caller's tick. Read messages with `framed` or `requests`, which continue on the next connection,
+ * and bytes with `stream$`.
  *
  * **Errors**
- * - Reconnects after any error, with the delays of `backoff`, once readers have read all bytes before it. A TypeError or an abort
- *   of `signal` ends it at once. ETLSCERT and EPROXYAUTH are retried too, unless `retryIf` returns false.
+ * - Reconnects after any error, with the delays of `backoff`, unless `retryIf` returns false.
+ * - A TypeError or an abort of `signal` ends it at once.
  * - An error also ends the readers of its connection: catch it there, or `retry()`.
- * - A final error with no subscriber of `status$`, `stream$` or messages goes to RxJS's `config.onUnhandledError`.
+ * - A final error with no subscriber of `status$`, `stream$` or messages goes to `config.onUnhandledError`.
  *
  * **Closing**
  * - Ends by `close()`, after `attempts` failures in a row, by `retryIf`, or by `unsent: 'error'`.
  * - Reconnects also after a close without an error, by either side, unless `repeat` is false.
  *
  * **Backpressure**
- * - Writes are queued in order, also between connections. Nothing is sent twice. A write in flight may have been sent in part: at
- *   least `sent`, at most `written` bytes. It is reported (`kept: false`), not repeated.
- * - A sent write is not reported: only the peer's reply proves that it arrived.
- * - `io.write` writes to that connection only, between queued writes. Called synchronously in a subscriber of `stream$`, its bytes
- *   precede the queue. For a login with replies use `handshake`.
+ * - Writes are queued in order, also between connections. Nothing is sent twice.
+ * - A write in flight when the connection is lost is reported by `unsent$` (`kept: false`), not repeated.
  *
- * **Memory**: at most `outBufLimit` pending bytes plus one write.
+ * **Memory**
+ * - At most `outBufLimit` pending bytes plus one write.
  *
  * ```ts
  * import { framed, lines, persistent } from 'rxjs-io-stream';
@@ -54,12 +52,11 @@ const POLICIES: readonly unknown[] = ['keep', 'drop', 'error'];
  * write('hello');
  * ```
  *
- * @param options as for `IOStream`, or a function that returns them for each attempt number. If it throws, the attempt
- *   fails; a TypeError ends the stream.
+ * @param options as for `IOStream`, or a function that returns them for each attempt number.
  * @param settings delays, in milliseconds on `scheduler`, and the policy for unsent writes.
  * @returns the stream; it connects by itself.
  * @throws TypeError for wrong options.
- * @see {@link backoff} for the same delays with RxJS's `retry`.
+ * @see docs/guides/reconnecting.md for logins and unsent writes, {@link backoff} for the same delays with RxJS's `retry`.
  */
 export function persistent(options: PersistentTarget, settings: PersistentOptions = {}): Persistent {
   const target = typeof options === 'function' ? made(options) : checkTarget(options);

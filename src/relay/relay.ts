@@ -13,26 +13,24 @@ import { RelaySubscription } from './relay-subscription.ts';
  *   peer A ◀══ a ◀── bytes, then the end ── b ◀══ peer B        { aToB, bToA } ──▶ you
  * ```
  *
- * Emits `{ aToB, bToA }`: zeros on subscribe, then whenever bytes have been sent. Cold; the streams may still be opening. `data$`,
- * `events$` and counters may observe them. Earlier sends finish first; bytes of `write` go between chunks.
+ * Emits `{ aToB, bToA }`: zeros on subscribe, then whenever bytes have been sent. Cold; the streams may still be opening.
  *
  * **Errors**
- * - When one side fails, forwards the bytes read before, within the other side's `timeouts.write`. Then resets the other side (RST),
- *   so that truncated data never looks complete. Errors with a {@link RelayError} for the side that failed first.
- * - The reset of a side that is paused or has ended is noticed at the next read or write.
+ * - When one side fails, forwards the bytes read before. Then resets the other side (RST), so that truncated data never looks
+ *   complete. Errors with a {@link RelayError} for the side that failed first.
  * - If you close, reset or abort one stream: resets both, and errors with ECLOSED or the abort reason.
  * - If a stream has a `consume` or iteration: errors with a TypeError, and leaves both as they are.
  *
  * **Closing**
  * - Forwards the end of one side after its last byte. The other direction continues, also without `allowHalfOpen`.
  * - Completes when both streams have ended and closed. Unsubscribing earlier resets both.
- * - A stream without `allowHalfOpen` may close at its peer's FIN before the relay starts. Its bytes and end are forwarded; a byte
- *   for it fails the relay with ECLOSED. Set `allowHalfOpen: true` to prevent that.
+ * - Set `allowHalfOpen: true` for a stream that is open before the relay starts.
  *
- * **Backpressure**: a slow side pauses the other, without a time limit.
+ * **Backpressure**
+ * - A slow side pauses the other, without a time limit.
  *
- * **Memory**: a few times `highWaterMark` in each direction. Recycles buffers between sockets without plugins if nothing else reads
- * the bytes.
+ * **Memory**
+ * - A few times `highWaterMark` in each direction.
  *
  * ```ts
  * import { connect, listen, relay } from 'rxjs-io-stream';
@@ -49,7 +47,7 @@ import { RelaySubscription } from './relay-subscription.ts';
  * @param b the second stream.
  * @returns the progress; subscribing starts the relay.
  * @throws TypeError unless `a` and `b` are two different streams.
- * @see {@link connect} for the second connection of a forwarder.
+ * @see docs/guides/relay.md, {@link connect} for the second connection of a forwarder.
  */
 export function relay(a: IOStream, b: IOStream): Observable<RelayProgress> {
   checkStream('a', a);

@@ -13,7 +13,7 @@ import type { OptionsOf } from './stream-of.ts';
 export type ConnectOptions<O> = OptionsOf<O, IOStreamOptions<StreamOf<O>>> | (() => OptionsOf<O, IOStreamOptions<StreamOf<O>>>);
 
 /**
- * Dials a connection for each subscription. Cold: `retry`, `repeat`, `timeout`, `race`, `takeUntil` and `switchMap` work as usual.
+ * Dials a connection for each subscription. Cold: `retry`, `race`, `takeUntil` and `switchMap` work as usual.
  *
  * ```text
  *   subscribe ── dial ── every handshake ──▶ io ─────────── closed ──▶ complete
@@ -21,8 +21,7 @@ export type ConnectOptions<O> = OptionsOf<O, IOStreamOptions<StreamOf<O>>> | (()
  *   unsubscribe ──▶ silence; io is closed after the current synchronous turn
  * ```
  *
- * Emits the stream once, when the stack is connected; with a `handler`, the values of its Observable instead. (RxJS has an operator
- * of the same name: import it under another one.)
+ * Emits the stream once, when the stack is connected; with a `handler`, the values of its Observable instead.
  *
  * **Errors**
  * - Errors with a fatal error, after the readers of the stream (`data$`, `consume`, `send`, …) have received it and all bytes before
@@ -32,19 +31,18 @@ export type ConnectOptions<O> = OptionsOf<O, IOStreamOptions<StreamOf<O>>> | (()
  *
  * **Closing**
  * - Completes when the handle is freed; keeps the process alive until then. When the handler completes, the stream is closed first.
- * - Unsubscribing closes the stream, or resets it if a `send` was cut midway. Subscribers of the stream receive no notification, so
- *   that truncated data never looks complete.
+ * - Unsubscribing closes the stream, or resets it if a `send` was cut midway. Subscribers of the stream receive no notification.
  * - `firstValueFrom(connect(…))` resolves with a closed stream; use `open`.
  *
  * **Backpressure**, **Memory**
  * - Those of the stream.
  *
- * @param options as for `IOStream`, or a function that returns them for each subscription. An `fh` or `memoryPair` end can be used
- *   once: pass a function that opens a new one.
- * @param handler returns an `ObservableInput` for the stream, as for `listen`. Unsubscribed before the stream closes.
+ * @param options as for `IOStream`, or a function that returns them for each subscription. An `fh` can be used once: pass a
+ *   function that opens a new one.
+ * @param handler returns an `ObservableInput`, as for `listen`. Unsubscribed before the stream closes.
  * @returns a cold Observable.
  * @throws TypeError for wrong options. If a function returned them, the Observable errors instead.
- * @see {@link open} for a connection as a Promise, {@link listen} for servers.
+ * @see docs/guides/connections.md, {@link open} for a connection as a Promise, {@link listen} for servers.
  *
  * ```ts
  * import { connect } from 'rxjs-io-stream';

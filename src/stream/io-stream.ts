@@ -168,6 +168,7 @@ class Stream<Details = AnyDetails> extends StreamFields<Details> {
     if (internalsOf(this).lifetime.isOpen) internalsOf(this).reads.pause();
   }
 
+  /** Resumes reading after `pause()`. */
   resume(): void {
     internalsOf(this).reads.resume();
   }

@@ -7,9 +7,11 @@ export interface ListenOptions<S = IOStream> extends Omit<
 > {
   /** The address to listen on. @default all addresses, IPv6 and IPv4 */
   readonly host?: string | undefined;
-  /** The port to listen on; 0 = any free one. */
+  /** The port to listen on; 0 = any free one. @default none: `port` or `path` is required */
   readonly port?: number | undefined;
-  /** The UNIX socket or named pipe to listen on. On Linux, a path that starts with NUL is an abstract socket. Excludes `port`. */
+  /**
+   * The UNIX socket or named pipe to listen on. On Linux, a path that starts with NUL is an abstract socket. Excludes `port`. @default none
+   */
   readonly path?: string | undefined;
   /** Maximum number of connections that wait to be accepted. @default 511 */
   readonly backlog?: number | undefined;

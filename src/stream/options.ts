@@ -15,40 +15,53 @@ export type CallbackTarget = object;
 
 /** An event as a value. */
 export interface StreamEventOf<S> {
+  /** The stream of the event. */
   readonly io: S;
+  /** The events that occurred, as bits; test with `mask & EOF`. Never 0. */
   readonly mask: EventMask;
 }
 
 /** The options of a stream `S`. */
 export interface StreamOptions<S> extends TcpOptions {
-  /** The file descriptor, handle or Node stream to read and write. Closed with the stream. One stream per `fh`. */
+  /**
+   * The file descriptor, handle or Node stream to read and write. Closed with the stream. One stream per `fh`. @default none: one of `fh`,
+   * `host` with `port`, `path` and `wire` is required
+   */
   readonly fh?: Fh | undefined;
   /**
    * The host name or address to connect to. Every address of a name is tried.
    *
    * Any text that is not an address goes to the resolver. Most resolvers turn `127.1`, `0x7f.1`, `2130706433` and full-width digits
    * into 127.0.0.1. To block an address, check the resolved address in `lookup`, not this text.
+   *
+   * @default none; see `fh`
    */
   readonly host?: string | undefined;
-  /** The port to connect to, 1 to 65535. */
+  /** The port to connect to, 1 to 65535. @default none; required with `host` */
   readonly port?: number | undefined;
-  /** The UNIX socket or named pipe to connect to. On Linux, a path that starts with NUL is an abstract socket. */
+  /** The UNIX socket or named pipe to connect to. On Linux, a path that starts with NUL is an abstract socket. @default none; see `fh` */
   readonly path?: string | undefined;
-  /** Any other wire, such as one end of a `memoryPair`. */
+  /** Any other wire, such as one end of a `memoryPair`. @default none; see `fh` */
   readonly wire?: Wire | undefined;
-  /** Called for events and errors: a function, or an object or class with a method named `method`. */
+  /** Called for events and errors: a function, or an object or class with a method named `method`. @default none */
   readonly cb?: CallbackOf<S> | CallbackTarget | undefined;
   /** The name of the method of `cb`. @default 'IO' */
   readonly method?: string | undefined;
-  /** Called for every event from the first on, independent of `waitFor`. */
+  /** Called for every event from the first on, independent of `waitFor`. @default none */
   readonly onEvent?: ((event: StreamEventOf<S>) => void) | undefined;
-  /** The events reported to `cb` and `events$` (manual mode); `undefined`: all (reactive mode). */
+  /** The events reported to `cb` and `events$` (manual mode); `undefined`: all (reactive mode). @default undefined */
   readonly waitFor?: EventMask | undefined;
-  /** With EOF and without IN in `waitFor`: maximum bytes in `inBuf` before EINBUFLIMIT; 0 = no limit. */
+  /**
+   * With EOF and without IN in `waitFor`: maximum bytes in `inBuf` before EINBUFLIMIT; 0 = no limit. @default none: bytes that arrive are
+   * EREQINBUFLIMIT
+   */
   readonly inBufLimit?: number | undefined;
-  /** Bytes to write as soon as the stream is connected. */
+  /** Bytes to write as soon as the stream is connected. @default none */
   readonly outBuf?: Writable | undefined;
-  /** Write from this position of `outBuf`: the position advances and `outBuf` stays unchanged. */
+  /**
+   * Write from this position of `outBuf`: the position advances and `outBuf` stays unchanged. @default none: written bytes are removed from
+   * `outBuf`
+   */
   readonly outPos?: number | undefined;
   /** Writes are rejected (EOUTBUFLIMIT) while at least this many bytes are pending; 0 = no limit. @default 67108864 */
   readonly outBufLimit?: number | undefined;
@@ -65,11 +78,11 @@ export interface StreamOptions<S> extends TcpOptions {
   readonly allowHalfOpen?: boolean | undefined;
   /** Returns whether an error closes the stream. ECLOSED never does. @default with `waitFor` the `fatal` of its code, else true */
   readonly isFatal?: ((error: IOStreamError) => boolean) | undefined;
-  /** Plugins by name; the first is nearest to the application. */
+  /** Plugins by name; the first is nearest to the application. @default none */
   readonly plugin?: Plugins | undefined;
   /** Milliseconds; 0 and Infinity are off. @default resolve, connect, handshake, write 30 s; establish 60 s; idle off; close 3 s */
   readonly timeouts?: Partial<Timeouts> | undefined;
-  /** Closes the stream when it aborts; `data$` then errors with an AbortError. */
+  /** Closes the stream when it aborts; `data$` then errors with an AbortError. @default none */
   readonly signal?: AbortSignal | undefined;
   /** The scheduler of all timers. @default asyncScheduler */
   readonly scheduler?: SchedulerLike | undefined;

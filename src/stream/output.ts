@@ -55,18 +55,21 @@ export class Output extends Subject<Writable> {
     return this.#connection.writes.pending;
   }
 
+  /** Queues bytes, as `io.write` does. Ignored after the output has stopped. */
   override next(data: Writable): void {
     if (this.#stopped) return;
     if (this.#write(data)) super.next(data);
     else this.#stop();
   }
 
+  /** Calls `io.end()`: ends our direction after all queued bytes. */
   override complete(): void {
     if (this.#stopped) return;
     this.#end();
     this.#stop();
   }
 
+  /** Resets the stream with `cause`, which `closed$` then reports. */
   override error(cause: unknown): void {
     if (this.#stopped) return;
     this.#stopped = true;

@@ -10,9 +10,11 @@ export interface ClosedReport {
   readonly bytesOut: number;
   /** Bytes that were accepted and not sent. */
   readonly unsent: number;
+  /** When the stream was created. */
   readonly startedAt: number;
   /** Absent if the stream was never connected. */
   readonly connectedAt?: number;
+  /** When the handle was freed. */
   readonly closedAt: number;
 }
 

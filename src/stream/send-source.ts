@@ -4,6 +4,7 @@ import { SYMBOL_OBSERVABLE } from './symbol-observable.ts';
 
 /** The part of a Web stream, of any runtime or library, that `send` uses. */
 export interface ReadableWebStream {
+  /** Locks the stream and returns a reader. It is pulled one chunk at a time, and cancelled if the sending ends early. */
   getReader(): { read(): Promise<{ done: boolean; value?: Writable | undefined }>; cancel(reason?: unknown): Promise<unknown> };
 }
 

@@ -38,15 +38,14 @@ const NAME = 'tls';
  * TLS is its only plugin, named `tls` (`details.tls`); the plugins of `io` remain active below it.
  *
  * **Errors**
- * - EPROTOCOL for unread bytes after the go-ahead, which an attacker may have injected (CVE-2011-0411). They never reach TLS or the
- *   new stream; `io` stays open. Unread or partial messages of `framed` count as such bytes; the attempt ends its messages.
+ * - EPROTOCOL for unread bytes after the go-ahead, which an attacker may have injected (CVE-2011-0411). `io` stays open.
  * - TypeError while `io` has a reader or unsent bytes: wait for SENT, or for `send` to complete.
  * - ECLOSED if `io` is not open in both directions.
  * - The errors of `tlsClient` and `tlsServer`.
  *
  * **Closing**
  * - `io` closes with `by: 'upgraded'`; its `data$` and `events$` complete.
- * - You close the new stream, also in a handler of `listen`. The server counts and drains it, and closes it when it stops.
+ * - You close the new stream, also in a handler of `listen`.
  *
  * ```ts
  * import { connect, converse, startTls } from 'rxjs-io-stream';
@@ -69,7 +68,7 @@ const NAME = 'tls';
  * @param options as for `tlsClient`, with `servername` defaulting to the `host` of `io`. With `isServer: true`, as for `tlsServer`.
  * @returns a cold Observable.
  * @throws TypeError at the call, for wrong options or without a name to check the server's certificate against.
- * @see {@link openTls} for a Promise of the new stream, {@link tlsClient}, {@link tlsServer}
+ * @see docs/guides/starttls.md, {@link openTls} for a Promise of the new stream, {@link tlsClient}, {@link tlsServer}
  */
 export function startTls<S extends IOStream>(io: S, options: StartTlsOptions = {}): Observable<Secured<S>> {
   return connecting(upgrading('startTls', io, options)) as Observable<unknown> as Observable<Secured<S>>;

@@ -48,18 +48,22 @@ export class StreamFields<Details = AnyDetails> {
     return settings.fh ?? (handle === NO_HANDLE ? undefined : (handle as Fh));
   }
 
+  /** The `host` option, if there is one. */
   get host(): string | undefined {
     return this.#connection.settings.host;
   }
 
+  /** The `port` option, if there is one. */
   get port(): number | undefined {
     return this.#connection.settings.port;
   }
 
+  /** The `path` option, if there is one. */
   get path(): string | undefined {
     return this.#connection.settings.path;
   }
 
+  /** The callback, or an object or class with a method named `method`; read at each event, so that you may assign another. */
   get cb(): CallbackOf<never> | CallbackTarget | undefined {
     return this.#connection.settings.cb;
   }
@@ -70,6 +74,7 @@ export class StreamFields<Details = AnyDetails> {
     this.#connection.settings.cb = cb;
   }
 
+  /** The name of the method of `cb`; read at each event. @default 'IO' */
   get method(): string {
     return this.#connection.settings.method;
   }
@@ -90,6 +95,7 @@ export class StreamFields<Details = AnyDetails> {
     this.#connection.reads.clearLimit();
   }
 
+  /** With EOF and without IN in `waitFor`: maximum bytes in `inBuf` before EINBUFLIMIT; 0 = no limit. Assigning it resumes reading. */
   get inBufLimit(): number | undefined {
     return this.#connection.settings.inBufLimit;
   }
@@ -154,6 +160,10 @@ export class StreamFields<Details = AnyDetails> {
     this.#connection.changeTimeouts(wanted);
   }
 
+  /**
+   * `'opening'` until the last handshake is complete, then `'open'`. `'closing'` from `close()` until the handle is freed, then
+   * `'closed'`.
+   */
   get state(): StreamState {
     return this.#connection.lifetime.state;
   }
@@ -163,18 +173,22 @@ export class StreamFields<Details = AnyDetails> {
     return this.#connection.details as Details;
   }
 
+  /** The address at the other end of the socket; that of the proxy, if there is one. Undefined if the handle has none. */
   get remoteAddress(): string | undefined {
     return this.#connection.handle.remoteAddress;
   }
 
+  /** The port at the other end of the socket. Undefined if the handle has none. */
   get remotePort(): number | undefined {
     return this.#connection.handle.remotePort;
   }
 
+  /** The address of our end of the socket. Undefined if the handle has none. */
   get localAddress(): string | undefined {
     return this.#connection.handle.localAddress;
   }
 
+  /** The port of our end of the socket. Undefined if the handle has none. */
   get localPort(): number | undefined {
     return this.#connection.handle.localPort;
   }

@@ -6,6 +6,7 @@ import { randomOf } from './random-of.ts';
 export interface Cut {
   /** A description for the message of a failing test: `whole`, `cut at 3`, `random cuts, seed 7`. */
   readonly name: string;
+  /** The bytes, cut. They may share memory with the input. */
   readonly chunks: readonly Uint8Array[];
   /** The seed of random cuts: `rechunk(bytes, { seed, random: 1 })` repeats them. */
   readonly seed?: number | undefined;

@@ -14,7 +14,7 @@ export type Lookup = (
 
 /** Options for resolving names. */
 export interface ResolveOptions {
-  /** Called instead of `dns.lookup`. */
+  /** Called instead of `dns.lookup`. @default dns.lookup */
   readonly lookup?: Lookup | undefined;
   /** 4 or 6 selects addresses of this family only. @default 0, both */
   readonly family?: 0 | 4 | 6 | undefined;

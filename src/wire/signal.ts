@@ -43,8 +43,11 @@ export interface ResumeSignal {
 /** A name was resolved. `ip` is the first candidate. */
 export interface ResolvedSignal {
   readonly kind: 'resolved';
+  /** The name that was resolved. */
   readonly host: string;
+  /** The first address found. */
   readonly ip: string;
+  /** The family of `ip`. */
   readonly family: 4 | 6;
 }
 
@@ -58,6 +61,7 @@ export interface ConnectedSignal {
 /** The kernel took `bytes` more of the written bytes. On a wire without a kernel, the peer took them. */
 export interface SentSignal {
   readonly kind: 'sent';
+  /** How many more bytes were taken. */
   readonly bytes: number;
 }
 
@@ -79,7 +83,9 @@ export type Target = { readonly host: string; readonly port: number } | { readon
 
 /** Time limit of each phase, in milliseconds. Infinity turns the limit off. */
 export interface Timeouts {
+  /** Resolving the name. */
   readonly resolve: number;
+  /** Connecting; all addresses of a name together. */
   readonly connect: number;
   /** One plugin's whole conversation, not each read. */
   readonly handshake: number;
@@ -97,6 +103,7 @@ export interface Timeouts {
 export interface Dial {
   /** Absent if the wire is already open (an fh). */
   readonly to?: Target | undefined;
+  /** The time limits of each phase, in milliseconds. */
   readonly timeouts: Timeouts;
   /** The end of `establish`, on the clock of `scheduler`. Each layer times out after its own timeout, or at the deadline if that is earlier. */
   readonly deadline: number;
@@ -111,25 +118,27 @@ export interface Dial {
 /**
  * Carries bytes between the application and the peer. Cold: `flow$.pipe(wire(dial))` dials at each subscription.
  *
- * Every wire and plugin must obey these rules (`rxjs-io-stream/testing` checks them):
+ * Every wire and plugin obeys these rules (`rxjs-io-stream/testing` checks them):
  *
  * 1. Nothing happens before subscription. One wire serves many connections.
- * 2. Up is `resolved` (any number), `connected` once, then flow. `end` comes at most once, and no `data` follows it.
- * 3. Until `connected` is emitted, only `pause` and `resume` may be sent outbound.
- * 4. `end` is a half-close: it never closes the other direction.
+ * 2. Up is `resolved` (any number), `connected` once, then flow. `end` comes at most once; no `data` follows.
+ * 3. Before `connected`, only `pause` and `resume` are sent outbound.
+ * 4. `end` never closes the other direction (half-close).
  * 5. Closing:
- *    - Flow completes: a layer flushes its buffer, sends the goodbye of its protocol and completes the wire below. Up completes
- *      when the handle is free.
- *    - Flow errors: the wire resets at once, and Up errors with the same error.
- *    - Both directions have ended: the wire completes Up by itself.
- *    - The connection fails: Up emits all bytes read before, then errors with an `IOStreamError`.
- * 6. Unsubscribing frees everything at once, without a goodbye and without another signal.
+ *    - Flow completes: a layer flushes, sends the goodbye of its protocol and completes the wire below. Up completes when the handle
+ *      is free.
+ *    - Flow errors: the wire resets at once; Up errors with the same error.
+ *    - Both directions end: the wire completes Up by itself.
+ *    - The connection fails: after all bytes read, Up errors with an `IOStreamError`.
+ * 6. Unsubscribing frees everything at once, without goodbye or another signal.
  * 7. A layer without a buffer of its own passes `pause` and `resume` on. Bytes in flight are never lost.
- * 8. The sum of `sent` equals the number of written bytes if, and only if, all of them have been sent.
- * 9. Bytes received together with the last handshake reply reach the layer above, in order.
+ * 8. `sent` adds up to the written bytes exactly when all of them have been sent.
+ * 9. Bytes that follow the last handshake reply reach the layer above, in order.
  * 10. No layer changes bytes that it received or passed on.
- * 11. Signals may arrive from inside `next`. A layer must not recurse for each chunk.
+ * 11. Signals may arrive inside `next`. A layer never recurses for each chunk.
  * 12. All timers run on the dial's scheduler.
+ *
+ * @see docs/guides/your-own-plugin.md
  */
 export type Wire = (dial: Dial) => OperatorFunction<Flow, Up>;
 
@@ -144,6 +153,7 @@ declare const FACTS: unique symbol;
  */
 export interface Plugin<Facts = unknown> {
   (wire: Wire): Wire;
+  /** Never set: carries the type of the facts. */
   readonly [FACTS]?: Facts;
 }
 

@@ -5,7 +5,7 @@ import type { ResolveOptions } from './resolve.ts';
 
 /** Options of TCP connections, as in `node:net`. */
 export interface TcpOptions extends ResolveOptions {
-  /** The address to connect from. */
+  /** The address to connect from. @default chosen by the system */
   readonly localAddress?: string | undefined;
   /** The port to connect from. 0 selects any free port. @default 0 */
   readonly localPort?: number | undefined;

@@ -57,30 +57,24 @@ export interface Framed<T, W = T, S = IOStream> {
  *   write ───────────────▶ encode() ─── bytes ─▶ io.write
  * ```
  *
- * Reading starts with the first subscriber of `messages$` or `consume`. While there is one, bytes are read as by `io.consume`,
- * which errors meanwhile. `data$` may still observe them. Create only one `framed` for a stream. Over a persistent stream, the
- * messages continue across its connections (see the overload for `Persistent`).
+ * Reading starts with the first subscriber of `messages$` or `consume`. Create only one `framed` for a stream. Over a persistent
+ * stream, the messages continue across its connections (see the overload for `Persistent`).
  *
  * **Errors**
- * - After all messages before it, `messages$` errors with any error of the codec, such as EOF inside a frame. The stream closes
- *   with that error, unless its `isFatal` returns false.
- * - An error of the stream is emitted after all messages before it.
+ * - `messages$` errors with any error of the codec, such as EOF inside a frame, and of the stream, after all messages before it.
+ * - An error of the codec closes the stream, unless its `isFatal` returns false.
  * - For errors of encoding see {@link Framed.write}.
  *
  * **Closing**
  * - Completes after the peer's EOF and the last message. After our own `close()` it emits nothing more, and completes.
  *
  * **Backpressure**
- * - `consume` pauses the stream, and so the peer. So does reading single messages with `firstValueFrom(messages$)`.
- * - RxJS cannot pause a source: `concatMap`, `mergeMap` with a limit, `observeOn` and `delay` buffer unhandled messages in memory.
- *   Synchronous operators (`map`, `filter`, `scan`) need no backpressure.
- * - Lossless.
+ * - Lossless. `consume` pauses the stream, and so the peer.
+ * - `messages$` does not: `concatMap`, `mergeMap` with a limit, `observeOn` and `delay` buffer messages in memory.
  *
  * **Memory**
- * - Buffers the codec's frame and the messages of one chunk. A partial frame stays here for the next subscriber: do not switch to
- *   reading `io` inside a frame.
- * - The encoder is created by the first `write`, the decoder by the first reader. Both are freed when the stream closes, the
- *   decoder only if no bytes remain for a later reader.
+ * - Buffers the codec's frame and the messages of one chunk.
+ * - A partial frame stays here for the next subscriber: do not switch to reading `io` inside a frame.
  *
  * ```ts
  * import { connect, framed, lines } from 'rxjs-io-stream';
@@ -102,6 +96,7 @@ export interface Framed<T, W = T, S = IOStream> {
  * @param codec decodes the bytes to read, and encodes the messages to write.
  * @returns the messages, and functions to write and consume them.
  * @throws TypeError for anything else.
+ * @see docs/guides/messages.md for backpressure and the life of a decoder, {@link requests} for replies.
  */
 export function framed<T, W = T>(io: IOStream, codec: Codec<T, W>): Framed<T, W>;
 /**

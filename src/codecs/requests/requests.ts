@@ -68,25 +68,24 @@ const DEFAULTS = { timeout: 30_000, maxPending: 10_000 };
  *   request(b) ──▶ b ─┴─▶ write … read ─┴─ B ──▶ b's Observable
  * ```
  *
- * Reads `messages$` from the call on until the stream ends. Other subscribers of `messages$` get the same messages. In order, a push
- * during a pending request is mistaken for its reply: pass `match`, or a `framed` with filtered `messages$`.
+ * Reads `messages$` from the call on until the stream ends. In order, a push during a pending request is mistaken for its reply: pass
+ * `match`.
  *
  * **Errors**
  * - For the errors of a request see {@link Requests.request}.
- * - An error of the stream without a pending request goes to its other subscribers (`unmatched$`, `messages$`, `errors$`, `cb`,
- *   `connect`, …). Without these it goes to RxJS's `config.onUnhandledError`. Later requests get it, too.
- * - With operators between the messages and `requests`, an error always counts as handled.
+ * - An error of the stream without a pending request goes to its other subscribers, or else to RxJS's `config.onUnhandledError`.
+ *   Later requests get it, too.
  *
  * **Closing**
  * - The timeout of a request does not keep the process alive.
- * - Over a persistent stream (`requests(framed(line, codec))`), requests continue on the next connection. None is sent twice.
- * - A request written to a lost connection, even in part, errors with the error of that connection, or with ECLOSED if there was
- *   none. All earlier replies are emitted before. Use `retry` if sending the request twice does no harm.
- * - A request whose message is kept (`unsent: 'keep'`) is sent on the next connection, and gets its reply there.
+ * - Over a persistent stream (`requests(framed(line, codec))`), requests continue on the next connection. None is sent twice: one
+ *   that was written, even in part, to a lost connection errors.
  *
- * **Backpressure**: lossless for replies.
+ * **Backpressure**
+ * - Lossless for replies.
  *
- * **Memory**: `maxPending` requests.
+ * **Memory**
+ * - `maxPending` requests.
  *
  * ```ts
  * import { connect, framed, ndjson, requests } from 'rxjs-io-stream';
@@ -108,6 +107,7 @@ const DEFAULTS = { timeout: 30_000, maxPending: 10_000 };
  * @param options how to match replies, the timeout in milliseconds and the limit.
  * @returns the function that sends requests, and the unmatched messages.
  * @throws TypeError for a wrong option, and if `framed` is anything but framed messages.
+ * @see docs/guides/messages.md for pushes and lost connections, {@link framed}
  */
 export function requests<T, W = T>(framed: RequestMessages<T, W>, options: RequestsOptions<T, W> = {}): Requests<T, W> {
   const { match, timeout = DEFAULTS.timeout, maxPending = DEFAULTS.maxPending } = ownOptions(options, 'requests', NAMES);

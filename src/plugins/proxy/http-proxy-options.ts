@@ -20,13 +20,15 @@ export interface HttpProxyOptions {
   readonly host: string;
   /** The port of the proxy, 1 to 65535. */
   readonly port: number;
-  /** The user for Basic authentication (RFC 7617), without colon. Sent in UTF-8 with the first request. Requires `pass`. */
+  /** The user for Basic authentication (RFC 7617), without colon. Sent in UTF-8 with the first request. Requires `pass`. @default none */
   readonly user?: string | undefined;
-  /** The password of `user`. */
+  /** The password of `user`. @default none */
   readonly pass?: string | undefined;
   /**
    * Additional headers of the request, by name or as pairs. Not allowed: Host, which is that of the target, and Content-Length and
    * Transfer-Encoding, because the request has no body. Proxy-Authorization is allowed only without `user`.
+   *
+   * @default none
    */
   readonly headers?: HeadersInput | undefined;
   /**
@@ -39,6 +41,8 @@ export interface HttpProxyOptions {
    * - Otherwise, or if the connection breaks meanwhile, a new connection is used, within the same `timeouts.establish`. The message of
    *   EPROXYAUTH states if that was so for each challenge.
    * - With `auth`, each signal costs a few more calls, also when the tunnel is open.
+   *
+   * @default none: a 407 is EPROXYAUTH
    */
   readonly auth?: ProxyAuth | undefined;
 }

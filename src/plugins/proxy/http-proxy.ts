@@ -30,18 +30,17 @@ const URLS: ProxyUrlRules = {
  *        │◀═══════════════ bytes, both ways ════════▶│ ═ target
  * ```
  *
- * Any 2xx opens the tunnel, with HTTP/1.0 or 1.1. Up to 16 interim replies (1xx) are skipped. No byte of the application is written
- * before. An IPv6 target is sent in brackets, a name in ASCII; the proxy resolves it.
+ * Any 2xx opens the tunnel. No byte of the application is written before. The proxy resolves the target's name.
  *
  * To chain proxies, stack them: `{ b: httpProxy(second), a: httpProxy(first) }` dials `first`. For TLS to the proxy, stack it on
- * `tlsClient`, which then checks the proxy's name: `{ proxy: httpProxy(…), tls: tlsClient() }`.
+ * `tlsClient`: `{ proxy: httpProxy(…), tls: tlsClient() }`.
  *
  * **Errors**, all in phase `handshake`, without the credentials:
- * - EPROXY: the proxy refuses, or closes before its reply is complete. A refusal has `status`, `reply`, `headers` and the first KiB of
- *   `body`, received within 500 ms. If the connection breaks meanwhile, that error is the `cause`.
+ * - EPROXY: the proxy refuses, or closes before its reply is complete. A refusal has `status`, `reply`, `headers` and `body`.
  * - EPROXYAUTH: a 407, with the same fields and the parsed `challenges`; or `auth` failed.
- * - EPROTOCOL: a malformed head, reported at the first wrong byte, or one larger than 16 KiB. Folded headers are accepted.
- * - ETOHANDSHAKE; the system's code, if the connection breaks before a refusal.
+ * - EPROTOCOL: a malformed head, reported at the first wrong byte, or one larger than 16 KiB.
+ * - ETOHANDSHAKE: after `timeouts.handshake`.
+ * - The system's code, if the connection breaks before a refusal.
  *
  * **Closing**
  * - Unsubscribing frees everything at once.
@@ -62,7 +61,8 @@ const URLS: ProxyUrlRules = {
  *   The port is 80 by default.
  * @throws TypeError for invalid options, at the call, without the credentials. At the dial, if there is no target, it is a path, or
  *   its host has characters that no name has.
- * @see {@link socks5}, {@link tlsClient}
+ * @returns a plugin that reports the `Tunnel` of the connection.
+ * @see docs/guides/proxies.md for logins and refusals, {@link socks5}, {@link tlsClient}
  */
 export function httpProxy(proxy: HttpProxyOptions | string | URL): Plugin<Tunnel> {
   const { to, authorization, secrets, ...options } = checkedOptions(isUrl(proxy) ? readProxyUrl(proxy, URLS) : proxy);

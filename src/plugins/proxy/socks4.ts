@@ -22,7 +22,7 @@ export interface Socks4Options {
    * IPv4 address, which every proxy supports. @default 'proxy'
    */
   readonly resolve?: 'proxy' | 'local' | undefined;
-  /** Called instead of `dns.lookup` with `resolve: 'local'`. */
+  /** Called instead of `dns.lookup` with `resolve: 'local'`. @default dns.lookup */
   readonly lookup?: Lookup | undefined;
 }
 

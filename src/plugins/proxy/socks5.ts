@@ -20,11 +20,13 @@ export interface Socks5Options {
   /**
    * The password of `user`, 0 to 255 bytes in UTF-8. No message and no detail contains it. It is sent as plain text: if that matters,
    * stack the plugin on `tlsClient`.
+   *
+   * @default none
    */
   readonly pass?: string | undefined;
   /** Where the target's name is resolved. `'local'` resolves it here and sends the first address. @default 'proxy' */
   readonly resolve?: 'proxy' | 'local' | undefined;
-  /** Called instead of `dns.lookup` with `resolve: 'local'`. */
+  /** Called instead of `dns.lookup` with `resolve: 'local'`. @default dns.lookup */
   readonly lookup?: Lookup | undefined;
 }
 
@@ -49,19 +51,17 @@ const URLS: ProxyUrlRules = { caller: 'socks5', schemes: ['socks5:', 'socks5h:']
  *        │◀═════════════════════ bytes, both ways ════════════════════════▶│
  * ```
  *
- * The proxy resolves names, so that no DNS query is made here, unless `resolve` is `'local'`. IPv6 addresses may be in brackets. Names
- * that are not ASCII are sent in their IDNA form. Only CONNECT is supported, without GSSAPI. To chain proxies, stack them: the first
- * in the list is the last in the chain.
+ * The proxy resolves names, so that no DNS query is made here, unless `resolve` is `'local'`. Only CONNECT is supported, without
+ * GSSAPI. To chain proxies, stack them: the first in the list is the last in the chain.
  *
- * `details.<name>` holds `boundAddress` and `boundPort`, the address from which the proxy reports to connect. Control characters in a
- * `boundAddress` that is a name are escaped.
+ * `details.<name>` holds `boundAddress` and `boundPort`, the address from which the proxy reports to connect.
  *
  * **Errors**, all before any byte of the application is written:
- * - EPROXY: the proxy refuses (`status` is its reply code, `reply` the meaning), or ends before its reply is complete. Also for a
- *   target name longer than 255 bytes.
+ * - EPROXY: the proxy refuses (`status` is its reply code, `reply` the meaning), or ends before its reply is complete.
  * - EPROXYAUTH: the proxy requires other credentials, or a method that was not offered (no credentials are sent then).
  * - EPROTOCOL: the reply is not SOCKS5; reported at the first wrong byte.
- * - ETOHANDSHAKE: after `timeouts.handshake`. EDNS: `'local'` finds no address within `timeouts.resolve`.
+ * - ETOHANDSHAKE: after `timeouts.handshake`.
+ * - EDNS: `'local'` finds no address within `timeouts.resolve`.
  *
  * **Closing**
  * - Unsubscribing frees everything at once.
@@ -79,7 +79,8 @@ const URLS: ProxyUrlRules = { caller: 'socks5', schemes: ['socks5:', 'socks5h:']
  *   optional. The port is 1080 by default. The proxy resolves names with both schemes.
  * @throws TypeError for invalid options, at the call, without the credentials. For a stream without a target and for a path as target,
  *   at the dial.
- * @see {@link socks4}, {@link httpProxy}
+ * @returns a plugin that reports the `SocksBound` of the connection.
+ * @see docs/guides/proxies.md, {@link socks4}, {@link httpProxy}
  */
 export function socks5(proxy: Socks5Options | string | URL): Plugin<SocksBound> {
   const options = isUrl(proxy) ? readProxyUrl(proxy, URLS) : proxy;

@@ -48,6 +48,8 @@ export interface TlsClientOptions extends Readonly<SecureContextOptions>, Readon
   /**
    * Where sessions are kept, instead of in the plugin: a `Map`, possibly shared by several plugins. A session that one plugin accepted
    * is resumed by the others without another check of its issuers. So share it only among plugins that trust the same authorities.
+   *
+   * @default none: the plugin keeps them
    */
   readonly sessionCache?: TlsSessionCache | undefined;
   /** The key of the sessions in `sessionCache`. @default one key for each target and name */
@@ -70,14 +72,13 @@ export interface TlsClientOptions extends Readonly<SecureContextOptions>, Readon
  * ```
  *
  * The certificate must match the dialled host, or `servername`. Only subjectAltName counts (RFC 9525); for the common name, pass
- * `tls.checkServerIdentity`. `NODE_TLS_REJECT_UNAUTHORIZED` is ignored. Certificates that the runtime does not report as verified are
- * rejected. Sessions are resumed, see `session`.
+ * `tls.checkServerIdentity`. Sessions are resumed, see `session`.
  *
  * **Errors**
  * - ETLSCERT: the certificate was not accepted. No application data was sent. The peer gets close_notify.
- * - ETLS: other failures, early EOF, renegotiation. `cause` is OpenSSL's error. TLS 1.3 servers may reject a client certificate late:
- *   by an alert, or by ending within `timeouts.handshake`, before they send a byte and before the client ends.
- * - ETLSTRUNCATED: see `truncation`. ETOHANDSHAKE: `timeouts.handshake` or `establish` expired, `secureContext` and `verify` included.
+ * - ETLS: other failures, early EOF, renegotiation. `cause` is OpenSSL's error.
+ * - ETLSTRUNCATED: see `truncation`.
+ * - ETOHANDSHAKE: `timeouts.handshake` or `establish` expired, `secureContext` and `verify` included.
  *
  * **Closing**
  * - Close writes queued bytes and close_notify, then completes the wire below. Later TLS errors are reported after that. A pending
@@ -102,7 +103,7 @@ export interface TlsClientOptions extends Readonly<SecureContextOptions>, Readon
  * @throws TypeError that names an invalid option. At the dial, if there is no name to check, unless `rejectUnauthorized` is false or
  *   there is a `pskCallback`.
  * @throws IOStreamError with ETLS on an unsupported runtime: Bun; `pskCallback` on Deno.
- * @see {@link tlsServer}
+ * @see docs/guides/tls.md for trust and late rejections, {@link tlsServer}
  */
 export function tlsClient(options: TlsClientOptions = {}): Plugin<TlsFacts> {
   const checked = checkTlsOptions('tlsClient', options, CLIENT_OPTIONS);

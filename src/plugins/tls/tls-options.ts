@@ -31,8 +31,11 @@ export interface TlsFacts {
 
 /** A store of sessions by key, such as a `Map`. You must limit its size yourself. */
 export interface TlsSessionCache {
+  /** Returns the session with this key, if there is one. */
   get(key: string): Uint8Array | undefined;
+  /** Stores a session, or replaces that with the same key. */
   set(key: string, session: Uint8Array): unknown;
+  /** Removes the session with this key. */
   delete(key: string): unknown;
 }
 
@@ -50,6 +53,8 @@ export interface TlsOptions {
    *
    * True accepts. Any other value, no value, a throw or an error refuses (ETLSCERT). Of an Observable the first value counts. No bytes
    * of the application are sent or emitted before. An answer that never comes is ETOHANDSHAKE.
+   *
+   * @default accepts every peer that Node accepts
    */
   readonly verify?: ((peer: TlsPeer) => boolean | ObservableInput<boolean>) | undefined;
   /**
@@ -61,6 +66,8 @@ export interface TlsOptions {
   /**
    * A Node context; or options of one, merged over those given here; or an Observable of either. Each new connection uses the newest
    * valid value; open connections keep theirs. See `tlsServer`.
+   *
+   * @default one context of the options given here
    */
   readonly secureContext?: ContextSource | Observable<ContextSource> | undefined;
 }

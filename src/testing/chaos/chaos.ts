@@ -9,19 +9,21 @@ import { ChaosDirection } from './chaos-direction.ts';
 export interface ChaosOptions {
   /** Seed of the random numbers: the same seed repeats the same faults. A function is called for each connection. @default 1 */
   readonly seed?: number | (() => number) | undefined;
-  /** Probability, 0 to 1, of a cut before each byte; 1 = byte by byte. Both directions. */
+  /** Probability, 0 to 1, of a cut before each byte; 1 = byte by byte. Both directions. @default 0 */
   readonly cut?: number | undefined;
-  /** Maximum random delay of each signal, in ms. The order is kept. Both directions. */
+  /** Maximum random delay of each signal, in ms. The order is kept. Both directions. @default 0 */
   readonly delay?: number | undefined;
-  /** Delays data by this many ms and joins the chunks that arrive meanwhile, up to about 64 KiB. Both directions. */
+  /** Delays data by this many ms and joins the chunks that arrive meanwhile, up to about 64 KiB. Both directions. @default 0 */
   readonly coalesce?: number | undefined;
-  /** Maximum size of a write in bytes: splits outbound data into chunks of 1 to this many bytes, each in its own tick. */
+  /** Maximum size of a write in bytes: splits outbound data into chunks of 1 to this many bytes, each in its own tick. @default no limit */
   readonly partialWrite?: number | undefined;
-  /** Probability, 0 to 1, that a chunk is silently lost. Both directions. Breaks the rules of a wire. */
+  /** Probability, 0 to 1, that a chunk is silently lost. Both directions. Breaks the rules of a wire. @default 0 */
   readonly drop?: number | undefined;
   /**
    * Resets the connection. Below 1: the probability at each chunk. From 1 on: the number of bytes, counted over both directions.
    * Emits ECONNRESET and resets the wire below.
+   *
+   * @default 0: never
    */
   readonly reset?: number | undefined;
 }
@@ -39,7 +41,6 @@ export interface ChaosOptions {
  * - `cut`, `delay`, `coalesce` and `partialWrite` are normal for a network: all rules of a wire are kept.
  * - `drop` never happens to a TCP stream. Use it to test whether TLS, a checksum, a frame length or a timeout detects a gap.
  * - All timers run on the dial's scheduler.
- * - Each direction has its own random numbers. Its cuts depend on the input chunks, not on the timing of the other direction.
  *
  * **Errors**
  * - `reset` drops the buffered bytes. A reset by the application drops them too.
@@ -66,7 +67,7 @@ export interface ChaosOptions {
  *
  * @param options the faults to inject.
  * @throws TypeError for a probability outside 0 to 1, a negative or infinite number, `partialWrite` below 1, or a fractional `reset` over 1.
- * @see {@link memoryPair} for latency and bandwidth without a network.
+ * @see docs/guides/testing.md for the random numbers, {@link memoryPair} for latency and bandwidth without a network.
  */
 export function chaos(options: ChaosOptions = {}): Plugin {
   const own = ownOptions(options, 'chaos', ['seed', 'cut', 'delay', 'coalesce', 'partialWrite', 'drop', 'reset']);

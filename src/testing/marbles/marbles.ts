@@ -46,22 +46,10 @@ export interface MarbleResult {
  * The lines are RxJS marbles. A character is 1 ms, `-` is an empty frame, and ` 990ms ` lets time pass. `(ab)` is several signals in
  * one frame, and takes as many frames as characters. Blanks align. Lowercase letters and digits are bytes.
  *
- * | symbol | meaning | lines |
- * |---|---|---|
- * | `C` `R` | connected, resolved | `wire`, `to app` |
- * | `S` | `sent` for all bytes written so far (other counts: a number in `values`) | `wire`, `to app` |
- * | `E` `T` | end (FIN), truncated end | all |
- * | `P` `U` | pause, resume | all |
- * | `\|` | Flow completes (close); Up completes | all |
- * | `#ECODE` | an error with this `code`; `#` alone: an error without a code | all; `wire` needs a code |
- * | `^` | subscribes (`app`), is dialled (`to wire`; only if later than `app` subscribes) | `app`, `to wire` |
- * | `!` | unsubscribes (`app`), is unsubscribed (`to wire`); the line ends | `app`, `to wire` |
+ * - `C` connected, `R` resolved, `S` sent, `E` end (FIN), `T` truncated end, `P` pause, `U` resume.
+ * - `|` completes, `#ECODE` errors, `^` subscribes, `!` unsubscribes.
  *
- * - Within one frame, the wire's signals come before the application's.
- * - When Flow errors, the wire errors with the same error. Draw everything else that the wire does.
- * - The test ends with its longest line. Trailing dashes assert that nothing is emitted; later signals are ignored.
- * - `asyncScheduler` and `asapScheduler` are virtual too. For a plugin that waits for a promise or Node's TLS, use `checkPlugin` with
- *   `time: 'real'`.
+ * Draw everything that the wire does. The test ends with its longest line. Trailing dashes assert that nothing is emitted.
  *
  * ```ts
  * import { handshake } from 'rxjs-io-stream';
@@ -89,7 +77,7 @@ export interface MarbleResult {
  * @returns the details and the error that reached the application.
  * @throws Error if the run differs from the diagram: with both timelines, the first difference, and a hex diff of its bytes.
  * @throws TypeError if the diagram is invalid. Rethrows what the plugin throws when dialled.
- * @see {@link toMarbles}, {@link checkPlugin}.
+ * @see docs/guides/testing.md for each symbol, {@link toMarbles}, {@link checkPlugin}.
  */
 export function marbles(test: MarbleTest): MarbleResult {
   const own = ownOptions(test, 'marbles');

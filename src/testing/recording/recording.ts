@@ -22,6 +22,7 @@ export interface RecordedEntry {
   readonly at: number;
   /** The line, as in `marbles`. With `around`: `to wire` and `wire` are below the plugin, `app` and `to app` above it. */
   readonly line: LineName;
+  /** The signal, or how the line ended. */
   readonly signal: RecordedSignal;
 }
 

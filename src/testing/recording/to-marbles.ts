@@ -16,7 +16,9 @@ export interface ToMarblesOptions {
 
 /** A diagram and its values, to spread into the argument of `marbles`. */
 export interface Marbles {
+  /** The lines, as `marbles` reads them. */
   readonly diagram: string;
+  /** The bytes of each letter, as text or hex, and the number of bytes of each `sent`. */
   readonly values: Readonly<Record<string, string | number>>;
   /** Returns both as source text to paste into a test. */
   toString(): string;

@@ -17,7 +17,7 @@ export interface CheckCodecOptions<T> {
   readonly values?: readonly T[] | undefined;
   /** The bytes that each message must encode to; text is UTF-8. @default the output of `encode()` */
   readonly frames?: readonly (Uint8Array | string)[] | undefined;
-  /** The start of a frame that exceeds the codec's limit, whatever follows. */
+  /** The start of a frame that exceeds the codec's limit, whatever follows. @default none: rule 10 is not checked */
   readonly tooLong?: Uint8Array | string | undefined;
   /** Maximum number of single cuts. @default 200 */
   readonly single?: number | undefined;
@@ -44,18 +44,7 @@ const LIMIT = 10;
  *   messages ──▶ encode() ── bytes, cut, corrupted, truncated ──▶ decode() ──▶ the same messages, or an error with a code
  * ```
  *
- * | rule | what is checked |
- * |---|---|
- * | 1 round trip | messages encode to `frames`, and decode to the same messages |
- * | 2 cuts | any cut of the bytes decodes to the same messages, also with empty chunks between |
- * | 3 end | an end between frames completes; one inside a frame errors, after the preceding messages |
- * | 4 error | an error of the source is passed on, after the preceding messages; also by `encode()` |
- * | 5 unsubscribe | unsubscribes from the source at once, at each message and byte; emits nothing more |
- * | 6 state | subscriptions share no state, also in `encode()`; each starts empty |
- * | 7 named errors | corrupted input ends, the same for any cut; errors have a `code` and a `phase` |
- * | 8 ownership | input and output bytes are not changed |
- * | 9 synchronous bytes | bytes and end from inside `next` keep their order; 10,000 frames in a chunk do not deepen the stack |
- * | 10 limit | `tooLong` errors before the end of the source, after the preceding messages |
+ * The rules: 1 round trip, 2 cuts, 3 end, 4 error, 5 unsubscribe, 6 state, 7 named errors, 8 ownership, 9 synchronous bytes, 10 limit.
  *
  * Needs only `rxjs`, so any test runner will do.
  *
@@ -75,7 +64,7 @@ const LIMIT = 10;
  * @param options the rules, the expected frames, the number of cases.
  * @returns one result per rule, with the shortest input found that breaks it; `report.assert()` throws if a rule is broken.
  * @throws TypeError without messages, for an unknown rule, and for rule 10 without `tooLong`.
- * @see {@link rechunk} for the cuts alone.
+ * @see docs/guides/testing.md for each rule, {@link rechunk} for the cuts alone.
  */
 export async function checkCodec<T, W>(
   codec: CodecUnderTest<T, W>,

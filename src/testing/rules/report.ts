@@ -1,10 +1,12 @@
 /** The result for one rule. */
 export interface RuleResult {
+  /** The number of the rule, from 1. */
   readonly rule: number;
   /** The name with its number: `rule 2 order`. */
   readonly name: string;
   /** The rule in one sentence. */
   readonly text: string;
+  /** Whether the rule is kept. */
   readonly ok: boolean;
   /** One sentence: what happened, and what should have happened instead. Undefined if the rule is kept. */
   readonly problem?: string | undefined;

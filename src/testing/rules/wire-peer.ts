@@ -3,6 +3,7 @@ import { Endpoint } from './endpoint.ts';
 
 /** The other end of a wire under test, controlled by the check: a socket, or the other end of a `memoryPair`. */
 export interface Peer {
+  /** Writes bytes to the other end. */
   readonly write: (bytes: Uint8Array) => void;
   /** Half-closes: sends a FIN. */
   readonly end: () => void;
@@ -10,6 +11,7 @@ export interface Peer {
   readonly reset: () => void;
   /** Stops reading, so that the other end's bytes are buffered. */
   readonly pause: () => void;
+  /** Reads again. */
   readonly resume: () => void;
   /** Returns all bytes received so far. */
   readonly received: () => Uint8Array;

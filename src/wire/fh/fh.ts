@@ -25,18 +25,8 @@ export type Fh = number | Duplex | Readable | Writable | FileHandle;
  *                    └─ writable ─── bytes, end ──▶┘
  * ```
  *
- * | fh | carried by | reads | writes |
- * |---|---|---|---|
- * | `net.Socket`, `tls.TLSSocket`, any `Duplex` | itself, once it is connected (TLS: secure) | yes | yes |
- * | `Readable`, `process.stdin`, `tty.ReadStream`, a file's | itself, once it is open | yes | |
- * | `Writable`, `process.stdout`, `tty.WriteStream`, a file's, a child's stdin | itself, once it is open | | yes |
- * | number: TCP or UNIX socket | `net.Socket` | yes | yes |
- * | number: pipe, FIFO, terminal, file, device | `net.Socket`, `tty` or `fs` streams | as it was opened | as it was opened |
- * | 0, 1, 2 | `process.stdin`, `stdout`, `stderr` | 0 | 1, 2 |
- * | `FileHandle` | as its number | as it was opened | as it was opened |
- *
  * Emits `connected` at once if the fh is open, otherwise when it has connected. Bytes already in the stream's buffer come first.
- * Files are read from their current position to the end, in the thread pool. Reading and writing a file share its position.
+ * The directions are those in which the fh was opened.
  *
  * **Errors**
  * - ETOCONNECT if the fh has not connected after `timeouts.connect`.
@@ -47,14 +37,13 @@ export type Fh = number | Duplex | Readable | Writable | FileHandle;
  * - The wire owns the fh from the call on, and closes it however the connection ends. Node keeps descriptors 0, 1 and 2 open.
  * - When the flow completes, queued bytes are flushed. A socket or `Duplex` then waits for the peer's FIN. Any other fh closes at
  *   once.
- * - A direction that never existed counts as ended, and emits no `end`. A readable side that has ended before emits `end` right
- *   after `connected`.
- * - For Node, a child's `stdout` is a socket pair: complete the flow to close it.
  * - Unsubscribing destroys the fh at once.
  *
- * **Backpressure**: lossless. A file is read ahead by up to 64 KiB.
+ * **Backpressure**
+ * - Lossless. A file is read ahead by up to 64 KiB.
  *
- * **Memory**: bounded by the stream's `highWaterMark`.
+ * **Memory**
+ * - Bounded by the stream's `highWaterMark`.
  *
  * ```ts
  * import { fromFh, IOStream, stack } from 'rxjs-io-stream';
@@ -67,6 +56,7 @@ export type Fh = number | Duplex | Readable | Writable | FileHandle;
  * @returns a wire that ignores `dial.to`.
  * @throws TypeError `can't get file descriptor…` if `fh` is none of these, not open, a directory, not a stream of bytes, or has a
  *   reader. A TypeError also if another wire uses it.
+ * @see docs/guides/existing-handles.md for every kind of fh.
  */
 export function fromFh(fh: Fh): Wire {
   const source = standardStream(fh) ?? fh;

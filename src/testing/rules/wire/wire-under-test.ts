@@ -3,6 +3,7 @@ import type { Peer } from '../wire-peer.ts';
 
 /** A new wire to check, and access to its other end. */
 export interface WireUnderTest {
+  /** The wire to check. */
   readonly wire: Wire;
   /** A complete dial, as made by `testDial`. The check replaces its scheduler and timeouts in some cases. */
   readonly dial: Dial;
