@@ -23,7 +23,7 @@ export interface ListenOptions<S = IOStream> extends Omit<
   readonly exclusive?: boolean | undefined;
   /** Allow several processes to listen on the port, where the system and Node support it. @default false */
   readonly reusePort?: boolean | undefined;
-  /** As for `IOStream`. @default 1048576 */
+  /** Maximum bytes of pending writes, as for `IOStream`; 0 = no limit. @default 1048576 */
   readonly outBufLimit?: number | undefined;
   /**
    * If false, ends our direction after the client's FIN, once all accepted bytes are sent and nothing reads or sends.
