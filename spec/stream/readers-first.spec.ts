@@ -29,13 +29,13 @@ const host = '127.0.0.1';
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
 const codec = lines({ maxLength: 100 });
 
-/** Readers that emit each line as they handle it. */
+/** Readers that emit each line that they have handled. */
 const READERS: Record<string, (io: IOStream) => Observable<unknown>> = {
   data$: (io) => io.data$.pipe(map(text)),
   consume: (io) => io.consume((bytes) => of(text(bytes))),
-  'consume that takes its time': (io) => io.consume((bytes) => timer(20).pipe(map(() => text(bytes)))),
+  'consume with a slow handler': (io) => io.consume((bytes) => timer(20).pipe(map(() => text(bytes)))),
   messages$: (io) => framed(io, codec).messages$.pipe(map((line) => `${line}\n`)),
-  'consume of messages that takes its time': (io) => framed(io, codec).consume((line) => timer(20).pipe(map(() => `${line}\n`))),
+  'consume of messages with a slow handler': (io) => framed(io, codec).consume((line) => timer(20).pipe(map(() => `${line}\n`))),
   iteration: (io) =>
     defer(async function* () {
       for await (const bytes of io) {
@@ -45,7 +45,7 @@ const READERS: Record<string, (io: IOStream) => Observable<unknown>> = {
     }),
 };
 
-/** A peer that writes a line, and resets once that has come. */
+/** A peer that writes a line, and resets the connection after it has arrived. */
 async function resetting(h: Harness): Promise<number> {
   return serve(h, async (socket) => {
     socket.write('line\n');
@@ -54,19 +54,19 @@ async function resetting(h: Harness): Promise<number> {
   });
 }
 
-describe('connect serves readers first', () => {
-  spec.each(Object.entries(READERS))('before its error: %s in the pipeline', async (h, _, read) => {
+describe('connect', () => {
+  spec.each(Object.entries(READERS))('errors after %s in its pipeline has handled all bytes', async (h, _, read) => {
     const seen = h.observed(connect({ host, port: await resetting(h) }).pipe(switchMap(read)));
     expect(((await seen.ended).error as IOStreamError).code).toBe('ECONNRESET');
     expect(seen.values).toStrictEqual(['line\n']);
   });
 
-  spec.each(Object.entries(READERS))('before its error: %s beside the pipeline', async (h, _, read) => {
+  spec.each(Object.entries(READERS))('errors after %s outside of its pipeline has handled all bytes', async (h, _, read) => {
     const log: unknown[] = [];
     const seen = h.observed(
       connect({ host, port: await resetting(h) }).pipe(
         tap((io) => {
-          // eslint-disable-next-line rxjs-x/no-subscribe-in-pipe -- a reader that is no part of the pipeline
+          // eslint-disable-next-line rxjs-x/no-subscribe-in-pipe -- a reader outside of the pipeline
           const reading = read(io).subscribe({ next: (value) => log.push(value), error: () => log.push('reader') });
           h.defer(() => reading.unsubscribe());
         }),
@@ -77,7 +77,7 @@ describe('connect serves readers first', () => {
     expect(log).toStrictEqual(['line\n', 'reader', 'connect']);
   });
 
-  spec.each(Object.entries(READERS))('with a handler: %s', async (h, _, read) => {
+  spec.each(Object.entries(READERS))('errors after %s in its handler has handled all bytes', async (h, _, read) => {
     const seen = h.observed(connect({ host, port: await resetting(h) }, read));
     expect(((await seen.ended).error as IOStreamError).code).toBe('ECONNRESET');
     expect(seen.values).toStrictEqual(['line\n']);
@@ -88,7 +88,7 @@ describe('connect serves readers first', () => {
     expect(((await seen.ended).error as IOStreamError).code).toBe('ECONNRESET');
   });
 
-  spec('errors when the last reader leaves without the end', async (h) => {
+  spec('errors when the last reader unsubscribes before the end', async (h) => {
     const seen = h.observed(connect({ host, port: await resetting(h) }));
     const io = await seen.value();
     const slow = h.observed(io.consume(() => NEVER));
@@ -99,13 +99,13 @@ describe('connect serves readers first', () => {
     expect(seen.state).toBe('error');
   });
 
-  spec('is silent when it is left while a reader still handles bytes', async (h) => {
+  spec('emits nothing more when it is unsubscribed while a reader handles bytes', async (h) => {
     const seen = h.observed(connect({ host, port: await resetting(h) }).pipe(switchMap((io) => io.consume(() => NEVER))));
     await turns(30);
     seen.unsubscribe();
   });
 
-  spec('retries a lost connection with all that was read before', async (h) => {
+  spec('retries a lost connection after all its bytes were handled', async (h) => {
     const port = await resetting(h);
     const seen = h.observed(
       connect({ host, port }).pipe(
@@ -118,8 +118,8 @@ describe('connect serves readers first', () => {
   });
 });
 
-/** A peer on loopback that notes how each connection ends. */
-async function noting(h: Harness, each: (socket: Socket) => void = () => {}): Promise<{ port: number; ends: string[] }> {
+/** A peer on loopback that records how each connection ends. */
+async function recordEnds(h: Harness, each: (socket: Socket) => void = () => {}): Promise<{ port: number; ends: string[] }> {
   const ends: string[] = [];
   const port = await serve(h, (socket) => {
     let hasEnded = false;
@@ -129,7 +129,7 @@ async function noting(h: Harness, each: (socket: Socket) => void = () => {}): Pr
     };
     socket.write('hello');
     socket.resume();
-    // Node may report EOF although a reset followed the last bytes: writing nothing shows it.
+    // Node may report EOF although a reset followed the last bytes: a zero-length write surfaces it.
     socket.on('end', () => socket.write('', (error) => (end(error ? 'RST' : 'FIN'), socket.end()))).on('error', () => end('RST'));
     each(socket);
   });
@@ -154,15 +154,15 @@ describe('connect with a handler', () => {
     },
   };
 
-  spec.each(Object.entries(INPUTS))('emits what %s emits, closes with FIN, then completes', async (h, _, handler) => {
-    const { port, ends } = await noting(h);
+  spec.each(Object.entries(INPUTS))('emits the values of %s, closes with FIN, then completes', async (h, _, handler) => {
+    const { port, ends } = await recordEnds(h);
     const seen = await h.observed(connect({ host, port }, handler)).ended;
     expect([seen.state, seen.values.flat()]).toStrictEqual(['complete', [1, 2]]);
     expect(ends).toStrictEqual(['FIN']);
   });
 
   spec('closes the stream before it completes', async (h) => {
-    const { port } = await noting(h);
+    const { port } = await recordEnds(h);
     let io: IOStream | undefined;
     let state: string | undefined;
     const run = connect({ host, port }, (stream) => ((io = stream), of(1))).pipe(finalize(() => (state = io?.state)));
@@ -177,8 +177,8 @@ describe('connect with a handler', () => {
     },
   };
 
-  spec.each(Object.entries(WRONG))('resets, then errors with what %s failed with', async (h, _, handler) => {
-    const { port, ends } = await noting(h);
+  spec.each(Object.entries(WRONG))('resets the connection, then errors with the error of %s', async (h, _, handler) => {
+    const { port, ends } = await recordEnds(h);
     const seen = await h.observed(connect({ host, port }, handler)).ended;
     expect((seen.error as Error).message).toBe('mine');
     await h.until(() => ends.length > 0, 'the end');
@@ -194,15 +194,15 @@ describe('connect with a handler', () => {
     ],
     ['returns no ObservableInput', () => 7 as never],
     ['returns nothing', () => undefined as never],
-  ])('errors, and closes the connection, when the handler %s', async (h, _, handler) => {
-    const { port, ends } = await noting(h);
+  ])('closes the connection and errors when the handler %s', async (h, _, handler) => {
+    const { port, ends } = await recordEnds(h);
     const seen = await h.observed(connect({ host, port }, handler)).ended;
     expect(seen.state).toBe('error');
     await h.until(() => ends.length > 0, 'the end');
   });
 
   spec('unsubscribes the handler before the stream closes', async (h) => {
-    const { port, ends } = await noting(h);
+    const { port, ends } = await recordEnds(h);
     const log: unknown[] = [];
     const seen = h.observed(
       connect({ host, port }, (io) => {
@@ -221,20 +221,20 @@ describe('connect with a handler', () => {
   spec.each<[string, (io: IOStream) => Observable<unknown>]>([
     ['reads to the end', (io) => io.data$],
     ['does not read', () => NEVER],
-    ['has read, and goes on', (io) => merge(io.data$.pipe(ignoreElements()), timer(20))],
+    ['has read all and continues', (io) => merge(io.data$.pipe(ignoreElements()), timer(20))],
   ])('completes when the peer ends and the handler %s', async (h, _, handler) => {
-    const { port } = await noting(h, (socket) => socket.end());
+    const { port } = await recordEnds(h, (socket) => socket.end());
     expect((await h.observed(connect({ host, port }, handler)).ended).state).toBe('complete');
   });
 
-  spec('calls no handler when the dial fails, and errors', async (h) => {
+  spec('errors without a call of the handler when the dial fails', async (h) => {
     let calls = 0;
     const seen = await h.observed(connect({ host, port: await deadPort() }, () => ((calls += 1), EMPTY))).ended;
     expect([calls, (seen.error as IOStreamError).code]).toStrictEqual([0, 'ECONNREFUSED']);
   });
 
   spec.each(['close', 'reset'] as const)('completes when the handler itself calls %s()', async (h, how) => {
-    const { port } = await noting(h);
+    const { port } = await recordEnds(h);
     const seen = h.observed(
       connect({ host, port }, (io) =>
         greeted(io).pipe(
@@ -246,8 +246,8 @@ describe('connect with a handler', () => {
     expect((await seen.ended).state).toBe('complete');
   });
 
-  spec('dials for each subscription', async (h) => {
-    const { port, ends } = await noting(h);
+  spec('dials at each subscription', async (h) => {
+    const { port, ends } = await recordEnds(h);
     const run = connect(
       () => ({ host, port }),
       () => of(1),
@@ -256,7 +256,7 @@ describe('connect with a handler', () => {
     expect(ends.length).toBe(2);
   });
 
-  it('refuses a handler that is no function, at the call', () => {
+  it('throws a TypeError at the call for a handler that is no function', () => {
     for (const handler of [7, {}, 'x', null]) expect(() => connect({ host, port: 1 }, handler as never)).toThrow(TypeError);
   });
 });

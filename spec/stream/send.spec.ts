@@ -32,7 +32,7 @@ const sources: Record<string, () => Source> = {
   'an Observable over time': () => from(PIECES).pipe(concatMap((piece) => timer(1).pipe(concatMap(() => of(piece))))),
 };
 
-/** A source that counts: how often it was asked, and whether it was returned. */
+/** A source that counts the calls of `next` and `return`. */
 function counted(chunk: Buffer, count = Infinity): { pulled: number; returned: number; iterable: Iterable<Buffer> } {
   const state = {
     pulled: 0,
@@ -55,7 +55,7 @@ function counted(chunk: Buffer, count = Infinity): { pulled: number; returned: n
 
 describe('send', () => {
   for (const [name, source] of Object.entries(sources)) {
-    spec(`sends ${name}, emits growing totals and completes when all has left`, async (h) => {
+    spec(`sends ${name}, emits growing totals and completes when all bytes are sent`, async (h) => {
       const [a, b] = joined(h);
       const received = h.observed(b.data$);
       const seen = h.observed(a.send(source()));
@@ -68,7 +68,7 @@ describe('send', () => {
     });
   }
 
-  spec('sends strings as UTF-8, views and nothing at all', async (h) => {
+  spec('sends strings as UTF-8, views of bytes and empty sources', async (h) => {
     const [a, b] = joined(h);
     const received = h.observed(b.data$);
     const words = new Uint16Array([0x4241]);
@@ -80,7 +80,7 @@ describe('send', () => {
     h.sameBytes(received.values, Buffer.from([0xc3, 0xa9, 0x41, 0x42, 0]));
   });
 
-  spec('does nothing before it is subscribed, and begins anew with each subscription', async (h) => {
+  spec('reads its source at each subscription, and not before', async (h) => {
     const [a, b] = joined(h);
     const received = h.observed(b.data$);
     const source = counted(Buffer.from('x'), 2);
@@ -95,7 +95,7 @@ describe('send', () => {
     h.sameBytes(received.values, 'xxxx');
   });
 
-  spec('tells of bytes that have left in the middle of a chunk', async (h) => {
+  spec('emits totals while a chunk is sent in parts', async (h) => {
     const [a, b] = joined(h);
     h.observed(b.data$);
     const seen = h.observed(a.send([Buffer.alloc(4 * 2 ** 20)]));
@@ -104,15 +104,15 @@ describe('send', () => {
     expect(seen.values.at(-1)).toBe(4 * 2 ** 20);
   });
 
-  spec('pulls one chunk at a time, and no more than highWaterMark ahead of what has left', async (h) => {
+  spec('pulls one chunk at a time, and no more than highWaterMark ahead of the sent bytes', async (h) => {
     const { io, socket } = await dialled(h, { highWaterMark: 32 * 1024 }, (socket) => socket.pause());
     let open = 0;
-    let most = 0;
+    let maxOpen = 0;
     let pulled = 0;
     async function* source(): AsyncGenerator<Buffer> {
       for (; pulled < 4096; pulled += 1) {
         open += 1;
-        most = Math.max(most, open);
+        maxOpen = Math.max(maxOpen, open);
         await Promise.resolve();
         open -= 1;
         yield Buffer.alloc(16 * 1024);
@@ -127,13 +127,13 @@ describe('send', () => {
     expect(pulled < 4096, 'it stalls').toBe(true);
     const ahead = pulled * 16 * 1024 - (seen.values.at(-1) ?? 0);
     expect(ahead <= 48 * 1024, `${ahead} bytes ahead`).toBe(true);
-    expect(most).toBe(1);
+    expect(maxOpen).toBe(1);
     socket.resume();
     expect((await seen.ended).state).toBe('complete');
     expect(seen.values.at(-1)).toBe(4096 * 16 * 1024);
   });
 
-  spec('pulls a source bigger than outBufLimit, also when that is below highWaterMark', async (h) => {
+  spec('pulls a source larger than outBufLimit, also if outBufLimit is below highWaterMark', async (h) => {
     const [a, b] = joined(h, { outBufLimit: 1000 });
     const received = h.observed(b.data$);
     const pieces = Array.from({ length: 50 }, (_, seed) => pattern(1500, seed + 1));
@@ -143,7 +143,7 @@ describe('send', () => {
     h.sameBytes(received.values, pieces);
   });
 
-  spec('queues behind another send, and plain writes go between chunks', async (h) => {
+  spec('starts after the send before it, while plain writes go between chunks', async (h) => {
     const [a, b] = joined(h);
     const received = h.observed(b.data$);
     const hot = new Subject<string>();
@@ -162,7 +162,7 @@ describe('send', () => {
     h.sameBytes(received.values, 'one,write,two,second');
   });
 
-  spec('leaves the line when it is unsubscribed, and the next one goes on', async (h) => {
+  spec('leaves the queue when it is unsubscribed, and the next send starts', async (h) => {
     const [a, b] = joined(h);
     const received = h.observed(b.data$);
     const hot = new Subject<string>();
@@ -178,7 +178,7 @@ describe('send', () => {
     h.sameBytes(received.values, 'last');
   });
 
-  spec('returns its source when it is unsubscribed', async (h) => {
+  spec('calls return() of its source when it is unsubscribed', async (h) => {
     const [a, b] = joined(h);
     h.observed(b.data$);
     b.pause();
@@ -228,7 +228,7 @@ describe('send', () => {
         ),
     ],
   ] as [string, () => Source][]) {
-    spec(`errors with the error of ${name}; what came before it is sent, and the stream stays open`, async (h) => {
+    spec(`errors with the error of ${name} after the bytes before it, and leaves the stream open`, async (h) => {
       const [a, b] = joined(h);
       const received = h.observed(b.data$);
       const seen = h.observed(a.send(source()));
@@ -241,7 +241,7 @@ describe('send', () => {
     });
   }
 
-  spec('errors with a TypeError for a chunk that is not bytes, and returns the source', async (h) => {
+  spec('errors with a TypeError for a chunk that is not bytes, and calls return() of the source', async (h) => {
     for (const wrong of [5, null, {}, ['x']]) {
       const [a, b] = joined(h);
       h.observed(b.data$);
@@ -256,7 +256,7 @@ describe('send', () => {
     }
   });
 
-  spec('throws a TypeError for a source that is none, at the call', (h) => {
+  spec('throws a TypeError at the call for an invalid source', (h) => {
     const [a] = joined(h);
     for (const wrong of ['text', 5, null, undefined, {}, Buffer.from('x'), new Uint8Array(1), () => []]) {
       expect(() => a.send(wrong as never)).toThrow(
@@ -265,7 +265,7 @@ describe('send', () => {
     }
   });
 
-  spec('bounds an Observable by outBufLimit: EOUTBUFLIMIT to its subscriber, and the stream stays open', async (h) => {
+  spec('errors with EOUTBUFLIMIT if an Observable emits too much, and leaves the stream open', async (h) => {
     const [a, b] = joined(h, { outBufLimit: 100_000 });
     await ticks();
     const received = h.observed(b.data$);
@@ -277,7 +277,7 @@ describe('send', () => {
     h.sameBytes(received.values, [pattern(40_000), pattern(40_000), pattern(40_000)]);
   });
 
-  spec('errors with ECLOSED when the stream is closed, or its end was written', async (h) => {
+  spec('errors with ECLOSED after end(), after close(), and when the stream is closed', async (h) => {
     const [a, b] = joined(h);
     h.observed(b.data$);
     const source = counted(Buffer.from('x'));
@@ -291,7 +291,7 @@ describe('send', () => {
     expect(source.pulled).toBe(0);
   });
 
-  spec('errors with ECLOSED when the stream is closed meanwhile, and lets every source go', async (h) => {
+  spec('errors with ECLOSED when the stream is closed while it sends, and releases every source', async (h) => {
     const [a, b] = joined(h);
     const received = h.observed(b.data$);
     b.pause();
@@ -308,7 +308,7 @@ describe('send', () => {
     expect(Buffer.concat(received.values).length).toBe(source.pulled * 10_000);
   });
 
-  spec('errors with ECLOSED and returns its source when end() is called meanwhile', async (h) => {
+  spec('errors with ECLOSED when end() is called while it sends, and releases its source', async (h) => {
     const [a, b] = joined(h);
     h.observed(b.data$);
     b.pause();
@@ -322,7 +322,7 @@ describe('send', () => {
     expect(source.returned).toBe(1);
   });
 
-  spec('errors when the stream fails meanwhile, and lets its source go', async (h) => {
+  spec('errors when the stream fails while it sends, and releases its source', async (h) => {
     const [a, b] = joined(h);
     h.watch(a);
     const source = counted(Buffer.alloc(10_000));
@@ -334,7 +334,7 @@ describe('send', () => {
     expect(source.returned).toBe(1);
   });
 
-  spec('destroys a Readable it was sending', async (h) => {
+  spec('destroys its Readable when the stream is closed', async (h) => {
     const [a, b] = joined(h);
     h.observed(b.data$);
     const readable = new Readable({ read: () => {} });
@@ -346,7 +346,7 @@ describe('send', () => {
     await h.until(() => readable.destroyed);
   });
 
-  spec('cancels a Web stream that is waiting for its next chunk', async (h) => {
+  spec('cancels a Web stream between two chunks when it is unsubscribed', async (h) => {
     const [a, b] = joined(h);
     h.observed(b.data$);
     let cancelled = false;
@@ -362,7 +362,7 @@ describe('send', () => {
     await h.until(() => cancelled);
   });
 
-  spec('swallows what goes wrong when a source is let go', async (h) => {
+  spec('ignores errors of a source that is released', async (h) => {
     const [a, b] = joined(h);
     h.observed(b.data$);
     b.pause();
@@ -382,7 +382,7 @@ describe('send', () => {
     expect(reported).toStrictEqual([]);
   });
 
-  spec('holds the end of the other side back until it is through', async (h) => {
+  spec('keeps the stream open after the EOF of the peer until it completes', async (h) => {
     const [a, b] = joined(h);
     const received = h.observed(b.data$);
     b.end();
@@ -398,7 +398,7 @@ describe('send', () => {
     h.sameBytes(received.values, 'late');
   });
 
-  spec('sends what was given before the stream was open, in order with plain writes', async (h) => {
+  spec('keeps the order with plain writes before the stream is open', async (h) => {
     const [a, b] = joined(h);
     const received = h.observed(b.data$);
     a.write('1');
@@ -422,56 +422,53 @@ describe('send', () => {
     expect(noted.at(-2) ?? '').toMatch(/100 sent$/);
   });
 
-  spec('runs 2,000 sends behind each other', async (h) => {
+  spec('runs 2,000 sends one after the other', async (h) => {
     const [a, b] = joined(h);
     const received = h.observed(b.data$);
-    let through = 0;
-    for (let each = 0; each < 2000; each += 1) a.send(each % 2 ? ['x'] : of('x')).subscribe({ complete: () => (through += 1) });
-    await h.until(() => through === 2000, 'all sends are through');
+    let completed = 0;
+    for (let each = 0; each < 2000; each += 1) a.send(each % 2 ? ['x'] : of('x')).subscribe({ complete: () => (completed += 1) });
+    await h.until(() => completed === 2000, 'all sends have completed');
     a.end();
     await received.ended;
     expect(Buffer.concat(received.values).length).toBe(2000);
   });
 
-  spec(
-    'leaves the line when its source cannot be begun: those behind it are sent, and the stream ends after the EOF of its peer',
-    async (h) => {
-      const locked = new ReadableStream();
-      locked.getReader();
-      const broken: Source[] = [
-        locked,
-        {
-          [Symbol.iterator]: () => {
-            throw new TypeError('no iterator');
-          },
+  spec('errors when its source cannot be started, while the sends behind it go on', async (h) => {
+    const locked = new ReadableStream();
+    locked.getReader();
+    const broken: Source[] = [
+      locked,
+      {
+        [Symbol.iterator]: () => {
+          throw new TypeError('no iterator');
         },
-        // Whoever is taken for an Observable may throw.
-        {
-          lift: () => undefined,
-          subscribe: () => {
-            throw new TypeError('no subscription');
-          },
-        } as unknown as Source,
-      ];
-      const [a, b] = joined(h);
-      const received = h.observed(b.data$);
-      for (const source of broken) {
-        const alone = h.observed(a.send(source));
-        const first = h.observed(a.send(['abc']));
-        const queued = h.observed(a.send(source));
-        const last = h.observed(a.send(['def']));
-        expect((await alone.ended).error).toBeInstanceOf(TypeError);
-        expect([(await first.ended).state, (await last.ended).state]).toStrictEqual(['complete', 'complete']);
-        expect((await queued.ended).error).toBeInstanceOf(TypeError);
-      }
-      b.end();
-      await closing(a);
-      await received.ended;
-      h.sameBytes(received.values, 'abcdef'.repeat(3));
-    },
-  );
+      },
+      // An object that looks like an Observable may throw.
+      {
+        lift: () => undefined,
+        subscribe: () => {
+          throw new TypeError('no subscription');
+        },
+      } as unknown as Source,
+    ];
+    const [a, b] = joined(h);
+    const received = h.observed(b.data$);
+    for (const source of broken) {
+      const alone = h.observed(a.send(source));
+      const first = h.observed(a.send(['abc']));
+      const queued = h.observed(a.send(source));
+      const last = h.observed(a.send(['def']));
+      expect((await alone.ended).error).toBeInstanceOf(TypeError);
+      expect([(await first.ended).state, (await last.ended).state]).toStrictEqual(['complete', 'complete']);
+      expect((await queued.ended).error).toBeInstanceOf(TypeError);
+    }
+    b.end();
+    await closing(a);
+    await received.ended;
+    h.sameBytes(received.values, 'abcdef'.repeat(3));
+  });
 
-  spec('errors when its source closes the stream as it begins', async (h) => {
+  spec('errors with ECLOSED when its source closes the stream at the subscription', async (h) => {
     const [a] = joined(h);
     await ticks();
     const seen = h.observed(a.send(defer(() => (a.close(), NEVER))));

@@ -25,7 +25,7 @@ import { client, portOf, refusal, serving } from '../support/clients.ts';
 import { spec } from '../support/spec.ts';
 import { unhandled } from './tools.ts';
 
-/** Wants a password line before anything else; tells one that is wrong. */
+/** Requires a password line before anything else. */
 const password = handshake({
   *talk(link) {
     const word = Buffer.from(yield* link.readUntil('\n', 16)).toString();
@@ -47,22 +47,22 @@ describe('Server', () => {
       await h.until(() => server.size === 2, 'both are in their handshakes');
       expect(streams).toEqual([]);
       second.socket.write('sesame\n');
-      await h.until(() => second.text === 'come in\n', 'the handshake is through');
+      await h.until(() => second.text === 'come in\n', 'the handshake is complete');
       expect(streams).toHaveLength(1);
       expect(streams[0]).toMatchObject({ state: 'open', details: { password: { word: 'sesame\n' } } });
       expect(first.text).toBe('');
     });
 
-    spec('closes the stream when it completes: what was written arrives, then FIN', async (h) => {
+    spec('closes the stream after the written bytes when it completes', async (h) => {
       const { at, server } = await serving(h, (io) => (io.write('all of it'), EMPTY));
       const peer = await client(h, at);
       await h.until(() => peer.ended, 'FIN');
       expect(peer).toMatchObject({ text: 'all of it', error: undefined });
       peer.socket.end();
-      await h.until(() => server.size === 0, 'the stream is gone');
+      await h.until(() => server.size === 0, 'the stream has closed');
     });
 
-    spec('resets the stream when it errors or throws, and errors$ tells; others go on', async (h) => {
+    spec('resets its stream and reports to errors$ when it errors or throws, and the server goes on', async (h) => {
       const [late, early, bad] = [new Error('late'), new Error('early'), new Error('bad')];
       const handlers = [
         (): Observable<never> => throwError(() => late),
@@ -85,7 +85,7 @@ describe('Server', () => {
       expect(good.text).toBe('still there');
     });
 
-    spec('sees the half-close of its client, and answers later, with allowHalfOpen', async (h) => {
+    spec('receives the end of its client and answers later with allowHalfOpen', async (h) => {
       const { at } = await serving(
         h,
         (io) =>
@@ -102,7 +102,7 @@ describe('Server', () => {
       expect(peer.text).toBe('QUESTION');
     });
 
-    spec.each(['end', 'reset'] as const)('is stopped when the peer leaves with %s and it does not read', async (h, how) => {
+    spec.each(['end', 'reset'] as const)('is unsubscribed, although it does not read, when the peer closes with %s', async (h, how) => {
       let stopped = 0;
       const { at, server, errors } = await serving(h, (io) =>
         interval(1).pipe(
@@ -114,15 +114,15 @@ describe('Server', () => {
       await h.until(() => peer.text.includes('3\n'), 'ticks');
       if (how === 'end') peer.socket.end();
       else peer.socket.resetAndDestroy();
-      await h.until(() => server.size === 0, 'the stream is gone');
+      await h.until(() => server.size === 0, 'the stream has closed');
       expect(stopped).toBe(1);
-      // A peer that only ends may answer what is written to it by a reset, or not.
+      // A peer that only ends may reset the connection at a later write, or not.
       if (how === 'reset') expect(errors.values).toHaveLength(1);
       else expect(errors.values.length).toBeLessThan(2);
       if (how === 'reset') h.error(errors.values[0], { fatal: true });
     });
 
-    spec('is not cut off in what it does with what it read, when both sides have ended', async (h) => {
+    spec('is not unsubscribed while it handles what it read after both sides have ended', async (h) => {
       let saved = '';
       const { at, server } = await serving(h, (io) =>
         io.data$.pipe(
@@ -143,25 +143,25 @@ describe('Server', () => {
       await h.until(() => saved === 'order', 'it is saved');
     });
 
-    spec('is stopped when the stream is closed or reset by us, before its Observables say so', async (h) => {
-      const told: string[] = [];
+    spec('is unsubscribed when we close or reset the stream, before its Observables end', async (h) => {
+      const notes: string[] = [];
       const ways = [(io: IOStream) => io.close(), (io: IOStream) => io.reset()];
       const { at } = await serving(h, (io) => {
         setImmediate(() => ways.shift()?.(io));
         return io.data$.pipe(
-          tap({ complete: () => told.push('complete'), error: () => told.push('error') }),
-          finalize(() => told.push('stopped')),
+          tap({ complete: () => notes.push('complete'), error: () => notes.push('error') }),
+          finalize(() => notes.push('stopped')),
         );
       });
       for (let each = 1; each <= 2; each += 1) {
         const peer = await client(h, at);
-        await h.until(() => told.length === each, 'stopped');
+        await h.until(() => notes.length === each, 'stopped');
         peer.socket.destroy();
       }
-      expect(told).toEqual(['stopped', 'stopped']);
+      expect(notes).toEqual(['stopped', 'stopped']);
     });
 
-    spec('is stopped when the stream fails and it reads no more', async (h) => {
+    spec('is unsubscribed when the stream fails and it reads no more', async (h) => {
       let ticked = 0;
       let stopped = 0;
       const { at, server, errors } = await serving(h, (io) =>
@@ -177,12 +177,12 @@ describe('Server', () => {
       peer.socket.write('login\n');
       await h.until(() => ticked > 3, 'ticks');
       peer.socket.resetAndDestroy();
-      await h.until(() => server.size === 0, 'the stream is gone');
+      await h.until(() => server.size === 0, 'the stream has closed');
       expect(stopped).toBe(1);
       h.error(errors.values[0], { code: 'ECONNRESET' });
     });
 
-    spec('is not cut off in what it does about an error that it was told of by what it read', async (h) => {
+    spec('is not unsubscribed while it handles an error that its reader received', async (h) => {
       let saved = '';
       const { at, server } = await serving(h, (io) =>
         io.data$.pipe(
@@ -195,11 +195,11 @@ describe('Server', () => {
       peer.socket.write('half');
       await h.until(() => saved === 'half', 'the bytes');
       peer.socket.resetAndDestroy();
-      await h.until(() => server.size === 0, 'the stream is gone');
+      await h.until(() => server.size === 0, 'the stream has closed');
       await h.until(() => saved === 'half, cut off', 'it is saved');
     });
 
-    spec('is stopped with the server at the latest, also when its stream is long gone', async (h) => {
+    spec('is unsubscribed with the server, also if its stream has closed before', async (h) => {
       let stopped = 0;
       const { at, seen, server } = await serving(h, (io) =>
         io.data$.pipe(
@@ -229,27 +229,27 @@ describe('Server', () => {
   });
 
   describe('errors$', () => {
-    spec('tells a reset by the peer once, whether the handler reads or not', async (h) => {
+    spec('emits a reset by the peer once, whether the handler reads or not', async (h) => {
       const handlers = [(): Observable<never> => NEVER, (io: IOStream): Observable<unknown> => io.data$, echo];
       const { at, errors, server } = await serving(h, (io) => (handlers.shift() ?? echo)(io));
       for (let each = 1; each <= 3; each += 1) {
         const peer = await client(h, at);
         await h.until(() => server.size === 1, 'served');
         peer.socket.resetAndDestroy();
-        await h.until(() => server.size === 0, 'gone');
+        await h.until(() => server.size === 0, 'the stream has closed');
         expect(errors.values).toHaveLength(each);
         h.error(errors.values.at(-1), { code: 'ECONNRESET', phase: 'read' });
       }
     });
 
-    spec('tells a handshake that failed, and the listener goes on', async (h) => {
+    spec('emits the error of a failed handshake, and the listener goes on', async (h) => {
       const { at, errors } = await serving(h, echo, { plugin: { password } });
       const stranger = await client(h, at);
       stranger.socket.write('abracadabra\n');
-      await h.until(() => stranger.closed, 'thrown out');
+      await h.until(() => stranger.closed, 'rejected');
       const silent = await client(h, at);
       silent.socket.end();
-      await h.until(() => silent.closed || silent.ended, 'thrown out, too');
+      await h.until(() => silent.closed || silent.ended, 'rejected, too');
       expect(errors.values).toHaveLength(2);
       for (const error of errors.values) h.error(error, { code: 'EPROTOCOL', phase: 'handshake', layer: 'password' });
       const friend = await client(h, at);
@@ -258,19 +258,19 @@ describe('Server', () => {
       expect(friend.text).toBe('come in\nhello');
     });
 
-    spec('is told nothing that a callback or a subscriber of the stream heard', async (h) => {
-      const heard: unknown[] = [];
+    spec('emits no error that a subscriber of the stream has handled', async (h) => {
+      const handled: unknown[] = [];
       const { at, errors, server } = await serving(h, (io) => {
-        io.errors$.subscribe((error) => heard.push(error));
+        io.errors$.subscribe((error) => handled.push(error));
         return NEVER;
       });
       (await client(h, at)).socket.resetAndDestroy();
-      await h.until(() => heard.length === 1, 'the reset');
-      await h.until(() => server.size === 0, 'gone');
+      await h.until(() => handled.length === 1, 'the reset');
+      await h.until(() => server.size === 0, 'the stream has closed');
       expect(errors.values).toEqual([]);
     });
 
-    spec('has what a callback threw', async (h) => {
+    spec('emits what a callback throws', async (h) => {
       const thrown = new Error('thrown in cb');
       const { at, errors } = await serving(h, echo, {
         cb: () => {
@@ -284,7 +284,7 @@ describe('Server', () => {
     });
 
     spec(
-      'makes a bug a warning of the process when it has no subscriber, and goes on',
+      'turns an error into a warning of the process if it has no subscriber, and the server goes on',
       async (h) => {
         const { at, server, errors } = await serving(h, () => throwError(() => new Error('a bug')));
         errors.unsubscribe();
@@ -297,7 +297,7 @@ describe('Server', () => {
       { warnings: /a bug/ },
     );
 
-    spec('leaves to config.onUnhandledError what nobody subscribes to, but for handshakes that strangers fail', async (h) => {
+    spec('leaves errors to config.onUnhandledError if it has no subscriber, except failed handshakes', async (h) => {
       const reported = unhandled(h);
       expect(config.onUnhandledError).toBeTypeOf('function');
       const bug = new Error('a bug');
@@ -321,7 +321,7 @@ describe('Server', () => {
   });
 
   describe('connections$', () => {
-    spec('gives each connection once its stack is connected, with a handler or without', async (h) => {
+    spec('emits each connection when its stack is connected, with a handler or without', async (h) => {
       for (const handler of [undefined, echo]) {
         const { server, at } = await serving(h, handler, { plugin: { password } });
         const streams = h.observed(server.connections$);
@@ -337,7 +337,7 @@ describe('Server', () => {
       }
     });
 
-    spec('is the owner of what it gives: nothing is closed by the server', async (h) => {
+    spec('leaves its streams open when it is unsubscribed', async (h) => {
       const { server, at } = await serving(h);
       const streams = h.observed(server.connections$);
       const peer = await client(h, at);
@@ -348,7 +348,7 @@ describe('Server', () => {
       expect(io.state).toBe('open');
     });
 
-    spec('closes what nobody looks at', async (h) => {
+    spec('closes connections when it has no subscriber', async (h) => {
       const { at } = await serving(h);
       const peer = await client(h, at);
       await h.until(() => peer.ended, 'FIN');
@@ -356,7 +356,7 @@ describe('Server', () => {
   });
 
   describe('maxConnections', () => {
-    spec('serves two of five clients, counts three dropped, and serves one more when one has left', async (h) => {
+    spec('serves two of five clients, drops three, and serves another one after the first has closed', async (h) => {
       const { server, at } = await serving(h, echo, { maxConnections: 2 });
       const dropped = h.observed(server.dropped$);
       expect(dropped.values).toEqual([0]);
@@ -367,7 +367,7 @@ describe('Server', () => {
       const served = peers.filter(({ text }) => text === 'hi');
       expect(served).toHaveLength(2);
       served[0]?.socket.end();
-      await h.until(() => server.size === 1, 'one has left');
+      await h.until(() => server.size === 1, 'one has closed');
       const sixth = await client(h, at);
       sixth.socket.write('me too');
       await h.until(() => sixth.text === 'me too', 'served');
@@ -377,7 +377,7 @@ describe('Server', () => {
   });
 
   describe('drain', () => {
-    spec('waits for those in flight, resets one that is stuck at the deadline, and reports', async (h) => {
+    spec('waits for open connections, resets a stuck one at the deadline, and reports both numbers', async (h) => {
       const { server, at, errors } = await serving(h, (io) =>
         io.data$.pipe(
           toArray(),
@@ -386,25 +386,25 @@ describe('Server', () => {
       );
       const peers = await Promise.all([1, 2, 3, 4].map(() => client(h, at)));
       await h.until(() => server.size === 4, 'served');
-      const { drain } = server; // may be taken apart
+      const { drain } = server; // can be taken out of its object
       const drain$ = drain({ deadline: 300 });
-      expect(await refusal(h, at)).toBeUndefined(); // cold: it still listens
-      await h.until(() => server.size === 4, 'the caller has left');
+      expect(await refusal(h, at)).toBeUndefined(); // cold: the server still listens
+      await h.until(() => server.size === 4, 'the connection attempt has closed');
       const started = performance.now();
       const report = h.observed(drain$);
       expect(await refusal(h, at)).toBe('ECONNREFUSED');
       for (const { socket } of peers.slice(1)) socket.end('work');
-      await h.until(() => server.size === 1, 'three are through');
+      await h.until(() => server.size === 1, 'three have finished');
       expect(report.values).toEqual([]);
       await report.ended;
       expect(performance.now() - started).toBeGreaterThan(295);
       expect(report).toMatchObject({ state: 'complete', values: [{ finished: 3, cut: 1 }] });
-      await h.until(() => peers.every(({ closed, ended }) => closed || ended), 'all are told');
+      await h.until(() => peers.every(({ closed, ended }) => closed || ended), 'all have ended');
       expect(peers.map(({ text, error }) => error ?? text)).toEqual(['ECONNRESET', 'done', 'done', 'done']);
       expect(errors.values).toEqual([]);
     });
 
-    spec('completes at once when nobody is there, and goes on completing', async (h) => {
+    spec('completes at once without connections, at each subscription', async (h) => {
       const { server } = await serving(h, echo);
       for (let each = 0; each < 2; each += 1) {
         const report = h.observed(server.drain({ deadline: 0 }));
@@ -412,12 +412,12 @@ describe('Server', () => {
       }
     });
 
-    spec('waits for ever with Infinity, and leaves all as it is when it is unsubscribed', async (h) => {
+    spec('waits without a limit with Infinity, and changes nothing when it is unsubscribed', async (h) => {
       const { server, at } = await serving(h, echo);
       const peer = await client(h, at);
       await h.until(() => server.size === 1, 'served');
-      const left = h.observed(server.drain({ deadline: 10 }));
-      left.unsubscribe();
+      const unsubscribed = h.observed(server.drain({ deadline: 10 }));
+      unsubscribed.unsubscribe();
       const report = h.observed(server.drain({ deadline: Infinity }));
       await timerOf(40);
       peer.socket.write('still served');
@@ -427,15 +427,15 @@ describe('Server', () => {
       expect(report.values).toEqual([{ finished: 1, cut: 0 }]);
     });
 
-    spec('throws a TypeError for a deadline that is none', async (h) => {
+    spec('throws a TypeError for an invalid deadline', async (h) => {
       const { server } = await serving(h, echo);
       for (const deadline of [-1, Number.NaN, '1', undefined])
         expect(() => server.drain({ deadline: deadline as number })).toThrow(TypeError);
     });
   });
 
-  describe('strangers', () => {
-    spec('come and reset at once, 1,000 times: nothing escapes, nothing stays', async (h) => {
+  describe('with hostile clients', () => {
+    spec('survives 1,000 clients that reset their connections at once', async (h) => {
       const { server, at } = await serving(h, echo);
       const reset = async (): Promise<void> => {
         const socket = connect(at).on('error', () => {});
@@ -444,13 +444,13 @@ describe('Server', () => {
         await once(socket, 'close');
       };
       for (let round = 0; round < 50; round += 1) await Promise.all(Array.from({ length: 20 }, reset));
-      await h.until(() => server.size === 0, 'all are gone');
+      await h.until(() => server.size === 0, 'all have closed');
       const peer = await client(h, at);
       peer.socket.end('still there');
       await h.until(() => peer.ended, 'the echo');
     });
 
-    spec('scan the port: they connect, say nothing and leave', async (h) => {
+    spec('reports no error for clients that scan the port', async (h) => {
       const { server, at, errors } = await serving(h, echo);
       const scan = async (): Promise<void> => {
         const socket = connect(at).on('error', () => {});
@@ -459,13 +459,13 @@ describe('Server', () => {
         await once(socket, 'close');
       };
       for (let round = 0; round < 20; round += 1) await Promise.all(Array.from({ length: 10 }, scan));
-      await h.until(() => server.size === 0, 'all are gone');
+      await h.until(() => server.size === 0, 'all have closed');
       expect(errors.values).toEqual([]);
     });
   });
 
-  spec('has no connection that came too late for it', async (h) => {
-    // The stack is built by a plugin that stops the server meanwhile.
+  spec('does not serve a connection that is accepted while it stops', async (h) => {
+    // A plugin stops the server while the stack is built.
     const handled: IOStream[] = [];
     const { server, seen, at } = await serving(h, (io) => defer(() => of(handled.push(io))), {
       plugin: { stopper: (wire) => (dial) => (seen.unsubscribe(), wire(dial)) },
@@ -473,7 +473,7 @@ describe('Server', () => {
     const peer = await client(h, at);
     await h.until(() => peer.ended || peer.closed, 'closed');
     peer.socket.destroy();
-    await h.until(() => server.size === 0, 'gone');
+    await h.until(() => server.size === 0, 'the stream has closed');
     expect(handled).toEqual([]);
     expect(portOf(server)).toBe(at.port);
   });

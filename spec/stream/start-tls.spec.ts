@@ -15,13 +15,13 @@ const { ca, server } = certificates;
 const CLIENT: StartTlsOptions = { ca, servername: 'localhost' };
 const SERVER: StartTlsOptions = { ...server, isServer: true };
 
-/** Asks for TLS in clear text, as clients of SMTP do. */
+/** Requests TLS in clear text, as clients of SMTP do. */
 const ask = (io: IOStream): Observable<string> =>
   converse(io, function* (link) {
     link.send('STARTTLS\r\n');
     return Buffer.from(yield* link.readUntil('\r\n', 64)).toString();
   });
-/** Grants it; through when the last word has left. */
+/** Accepts the request for TLS. Completes when the go-ahead is sent. */
 const grant = (io: IOStream): Observable<never> =>
   concat(
     converse(io, function* (link) {
@@ -30,7 +30,7 @@ const grant = (io: IOStream): Observable<never> =>
     io.send(['220 go\r\n']),
   ).pipe(ignoreElements());
 
-/** A peer on loopback that grants TLS, with more in the same segment, and then speaks it by Node. */
+/** A peer on loopback that accepts TLS, with more bytes in the same segment, and then uses TLS of Node. */
 async function grants(
   h: Harness,
   more = '',
@@ -48,7 +48,7 @@ async function grants(
   return serve(h, grant, host);
 }
 
-/** Two streams in memory that are open. */
+/** Two open streams in memory. */
 async function open(h: Harness): Promise<readonly [IOStream, IOStream]> {
   const [a, b] = joined(h, { Name: 'a' } as object);
   await h.until(() => a.state === 'open' && b.state === 'open');
@@ -82,14 +82,14 @@ describe('startTls', () => {
     expect([near.state, far.state, (await closing(client)).by]).toStrictEqual(['complete', 'complete', 'peer']);
   });
 
-  spec('checks the certificate against an IPv6 address out of its brackets', async (h) => {
+  spec('checks the certificate against an IPv6 address without its brackets', async (h) => {
     const port = await grants(h, '', undefined, '::1');
     const secured = connect({ host: '[::1]', port }).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, { ca })))));
     const { details } = await h.observed(secured).value();
     expect(details.tls.authorized).toBe(true);
   });
 
-  spec('checks the certificate against the host of the stream, and tells it the server', async (h) => {
+  spec('checks the certificate against the host of the stream, which is also the server name', async (h) => {
     const names: unknown[] = [];
     const port = await grants(h, '', (secure) => {
       secure.on('secure', () => names.push((secure as { servername?: unknown }).servername));
@@ -113,7 +113,7 @@ describe('startTls', () => {
     h.error(bad.error, { code: 'ETLSCERT', phase: 'handshake', layer: 'tls' });
   });
 
-  spec('refuses bytes that came behind the go-ahead, and gives them nowhere (D16)', async (h) => {
+  spec('fails with EPROTOCOL if clear text follows the go-ahead, and leaves it unread', async (h) => {
     let secured = 0;
     const port = await grants(h, 'INJECTED', (secure) => secure.on('secure', () => (secured += 1)));
     const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
@@ -123,7 +123,7 @@ describe('startTls', () => {
     expect([io.state, io.inBuf.toString(), secured, upgrade.values]).toStrictEqual(['open', 'INJECTED', 0, []]);
   });
 
-  spec('takes clear text that comes later for what it is: no TLS (D16)', async (h) => {
+  spec('fails with ETLS if clear text arrives in the handshake', async (h) => {
     const port = await serve(h, (socket: Socket) => {
       socket.once('data', () => socket.write('220 go\r\n'));
       socket.once('data', () => socket.once('data', () => socket.write('INJECTED')));
@@ -135,7 +135,7 @@ describe('startTls', () => {
     expect((await closing(io)).by).toBe('upgraded');
   });
 
-  spec('is cold, and for a stream that is open and free', async (h) => {
+  spec('is cold, and errors if the stream has a reader or queued bytes, or is not open', async (h) => {
     const [a, b] = await open(h);
     const upgrade$ = startTls(a, CLIENT);
     await turns();
@@ -169,7 +169,7 @@ describe('startTls', () => {
     h.error(await failure(), { code: 'ECLOSED' });
   });
 
-  spec('frees the wire when it is unsubscribed within the handshake', async (h) => {
+  spec('closes the wire when it is unsubscribed in the handshake', async (h) => {
     const [a, b] = await open(h);
     h.watch(b);
     const upgrade = h.observed(startTls(a, CLIENT));
@@ -180,7 +180,7 @@ describe('startTls', () => {
     expect((await closing(a)).by).toBe('upgraded');
   });
 
-  spec('gives the new stream the options, the callback and the own fields of the old one', async (h) => {
+  spec('copies the options, the callback and the own fields to the new stream', async (h) => {
     const masks: number[] = [];
     const cb = h.cb((io: IOStream, mask) => masks.push(io.details.tls ? mask : -mask));
     const [a, b] = joined(h, { cb, waitFor: 2, timeouts: { write: 7777 }, Name: 'a', highWaterMark: 1234 } as object);
@@ -194,7 +194,7 @@ describe('startTls', () => {
     expect(Object.keys(secure.plugin)).toStrictEqual(['tls']);
   });
 
-  spec('serves in a handler of listen', async (h) => {
+  spec('upgrades a stream in a handler of listen', async (h) => {
     const { at, errors } = await serving(h, (io) =>
       concat(
         grant(io),
@@ -215,7 +215,7 @@ describe('startTls', () => {
     expect([client.state, errors.values]).toStrictEqual(['complete', []]);
   });
 
-  spec('leaves the stream with its server, which counts, drains and closes it', async (h) => {
+  spec('keeps the stream with its server, which counts, drains and closes it', async (h) => {
     const served = (io: IOStream): Observable<unknown> => io.data$.pipe(finalize(() => io.end()));
     const { at, server, seen, errors } = await serving(h, (io) => concat(grant(io), startTls(io, SERVER).pipe(switchMap(served))));
     const dialled = (): Promise<IOStream> =>
@@ -226,14 +226,14 @@ describe('startTls', () => {
     first.end();
     await h.until(() => server.size === 1);
     expect(drained.values).toStrictEqual([]);
-    const gone = h.observed(second.data$);
+    const data = h.observed(second.data$);
     seen.unsubscribe();
-    await gone.ended;
+    await data.ended;
     await drained.ended;
-    expect([gone.state, drained.values, errors.values]).toStrictEqual(['complete', [{ finished: 2, cut: 0 }], []]);
+    expect([data.state, drained.values, errors.values]).toStrictEqual(['complete', [{ finished: 2, cut: 0 }], []]);
   });
 
-  spec('upgrades what is TLS already', async (h) => {
+  spec('upgrades a stream that uses TLS already', async (h) => {
     const [a, b] = await open(h);
     const [far, near] = [h.observed(startTls(b, SERVER)), h.observed(startTls(a, CLIENT))];
     const [outer, outerService] = [await near.value(), await far.value()];
@@ -244,7 +244,7 @@ describe('startTls', () => {
     expect((await got).toString()).toBe('twice');
   });
 
-  spec('follows a conversation whose last act is the go-ahead', async (h) => {
+  spec('starts after a conversation that sends the go-ahead last', async (h) => {
     const { at, errors } = await serving(h, (io) =>
       converse(io, function* (link) {
         yield* link.readUntil('\r\n', 64);
@@ -279,13 +279,13 @@ describe('startTls', () => {
     const pushed = h.observed(io.data$);
     await h.until(() => pushed.values.length > 0);
     io.end();
-    await h.until(() => server.size === 0, 'the server has no connection any more');
+    await h.until(() => server.size === 0, 'the server has no connection');
     await client.ended;
     expect([pushed.state, errors.values]).toStrictEqual(['complete', []]);
   });
 
-  describe('behind a codec', () => {
-    /** A greeting and a go-ahead, framed by a codec; more comes with the go-ahead. */
+  describe('startTls after a codec', () => {
+    /** Reads a greeting and a go-ahead with a codec. `more` arrives with the go-ahead. */
     async function framedGoAhead(
       h: Harness,
       codec: Codec<unknown, never>,
@@ -311,28 +311,30 @@ describe('startTls', () => {
     }
 
     const numbered = lengthPrefixed({ bytes: 1, maxLength: 99 }) as Codec<unknown, never>;
-    const injected: Record<string, readonly [codec: Codec<unknown, never>, greeting: string, goAhead: string, more: string, held: RegExp]> =
-      {
-        'a message that was not taken': [lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', '250 INJECTED\r\n', /got 1 unread message:/],
-        'several messages': [lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', 'a\r\nb\r\nc', /got 2 unread messages:/],
-        'a part of a line': [lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', '250 INJ', /got an unread part of a message:/],
-        'a part of a frame': [numbered, '\u0002hi', '\u0002go', '\u0005INJ', /got an unread part of a message:/],
-        'a part of a length': [numbered, '\u0002hi', '\u0002go', '\u0005', /got an unread part of a message:/],
-      };
-    spec.each(Object.keys(injected))('refuses %s', async (h, what) => {
-      const [codec, greeting, goAhead, more, held] = injected[what]!;
+    const injected: Record<
+      string,
+      readonly [codec: Codec<unknown, never>, greeting: string, goAhead: string, more: string, message: RegExp]
+    > = {
+      'an unread message': [lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', '250 INJECTED\r\n', /got 1 unread message:/],
+      'several messages': [lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', 'a\r\nb\r\nc', /got 2 unread messages:/],
+      'a part of a line': [lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', '250 INJ', /got an unread part of a message:/],
+      'a part of a frame': [numbered, '\u0002hi', '\u0002go', '\u0005INJ', /got an unread part of a message:/],
+      'a part of a length': [numbered, '\u0002hi', '\u0002go', '\u0005', /got an unread part of a message:/],
+    };
+    spec.each(Object.keys(injected))('fails with EPROTOCOL if the codec buffers %s', async (h, what) => {
+      const [codec, greeting, goAhead, more, message] = injected[what]!;
       const io = await framedGoAhead(h, codec, greeting, goAhead, more);
       const upgrade = h.observed(startTls(io, CLIENT));
       await upgrade.ended;
       h.error(upgrade.error, { code: 'EPROTOCOL', phase: 'handshake', layer: 'tls' });
-      expect((upgrade.error as Error).message).toMatch(held);
+      expect((upgrade.error as Error).message).toMatch(message);
       expect([io.state, upgrade.values]).toStrictEqual(['open', []]);
       const again = h.observed(startTls(io, CLIENT));
       await again.ended;
       h.error(again.error, { code: 'EPROTOCOL' });
     });
 
-    spec.each(['lines', 'frames'])('upgrades when it holds nothing: %s', async (h, kind) => {
+    spec.each(['lines', 'frames'])('upgrades if the codec buffers nothing: %s', async (h, kind) => {
       const io =
         kind === 'lines'
           ? await framedGoAhead(h, lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', '')
@@ -345,7 +347,7 @@ describe('startTls', () => {
     });
   });
 
-  spec.each(['rejectUnauthorized', 'servername', 'isServer'])('takes no option from Object.prototype: %s', async (h, name) => {
+  spec.each(['rejectUnauthorized', 'servername', 'isServer'])('reads no option from Object.prototype: %s', async (h, name) => {
     const [a, b] = await open(h);
     const far = h.observed(startTls(b, name === 'rejectUnauthorized' ? { ...certificates.selfSigned, isServer: true } : SERVER));
     const prototype = Object.prototype as Record<string, unknown>;
@@ -363,7 +365,7 @@ describe('startTls', () => {
     far.unsubscribe();
   });
 
-  spec('throws TypeErrors at the call', async (h) => {
+  spec('throws a TypeError at the call for invalid arguments', async (h) => {
     const [a] = await open(h);
     expect(() => startTls(JSON.parse('{}') as IOStream)).toThrow(/TypeError|expected `io` to be an IOStream/);
     expect(() => startTls(a, { ca })).toThrow(/expected `servername`/);
@@ -396,7 +398,7 @@ describe('openTls', () => {
     expect(secure.state === 'open').toBe(false);
   });
 
-  spec('rejects with the error of the handshake, and with TypeErrors', async (h) => {
+  spec('rejects with the error of the handshake, and with a TypeError for invalid arguments', async (h) => {
     const [a, b] = await open(h);
     await expect(openTls(JSON.parse('{}') as IOStream)).rejects.toThrow(/TypeError|openTls: expected `io` to be an IOStream/);
     await expect(openTls(a, { ca })).rejects.toThrow(
@@ -420,7 +422,7 @@ describe('openTls', () => {
     await expect(openTls(a, CLIENT)).rejects.toThrow(expect.objectContaining({ code: 'ECLOSED' }));
   });
 
-  spec('serves in a handler of listen: the server counts the new stream and closes it when it stops', async (h) => {
+  spec('upgrades a stream in a handler of listen, whose server counts it and closes it when it stops', async (h) => {
     const { at, server, seen, errors } = await serving(h, async (io) => {
       await firstValueFrom(grant(io), { defaultValue: undefined });
       const secure = await openTls(io, SERVER);

@@ -21,19 +21,19 @@ const isMine = (error: unknown): boolean => (error as Error).message === 'mine';
 const nextTurn = setImmediate;
 const later = setTimeout;
 
-// Its first use emits a warning of Node 20, which is none of a spec.
+// Node 20: the first use emits a warning, which would fail a spec.
 beforeAll(async () => {
   mock.timers.reset();
   await turns();
 });
 
-/** RxJS marks the name as deprecated; it is still in use. */
+/** RxJS marks the option as deprecated, but programs still use it. */
 function useDeprecatedNextContext(h: Harness): void {
   Object.assign(config, { useDeprecatedNextContext: true });
   h.defer(() => Object.assign(config, { useDeprecatedNextContext: false }));
 }
 
-describe('a throw', () => {
+describe('a thrown error', () => {
   const THROWING: Record<string, (io: IOStream) => unknown> = {
     cb: (io) => (io.cb = boom),
     'a subscriber of events$': (io) => io.events$.subscribe(boom),
@@ -47,7 +47,7 @@ describe('a throw', () => {
   };
 
   spec.each(Object.entries(THROWING))(
-    'in %s stops no other stream',
+    'stops no other stream when it is thrown in %s',
     async (h, _, arrange) => {
       const [a, b] = joined(h, { cb: () => {} }, { cb: () => {} });
       const [c, d] = joined(h);
@@ -63,7 +63,7 @@ describe('a throw', () => {
     { uncaught: isMine },
   );
 
-  spec('of a TestScheduler.run leaves no later stream dead', async (h) => {
+  spec('stops no later stream when it is thrown in TestScheduler.run', async (h) => {
     const scheduler = new TestScheduler(() => {});
     const [near, far] = memoryPair();
     expect(() =>
@@ -92,7 +92,7 @@ describe('a throw', () => {
 
 describe('the async context', () => {
   const storage = new AsyncLocalStorage<string>();
-  spec('of the code that made a stream is that of its callbacks', async (h) => {
+  spec('of a callback is the one in which the stream was created', async (h) => {
     const port = await serve(h, (socket) => socket.end('line\n'));
     const wrong: string[] = [];
     const count = { calls: 0 };
@@ -117,7 +117,7 @@ describe('the async context', () => {
     assert(count.calls > 20);
   });
 
-  spec('of the subscriber of connect is that of what it emits, of its handler and of messages', async (h) => {
+  spec('of the values, the handler and the messages of connect is the one of the subscription', async (h) => {
     const port = await serve(h, echo);
     const wrong: string[] = [];
     await Promise.all(
@@ -144,7 +144,7 @@ describe('the async context', () => {
     expect(wrong).toStrictEqual([]);
   });
 
-  spec('of the subscriber of listen is that of its handlers', async (h) => {
+  spec('of the handlers of listen is the one of the subscription', async (h) => {
     const seen: unknown[] = [];
     const { server, at } = await storage.run('server', () => serving(h, (io) => (seen.push(storage.getStore()), io.send(io))));
     await storage.run('client', () => client(h, at));
@@ -164,7 +164,7 @@ describe('frozen timers', () => {
     mock.timers.reset();
   };
 
-  spec.each(Object.entries(FREEZE))('stop no bytes: %s', async (h, _, freeze) => {
+  spec.each(Object.entries(FREEZE))('do not stop a socket: %s', async (h, _, freeze) => {
     const port = await serve(h, echo);
     h.defer(thaw);
     freeze();
@@ -180,7 +180,7 @@ describe('frozen timers', () => {
     expect(back).toBe(1000);
   });
 
-  spec.each(Object.entries(FREEZE))('stop no pair in memory: %s', async (h, _, freeze) => {
+  spec.each(Object.entries(FREEZE))('do not stop a pair in memory: %s', async (h, _, freeze) => {
     h.defer(thaw);
     freeze();
     const [a, b] = joined(h);
@@ -206,7 +206,7 @@ describe('the deprecated next context of RxJS', () => {
     ['converse', (io) => converse(io, (link) => link.readUntil('\n', 100))],
     ['send', (io) => io.send([])],
     ['for await', (io) => defer(() => io[Symbol.asyncIterator]().next())],
-  ])('changes nothing: %s', async (h, _, read) => {
+  ])('changes nothing for %s', async (h, _, read) => {
     useDeprecatedNextContext(h);
     const port = await serve(h, (socket) => {
       socket.resume().on('end', () => socket.end());
@@ -216,7 +216,7 @@ describe('the deprecated next context of RxJS', () => {
     expect([(await seen.ended).state, seen.values.length]).toStrictEqual(['complete', 1]);
   });
 
-  spec('changes nothing: relay, listen and output', async (h) => {
+  spec('changes nothing for relay, listen and output', async (h) => {
     useDeprecatedNextContext(h);
     const back = await serving(h, (io) => io.send(io));
     const front = await serving(h, (io) => connect(back.at).pipe(mergeMap((other) => relay(io, other))), { allowHalfOpen: true });
@@ -245,7 +245,7 @@ describe('a writer that writes on each SENT', () => {
         return Promise.resolve({ wire: near });
       },
     ],
-  ])('lets timers and other sockets run: %s', async (h, _, to) => {
+  ])('does not starve timers and other sockets: %s', async (h, _, to) => {
     const port = await serve(h, echo);
     const [io] = owned(h, new IOStream({ ...(await to(h)), outBuf: 'x', cb: write as never }));
     const start = performance.now();
@@ -258,7 +258,7 @@ describe('a writer that writes on each SENT', () => {
 });
 
 describe('a wall clock that jumps', () => {
-  spec.each([-3_600_000, 3_600_000])('by %d ms changes no limit', async (h, jump) => {
+  spec.each([-3_600_000, 3_600_000])('changes no timeout: %d ms', async (h, jump) => {
     const { now } = Date;
     let offset = 0;
     Date.now = () => now() + offset;
@@ -282,7 +282,7 @@ describe('a wall clock that jumps', () => {
 });
 
 describe('virtual time', () => {
-  spec('is taken by streams with a scheduler alone', async (h) => {
+  spec('applies only to streams with a scheduler', async (h) => {
     const scheduler = new TestScheduler(() => {});
     const [near, far] = memoryPair();
     const [a, b] = owned(h, new IOStream({ wire: near, scheduler, cb: () => {} }), new IOStream({ wire: far, scheduler, cb: () => {} }));

@@ -12,7 +12,7 @@ const silent = handshake({
 });
 
 describe('timeouts.write', () => {
-  it('fails with ETOWRITE when bytes wait and none is sent', () => {
+  it('fails with ETOWRITE when bytes are queued and none is sent', () => {
     const noted = virtually(100_000, (v) => {
       const [a, b] = v.joined();
       v.watch(a);
@@ -22,18 +22,18 @@ describe('timeouts.write', () => {
     expect(noted).toStrictEqual(['31000 ETOWRITE', '31000 closed by error']);
   });
 
-  it('counts by what was sent: a peer that reads now and then is slow, not dead', () => {
+  it('does not fire while bytes are sent slowly', () => {
     const noted = virtually(600_000, (v) => {
       const [a, b] = v.joined({ timeouts: { write: 1000 } }, {}, { bandwidth: 1000, limit: 200_000 });
       v.watch(a);
       b.data$.subscribe({ error: () => {} });
       for (let each = 0; each < 100; each += 1) v.at(each, () => a.write(new Uint8Array(900)));
-      v.at(500, () => v.note(`${a.output.pending} wait`));
+      v.at(500, () => v.note(`${a.output.pending} queued`));
     });
-    expect(noted).toStrictEqual(['500 90000 wait']);
+    expect(noted).toStrictEqual(['500 90000 queued']);
   });
 
-  it('counts from the last byte that left', () => {
+  it('counts from the last sent byte', () => {
     const noted = virtually(100_000, (v) => {
       const { wire, up } = scripted();
       const io = v.stream({ wire, timeouts: { write: 1000 } });
@@ -45,7 +45,7 @@ describe('timeouts.write', () => {
     expect(noted).toStrictEqual(['2800 ETOWRITE', '2800 closed by error']);
   });
 
-  it('counts anew when what waited was thrown away and something else is written', () => {
+  it('restarts at a write after the queued bytes were discarded', () => {
     const noted = virtually(100_000, (v) => {
       const { wire } = scripted();
       const io = v.stream({ wire, timeouts: { write: 1000 } });
@@ -59,20 +59,20 @@ describe('timeouts.write', () => {
     expect(noted).toStrictEqual(['6000 ETOWRITE', '6000 closed by error']);
   });
 
-  it('does not begin anew with each write, in flight or held', () => {
-    for (const held of [false, true]) {
+  it('does not restart at each write, whether the wire is paused or not', () => {
+    for (const isPaused of [false, true]) {
       const noted = virtually(100_000, (v) => {
         const { wire, up } = scripted();
         const io = v.stream({ wire, timeouts: { write: 1000 } });
         v.watch(io);
-        if (held) v.at(1, () => up({ kind: 'pause' }));
+        if (isPaused) v.at(1, () => up({ kind: 'pause' }));
         for (let ms = 100; ms < 3000; ms += 100) v.at(ms, () => io.write('x'));
       });
       expect(noted).toStrictEqual(['1100 ETOWRITE', '1100 closed by error']);
     }
   });
 
-  it('is silent when nothing waits, and before the stream is open', () => {
+  it('does not fire without queued bytes, nor before the stream is open', () => {
     const noted = virtually(100_000, (v) => {
       const [a, b] = v.joined({ timeouts: { write: 1000 } });
       v.watch(a);
@@ -86,7 +86,7 @@ describe('timeouts.write', () => {
     expect(noted).toStrictEqual([]);
   });
 
-  it('does not close a stream that says so: told once, and again only after something moved', () => {
+  it('is reported once in manual mode, and again only after bytes were sent', () => {
     const noted = virtually(100_000, (v) => {
       const { wire, up } = scripted();
       const io = v.stream({ wire, timeouts: { write: 1000 }, waitFor: 0 });
@@ -102,7 +102,7 @@ describe('timeouts.write', () => {
 });
 
 describe('timeouts.write over TCP', () => {
-  spec('fails with ETOWRITE when the peer never reads, after the last progress (G4)', async (h) => {
+  spec('fails with ETOWRITE when the peer never reads', async (h) => {
     const { io } = await dialled(h, { timeouts: { write: 200 } }, (peer) => peer.pause());
     const { errors, events } = h.watch(io);
     io.write(Buffer.alloc(16 * 2 ** 20));
@@ -122,7 +122,7 @@ describe('timeouts.idle', () => {
     expect(noted).toStrictEqual(['5000 ETOIDLE', '5000 closed by error']);
   });
 
-  it('lives on by reads alone, and by writes alone', () => {
+  it('restarts at reads alone, and at writes alone', () => {
     const noted = virtually(100_000, (v) => {
       const [a, b] = v.joined({ timeouts: { idle: 1000 } }, { timeouts: { idle: 1000 } });
       v.watch(a, 'a');
@@ -132,19 +132,19 @@ describe('timeouts.idle', () => {
     expect(noted.map((line) => line.split(' ').slice(0, 3).join(' ')).slice(0, 2)).toStrictEqual(['20800 a ETOIDLE', '20800 a closed']);
   });
 
-  it('stands still only while a reader holds the reads', () => {
+  it('does not elapse while a slow reader blocks reads', () => {
     const noted = virtually(30_000, (v) => {
       const [a, b] = v.joined({}, { timeouts: { idle: 1000 }, highWaterMark: 10 });
       v.watch(b);
       b.consume(() => timer(10_000, v.scheduler)).subscribe({ error: () => {} });
-      // The first is being handled, the others fill what is read ahead.
+      // The first chunk is being handled, the others fill the read-ahead buffer.
       for (let ms = 10; ms < 60; ms += 10) v.at(ms, () => a.write('12345'));
     });
-    // Held until 10,010, when what waited is taken; then the rest comes and is held until 20,010.
+    // Reads are blocked until 10,010, when the buffer is consumed. The rest arrives then, and blocks them until 20,010.
     expect(noted).toStrictEqual(['21010 ETOIDLE', '21010 closed by error']);
   });
 
-  it('passes while a reader is busy but holds nothing', () => {
+  it('elapses while a reader is busy but blocks no reads', () => {
     const noted = virtually(30_000, (v) => {
       const [a, b] = v.joined({}, { timeouts: { idle: 1000 } });
       v.watch(b);
@@ -154,7 +154,7 @@ describe('timeouts.idle', () => {
     expect(noted).toStrictEqual(['1010 ETOIDLE', '1010 closed by error']);
   });
 
-  it('stands still while the stream is paused', () => {
+  it('does not elapse while the stream is paused', () => {
     const noted = virtually(30_000, (v) => {
       const [, b] = v.joined({}, { timeouts: { idle: 1000 } });
       v.watch(b);
@@ -164,7 +164,7 @@ describe('timeouts.idle', () => {
     expect(noted).toStrictEqual(['21000 ETOIDLE', '21000 closed by error']);
   });
 
-  it('drops a stream that nobody reads, though its buffer is full', () => {
+  it('closes a stream without a reader, although its buffer is full', () => {
     const noted = virtually(30_000, (v) => {
       const [a, b] = v.joined({}, { timeouts: { idle: 1000 } });
       v.watch(b);
@@ -173,7 +173,7 @@ describe('timeouts.idle', () => {
     expect(noted).toStrictEqual(['1000 ETOIDLE', '1000 closed by error']);
   });
 
-  it('is told once in manual mode, and again after something came', () => {
+  it('is reported once in manual mode, and again after bytes arrived', () => {
     const noted = virtually(30_000, (v) => {
       const [a, b] = v.joined({}, { timeouts: { idle: 1000 }, waitFor: 0, inBufLimit: 0 });
       b.data$.subscribe();
@@ -183,7 +183,7 @@ describe('timeouts.idle', () => {
     expect(noted).toStrictEqual(['1000 ETOIDLE', '11000 ETOIDLE']);
   });
 
-  it('is silent while the stream is opening, however it was set', () => {
+  it('does not fire while the stream is opening, however it was set', () => {
     const noted = virtually(10_000, (v) => {
       const never: Wire = () => () => NEVER;
       for (const [name, touch] of Object.entries<(io: IOStream) => void>({
@@ -214,7 +214,7 @@ describe('timeouts.handshake and establish', () => {
     expect(noted).toStrictEqual(['30000 ETOHANDSHAKE', '30000 knock handshake', '30000 closed by error']);
   });
 
-  it('counts the handshake in all, not per byte', () => {
+  it('limits the whole handshake, not each byte', () => {
     const noted = virtually(100_000, (v) => {
       const slow = handshake({
         *talk(link) {
@@ -228,7 +228,7 @@ describe('timeouts.handshake and establish', () => {
     expect(noted).toStrictEqual(['2000 ETOHANDSHAKE', '2000 closed by error']);
   });
 
-  it('spans all handshakes by establish, and gives the code of the phase it cuts', () => {
+  it('limits all handshakes together by establish, and reports the code of the current phase', () => {
     const noted = virtually(100_000, (v) => {
       const [a, b] = v.joined({ plugin: { second: silent, first: silent }, timeouts: { handshake: 2000, establish: 3000 } });
       v.watch(a);
@@ -238,7 +238,7 @@ describe('timeouts.handshake and establish', () => {
     expect(noted).toStrictEqual(['3000 ETOHANDSHAKE', '3000 second', '3000 closed by error']);
   });
 
-  it('lets no timer run once it is connected', () => {
+  it('does not fire after the stream is connected', () => {
     const noted = virtually(1_000_000, (v) => {
       const [a, b] = v.joined({ plugin: { knock: silent } });
       v.watch(a);
@@ -254,7 +254,7 @@ describe('timeouts.resolve', () => {
     [{ establish: 500 }, 500],
     [{}, 30_000],
   ] as const) {
-    it(`fails with EDNS at ${at} ms of ${JSON.stringify(timeouts)}; a late answer is ignored (G2)`, () => {
+    it(`fails with EDNS after ${at} ms with ${JSON.stringify(timeouts)}, and ignores a late answer`, () => {
       const noted = virtually(100_000, (v) => {
         const io = v.stream({
           host: 'silent.example',
@@ -281,7 +281,7 @@ describe('timeouts.close', () => {
     expect(noted).toStrictEqual(['4000 closed by us']);
   });
 
-  it('waits as long as what was written moves', () => {
+  it('does not elapse while written bytes are being sent', () => {
     const noted = virtually(100_000, (v) => {
       const [a, b] = v.joined({}, {}, { bandwidth: 10_000 });
       v.watch(a);
@@ -294,7 +294,7 @@ describe('timeouts.close', () => {
     expect(noted).toStrictEqual(['5010 closed by us']);
   });
 
-  it('is asked when it closes: a change counts', () => {
+  it('is read when the stream is closed', () => {
     const noted = virtually(100_000, (v) => {
       const [a] = v.joined({}, { allowHalfOpen: true });
       v.watch(a);
@@ -351,7 +351,7 @@ describe('timeouts', () => {
   });
 
   for (const wrong of [NaN, -1, '5', null, [], true, -Infinity]) {
-    spec(`refuse ${String(wrong)} with a TypeError, and change nothing`, (h) => {
+    spec(`throw a TypeError for ${String(wrong)}, and keep their values`, (h) => {
       const [a] = joined(h);
       const wire: Wire = () => () => NEVER;
       expect(() => new IOStream({ wire, timeouts: { write: wrong } } as unknown as IOStreamOptions)).toThrow(
@@ -364,7 +364,7 @@ describe('timeouts', () => {
     });
   }
 
-  spec('refuse a name that is none', (h) => {
+  spec('throw a TypeError for an unknown name', (h) => {
     const [a] = joined(h);
     expect(() => (a.timeouts = { writes: 5 } as never)).toThrow(
       expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/`writes`/) }),
@@ -374,11 +374,11 @@ describe('timeouts', () => {
     );
   });
 
-  spec('are laid over those there are, and not mutated from outside', (h) => {
-    const given = { write: 5 };
-    const [a] = joined(h, { timeouts: given });
+  spec('are merged with the current ones, and cannot be mutated from outside', (h) => {
+    const options = { write: 5 };
+    const [a] = joined(h, { timeouts: options });
     a.timeouts = { idle: 7 };
-    expect([a.timeouts.write, a.timeouts.idle, given]).toStrictEqual([5, 7, { write: 5 }]);
+    expect([a.timeouts.write, a.timeouts.idle, options]).toStrictEqual([5, 7, { write: 5 }]);
     (a.timeouts as { write: number }).write = 99;
     expect(a.timeouts.write).toBe(5);
   });
@@ -400,7 +400,7 @@ describe('timeouts', () => {
     expect(noted).toStrictEqual(['5100 ETOWRITE', '5100 closed by error', '6100 idle ETOIDLE', '6100 idle closed by error']);
   });
 
-  it('begin no timer on a stream that is closed', () => {
+  it('start no timer on a closed stream', () => {
     const noted = virtually(10_000, (v) => {
       const { wire, up } = scripted();
       const io = v.stream({ wire, timeouts: { idle: 50 } });
@@ -426,7 +426,7 @@ describe('timeouts', () => {
   });
 
   for (const manual of [false, true]) {
-    spec(`are not false when the loop was blocked and the answer was there already${manual ? ' (manual mode)' : ''}`, async (h) => {
+    spec(`do not fire when the answer arrived while the event loop was blocked${manual ? ' (manual mode)' : ''}`, async (h) => {
       const options = manual ? { waitFor: 0, inBufLimit: 0 } : {};
       const { io, socket } = await dialled(h, { ...options, timeouts: { idle: 100, write: 100 } }, (peer: Socket) => peer.pipe(peer));
       const { errors } = h.watch(io);
