@@ -4,10 +4,10 @@ import { Duplex } from 'node:stream';
 import { connect as connectTls, createServer, type TLSSocket } from 'node:tls';
 import { IOStream, toDuplex } from 'rxjs-io-stream';
 import { describe, expect } from 'vitest';
-import * as certificates from '../support/certificates.ts';
-import { type Harness } from '../support/harness.ts';
-import { spec } from '../support/spec.ts';
-import { closing } from './tools.ts';
+import * as certificates from '../../support/certificates.ts';
+import { type Harness } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
+import { closing } from '../../stream/tools.ts';
 
 /** Connects to a TLS server of Node, which passes each accepted socket to `end`. */
 async function tlsServer(h: Harness, end: (socket: TLSSocket) => void): Promise<Socket> {
