@@ -11,9 +11,9 @@ const host = '127.0.0.1';
 const codec = lines({ maxLength: 100 });
 const echo = (socket: Socket): void => void socket.pipe(socket);
 
-describe('the async context', () => {
+describe('AsyncLocalStorage', () => {
   const storage = new AsyncLocalStorage<string>();
-  spec('of a callback is the one in which the stream was created', async (h) => {
+  spec('keeps the context in which a stream was created in its callbacks', async (h) => {
     const port = await serve(h, (socket) => socket.end('line\n'));
     const wrong: string[] = [];
     const count = { calls: 0 };
@@ -38,7 +38,7 @@ describe('the async context', () => {
     assert(count.calls > 20);
   });
 
-  spec('of the values, the handler and the messages of connect is the one of the subscription', async (h) => {
+  spec('keeps the context of the subscription in the values, the handler and the messages of connect', async (h) => {
     const port = await serve(h, echo);
     const wrong: string[] = [];
     await Promise.all(
@@ -65,7 +65,7 @@ describe('the async context', () => {
     expect(wrong).toStrictEqual([]);
   });
 
-  spec('of the handlers of listen is the one of the subscription', async (h) => {
+  spec('keeps the context of the subscription in the handlers of listen', async (h) => {
     const seen: unknown[] = [];
     const { server, at } = await storage.run('server', () => serving(h, (io) => (seen.push(storage.getStore()), io.send(io))));
     await storage.run('client', () => client(h, at));

@@ -57,7 +57,7 @@ describe('frozen timers', () => {
 });
 
 describe('a wall clock that jumps', () => {
-  spec.each([-3_600_000, 3_600_000])('changes no timeout: %d ms', async (h, jump) => {
+  spec.each([-3_600_000, 3_600_000])('changes no timeout when it jumps by %d ms', async (h, jump) => {
     const { now } = Date;
     let offset = 0;
     Date.now = () => now() + offset;

@@ -65,7 +65,7 @@ describe('open', () => {
     await io[Symbol.asyncDispose]();
   });
 
-  describe('without a connection', () => {
+  describe('when it cannot connect', () => {
     spec('rejects with EDNS for a name without an address', async (h) => {
       const lookup = (_host: string, _options: unknown, callback: (error: Error, address: string) => void): void =>
         callback(Object.assign(new Error('none'), { code: 'ENOTFOUND' }), '');
@@ -106,7 +106,7 @@ describe('open', () => {
         expect(await rejection(open(options as never))).toBeInstanceOf(TypeError);
     });
 
-    spec('reports the error by the rejection alone', async (h) => {
+    spec('reports the error only as the reason of the rejection', async (h) => {
       const reported = unhandled(h);
       await rejection(open({ host, port: await deadPort() }));
       await new Promise((resolve) => setTimeout(resolve, 5));

@@ -15,7 +15,7 @@ function depth(): number {
 }
 
 describe('many streams', () => {
-  spec('close in one tick without an error and without a deep call stack: 10,000 of them', async (h) => {
+  spec('10,000 streams close in one tick without an error and without a deep call stack', async (h) => {
     const streams: IOStream[] = [];
     for (let each = 0; each < 5000; each += 1) {
       const [left, right] = memoryPair();
@@ -37,7 +37,7 @@ describe('many streams', () => {
     expect(deepest < 200, `${deepest} frames`).toBe(true);
   });
 
-  spec('close each other in a chain without a deep call stack: 2,000 of them', async (h) => {
+  spec('2,000 streams close each other in a chain without a deep call stack', async (h) => {
     const streams: IOStream[] = [];
     for (let each = 0; each < 1000; each += 1) {
       const [left, right] = memoryPair();
@@ -53,7 +53,7 @@ describe('many streams', () => {
     await closing(streams.at(-1)!);
   });
 
-  spec('emit one report each, whatever order of opens, closes, errors, ends and unsubscriptions', async () => {
+  spec('streams emit one report each in any order of opens, closes, errors, ends and unsubscriptions', async () => {
     let state = 42;
     const random = (below: number): number => {
       state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
@@ -100,9 +100,9 @@ describe('many streams', () => {
   });
 });
 
-describe('two streams that answer each other', () => {
+describe('endless answers', () => {
   for (const place of ['data$', 'cb', 'consume'] as const) {
-    spec(`neither deepen the call stack nor starve a timer when they answer in ${place}`, async (h) => {
+    spec(`two streams neither deepen the call stack nor starve a timer when they answer in ${place}`, async (h) => {
       const [a, b] = joined(h);
       let rounds = 0;
       let deepest = 0;
@@ -138,7 +138,7 @@ describe('two streams that answer each other', () => {
     });
   }
 
-  spec('do not starve a timer when one of them writes at each OUT and SENT', async (h) => {
+  spec('a stream does not starve a timer when it writes at each OUT and SENT', async (h) => {
     const { io } = await dialled(h, {}, (socket) => socket.resume());
     let fired = false;
     const timer = asyncScheduler.schedule(() => (fired = true), 5);

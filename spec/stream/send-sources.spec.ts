@@ -163,7 +163,7 @@ describe('a hot source behind another send', () => {
     h.sameBytes((await seen.ended).values, '1234');
   });
 
-  spec('is sent in its turn when it has completed before', async (h) => {
+  spec('is sent in its turn even if it has completed before', async (h) => {
     const [a, b] = joined(h);
     const seen = h.observed(b.data$);
     const first = new Subject<string>();

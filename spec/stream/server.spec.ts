@@ -100,7 +100,7 @@ describe('Server', () => {
       }
     });
 
-    spec('waits without a limit with Infinity, and changes nothing when it is unsubscribed', async (h) => {
+    spec('waits forever if the deadline is Infinity, and changes nothing when it is unsubscribed', async (h) => {
       const { server, at } = await serving(h, echo);
       const peer = await client(h, at);
       await h.until(() => server.size === 1, 'served');
