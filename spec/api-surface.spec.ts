@@ -1,11 +1,11 @@
 import ts from 'typescript';
 import { expect, test } from 'vitest';
 
-/** The doors, each with the one that its types may come from as well. */
-const DOORS = [['src/index.ts'], ['src/testing.ts', 'src/index.ts']] as const;
+/** The entry points, each with those that may export its types. */
+const ENTRIES = [['src/index.ts'], ['src/testing.ts', 'src/index.ts']] as const;
 
 const program = ts.createProgram(
-  DOORS.map(([door]) => door),
+  ENTRIES.map(([entry]) => entry),
   {
     ...ts.getParsedCommandLineOfConfigFile('tsconfig.json', {}, { ...ts.sys, onUnRecoverableConfigFileDiagnostic: () => {} })?.options,
     noEmit: true,
@@ -13,8 +13,8 @@ const program = ts.createProgram(
 );
 const checker = program.getTypeChecker();
 
-function exportsOf(door: string): ts.Symbol[] {
-  const file = program.getSourceFile(door);
+function exportsOf(entry: string): ts.Symbol[] {
+  const file = program.getSourceFile(entry);
   const symbol = file && checker.getSymbolAtLocation(file);
   return symbol ? checker.getExportsOfModule(symbol).map(resolved) : [];
 }
@@ -23,7 +23,7 @@ function resolved(symbol: ts.Symbol): ts.Symbol {
   return symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
 }
 
-/** The types that a declaration names where a user sees them: not in bodies and initial values, nor in what is private or internal. */
+/** The types that the visible part of a declaration names: no bodies, no initial values, nothing private or internal. */
 function* namesIn(node: ts.Node): Generator<ts.Symbol> {
   if (ts.isBlock(node) || ts.isClassStaticBlockDeclaration(node) || ts.isHeritageClause(node) || isHidden(node)) return;
   if (ts.isVariableDeclaration(node)) {
@@ -52,27 +52,30 @@ function isOurs(symbol: ts.Symbol): boolean {
   );
 }
 
-/** Whether the file that declares it exports it. */
+/** Whether the file that declares the symbol exports it. */
 function isExported(symbol: ts.Symbol): boolean {
   return (symbol.declarations ?? []).some((each) => ts.getCombinedModifierFlags(each) & ts.ModifierFlags.Export);
 }
 
-test.each(DOORS.map((doors) => ({ door: doors[0], doors })))('$door exports every type that its signatures name', ({ door, doors }) => {
-  const exported = new Set(doors.flatMap(exportsOf));
-  const missing = new Set<string>();
-  const seen = new Set<ts.Symbol>();
-  const look = (symbol: ts.Symbol, user: string): void => {
-    if (seen.has(symbol)) return;
-    seen.add(symbol);
-    for (const declaration of symbol.declarations ?? [])
-      for (const named of namesIn(declaration)) {
-        if (!isOurs(named) || exported.has(named)) continue;
-        // What stands behind an exported alias needs no name of its own; what it names, does.
-        if (symbol.flags & ts.SymbolFlags.TypeAlias && !isExported(named)) look(named, user);
-        else missing.add(`${named.name}, named by ${user}`);
-      }
-  };
-  for (const symbol of exportsOf(door)) look(symbol, symbol.name);
-  expect(exported.size).toBeGreaterThan(20);
-  expect([...missing].sort()).toEqual([]);
-});
+test.each(ENTRIES.map((entries) => ({ entry: entries[0], entries })))(
+  '$entry exports every type that its signatures name',
+  ({ entry, entries }) => {
+    const exported = new Set(entries.flatMap(exportsOf));
+    const missing = new Set<string>();
+    const seen = new Set<ts.Symbol>();
+    const visit = (symbol: ts.Symbol, user: string): void => {
+      if (seen.has(symbol)) return;
+      seen.add(symbol);
+      for (const declaration of symbol.declarations ?? [])
+        for (const named of namesIn(declaration)) {
+          if (!isOurs(named) || exported.has(named)) continue;
+          // The type behind an exported alias needs no export. The types that it names do.
+          if (symbol.flags & ts.SymbolFlags.TypeAlias && !isExported(named)) visit(named, user);
+          else missing.add(`${named.name}, named by ${user}`);
+        }
+    };
+    for (const symbol of exportsOf(entry)) visit(symbol, symbol.name);
+    expect(exported.size).toBeGreaterThan(20);
+    expect([...missing].sort()).toEqual([]);
+  },
+);

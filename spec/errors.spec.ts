@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import * as errors from '../src/errors.ts';
 import { IOStreamError } from '../src/errors.ts';
 
-/** Code, number, and whether it closes the stream: the table of the design. */
+/** Code, number, and whether the error closes the stream. */
 const TABLE = [
   ['EINBUFLIMIT', -10100, false],
   ['ETORESOLVE', -10101, true],
@@ -36,7 +36,7 @@ const system = (): Error =>
     port: 9,
   });
 
-describe('codes', () => {
+describe('the error codes', () => {
   it.each(TABLE)('%s has number %i, fatal: %s', (code, errno, fatal) => {
     const error = new IOStreamError(code, { phase: 'read' });
     expect(error).toMatchObject({ code, errno, fatal, phase: 'read' });
@@ -50,11 +50,11 @@ describe('codes', () => {
     expect(constants.map(([name]) => name).sort()).toEqual(TABLE.map(([code]) => code).sort());
   });
 
-  it('lie below those of libuv', () => {
+  it('have numbers below those of libuv', () => {
     expect(Math.max(...TABLE.map(([, errno]) => errno))).toBeLessThan(-4095);
   });
 
-  it('have numbers of their own', () => {
+  it('have distinct numbers', () => {
     expect(new Set(TABLE.map(([, errno]) => errno)).size).toBe(TABLE.length);
   });
 });
@@ -67,17 +67,17 @@ describe('IOStreamError', () => {
     expect(String(error)).toBe('IOStreamError: cannot resolve name');
   });
 
-  it('says which layer it comes from, in a field and in the message', () => {
+  it('names its layer in a field and in the message', () => {
     const error = new IOStreamError('EPROXY', { phase: 'handshake', layer: 'proxy', message: 'expected 200, got 403' });
     expect(error.layer).toBe('proxy');
     expect(error.message).toBe('proxy: expected 200, got 403');
   });
 
-  it('has no field for what is not known', () => {
+  it('has no field for an unknown fact', () => {
     expect(Object.keys(new IOStreamError('EDNS', { phase: 'resolve' })).sort()).toEqual(['code', 'errno', 'fatal', 'phase']);
   });
 
-  it('takes an unknown code for fatal, without a number', () => {
+  it('is fatal and has number 0 if its code is unknown', () => {
     expect(new IOStreamError('ESTRANGE', { phase: 'read' })).toMatchObject({
       code: 'ESTRANGE',
       errno: 0,
@@ -86,11 +86,11 @@ describe('IOStreamError', () => {
     });
   });
 
-  it('does not take names of Object.prototype for codes', () => {
+  it('treats names of Object.prototype as unknown codes', () => {
     expect(new IOStreamError('toString', { phase: 'read' })).toMatchObject({ errno: 0, fatal: true, message: 'toString' });
   });
 
-  it('lets the caller say what is fatal', () => {
+  it('is fatal if the caller sets `fatal`', () => {
     expect(new IOStreamError('EOUTBUFLIMIT', { phase: 'write', fatal: true }).fatal).toBe(true);
   });
 
@@ -101,7 +101,7 @@ describe('IOStreamError', () => {
     });
   });
 
-  it('keeps its cause out of what is enumerable', () => {
+  it('does not enumerate its cause', () => {
     const cause = Object.assign(new Error('below'), { password: 'secret' });
     const error = new IOStreamError('EPROXY', { phase: 'handshake', cause });
     expect(error.cause).toBe(cause);
@@ -109,7 +109,7 @@ describe('IOStreamError', () => {
     expect(Object.keys(error)).not.toContain('cause');
   });
 
-  it('has no cause when none is given', () => {
+  it('has no cause unless one is passed', () => {
     expect('cause' in new IOStreamError('EDNS', { phase: 'resolve' })).toBe(false);
   });
 
@@ -120,13 +120,13 @@ describe('IOStreamError', () => {
 });
 
 describe('IOStreamError.from', () => {
-  it('leaves an IOStreamError as it is', () => {
+  it('returns an IOStreamError unchanged', () => {
     const error = new IOStreamError('EPROXY', { phase: 'handshake', layer: 'inner' });
     expect(IOStreamError.from(error, { phase: 'read', layer: 'outer' })).toBe(error);
     expect(error).toMatchObject({ phase: 'handshake', layer: 'inner' });
   });
 
-  it('tells an IOStreamError its layer when it has none', () => {
+  it('adds the layer to an IOStreamError without one', () => {
     const error = new IOStreamError('EPROTOCOL', { phase: 'handshake' });
     expect(IOStreamError.from(error, { phase: 'handshake', layer: 'proxy' }).layer).toBe('proxy');
     expect(error.message).toBe('proxy: the peer sent something malformed');
@@ -135,7 +135,7 @@ describe('IOStreamError.from', () => {
     expect(IOStreamError.from(new IOStreamError('EPROTOCOL', { phase: 'handshake' }), { phase: 'handshake' })).not.toHaveProperty('layer');
   });
 
-  it('keeps code, number and facts of an error of the system', () => {
+  it('keeps the code, the number and the facts of a system error', () => {
     const cause = system();
     const error = IOStreamError.from(cause, { phase: 'connect' });
     expect(error).toMatchObject({
@@ -151,24 +151,24 @@ describe('IOStreamError.from', () => {
     expect(error.cause).toBe(cause);
   });
 
-  it('makes no empty facts', () => {
+  it('adds no fact that the system error lacks', () => {
     const cause = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', errno: -104, syscall: 'read' });
     expect(Object.keys(IOStreamError.from(cause, { phase: 'read' })).sort()).toEqual(['code', 'errno', 'fatal', 'phase', 'syscall']);
   });
 
-  it('copies no field it does not know: what else an error holds may be a secret', () => {
+  it('copies no unknown field, which may hold a secret', () => {
     const cause = Object.assign(system(), { headers: { authorization: 'Basic c2VjcmV0' } });
     expect(JSON.stringify(IOStreamError.from(cause, { phase: 'connect' }))).not.toContain('c2VjcmV0');
   });
 
-  it('gives a system code without a number 0', () => {
+  it('adds the number 0 to a system code without a number', () => {
     expect(IOStreamError.from(Object.assign(new Error('no'), { code: 'ERR_X' }), { phase: 'read' })).toMatchObject({
       code: 'ERR_X',
       errno: 0,
     });
   });
 
-  it('makes anything else EPROTOCOL, or the code it is given', () => {
+  it('reports any other error as EPROTOCOL, or as the code that is passed', () => {
     const cause = new RangeError('odd');
     const error = IOStreamError.from(cause, { phase: 'handshake', layer: 'x' });
     expect(error).toMatchObject({ code: 'EPROTOCOL', errno: -10601, message: 'x: odd', layer: 'x' });
@@ -181,7 +181,7 @@ describe('IOStreamError.from', () => {
     [7, '7'],
     [undefined, 'undefined'],
     [null, 'null'],
-  ])('takes %s thrown', (thrown, message) => {
+  ])('accepts a thrown value that is no error: %s', (thrown, message) => {
     expect(IOStreamError.from(thrown, { phase: 'read' })).toMatchObject({ code: 'EPROTOCOL', message });
   });
 });

@@ -6,28 +6,28 @@ describe('events', () => {
     expect({ RESOLVED, CONNECTED, IN, OUT, EOF, SENT }).toEqual({ RESOLVED: 1, CONNECTED: 2, IN: 4, OUT: 8, EOF: 16, SENT: 32 });
   });
 
-  it('are six bits together', () => {
+  it('fill six bits', () => {
     expect(ALL_EVENTS).toBe(63);
   });
 });
 
 describe('eventNames', () => {
-  it('names nothing of the empty mask', () => {
+  it('returns no name for an empty mask', () => {
     expect(eventNames(0)).toEqual([]);
   });
 
-  it('names each event by its constant', () => {
+  it('returns the name of the constant for each event', () => {
     expect(Object.entries({ RESOLVED, CONNECTED, IN, OUT, EOF, SENT }).map(([name, mask]) => [name, eventNames(mask)])).toEqual(
       ['RESOLVED', 'CONNECTED', 'IN', 'OUT', 'EOF', 'SENT'].map((name) => [name, [name]]),
     );
   });
 
-  it('names all in the order of their bits', () => {
+  it('returns all names in the order of their bits', () => {
     expect(eventNames(EOF | IN | RESOLVED)).toEqual(['RESOLVED', 'IN', 'EOF']);
     expect(eventNames(ALL_EVENTS)).toEqual(['RESOLVED', 'CONNECTED', 'IN', 'OUT', 'EOF', 'SENT']);
   });
 
-  it('leaves out bits that are no event', () => {
+  it('ignores bits that are no event', () => {
     expect(eventNames(64 | SENT | (2 ** 20))).toEqual(['SENT']);
     expect(eventNames(-1)).toEqual(eventNames(ALL_EVENTS));
   });

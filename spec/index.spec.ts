@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import * as library from 'rxjs-io-stream';
 
-test('the door exports these names and no others', () => {
+test('rxjs-io-stream exports these names and no others', () => {
   expect(Object.keys(library).sort()).toMatchInlineSnapshot(`
     [
       "CONNECTED",

@@ -30,7 +30,7 @@ describe('the README', () => {
   test.each([
     ['rxjs-io-stream', library],
     ['rxjs-io-stream/testing', testing],
-  ])('names everything that %s exports', (_door, exported) => {
+  ])('names everything that %s exports', (_entry, exported) => {
     expect(Object.keys(exported).filter((name) => !named.has(name))).toEqual([]);
   });
 

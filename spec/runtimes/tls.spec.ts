@@ -5,7 +5,7 @@ import { describe, expect, it, type TestContext } from 'vitest';
 
 const PROGRAM = fileURLToPath(new URL('./tls.mjs', import.meta.url));
 
-/** How each runtime is started, and what of the program it is expected to refuse. */
+/** The command of each runtime, and the cases that it must refuse. */
 const RUNTIMES: Readonly<Record<string, { readonly command: readonly string[]; readonly refuses: RegExp }>> = {
   Node: { command: [process.execPath], refuses: /^(?!)/ },
   Deno: { command: ['deno', 'run', '--allow-all', '--no-prompt'], refuses: /^mutual/ },
@@ -14,7 +14,7 @@ const RUNTIMES: Readonly<Record<string, { readonly command: readonly string[]; r
 
 describe('the TLS plugins', () => {
   it.for(Object.keys(RUNTIMES))(
-    'accept what is verified and refuse all else on %s',
+    'accept verified peers and refuse all others on %s',
     { timeout: 60_000 },
     async (name, { skip }: TestContext) => {
       const { command, refuses } = RUNTIMES[name]!;

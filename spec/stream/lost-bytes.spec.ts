@@ -12,10 +12,10 @@ const LOST = { code: 'EFAULT', phase: 'write', fatal: true };
 const MESSAGE = 'the buffer was detached or resized after write(); do not transfer or resize it before it is sent';
 
 describe('a buffer that is detached before its bytes are written', () => {
-  spec('fails the stream with EFAULT, and nothing behind the gap is sent', async (h) => {
+  spec('fails the stream with EFAULT, and is not followed by later bytes', async (h) => {
     const { io, socket } = await dialled(h);
     const received: Buffer[] = [];
-    const over = new Promise<void>((resolve) => {
+    const ended = new Promise<void>((resolve) => {
       for (const event of ['end', 'error']) socket.on(event, () => resolve());
       socket.on('data', (bytes) => received.push(bytes));
     });
@@ -32,11 +32,11 @@ describe('a buffer that is detached before its bytes are written', () => {
     expect((error as Error).message).toBe(MESSAGE);
     expect(errors).toStrictEqual([error]);
     expect(unsent >= 13, `${unsent} bytes`).toBe(true);
-    await over;
+    await ended;
     expect(['', 'before'].includes(Buffer.concat(received).toString())).toBe(true);
   });
 
-  spec('fails a stream that calls no error fatal', async (h) => {
+  spec('fails the stream even if isFatal returns false', async (h) => {
     const { io } = await dialled(h, { isFatal: () => false });
     const bytes = new Uint8Array(8);
     io.write(bytes);
@@ -48,7 +48,7 @@ describe('a buffer that is detached before its bytes are written', () => {
     ['end()', (io: IOStream) => io.end()],
     ['close()', (io: IOStream) => io.close()],
   ] as const) {
-    spec(`is no whole upload: after ${name} the wire gets an error instead of the end`, async (h) => {
+    spec(`passes an error instead of the end to the wire after ${name}`, async (h) => {
       const reached: string[] = [];
       const wire: Wire = () => (flow$) =>
         new Observable((up) => {
@@ -74,7 +74,7 @@ describe('a buffer that is detached before its bytes are written', () => {
     });
   }
 
-  spec('errors what waits for the bytes to be sent', async (h) => {
+  spec('fails a send that waits for the bytes to be sent', async (h) => {
     const other = await dialled(h);
     const more = new Uint8Array(8);
     other.io.write(more);
@@ -83,7 +83,7 @@ describe('a buffer that is detached before its bytes are written', () => {
     h.error((await waiting.ended).error, LOST);
   });
 
-  spec('is found in outBuf, too', async (h) => {
+  spec('fails the stream if it is outBuf', async (h) => {
     for (const outPos of [undefined, 2]) {
       const { io } = await dialled(h, { outPos });
       const bytes = Buffer.from(new ArrayBuffer(8));

@@ -4,14 +4,14 @@ import { EOF, IOStream } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
 import { closing, dialled, joined, owned, scripted, ticks, turns, usedMiB } from './tools.ts';
 
-/** Highest use of memory above the start, looked at now and then. */
-function meter(): { look: () => number; most: number } {
+/** The growth of used memory since the start, and its highest measured value. */
+function meter(): { look: () => number; highest: number } {
   const before = usedMiB();
   const state = {
-    most: 0,
+    highest: 0,
     look: (): number => {
       const now = usedMiB() - before;
-      state.most = Math.max(state.most, now);
+      state.highest = Math.max(state.highest, now);
       return now;
     },
   };
@@ -22,8 +22,8 @@ function print(what: string, mib: number): void {
   console.log(`memory: ${what}: ${mib.toFixed(1)} MiB`);
 }
 
-describe('what is read and not taken', () => {
-  spec('is bounded by its bytes, not by the number of chunks: 200,000 of one byte, and 20,000 that pin 64 KiB', async (h) => {
+describe('the memory of unread bytes', () => {
+  spec('depends on the bytes, not on the number of chunks: 200,000 of one byte, and 20,000 views of 64 KiB', async (h) => {
     for (const [count, slab] of [
       [200_000, 1],
       [20_000, 65_536],
@@ -35,11 +35,11 @@ describe('what is read and not taken', () => {
       for (let each = 0; each < count; each += 1) up({ kind: 'data', bytes: new Uint8Array(slab).subarray(0, 1) });
       print(`${count} one-byte chunks, views of ${slab} bytes`, memory.look());
       expect(io.inBuf.length).toBe(count);
-      expect(memory.most < 8, `${memory.most} MiB`).toBe(true);
+      expect(memory.highest < 8, `${memory.highest} MiB`).toBe(true);
     }
   });
 
-  spec('of a consumer is bounded by highWaterMark, in one-byte chunks too', async (h) => {
+  spec('stays within highWaterMark for a consumer of one-byte chunks', async (h) => {
     const { wire, up, down } = scripted();
     const [io] = owned(h, new IOStream({ wire, highWaterMark: 1000 }));
     const inner$ = new Subject<never>();
@@ -50,7 +50,7 @@ describe('what is read and not taken', () => {
     expect(io.inBuf.length).toBeLessThanOrEqual(1000);
   });
 
-  spec('does not grow with what has passed: 1 GiB to a chunk per 10 ms, scaled to 200 chunks', async (h) => {
+  spec('does not grow while a consumer handles a chunk every 10 ms', async (h) => {
     const { io, socket } = await dialled(h);
     const memory = meter();
     const piece = Buffer.alloc(65_536, 1);
@@ -78,11 +78,11 @@ describe('what is read and not taken', () => {
     expect(io.inBuf.length <= 2 * 65_536, `${io.inBuf.length} bytes ahead`).toBe(true);
     seen.unsubscribe();
     io.reset();
-    print(`a consumer of a chunk per 10 ms took ${(taken / 2 ** 20).toFixed(0)} MiB`, memory.most);
-    expect(memory.most < 16, `${memory.most} MiB`).toBe(true);
+    print(`a consumer of a chunk per 10 ms took ${(taken / 2 ** 20).toFixed(0)} MiB`, memory.highest);
+    expect(memory.highest < 16, `${memory.highest} MiB`).toBe(true);
   });
 
-  spec('passes on without growing: 512 MiB to data$', async (h) => {
+  spec('does not grow while data$ emits 512 MiB', async (h) => {
     const [a, b] = joined(h);
     let got = 0;
     const memory = meter();
@@ -102,13 +102,13 @@ describe('what is read and not taken', () => {
     a.close();
     await closing(b);
     expect(got).toBe(512 * 2 ** 20);
-    print('512 MiB from send to data$', memory.most);
-    expect(memory.most < 16, `${memory.most} MiB`).toBe(true);
+    print('512 MiB from send to data$', memory.highest);
+    expect(memory.highest < 16, `${memory.highest} MiB`).toBe(true);
   });
 });
 
-describe('what waits to be written', () => {
-  spec('of a send to a peer that stops reading is bounded by highWaterMark and one chunk', async (h) => {
+describe('the memory of queued bytes', () => {
+  spec('stays within highWaterMark and one chunk for a send to a peer that stops reading', async (h) => {
     const { io, socket } = await dialled(h, {}, (socket) => socket.pause());
     const memory = meter();
     let pulled = 0;
@@ -128,33 +128,33 @@ describe('what waits to be written', () => {
       await turns(1);
     }
     memory.look();
-    expect(io.output.pending <= 65_536 + 65_536, `${io.output.pending} bytes wait`).toBe(true);
-    print(`send to a peer that stops reading, ${pulled} chunks of 64 KiB taken by the kernel`, memory.most);
-    expect(memory.most < 8, `${memory.most} MiB`).toBe(true);
+    expect(io.output.pending <= 65_536 + 65_536, `${io.output.pending} bytes queued`).toBe(true);
+    print(`send to a peer that stops reading, ${pulled} chunks of 64 KiB taken by the kernel`, memory.highest);
+    expect(memory.highest < 8, `${memory.highest} MiB`).toBe(true);
     seen.unsubscribe();
     io.reset();
     socket.destroy();
   });
 
-  spec('is bounded when its writer honours the answer of write', async (h) => {
+  spec('is bounded if the writer waits after write() returned false', async (h) => {
     const [a, b] = joined(h);
     let got = 0;
     b.data$.subscribe((chunk) => (got += chunk.length));
     const memory = meter();
-    let most = 0;
+    let highest = 0;
     for (let each = 0; each < 8000; each += 1) {
       if (!a.write(Buffer.alloc(10_000, each))) await h.until(() => a.output.pending < 65_536);
-      most = Math.max(most, a.output.pending);
+      highest = Math.max(highest, a.output.pending);
       if (each % 1000 === 0) memory.look();
     }
     a.close();
     await closing(b);
     expect(got).toBe(80_000_000);
-    print('80 MB written, honouring the answer', memory.most);
-    expect(most <= 65_536 + 10_000 && memory.most < 16, `${most} bytes, ${memory.most} MiB`).toBe(true);
+    print('80 MB written, waiting after false', memory.highest);
+    expect(highest <= 65_536 + 10_000 && memory.highest < 16, `${highest} bytes, ${memory.highest} MiB`).toBe(true);
   });
 
-  spec('lets go of what has left while the queue is never empty', async (h) => {
+  spec('is freed as bytes are sent, although the queue is never empty', async (h) => {
     const { wire, up, down } = scripted();
     const [io] = owned(h, new IOStream({ wire, outBufLimit: 0 }));
     await ticks();
@@ -162,23 +162,23 @@ describe('what waits to be written', () => {
     up({ kind: 'pause' });
     for (let each = 0; each < 8; each += 1) io.write(Buffer.alloc(100_000));
     let passed = 0;
-    const inlet = down as { length: number; splice(from: number): typeof down };
+    const signals = down as { length: number; splice(from: number): typeof down };
     for (let each = 0; each < 5000; each += 1) {
       io.write(Buffer.alloc(100_000, each));
       if (each % 4 === 3) {
         up({ kind: 'resume' });
         up({ kind: 'pause' });
-        const sent = inlet.splice(0).reduce((sum, signal) => sum + (signal.kind === 'data' ? signal.bytes.length : 0), 0);
+        const sent = signals.splice(0).reduce((sum, signal) => sum + (signal.kind === 'data' ? signal.bytes.length : 0), 0);
         passed += sent;
         up({ kind: 'sent', bytes: sent });
       }
       if (each % 1000 === 0) memory.look();
     }
-    print(`${(passed / 2 ** 20).toFixed(0)} MiB through a queue`, memory.most);
-    expect(memory.most < 8, `${memory.most} MiB`).toBe(true);
+    print(`${(passed / 2 ** 20).toFixed(0)} MiB through a queue`, memory.highest);
+    expect(memory.highest < 8, `${memory.highest} MiB`).toBe(true);
   });
 
-  spec('is bounded by its bytes, not by the number of writes: 200,000 of one byte to a peer that stops reading', async (h) => {
+  spec('depends on the bytes, not on the number of writes: 200,000 of one byte to a peer that stops reading', async (h) => {
     const { wire, up } = scripted();
     const [io] = owned(h, new IOStream({ wire, outBufLimit: 0 }));
     await ticks();
@@ -186,12 +186,12 @@ describe('what waits to be written', () => {
     const memory = meter();
     for (let each = 0; each < 200_000; each += 1) io.write('x');
     memory.look();
-    print('200,000 one-byte writes that wait', memory.most);
-    expect(memory.most < 2, `${memory.most} MiB`).toBe(true);
+    print('200,000 queued one-byte writes', memory.highest);
+    expect(memory.highest < 2, `${memory.highest} MiB`).toBe(true);
     expect(io.output.pending).toBe(200_000);
   });
 
-  spec('of the options is let go when it has left', async (h) => {
+  spec('is freed after an outBuf of the options was sent', async (h) => {
     const { wire, up, down } = scripted();
     const made = (): [IOStream, WeakRef<object>] => {
       const outBuf = Buffer.alloc(1_000_000);
@@ -206,20 +206,20 @@ describe('what waits to be written', () => {
     await h.until(() => {
       gc?.();
       return ref.deref() === undefined;
-    }, 'outBuf is let go');
+    }, 'outBuf is freed');
     expect(io.state).toBe('open');
   });
 });
 
-describe('a stream', () => {
-  spec('that is idle costs little', async (h) => {
+describe('the memory of a stream', () => {
+  spec('is less than 8 KiB while the stream is idle', async (h) => {
     const memory = meter();
     const streams: IOStream[] = [];
     for (let each = 0; each < 5000; each += 1) streams.push(new IOStream({ wire: scripted().wire }));
     owned(h, ...streams);
     await ticks();
     const kib = (memory.look() * 1024) / 5000;
-    print(`5000 idle streams, ${kib.toFixed(2)} KiB each with their scripted wires`, memory.most);
+    print(`5000 idle streams, ${kib.toFixed(2)} KiB each with their scripted wires`, memory.highest);
     expect(kib < 8, `${kib} KiB`).toBe(true);
   });
 });

@@ -16,7 +16,7 @@ const greeted = handshake({
   },
 });
 
-/** What a promise is rejected with. */
+/** The reason of a rejected promise. */
 async function rejection(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
     () => expect.fail('expected a rejection'),
@@ -24,7 +24,7 @@ async function rejection(promise: Promise<unknown>): Promise<unknown> {
   );
 }
 
-/** Closes a stream at the end of the spec, if it is not closed before. */
+/** Resets a stream at the end of the spec, unless it has closed before. */
 function owned(h: Harness, io: IOStream): IOStream {
   h.defer(() => io.reset());
   return io;
@@ -39,7 +39,7 @@ describe('open', () => {
     expect(value.toString()).toBe(' there');
   });
 
-  spec('leaves it open: it is the caller’s to close', async (h) => {
+  spec('leaves the stream open until the caller closes it', async (h) => {
     const place = await served(h, (socket) => void socket.pipe(socket));
     const io = owned(h, await open(place));
     await new Promise(setImmediate);
@@ -51,7 +51,7 @@ describe('open', () => {
     expect((await closing(io)).by).toBe('us');
   });
 
-  spec('is disposed with await using: closed, and waited for', async (h) => {
+  spec('resolves with a stream that `await using` closes and waits for', async (h) => {
     let got: Promise<Buffer> | undefined;
     const place = await served(h, (socket: Socket) => {
       got = allOf(socket);
@@ -65,18 +65,18 @@ describe('open', () => {
     await io[Symbol.asyncDispose]();
   });
 
-  describe('rejects with the error that kept it from connecting, and frees all:', () => {
-    spec('a name without address', async (h) => {
+  describe('when it cannot connect', () => {
+    spec('rejects with EDNS for a name without an address', async (h) => {
       const lookup = (_host: string, _options: unknown, callback: (error: Error, address: string) => void): void =>
         callback(Object.assign(new Error('none'), { code: 'ENOTFOUND' }), '');
       h.error(await rejection(open({ host: 'some.name', port: 1, lookup })), { code: 'EDNS', phase: 'resolve' });
     });
 
-    spec('a port on which nobody listens', async (h) => {
+    spec('rejects with ECONNREFUSED for a port without a listener', async (h) => {
       h.error(await rejection(open({ host, port: await deadPort() })), { code: 'ECONNREFUSED', phase: 'connect' });
     });
 
-    spec('a handshake that fails, ends early or takes too long', async (h) => {
+    spec('rejects with the error of a handshake that is cut off or times out', async (h) => {
       const ended = await served(h, (socket) => void socket.end('h'));
       const silent = await served(h);
       h.error(await rejection(open({ ...ended, plugin: { greeted } })), { code: 'EPROTOCOL', phase: 'handshake', layer: 'greeted' });
@@ -84,7 +84,7 @@ describe('open', () => {
       h.error(late, { code: 'ETOHANDSHAKE', phase: 'handshake', layer: 'greeted' });
     });
 
-    spec('an abort, before and meanwhile', async (h) => {
+    spec('rejects with AbortError when it is aborted before or while it connects', async (h) => {
       const place = await served(h);
       expect(await rejection(open({ ...place, signal: AbortSignal.abort() }))).toMatchObject({ name: 'AbortError' });
       const controller = new AbortController();
@@ -95,18 +95,18 @@ describe('open', () => {
       expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
     });
 
-    spec('a callback that closes the stream', async (h) => {
+    spec('rejects when a callback closes the stream', async (h) => {
       const place = await served(h);
       const opening = open({ ...place, onEvent: ({ io }: { io: IOStream }) => io.close() });
       expect(String(await rejection(opening))).toContain('the stream was closed before it was there');
     });
 
-    spec('wrong options, with a TypeError', async () => {
+    spec('rejects with a TypeError for invalid options', async () => {
       for (const options of [undefined, {}, { host, port: 70_000 }, { host, port: 1, timeouts: { connect: -1 } }])
         expect(await rejection(open(options as never))).toBeInstanceOf(TypeError);
     });
 
-    spec('and tells nobody else', async (h) => {
+    spec('reports the error only as the reason of the rejection', async (h) => {
       const reported = unhandled(h);
       await rejection(open({ host, port: await deadPort() }));
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -114,8 +114,8 @@ describe('open', () => {
     });
   });
 
-  describe('a fatal error later', () => {
-    spec('waits for the next read, send or closed$, and never reaches the process', async (h) => {
+  describe('a fatal error after open', () => {
+    spec('is reported to the next read, send or closed$, and never to the process', async (h) => {
       const reported = unhandled(h);
       for (const next of [
         (io: IOStream) => h.observed(io.data$),
@@ -135,7 +135,7 @@ describe('open', () => {
       expect(reported).toEqual([]);
     });
 
-    spec('goes to who listens, and to nobody else', async (h) => {
+    spec('is reported to the subscribers of errors$ alone', async (h) => {
       const reported = unhandled(h);
       const sockets: Socket[] = [];
       const io = await open(await served(h, (socket) => void sockets.push(socket)));
@@ -147,14 +147,14 @@ describe('open', () => {
       expect(reported).toEqual([]);
     });
 
-    spec('that comes with the connection waits for the caller, too', async (h) => {
+    spec('is reported to the next reader if it occurs before open() has resolved', async (h) => {
       const reported = unhandled(h);
-      for (const listens of [true, false]) {
+      for (const reads of [true, false]) {
         const [near, far] = memoryPair();
         (await open({ wire: far })).reset();
-        const io = await open({ wire: near }); // connected and reset in one go
+        const io = await open({ wire: near }); // connected and reset in one tick
         expect(io.state).toBe('closed');
-        if (listens) {
+        if (reads) {
           const data = await h.observed(io.data$).ended;
           h.error(data.error, { code: 'ECONNRESET' });
         }

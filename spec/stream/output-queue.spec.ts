@@ -12,10 +12,10 @@ function drain(queue: OutputQueue): Buffer[] {
 }
 
 describe('OutputQueue', () => {
-  it('gives what was pushed, in order, in pieces of 256 KiB at the most', () => {
+  it('returns the pushed bytes in order, in pieces of at most 256 KiB', () => {
     for (let seed = 1; seed < 80; seed += 1) {
       const queue = new OutputQueue();
-      const given: Buffer[] = [];
+      const pushed: Buffer[] = [];
       const got: Buffer[] = [];
       let state = seed;
       const random = (below: number): number => {
@@ -26,12 +26,12 @@ describe('OutputQueue', () => {
         const size = [0, 1, 100, 4095, 4096, 4097, 70_000, PIECE, PIECE + 1, 600_000][random(seed % 4 === 0 ? 10 : 6)] ?? 0;
         const bytes = pattern(size, seed * 100 + step);
         queue.push(bytes);
-        given.push(bytes);
+        pushed.push(bytes);
         if (random(3) === 0 && queue.length > 0) got.push(queue.next()!);
         if (random(10) === 0) expect(queue.content.length).toBe(queue.length);
       }
       got.push(...drain(queue));
-      assertSameBytes(got, given);
+      assertSameBytes(got, pushed);
       expect(
         got.every(({ length }) => length > 0 && length <= PIECE),
         `seed ${seed}`,
@@ -39,7 +39,7 @@ describe('OutputQueue', () => {
     }
   });
 
-  it('joins small chunks into one, and passes big ones as they are, without a copy', () => {
+  it('joins small chunks into one, and returns large ones without a copy', () => {
     const queue = new OutputQueue();
     const big = pattern(4096);
     for (const bytes of [Buffer.from('a'), Buffer.from('b'), big, Buffer.from('c')]) queue.push(bytes);
@@ -48,7 +48,7 @@ describe('OutputQueue', () => {
     expect(pieces[1]?.buffer).toBe(big.buffer);
   });
 
-  it('lets go of what it has given while it never is empty', () => {
+  it('frees returned chunks although it is never empty', () => {
     const queue = new OutputQueue();
     queue.push(pattern(5000));
     const refs: WeakRef<Buffer>[] = [];
@@ -60,12 +60,12 @@ describe('OutputQueue', () => {
     }
     return new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
       (globalThis as { gc?: () => void }).gc?.();
-      const alive = refs.filter((ref) => ref.deref() !== undefined).length;
-      expect(alive <= 3, `${alive} chunks are held, ${queue.length} bytes wait`).toBe(true);
+      const held = refs.filter((ref) => ref.deref() !== undefined).length;
+      expect(held <= 3, `${held} chunks are held, ${queue.length} bytes are queued`).toBe(true);
     });
   });
 
-  it('shows all of it as one, and can be replaced', () => {
+  it('returns its content as one buffer, which can be replaced', () => {
     const queue = new OutputQueue();
     expect(queue.content.length).toBe(0);
     queue.push(Buffer.from('ab'));
@@ -78,7 +78,7 @@ describe('OutputQueue', () => {
     expect([queue.length, queue.content.length]).toStrictEqual([0, 0]);
   });
 
-  it('with a position leaves the content alone and moves the position', () => {
+  it('keeps the content and moves the position if a position is set', () => {
     const queue = new OutputQueue();
     queue.content = pattern(600_000);
     queue.position = 10;
@@ -93,7 +93,7 @@ describe('OutputQueue', () => {
     expect(queue.length).toBe(600_004);
   });
 
-  it('takes 1,000,000 one-byte chunks and a big one in linear time', () => {
+  it('accepts 1,000,000 one-byte chunks and a large one in linear time', () => {
     const queue = new OutputQueue();
     const one = Buffer.from('x');
     const start = process.cpuUsage();
@@ -106,7 +106,7 @@ describe('OutputQueue', () => {
     expect(user < 2_000_000, `${user / 1000} ms`).toBe(true);
   });
 
-  it('holds many tiny chunks that wait as a few, whatever they are views of, and leaves the bytes of its user alone', () => {
+  it('copies one-byte views of larger buffers together, and does not modify the bytes of the caller', () => {
     const { gc } = globalThis as { gc?: () => void };
     const used = (): number => {
       gc?.();
@@ -124,33 +124,33 @@ describe('OutputQueue', () => {
     expect(String(own)).toBe('x');
   });
 
-  it('gives what comes in between in order, when small chunks were joined while they waited', () => {
+  it('returns large chunks in order between small ones that were joined', () => {
     for (const size of [1, 7, 64, 3000]) {
       const queue = new OutputQueue();
-      const given: Buffer[] = [];
+      const pushed: Buffer[] = [];
       const got: Buffer[] = [];
       for (let each = 0; each < 3000; each += 1) {
         const bytes = pattern(each % 700 === 699 ? 5000 : size, each);
         queue.push(bytes);
-        given.push(bytes);
+        pushed.push(bytes);
         if (each % 250 === 0) got.push(queue.next()!);
         if (each === 2000) expect(queue.content.length).toBe(queue.length);
       }
       got.push(...drain(queue));
-      assertSameBytes(got, given);
+      assertSameBytes(got, pushed);
     }
   });
 
-  /** What can be done to a buffer after it was accepted. */
-  const gone: Readonly<Record<string, () => readonly [bytes: Buffer, lose: () => void]>> = {
+  /** Ways to lose the bytes of a buffer after the queue has accepted it. */
+  const LOSSES: Readonly<Record<string, () => readonly [bytes: Buffer, lose: () => void]>> = {
     'a small buffer that was detached': () => detachable(8),
-    'a big buffer that was detached': () => detachable(600_000),
+    'a large buffer that was detached': () => detachable(600_000),
     'a view of a resizable buffer that has shrunk': () => {
       const memory = resizable(8);
       return [Buffer.from(memory, 4, 4), () => memory.resize(4)];
     },
   };
-  /** Newer than the library of types. */
+  /** TypeScript's library does not know resizable buffers yet. */
   const resizable = (size: number): ArrayBuffer & { resize(size: number): void } =>
     Reflect.construct(ArrayBuffer, [size, { maxByteLength: size * 2 }]) as ArrayBuffer & { resize(size: number): void };
   const detachable = (size: number): readonly [Buffer, () => void] => {
@@ -158,8 +158,8 @@ describe('OutputQueue', () => {
     return [Buffer.from(memory), () => void structuredClone(memory, { transfer: [memory] })];
   };
 
-  for (const [name, make] of Object.entries(gone)) {
-    it(`finds the loss of ${name}, wherever it is queued`, () => {
+  for (const [name, make] of Object.entries(LOSSES)) {
+    it(`returns undefined for ${name}, wherever it is queued`, () => {
       for (const use of ['alone', 'first', 'between', 'last', 'shown', 'at a position', 'among many'] as const) {
         const queue = new OutputQueue();
         const [bytes, lose] = make();
@@ -175,7 +175,7 @@ describe('OutputQueue', () => {
         const before = use === 'last' || use === 'between' || use === 'shown' ? ['before'] : [];
         for (const text of before) expect(String(queue.next()), use).toBe(text);
         expect(queue.next(), use).toBe(undefined);
-        expect(queue.next(), `${use}: gives nothing behind the gap`).toBe(undefined);
+        expect(queue.next(), `${use}: returns nothing after the gap`).toBe(undefined);
         expect(queue.length > 0, use).toBe(true);
       }
     });

@@ -5,7 +5,7 @@ import { spec } from '../support/spec.ts';
 import { closing, joined, owned, pattern, ticks, turns, unhandled } from './tools.ts';
 
 describe('output', () => {
-  spec('is a Subject: next queues, complete is end()', async (h) => {
+  spec('is a Subject whose next() queues bytes and whose complete() ends the stream', async (h) => {
     const [a, b] = joined(h);
     const seen = h.observed(b.data$);
     expect(a.output).toBeInstanceOf(Subject);
@@ -16,7 +16,7 @@ describe('output', () => {
     expect((await closing(a)).by).toBe('us');
   });
 
-  spec('error is reset() with that cause: the peer sees a reset, data$ and the report the cause', async (h) => {
+  spec('resets the connection at error(), and reports its error to data$ and closed$', async (h) => {
     const [a, b] = joined(h);
     const { errors } = h.watch(b);
     const own = h.watch(a);
@@ -33,7 +33,7 @@ describe('output', () => {
     h.error(errors.values[0], { code: 'ECONNRESET' });
   });
 
-  spec('shows its subscribers what was taken', async (h) => {
+  spec('emits the accepted bytes to its subscribers', async (h) => {
     const [a, b] = joined(h);
     h.observed(b.data$);
     const tapped = h.observed(a.output);
@@ -45,7 +45,7 @@ describe('output', () => {
     await closing(a);
   });
 
-  spec('pending counts the bytes that were accepted and have not left', async (h) => {
+  spec('counts the accepted bytes that are not sent in pending', async (h) => {
     const [a, b] = joined(h);
     expect(a.output.pending).toBe(0);
     a.output.next(pattern(1000));
@@ -55,7 +55,7 @@ describe('output', () => {
     await h.until(() => a.output.pending === 0);
   });
 
-  spec('blocked$ turns back when outBuf is emptied or replaced by less', (h) => {
+  spec('emits false on blocked$ when outBuf is emptied or replaced by fewer bytes', (h) => {
     const [io] = owned(h, new IOStream({ wire: () => () => NEVER, highWaterMark: 10_000 }));
     const seen = h.observed(io.output.blocked$);
     io.write(pattern(10_000));
@@ -69,7 +69,7 @@ describe('output', () => {
     expect(seen.values).toStrictEqual([false, true, false, true, false, true, false]);
   });
 
-  spec('blocked$ starts with its present value, turns at highWaterMark and back at half of it', async (h) => {
+  spec('emits on blocked$ the current value first, true at highWaterMark and false at half of it', async (h) => {
     const [a, b] = joined(h, { highWaterMark: 10_000 });
     h.observed(b.data$);
     b.pause();
@@ -93,7 +93,7 @@ describe('output', () => {
     expect([seen.state, late.state]).toStrictEqual(['complete', 'complete']);
   });
 
-  spec('blocked$ starts with true when it is first asked for while bytes wait', async (h) => {
+  spec('emits true on blocked$ first if bytes were queued before the subscription', async (h) => {
     const [a, b] = joined(h);
     b.pause();
     a.write(pattern(100_000));
@@ -101,7 +101,7 @@ describe('output', () => {
     expect(seen.values).toStrictEqual([true]);
   });
 
-  spec('blocked$ of a closed stream is complete, asked for first or again', async (h) => {
+  spec('completes blocked$ at once when the stream is closed, whether it was read before or not', async (h) => {
     const [a, b] = joined(h);
     h.watch(b);
     a.reset();
@@ -115,7 +115,7 @@ describe('output', () => {
     }
   });
 
-  spec('a write answers false exactly as long as the caller should wait, and honouring it never fails', async (h) => {
+  spec('never exceeds outBufLimit if the writer waits after write() returned false', async (h) => {
     const [a, b] = joined(h, { outBufLimit: 5000 });
     const { errors } = h.watch(a);
     const seen = h.observed(b.data$);
@@ -128,7 +128,7 @@ describe('output', () => {
     expect(errors.values).toStrictEqual([]);
   });
 
-  spec('over outBufLimit is a fatal EOUTBUFLIMIT, in manual mode too, and never a hole', async (h) => {
+  spec('fails with EOUTBUFLIMIT over outBufLimit, in manual mode too, and sends no bytes after the gap', async (h) => {
     for (const options of [{}, { waitFor: OUT | SENT }, { isFatal: () => false }]) {
       const [a, b] = joined(h, { ...options, outBufLimit: 10_000 });
       const { errors } = h.watch(a);
@@ -148,7 +148,7 @@ describe('output', () => {
     }
   });
 
-  spec('after end() tells ECLOSED, and takes nothing more', async (h) => {
+  spec('reports ECLOSED once after end(), and accepts nothing more', async (h) => {
     const [a, b] = joined(h, {}, { allowHalfOpen: true });
     const { errors } = h.watch(a);
     const seen = h.observed(b.data$);
@@ -164,7 +164,7 @@ describe('output', () => {
     h.sameBytes((await seen.ended).values, 'x');
   });
 
-  spec('refuses what is not bytes with a TypeError', async (h) => {
+  spec('throws a TypeError for a value that is not bytes', async (h) => {
     const [a, b] = joined(h);
     h.observed(b.data$);
     const reported = unhandled(h);
@@ -177,12 +177,12 @@ describe('output', () => {
 });
 
 describe('write', () => {
-  spec('is refused with EOUTBUFLIMIT while outBufLimit bytes wait: fatal only if isFatal says so', async (h) => {
+  spec('reports EOUTBUFLIMIT while outBufLimit bytes are queued, which is not fatal if isFatal returns false', async (h) => {
     const [a, b] = joined(h, { outBufLimit: 10_000, isFatal: ({ code }) => code !== EOUTBUFLIMIT });
     const { errors } = h.watch(a);
     const seen = h.observed(b.data$);
     expect(a.write(pattern(9999))).toBe(true);
-    expect(a.write(pattern(50_000)), 'taken, but no more').toBe(false);
+    expect(a.write(pattern(50_000)), 'accepted, but no more').toBe(false);
     expect(a.write('lost')).toBe(false);
     expect(a.write('lost')).toBe(false);
     expect(errors.values.length).toBe(0);
@@ -195,7 +195,7 @@ describe('write', () => {
     h.sameBytes((await seen.ended).values, [pattern(9999), pattern(50_000), 'again']);
   });
 
-  spec('has no limit with outBufLimit 0', async (h) => {
+  spec('queues any number of bytes if outBufLimit is 0', async (h) => {
     const [a, b] = joined(h, { outBufLimit: 0 });
     const seen = h.observed(b.data$);
     const big = Buffer.alloc(40 * 2 ** 20);
@@ -207,7 +207,7 @@ describe('write', () => {
     expect(got).toBe(160 * 2 ** 20);
   });
 
-  spec('is limited to 64 MiB by default', async (h) => {
+  spec('queues up to 64 MiB by default', async (h) => {
     const [a, b] = joined(h);
     h.watch(b);
     const { errors } = h.watch(a);
@@ -219,7 +219,7 @@ describe('write', () => {
     expect((await closing(a)).by, 'in reactive mode every error closes').toBe('error');
   });
 
-  spec('takes a string as UTF-8 and any view of bytes, and refuses the rest with a TypeError', async (h) => {
+  spec('accepts strings as UTF-8 and any view of bytes, and throws a TypeError for other values', async (h) => {
     const [a, b] = joined(h);
     const seen = h.observed(b.data$);
     const memory = new Uint8Array([0, 65, 66, 67, 0]).buffer;

@@ -1,41 +1,21 @@
-import type { Socket } from 'node:net';
-import {
-  concatMap,
-  defer,
-  EMPTY,
-  finalize,
-  ignoreElements,
-  map,
-  merge,
-  NEVER,
-  of,
-  retry,
-  switchMap,
-  take,
-  tap,
-  throwError,
-  timer,
-  type Observable,
-  type ObservableInput,
-} from 'rxjs';
-import { describe, expect, it } from 'vitest';
+import { defer, map, NEVER, of, retry, switchMap, tap, timer, type Observable } from 'rxjs';
+import { describe, expect } from 'vitest';
 import { connect, framed, lines, type IOStream, type IOStreamError } from 'rxjs-io-stream';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
-import { deadPort } from '../support/loopback.ts';
 import { serve, turns } from './tools.ts';
 
 const host = '127.0.0.1';
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
 const codec = lines({ maxLength: 100 });
 
-/** Readers that emit each line as they handle it. */
+/** Readers that emit each line that they have handled. */
 const READERS: Record<string, (io: IOStream) => Observable<unknown>> = {
   data$: (io) => io.data$.pipe(map(text)),
   consume: (io) => io.consume((bytes) => of(text(bytes))),
-  'consume that takes its time': (io) => io.consume((bytes) => timer(20).pipe(map(() => text(bytes)))),
+  'consume with a slow handler': (io) => io.consume((bytes) => timer(20).pipe(map(() => text(bytes)))),
   messages$: (io) => framed(io, codec).messages$.pipe(map((line) => `${line}\n`)),
-  'consume of messages that takes its time': (io) => framed(io, codec).consume((line) => timer(20).pipe(map(() => `${line}\n`))),
+  'consume of messages with a slow handler': (io) => framed(io, codec).consume((line) => timer(20).pipe(map(() => `${line}\n`))),
   iteration: (io) =>
     defer(async function* () {
       for await (const bytes of io) {
@@ -45,7 +25,7 @@ const READERS: Record<string, (io: IOStream) => Observable<unknown>> = {
     }),
 };
 
-/** A peer that writes a line, and resets once that has come. */
+/** A peer that writes a line, and resets the connection after it has arrived. */
 async function resetting(h: Harness): Promise<number> {
   return serve(h, async (socket) => {
     socket.write('line\n');
@@ -54,19 +34,19 @@ async function resetting(h: Harness): Promise<number> {
   });
 }
 
-describe('connect serves readers first', () => {
-  spec.each(Object.entries(READERS))('before its error: %s in the pipeline', async (h, _, read) => {
+describe('connect', () => {
+  spec.each(Object.entries(READERS))('errors after %s in its pipeline has handled all bytes', async (h, _, read) => {
     const seen = h.observed(connect({ host, port: await resetting(h) }).pipe(switchMap(read)));
     expect(((await seen.ended).error as IOStreamError).code).toBe('ECONNRESET');
     expect(seen.values).toStrictEqual(['line\n']);
   });
 
-  spec.each(Object.entries(READERS))('before its error: %s beside the pipeline', async (h, _, read) => {
+  spec.each(Object.entries(READERS))('errors after %s outside of its pipeline has handled all bytes', async (h, _, read) => {
     const log: unknown[] = [];
     const seen = h.observed(
       connect({ host, port: await resetting(h) }).pipe(
         tap((io) => {
-          // eslint-disable-next-line rxjs-x/no-subscribe-in-pipe -- a reader that is no part of the pipeline
+          // eslint-disable-next-line rxjs-x/no-subscribe-in-pipe -- a reader outside of the pipeline
           const reading = read(io).subscribe({ next: (value) => log.push(value), error: () => log.push('reader') });
           h.defer(() => reading.unsubscribe());
         }),
@@ -77,7 +57,7 @@ describe('connect serves readers first', () => {
     expect(log).toStrictEqual(['line\n', 'reader', 'connect']);
   });
 
-  spec.each(Object.entries(READERS))('with a handler: %s', async (h, _, read) => {
+  spec.each(Object.entries(READERS))('errors after %s in its handler has handled all bytes', async (h, _, read) => {
     const seen = h.observed(connect({ host, port: await resetting(h) }, read));
     expect(((await seen.ended).error as IOStreamError).code).toBe('ECONNRESET');
     expect(seen.values).toStrictEqual(['line\n']);
@@ -88,7 +68,7 @@ describe('connect serves readers first', () => {
     expect(((await seen.ended).error as IOStreamError).code).toBe('ECONNRESET');
   });
 
-  spec('errors when the last reader leaves without the end', async (h) => {
+  spec('errors when the last reader unsubscribes before the end', async (h) => {
     const seen = h.observed(connect({ host, port: await resetting(h) }));
     const io = await seen.value();
     const slow = h.observed(io.consume(() => NEVER));
@@ -99,13 +79,13 @@ describe('connect serves readers first', () => {
     expect(seen.state).toBe('error');
   });
 
-  spec('is silent when it is left while a reader still handles bytes', async (h) => {
+  spec('emits nothing more when it is unsubscribed while a reader handles bytes', async (h) => {
     const seen = h.observed(connect({ host, port: await resetting(h) }).pipe(switchMap((io) => io.consume(() => NEVER))));
     await turns(30);
     seen.unsubscribe();
   });
 
-  spec('retries a lost connection with all that was read before', async (h) => {
+  spec('retries a lost connection after all its bytes were handled', async (h) => {
     const port = await resetting(h);
     const seen = h.observed(
       connect({ host, port }).pipe(
@@ -115,148 +95,5 @@ describe('connect serves readers first', () => {
     );
     await seen.ended;
     expect(seen.values).toStrictEqual(['line\n', 'line\n', 'line\n']);
-  });
-});
-
-/** A peer on loopback that notes how each connection ends. */
-async function noting(h: Harness, each: (socket: Socket) => void = () => {}): Promise<{ port: number; ends: string[] }> {
-  const ends: string[] = [];
-  const port = await serve(h, (socket) => {
-    let hasEnded = false;
-    const end = (how: string): void => {
-      if (!hasEnded) ends.push(how);
-      hasEnded = true;
-    };
-    socket.write('hello');
-    socket.resume();
-    // Node may report EOF although a reset followed the last bytes: writing nothing shows it.
-    socket.on('end', () => socket.write('', (error) => (end(error ? 'RST' : 'FIN'), socket.end()))).on('error', () => end('RST'));
-    each(socket);
-  });
-  return { port, ends };
-}
-
-const greeted = (io: IOStream): Observable<Buffer> => io.data$.pipe(take(1));
-
-describe('connect with a handler', () => {
-  const INPUTS: Record<string, () => ObservableInput<number>> = {
-    'an Observable': () => of(1, 2),
-    'an array': () => [1, 2],
-    'a Promise of both': () => Promise.resolve([1, 2]).then((both) => both as never),
-    'an async generator': async function* () {
-      yield 1;
-      await turns(1);
-      yield 2;
-    },
-    'a generator': function* () {
-      yield 1;
-      yield 2;
-    },
-  };
-
-  spec.each(Object.entries(INPUTS))('emits what %s emits, closes with FIN, then completes', async (h, _, handler) => {
-    const { port, ends } = await noting(h);
-    const seen = await h.observed(connect({ host, port }, handler)).ended;
-    expect([seen.state, seen.values.flat()]).toStrictEqual(['complete', [1, 2]]);
-    expect(ends).toStrictEqual(['FIN']);
-  });
-
-  spec('closes the stream before it completes', async (h) => {
-    const { port } = await noting(h);
-    let io: IOStream | undefined;
-    let state: string | undefined;
-    const run = connect({ host, port }, (stream) => ((io = stream), of(1))).pipe(finalize(() => (state = io?.state)));
-    await h.observed(run).ended;
-    expect(state).toBe('closed');
-  });
-
-  const WRONG: Record<string, (io: IOStream) => ObservableInput<unknown>> = {
-    'an Observable that errors': (io) => greeted(io).pipe(concatMap(() => throwError(() => new Error('mine')))),
-    'a rejected Promise': async (io) => {
-      for await (const bytes of io) throw new Error(text(bytes) && 'mine');
-    },
-  };
-
-  spec.each(Object.entries(WRONG))('resets, then errors with what %s failed with', async (h, _, handler) => {
-    const { port, ends } = await noting(h);
-    const seen = await h.observed(connect({ host, port }, handler)).ended;
-    expect((seen.error as Error).message).toBe('mine');
-    await h.until(() => ends.length > 0, 'the end');
-    expect(ends).toStrictEqual(['RST']);
-  });
-
-  spec.each<[string, () => never]>([
-    [
-      'throws',
-      () => {
-        throw new Error('mine');
-      },
-    ],
-    ['returns no ObservableInput', () => 7 as never],
-    ['returns nothing', () => undefined as never],
-  ])('errors, and closes the connection, when the handler %s', async (h, _, handler) => {
-    const { port, ends } = await noting(h);
-    const seen = await h.observed(connect({ host, port }, handler)).ended;
-    expect(seen.state).toBe('error');
-    await h.until(() => ends.length > 0, 'the end');
-  });
-
-  spec('unsubscribes the handler before the stream closes', async (h) => {
-    const { port, ends } = await noting(h);
-    const log: unknown[] = [];
-    const seen = h.observed(
-      connect({ host, port }, (io) => {
-        h.defer(() => io.reset());
-        io.closed$.subscribe(() => log.push('closed'));
-        return merge(of('ready'), NEVER).pipe(finalize(() => log.push(`handler, stream is ${io.state}`)));
-      }),
-    );
-    await seen.value();
-    seen.unsubscribe();
-    await h.until(() => log.length === 2, 'closed');
-    expect(log).toStrictEqual(['handler, stream is open', 'closed']);
-    expect(ends).toStrictEqual(['FIN']);
-  });
-
-  spec.each<[string, (io: IOStream) => Observable<unknown>]>([
-    ['reads to the end', (io) => io.data$],
-    ['does not read', () => NEVER],
-    ['has read, and goes on', (io) => merge(io.data$.pipe(ignoreElements()), timer(20))],
-  ])('completes when the peer ends and the handler %s', async (h, _, handler) => {
-    const { port } = await noting(h, (socket) => socket.end());
-    expect((await h.observed(connect({ host, port }, handler)).ended).state).toBe('complete');
-  });
-
-  spec('calls no handler when the dial fails, and errors', async (h) => {
-    let calls = 0;
-    const seen = await h.observed(connect({ host, port: await deadPort() }, () => ((calls += 1), EMPTY))).ended;
-    expect([calls, (seen.error as IOStreamError).code]).toStrictEqual([0, 'ECONNREFUSED']);
-  });
-
-  spec.each(['close', 'reset'] as const)('completes when the handler itself calls %s()', async (h, how) => {
-    const { port } = await noting(h);
-    const seen = h.observed(
-      connect({ host, port }, (io) =>
-        greeted(io).pipe(
-          tap(() => io[how]()),
-          concatMap(() => NEVER),
-        ),
-      ),
-    );
-    expect((await seen.ended).state).toBe('complete');
-  });
-
-  spec('dials for each subscription', async (h) => {
-    const { port, ends } = await noting(h);
-    const run = connect(
-      () => ({ host, port }),
-      () => of(1),
-    );
-    await Promise.all([h.observed(run).ended, h.observed(run).ended]);
-    expect(ends.length).toBe(2);
-  });
-
-  it('refuses a handler that is no function, at the call', () => {
-    for (const handler of [7, {}, 'x', null]) expect(() => connect({ host, port: 1 }, handler as never)).toThrow(TypeError);
   });
 });

@@ -5,7 +5,7 @@ import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { spec } from '../support/spec.ts';
 import { closing, dialled, joined, owned, scripted, ticks, turns, unhandled } from './tools.ts';
 
-/** How deep the stack is here. */
+/** The number of frames on the call stack. */
 function depth(): number {
   const before = Error.stackTraceLimit;
   Error.stackTraceLimit = Infinity;
@@ -14,8 +14,8 @@ function depth(): number {
   return stack.split('\n').length;
 }
 
-describe('many at once', () => {
-  spec('10,000 streams close in one tick, without an error and on a flat stack', async (h) => {
+describe('many streams', () => {
+  spec('10,000 streams close in one tick without an error and without a deep call stack', async (h) => {
     const streams: IOStream[] = [];
     for (let each = 0; each < 5000; each += 1) {
       const [left, right] = memoryPair();
@@ -37,7 +37,7 @@ describe('many at once', () => {
     expect(deepest < 200, `${deepest} frames`).toBe(true);
   });
 
-  spec('2,000 streams close each other in a chain, on a flat stack', async (h) => {
+  spec('2,000 streams close each other in a chain without a deep call stack', async (h) => {
     const streams: IOStream[] = [];
     for (let each = 0; each < 1000; each += 1) {
       const [left, right] = memoryPair();
@@ -53,7 +53,7 @@ describe('many at once', () => {
     await closing(streams.at(-1)!);
   });
 
-  spec('100 opens and closes a tick race errors, ends and unsubscribes', async () => {
+  spec('streams emit one report each in any order of opens, closes, errors, ends and unsubscriptions', async () => {
     let state = 42;
     const random = (below: number): number => {
       state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
@@ -74,7 +74,7 @@ describe('many at once', () => {
       (io) => io.output.next('x'),
       () => {},
     ];
-    let alive: IOStream[] = [];
+    let active: IOStream[] = [];
     const all: IOStream[] = [];
     let reports = 0;
     for (let tick = 0; tick < 25; tick += 1) {
@@ -82,27 +82,27 @@ describe('many at once', () => {
         const [left, right] = memoryPair();
         for (const wire of [left, right]) {
           const io: IOStream = new IOStream({ wire });
-          let over = false;
-          io.events$.subscribe({ next: () => expect(over).toBe(false), complete: () => (over = true) });
-          io.errors$.subscribe({ next: () => expect(over).toBe(false) });
+          let hasCompleted = false;
+          io.events$.subscribe({ next: () => expect(hasCompleted).toBe(false), complete: () => (hasCompleted = true) });
+          io.errors$.subscribe({ next: () => expect(hasCompleted).toBe(false) });
           io.closed$.subscribe(() => (reports += 1));
-          alive.push(io);
+          active.push(io);
           all.push(io);
         }
       }
-      for (let each = 0; each < 200; each += 1) acts[random(acts.length)]?.(alive[random(alive.length)]!);
+      for (let each = 0; each < 200; each += 1) acts[random(acts.length)]?.(active[random(active.length)]!);
       await ticks(1);
-      alive = alive.filter(({ state }) => state !== 'closed').slice(-2000);
+      active = active.filter(({ state }) => state !== 'closed').slice(-2000);
     }
     for (const io of all) io.reset();
-    expect(reports, 'each told one report').toBe(all.length);
+    expect(reports, 'one report for each stream').toBe(all.length);
     await turns();
   });
 });
 
-describe('ping-pong', () => {
+describe('endless answers', () => {
   for (const place of ['data$', 'cb', 'consume'] as const) {
-    spec(`inside handlers neither deepens the stack nor starves a timer: ${place}`, async (h) => {
+    spec(`two streams neither deepen the call stack nor starve a timer when they answer in ${place}`, async (h) => {
       const [a, b] = joined(h);
       let rounds = 0;
       let deepest = 0;
@@ -138,7 +138,7 @@ describe('ping-pong', () => {
     });
   }
 
-  spec('a write in each OUT and SENT does not starve a timer', async (h) => {
+  spec('a stream does not starve a timer when it writes at each OUT and SENT', async (h) => {
     const { io } = await dialled(h, {}, (socket) => socket.resume());
     let fired = false;
     const timer = asyncScheduler.schedule(() => (fired = true), 5);
@@ -151,8 +151,8 @@ describe('ping-pong', () => {
   });
 });
 
-describe('inside next', () => {
-  spec('a write and a close leave in order (I6)', async (h) => {
+describe('a stream that is used inside of its own notifications', () => {
+  spec('sends the bytes of write() and end() in order before it closes', async (h) => {
     const [a, b] = joined(h);
     const back = h.observed(a.data$);
     b.events$.subscribe(({ mask }) => {
@@ -168,7 +168,7 @@ describe('inside next', () => {
     await closing(b);
   });
 
-  spec('a close by one subscriber is the end for the others', async (h) => {
+  spec('emits nothing to other subscribers after one of them has closed it', async (h) => {
     const [a, b] = joined(h);
     const seen: string[] = [];
     b.events$.subscribe(({ mask }) => {
@@ -183,7 +183,7 @@ describe('inside next', () => {
     expect([seen, data.values, data.state]).toStrictEqual([[], [], 'complete']);
   });
 
-  spec('a subscription of anything does not change what happens', async (h) => {
+  spec('loses nothing when a subscriber subscribes to its Observables', async (h) => {
     const [a, b] = joined(h);
     const all = new Subscription();
     b.events$.subscribe(() => {
@@ -200,7 +200,7 @@ describe('inside next', () => {
     expect((await closing(b)).by).toBe('peer');
   });
 
-  spec('a throw of a subscriber is reported and changes nothing', async (h) => {
+  spec('reports what a subscriber throws, and goes on', async (h) => {
     const reported = unhandled(h);
     const [a, b] = joined(h);
     for (const [name, source$] of Object.entries<Observable<unknown>>({ events: b.events$, data: b.data$, closed: b.closed$ })) {
@@ -217,7 +217,7 @@ describe('inside next', () => {
     expect([...new Set(names())].sort()).toStrictEqual(['closed', 'data', 'events']);
   });
 
-  spec('of a wire that answers synchronously nothing recurses', async (h) => {
+  spec('does not recurse when its wire answers synchronously', async (h) => {
     const { wire, up, down } = scripted();
     const [io] = owned(h, new IOStream({ wire }));
     await ticks();

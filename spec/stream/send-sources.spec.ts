@@ -6,7 +6,7 @@ import { joined, pattern, serve, ticks } from './tools.ts';
 
 type Source = Parameters<IOStream['send']>[0];
 
-/** An Observable of another library: nothing of RxJS but the protocol. */
+/** An Observable of another library, which shares only the protocol with RxJS. */
 function foreign(
   emit: (observer: { next(value: string): void; error(error: unknown): void; complete(): void }) => (() => void) | undefined,
 ): object {
@@ -27,7 +27,7 @@ const abc = (): object =>
     return undefined;
   });
 
-/** A Web stream of a runtime or library that is no class of Node. */
+/** A Web stream of another runtime or library, no instance of a class of Node. */
 function structural(parts: readonly string[]): Source & { cancelled: boolean } {
   const rest = [...parts];
   const stream = {
@@ -63,7 +63,7 @@ const SOURCES: Record<string, () => unknown> = {
     ]).values(),
 };
 
-/** Sources that have nothing to send. */
+/** Sources without bytes. */
 const EMPTY_SOURCES: Record<string, () => Source> = {
   'an empty array': () => [],
   'an empty string': () => [''],
@@ -79,7 +79,7 @@ const EMPTY_SOURCES: Record<string, () => Source> = {
 };
 
 describe('send', () => {
-  spec.each(Object.entries(SOURCES))('takes %s', async (h, _, make) => {
+  spec.each(Object.entries(SOURCES))('sends %s', async (h, _, make) => {
     const [a, b] = joined(h);
     const seen = h.observed(b.data$);
     const sent = await h.observed(a.send(make() as Source)).ended;
@@ -88,13 +88,13 @@ describe('send', () => {
     h.sameBytes((await seen.ended).values, 'abc');
   });
 
-  spec.each(Object.entries(EMPTY_SOURCES))('of nothing emits 0 once and completes: %s', async (h, _, make) => {
+  spec.each(Object.entries(EMPTY_SOURCES))('emits 0 once and completes for %s', async (h, _, make) => {
     const [a] = joined(h);
     const seen = await h.observed(a.send(make())).ended;
     expect([seen.state, seen.values]).toStrictEqual(['complete', [0]]);
   });
 
-  spec('of nothing behind another waits for its turn', async (h) => {
+  spec('completes for an empty source after the send before it', async (h) => {
     const [a, b] = joined(h);
     const first = new Subject<string>();
     const seen = [h.observed(a.send(first)), h.observed(a.send([]))];
@@ -128,7 +128,7 @@ describe('send', () => {
     expect(never.cancelled).toBe(true);
   });
 
-  spec('errors with what an interop Observable errors or throws with', async (h) => {
+  spec('errors with the error that an interop Observable emits or throws', async (h) => {
     const mine = new Error('mine');
     const failing = [
       foreign((observer) => (observer.error(mine), undefined)),
@@ -144,7 +144,7 @@ describe('send', () => {
 });
 
 describe('a hot source behind another send', () => {
-  spec('is subscribed at once: nothing of it is lost', async (h) => {
+  spec('is subscribed at once, so that no value is lost', async (h) => {
     const [a, b] = joined(h);
     const seen = h.observed(b.data$);
     const [first, hot] = [new Subject<string>(), new Subject<string>()];
@@ -163,7 +163,7 @@ describe('a hot source behind another send', () => {
     h.sameBytes((await seen.ended).values, '1234');
   });
 
-  spec('keeps its turn when it completes before it', async (h) => {
+  spec('is sent in its turn even if it has completed before', async (h) => {
     const [a, b] = joined(h);
     const seen = h.observed(b.data$);
     const first = new Subject<string>();
@@ -178,7 +178,7 @@ describe('a hot source behind another send', () => {
     h.sameBytes((await seen.ended).values, '123');
   });
 
-  spec('is bound by outBufLimit, and errors alone: those before and behind it are sent', async (h) => {
+  spec('fails over outBufLimit, while the sends before and behind it complete', async (h) => {
     const [a, b] = joined(h, { outBufLimit: 1000 });
     const seen = h.observed(b.data$);
     const [first, hot] = [new Subject<string>(), new Subject<Buffer>()];
@@ -195,7 +195,7 @@ describe('a hot source behind another send', () => {
     h.sameBytes((await seen.ended).values, 'first behind');
   });
 
-  spec('that fails before its turn errors, and resets nothing but what is left', async (h) => {
+  spec('reports its error before its turn', async (h) => {
     const port = await serve(h, (socket) => socket.resume().on('end', () => socket.end()));
     const mine = new Error('mine');
     const seen = await h.observed(

@@ -5,61 +5,61 @@ function counters(): { accepted: number; sent: number } {
   return { accepted: 0, sent: 0 };
 }
 
-/** What one writer gives, in order: so many bytes of his own, or so many of others. */
-function given(
+/** Writes pieces in order: bytes that the tracker counts (ours), and bytes of other writers (theirs). */
+function write(
   writes: ReturnType<typeof counters>,
-  share: SentTracker,
+  tracker: SentTracker,
   ...pieces: readonly (readonly [whose: 'ours' | 'theirs', length: number])[]
 ): void {
   for (const [whose, length] of pieces) {
     writes.accepted += length;
-    if (whose === 'ours') share.add(length);
+    if (whose === 'ours') tracker.add(length);
   }
 }
 
-describe('Share', () => {
-  it('counts the bytes of one writer that have left, with those of others before, between and behind them', () => {
+describe('SentTracker', () => {
+  it('counts the sent bytes of one writer among those of others', () => {
     const writes = counters();
-    const share = new SentTracker(writes);
-    given(writes, share, ['theirs', 2], ['ours', 3], ['ours', 1], ['theirs', 4], ['ours', 2], ['theirs', 1]);
-    const counts = Array.from({ length: 14 }, (_, left) => {
-      writes.sent = left;
-      return [share.sent(), share.isWaiting];
+    const tracker = new SentTracker(writes);
+    write(writes, tracker, ['theirs', 2], ['ours', 3], ['ours', 1], ['theirs', 4], ['ours', 2], ['theirs', 1]);
+    const counts = Array.from({ length: 14 }, (_, sent) => {
+      writes.sent = sent;
+      return [tracker.sent(), tracker.isWaiting];
     });
     const expected = [0, 0, 0, 1, 2, 3, 4, 4, 4, 4, 4, 5, 6, 6];
-    expect(counts).toStrictEqual(expected.map((count, left) => [count, left < 12]));
+    expect(counts).toStrictEqual(expected.map((count, sent) => [count, sent < 12]));
   });
 
-  it('waits for nothing when nothing was given, nor for empty chunks', () => {
+  it('does not wait without bytes, nor for empty chunks', () => {
     const writes = counters();
-    const share = new SentTracker(writes);
-    expect([share.sent(), share.isWaiting]).toStrictEqual([0, false]);
-    given(writes, share, ['theirs', 5], ['ours', 0]);
-    expect([share.sent(), share.isWaiting]).toStrictEqual([0, false]);
+    const tracker = new SentTracker(writes);
+    expect([tracker.sent(), tracker.isWaiting]).toStrictEqual([0, false]);
+    write(writes, tracker, ['theirs', 5], ['ours', 0]);
+    expect([tracker.sent(), tracker.isWaiting]).toStrictEqual([0, false]);
   });
 
-  it('goes on when all has left', () => {
+  it('continues after all bytes were sent', () => {
     const writes = counters();
-    const share = new SentTracker(writes);
+    const tracker = new SentTracker(writes);
     for (let round = 1; round <= 1000; round += 1) {
-      given(writes, share, ['ours', 7], ['theirs', round % 2]);
-      expect(share.isWaiting).toBe(true);
+      write(writes, tracker, ['ours', 7], ['theirs', round % 2]);
+      expect(tracker.isWaiting).toBe(true);
       writes.sent = writes.accepted;
-      expect([share.sent(), share.isWaiting]).toStrictEqual([7 * round, false]);
+      expect([tracker.sent(), tracker.isWaiting]).toStrictEqual([7 * round, false]);
     }
   });
 
-  it('does not wait for bytes that were replaced, and does not count them', () => {
+  it('neither waits for replaced bytes nor counts them', () => {
     const writes = counters();
-    const share = new SentTracker(writes);
-    given(writes, share, ['ours', 10]);
+    const tracker = new SentTracker(writes);
+    write(writes, tracker, ['ours', 10]);
     writes.sent = 4;
-    writes.accepted = 4; // what waited was thrown away
-    expect([share.sent(), share.isWaiting]).toStrictEqual([4, false]);
-    given(writes, share, ['theirs', 3], ['ours', 2]);
+    writes.accepted = 4; // the queued bytes were replaced
+    expect([tracker.sent(), tracker.isWaiting]).toStrictEqual([4, false]);
+    write(writes, tracker, ['theirs', 3], ['ours', 2]);
     writes.sent = 7;
-    expect([share.sent(), share.isWaiting]).toStrictEqual([4, true]);
+    expect([tracker.sent(), tracker.isWaiting]).toStrictEqual([4, true]);
     writes.sent = 9;
-    expect([share.sent(), share.isWaiting]).toStrictEqual([6, false]);
+    expect([tracker.sent(), tracker.isWaiting]).toStrictEqual([6, false]);
   });
 });

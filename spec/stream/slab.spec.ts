@@ -2,16 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { reserve } from '../../src/stream/slab.ts';
 
 describe('reserve', () => {
-  it('never gives the same memory twice, whatever the lengths', () => {
+  it('never returns the same memory twice', () => {
     const pieces = Array.from({ length: 2000 }, (_, i) => reserve((i * 37) % 9000).fill(i % 251));
     pieces.forEach((piece, i) => expect([...new Set(piece)]).toEqual(piece.length === 0 ? [] : [i % 251]));
   });
 
-  it('gives what is asked for, from nothing to more than a slab', () => {
+  it('returns the requested length, from 0 to more than a slab', () => {
     for (const length of [0, 1, 8191, 8192, 8193, 32_768, 100_000]) expect(reserve(length)).toHaveLength(length);
   });
 
-  it('keeps no more than 32 KiB alive for a short piece', () => {
+  it('retains at most 32 KiB for a short piece', () => {
     for (let i = 0; i < 100; i += 1) expect(reserve(100 * (i % 80)).buffer.byteLength).toBeLessThanOrEqual(32 * 1024);
   });
 });

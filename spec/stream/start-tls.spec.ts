@@ -1,59 +1,15 @@
-import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
-import { concat, finalize, firstValueFrom, ignoreElements, map, mergeMap, NEVER, switchMap, tap, type Observable } from 'rxjs';
-import { connect, converse, framed, IOStream, lengthPrefixed, lines, openTls, tlsClient, type Codec } from 'rxjs-io-stream';
+import { concat, finalize, firstValueFrom, map, mergeMap, NEVER, switchMap, tap, type Observable } from 'rxjs';
+import { connect, converse, type IOStream, tlsClient } from 'rxjs-io-stream';
 import { describe, expect } from 'vitest';
-import { startTls, type StartTlsOptions } from '../../src/stream/start-tls.ts';
+import { startTls } from '../../src/stream/start-tls.ts';
 import * as certificates from '../support/certificates.ts';
 import { serving } from '../support/clients.ts';
-import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { VERSIONS } from '../support/tls-pair.ts';
-import { closing, joined, owned, serve, ticks, turns } from './tools.ts';
+import { closing, joined, ticks, turns } from './tools.ts';
+import { ask, CLIENT, grant, grants, open, SERVER } from './start-tls-tools.ts';
 
-const { ca, server } = certificates;
-const CLIENT: StartTlsOptions = { ca, servername: 'localhost' };
-const SERVER: StartTlsOptions = { ...server, isServer: true };
-
-/** Asks for TLS in clear text, as clients of SMTP do. */
-const ask = (io: IOStream): Observable<string> =>
-  converse(io, function* (link) {
-    link.send('STARTTLS\r\n');
-    return Buffer.from(yield* link.readUntil('\r\n', 64)).toString();
-  });
-/** Grants it; through when the last word has left. */
-const grant = (io: IOStream): Observable<never> =>
-  concat(
-    converse(io, function* (link) {
-      yield* link.readUntil('\r\n', 64);
-    }),
-    io.send(['220 go\r\n']),
-  ).pipe(ignoreElements());
-
-/** A peer on loopback that grants TLS, with more in the same segment, and then speaks it by Node. */
-async function grants(
-  h: Harness,
-  more = '',
-  each: (secure: TLSSocket) => void = (secure) => secure.pipe(secure),
-  host?: string,
-): Promise<number> {
-  const grant = (socket: Socket): void => {
-    socket.once('data', () => {
-      socket.write(`220 go\r\n${more}`);
-      const secure = new TLSSocket(socket, { ...server, isServer: true });
-      h.defer(() => secure.destroy());
-      each(secure.on('error', () => {}));
-    });
-  };
-  return serve(h, grant, host);
-}
-
-/** Two streams in memory that are open. */
-async function open(h: Harness): Promise<readonly [IOStream, IOStream]> {
-  const [a, b] = joined(h, { Name: 'a' } as object);
-  await h.until(() => a.state === 'open' && b.state === 'open');
-  return [a, b];
-}
+const { ca } = certificates;
 
 describe('startTls', () => {
   spec.each(VERSIONS)('upgrades both ends of a connection, %s', async (h, maxVersion) => {
@@ -82,14 +38,14 @@ describe('startTls', () => {
     expect([near.state, far.state, (await closing(client)).by]).toStrictEqual(['complete', 'complete', 'peer']);
   });
 
-  spec('checks the certificate against an IPv6 address out of its brackets', async (h) => {
+  spec('checks the certificate against an IPv6 address without its brackets', async (h) => {
     const port = await grants(h, '', undefined, '::1');
     const secured = connect({ host: '[::1]', port }).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, { ca })))));
     const { details } = await h.observed(secured).value();
     expect(details.tls.authorized).toBe(true);
   });
 
-  spec('checks the certificate against the host of the stream, and tells it the server', async (h) => {
+  spec('checks the certificate against the host of the stream, which is also the server name', async (h) => {
     const names: unknown[] = [];
     const port = await grants(h, '', (secure) => {
       secure.on('secure', () => names.push((secure as { servername?: unknown }).servername));
@@ -113,29 +69,7 @@ describe('startTls', () => {
     h.error(bad.error, { code: 'ETLSCERT', phase: 'handshake', layer: 'tls' });
   });
 
-  spec('refuses bytes that came behind the go-ahead, and gives them nowhere (D16)', async (h) => {
-    let secured = 0;
-    const port = await grants(h, 'INJECTED', (secure) => secure.on('secure', () => (secured += 1)));
-    const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
-    const upgrade = h.observed(ask(io).pipe(switchMap(() => startTls(io, CLIENT))));
-    await upgrade.ended;
-    h.error(upgrade.error, { code: 'EPROTOCOL', phase: 'handshake', layer: 'tls' });
-    expect([io.state, io.inBuf.toString(), secured, upgrade.values]).toStrictEqual(['open', 'INJECTED', 0, []]);
-  });
-
-  spec('takes clear text that comes later for what it is: no TLS (D16)', async (h) => {
-    const port = await serve(h, (socket: Socket) => {
-      socket.once('data', () => socket.write('220 go\r\n'));
-      socket.once('data', () => socket.once('data', () => socket.write('INJECTED')));
-    });
-    const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
-    const upgrade = h.observed(ask(io).pipe(switchMap(() => startTls(io, CLIENT))));
-    await upgrade.ended;
-    h.error(upgrade.error, { code: 'ETLS', phase: 'handshake', layer: 'tls' });
-    expect((await closing(io)).by).toBe('upgraded');
-  });
-
-  spec('is cold, and for a stream that is open and free', async (h) => {
+  spec('is cold, and errors if the stream has a reader or queued bytes, or is not open', async (h) => {
     const [a, b] = await open(h);
     const upgrade$ = startTls(a, CLIENT);
     await turns();
@@ -169,7 +103,7 @@ describe('startTls', () => {
     h.error(await failure(), { code: 'ECLOSED' });
   });
 
-  spec('frees the wire when it is unsubscribed within the handshake', async (h) => {
+  spec('closes the wire when it is unsubscribed in the handshake', async (h) => {
     const [a, b] = await open(h);
     h.watch(b);
     const upgrade = h.observed(startTls(a, CLIENT));
@@ -180,7 +114,7 @@ describe('startTls', () => {
     expect((await closing(a)).by).toBe('upgraded');
   });
 
-  spec('gives the new stream the options, the callback and the own fields of the old one', async (h) => {
+  spec('copies the options, the callback and the own fields to the new stream', async (h) => {
     const masks: number[] = [];
     const cb = h.cb((io: IOStream, mask) => masks.push(io.details.tls ? mask : -mask));
     const [a, b] = joined(h, { cb, waitFor: 2, timeouts: { write: 7777 }, Name: 'a', highWaterMark: 1234 } as object);
@@ -194,7 +128,7 @@ describe('startTls', () => {
     expect(Object.keys(secure.plugin)).toStrictEqual(['tls']);
   });
 
-  spec('serves in a handler of listen', async (h) => {
+  spec('upgrades a stream in a handler of listen', async (h) => {
     const { at, errors } = await serving(h, (io) =>
       concat(
         grant(io),
@@ -215,7 +149,7 @@ describe('startTls', () => {
     expect([client.state, errors.values]).toStrictEqual(['complete', []]);
   });
 
-  spec('leaves the stream with its server, which counts, drains and closes it', async (h) => {
+  spec('keeps the stream with its server, which counts, drains and closes it', async (h) => {
     const served = (io: IOStream): Observable<unknown> => io.data$.pipe(finalize(() => io.end()));
     const { at, server, seen, errors } = await serving(h, (io) => concat(grant(io), startTls(io, SERVER).pipe(switchMap(served))));
     const dialled = (): Promise<IOStream> =>
@@ -226,14 +160,14 @@ describe('startTls', () => {
     first.end();
     await h.until(() => server.size === 1);
     expect(drained.values).toStrictEqual([]);
-    const gone = h.observed(second.data$);
+    const data = h.observed(second.data$);
     seen.unsubscribe();
-    await gone.ended;
+    await data.ended;
     await drained.ended;
-    expect([gone.state, drained.values, errors.values]).toStrictEqual(['complete', [{ finished: 2, cut: 0 }], []]);
+    expect([data.state, drained.values, errors.values]).toStrictEqual(['complete', [{ finished: 2, cut: 0 }], []]);
   });
 
-  spec('upgrades what is TLS already', async (h) => {
+  spec('upgrades a stream that uses TLS already', async (h) => {
     const [a, b] = await open(h);
     const [far, near] = [h.observed(startTls(b, SERVER)), h.observed(startTls(a, CLIENT))];
     const [outer, outerService] = [await near.value(), await far.value()];
@@ -244,7 +178,7 @@ describe('startTls', () => {
     expect((await got).toString()).toBe('twice');
   });
 
-  spec('follows a conversation whose last act is the go-ahead', async (h) => {
+  spec('starts after a conversation that sends the go-ahead last', async (h) => {
     const { at, errors } = await serving(h, (io) =>
       converse(io, function* (link) {
         yield* link.readUntil('\r\n', 64);
@@ -279,73 +213,12 @@ describe('startTls', () => {
     const pushed = h.observed(io.data$);
     await h.until(() => pushed.values.length > 0);
     io.end();
-    await h.until(() => server.size === 0, 'the server has no connection any more');
+    await h.until(() => server.size === 0, 'the server has no connection');
     await client.ended;
     expect([pushed.state, errors.values]).toStrictEqual(['complete', []]);
   });
 
-  describe('behind a codec', () => {
-    /** A greeting and a go-ahead, framed by a codec; more comes with the go-ahead. */
-    async function framedGoAhead(
-      h: Harness,
-      codec: Codec<unknown, never>,
-      greeting: string,
-      goAhead: string,
-      more: string,
-    ): Promise<IOStream> {
-      const port = await serve(h, (socket: Socket) => {
-        socket.write(greeting);
-        socket.once('data', () => {
-          socket.write(`${goAhead}${more}`);
-          const secure = new TLSSocket(socket, { ...server, isServer: true });
-          h.defer(() => secure.destroy());
-          secure.on('error', () => {}).pipe(secure);
-        });
-      });
-      const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
-      const { messages$ } = framed(io, codec);
-      await firstValueFrom(messages$);
-      io.write('STARTTLS\r\n');
-      await firstValueFrom(messages$);
-      return io;
-    }
-
-    const numbered = lengthPrefixed({ bytes: 1, maxLength: 99 }) as Codec<unknown, never>;
-    const injected: Record<string, readonly [codec: Codec<unknown, never>, greeting: string, goAhead: string, more: string, held: RegExp]> =
-      {
-        'a message that was not taken': [lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', '250 INJECTED\r\n', /got 1 unread message:/],
-        'several messages': [lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', 'a\r\nb\r\nc', /got 2 unread messages:/],
-        'a part of a line': [lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', '250 INJ', /got an unread part of a message:/],
-        'a part of a frame': [numbered, '\u0002hi', '\u0002go', '\u0005INJ', /got an unread part of a message:/],
-        'a part of a length': [numbered, '\u0002hi', '\u0002go', '\u0005', /got an unread part of a message:/],
-      };
-    spec.each(Object.keys(injected))('refuses %s', async (h, what) => {
-      const [codec, greeting, goAhead, more, held] = injected[what]!;
-      const io = await framedGoAhead(h, codec, greeting, goAhead, more);
-      const upgrade = h.observed(startTls(io, CLIENT));
-      await upgrade.ended;
-      h.error(upgrade.error, { code: 'EPROTOCOL', phase: 'handshake', layer: 'tls' });
-      expect((upgrade.error as Error).message).toMatch(held);
-      expect([io.state, upgrade.values]).toStrictEqual(['open', []]);
-      const again = h.observed(startTls(io, CLIENT));
-      await again.ended;
-      h.error(again.error, { code: 'EPROTOCOL' });
-    });
-
-    spec.each(['lines', 'frames'])('upgrades when it holds nothing: %s', async (h, kind) => {
-      const io =
-        kind === 'lines'
-          ? await framedGoAhead(h, lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', '')
-          : await framedGoAhead(h, numbered, '\u0002hi', '\u0002go', '');
-      const secure = await h.observed(startTls(io, CLIENT)).value();
-      const echo = h.observed(secure.data$);
-      secure.end('hello');
-      await echo.ended;
-      expect(Buffer.concat(echo.values).toString()).toBe('hello');
-    });
-  });
-
-  spec.each(['rejectUnauthorized', 'servername', 'isServer'])('takes no option from Object.prototype: %s', async (h, name) => {
+  spec.each(['rejectUnauthorized', 'servername', 'isServer'])('reads no option from Object.prototype: %s', async (h, name) => {
     const [a, b] = await open(h);
     const far = h.observed(startTls(b, name === 'rejectUnauthorized' ? { ...certificates.selfSigned, isServer: true } : SERVER));
     const prototype = Object.prototype as Record<string, unknown>;
@@ -363,7 +236,7 @@ describe('startTls', () => {
     far.unsubscribe();
   });
 
-  spec('throws TypeErrors at the call', async (h) => {
+  spec('throws a TypeError at the call for invalid arguments', async (h) => {
     const [a] = await open(h);
     expect(() => startTls(JSON.parse('{}') as IOStream)).toThrow(/TypeError|expected `io` to be an IOStream/);
     expect(() => startTls(a, { ca })).toThrow(/expected `servername`/);
@@ -375,65 +248,5 @@ describe('startTls', () => {
     expect(() => startTls(a, { ...CLIENT, truncation: 'no' as 'error' })).toThrow(/expected `truncation`/);
     startTls(a, { rejectUnauthorized: false });
     expect(a.state).toBe('open');
-  });
-});
-
-describe('openTls', () => {
-  spec('resolves with a stream that stays open until the caller closes it', async (h) => {
-    const port = await grants(h);
-    const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
-    await firstValueFrom(ask(io));
-    const secure = await openTls(io, CLIENT);
-    owned(h, secure);
-    expect((await closing(io)).by).toBe('upgraded');
-    await turns();
-    expect([secure.state, secure.details.tls.authorized]).toStrictEqual(['open', true]);
-    secure.end('hello');
-    let got = '';
-    for await (const bytes of secure) got += bytes.toString();
-    expect(got).toBe('hello');
-    secure.close();
-    expect(secure.state === 'open').toBe(false);
-  });
-
-  spec('rejects with the error of the handshake, and with TypeErrors', async (h) => {
-    const [a, b] = await open(h);
-    await expect(openTls(JSON.parse('{}') as IOStream)).rejects.toThrow(/TypeError|openTls: expected `io` to be an IOStream/);
-    await expect(openTls(a, { ca })).rejects.toThrow(
-      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/openTls: expected `servername`/) }),
-    );
-    await expect(openTls(a, tlsClient({ ca }) as object)).rejects.toThrow(
-      expect.objectContaining({
-        name: 'TypeError',
-        message: expect.stringMatching(/openTls: expected the options of TLS, got a function/),
-      }),
-    );
-    expect(a.state).toBe('open');
-    const far = openTls(b, SERVER).then(
-      () => 'open',
-      (error: unknown) => (error as { code: string }).code,
-    );
-    await expect(openTls(a, { ...CLIENT, servername: 'other.test' })).rejects.toThrow(
-      expect.objectContaining({ code: 'ETLSCERT', phase: 'handshake' }),
-    );
-    await far;
-    await expect(openTls(a, CLIENT)).rejects.toThrow(expect.objectContaining({ code: 'ECLOSED' }));
-  });
-
-  spec('serves in a handler of listen: the server counts the new stream and closes it when it stops', async (h) => {
-    const { at, server, seen, errors } = await serving(h, async (io) => {
-      await firstValueFrom(grant(io), { defaultValue: undefined });
-      const secure = await openTls(io, SERVER);
-      await firstValueFrom(secure.send(secure), { defaultValue: undefined });
-    });
-    const client = h.observed(connect(at).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, CLIENT))))));
-    const io = await client.value();
-    const echo = h.observed(io.data$);
-    io.write('hello');
-    await h.until(() => echo.values.length > 0);
-    expect(server.size).toBe(1);
-    seen.unsubscribe();
-    await echo.ended;
-    expect([Buffer.concat(echo.values).toString(), errors.values]).toStrictEqual(['hello', []]);
   });
 });

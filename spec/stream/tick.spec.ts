@@ -1,15 +1,12 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Socket } from 'node:net';
-import { mock } from 'node:test';
-import { asapScheduler, config, defer, map, mergeMap, of, switchMap, take, tap, type Observable } from 'rxjs';
+import { asapScheduler, take, tap } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
-import { assert, beforeAll, describe, expect, vi } from 'vitest';
-import { connect, converse, framed, IOStream, lines, open, relay, requests, SENT, type IOStreamOptions } from 'rxjs-io-stream';
+import { assert, describe, expect } from 'vitest';
+import { connect, framed, IOStream, lines, SENT, type IOStreamOptions } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
-import { client, portOf, serving } from '../support/clients.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
-import { joined, owned, serve, turns, unhandled } from './tools.ts';
+import { joined, owned, serve, turns } from './tools.ts';
 
 const host = '127.0.0.1';
 const codec = lines({ maxLength: 100 });
@@ -18,22 +15,9 @@ const boom = (): never => {
   throw new Error('mine');
 };
 const isMine = (error: unknown): boolean => (error as Error).message === 'mine';
-const nextTurn = setImmediate;
 const later = setTimeout;
 
-// Its first use emits a warning of Node 20, which is none of a spec.
-beforeAll(async () => {
-  mock.timers.reset();
-  await turns();
-});
-
-/** RxJS marks the name as deprecated; it is still in use. */
-function useDeprecatedNextContext(h: Harness): void {
-  Object.assign(config, { useDeprecatedNextContext: true });
-  h.defer(() => Object.assign(config, { useDeprecatedNextContext: false }));
-}
-
-describe('a throw', () => {
+describe('a thrown error', () => {
   const THROWING: Record<string, (io: IOStream) => unknown> = {
     cb: (io) => (io.cb = boom),
     'a subscriber of events$': (io) => io.events$.subscribe(boom),
@@ -47,7 +31,7 @@ describe('a throw', () => {
   };
 
   spec.each(Object.entries(THROWING))(
-    'in %s stops no other stream',
+    'stops no other stream when it is thrown in %s',
     async (h, _, arrange) => {
       const [a, b] = joined(h, { cb: () => {} }, { cb: () => {} });
       const [c, d] = joined(h);
@@ -63,7 +47,7 @@ describe('a throw', () => {
     { uncaught: isMine },
   );
 
-  spec('of a TestScheduler.run leaves no later stream dead', async (h) => {
+  spec('stops no later stream when it is thrown in TestScheduler.run', async (h) => {
     const scheduler = new TestScheduler(() => {});
     const [near, far] = memoryPair();
     expect(() =>
@@ -90,145 +74,6 @@ describe('a throw', () => {
   });
 });
 
-describe('the async context', () => {
-  const storage = new AsyncLocalStorage<string>();
-  spec('of the code that made a stream is that of its callbacks', async (h) => {
-    const port = await serve(h, (socket) => socket.end('line\n'));
-    const wrong: string[] = [];
-    const count = { calls: 0 };
-    const streams: IOStream[] = [];
-    for (const id of ['A', 'B', 'C'])
-      storage.run(id, () => {
-        const note = (what: string) => (): void => {
-          count.calls += 1;
-          if (storage.getStore() !== id) wrong.push(`${what} of ${id} in ${String(storage.getStore())}`);
-        };
-        const io: IOStream = new IOStream({ host, port, cb: note('cb'), onEvent: note('onEvent') });
-        streams.push(io);
-        io.events$.subscribe(note('events$'));
-        io.data$.subscribe({ next: note('data$'), complete: note('data$ completes') });
-        io.eof$.subscribe(note('eof$'));
-        io.closed$.subscribe(note('closed$'));
-        io.consume(() => [1]).subscribe(note('consume'));
-        io.send(['x']).subscribe({ next: note('send'), error: note('send errors') });
-      });
-    await h.until(() => streams.every(({ state }) => state === 'closed'));
-    expect(wrong).toStrictEqual([]);
-    assert(count.calls > 20);
-  });
-
-  spec('of the subscriber of connect is that of what it emits, of its handler and of messages', async (h) => {
-    const port = await serve(h, echo);
-    const wrong: string[] = [];
-    await Promise.all(
-      ['A', 'B'].map((id) =>
-        storage.run(id, async () => {
-          const note = <T>(what: string) =>
-            tap<T>(() => storage.getStore() !== id && wrong.push(`${what} of ${id} in ${String(storage.getStore())}`));
-          const use = (io: IOStream): Observable<unknown> => {
-            const messages = framed(io, codec);
-            return requests(messages)
-              .request('question')
-              .pipe(
-                note('request'),
-                mergeMap(() => io.send(['more\n'])),
-                note('send'),
-                take(1),
-              );
-          };
-          await h.observed(connect({ host, port }).pipe(note('connect'), switchMap(use), take(1), note('values'))).ended;
-          await h.observed(connect({ host, port }, (io) => of(io).pipe(note('handler'), mergeMap(use))).pipe(note('emits'))).ended;
-        }),
-      ),
-    );
-    expect(wrong).toStrictEqual([]);
-  });
-
-  spec('of the subscriber of listen is that of its handlers', async (h) => {
-    const seen: unknown[] = [];
-    const { server, at } = await storage.run('server', () => serving(h, (io) => (seen.push(storage.getStore()), io.send(io))));
-    await storage.run('client', () => client(h, at));
-    await h.until(() => seen.length === 1);
-    assert(portOf(server) > 0);
-    expect(seen).toStrictEqual(['server']);
-  });
-});
-
-describe('frozen timers', () => {
-  const FREEZE: Record<string, () => void> = {
-    'vi.useFakeTimers()': () => vi.useFakeTimers(),
-    'mock.timers of node:test': () => mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'setImmediate', 'Date'] }),
-  };
-  const thaw = (): void => {
-    vi.useRealTimers();
-    mock.timers.reset();
-  };
-
-  spec.each(Object.entries(FREEZE))('stop no bytes: %s', async (h, _, freeze) => {
-    const port = await serve(h, echo);
-    h.defer(thaw);
-    freeze();
-    const io = await open({ host, port });
-    h.defer(() => io.reset());
-    let back = 0;
-    io.data$.subscribe(({ length }) => (back += length));
-    for (let each = 0; each < 1000; each += 1) {
-      io.write('x');
-      await new Promise<void>((resolve) => nextTurn(resolve));
-    }
-    for (let each = 0; each < 1000 && back < 1000; each += 1) await new Promise<void>((resolve) => later(resolve, 1));
-    expect(back).toBe(1000);
-  });
-
-  spec.each(Object.entries(FREEZE))('stop no pair in memory: %s', async (h, _, freeze) => {
-    h.defer(thaw);
-    freeze();
-    const [a, b] = joined(h);
-    const seen = h.observed(b.data$);
-    a.end('in memory');
-    for (let each = 0; each < 1000 && seen.state === 'open'; each += 1) await new Promise<void>((resolve) => nextTurn(resolve));
-    h.sameBytes(seen.values, 'in memory');
-  });
-});
-
-describe('the deprecated next context of RxJS', () => {
-  spec.each<[string, (io: IOStream, h: Harness) => Observable<unknown>]>([
-    ['data$', (io) => io.data$.pipe(map((each) => each.toString()))],
-    ['consume', (io) => io.consume((each) => of(each.toString()))],
-    ['messages$', (io) => framed(io, codec).messages$],
-    [
-      'request',
-      (io) =>
-        requests(framed(io, codec))
-          .request('x')
-          .pipe(map(() => 'line')),
-    ],
-    ['converse', (io) => converse(io, (link) => link.readUntil('\n', 100))],
-    ['send', (io) => io.send([])],
-    ['for await', (io) => defer(() => io[Symbol.asyncIterator]().next())],
-  ])('changes nothing: %s', async (h, _, read) => {
-    useDeprecatedNextContext(h);
-    const port = await serve(h, (socket) => {
-      socket.resume().on('end', () => socket.end());
-      socket.write('line\n');
-    });
-    const seen = h.observed(connect({ host, port }, (io) => read(io, h).pipe(take(1))));
-    expect([(await seen.ended).state, seen.values.length]).toStrictEqual(['complete', 1]);
-  });
-
-  spec('changes nothing: relay, listen and output', async (h) => {
-    useDeprecatedNextContext(h);
-    const back = await serving(h, (io) => io.send(io));
-    const front = await serving(h, (io) => connect(back.at).pipe(mergeMap((other) => relay(io, other))), { allowHalfOpen: true });
-    const io = await open(front.at);
-    h.defer(() => io.reset());
-    const seen = h.observed(io.data$);
-    io.output.next('through');
-    io.output.complete();
-    h.sameBytes((await seen.ended).values, 'through');
-  });
-});
-
 describe('a writer that writes on each SENT', () => {
   const write = (io: IOStream, mask: number): void => {
     if (mask & SENT) io.write('x');
@@ -245,7 +90,7 @@ describe('a writer that writes on each SENT', () => {
         return Promise.resolve({ wire: near });
       },
     ],
-  ])('lets timers and other sockets run: %s', async (h, _, to) => {
+  ])('does not starve timers and other sockets: %s', async (h, _, to) => {
     const port = await serve(h, echo);
     const [io] = owned(h, new IOStream({ ...(await to(h)), outBuf: 'x', cb: write as never }));
     const start = performance.now();
@@ -254,49 +99,5 @@ describe('a writer that writes on each SENT', () => {
     await other.ended;
     assert(performance.now() - start < 2000);
     assert(io.outBytes > 10, String(io.outBytes));
-  });
-});
-
-describe('a wall clock that jumps', () => {
-  spec.each([-3_600_000, 3_600_000])('by %d ms changes no limit', async (h, jump) => {
-    const { now } = Date;
-    let offset = 0;
-    Date.now = () => now() + offset;
-    h.defer(() => (Date.now = now));
-    const reported = unhandled(h);
-    const port = await serve(h, (socket) => socket.resume());
-    const [io] = owned(h, new IOStream({ host, port, timeouts: { idle: 60 } }));
-    const { request } = requests(framed(io, codec), { timeout: 30 });
-    const late = h.observed(request('x'));
-    const { errors } = h.watch(io);
-    await turns(3);
-    const start = performance.now();
-    offset = jump;
-    expect(((await late.ended).error as { code: string }).code).toBe('ETIMEDOUT');
-    const waited = performance.now() - start;
-    assert(waited > 15, String(waited));
-    h.error(await errors.value(), { code: 'ETOIDLE' });
-    assert(performance.now() - start > 40);
-    expect(reported).toStrictEqual([]);
-  });
-});
-
-describe('virtual time', () => {
-  spec('is taken by streams with a scheduler alone', async (h) => {
-    const scheduler = new TestScheduler(() => {});
-    const [near, far] = memoryPair();
-    const [a, b] = owned(h, new IOStream({ wire: near, scheduler, cb: () => {} }), new IOStream({ wire: far, scheduler, cb: () => {} }));
-    const [c, d] = joined(h);
-    const real = h.observed(d.data$);
-    let got = 0;
-    b.data$.subscribe(({ length }) => (got += length));
-    a.write('virtual');
-    c.end('real');
-    await real.ended;
-    expect(got).toBe(0);
-    scheduler.run(({ flush }) => {
-      flush();
-    });
-    expect(got).toBe(7);
   });
 });

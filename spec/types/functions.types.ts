@@ -13,7 +13,7 @@ export function ownFields(): void {
   listen({ port: 7, Count: 0 }, (io) => (use(io.Count), EMPTY)).subscribe(({ connections$ }) =>
     connections$.subscribe((io) => use(io.Count)),
   );
-  // @ts-expect-error: it was not given
+  // @ts-expect-error: no such option was passed
   connect({ ...place, Count: 0 }).subscribe((io) => look(io.Missing));
 }
 
@@ -34,14 +34,14 @@ export function optionsMadeElsewhere(either: IOStreamOptions | (() => IOStreamOp
   void open(options);
 }
 
-export function wrong(): void {
+export function wrongOptionsDoNotCompile(): void {
   // @ts-expect-error: a number
   connect({ host: 'x', port: '7' });
-  // @ts-expect-error: the handler must say when it is through
+  // @ts-expect-error: a handler returns an ObservableInput
   listen({ port: 7 }, () => {});
 }
 
-export function talks(io: IOStream): void {
+export function conversationsReturnTheirType(io: IOStream): void {
   const version$: Observable<number | undefined> = converse(io, function* (link) {
     link.send('hello');
     const [version] = yield* link.read(1);

@@ -10,7 +10,7 @@ interface Call {
   readonly id: number;
 }
 
-/** No rule about unbound methods is broken, as there are none. */
+/** Functions that are taken out of their objects break no rule about unbound methods. */
 export function takenApart(): void {
   const { messages$, write, consume } = framed(io, lines({ maxLength: 64 }));
   const { request, unmatched$ } = requests(framed(io, ndjson<Call>({ maxLength: 64 })), { match: ({ id }) => id });
@@ -23,7 +23,7 @@ export function takenApart(): void {
   request({});
 }
 
-export function whatIsBelow(): void {
+export function ioHasTheTypeThatWasPassed(): void {
   const line: Persistent = framed(persistent({ host: '127.0.0.1', port: 7 }), lines({ maxLength: 64 })).io;
   const stream: IOStream = framed(io, lines({ maxLength: 64 })).io;
   use([line, stream, framed(either, lines({ maxLength: 64 })).io]);
@@ -32,7 +32,7 @@ export function whatIsBelow(): void {
   use(framed(persistent({ host: '127.0.0.1', port: 7 }), lines({ maxLength: 64 })).io.data$);
 }
 
-export function waits(source$: Observable<Buffer>): Observable<Buffer> {
+export function backoffConfiguresRepeatAndRetry(source$: Observable<Buffer>): Observable<Buffer> {
   const retryIf = (error: unknown, { attempt, failures, closed }: RetryReport): boolean =>
     !(error instanceof RangeError) && attempt + failures < 10 && closed?.by !== 'us';
   return source$.pipe(repeat(backoff()), retry({ ...backoff({ retryIf }), count: 3 }));

@@ -17,15 +17,15 @@ export function ownFields(): void {
   io.Maybe = new Date(count + name.length + tags.length);
   const foreign = new IOStream({ ...place, Élan: 1, Ωmega: 'x' });
   foreign.Élan += foreign.Ωmega.length;
-  // @ts-expect-error: it was given as a number
+  // @ts-expect-error: passed as a number
   io.Count = 'one';
-  // @ts-expect-error: it was not given
+  // @ts-expect-error: no such option was passed
   use(io.Missing);
   // @ts-expect-error: only names with a capital are the user's
   use(new IOStream({ ...place, count: 0 }).count);
   // @ts-expect-error: a capital of any alphabet, but a capital
   use(new IOStream({ ...place, élan: 0 }).élan);
-  // @ts-expect-error: nor is this one
+  // @ts-expect-error: no capital either
   use(new IOStream({ ...place, _Count: 0 })._Count);
 }
 
@@ -39,9 +39,9 @@ export function callbacks(): void {
       const reason: IOStreamError | undefined = error;
       io.Count += io.inBuf.length + whole;
       io.write(reason?.code ?? 'fine');
-      // @ts-expect-error: it was given as a number
+      // @ts-expect-error: passed as a number
       io.Count = 'one';
-      // @ts-expect-error: it was not given
+      // @ts-expect-error: no such option was passed
       use(io.Missing);
     },
   });
@@ -67,7 +67,7 @@ export function fields(): void {
   io.write(new DataView(new ArrayBuffer(sent ? 1 : 2)));
   // @ts-expect-error: neither text nor bytes
   io.write(5);
-  // @ts-expect-error: nor an array of numbers
+  // @ts-expect-error: an array of numbers is no bytes
   io.write([1, 2, 3]);
   // @ts-expect-error: read only
   io.plugin = {};

@@ -100,7 +100,7 @@ export function ownFieldsAreKeptInEvents(): void {
   const io = new IOStream({ ...place, Count: 0 });
   io.events$.subscribe((event) => {
     event.io.Count += event.mask;
-    // @ts-expect-error: it was not given
+    // @ts-expect-error: no such option was passed
     look(event.io.Missing);
   });
   connect({ ...place, Count: 0, plugin: { tls: tlsClient() } }).subscribe(({ events$ }) =>
@@ -110,16 +110,16 @@ export function ownFieldsAreKeptInEvents(): void {
 
 class Chat extends IOStream {
   readonly nick: string;
-  readonly #said: string[] = [];
+  readonly #lines: string[] = [];
 
   constructor(nick: string) {
     super({ ...place, waitFor: 0, Room: 'hall' });
     this.nick = nick;
   }
 
-  say(text: string): number {
+  post(text: string): number {
     this.write(`${this.nick}: ${text}\n`);
-    return this.#said.push(text);
+    return this.#lines.push(text);
   }
 
   override close(): void {
@@ -130,7 +130,7 @@ class Chat extends IOStream {
 
 export function aClassMayExtendIOStream(): void {
   const chat = new Chat('me');
-  use(chat.say('hello'));
+  use(chat.post('hello'));
   const close = (io: IOStream): void => io.close();
   close(chat);
   chat.events$.subscribe((event) => use(event.io.nick));
@@ -154,7 +154,7 @@ export function optionsMayBeAUnion(
   use(new IOStream(counted).Count);
 }
 
-export function preparedOptionsMayHaveFieldsThatAreNotGiven(options: Omit<IOStreamOptions, 'port'>): void {
+export function preparedOptionsMayLackFields(options: Omit<IOStreamOptions, 'port'>): void {
   listen({ ...options, port: 7 }, (io) => io.send(io)).subscribe();
 }
 
@@ -176,8 +176,8 @@ export function aMisspeltOptionDoesNotCompile(): void {
   // @ts-expect-error: in `timeouts`
   connect({ ...place, timeouts: { conect: 1 } });
   const prepared = { ...place, highwaterMark: 1 };
-  // @ts-expect-error: `highWaterMark`, not in a literal
+  // @ts-expect-error: `highWaterMark`, misspelt in a variable
   connect(prepared);
-  // @ts-expect-error: a name of the user's starts with a capital
+  // @ts-expect-error: own fields start with a capital
   connect({ ...place, count: 0 });
 }

@@ -57,12 +57,12 @@ import { closing, owned, pattern, serve, turns } from './tools.ts';
 const host = '127.0.0.1';
 
 type Use = (io: IOStream) => Observable<unknown>;
-type Leave = (source$: Observable<unknown>, stop$: Observable<'stop'>) => Observable<unknown>;
+type Operator = (source$: Observable<unknown>, stop$: Observable<'stop'>) => Observable<unknown>;
 
 const fails = (stop$: Observable<unknown>): Observable<never> => stop$.pipe(mergeMap(() => throwError(() => new Error('beside'))));
 
-/** Ways of RxJS to leave `source$` when `stop$` emits. */
-const WAYS: Record<string, Leave> = {
+/** Operators of RxJS that unsubscribe from `source$` when `stop$` emits. */
+const OPERATORS: Record<string, Operator> = {
   takeUntil: (source$, stop$) => source$.pipe(takeUntil(stop$)),
   timeout: (source$, stop$) => {
     const scheduler = new VirtualTimeScheduler();
@@ -97,11 +97,11 @@ const text = (chunks: readonly Buffer[]): string => Buffer.concat(chunks).toStri
 
 interface Reader {
   readonly read: (io: IOStream, h: Harness) => Observable<unknown>;
-  /** How the peer sees the end. @default FIN */
+  /** The end that the peer receives. @default FIN */
   readonly peer?: 'ECONNRESET';
 }
 
-/** What takes the bytes of a stream or sends some; the peer writes `one\n` and no reply. */
+/** Readers and senders. The peer writes `one\n` and no reply. */
 const READERS: Record<string, Reader> = {
   data$: { read: (io) => io.data$.pipe(toArray(), map(text)) },
   'data$ that emits as it comes': { read: (io) => io.data$.pipe(map((each) => each.toString())) },
@@ -143,7 +143,7 @@ const READERS: Record<string, Reader> = {
   },
 };
 
-/** Makes streams with a peer each, and uses them. */
+/** Creates streams with a peer each, and uses them. */
 type Place = (h: Harness, use: Use, peer: (socket: Socket) => void) => Promise<Observable<unknown>> | Observable<unknown>;
 
 function dialServer(h: Harness, { address }: Server, peer: (socket: Socket) => void): void {
@@ -168,15 +168,15 @@ const PLACES: Record<string, Place> = {
 };
 
 interface Seen {
-  /** What the reader emitted after the leave, and its end. */
+  /** What the reader emitted after the unsubscription, and its end. */
   readonly late: readonly string[];
-  /** What the peer saw. */
+  /** The end that the peer received. */
   readonly peer: string;
   readonly by: ClosedReport['by'];
 }
 
-/** Leaves in one way while a reader is there. */
-async function leaving(h: Harness, place: Place, leave: Leave, { read }: Reader, stays: boolean): Promise<Seen> {
+/** Unsubscribes with one operator while a reader is active. */
+async function unsubscribing(h: Harness, place: Place, operator: Operator, { read }: Reader, stays: boolean): Promise<Seen> {
   const notes: string[] = [];
   let stream: IOStream | undefined;
   let socket: Socket | undefined;
@@ -202,7 +202,7 @@ async function leaving(h: Harness, place: Place, leave: Leave, { read }: Reader,
     each.resume().write('one\n');
   };
   const stop$ = new Subject<'stop'>();
-  const subscription = leave(await place(h, use, peer), stop$).subscribe({ error: () => {} });
+  const subscription = operator(await place(h, use, peer), stop$).subscribe({ error: () => {} });
   h.defer(() => subscription.unsubscribe());
   await h.until(() => stream !== undefined && socket !== undefined && stream.inBytes > 0, 'a stream in use');
   await turns(3);
@@ -213,27 +213,32 @@ async function leaving(h: Harness, place: Place, leave: Leave, { read }: Reader,
   await h.until(() => ending !== '', 'the peer sees the end');
   socket!.end();
   const { by } = await report;
-  await setTimeout(25); // longer than a chunk is in progress
+  await setTimeout(25); // longer than the readers above handle a chunk
   return { late: notes.slice(before), peer: ending, by };
 }
 
-describe('leaving', () => {
+describe('unsubscribing from a pipeline', () => {
   const cells = Object.keys(PLACES).flatMap((place) =>
-    Object.keys(READERS).flatMap((reader) => [false, true].map((stays) => ({ place, reader, stays, where: stays ? 'beside' : 'in' }))),
+    Object.keys(READERS).flatMap((reader) =>
+      [false, true].map((stays) => ({ place, reader, stays, where: stays ? 'outside of' : 'inside of' })),
+    ),
   );
 
-  spec.each(cells)('ends $reader, $where a pipeline of $place, in silence, whatever leaves', async (h, { place, reader, stays }) => {
-    const entry = READERS[reader]!;
-    const ways = Object.entries(WAYS);
-    const seen = await Promise.all(ways.map(([, leave]) => leaving(h, PLACES[place]!, leave, entry, stays)));
-    const expected: Seen = { late: [], peer: entry.peer ?? 'FIN', by: 'us' };
-    expect(Object.fromEntries(ways.map(([way], at) => [way, seen[at]]))).toStrictEqual(
-      Object.fromEntries(ways.map(([way]) => [way, expected])),
-    );
-  });
+  spec.each(cells)(
+    'emits nothing more from $reader, $where a pipeline of $place, with any operator',
+    async (h, { place, reader, stays }) => {
+      const entry = READERS[reader]!;
+      const operators = Object.entries(OPERATORS);
+      const seen = await Promise.all(operators.map(([, operator]) => unsubscribing(h, PLACES[place]!, operator, entry, stays)));
+      const expected: Seen = { late: [], peer: entry.peer ?? 'FIN', by: 'us' };
+      expect(Object.fromEntries(operators.map(([name], at) => [name, seen[at]]))).toStrictEqual(
+        Object.fromEntries(operators.map(([name]) => [name, expected])),
+      );
+    },
+  );
 
-  describe('a stream that is left', () => {
-    /** A connection in memory: what connects it, and the peer's end. */
+  describe('a stream after the unsubscription', () => {
+    /** A connection in memory: its wire, and the peer's stream. */
     const wired = (h: Harness): { near: Wire; got: string[]; peer: IOStream } => {
       const [near, far] = memoryPair();
       const [peer] = owned(h, new IOStream({ wire: far, cb: () => {} }));
@@ -246,7 +251,7 @@ describe('leaving', () => {
       return { near, got, peer };
     };
 
-    spec('takes what is written in the turn of the leave, and sends it before FIN', async (h) => {
+    spec('accepts writes in the turn of the unsubscription, and sends them before FIN', async (h) => {
       const { near, got } = wired(h);
       const seen = h.observed(connect({ wire: near }).pipe(switchMap((io) => merge(of(io), NEVER).pipe(finalize(() => io.write('bye'))))));
       const io = await seen.value();
@@ -257,7 +262,7 @@ describe('leaving', () => {
       expect(io.write('too late')).toBe(false);
     });
 
-    spec('sends all of an upload that was taken as a whole', async (h) => {
+    spec('sends all bytes of an upload whose source had completed', async (h) => {
       const { near, got } = wired(h);
       await firstValueFrom(connect({ wire: near }).pipe(mergeMap((io) => merge(io.send(of('a', pattern(200_000))), of(io)))));
       await h.until(() => got.at(-1) === 'FIN', 'FIN');
@@ -273,7 +278,7 @@ describe('leaving', () => {
       expect(streams.map(({ state, values }) => [state, values])).toStrictEqual(streams.map(() => ['complete', []]));
     });
 
-    spec('gives readers that come later nothing, a later send or request is refused with ECLOSED', async (h) => {
+    spec('emits nothing to later readers, and rejects a later send or request with ECLOSED', async (h) => {
       const { near, peer } = wired(h);
       peer.write('unread');
       const io = await firstValueFrom(connect({ wire: near }));
@@ -288,36 +293,39 @@ describe('leaving', () => {
         expect(((await h.observed<unknown>(each).ended).error as IOStreamError).code).toBe('ECLOSED');
     });
 
-    spec.each(['in a handshake', 'while it connects'] as const)('emits nothing, nor calls its handler, when left %s', async (h, stage) => {
-      const { wire, up } = byHand();
-      const plugin: Record<string, Plugin> =
-        stage === 'in a handshake'
-          ? {
-              slow: handshake({
-                *talk(link) {
-                  yield* link.read(1);
-                },
-              }),
-            }
-          : {};
-      let calls = 0;
-      const handled = connect({ wire, plugin }, () => of((calls += 1)));
-      const seen = h.observed(handled);
-      await turns();
-      seen.unsubscribe();
-      up.next({ kind: 'connected', details: [] });
-      up.next({ kind: 'data', bytes: Buffer.from('x') });
-      await turns();
-      expect([calls, seen.values]).toStrictEqual([0, []]);
-    });
+    spec.each(['in a handshake', 'while it connects'] as const)(
+      'emits nothing and does not call its handler when unsubscribed %s',
+      async (h, stage) => {
+        const { wire, up } = manualWire();
+        const plugin: Record<string, Plugin> =
+          stage === 'in a handshake'
+            ? {
+                slow: handshake({
+                  *talk(link) {
+                    yield* link.read(1);
+                  },
+                }),
+              }
+            : {};
+        let calls = 0;
+        const handled = connect({ wire, plugin }, () => of((calls += 1)));
+        const seen = h.observed(handled);
+        await turns();
+        seen.unsubscribe();
+        up.next({ kind: 'connected', details: [] });
+        up.next({ kind: 'data', bytes: Buffer.from('x') });
+        await turns();
+        expect([calls, seen.values]).toStrictEqual([0, []]);
+      },
+    );
 
     spec.each<[string, (up: Subject<Up>) => void]>([
       ['bytes', (up) => up.next({ kind: 'data', bytes: Buffer.from('late') })],
       ['EOF', (up) => up.next({ kind: 'end' })],
       ['an error', (up) => up.error(new IOStreamError('ECONNRESET', { phase: 'read' }))],
       ['the end of the wire', (up) => up.complete()],
-    ])('passes on no more when %s comes in the turn of the leave', async (h, _, happen) => {
-      const { wire, up } = byHand();
+    ])('emits nothing more when %s arrives in the turn of the unsubscription', async (h, _, happen) => {
+      const { wire, up } = manualWire();
       const seen = h.observed(connect({ wire }));
       up.next({ kind: 'connected', details: [] });
       const io = await seen.value();
@@ -329,7 +337,7 @@ describe('leaving', () => {
       expect(readers.map(({ state, values }) => [state, values.length])).toStrictEqual(readers.map(() => ['open', 0]));
     });
 
-    spec('by startTls ends its readers in silence, too', async (h) => {
+    spec('emits nothing more to the readers of a stream of startTls', async (h) => {
       const { near, peer } = wired(h);
       const [io] = owned(h, new IOStream({ wire: near }));
       await h.until(() => io.state === 'open' && peer.state === 'open');
@@ -342,8 +350,8 @@ describe('leaving', () => {
   });
 });
 
-/** A wire whose signals are given by the spec. */
-function byHand(): { wire: Wire; up: Subject<Up> } {
+/** A wire whose signals the spec emits. */
+function manualWire(): { wire: Wire; up: Subject<Up> } {
   const up = new Subject<Up>();
   return {
     up,

@@ -4,12 +4,12 @@ import { Duplex } from 'node:stream';
 import { connect as connectTls, createServer, type TLSSocket } from 'node:tls';
 import { IOStream, toDuplex } from 'rxjs-io-stream';
 import { describe, expect } from 'vitest';
-import * as certificates from '../support/certificates.ts';
-import { type Harness } from '../support/harness.ts';
-import { spec } from '../support/spec.ts';
-import { closing } from './tools.ts';
+import * as certificates from '../../support/certificates.ts';
+import { type Harness } from '../../support/harness.ts';
+import { spec } from '../../support/spec.ts';
+import { closing } from '../../stream/tools.ts';
 
-/** A TLS server of Node; each accepted socket greets, and ends as the options ask. */
+/** Connects to a TLS server of Node, which passes each accepted socket to `end`. */
 async function tlsServer(h: Harness, end: (socket: TLSSocket) => void): Promise<Socket> {
   const { cert, key } = certificates.server;
   const server = createServer({ cert, key }, (socket) => {
@@ -25,7 +25,7 @@ async function tlsServer(h: Harness, end: (socket: TLSSocket) => void): Promise<
   return raw;
 }
 
-/** An ordinary Duplex over a socket, no `net.Socket` itself. */
+/** A Duplex over a socket that is no `net.Socket`. */
 function duplexOver(raw: Socket, allowHalfOpen: boolean): Duplex {
   const duplex = new Duplex({
     allowHalfOpen,
@@ -55,11 +55,11 @@ const ends: Readonly<Record<string, (socket: TLSSocket) => void>> = {
 
 describe("Node's own TLS over a Duplex, as fh", () => {
   for (const [name, end] of Object.entries(ends)) {
-    for (const below of ['a Duplex', 'a Duplex without half-open', 'a stream of ours'] as const) {
+    for (const below of ['a Duplex', 'a Duplex without half-open', 'an IOStream'] as const) {
       spec(`ends without an error when the peer ends first: over ${below}, the server ${name}`, async (h) => {
         const raw = await tlsServer(h, end);
         const duplex = duplexOver(raw, below !== 'a Duplex without half-open');
-        const socket = below === 'a stream of ours' ? toDuplex(new IOStream({ fh: duplex })) : duplex;
+        const socket = below === 'an IOStream' ? toDuplex(new IOStream({ fh: duplex })) : duplex;
         const io = new IOStream({ fh: connectTls({ socket, ca: certificates.ca, servername: 'localhost' }) });
         const seen = h.observed(io.data$);
         io.write('hello');
@@ -71,7 +71,7 @@ describe("Node's own TLS over a Duplex, as fh", () => {
     }
   }
 
-  spec('fails when bytes of ours had not been sent', async (h) => {
+  spec('fails when it ends with unsent bytes', async (h) => {
     const raw = await tlsServer(h, (socket) => socket.pause().end('bye'));
     const socket = connectTls({ socket: duplexOver(raw, false), ca: certificates.ca, servername: 'localhost' });
     const io = new IOStream({ fh: socket, allowHalfOpen: true });
