@@ -87,13 +87,13 @@ describe('startTls', () => {
     };
     for (const [name, read] of Object.entries(readers)) {
       const reader = h.observed(read());
-      expect(String(await failure()), name).toMatch(/TypeError: startTls: expected nobody to read/);
+      expect(String(await failure()), name).toMatch(/TypeError: startTls: expected a stream without readers/);
       reader.unsubscribe();
       await turns();
     }
     b.pause();
     a.write('not yet');
-    expect(String(await failure())).toMatch(/TypeError: startTls: expected all bytes to have left, 7 have not/);
+    expect(String(await failure())).toMatch(/TypeError: startTls: expected a stream without pending bytes, got 7/);
     b.resume();
     await turns();
     a.end();

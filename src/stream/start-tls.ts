@@ -155,22 +155,20 @@ function checkIsFree(io: IOStream, core: Connection): void {
     throw new IOStreamError(ECLOSED, {
       phase: 'handshake',
       layer: NAME,
-      message: `expected a stream that is open both ways, it is ${io.state === 'open' ? 'ended' : io.state}`,
+      message: `the stream is ${io.state === 'open' ? 'ended' : io.state}, TLS needs one that is open in both directions`,
     });
   // Attached and detached at once: this marks the stream as read, so that a server's handler survives the close of `io`.
   const leave = reads.hasReader ? undefined : reads.attach({ ready: () => undefined });
   if (!leave)
-    throw new TypeError(
-      'startTls: expected nobody to read the stream any more, somebody does: subscribes data$, consumes, iterates or converses',
-    );
+    throw new TypeError('startTls: expected a stream without readers, got one that is read by data$, consume, iteration or converse');
   leave();
   const injected = (held: string): IOStreamError => {
-    const message = `expected no bytes behind the clear text, got ${held}: they may be injected`;
+    const message = `the peer sent ${held} behind the clear text; they may be injected`;
     return new IOStreamError(EPROTOCOL, { phase: 'handshake', layer: NAME, message });
   };
   if (reads.buffer.length > 0) throw injected(`${reads.buffer.length} unread bytes`);
   if (writes.pending > 0 || core.sends.length > 0)
-    throw new TypeError(`startTls: expected all bytes to have left, ${writes.pending} have not: wait for SENT, or use send()`);
+    throw new TypeError(`startTls: expected a stream without pending bytes, got ${writes.pending}: wait for SENT, or use send()`);
   // Checked last, since it ends the input of decoders.
   const held = heldAhead(io);
   if (held !== undefined) throw injected(held);
