@@ -238,18 +238,18 @@ describe('consume', () => {
     spec('handles up to `concurrency` chunks at the same time, started in order, and completes after all of them', async (h) => {
       const { wire, up } = scripted();
       const [b] = owned(h, new IOStream({ wire }));
-      const begun: string[] = [];
+      const started: string[] = [];
       const inners = Array.from({ length: 5 }, () => new Subject<string>());
-      const seen = h.observed(b.consume((chunk) => inners[begun.push(String(chunk)) - 1]!, { concurrency: 3 }));
+      const seen = h.observed(b.consume((chunk) => inners[started.push(String(chunk)) - 1]!, { concurrency: 3 }));
       await ticks();
       for (const text of ['a', 'b', 'c', 'd']) {
         up({ kind: 'data', bytes: Buffer.from(text) });
         await ticks();
       }
-      expect(begun).toStrictEqual(['a', 'b', 'c']);
+      expect(started).toStrictEqual(['a', 'b', 'c']);
       inners[1]?.next('B');
       inners[1]?.complete();
-      expect(begun).toStrictEqual(['a', 'b', 'c', 'd']);
+      expect(started).toStrictEqual(['a', 'b', 'c', 'd']);
       up({ kind: 'end' });
       inners[0]?.complete();
       inners[2]?.next('C');
@@ -283,8 +283,8 @@ describe('consume', () => {
       const { wire, up } = scripted();
       const [b] = owned(h, new IOStream({ wire }));
       const inners = [new Subject<never>(), new Subject<never>()];
-      let begun = 0;
-      const seen = h.observed(b.consume(() => inners[begun++]!, { concurrency: 2 }));
+      let started = 0;
+      const seen = h.observed(b.consume(() => inners[started++]!, { concurrency: 2 }));
       await ticks();
       for (let each = 0; each < 2; each += 1) {
         up({ kind: 'data', bytes: Buffer.from('x') });
@@ -306,7 +306,7 @@ describe('consume', () => {
     const total = 100_000_000;
     const { io, socket } = await dialled(h);
     const before = usedMiB();
-    let most = 0;
+    let maxUsed = 0;
     let ahead = 0;
     let taken = 0;
     let chunks = 0;
@@ -315,15 +315,15 @@ describe('consume', () => {
         taken += chunk.length;
         chunks += 1;
         ahead = Math.max(ahead, chunk.length); // All bytes read ahead arrive as one chunk.
-        if (chunks % 200 === 0) most = Math.max(most, usedMiB() - before);
+        if (chunks % 200 === 0) maxUsed = Math.max(maxUsed, usedMiB() - before);
         return timer(1);
       }),
     );
     const piece = pattern(100_000);
-    let wrote = 0;
+    let written = 0;
     const feed = (): void => {
-      while (wrote < total) {
-        wrote += piece.length;
+      while (written < total) {
+        written += piece.length;
         if (!socket.write(piece)) {
           socket.once('drain', feed);
           return;
@@ -334,8 +334,8 @@ describe('consume', () => {
     feed();
     await seen.ended;
     expect(taken).toBe(total);
-    console.log(`consume: 100 MB in ${chunks} chunks, at most ${most.toFixed(1)} MiB more in use, ${ahead} bytes ahead`);
-    expect(most < 16, `${most} MiB`).toBe(true);
+    console.log(`consume: 100 MB in ${chunks} chunks, at most ${maxUsed.toFixed(1)} MiB more in use, ${ahead} bytes ahead`);
+    expect(maxUsed < 16, `${maxUsed} MiB`).toBe(true);
     expect(ahead <= 2 * 65_536, `${ahead} bytes`).toBe(true);
   });
 });

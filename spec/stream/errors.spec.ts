@@ -24,7 +24,7 @@ describe('errors$', () => {
     expect(errors.state).toBe('complete');
   });
 
-  spec('keeps code, number, syscall, address and port of the system', async (h) => {
+  spec('emits errors with the code, errno, syscall, address and port of the system', async (h) => {
     for (const host of ['127.0.0.1', '::1']) {
       const [io] = owned(h, new IOStream({ host, port: 1 }));
       const { errors, events, closed } = h.watch(io);
@@ -35,14 +35,14 @@ describe('errors$', () => {
       expect(error.cause).toBeInstanceOf(Error);
       expect(
         events.values.map(({ mask }) => mask),
-        'RESOLVED, never CONNECTED (F1)',
+        'RESOLVED, never CONNECTED',
       ).toStrictEqual([1]);
       const [report] = closed.values as { connectedAt?: number }[];
       expect(report?.connectedAt).toBe(undefined);
     }
   });
 
-  spec('has the error before the stream is closed, and cb first', async (h) => {
+  spec('emits the error after `cb` and before the stream is closed', async (h) => {
     const order: string[] = [];
     const [io] = owned(
       h,
@@ -63,7 +63,7 @@ describe('errors$', () => {
     expect(order).toStrictEqual(['cb 0 ECONNREFUSED false', 'errors$ ECONNREFUSED in time', 'data$ ECONNREFUSED', 'complete', 'closed$']);
   });
 
-  spec('stands a close, a reset and a throw from inside', async (h) => {
+  spec('allows a close, a reset and a throw from inside `next`', async (h) => {
     const reported = unhandled(h);
     for (const act of [
       (io: IOStream) => io.close(),
@@ -82,7 +82,7 @@ describe('errors$', () => {
     expect((reported[0] as Error).message).toBe('mine');
   });
 
-  spec('peer closes, then we write twice: one error, later writes are false (F4)', async (h) => {
+  spec('emits one error for two writes after the peer has closed, and later writes return false', async (h) => {
     const { io, socket } = await dialled(h, { allowHalfOpen: true });
     const { errors } = h.watch(io);
     socket.destroy();
@@ -100,7 +100,7 @@ describe('errors$', () => {
 });
 
 describe('isFatal', () => {
-  spec('is all errors in reactive mode, and by the table of codes with waitFor', async (h) => {
+  spec('is true for all errors in reactive mode, and depends on the code with `waitFor`', async (h) => {
     for (const waitFor of [undefined, 0] as const) {
       const [a, b] = joined(h, { waitFor, timeouts: { idle: 10 } });
       h.watch(b);
@@ -112,10 +112,10 @@ describe('isFatal', () => {
     }
   });
 
-  spec('given, is asked for each error and has its way', async (h) => {
-    const asked: string[] = [];
+  spec('is called for each error when it is an option, and decides', async (h) => {
+    const calls: string[] = [];
     const isFatal = (error: IOStreamError): boolean => {
-      asked.push(error.code);
+      calls.push(error.code);
       return error.code !== ETOIDLE;
     };
     const [a, b] = joined(h, { isFatal, timeouts: { idle: 10, write: 50 } });
@@ -126,17 +126,17 @@ describe('isFatal', () => {
     b.pause();
     a.write(new Uint8Array(100_000));
     await closing(a);
-    expect(asked.includes(ETOIDLE) && asked.at(-1) === ETOWRITE).toBe(true);
+    expect(calls.includes(ETOIDLE) && calls.at(-1) === ETOWRITE).toBe(true);
   });
 
-  spec('cannot keep a stream open whose wire failed', async (h) => {
+  spec('cannot keep a stream open whose wire has failed', async (h) => {
     const [io] = owned(h, new IOStream({ ...refused, isFatal: () => false }));
     const { errors } = h.watch(io);
     expect((await closing(io)).by).toBe('error');
     expect(errors.values.length).toBe(1);
   });
 
-  spec('is not asked for ECLOSED, which is never fatal', async (h) => {
+  spec('is not called for ECLOSED, which is never fatal', async (h) => {
     const [a, b] = joined(h, { isFatal: () => true }, { allowHalfOpen: true });
     const { errors } = h.watch(a);
     h.observed(b.data$);
@@ -147,7 +147,7 @@ describe('isFatal', () => {
     expect(a.state).toBe('open');
   });
 
-  spec('that throws closes the stream and is reported', async (h) => {
+  spec('closes the stream when it throws, and the error is reported', async (h) => {
     const reported = unhandled(h);
     const thrown = new Error('mine');
     const [a, b] = joined(h, {
@@ -164,8 +164,8 @@ describe('isFatal', () => {
   });
 });
 
-describe('a fatal error that nobody handles', () => {
-  spec('goes to config.onUnhandledError once, and is never a bare socket error', async (h) => {
+describe('an unhandled fatal error', () => {
+  spec('is reported to `config.onUnhandledError` once, and is never a plain socket error', async (h) => {
     const reported = unhandled(h);
     owned(h, new IOStream(refused));
     await h.until(() => reported.length > 0);
@@ -175,7 +175,7 @@ describe('a fatal error that nobody handles', () => {
   });
 
   spec(
-    'is an uncaught exception without config.onUnhandledError',
+    'is an uncaught exception without `config.onUnhandledError`',
     async (h) => {
       const [io] = owned(h, new IOStream(refused));
       await h.until(() => io.state === 'closed');
@@ -184,7 +184,7 @@ describe('a fatal error that nobody handles', () => {
     { uncaught: (error) => (error as IOStreamError).code === 'ECONNREFUSED' },
   );
 
-  spec('is handled by cb, by a subscriber of errors$, data$ or closed$, by consume, send and iteration', async (h) => {
+  spec('does not occur with `cb`, a subscriber of `errors$`, `data$` or `closed$`, `consume`, `send` or an iteration', async (h) => {
     const reported = unhandled(h);
     const quiet = { error: (): void => {} };
     const handlers: ((options: IOStreamOptions) => IOStream)[] = [
@@ -232,7 +232,7 @@ describe('a fatal error that nobody handles', () => {
     expect(reported).toStrictEqual([]);
   });
 
-  spec('is not handled by events$, onEvent or a subscriber that left', async (h) => {
+  spec('occurs in spite of `events$`, `onEvent` and subscribers that have unsubscribed', async (h) => {
     const reported = unhandled(h);
     const [io] = owned(h, new IOStream({ ...refused, onEvent: () => {} }));
     io.events$.subscribe();
@@ -244,7 +244,7 @@ describe('a fatal error that nobody handles', () => {
     expect(reported.length).toBe(1);
   });
 
-  spec('does not touch other streams', async (h) => {
+  spec('does not affect other streams', async (h) => {
     const reported = unhandled(h);
     const [a, b] = joined(h);
     const seen = h.observed(b.data$);
@@ -255,7 +255,7 @@ describe('a fatal error that nobody handles', () => {
     await h.until(() => reported.length === 1);
   });
 
-  spec('that is not fatal is nobody’s concern', async (h) => {
+  spec('does not occur for an error that is not fatal', async (h) => {
     const reported = unhandled(h);
     const [a] = joined(h, { waitFor: 0, timeouts: { idle: 5 } }, { allowHalfOpen: true });
     await new Promise((resolve) => setTimeout(resolve, 30));
@@ -263,7 +263,7 @@ describe('a fatal error that nobody handles', () => {
     expect(reported).toStrictEqual([]);
   });
 
-  spec('of a socket that fails after the stream is closed reaches nobody', async (h) => {
+  spec('does not occur when a socket fails after the stream has closed', async (h) => {
     const reported = unhandled(h);
     const port = await serve(h, (socket) => setImmediate(() => socket.resetAndDestroy()));
     const socket = connect(port, '127.0.0.1');
@@ -277,7 +277,7 @@ describe('a fatal error that nobody handles', () => {
 });
 
 describe('wrong arguments', () => {
-  spec('throw a TypeError synchronously at the call, and nothing is started', (h) => {
+  spec('throw a TypeError synchronously at the call, and start nothing', (h) => {
     const { wire, down } = scripted();
     for (const wrong of [
       undefined,
