@@ -71,15 +71,15 @@ describe('consume', () => {
     const noted = virtually(1_000_000, (v) => {
       const [a, b] = v.joined({ timeouts: { write: 0 } }, { highWaterMark: 1000 }, { limit: 1000 });
       const inner$ = new Subject<never>();
-      let taken = 0;
+      let handled = 0;
       b.consume((chunk) => {
-        taken += chunk.length;
+        handled += chunk.length;
         return inner$;
       }).subscribe({ error: () => {} });
       for (let each = 0; each < 100; each += 1) v.at(each, () => a.write(new Uint8Array(1000)));
-      v.at(10_000, () => v.note(`${taken} taken, ${b.inBuf.length < 3000 ? 'little' : 'much'} ahead, ${a.output.pending} wait`));
+      v.at(10_000, () => v.note(`${handled} handled, ${b.inBuf.length < 3000 ? 'little' : 'much'} ahead, ${a.output.pending} wait`));
     });
-    expect(noted[0] ?? '').toMatch(/^10000 1000 taken, little ahead, 9[5-9]000 wait$/);
+    expect(noted[0] ?? '').toMatch(/^10000 1000 handled, little ahead, 9[5-9]000 wait$/);
   });
 
   spec('handles 100,000 chunks with synchronous inner Observables without recursion', async (h) => {
@@ -188,10 +188,10 @@ describe('consume', () => {
 
   spec('emits the chunks that it reads on data$ too', async (h) => {
     const [a, b] = joined(h);
-    const taken: Buffer[] = [];
+    const handled: Buffer[] = [];
     const consumed = h.observed(
       b.consume((chunk) => {
-        taken.push(chunk);
+        handled.push(chunk);
         return timer(1);
       }),
     );
@@ -202,8 +202,8 @@ describe('consume', () => {
     }
     a.end();
     await Promise.all([consumed.ended, data.ended]);
-    h.sameBytes(data.values, taken);
-    expect(Buffer.concat(taken).length).toBe(25_000);
+    h.sameBytes(data.values, handled);
+    expect(Buffer.concat(handled).length).toBe(25_000);
   });
 
   spec('handles nothing while the stream is paused', async (h) => {
@@ -211,12 +211,12 @@ describe('consume', () => {
     const seen = h.observed(b.consume((chunk) => of(String(chunk))));
     await ticks();
     b.pause();
-    a.end('held');
+    a.end('buffered');
     await turns();
     expect(seen.values).toStrictEqual([]);
     b.resume();
     await seen.ended;
-    expect(seen.values).toStrictEqual(['held']);
+    expect(seen.values).toStrictEqual(['buffered']);
   });
 
   spec('allows a write and a close from inside the handler', async (h) => {
@@ -263,17 +263,17 @@ describe('consume', () => {
     it('pauses the peer while `concurrency` chunks are being handled', () => {
       const noted = virtually(1_000_000, (v) => {
         const [a, b] = v.joined({ timeouts: { write: 0 } }, { highWaterMark: 1000 }, { limit: 1000 });
-        let taken = 0;
+        let handled = 0;
         let chunks = 0;
         const handle = (chunk: Buffer): Observable<never> => {
-          taken += chunk.length;
+          handled += chunk.length;
           chunks += 1;
           return NEVER;
         };
         b.consume(handle, { concurrency: 4 }).subscribe({ error: () => {} });
         for (let each = 0; each < 100; each += 1) v.at(each, () => a.write(new Uint8Array(1000)));
         v.at(10_000, () =>
-          v.note(`${chunks} chunks, ${b.inBuf.length < 3000 ? 'little' : 'much'} ahead, ${taken + a.output.pending} known`),
+          v.note(`${chunks} chunks, ${b.inBuf.length < 3000 ? 'little' : 'much'} ahead, ${handled + a.output.pending} known`),
         );
       });
       expect(noted[0] ?? '').toMatch(/^10000 4 chunks, little ahead, (9[5-9]\d{3}|100000) known$/);
@@ -308,11 +308,11 @@ describe('consume', () => {
     const before = usedMiB();
     let maxUsed = 0;
     let ahead = 0;
-    let taken = 0;
+    let handled = 0;
     let chunks = 0;
     const seen = h.observed(
       io.consume((chunk) => {
-        taken += chunk.length;
+        handled += chunk.length;
         chunks += 1;
         ahead = Math.max(ahead, chunk.length); // All bytes read ahead arrive as one chunk.
         if (chunks % 200 === 0) maxUsed = Math.max(maxUsed, usedMiB() - before);
@@ -333,7 +333,7 @@ describe('consume', () => {
     };
     feed();
     await seen.ended;
-    expect(taken).toBe(total);
+    expect(handled).toBe(total);
     console.log(`consume: 100 MB in ${chunks} chunks, at most ${maxUsed.toFixed(1)} MiB more in use, ${ahead} bytes ahead`);
     expect(maxUsed < 16, `${maxUsed} MiB`).toBe(true);
     expect(ahead <= 2 * 65_536, `${ahead} bytes`).toBe(true);

@@ -11,17 +11,17 @@ describe('converse', () => {
   describe('errors', () => {
     spec('errors with what the conversation throws, and leaves the stream open with the unread bytes', async (h) => {
       const { io, wire } = await scriptedStream(h);
-      const refused = new Error('expected 220, got 500');
+      const thrown = new Error('expected 220, got 500');
       const seen = h.observed(
         converse(io, function* (link) {
           yield* link.read(3);
           link.send('QUIT\n');
-          throw refused;
+          throw thrown;
         }),
       );
       wire.emit(data('500 no'));
       await seen.ended;
-      expect(seen.error).toBe(refused);
+      expect(seen.error).toBe(thrown);
       expect(io.inBuf.toString()).toBe(' no');
       io.write('still here');
       await ticks(2);

@@ -103,14 +103,14 @@ describe('converse', () => {
           if (inside) stop.next();
           return answer;
         };
-        const talk: Talk<void> = function* (link) {
+        const conversation: Talk<void> = function* (link) {
           try {
             yield* link.wait(ask);
           } finally {
             log.push('finally');
           }
         };
-        h.observed(converse(io, talk).pipe(takeUntil(stop)));
+        h.observed(converse(io, conversation).pipe(takeUntil(stop)));
         expect(answer.observed).toBe(!inside);
         stop.next();
         answer.next('late');

@@ -58,13 +58,13 @@ describe('converse', () => {
   spec('is cold, and runs once for each subscription', async (h) => {
     const { io, wire } = await scriptedStream(h);
     let runs = 0;
-    const talk$ = converse(io, function* (link) {
+    const conversation$ = converse(io, function* (link) {
       runs += 1;
       return text(yield* link.read(1));
     });
     expect(runs).toBe(0);
     wire.emit(data('ab'));
-    const seen = await h.observed(concat(talk$, talk$)).ended;
+    const seen = await h.observed(concat(conversation$, conversation$)).ended;
     expect(seen.values).toEqual(['a', 'b']);
     expect(runs).toBe(2);
   });
@@ -122,7 +122,7 @@ describe('converse', () => {
         finalize(() => server.end()),
       ),
     );
-    const asked = h.observed(
+    const requested = h.observed(
       concat(
         ...Array.from({ length: rounds }, (_, round) =>
           converse(client, function* (link) {
@@ -133,8 +133,8 @@ describe('converse', () => {
         defer(() => timer(1)),
       ),
     );
-    await asked.ended;
-    expect(asked.values.slice(0, rounds)).toEqual(Array.from({ length: rounds }, (_, round) => round * 2));
+    await requested.ended;
+    expect(requested.values.slice(0, rounds)).toEqual(Array.from({ length: rounds }, (_, round) => round * 2));
     client.end('now the echo');
     const rest = await h.observed(client.data$).ended;
     expect(text(Buffer.concat(rest.values))).toBe('now the echo');
@@ -151,14 +151,14 @@ describe('converse', () => {
     }
     expect(io.inBuf.toString()).toBe('AAAA');
     const also = h.observed(io.data$);
-    const talk$ = converse(io, function* (link) {
+    const conversation$ = converse(io, function* (link) {
       return text(yield* link.read(12));
     });
-    expect(await h.observed(talk$).value()).toBe('AAAABBBBCCCC');
+    expect(await h.observed(conversation$).value()).toBe('AAAABBBBCCCC');
     h.sameBytes(also.values, 'AAAABBBBCCCC');
   });
 
-  spec('puts unread bytes back before those that arrived meanwhile', async (h) => {
+  spec('unshifts unread bytes before those that arrived meanwhile', async (h) => {
     for (const end of ['returns', 'throws', 'is unsubscribed'] as const) {
       const { io, wire } = await scriptedStream(h);
       const proceed$ = new Subject<void>();

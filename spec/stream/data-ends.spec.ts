@@ -54,13 +54,13 @@ describe('data$', () => {
   spec('errors for a late subscriber too, after the remaining bytes', async (h) => {
     const [a, b] = joined(h);
     h.watch(b);
-    a.write('left');
+    a.write('unread');
     await h.until(() => b.inBuf.length > 0);
     a.reset();
     await closing(b);
     const seen = h.observed(b.data$);
     h.error((await seen.ended).error, { code: 'ECONNRESET' });
-    h.sameBytes(seen.values, 'left');
+    h.sameBytes(seen.values, 'unread');
     const later = h.observed(b.data$);
     h.error((await later.ended).error, { code: 'ECONNRESET' });
     expect(later.values).toStrictEqual([]);
@@ -93,20 +93,20 @@ describe('data$', () => {
 
   spec('emits the remaining bytes of a closed stream to a late subscriber, although it is paused', async (h) => {
     const [a, b] = joined(h);
-    a.end('left over');
+    a.end('all unread');
     b.end();
     await closing(b);
     b.pause();
     const late = h.observed(b.data$);
     expect((await late.ended).state).toBe('complete');
-    h.sameBytes(late.values, 'left over');
+    h.sameBytes(late.values, 'all unread');
   });
 
   spec('emits the bytes of a paused stream before its error', async (h) => {
     const [a, b] = joined(h);
     const seen = h.observed(b.data$);
     await ticks();
-    a.write('held');
+    a.write('buffered');
     b.events$.subscribe(({ mask }) => {
       if (mask & IN) b.pause();
     });
@@ -116,7 +116,7 @@ describe('data$', () => {
     a.reset();
     b.resume();
     h.error((await seen.ended).error, { code: 'ECONNRESET' });
-    h.sameBytes(seen.values, 'held');
+    h.sameBytes(seen.values, 'buffered');
   });
 
   spec('emits the chunk in which a subscriber aborts to all subscribers, then errors', async (h) => {

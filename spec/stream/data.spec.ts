@@ -134,12 +134,12 @@ describe('data$', () => {
     const seen = h.observed(b.data$);
     await ticks();
     b.pause();
-    a.end('held');
+    a.end('buffered');
     await ticks(50);
     expect([seen.values, seen.state]).toStrictEqual([[], 'open']);
     b.resume();
     await seen.ended;
-    h.sameBytes(seen.values, 'held');
+    h.sameBytes(seen.values, 'buffered');
   });
 
   spec('buffers the bytes and the EOF that were in flight when the stream was paused', async (h) => {

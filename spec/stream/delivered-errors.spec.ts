@@ -180,7 +180,7 @@ const DUPLEXES: Record<string, Handle> = {
 
 const code = (error: unknown): unknown => (error as { code?: unknown } | undefined)?.code ?? error;
 
-/** Options of a stream that fails in the given way. */
+/** Options of a stream that fails in one of these ways. */
 async function failing(h: Harness, kind: Kind): Promise<IOStreamOptions> {
   const abort = new AbortController();
   const { peer } = kind;
@@ -317,7 +317,7 @@ describe('an error of a stream', () => {
   const LATER = { send: SENDERS.send!, ...READERS, ...MESSAGE_READERS, ...CONVERSATIONS, ...RELAYS, ...CLOSES, ...DUPLEXES };
 
   spec.each(combinationsOf(['a reset while it is idle', 'a reset after bytes', 'an idle timeout'], LATER))(
-    'of `open` is handled by a later $name: $kind',
+    'is handled by a later $name of a stream of `open`: $kind',
     (h, { kind, handle }) =>
       assertDelivered(h, KINDS[kind], async (options, note) => {
         const io = await open(options);
@@ -349,7 +349,7 @@ describe('an error of a stream', () => {
   );
 
   spec.each(['a reset while it is idle', 'an idle timeout'] as const)(
-    'of a stream of `connections$` is emitted by `server.errors$`: %s',
+    'is emitted by `server.errors$` for a stream of `connections$`: %s',
     (h, kind) => assertEmittedByServer(h, KINDS[kind], undefined),
   );
 });

@@ -48,7 +48,7 @@ function block(ms: number): void {
 }
 
 describe('a reset after EOF', () => {
-  spec.each(Object.entries(READS))('comes after the whole input, on 100 connections at once, for %s', async (h, _, read) => {
+  spec.each(Object.entries(READS))('loses no byte of the input on 100 connections at once, read by %s', async (h, _, read) => {
     const port = await serve(
       h,
       h.peer((socket: Socket) => endThenReset(socket, ANSWER)),
@@ -59,7 +59,7 @@ describe('a reset after EOF', () => {
     expect(wrong.map(({ state, values, error }) => [state, values, error])).toStrictEqual([]);
   });
 
-  spec('comes after the whole input when the event loop is blocked meanwhile', async (h) => {
+  spec('loses no byte of the input when the event loop is blocked meanwhile', async (h) => {
     const port = await serve(
       h,
       h.peer((socket: Socket) => endThenReset(socket, ANSWER)),
@@ -71,14 +71,18 @@ describe('a reset after EOF', () => {
     expect(seen.map(({ values }) => values)).toStrictEqual(seen.map(() => [ANSWER.length]));
   });
 
-  spec.each(Object.entries(READS))('never makes truncated data look complete when it overtakes the bytes, for %s', async (h, _, read) => {
-    const port = await serve(h, (socket) => {
-      socket.end(ANSWER, () => socket.resetAndDestroy());
-    });
-    const seen = Array.from({ length: 30 }, () => h.observed(connect({ host, port }, read)));
-    await Promise.all(seen.map(({ ended }) => ended));
-    for (const { state, values } of seen) expect(state === 'error' || values[0] === ANSWER.length, `${state} ${values.join()}`).toBe(true);
-  });
+  spec.each(Object.entries(READS))(
+    'never makes truncated data look complete when it overtakes the bytes, read by %s',
+    async (h, _, read) => {
+      const port = await serve(h, (socket) => {
+        socket.end(ANSWER, () => socket.resetAndDestroy());
+      });
+      const seen = Array.from({ length: 30 }, () => h.observed(connect({ host, port }, read)));
+      await Promise.all(seen.map(({ ended }) => ended));
+      for (const { state, values } of seen)
+        expect(state === 'error' || values[0] === ANSWER.length, `${state} ${values.join()}`).toBe(true);
+    },
+  );
 
   spec.each(Object.entries(USES))('causes no error when nothing is pending, with %s', async (h, _, use) => {
     const reported = unhandled(h);

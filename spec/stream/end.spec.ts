@@ -43,7 +43,7 @@ describe('end', () => {
     expect((await reports).map(({ error }) => error)).toStrictEqual([undefined, undefined]);
   });
 
-  spec('receives the last bytes of a peer that closes after it', async (h) => {
+  spec('receives the last bytes of a peer that closes after our end', async (h) => {
     const { a, b, fromA, fromB, reports } = recordedPair(h, HALF, HALF);
     a.end('x');
     await fromA.ended;
@@ -53,7 +53,7 @@ describe('end', () => {
     expect((await reports).map(({ by }) => by)).toStrictEqual(['us', 'us']);
   });
 
-  spec('receives all bytes before a reset of the peer after it, then the error', async (h) => {
+  spec('receives all bytes before a reset of the peer after our end, then the error', async (h) => {
     const { a, b, fromA, fromB } = recordedPair(h, HALF, HALF);
     h.watch(a);
     a.end('x');
@@ -66,7 +66,7 @@ describe('end', () => {
     expect((await closing(a)).by).toBe('error');
   });
 
-  spec('completes both sides without an error when a close follows it', async (h) => {
+  spec('completes both sides without an error when a close follows', async (h) => {
     const { a, fromA, fromB, reports } = recordedPair(h);
     a.end('x');
     await fromA.ended;
@@ -78,7 +78,7 @@ describe('end', () => {
     ]);
   });
 
-  spec('receives 257 lines and a late answer after it, over TCP', async (h) => {
+  spec('receives 257 lines and a late answer after our end, over TCP', async (h) => {
     const { io, socket } = await dialled(h, HALF, (socket) => socket.resume());
     const lines = Array.from({ length: 257 }, (_, each) => `line ${each}\n`);
     const seen = h.observed(io.data$);
@@ -109,7 +109,7 @@ describe('end', () => {
     await closing(io);
   });
 
-  spec('reports ECLOSED for a second end and a write after it, neither of which closes the stream', async (h) => {
+  spec('reports ECLOSED for a second end and for a write after the end, neither of which closes the stream', async (h) => {
     const { a, b, fromA } = recordedPair(h, HALF, HALF);
     const { errors } = h.watch(a);
     a.end('x');
@@ -137,7 +137,7 @@ describe('end', () => {
     expect(errors.values.length).toBe(1);
   });
 
-  spec('waits for the connection when it is called before', async (h) => {
+  spec('waits for the connection when called while the stream is opening', async (h) => {
     const { a, fromA, reports } = recordedPair(h);
     a.write('1');
     a.end('2');

@@ -4,7 +4,7 @@ import { ECLOSED, ETOWRITE, IOStream, IOStreamError, ETOIDLE, type IOStreamOptio
 import { spec } from '../support/spec.ts';
 import { closing, dialled, joined, owned, scripted, serve, ticks, turns, unhandled } from './tools.ts';
 
-const refused = { host: '127.0.0.1', port: 1 } as const;
+const refusedAddress = { host: '127.0.0.1', port: 1 } as const;
 
 describe('errors$', () => {
   spec('emits every error as a value, and completes on close', async (h) => {
@@ -47,7 +47,7 @@ describe('errors$', () => {
     const [io] = owned(
       h,
       new IOStream({
-        ...refused,
+        ...refusedAddress,
         cb: (io, mask, error) => {
           if (error) order.push(`cb ${mask} ${error.code} ${String(io.write('x'))}`);
         },
@@ -72,7 +72,7 @@ describe('errors$', () => {
         throw new Error('mine');
       },
     ]) {
-      const [io] = owned(h, new IOStream(refused));
+      const [io] = owned(h, new IOStream(refusedAddress));
       io.errors$.subscribe(() => act(io));
       const { closed, errors } = h.watch(io);
       expect((await closing(io)).by).toBe('error');
@@ -112,7 +112,7 @@ describe('isFatal', () => {
     }
   });
 
-  spec('is called for each error when it is an option, and decides', async (h) => {
+  spec('is called for each error, and its result decides', async (h) => {
     const calls: string[] = [];
     const isFatal = (error: IOStreamError): boolean => {
       calls.push(error.code);
@@ -130,7 +130,7 @@ describe('isFatal', () => {
   });
 
   spec('cannot keep a stream open whose wire has failed', async (h) => {
-    const [io] = owned(h, new IOStream({ ...refused, isFatal: () => false }));
+    const [io] = owned(h, new IOStream({ ...refusedAddress, isFatal: () => false }));
     const { errors } = h.watch(io);
     expect((await closing(io)).by).toBe('error');
     expect(errors.values.length).toBe(1);
@@ -167,7 +167,7 @@ describe('isFatal', () => {
 describe('an unhandled fatal error', () => {
   spec('is reported to `config.onUnhandledError` once, and is never a plain socket error', async (h) => {
     const reported = unhandled(h);
-    owned(h, new IOStream(refused));
+    owned(h, new IOStream(refusedAddress));
     await h.until(() => reported.length > 0);
     await turns();
     expect(reported.length).toBe(1);
@@ -177,16 +177,16 @@ describe('an unhandled fatal error', () => {
   spec(
     'is an uncaught exception without `config.onUnhandledError`',
     async (h) => {
-      const [io] = owned(h, new IOStream(refused));
+      const [io] = owned(h, new IOStream(refusedAddress));
       await h.until(() => io.state === 'closed');
       await turns(30);
     },
     { uncaught: (error) => (error as IOStreamError).code === 'ECONNREFUSED' },
   );
 
-  spec('does not occur with `cb`, a subscriber of `errors$`, `data$` or `closed$`, `consume`, `send` or an iteration', async (h) => {
+  spec('is prevented by `cb`, a subscriber of `errors$`, `data$` or `closed$`, `consume`, `send` or an iteration', async (h) => {
     const reported = unhandled(h);
-    const quiet = { error: (): void => {} };
+    const ignoreError = { error: (): void => {} };
     const handlers: ((options: IOStreamOptions) => IOStream)[] = [
       (options) => new IOStream({ ...options, cb: () => {} }),
       (options) => new IOStream({ ...options, cb: { IO: () => {} } }),
@@ -197,17 +197,17 @@ describe('an unhandled fatal error', () => {
       },
       (options) => {
         const io: IOStream = new IOStream(options);
-        io.data$.subscribe(quiet);
+        io.data$.subscribe(ignoreError);
         return io;
       },
       (options) => {
         const io: IOStream = new IOStream(options);
-        io.consume(() => []).subscribe(quiet);
+        io.consume(() => []).subscribe(ignoreError);
         return io;
       },
       (options) => {
         const io: IOStream = new IOStream(options);
-        io.send(['x']).subscribe(quiet);
+        io.send(['x']).subscribe(ignoreError);
         return io;
       },
       (options) => {
@@ -224,7 +224,7 @@ describe('an unhandled fatal error', () => {
       },
     ];
     for (const make of handlers) {
-      const io = make(refused);
+      const io = make(refusedAddress);
       owned(h, io);
       await h.until(() => io.state === 'closed');
     }
@@ -232,9 +232,9 @@ describe('an unhandled fatal error', () => {
     expect(reported).toStrictEqual([]);
   });
 
-  spec('occurs in spite of `events$`, `onEvent` and subscribers that have unsubscribed', async (h) => {
+  spec('is not prevented by `events$`, `onEvent` or subscribers that have unsubscribed', async (h) => {
     const reported = unhandled(h);
-    const [io] = owned(h, new IOStream({ ...refused, onEvent: () => {} }));
+    const [io] = owned(h, new IOStream({ ...refusedAddress, onEvent: () => {} }));
     io.events$.subscribe();
     io.errors$.subscribe().unsubscribe();
     io.data$.subscribe().unsubscribe();
@@ -248,7 +248,7 @@ describe('an unhandled fatal error', () => {
     const reported = unhandled(h);
     const [a, b] = joined(h);
     const seen = h.observed(b.data$);
-    const [io] = owned(h, new IOStream(refused));
+    const [io] = owned(h, new IOStream(refusedAddress));
     await h.until(() => io.state === 'closed');
     a.end('still here');
     h.sameBytes((await seen.ended).values, 'still here');
@@ -276,8 +276,8 @@ describe('an unhandled fatal error', () => {
   });
 });
 
-describe('wrong arguments', () => {
-  spec('throw a TypeError synchronously at the call, and start nothing', (h) => {
+describe('a wrong argument', () => {
+  spec('throws a TypeError synchronously at the call, and starts nothing', (h) => {
     const { wire, down } = scripted();
     for (const wrong of [
       undefined,

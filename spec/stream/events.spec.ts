@@ -23,7 +23,7 @@ describe('events$ in reactive mode', () => {
     expect(events.state).toBe('complete');
   });
 
-  spec('emits no empty event, and every kind', async (h) => {
+  spec('emits events of all kinds, none of them empty', async (h) => {
     const [a, b] = joined(h);
     const { events } = h.watch(b);
     h.observed(b.data$);
@@ -56,7 +56,7 @@ describe('events$ in reactive mode', () => {
 });
 
 describe('events$ in manual mode', () => {
-  spec('emits only the bits of `waitFor`', async (h) => {
+  spec('emits only the events of `waitFor`, and reduces combined events to them', async (h) => {
     for (const mask of [IN, EOF, IN | EOF, OUT | SENT, SENT]) {
       const tapped: number[] = [];
       const [wireA, wireB] = memoryPair();
@@ -204,7 +204,7 @@ describe('events$', () => {
 });
 
 describe('onEvent and cb', () => {
-  spec('close their stream when they throw, the error is reported, and other streams continue', async (h) => {
+  spec('a throw in `onEvent` or `cb` closes its stream and is reported, and other streams continue', async (h) => {
     const reported = unhandled(h);
     for (const key of ['onEvent', 'cb'] as const) {
       const [wireA, wireB] = memoryPair();
@@ -234,7 +234,7 @@ describe('onEvent and cb', () => {
 });
 
 describe('counters', () => {
-  spec('can be reset by the user in `inBytes` and `outBytes`, not in the report', async (h) => {
+  spec('`inBytes` and `outBytes` can be reset by the user, without an effect on the report', async (h) => {
     const { io, socket } = await dialled(h, {}, (socket) => socket.resume());
     h.observed(io.data$);
     io.write('12345');

@@ -6,7 +6,7 @@ import { spec } from '../support/spec.ts';
 import { closing, dialled, joined, owned, pattern, scripted, ticks } from './tools.ts';
 
 describe('the fields of a stream', () => {
-  spec('change `state` from opening to open, closing and closed', async (h) => {
+  spec('`state` changes from opening to open, closing and closed', async (h) => {
     const seen: string[] = [];
     const { io, socket } = await dialled(h, {
       onEvent: ({ io, mask }) => {
@@ -22,7 +22,7 @@ describe('the fields of a stream', () => {
     expect(seen).toStrictEqual(['open', 'open', 'closing', 'closed']);
   });
 
-  spec('have the addresses of the socket, or undefined without one', async (h) => {
+  spec('addresses are those of the socket, and undefined without one', async (h) => {
     const { io, socket } = await dialled(h);
     expect([io.remoteAddress, io.remotePort, io.localAddress, io.localPort]).toStrictEqual([
       '127.0.0.1',
@@ -36,7 +36,7 @@ describe('the fields of a stream', () => {
     expect([a.remoteAddress, a.remotePort, a.localAddress, a.localPort, a.ip, a.fh]).toStrictEqual(Array(6).fill(undefined));
   });
 
-  spec('hold in `details` the result of each plugin by name, and in `plugin` the plugins', async (h) => {
+  spec('`details` holds the result of each plugin by name, and `plugin` the plugins', async (h) => {
     const knock = handshake({
       *talk(link) {
         link.send('?');
@@ -58,7 +58,7 @@ describe('the fields of a stream', () => {
     h.sameBytes(rest.values, ' and more');
   });
 
-  spec('include typed fields of the user', (h) => {
+  spec('fields of the user are kept and typed', (h) => {
     const { wire } = scripted();
     const list = [1];
     const [io] = owned(h, new IOStream({ wire, Count: 0, List: list }));
@@ -69,7 +69,7 @@ describe('the fields of a stream', () => {
     expect(io.Other).toBe(undefined);
   });
 
-  spec('remove and return bytes of inBuf by `read`, and accept an assignment to inBuf', async (h) => {
+  spec('`read` removes and returns bytes of `inBuf`, which can be assigned', async (h) => {
     const [a, b] = joined(h);
     a.write('hello world');
     await h.until(() => b.inBuf.length === 11);
@@ -82,7 +82,7 @@ describe('the fields of a stream', () => {
     expect([String(view), String(b.inBuf)], 'an earlier view is unchanged').toStrictEqual(['text', 'A']);
   });
 
-  spec('return inBuf without a copy: 20,000 times 1 MiB', async (h) => {
+  spec('`inBuf` is read without a copy: 20,000 times 1 MiB', async (h) => {
     const { wire, up } = scripted();
     const [io] = owned(h, new IOStream({ wire, waitFor: 16, inBufLimit: 0 }));
     await ticks();
@@ -97,7 +97,7 @@ describe('the fields of a stream', () => {
     expect(sum > 20_000 * 2 ** 20 && user < 2_000_000, `${user / 1000} ms`).toBe(true);
   });
 
-  spec('send the writes of one tick as one', async (h) => {
+  spec('`write` sends all bytes of a tick as one chunk', async (h) => {
     const { wire, down } = scripted();
     const [io] = owned(h, new IOStream({ wire }));
     await ticks();
@@ -106,7 +106,7 @@ describe('the fields of a stream', () => {
     expect(down.map((signal) => (signal.kind === 'data' ? signal.bytes.length : signal.kind))).toStrictEqual([10_000]);
   });
 
-  spec('send one signal for repeated calls of `pause` or `resume`', async (h) => {
+  spec('`pause` and `resume` send one signal for repeated calls, and each change within a tick', async (h) => {
     const { wire, down } = scripted();
     const [io] = owned(h, new IOStream({ wire }));
     h.observed(io.data$);
@@ -123,7 +123,7 @@ describe('the fields of a stream', () => {
     expect(down.map(({ kind }) => kind)).toStrictEqual(['pause', 'resume', 'pause', 'resume']);
   });
 
-  spec('apply `ref` and `unref` to the socket, also when they are called before it exists', async (h) => {
+  spec('`ref` and `unref` reach the socket, also when they are called before it exists', async (h) => {
     const { io } = await dialled(h);
     const socket = io.fh as Socket;
     const refs = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length;
@@ -141,7 +141,7 @@ describe('the fields of a stream', () => {
     expect(refs(), 'the peer’s end of the second connection only').toBe(before + 1);
   });
 
-  spec('throw a TypeError for the `fh` of a stream that was reset', async (h) => {
+  spec('the `fh` of a stream that was reset is rejected with a TypeError', async (h) => {
     const { io } = await dialled(h);
     const { io: other } = await dialled(h);
     const fh = other.fh as Socket;
@@ -153,7 +153,7 @@ describe('the fields of a stream', () => {
     expect(io.fh).toBeTruthy();
   });
 
-  spec('validate `outBufLimit` like the option, and apply it from then on', async (h) => {
+  spec('`outBufLimit` is validated like the option, and applies to the next write', async (h) => {
     const { wire, up } = scripted();
     const [io] = owned(h, new IOStream({ wire, isFatal: () => false }));
     const { errors } = h.watch(io);
@@ -177,7 +177,7 @@ describe('the fields of a stream', () => {
       );
   });
 
-  spec('emit a change of `outBufLimit` on `blocked$` if it makes a difference', async (h) => {
+  spec('`outBufLimit` changes `blocked$` if the queue crosses the new limit', async (h) => {
     const { wire, up } = scripted();
     const [io] = owned(h, new IOStream({ wire }));
     await ticks();

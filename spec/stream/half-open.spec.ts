@@ -30,7 +30,7 @@ describe('an accepted connection whose client has ended', () => {
     peer.socket.end('question');
     await h.until(() => peer.closed || peer.ended, 'the end');
     peer.socket.destroy();
-    await h.until(() => server.size === 0, 'the connection is gone');
+    await h.until(() => server.size === 0, 'the connection has ended');
     expect(text(peer.text), peer.text.slice(0, 100)).toBe(true);
     expect(errors.values).toStrictEqual([]);
   });
@@ -49,7 +49,7 @@ describe('an accepted connection whose client has ended', () => {
     const { socket } = await client(h, at);
     socket.end('slow');
     h.sameBytes([await seen.value()], 'slow');
-    await h.until(() => server.size === 0, 'the connection is gone');
+    await h.until(() => server.size === 0, 'the connection has ended');
   });
 });
 

@@ -162,7 +162,7 @@ describe('an interrupted upload', () => {
   });
 
   spec.each(all.flatMap(({ name, make }) => (['end', 'close'] as const).map((how) => ({ name, make, how }))))(
-    'from $name ends with a FIN when `$how` was called',
+    'from $name ends with a FIN when $how() was called',
     async (h, { make, how }) => {
       const use = (io: IOStream, stop$: Observable<unknown>): Observable<unknown> =>
         merge(

@@ -12,17 +12,17 @@ async function all(io: IOStream): Promise<Buffer[]> {
 describe('for await', () => {
   spec('reads all bytes in order and ends after EOF', async (h) => {
     const [a, b] = joined(h);
-    const got = all(b);
+    const received = all(b);
     for (let each = 0; each < 100; each += 1) {
       a.write(pattern(5000, each + 1));
       if (each % 10 === 0) await ticks();
     }
     a.end();
     h.sameBytes(
-      await got,
+      await received,
       Array.from({ length: 100 }, (_, each) => pattern(5000, each + 1)),
     );
-    expect((await got).every((chunk) => Buffer.isBuffer(chunk))).toBe(true);
+    expect((await received).every((chunk) => Buffer.isBuffer(chunk))).toBe(true);
   });
 
   spec('pauses the peer while the body runs', async (h) => {
@@ -66,25 +66,25 @@ describe('for await', () => {
 
   spec('throws the error of the stream after all chunks read before it', async (h) => {
     const [a, b] = joined(h);
-    const got: Buffer[] = [];
+    const received: Buffer[] = [];
     a.write('before');
     const loop = (async () => {
-      for await (const chunk of b) got.push(chunk);
+      for await (const chunk of b) received.push(chunk);
     })();
     await ticks();
     a.reset();
     const error: unknown = await loop.catch((error: unknown) => error);
     h.error(error, { code: 'ECONNRESET' });
-    h.sameBytes(got, 'before');
+    h.sameBytes(received, 'before');
     await expect(all(b)).rejects.toThrow(expect.objectContaining({ code: 'ECONNRESET' }));
   });
 
   spec('ends on our own close, and reads no chunk after it', async (h) => {
     const [a, b] = joined(h);
-    const got: string[] = [];
+    const received: string[] = [];
     const loop = (async () => {
       for await (const chunk of b) {
-        got.push(String(chunk));
+        received.push(String(chunk));
         a.write('more');
         await h.until(() => b.inBuf.length > 0);
         b.close();
@@ -92,27 +92,27 @@ describe('for await', () => {
     })();
     a.write('1');
     await loop;
-    expect(got).toStrictEqual(['1']);
+    expect(received).toStrictEqual(['1']);
     await closing(b);
     h.sameBytes(await all(b), '');
   });
 
   spec('ends at once on a closed stream, after the remaining bytes', async (h) => {
     const [a, b] = joined(h);
-    a.end('left');
+    a.end('unread');
     await closing(b);
-    h.sameBytes(await all(b), 'left');
+    h.sameBytes(await all(b), 'unread');
     h.sameBytes(await all(b), '');
   });
 
   spec('rejects with a TypeError while the stream has another reader', async (h) => {
     const [a, b] = joined(h);
-    const got = all(b);
+    const received = all(b);
     await expect(all(b)).rejects.toThrow(TypeError);
     const second = h.observed(b.consume(() => []));
     expect((await second.ended).error).toBeInstanceOf(TypeError);
     a.end('x');
-    h.sameBytes(await got, 'x');
+    h.sameBytes(await received, 'x');
   });
 });
 
@@ -120,12 +120,12 @@ describe('the iterator', () => {
   spec('resolves several calls of `next` in order', async (h) => {
     const [a, b] = joined(h);
     const iterator = b[Symbol.asyncIterator]();
-    const asked = [iterator.next(), iterator.next(), iterator.next(), iterator.next()];
+    const pending = [iterator.next(), iterator.next(), iterator.next(), iterator.next()];
     a.write('1');
     await h.until(() => b.inBytes === 1);
     await ticks();
     a.end('2');
-    const results = await Promise.all(asked);
+    const results = await Promise.all(pending);
     expect(results.map(({ done, value }) => [done, value === undefined ? undefined : String(value)])).toStrictEqual([
       [false, '1'],
       [false, '2'],
@@ -148,10 +148,10 @@ describe('the iterator', () => {
   spec('throws an error once, then is done', async (h) => {
     const [a, b] = joined(h);
     const iterator = b[Symbol.asyncIterator]();
-    const asked = iterator.next();
+    const pending = iterator.next();
     await ticks();
     a.reset();
-    await expect(asked).rejects.toThrow(expect.objectContaining({ code: 'ECONNRESET' }));
+    await expect(pending).rejects.toThrow(expect.objectContaining({ code: 'ECONNRESET' }));
     expect(await iterator.next()).toStrictEqual({ done: true, value: undefined });
   });
 });

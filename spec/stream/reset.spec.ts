@@ -52,7 +52,7 @@ describe('reset', () => {
   });
 
   spec.each(['reset()', 'timeouts.close'])(
-    'makes the peer fail with ECONNRESET, not EOF, when bytes are unsent after close() over TCP, by %s',
+    'fails the peer with ECONNRESET, not EOF, when %s ends a close over TCP with unsent bytes',
     async (h, by) => {
       let peer: IOStream | undefined;
       const { at } = await serving(h, (accepted: IOStream) => {

@@ -159,7 +159,7 @@ export function scripted(): { wire: Wire; up: (signal: Up) => void; down: Flow[]
   return { wire, up: (signal) => up$.next(signal), down };
 }
 
-/** Pseudo-random bytes: two different parts are never equal. */
+/** Pseudo-random bytes, by which a misplaced or repeated part is detected. */
 export function pattern(length: number, seed = 1): Buffer {
   const bytes = Buffer.allocUnsafe(length);
   let state = seed >>> 0 || 1;
