@@ -11,13 +11,13 @@ function assertAborted(error: unknown, reason: unknown): void {
   expect([name, code, cause]).toStrictEqual(['AbortError', 'ABORT_ERR', reason]);
 }
 
-describe('signal', () => {
-  spec('aborted before: nothing is dialled, data$ errors with an AbortError', async (h) => {
+describe('the `signal` option', () => {
+  spec('dials nothing when it is aborted already, and errors `data$` and `send` with an AbortError', async (h) => {
     let accepted = 0;
     const port = await serve(h, () => (accepted += 1));
-    const reason = new Error('why');
+    const reason = new Error('the reason');
     const [io] = owned(h, new IOStream({ host: '127.0.0.1', port, signal: AbortSignal.abort(reason) }));
-    expect(io.state, 'nothing is told before the tick is over').toBe('opening');
+    expect(io.state, 'nothing is emitted before the end of the tick').toBe('opening');
     const { events, errors } = h.watch(io);
     const data = h.observed(io.data$);
     const sent = h.observed(io.send(['x']));
@@ -29,7 +29,7 @@ describe('signal', () => {
     expect([events.values, errors.values, accepted]).toStrictEqual([[], [], 0]);
   });
 
-  spec('aborted before: a wire is not subscribed, but an fh is freed', async (h) => {
+  spec('subscribes to no wire when it is aborted already, but frees an `fh`', async (h) => {
     const { wire, down } = scripted();
     let subscribed = 0;
     const counting: typeof wire = (dial) => (flow$) => {
@@ -44,7 +44,7 @@ describe('signal', () => {
     expect([down, subscribed, fh.destroyed]).toStrictEqual([[], 0, true]);
   });
 
-  spec('aborted while it dials: the attempt is given up at once', async (h) => {
+  spec('cancels an attempt to connect at once, in each phase, and keeps no listener', async (h) => {
     const port = await serve(h, (socket) => socket.resume());
     for (const when of ['at once', 'resolving', 'connecting']) {
       const controller = new AbortController();
@@ -71,11 +71,11 @@ describe('signal', () => {
     }
   });
 
-  spec('aborted in mid-body: what was queued leaves, data$ errors after what was read', async (h) => {
+  spec('sends the queued bytes on an abort, and errors `data$` after the bytes read before it', async (h) => {
     const controller = new AbortController();
-    const got: Buffer[] = [];
+    const received: Buffer[] = [];
     const { io, socket } = await dialled(h, { signal: controller.signal }, (socket) =>
-      socket.on('data', (chunk) => got.push(chunk)).on('end', () => socket.end()),
+      socket.on('data', (chunk) => received.push(chunk)).on('end', () => socket.end()),
     );
     const data = h.observed(io.data$);
     const { errors, events } = h.watch(io);
@@ -88,15 +88,15 @@ describe('signal', () => {
     expect([report.by, report.unsent]).toStrictEqual(['us', 0]);
     assertAborted((await data.ended).error, controller.signal.reason);
     h.sameBytes(data.values, 'half of');
-    h.sameBytes(got, 'queued');
+    h.sameBytes(received, 'queued');
     expect(errors.values).toStrictEqual([]);
   });
 
-  spec('errors consume, iteration and send with the AbortError', async (h) => {
+  spec('errors `consume`, an iteration and `send` with the AbortError', async (h) => {
     const controller = new AbortController();
     const [a, b] = joined(h, { signal: controller.signal }, { signal: controller.signal });
     const consumed = h.observed(a.consume(() => []));
-    const looped = (async () => {
+    const iteration = (async () => {
       for await (const chunk of b) expect(chunk.length).toBeGreaterThan(0);
     })();
     const source = (async function* () {
@@ -108,12 +108,12 @@ describe('signal', () => {
     const sent = h.observed(a.send(source));
     await ticks(30);
     controller.abort();
-    await expect(looped).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }));
+    await expect(iteration).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }));
     for (const seen of [consumed, sent]) assertAborted((await seen.ended).error, controller.signal.reason);
     await Promise.all([closing(a), closing(b)]);
   });
 
-  spec('leaves no listener behind, however the stream ended', async (h) => {
+  spec('keeps no listener after the stream has closed, by `close`, `reset`, `end` or the peer', async (h) => {
     const controller = new AbortController();
     const { signal } = controller;
     const ends: ((a: IOStream, b: IOStream) => void)[] = [(a) => a.close(), (a) => a.reset(), (_a, b) => b.reset(), (a) => a.end()];
@@ -130,7 +130,7 @@ describe('signal', () => {
     controller.abort();
   });
 
-  spec('is no unhandled error when nobody listens', async (h) => {
+  spec('reports no unhandled error on an abort without a handler', async (h) => {
     const reported = unhandled(h);
     const controller = new AbortController();
     const [a] = joined(h, { signal: controller.signal });
@@ -140,7 +140,7 @@ describe('signal', () => {
     expect(reported).toStrictEqual([]);
   });
 
-  spec('frees an fh that is still connecting', async (h) => {
+  spec('frees an `fh` that is still connecting', async (h) => {
     const port = await serve(h, (socket) => socket.resume());
     const controller = new AbortController();
     const fh = connect(port, '127.0.0.1');

@@ -1,14 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { asBuffer, toBytes } from '../../src/stream/bytes.ts';
-import { describeValue } from '../../src/util/describe.ts';
 
 describe('toBytes', () => {
-  it('takes a string as UTF-8', () => {
+  it('encodes a string as UTF-8', () => {
     expect(toBytes('é✓', 'x').toString('hex')).toBe('c3a9e29c93');
     expect(toBytes('', 'x').length).toBe(0);
   });
 
-  it('takes any view over the same memory, without a copy', () => {
+  it('returns a Buffer over the memory of any view, without a copy', () => {
     const memory = new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8]).buffer;
     for (const view of [
       new Uint8Array(memory, 2, 4),
@@ -22,7 +21,7 @@ describe('toBytes', () => {
     }
   });
 
-  it('refuses anything else with a TypeError that names what it was for', () => {
+  it('throws a TypeError that names the argument for anything else', () => {
     for (const wrong of [undefined, null, 5, {}, [1], new ArrayBuffer(1), Symbol('s'), () => {}]) {
       expect(() => toBytes(wrong, '`outBuf`')).toThrow(
         expect.objectContaining({
@@ -35,26 +34,11 @@ describe('toBytes', () => {
 });
 
 describe('asBuffer', () => {
-  it('gives a Buffer over the same memory', () => {
+  it('returns a Buffer over the same memory, or the Buffer itself', () => {
     const bytes = new Uint8Array([1, 2, 3]).subarray(1);
     const buffer = asBuffer(bytes);
     expect(Buffer.isBuffer(buffer) && buffer.buffer === bytes.buffer).toBe(true);
     expect([...buffer]).toStrictEqual([2, 3]);
     expect(asBuffer(buffer)).toBe(buffer);
-  });
-});
-
-describe('describeValue', () => {
-  it('shows a value short, with its type', () => {
-    expect(describeValue('80')).toBe('"80" (string)');
-    expect(describeValue(80)).toBe('80 (number)');
-    expect(describeValue(NaN)).toMatch(/^NaN/);
-    expect(describeValue(undefined)).toBe('undefined');
-    expect(describeValue(null)).toBe('null');
-    expect(describeValue(() => {})).toBe('a function');
-    expect(describeValue([1, 2])).toBe('an array of 2');
-    expect(describeValue(Object.create(null))).toMatch(/^an object/);
-    expect(describeValue(new Map())).toBe('an object (Map)');
-    expect(describeValue('x'.repeat(1000)).length).toBeLessThan(60);
   });
 });

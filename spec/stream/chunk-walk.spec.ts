@@ -8,7 +8,7 @@ import { spec } from '../support/spec.ts';
 
 const SOURCES = `${dirname(fileURLToPath(new URL('../../src/index.ts', import.meta.url)))}/`;
 
-/** The modules of `src` on the stack, from the caller to the callee, each run of one module once. */
+/** The modules of `src` on the stack, from the caller to the callee. Consecutive calls inside one module count once. */
 function modulesOnStack(): string[] {
   const stack = new Error('the stack').stack ?? '';
   const files = [...stack.matchAll(/\(?(?:file:\/\/)?(\/[^():]+\.ts):\d+:\d+\)?$/gm)].map(([, file = '']) => file);
@@ -16,12 +16,13 @@ function modulesOnStack(): string[] {
   return modules.reverse().filter((module, at, all) => module !== all[at - 1]);
 }
 
-/** Modules that take the chunk as an argument, in order: those from the first of `names` on. */
+/** The modules from `name` on. */
 function from(name: string, modules: readonly string[]): readonly string[] {
   return modules.slice(modules.indexOf(name));
 }
 
-describe('the walk of a chunk, as ARCHITECTURE.md draws it', () => {
+// ARCHITECTURE.md draws both walks.
+describe('a chunk', () => {
   const limit = Error.stackTraceLimit;
   beforeEach(() => void (Error.stackTraceLimit = 100));
   afterEach(() => void (Error.stackTraceLimit = limit));
@@ -56,9 +57,9 @@ describe('the walk of a chunk, as ARCHITECTURE.md draws it', () => {
       walks.push([...modulesOnStack(), 'stream/output-queue']);
       push.call(this, bytes);
     };
-    Socket.prototype.write = function (this: Socket, ...given: Parameters<typeof write>) {
+    Socket.prototype.write = function (this: Socket, ...args: Parameters<typeof write>) {
       walks.push(from('stream/write-side', modulesOnStack()));
-      return write.apply(this, given);
+      return write.apply(this, args);
     } as typeof write;
     io.write('hello');
     await h.until(() => walks.length >= 2);

@@ -4,7 +4,7 @@ import { spec } from '../support/spec.ts';
 import { closing, dialled, joined, owned, pattern, serve, ticks, virtually } from './tools.ts';
 
 describe('closed$', () => {
-  spec('gives one report when the handle is free, replays it and completes', async (h) => {
+  spec('emits one report when the handle is free, replays it and completes', async (h) => {
     const { io, socket } = await dialled(h, {}, (socket) => socket.resume());
     const early = h.observed(io.closed$);
     io.write('12345');
@@ -23,7 +23,7 @@ describe('closed$', () => {
     expect(io.state).toBe('closed');
   });
 
-  spec('comes when the socket is closed for the kernel too', async (h) => {
+  spec('emits only after the socket is closed', async (h) => {
     const { io } = await dialled(h, {}, (socket) => socket.on('end', () => socket.end()).resume());
     const { fh } = io;
     io.close();
@@ -32,7 +32,7 @@ describe('closed$', () => {
     expect((fh as { destroyed: boolean }).destroyed).toBe(true);
   });
 
-  spec('says by us for close, end first, and reset', async (h) => {
+  spec('reports `by: us` after a close, an end before the peer’s, and a reset', async (h) => {
     for (const act of [(io: IOStream) => io.close(), (io: IOStream) => io.end(), (io: IOStream) => io.reset()]) {
       const [a, b] = joined(h);
       h.watch(b);
@@ -43,7 +43,7 @@ describe('closed$', () => {
     }
   });
 
-  spec('says by peer when the peer ended first, and by error with the error', async (h) => {
+  spec('reports `by: peer` when the peer ended first, and `by: error` with the error', async (h) => {
     const [a, b] = joined(h);
     b.end();
     expect((await closing(a)).by).toBe('peer');
@@ -56,7 +56,7 @@ describe('closed$', () => {
     h.error(report.error, { code: 'ECONNRESET' });
   });
 
-  it('has no connectedAt when it never was connected, and all times on the scheduler', () => {
+  it('reports times of the scheduler, and no `connectedAt` when the stream was never connected', () => {
     const noted = virtually(100_000, (v) => {
       const [a, b] = v.joined({}, {}, { latency: 10 });
       v.at(1000, () => a.end('x'));
@@ -76,7 +76,7 @@ describe('closed$', () => {
     ).toStrictEqual(['a 0 0', 'b 0 0']);
   });
 
-  spec('counts all bytes, with those that never left', async (h) => {
+  spec('counts all bytes, sent and unsent', async (h) => {
     const [a, b] = joined(h);
     const other = h.watch(b);
     b.pause();
@@ -91,7 +91,7 @@ describe('closed$', () => {
     assert((other.closed.values as { bytesIn: number }[])[0]!.bytesIn >= bytesOut);
   });
 
-  spec('tells after everything else has ended', async (h) => {
+  spec('emits after all other Observables of the stream have ended', async (h) => {
     const order: string[] = [];
     const [a, b] = joined(h);
     const on = (name: string) => ({
@@ -110,18 +110,18 @@ describe('closed$', () => {
     expect([...order].sort()).toStrictEqual(['closed closed', 'data complete', 'errors complete', 'events complete', 'output complete']);
   });
 
-  spec('lets a subscriber dial again at once', async (h) => {
+  spec('allows a subscriber to connect again at once', async (h) => {
     const port = await serve(h, (socket) => socket.end('hello'));
-    const got: string[] = [];
-    const dial = (left: number): void => {
+    const received: string[] = [];
+    const dial = (remaining: number): void => {
       const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
-      io.data$.subscribe((chunk) => got.push(String(chunk)));
+      io.data$.subscribe((chunk) => received.push(String(chunk)));
       io.closed$.subscribe(() => {
-        if (left > 1) dial(left - 1);
+        if (remaining > 1) dial(remaining - 1);
       });
     };
     dial(5);
-    await h.until(() => got.length === 5);
+    await h.until(() => received.length === 5);
     await ticks();
   });
 });

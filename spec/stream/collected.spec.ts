@@ -6,7 +6,7 @@ import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { closing, serve, ticks, turns } from './tools.ts';
 
-/** Waits until all are garbage. */
+/** Waits until all objects are collected. */
 async function collected(h: Harness, refs: readonly WeakRef<object>[]): Promise<void> {
   const { gc } = globalThis as { gc?: () => void };
   assert(gc, 'node runs with --expose-gc');
@@ -39,11 +39,11 @@ const plugins = {
   },
 } as const;
 
-describe('a closed stream is garbage', () => {
+describe('a closed stream', () => {
   for (const [name, plugin] of Object.entries(plugins)) {
-    spec(`over a pair, with plugins: ${name} (I9)`, async (h) => {
+    spec(`is garbage-collected over a pair in memory, with plugins: ${name}`, async (h) => {
       const signal = new AbortController().signal;
-      const made = async (): Promise<WeakRef<object>[]> => {
+      const runStream = async (): Promise<WeakRef<object>[]> => {
         const [left, right] = memoryPair();
         const a: IOStream = new IOStream({ wire: left, plugin, signal, timeouts: { idle: 60_000 } });
         const b: IOStream = new IOStream({ wire: right, plugin, signal });
@@ -58,18 +58,18 @@ describe('a closed stream is garbage', () => {
         await Promise.all([closing(a), closing(b)]);
         return [new WeakRef(a), new WeakRef(b)];
       };
-      await collected(h, await made());
+      await collected(h, await runStream());
       signal.throwIfAborted();
     });
   }
 
   for (const how of ['close', 'reset', 'end', 'peer'] as const) {
-    spec(`over TCP, ended by ${how}`, async (h) => {
+    spec(`is garbage-collected over TCP, closed by ${how}`, async (h) => {
       const port = await serve(h, (socket: Socket) => {
         socket.on('end', () => socket.end()).resume();
         if (how === 'peer') socket.end('bye');
       });
-      const made = async (): Promise<WeakRef<object>> => {
+      const runStream = async (): Promise<WeakRef<object>> => {
         const io: IOStream = new IOStream({ host: '127.0.0.1', port, timeouts: { idle: 60_000 } });
         io.data$.subscribe();
         io.write('x');
@@ -80,16 +80,16 @@ describe('a closed stream is garbage', () => {
         await closing(io);
         return new WeakRef(io);
       };
-      const ref = await made();
+      const ref = await runStream();
       await turns();
       await collected(h, [ref]);
     });
   }
 
-  spec('also when its fh is still held by somebody', async (h) => {
+  spec('is garbage-collected although its `fh` is still referenced', async (h) => {
     const port = await serve(h, (socket) => socket.on('end', () => socket.end()).resume());
     const fh = connect(port, '127.0.0.1');
-    const made = async (): Promise<WeakRef<object>> => {
+    const runStream = async (): Promise<WeakRef<object>> => {
       const io: IOStream = new IOStream({ fh });
       io.write('x');
       await h.until(() => io.state === 'open' && io.output.pending === 0);
@@ -97,17 +97,17 @@ describe('a closed stream is garbage', () => {
       await closing(io);
       return new WeakRef(io);
     };
-    const ref = await made();
+    const ref = await runStream();
     await turns();
     await collected(h, [ref]);
     assert(fh.destroyed);
   });
 
-  spec('and what was read and written too, when the stream itself is held', async (h) => {
+  spec('does not keep the bytes that it read and wrote', async (h) => {
     const [left, right] = memoryPair();
     const a: IOStream = new IOStream({ wire: left });
     const b: IOStream = new IOStream({ wire: right });
-    const made = async (): Promise<WeakRef<object>[]> => {
+    const runStream = async (): Promise<WeakRef<object>[]> => {
       const bytes = Buffer.alloc(100_000);
       const refs = [new WeakRef<object>(bytes)];
       b.data$.subscribe((chunk) => refs.push(new WeakRef(chunk)));
@@ -116,7 +116,7 @@ describe('a closed stream is garbage', () => {
       await Promise.all([closing(a), closing(b)]);
       return refs;
     };
-    await collected(h, await made());
+    await collected(h, await runStream());
     expect([a.state, b.state]).toStrictEqual(['closed', 'closed']);
   });
 });

@@ -71,15 +71,15 @@ describe('consume', () => {
     const noted = virtually(1_000_000, (v) => {
       const [a, b] = v.joined({ timeouts: { write: 0 } }, { highWaterMark: 1000 }, { limit: 1000 });
       const inner$ = new Subject<never>();
-      let taken = 0;
+      let handled = 0;
       b.consume((chunk) => {
-        taken += chunk.length;
+        handled += chunk.length;
         return inner$;
       }).subscribe({ error: () => {} });
       for (let each = 0; each < 100; each += 1) v.at(each, () => a.write(new Uint8Array(1000)));
-      v.at(10_000, () => v.note(`${taken} taken, ${b.inBuf.length < 3000 ? 'little' : 'much'} ahead, ${a.output.pending} wait`));
+      v.at(10_000, () => v.note(`${handled} handled, ${b.inBuf.length < 3000 ? 'little' : 'much'} ahead, ${a.output.pending} wait`));
     });
-    expect(noted[0] ?? '').toMatch(/^10000 1000 taken, little ahead, 9[5-9]000 wait$/);
+    expect(noted[0] ?? '').toMatch(/^10000 1000 handled, little ahead, 9[5-9]000 wait$/);
   });
 
   spec('handles 100,000 chunks with synchronous inner Observables without recursion', async (h) => {
@@ -188,10 +188,10 @@ describe('consume', () => {
 
   spec('emits the chunks that it reads on data$ too', async (h) => {
     const [a, b] = joined(h);
-    const taken: Buffer[] = [];
+    const handled: Buffer[] = [];
     const consumed = h.observed(
       b.consume((chunk) => {
-        taken.push(chunk);
+        handled.push(chunk);
         return timer(1);
       }),
     );
@@ -202,8 +202,8 @@ describe('consume', () => {
     }
     a.end();
     await Promise.all([consumed.ended, data.ended]);
-    h.sameBytes(data.values, taken);
-    expect(Buffer.concat(taken).length).toBe(25_000);
+    h.sameBytes(data.values, handled);
+    expect(Buffer.concat(handled).length).toBe(25_000);
   });
 
   spec('handles nothing while the stream is paused', async (h) => {
@@ -211,12 +211,12 @@ describe('consume', () => {
     const seen = h.observed(b.consume((chunk) => of(String(chunk))));
     await ticks();
     b.pause();
-    a.end('held');
+    a.end('buffered');
     await turns();
     expect(seen.values).toStrictEqual([]);
     b.resume();
     await seen.ended;
-    expect(seen.values).toStrictEqual(['held']);
+    expect(seen.values).toStrictEqual(['buffered']);
   });
 
   spec('allows a write and a close from inside the handler', async (h) => {
@@ -238,18 +238,18 @@ describe('consume', () => {
     spec('handles up to `concurrency` chunks at the same time, started in order, and completes after all of them', async (h) => {
       const { wire, up } = scripted();
       const [b] = owned(h, new IOStream({ wire }));
-      const begun: string[] = [];
+      const started: string[] = [];
       const inners = Array.from({ length: 5 }, () => new Subject<string>());
-      const seen = h.observed(b.consume((chunk) => inners[begun.push(String(chunk)) - 1]!, { concurrency: 3 }));
+      const seen = h.observed(b.consume((chunk) => inners[started.push(String(chunk)) - 1]!, { concurrency: 3 }));
       await ticks();
       for (const text of ['a', 'b', 'c', 'd']) {
         up({ kind: 'data', bytes: Buffer.from(text) });
         await ticks();
       }
-      expect(begun).toStrictEqual(['a', 'b', 'c']);
+      expect(started).toStrictEqual(['a', 'b', 'c']);
       inners[1]?.next('B');
       inners[1]?.complete();
-      expect(begun).toStrictEqual(['a', 'b', 'c', 'd']);
+      expect(started).toStrictEqual(['a', 'b', 'c', 'd']);
       up({ kind: 'end' });
       inners[0]?.complete();
       inners[2]?.next('C');
@@ -263,17 +263,17 @@ describe('consume', () => {
     it('pauses the peer while `concurrency` chunks are being handled', () => {
       const noted = virtually(1_000_000, (v) => {
         const [a, b] = v.joined({ timeouts: { write: 0 } }, { highWaterMark: 1000 }, { limit: 1000 });
-        let taken = 0;
+        let handled = 0;
         let chunks = 0;
         const handle = (chunk: Buffer): Observable<never> => {
-          taken += chunk.length;
+          handled += chunk.length;
           chunks += 1;
           return NEVER;
         };
         b.consume(handle, { concurrency: 4 }).subscribe({ error: () => {} });
         for (let each = 0; each < 100; each += 1) v.at(each, () => a.write(new Uint8Array(1000)));
         v.at(10_000, () =>
-          v.note(`${chunks} chunks, ${b.inBuf.length < 3000 ? 'little' : 'much'} ahead, ${taken + a.output.pending} known`),
+          v.note(`${chunks} chunks, ${b.inBuf.length < 3000 ? 'little' : 'much'} ahead, ${handled + a.output.pending} known`),
         );
       });
       expect(noted[0] ?? '').toMatch(/^10000 4 chunks, little ahead, (9[5-9]\d{3}|100000) known$/);
@@ -283,8 +283,8 @@ describe('consume', () => {
       const { wire, up } = scripted();
       const [b] = owned(h, new IOStream({ wire }));
       const inners = [new Subject<never>(), new Subject<never>()];
-      let begun = 0;
-      const seen = h.observed(b.consume(() => inners[begun++]!, { concurrency: 2 }));
+      let started = 0;
+      const seen = h.observed(b.consume(() => inners[started++]!, { concurrency: 2 }));
       await ticks();
       for (let each = 0; each < 2; each += 1) {
         up({ kind: 'data', bytes: Buffer.from('x') });
@@ -306,24 +306,24 @@ describe('consume', () => {
     const total = 100_000_000;
     const { io, socket } = await dialled(h);
     const before = usedMiB();
-    let most = 0;
+    let maxUsed = 0;
     let ahead = 0;
-    let taken = 0;
+    let handled = 0;
     let chunks = 0;
     const seen = h.observed(
       io.consume((chunk) => {
-        taken += chunk.length;
+        handled += chunk.length;
         chunks += 1;
         ahead = Math.max(ahead, chunk.length); // All bytes read ahead arrive as one chunk.
-        if (chunks % 200 === 0) most = Math.max(most, usedMiB() - before);
+        if (chunks % 200 === 0) maxUsed = Math.max(maxUsed, usedMiB() - before);
         return timer(1);
       }),
     );
     const piece = pattern(100_000);
-    let wrote = 0;
+    let written = 0;
     const feed = (): void => {
-      while (wrote < total) {
-        wrote += piece.length;
+      while (written < total) {
+        written += piece.length;
         if (!socket.write(piece)) {
           socket.once('drain', feed);
           return;
@@ -333,9 +333,9 @@ describe('consume', () => {
     };
     feed();
     await seen.ended;
-    expect(taken).toBe(total);
-    console.log(`consume: 100 MB in ${chunks} chunks, at most ${most.toFixed(1)} MiB more in use, ${ahead} bytes ahead`);
-    expect(most < 16, `${most} MiB`).toBe(true);
+    expect(handled).toBe(total);
+    console.log(`consume: 100 MB in ${chunks} chunks, at most ${maxUsed.toFixed(1)} MiB more in use, ${ahead} bytes ahead`);
+    expect(maxUsed < 16, `${maxUsed} MiB`).toBe(true);
     expect(ahead <= 2 * 65_536, `${ahead} bytes`).toBe(true);
   });
 });

@@ -5,23 +5,23 @@ import { spec } from '../support/spec.ts';
 import { data, textOf } from '../support/signal-text.ts';
 import type { ScriptedWire } from '../support/scripted-wire.ts';
 import { ticks } from './tools.ts';
-import { type Talk, text, END, greeting, SAID, scripted } from './converse-tools.ts';
+import { type Talk, text, END, greeting, PEER_GREETING, scriptedStream } from './converse-tools.ts';
 
 describe('converse', () => {
   describe('errors', () => {
-    spec('with what the conversation throws, unchanged; the stream stays open with the unread bytes', async (h) => {
-      const { io, wire } = await scripted(h);
-      const refused = new Error('expected 220, got 500');
+    spec('errors with what the conversation throws, and leaves the stream open with the unread bytes', async (h) => {
+      const { io, wire } = await scriptedStream(h);
+      const thrown = new Error('expected 220, got 500');
       const seen = h.observed(
         converse(io, function* (link) {
           yield* link.read(3);
           link.send('QUIT\n');
-          throw refused;
+          throw thrown;
         }),
       );
       wire.emit(data('500 no'));
       await seen.ended;
-      expect(seen.error).toBe(refused);
+      expect(seen.error).toBe(thrown);
       expect(io.inBuf.toString()).toBe(' no');
       io.write('still here');
       await ticks(2);
@@ -29,8 +29,8 @@ describe('converse', () => {
       expect(io.state).toBe('open');
     });
 
-    spec('with what the conversation throws before it reads, or with a TypeError if it is not a generator', async (h) => {
-      const { io } = await scripted(h);
+    spec('errors with what the conversation throws before it reads, or with a TypeError if it is not a generator', async (h) => {
+      const { io } = await scriptedStream(h);
       const early = h.observed(
         converse(io, () => {
           throw new RangeError('early');
@@ -38,11 +38,11 @@ describe('converse', () => {
       );
       expect(early.error).toBeInstanceOf(RangeError);
       expect(h.observed(converse(io, (() => 7) as never)).error).toBeInstanceOf(TypeError);
-      expect(h.observed(converse(io, greeting)).state).toBe('open'); // the place is free again
+      expect(h.observed(converse(io, greeting)).state).toBe('open'); // the stream accepts a reader again
     });
 
-    spec('with EPROTOCOL if the peer ends too early; the received bytes are in inBuf', async (h) => {
-      const { io, wire } = await scripted(h);
+    spec('errors with EPROTOCOL if the peer ends too early, and leaves the unread bytes in inBuf', async (h) => {
+      const { io, wire } = await scriptedStream(h);
       const seen = h.observed(converse(io, greeting));
       wire.emit(data('2.0some'), END);
       await seen.ended;
@@ -53,8 +53,8 @@ describe('converse', () => {
       expect(text(await h.observed(io.data$).value())).toBe('some');
     });
 
-    spec('not if the conversation catches the early end', async (h) => {
-      const { io, wire } = await scripted(h);
+    spec('completes if the conversation catches the early end', async (h) => {
+      const { io, wire } = await scriptedStream(h);
       const seen = h.observed(
         converse(io, function* (link) {
           try {
@@ -68,38 +68,38 @@ describe('converse', () => {
       expect(await seen.ended).toMatchObject({ state: 'complete', values: ['nothing more'] });
     });
 
-    spec('with EPROTOCOL if a delimiter is not found within its limit', async (h) => {
-      const { io, wire } = await scripted(h);
+    spec('errors with EPROTOCOL if a delimiter is not found within its limit', async (h) => {
+      const { io, wire } = await scriptedStream(h);
       const seen = h.observed(converse(io, (link) => link.readUntil('\n', 4)));
       wire.emit(data('12345'));
       h.error((await seen.ended).error, { code: 'EPROTOCOL' });
       expect(io.inBuf.toString()).toBe('12345');
     });
 
-    spec('with the error of the stream, and ends the conversation', async (h) => {
-      const { io, wire } = await scripted(h);
-      let left = false;
+    spec('errors with the error of the stream, and runs the finally blocks of the conversation', async (h) => {
+      const { io, wire } = await scriptedStream(h);
+      let hasFinished = false;
       const seen = h.observed(
         converse(io, function* (link) {
           try {
             yield* link.read(10);
           } finally {
-            left = true;
+            hasFinished = true;
           }
         }),
       );
       const failure = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', errno: -104, syscall: 'read' });
       wire.fail(failure);
       h.error((await seen.ended).error, { code: 'ECONNRESET', phase: 'read' });
-      expect(left).toBe(true);
+      expect(hasFinished).toBe(true);
     });
 
-    spec('with what the conversation throws for the error of the stream; not if it returns', async (h) => {
+    spec('errors with what the conversation throws on an error of the stream, and completes if it returns', async (h) => {
       const waits: [Talk<unknown>, string][] = [
-        [(link) => link.read(10), 'left'],
+        [(link) => link.read(10), 'unread'],
         [(link) => link.wait(() => NEVER), ''],
       ];
-      for (const [wait, left] of waits) {
+      for (const [wait, unread] of waits) {
         const better = new Error('better');
         for (const [then, expected] of [
           [() => 'without', { state: 'complete', values: ['without'] }],
@@ -110,57 +110,60 @@ describe('converse', () => {
             { state: 'error', error: better },
           ],
         ] as const) {
-          const { io, wire } = await scripted(h);
-          const told: unknown[] = [];
+          const { io, wire } = await scriptedStream(h);
+          const caught: unknown[] = [];
           const seen = h.observed(
             converse(io, function* (link) {
               try {
                 return yield* wait(link);
               } catch (error) {
-                told.push(error);
+                caught.push(error);
                 return then();
               }
             }),
           );
-          wire.emit(data(left));
+          wire.emit(data(unread));
           wire.fail(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', errno: -104, syscall: 'read' }));
           expect(await seen.ended).toMatchObject(expected);
-          h.error(told[0], { code: 'ECONNRESET', phase: 'read' });
-          expect([told.length, io.inBuf.toString()]).toEqual([1, left]);
+          h.error(caught[0], { code: 'ECONNRESET', phase: 'read' });
+          expect([caught.length, io.inBuf.toString()]).toEqual([1, unread]);
         }
       }
     });
 
-    spec('with the error of the stream, or the early end, if the conversation waits again; its finally blocks run', async (h) => {
-      for (const [end, code] of [
-        [(wire: ScriptedWire) => wire.fail(Object.assign(new Error('reset'), { code: 'ECONNRESET' })), 'ECONNRESET'],
-        [(wire: ScriptedWire) => wire.emit(END), 'EPROTOCOL'],
-      ] as const) {
-        const { io, wire } = await scripted(h);
-        let left = 0;
-        const seen = h.observed(
-          converse(io, function* (link) {
-            try {
-              for (;;) {
-                try {
-                  yield* link.read(10);
-                } catch {
-                  // and again
+    spec(
+      'errors with the error of the stream, or the early end, if the conversation waits again, and runs its finally blocks',
+      async (h) => {
+        for (const [end, code] of [
+          [(wire: ScriptedWire) => wire.fail(Object.assign(new Error('reset'), { code: 'ECONNRESET' })), 'ECONNRESET'],
+          [(wire: ScriptedWire) => wire.emit(END), 'EPROTOCOL'],
+        ] as const) {
+          const { io, wire } = await scriptedStream(h);
+          let finished = 0;
+          const seen = h.observed(
+            converse(io, function* (link) {
+              try {
+                for (;;) {
+                  try {
+                    yield* link.read(10);
+                  } catch {
+                    // and again
+                  }
                 }
+              } finally {
+                finished += 1;
               }
-            } finally {
-              left += 1;
-            }
-          }),
-        );
-        end(wire);
-        h.error((await seen.ended).error, { code });
-        expect(left).toBe(1);
-      }
-    });
+            }),
+          );
+          end(wire);
+          h.error((await seen.ended).error, { code });
+          expect(finished).toBe(1);
+        }
+      },
+    );
 
-    spec('with ECLOSED if the stream was closed, before or by the conversation itself', async (h) => {
-      const { io, wire } = await scripted(h);
+    spec('errors with ECLOSED if the stream was closed, before or by the conversation itself', async (h) => {
+      const { io, wire } = await scriptedStream(h);
       const seen = h.observed(
         converse(io, function* (link) {
           link.send('bye');
@@ -174,25 +177,25 @@ describe('converse', () => {
       h.error((await h.observed(converse(io, greeting)).ended).error, { code: 'ECLOSED', phase: 'read' });
     });
 
-    spec('with a TypeError if the stream has another reader, which continues', async (h) => {
-      const { io, wire } = await scripted(h);
+    spec('errors with a TypeError if the stream has another reader, which continues', async (h) => {
+      const { io, wire } = await scriptedStream(h);
       const consumed = h.observed(io.consume((chunk) => of(text(chunk))));
       expect(h.observed(converse(io, greeting)).error).toBeInstanceOf(TypeError);
       wire.emit(data('mine'));
       expect(await consumed.value()).toBe('mine');
       consumed.unsubscribe();
-      const talking = h.observed(converse(io, greeting));
+      const conversing = h.observed(converse(io, greeting));
       for (const second of [converse(io, greeting), io.consume(() => of())])
         expect(h.observed<unknown>(second).error).toBeInstanceOf(TypeError);
       await expect(io[Symbol.asyncIterator]().next()).rejects.toThrow(TypeError);
-      wire.emit(data(SAID));
-      expect((await talking.ended).state).toBe('complete');
+      wire.emit(data(PEER_GREETING));
+      expect((await conversing.ended).state).toBe('complete');
     });
   });
 
-  describe('unsubscribed in the middle', () => {
+  describe('unsubscribing from converse', () => {
     spec('runs the finally blocks, whose output is still written, and keeps the unread bytes', async (h) => {
-      const { io, wire } = await scripted(h);
+      const { io, wire } = await scriptedStream(h);
       const stop = new Subject<void>();
       const seen = h.observed(
         converse(io, function* (link) {
@@ -215,8 +218,8 @@ describe('converse', () => {
       expect(text(await h.observed(io.data$).value())).toBe('defgh');
     });
 
-    spec('by the conversation itself, completes its step and reads no more', async (h) => {
-      const { io, wire } = await scripted(h);
+    spec('completes the current step of the conversation when it unsubscribes itself, and reads no more', async (h) => {
+      const { io, wire } = await scriptedStream(h);
       const stop = new Subject<void>();
       const steps: string[] = [];
       const seen = h.observed(
@@ -239,8 +242,8 @@ describe('converse', () => {
       expect(io.inBuf.toString()).toBe('bc');
     });
 
-    spec('by timeout()', async (h) => {
-      const { io, wire } = await scripted(h);
+    spec('keeps the unread bytes when `timeout` unsubscribes', async (h) => {
+      const { io, wire } = await scriptedStream(h);
       wire.emit(data('2.'));
       const seen = await h.observed(converse(io, greeting).pipe(timeout(10))).ended;
       expect(seen.error).toBeInstanceOf(TimeoutError);

@@ -3,12 +3,13 @@ import type { Harness } from '../support/harness.ts';
 import { ScriptedWire } from '../support/scripted-wire.ts';
 import { owned, ticks } from './tools.ts';
 
+/** A conversation, as `converse` runs it. */
 export type Talk<T> = Parameters<typeof converse<T>>[1];
 
 export const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 export const END = { kind: 'end' } as const;
 
-/** A greeting: a version of 3 bytes, a line, two bytes; answers in between. */
+/** Reads a version of three bytes, a line and two bytes; answers in between. */
 export const greeting: Talk<string[]> = function* (link) {
   link.send('hello ');
   link.send('there\n');
@@ -18,10 +19,11 @@ export const greeting: Talk<string[]> = function* (link) {
   const last = yield* link.read(2);
   return [version, line, last].map(text);
 };
-export const SAID = '2.0some words\r\nok';
+/** The bytes of a peer that {@link greeting} reads. */
+export const PEER_GREETING = '2.0some words\r\nok';
 
-/** An open stream over a wire that the spec plays by hand; what is written is sent at once. */
-export async function scripted(h: Harness): Promise<{ io: IOStream; wire: ScriptedWire }> {
+/** Opens a stream over a wire that the spec controls, and that answers each write with `sent` at once. */
+export async function scriptedStream(h: Harness): Promise<{ io: IOStream; wire: ScriptedWire }> {
   const wire = new ScriptedWire();
   wire.answer = (signal) => {
     if (signal.kind === 'data') wire.emit({ kind: 'sent', bytes: signal.bytes.length });

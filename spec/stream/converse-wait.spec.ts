@@ -4,7 +4,7 @@ import { converse } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
 import { data, textOf } from '../support/signal-text.ts';
 import { ticks } from './tools.ts';
-import { type Talk, text, END, scripted } from './converse-tools.ts';
+import { type Talk, text, END, scriptedStream } from './converse-tools.ts';
 
 describe('converse', () => {
   describe('link.wait', () => {
@@ -12,13 +12,13 @@ describe('converse', () => {
       function* (link) {
         const head = text(yield* link.read(2));
         link.send('asking ');
-        const got = yield* link.wait(answer);
-        link.send(got);
-        return `${head} ${got} ${text(yield* link.read(2))}`;
+        const value = yield* link.wait(answer);
+        link.send(value);
+        return `${head} ${value} ${text(yield* link.read(2))}`;
       };
 
-    spec('continues with the first value; bytes that arrive meanwhile are read then, the rest stays in inBuf', async (h) => {
-      const { io, wire } = await scripted(h);
+    spec('continues with the first value, and reads bytes that arrived meanwhile; the others stay in inBuf', async (h) => {
+      const { io, wire } = await scriptedStream(h);
       const answer = new Subject<string>();
       const seen = h.observed(
         converse(
@@ -29,17 +29,17 @@ describe('converse', () => {
       wire.emit(data('abc'));
       await ticks(2);
       expect(textOf(wire.down)).toBe('asking ');
-      wire.emit(data('d'), data('left'), END);
-      expect(io.inBuf.toString()).toBe('dleft');
+      wire.emit(data('d'), data('rest'), END);
+      expect(io.inBuf.toString()).toBe('drest');
       answer.next('pass');
-      expect([answer.observed, io.inBuf.toString()]).toEqual([false, 'left']);
+      expect([answer.observed, io.inBuf.toString()]).toEqual([false, 'rest']);
       await ticks(2);
       expect(textOf(wire.down)).toBe('asking pass');
       expect(seen.values).toEqual(['ab pass cd']);
     });
 
-    spec('throws an error, or EmptyError without a value, into the conversation', async (h) => {
-      const { io, wire } = await scripted(h);
+    spec('throws the error of the Observable into the conversation, or an EmptyError if it emits no value', async (h) => {
+      const { io, wire } = await scriptedStream(h);
       wire.emit(data('ab'));
       const locked = new Error('locked');
       expect(
@@ -62,8 +62,8 @@ describe('converse', () => {
       expect(io.state).toBe('open');
     });
 
-    spec('does not deepen the stack: 20,000 answers at once', async (h) => {
-      const { io } = await scripted(h);
+    spec('handles 20,000 synchronous answers without deep recursion', async (h) => {
+      const { io } = await scriptedStream(h);
       const seen = h.observed(
         converse(io, function* (link) {
           let sum = 0;
@@ -74,10 +74,10 @@ describe('converse', () => {
       expect(seen.values).toEqual([20_000]);
     });
 
-    spec('reports an EOF at the next read, and an error of the stream at once', async (h) => {
+    spec('reports an EOF at the next read, but an error of the stream at once', async (h) => {
       const answer = new Subject<string>();
-      const ended = await scripted(h);
-      const failed = await scripted(h);
+      const ended = await scriptedStream(h);
+      const failed = await scriptedStream(h);
       const [short, broken] = [ended, failed].map(({ io }) =>
         h.observed(
           converse(
@@ -95,22 +95,22 @@ describe('converse', () => {
       h.error(short?.error, { code: 'EPROTOCOL', phase: 'read' });
     });
 
-    spec('is unsubscribed with the conversation, also from inside its own factory', async (h) => {
-      const { io } = await scripted(h);
+    spec('unsubscribes from its Observable with the conversation, also from inside its factory', async (h) => {
+      const { io } = await scriptedStream(h);
       for (const inside of [false, true]) {
         const [stop, answer, log] = [new Subject<void>(), new Subject<string>(), [] as string[]];
         const ask = (): Observable<string> => {
           if (inside) stop.next();
           return answer;
         };
-        const talk: Talk<void> = function* (link) {
+        const conversation: Talk<void> = function* (link) {
           try {
             yield* link.wait(ask);
           } finally {
             log.push('finally');
           }
         };
-        h.observed(converse(io, talk).pipe(takeUntil(stop)));
+        h.observed(converse(io, conversation).pipe(takeUntil(stop)));
         expect(answer.observed).toBe(!inside);
         stop.next();
         answer.next('late');

@@ -6,12 +6,12 @@ import { syncPair } from '../../src/testing/memory/sync-pair.ts';
 import { spec } from '../support/spec.ts';
 import { data, inWords, textOf } from '../support/signal-text.ts';
 import { joined, owned, ticks } from './tools.ts';
-import { text, END, greeting, SAID, scripted } from './converse-tools.ts';
+import { text, END, greeting, PEER_GREETING, scriptedStream } from './converse-tools.ts';
 
 describe('converse', () => {
   spec('reads exactly, at every cut of the bytes; unread bytes stay in inBuf', async (h) => {
-    for (const { name, chunks } of rechunk(`${SAID} and more`, { empty: true })) {
-      const { io, wire } = await scripted(h);
+    for (const { name, chunks } of rechunk(`${PEER_GREETING} and more`, { empty: true })) {
+      const { io, wire } = await scriptedStream(h);
       const seen = h.observed(converse(io, greeting));
       for (const bytes of chunks) wire.emit({ kind: 'data', bytes });
       await ticks(2);
@@ -38,39 +38,39 @@ describe('converse', () => {
           .value(),
     ];
     for (const reader of readers) {
-      const { io, wire } = await scripted(h);
+      const { io, wire } = await scriptedStream(h);
       const seen = h.observed(converse(io, greeting));
-      wire.emit(data(`${SAID}more`));
+      wire.emit(data(`${PEER_GREETING}more`));
       await seen.ended;
       expect(await reader(io)).toBe('more');
     }
   });
 
   spec('starts with the bytes in inBuf', async (h) => {
-    const { io, wire } = await scripted(h);
-    wire.emit(data(SAID.slice(0, 9)));
+    const { io, wire } = await scriptedStream(h);
+    wire.emit(data(PEER_GREETING.slice(0, 9)));
     await ticks(2);
     const seen = h.observed(converse(io, greeting));
-    wire.emit(data(SAID.slice(9)));
+    wire.emit(data(PEER_GREETING.slice(9)));
     expect((await seen.ended).values).toEqual([['2.0', 'some words\r\n', 'ok']]);
   });
 
   spec('is cold, and runs once for each subscription', async (h) => {
-    const { io, wire } = await scripted(h);
+    const { io, wire } = await scriptedStream(h);
     let runs = 0;
-    const talk$ = converse(io, function* (link) {
+    const conversation$ = converse(io, function* (link) {
       runs += 1;
       return text(yield* link.read(1));
     });
     expect(runs).toBe(0);
     wire.emit(data('ab'));
-    const seen = await h.observed(concat(talk$, talk$)).ended;
+    const seen = await h.observed(concat(conversation$, conversation$)).ended;
     expect(seen.values).toEqual(['a', 'b']);
     expect(runs).toBe(2);
   });
 
   spec('completes when its output is sent, and writes it in one piece', async (h) => {
-    const { io, wire } = await scripted(h);
+    const { io, wire } = await scriptedStream(h);
     const seen = h.observed(
       converse(io, function* (link) {
         link.send('a');
@@ -85,20 +85,20 @@ describe('converse', () => {
   });
 
   spec('emits each byte on data$ once, in order', async (h) => {
-    const { io, wire } = await scripted(h);
+    const { io, wire } = await scriptedStream(h);
     const tapped = h.observed(io.data$);
     const seen = h.observed(converse(io, greeting));
-    for (const bytes of [SAID.slice(0, 5), `${SAID.slice(5)} and`, ' more']) wire.emit(data(bytes));
+    for (const bytes of [PEER_GREETING.slice(0, 5), `${PEER_GREETING.slice(5)} and`, ' more']) wire.emit(data(bytes));
     await ticks(2);
     wire.emit(END);
     wire.complete();
     await tapped.ended;
     expect(seen.state).toBe('complete');
-    expect(text(Buffer.concat(tapped.values))).toBe(`${SAID} and more`);
+    expect(text(Buffer.concat(tapped.values))).toBe(`${PEER_GREETING} and more`);
   });
 
   spec('runs a thousand steps from one chunk, and a long read in one-byte chunks', async (h) => {
-    const { io, wire } = await scripted(h);
+    const { io, wire } = await scriptedStream(h);
     const seen = h.observed(
       converse(io, function* (link) {
         let sum = 0;
@@ -122,7 +122,7 @@ describe('converse', () => {
         finalize(() => server.end()),
       ),
     );
-    const asked = h.observed(
+    const requested = h.observed(
       concat(
         ...Array.from({ length: rounds }, (_, round) =>
           converse(client, function* (link) {
@@ -133,15 +133,15 @@ describe('converse', () => {
         defer(() => timer(1)),
       ),
     );
-    await asked.ended;
-    expect(asked.values.slice(0, rounds)).toEqual(Array.from({ length: rounds }, (_, round) => round * 2));
+    await requested.ended;
+    expect(requested.values.slice(0, rounds)).toEqual(Array.from({ length: rounds }, (_, round) => round * 2));
     client.end('now the echo');
     const rest = await h.observed(client.data$).ended;
     expect(text(Buffer.concat(rest.values))).toBe('now the echo');
     await served.ended;
   });
 
-  spec('keeps the order if the wire emits more from inside of its resume', async (h) => {
+  spec('keeps the order if the wire emits more from inside its resume', async (h) => {
     const [left, right] = syncPair();
     const [peer, io] = owned(h, new IOStream({ wire: left }), new IOStream({ wire: right, highWaterMark: 4 }));
     await ticks();
@@ -151,30 +151,30 @@ describe('converse', () => {
     }
     expect(io.inBuf.toString()).toBe('AAAA');
     const also = h.observed(io.data$);
-    const talk$ = converse(io, function* (link) {
+    const conversation$ = converse(io, function* (link) {
       return text(yield* link.read(12));
     });
-    expect(await h.observed(talk$).value()).toBe('AAAABBBBCCCC');
+    expect(await h.observed(conversation$).value()).toBe('AAAABBBBCCCC');
     h.sameBytes(also.values, 'AAAABBBBCCCC');
   });
 
-  spec('puts unread bytes back before those that arrived meanwhile', async (h) => {
-    for (const leave of ['returns', 'throws', 'is unsubscribed'] as const) {
-      const { io, wire } = await scripted(h);
-      const goOn = new Subject<void>();
+  spec('unshifts unread bytes before those that arrived meanwhile', async (h) => {
+    for (const end of ['returns', 'throws', 'is unsubscribed'] as const) {
+      const { io, wire } = await scriptedStream(h);
+      const proceed$ = new Subject<void>();
       const seen = h.observed(
         converse(io, function* (link) {
           yield* link.read(1);
-          yield* link.wait(() => goOn);
-          if (leave === 'throws') throw new Error('enough');
+          yield* link.wait(() => proceed$);
+          if (end === 'throws') throw new Error('enough');
         }),
       );
-      wire.emit(data('1 left'));
+      wire.emit(data('1 unread'));
       wire.emit(data(' and came'));
-      if (leave === 'is unsubscribed') seen.unsubscribe();
-      else goOn.next();
-      expect(text(io.inBuf), leave).toBe(' left and came');
-      expect(seen.state).toBe({ returns: 'complete', throws: 'error', 'is unsubscribed': 'unsubscribed' }[leave]);
+      if (end === 'is unsubscribed') seen.unsubscribe();
+      else proceed$.next();
+      expect(text(io.inBuf), end).toBe(' unread and came');
+      expect(seen.state).toBe({ returns: 'complete', throws: 'error', 'is unsubscribed': 'unsubscribed' }[end]);
     }
   });
 });

@@ -6,33 +6,33 @@ import { spec } from '../support/spec.ts';
 import { owned, serve } from './tools.ts';
 
 const host = '127.0.0.1';
-/** An address that is refused as an argument: using it would be an error. */
+/** An address that does not exist: a stream that used it would fail. */
 const changed = { host: 'changed.test', port: 9 };
 
-describe('the options of a stream', () => {
-  spec('are copied: a later change of the object has no effect', async (h) => {
+describe('a stream', () => {
+  spec('copies its options: a later change of the object has no effect', async (h) => {
     const options = { host, port: await serve(h, () => {}) };
     const [io] = owned(h, await open(options));
     Object.assign(options, changed);
     expect(io.host).toBe(host);
   });
 
-  spec('are copied by `connect` at the call, for every subscription', async (h) => {
+  spec('copies its options at the call of `connect`, for every subscription', async (h) => {
     const options = { host, port: await serve(h, () => {}) };
     const connection$ = connect(options);
     Object.assign(options, changed);
     for (let each = 0; each < 2; each += 1) expect((await firstValueFrom(connection$)).host).toBe(host);
   });
 
-  spec('are copied by `persistent` at the call', async (h) => {
+  spec('copies its options at the call of `persistent`', async (h) => {
     const options = { host, port: await serve(h, () => {}) };
-    const kept = persistent(options, { attempts: 1 });
+    const reconnecting = persistent(options, { attempts: 1 });
     Object.assign(options, changed);
-    expect((await firstValueFrom(kept.stream$)).host).toBe(host);
-    kept.close();
+    expect((await firstValueFrom(reconnecting.stream$)).host).toBe(host);
+    reconnecting.close();
   });
 
-  spec('are copied by `listen` at the call', async (h) => {
+  spec('copies its options at the call of `listen`', async (h) => {
     const options = { host, port: 0, timeouts: { idle: 5 }, plugin: { first: passthrough() } as Record<string, Plugin> };
     const server$ = listen(options);
     options.host = changed.host;
@@ -52,7 +52,7 @@ describe('the options of a stream', () => {
   spec.each<[name: string, plugin: () => Record<string, Plugin> | [string, Plugin][], add: (plugins: never) => void]>([
     ['record', () => ({ first: passthrough() }), (plugins: Record<string, Plugin>) => (plugins.second = passthrough())],
     ['list', () => [['first', passthrough()]], (plugins: [string, Plugin][]) => plugins.push(['second', passthrough()])],
-  ])('are copied with timeouts and plugins, given as a %s', async (h, _name, make, add) => {
+  ])('copies the timeouts and plugins of its options, with plugins as a %s', async (h, _name, make, add) => {
     const [timeouts, plugin] = [{ idle: 5000 }, make()];
     const connection$ = connect({ host, port: await serve(h, () => {}), timeouts, plugin });
     timeouts.idle = 9000;
@@ -61,7 +61,7 @@ describe('the options of a stream', () => {
     expect([Object.keys(io.plugin), io.timeouts.idle]).toEqual([['first'], 5000]);
   });
 
-  spec('are not changed by an assignment to the stream', (h) => {
+  spec('does not change its options object when a field is assigned', (h) => {
     const [wire] = memoryPair();
     const options = { wire, outBuf: 'x', timeouts: { idle: 5 }, Count: 1 };
     const [io] = owned(h, new IOStream(options));
@@ -104,7 +104,7 @@ describe('a polluted Object.prototype', () => {
     ['plugin', { broken: () => 5 }],
     ['lookup', () => {}],
     ['localAddress', '192.0.2.1'],
-  ])('changes nothing with `%s`', async (h, name, value) => {
+  ])('with `%s` does not change a stream', async (h, name, value) => {
     const received: string[] = [];
     const port = await serve(h, (socket) => socket.on('data', (bytes) => received.push(String(bytes))));
     prototype[name] = value;
@@ -115,7 +115,7 @@ describe('a polluted Object.prototype', () => {
     expect([received.join(''), io.state, io.waitFor]).toEqual(['x', 'open', undefined]);
   });
 
-  spec('changes nothing of a server and its streams', async (h) => {
+  spec('does not change a server and its streams', async (h) => {
     prototype.plugin = { broken: () => 5 };
     prototype.path = '/no/such/folder/socket';
     const port = await new Promise<number>((resolve, reject) => {

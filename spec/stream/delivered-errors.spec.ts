@@ -1,6 +1,6 @@
 import { connect as dial, type AddressInfo, type Socket } from 'node:net';
 import { concat, firstValueFrom, from, lastValueFrom, map, merge, mergeMap, NEVER, of, switchMap, timer, type Observable } from 'rxjs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import {
   connect,
   converse,
@@ -18,7 +18,7 @@ import {
   type ListenOptions,
 } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import type { Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { deadPort } from '../support/loopback.ts';
 import { owned, pattern, serve, turns, unhandled } from './tools.ts';
@@ -26,10 +26,10 @@ import { owned, pattern, serve, turns, unhandled } from './tools.ts';
 const host = '127.0.0.1';
 const codec = lines({ maxLength: 20 });
 
-/** A way to fail. */
+/** A way in which a stream fails. */
 interface Kind {
   readonly codes: readonly string[];
-  /** What the peer does once it is there; none at all: the dial is refused. */
+  /** The action of the peer after it has accepted. Without it the connection is refused. */
   readonly peer?: (socket: Socket, abort: AbortController) => unknown;
   readonly options?: (abort: AbortController) => Partial<IOStreamOptions>;
 }
@@ -41,14 +41,14 @@ const reset = async (socket: Socket): Promise<void> => {
 
 const KINDS = {
   'a reset while it is idle': { codes: ['ECONNRESET'], peer: reset },
-  'a reset behind bytes': {
+  'a reset after bytes': {
     codes: ['ECONNRESET'],
     peer: async (socket) => {
       socket.write('line\n');
       await reset(socket);
     },
   },
-  'a refused dial': { codes: ['ECONNREFUSED'] },
+  'a refused connection': { codes: ['ECONNREFUSED'] },
   'a reset in a handshake': {
     codes: ['ECONNRESET'],
     peer: reset,
@@ -71,7 +71,7 @@ const KINDS = {
     },
     options: ({ signal }) => ({ signal }),
   },
-  'a reset behind EOF with bytes pending': {
+  'a reset after EOF with bytes pending': {
     codes: ['ECONNRESET', 'EPIPE'],
     peer: async (socket) => {
       socket.pause().end();
@@ -79,18 +79,18 @@ const KINDS = {
     },
     options: () => ({ outBuf: pattern(8_000_000) }),
   },
-  'what a codec cannot decode': { codes: ['EFRAMELIMIT', 'EPROTOCOL'], peer: (socket) => socket.write('x'.repeat(50)) },
+  'bytes that a codec cannot decode': { codes: ['EFRAMELIMIT', 'EPROTOCOL'], peer: (socket) => socket.write('x'.repeat(50)) },
 } as const satisfies Record<string, Kind>;
 type KindName = keyof typeof KINDS;
 
 type Note = (error: unknown) => void;
 
-/** Where an error of a stream can arrive. */
-type Place = (io: IOStream, note: Note, h: Harness) => unknown;
+/** Handles an error of a stream: calls `note` with it. */
+type Handle = (io: IOStream, note: Note, h: Harness) => unknown;
 
 const ended = (note: Note): { error: Note } => ({ error: note });
 
-const SENDERS: Record<string, Place> = {
+const SENDERS: Record<string, Handle> = {
   send: (io, note) => io.send(concat(of('part'), NEVER)).subscribe(ended(note)),
   'send as a Promise': (io, note) => lastValueFrom(io.send(concat(of('part'), NEVER))).catch(note),
   'a send behind another': (io, note) => {
@@ -99,7 +99,7 @@ const SENDERS: Record<string, Place> = {
   },
 };
 
-const READERS: Record<string, Place> = {
+const READERS: Record<string, Handle> = {
   data$: (io, note) => io.data$.subscribe(ended(note)),
   'data$ through operators': (io, note) =>
     io.data$
@@ -127,7 +127,7 @@ const READERS: Record<string, Place> = {
   },
 };
 
-const MESSAGE_READERS: Record<string, Place> = {
+const MESSAGE_READERS: Record<string, Handle> = {
   messages$: (io, note) => framed(io, codec).messages$.subscribe(ended(note)),
   'consume of messages': (io, note) =>
     framed(io, codec)
@@ -140,11 +140,11 @@ const MESSAGE_READERS: Record<string, Place> = {
   unmatched$: (io, note) => requests(framed(io, codec), { match: () => undefined }).unmatched$.subscribe(ended(note)),
 };
 
-const CONVERSATIONS: Record<string, Place> = {
+const CONVERSATIONS: Record<string, Handle> = {
   converse: (io, note) => converse(io, (link) => link.readUntil('never', 10_000)).subscribe(ended(note)),
 };
 
-const RELAYS: Record<string, Place> = {
+const RELAYS: Record<string, Handle> = {
   relay: (io, note, h) => {
     const [near, far] = memoryPair();
     const [other] = owned(h, new IOStream({ wire: near, cb: () => {} }), new IOStream({ wire: far, cb: () => {} }));
@@ -152,24 +152,24 @@ const RELAYS: Record<string, Place> = {
   },
 };
 
-const OBSERVERS: Record<string, Place> = {
+const OBSERVERS: Record<string, Handle> = {
   errors$: (io, note) => io.errors$.subscribe(note),
   cb: (io, note) => (io.cb = (_, __, error) => error && note(error)),
   'cb as an object': (io, note) => (io.cb = { IO: (_: unknown, __: unknown, error?: unknown) => error && note(error) } as never),
 };
 
-const CLOSES: Record<string, Place> = {
+const CLOSES: Record<string, Handle> = {
   closed$: (io, note) => io.closed$.subscribe(({ error }) => note(error)),
   'closed$ as a Promise': async (io, note) => note((await firstValueFrom(io.closed$)).error),
 };
 
-/** A Duplex has the codes of Node's sockets; ours are in the causes. */
+/** The last IOStreamError among the causes: the error of a Duplex itself has the code of Node's sockets. */
 const rootOf = (error: unknown): unknown => {
   const { cause } = error as { readonly cause?: unknown };
   return cause instanceof IOStreamError ? rootOf(cause) : error;
 };
 
-const DUPLEXES: Record<string, Place> = {
+const DUPLEXES: Record<string, Handle> = {
   "'error' of the Duplex": (io, note) => {
     const duplex = toDuplex(io)
       .on('error', (error) => note(rootOf(error)))
@@ -180,7 +180,7 @@ const DUPLEXES: Record<string, Place> = {
 
 const code = (error: unknown): unknown => (error as { code?: unknown } | undefined)?.code ?? error;
 
-/** Options of a stream to a peer that fails in that way. */
+/** Options of a stream that fails in one of these ways. */
 async function failing(h: Harness, kind: Kind): Promise<IOStreamOptions> {
   const abort = new AbortController();
   const { peer } = kind;
@@ -188,63 +188,62 @@ async function failing(h: Harness, kind: Kind): Promise<IOStreamOptions> {
   return { host, port, ...kind.options?.(abort) };
 }
 
-/** Lets the error come to one place of a stream: nothing else may be reported. */
-function delivers(kind: Kind, make: (options: IOStreamOptions, note: Note, h: Harness) => unknown): () => Promise<void> {
-  return invariants(async (h) => {
-    const reported = unhandled(h);
-    const noted: unknown[] = [];
-    await make(await failing(h, kind), (error) => noted.push(error), h);
-    await h.until(() => noted.length > 0, 'the error is delivered');
-    await turns(20);
-    expect([noted.length, reported]).toStrictEqual([1, []]);
-    expect(kind.codes.includes(String(code(noted[0]))), String(code(noted[0]))).toBe(true);
-  });
+/** Opens a stream that fails, and asserts that `note` is called once with its error, and that no error is unhandled. */
+async function assertDelivered(h: Harness, kind: Kind, make: (options: IOStreamOptions, note: Note, h: Harness) => unknown): Promise<void> {
+  const reported = unhandled(h);
+  const noted: unknown[] = [];
+  await make(await failing(h, kind), (error) => noted.push(error), h);
+  await h.until(() => noted.length > 0, 'the error is delivered');
+  await turns(20);
+  expect([noted.length, reported]).toStrictEqual([1, []]);
+  expect(kind.codes.includes(String(code(noted[0]))), String(code(noted[0]))).toBe(true);
 }
 
-const cells = (kinds: readonly KindName[], places: Record<string, Place>): { kind: KindName; name: string; place: Place }[] =>
-  kinds.flatMap((kind) => Object.entries(places).map(([name, place]) => ({ kind, name, place })));
+/** All combinations of ways to fail and ways to handle. */
+const combinationsOf = (kinds: readonly KindName[], handles: Record<string, Handle>): { kind: KindName; name: string; handle: Handle }[] =>
+  kinds.flatMap((kind) => Object.entries(handles).map(([name, handle]) => ({ kind, name, handle })));
 
 const ALWAYS: readonly KindName[] = [
   'a reset while it is idle',
-  'a reset behind bytes',
-  'a refused dial',
+  'a reset after bytes',
+  'a refused connection',
   'a reset in a handshake',
   'an idle timeout',
 ];
-const PENDING: KindName = 'a reset behind EOF with bytes pending';
+const PENDING: KindName = 'a reset after EOF with bytes pending';
 
 describe('an error of a stream', () => {
-  it.each([
-    ...cells([...ALWAYS, 'an abort'], { ...SENDERS, ...READERS, ...MESSAGE_READERS, ...CONVERSATIONS, ...RELAYS, ...CLOSES }),
-    ...cells(ALWAYS, { ...OBSERVERS, ...DUPLEXES }),
-    ...cells([PENDING], { ...SENDERS, ...RELAYS, ...CLOSES, ...OBSERVERS, ...DUPLEXES }),
-    ...cells(['what a codec cannot decode'], MESSAGE_READERS),
-  ])('that is $kind is handled by $name', async ({ kind, place }) => {
-    await delivers(KINDS[kind], (options, note, h) => {
+  spec.each([
+    ...combinationsOf([...ALWAYS, 'an abort'], { ...SENDERS, ...READERS, ...MESSAGE_READERS, ...CONVERSATIONS, ...RELAYS, ...CLOSES }),
+    ...combinationsOf(ALWAYS, { ...OBSERVERS, ...DUPLEXES }),
+    ...combinationsOf([PENDING], { ...SENDERS, ...RELAYS, ...CLOSES, ...OBSERVERS, ...DUPLEXES }),
+    ...combinationsOf(['bytes that a codec cannot decode'], MESSAGE_READERS),
+  ])('is handled by $name: $kind', (h, { kind, handle }) =>
+    assertDelivered(h, KINDS[kind], (options, note) => {
       const io: IOStream = new IOStream(options);
       h.defer(() => io.reset());
-      place(io, note, h);
-    })();
-  });
+      handle(io, note, h);
+    }),
+  );
 
-  /** What handles no error, though it is there. */
-  const NO_HANDLERS: Record<string, Place> = {
-    nothing: () => undefined,
-    'events$, eof$ and blocked$': (io) => merge(io.events$, io.eof$, io.output.blocked$).subscribe(),
-    'subscribers that have left': (io) => merge(io.data$, io.errors$, io.closed$, io.send(NEVER)).subscribe().unsubscribe(),
-    'a framed and requests without a request': (io) => requests(framed(io, codec), { match: () => undefined }),
+  /** Ways to use a stream that handle no error. */
+  const NO_HANDLERS: Record<string, Handle> = {
+    'no subscriber': () => undefined,
+    'subscribers of events$, eof$ and blocked$': (io) => merge(io.events$, io.eof$, io.output.blocked$).subscribe(),
+    'subscribers that have unsubscribed': (io) => merge(io.data$, io.errors$, io.closed$, io.send(NEVER)).subscribe().unsubscribe(),
+    'messages and requests without a subscriber': (io) => requests(framed(io, codec), { match: () => undefined }),
   };
 
-  spec.each(cells([...ALWAYS, PENDING], NO_HANDLERS))('that is $kind is reported once when there is $name', async (h, { kind, place }) => {
+  spec.each(combinationsOf([...ALWAYS, PENDING], NO_HANDLERS))('is reported once with $name: $kind', async (h, { kind, handle }) => {
     const reported = unhandled(h);
     const io: IOStream = new IOStream(await failing(h, KINDS[kind]));
     h.defer(() => io.reset());
-    place(io, () => {}, h);
+    handle(io, () => {}, h);
     await h.until(() => reported.length > 0, 'the report');
     await turns(20);
     expect(reported.length).toBe(1);
     expect((KINDS[kind].codes as readonly unknown[]).includes(code(reported[0]))).toBe(true);
-    // Reported already: what is asked later gets the end, and reports nothing.
+    // The error is reported already: later calls receive it, but report nothing.
     const isWhole = kind === PENDING;
     expect((await h.observed(io.data$).ended).error).toBe(isWhole ? undefined : reported[0]);
     const refused = (await h.observed(io.send(['x'])).ended).error;
@@ -252,7 +251,7 @@ describe('an error of a stream', () => {
     expect(reported.length).toBe(1);
   });
 
-  spec('that comes after data$ has completed at EOF is reported once', async (h) => {
+  spec('is reported once when it follows the completion of `data$` at EOF', async (h) => {
     const reported = unhandled(h);
     const io: IOStream = new IOStream(await failing(h, KINDS[PENDING]));
     h.defer(() => io.reset());
@@ -262,7 +261,7 @@ describe('an error of a stream', () => {
     expect(reported.length).toBe(1);
   });
 
-  spec('that is an abort is reported nowhere when there is no handler', async (h) => {
+  spec('is not reported without a handler if it is an abort', async (h) => {
     const reported = unhandled(h);
     const io: IOStream = new IOStream(await failing(h, KINDS['an abort']));
     await h.until(() => io.state === 'closing' || io.state === 'closed');
@@ -271,7 +270,7 @@ describe('an error of a stream', () => {
     expect(reported).toStrictEqual([]);
   });
 
-  /** Ways to make a stream that deliver its error themselves. */
+  /** Ways to open a stream that deliver its error themselves. */
   const MAKERS: Record<string, (options: IOStreamOptions, note: Note, h: Harness) => unknown> = {
     connect: (options, note, h) => h.defer(subscribed(connect(options), note)),
     'connect with readers beside': (options, note, h) =>
@@ -304,42 +303,36 @@ describe('an error of a stream', () => {
       ),
   };
 
-  it.each([...ALWAYS, 'an abort' as const].flatMap((kind) => Object.entries(MAKERS).map(([name, make]) => ({ kind, name, make }))))(
-    'that is $kind is handled by $name',
-    async ({ kind, make }) => {
-      await delivers(KINDS[kind], make)();
-    },
+  spec.each([...ALWAYS, 'an abort' as const].flatMap((kind) => Object.entries(MAKERS).map(([name, make]) => ({ kind, name, make }))))(
+    'is handled by $name: $kind',
+    (h, { kind, make }) => assertDelivered(h, KINDS[kind], make),
   );
 
-  it.each(Object.keys(MAKERS).filter((name) => !/data\$|that reads/.test(name)))(
-    'that is a reset behind EOF with bytes pending is handled by %s',
-    async (name) => {
-      await delivers(KINDS[PENDING], MAKERS[name]!)();
-    },
+  spec.each(Object.keys(MAKERS).filter((name) => !/data\$|that reads/.test(name)))(
+    'is handled by %s: a reset after EOF with bytes pending',
+    (h, name) => assertDelivered(h, KINDS[PENDING], MAKERS[name]!),
   );
 
-  /** What is done with a stream of `open` after its error. */
+  /** Ways to use a stream of `open` after its error. */
   const LATER = { send: SENDERS.send!, ...READERS, ...MESSAGE_READERS, ...CONVERSATIONS, ...RELAYS, ...CLOSES, ...DUPLEXES };
 
-  it.each(
-    (['a reset while it is idle', 'a reset behind bytes', 'an idle timeout'] as const).flatMap((kind) =>
-      Object.entries(LATER).map(([name, place]) => ({ kind, name, place })),
-    ),
-  )('of open that is $kind is handled by a later $name', async ({ kind, place }) => {
-    await delivers(KINDS[kind], async (options, note, h) => {
-      const io = await open(options);
-      h.defer(() => io.reset());
-      await h.until(() => io.state === 'closed', 'the error');
-      await turns(20);
-      place(io, note, h);
-    })();
-  });
+  spec.each(combinationsOf(['a reset while it is idle', 'a reset after bytes', 'an idle timeout'], LATER))(
+    'is handled by a later $name of a stream of `open`: $kind',
+    (h, { kind, handle }) =>
+      assertDelivered(h, KINDS[kind], async (options, note) => {
+        const io = await open(options);
+        h.defer(() => io.reset());
+        await h.until(() => io.state === 'closed', 'the error');
+        await turns(20);
+        handle(io, note, h);
+      }),
+  );
 
-  it.each(['a refused dial', 'a reset in a handshake'] as const)('that is %s rejects open', async (kind) => {
-    await delivers(KINDS[kind], (options, note) => open(options).catch(note))();
-  });
+  spec.each(['a refused connection', 'a reset in a handshake'] as const)('rejects `open`: %s', (h, kind) =>
+    assertDelivered(h, KINDS[kind], (options, note) => open(options).catch(note)),
+  );
 
-  /** Handlers of a server that leave the error of their stream to it. */
+  /** Handlers of a server that do not handle the error of their stream. */
   const HANDLERS: Record<string, (io: IOStream) => Observable<unknown>> = {
     'does not read': () => NEVER,
     'reads data$': (io) => io.data$,
@@ -347,19 +340,17 @@ describe('an error of a stream', () => {
     sends: (io) => io.send(concat(of('part'), NEVER)),
   };
 
-  it.each(
-    (['a reset while it is idle', 'a reset behind bytes', 'an idle timeout', 'a reset in a handshake'] as const).flatMap((kind) =>
+  spec.each(
+    (['a reset while it is idle', 'a reset after bytes', 'an idle timeout', 'a reset in a handshake'] as const).flatMap((kind) =>
       Object.entries(HANDLERS).map(([name, handler]) => ({ kind, name, handler })),
     ),
-  )('that is $kind is emitted by server.errors$ when the handler $name', async ({ kind, handler }) => {
-    await accepted(KINDS[kind], handler)();
-  });
+  )('is emitted by `server.errors$` when the handler $name: $kind', (h, { kind, handler }) =>
+    assertEmittedByServer(h, KINDS[kind], handler),
+  );
 
-  it.each(['a reset while it is idle', 'an idle timeout'] as const)(
-    'that is %s is emitted by server.errors$ for a stream of connections$',
-    async (kind) => {
-      await accepted(KINDS[kind], undefined)();
-    },
+  spec.each(['a reset while it is idle', 'an idle timeout'] as const)(
+    'is emitted by `server.errors$` for a stream of `connections$`: %s',
+    (h, kind) => assertEmittedByServer(h, KINDS[kind], undefined),
   );
 });
 
@@ -368,9 +359,9 @@ const subscribed = (source$: Observable<unknown>, note: Note): (() => void) => {
   return () => subscription.unsubscribe();
 };
 
-/** The same for an accepted stream; the client is the peer. */
-function accepted(kind: Kind, handler: ((io: IOStream) => Observable<unknown>) | undefined): () => Promise<void> {
-  return delivers(kind, async (_, note, h) => {
+/** Accepts a stream that fails by its client, and asserts that `server.errors$` emits its error once. */
+function assertEmittedByServer(h: Harness, kind: Kind, handler: ((io: IOStream) => Observable<unknown>) | undefined): Promise<void> {
+  return assertDelivered(h, kind, async (_, note) => {
     const abort = new AbortController();
     const serving = listen({ host, port: 0, ...kind.options?.(abort) } as ListenOptions & { readonly port: number }, handler).subscribe(
       (server) => {

@@ -10,7 +10,7 @@ import { closing, joined, owned, pattern, serve, ticks, turns, unhandled } from 
 const host = '127.0.0.1';
 const ANSWER = pattern(100_000);
 
-/** Ends, and resets when the end has been read: as one that closes over unread input. */
+/** Ends, then resets after the peer has read the end, as a socket does that closes with unread input. */
 async function endThenReset(socket: Socket, bytes: string | Buffer = 'bye\n'): Promise<void> {
   await new Promise<void>((resolve) => socket.end(bytes, resolve));
   await turns(20);
@@ -31,9 +31,9 @@ const READS: Record<string, (io: IOStream) => Observable<number>> = {
     }),
 };
 
-/** What uses a stream at the end of which there may be a reset. */
+/** Ways to use a stream. */
 const USES: Record<string, (io: IOStream) => unknown> = {
-  nothing: () => undefined,
+  'no reader': () => undefined,
   data$: (io) => io.data$.subscribe(),
   consume: (io) => io.consume(() => of(1)).subscribe(),
   'messages$ and a request that was answered': (io) =>
@@ -47,8 +47,8 @@ function block(ms: number): void {
   for (const end = performance.now() + ms; performance.now() < end;);
 }
 
-describe('a peer that ends and then resets', () => {
-  spec.each(Object.entries(READS))('gives its input as a whole, on 100 connections at once: %s', async (h, _, read) => {
+describe('a reset after EOF', () => {
+  spec.each(Object.entries(READS))('loses no byte of the input on 100 connections at once, read by %s', async (h, _, read) => {
     const port = await serve(
       h,
       h.peer((socket: Socket) => endThenReset(socket, ANSWER)),
@@ -59,7 +59,7 @@ describe('a peer that ends and then resets', () => {
     expect(wrong.map(({ state, values, error }) => [state, values, error])).toStrictEqual([]);
   });
 
-  spec('gives its input as a whole when the event loop is blocked meanwhile', async (h) => {
+  spec('loses no byte of the input when the event loop is blocked meanwhile', async (h) => {
     const port = await serve(
       h,
       h.peer((socket: Socket) => endThenReset(socket, ANSWER)),
@@ -71,16 +71,20 @@ describe('a peer that ends and then resets', () => {
     expect(seen.map(({ values }) => values)).toStrictEqual(seen.map(() => [ANSWER.length]));
   });
 
-  spec.each(Object.entries(READS))('never makes a part look whole, when the reset overtakes the bytes: %s', async (h, _, read) => {
-    const port = await serve(h, (socket) => {
-      socket.end(ANSWER, () => socket.resetAndDestroy());
-    });
-    const seen = Array.from({ length: 30 }, () => h.observed(connect({ host, port }, read)));
-    await Promise.all(seen.map(({ ended }) => ended));
-    for (const { state, values } of seen) expect(state === 'error' || values[0] === ANSWER.length, `${state} ${values.join()}`).toBe(true);
-  });
+  spec.each(Object.entries(READS))(
+    'never makes truncated data look complete when it overtakes the bytes, read by %s',
+    async (h, _, read) => {
+      const port = await serve(h, (socket) => {
+        socket.end(ANSWER, () => socket.resetAndDestroy());
+      });
+      const seen = Array.from({ length: 30 }, () => h.observed(connect({ host, port }, read)));
+      await Promise.all(seen.map(({ ended }) => ended));
+      for (const { state, values } of seen)
+        expect(state === 'error' || values[0] === ANSWER.length, `${state} ${values.join()}`).toBe(true);
+    },
+  );
 
-  spec.each(Object.entries(USES))('causes no error when nothing is pending: %s', async (h, _, use) => {
+  spec.each(Object.entries(USES))('causes no error when nothing is pending, with %s', async (h, _, use) => {
     const reported = unhandled(h);
     const port = await serve(h, (socket) => {
       socket.once('data', () => void endThenReset(socket));
@@ -93,8 +97,8 @@ describe('a peer that ends and then resets', () => {
     expect([io.isEof, (await closing(io)).error, reported]).toStrictEqual([true, undefined, []]);
   });
 
-  // A socket that neither reads nor writes learns of no reset: in memory it does.
-  spec.each(Object.entries(USES))('causes no error of a half-open stream when nothing is pending: %s', async (h, _, use) => {
+  // A socket that neither reads nor writes does not notice a reset; a pair in memory does.
+  spec.each(Object.entries(USES))('causes no error of a half-open stream when nothing is pending, with %s', async (h, _, use) => {
     const reported = unhandled(h);
     const [io, peer] = joined(h, { allowHalfOpen: true }, { allowHalfOpen: true, cb: () => {} });
     use(io);
@@ -107,7 +111,7 @@ describe('a peer that ends and then resets', () => {
     expect([io.isEof, (await closing(io)).error, reported]).toStrictEqual([true, undefined, []]);
   });
 
-  spec('completes connect, and reports an error neither to errors$ nor to cb', async (h) => {
+  spec('completes `connect`, and causes no error of `errors$` or `cb`', async (h) => {
     const errors: unknown[] = [];
     const [near, far] = memoryPair();
     const [peer] = owned(h, new IOStream({ wire: far, cb: () => {} }));
@@ -130,7 +134,7 @@ describe('a peer that ends and then resets', () => {
     expect(errors.values).toStrictEqual([]);
   });
 
-  spec('causes an error, once, when a send is not through', async (h) => {
+  spec('causes one error when a send is in progress', async (h) => {
     const reported = unhandled(h);
     const [io, peer] = joined(h, { allowHalfOpen: true }, { cb: () => {} });
     const sending = h.observed(io.send(NEVER));

@@ -4,7 +4,7 @@ import { ECLOSED, ETOWRITE, IOStream, IOStreamError, ETOIDLE, type IOStreamOptio
 import { spec } from '../support/spec.ts';
 import { closing, dialled, joined, owned, scripted, serve, ticks, turns, unhandled } from './tools.ts';
 
-const refused = { host: '127.0.0.1', port: 1 } as const;
+const refusedAddress = { host: '127.0.0.1', port: 1 } as const;
 
 describe('errors$', () => {
   spec('emits every error as a value, and completes on close', async (h) => {
@@ -24,7 +24,7 @@ describe('errors$', () => {
     expect(errors.state).toBe('complete');
   });
 
-  spec('keeps code, number, syscall, address and port of the system', async (h) => {
+  spec('emits errors with the code, errno, syscall, address and port of the system', async (h) => {
     for (const host of ['127.0.0.1', '::1']) {
       const [io] = owned(h, new IOStream({ host, port: 1 }));
       const { errors, events, closed } = h.watch(io);
@@ -35,19 +35,19 @@ describe('errors$', () => {
       expect(error.cause).toBeInstanceOf(Error);
       expect(
         events.values.map(({ mask }) => mask),
-        'RESOLVED, never CONNECTED (F1)',
+        'RESOLVED, never CONNECTED',
       ).toStrictEqual([1]);
       const [report] = closed.values as { connectedAt?: number }[];
       expect(report?.connectedAt).toBe(undefined);
     }
   });
 
-  spec('has the error before the stream is closed, and cb first', async (h) => {
+  spec('emits the error after `cb` and before the stream is closed', async (h) => {
     const order: string[] = [];
     const [io] = owned(
       h,
       new IOStream({
-        ...refused,
+        ...refusedAddress,
         cb: (io, mask, error) => {
           if (error) order.push(`cb ${mask} ${error.code} ${String(io.write('x'))}`);
         },
@@ -63,7 +63,7 @@ describe('errors$', () => {
     expect(order).toStrictEqual(['cb 0 ECONNREFUSED false', 'errors$ ECONNREFUSED in time', 'data$ ECONNREFUSED', 'complete', 'closed$']);
   });
 
-  spec('stands a close, a reset and a throw from inside', async (h) => {
+  spec('allows a close, a reset and a throw from inside `next`', async (h) => {
     const reported = unhandled(h);
     for (const act of [
       (io: IOStream) => io.close(),
@@ -72,7 +72,7 @@ describe('errors$', () => {
         throw new Error('mine');
       },
     ]) {
-      const [io] = owned(h, new IOStream(refused));
+      const [io] = owned(h, new IOStream(refusedAddress));
       io.errors$.subscribe(() => act(io));
       const { closed, errors } = h.watch(io);
       expect((await closing(io)).by).toBe('error');
@@ -82,7 +82,7 @@ describe('errors$', () => {
     expect((reported[0] as Error).message).toBe('mine');
   });
 
-  spec('peer closes, then we write twice: one error, later writes are false (F4)', async (h) => {
+  spec('emits one error for two writes after the peer has closed, and later writes return false', async (h) => {
     const { io, socket } = await dialled(h, { allowHalfOpen: true });
     const { errors } = h.watch(io);
     socket.destroy();
@@ -100,7 +100,7 @@ describe('errors$', () => {
 });
 
 describe('isFatal', () => {
-  spec('is all errors in reactive mode, and by the table of codes with waitFor', async (h) => {
+  spec('is true for all errors in reactive mode, and depends on the code with `waitFor`', async (h) => {
     for (const waitFor of [undefined, 0] as const) {
       const [a, b] = joined(h, { waitFor, timeouts: { idle: 10 } });
       h.watch(b);
@@ -112,10 +112,10 @@ describe('isFatal', () => {
     }
   });
 
-  spec('given, is asked for each error and has its way', async (h) => {
-    const asked: string[] = [];
+  spec('is called for each error, and its result decides', async (h) => {
+    const calls: string[] = [];
     const isFatal = (error: IOStreamError): boolean => {
-      asked.push(error.code);
+      calls.push(error.code);
       return error.code !== ETOIDLE;
     };
     const [a, b] = joined(h, { isFatal, timeouts: { idle: 10, write: 50 } });
@@ -126,17 +126,17 @@ describe('isFatal', () => {
     b.pause();
     a.write(new Uint8Array(100_000));
     await closing(a);
-    expect(asked.includes(ETOIDLE) && asked.at(-1) === ETOWRITE).toBe(true);
+    expect(calls.includes(ETOIDLE) && calls.at(-1) === ETOWRITE).toBe(true);
   });
 
-  spec('cannot keep a stream open whose wire failed', async (h) => {
-    const [io] = owned(h, new IOStream({ ...refused, isFatal: () => false }));
+  spec('cannot keep a stream open whose wire has failed', async (h) => {
+    const [io] = owned(h, new IOStream({ ...refusedAddress, isFatal: () => false }));
     const { errors } = h.watch(io);
     expect((await closing(io)).by).toBe('error');
     expect(errors.values.length).toBe(1);
   });
 
-  spec('is not asked for ECLOSED, which is never fatal', async (h) => {
+  spec('is not called for ECLOSED, which is never fatal', async (h) => {
     const [a, b] = joined(h, { isFatal: () => true }, { allowHalfOpen: true });
     const { errors } = h.watch(a);
     h.observed(b.data$);
@@ -147,7 +147,7 @@ describe('isFatal', () => {
     expect(a.state).toBe('open');
   });
 
-  spec('that throws closes the stream and is reported', async (h) => {
+  spec('closes the stream when it throws, and the error is reported', async (h) => {
     const reported = unhandled(h);
     const thrown = new Error('mine');
     const [a, b] = joined(h, {
@@ -164,10 +164,10 @@ describe('isFatal', () => {
   });
 });
 
-describe('a fatal error that nobody handles', () => {
-  spec('goes to config.onUnhandledError once, and is never a bare socket error', async (h) => {
+describe('an unhandled fatal error', () => {
+  spec('is reported to `config.onUnhandledError` once, and is never a plain socket error', async (h) => {
     const reported = unhandled(h);
-    owned(h, new IOStream(refused));
+    owned(h, new IOStream(refusedAddress));
     await h.until(() => reported.length > 0);
     await turns();
     expect(reported.length).toBe(1);
@@ -175,18 +175,18 @@ describe('a fatal error that nobody handles', () => {
   });
 
   spec(
-    'is an uncaught exception without config.onUnhandledError',
+    'is an uncaught exception without `config.onUnhandledError`',
     async (h) => {
-      const [io] = owned(h, new IOStream(refused));
+      const [io] = owned(h, new IOStream(refusedAddress));
       await h.until(() => io.state === 'closed');
       await turns(30);
     },
     { uncaught: (error) => (error as IOStreamError).code === 'ECONNREFUSED' },
   );
 
-  spec('is handled by cb, by a subscriber of errors$, data$ or closed$, by consume, send and iteration', async (h) => {
+  spec('is prevented by `cb`, a subscriber of `errors$`, `data$` or `closed$`, `consume`, `send` or an iteration', async (h) => {
     const reported = unhandled(h);
-    const quiet = { error: (): void => {} };
+    const ignoreError = { error: (): void => {} };
     const handlers: ((options: IOStreamOptions) => IOStream)[] = [
       (options) => new IOStream({ ...options, cb: () => {} }),
       (options) => new IOStream({ ...options, cb: { IO: () => {} } }),
@@ -197,17 +197,17 @@ describe('a fatal error that nobody handles', () => {
       },
       (options) => {
         const io: IOStream = new IOStream(options);
-        io.data$.subscribe(quiet);
+        io.data$.subscribe(ignoreError);
         return io;
       },
       (options) => {
         const io: IOStream = new IOStream(options);
-        io.consume(() => []).subscribe(quiet);
+        io.consume(() => []).subscribe(ignoreError);
         return io;
       },
       (options) => {
         const io: IOStream = new IOStream(options);
-        io.send(['x']).subscribe(quiet);
+        io.send(['x']).subscribe(ignoreError);
         return io;
       },
       (options) => {
@@ -224,7 +224,7 @@ describe('a fatal error that nobody handles', () => {
       },
     ];
     for (const make of handlers) {
-      const io = make(refused);
+      const io = make(refusedAddress);
       owned(h, io);
       await h.until(() => io.state === 'closed');
     }
@@ -232,9 +232,9 @@ describe('a fatal error that nobody handles', () => {
     expect(reported).toStrictEqual([]);
   });
 
-  spec('is not handled by events$, onEvent or a subscriber that left', async (h) => {
+  spec('is not prevented by `events$`, `onEvent` or subscribers that have unsubscribed', async (h) => {
     const reported = unhandled(h);
-    const [io] = owned(h, new IOStream({ ...refused, onEvent: () => {} }));
+    const [io] = owned(h, new IOStream({ ...refusedAddress, onEvent: () => {} }));
     io.events$.subscribe();
     io.errors$.subscribe().unsubscribe();
     io.data$.subscribe().unsubscribe();
@@ -244,18 +244,18 @@ describe('a fatal error that nobody handles', () => {
     expect(reported.length).toBe(1);
   });
 
-  spec('does not touch other streams', async (h) => {
+  spec('does not affect other streams', async (h) => {
     const reported = unhandled(h);
     const [a, b] = joined(h);
     const seen = h.observed(b.data$);
-    const [io] = owned(h, new IOStream(refused));
+    const [io] = owned(h, new IOStream(refusedAddress));
     await h.until(() => io.state === 'closed');
     a.end('still here');
     h.sameBytes((await seen.ended).values, 'still here');
     await h.until(() => reported.length === 1);
   });
 
-  spec('that is not fatal is nobody’s concern', async (h) => {
+  spec('does not occur for an error that is not fatal', async (h) => {
     const reported = unhandled(h);
     const [a] = joined(h, { waitFor: 0, timeouts: { idle: 5 } }, { allowHalfOpen: true });
     await new Promise((resolve) => setTimeout(resolve, 30));
@@ -263,7 +263,7 @@ describe('a fatal error that nobody handles', () => {
     expect(reported).toStrictEqual([]);
   });
 
-  spec('of a socket that fails after the stream is closed reaches nobody', async (h) => {
+  spec('does not occur when a socket fails after the stream has closed', async (h) => {
     const reported = unhandled(h);
     const port = await serve(h, (socket) => setImmediate(() => socket.resetAndDestroy()));
     const socket = connect(port, '127.0.0.1');
@@ -276,8 +276,8 @@ describe('a fatal error that nobody handles', () => {
   });
 });
 
-describe('wrong arguments', () => {
-  spec('throw a TypeError synchronously at the call, and nothing is started', (h) => {
+describe('a wrong argument', () => {
+  spec('throws a TypeError synchronously at the call, and starts nothing', (h) => {
     const { wire, down } = scripted();
     for (const wrong of [
       undefined,

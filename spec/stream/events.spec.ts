@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { describe, expect } from 'vitest';
 import { CONNECTED, EOF, eventNames, IN, IOStream, OUT, RESOLVED, SENT, passthrough, type StreamEvent } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
@@ -6,10 +7,10 @@ import { closing, dialled, joined, owned, pattern, scripted, serve, ticks, turns
 
 const ALL = RESOLVED | CONNECTED | IN | OUT | EOF | SENT;
 
-const bits = (events: readonly { readonly mask: number }[]): string[] => events.flatMap(({ mask }) => eventNames(mask));
+const namesOf = (events: readonly { readonly mask: number }[]): string[] => events.flatMap(({ mask }) => eventNames(mask));
 
 describe('events$ in reactive mode', () => {
-  spec('tells everything, in order: RESOLVED, CONNECTED, OUT, SENT, IN, EOF', async (h) => {
+  spec('emits all events in order: RESOLVED, CONNECTED, OUT, SENT, IN, EOF', async (h) => {
     const port = await serve(h, (socket) => socket.pipe(socket));
     const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
     const { events } = h.watch(io);
@@ -17,12 +18,12 @@ describe('events$ in reactive mode', () => {
     await events.value(({ mask }) => (mask & IN) !== 0);
     io.end();
     await events.ended;
-    expect(bits(events.values)).toStrictEqual(['RESOLVED', 'CONNECTED', 'OUT', 'SENT', 'IN', 'EOF']);
+    expect(namesOf(events.values)).toStrictEqual(['RESOLVED', 'CONNECTED', 'OUT', 'SENT', 'IN', 'EOF']);
     expect(events.values.every((event) => (event as StreamEvent).io === io)).toBe(true);
     expect(events.state).toBe('complete');
   });
 
-  spec('is not masked, and never empty', async (h) => {
+  spec('emits events of all kinds, none of them empty', async (h) => {
     const [a, b] = joined(h);
     const { events } = h.watch(b);
     h.observed(b.data$);
@@ -34,10 +35,10 @@ describe('events$ in reactive mode', () => {
     a.end();
     await events.ended;
     expect(events.values.every(({ mask }) => mask > 0 && (mask & ALL) === mask)).toBe(true);
-    expect(new Set(bits(events.values)).size === 5).toBe(true);
+    expect(new Set(namesOf(events.values)).size === 5).toBe(true);
   });
 
-  spec('tells IN after each read and EOF once', async (h) => {
+  spec('emits IN after each read and EOF once', async (h) => {
     const { wire, up } = scripted();
     const [b] = owned(h, new IOStream({ wire }));
     const { events } = h.watch(b);
@@ -49,20 +50,20 @@ describe('events$ in reactive mode', () => {
     for (let each = 0; each < 3; each += 1) up({ kind: 'data', bytes: pattern(10) });
     up({ kind: 'data', bytes: new Uint8Array(0) });
     up({ kind: 'end' });
-    expect(bits(events.values)).toStrictEqual(['CONNECTED', 'IN', 'IN', 'IN', 'EOF']);
+    expect(namesOf(events.values)).toStrictEqual(['CONNECTED', 'IN', 'IN', 'IN', 'EOF']);
     expect([sizes, b.isEof, b.inBytes]).toStrictEqual([[10, 20, 30], true, 30]);
   });
 });
 
 describe('events$ in manual mode', () => {
-  spec('tells only what is waited for, each event cut down to it', async (h) => {
+  spec('emits only the events of `waitFor`, and reduces combined events to them', async (h) => {
     for (const mask of [IN, EOF, IN | EOF, OUT | SENT, SENT]) {
-      const tap: number[] = [];
+      const tapped: number[] = [];
       const [wireA, wireB] = memoryPair();
       const [a, b] = owned(
         h,
         new IOStream({ wire: wireA }),
-        new IOStream({ wire: wireB, waitFor: mask, inBufLimit: 0, onEvent: (event) => tap.push(event.mask) }),
+        new IOStream({ wire: wireB, waitFor: mask, inBufLimit: 0, onEvent: (event) => tapped.push(event.mask) }),
       );
       const { events } = h.watch(b);
       h.observed(b.data$);
@@ -71,28 +72,28 @@ describe('events$ in manual mode', () => {
       await h.until(() => b.isEof);
       await ticks();
       expect(events.values.length > 0 && events.values.every((event) => event.mask > 0 && (event.mask & mask) === event.mask)).toBe(true);
-      expect(events.values.map((event) => event.mask)).toStrictEqual(tap.map((each) => each & mask).filter((each) => each > 0));
+      expect(events.values.map((event) => event.mask)).toStrictEqual(tapped.map((each) => each & mask).filter((each) => each > 0));
       b.close();
       await closing(b);
     }
   });
 
-  spec('tells nothing with waitFor 0, while onEvent sees every event from the first', async (h) => {
-    const tap: StreamEvent[] = [];
+  spec('emits nothing with `waitFor: 0`, while `onEvent` receives every event from the first', async (h) => {
+    const tapped: StreamEvent[] = [];
     const port = await serve(h, (socket) => socket.end('hello'));
-    const [io] = owned(h, new IOStream({ host: '127.0.0.1', port, waitFor: 0, onEvent: (event) => tap.push(event) }));
+    const [io] = owned(h, new IOStream({ host: '127.0.0.1', port, waitFor: 0, onEvent: (event) => tapped.push(event) }));
     const { events } = h.watch(io);
     h.observed(io.data$);
     io.write('x');
     await h.until(() => io.isEof);
     expect(events.values).toStrictEqual([]);
-    expect(new Set(bits(tap))).toStrictEqual(new Set(['RESOLVED', 'CONNECTED', 'IN', 'EOF', 'OUT', 'SENT']));
-    expect(bits(tap).slice(0, 2)).toStrictEqual(['RESOLVED', 'CONNECTED']);
+    expect(new Set(namesOf(tapped))).toStrictEqual(new Set(['RESOLVED', 'CONNECTED', 'IN', 'EOF', 'OUT', 'SENT']));
+    expect(namesOf(tapped).slice(0, 2)).toStrictEqual(['RESOLVED', 'CONNECTED']);
     io.close();
     await closing(io);
   });
 
-  spec('asks waitFor at each event, from one mode to the other too', async (h) => {
+  spec('reads `waitFor` at each event, also when the mode changes', async (h) => {
     const { wire, up } = scripted();
     const [b] = owned(h, new IOStream({ wire, waitFor: EOF, inBufLimit: 0 }));
     const { events } = h.watch(b);
@@ -107,27 +108,27 @@ describe('events$ in manual mode', () => {
     up({ kind: 'data', bytes: pattern(1) });
     b.write('x');
     await ticks();
-    expect(bits(events.values)).toStrictEqual(['IN', 'IN', 'OUT']);
+    expect(namesOf(events.values)).toStrictEqual(['IN', 'IN', 'OUT']);
   });
 });
 
 describe('events$', () => {
-  spec('delivers nothing before the tick of `new` is over', async (h) => {
+  spec('emits nothing before the end of the tick of `new`', async (h) => {
     const { wire } = scripted();
-    const tap: number[] = [];
+    const tapped: number[] = [];
     const cb = h.cb();
-    const [io] = owned(h, new IOStream({ wire, cb, onEvent: ({ mask }) => tap.push(mask) }));
+    const [io] = owned(h, new IOStream({ wire, cb, onEvent: ({ mask }) => tapped.push(mask) }));
     expect(io.state).toBe('opening');
-    expect([tap, cb.calls]).toStrictEqual([[], []]);
+    expect([tapped, cb.calls]).toStrictEqual([[], []]);
     const { events } = h.watch(io);
     expect(io.write('x')).toBe(true);
-    expect([tap, cb.calls]).toStrictEqual([[], []]);
+    expect([tapped, cb.calls]).toStrictEqual([[], []]);
     await ticks();
-    expect(bits(events.values)).toStrictEqual(['CONNECTED', 'OUT']);
-    expect(tap).toStrictEqual(events.values.map(({ mask }) => mask));
+    expect(namesOf(events.values)).toStrictEqual(['CONNECTED', 'OUT']);
+    expect(tapped).toStrictEqual(events.values.map(({ mask }) => mask));
   });
 
-  spec('never calls back before write returns', async (h) => {
+  spec('emits nothing before `write` returns', async (h) => {
     const [a] = joined(h);
     const { events } = h.watch(a);
     await ticks();
@@ -135,10 +136,10 @@ describe('events$', () => {
     for (let each = 0; each < 10; each += 1) a.write('x');
     expect(events.values.length).toBe(before);
     await ticks();
-    expect(bits(events.values.slice(before)), 'writes of one tick leave as one').toStrictEqual(['OUT', 'SENT']);
+    expect(namesOf(events.values.slice(before)), 'writes of one tick are sent as one').toStrictEqual(['OUT', 'SENT']);
   });
 
-  spec('completes on close, and at once for one who comes later; it never errors', async (h) => {
+  spec('completes on close, at once for a later subscriber, and never errors', async (h) => {
     const [a, b] = joined(h);
     const watchedA = h.watch(a);
     const watchedB = h.watch(b);
@@ -152,7 +153,7 @@ describe('events$', () => {
     }
   });
 
-  spec('is told after cb, and only while the stream is open then', async (h) => {
+  spec('emits after `cb`, and only if the stream is still open then', async (h) => {
     const [a, b] = joined(h);
     const order: string[] = [];
     b.events$.subscribe({ next: ({ mask }) => order.push(`events ${String(eventNames(mask))}`), complete: () => order.push('complete') });
@@ -165,22 +166,21 @@ describe('events$', () => {
     expect(order).toStrictEqual(['cb CONNECTED', 'events CONNECTED', 'cb IN', 'complete']);
   });
 
-  spec('has no CONNECTED for a bare fh, but for one with a plugin', async (h) => {
+  spec('emits CONNECTED for an `fh` with a plugin, but not for a plain one', async (h) => {
     for (const plugin of [{}, { noop: passthrough() }]) {
       const port = await serve(h, (socket) => socket.pipe(socket));
-      const { connect } = await import('node:net');
       const [io] = owned(h, new IOStream({ fh: connect(port, '127.0.0.1'), plugin }));
       const { events } = h.watch(io);
       io.write('x');
       await events.value(({ mask }) => (mask & SENT) !== 0);
-      expect(bits(events.values).includes('CONNECTED')).toBe('noop' in plugin);
-      expect(bits(events.values).includes('RESOLVED')).toBe(false);
+      expect(namesOf(events.values).includes('CONNECTED')).toBe('noop' in plugin);
+      expect(namesOf(events.values).includes('RESOLVED')).toBe(false);
       io.close();
       await closing(io);
     }
   });
 
-  spec('has ip at RESOLVED, and addresses at CONNECTED', async (h) => {
+  spec('emits RESOLVED when `ip` is set, and CONNECTED when the addresses are set', async (h) => {
     const port = await serve(h, (socket) => socket.pipe(socket));
     const seen: unknown[] = [];
     const [io] = owned(
@@ -204,7 +204,7 @@ describe('events$', () => {
 });
 
 describe('onEvent and cb', () => {
-  spec('that throws closes its stream and is reported, other streams go on', async (h) => {
+  spec('a throw in `onEvent` or `cb` closes its stream and is reported, and other streams continue', async (h) => {
     const reported = unhandled(h);
     for (const key of ['onEvent', 'cb'] as const) {
       const [wireA, wireB] = memoryPair();
@@ -234,7 +234,7 @@ describe('onEvent and cb', () => {
 });
 
 describe('counters', () => {
-  spec('inBytes and outBytes are the user’s to reset; the report is not theirs', async (h) => {
+  spec('`inBytes` and `outBytes` can be reset by the user, without an effect on the report', async (h) => {
     const { io, socket } = await dialled(h, {}, (socket) => socket.resume());
     h.observed(io.data$);
     io.write('12345');

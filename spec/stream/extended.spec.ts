@@ -14,7 +14,7 @@ class Chat extends IOStream {
     this.nick = nick;
   }
 
-  say(text: string): number {
+  post(text: string): number {
     this.write(`${this.nick}: ${text}\n`);
     return this.#texts.push(text);
   }
@@ -25,7 +25,7 @@ spec('a class that extends IOStream has its own fields and methods, in events to
   const chat = new Chat(near, 'me');
   const [io] = owned(h, new IOStream({ wire: far }), chat);
   const event = firstValueFrom(chat.events$);
-  expect([chat.say('hello'), chat instanceof IOStream, (chat as { Room?: string }).Room]).toEqual([1, true, 'hall']);
+  expect([chat.post('hello'), chat instanceof IOStream, (chat as { Room?: string }).Room]).toEqual([1, true, 'hall']);
   expect((await event).io).toBe(chat);
   expect(String(await firstValueFrom(io.data$))).toBe('me: hello\n');
 });

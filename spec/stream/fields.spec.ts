@@ -6,7 +6,7 @@ import { spec } from '../support/spec.ts';
 import { closing, dialled, joined, owned, pattern, scripted, ticks } from './tools.ts';
 
 describe('the fields of a stream', () => {
-  spec('state goes from opening to open, closing and closed', async (h) => {
+  spec('`state` changes from opening to open, closing and closed', async (h) => {
     const seen: string[] = [];
     const { io, socket } = await dialled(h, {
       onEvent: ({ io, mask }) => {
@@ -36,7 +36,7 @@ describe('the fields of a stream', () => {
     expect([a.remoteAddress, a.remotePort, a.localAddress, a.localPort, a.ip, a.fh]).toStrictEqual(Array(6).fill(undefined));
   });
 
-  spec('details hold what each plugin learned, by name; plugin gives the plugins', async (h) => {
+  spec('`details` holds the result of each plugin by name, and `plugin` the plugins', async (h) => {
     const knock = handshake({
       *talk(link) {
         link.send('?');
@@ -58,7 +58,7 @@ describe('the fields of a stream', () => {
     h.sameBytes(rest.values, ' and more');
   });
 
-  spec('own fields are kept and typed', (h) => {
+  spec('fields of the user are kept and typed', (h) => {
     const { wire } = scripted();
     const list = [1];
     const [io] = owned(h, new IOStream({ wire, Count: 0, List: list }));
@@ -69,7 +69,7 @@ describe('the fields of a stream', () => {
     expect(io.Other).toBe(undefined);
   });
 
-  spec('read removes and returns bytes of inBuf; inBuf can be assigned', async (h) => {
+  spec('`read` removes and returns bytes of `inBuf`, which can be assigned', async (h) => {
     const [a, b] = joined(h);
     a.write('hello world');
     await h.until(() => b.inBuf.length === 11);
@@ -79,10 +79,10 @@ describe('the fields of a stream', () => {
     const view = b.inBuf;
     expect(Buffer.isBuffer(view)).toBe(true);
     b.inBuf = new Uint8Array([65]);
-    expect([String(view), String(b.inBuf)], 'a view stays what it was').toStrictEqual(['text', 'A']);
+    expect([String(view), String(b.inBuf)], 'an earlier view is unchanged').toStrictEqual(['text', 'A']);
   });
 
-  spec('a look at inBuf costs no copy: 20,000 looks at 1 MiB', async (h) => {
+  spec('`inBuf` is read without a copy: 20,000 times 1 MiB', async (h) => {
     const { wire, up } = scripted();
     const [io] = owned(h, new IOStream({ wire, waitFor: 16, inBufLimit: 0 }));
     await ticks();
@@ -97,7 +97,7 @@ describe('the fields of a stream', () => {
     expect(sum > 20_000 * 2 ** 20 && user < 2_000_000, `${user / 1000} ms`).toBe(true);
   });
 
-  spec('writes of one tick leave as one', async (h) => {
+  spec('`write` sends all bytes of a tick as one chunk', async (h) => {
     const { wire, down } = scripted();
     const [io] = owned(h, new IOStream({ wire }));
     await ticks();
@@ -106,7 +106,7 @@ describe('the fields of a stream', () => {
     expect(down.map((signal) => (signal.kind === 'data' ? signal.bytes.length : signal.kind))).toStrictEqual([10_000]);
   });
 
-  spec('pause and resume go down once each, from inside a tick too', async (h) => {
+  spec('`pause` and `resume` send one signal for repeated calls, and each change within a tick', async (h) => {
     const { wire, down } = scripted();
     const [io] = owned(h, new IOStream({ wire }));
     h.observed(io.data$);
@@ -123,7 +123,7 @@ describe('the fields of a stream', () => {
     expect(down.map(({ kind }) => kind)).toStrictEqual(['pause', 'resume', 'pause', 'resume']);
   });
 
-  spec('ref and unref reach the socket, asked for before it is there too', async (h) => {
+  spec('`ref` and `unref` reach the socket, also when they are called before it exists', async (h) => {
     const { io } = await dialled(h);
     const socket = io.fh as Socket;
     const refs = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length;
@@ -141,7 +141,7 @@ describe('the fields of a stream', () => {
     expect(refs(), 'the peer’s end of the second connection only').toBe(before + 1);
   });
 
-  spec('one stream for an fh: a second is refused until the first is closed', async (h) => {
+  spec('the `fh` of a stream that was reset is rejected with a TypeError', async (h) => {
     const { io } = await dialled(h);
     const { io: other } = await dialled(h);
     const fh = other.fh as Socket;
@@ -153,7 +153,7 @@ describe('the fields of a stream', () => {
     expect(io.fh).toBeTruthy();
   });
 
-  spec('outBufLimit is checked like the option, and counts from then on', async (h) => {
+  spec('`outBufLimit` is validated like the option, and applies to the next write', async (h) => {
     const { wire, up } = scripted();
     const [io] = owned(h, new IOStream({ wire, isFatal: () => false }));
     const { errors } = h.watch(io);
@@ -177,7 +177,7 @@ describe('the fields of a stream', () => {
       );
   });
 
-  spec('outBufLimit tells blocked$ when it makes a difference', async (h) => {
+  spec('`outBufLimit` changes `blocked$` if the queue crosses the new limit', async (h) => {
     const { wire, up } = scripted();
     const [io] = owned(h, new IOStream({ wire }));
     await ticks();

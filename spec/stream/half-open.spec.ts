@@ -1,38 +1,41 @@
 import { interval, map, NEVER, timer, mergeMap, type Observable } from 'rxjs';
 import { describe, expect } from 'vitest';
-import type { IOStream } from 'rxjs-io-stream';
+import { EOF, IN, type IOStream } from 'rxjs-io-stream';
 import { client, serving } from '../support/clients.ts';
 import { spec } from '../support/spec.ts';
-import { joined, pattern, ticks } from './tools.ts';
+import { recordedPair } from './recorded-pair.ts';
+import { closing, joined, pattern, turns } from './tools.ts';
 
-/** Handlers of connections whose clients end at once. */
+const HALF = { allowHalfOpen: true };
+
+/** Handlers of connections whose clients end at once, and whether the client has received the right text. */
 const HANDLERS: Record<string, { readonly handler: (io: IOStream) => Observable<unknown>; readonly text: (text: string) => boolean }> = {
-  'that wait': { handler: () => NEVER, text: (text) => text === '' },
-  'that push by write': { handler: (io) => interval(2).pipe(map(() => io.write('.'))), text: (text) => /^\.*$/.test(text) },
-  'that push by a source that ends': { handler: (io) => io.send(timer(20).pipe(map(() => 'late'))), text: (text) => text === 'late' },
-  'that answer when they have read': {
+  waits: { handler: () => NEVER, text: (text) => text === '' },
+  'pushes by write': { handler: (io) => interval(2).pipe(map(() => io.write('.'))), text: (text) => /^\.*$/.test(text) },
+  'sends a source that ends': { handler: (io) => io.send(timer(20).pipe(map(() => 'late'))), text: (text) => text === 'late' },
+  'answers after it has read': {
     handler: (io) => io.consume((bytes) => timer(10).pipe(mergeMap(() => io.send([bytes])))),
     text: (text) => text === 'question',
   },
-  'that answer with more than the kernel takes': {
+  'answers with more bytes than the kernel buffers': {
     handler: (io) => io.send([pattern(8_000_000)]),
     text: ({ length }) => length === 8_000_000,
   },
 };
 
 describe('an accepted connection whose client has ended', () => {
-  spec.each(Object.entries(HANDLERS))('ends, with all that was sent, under handlers %s', async (h, _, { handler, text }) => {
+  spec.each(Object.entries(HANDLERS))('ends after all bytes are sent, under a handler that %s', async (h, _, { handler, text }) => {
     const { at, server, errors } = await serving(h, handler);
     const peer = await client(h, at);
     peer.socket.end('question');
     await h.until(() => peer.closed || peer.ended, 'the end');
     peer.socket.destroy();
-    await h.until(() => server.size === 0, 'the connection is gone');
+    await h.until(() => server.size === 0, 'the connection has ended');
     expect(text(peer.text), peer.text.slice(0, 100)).toBe(true);
     expect(errors.values).toStrictEqual([]);
   });
 
-  spec('stays with allowHalfOpen: true', async (h) => {
+  spec('stays open with `allowHalfOpen: true`', async (h) => {
     const { at, server } = await serving(h, () => NEVER, { allowHalfOpen: true });
     const { socket } = await client(h, at);
     socket.end();
@@ -40,50 +43,63 @@ describe('an accepted connection whose client has ended', () => {
     expect(server.size).toBe(1);
   });
 
-  spec('stays while connections$ reads it, and ends then', async (h) => {
+  spec('stays open while a subscriber of `connections$` reads it, then ends', async (h) => {
     const { at, server } = await serving(h);
     const seen = h.observed(server.connections$.pipe(mergeMap((io) => io.consume((bytes) => timer(30).pipe(map(() => bytes))))));
     const { socket } = await client(h, at);
     socket.end('slow');
     h.sameBytes([await seen.value()], 'slow');
-    await h.until(() => server.size === 0, 'the connection is gone');
+    await h.until(() => server.size === 0, 'the connection has ended');
   });
 });
 
-describe('eof$', () => {
-  spec('emits once and completes, to early and to late subscribers', async (h) => {
-    const [io, peer] = joined(h, { allowHalfOpen: true }, { allowHalfOpen: true });
-    const early = h.observed(io.eof$);
-    await ticks();
-    expect([early.state, early.values.length]).toStrictEqual(['open', 0]);
-    peer.end();
-    await early.ended;
-    const late = await h.observed(io.eof$).ended;
-    for (const each of [early, late]) expect([each.state, each.values.length]).toStrictEqual(['complete', 1]);
-    io.close();
-    await ticks();
-    expect((await h.observed(io.eof$).ended).values.length).toBe(1);
+describe('allowHalfOpen', () => {
+  spec('is false by default in reactive mode: the stream ends after the peer when its queued bytes are sent', async (h) => {
+    const { a, b, fromA, fromB, reports } = recordedPair(h);
+    b.pause();
+    a.write(pattern(300_000));
+    b.end('bye');
+    await fromB.ended;
+    await turns();
+    expect(a.state).toBe('open');
+    b.resume();
+    h.sameBytes((await fromA.ended).values, pattern(300_000));
+    expect((await reports).map(({ by, unsent }) => [by, unsent])).toStrictEqual([
+      ['peer', 0],
+      ['us', 0],
+    ]);
   });
 
-  spec.each<[string, (io: IOStream, peer: IOStream) => void]>([
-    ['close', (io) => io.close()],
-    ['reset', (io) => io.reset()],
-    ['the peer’s reset', (_, peer) => peer.reset()],
-  ])('completes without a value on %s', async (h, _, end) => {
-    const [io, peer] = joined(h, { cb: () => {} }, { cb: () => {} });
-    const early = h.observed(io.eof$);
-    await ticks();
-    end(io, peer);
-    await h.until(() => io.state === 'closed', 'closed');
-    const late = await h.observed(io.eof$).ended;
-    for (const each of [await early.ended, late]) expect([each.state, each.values]).toStrictEqual(['complete', []]);
+  spec('is true by default with `waitFor`: the stream stays open until the user ends it', async (h) => {
+    const { a, b, reports } = recordedPair(h, { waitFor: IN | EOF });
+    b.end('bye');
+    await h.until(() => a.isEof);
+    await turns();
+    expect(a.state).toBe('open');
+    expect(a.write('still')).toBe(true);
+    a.end();
+    await reports;
   });
 
-  spec('emits although bytes before it are not read yet', async (h) => {
-    const [io, peer] = joined(h);
-    peer.end('unread');
-    expect((await h.observed(io.eof$).ended).values.length).toBe(1);
-    h.sameBytes(io.inBuf, 'unread');
-    expect(io.isEof).toBe(true);
+  spec('can be set in either mode', async (h) => {
+    const { a, b } = recordedPair(h, HALF, { waitFor: 0, inBufLimit: 0, allowHalfOpen: false });
+    a.end();
+    expect((await closing(b)).by).toBe('peer');
+    await closing(a);
+  });
+
+  spec('sends the end after a pull reader has answered all its chunks', async (h) => {
+    const { a, b } = recordedPair(h);
+    const [c, d] = joined(h);
+    const answers = h.observed(c.data$);
+    d.consume(async (chunk) => {
+      await turns(3);
+      d.write(`re: ${String(chunk)}`);
+    }).subscribe();
+    c.end('question');
+    h.sameBytes((await answers.ended).values, 're: question');
+    a.close();
+    b.close();
+    await Promise.all([closing(a), closing(b), closing(c), closing(d)]);
   });
 });

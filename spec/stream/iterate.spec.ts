@@ -10,37 +10,37 @@ async function all(io: IOStream): Promise<Buffer[]> {
 }
 
 describe('for await', () => {
-  spec('takes all bytes in order and ends after EOF', async (h) => {
+  spec('reads all bytes in order and ends after EOF', async (h) => {
     const [a, b] = joined(h);
-    const got = all(b);
+    const received = all(b);
     for (let each = 0; each < 100; each += 1) {
       a.write(pattern(5000, each + 1));
       if (each % 10 === 0) await ticks();
     }
     a.end();
     h.sameBytes(
-      await got,
+      await received,
       Array.from({ length: 100 }, (_, each) => pattern(5000, each + 1)),
     );
-    expect((await got).every((chunk) => Buffer.isBuffer(chunk))).toBe(true);
+    expect((await received).every((chunk) => Buffer.isBuffer(chunk))).toBe(true);
   });
 
-  spec('pulls: the peer is held up while the body runs', async (h) => {
+  spec('pauses the peer while the body runs', async (h) => {
     const { io, socket } = await dialled(h);
     for (let each = 0; each < 200; each += 1) socket.write(pattern(65_536));
     socket.end();
     let total = 0;
-    let most = 0;
+    let maxBytes = 0;
     for await (const chunk of io) {
       if (total < 2_000_000) await turns(5);
       total += chunk.length;
-      most = Math.max(most, chunk.length, io.inBuf.length);
+      maxBytes = Math.max(maxBytes, chunk.length, io.inBuf.length);
     }
     expect(total).toBe(200 * 65_536);
-    expect(most <= 2 * 65_536, `${most} bytes`).toBe(true);
+    expect(maxBytes <= 2 * 65_536, `${maxBytes} bytes`).toBe(true);
   });
 
-  spec('leaves the stream open on break, and a second loop goes on where it was', async (h) => {
+  spec('leaves the stream open on `break`, and a second loop continues there', async (h) => {
     const [a, b] = joined(h);
     a.write('1');
     for await (const chunk of b) {
@@ -64,27 +64,27 @@ describe('for await', () => {
     h.sameBytes(await all(b), '2');
   });
 
-  spec('throws the error of the stream, after all chunks read before', async (h) => {
+  spec('throws the error of the stream after all chunks read before it', async (h) => {
     const [a, b] = joined(h);
-    const got: Buffer[] = [];
+    const received: Buffer[] = [];
     a.write('before');
     const loop = (async () => {
-      for await (const chunk of b) got.push(chunk);
+      for await (const chunk of b) received.push(chunk);
     })();
     await ticks();
     a.reset();
     const error: unknown = await loop.catch((error: unknown) => error);
     h.error(error, { code: 'ECONNRESET' });
-    h.sameBytes(got, 'before');
+    h.sameBytes(received, 'before');
     await expect(all(b)).rejects.toThrow(expect.objectContaining({ code: 'ECONNRESET' }));
   });
 
-  spec('ends on our own close, and is given no chunk after it', async (h) => {
+  spec('ends on our own close, and reads no chunk after it', async (h) => {
     const [a, b] = joined(h);
-    const got: string[] = [];
+    const received: string[] = [];
     const loop = (async () => {
       for await (const chunk of b) {
-        got.push(String(chunk));
+        received.push(String(chunk));
         a.write('more');
         await h.until(() => b.inBuf.length > 0);
         b.close();
@@ -92,40 +92,40 @@ describe('for await', () => {
     })();
     a.write('1');
     await loop;
-    expect(got).toStrictEqual(['1']);
+    expect(received).toStrictEqual(['1']);
     await closing(b);
     h.sameBytes(await all(b), '');
   });
 
-  spec('ends at once on a stream that is closed, after what is left', async (h) => {
+  spec('ends at once on a closed stream, after the remaining bytes', async (h) => {
     const [a, b] = joined(h);
-    a.end('left');
+    a.end('unread');
     await closing(b);
-    h.sameBytes(await all(b), 'left');
+    h.sameBytes(await all(b), 'unread');
     h.sameBytes(await all(b), '');
   });
 
-  spec('is refused with a TypeError while somebody else takes', async (h) => {
+  spec('rejects with a TypeError while the stream has another reader', async (h) => {
     const [a, b] = joined(h);
-    const got = all(b);
+    const received = all(b);
     await expect(all(b)).rejects.toThrow(TypeError);
     const second = h.observed(b.consume(() => []));
     expect((await second.ended).error).toBeInstanceOf(TypeError);
     a.end('x');
-    h.sameBytes(await got, 'x');
+    h.sameBytes(await received, 'x');
   });
 });
 
 describe('the iterator', () => {
-  spec('answers several calls of next in order', async (h) => {
+  spec('resolves several calls of `next` in order', async (h) => {
     const [a, b] = joined(h);
     const iterator = b[Symbol.asyncIterator]();
-    const asked = [iterator.next(), iterator.next(), iterator.next(), iterator.next()];
+    const pending = [iterator.next(), iterator.next(), iterator.next(), iterator.next()];
     a.write('1');
     await h.until(() => b.inBytes === 1);
     await ticks();
     a.end('2');
-    const results = await Promise.all(asked);
+    const results = await Promise.all(pending);
     expect(results.map(({ done, value }) => [done, value === undefined ? undefined : String(value)])).toStrictEqual([
       [false, '1'],
       [false, '2'],
@@ -134,7 +134,7 @@ describe('the iterator', () => {
     ]);
   });
 
-  spec('wakes who waits when it is returned', async (h) => {
+  spec('resolves a waiting `next` when `return` is called', async (h) => {
     const [, b] = joined(h);
     const iterator = b[Symbol.asyncIterator]();
     const waiting = iterator.next();
@@ -145,19 +145,19 @@ describe('the iterator', () => {
     expect(b.state).toBe('open');
   });
 
-  spec('throws an error once, and is done then', async (h) => {
+  spec('throws an error once, then is done', async (h) => {
     const [a, b] = joined(h);
     const iterator = b[Symbol.asyncIterator]();
-    const asked = iterator.next();
+    const pending = iterator.next();
     await ticks();
     a.reset();
-    await expect(asked).rejects.toThrow(expect.objectContaining({ code: 'ECONNRESET' }));
+    await expect(pending).rejects.toThrow(expect.objectContaining({ code: 'ECONNRESET' }));
     expect(await iterator.next()).toStrictEqual({ done: true, value: undefined });
   });
 });
 
 describe('Symbol.asyncDispose', () => {
-  spec('closes and waits for closed$', async (h) => {
+  spec('closes the stream and waits for `closed$`', async (h) => {
     const [a, b] = joined(h);
     const seen = h.observed(b.data$);
     await ticks();
@@ -182,7 +182,7 @@ describe('Symbol.asyncDispose', () => {
     h.sameBytes((await seen.ended).values, 'x');
   });
 
-  spec('resolves also when the stream failed', async (h) => {
+  spec('resolves also when the stream has failed', async (h) => {
     const [a, b] = joined(h);
     h.watch(a);
     await ticks();

@@ -67,11 +67,11 @@ describe('startTls after a codec', () => {
     string,
     readonly [codec: Codec<unknown, never>, greeting: string, goAhead: string, more: string, message: RegExp]
   > = {
-    'an unread message': [lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', '250 INJECTED\r\n', /got 1 unread message:/],
-    'several messages': [lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', 'a\r\nb\r\nc', /got 2 unread messages:/],
-    'a part of a line': [lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', '250 INJ', /got an unread part of a message:/],
-    'a part of a frame': [numbered, '\u0002hi', '\u0002go', '\u0005INJ', /got an unread part of a message:/],
-    'a part of a length': [numbered, '\u0002hi', '\u0002go', '\u0005', /got an unread part of a message:/],
+    'an unread message': [lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', '250 INJECTED\r\n', /sent 1 unread message behind the clear text/],
+    'several messages': [lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', 'a\r\nb\r\nc', /sent 2 unread messages behind the clear text/],
+    'a part of a line': [lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', '250 INJ', /sent an unread part of a message behind the clear text/],
+    'a part of a frame': [numbered, '\u0002hi', '\u0002go', '\u0005INJ', /sent an unread part of a message behind the clear text/],
+    'a part of a length': [numbered, '\u0002hi', '\u0002go', '\u0005', /sent an unread part of a message behind the clear text/],
   };
   spec.each(Object.keys(injected))('fails with EPROTOCOL if the codec buffers %s', async (h, what) => {
     const [codec, greeting, goAhead, more, message] = injected[what]!;

@@ -9,13 +9,13 @@ import type { Harness } from '../support/harness.ts';
 
 export type Options = Omit<IOStreamOptions, 'wire' | 'fh' | 'host' | 'port' | 'path'>;
 
-/** Two streams over a pair in memory. They are reset at the end of the spec. */
+/** Two streams over a pair in memory. Resets them at the end of the spec. */
 export function joined(h: Harness, a: Options = {}, b: Options = {}, pair: MemoryPairOptions = {}): readonly [IOStream, IOStream] {
   const [left, right] = memoryPair(pair);
   return owned(h, new IOStream({ ...a, wire: left }), new IOStream({ ...b, wire: right }));
 }
 
-/** Resets streams at the end of the spec, unless they have closed. */
+/** Resets streams at the end of the spec. Returns them. */
 export function owned<S extends readonly IOStream[]>(h: Harness, ...streams: S): S {
   h.defer(() => {
     for (const io of streams) io.errors$.subscribe();
@@ -24,7 +24,7 @@ export function owned<S extends readonly IOStream[]>(h: Harness, ...streams: S):
   return streams;
 }
 
-/** Listens on loopback with half-open sockets. They are destroyed at the end of the spec. */
+/** Listens on loopback with half-open sockets, until the end of the spec. Returns the port. */
 export async function serve(h: Harness, onSocket: (socket: Socket) => unknown, host = '127.0.0.1'): Promise<number> {
   const sockets = new Set<Socket>();
   const server = createServer(
@@ -43,30 +43,30 @@ export async function serve(h: Harness, onSocket: (socket: Socket) => unknown, h
   return (server.address() as AddressInfo).port;
 }
 
-/** A stream to a scripted peer on loopback, and the peer's socket. */
+/** Connects a stream to a peer on loopback. Returns the stream and the peer's socket. */
 export async function dialled(
   h: Harness,
   options: Options = {},
   onSocket: (socket: Socket) => void = () => {},
 ): Promise<{ io: IOStream; socket: Socket }> {
-  let accepted!: (socket: Socket) => void;
-  const peer = new Promise<Socket>((resolve) => (accepted = resolve));
+  let resolveSocket!: (socket: Socket) => void;
+  const accepted = new Promise<Socket>((resolve) => (resolveSocket = resolve));
   const port = await serve(h, (socket) => {
     onSocket(socket);
-    accepted(socket);
+    resolveSocket(socket);
   });
   const [io] = owned(h, new IOStream({ ...options, host: '127.0.0.1', port }));
-  const socket = await peer;
+  const socket = await accepted;
   await h.until(() => io.state !== 'opening', 'the stream is connected');
   return { io, socket };
 }
 
-/** Resolves with the report when the handle is free. */
+/** Resolves with the report, when the handle is free. */
 export function closing(io: IOStream): Promise<ClosedReport> {
   return firstValueFrom(io.closed$);
 }
 
-/** Resolves after the current tick and the ticks that follow from it. */
+/** Resolves after `count` ticks. */
 export async function ticks(count = 8): Promise<void> {
   for (let each = 0; each < count; each += 1) await new Promise<void>((resolve) => void asapScheduler.schedule(() => resolve()));
 }
@@ -76,7 +76,7 @@ export async function turns(count = 10): Promise<void> {
   for (let each = 0; each < count; each += 1) await turn();
 }
 
-/** The errors that RxJS reports as unhandled during the spec. */
+/** Records the errors that RxJS reports as unhandled, until the end of the spec. */
 export function unhandled(h: Harness): unknown[] {
   const seen: unknown[] = [];
   const before = config.onUnhandledError;
@@ -85,10 +85,10 @@ export function unhandled(h: Harness): unknown[] {
   return seen;
 }
 
-/** Virtual time: it advances when everything due has run, including ticks of `asapScheduler`. */
+/** Virtual time. It advances only when all work that is due is done, including ticks of `asapScheduler`. */
 export class Virtual {
   readonly scheduler: TestScheduler;
-  /** Lines of the form `milliseconds text`, in order. */
+  /** Notes in order, each after its time in milliseconds. */
   readonly log: string[] = [];
   readonly #streams: IOStream[] = [];
 
@@ -104,7 +104,7 @@ export class Virtual {
     this.log.push(`${this.scheduler.now()} ${what}`);
   }
 
-  /** Two streams over a pair in memory, on this clock. */
+  /** Two streams over a pair in memory, in this time. */
   joined(a: Options = {}, b: Options = {}, pair: MemoryPairOptions = {}): readonly [IOStream, IOStream] {
     const [left, right] = memoryPair(pair);
     return [this.stream({ ...a, wire: left }), this.stream({ ...b, wire: right })];
@@ -112,13 +112,13 @@ export class Virtual {
 
   stream(options: IOStreamOptions): IOStream {
     const io: IOStream = new IOStream({ scheduler: this.scheduler, ...options });
-    // When one end fails, the other one reports a reset, which no spec expects.
+    // When a stream fails, its other end is reset. The subscription keeps that error from being unhandled.
     io.errors$.subscribe();
     this.#streams.push(io);
     return io;
   }
 
-  /** Logs the codes of errors, and `by` of the report. */
+  /** Notes the codes of errors, and how the stream closed. */
   watch(io: IOStream, name = ''): void {
     const label = name === '' ? '' : `${name} `;
     io.errors$.subscribe((error) => this.note(`${label}${error.code}`));
@@ -130,23 +130,23 @@ export class Virtual {
   }
 }
 
-/** Runs a script in virtual time, resets its streams at `until`, and returns the log. */
+/** Runs a script in virtual time, resets its streams at `until`, and returns the notes up to then. */
 export function virtually(until: number, script: (v: Virtual) => void): string[] {
   const scheduler = new TestScheduler(() => true);
   const v = new Virtual(scheduler);
-  let noted: string[] = [];
+  let notes: string[] = [];
   scheduler.run(({ flush }) => {
     script(v);
     v.at(until, () => {
-      noted = [...v.log];
+      notes = [...v.log];
       v.reset();
     });
     flush();
   });
-  return noted;
+  return notes;
 }
 
-/** A wire that connects at once, and whose inbound signals the spec emits. */
+/** A wire that is connected at once. `up` emits an inbound signal, `down` records the outbound signals. */
 export function scripted(): { wire: Wire; up: (signal: Up) => void; down: Flow[] } {
   const up$ = new Subject<Up>();
   const down: Flow[] = [];
@@ -159,7 +159,7 @@ export function scripted(): { wire: Wire; up: (signal: Up) => void; down: Flow[]
   return { wire, up: (signal) => up$.next(signal), down };
 }
 
-/** Pseudo-random bytes of a seed, so that misplaced pieces differ. */
+/** Pseudo-random bytes, by which a misplaced or repeated part is detected. */
 export function pattern(length: number, seed = 1): Buffer {
   const bytes = Buffer.allocUnsafe(length);
   let state = seed >>> 0 || 1;
@@ -170,7 +170,7 @@ export function pattern(length: number, seed = 1): Buffer {
   return bytes;
 }
 
-/** Memory that the process uses after a garbage collection, in MiB. */
+/** The memory in use by the process after a garbage collection, in MiB. */
 export function usedMiB(): number {
   const { gc } = globalThis as { gc?: () => void };
   gc?.();

@@ -4,6 +4,19 @@ import { toBytes } from '../../src/stream/bytes.ts';
 import { describeValue } from '../../src/util/describe.ts';
 
 describe('describeValue', () => {
+  it('returns a shortened value with its type', () => {
+    expect(describeValue('80')).toBe('"80" (string)');
+    expect(describeValue(80)).toBe('80 (number)');
+    expect(describeValue(NaN)).toMatch(/^NaN/);
+    expect(describeValue(undefined)).toBe('undefined');
+    expect(describeValue(null)).toBe('null');
+    expect(describeValue(() => {})).toBe('a function');
+    expect(describeValue([1, 2])).toBe('an array of 2');
+    expect(describeValue(Object.create(null))).toMatch(/^an object/);
+    expect(describeValue(new Map())).toBe('an object (Map)');
+    expect(describeValue('x'.repeat(1000)).length).toBeLessThan(60);
+  });
+
   it.each(['socks5://me:hunter2@proxy:1080', 'me:hunter2@proxy', `${'x'.repeat(50)}hunter2@proxy`, 'https://proxy/?token=hunter2'])(
     'shows no more than the length of %j, which may be a URL with a password',
     (text) => expect(describeValue(text)).toBe(`a string of ${text.length} bytes`),

@@ -6,12 +6,12 @@ import { joined, ticks } from './tools.ts';
 
 const asObservable = (io: IOStream): Observable<Buffer> => from(io as unknown as Observable<Buffer>);
 
-/** Ways to leave an iteration of a stream while it waits for bytes. */
-const LEFT: Record<string, (io: IOStream) => Promise<void> | void> = {
-  'an iterator that was never asked': (io) => {
+/** Ways to abandon an iteration of a stream while it waits for bytes. */
+const ABANDONED: Record<string, (io: IOStream) => Promise<void> | void> = {
+  'an iterator whose next() was never called': (io) => {
     io[Symbol.asyncIterator]();
   },
-  'an iterator that was returned before it was asked': async (io) => {
+  'an iterator that was returned before its first next()': async (io) => {
     await io[Symbol.asyncIterator]().return?.();
   },
   'an iterator that was returned while next() waited': async (io) => {
@@ -21,24 +21,24 @@ const LEFT: Record<string, (io: IOStream) => Promise<void> | void> = {
     await iterator.return?.();
     expect(await next).toStrictEqual({ done: true, value: undefined });
   },
-  'an iterator that was returned while two next() waited': async (io) => {
+  'an iterator that was returned while two calls of next() waited': async (io) => {
     const iterator = io[Symbol.asyncIterator]();
     const both = [iterator.next(), iterator.next()];
     await ticks(2);
     await iterator.return?.();
     for (const next of both) expect((await next).done).toBe(true);
   },
-  'from(io) that was unsubscribed': async (io) => {
+  'a from(io) that was unsubscribed': async (io) => {
     const subscription = asObservable(io).subscribe();
     await ticks(2);
     subscription.unsubscribe();
   },
 };
 
-describe('an iteration that is left', () => {
-  spec.each(Object.entries(LEFT))('claims and swallows nothing: %s', async (h, _, leave) => {
+describe('an abandoned iteration', () => {
+  spec.each(Object.entries(ABANDONED))('loses no bytes and does not block the next one: %s', async (h, _, abandon) => {
     const [io, peer] = joined(h);
-    await leave(io);
+    await abandon(io);
     peer.end('all of it');
     await ticks();
     const chunks: Buffer[] = [];
@@ -46,38 +46,38 @@ describe('an iteration that is left', () => {
     h.sameBytes(chunks, 'all of it');
   });
 
-  spec.each(Object.entries(LEFT))('lets consume read: %s', async (h, _, leave) => {
+  spec.each(Object.entries(ABANDONED))('does not block `consume`: %s', async (h, _, abandon) => {
     const [io, peer] = joined(h);
-    await leave(io);
+    await abandon(io);
     const seen = h.observed(io.consume((each) => [each]));
     peer.end('all of it');
     h.sameBytes((await seen.ended).values, 'all of it');
   });
 
-  spec('keeps the rest for the next one, when the loop is left by break', async (h) => {
+  spec('keeps the remaining bytes for the next one after a `break`', async (h) => {
     const [io, peer] = joined(h, {}, {}, { cut: 1 });
     peer.end('abc');
     await ticks();
-    const got: string[] = [];
+    const texts: string[] = [];
     for (let round = 0; round < 3; round += 1)
       for await (const each of io) {
-        got.push(each.toString());
+        texts.push(each.toString());
         break;
       }
-    for await (const each of io) got.push(each.toString());
-    expect(got.join('')).toBe('abc');
+    for await (const each of io) texts.push(each.toString());
+    expect(texts.join('')).toBe('abc');
   });
 });
 
 describe('from(io)', () => {
-  spec('is data$: multicast, and beside other readers', async (h) => {
+  spec('is multicast like `data$`, and works beside other readers', async (h) => {
     const [io, peer] = joined(h);
     const seen = [h.observed(asObservable(io)), h.observed(asObservable(io)), h.observed(io.data$)];
     peer.end('once');
     for (const each of seen) h.sameBytes((await each.ended).values, 'once');
   });
 
-  spec('takes no chunk for a subscriber that has left', async (h) => {
+  spec('reads no chunk for a subscriber that has unsubscribed', async (h) => {
     const [io, peer] = joined(h);
     const first = h.observed(asObservable(io).pipe(take(1)));
     peer.write('first');
@@ -93,7 +93,7 @@ describe('from(io)', () => {
     expect(rest.values).toStrictEqual([['rest']]);
   });
 
-  spec('works wherever RxJS takes an ObservableInput', async (h) => {
+  spec('works wherever RxJS accepts an ObservableInput', async (h) => {
     const [io, peer] = joined(h);
     const seen = h.observed(from([io]).pipe(concatMap((each) => each as unknown as Observable<Buffer>)));
     peer.end('inner');

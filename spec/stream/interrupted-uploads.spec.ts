@@ -27,7 +27,7 @@ type Source = Parameters<IOStream['send']>[0];
 
 const broken = new Error('the source failed');
 
-/** Sources that send `part` and then fail. */
+/** Sources that emit `part` and then fail. */
 const FAILING: Record<string, () => Source> = {
   'a generator that throws': function* () {
     yield 'part';
@@ -74,8 +74,8 @@ const FAILING: Record<string, () => Source> = {
   'an array with a chunk that cannot be sent': () => ['part', 7] as never,
 };
 
-/** Sources that send `part` and then no more. */
-const STUCK: Record<string, () => Source> = {
+/** Sources that emit `part` and never end. */
+const ENDLESS: Record<string, () => Source> = {
   'an async generator that waits': async function* () {
     yield 'part';
     await new Promise(() => {});
@@ -93,13 +93,13 @@ const STUCK: Record<string, () => Source> = {
   },
 };
 
-/** What the peer sees when all is over: the bytes that came, and how they ended. */
+/** Listens on loopback. Records the received bytes, and whether they ended with FIN or ECONNRESET. */
 async function peer(h: Harness): Promise<{ host: string; port: number; seen: { text: string; end: string } }> {
   const seen = { text: '', end: '' };
   const port = await serve(h, (socket) => {
     socket.on('data', (bytes: Buffer) => (seen.text += bytes.toString('latin1')));
     socket.write('hello');
-    // Node may report EOF although a reset followed the last bytes: writing nothing shows it.
+    // Node may report EOF although a RST followed the last bytes. A zero-length write surfaces the pending ECONNRESET.
     socket.on('end', () => {
       socket.write('', (error) => {
         seen.end ||= error ? 'ECONNRESET' : 'FIN';
@@ -111,7 +111,7 @@ async function peer(h: Harness): Promise<{ host: string; port: number; seen: { t
   return { host: '127.0.0.1', port, seen };
 }
 
-/** Runs what uses a stream until `part` is there and nothing moves, then stops it. */
+/** Subscribes to `use` until the peer has received `part`, then stops it. Returns how the connection ended. */
 async function endOf(
   h: Harness,
   use: (options: { host: string; port: number }, stop$: Observable<unknown>) => Observable<unknown>,
@@ -132,35 +132,37 @@ async function endOf(
   return seen.end;
 }
 
-/** Uploads when the peer has greeted: the system may forget a reset that comes before the peer has accepted. */
-const greeted = (io: IOStream, upload: () => Observable<unknown>): Observable<unknown> => io.data$.pipe(take(1), switchMap(upload));
+/** Starts the upload after the peer’s greeting: the system may lose a reset that arrives before the peer has accepted. */
+const afterGreeting = (io: IOStream, upload: () => Observable<unknown>): Observable<unknown> => io.data$.pipe(take(1), switchMap(upload));
 
 const swallow = (source$: Observable<unknown>): Observable<unknown> => source$.pipe(catchError(() => NEVER));
 
-describe('an upload that is cut', () => {
+describe('an interrupted upload', () => {
   const failing = Object.entries(FAILING).map(([name, make]) => ({ name, make }));
-  const all = Object.entries({ ...FAILING, ...STUCK }).map(([name, make]) => ({ name, make }));
+  const all = Object.entries({ ...FAILING, ...ENDLESS }).map(([name, make]) => ({ name, make }));
 
-  spec.each(failing)('by $name resets a connection that its error leaves', async (h, { make }) => {
-    expect(await endOf(h, (to) => connect(to).pipe(switchMap((io) => greeted(io, () => io.send(make())))))).toBe('ECONNRESET');
+  spec.each(failing)('from $name resets the connection that its error unsubscribes', async (h, { make }) => {
+    expect(await endOf(h, (to) => connect(to).pipe(switchMap((io) => afterGreeting(io, () => io.send(make())))))).toBe('ECONNRESET');
   });
 
-  spec.each(failing)('by $name resets the connection of a handler', async (h, { make }) => {
-    expect(await endOf(h, (to) => connect(to, (io) => greeted(io, () => io.send(make()))))).toBe('ECONNRESET');
+  spec.each(failing)('from $name resets the connection of a handler', async (h, { make }) => {
+    expect(await endOf(h, (to) => connect(to, (io) => afterGreeting(io, () => io.send(make()))))).toBe('ECONNRESET');
   });
 
-  spec.each(all)('by $name resets a connection that is left by unsubscription', async (h, { make }) => {
-    expect(await endOf(h, (to) => connect(to).pipe(switchMap((io) => greeted(io, () => swallow(io.send(make()))))))).toBe('ECONNRESET');
+  spec.each(all)('from $name resets a connection that is unsubscribed together with the send', async (h, { make }) => {
+    expect(await endOf(h, (to) => connect(to).pipe(switchMap((io) => afterGreeting(io, () => swallow(io.send(make()))))))).toBe(
+      'ECONNRESET',
+    );
   });
 
-  spec.each(all)('by $name resets a connection that is left later than the send', async (h, { make }) => {
+  spec.each(all)('from $name resets a connection that is unsubscribed after the send', async (h, { make }) => {
     const use = (io: IOStream, stop$: Observable<unknown>): Observable<unknown> =>
       merge(swallow(io.send(make()).pipe(takeUntil(stop$))), NEVER);
-    expect(await endOf(h, (to, stop$) => connect(to).pipe(switchMap((io) => greeted(io, () => use(io, stop$)))))).toBe('ECONNRESET');
+    expect(await endOf(h, (to, stop$) => connect(to).pipe(switchMap((io) => afterGreeting(io, () => use(io, stop$)))))).toBe('ECONNRESET');
   });
 
   spec.each(all.flatMap(({ name, make }) => (['end', 'close'] as const).map((how) => ({ name, make, how }))))(
-    'by $name ends with FIN when $how() was called',
+    'from $name ends with a FIN when $how() was called',
     async (h, { make, how }) => {
       const use = (io: IOStream, stop$: Observable<unknown>): Observable<unknown> =>
         merge(
@@ -172,15 +174,15 @@ describe('an upload that is cut', () => {
             }),
           ),
         );
-      expect(await endOf(h, (to, stop$) => connect(to).pipe(switchMap((io) => greeted(io, () => use(io, stop$)))))).toBe('FIN');
+      expect(await endOf(h, (to, stop$) => connect(to).pipe(switchMap((io) => afterGreeting(io, () => use(io, stop$)))))).toBe('FIN');
     },
   );
 
-  spec.each(failing)('by $name ends with FIN when a handler catches the error and completes', async (h, { make }) => {
-    expect(await endOf(h, (to) => connect(to, (io) => greeted(io, () => io.send(make()).pipe(catchError(() => EMPTY)))))).toBe('FIN');
+  spec.each(failing)('from $name ends with a FIN when a handler catches the error and completes', async (h, { make }) => {
+    expect(await endOf(h, (to) => connect(to, (io) => afterGreeting(io, () => io.send(make()).pipe(catchError(() => EMPTY)))))).toBe('FIN');
   });
 
-  spec.each(failing)('by $name leaves a stream of open as it is, for its owner to close', async (h, { make }) => {
+  spec.each(failing)('from $name does not close a stream of `open`', async (h, { make }) => {
     const { seen, ...to } = await peer(h);
     const io = await open(to);
     h.observed(swallow(io.send(make())));
@@ -191,14 +193,14 @@ describe('an upload that is cut', () => {
     expect(seen.end).toBe('FIN');
   });
 
-  spec('that failed before its first byte resets, too: the peer must not take nothing for all', async (h) => {
+  spec('resets the connection when it fails before its first byte: no data must not look complete', async (h) => {
     const none = throwError(() => broken);
-    expect(await endOf(h, (to) => connect(to).pipe(switchMap((io) => greeted(io, () => io.send(none)))))).toBe('ECONNRESET');
+    expect(await endOf(h, (to) => connect(to).pipe(switchMap((io) => afterGreeting(io, () => io.send(none)))))).toBe('ECONNRESET');
   });
 
-  spec('is none when a send was given up before its first byte', async (h) => {
+  spec('ends with a FIN when the send was unsubscribed before its first byte', async (h) => {
     const use = (io: IOStream): Observable<unknown> => merge(io.send(NEVER), of(io.write('part')));
-    expect(await endOf(h, (to) => connect(to).pipe(switchMap((io) => greeted(io, () => use(io)))))).toBe('FIN');
+    expect(await endOf(h, (to) => connect(to).pipe(switchMap((io) => afterGreeting(io, () => use(io)))))).toBe('FIN');
   });
 
   spec('resets both streams of a relay', async (h) => {
