@@ -4,7 +4,7 @@ import { lines } from '../../src/codecs/lines.ts';
 import type { Persistent, PersistentOptions } from '../../src/reconnect/persistent-types.ts';
 import { persistent } from '../../src/reconnect/persistent.ts';
 import type { IOStream, IOStreamOptions } from '../../src/stream/io-stream.ts';
-import type { Virtual } from '../stream/tools.ts';
+import type { VirtualTime } from '../stream/tools.ts';
 
 export const codec = lines({ maxLength: 64 });
 
@@ -18,7 +18,7 @@ export interface Scene {
 
 /** Creates a persistent stream on a virtual clock that redials after 100 ms. Notes the lines that the peers receive. */
 export function scene(
-  v: Virtual,
+  v: VirtualTime,
   settings: PersistentOptions = {},
   { refuse = -1, options = {} }: { refuse?: number; options?: Partial<IOStreamOptions> } = {},
 ): Scene {

@@ -43,7 +43,7 @@ import { describe, expect, it, test } from 'vitest';
 import { framed, type IOStream, lines, mapBytes, throttleBytes, type Flow, type Framed, type Plugin, type Up } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { testDial } from '../../src/testing/test-dial.ts';
-import { virtually } from '../stream/tools.ts';
+import { inVirtualTime } from '../stream/tools.ts';
 
 const CHUNK = 1000;
 const HIGH_WATER_MARK = 8 * CHUNK;
@@ -280,7 +280,7 @@ function measure(read: Reader, count: number, ending: 'EOF' | 'error' = 'EOF'): 
   let taken = 0;
   let out = 0;
   let held = 0;
-  virtually(1_000_000, (v) => {
+  inVirtualTime(1_000_000, (v) => {
     const [near, far] = memoryPair();
     const probe: Plugin = (wire) => (dial) => (flow$) =>
       flow$.pipe(

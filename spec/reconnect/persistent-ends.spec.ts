@@ -6,12 +6,12 @@ import { persistent } from '../../src/reconnect/persistent.ts';
 import { ECLOSED, type IOStreamError, type IOStream } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
 import { deadPort } from '../support/loopback.ts';
-import { turns, unhandled, virtually } from '../stream/tools.ts';
+import { turns, unhandled, inVirtualTime } from '../stream/tools.ts';
 import { refusing, notedPersistent } from './persistent-tools.ts';
 
 describe('the end of a persistent stream', () => {
   it('ends with the last error after `attempts` failures in a row', () => {
-    const log = virtually(1000, (v) => {
+    const log = inVirtualTime(1000, (v) => {
       const { p } = notedPersistent(v, { attempts: 2 }, { refuse: () => true });
       p.stream$.subscribe({ error: (error: unknown) => v.note(`stream$ ${(error as IOStreamError).code}`) });
       p.write('lost');
@@ -26,7 +26,7 @@ describe('the end of a persistent stream', () => {
       '100 complete',
     ]);
     // A connection that the peer closes at once counts as a failure, too.
-    const closed = virtually(1000, (v) => {
+    const closed = inVirtualTime(1000, (v) => {
       const { p, peers } = notedPersistent(v, { attempts: 2 });
       p.stream$.subscribe({ next: () => peers.at(-1)?.end(), error: () => {} });
     });
@@ -35,7 +35,7 @@ describe('the end of a persistent stream', () => {
 
   it('may be closed from inside any of its notifications', () => {
     for (const state of ['connecting', 'connected', 'waiting'] as const) {
-      const log = virtually(1000, (v) => {
+      const log = inVirtualTime(1000, (v) => {
         const { p } = notedPersistent(v, {}, { refuse: () => state === 'waiting' });
         p.status$.subscribe((status) => {
           if (status.state === state) p.close();
@@ -43,7 +43,7 @@ describe('the end of a persistent stream', () => {
       });
       expect(log.slice(-2), state).toStrictEqual(['0 closed 1', '0 complete']);
     }
-    const log = virtually(1000, (v) => {
+    const log = inVirtualTime(1000, (v) => {
       const { p } = notedPersistent(v, { unsent: 'drop' }, { refuse: () => true });
       p.unsent$.subscribe(() => p.close());
       p.write('x');
@@ -52,7 +52,7 @@ describe('the end of a persistent stream', () => {
   });
 
   it('ends with the error for which retryIf returns false, and calls it with the report of the closed connection', () => {
-    const log = virtually(10_000, (v) => {
+    const log = inVirtualTime(10_000, (v) => {
       const retryIf: PersistentOptions['retryIf'] = (error, { attempt, failures, closed }) => {
         v.note(
           `asked ${(error as IOStreamError).code} ${attempt} ${failures} ${closed ? `${closed.by} ${closed.bytesIn}` : 'never connected'}`,
@@ -79,7 +79,7 @@ describe('the end of a persistent stream', () => {
   });
 
   it('ends with what retryIf throws', () => {
-    const log = virtually(1000, (v) => {
+    const log = inVirtualTime(1000, (v) => {
       const retryIf = (): never => {
         throw Object.assign(new Error('mine'), { code: 'EMINE' });
       };
@@ -93,7 +93,7 @@ describe('the end of a persistent stream', () => {
       (_: Persistent, peer?: IOStream) => peer?.end(),
       (p: Persistent) => p.stream$.pipe(take(1)).subscribe((io) => io.close()),
     ]) {
-      const log = virtually(1000, (v) => {
+      const log = inVirtualTime(1000, (v) => {
         const { p, peers } = notedPersistent(v, { repeat: false });
         v.at(10, () => peers[1]?.reset());
         v.at(200, () => end(p, peers[2]));
@@ -111,7 +111,7 @@ describe('the end of a persistent stream', () => {
   });
 
   it('ends at once when its signal aborts during a delay', () => {
-    const log = virtually(1000, (v) => {
+    const log = inVirtualTime(1000, (v) => {
       const abort = new AbortController();
       notedPersistent(v, { initial: 500 }, { options: { signal: abort.signal } }).p.stream$.subscribe({
         next: (io) => io.reset(),
@@ -123,7 +123,7 @@ describe('the end of a persistent stream', () => {
   });
 
   it('has one listener on its signal while it waits, and none after the end', () => {
-    const log = virtually(10_000, (v) => {
+    const log = inVirtualTime(10_000, (v) => {
       const { signal } = new AbortController();
       const p = persistent({ wire: refusing, signal, scheduler: v.scheduler }, { jitter: 0, scheduler: v.scheduler, attempts: 4 });
       p.status$.subscribe(({ state, attempt }) => {
@@ -134,7 +134,7 @@ describe('the end of a persistent stream', () => {
   });
 
   it('ends without an error when a subscriber of status$ closes it because of an error', () => {
-    const log = virtually(10_000, (v) => {
+    const log = inVirtualTime(10_000, (v) => {
       const { p } = notedPersistent(v, {}, { refuse: () => true });
       p.status$.subscribe((status) => 'error' in status && (status.error as IOStreamError).code === 'ECONNREFUSED' && p.close());
     });
@@ -142,7 +142,7 @@ describe('the end of a persistent stream', () => {
   });
 
   it('counts a throw of the target function as a failed attempt, and ends with a TypeError', () => {
-    const log = virtually(1000, (v) => {
+    const log = inVirtualTime(1000, (v) => {
       let asked = 0;
       const p = persistent(
         (attempt) => {
@@ -165,7 +165,7 @@ describe('the end of a persistent stream', () => {
   });
 
   it('ends when its signal aborts during a connection', () => {
-    const log = virtually(1000, (v) => {
+    const log = inVirtualTime(1000, (v) => {
       const abort = new AbortController();
       const { p } = notedPersistent(v, {}, { options: { signal: abort.signal } });
       p.stream$.subscribe({ error: (error: unknown) => v.note((error as Error).name) });

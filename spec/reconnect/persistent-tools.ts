@@ -3,7 +3,7 @@ import { IOStreamError, type IOStream, type IOStreamOptions, type Wire } from 'r
 import type { Persistent, PersistentOptions, UnsentReport } from '../../src/reconnect/persistent-types.ts';
 import { persistent } from '../../src/reconnect/persistent.ts';
 import { memoryPair, type MemoryPairOptions } from '../../src/testing/memory/memory-pair.ts';
-import type { Virtual } from '../stream/tools.ts';
+import type { VirtualTime } from '../stream/tools.ts';
 
 export const refusing: Wire = () => () => throwError(() => new IOStreamError('ECONNREFUSED', { phase: 'connect' }));
 
@@ -16,7 +16,7 @@ export interface TargetOptions {
 
 /** Creates the target of a persistent stream on a virtual clock, and the peer of each attempt. Notes the bytes that a peer receives. */
 export function targetWithPeers(
-  v: Virtual,
+  v: VirtualTime,
   { refuse = () => false, pair = {}, options = {} }: TargetOptions,
   format: (text: string) => string = (text) => text,
 ): { target: (attempt: number) => IOStreamOptions; peers: IOStream[] } {
@@ -34,7 +34,7 @@ export function targetWithPeers(
 
 /** Creates a persistent stream on a virtual clock, and the peers of its attempts. Notes its status and its reports, too. */
 export function notedPersistent(
-  v: Virtual,
+  v: VirtualTime,
   settings: PersistentOptions = {},
   targetOptions: TargetOptions = {},
 ): { p: Persistent; peers: IOStream[] } {

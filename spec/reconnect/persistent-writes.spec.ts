@@ -7,12 +7,12 @@ import { persistent } from '../../src/reconnect/persistent.ts';
 import { EOUTBUFLIMIT } from 'rxjs-io-stream';
 import type { Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
-import { virtually } from '../stream/tools.ts';
+import { inVirtualTime } from '../stream/tools.ts';
 import { notedPersistent } from './persistent-tools.ts';
 
 describe('writes of a persistent stream', () => {
   it('queues writes while there is no connection, in order, after what a subscriber of stream$ writes', () => {
-    const log = virtually(10_000, (v) => {
+    const log = inVirtualTime(10_000, (v) => {
       const { p, peers } = notedPersistent(v, {}, { refuse: (attempt) => attempt === 2 });
       p.stream$.subscribe((io) => io.write('hello '));
       p.write('one ');
@@ -31,7 +31,7 @@ describe('writes of a persistent stream', () => {
   });
 
   const scene = (settings: PersistentOptions): string[] =>
-    virtually(1000, (v) => {
+    inVirtualTime(1000, (v) => {
       // The wire accepts 1000 bytes, then pauses.
       const { p, peers } = notedPersistent(v, settings, { pair: { limit: 1000 } });
       v.at(10, () => peers[1]?.pause());
@@ -74,7 +74,7 @@ describe('writes of a persistent stream', () => {
       '900 0 pending',
     ]);
     // Without unsent writes it reconnects.
-    const log = virtually(1000, (v) => {
+    const log = inVirtualTime(1000, (v) => {
       const { p, peers } = notedPersistent(v, { unsent: 'error' });
       p.write('x');
       v.at(10, () => peers[1]?.reset());
@@ -83,7 +83,7 @@ describe('writes of a persistent stream', () => {
   });
 
   it('reports how much of a write has been sent, and does not send the rest', () => {
-    const log = virtually(1000, (v) => {
+    const log = inVirtualTime(1000, (v) => {
       const { p, peers } = notedPersistent(v, {}, { pair: { limit: 1000, bandwidth: 1_000_000 } });
       v.at(10, () => p.write('x'.repeat(300_000)));
       v.at(280, () => peers[1]?.reset());
@@ -95,7 +95,7 @@ describe('writes of a persistent stream', () => {
   });
 
   it('rejects and reports writes over outBufLimit', () => {
-    const log = virtually(1000, (v) => {
+    const log = inVirtualTime(1000, (v) => {
       const { p } = notedPersistent(v, { outBufLimit: 10 }, { refuse: (attempt) => attempt === 1 });
       v.note(`${p.write('0123456789')} ${p.write('more')} ${p.pending}`);
       v.note('reported later');
@@ -112,7 +112,7 @@ describe('writes of a persistent stream', () => {
   });
 
   it('emits on blocked$ when to stop writing, and when to go on', () => {
-    const log = virtually(1000, (v) => {
+    const log = inVirtualTime(1000, (v) => {
       const { p } = notedPersistent(v, {}, { refuse: (attempt) => attempt === 1 });
       p.blocked$.subscribe({ next: (blocked) => v.note(`blocked ${blocked}`), complete: () => v.note('blocked completes') });
       v.note(String(p.write(new Uint8Array(65_535))));
@@ -135,7 +135,7 @@ describe('writes of a persistent stream', () => {
       [50, ['50 unsent 1: kept? 0-0', '50 closed 1', '50 complete']],
       [200, ['200 peer 2: more', '200 closed 2', '200 complete']],
     ] as const) {
-      const log = virtually(1000, (v) => {
+      const log = inVirtualTime(1000, (v) => {
         const { p } = notedPersistent(v, {}, { refuse: (attempt) => attempt === 1 });
         p.write('kept?');
         const close = (): void => {
@@ -155,7 +155,7 @@ describe('writes of a persistent stream', () => {
 
   it('writes the queue to the connection even if a subscriber closes it at once', () => {
     for (const from of ['status$', 'stream$'] as const) {
-      const log = virtually(10_000, (v) => {
+      const log = inVirtualTime(10_000, (v) => {
         const { p } = notedPersistent(v);
         p.write('hello');
         if (from === 'stream$') p.stream$.subscribe(() => p.close());

@@ -3,12 +3,12 @@ import { describe, expect, it } from 'vitest';
 import type { Persistent } from '../../src/reconnect/persistent-types.ts';
 import { persistent } from '../../src/reconnect/persistent.ts';
 import { IOStreamError, type Wire } from 'rxjs-io-stream';
-import { virtually, type Virtual } from '../stream/tools.ts';
+import { inVirtualTime, type VirtualTime } from '../stream/tools.ts';
 import { refusing, notedPersistent } from './persistent-tools.ts';
 
 describe('persistent', () => {
   it('redials after an error or a close, numbers its attempts, and resets the delays after a connection that lasted', () => {
-    const log = virtually(100_000, (v) => {
+    const log = inVirtualTime(100_000, (v) => {
       const { p, peers } = notedPersistent(v, { resetAfter: 5000 }, { refuse: (attempt) => attempt === 1 || attempt === 2 });
       v.at(1000, () => peers[3]?.reset());
       v.at(2000, () => peers[4]?.end());
@@ -37,7 +37,7 @@ describe('persistent', () => {
   });
 
   it('emits open streams only: a late or retried reader gets the next one', () => {
-    const log = virtually(1000, (v) => {
+    const log = inVirtualTime(1000, (v) => {
       const { p, peers } = notedPersistent(v);
       const read = (name: string): void => {
         p.stream$
@@ -69,7 +69,7 @@ describe('persistent', () => {
   });
 
   it('emits no stream whose peer has ended, and none that an earlier subscriber has closed', () => {
-    const log = virtually(1000, (v) => {
+    const log = inVirtualTime(1000, (v) => {
       const { p, peers } = notedPersistent(v, {}, { options: { allowHalfOpen: true } });
       let closes = true;
       p.stream$.subscribe((io) => {
@@ -124,8 +124,8 @@ describe('persistent', () => {
   });
 
   it('keeps a copy of its options, own properties only', () => {
-    const log = virtually(1000, (v) => {
-      const options: { wire: Wire; scheduler: Virtual['scheduler'] } = { wire: refusing, scheduler: v.scheduler };
+    const log = inVirtualTime(1000, (v) => {
+      const options: { wire: Wire; scheduler: VirtualTime['scheduler'] } = { wire: refusing, scheduler: v.scheduler };
       const settings = { attempts: 2, jitter: 0, scheduler: v.scheduler };
       const prototype = Object.prototype as unknown as Record<string, unknown>;
       prototype.attempts = prototype.repeat = prototype.unsent = 1;
@@ -145,7 +145,7 @@ describe('persistent', () => {
   });
 
   it('has methods that may be destructured', () => {
-    const log = virtually(1000, (v) => {
+    const log = inVirtualTime(1000, (v) => {
       const { write, close } = notedPersistent(v).p;
       write('hello');
       v.at(10, close);

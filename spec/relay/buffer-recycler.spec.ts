@@ -11,7 +11,7 @@ import { connectSocket } from '../../src/wire/connect-socket.ts';
 import { endReads, READ_SIZE, freeBuffers } from '../../src/wire/socket-reads.ts';
 import type { Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
-import { owned } from '../stream/tools.ts';
+import { resetAtEnd } from '../stream/tools.ts';
 
 const HOST = '127.0.0.1';
 const SIZE = 12 << 20;
@@ -87,7 +87,7 @@ async function relayBeside(h: Harness, { options, first, waits = false, attach }
       allowHalfOpen: true,
       highWaterMark: 1 << 20,
     });
-    const [a, b] = owned(h, new IOStream(optionsFor(A.port)), new IOStream(optionsFor(B.port)));
+    const [a, b] = resetAtEnd(h, new IOStream(optionsFor(A.port)), new IOStream(optionsFor(B.port)));
     const skipped = isHeld && first ? await first(a, keep) : 0;
     const relayed = lastValueFrom(relay(a, b));
     if (isHeld) attach?.(a, b, keep);

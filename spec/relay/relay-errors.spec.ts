@@ -5,7 +5,7 @@ import { relay } from '../../src/relay/relay.ts';
 import { ECLOSED, ETOWRITE, IOStream, IOStreamError } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
 import { deadPort, pair } from '../support/loopback.ts';
-import { closing, owned, turns, unhandled, virtually } from '../stream/tools.ts';
+import { closedReport, resetAtEnd, turns, unhandled, inVirtualTime } from '../stream/tools.ts';
 import { between, type Ends, endOf, sideAndCode, expectSide } from './relay-tools.ts';
 
 describe('relay: errors', () => {
@@ -24,13 +24,13 @@ describe('relay: errors', () => {
     expect(error.phase).toBe('read');
     expect(error.message).toBe(`stream ${side}: read ECONNRESET`);
     assert(error.cause instanceof IOStreamError);
-    expect((await closing(ends[side])).by).toBe('error');
-    const report = await closing(ends[side === 'a' ? 'b' : 'a']);
+    expect((await closedReport(ends[side])).by).toBe('error');
+    const report = await closedReport(ends[side === 'a' ? 'b' : 'a']);
     expect([report.by, report.error]).toStrictEqual(['us', error]);
   });
 
   it('forwards the bytes read before a reset, then resets the other side', () => {
-    const log = virtually(100_000, (v) => {
+    const log = inVirtualTime(100_000, (v) => {
       const [a, peerA] = v.joined();
       const [b, peerB] = v.joined({}, {}, { limit: 1000 });
       let got = 0;
@@ -46,7 +46,7 @@ describe('relay: errors', () => {
   });
 
   it('stops forwarding after a reset at ETOWRITE of the other side, and reports the first error', () => {
-    const log = virtually(100_000, (v) => {
+    const log = inVirtualTime(100_000, (v) => {
       const [a, peerA] = v.joined();
       const [b, peerB] = v.joined({ timeouts: { write: 5000 } }, {}, { limit: 1000 });
       peerB.pause();
@@ -87,14 +87,14 @@ describe('relay: errors', () => {
 
   spec('resets the other stream if a stream cannot connect', async (h) => {
     const { near, far } = await pair(h);
-    const [a, b] = owned(h, new IOStream({ fh: near }), new IOStream({ host: '127.0.0.1', port: await deadPort() }));
+    const [a, b] = resetAtEnd(h, new IOStream({ fh: near }), new IOStream({ host: '127.0.0.1', port: await deadPort() }));
     const seen = h.observed(relay(a, b));
     expect(await endOf(far)).toBe('ECONNRESET');
     expect(expectSide(h, (await seen.ended).error, 'b', 'ECONNREFUSED').phase).toBe('connect');
   });
 
   it('fails with ETOWRITE of a side whose peer does not read', () => {
-    const log = virtually(100_000, (v) => {
+    const log = inVirtualTime(100_000, (v) => {
       const [a, peerA] = v.joined({}, { timeouts: { write: 0 } });
       const [b, peerB] = v.joined({ timeouts: { write: 5000 } }, {}, { limit: 1000 });
       peerB.pause();
@@ -147,7 +147,7 @@ describe('relay: errors', () => {
     expect(await end).toBe('ECONNRESET');
     const refused = new IOStream({ host: '127.0.0.1', port: await deadPort() });
     refused.errors$.subscribe();
-    await closing(refused);
+    await closedReport(refused);
     const other = await between(h);
     expectSide(h, (await h.observed(relay(other.a, refused)).ended).error, 'b', 'ECONNREFUSED');
   });

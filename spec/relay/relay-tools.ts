@@ -4,12 +4,12 @@ import type { RelayError } from '../../src/relay/relay-error.ts';
 import { IOStream } from 'rxjs-io-stream';
 import type { Harness } from '../support/harness.ts';
 import { pair, type Transport } from '../support/loopback.ts';
-import { owned, type Options } from '../stream/tools.ts';
+import { resetAtEnd, type Options } from '../stream/tools.ts';
 
 /** Makes the two streams of a relay over real sockets. Returns the sockets of the peers, too. */
 export async function between(h: Harness, transport: Transport = 'TCP', options: Options = {}): Promise<Ends> {
   const [left, right] = [await pair(h, transport), await pair(h, transport)];
-  const [a, b] = owned(h, new IOStream({ ...options, fh: left.near }), new IOStream({ ...options, fh: right.near }));
+  const [a, b] = resetAtEnd(h, new IOStream({ ...options, fh: left.near }), new IOStream({ ...options, fh: right.near }));
   return { a, b, A: left.far, B: right.far };
 }
 

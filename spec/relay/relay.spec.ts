@@ -6,7 +6,7 @@ import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { connect, ECLOSED, EOF, IOStream } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
 import { allOf, pair, TRANSPORTS } from '../support/loopback.ts';
-import { closing, joined, owned, pattern, scripted, ticks, turns, usedMiB, virtually } from '../stream/tools.ts';
+import { closedReport, streamPair, resetAtEnd, pattern, scriptedStream, ticks, turns, usedMiB, inVirtualTime } from '../stream/tools.ts';
 import { between, endOf, expectSide } from './relay-tools.ts';
 
 describe('relay', () => {
@@ -61,7 +61,7 @@ describe('relay', () => {
 
     const [left, leftEnd] = memoryPair();
     const [right, rightEnd] = memoryPair({ latency: 20 });
-    const [c, d, C, D] = owned(h, ...[left, right, leftEnd, rightEnd].map((wire) => new IOStream({ wire })));
+    const [c, d, C, D] = resetAtEnd(h, ...[left, right, leftEnd, rightEnd].map((wire) => new IOStream({ wire })));
     const seen = h.observed(relay(c!, d!));
     C!.end('at once');
     const got = h.observed(D!.data$);
@@ -75,7 +75,7 @@ describe('relay', () => {
     for (const swapped of [false, true]) {
       const { a, b, A, B } = await between(h);
       A.end('hi');
-      await closing(a);
+      await closedReport(a);
       expect([a.state, a.inBuf.toString()]).toStrictEqual(['closed', 'hi']);
       const received = allOf(B);
       const seen = h.observed(swapped ? relay(b, a) : relay(a, b));
@@ -90,7 +90,7 @@ describe('relay', () => {
   spec('fails with a hint to allowHalfOpen when bytes arrive for a stream that has already closed after its peer', async (h) => {
     const { a, b, A, B } = await between(h);
     A.end('hi');
-    await closing(a);
+    await closedReport(a);
     B.on('error', () => {});
     const seen = h.observed(relay(a, b));
     B.write('bytes');
@@ -108,15 +108,15 @@ describe('relay', () => {
   });
 
   spec('reads nothing before the subscription', async (h) => {
-    const [a, peer] = joined(h);
-    const [b] = joined(h);
+    const [a, peer] = streamPair(h);
+    const [b] = streamPair(h);
     relay(a, b);
     peer.write('x');
     await h.until(() => a.inBuf.length === 1);
   });
 
   it('reads no faster than the other side accepts, and counts sent bytes', () => {
-    const log = virtually(1_000_000, (v) => {
+    const log = inVirtualTime(1_000_000, (v) => {
       const [a, peerA] = v.joined({}, { timeouts: { write: 0 } });
       const [b, peerB] = v.joined({ timeouts: { write: 0 } }, { highWaterMark: 1000 }, { bandwidth: 1000, limit: 1000 });
       let [aToB, got] = [0, 0];
@@ -174,8 +174,8 @@ describe('relay', () => {
   });
 
   spec('forwards 100,000 chunks of one tick without growing the stack', async (h) => {
-    const [left, right] = [scripted(), scripted()];
-    const [a, b] = owned(h, new IOStream({ wire: left.wire, timeouts: { write: 0 } }), new IOStream({ wire: right.wire }));
+    const [left, right] = [scriptedStream(), scriptedStream()];
+    const [a, b] = resetAtEnd(h, new IOStream({ wire: left.wire, timeouts: { write: 0 } }), new IOStream({ wire: right.wire }));
     const seen = h.observed(relay(a, b));
     await ticks();
     for (let each = 0; each < 100_000; each += 1) {
@@ -189,8 +189,8 @@ describe('relay', () => {
   });
 
   spec('counts only its own bytes if other code writes between them', async (h) => {
-    const [a, A] = joined(h);
-    const [b, B] = joined(h);
+    const [a, A] = streamPair(h);
+    const [b, B] = streamPair(h);
     b.write('before ');
     const seen = h.observed(relay(a, b));
     const received = h.observed(B.data$);
@@ -206,8 +206,8 @@ describe('relay', () => {
   });
 
   spec('starts after earlier sends have finished', async (h) => {
-    const [a, A] = joined(h);
-    const [b, B] = joined(h);
+    const [a, A] = streamPair(h);
+    const [b, B] = streamPair(h);
     const sending = h.observed(b.send(['first ', 'second ']));
     const seen = h.observed(relay(a, b));
     const received = h.observed(B.data$);
@@ -230,7 +230,7 @@ describe('relay', () => {
 
     const left = await pair(h);
     const right = await pair(h);
-    const [c] = owned(h, new IOStream({ fh: left.near }));
+    const [c] = resetAtEnd(h, new IOStream({ fh: left.near }));
     const ends = [endOf(left.far), endOf(right.far)];
     let open: IOStream | undefined;
     const joined$ = connect({ fh: right.near, plugin: { none: (wire) => wire } });
@@ -248,8 +248,8 @@ describe('relay', () => {
 
   spec('fails with a TypeError if a stream has another reader, and leaves both streams open', async (h) => {
     for (const taken of [0, 1]) {
-      const [a] = joined(h);
-      const [b] = joined(h);
+      const [a] = streamPair(h);
+      const [b] = streamPair(h);
       const reading = h.observed([a, b][taken]!.consume(() => EMPTY));
       const { error } = await h.observed(relay(a, b)).ended;
       assert(error instanceof TypeError);
@@ -261,7 +261,7 @@ describe('relay', () => {
   });
 
   it('throws a TypeError unless it gets two streams', () => {
-    const io = new IOStream({ wire: scripted().wire });
+    const io = new IOStream({ wire: scriptedStream().wire });
     const wrong = relay as (a: unknown, b: unknown) => unknown;
     expect(() => wrong(io, io)).toThrow(
       expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/^expected two streams/) }),

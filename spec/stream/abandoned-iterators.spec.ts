@@ -2,7 +2,7 @@ import { concatMap, from, map, take, toArray, type Observable } from 'rxjs';
 import { describe, expect } from 'vitest';
 import type { IOStream } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
-import { joined, ticks } from './tools.ts';
+import { streamPair, ticks } from './tools.ts';
 
 const asObservable = (io: IOStream): Observable<Buffer> => from(io as unknown as Observable<Buffer>);
 
@@ -37,7 +37,7 @@ const ABANDONED: Record<string, (io: IOStream) => Promise<void> | void> = {
 
 describe('an abandoned iteration', () => {
   spec.each(Object.entries(ABANDONED))('loses no bytes and does not block the next one: %s', async (h, _, abandon) => {
-    const [io, peer] = joined(h);
+    const [io, peer] = streamPair(h);
     await abandon(io);
     peer.end('all of it');
     await ticks();
@@ -47,7 +47,7 @@ describe('an abandoned iteration', () => {
   });
 
   spec.each(Object.entries(ABANDONED))('does not block `consume`: %s', async (h, _, abandon) => {
-    const [io, peer] = joined(h);
+    const [io, peer] = streamPair(h);
     await abandon(io);
     const seen = h.observed(io.consume((each) => [each]));
     peer.end('all of it');
@@ -55,7 +55,7 @@ describe('an abandoned iteration', () => {
   });
 
   spec('keeps the remaining bytes for the next one after a `break`', async (h) => {
-    const [io, peer] = joined(h, {}, {}, { cut: 1 });
+    const [io, peer] = streamPair(h, {}, {}, { cut: 1 });
     peer.end('abc');
     await ticks();
     const texts: string[] = [];
@@ -71,14 +71,14 @@ describe('an abandoned iteration', () => {
 
 describe('from(io)', () => {
   spec('is multicast like `data$`, and works beside other readers', async (h) => {
-    const [io, peer] = joined(h);
+    const [io, peer] = streamPair(h);
     const seen = [h.observed(asObservable(io)), h.observed(asObservable(io)), h.observed(io.data$)];
     peer.end('once');
     for (const each of seen) h.sameBytes((await each.ended).values, 'once');
   });
 
   spec('reads no chunk for a subscriber that has unsubscribed', async (h) => {
-    const [io, peer] = joined(h);
+    const [io, peer] = streamPair(h);
     const first = h.observed(asObservable(io).pipe(take(1)));
     peer.write('first');
     await first.ended;
@@ -94,7 +94,7 @@ describe('from(io)', () => {
   });
 
   spec('works wherever RxJS accepts an ObservableInput', async (h) => {
-    const [io, peer] = joined(h);
+    const [io, peer] = streamPair(h);
     const seen = h.observed(from([io]).pipe(concatMap((each) => each as unknown as Observable<Buffer>)));
     peer.end('inner');
     h.sameBytes((await seen.ended).values, 'inner');

@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream';
 import { describe, expect } from 'vitest';
 import { IOStream } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
-import { closing, dialled, joined, owned, scripted, serve, ticks, unhandled } from './tools.ts';
+import { closedReport, connectedToPeer, streamPair, resetAtEnd, scriptedStream, serve, ticks, unhandled } from './tools.ts';
 
 function assertAborted(error: unknown, reason: unknown): void {
   const { name, code, cause } = error as { name?: string; code?: string; cause?: unknown };
@@ -16,12 +16,12 @@ describe('the `signal` option', () => {
     let accepted = 0;
     const port = await serve(h, () => (accepted += 1));
     const reason = new Error('the reason');
-    const [io] = owned(h, new IOStream({ host: '127.0.0.1', port, signal: AbortSignal.abort(reason) }));
+    const [io] = resetAtEnd(h, new IOStream({ host: '127.0.0.1', port, signal: AbortSignal.abort(reason) }));
     expect(io.state, 'nothing is emitted before the end of the tick').toBe('opening');
     const { events, errors } = h.watch(io);
     const data = h.observed(io.data$);
     const sent = h.observed(io.send(['x']));
-    const report = await closing(io);
+    const report = await closedReport(io);
     expect(report.by).toBe('us');
     assertAborted(report.error, reason);
     assertAborted((await data.ended).error, reason);
@@ -30,17 +30,17 @@ describe('the `signal` option', () => {
   });
 
   spec('subscribes to no wire when it is aborted already, but frees an `fh`', async (h) => {
-    const { wire, down } = scripted();
+    const { wire, down } = scriptedStream();
     let subscribed = 0;
     const counting: typeof wire = (dial) => (flow$) => {
       subscribed += 1;
       return wire(dial)(flow$);
     };
-    const [io] = owned(h, new IOStream({ wire: counting, signal: AbortSignal.abort() }));
-    await closing(io);
+    const [io] = resetAtEnd(h, new IOStream({ wire: counting, signal: AbortSignal.abort() }));
+    await closedReport(io);
     const fh = new PassThrough();
-    const [other] = owned(h, new IOStream({ fh, signal: AbortSignal.abort() }));
-    await closing(other);
+    const [other] = resetAtEnd(h, new IOStream({ fh, signal: AbortSignal.abort() }));
+    await closedReport(other);
     expect([down, subscribed, fh.destroyed]).toStrictEqual([[], 0, true]);
   });
 
@@ -48,7 +48,7 @@ describe('the `signal` option', () => {
     const port = await serve(h, (socket) => socket.resume());
     for (const when of ['at once', 'resolving', 'connecting']) {
       const controller = new AbortController();
-      const [io] = owned(
+      const [io] = resetAtEnd(
         h,
         new IOStream({
           host: 'a.example',
@@ -66,7 +66,7 @@ describe('the `signal` option', () => {
       controller.abort();
       expect(io.state).toBe('closed');
       expect(((await data.ended).error as Error).name).toBe('AbortError');
-      expect((await closing(io)).connectedAt).toBe(undefined);
+      expect((await closedReport(io)).connectedAt).toBe(undefined);
       expect(getEventListeners(controller.signal, 'abort').length).toBe(0);
     }
   });
@@ -74,7 +74,7 @@ describe('the `signal` option', () => {
   spec('sends the queued bytes on an abort, and errors `data$` after the bytes read before it', async (h) => {
     const controller = new AbortController();
     const received: Buffer[] = [];
-    const { io, socket } = await dialled(h, { signal: controller.signal }, (socket) =>
+    const { io, socket } = await connectedToPeer(h, { signal: controller.signal }, (socket) =>
       socket.on('data', (chunk) => received.push(chunk)).on('end', () => socket.end()),
     );
     const data = h.observed(io.data$);
@@ -84,7 +84,7 @@ describe('the `signal` option', () => {
     io.write('queued');
     controller.abort();
     expect([events.state, io.write('x')]).toStrictEqual(['complete', false]);
-    const report = await closing(io);
+    const report = await closedReport(io);
     expect([report.by, report.unsent]).toStrictEqual(['us', 0]);
     assertAborted((await data.ended).error, controller.signal.reason);
     h.sameBytes(data.values, 'half of');
@@ -94,7 +94,7 @@ describe('the `signal` option', () => {
 
   spec('errors `consume`, an iteration and `send` with the AbortError', async (h) => {
     const controller = new AbortController();
-    const [a, b] = joined(h, { signal: controller.signal }, { signal: controller.signal });
+    const [a, b] = streamPair(h, { signal: controller.signal }, { signal: controller.signal });
     const consumed = h.observed(a.consume(() => []));
     const iteration = (async () => {
       for await (const chunk of b) expect(chunk.length).toBeGreaterThan(0);
@@ -110,7 +110,7 @@ describe('the `signal` option', () => {
     controller.abort();
     await expect(iteration).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }));
     for (const seen of [consumed, sent]) assertAborted((await seen.ended).error, controller.signal.reason);
-    await Promise.all([closing(a), closing(b)]);
+    await Promise.all([closedReport(a), closedReport(b)]);
   });
 
   spec('keeps no listener after the stream has closed, by `close`, `reset`, `end` or the peer', async (h) => {
@@ -118,13 +118,13 @@ describe('the `signal` option', () => {
     const { signal } = controller;
     const ends: ((a: IOStream, b: IOStream) => void)[] = [(a) => a.close(), (a) => a.reset(), (_a, b) => b.reset(), (a) => a.end()];
     for (const end of ends) {
-      const [a, b] = joined(h, { signal });
+      const [a, b] = streamPair(h, { signal });
       h.watch(a);
       h.watch(b);
       await ticks();
       expect(getEventListeners(signal, 'abort').length).toBe(1);
       end(a, b);
-      await Promise.all([closing(a), closing(b)]);
+      await Promise.all([closedReport(a), closedReport(b)]);
       expect(getEventListeners(signal, 'abort').length).toBe(0);
     }
     controller.abort();
@@ -133,10 +133,10 @@ describe('the `signal` option', () => {
   spec('reports no unhandled error on an abort without a handler', async (h) => {
     const reported = unhandled(h);
     const controller = new AbortController();
-    const [a] = joined(h, { signal: controller.signal });
+    const [a] = streamPair(h, { signal: controller.signal });
     await ticks();
     controller.abort();
-    await closing(a);
+    await closedReport(a);
     expect(reported).toStrictEqual([]);
   });
 
@@ -144,9 +144,9 @@ describe('the `signal` option', () => {
     const port = await serve(h, (socket) => socket.resume());
     const controller = new AbortController();
     const fh = connect(port, '127.0.0.1');
-    const [io] = owned(h, new IOStream({ fh, signal: controller.signal }));
+    const [io] = resetAtEnd(h, new IOStream({ fh, signal: controller.signal }));
     controller.abort();
-    expect((await closing(io)).by).toBe('us');
+    expect((await closedReport(io)).by).toBe('us');
     expect(fh.destroyed).toBe(true);
   });
 });

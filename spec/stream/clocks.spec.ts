@@ -5,7 +5,7 @@ import { assert, beforeAll, describe, expect, vi } from 'vitest';
 import { framed, IOStream, lines, open, requests } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { spec } from '../support/spec.ts';
-import { joined, owned, serve, turns, unhandled } from './tools.ts';
+import { streamPair, resetAtEnd, serve, turns, unhandled } from './tools.ts';
 
 const host = '127.0.0.1';
 const codec = lines({ maxLength: 100 });
@@ -48,7 +48,7 @@ describe('frozen timers', () => {
   spec.each(Object.entries(FREEZE))('do not stop a pair in memory: %s', async (h, _, freeze) => {
     h.defer(thaw);
     freeze();
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const seen = h.observed(b.data$);
     a.end('in memory');
     for (let each = 0; each < 1000 && seen.state === 'open'; each += 1) await new Promise<void>((resolve) => nextTurn(resolve));
@@ -64,7 +64,7 @@ describe('a wall clock that jumps', () => {
     h.defer(() => (Date.now = now));
     const reported = unhandled(h);
     const port = await serve(h, (socket) => socket.resume());
-    const [io] = owned(h, new IOStream({ host, port, timeouts: { idle: 60 } }));
+    const [io] = resetAtEnd(h, new IOStream({ host, port, timeouts: { idle: 60 } }));
     const { request } = requests(framed(io, codec), { timeout: 30 });
     const late = h.observed(request('x'));
     const { errors } = h.watch(io);
@@ -84,8 +84,12 @@ describe('virtual time', () => {
   spec('applies only to streams with a scheduler', async (h) => {
     const scheduler = new TestScheduler(() => {});
     const [near, far] = memoryPair();
-    const [a, b] = owned(h, new IOStream({ wire: near, scheduler, cb: () => {} }), new IOStream({ wire: far, scheduler, cb: () => {} }));
-    const [c, d] = joined(h);
+    const [a, b] = resetAtEnd(
+      h,
+      new IOStream({ wire: near, scheduler, cb: () => {} }),
+      new IOStream({ wire: far, scheduler, cb: () => {} }),
+    );
+    const [c, d] = streamPair(h);
     const real = h.observed(d.data$);
     let got = 0;
     b.data$.subscribe(({ length }) => (got += length));

@@ -4,7 +4,7 @@ import { describe, expect } from 'vitest';
 import { EOF, IN, IOStream, OUT, SENT } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
 import { recordedPair } from './recorded-pair.ts';
-import { closing, dialled, joined, owned, pattern, serve, ticks, turns } from './tools.ts';
+import { closedReport, connectedToPeer, streamPair, resetAtEnd, pattern, serve, ticks, turns } from './tools.ts';
 
 describe('close', () => {
   spec('sends the queued bytes, then a FIN; a later write returns false and reports nothing', async (h) => {
@@ -26,7 +26,7 @@ describe('close', () => {
   });
 
   spec('emits nothing after the call', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const cb = h.cb();
     b.cb = cb;
     const { events, errors } = h.watch(b);
@@ -37,14 +37,14 @@ describe('close', () => {
     b.close();
     const before = [cb.calls.length, events.values.length, seen.values.length];
     expect([events.state, errors.state, seen.state]).toStrictEqual(['complete', 'complete', 'complete']);
-    await closing(b);
+    await closedReport(b);
     await turns();
     expect([cb.calls.length, events.values.length, seen.values.length]).toStrictEqual(before);
   });
 
   spec('emits nothing after a call from inside a callback of any event', async (h) => {
     for (const when of [OUT, SENT, IN, EOF]) {
-      const [a, b] = joined(h, {}, { waitFor: IN | OUT | SENT | EOF });
+      const [a, b] = streamPair(h, {}, { waitFor: IN | OUT | SENT | EOF });
       let closed = false;
       const cb = h.cb((io: IOStream, mask) => {
         expect(closed, 'nothing is emitted after the close').toBe(false);
@@ -56,34 +56,34 @@ describe('close', () => {
       b.cb = cb;
       b.write('hello');
       a.end('hello');
-      await closing(b);
+      await closedReport(b);
       await ticks();
       expect(closed).toBe(true);
       a.close();
-      await closing(a);
+      await closedReport(a);
     }
   });
 
   spec('frees the connection at once while it is opening, and counts the unsent bytes', async (h) => {
     const port = await serve(h, (socket) => socket.resume());
-    const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
+    const [io] = resetAtEnd(h, new IOStream({ host: '127.0.0.1', port }));
     const { events } = h.watch(io);
     io.write('never sent');
     io.close();
-    const report = await closing(io);
+    const report = await closedReport(io);
     expect([report.by, report.unsent, report.bytesOut, report.connectedAt]).toStrictEqual(['us', 10, 0, undefined]);
     expect([events.values, io.state]).toStrictEqual([[], 'closed']);
   });
 
   spec('does nothing when called twice, after an error, or inside the report', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const { closed } = h.watch(a);
     const other = h.watch(b);
     await ticks();
     a.close();
     a.close();
     a.closed$.subscribe(() => a.close());
-    await closing(a);
+    await closedReport(a);
     a.close();
     b.reset();
     b.close();
@@ -95,7 +95,7 @@ describe('close', () => {
   spec('sends all bytes and a FIN over TCP although input is unread, and no RST', async (h) => {
     const received: Buffer[] = [];
     const errors: Error[] = [];
-    const { io, socket } = await dialled(h, {}, (socket) =>
+    const { io, socket } = await connectedToPeer(h, {}, (socket) =>
       socket.on('data', (chunk) => received.push(chunk)).on('error', (error) => errors.push(error)),
     );
     for (let each = 0; each < 20; each += 1) socket.write(pattern(65_536));
@@ -105,36 +105,36 @@ describe('close', () => {
     io.close();
     await once(socket, 'end');
     socket.end();
-    const report = await closing(io);
+    const report = await closedReport(io);
     h.sameBytes(received, sent);
     expect([errors, report.by, report.unsent, report.error]).toStrictEqual([[], 'us', 0, undefined]);
   });
 
   spec('waits over TCP at most `timeouts.close` for a peer that never ends', async (h) => {
-    const { io, socket } = await dialled(h, { timeouts: { close: 30 } }, (socket) => socket.resume());
+    const { io, socket } = await connectedToPeer(h, { timeouts: { close: 30 } }, (socket) => socket.resume());
     io.write('x');
     io.close();
     await once(socket, 'end');
-    const report = await closing(io);
+    const report = await closedReport(io);
     expect([report.by, report.unsent]).toStrictEqual(['us', 0]);
   });
 
   spec('completes over TCP as soon as the peer ends', async (h) => {
-    const { io, socket } = await dialled(h, { timeouts: { close: 60_000 } }, (socket) => socket.resume());
+    const { io, socket } = await connectedToPeer(h, { timeouts: { close: 60_000 } }, (socket) => socket.resume());
     io.close();
     await once(socket, 'end');
     socket.write(pattern(500_000));
     socket.end();
-    expect((await closing(io)).by).toBe('us');
+    expect((await closedReport(io)).by).toBe('us');
   });
 
   spec('counts in `unsent` the bytes that the peer never received', async (h) => {
-    const { io } = await dialled(h, { timeouts: { close: 30 } }, (socket) => socket.pause());
+    const { io } = await connectedToPeer(h, { timeouts: { close: 30 } }, (socket) => socket.pause());
     const all = 32 * 2 ** 20;
     io.write(Buffer.alloc(all));
     await h.until(() => io.output.pending < all);
     io.close();
-    const report = await closing(io);
+    const report = await closedReport(io);
     expect(report.unsent > 0 && report.unsent < all, `${report.unsent} unsent`).toBe(true);
     expect(report.unsent + report.bytesOut).toBe(all);
   });
@@ -147,23 +147,23 @@ describe('close', () => {
         done();
       },
     });
-    const [io] = owned(h, new IOStream({ fh }));
+    const [io] = resetAtEnd(h, new IOStream({ fh }));
     io.write('all of ');
     io.write('it');
     io.close();
-    await closing(io);
+    await closedReport(io);
     h.sameBytes(received, 'all of it');
   });
 
   spec('reports `by: us` when the peer fails meanwhile, with the error', async (h) => {
-    const [a, b] = joined(h, {}, { allowHalfOpen: true });
+    const [a, b] = streamPair(h, {}, { allowHalfOpen: true });
     const { errors } = h.watch(a);
     h.watch(b);
     await ticks();
     a.write('x');
     a.close();
     b.reset();
-    const report = await closing(a);
+    const report = await closedReport(a);
     expect(report.by).toBe('us');
     h.error(report.error, { code: 'ECONNRESET' });
     expect(errors.values).toStrictEqual([]);

@@ -1,11 +1,11 @@
 import { assert, describe, expect, it } from 'vitest';
 import { IOStream } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
-import { closing, dialled, joined, owned, pattern, serve, ticks, virtually } from './tools.ts';
+import { closedReport, connectedToPeer, streamPair, resetAtEnd, pattern, serve, ticks, inVirtualTime } from './tools.ts';
 
 describe('closed$', () => {
   spec('emits one report when the handle is free, replays it and completes', async (h) => {
-    const { io, socket } = await dialled(h, {}, (socket) => socket.resume());
+    const { io, socket } = await connectedToPeer(h, {}, (socket) => socket.resume());
     const early = h.observed(io.closed$);
     io.write('12345');
     socket.write('123');
@@ -24,40 +24,40 @@ describe('closed$', () => {
   });
 
   spec('emits only after the socket is closed', async (h) => {
-    const { io } = await dialled(h, {}, (socket) => socket.on('end', () => socket.end()).resume());
+    const { io } = await connectedToPeer(h, {}, (socket) => socket.on('end', () => socket.end()).resume());
     const { fh } = io;
     io.close();
     expect((fh as { destroyed: boolean }).destroyed).toBe(false);
-    await closing(io);
+    await closedReport(io);
     expect((fh as { destroyed: boolean }).destroyed).toBe(true);
   });
 
   spec('reports `by: us` after a close, an end before the peer’s, and a reset', async (h) => {
     for (const act of [(io: IOStream) => io.close(), (io: IOStream) => io.end(), (io: IOStream) => io.reset()]) {
-      const [a, b] = joined(h);
+      const [a, b] = streamPair(h);
       h.watch(b);
       await ticks();
       act(a);
-      const { by, error } = await closing(a);
+      const { by, error } = await closedReport(a);
       expect([by, error]).toStrictEqual(['us', undefined]);
     }
   });
 
   spec('reports `by: peer` when the peer ended first, and `by: error` with the error', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     b.end();
-    expect((await closing(a)).by).toBe('peer');
-    const [c, d] = joined(h);
+    expect((await closedReport(a)).by).toBe('peer');
+    const [c, d] = streamPair(h);
     h.watch(c);
     await ticks();
     d.reset();
-    const report = await closing(c);
+    const report = await closedReport(c);
     expect(report.by).toBe('error');
     h.error(report.error, { code: 'ECONNRESET' });
   });
 
   it('reports times of the scheduler, and no `connectedAt` when the stream was never connected', () => {
-    const noted = virtually(100_000, (v) => {
+    const noted = inVirtualTime(100_000, (v) => {
       const [a, b] = v.joined({}, {}, { latency: 10 });
       v.at(1000, () => a.end('x'));
       for (const [name, io] of Object.entries({ a, b })) {
@@ -77,13 +77,13 @@ describe('closed$', () => {
   });
 
   spec('counts all bytes, sent and unsent', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const other = h.watch(b);
     b.pause();
     a.write(pattern(500_000));
     await ticks(20);
     a.reset();
-    const { bytesOut, unsent } = await closing(a);
+    const { bytesOut, unsent } = await closedReport(a);
     expect(bytesOut + unsent).toBe(500_000);
     b.resume();
     h.observed(b.data$);
@@ -93,7 +93,7 @@ describe('closed$', () => {
 
   spec('emits after all other Observables of the stream have ended', async (h) => {
     const order: string[] = [];
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const on = (name: string) => ({
       next: () => {},
       error: () => order.push(`${name} error`),
@@ -105,7 +105,7 @@ describe('closed$', () => {
     b.data$.subscribe(on('data'));
     b.output.subscribe(on('output'));
     a.end('x');
-    await closing(b);
+    await closedReport(b);
     expect(order.at(-1)).toStrictEqual('closed closed');
     expect([...order].sort()).toStrictEqual(['closed closed', 'data complete', 'errors complete', 'events complete', 'output complete']);
   });
@@ -114,7 +114,7 @@ describe('closed$', () => {
     const port = await serve(h, (socket) => socket.end('hello'));
     const received: string[] = [];
     const dial = (remaining: number): void => {
-      const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
+      const [io] = resetAtEnd(h, new IOStream({ host: '127.0.0.1', port }));
       io.data$.subscribe((chunk) => received.push(String(chunk)));
       io.closed$.subscribe(() => {
         if (remaining > 1) dial(remaining - 1);

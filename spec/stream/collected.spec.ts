@@ -4,7 +4,7 @@ import { handshake, IOStream, mapBytes, passthrough, type Plugin } from 'rxjs-io
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
-import { closing, serve, ticks, turns } from './tools.ts';
+import { closedReport, serve, ticks, turns } from './tools.ts';
 
 /** Waits until all objects are collected. */
 async function collected(h: Harness, refs: readonly WeakRef<object>[]): Promise<void> {
@@ -55,7 +55,7 @@ describe('a closed stream', () => {
         a.consume(() => []).subscribe();
         await ticks(40);
         a.close();
-        await Promise.all([closing(a), closing(b)]);
+        await Promise.all([closedReport(a), closedReport(b)]);
         return [new WeakRef(a), new WeakRef(b)];
       };
       await collected(h, await runStream());
@@ -77,7 +77,7 @@ describe('a closed stream', () => {
         if (how === 'close') io.close();
         if (how === 'reset') io.reset();
         if (how === 'end') io.end();
-        await closing(io);
+        await closedReport(io);
         return new WeakRef(io);
       };
       const ref = await runStream();
@@ -94,7 +94,7 @@ describe('a closed stream', () => {
       io.write('x');
       await h.until(() => io.state === 'open' && io.output.pending === 0);
       io.close();
-      await closing(io);
+      await closedReport(io);
       return new WeakRef(io);
     };
     const ref = await runStream();
@@ -113,7 +113,7 @@ describe('a closed stream', () => {
       b.data$.subscribe((chunk) => refs.push(new WeakRef(chunk)));
       a.write(bytes);
       a.end();
-      await Promise.all([closing(a), closing(b)]);
+      await Promise.all([closedReport(a), closedReport(b)]);
       return refs;
     };
     await collected(h, await runStream());

@@ -3,11 +3,22 @@ import { describe, expect, it } from 'vitest';
 import { IOStream } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { spec } from '../support/spec.ts';
-import { closing, dialled, joined, owned, pattern, scripted, ticks, turns, usedMiB, virtually } from './tools.ts';
+import {
+  closedReport,
+  connectedToPeer,
+  streamPair,
+  resetAtEnd,
+  pattern,
+  scriptedStream,
+  ticks,
+  turns,
+  usedMiB,
+  inVirtualTime,
+} from './tools.ts';
 
 describe('consume', () => {
   spec('handles the next chunk when the inner Observable has completed, and completes after EOF', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     let active = 0;
     const seen = h.observed(
       b.consume(async (chunk) => {
@@ -28,7 +39,7 @@ describe('consume', () => {
   });
 
   spec('accepts any ObservableInput, and emits its values', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const inputs = [() => of(1, 2), () => [3], () => Promise.resolve(4), () => EMPTY];
     const seen = h.observed(b.consume(() => (inputs.shift() ?? (() => EMPTY))()));
     for (let each = 0; each < 5; each += 1) {
@@ -41,7 +52,7 @@ describe('consume', () => {
   });
 
   spec('handles nothing before it is subscribed', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const handled: Buffer[] = [];
     const consume$ = b.consume((chunk) => {
       handled.push(chunk);
@@ -57,7 +68,7 @@ describe('consume', () => {
   });
 
   spec('handles the bytes of inBuf first', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     a.write('first');
     await h.until(() => b.inBuf.length > 0);
     const seen = h.observed(b.consume((chunk) => of(String(chunk))));
@@ -68,7 +79,7 @@ describe('consume', () => {
   });
 
   it('reads on only when the inner Observable completes, and pauses the peer meanwhile', () => {
-    const noted = virtually(1_000_000, (v) => {
+    const noted = inVirtualTime(1_000_000, (v) => {
       const [a, b] = v.joined({ timeouts: { write: 0 } }, { highWaterMark: 1000 }, { limit: 1000 });
       const inner$ = new Subject<never>();
       let handled = 0;
@@ -83,8 +94,8 @@ describe('consume', () => {
   });
 
   spec('handles 100,000 chunks with synchronous inner Observables without recursion', async (h) => {
-    const { wire, up } = scripted();
-    const [b] = owned(h, new IOStream({ wire }));
+    const { wire, up } = scriptedStream();
+    const [b] = resetAtEnd(h, new IOStream({ wire }));
     let depth = 0;
     let deepest = 0;
     let count = 0;
@@ -112,7 +123,7 @@ describe('consume', () => {
         throw new Error('mine');
       },
     ]) {
-      const [a, b] = joined(h);
+      const [a, b] = streamPair(h);
       a.write('1');
       const first = h.observed(b.consume(handle));
       expect(((await first.ended).error as Error).message).toBe('mine');
@@ -125,7 +136,7 @@ describe('consume', () => {
   });
 
   spec('stops reading when it is unsubscribed, unsubscribes its inner Observable, and leaves the stream open', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const inner$ = new Subject<number>();
     const first = h.observed(b.consume(() => inner$));
     a.write('1');
@@ -139,7 +150,7 @@ describe('consume', () => {
   });
 
   spec('rejects a second consumer or iteration, and continues the first', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const first = h.observed(b.consume((chunk) => of(String(chunk))));
     const second = h.observed(b.consume(() => EMPTY));
     expect((await second.ended).error).toBeInstanceOf(TypeError);
@@ -150,7 +161,7 @@ describe('consume', () => {
   });
 
   spec('errors with the error of the stream, after all chunks read before it', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const handled: string[] = [];
     a.write('read before');
     const seen = h.observed(
@@ -166,7 +177,7 @@ describe('consume', () => {
   });
 
   spec('completes on our own close, and handles no chunk after it', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const inner$ = new Subject<never>();
     const handled: string[] = [];
     const seen = h.observed(
@@ -182,12 +193,12 @@ describe('consume', () => {
     b.close();
     inner$.complete();
     await seen.ended;
-    await closing(b);
+    await closedReport(b);
     expect([seen.state, handled]).toStrictEqual(['complete', ['1']]);
   });
 
   spec('emits the chunks that it reads on data$ too', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const handled: Buffer[] = [];
     const consumed = h.observed(
       b.consume((chunk) => {
@@ -207,7 +218,7 @@ describe('consume', () => {
   });
 
   spec('handles nothing while the stream is paused', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const seen = h.observed(b.consume((chunk) => of(String(chunk))));
     await ticks();
     b.pause();
@@ -220,7 +231,7 @@ describe('consume', () => {
   });
 
   spec('allows a write and a close from inside the handler', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const back = h.observed(a.data$);
     const seen = h.observed(
       b.consume((chunk) => {
@@ -236,8 +247,8 @@ describe('consume', () => {
 
   describe('with concurrency', () => {
     spec('handles up to `concurrency` chunks at the same time, started in order, and completes after all of them', async (h) => {
-      const { wire, up } = scripted();
-      const [b] = owned(h, new IOStream({ wire }));
+      const { wire, up } = scriptedStream();
+      const [b] = resetAtEnd(h, new IOStream({ wire }));
       const started: string[] = [];
       const inners = Array.from({ length: 5 }, () => new Subject<string>());
       const seen = h.observed(b.consume((chunk) => inners[started.push(String(chunk)) - 1]!, { concurrency: 3 }));
@@ -261,7 +272,7 @@ describe('consume', () => {
     });
 
     it('pauses the peer while `concurrency` chunks are being handled', () => {
-      const noted = virtually(1_000_000, (v) => {
+      const noted = inVirtualTime(1_000_000, (v) => {
         const [a, b] = v.joined({ timeouts: { write: 0 } }, { highWaterMark: 1000 }, { limit: 1000 });
         let handled = 0;
         let chunks = 0;
@@ -280,8 +291,8 @@ describe('consume', () => {
     });
 
     spec('errors with one of the inner Observables, and unsubscribes the others', async (h) => {
-      const { wire, up } = scripted();
-      const [b] = owned(h, new IOStream({ wire }));
+      const { wire, up } = scriptedStream();
+      const [b] = resetAtEnd(h, new IOStream({ wire }));
       const inners = [new Subject<never>(), new Subject<never>()];
       let started = 0;
       const seen = h.observed(b.consume(() => inners[started++]!, { concurrency: 2 }));
@@ -304,7 +315,7 @@ describe('consume', () => {
 
   spec('bounds its memory when a fast peer sends 100 MB to a slow handler', async (h) => {
     const total = 100_000_000;
-    const { io, socket } = await dialled(h);
+    const { io, socket } = await connectedToPeer(h);
     const before = usedMiB();
     let maxUsed = 0;
     let ahead = 0;

@@ -1,7 +1,7 @@
 import { type converse, IOStream } from 'rxjs-io-stream';
 import type { Harness } from '../support/harness.ts';
 import { ScriptedWire } from '../support/scripted-wire.ts';
-import { owned, ticks } from './tools.ts';
+import { resetAtEnd, ticks } from './tools.ts';
 
 /** A conversation, as `converse` runs it. */
 export type Talk<T> = Parameters<typeof converse<T>>[1];
@@ -28,7 +28,7 @@ export async function scriptedStream(h: Harness): Promise<{ io: IOStream; wire: 
   wire.answer = (signal) => {
     if (signal.kind === 'data') wire.emit({ kind: 'sent', bytes: signal.bytes.length });
   };
-  const [io] = owned(h, new IOStream({ wire: wire.wire, allowHalfOpen: true }));
+  const [io] = resetAtEnd(h, new IOStream({ wire: wire.wire, allowHalfOpen: true }));
   await ticks(1);
   wire.connect();
   return { io, wire };

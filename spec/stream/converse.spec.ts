@@ -5,7 +5,7 @@ import { rechunk } from '../../src/testing/rechunk.ts';
 import { syncPair } from '../../src/testing/memory/sync-pair.ts';
 import { spec } from '../support/spec.ts';
 import { data, inWords, textOf } from '../support/signal-text.ts';
-import { joined, owned, ticks } from './tools.ts';
+import { streamPair, resetAtEnd, ticks } from './tools.ts';
 import { text, END, greeting, PEER_GREETING, scriptedStream } from './converse-tools.ts';
 
 describe('converse', () => {
@@ -112,7 +112,7 @@ describe('converse', () => {
   });
 
   spec('runs on both ends of a connection repeatedly, between other readers', async (h) => {
-    const [client, server] = joined(h, {}, { allowHalfOpen: true });
+    const [client, server] = streamPair(h, {}, { allowHalfOpen: true });
     const rounds = 50;
     const served = h.observed(
       converse(server, function* (link) {
@@ -143,7 +143,7 @@ describe('converse', () => {
 
   spec('keeps the order if the wire emits more from inside its resume', async (h) => {
     const [left, right] = syncPair();
-    const [peer, io] = owned(h, new IOStream({ wire: left }), new IOStream({ wire: right, highWaterMark: 4 }));
+    const [peer, io] = resetAtEnd(h, new IOStream({ wire: left }), new IOStream({ wire: right, highWaterMark: 4 }));
     await ticks();
     for (const piece of ['AAAA', 'BBBB', 'CCCC']) {
       peer.write(piece);

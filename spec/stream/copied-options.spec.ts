@@ -3,7 +3,7 @@ import { afterEach, describe, expect } from 'vitest';
 import { connect, IOStream, listen, open, passthrough, persistent, type Plugin } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { spec } from '../support/spec.ts';
-import { owned, serve } from './tools.ts';
+import { resetAtEnd, serve } from './tools.ts';
 
 const host = '127.0.0.1';
 /** An address that does not exist: a stream that used it would fail. */
@@ -12,7 +12,7 @@ const changed = { host: 'changed.test', port: 9 };
 describe('a stream', () => {
   spec('copies its options: a later change of the object has no effect', async (h) => {
     const options = { host, port: await serve(h, () => {}) };
-    const [io] = owned(h, await open(options));
+    const [io] = resetAtEnd(h, await open(options));
     Object.assign(options, changed);
     expect(io.host).toBe(host);
   });
@@ -41,7 +41,7 @@ describe('a stream', () => {
     const accepted = new Promise<IOStream>((resolve) => {
       const serving = server$.subscribe(({ address, connections$ }) => {
         connections$.subscribe((io) => resolve(io));
-        owned(h, new IOStream({ host, port: (address as { port: number }).port }));
+        resetAtEnd(h, new IOStream({ host, port: (address as { port: number }).port }));
       });
       h.defer(() => serving.unsubscribe());
     });
@@ -64,7 +64,7 @@ describe('a stream', () => {
   spec('does not change its options object when a field is assigned', (h) => {
     const [wire] = memoryPair();
     const options = { wire, outBuf: 'x', timeouts: { idle: 5 }, Count: 1 };
-    const [io] = owned(h, new IOStream(options));
+    const [io] = resetAtEnd(h, new IOStream(options));
     io.timeouts = { idle: 9 };
     io.Count = 2;
     expect(options).toEqual({ wire, outBuf: 'x', timeouts: { idle: 5 }, Count: 1 });
@@ -108,7 +108,7 @@ describe('a polluted Object.prototype', () => {
     const received: string[] = [];
     const port = await serve(h, (socket) => socket.on('data', (bytes) => received.push(String(bytes))));
     prototype[name] = value;
-    const [io] = owned(h, await open({ host: 'localhost', port }));
+    const [io] = resetAtEnd(h, await open({ host: 'localhost', port }));
     await firstValueFrom(io.send(['x']));
     clean();
     await h.until(() => received.length > 0, 'the bytes arrive');
@@ -125,7 +125,7 @@ describe('a polluted Object.prototype', () => {
       });
       h.defer(() => serving.unsubscribe());
     });
-    const [io] = owned(h, await open({ host, port }));
+    const [io] = resetAtEnd(h, await open({ host, port }));
     io.write('echo');
     const echoed = await firstValueFrom(io.data$);
     clean();

@@ -6,11 +6,11 @@ import { syncPair } from '../../src/testing/memory/sync-pair.ts';
 import { spec } from '../support/spec.ts';
 import { data } from '../support/signal-text.ts';
 import { ScriptedWire } from '../support/scripted-wire.ts';
-import { closing, dialled, joined, owned, pattern, ticks, unhandled } from './tools.ts';
+import { closedReport, connectedToPeer, streamPair, resetAtEnd, pattern, ticks, unhandled } from './tools.ts';
 
 describe('data$', () => {
   spec('emits the bytes of inBuf first, then each read', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     a.write('one');
     await h.until(() => b.inBuf.length === 3);
     const seen = h.observed(b.data$);
@@ -25,7 +25,7 @@ describe('data$', () => {
   });
 
   spec('emits the bytes that a user assigned to inBuf', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     await ticks();
     const seen = h.observed(b.data$);
     await ticks();
@@ -36,7 +36,7 @@ describe('data$', () => {
   });
 
   spec('emits inBuf one tick after the first subscription, to all subscribers of that tick', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     a.write('already there');
     await h.until(() => b.inBuf.length > 0);
     const first = h.observed(b.data$);
@@ -47,7 +47,7 @@ describe('data$', () => {
   });
 
   spec('continues for a subscriber while another one subscribes late and unsubscribes early', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const first = h.observed(b.data$);
     a.write('1');
     await first.value();
@@ -62,7 +62,7 @@ describe('data$', () => {
   });
 
   spec('buffers the bytes that arrive without a subscriber', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const first = h.observed(b.data$);
     a.write('1');
     await first.value();
@@ -77,7 +77,7 @@ describe('data$', () => {
 
   spec('continues for the others when a subscriber throws, and RxJS reports the error', async (h) => {
     const reported = unhandled(h);
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     b.data$.subscribe(() => {
       throw new Error('mine');
     });
@@ -89,11 +89,11 @@ describe('data$', () => {
     h.sameBytes(seen.values, '12');
     await h.until(() => reported.length === 2);
     expect(reported.map((error) => (error as Error).message)).toStrictEqual(['mine', 'mine']);
-    expect((await closing(b)).by).toBe('peer');
+    expect((await closedReport(b)).by).toBe('peer');
   });
 
   spec('allows an unsubscribe from inside `next`', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const seen: string[] = [];
     const subscription = new Subscription();
     subscription.add(
@@ -112,7 +112,7 @@ describe('data$', () => {
   });
 
   spec('allows a write, a subscription and a close from inside `next`', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const back = h.observed(a.data$);
     const seen: string[] = [];
     b.data$.subscribe((chunk) => {
@@ -124,13 +124,13 @@ describe('data$', () => {
     a.write('1');
     await back.value();
     a.write('2');
-    await closing(b);
+    await closedReport(b);
     h.sameBytes((await back.ended).values, '12');
     expect(seen, 'nothing is emitted after the close').toStrictEqual(['1', '2']);
   });
 
   spec('buffers the bytes while the stream is paused, and emits all of them on `resume`', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const seen = h.observed(b.data$);
     await ticks();
     b.pause();
@@ -143,7 +143,7 @@ describe('data$', () => {
   });
 
   spec('buffers the bytes and the EOF that were in flight when the stream was paused', async (h) => {
-    const [a, b] = joined(h, {}, { allowHalfOpen: true });
+    const [a, b] = streamPair(h, {}, { allowHalfOpen: true });
     const seen = h.observed(b.data$);
     await ticks();
     a.end('in flight');
@@ -160,8 +160,8 @@ describe('data$', () => {
   spec('emits all bytes of chunks of many sizes, in memory and over TCP', async (h) => {
     const sizes = [1, 2, 3, 1023, 1024, 4095, 4096, 4097, 16_384, 65_535, 65_536, 65_537, 262_143, 262_145, 1_048_577];
     const pieces = [...sizes, ...sizes.reverse()].map((size, seed) => pattern(size, seed + 1));
-    const [a, b] = joined(h);
-    const { io, socket } = await dialled(h);
+    const [a, b] = streamPair(h);
+    const { io, socket } = await connectedToPeer(h);
     const inMemory = h.observed(b.data$);
     const overTcp = h.observed(io.data$);
     for (const piece of pieces) {
@@ -178,7 +178,7 @@ describe('data$', () => {
   spec('emits all bytes although a callback reads inBuf at every IN', async (h) => {
     const seen: number[] = [];
     const [wireA, wireB] = memoryPair();
-    const [a, b] = owned(
+    const [a, b] = resetAtEnd(
       h,
       new IOStream({ wire: wireA }),
       new IOStream({
@@ -200,7 +200,7 @@ describe('data$', () => {
   });
 
   spec('reads in manual mode, too: a subscription counts as waiting for IN', async (h) => {
-    const [a, b] = joined(h, {}, { waitFor: 0 });
+    const [a, b] = streamPair(h, {}, { waitFor: 0 });
     const { errors } = h.watch(b);
     const seen = h.observed(b.data$);
     a.end(pattern(200_000));
@@ -211,11 +211,11 @@ describe('data$', () => {
 
   spec('keeps the order when a peer greets and answers before the first tick has ended', async (h) => {
     const [left, right] = syncPair();
-    const [peer] = owned(h, new IOStream({ wire: left }));
+    const [peer] = resetAtEnd(h, new IOStream({ wire: left }));
     peer.write('GREETING ');
     peer.data$.subscribe({ next: (chunk) => void peer.write(chunk), error: () => {} });
     await ticks();
-    const [io] = owned(h, new IOStream({ wire: right, outBuf: 'ECHO' }));
+    const [io] = resetAtEnd(h, new IOStream({ wire: right, outBuf: 'ECHO' }));
     const seen = h.observed(io.data$);
     await ticks();
     h.sameBytes(seen.values, 'GREETING ECHO');
@@ -225,7 +225,7 @@ describe('data$', () => {
     for (const how of ['by itself', 'as the answer to a write', 'as the answer to a send'] as const) {
       for (const first of ['arrives late', 'is read late'] as const) {
         const wire = new ScriptedWire();
-        const [io] = owned(h, new IOStream({ wire: wire.wire, allowHalfOpen: true }));
+        const [io] = resetAtEnd(h, new IOStream({ wire: wire.wire, allowHalfOpen: true }));
         await ticks(1);
         wire.connect();
         wire.answer = (signal) => {

@@ -21,7 +21,7 @@ import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import type { Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { deadPort } from '../support/loopback.ts';
-import { owned, pattern, serve, turns, unhandled } from './tools.ts';
+import { resetAtEnd, pattern, serve, turns, unhandled } from './tools.ts';
 
 const host = '127.0.0.1';
 const codec = lines({ maxLength: 20 });
@@ -147,7 +147,7 @@ const CONVERSATIONS: Record<string, Handle> = {
 const RELAYS: Record<string, Handle> = {
   relay: (io, note, h) => {
     const [near, far] = memoryPair();
-    const [other] = owned(h, new IOStream({ wire: near, cb: () => {} }), new IOStream({ wire: far, cb: () => {} }));
+    const [other] = resetAtEnd(h, new IOStream({ wire: near, cb: () => {} }), new IOStream({ wire: far, cb: () => {} }));
     relay(io, other).subscribe(ended(note));
   },
 };

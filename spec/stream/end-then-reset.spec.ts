@@ -5,7 +5,7 @@ import { connect, framed, IOStream, lines, requests, toDuplex } from 'rxjs-io-st
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { client, serving } from '../support/clients.ts';
 import { spec } from '../support/spec.ts';
-import { closing, joined, owned, pattern, serve, ticks, turns, unhandled } from './tools.ts';
+import { closedReport, streamPair, resetAtEnd, pattern, serve, ticks, turns, unhandled } from './tools.ts';
 
 const host = '127.0.0.1';
 const ANSWER = pattern(100_000);
@@ -94,13 +94,13 @@ describe('a reset after EOF', () => {
     use(io);
     await h.until(() => io.state === 'closed', 'closed');
     await turns(20);
-    expect([io.isEof, (await closing(io)).error, reported]).toStrictEqual([true, undefined, []]);
+    expect([io.isEof, (await closedReport(io)).error, reported]).toStrictEqual([true, undefined, []]);
   });
 
   // A socket that neither reads nor writes does not notice a reset; a pair in memory does.
   spec.each(Object.entries(USES))('causes no error of a half-open stream when nothing is pending, with %s', async (h, _, use) => {
     const reported = unhandled(h);
-    const [io, peer] = joined(h, { allowHalfOpen: true }, { allowHalfOpen: true, cb: () => {} });
+    const [io, peer] = streamPair(h, { allowHalfOpen: true }, { allowHalfOpen: true, cb: () => {} });
     use(io);
     await ticks();
     peer.end('bye\n');
@@ -108,13 +108,13 @@ describe('a reset after EOF', () => {
     peer.reset();
     await h.until(() => io.state === 'closed', 'closed');
     await turns(20);
-    expect([io.isEof, (await closing(io)).error, reported]).toStrictEqual([true, undefined, []]);
+    expect([io.isEof, (await closedReport(io)).error, reported]).toStrictEqual([true, undefined, []]);
   });
 
   spec('completes `connect`, and causes no error of `errors$` or `cb`', async (h) => {
     const errors: unknown[] = [];
     const [near, far] = memoryPair();
-    const [peer] = owned(h, new IOStream({ wire: far, cb: () => {} }));
+    const [peer] = resetAtEnd(h, new IOStream({ wire: far, cb: () => {} }));
     const cb = (_: unknown, __: number, error?: unknown): void => {
       if (error) errors.push(error);
     };
@@ -136,7 +136,7 @@ describe('a reset after EOF', () => {
 
   spec('causes one error when a send is in progress', async (h) => {
     const reported = unhandled(h);
-    const [io, peer] = joined(h, { allowHalfOpen: true }, { cb: () => {} });
+    const [io, peer] = streamPair(h, { allowHalfOpen: true }, { cb: () => {} });
     const sending = h.observed(io.send(NEVER));
     const { errors } = h.watch(io);
     await ticks();

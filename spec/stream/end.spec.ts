@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest';
 import { ECLOSED, EOF, IN, SENT } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
 import { recordedPair } from './recorded-pair.ts';
-import { closing, dialled, pattern, ticks, turns } from './tools.ts';
+import { closedReport, connectedToPeer, pattern, ticks, turns } from './tools.ts';
 
 const HALF = { allowHalfOpen: true };
 
@@ -63,7 +63,7 @@ describe('end', () => {
     b.reset();
     h.error((await fromB.ended).error, { code: 'ECONNRESET' });
     h.sameBytes(fromB.values, 'cut');
-    expect((await closing(a)).by).toBe('error');
+    expect((await closedReport(a)).by).toBe('error');
   });
 
   spec('completes both sides without an error when a close follows', async (h) => {
@@ -79,7 +79,7 @@ describe('end', () => {
   });
 
   spec('receives 257 lines and a late answer after our end, over TCP', async (h) => {
-    const { io, socket } = await dialled(h, HALF, (socket) => socket.resume());
+    const { io, socket } = await connectedToPeer(h, HALF, (socket) => socket.resume());
     const lines = Array.from({ length: 257 }, (_, each) => `line ${each}\n`);
     const seen = h.observed(io.data$);
     const { events } = h.watch(io);
@@ -91,7 +91,7 @@ describe('end', () => {
     }
     socket.end('late answer');
     h.sameBytes((await seen.ended).values, [...lines, 'late answer']);
-    expect((await closing(io)).by).toBe('us');
+    expect((await closedReport(io)).by).toBe('us');
     const masks = events.values.map(({ mask }) => mask);
     expect(masks.indexOf(IN)).toBeGreaterThan(masks.findIndex((mask) => (mask & SENT) !== 0));
     expect(masks.filter((mask) => mask & EOF).length).toBe(1);
@@ -99,14 +99,14 @@ describe('end', () => {
 
   spec('sends bytes that are written after the EOF of the peer, over TCP', async (h) => {
     const received: Buffer[] = [];
-    const { io, socket } = await dialled(h, HALF, (socket) => socket.on('data', (chunk) => received.push(chunk)));
+    const { io, socket } = await connectedToPeer(h, HALF, (socket) => socket.on('data', (chunk) => received.push(chunk)));
     socket.end();
     await h.until(() => io.isEof);
     io.write(pattern(300_000));
     io.end('end');
     await once(socket, 'end');
     h.sameBytes(received, [pattern(300_000), 'end']);
-    await closing(io);
+    await closedReport(io);
   });
 
   spec('reports ECLOSED for a second end and for a write after the end, neither of which closes the stream', async (h) => {
@@ -124,7 +124,7 @@ describe('end', () => {
     expect(a.state).toBe('open');
     h.sameBytes((await fromA.ended).values, 'x');
     b.end();
-    await closing(a);
+    await closedReport(a);
   });
 
   spec('reports one ECLOSED for all rejected writes of a tick, after the call has returned', async (h) => {

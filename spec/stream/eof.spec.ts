@@ -1,11 +1,11 @@
 import { describe, expect } from 'vitest';
 import { type IOStream } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
-import { joined, ticks } from './tools.ts';
+import { streamPair, ticks } from './tools.ts';
 
 describe('eof$', () => {
   spec('emits once and completes for early and late subscribers', async (h) => {
-    const [io, peer] = joined(h, { allowHalfOpen: true }, { allowHalfOpen: true });
+    const [io, peer] = streamPair(h, { allowHalfOpen: true }, { allowHalfOpen: true });
     const early = h.observed(io.eof$);
     await ticks();
     expect([early.state, early.values.length]).toStrictEqual(['open', 0]);
@@ -23,7 +23,7 @@ describe('eof$', () => {
     ['reset', (io) => io.reset()],
     ['the peer’s reset', (_, peer) => peer.reset()],
   ])('completes without a value on %s', async (h, _, end) => {
-    const [io, peer] = joined(h, { cb: () => {} }, { cb: () => {} });
+    const [io, peer] = streamPair(h, { cb: () => {} }, { cb: () => {} });
     const early = h.observed(io.eof$);
     await ticks();
     end(io, peer);
@@ -33,7 +33,7 @@ describe('eof$', () => {
   });
 
   spec('emits although bytes before the EOF are still unread', async (h) => {
-    const [io, peer] = joined(h);
+    const [io, peer] = streamPair(h);
     peer.end('unread');
     expect((await h.observed(io.eof$).ended).values.length).toBe(1);
     h.sameBytes(io.inBuf, 'unread');

@@ -2,13 +2,13 @@ import { connect } from 'node:net';
 import { describe, expect } from 'vitest';
 import { ECLOSED, ETOWRITE, IOStream, IOStreamError, ETOIDLE, type IOStreamOptions } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
-import { closing, dialled, joined, owned, scripted, serve, ticks, turns, unhandled } from './tools.ts';
+import { closedReport, connectedToPeer, streamPair, resetAtEnd, scriptedStream, serve, ticks, turns, unhandled } from './tools.ts';
 
 const refusedAddress = { host: '127.0.0.1', port: 1 } as const;
 
 describe('errors$', () => {
   spec('emits every error as a value, and completes on close', async (h) => {
-    const [a, b] = joined(h, { waitFor: 0 }, { allowHalfOpen: true });
+    const [a, b] = streamPair(h, { waitFor: 0 }, { allowHalfOpen: true });
     const { errors } = h.watch(a);
     h.observed(b.data$);
     a.end();
@@ -19,16 +19,16 @@ describe('errors$', () => {
     expect(errors.values.map((error) => (error as IOStreamError).code)).toStrictEqual([ECLOSED, ECLOSED]);
     expect(errors.values.every((error) => error instanceof IOStreamError)).toBe(true);
     b.reset();
-    await closing(a);
+    await closedReport(a);
     h.error(errors.values[2], { code: 'ECONNRESET', fatal: true, phase: 'read' });
     expect(errors.state).toBe('complete');
   });
 
   spec('emits errors with the code, errno, syscall, address and port of the system', async (h) => {
     for (const host of ['127.0.0.1', '::1']) {
-      const [io] = owned(h, new IOStream({ host, port: 1 }));
+      const [io] = resetAtEnd(h, new IOStream({ host, port: 1 }));
       const { errors, events, closed } = h.watch(io);
-      await closing(io);
+      await closedReport(io);
       const error = errors.values[0] as IOStreamError;
       h.error(error, { code: 'ECONNREFUSED', phase: 'connect', fatal: true });
       expect([error.errno, error.syscall, error.address, error.port]).toStrictEqual([-111, 'connect', host, 1]);
@@ -44,7 +44,7 @@ describe('errors$', () => {
 
   spec('emits the error after `cb` and before the stream is closed', async (h) => {
     const order: string[] = [];
-    const [io] = owned(
+    const [io] = resetAtEnd(
       h,
       new IOStream({
         ...refusedAddress,
@@ -59,7 +59,7 @@ describe('errors$', () => {
     });
     io.data$.subscribe({ error: (error: unknown) => order.push(`data$ ${(error as IOStreamError).code}`) });
     io.closed$.subscribe(() => order.push('closed$'));
-    await closing(io);
+    await closedReport(io);
     expect(order).toStrictEqual(['cb 0 ECONNREFUSED false', 'errors$ ECONNREFUSED in time', 'data$ ECONNREFUSED', 'complete', 'closed$']);
   });
 
@@ -72,10 +72,10 @@ describe('errors$', () => {
         throw new Error('mine');
       },
     ]) {
-      const [io] = owned(h, new IOStream(refusedAddress));
+      const [io] = resetAtEnd(h, new IOStream(refusedAddress));
       io.errors$.subscribe(() => act(io));
       const { closed, errors } = h.watch(io);
-      expect((await closing(io)).by).toBe('error');
+      expect((await closedReport(io)).by).toBe('error');
       expect([closed.values.length, errors.values.length]).toStrictEqual([1, 1]);
     }
     await h.until(() => reported.length === 1);
@@ -83,14 +83,14 @@ describe('errors$', () => {
   });
 
   spec('emits one error for two writes after the peer has closed, and later writes return false', async (h) => {
-    const { io, socket } = await dialled(h, { allowHalfOpen: true });
+    const { io, socket } = await connectedToPeer(h, { allowHalfOpen: true });
     const { errors } = h.watch(io);
     socket.destroy();
     await h.until(() => io.isEof);
     io.write('one');
     await turns(20);
     io.write('two');
-    await closing(io);
+    await closedReport(io);
     expect(errors.values.length).toBe(1);
     expect((errors.values[0] as IOStreamError).code).toMatch(/^(EPIPE|ECONNRESET)$/);
     expect(io.write('three')).toBe(false);
@@ -102,7 +102,7 @@ describe('errors$', () => {
 describe('isFatal', () => {
   spec('is true for all errors in reactive mode, and depends on the code with `waitFor`', async (h) => {
     for (const waitFor of [undefined, 0] as const) {
-      const [a, b] = joined(h, { waitFor, timeouts: { idle: 10 } });
+      const [a, b] = streamPair(h, { waitFor, timeouts: { idle: 10 } });
       h.watch(b);
       const { errors } = h.watch(a);
       await errors.value();
@@ -118,26 +118,26 @@ describe('isFatal', () => {
       calls.push(error.code);
       return error.code !== ETOIDLE;
     };
-    const [a, b] = joined(h, { isFatal, timeouts: { idle: 10, write: 50 } });
+    const [a, b] = streamPair(h, { isFatal, timeouts: { idle: 10, write: 50 } });
     h.watch(b);
     const { errors } = h.watch(a);
     await errors.value();
     expect(a.state).toBe('open');
     b.pause();
     a.write(new Uint8Array(100_000));
-    await closing(a);
+    await closedReport(a);
     expect(calls.includes(ETOIDLE) && calls.at(-1) === ETOWRITE).toBe(true);
   });
 
   spec('cannot keep a stream open whose wire has failed', async (h) => {
-    const [io] = owned(h, new IOStream({ ...refusedAddress, isFatal: () => false }));
+    const [io] = resetAtEnd(h, new IOStream({ ...refusedAddress, isFatal: () => false }));
     const { errors } = h.watch(io);
-    expect((await closing(io)).by).toBe('error');
+    expect((await closedReport(io)).by).toBe('error');
     expect(errors.values.length).toBe(1);
   });
 
   spec('is not called for ECLOSED, which is never fatal', async (h) => {
-    const [a, b] = joined(h, { isFatal: () => true }, { allowHalfOpen: true });
+    const [a, b] = streamPair(h, { isFatal: () => true }, { allowHalfOpen: true });
     const { errors } = h.watch(a);
     h.observed(b.data$);
     a.end();
@@ -150,14 +150,14 @@ describe('isFatal', () => {
   spec('closes the stream when it throws, and the error is reported', async (h) => {
     const reported = unhandled(h);
     const thrown = new Error('mine');
-    const [a, b] = joined(h, {
+    const [a, b] = streamPair(h, {
       timeouts: { idle: 10 },
       isFatal: () => {
         throw thrown;
       },
     });
     h.watch(b);
-    const report = await closing(a);
+    const report = await closedReport(a);
     expect([report.by, report.error]).toStrictEqual(['error', thrown]);
     await h.until(() => reported.length === 1);
     expect(reported[0]).toBe(thrown);
@@ -167,7 +167,7 @@ describe('isFatal', () => {
 describe('an unhandled fatal error', () => {
   spec('is reported to `config.onUnhandledError` once, and is never a plain socket error', async (h) => {
     const reported = unhandled(h);
-    owned(h, new IOStream(refusedAddress));
+    resetAtEnd(h, new IOStream(refusedAddress));
     await h.until(() => reported.length > 0);
     await turns();
     expect(reported.length).toBe(1);
@@ -177,7 +177,7 @@ describe('an unhandled fatal error', () => {
   spec(
     'is an uncaught exception without `config.onUnhandledError`',
     async (h) => {
-      const [io] = owned(h, new IOStream(refusedAddress));
+      const [io] = resetAtEnd(h, new IOStream(refusedAddress));
       await h.until(() => io.state === 'closed');
       await turns(30);
     },
@@ -225,7 +225,7 @@ describe('an unhandled fatal error', () => {
     ];
     for (const make of handlers) {
       const io = make(refusedAddress);
-      owned(h, io);
+      resetAtEnd(h, io);
       await h.until(() => io.state === 'closed');
     }
     await turns(30);
@@ -234,7 +234,7 @@ describe('an unhandled fatal error', () => {
 
   spec('is not prevented by `events$`, `onEvent` or subscribers that have unsubscribed', async (h) => {
     const reported = unhandled(h);
-    const [io] = owned(h, new IOStream({ ...refusedAddress, onEvent: () => {} }));
+    const [io] = resetAtEnd(h, new IOStream({ ...refusedAddress, onEvent: () => {} }));
     io.events$.subscribe();
     io.errors$.subscribe().unsubscribe();
     io.data$.subscribe().unsubscribe();
@@ -246,9 +246,9 @@ describe('an unhandled fatal error', () => {
 
   spec('does not affect other streams', async (h) => {
     const reported = unhandled(h);
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const seen = h.observed(b.data$);
-    const [io] = owned(h, new IOStream(refusedAddress));
+    const [io] = resetAtEnd(h, new IOStream(refusedAddress));
     await h.until(() => io.state === 'closed');
     a.end('still here');
     h.sameBytes((await seen.ended).values, 'still here');
@@ -257,7 +257,7 @@ describe('an unhandled fatal error', () => {
 
   spec('does not occur for an error that is not fatal', async (h) => {
     const reported = unhandled(h);
-    const [a] = joined(h, { waitFor: 0, timeouts: { idle: 5 } }, { allowHalfOpen: true });
+    const [a] = streamPair(h, { waitFor: 0, timeouts: { idle: 5 } }, { allowHalfOpen: true });
     await new Promise((resolve) => setTimeout(resolve, 30));
     expect(a.state).toBe('open');
     expect(reported).toStrictEqual([]);
@@ -267,10 +267,10 @@ describe('an unhandled fatal error', () => {
     const reported = unhandled(h);
     const port = await serve(h, (socket) => setImmediate(() => socket.resetAndDestroy()));
     const socket = connect(port, '127.0.0.1');
-    const [io] = owned(h, new IOStream({ fh: socket }));
+    const [io] = resetAtEnd(h, new IOStream({ fh: socket }));
     io.write('x');
     io.close();
-    await closing(io);
+    await closedReport(io);
     await turns(30);
     expect(reported).toStrictEqual([]);
   });
@@ -278,7 +278,7 @@ describe('an unhandled fatal error', () => {
 
 describe('a wrong argument', () => {
   spec('throws a TypeError synchronously at the call, and starts nothing', (h) => {
-    const { wire, down } = scripted();
+    const { wire, down } = scriptedStream();
     for (const wrong of [
       undefined,
       null,
@@ -295,7 +295,7 @@ describe('a wrong argument', () => {
         expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/^(usage: |unknown option `)/) }),
       );
     }
-    const [io] = owned(h, new IOStream({ wire, Own: 1 }));
+    const [io] = resetAtEnd(h, new IOStream({ wire, Own: 1 }));
     expect(io.Own).toBe(1);
     expect(() => io.read(-1)).toThrow(TypeError);
     expect(() => io.read(1.5)).toThrow(TypeError);

@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest';
 import { CONNECTED, EOF, eventNames, IN, IOStream, OUT, RESOLVED, SENT, passthrough, type StreamEvent } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { spec } from '../support/spec.ts';
-import { closing, dialled, joined, owned, pattern, scripted, serve, ticks, turns, unhandled } from './tools.ts';
+import { closedReport, connectedToPeer, streamPair, resetAtEnd, pattern, scriptedStream, serve, ticks, turns, unhandled } from './tools.ts';
 
 const ALL = RESOLVED | CONNECTED | IN | OUT | EOF | SENT;
 
@@ -12,7 +12,7 @@ const namesOf = (events: readonly { readonly mask: number }[]): string[] => even
 describe('events$ in reactive mode', () => {
   spec('emits all events in order: RESOLVED, CONNECTED, OUT, SENT, IN, EOF', async (h) => {
     const port = await serve(h, (socket) => socket.pipe(socket));
-    const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
+    const [io] = resetAtEnd(h, new IOStream({ host: '127.0.0.1', port }));
     const { events } = h.watch(io);
     io.write('ping');
     await events.value(({ mask }) => (mask & IN) !== 0);
@@ -24,7 +24,7 @@ describe('events$ in reactive mode', () => {
   });
 
   spec('emits events of all kinds, none of them empty', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const { events } = h.watch(b);
     h.observed(b.data$);
     for (let each = 0; each < 10; each += 1) {
@@ -39,8 +39,8 @@ describe('events$ in reactive mode', () => {
   });
 
   spec('emits IN after each read and EOF once', async (h) => {
-    const { wire, up } = scripted();
-    const [b] = owned(h, new IOStream({ wire }));
+    const { wire, up } = scriptedStream();
+    const [b] = resetAtEnd(h, new IOStream({ wire }));
     const { events } = h.watch(b);
     await ticks();
     const sizes: number[] = [];
@@ -60,7 +60,7 @@ describe('events$ in manual mode', () => {
     for (const mask of [IN, EOF, IN | EOF, OUT | SENT, SENT]) {
       const tapped: number[] = [];
       const [wireA, wireB] = memoryPair();
-      const [a, b] = owned(
+      const [a, b] = resetAtEnd(
         h,
         new IOStream({ wire: wireA }),
         new IOStream({ wire: wireB, waitFor: mask, inBufLimit: 0, onEvent: (event) => tapped.push(event.mask) }),
@@ -74,14 +74,14 @@ describe('events$ in manual mode', () => {
       expect(events.values.length > 0 && events.values.every((event) => event.mask > 0 && (event.mask & mask) === event.mask)).toBe(true);
       expect(events.values.map((event) => event.mask)).toStrictEqual(tapped.map((each) => each & mask).filter((each) => each > 0));
       b.close();
-      await closing(b);
+      await closedReport(b);
     }
   });
 
   spec('emits nothing with `waitFor: 0`, while `onEvent` receives every event from the first', async (h) => {
     const tapped: StreamEvent[] = [];
     const port = await serve(h, (socket) => socket.end('hello'));
-    const [io] = owned(h, new IOStream({ host: '127.0.0.1', port, waitFor: 0, onEvent: (event) => tapped.push(event) }));
+    const [io] = resetAtEnd(h, new IOStream({ host: '127.0.0.1', port, waitFor: 0, onEvent: (event) => tapped.push(event) }));
     const { events } = h.watch(io);
     h.observed(io.data$);
     io.write('x');
@@ -90,12 +90,12 @@ describe('events$ in manual mode', () => {
     expect(new Set(namesOf(tapped))).toStrictEqual(new Set(['RESOLVED', 'CONNECTED', 'IN', 'EOF', 'OUT', 'SENT']));
     expect(namesOf(tapped).slice(0, 2)).toStrictEqual(['RESOLVED', 'CONNECTED']);
     io.close();
-    await closing(io);
+    await closedReport(io);
   });
 
   spec('reads `waitFor` at each event, also when the mode changes', async (h) => {
-    const { wire, up } = scripted();
-    const [b] = owned(h, new IOStream({ wire, waitFor: EOF, inBufLimit: 0 }));
+    const { wire, up } = scriptedStream();
+    const [b] = resetAtEnd(h, new IOStream({ wire, waitFor: EOF, inBufLimit: 0 }));
     const { events } = h.watch(b);
     await ticks();
     up({ kind: 'data', bytes: pattern(1) });
@@ -114,10 +114,10 @@ describe('events$ in manual mode', () => {
 
 describe('events$', () => {
   spec('emits nothing before the end of the tick of `new`', async (h) => {
-    const { wire } = scripted();
+    const { wire } = scriptedStream();
     const tapped: number[] = [];
     const cb = h.cb();
-    const [io] = owned(h, new IOStream({ wire, cb, onEvent: ({ mask }) => tapped.push(mask) }));
+    const [io] = resetAtEnd(h, new IOStream({ wire, cb, onEvent: ({ mask }) => tapped.push(mask) }));
     expect(io.state).toBe('opening');
     expect([tapped, cb.calls]).toStrictEqual([[], []]);
     const { events } = h.watch(io);
@@ -129,7 +129,7 @@ describe('events$', () => {
   });
 
   spec('emits nothing before `write` returns', async (h) => {
-    const [a] = joined(h);
+    const [a] = streamPair(h);
     const { events } = h.watch(a);
     await ticks();
     const before = events.values.length;
@@ -140,12 +140,12 @@ describe('events$', () => {
   });
 
   spec('completes on close, at once for a later subscriber, and never errors', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const watchedA = h.watch(a);
     const watchedB = h.watch(b);
     await ticks();
     a.reset();
-    await closing(b);
+    await closedReport(b);
     for (const { events, errors } of [watchedA, watchedB]) expect([events.state, errors.state]).toStrictEqual(['complete', 'complete']);
     for (const io of [a, b]) {
       const late = h.watch(io);
@@ -154,7 +154,7 @@ describe('events$', () => {
   });
 
   spec('emits after `cb`, and only if the stream is still open then', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const order: string[] = [];
     b.events$.subscribe({ next: ({ mask }) => order.push(`events ${String(eventNames(mask))}`), complete: () => order.push('complete') });
     b.cb = (io: IOStream, mask: number) => {
@@ -162,28 +162,28 @@ describe('events$', () => {
       if (mask & IN) io.close();
     };
     a.write('x');
-    await closing(b);
+    await closedReport(b);
     expect(order).toStrictEqual(['cb CONNECTED', 'events CONNECTED', 'cb IN', 'complete']);
   });
 
   spec('emits CONNECTED for an `fh` with a plugin, but not for a plain one', async (h) => {
     for (const plugin of [{}, { noop: passthrough() }]) {
       const port = await serve(h, (socket) => socket.pipe(socket));
-      const [io] = owned(h, new IOStream({ fh: connect(port, '127.0.0.1'), plugin }));
+      const [io] = resetAtEnd(h, new IOStream({ fh: connect(port, '127.0.0.1'), plugin }));
       const { events } = h.watch(io);
       io.write('x');
       await events.value(({ mask }) => (mask & SENT) !== 0);
       expect(namesOf(events.values).includes('CONNECTED')).toBe('noop' in plugin);
       expect(namesOf(events.values).includes('RESOLVED')).toBe(false);
       io.close();
-      await closing(io);
+      await closedReport(io);
     }
   });
 
   spec('emits RESOLVED when `ip` is set, and CONNECTED when the addresses are set', async (h) => {
     const port = await serve(h, (socket) => socket.pipe(socket));
     const seen: unknown[] = [];
-    const [io] = owned(
+    const [io] = resetAtEnd(
       h,
       new IOStream({
         host: 'a.example',
@@ -199,7 +199,7 @@ describe('events$', () => {
     expect(seen).toStrictEqual(['127.0.0.1', 'opening', undefined, '127.0.0.1', 'open', '127.0.0.1', port, 'number', true]);
     expect([io.host, io.port, io.path, io.details]).toStrictEqual(['a.example', port, undefined, {}]);
     io.close();
-    await closing(io);
+    await closedReport(io);
   });
 });
 
@@ -209,7 +209,7 @@ describe('onEvent and cb', () => {
     for (const key of ['onEvent', 'cb'] as const) {
       const [wireA, wireB] = memoryPair();
       const thrown = new Error(`mine in ${key}`);
-      const [a, b] = owned(
+      const [a, b] = resetAtEnd(
         h,
         new IOStream({ wire: wireA }),
         new IOStream({
@@ -220,9 +220,9 @@ describe('onEvent and cb', () => {
         }),
       );
       h.watch(a);
-      const [c, d] = joined(h);
+      const [c, d] = streamPair(h);
       const seen = h.observed(d.data$);
-      const report = await closing(b);
+      const report = await closedReport(b);
       expect([report.by, report.error]).toStrictEqual(['error', thrown]);
       await h.until(() => reported.includes(thrown));
       c.end('still here');
@@ -235,7 +235,7 @@ describe('onEvent and cb', () => {
 
 describe('counters', () => {
   spec('`inBytes` and `outBytes` can be reset by the user, without an effect on the report', async (h) => {
-    const { io, socket } = await dialled(h, {}, (socket) => socket.resume());
+    const { io, socket } = await connectedToPeer(h, {}, (socket) => socket.resume());
     h.observed(io.data$);
     io.write('12345');
     socket.write('123');
@@ -243,7 +243,7 @@ describe('counters', () => {
     io.inBytes = 0;
     io.outBytes = 0;
     socket.end('12');
-    const report = await closing(io);
+    const report = await closedReport(io);
     expect([io.inBytes, report.bytesIn, report.bytesOut]).toStrictEqual([2, 5, 5]);
   });
 });

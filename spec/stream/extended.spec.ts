@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { IOStream, type Wire } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { spec } from '../support/spec.ts';
-import { owned } from './tools.ts';
+import { resetAtEnd } from './tools.ts';
 
 class Chat extends IOStream {
   readonly nick: string;
@@ -23,7 +23,7 @@ class Chat extends IOStream {
 spec('a class that extends IOStream has its own fields and methods, in events too', async (h) => {
   const [near, far] = memoryPair();
   const chat = new Chat(near, 'me');
-  const [io] = owned(h, new IOStream({ wire: far }), chat);
+  const [io] = resetAtEnd(h, new IOStream({ wire: far }), chat);
   const event = firstValueFrom(chat.events$);
   expect([chat.post('hello'), chat instanceof IOStream, (chat as { Room?: string }).Room]).toEqual([1, true, 'hall']);
   expect((await event).io).toBe(chat);

@@ -3,12 +3,12 @@ import { describe, expect } from 'vitest';
 import { CONNECTED, handshake, IOStream, passthrough } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { spec } from '../support/spec.ts';
-import { closing, dialled, joined, owned, pattern, scripted, ticks } from './tools.ts';
+import { closedReport, connectedToPeer, streamPair, resetAtEnd, pattern, scriptedStream, ticks } from './tools.ts';
 
 describe('the fields of a stream', () => {
   spec('`state` changes from opening to open, closing and closed', async (h) => {
     const seen: string[] = [];
-    const { io, socket } = await dialled(h, {
+    const { io, socket } = await connectedToPeer(h, {
       onEvent: ({ io, mask }) => {
         if (mask === CONNECTED) seen.push(io.state);
       },
@@ -17,13 +17,13 @@ describe('the fields of a stream', () => {
     io.close();
     seen.push(io.state);
     socket.resume().end();
-    await closing(io);
+    await closedReport(io);
     seen.push(io.state);
     expect(seen).toStrictEqual(['open', 'open', 'closing', 'closed']);
   });
 
   spec('addresses are those of the socket, and undefined without one', async (h) => {
-    const { io, socket } = await dialled(h);
+    const { io, socket } = await connectedToPeer(h);
     expect([io.remoteAddress, io.remotePort, io.localAddress, io.localPort]).toStrictEqual([
       '127.0.0.1',
       socket.localPort,
@@ -31,7 +31,7 @@ describe('the fields of a stream', () => {
       socket.remotePort,
     ]);
     expect(io.ip).toBe('127.0.0.1');
-    const [a] = joined(h);
+    const [a] = streamPair(h);
     await ticks();
     expect([a.remoteAddress, a.remotePort, a.localAddress, a.localPort, a.ip, a.fh]).toStrictEqual(Array(6).fill(undefined));
   });
@@ -45,7 +45,7 @@ describe('the fields of a stream', () => {
     });
     const noop = passthrough();
     const [wireA, wireB] = memoryPair();
-    const [a, b] = owned(h, new IOStream({ wire: wireA, plugin: { knock, noop } }), new IOStream({ wire: wireB }));
+    const [a, b] = resetAtEnd(h, new IOStream({ wire: wireA, plugin: { knock, noop } }), new IOStream({ wire: wireB }));
     expect([a.details, Object.keys(a.plugin)]).toStrictEqual([{}, ['knock', 'noop']]);
     expect(a.plugin.knock).toBe(knock);
     expect(() => ((a.plugin as Record<string, unknown>).x = noop)).toThrow(TypeError);
@@ -59,9 +59,9 @@ describe('the fields of a stream', () => {
   });
 
   spec('fields of the user are kept and typed', (h) => {
-    const { wire } = scripted();
+    const { wire } = scriptedStream();
     const list = [1];
-    const [io] = owned(h, new IOStream({ wire, Count: 0, List: list }));
+    const [io] = resetAtEnd(h, new IOStream({ wire, Count: 0, List: list }));
     io.Count += 1;
     const count: number = io.Count;
     expect([count, io.List === list]).toStrictEqual([1, true]);
@@ -70,7 +70,7 @@ describe('the fields of a stream', () => {
   });
 
   spec('`read` removes and returns bytes of `inBuf`, which can be assigned', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     a.write('hello world');
     await h.until(() => b.inBuf.length === 11);
     expect([String(b.read(5)), String(b.inBuf)]).toStrictEqual(['hello', ' world']);
@@ -83,8 +83,8 @@ describe('the fields of a stream', () => {
   });
 
   spec('`inBuf` is read without a copy: 20,000 times 1 MiB', async (h) => {
-    const { wire, up } = scripted();
-    const [io] = owned(h, new IOStream({ wire, waitFor: 16, inBufLimit: 0 }));
+    const { wire, up } = scriptedStream();
+    const [io] = resetAtEnd(h, new IOStream({ wire, waitFor: 16, inBufLimit: 0 }));
     await ticks();
     up({ kind: 'data', bytes: pattern(2 ** 20) });
     const start = process.cpuUsage();
@@ -98,8 +98,8 @@ describe('the fields of a stream', () => {
   });
 
   spec('`write` sends all bytes of a tick as one chunk', async (h) => {
-    const { wire, down } = scripted();
-    const [io] = owned(h, new IOStream({ wire }));
+    const { wire, down } = scriptedStream();
+    const [io] = resetAtEnd(h, new IOStream({ wire }));
     await ticks();
     for (let each = 0; each < 1000; each += 1) io.write('0123456789');
     await ticks();
@@ -107,8 +107,8 @@ describe('the fields of a stream', () => {
   });
 
   spec('`pause` and `resume` send one signal for repeated calls, and each change within a tick', async (h) => {
-    const { wire, down } = scripted();
-    const [io] = owned(h, new IOStream({ wire }));
+    const { wire, down } = scriptedStream();
+    const [io] = resetAtEnd(h, new IOStream({ wire }));
     h.observed(io.data$);
     io.pause();
     await ticks();
@@ -124,7 +124,7 @@ describe('the fields of a stream', () => {
   });
 
   spec('`ref` and `unref` reach the socket, also when they are called before it exists', async (h) => {
-    const { io } = await dialled(h);
+    const { io } = await connectedToPeer(h);
     const socket = io.fh as Socket;
     const refs = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length;
     const before = refs();
@@ -134,7 +134,7 @@ describe('the fields of a stream', () => {
     expect(refs()).toBe(before);
     expect(socket).toBeTruthy();
     const early = new IOStream({ host: '127.0.0.1', port: io.remotePort ?? 0 });
-    owned(h, early);
+    resetAtEnd(h, early);
     early.unref();
     await h.until(() => early.state === 'open');
     await ticks();
@@ -142,11 +142,11 @@ describe('the fields of a stream', () => {
   });
 
   spec('the `fh` of a stream that was reset is rejected with a TypeError', async (h) => {
-    const { io } = await dialled(h);
-    const { io: other } = await dialled(h);
+    const { io } = await connectedToPeer(h);
+    const { io: other } = await connectedToPeer(h);
     const fh = other.fh as Socket;
     other.reset();
-    await closing(other);
+    await closedReport(other);
     expect(() => new IOStream({ fh })).toThrow(
       expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/can't get file descriptor/) }),
     );
@@ -154,8 +154,8 @@ describe('the fields of a stream', () => {
   });
 
   spec('`outBufLimit` is validated like the option, and applies to the next write', async (h) => {
-    const { wire, up } = scripted();
-    const [io] = owned(h, new IOStream({ wire, isFatal: () => false }));
+    const { wire, up } = scriptedStream();
+    const [io] = resetAtEnd(h, new IOStream({ wire, isFatal: () => false }));
     const { errors } = h.watch(io);
     await ticks();
     up({ kind: 'pause' });
@@ -178,8 +178,8 @@ describe('the fields of a stream', () => {
   });
 
   spec('`outBufLimit` changes `blocked$` if the queue crosses the new limit', async (h) => {
-    const { wire, up } = scripted();
-    const [io] = owned(h, new IOStream({ wire }));
+    const { wire, up } = scriptedStream();
+    const [io] = resetAtEnd(h, new IOStream({ wire }));
     await ticks();
     up({ kind: 'pause' });
     const blocked = h.observed(io.output.blocked$);

@@ -4,7 +4,7 @@ import { EOF, IN, type IOStream } from 'rxjs-io-stream';
 import { client, serving } from '../support/clients.ts';
 import { spec } from '../support/spec.ts';
 import { recordedPair } from './recorded-pair.ts';
-import { closing, joined, pattern, turns } from './tools.ts';
+import { closedReport, streamPair, pattern, turns } from './tools.ts';
 
 const HALF = { allowHalfOpen: true };
 
@@ -84,13 +84,13 @@ describe('allowHalfOpen', () => {
   spec('can be set in either mode', async (h) => {
     const { a, b } = recordedPair(h, HALF, { waitFor: 0, inBufLimit: 0, allowHalfOpen: false });
     a.end();
-    expect((await closing(b)).by).toBe('peer');
-    await closing(a);
+    expect((await closedReport(b)).by).toBe('peer');
+    await closedReport(a);
   });
 
   spec('sends the end after a pull reader has answered all its chunks', async (h) => {
     const { a, b } = recordedPair(h);
-    const [c, d] = joined(h);
+    const [c, d] = streamPair(h);
     const answers = h.observed(c.data$);
     d.consume(async (chunk) => {
       await turns(3);
@@ -100,6 +100,6 @@ describe('allowHalfOpen', () => {
     h.sameBytes((await answers.ended).values, 're: question');
     a.close();
     b.close();
-    await Promise.all([closing(a), closing(b), closing(c), closing(d)]);
+    await Promise.all([closedReport(a), closedReport(b), closedReport(c), closedReport(d)]);
   });
 });

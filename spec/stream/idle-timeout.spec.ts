@@ -1,11 +1,11 @@
 import { NEVER, timer } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { type IOStream, type Wire } from 'rxjs-io-stream';
-import { virtually } from './tools.ts';
+import { inVirtualTime } from './tools.ts';
 
 describe('timeouts.idle', () => {
   it('fails with ETOIDLE when nothing is read and nothing is written', () => {
-    const noted = virtually(100_000, (v) => {
+    const noted = inVirtualTime(100_000, (v) => {
       const [a] = v.joined({ timeouts: { idle: 5000 } });
       v.watch(a);
     });
@@ -13,7 +13,7 @@ describe('timeouts.idle', () => {
   });
 
   it('restarts at reads alone, and at writes alone', () => {
-    const noted = virtually(100_000, (v) => {
+    const noted = inVirtualTime(100_000, (v) => {
       const [a, b] = v.joined({ timeouts: { idle: 1000 } }, { timeouts: { idle: 1000 } });
       v.watch(a, 'a');
       v.watch(b, 'b');
@@ -23,7 +23,7 @@ describe('timeouts.idle', () => {
   });
 
   it('does not elapse while a slow reader blocks reads', () => {
-    const noted = virtually(30_000, (v) => {
+    const noted = inVirtualTime(30_000, (v) => {
       const [a, b] = v.joined({}, { timeouts: { idle: 1000 }, highWaterMark: 10 });
       v.watch(b);
       b.consume(() => timer(10_000, v.scheduler)).subscribe({ error: () => {} });
@@ -35,7 +35,7 @@ describe('timeouts.idle', () => {
   });
 
   it('elapses while a reader is busy but blocks no reads', () => {
-    const noted = virtually(30_000, (v) => {
+    const noted = inVirtualTime(30_000, (v) => {
       const [a, b] = v.joined({}, { timeouts: { idle: 1000 } });
       v.watch(b);
       b.consume(() => timer(10_000, v.scheduler)).subscribe({ error: () => {} });
@@ -45,7 +45,7 @@ describe('timeouts.idle', () => {
   });
 
   it('does not elapse while the stream is paused', () => {
-    const noted = virtually(30_000, (v) => {
+    const noted = inVirtualTime(30_000, (v) => {
       const [, b] = v.joined({}, { timeouts: { idle: 1000 } });
       v.watch(b);
       v.at(500, () => b.pause());
@@ -55,7 +55,7 @@ describe('timeouts.idle', () => {
   });
 
   it('closes a stream without a reader, although its buffer is full', () => {
-    const noted = virtually(30_000, (v) => {
+    const noted = inVirtualTime(30_000, (v) => {
       const [a, b] = v.joined({}, { timeouts: { idle: 1000 } });
       v.watch(b);
       for (let each = 0; each < 100; each += 1) a.write(new Uint8Array(10_000));
@@ -64,7 +64,7 @@ describe('timeouts.idle', () => {
   });
 
   it('is reported once in manual mode, and again after bytes arrived', () => {
-    const noted = virtually(30_000, (v) => {
+    const noted = inVirtualTime(30_000, (v) => {
       const [a, b] = v.joined({}, { timeouts: { idle: 1000 }, waitFor: 0, inBufLimit: 0 });
       b.data$.subscribe();
       v.watch(b);
@@ -74,7 +74,7 @@ describe('timeouts.idle', () => {
   });
 
   it('does not fire while the stream is opening, however it was set', () => {
-    const noted = virtually(10_000, (v) => {
+    const noted = inVirtualTime(10_000, (v) => {
       const never: Wire = () => () => NEVER;
       for (const [name, touch] of Object.entries<(io: IOStream) => void>({
         option: () => {},

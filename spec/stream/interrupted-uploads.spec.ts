@@ -21,7 +21,7 @@ import { connect, IOStream, open, relay } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
-import { owned, pattern, serve, turns } from './tools.ts';
+import { resetAtEnd, pattern, serve, turns } from './tools.ts';
 
 type Source = Parameters<IOStream['send']>[0];
 
@@ -205,7 +205,7 @@ describe('an interrupted upload', () => {
 
   spec('resets both streams of a relay', async (h) => {
     const [near, far] = memoryPair();
-    const [inner, client] = owned(h, new IOStream({ wire: near, cb: () => {} }), new IOStream({ wire: far, cb: () => {} }));
+    const [inner, client] = resetAtEnd(h, new IOStream({ wire: near, cb: () => {} }), new IOStream({ wire: far, cb: () => {} }));
     client.write('part');
     expect(await endOf(h, (to) => connect(to).pipe(switchMap((io) => relay(io, inner))))).toBe('ECONNRESET');
     await h.until(() => client.state === 'closed');

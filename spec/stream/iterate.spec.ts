@@ -1,7 +1,7 @@
 import { describe, expect } from 'vitest';
 import type { IOStream } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
-import { closing, dialled, joined, pattern, ticks, turns } from './tools.ts';
+import { closedReport, connectedToPeer, streamPair, pattern, ticks, turns } from './tools.ts';
 
 async function all(io: IOStream): Promise<Buffer[]> {
   const chunks: Buffer[] = [];
@@ -11,7 +11,7 @@ async function all(io: IOStream): Promise<Buffer[]> {
 
 describe('for await', () => {
   spec('reads all bytes in order and ends after EOF', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const received = all(b);
     for (let each = 0; each < 100; each += 1) {
       a.write(pattern(5000, each + 1));
@@ -26,7 +26,7 @@ describe('for await', () => {
   });
 
   spec('pauses the peer while the body runs', async (h) => {
-    const { io, socket } = await dialled(h);
+    const { io, socket } = await connectedToPeer(h);
     for (let each = 0; each < 200; each += 1) socket.write(pattern(65_536));
     socket.end();
     let total = 0;
@@ -41,7 +41,7 @@ describe('for await', () => {
   });
 
   spec('leaves the stream open on `break`, and a second loop continues there', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     a.write('1');
     for await (const chunk of b) {
       expect(String(chunk)).toBe('1');
@@ -50,11 +50,11 @@ describe('for await', () => {
     expect(b.state).toBe('open');
     a.end('2');
     h.sameBytes(await all(b), '2');
-    await closing(b);
+    await closedReport(b);
   });
 
   spec('leaves the stream open when the body throws', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     a.write('1');
     await expect(async () => {
       for await (const chunk of b) expect.unreachable(String(chunk));
@@ -65,7 +65,7 @@ describe('for await', () => {
   });
 
   spec('throws the error of the stream after all chunks read before it', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const received: Buffer[] = [];
     a.write('before');
     const loop = (async () => {
@@ -80,7 +80,7 @@ describe('for await', () => {
   });
 
   spec('ends on our own close, and reads no chunk after it', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const received: string[] = [];
     const loop = (async () => {
       for await (const chunk of b) {
@@ -93,20 +93,20 @@ describe('for await', () => {
     a.write('1');
     await loop;
     expect(received).toStrictEqual(['1']);
-    await closing(b);
+    await closedReport(b);
     h.sameBytes(await all(b), '');
   });
 
   spec('ends at once on a closed stream, after the remaining bytes', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     a.end('unread');
-    await closing(b);
+    await closedReport(b);
     h.sameBytes(await all(b), 'unread');
     h.sameBytes(await all(b), '');
   });
 
   spec('rejects with a TypeError while the stream has another reader', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const received = all(b);
     await expect(all(b)).rejects.toThrow(TypeError);
     const second = h.observed(b.consume(() => []));
@@ -118,7 +118,7 @@ describe('for await', () => {
 
 describe('the iterator', () => {
   spec('resolves several calls of `next` in order', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const iterator = b[Symbol.asyncIterator]();
     const pending = [iterator.next(), iterator.next(), iterator.next(), iterator.next()];
     a.write('1');
@@ -135,7 +135,7 @@ describe('the iterator', () => {
   });
 
   spec('resolves a waiting `next` when `return` is called', async (h) => {
-    const [, b] = joined(h);
+    const [, b] = streamPair(h);
     const iterator = b[Symbol.asyncIterator]();
     const waiting = iterator.next();
     await iterator.return?.();
@@ -146,7 +146,7 @@ describe('the iterator', () => {
   });
 
   spec('throws an error once, then is done', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const iterator = b[Symbol.asyncIterator]();
     const pending = iterator.next();
     await ticks();
@@ -158,7 +158,7 @@ describe('the iterator', () => {
 
 describe('Symbol.asyncDispose', () => {
   spec('closes the stream and waits for `closed$`', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const seen = h.observed(b.data$);
     await ticks();
     a.write('x');
@@ -171,7 +171,7 @@ describe('Symbol.asyncDispose', () => {
   });
 
   spec('works with `await using`', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const seen = h.observed(b.data$);
     {
       await using io = a;
@@ -183,11 +183,11 @@ describe('Symbol.asyncDispose', () => {
   });
 
   spec('resolves also when the stream has failed', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     h.watch(a);
     await ticks();
     b.reset();
-    await closing(a);
+    await closedReport(a);
     await a[Symbol.asyncDispose]();
   });
 });

@@ -2,7 +2,7 @@ import { Observable } from 'rxjs';
 import { IOStream, type IOStreamError, type Wire } from 'rxjs-io-stream';
 import { describe, expect } from 'vitest';
 import { spec } from '../support/spec.ts';
-import { closing, dialled, owned, ticks } from './tools.ts';
+import { closedReport, connectedToPeer, resetAtEnd, ticks } from './tools.ts';
 
 function detach({ buffer }: Uint8Array): void {
   structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
@@ -13,7 +13,7 @@ const MESSAGE = 'the buffer was detached or resized after write(); do not transf
 
 describe('a buffer that is detached before its bytes are written', () => {
   spec('fails the stream with EFAULT, and is not followed by later bytes', async (h) => {
-    const { io, socket } = await dialled(h);
+    const { io, socket } = await connectedToPeer(h);
     const received: Buffer[] = [];
     const ended = new Promise<void>((resolve) => {
       for (const event of ['end', 'error']) socket.on(event, () => resolve());
@@ -26,7 +26,7 @@ describe('a buffer that is detached before its bytes are written', () => {
     io.write(bytes);
     io.write('after');
     detach(bytes);
-    const { by, error, unsent } = await closing(io);
+    const { by, error, unsent } = await closedReport(io);
     expect(by).toBe('error');
     h.error(error, LOST);
     expect((error as Error).message).toBe(MESSAGE);
@@ -37,11 +37,11 @@ describe('a buffer that is detached before its bytes are written', () => {
   });
 
   spec('fails the stream even if isFatal returns false', async (h) => {
-    const { io } = await dialled(h, { isFatal: () => false });
+    const { io } = await connectedToPeer(h, { isFatal: () => false });
     const bytes = new Uint8Array(8);
     io.write(bytes);
     detach(bytes);
-    h.error((await closing(io)).error, LOST);
+    h.error((await closedReport(io)).error, LOST);
   });
 
   for (const [name, finish] of [
@@ -61,9 +61,9 @@ describe('a buffer that is detached before its bytes are written', () => {
           );
           up.next({ kind: 'connected', details: [{}] });
         });
-      const [io] = owned(h, new IOStream({ wire }));
+      const [io] = resetAtEnd(h, new IOStream({ wire }));
       const bytes = new Uint8Array(8);
-      const closed = closing(io);
+      const closed = closedReport(io);
       io.write('before');
       await ticks();
       io.write(bytes);
@@ -75,7 +75,7 @@ describe('a buffer that is detached before its bytes are written', () => {
   }
 
   spec('fails a send that waits for the bytes to be sent', async (h) => {
-    const other = await dialled(h);
+    const other = await connectedToPeer(h);
     const more = new Uint8Array(8);
     other.io.write(more);
     const waiting = h.observed(other.io.send(['x']));
@@ -85,12 +85,12 @@ describe('a buffer that is detached before its bytes are written', () => {
 
   spec('fails the stream if it is outBuf', async (h) => {
     for (const outPos of [undefined, 2]) {
-      const { io } = await dialled(h, { outPos });
+      const { io } = await connectedToPeer(h, { outPos });
       const bytes = Buffer.from(new ArrayBuffer(8));
       io.outBuf = bytes;
       io.write();
       detach(bytes);
-      h.error((await closing(io)).error, LOST);
+      h.error((await closedReport(io)).error, LOST);
     }
   });
 });

@@ -2,7 +2,7 @@ import { Subject, timer } from 'rxjs';
 import { describe, expect } from 'vitest';
 import { EOF, IOStream } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
-import { closing, dialled, joined, owned, scripted, ticks, turns, usedMiB } from './tools.ts';
+import { closedReport, connectedToPeer, streamPair, resetAtEnd, scriptedStream, ticks, turns, usedMiB } from './tools.ts';
 
 /** The growth of used memory since the start, and its highest measured value. */
 function meter(): { look: () => number; highest: number } {
@@ -28,8 +28,8 @@ describe('the memory of unread bytes', () => {
       [200_000, 1],
       [20_000, 65_536],
     ] as const) {
-      const { wire, up } = scripted();
-      const [io] = owned(h, new IOStream({ wire, waitFor: EOF, inBufLimit: 0 }));
+      const { wire, up } = scriptedStream();
+      const [io] = resetAtEnd(h, new IOStream({ wire, waitFor: EOF, inBufLimit: 0 }));
       await ticks();
       const memory = meter();
       for (let each = 0; each < count; each += 1) up({ kind: 'data', bytes: new Uint8Array(slab).subarray(0, 1) });
@@ -40,8 +40,8 @@ describe('the memory of unread bytes', () => {
   });
 
   spec('stays within highWaterMark for a consumer of one-byte chunks', async (h) => {
-    const { wire, up, down } = scripted();
-    const [io] = owned(h, new IOStream({ wire, highWaterMark: 1000 }));
+    const { wire, up, down } = scriptedStream();
+    const [io] = resetAtEnd(h, new IOStream({ wire, highWaterMark: 1000 }));
     const inner$ = new Subject<never>();
     h.observed(io.consume(() => inner$));
     await ticks();
@@ -51,7 +51,7 @@ describe('the memory of unread bytes', () => {
   });
 
   spec('does not grow while a consumer handles a chunk every 10 ms', async (h) => {
-    const { io, socket } = await dialled(h);
+    const { io, socket } = await connectedToPeer(h);
     const memory = meter();
     const piece = Buffer.alloc(65_536, 1);
     let open = true;
@@ -83,7 +83,7 @@ describe('the memory of unread bytes', () => {
   });
 
   spec('does not grow while data$ emits 512 MiB', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     let got = 0;
     const memory = meter();
     b.data$.subscribe((chunk) => {
@@ -100,7 +100,7 @@ describe('the memory of unread bytes', () => {
     );
     await seen.ended;
     a.close();
-    await closing(b);
+    await closedReport(b);
     expect(got).toBe(512 * 2 ** 20);
     print('512 MiB from send to data$', memory.highest);
     expect(memory.highest < 16, `${memory.highest} MiB`).toBe(true);
@@ -109,7 +109,7 @@ describe('the memory of unread bytes', () => {
 
 describe('the memory of queued bytes', () => {
   spec('stays within highWaterMark and one chunk for a send to a peer that stops reading', async (h) => {
-    const { io, socket } = await dialled(h, {}, (socket) => socket.pause());
+    const { io, socket } = await connectedToPeer(h, {}, (socket) => socket.pause());
     const memory = meter();
     let pulled = 0;
     const seen = h.observed(
@@ -137,7 +137,7 @@ describe('the memory of queued bytes', () => {
   });
 
   spec('is bounded if the writer waits after write() returned false', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     let got = 0;
     b.data$.subscribe((chunk) => (got += chunk.length));
     const memory = meter();
@@ -148,15 +148,15 @@ describe('the memory of queued bytes', () => {
       if (each % 1000 === 0) memory.look();
     }
     a.close();
-    await closing(b);
+    await closedReport(b);
     expect(got).toBe(80_000_000);
     print('80 MB written, waiting after false', memory.highest);
     expect(highest <= 65_536 + 10_000 && memory.highest < 16, `${highest} bytes, ${memory.highest} MiB`).toBe(true);
   });
 
   spec('is freed as bytes are sent, although the queue is never empty', async (h) => {
-    const { wire, up, down } = scripted();
-    const [io] = owned(h, new IOStream({ wire, outBufLimit: 0 }));
+    const { wire, up, down } = scriptedStream();
+    const [io] = resetAtEnd(h, new IOStream({ wire, outBufLimit: 0 }));
     await ticks();
     const memory = meter();
     up({ kind: 'pause' });
@@ -179,8 +179,8 @@ describe('the memory of queued bytes', () => {
   });
 
   spec('depends on the bytes, not on the number of writes: 200,000 of one byte to a peer that stops reading', async (h) => {
-    const { wire, up } = scripted();
-    const [io] = owned(h, new IOStream({ wire, outBufLimit: 0 }));
+    const { wire, up } = scriptedStream();
+    const [io] = resetAtEnd(h, new IOStream({ wire, outBufLimit: 0 }));
     await ticks();
     up({ kind: 'pause' });
     const memory = meter();
@@ -192,13 +192,13 @@ describe('the memory of queued bytes', () => {
   });
 
   spec('is freed after an outBuf of the options was sent', async (h) => {
-    const { wire, up, down } = scripted();
+    const { wire, up, down } = scriptedStream();
     const made = (): [IOStream, WeakRef<object>] => {
       const outBuf = Buffer.alloc(1_000_000);
       return [new IOStream({ wire, outBuf }), new WeakRef(outBuf)];
     };
     const [io, ref] = made();
-    owned(h, io);
+    resetAtEnd(h, io);
     await ticks();
     down.length = 0;
     up({ kind: 'sent', bytes: 1_000_000 });
@@ -215,8 +215,8 @@ describe('the memory of a stream', () => {
   spec('is less than 8 KiB while the stream is idle', async (h) => {
     const memory = meter();
     const streams: IOStream[] = [];
-    for (let each = 0; each < 5000; each += 1) streams.push(new IOStream({ wire: scripted().wire }));
-    owned(h, ...streams);
+    for (let each = 0; each < 5000; each += 1) streams.push(new IOStream({ wire: scriptedStream().wire }));
+    resetAtEnd(h, ...streams);
     await ticks();
     const kib = (memory.look() * 1024) / 5000;
     print(`5000 idle streams, ${kib.toFixed(2)} KiB each with their scripted wires`, memory.highest);

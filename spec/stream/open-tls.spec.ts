@@ -5,7 +5,7 @@ import { startTls } from '../../src/stream/start-tls.ts';
 import * as certificates from '../support/certificates.ts';
 import { serving } from '../support/clients.ts';
 import { spec } from '../support/spec.ts';
-import { closing, owned, turns } from './tools.ts';
+import { closedReport, resetAtEnd, turns } from './tools.ts';
 import { ask, CLIENT, grant, grants, open, SERVER } from './start-tls-tools.ts';
 
 const { ca } = certificates;
@@ -13,11 +13,11 @@ const { ca } = certificates;
 describe('openTls', () => {
   spec('resolves with a stream that stays open until the caller closes it', async (h) => {
     const port = await grants(h);
-    const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
+    const [io] = resetAtEnd(h, new IOStream({ host: '127.0.0.1', port }));
     await firstValueFrom(ask(io));
     const secure = await openTls(io, CLIENT);
-    owned(h, secure);
-    expect((await closing(io)).by).toBe('upgraded');
+    resetAtEnd(h, secure);
+    expect((await closedReport(io)).by).toBe('upgraded');
     await turns();
     expect([secure.state, secure.details.tls.authorized]).toStrictEqual(['open', true]);
     secure.end('hello');

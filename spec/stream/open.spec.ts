@@ -6,7 +6,7 @@ import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { allOf, deadPort, served } from '../support/loopback.ts';
-import { closing, turns, unhandled } from './tools.ts';
+import { closedReport, turns, unhandled } from './tools.ts';
 import type { Socket } from 'node:net';
 
 const host = '127.0.0.1';
@@ -48,7 +48,7 @@ describe('open', () => {
     const chunks: Buffer[] = [];
     for await (const chunk of io) chunks.push(chunk);
     expect(Buffer.concat(chunks).toString()).toBe('hello');
-    expect((await closing(io)).by).toBe('us');
+    expect((await closedReport(io)).by).toBe('us');
   });
 
   spec('resolves with a stream that `await using` closes and waits for', async (h) => {

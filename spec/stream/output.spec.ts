@@ -2,22 +2,22 @@ import { from, NEVER, of, Subject, throwError } from 'rxjs';
 import { describe, expect } from 'vitest';
 import { ECLOSED, EOUTBUFLIMIT, IOStream, OUT, SENT } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
-import { closing, joined, owned, pattern, ticks, turns, unhandled } from './tools.ts';
+import { closedReport, streamPair, resetAtEnd, pattern, ticks, turns, unhandled } from './tools.ts';
 
 describe('output', () => {
   spec('is a Subject whose next() queues bytes and whose complete() ends the stream', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const seen = h.observed(b.data$);
     expect(a.output).toBeInstanceOf(Subject);
     expect(a.output).toBe(a.output);
     from(['one ', Buffer.from('two '), new Uint8Array([51])]).subscribe(a.output);
     expect((await seen.ended).state).toBe('complete');
     h.sameBytes(seen.values, 'one two 3');
-    expect((await closing(a)).by).toBe('us');
+    expect((await closedReport(a)).by).toBe('us');
   });
 
   spec('resets the connection at error(), and reports its error to data$ and closed$', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const { errors } = h.watch(b);
     const own = h.watch(a);
     const data = h.observed(a.data$);
@@ -25,16 +25,16 @@ describe('output', () => {
     await ticks();
     const cause = new Error('source failed');
     throwError(() => cause).subscribe(a.output);
-    const report = await closing(a);
+    const report = await closedReport(a);
     expect([report.by, report.error]).toStrictEqual(['us', cause]);
     expect([data.error, tapped.error]).toStrictEqual([cause, cause]);
     expect(own.errors.values).toStrictEqual([]);
-    await closing(b);
+    await closedReport(b);
     h.error(errors.values[0], { code: 'ECONNRESET' });
   });
 
   spec('emits the accepted bytes to its subscribers', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     h.observed(b.data$);
     const tapped = h.observed(a.output);
     a.output.next('x');
@@ -42,11 +42,11 @@ describe('output', () => {
     expect([(await tapped.ended).state, tapped.values]).toStrictEqual(['complete', ['x']]);
     a.output.next('lost');
     for (const late of [() => a.output.complete(), () => a.output.error(new Error('late'))]) late();
-    await closing(a);
+    await closedReport(a);
   });
 
   spec('counts the accepted bytes that are not sent in pending', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     expect(a.output.pending).toBe(0);
     a.output.next(pattern(1000));
     a.write(pattern(500));
@@ -56,7 +56,7 @@ describe('output', () => {
   });
 
   spec('emits false on blocked$ when outBuf is emptied or replaced by fewer bytes', (h) => {
-    const [io] = owned(h, new IOStream({ wire: () => () => NEVER, highWaterMark: 10_000 }));
+    const [io] = resetAtEnd(h, new IOStream({ wire: () => () => NEVER, highWaterMark: 10_000 }));
     const seen = h.observed(io.output.blocked$);
     io.write(pattern(10_000));
     io.outBuf = '';
@@ -70,7 +70,7 @@ describe('output', () => {
   });
 
   spec('emits on blocked$ the current value first, true at highWaterMark and false at half of it', async (h) => {
-    const [a, b] = joined(h, { highWaterMark: 10_000 });
+    const [a, b] = streamPair(h, { highWaterMark: 10_000 });
     h.observed(b.data$);
     b.pause();
     const seen = h.observed(a.output.blocked$);
@@ -89,12 +89,12 @@ describe('output', () => {
       [true, false],
     ]);
     a.close();
-    await closing(a);
+    await closedReport(a);
     expect([seen.state, late.state]).toStrictEqual(['complete', 'complete']);
   });
 
   spec('emits true on blocked$ first if bytes were queued before the subscription', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     b.pause();
     a.write(pattern(100_000));
     const seen = h.observed(a.output.blocked$);
@@ -102,11 +102,11 @@ describe('output', () => {
   });
 
   spec('completes blocked$ at once when the stream is closed, whether it was read before or not', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     h.watch(b);
     a.reset();
     for (const io of [a, b]) {
-      await closing(io);
+      await closedReport(io);
       const seen = h.observed(io.output.blocked$);
       expect(seen.state).toBe('complete');
       io.output.next('lost');
@@ -116,7 +116,7 @@ describe('output', () => {
   });
 
   spec('never exceeds outBufLimit if the writer waits after write() returned false', async (h) => {
-    const [a, b] = joined(h, { outBufLimit: 5000 });
+    const [a, b] = streamPair(h, { outBufLimit: 5000 });
     const { errors } = h.watch(a);
     const seen = h.observed(b.data$);
     for (let each = 0; each < 100; each += 1) {
@@ -130,14 +130,14 @@ describe('output', () => {
 
   spec('fails with EOUTBUFLIMIT over outBufLimit, in manual mode too, and sends no bytes after the gap', async (h) => {
     for (const options of [{}, { waitFor: OUT | SENT }, { isFatal: () => false }]) {
-      const [a, b] = joined(h, { ...options, outBufLimit: 10_000 });
+      const [a, b] = streamPair(h, { ...options, outBufLimit: 10_000 });
       const { errors } = h.watch(a);
       h.watch(b);
       const seen = h.observed(b.data$);
       await ticks();
       for (let each = 0; each < 10; each += 1) a.output.next(pattern(6000, each + 1));
       expect(a.output.pending).toBe(12_000);
-      const report = await closing(a);
+      const report = await closedReport(a);
       expect(report.by).toBe('error');
       h.error(report.error, { code: EOUTBUFLIMIT, phase: 'write' });
       h.error(errors.values[0], { code: EOUTBUFLIMIT });
@@ -149,7 +149,7 @@ describe('output', () => {
   });
 
   spec('reports ECLOSED once after end(), and accepts nothing more', async (h) => {
-    const [a, b] = joined(h, {}, { allowHalfOpen: true });
+    const [a, b] = streamPair(h, {}, { allowHalfOpen: true });
     const { errors } = h.watch(a);
     const seen = h.observed(b.data$);
     await ticks();
@@ -165,7 +165,7 @@ describe('output', () => {
   });
 
   spec('throws a TypeError for a value that is not bytes', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     h.observed(b.data$);
     const reported = unhandled(h);
     for (const wrong of [5, null, undefined, {}, ['x'], new ArrayBuffer(1)]) expect(() => a.output.next(wrong as never)).toThrow(TypeError);
@@ -178,7 +178,7 @@ describe('output', () => {
 
 describe('write', () => {
   spec('reports EOUTBUFLIMIT while outBufLimit bytes are queued, which is not fatal if isFatal returns false', async (h) => {
-    const [a, b] = joined(h, { outBufLimit: 10_000, isFatal: ({ code }) => code !== EOUTBUFLIMIT });
+    const [a, b] = streamPair(h, { outBufLimit: 10_000, isFatal: ({ code }) => code !== EOUTBUFLIMIT });
     const { errors } = h.watch(a);
     const seen = h.observed(b.data$);
     expect(a.write(pattern(9999))).toBe(true);
@@ -196,7 +196,7 @@ describe('write', () => {
   });
 
   spec('queues any number of bytes if outBufLimit is 0', async (h) => {
-    const [a, b] = joined(h, { outBufLimit: 0 });
+    const [a, b] = streamPair(h, { outBufLimit: 0 });
     const seen = h.observed(b.data$);
     const big = Buffer.alloc(40 * 2 ** 20);
     for (let each = 0; each < 4; each += 1) a.write(big);
@@ -208,7 +208,7 @@ describe('write', () => {
   });
 
   spec('queues up to 64 MiB by default', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     h.watch(b);
     const { errors } = h.watch(a);
     const big = Buffer.alloc(16 * 2 ** 20);
@@ -216,11 +216,11 @@ describe('write', () => {
     a.write('one too many');
     await ticks();
     h.error(errors.values[0], { code: EOUTBUFLIMIT });
-    expect((await closing(a)).by, 'in reactive mode every error closes').toBe('error');
+    expect((await closedReport(a)).by, 'in reactive mode every error closes').toBe('error');
   });
 
   spec('accepts strings as UTF-8 and any view of bytes, and throws a TypeError for other values', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const seen = h.observed(b.data$);
     const memory = new Uint8Array([0, 65, 66, 67, 0]).buffer;
     a.write('é');

@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest';
 import { IN, IOStream, OUT, SENT } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { spec } from '../support/spec.ts';
-import { closing, dialled, joined, owned, scripted, ticks, turns, unhandled } from './tools.ts';
+import { closedReport, connectedToPeer, streamPair, resetAtEnd, scriptedStream, ticks, turns, unhandled } from './tools.ts';
 
 /** The number of frames on the call stack. */
 function depth(): number {
@@ -21,7 +21,7 @@ describe('many streams', () => {
       const [left, right] = memoryPair();
       streams.push(new IOStream({ wire: left }), new IOStream({ wire: right }));
     }
-    owned(h, ...streams);
+    resetAtEnd(h, ...streams);
     await ticks(2);
     let closed = 0;
     let deepest = 0;
@@ -43,14 +43,14 @@ describe('many streams', () => {
       const [left, right] = memoryPair();
       streams.push(new IOStream({ wire: left }), new IOStream({ wire: right }));
     }
-    owned(h, ...streams);
+    resetAtEnd(h, ...streams);
     for (const [at, io] of streams.entries()) {
       io.errors$.subscribe();
       io.closed$.subscribe(() => streams[at + 1]?.close());
     }
     await ticks(2);
     streams[0]?.close();
-    await closing(streams.at(-1)!);
+    await closedReport(streams.at(-1)!);
   });
 
   spec('streams emit one report each in any order of opens, closes, errors, ends and unsubscriptions', async () => {
@@ -103,7 +103,7 @@ describe('many streams', () => {
 describe('endless answers', () => {
   for (const place of ['data$', 'cb', 'consume'] as const) {
     spec(`two streams neither deepen the call stack nor starve a timer when they answer in ${place}`, async (h) => {
-      const [a, b] = joined(h);
+      const [a, b] = streamPair(h);
       let rounds = 0;
       let deepest = 0;
       let fired = 0;
@@ -131,7 +131,7 @@ describe('endless answers', () => {
         }
       }
       a.write('x');
-      await Promise.all([closing(a), closing(b)]);
+      await Promise.all([closedReport(a), closedReport(b)]);
       expect(rounds).toBeGreaterThanOrEqual(10_000);
       expect(deepest < 150, `${deepest} frames`).toBe(true);
       expect(fired >= 3, `the timer fired ${fired} times`).toBe(true);
@@ -139,7 +139,7 @@ describe('endless answers', () => {
   }
 
   spec('a stream does not starve a timer when it writes at each OUT and SENT', async (h) => {
-    const { io } = await dialled(h, {}, (socket) => socket.resume());
+    const { io } = await connectedToPeer(h, {}, (socket) => socket.resume());
     let fired = false;
     const timer = asyncScheduler.schedule(() => (fired = true), 5);
     h.defer(() => timer.unsubscribe());
@@ -153,7 +153,7 @@ describe('endless answers', () => {
 
 describe('a stream that is used inside of its own notifications', () => {
   spec('sends the bytes of write() and end() in order before it closes', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const back = h.observed(a.data$);
     b.events$.subscribe(({ mask }) => {
       if (!(mask & IN)) return;
@@ -165,11 +165,11 @@ describe('a stream that is used inside of its own notifications', () => {
     });
     a.write('x');
     h.sameBytes((await back.ended).values, '123');
-    await closing(b);
+    await closedReport(b);
   });
 
   spec('emits nothing to other subscribers after one of them has closed it', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const seen: string[] = [];
     b.events$.subscribe(({ mask }) => {
       if (mask & IN) b.close();
@@ -179,12 +179,12 @@ describe('a stream that is used inside of its own notifications', () => {
     });
     const data = h.observed(b.data$);
     a.write('x');
-    await closing(b);
+    await closedReport(b);
     expect([seen, data.values, data.state]).toStrictEqual([[], [], 'complete']);
   });
 
   spec('loses nothing when a subscriber subscribes to its Observables', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const all = new Subscription();
     b.events$.subscribe(() => {
       all.add(merge(b.events$, b.errors$, b.closed$, b.output.blocked$).subscribe());
@@ -197,12 +197,12 @@ describe('a stream that is used inside of its own notifications', () => {
     a.end();
     h.sameBytes((await data.ended).values, 'xxxxxxxxxx');
     all.unsubscribe();
-    expect((await closing(b)).by).toBe('peer');
+    expect((await closedReport(b)).by).toBe('peer');
   });
 
   spec('reports what a subscriber throws, and goes on', async (h) => {
     const reported = unhandled(h);
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     for (const [name, source$] of Object.entries<Observable<unknown>>({ events: b.events$, data: b.data$, closed: b.closed$ })) {
       source$.subscribe(() => {
         throw new Error(name);
@@ -211,15 +211,15 @@ describe('a stream that is used inside of its own notifications', () => {
     const data = h.observed(b.data$);
     a.end('x');
     h.sameBytes((await data.ended).values, 'x');
-    expect((await closing(b)).by).toBe('peer');
+    expect((await closedReport(b)).by).toBe('peer');
     const names = (): string[] => reported.map((error) => (error as Error).message);
     await h.until(() => names().includes('closed'));
     expect([...new Set(names())].sort()).toStrictEqual(['closed', 'data', 'events']);
   });
 
   spec('does not recurse when its wire answers synchronously', async (h) => {
-    const { wire, up, down } = scripted();
-    const [io] = owned(h, new IOStream({ wire }));
+    const { wire, up, down } = scriptedStream();
+    const [io] = resetAtEnd(h, new IOStream({ wire }));
     await ticks();
     let deepest = 0;
     let rounds = 0;

@@ -5,11 +5,11 @@ import { IOStream } from 'rxjs-io-stream';
 import { serving } from '../support/clients.ts';
 import { spec } from '../support/spec.ts';
 import { recordedPair } from './recorded-pair.ts';
-import { closing, dialled, joined, owned, pattern, serve, ticks } from './tools.ts';
+import { closedReport, connectedToPeer, streamPair, resetAtEnd, pattern, serve, ticks } from './tools.ts';
 
 describe('reset', () => {
   spec('drops the unsent bytes, reports how many, and the peer receives ECONNRESET', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const { errors, events } = h.watch(a);
     const other = h.watch(b);
     await ticks();
@@ -18,37 +18,37 @@ describe('reset', () => {
     await ticks();
     a.reset();
     expect(a.state).toBe('closed');
-    const report = await closing(a);
+    const report = await closedReport(a);
     expect([report.by, report.error, report.unsent + report.bytesOut]).toStrictEqual(['us', undefined, 300_000]);
     expect([errors.values, events.state]).toStrictEqual([[], 'complete']);
     expect(a.write('x')).toBe(false);
     b.resume();
     h.observed(b.data$);
-    expect((await closing(b)).by).toBe('error');
+    expect((await closedReport(b)).by).toBe('error');
     h.error(other.errors.values[0], { code: 'ECONNRESET' });
   });
 
   spec('sends a RST at once over TCP', async (h) => {
-    const { io, socket } = await dialled(h, {}, (socket) => socket.resume());
+    const { io, socket } = await connectedToPeer(h, {}, (socket) => socket.resume());
     const failed = once(socket, 'error');
     io.reset();
     const [error] = (await failed) as [NodeJS.ErrnoException];
     expect(error.code).toBe('ECONNRESET');
-    expect((await closing(io)).by).toBe('us');
+    expect((await closedReport(io)).by).toBe('us');
   });
 
   spec('frees a connection that is opening or closing', async (h) => {
     const port = await serve(h, (socket) => socket.resume());
-    const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
+    const [io] = resetAtEnd(h, new IOStream({ host: '127.0.0.1', port }));
     io.reset();
-    expect((await closing(io)).by).toBe('us');
-    const { io: other } = await dialled(h, { timeouts: { close: 60_000 } }, (socket) => socket.resume());
+    expect((await closedReport(io)).by).toBe('us');
+    const { io: other } = await connectedToPeer(h, { timeouts: { close: 60_000 } }, (socket) => socket.resume());
     other.close();
     await ticks();
     expect(other.state).toBe('closing');
     other.reset();
     expect(other.state).toBe('closed');
-    await closing(other);
+    await closedReport(other);
   });
 
   spec.each(['reset()', 'timeouts.close'])(
@@ -59,14 +59,14 @@ describe('reset', () => {
         (peer = accepted).pause();
         return NEVER;
       });
-      const [io] = owned(h, new IOStream({ ...at, timeouts: { close: by === 'reset()' ? 60_000 : 50 } }));
+      const [io] = resetAtEnd(h, new IOStream({ ...at, timeouts: { close: by === 'reset()' ? 60_000 : 50 } }));
       await h.until(() => peer !== undefined);
       const data = h.observed(peer!.data$);
       io.write(pattern(32 * 2 ** 20));
       io.close();
       await ticks();
       if (by === 'reset()') io.reset();
-      expect((await closing(io)).unsent).toBeGreaterThan(0);
+      expect((await closedReport(io)).unsent).toBeGreaterThan(0);
       peer!.resume();
       await data.ended;
       h.error(data.error, { code: 'ECONNRESET' });

@@ -4,14 +4,14 @@ import { concat, defer, from, NEVER, of, Subject, throwError } from 'rxjs';
 import { describe, expect } from 'vitest';
 import { ECLOSED, EOUTBUFLIMIT, type IOStream } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
-import { closing, joined, pattern, ticks, unhandled } from './tools.ts';
+import { closedReport, streamPair, pattern, ticks, unhandled } from './tools.ts';
 import { countedSource } from './counted-source.ts';
 
 type Source = Parameters<IOStream['send']>[0];
 
 describe('send', () => {
   spec('calls return() of its source when it is unsubscribed', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     h.observed(b.data$);
     b.pause();
     const source = countedSource(Buffer.alloc(10_000));
@@ -61,7 +61,7 @@ describe('send', () => {
     ],
   ] as [string, () => Source][]) {
     spec(`errors with the error of ${name} after the bytes before it, and leaves the stream open`, async (h) => {
-      const [a, b] = joined(h);
+      const [a, b] = streamPair(h);
       const received = h.observed(b.data$);
       const seen = h.observed(a.send(source()));
       await seen.ended;
@@ -75,7 +75,7 @@ describe('send', () => {
 
   spec('errors with a TypeError for a chunk that is not bytes, and calls return() of the source', async (h) => {
     for (const wrong of [5, null, {}, ['x']]) {
-      const [a, b] = joined(h);
+      const [a, b] = streamPair(h);
       h.observed(b.data$);
       const source = countedSource(wrong as unknown as Buffer);
       const seen = h.observed(a.send(source.iterable));
@@ -89,7 +89,7 @@ describe('send', () => {
   });
 
   spec('throws a TypeError at the call for an invalid source', (h) => {
-    const [a] = joined(h);
+    const [a] = streamPair(h);
     for (const wrong of ['text', 5, null, undefined, {}, Buffer.from('x'), new Uint8Array(1), () => []]) {
       expect(() => a.send(wrong as never)).toThrow(
         expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/expected .*to send, got /) }),
@@ -98,7 +98,7 @@ describe('send', () => {
   });
 
   spec('errors with EOUTBUFLIMIT if an Observable emits too much, and leaves the stream open', async (h) => {
-    const [a, b] = joined(h, { outBufLimit: 100_000 });
+    const [a, b] = streamPair(h, { outBufLimit: 100_000 });
     await ticks();
     const received = h.observed(b.data$);
     const seen = h.observed(a.send(from(Array.from({ length: 5 }, () => pattern(40_000)))));
@@ -110,7 +110,7 @@ describe('send', () => {
   });
 
   spec('errors with ECLOSED after end(), after close(), and when the stream is closed', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     h.observed(b.data$);
     const source = countedSource(Buffer.from('x'));
     await ticks();
@@ -118,13 +118,13 @@ describe('send', () => {
     h.error((await h.observed(a.send(source.iterable)).ended).error, { code: ECLOSED, fatal: false });
     a.close();
     h.error((await h.observed(a.send(source.iterable)).ended).error, { code: ECLOSED });
-    await closing(a);
+    await closedReport(a);
     h.error((await h.observed(a.send(source.iterable)).ended).error, { code: ECLOSED });
     expect(source.pulled).toBe(0);
   });
 
   spec('errors with ECLOSED when the stream is closed while it sends, and releases every source', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const received = h.observed(b.data$);
     b.pause();
     const source = countedSource(Buffer.alloc(10_000));
@@ -141,7 +141,7 @@ describe('send', () => {
   });
 
   spec('errors with ECLOSED when end() is called while it sends, and releases its source', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     h.observed(b.data$);
     b.pause();
     const source = countedSource(Buffer.alloc(10_000));
@@ -155,7 +155,7 @@ describe('send', () => {
   });
 
   spec('errors when the stream fails while it sends, and releases its source', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     h.watch(a);
     const source = countedSource(Buffer.alloc(10_000));
     const seen = h.observed(a.send(source.iterable));
@@ -167,7 +167,7 @@ describe('send', () => {
   });
 
   spec('destroys its Readable when the stream is closed', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     h.observed(b.data$);
     const readable = new Readable({ read: () => {} });
     readable.push('x');
@@ -179,7 +179,7 @@ describe('send', () => {
   });
 
   spec('cancels a Web stream between two chunks when it is unsubscribed', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     h.observed(b.data$);
     let cancelled = false;
     const stream = new ReadableStream<Buffer>({
@@ -195,7 +195,7 @@ describe('send', () => {
   });
 
   spec('ignores errors of a source that is released', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     h.observed(b.data$);
     b.pause();
     const reported = unhandled(h);
@@ -232,7 +232,7 @@ describe('send', () => {
         },
       } as unknown as Source,
     ];
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const received = h.observed(b.data$);
     for (const source of broken) {
       const alone = h.observed(a.send(source));
@@ -244,13 +244,13 @@ describe('send', () => {
       expect((await queued.ended).error).toBeInstanceOf(TypeError);
     }
     b.end();
-    await closing(a);
+    await closedReport(a);
     await received.ended;
     h.sameBytes(received.values, 'abcdef'.repeat(3));
   });
 
   spec('errors with ECLOSED when its source closes the stream at the subscription', async (h) => {
-    const [a] = joined(h);
+    const [a] = streamPair(h);
     await ticks();
     const seen = h.observed(a.send(defer(() => (a.close(), NEVER))));
     h.error((await seen.ended).error, { code: ECLOSED });

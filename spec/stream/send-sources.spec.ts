@@ -2,7 +2,7 @@ import { concat, map, merge, NEVER, Observable, of, Subject, timer, type Interop
 import { describe, expect } from 'vitest';
 import { connect, EOUTBUFLIMIT, type IOStream } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
-import { joined, pattern, serve, ticks } from './tools.ts';
+import { streamPair, pattern, serve, ticks } from './tools.ts';
 
 type Source = Parameters<IOStream['send']>[0];
 
@@ -80,7 +80,7 @@ const EMPTY_SOURCES: Record<string, () => Source> = {
 
 describe('send', () => {
   spec.each(Object.entries(SOURCES))('sends %s', async (h, _, make) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const seen = h.observed(b.data$);
     const sent = await h.observed(a.send(make() as Source)).ended;
     expect([sent.state, sent.values.at(-1)]).toStrictEqual(['complete', 3]);
@@ -89,13 +89,13 @@ describe('send', () => {
   });
 
   spec.each(Object.entries(EMPTY_SOURCES))('emits 0 once and completes for %s', async (h, _, make) => {
-    const [a] = joined(h);
+    const [a] = streamPair(h);
     const seen = await h.observed(a.send(make())).ended;
     expect([seen.state, seen.values]).toStrictEqual(['complete', [0]]);
   });
 
   spec('completes for an empty source after the send before it', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const first = new Subject<string>();
     const seen = [h.observed(a.send(first)), h.observed(a.send([]))];
     first.next('x');
@@ -108,7 +108,7 @@ describe('send', () => {
   });
 
   spec('unsubscribes an interop Observable, and cancels a structural Web stream', async (h) => {
-    const [a] = joined(h);
+    const [a] = streamPair(h);
     let stopped = 0;
     h.observed(
       a.send(
@@ -137,7 +137,7 @@ describe('send', () => {
       }),
     ];
     for (const each of failing) {
-      const [a] = joined(h);
+      const [a] = streamPair(h);
       expect((await h.observed(a.send(interop(key, each))).ended).error).toBe(mine);
     }
   });
@@ -145,7 +145,7 @@ describe('send', () => {
 
 describe('a hot source behind another send', () => {
   spec('is subscribed at once, so that no value is lost', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const seen = h.observed(b.data$);
     const [first, hot] = [new Subject<string>(), new Subject<string>()];
     h.observed(a.send(first));
@@ -164,7 +164,7 @@ describe('a hot source behind another send', () => {
   });
 
   spec('is sent in its turn even if it has completed before', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const seen = h.observed(b.data$);
     const first = new Subject<string>();
     h.observed(a.send(first));
@@ -179,7 +179,7 @@ describe('a hot source behind another send', () => {
   });
 
   spec('fails over outBufLimit, while the sends before and behind it complete', async (h) => {
-    const [a, b] = joined(h, { outBufLimit: 1000 });
+    const [a, b] = streamPair(h, { outBufLimit: 1000 });
     const seen = h.observed(b.data$);
     const [first, hot] = [new Subject<string>(), new Subject<Buffer>()];
     h.observed(a.send(first));

@@ -4,7 +4,7 @@ import { concatMap, from, lastValueFrom, of, Subject, timer } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { type IOStream } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
-import { closing, dialled, joined, pattern, ticks, virtually } from './tools.ts';
+import { closedReport, connectedToPeer, streamPair, pattern, ticks, inVirtualTime } from './tools.ts';
 import { countedSource } from './counted-source.ts';
 
 type Source = Parameters<IOStream['send']>[0];
@@ -36,7 +36,7 @@ const sources: Record<string, () => Source> = {
 describe('send', () => {
   for (const [name, source] of Object.entries(sources)) {
     spec(`sends ${name}, emits growing totals and completes when all bytes are sent`, async (h) => {
-      const [a, b] = joined(h);
+      const [a, b] = streamPair(h);
       const received = h.observed(b.data$);
       const seen = h.observed(a.send(source()));
       expect((await seen.ended).state).toBe('complete');
@@ -49,7 +49,7 @@ describe('send', () => {
   }
 
   spec('sends strings as UTF-8, views of bytes and empty sources', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const received = h.observed(b.data$);
     const words = new Uint16Array([0x4241]);
     expect(await lastValueFrom(a.send(['é', words, new DataView(new ArrayBuffer(1))]))).toStrictEqual(5);
@@ -61,7 +61,7 @@ describe('send', () => {
   });
 
   spec('reads its source at each subscription, and not before', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const received = h.observed(b.data$);
     const source = countedSource(Buffer.from('x'), 2);
     const send$ = a.send(source.iterable);
@@ -76,7 +76,7 @@ describe('send', () => {
   });
 
   spec('emits totals while a chunk is sent in parts', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     h.observed(b.data$);
     const seen = h.observed(a.send([Buffer.alloc(4 * 2 ** 20)]));
     await seen.ended;
@@ -85,7 +85,7 @@ describe('send', () => {
   });
 
   spec('pulls one chunk at a time, and no more than highWaterMark ahead of the sent bytes', async (h) => {
-    const { io, socket } = await dialled(h, { highWaterMark: 32 * 1024 }, (socket) => socket.pause());
+    const { io, socket } = await connectedToPeer(h, { highWaterMark: 32 * 1024 }, (socket) => socket.pause());
     let open = 0;
     let maxOpen = 0;
     let pulled = 0;
@@ -114,7 +114,7 @@ describe('send', () => {
   });
 
   spec('pulls a source larger than outBufLimit, also if outBufLimit is below highWaterMark', async (h) => {
-    const [a, b] = joined(h, { outBufLimit: 1000 });
+    const [a, b] = streamPair(h, { outBufLimit: 1000 });
     const received = h.observed(b.data$);
     const pieces = Array.from({ length: 50 }, (_, seed) => pattern(1500, seed + 1));
     expect(await lastValueFrom(a.send(pieces))).toBe(75_000);
@@ -124,7 +124,7 @@ describe('send', () => {
   });
 
   spec('starts after the send before it, while plain writes go between chunks', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const received = h.observed(b.data$);
     const hot = new Subject<string>();
     const first = h.observed(a.send(hot));
@@ -143,7 +143,7 @@ describe('send', () => {
   });
 
   spec('leaves the queue when it is unsubscribed, and the next send starts', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const received = h.observed(b.data$);
     const hot = new Subject<string>();
     const first = h.observed(a.send(hot));
@@ -159,7 +159,7 @@ describe('send', () => {
   });
 
   spec('keeps the stream open after the EOF of the peer until it completes', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const received = h.observed(b.data$);
     b.end();
     const hot = new Subject<string>();
@@ -169,13 +169,13 @@ describe('send', () => {
     hot.next('late');
     hot.complete();
     await seen.ended;
-    expect((await closing(a)).by).toBe('peer');
+    expect((await closedReport(a)).by).toBe('peer');
     await received.ended;
     h.sameBytes(received.values, 'late');
   });
 
   spec('keeps the order with plain writes before the stream is open', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const received = h.observed(b.data$);
     a.write('1');
     const seen = h.observed(a.send(['2', '3']));
@@ -187,7 +187,7 @@ describe('send', () => {
   });
 
   it('counts only its own bytes', () => {
-    const noted = virtually(1000, (v) => {
+    const noted = inVirtualTime(1000, (v) => {
       const [a, b] = v.joined({}, {}, { bandwidth: 1000, limit: 1 });
       b.data$.subscribe();
       a.write(Buffer.alloc(100));
@@ -199,7 +199,7 @@ describe('send', () => {
   });
 
   spec('runs 2,000 sends one after the other', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const received = h.observed(b.data$);
     let completed = 0;
     for (let each = 0; each < 2000; each += 1) a.send(each % 2 ? ['x'] : of('x')).subscribe({ complete: () => (completed += 1) });

@@ -7,7 +7,7 @@ import { startTls } from '../../src/stream/start-tls.ts';
 import * as certificates from '../support/certificates.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
-import { closing, owned, serve } from './tools.ts';
+import { closedReport, resetAtEnd, serve } from './tools.ts';
 import { ask, CLIENT, grants } from './start-tls-tools.ts';
 
 const { server } = certificates;
@@ -16,7 +16,7 @@ describe('startTls', () => {
   spec('fails with EPROTOCOL if clear text follows the go-ahead, and leaves it unread', async (h) => {
     let secured = 0;
     const port = await grants(h, 'INJECTED', (secure) => secure.on('secure', () => (secured += 1)));
-    const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
+    const [io] = resetAtEnd(h, new IOStream({ host: '127.0.0.1', port }));
     const upgrade = h.observed(ask(io).pipe(switchMap(() => startTls(io, CLIENT))));
     await upgrade.ended;
     h.error(upgrade.error, { code: 'EPROTOCOL', phase: 'handshake', layer: 'tls' });
@@ -28,11 +28,11 @@ describe('startTls', () => {
       socket.once('data', () => socket.write('220 go\r\n'));
       socket.once('data', () => socket.once('data', () => socket.write('INJECTED')));
     });
-    const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
+    const [io] = resetAtEnd(h, new IOStream({ host: '127.0.0.1', port }));
     const upgrade = h.observed(ask(io).pipe(switchMap(() => startTls(io, CLIENT))));
     await upgrade.ended;
     h.error(upgrade.error, { code: 'ETLS', phase: 'handshake', layer: 'tls' });
-    expect((await closing(io)).by).toBe('upgraded');
+    expect((await closedReport(io)).by).toBe('upgraded');
   });
 });
 
@@ -54,7 +54,7 @@ describe('startTls after a codec', () => {
         secure.on('error', () => {}).pipe(secure);
       });
     });
-    const [io] = owned(h, new IOStream({ host: '127.0.0.1', port }));
+    const [io] = resetAtEnd(h, new IOStream({ host: '127.0.0.1', port }));
     const { messages$ } = framed(io, codec);
     await firstValueFrom(messages$);
     io.write('STARTTLS\r\n');
@@ -67,9 +67,27 @@ describe('startTls after a codec', () => {
     string,
     readonly [codec: Codec<unknown, never>, greeting: string, goAhead: string, more: string, message: RegExp]
   > = {
-    'an unread message': [lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', '250 INJECTED\r\n', /sent 1 unread message behind the clear text/],
-    'several messages': [lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', 'a\r\nb\r\nc', /sent 2 unread messages behind the clear text/],
-    'a part of a line': [lines({ maxLength: 99 }), '220 hi\r\n', '220 go\r\n', '250 INJ', /sent an unread part of a message behind the clear text/],
+    'an unread message': [
+      lines({ maxLength: 99 }),
+      '220 hi\r\n',
+      '220 go\r\n',
+      '250 INJECTED\r\n',
+      /sent 1 unread message behind the clear text/,
+    ],
+    'several messages': [
+      lines({ maxLength: 99 }),
+      '220 hi\r\n',
+      '220 go\r\n',
+      'a\r\nb\r\nc',
+      /sent 2 unread messages behind the clear text/,
+    ],
+    'a part of a line': [
+      lines({ maxLength: 99 }),
+      '220 hi\r\n',
+      '220 go\r\n',
+      '250 INJ',
+      /sent an unread part of a message behind the clear text/,
+    ],
     'a part of a frame': [numbered, '\u0002hi', '\u0002go', '\u0005INJ', /sent an unread part of a message behind the clear text/],
     'a part of a length': [numbered, '\u0002hi', '\u0002go', '\u0005', /sent an unread part of a message behind the clear text/],
   };

@@ -5,7 +5,7 @@ import { converse, type IOStream } from 'rxjs-io-stream';
 import { type StartTlsOptions } from '../../src/stream/start-tls.ts';
 import * as certificates from '../support/certificates.ts';
 import { type Harness } from '../support/harness.ts';
-import { joined, serve } from './tools.ts';
+import { streamPair, serve } from './tools.ts';
 
 const { ca, server } = certificates;
 export const CLIENT = { ca, servername: 'localhost' } satisfies StartTlsOptions;
@@ -46,7 +46,7 @@ export async function grants(
 
 /** Two open streams in memory. */
 export async function open(h: Harness): Promise<readonly [IOStream, IOStream]> {
-  const [a, b] = joined(h, { Name: 'a' } as object);
+  const [a, b] = streamPair(h, { Name: 'a' } as object);
   await h.until(() => a.state === 'open' && b.state === 'open');
   return [a, b];
 }

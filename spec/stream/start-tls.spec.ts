@@ -6,7 +6,7 @@ import * as certificates from '../support/certificates.ts';
 import { serving } from '../support/clients.ts';
 import { spec } from '../support/spec.ts';
 import { VERSIONS } from '../support/tls-pair.ts';
-import { closing, joined, ticks, turns } from './tools.ts';
+import { closedReport, streamPair, ticks, turns } from './tools.ts';
 import { ask, CLIENT, grant, grants, open, SERVER } from './start-tls-tools.ts';
 
 const { ca } = certificates;
@@ -27,15 +27,15 @@ describe('startTls', () => {
     expect(answer).toStrictEqual(['220 go\r\n']);
     expect(client.details.tls.protocol).toBe(maxVersion);
     expect(service.details.tls.servername).toBe('localhost');
-    for (const old of [a, b]) expect([old.state, (await closing(old)).by]).toStrictEqual(['closed', 'upgraded']);
-    expect([(await closing(a)).bytesIn, (await closing(a)).bytesOut]).toStrictEqual([8, 10]);
+    for (const old of [a, b]) expect([old.state, (await closedReport(old)).by]).toStrictEqual(['closed', 'upgraded']);
+    expect([(await closedReport(a)).bytesIn, (await closedReport(a)).bytesOut]).toStrictEqual([8, 10]);
     const [asked, answered] = [h.observed(service.data$), h.observed(client.data$)];
     client.write('question');
     await h.until(() => Buffer.concat(asked.values).toString() === 'question');
     service.end('answer');
     await Promise.all([near.ended, far.ended]);
     expect(Buffer.concat(answered.values).toString()).toBe('answer');
-    expect([near.state, far.state, (await closing(client)).by]).toStrictEqual(['complete', 'complete', 'peer']);
+    expect([near.state, far.state, (await closedReport(client)).by]).toStrictEqual(['complete', 'complete', 'peer']);
   });
 
   spec('checks the certificate against an IPv6 address without its brackets', async (h) => {
@@ -109,15 +109,15 @@ describe('startTls', () => {
     const upgrade = h.observed(startTls(a, CLIENT));
     await h.until(() => b.inBuf.length > 0, 'the ClientHello comes');
     upgrade.unsubscribe();
-    const { by } = await closing(b);
+    const { by } = await closedReport(b);
     expect(by === 'error' || by === 'peer', by).toBe(true);
-    expect((await closing(a)).by).toBe('upgraded');
+    expect((await closedReport(a)).by).toBe('upgraded');
   });
 
   spec('copies the options, the callback and the own fields to the new stream', async (h) => {
     const masks: number[] = [];
     const cb = h.cb((io: IOStream, mask) => masks.push(io.details.tls ? mask : -mask));
-    const [a, b] = joined(h, { cb, waitFor: 2, timeouts: { write: 7777 }, Name: 'a', highWaterMark: 1234 } as object);
+    const [a, b] = streamPair(h, { cb, waitFor: 2, timeouts: { write: 7777 }, Name: 'a', highWaterMark: 1234 } as object);
     await h.until(() => a.state === 'open' && b.state === 'open');
     (a as IOStream & { Name: string }).Name = 'renamed';
     const near = h.observed(startTls(a as IOStream & { Name: string }, CLIENT));

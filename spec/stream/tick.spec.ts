@@ -6,7 +6,7 @@ import { connect, framed, IOStream, lines, SENT, type IOStreamOptions } from 'rx
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
-import { joined, owned, serve, turns } from './tools.ts';
+import { streamPair, resetAtEnd, serve, turns } from './tools.ts';
 
 const host = '127.0.0.1';
 const codec = lines({ maxLength: 100 });
@@ -33,8 +33,8 @@ describe('a thrown error', () => {
   spec.each(Object.entries(THROWING))(
     'stops no other stream when it is thrown in %s',
     async (h, _, arrange) => {
-      const [a, b] = joined(h, { cb: () => {} }, { cb: () => {} });
-      const [c, d] = joined(h);
+      const [a, b] = streamPair(h, { cb: () => {} }, { cb: () => {} });
+      const [c, d] = streamPair(h);
       const seen = h.observed(d.data$);
       arrange(a);
       b.write('line\n');
@@ -52,11 +52,11 @@ describe('a thrown error', () => {
     const [near, far] = memoryPair();
     expect(() =>
       scheduler.run(() => {
-        owned(h, new IOStream({ wire: near, scheduler, cb: () => {} }), new IOStream({ wire: far, scheduler, cb: () => {} }));
+        resetAtEnd(h, new IOStream({ wire: near, scheduler, cb: () => {} }), new IOStream({ wire: far, scheduler, cb: () => {} }));
         scheduler.schedule(boom);
       }),
     ).toThrow();
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const seen = h.observed(b.data$);
     a.end('alive');
     h.sameBytes((await seen.ended).values, 'alive');
@@ -85,14 +85,14 @@ describe('a writer that writes on each SENT', () => {
       'a pair in memory',
       async (h) => {
         const [near, far] = memoryPair();
-        const [peer] = owned(h, new IOStream({ wire: far, cb: () => {} }));
+        const [peer] = resetAtEnd(h, new IOStream({ wire: far, cb: () => {} }));
         peer.data$.subscribe({ error: () => {} });
         return Promise.resolve({ wire: near });
       },
     ],
   ])('does not starve timers and other sockets: %s', async (h, _, to) => {
     const port = await serve(h, echo);
-    const [io] = owned(h, new IOStream({ ...(await to(h)), outBuf: 'x', cb: write as never }));
+    const [io] = resetAtEnd(h, new IOStream({ ...(await to(h)), outBuf: 'x', cb: write as never }));
     const start = performance.now();
     const other = h.observed(connect({ host, port }, (each) => each.data$.pipe(tap({ subscribe: () => each.write('!') }), take(1))));
     await new Promise((resolve) => later(resolve, 20));

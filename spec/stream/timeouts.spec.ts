@@ -3,7 +3,7 @@ import { NEVER } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { handshake, IOStream, type IOStreamOptions, type Wire } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
-import { closing, dialled, joined, scripted, virtually } from './tools.ts';
+import { closedReport, connectedToPeer, streamPair, scriptedStream, inVirtualTime } from './tools.ts';
 
 const silent = handshake({
   *talk(link) {
@@ -13,7 +13,7 @@ const silent = handshake({
 
 describe('timeouts.handshake and establish', () => {
   it('fails with ETOHANDSHAKE, naming the layer, when a plugin takes too long', () => {
-    const noted = virtually(100_000, (v) => {
+    const noted = inVirtualTime(100_000, (v) => {
       const [a] = v.joined({ plugin: { knock: silent } });
       v.watch(a);
       a.errors$.subscribe(({ layer, phase }) => v.note(`${layer ?? ''} ${phase}`));
@@ -22,7 +22,7 @@ describe('timeouts.handshake and establish', () => {
   });
 
   it('limits the whole handshake, not each byte', () => {
-    const noted = virtually(100_000, (v) => {
+    const noted = inVirtualTime(100_000, (v) => {
       const slow = handshake({
         *talk(link) {
           yield* link.read(1000);
@@ -36,7 +36,7 @@ describe('timeouts.handshake and establish', () => {
   });
 
   it('limits all handshakes together by establish, and reports the code of the current phase', () => {
-    const noted = virtually(100_000, (v) => {
+    const noted = inVirtualTime(100_000, (v) => {
       const [a, b] = v.joined({ plugin: { second: silent, first: silent }, timeouts: { handshake: 2000, establish: 3000 } });
       v.watch(a);
       a.errors$.subscribe(({ layer }) => v.note(layer ?? ''));
@@ -46,7 +46,7 @@ describe('timeouts.handshake and establish', () => {
   });
 
   it('does not fire after the stream is connected', () => {
-    const noted = virtually(1_000_000, (v) => {
+    const noted = inVirtualTime(1_000_000, (v) => {
       const [a, b] = v.joined({ plugin: { knock: silent } });
       v.watch(a);
       v.at(100, () => b.write('.'));
@@ -62,7 +62,7 @@ describe('timeouts.resolve', () => {
     [{}, 30_000],
   ] as const) {
     it(`fails with EDNS after ${at} ms with ${JSON.stringify(timeouts)}, and ignores a late answer`, () => {
-      const noted = virtually(100_000, (v) => {
+      const noted = inVirtualTime(100_000, (v) => {
         const io = v.stream({
           host: 'silent.example',
           port: 9,
@@ -80,7 +80,7 @@ describe('timeouts.resolve', () => {
 
 describe('timeouts.close', () => {
   it('frees the handle when the peer does not end', () => {
-    const noted = virtually(100_000, (v) => {
+    const noted = inVirtualTime(100_000, (v) => {
       const [a] = v.joined({}, { allowHalfOpen: true });
       v.watch(a);
       v.at(1000, () => a.close());
@@ -89,7 +89,7 @@ describe('timeouts.close', () => {
   });
 
   it('does not elapse while written bytes are being sent', () => {
-    const noted = virtually(100_000, (v) => {
+    const noted = inVirtualTime(100_000, (v) => {
       const [a, b] = v.joined({}, {}, { bandwidth: 10_000 });
       v.watch(a);
       b.data$.subscribe();
@@ -102,7 +102,7 @@ describe('timeouts.close', () => {
   });
 
   it('is read when the stream is closed', () => {
-    const noted = virtually(100_000, (v) => {
+    const noted = inVirtualTime(100_000, (v) => {
       const [a] = v.joined({}, { allowHalfOpen: true });
       v.watch(a);
       v.at(1000, () => (a.timeouts = { close: 50 }));
@@ -114,7 +114,7 @@ describe('timeouts.close', () => {
 
 describe('timeouts', () => {
   spec('have the documented defaults', (h) => {
-    const [a] = joined(h);
+    const [a] = streamPair(h);
     expect(a.timeouts).toStrictEqual({
       resolve: 30_000,
       connect: 30_000,
@@ -128,7 +128,7 @@ describe('timeouts', () => {
 
   it('are off with 0 and Infinity', () => {
     for (const off of [0, Infinity]) {
-      const noted = virtually(1_000_000, (v) => {
+      const noted = inVirtualTime(1_000_000, (v) => {
         const [a, b] = v.joined({ timeouts: { write: off, idle: off, handshake: off, establish: off } });
         v.watch(a);
         b.pause();
@@ -141,7 +141,7 @@ describe('timeouts', () => {
   });
 
   it('may be longer than a timer of Node', () => {
-    const noted = virtually(2 ** 31 + 10, (v) => {
+    const noted = inVirtualTime(2 ** 31 + 10, (v) => {
       const [a] = v.joined({ timeouts: { idle: 2 ** 31 } });
       v.watch(a);
     });
@@ -149,7 +149,7 @@ describe('timeouts', () => {
   });
 
   spec('longer than a timer of Node do not fire at once in real time', async (h) => {
-    const [a, b] = joined(h, { timeouts: { idle: 2 ** 31, write: 2 ** 40 } });
+    const [a, b] = streamPair(h, { timeouts: { idle: 2 ** 31, write: 2 ** 40 } });
     const { errors } = h.watch(a);
     b.pause();
     a.write('x');
@@ -159,7 +159,7 @@ describe('timeouts', () => {
 
   for (const wrong of [NaN, -1, '5', null, [], true, -Infinity]) {
     spec(`throw a TypeError for ${String(wrong)}, and keep their values`, (h) => {
-      const [a] = joined(h);
+      const [a] = streamPair(h);
       const wire: Wire = () => () => NEVER;
       expect(() => new IOStream({ wire, timeouts: { write: wrong } } as unknown as IOStreamOptions)).toThrow(
         expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/timeouts\.write/) }),
@@ -172,7 +172,7 @@ describe('timeouts', () => {
   }
 
   spec('throw a TypeError for an unknown name', (h) => {
-    const [a] = joined(h);
+    const [a] = streamPair(h);
     expect(() => (a.timeouts = { writes: 5 } as never)).toThrow(
       expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/`writes`/) }),
     );
@@ -183,7 +183,7 @@ describe('timeouts', () => {
 
   spec('are merged with the current ones, and cannot be mutated from outside', (h) => {
     const options = { write: 5 };
-    const [a] = joined(h, { timeouts: options });
+    const [a] = streamPair(h, { timeouts: options });
     a.timeouts = { idle: 7 };
     expect([a.timeouts.write, a.timeouts.idle, options]).toStrictEqual([5, 7, { write: 5 }]);
     (a.timeouts as { write: number }).write = 99;
@@ -191,7 +191,7 @@ describe('timeouts', () => {
   });
 
   it('take effect at once on an open stream', () => {
-    const noted = virtually(100_000, (v) => {
+    const noted = inVirtualTime(100_000, (v) => {
       const [a, b] = v.joined();
       v.watch(a);
       b.pause();
@@ -208,8 +208,8 @@ describe('timeouts', () => {
   });
 
   it('start no timer on a closed stream', () => {
-    const noted = virtually(10_000, (v) => {
-      const { wire, up } = scripted();
+    const noted = inVirtualTime(10_000, (v) => {
+      const { wire, up } = scriptedStream();
       const io = v.stream({ wire, timeouts: { idle: 50 } });
       v.at(10, () => {
         up({ kind: 'pause' });
@@ -224,18 +224,20 @@ describe('timeouts', () => {
   });
 
   spec('leave no timer behind', async (h) => {
-    const [a, b] = joined(h, { timeouts: { write: 60_000, idle: 60_000, close: 60_000 } });
+    const [a, b] = streamPair(h, { timeouts: { write: 60_000, idle: 60_000, close: 60_000 } });
     h.observed(b.data$);
     a.write('x');
     await h.until(() => b.inBytes === 1);
     a.close();
-    await closing(a);
+    await closedReport(a);
   });
 
   for (const manual of [false, true]) {
     spec(`do not fire when the answer arrived while the event loop was blocked${manual ? ' (manual mode)' : ''}`, async (h) => {
       const options = manual ? { waitFor: 0, inBufLimit: 0 } : {};
-      const { io, socket } = await dialled(h, { ...options, timeouts: { idle: 100, write: 100 } }, (peer: Socket) => peer.pipe(peer));
+      const { io, socket } = await connectedToPeer(h, { ...options, timeouts: { idle: 100, write: 100 } }, (peer: Socket) =>
+        peer.pipe(peer),
+      );
       const { errors } = h.watch(io);
       const seen = h.observed(io.data$);
       const end = performance.now() + 600;

@@ -10,13 +10,13 @@ import type { Harness } from '../support/harness.ts';
 export type Options = Omit<IOStreamOptions, 'wire' | 'fh' | 'host' | 'port' | 'path'>;
 
 /** Two streams over a pair in memory. Resets them at the end of the spec. */
-export function joined(h: Harness, a: Options = {}, b: Options = {}, pair: MemoryPairOptions = {}): readonly [IOStream, IOStream] {
+export function streamPair(h: Harness, a: Options = {}, b: Options = {}, pair: MemoryPairOptions = {}): readonly [IOStream, IOStream] {
   const [left, right] = memoryPair(pair);
-  return owned(h, new IOStream({ ...a, wire: left }), new IOStream({ ...b, wire: right }));
+  return resetAtEnd(h, new IOStream({ ...a, wire: left }), new IOStream({ ...b, wire: right }));
 }
 
 /** Resets streams at the end of the spec. Returns them. */
-export function owned<S extends readonly IOStream[]>(h: Harness, ...streams: S): S {
+export function resetAtEnd<S extends readonly IOStream[]>(h: Harness, ...streams: S): S {
   h.defer(() => {
     for (const io of streams) io.errors$.subscribe();
     for (const io of streams) io.reset();
@@ -44,7 +44,7 @@ export async function serve(h: Harness, onSocket: (socket: Socket) => unknown, h
 }
 
 /** Connects a stream to a peer on loopback. Returns the stream and the peer's socket. */
-export async function dialled(
+export async function connectedToPeer(
   h: Harness,
   options: Options = {},
   onSocket: (socket: Socket) => void = () => {},
@@ -55,14 +55,14 @@ export async function dialled(
     onSocket(socket);
     resolveSocket(socket);
   });
-  const [io] = owned(h, new IOStream({ ...options, host: '127.0.0.1', port }));
+  const [io] = resetAtEnd(h, new IOStream({ ...options, host: '127.0.0.1', port }));
   const socket = await accepted;
   await h.until(() => io.state !== 'opening', 'the stream is connected');
   return { io, socket };
 }
 
 /** Resolves with the report, when the handle is free. */
-export function closing(io: IOStream): Promise<ClosedReport> {
+export function closedReport(io: IOStream): Promise<ClosedReport> {
   return firstValueFrom(io.closed$);
 }
 
@@ -86,7 +86,7 @@ export function unhandled(h: Harness): unknown[] {
 }
 
 /** Virtual time. It advances only when all work that is due is done, including ticks of `asapScheduler`. */
-export class Virtual {
+export class VirtualTime {
   readonly scheduler: TestScheduler;
   /** Notes in order, each after its time in milliseconds. */
   readonly log: string[] = [];
@@ -131,9 +131,9 @@ export class Virtual {
 }
 
 /** Runs a script in virtual time, resets its streams at `until`, and returns the notes up to then. */
-export function virtually(until: number, script: (v: Virtual) => void): string[] {
+export function inVirtualTime(until: number, script: (v: VirtualTime) => void): string[] {
   const scheduler = new TestScheduler(() => true);
-  const v = new Virtual(scheduler);
+  const v = new VirtualTime(scheduler);
   let notes: string[] = [];
   scheduler.run(({ flush }) => {
     script(v);
@@ -147,7 +147,7 @@ export function virtually(until: number, script: (v: Virtual) => void): string[]
 }
 
 /** A wire that is connected at once. `up` emits an inbound signal, `down` records the outbound signals. */
-export function scripted(): { wire: Wire; up: (signal: Up) => void; down: Flow[] } {
+export function scriptedStream(): { wire: Wire; up: (signal: Up) => void; down: Flow[] } {
   const up$ = new Subject<Up>();
   const down: Flow[] = [];
   const wire: Wire = () => (flow$) =>

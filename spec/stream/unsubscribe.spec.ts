@@ -52,7 +52,7 @@ import {
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
-import { closing, owned, pattern, serve, turns } from './tools.ts';
+import { closedReport, resetAtEnd, pattern, serve, turns } from './tools.ts';
 
 const host = '127.0.0.1';
 
@@ -241,7 +241,7 @@ describe('unsubscribing from a pipeline', () => {
     /** A connection in memory: its wire, and the peer's stream. */
     const wired = (h: Harness): { near: Wire; got: string[]; peer: IOStream } => {
       const [near, far] = memoryPair();
-      const [peer] = owned(h, new IOStream({ wire: far, cb: () => {} }));
+      const [peer] = resetAtEnd(h, new IOStream({ wire: far, cb: () => {} }));
       const got: string[] = [];
       peer.data$.subscribe({
         next: (each) => got.push(each.toString()),
@@ -273,7 +273,7 @@ describe('unsubscribing from a pipeline', () => {
       const { near } = wired(h);
       const io = await firstValueFrom(connect({ wire: near }));
       const streams = [io.events$, io.errors$, io.eof$].map((each) => h.observed<unknown>(each));
-      const report = await closing(io);
+      const report = await closedReport(io);
       expect([report.by, report.error]).toStrictEqual(['us', undefined]);
       expect(streams.map(({ state, values }) => [state, values])).toStrictEqual(streams.map(() => ['complete', []]));
     });
@@ -339,7 +339,7 @@ describe('unsubscribing from a pipeline', () => {
 
     spec('emits nothing more to the readers of a stream of startTls', async (h) => {
       const { near, peer } = wired(h);
-      const [io] = owned(h, new IOStream({ wire: near }));
+      const [io] = resetAtEnd(h, new IOStream({ wire: near }));
       await h.until(() => io.state === 'open' && peer.state === 'open');
       const seen = h.observed(startTls(io, { servername: 'localhost' }).pipe(mergeMap((secure) => secure.data$)));
       await turns();

@@ -2,11 +2,11 @@ import { NEVER } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { OUT, SENT } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
-import { closing, dialled, scripted, virtually } from './tools.ts';
+import { closedReport, connectedToPeer, scriptedStream, inVirtualTime } from './tools.ts';
 
 describe('timeouts.write', () => {
   it('fails with ETOWRITE when bytes are queued and none is sent', () => {
-    const noted = virtually(100_000, (v) => {
+    const noted = inVirtualTime(100_000, (v) => {
       const [a, b] = v.joined();
       v.watch(a);
       b.pause();
@@ -16,7 +16,7 @@ describe('timeouts.write', () => {
   });
 
   it('does not fire while bytes are sent slowly', () => {
-    const noted = virtually(600_000, (v) => {
+    const noted = inVirtualTime(600_000, (v) => {
       const [a, b] = v.joined({ timeouts: { write: 1000 } }, {}, { bandwidth: 1000, limit: 200_000 });
       v.watch(a);
       b.data$.subscribe({ error: () => {} });
@@ -27,8 +27,8 @@ describe('timeouts.write', () => {
   });
 
   it('counts from the last sent byte', () => {
-    const noted = virtually(100_000, (v) => {
-      const { wire, up } = scripted();
+    const noted = inVirtualTime(100_000, (v) => {
+      const { wire, up } = scriptedStream();
       const io = v.stream({ wire, timeouts: { write: 1000 } });
       v.watch(io);
       io.write('four');
@@ -39,8 +39,8 @@ describe('timeouts.write', () => {
   });
 
   it('restarts at a write after the queued bytes were discarded', () => {
-    const noted = virtually(100_000, (v) => {
-      const { wire } = scripted();
+    const noted = inVirtualTime(100_000, (v) => {
+      const { wire } = scriptedStream();
       const io = v.stream({ wire, timeouts: { write: 1000 } });
       v.watch(io);
       v.at(100, () => {
@@ -54,8 +54,8 @@ describe('timeouts.write', () => {
 
   it('does not restart at each write, whether the wire is paused or not', () => {
     for (const isPaused of [false, true]) {
-      const noted = virtually(100_000, (v) => {
-        const { wire, up } = scripted();
+      const noted = inVirtualTime(100_000, (v) => {
+        const { wire, up } = scriptedStream();
         const io = v.stream({ wire, timeouts: { write: 1000 } });
         v.watch(io);
         if (isPaused) v.at(1, () => up({ kind: 'pause' }));
@@ -66,7 +66,7 @@ describe('timeouts.write', () => {
   });
 
   it('does not fire without queued bytes, nor before the stream is open', () => {
-    const noted = virtually(100_000, (v) => {
+    const noted = inVirtualTime(100_000, (v) => {
       const [a, b] = v.joined({ timeouts: { write: 1000 } });
       v.watch(a);
       b.data$.subscribe();
@@ -80,8 +80,8 @@ describe('timeouts.write', () => {
   });
 
   it('is reported once in manual mode, and again only after bytes were sent', () => {
-    const noted = virtually(100_000, (v) => {
-      const { wire, up } = scripted();
+    const noted = inVirtualTime(100_000, (v) => {
+      const { wire, up } = scriptedStream();
       const io = v.stream({ wire, timeouts: { write: 1000 }, waitFor: 0 });
       v.watch(io);
       io.write('four');
@@ -96,10 +96,10 @@ describe('timeouts.write', () => {
 
 describe('timeouts.write over TCP', () => {
   spec('fails with ETOWRITE when the peer never reads', async (h) => {
-    const { io } = await dialled(h, { timeouts: { write: 200 } }, (peer) => peer.pause());
+    const { io } = await connectedToPeer(h, { timeouts: { write: 200 } }, (peer) => peer.pause());
     const { errors, events } = h.watch(io);
     io.write(Buffer.alloc(16 * 2 ** 20));
-    await closing(io);
+    await closedReport(io);
     h.error(errors.values[0], { code: 'ETOWRITE', phase: 'write', fatal: false });
     expect(events.values.some(({ mask }) => (mask & OUT) !== 0)).toBe(true);
     expect(events.values.every(({ mask }) => (mask & SENT) === 0)).toBe(true);

@@ -4,14 +4,14 @@ import { framed } from '../../../src/codecs/framed/framed.ts';
 import { lines } from '../../../src/codecs/lines.ts';
 import { mapCodec } from '../../../src/codecs/map-codec.ts';
 import { spec } from '../../support/spec.ts';
-import { joined, scripted, ticks, turns, usedMiB, owned } from '../../stream/tools.ts';
+import { streamPair, scriptedStream, ticks, turns, usedMiB, resetAtEnd } from '../../stream/tools.ts';
 import { IOStream } from '../../../src/stream/io-stream.ts';
 
 const codec = lines({ maxLength: 64 });
 
 describe('consume of framed messages', () => {
   spec('handles one message after the other, and pauses the peer meanwhile', async (h) => {
-    const [a, b] = joined(h, { highWaterMark: 1024 }, { highWaterMark: 1024 }, { limit: 4096 });
+    const [a, b] = streamPair(h, { highWaterMark: 1024 }, { highWaterMark: 1024 }, { limit: 4096 });
     const gate = new Subject<void>();
     let active = 0;
     const seen = h.observed(
@@ -43,8 +43,8 @@ describe('consume of framed messages', () => {
   });
 
   spec('handles 100,000 messages of one chunk without recursion, and emits them on messages$ too', async (h) => {
-    const { wire, up } = scripted();
-    const [io] = owned(h, new IOStream({ wire }));
+    const { wire, up } = scriptedStream();
+    const [io] = resetAtEnd(h, new IOStream({ wire }));
     const { consume, messages$ } = framed(io, codec);
     const depths = new Set<number>();
     let [handled, watched] = [0, 0];
@@ -64,7 +64,7 @@ describe('consume of framed messages', () => {
   });
 
   spec('handles up to `concurrency` messages at the same time, started in order, and completes after all of them', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const inners = Array.from({ length: 5 }, () => new Subject<string>());
     const begun: string[] = [];
     const handle = (message: string): Subject<string> => inners[begun.push(message) - 1]!;
@@ -87,7 +87,7 @@ describe('consume of framed messages', () => {
   });
 
   spec('rejects a second consumer, and any reader beside another reader of the bytes', async (h) => {
-    const [, b] = joined(h);
+    const [, b] = streamPair(h);
     const { consume, messages$ } = framed(b, codec);
     const first = h.observed(consume(() => EMPTY));
     const second = await h.observed(consume(() => EMPTY)).ended;
@@ -99,7 +99,7 @@ describe('consume of framed messages', () => {
   });
 
   spec('continues messages$ when a consumer that blocked it unsubscribes', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const { consume, messages$ } = framed(b, codec);
     const consumer = h.observed(consume(() => NEVER));
     const watcher = h.observed(messages$);
@@ -113,7 +113,7 @@ describe('consume of framed messages', () => {
   });
 
   spec('errors with what a handler throws or its Observable errors with, and leaves the stream open', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const { consume, messages$ } = framed(b, codec);
     const why = new Error('why');
     a.write('one\ntwo\nthree\n');
@@ -127,7 +127,7 @@ describe('consume of framed messages', () => {
   });
 
   spec('bounds its memory while a handler is active', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const seen = h.observed(framed(b, mapCodec(codec, { decode: String, encode: String })).consume(() => new Observable(() => {})));
     const before = usedMiB();
     const sending = h.observed(

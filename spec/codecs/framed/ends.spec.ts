@@ -7,7 +7,7 @@ import { parse } from '../../../src/codecs/parse.ts';
 import { EFRAMELIMIT, EPROTOCOL } from '../../../src/errors.ts';
 import { memoryPair } from '../../../src/testing/memory/memory-pair.ts';
 import { spec } from '../../support/spec.ts';
-import { closing, joined, scripted, ticks, turns, unhandled, owned } from '../../stream/tools.ts';
+import { closedReport, streamPair, scriptedStream, ticks, turns, unhandled, resetAtEnd } from '../../stream/tools.ts';
 import { connect } from '../../../src/stream/connect.ts';
 import { IOStream } from '../../../src/stream/io-stream.ts';
 
@@ -32,7 +32,7 @@ describe('the end of framed messages', () => {
     ['a truncated frame', 'one\ntw', EPROTOCOL],
   ] as const)
     spec(`errors and closes the stream with that error, after all messages before it: ${what}`, async (h) => {
-      const [a, b] = joined(h);
+      const [a, b] = streamPair(h);
       const reported = unhandled(h);
       a.errors$.subscribe(); // The other end is reset.
       const seen = h.observed(framed(b, codec).messages$);
@@ -40,7 +40,7 @@ describe('the end of framed messages', () => {
       const { error, values } = await seen.ended;
       h.error(error, { code, phase: 'read', fatal: true });
       expect(values).toStrictEqual(['one']);
-      const report = await closing(b);
+      const report = await closedReport(b);
       expect(report.by).toBe('error');
       expect(report.error).toBe(error);
       await turns();
@@ -49,7 +49,7 @@ describe('the end of framed messages', () => {
 
   spec('reports a decoding error to cb and errors$ too, and leaves the stream open if isFatal returns false', async (h) => {
     const cb = h.cb();
-    const [a, b] = joined(h, {}, { cb, isFatal: () => false });
+    const [a, b] = streamPair(h, {}, { cb, isFatal: () => false });
     const { messages$, write } = framed(b, codec);
     const answers = h.observed(framed(a, codec).messages$);
     const seen = h.observed(messages$);
@@ -61,7 +61,7 @@ describe('the end of framed messages', () => {
   });
 
   spec('errors with the error of the stream, after all messages before it', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const seen = h.observed(framed(b, codec).messages$);
     a.write('one\ntw');
     await seen.value();
@@ -73,7 +73,7 @@ describe('the end of framed messages', () => {
 
   spec('emits no end to readers when the owner of the stream unsubscribes', async (h) => {
     const [near, far] = memoryPair();
-    const [peer] = owned(h, new IOStream({ wire: far }));
+    const [peer] = resetAtEnd(h, new IOStream({ wire: far }));
     const connection = h.observed(connect({ wire: near }));
     const { messages$, consume } = framed(await connection.value(), codec);
     const readers = [h.observed(messages$.pipe(toArray())), h.observed(consume(() => EMPTY).pipe(toArray()))];
@@ -82,23 +82,23 @@ describe('the end of framed messages', () => {
     await ticks();
     connection.unsubscribe();
     peer.end();
-    await closing(peer);
+    await closedReport(peer);
     await turns();
     for (const { state, values } of readers) expect([state, values]).toStrictEqual(['open', []]);
   });
 
   spec('completes when we close, even inside a frame', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const seen = h.observed(framed(b, codec).messages$);
     a.write('one\ntw');
     await seen.value();
     b.close();
     expect((await seen.ended).state).toBe('complete');
-    expect((await closing(b)).by).toBe('us');
+    expect((await closedReport(b)).by).toBe('us');
   });
 
   spec('emits nothing more after a close from inside next, or during a handler', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const [left, right] = [framed(a, codec), framed(b, codec)];
     left.write('one');
     left.write('two');
@@ -125,7 +125,7 @@ describe('the end of framed messages', () => {
   });
 
   spec('frees the decoder when the stream ends', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const log: string[] = [];
     const tidy = pairs(() => log.push('tidied'));
     const seen = h.observed(framed(b, tidy).messages$);
@@ -143,7 +143,7 @@ describe('the end of framed messages', () => {
     ['an error', (a) => a.reset()],
   ] as [string, (a: IOStream, b: IOStream) => void][])
     spec(`frees the encoder, and a decoder inside a frame, even without a reader: ${how}`, async (h) => {
-      const [a, b] = joined(h);
+      const [a, b] = streamPair(h);
       unhandled(h);
       for (const io of [a, b]) io.errors$.subscribe();
       const log: string[] = [];
@@ -158,13 +158,13 @@ describe('the end of framed messages', () => {
       await ticks();
       expect(log).toStrictEqual(['decoder']);
       end(a, b);
-      await closing(b);
+      await closedReport(b);
       expect(log.toSorted()).toStrictEqual(['decoder', 'decoder', 'encoder']);
     });
 
   spec('emits all messages before an end that arrives from inside next', async (h) => {
-    const { wire, up } = scripted();
-    const [io] = owned(h, new IOStream({ wire }));
+    const { wire, up } = scriptedStream();
+    const [io] = resetAtEnd(h, new IOStream({ wire }));
     io.errors$.subscribe();
     const { messages$ } = framed(io, codec);
     const seen = h.observed(messages$.pipe(tap((line) => line === 'one' && up({ kind: 'end' }))));
@@ -175,9 +175,9 @@ describe('the end of framed messages', () => {
   });
 
   spec('reports a truncated frame also to a reader that subscribes after the stream has closed', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     a.end('one\ntw');
-    await closing(b);
+    await closedReport(b);
     const { error, values } = await h.observed(framed(b, codec).messages$).ended;
     h.error(error, { code: EPROTOCOL });
     expect(values).toStrictEqual(['one']);

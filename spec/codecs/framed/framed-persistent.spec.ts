@@ -8,12 +8,12 @@ import type { Persistent } from '../../../src/reconnect/persistent-types.ts';
 import { persistent } from '../../../src/reconnect/persistent.ts';
 import { deadPort } from '../../support/loopback.ts';
 import { spec } from '../../support/spec.ts';
-import { turns, unhandled, virtually } from '../../stream/tools.ts';
+import { turns, unhandled, inVirtualTime } from '../../stream/tools.ts';
 import { codec, scene } from '../persistent-messages.ts';
 
 describe('framed over a persistent stream', () => {
   it('continues with the next connection after a reset, an end and a malformed frame, and joins no frame across two of them', () => {
-    const log = virtually(2000, (v) => {
+    const log = inVirtualTime(2000, (v) => {
       const { line, peers, note } = scene(v);
       const { messages$ } = framed(line, codec);
       note('a', messages$);
@@ -39,7 +39,7 @@ describe('framed over a persistent stream', () => {
   });
 
   it('keeps the messages of a lost connection for the next reader, before those of the next connection', () => {
-    const log = virtually(2000, (v) => {
+    const log = inVirtualTime(2000, (v) => {
       const { line, peers, note } = scene(v);
       const { messages$ } = framed(line, codec);
       const next = (): void => note('next', messages$.pipe(take(1)));
@@ -63,7 +63,7 @@ describe('framed over a persistent stream', () => {
   });
 
   it('reads no connection before the first reader, and keeps nothing of connections lost before it', () => {
-    const log = virtually(2000, (v) => {
+    const log = inVirtualTime(2000, (v) => {
       const { line, peers, note } = scene(v);
       const { messages$ } = framed(line, codec);
       v.at(10, () => peers[1]?.write('one\n'));
@@ -75,7 +75,7 @@ describe('framed over a persistent stream', () => {
   });
 
   it('handles one message after the other, across connections', () => {
-    const log = virtually(2000, (v) => {
+    const log = inVirtualTime(2000, (v) => {
       const { line, peers, note } = scene(v);
       const { messages$, consume } = framed(line, codec);
       note(
@@ -101,7 +101,7 @@ describe('framed over a persistent stream', () => {
   });
 
   it('errors with the error of a handler, and a later reader continues', () => {
-    const log = virtually(2000, (v) => {
+    const log = inVirtualTime(2000, (v) => {
       const { line, peers, note } = scene(v);
       const { messages$, consume } = framed(line, codec);
       note(
@@ -115,7 +115,7 @@ describe('framed over a persistent stream', () => {
   });
 
   it('queues encoded messages, and throws the error of a message that cannot be encoded', () => {
-    const log = virtually(2000, (v) => {
+    const log = inVirtualTime(2000, (v) => {
       const { line, peers } = scene(v, { outBufLimit: 20 }, { refuse: 2 });
       const { write } = framed(line, codec);
       line.unsent$.subscribe(({ error, writes }) =>
@@ -151,7 +151,7 @@ describe('framed over a persistent stream', () => {
           codec.encode(),
         ),
     };
-    const log = virtually(2000, (v) => {
+    const log = inVirtualTime(2000, (v) => {
       const { line, peers } = scene(v, { unsent: 'drop' });
       const { write } = framed(line, numbered);
       for (const each of ['a', 'b']) write(each);
@@ -162,7 +162,7 @@ describe('framed over a persistent stream', () => {
   });
 
   it('errors with the error that ended the persistent stream, after all messages before it', () => {
-    const log = virtually(2000, (v) => {
+    const log = inVirtualTime(2000, (v) => {
       const { line, peers, note } = scene(v, { attempts: 1 });
       const { messages$, consume } = framed(line, codec);
       note('messages', messages$);
@@ -193,7 +193,7 @@ describe('framed over a persistent stream', () => {
   });
 
   it('completes after a connection that ends without an error, with `repeat: false`', () => {
-    const log = virtually(2000, (v) => {
+    const log = inVirtualTime(2000, (v) => {
       const { line, peers, note } = scene(v, { repeat: false });
       note('messages', framed(line, codec).messages$);
       v.at(10, () => peers[1]?.reset());
@@ -203,7 +203,7 @@ describe('framed over a persistent stream', () => {
   });
 
   it('errors if isFatal keeps a connection open whose messages cannot be decoded', () => {
-    const log = virtually(2000, (v) => {
+    const log = inVirtualTime(2000, (v) => {
       const { line, peers, note } = scene(v, {}, { options: { isFatal: ({ code }) => code !== 'EFRAMELIMIT' } });
       const { messages$ } = framed(line, codec);
       note('first', messages$);
@@ -216,7 +216,7 @@ describe('framed over a persistent stream', () => {
   });
 
   it('drops unread messages when too many connections are lost, and the next reader gets an error', () => {
-    const log = virtually(10_000, (v) => {
+    const log = inVirtualTime(10_000, (v) => {
       const { line, peers, note } = scene(v);
       const { messages$ } = framed(line, codec);
       note('first', messages$.pipe(take(1)));
@@ -240,7 +240,7 @@ describe('framed over a persistent stream', () => {
   });
 
   it('does not count lost connections without unread messages', () => {
-    const log = virtually(20_000, (v) => {
+    const log = inVirtualTime(20_000, (v) => {
       const { line, peers, note } = scene(v);
       const { messages$ } = framed(line, codec);
       note('first', messages$.pipe(take(1)));

@@ -7,14 +7,14 @@ import { lengthPrefixed } from '../../../src/codecs/length-prefixed.ts';
 import { lines } from '../../../src/codecs/lines.ts';
 import { EOF } from '../../../src/events.ts';
 import { spec } from '../../support/spec.ts';
-import { joined, pattern, ticks, dialled } from '../../stream/tools.ts';
+import { streamPair, pattern, ticks, connectedToPeer } from '../../stream/tools.ts';
 import { connect } from '../../../src/stream/connect.ts';
 
 const codec = lines({ maxLength: 64 });
 
 describe('framed', () => {
   spec('carries messages in both directions until both ends have ended', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const [left, right] = [framed(a, codec), framed(b, codec)];
     const seen = [h.observed(left.messages$), h.observed(right.messages$)] as const;
     expect(left.write('one')).toBe(true);
@@ -29,7 +29,7 @@ describe('framed', () => {
   });
 
   spec('works over sockets, and accepts messages while the stream is still opening', async (h) => {
-    const { io, socket } = await dialled(h, {}, (peer) => peer.pipe(peer));
+    const { io, socket } = await connectedToPeer(h, {}, (peer) => peer.pipe(peer));
     const { messages$, write } = framed(io, lengthPrefixed({ maxLength: 2 ** 20 }));
     const payload = pattern(2 ** 20);
     const seen = h.observed(messages$);
@@ -42,7 +42,7 @@ describe('framed', () => {
   });
 
   spec('emits the same messages to all subscribers of one tick, and reads nothing before the first one', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const { messages$ } = framed(b, codec);
     a.write('one\ntwo\n');
     await h.until(() => b.inBuf.length === 8, 'the bytes are buffered');
@@ -53,7 +53,7 @@ describe('framed', () => {
   });
 
   spec('keeps unread messages and a partial frame for the next subscriber', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const { messages$ } = framed(b, codec);
     a.write('one\ntwo\nthr');
     expect(await firstValueFrom(messages$)).toBe('one');
@@ -65,7 +65,7 @@ describe('framed', () => {
   });
 
   spec('stops reading when the last subscriber has unsubscribed', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const { messages$ } = framed(b, codec);
     a.write('one\n');
     await firstValueFrom(messages$);
@@ -75,7 +75,7 @@ describe('framed', () => {
   });
 
   spec('claims the bytes only while it is subscribed', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const { messages$, consume } = framed(b, codec);
     for (const each$ of [messages$, consume(() => NEVER)]) {
       h.observed(each$).unsubscribe();
@@ -93,7 +93,7 @@ describe('framed', () => {
           concatMap((line) => of(line).pipe(delay(1))),
         ),
     };
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const seen = h.observed(framed(b, late).consume((line) => timer(1).pipe(concatMap(() => [line]))));
     a.end('one\ntwo\n');
     const { state, values } = await seen.ended;
@@ -102,7 +102,7 @@ describe('framed', () => {
 
   spec('reads messages in manual mode without IN in waitFor', async (h) => {
     const cb = h.cb();
-    const [a, b] = joined(h, {}, { waitFor: EOF, cb });
+    const [a, b] = streamPair(h, {}, { waitFor: EOF, cb });
     const seen = h.observed(framed(b, codec).messages$);
     a.end('one\ntwo\n');
     expect((await seen.ended).values).toStrictEqual(['one', 'two']);
@@ -112,7 +112,7 @@ describe('framed', () => {
   });
 
   spec('throws a TypeError that names the wrong stream or codec, and the code to write', async (h) => {
-    const [io] = joined(h);
+    const [io] = streamPair(h);
     const call = framed as (io: unknown, codec: unknown) => unknown;
     const socket = new Duplex({ read() {}, write() {} });
     for (const [wrong, message] of [

@@ -5,13 +5,13 @@ import { framed } from '../../../src/codecs/framed/framed.ts';
 import { lines } from '../../../src/codecs/lines.ts';
 import { EFRAMELIMIT, EOUTBUFLIMIT, EPROTOCOL } from '../../../src/errors.ts';
 import { spec } from '../../support/spec.ts';
-import { closing, joined } from '../../stream/tools.ts';
+import { closedReport, streamPair } from '../../stream/tools.ts';
 
 const codec = lines({ maxLength: 64 });
 
 describe('write of framed messages', () => {
   spec('throws the error of a message that cannot be encoded, writes nothing of it, and encodes the next one', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const { write } = framed(a, codec);
     const errors = h.observed(a.errors$);
     const seen = h.observed(framed(b, codec).messages$);
@@ -32,7 +32,7 @@ describe('write of framed messages', () => {
   });
 
   spec('throws the error of an own codec unchanged, or as the cause of EPROTOCOL', (h) => {
-    const [a] = joined(h);
+    const [a] = streamPair(h);
     const why = new Error('why');
     const boom = (): never => {
       throw why;
@@ -46,12 +46,12 @@ describe('write of framed messages', () => {
   });
 
   spec('returns false once the stream is closed, and encodes nothing', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     b.errors$.subscribe(); // It is reset.
     const { write } = framed(a, codec);
     a.close();
     expect(write('t\nwo')).toBe(false);
-    await closing(a);
+    await closedReport(a);
   });
 
   spec('writes a message as a whole or not at all, however many chunks its encoder emits', async (h) => {
@@ -59,7 +59,7 @@ describe('write of framed messages', () => {
       decode: codec.decode,
       encode: () => (message$) => message$.pipe(mergeMap((message) => `${message}\n`.split('').map((each) => Buffer.from(each)))),
     };
-    const [a, b] = joined(h, { outBufLimit: 4, isFatal: () => false });
+    const [a, b] = streamPair(h, { outBufLimit: 4, isFatal: () => false });
     const errors = h.observed(a.errors$);
     const { write } = framed(a, inPieces);
     const seen = h.observed(framed(b, codec).messages$);
@@ -73,7 +73,7 @@ describe('write of framed messages', () => {
   });
 
   spec('throws each time an encoder completes, and returns false if the encoder closes the stream', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const seen = h.observed(framed(b, codec).messages$);
     await h.until(() => a.state === 'open');
     const first = framed(a, { decode: codec.decode, encode: () => (message$) => message$.pipe(take(2), codec.encode()) });
@@ -101,18 +101,18 @@ describe('write of framed messages', () => {
   });
 
   spec('closes the stream with the error of an encoder that errors after write has returned', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     b.errors$.subscribe(); // It is reset.
     const errors = h.observed(a.errors$);
     const late: Codec<string>['encode'] = () => (message$) => message$.pipe(delay(1), codec.encode());
     expect(framed<string>(a, { decode: codec.decode, encode: late }).write('t\nwo')).toBe(true);
     h.error(await errors.value(), { code: EPROTOCOL, phase: 'write' });
-    expect((await closing(a)).by).toBe('error');
+    expect((await closedReport(a)).by).toBe('error');
   });
 
   spec('writes bytes that are encoded after write has returned', async (h) => {
     const late: Codec<string> = { decode: codec.decode, encode: () => (message$) => message$.pipe(delay(1), codec.encode()) };
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const { write } = framed(a, late);
     const seen = h.observed(framed(b, codec).messages$);
     expect(write('one')).toBe(true);
@@ -124,7 +124,7 @@ describe('write of framed messages', () => {
       decode: codec.decode,
       encode: () => (message$) => message$.pipe(numbered(), codec.encode()),
     };
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const { write } = framed(a, counting);
     const seen = h.observed(framed(b, codec).messages$);
     for (const each of ['a', 'b']) write(each);

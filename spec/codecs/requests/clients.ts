@@ -3,7 +3,7 @@ import { lines } from '../../../src/codecs/lines.ts';
 import { ndjson } from '../../../src/codecs/ndjson.ts';
 import type { RequestsOptions } from '../../../src/codecs/requests/requests.ts';
 import type { Harness } from '../../support/harness.ts';
-import { joined, type Options } from '../../stream/tools.ts';
+import { streamPair, type Options } from '../../stream/tools.ts';
 
 export const codec = lines({ maxLength: 64 });
 
@@ -20,7 +20,7 @@ export function orderedPair(
   h: Harness,
   options: Options = {},
 ): { client: Framed<string, string | Uint8Array>; peer: Framed<string, string | Uint8Array>; received: string[] } {
-  const [a, b] = joined(h, options);
+  const [a, b] = streamPair(h, options);
   const peer = framed(b, codec);
   const received: string[] = [];
   peer.messages$.subscribe({ next: (line) => received.push(line), error: () => {} });
@@ -29,6 +29,6 @@ export function orderedPair(
 
 /** Two streams of calls. */
 export function pairWithIds(h: Harness): { client: Framed<Call>; peer: Framed<Call> } {
-  const [a, b] = joined(h);
+  const [a, b] = streamPair(h);
   return { client: framed(a, json), peer: framed(b, json) };
 }

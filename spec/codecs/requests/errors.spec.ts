@@ -6,7 +6,7 @@ import { connect } from '../../../src/stream/connect.ts';
 import { IOStream } from '../../../src/stream/io-stream.ts';
 import { memoryPair } from '../../../src/testing/memory/memory-pair.ts';
 import { spec } from '../../support/spec.ts';
-import { closing, owned, ticks, turns, unhandled } from '../../stream/tools.ts';
+import { closedReport, resetAtEnd, ticks, turns, unhandled } from '../../stream/tools.ts';
 import { codec, type Call, orderedPair, pairWithIds } from './clients.ts';
 
 describe('errors of requests', () => {
@@ -37,14 +37,14 @@ describe('errors of requests', () => {
 
   spec('emits nothing to pending requests when the owner of the stream unsubscribes, and ECLOSED to later ones', async (h) => {
     const [near, far] = memoryPair();
-    const [peer] = owned(h, new IOStream({ wire: far }));
+    const [peer] = resetAtEnd(h, new IOStream({ wire: far }));
     const connection = h.observed(connect({ wire: near }));
     const pipeline = requests(framed(await connection.value(), codec), { timeout: 20 });
     const open = h.observed(pipeline.request('a'));
     await ticks();
     connection.unsubscribe();
     peer.end();
-    await closing(peer);
+    await closedReport(peer);
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect([open.state, pipeline.pending]).toStrictEqual(['open', 0]);
     h.error((await h.observed(pipeline.request('b')).ended).error, { code: ECLOSED });

@@ -6,12 +6,12 @@ import { requests } from '../../../src/codecs/requests/requests.ts';
 import { persistent } from '../../../src/reconnect/persistent.ts';
 import type { IOStream } from '../../../src/stream/io-stream.ts';
 import { spec } from '../../support/spec.ts';
-import { turns, virtually } from '../../stream/tools.ts';
+import { turns, inVirtualTime } from '../../stream/tools.ts';
 import { codec, scene } from '../persistent-messages.ts';
 
 describe('requests over a persistent stream', () => {
   it('errors requests of a lost connection after the replies received before, and sends kept ones on the next', () => {
-    const log = virtually(2000, (v) => {
+    const log = inVirtualTime(2000, (v) => {
       const { line, peers, note } = scene(v);
       const client = framed(line, codec);
       const { request } = requests(client);
@@ -42,7 +42,7 @@ describe('requests over a persistent stream', () => {
       readonly id: number;
       readonly n?: number;
     }
-    const log = virtually(2000, (v) => {
+    const log = inVirtualTime(2000, (v) => {
       const { line, peers, note } = scene(v);
       const { request, unmatched$ } = requests(framed(line, ndjson<Call>({ maxLength: 64 })), { match: ({ id }) => id });
       note('unmatched', unmatched$);
@@ -63,7 +63,7 @@ describe('requests over a persistent stream', () => {
   });
 
   it('errors a request with ECLOSED if the connection ended without an error', () => {
-    const log = virtually(2000, (v) => {
+    const log = inVirtualTime(2000, (v) => {
       const { line, peers, note } = scene(v);
       const { request } = requests(framed(line, codec));
       note('a', request('a'));
@@ -75,7 +75,7 @@ describe('requests over a persistent stream', () => {
   });
 
   it("errors queued requests when an attempt fails, with unsent: 'drop', in order too", () => {
-    const log = virtually(2000, (v) => {
+    const log = inVirtualTime(2000, (v) => {
       const { line, peers, note } = scene(v, { unsent: 'drop' }, { refuse: 2 });
       const { request } = requests(framed(line, codec));
       v.at(20, () => peers[1]?.reset());
@@ -87,7 +87,7 @@ describe('requests over a persistent stream', () => {
   });
 
   it('keeps the place of an abandoned request that is sent on the next connection', () => {
-    const log = virtually(2000, (v) => {
+    const log = inVirtualTime(2000, (v) => {
       const { line, peers, note } = scene(v, {}, { refuse: 1 });
       const { request } = requests(framed(line, codec));
       const given = request('a').subscribe();
@@ -103,7 +103,7 @@ describe('requests over a persistent stream', () => {
     ['ended by both sides', 'ECLOSED', (peer, io) => [peer, io].forEach((each) => each.end())],
   ] as [string, string, (peer: IOStream, io: IOStream) => void][])
     it(`ends requests of a connection that is ${how} after a slow consumer has read its replies, and mixes up no replies`, () => {
-      const log = virtually(2000, (v) => {
+      const log = inVirtualTime(2000, (v) => {
         const { line, peers, note } = scene(v);
         const client = framed(line, codec);
         const { request } = requests(client);
@@ -129,7 +129,7 @@ describe('requests over a persistent stream', () => {
       ['close', 'ECLOSED'],
       ['reset', 'ECONNRESET'],
     ] as const) {
-      const log = virtually(2000, (v) => {
+      const log = inVirtualTime(2000, (v) => {
         const { line, peers, note } = scene(v, { attempts: 1 });
         const { request, unmatched$ } = requests(framed(line, codec));
         note('a', request('a'));
@@ -142,7 +142,7 @@ describe('requests over a persistent stream', () => {
   });
 
   it('times out on the scheduler of the persistent stream, with or without a connection', () => {
-    const log = virtually(2000, (v) => {
+    const log = inVirtualTime(2000, (v) => {
       const { line, note } = scene(v, { initial: 500 }, { refuse: 1 });
       const { request } = requests(framed(line, codec), { timeout: 100 });
       note('a', request('a'));

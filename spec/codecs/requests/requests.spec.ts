@@ -5,7 +5,7 @@ import { requests } from '../../../src/codecs/requests/requests.ts';
 import { EOUTBUFLIMIT, EPROTOCOL } from '../../../src/errors.ts';
 import { connect } from '../../../src/stream/connect.ts';
 import { spec } from '../../support/spec.ts';
-import { joined, ticks } from '../../stream/tools.ts';
+import { streamPair, ticks } from '../../stream/tools.ts';
 import { codec, type Call, byId, orderedPair, pairWithIds } from './clients.ts';
 
 describe('requests', () => {
@@ -112,7 +112,7 @@ describe('requests', () => {
   });
 
   spec('awaits the reply to a request that is encoded asynchronously', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const peer = framed(b, codec);
     peer.messages$.subscribe((line) => peer.write(`${line}!`));
     const { request } = requests(framed(a, { decode: codec.decode, encode: () => (message$) => message$.pipe(delay(1), codec.encode()) }));
@@ -156,7 +156,7 @@ describe('requests', () => {
   });
 
   spec('throws a TypeError that names a wrong argument, and the code to write', (h) => {
-    const [io] = joined(h);
+    const [io] = streamPair(h);
     const call = requests as (framed: unknown) => unknown;
     for (const [wrong, message] of [
       [io, 'got a stream; write requests(framed(io, codec))'],

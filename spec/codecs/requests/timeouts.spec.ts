@@ -6,7 +6,7 @@ import type { IOStreamError } from '../../../src/errors.ts';
 import { IOStream } from '../../../src/stream/io-stream.ts';
 import { spec } from '../../support/spec.ts';
 import type { ObserverSpy } from '../../support/observer-spy.ts';
-import { scripted, virtually } from '../../stream/tools.ts';
+import { scriptedStream, inVirtualTime } from '../../stream/tools.ts';
 import { byId, codec, type Call, pairWithIds } from './clients.ts';
 
 /** A virtual clock for few actions at a time. The schedulers of RxJS sort all of them whenever one is added. */
@@ -32,7 +32,7 @@ class SparseScheduler implements SchedulerLike {
 
 describe('timeouts of requests', () => {
   it('times out each request on the scheduler of the stream, and drops late replies', () => {
-    const log = virtually(1000, (v) => {
+    const log = inVirtualTime(1000, (v) => {
       const [a, b] = v.joined();
       const client = framed(a, codec);
       const peer = framed(b, codec);
@@ -58,7 +58,7 @@ describe('timeouts of requests', () => {
 
   it('reports the timeout in milliseconds, and leaves the stream open', () => {
     let error: unknown;
-    const log = virtually(1000, (v) => {
+    const log = inVirtualTime(1000, (v) => {
       const [a, b] = v.joined();
       framed(b, codec).messages$.subscribe({ error: () => {} });
       requests(framed(a, codec), { timeout: 100 })
@@ -72,7 +72,7 @@ describe('timeouts of requests', () => {
 
   it('uses one timer for all requests, including those sent one after the other', () => {
     const waits: number[] = [];
-    const log = virtually(1000, (v) => {
+    const log = inVirtualTime(1000, (v) => {
       const [a, b] = v.joined({ timeouts: { write: Infinity } }, { timeouts: { write: Infinity } });
       const peer = framed(b, codec);
       peer.messages$.subscribe({ next: (line) => line !== 'late' && peer.write(line), error: () => {} });
@@ -94,7 +94,7 @@ describe('timeouts of requests', () => {
 
   it('never times out with a timeout of 0 or Infinity, and leaves no timer', () => {
     for (const timeout of [0, Infinity]) {
-      const log = virtually(1e9, (v) => {
+      const log = inVirtualTime(1e9, (v) => {
         const [a] = v.joined();
         requests(framed(a, codec), { timeout })
           .request('a')
@@ -142,7 +142,7 @@ describe('timeouts of requests', () => {
   it('spends the same time on each timeout, however many requests have timed out before', () => {
     const perRequest = (count: number): number => {
       const scheduler = new SparseScheduler();
-      const io = new IOStream({ wire: scripted().wire, scheduler, timeouts: { write: 0, idle: 0, establish: 0 }, outBufLimit: 0 });
+      const io = new IOStream({ wire: scriptedStream().wire, scheduler, timeouts: { write: 0, idle: 0, establish: 0 }, outBufLimit: 0 });
       io.errors$.subscribe();
       const { request } = requests(framed(io, codec), { timeout: 1000, maxPending: count });
       let late = 0;

@@ -7,7 +7,7 @@ import { describe, expect } from 'vitest';
 import * as certificates from '../../support/certificates.ts';
 import { type Harness } from '../../support/harness.ts';
 import { spec } from '../../support/spec.ts';
-import { closing } from '../../stream/tools.ts';
+import { closedReport } from '../../stream/tools.ts';
 
 /** Connects to a TLS server of Node, which passes each accepted socket to `end`. */
 async function tlsServer(h: Harness, end: (socket: TLSSocket) => void): Promise<Socket> {
@@ -65,7 +65,7 @@ describe("Node's own TLS over a Duplex, as fh", () => {
         io.write('hello');
         await seen.ended;
         h.sameBytes(seen.values, 'bye');
-        const { by, error } = await closing(io);
+        const { by, error } = await closedReport(io);
         expect([seen.state, by, error]).toStrictEqual(['complete', 'peer', undefined]);
       });
     }
@@ -79,6 +79,6 @@ describe("Node's own TLS over a Duplex, as fh", () => {
     const seen = h.observed(io.data$);
     io.write(Buffer.alloc(2 ** 25));
     await seen.ended;
-    expect((await closing(io)).error).not.toBe(undefined);
+    expect((await closedReport(io)).error).not.toBe(undefined);
   });
 });
