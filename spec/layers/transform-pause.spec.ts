@@ -148,6 +148,24 @@ describe('transform', () => {
       expect([textOf(made.up), seen]).toEqual(['x', { made: 1, returned: 1 }]);
     });
 
+    it('lets a generator unsubscribe its own stream without an error', () => {
+      let result: unknown = 'not called';
+      const made: PluginDriver = ride({
+        up: () => ({
+          *push(): Generator<Uint8Array, void> {
+            try {
+              result = made.unsubscribe();
+            } catch (error) {
+              result = error;
+            }
+            yield of('x');
+          },
+        }),
+      });
+      made.wire.emit(data('a'));
+      expect([result, made.up.length]).toEqual([undefined, 1]);
+    });
+
     spec('holds little of what the peer has blown up', async (h) => {
       const MiB = 2 ** 20;
       let made = 0;
