@@ -11,7 +11,7 @@ describe('AwaitedClose', () => {
   function closing(): AwaitedClose {
     const lifetime = new Lifetime(0);
     lifetime.state = 'closing';
-    return new AwaitedClose(lifetime, new StreamSettings({}), {} as ErrorPolicy);
+    return new AwaitedClose(lifetime, new StreamSettings({}), { markHandled() {} } as unknown as ErrorPolicy);
   }
 
   it('holds one timer, however many subscribers wait', () => {
