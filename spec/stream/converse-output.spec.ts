@@ -17,4 +17,34 @@ describe('converse', () => {
     await seen.value();
     expect([String(error), seen.values.map(String)]).toEqual(['Error: refused', ['x']]);
   });
+
+  spec('errors with ECLOSED if we close before its last output is sent', async (h) => {
+    const [a, b] = joined(h);
+    await h.until(() => a.state === 'open' && b.state === 'open');
+    b.pause();
+    const result = h.observed(converse(a, lastWords));
+    expect(result.state).toBe('open');
+    a.close();
+    expect(result.state).toBe('error');
+    h.error(result.error, { code: 'ECLOSED', phase: 'read' });
+    b.resume();
+  });
+
+  spec('errors with the error of the connection if it fails before its last output is sent', async (h) => {
+    const [a, b] = joined(h);
+    await h.until(() => a.state === 'open' && b.state === 'open');
+    b.pause();
+    const result = h.observed(converse(a, lastWords));
+    h.observed(a.errors$, 'the errors of the stream');
+    h.observed(b.errors$);
+    b.reset();
+    await result.ended;
+    expect(result.state).toBe('error');
+    h.error(result.error, { code: 'ECONNRESET' });
+  });
 });
+
+// eslint-disable-next-line require-yield -- it reads nothing
+function* lastWords(link: Link): Generator<never, void> {
+  link.send('last words');
+}

@@ -1,7 +1,7 @@
 import { NEVER, Subject } from 'rxjs';
 import { describe, expect } from 'vitest';
 import { spec } from '../support/spec.ts';
-import { joined } from './tools.ts';
+import { joined, turns } from './tools.ts';
 
 describe('send', () => {
   spec('emits the count of a single byte while the source goes on', async (h) => {
@@ -29,5 +29,22 @@ describe('send', () => {
     source.next('y');
     h.error(error, { code: 'EOUTBUFLIMIT', phase: 'write' });
     await Promise.resolve();
+  });
+
+  spec('writes no chunk that an asynchronous source returns after the unsubscribe', async (h) => {
+    const [a, b] = joined(h);
+    const seen = h.observed(b.data$);
+    let resolve: ((result: IteratorResult<string>) => void) | undefined;
+    const source: AsyncIterable<string> = {
+      [Symbol.asyncIterator]: () => ({ next: () => new Promise((then) => (resolve = then)) }),
+    };
+    const sending = a.send(source).subscribe();
+    await h.until(() => resolve !== undefined, 'the source is asked for a chunk');
+    sending.unsubscribe();
+    resolve?.({ done: false, value: 'late' });
+    await turns();
+    a.end('written');
+    await seen.ended;
+    h.sameBytes(seen.values, 'written');
   });
 });
