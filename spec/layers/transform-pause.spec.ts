@@ -148,6 +148,25 @@ describe('transform', () => {
       expect([textOf(made.up), seen]).toEqual(['x', { made: 1, returned: 1 }]);
     });
 
+    it('lets a generator unsubscribe its own stream without an error', () => {
+      let result = 'not called';
+      const made: PluginDriver = ride({
+        up: () => ({
+          *push(): Generator<Uint8Array, void> {
+            try {
+              made.unsubscribe();
+              result = 'no error';
+            } catch (error) {
+              result = String(error);
+            }
+            yield of('x');
+          },
+        }),
+      });
+      made.wire.emit(data('a'));
+      expect([result, textOf(made.up)]).toEqual(['no error', '']);
+    });
+
     spec('holds little of what the peer has blown up', async (h) => {
       const MiB = 2 ** 20;
       let made = 0;

@@ -1,7 +1,7 @@
 /* eslint-disable require-yield -- a talk may have nothing to read */
 import * as rx from 'rxjs';
 import { describe, expect, it } from 'vitest';
-import { type Conversation } from '../../src/protocol/conversation.ts';
+import { Conversation } from '../../src/protocol/conversation.ts';
 import { type Link } from '../../src/protocol/link.ts';
 import type { Need, Talk } from '../../src/protocol/need.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
@@ -25,6 +25,21 @@ describe('Conversation', () => {
         expect(value, `${JSON.stringify(reply)} ${name}`).toBe(expected);
       }
     }
+  });
+
+  it('passes the bytes of each read to onRead, a single byte too, and none of an empty read', () => {
+    const read: string[] = [];
+    const conversation = new Conversation(
+      function* (link): Talk<void> {
+        yield* link.read(1);
+        yield* link.read(0);
+        yield* link.readUntil('\n', 8);
+      },
+      { phase: 'read', onRead: (bytes) => read.push(latin(bytes)) },
+    );
+    conversation.start();
+    conversation.push(of('abc\nrest'));
+    expect(read).toEqual(['a', 'bc\n']);
   });
 
   it('returns without a byte if it requests none', () => {

@@ -106,6 +106,12 @@ describe('httpConnect', () => {
       });
     });
 
+    it('comes after 16 interim replies, and not after 17', () => {
+      const reply = (interim: number): string => `${'HTTP/1.1 100 Continue\r\n\r\n'.repeat(interim)}HTTP/1.1 200 OK\r\n\r\n`;
+      expect(asking([reply(16)])).toMatchObject({ result: { status: 200 } });
+      expect(errorOf(asking([reply(17)]))).toMatchObject({ code: 'EPROTOCOL', message: 'the proxy sent more than 16 interim replies' });
+    });
+
     it('is required after that number', () => {
       expect(errorOf(asking(['HTTP/1.1 102 Processing\r\n\r\n'.repeat(INTERIM_REPLIES + 1)]))).toMatchObject({ code: 'EPROTOCOL' });
     });

@@ -1,0 +1,13 @@
+import { describe, expect, it } from 'vitest';
+import { reserve } from '../../src/stream/slab.ts';
+
+describe('reserve', () => {
+  it('fills a slab to its last byte', () => {
+    const slabs = new Set(Array.from({ length: 8 }, () => reserve(8192).buffer));
+    expect(slabs.size).toBe(2);
+  });
+
+  it('shares a slab of 32 KiB up to 8 KiB, and allocates longer pieces on their own', () => {
+    expect([8191, 8192, 8193].map((length) => reserve(length).buffer.byteLength)).toEqual([32_768, 32_768, 8193]);
+  });
+});
