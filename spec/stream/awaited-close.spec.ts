@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { invariants, type Harness } from '../support/harness.ts';
+import type { Harness } from '../support/harness.ts';
+import { invariants } from '../support/invariants.ts';
 import { serve } from './tools.ts';
 
 const INDEX = fileURLToPath(new URL('../../src/index.ts', import.meta.url));

@@ -18,7 +18,8 @@ import {
   type ListenOptions,
 } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import type { Harness } from '../support/harness.ts';
+import { invariants } from '../support/invariants.ts';
 import { spec } from '../support/spec.ts';
 import { deadPort } from '../support/loopback.ts';
 import { owned, pattern, serve, turns, unhandled } from './tools.ts';
