@@ -144,11 +144,11 @@ describe('chat-server', () => {
   });
 
   it('runs as a program that logs the messages, and stops at Ctrl-C', { timeout: 20_000 }, async () => {
-    const { says, interrupt } = runProgram('examples/chat-server.ts', '--port', '0');
-    const port = Number((await says(/port: (\d+)/))[1]);
+    const { prints, interrupt } = runProgram('examples/chat-server.ts', '--port', '0');
+    const port = Number((await prints(/port: (\d+)/))[1]);
     const socket = connect({ host, port });
     socket.write('ann\nhello\n');
-    await says(/\* ann joins\n<ann> hello\n/);
+    await prints(/\* ann joins\n<ann> hello\n/);
     const closed = once(socket.resume(), 'close');
     expect(await interrupt()).toMatchObject({ code: 0, stderr: '' });
     await closed;

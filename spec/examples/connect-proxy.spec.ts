@@ -207,7 +207,7 @@ describe('examples/connect-proxy.ts', () => {
 
   it('runs as a program with credentials and a list of targets', { timeout: 20_000 }, async () => {
     const credentials = ['--user', 'me', '--pass', 'pw'];
-    const { says, interrupt } = runProgram(
+    const { prints, interrupt } = runProgram(
       'examples/connect-proxy.ts',
       '--port',
       '0',
@@ -217,11 +217,11 @@ describe('examples/connect-proxy.ts', () => {
       '--allow',
       'b.test',
     );
-    const port = Number((await says(/port: (\d+)/))[1]);
+    const port = Number((await prints(/port: (\d+)/))[1]);
     const client = connect(port, '127.0.0.1');
     client.end(`CONNECT 127.0.0.1:2 HTTP/1.1\r\nproxy-authorization: basic ${Buffer.from('me:pw').toString('base64')}\r\n\r\n`);
     expect(statusOf((await allOf(client)).toString())).toBe('HTTP/1.1 403');
-    await says(/ 403 Forbidden\n/);
+    await prints(/ 403 Forbidden\n/);
     expect(await interrupt()).toMatchObject({ code: 0, stderr: '' });
   });
 });

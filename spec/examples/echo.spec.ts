@@ -10,7 +10,7 @@ const start = (name: string, ...args: readonly (string | number)[]): Running => 
 describe('echo-server and echo-client', () => {
   it('echo stdin of the client, and the server stops at Ctrl-C', { timeout: 20_000 }, async () => {
     const echo = start('echo-server');
-    const [, port = ''] = await echo.says(/port: (\d+)/);
+    const [, port = ''] = await echo.prints(/port: (\d+)/);
     const client = start('echo-client', port);
     client.stdin.end(`hello\n${'x'.repeat(300_000)}\n`);
     expect(await client.ended).toEqual({ code: 0, stdout: `hello\n${'x'.repeat(300_000)}\n`, stderr: '' });
@@ -26,11 +26,11 @@ describe('echo-server and echo-client', () => {
 
   it('serve the next client after one has reset', { timeout: 20_000 }, async () => {
     const echo = start('echo-server');
-    const port = Number((await echo.says(/port: (\d+)/))[1]);
+    const port = Number((await echo.prints(/port: (\d+)/))[1]);
     const rude = connect(port, host);
     await once(rude, 'connect');
     rude.resetAndDestroy();
-    await echo.says(/a connection failed: IOStreamError: /);
+    await echo.prints(/a connection failed: IOStreamError: /);
     const polite = connect(port, host).setEncoding('utf8').end('still there?');
     expect(await once(polite, 'data')).toEqual(['still there?']);
   });

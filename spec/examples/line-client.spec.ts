@@ -10,11 +10,11 @@ describe('line-client', () => {
       socket.setNoDelay().write(sockets.push(socket) === 1 ? 'first\nsec' : 'third\n');
     });
     const client = runProgram('examples/line-client.ts', (place as { port: number }).port);
-    await client.says(/first/);
+    await client.prints(/first/);
     sockets[0]?.write('ond\nlost');
-    await client.says(/second/);
+    await client.prints(/second/);
     sockets[0]?.resetAndDestroy();
-    await client.says(/third/);
+    await client.prints(/third/);
     const accent = Buffer.from('é');
     sockets[1]?.write(Buffer.concat([Buffer.from('four '), accent.subarray(0, 1)]));
     await new Promise(setImmediate);

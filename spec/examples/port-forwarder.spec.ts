@@ -72,13 +72,13 @@ describe('port-forwarder', () => {
   });
 
   it('runs as a program that prints its counters, and stops at Ctrl-C', { timeout: 20_000 }, async () => {
-    const { says, interrupt } = runProgram('examples/port-forwarder.ts', '0', `${host}:${await deadPort()}`);
-    const port = Number((await says(/port: (\d+)/))[1]);
+    const { prints, interrupt } = runProgram('examples/port-forwarder.ts', '0', `${host}:${await deadPort()}`);
+    const port = Number((await prints(/port: (\d+)/))[1]);
     dial({ host, port })
       .on('error', () => {})
       .resume();
-    await says(/a connection failed: .*ECONNREFUSED/);
-    await says(/0 open of 1, 0 bytes there, 0 bytes back\n/);
+    await prints(/a connection failed: .*ECONNREFUSED/);
+    await prints(/0 open of 1, 0 bytes there, 0 bytes back\n/);
     const { code, stderr } = await interrupt();
     expect([code, stderr]).toStrictEqual([0, '']);
   });

@@ -120,12 +120,12 @@ describe('socks5-server', () => {
   });
 
   it('runs as a program that logs its connections, and stops at Ctrl-C', { timeout: 20_000 }, async () => {
-    const { says, interrupt } = runProgram('examples/socks5-server.ts', '--port', '0', '--local');
-    const port = Number((await says(/port: (\d+)/))[1]);
+    const { prints, interrupt } = runProgram('examples/socks5-server.ts', '--port', '0', '--local');
+    const port = Number((await prints(/port: (\d+)/))[1]);
     const target = await deadPort();
     const error = await open({ host, port: target, plugin: { proxy: socks5({ host, port }) } }).catch((error: unknown) => error);
     expect(error).toMatchObject({ code: 'EPROXY', status: 5 });
-    await says(new RegExp(`${host}: to ${host} port ${target}\n.*ECONNREFUSED`));
+    await prints(new RegExp(`${host}: to ${host} port ${target}\n.*ECONNREFUSED`));
     expect(await interrupt()).toMatchObject({ code: 0, stderr: '' });
   });
 });

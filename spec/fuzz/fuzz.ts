@@ -1,9 +1,6 @@
 import { inspect } from 'node:util';
 import { expect, it, onTestFinished } from 'vitest';
 import { IOStreamError } from '../../src/errors.ts';
-import { Conversation } from '../../src/protocol/conversation.ts';
-import type { Link } from '../../src/protocol/link.ts';
-import type { Need, Talk } from '../../src/protocol/need.ts';
 import { mutate } from '../../src/testing/chaos/mutate.ts';
 import { randomOf } from '../../src/testing/random-of.ts';
 import { shrink } from '../../src/testing/rules/shrink.ts';
@@ -133,26 +130,3 @@ export function fuzzes(target: FuzzTarget): void {
 
 /** Number of inputs tried in this file. */
 export const counted = { inputs: 0 };
-
-/** Runs a conversation with chunks, then the end of the peer. Answers its other waits with undefined. */
-export function talkOver<T>(talk: (link: Link) => Talk<T>, chunks: readonly Uint8Array[]): Verdict {
-  const conversation = new Conversation(talk, { phase: 'handshake' });
-  let written = 0;
-  try {
-    let result = conversation.start();
-    const step = (next: () => IteratorResult<Need, T>): void => {
-      result = next();
-      while (!result.done && 'wait' in result.value) result = conversation.answer(undefined);
-    };
-    for (const chunk of chunks) {
-      if (result.done) break;
-      written += chunk.length;
-      step(() => conversation.push(chunk));
-    }
-    if (!result.done) step(() => conversation.end());
-    if (!result.done) return { error: new Error('the conversation continues after the end') };
-    return { value: result.value, consumed: written - conversation.unread };
-  } catch (error) {
-    return { error };
-  }
-}

@@ -12,10 +12,19 @@ import type { Talk } from '../../src/protocol/need.ts';
 import { Secrets } from '../../src/protocol/secrets.ts';
 import { socks4Connect } from '../../src/protocol/socks4.ts';
 import { socks5Connect } from '../../src/protocol/socks5.ts';
-import { counted, fuzzes, talkOver, type Verdict } from './fuzz.ts';
+import { runConversation } from '../support/run-conversation.ts';
+import { counted, fuzzes, type Verdict } from './fuzz.ts';
 
 const latin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8');
+
+/** Runs a conversation with chunks, then the end of the peer. */
+function verdictOf<T>(talk: (link: Link) => Talk<T>, chunks: readonly Uint8Array[]): Verdict {
+  const { result, unread, isWaiting, ...failure } = runConversation(talk, chunks, { end: true });
+  if ('error' in failure) return { error: failure.error };
+  if (isWaiting) return { error: new Error('the conversation continues after the end') };
+  return { value: result, consumed: chunks.reduce((sum, { length }) => sum + length, 0) - unread.length };
+}
 
 const HEADS = [
   'HTTP/1.1 200 OK\r\n\r\n',
@@ -48,14 +57,14 @@ const request = { authority: 'target.test:443', headers: [] };
 describe('the parsers of proxy replies', () => {
   afterAll(() => console.log(`fuzzed parsers: ${counted.inputs} inputs`));
 
-  fuzzes({ name: 'http head', samples: HEADS, inputs: 50_000, run: (chunks) => talkOver(readHead, chunks), oracle: sameAsHead });
+  fuzzes({ name: 'http head', samples: HEADS, inputs: 50_000, run: (chunks) => verdictOf(readHead, chunks), oracle: sameAsHead });
 
   fuzzes({
     name: 'http body',
     samples: HEADS,
     inputs: 30_000,
     run: (chunks) =>
-      talkOver(function* (link: Link): Talk<unknown> {
+      verdictOf(function* (link: Link): Talk<unknown> {
         const head = yield* readHead(link);
         return yield* readBody(link, head, { skip: true });
       }, chunks),
@@ -66,7 +75,7 @@ describe('the parsers of proxy replies', () => {
     samples: ['3\r\nabc\r\n0\r\n\r\nrest', 'a;q="x"\r\n0123456789\r\n1 \r\nx\r\n00\r\nA: b\r\n\r\n', 'ffffffff\r\n', '0\n\n'],
     inputs: 40_000,
     run: (chunks) =>
-      talkOver(
+      verdictOf(
         (link) => readBody(link, { minor: 1, status: 200, reason: '', headers: { 'transfer-encoding': 'chunked' } }, { skip: true }),
         chunks,
       ),
@@ -76,7 +85,7 @@ describe('the parsers of proxy replies', () => {
     name: 'http connect',
     samples: HEADS,
     inputs: 30_000,
-    run: (chunks) => talkOver((link) => httpConnect(link, request, state()), chunks),
+    run: (chunks) => verdictOf((link) => httpConnect(link, request, state()), chunks),
     oracle: (_input, { value, error }) => {
       if (value !== undefined) expect(String((value as { status: number }).status)).toMatch(/^2\d\d$/);
       expect(`${JSON.stringify(value)} ${String(error)} ${JSON.stringify(error)}`, 'the secret leaks').not.toMatch(/c2VjcmV0/);
@@ -87,7 +96,7 @@ describe('the parsers of proxy replies', () => {
     name: 'http connect with auth',
     samples: HEADS,
     inputs: 15_000,
-    run: (chunks) => talkOver((link) => httpConnect(link, { ...request, auth: () => [] }, state()), chunks),
+    run: (chunks) => verdictOf((link) => httpConnect(link, { ...request, auth: () => undefined as never }, state()), chunks),
   });
 
   fuzzes({
@@ -138,7 +147,7 @@ describe('the parsers of proxy replies', () => {
       Uint8Array.of(0, 91, 0, 0, 0, 0, 0, 0),
     ],
     inputs: 70_000,
-    run: (chunks) => talkOver((link) => socks4Connect(link, { host: 'target.test', port: 443 }, Uint8Array.of(109)), chunks),
+    run: (chunks) => verdictOf((link) => socks4Connect(link, { host: 'target.test', port: 443 }, Uint8Array.of(109)), chunks),
     oracle: (input, { value, consumed }) => {
       const granted = input.length >= 8 && input[0] === 0 && input[1] === 90;
       expect(value !== undefined).toBe(granted);
@@ -159,7 +168,7 @@ describe('the parsers of proxy replies', () => {
     inputs: 60_000,
     run: (chunks) => {
       const credentials = { user: Uint8Array.of(117), pass: Uint8Array.of(112) };
-      return talkOver((link) => socks5Connect(link, { host: 'target.test', port: 443 }, credentials), chunks);
+      return verdictOf((link) => socks5Connect(link, { host: 'target.test', port: 443 }, credentials), chunks);
     },
     oracle: (input, { value, consumed }) => {
       // RFC 1928 section 6, RFC 1929: the accepted replies.

@@ -8,7 +8,7 @@ import type { Talk } from '../../src/protocol/need.ts';
 import { END } from '../../src/wire/signal.ts';
 import { data, inWords, sent, textOf } from '../support/signal-text.ts';
 import type { PluginDriver } from '../support/plugin-driver.ts';
-import { boom, greet, REPLY, ride, through } from './handshake-tools.ts';
+import { boom, greet, REPLY, drive, through } from './handshake-tools.ts';
 
 describe('handshake', () => {
   describe('an EOF of the peer', () => {
@@ -16,7 +16,7 @@ describe('handshake', () => {
 
     it.each(Array.from({ length: whole }, (_, count) => count))('after %i bytes of the reply errors with the code asked for', (count) => {
       for (const end of [(made: PluginDriver) => made.wire.emit(END), (made: PluginDriver) => made.wire.complete()]) {
-        const made = ride({ early: 'EPROXY' });
+        const made = drive({ early: 'EPROXY' });
         made.wire.connect();
         if (count > 0) made.wire.emit(data(REPLY.slice(0, count)));
         end(made);
@@ -27,7 +27,7 @@ describe('handshake', () => {
     });
 
     it('is EPROTOCOL by default', () => {
-      const made = ride();
+      const made = drive();
       made.wire.connect();
       made.wire.emit(END);
       expect(made.error).toMatchObject({ code: 'EPROTOCOL' });
@@ -40,7 +40,7 @@ describe('handshake', () => {
     });
 
     it('may be caught by the conversation: connected, leftovers, end', () => {
-      const { wire, up } = ride({
+      const { wire, up } = drive({
         *talk(link) {
           try {
             yield* link.read(100);
@@ -56,7 +56,7 @@ describe('handshake', () => {
     });
 
     it('cannot be read past', () => {
-      const made = ride({
+      const made = drive({
         *talk(link) {
           for (;;) {
             try {
@@ -82,7 +82,7 @@ describe('handshake', () => {
     ];
     /** Waits in a talk, and lets the wire fail. */
     const failing = (talk: HandshakeOptions['talk'], error: unknown): PluginDriver => {
-      const made = ride({ talk });
+      const made = drive({ talk });
       made.wire.connect();
       made.wire.emit(data('few'));
       made.wire.fail(error);
@@ -158,7 +158,7 @@ describe('handshake', () => {
 
     it('of our own reset is not thrown into the conversation: its finally blocks run, and Up errors with the reason', () => {
       const log: string[] = [];
-      const made = ride({
+      const made = drive({
         *talk(link) {
           try {
             yield* link.read(9);
@@ -178,7 +178,7 @@ describe('handshake', () => {
 
     it('caused by the conversation itself only runs its finally blocks', () => {
       const log: string[] = [];
-      const made: PluginDriver = ride({
+      const made: PluginDriver = drive({
         *talk(link) {
           try {
             yield* link.read(1);
@@ -222,7 +222,7 @@ describe('handshake', () => {
         },
       ],
     ])('%s errors the stream with it as the cause, and frees the wire', (_, talk) => {
-      const made = ride({ talk });
+      const made = drive({ talk });
       made.wire.connect();
       made.wire.emit(data(REPLY));
       expect(made.error).toMatchObject({
@@ -236,7 +236,7 @@ describe('handshake', () => {
     });
 
     it('for a `yield` without `*` names it, and frees the wire', () => {
-      const made = ride({
+      const made = drive({
         *talk(link) {
           yield link.read(1) as never;
         },
@@ -249,7 +249,7 @@ describe('handshake', () => {
 
     it('of an IOStreamError errors with that, and adds the layer', () => {
       const error = new IOStreamError('EPROXYAUTH', { phase: 'handshake' });
-      const made = ride({
+      const made = drive({
         *talk() {
           throw error;
         },
@@ -260,7 +260,7 @@ describe('handshake', () => {
     });
 
     it('discards the output of that step', () => {
-      const made = ride({
+      const made = drive({
         *talk(link) {
           link.send('secret');
           boom();
@@ -293,7 +293,7 @@ describe('handshake', () => {
       'by %s %s runs the finally blocks, and sends nothing more',
       (how, when, leave, stage, flow) => {
         let finals = 0;
-        const made = ride({
+        const made = drive({
           *talk(link) {
             try {
               return yield* greet(link);
@@ -317,7 +317,7 @@ describe('handshake', () => {
     );
 
     it('by close while queued signals are written, writes each of them once', () => {
-      const { app, wire } = ride(
+      const { app, wire } = drive(
         {},
         {
           seen: (signal, { app }) => {
@@ -343,7 +343,7 @@ describe('handshake', () => {
     });
 
     it('by close from inside connected first writes the queued signals', () => {
-      const { wire } = ride(
+      const { wire } = drive(
         {},
         {
           seen: (signal, { app }) => {
@@ -360,7 +360,7 @@ describe('handshake', () => {
     });
 
     it('by reset from inside connected emits no leftovers', () => {
-      const { wire, up } = ride({}, { seen: (_, { app }) => app.error(new Error('enough')) });
+      const { wire, up } = drive({}, { seen: (_, { app }) => app.error(new Error('enough')) });
       wire.connect();
       wire.emit(data(`${REPLY}left`));
       expect([inWords(up), wire.freed]).toEqual([['connected'], true]);
@@ -368,7 +368,7 @@ describe('handshake', () => {
 
     it('from inside the conversation ends it without a throw', () => {
       const log: string[] = [];
-      const made: PluginDriver = ride({
+      const made: PluginDriver = drive({
         *talk(link) {
           try {
             yield* link.read(1);

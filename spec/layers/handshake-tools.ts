@@ -24,10 +24,10 @@ export function* greet(link: Link): Talk<{ name: string; line: string }> {
 }
 export const REPLY = '\x03bob ok\n';
 
-export const ride = (options: Partial<HandshakeOptions> = {}, more: ConstructorParameters<typeof PluginDriver>[1] = {}): PluginDriver =>
+export const drive = (options: Partial<HandshakeOptions> = {}, more: ConstructorParameters<typeof PluginDriver>[1] = {}): PluginDriver =>
   new PluginDriver(handshake({ talk: greet, ...options }), { dial: testDial({ layer: 'greet' }), ...more });
 export const through = (options: Partial<HandshakeOptions> = {}): PluginDriver => {
-  const made = ride(options);
+  const made = drive(options);
   made.wire.connect();
   made.wire.emit(data(REPLY));
   return made;

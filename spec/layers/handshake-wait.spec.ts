@@ -7,13 +7,13 @@ import { testDial } from '../../src/testing/test-dial.ts';
 import { END, PAUSE } from '../../src/wire/signal.ts';
 import { data, inWords, textOf } from '../support/signal-text.ts';
 import { PluginDriver } from '../support/plugin-driver.ts';
-import { latin, detailsOf, boom, ride } from './handshake-tools.ts';
+import { latin, detailsOf, boom, drive } from './handshake-tools.ts';
 
 describe('handshake', () => {
   describe('link.wait', () => {
     /** Reads two bytes, waits for an answer, sends it, and reads two more. */
     const asking = (answer: () => Observable<string>, more: Partial<HandshakeOptions> = {}): PluginDriver =>
-      ride({
+      drive({
         *talk(link) {
           const head = latin(yield* link.read(2));
           link.send('asking');
@@ -60,7 +60,7 @@ describe('handshake', () => {
     });
 
     it('accepts a promise and an iterable, too', async () => {
-      const { wire, up } = ride({
+      const { wire, up } = drive({
         *talk(link) {
           return { both: [yield* link.wait(() => Promise.resolve(1)), yield* link.wait(() => [2, 3])] };
         },
@@ -85,7 +85,7 @@ describe('handshake', () => {
     });
 
     it('continues if the conversation catches the error', () => {
-      const { wire, up } = ride({
+      const { wire, up } = drive({
         *talk(link) {
           let caught = '';
           try {
@@ -102,7 +102,7 @@ describe('handshake', () => {
     });
 
     it('does not deepen the stack: 20,000 answers at once', () => {
-      const { wire, up, error } = ride({
+      const { wire, up, error } = drive({
         *talk(link) {
           for (let turn = 0; turn < 20_000; turn += 1) yield* link.wait(() => of(turn));
         },
@@ -163,7 +163,7 @@ describe('handshake', () => {
       for (const inside of [false, true]) {
         const answer = new Subject<string>();
         const log: string[] = [];
-        const made: PluginDriver = ride({
+        const made: PluginDriver = drive({
           *talk(link) {
             try {
               yield* link.wait(() => {
@@ -187,7 +187,7 @@ describe('handshake', () => {
 
     it('is not subscribed if the conversation was unsubscribed in the same step', () => {
       let asked = 0;
-      const made: PluginDriver = ride({
+      const made: PluginDriver = drive({
         *talk(link) {
           yield* link.read(1);
           made.unsubscribe();

@@ -8,7 +8,7 @@ import { testDial } from '../../src/testing/test-dial.ts';
 import { END, PAUSE, RESUME, type Up } from '../../src/wire/signal.ts';
 import { data, inWords, sent, sentOf, textOf } from '../support/signal-text.ts';
 import { PluginDriver } from '../support/plugin-driver.ts';
-import { latin, detailsOf, greet, REPLY, ride, through } from './handshake-tools.ts';
+import { latin, detailsOf, greet, REPLY, drive, through } from './handshake-tools.ts';
 
 describe('handshake', () => {
   it('refuses no options at all', () => {
@@ -22,7 +22,7 @@ describe('handshake', () => {
   });
 
   it('sends nothing before the wire below is connected', () => {
-    const { wire, up } = ride();
+    const { wire, up } = drive();
     expect([wire.down, up]).toEqual([[], []]);
   });
 
@@ -33,7 +33,7 @@ describe('handshake', () => {
   });
 
   it('is connected at once if the conversation sends and reads nothing', () => {
-    const { wire, up } = ride({ *talk() {} });
+    const { wire, up } = drive({ *talk() {} });
     wire.connect();
     expect([inWords(wire.down), up]).toEqual([[], [{ kind: 'connected', details: [{ layer: 'greet' }, { wire: 'scripted' }] }]]);
   });
@@ -100,7 +100,7 @@ describe('handshake', () => {
   describe('leftovers', () => {
     it('reach the layer above, in order, wherever reply and payload are cut', () => {
       for (const { name, chunks } of rechunk(`${REPLY}payload`, { random: 100, empty: true })) {
-        const { wire, up } = ride();
+        const { wire, up } = drive();
         wire.connect();
         for (const bytes of chunks) wire.emit({ kind: 'data', bytes });
         expect([inWords(up)[0], textOf(up), inWords(wire.down)], name).toEqual(['connected', 'payload', ['data hello', 'data thanks']]);
@@ -108,7 +108,7 @@ describe('handshake', () => {
     });
 
     it('reach the layer above even if it pauses', () => {
-      const { app, wire, up } = ride();
+      const { app, wire, up } = drive();
       app.next(PAUSE);
       wire.connect();
       wire.emit(data(`${REPLY}left`));
@@ -119,7 +119,7 @@ describe('handshake', () => {
     });
 
     it('come before the answers of the wire from inside next, and before the end', () => {
-      const { wire, up } = ride({}, { seen: (signal, { app }) => signal.kind === 'connected' && app.next(data('ping')) });
+      const { wire, up } = drive({}, { seen: (signal, { app }) => signal.kind === 'connected' && app.next(data('ping')) });
       wire.answer = (signal) => inWords([signal])[0] === 'data ping' && wire.emit(data('pong'), END);
       wire.connect();
       wire.emit(data(`${REPLY}left`));
@@ -127,7 +127,7 @@ describe('handshake', () => {
     });
 
     it('come before an end that came with the last reply', () => {
-      const { wire, up } = ride({
+      const { wire, up } = drive({
         *talk(link) {
           link.send('hello');
           yield* link.read(2);
@@ -142,7 +142,7 @@ describe('handshake', () => {
   describe('pause and resume', () => {
     it('from above are held during the handshake, and only the last is passed on', () => {
       const kept = (...signals: readonly (typeof PAUSE | typeof RESUME)[]): string[] => {
-        const { app, wire } = ride();
+        const { app, wire } = drive();
         wire.connect();
         for (const signal of signals) app.next(signal);
         wire.emit(data(REPLY));
@@ -155,7 +155,7 @@ describe('handshake', () => {
     });
 
     it('from below are passed on at any time', () => {
-      const { wire, up } = ride();
+      const { wire, up } = drive();
       wire.emit(PAUSE);
       wire.connect();
       wire.emit(RESUME, PAUSE, data(REPLY));
@@ -165,7 +165,7 @@ describe('handshake', () => {
 
   describe('sent', () => {
     it('excludes bytes of the handshake, also if they are reported late and together with others', () => {
-      const { app, wire, up } = ride();
+      const { app, wire, up } = drive();
       wire.connect();
       wire.emit(sent(3), data(REPLY));
       app.next(data('1234'));
@@ -191,7 +191,7 @@ describe('handshake', () => {
     ): PluginDriver => {
       const scheduler = new TestScheduler(() => {});
       scheduler.maxFrames = Infinity;
-      const made = ride({}, { dial: testDial({ layer: 'greet', scheduler, timeouts, deadline }) });
+      const made = drive({}, { dial: testDial({ layer: 'greet', scheduler, timeouts, deadline }) });
       work(made, scheduler);
       scheduler.flush();
       return made;
@@ -248,7 +248,7 @@ describe('handshake', () => {
         (made: PluginDriver) => made.unsubscribe(),
       ]) {
         const scheduler = new TestScheduler(() => {});
-        const made = ride({}, { dial: testDial({ scheduler }) });
+        const made = drive({}, { dial: testDial({ scheduler }) });
         made.wire.connect();
         end(made);
         expect(scheduler.actions.filter(({ closed }) => !closed)).toEqual([]);
@@ -258,7 +258,7 @@ describe('handshake', () => {
 
   describe('on a synchronous wire', () => {
     it('reads answers that arrive from inside next', () => {
-      const { wire, up } = ride();
+      const { wire, up } = drive();
       const answers: Record<string, Up[]> = { 'data hello': [sent(5), data('\x03bob')], 'data thanks': [data(' ok\n+'), sent(6), END] };
       wire.answer = (signal) => wire.emit(...(answers[inWords([signal])[0] ?? ''] ?? []));
       wire.connect();
@@ -266,7 +266,7 @@ describe('handshake', () => {
     });
 
     it('does not deepen the stack in a conversation of 20,000 turns', () => {
-      const { wire, up, error } = ride({
+      const { wire, up, error } = drive({
         *talk(link) {
           for (let turn = 0; turn < 20_000; turn += 1) {
             link.send('?');
@@ -280,7 +280,7 @@ describe('handshake', () => {
     });
 
     it('keeps the order if the application writes from inside every signal', () => {
-      const { wire, up } = ride(
+      const { wire, up } = drive(
         {},
         {
           seen: (signal, { app }) => {

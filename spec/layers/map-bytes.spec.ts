@@ -123,9 +123,9 @@ describe('mapBytes', () => {
         wire(dial),
         mapBytes(() => upper),
       );
-    const ride = new PluginDriver(plugin);
-    ride.app.next(data('abc'));
-    ride.wire.emit(sent(3), data('d'));
-    expect([inWords(ride.wire.down), inWords(ride.up)]).toEqual([['data ABC'], ['sent 3', 'data D']]);
+    const driver = new PluginDriver(plugin);
+    driver.app.next(data('abc'));
+    driver.wire.emit(sent(3), data('d'));
+    expect([inWords(driver.wire.down), inWords(driver.up)]).toEqual([['data ABC'], ['sent 3', 'data D']]);
   });
 });

@@ -7,7 +7,7 @@ import { END, PAUSE, RESUME, type Up } from '../../src/wire/signal.ts';
 import { spec } from '../support/spec.ts';
 import { data, inWords, textOf } from '../support/signal-text.ts';
 import type { PluginDriver } from '../support/plugin-driver.ts';
-import { of, latin, ride } from './transform-tools.ts';
+import { of, latin, drive } from './transform-tools.ts';
 
 describe('transform', () => {
   describe('while the application has paused', () => {
@@ -37,7 +37,7 @@ describe('transform', () => {
 
     it('makes no more, and goes on where it was: first what waits, then the wire is resumed', () => {
       const { seen, up: maker } = bomb(1000);
-      const { app, wire, up } = ride({ up: maker }, pausing('a2 '));
+      const { app, wire, up } = drive({ up: maker }, pausing('a2 '));
       wire.emit(data('a'), data('b'));
       expect([textOf(up), seen.made, inWords(wire.down)]).toEqual(['a0 a1 a2 ', 4, ['pause']]);
       app.next(RESUME);
@@ -47,7 +47,7 @@ describe('transform', () => {
 
     it('sends nothing to the wire if it is paused again before the queue is empty', () => {
       const { up: maker } = bomb(3);
-      const { app, wire, up } = ride({ up: maker }, pausing('b0 '));
+      const { app, wire, up } = drive({ up: maker }, pausing('b0 '));
       app.next(PAUSE);
       wire.emit(data('a'), data('b'));
       expect(textOf(up)).toBe('');
@@ -59,7 +59,7 @@ describe('transform', () => {
 
     it('does not deepen the stack when it is paused and resumed at each piece', () => {
       const { up: maker } = bomb(20_000);
-      const { wire, up } = ride(
+      const { wire, up } = drive(
         { up: maker },
         {
           seen: (signal, { app }) => {
@@ -80,7 +80,7 @@ describe('transform', () => {
       ['an error', ({ wire }) => wire.fail(new Error('reset')), 'error'],
     ])('keeps %s of the wire behind what waits', (_, happens, state) => {
       const { up: maker } = bomb(3);
-      const made = ride({ up: maker }, pausing('a0 '));
+      const made = drive({ up: maker }, pausing('a0 '));
       made.wire.emit(data('a'), END);
       happens(made);
       expect([textOf(made.up), inWords(made.up).includes('end'), made.state]).toEqual(['a0 ', false, 'open']);
@@ -90,7 +90,7 @@ describe('transform', () => {
     });
 
     it('reports an error of the wire at once if the queue is empty', () => {
-      const made = ride({ up: bomb(3).up }, pausing('a2 '));
+      const made = drive({ up: bomb(3).up }, pausing('a2 '));
       made.wire.emit(data('a'));
       made.wire.fail(new Error('reset'));
       expect([textOf(made.up), made.state]).toEqual(['a0 a1 a2 ', 'error']);
@@ -103,7 +103,7 @@ describe('transform', () => {
     ])('drops what waits on %s, and returns what was left half way', (_, leaves, state, flow) => {
       for (const gone of [false, true]) {
         const { seen, up: maker } = bomb(1000);
-        const made = ride({ up: maker }, pausing('a0 '));
+        const made = drive({ up: maker }, pausing('a0 '));
         made.wire.emit(data('a'), data('b'));
         if (gone) made.wire.complete();
         leaves(made);
@@ -120,7 +120,7 @@ describe('transform', () => {
 
     it('returns a generator on the way down, too, when the subscriber leaves', () => {
       const { seen, up: maker } = bomb(1000);
-      const made = ride({ down: maker });
+      const made = drive({ down: maker });
       made.wire.answer = (signal) => textOf([signal]) === 'a1 ' && made.unsubscribe();
       made.app.next(data('a'));
       expect(seen).toEqual({ made: 2, returned: 1 });
@@ -129,7 +129,7 @@ describe('transform', () => {
     it('returns one that frees the stream itself', () => {
       const frees: { now?: () => void } = {};
       const seen = { made: 0, returned: 0 };
-      const made = ride({
+      const made = drive({
         up: () => ({
           *push() {
             try {
@@ -150,7 +150,7 @@ describe('transform', () => {
 
     it('lets a generator unsubscribe its own stream without an error', () => {
       let result = 'not called';
-      const made: PluginDriver = ride({
+      const made: PluginDriver = drive({
         up: () => ({
           *push(): Generator<Uint8Array, void> {
             try {

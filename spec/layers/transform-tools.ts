@@ -25,7 +25,7 @@ export const blocks = (): Transformer => {
   };
 };
 
-export const ride = (options: TransformOptions, more: ConstructorParameters<typeof PluginDriver>[1] = {}): PluginDriver => {
+export const drive = (options: TransformOptions, more: ConstructorParameters<typeof PluginDriver>[1] = {}): PluginDriver => {
   const made = new PluginDriver(transform(options), more);
   made.wire.connect();
   return made;

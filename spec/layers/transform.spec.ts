@@ -7,11 +7,11 @@ import { END, PAUSE, RESUME, type Up } from '../../src/wire/signal.ts';
 import { PluginDriver } from '../support/plugin-driver.ts';
 import { data, inWords, sent, sentOf, textOf } from '../support/signal-text.ts';
 import { framed } from '../testing/plugins.ts';
-import { of, latin, boom, twice, swallow, half, blocks, ride } from './transform-tools.ts';
+import { of, latin, boom, twice, swallow, half, blocks, drive } from './transform-tools.ts';
 
 describe('transform', () => {
   it('passes all on without transformers', () => {
-    const { app, wire, up } = ride({});
+    const { app, wire, up } = drive({});
     for (const signal of [data('a'), PAUSE, RESUME, END]) app.next(signal);
     wire.emit(sent(1), data('b'), PAUSE, RESUME, { kind: 'end', truncated: true });
     expect(inWords(wire.down)).toEqual(['data a', 'pause', 'resume', 'end']);
@@ -19,7 +19,7 @@ describe('transform', () => {
   });
 
   it('changes each direction with its own transformer', () => {
-    const { app, wire, up } = ride({ down: blocks, up: twice });
+    const { app, wire, up } = drive({ down: blocks, up: twice });
     for (const text of ['ab', 'cdef', 'ghi']) app.next(data(text));
     wire.emit(data('x'));
     expect([inWords(wire.down), inWords(up)]).toEqual([
@@ -51,7 +51,7 @@ describe('transform', () => {
       ['held, then through', blocks, ['ab', 'cdef', 'gh'], [4, 4], [4, 4]],
       ['one byte at a time', blocks, ['abcdefgh'], [1, 1, 1, 1, 4], [0, 0, 0, 0, 8]],
     ])('%s', (_, down, texts, told, expected) => {
-      const { app, wire, up } = ride({ down });
+      const { app, wire, up } = drive({ down });
       for (const text of texts) app.next(data(text));
       const got = told.map((bytes) => {
         const before = sentOf(up);
@@ -62,13 +62,13 @@ describe('transform', () => {
     });
 
     it('reports bytes without output at once if nothing is before them, otherwise with the bytes before them', () => {
-      const { app, up } = ride({ down: swallow });
+      const { app, up } = drive({ down: swallow });
       app.next(data('abc'));
       expect(inWords(up)).toEqual(['connected', 'sent 3']);
 
       let on = true;
       const mute = (): Transformer => ({ push: (bytes) => (on ? [bytes] : []) });
-      const second = ride({ down: mute });
+      const second = drive({ down: mute });
       second.app.next(data('abc'));
       on = false;
       second.app.next(data('de'));
@@ -78,7 +78,7 @@ describe('transform', () => {
     });
 
     it('reports held bytes when the output that completes them is sent', () => {
-      const { app, wire, up } = ride({ down: blocks });
+      const { app, wire, up } = drive({ down: blocks });
       app.next(data('abcdef'));
       wire.emit(sent(4));
       expect(sentOf(up)).toBe(4);
@@ -100,7 +100,7 @@ describe('transform', () => {
           },
         };
       };
-      const { app, wire, up } = ride({ down: lazy });
+      const { app, wire, up } = drive({ down: lazy });
       app.next(data('abcdef'));
       expect(sentOf(up)).toBe(0);
       wire.emit(sent(4));
@@ -109,7 +109,7 @@ describe('transform', () => {
 
     it('counts a farewell for nothing', () => {
       const bye = (): Transformer => ({ push: (bytes) => [bytes], finish: () => [of('bye')] });
-      const { app, wire, up } = ride({ down: bye });
+      const { app, wire, up } = drive({ down: bye });
       app.next(data('ab'));
       app.next(END);
       wire.emit(sent(1), sent(1), sent(3));
@@ -133,7 +133,7 @@ describe('transform', () => {
             held: () => held,
           };
         };
-        const { app, wire, up } = ride({ down: odd });
+        const { app, wire, up } = drive({ down: odd });
         let given = 0;
         let told = 0;
         const made = (): number => wire.down.reduce((sum, signal) => sum + (signal.kind === 'data' ? signal.bytes.length : 0), 0);
@@ -161,7 +161,7 @@ describe('transform', () => {
 
   describe('finish', () => {
     it('gives what is left before the end, both ways, once', () => {
-      const { app, wire, up } = ride({ down: blocks, up: blocks });
+      const { app, wire, up } = drive({ down: blocks, up: blocks });
       app.next(data('abcde'));
       app.next(END);
       app.complete();
@@ -171,7 +171,7 @@ describe('transform', () => {
     });
 
     it('gives what is left before the close', () => {
-      const { app, wire } = ride({ down: blocks });
+      const { app, wire } = drive({ down: blocks });
       app.next(data('abcde'));
       app.complete();
       expect([inWords(wire.down), wire.flow]).toEqual([['data abcd', 'data e...'], 'complete']);
@@ -187,8 +187,8 @@ describe('transform', () => {
     it('is not called on reset and unsubscribe', () => {
       let finished = 0;
       const counting = (): Transformer => ({ push: (bytes) => [bytes], finish: () => ((finished += 1), []) });
-      ride({ down: counting, up: counting }).app.error(new Error('why'));
-      ride({ down: counting, up: counting }).unsubscribe();
+      drive({ down: counting, up: counting }).app.error(new Error('why'));
+      drive({ down: counting, up: counting }).unsubscribe();
       expect(finished).toBe(0);
     });
   });
@@ -212,7 +212,7 @@ describe('transform', () => {
     ],
     ['up.finish: it was cut off', { up: () => ({ push: () => [], finish: boom }) }, ({ wire }) => wire.emit(END)],
   ])('errors with a throw of %s, and frees the wire', (_, options, work) => {
-    const made = ride(options);
+    const made = drive(options);
     work(made);
     expect(made).toMatchObject({ state: 'error', error: new Error('boom') });
     expect([made.wire.freed, made.app.observed, inWords(made.up).includes('end')]).toEqual([true, false, false]);
@@ -220,7 +220,7 @@ describe('transform', () => {
 
   describe('re-entrancy', () => {
     it('keeps the order of what is written from inside next', () => {
-      const { app, wire } = ride({ down: twice });
+      const { app, wire } = drive({ down: twice });
       let once = true;
       wire.answer = () => {
         if (!once) return;
@@ -232,7 +232,7 @@ describe('transform', () => {
     });
 
     it('keeps the order of what the wire answers from inside next', () => {
-      const { app, wire, up } = ride({ up: twice }, { seen: (signal, { app }) => textOf([signal]) === 'a' && app.next(data('?')) });
+      const { app, wire, up } = drive({ up: twice }, { seen: (signal, { app }) => textOf([signal]) === 'a' && app.next(data('?')) });
       wire.answer = () => wire.emit(data('b'));
       wire.emit(data('a'), END);
       expect(app.observed).toBe(true);
@@ -241,7 +241,7 @@ describe('transform', () => {
     });
 
     it('hands all down before the end when it is closed from inside next', () => {
-      const { app, wire } = ride({ down: () => ({ ...twice(), finish: () => [of('!')] }) });
+      const { app, wire } = drive({ down: () => ({ ...twice(), finish: () => [of('!')] }) });
       wire.answer = () => app.complete();
       app.next(data('a'));
       expect([textOf(wire.down), wire.flow]).toEqual(['aa!', 'complete']);
@@ -254,7 +254,7 @@ describe('transform', () => {
           for (; made < 1000; made += 1) yield of('x');
         },
       });
-      const { wire } = ride(
+      const { wire } = drive(
         { up: bomb },
         { seen: (signal, { app }) => signal.kind === 'data' && made === 2 && app.error(new Error('enough')) },
       );
@@ -273,7 +273,7 @@ describe('transform', () => {
         }
       },
     });
-    const { app, wire } = ride({ down: telling });
+    const { app, wire } = drive({ down: telling });
     wire.answer = (signal) => {
       story.push(`gave ${textOf([signal])}`);
       if (textOf([signal]) === 'a1') app.next(data('b'));
@@ -289,7 +289,7 @@ describe('transform', () => {
   it('is the same at every cut', () => {
     const whole = 'the quick brown fox';
     for (const plan of cutPlans(whole.length, { random: 50, empty: true })) {
-      const { app, wire, up } = ride({ down: blocks, up: blocks });
+      const { app, wire, up } = drive({ down: blocks, up: blocks });
       for (const bytes of chunksOf(of(whole), plan)) {
         app.next({ kind: 'data', bytes });
         wire.emit({ kind: 'data', bytes });
@@ -303,7 +303,7 @@ describe('transform', () => {
 
   it('does not change the chunks it is given', () => {
     const bytes = of('abc');
-    const { app, wire } = ride({ down: twice, up: blocks });
+    const { app, wire } = drive({ down: twice, up: blocks });
     app.next({ kind: 'data', bytes });
     wire.emit({ kind: 'data', bytes });
     expect(latin(bytes)).toBe('abc');

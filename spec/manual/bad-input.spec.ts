@@ -9,7 +9,7 @@ import { EventLog } from '../support/event-log.ts';
 
 const ALL = RESOLVED | CONNECTED | IN | OUT | EOF | SENT;
 
-/** What RxJS would throw at the process, until the end of the spec. */
+/** Collects the errors that RxJS reports as unhandled, until the end of the spec. */
 function unhandled(h: Harness): unknown[] {
   const seen: unknown[] = [];
   const before = config.onUnhandledError;
@@ -19,11 +19,11 @@ function unhandled(h: Harness): unknown[] {
 }
 
 describe.each(TRANSPORTS)('a write of a wrong type over %s', (transport) => {
-  spec('throws a TypeError at the call; what was written before and after leaves, once', async (h) => {
+  spec('throws a TypeError at once; what is written before and after it is sent exactly once', async (h) => {
     const seen = unhandled(h);
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h);
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: 'before', cb: told.cb }));
+    const log = new EventLog(h);
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: 'before', cb: log.cb }));
     for (const wrong of [null, 5, true, {}, [1, 2], new ArrayBuffer(4), Symbol('x'), () => 'x', Promise.resolve('x')]) {
       expect(() => io.write(wrong as never)).toThrow(
         expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/write\(\) to be a string, a Buffer or/) }),
@@ -37,15 +37,15 @@ describe.each(TRANSPORTS)('a write of a wrong type over %s', (transport) => {
       );
     }
     io.write(', after');
-    await told.waitFor('SENT');
+    await log.waitFor('SENT');
     expect(io.state).toBe('open');
     io.end();
     expect((await allOf(far)).toString()).toBe('before, after');
-    expect(told.errors).toStrictEqual([]);
+    expect(log.errors).toStrictEqual([]);
     expect(seen).toStrictEqual([]);
   });
 
-  spec('throws it after close(), too', async (h) => {
+  spec('throws a TypeError after close(), too', async (h) => {
     const { near, far } = await pair(h, transport);
     const io = watchedStream(h, new IOStream({ fh: near, waitFor: SENT }));
     io.close();
@@ -55,7 +55,7 @@ describe.each(TRANSPORTS)('a write of a wrong type over %s', (transport) => {
     expect(() => io.write(5 as never)).toThrow(TypeError);
   });
 
-  spec('inside a callback closes the stream, like any throw of a callback', async (h) => {
+  spec('closes the stream if the callback does not catch the TypeError', async (h) => {
     const seen = unhandled(h);
     const { near, far } = await pair(h, transport);
     const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: (stream) => void stream.write(5 as never) }));
@@ -70,11 +70,11 @@ describe.each(TRANSPORTS)('a write of a wrong type over %s', (transport) => {
 describe.each(TRANSPORTS)('a callback that throws, over %s', (transport) => {
   const events = transport === 'TCP' ? ['RESOLVED', 'CONNECTED', 'IN', 'OUT', 'SENT', 'EOF'] : ['CONNECTED', 'IN', 'OUT', 'SENT', 'EOF'];
 
-  spec.each(events)('in %s: its stream is closed, it is reported once, and nothing more is told', async (h, event) => {
+  spec.each(events)('closes its stream in %s, is reported once, and does not see the event again', async (h, event) => {
     const seen = unhandled(h);
     const thrown = new Error(`thrown in ${event}`);
     const place = await served(h, (socket) => socket.on('data', () => {}).end('x'), transport);
-    const story: string[] = [];
+    const emitted: string[] = [];
     const io = watchedStream(
       h,
       new IOStream({
@@ -82,7 +82,7 @@ describe.each(TRANSPORTS)('a callback that throws, over %s', (transport) => {
         waitFor: ALL,
         outBuf: 'y',
         cb: (_io, mask) => {
-          story.push(...eventNames(mask));
+          emitted.push(...eventNames(mask));
           if (eventNames(mask).includes(event)) throw thrown;
         },
       }),
@@ -92,13 +92,13 @@ describe.each(TRANSPORTS)('a callback that throws, over %s', (transport) => {
     expect(report.error).toBe(thrown);
     await h.until(() => seen.length > 0, 'the report');
     expect(seen).toStrictEqual([thrown]);
-    expect(story.filter((name) => name === event).length).toBe(1);
+    expect(emitted.filter((name) => name === event).length).toBe(1);
   });
 
-  spec('closes no other stream: a neighbour in the same tick loses and doubles nothing', async (h) => {
+  spec('does not affect another stream in the same tick: no byte is lost or duplicated', async (h) => {
     const seen = unhandled(h);
     const [bad, good] = [await pair(h, transport), await pair(h, transport)];
-    const told = new EventLog(h);
+    const log = new EventLog(h);
     const boom = watchedStream(
       h,
       new IOStream({
@@ -109,12 +109,12 @@ describe.each(TRANSPORTS)('a callback that throws, over %s', (transport) => {
         },
       }),
     );
-    const io = watchedStream(h, new IOStream({ fh: good.near, waitFor: IN | EOF, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: good.near, waitFor: IN | EOF, cb: log.cb }));
     bad.far.write('x');
     good.far.write('one ');
     await firstValueFrom(boom.closed$);
     good.far.end('two');
-    await told.waitFor('EOF');
+    await log.waitFor('EOF');
     expect(io.inBuf.toString()).toBe('one two');
     io.end('all well');
     expect((await allOf(good.far)).toString()).toBe('all well');
@@ -122,7 +122,7 @@ describe.each(TRANSPORTS)('a callback that throws, over %s', (transport) => {
     expect(seen.length).toBe(1);
   });
 
-  spec('after close() is reported only: what was queued leaves', async (h) => {
+  spec('is only reported after close(): the queued bytes are sent', async (h) => {
     const seen = unhandled(h);
     const { near, far } = await pair(h, transport);
     const io = watchedStream(
@@ -131,21 +131,21 @@ describe.each(TRANSPORTS)('a callback that throws, over %s', (transport) => {
         fh: near,
         waitFor: IN,
         cb: (stream) => {
-          stream.write('farewell');
+          stream.write('goodbye');
           stream.close();
           throw new Error('and then this');
         },
       }),
     );
     far.write('x');
-    expect((await allOf(far)).toString()).toBe('farewell');
+    expect((await allOf(far)).toString()).toBe('goodbye');
     far.end();
     expect((await firstValueFrom(io.closed$)).by).toBe('us');
     await h.until(() => seen.length > 0, 'the report');
     expect(seen.length).toBe(1);
   });
 
-  spec('in a fatal error is reported only: the stream is closed by the error it was told', async (h) => {
+  spec('is only reported in a fatal error: the stream closes with the fatal error', async (h) => {
     const seen = unhandled(h);
     const { near } = await pair(h, transport);
     const io = watchedStream(
@@ -165,7 +165,7 @@ describe.each(TRANSPORTS)('a callback that throws, over %s', (transport) => {
     expect(seen.map(String)).toStrictEqual(['Error: thrown']);
   });
 
-  spec('as a method of an object, and one that is missing since `method` changed, is the same', async (h) => {
+  spec('closes its stream, too, if `method` names a method that the object does not have', async (h) => {
     const seen = unhandled(h);
     const { near, far } = await pair(h, transport);
     const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: { IO: () => {} } }));

@@ -4,19 +4,19 @@ import { spec } from '../support/spec.ts';
 import { pair } from '../support/loopback.ts';
 import { watchedStream } from '../support/watched-stream.ts';
 
-type Call = [who: string, mask: EventMask, code?: string];
+type Call = [callee: string, mask: EventMask, code?: string];
 
 describe('cb', () => {
-  spec('is a function, called with the stream, the events and no error', async (h) => {
+  spec('is a function that is called with the stream, the events and no error', async (h) => {
     const { near, far } = await pair(h);
     const calls: unknown[][] = [];
-    const io: IOStream = watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: (...given) => calls.push(given) }));
+    const io: IOStream = watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: (...args) => calls.push(args) }));
     far.write('x');
     await h.until(() => calls.length > 0, 'a call');
     expect(calls).toStrictEqual([[io, IN, undefined]]);
   });
 
-  spec('is called with mask 0 and the error when something fails', async (h) => {
+  spec('is called with mask 0 and the error when an error occurs', async (h) => {
     const { near, far } = await pair(h);
     const calls: [EventMask, string | undefined][] = [];
     watchedStream(h, new IOStream({ fh: near, waitFor: 0, cb: (_io, mask, error) => calls.push([mask, error?.code]) }));
@@ -25,7 +25,7 @@ describe('cb', () => {
     expect(calls[0]).toStrictEqual([0, 'EREQINEOF']);
   });
 
-  spec('is an object whose method IO is called on it', async (h) => {
+  spec('may be an object, on which the method `IO` is called', async (h) => {
     const { near, far } = await pair(h);
     const calls: Call[] = [];
     const server = {
@@ -40,7 +40,7 @@ describe('cb', () => {
     expect(calls).toStrictEqual([['server', IN]]);
   });
 
-  spec('is a class whose static method named `method` is called on it', async (h) => {
+  spec('may be a class, on which the static method named by `method` is called', async (h) => {
     const { near, far } = await pair(h);
     const calls: Call[] = [];
     // eslint-disable-next-line @typescript-eslint/no-extraneous-class -- the manual's "class name"
@@ -56,7 +56,7 @@ describe('cb', () => {
     expect(calls).toStrictEqual([['Client', IN]]);
   });
 
-  spec('is changed while running, with `method`', async (h) => {
+  spec('may be changed, and `method` too, while the stream is open', async (h) => {
     const { near, far } = await pair(h);
     const calls: Call[] = [];
     const first = { IO: (_io: IOStream, mask: EventMask) => calls.push(['first', mask]) };
@@ -76,10 +76,10 @@ describe('cb', () => {
     await step(() => (io.cb = second));
     await step(() => (io.method = 'later'));
     await step(() => (io.cb = (_io: IOStream, mask: EventMask) => calls.push(['function', mask])));
-    expect(calls.map(([who]) => who)).toStrictEqual(['first', 'second.IO', 'second.later', 'function']);
+    expect(calls.map(([callee]) => callee)).toStrictEqual(['first', 'second.IO', 'second.later', 'function']);
   });
 
-  spec('is changed from inside the callback: the next event goes to the new one', async (h) => {
+  spec('may be changed inside the callback: the new one receives the next event', async (h) => {
     const { near, far } = await pair(h);
     const calls: Call[] = [];
     const second = (_io: IOStream, mask: EventMask): void => void calls.push(['second', mask]);
@@ -96,7 +96,7 @@ describe('cb', () => {
     ]);
   });
 
-  spec('may be taken away: nothing is called any more', async (h) => {
+  spec('may be removed: no callback is called any more', async (h) => {
     const { near, far } = await pair(h);
     let calls = 0;
     const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: () => (calls += 1) }));
@@ -106,7 +106,7 @@ describe('cb', () => {
     expect(calls).toBe(0);
   });
 
-  spec('tells of one stream only: two streams with one object are told apart by the first argument', async (h) => {
+  spec('may be shared by two streams: its first argument is the stream of the event', async (h) => {
     const pairs = [await pair(h), await pair(h)];
     const seen = new Map<IOStream, string>();
     const both = { IO: (io: IOStream) => void seen.set(io, io.inBuf.toString()) };

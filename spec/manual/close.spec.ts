@@ -10,10 +10,10 @@ import { EventLog } from '../support/event-log.ts';
 const ALL = RESOLVED | CONNECTED | IN | OUT | EOF | SENT;
 
 describe.each(TRANSPORTS)('close() over %s', (transport) => {
-  spec('ends the stream: what was queued leaves, nothing more is told, the handle is freed', async (h) => {
+  spec('sends the queued bytes, emits no more events, and frees the handle', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h);
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: ALL, cb: told.cb }));
+    const log = new EventLog(h);
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: ALL, cb: log.cb }));
     io.write('good');
     io.write('bye');
     io.close();
@@ -27,13 +27,13 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
     expect(report.unsent).toBe(0);
     expect(io.state).toBe('closed');
     expect(near.destroyed).toBe(true);
-    expect(told.events).toStrictEqual([]);
+    expect(log.events).toStrictEqual([]);
   });
 
-  spec('twice is the same as once', async (h) => {
+  spec('has no further effect when it is called again', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h);
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: ALL, outBuf: 'once', cb: told.cb }));
+    const log = new EventLog(h);
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: ALL, outBuf: 'once', cb: log.cb }));
     io.close();
     io.close();
     expect((await allOf(far)).toString()).toBe('once');
@@ -41,31 +41,31 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
     await firstValueFrom(io.closed$);
     io.close();
     expect(io.state).toBe('closed');
-    expect(told.events).toStrictEqual([]);
+    expect(log.events).toStrictEqual([]);
   });
 
-  spec('in the tick of `new`: nothing is told, and `outBuf` of an fh leaves', async (h) => {
+  spec('emits no event in the tick of `new`, and sends the `outBuf` of an fh', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h);
-    watchedStream(h, new IOStream({ fh: near, waitFor: ALL, outBuf: 'hello and goodbye', cb: told.cb })).close();
+    const log = new EventLog(h);
+    watchedStream(h, new IOStream({ fh: near, waitFor: ALL, outBuf: 'hello and goodbye', cb: log.cb })).close();
     expect((await allOf(far)).toString()).toBe('hello and goodbye');
-    expect(told.events).toStrictEqual([]);
+    expect(log.events).toStrictEqual([]);
   });
 
-  spec('before the connection is there gives it up', async (h) => {
+  spec('cancels a connection attempt, and reports the unsent bytes', async (h) => {
     const place = await served(h, () => {}, transport);
-    const told = new EventLog(h);
-    const io = watchedStream(h, new IOStream({ ...place, waitFor: ALL, outBuf: 'never', cb: told.cb }));
+    const log = new EventLog(h);
+    const io = watchedStream(h, new IOStream({ ...place, waitFor: ALL, outBuf: 'never', cb: log.cb }));
     io.close();
     const report = await firstValueFrom(io.closed$);
     expect(report.by).toBe('us');
     expect(report.unsent).toBe(5);
     expect(report.connectedAt).toBe(undefined);
-    expect(told.events).toStrictEqual([]);
+    expect(log.events).toStrictEqual([]);
   });
 
   spec.each(['CONNECTED', 'IN', 'OUT', 'SENT', 'EOF'])(
-    'from inside %s: it is the last that is told, and what was queued leaves',
+    'makes %s the last event when it is called inside it, and sends the queued bytes',
     async (h, event) => {
       let received: Promise<Buffer> | undefined;
       const place = await served(
@@ -77,64 +77,64 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
         },
         transport,
       );
-      const told = new EventLog(h, (io) => {
-        if (!told.events.at(-1)?.split('|').includes(event)) return;
+      const log = new EventLog(h, (io) => {
+        if (!log.events.at(-1)?.split('|').includes(event)) return;
         io.write('!');
         io.close();
       });
-      const io = watchedStream(h, new IOStream({ ...place, waitFor: ALL, outBuf: 'question', cb: told.cb }));
-      await told.waitFor(event);
+      const io = watchedStream(h, new IOStream({ ...place, waitFor: ALL, outBuf: 'question', cb: log.cb }));
+      await log.waitFor(event);
       const report = await firstValueFrom(io.closed$);
       expect(report.by).toBe('us');
       expect(report.unsent).toBe(0);
-      expect(told.events.at(-1)?.split('|').includes(event)).toBe(true);
+      expect(log.events.at(-1)?.split('|').includes(event)).toBe(true);
       expect((await received)?.toString()).toBe('question!');
     },
   );
 
-  spec('from inside an error that is not fatal', async (h) => {
+  spec('makes an error that is not fatal the last report when it is called inside it', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h, (io) => io.close());
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: 0, cb: told.cb }));
+    const log = new EventLog(h, (io) => io.close());
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: 0, cb: log.cb }));
     far.write('1');
     far.write('2');
-    await told.waitFor('EREQINEOF');
+    await log.waitFor('EREQINEOF');
     far.end('3');
     expect((await firstValueFrom(io.closed$)).by).toBe('us');
-    expect(told.events).toStrictEqual(['EREQINEOF']);
+    expect(log.events).toStrictEqual(['EREQINEOF']);
   });
 
-  spec('with unread input: the peer gets everything that was written', async (h) => {
+  spec('delivers all written bytes to the peer although input is unread', async (h) => {
     const { near, far } = await pair(h, transport);
     const io = watchedStream(h, new IOStream({ fh: near, waitFor: SENT }));
     io.pause();
     far.write(Buffer.alloc(1_000_000, 'i'));
-    const given = pattern(4_000_000);
-    io.write(given);
+    const payload = pattern(4_000_000);
+    io.write(payload);
     io.close();
     const received = await allOf(far);
-    h.sameBytes(received, given);
+    h.sameBytes(received, payload);
     far.end();
     const report = await firstValueFrom(io.closed$);
     expect(report.unsent).toBe(0);
     expect(report.error).toBe(undefined);
   });
 
-  spec('with unread input and on SENT, as the manual says: the peer gets everything', async (h) => {
+  spec('delivers all written bytes when it is called on SENT although input is unread', async (h) => {
     const { near, far } = await pair(h, transport);
-    const given = Buffer.alloc(4_000_000, 'o');
-    const told = new EventLog(h, (io, mask) => {
+    const payload = Buffer.alloc(4_000_000, 'o');
+    const log = new EventLog(h, (io, mask) => {
       if (mask & SENT) io.close();
     });
     far.write(Buffer.alloc(1_000_000, 'i'));
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: EOF | SENT, inBufLimit: 10, outBuf: given, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: EOF | SENT, inBufLimit: 10, outBuf: payload, cb: log.cb }));
     const received = allOf(far);
-    h.sameBytes(await received, given);
+    h.sameBytes(await received, payload);
     far.end();
     expect((await firstValueFrom(io.closed$)).by).toBe('us');
   });
 
-  spec('a peer that does not end is waited for no longer than `timeouts.close`', async (h) => {
+  spec('waits for the end of the peer for at most `timeouts.close` ms', async (h) => {
     const { near, far } = await pair(h, transport);
     const io = watchedStream(h, new IOStream({ fh: near, waitFor: SENT, timeouts: { close: 50 }, outBuf: 'x' }));
     io.close();
@@ -144,45 +144,47 @@ describe.each(TRANSPORTS)('close() over %s', (transport) => {
     expect(report.unsent).toBe(0);
   });
 
-  spec('after a fatal error does nothing', async (h) => {
+  spec('does nothing after a fatal error', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h, (io) => io.close());
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: told.cb }));
+    const log = new EventLog(h, (io) => io.close());
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: log.cb }));
     near.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', errno: -104, syscall: 'read' }));
-    await told.waitFor('ECONNRESET');
+    await log.waitFor('ECONNRESET');
     io.close();
     const report = await firstValueFrom(io.closed$);
     expect(report.by).toBe('error');
-    expect(told.events).toStrictEqual(['ECONNRESET']);
+    expect(log.events).toStrictEqual(['ECONNRESET']);
     far.destroy();
   });
 });
 
 describe('close() while connecting', () => {
-  spec('from inside RESOLVED: no connection is told of', async (h) => {
+  spec('reports no connection when it is called inside RESOLVED', async (h) => {
     const place = await served(h);
-    const told = new EventLog(h, (io) => io.close());
-    const io = watchedStream(h, new IOStream({ ...place, waitFor: ALL, cb: told.cb }));
+    const log = new EventLog(h, (io) => io.close());
+    const io = watchedStream(h, new IOStream({ ...place, waitFor: ALL, cb: log.cb }));
     expect((await firstValueFrom(io.closed$)).by).toBe('us');
-    expect(told.events).toStrictEqual(['RESOLVED']);
+    expect(log.events).toStrictEqual(['RESOLVED']);
   });
 
-  spec('from inside the error that ended it', async (h) => {
-    const told = new EventLog(h, (io, _mask, error) => {
+  spec('does nothing inside the error of the connection attempt', async (h) => {
+    const log = new EventLog(h, (io, _mask, error) => {
       if (error) io.close();
     });
-    const io = watchedStream(h, new IOStream({ host: '127.0.0.1', port: await deadPort(), waitFor: ALL, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ host: '127.0.0.1', port: await deadPort(), waitFor: ALL, cb: log.cb }));
     const report = await firstValueFrom(io.closed$);
     expect(report.by).toBe('error');
-    expect(told.events).toStrictEqual(['RESOLVED', 'ECONNREFUSED']);
+    expect(log.events).toStrictEqual(['RESOLVED', 'ECONNREFUSED']);
   });
+});
 
-  spec('both directions ended close by themselves: by the peer, if it ended first', async (h) => {
+describe('a stream whose two directions have ended', () => {
+  spec('closes by itself, and reports `by: peer` if the peer ended first', async (h) => {
     const { near, far } = await pair(h);
-    const told = new EventLog(h, (io, mask) => {
+    const log = new EventLog(h, (io, mask) => {
       if (mask & EOF) io.end('done');
     });
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 10, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 10, cb: log.cb }));
     far.end();
     await once(far.resume(), 'end');
     expect((await firstValueFrom(io.closed$)).by).toBe('peer');

@@ -14,7 +14,7 @@ import { EventLog } from '../support/event-log.ts';
 const cb = (): void => {};
 const place = { host: '127.0.0.1', port: 9 };
 
-/** Makes a stream of anything; returns what it throws, which must be a TypeError. */
+/** Creates a stream with any arguments; returns the message of the TypeError that it throws, or 'nothing'. */
 function thrownBy(...options: readonly unknown[]): string {
   try {
     new (IOStream as unknown as new (...options: readonly unknown[]) => unknown)(...options);
@@ -26,7 +26,7 @@ function thrownBy(...options: readonly unknown[]): string {
 }
 
 describe('usage: new IOStream', () => {
-  it.each<[given: string, options: readonly unknown[], says: RegExp]>([
+  it.each<[problem: string, options: readonly unknown[], expected: RegExp]>([
     ['nothing', [], /an object of options, got undefined/],
     ['undefined', [undefined], /an object of options, got undefined/],
     ['null', [null], /an object of options, got null/],
@@ -42,13 +42,13 @@ describe('usage: new IOStream', () => {
     ['fh and host', [{ cb, fh: 5, ...place }], /exactly one of .*, got `fh` and `host`/],
     ['fh, host and path', [{ cb, fh: 5, ...place, path: '/x' }], /got `fh` and `host` and `path`/],
     ['host and wire', [{ cb, ...place, wire: () => undefined }], /got `host` and `wire`/],
-  ])('refuses %s', (_given, options, says) => {
+  ])('refuses %s', (_problem, options, expected) => {
     const message = thrownBy(...options);
     expect(message).toMatch(/^usage: new IOStream\(/);
-    expect(message).toMatch(says);
+    expect(message).toMatch(expected);
   });
 
-  it.each<[options: object, says: RegExp]>([
+  it.each<[options: object, expected: RegExp]>([
     [{ ...place, waitfor: IN }, /^unknown option `waitfor`; did you mean `waitFor`\? \(IOStream takes fh, host, port, /],
     [{ ...place, wait_for: IN }, /^unknown option `wait_for`; did you mean `waitFor`\? /],
     [{ ...place, tiemouts: {} }, /^unknown option `tiemouts`; did you mean `timeouts`\? /],
@@ -57,9 +57,11 @@ describe('usage: new IOStream', () => {
       { ...place, colour: 'red' },
       /^unknown option `colour` \(IOStream takes fh, .*, and your own fields, whose names start with a capital\)$/,
     ],
-  ])('names an unknown option of %j first, then the one that was meant', (options, says) => expect(thrownBy(options)).toMatch(says));
+  ])('names the unknown option of %j, then the option that was probably meant', (options, expected) =>
+    expect(thrownBy(options)).toMatch(expected),
+  );
 
-  it.each<[option: string, value: unknown, says: RegExp]>([
+  it.each<[option: string, value: unknown, expected: RegExp]>([
     ['fh', 'x', /"x" \(string\)/],
     ['fh', -1, /-1 \(number\)/],
     ['fh', 1.5, /1\.5 \(number\)/],
@@ -102,12 +104,12 @@ describe('usage: new IOStream', () => {
     ['keepAlive', 1000, /1000 \(number\)/],
     ['signal', {}, /an object/],
     ['scheduler', {}, /an object/],
-  ])('refuses `%s`: %j, naming the option, what is expected and what came', (option, value, says) => {
+  ])('refuses `%s`: %j, and names the option, the expected value and the actual one', (option, value, expected) => {
     const where = option === 'fh' || option === 'path' || option === 'wire' ? {} : place;
     const message = thrownBy({ ...where, [option]: value });
     expect(message).toMatch(/^usage: new IOStream\(/);
     assert(message.includes(`\`${option}`), message);
-    expect(message.slice(message.lastIndexOf(', got '))).toMatch(says);
+    expect(message.slice(message.lastIndexOf(', got '))).toMatch(expected);
   });
 
   it('refuses an object or class as `cb` without the method', () => {
@@ -120,27 +122,27 @@ describe('usage: new IOStream', () => {
   class Client {
     static readonly onIO = cb;
   }
-  class Heir extends Client {}
-  const classes = [Client, Heir, class {}, class extends Client {}];
+  class Subclass extends Client {}
+  const classes = [Client, Subclass, class {}, class extends Client {}];
   /* eslint-enable @typescript-eslint/no-extraneous-class */
 
-  it('says what came without the method: an object, or a class', () => {
+  it('names the kind of a `cb` without the method: an object or a class', () => {
     expect(thrownBy({ ...place, cb: {} })).toMatch(/got an object without it$/);
     for (const each of classes) expect(thrownBy({ ...place, cb: each })).toMatch(/with a method `IO`, got a class without it$/);
   });
 
-  spec('takes every function without the method, and every class that has it or inherits it', async (h) => {
+  spec('accepts any function as `cb`, and any class that has or inherits the method', async (h) => {
     const { near } = await pair(h);
     const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb, method: 'onIO' }));
     const frozen = Object.freeze(function classic() {});
     const { of } = { of: { class() {}, async later() {} } };
-    for (const each of [Client, Heir, frozen, of.class, of.later, cb.bind(undefined)]) {
+    for (const each of [Client, Subclass, frozen, of.class, of.later, cb.bind(undefined)]) {
       io.cb = each;
       expect(io.cb).toBe(each);
     }
   });
 
-  spec('refuses the same in fields, which stay as they were', async (h) => {
+  spec('refuses the same values for fields, which keep their old values', async (h) => {
     const { near } = await pair(h);
     const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, inBufLimit: 5, cb }));
     const fields = io as unknown as Record<string, unknown>;
@@ -164,7 +166,7 @@ describe('usage: new IOStream', () => {
 describe("can't get file descriptor", () => {
   const DESCRIPTOR = /^can't get file descriptor/;
 
-  spec('is thrown for an fh that is closed, a directory or no stream of bytes; nothing is left behind', async (h) => {
+  spec('is thrown each time for an fh that is closed, a directory or no byte stream', async (h) => {
     const closed = openSync('/dev/null', 'r');
     closeSync(closed);
     const directory = await open(tmpdir());
@@ -183,22 +185,22 @@ describe("can't get file descriptor", () => {
 describe.each(TRANSPORTS)("can't create second object for same fh, over %s", (transport) => {
   const SECOND = /^can't create second object for same fh/;
 
-  spec('is thrown while the first stream holds it, and the first goes on', async (h) => {
+  spec('is thrown while the first stream uses the fh; the first stream continues', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h);
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+    const log = new EventLog(h);
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: log.cb }));
     expect(thrownBy({ cb, fh: near })).toMatch(SECOND);
     expect(thrownBy({ cb, fh: near })).toMatch(SECOND);
-    far.write('still mine');
-    await told.waitFor('IN');
+    far.write('first');
+    await log.waitFor('IN');
     expect(thrownBy({ cb, fh: near })).toMatch(SECOND);
-    expect(io.inBuf.toString()).toBe('still mine');
-    io.write('and yours');
+    expect(io.inBuf.toString()).toBe('first');
+    io.write('continued');
     io.end();
-    expect((await allOf(far)).toString()).toBe('and yours');
+    expect((await allOf(far)).toString()).toBe('continued');
   });
 
-  spec('is not thrown after close(): then the fh is closed, and says so', async (h) => {
+  spec("is not thrown after close(), but `can't get file descriptor`", async (h) => {
     const { near, far } = await pair(h, transport);
     const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb }));
     io.close();
@@ -208,8 +210,8 @@ describe.each(TRANSPORTS)("can't create second object for same fh, over %s", (tr
   });
 });
 
-describe("can't create second object for same fh, of numbers", () => {
-  spec('a number is one fh, and usable again when its stream is closed and it was opened anew', async (h) => {
+describe("can't create second object for same fh, with descriptor numbers", () => {
+  spec('is thrown until the stream is closed; the number can be used again once it is reopened', async (h) => {
     const path = join(tmpdir(), `diagnostics-${process.pid}`);
     h.defer(() => rmSync(path));
     const fd = openSync(path, 'w+');
@@ -227,30 +229,30 @@ describe("can't create second object for same fh, of numbers", () => {
     expect((await handle.readFile()).toString()).toBe('first,second');
   });
 
-  spec('a refused `new` holds nothing: the fh can be given again', async (h) => {
+  spec('is not thrown after a `new` that was refused', async (h) => {
     const { near, far } = await pair(h);
     expect(thrownBy({ fh: near, waitFor: 'IN', cb })).toMatch(/^usage/);
     expect(thrownBy({ fh: near, outBuf: 5, cb })).toMatch(/^usage/);
-    const told = new EventLog(h);
-    watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+    const log = new EventLog(h);
+    watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: log.cb }));
     far.write('x');
-    await told.waitFor('IN');
+    await log.waitFor('IN');
   });
 });
 
 describe('{fh} already connected', () => {
   const proxy: Plugin = handshake({ to: { host: '127.0.0.1', port: 1 }, *talk() {} });
 
-  spec('is thrown by a plugin that dials its own address; the fh is free for another stream', async (h) => {
+  spec('is thrown for a plugin that dials its own address; another stream can use the fh', async (h) => {
     const { near, far } = await pair(h);
     expect(thrownBy({ fh: near, plugin: { proxy }, cb })).toMatch(/^\{fh\} already connected/);
-    const told = new EventLog(h);
-    watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+    const log = new EventLog(h);
+    watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: log.cb }));
     far.write('x');
-    await told.waitFor('IN');
+    await log.waitFor('IN');
   });
 
-  it('is thrown over a wire that is there already, too', () => {
+  it('is thrown for the option `wire`, too', () => {
     expect(thrownBy({ wire: () => () => undefined, plugin: { proxy } })).toMatch(/^\{fh\} already connected/);
   });
 });

@@ -8,200 +8,200 @@ import { EventLog } from '../support/event-log.ts';
 
 const ALL = RESOLVED | CONNECTED | IN | OUT | EOF | SENT;
 
-/** Gives on whole blocks only: the rest waits inside for more, or for the end. */
+/** Passes on whole blocks only. Buffers the rest until more bytes or the end arrive. */
 function blocks(size: number): Plugin {
   return transform({
     down: () => {
-      let inside = Buffer.alloc(0);
+      let buffered = Buffer.alloc(0);
       return {
         push(bytes) {
-          const all = Buffer.concat([inside, bytes]);
+          const all = Buffer.concat([buffered, bytes]);
           const whole = all.length - (all.length % size);
-          inside = all.subarray(whole);
+          buffered = all.subarray(whole);
           return whole > 0 ? [all.subarray(0, whole)] : [];
         },
-        finish: () => (inside.length > 0 ? [inside] : []),
-        held: () => inside.length,
+        finish: () => (buffered.length > 0 ? [buffered] : []),
+        held: () => buffered.length,
       };
     },
   });
 }
 
 describe('RESOLVED', () => {
-  spec('comes when the name is resolved, before CONNECTED, with `ip` set', async (h) => {
+  spec('is emitted when the name is resolved, before CONNECTED, with `ip` set', async (h) => {
     const place = await served(h);
     const ips: (string | undefined)[] = [];
-    const told = new EventLog(h, (io) => ips.push(io.ip));
-    const io = watchedStream(h, new IOStream({ ...place, host: 'localhost', family: 4, waitFor: RESOLVED | CONNECTED, cb: told.cb }));
+    const log = new EventLog(h, (io) => ips.push(io.ip));
+    const io = watchedStream(h, new IOStream({ ...place, host: 'localhost', family: 4, waitFor: RESOLVED | CONNECTED, cb: log.cb }));
     expect(io.ip).toBe(undefined);
-    await told.waitFor('CONNECTED');
-    expect(told.events).toStrictEqual(['RESOLVED', 'CONNECTED']);
+    await log.waitFor('CONNECTED');
+    expect(log.events).toStrictEqual(['RESOLVED', 'CONNECTED']);
     expect(ips).toStrictEqual(['127.0.0.1', '127.0.0.1']);
   });
 
-  spec('comes for an address too, when the tick of `new` is over', async (h) => {
+  spec('is emitted for an address, too, after the tick of `new`', async (h) => {
     const place = await served(h);
-    const told = new EventLog(h);
-    watchedStream(h, new IOStream({ ...place, waitFor: RESOLVED, cb: told.cb }));
-    expect(told.events).toStrictEqual([]);
-    await told.waitFor('RESOLVED');
+    const log = new EventLog(h);
+    watchedStream(h, new IOStream({ ...place, waitFor: RESOLVED, cb: log.cb }));
+    expect(log.events).toStrictEqual([]);
+    await log.waitFor('RESOLVED');
   });
 
-  spec('sets `ip` also when nobody waits for it', async (h) => {
+  spec('sets `ip` even if it is not in `waitFor`', async (h) => {
     const place = await served(h);
-    const told = new EventLog(h);
-    const io = watchedStream(h, new IOStream({ ...place, waitFor: CONNECTED, cb: told.cb }));
-    await told.waitFor('CONNECTED');
+    const log = new EventLog(h);
+    const io = watchedStream(h, new IOStream({ ...place, waitFor: CONNECTED, cb: log.cb }));
+    await log.waitFor('CONNECTED');
     expect(io.ip).toBe('127.0.0.1');
   });
 
-  spec('does not come for a path', async (h) => {
+  spec('is not emitted for a path', async (h) => {
     const place = await served(h, () => {}, 'UNIX');
-    const told = new EventLog(h);
-    const io = watchedStream(h, new IOStream({ ...place, waitFor: ALL, cb: told.cb }));
-    await told.waitFor('CONNECTED');
-    expect(told.events).toStrictEqual(['CONNECTED']);
+    const log = new EventLog(h);
+    const io = watchedStream(h, new IOStream({ ...place, waitFor: ALL, cb: log.cb }));
+    await log.waitFor('CONNECTED');
+    expect(log.events).toStrictEqual(['CONNECTED']);
     expect(io.ip).toBe(undefined);
   });
 });
 
 describe.each(TRANSPORTS)('CONNECTED over %s', (transport) => {
-  spec('comes once, before any other event of the connection', async (h) => {
+  spec('is emitted once, before any other event of the connection', async (h) => {
     const place = await served(h, (socket) => socket.end('hello'), transport);
-    const told = new EventLog(h);
-    watchedStream(h, new IOStream({ ...place, waitFor: ALL & ~RESOLVED, outBuf: 'hi', cb: told.cb }));
-    await told.waitFor('EOF');
-    expect(told.events[0]).toBe('CONNECTED');
-    expect(told.count('CONNECTED')).toBe(1);
+    const log = new EventLog(h);
+    watchedStream(h, new IOStream({ ...place, waitFor: ALL & ~RESOLVED, outBuf: 'hi', cb: log.cb }));
+    await log.waitFor('EOF');
+    expect(log.events[0]).toBe('CONNECTED');
+    expect(log.count('CONNECTED')).toBe(1);
   });
 
-  spec('does not come for a bare fh', async (h) => {
+  spec('is not emitted for an fh without plugins', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h);
-    watchedStream(h, new IOStream({ fh: near, waitFor: ALL, cb: told.cb }));
+    const log = new EventLog(h);
+    watchedStream(h, new IOStream({ fh: near, waitFor: ALL, cb: log.cb }));
     far.write('hello');
-    await told.waitFor('IN');
-    expect(told.events).toStrictEqual(['IN']);
+    await log.waitFor('IN');
+    expect(log.events).toStrictEqual(['IN']);
   });
 
-  spec('comes for an fh with plugins', async (h) => {
+  spec('is emitted for an fh with plugins', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h);
-    watchedStream(h, new IOStream({ fh: near, waitFor: ALL, plugin: { noop: passthrough() }, cb: told.cb }));
+    const log = new EventLog(h);
+    watchedStream(h, new IOStream({ fh: near, waitFor: ALL, plugin: { noop: passthrough() }, cb: log.cb }));
     far.write('hello');
-    await told.waitFor('IN');
-    expect(told.events).toStrictEqual(['CONNECTED', 'IN']);
+    await log.waitFor('IN');
+    expect(log.events).toStrictEqual(['CONNECTED', 'IN']);
   });
 });
 
 describe.each(TRANSPORTS)('IN and EOF over %s', (transport) => {
-  spec('IN comes after each read, with the bytes in `inBuf` and their number in `inBytes`', async (h) => {
+  spec('IN is emitted after each read, with the bytes in `inBuf` and their number in `inBytes`', async (h) => {
     const { near, far } = await pair(h, transport);
-    const looks: [string, number][] = [];
-    const told = new EventLog(h, (io) => looks.push([io.inBuf.toString(), io.inBytes]));
-    watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+    const snapshots: [string, number][] = [];
+    const log = new EventLog(h, (io) => snapshots.push([io.inBuf.toString(), io.inBytes]));
+    watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: log.cb }));
     far.write('one');
-    await told.waitFor('IN');
+    await log.waitFor('IN');
     far.write('two');
-    await told.waitFor('IN', 2);
-    expect(looks).toStrictEqual([
+    await log.waitFor('IN', 2);
+    expect(snapshots).toStrictEqual([
       ['one', 3],
       ['onetwo', 6],
     ]);
   });
 
-  spec('EOF comes once, after all bytes, and sets `isEof`; we can still write', async (h) => {
+  spec('EOF is emitted once after all bytes and sets `isEof`; the stream stays writable', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h, (io, mask) => {
+    const log = new EventLog(h, (io, mask) => {
       if (mask & EOF) io.write('still here');
     });
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN | EOF | SENT, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN | EOF | SENT, cb: log.cb }));
     expect(io.isEof).toBe(false);
     far.end('last words');
-    await told.waitFor('SENT');
+    await log.waitFor('SENT');
     expect(io.inBuf.toString()).toBe('last words');
     expect(io.isEof).toBe(true);
     io.end();
     expect((await allOf(far)).toString()).toBe('still here');
-    expect(told.events).toStrictEqual(['IN', 'EOF', 'SENT']);
+    expect(log.events).toStrictEqual(['IN', 'EOF', 'SENT']);
   });
 
-  spec('`isEof` is set also when EOF is not waited for', async (h) => {
+  spec('`isEof` is set even if EOF is not in `waitFor`', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h);
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+    const log = new EventLog(h);
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: log.cb }));
     far.end('x');
     await h.until(() => io.isEof, 'isEof');
-    expect(told.events).toStrictEqual(['IN']);
+    expect(log.events).toStrictEqual(['IN']);
   });
 });
 
 describe.each(TRANSPORTS)('OUT and SENT over %s', (transport) => {
-  spec('OUT comes when bytes leave `outBuf` and counts them, SENT when all have left', async (h) => {
+  spec('OUT is emitted when bytes of `outBuf` are written and counted, SENT when all are sent', async (h) => {
     const { near, far } = await pair(h, transport);
-    const looks: unknown[] = [];
-    const told = new EventLog(h, (io, mask) => looks.push([eventNames(mask).includes('OUT'), io.outBuf.length, io.outBytes]));
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: 'hello', cb: told.cb }));
+    const snapshots: unknown[] = [];
+    const log = new EventLog(h, (io, mask) => snapshots.push([eventNames(mask).includes('OUT'), io.outBuf.length, io.outBytes]));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: 'hello', cb: log.cb }));
     expect(io.outBuf.toString()).toBe('hello');
-    await told.waitFor('SENT');
-    expect(looks[0]).toStrictEqual([true, 0, 5]);
-    expect(told.count('OUT')).toBe(1);
-    expect(told.count('SENT')).toBe(1);
+    await log.waitFor('SENT');
+    expect(snapshots[0]).toStrictEqual([true, 0, 5]);
+    expect(log.count('OUT')).toBe(1);
+    expect(log.count('SENT')).toBe(1);
     io.end();
     expect((await allOf(far)).toString()).toBe('hello');
   });
 
-  spec('a large `outBuf` leaves in several OUTs and one SENT', async (h) => {
+  spec('a large `outBuf` causes several OUTs and one SENT', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h);
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: Buffer.alloc(16_000_000, 'x'), cb: told.cb }));
+    const log = new EventLog(h);
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: Buffer.alloc(16_000_000, 'x'), cb: log.cb }));
     const reading = allOf(far);
-    await told.waitFor('SENT');
-    expect(told.count('OUT')).toBeGreaterThan(1);
-    expect(told.count('SENT')).toBe(1);
-    expect(told.events.at(-1)?.endsWith('SENT')).toBe(true);
+    await log.waitFor('SENT');
+    expect(log.count('OUT')).toBeGreaterThan(1);
+    expect(log.count('SENT')).toBe(1);
+    expect(log.events.at(-1)?.endsWith('SENT')).toBe(true);
     expect(io.outBytes).toBe(16_000_000);
     io.end();
     expect((await reading).length).toBe(16_000_000);
   });
 
-  spec('OUT comes when a plugin takes the bytes, SENT only when they have left it', async (h) => {
+  spec('OUT is emitted when a plugin accepts the bytes, SENT only when they are sent', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h);
+    const log = new EventLog(h);
     const io = watchedStream(
       h,
-      new IOStream({ fh: near, waitFor: IN | OUT | SENT, plugin: { blocks: blocks(8) }, outBuf: '12345', cb: told.cb }),
+      new IOStream({ fh: near, waitFor: IN | OUT | SENT, plugin: { blocks: blocks(8) }, outBuf: '12345', cb: log.cb }),
     );
-    await told.waitFor('OUT');
+    await log.waitFor('OUT');
     expect(io.outBuf.length).toBe(0);
     far.write('?');
-    await told.waitFor('IN');
-    expect(told.summary).toBe('OUT IN');
+    await log.waitFor('IN');
+    expect(log.summary).toBe('OUT IN');
     io.write('678');
-    await told.waitFor('SENT');
-    expect(told.count('OUT')).toBe(2);
-    const [got] = (await once(far, 'data')) as [Buffer];
-    expect(got.toString()).toBe('12345678');
+    await log.waitFor('SENT');
+    expect(log.count('OUT')).toBe(2);
+    const [received] = (await once(far, 'data')) as [Buffer];
+    expect(received.toString()).toBe('12345678');
   });
 
-  spec('SENT comes for what a plugin holds back when our end gives it free', async (h) => {
+  spec('SENT is emitted for bytes that a plugin buffers until our end flushes them', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h);
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, plugin: { blocks: blocks(8) }, outBuf: '123', cb: told.cb }));
-    await told.waitFor('OUT');
+    const log = new EventLog(h);
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, plugin: { blocks: blocks(8) }, outBuf: '123', cb: log.cb }));
+    await log.waitFor('OUT');
     io.end();
-    await told.waitFor('SENT');
+    await log.waitFor('SENT');
     expect((await allOf(far)).toString()).toBe('123');
   });
 
-  spec('neither comes for nothing', async (h) => {
+  spec('neither is emitted for an empty write', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h);
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: ALL, cb: told.cb }));
+    const log = new EventLog(h);
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: ALL, cb: log.cb }));
     io.write();
     io.write('');
     far.write('?');
-    await told.waitFor('IN');
-    expect(told.events).toStrictEqual(['IN']);
+    await log.waitFor('IN');
+    expect(log.events).toStrictEqual(['IN']);
   });
 });

@@ -4,30 +4,30 @@ import { assert, describe, expect } from 'vitest';
 import { spec } from '../support/spec.ts';
 import { deadPort, served, type Place } from '../support/loopback.ts';
 
-const AT_ONCE = 50;
+const MAX_CONCURRENT = 50;
 
-/** Calls back when it is through. Not a promise: the harness looks at each one, which takes longer than what is measured. */
+/** Calls `done` at its end. Returns no promise, because the async hooks of the harness would take more time than the task. */
 type Task = (done: () => void) => void;
 
-/** Runs a task so many times, some at a time. */
+/** Runs a task `count` times, up to MAX_CONCURRENT at once. */
 function times(count: number, task: Task): Promise<void> {
   return new Promise((resolve) => {
-    let [left, running] = [count, 0];
+    let [remaining, running] = [count, 0];
     const done = (): void => {
       running -= 1;
-      if (left > 0) next();
+      if (remaining > 0) next();
       else if (running === 0) resolve();
     };
     const next = (): void => {
-      left -= 1;
+      remaining -= 1;
       running += 1;
       task(done);
     };
-    while (running < Math.min(AT_ONCE, count)) next();
+    while (running < Math.min(MAX_CONCURRENT, count)) next();
   });
 }
 
-/** Bytes of the heap in use when everything that can be collected is. */
+/** Returns the used bytes of the heap after a full garbage collection. */
 async function heap(): Promise<number> {
   assert(globalThis.gc, 'the runner starts node with --expose-gc');
   for (let turn = 0; turn < 2; turn += 1) {
@@ -38,8 +38,8 @@ async function heap(): Promise<number> {
 }
 
 /**
- * Bytes of the heap that each task costs for good, after a warm-up in which code is compiled. Measured twice, and the smaller
- * counts: what leaks, leaks in both.
+ * Returns the bytes of the heap that each task retains, after a warm-up in which code is compiled. Measures twice, and returns
+ * the smaller value: a leak shows in both.
  */
 async function slope(count: number, task: Task): Promise<number> {
   const half = Math.floor(count * 0.35);
@@ -52,7 +52,7 @@ async function slope(count: number, task: Task): Promise<number> {
   return Math.min(between - before, after - between) / half;
 }
 
-/** Connects, is echoed and closes: the manual's way. */
+/** Connects, waits for the echo, and closes. */
 function cycle(place: Place): Task {
   return (done) => {
     const cb = (io: IOStream, _mask: number, error?: Error): void => {
@@ -71,11 +71,11 @@ function echo(io: IOStream, mask: number): void {
   if (mask & EOF) io.close();
 }
 
-describe('streams that connect, are echoed and close', () => {
+describe('streams that connect, receive an echo and close', () => {
   const accept = (fh: Socket): IOStream => new IOStream({ fh, waitFor: IN | EOF, cb: echo });
 
   spec(
-    '10,000 of them leave no handle, listener, timer or memory',
+    'retain no handle, listener, timer or memory after 10,000 connections',
     async (h) => {
       const place = await served(h, accept);
       const bytes = await slope(10_000, cycle(place));
@@ -85,7 +85,7 @@ describe('streams that connect, are echoed and close', () => {
   );
 
   spec(
-    '1,000 of them over UNIX sockets leave no handle, listener or timer',
+    'retain no handle, listener or timer after 1,000 connections over UNIX sockets',
     async (h) => {
       const place = await served(h, accept, 'UNIX');
       await times(1_000, cycle(place));
@@ -96,7 +96,7 @@ describe('streams that connect, are echoed and close', () => {
 
 describe('streams that are refused, or closed before they are connected', () => {
   spec(
-    'leave nothing either',
+    'retain no handle, listener, timer or memory',
     async (h) => {
       const place = await served(h);
       const port = await deadPort();

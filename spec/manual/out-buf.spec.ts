@@ -8,69 +8,69 @@ import { EventLog } from '../support/event-log.ts';
 const LARGE = pattern(9_000_000);
 
 describe.each(TRANSPORTS)('outBuf over %s', (transport) => {
-  spec('given to `new` it leaves by itself, when the connection is there', async (h) => {
+  spec('is sent when the connection opens if it was passed to `new`', async (h) => {
     let received: Promise<Buffer> | undefined;
     const place = await served(h, (socket) => (received = allOf(socket)), transport);
-    const told = new EventLog(h);
-    const io = watchedStream(h, new IOStream({ ...place, waitFor: SENT, outBuf: 'at once', cb: told.cb }));
-    await told.waitFor('SENT');
+    const log = new EventLog(h);
+    const io = watchedStream(h, new IOStream({ ...place, waitFor: SENT, outBuf: 'at once', cb: log.cb }));
+    await log.waitFor('SENT');
     io.end();
     expect((await received)?.toString()).toBe('at once');
   });
 
-  spec('shows what has not been given down, and loses it from the front', async (h) => {
+  spec('contains the bytes that are not written yet, and shrinks from the front', async (h) => {
     const { near, far } = await pair(h, transport);
     const lengths: number[] = [];
-    const told = new EventLog(h, (io) => lengths.push(io.outBuf.length + io.outBytes));
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: LARGE, cb: told.cb }));
-    await told.waitFor('OUT');
+    const log = new EventLog(h, (io) => lengths.push(io.outBuf.length + io.outBytes));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: LARGE, cb: log.cb }));
+    await log.waitFor('OUT');
     h.sameBytes(io.outBuf, LARGE.subarray(io.outBytes));
     const reading = allOf(far);
-    await told.waitFor('SENT');
+    await log.waitFor('SENT');
     expect(lengths.every((sum) => sum === LARGE.length)).toBe(true);
     expect(io.outBuf.length).toBe(0);
     io.end();
     h.sameBytes(await reading, LARGE);
   });
 
-  spec('is assigned, then write() sends it: what was there before and has not gone down is gone', async (h) => {
+  spec('may be assigned before write(): old bytes that were not written are dropped', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h);
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'never said', cb: told.cb }));
-    io.outBuf = 'said';
+    const log = new EventLog(h);
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'dropped', cb: log.cb }));
+    io.outBuf = 'kept';
     io.write();
     io.write(' and added');
-    expect(io.outBuf.toString()).toBe('said and added');
-    await told.waitFor('SENT');
+    expect(io.outBuf.toString()).toBe('kept and added');
+    await log.waitFor('SENT');
     io.end();
-    expect((await allOf(far)).toString()).toBe('said and added');
+    expect((await allOf(far)).toString()).toBe('kept and added');
   });
 
-  spec('is refilled on each OUT: the bytes follow each other', async (h) => {
+  spec('may be refilled on each OUT: all bytes are sent in order', async (h) => {
     const { near, far } = await pair(h, transport);
     const words = ['two ', 'three ', 'four'];
-    const told = new EventLog(h, (io, mask) => {
+    const log = new EventLog(h, (io, mask) => {
       if ((mask & OUT) === 0) return;
       const word = words.shift();
       if (word === undefined) return;
       io.outBuf = word;
       io.write();
     });
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: 'one ', cb: told.cb }));
-    await told.waitFor('OUT', 4);
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: 'one ', cb: log.cb }));
+    await log.waitFor('OUT', 4);
     io.end();
     expect((await allOf(far)).toString()).toBe('one two three four');
   });
 });
 
 describe.each(TRANSPORTS)('outPos over %s', (transport) => {
-  spec('moves, and outBuf stays as it is', async (h) => {
+  spec('moves forward while outBuf stays the same', async (h) => {
     const { near, far } = await pair(h, transport);
     const positions: (number | undefined)[] = [];
-    const told = new EventLog(h, (io) => positions.push(io.outPos));
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: LARGE, outPos: 0, cb: told.cb }));
+    const log = new EventLog(h, (io) => positions.push(io.outPos));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: LARGE, outPos: 0, cb: log.cb }));
     const reading = allOf(far);
-    await told.waitFor('SENT');
+    await log.waitFor('SENT');
     expect(io.outPos).toBe(LARGE.length);
     expect(io.outBytes).toBe(LARGE.length);
     h.sameBytes(io.outBuf, LARGE);
@@ -79,43 +79,43 @@ describe.each(TRANSPORTS)('outPos over %s', (transport) => {
     h.sameBytes(await reading, LARGE);
   });
 
-  spec('says where in outBuf to begin; write(data) adds behind, and moving it back says it again', async (h) => {
+  spec('is the start in outBuf; write(data) appends, and moving it back sends bytes again', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h);
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'skipped,kept', outPos: 8, cb: told.cb }));
-    await told.waitFor('SENT');
+    const log = new EventLog(h);
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'skipped,kept', outPos: 8, cb: log.cb }));
+    await log.waitFor('SENT');
     io.write(',added');
-    await told.waitFor('SENT', 2);
+    await log.waitFor('SENT', 2);
     expect(io.outBuf.toString()).toBe('skipped,kept,added');
     expect(io.outPos).toBe(18);
     io.outPos = 12;
     io.write();
-    await told.waitFor('SENT', 3);
+    await log.waitFor('SENT', 3);
     expect(io.outBytes).toBe(4 + 6 + 6);
     io.end();
     expect((await allOf(far)).toString()).toBe('kept,added,added');
   });
 
-  spec('behind the end there is nothing to send', async (h) => {
+  spec('sends nothing when it is behind the end', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h);
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: 'abc', outPos: 7, cb: told.cb }));
+    const log = new EventLog(h);
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, outBuf: 'abc', outPos: 7, cb: log.cb }));
     io.write();
     io.end();
     expect((await allOf(far)).length).toBe(0);
-    expect(told.events).toStrictEqual([]);
+    expect(log.events).toStrictEqual([]);
     expect(io.outPos).toBe(7);
   });
 
-  spec('taken away, what is behind it leaves from the front again', async (h) => {
+  spec('may be removed: outBuf shrinks from the front again', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h);
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'abc', outPos: 0, cb: told.cb }));
-    await told.waitFor('SENT');
+    const log = new EventLog(h);
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'abc', outPos: 0, cb: log.cb }));
+    await log.waitFor('SENT');
     io.outBuf = 'def';
     io.outPos = undefined;
     io.write();
-    await told.waitFor('SENT', 2);
+    await log.waitFor('SENT', 2);
     expect(io.outBuf.length).toBe(0);
     io.end();
     expect((await allOf(far)).toString()).toBe('abcdef');
@@ -123,15 +123,15 @@ describe.each(TRANSPORTS)('outPos over %s', (transport) => {
 });
 
 describe('outBytes', () => {
-  spec('counts on from what the user sets it to', async (h) => {
+  spec('continues to count from the value that the user sets', async (h) => {
     const { near } = await pair(h);
-    const told = new EventLog(h);
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: SENT, outBuf: '12345', cb: told.cb }));
-    await told.waitFor('SENT');
+    const log = new EventLog(h);
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: SENT, outBuf: '12345', cb: log.cb }));
+    await log.waitFor('SENT');
     expect(io.outBytes).toBe(5);
     io.outBytes = 0;
     io.write('678');
-    await told.waitFor('SENT', 2);
+    await log.waitFor('SENT', 2);
     expect(io.outBytes).toBe(3);
   });
 });

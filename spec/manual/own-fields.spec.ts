@@ -5,7 +5,7 @@ import { pair } from '../support/loopback.ts';
 import { watchedStream } from '../support/watched-stream.ts';
 
 describe('own fields', () => {
-  spec('whose names start with a capital are kept on the stream, as they were given', async (h) => {
+  spec('whose names start with a capital letter are set on the stream unchanged', async (h) => {
     const { near } = await pair(h);
     const Session = { user: 'me' };
     const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, Count: 0, Session, Name: undefined, Ünder: 'way' }));
@@ -15,7 +15,7 @@ describe('own fields', () => {
     expect((io as unknown as Record<string, unknown>)['Ünder']).toBe('way');
   });
 
-  spec('are there from the first event on, and what the callback puts there stays', async (h) => {
+  spec('exist from the first event on, and keep what the callback assigns', async (h) => {
     const { near, far } = await pair(h);
     const io = watchedStream(
       h,
@@ -36,7 +36,7 @@ describe('own fields', () => {
     expect(io.Log.at(-1)).toBe('eof');
   });
 
-  spec('belong to one stream each, and are not touched when it closes', async (h) => {
+  spec('belong to one stream each, and stay unchanged when it closes', async (h) => {
     const [a, b] = [await pair(h), await pair(h)];
     const first = watchedStream(h, new IOStream({ fh: a.near, waitFor: IN, Count: 1 }));
     const second = watchedStream(h, new IOStream({ fh: b.near, waitFor: IN, Count: 2 }));

@@ -9,8 +9,8 @@ import { watchedStream } from '../support/watched-stream.ts';
 import { EventLog } from '../support/event-log.ts';
 
 describe.each(TRANSPORTS)('an echo with half-close over %s', (transport) => {
-  /** Answers the whole of what came, when the client has ended. */
-  const echo = (h: Harness, log: string[], banner = '') =>
+  /** Echoes the whole input after the client has ended. */
+  const echo = (h: Harness, lines: string[], banner = '') =>
     served(
       h,
       (socket) => {
@@ -22,9 +22,9 @@ describe.each(TRANSPORTS)('an echo with half-close over %s', (transport) => {
             inBufLimit: 1024,
             outBuf: banner,
             cb: (io, mask, error) => {
-              log.push(`server ${error?.code ?? eventNames(mask).join('|')}`);
+              lines.push(`server ${error?.code ?? eventNames(mask).join('|')}`);
               if (mask & EOF) {
-                log.push(`server got "${io.inBuf.toString()}"`);
+                lines.push(`server got "${io.inBuf.toString()}"`);
                 io.waitFor = SENT;
                 io.write(`echo: ${io.inBuf.toString()}`);
               }
@@ -36,40 +36,40 @@ describe.each(TRANSPORTS)('an echo with half-close over %s', (transport) => {
       transport,
     );
 
-  spec('client and server take turns', async (h) => {
-    const log: string[] = [];
-    const told = new EventLog(h, (io, mask, error) => {
-      log.push(`client ${error?.code ?? eventNames(mask).join('|')}`);
+  spec('emits the events of client and server in turns', async (h) => {
+    const lines: string[] = [];
+    const log = new EventLog(h, (io, mask, error) => {
+      lines.push(`client ${error?.code ?? eventNames(mask).join('|')}`);
       if (mask & SENT) {
         io.waitFor = EOF;
         io.end();
       }
       if (mask & EOF) io.close();
     });
-    const place = await echo(h, log);
-    const io = watchedStream(h, new IOStream({ ...place, waitFor: SENT, inBufLimit: 1024, outBuf: 'hello', cb: told.cb }));
+    const place = await echo(h, lines);
+    const io = watchedStream(h, new IOStream({ ...place, waitFor: SENT, inBufLimit: 1024, outBuf: 'hello', cb: log.cb }));
     await firstValueFrom(io.closed$);
     expect(io.inBuf.toString()).toBe('echo: hello');
-    expect(log).toStrictEqual(['client SENT', 'server EOF', 'server got "hello"', 'server SENT', 'client EOF']);
+    expect(lines).toStrictEqual(['client SENT', 'server EOF', 'server got "hello"', 'server SENT', 'client EOF']);
   });
 
-  spec('a server that speaks first', async (h) => {
-    const log: string[] = [];
-    const told = new EventLog(h, (io, mask) => {
+  spec('works with a server that writes first', async (h) => {
+    const lines: string[] = [];
+    const log = new EventLog(h, (io, mask) => {
       if (mask & IN && io.waitFor === IN) {
-        log.push(`client got "${io.read().toString()}"`);
+        lines.push(`client got "${io.read().toString()}"`);
         io.waitFor = SENT | EOF;
         io.inBufLimit = 1024;
         io.write('Test message!\0\n');
       } else if (mask & SENT) io.end();
-      else if (mask & EOF) log.push(`client got "${io.read().toString()}"`);
+      else if (mask & EOF) lines.push(`client got "${io.read().toString()}"`);
     });
-    const place = await echo(h, log, 'Server ready');
-    const io = watchedStream(h, new IOStream({ ...place, waitFor: IN, cb: told.cb }));
-    await told.waitFor('EOF');
+    const place = await echo(h, lines, 'Server ready');
+    const io = watchedStream(h, new IOStream({ ...place, waitFor: IN, cb: log.cb }));
+    await log.waitFor('EOF');
     await firstValueFrom(io.closed$);
-    expect(told.events).toStrictEqual(['IN', 'SENT', 'EOF']);
-    expect(log).toStrictEqual([
+    expect(log.events).toStrictEqual(['IN', 'SENT', 'EOF']);
+    expect(lines).toStrictEqual([
       'client got "Server ready"',
       'server EOF',
       'server got "Test message!\0\n"',
@@ -80,23 +80,23 @@ describe.each(TRANSPORTS)('an echo with half-close over %s', (transport) => {
 });
 
 describe('an fh that still connects', () => {
-  spec.each(TRANSPORTS)('carries what was written before, and CONNECTED is not told, over %s', async (h, transport) => {
+  spec.each(TRANSPORTS)('sends earlier writes, and emits no CONNECTED, over %s', async (h, transport) => {
     const place = await served(h, (socket) => socket.pipe(socket), transport);
-    const told = new EventLog(h, (io, mask) => {
+    const log = new EventLog(h, (io, mask) => {
       if (mask & SENT) io.end();
     });
     const io = watchedStream(
       h,
-      new IOStream({ fh: connect(place), waitFor: CONNECTED | SENT | EOF, inBufLimit: 1024, outBuf: 'socket', cb: told.cb }),
+      new IOStream({ fh: connect(place), waitFor: CONNECTED | SENT | EOF, inBufLimit: 1024, outBuf: 'socket', cb: log.cb }),
     );
-    await told.waitFor('EOF');
+    await log.waitFor('EOF');
     expect(io.inBuf.toString()).toBe('socket');
-    expect(told.events).toStrictEqual(['SENT', 'EOF']);
+    expect(log.events).toStrictEqual(['SENT', 'EOF']);
   });
 });
 
 /**
- * A forwarding proxy of two streams per connection: each reads only while the other takes, and ends when the other has ended.
+ * A forwarding proxy of two streams per connection. Each pauses while the other cannot write, and ends after the other has ended.
  *
  *   client ⇄ [accepted socket] ⇄ proxy ⇄ [connection] ⇄ server
  */
@@ -119,18 +119,18 @@ function proxy(h: Harness, target: Place, transport: Transport): Promise<Place> 
   );
 }
 
-describe.each(TRANSPORTS)('through a forwarding proxy over %s', (transport) => {
+describe.each(TRANSPORTS)('a client and a server over %s', (transport) => {
   spec.each([
     ['directly', false],
-    ['through it', true],
-  ])('a word and its answer, %s', async (h, _how, proxied) => {
-    const log: string[] = [];
+    ['through a proxy', true],
+  ])('exchange a word and its reply %s', async (h, _how, proxied) => {
+    const lines: string[] = [];
     const server = await served(
       h,
       (socket) => {
         const cb = (io: IOStream, mask: EventMask): void => {
           if (mask & IN) {
-            log.push(`server got "${io.read().toString()}"`);
+            lines.push(`server got "${io.read().toString()}"`);
             io.waitFor = SENT;
             io.write('passed');
           } else io.close();
@@ -140,28 +140,28 @@ describe.each(TRANSPORTS)('through a forwarding proxy over %s', (transport) => {
       transport,
     );
     const place = proxied ? await proxy(h, server, transport) : server;
-    const told = new EventLog(h, (io) => io.end());
-    const io = watchedStream(h, new IOStream({ ...place, waitFor: EOF, inBufLimit: 1024, outBuf: 'test', cb: told.cb }));
-    await told.waitFor('EOF');
-    expect(log).toStrictEqual(['server got "test"']);
+    const log = new EventLog(h, (io) => io.end());
+    const io = watchedStream(h, new IOStream({ ...place, waitFor: EOF, inBufLimit: 1024, outBuf: 'test', cb: log.cb }));
+    await log.waitFor('EOF');
+    expect(lines).toStrictEqual(['server got "test"']);
     expect(io.inBuf.toString()).toBe('passed');
     expect(io.isEof).toBe(true);
-    expect(told.events).toStrictEqual(['EOF']);
+    expect(log.events).toStrictEqual(['EOF']);
   });
 
   spec.each([
     ['directly', false, 204_800],
-    ['through it', true, 204_800],
-    ['through it', true, 5_000_000],
-  ])('both ways, %s (%s): %i bytes', async (h, _how, proxied, length) => {
-    const got: Buffer[] = [];
+    ['through a proxy', true, 204_800],
+    ['through a proxy', true, 5_000_000],
+  ])('exchange bytes in both directions %s (proxied: %s): %i bytes', async (h, _how, proxied, length) => {
+    const received: Buffer[] = [];
     const server = await served(
       h,
       (socket) => {
         const cb = (io: IOStream, mask: EventMask): void => {
           if (mask & IN) {
             const bytes = io.read();
-            got.push(bytes);
+            received.push(bytes);
             io.write(Buffer.alloc(bytes.length, 'y'));
           }
           if (mask & EOF) io.end();
@@ -171,20 +171,20 @@ describe.each(TRANSPORTS)('through a forwarding proxy over %s', (transport) => {
       transport,
     );
     const place = proxied ? await proxy(h, server, transport) : server;
-    const told = new EventLog(h, (io, mask) => {
+    const log = new EventLog(h, (io, mask) => {
       if (mask & SENT) io.end();
     });
-    const options = { waitFor: SENT | OUT | EOF, inBufLimit: 0, outBuf: Buffer.alloc(length, 'x'), cb: told.cb };
+    const options = { waitFor: SENT | OUT | EOF, inBufLimit: 0, outBuf: Buffer.alloc(length, 'x'), cb: log.cb };
     const io = watchedStream(h, new IOStream({ ...place, ...options }));
-    await told.waitFor('EOF');
-    h.sameBytes(got, Buffer.alloc(length, 'x'));
+    await log.waitFor('EOF');
+    h.sameBytes(received, Buffer.alloc(length, 'x'));
     h.sameBytes(io.inBuf, Buffer.alloc(length, 'y'));
-    expect(told.errors.length).toBe(0);
+    expect(log.errors.length).toBe(0);
   });
 });
 
 describe.each(TRANSPORTS)('an ended fh over %s', (transport) => {
-  spec('tells an EOF that came before the stream was made', async (h) => {
+  spec('reports an EOF that arrived before the stream was created', async (h) => {
     const { near, far } = await pair(h, transport);
     const ended = (socket: Socket): Promise<void> => new Promise((resolve) => socket.once('end', resolve));
     const end = ended(near);
@@ -192,9 +192,9 @@ describe.each(TRANSPORTS)('an ended fh over %s', (transport) => {
     near.resume();
     await end;
     near.pause();
-    const told = new EventLog(h);
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 10, cb: told.cb }));
-    await told.waitFor('EOF');
+    const log = new EventLog(h);
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: EOF, inBufLimit: 10, cb: log.cb }));
+    await log.waitFor('EOF');
     expect(io.isEof).toBe(true);
   });
 });

@@ -12,13 +12,13 @@ import { EventLog } from '../support/event-log.ts';
 
 const ALL = RESOLVED | CONNECTED | IN | OUT | EOF | SENT;
 
-/** Milliseconds since a moment. */
+/** Starts a clock. The result returns the milliseconds since then. */
 function clock(): () => number {
   const start = performance.now();
   return () => performance.now() - start;
 }
 
-/** A peer that takes 16 bytes from the kernel every 100 ms. */
+/** A peer that reads 16 bytes from the kernel every 100 ms. */
 async function slowReader(h: Harness): Promise<{ near: Socket; read: () => number }> {
   let accepted: Socket | undefined;
   const place = await served(h, (socket) => (accepted = socket));
@@ -37,18 +37,18 @@ async function slowReader(h: Harness): Promise<{ near: Socket; read: () => numbe
 }
 
 describe.each(TRANSPORTS)('timeouts.write over %s', (transport) => {
-  spec('ETOWRITE comes once when nothing has left for so long, again only after some has; nothing is lost', async (h) => {
+  spec('reports ETOWRITE once without progress, and again only after progress, without loss', async (h) => {
     const { near, far } = await pair(h, transport);
     let since = clock();
     const waits: number[] = [];
-    const told = new EventLog(h, (_io, _mask, error) => {
+    const log = new EventLog(h, (_io, _mask, error) => {
       if (error) waits.push(since());
       since = clock();
     });
-    const given = pattern(16_000_000);
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, timeouts: { write: 150 }, outBuf: given, cb: told.cb }));
-    await told.waitFor('ETOWRITE');
-    h.error(told.errors[0], { code: 'ETOWRITE', phase: 'write', fatal: false });
+    const payload = pattern(16_000_000);
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, timeouts: { write: 150 }, outBuf: payload, cb: log.cb }));
+    await log.waitFor('ETOWRITE');
+    h.error(log.errors[0], { code: 'ETOWRITE', phase: 'write', fatal: false });
     expect(io.state).toBe('open');
     const received: Buffer[] = [];
     let length = 0;
@@ -60,78 +60,78 @@ describe.each(TRANSPORTS)('timeouts.write over %s', (transport) => {
       limits.shift();
       far.pause();
     });
-    await told.waitFor('ETOWRITE', 2);
+    await log.waitFor('ETOWRITE', 2);
     far.resume();
-    await told.waitFor('SENT');
+    await log.waitFor('SENT');
     io.end();
     await once(far, 'end');
-    h.sameBytes(received, given);
-    expect(told.count('ETOWRITE')).toBe(2);
+    h.sameBytes(received, payload);
+    expect(log.count('ETOWRITE')).toBe(2);
     expect(
       waits.every((ms) => ms >= 140),
       `waited ${waits.join(', ')} ms`,
     ).toBe(true);
   });
 
-  spec('starts again when it is assigned; nothing is timed while nothing waits', async (h) => {
+  spec('restarts when it is assigned, and does not run while no bytes are unsent', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h);
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN | SENT, timeouts: { write: 30 }, outBuf: 'x', cb: told.cb }));
-    await told.waitFor('SENT');
+    const log = new EventLog(h);
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN | SENT, timeouts: { write: 30 }, outBuf: 'x', cb: log.cb }));
+    await log.waitFor('SENT');
     io.timeouts = { write: 0 };
     expect(io.timeouts.write).toBe(Infinity);
     io.write(pattern(8_000_000));
     far.write('?');
-    await told.waitFor('IN');
-    expect(told.events).toStrictEqual(['SENT', 'IN']);
+    await log.waitFor('IN');
+    expect(log.events).toStrictEqual(['SENT', 'IN']);
     io.timeouts = { write: 30 };
-    await told.waitFor('ETOWRITE');
+    await log.waitFor('ETOWRITE');
   });
 });
 
 describe('timeouts.write', () => {
-  spec('ETOWRITE comes also against a peer that reads 16 bytes every 100 ms: its window does not open', async (h) => {
+  spec('reports ETOWRITE for a peer that reads 16 bytes every 100 ms, because its window stays closed', async (h) => {
     const { near, read } = await slowReader(h);
-    const told = new EventLog(h, (io, mask) => {
+    const log = new EventLog(h, (io, mask) => {
       if (mask & OUT) io.outBuf = pattern(2_048_000);
     });
-    watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, timeouts: { write: 400 }, outBuf: pattern(2_048_000), cb: told.cb }));
-    await told.waitFor('ETOWRITE');
-    expect(told.summary).toBe('OUT ETOWRITE');
+    watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, timeouts: { write: 400 }, outBuf: pattern(2_048_000), cb: log.cb }));
+    await log.waitFor('ETOWRITE');
+    expect(log.summary).toBe('OUT ETOWRITE');
     expect(read() > 0 && read() < 10_000, `read ${read()}`).toBe(true);
   });
 });
 
 describe('timeouts.connect', () => {
-  spec('ETOCONNECT comes against a peer that never answers: after RESOLVED, and never CONNECTED', async (h) => {
+  spec('reports ETOCONNECT for a peer that never answers, after RESOLVED and without CONNECTED', async (h) => {
     const hole = await blackHole(h);
     const ms = clock();
-    const told = new EventLog(h);
-    const io = watchedStream(h, new IOStream({ ...hole, waitFor: ALL, timeouts: { connect: 200 }, outBuf: 'x', cb: told.cb }));
-    await told.waitFor('ETOCONNECT');
+    const log = new EventLog(h);
+    const io = watchedStream(h, new IOStream({ ...hole, waitFor: ALL, timeouts: { connect: 200 }, outBuf: 'x', cb: log.cb }));
+    await log.waitFor('ETOCONNECT');
     expect(ms() >= 190 && ms() < 5000, `${ms()} ms`).toBe(true); // its default is 30 s
-    expect(told.events).toStrictEqual(['RESOLVED', 'ETOCONNECT']);
-    h.error(told.errors[0], { code: 'ETOCONNECT', phase: 'connect', fatal: true });
+    expect(log.events).toStrictEqual(['RESOLVED', 'ETOCONNECT']);
+    h.error(log.errors[0], { code: 'ETOCONNECT', phase: 'connect', fatal: true });
     const report = await firstValueFrom(io.closed$);
     expect(report.by).toBe('error');
     expect(report.unsent).toBe(1);
     expect(io.write('late')).toBe(false);
   });
 
-  spec('is cut short by what is left of `establish`, with the same code', async (h) => {
+  spec('is limited by the rest of `establish`, with the same code', async (h) => {
     const hole = await blackHole(h);
-    const told = new EventLog(h);
-    watchedStream(h, new IOStream({ ...hole, waitFor: ALL, timeouts: { establish: 100 }, cb: told.cb }));
-    await told.waitFor('ETOCONNECT');
-    expect(told.events).toStrictEqual(['RESOLVED', 'ETOCONNECT']);
+    const log = new EventLog(h);
+    watchedStream(h, new IOStream({ ...hole, waitFor: ALL, timeouts: { establish: 100 }, cb: log.cb }));
+    await log.waitFor('ETOCONNECT');
+    expect(log.events).toStrictEqual(['RESOLVED', 'ETOCONNECT']);
   });
 });
 
 describe('timeouts.resolve', () => {
-  spec.each(['resolve', 'establish'])('EDNS comes when %s is over; a late answer is ignored', async (h, timeout) => {
+  spec.each(['resolve', 'establish'])('reports EDNS when %s expires, and ignores a late answer', async (h, timeout) => {
     const place = { host: 'name.test', port: 9 };
     let answer: (() => void) | undefined;
-    const told = new EventLog(h);
+    const log = new EventLog(h);
     const io = watchedStream(
       h,
       new IOStream({
@@ -139,14 +139,14 @@ describe('timeouts.resolve', () => {
         waitFor: ALL,
         timeouts: { [timeout]: 50 },
         lookup: (_host, _options, callback) => (answer = () => callback(null, [{ address: '127.0.0.1', family: 4 }])),
-        cb: told.cb,
+        cb: log.cb,
       }),
     );
-    await told.waitFor('EDNS');
-    h.error(told.errors[0], { code: 'EDNS', phase: 'resolve', fatal: true });
+    await log.waitFor('EDNS');
+    h.error(log.errors[0], { code: 'EDNS', phase: 'resolve', fatal: true });
     answer?.();
     await firstValueFrom(io.closed$);
-    expect(told.events).toStrictEqual(['EDNS']);
+    expect(log.events).toStrictEqual(['EDNS']);
     expect(io.ip).toBe(undefined);
   });
 });
@@ -158,30 +158,33 @@ describe('timeouts.handshake', () => {
     },
   });
 
-  spec.each(['handshake', 'establish'])('ETOHANDSHAKE comes when %s is over, in all: not for each byte', async (h, timeout) => {
-    const { near, far } = await pair(h);
-    const drip = setInterval(() => far.write('x'), 40);
-    h.defer(() => clearInterval(drip));
-    const told = new EventLog(h);
-    watchedStream(h, new IOStream({ fh: near, waitFor: ALL, timeouts: { [timeout]: 100 }, plugin: { patient }, cb: told.cb }));
-    await told.waitFor('ETOHANDSHAKE');
-    h.error(told.errors[0], { code: 'ETOHANDSHAKE', phase: 'handshake', layer: 'patient', fatal: true });
-    expect(told.events).toStrictEqual(['ETOHANDSHAKE']);
-  });
+  spec.each(['handshake', 'establish'])(
+    'reports ETOHANDSHAKE when %s expires; the bytes that arrive do not restart it',
+    async (h, timeout) => {
+      const { near, far } = await pair(h);
+      const drip = setInterval(() => far.write('x'), 40);
+      h.defer(() => clearInterval(drip));
+      const log = new EventLog(h);
+      watchedStream(h, new IOStream({ fh: near, waitFor: ALL, timeouts: { [timeout]: 100 }, plugin: { patient }, cb: log.cb }));
+      await log.waitFor('ETOHANDSHAKE');
+      h.error(log.errors[0], { code: 'ETOHANDSHAKE', phase: 'handshake', layer: 'patient', fatal: true });
+      expect(log.events).toStrictEqual(['ETOHANDSHAKE']);
+    },
+  );
 });
 
 describe('timeouts.idle', () => {
-  spec('ETOIDLE comes when nothing is read and nothing written, and leaves the stream open; off by default', async (h) => {
+  spec('is off by default; reports ETOIDLE without bytes in either direction, and leaves the stream open', async (h) => {
     const { near, far } = await pair(h);
-    const told = new EventLog(h);
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN | SENT, cb: told.cb }));
+    const log = new EventLog(h);
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN | SENT, cb: log.cb }));
     expect(io.timeouts.idle).toBe(Infinity);
     io.timeouts = { idle: 60 };
-    await told.waitFor('ETOIDLE');
-    h.error(told.errors[0], { code: 'ETOIDLE', fatal: false });
+    await log.waitFor('ETOIDLE');
+    h.error(log.errors[0], { code: 'ETOIDLE', fatal: false });
     far.write('back');
-    await told.waitFor('IN');
-    await told.waitFor('ETOIDLE', 2);
+    await log.waitFor('IN');
+    await log.waitFor('ETOIDLE', 2);
     io.end('bye');
     expect((await allOf(far)).toString()).toBe('bye');
   });

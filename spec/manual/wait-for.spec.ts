@@ -6,169 +6,169 @@ import { watchedStream } from '../support/watched-stream.ts';
 import { EventLog } from '../support/event-log.ts';
 
 describe.each(TRANSPORTS)('waitFor over %s', (transport) => {
-  spec('picks the events that are told', async (h) => {
+  spec('selects the events that are emitted', async (h) => {
     const place = await served(h, (socket) => socket.end('answer'), transport);
-    const told = new EventLog(h);
-    watchedStream(h, new IOStream({ ...place, waitFor: CONNECTED | EOF, inBufLimit: 1024, outBuf: 'question', cb: told.cb }));
-    await told.waitFor('EOF');
-    expect(told.events).toStrictEqual(['CONNECTED', 'EOF']);
+    const log = new EventLog(h);
+    watchedStream(h, new IOStream({ ...place, waitFor: CONNECTED | EOF, inBufLimit: 1024, outBuf: 'question', cb: log.cb }));
+    await log.waitFor('EOF');
+    expect(log.events).toStrictEqual(['CONNECTED', 'EOF']);
   });
 
-  spec('takes out of a mask what is not wanted: SENT without the OUT it came with', async (h) => {
+  spec('removes other events from a mask: SENT without the OUT of the same tick', async (h) => {
     const { near } = await pair(h, transport);
-    const told = new EventLog(h);
-    watchedStream(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'x', cb: told.cb }));
-    await told.waitFor('SENT');
-    expect(told.events).toStrictEqual(['SENT']);
+    const log = new EventLog(h);
+    watchedStream(h, new IOStream({ fh: near, waitFor: SENT, outBuf: 'x', cb: log.cb }));
+    await log.waitFor('SENT');
+    expect(log.events).toStrictEqual(['SENT']);
   });
 
-  spec('is changed from outside, at any time', async (h) => {
+  spec('may be changed at any time', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h);
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+    const log = new EventLog(h);
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: log.cb }));
     far.write('1');
-    await told.waitFor('IN');
+    await log.waitFor('IN');
     io.waitFor = EOF;
     io.inBufLimit = 10;
     far.write('2');
     await h.until(() => io.inBytes === 2, '2 bytes');
     io.waitFor = IN | EOF;
     far.end('3');
-    await told.waitFor('EOF');
-    expect(told.events).toStrictEqual(['IN', 'IN', 'EOF']);
+    await log.waitFor('EOF');
+    expect(log.events).toStrictEqual(['IN', 'IN', 'EOF']);
     expect(io.inBuf.toString()).toBe('123');
   });
 
-  spec('is changed inside the callback, from the next event on', async (h) => {
+  spec('may be changed inside the callback, and applies from the next event on', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h, (io) => {
+    const log = new EventLog(h, (io) => {
       io.waitFor = io.waitFor === IN ? SENT | EOF : EOF;
       io.inBufLimit = 10;
       io.write('thanks');
     });
-    watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: told.cb }));
+    watchedStream(h, new IOStream({ fh: near, waitFor: IN, cb: log.cb }));
     far.write('1');
-    await told.waitFor('SENT');
+    await log.waitFor('SENT');
     far.end('2');
-    await told.waitFor('EOF');
-    expect(told.events).toStrictEqual(['IN', 'SENT', 'EOF']);
+    await log.waitFor('EOF');
+    expect(log.events).toStrictEqual(['IN', 'SENT', 'EOF']);
   });
 
-  spec('EREQINEOF, then EREQINBUFLIMIT, then IN: one stream, and no byte is lost', async (h) => {
+  spec('loses no byte when it is corrected after EREQINEOF, and again after EREQINBUFLIMIT', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h, (io, _mask, error) => {
+    const log = new EventLog(h, (io, _mask, error) => {
       if (error?.code === 'EREQINEOF') io.waitFor = EOF;
       if (error?.code === 'EREQINBUFLIMIT') io.waitFor = IN;
-      if (error) far.write(String(told.events.length + 1));
+      if (error) far.write(String(log.events.length + 1));
     });
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: 0, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: 0, cb: log.cb }));
     far.write('1');
-    await told.waitFor('IN');
-    expect(told.events).toStrictEqual(['EREQINEOF', 'EREQINBUFLIMIT', 'IN']);
+    await log.waitFor('IN');
+    expect(log.events).toStrictEqual(['EREQINEOF', 'EREQINBUFLIMIT', 'IN']);
     expect(io.inBuf.toString()).toBe('123');
     expect(io.inBytes).toBe(3);
     expect(io.state).toBe('open');
   });
 
-  spec('with neither IN nor EOF each read raises EREQINEOF', async (h) => {
+  spec('reports EREQINEOF on each read if it has neither IN nor EOF', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h, () => far.write('again'));
-    watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, cb: told.cb }));
+    const log = new EventLog(h, () => far.write('again'));
+    watchedStream(h, new IOStream({ fh: near, waitFor: OUT | SENT, cb: log.cb }));
     far.write('x');
-    await told.waitFor('EREQINEOF', 3);
-    h.error(told.errors[0], { code: 'EREQINEOF', phase: 'read', fatal: false });
-    expect(told.summary).toBe('EREQINEOF');
+    await log.waitFor('EREQINEOF', 3);
+    h.error(log.errors[0], { code: 'EREQINEOF', phase: 'read', fatal: false });
+    expect(log.summary).toBe('EREQINEOF');
   });
 
-  spec('with EOF without IN and no limit each read raises EREQINBUFLIMIT, and the EOF still comes', async (h) => {
+  spec('reports EREQINBUFLIMIT on each read if it has EOF, but not IN, without a limit; EOF is still emitted', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h, () => {
+    const log = new EventLog(h, () => {
       if (!far.writableEnded) far.end('last');
     });
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: EOF, cb: told.cb }));
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: EOF, cb: log.cb }));
     far.write('first');
-    await told.waitFor('EOF');
-    h.error(told.errors[0], { code: 'EREQINBUFLIMIT', phase: 'read', fatal: false });
-    expect(told.events).toStrictEqual(['EREQINBUFLIMIT', 'EREQINBUFLIMIT', 'EOF']);
+    await log.waitFor('EOF');
+    h.error(log.errors[0], { code: 'EREQINBUFLIMIT', phase: 'read', fatal: false });
+    expect(log.events).toStrictEqual(['EREQINBUFLIMIT', 'EREQINBUFLIMIT', 'EOF']);
     expect(io.inBuf.toString()).toBe('firstlast');
   });
 
   describe.each([
     ['EREQINEOF', OUT | SENT],
     ['EREQINBUFLIMIT', EOF],
-  ])('%s that is not answered', (code, waitFor) => {
-    const given = pattern(3_000_000);
+  ])('an %s without a correction', (code, waitFor) => {
+    const payload = pattern(3_000_000);
 
-    spec.each<[how: string, answer: (io: IOStream) => unknown]>([
+    spec.each<[how: string, correct: (io: IOStream) => unknown]>([
       ['waitFor has IN', (io) => (io.waitFor = IN)],
       ['waitFor has EOF, and there is a limit', (io) => Object.assign(io, { waitFor: EOF, inBufLimit: 0 })],
       ['data$ is subscribed', (io) => io.data$.subscribe()],
-    ])('stops reading at highWaterMark, until %s; nothing is lost', async (h, _how, answer) => {
+    ])('stops reading at highWaterMark until %s, without loss', async (h, _how, correct) => {
       const { near, far } = await pair(h, transport);
-      const told = new EventLog(h);
-      const io = watchedStream(h, new IOStream({ fh: near, waitFor, cb: told.cb, highWaterMark: 100_000 }));
-      far.end(given);
+      const log = new EventLog(h);
+      const io = watchedStream(h, new IOStream({ fh: near, waitFor, cb: log.cb, highWaterMark: 100_000 }));
+      far.end(payload);
       await h.until(() => io.inBytes >= 100_000, 'highWaterMark');
-      // A round trip of the event loop, many times: the sender could have got rid of all.
+      // Many turns of the event loop, in which the sender could have sent everything.
       for (let turn = 0; turn < 200; turn += 1) await new Promise(setImmediate);
       expect(io.inBytes < 100_000 + 65_536, `read ${io.inBytes} bytes`).toBe(true);
-      expect(told.summary).toBe(code);
-      expect(told.errors.length).toBeGreaterThan(1);
+      expect(log.summary).toBe(code);
+      expect(log.errors.length).toBeGreaterThan(1);
       const before = io.inBuf;
-      h.sameBytes(before, given.subarray(0, before.length));
-      answer(io);
+      h.sameBytes(before, payload.subarray(0, before.length));
+      correct(io);
       await h.until(() => io.isEof, 'EOF');
-      expect(io.inBytes).toBe(given.length);
+      expect(io.inBytes).toBe(payload.length);
     });
 
-    spec('stops reading at highWaterMark, and goes on as far when bytes are taken', async (h) => {
+    spec('stops reading at highWaterMark, and resumes when bytes are read', async (h) => {
       const { near, far } = await pair(h, transport);
-      const told = new EventLog(h);
-      const io = watchedStream(h, new IOStream({ fh: near, waitFor, cb: told.cb }));
-      far.end(given);
+      const log = new EventLog(h);
+      const io = watchedStream(h, new IOStream({ fh: near, waitFor, cb: log.cb }));
+      far.end(payload);
       const taken: Buffer[] = [];
       while (!io.isEof) {
         await h.until(() => io.inBuf.length >= 65_536 || io.isEof, 'highWaterMark, or EOF');
         expect(io.inBuf.length < 2 * 65_536, `holds ${io.inBuf.length} bytes`).toBe(true);
         taken.push(io.read());
       }
-      h.sameBytes(taken, given);
+      h.sameBytes(taken, payload);
     });
   });
 
-  spec('0 tells no event: an EOF without a byte is not heard of', async (h) => {
+  spec('emits no event if it is 0, not even EOF', async (h) => {
     const { near, far } = await pair(h, transport);
-    const told = new EventLog(h);
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: 0, outBuf: 'hello', cb: told.cb }));
+    const log = new EventLog(h);
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: 0, outBuf: 'hello', cb: log.cb }));
     far.resume().end();
     await h.until(() => io.isEof && io.outBytes === 5, 'EOF and OUT');
-    expect(told.events).toStrictEqual([]);
+    expect(log.events).toStrictEqual([]);
   });
 });
 
 describe('waitFor and errors', () => {
-  spec('errors are told whatever the mask', async (h) => {
+  spec('errors are reported for any mask', async (h) => {
     for (const waitFor of [0, RESOLVED | SENT]) {
-      const told = new EventLog(h);
-      watchedStream(h, new IOStream({ host: '127.0.0.1', port: await deadPort(), waitFor, cb: told.cb }));
-      await told.waitFor('ECONNREFUSED');
-      expect(told.events.at(-1)).toBe('ECONNREFUSED');
-      expect(told.count('RESOLVED')).toBe(waitFor & RESOLVED);
+      const log = new EventLog(h);
+      watchedStream(h, new IOStream({ host: '127.0.0.1', port: await deadPort(), waitFor, cb: log.cb }));
+      await log.waitFor('ECONNREFUSED');
+      expect(log.events.at(-1)).toBe('ECONNREFUSED');
+      expect(log.count('RESOLVED')).toBe(waitFor & RESOLVED);
     }
   });
 
-  spec('an error that is not fatal leaves the stream open: the next events come', async (h) => {
+  spec('an error that is not fatal leaves the stream open, and later events are emitted', async (h) => {
     const { near, far } = await pair(h);
-    const told = new EventLog(h);
-    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: told.cb }));
+    const log = new EventLog(h);
+    const io = watchedStream(h, new IOStream({ fh: near, waitFor: IN | EOF, cb: log.cb }));
     io.end();
     far.resume().write('x');
-    await told.waitFor('IN');
+    await log.waitFor('IN');
     io.write('refused');
-    await told.waitFor('ECLOSED');
-    expect(told.events).toStrictEqual(['IN', 'ECLOSED']);
+    await log.waitFor('ECLOSED');
+    expect(log.events).toStrictEqual(['IN', 'ECLOSED']);
     far.end('more');
-    await told.waitFor('EOF');
-    expect(told.summary).toBe('IN ECLOSED IN EOF');
+    await log.waitFor('EOF');
+    expect(log.summary).toBe('IN ECLOSED IN EOF');
   });
 });

@@ -30,14 +30,14 @@ describe('passthrough', () => {
   });
 
   it('passes on the very signals, both ways', () => {
-    const ride = new PluginDriver(passthrough());
+    const driver = new PluginDriver(passthrough());
     const down: Flow[] = [data('a'), PAUSE, RESUME, END];
     const up: Up[] = [{ kind: 'connected', details: [] }, data('b'), sent(1), PAUSE, RESUME, { kind: 'end', truncated: true }];
-    for (const signal of down) ride.app.next(signal);
-    ride.wire.emit(...up);
-    ride.wire.down.forEach((signal, index) => expect(signal).toBe(down[index]));
-    ride.up.forEach((signal, index) => expect(signal).toBe(up[index]));
-    expect([ride.wire.down.length, ride.up.length]).toEqual([4, 6]);
+    for (const signal of down) driver.app.next(signal);
+    driver.wire.emit(...up);
+    driver.wire.down.forEach((signal, index) => expect(signal).toBe(down[index]));
+    driver.up.forEach((signal, index) => expect(signal).toBe(up[index]));
+    expect([driver.wire.down.length, driver.up.length]).toEqual([4, 6]);
   });
 
   it('passes on completion, errors and unsubscribe, both ways', () => {

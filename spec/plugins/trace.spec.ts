@@ -12,11 +12,11 @@ import { data, inWords, sent } from '../support/signal-text.ts';
 import { PluginDriver } from '../support/plugin-driver.ts';
 
 /** A traced connection on a clock of its own, and its log. */
-function traced(options: Partial<TraceOptions> = {}): { ride: PluginDriver; log: string[]; clock: Clock } {
+function traced(options: Partial<TraceOptions> = {}): { driver: PluginDriver; log: string[]; clock: Clock } {
   const log: string[] = [];
   const clock = new Clock();
   const plugin = trace({ sink: (entry) => log.push(entry), ...options });
-  return { ride: new PluginDriver(plugin, { dial: testDial({ scheduler: clock, layer: 'wire' }) }), log, clock };
+  return { driver: new PluginDriver(plugin, { dial: testDial({ scheduler: clock, layer: 'wire' }) }), log, clock };
 }
 
 /** Without number and time: what is asserted elsewhere. */
@@ -37,8 +37,8 @@ describe('trace', () => {
   });
 
   it('writes each signal with connection, time, layer and direction', () => {
-    const { ride, log, clock } = traced();
-    const { app, wire } = ride;
+    const { driver, log, clock } = traced();
+    const { app, wire } = driver;
     wire.emit({ kind: 'resolved', host: 'a.test', ip: '127.0.0.1', family: 4 });
     clock.advance(12);
     wire.emit({
@@ -72,32 +72,32 @@ describe('trace', () => {
   });
 
   it('passes every signal on as it is', () => {
-    const { ride } = traced();
+    const { driver } = traced();
     const given = [data('a'), { kind: 'pause' }, { kind: 'resume' }, { kind: 'end' }] as const;
-    for (const signal of given) ride.app.next(signal);
-    ride.wire.emit(...given);
-    expect(given.every((signal, at) => ride.wire.down[at] === signal && ride.up[at] === signal)).toBe(true);
+    for (const signal of given) driver.app.next(signal);
+    driver.wire.emit(...given);
+    expect(given.every((signal, at) => driver.wire.down[at] === signal && driver.up[at] === signal)).toBe(true);
   });
 
-  it.each<[string, (ride: PluginDriver) => void, string[]]>([
+  it.each<[string, (driver: PluginDriver) => void, string[]]>([
     ['a reset', ({ app }) => app.error(new Error('enough\u001b[31m')), ['↓ error "enough\\u001b[31m"', '↑ error "enough\\u001b[31m"']],
     [
       'an error of the wire',
       ({ wire }) => wire.fail(new IOStreamError('ECONNRESET', { phase: 'read', message: 'read ECONNRESET' })),
       ['↑ error ECONNRESET "read ECONNRESET"'],
     ],
-    ['unsubscribing', (ride) => ride.unsubscribe(), ['↓ unsubscribed']],
+    ['unsubscribing', (driver) => driver.unsubscribe(), ['↓ unsubscribed']],
   ])('logs how the connection ended: %s', (_, end, words) => {
-    const { ride, log } = traced();
-    end(ride);
+    const { driver, log } = traced();
+    end(driver);
     expect(said(log)).toStrictEqual(words);
   });
 
   it('passes on an error without text, and details that throw', () => {
     const bare: unknown = Object.create(null);
-    const { ride, log } = traced();
-    ride.app.error(bare);
-    expect([ride.state, ride.error]).toStrictEqual(['error', bare]);
+    const { driver, log } = traced();
+    driver.app.error(bare);
+    expect([driver.state, driver.error]).toStrictEqual(['error', bare]);
     expect(said(log)[0]).toStrictEqual('↓ error "a value without text (object)"');
     const other = traced();
     const details = {
@@ -105,16 +105,16 @@ describe('trace', () => {
         throw new Error('boom');
       },
     };
-    other.ride.wire.emit({ kind: 'connected', details: [details] }, data('abc'));
-    expect(other.ride.state).toStrictEqual('open');
-    expect(inWords(other.ride.up).at(-1)).toStrictEqual('data abc');
+    other.driver.wire.emit({ kind: 'connected', details: [details] }, data('abc'));
+    expect(other.driver.state).toStrictEqual('open');
+    expect(inWords(other.driver.up).at(-1)).toStrictEqual('data abc');
   });
 
   it('escapes the control characters of errors, names and details, those of C1 and of direction, too', () => {
-    const { ride, log } = traced();
-    ride.wire.emit({ kind: 'resolved', host: 'a\u009b\n', ip: '127.0.0.1', family: 4 });
-    ride.wire.emit({ kind: 'connected', details: [{ layer: 'proxy', reply: '\u009b31m\u202e', boundAddress: '\u0085' }] });
-    ride.wire.fail(new Error('\u001b[31m \u009b31m \u2028'));
+    const { driver, log } = traced();
+    driver.wire.emit({ kind: 'resolved', host: 'a\u009b\n', ip: '127.0.0.1', family: 4 });
+    driver.wire.emit({ kind: 'connected', details: [{ layer: 'proxy', reply: '\u009b31m\u202e', boundAddress: '\u0085' }] });
+    driver.wire.fail(new Error('\u001b[31m \u009b31m \u2028'));
     expect(said(log)).toStrictEqual([
       String.raw`↑ resolved a\u009b\u000a is 127.0.0.1`,
       String.raw`↑ connected {"layer":"proxy","reply":"\u009b31m\u202e","boundAddress":"\u0085"}`,
@@ -136,16 +136,16 @@ describe('trace', () => {
     const all = Uint8Array.from({ length: 256 }, (_, byte) => byte);
 
     it('is that of hexdump -C', ({ skip }) => {
-      const { ride, log } = traced();
-      ride.app.next({ kind: 'data', bytes: all });
+      const { driver, log } = traced();
+      driver.app.next({ kind: 'data', bytes: all });
       const { stdout, error } = spawnSync('hexdump', ['-C', '-v'], { input: all, encoding: 'latin1' });
       if (error) skip('hexdump is not installed');
       expect(dumpOf(log[0])).toBe(stdout.split('\n').slice(0, 16).join('\n'));
     });
 
     it('shows a half row, and every byte once', () => {
-      const { ride, log } = traced();
-      ride.wire.emit({ kind: 'data', bytes: all.subarray(60, 85) });
+      const { driver, log } = traced();
+      driver.wire.emit({ kind: 'data', bytes: all.subarray(60, 85) });
       expect(dumpOf(log[0])).toBe(
         [
           '00000000  3c 3d 3e 3f 40 41 42 43  44 45 46 47 48 49 4a 4b  |<=>?@ABCDEFGHIJK|',
@@ -155,10 +155,10 @@ describe('trace', () => {
     });
 
     it('counts the bytes of each direction since the start', () => {
-      const { ride, log } = traced();
+      const { driver, log } = traced();
       for (let each = 0; each < 3; each += 1) {
-        ride.app.next(data('x'.repeat(1000)));
-        ride.wire.emit(data('y'));
+        driver.app.next(data('x'.repeat(1000)));
+        driver.wire.emit(data('y'));
       }
       const offsets = log.map((entry) => /\n {2}(\w{8})/.exec(entry)?.[1]);
       expect(offsets).toStrictEqual(['00000000', '00000000', '000003e8', '00000001', '000007d0', '00000002']);
@@ -171,8 +171,8 @@ describe('trace', () => {
         [0, 0, '  … 1000 more bytes'],
         [Infinity, 63, undefined],
       ] as const) {
-        const { ride, log } = traced({ bytes });
-        ride.app.next(data('x'.repeat(1000)));
+        const { driver, log } = traced({ bytes });
+        driver.app.next(data('x'.repeat(1000)));
         const lines = (log[0] ?? '').split('\n').slice(1);
         expect([lines.filter((line) => line.includes('|')).length, lines.find((line) => line.includes('…'))]).toStrictEqual([rows, left]);
       }
@@ -180,32 +180,32 @@ describe('trace', () => {
   });
 
   describe('a sink that throws', () => {
-    const breaking = (): { ride: PluginDriver; calls: () => number } => {
+    const breaking = (): { driver: PluginDriver; calls: () => number } => {
       let calls = 0;
       const sink = (): void => {
         calls += 1;
         if (calls === 2) throw new Error('disk full');
       };
-      return { ride: traced({ sink }).ride, calls: () => calls };
+      return { driver: traced({ sink }).driver, calls: () => calls };
     };
 
     spec('is reported to config.onUnhandledError once, and is not called again; the connection goes on', async (h) => {
       const seen = unhandled(h);
-      const { ride, calls } = breaking();
-      ride.wire.connect();
-      for (let each = 0; each < 5; each += 1) ride.app.next(data('x'));
-      ride.wire.emit(data('y'), { kind: 'end' });
+      const { driver, calls } = breaking();
+      driver.wire.connect();
+      for (let each = 0; each < 5; each += 1) driver.app.next(data('x'));
+      driver.wire.emit(data('y'), { kind: 'end' });
       await wait(1);
       expect(seen.map(String)).toStrictEqual(['Error: disk full']);
-      expect([calls(), ride.state, ride.wire.down.length, inWords(ride.up).at(-1)]).toStrictEqual([2, 'open', 5, 'end']);
+      expect([calls(), driver.state, driver.wire.down.length, inWords(driver.up).at(-1)]).toStrictEqual([2, 'open', 5, 'end']);
     });
 
     spec('is ignored if config.onUnhandledError is not set: the process goes on', async () => {
-      const { ride, calls } = breaking();
-      ride.wire.connect();
-      for (let each = 0; each < 5; each += 1) ride.app.next(data('x'));
+      const { driver, calls } = breaking();
+      driver.wire.connect();
+      for (let each = 0; each < 5; each += 1) driver.app.next(data('x'));
       await wait(1);
-      expect([calls(), ride.state, ride.wire.down.length]).toStrictEqual([2, 'open', 5]);
+      expect([calls(), driver.state, driver.wire.down.length]).toStrictEqual([2, 'open', 5]);
     });
   });
 

@@ -7,18 +7,6 @@ export const of = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text
 export const begin = <T>(talk: (link: Link) => Talk<T>, early?: 'EPROXY'): Conversation<T> =>
   new Conversation(talk, { phase: 'handshake', early });
 
-/** Runs a talk over a reply that is cut somehow; what it learned, and what is left. */
-export function over<T>(talk: (link: Link) => Talk<T>, chunks: readonly Uint8Array[]): { value: T | undefined; left: string } {
-  const conversation = begin(talk);
-  let step = conversation.start();
-  const rest: string[] = [];
-  for (const chunk of chunks) {
-    if (step.done) rest.push(latin(chunk));
-    else step = conversation.push(chunk);
-  }
-  return { value: step.done ? step.value : undefined, left: latin(conversation.takeUnread()) + rest.join('') };
-}
-
 export function* head(link: Link): Talk<string[]> {
   const version = yield* link.read(1);
   const line = yield* link.readUntil('\r\n', 64);

@@ -5,13 +5,15 @@ import { Conversation } from '../../src/protocol/conversation.ts';
 import { type Link } from '../../src/protocol/link.ts';
 import type { Need, Talk } from '../../src/protocol/need.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
-import { latin, of, begin, over, head, caught } from './conversation-tools.ts';
+import { runConversation, type ConversationResult } from '../support/run-conversation.ts';
+import { latin, of, begin, head, caught } from './conversation-tools.ts';
 
 describe('Conversation', () => {
   it('returns exactly the requested bytes, however they are cut', () => {
     const reply = '5200 OK\r\nA: b\r\nC: d\r\n\r\nleft\r\n\r\nover';
     for (const { name, chunks } of rechunk(reply, { random: 200, empty: true })) {
-      expect(over(head, chunks), name).toEqual({ value: ['5', '200 OK\r\n', '', 'A: b\r\nC: d\r\n\r\n'], left: 'left\r\n\r\nover' });
+      const { result, unread } = runConversation(head, chunks);
+      expect([result, unread], name).toEqual([['5', '200 OK\r\n', '', 'A: b\r\nC: d\r\n\r\n'], 'left\r\n\r\nover']);
     }
   });
 
@@ -19,10 +21,10 @@ describe('Conversation', () => {
     for (const reply of ['\r\r\n\r\r\n\r\n', '\r\n\r\r\n\r\n', 'aab\r\n\r', '\r\n\r\n\r\n']) {
       const expected = reply.includes('\r\n\r\n') ? reply.slice(0, reply.indexOf('\r\n\r\n') + 4) : undefined;
       for (const { name, chunks } of rechunk(reply)) {
-        const { value } = over(function* (link): Talk<string> {
+        const { error, result } = runConversation(function* (link): Talk<string> {
           return latin(yield* link.readUntil('\r\n\r\n', 100));
         }, chunks);
-        expect(value, `${JSON.stringify(reply)} ${name}`).toBe(expected);
+        expect([error, result], `${JSON.stringify(reply)} ${name}`).toEqual([undefined, expected]);
       }
     }
   });
@@ -80,17 +82,19 @@ describe('Conversation', () => {
   });
 
   it('requires the delimiter within the limit, its own bytes included', () => {
-    const run = (reply: string, limit: number): unknown => over((link) => link.readUntil('\r\n', limit), [of(reply)]).value;
-    expect(run('abcd\r\n', 6)).toHaveLength(6);
-    expect(() => run('abcd\r\n', 5)).toThrow(/within 5 bytes/);
-    expect(() => run('abcdefgh', 5)).toThrow(/within 5 bytes/);
-    expect(run('abcd', 5)).toBeUndefined();
-    expect(caught(() => run('abcd\r\n', 5))).toMatchObject({ code: 'EPROTOCOL', phase: 'handshake' });
+    const run = (reply: string, limit: number): ConversationResult<unknown> =>
+      runConversation((link) => link.readUntil('\r\n', limit), [reply]);
+    const error = { code: 'EPROTOCOL', phase: 'handshake', message: expect.stringContaining('within 5 bytes') as string };
+    expect(run('abcd\r\n', 6).result).toHaveLength(6);
+    expect(run('abcd\r\n', 5).error).toMatchObject(error);
+    expect(run('abcdefgh', 5).error).toMatchObject(error);
+    expect(run('abcd', 5)).toMatchObject({ isWaiting: true });
   });
 
   it('reports a reply over the limit as soon as it exceeds it, at every cut', () => {
     for (const { name, chunks } of rechunk('x'.repeat(40))) {
-      expect(() => over((link) => link.readUntil('\n', 16), chunks), name).toThrow(/within 16 bytes/);
+      const { error } = runConversation((link) => link.readUntil('\n', 16), chunks);
+      expect(error, name).toMatchObject({ message: expect.stringContaining('within 16 bytes') as string });
     }
   });
 

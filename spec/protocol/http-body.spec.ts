@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { MAX_KEPT_BYTES, BODY_LIMIT, keepsOpen, readBody } from '../../src/protocol/http-body.ts';
 import type { HttpHead } from '../../src/protocol/http-head.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
-import { runConversation } from '../support/held-talk.ts';
+import { runConversation } from '../support/run-conversation.ts';
 
 const head = (headers: Record<string, string> = {}, minor = 1): HttpHead => ({ minor, status: 407, reason: '', headers });
 const CHUNKED = head({ 'transfer-encoding': 'chunked' });
@@ -12,16 +12,16 @@ interface Read {
   readonly text: string | undefined;
   readonly whole: boolean | undefined;
   readonly unread: string;
-  readonly waits: boolean;
+  readonly isWaiting: boolean;
 }
 const read = (
   of: HttpHead,
   chunks: readonly (string | Uint8Array)[],
   { skip = false, ...how }: { skip?: boolean; end?: boolean; broken?: unknown } = {},
 ): Read => {
-  const { result, error, unread, waits } = runConversation((link) => readBody(link, of, { skip }), chunks, how);
+  const { result, error, unread, isWaiting } = runConversation((link) => readBody(link, of, { skip }), chunks, how);
   expect(error).toBeUndefined();
-  return { text: result && Buffer.from(result.bytes).toString('latin1'), whole: result?.whole, unread, waits };
+  return { text: result && Buffer.from(result.bytes).toString('latin1'), whole: result?.whole, unread, isWaiting };
 };
 
 describe('readBody', () => {
@@ -37,7 +37,7 @@ describe('readBody', () => {
     ['by several lengths that are equal', sized('11, 11'), 'hello world'],
   ])('reads one delimited %s to its end, however it is cut', (_, of, text) => {
     for (const { name, chunks } of rechunk(`${text}next`, { random: 200, empty: true }))
-      expect(read(of, chunks, { skip: true }), name).toEqual({ text: 'hello world', whole: true, unread: 'next', waits: false });
+      expect(read(of, chunks, { skip: true }), name).toEqual({ text: 'hello world', whole: true, unread: 'next', isWaiting: false });
   });
 
   it.each([
@@ -48,7 +48,7 @@ describe('readBody', () => {
     sized(-1),
     head({ 'transfer-encoding': 'chunked, gzip' }),
   ])('reads %j up to the end of the connection', (of) => {
-    expect(read(of, ['hello', ' world'])).toMatchObject({ waits: true });
+    expect(read(of, ['hello', ' world'])).toMatchObject({ isWaiting: true });
     expect(read(of, ['hello', ' world'], { end: true })).toMatchObject({ text: 'hello world', whole: false });
   });
 
@@ -59,9 +59,9 @@ describe('readBody', () => {
 
   it('keeps the first KiB, and reads no more without skip', () => {
     const long = 'x'.repeat(MAX_KEPT_BYTES);
-    expect(read(sized(3000), [`${long}rest`])).toEqual({ text: long, whole: false, unread: 'rest', waits: false });
-    expect(read(head(), [`${long}rest`])).toEqual({ text: long, whole: false, unread: 'rest', waits: false });
-    expect(read(CHUNKED, [`bb8\r\n${long}rest`])).toEqual({ text: long, whole: false, unread: 'rest', waits: false });
+    expect(read(sized(3000), [`${long}rest`])).toEqual({ text: long, whole: false, unread: 'rest', isWaiting: false });
+    expect(read(head(), [`${long}rest`])).toEqual({ text: long, whole: false, unread: 'rest', isWaiting: false });
+    expect(read(CHUNKED, [`bb8\r\n${long}rest`])).toEqual({ text: long, whole: false, unread: 'rest', isWaiting: false });
   });
 
   it('reads the rest with skip, up to its limit', () => {
@@ -81,19 +81,19 @@ describe('readBody', () => {
       `0\r\n${endless}`,
       `1;${endless}`,
     ])
-      expect(read(CHUNKED, [text], { skip: true })).toMatchObject({ whole: false, waits: false });
+      expect(read(CHUNKED, [text], { skip: true })).toMatchObject({ whole: false, isWaiting: false });
   });
 
   it.each(['x\r\n', '\r\n', '-1\r\n', '123456789\r\n', '5\r\nhelloworld\r\n', '5 5\r\nhello\r\n'])(
     'gives up at the malformed chunks %j',
     (text) => {
-      expect(read(CHUNKED, [text], { skip: true })).toMatchObject({ whole: false, waits: false });
+      expect(read(CHUNKED, [text], { skip: true })).toMatchObject({ whole: false, isWaiting: false });
     },
   );
 
   it.each(['x', '-', '1x', '1 x', '1\rx', '123456789', '1\r\nyx', '1\r\ny\rx'])('gives up at once at %j, which can be no chunk', (text) => {
-    expect(read(CHUNKED, [text.slice(0, -1)], { skip: true })).toMatchObject({ waits: true });
-    expect(read(CHUNKED, [text], { skip: true })).toMatchObject({ whole: false, waits: false });
+    expect(read(CHUNKED, [text.slice(0, -1)], { skip: true })).toMatchObject({ isWaiting: true });
+    expect(read(CHUNKED, [text], { skip: true })).toMatchObject({ whole: false, isWaiting: false });
   });
 
   it('keeps what came before an early end, wherever that is', () => {

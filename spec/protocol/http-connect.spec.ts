@@ -5,12 +5,14 @@ import type { ConnectRequest, ConnectState, ProxyChallenge, Tunnel } from '../..
 import { AUTH_ATTEMPTS, httpConnect, INTERIM_REPLIES } from '../../src/protocol/http-connect.ts';
 import { Secrets } from '../../src/protocol/secrets.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
-import { runConversation, type ConversationResult } from '../support/held-talk.ts';
+import { runConversation, type ConversationResult } from '../support/run-conversation.ts';
 
 const ASKED = 'CONNECT target.test:443 HTTP/1.1\r\nHost: target.test:443\r\n';
 const REFUSED = 'HTTP/1.1 407 Who are you?\r\nProxy-Authenticate: Basic realm="r"\r\nContent-Length: 4\r\n\r\nbody';
 
 interface Try extends ConversationResult<Tunnel | undefined> {
+  /** The whole output. */
+  readonly text: string;
   readonly state: ConnectState & { readonly bodies: number; readonly asked: readonly boolean[] };
   readonly challenges: readonly ProxyChallenge[];
 }
@@ -55,8 +57,8 @@ function asking(
     return answer as never;
   };
   const request = { authority: 'target.test:443', headers: more.headers ?? [], ...(answers ? { auth } : {}) };
-  const held = runConversation((link) => httpConnect(link, request, state), chunks, { end, broken });
-  return { ...held, state, challenges };
+  const run = runConversation((link) => httpConnect(link, request, state), chunks, { end, broken });
+  return { ...run, text: run.output.join(''), state, challenges };
 }
 const errorOf = (made: Try): Record<string, unknown> => {
   expect(made.error).toBeInstanceOf(IOStreamError);
@@ -65,14 +67,14 @@ const errorOf = (made: Try): Record<string, unknown> => {
 
 describe('httpConnect', () => {
   describe('its request', () => {
-    it('is CONNECT with the authority, and Host', () => expect(asking([]).said).toBe(`${ASKED}\r\n`));
+    it('is CONNECT with the authority, and Host', () => expect(asking([]).text).toBe(`${ASKED}\r\n`));
 
     it('carries credentials and headers, in order', () => {
       const headers = [
         ['User-Agent', 'me/1'],
         ['X-A', 'ä'],
       ] as const;
-      expect(asking([], { authorization: 'Basic eDp5', headers }).said).toBe(
+      expect(asking([], { authorization: 'Basic eDp5', headers }).text).toBe(
         `${ASKED}Proxy-Authorization: Basic eDp5\r\nUser-Agent: me/1\r\nX-A: ${Buffer.from('ä').toString('latin1')}\r\n\r\n`,
       );
     });
@@ -180,7 +182,7 @@ describe('httpConnect', () => {
       for (const { name, chunks } of rechunk(`${REFUSED}HTTP/1.1 200 OK\r\n\r\nleft`, { empty: true })) {
         const made = asking(chunks, { answers: ['Custom secret'] });
         expect(made, name).toMatchObject({ result: { status: 200 }, unread: 'left', state: { attempt: 1, bodies: 0 } });
-        expect(made.said, name).toBe(`${ASKED}\r\n${ASKED}Proxy-Authorization: Custom secret\r\n\r\n`);
+        expect(made.text, name).toBe(`${ASKED}\r\n${ASKED}Proxy-Authorization: Custom secret\r\n\r\n`);
         expect(made.challenges, name).toEqual([
           {
             status: 407,
@@ -210,7 +212,7 @@ describe('httpConnect', () => {
       for (const { name, chunks } of rechunk(reply.replace('Basic realm="r"', 'NTLM') + third, { random: 5 })) {
         const made = asking(chunks, { answers: ['NTLM type1', 'NTLM type3'] });
         expect(made, name).toMatchObject({ result: { status: 200 }, unread: 'left' });
-        expect(made.said.match(/NTLM type\d/g), name).toEqual(['NTLM type1', 'NTLM type3']);
+        expect(made.text.match(/NTLM type\d/g), name).toEqual(['NTLM type1', 'NTLM type3']);
         expect(
           made.challenges.map(({ challenges: [each] }) => each?.token68),
           name,
@@ -238,15 +240,15 @@ describe('httpConnect', () => {
       ['with malformed chunks', `${REFUSED.replace('Content-Length: 4', 'Transfer-Encoding: chunked')}\r\n`],
     ])('%s wants to be dialled again', (_, reply) => {
       const made = asking([reply], { answers: ['Custom secret'] });
-      expect([made.error, made.result, made.waits]).toEqual([undefined, undefined, false]);
-      expect(made).toMatchObject({ said: `${ASKED}\r\n`, state: { authorization: 'Custom secret', attempt: 1 } });
+      expect([made.error, made.result, made.isWaiting]).toEqual([undefined, undefined, false]);
+      expect(made).toMatchObject({ text: `${ASKED}\r\n`, state: { authorization: 'Custom secret', attempt: 1 } });
     });
 
     it('wants to be dialled again when the connection ends within its body, or when it is used again', () => {
       const whole = `${REFUSED}HTTP/1.1 200 OK\r\n\r\n`;
       for (let length = REFUSED.length - 4; length < whole.length; length += 1) {
         const made = asking([whole.slice(0, length)], { answers: ['Custom secret'], end: true });
-        expect([made.error, made.result, made.waits], `${length}`).toEqual([undefined, undefined, false]);
+        expect([made.error, made.result, made.isWaiting], `${length}`).toEqual([undefined, undefined, false]);
       }
     });
 
@@ -260,7 +262,7 @@ describe('httpConnect', () => {
         const made = asking([REFUSED], { answers: [answer] });
         expect(errorOf(made)).toMatchObject({ code: 'EPROXYAUTH' });
         expect(inspect(made.error, { depth: 9 })).not.toContain('secret');
-        expect(made.said).toBe(`${ASKED}\r\n`);
+        expect(made.text).toBe(`${ASKED}\r\n`);
       },
     );
 
@@ -365,7 +367,7 @@ describe('httpConnect', () => {
       for (const why of [broken, new Error('why')])
         for (let length = REFUSED.length - 4; length < whole.length; length += 1) {
           const made = asking([whole.slice(0, length)], { answers: ['Custom secret'], broken: why });
-          expect([made.error, made.result, made.waits], `${length}`).toEqual([undefined, undefined, false]);
+          expect([made.error, made.result, made.isWaiting], `${length}`).toEqual([undefined, undefined, false]);
         }
     });
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { HEAD_LIMIT, readHead, tokensOf, type HttpHead } from '../../src/protocol/http-head.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
-import { runConversation, type ConversationResult } from '../support/held-talk.ts';
+import { runConversation, type ConversationResult } from '../support/run-conversation.ts';
 
-const held = (...chunks: readonly (string | Uint8Array)[]): ConversationResult<HttpHead> => runConversation(readHead, chunks);
-const headOf = (text: string): HttpHead | undefined => held(text).result;
+const run = (...chunks: readonly (string | Uint8Array)[]): ConversationResult<HttpHead> => runConversation(readHead, chunks);
+const headOf = (text: string): HttpHead | undefined => run(text).result;
 const bytewise = (text: string): readonly string[] => Array.from({ length: text.length }, (_, at) => text.slice(at, at + 1));
 const STATUS = 'HTTP/1.1 200 OK\r\n';
 
@@ -13,7 +13,7 @@ const headOfLength = (length: number): string => `${STATUS}X: ${'x'.repeat(lengt
 
 describe('readHead', () => {
   it('reads version, status, reason and headers, and leaves what follows the empty line', () => {
-    expect(held('HTTP/1.1 200 Connection established\r\nVia: 1.1 a\r\nX-Y:z\r\n\r\npayload')).toMatchObject({
+    expect(run('HTTP/1.1 200 Connection established\r\nVia: 1.1 a\r\nX-Y:z\r\n\r\npayload')).toMatchObject({
       result: { minor: 1, status: 200, reason: 'Connection established', headers: { via: '1.1 a', 'x-y': 'z' } },
       unread: 'payload',
     });
@@ -21,9 +21,9 @@ describe('readHead', () => {
 
   it('gives the same however the bytes are cut', () => {
     const text = 'HTTP/1.0 407 Proxy  Authentication\tRequired \r\nA: 1\r\na:2\t\r\nB:\r\n\r\nleft\r\n\r\n';
-    const whole = held(text);
+    const whole = run(text);
     expect(whole.result?.headers).toEqual({ a: '1, 2', b: '' });
-    for (const { name, chunks } of rechunk(text, { random: 10_000, empty: true })) expect(held(...chunks), name).toEqual(whole);
+    for (const { name, chunks } of rechunk(text, { random: 10_000, empty: true })) expect(run(...chunks), name).toEqual(whole);
   });
 
   it.each([
@@ -42,7 +42,7 @@ describe('readHead', () => {
   });
 
   it('takes LF for the end of a line, too', () => {
-    expect(held('HTTP/1.1 200 OK\nA: b\n\nleft')).toMatchObject({ result: { reason: 'OK', headers: { a: 'b' } }, unread: 'left' });
+    expect(run('HTTP/1.1 200 OK\nA: b\n\nleft')).toMatchObject({ result: { reason: 'OK', headers: { a: 'b' } }, unread: 'left' });
   });
 
   it('keeps a header with the name of a part of every object', () => {
@@ -56,15 +56,15 @@ describe('readHead', () => {
   it('accepts a head of 16,384 bytes and rejects one of 16,385, however they are cut', () => {
     const fits = headOfLength(HEAD_LIMIT);
     expect([HEAD_LIMIT, fits.length]).toEqual([16_384, 16_384]);
-    expect(held(`${fits}left`)).toMatchObject({ result: { status: 200 }, unread: 'left' });
-    expect(held(...bytewise(fits)).result?.status).toBe(200);
+    expect(run(`${fits}left`)).toMatchObject({ result: { status: 200 }, unread: 'left' });
+    expect(run(...bytewise(fits)).result?.status).toBe(200);
     for (const cut of [[headOfLength(HEAD_LIMIT + 1)], bytewise(headOfLength(HEAD_LIMIT + 1))])
-      expect(held(...cut).error).toMatchObject({ code: 'EPROTOCOL', phase: 'handshake' });
+      expect(run(...cut).error).toMatchObject({ code: 'EPROTOCOL', phase: 'handshake' });
   });
 
   it('refuses a head whose lines fill the limit exactly', () => {
     const line = `X: ${'x'.repeat(HEAD_LIMIT - STATUS.length - 'X: \r\n'.length)}\r\n`;
-    expect(held(`${STATUS}${line}`).error).toMatchObject({
+    expect(run(`${STATUS}${line}`).error).toMatchObject({
       code: 'EPROTOCOL',
       message: expect.stringContaining('16384 bytes') as string,
     });
@@ -72,7 +72,7 @@ describe('readHead', () => {
 
   it('states the whole limit, whatever part of it remained', () => {
     for (const text of [headOfLength(HEAD_LIMIT + 1), `${STATUS}${'X: y\r\n'.repeat(2726)}X`.padEnd(HEAD_LIMIT + 1, 'x')])
-      expect(held(text).error).toMatchObject({ message: 'the head of the reply is larger than 16384 bytes' });
+      expect(run(text).error).toMatchObject({ message: 'the head of the reply is larger than 16384 bytes' });
   });
 
   it.each([
@@ -84,7 +84,7 @@ describe('readHead', () => {
       const chunks = Array.from({ length: Math.min(20_000, Math.ceil(text.length / size)) }, (_, at) =>
         text.slice(at * size, (at + 1) * size),
       );
-      expect(held(...chunks).error).toMatchObject({ code: 'EPROTOCOL' });
+      expect(run(...chunks).error).toMatchObject({ code: 'EPROTOCOL' });
     }
   });
 
@@ -99,7 +99,7 @@ describe('readHead', () => {
     ['a name that is no token', 'A(b): c'],
   ])('refuses a header with %s', (_, line) => {
     for (const { name, chunks } of rechunk(`${STATUS}${line}\r\n\r\n`))
-      expect(held(...chunks).error, name).toMatchObject({ code: 'EPROTOCOL' });
+      expect(run(...chunks).error, name).toMatchObject({ code: 'EPROTOCOL' });
   });
 
   it.each([
@@ -111,7 +111,7 @@ describe('readHead', () => {
     'HTTP/1.1200 OK',
     'HTTP/1.1 200OK',
     'HTTP/1.1 2\x0000',
-  ])('refuses the status line %j', (line) => expect(held(`${line}\r\n\r\n`).error).toMatchObject({ code: 'EPROTOCOL' }));
+  ])('refuses the status line %j', (line) => expect(run(`${line}\r\n\r\n`).error).toMatchObject({ code: 'EPROTOCOL' }));
 
   it.each([
     ['Via: 1.1 a\r\n (b)', '1.1 a (b)'],
@@ -124,11 +124,11 @@ describe('readHead', () => {
     ['Via: 1.1 a\r\n X: y', '1.1 a X: y'],
   ])('reads the folded header %j as one', (lines, via) => {
     for (const { name, chunks } of rechunk(`${STATUS}${lines}\r\nZ: z\r\n\r\nleft`))
-      expect(held(...chunks), name).toMatchObject({ result: { headers: { via, z: 'z' } }, unread: 'left' });
+      expect(run(...chunks), name).toMatchObject({ result: { headers: { via, z: 'z' } }, unread: 'left' });
   });
 
   it('refuses a fold that has no header before it', () => {
-    expect(held(`${STATUS} X: y\r\n\r\n`).error).toMatchObject({ code: 'EPROTOCOL' });
+    expect(run(`${STATUS} X: y\r\n\r\n`).error).toMatchObject({ code: 'EPROTOCOL' });
   });
 
   it.each([
@@ -154,8 +154,8 @@ describe('readHead', () => {
     `${STATUS}A: b\rc`,
     `${STATUS}A: b\r\n\rx`,
   ])('refuses %j at its last byte, and waits for more before that', (text) => {
-    expect(held(text.slice(0, -1))).toMatchObject({ waits: true });
-    expect(held(text).error).toMatchObject({ code: 'EPROTOCOL', phase: 'handshake' });
+    expect(run(text.slice(0, -1))).toMatchObject({ isWaiting: true });
+    expect(run(text).error).toMatchObject({ code: 'EPROTOCOL', phase: 'handshake' });
   });
 
   it.each([
@@ -168,13 +168,13 @@ describe('readHead', () => {
     ['\x9b31m', String.raw`"\u009b31m"`],
     ['HTTP/1.1 20 OK\r\n', String.raw`"HTTP/1.1 20 OK\r\n"`],
   ])('quotes the first bytes of %j', (text, quote) => {
-    expect(held(text).error).toMatchObject({ message: `the reply has no status line of HTTP/1: ${quote}` });
+    expect(run(text).error).toMatchObject({ message: `the reply has no status line of HTTP/1: ${quote}` });
   });
 
   it('is linear in spaces and folds, too', () => {
     const start = performance.now();
-    for (let round = 0; round < 20; round += 1) held(`${STATUS}A:${' '.repeat(16_000)}b${' '.repeat(300)}\r\n\r\n`);
-    for (let round = 0; round < 20; round += 1) held(`${STATUS}A: b\r\n${' x\n'.repeat(5000)}\r\n`);
+    for (let round = 0; round < 20; round += 1) run(`${STATUS}A:${' '.repeat(16_000)}b${' '.repeat(300)}\r\n\r\n`);
+    for (let round = 0; round < 20; round += 1) run(`${STATUS}A: b\r\n${' x\n'.repeat(5000)}\r\n`);
     expect(performance.now() - start).toBeLessThan(2000);
   });
 });

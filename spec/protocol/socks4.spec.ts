@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { socks4Connect } from '../../src/protocol/socks4.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
-import { bytesOf, tell, type Told } from '../support/socks-talk.ts';
+import { bytesOfHex } from '../support/bytes-of-hex.ts';
+import { runInHex, type HexResult } from './run-in-hex.ts';
 
-const ok = bytesOf('00 5a 1f90 0a000001');
+const ok = bytesOfHex('00 5a 1f90 0a000001');
 const me = Buffer.from('me');
-const ask = (host: string, { reply = ok, user = me }: { reply?: Uint8Array; user?: Uint8Array } = {}): Told<unknown> =>
-  tell((link) => socks4Connect(link, { host, port: 443 }, user), [reply]);
+const ask = (host: string, { reply = ok, user = me }: { reply?: Uint8Array; user?: Uint8Array } = {}): HexResult<unknown> =>
+  runInHex((link) => socks4Connect(link, { host, port: 443 }, user), [reply]);
 const name = (host: string): string => `${Buffer.from(host).toString('hex')}00`;
 
 describe('socks4Connect', () => {
@@ -16,18 +17,18 @@ describe('socks4Connect', () => {
     ['an address that would announce a name, as a name', '0.0.0.7', `0401 01bb 00000001 6d6500 ${name('0.0.0.7')}`],
     ['the address 0.0.0.0', '0.0.0.0', '0401 01bb 00000000 6d6500'],
     ['a name of 255 bytes', 'x'.repeat(255), `0401 01bb 00000001 6d6500 ${name('x'.repeat(255))}`],
-  ])('asks for %s in one piece', (_, host, said) => {
-    expect(ask(host)).toEqual({ said: [said.replaceAll(' ', '')], left: '', value: { boundAddress: '10.0.0.1', boundPort: 8080 } });
+  ])('asks for %s in one piece', (_, host, request) => {
+    expect(ask(host)).toEqual({ output: [request.replaceAll(' ', '')], unread: '', result: { boundAddress: '10.0.0.1', boundPort: 8080 } });
   });
 
   it('asks without a user, too', () => {
-    expect(ask('192.0.2.1', { user: new Uint8Array(0) }).said).toEqual(['040101bbc000020100']);
+    expect(ask('192.0.2.1', { user: new Uint8Array(0) }).output).toEqual(['040101bbc000020100']);
   });
 
   it('reads the reply at every cut, and leaves the bytes that follow', () => {
-    for (const { name, chunks } of rechunk(Buffer.concat([ok, bytesOf('feedbeef')]), { empty: true, random: 200 })) {
-      const told = tell((link) => socks4Connect(link, { host: 'a', port: 1 }, me), chunks);
-      expect(told, name).toMatchObject({ value: { boundAddress: '10.0.0.1', boundPort: 8080 }, left: 'feedbeef' });
+    for (const { name, chunks } of rechunk(Buffer.concat([ok, bytesOfHex('feedbeef')]), { empty: true, random: 200 })) {
+      const run = runInHex((link) => socks4Connect(link, { host: 'a', port: 1 }, me), chunks);
+      expect(run, name).toMatchObject({ result: { boundAddress: '10.0.0.1', boundPort: 8080 }, unread: 'feedbeef' });
     }
   });
 
@@ -55,8 +56,8 @@ describe('socks4Connect', () => {
   });
 
   it('refuses another version at its byte, and quotes what came', () => {
-    expect(ask('a', { reply: bytesOf('05') }).error).toMatchObject({ code: 'EPROTOCOL' });
-    expect((ask('a', { reply: bytesOf('05 00') }).error as Error).message).toBe(
+    expect(ask('a', { reply: bytesOfHex('05') }).error).toMatchObject({ code: 'EPROTOCOL' });
+    expect((ask('a', { reply: bytesOfHex('05 00') }).error as Error).message).toBe(
       String.raw`the reply has version 5 instead of 0: "\u0005\u0000" (SOCKS5); is it a SOCKS4 proxy?`,
     );
   });
@@ -66,8 +67,8 @@ describe('socks4Connect', () => {
     ['a name that is too long', 'x'.repeat(256), 'too long'],
     ['a name with NUL', 'a\0b', 'NUL'],
   ])('sends nothing for %s', (_, host, message) => {
-    const { said, error } = ask(host);
-    expect([said, (error as { code: string }).code]).toEqual([[], 'EPROXY']);
+    const { output, error } = ask(host);
+    expect([output, (error as { code: string }).code]).toEqual([[], 'EPROXY']);
     expect((error as Error).message).toContain(message);
   });
 });

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { socks5Connect } from '../../src/protocol/socks5.ts';
 import { rechunk } from '../../src/testing/rechunk.ts';
-import { bytesOf, tell, type Told } from '../support/socks-talk.ts';
+import { bytesOfHex } from '../support/bytes-of-hex.ts';
+import { runInHex, type HexResult } from './run-in-hex.ts';
 
 const login = { user: Buffer.from('user'), pass: Buffer.from('secret') };
 const to = { host: 'example.com', port: 443 };
@@ -9,11 +10,11 @@ const REQUEST = `050100030b${Buffer.from('example.com').toString('hex')}01bb`;
 const LOGIN = '01047573657206736563726574';
 const BOUND = '05 00 00 01 0a000001 1f90';
 
-const talk = (reply: string, options: { target?: typeof to; credentials?: typeof login } = {}): Told<unknown> =>
-  tell((link) => socks5Connect(link, options.target ?? to, options.credentials), [bytesOf(reply)]);
+const talk = (reply: string, options: { target?: typeof to; credentials?: typeof login } = {}): HexResult<unknown> =>
+  runInHex((link) => socks5Connect(link, options.target ?? to, options.credentials), [bytesOfHex(reply)]);
 
 describe('socks5Connect', () => {
-  const variants: [name: string, credentials: typeof login | undefined, reply: string, said: string[]][] = [
+  const variants: [name: string, credentials: typeof login | undefined, reply: string, requests: string[]][] = [
     ['without authentication', undefined, `05 00 ${BOUND}`, ['050100', REQUEST]],
     ['with user and password', login, `05 02 01 00 ${BOUND}`, ['05020002', LOGIN, REQUEST]],
     ['with user and password, answered with the version of SOCKS', login, `05 02 05 00 ${BOUND}`, ['05020002', LOGIN, REQUEST]],
@@ -22,21 +23,21 @@ describe('socks5Connect', () => {
 
   it.each(variants)(
     'sends the same requests %s at every cut of the replies, and leaves the bytes that follow',
-    (_, credentials, reply, said) => {
+    (_, credentials, reply, requests) => {
       const payload = 'feedbeef';
-      for (const { name, chunks } of rechunk(bytesOf(reply + payload), { empty: true, random: 200 })) {
-        const told = tell((link) => socks5Connect(link, to, credentials), chunks);
-        expect([told.value, told.left], name).toEqual([{ boundAddress: '10.0.0.1', boundPort: 8080 }, payload]);
+      for (const { name, chunks } of rechunk(bytesOfHex(reply + payload), { empty: true, random: 200 })) {
+        const run = runInHex((link) => socks5Connect(link, to, credentials), chunks);
+        expect([run.result, run.unread], name).toEqual([{ boundAddress: '10.0.0.1', boundPort: 8080 }, payload]);
         // One chunk may answer several questions: then the whole output is in one text.
-        expect(told.said.join(''), name).toBe(said.join(''));
+        expect(run.output.join(''), name).toBe(requests.join(''));
       }
     },
   );
 
   it.each(variants)('reports an end after each byte of the replies, %s', (_, credentials, reply) => {
-    const whole = bytesOf(reply);
+    const whole = bytesOfHex(reply);
     for (let length = 0; length < whole.length; length += 1) {
-      const { error } = tell((link) => socks5Connect(link, to, credentials), [whole.subarray(0, length)]);
+      const { error } = runInHex((link) => socks5Connect(link, to, credentials), [whole.subarray(0, length)]);
       expect(error, `${length} bytes`).toMatchObject({ code: 'EPROXY', phase: 'handshake' });
       expect((error as Error).message).toContain(`(${length} bytes received)`);
     }
@@ -53,12 +54,12 @@ describe('socks5Connect', () => {
       `030c${Buffer.from('fe80::1%eth0').toString('hex')}`,
     ],
   ])('sends %s', (_, host, bytes) => {
-    expect(talk(`0500${BOUND}`, { target: { host, port: 1 } }).said.join('')).toBe(`050100050100${bytes}0001`);
+    expect(talk(`0500${BOUND}`, { target: { host, port: 1 } }).output.join('')).toBe(`050100050100${bytes}0001`);
   });
 
   it('sends nothing if the name is too long', () => {
-    const { said, error } = talk(`0500${BOUND}`, { target: { host: 'x'.repeat(256), port: 1 } });
-    expect(said).toEqual([]);
+    const { output, error } = talk(`0500${BOUND}`, { target: { host: 'x'.repeat(256), port: 1 } });
+    expect(output).toEqual([]);
     expect(error).toMatchObject({ code: 'EPROXY' });
     expect((error as Error).message).toContain('too long');
   });
@@ -70,11 +71,11 @@ describe('socks5Connect', () => {
     ['of type 3, as long as can be', `03 ff ${'78'.repeat(255)} ffff`, 'x'.repeat(255), 65535],
     ['of type 4', `04 20010db8${'00'.repeat(11)}01 0050`, '2001:db8::1', 80],
   ])('reads a bound address %s at every cut, then the payload', (_, bound, boundAddress, boundPort) => {
-    for (const { name, chunks } of rechunk(bytesOf(`0500 050000 ${bound} feed`), { random: 20 })) {
+    for (const { name, chunks } of rechunk(bytesOfHex(`0500 050000 ${bound} feed`), { random: 20 })) {
       expect(
-        tell((link) => socks5Connect(link, to), chunks),
+        runInHex((link) => socks5Connect(link, to), chunks),
         name,
-      ).toMatchObject({ value: { boundAddress, boundPort }, left: 'feed' });
+      ).toMatchObject({ result: { boundAddress, boundPort }, unread: 'feed' });
     }
   });
 
@@ -127,11 +128,11 @@ describe('socks5Connect', () => {
   });
 
   it('quotes what came instead of a reply, without the password', () => {
-    const message = (reply: Buffer): string => (tell((link) => socks5Connect(link, to, login), [reply]).error as Error).message;
+    const message = (reply: Buffer): string => (runInHex((link) => socks5Connect(link, to, login), [reply]).error as Error).message;
     expect(message(Buffer.from('HTTP/1.1 400 Bad Request\r\n'))).toBe(
       String.raw`the method reply has version 72 instead of 5: "HTTP/1.1 400 Bad Request\r\n"; is it a SOCKS5 proxy?`,
     );
-    const echo = Buffer.concat([bytesOf('05020002'), bytesOf(LOGIN)]);
+    const echo = Buffer.concat([bytesOfHex('05020002'), bytesOfHex(LOGIN)]);
     expect(message(echo)).toBe(
       String.raw`the authentication reply has version 0 instead of 1: "\u0000\u0002\u0001\u0004user\u0006***"; is it a SOCKS5 proxy?`,
     );
@@ -139,14 +140,14 @@ describe('socks5Connect', () => {
 
   it('sends an empty password', () => {
     const credentials = { user: Buffer.from('user'), pass: Buffer.alloc(0) };
-    expect(talk(`05020100${BOUND}`, { credentials }).said.join('')).toBe(`0502000201047573657200${REQUEST}`);
+    expect(talk(`05020100${BOUND}`, { credentials }).output.join('')).toBe(`0502000201047573657200${REQUEST}`);
   });
 
   it('escapes a bound name, and hides the password in it', () => {
     const bound = (name: string): unknown => {
       const bytes = Buffer.from(name);
-      const reply = Buffer.concat([bytesOf('0502 0100 05000003'), Buffer.of(bytes.length), bytes, bytesOf('0050')]);
-      return tell((link) => socks5Connect(link, to, login), [reply]).value?.boundAddress;
+      const reply = Buffer.concat([bytesOfHex('0502 0100 05000003'), Buffer.of(bytes.length), bytes, bytesOfHex('0050')]);
+      return runInHex((link) => socks5Connect(link, to, login), [reply]).result?.boundAddress;
     };
     expect(bound('a\u001b[31m\u009b\u202eb\r\n')).toBe(String.raw`a\u001b[31m\u009b\u202eb\u000d\u000a`);
     expect(bound('secret.example')).toBe('***.example');
@@ -160,14 +161,14 @@ describe('socks5Connect', () => {
     ['01', login],
     ['80', login],
   ])('sends nothing more if the proxy selects method %s, which was not offered', (method, credentials) => {
-    const { said, error } = talk(`05 ${method}`, credentials ? { credentials } : {});
-    expect(said).toEqual([credentials ? '05020002' : '050100']);
+    const { output, error } = talk(`05 ${method}`, credentials ? { credentials } : {});
+    expect(output).toEqual([credentials ? '05020002' : '050100']);
     expect(error).toMatchObject({ code: 'EPROXYAUTH', status: parseInt(method, 16) });
   });
 
   it('reports that user and password were refused, without them', () => {
-    const { said, error } = tell((link) => socks5Connect(link, to, login), [bytesOf('05 02'), bytesOf('01 07')]);
-    expect(said.join('')).toBe(`05020002${LOGIN}`);
+    const { output, error } = runInHex((link) => socks5Connect(link, to, login), [bytesOfHex('05 02'), bytesOfHex('01 07')]);
+    expect(output.join('')).toBe(`05020002${LOGIN}`);
     expect(error).toMatchObject({ code: 'EPROXYAUTH', status: 7, reply: 'authentication failed' });
     expect(JSON.stringify([error, (error as Error).message])).not.toMatch(/secret|"user"/);
   });

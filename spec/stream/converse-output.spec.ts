@@ -1,11 +1,11 @@
 import { describe, expect } from 'vitest';
 import { converse, type Link } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
-import { joined } from './tools.ts';
+import { streamPair } from './tools.ts';
 
 describe('converse', () => {
   spec('writes a single byte that was queued before the conversation threw', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const seen = h.observed(b.data$);
     let error: unknown;
     // eslint-disable-next-line require-yield -- it throws before it reads
@@ -19,7 +19,7 @@ describe('converse', () => {
   });
 
   spec('errors with ECLOSED if we close before its last output is sent', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     await h.until(() => a.state === 'open' && b.state === 'open');
     b.pause();
     const result = h.observed(converse(a, lastWords));
@@ -31,7 +31,7 @@ describe('converse', () => {
   });
 
   spec('errors with the error of the connection if it fails before its last output is sent', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     await h.until(() => a.state === 'open' && b.state === 'open');
     b.pause();
     const result = h.observed(converse(a, lastWords));

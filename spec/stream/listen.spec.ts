@@ -6,7 +6,8 @@ import { concat, endWith, firstValueFrom, ignoreElements, lastValueFrom, NEVER, 
 import { describe, expect, it, vi } from 'vitest';
 import { handshake, listen, open, type IOStream, type ListenOptions } from 'rxjs-io-stream';
 import { client, type Client, portOf, refusal, serving } from '../support/clients.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import type { Harness } from '../support/harness.ts';
+import { invariants } from '../support/invariants.ts';
 import { spec } from '../support/spec.ts';
 import { deadPort, socketPath } from '../support/loopback.ts';
 

@@ -2,7 +2,7 @@ import { IOStream } from 'rxjs-io-stream';
 import { describe, expect } from 'vitest';
 import { ScriptedWire } from '../support/scripted-wire.ts';
 import { spec } from '../support/spec.ts';
-import { closing, owned } from './tools.ts';
+import { closedReport, resetAtEnd } from './tools.ts';
 
 function detach({ buffer }: Uint8Array): void {
   structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
@@ -14,7 +14,7 @@ describe('a buffer that is detached before its bytes are written', () => {
     ['resets the wire if bytes were written before', 'x', 'error'],
   ])('%s', async (h, _, before, flow) => {
     const wire = new ScriptedWire();
-    const [io] = owned(h, new IOStream({ wire: wire.wire }));
+    const [io] = resetAtEnd(h, new IOStream({ wire: wire.wire }));
     h.observed(io.errors$);
     wire.connect();
     if (before) io.write(before);
@@ -22,7 +22,7 @@ describe('a buffer that is detached before its bytes are written', () => {
     const bytes = new Uint8Array(8);
     io.write(bytes);
     detach(bytes);
-    h.error((await closing(io)).error, { code: 'EFAULT', phase: 'write' });
+    h.error((await closedReport(io)).error, { code: 'EFAULT', phase: 'write' });
     expect(wire.flow).toBe(flow);
   });
 });

@@ -1,11 +1,11 @@
 import { NEVER, Subject } from 'rxjs';
 import { describe, expect } from 'vitest';
 import { spec } from '../support/spec.ts';
-import { joined, turns } from './tools.ts';
+import { streamPair, turns } from './tools.ts';
 
 describe('send', () => {
   spec('emits the count of a single byte while the source goes on', async (h) => {
-    const [a] = joined(h);
+    const [a] = streamPair(h);
     const source = new Subject<string>();
     const counts = h.observed(a.send(source));
     source.next('x');
@@ -18,7 +18,7 @@ describe('send', () => {
   });
 
   spec('rejects a second early value behind another send with an outBufLimit of one byte', async (h) => {
-    const [a] = joined(h, { outBufLimit: 1 });
+    const [a] = streamPair(h, { outBufLimit: 1 });
     h.observed(a.errors$);
     h.observed(a.send(NEVER), 'the send in front');
     const source = new Subject<string>();
@@ -32,7 +32,7 @@ describe('send', () => {
   });
 
   spec('writes no chunk that an asynchronous source returns after the unsubscribe', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     const seen = h.observed(b.data$);
     let resolve: ((result: IteratorResult<string>) => void) | undefined;
     const source: AsyncIterable<string> = {

@@ -3,11 +3,11 @@ import { startTls } from 'rxjs-io-stream';
 import { describe, expect } from 'vitest';
 import * as certificates from '../support/certificates.ts';
 import { spec } from '../support/spec.ts';
-import { joined } from './tools.ts';
+import { streamPair } from './tools.ts';
 
 describe('startTls', () => {
   spec('resumes the wire of a stream whose reading was paused', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     await h.until(() => a.state === 'open' && b.state === 'open');
     a.pause();
     const client = h.observed(startTls(a, { ca: certificates.ca, servername: 'localhost' }), 'the client');
@@ -17,7 +17,7 @@ describe('startTls', () => {
   });
 
   spec('refuses a stream with a single byte that is pending', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     await h.until(() => a.state === 'open' && b.state === 'open');
     b.pause();
     a.write('x');
@@ -26,7 +26,7 @@ describe('startTls', () => {
   });
 
   spec('refuses a stream with an active send that has no bytes yet', async (h) => {
-    const [a, b] = joined(h);
+    const [a, b] = streamPair(h);
     await h.until(() => a.state === 'open' && b.state === 'open');
     h.observed(a.send(NEVER), 'the send');
     const upgrade = h.observed(startTls(a, { ca: certificates.ca, servername: 'localhost' }));

@@ -22,30 +22,30 @@ export interface Summary {
   sent: number;
   state: 'open' | 'complete' | 'error';
   /** Whether the descriptor FH, if it is a number, is still open. */
-  held: boolean;
+  isOpen: boolean;
   code?: string;
   phase?: string;
   message?: string;
 }
 
-const [result = '', given = '', ...steps] = process.argv.slice(2);
-const summary: Summary = { kinds: [], data: '', sent: 0, state: 'open', held: false };
-process.on('exit', () => writeFileSync(result, JSON.stringify({ ...summary, held: isHeld() })));
+const [result = '', fhArgument = '', ...steps] = process.argv.slice(2);
+const summary: Summary = { kinds: [], data: '', sent: 0, state: 'open', isOpen: false };
+process.on('exit', () => writeFileSync(result, JSON.stringify({ ...summary, isOpen: isOpen() })));
 
 const flow$ = new Subject<Flow>();
 let fh: Fh | undefined;
 const up$ = new ReplaySubject<Up>(Infinity);
-const OFF = { resolve: 5000, connect: 5000, handshake: 5000, establish: 5000, write: 5000, idle: Infinity, close: 3000 };
+const TIMEOUTS = { resolve: 5000, connect: 5000, handshake: 5000, establish: 5000, write: 5000, idle: Infinity, close: 3000 };
 
 function opened(): Fh {
-  if (given === 'stdin') return process.stdin;
-  if (given === 'stdout') return process.stdout;
-  if (given.startsWith('tty:')) return new ReadStream(Number(given.slice(4)));
-  const at = given.indexOf(':');
-  return at < 0 ? Number(given) : openSync(given.slice(at + 1), given.slice(0, at));
+  if (fhArgument === 'stdin') return process.stdin;
+  if (fhArgument === 'stdout') return process.stdout;
+  if (fhArgument.startsWith('tty:')) return new ReadStream(Number(fhArgument.slice(4)));
+  const at = fhArgument.indexOf(':');
+  return at < 0 ? Number(fhArgument) : openSync(fhArgument.slice(at + 1), fhArgument.slice(0, at));
 }
 
-function isHeld(): boolean {
+function isOpen(): boolean {
   try {
     if (typeof fh !== 'number') return false;
     fstatSync(fh);
@@ -81,7 +81,7 @@ up$.subscribe({
   complete: () => (summary.state = 'complete'),
 });
 try {
-  const dial = { timeouts: OFF, deadline: Infinity, scheduler: asyncScheduler };
+  const dial = { timeouts: TIMEOUTS, deadline: Infinity, scheduler: asyncScheduler };
   fh = opened();
   flow$.pipe(fromFh(fh)(dial)).subscribe(up$);
   // A step that waits for a signal after the end has already failed: see the summary.

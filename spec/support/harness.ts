@@ -1,24 +1,11 @@
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import type { Observable } from 'rxjs';
-import { onTestFinished } from 'vitest';
 import { assertSameBytes, type Bytes } from './assert-same-bytes.ts';
 import { assertError, faultsOf, type ErrorFacts } from './error-facts.ts';
 import { ObserverSpy } from './observer-spy.ts';
-import { ProcessEvents } from './process-events.ts';
-import { Resources } from './resources.ts';
 
 const CONNECTED = 2;
-
-/** The options of {@link invariants}. */
-export interface InvariantsOptions {
-  /** Also check that the process uses less than 20 ms of CPU in a second after the end. Takes that second. @default false */
-  readonly idle?: boolean;
-  /** Matches the process warnings that the spec expects. @default none */
-  readonly warnings?: RegExp;
-  /** Whether the spec expects an uncaught exception or rejection. @default none */
-  readonly uncaught?: (error: unknown) => boolean;
-}
 
 /** The parts of a stream that the harness watches. */
 export interface WatchedStream {
@@ -33,20 +20,30 @@ export interface RecordedCall {
   readonly error: unknown;
 }
 
-/** Records what a spec does, and checks it at the end; see {@link invariants}. */
+/**
+ * Passed to each `spec`: records what the work does, and checks it at the end.
+ *
+ * - `observed(source$)` subscribes at once and records all notifications. Results have `values`, `state`, `ended` and `value()`.
+ * - `watch(io)` and `cb()` record the events and errors of a stream.
+ * - `peer(callback)` wraps a callback of the other side: its errors fail the spec.
+ * - `defer(cleanup)` frees something at the end. `until(condition)` waits for up to 5 seconds.
+ * - `sameBytes`, `error` and `secret` are assertions.
+ *
+ * See `invariants` for the checks.
+ */
 export class Harness {
   readonly #secrets: string[] = [];
-  readonly #observed: ObserverSpy<never>[] = [];
+  readonly #spies: ObserverSpy<never>[] = [];
   readonly #errors: unknown[] = [];
-  readonly #peers: unknown[] = [];
-  readonly #faults: (() => string[])[] = [];
+  readonly #peerErrors: unknown[] = [];
+  readonly #checks: (() => string[])[] = [];
   readonly #cleanups: (() => unknown)[] = [];
 
   /** Subscribes at once, and records all notifications. Unsubscribes at the end of the spec. */
   observed<T>(source$: Observable<T>, name = 'the Observable'): ObserverSpy<T> {
-    const observed = new ObserverSpy(source$, name);
-    this.#observed.push(observed as unknown as ObserverSpy<never>);
-    return observed;
+    const spy = new ObserverSpy(source$, name);
+    this.#spies.push(spy as unknown as ObserverSpy<never>);
+    return spy;
   }
 
   /**
@@ -58,8 +55,8 @@ export class Harness {
     const events = new ObserverSpy(io.events$, 'events$', ({ mask }) => calls.add(mask, undefined));
     const errors = new ObserverSpy(io.errors$, 'errors$', (error) => calls.add(0, error));
     const closed = new ObserverSpy(io.closed$, 'closed$');
-    for (const each of [events, errors, closed]) this.#observed.push(each as unknown as ObserverSpy<never>);
-    this.#faults.push(() => [
+    for (const each of [events, errors, closed]) this.#spies.push(each as unknown as ObserverSpy<never>);
+    this.#checks.push(() => [
       ...[events, errors, closed].filter((each) => each.state === 'error').map(() => 'events$, errors$ or closed$ of a stream errored'),
       ...(closed.values.length > 1 ? [`closed$ emitted ${closed.values.length} reports`] : []),
     ]);
@@ -78,7 +75,7 @@ export class Harness {
     return Object.assign(cb, { calls });
   }
 
-  /** From now on, no recorded error may contain any of these texts, or their Base64. */
+  /** Adds secrets: no recorded error may contain any of these texts, or their Base64. */
   secret(...texts: readonly string[]): void {
     this.#secrets.push(...texts, ...texts.map((text) => Buffer.from(text).toString('base64')));
   }
@@ -90,8 +87,8 @@ export class Harness {
   }
 
   /** Throws unless both are the same bytes, however they are cut. */
-  sameBytes(received: Bytes, given: Bytes): void {
-    assertSameBytes(received, given);
+  sameBytes(received: Bytes, expected: Bytes): void {
+    assertSameBytes(received, expected);
   }
 
   /** Wraps a callback of a scripted peer: an error that it throws fails the spec. */
@@ -99,10 +96,10 @@ export class Harness {
     return (...args) => {
       try {
         const result = work(...args);
-        if (result instanceof Promise) return result.catch((error: unknown) => void this.#peers.push(error)) as R;
+        if (result instanceof Promise) return result.catch((error: unknown) => void this.#peerErrors.push(error)) as R;
         return result;
       } catch (error) {
-        this.#peers.push(error);
+        this.#peerErrors.push(error);
         return undefined;
       }
     };
@@ -122,20 +119,20 @@ export class Harness {
     }
   }
 
-  /** @internal */
+  /** @internal Unsubscribes, then runs the cleanups. */
   async finish(): Promise<void> {
-    for (const observed of this.#observed) observed.unsubscribe();
+    for (const spy of this.#spies) spy.unsubscribe();
     for (let cleanup = this.#cleanups.pop(); cleanup; cleanup = this.#cleanups.pop()) await cleanup();
   }
 
-  /** @internal */
-  broken(): string[] {
-    const errors = [...this.#errors, ...this.#observed.flatMap((each) => (each.state === 'error' ? [each.error] : []))];
+  /** @internal Returns the violations, one sentence each. */
+  violations(): string[] {
+    const errors = [...this.#errors, ...this.#spies.flatMap((each) => (each.state === 'error' ? [each.error] : []))];
     return [
-      ...this.#observed.flatMap((each) => each.violations),
-      ...this.#faults.flatMap((look) => look()),
+      ...this.#spies.flatMap((each) => each.violations),
+      ...this.#checks.flatMap((check) => check()),
       ...errors.flatMap((error) => faultsOf(error, this.#secrets)),
-      ...this.#peers.map((error) => `the peer threw ${inspect(error)}`),
+      ...this.#peerErrors.map((error) => `the peer threw ${inspect(error)}`),
     ];
   }
 
@@ -143,7 +140,7 @@ export class Harness {
     const calls: RecordedCall[] = [];
     let failed = false;
     const faults: string[] = [];
-    this.#faults.push(() => faults);
+    this.#checks.push(() => faults);
     const add = (mask: number, error: unknown): void => {
       calls.push({ mask, error });
       if (error !== undefined) this.#errors.push(error);
@@ -153,90 +150,4 @@ export class Harness {
     };
     return { calls, add };
   }
-}
-
-/**
- * Creates the body of a spec that checks these invariants at its end:
- *
- * - An Observable emits one terminal notification, and nothing after it or after unsubscription: `h.observed`.
- * - No CONNECTED follows a fatal error: `h.watch`, `h.cb`.
- * - Within a second, handles, descriptors and timers are as before.
- * - No uncaught exception, unhandled rejection or warning reaches the process.
- * - Errors have a code, an errno and a phase, and contain no secret: `h.error`, `h.secret`.
- * - With `{ idle: true }`, the process is idle after the end.
- * - The peer has thrown nothing: `h.peer`.
- *
- * One spec at a time: not for `it.concurrent`.
- *
- * ```ts
- * spec('echoes', async (h) => {
- *   const server = createServer(h.peer((socket) => socket.pipe(socket))).listen(0, '127.0.0.1');
- *   h.defer(() => server.close());
- *   const seen = h.observed(echo$);          // subscribes, records
- *   await seen.ended;
- *   h.sameBytes(seen.values, 'hello');
- * });
- * ```
- */
-export function invariants(work: (h: Harness) => unknown, options: InvariantsOptions = {}): () => Promise<void> {
-  return async () => {
-    const harness = new Harness();
-    const process$ = new ProcessEvents();
-    const resources = new Resources();
-    let stopped = false;
-    const stop = (): void => {
-      if (stopped) return;
-      stopped = true;
-      resources.stop();
-      process$.stop();
-    };
-    // A spec that times out must not leave its listeners to the next one.
-    onTestFinished(async () => {
-      stop();
-      await harness.finish();
-    });
-    process$.start();
-    const failure = await resources
-      .run(() => work(harness))
-      .then(
-        () => [],
-        (error: unknown) => [error],
-      );
-    const cleaning = await resources
-      .run(() => harness.finish())
-      .then(
-        () => [],
-        (error: unknown) => [error],
-      );
-    const left = await resources.leftovers();
-    const broken = [
-      ...harness.broken(),
-      ...(left.length > 0 ? [`a second after the end there are still ${left.join('; ')}`] : []),
-      ...reached(process$, options),
-      ...(options.idle ? await busy() : []),
-      ...cleaning.map((error) => `the cleanup threw ${inspect(error)}`),
-    ];
-    stop();
-    if (failure.length > 0) throw withBroken(failure[0], broken);
-    if (broken.length > 0) throw new Error(broken.join('\n'));
-  };
-}
-
-function reached({ seen }: ProcessEvents, { warnings, uncaught }: InvariantsOptions): string[] {
-  return seen
-    .filter(({ event, error }) => (event === 'warning' ? !warnings?.test(String(error)) : !uncaught?.(error)))
-    .map(({ event, error }) => `${event} reached the process: ${inspect(error)}`);
-}
-
-async function busy(): Promise<string[]> {
-  const before = process.cpuUsage();
-  await wait(1000);
-  const { user, system } = process.cpuUsage(before);
-  const ms = (user + system) / 1000;
-  return ms < 20 ? [] : [`the idle process used ${ms} ms of CPU in a second`];
-}
-
-function withBroken(error: unknown, broken: readonly string[]): unknown {
-  if (error instanceof Error && broken.length > 0) error.message += `\n${broken.join('\n')}`;
-  return error;
 }

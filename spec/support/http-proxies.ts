@@ -11,30 +11,30 @@ export interface ProxyPlace {
   readonly port: number;
 }
 
-/** A proxy made of Node's own HTTP server, which reads requests by its own rules; it is gone at the end of the spec. */
+/** A proxy on Node's own HTTP server and its parser of requests. Closed at the end of the spec. */
 export async function nodeProxy(
   h: Harness,
   { credentials, seen = () => {} }: { credentials?: string; seen?: (request: IncomingMessage) => void } = {},
 ): Promise<ProxyPlace> {
   const sockets = new Set<Socket>();
-  const own = (socket: Socket): void => {
+  const destroyAtEnd = (socket: Socket): void => {
     sockets.add(socket);
     socket.on('error', () => {}).on('close', () => sockets.delete(socket));
   };
   const server = createServer({ requireHostHeader: true });
-  server.on('connection', own);
+  server.on('connection', destroyAtEnd);
   server.on(
     'connect',
     h.peer((request: IncomingMessage, client: Socket, head: Buffer) => {
       seen(request);
-      const given = Buffer.from((request.headers['proxy-authorization'] ?? '').replace(/^Basic /, ''), 'base64').toString();
-      if (credentials !== undefined && given !== credentials) {
+      const received = Buffer.from((request.headers['proxy-authorization'] ?? '').replace(/^Basic /, ''), 'base64').toString();
+      if (credentials !== undefined && received !== credentials) {
         client.end('HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="node"\r\nConnection: close\r\n\r\nno');
         return;
       }
       const { hostname, port } = new URL(`http://${request.url ?? ''}`);
       const target = connect({ host: hostname.replace(/[[\]]/g, ''), port: Number(port), allowHalfOpen: true });
-      own(target);
+      destroyAtEnd(target);
       target.on('error', () => client.writable && client.end('HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n'));
       target.on('connect', () => {
         client.write('HTTP/1.1 200 Connection established\r\n\r\n');
@@ -54,7 +54,7 @@ export async function nodeProxy(
   return { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
 }
 
-/** One request that a scripted proxy got: its text, its socket, and the numbers of the connection and the request. */
+/** A request to a scripted proxy: its text, its socket, and the numbers of the connection and of the request, from 0. */
 export interface ProxyRequest {
   readonly text: string;
   readonly socket: Socket;
@@ -62,7 +62,7 @@ export interface ProxyRequest {
   readonly turn: number;
 }
 
-/** A proxy that answers each request, up to its empty line, as the spec requires; `requests` are all it got, `rest` what came else. */
+/** A proxy that calls `answer` with each request head. Records the heads in `requests`; `all()` returns all that it received. */
 export async function scriptedProxy(
   h: Harness,
   answer: (request: ProxyRequest) => unknown,

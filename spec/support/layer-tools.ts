@@ -21,7 +21,7 @@ export const echo: Wire = () => (flow$) =>
     flow$.subscribe(up);
   });
 
-/** Runs a flow through a plugin on a wire. Returns what its Up emits in the same turn. */
+/** Runs a flow through a plugin on a wire. Returns the notifications of its Up in the same turn. */
 export function run(flow$: Observable<Flow>, overrides?: (context: LayerContext) => Partial<Layer>, wire = echo): unknown[] {
   const log: unknown[] = [];
   const record = (signal: Up): void => void log.push(...inWords([signal]));

@@ -49,7 +49,7 @@ export async function tcpUnderTest(): Promise<WireUnderTest> {
 
 let paths = 0;
 
-/** The same with a UNIX socket. */
+/** A new wire of a UNIX socket and a listener on a path, for `checkWire`. */
 export async function unixUnderTest(): Promise<WireUnderTest> {
   const path = join(tmpdir(), `io-stream-${process.pid}-${(paths += 1)}.sock`);
   const server = createServer({ allowHalfOpen: true });

@@ -91,7 +91,7 @@ function commandAt(bytes: Buffer, start: number): { words: Buffer[]; end: number
   const words: Buffer[] = [];
   let end = bytes.indexOf('\r\n', start) + 2;
   if (end < 2) return undefined;
-  for (let left = Number(bytes.toString('latin1', start + 1, end - 2)); left > 0; left -= 1) {
+  for (let remaining = Number(bytes.toString('latin1', start + 1, end - 2)); remaining > 0; remaining -= 1) {
     const value = bytes.indexOf('\r\n', end) + 2;
     if (value < 2) return undefined;
     const length = Number(bytes.toString('latin1', end + 1, value - 2));

@@ -7,8 +7,8 @@ const GRACE = 1200;
 
 const TIMERS = new Set(['Timeout', 'Immediate']);
 
-/** Counts the resources of the process by kind: those that keep the event loop alive, and descriptors. */
-function held(): Map<string, number> {
+/** Counts the resources of the process by kind: those that keep the event loop alive, and open descriptors. */
+function countResources(): Map<string, number> {
   const counts = new Map<string, number>();
   const add = (name: string): void => void counts.set(name, (counts.get(name) ?? 0) + 1);
   // Timers are watched one by one, because those with `unref` are not listed here.
@@ -37,7 +37,7 @@ function descriptors(): string[] {
 
 /** Watches the resources that a function uses: handles, descriptors and timers, also those with `unref`. */
 export class Resources {
-  readonly #before = held();
+  readonly #before = countResources();
   readonly #timers = new Map<number, string>();
   readonly #inside = new AsyncLocalStorage<boolean>();
   readonly #hook = createHook({
@@ -61,8 +61,8 @@ export class Resources {
     for (let round = 0; ; round += 1) {
       // Outside of the watched context: these timers do not count.
       await this.#inside.exit(() => (round < 5 ? turn() : wait(5)));
-      const left = this.#left();
-      if (left.length === 0 || performance.now() > until) return left;
+      const leftovers = this.#leftovers();
+      if (leftovers.length === 0 || performance.now() > until) return leftovers;
     }
   }
 
@@ -71,8 +71,8 @@ export class Resources {
     this.#hook.disable();
   }
 
-  #left(): string[] {
-    const now = [...held()].flatMap(([name, count]) => {
+  #leftovers(): string[] {
+    const now = [...countResources()].flatMap(([name, count]) => {
       const more = count - (this.#before.get(name) ?? 0);
       return more > 0 ? [`${more} × ${name}`] : [];
     });

@@ -19,14 +19,14 @@ export interface Ended {
 export interface Running {
   readonly stdin: Writable;
   readonly ended: Promise<Ended>;
-  /** Waits until its output, stdout or stderr, matches; rejects if it ends before. */
-  says(words: RegExp): Promise<RegExpExecArray>;
+  /** Waits until stdout or stderr matches `pattern`. Rejects if the program ends before. */
+  prints(pattern: RegExp): Promise<RegExpExecArray>;
   /** Interrupts it, as Ctrl-C does. */
   interrupt(): Promise<Ended>;
 }
 
 const stops: (() => Promise<unknown>)[] = [];
-// Not a hook of each spec: concurrent specs have none.
+// One hook for the file, because concurrent specs have no hooks of their own.
 afterAll(() => Promise.all(stops.map((stop) => stop())));
 
 /** Runs an example as a user would. It is killed after the specs of the file. */
@@ -34,7 +34,7 @@ export function runProgram(path: string, ...args: readonly (string | number)[]):
   return run(commandOf(path, args));
 }
 
-/** The same on a terminal made by `script`: all output is stdout. */
+/** Runs an example on a terminal that `script` creates: all output is stdout. */
 export function runOnTerminal(path: string, ...args: readonly (string | number)[]): Running {
   const line = commandOf(path, args).map((word) => `'${word}'`);
   return run(['script', '-qec', line.join(' '), '/dev/null']);
@@ -48,11 +48,11 @@ function run([file = '', ...args]: readonly string[]): Running {
   // The environment of the test runner is not that of a user.
   const { NODE_OPTIONS: _options, FORCE_COLOR: _force, NO_COLOR: _none, ...env } = process.env;
   const child = spawn(file, args, { cwd: ROOT, env, stdio: 'pipe' });
-  const said = { stdout: '', stderr: '' };
-  // Collects all output, also before the first call of `says`.
-  for (const name of ['stdout', 'stderr'] as const) child[name].setEncoding('utf8').on('data', (text: string) => (said[name] += text));
+  const output = { stdout: '', stderr: '' };
+  // Collects all output, also before the first call of `prints`.
+  for (const name of ['stdout', 'stderr'] as const) child[name].setEncoding('utf8').on('data', (text: string) => (output[name] += text));
   child.stdin.on('error', () => {}); // it may end without reading it
-  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, ...said }));
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, ...output }));
   stops.push(() => {
     child.kill('SIGKILL');
     return ended;
@@ -60,13 +60,15 @@ function run([file = '', ...args]: readonly string[]): Running {
   return {
     stdin: child.stdin,
     ended,
-    says: (words) =>
+    prints: (pattern) =>
       firstValueFrom(
         merge(of('so far'), fromEvent(child.stdout, 'data'), fromEvent(child.stderr, 'data')).pipe(
-          map(() => words.exec(said.stdout) ?? words.exec(said.stderr)),
+          map(() => pattern.exec(output.stdout) ?? pattern.exec(output.stderr)),
           filter((found) => found !== null),
           takeUntil(ended),
-          throwIfEmpty(() => new Error(`expected ${String(words)}, the program ended after:\n${said.stdout}${said.stderr}`)),
+          throwIfEmpty(
+            () => new Error(`expected output that matches ${String(pattern)}, the program ended after:\n${output.stdout}${output.stderr}`),
+          ),
         ),
       ),
     interrupt() {

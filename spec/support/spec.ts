@@ -1,5 +1,6 @@
 import { it } from 'vitest';
-import { invariants, type Harness, type InvariantsOptions } from './harness.ts';
+import type { Harness } from './harness.ts';
+import { invariants, type InvariantsOptions } from './invariants.ts';
 
 /** Options of one spec. */
 export interface SpecOptions extends InvariantsOptions {
@@ -7,7 +8,7 @@ export interface SpecOptions extends InvariantsOptions {
   readonly timeout?: number | undefined;
 }
 
-/** The work of a spec. By columns: TypeScript takes no union of rows apart behind a first parameter. */
+/** The work of a spec. Lists the columns, because TypeScript does not spread a union of rows after a first parameter. */
 type Work<Row extends readonly unknown[]> = Row['length'] extends 2
   ? (h: Harness, a: Row[0], b: Row[1]) => unknown
   : Row['length'] extends 3
@@ -30,8 +31,8 @@ interface Spec extends Define<[]> {
 }
 
 /**
- * Defines a spec that keeps the invariants of {@link invariants}: what it recorded is in order, what it opened is free again a
- * second later, and no error reached the process.
+ * Defines a spec whose work gets a {@link Harness}. At its end it checks the {@link invariants}: no notification after the end of an
+ * Observable, no handle or timer that remains, no error that reached the process.
  *
  * ```ts
  * spec('echoes what was written', async (h) => {

@@ -30,47 +30,47 @@ describe('a layer with buffered bytes when the wire ends', () => {
         free: freed,
       };
     });
-  const ends: readonly [string, (ride: PluginDriver) => void, Pick<PluginDriver, 'state' | 'error'>][] = [
+  const ends: readonly [string, (driver: PluginDriver) => void, Pick<PluginDriver, 'state' | 'error'>][] = [
     ['is done', ({ wire }) => wire.complete(), { state: 'complete', error: undefined }],
     ['has failed', ({ wire }) => wire.fail(new Error('gone')), { state: 'error', error: new Error('gone') }],
   ];
 
   describe.each(ends)('which %s', (_, over, outcome) => {
     const waiting = (freed?: () => void, plugin = holding(freed)): PluginDriver => {
-      const ride = new PluginDriver(plugin);
-      ride.wire.emit(data('held'));
-      over(ride);
-      expect([ride.state, ride.up, ride.wire.freed, ride.app.observed]).toEqual(['open', [], true, true]);
-      return ride;
+      const driver = new PluginDriver(plugin);
+      driver.wire.emit(data('held'));
+      over(driver);
+      expect([driver.state, driver.up, driver.wire.freed, driver.app.observed]).toEqual(['open', [], true, true]);
+      return driver;
     };
 
     it('ends Up at once when its buffer is empty', () => {
-      const ride = new PluginDriver(holding());
-      over(ride);
-      expect(ride).toMatchObject(outcome);
+      const driver = new PluginDriver(holding());
+      over(driver);
+      expect(driver).toMatchObject(outcome);
     });
 
     it('still receives outbound signals, and ends Up as the wire ended', () => {
-      const ride = waiting();
-      ride.app.next({ kind: 'pause' });
-      ride.app.next(data('late'));
-      expect([ride.state, ride.wire.down]).toEqual(['open', []]);
-      ride.app.next({ kind: 'resume' });
-      expect([inWords(ride.up), ride.app.observed]).toEqual([['data held'], false]);
-      expect(ride).toMatchObject(outcome);
+      const driver = waiting();
+      driver.app.next({ kind: 'pause' });
+      driver.app.next(data('late'));
+      expect([driver.state, driver.wire.down]).toEqual(['open', []]);
+      driver.app.next({ kind: 'resume' });
+      expect([inWords(driver.up), driver.app.observed]).toEqual([['data held'], false]);
+      expect(driver).toMatchObject(outcome);
     });
 
     it('drops its buffer when the application closes, and Up ends as the wire ended', () => {
-      const ride = waiting();
-      ride.app.complete();
-      expect(ride.up).toEqual([]);
-      expect(ride).toMatchObject(outcome);
+      const driver = waiting();
+      driver.app.complete();
+      expect(driver.up).toEqual([]);
+      expect(driver).toMatchObject(outcome);
     });
 
     it('drops its buffer when the application resets, and Up errors with the reason', () => {
-      const ride = waiting();
-      ride.app.error(new Error('enough'));
-      expect(ride).toMatchObject({ up: [], state: 'error', error: new Error('enough') });
+      const driver = waiting();
+      driver.app.error(new Error('enough'));
+      expect(driver).toMatchObject({ up: [], state: 'error', error: new Error('enough') });
     });
 
     it('still receives outbound signals when the wire has unsubscribed from its flow before', () => {
@@ -82,10 +82,10 @@ describe('a layer with buffered bytes when the wire ends', () => {
           ),
           EMPTY,
         );
-      const ride = waiting(undefined, (wire) => holding()(early(wire)));
-      ride.app.next({ kind: 'resume' });
-      expect(inWords(ride.up)).toEqual(['data held']);
-      expect(ride).toMatchObject(outcome);
+      const driver = waiting(undefined, (wire) => holding()(early(wire)));
+      driver.app.next({ kind: 'resume' });
+      expect(inWords(driver.up)).toEqual(['data held']);
+      expect(driver).toMatchObject(outcome);
     });
 
     it('drains above another layer that drains', () => {
@@ -95,31 +95,31 @@ describe('a layer with buffered bytes when the wire ends', () => {
       expect(both).toMatchObject(outcome);
     });
 
-    it.each<[string, (ride: PluginDriver) => void]>([
+    it.each<[string, (driver: PluginDriver) => void]>([
       ['all has gone up', ({ app }) => app.next({ kind: 'resume' })],
       ['the application closes', ({ app }) => app.complete()],
       ['the application resets', ({ app }) => app.error(new Error('enough'))],
-      ['the subscriber leaves', (ride) => ride.unsubscribe()],
+      ['the subscriber leaves', (driver) => driver.unsubscribe()],
     ])('is freed once when %s', (_, leaves) => {
       let freed = 0;
-      const ride = waiting(() => (freed += 1));
+      const driver = waiting(() => (freed += 1));
       expect(freed).toBe(0);
-      leaves(ride);
-      expect([freed, ride.app.observed]).toEqual([1, false]);
+      leaves(driver);
+      expect([freed, driver.app.observed]).toEqual([1, false]);
     });
   });
 
   it('emits its whole buffer when the wire ends from inside a signal of the layer', () => {
-    const ride = new PluginDriver(holding());
-    ride.wire.answer = ({ kind }) => kind === 'resume' && ride.wire.complete();
-    ride.wire.emit(data('held'));
-    ride.app.next({ kind: 'resume' });
-    expect([inWords(ride.up), ride.state]).toEqual([['data held'], 'complete']);
+    const driver = new PluginDriver(holding());
+    driver.wire.answer = ({ kind }) => kind === 'resume' && driver.wire.complete();
+    driver.wire.emit(data('held'));
+    driver.app.next({ kind: 'resume' });
+    expect([inWords(driver.up), driver.state]).toEqual([['data held'], 'complete']);
   });
 
   it('errors Up with a throw in `drain`', () => {
-    const ride = new PluginDriver(plugin(() => ({ drain: boom })));
-    ride.wire.complete();
-    expect(ride).toMatchObject({ state: 'error', error: new Error('boom') });
+    const driver = new PluginDriver(plugin(() => ({ drain: boom })));
+    driver.wire.complete();
+    expect(driver).toMatchObject({ state: 'error', error: new Error('boom') });
   });
 });

@@ -30,10 +30,10 @@ describe('layer', () => {
   it('passes an error of the application to the wire, and one of the wire to the application', () => {
     const why = new Error('why');
     expect(run(throwError(() => why))).toEqual(['connected', why]);
-    const ride = new PluginDriver(plugin());
-    ride.wire.fail(why);
-    expect(ride).toMatchObject({ state: 'error', error: why });
-    expect(ride.app.observed).toBe(false);
+    const driver = new PluginDriver(plugin());
+    driver.wire.fail(why);
+    expect(driver).toMatchObject({ state: 'error', error: why });
+    expect(driver.app.observed).toBe(false);
   });
 
   it('creates new state for each subscription', () => {
@@ -50,8 +50,8 @@ describe('layer', () => {
 
   it('dials the wire below once for each subscription, with its own dial', () => {
     const dial = testDial({ layer: 'me' });
-    const ride = new PluginDriver(plugin(), { dial });
-    expect(ride.wire).toMatchObject({ dials: [dial], subscriptions: 1 });
+    const driver = new PluginDriver(plugin(), { dial });
+    expect(driver.wire).toMatchObject({ dials: [dial], subscriptions: 1 });
   });
 
   it('calls the wire when it is dialled, so that a throw of the wire is thrown by the dial', () => {
@@ -63,32 +63,32 @@ describe('layer', () => {
 
   describe('throws', () => {
     it('a throw in `down` errors Up, and frees the wire and the source', () => {
-      const ride = new PluginDriver(plugin(() => ({ down: boom })));
-      ride.app.next(data('a'));
-      expect(ride).toMatchObject({ state: 'error', error: new Error('boom') });
-      expect(ride.wire).toMatchObject({ freed: true, down: [] });
-      expect(ride.app.observed).toBe(false);
+      const driver = new PluginDriver(plugin(() => ({ down: boom })));
+      driver.app.next(data('a'));
+      expect(driver).toMatchObject({ state: 'error', error: new Error('boom') });
+      expect(driver.wire).toMatchObject({ freed: true, down: [] });
+      expect(driver.app.observed).toBe(false);
     });
 
     it('a throw in `up` errors Up, and frees the wire and the source', () => {
-      const ride = new PluginDriver(plugin(() => ({ up: boom })));
-      ride.wire.connect();
-      expect(ride).toMatchObject({ state: 'error', error: new Error('boom') });
-      expect(ride.wire.freed).toBe(true);
-      expect(ride.app.observed).toBe(false);
+      const driver = new PluginDriver(plugin(() => ({ up: boom })));
+      driver.wire.connect();
+      expect(driver).toMatchObject({ state: 'error', error: new Error('boom') });
+      expect(driver.wire.freed).toBe(true);
+      expect(driver.app.observed).toBe(false);
     });
 
     it('a throw in `closing` errors Up and frees the wire', () => {
-      const ride = new PluginDriver(plugin(() => ({ closing: boom })));
-      ride.app.complete();
-      expect(ride).toMatchObject({ state: 'error', error: new Error('boom') });
-      expect(ride.wire).toMatchObject({ freed: true });
+      const driver = new PluginDriver(plugin(() => ({ closing: boom })));
+      driver.app.complete();
+      expect(driver).toMatchObject({ state: 'error', error: new Error('boom') });
+      expect(driver.wire).toMatchObject({ freed: true });
     });
 
     it('a throw in `closed` errors Up instead of completing it', () => {
-      const ride = new PluginDriver(plugin(() => ({ closed: boom })));
-      ride.wire.complete();
-      expect(ride).toMatchObject({ state: 'error', error: new Error('boom') });
+      const driver = new PluginDriver(plugin(() => ({ closed: boom })));
+      driver.wire.complete();
+      expect(driver).toMatchObject({ state: 'error', error: new Error('boom') });
     });
 
     it('a throw of the constructor errors Up, and keeps the wire from dialling later', () => {
@@ -110,13 +110,13 @@ describe('layer', () => {
     });
 
     it('a throw never reaches the caller of `next`, nor completes the stream', () => {
-      const ride = new PluginDriver(plugin(() => ({ down: boom })));
+      const driver = new PluginDriver(plugin(() => ({ down: boom })));
       expect(() => {
-        ride.app.next(data('a'));
-        ride.app.next(data('b'));
-        ride.app.complete();
+        driver.app.next(data('a'));
+        driver.app.next(data('b'));
+        driver.app.complete();
       }).not.toThrow();
-      expect(ride.state).toBe('error');
+      expect(driver.state).toBe('error');
     });
   });
 
@@ -162,22 +162,22 @@ describe('layer', () => {
 
   describe('the end', () => {
     it('calls `closing`, whose goodbye is sent before the wire below completes', () => {
-      const ride = new PluginDriver(plugin(({ down }) => ({ closing: () => down.next(data('bye')) })));
-      ride.app.complete();
-      expect(inWords(ride.wire.down)).toEqual(['data bye']);
-      expect(ride.wire.flow).toBe('complete');
-      expect(ride.state).toBe('open');
-      ride.wire.emit(sent(3));
-      ride.wire.complete();
-      expect(inWords(ride.up)).toEqual(['sent 3']);
-      expect(ride.state).toBe('complete');
+      const driver = new PluginDriver(plugin(({ down }) => ({ closing: () => down.next(data('bye')) })));
+      driver.app.complete();
+      expect(inWords(driver.wire.down)).toEqual(['data bye']);
+      expect(driver.wire.flow).toBe('complete');
+      expect(driver.state).toBe('open');
+      driver.wire.emit(sent(3));
+      driver.wire.complete();
+      expect(inWords(driver.up)).toEqual(['sent 3']);
+      expect(driver.state).toBe('complete');
     });
 
     it('calls `closed`, whose buffered bytes are emitted before Up completes', () => {
-      const ride = new PluginDriver(plugin(({ up }) => ({ closed: () => up.next(data('rest')) })));
-      ride.wire.complete();
-      expect(inWords(ride.up)).toEqual(['data rest']);
-      expect(ride.state).toBe('complete');
+      const driver = new PluginDriver(plugin(({ up }) => ({ closed: () => up.next(data('rest')) })));
+      driver.wire.complete();
+      expect(inWords(driver.up)).toEqual(['data rest']);
+      expect(driver.state).toBe('complete');
     });
 
     it('does not call `closing` on an error or unsubscribe', () => {
@@ -189,26 +189,26 @@ describe('layer', () => {
       expect(rides.map(({ wire }) => wire.flow)).toEqual(['error', 'unsubscribed']);
     });
 
-    it.each<[string, (ride: PluginDriver) => void]>([
-      ['completion of the wire', (ride) => ride.wire.complete()],
-      ['an error of the wire', (ride) => ride.wire.fail(new Error('why'))],
-      ['an error of the application', (ride) => ride.app.error(new Error('why'))],
-      ['unsubscribe', (ride) => ride.unsubscribe()],
-      ['a throw', (ride) => ride.wire.connect()],
+    it.each<[string, (driver: PluginDriver) => void]>([
+      ['completion of the wire', (driver) => driver.wire.complete()],
+      ['an error of the wire', (driver) => driver.wire.fail(new Error('why'))],
+      ['an error of the application', (driver) => driver.app.error(new Error('why'))],
+      ['unsubscribe', (driver) => driver.unsubscribe()],
+      ['a throw', (driver) => driver.wire.connect()],
     ])('frees the layer once, after %s', (_, end) => {
       let freed = 0;
-      const ride = new PluginDriver(plugin(() => ({ up: boom, free: () => (freed += 1) })));
-      end(ride);
-      ride.unsubscribe();
+      const driver = new PluginDriver(plugin(() => ({ up: boom, free: () => (freed += 1) })));
+      end(driver);
+      driver.unsubscribe();
       expect(freed).toBe(1);
-      expect(ride.app.observed).toBe(false);
+      expect(driver.app.observed).toBe(false);
     });
 
     it('frees the layer before it resets the wire, so that no buffered byte is sent', () => {
       const flows: string[] = [];
-      const ride: PluginDriver = new PluginDriver(plugin(() => ({ free: () => flows.push(ride.wire.flow) })));
-      ride.app.error(new Error('why'));
-      expect([flows, ride.wire.flow]).toEqual([['open'], 'error']);
+      const driver: PluginDriver = new PluginDriver(plugin(() => ({ free: () => flows.push(driver.wire.flow) })));
+      driver.app.error(new Error('why'));
+      expect([flows, driver.wire.flow]).toEqual([['open'], 'error']);
     });
 
     it('errors Up after a reset with the unchanged reason, whatever the wire still emits', () => {
@@ -258,29 +258,29 @@ describe('layer', () => {
 
     it('frees a layer whose constructor has ended Up', () => {
       let freed = 0;
-      const ride = new PluginDriver(
+      const driver = new PluginDriver(
         plugin(({ up }) => {
           up.error(new Error('why'));
           return { free: () => (freed += 1) };
         }),
       );
-      expect([ride.state, freed]).toEqual(['error', 1]);
+      expect([driver.state, freed]).toEqual(['error', 1]);
     });
 
     it('emits nothing after unsubscribe, in both directions', () => {
-      const ride = new PluginDriver(plugin());
-      ride.wire.connect();
-      ride.unsubscribe();
-      ride.wire.emit(data('late'));
-      ride.app.next(data('late'));
-      expect(inWords(ride.up)).toEqual(['connected']);
-      expect(ride.wire.down).toEqual([]);
+      const driver = new PluginDriver(plugin());
+      driver.wire.connect();
+      driver.unsubscribe();
+      driver.wire.emit(data('late'));
+      driver.app.next(data('late'));
+      expect(inWords(driver.up)).toEqual(['connected']);
+      expect(driver.wire.down).toEqual([]);
     });
 
     it('emits nothing after the subscriber unsubscribes inside `next`', () => {
-      const ride = new PluginDriver(plugin(), { seen: (_, { unsubscribe }) => unsubscribe.call(ride) });
-      ride.wire.emit(data('a'), data('b'));
-      expect(inWords(ride.up)).toEqual(['data a']);
+      const driver = new PluginDriver(plugin(), { seen: (_, { unsubscribe }) => unsubscribe.call(driver) });
+      driver.wire.emit(data('a'), data('b'));
+      expect(inWords(driver.up)).toEqual(['data a']);
     });
   });
 

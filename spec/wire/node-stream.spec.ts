@@ -15,7 +15,7 @@ const WHY = new Error('why');
 
 const opened = (streams: Partial<OpenStream>): OpenStream => ({ kind: 'opened', details: { wire: 'test' }, ...streams });
 
-function ride(h: Harness, streams: Partial<OpenStream>, dial: TestDialOptions = {}): { app: Subject<Flow>; seen: ObserverSpy<Up> } {
+function drive(h: Harness, streams: Partial<OpenStream>, dial: TestDialOptions = {}): { app: Subject<Flow>; seen: ObserverSpy<Up> } {
   const app = new Subject<Flow>();
   const seen = h.observed(app.pipe(nodeStream(() => of(opened(streams)))(testDial(dial))));
   return { app, seen };
@@ -115,7 +115,7 @@ describe('nodeStream', () => {
 
   describe('one direction', () => {
     spec('a Readable emits its bytes and its end, and completes without an end of ours', async (h) => {
-      const { seen } = ride(h, { readable: Readable.from([Buffer.from('a'), Buffer.from('b')]), fin: false });
+      const { seen } = drive(h, { readable: Readable.from([Buffer.from('a'), Buffer.from('b')]), fin: false });
       await seen.ended;
       expect([inWords(seen.values).join(), seen.state]).toEqual(['connected,data a,data b,end', 'complete']);
     });
@@ -123,7 +123,7 @@ describe('nodeStream', () => {
     spec('a Writable emits `sent`, completes after our end, and emits no end', async (h) => {
       const sink = new PassThrough();
       sink.resume();
-      const { app, seen } = ride(h, { writable: new Writable({ write: (_chunk, _encoding, done) => done() }), fin: false });
+      const { app, seen } = drive(h, { writable: new Writable({ write: (_chunk, _encoding, done) => done() }), fin: false });
       app.next(data('abc'));
       app.next(END);
       await seen.ended;
@@ -131,7 +131,7 @@ describe('nodeStream', () => {
     });
 
     spec('a write to a Readable errors with EBADF', async (h) => {
-      const { app, seen } = ride(h, { readable: new Readable({ read() {} }), fin: false });
+      const { app, seen } = drive(h, { readable: new Readable({ read() {} }), fin: false });
       app.next(data('x'));
       h.error(seen.error, { code: 'EBADF', phase: 'write' });
     });
@@ -140,7 +140,7 @@ describe('nodeStream', () => {
   describe('writing', () => {
     spec('writes at most 256 KiB to Node at a time, so that `sent` follows the transfer', async (h) => {
       const { sink, took, take } = slowSink();
-      const { app, seen } = ride(h, { writable: sink, fin: false });
+      const { app, seen } = drive(h, { writable: sink, fin: false });
       const size = 1024 * 1024 + 17;
       app.next({ kind: 'data', bytes: new Uint8Array(size) });
       app.next(data('after'));
@@ -156,7 +156,7 @@ describe('nodeStream', () => {
 
     spec('emits one pause while bytes are queued, and one resume when the queue is empty', async (h) => {
       const { sink, take } = slowSink();
-      const { app, seen } = ride(h, { writable: sink, fin: false });
+      const { app, seen } = drive(h, { writable: sink, fin: false });
       app.next({ kind: 'data', bytes: new Uint8Array(700 * 1024) });
       app.next({ kind: 'data', bytes: new Uint8Array(700 * 1024) });
       while (take()) await turn();
@@ -183,7 +183,7 @@ describe('nodeStream', () => {
     spec('ends the stream only when all queued bytes are written, also on close', async (h) => {
       for (const close of [false, true]) {
         const { sink, took, take } = slowSink();
-        const { app, seen } = ride(h, { writable: sink, fin: false });
+        const { app, seen } = drive(h, { writable: sink, fin: false });
         app.next({ kind: 'data', bytes: new Uint8Array(900 * 1024) });
         if (close) app.complete();
         else app.next(END);
@@ -196,7 +196,7 @@ describe('nodeStream', () => {
 
     spec('does not report failed writes as sent', async (h) => {
       const { sink, take } = slowSink();
-      const { app, seen } = ride(h, { writable: sink, fin: false });
+      const { app, seen } = drive(h, { writable: sink, fin: false });
       app.next(data('one'));
       take();
       await turn();
@@ -210,7 +210,7 @@ describe('nodeStream', () => {
 
     spec('writes many small chunks at once without deep recursion', async (h) => {
       const { sink, took, take } = slowSink();
-      const { app } = ride(h, { writable: sink, fin: false });
+      const { app } = drive(h, { writable: sink, fin: false });
       for (let write = 0; write < 20_000; write += 1) app.next(data('0123456789'));
       while (take()) await turn();
       expect(took.join('').length).toBe(200_000);
@@ -218,7 +218,7 @@ describe('nodeStream', () => {
     });
 
     spec('a write after our end errors with EPIPE', async (h) => {
-      const { app, seen } = ride(h, { writable: slowSink().sink, fin: false });
+      const { app, seen } = drive(h, { writable: slowSink().sink, fin: false });
       app.next(END);
       app.next(data('x'));
       await seen.ended;
@@ -229,7 +229,7 @@ describe('nodeStream', () => {
   describe('reading', () => {
     spec('emits the bytes read before an error although it is paused, then the error', async (h) => {
       const source = new Readable({ read() {} });
-      const { app, seen } = ride(h, { readable: source, fin: false });
+      const { app, seen } = drive(h, { readable: source, fin: false });
       app.next(PAUSE);
       source.push('before ');
       source.push('the error');
@@ -241,7 +241,7 @@ describe('nodeStream', () => {
 
     spec('emits each byte once when the error comes while bytes flow', async (h) => {
       const source = new Readable({ read() {} });
-      const { seen } = ride(h, { readable: source, fin: false });
+      const { seen } = drive(h, { readable: source, fin: false });
       await turn();
       source.push('a');
       await turn();
@@ -269,7 +269,7 @@ describe('nodeStream', () => {
 
     spec('pauses and resumes the stream', async (h) => {
       const source = new Readable({ read() {} });
-      const { app, seen } = ride(h, { readable: source, fin: false });
+      const { app, seen } = drive(h, { readable: source, fin: false });
       app.next(PAUSE);
       expect(source.isPaused()).toBe(true);
       source.push('a');
@@ -285,7 +285,7 @@ describe('nodeStream', () => {
     spec('a Duplex waits for the end of its input, and gives up after `timeouts.close`', async (h) => {
       const stuck = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
       const scheduler = new TestScheduler(() => {});
-      const { app, seen } = ride(h, { readable: stuck, writable: stuck }, { scheduler });
+      const { app, seen } = drive(h, { readable: stuck, writable: stuck }, { scheduler });
       app.complete();
       await turn();
       expect([seen.state, stuck.writableFinished, stuck.destroyed]).toEqual(['open', true, false]);
@@ -302,7 +302,7 @@ describe('nodeStream', () => {
       const stuck = new Readable({ read() {}, destroy() {} });
       const scheduler = new TestScheduler(() => {});
       scheduler.maxFrames = Infinity;
-      const { app, seen } = ride(h, { readable: stuck, fin: false }, { scheduler });
+      const { app, seen } = drive(h, { readable: stuck, fin: false }, { scheduler });
       app.complete();
       expect(seen.state).toBe('open');
       scheduler.flush();
@@ -312,7 +312,7 @@ describe('nodeStream', () => {
     spec('a close waits without a limit at Infinity', async (h) => {
       const stuck = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
       const scheduler = new TestScheduler(() => {});
-      const { app, seen } = ride(h, { readable: stuck, writable: stuck }, { scheduler, timeouts: { close: Infinity } });
+      const { app, seen } = drive(h, { readable: stuck, writable: stuck }, { scheduler, timeouts: { close: Infinity } });
       app.complete();
       scheduler.flush();
       expect(seen.state).toBe('open');
@@ -320,7 +320,7 @@ describe('nodeStream', () => {
 
     spec('an error while closing has the phase close', async (h) => {
       const { sink, take } = slowSink();
-      const { app, seen } = ride(h, { writable: sink, fin: false });
+      const { app, seen } = drive(h, { writable: sink, fin: false });
       app.next(data('x'));
       app.complete();
       take(new Error('odd'));
@@ -331,7 +331,7 @@ describe('nodeStream', () => {
 
   spec('keeps no listener on a stream after the end of the connection', async (h) => {
     const both = new PassThrough();
-    const { app, seen } = ride(h, { readable: both, writable: both });
+    const { app, seen } = drive(h, { readable: both, writable: both });
     app.next(data('x'));
     app.next(END);
     await seen.ended;

@@ -7,7 +7,8 @@ import { IOStream } from 'rxjs-io-stream';
 import { describe, expect, it } from 'vitest';
 import { connectSocket } from '../../src/wire/connect-socket.ts';
 import { endReads, MAX_DEDICATED, dedicatedBuffers, READ_SIZE } from '../../src/wire/socket-reads.ts';
-import { invariants, type Harness } from '../support/harness.ts';
+import type { Harness } from '../support/harness.ts';
+import { invariants } from '../support/invariants.ts';
 import { spec } from '../support/spec.ts';
 
 const HOST = '127.0.0.1';

@@ -32,10 +32,10 @@ const dialled = (seen: [string, string | undefined][], name: string): Plugin => 
 
 describe('stack', () => {
   it('is the wire itself without plugins', () => {
-    const ride = new PluginDriver((wire) => stack({}, wire));
-    ride.app.next(data('x'));
-    ride.wire.emit(data('y'));
-    expect([inWords(ride.wire.down), inWords(ride.up)]).toEqual([['data x'], ['data y']]);
+    const driver = new PluginDriver((wire) => stack({}, wire));
+    driver.app.next(data('x'));
+    driver.wire.emit(data('y'));
+    expect([inWords(driver.wire.down), inWords(driver.up)]).toEqual([['data x'], ['data y']]);
   });
 
   it.each<[string, (wire: Wire) => Wire]>([
@@ -52,11 +52,11 @@ describe('stack', () => {
         ),
     ],
   ])('puts the first of %s nearest the application', (_, make) => {
-    const ride = new PluginDriver(make);
-    ride.app.next(data('x'));
-    ride.wire.emit(data('y'));
-    expect(inWords(ride.wire.down)).toEqual(['data far(near(x))']);
-    expect(inWords(ride.up)).toEqual(['data near(far(y))']);
+    const driver = new PluginDriver(make);
+    driver.app.next(data('x'));
+    driver.wire.emit(data('y'));
+    expect(inWords(driver.wire.down)).toEqual(['data far(near(x))']);
+    expect(inWords(driver.up)).toEqual(['data near(far(y))']);
   });
 
   it('dials each layer under its own name, and the wire under none', () => {
@@ -82,8 +82,8 @@ describe('stack', () => {
     };
     const proxy: Plugin = (wire) => (dial) => wire({ ...dial, to: { host: '[::2]', port: 2 } });
     const to = Object.freeze({ host: '[::1]', port: 1 });
-    const ride = new PluginDriver((wire) => stack({ above: sees, proxy, below: sees }, wire), { dial: testDial({ to }) });
-    expect([...seen, ride.wire.dials[0]?.to]).toEqual([
+    const driver = new PluginDriver((wire) => stack({ above: sees, proxy, below: sees }, wire), { dial: testDial({ to }) });
+    expect([...seen, driver.wire.dials[0]?.to]).toEqual([
       { host: '::1', port: 1 },
       { host: '::2', port: 2 },
       { host: '::2', port: 2 },
@@ -94,9 +94,9 @@ describe('stack', () => {
 
   it('does not change its dial', () => {
     const dial = Object.freeze(testDial({ to: { host: 'h', port: 1 } }));
-    const ride = new PluginDriver((wire) => stack({ a: dialled([], 'a') }, wire), { dial });
-    expect(ride.wire.dials[0]).toMatchObject({ to: dial.to, deadline: dial.deadline });
-    expect(ride.wire.dials[0]?.scheduler).toBe(dial.scheduler);
+    const driver = new PluginDriver((wire) => stack({ a: dialled([], 'a') }, wire), { dial });
+    expect(driver.wire.dials[0]).toMatchObject({ to: dial.to, deadline: dial.deadline });
+    expect(driver.wire.dials[0]?.scheduler).toBe(dial.scheduler);
   });
 
   it('makes one wire for many connections', () => {

@@ -12,10 +12,11 @@ import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import type { ObserverSpy } from '../support/observer-spy.ts';
 import { data, inWords, textOf } from '../support/signal-text.ts';
-import { line, listen, socketContract, type Site } from '../support/socket-contract.ts';
+import { socketContract } from '../support/socket-contract/socket-contract.ts';
+import { connect, listen, type SocketSite } from '../support/socket-contract/socket-site.ts';
 
 const HOST = '127.0.0.1';
-const site: Site = {
+const site: SocketSite = {
   wire: tcp(),
   at: () => ({ port: 0, host: HOST }),
   target: (at) => ({ host: HOST, port: (at as AddressInfo).port }),
@@ -232,7 +233,7 @@ describe('tcp', () => {
 
   describe('a peer that resets', () => {
     spec('reports ECONNRESET after all bytes read before it', async (h) => {
-      const { seen, peer } = await line(h, site);
+      const { seen, peer } = await connect(h, site);
       peer.write('before');
       await h.until(() => textOf(seen.values) === 'before', 'the bytes');
       peer.resetAndDestroy();
@@ -242,7 +243,7 @@ describe('tcp', () => {
     });
 
     spec('reports ECONNRESET, not EOF, for a reset at once after the last bytes', async (h) => {
-      const { app, seen, peer } = await line(h, site);
+      const { app, seen, peer } = await connect(h, site);
       app.next({ kind: 'pause' });
       await new Promise((resolve) => peer.write('cut off', resolve));
       peer.resetAndDestroy();
@@ -255,7 +256,7 @@ describe('tcp', () => {
     });
 
     spec('reports a reset after EOF when we write: `end`, then EPIPE or ECONNRESET', async (h) => {
-      const { app, seen, peer } = await line(h, site);
+      const { app, seen, peer } = await connect(h, site);
       peer.end('all');
       await seen.value(({ kind }) => kind === 'end');
       peer.destroy();
@@ -268,7 +269,7 @@ describe('tcp', () => {
     });
 
     spec('a reset while we wait for the FIN ends the close with an error of phase close', async (h) => {
-      const { app, seen, peer } = await line(h, site);
+      const { app, seen, peer } = await connect(h, site);
       app.complete();
       peer.resume();
       await once(peer, 'end');

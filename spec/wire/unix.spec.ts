@@ -8,14 +8,15 @@ import { testDial } from '../../src/testing/test-dial.ts';
 import type { Flow } from '../../src/wire/signal.ts';
 import { unix } from '../../src/wire/unix.ts';
 import { spec } from '../support/spec.ts';
-import { listen, socketContract, type Site } from '../support/socket-contract.ts';
+import { socketContract } from '../support/socket-contract/socket-contract.ts';
+import { listen, type SocketSite } from '../support/socket-contract/socket-site.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'rxjs-io-stream-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 let count = 0;
 const fresh = (): string => join(folder, `${(count += 1)}.sock`);
 
-const site: Site = { wire: unix(), at: () => ({ path: fresh() }), target: (path) => ({ path: path as string }), rst: false };
+const site: SocketSite = { wire: unix(), at: () => ({ path: fresh() }), target: (path) => ({ path: path as string }), rst: false };
 
 socketContract('unix', site);
 

@@ -9,7 +9,7 @@ import { testDial } from '../../../src/testing/test-dial.ts';
 import { END, PAUSE, RESUME } from '../../../src/wire/signal.ts';
 import { data, inWords, sent, textOf } from '../../support/signal-text.ts';
 import { PluginDriver } from '../../support/plugin-driver.ts';
-import { PROXY, ASKED, OPENED, WHO, WHO_CLOSES, ride, talking } from './http-proxy-tools.ts';
+import { PROXY, ASKED, OPENED, WHO, WHO_CLOSES, drive, talking } from './http-proxy-tools.ts';
 
 describe('httpProxy', () => {
   describe('auth', () => {
@@ -93,7 +93,7 @@ describe('httpProxy', () => {
     });
 
     it('reports that each challenge came on a new connection, where that is so', () => {
-      const made = ride({ auth: ({ attempt }) => (attempt < 3 ? 'NTLM type1' : undefined) });
+      const made = drive({ auth: ({ attempt }) => (attempt < 3 ? 'NTLM type1' : undefined) });
       for (let round = 0; round < 3; round += 1) {
         made.wire.connect();
         made.wire.emit(data(WHO_CLOSES), END);
@@ -104,7 +104,7 @@ describe('httpProxy', () => {
     });
 
     it('dials again where the proxy closes, without losing a pause or a byte', () => {
-      const made = ride({ auth: bearer });
+      const made = drive({ auth: bearer });
       made.app.next(PAUSE);
       made.wire.connect();
       made.wire.emit(PAUSE, data(WHO_CLOSES));
@@ -167,7 +167,7 @@ describe('httpProxy', () => {
       });
 
       it('each time: is called at most five times', () => {
-        const made = ride({ auth: bearer });
+        const made = drive({ auth: bearer });
         for (let round = 0; round < 9 && made.state === 'open'; round += 1) {
           made.wire.connect();
           made.wire.emit(data(WHO));
@@ -231,7 +231,7 @@ describe('httpProxy', () => {
     });
 
     it('gives the last of what came from above to the connection that is dialled again', () => {
-      const made = ride({ auth: bearer });
+      const made = drive({ auth: bearer });
       made.app.next(PAUSE);
       made.wire.connect();
       made.app.next(RESUME);
@@ -242,7 +242,7 @@ describe('httpProxy', () => {
     });
 
     it('is called at most five times over all connections', () => {
-      const made = ride({ auth: bearer });
+      const made = drive({ auth: bearer });
       for (let round = 0; round < 9 && made.state === 'open'; round += 1) {
         made.wire.connect();
         made.wire.emit(data(WHO_CLOSES), END);
@@ -282,7 +282,7 @@ describe('httpProxy', () => {
         (made) => made.wire.connect(),
       ];
       for (let last = 0; last <= stages.length; last += 1) {
-        const made = ride({ auth: () => answer });
+        const made = drive({ auth: () => answer });
         for (const stage of stages.slice(0, last)) stage(made);
         leave(made);
         expect([made.app.observed, answer.observed, made.state === 'open'], `stage ${last}`).toEqual([false, false, false]);

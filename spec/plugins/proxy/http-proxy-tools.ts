@@ -11,17 +11,17 @@ export const DENIED = 'HTTP/1.1 403 Forbidden\r\nContent-Length: 3\r\n\r\nwhy';
 export const WHO = 'HTTP/1.1 407 Who\r\nProxy-Authenticate: Basic realm="r"\r\nContent-Length: 0\r\n\r\n';
 export const WHO_CLOSES = WHO.replace('HTTP/1.1', 'HTTP/1.0');
 
-export const ride = (options: Partial<HttpProxyOptions> = {}, dial: TestDialOptions = {}): PluginDriver =>
+export const drive = (options: Partial<HttpProxyOptions> = {}, dial: TestDialOptions = {}): PluginDriver =>
   new PluginDriver(httpProxy({ ...PROXY, ...options }), {
     dial: testDial({ to: { host: 'target.test', port: 443 }, layer: 'proxy', ...dial }),
   });
 export const talking = (options: Partial<HttpProxyOptions> = {}, dial: TestDialOptions = {}): PluginDriver => {
-  const made = ride(options, dial);
+  const made = drive(options, dial);
   made.wire.connect();
   return made;
 };
 export const asked = (host: string, port = 443): string => {
-  const made = ride({}, { to: { host, port } });
+  const made = drive({}, { to: { host, port } });
   made.wire.connect();
   return textOf(made.wire.down);
 };

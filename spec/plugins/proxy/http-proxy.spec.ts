@@ -12,7 +12,7 @@ import { END } from '../../../src/wire/signal.ts';
 import { stack } from '../../../src/wire/stack.ts';
 import { data, inWords, textOf } from '../../support/signal-text.ts';
 import { PluginDriver } from '../../support/plugin-driver.ts';
-import { PROXY, ASKED, OPENED, DENIED, WHO, ride, talking } from './http-proxy-tools.ts';
+import { PROXY, ASKED, OPENED, DENIED, WHO, drive, talking } from './http-proxy-tools.ts';
 
 describe('httpProxy', () => {
   it('dials the proxy, sends the request, and emits the bytes after the reply, wherever it is cut', () => {
@@ -28,7 +28,7 @@ describe('httpProxy', () => {
   });
 
   it('sends nothing to a wire that is not connected, and does not pass on `resolved`', () => {
-    const { wire, up } = ride();
+    const { wire, up } = drive();
     wire.emit({ kind: 'resolved', host: PROXY.host, ip: '192.0.2.1', family: 4 });
     expect([wire.down, up]).toEqual([[], []]);
   });
@@ -75,7 +75,7 @@ describe('httpProxy', () => {
         (_: PluginDriver) => {},
         (made: PluginDriver) => made.wire.emit({ kind: 'connected', details: [] }, data(OPENED)),
       ]) {
-        const made = ride();
+        const made = drive();
         before(made);
         const error = reset();
         made.wire.fail(error);
@@ -235,7 +235,7 @@ describe('httpProxy', () => {
 
   it('sends no byte of the application to a proxy that refuses', () => {
     for (const reply of [WHO, DENIED, 'garbage\r\n\r\n']) {
-      const made = ride({ user: 'me', pass: 'pw' });
+      const made = drive({ user: 'me', pass: 'pw' });
       made.app.next(data('queued'));
       made.wire.connect();
       made.app.next(data('more'));

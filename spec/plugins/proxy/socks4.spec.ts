@@ -24,9 +24,9 @@ const variants: Record<string, readonly [options: Socks4Options, to: typeof TARG
 };
 
 const asked = (to: Target, options: Socks4Options = proxy): PluginDriver => {
-  const ride = new PluginDriver(socks4(options), { dial: testDial({ to, layer: 'proxy' }) });
-  ride.wire.connect();
-  return ride;
+  const driver = new PluginDriver(socks4(options), { dial: testDial({ to, layer: 'proxy' }) });
+  driver.wire.connect();
+  return driver;
 };
 const saidBy = ({ wire }: PluginDriver): string => Buffer.from(textOf(wire.down), 'latin1').toString('hex');
 
@@ -37,11 +37,11 @@ describe('socks4', () => {
   });
 
   it('dials the proxy, requests the target, and reports the bound address', () => {
-    const ride = asked(TARGET);
-    ride.wire.emit(data('\0Z\x1f\x90\x0a\0\0\x01payload'));
-    expect([ride.wire.dials[0]?.to, saidBy(ride)]).toEqual([proxy, NAMED.replaceAll(' ', '')]);
-    expect(ride.up[0]).toMatchObject({ details: [{ layer: 'proxy', boundAddress: '10.0.0.1', boundPort: 8080 }, { wire: 'scripted' }] });
-    expect(inWords(ride.up)).toEqual(['connected', 'data payload']);
+    const driver = asked(TARGET);
+    driver.wire.emit(data('\0Z\x1f\x90\x0a\0\0\x01payload'));
+    expect([driver.wire.dials[0]?.to, saidBy(driver)]).toEqual([proxy, NAMED.replaceAll(' ', '')]);
+    expect(driver.up[0]).toMatchObject({ details: [{ layer: 'proxy', boundAddress: '10.0.0.1', boundPort: 8080 }, { wire: 'scripted' }] });
+    expect(inWords(driver.up)).toEqual(['connected', 'data payload']);
   });
 
   it('requests a name that is not ASCII in its IDNA form', () => {
@@ -53,10 +53,10 @@ describe('socks4', () => {
     ['an IPv6 address in brackets', '[::1]', 'IPv6'],
     ['a name that is too long', 'x'.repeat(256), 'too long'],
   ])('sends nothing for %s', (_, name, message) => {
-    const ride = asked({ host: name, port: 7 });
-    expect(ride.error).toMatchObject({ code: 'EPROXY', phase: 'handshake', layer: 'proxy' });
-    expect((ride.error as Error).message).toContain(message);
-    expect([ride.wire.down, ride.wire.freed]).toEqual([[], true]);
+    const driver = asked({ host: name, port: 7 });
+    expect(driver.error).toMatchObject({ code: 'EPROXY', phase: 'handshake', layer: 'proxy' });
+    expect((driver.error as Error).message).toContain(message);
+    expect([driver.wire.down, driver.wire.freed]).toEqual([[], true]);
   });
 
   describe('a URL', () => {
@@ -65,9 +65,9 @@ describe('socks4', () => {
       ['socks4a://m%20e@proxy.test:1081', { host: 'proxy.test', port: 1081 }, 'm e'],
       [new URL('socks4://me:@[::1]:9'), { host: '[::1]', port: 9 }, 'me'],
     ])('%s is host, port and user', (url, to, user) => {
-      const ride = new PluginDriver(socks4(url), { dial: testDial({ to: { host: '192.0.2.1', port: 7 } }) });
-      ride.wire.connect();
-      expect([ride.wire.dials[0]?.to, saidBy(ride)]).toEqual([to, `04010007c0000201${hex(user)}00`]);
+      const driver = new PluginDriver(socks4(url), { dial: testDial({ to: { host: '192.0.2.1', port: 7 } }) });
+      driver.wire.connect();
+      expect([driver.wire.dials[0]?.to, saidBy(driver)]).toEqual([to, `04010007c0000201${hex(user)}00`]);
     });
 
     it.each([
@@ -124,9 +124,9 @@ describe('socks4', () => {
     });
 
     it('errors with EDNS if there is none, and sends nothing', () => {
-      const ride = asked(TARGET, local({ address: '::1', family: 6 }).options);
-      expect(ride.error).toMatchObject({ code: 'EDNS', phase: 'resolve', layer: 'proxy' });
-      expect(ride.wire.down).toEqual([]);
+      const driver = asked(TARGET, local({ address: '::1', family: 6 }).options);
+      expect(driver.error).toMatchObject({ code: 'EDNS', phase: 'resolve', layer: 'proxy' });
+      expect(driver.wire.down).toEqual([]);
     });
   });
 

@@ -54,10 +54,10 @@ const knows =
   (_host, _options, callback) =>
     callback(null, addresses);
 const asked = (to: Target, options: Socks5Options = proxy): PluginDriver => {
-  const ride = new PluginDriver(socks5(options), { dial: testDial({ to, layer: 'proxy' }) });
-  ride.wire.connect();
-  ride.wire.emit(data('\x05\0'));
-  return ride;
+  const driver = new PluginDriver(socks5(options), { dial: testDial({ to, layer: 'proxy' }) });
+  driver.wire.connect();
+  driver.wire.emit(data('\x05\0'));
+  return driver;
 };
 const saidBy = ({ wire }: PluginDriver): string => Buffer.from(textOf(wire.down), 'latin1').toString('hex');
 
@@ -68,14 +68,14 @@ describe('socks5', () => {
   });
 
   it('dials the proxy, requests the target, and reports the bound address', () => {
-    const ride = asked(TARGET);
-    ride.wire.emit(data('\x05\0\0\x01\x0a\0\0\x01\x1f\x90payload'));
-    expect(ride.wire.dials[0]?.to).toEqual({ host, port: 1080 });
-    expect(ride.up[0]).toMatchObject({
+    const driver = asked(TARGET);
+    driver.wire.emit(data('\x05\0\0\x01\x0a\0\0\x01\x1f\x90payload'));
+    expect(driver.wire.dials[0]?.to).toEqual({ host, port: 1080 });
+    expect(driver.up[0]).toMatchObject({
       kind: 'connected',
       details: [{ layer: 'proxy', boundAddress: '10.0.0.1', boundPort: 8080 }, { wire: 'scripted' }],
     });
-    expect(inWords(ride.up)).toEqual(['connected', 'data payload']);
+    expect(inWords(driver.up)).toEqual(['connected', 'data payload']);
   });
 
   it.each([
@@ -131,10 +131,10 @@ describe('socks5', () => {
   });
 
   it('sends nothing if the name of the target is too long, and does not resolve it', () => {
-    const ride = asked({ host: 'x'.repeat(256), port: 7 });
-    expect(ride.error).toMatchObject({ code: 'EPROXY', phase: 'handshake', layer: 'proxy' });
-    expect((ride.error as Error).message).toContain('too long');
-    expect([ride.wire.down, ride.wire.freed]).toEqual([[], true]);
+    const driver = asked({ host: 'x'.repeat(256), port: 7 });
+    expect(driver.error).toMatchObject({ code: 'EPROXY', phase: 'handshake', layer: 'proxy' });
+    expect((driver.error as Error).message).toContain('too long');
+    expect([driver.wire.down, driver.wire.freed]).toEqual([[], true]);
   });
 
   describe('a URL', () => {
@@ -188,11 +188,11 @@ describe('socks5', () => {
     });
 
     it('sends nothing while it waits', () => {
-      const ride = asked(
+      const driver = asked(
         TARGET,
         local(() => {}),
       );
-      expect([ride.wire.down, ride.state]).toEqual([[], 'open']);
+      expect([driver.wire.down, driver.state]).toEqual([[], 'open']);
     });
 
     it('does not resolve an address', () => {

@@ -6,11 +6,11 @@ import { data, textOf } from '../../support/signal-text.ts';
 import { PluginDriver } from '../../support/plugin-driver.ts';
 
 /** A connection through the plugin, connected, on a clock of its own. */
-export function ride(plugin: Plugin | ThrottleBytesOptions, clock = new Clock(), timeouts = {}): { ride: PluginDriver; clock: Clock } {
+export function drive(plugin: Plugin | ThrottleBytesOptions, clock = new Clock(), timeouts = {}): { driver: PluginDriver; clock: Clock } {
   const made = typeof plugin === 'function' ? plugin : throttleBytes(plugin);
-  const ride = new PluginDriver(made, { dial: testDial({ scheduler: clock, timeouts, layer: 'slow' }) });
-  ride.wire.connect();
-  return { ride, clock };
+  const driver = new PluginDriver(made, { dial: testDial({ scheduler: clock, timeouts, layer: 'slow' }) });
+  driver.wire.connect();
+  return { driver, clock };
 }
 
 export const bytes = (count: number): ReturnType<typeof data> => data('x'.repeat(count));

@@ -8,7 +8,7 @@ import { spec } from '../../support/spec.ts';
 import { data, inWords, sent, textOf } from '../../support/signal-text.ts';
 import { PluginDriver } from '../../support/plugin-driver.ts';
 import { connectedPair } from '../../support/connected-pair.ts';
-import { ride, bytes, down, up } from './throttle-bytes-tools.ts';
+import { drive, bytes, down, up } from './throttle-bytes-tools.ts';
 
 describe('throttleBytes', () => {
   const slow: Readonly<Record<string, ThrottleBytesOptions>> = {
@@ -28,11 +28,11 @@ describe('throttleBytes', () => {
 
   describe.each(['down', 'up'] as const)('%s', (way) => {
     const passed = way === 'down' ? down : up;
-    const give = (ride: PluginDriver, ...signals: ReturnType<typeof bytes>[]): void =>
-      way === 'down' ? signals.forEach((signal) => ride.app.next(signal)) : ride.wire.emit(...signals);
+    const give = (driver: PluginDriver, ...signals: ReturnType<typeof bytes>[]): void =>
+      way === 'down' ? signals.forEach((signal) => driver.app.next(signal)) : driver.wire.emit(...signals);
 
     it('lets the burst pass at once and the rest at the rate', () => {
-      const { ride: io, clock } = ride({ rate: 1000, burst: 200 });
+      const { driver: io, clock } = drive({ rate: 1000, burst: 200 });
       give(io, bytes(5000));
       const seen = [passed(io)];
       for (let second = 0; second < 5; second += 1) {
@@ -43,7 +43,7 @@ describe('throttleBytes', () => {
     });
 
     it('never lets more than burst + rate × t pass in any time t', () => {
-      const { ride: io, clock } = ride({ rate: 10_000, burst: 700 });
+      const { driver: io, clock } = drive({ rate: 10_000, burst: 700 });
       const at: number[] = [];
       for (let ms = 0; ms < 2000; ms += 1) {
         if (ms % 97 === 0) give(io, bytes(((ms * 7) % 1900) + 1));
@@ -58,7 +58,7 @@ describe('throttleBytes', () => {
     });
 
     it('keeps bytes in order, in pieces of the chunks given, with the end behind them', () => {
-      const { ride: io, clock } = ride({ rate: 100, burst: 3 });
+      const { driver: io, clock } = drive({ rate: 100, burst: 3 });
       const text = 'abcdefghijklmnopqrstuvwxyz';
       give(io, data(text.slice(0, 10)), data(text.slice(10, 11)), data(text.slice(11)));
       if (way === 'down') io.app.next({ kind: 'end' });
@@ -72,7 +72,7 @@ describe('throttleBytes', () => {
     });
 
     it('leaves the other direction alone when it alone is limited', () => {
-      const { ride: io } = ride({ rate: 10, direction: way });
+      const { driver: io } = drive({ rate: 10, direction: way });
       io.app.next(bytes(1000));
       io.wire.emit(bytes(1000));
       expect([down(io), up(io)]).toStrictEqual(way === 'down' ? [1, 1000] : [1000, 1]);
@@ -84,7 +84,7 @@ describe('throttleBytes', () => {
         [9, 2 ** 13, 2 ** 15],
         [1026, 1, 512],
       ] as const) {
-        const { ride: io, clock } = ride({ rate: 1000, burst: 1, direction: way });
+        const { driver: io, clock } = drive({ rate: 1000, burst: 1, direction: way });
         for (let each = 0; each < count - 2; each += 1) give(io, bytes(size));
         const told = (): string[] => inWords(way === 'down' ? io.up : io.wire.down).filter((word) => /pause|resume/.test(word));
         expect(told()).toStrictEqual([]);
@@ -99,7 +99,7 @@ describe('throttleBytes', () => {
     });
 
     it('stands still while it is paused, and spends nothing meanwhile', () => {
-      const { ride: io, clock } = ride({ rate: 1000, burst: 100 });
+      const { driver: io, clock } = drive({ rate: 1000, burst: 100 });
       give(io, bytes(150));
       expect(passed(io)).toBe(100);
       const tell = (kind: 'pause' | 'resume'): void => (way === 'down' ? io.wire.emit({ kind }) : io.app.next({ kind }));
@@ -113,7 +113,7 @@ describe('throttleBytes', () => {
   });
 
   it('passes pause, resume and sent on ahead of the queued bytes, and emits no `sent` of its own', () => {
-    const { ride: io } = ride({ rate: 1000, burst: 10 });
+    const { driver: io } = drive({ rate: 1000, burst: 10 });
     io.app.next(bytes(30));
     io.app.next({ kind: 'pause' });
     io.app.next({ kind: 'resume' });
@@ -124,7 +124,7 @@ describe('throttleBytes', () => {
   });
 
   it('piles up no more than what passes in 100 ms when no burst is given', () => {
-    const { ride: io, clock } = ride({ rate: 5000 });
+    const { driver: io, clock } = drive({ rate: 5000 });
     clock.advance(60_000);
     io.app.next(bytes(2000));
     expect(down(io)).toBe(500);
@@ -132,7 +132,7 @@ describe('throttleBytes', () => {
   });
 
   it('lets a byte pass each 10 s at 0.1 a second, with a timer or two for it', () => {
-    const { ride: io, clock } = ride({ rate: 0.1 });
+    const { driver: io, clock } = drive({ rate: 0.1 });
     io.app.next(bytes(5));
     const before = clock.scheduled;
     clock.advance(39_999);
@@ -143,7 +143,7 @@ describe('throttleBytes', () => {
   });
 
   it('leaves no timer when nothing waits, nor after it is unsubscribed', () => {
-    const { ride: io, clock } = ride({ rate: 1000, burst: 10 });
+    const { driver: io, clock } = drive({ rate: 1000, burst: 10 });
     io.app.next(bytes(20));
     expect(clock.pending).toBe(1);
     clock.advance(1000);
@@ -157,7 +157,7 @@ describe('throttleBytes', () => {
 
   describe('its end', () => {
     it('waits behind the bytes when the application closes', () => {
-      const { ride: io, clock } = ride({ rate: 1000, burst: 10 });
+      const { driver: io, clock } = drive({ rate: 1000, burst: 10 });
       io.app.next(bytes(1000));
       io.app.complete();
       clock.advance(900);
@@ -167,7 +167,7 @@ describe('throttleBytes', () => {
     });
 
     it('does not wait for a wire that paused it, and takes no more bytes for the application', () => {
-      const { ride: io, clock } = ride({ rate: 1000, burst: 10 });
+      const { driver: io, clock } = drive({ rate: 1000, burst: 10 });
       io.app.next(bytes(100));
       io.wire.emit({ kind: 'pause' }, bytes(100));
       io.app.complete();
@@ -178,7 +178,7 @@ describe('throttleBytes', () => {
 
     it('is given up when no byte leaves for timeouts.close', () => {
       const rate = new BehaviorSubject(1000);
-      const { ride: io, clock } = ride({ rate, burst: 10 }, new Clock(), { close: 500 });
+      const { driver: io, clock } = drive({ rate, burst: 10 }, new Clock(), { close: 500 });
       io.app.next(bytes(2000));
       io.app.complete();
       clock.advance(1000);
@@ -191,7 +191,7 @@ describe('throttleBytes', () => {
     });
 
     it('comes at once when the application resets: nothing that is held goes anywhere', () => {
-      const { ride: io, clock } = ride({ rate: 1000, burst: 10 });
+      const { driver: io, clock } = drive({ rate: 1000, burst: 10 });
       io.app.next(bytes(100));
       io.wire.emit(bytes(100));
       io.app.error(new Error('enough'));
@@ -201,7 +201,7 @@ describe('throttleBytes', () => {
     });
 
     it('comes at once when the wire fails: after all bytes that came before', () => {
-      const { ride: io, clock } = ride({ rate: 1000, burst: 10 });
+      const { driver: io, clock } = drive({ rate: 1000, burst: 10 });
       io.wire.emit(bytes(100));
       io.app.next({ kind: 'pause' });
       io.wire.fail(new Error('gone'));
@@ -209,7 +209,7 @@ describe('throttleBytes', () => {
     });
 
     it('waits for an application that pauses while the last bytes before an error come up: none is lost', () => {
-      const { ride: io, clock } = ride({ rate: 1000, burst: 10 });
+      const { driver: io, clock } = drive({ rate: 1000, burst: 10 });
       const rest = new PluginDriver(throttleBytes({ rate: 1000, burst: 10 }), {
         dial: testDial({ scheduler: clock }),
         seen: (signal, { app }) => textOf([signal]) === 'bc' && app.next({ kind: 'pause' }),
@@ -225,7 +225,7 @@ describe('throttleBytes', () => {
     });
 
     it('waits behind the bytes when the wire is done', () => {
-      const { ride: io, clock } = ride({ rate: 1000, burst: 10 });
+      const { driver: io, clock } = drive({ rate: 1000, burst: 10 });
       io.wire.emit(bytes(100), { kind: 'end' });
       io.wire.complete();
       clock.advance(50);
@@ -235,7 +235,7 @@ describe('throttleBytes', () => {
     });
 
     it('waits for an application that paused, also when the wire is done', () => {
-      const { ride: io, clock } = ride({ rate: 1000, burst: 10 });
+      const { driver: io, clock } = drive({ rate: 1000, burst: 10 });
       io.wire.emit(bytes(100), { kind: 'end' });
       io.wire.complete();
       io.app.next({ kind: 'pause' });
@@ -247,19 +247,19 @@ describe('throttleBytes', () => {
     });
 
     it('comes when the application closes after the wire is done', () => {
-      const { ride: io, clock } = ride({ rate: 1000, burst: 10 });
+      const { driver: io, clock } = drive({ rate: 1000, burst: 10 });
       io.wire.emit(bytes(100), { kind: 'end' });
       io.wire.complete();
       io.app.complete();
       expect([io.state, clock.pending]).toStrictEqual(['complete', 0]);
     });
 
-    it.each<[string, (ride: PluginDriver) => void, string]>([
+    it.each<[string, (driver: PluginDriver) => void, string]>([
       ['close', ({ app }) => app.complete(), 'complete'],
       ['reset', ({ app }) => app.error(new Error('why')), 'error'],
-      ['unsubscribe', (ride) => ride.unsubscribe(), 'unsubscribed'],
+      ['unsubscribe', (driver) => driver.unsubscribe(), 'unsubscribed'],
     ])('comes at once on %s after the wire is done: nothing that is held goes anywhere', (_, leaves, state) => {
-      const { ride: io, clock } = ride({ rate: 1000, burst: 10 });
+      const { driver: io, clock } = drive({ rate: 1000, burst: 10 });
       io.wire.emit(bytes(100), { kind: 'end' });
       io.wire.complete();
       io.app.next(bytes(100));

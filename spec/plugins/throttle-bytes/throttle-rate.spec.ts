@@ -3,13 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { throttleBytes } from '../../../src/plugins/throttle-bytes/throttle-bytes.ts';
 import { Clock } from '../../../src/testing/rules/clock.ts';
 import { spec } from '../../support/spec.ts';
-import { ride, bytes, down } from './throttle-bytes-tools.ts';
+import { drive, bytes, down } from './throttle-bytes-tools.ts';
 
 describe('throttleBytes', () => {
   describe('a rate that changes', () => {
     it('applies from the moment it is emitted, inbound and outbound', () => {
       const rate = new BehaviorSubject(1000);
-      const { ride: io, clock } = ride({ rate, burst: 1 });
+      const { driver: io, clock } = drive({ rate, burst: 1 });
       io.app.next(bytes(60_000));
       const seen: number[] = [];
       for (const next of [1000, 10_000, 10, 0, 500, Infinity]) {
@@ -24,7 +24,7 @@ describe('throttleBytes', () => {
 
     it('may change from inside what passes', () => {
       const rate = new BehaviorSubject(1_000_000);
-      const { ride: io, clock } = ride({ rate });
+      const { driver: io, clock } = drive({ rate });
       io.wire.answer = () => rate.next(10);
       io.app.next(bytes(150_000));
       expect(down(io)).toBe(100_000);
@@ -37,7 +37,7 @@ describe('throttleBytes', () => {
 
     it('wakes those who wait for a byte at the old rate', () => {
       const rate = new BehaviorSubject(0.001);
-      const { ride: io, clock } = ride({ rate });
+      const { driver: io, clock } = drive({ rate });
       io.app.next(bytes(10));
       clock.advance(1);
       expect(down(io)).toBe(1);
@@ -48,7 +48,7 @@ describe('throttleBytes', () => {
 
     it('lets nothing pass before its first value, then the burst', () => {
       const rate = new Subject<number>();
-      const { ride: io, clock } = ride({ rate, burst: 5 });
+      const { driver: io, clock } = drive({ rate, burst: 5 });
       io.app.next(bytes(10));
       io.app.next({ kind: 'end' });
       clock.advance(1e6);
@@ -60,7 +60,7 @@ describe('throttleBytes', () => {
     });
 
     it('keeps its last value when it completes', () => {
-      const { ride: io, clock } = ride({ rate: of(5, 1000), burst: 1 });
+      const { driver: io, clock } = drive({ rate: of(5, 1000), burst: 1 });
       io.app.next(bytes(101));
       clock.advance(100);
       expect(down(io)).toBe(101);
@@ -74,7 +74,7 @@ describe('throttleBytes', () => {
     ])('fails the connection by %s, now or later', (h, _, fault$, message) => {
       for (const later of [undefined, new Subject<number>()]) {
         const rate = later ? concat(later, fault$) : fault$;
-        const { ride: io, clock } = ride({ rate });
+        const { driver: io, clock } = drive({ rate });
         io.app.next(bytes(10));
         later?.complete();
         expect(io.state).toBe('error');
@@ -90,7 +90,7 @@ describe('throttleBytes', () => {
     it('is one for all connections: together they get the rate', () => {
       const clock = new Clock();
       const plugin = throttleBytes({ rate: 10_000, burst: 100, shared: true });
-      const all = Array.from({ length: 10 }, () => ride(plugin, clock).ride);
+      const all = Array.from({ length: 10 }, () => drive(plugin, clock).driver);
       for (const io of all) io.app.next(bytes(50_000));
       clock.advance(10_000);
       const each = all.map(down);
@@ -104,7 +104,7 @@ describe('throttleBytes', () => {
     it('is not shared without the word', () => {
       const clock = new Clock();
       const plugin = throttleBytes({ rate: 1000, burst: 1 });
-      const all = Array.from({ length: 3 }, () => ride(plugin, clock).ride);
+      const all = Array.from({ length: 3 }, () => drive(plugin, clock).driver);
       for (const io of all) io.app.next(bytes(2000));
       clock.advance(1000);
       expect(all.map(down)).toStrictEqual([1001, 1001, 1001]);
@@ -114,9 +114,9 @@ describe('throttleBytes', () => {
     it('is fair: who wants little is served between those who want much, however their bytes are cut', () => {
       const clock = new Clock();
       const plugin = throttleBytes({ rate: 100_000, burst: 1000, shared: true });
-      const greedy = Array.from({ length: 99 }, () => ride(plugin, clock).ride);
+      const greedy = Array.from({ length: 99 }, () => drive(plugin, clock).driver);
       for (const io of greedy) io.app.next(bytes(60_000));
-      const crumbs = ride(plugin, clock).ride;
+      const crumbs = drive(plugin, clock).driver;
       for (let each = 0; each < 1000; each += 1) crumbs.app.next(bytes(1));
       clock.advance(990); // one round of slices of 1000
       expect(down(crumbs)).toBe(0);
@@ -128,7 +128,7 @@ describe('throttleBytes', () => {
     it('is not given to the dead: what one leaves behind goes to the others', () => {
       const clock = new Clock();
       const plugin = throttleBytes({ rate: 1000, burst: 1, shared: true });
-      const [a, b] = [ride(plugin, clock).ride, ride(plugin, clock).ride];
+      const [a, b] = [drive(plugin, clock).driver, drive(plugin, clock).driver];
       a.app.next(bytes(5000));
       b.app.next(bytes(5000));
       a.unsubscribe();
@@ -141,10 +141,10 @@ describe('throttleBytes', () => {
     it('is not reset by a new connection', () => {
       const clock = new Clock();
       const plugin = throttleBytes({ rate: 1000, burst: 500, shared: true });
-      const first = ride(plugin, clock).ride;
+      const first = drive(plugin, clock).driver;
       first.app.next(bytes(500));
       first.unsubscribe();
-      const second = ride(plugin, clock).ride;
+      const second = drive(plugin, clock).driver;
       second.app.next(bytes(500));
       expect([down(first), down(second)]).toStrictEqual([500, 0]);
       clock.advance(500);
@@ -161,12 +161,12 @@ describe('throttleBytes', () => {
       });
       const clock = new Clock();
       const plugin = throttleBytes({ rate: counted, shared: true });
-      const [a, b] = [ride(plugin, clock).ride, ride(plugin, clock).ride];
+      const [a, b] = [drive(plugin, clock).driver, drive(plugin, clock).driver];
       a.unsubscribe();
       expect([subscribed, rate.observed]).toStrictEqual([1, true]);
       b.unsubscribe();
       expect(rate.observed).toBe(false);
-      const [c, d] = [ride(plugin, clock).ride, ride(plugin, clock).ride];
+      const [c, d] = [drive(plugin, clock).driver, drive(plugin, clock).driver];
       rate.error(new Error('off'));
       expect([subscribed, c.state, d.state]).toStrictEqual([2, 'error', 'error']);
     });

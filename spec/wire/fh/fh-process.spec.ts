@@ -8,7 +8,8 @@ import { assert, describe, expect, it } from 'vitest';
 import { fromFh, type Fh } from '../../../src/wire/fh/fh.ts';
 import { WireDriver } from '../../support/wire-driver.ts';
 import { directory, file, fresh, pair, textOf } from '../../support/fh-peers.ts';
-import { invariants, type Harness } from '../../support/harness.ts';
+import type { Harness } from '../../support/harness.ts';
+import { invariants } from '../../support/invariants.ts';
 import { spec } from '../../support/spec.ts';
 import { runFhChild, type Shell } from '../../support/run-fh-child.ts';
 
@@ -51,9 +52,9 @@ describe('fromFh: child processes', () => {
     ['process.stdin, a pipe', 'stdin', 'pipe'],
     ['descriptor 0, a pipe', '0', 'pipe'],
   ] as const)('reads %s', async (_h, _name, fh, shell) => {
-    const { held, ...summary } = await stdin(fh, 'hello\n', shell);
+    const { isOpen, ...summary } = await stdin(fh, 'hello\n', shell);
     expect(summary).toStrictEqual(whole);
-    expect(held, 'descriptor 0 stays open, as Node wants it').toBe(fh === '0');
+    expect(isOpen, 'descriptor 0 stays open, as Node wants it').toBe(fh === '0');
   });
 
   spec('lets the process exit once process.stdin is closed', async () => {
@@ -68,8 +69,8 @@ describe('fromFh: child processes', () => {
     const handle = await open(path(), 'r');
     h.defer(() => handle.close());
     const { summary } = runFhChild(directory, ['stdin'], [handle.fd, 'ignore', 'inherit']);
-    const { held, ...rest } = await summary;
-    expect([rest, held]).toStrictEqual([expected, false]);
+    const { isOpen, ...rest } = await summary;
+    expect([rest, isOpen]).toStrictEqual([expected, false]);
   });
 
   spec.each([
@@ -78,7 +79,7 @@ describe('fromFh: child processes', () => {
   ] as const)('writes process.stdout when it is %s', async (_h, _name, shell) => {
     const child = runFhChild(directory, ['stdout', 'write:hello', 'end'], ['ignore', 'pipe', 'inherit'], shell);
     const text = await textOf(child.process.stdout!);
-    const { held: _held, ...summary } = await child.summary;
+    const { isOpen: _, ...summary } = await child.summary;
     expect(text).toBe('hello');
     expect(summary).toStrictEqual({ kinds: ['connected', 'sent'], data: '', sent: 5, state: 'complete' });
   });
@@ -100,7 +101,7 @@ describe('fromFh: child processes', () => {
     expect(await textOf(socket)).toBe('question');
     socket.end('answer');
     const summary = await child.summary;
-    expect([summary.data, summary.sent, summary.state, summary.held]).toStrictEqual(['answer', 8, 'complete', false]);
+    expect([summary.data, summary.sent, summary.state, summary.isOpen]).toStrictEqual(['answer', 8, 'complete', false]);
     expect(summary.kinds).toStrictEqual(['connected', 'sent', 'data', 'end']);
   });
 
@@ -113,12 +114,12 @@ describe('fromFh: child processes', () => {
     expect(String(peer.read())).toBe('question');
     peer.end();
     const summary = await child.summary;
-    expect([summary.data, summary.sent, summary.state, summary.held]).toStrictEqual(['answer', 8, 'complete', false]);
+    expect([summary.data, summary.sent, summary.state, summary.isOpen]).toStrictEqual(['answer', 8, 'complete', false]);
   });
 
   spec('carries a descriptor that is a pipe of a shell', async () => {
     const summary = await stdin('r:/dev/fd/0', 'hello\n', 'pipe');
-    expect(summary).toStrictEqual({ ...whole, held: false });
+    expect(summary).toStrictEqual({ ...whole, isOpen: false });
   });
 });
 
@@ -163,8 +164,8 @@ describe('fromFh: terminals', () => {
   }
 
   itTty('reads and writes a descriptor that is open for both, and closes it', async () => {
-    const { data, sent, state, held, shown } = await terminal(['r+:/dev/tty', 'write:hi', 'await:data', 'close'], 'hello\n');
-    expect([data, sent, state, held]).toStrictEqual(['hello\n', 2, 'complete', false]);
+    const { data, sent, state, isOpen, shown } = await terminal(['r+:/dev/tty', 'write:hi', 'await:data', 'close'], 'hello\n');
+    expect([data, sent, state, isOpen]).toStrictEqual(['hello\n', 2, 'complete', false]);
     assert(shown.includes('hi'));
   });
 
@@ -191,8 +192,8 @@ describe('fromFh: the master of a pseudo-terminal', () => {
     itMaster(`given as a ${name} ends when the slave is closed`, async () => {
       const child = runFhChild(directory, [fh, 'await:data', 'ready', 'await:end', 'end'], ['pipe', 'pipe', 'inherit'], 'master');
       child.process.stdout?.once('data', () => child.process.stdin?.end());
-      const { kinds, data, state, held } = await child.summary;
-      expect([kinds, data, state, held]).toStrictEqual([['connected', 'data', 'end'], 'hello', 'complete', false]);
+      const { kinds, data, state, isOpen } = await child.summary;
+      expect([kinds, data, state, isOpen]).toStrictEqual([['connected', 'data', 'end'], 'hello', 'complete', false]);
     });
   }
 

@@ -2,9 +2,10 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { NEVER, Observable, of, Subject, throwError } from 'rxjs';
 import { describe, expect, it } from 'vitest';
-import { invariants, type Harness } from './harness.ts';
+import type { Harness } from './harness.ts';
+import { invariants } from './invariants.ts';
 
-/** The message with which the work fails under the harness. */
+/** Returns the message with which the work fails, or 'passed'. */
 async function messageOf(work: (h: Harness) => unknown, options = {}): Promise<string> {
   try {
     await invariants(work, options)();
@@ -35,7 +36,7 @@ describe('invariants', () => {
     ).toBe('mine');
   });
 
-  it('reports CONNECTED after a fatal error', async () => {
+  it('reports a CONNECTED after a fatal error', async () => {
     const message = await messageOf((h) => {
       const cb = h.cb();
       cb(undefined, 0, new Error('fatal'));
@@ -85,19 +86,19 @@ describe('invariants', () => {
 
   it('reports a secret in a cause, and a missing phase', async () => {
     const leak = new Error('no', { cause: new Error('was hunter2') });
-    const told = await messageOf((h) => {
+    const message = await messageOf((h) => {
       h.secret('hunter2');
       h.observed(throwError(() => leak));
     });
-    expect(told).toMatch(/an error contains a secret in its util\.inspect/);
+    expect(message).toMatch(/an error contains a secret in its util\.inspect/);
     const nameless = Object.assign(new Error('x'), { name: 'IOStreamError', code: 'EX', errno: 1 });
     expect(await messageOf((h) => void h.observed(throwError(() => nameless)))).toMatch(/error EX has no phase/);
   });
 
   it('reports a busy process', async () => {
-    const others = setInterval(() => spin(20), 100);
+    const load = setInterval(() => spin(20), 100);
     const message = await messageOf(() => {}, { idle: true });
-    clearInterval(others);
+    clearInterval(load);
     expect(message).toMatch(/^the idle process used \d+(\.\d+)? ms of CPU/);
   });
 
