@@ -35,7 +35,6 @@ describe('converse', () => {
     await h.until(() => a.state === 'open' && b.state === 'open');
     b.pause();
     const result = h.observed(converse(a, lastWords));
-    h.observed(a.errors$, 'the errors of the stream');
     h.observed(b.errors$);
     b.reset();
     await result.ended;

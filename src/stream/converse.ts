@@ -141,7 +141,10 @@ class StreamHost<T> implements ConversationHost<T>, PullReader {
     };
     waiting.add(core.writes.observe({ onSent }));
     waiting.add(
-      core.lifetime.closing$.subscribe((end) => endReader(this.#out, end.unsubscribed || 'error' in end ? end : { error: closed() })),
+      core.lifetime.closing$.subscribe((end) => {
+        if ('error' in end) core.errors.markHandled();
+        endReader(this.#out, end.unsubscribed || 'error' in end ? end : { error: closed() });
+      }),
     );
     this.#out.add(waiting);
   }
