@@ -3,7 +3,17 @@ export { connect, type ConnectOptions } from './stream/connect.ts';
 export type { ConsumeOptions } from './stream/consume.ts';
 export { converse } from './stream/converse.ts';
 export { IOStream } from './stream/io-stream.ts';
-export type { AnyDetails, AnyOwnFields, DetailsOf, MaybeDetails, OnlyOptions, OnlyTimeouts, OptionsOf, OwnFields, Secured } from './stream/stream-of.ts';
+export type {
+  AnyDetails,
+  AnyOwnFields,
+  DetailsOf,
+  MaybeDetails,
+  OnlyOptions,
+  OnlyTimeouts,
+  OptionsOf,
+  OwnFields,
+  Secured,
+} from './stream/stream-of.ts';
 export type { OpeningStreamOf, StreamOf } from './stream/io-stream.ts';
 export { listen } from './stream/listen.ts';
 export type { ListenOptions } from './stream/listen-options.ts';
@@ -22,7 +32,32 @@ export type { Output } from './stream/output.ts';
 export { CONNECTED, EOF, eventNames, IN, OUT, RESOLVED, SENT, type EventMask } from './events.ts';
 
 // Errors
-export { ECLOSED, EDNS, EDNSNODATA, EDNSNXDOMAIN, EFRAMELIMIT, EINBUFLIMIT, EOUTBUFLIMIT, EPROTOCOL, EPROXY, EPROXYAUTH, EREQINBUFLIMIT, EREQINEOF, ETLS, ETLSCERT, ETLSTRUNCATED, ETOCONNECT, ETOHANDSHAKE, ETOIDLE, ETORESOLVE, ETOWRITE, IOStreamError, type ErrorCode, type IOStreamErrorOptions, type Phase } from './errors.ts';
+export {
+  ECLOSED,
+  EDNS,
+  EDNSNODATA,
+  EDNSNXDOMAIN,
+  EFRAMELIMIT,
+  EINBUFLIMIT,
+  EOUTBUFLIMIT,
+  EPROTOCOL,
+  EPROXY,
+  EPROXYAUTH,
+  EREQINBUFLIMIT,
+  EREQINEOF,
+  ETLS,
+  ETLSCERT,
+  ETLSTRUNCATED,
+  ETOCONNECT,
+  ETOHANDSHAKE,
+  ETOIDLE,
+  ETORESOLVE,
+  ETOWRITE,
+  IOStreamError,
+  type ErrorCode,
+  type IOStreamErrorOptions,
+  type Phase,
+} from './errors.ts';
 
 // Wires
 export { fromFh, type Fh } from './wire/fh/fh.ts';
@@ -77,10 +112,34 @@ export { backoff, type Backoff } from './reconnect/backoff.ts';
 
 export type { BackoffOptions, RetryReport } from './reconnect/backoff-options.ts';
 export { persistent } from './reconnect/persistent.ts';
-export type { Persistent, PersistentOptions, PersistentStatus, PersistentTarget, UnsentReport, UnsentWrite } from './reconnect/persistent-types.ts';
+export type {
+  Persistent,
+  PersistentOptions,
+  PersistentStatus,
+  PersistentTarget,
+  UnsentReport,
+  UnsentWrite,
+} from './reconnect/persistent-types.ts';
 export { relay } from './relay/relay.ts';
 export type { RelayError } from './relay/relay-error.ts';
 export type { RelayProgress } from './relay/relay-progress.ts';
 
 // Signals
-export type { ConnectedSignal, DataSignal, Dial, EndSignal, FactsOf, Flow, LayerDetails, PauseSignal, Plugin, ResolvedSignal, ResumeSignal, SentSignal, Target, Timeouts, Up, Wire } from './wire/signal.ts';
+export type {
+  ConnectedSignal,
+  DataSignal,
+  Dial,
+  EndSignal,
+  FactsOf,
+  Flow,
+  LayerDetails,
+  PauseSignal,
+  Plugin,
+  ResolvedSignal,
+  ResumeSignal,
+  SentSignal,
+  Target,
+  Timeouts,
+  Up,
+  Wire,
+} from './wire/signal.ts';

@@ -1,5 +1,6 @@
 import type { SecureContext, TLSSocket } from 'node:tls';
 import { noop } from 'rxjs';
+import { EMPTY_BYTES } from '../../util/empty-bytes.ts';
 import { concatBytes } from '../../util/concat-bytes.ts';
 import { END } from '../../wire/signal.ts';
 import { clearTextProblem, FIRST_BYTES } from './clear-text-problem.ts';
@@ -29,8 +30,6 @@ export interface TlsEngineOptions {
   readonly handler: TlsEngineHandler;
 }
 
-const NO_BYTES = new Uint8Array(0);
-
 /**
  * Runs Node's TLS without a socket below: bytes in, bytes out. `decrypt` passes its result to the reader before it returns.
  *
@@ -52,7 +51,7 @@ export class TlsEngine {
   #isSecure = false;
   #hasRenegotiated = false;
   /** The first bytes of the peer during the handshake, to identify a peer that does not speak TLS. */
-  #firstBytes: Uint8Array = NO_BYTES;
+  #firstBytes: Uint8Array = EMPTY_BYTES;
   #isClosing = false;
 
   /** Starts the handshake. A wire may answer the ClientHello before the constructor returns: do not decrypt the answer before. */
@@ -126,7 +125,7 @@ export class TlsEngine {
     // TLS 1.2 can renegotiate and then show another, unchecked certificate. TLS 1.3 cannot.
     if (this.#isSecure) this.#hasRenegotiated = this.socket.getProtocol() !== 'TLSv1.3';
     this.#isSecure = true;
-    this.#firstBytes = NO_BYTES;
+    this.#firstBytes = EMPTY_BYTES;
     // Inside `decrypt` OpenSSL is still in its handshake, and `end` would send no close_notify.
     if (!this.#isDecrypting) this.#handler.onSecure();
   }

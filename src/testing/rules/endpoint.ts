@@ -1,4 +1,4 @@
-import { Observable, type Subscriber } from 'rxjs';
+import { noop, Observable, type Subscriber } from 'rxjs';
 import { concatBytes } from '../../util/concat-bytes.ts';
 import { guardedSubscriber } from '../../util/guarded-subscriber.ts';
 import { END, PAUSE, RESUME, type Dial, type Flow, type LayerDetails, type Up, type Wire } from '../../wire/signal.ts';
@@ -26,7 +26,7 @@ export class Endpoint {
   received = 0;
   details: readonly LayerDetails[] = [];
   /** Called with each inbound signal, from inside `next`. */
-  onSignal: (signal: Up) => void = () => {};
+  onSignal: (signal: Up) => void = noop;
   readonly #onViolation: OnViolation;
   readonly #chunks: Uint8Array[] = [];
   readonly #mutations = new MutationDetector();
@@ -36,7 +36,7 @@ export class Endpoint {
   #flowSubscriptions = 0;
   #subscription: Subscriber<Up> | undefined;
 
-  constructor(onViolation: OnViolation = () => {}) {
+  constructor(onViolation: OnViolation = noop) {
     this.#onViolation = onViolation;
   }
 

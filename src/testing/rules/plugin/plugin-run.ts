@@ -1,3 +1,4 @@
+import { noop } from 'rxjs';
 import type { Up } from '../../../wire/signal.ts';
 import { memoryPair } from '../../memory/memory-pair.ts';
 import { syncPair } from '../../memory/sync-pair.ts';
@@ -61,7 +62,7 @@ export class PluginRun extends RuleChecks {
   }
 
   /** Subscribes the peer, then the plugin. */
-  open(onSignal: (signal: Up) => void = () => {}): void {
+  open(onSignal: (signal: Up) => void = noop): void {
     const { plugin, peer } = this.#setup;
     const { sync = false } = this.#options;
     const [a, b] = sync ? syncPair() : memoryPair();

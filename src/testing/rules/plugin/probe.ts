@@ -1,4 +1,4 @@
-import { Observable, tap } from 'rxjs';
+import { noop, Observable, tap } from 'rxjs';
 import type { Flow, Up, Wire } from '../../../wire/signal.ts';
 import { MutationDetector } from '../../mutation-detector.ts';
 import type { OnViolation } from '../endpoint.ts';
@@ -19,7 +19,7 @@ export class Probe {
   /** Number of bytes that the wire emitted. */
   received = 0;
   /** Called for each signal in either direction, before it is passed on. */
-  onSignal: () => void = () => {};
+  onSignal: () => void = noop;
   readonly #onViolation: OnViolation;
   readonly #mutations = new MutationDetector();
 
