@@ -13,6 +13,8 @@ const FOLDERS = [
 ];
 /** Programs that need root to change their user. */
 const ROOT_ONLY = ['danted', 'postfix'];
+/** Programs that a peer calls. They are always there, unless the PATH is cut short. */
+const CALLED: Readonly<Record<string, readonly string[]>> = { postgres: ['setpriv'], 'rabbitmq-server': ['dirname'] };
 /** Attempts to start a peer: another process may bind a free port first. */
 const ATTEMPTS = 3;
 
@@ -49,6 +51,8 @@ export function describePeers(title: string, programs: readonly string[], specs:
 
 function problemOf(program: string): string {
   if (programOf(program) === undefined) return `${program} is not installed`;
+  const missing = CALLED[program]?.find((called) => programOf(called) === undefined);
+  if (missing !== undefined) return `${program} calls ${missing}, which is not installed`;
   return ROOT_ONLY.includes(program) && process.getuid?.() !== 0 ? `${program} runs as root only` : '';
 }
 

@@ -21,7 +21,6 @@ type Work<Row extends readonly unknown[]> = Row['length'] extends 2
 type Define<Row extends readonly unknown[]> = (name: string, work: Work<Row>, options?: SpecOptions) => void;
 
 interface Spec extends Define<[]> {
-  readonly only: Define<[]>;
   skipIf(condition: unknown): Define<[]>;
   runIf(condition: unknown): Define<[]>;
   /** Defines one spec for each row. An array is spread; `%s`, `%i` and `%j` in the name show its items. */
@@ -43,14 +42,13 @@ interface Spec extends Define<[]> {
  * ```
  */
 export const spec: Spec = Object.assign(define(it), {
-  only: define(it.only),
   skipIf: (condition: unknown) => define(it.skipIf(condition)),
   runIf: (condition: unknown) => define(it.runIf(condition)),
   each:
     (rows: readonly unknown[]) =>
     (name: string, work: (h: Harness, ...row: unknown[]) => unknown, { timeout, ...options }: SpecOptions = {}): void =>
       it.each(rows as unknown[][])(name, (...row) => invariants((h) => work(h, ...row), options)(), timeout),
-}) as Spec;
+});
 
 function define(test: (name: string, work: () => unknown, timeout?: number) => void): Define<[]> {
   return (name, work, { timeout, ...options } = {}) => test(name, invariants(work, options), timeout);

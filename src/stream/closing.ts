@@ -37,11 +37,12 @@ export class Closing {
 
   /** Ends our direction after the queued bytes, and frees the wire when the peer has ended or `timeouts.close` has passed. */
   close(end: ReadEnd = {}): void {
-    const { lifetime, flow } = this.#parts;
+    const { lifetime } = this.#parts;
     if (!lifetime.isActive) return;
     lifetime.state = 'closing';
     lifetime.endedBy = 'us';
     this.#parts.replayDeferred();
+    this.#parts.updateIdleTimer();
     this.#noteActivity();
     this.#completeObservers(end);
     // The active sends have ended, too: reset if one was cut midway.
@@ -58,7 +59,7 @@ export class Closing {
       return;
     }
     this.#parts.writes.flushAll();
-    flow.complete();
+    this.#parts.flow.complete();
     this.awaited?.keepAlive();
   }
 
@@ -124,7 +125,7 @@ export class Closing {
   }
 
   finish(by: ClosedReport['by'], error: unknown, end: ReadEnd): void {
-    const { lifetime, settings, errors, idle } = this.#parts;
+    const { lifetime, settings, errors } = this.#parts;
     if (lifetime.state === 'closed') return;
     this.#noteActivity();
     lifetime.state = 'closed';
@@ -132,7 +133,7 @@ export class Closing {
     if (this.#onAbort) settings.signal?.removeEventListener('abort', this.#onAbort);
     lifetime.makeReport(by, error, this.#parts.writes.sent, this.#parts.writes.pending, settings.scheduler.now());
     this.#parts.writes.stop();
-    idle?.stop();
+    this.#parts.updateIdleTimer();
     this.#parts.reads.close(end);
     this.#completeObservers(end);
     this.awaited?.release();

@@ -22,7 +22,7 @@ export interface ConnectionParts {
   readonly lifetime: Lifetime;
   readonly notifier: Notifier;
   readonly errors: ErrorPolicy;
-  /** Absent while `timeouts.idle` is off, before the stream is connected, and after it is closed. */
+  /** Runs while the stream is open and `timeouts.idle` is on. */
   readonly idle: IdleTimer | undefined;
   /** Receives outbound signals. */
   readonly flow: Observer<Flow>;
@@ -38,6 +38,8 @@ export interface ConnectionParts {
   replayDeferred(): void;
   /** Keeps the facts of the connected stack: details of each layer, the wire's last. */
   connected(layers: readonly LayerDetails[]): void;
+  /** Starts or stops the idle timer after the state or `timeouts.idle` has changed. */
+  updateIdleTimer(): void;
   /** Frees the wire. */
   free(): void;
 }

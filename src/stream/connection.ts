@@ -1,8 +1,7 @@
 import { Observable, ReplaySubject, Subject, type Observer, type Subscription } from 'rxjs';
 import type { IOStreamError } from '../errors.ts';
 import { directSubscriber } from '../util/guarded-subscriber.ts';
-import type { TickTarget } from '../util/tick-queue.ts';
-import { ticksOf, type TickQueue } from '../util/tick-queue.ts';
+import { ticksOf, type TickQueue, type TickTarget } from '../util/tick-queue.ts';
 import type { Flow, LayerDetails, Timeouts, Up } from '../wire/signal.ts';
 import { AwaitedClose } from './awaited-close.ts';
 import { Closing } from './closing.ts';
@@ -104,7 +103,7 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
     this.handle = handle as Handle;
     if (this.#isUnref) this.handle.unref?.();
     if (typeof ip === 'string') this.io.ip = ip;
-    this.#watchIdle();
+    this.updateIdleTimer();
   }
 
   setRef(ref: boolean): void {
@@ -116,11 +115,10 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
   changeTimeouts(wanted: Partial<Timeouts>): void {
     this.settings.changeTimeouts(wanted);
     this.writes.resetTimeout();
-    this.#watchIdle();
+    this.updateIdleTimer();
   }
 
-  /** Starts the idle timer, or stops it if `timeouts.idle` is off. */
-  #watchIdle(): void {
+  updateIdleTimer(): void {
     this.idle?.stop();
     const isWanted = this.lifetime.state === 'open' && this.settings.timeouts.idle !== Infinity;
     this.idle = isWanted ? new IdleTimer(this.settings, this.errors, this.reads) : undefined;

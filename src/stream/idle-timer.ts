@@ -4,7 +4,7 @@ import type { ErrorPolicy } from './error-policy.ts';
 import type { StreamSettings } from './settings.ts';
 
 /** The inbound direction, as the idle timer sees it. */
-interface Inbound {
+interface Pausable {
   /** Whether the user or a slow reader has paused it: the peer may be unable to send. */
   readonly isPaused: boolean;
 }
@@ -14,10 +14,10 @@ export class IdleTimer implements WatchdogTarget {
   readonly isWaiting = true;
   readonly #settings: StreamSettings;
   readonly #errors: ErrorPolicy;
-  readonly #inbound: Inbound;
+  readonly #inbound: Pausable;
   readonly #watchdog: Watchdog;
 
-  constructor(settings: StreamSettings, errors: ErrorPolicy, inbound: Inbound) {
+  constructor(settings: StreamSettings, errors: ErrorPolicy, inbound: Pausable) {
     this.#settings = settings;
     this.#errors = errors;
     this.#inbound = inbound;

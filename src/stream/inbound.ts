@@ -129,11 +129,11 @@ export class Inbound extends AsyncContext implements Observer<Up> {
     const { io, lifetime, idle } = this.#parts;
     switch (signal.kind) {
       case 'data':
-        if (lifetime.state === 'closing') return;
+        if (lifetime.state === 'closing' || signal.bytes.length === 0) return;
         lifetime.bytesIn += signal.bytes.length;
         io.inBytes += signal.bytes.length;
         idle?.touch();
-        if (signal.bytes.length > 0) this.#parts.reads.push(signal.bytes);
+        this.#parts.reads.push(signal.bytes);
         return;
       case 'end':
         io.isEof = true;

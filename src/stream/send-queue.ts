@@ -13,11 +13,11 @@ export class SendQueue {
 
   /**
    * @param isOpen whether a send may still start.
-   * @param left called after a send has left the queue.
+   * @param onLeave called after a send has left the queue.
    */
-  constructor(isOpen: () => boolean, left: () => void) {
+  constructor(isOpen: () => boolean, onLeave: () => void) {
     this.#isOpen = isOpen;
-    this.#onLeave = left;
+    this.#onLeave = onLeave;
   }
 
   get length(): number {
@@ -32,14 +32,14 @@ export class SendQueue {
    */
   join(turn: (leave: () => void) => void): () => void {
     const leave = (): void => {
-      const at = this.#queued.indexOf(place);
+      const at = this.#queued.indexOf(send);
       if (at < 0) return;
       this.#queued.splice(at, 1);
       this.#start();
       this.#onLeave();
     };
-    const place: QueuedSend = { turn, leave, started: false };
-    this.#queued.push(place);
+    const send: QueuedSend = { turn, leave, started: false };
+    this.#queued.push(send);
     this.#start();
     return leave;
   }

@@ -1,4 +1,4 @@
-/** Totals of a stream since its start: bytes accepted, and bytes sent (`left`). */
+/** Totals of a stream since its start: bytes accepted, and bytes sent. */
 interface Totals {
   readonly accepted: number;
   readonly sent: number;
@@ -36,19 +36,19 @@ export class SentTracker {
 
   /** Returns how many of the bytes have been sent. Call it whenever bytes were sent, or queued bytes were replaced. */
   sent(): number {
-    const { sent: left, accepted } = this.#writes;
+    const { sent, accepted } = this.#writes;
     const runs = this.#runs;
     // Replaced bytes are never sent, and other bytes now have their positions.
     for (let last = runs.at(-1); last && last.end > accepted; last = runs.at(-1)) {
       if (last.start >= accepted) runs.pop();
       else last.end = accepted;
     }
-    for (let first = runs[0]; first && runs.length > 1 && first.end <= left; first = runs[0]) {
+    for (let first = runs[0]; first && runs.length > 1 && first.end <= sent; first = runs[0]) {
       this.#sent += first.end - first.start;
       runs.shift();
     }
     const first = runs[0];
-    return first ? this.#sent + Math.max(0, Math.min(left, first.end) - first.start) : this.#sent;
+    return first ? this.#sent + Math.max(0, Math.min(sent, first.end) - first.start) : this.#sent;
   }
 
   /** Whether any of the bytes is still pending. */

@@ -1,12 +1,12 @@
 import { BehaviorSubject } from 'rxjs';
 import { EOUTBUFLIMIT, ECLOSED, ETOWRITE, IOStreamError } from '../errors.ts';
 import { OUT, SENT, type EventMask } from '../events.ts';
+import { Watchdog, type WatchdogTarget } from '../util/watchdog.ts';
 import { lostBytes } from '../wire/lost-bytes.ts';
 import { END } from '../wire/signal.ts';
 import { asBuffer } from './bytes.ts';
 import type { ConnectionParts } from './connection-parts.ts';
 import { OutputQueue } from './output-queue.ts';
-import { Watchdog, type WatchdogTarget } from '../util/watchdog.ts';
 
 /** Notified whenever bytes have been sent. */
 export interface SentObserver {

@@ -15,7 +15,6 @@ import {
   addStreamEvents,
   addWriteEvents,
   eventTarget,
-  readBuffered,
   removeStreamEvents,
   type StreamEventTarget,
 } from './stream-events.ts';
@@ -88,7 +87,8 @@ export class NodeConnection implements GuardedObserver<Flow>, StreamEventTarget,
     }
     // Pause before adding the 'data' listener: adding it schedules a resume at the end of the tick unless the stream is paused.
     if (this.#isPaused) readable.pause();
-    addReadEvents(readable, onData);
+    addReadEvents(readable);
+    readable.on('data', onData);
     if (!this.#isPaused) readable.resume();
   }
 
@@ -194,7 +194,9 @@ export class NodeConnection implements GuardedObserver<Flow>, StreamEventTarget,
   #emitBuffered(): void {
     const readable = this.#readable;
     if (!readable) return;
-    for (let chunk = readBuffered(readable, onData); chunk && !this.#isFreed; chunk = readBuffered(readable, onData)) this.onData(chunk);
+    readable.off('data', onData);
+    const read = (): Uint8Array | null => readable.read() as Uint8Array | null;
+    for (let chunk = read(); chunk && !this.#isFreed; chunk = read()) this.onData(chunk);
   }
 
   // Closing
@@ -218,9 +220,9 @@ export class NodeConnection implements GuardedObserver<Flow>, StreamEventTarget,
     if (this.#isFreed) return;
     this.#isFreed = true;
     this.#linger?.stop();
-    if (this.#readable) endReads(this.#readable);
+    if (this.#readable) endReads(this.#readable.off('data', onData));
     for (const stream of this.#streams()) {
-      removeStreamEvents(stream, onData);
+      removeStreamEvents(stream);
       discard(stream);
     }
   }

@@ -14,9 +14,7 @@ export interface StreamEventTarget {
 const TARGET: unique symbol = Symbol('rxjs-io-stream connection');
 type Connected<S> = S & { [TARGET]?: StreamEventTarget | undefined };
 
-type DataListener = (this: Readable, chunk: Uint8Array) => void;
-
-/** Returns the target of a stream, for a listener of your own. */
+/** Returns the target of a stream. */
 export function eventTarget(stream: Connected<Readable | Writable>): StreamEventTarget | undefined {
   return stream[TARGET];
 }
@@ -32,21 +30,16 @@ export function addWriteEvents(writable: Writable): void {
   writable.on('drain', onDrain).on('finish', onFinish);
 }
 
-/** Also calls the target of the stream for `'end'`, and `onData` for `'data'`. */
-export function addReadEvents(readable: Readable, onData: DataListener): void {
-  readable.on('end', onEnd).on('data', onData);
+/** Also calls the target of the stream for `'end'`. The connection itself listens to `'data'`. */
+export function addReadEvents(readable: Readable): void {
+  readable.on('end', onEnd);
 }
 
 /** Calls the target of the stream no longer. */
-export function removeStreamEvents(stream: Connected<Readable | Writable>, onData: DataListener): void {
+export function removeStreamEvents(stream: Connected<Readable | Writable>): void {
   stream[TARGET] = undefined;
-  stream.off('data', onData).off('end', onEnd).off('drain', onDrain).off('finish', onFinish);
+  stream.off('end', onEnd).off('drain', onDrain).off('finish', onFinish);
   stream.off('close', onClose).off('error', onError);
-}
-
-/** Reads a chunk that is still in the stream's buffer. `'data'` is not emitted any more. */
-export function readBuffered(readable: Readable, onData: DataListener): Uint8Array | null {
-  return readable.off('data', onData).read() as Uint8Array | null;
 }
 
 function onEnd(this: Connected<Readable>): void {
