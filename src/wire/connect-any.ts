@@ -1,11 +1,12 @@
 import type { LookupAddress } from 'node:dns';
 import { map, type Observable } from 'rxjs';
-import { ETOCONNECT, IOStreamError } from '../errors.ts';
+import { IOStreamError } from '../errors.ts';
 import { connectSocket } from './connect-socket.ts';
 import { within } from './deadline.ts';
 import type { OpenStream } from './open-stream.ts';
 import { race, type FailedAttempt } from './race.ts';
 import type { Dial } from './signal.ts';
+import { tcpOpened, tcpTarget, tcpTimedOut } from './tcp-attempt.ts';
 import type { TcpOptions } from './tcp-options.ts';
 
 /**
@@ -19,18 +20,12 @@ export function connectAny(
   dial: Dial,
   options: TcpOptions,
 ): Observable<OpenStream> {
-  const { localAddress, localPort, noDelay = true, keepAlive = false } = options;
-  const from = { ...(localAddress === undefined ? {} : { localAddress }), ...(localPort === undefined ? {} : { localPort }) };
   const attempt = ({ address }: LookupAddress): Observable<OpenStream> =>
-    connectSocket({ host: address, port, noDelay, keepAlive, ...from }).pipe(
-      map((socket) => ({ kind: 'opened', readable: socket, writable: socket, details: { wire: 'tcp', ip: address, handle: socket } })),
-    );
+    connectSocket(tcpTarget(address, port, options)).pipe(map((socket) => tcpOpened(socket, address)));
   const winner$ = race(addresses, attempt, dial.scheduler, (attempts) => allFailed(attempts, host, port));
-  return within(winner$, dial.timeouts.connect, dial, (ms) => {
-    const tried = addresses.map((each) => each.address).join(', ');
-    const message = `connect timed out: no answer from ${host} port ${port} (${tried}) within ${ms} ms; raise timeouts.connect or timeouts.establish if it is only slow`;
-    return new IOStreamError(ETOCONNECT, { phase: 'connect', message });
-  });
+  return within(winner$, dial.timeouts.connect, dial, (ms) =>
+    tcpTimedOut(ms, host, port, addresses.map((each) => each.address).join(', ')),
+  );
 }
 
 /** Combines the errors of all attempts. The code is that of the last attempt. */

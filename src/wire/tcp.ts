@@ -1,7 +1,9 @@
 import type { LookupAddress } from 'node:dns';
+import { isIP } from 'node:net';
 import { noop, Observable } from 'rxjs';
 import { checkOptions } from '../util/check-options.ts';
 import { guardedSubscriber } from '../util/guarded-subscriber.ts';
+import { connectAddress } from './connect-address.ts';
 import { connectAny } from './connect-any.ts';
 import { nodeStream } from './node-stream.ts';
 import { resolveInTime } from './resolve.ts';
@@ -47,6 +49,8 @@ export function tcpWire(options: TcpOptions): Wire {
     const { to } = dial;
     if (!to || !('host' in to)) throw new TypeError(`expected a target with host and port for tcp, got ${to ? 'a path' : 'none'}`);
     const { host, port } = to;
+    const family = isIP(host);
+    if (family !== 0) return connectAddress(host, family, port, dial, options);
     const addresses$ = resolveInTime(host, dial, options);
     // Written without operators, because every connection runs it: `concatMap` and `startWith` take longer than the rest here.
     return new Observable((out) => {
