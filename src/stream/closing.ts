@@ -138,6 +138,7 @@ export class Closing {
     this.#completeObservers(end);
     this.awaited?.release();
     if (this.awaited?.isAwaited) errors.markHandled();
+    errors.supervisor.closed?.(this.#parts.io, by);
     lifetime.emitClosed();
     lifetime.checkReadersDone(this.#parts.reads.hasReader);
   }

@@ -164,13 +164,14 @@ export class Inbound extends AsyncContext implements Observer<Up> {
   }
 
   #onConnected(layers: readonly LayerDetails[]): void {
-    const { lifetime, notifier, settings } = this.#parts;
+    const { io, lifetime, notifier, errors, settings } = this.#parts;
     this.#parts.connected(layers);
     // Opened before CONNECTED is reported: queued bytes are written even if a handler closes the stream.
     this.#parts.writes.open();
     if (settings.fh === undefined || settings.hasPlugins) notifier.notify(CONNECTED);
     if (!lifetime.isOpen) return; // Closed by its own CONNECTED handler: do not announce it.
     this.#parts.writes.flush();
+    errors.supervisor.opened?.(io);
     lifetime.emitOpened();
   }
 

@@ -47,6 +47,7 @@ export function opening<S extends IOStream>(make: () => S): Promise<S> {
       const { supervisor } = core.errors;
       core.errors.supervisor = {
         thrown: (error) => supervisor.thrown(error),
+        closed: (closed, by) => supervisor.closed?.(closed, by),
         upgraded: (successor, upgraded) => supervisor.upgraded?.(successor, upgraded),
       };
       resolve(io);

@@ -52,15 +52,21 @@ export class Server<S extends IOStream = IOStream> {
   /** Active handlers; some outlive their streams. */
   readonly #handlers = new Set<Subscription>();
   #stopped = false;
-  readonly #supervisor: Supervisor = {
+  /** Called by streams that took over a wire; they are served already. */
+  readonly #successors: Supervisor = {
     unhandled: (error, wasConnected) => this.#report(error, wasConnected),
     thrown: (error) => this.#report(error),
+    closed: (io, by) => {
+      if (by !== 'upgraded') this.#leave(io as S);
+    },
     upgraded: (successor, io) => {
-      this.#follow(successor as S);
+      this.#follow(successor as S, this.#successors);
       this.#leave(io as S);
       if (this.#stopped) internalsOf(successor as S).closing.leave();
     },
   };
+  /** Called by accepted streams. Observables instead take 1.3 KB of an idle connection, and 4 % more CPU. */
+  readonly #accepted: Supervisor = { ...this.#successors, opened: (io) => this.#serve(io as S) };
 
   /** @internal */
   constructor(net: NetServer, scheduler: SchedulerLike, accept: (socket: Socket) => S, handler: Handler<S> | undefined) {
@@ -156,19 +162,15 @@ export class Server<S extends IOStream = IOStream> {
       this.#report(error);
       return;
     }
-    this.#follow(io);
-    internalsOf(io).lifetime.opened$.subscribe(() => this.#serve(io));
+    this.#follow(io, this.#accepted);
     if (this.#stopped) io.close(); // Stopped by a callback that ran while the stream was created.
   }
 
   /** Counts a stream until it is closed. */
-  #follow(io: S): void {
-    const core = internalsOf(io);
-    this.#open.add(io);
-    core.errors.supervisor = this.#supervisor;
-    core.lifetime.closed$.subscribe(({ by }) => {
-      if (by !== 'upgraded') this.#leave(io);
-    });
+  #follow(io: S, supervisor: Supervisor): void {
+    const { lifetime, errors } = internalsOf(io);
+    errors.supervisor = supervisor;
+    if (lifetime.state !== 'closed') this.#open.add(io);
   }
 
   #leave(io: S): void {
