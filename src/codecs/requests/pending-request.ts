@@ -1,8 +1,9 @@
 import type { Subscriber, Unsubscribable } from 'rxjs';
+import type { Linked } from '../../util/linked-list.ts';
 import type { QueuedWrite } from '../framed/message-output.ts';
 
 /** A request without a reply. */
-export class PendingRequest<T> implements Unsubscribable {
+export class PendingRequest<T> implements Linked<PendingRequest<T>>, Unsubscribable {
   readonly id: unknown;
   /** Time when the request times out. */
   readonly due: number;
