@@ -1,4 +1,5 @@
-import { AsyncSubject, Observable, Subject } from 'rxjs';
+import { Observable, Subject } from 'rxjs';
+import { OnceEmitter } from '../util/once-emitter.ts';
 import type { ReadEnd } from './read-end.ts';
 import type { ClosedReport, StreamState } from './report.ts';
 
@@ -31,8 +32,8 @@ export class Lifetime {
   #connectedAt: number | undefined;
   #opened: Subject<void> | undefined;
   #eof: Subject<void> | undefined;
-  #closing: AsyncSubject<ReadEnd> | undefined;
-  #closed: AsyncSubject<ClosedReport> | undefined;
+  #closing: OnceEmitter<ReadEnd> | undefined;
+  #closed: OnceEmitter<ClosedReport> | undefined;
   /** Called when the stream has ended and every reader has received the end. */
   #onReadersDone: (() => void) | undefined;
 
@@ -73,14 +74,12 @@ export class Lifetime {
    * not freed yet, otherwise 'closed'.
    */
   get closing$(): Observable<ReadEnd> {
-    if (!this.#closing) settle((this.#closing = new AsyncSubject()), this.end);
-    return this.#closing;
+    return (this.#closing ??= new OnceEmitter(this.end)).value$;
   }
 
   /** Emits once when the handle is freed. */
   get closed$(): Observable<ClosedReport> {
-    if (!this.#closed) settle((this.#closed = new AsyncSubject()), this.report);
-    return this.#closed;
+    return (this.#closed ??= new OnceEmitter(this.report)).value$;
   }
 
   connected(now: number): void {
@@ -102,7 +101,7 @@ export class Lifetime {
   /** Emits {@link end} on `closing$`. */
   emitClosing(): void {
     this.#opened?.complete();
-    settle(this.#closing, this.end);
+    if (this.end) this.#closing?.emit(this.end);
   }
 
   /** Makes the report of the closed stream. `emitClosed` emits it, after the readers have received the end. */
@@ -122,7 +121,7 @@ export class Lifetime {
 
   emitClosed(): void {
     this.#eof?.complete();
-    settle(this.#closed, this.report);
+    if (this.report) this.#closed?.emit(this.report);
   }
 
   /** Calls `work` when the stream has ended and every reader has received the end; at once if there are no readers. */
@@ -137,11 +136,4 @@ export class Lifetime {
     this.#onReadersDone = undefined;
     done?.();
   }
-}
-
-/** Emits a value once, when it is known; the AsyncSubject replays it to late subscribers. */
-function settle<T>(subject: AsyncSubject<T> | undefined, value: T | undefined): void {
-  if (!subject || value === undefined) return;
-  subject.next(value);
-  subject.complete();
 }
