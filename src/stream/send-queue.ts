@@ -1,14 +1,25 @@
-interface QueuedSend {
+import { LinkedList, type Linked } from '../util/linked-list.ts';
+
+class QueuedSend implements Linked<QueuedSend> {
+  previous: QueuedSend | undefined;
+  next: QueuedSend | undefined;
+  isQueued = true;
+  isStarted = false;
   readonly turn: (leave: () => void) => void;
   readonly leave: () => void;
-  started: boolean;
+
+  constructor(turn: (leave: () => void) => void, leave: () => void) {
+    this.turn = turn;
+    this.leave = leave;
+  }
 }
 
 /** Queues sends: one is active at a time, in the order in which they joined. */
 export class SendQueue {
   readonly #isOpen: () => boolean;
   readonly #onLeave: () => void;
-  readonly #queued: QueuedSend[] = [];
+  readonly #queued = new LinkedList<QueuedSend>();
+  #length = 0;
   #starting = false;
 
   /**
@@ -21,25 +32,27 @@ export class SendQueue {
   }
 
   get length(): number {
-    return this.#queued.length;
+    return this.#length;
   }
 
   /**
-   * Adds a send to the queue.
+   * Adds a send to the queue. Joining and leaving take constant time.
    *
    * @param turn called when the send is at the front, with the function that leaves the queue.
    * @returns the same function.
    */
   join(turn: (leave: () => void) => void): () => void {
     const leave = (): void => {
-      const at = this.#queued.indexOf(send);
-      if (at < 0) return;
-      this.#queued.splice(at, 1);
+      if (!send.isQueued) return;
+      send.isQueued = false;
+      this.#queued.remove(send);
+      this.#length -= 1;
       this.#start();
       this.#onLeave();
     };
-    const send: QueuedSend = { turn, leave, started: false };
-    this.#queued.push(send);
+    const send = new QueuedSend(turn, leave);
+    this.#queued.add(send);
+    this.#length += 1;
     this.#start();
     return leave;
   }
@@ -49,8 +62,8 @@ export class SendQueue {
     if (this.#starting) return;
     this.#starting = true;
     try {
-      for (let head = this.#queued[0]; head && !head.started && this.#isOpen(); head = this.#queued[0]) {
-        head.started = true;
+      for (let head = this.#queued.first; head && !head.isStarted && this.#isOpen(); head = this.#queued.first) {
+        head.isStarted = true;
         head.turn(head.leave);
       }
     } finally {
