@@ -1,7 +1,7 @@
 import type { Connection } from '../stream/connection.ts';
 import type { PullReader } from '../stream/pull-reader.ts';
 import { SentTracker } from '../stream/sent-tracker.ts';
-import type { SentObserver } from '../stream/write-side.ts';
+import type { SentObserver } from '../stream/sent-observers.ts';
 import { BufferRecycler } from './buffer-recycler.ts';
 
 /** The owner of both directions. */

@@ -42,7 +42,7 @@ export class Sending {
     out.add(
       connection.sends.join((leave) => {
         this.#leaveQueue = leave;
-        out.add(connection.writes.observe(this));
+        out.add(connection.writes.observe(this, connection.writes.accepted));
         this.#attempt(() => this.#begin(source));
       }),
     );

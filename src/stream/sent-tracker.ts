@@ -17,7 +17,9 @@ interface Run {
  */
 export class SentTracker {
   readonly #writes: Totals;
-  readonly #runs: Run[] = [];
+  /** Pending runs from `#head` on. Not removed by `shift`, which copies a long array. */
+  #runs: Run[] = [];
+  #head = 0;
   /** Bytes of runs that were sent and removed. */
   #sent = 0;
 
@@ -29,7 +31,7 @@ export class SentTracker {
   add(length: number): void {
     if (length === 0) return;
     const { accepted } = this.#writes;
-    const last = this.#runs.at(-1);
+    const last = this.#last();
     if (last?.end === accepted - length) last.end = accepted;
     else this.#runs.push({ start: accepted - length, end: accepted });
   }
@@ -37,23 +39,36 @@ export class SentTracker {
   /** Returns how many of the bytes have been sent. Call it whenever bytes were sent, or queued bytes were replaced. */
   sent(): number {
     const { sent, accepted } = this.#writes;
+    this.#dropReplaced(accepted);
     const runs = this.#runs;
-    // Replaced bytes are never sent, and other bytes now have their positions.
-    for (let last = runs.at(-1); last && last.end > accepted; last = runs.at(-1)) {
-      if (last.start >= accepted) runs.pop();
-      else last.end = accepted;
-    }
-    for (let first = runs[0]; first && runs.length > 1 && first.end <= sent; first = runs[0]) {
+    let first = runs[this.#head];
+    while (first && first.end <= sent && this.#head < runs.length - 1) {
       this.#sent += first.end - first.start;
-      runs.shift();
+      this.#head += 1;
+      first = runs[this.#head];
     }
-    const first = runs[0];
+    if (this.#head >= 1024 && this.#head * 2 >= runs.length) {
+      this.#runs = runs.slice(this.#head);
+      this.#head = 0;
+    }
     return first ? this.#sent + Math.max(0, Math.min(sent, first.end) - first.start) : this.#sent;
   }
 
   /** Whether any of the bytes is still pending. */
   get isWaiting(): boolean {
-    const last = this.#runs.at(-1);
+    const last = this.#last();
     return last !== undefined && last.end > this.#writes.sent;
+  }
+
+  /** Removes replaced bytes: they are never sent, and other bytes now have their positions. */
+  #dropReplaced(accepted: number): void {
+    for (let last = this.#last(); last && last.end > accepted; last = this.#last()) {
+      if (last.start >= accepted) this.#runs.pop();
+      else last.end = accepted;
+    }
+  }
+
+  #last(): Run | undefined {
+    return this.#runs.length > this.#head ? this.#runs.at(-1) : undefined;
   }
 }

@@ -7,16 +7,10 @@ import { END } from '../wire/signal.ts';
 import { asBuffer } from './bytes.ts';
 import type { ConnectionParts } from './connection-parts.ts';
 import { OutputQueue } from './output-queue.ts';
-
-/** Notified whenever bytes have been sent. */
-export interface SentObserver {
-  onSent(): void;
-}
+import { SentObservers, type SentObserver } from './sent-observers.ts';
 
 /** The queue of all streams that have written nothing yet; always empty. */
 const NO_QUEUE = new OutputQueue();
-
-const NO_OBSERVERS: readonly never[] = Object.freeze([]);
 
 /**
  * Holds the outbound direction: the queued bytes, the count of written and sent bytes, and the end.
@@ -46,8 +40,8 @@ export class WriteSide implements WatchdogTarget {
   #lastBlocked = false;
   /** Pending bytes from which `write` returns false. The writes of a caller that then waits are never rejected. */
   #mark = 0;
-  /** Copied on change, so that changes during a notification do not affect it. Rarely more than one. */
-  #observers: readonly SentObserver[] = NO_OBSERVERS;
+  /** Created with the first observer. */
+  #observers: SentObservers | undefined;
 
   constructor(parts: ConnectionParts) {
     this.#parts = parts;
@@ -143,7 +137,8 @@ export class WriteSide implements WatchdogTarget {
   /** Updates observers and `blocked$` after the queue was replaced: the replaced bytes will never be sent. */
   replaced(): void {
     this.#noteWaiting();
-    this.#settle();
+    this.#observers?.replaced(this.accepted);
+    this.#emitBlocked();
   }
 
   end(): void {
@@ -151,12 +146,13 @@ export class WriteSide implements WatchdogTarget {
     this.#parts.requestTick();
   }
 
-  /** Adds an observer of sent bytes. Returns the function that removes it. */
-  observe(observer: SentObserver): () => void {
-    this.#observers = [...this.#observers, observer];
-    return () => {
-      this.#observers = this.#observers.filter((each) => each !== observer);
-    };
+  /**
+   * Adds an observer of sent bytes. Returns the function that removes it.
+   *
+   * @param start position after which its bytes start. Without it, it is notified of all bytes.
+   */
+  observe(observer: SentObserver, start?: number): () => void {
+    return (this.#observers ??= new SentObservers()).add(observer, start);
   }
 
   /** Enables `flush`: the stack is connected. */
@@ -199,7 +195,8 @@ export class WriteSide implements WatchdogTarget {
     this.#sent += bytes;
     this.#waiting = false; // Bytes were sent: restart the timeout for those that are still pending.
     this.#noteWaiting();
-    this.#settle();
+    this.#observers?.notify(this.#sent);
+    this.#emitBlocked();
     if (!this.#flushing) this.#report(0);
   }
 
@@ -213,7 +210,7 @@ export class WriteSide implements WatchdogTarget {
     this.#open = false;
     this.#watchdog?.stop();
     this.#blocked?.complete();
-    this.#observers = NO_OBSERVERS;
+    this.#observers = undefined;
   }
 
   /** @returns whether a chunk was written. False when bytes were lost, which fails the stream. */
@@ -239,11 +236,6 @@ export class WriteSide implements WatchdogTarget {
     const waits = this.#open && this.pending > 0;
     if (waits && !this.#waiting) (this.#watchdog ??= new Watchdog(this.#parts.settings.scheduler, this)).touch();
     this.#waiting = waits;
-  }
-
-  #settle(): void {
-    for (const observer of this.#observers) observer.onSent();
-    this.#emitBlocked();
   }
 
   #emitBlocked(): void {
