@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto';
-import type { TLSSocket } from 'node:tls';
+import type { PeerCertificate, TLSSocket } from 'node:tls';
 import { certificateInSession } from '../../protocol/tls-session.ts';
 import type { TlsPeer } from './tls-options.ts';
+import { isNode } from './tls-runtime.ts';
 
 /** The certificate that a peer has sent, in the two formats of Node. */
 export type PeerCertificates = Pick<TlsPeer, 'x509' | 'certificate'>;
@@ -16,9 +17,36 @@ const NO_CERTIFICATES: PeerCertificates = { x509: undefined, certificate: undefi
 export function peerCertificates(socket: TLSSocket, offered: Uint8Array | undefined): PeerCertificates {
   // Without a certificate Node returns an empty object, Bun null. Node's getPeerX509Certificate would make the certificate unavailable to
   // later calls.
-  const certificate = socket.getPeerCertificate(true) as TlsPeer['certificate'] | null;
-  if (ArrayBuffer.isView(certificate?.raw)) return { x509: new X509Certificate(certificate.raw), certificate };
+  const certificate = (takeReadCertificate(socket) ?? socket.getPeerCertificate(true)) as TlsPeer['certificate'] | null;
+  if (ArrayBuffer.isView(certificate?.raw)) return parsedLater(certificate, certificate.raw);
   return offered && socket.isSessionReused() ? certificatesOfSession(offered) : NO_CERTIFICATES;
+}
+
+/** Parses the certificate when `x509` is read first. Parsing takes as long as a tenth of a handshake. */
+function parsedLater(certificate: NonNullable<TlsPeer['certificate']>, raw: Uint8Array): PeerCertificates {
+  let x509: X509Certificate | undefined;
+  return {
+    certificate,
+    get x509() {
+      return (x509 ??= new X509Certificate(raw));
+    },
+  };
+}
+
+/** The certificates that Node has read for its own check, until they are taken. */
+const readByNode = new WeakMap<TLSSocket, PeerCertificate>();
+
+/** Keeps the certificate that Node passes to `checkServerIdentity`. Reading it takes as long as a tenth of a handshake. */
+export function keepReadCertificate(socket: TLSSocket, certificate: PeerCertificate): undefined {
+  readByNode.set(socket, certificate);
+}
+
+/** Returns the certificate that Node has read, if it was read with its issuers, as `getPeerCertificate(true)` does. */
+function takeReadCertificate(socket: TLSSocket): TlsPeer['certificate'] {
+  const certificate = readByNode.get(socket);
+  readByNode.delete(socket);
+  const isDetailed = isNode && certificate !== undefined && 'issuerCertificate' in certificate;
+  return isDetailed ? (certificate as TlsPeer['certificate']) : undefined;
 }
 
 /** The peer's certificates from the handshake that created a session. */

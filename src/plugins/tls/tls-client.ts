@@ -1,9 +1,10 @@
-import { connect, type ConnectionOptions, type SecureContextOptions } from 'node:tls';
+import { connect, type ConnectionOptions, type PeerCertificate, type SecureContextOptions, type TLSSocket } from 'node:tls';
 import { layer } from '../../wire/layer.ts';
 import type { Plugin } from '../../wire/signal.ts';
 import { chainProblem } from './chain-problem.ts';
 import { checkTlsOptions } from './check-tls-options.ts';
 import { nameProblem } from './name-problem.ts';
+import { keepReadCertificate } from './peer-certificates.ts';
 import { serverNames } from './server-names.ts';
 import { sessionStoreIn } from './session-store.ts';
 import { tlsContexts } from './tls-contexts.ts';
@@ -128,7 +129,7 @@ export function tlsClient(options: TlsClientOptions = {}): Plugin<TlsFacts> {
       start: (socket, secureContext, resumed) =>
         withPsk(pskCallback, recordClient, (psk) => {
           const own = { host: name, servername, secureContext, session: resumed && asBuffer(resumed), socket, pskCallback: psk };
-          return connect({ ...UNSET_OPTIONS, ...nodeOptions, ...own, ...UNCHECKED });
+          return connectUnchecked({ ...UNSET_OPTIONS, ...nodeOptions, ...own });
         }),
       certificateProblem: (socket, { certificate }) => {
         const problem = chainProblem(socket);
@@ -147,10 +148,14 @@ export function tlsClient(options: TlsClientOptions = {}): Plugin<TlsFacts> {
 }
 
 /**
- * Makes Node check nothing. The layer checks the certificate itself, as Node would, but also for resumed sessions. On a mismatch Node
- * would only close the socket.
+ * Starts Node's TLS so that Node checks nothing. The layer checks the certificate itself, as Node would, but also for resumed sessions.
+ * On a mismatch Node would only close the socket.
  */
-const UNCHECKED = { rejectUnauthorized: false, checkServerIdentity: () => undefined };
+function connectUnchecked(options: ConnectionOptions): TLSSocket {
+  const keep = (_: string, certificate: PeerCertificate): undefined => keepReadCertificate(socket, certificate);
+  const socket: TLSSocket = connect({ ...options, rejectUnauthorized: false, checkServerIdentity: keep });
+  return socket;
+}
 
 /** Newer Node versions recognise their own sessions only as a Buffer. */
 function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {

@@ -46,8 +46,8 @@ export class TlsResumption {
   }
 
   /** Stores the sessions of the peer, received before and from now on. */
-  accept({ x509, certificate }: PeerCertificates): void {
-    this.#accepted = { x509, certificate };
+  accept(certificates: PeerCertificates): void {
+    this.#accepted = certificates;
     this.#store();
   }
 

@@ -22,7 +22,14 @@ export function tlsVerdict(role: TlsRole, socket: TLSSocket, offered: Uint8Array
     const certificates = peerCertificates(socket, offered);
     const problem = role.certificateProblem(socket, certificates);
     if (rejectUnauthorized && problem instanceof Error) throw problem;
-    const peer: TlsPeer = { ...factsOf(socket, problem), ...certificates };
+    const peer: TlsPeer = {
+      ...factsOf(socket, problem),
+      certificate: certificates.certificate,
+      // Not spread: a certificate is parsed when it is read.
+      get x509() {
+        return certificates.x509;
+      },
+    };
     if (!verify) return of(peer);
     const answer = verify({ ...peer });
     return from(typeof answer === 'boolean' ? of(answer) : answer).pipe(
