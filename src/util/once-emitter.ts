@@ -22,7 +22,7 @@ class Waiting<T> implements Linked<Waiting<T>>, Unsubscribable {
 /**
  * Emits one value and completes. Late subscribers get the value at once.
  *
- * As an AsyncSubject, whose subscribers leave in O(n): 32,000 took 374 ms, and take 30 ms here.
+ * Subscribers leave in constant time. Those of an AsyncSubject leave in O(n).
  */
 export class OnceEmitter<T extends object> {
   #value: T | undefined;
