@@ -46,7 +46,7 @@ describe('a chunk', () => {
     expect(walks[0]).toEqual(['wire/socket-reads', 'wire/node-connection', 'stream/inbound', 'stream/read-side', 'stream/data-readers']);
   });
 
-  spec('goes through six modules from `write` to the socket, each once', async (h) => {
+  spec('goes through five modules from `write` to the socket, each once', async (h) => {
     const io = await connected(h);
     const walks: (readonly string[])[] = [];
     const { push } = OutputQueue.prototype;
@@ -68,7 +68,6 @@ describe('a chunk', () => {
       'stream/io-stream',
       'stream/write-side',
       'stream/output-queue',
-      'util/guarded-subscriber',
       'wire/node-connection',
       'wire/node-writer',
     ]);

@@ -1,6 +1,7 @@
-import { Observable, ReplaySubject, Subject, type Observer, type Subscription } from 'rxjs';
+import { Observable, ReplaySubject, Subject, type Observer, type Unsubscribable } from 'rxjs';
 import type { IOStreamError } from '../errors.ts';
-import { directSubscriber } from '../util/guarded-subscriber.ts';
+import { guardedSubscriber } from '../util/guarded-subscriber.ts';
+import { connectDirectly } from '../wire/direct.ts';
 import { ticksOf, type TickQueue, type TickTarget } from '../util/tick-queue.ts';
 import type { Flow, LayerDetails, Timeouts, Up } from '../wire/signal.ts';
 import { AwaitedClose } from './awaited-close.ts';
@@ -50,7 +51,7 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
   handle: Handle = NO_HANDLE;
   #isUnref = false;
   #flow: Observer<Flow> | undefined;
-  #wire: Subscription | undefined;
+  #wire: Unsubscribable | undefined;
   #sends: SendQueue | undefined;
   #tlsStart: Subject<string | undefined> | undefined;
 
@@ -81,13 +82,18 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
     if (signal) this.closing.closeOnAbort(signal, (close) => this.#inbound.defer(close));
     // Already aborted: do not dial. An `fh` is still opened, since the stream owns it and must free it.
     if (signal?.aborted && fh === undefined) return;
-    const up = directSubscriber<Up>(this.#inbound);
+    const connection = connectDirectly(dialed, this.#inbound);
+    if (connection) {
+      this.#flow = this.#wire = connection;
+      return;
+    }
+    const up = guardedSubscriber<Up>(this.#inbound);
     this.#wire = up;
     const flow$ = new Observable<Flow>((flow) => {
       if (this.#flow instanceof ReplaySubject) this.#flow.subscribe(flow);
       this.#flow = flow;
     });
-    flow$.pipe(dialed).subscribe(up);
+    dialed(flow$).subscribe(up);
   }
 
   /** Receives outbound signals. Buffers them until the wire subscribes. */

@@ -23,25 +23,6 @@ export function guardedSubscriber<T>(observer: GuardedObserver<T>): Subscriber<T
   return subscriber;
 }
 
-/** Key of the observer on a subscriber that passes notifications to it directly. */
-const DIRECT: unique symbol = Symbol('rxjs-io-stream observer');
-type DirectSubscriber<T> = Subscriber<T> & { [DIRECT]?: Observer<T> };
-
-/**
- * Creates a subscriber as {@link guardedSubscriber} does, for an observer that never throws and ignores values after its end. A
- * source of this library may then call the observer itself: see {@link observerOf}.
- */
-export function directSubscriber<T>(observer: GuardedObserver<T>): Subscriber<T> {
-  const subscriber: DirectSubscriber<T> = guardedSubscriber(observer);
-  subscriber[DIRECT] = observer;
-  return subscriber;
-}
-
-/** Returns the observer of a {@link directSubscriber}, otherwise the subscriber. Values may skip RxJS; the end may not. */
-export function observerOf<T>(subscriber: Subscriber<T>): Pick<Observer<T>, 'next'> {
-  return (subscriber as DirectSubscriber<T>)[DIRECT] ?? subscriber;
-}
-
 /** The subscriber that RxJS last created. One shared Observable creates all of them, because every connection needs several. */
 let lastCreated: Subscriber<unknown> | undefined;
 const CREATOR = new Observable<unknown>((subscriber) => {

@@ -1,5 +1,5 @@
 import { Socket, type IpcNetConnectOpts, type NetConnectOpts, type SocketConstructorOpts, type TcpNetConnectOpts } from 'node:net';
-import { Observable } from 'rxjs';
+import { Observable, type Unsubscribable } from 'rxjs';
 import { discard } from './discard.ts';
 import { SOCKET_READS } from './socket-reads.ts';
 
@@ -68,30 +68,56 @@ class ConnectOptions {
   }
 }
 
+/** Connects one socket to one address. Calls `connected` or `failed` once, unless it is unsubscribed before. */
+export class SocketAttempt implements Unsubscribable {
+  readonly #socket: Socket;
+  readonly #onConnect: () => void;
+  readonly #onError: (error: Error) => void;
+
+  constructor(target: SocketTarget, connected: (socket: Socket) => void, failed: (error: Error) => void) {
+    const options = new ConnectOptions(target);
+    const socket = new Socket(socketOptions(options));
+    this.#socket = socket;
+    this.#onConnect = () => {
+      this.#removeListeners();
+      connected(socket);
+    };
+    this.#onError = failed;
+    socket.on('connect', this.#onConnect).on('error', failed);
+    try {
+      socket.connect(options as NetConnectOpts);
+    } catch (error) {
+      this.#free(); // The socket already has a handle.
+      throw error;
+    }
+  }
+
+  /** Destroys the socket, unless it is connected. */
+  unsubscribe(): void {
+    if (this.#socket.connecting || this.#socket.destroyed) this.#free();
+  }
+
+  #free(): void {
+    this.#removeListeners();
+    discard(this.#socket);
+  }
+
+  #removeListeners(): void {
+    this.#socket.off('connect', this.#onConnect).off('error', this.#onError);
+  }
+}
+
 /**
  * Connects one socket to one address. Emits the connected socket and completes, or errors with Node's error. Unsubscribing before
  * that destroys the socket. The subscriber must listen to `'data'` at once, because the socket does not buffer input. It must
  * call `endReads` when it has stopped reading.
  */
 export function connectSocket(target: SocketTarget): Observable<Socket> {
-  return new Observable((connected) => {
-    const options = new ConnectOptions(target);
-    const socket = new Socket(socketOptions(options));
-    const onConnect = (): void => {
-      free();
-      connected.next(socket);
-      connected.complete();
+  return new Observable((out) => {
+    const connected = (socket: Socket): void => {
+      out.next(socket);
+      out.complete();
     };
-    const onError = (error: Error): void => connected.error(error);
-    const free = (): void => {
-      socket.off('connect', onConnect).off('error', onError);
-    };
-    socket.on('connect', onConnect).on('error', onError);
-    connected.add(() => {
-      if (!socket.connecting && !socket.destroyed) return;
-      free();
-      discard(socket);
-    });
-    socket.connect(options as NetConnectOpts); // If it throws, the socket already has a handle.
+    return new SocketAttempt(target, connected, (error) => out.error(error));
   });
 }

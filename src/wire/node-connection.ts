@@ -1,14 +1,14 @@
 import type { Readable, Writable } from 'node:stream';
 import { Socket } from 'node:net';
-import type { Observer, SchedulerLike, Subscriber, Unsubscribable } from 'rxjs';
+import type { Observer, SchedulerLike, Unsubscribable } from 'rxjs';
 import { IOStreamError, type Phase } from '../errors.ts';
-import { observerOf, type GuardedObserver } from '../util/guarded-subscriber.ts';
+import type { DirectConnection } from './direct.ts';
 import { discard, reset } from './discard.ts';
 import { Linger } from './linger.ts';
 import { NodeWriter } from './node-writer.ts';
-import { streamsOf, type OpenStream } from './open-stream.ts';
+import { streamsOf, type Open, type OpeningTarget, type OpenStream } from './open-stream.ts';
 import { checkPendingReset } from './pending-reset.ts';
-import { END, type Dial, type Flow, type Timeouts, type Up } from './signal.ts';
+import { END, type Dial, type Flow, type ResolvedSignal, type Timeouts, type Up } from './signal.ts';
 import { endReads } from './socket-reads.ts';
 import {
   addReadEvents,
@@ -18,6 +18,7 @@ import {
   removeStreamEvents,
   type StreamEventTarget,
 } from './stream-events.ts';
+import type { UpTarget } from './up-target.ts';
 
 /**
  * Connects the signals of one connection to a Node stream.
@@ -30,13 +31,14 @@ import {
  * The class itself observes the flow and the stream, and is the teardown: each connection has one, and closures would take as
  * much memory as all its fields.
  */
-export class NodeConnection implements GuardedObserver<Flow>, StreamEventTarget, Unsubscribable {
+export class NodeConnection implements DirectConnection, OpeningTarget, StreamEventTarget {
   // Only the parts of the dial that `complete` needs: a reference to the dial would keep all of it in memory.
   readonly #timeouts: Timeouts;
   readonly #scheduler: SchedulerLike;
-  readonly #up: Subscriber<Up>;
-  /** Gets the bytes: `#up`, or what it passes them to. One call less for each chunk. */
+  readonly #up: UpTarget;
+  /** Gets the bytes: `#up`, or the observer behind it. One call less for each chunk. */
   readonly #receiver: Pick<Observer<Up>, 'next'>;
+  #opening: Unsubscribable | undefined;
   #readable: Readable | undefined;
   #writable: Writable | undefined;
   #writer: NodeWriter | undefined;
@@ -51,17 +53,46 @@ export class NodeConnection implements GuardedObserver<Flow>, StreamEventTarget,
   #peerSendsFin = false;
   /** Set when the application has closed. */
   #linger: Linger | undefined;
-  #isFreed = false;
+  /** The flow has ended: later signals are ignored, as a subscriber does. */
+  #hasFlowEnded = false;
+  isFreed = false;
 
-  constructor({ timeouts, scheduler }: Dial, up: Subscriber<Up>) {
+  /** @param receiver gets the bytes. */
+  constructor({ timeouts, scheduler }: Dial, up: UpTarget, receiver: Pick<Observer<Up>, 'next'> = up) {
     this.#timeouts = timeouts;
     this.#scheduler = scheduler;
     this.#up = up;
-    this.#receiver = observerOf(up);
+    this.#receiver = receiver;
+  }
+
+  /** Opens the stream. Called once. */
+  start(open: Open, dial: Dial): void {
+    try {
+      this.#opening = open(dial, this);
+    } catch (error) {
+      this.#up.error(error);
+    }
+    if (this.isFreed) this.#opening?.unsubscribe();
+  }
+
+  resolved(signal: ResolvedSignal): void {
+    this.#up.next(signal);
+  }
+
+  failed(error: unknown): void {
+    this.#up.error(IOStreamError.from(error, { phase: 'connect' }));
+  }
+
+  opened(stream: OpenStream): void {
+    try {
+      this.#open(stream);
+    } catch (error) {
+      this.#up.error(error);
+    }
   }
 
   /** Starts to read and write the stream. Called once. */
-  open({ readable, writable, fin = true, details }: OpenStream): void {
+  #open({ readable, writable, fin = true, details }: OpenStream): void {
     this.#readable = readable;
     this.#writable = writable;
     if (writable) this.#writer = new NodeWriter(writable, this.#up);
@@ -77,7 +108,7 @@ export class NodeConnection implements GuardedObserver<Flow>, StreamEventTarget,
     this.#deferred = undefined;
     this.#up.next({ kind: 'connected', details: [details] });
     for (const signal of deferred) this.next(signal);
-    if (!this.#isFreed && !this.#hasInputEnded && readable) this.#startReading(readable);
+    if (!this.isFreed && !this.#hasInputEnded && readable) this.#startReading(readable);
   }
 
   #startReading(readable: Readable): void {
@@ -99,6 +130,16 @@ export class NodeConnection implements GuardedObserver<Flow>, StreamEventTarget,
   // Outbound signals
 
   next(signal: Flow): void {
+    if (this.#hasFlowEnded) return;
+    try {
+      this.#receive(signal);
+    } catch (error) {
+      this.#hasFlowEnded = true;
+      this.#up.error(error);
+    }
+  }
+
+  #receive(signal: Flow): void {
     switch (signal.kind) {
       case 'data':
         if (this.#deferred) this.#deferred.push(signal);
@@ -122,6 +163,8 @@ export class NodeConnection implements GuardedObserver<Flow>, StreamEventTarget,
 
   /** Closes: sends the queued bytes and our end, then waits for the end of the input, and drops it. */
   complete(): void {
+    if (this.#hasFlowEnded) return;
+    this.#hasFlowEnded = true;
     if (this.#deferred) {
       this.#up.complete();
       return;
@@ -140,13 +183,10 @@ export class NodeConnection implements GuardedObserver<Flow>, StreamEventTarget,
 
   /** Resets. */
   error(reason: unknown): void {
+    if (this.#hasFlowEnded) return;
+    this.#hasFlowEnded = true;
     if (this.#readable instanceof Socket) reset(this.#readable);
     this.#up.error(reason);
-  }
-
-  /** Called when one of our own callbacks threw. */
-  caught(error: unknown): void {
-    this.#up.error(error);
   }
 
   // Events of the stream
@@ -196,7 +236,7 @@ export class NodeConnection implements GuardedObserver<Flow>, StreamEventTarget,
     if (!readable) return;
     readable.off('data', onData);
     const read = (): Uint8Array | null => readable.read() as Uint8Array | null;
-    for (let chunk = read(); chunk && !this.#isFreed; chunk = read()) this.onData(chunk);
+    for (let chunk = read(); chunk && !this.isFreed; chunk = read()) this.onData(chunk);
   }
 
   // Closing
@@ -217,14 +257,16 @@ export class NodeConnection implements GuardedObserver<Flow>, StreamEventTarget,
 
   /** Frees the stream at once. */
   unsubscribe(): void {
-    if (this.#isFreed) return;
-    this.#isFreed = true;
+    if (this.isFreed) return;
+    this.isFreed = true;
+    this.#hasFlowEnded = true;
     this.#linger?.stop();
     if (this.#readable) endReads(this.#readable.off('data', onData));
     for (const stream of this.#streams()) {
       removeStreamEvents(stream);
       discard(stream);
     }
+    this.#opening?.unsubscribe();
   }
 }
 

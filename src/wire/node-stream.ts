@@ -1,34 +1,27 @@
-import { noop, Observable } from 'rxjs';
-import { IOStreamError } from '../errors.ts';
+import { noop, type Observable } from 'rxjs';
 import { guardedSubscriber } from '../util/guarded-subscriber.ts';
-import { NodeConnection } from './node-connection.ts';
-import type { OpenStream } from './open-stream.ts';
-import type { Dial, ResolvedSignal, Up, Wire } from './signal.ts';
+import { nodeWire } from './node-wire.ts';
+import type { Open, OpenStream } from './open-stream.ts';
+import type { Dial, ResolvedSignal, Wire } from './signal.ts';
 
-/**
- * Creates a wire from a function that opens a Node stream. The stream is freed however the connection ends.
- *
- * Sets `allowHalfOpen` on the stream, because a half-close must never close the other direction. Changes no other option.
- *
- * @param open returns an Observable of the `resolved` signals, then the open stream. When it is unsubscribed before it has
- *   emitted the stream, it must free the stream itself.
- */
-export function nodeStream(open: (dial: Dial) => Observable<ResolvedSignal | OpenStream>): Wire {
-  return (dial) => (flow$) =>
-    new Observable<Up>((up) => {
-      const opening$ = open(dial);
-      const connection = new NodeConnection(dial, up);
-      const outbound = guardedSubscriber(connection);
-      const opening = guardedSubscriber<ResolvedSignal | OpenStream>({
-        next: (signal) => (signal.kind === 'opened' ? connection.open(signal) : up.next(signal)),
-        error: (error: unknown) => up.error(IOStreamError.from(error, { phase: 'connect' })),
-        complete: noop,
-        caught: (error: unknown) => up.error(error),
-      });
-      up.add(outbound);
-      up.add(opening);
-      up.add(connection);
-      flow$.subscribe(outbound);
-      if (!up.closed) opening$.subscribe(opening);
+/** Opens a stream: emits `resolved` signals, then the open stream. Unsubscribing before that must free the stream. */
+type Open$ = (dial: Dial) => Observable<ResolvedSignal | OpenStream>;
+
+/** Creates a wire as {@link nodeWire} does, from a function that returns an Observable of the open stream. */
+export function nodeStream(open$: Open$): Wire {
+  return nodeWire(openedBy(open$));
+}
+
+/** Makes the function for {@link nodeWire} from one that returns an Observable. */
+export function openedBy(open$: Open$): Open {
+  return (dial, target) => {
+    if (target.isFreed) return undefined;
+    const opening = guardedSubscriber<ResolvedSignal | OpenStream>({
+      next: (signal) => (signal.kind === 'opened' ? target.opened(signal) : target.resolved(signal)),
+      error: (error: unknown) => target.failed(error),
+      complete: noop,
     });
+    open$(dial).subscribe(opening);
+    return opening;
+  };
 }

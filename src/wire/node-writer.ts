@@ -1,10 +1,10 @@
 import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
-import type { Subscriber } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
 import type { Linger } from './linger.ts';
 import { lostBytes } from './lost-bytes.ts';
-import { PAUSE, RESUME, type Up } from './signal.ts';
+import { PAUSE, RESUME } from './signal.ts';
+import type { UpTarget } from './up-target.ts';
 
 /** Maximum bytes of one write, so that a slow transfer still shows progress. */
 const MAX_WRITE = 256 * 1024;
@@ -18,7 +18,7 @@ const MAX_WRITE = 256 * 1024;
  */
 export class NodeWriter {
   readonly #writable: Writable;
-  readonly #up: Subscriber<Up>;
+  readonly #up: UpTarget;
   readonly #usesOwnMark: boolean;
   /** Queued pieces, and the index of the first one that remains. An end may be queued behind them. */
   #queue: Uint8Array[] | undefined;
@@ -32,7 +32,7 @@ export class NodeWriter {
   /** Callback of each write. Created at the first one: idle connections have none. */
   #onWritten: ((error?: Error | null) => void) | undefined;
 
-  constructor(writable: Writable, up: Subscriber<Up>) {
+  constructor(writable: Writable, up: UpTarget) {
     this.#writable = writable;
     this.#up = up;
     this.#usesOwnMark = !(writable instanceof Socket);

@@ -3,11 +3,13 @@ import { isIP } from 'node:net';
 import { noop, Observable } from 'rxjs';
 import { checkOptions } from '../util/check-options.ts';
 import { guardedSubscriber } from '../util/guarded-subscriber.ts';
-import { connectAddress } from './connect-address.ts';
+import { AddressAttempt } from './address-attempt.ts';
 import { connectAny } from './connect-any.ts';
-import { nodeStream } from './node-stream.ts';
+import { openedBy } from './node-stream.ts';
+import { nodeWire } from './node-wire.ts';
+import type { OpenStream } from './open-stream.ts';
 import { resolveInTime } from './resolve.ts';
-import type { ResolvedSignal, Wire } from './signal.ts';
+import type { Dial, ResolvedSignal, Wire } from './signal.ts';
 import { TCP_RULES, type TcpOptions } from './tcp-options.ts';
 
 /**
@@ -45,24 +47,29 @@ export function tcp(options: TcpOptions = {}): Wire {
 
 /** Creates the wire of {@link tcp} from options that are already copied and checked. */
 export function tcpWire(options: TcpOptions): Wire {
-  return nodeStream((dial) => {
+  return nodeWire((dial, target) => {
     const { to } = dial;
     if (!to || !('host' in to)) throw new TypeError(`expected a target with host and port for tcp, got ${to ? 'a path' : 'none'}`);
     const { host, port } = to;
     const family = isIP(host);
-    if (family !== 0) return connectAddress(host, family, port, dial, options);
-    const addresses$ = resolveInTime(host, dial, options);
-    // Written without operators, because every connection runs it: `concatMap` and `startWith` take longer than the rest here.
-    return new Observable((out) => {
-      const fail = (error: unknown): void => out.error(error);
-      const connectThen = (addresses: LookupAddress[]): void => {
-        out.next(resolved(host, addresses));
-        if (!out.closed) connectAny(addresses, host, port, dial, options).subscribe(out);
-      };
-      const found = guardedSubscriber<LookupAddress[]>({ next: connectThen, error: fail, complete: noop });
-      out.add(found);
-      addresses$.subscribe(found);
-    });
+    if (family === 0) return openedBy(() => resolveAndConnect(host, port, dial, options))(dial, target);
+    if (!target.isFreed) target.resolved({ kind: 'resolved', host, ip: host, family: family === 6 ? 6 : 4 });
+    return target.isFreed ? undefined : new AddressAttempt(host, port, dial, options, target);
+  });
+}
+
+/** Written without operators, because every connection runs it: `concatMap` and `startWith` take longer than the rest here. */
+function resolveAndConnect(host: string, port: number, dial: Dial, options: TcpOptions): Observable<ResolvedSignal | OpenStream> {
+  const addresses$ = resolveInTime(host, dial, options);
+  return new Observable((out) => {
+    const fail = (error: unknown): void => out.error(error);
+    const connectThen = (addresses: LookupAddress[]): void => {
+      out.next(resolved(host, addresses));
+      if (!out.closed) connectAny(addresses, host, port, dial, options).subscribe(out);
+    };
+    const found = guardedSubscriber<LookupAddress[]>({ next: connectThen, error: fail, complete: noop });
+    out.add(found);
+    addresses$.subscribe(found);
   });
 }
 

@@ -1,9 +1,8 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { Duplex, Readable, Writable } from 'node:stream';
-import { defer, finalize, throwError } from 'rxjs';
 import { IOStreamError } from '../../errors.ts';
 import { discard } from '../discard.ts';
-import { nodeStream } from '../node-stream.ts';
+import { nodeWire } from '../node-wire.ts';
 import { streamsOf, type StreamPair } from '../open-stream.ts';
 import type { Wire } from '../signal.ts';
 import { checkNodeStream } from './check-node-stream.ts';
@@ -63,22 +62,20 @@ export function fromFh(fh: Fh): Wire {
   // Check the claim before the fh: an fh of another wire must not be touched, and would be rejected for its reader.
   const claim = new Claim(source);
   const pair = pairOf(source, () => claim.release());
-  const wire = nodeStream((dial) => whenOpen(pair, dial));
   let isUsed = false;
-  return (dial) => (flow$) =>
-    defer(() => {
-      if (isUsed) return throwError(() => new IOStreamError('EALREADY', { phase: 'connect', errno: -114, message: ALREADY }));
-      claim.acquire();
-      isUsed = true;
-      // The fh was open before the subscription: also close it if the subscription ends before `connected`.
-      return flow$.pipe(
-        wire(dial),
-        finalize(() => {
-          streamsOf(pair).forEach(discard);
-          if (!isDescriptor(source)) claim.release(); // The claim on a descriptor is released when its close is requested.
-        }),
-      );
-    });
+  return nodeWire((dial, target) => {
+    if (isUsed) throw new IOStreamError('EALREADY', { phase: 'connect', errno: -114, message: ALREADY });
+    claim.acquire();
+    isUsed = true;
+    const opening = whenOpen(pair, dial, target);
+    return {
+      unsubscribe: () => {
+        opening?.unsubscribe();
+        streamsOf(pair).forEach(discard); // Also if the connection ends before it is open.
+        if (!isDescriptor(source)) claim.release(); // The claim on a descriptor is released when its close is requested.
+      },
+    };
+  });
 }
 
 const ALREADY = 'an fh can be subscribed once only; open the file or socket again and make another wire';

@@ -1,21 +1,24 @@
 import type { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import { map, Observable, of, throwError } from 'rxjs';
+import { map, Observable, type Unsubscribable } from 'rxjs';
 import { ETOCONNECT, IOStreamError } from '../../errors.ts';
 import { within } from '../deadline.ts';
-import { streamsOf, type OpenStream, type StreamPair } from '../open-stream.ts';
+import { openedBy } from '../node-stream.ts';
+import { streamsOf, type OpeningTarget, type OpenStream, type StreamPair } from '../open-stream.ts';
 import type { Dial } from '../signal.ts';
 
-/** Emits the streams of an fh: at once if they are open, otherwise when they have connected. Errors after `timeouts.connect`. */
-export function whenOpen(pair: StreamPair, dial: Dial): Observable<OpenStream> {
+/** Opens the streams of an fh: at once if they are open, otherwise when they have connected. Fails after `timeouts.connect`. */
+export function whenOpen(pair: StreamPair, dial: Dial, target: OpeningTarget): Unsubscribable | undefined {
   const { readable, writable, fin } = pair;
   const stream = readable ?? writable;
   const open: OpenStream = { kind: 'opened', readable, writable, fin, details: { wire: 'fh', handle: stream } };
   const closed = streamsOf(pair).find(({ destroyed }) => destroyed);
-  if (closed) return throwError(() => closedBefore(closed));
-  if (!stream || !isPending(stream)) return of(open);
-  return within(opened(stream), dial.timeouts.connect, dial, openingTimedOut).pipe(map(() => open));
+  if (closed) target.failed(closedBefore(closed));
+  else if (stream && isPending(stream))
+    return openedBy(() => within(opened(stream), dial.timeouts.connect, dial, openingTimedOut).pipe(map(() => open)))(dial, target);
+  else target.opened(open);
+  return undefined;
 }
 
 /** Whether a stream is still opening. Sockets and files have `pending`. A TLS socket is open when both sides have sent Finished. */
