@@ -64,7 +64,7 @@ interface UntypedAgent {
  * @param options defaults are those of `http.Agent` and of `IOStream`.
  * @returns an `http.Agent` for requests of both protocols.
  * @throws TypeError for wrong options.
- * @see docs/guides/http-agent.md for the options of requests, {@link toDuplex} for a single connection.
+ * @see docs/guides/libraries.md for the options of requests, {@link toDuplex} for a single connection.
  *
  * ```ts
  * import { get } from 'node:http';
