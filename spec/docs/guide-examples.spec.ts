@@ -1,39 +1,64 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFile } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect } from 'vitest';
-import { runProgram } from '../support/run-program.ts';
+import { afterAll, describe, expect } from 'vitest';
 import { spec } from '../support/spec.ts';
 
-const guides = fileURLToPath(new URL('../../docs/guides', import.meta.url));
-/** A folder of the repository, so that the blocks find the package by its name. */
-const folder = fileURLToPath(new URL('../../.tmp/guide-examples', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const guides = join(root, 'docs/guides');
 
 /**
- * The blocks of the guides that run when pasted: those marked with `<!-- runs -->`. A block of text that follows, separated by at most
- * one line, is what it prints.
+ * The blocks of the guides that run when pasted: those marked with `<!-- runs -->`. If a block of text follows at once, the program
+ * prints it.
  */
 const examples = readdirSync(guides)
   .filter((file) => file.endsWith('.md'))
   .flatMap((file) =>
-    [
-      ...readFileSync(join(guides, file), 'utf8').matchAll(
-        /<!-- runs -->\n\n```ts\n([^]*?)^```$(?:\n\n(?:[^\n#`]+\n\n)?```text\n([^]*?)^```$)?/gm,
-      ),
-    ].map(([, code = '', output], index) => ({ name: `${file}, block ${index + 1}`, code, output })),
+    [...readFileSync(join(guides, file), 'utf8').matchAll(/<!-- runs -->\n\n```ts\n([^]*?)^```$(?:\n\n```text\n([^]*?)^```$)?/gm)].map(
+      ([, code = '', output], index) => ({ name: `${file}, ${index + 1}`, code, output }),
+    ),
   );
 
+// A folder of the repository, so that the blocks find the package by its name.
+mkdirSync(join(root, '.tmp'), { recursive: true });
+const folder = mkdtempSync(join(root, '.tmp/guides-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Copies the certificates under the names of the guide about TLS. */
+function writeCertificates(): void {
+  const certs = join(folder, 'certs');
+  mkdirSync(certs);
+  for (const file of ['ca.pem', 'server.pem', 'server.key.pem', 'client.pem', 'client.key.pem'])
+    copyFileSync(join(root, 'spec/support/certs', file), join(certs, basename(file, '.key.pem') === file ? file : file.slice(0, -4)));
+}
+
+interface Ended {
+  readonly code: number | string | null | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(file: string): Promise<Ended> {
+  const { NODE_OPTIONS: _options, FORCE_COLOR: _force, ...env } = process.env;
+  return new Promise((resolve) =>
+    execFile(process.execPath, ['--import', 'tsx', file], { cwd: folder, env, timeout: 25_000 }, (error, stdout, stderr) =>
+      resolve({ code: error ? error.code : 0, stdout, stderr }),
+    ),
+  );
+}
+
 describe('the guides', () => {
+  writeCertificates();
+
   spec.each(examples)(
     'have an example that runs as it is, and prints what they show: $name',
     async (_h, { name, code, output }) => {
-      mkdirSync(folder, { recursive: true });
       const path = join(folder, `${name.replaceAll(/\W+/g, '-')}.mts`);
       writeFileSync(path, code);
-      const { code: exitCode, stdout, stderr } = await runProgram(path).ended;
-      rmSync(path);
-      expect(exitCode, stderr).toBe(0); // stderr may have the logs of an example
-      if (output !== undefined) expect(stdout).toBe(output);
+      const ended = await run(path);
+      expect(ended.code, ended.stderr).toBe(0); // stderr may have the log of an example
+      if (output !== undefined) expect(ended.stdout).toBe(output);
     },
     { timeout: 30_000 },
   );
