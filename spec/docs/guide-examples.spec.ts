@@ -3,21 +3,21 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect } from 'vitest';
+import { deadPort } from '../support/loopback.ts';
 import { spec } from '../support/spec.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const guides = join(root, 'docs/guides');
 
-/**
- * The blocks of the guides that run when pasted: those marked with `<!-- runs -->`. If a block of text follows at once, the program
- * prints it.
- */
+/** The blocks of the guides with their output: a line that ends with "it prints:" follows, then a block of text. */
 const examples = readdirSync(guides)
   .filter((file) => file.endsWith('.md'))
   .flatMap((file) =>
-    [...readFileSync(join(guides, file), 'utf8').matchAll(/<!-- runs -->\n\n```ts\n([^]*?)^```$(?:\n\n```text\n([^]*?)^```$)?/gm)].map(
-      ([, code = '', output], index) => ({ name: `${file}, ${index + 1}`, code, output }),
-    ),
+    [
+      ...readFileSync(join(guides, file), 'utf8').matchAll(
+        /^```ts\n((?:(?!```)[^])*)```\n\n(?:.+ i|I)t prints:\n\n```text\n([^]*?)^```$/gm,
+      ),
+    ].map(([, code = '', output], index) => ({ name: `${file}, ${index + 1}`, code, output })),
   );
 
 // A folder of the repository, so that the blocks find the package by its name.
@@ -55,10 +55,9 @@ describe('the guides', () => {
     'have an example that runs as it is, and prints what they show: $name',
     async (_h, { name, code, output }) => {
       const path = join(folder, `${name.replaceAll(/\W+/g, '-')}.mts`);
-      writeFileSync(path, code);
-      const ended = await run(path);
-      expect(ended.code, ended.stderr).toBe(0); // stderr may have the log of an example
-      if (output !== undefined) expect(ended.stdout).toBe(output);
+      const [port, other] = [await deadPort(), await deadPort()];
+      writeFileSync(path, code.replaceAll('7007', String(port)).replaceAll('7008', String(other)));
+      expect(await run(path)).toEqual({ code: 0, stdout: output, stderr: '' });
     },
     { timeout: 30_000 },
   );
