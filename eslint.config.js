@@ -28,7 +28,7 @@ const forbiddenTime = {
 };
 
 export default defineConfig(
-  globalIgnores(['dist', 'coverage', '.tmp']),
+  globalIgnores(['**/dist', 'docs/.vitepress/cache', 'coverage', '.tmp']),
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,

@@ -75,7 +75,7 @@ class Stream<Details = AnyDetails> extends StreamFields<Details> {
    * **Backpressure**
    * - None.
    *
-   * @see {@link Stream.consume} for backpressure.
+   * @see `consume` for backpressure.
    */
   get data$(): Observable<Buffer> {
     return internalsOf(this).reads.data$;

@@ -107,7 +107,7 @@ const DEFAULTS = { timeout: 30_000, maxPending: 10_000 };
  * @param options how to match replies, the timeout in milliseconds and the limit.
  * @returns the function that sends requests, and the unmatched messages.
  * @throws TypeError for a wrong option, and if `framed` is anything but framed messages.
- * @see docs/guides/messages.md for pushes and lost connections, {@link framed}
+ * @see docs/guides/messages.md for pushes and lost connections, `framed`
  */
 export function requests<T, W = T>(framed: RequestMessages<T, W>, options: RequestsOptions<T, W> = {}): Requests<T, W> {
   const { match, timeout = DEFAULTS.timeout, maxPending = DEFAULTS.maxPending } = ownOptions(options, 'requests', NAMES);
