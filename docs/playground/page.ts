@@ -155,8 +155,10 @@ applyTheme();
 select.append(...EXAMPLES.map(({ id, title }) => html('option', { value: id }, title)));
 fillSymbolsBar(byId('symbols'), lines);
 select.addEventListener('change', () => {
-  fill(stateOf(EXAMPLES.find(({ id }) => id === select.value) ?? EXAMPLES[0]));
-  edited();
+  const next = stateOf(EXAMPLES.find(({ id }) => id === select.value) ?? EXAMPLES[0]);
+  // A new entry of the history: "back" returns to the test that was edited.
+  history.pushState(null, '', writeHash(next));
+  fill(next);
 });
 byId('test').addEventListener('input', (event) => {
   if (event.target !== select) edited();

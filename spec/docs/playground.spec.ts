@@ -7,6 +7,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { marbleText } from '../../docs/playground/marble-text.ts';
+import { testSource } from '../../docs/playground/test-source.ts';
+import { parseValues, valueText } from '../../docs/playground/values.ts';
 import { chromiumName, launchChromium, type Chromium, type Page, type PageOptions } from '../support/chromium.ts';
 import { serveFolder } from '../support/serve-folder.ts';
 
@@ -67,6 +70,56 @@ class Playground {
     return this.#page.waitFor(expression);
   }
 }
+
+describe('the texts of the playground', () => {
+  it('reads values as they stand in a test, and writes them so', () => {
+    const text = `k: 'KNOCK\\n',\n  q: "it's"\nb: '0x05 01'\ne: '\\x41\\u00e9\\'\\0'\nn: 5\n`;
+    expect(parseValues(text)).toEqual({ k: 'KNOCK\n', q: "it's", b: '0x05 01', e: "Aé'\0", n: 5 });
+    for (const value of ['KNOCK\r\n', "it's", '"', '\\', '\t'])
+      expect(parseValues(`k: ${valueText(new TextEncoder().encode(value))}`)).toEqual({ k: value });
+    expect(valueText(Uint8Array.of(5, 255))).toBe("'0x05 ff'");
+    for (const wrong of ['k = 5', "k 'x'", "k: 'x", 'k: x']) expect(() => parseValues(wrong)).toThrow(`got ${wrong}`);
+  });
+
+  it('draws signals as a line, with a letter for bytes that have none', () => {
+    const signals = [
+      { at: 1, symbol: 'C' },
+      { at: 1, symbol: '?', bytes: Uint8Array.of(1) },
+      { at: 60, symbol: '?', bytes: Uint8Array.of(2) },
+      { at: 61, symbol: '?', bytes: Uint8Array.of(1) },
+      { at: 62, symbol: '#ECONNRESET' },
+    ].map((each) => ({ ...each, text: '', isMatched: true }));
+    expect(marbleText(signals, 'ac')).toEqual({ text: `-(Cb) 55ms db#ECONNRESET-`, values: `b: '0x01'\nd: '0x02'\n` });
+    const [first, second] = signals;
+    // The group takes the frames 1 to 4.
+    expect(marbleText([first, second, { ...second, at: 3 }] as typeof signals, '')).toBe(undefined);
+  });
+
+  it('writes the test as a file that runs', () => {
+    const fields = {
+      code: `import { passthrough } from 'rxjs-io-stream';\nexport const plugin = passthrough();\n`,
+      app: '-h',
+      'to wire': '-h',
+    };
+    expect(testSource({ ...fields, wire: '', 'to app': '', values: "h: 'x'\n" })).toBe(
+      `import { marbles } from 'rxjs-io-stream/testing';
+import { passthrough } from 'rxjs-io-stream';
+export const plugin = passthrough();
+
+marbles({
+  plugin,
+  values: {
+    h: 'x',
+  },
+  diagram: \`
+    app:      -h
+    to wire:  -h
+  \`,
+});
+`,
+    );
+  });
+});
 
 describe.skipIf(chromiumName === undefined)(`the playground (${why})`, () => {
   let chromium: Chromium;
@@ -282,6 +335,18 @@ describe.skipIf(chromiumName === undefined)(`the playground (${why})`, () => {
     expect(await second.text('.verdict')).toBe('Not run yet.');
     expect(await second.evaluate(`document.getElementById('foreign').checkVisibility()`)).toBe(true);
     expect(await second.click('#run')).toBe('✓ The run matches the diagram.');
+  });
+
+  it('returns to the edited test when you go back from an example', async () => {
+    const page = await open('#example=own');
+    await page.fill('values', "h: 'mine'");
+    await page.evaluate(
+      `(() => { const e = document.getElementById('example'); e.value = 'rc4'; e.dispatchEvent(new Event('change')); })()`,
+    );
+    expect((await page.lines())[0]).toBe('---p--------E-');
+    await page.evaluate('history.back()');
+    await page.waitFor(`document.getElementById('values').value === "h: 'mine'"`);
+    expect(await page.evaluate(`document.getElementById('example').value`)).toBe('own');
   });
 
   it('gives the code of a link no network', async () => {
