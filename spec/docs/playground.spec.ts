@@ -121,7 +121,8 @@ marbles({
   });
 });
 
-describe.skipIf(chromiumName === undefined)(`the playground (${why})`, () => {
+// A page takes a second or two on a busy machine.
+describe.skipIf(chromiumName === undefined)(`the playground (${why})`, { timeout: 60_000 }, () => {
   let chromium: Chromium;
   let site: Awaited<ReturnType<typeof serveFolder>>;
   let opened: Playground[] = [];
