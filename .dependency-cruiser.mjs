@@ -53,6 +53,7 @@ const WEB_SAFE = [
   '^src/wire/(signal|stack|layer|flow-control)\\.ts$',
   '^src/plugins/(passthrough|rc4|throttle-bytes/.*)\\.ts$',
   CODEC_FILES,
+  TESTING,
 ];
 
 const oneWay = Object.entries(places).map(([name, { path, may, rxjs = true, node = true }]) => ({

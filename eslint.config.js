@@ -28,13 +28,15 @@ const forbiddenTime = {
 };
 
 export default defineConfig(
-  globalIgnores(['**/dist', 'docs/.vitepress/cache', 'coverage', '.tmp']),
+  globalIgnores(['**/dist', 'docs/.vitepress/cache', 'docs/public', 'coverage', '.tmp']),
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,
   rxjsX.configs.recommended,
   {
-    languageOptions: { parserOptions: { project: './tsconfig.check.json', tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: { project: ['./tsconfig.check.json', './docs/playground/tsconfig.json'], tsconfigRootDir: import.meta.dirname },
+    },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     rules: {
       // The contract is written with `type`; unions and records stand side by side in it.

@@ -23,6 +23,7 @@ export type { CodecUnderTest } from './testing/rules/codec/codec-under-test.ts';
 
 // Byte marbles
 export { marbles, type MarbleResult, type MarbleTest } from './testing/marbles/marbles.ts';
+export type { MarbleFailure, MarbleSignal, MarbleTimeline } from './testing/marbles/timelines.ts';
 export type { MarbleValue } from './testing/marbles/values.ts';
 
 // Recording and replaying

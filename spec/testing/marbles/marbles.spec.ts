@@ -6,6 +6,7 @@ import { handshake } from '../../../src/layers/handshake.ts';
 import { passthrough } from '../../../src/plugins/passthrough.ts';
 import { readDiagram } from '../../../src/testing/marbles/diagram.ts';
 import { marbles, type MarbleTest } from '../../../src/testing/marbles/marbles.ts';
+import type { MarbleFailure } from '../../../src/testing/marbles/timelines.ts';
 import { readValues } from '../../../src/testing/marbles/values.ts';
 import { randomOf } from '../../../src/testing/random-of.ts';
 import type { Plugin } from '../../../src/wire/signal.ts';
@@ -296,6 +297,42 @@ describe('marbles', () => {
         expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(message) }),
       );
     }
+  });
+
+  it('returns the timelines of a run that matches, with the signals of a line that is not drawn', () => {
+    const { timelines } = marbles({
+      plugin: knock,
+      values,
+      diagram: `
+        app:      --h--
+        wire:     -C-w-
+        to app:   ---C-
+      `,
+    });
+    expect(timelines.map(({ line, role, signals }) => [line, role, signals.map(({ at, symbol }) => `${at}${symbol}`).join(' ')])).toEqual([
+      ['app', 'played', '2h'],
+      ['wire', 'played', '1C 3w'],
+      ['to wire', 'actual', '1k 3h'],
+      ['to app', 'expected', '3C'],
+      ['to app', 'actual', '3C'],
+    ]);
+    expect(timelines.flatMap(({ signals }) => signals).every(({ isMatched }) => isMatched)).toBe(true);
+    expect(timelines[2]?.signals[1]).toMatchObject({ text: 'data <68 65 6c 6c 6f>', bytes: new TextEncoder().encode('hello') });
+  });
+
+  it('attaches the timelines to its error, and marks the signals that differ', () => {
+    let thrown: unknown;
+    try {
+      marbles({ plugin: passthrough(), values, diagram: 'wire: C-a-(bE)\nto app: C-x-(Eb)' });
+    } catch (error) {
+      thrown = error;
+    }
+    const { timelines } = thrown as MarbleFailure;
+    const drawn = timelines.map(
+      ({ line, role, signals }) => `${line} ${role}: ${signals.map((each) => `${each.symbol}${each.isMatched ? '' : '!'}`).join(' ')}`,
+    );
+    expect(drawn).toEqual(['wire played: C a b E', 'to wire actual: ', 'to app expected: C x! E b!', 'to app actual: C a! b! E']);
+    expect(Object.keys(thrown as object)).toEqual([]);
   });
 
   it('rethrows what the plugin throws when it is dialled, and restores the schedulers', async () => {

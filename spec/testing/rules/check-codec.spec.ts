@@ -50,6 +50,11 @@ describe('checkCodec', () => {
     expect(report.cases > 1000, `${report.cases}`).toBe(true);
   });
 
+  it('checks a limit of 300,000 bytes, also byte by byte', async () => {
+    const long = new Uint8Array(300_001).fill(0x79);
+    (await checkCodec(lines({ maxLength: 300_000 }), ['one'], { rules: [10], tooLong: long })).assert();
+  });
+
   it('compares messages that are objects by content', async () => {
     (await checkCodec(ndjson({ maxLength: 60 }), [{ a: [1, null], b: 'x' }, [], 7, 'é'])).assert();
   });

@@ -14,4 +14,10 @@ describe('shrink', () => {
     expect(text(shrink(bytes('abc'), (each) => text(each) === 'abc'))).toBe('abc');
     expect(shrink(bytes('abc'), () => true).length).toBe(0);
   });
+
+  it('shortens an input of a megabyte', () => {
+    const long = new Uint8Array(2 ** 20);
+    long[700_000] = 7;
+    expect(shrink(long, (each) => each.includes(7))).toEqual(Uint8Array.of(7));
+  });
 });

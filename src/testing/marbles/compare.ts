@@ -5,6 +5,7 @@ import { draw, type Row } from './draw.ts';
 import { hexDiff } from './hex-diff.ts';
 import { describeMark, type LineName, type Mark, type Moment } from './mark.ts';
 import { textOf } from './symbols.ts';
+import { matchedMoments, timelineOf, type MarbleTimeline } from './timelines.ts';
 
 /** The expected and the actual signals of a run. */
 export interface Comparison {
@@ -27,20 +28,29 @@ interface Difference {
 
 const RECEIVER = { 'to wire': 'the wire', 'to app': 'the application' };
 
-/** Throws an error with both timelines if the run differs from the diagram. */
-export function compare(comparison: Comparison): void {
+/** Returns the timelines of a run; throws an error with them if the run differs from the diagram. */
+export function compare(comparison: Comparison): readonly MarbleTimeline[] {
   const { lines, exact, start, values } = comparison;
   const shown: Row[] = [];
   const differences: (Difference & { readonly row: number })[] = [];
+  const timelines: MarbleTimeline[] = [];
   for (const name of ['app', 'wire'] as const) {
     const line = lines.get(name);
-    if (line) shown.push({ label: name, moments: line.moments });
+    if (!line) continue;
+    shown.push({ label: name, moments: line.moments });
+    timelines.push(timelineOf(name, 'played', line.moments));
   }
   for (const name of ['to wire', 'to app'] as const) {
     const line = lines.get(name);
-    if (!line) continue;
-    const expected = normalize(line.moments, exact, start);
+    const expected = normalize(line?.moments ?? [], exact, start);
     const actual = labelled(normalize(comparison.actual[name], exact, start), expected, name, values);
+    if (!line) {
+      timelines.push(timelineOf(name, 'actual', actual));
+      continue;
+    }
+    const matched = matchedMoments(expected, actual, sameMark);
+    const isMatched = (moment: Moment): boolean => matched.has(moment);
+    timelines.push(timelineOf(name, 'expected', expected, isMatched), timelineOf(name, 'actual', actual, isMatched));
     const difference = firstDifference(name, expected, actual);
     if (difference) {
       shown.push({ label: `${name}, expected`, moments: expected }, { label: `${name}, actual`, moments: actual });
@@ -48,10 +58,12 @@ export function compare(comparison: Comparison): void {
     } else shown.push({ label: name, moments: expected });
   }
   const first = differences.sort((a, b) => a.frame - b.frame)[0];
-  if (!first) return;
+  if (!first) return timelines;
   const drawing = draw(shown, comparison.end);
   const marked = drawing.rows.toSpliced(first.row, 0, `${' '.repeat(drawing.column(first.frame))}^`);
-  throw new Error([describe(first), '', ...marked.map((row) => `  ${row}`), ...diffOf(first)].join('\n'));
+  const error = new Error([describe(first), '', ...marked.map((row) => `  ${row}`), ...diffOf(first)].join('\n'));
+  // Not enumerable: test runners print the enumerable fields of an error, and the message shows the timelines already.
+  throw Object.defineProperty(error, 'timelines', { value: timelines });
 }
 
 /** Joins the `data` and `sent` of one frame; drops empty chunks and the dial in the first frame. */

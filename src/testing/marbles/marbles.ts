@@ -4,6 +4,7 @@ import { compare } from './compare.ts';
 import { readDiagram } from './diagram.ts';
 import { MarbleRun } from './marble-run.ts';
 import { testDial } from '../test-dial.ts';
+import type { MarbleTimeline } from './timelines.ts';
 import { readValues, type MarbleValue } from './values.ts';
 
 /** The test that {@link marbles} runs: a diagram of a connection through a plugin. */
@@ -31,6 +32,8 @@ export interface MarbleResult {
   readonly details: readonly LayerDetails[];
   /** The error that reached the application, if any. */
   readonly error: unknown;
+  /** The lines of the diagram as they were played, expected and received. */
+  readonly timelines: readonly MarbleTimeline[];
 }
 
 /**
@@ -74,8 +77,9 @@ export interface MarbleResult {
  * ```
  *
  * @param test the plugin, the diagram and its values.
- * @returns the details and the error that reached the application.
- * @throws Error if the run differs from the diagram: with both timelines, the first difference, and a hex diff of its bytes.
+ * @returns the details and the error that reached the application, and the timelines of the run.
+ * @throws Error if the run differs from the diagram: with both timelines, the first difference, and a hex diff of its bytes. It is a
+ *   {@link MarbleFailure}: its `timelines` are for programs that draw them.
  * @throws TypeError if the diagram is invalid. Rethrows what the plugin throws when dialled.
  * @see docs/guides/testing.md for each symbol, {@link toMarbles}, {@link checkPlugin}.
  */
@@ -91,6 +95,6 @@ export function marbles(test: MarbleTest): MarbleResult {
   const end = Math.max(...[...lines.values()].map(({ length }) => length));
   const run = new MarbleRun(plugin, (scheduler) => testDial({ to, timeouts, scheduler }));
   run.play(lines, start, end);
-  compare({ lines, actual: run.outputs, values, exact, start, end });
-  return { details: run.details, error: run.error };
+  const timelines = compare({ lines, actual: run.outputs, values, exact, start, end });
+  return { details: run.details, error: run.error, timelines };
 }
