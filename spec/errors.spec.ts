@@ -1,4 +1,5 @@
-import { inspect } from 'node:util';
+import { Socket } from 'node:net';
+import { format, inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import * as errors from '../src/errors.ts';
 import { IOStreamError } from '../src/errors.ts';
@@ -41,7 +42,7 @@ describe('the error codes', () => {
     const error = new IOStreamError(code, { phase: 'read' });
     expect(error).toMatchObject({ code, errno, fatal, phase: 'read' });
     expect(error.message).not.toBe('');
-    expect(error.message).not.toBe(code);
+    expect(error.message).toMatch(new RegExp(`^.{5,} \\[${code}\\]$`));
   });
 
   it('are exported as constants that equal their names, and no other', () => {
@@ -64,13 +65,21 @@ describe('IOStreamError', () => {
     const error = new IOStreamError('EDNS', { phase: 'resolve' });
     expect(error).toBeInstanceOf(Error);
     expect(error.name).toBe('IOStreamError');
-    expect(String(error)).toBe('IOStreamError: cannot resolve name');
+    expect(String(error)).toBe('IOStreamError: cannot resolve name [EDNS]');
   });
 
   it('names its layer in a field and in the message', () => {
     const error = new IOStreamError('EPROXY', { phase: 'handshake', layer: 'proxy', message: 'expected 200, got 403' });
     expect(error.layer).toBe('proxy');
-    expect(error.message).toBe('proxy: expected 200, got 403');
+    expect(error.message).toBe('proxy: expected 200, got 403 [EPROXY]');
+  });
+
+  it.each([
+    ['a message that already ends in the code', 'no answer [ETOCONNECT]', 'no answer [ETOCONNECT]'],
+    ['a message that quotes another error', 'broken: no answer [ETOCONNECT]; dial again', 'broken: no answer; dial again [ETOCONNECT]'],
+    ['an error with another code in it', 'broken: reset [ECONNRESET]', 'broken: reset [ECONNRESET] [ETOCONNECT]'],
+  ])('ends in its code once: %s', (_what, message, expected) => {
+    expect(new IOStreamError('ETOCONNECT', { phase: 'connect', message }).message).toBe(expected);
   });
 
   it('has no field for an unknown fact', () => {
@@ -82,12 +91,12 @@ describe('IOStreamError', () => {
       code: 'ESTRANGE',
       errno: 0,
       fatal: true,
-      message: 'ESTRANGE',
+      message: 'unknown error [ESTRANGE]',
     });
   });
 
   it('treats names of Object.prototype as unknown codes', () => {
-    expect(new IOStreamError('toString', { phase: 'read' })).toMatchObject({ errno: 0, fatal: true, message: 'toString' });
+    expect(new IOStreamError('toString', { phase: 'read' })).toMatchObject({ errno: 0, fatal: true, message: 'unknown error [toString]' });
   });
 
   it('is fatal if the caller sets `fatal`', () => {
@@ -119,6 +128,101 @@ describe('IOStreamError', () => {
   });
 });
 
+describe('a printed IOStreamError', () => {
+  const socket = new Socket();
+  const below = Object.assign(new TypeError('below'), {
+    code: 'EBELOW',
+    errno: -7,
+    syscall: 'read',
+    config: { password: 'hidden-1' },
+    socket,
+  });
+  const wrapped = new IOStreamError('ECONNRESET', { phase: 'read', errno: -104, message: 'read ECONNRESET', cause: below });
+  const error = new IOStreamError('EPROXY', {
+    phase: 'handshake',
+    layer: 'proxy',
+    message: 'refused',
+    cause: wrapped,
+    facts: { status: 403, headers: { via: 'x' }, list: [1n, Symbol('s'), () => 7], handle: socket, none: undefined },
+  });
+
+  it('has the same facts for JSON.stringify, with its causes', () => {
+    expect(JSON.parse(JSON.stringify(error))).toEqual({
+      name: 'IOStreamError',
+      code: 'EPROXY',
+      errno: -10400,
+      message: 'proxy: refused [EPROXY]',
+      phase: 'handshake',
+      layer: 'proxy',
+      fatal: true,
+      status: 403,
+      headers: { via: 'x' },
+      list: ['1', 'Symbol(s)', '[Function]'],
+      handle: '[Socket]',
+      cause: {
+        name: 'IOStreamError',
+        code: 'ECONNRESET',
+        errno: -104,
+        message: 'read ECONNRESET [ECONNRESET]',
+        phase: 'read',
+        fatal: true,
+        cause: { name: 'TypeError', code: 'EBELOW', errno: -7, message: 'below', syscall: 'read' },
+      },
+    });
+  });
+
+  it('has them for inspect, with the stack of each', () => {
+    const text = inspect(error);
+    for (const part of [
+      'IOStreamError: proxy: refused [EPROXY]\n    at ',
+      "code: 'EPROXY'",
+      'status: 403',
+      "handle: '[Socket]'",
+      '[cause]: IOStreamError: read ECONNRESET [ECONNRESET]\n      at ',
+      '[cause]: TypeError: below\n        at ',
+      "syscall: 'read'",
+    ])
+      expect(text).toContain(part);
+  });
+
+  it.each([
+    ['inspect', (value: unknown) => inspect(value)],
+    ['inspect with any depth', (value: unknown) => inspect(value, { depth: null })],
+    ['inspect as part of an object', (value: unknown) => inspect({ report: { error: value } })],
+    ['format, as console.log does', (value: unknown) => format('%s %o', value, value)],
+    ['JSON.stringify', (value: unknown) => JSON.stringify(value)],
+  ])('shows neither a socket nor a secret of a cause: %s', (_name, print) => {
+    const text = print(error);
+    expect(text).not.toContain('hidden-1');
+    expect(text).not.toContain('_readableState');
+    expect(text.length).toBeLessThan(8_000);
+  });
+
+  it('lists the errors of an AggregateError', () => {
+    const all = new AggregateError([system(), 'no error', { password: 'hidden-2' }], 'all failed');
+    const both = new IOStreamError('ECONNREFUSED', { phase: 'connect', cause: all });
+    expect(both.toJSON()).toMatchObject({
+      cause: { name: 'AggregateError', message: 'all failed', errors: [{ code: 'ECONNREFUSED', port: 9 }, 'no error', '[Object]'] },
+    });
+    expect(inspect(both)).toContain('[errors]: [');
+    expect(inspect(both) + JSON.stringify(both)).not.toContain('hidden-2');
+  });
+
+  it('ends although its causes are a cycle', () => {
+    const first = new Error('first');
+    first.cause = new Error('second', { cause: first });
+    const cyclic = new IOStreamError('EPROTOCOL', { phase: 'read', cause: first });
+    expect(JSON.stringify(cyclic)).toContain('"second"');
+    expect(inspect(cyclic)).toContain('[cause]: Error: second');
+  });
+
+  it('shows an abort reason, whose fields are getters', () => {
+    const aborted = new IOStreamError('ECONNABORTED', { phase: 'close', cause: AbortSignal.abort().reason });
+    expect(aborted.toJSON()).toMatchObject({ cause: { name: 'AbortError', code: 20 } });
+    expect(inspect(aborted)).toContain('AbortError');
+  });
+});
+
 describe('IOStreamError.from', () => {
   it('returns an IOStreamError unchanged', () => {
     const error = new IOStreamError('EPROXY', { phase: 'handshake', layer: 'inner' });
@@ -129,9 +233,11 @@ describe('IOStreamError.from', () => {
   it('adds the layer to an IOStreamError without one', () => {
     const error = new IOStreamError('EPROTOCOL', { phase: 'handshake' });
     expect(IOStreamError.from(error, { phase: 'handshake', layer: 'proxy' }).layer).toBe('proxy');
-    expect(error.message).toBe('proxy: the peer sent something malformed');
-    expect(inspect(error)).toContain('IOStreamError: proxy: the peer sent something malformed\n    at ');
-    expect(IOStreamError.from(error, { phase: 'handshake', layer: 'outer' }).message).toBe('proxy: the peer sent something malformed');
+    expect(error.message).toBe('proxy: the peer sent something malformed [EPROTOCOL]');
+    expect(inspect(error)).toContain('IOStreamError: proxy: the peer sent something malformed [EPROTOCOL]\n    at ');
+    expect(IOStreamError.from(error, { phase: 'handshake', layer: 'outer' }).message).toBe(
+      'proxy: the peer sent something malformed [EPROTOCOL]',
+    );
     expect(IOStreamError.from(new IOStreamError('EPROTOCOL', { phase: 'handshake' }), { phase: 'handshake' })).not.toHaveProperty('layer');
   });
 
@@ -146,7 +252,7 @@ describe('IOStreamError.from', () => {
       port: 9,
       phase: 'connect',
       fatal: true,
-      message: cause.message,
+      message: 'connect ECONNREFUSED 127.0.0.1:9 [ECONNREFUSED]',
     });
     expect(error.cause).toBe(cause);
   });
@@ -171,7 +277,7 @@ describe('IOStreamError.from', () => {
   it('reports any other error as EPROTOCOL, or as the code that is passed', () => {
     const cause = new RangeError('odd');
     const error = IOStreamError.from(cause, { phase: 'handshake', layer: 'x' });
-    expect(error).toMatchObject({ code: 'EPROTOCOL', errno: -10601, message: 'x: odd', layer: 'x' });
+    expect(error).toMatchObject({ code: 'EPROTOCOL', errno: -10601, message: 'x: odd [EPROTOCOL]', layer: 'x' });
     expect(error.cause).toBe(cause);
     expect(IOStreamError.from(cause, { phase: 'handshake', code: 'ETLS' }).code).toBe('ETLS');
   });
@@ -182,6 +288,6 @@ describe('IOStreamError.from', () => {
     [undefined, 'undefined'],
     [null, 'null'],
   ])('accepts a thrown value that is no error: %s', (thrown, message) => {
-    expect(IOStreamError.from(thrown, { phase: 'read' })).toMatchObject({ code: 'EPROTOCOL', message });
+    expect(IOStreamError.from(thrown, { phase: 'read' })).toMatchObject({ code: 'EPROTOCOL', message: `${message} [EPROTOCOL]` });
   });
 });

@@ -1,3 +1,4 @@
+import { errorToJson, errorToPrint } from './errors-print.ts';
 import { ownOptions } from './util/own-options.ts';
 
 /** The phase of a connection in which an error occurred. */
@@ -101,7 +102,7 @@ export const EPROTOCOL = 'EPROTOCOL';
 export interface IOStreamErrorOptions {
   /** The phase in which the error occurred. */
   readonly phase: Phase;
-  /** One sentence: what happened, and what to do about it. @default the text of the code */
+  /** One sentence: what happened, and what to do about it. The error appends its code. @default the text of the code */
   readonly message?: string | undefined;
   /** The name of the plugin in the stack. @default none: the wire or the stream itself */
   readonly layer?: string | undefined;
@@ -129,6 +130,9 @@ export interface IOStreamErrorOptions {
  * - `cause` is the underlying error.
  *
  * System errors keep Node's `code`, `errno`, `syscall`, `address` and `port`. No field ever contains a password or a key.
+ *
+ * Each `message` ends in its code, to search for: `… did not complete within 10 ms [ETOHANDSHAKE]`. Of the `cause`, `inspect` and
+ * `JSON.stringify` show the message and the fields of Node's errors only: others may hold a socket or a secret.
  *
  * ```ts
  * import { IOStream, ECLOSED } from 'rxjs-io-stream';
@@ -171,7 +175,7 @@ export class IOStreamError extends Error {
   constructor(code: string, options: IOStreamErrorOptions) {
     const known: CodeFacts | undefined = Object.hasOwn(CODES, code) ? CODES[code as ErrorCode] : undefined;
     const { message, layer, phase, fatal, errno, cause, facts } = ownOptions(options, 'IOStreamError');
-    const text = message ?? known?.text ?? code;
+    const text = withCode(message ?? known?.text ?? 'unknown error', code);
     super(layer === undefined ? text : `${layer}: ${text}`, cause === undefined ? undefined : { cause });
     this.code = code;
     this.errno = errno ?? known?.errno ?? 0;
@@ -183,6 +187,19 @@ export class IOStreamError extends Error {
 
   static {
     Object.defineProperty(this.prototype, 'name', { value: 'IOStreamError', configurable: true, writable: true });
+    // Node and Bun call it for `console.log` and `inspect`. The symbol needs no import of `node:util`.
+    Object.defineProperty(this.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+      value(this: IOStreamError, depth: number, options: object, inspect: (value: unknown, options: object) => string) {
+        return inspect(errorToPrint(this), { ...options, depth, customInspect: false });
+      },
+      configurable: true,
+      writable: true,
+    });
+  }
+
+  /** Returns the name, the message, the fields and the chain of causes, for `JSON.stringify`. Without the stack. */
+  toJSON(): Record<string, unknown> {
+    return errorToJson(this);
   }
 
   /**
@@ -215,6 +232,12 @@ export class IOStreamError extends Error {
     this.message = `${layer}: ${message}`;
     if (stack !== undefined) this.stack = stack.replace(message, () => this.message); // The stack contains the original message.
   }
+}
+
+/** Appends the code, once: the message of a wrapped error ends in it, and may stand in the middle of the text. */
+function withCode(text: string, code: string): string {
+  const suffix = ` [${code}]`;
+  return text.replaceAll(suffix, '') + suffix;
 }
 
 interface SystemError extends Error {

@@ -1,7 +1,8 @@
 import { Observable, Subject } from 'rxjs';
 import { OnceEmitter } from '../util/once-emitter.ts';
 import type { ReadEnd } from './read-end.ts';
-import type { ClosedReport, StreamState } from './report.ts';
+import { ClosedReport } from './closed-report.ts';
+import type { StreamState } from './report.ts';
 
 /**
  * Holds the state of a connection, and emits each step of it once. Late subscribers of `closing$`, `eof$` and `closed$` get the step
@@ -107,7 +108,7 @@ export class Lifetime {
   /** Makes the report of the closed stream. `emitClosed` emits it, after the readers have received the end. */
   makeReport(by: ClosedReport['by'], error: unknown, bytesOut: number, unsent: number, now: number): void {
     const connectedAt = this.#connectedAt;
-    this.report = {
+    this.report = new ClosedReport({
       by,
       ...(error === undefined ? {} : { error }),
       bytesIn: this.bytesIn,
@@ -116,7 +117,7 @@ export class Lifetime {
       startedAt: this.#startedAt,
       ...(connectedAt === undefined ? {} : { connectedAt }),
       closedAt: now,
-    };
+    });
   }
 
   emitClosed(): void {

@@ -6,6 +6,7 @@ import { describeValue } from '../util/describe.ts';
 import { bareHost } from '../util/host.ts';
 import { ownOptions } from '../util/own-options.ts';
 import { RESUME, type Plugin, type Up, type Wire } from '../wire/signal.ts';
+import { wireDetails } from '../wire/wire-details.ts';
 import { connecting } from './connect.ts';
 import type { Connection } from './connection.ts';
 import { IOStream, type IOStreamOptions } from './io-stream.ts';
@@ -184,6 +185,6 @@ function wireOf(io: IOStream, core: Connection): Wire {
       up.add(free);
       flow$.subscribe(down);
       down.next(RESUME); // The old stream may have paused it.
-      up.next({ kind: 'connected', details: [...below, { handle, ip: io.ip }] });
+      up.next({ kind: 'connected', details: [...below, wireDetails({ ip: io.ip }, handle)] });
     });
 }

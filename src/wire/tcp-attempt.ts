@@ -2,6 +2,7 @@ import type { Socket, TcpNetConnectOpts } from 'node:net';
 import { ETOCONNECT, IOStreamError } from '../errors.ts';
 import type { OpenStream } from './open-stream.ts';
 import type { TcpOptions } from './tcp-options.ts';
+import { wireDetails } from './wire-details.ts';
 
 /** Options to connect a socket to one address. */
 export function tcpTarget(host: string, port: number, options: TcpOptions): TcpNetConnectOpts {
@@ -11,7 +12,7 @@ export function tcpTarget(host: string, port: number, options: TcpOptions): TcpN
 
 /** The signal that a socket has connected to an address. */
 export function tcpOpened(socket: Socket, ip: string): OpenStream {
-  return { kind: 'opened', readable: socket, writable: socket, details: { wire: 'tcp', ip, handle: socket } };
+  return { kind: 'opened', readable: socket, writable: socket, details: wireDetails({ wire: 'tcp', ip }, socket) };
 }
 
 /** @param tried the addresses that have not answered. */

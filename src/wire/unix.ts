@@ -6,6 +6,7 @@ import type { OpenStream } from './open-stream.ts';
 import { connectSocket } from './connect-socket.ts';
 import type { Wire } from './signal.ts';
 import { checkUnixPath, pathInWords } from './unix-path.ts';
+import { wireDetails } from './wire-details.ts';
 
 /**
  * Creates a wire over a UNIX socket or a named pipe. Connects to `dial.to.path`. On Linux, a path with a leading NUL names an
@@ -38,7 +39,7 @@ export function unix(): Wire {
         kind: 'opened',
         readable: socket,
         writable: socket,
-        details: { wire: 'unix', path: to.path, handle: socket },
+        details: wireDetails({ wire: 'unix', path: to.path }, socket),
       })),
     );
     return within(opened$, dial.timeouts.connect, dial, (ms) => {

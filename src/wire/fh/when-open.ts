@@ -7,12 +7,13 @@ import { within } from '../deadline.ts';
 import { openedBy } from '../node-stream.ts';
 import { streamsOf, type OpeningTarget, type OpenStream, type StreamPair } from '../open-stream.ts';
 import type { Dial } from '../signal.ts';
+import { wireDetails } from '../wire-details.ts';
 
 /** Opens the streams of an fh: at once if they are open, otherwise when they have connected. Fails after `timeouts.connect`. */
 export function whenOpen(pair: StreamPair, dial: Dial, target: OpeningTarget): Unsubscribable | undefined {
   const { readable, writable, fin } = pair;
   const stream = readable ?? writable;
-  const open: OpenStream = { kind: 'opened', readable, writable, fin, details: { wire: 'fh', handle: stream } };
+  const open: OpenStream = { kind: 'opened', readable, writable, fin, details: wireDetails({ wire: 'fh' }, stream) };
   const closed = streamsOf(pair).find(({ destroyed }) => destroyed);
   if (closed) target.failed(closedBefore(closed));
   else if (stream && isPending(stream))
