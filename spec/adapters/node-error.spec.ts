@@ -34,7 +34,7 @@ describe('nodeError', () => {
     });
     expect(nodeError(ours)).toMatchObject({ code: 'ECONNREFUSED', errno: -111, syscall: 'connect', address: '::1', port: 7, cause: ours });
     const bare = new IOStreamError('EPIPE', { phase: 'write', errno: -32, message: 'ended', facts: { syscall: 'write' } });
-    expect(nodeError(bare)).toMatchObject({ message: 'ended', code: 'EPIPE', errno: -32, syscall: 'write', cause: bare });
+    expect(nodeError(bare)).toMatchObject({ message: 'ended [EPIPE]', code: 'EPIPE', errno: -32, syscall: 'write', cause: bare });
   });
 
   it('returns an AggregateError for several attempts, as Node does', () => {

@@ -175,7 +175,7 @@ describe('redis-client', () => {
         const client = clientOf(h, { ...(place as { port: number }), attempts: 1 });
         const error = await failure(ask(client, 'PING'));
         h.error(error, { code: 'EPROTOCOL', phase: 'read' });
-        expect((error as Error).message).toBe(message);
+        expect((error as Error).message).toBe(`${message} [EPROTOCOL]`);
       }
     });
 

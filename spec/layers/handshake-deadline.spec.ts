@@ -38,7 +38,7 @@ describe('handshakeBroken', () => {
     const cause = new IOStreamError('ECONNRESET', { phase: 'read', errno: -104, message: 'read ECONNRESET', facts: { syscall: 'read' } });
     const error = handshakeBroken(cause, dial);
     expect(error).toMatchObject({ code: 'ECONNRESET', errno: -104, syscall: 'read', phase: 'handshake', layer: 'ssl', fatal: true, cause });
-    expect((error as Error).message).toBe('ssl: connection broke during the handshake: read ECONNRESET');
+    expect((error as Error).message).toBe('ssl: connection broke during the handshake: read ECONNRESET [ECONNRESET]');
     expect(error).not.toHaveProperty('address');
   });
 

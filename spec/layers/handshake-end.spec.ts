@@ -103,7 +103,7 @@ describe('handshake', () => {
         }
       }, cause);
       expect(error).toMatchObject({ code: 'ECONNRESET', errno: -104, syscall: 'read', phase: 'handshake', layer: 'greet', cause });
-      expect((error as Error).message).toBe('greet: connection broke during the handshake: read ECONNRESET');
+      expect((error as Error).message).toBe('greet: connection broke during the handshake: read ECONNRESET [ECONNRESET]');
       expect([log, up, wire.freed]).toEqual([[cause, 'finally'], [], true]);
       expect(cause).not.toHaveProperty('layer');
     });

@@ -72,9 +72,9 @@ describe('handshake', () => {
     });
 
     it.each<[string, () => Observable<string>, object]>([
-      ['an error', () => throwError(() => new Error('locked')), { message: 'greet: locked' }],
+      ['an error', () => throwError(() => new Error('locked')), { message: 'greet: locked [EPROTOCOL]' }],
       ['no value', () => EMPTY, { cause: { name: 'EmptyError' } }],
-      ['a throw of what makes it', boom, { message: 'greet: boom' }],
+      ['a throw of what makes it', boom, { message: 'greet: boom [EPROTOCOL]' }],
       ['nothing that can be subscribed', (() => 7) as never, { cause: { name: 'TypeError' } }],
     ])('throws %s into the conversation: if uncaught, the stream errors and the wire is freed', (_, answer, facts) => {
       const made = asking(answer);

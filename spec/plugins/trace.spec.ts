@@ -84,7 +84,7 @@ describe('trace', () => {
     [
       'an error of the wire',
       ({ wire }) => wire.fail(new IOStreamError('ECONNRESET', { phase: 'read', message: 'read ECONNRESET' })),
-      ['↑ error ECONNRESET "read ECONNRESET"'],
+      ['↑ error ECONNRESET "read ECONNRESET [ECONNRESET]"'],
     ],
     ['unsubscribing', (driver) => driver.unsubscribe(), ['↓ unsubscribed']],
   ])('logs how the connection ended: %s', (_, end, words) => {

@@ -251,7 +251,9 @@ describe('Conversation', () => {
       conversation.push(of('abcd'));
       const error = caught(() => conversation.end());
       expect(error).toMatchObject({ code: 'EPROXY', phase: 'handshake' });
-      expect((error as Error).message).toBe('connection closed by the peer while waiting for 5 bytes from byte 2 on (4 bytes received)');
+      expect((error as Error).message).toBe(
+        'connection closed by the peer while waiting for 5 bytes from byte 2 on (4 bytes received) [EPROXY]',
+      );
     });
 
     it('is EPROTOCOL if no code is set', () => {

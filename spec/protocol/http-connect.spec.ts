@@ -111,7 +111,10 @@ describe('httpConnect', () => {
     it('comes after 16 interim replies, and not after 17', () => {
       const reply = (interim: number): string => `${'HTTP/1.1 100 Continue\r\n\r\n'.repeat(interim)}HTTP/1.1 200 OK\r\n\r\n`;
       expect(asking([reply(16)])).toMatchObject({ result: { status: 200 } });
-      expect(errorOf(asking([reply(17)]))).toMatchObject({ code: 'EPROTOCOL', message: 'the proxy sent more than 16 interim replies' });
+      expect(errorOf(asking([reply(17)]))).toMatchObject({
+        code: 'EPROTOCOL',
+        message: 'the proxy sent more than 16 interim replies [EPROTOCOL]',
+      });
     });
 
     it('is required after that number', () => {
@@ -140,7 +143,7 @@ describe('httpConnect', () => {
 
     it('states in its message the target and the reply', () => {
       const { message } = errorOf(asking(['HTTP/1.0 403 Forbidden\r\n\r\n'], { end: true }));
-      expect(message).toBe('the proxy refused to connect to target.test:443: 403 Forbidden');
+      expect(message).toBe('the proxy refused to connect to target.test:443: 403 Forbidden [EPROXY]');
     });
 
     it('has the first KiB of a body that ends with the connection, or has been cut off', () => {

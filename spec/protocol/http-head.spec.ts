@@ -72,7 +72,7 @@ describe('readHead', () => {
 
   it('states the whole limit, whatever part of it remained', () => {
     for (const text of [headOfLength(HEAD_LIMIT + 1), `${STATUS}${'X: y\r\n'.repeat(2726)}X`.padEnd(HEAD_LIMIT + 1, 'x')])
-      expect(run(text).error).toMatchObject({ message: 'the head of the reply is larger than 16384 bytes' });
+      expect(run(text).error).toMatchObject({ message: 'the head of the reply is larger than 16384 bytes [EPROTOCOL]' });
   });
 
   it.each([
@@ -168,7 +168,7 @@ describe('readHead', () => {
     ['\x9b31m', String.raw`"\u009b31m"`],
     ['HTTP/1.1 20 OK\r\n', String.raw`"HTTP/1.1 20 OK\r\n"`],
   ])('quotes the first bytes of %j', (text, quote) => {
-    expect(run(text).error).toMatchObject({ message: `the reply has no status line of HTTP/1: ${quote}` });
+    expect(run(text).error).toMatchObject({ message: `the reply has no status line of HTTP/1: ${quote} [EPROTOCOL]` });
   });
 
   it('is linear in spaces and folds, too', () => {

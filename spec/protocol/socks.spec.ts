@@ -31,7 +31,7 @@ describe('socksRefusal', () => {
       phase: 'handshake',
       status: 5,
       reply: 'connection refused',
-      message: 'the SOCKS proxy refused the connection (5: connection refused)',
+      message: 'the SOCKS proxy refused the connection (5: connection refused) [EPROXY]',
     });
   });
 });

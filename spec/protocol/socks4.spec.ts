@@ -58,7 +58,7 @@ describe('socks4Connect', () => {
   it('refuses another version at its byte, and quotes what came', () => {
     expect(ask('a', { reply: bytesOfHex('05') }).error).toMatchObject({ code: 'EPROTOCOL' });
     expect((ask('a', { reply: bytesOfHex('05 00') }).error as Error).message).toBe(
-      String.raw`the reply has version 5 instead of 0: "\u0005\u0000" (SOCKS5); is it a SOCKS4 proxy?`,
+      String.raw`the reply has version 5 instead of 0: "\u0005\u0000" (SOCKS5); is it a SOCKS4 proxy? [EPROTOCOL]`,
     );
   });
 

@@ -22,7 +22,7 @@ describe('relay: errors', () => {
     expect(await end).toBe('ECONNRESET');
     const error = expectSide(h, (await seen.ended).error, side, 'ECONNRESET');
     expect(error.phase).toBe('read');
-    expect(error.message).toBe(`stream ${side}: read ECONNRESET`);
+    expect(error.message).toBe(`stream ${side}: read ECONNRESET [ECONNRESET]`);
     assert(error.cause instanceof IOStreamError);
     expect((await closedReport(ends[side])).by).toBe('error');
     const report = await closedReport(ends[side === 'a' ? 'b' : 'a']);

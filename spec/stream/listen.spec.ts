@@ -212,7 +212,7 @@ describe('listen', () => {
       const error = await failure(h, { path });
       h.error(error, { code: 'EADDRINUSE', phase: 'connect' });
       expect(error.message).toBe(
-        `listen EADDRINUSE: ${path} is a stale socket file: no process listens on it; remove the file and listen again`,
+        `listen EADDRINUSE: ${path} is a stale socket file: no process listens on it; remove the file and listen again [EADDRINUSE]`,
       );
       expect(statSync(path).isSocket()).toBe(true); // removing it is the user's to do
     });

@@ -28,7 +28,7 @@ describe('log-format', () => {
 
   it('reads the facts of any thrown value', () => {
     const error = new IOStreamError('ECONNRESET', { phase: 'read', errno: -104, message: 'reset' });
-    expect(errorFacts(error)).toStrictEqual({ code: 'ECONNRESET', errno: -104, phase: 'read', message: 'reset' });
+    expect(errorFacts(error)).toStrictEqual({ code: 'ECONNRESET', errno: -104, phase: 'read', message: 'reset [ECONNRESET]' });
     const none = { code: undefined, errno: undefined, phase: undefined };
     expect(errorFacts('why')).toStrictEqual({ ...none, message: 'why' });
     expect(errorFacts(undefined)).toStrictEqual({ ...none, message: 'undefined' });

@@ -114,7 +114,7 @@ describe('connecting to several addresses', () => {
       expect([io.ip, io.remoteAddress]).toEqual(['::1', '::1']);
       await h.until(() => sockets.length === 1, 'accepted');
       const dead = await dial(h, await deadPort(), addresses).ended;
-      expect((dead.error as Error).message).toMatch(/: 127\.0\.2\.1 \w+, ::1 \w+, 127\.0\.2\.2 \w+, 127\.0\.2\.3 \w+$/);
+      expect((dead.error as Error).message).toMatch(/: 127\.0\.2\.1 \w+, ::1 \w+, 127\.0\.2\.2 \w+, 127\.0\.2\.3 \w+ \[ECONNREFUSED\]$/);
     });
 
     spec('tries an IPv4 address after ::1 has refused, and the other way round', async (h) => {

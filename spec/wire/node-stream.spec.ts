@@ -249,7 +249,7 @@ describe('nodeStream', () => {
       source.destroy(new Error('odd'));
       await seen.ended;
       expect(textOf(seen.values)).toBe('ab');
-      expect(seen.error).toMatchObject({ name: 'IOStreamError', phase: 'read', message: 'odd' });
+      expect(seen.error).toMatchObject({ name: 'IOStreamError', phase: 'read', message: 'odd [EPROTOCOL]' });
     });
 
     spec('emits no more buffered bytes when the subscriber unsubscribes on the first chunk', async () => {
@@ -325,7 +325,7 @@ describe('nodeStream', () => {
       app.complete();
       take(new Error('odd'));
       await seen.ended;
-      expect(seen.error).toMatchObject({ phase: 'close', message: 'odd' });
+      expect(seen.error).toMatchObject({ phase: 'close', message: 'odd [EPROTOCOL]' });
     });
   });
 

@@ -101,7 +101,7 @@ describe('resolve', () => {
       const { found, ended } = ask('example.com', options);
       expect(found).toEqual([]);
       expect(ended).toMatchObject({ code: 'EDNS', errno: -10200, phase: 'resolve', fatal: true, cause: { code } });
-      expect((ended as Error).message).toBe(`no address for 'example.com': ${text}`);
+      expect((ended as Error).message).toBe(`no address for 'example.com': ${text} [EDNS]`);
     });
 
     it('when the lookup function throws', () => {

@@ -118,7 +118,7 @@ describe('tcp', () => {
       const seen = await dialled(h, 'some.name', port, { lookup: list(...addresses) }).ended;
       h.error(seen.error, { code: 'ECONNREFUSED', phase: 'connect' });
       expect((seen.error as Error).message).toBe(
-        `connect failed for all 3 addresses of some.name port ${port}: ${addresses.map((each) => `${each} ECONNREFUSED`).join(', ')}`,
+        `connect failed for all 3 addresses of some.name port ${port}: ${addresses.map((each) => `${each} ECONNREFUSED`).join(', ')} [ECONNREFUSED]`,
       );
       const { cause } = seen.error as { cause: AggregateError };
       expect(cause).toBeInstanceOf(AggregateError);
@@ -196,7 +196,7 @@ describe('tcp', () => {
       const seen = await dialled(h, 'some.name', 1, { lookup: () => {} }, { timeouts: { resolve: 60 } }).ended;
       h.error(seen.error, { code: 'EDNS', phase: 'resolve' });
       expect(seen.error).toMatchObject({ cause: { code: 'ETIMEOUT' } });
-      expect((seen.error as Error).message).toBe("no address for 'some.name': the lookup has not answered within 60 ms");
+      expect((seen.error as Error).message).toBe("no address for 'some.name': the lookup has not answered within 60 ms [EDNS]");
       expect(seen.values).toEqual([]);
     });
 

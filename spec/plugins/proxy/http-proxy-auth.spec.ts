@@ -99,7 +99,7 @@ describe('httpProxy', () => {
         made.wire.emit(data(WHO_CLOSES), END);
       }
       expect((made.error as Error).message).toBe(
-        'proxy: the proxy refused to connect to target.test:443: 407 Who; it requires Basic; each of its 3 challenges came on a new connection, so no scheme that is bound to one, such as NTLM, can succeed here',
+        'proxy: the proxy refused to connect to target.test:443: 407 Who; it requires Basic; each of its 3 challenges came on a new connection, so no scheme that is bound to one, such as NTLM, can succeed here [EPROXYAUTH]',
       );
     });
 

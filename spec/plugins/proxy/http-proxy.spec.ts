@@ -177,14 +177,18 @@ describe('httpProxy', () => {
     it('has no control character in its message', () => {
       const made = talking();
       made.wire.emit(data('HTTP/1.1 403 \x9b31m \x85\r\nContent-Length: 0\r\n\r\n'));
-      expect((made.error as Error).message).toBe(String.raw`proxy: the proxy refused to connect to target.test:443: 403 \u009b31m \u0085`);
+      expect((made.error as Error).message).toBe(
+        String.raw`proxy: the proxy refused to connect to target.test:443: 403 \u009b31m \u0085 [EPROXY]`,
+      );
     });
 
     it('by what is no HTTP proxy quotes what came, at its first byte', () => {
       const made = talking();
       made.wire.emit(data('220 smtp.test ESMTP\r\n'));
       expect(made.error).toMatchObject({ code: 'EPROTOCOL', phase: 'handshake' });
-      expect((made.error as Error).message).toBe(String.raw`proxy: the reply has no status line of HTTP/1: "220 smtp.test ESMTP\r\n"`);
+      expect((made.error as Error).message).toBe(
+        String.raw`proxy: the reply has no status line of HTTP/1: "220 smtp.test ESMTP\r\n" [EPROTOCOL]`,
+      );
     });
 
     it('comes after half a second though its body does not, with what there is of it', () => {

@@ -79,7 +79,7 @@ describe('throttleBytes', () => {
         later?.complete();
         expect(io.state).toBe('error');
         h.error(io.error, { code: 'EPROTOCOL', phase: 'write', layer: 'slow' });
-        expect((io.error as Error).message).toBe(message);
+        expect((io.error as Error).message).toBe(`${message} [EPROTOCOL]`);
         expect(clock.pending).toBe(0);
       }
       return Promise.resolve();

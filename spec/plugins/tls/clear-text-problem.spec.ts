@@ -39,7 +39,7 @@ describe('a peer that does not speak TLS', () => {
   spec.each(Object.keys(greetings))('is quoted by its first line: %s', async (h, what) => {
     const [sent, quoted] = greetings[what]!;
     const { message } = await answered(h, ...sent);
-    expect(message).toBe(`tls: the peer does not speak TLS: it sent \`${quoted}\``);
+    expect(message).toBe(`tls: the peer does not speak TLS: it sent \`${quoted}\` [ETLS]`);
   });
 
   spec('is detected at the first byte, however the bytes are cut', async (h) => {
@@ -59,7 +59,7 @@ describe('a peer that does not speak TLS', () => {
       socket.write(sent);
       await h.until(() => errors.values.length > 0);
       const error = errors.values[0] as Error;
-      expect(error.message).toBe(`tls: the peer does not speak TLS: it sent \`${sent.slice(0, 4)}…\``);
+      expect(error.message).toBe(`tls: the peer does not speak TLS: it sent \`${sent.slice(0, 4)}…\` [ETLS]`);
       assert(!inspect(error, { depth: 9 }).includes('48151623'));
     },
   );

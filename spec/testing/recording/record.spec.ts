@@ -116,7 +116,7 @@ describe('record', () => {
 
   it('records errors of both sides and unsubscription', () => {
     const [failed] = recorded({}, (driver) => driver.wire.fail(new IOStreamError('EPROXY', { phase: 'handshake', message: 'no "entry"' })));
-    expect(failed && textOf(failed)).toStrictEqual(['0 wire: error EPROXY -10400 handshake "no \\"entry\\""']);
+    expect(failed && textOf(failed)).toStrictEqual(['0 wire: error EPROXY -10400 handshake "no \\"entry\\" [EPROXY]"']);
     const [reset] = recorded({}, (driver) => driver.app.error(new Error('enough')));
     expect(reset && textOf(reset)).toStrictEqual(['0 to wire: error - 0 - "enough"', '0 wire: error - 0 - "enough"']);
     const [left] = recorded({}, (driver) => driver.unsubscribe());

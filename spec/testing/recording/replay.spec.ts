@@ -104,12 +104,12 @@ describe('replay', () => {
     expect(other).toStrictEqual([
       '0 resolved',
       '10 connected',
-      '11 IOStreamError: replayed: the connection differs from the recording: from byte 3 on, <4c 4f> were recorded, and <50 4f> were sent',
+      '11 IOStreamError: replayed: the connection differs from the recording: from byte 3 on, <4c 4f> were recorded, and <50 4f> were sent [EPROTOCOL]',
     ]);
     const last = (actions: Parameters<typeof played>[1]): string => played(replay(talk), actions).at(-1) ?? '';
-    expect(last({ 11: [data('HELLO!')] })).toMatch(/5 bytes were recorded, and more were sent: <21>$/);
-    expect(last({ 11: [data('HELL'), { kind: 'end' }] })).toMatch(/'end' was sent after 4 of 5 recorded bytes$/);
-    expect(last({ 11: [data('HELL'), 'complete'] })).toMatch(/Flow completed after 4 of 5 recorded bytes$/);
+    expect(last({ 11: [data('HELLO!')] })).toMatch(/5 bytes were recorded, and more were sent: <21> \[EPROTOCOL\]$/);
+    expect(last({ 11: [data('HELL'), { kind: 'end' }] })).toMatch(/'end' was sent after 4 of 5 recorded bytes \[EPROTOCOL\]$/);
+    expect(last({ 11: [data('HELL'), 'complete'] })).toMatch(/Flow completed after 4 of 5 recorded bytes \[EPROTOCOL\]$/);
     expect(played(replay(recordingOf('0 wire: connected []')), { 1: [{ kind: 'end' }] }).at(-1) ?? '').toMatch(
       /no 'end' was recorded, and one was sent/,
     );

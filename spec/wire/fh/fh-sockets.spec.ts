@@ -5,6 +5,7 @@ import { connect as connectTls, createServer as createTlsServer, type TLSSocket 
 import { describe, expect } from 'vitest';
 import { IOStreamError } from '../../../src/errors.ts';
 import { fromFh, type Fh } from '../../../src/wire/fh/fh.ts';
+import type { ConnectedSignal } from '../../../src/wire/signal.ts';
 import { WireDriver, dialOf } from '../../support/wire-driver.ts';
 import { addressOf, fresh, listening, pair, textOf } from '../../support/fh-peers.ts';
 import type { Harness } from '../../support/harness.ts';
@@ -19,7 +20,9 @@ describe('fromFh: sockets', () => {
         const { fh, peer } = await pair(h, side, kind === 'UNIX' ? fresh() : undefined);
         const io = carry(h, fh);
         expect(io.summary).toBe('connected');
-        expect(io.up.values[0]).toStrictEqual({ kind: 'connected', details: [{ wire: 'fh', handle: fh }] });
+        const [connected] = io.up.values;
+        expect(connected).toStrictEqual({ kind: 'connected', details: [{ wire: 'fh' }] });
+        expect((connected as ConnectedSignal).details[0]?.handle).toBe(fh);
         io.write('question');
         io.end();
         expect(await textOf(peer)).toBe('question');
