@@ -1,0 +1,44 @@
+// Joins the modules of each entry point in `src/` and shared code into a few files of `dist/`: code as ES modules and as CommonJS, and the
+// declarations that `tsc` made in `.tmp/types`. No source maps: the code is readable, and maps with their sources are larger than all else.
+import { readFileSync } from 'node:fs';
+import { defineConfig } from 'rolldown';
+import { dts } from 'rolldown-plugin-dts';
+
+const { exports } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
+/** The names of the entry points: '.' is `index`. */
+const doors = Object.keys(exports)
+  .filter((path) => !path.endsWith('.json'))
+  .map((path) => (path === '.' ? 'index' : path.slice(2)));
+const inputs = (toPath) => Object.fromEntries(doors.map((door) => [door, toPath(door)]));
+
+const external = /^(node:|rxjs)/;
+const code = { input: inputs((door) => `./src/${door}.ts`), external, platform: 'node', transform: { target: 'es2022' } };
+const output = { chunkFileNames: 'shared-[hash].js', esModule: true, comments: { legal: false, jsdoc: false, annotation: true } };
+
+/** What CommonJS needs beside the code: a package.json that says so. */
+const commonJsMarker = {
+  name: 'commonjs-marker',
+  generateBundle() {
+    this.emitFile({ type: 'asset', fileName: 'package.json', source: '{ "type": "commonjs" }\n' });
+  },
+};
+
+/** The declarations are CommonJS's; those of the ES modules name them again, so that both are the same types. */
+const esmTypes = {
+  name: 'esm-types',
+  generateBundle() {
+    for (const door of doors) this.emitFile({ type: 'asset', fileName: `${door}.d.ts`, source: `export * from './cjs/${door}.js';\n` });
+  },
+};
+
+export default defineConfig([
+  { ...code, plugins: [esmTypes], output: { ...output, dir: 'dist', format: 'esm' } },
+  // For jest and older bundlers. Without indentation: Node itself takes the ES modules for `require`, too.
+  { ...code, plugins: [commonJsMarker], output: { ...output, dir: 'dist/cjs', format: 'cjs', minify: { mangle: false, compress: false } } },
+  {
+    input: inputs((door) => `./.tmp/types/${door}.d.ts`),
+    external,
+    plugins: [dts({ dtsInput: true, emitDtsOnly: true, sourcemap: false })],
+    output: { dir: 'dist/cjs', chunkFileNames: 'shared-[hash].js' },
+  },
+]);
