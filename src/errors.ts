@@ -1,4 +1,4 @@
-import { errorToJson, errorToPrint } from './errors-print.ts';
+import { errorToJson, errorToPrint } from './util/print-error.ts';
 import { ownOptions } from './util/own-options.ts';
 
 /** The phase of a connection in which an error occurred. */

@@ -15,7 +15,7 @@ describe('handshakeDeadline', () => {
     const dial = testDial({ scheduler, timeouts: { handshake }, deadline: scheduler.now() + deadline, layer: 'ssl' });
     handshakeDeadline(dial, 'knock', (error) => told.push([error.code, error.phase, error.layer, error.message, scheduler.frame]));
     scheduler.flush();
-    const message = `ssl: the knock did not complete within ${ms} ms; raise timeouts.handshake or timeouts.establish if the peer is only slow`;
+    const message = `ssl: the knock did not complete within ${ms} ms; raise timeouts.handshake or timeouts.establish if the peer is only slow [ETOHANDSHAKE]`;
     expect(told).toEqual([['ETOHANDSHAKE', 'handshake', 'ssl', message, expect.closeTo(ms, 0)]]);
   });
 

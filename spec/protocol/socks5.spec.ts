@@ -130,11 +130,11 @@ describe('socks5Connect', () => {
   it('quotes what came instead of a reply, without the password', () => {
     const message = (reply: Buffer): string => (runInHex((link) => socks5Connect(link, to, login), [reply]).error as Error).message;
     expect(message(Buffer.from('HTTP/1.1 400 Bad Request\r\n'))).toBe(
-      String.raw`the method reply has version 72 instead of 5: "HTTP/1.1 400 Bad Request\r\n"; is it a SOCKS5 proxy?`,
+      String.raw`the method reply has version 72 instead of 5: "HTTP/1.1 400 Bad Request\r\n"; is it a SOCKS5 proxy? [EPROTOCOL]`,
     );
     const echo = Buffer.concat([bytesOfHex('05020002'), bytesOfHex(LOGIN)]);
     expect(message(echo)).toBe(
-      String.raw`the authentication reply has version 0 instead of 1: "\u0000\u0002\u0001\u0004user\u0006***"; is it a SOCKS5 proxy?`,
+      String.raw`the authentication reply has version 0 instead of 1: "\u0000\u0002\u0001\u0004user\u0006***"; is it a SOCKS5 proxy? [EPROTOCOL]`,
     );
   });
 

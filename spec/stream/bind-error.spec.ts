@@ -10,6 +10,6 @@ describe('toBindError', () => {
     const inUse = Object.assign(new Error(`listen EADDRINUSE: address already in use ${path}`), { code: 'EADDRINUSE', syscall: 'listen' });
     const errors: IOStreamError[] = [];
     toBindError(inUse, path, (error) => errors.push(error));
-    expect(errors).toMatchObject([{ code: 'EADDRINUSE', phase: 'connect', message: inUse.message }]);
+    expect(errors).toMatchObject([{ code: 'EADDRINUSE', phase: 'connect', message: `${inUse.message} [EADDRINUSE]` }]);
   });
 });

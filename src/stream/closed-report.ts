@@ -1,4 +1,4 @@
-import { anyToJson } from '../errors-print.ts';
+import { anyToJson } from '../util/print-error.ts';
 import type { ClosedReport as Facts } from './report.ts';
 
 /** The report as it is emitted: prints with its name, and `JSON.stringify` shows an error of any origin. */

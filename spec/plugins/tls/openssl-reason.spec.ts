@@ -21,7 +21,7 @@ describe('opensslReason', () => {
     const ends = new TlsPair(h, { version: 'TLSv1.2', server: { minVersion: 'TLSv1.3' } });
     await Promise.all([ends.client.up.ended, ends.server.up.ended]);
     const messages = [ends.client.up.error, ends.server.up.error].map((error) => (error as Error).message);
-    expect(messages[0]).toBe('client: the peer sent a TLS alert: tlsv1 alert protocol version (SSL alert number 70)');
-    expect(messages[1]).toBe('server: unsupported protocol');
+    expect(messages[0]).toBe('client: the peer sent a TLS alert: tlsv1 alert protocol version (SSL alert number 70) [ETLS]');
+    expect(messages[1]).toBe('server: unsupported protocol [ETLS]');
   });
 });

@@ -142,7 +142,7 @@ describe('replay', () => {
 
   it('errors as the recording does', () => {
     const wire = replay(recordingOf('0 wire: connected []', '7 wire: error ECONNRESET -104 read "read ECONNRESET"'));
-    expect(played(wire, {})).toStrictEqual(['0 connected', '7 IOStreamError: read ECONNRESET']);
+    expect(played(wire, {})).toStrictEqual(['0 connected', '7 IOStreamError: read ECONNRESET [ECONNRESET]']);
     const app = new Endpoint();
     const clock = new Clock();
     app.dial(wire, testDial({ scheduler: clock }));
