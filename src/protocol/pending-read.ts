@@ -52,8 +52,8 @@ export class PendingRead implements IterableIterator<Need, Uint8Array, Uint8Arra
 }
 
 /** A generator has helpers such as `map` where the library of the compiler is newer than ours; `yield*` calls none of them. */
-function delegate(read: PendingRead): Talk<Uint8Array> {
-  return read as unknown as Talk<Uint8Array>;
+function delegate(read: IterableIterator<Need, Uint8Array, Uint8Array>): Talk<Uint8Array> {
+  return read as Talk<Uint8Array>;
 }
 
 let lastText = '';

@@ -17,6 +17,6 @@ export class ClosedReport implements Facts {
   }
 
   toJSON(): object {
-    return { ...this, ...('error' in this ? { error: anyToJson(this.error) } : {}) };
+    return Object.assign({}, this, 'error' in this ? { error: anyToJson(this.error) } : {});
   }
 }

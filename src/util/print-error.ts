@@ -62,7 +62,7 @@ function plain(value: unknown, depth: number): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const prototype: unknown = Object.getPrototypeOf(value);
   const isPlain = prototype === Object.prototype || prototype === null || Array.isArray(value);
-  if (!isPlain || depth >= MAX_DEPTH) return `[${value.constructor?.name ?? 'Object'}]`;
+  if (!isPlain || depth >= MAX_DEPTH) return `[${(value as { constructor?: { name: string } }).constructor?.name ?? 'Object'}]`;
   if (Array.isArray(value)) return value.map((each) => plain(each, depth + 1));
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, plain(each, depth + 1)]));
 }
