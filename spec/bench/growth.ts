@@ -9,7 +9,8 @@
  * that live only because a collection came in the middle of a run.
  *
  * Prints the CPU time per unit at each size and the exponent: the slope of log(total CPU time) over log(number of units), by least
- * squares over the three largest sizes, or over the last two if that is lower. 1 is linear, 2 is quadratic. The exit code is 1 if an exponent stays above the limit.
+ * squares over the three largest sizes, or over the last two if that is lower. 1 is linear, 2 is quadratic. The exit code is 1 if an
+ * exponent stays above the limit.
  */
 import { parseArgs } from 'node:util';
 import { growthRows } from './growth-rows.ts';
