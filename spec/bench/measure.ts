@@ -8,8 +8,10 @@ export interface Plan {
   readonly runsPerProcess: number;
   /** Seconds of CPU that one run should take. */
   readonly seconds: number;
-  /** Seconds of CPU that each program uses to be compiled, before the clock starts. With 0, the first run counts, of the row's own size. */
+  /** Seconds of CPU that each program uses to be compiled, before the clock starts. With 0, the first run counts. */
   readonly warmUp: number;
+  /** The first run, as a part of the row's `start`. @default 1 */
+  readonly share?: number;
   /** Number of connections in the rows that hold them. */
   readonly held: number;
   /** Whether one pair of processes runs all rows: faster, but the compilations of one row serve the next. */
@@ -21,7 +23,7 @@ export type Pair = readonly [ours: Outcome, theirs: Outcome];
 
 export async function measure(row: Row, plan: Plan, crews: Crews): Promise<Pair[]> {
   const pairs: Pair[] = [];
-  let units = row.fresh ? plan.held : row.start;
+  let units = row.fresh ? plan.held : wholeSteps(row, row.start * (plan.share ?? 1));
   while (pairs.length < plan.runs) {
     const crew = await crews.take(row);
     try {
@@ -53,8 +55,13 @@ async function warmUp(row: Row, { seconds, warmUp: least }: Plan, known: number,
     theirsHot += busy(theirs);
   } while (Math.min(oursHot, theirsHot) < least * (row.warmUp ?? 1));
   if (known !== row.start) return known;
-  const step = row.work.connections * (row.unit.size === MIB ? row.work.chunk : 1);
-  return Math.max(1, Math.round((known * seconds) / busy(theirs) / step)) * step;
+  return wholeSteps(row, (known * seconds) / busy(theirs));
+}
+
+/** Rounds to what the connections of a row can share in whole chunks. */
+function wholeSteps({ work, unit }: Row, units: number): number {
+  const step = work.connections * (unit.size === MIB ? work.chunk : 1);
+  return Math.max(1, Math.round(units / step)) * step;
 }
 
 /** Seconds of CPU, user and system. */

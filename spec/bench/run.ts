@@ -39,7 +39,7 @@ const { values: options } = parseArgs({
 });
 
 const FULL: Plan = { runs: 6, runsPerProcess: 3, seconds: 0.25, warmUp: 0.6, held: 5_000, keepProcesses: false };
-const QUICK: Plan = { runs: 1, runsPerProcess: 1, seconds: 0.05, warmUp: 0, held: 200, keepProcesses: true };
+const QUICK: Plan = { runs: 1, runsPerProcess: 1, seconds: 0.05, warmUp: 0, share: 0.25, held: 200, keepProcesses: true };
 /** Seconds for all rows. On a slow or busy machine, rows that start late are shortened. */
 const BUDGET = options.quick ? 50 : 540;
 /** Runs of a row of memory: its values hardly vary, and each sample takes a pair of processes. */
