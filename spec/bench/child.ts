@@ -1,12 +1,12 @@
 /**
- * A process of the benchmark: `child.ts program 0|1 [PROFILE]` (ours, theirs) or `child.ts peer NAME`.
+ * A process of the benchmark: `child program 0|1 [PROFILE]` (ours, theirs) or `child peer NAME`.
  *
  * Answers each job that it receives, and exits when its parent does. V8's CPU profile, without the imports, is written to PROFILE.
  */
 import { writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
+import { answerJobs } from './answer-jobs.ts';
 import { peers } from './peers.ts';
-import type { Answer, Question } from './processes.ts';
 import type { Job, PeerName } from './row.ts';
 import { rows } from './rows/index.ts';
 
@@ -21,7 +21,7 @@ function answerer(): (job: Job) => Promise<unknown> {
   };
 }
 
-/** Node's own `--cpu-prof` would profile the imports, and the loader's thread into the same file. */
+/** Node's own `--cpu-prof` would profile the imports, too. */
 function startProfile(file: string): () => void {
   const session = new Session();
   session.connect();
@@ -30,17 +30,10 @@ function startProfile(file: string): () => void {
   return () => session.post('Profiler.stop', (_, result) => writeFileSync(file, JSON.stringify(result.profile)));
 }
 
-const answer = answerer();
 const stopProfile = profile === undefined ? undefined : startProfile(profile);
 process.on('disconnect', () => {
   stopProfile?.();
   process.exit();
 });
-process.on('message', ({ id, job }: Question) => {
-  const send = (message: Answer): void => void process.send?.(message);
-  answer(job).then(
-    (value) => send({ id, value }),
-    (error: unknown) => send({ id, failed: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
-  );
-});
-process.send?.({ id: 0 } satisfies Answer);
+const answer = answerer();
+answerJobs((job) => answer(job as Job));

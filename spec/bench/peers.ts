@@ -1,6 +1,7 @@
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import * as certificates from '../support/certificates.ts';
+import { callers } from './callers.ts';
 import type { Job, PeerName } from './row.ts';
 
 type Peer = () => (job: Job) => Promise<{ readonly port: number }>;
@@ -43,6 +44,14 @@ const talker: Serve = (socket, { units, chunk, connections }) => {
   pour(socket, units / connections, chunk, () => socket.end());
 };
 
+/** Echoes, with backpressure. */
+const echo: Serve = (socket) => {
+  socket.on('data', (chunk) => {
+    if (!socket.write(chunk)) socket.pause();
+  });
+  socket.on('drain', () => socket.resume());
+};
+
 /** The other sides of the connections, made of plain `node:net` and `node:tls`. One serves both programs of a row. */
 export const peers: Readonly<Record<PeerName, Peer>> = {
   source: () => serving(source),
@@ -51,38 +60,14 @@ export const peers: Readonly<Record<PeerName, Peer>> = {
   'tls-source': () => serving(source, { tls: true }),
   'tls-sink': () => serving(sink, { tls: true }),
 
-  /** Echoes, with backpressure. */
-  echo: () =>
-    serving((socket) => {
-      socket.on('data', (chunk) => {
-        if (!socket.write(chunk)) socket.pause();
-      });
-      socket.on('drain', () => socket.resume());
-    }),
+  echo: () => serving(echo),
+  'tls-echo': () => serving(echo, { tls: true }),
 
   /** Accepts and does nothing. */
   hold: () => serving((socket) => void socket.resume()),
 
-  /** Opens the connections of the job, and holds them until the other side ends. */
-  dialler: () => (job) =>
-    inWaves(job.connections, () => {
-      const socket = connect({ host: '127.0.0.1', port: job.port });
-      socket.on('error', ignore).resume();
-      return new Promise((resolve) => socket.on('connect', resolve));
-    }).then(() => ({ port: job.port })),
+  ...callers,
 };
-
-/** Calls `work` this many times, at most 100 at once: a listener's queue is limited. */
-export async function inWaves(times: number, work: () => Promise<unknown>): Promise<void> {
-  let remaining = times;
-  const worker = async (): Promise<void> => {
-    while (remaining > 0) {
-      remaining -= 1;
-      await work();
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(100, times) }, worker));
-}
 
 function serving(serve: Serve, { tls = false } = {}): ReturnType<Peer> {
   let current: Job;

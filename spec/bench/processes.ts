@@ -1,9 +1,8 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 
 export interface Question {
   readonly id: number;
-  readonly job: never;
+  readonly job: unknown;
 }
 
 /** The reply to a question. Number 0 reports that the imports are done. */
@@ -29,9 +28,17 @@ export const TUNED = {
   flags: ['--initial-old-space-size=128'],
 };
 
-const FILE = fileURLToPath(new URL('./child.ts', import.meta.url));
-/** Milliseconds after which a missing answer is an error. */
-const ANSWER_TIMEOUT = 60_000;
+/** What a process runs, and how. */
+export interface Launch {
+  /** The path of the bundle. @default that of this process */
+  readonly file?: string | undefined;
+  /** The path of `node`. @default that of this process */
+  readonly node?: string | undefined;
+  /** Whether the settings of {@link TUNED} apply. @default false */
+  readonly tuned?: boolean;
+  /** Seconds after which a missing answer is an error. @default 60 */
+  readonly timeout?: number;
+}
 
 interface Waiting {
   resolve(value: unknown): void;
@@ -42,11 +49,13 @@ interface Waiting {
 export class Child {
   readonly #process: ChildProcess;
   readonly #name: string;
+  readonly #timeout: number;
   readonly #waiting = new Map<number, Waiting>();
   #questions = 0;
 
-  private constructor(name: string, child: ChildProcess) {
+  private constructor(name: string, child: ChildProcess, timeout: number) {
     this.#name = name;
+    this.#timeout = timeout;
     this.#process = child;
     child.on('message', ({ id, value, failed }: Answer) => {
       const waiting = this.#waiting.get(id);
@@ -61,13 +70,15 @@ export class Child {
   }
 
   /** Resolves when its imports are done. */
-  static async start(args: readonly string[], { tuned }: { readonly tuned: boolean }): Promise<Child> {
-    const child = fork(FILE, args, {
+  static async start(args: readonly string[], launch: Launch): Promise<Child> {
+    const { file = process.argv[1] ?? '', node, tuned = false, timeout = 60 } = launch;
+    const child = fork(file, args, {
+      ...(node === undefined ? {} : { execPath: node }),
       // One row compares with OpenSSL's RC4, which is a legacy algorithm.
-      execArgv: ['--import', import.meta.resolve('tsx'), '--expose-gc', '--openssl-legacy-provider', ...(tuned ? TUNED.flags : [])],
+      execArgv: ['--expose-gc', '--openssl-legacy-provider', ...(tuned ? TUNED.flags : [])],
       env: { ...process.env, ...(tuned ? TUNED.env : {}) },
     });
-    const made = new Child(args.join(' '), child);
+    const made = new Child(args.join(' '), child, timeout);
     await made.#answer(0);
     return made;
   }
@@ -91,7 +102,7 @@ export class Child {
 
   #answer(id: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`${this.#name} did not answer within ${ANSWER_TIMEOUT / 1e3} s`)), ANSWER_TIMEOUT);
+      const timer = setTimeout(() => reject(new Error(`${this.#name} did not answer within ${this.#timeout} s`)), this.#timeout * 1e3);
       const done = (): void => clearTimeout(timer);
       this.#waiting.set(id, {
         resolve: (value) => {

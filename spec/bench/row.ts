@@ -19,6 +19,8 @@ export interface Row {
   readonly warmUp?: number;
   /** Whether each sample is a new process with `start` units: for memory. @default false */
   readonly fresh?: boolean;
+  /** Returns why the row cannot run here, or undefined. @param node the major version of the children's Node */
+  readonly missing?: (node: number) => string | undefined;
 }
 
 /** One of the programs of a row, and its name in the table. */
@@ -32,6 +34,8 @@ export interface Work {
   readonly connections: number;
   /** Bytes of one chunk. */
   readonly chunk: number;
+  /** Whether TLS connections resume a session. @default false */
+  readonly resumes?: boolean;
 }
 
 /** One measured run, for the peer and the program. */
@@ -70,15 +74,31 @@ export interface Figure {
   readonly compare: 'ratio' | 'added' | 'absolute';
   /** The minimum of a ratio, or the maximum of `added` and `absolute`. */
   readonly asked?: number;
-  /** Number of equal steps that the ratio is made of. The figure is that of one step: the root. @default 1 */
+  /** Number of equal steps that the difference is made of. The figure is that of one step: the root of a ratio. @default 1 */
   readonly steps?: number;
+  /**
+   * What a ratio is judged by:
+   *
+   * - `rate`: the wall clock while the machine is quiet, otherwise CPU per unit.
+   * - `both`: as `rate`, and CPU per unit on a quiet machine, too.
+   * - `cpu`: CPU per unit.
+   * - `value`: the printed value itself, such as a latency. So are `added` and `absolute`.
+   *
+   * @default 'rate'
+   */
+  readonly judge?: Judge;
 }
 
-export type PeerName = 'source' | 'sink' | 'tls-source' | 'tls-sink' | 'echo' | 'hold' | 'dialler' | 'talker';
+export type Judge = 'rate' | 'both' | 'cpu' | 'value';
+
+export type PeerName = 'source' | 'sink' | 'tls-source' | 'tls-sink' | 'echo' | 'tls-echo' | 'hold' | 'talker' | DiallingPeer;
+/** The peers that dial a program, which listens. */
+export type DiallingPeer = 'opener' | 'caller' | 'tls-caller';
 
 export const MIB: number = 2 ** 20;
 
 /** Units per second of wall-clock time: the figure of most rows. */
-export function perSecond(unit: string, size: number, asked: number): Figure {
-  return { unit: `${unit}/s`, value: ({ units, seconds }) => units / size / seconds, better: 'more', compare: 'ratio', asked };
+export function perSecond(unit: string, size: number, asked: number | undefined, judge: Judge = 'rate'): Figure {
+  const value: Figure['value'] = ({ units, seconds }) => units / size / seconds;
+  return { unit: `${unit}/s`, value, better: 'more', compare: 'ratio', judge, ...(asked === undefined ? {} : { asked }) };
 }

@@ -3,9 +3,10 @@ import { IOStream } from 'rxjs-io-stream';
 import { Clock } from '../clock.ts';
 import { perSecond, type Job, type Outcome, type Program, type Row } from '../row.ts';
 
-type One = (port: number, message: Buffer, closed: () => void, failed: (reason: unknown) => void) => void;
+/** Sends a message over a connection of its own, and closes it after the echo. */
+export type One = (port: number, message: Buffer, closed: (reused?: unknown) => void, failed: (reason: unknown) => void) => void;
 
-const oneOfOurs: One = (port, message, closed, failed) => {
+export const oneOfOurs: One = (port, message, closed, failed) => {
   const io = new IOStream({ host: '127.0.0.1', port });
   let remaining = message.length;
   io.write(message);
@@ -16,7 +17,7 @@ const oneOfOurs: One = (port, message, closed, failed) => {
     },
     error: failed,
   });
-  io.closed$.subscribe(closed);
+  io.closed$.subscribe(() => closed());
 };
 
 const rawOne: One = (port, message, closed, failed) => {
@@ -28,11 +29,11 @@ const rawOne: One = (port, message, closed, failed) => {
     if (remaining === 0) socket.end();
   });
   socket.on('error', failed);
-  socket.on('close', closed);
+  socket.on('close', () => closed());
 };
 
 /** Makes `units` connections, `connections` at a time. */
-function churning(name: string, one: One): Program {
+export function churning(name: string, one: One): Program {
   return {
     name,
     run: ({ port, units, chunk, connections }: Job) =>
@@ -64,7 +65,7 @@ function row(connections: number): Row {
     work: { connections, chunk: 64 },
     start: 1_000,
     unit: { name: 'conn', size: 1 },
-    figures: [perSecond('conn', 1, 0.95)],
+    figures: [perSecond('conn', 1, 0.95, 'both')],
   };
 }
 

@@ -77,7 +77,7 @@ function row(name: string, title: string, talk: Talk): Row {
         value: (outcome) => (cpu(outcome) * 1e3 * KIB64) / outcome.units,
         better: 'less',
         compare: 'absolute',
-        asked: 20,
+        asked: 15,
       },
       {
         // 1 is linear, 0.25 is quadratic.
@@ -87,6 +87,7 @@ function row(name: string, title: string, talk: Talk): Row {
         better: 'more',
         compare: 'ratio',
         asked: 0.7,
+        judge: 'value',
       },
     ],
     memory: false,

@@ -1,7 +1,7 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { CONNECTED, IOStream } from 'rxjs-io-stream';
+import { CONNECTED, IOStream, type Plugin } from 'rxjs-io-stream';
 import { Clock } from '../clock.ts';
-import { inWaves } from '../peers.ts';
+import { inWaves } from '../callers.ts';
 import { Child } from '../processes.ts';
 import type { Figure, Outcome, Program, Row } from '../row.ts';
 
@@ -18,7 +18,7 @@ function dialling(name: string, dial: Dial): Program {
   return {
     name,
     run: ({ port, units }) =>
-      growth(units, (count) => inWaves(count, () => new Promise<void>((connected) => void held.push(dial(port, connected))))),
+      growth(units, (count) => inWaves(count, 100, () => new Promise<void>((connected) => void held.push(dial(port, connected))))),
   };
 }
 
@@ -27,7 +27,7 @@ function accepting(name: string, keep: Keep): Program {
   return {
     name,
     run: async ({ units }) => {
-      const dialler = await Child.start(['peer', 'dialler'], { tuned: true });
+      const opener = await Child.start(['peer', 'opener'], { tuned: true });
       let arrived = (): void => {};
       let expected = 0;
       const server = createServer((socket) => {
@@ -41,10 +41,10 @@ function accepting(name: string, keep: Keep): Program {
         const all = new Promise<void>((resolve) => {
           arrived = resolve;
         });
-        await dialler.ask({ port, connections: count });
+        await opener.ask({ port, connections: count });
         await all;
       });
-      void dialler.stop();
+      void opener.stop();
       return outcome;
     },
   };
@@ -120,6 +120,8 @@ const rawDial =
   };
 const listenShared: Keep = (socket) => socket.on('data', onSeen).on('error', onSeen).on('close', onSeen);
 
+type PluginRecord = Readonly<Record<string, Plugin>>;
+
 const ourDial: Dial = (port, connected) =>
   subscribe(
     new IOStream({
@@ -130,29 +132,37 @@ const ourDial: Dial = (port, connected) =>
       },
     }),
   );
-const ourDialWithCallback: Dial = (port, connected) => {
-  const io = new IOStream({
-    host: '127.0.0.1',
-    port,
-    cb: (_: IOStream, mask: number) => {
-      if ((mask & CONNECTED) === 0) return;
-      io.cb = observer;
-      connected();
-    },
-  });
-  return io;
-};
+const ourDialWithCallback =
+  (plugin: PluginRecord = {}): Dial =>
+  (port, connected) => {
+    const io = new IOStream({
+      host: '127.0.0.1',
+      port,
+      plugin,
+      cb: (_: unknown, mask: number) => {
+        if ((mask & CONNECTED) === 0) return;
+        io.cb = observer;
+        connected();
+      },
+    });
+    return io;
+  };
 
-const memory = (which: 'heap' | 'rss', title: string): Figure => ({
+const memory = (which: 'heap' | 'rss', title: string, asked?: number, steps = 1): Figure => ({
   title: `${title}, ${which === 'heap' ? 'JS heap' : 'RSS'}`,
   unit: 'bytes',
   value: ({ extra }) => extra?.[which] ?? NaN,
   better: 'less',
   compare: 'added',
-  asked: 4096,
+  steps,
+  ...(asked === undefined ? {} : { asked }),
 });
 
-function idle(name: string, title: string, programs: readonly [Program, Program], peer?: 'hold'): Row {
+const CALLBACK_BYTES = 2 * 1024;
+const DATA_BYTES = 3 * 1024;
+
+/** Memory is judged by RSS. */
+function idle(name: string, title: string, programs: readonly [Program, Program], asked: number, peer?: 'hold'): Row {
   return {
     name,
     title,
@@ -161,9 +171,18 @@ function idle(name: string, title: string, programs: readonly [Program, Program]
     work: { connections: 1, chunk: 0 },
     start: 5_000,
     unit: { name: 'conn', size: 1 },
-    figures: [memory('heap', title), memory('rss', title)],
+    figures: [memory('rss', title, asked), memory('heap', title)],
     memory: false,
     fresh: true,
+  };
+}
+
+/** The memory of each of `count` plugins. */
+export function idleWithPlugins(name: string, title: string, count: number, plugin: PluginRecord): Row {
+  const programs = [dialling(`with ${count}`, ourDialWithCallback(plugin)), dialling('without', ourDialWithCallback())] as const;
+  return {
+    ...idle(name, title, programs, 0, 'hold'),
+    figures: [memory('rss', title, 300, count), memory('heap', title, 300, count)],
   };
 }
 
@@ -171,19 +190,25 @@ export const idleClient: Row = idle(
   'idle-client',
   'idle client, data$',
   [dialling('data$', ourDial), dialling('net', rawDial(listenInClosures))],
+  DATA_BYTES,
   'hold',
 );
 export const idleClientCallback: Row = idle(
   'idle-client-cb',
   'idle client, cb',
-  [dialling('cb', ourDialWithCallback), dialling('net', rawDial(listenShared))],
+  [dialling('cb', ourDialWithCallback()), dialling('net', rawDial(listenShared))],
+  CALLBACK_BYTES,
   'hold',
 );
-export const idleAccepted: Row = idle('idle-accepted', 'idle accepted, data$', [
-  accepting('data$', (fh) => subscribe(new IOStream({ fh }))),
-  accepting('net', listenInClosures),
-]);
-export const idleAcceptedCallback: Row = idle('idle-accepted-cb', 'idle accepted, cb', [
-  accepting('cb', (fh) => new IOStream({ fh, cb: observer })),
-  accepting('net', listenShared),
-]);
+export const idleAccepted: Row = idle(
+  'idle-accepted',
+  'idle accepted, data$',
+  [accepting('data$', (fh) => subscribe(new IOStream({ fh }))), accepting('net', listenInClosures)],
+  DATA_BYTES,
+);
+export const idleAcceptedCallback: Row = idle(
+  'idle-accepted-cb',
+  'idle accepted, cb',
+  [accepting('cb', (fh) => new IOStream({ fh, cb: observer })), accepting('net', listenShared)],
+  CALLBACK_BYTES,
+);

@@ -3,9 +3,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { IOStream, lines } from 'rxjs-io-stream';
-
 import { Clock } from '../clock.ts';
-import { MIB, type Job, type Outcome, type Program, type Row } from '../row.ts';
+import { MIB, perSecond, type Job, type Outcome, type Program, type Row } from '../row.ts';
 
 const LINE = 100;
 
@@ -81,5 +80,5 @@ export const lines100: Row = {
   work: { connections: 1, chunk: LINE },
   start: 100_000,
   unit: { name: 'MiB', size: MIB / LINE },
-  figures: [{ unit: 'lines/s', value: ({ units, seconds }) => units / seconds, better: 'more', compare: 'ratio', asked: 2 }],
+  figures: [perSecond('lines', 1, 2)],
 };

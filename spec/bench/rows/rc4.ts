@@ -42,4 +42,4 @@ const rawRc4: Program = {
 
 const row = echoRow('rc4', 'rc4 on bulk echo', [echoing('ours', { rc4: rc4(KEY) }), rawRc4], 1);
 
-export const rc4Echo: Row = { ...row, figures: row.figures.map((figure) => ({ ...figure, asked: 0.4 })) };
+export const rc4Echo: Row = { ...row, figures: row.figures.map((figure) => ({ ...figure, asked: 0.5, judge: 'rate' as const })) };

@@ -81,7 +81,7 @@ function send(by: 'send' | 'send-source', size: string, chunk: number): Row {
     work: { connections: 1, chunk },
     start: 128 * MIB,
     unit: { name: 'MiB', size: MIB },
-    figures: [perSecond('MiB', MIB, 0.95)],
+    figures: [perSecond('MiB', MIB, 1, 'cpu')],
   };
 }
 

@@ -82,7 +82,7 @@ function bulk(direction: 'send' | 'receive'): Row {
     work: { connections: 1, chunk: 64 * 1024 },
     start: 64 * MIB,
     unit: { name: 'MiB', size: MIB },
-    figures: [perSecond('MiB', MIB, 0.8)],
+    figures: [perSecond('MiB', MIB, 0.95, 'cpu')],
   };
 }
 
