@@ -1,4 +1,5 @@
-// Compiles the examples of the guides in docs/ and of the docstrings in src/: each TypeScript block that imports something.
+// Compiles each TypeScript block of the README, of the pages in docs/ and of the docstrings in src/. A block of a docstring that
+// imports nothing is a fragment, and is left out.
 //
 //   node .ci/check-doc-examples.js
 import { execFileSync } from 'node:child_process';
@@ -13,11 +14,11 @@ function* examplesOf(file) {
   const prose = file.endsWith('.md') ? text : text.replace(/^ *\*(?: |$)/gm, '');
   for (const { index, 1: code } of prose.matchAll(/^```ts\n([\s\S]*?)^```/gm)) {
     const linesBefore = prose.slice(0, index).split('\n').length;
-    if (code.includes('import ')) yield `${'\n'.repeat(linesBefore)}${code}\nexport {};\n`;
+    if (file.endsWith('.md') || code.includes('import ')) yield `${'\n'.repeat(linesBefore)}${code}\nexport {};\n`;
   }
 }
 
-const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', 'docs/**/*.md', 'src/**/*.ts'], { encoding: 'utf8' });
+const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', 'README.md', 'docs/**/*.md', 'src/**/*.ts'], { encoding: 'utf8' });
 const examples = new Map();
 for (const file of listed.split('\n').filter(Boolean))
   for (const code of examplesOf(file)) examples.set(`${process.cwd()}/${file}${MARK}${examples.size}.ts`, code);

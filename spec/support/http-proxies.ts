@@ -13,7 +13,7 @@ export interface ProxyPlace {
 
 /** A proxy on Node's own HTTP server and its parser of requests. Closed at the end of the spec. */
 export async function nodeProxy(
-  h: Harness,
+  h: Pick<Harness, 'defer' | 'peer'>,
   { credentials, seen = () => {} }: { credentials?: string; seen?: (request: IncomingMessage) => void } = {},
 ): Promise<ProxyPlace> {
   const sockets = new Set<Socket>();

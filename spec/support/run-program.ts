@@ -31,23 +31,32 @@ afterAll(() => Promise.all(stops.map((stop) => stop())));
 
 /** Runs an example as a user would. It is killed after the specs of the file. */
 export function runProgram(path: string, ...args: readonly (string | number)[]): Running {
-  return run(commandOf(path, args));
+  return runCommand(commandOf(path, args));
 }
 
 /** Runs an example on a terminal that `script` creates: all output is stdout. */
 export function runOnTerminal(path: string, ...args: readonly (string | number)[]): Running {
   const line = commandOf(path, args).map((word) => `'${word}'`);
-  return run(['script', '-qec', line.join(' '), '/dev/null']);
+  return runCommand(['script', '-qec', line.join(' '), '/dev/null']);
 }
 
 function commandOf(path: string, args: readonly (string | number)[]): string[] {
   return [process.execPath, '--import', 'tsx', path, ...args.map(String)];
 }
 
-function run([file = '', ...args]: readonly string[]): Running {
+/** Where a program runs. */
+interface Surroundings {
+  /** @default the root of the repository */
+  readonly cwd?: string;
+  /** Variables that are added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Runs a command. It is killed after the specs of the file. */
+export function runCommand([file = '', ...args]: readonly string[], { cwd = ROOT, env: added = {} }: Surroundings = {}): Running {
   // The environment of the test runner is not that of a user.
   const { NODE_OPTIONS: _options, FORCE_COLOR: _force, NO_COLOR: _none, ...env } = process.env;
-  const child = spawn(file, args, { cwd: ROOT, env, stdio: 'pipe' });
+  const child = spawn(file, args, { cwd, env: { ...env, ...added }, stdio: 'pipe' });
   const output = { stdout: '', stderr: '' };
   // Collects all output, also before the first call of `prints`.
   for (const name of ['stdout', 'stderr'] as const) child[name].setEncoding('utf8').on('data', (text: string) => (output[name] += text));

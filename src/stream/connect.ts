@@ -42,7 +42,7 @@ export type ConnectOptions<O> = OptionsOf<O, IOStreamOptions<StreamOf<O>>> | (()
  * @param handler returns an `ObservableInput`, as for `listen`. Unsubscribed before the stream closes.
  * @returns a cold Observable.
  * @throws TypeError for wrong options. If a function returned them, the Observable errors instead.
- * @see docs/guides/connections.md, {@link open} for a connection as a Promise, {@link listen} for servers.
+ * @see docs/guides/clients.md, {@link open} for a connection as a Promise, {@link listen} for servers.
  *
  * ```ts
  * import { connect } from 'rxjs-io-stream';
