@@ -42,7 +42,7 @@ typed.on('close', () => {
 });
 messages$.subscribe({
   next: (text) => console.log(text),
-  error: (error: any) => {
+  error: (error: unknown) => {
     fail(error); // the name was refused
     typed.close();
   },

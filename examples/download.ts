@@ -1,5 +1,5 @@
 // Downloads a file over HTTP/1.1, also through a proxy. Resumes where it stopped when the connection is lost.
-//   npx tsx examples/download.ts URL [FILE] [--proxy http://HOST:PORT]
+//   npx tsx examples/download.ts URL [FILE] [--proxy http://USER:PASSWORD@HOST:PORT]
 import { basename } from 'node:path';
 import { backoff, connect, framed, httpProxy, IOStreamError, tlsClient, type Plugin } from 'rxjs-io-stream';
 import { concat, defer, finalize, ignoreElements, map, retry, switchMap, takeWhile, throwError } from 'rxjs';
@@ -71,8 +71,7 @@ const cutAfter = (received: number): Error =>
 function main(): void {
   const { values, positionals } = parseCommandLine({ proxy: TEXT });
   const [url = '', file = basename(new URL(url).pathname) || 'index.html'] = positionals;
-  const { hostname, port } = new URL(values.proxy ?? url);
-  const plugin = values.proxy === undefined ? {} : { proxy: httpProxy({ host: hostname, port: Number(port) }) };
+  const plugin = values.proxy === undefined ? {} : { proxy: httpProxy(values.proxy) };
   download({ url, file, plugin })
     .pipe(
       showProgress(({ received, total = Infinity, cuts }) => ({

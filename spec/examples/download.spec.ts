@@ -6,7 +6,8 @@ import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect } from 'vitest';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { connectProxy } from '../../examples/connect-proxy.ts';
 import { download, type DownloadOptions, type Progress } from '../../examples/download.ts';
 import { httpProxy } from '../../src/plugins/proxy/http-proxy.ts';
@@ -15,8 +16,9 @@ import * as certificates from '../support/certificates.ts';
 import type { Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import type { ObserverSpy } from '../support/observer-spy.ts';
-import { deadPort, pattern, served } from '../support/loopback.ts';
-import { runOnTerminal, runProgram } from '../support/run-program.ts';
+import { nodeProxy } from '../support/http-proxies.ts';
+import { deadPort, pattern, served, unwatched } from '../support/loopback.ts';
+import { runCommand, runOnTerminal, runProgram, type Running } from '../support/run-program.ts';
 
 const host = '127.0.0.1';
 const FILE = pattern(300_000);
@@ -158,6 +160,25 @@ describe('download', () => {
     await whole(h, { url: `https://localhost:${(server.address() as AddressInfo).port}/`, plugin }, FILE);
     const { seen } = load(h, { url: `https://localhost:${(server.address() as AddressInfo).port}/` });
     h.error((await seen.ended).error, { code: 'ETLSCERT', layer: 'ssl' });
+  });
+
+  it('downloads over TLS through a proxy with a password, from the command line', { timeout: 20_000 }, async () => {
+    const { cert, key } = certificates.server;
+    const server = createHttps({ cert, key }, (_, response) => response.end(FILE)).listen(0, host);
+    onTestFinished(() => void server.close());
+    await once(server, 'listening');
+    const { port } = await nodeProxy(unwatched(onTestFinished), { credentials: 'me:se:cret' });
+    const folder = mkdtempSync(join(tmpdir(), 'download-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const url = `https://localhost:${(server.address() as AddressInfo).port}/`;
+    const env = { NODE_EXTRA_CA_CERTS: fileURLToPath(new URL('../support/certs/ca.pem', import.meta.url)) };
+    const run = (user: string, file: string): Running => {
+      const args = [url, join(folder, file), '--proxy', `http://${user}@${host}:${port}`];
+      return runCommand([process.execPath, '--import', 'tsx', 'examples/download.ts', ...args], { env });
+    };
+    expect(await run('me:wrong', 'none').ended).toMatchObject({ code: 1, stderr: expect.stringContaining('407') as string });
+    expect(await run('me:se%3Acret', 'file').ended).toMatchObject({ code: 0 });
+    expect(FILE.equals(readFileSync(join(folder, 'file')))).toBe(true);
   });
 
   const ok = (...fields: readonly string[]): string => head('200 OK', ...fields);
