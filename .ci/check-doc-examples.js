@@ -18,7 +18,9 @@ function* examplesOf(file) {
   }
 }
 
-const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', 'README.md', 'docs/**/*.md', 'src/**/*.ts'], { encoding: 'utf8' });
+const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', 'README.md', 'docs/**/*.md', 'src/**/*.ts'], {
+  encoding: 'utf8',
+});
 const examples = new Map();
 for (const file of listed.split('\n').filter(Boolean))
   for (const code of examplesOf(file)) examples.set(`${process.cwd()}/${file}${MARK}${examples.size}.ts`, code);
