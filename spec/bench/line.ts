@@ -2,7 +2,7 @@ import { busy, type Pair } from './measure.ts';
 import type { Figure, Judge, Outcome, Row } from './row.ts';
 import { median, spread, type Spread } from './stats.ts';
 
-/** A line of the table: what the runs of a row say about one of its figures. */
+/** A line of the table: one figure of a row, from all its runs. */
 export interface Line {
   readonly title: string;
   readonly tuned: boolean;
