@@ -26,6 +26,8 @@ interface Server {
   readonly close: () => void;
 }
 
+const isDrawn = isDrawable(process.stdout);
+
 /**
  * Sends a file to an echo server and compares what comes back. On a terminal it draws the stack meanwhile, elsewhere it prints lines.
  *
@@ -39,7 +41,6 @@ export async function transfer(options: Options, signal: AbortSignal): Promise<v
   const timeline = new Timeline();
   const progress = new Progress(server.layers, file.size, (label, sentence) => timeline.note(label, sentence));
   const trip = await send(file, server, progress, timeline, signal);
-  const isDrawn = isDrawable(process.stdout);
   console.log(`${isDrawn ? `\n${waterfalls(timeline, lookOf(process.stdout))}` : String(timeline)}\n`);
   printResult(trip, timeline);
   if (isDrawn) await printPicture(progress, timeline);
@@ -83,12 +84,12 @@ async function send(file: SourceFile, server: Server, progress: Progress, timeli
         tap(({ back }) => {
           bytesBack = back;
         }),
-        isDrawable(process.stdout) ? drawn(process.stdout, frame, progress.redraw$) : identity,
+        isDrawn ? drawn(process.stdout, frame, progress.redraw$) : identity,
         takeUntil(aborted$),
       ),
     );
   } catch (error) {
-    console.log(`${String(timeline)}\n`);
+    console.log(`${isDrawn ? '\n' : ''}${String(timeline)}\n`);
     throw explain(error, { to: addressOf(server), size: file.size, back: bytesBack });
   } finally {
     close();
