@@ -1,6 +1,7 @@
-import { Presets, SingleBar } from 'cli-progress';
-import { defer, tap, type MonoTypeOperatorFunction } from 'rxjs';
+import { identity, tap, type MonoTypeOperatorFunction } from 'rxjs';
+import { drawn } from './drawn.ts';
 import { formatBytes } from './format.ts';
+import { bar, cut, isDrawable, lookOf } from './terminal.ts';
 
 /** What the bar shows. */
 export interface BarState {
@@ -14,30 +15,19 @@ export interface BarState {
 
 /** Shows a progress bar on stderr while subscribed, if stderr is a terminal. Passes all notifications through. */
 export function showProgress<T>(stateOf: (progress: T) => BarState): MonoTypeOperatorFunction<T> {
-  return (progress$) =>
-    defer(() => {
-      const bar = createBar();
-      const stop = (): void => bar.stop();
-      const next = (progress: T): void => {
-        const { value, total, note } = stateOf(progress);
-        if (!bar.isActive) bar.start(total, value, { note });
-        bar.setTotal(total);
-        bar.update(value, { note });
-      };
-      // Not `finalize`: the bar ends before the subscriber prints its last line.
-      return progress$.pipe(tap({ next, error: stop, complete: stop, unsubscribe: stop }));
-    });
-}
-
-function createBar(): SingleBar {
-  const options = {
-    format: '{bar} {percentage}% | {note}{value} of {total} | {duration_formatted}',
-    formatValue: (value: number, _options: unknown, type: string) =>
-      type === 'value' || type === 'total' ? inBytes(value) : String(value),
-    barsize: 24,
-    hideCursor: true,
+  if (!isDrawable(process.stderr)) return identity;
+  return (progress$) => {
+    let text = '';
+    const look = lookOf(process.stderr);
+    const next = (progress: T): void => {
+      const { value, total, note } = stateOf(progress);
+      const share = Number.isFinite(total) ? value / total : 0;
+      const size = Number.isFinite(total) ? formatBytes(total) : 'an unknown size';
+      text = `${bar(share, 24, look)} ${Math.round(share * 100)}% | ${note}${formatBytes(value)} of ${size}`;
+    };
+    return progress$.pipe(
+      tap(next),
+      drawn(process.stderr, () => cut(text, look.columns, look)),
+    );
   };
-  return new SingleBar(options, Presets.shades_classic);
 }
-
-const inBytes = (value: number): string => (Number.isFinite(value) ? formatBytes(value) : 'an unknown size');

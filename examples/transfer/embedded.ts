@@ -1,22 +1,19 @@
 import { randomBytes } from 'node:crypto';
-import { tap } from 'rxjs';
-import { httpProxy, listen, passthrough, socks5, tlsClient, tlsServer, type LayerDetails, type Plugin } from 'rxjs-io-stream';
+import { httpProxy, listen, passthrough, socks5, tlsClient, tlsServer } from 'rxjs-io-stream';
 import { connectProxy } from '../connect-proxy.ts';
 import { socks5Server } from '../socks5-server.ts';
 import { cert, key } from '../support/identity.ts';
 import { started } from '../support/started.ts';
+import type { Layer } from './meter.ts';
 
-/** The embedded server: its address, and the plugins to reach it. */
+/** The embedded server: its address, and the layers to reach it. */
 export interface Embedded {
   readonly host: string;
   readonly port: number;
-  readonly plugin: Readonly<Record<string, Plugin>>;
+  readonly layers: Readonly<Record<string, Layer>>;
   /** Stops all servers and closes their connections. */
   readonly close: () => void;
 }
-
-/** Called when a layer is connected. */
-export type Note = (layer: string, meaning: string) => void;
 
 const HOST = '127.0.0.1';
 
@@ -27,7 +24,7 @@ const HOST = '127.0.0.1';
  *   file ⇄ TLS ⇄ CONNECT ⇄ SOCKS5 ⇄ tcp ═ SOCKS5 proxy ═ CONNECT proxy, with a password ═ TLS echo server
  * ```
  */
-export async function embedded(note: Note): Promise<Embedded> {
+export async function embedded(): Promise<Embedded> {
   const [user, pass] = ['transfer', randomBytes(12).toString('base64url')];
   // A stream is an async iterable of the bytes it reads, so `io.send(io)` is an echo.
   const echo = await started(listen({ host: HOST, port: 0, plugin: { tls: tlsServer({ key, cert }) } }, (io) => io.send(io)));
@@ -36,17 +33,32 @@ export async function embedded(note: Note): Promise<Embedded> {
   return {
     host: 'localhost',
     port: echo.port,
-    plugin: {
-      tls: observed(tlsClient({ ca: cert }), ({ protocol, cipher, servername }) =>
-        note('TLS', `${String(protocol)}, ${String(cipher)}; the certificate is that of ${String(servername)}`),
-      ),
-      connect: observed(httpProxy({ host: HOST, port: connect.port, user, pass }), ({ status, reply }) =>
-        note('CONNECT', `the HTTP proxy said ${String(status)} ${String(reply)}`),
-      ),
-      socks: observed(socks5({ host: HOST, port: socks.port }), ({ boundAddress, boundPort }) =>
-        note('SOCKS5', `the SOCKS proxy connects from ${String(boundAddress)} port ${String(boundPort)}`),
-      ),
-      tcp: observed(passthrough(), () => note('TCP', `to ${HOST} port ${socks.port}`)),
+    layers: {
+      tls: {
+        label: 'TLS',
+        plugin: tlsClient({ ca: cert }),
+        describe({ protocol, cipher, servername }) {
+          const fact = `${String(protocol)}, ${String(cipher)}`;
+          return [fact, `${fact}; the certificate is that of ${String(servername)}`];
+        },
+      },
+      connect: {
+        label: 'CONNECT',
+        plugin: httpProxy({ host: HOST, port: connect.port, user, pass }),
+        describe({ status, reply }) {
+          const fact = `${String(status)} ${String(reply)}`;
+          return [fact, `the HTTP proxy said ${fact}`];
+        },
+      },
+      socks: {
+        label: 'SOCKS5',
+        plugin: socks5({ host: HOST, port: socks.port }),
+        describe({ boundAddress, boundPort }) {
+          const fact = `from ${String(boundAddress)} port ${String(boundPort)}`;
+          return [fact, `the SOCKS proxy connects ${fact}`];
+        },
+      },
+      tcp: tcpLayer(`to ${HOST} port ${socks.port}`),
     },
     close: () => {
       for (const { stop } of [socks, connect, echo]) stop();
@@ -54,13 +66,5 @@ export async function embedded(note: Note): Promise<Embedded> {
   };
 }
 
-/** Wraps a plugin to observe its `connected` signal. A plugin is an operator, so `tap` gets each inbound signal. */
-function observed(plugin: Plugin, onConnected: (details: LayerDetails) => void): Plugin {
-  return (wire) => (dial) => (flow$) =>
-    flow$.pipe(
-      plugin(wire)(dial),
-      tap((signal) => {
-        if (signal.kind === 'connected') onConnected(signal.details[0] ?? {});
-      }),
-    );
-}
+/** The wire, as a layer that changes nothing. */
+export const tcpLayer = (fact: string): Layer => ({ label: 'TCP', plugin: passthrough(), describe: () => [fact, fact] });

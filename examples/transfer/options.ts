@@ -22,6 +22,9 @@ usage:  npm start                          a generated file of 64 MiB, removed a
   --size SIZE  the size of the generated file: a number of bytes, or with KiB, MiB or GiB. Default: 64MiB
   --help       this text
 
+On a terminal it draws the stack while it runs, and names a file with the picture at the end. Otherwise it prints the times of all events.
+NO_COLOR=1 turns colors off.
+
 Exit code 0: the same bytes came back. 1: they did not, or something failed. The last lines explain it.`;
 
 const FACTORS = { '': 1, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30 } as const;

@@ -1,5 +1,6 @@
 import { eventNames, type IOStream } from 'rxjs-io-stream';
 import { formatCount } from '../support/format.ts';
+import type { Phase } from './waterfall.ts';
 
 interface Row {
   /** Milliseconds since the start. */
@@ -55,6 +56,22 @@ export class Timeline {
 
   get elapsed(): number {
     return performance.now() - this.#start;
+  }
+
+  /** The phases until CONNECTED: each ends with its event. */
+  get handshakes(): Phase[] {
+    const names = this.#rows.map(({ event }) => event);
+    return this.#phases(this.#rows.slice(1, names.indexOf('CONNECTED')));
+  }
+
+  /** The phases of the whole stream. */
+  get phases(): Phase[] {
+    const names: Readonly<Record<string, string>> = { CONNECTED: 'connect', EOF: 'transfer', closed: 'close' };
+    return this.#phases(this.#rows.flatMap(({ at, event }) => (names[event] === undefined ? [] : [{ at, event: names[event] }])));
+  }
+
+  #phases(ends: readonly Pick<Row, 'at' | 'event'>[]): Phase[] {
+    return ends.map(({ at, event }, index) => ({ name: event, from: ends[index - 1]?.at ?? 0, to: at }));
   }
 
   /** Returns one line for each row, ordered by time. */

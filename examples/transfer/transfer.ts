@@ -1,61 +1,82 @@
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { defer, finalize, fromEvent, lastValueFrom, map, takeUntil, tap } from 'rxjs';
-import { IOStream, type Plugin } from 'rxjs-io-stream';
+import { defer, finalize, fromEvent, identity, lastValueFrom, map, takeUntil, tap } from 'rxjs';
+import { IOStream } from 'rxjs-io-stream';
+import { drawn } from '../support/drawn.ts';
 import { formatBytes, formatCount } from '../support/format.ts';
-import { showProgress } from '../support/progress-bar.ts';
+import type { Target } from '../support/target.ts';
+import { isDrawable, lookOf } from '../support/terminal.ts';
 import { cipher } from './cipher.ts';
-import { embedded } from './embedded.ts';
+import { embedded, tcpLayer } from './embedded.ts';
 import { explain, Failure } from './failure.ts';
+import type { Layer } from './meter.ts';
 import type { Options } from './options.ts';
+import { waterfalls, writePicture } from './picture.ts';
+import { Progress } from './progress.ts';
+import { render } from './render.ts';
 import { roundTrip, type RoundTrip } from './round-trip.ts';
 import { ownFile, temporaryFile, type SourceFile } from './source-file.ts';
 import { Timeline } from './timeline.ts';
 
-/** The echo server of the transfer, and the plugins to reach it. */
+/** The echo server of the transfer, and the layers to reach it, nearest the application first. */
 interface Server {
   readonly host: string;
   readonly port: number;
-  readonly plugin: Readonly<Record<string, Plugin>>;
+  readonly layers: Readonly<Record<string, Layer>>;
   readonly close: () => void;
 }
 
+const isDrawn = isDrawable(process.stdout);
+
 /**
- * Sends a file to an echo server and compares what comes back. Prints each step.
+ * Sends a file to an echo server and compares what comes back. On a terminal it draws the stack meanwhile, elsewhere it prints lines.
  *
  * @param signal Aborts the transfer with its reason.
  * @throws Failure that explains what happened and what to do.
  */
 export async function transfer(options: Options, signal: AbortSignal): Promise<void> {
   const file = await (options.file === undefined ? temporaryFile(options.size, signal) : ownFile(options.file));
-  const timeline = new Timeline();
-  const server = options.to
-    ? { ...options.to, plugin: { cipher: cipher(randomBytes(32)) }, close: () => {} }
-    : await embedded((layer, meaning) => timeline.note(layer, meaning));
+  const server = options.to ? ownServer(options.to) : await embedded();
   printPlan(file, server, options.to === undefined);
-  const trip = await send(file, server, timeline, signal);
+  const timeline = new Timeline();
+  const progress = new Progress(server.layers, file.size, (label, sentence) => timeline.note(label, sentence));
+  const trip = await send(file, server, progress, timeline, signal);
+  console.log(`${isDrawn ? `\n${waterfalls(timeline, lookOf(process.stdout))}` : String(timeline)}\n`);
   printResult(trip, timeline);
+  if (isDrawn) await printPicture(progress, timeline);
 }
+
+const ownServer = ({ host, port }: Target): Server => ({
+  host,
+  port,
+  layers: {
+    cipher: { label: 'cipher', plugin: cipher(randomBytes(32)), describe: () => ['AES-256-CTR', 'encrypts with AES-256-CTR'] },
+    tcp: tcpLayer(`to ${host} port ${port}`),
+  },
+  close() {},
+});
 
 const addressOf = ({ host, port }: Server): string => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
 
 function printPlan({ description }: SourceFile, server: Server, isEmbedded: boolean): void {
-  const layers = Object.keys(server.plugin).join(' ⇄ ');
+  const layers = Object.keys(server.layers).join(' ⇄ ');
   console.log(`file    ${description}`);
   console.log(`server  ${addressOf(server)}${isEmbedded ? ' (embedded, as the proxies are)' : ''}`);
-  console.log(`stack   file ⇄ ${layers}${isEmbedded ? '' : ' (a plugin of our own) ⇄ tcp'}; the proxies see ciphertext only\n`);
+  console.log(`stack   file ⇄ ${layers}${isEmbedded ? '; the proxies see ciphertext only' : '; the cipher is a plugin of our own'}\n`);
 }
 
-/** Sends the file with a progress bar, and prints the timeline at the end. */
-async function send({ path, size }: SourceFile, server: Server, timeline: Timeline, signal: AbortSignal): Promise<RoundTrip> {
-  const { host, port, plugin, close } = server;
+/** Sends the file, and draws the progress on a terminal. After a failure it prints the timeline. */
+async function send(file: SourceFile, server: Server, progress: Progress, timeline: Timeline, signal: AbortSignal): Promise<RoundTrip> {
+  const { host, port, close } = server;
   let bytesBack = 0;
   const trip$ = defer(() => {
     signal.throwIfAborted();
-    const io = new IOStream({ host, port, plugin, timeouts: { connect: 10_000, idle: 30_000 } });
+    const io = new IOStream({ host, port, plugin: progress.plugin, timeouts: { connect: 10_000, idle: 30_000 } });
     timeline.follow(io);
-    return roundTrip(io, createReadStream(path)).pipe(finalize(() => io.reset()));
+    progress.follow(io);
+    return roundTrip(io, createReadStream(file.path)).pipe(finalize(() => io.reset()));
   });
+  const frame = (isLast: boolean): string => render(progress.frame(isLast), lookOf(process.stdout));
   const aborted$ = fromEvent(signal, 'abort').pipe(map(() => signal.throwIfAborted()));
   try {
     return await lastValueFrom(
@@ -63,15 +84,15 @@ async function send({ path, size }: SourceFile, server: Server, timeline: Timeli
         tap(({ back }) => {
           bytesBack = back;
         }),
-        showProgress(({ sent, back }) => ({ value: back, total: size, note: `sent ${formatBytes(sent)} | back ` })),
+        isDrawn ? drawn(process.stdout, frame, progress.redraw$) : identity,
         takeUntil(aborted$),
       ),
     );
   } catch (error) {
-    throw explain(error, { to: addressOf(server), size, back: bytesBack });
+    console.log(`${isDrawn ? '\n' : ''}${String(timeline)}\n`);
+    throw explain(error, { to: addressOf(server), size: file.size, back: bytesBack });
   } finally {
     close();
-    console.log(`${String(timeline)}\n`);
   }
 }
 
@@ -95,4 +116,10 @@ function printResult(trip: RoundTrip, timeline: Timeline): void {
   const speed = `${formatBytes(trip.sent)} there and back in ${seconds.toFixed(2)} s, ${formatBytes(trip.sent / seconds)}/s`;
   const memory = formatBytes(process.resourceUsage().maxRSS * 1024);
   console.log(`OK: the hashes agree. ${speed}; at most ${memory} of memory`);
+}
+
+/** Prints where the picture is. The transfer has succeeded, whether the disk has room for its picture or not. */
+async function printPicture(progress: Progress, timeline: Timeline): Promise<void> {
+  const picture = await writePicture(progress.frame(true), timeline).catch((error: unknown) => `not written: ${String(error)}`);
+  console.log(`picture ${picture}`);
 }

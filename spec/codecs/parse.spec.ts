@@ -232,6 +232,24 @@ describe('parse', () => {
     expect(log).toStrictEqual(['a', 'tidied']);
   });
 
+  it('does not keep a large chunk for the few bytes of an unfinished message', async () => {
+    const bytes$ = new Subject<Uint8Array>();
+    const messages: string[] = [];
+    bytes$.pipe(parse(names.talk, { maxLength: 8 }).decode()).subscribe((message) => messages.push(message));
+    const push = (): WeakRef<object> => {
+      const slab = new Uint8Array(65_536);
+      slab.set([1, 97, 2, 98]);
+      bytes$.next(slab.subarray(0, 4));
+      return new WeakRef(slab.buffer);
+    };
+    const slab = push();
+    await new Promise((resolve) => setImmediate(resolve));
+    globalThis.gc?.();
+    expect(slab.deref()).toBeUndefined();
+    bytes$.next(Uint8Array.of(99));
+    expect(messages).toEqual(['a', 'bc']);
+  });
+
   it('encodes bytes and text unchanged, and rejects other values', () => {
     const codec = parse(names.talk, { maxLength: 8 });
     expect(outcome(of('ä', Uint8Array.of(7)).pipe(codec.encode())).values).toStrictEqual(['\xc3\xa4', '\x07']);

@@ -288,6 +288,6 @@ describe('download', () => {
     h.defer(() => rmSync(folder, { recursive: true }));
     const { code, stdout } = await runOnTerminal('examples/download.ts', url, join(folder, 'a')).ended;
     expect(code).toBe(0);
-    expect(stdout).toMatch(/ 100% \| 293\.0 KiB of 293\.0 KiB [^]*\n.*a is complete/);
+    expect(stdout).toMatch(/ 100% \| 293\.0 KiB of 293\.0 KiB\r?\n[^]*.*a is complete/);
   });
 });

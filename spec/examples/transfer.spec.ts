@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { parseOptions } from '../../examples/transfer/options.ts';
 import { ownFile } from '../../examples/transfer/source-file.ts';
@@ -78,13 +79,32 @@ describe.concurrent('examples/transfer', { timeout: 60_000 }, () => {
     expectPlainText(stdout);
   });
 
-  it('shows a progress bar on a terminal, and restores the cursor', async ({ skip }) => {
+  it('draws the stack on a terminal, then where the time went, and restores the cursor', async ({ skip, onTestFinished }) => {
     if (spawnSync('script', ['--version']).error) skip('needs `script` to make a terminal');
     const { code, stdout } = await runOnTerminal(PROGRAM, '--size', SIZE).ended;
     expect(code).toBe(0);
-    expect(stdout).toMatch(/█ 100% \| sent 293\.0 KiB \| back 293\.0 KiB of 293\.0 KiB/);
     expect(stdout.lastIndexOf(`${ESCAPE}[?25h`)).toBeGreaterThan(stdout.lastIndexOf(`${ESCAPE}[?25l`));
-    expect(stdout).toContain('OK: the hashes agree.');
+    const text = stripVTControlCharacters(stdout).replaceAll('\r', '');
+    const picture = /^picture (\S+transfer\.txt)$/m.exec(text)?.[1] ?? '';
+    onTestFinished(() => rmSync(dirname(picture), { recursive: true }));
+    // The frame before the connection, and the last one.
+    expect(text).toMatch(/○ file +\n○ TLS +\n○ CONNECT\n○ SOCKS5 +\n◐ TCP/);
+    for (const [label, out] of [
+      ['file', '300,001'],
+      ['TLS', '300,001'],
+      // With the headers and tags of TLS, and with the requests to the proxies.
+      ['CONNECT', '30\\d,\\d{3}'],
+      ['SOCKS5', '30\\d,\\d{3}'],
+      ['TCP', '30\\d,\\d{3}'],
+    ] as const)
+      expect(text).toMatch(new RegExp(`● ${label} +${out} +${out} +\\S+ (bytes|KiB)  \\S`));
+    expect(text).toMatch(/^handshakes \d+\.\d ms\nTCP .* ms\nSOCKS5 .* ms\nCONNECT .* ms\nTLS .* ms\nin all \d/m);
+    expect(text).toContain('OK: the hashes agree.');
+    const written = readFileSync(picture, 'utf8');
+    expect(written).toMatch(/● TLS +300,001/);
+    expect(written).toMatch(/^transfer .*█/m);
+    expectTimeline(written);
+    expectPlainText(written);
   });
 
   it("sends the user's own file and leaves it unchanged", async () => {

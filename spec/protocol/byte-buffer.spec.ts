@@ -114,6 +114,18 @@ describe('ByteBuffer', () => {
       expect(kept(buffer)).toBeLessThanOrEqual(256);
     });
 
+    it('for one byte of a slab that was to be taken at once, after compact', () => {
+      const slab = new Uint8Array(65536).fill(7);
+      const buffer = new ByteBuffer();
+      buffer.appendBriefly(slab.subarray(0, 2));
+      expect(buffer.take(1).buffer).toBe(slab.buffer);
+      buffer.compact();
+      expect(kept(buffer)).toBeLessThanOrEqual(256);
+      buffer.appendBriefly(of('x'));
+      expect([...buffer.view()]).toEqual([7, 120]);
+      expect(slab[2]).toBe(7);
+    });
+
     it('when nearly all of it was taken', () => {
       const buffer = new ByteBuffer();
       buffer.append(new Uint8Array(1024 * 1024));
@@ -163,6 +175,7 @@ describe('ByteBuffer', () => {
     };
     expect(whatIf(() => undefined)).toBe(true);
     expect(whatIf(() => undefined, false)).toBe(false);
+    expect(whatIf((buffer) => buffer.compact())).toBe(true);
     expect(whatIf((buffer) => buffer.view())).toBe(false);
     expect(whatIf((buffer) => buffer.append(of('d'), true))).toBe(false);
     expect(whatIf((buffer) => buffer.take(1))).toBe(false);

@@ -39,6 +39,15 @@ describe('the memory of unread bytes', () => {
     }
   });
 
+  spec('does not include the backing buffer of a chunk after its signal', async (h) => {
+    const { wire, up } = scriptedStream();
+    const [io] = resetAtEnd(h, new IOStream({ wire, waitFor: EOF, inBufLimit: 0 }));
+    await ticks();
+    up({ kind: 'data', bytes: new Uint8Array(65_536).fill(7).subarray(0, 3) });
+    expect([...io.inBuf]).toEqual([7, 7, 7]);
+    expect(io.inBuf.buffer.byteLength).toBeLessThanOrEqual(256);
+  });
+
   spec('stays within highWaterMark for a consumer of one-byte chunks', async (h) => {
     const { wire, up, down } = scriptedStream();
     const [io] = resetAtEnd(h, new IOStream({ wire, highWaterMark: 1000 }));

@@ -40,8 +40,10 @@ export class Parser<T> implements Decoder<T> {
   }
 
   *push(bytes: Uint8Array): Generator<T, void> {
-    this.#runner.unread.append(bytes);
+    const { unread } = this.#runner;
+    unread.appendBriefly(bytes);
     for (let message = this.#nextMessage(); message; message = this.#nextMessage()) yield message.value;
+    unread.compact();
   }
 
   finish(): Iterable<T> {

@@ -7,7 +7,7 @@ const MIN_CAPACITY = 256;
  *
  * Appending is amortised O(1) per byte. `view` and `take` do not copy. Memory that was exposed by either is never written again, so a
  * view does not change. Memory use depends on the number of buffered bytes, not on the number of chunks. It is at most four times the
- * buffered bytes, whatever the sizes of the chunks and of their backing buffers.
+ * buffered bytes, whatever the sizes of the chunks and of their backing buffers; after `appendBriefly`, from `compact` on.
  */
 export class ByteBuffer {
   #memory: Uint8Array = EMPTY_BYTES;
@@ -48,14 +48,23 @@ export class ByteBuffer {
   append(bytes: Uint8Array, unseen = false): void {
     if (bytes.length === 0) return;
     // Adopted without a copy, unless that would retain a much larger backing buffer.
-    if (this.length === 0 && bytes.length * 2 >= bytes.buffer.byteLength) {
-      this.assign(bytes);
-      this.#isExclusive = unseen;
-      return;
-    }
-    this.#reserve(bytes.length);
-    this.#memory.set(bytes, this.#end);
-    this.#end += bytes.length;
+    if (this.length === 0 && bytes.length * 2 >= bytes.buffer.byteLength) this.#adopt(bytes, unseen);
+    else this.#copy(bytes);
+  }
+
+  /**
+   * Appends bytes that are likely to be taken at once: without a copy if the buffer is empty, whatever the size of their backing
+   * buffer. Small chunks then need no allocation. Call `compact` when the readers have taken what they need.
+   */
+  appendBriefly(bytes: Uint8Array, unseen = false): void {
+    if (bytes.length === 0) return;
+    if (this.length === 0) this.#adopt(bytes, unseen);
+    else this.#copy(bytes);
+  }
+
+  /** Copies the remaining bytes if they would retain a much larger backing buffer. */
+  compact(): void {
+    if (!this.#isOwned && this.length > 0 && this.#memory.length * 2 < this.#memory.buffer.byteLength) this.#move(2 * this.length);
   }
 
   /** Replaces the content. Adopts the bytes without a copy. */
@@ -84,6 +93,17 @@ export class ByteBuffer {
     if (this.length === 0) this.assign(EMPTY_BYTES);
     else if (this.length * 4 < this.#memory.length) this.#move(2 * this.length);
     return taken;
+  }
+
+  #adopt(bytes: Uint8Array, unseen: boolean): void {
+    this.assign(bytes);
+    this.#isExclusive = unseen;
+  }
+
+  #copy(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#memory.set(bytes, this.#end);
+    this.#end += bytes.length;
   }
 
   #reserve(more: number): void {

@@ -190,13 +190,15 @@ export class ReadSide implements ReadersOwner {
       this.publish(chunk);
       return;
     }
-    this.#ownBuffer().append(chunk, true);
+    const buffer = this.#ownBuffer();
+    buffer.appendBriefly(chunk, true);
     // Checked before IN is reported: changes made by the callback apply from the next read on.
     const error = this.hasReader ? undefined : readLimitError(this.#parts.settings, this.#buffer.length);
     this.#isAtLimit ||= error?.code === EINBUFLIMIT;
     notifier.notify(IN);
     if (error) errors.report(error);
     this.pump();
+    buffer.compact();
   }
 
   /** Ends reading at the peer's EOF. */

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
-import { concatMap, lastValueFrom, merge, range, type Observable } from 'rxjs';
+import { defer, lastValueFrom, merge, repeat, type Observable } from 'rxjs';
 import { RedisClient } from '../../../examples/redis-client.ts';
 import { Clock } from '../clock.ts';
 import { perSecond, type Job, type Outcome, type Program, type Row } from '../row.ts';
@@ -58,7 +58,8 @@ const ours: Program = {
     await lastValueFrom(client.command('PING'));
     const clock = new Clock();
     const round = (): Observable<unknown> => (chunk === 1 ? ask(0) : merge(...Array.from({ length: chunk }, (_, at) => ask(at))));
-    const last = await lastValueFrom(range(0, Math.ceil(units / chunk)).pipe(concatMap(round)));
+    // Not `concatMap` over a range: it would queue all rounds in an array first, and shift it for each.
+    const last = await lastValueFrom(defer(round).pipe(repeat(Math.ceil(units / chunk))));
     const outcome = clock.stop(Math.ceil(units / chunk) * chunk);
     check(last, chunk);
     client.close();
