@@ -16,11 +16,11 @@ import type { StreamSettings } from './settings.ts';
  */
 export function dialStack(
   options: StreamOptions<never>,
-  { plugin, timeouts, scheduler }: StreamSettings,
+  { plugin, timeouts, scheduler, allowHalfOpen }: StreamSettings,
   onTlsStart: (layer: string | undefined) => void,
 ): OperatorFunction<Flow, Up> {
   const { wire, to } = baseWire(options);
-  const dial: Dial = { to, timeouts, deadline: scheduler.now() + timeouts.establish, scheduler, onTlsStart };
+  const dial: Dial = { to, timeouts, deadline: scheduler.now() + timeouts.establish, scheduler, onTlsStart, allowHalfOpen };
   return stack(plugin, wire)(dial);
 }
 

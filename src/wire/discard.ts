@@ -2,20 +2,30 @@ import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { noop } from 'rxjs';
 
-/** Destroys a stream that is no longer used. Its later errors are ignored: they were reported before, or no observer remains. */
-export function discard(stream: Readable | Writable): void {
+/**
+ * Destroys a stream that is no longer used. Its later errors are ignored: they were reported before, or no observer remains.
+ *
+ * @param below the socket below a TLS socket.
+ */
+export function discard(stream: Readable | Writable, below?: Socket): void {
   if (stream.closed && !stream.errored) return;
-  stream.on('error', noop).once('close', release);
+  stream.on('error', noop);
+  // TLS of Node may emit an error after 'close'.
+  if (!below) stream.once('close', release);
   // With unsent bytes, a FIN would make truncated data look complete.
-  if (stream instanceof Socket && stream.writableLength > 0) reset(stream);
+  if (stream instanceof Socket && stream.writableLength > 0) reset(stream, below);
   stream.destroy();
 }
 
-/** Closes a socket with a RST where the protocol has one. Otherwise destroys it. */
-export function reset(socket: Socket): void {
+/**
+ * Closes a socket with a RST where the protocol has one. Otherwise destroys it.
+ *
+ * @param below the socket below a TLS socket, which Node can reset only there.
+ */
+export function reset(socket: Socket, below: Socket = socket): void {
   if (socket.destroyed || isShutting(socket)) return;
   try {
-    socket.resetAndDestroy();
+    below.resetAndDestroy();
   } catch {
     socket.destroy(); // Not TCP: no RST.
   }

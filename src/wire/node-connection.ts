@@ -5,7 +5,7 @@ import { IOStreamError, type Phase } from '../errors.ts';
 import type { DirectConnection } from './direct.ts';
 import { discard, reset } from './discard.ts';
 import { Linger } from './linger.ts';
-import { NodeWriter } from './node-writer.ts';
+import { NodeWriter, TLS_BATCH } from './node-writer.ts';
 import { streamsOf, type Open, type OpeningTarget, type OpenStream } from './open-stream.ts';
 import { checkPendingReset } from './pending-reset.ts';
 import { END, type Dial, type Flow, type ResolvedSignal, type Timeouts, type Up } from './signal.ts';
@@ -56,6 +56,9 @@ export class NodeConnection implements DirectConnection, OpeningTarget, StreamEv
   /** The flow has ended: later signals are ignored, as a subscriber does. */
   #hasFlowEnded = false;
   isFreed = false;
+  /** The socket below, if its stream is a TLS socket that was created on it. */
+  #below: Socket | undefined;
+  #hasStarted = false;
 
   /** @param receiver gets the bytes. */
   constructor({ timeouts, scheduler }: Dial, up: UpTarget, receiver: Pick<Observer<Up>, 'next'> = up) {
@@ -107,8 +110,41 @@ export class NodeConnection implements DirectConnection, OpeningTarget, StreamEv
     const deferred = this.#deferred ?? [];
     this.#deferred = undefined;
     this.#up.next({ kind: 'connected', details: [details] });
+    this.#hasStarted = true;
     for (const signal of deferred) this.next(signal);
-    if (!this.isFreed && !this.#hasInputEnded && readable) this.#startReading(readable);
+    if (!this.isFreed && !this.#hasInputEnded && readable && !this.#below) this.#startReading(readable);
+  }
+
+  // TLS of Node on the socket itself
+
+  /**
+   * The socket, if TLS may take it over: it is one of Node's own class, without bytes that were read or are being written. True only
+   * inside of `connected`, before reading starts.
+   */
+  get freshSocket(): Socket | undefined {
+    const socket: Readable | Writable | undefined = this.#readable;
+    if (this.#hasStarted || this.isFreed || this.#below || !(socket instanceof Socket) || socket !== (this.#writable as unknown))
+      return undefined;
+    const isQuiet = socket.readableLength === 0 && socket.writableLength === 0 && socket.listenerCount('data') === 0;
+    const isOpen = !socket.destroyed && !socket.readableEnded && !socket.writableEnded;
+    return socket.constructor === Socket && isQuiet && isOpen ? socket : undefined;
+  }
+
+  /** Writes to a TLS socket on `freshSocket` from now on. Its input does not pass through here, only `endInput`. */
+  encrypt(secure: Socket, below: Socket): void {
+    removeStreamEvents(below);
+    this.#below = below;
+    this.#readable = secure;
+    this.#writable = secure;
+    this.#writer = new NodeWriter(secure, this.#up, TLS_BATCH);
+    addStreamEvents(secure, this);
+    addWriteEvents(secure);
+  }
+
+  /** Called when the input of the TLS socket has ended. */
+  endInput(): void {
+    this.#hasInputEnded = true;
+    this.#destroyIfEnded();
   }
 
   #startReading(readable: Readable): void {
@@ -185,7 +221,7 @@ export class NodeConnection implements DirectConnection, OpeningTarget, StreamEv
   error(reason: unknown): void {
     if (this.#hasFlowEnded) return;
     this.#hasFlowEnded = true;
-    if (this.#readable instanceof Socket) reset(this.#readable);
+    if (this.#readable instanceof Socket) reset(this.#readable, this.#below);
     this.#up.error(reason);
   }
 
@@ -264,7 +300,7 @@ export class NodeConnection implements DirectConnection, OpeningTarget, StreamEv
     if (this.#readable) endReads(this.#readable.off('data', onData));
     for (const stream of this.#streams()) {
       removeStreamEvents(stream);
-      discard(stream);
+      discard(stream, this.#below);
     }
     this.#opening?.unsubscribe();
   }

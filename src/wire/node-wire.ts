@@ -2,6 +2,7 @@ import { Observable, type Observer, type Unsubscribable } from 'rxjs';
 import { guardedSubscriber } from '../util/guarded-subscriber.ts';
 import { direct } from './direct.ts';
 import { NodeConnection } from './node-connection.ts';
+import { markNodeStream } from './node-stream-wires.ts';
 import type { Open } from './open-stream.ts';
 import type { Up, Wire } from './signal.ts';
 import type { UpTarget } from './up-target.ts';
@@ -14,7 +15,7 @@ import type { UpTarget } from './up-target.ts';
  * @param open called at each subscription.
  */
 export function nodeWire(open: Open): Wire {
-  return (dial) =>
+  return markNodeStream((dial) =>
     direct(
       (flow$) =>
         new Observable<Up>((up) => {
@@ -32,7 +33,8 @@ export function nodeWire(open: Open): Wire {
         connection.start(open, dial);
         return connection;
       },
-    );
+    ),
+  );
 }
 
 /** Does what the subscriber of an Observable does: passes signals until the end, then frees the connection. */

@@ -9,6 +9,9 @@ import type { UpTarget } from './up-target.ts';
 /** Maximum bytes of one write, so that a slow transfer still shows progress. */
 const MAX_WRITE = 256 * 1024;
 
+/** Maximum bytes of small writes that TLS of Node joins into one. It copies them, so longer writes wait until it is their turn. */
+export const TLS_BATCH: number = 64 * 1024;
+
 /**
  * Writes to a Node stream. Emits `sent` for the bytes that were sent, and `pause` and `resume` for backpressure.
  *
@@ -20,6 +23,7 @@ export class NodeWriter {
   readonly #writable: Writable;
   readonly #up: UpTarget;
   readonly #usesOwnMark: boolean;
+  readonly #maxBuffered: number;
   /** Queued pieces, and the index of the first one that remains. An end may be queued behind them. */
   #queue: Uint8Array[] | undefined;
   #next = 0;
@@ -32,8 +36,10 @@ export class NodeWriter {
   /** Callback of each write. Created at the first one: idle connections have none. */
   #onWritten: ((error?: Error | null) => void) | undefined;
 
-  constructor(writable: Writable, up: UpTarget) {
+  /** @param maxBuffered the maximum bytes of several writes in the stream's own buffer. */
+  constructor(writable: Writable, up: UpTarget, maxBuffered: number = MAX_WRITE) {
     this.#writable = writable;
+    this.#maxBuffered = maxBuffered;
     this.#up = up;
     this.#usesOwnMark = !(writable instanceof Socket);
   }
@@ -97,7 +103,8 @@ export class NodeWriter {
   }
 
   #accepts(bytes: number): boolean {
-    return this.#writable.writableLength + bytes <= MAX_WRITE;
+    const { writableLength } = this.#writable;
+    return writableLength + bytes <= this.#maxBuffered || (writableLength === 0 && bytes <= MAX_WRITE);
   }
 
   #write(piece: Uint8Array): void {

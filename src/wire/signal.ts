@@ -113,6 +113,8 @@ export interface Dial {
   readonly layer?: string | undefined;
   /** @internal A TLS layer calls this with its name when its handshake starts. The layers below it are then connected. */
   readonly onTlsStart?: ((layer: string | undefined) => void) | undefined;
+  /** @internal Whether the directions end independently. TLS of Node on the socket itself cannot send close_notify without a FIN. */
+  readonly allowHalfOpen?: boolean | undefined;
 }
 
 /**

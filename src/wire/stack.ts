@@ -1,6 +1,7 @@
 import type { OperatorFunction } from 'rxjs';
 import { bareHost } from '../util/host.ts';
 import { describeWithType } from '../util/describe.ts';
+import { isNodeStream, markNodeStream } from './node-stream-wires.ts';
 import type { Dial, Flow, Plugin, Target, Up, Wire } from './signal.ts';
 
 /** Plugins by name. The first is nearest the application. */
@@ -36,12 +37,13 @@ export function pluginEntries(plugins: Plugins): readonly (readonly [string, Plu
  * ```
  */
 export function stack(plugins: Plugins, wire: Wire): Wire {
+  const bottom: Wire = (dial) => wire(named(dial, undefined));
   return pluginEntries(plugins).reduceRight<Wire>(
     (below, [name, plugin]) => {
       const layer = layerOf(name, plugin, below);
       return (dial) => operatorOf(name, plugin, layer, named(dial, name));
     },
-    (dial) => wire(named(dial, undefined)),
+    isNodeStream(wire) ? markNodeStream(bottom) : bottom,
   );
 }
 
@@ -84,8 +86,8 @@ function notAPlugin(name: string, plugin: Plugin, got: string, cause?: unknown):
 function named(dial: Dial, layer: string | undefined): Dial {
   const to = bareTarget(dial.to);
   if (dial.layer === layer && dial.to === to) return dial;
-  const { timeouts, deadline, scheduler, onTlsStart } = dial;
-  return { to, timeouts, deadline, scheduler, layer, onTlsStart }; // No spread: each would create a new hidden class.
+  const { timeouts, deadline, scheduler, onTlsStart, allowHalfOpen } = dial;
+  return { to, timeouts, deadline, scheduler, layer, onTlsStart, allowHalfOpen }; // No spread: each would create a new hidden class.
 }
 
 function bareTarget(to: Target | undefined): Target | undefined {

@@ -1,10 +1,13 @@
-import { connect as dial } from 'node:net';
+import { once } from 'node:events';
+import { connect as dial, createServer, type AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { assert, describe, expect, it } from 'vitest';
 import { clearTextProblem } from '../../../src/plugins/tls/clear-text-problem.ts';
+import { passthrough } from '../../../src/plugins/passthrough.ts';
 import { tlsClient } from '../../../src/plugins/tls/tls-client.ts';
 import { tlsServer } from '../../../src/plugins/tls/tls-server.ts';
 import { memoryPair } from '../../../src/testing/memory/memory-pair.ts';
+import { tcp } from '../../../src/wire/tcp.ts';
 import { dialOf, WireDriver } from '../../support/wire-driver.ts';
 import * as certificates from '../../support/certificates.ts';
 import { serving } from '../../support/clients.ts';
@@ -53,7 +56,7 @@ describe('a peer that does not speak TLS', () => {
   spec.each(['GET /?token=48151623 HTTP/1.1\r\nAuthorization: Basic 48151623\r\n\r\n', 'PASS 48151623\r\n'])(
     'is quoted by one word at most, if it is a client: %j',
     async (h, sent) => {
-      const { at, errors } = await serving(h, () => [], { plugin: { tls: tlsServer(server) } });
+      const { at, errors } = await serving(h, () => [], { plugin: { tls: tlsServer(server), below: passthrough() } });
       const socket = dial(at).on('error', () => {});
       h.defer(() => socket.destroy());
       socket.write(sent);
@@ -61,6 +64,31 @@ describe('a peer that does not speak TLS', () => {
       const error = errors.values[0] as Error;
       expect(error.message).toBe(`tls: the peer does not speak TLS: it sent \`${sent.slice(0, 4)}…\` [ETLS]`);
       assert(!inspect(error, { depth: 9 }).includes('48151623'));
+    },
+  );
+
+  spec.each(['GET / HTTP/1.1\r\n\r\n', 'CONNECT a:1 HTTP/1.1\r\n\r\n', 'PASS 48151623\r\n', '220 mail.example ESMTP\r\n'])(
+    'is identified, but not quoted, directly on a socket: %j',
+    async (h, sent) => {
+      const { at, errors } = await serving(h, () => [], { plugin: { tls: tlsServer(server) } });
+      const socket = dial(at).on('error', () => {});
+      h.defer(() => socket.destroy());
+      socket.write(sent);
+      await h.until(() => errors.values.length > 0);
+      h.error(errors.values[0], { code: 'ETLS', phase: 'handshake', layer: 'tls' });
+      expect((errors.values[0] as Error).message).toBe('tls: the peer does not speak TLS [ETLS]');
+
+      const clear = createServer((peer) =>
+        peer
+          .on('error', () => {})
+          .resume()
+          .end(sent),
+      ).listen(0, '127.0.0.1');
+      h.defer(() => clear.close());
+      await once(clear, 'listening');
+      const to = { host: '127.0.0.1', port: (clear.address() as AddressInfo).port };
+      const near = new WireDriver(h, tlsClient({ ca })(tcp()), { ...dialOf(), to, layer: 'tls' });
+      expect(((await near.up.ended).error as Error).message).toBe('tls: the peer does not speak TLS [ETLS]');
     },
   );
 });

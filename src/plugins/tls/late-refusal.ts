@@ -2,7 +2,7 @@ import type { PeerCertificate, TLSSocket } from 'node:tls';
 import { IOStreamError } from '../../errors.ts';
 import { remainingTime } from '../../wire/deadline.ts';
 import type { Dial } from '../../wire/signal.ts';
-import type { TlsWriter } from './tls-writer.ts';
+import type { TlsOutput } from './tls-output.ts';
 
 /**
  * Explains a connection that ends or breaks right after the handshake of a client. In TLS 1.3 the client completes its handshake
@@ -12,11 +12,12 @@ import type { TlsWriter } from './tls-writer.ts';
  */
 export class LateRefusal {
   readonly #dial: Dial;
-  readonly #writer: TlsWriter;
+  readonly #writer: Pick<TlsOutput, 'isEnding'>;
   #deadline: number;
   #socket: TLSSocket | undefined;
+  #protocol: string | null = null;
 
-  constructor(dial: Dial, writer: TlsWriter) {
+  constructor(dial: Dial, writer: Pick<TlsOutput, 'isEnding'>) {
     this.#dial = dial;
     this.#writer = writer;
     this.#deadline = dial.scheduler.now() + remainingTime(dial.timeouts.handshake, dial);
@@ -25,6 +26,7 @@ export class LateRefusal {
   /** Starts to apply: the handshake is complete. */
   open(socket: TLSSocket): void {
     this.#socket = socket;
+    this.#protocol = socket.getProtocol(); // A destroyed socket no longer knows it.
   }
 
   /** The server has sent plaintext: it has accepted the certificate. */
@@ -45,7 +47,7 @@ export class LateRefusal {
 
   /** Returns the error for a broken connection: the same code and facts, with a message about what a reset at this time may mean. */
   breakError(error: unknown): unknown {
-    if (!this.#isPossible || this.#socket?.getProtocol() !== 'TLSv1.3') return error;
+    if (!this.#isPossible || this.#protocol !== 'TLSv1.3') return error;
     if (!(error instanceof IOStreamError) || error.layer !== undefined) return error;
     const { code, errno, phase, syscall, address, port } = error;
     const message = `the connection broke right after the handshake, before the peer sent a byte: ${error.message}; it may have refused the certificate of this client, or missed one`;

@@ -1,5 +1,6 @@
 import { connect, type ConnectionOptions, type PeerCertificate, type SecureContextOptions, type TLSSocket } from 'node:tls';
 import { layer } from '../../wire/layer.ts';
+import { isNodeStream } from '../../wire/node-stream-wires.ts';
 import type { Plugin } from '../../wire/signal.ts';
 import { chainProblem } from './chain-problem.ts';
 import { checkTlsOptions } from './check-tls-options.ts';
@@ -67,7 +68,7 @@ export interface TlsClientOptions extends Readonly<SecureContextOptions>, Readon
  *        │◀──── connected ─────│                     │   details: protocol, cipher, authorized, alpnProtocol, servername, reused, x509
  *        │── data(plaintext) ─▶│── data(records) ───▶│
  *        │◀─ sent(plaintext) ──│◀── sent(records) ───│   when the records that hold it are sent
- *        │────── end ─────────▶│── data(close_notify)│   a half-close: the wire below stays open both ways
+ *        │────── end ─────────▶│── data(close_notify)│   a half-close. Directly on a socket a FIN follows, see docs/guides/tls.md
  *        │◀───── end ──────────│◀─ data(close_notify)│
  *        │◀─ end(truncated) ───│◀────── end ─────────│   no close_notify came before: see `truncation`
  * ```
@@ -143,7 +144,7 @@ export function tlsClient(options: TlsClientOptions = {}): Plugin<TlsFacts> {
       },
       sessionStore: sessionCache ? sessionStoreIn(sessionCache, sessionKey ?? target) : sessions?.of(target),
     };
-    return layer(wire, dial, (ports) => new TlsLayer(role, ports));
+    return layer(wire, dial, (ports) => new TlsLayer(role, ports, isNodeStream(wire)));
   });
 }
 

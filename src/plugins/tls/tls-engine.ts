@@ -20,6 +20,16 @@ export interface TlsEngineHandler {
   fail(cause?: Error): void;
 }
 
+/** Runs Node's TLS for a layer. See {@link TlsEngine} and `NativeTlsEngine`. */
+export interface Engine {
+  readonly socket: TLSSocket;
+  /** Describes the clear text that the peer sent instead of TLS; `undefined` if there is none. */
+  readonly clearText: string | undefined;
+  /** Sends close_notify. */
+  close(): void;
+  destroy(): void;
+}
+
 /** What a {@link TlsEngine} starts with, and where its output goes. */
 export interface TlsEngineOptions {
   readonly role: TlsRole;
@@ -38,7 +48,7 @@ export interface TlsEngineOptions {
  *   writer ◀── ciphertext ── TlsDuplex ◀── TLSSocket ◀── socket.write, socket.end
  * ```
  */
-export class TlsEngine {
+export class TlsEngine implements Engine {
   /** For writing plaintext. */
   readonly socket: TLSSocket;
   readonly #handler: TlsEngineHandler;

@@ -3,20 +3,24 @@ import { noop, Subscription, type Observable } from 'rxjs';
 import { ETLSCERT, ETLSTRUNCATED, type ErrorCode, type IOStreamError } from '../../errors.ts';
 import { handshakeBroken, handshakeDeadline } from '../../layers/handshake-deadline.ts';
 import { guardedSubscriber } from '../../util/guarded-subscriber.ts';
+import { connectionOf } from '../../wire/connection-of.ts';
 import type { Layer, LayerContext } from '../../wire/layer.ts';
-import type { DataSignal, EndSignal, Flow, LayerDetails, Up } from '../../wire/signal.ts';
+import { END, type DataSignal, type EndSignal, type Flow, type LayerDetails, type Up } from '../../wire/signal.ts';
 import { asError } from './as-error.ts';
 import { CiphertextQueue } from './ciphertext-queue.ts';
 import { describePeer } from './describe-peer.ts';
 import { LateRefusal } from './late-refusal.ts';
 import type { CurrentContext } from './tls-contexts.ts';
-import { TlsEngine, type TlsEngineHandler } from './tls-engine.ts';
+import { NativeTlsEngine } from './native-tls-engine.ts';
+import { TlsEngine, type Engine, type TlsEngineHandler } from './tls-engine.ts';
 import { endInHandshake, tlsError } from './tls-error.ts';
 import type { TlsPeer } from './tls-options.ts';
+import { NativeTlsOutput, type TlsOutput } from './tls-output.ts';
 import { TlsReader, type TlsReaderHandler } from './tls-reader.ts';
 import { TlsResumption } from './tls-resumption.ts';
 import type { TlsRole } from './tls-role.ts';
 import { tlsVerdict } from './tls-verdict.ts';
+import { isNode } from './tls-runtime.ts';
 import { TlsWriter } from './tls-writer.ts';
 
 type Stage = 'dialling' | 'preparing' | 'handshake' | 'verifying' | 'refusing' | 'open' | 'closing' | 'freed';
@@ -43,9 +47,17 @@ export class TlsLayer implements Layer, TlsEngineHandler, TlsReaderHandler {
   readonly #ciphertext: CiphertextQueue;
   readonly #reader: TlsReader;
   readonly #writer: TlsWriter;
+  /** Takes the outbound signals: the writer, unless the TLS socket is native. */
+  #output: TlsOutput;
   readonly #resumption: TlsResumption;
   /** From the stage `handshake` on. */
-  #engine: TlsEngine | undefined;
+  #engine: Engine | undefined;
+  /** The engine, if it processes ciphertext. */
+  #duplex: TlsEngine | undefined;
+  /** The engine, if it runs on the socket itself. */
+  #native: NativeTlsEngine | undefined;
+  /** Whether no layer lies between this one and a Node stream. */
+  readonly #isDirect: boolean;
   /** Of a client. */
   #lateRefusal: LateRefusal | undefined;
   #timeout: Subscription | undefined;
@@ -57,18 +69,21 @@ export class TlsLayer implements Layer, TlsEngineHandler, TlsReaderHandler {
   /** Why the peer was refused, or what failed after the application closed. Reported when the last bytes have been written. */
   #pendingError: IOStreamError | undefined;
 
-  constructor(role: TlsRole, ports: LayerContext) {
+  /** @param isDirect whether no layer lies between this one and a Node stream. */
+  constructor(role: TlsRole, ports: LayerContext, isDirect: boolean) {
     this.#role = role;
+    this.#isDirect = isDirect;
     this.#ports = ports;
     this.#ciphertext = new CiphertextQueue(ports, (signal) => this.#process(signal));
     this.#reader = new TlsReader(ports.up, this);
-    this.#writer = new TlsWriter(ports, () => this.#onFlushed());
+    this.#output = this.#writer = new TlsWriter(ports, () => this.#onFlushed());
     this.#resumption = new TlsResumption(role, (thrown) => this.fail(asError(thrown)));
   }
 
   down(signal: Flow): void {
-    if (signal.kind === 'data') this.#writer.write(signal.bytes);
-    else if (signal.kind === 'end') this.#writer.end();
+    if (signal.kind === 'data') this.#output.write(signal.bytes);
+    else if (signal.kind === 'end') this.#output.end();
+    else if (this.#native) this.#native.setPaused(signal.kind === 'pause');
     else this.#ciphertext.setPaused(signal.kind === 'pause');
   }
 
@@ -76,10 +91,10 @@ export class TlsLayer implements Layer, TlsEngineHandler, TlsReaderHandler {
     // Reported at once: there may never be a context.
     if (signal.kind === 'end' && this.#stage === 'preparing') this.fail(endInHandshake());
     else if (signal.kind === 'data' || signal.kind === 'end') this.#ciphertext.push(signal);
-    else if (signal.kind === 'sent') this.#writer.sent(signal.bytes);
+    else if (signal.kind === 'sent') this.#output.sent(signal.bytes);
     else if (signal.kind === 'connected') this.#prepare(signal.details);
     else if (signal.kind === 'resolved') this.#ports.up.next(signal);
-    else this.#writer.setPaused(signal.kind === 'pause');
+    else this.#output.setPaused(signal.kind === 'pause');
   }
 
   closing(): boolean {
@@ -89,6 +104,11 @@ export class TlsLayer implements Layer, TlsEngineHandler, TlsReaderHandler {
     }
     this.#stage = 'closing';
     this.#reader.close();
+    // The wire below writes to the TLS socket itself: its end is close_notify and FIN.
+    if (this.#native) {
+      this.#native.setPaused(false);
+      return false;
+    }
     this.#writer.flush();
     return !this.#closeNotifySent;
   }
@@ -113,6 +133,11 @@ export class TlsLayer implements Layer, TlsEngineHandler, TlsReaderHandler {
     this.#engine?.destroy();
   }
 
+  /** Whether the application has ended its side. */
+  get isEnding(): boolean {
+    return this.#output.isEnding;
+  }
+
   get #isFreed(): boolean {
     return this.#stage === 'freed';
   }
@@ -128,7 +153,7 @@ export class TlsLayer implements Layer, TlsEngineHandler, TlsReaderHandler {
     this.#stage = 'preparing';
     this.#detailsBelow = detailsBelow;
     dial.onTlsStart?.(dial.layer);
-    if (this.#role.peer === 'server') this.#lateRefusal = new LateRefusal(dial, this.#writer);
+    if (this.#role.peer === 'server') this.#lateRefusal = new LateRefusal(dial, this);
     this.#timeout = handshakeDeadline(dial, 'TLS handshake', (error) => up.error(this.#pendingError ?? error));
     this.#subscribe(this.#role.contexts, (current) => this.#startHandshake(current), noop);
   }
@@ -142,9 +167,16 @@ export class TlsLayer implements Layer, TlsEngineHandler, TlsReaderHandler {
     if (problem !== undefined) this.#details.secureContextError = problem;
     this.#stage = 'handshake';
     const [role, resumption, reader, writer] = [this.#role, this.#resumption, this.#reader, this.#writer];
-    const engine = new TlsEngine({ role, context, resumption, reader, writer, handler: this });
-    this.#engine = engine;
-    if (this.#isFreed) engine.destroy();
+    const options = { role, context, resumption, reader, handler: this };
+    const isNative = this.#isDirect && isNode && this.#ports.dial.allowHalfOpen !== true;
+    const connection = isNative ? connectionOf(this.#detailsBelow[0]?.handle) : undefined;
+    const below = connection?.freshSocket;
+    if (connection && below) {
+      this.#engine = this.#native = new NativeTlsEngine({ ...options, connection, below, onFlushed: () => this.#onFlushed() });
+    } else {
+      this.#engine = this.#duplex = new TlsEngine({ ...options, writer });
+    }
+    if (this.#isFreed) this.#engine.destroy();
     else this.#ciphertext.unblock();
   }
 
@@ -170,11 +202,17 @@ export class TlsLayer implements Layer, TlsEngineHandler, TlsReaderHandler {
     this.#details.layer = this.#ports.dial.layer;
     this.#lateRefusal?.open(socket);
     this.#ciphertext.open();
+    if (this.#native) this.#output = new NativeTlsOutput(this.#ports);
     this.#ports.up.next({ kind: 'connected', details: [this.#details, ...this.#detailsBelow] });
     this.#reader.open(this.#lateRefusal);
     if (this.#isFreed) return;
-    this.#writer.open(socket);
-    this.#ciphertext.unblock();
+    if (this.#native) {
+      this.#writer.moveTo(this.#output);
+      this.#native.updateFlow();
+    } else {
+      this.#writer.open(socket);
+      this.#ciphertext.unblock();
+    }
   }
 
   /** Rejects the peer. The error is reported when close_notify has been written. */
@@ -185,12 +223,13 @@ export class TlsLayer implements Layer, TlsEngineHandler, TlsReaderHandler {
     this.#reader.close();
     this.#resumption.forget();
     this.#engine?.close();
+    if (this.#native) this.#ports.down.next(END);
   }
 
   /** Processes ciphertext, or the end of the wire below. */
   #process(signal: DataSignal | EndSignal): void {
     if (this.#isFreed) return;
-    if (signal.kind === 'data') this.#engine?.decrypt(signal.bytes);
+    if (signal.kind === 'data') this.#duplex?.decrypt(signal.bytes);
     else if (this.#isConnecting) this.fail(endInHandshake());
     else this.#reader.endOfWire();
   }

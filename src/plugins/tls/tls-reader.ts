@@ -25,6 +25,7 @@ export class TlsReader {
   readonly #handler: TlsReaderHandler;
   #state: 'buffering' | 'open' | 'ended' | 'closed' = 'buffering';
   readonly #buffer: (DataSignal | EndSignal)[] = [];
+  #bufferedBytes = 0;
   /** Until the first byte of the peer. */
   #lateRefusal: LateRefusal | undefined;
 
@@ -38,12 +39,20 @@ export class TlsReader {
     if (this.#state !== 'buffering') return;
     this.#state = 'open';
     this.#lateRefusal = lateRefusal;
-    for (let signal = this.#buffer.shift(); signal; signal = this.#buffer.shift()) this.#emit(signal);
+    for (let signal = this.#buffer.shift(); signal; signal = this.#buffer.shift()) {
+      if (signal.kind === 'data') this.#bufferedBytes -= signal.bytes.length;
+      this.#emit(signal);
+    }
   }
 
   /** Drops everything from now on. */
   close(): void {
     this.#state = 'closed';
+  }
+
+  /** Plaintext received before `open`, in bytes. */
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
   }
 
   /** Whether the end of the peer has been emitted. */
@@ -53,8 +62,12 @@ export class TlsReader {
 
   /** Called with decrypted data, and with the end at close_notify. */
   read(signal: DataSignal | EndSignal): void {
-    if (this.#state === 'buffering' || this.#buffer.length > 0) this.#buffer.push(signal);
-    else this.#emit(signal);
+    if (this.#state !== 'buffering' && this.#buffer.length === 0) {
+      this.#emit(signal);
+      return;
+    }
+    this.#buffer.push(signal);
+    if (signal.kind === 'data') this.#bufferedBytes += signal.bytes.length;
   }
 
   /** Called at the end of the wire below. */

@@ -2,6 +2,7 @@ import { constants } from 'node:crypto';
 import { TLSSocket, type SecureContextOptions, type TLSSocketOptions, type TlsOptions as NodeServerOptions } from 'node:tls';
 import { ownOptions } from '../../util/own-options.ts';
 import { layer } from '../../wire/layer.ts';
+import { isNodeStream } from '../../wire/node-stream-wires.ts';
 import type { Plugin } from '../../wire/signal.ts';
 import { chainProblem } from './chain-problem.ts';
 import { checkTlsOptions } from './check-tls-options.ts';
@@ -96,5 +97,5 @@ export function tlsServer(options: TlsServerOptions): Plugin<TlsFacts> {
       return chainProblem(socket) ?? (certificate || hasKey ? undefined : new Error('the client has sent no certificate'));
     },
   };
-  return markTls((wire) => (dial) => layer(wire, dial, (ports) => new TlsLayer(role, ports)));
+  return markTls((wire) => (dial) => layer(wire, dial, (ports) => new TlsLayer(role, ports, isNodeStream(wire))));
 }

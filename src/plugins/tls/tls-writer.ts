@@ -2,6 +2,7 @@ import type { TLSSocket } from 'node:tls';
 import { Ledger } from '../../layers/ledger.ts';
 import type { LayerContext } from '../../wire/layer.ts';
 import { PAUSE, RESUME } from '../../wire/signal.ts';
+import type { TlsOutput } from './tls-output.ts';
 
 /** The maximum plaintext passed to TLS at a time. Its ciphertext is the most that a paused wire below may still receive. */
 const MAX_BATCH = 256 * 1024;
@@ -16,7 +17,7 @@ const MAX_QUEUED = 256 * 1024;
  *   sent(plaintext) ◀───────────── ledger ◀────────────────── sent(ciphertext) ◀── wire below
  * ```
  */
-export class TlsWriter {
+export class TlsWriter implements TlsOutput {
   /** Called once or twice after all queued bytes and close_notify have been written. */
   readonly onFlushed: () => void;
   readonly #ports: LayerContext;
@@ -75,6 +76,12 @@ export class TlsWriter {
     this.#isWirePaused = isPaused;
     if (!isPaused) this.#pump();
     this.#updateFlow();
+  }
+
+  /** Passes the queued plaintext, and the end, to another output. */
+  moveTo(output: TlsOutput): void {
+    for (const bytes of this.#queue.splice(0)) output.write(bytes);
+    if (this.#isEnding) output.end();
   }
 
   /** Writes ciphertext of any kind to the wire below. */

@@ -71,7 +71,7 @@ export function fromFh(fh: Fh): Wire {
     return {
       unsubscribe: () => {
         opening?.unsubscribe();
-        streamsOf(pair).forEach(discard); // Also if the connection ends before it is open.
+        for (const stream of streamsOf(pair)) discard(stream); // Also if the connection ends before it is open.
         if (!isDescriptor(source)) claim.release(); // The claim on a descriptor is released when its close is requested.
       },
     };
