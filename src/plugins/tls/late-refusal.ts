@@ -41,7 +41,7 @@ export class LateRefusal {
     const own = this.#socket?.getCertificate() as Partial<PeerCertificate> | null | undefined;
     if (own?.raw === undefined) return undefined;
     return new Error(
-      'the peer ended right after the handshake, before it sent a byte: it may have refused the certificate of this client, which a server may do that late',
+      'the peer ended right after the handshake, before it sent a byte: it may have refused the certificate of this client: a server can do so after the handshake',
     );
   }
 
@@ -50,7 +50,7 @@ export class LateRefusal {
     if (!this.#isPossible || this.#protocol !== 'TLSv1.3') return error;
     if (!(error instanceof IOStreamError) || error.layer !== undefined) return error;
     const { code, errno, phase, syscall, address, port } = error;
-    const message = `the connection broke right after the handshake, before the peer sent a byte: ${error.message}; it may have refused the certificate of this client, or missed one`;
+    const message = `the connection broke right after the handshake, before the peer sent a byte; it may have refused the certificate of this client, or missed one: ${error.message}`;
     const facts = Object.fromEntries(Object.entries({ syscall, address, port }).filter(([, value]) => value !== undefined));
     return new IOStreamError(code, { phase, layer: this.#dial.layer, message, errno, cause: error, facts });
   }
