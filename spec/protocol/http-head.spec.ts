@@ -172,10 +172,10 @@ describe('readHead', () => {
   });
 
   it('is linear in spaces and folds, too', () => {
-    const start = performance.now();
+    const start = process.cpuUsage(); // On a busy machine, the wall clock runs while this process does not.
     for (let round = 0; round < 20; round += 1) run(`${STATUS}A:${' '.repeat(16_000)}b${' '.repeat(300)}\r\n\r\n`);
     for (let round = 0; round < 20; round += 1) run(`${STATUS}A: b\r\n${' x\n'.repeat(5000)}\r\n`);
-    expect(performance.now() - start).toBeLessThan(2000);
+    expect(process.cpuUsage(start).user).toBeLessThan(2_000_000);
   });
 });
 
