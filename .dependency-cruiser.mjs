@@ -41,7 +41,7 @@ const places = {
 };
 
 /** Plugins do not know each other; two of one folder are one idea. */
-const PLUGIN_FOLDERS = ['tls', 'proxy', 'throttle-bytes'];
+const PLUGIN_FOLDERS = ['tls', 'proxy', 'proxy-protocol', 'throttle-bytes'];
 
 /** The codecs that need no stream: all files directly in the folder. */
 const CODEC_FILES = '^src/codecs/[^/]+\\.ts$';

@@ -73,6 +73,14 @@ export { mapBytes } from './layers/map-bytes.ts';
 export { passthrough } from './plugins/passthrough.ts';
 export { httpProxy } from './plugins/proxy/http-proxy.ts';
 export type { HttpProxyOptions, ProxyAuth } from './plugins/proxy/http-proxy-options.ts';
+export {
+  acceptProxyProtocol,
+  type AcceptedProxyFacts,
+  type AcceptProxyProtocolOptions,
+} from './plugins/proxy-protocol/accept-proxy-protocol.ts';
+export { sendProxyProtocol, type SendProxyProtocolOptions } from './plugins/proxy-protocol/send-proxy-protocol.ts';
+export type { RelayedConnection } from './plugins/proxy-protocol/relayed-ends.ts';
+export type { ProxyPeer, TrustedPeers } from './plugins/proxy-protocol/trusted-peers.ts';
 export { rc4 } from './plugins/rc4.ts';
 export { socks4, type Socks4Options } from './plugins/proxy/socks4.ts';
 export { socks5, type Socks5Options } from './plugins/proxy/socks5.ts';
@@ -84,6 +92,7 @@ export { trace, type TraceOptions } from './plugins/trace.ts';
 export { transform, type Transformer, type TransformOptions } from './layers/transform.ts';
 export type { ProxyChallenge, Tunnel } from './protocol/connect-request.ts';
 export type { HeadersInput } from './protocol/http-fields.ts';
+export type { ProxyAddress, ProxyHeader, ProxySsl, ProxyTlv, ProxyTlvs, ProxyTransport } from './protocol/proxy-protocol-types.ts';
 export type { SocksBound } from './protocol/socks.ts';
 export type { HttpChallenge } from './protocol/http-challenge.ts';
 export type { Link } from './protocol/link.ts';
@@ -129,6 +138,7 @@ export type {
   ConnectedSignal,
   DataSignal,
   Dial,
+  Endpoints,
   EndSignal,
   FactsOf,
   Flow,

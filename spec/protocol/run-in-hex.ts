@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../src/errors.ts';
 import type { Link } from '../../src/protocol/link.ts';
 import type { Talk } from '../../src/protocol/need.ts';
 import { runConversation, type ConversationResult } from '../support/run-conversation.ts';
@@ -8,7 +9,12 @@ export type HexResult<T> = Pick<ConversationResult<T>, 'result' | 'error' | 'out
 const hex = (latin: string): string => Buffer.from(latin, 'latin1').toString('hex');
 
 /** Runs a conversation over the chunks of a proxy, which then ends. */
-export function runInHex<T>(talk: (link: Link) => Talk<T>, chunks: readonly Uint8Array[]): HexResult<T> {
-  const { isWaiting: _, output, unread, ...outcome } = runConversation(talk, chunks, { end: true });
+export function runInHex<T>(talk: (link: Link) => Talk<T>, chunks: readonly Uint8Array[], early?: ErrorCode): HexResult<T> {
+  const {
+    isWaiting: _,
+    output,
+    unread,
+    ...outcome
+  } = runConversation(talk, chunks, { end: true, ...(early === undefined ? {} : { early }) });
   return { ...outcome, output: output.map(hex), unread: hex(unread) };
 }

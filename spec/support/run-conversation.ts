@@ -1,4 +1,5 @@
 import { Conversation } from '../../src/protocol/conversation.ts';
+import type { ErrorCode } from '../../src/errors.ts';
 import type { Link } from '../../src/protocol/link.ts';
 import type { Talk } from '../../src/protocol/need.ts';
 
@@ -21,14 +22,14 @@ const latin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1
 /**
  * Runs a conversation over the chunks, one by one. Answers each `wait` synchronously with what it returns.
  *
- * @param options `end`: whether the peer ends after the chunks. `broken`: an error of the wire after the chunks.
+ * @param options `end`: whether the peer ends after the chunks. `broken`: an error of the wire after the chunks. `early`: the code of an early end.
  */
 export function runConversation<T>(
   talk: (link: Link) => Talk<T>,
   chunks: readonly (string | Uint8Array)[],
-  { end = false, broken }: { end?: boolean; broken?: unknown } = {},
+  { end = false, broken, early = 'EPROXY' }: { end?: boolean; broken?: unknown; early?: ErrorCode } = {},
 ): ConversationResult<T> {
-  const conversation = new Conversation(talk, { phase: 'handshake', early: 'EPROXY' });
+  const conversation = new Conversation(talk, { phase: 'handshake', early });
   const output: string[] = [];
   const step = (work: () => IteratorResult<unknown, T>): IteratorResult<unknown, T> => {
     let state = work();

@@ -4,6 +4,7 @@ import { Conversation } from '../protocol/conversation.ts';
 import type { Link } from '../protocol/link.ts';
 import type { Talk } from '../protocol/need.ts';
 import { Fifo } from '../util/fifo.ts';
+import { withEndpoints } from '../wire/endpoints.ts';
 import type { Layer, LayerContext } from '../wire/layer.ts';
 import { PAUSE, RESUME, type Dial, type Flow, type LayerDetails, type Target, type Up } from '../wire/signal.ts';
 import { ConversationDriver, type ConversationHost, type ConversationInput } from './conversation-driver.ts';
@@ -14,7 +15,7 @@ export type HandshakeFacts = Readonly<Record<string, unknown>> | void;
 
 /** What a {@link HandshakeLayer} does before it is open. */
 export interface HandshakeSteps {
-  readonly talk: (link: Link, target: Target | undefined) => Talk<HandshakeFacts>;
+  readonly talk: (link: Link, target: Target | undefined, below: readonly LayerDetails[]) => Talk<HandshakeFacts>;
   /** The error code if the peer ends before the conversation does. */
   readonly early?: ErrorCode | undefined;
   /** Whether the wire below dials another address than the target. `resolved` is not passed on then. */
@@ -145,7 +146,8 @@ export class HandshakeLayer implements Layer, ConversationHost<HandshakeFacts> {
     this.#driver = undefined;
     this.#stage = 'opening';
     if (this.#isPaused) down.next(PAUSE);
-    up.next({ kind: 'connected', details: [{ ...facts, layer: this.#dial.layer }, ...this.#below] });
+    const own = withEndpoints({ ...facts, layer: this.#dial.layer }, (facts as LayerDetails | undefined)?.endpoints);
+    up.next({ kind: 'connected', details: [own, ...this.#below] });
     if (unread && unread.length > 0) up.next({ kind: 'data', bytes: unread });
     this.#emitQueued();
     this.#stage = 'open';
@@ -156,7 +158,7 @@ export class HandshakeLayer implements Layer, ConversationHost<HandshakeFacts> {
     this.#stage = 'talking';
     this.#below = below;
     this.#timer = handshakeDeadline(this.#dial, 'handshake', (error) => this.#ports.up.error(error));
-    this.#conversation = new Conversation((link) => steps.talk(link, this.#dial.to), { phase: 'handshake', early: steps.early });
+    this.#conversation = new Conversation((link) => steps.talk(link, this.#dial.to, below), { phase: 'handshake', early: steps.early });
     this.#driver = new ConversationDriver(this.#conversation, this);
     this.#driver.run();
   }

@@ -4,7 +4,7 @@ import type { Need } from '../protocol/need.ts';
 import { describeWithType } from '../util/describe.ts';
 import { ownOptions } from '../util/own-options.ts';
 import { layer } from '../wire/layer.ts';
-import type { Dial, Plugin, Target } from '../wire/signal.ts';
+import type { Dial, LayerDetails, Plugin, Target } from '../wire/signal.ts';
 import { HandshakeLayer, type HandshakeSteps } from './handshake-layer.ts';
 
 /** The address and the conversation of a handshake. */
@@ -19,9 +19,9 @@ export interface HandshakeOptions<Facts = Readonly<Record<string, unknown>> | vo
   /**
    * The conversation. It sends with `link.send`, reads exact amounts with `yield* link.read(n)`, and waits for anything else with
    * `yield* link.wait(() => …)`. Its return value becomes the layer's details. Unread bytes go to the layer above. An error that it
-   * throws errors the stream.
+   * throws errors the stream. `below` are the details of the layers below, the wire's last.
    */
-  readonly talk: (link: Link, target: Target | undefined) => Generator<Need, Facts, Uint8Array>;
+  readonly talk: (link: Link, target: Target | undefined, below: readonly LayerDetails[]) => Generator<Need, Facts, Uint8Array>;
 }
 
 /**

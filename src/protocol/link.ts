@@ -63,6 +63,15 @@ export class Link {
   }
 
   /**
+   * Puts bytes back before the unread bytes: they belong to the layer above.
+   *
+   * @internal
+   */
+  unshift(bytes: Uint8Array): void {
+    this.#unread.prepend(bytes);
+  }
+
+  /**
    * Waits for something other than bytes: the first value of an Observable, a Promise or an iterable.
    *
    * If the source errors, that error is thrown into the conversation; if it completes without a value, RxJS's `EmptyError` is thrown.

@@ -2,8 +2,9 @@ import { Observable, ReplaySubject, Subject, type Observer, type Unsubscribable 
 import type { IOStreamError } from '../errors.ts';
 import { guardedSubscriber } from '../util/guarded-subscriber.ts';
 import { connectDirectly } from '../wire/direct.ts';
+import { layerEndpoints } from '../wire/endpoints.ts';
 import { ticksOf, type TickQueue, type TickTarget } from '../util/tick-queue.ts';
-import type { Flow, LayerDetails, Timeouts, Up } from '../wire/signal.ts';
+import type { Endpoints, Flow, LayerDetails, Timeouts, Up } from '../wire/signal.ts';
 import { AwaitedClose } from './awaited-close.ts';
 import { Closing } from './closing.ts';
 import type { ConnectionFields, ConnectionParts } from './connection-parts.ts';
@@ -108,8 +109,15 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
     if (layers.length > 1) this.details = Object.fromEntries(named);
     this.handle = handle as Handle;
     if (this.#isUnref) this.handle.unref?.();
-    if (typeof ip === 'string') this.io.ip = ip;
+    const endpoints = layerEndpoints(layers);
+    if (endpoints) this.io.ip = endpoints.remoteAddress;
+    else if (typeof ip === 'string') this.io.ip = ip;
     this.updateIdleTimer();
+  }
+
+  /** The addresses of both ends. */
+  get endpoints(): Endpoints {
+    return layerEndpoints(Object.values(this.details)) ?? this.handle;
   }
 
   setRef(ref: boolean): void {

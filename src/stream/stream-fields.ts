@@ -173,23 +173,26 @@ export class StreamFields<Details = AnyDetails> {
     return this.#connection.details as Details;
   }
 
-  /** The address at the other end of the socket; that of the proxy, if there is one. Undefined if the handle has none. */
+  /**
+   * The address at the other end of the socket; that of the proxy, if there is one. After `acceptProxyProtocol`, that of the client.
+   * Undefined if the handle has none.
+   */
   get remoteAddress(): string | undefined {
-    return this.#connection.handle.remoteAddress;
+    return this.#connection.endpoints.remoteAddress;
   }
 
-  /** The port at the other end of the socket. Undefined if the handle has none. */
+  /** The port at the other end of the socket, or of the client, as `remoteAddress`. Undefined if the handle has none. */
   get remotePort(): number | undefined {
-    return this.#connection.handle.remotePort;
+    return this.#connection.endpoints.remotePort;
   }
 
-  /** The address of our end of the socket. Undefined if the handle has none. */
+  /** The address of our end of the socket; after `acceptProxyProtocol`, the one that the client connected to. Undefined if unknown. */
   get localAddress(): string | undefined {
-    return this.#connection.handle.localAddress;
+    return this.#connection.endpoints.localAddress;
   }
 
-  /** The port of our end of the socket. Undefined if the handle has none. */
+  /** The port of our end of the socket, or of the one that the client connected to, as `localAddress`. Undefined if unknown. */
   get localPort(): number | undefined {
-    return this.#connection.handle.localPort;
+    return this.#connection.endpoints.localPort;
   }
 }

@@ -75,7 +75,24 @@ export type Up = Flow | ResolvedSignal | ConnectedSignal | SentSignal;
 export interface LayerDetails {
   /** The plugin's name in its stack. Absent for the wire. */
   readonly layer?: string | undefined;
+  /**
+   * The addresses of both ends, if the layer knows better than those below. The stream reports those of the layer nearest the
+   * application. Not enumerable.
+   */
+  readonly endpoints?: Endpoints | undefined;
   readonly [fact: string]: unknown;
+}
+
+/** The addresses of both ends of a connection, under the names of `net.Socket`. */
+export interface Endpoints {
+  /** The address of the other end. */
+  readonly remoteAddress?: string | undefined;
+  /** The port of the other end. */
+  readonly remotePort?: number | undefined;
+  /** The address of our end. */
+  readonly localAddress?: string | undefined;
+  /** The port of our end. */
+  readonly localPort?: number | undefined;
 }
 
 /** Where to connect to. */
