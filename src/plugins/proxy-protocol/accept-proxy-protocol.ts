@@ -142,6 +142,8 @@ function endpointsBetween(client: ProxyAddress, destination: ProxyAddress): Endp
 }
 
 function notTrusted({ address }: ProxyPeer): IOStreamError {
-  const message = `expected a proxy of \`trusted\`, got a connection from ${address ?? 'a peer without an address'}; add its address if it is your proxy`;
+  const unknown = 'a peer without an address, which has left already or is a UNIX socket: trust that with a function';
+  const peer = address === undefined ? unknown : `${address}; add it if it is your proxy`;
+  const message = `expected a proxy of \`trusted\`, got a connection from ${peer}`;
   return new IOStreamError(EPROTOCOL, { phase: 'handshake', message });
 }
