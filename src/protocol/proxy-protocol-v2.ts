@@ -28,7 +28,7 @@ const ADDRESS_BYTES: readonly number[] = [0, 12, 36, 2 * PATH_BYTES];
 /**
  * Reads a header of version 2 after its signature (section 2.2).
  *
- * With LOCAL and with an unspecified family or transport, what follows is skipped, whatever it is. Only a checksum counts there, too.
+ * With LOCAL and with an unspecified family or transport, what follows is accepted, whatever it is. Its TLVs count if they are well-formed.
  *
  * @param limit the maximum size of the header, in bytes.
  */
@@ -49,11 +49,7 @@ export function* readV2(reader: HeaderReader, limit: number): Talk<ProxyHeader> 
   const block = yield* reader.read(length);
   const rest = block.subarray(addressBytes);
   const start = FIXED_BYTES + addressBytes;
-  if (command === LOCAL) {
-    lenientTlvs(rest, start, reader.bytes);
-    return { version: 2, command: 'LOCAL', transport };
-  }
-  const header = { version: 2, command: 'PROXY', transport } as const;
+  const header = { version: 2, command: command === LOCAL ? 'LOCAL' : 'PROXY', transport } as const;
   if (transport === 'UNKNOWN') return withTlvs(header, lenientTlvs(rest, start, reader.bytes));
   const tlvs = parseTlvs(rest, start);
   checkCrc(tlvs, reader.bytes);

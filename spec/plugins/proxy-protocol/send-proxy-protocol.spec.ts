@@ -59,7 +59,7 @@ describe('sendProxyProtocol', () => {
 
   it.each<[string, SendProxyProtocolOptions, string]>([
     ['IPv6', { onBehalfOf: { ...ends, localAddress: '::1' } }, `21210024${'0'.repeat(20)}ffffcb007107${'1'.padStart(32, '0')}c82201bb`],
-    ['no addresses', { onBehalfOf: {} }, '21000000'],
+    ['LOCAL instead of no addresses', { onBehalfOf: {} }, '20000000'],
     ['LOCAL', { command: 'LOCAL' }, '20000000'],
     ['LOCAL with a checksum', { command: 'LOCAL', tlvs: { crc32c: true } }, '20000007030004a9b87e8f'],
   ])('sends %s in version 2', (_, options, bytes) => {
@@ -86,7 +86,6 @@ describe('sendProxyProtocol', () => {
     [{ version: 1, tlvs: {} }, '`version` of sendProxyProtocol to be 2 with `tlvs`, got 1'],
     [{ version: 1, command: 'LOCAL' }, "to be 2 with `command: 'LOCAL'`"],
     [{ version: 1, onBehalfOf: { localPath: '/a' } }, 'to be 2 with a path in `onBehalfOf`'],
-    [{ command: 'LOCAL', tlvs: { netns: 'a' } }, '`tlvs` of sendProxyProtocol to have `crc32c` only'],
     [{ onBehalfOf: 'x' }, '`onBehalfOf` of sendProxyProtocol'],
     [{ onBehalfOf: { ...ends, remoteAddress: 'localhost' } }, '`onBehalfOf.remoteAddress` of sendProxyProtocol to be an IP address'],
     [{ onBehalfOf: { ...ends, localPort: 65_536 } }, '`onBehalfOf.localPort` of sendProxyProtocol to be an integer from 0 to 65535'],
@@ -156,7 +155,7 @@ describe('sendProxyProtocol', () => {
   });
 
   it('pads with a NOOP of the wanted length', () => {
-    expect(hex({ onBehalfOf: {}, tlvs: { noop: 2 } })).toBe(`${SIGNATURE}210000050400020000`);
+    expect(hex({ onBehalfOf: {}, tlvs: { noop: 2 } })).toBe(`${SIGNATURE}200000050400020000`);
   });
 });
 

@@ -63,7 +63,7 @@ function isUnixPath(value: unknown): boolean {
  *
  * Stack it below TLS and above a SOCKS or HTTP proxy. Use one plugin for each relayed connection: many clients must not share a
  * connection. IPv4 that is mapped to IPv6 is sent as IPv4. Without addresses, as for a UNIX socket, version 1 sends UNKNOWN and
- * version 2 UNSPEC. `details.<name>` has the header.
+ * version 2 LOCAL, as haproxy does. `details.<name>` has the header.
  *
  * **Errors**
  * - None of its own. A server that does not accept the header closes.
@@ -84,8 +84,7 @@ function isUnixPath(value: unknown): boolean {
  * ```
  *
  * @param options read once, at the call.
- * @throws TypeError for an invalid option; for `tlvs` or `command: 'LOCAL'` with version 1; for `tlvs` other than `crc32c` with
- *   `'LOCAL'`.
+ * @throws TypeError for an invalid option; for `tlvs`, a path or `command: 'LOCAL'` with version 1.
  * @returns a plugin that reports the header that it has sent.
  * @see docs/guides/proxy-protocol.md, {@link acceptProxyProtocol}
  */
@@ -95,15 +94,14 @@ export function sendProxyProtocol(options: SendProxyProtocolOptions = {}): Plugi
   if (version === 1 && tlvs) throw new TypeError('expected `version` of sendProxyProtocol to be 2 with `tlvs`, got 1');
   if (version === 1 && command === 'LOCAL')
     throw new TypeError("expected `version` of sendProxyProtocol to be 2 with `command: 'LOCAL'`, got 1; leave out `command`");
-  if (command === 'LOCAL' && bytes.length > 0)
-    throw new TypeError("expected `tlvs` of sendProxyProtocol to have `crc32c` only with `command: 'LOCAL'`, got more");
   const given = onBehalfOf && checkedEnds(onBehalfOf, version);
   return handshake<ProxyHeader>({
     // eslint-disable-next-line require-yield -- it sends, and waits for nothing
     *talk(link, _target, below) {
       const { transport, client, destination } = relayedEnds(given ?? reversed(endpointsOf(below)));
-      const addresses = command === 'LOCAL' || transport === 'UNKNOWN' ? {} : { client, destination };
-      const header: ProxyHeader = { version, command, transport: command === 'LOCAL' ? 'UNKNOWN' : transport, ...addresses };
+      const isLocal = version === 2 && (command === 'LOCAL' || transport === 'UNKNOWN');
+      const addresses = isLocal || transport === 'UNKNOWN' ? { transport: 'UNKNOWN' as const } : { transport, client, destination };
+      const header: ProxyHeader = { version, command: isLocal ? 'LOCAL' : 'PROXY', ...addresses };
       link.send(version === 1 ? encodeV1(header) : encodeV2(header, bytes, hasCrc));
       return header;
     },
