@@ -9,6 +9,7 @@ import { HEAD_LIMIT, readHead } from '../../src/protocol/http-head.ts';
 import { parseIp, formatIp } from '../../src/protocol/ip-address.ts';
 import type { Link } from '../../src/protocol/link.ts';
 import type { Talk } from '../../src/protocol/need.ts';
+import { readProxyHeader } from '../../src/protocol/proxy-protocol.ts';
 import { Secrets } from '../../src/protocol/secrets.ts';
 import { socks4Connect } from '../../src/protocol/socks4.ts';
 import { socks5Connect } from '../../src/protocol/socks5.ts';
@@ -46,6 +47,25 @@ function sameAsHead(input: Uint8Array, { error, consumed }: Verdict): void {
   expect(consumed, `the grammar finds a head of ${found?.length} bytes, the parser ${consumed} (${String(error)})`).toBe(found?.length);
 }
 
+const PROXY_HEADERS = [
+  'PROXY TCP4 203.0.113.7 198.51.100.1 51234 443\r\nhello',
+  'PROXY TCP6 2001:db8::1 ::ffff:192.0.2.1 0 65535\r\n',
+  'PROXY UNKNOWN ffff::1 x\r\n',
+  '\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x13\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x02\0\x04host',
+  '\r\n\r\n\0\r\nQUIT\n\x21\0\0\x0b\x20\0\x08\x03\0\0\0\0\x22\0\0',
+  '\r\n\r\n\0\r\nQUIT\n\x20\0\0\x07\x03\0\x04\xa9\xb8\x7e\x8f',
+];
+/** Section 2.1, with ports and addresses of any digits. */
+const PROXY_LINE = /^PROXY (?:UNKNOWN(?: [^\r\n]*)?|TCP4(?: [\d.]+){2}(?: \d+){2}|TCP6(?: [\da-f:.]+){2}(?: \d+){2})\r\n/i;
+
+/** Sections 2.1 and 2.2: the length of an accepted header. */
+function sameAsProxyHeader(input: Uint8Array, { error, consumed }: Verdict): void {
+  if (error !== undefined) return;
+  const isV2 = input[0] === 0x0d;
+  const length = isV2 ? 16 + ((input[14]! << 8) | input[15]!) : PROXY_LINE.exec(latin(input))?.[0].length;
+  expect(consumed).toBe(length);
+}
+
 const state = (): ConnectState => {
   const secrets = new Secrets();
   secrets.addAuthorization('Basic c2VjcmV0');
@@ -57,6 +77,14 @@ const request = { authority: 'target.test:443', headers: [] };
 describe('the parsers of proxy replies', () => {
   afterAll(() => console.log(`fuzzed parsers: ${counted.inputs} inputs`));
 
+  fuzzes({
+    name: 'PROXY header',
+    samples: PROXY_HEADERS,
+    inputs: 30_000,
+    vague: true,
+    run: (chunks) => verdictOf((link) => readProxyHeader(link, { limit: 16_384, isOptional: false }), chunks),
+    oracle: sameAsProxyHeader,
+  });
   fuzzes({ name: 'http head', samples: HEADS, inputs: 50_000, run: (chunks) => verdictOf(readHead, chunks), oracle: sameAsHead });
 
   fuzzes({

@@ -22,7 +22,7 @@ async function echoing(h: Harness, port: number): Promise<{ readonly streams: IO
   const { errors } = await serving(
     h,
     (io) => {
-      streams.push(io as IOStream);
+      streams.push(io);
       return io.send(io.data$);
     },
     { port, plugin: { proxied } },

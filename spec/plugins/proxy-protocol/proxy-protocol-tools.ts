@@ -16,6 +16,6 @@ export function connectedOver(plugin: Plugin, socket: Endpoints = SOCKET): Plugi
 /** The details that the plugin has reported. */
 export function factsOf({ up, error }: PluginDriver): Record<string, unknown> {
   const connected = up.find((signal) => signal.kind === 'connected');
-  if (!connected) throw error ?? new Error('expected the plugin to be connected');
+  if (!connected) throw error instanceof Error ? error : new Error('expected the plugin to be connected');
   return connected.details[0] as Record<string, unknown>;
 }

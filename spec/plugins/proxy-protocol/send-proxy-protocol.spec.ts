@@ -28,7 +28,7 @@ function received(options: SendProxyProtocolOptions): Record<string, unknown> {
 describe('sendProxyProtocol', () => {
   it.each<[string, SendProxyProtocolOptions, string]>([
     ['version 1', { version: 1, onBehalfOf: ends }, LINE],
-    ['version 2', { onBehalfOf: ends }, `${written({ onBehalfOf: ends })}`],
+    ['version 2', { onBehalfOf: ends }, written({ onBehalfOf: ends })],
   ])('keeps the rules of a plugin, with %s', async (_, options, header) => {
     (await checkPlugin(sendProxyProtocol(options), [{ expect: Buffer.from(header, 'latin1') }])).assert();
   });
@@ -115,7 +115,7 @@ describe('sendProxyProtocol', () => {
 
   it('lets acceptProxyProtocol read whatever it sends', () => {
     const ascii = fc.string({ unit: 'binary-ascii', maxLength: 40 });
-    const text = fc.string({ unit: 'binary', maxLength: 40 }).filter((each) => each.isWellFormed());
+    const text = fc.string({ unit: 'binary', maxLength: 40 });
     const bytes = fc.uint8Array({ maxLength: 40 });
     const optional = { requiredKeys: [] };
     // Types without a name: a repeated one would be read under its name.
