@@ -148,6 +148,19 @@ describe('acceptProxyProtocol', () => {
     expect((driver.error as Error).message).toContain('to return a boolean');
   });
 
+  it.each([
+    [undefined, 16_384],
+    [300, 300],
+  ])('with the limit %s takes headers of at most %i bytes', (limit, most) => {
+    const errorOf = (size: number): unknown => {
+      const driver = connectedOver(acceptProxyProtocol({ trusted, limit }));
+      driver.wire.emit(data(V2.slice(0, 14) + String.fromCharCode((size - 16) >> 8, (size - 16) & 255)));
+      return driver.error;
+    };
+    expect(errorOf(most)).toBe(undefined);
+    expect(errorOf(most + 1)).toMatchObject({ code: 'EPROTOCOL', layer: 'proxied' });
+  });
+
   it('is not changed by a later change of its list', () => {
     const list = ['10.0.0.2'];
     const plugin = acceptProxyProtocol({ trusted: list });
