@@ -54,6 +54,8 @@ test('rxjs-io-stream exports these names and no others', () => {
       "parse",
       "passthrough",
       "persistent",
+      "proxyFromEnv",
+      "proxyFromUrl",
       "rc4",
       "relay",
       "requests",

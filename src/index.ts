@@ -72,6 +72,8 @@ export { handshake, type HandshakeOptions } from './layers/handshake.ts';
 export { mapBytes } from './layers/map-bytes.ts';
 export { passthrough } from './plugins/passthrough.ts';
 export { httpProxy } from './plugins/proxy/http-proxy.ts';
+export { proxyFromEnv, type Environment } from './plugins/composed/proxy-from-env.ts';
+export { proxyFromUrl, type ProxyFromUrlOptions, type ProxyPlugins } from './plugins/composed/proxy-from-url.ts';
 export type { HttpProxyOptions, ProxyAuth } from './plugins/proxy/http-proxy-options.ts';
 export { rc4 } from './plugins/rc4.ts';
 export { socks4, type Socks4Options } from './plugins/proxy/socks4.ts';
