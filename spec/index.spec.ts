@@ -5,6 +5,7 @@ test('rxjs-io-stream exports these names and no others', () => {
   expect(Object.keys(library).sort()).toMatchInlineSnapshot(`
     [
       "CONNECTED",
+      "EBLOCKED",
       "ECLOSED",
       "EDNS",
       "EDNSNODATA",
@@ -56,6 +57,7 @@ test('rxjs-io-stream exports these names and no others', () => {
       "persistent",
       "proxyFromEnv",
       "proxyFromUrl",
+      "publicOnly",
       "rc4",
       "relay",
       "requests",

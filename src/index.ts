@@ -33,6 +33,7 @@ export { CONNECTED, EOF, eventNames, IN, OUT, RESOLVED, SENT, type EventMask } f
 
 // Errors
 export {
+  EBLOCKED,
   ECLOSED,
   EDNS,
   EDNSNODATA,
@@ -61,6 +62,8 @@ export {
 
 // Wires
 export { fromFh, type Fh } from './wire/fh/fh.ts';
+export type { Candidate, Guard } from './wire/guard.ts';
+export { publicOnly } from './stream/public-only.ts';
 export { stack, type Plugins } from './wire/stack.ts';
 export type { Lookup } from './wire/resolve.ts';
 export { tcp } from './wire/tcp.ts';
