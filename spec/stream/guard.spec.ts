@@ -174,6 +174,16 @@ describe('the option guard behind a proxy', () => {
     expect(sockets).toEqual([]);
   });
 
+  spec.each(PROXIES)('judges the target only, not the address of the proxy of %s', async (h, _name, plugin) => {
+    const { port, sockets } = await peer(h);
+    const { guard, asked } = recorder('127.0.0.1');
+    const io = new IOStream({ host: 'target.test', port: 7, guard, plugin: { proxy: plugin(port) } });
+    h.watch(io);
+    await h.until(() => sockets.length === 1);
+    io.reset();
+    expect(asked.map(({ host }) => host)).toEqual(['target.test']);
+  });
+
   spec('does not judge the proxy, nor those of a chain', async (h) => {
     const [a, b] = [await nodeProxy(h), await nodeProxy(h)];
     const target = (await served(h, (socket) => socket.end('payload'))) as { host: string; port: number };
