@@ -40,7 +40,7 @@ const places = {
   'src/testing.ts': { path: '^src/testing\\.ts$', may: [TESTING] },
 };
 
-/** Plugins do not know each other; two of one folder are one idea. */
+/** Plugins do not know each other; two of one folder are one idea. `composed` is not listed: it makes stacks of other plugins. */
 const PLUGIN_FOLDERS = ['tls', 'proxy', 'proxy-protocol', 'throttle-bytes'];
 
 /** The codecs that need no stream: all files directly in the folder. */

@@ -26,6 +26,7 @@ const TABLE = [
   ['ETLSTRUNCATED', -10502, true],
   ['ECLOSED', -10600, false],
   ['EPROTOCOL', -10601, true],
+  ['EBLOCKED', -10700, true],
 ] as const;
 
 const system = (): Error =>

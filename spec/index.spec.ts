@@ -5,6 +5,7 @@ test('rxjs-io-stream exports these names and no others', () => {
   expect(Object.keys(library).sort()).toMatchInlineSnapshot(`
     [
       "CONNECTED",
+      "EBLOCKED",
       "ECLOSED",
       "EDNS",
       "EDNSNODATA",
@@ -55,6 +56,9 @@ test('rxjs-io-stream exports these names and no others', () => {
       "parse",
       "passthrough",
       "persistent",
+      "proxyFromEnv",
+      "proxyFromUrl",
+      "publicOnly",
       "rc4",
       "relay",
       "requests",

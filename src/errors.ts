@@ -32,6 +32,7 @@ const CODES: Readonly<Record<ErrorCode, CodeFacts>> = {
   ETLSTRUNCATED: { errno: -10502, fatal: true, text: 'the TLS stream was cut off without close_notify' },
   ECLOSED: { errno: -10600, fatal: false, text: 'the stream is closed for writing' },
   EPROTOCOL: { errno: -10601, fatal: true, text: 'the peer sent something malformed' },
+  EBLOCKED: { errno: -10700, fatal: true, text: 'blocked by a rule' },
 };
 
 /** A code of this library. System errors (`ECONNREFUSED`, …) keep Node's code. */
@@ -55,7 +56,8 @@ export type ErrorCode =
   | 'ETLSCERT'
   | 'ETLSTRUNCATED'
   | 'ECLOSED'
-  | 'EPROTOCOL';
+  | 'EPROTOCOL'
+  | 'EBLOCKED';
 
 /** `inBuf` has grown over `inBufLimit` while waiting for EOF without IN. Reading stops until you make room or change the limit. */
 export const EINBUFLIMIT = 'EINBUFLIMIT';
@@ -97,6 +99,8 @@ export const ETLSTRUNCATED = 'ETLSTRUNCATED';
 export const ECLOSED = 'ECLOSED';
 /** The peer sent something malformed. */
 export const EPROTOCOL = 'EPROTOCOL';
+/** A rule of yours does not allow the connection. The message names the rule and the address. */
+export const EBLOCKED = 'EBLOCKED';
 
 /** The fields of an {@link IOStreamError}, except its code. */
 export interface IOStreamErrorOptions {

@@ -33,6 +33,7 @@ export { CONNECTED, EOF, eventNames, IN, OUT, RESOLVED, SENT, type EventMask } f
 
 // Errors
 export {
+  EBLOCKED,
   ECLOSED,
   EDNS,
   EDNSNODATA,
@@ -61,6 +62,8 @@ export {
 
 // Wires
 export { fromFh, type Fh } from './wire/fh/fh.ts';
+export type { Candidate, Guard } from './wire/guard.ts';
+export { publicOnly } from './stream/public-only.ts';
 export { stack, type Plugins } from './wire/stack.ts';
 export type { Lookup } from './wire/resolve.ts';
 export { tcp } from './wire/tcp.ts';
@@ -72,6 +75,8 @@ export { handshake, type HandshakeOptions } from './layers/handshake.ts';
 export { mapBytes } from './layers/map-bytes.ts';
 export { passthrough } from './plugins/passthrough.ts';
 export { httpProxy } from './plugins/proxy/http-proxy.ts';
+export { proxyFromEnv, type Environment } from './plugins/composed/proxy-from-env.ts';
+export { proxyFromUrl, type ProxyFromUrlOptions, type ProxyPlugins } from './plugins/composed/proxy-from-url.ts';
 export type { HttpProxyOptions, ProxyAuth } from './plugins/proxy/http-proxy-options.ts';
 export {
   acceptProxyProtocol,

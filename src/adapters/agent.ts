@@ -17,11 +17,11 @@ import { toDuplex } from './to-duplex.ts';
 export interface AgentOptions
   extends
     Pick<HttpAgentOptions, 'keepAlive' | 'keepAliveMsecs' | 'maxSockets' | 'maxTotalSockets' | 'maxFreeSockets' | 'scheduling' | 'timeout'>,
-    Pick<IOStreamOptions, 'plugin' | 'timeouts' | 'lookup' | 'family' | 'localAddress' | 'noDelay' | 'scheduler'> {}
+    Pick<IOStreamOptions, 'plugin' | 'timeouts' | 'guard' | 'lookup' | 'family' | 'localAddress' | 'noDelay' | 'scheduler'> {}
 
 const NAMES = [
   ...(['keepAlive', 'keepAliveMsecs', 'maxSockets', 'maxTotalSockets', 'maxFreeSockets', 'scheduling', 'timeout'] as const),
-  ...(['plugin', 'timeouts', 'lookup', 'family', 'localAddress', 'noDelay', 'scheduler'] as const),
+  ...(['plugin', 'timeouts', 'guard', 'lookup', 'family', 'localAddress', 'noDelay', 'scheduler'] as const),
 ];
 
 /** The optional callback of `createConnection`. Called once, when the connection is open or has failed. */
@@ -85,11 +85,11 @@ class StreamAgent extends Agent implements UntypedAgent {
   readonly protocol = undefined;
 
   constructor(options: AgentOptions) {
-    const { plugin, timeouts, lookup, family, localAddress, noDelay, scheduler, ...pooling } = ownOptions(options, 'agent', NAMES);
+    const { plugin, timeouts, guard, lookup, family, localAddress, noDelay, scheduler, ...pooling } = ownOptions(options, 'agent', NAMES);
     // The `noDelay` of Node's Agent overrides that of a request.
     super(noDelay === undefined ? pooling : { ...pooling, noDelay });
     this.#stream = defined(
-      checkOptionsWithoutEndpoint({ plugin, timeouts, lookup, family, localAddress, noDelay, scheduler }) as IOStreamOptions,
+      checkOptionsWithoutEndpoint({ plugin, timeouts, guard, lookup, family, localAddress, noDelay, scheduler }) as IOStreamOptions,
     );
   }
 

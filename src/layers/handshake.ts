@@ -4,7 +4,8 @@ import type { Need } from '../protocol/need.ts';
 import { describeWithType } from '../util/describe.ts';
 import { ownOptions } from '../util/own-options.ts';
 import { layer } from '../wire/layer.ts';
-import type { Dial, LayerDetails, Plugin, Target } from '../wire/signal.ts';
+import type { Dial, LayerDetails, Plugin, Target, Wire } from '../wire/signal.ts';
+import { judged } from './judged.ts';
 import { HandshakeLayer, type HandshakeSteps } from './handshake-layer.ts';
 
 /** The address and the conversation of a handshake. */
@@ -83,7 +84,7 @@ export function handshake<Facts extends object | void>(options: HandshakeOptions
   return (wire) => (dial) => {
     if (to && !dial.to)
       throw new TypeError('{fh} already connected: a plugin that dials its own address needs host and port, not fh or wire');
-    const below: Dial = to ? { ...dial, to } : dial;
-    return layer(wire, below, (ports) => new HandshakeLayer(steps, ports, dial));
+    const connected = (below: Dial): ReturnType<Wire> => layer(wire, below, (ports) => new HandshakeLayer(steps, ports, dial));
+    return to ? judged(dial, connected({ ...dial, to, guard: undefined })) : connected(dial);
   };
 }

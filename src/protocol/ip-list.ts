@@ -1,4 +1,5 @@
 import { formatIp, parseIp } from './ip-address.ts';
+import { hasSamePrefix } from './ip-prefix.ts';
 
 /** A range of addresses: those that agree with `bytes` in the first `bits` bits. */
 export interface IpRange {
@@ -47,7 +48,7 @@ export function parseIpRange(text: string): IpRange | undefined {
 
 /** Whether an address, as {@link parsePlainIp} returns it, is in the range. */
 export function isInRange(address: Uint8Array, { bytes, bits }: IpRange): boolean {
-  return address.length === bytes.length && address.every((byte, at) => ((byte ^ bytes[at]!) & maskOf(bits, at)) === 0);
+  return hasSamePrefix(address, bytes, bits);
 }
 
 /** The bits of the byte at `at` that are in a prefix of `bits` bits. */

@@ -25,7 +25,7 @@ const BIND_RULES: Readonly<Record<keyof BindOptions, Rule>> = {
 };
 
 /** Options of a single outbound connection. Rejected here. */
-const OF_ONE: readonly string[] = ['fh', 'wire', 'lookup', 'family', 'localAddress', 'localPort', 'signal'];
+const OF_ONE: readonly string[] = ['fh', 'wire', 'guard', 'lookup', 'family', 'localAddress', 'localPort', 'signal'];
 
 const STREAM_RULES_OF_MANY = Object.fromEntries(
   Object.entries(STREAM_RULES).filter(([name]) => !OF_ONE.includes(name) && !Object.hasOwn(BIND_RULES, name)),

@@ -36,6 +36,7 @@ export const STREAM_RULES: Rules = {
   highWaterMark: ['a number of bytes, 1 or more', (value) => isCount(value) && value > 0],
   allowHalfOpen: ['a boolean', isBoolean],
   isFatal: ['a function', isFunction],
+  guard: ['a function that returns true or a reason, such as publicOnly()', isFunction],
   plugin: ['plugins by name, { name: plugin }, or pairs [[name, plugin]]', isObject, describeWithType],
   timeouts: ['milliseconds by name, such as { connect: 5000 }', isObject],
   ...TCP_RULES,
@@ -96,6 +97,8 @@ function checkEndpoint(options: StreamOptions<never>): void {
     const got = present.length === 0 ? 'none' : present.map((name) => `\`${name}\``).join(' and ');
     throw usage('exactly one of `fh`, `host` with `port`, `path` and `wire`', got);
   }
+  if (options.guard !== undefined && present[0] !== 'host' && present[0] !== 'path' && options.wire !== NO_WIRE)
+    throw usage('`guard` with `host` or `path`, because nothing else is dialled', `\`guard\` with \`${present[0]}\``);
   if ((options.host === undefined) !== (options.port === undefined))
     throw usage('`host` and `port` together', options.host === undefined ? '`port` without `host`' : '`host` without `port`');
 }

@@ -20,7 +20,8 @@ export function dialStack(
   onTlsStart: (layer: string | undefined) => void,
 ): OperatorFunction<Flow, Up> {
   const { wire, to } = baseWire(options);
-  const dial: Dial = { to, timeouts, deadline: scheduler.now() + timeouts.establish, scheduler, onTlsStart, allowHalfOpen };
+  const { guard } = options;
+  const dial: Dial = { to, timeouts, deadline: scheduler.now() + timeouts.establish, scheduler, guard, onTlsStart, allowHalfOpen };
   return stack(plugin, wire)(dial);
 }
 

@@ -3,7 +3,7 @@ import type { IOStream, IOStreamOptions } from './io-stream.ts';
 /** The address to listen on, and the options of the accepted streams: those of `IOStream`, except for its endpoint. */
 export interface ListenOptions<S = IOStream> extends Omit<
   IOStreamOptions<S>,
-  'fh' | 'host' | 'port' | 'path' | 'wire' | 'lookup' | 'family' | 'localAddress' | 'localPort' | 'outBufLimit' | 'signal'
+  'fh' | 'host' | 'port' | 'path' | 'wire' | 'guard' | 'lookup' | 'family' | 'localAddress' | 'localPort' | 'outBufLimit' | 'signal'
 > {
   /** The address to listen on. @default all addresses, IPv6 and IPv4 */
   readonly host?: string | undefined;

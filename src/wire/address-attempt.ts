@@ -3,6 +3,7 @@ import type { Subscription, Unsubscribable } from 'rxjs';
 import { after } from '../util/timer.ts';
 import { SocketAttempt } from './connect-socket.ts';
 import { remainingTime } from './deadline.ts';
+import { judgeAddress } from './guard.ts';
 import type { OpeningTarget } from './open-stream.ts';
 import type { Dial } from './signal.ts';
 import { tcpOpened, tcpTarget, tcpTimedOut } from './tcp-attempt.ts';
@@ -24,6 +25,11 @@ export class AddressAttempt implements Unsubscribable {
       target.opened(tcpOpened(socket, address));
     };
     const failed = (error: unknown): void => target.failed(error);
+    const blocked = judgeAddress(dial.guard, address, port, address);
+    if (blocked) {
+      failed(blocked);
+      return;
+    }
     try {
       this.#socket = new SocketAttempt(tcpTarget(address, port, options), connected, failed);
     } catch (error) {

@@ -1,8 +1,9 @@
 import type { LookupAddress } from 'node:dns';
-import { map, type Observable } from 'rxjs';
-import { IOStreamError } from '../errors.ts';
+import { map, throwError, type Observable } from 'rxjs';
+import { EBLOCKED, IOStreamError } from '../errors.ts';
 import { connectSocket } from './connect-socket.ts';
 import { within } from './deadline.ts';
+import { judgeAddress } from './guard.ts';
 import type { OpenStream } from './open-stream.ts';
 import { race, type FailedAttempt } from './race.ts';
 import type { Dial } from './signal.ts';
@@ -20,8 +21,11 @@ export function connectAny(
   dial: Dial,
   options: TcpOptions,
 ): Observable<OpenStream> {
-  const attempt = ({ address }: LookupAddress): Observable<OpenStream> =>
-    connectSocket(tcpTarget(address, port, options)).pipe(map((socket) => tcpOpened(socket, address)));
+  const attempt = ({ address }: LookupAddress): Observable<OpenStream> => {
+    const blocked = judgeAddress(dial.guard, host, port, address);
+    if (blocked) return throwError(() => blocked);
+    return connectSocket(tcpTarget(address, port, options)).pipe(map((socket) => tcpOpened(socket, address)));
+  };
   const winner$ = race(addresses, attempt, dial.scheduler, (attempts) => allFailed(attempts, host, port));
   return within(winner$, dial.timeouts.connect, dial, (ms) =>
     tcpTimedOut(ms, host, port, addresses.map((each) => each.address).join(', ')),
@@ -32,13 +36,16 @@ export function connectAny(
 function allFailed(attempts: readonly FailedAttempt<LookupAddress>[], host: string, port: number): IOStreamError {
   const last = IOStreamError.from(attempts.at(-1)?.error, { phase: 'connect' });
   if (attempts.length === 1) return last;
-  const list = attempts
-    .map(({ candidate, error }) => `${candidate.address} ${(error as NodeJS.ErrnoException).code ?? String(error)}`)
-    .join(', ');
+  const list = attempts.map(({ candidate, error }) => `${candidate.address} ${inWords(error as NodeJS.ErrnoException)}`).join(', ');
   const message = `connect failed for all ${attempts.length} addresses of ${host} port ${port}: ${list}`;
   const cause = new AggregateError(
     attempts.map(({ error }) => error),
     message,
   );
   return new IOStreamError(last.code, { phase: 'connect', message, errno: last.errno, cause, facts: { syscall: 'connect', port } });
+}
+
+/** Returns the code, and for a blocked address the rule. */
+function inWords({ code, message }: NodeJS.ErrnoException): string {
+  return code === EBLOCKED ? message.slice(message.indexOf('is blocked')) : (code ?? message);
 }

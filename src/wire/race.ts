@@ -32,7 +32,14 @@ export function race<C, T>(
     const failures: FailedAttempt<C>[] = [];
     let next = 0;
     let timer: Subscription | undefined;
+    let due = 0;
+    /** A loop, because attempts that fail at once, such as blocked ones, would otherwise nest a call for each candidate. */
     const start = (): void => {
+      due += 1;
+      if (due > 1) return;
+      for (; due > 0; due -= 1) startNext();
+    };
+    const startNext = (): void => {
       timer?.unsubscribe();
       if (failures.length === candidates.length) winner.error(allFailed(failures));
       if (next === candidates.length || winner.closed) return;

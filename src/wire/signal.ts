@@ -1,3 +1,4 @@
+import type { Guard } from './guard.ts';
 import type { OperatorFunction, SchedulerLike } from 'rxjs';
 
 /**
@@ -126,6 +127,8 @@ export interface Dial {
   readonly deadline: number;
   /** Runs every timer of the connection. */
   readonly scheduler: SchedulerLike;
+  /** Judges each address before its attempt. `handshake` with `to` judges the target instead, and not the address in `to`. */
+  readonly guard?: Guard | undefined;
   /** Name of the dialled layer in its stack. Its errors and details carry the name. */
   readonly layer?: string | undefined;
   /** @internal A TLS layer calls this with its name when its handshake starts. The layers below it are then connected. */

@@ -86,8 +86,8 @@ function notAPlugin(name: string, plugin: Plugin, got: string, cause?: unknown):
 function named(dial: Dial, layer: string | undefined): Dial {
   const to = bareTarget(dial.to);
   if (dial.layer === layer && dial.to === to) return dial;
-  const { timeouts, deadline, scheduler, onTlsStart, allowHalfOpen } = dial;
-  return { to, timeouts, deadline, scheduler, layer, onTlsStart, allowHalfOpen }; // No spread: each would create a new hidden class.
+  const { timeouts, deadline, scheduler, guard, onTlsStart, allowHalfOpen } = dial;
+  return { to, timeouts, deadline, scheduler, guard, layer, onTlsStart, allowHalfOpen }; // No spread: each would create a new hidden class.
 }
 
 function bareTarget(to: Target | undefined): Target | undefined {

@@ -1,6 +1,7 @@
-import { map } from 'rxjs';
+import { map, throwError } from 'rxjs';
 import { ETOCONNECT, IOStreamError } from '../errors.ts';
 import { within } from './deadline.ts';
+import { judgePath } from './guard.ts';
 import { nodeStream } from './node-stream.ts';
 import type { OpenStream } from './open-stream.ts';
 import { connectSocket } from './connect-socket.ts';
@@ -34,6 +35,8 @@ export function unix(): Wire {
     const { to } = dial;
     if (!to || !('path' in to)) throw new TypeError(`expected a target with a path for unix, got ${to ? 'host and port' : 'none'}`);
     checkUnixPath(to.path, 'connect');
+    const blocked = judgePath(dial.guard, to.path);
+    if (blocked) return throwError(() => blocked);
     const opened$ = connectSocket({ path: to.path }).pipe(
       map((socket): OpenStream => ({
         kind: 'opened',

@@ -45,8 +45,8 @@ describe('localAddress', () => {
         null,
         ['192.0.2.2', '192.0.2.1'].map((address) => ({ address, family: 4 })),
       );
-    localAddress('name.test', testDial(), { lookup }).subscribe((address) => seen.push(address));
-    localAddress('192.0.2.3', testDial(), { lookup }).subscribe((address) => seen.push(address));
+    localAddress({ host: 'name.test', port: 1 }, testDial(), { lookup }).subscribe((address) => seen.push(address));
+    localAddress({ host: '192.0.2.3', port: 1 }, testDial(), { lookup }).subscribe((address) => seen.push(address));
     expect(seen).toEqual(['192.0.2.2', '192.0.2.3']);
   });
 
@@ -59,7 +59,7 @@ describe('localAddress', () => {
       scheduler.maxFrames = Infinity;
       let error: unknown;
       const dial = testDial({ scheduler, deadline, timeouts: { resolve } });
-      localAddress('name.test', dial, { lookup: () => {} }).subscribe({ error: (reason: unknown) => (error = reason) });
+      localAddress({ host: 'name.test', port: 1 }, dial, { lookup: () => {} }).subscribe({ error: (reason: unknown) => (error = reason) });
       scheduler.flush();
       expect(error).toMatchObject({ code: 'EDNS', phase: 'resolve' });
       expect((error as Error).message).toContain(`within ${ms} ms`);

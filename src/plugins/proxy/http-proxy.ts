@@ -68,7 +68,7 @@ export function httpProxy(proxy: HttpProxyOptions | string | URL): Plugin<Tunnel
   const { to, authorization, secrets, ...options } = checkedOptions(isUrl(proxy) ? readProxyUrl(proxy, URLS) : proxy);
   return (wire) => (dial) => {
     const request = { ...options, authority: authorityOf(dial.to) };
-    const below = wire({ ...dial, to });
+    const below = wire({ ...dial, to, guard: undefined });
     return (flow$) =>
       new Observable<Up>((up) => {
         const attempts = new TunnelRequest(request, dial, { authorization, secrets });

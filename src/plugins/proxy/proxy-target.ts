@@ -1,15 +1,22 @@
 import { domainToASCII } from 'node:url';
 import { map, type Observable } from 'rxjs';
+import type { IOStreamError } from '../../errors.ts';
 import { bareHost } from '../../util/host.ts';
+import { judgeAddress } from '../../wire/guard.ts';
 import { resolveInTime, type ResolveOptions } from '../../wire/resolve.ts';
 import type { Dial, Target } from '../../wire/signal.ts';
+
+interface HostAndPort {
+  readonly host: string;
+  readonly port: number;
+}
 
 /**
  * Converts a target to the form that proxies expect: an IPv6 address without brackets, a name in ASCII (IDNA).
  *
  * @throws TypeError without a target, for a path, which no proxy can reach, and for a name that IDNA cannot convert.
  */
-export function proxyTarget(to: Target | undefined, plugin: string): { readonly host: string; readonly port: number } {
+export function proxyTarget(to: Target | undefined, plugin: string): HostAndPort {
   if (!to) throw new TypeError(`{fh} already connected: ${plugin} needs host and port, not fh or wire`);
   if (!('host' in to)) throw new TypeError(`expected a target with host and port for ${plugin}, got a path`);
   const bare = bareHost(to.host);
@@ -26,7 +33,20 @@ function inAscii(name: string): string {
   return name.length > MAX_UNITS ? '' : domainToASCII(name);
 }
 
-/** Resolves a name locally, for a proxy that needs an address. Emits the first address. Errors with EDNS after `timeouts.resolve`. */
-export function localAddress(host: string, dial: Dial, options: ResolveOptions): Observable<string> {
-  return resolveInTime(host, dial, options).pipe(map(([first]) => first?.address ?? host));
+/**
+ * Resolves a name locally, for a proxy that needs an address. Emits the first address that the guard allows. Errors with EDNS after
+ * `timeouts.resolve`, and with EBLOCKED if the guard allows none.
+ */
+export function localAddress({ host, port }: HostAndPort, dial: Dial, options: ResolveOptions): Observable<string> {
+  return resolveInTime(host, dial, options).pipe(
+    map((addresses) => {
+      let blocked: IOStreamError | undefined;
+      for (const { address } of addresses) {
+        blocked = judgeAddress(dial.guard, host, port, address);
+        if (!blocked) return address;
+      }
+      if (blocked) throw blocked;
+      return host;
+    }),
+  );
 }

@@ -80,11 +80,11 @@ export function socks4(proxy: Socks4Options | string | URL): Plugin<SocksBound> 
       to: { host, port },
       early: EPROXY,
       *talk(link) {
-        const asked = resolve === 'local' ? yield* link.wait(() => localAddress(target.host, dial, { lookup, family: 4 })) : target.host;
+        const asked = resolve === 'local' ? yield* link.wait(() => localAddress(target, dial, { lookup, family: 4 })) : target.host;
         return { ...(yield* socks4Connect(link, { host: asked, port: target.port }, Buffer.from(userId))) };
       },
     });
-    return plugin(wire)(dial);
+    return plugin(wire)(resolve === 'local' ? { ...dial, guard: undefined } : dial); // `localAddress` judges the address.
   };
 }
 

@@ -97,10 +97,10 @@ export function socks5(proxy: Socks5Options | string | URL): Plugin<SocksBound> 
       to: { host, port },
       early: EPROXY,
       *talk(link) {
-        const asked = resolve === 'local' ? yield* link.wait(() => localAddress(target.host, dial, { lookup })) : target.host;
+        const asked = resolve === 'local' ? yield* link.wait(() => localAddress(target, dial, { lookup })) : target.host;
         return { ...(yield* socks5Connect(link, { host: asked, port: target.port }, credentials)) };
       },
     });
-    return plugin(wire)(dial);
+    return plugin(wire)(resolve === 'local' ? { ...dial, guard: undefined } : dial); // `localAddress` judges the address.
   };
 }
