@@ -116,7 +116,7 @@ export class StreamFields<Details = AnyDetails> {
     this.#connection.reads.assign(toBytes(bytes, '`inBuf`'));
   }
 
-  /** Queued bytes. After a change call `write()`. */
+  /** Queued bytes. Later writes do not change a Buffer that was read. After a change call `write()`. */
   get outBuf(): Buffer {
     return this.#connection.writes.queue.content;
   }
