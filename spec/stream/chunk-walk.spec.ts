@@ -43,7 +43,7 @@ describe('a chunk', () => {
     io.data$.subscribe(() => walks.push(modulesOnStack()));
     io.write('hello');
     await h.until(() => walks.length > 0);
-    expect(walks[0]).toEqual(['wire/socket-reads', 'wire/node-connection', 'stream/inbound', 'stream/read-side', 'stream/data-readers']);
+    expect(walks[0]).toEqual(['wire/socket-reads', 'wire/node-connection', 'stream/inbound', 'stream/read-side', 'util/subscribers']);
   });
 
   spec('goes through five modules from `write` to the socket, each once', async (h) => {

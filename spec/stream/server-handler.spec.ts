@@ -6,7 +6,7 @@ import {
   interval,
   map,
   NEVER,
-  type Observable,
+  Observable,
   scan,
   switchMap,
   tap,
@@ -15,10 +15,11 @@ import {
   toArray,
 } from 'rxjs';
 import { describe, expect } from 'vitest';
-import { converse, type IOStream } from 'rxjs-io-stream';
+import { converse, IOStream } from 'rxjs-io-stream';
 import { client, serving } from '../support/clients.ts';
 import { spec } from '../support/spec.ts';
 import { echo, password } from './server-tools.ts';
+import { unhandled } from './tools.ts';
 
 describe('the handler of a server', () => {
   spec('is called per connection, when the whole stack is connected', async (h) => {
@@ -33,6 +34,23 @@ describe('the handler of a server', () => {
     expect(streams).toHaveLength(1);
     expect(streams[0]).toMatchObject({ state: 'open', details: { password: { word: 'sesame\n' } } });
     expect(first.text).toBe('');
+  });
+
+  spec('gets a stream whose fh no second stream may use until it is closed', async (h) => {
+    let message = '';
+    const { at, server } = await serving(h, (io) => {
+      try {
+        new IOStream({ fh: io.fh ?? -1 });
+      } catch (error) {
+        message = String(error);
+      }
+      return EMPTY;
+    });
+    const peer = await client(h, at);
+    await h.until(() => peer.ended, 'FIN');
+    peer.socket.end();
+    await h.until(() => server.size === 0, 'the stream has closed');
+    expect(message).toMatch(/^TypeError: can't create second object for same fh/);
   });
 
   spec('closes the stream after the written bytes when it completes', async (h) => {
@@ -141,6 +159,26 @@ describe('the handler of a server', () => {
       peer.socket.destroy();
     }
     expect(notes).toEqual(['stopped', 'stopped']);
+  });
+
+  spec('closes its stream when one of its teardowns throws', async (h) => {
+    const reported = unhandled(h);
+    const { at, server } = await serving(
+      h,
+      (io) =>
+        new Observable<never>(() => {
+          setImmediate(() => io.close());
+          return () => {
+            throw new Error('in a teardown');
+          };
+        }),
+    );
+    const peer = await client(h, at);
+    await h.until(() => peer.ended, 'FIN');
+    peer.socket.end();
+    await h.until(() => server.size === 0, 'the stream has closed');
+    await h.until(() => reported.length === 1, 'reported');
+    expect(String(reported[0])).toContain('in a teardown');
   });
 
   spec('is unsubscribed when the stream fails and it reads no more', async (h) => {

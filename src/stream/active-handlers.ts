@@ -1,5 +1,6 @@
-import { defer, type ObservableInput, type Subscriber } from 'rxjs';
+import { type ObservableInput, type Subscriber } from 'rxjs';
 import { guardedSubscriber } from '../util/guarded-subscriber.ts';
+import { subscribeTo } from './subscribe-to.ts';
 
 /** Calls a handler for each value, up to `concurrency` at the same time, and emits what the returned Observables emit. */
 export class ActiveHandlers<T, R> {
@@ -38,6 +39,6 @@ export class ActiveHandlers<T, R> {
     this.#active += 1;
     const inner = guardedSubscriber<R>({ next: this.#next, error: this.#error, complete: this.#complete, caught: this.#error });
     this.#out.add(inner);
-    defer(() => this.#handle(value)).subscribe(inner);
+    subscribeTo(() => this.#handle(value), inner);
   }
 }

@@ -1,12 +1,14 @@
-import { fromFh } from '../wire/fh/fh.ts';
+import { fromAccepted, fromFh } from '../wire/fh/fh.ts';
 import type { Target, Wire } from '../wire/signal.ts';
 import { tcpWire } from '../wire/tcp.ts';
 import { unix } from '../wire/unix.ts';
+import { isAccepted } from './accepted-options.ts';
 import type { StreamOptions } from './options.ts';
 
 /** Returns the wire at the bottom of the stack, and its target. The only place where a stream depends on the platform. */
 export function baseWire(options: StreamOptions<never>): { readonly wire: Wire; readonly to?: Target } {
   const { fh, host, port, path, wire } = options;
+  if (isAccepted(options)) return { wire: fromAccepted(options.fh) };
   if (fh !== undefined) return { wire: fromFh(fh) };
   if (path !== undefined) return { wire: unix(), to: { path } };
   if (host !== undefined && port !== undefined) return { wire: tcpWire(options), to: { host, port } };

@@ -104,9 +104,8 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
 
   connected(layers: readonly LayerDetails[]): void {
     const { handle = NO_HANDLE, ip } = layers.at(-1) ?? {};
-    const named = layers.flatMap((each) => (each.layer === undefined ? [] : [[each.layer, each] as const]));
     this.lifetime.connected(this.settings.scheduler.now());
-    if (layers.length > 1) this.details = Object.fromEntries(named);
+    if (layers.length > 1) this.details = byName(layers);
     this.handle = handle as Handle;
     if (this.#isUnref) this.handle.unref?.();
     const endpoints = layerEndpoints(layers);
@@ -235,4 +234,8 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
     if (this.#inbound.shouldAutoEnd()) this.writes.end();
     if (!this.reads.isErrorHandled) this.errors.reportUnhandled();
   }
+}
+
+function byName(layers: readonly LayerDetails[]): Readonly<Record<string, LayerDetails>> {
+  return Object.fromEntries(layers.flatMap((each) => (each.layer === undefined ? [] : [[each.layer, each] as const])));
 }

@@ -1,5 +1,5 @@
-import { Observable, Subject } from 'rxjs';
-import { OnceEmitter } from '../util/once-emitter.ts';
+import { Observable, Subject, type Unsubscribable } from 'rxjs';
+import { OnceEmitter, type OnceTarget } from '../util/once-emitter.ts';
 import type { ReadEnd } from './read-end.ts';
 import { ClosedReport } from './closed-report.ts';
 import type { StreamState } from './report.ts';
@@ -75,7 +75,16 @@ export class Lifetime {
    * not freed yet, otherwise 'closed'.
    */
   get closing$(): Observable<ReadEnd> {
-    return (this.#closing ??= new OnceEmitter(this.end)).value$;
+    return this.#ending.value$;
+  }
+
+  /** Subscribes to `closing$` without an Observable: each connection of a server does. */
+  onClosing(target: OnceTarget<ReadEnd>): Unsubscribable | undefined {
+    return this.#ending.add(target);
+  }
+
+  get #ending(): OnceEmitter<ReadEnd> {
+    return (this.#closing ??= new OnceEmitter(this.end));
   }
 
   /** Emits once when the handle is freed. */

@@ -2,11 +2,12 @@
 import { createServer, type ListenOptions as NetListenOptions, type Socket } from 'node:net';
 import { noop, Observable } from 'rxjs';
 import { describeValue } from '../util/describe.ts';
-import { definedOptions } from '../util/own-options.ts';
+import { definedOptions, ownOptions } from '../util/own-options.ts';
 import { checkUnixPath } from '../wire/unix-path.ts';
+import { acceptedOptions } from './accepted-options.ts';
 import { toBindError } from './bind-error.ts';
 import { checkListenOptions, listenUsage, type BindOptions } from './check-listen-options.ts';
-import { IOStream, type StreamOf } from './io-stream.ts';
+import { IOStream, type IOStreamOptions, type StreamOf } from './io-stream.ts';
 import type { ListenOptions } from './listen-options.ts';
 import { DEFAULTS } from './options.ts';
 import type { Handler } from './run-handler.ts';
@@ -65,7 +66,8 @@ export function listen(options: ListenOptions, handler?: Handler<never>): Observ
   const { bind, stream } = checkListenOptions(options);
   if (handler !== undefined && typeof handler !== 'function') throw listenUsage('the handler to be a function', describeValue(handler));
   const { outBufLimit = OUT_BUF_LIMIT, allowHalfOpen = false, scheduler = DEFAULTS.scheduler, noDelay = true, keepAlive = false } = stream;
-  const accept = (socket: Socket): IOStream => new IOStream({ ...stream, outBufLimit, allowHalfOpen, fh: socket });
+  const optionsOf = acceptedOptions(ownOptions({ ...stream, outBufLimit, allowHalfOpen }, 'listen'));
+  const accept = (socket: Socket): IOStream => new IOStream(optionsOf(socket) as IOStreamOptions);
 
   return new Observable((out) => {
     const net = createServer({ allowHalfOpen: true, noDelay, keepAlive });

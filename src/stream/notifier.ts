@@ -1,6 +1,7 @@
-import { Subject, type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import type { IOStreamError } from '../errors.ts';
 import type { EventMask } from '../events.ts';
+import { Emitter } from '../util/emitter.ts';
 import { noMethod } from './check-callback.ts';
 import type { FailureTarget } from './failure-target.ts';
 import type { Lifetime } from './lifetime.ts';
@@ -13,8 +14,8 @@ type NotifierParts = FailureTarget & { readonly io: object; readonly settings: S
 /** Reports events and errors to `onEvent`, `cb`, `events$` and `errors$`, in this order, until it is completed. */
 export class Notifier {
   readonly #parts: NotifierParts;
-  #events: Subject<StreamEventOf<object>> | undefined;
-  #errors: Subject<IOStreamError> | undefined;
+  #events: Emitter<StreamEventOf<object>> | undefined;
+  #errors: Emitter<IOStreamError> | undefined;
   #completed = false;
 
   constructor(parts: NotifierParts) {
@@ -22,17 +23,17 @@ export class Notifier {
   }
 
   get events$(): Observable<StreamEventOf<object>> {
-    return (this.#events ??= this.#subject<StreamEventOf<object>>());
+    return (this.#events ??= this.#emitter<StreamEventOf<object>>()).values$;
   }
 
   get errors$(): Observable<IOStreamError> {
-    return (this.#errors ??= this.#subject<IOStreamError>());
+    return (this.#errors ??= this.#emitter<IOStreamError>()).values$;
   }
 
   /** Whether one of these events would reach a handler now. */
   wants(mask: EventMask): boolean {
     const { cb, onEvent } = this.#parts.settings;
-    return onEvent !== undefined || (this.#wanted(mask) !== 0 && (cb !== undefined || this.#events?.observed === true));
+    return onEvent !== undefined || (this.#wanted(mask) !== 0 && (cb !== undefined || this.#events?.isObserved === true));
   }
 
   /** Reports events of an active stream: all to `onEvent`, the wanted ones to `cb` and `events$`. */
@@ -51,15 +52,15 @@ export class Notifier {
     const wanted = this.#wanted(mask);
     if (wanted === 0) return;
     this.#call(wanted);
-    if (this.#events?.observed) this.#events.next({ io, mask: wanted });
+    if (this.#events?.isObserved) this.#events.emit({ io, mask: wanted });
   }
 
   /** Reports an error, independent of `waitFor`. Returns whether it reached a handler. */
   emitError(error: IOStreamError): boolean {
     if (this.#completed) return false;
-    const isHandled = this.#parts.settings.cb !== undefined || this.#errors?.observed === true;
+    const isHandled = this.#parts.settings.cb !== undefined || this.#errors?.isObserved === true;
     this.#call(0, error);
-    this.#errors?.next(error);
+    this.#errors?.emit(error);
     return isHandled;
   }
 
@@ -89,9 +90,9 @@ export class Notifier {
     }
   }
 
-  #subject<T>(): Subject<T> {
-    const subject = new Subject<T>();
-    if (this.#completed) subject.complete();
-    return subject;
+  #emitter<T>(): Emitter<T> {
+    const emitter = new Emitter<T>();
+    if (this.#completed) emitter.complete();
+    return emitter;
   }
 }

@@ -1,3 +1,4 @@
+import { ByteJoiner } from './byte-joiner.ts';
 import { reserve } from './slab.ts';
 
 /** Chunks smaller than this are joined: one copy is cheaper than a vector entry of `writev`. */
@@ -24,6 +25,8 @@ export class OutputQueue {
   /** Number of small chunks at the tail that are not joined yet. */
   #small = 0;
   #position: number | undefined;
+  /** Created when `content` joins chunks; released with them. */
+  #joiner: ByteJoiner | undefined;
   /** Whether `content` was ever read: the caller may still hold the bytes. */
   exposed = false;
 
@@ -44,12 +47,14 @@ export class OutputQueue {
   get content(): Buffer {
     if (this.#bytes > 0) this.exposed = true;
     if (this.#tail - this.#head < 2) return this.#chunks[this.#head] ?? EMPTY;
-    const joined = Buffer.concat(this.#chunks.slice(this.#head, this.#tail).filter(({ length }) => length > 0));
-    if (joined.length === this.#bytes) this.content = joined; // Otherwise bytes are lost, and `next` reports it.
-    return joined;
+    const chunks = this.#chunks.slice(this.#head, this.#tail).filter(({ length }) => length > 0);
+    const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    if (length !== this.#bytes) return Buffer.concat(chunks); // Bytes are lost, and `next` reports it.
+    return (this.content = (this.#joiner ??= new ByteJoiner()).join(chunks, length));
   }
 
   set content(bytes: Buffer) {
+    if (bytes.length === 0 || this.#joiner?.owns(bytes) === false) this.#joiner = undefined;
     this.#chunks = bytes.length > 0 ? [bytes] : [];
     this.#head = 0;
     this.#tail = this.#chunks.length;
@@ -141,7 +146,10 @@ export class OutputQueue {
     for (const end = this.#head + count; this.#head < end; this.#head += 1) this.#chunks[this.#head] = EMPTY;
     const left = this.#tail - this.#head;
     if (left > 0 && (this.#head < 1024 || this.#head < left)) return;
-    if (left === 0) this.#small = 0;
+    if (left === 0) {
+      this.#small = 0;
+      this.#joiner = undefined;
+    }
     if (this.#tail > MAX_KEPT) this.#chunks = this.#chunks.slice(this.#head, this.#tail);
     this.#head = 0;
     this.#tail = left;

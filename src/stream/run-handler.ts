@@ -1,5 +1,7 @@
-import { defer, Subscription, type ObservableInput } from 'rxjs';
-import { guardedSubscriber } from '../util/guarded-subscriber.ts';
+import { noop, Subscription, type ObservableInput } from 'rxjs';
+import { guardedSubscriber, type GuardedObserver } from '../util/guarded-subscriber.ts';
+import { reportUnhandled } from '../util/report-unhandled.ts';
+import { subscribeTo } from './subscribe-to.ts';
 import type { IOStream } from './io-stream.ts';
 import { internalsOf } from './stream-fields.ts';
 import type { ReadEnd } from './read-end.ts';
@@ -15,7 +17,7 @@ export interface HandlerObserver<T> {
   /** The handler completed; the connection is closing. */
   complete?(): void;
   /** The handler was unsubscribed: we closed the connection, or it ended while the handler neither read nor sent. */
-  stopped?(end: ReadEnd): void;
+  stopped?(end: ReadEnd, io: IOStream): void;
 }
 
 /**
@@ -29,32 +31,54 @@ export interface HandlerObserver<T> {
  * @returns a Subscription that is closed when the handler has ended. Unsubscribing it unsubscribes the handler.
  */
 export function runHandler<S extends IOStream, T>(io: S, handler: Handler<S, T>, observer: HandlerObserver<T>): Subscription {
-  const core = internalsOf(io);
-  const running = new Subscription();
-  const fail = (error: unknown): void => {
-    running.unsubscribe();
-    io.reset();
-    observer.error(error);
-  };
-  const inner = guardedSubscriber<T>({
-    next: (value) => observer.next?.(value),
-    error: fail,
-    complete: () => {
-      running.unsubscribe();
-      io.close();
-      observer.complete?.();
-    },
-    caught: fail,
-  });
-  running.add(inner);
-  running.add(
-    core.lifetime.closing$.subscribe((end) => {
-      const goesOn = core.lifetime.wasInUse || (!('error' in end) && core.reads.wasRead);
-      if (core.lifetime.state !== 'closing' && goesOn) return;
-      running.unsubscribe();
-      observer.stopped?.(end);
-    }),
-  );
-  if (!inner.closed) defer(() => handler(io)).subscribe(inner);
+  const running = new RunningHandler(io, observer);
+  running.start(handler as Handler<never, T>);
   return running;
+}
+
+/** An active handler: observes what it emits, and the end of its connection. One object instead of a closure for each event. */
+class RunningHandler<T> extends Subscription implements GuardedObserver<T> {
+  readonly #io: IOStream;
+  readonly #observer: HandlerObserver<T>;
+
+  constructor(io: IOStream, observer: HandlerObserver<T>) {
+    super();
+    this.#io = io;
+    this.#observer = observer;
+  }
+
+  start(handler: Handler<never, T>): void {
+    const inner = guardedSubscriber<T>(this);
+    this.add(inner);
+    this.add(internalsOf(this.#io).lifetime.onClosing({ closed: false, next: (end) => this.#onClosing(end), complete: noop }));
+    if (!inner.closed) subscribeTo(() => handler(this.#io as never), inner);
+  }
+
+  next(value: T): void {
+    this.#observer.next?.(value);
+  }
+
+  error(error: unknown): void {
+    this.unsubscribe();
+    this.#io.reset();
+    this.#observer.error(error);
+  }
+
+  complete(): void {
+    this.unsubscribe();
+    this.#io.close();
+    this.#observer.complete?.();
+  }
+
+  #onClosing(end: ReadEnd): void {
+    const { lifetime, reads } = internalsOf(this.#io);
+    const goesOn = lifetime.wasInUse || (!('error' in end) && reads.wasRead);
+    if (this.closed || (lifetime.state !== 'closing' && goesOn)) return;
+    try {
+      this.unsubscribe();
+    } catch (error) {
+      reportUnhandled(error); // A teardown of the handler threw; the connection must still close.
+    }
+    this.#observer.stopped?.(end, this.#io);
+  }
 }

@@ -7,7 +7,7 @@ import { after } from '../util/timer.ts';
 import type { Supervisor } from './supervisor.ts';
 import type { IOStream } from './io-stream.ts';
 import { internalsOf } from './stream-fields.ts';
-import { runHandler, type Handler } from './run-handler.ts';
+import { runHandler, type Handler, type HandlerObserver } from './run-handler.ts';
 
 /** The result of {@link Server.drain}. */
 export interface DrainReport {
@@ -51,6 +51,13 @@ export class Server<S extends IOStream = IOStream> {
   readonly #readerLeft = new Subject<void>();
   /** Active handlers; some outlive their streams. */
   readonly #handlers = new Set<Subscription>();
+  readonly #handlerObserver: HandlerObserver<unknown> = {
+    error: (error) => this.#report(error),
+    // Only a reset with a cause is reported here, such as a relay's reset. A failure of the stream reaches the supervisor.
+    stopped: (end, { state }) => {
+      if ('error' in end && state === 'closing') this.#report(end.error);
+    },
+  };
   #stopped = false;
   /** Called by streams that took over a wire; they are served already. */
   readonly #successors: Supervisor = {
@@ -175,21 +182,15 @@ export class Server<S extends IOStream = IOStream> {
 
   #leave(io: S): void {
     this.#open.delete(io);
-    this.#readerLeft.next();
+    if (this.#readerLeft.observed) this.#readerLeft.next();
   }
 
   #serve(io: S): void {
     const handler = this.#handler;
-    if (!handler && !this.#connections.observed) io.close(); // No reader can ever be attached.
-    this.#connections.next(io);
+    if (this.#connections.observed) this.#connections.next(io);
+    else if (!handler) io.close(); // No reader can ever be attached.
     if (!handler || !internalsOf(io).lifetime.isActive) return;
-    const running = runHandler(io as never, handler, {
-      error: (error) => this.#report(error),
-      // Only a reset with a cause is reported here, such as a relay's reset. A failure of the stream reaches the supervisor.
-      stopped: (end) => {
-        if ('error' in end && internalsOf(io).lifetime.state === 'closing') this.#report(end.error);
-      },
-    });
+    const running = runHandler(io as never, handler, this.#handlerObserver);
     this.#handlers.add(running);
     running.add(() => this.#handlers.delete(running));
   }

@@ -1,6 +1,7 @@
 import type { EventMask } from '../events.ts';
 import type { Fh } from '../wire/fh/fh.ts';
 import type { Plugin, Timeouts } from '../wire/signal.ts';
+import { isAccepted } from './accepted-options.ts';
 import { toBytes, type Writable } from './bytes.ts';
 import { checkCallback } from './check-callback.ts';
 import { checkStreamOption, checkStreamOptions } from './check-stream-options.ts';
@@ -33,8 +34,8 @@ export class StreamFields<Details = AnyDetails> {
   readonly #connection: Connection;
 
   constructor(options: StreamOptions<never>) {
-    const given = checkStreamOptions(options);
-    for (const [key, value] of Object.entries(given)) if (isOwnField(key)) (this as Record<string, unknown>)[key] = value;
+    const given = isAccepted(options) ? options : checkStreamOptions(options);
+    for (const key in given) if (isOwnField(key)) (this as Record<string, unknown>)[key] = (given as Record<string, unknown>)[key];
     const connection = (this.#connection = new Connection(this, given));
     this.plugin = connection.settings.plugin;
     if (given.outPos !== undefined) connection.writes.queue.position = given.outPos;
@@ -115,7 +116,7 @@ export class StreamFields<Details = AnyDetails> {
     this.#connection.reads.assign(toBytes(bytes, '`inBuf`'));
   }
 
-  /** Queued bytes. After a change call `write()`. */
+  /** Queued bytes. Later writes do not change a Buffer that was read. After a change call `write()`. */
   get outBuf(): Buffer {
     return this.#connection.writes.queue.content;
   }

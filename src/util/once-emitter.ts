@@ -1,16 +1,23 @@
-import { Observable, type Subscriber, type Unsubscribable } from 'rxjs';
+import { Observable, type Unsubscribable } from 'rxjs';
 import { LinkedList, type Linked } from './linked-list.ts';
 
-/** A subscriber that waits for the value: in the list until it unsubscribes. */
+/** Receives the value of a {@link OnceEmitter}: a subscriber, or an object that does not throw. */
+export interface OnceTarget<T> {
+  readonly closed: boolean;
+  next(value: T): void;
+  complete(): void;
+}
+
+/** A target that waits for the value: in the list until it is unsubscribed. */
 class Waiting<T> implements Linked<Waiting<T>>, Unsubscribable {
   previous: Waiting<T> | undefined;
   next: Waiting<T> | undefined;
   readonly list: LinkedList<Waiting<T>>;
-  readonly subscriber: Subscriber<T>;
+  readonly target: OnceTarget<T>;
 
-  constructor(list: LinkedList<Waiting<T>>, subscriber: Subscriber<T>) {
+  constructor(list: LinkedList<Waiting<T>>, target: OnceTarget<T>) {
     this.list = list;
-    this.subscriber = subscriber;
+    this.target = target;
     list.add(this);
   }
 
@@ -36,25 +43,26 @@ export class OnceEmitter<T extends object> {
   }
 
   get value$(): Observable<T> {
-    return (this.#value$ ??= new Observable((subscriber) => this.#add(subscriber)));
+    return (this.#value$ ??= new Observable((subscriber) => this.add(subscriber)));
   }
 
   /** Emits the value. Later calls do nothing. */
   emit(value: T): void {
     if (this.#value) return;
     this.#value = value;
-    const subscribers: Subscriber<T>[] = [];
-    for (let each = this.#waiting?.first; each; each = each.next) subscribers.push(each.subscriber);
+    const targets: OnceTarget<T>[] = [];
+    for (let each = this.#waiting?.first; each; each = each.next) targets.push(each.target);
     this.#waiting = undefined;
     // As a Subject does: all get the value before the first is completed.
-    for (const subscriber of subscribers) subscriber.next(value);
-    for (const subscriber of subscribers) if (!subscriber.closed) subscriber.complete();
+    for (const target of targets) if (!target.closed) target.next(value);
+    for (const target of targets) if (!target.closed) target.complete();
   }
 
-  #add(subscriber: Subscriber<T>): void {
-    if (this.#value) {
-      subscriber.next(this.#value);
-      subscriber.complete();
-    } else subscriber.add(new Waiting((this.#waiting ??= new LinkedList()), subscriber));
+  /** Subscribes without an Observable and its Subscriber. Returns what removes the target, unless it has got the value. */
+  add(target: OnceTarget<T>): Unsubscribable | undefined {
+    if (!this.#value) return new Waiting((this.#waiting ??= new LinkedList()), target);
+    target.next(this.#value);
+    target.complete();
+    return undefined;
   }
 }

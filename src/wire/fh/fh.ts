@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { IOStreamError } from '../../errors.ts';
 import { discard } from '../discard.ts';
@@ -62,6 +63,15 @@ export function fromFh(fh: Fh): Wire {
   // Check the claim before the fh: an fh of another wire must not be touched, and would be rejected for its reader.
   const claim = new Claim(source);
   const pair = pairOf(source, () => claim.release());
+  return fhWire(source, claim, pair);
+}
+
+/** Creates the wire of {@link fromFh} over a socket that Node has just accepted: it is open, and has no reader. */
+export function fromAccepted(socket: Socket): Wire {
+  return fhWire(socket, new Claim(socket), { readable: socket, writable: socket });
+}
+
+function fhWire(source: Fh, claim: Claim, pair: StreamPair): Wire {
   let isUsed = false;
   return nodeWire((dial, target) => {
     if (isUsed) throw new IOStreamError('EALREADY', { phase: 'connect', errno: -114, message: ALREADY });
