@@ -27,7 +27,7 @@ function controlled(answer: (signal: string) => void = noop): { control: FlowCon
   const below = new Subject<Flow>();
   below.subscribe(logged('wire'));
   const above = { next: logged('app'), error: noop, complete: noop };
-  const context: LayerContext = { up: guardedSubscriber<Up>(above), down: below, dial: testDial() };
+  const context: LayerContext = { up: guardedSubscriber<Up>(above), down: below, dial: testDial(), leave: noop };
   const [down, up] = [new Direction(), new Direction()];
   return { control: new FlowControl(context, down, up), down, up, log };
 }

@@ -73,6 +73,7 @@ export class HandshakeLayer implements Layer, ConversationHost<HandshakeFacts> {
     if (signal.kind === 'sent' && this.#own > 0) {
       const own = Math.min(this.#own, signal.bytes);
       this.#own -= own;
+      if (this.#stage === 'open') this.#leaveIfDone();
       if (signal.bytes > own) up.next({ kind: 'sent', bytes: signal.bytes - own });
     } else if (this.#stage === 'open' || signal.kind === 'pause' || signal.kind === 'resume') {
       up.next(signal);
@@ -151,6 +152,12 @@ export class HandshakeLayer implements Layer, ConversationHost<HandshakeFacts> {
     if (unread && unread.length > 0) up.next({ kind: 'data', bytes: unread });
     this.#emitQueued();
     this.#stage = 'open';
+    this.#leaveIfDone();
+  }
+
+  /** An open layer is needed only until the bytes of its conversation are sent. */
+  #leaveIfDone(): void {
+    if (this.#own === 0) this.#ports.leave();
   }
 
   #start(below: readonly LayerDetails[]): void {

@@ -1,10 +1,11 @@
-import { asyncScheduler, config, Observable, tap, type MonoTypeOperatorFunction } from 'rxjs';
+import { asyncScheduler, config, type Observer, type SchedulerLike } from 'rxjs';
 import { printable } from '../protocol/printable.ts';
+import { atTickEnd } from '../util/at-tick-end.ts';
 import { hexDump } from '../util/hex.ts';
 import { asText, errorFacts, plainDetails } from '../util/log-format.ts';
 import { ownOptions } from '../util/own-options.ts';
+import { connectTo, direct, type DirectConnection, type FlowSource } from '../wire/direct.ts';
 import type { Dial, Flow, Plugin, Up } from '../wire/signal.ts';
-import { atTickEnd } from '../util/at-tick-end.ts';
 
 /** The options of {@link trace}. */
 export interface TraceOptions {
@@ -60,71 +61,130 @@ export function trace(options: TraceOptions): Plugin {
   if (typeof sink !== 'function') throw new TypeError(`expected \`sink\` of trace to be a function, got ${typeof sink}`);
   if (!(typeof maxBytes === 'number' && maxBytes >= 0))
     throw new TypeError(`expected \`bytes\` of trace to be 0 or more, got ${asText(maxBytes)}`);
+  const own = { sink, bytes: Math.floor(maxBytes) };
   let connections = 0;
   return (wire) => (dial) => {
     const below = wire(dial);
-    return (flow$) =>
-      new Observable<Up>((up) => {
-        const log = new TraceLog(sink, maxBytes, dial, (connections += 1));
-        const above$ = flow$.pipe(log.watch<Flow>('↓'));
-        up.add(() => log.end());
-        above$.pipe(below, log.watch<Up>('↑')).subscribe(up);
-      });
+    return direct((up) => {
+      const log = new TraceLog(own, dial, (connections += 1));
+      return new TracedFlow(log, connectTo(below, new TracedUp(log, up)));
+    });
   };
+}
+
+/** Logs the outbound signals of a connection, then passes them on. */
+class TracedFlow implements DirectConnection {
+  readonly #log: TraceLog;
+  readonly #below: DirectConnection;
+  #passed = 0;
+  #hasEnded = false;
+
+  constructor(log: TraceLog, below: DirectConnection) {
+    this.#log = log;
+    this.#below = below;
+  }
+
+  start(source?: FlowSource): void {
+    this.#below.start(source);
+  }
+
+  next(signal: Flow): void {
+    if (this.#hasEnded) return;
+    this.#log.write('↓', signal, this.#passed);
+    if (signal.kind === 'data') this.#passed += signal.bytes.length;
+    this.#below.next(signal);
+  }
+
+  error(error: unknown): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#log.write('↓', { kind: 'error', error });
+    this.#below.error(error);
+  }
+
+  complete(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#log.write('↓', { kind: 'complete' });
+    this.#below.complete();
+  }
+
+  unsubscribe(): void {
+    this.#log.end('↓', { kind: 'unsubscribed' });
+    this.#below.unsubscribe();
+  }
+}
+
+/** Logs the inbound signals of a connection, then passes them on. */
+class TracedUp implements Observer<Up> {
+  readonly #log: TraceLog;
+  readonly #above: Observer<Up>;
+  #passed = 0;
+
+  constructor(log: TraceLog, above: Observer<Up>) {
+    this.#log = log;
+    this.#above = above;
+  }
+
+  next(signal: Up): void {
+    this.#log.write('↑', signal, this.#passed);
+    if (signal.kind === 'data') this.#passed += signal.bytes.length;
+    this.#above.next(signal);
+  }
+
+  error(error: unknown): void {
+    this.#log.end('↑', { kind: 'error', error });
+    this.#above.error(error);
+  }
+
+  complete(): void {
+    this.#log.end('↑', { kind: 'complete' });
+    this.#above.complete();
+  }
 }
 
 type Arrow = '↓' | '↑';
 
 type Entry = Up | { readonly kind: 'complete' | 'unsubscribed' } | { readonly kind: 'error'; readonly error: unknown };
 
-/** The log of one connection. */
+/** Where entries go, and the maximum number of bytes shown of each chunk. */
+interface TraceLogOptions {
+  readonly sink: (entry: string) => void;
+  readonly bytes: number;
+}
+
+/** The log of one connection of `trace`. */
 class TraceLog {
-  readonly #sink: (entry: string) => void;
-  readonly #maxBytes: number;
-  readonly #dial: Dial;
+  readonly #options: TraceLogOptions;
+  readonly #layer: string;
+  readonly #scheduler: SchedulerLike;
   readonly #number: number;
   readonly #start: number;
   #isOpen = true;
 
-  constructor(sink: (entry: string) => void, maxBytes: number, dial: Dial, number: number) {
-    this.#sink = sink;
-    this.#maxBytes = maxBytes;
-    this.#dial = dial;
+  constructor(options: TraceLogOptions, { layer = 'trace', scheduler }: Dial, number: number) {
+    this.#options = options;
+    this.#layer = layer;
+    this.#scheduler = scheduler;
     this.#number = number;
-    this.#start = dial.scheduler.now();
+    this.#start = scheduler.now();
   }
 
-  watch<S extends Up>(arrow: Arrow): MonoTypeOperatorFunction<S> {
-    let passed = 0;
-    const end = (how: Entry): void => {
-      this.#write(arrow, how);
-      if (arrow === '↑') this.#isOpen = false;
-    };
-    return tap<S>({
-      next: (signal) => {
-        this.#write(arrow, signal, passed);
-        if (signal.kind === 'data') passed += signal.bytes.length;
-      },
-      error: (error: unknown) => end({ kind: 'error', error }),
-      complete: () => end({ kind: 'complete' }),
-    });
-  }
-
-  /** Logs an unsubscribe, unless the connection has ended before. */
-  end(): void {
-    this.#write('↓', { kind: 'unsubscribed' });
+  /** Logs the end, unless the connection has ended before. */
+  end(arrow: Arrow, how: Entry): void {
+    this.write(arrow, how);
     this.#isOpen = false;
   }
 
-  /** @param offset the position of the chunk in its direction. */
-  #write(arrow: Arrow, entry: Entry, offset = 0): void {
+  /** Logs a signal, or how the connection ended. @param offset the position of the chunk in its direction. */
+  write(arrow: Arrow, entry: Entry, offset = 0): void {
     if (!this.#isOpen) return;
-    const { layer = 'trace', scheduler } = this.#dial;
-    const ms = String(Math.round(scheduler.now() - this.#start));
+    const { sink, bytes: maxBytes } = this.#options;
+    const ms = String(Math.round(this.#scheduler.now() - this.#start));
     try {
       // Inside `try`, like the formatting below: an error of the log must not affect the connection.
-      const bytes = entry.kind === 'data' ? dumpOf(entry.bytes, offset, this.#maxBytes) : '';
-      this.#sink(`#${this.#number} ${ms.padStart(8)} ms ${layer} ${arrow} ${printable(formatEntry(entry))}${bytes}`);
+      const bytes = entry.kind === 'data' ? dumpOf(entry.bytes, offset, maxBytes) : '';
+      sink(`#${this.#number} ${ms.padStart(8)} ms ${this.#layer} ${arrow} ${formatEntry(entry)}${bytes}`);
     } catch (error) {
       this.#isOpen = false;
       // In a separate tick, so that an error of the handler does not affect the connection either.
@@ -133,6 +193,7 @@ class TraceLog {
   }
 }
 
+/** Formats an entry. Only what may contain text of others is escaped: that takes as long as all the rest. */
 function formatEntry(signal: Entry): string {
   switch (signal.kind) {
     case 'data':
@@ -140,15 +201,15 @@ function formatEntry(signal: Entry): string {
     case 'end':
       return signal.truncated ? 'end truncated' : 'end';
     case 'resolved':
-      return `resolved ${signal.host} is ${signal.ip}`;
+      return printable(`resolved ${signal.host} is ${signal.ip}`);
     case 'connected':
-      return `connected ${signal.details.map((details) => JSON.stringify(plainDetails(details))).join(' ')}`.trimEnd();
+      return printable(`connected ${signal.details.map((details) => JSON.stringify(plainDetails(details))).join(' ')}`.trimEnd());
     case 'sent':
       return `sent ${signal.bytes}`;
     case 'error': {
       // Quoted, because an error may repeat text of a peer.
       const { code, message } = errorFacts(signal.error);
-      return `error ${code === undefined ? '' : `${code} `}${JSON.stringify(message)}`;
+      return printable(`error ${code === undefined ? '' : `${code} `}${JSON.stringify(message)}`);
     }
     default:
       return signal.kind;
@@ -156,9 +217,9 @@ function formatEntry(signal: Entry): string {
 }
 
 function dumpOf(bytes: Uint8Array, offset: number, maxBytes: number): string {
-  const shown = bytes.subarray(0, maxBytes);
-  const rows = hexDump(shown, offset);
-  const omitted = bytes.length - shown.length;
-  if (omitted > 0) rows.push(`… ${omitted} more bytes`);
-  return rows.map((row) => `\n  ${row}`).join('');
+  const omitted = Math.max(0, bytes.length - maxBytes);
+  const more = omitted > 0 ? `\n  … ${omitted} more bytes` : '';
+  if (maxBytes === 0) return more;
+  const rows = hexDump(bytes.subarray(0, maxBytes), offset);
+  return rows.map((row) => `\n  ${row}`).join('') + more;
 }

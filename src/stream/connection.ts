@@ -1,7 +1,6 @@
-import { Observable, ReplaySubject, Subject, type Observer, type Unsubscribable } from 'rxjs';
+import { ReplaySubject, Subject, type Observable, type Observer, type Unsubscribable } from 'rxjs';
 import type { IOStreamError } from '../errors.ts';
-import { guardedSubscriber } from '../util/guarded-subscriber.ts';
-import { connectDirectly } from '../wire/direct.ts';
+import { connectTo } from '../wire/direct.ts';
 import { layerEndpoints } from '../wire/endpoints.ts';
 import { ticksOf, type TickQueue, type TickTarget } from '../util/tick-queue.ts';
 import type { Endpoints, Flow, LayerDetails, Timeouts, Up } from '../wire/signal.ts';
@@ -83,21 +82,12 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
     if (signal) this.closing.closeOnAbort(signal, (close) => this.#inbound.defer(close));
     // Already aborted: do not dial. An `fh` is still opened, since the stream owns it and must free it.
     if (signal?.aborted && fh === undefined) return;
-    const connection = connectDirectly(dialed, this.#inbound);
-    if (connection) {
-      this.#flow = this.#wire = connection;
-      return;
-    }
-    const up = guardedSubscriber<Up>(this.#inbound);
-    this.#wire = up;
-    const flow$ = new Observable<Flow>((flow) => {
-      if (this.#flow instanceof ReplaySubject) this.#flow.subscribe(flow);
-      this.#flow = flow;
-    });
-    dialed(flow$).subscribe(up);
+    const connection = connectTo(dialed, this.#inbound);
+    this.#flow = this.#wire = connection;
+    connection.start();
   }
 
-  /** Receives outbound signals. Buffers them until the wire subscribes. */
+  /** Receives outbound signals. Buffers them if there is no wire. */
   get flow(): Observer<Flow> {
     return (this.#flow ??= new ReplaySubject<Flow>(Infinity));
   }

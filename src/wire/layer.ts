@@ -1,18 +1,23 @@
-import { noop, Observable, ReplaySubject, type Observer, type OperatorFunction, type Subscriber } from 'rxjs';
-import { guardedSubscriber } from '../util/guarded-subscriber.ts';
+import { noop, type Observer, type OperatorFunction } from 'rxjs';
+import { connectTo, direct, type DirectConnection, type FlowSource } from './direct.ts';
+import { LayerInbound, LayerOutput, type InboundTarget } from './layer-inbound.ts';
 import type { Mutable } from '../util/mutable.ts';
 import type { Dial, Flow, Up, Wire } from './signal.ts';
-
-type Down = Observer<Flow>;
+import type { UpTarget } from './up-target.ts';
 
 /**
  * The two outputs of a layer: `up` to the application, `down` to the wire below. After the wire below has ended, `down` ignores
  * signals. Completing it then ends Up in the same way as the wire ended.
  */
 export interface LayerContext {
-  readonly up: Subscriber<Up>;
-  readonly down: Down;
+  readonly up: UpTarget;
+  readonly down: Observer<Flow>;
   readonly dial: Dial;
+  /**
+   * Removes the layer, which has nothing more to do: signals pass unchanged from now on, and its memory is free. No method of it is
+   * called afterwards, `free` neither. Does nothing after the wire below has ended.
+   */
+  leave(): void;
 }
 
 /**
@@ -45,6 +50,8 @@ export interface Layer {
   free?(): void;
 }
 
+type MakeLayer = (context: LayerContext) => Layer;
+
 /** Replaces a freed layer: ignores all signals. */
 const DETACHED: Layer = { down: noop, up: noop };
 
@@ -56,67 +63,191 @@ const DETACHED: Layer = { down: noop, up: noop };
  * @param dial the request that the wire below gets.
  * @param make creates the layer's state. Called at each subscription, before the wire dials.
  */
-export function layer(wire: Wire, dial: Dial, make: (context: LayerContext) => Layer): OperatorFunction<Flow, Up> {
+export function layer(wire: Wire, dial: Dial, make: MakeLayer): OperatorFunction<Flow, Up> {
   const below = wire(dial);
-  return (flow$) =>
-    new Observable<Up>((up) => {
-      const fail = (error: unknown): void => up.error(error);
-      let state: Layer | undefined;
-      let context: Mutable<LayerContext> | undefined;
-      /** Outbound signals. Buffered until the wire below subscribes, if it emits before that. */
-      let deferred: ReplaySubject<Flow> | undefined;
+  return direct((up) => new LayerConnection(up, below, dial, make));
+}
 
-      const start = (down: Down): Layer => {
-        context = { up, down, dial };
-        state = make(context);
-        up.add(detach);
-        return state;
-      };
-      const detach = (): void => {
-        const detached = state;
-        state = DETACHED;
-        detached?.free?.();
-      };
-      /** Called when the wire below has ended. The layer drains its buffer, then `end` is called. */
-      const drain = (end: () => void): void => {
-        if (context) context.down = { next: noop, error: fail, complete: end };
-        if (state?.drain) state.drain(end);
-        else end();
-      };
+/**
+ * Connects a layer with its neighbours. Catches the throws of the layer, and ignores signals after an end.
+ *
+ * ```text
+ *   above ── next ────────────────▶ Layer.down ─▶ context.down ─▶ below
+ *   above ◀─ emit ◀── context.up ◀── Layer.up ◀──── receive ───── below
+ * ```
+ *
+ * After `leave`, both arrows are one call. Only this object and its {@link LayerInbound} remain, about 150 bytes.
+ */
+class LayerConnection implements DirectConnection, InboundTarget {
+  readonly #above: Observer<Up>;
+  readonly #below: DirectConnection;
+  /** Creates the layer. Undefined after `start`. */
+  #make: MakeLayer | undefined;
+  /** Undefined after the layer has left. */
+  #layer: Layer | undefined = DETACHED;
+  #context: Mutable<LayerContext> | undefined;
+  /** Whether the application has closed or reset, the wire below has ended, and Up has ended. */
+  #hasFlowEnded = false;
+  #hasWireEnded = false;
+  #hasUpEnded = false;
+  #isFreed = false;
 
-      const outbound = guardedSubscriber<Flow>({
-        next: (signal) => state?.down(signal),
-        error: (error: unknown) => {
-          detach();
-          context?.down.error(error);
-        },
-        complete: () => {
-          if (state?.closing?.() !== true) context?.down.complete();
-        },
-        caught: fail,
-      });
-      const inbound = guardedSubscriber<Up>({
-        next: (signal) => (state ?? start((deferred = new ReplaySubject<Flow>(Infinity)))).up(signal),
-        error: (error: unknown) => {
-          const reason = state?.failed ? state.failed(error) : error;
-          drain(() => fail(reason));
-        },
-        complete: () => {
-          state?.closed?.();
-          drain(() => up.complete());
-        },
-        caught: fail,
-      });
-      const flowBelow$ = new Observable<Flow>((down) => {
-        deferred?.subscribe(down);
-        if (context) context.down = down;
-        else start(down);
-        // A layer with `drain` gets outbound signals until Up ends, any other layer only while the wire below is subscribed.
-        if (!state?.drain) down.add(outbound);
-        flow$.subscribe(outbound);
-      });
-      up.add(outbound);
-      up.add(inbound);
-      flowBelow$.pipe(below).subscribe(inbound);
+  constructor(above: Observer<Up>, below: OperatorFunction<Flow, Up>, dial: Dial, make: MakeLayer) {
+    this.#above = above;
+    this.#below = connectTo(below, new LayerInbound(this));
+    this.#make = make;
+    this.#context = { up: new LayerOutput(this), down: this.#below, dial, leave: () => this.#leave() };
+  }
+
+  start(source?: FlowSource): void {
+    const context = this.#context;
+    const make = this.#make;
+    this.#make = undefined;
+    this.#attempt(() => {
+      if (make && context) this.#attach(make(context));
     });
+    // A layer with `drain` gets outbound signals until Up ends, any other layer only while the wire below reads them.
+    const kept = source && this.#layer?.drain ? { subscribe: () => source.subscribe(), unsubscribe: noop } : source;
+    this.#attempt(() => this.#below.start(this.#isFreed ? undefined : kept));
+  }
+
+  /** Uses the new layer, unless its constructor has ended Up or has left. */
+  #attach(layer: Layer): void {
+    if (this.#isFreed) layer.free?.();
+    else if (this.#context) this.#layer = layer;
+  }
+
+  // Outbound
+
+  next(signal: Flow): void {
+    if (this.#hasFlowEnded) return;
+    if (!this.#layer) {
+      this.#below.next(signal);
+      return;
+    }
+    try {
+      this.#layer.down(signal);
+    } catch (error) {
+      this.#hasFlowEnded = true;
+      this.fail(error);
+    }
+  }
+
+  error(reason: unknown): void {
+    if (this.#hasFlowEnded) return;
+    this.#hasFlowEnded = true;
+    this.#attempt(() => {
+      this.#detach();
+      this.#down.error(reason);
+    });
+  }
+
+  complete(): void {
+    if (this.#hasFlowEnded) return;
+    this.#hasFlowEnded = true;
+    this.#attempt(() => {
+      if (this.#layer?.closing?.() !== true) this.#down.complete();
+    });
+  }
+
+  get #down(): Observer<Flow> {
+    return this.#context?.down ?? this.#below;
+  }
+
+  // Inbound, from the wire below
+
+  receive(signal: Up): void {
+    if (this.#hasWireEnded) return;
+    if (!this.#layer) {
+      this.#above.next(signal);
+      return;
+    }
+    try {
+      this.#layer.up(signal);
+    } catch (error) {
+      this.#below.unsubscribe();
+      this.fail(error);
+    }
+  }
+
+  wireFailed(error: unknown): void {
+    if (this.#hasWireEnded || this.#isFreed) return;
+    this.#hasWireEnded = true;
+    this.#attempt(() => {
+      const reason = this.#layer?.failed ? this.#layer.failed(error) : error;
+      this.#drain(() => this.fail(reason));
+    });
+  }
+
+  wireCompleted(): void {
+    if (this.#hasWireEnded || this.#isFreed) return;
+    this.#hasWireEnded = true;
+    this.#attempt(() => {
+      this.#layer?.closed?.();
+      this.#drain(() => this.finish());
+    });
+  }
+
+  /** Lets the layer drain its buffer. Then `end` is called. */
+  #drain(end: () => void): void {
+    if (this.#context) this.#context.down = { next: noop, error: (error) => this.fail(error), complete: end };
+    if (this.#layer?.drain) this.#layer.drain(end);
+    else end();
+  }
+
+  // Up, to the application
+
+  get hasUpEnded(): boolean {
+    return this.#hasUpEnded;
+  }
+
+  emit(signal: Up): void {
+    if (!this.#hasUpEnded) this.#above.next(signal);
+  }
+
+  fail(error: unknown): void {
+    if (this.#hasUpEnded) return;
+    this.#hasUpEnded = true;
+    this.#above.error(error);
+    this.unsubscribe();
+  }
+
+  finish(): void {
+    if (this.#hasUpEnded) return;
+    this.#hasUpEnded = true;
+    this.#above.complete();
+    this.unsubscribe();
+  }
+
+  // The end of the layer
+
+  unsubscribe(): void {
+    if (this.#isFreed) return;
+    this.#isFreed = true;
+    this.#hasFlowEnded = true;
+    this.#hasUpEnded = true;
+    this.#below.unsubscribe();
+    this.#detach();
+  }
+
+  #leave(): void {
+    if (this.#hasWireEnded || this.#isFreed) return;
+    this.#layer = undefined;
+    this.#context = undefined;
+  }
+
+  #detach(): void {
+    const layer = this.#layer;
+    this.#layer = DETACHED;
+    layer?.free?.();
+  }
+
+  /** Runs a step of the layer. A throw errors Up, and frees the wire below. */
+  #attempt(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
 }

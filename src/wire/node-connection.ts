@@ -2,11 +2,11 @@ import type { Readable, Writable } from 'node:stream';
 import { Socket } from 'node:net';
 import type { Observer, SchedulerLike, Unsubscribable } from 'rxjs';
 import { IOStreamError, type Phase } from '../errors.ts';
-import type { DirectConnection } from './direct.ts';
+import type { DirectConnection, FlowSource } from './direct.ts';
 import { discard, reset } from './discard.ts';
 import { Linger } from './linger.ts';
 import { NodeWriter, TLS_BATCH } from './node-writer.ts';
-import { streamsOf, type Open, type OpeningTarget, type OpenStream } from './open-stream.ts';
+import { streamsOf, type OpeningTarget, type OpenStream } from './open-stream.ts';
 import { checkPendingReset } from './pending-reset.ts';
 import { END, type Dial, type Flow, type ResolvedSignal, type Timeouts, type Up } from './signal.ts';
 import { endReads } from './socket-reads.ts';
@@ -19,6 +19,9 @@ import {
   type StreamEventTarget,
 } from './stream-events.ts';
 import type { UpTarget } from './up-target.ts';
+
+/** Opens the stream of one connection: an `Open` that knows its dial. */
+type Opener = (target: OpeningTarget) => Unsubscribable | undefined;
 
 /**
  * Connects the signals of one connection to a Node stream.
@@ -38,6 +41,8 @@ export class NodeConnection implements DirectConnection, OpeningTarget, StreamEv
   readonly #up: UpTarget;
   /** Gets the bytes: `#up`, or the observer behind it. One call less for each chunk. */
   readonly #receiver: Pick<Observer<Up>, 'next'>;
+  /** Opens the stream. Undefined after `start`. */
+  #opener: Opener | undefined;
   #opening: Unsubscribable | undefined;
   #readable: Readable | undefined;
   #writable: Writable | undefined;
@@ -61,17 +66,20 @@ export class NodeConnection implements DirectConnection, OpeningTarget, StreamEv
   #hasStarted = false;
 
   /** @param receiver gets the bytes. */
-  constructor({ timeouts, scheduler }: Dial, up: UpTarget, receiver: Pick<Observer<Up>, 'next'> = up) {
+  constructor({ timeouts, scheduler }: Dial, up: UpTarget, receiver: Pick<Observer<Up>, 'next'>, opener: Opener) {
     this.#timeouts = timeouts;
     this.#scheduler = scheduler;
     this.#up = up;
     this.#receiver = receiver;
+    this.#opener = opener;
   }
 
-  /** Opens the stream. Called once. */
-  start(open: Open, dial: Dial): void {
+  start(source?: FlowSource): void {
+    const opener = this.#opener;
+    this.#opener = undefined;
+    source?.subscribe();
     try {
-      this.#opening = open(dial, this);
+      this.#opening = opener?.(this);
     } catch (error) {
       this.#up.error(error);
     }

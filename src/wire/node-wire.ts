@@ -1,5 +1,4 @@
-import { Observable, type Observer, type Unsubscribable } from 'rxjs';
-import { guardedSubscriber } from '../util/guarded-subscriber.ts';
+import type { Observer, Unsubscribable } from 'rxjs';
 import { direct } from './direct.ts';
 import { NodeConnection } from './node-connection.ts';
 import { markNodeStream } from './node-stream-wires.ts';
@@ -16,24 +15,12 @@ import type { UpTarget } from './up-target.ts';
  */
 export function nodeWire(open: Open): Wire {
   return markNodeStream((dial) =>
-    direct(
-      (flow$) =>
-        new Observable<Up>((up) => {
-          const connection = new NodeConnection(dial, up);
-          const outbound = guardedSubscriber(connection);
-          up.add(outbound);
-          up.add(connection);
-          flow$.subscribe(outbound);
-          connection.start(open, dial);
-        }),
-      (observer) => {
-        const up = new DirectUp(observer);
-        const connection = new NodeConnection(dial, up, observer);
-        up.connection = connection;
-        connection.start(open, dial);
-        return connection;
-      },
-    ),
+    direct((observer) => {
+      const up = new DirectUp(observer);
+      const connection = new NodeConnection(dial, up, observer, (target) => open(dial, target));
+      up.connection = connection;
+      return connection;
+    }),
   );
 }
 

@@ -1,6 +1,7 @@
 import type { OperatorFunction } from 'rxjs';
 import { bareHost } from '../util/host.ts';
 import { describeWithType } from '../util/describe.ts';
+import { isDirect } from './direct.ts';
 import { isNodeStream, markNodeStream } from './node-stream-wires.ts';
 import type { Dial, Flow, Plugin, Target, Up, Wire } from './signal.ts';
 
@@ -58,6 +59,7 @@ function layerOf(name: string, plugin: Plugin, below: Wire): Wire {
 function operatorOf(name: string, plugin: Plugin, layer: Wire, dial: Dial): OperatorFunction<Flow, Up> {
   const isNoFunction = / is not a function$/;
   const operator: unknown = attempt(name, plugin, isNoFunction, () => layer(dial));
+  if (isDirect(operator)) return operator;
   if (typeof operator !== 'function') throw notAPlugin(name, plugin, NO_WIRE);
   return (flow$) => {
     const up$ = attempt(name, plugin, isNoFunction, () => (operator as OperatorFunction<Flow, Up>)(flow$));

@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { throttleBytes } from '../../../src/plugins/throttle-bytes/throttle-bytes.ts';
 import { Clock } from '../../../src/testing/rules/clock.ts';
 import { spec } from '../../support/spec.ts';
-import { drive, bytes, down } from './throttle-bytes-tools.ts';
+import { PAUSE, RESUME } from '../../../src/wire/signal.ts';
+import { data, inWords, textOf } from '../../support/signal-text.ts';
+import { drive, bytes, down, up } from './throttle-bytes-tools.ts';
 
 describe('throttleBytes', () => {
   describe('a rate that changes', () => {
@@ -169,6 +171,58 @@ describe('throttleBytes', () => {
       const [c, d] = [drive(plugin, clock).driver, drive(plugin, clock).driver];
       rate.error(new Error('off'));
       expect([subscribed, c.state, d.state]).toStrictEqual([2, 'error', 'error']);
+    });
+  });
+
+  describe('a rate that stays Infinity', () => {
+    const wire = (): never => {
+      throw new Error('not dialled');
+    };
+
+    it('adds nothing to the wire', () => {
+      expect(throttleBytes({ rate: Infinity })(wire)).toBe(wire);
+      expect(throttleBytes({ rate: Infinity, direction: 'up', burst: 1, shared: true })(wire)).toBe(wire);
+      expect(throttleBytes({ rate: 1e9 })(wire)).not.toBe(wire);
+    });
+
+    it.each([true, false])('as an Observable that completes, removes the layer: a pause holds no bytes (shared: %s)', (shared) => {
+      const plugin = throttleBytes({ rate: of(Infinity), shared });
+      const clock = new Clock();
+      for (const { driver } of [drive(plugin, clock), drive(plugin, clock)]) {
+        driver.app.next(PAUSE);
+        driver.wire.emit(bytes(10));
+        driver.app.next(bytes(20));
+        expect([up(driver), down(driver)]).toStrictEqual([10, 20]);
+        expect(driver.wire.down[0]).toBe(PAUSE);
+      }
+    });
+
+    it('keeps the layer while the rate may change, and while one direction is limited', () => {
+      for (const options of [{ rate: new BehaviorSubject(Infinity) }, { rate: of(1e9) }, { rate: of(1e9, Infinity, 1e9) }]) {
+        const { driver } = drive(options);
+        driver.app.next(PAUSE);
+        driver.wire.emit(bytes(10));
+        expect(up(driver)).toBe(0);
+        driver.unsubscribe();
+      }
+    });
+
+    it('removes the layer only after the queued bytes, in order', () => {
+      const rate = new BehaviorSubject(1);
+      const { driver } = drive({ rate, burst: 1 });
+      driver.app.next(PAUSE);
+      driver.wire.emit(data('abc'));
+      rate.next(Infinity);
+      rate.complete();
+      driver.wire.emit(data('def'));
+      expect(up(driver)).toBe(0);
+      driver.app.next(RESUME);
+      driver.wire.emit(data('ghi'));
+      expect(textOf(driver.up)).toBe('abcdefghi');
+      driver.app.next(PAUSE);
+      driver.wire.emit(data('jkl'));
+      expect(textOf(driver.up)).toBe('abcdefghijkl');
+      expect(inWords(driver.wire.down)).toStrictEqual(['pause', 'resume', 'pause']);
     });
   });
 });

@@ -8,7 +8,7 @@ import { ThrottleLayer, type Budgets } from './throttle-layer.ts';
 /** The options of {@link throttleBytes}. */
 export interface ThrottleBytesOptions {
   /**
-   * The limit of each direction in bytes per second. Infinity means no limit. An Observable may change the rate while bytes flow, and
+   * The limit of each direction in bytes per second. Infinity means no limit, and costs nothing once it is final. An Observable may change the rate while bytes flow, and
    * 0 stops them. No byte passes before its first value. After completion, the last value remains in effect.
    */
   readonly rate: number | Observable<number>;
@@ -63,6 +63,7 @@ export interface ThrottleBytesOptions {
 export function throttleBytes(options: ThrottleBytesOptions): Plugin {
   const given = ownOptions(options, 'throttleBytes', ['rate', 'burst', 'direction', 'shared']);
   check(given);
+  if (given.rate === Infinity) return (wire) => wire;
   const { shared = false } = given;
   const common = new WeakMap<SchedulerLike, ThrottleBudgets>();
   const throttleOn = (scheduler: SchedulerLike): ThrottleBudgets => {

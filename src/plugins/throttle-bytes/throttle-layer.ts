@@ -24,6 +24,9 @@ export class ThrottleLayer implements Layer {
   #endUp: (() => void) | undefined;
   #isClosing = false;
   #closeTimer: Subscription | undefined;
+  readonly #rate: Subscription;
+  /** Whether the rate has ended with Infinity. */
+  #isUnlimited = false;
   readonly #flowControl: FlowControl;
 
   constructor(budgets: Budgets, ports: LayerContext) {
@@ -37,7 +40,11 @@ export class ThrottleLayer implements Layer {
       ports.down.error(error);
       ports.up.error(error);
     };
-    ports.up.add(budgets.rate$.subscribe({ error: fail }));
+    const complete = (): void => {
+      this.#isUnlimited = budgets.down.rate === Infinity && budgets.up.rate === Infinity;
+      this.#update();
+    };
+    this.#rate = budgets.rate$.subscribe({ error: fail, complete });
   }
 
   down(signal: Flow): void {
@@ -84,6 +91,7 @@ export class ThrottleLayer implements Layer {
     this.#down.clear();
     this.#up.clear();
     this.#closeTimer?.unsubscribe();
+    this.#rate.unsubscribe();
   }
 
   /** Called after a queue has changed: updates both sides, the completion of Up, and the close. */
@@ -91,6 +99,7 @@ export class ThrottleLayer implements Layer {
     this.#flowControl.update();
     if (this.#up.isEmpty) this.#endUp?.();
     if (this.#isClosing) this.#close();
+    else if (this.#isUnlimited && this.#down.isEmpty && this.#up.isEmpty) this.#ports.leave();
   }
 
   #close(): void {

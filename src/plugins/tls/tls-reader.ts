@@ -1,5 +1,5 @@
-import type { Subscriber } from 'rxjs';
-import type { DataSignal, EndSignal, Up } from '../../wire/signal.ts';
+import type { DataSignal, EndSignal } from '../../wire/signal.ts';
+import type { UpTarget } from '../../wire/up-target.ts';
 import type { LateRefusal } from './late-refusal.ts';
 
 /** Gets the events of a {@link TlsReader}. */
@@ -21,7 +21,7 @@ export interface TlsReaderHandler {
  * ```
  */
 export class TlsReader {
-  readonly #up: Subscriber<Up>;
+  readonly #up: UpTarget;
   readonly #handler: TlsReaderHandler;
   #state: 'buffering' | 'open' | 'ended' | 'closed' = 'buffering';
   readonly #buffer: (DataSignal | EndSignal)[] = [];
@@ -29,7 +29,7 @@ export class TlsReader {
   /** Until the first byte of the peer. */
   #lateRefusal: LateRefusal | undefined;
 
-  constructor(up: Subscriber<Up>, handler: TlsReaderHandler) {
+  constructor(up: UpTarget, handler: TlsReaderHandler) {
     this.#up = up;
     this.#handler = handler;
   }
