@@ -1,6 +1,10 @@
 import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { noop } from 'rxjs';
+import { nextTurn } from '../util/next-turn.ts';
+
+/** TLS sockets whose reset follows in the next turn. */
+const resetting = new WeakSet<Socket>();
 
 /**
  * Destroys a stream that is no longer used. Its later errors are ignored: they were reported before, or no observer remains.
@@ -14,7 +18,7 @@ export function discard(stream: Readable | Writable, below?: Socket): void {
   if (!below) stream.once('close', release);
   // With unsent bytes, a FIN would make truncated data look complete.
   if (stream instanceof Socket && stream.writableLength > 0) reset(stream, below);
-  stream.destroy();
+  if (!below || !resetting.has(stream as Socket)) stream.destroy();
 }
 
 /**
@@ -22,10 +26,23 @@ export function discard(stream: Readable | Writable, below?: Socket): void {
  *
  * @param below the socket below a TLS socket, which Node can reset only there.
  */
-export function reset(socket: Socket, below: Socket = socket): void {
+export function reset(socket: Socket, below?: Socket): void {
   if (socket.destroyed || isShutting(socket)) return;
+  if (!below) {
+    resetNow(socket);
+    return;
+  }
+  // This may run inside of OpenSSL, in the callback of a handshake or of data. Node would free what OpenSSL still uses, and crash.
+  resetting.add(socket);
+  nextTurn(() => {
+    if (!below.destroyed) resetNow(below);
+    socket.destroy();
+  });
+}
+
+function resetNow(socket: Socket): void {
   try {
-    below.resetAndDestroy();
+    socket.resetAndDestroy();
   } catch {
     socket.destroy(); // Not TCP: no RST.
   }
