@@ -55,7 +55,8 @@ describe.each(VERSIONS)('a client whose certificate is refused after its handsha
     await near.up.ended;
     h.error(near.up.error, { code: 'ECONNRESET', phase: 'read' });
     const { message, cause } = near.up.error as Error;
-    if (maxVersion === 'TLSv1.3') expect(message).toMatch(/broke right after the handshake, before the peer sent a byte; it may have refused .*: .*ECONNRESET/);
+    if (maxVersion === 'TLSv1.3')
+      expect(message).toMatch(/broke right after the handshake, before the peer sent a byte; it may have refused .*: .*ECONNRESET/);
     expect((cause as { code: string }).code).toBe('ECONNRESET');
   });
 });
