@@ -32,7 +32,7 @@ describe('the TLS plugins', () => {
       for (const [outcome, what = '', why = ''] of lines) {
         const isRefused = refuses.test(what);
         expect(outcome, `${what}: ${why}`).toBe(isRefused ? 'refused' : 'ok');
-        if (isRefused) expect(why).toMatch(new RegExp(`^tls(Client|Server) cannot run on ${name} [\\d.]+: .+; use Node$`));
+        if (isRefused) expect(why).toMatch(new RegExp(`^tls(Client|Server) cannot run on ${name} [\\d.]+: .+; use Node \\[ETLS\\]$`));
       }
     },
   );
