@@ -142,6 +142,20 @@ describe.each(CASES)('TLS of Node, %s, %s', (version, path) => {
     h.sameBytes(near.bytes, Buffer.concat([Buffer.from('first'), LONG.subarray(0, 2 * 16_384)]));
   });
 
+  spec('keeps a pause that came before the connection', async (h) => {
+    const server = await nodeTlsServer(h, {}, (socket) => socket.end(LONG));
+    const near = client(h, path, version, server);
+    near.pause();
+    await near.waitFor('connected');
+    await wait(100);
+    expect(near.received).toBeLessThan(2 ** 18);
+    near.resume();
+    await near.waitFor('end');
+    expect(near.received).toBe(LONG.length);
+    near.close();
+    await near.up.ended;
+  });
+
   spec('pauses the peer while the application pauses, and loses nothing', async (h) => {
     let sent = 0;
     const server = await nodeTlsServer(h, {}, (socket) => {

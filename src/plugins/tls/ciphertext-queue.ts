@@ -1,5 +1,6 @@
 import type { LayerContext } from '../../wire/layer.ts';
 import { PAUSE, RESUME, type DataSignal, type EndSignal } from '../../wire/signal.ts';
+import type { TlsFlow } from './tls-flow.ts';
 
 /** The maximum number of bytes queued while the queue is blocked, before the wire below is paused. */
 const MAX_QUEUED = 65_536;
@@ -13,7 +14,7 @@ const MAX_QUEUED = 65_536;
  *        ◀── pause, resume ─────── full, or requested by the application
  * ```
  */
-export class CiphertextQueue {
+export class CiphertextQueue implements TlsFlow {
   readonly #ports: Pick<LayerContext, 'down'>;
   readonly #process: (signal: DataSignal | EndSignal) => void;
   readonly #signals: (DataSignal | EndSignal)[] = [];
@@ -21,7 +22,8 @@ export class CiphertextQueue {
   #isBlocked = true;
   #isProcessing = false;
   #isOpen = false;
-  #isAppPaused = false;
+  /** Whether the application has asked for a pause. */
+  isAppPaused = false;
   #isWirePaused = false;
 
   /** @param process called with each signal, in order, and never from inside itself. */
@@ -48,15 +50,13 @@ export class CiphertextQueue {
     this.#processAll();
   }
 
-  /** Lets the application pause the wire below from now on. During the handshake the wire must flow. */
   open(): void {
     this.#isOpen = true;
-    this.#updateFlow();
+    this.unblock();
   }
 
-  /** Called when the application pauses or resumes. */
   setPaused(isPaused: boolean): void {
-    this.#isAppPaused = isPaused;
+    this.isAppPaused = isPaused;
     this.#updateFlow();
   }
 
@@ -77,7 +77,7 @@ export class CiphertextQueue {
   /** A full queue counts only while blocked: a paused wire does not detect that the peer is gone. */
   #updateFlow(): void {
     const isFull = this.#isBlocked && this.#bytes >= MAX_QUEUED;
-    const pause = isFull || (this.#isOpen && this.#isAppPaused);
+    const pause = isFull || (this.#isOpen && this.isAppPaused);
     if (pause === this.#isWirePaused) return;
     this.#isWirePaused = pause;
     this.#ports.down.next(pause ? PAUSE : RESUME);

@@ -11,7 +11,7 @@ export interface CurrentContext {
 }
 
 /**
- * Emits the context for new connections: the newest valid one. Never completes or errors.
+ * Returns the context for all connections, or emits the context for new ones: the newest valid one. Never completes or errors.
  *
  * A context is created once for all connections of a plugin. It is expensive, holds no state of a connection, and lets connections
  * share tickets. An Observable is subscribed once for all concurrent connections, from the first to the last. The last valid context
@@ -21,11 +21,15 @@ export interface CurrentContext {
  *   be read.
  * @throws TypeError if the options, without an Observable, are not valid.
  */
-export function tlsContexts(caller: string, options: TlsOptions & SecureContextOptions, secureOptions = 0): Observable<CurrentContext> {
+export function tlsContexts(
+  caller: string,
+  options: TlsOptions & SecureContextOptions,
+  secureOptions = 0,
+): CurrentContext | Observable<CurrentContext> {
   const { secureContext } = options;
   const base: SecureContextOptions = Object.fromEntries(Object.entries(options).filter(([name]) => CONTEXT_OPTIONS.includes(name)));
   const create = (source: ContextSource | undefined): SecureContext => createContext(caller, base, source, secureOptions);
-  if (!isObservable(secureContext)) return of({ context: create(secureContext) });
+  if (!isObservable(secureContext)) return { context: create(secureContext) };
   // Throws if the other options are not valid.
   create({});
   let valid: SecureContext | undefined;

@@ -23,8 +23,12 @@ export interface TlsEngineHandler {
 /** Runs Node's TLS for a layer. See {@link TlsEngine} and `NativeTlsEngine`. */
 export interface Engine {
   readonly socket: TLSSocket;
+  /** Whether TLS runs on the socket itself: no ciphertext passes through JavaScript. */
+  readonly isNative: boolean;
   /** Describes the clear text that the peer sent instead of TLS; `undefined` if there is none. */
   readonly clearText: string | undefined;
+  /** Processes ciphertext, unless the engine is native. */
+  decrypt?(bytes: Uint8Array): void;
   /** Sends close_notify. */
   close(): void;
   destroy(): void;
@@ -51,6 +55,7 @@ export interface TlsEngineOptions {
 export class TlsEngine implements Engine {
   /** For writing plaintext. */
   readonly socket: TLSSocket;
+  readonly isNative = false;
   readonly #handler: TlsEngineHandler;
   readonly #reader: TlsReader;
   readonly #writer: TlsWriter;

@@ -1,5 +1,5 @@
 import type { TLSSocket } from 'node:tls';
-import { noop, Subscription, type Observable } from 'rxjs';
+import { isObservable, noop, Subscription, type Observable } from 'rxjs';
 import { ETLSCERT, ETLSTRUNCATED, type ErrorCode, type IOStreamError } from '../../errors.ts';
 import { handshakeBroken, handshakeDeadline } from '../../layers/handshake-deadline.ts';
 import { guardedSubscriber } from '../../util/guarded-subscriber.ts';
@@ -8,23 +8,22 @@ import type { Layer, LayerContext } from '../../wire/layer.ts';
 import { END, type DataSignal, type EndSignal, type Flow, type LayerDetails, type Up } from '../../wire/signal.ts';
 import { asError } from './as-error.ts';
 import { CiphertextQueue } from './ciphertext-queue.ts';
-import { describePeer } from './describe-peer.ts';
+import { describePeer, type TlsDetails } from './describe-peer.ts';
 import { LateRefusal } from './late-refusal.ts';
 import type { CurrentContext } from './tls-contexts.ts';
 import { NativeTlsEngine } from './native-tls-engine.ts';
 import { TlsEngine, type Engine, type TlsEngineHandler } from './tls-engine.ts';
+import type { TlsFlow } from './tls-flow.ts';
 import { endInHandshake, tlsError } from './tls-error.ts';
-import type { TlsPeer } from './tls-options.ts';
 import { NativeTlsOutput, type TlsOutput } from './tls-output.ts';
 import { TlsReader, type TlsReaderHandler } from './tls-reader.ts';
 import { TlsResumption } from './tls-resumption.ts';
 import type { TlsRole } from './tls-role.ts';
-import { tlsVerdict } from './tls-verdict.ts';
+import { tlsVerdict, type AcceptedPeer } from './tls-verdict.ts';
 import { isNode } from './tls-runtime.ts';
 import { TlsWriter } from './tls-writer.ts';
 
 type Stage = 'dialling' | 'preparing' | 'handshake' | 'verifying' | 'refusing' | 'open' | 'closing' | 'freed';
-type TlsDetails = { layer?: string | undefined; truncated?: true; secureContextError?: unknown };
 
 /**
  * Runs Node's TLS between an application and a wire. See `tlsClient` for its behaviour.
@@ -52,10 +51,8 @@ export class TlsLayer implements Layer, TlsEngineHandler, TlsReaderHandler {
   readonly #resumption: TlsResumption;
   /** From the stage `handshake` on. */
   #engine: Engine | undefined;
-  /** The engine, if it processes ciphertext. */
-  #duplex: TlsEngine | undefined;
-  /** The engine, if it runs on the socket itself. */
-  #native: NativeTlsEngine | undefined;
+  /** Obeys the application's pauses: the queue of ciphertext, unless the TLS socket is native. */
+  #flow: TlsFlow;
   /** Whether no layer lies between this one and a Node stream. */
   readonly #isDirect: boolean;
   /** Of a client. */
@@ -64,7 +61,10 @@ export class TlsLayer implements Layer, TlsEngineHandler, TlsReaderHandler {
   /** The subscriptions to the context and to the verdict. */
   readonly #subscriptions: Subscription = new Subscription();
   #detailsBelow: readonly LayerDetails[] = [];
-  readonly #details: TlsDetails = {};
+  /** From the stage `open` on. */
+  #details: TlsDetails | undefined;
+  /** Why the context is not the newest one. */
+  #contextProblem: unknown;
   #closeNotifySent = false;
   /** Why the peer was refused, or what failed after the application closed. Reported when the last bytes have been written. */
   #pendingError: IOStreamError | undefined;
@@ -74,7 +74,7 @@ export class TlsLayer implements Layer, TlsEngineHandler, TlsReaderHandler {
     this.#role = role;
     this.#isDirect = isDirect;
     this.#ports = ports;
-    this.#ciphertext = new CiphertextQueue(ports, (signal) => this.#process(signal));
+    this.#flow = this.#ciphertext = new CiphertextQueue(ports, (signal) => this.#process(signal));
     this.#reader = new TlsReader(ports.up, this);
     this.#output = this.#writer = new TlsWriter(ports, () => this.#onFlushed());
     this.#resumption = new TlsResumption(role, (thrown) => this.fail(asError(thrown)));
@@ -83,8 +83,7 @@ export class TlsLayer implements Layer, TlsEngineHandler, TlsReaderHandler {
   down(signal: Flow): void {
     if (signal.kind === 'data') this.#output.write(signal.bytes);
     else if (signal.kind === 'end') this.#output.end();
-    else if (this.#native) this.#native.setPaused(signal.kind === 'pause');
-    else this.#ciphertext.setPaused(signal.kind === 'pause');
+    else this.#flow.setPaused(signal.kind === 'pause');
   }
 
   up(signal: Up): void {
@@ -104,9 +103,9 @@ export class TlsLayer implements Layer, TlsEngineHandler, TlsReaderHandler {
     }
     this.#stage = 'closing';
     this.#reader.close();
-    // The wire below writes to the TLS socket itself: its end is close_notify and FIN.
-    if (this.#native) {
-      this.#native.setPaused(false);
+    // The wire below writes to a native TLS socket itself: its end is close_notify and FIN.
+    if (this.#engine?.isNative) {
+      this.#flow.setPaused(false);
       return false;
     }
     this.#writer.flush();
@@ -155,7 +154,9 @@ export class TlsLayer implements Layer, TlsEngineHandler, TlsReaderHandler {
     dial.onTlsStart?.(dial.layer);
     if (this.#role.peer === 'server') this.#lateRefusal = new LateRefusal(dial, this);
     this.#timeout = handshakeDeadline(dial, 'TLS handshake', (error) => up.error(this.#pendingError ?? error));
-    this.#subscribe(this.#role.contexts, (current) => this.#startHandshake(current), noop);
+    const { contexts } = this.#role;
+    if (isObservable(contexts)) this.#subscribe(contexts, (current) => this.#startHandshake(current), noop);
+    else this.#guard(() => this.#startHandshake(contexts));
   }
 
   #startHandshake({ context, problem }: CurrentContext): void {
@@ -164,7 +165,7 @@ export class TlsLayer implements Layer, TlsEngineHandler, TlsReaderHandler {
       this.fail(asError(problem));
       return;
     }
-    if (problem !== undefined) this.#details.secureContextError = problem;
+    this.#contextProblem = problem;
     this.#stage = 'handshake';
     const [role, resumption, reader, writer] = [this.#role, this.#resumption, this.#reader, this.#writer];
     const options = { role, context, resumption, reader, handler: this };
@@ -172,9 +173,11 @@ export class TlsLayer implements Layer, TlsEngineHandler, TlsReaderHandler {
     const connection = isNative ? connectionOf(this.#detailsBelow[0]?.handle) : undefined;
     const below = connection?.freshSocket;
     if (connection && below) {
-      this.#engine = this.#native = new NativeTlsEngine({ ...options, connection, below, onFlushed: () => this.#onFlushed() });
+      const { isAppPaused } = this.#ciphertext;
+      const onFlushed = (): void => this.#onFlushed();
+      this.#flow = this.#engine = new NativeTlsEngine({ ...options, connection, below, isPaused: isAppPaused, onFlushed });
     } else {
-      this.#engine = this.#duplex = new TlsEngine({ ...options, writer });
+      this.#engine = new TlsEngine({ ...options, writer });
     }
     if (this.#isFreed) this.#engine.destroy();
     else this.#ciphertext.unblock();
@@ -185,34 +188,34 @@ export class TlsLayer implements Layer, TlsEngineHandler, TlsReaderHandler {
     const { socket } = this.#engine;
     this.#stage = 'verifying';
     this.#ciphertext.block();
-    this.#subscribe(
-      tlsVerdict(this.#role, socket, this.#resumption.offered),
-      (peer) => this.#accept(peer, socket),
-      (reason) => this.#refuse(asError(reason)),
-    );
+    this.#guard(() => {
+      const verdict = tlsVerdict(this.#role, socket, this.#resumption.offered);
+      if (isObservable(verdict)) {
+        this.#subscribe(
+          verdict,
+          (peer) => this.#accept(peer, socket),
+          (reason) => this.#refuse(asError(reason)),
+        );
+      } else this.#accept(verdict, socket);
+    });
   }
 
   /** Connects the application. Plaintext of the last handshake message is emitted first, then the queued ciphertext is processed. */
-  #accept(peer: TlsPeer, socket: TLSSocket): void {
+  #accept(peer: AcceptedPeer, socket: TLSSocket): void {
     if (this.#stage !== 'verifying') return;
     this.#stage = 'open';
     this.#timeout?.unsubscribe();
-    this.#resumption.accept(peer);
-    describePeer(this.#details, peer, socket, this.#resumption);
-    this.#details.layer = this.#ports.dial.layer;
+    this.#resumption.accept(peer.certificates);
+    const details = (this.#details = describePeer(this.#ports.dial.layer, peer, socket, this.#resumption));
+    if (this.#contextProblem !== undefined) details.secureContextError = this.#contextProblem;
     this.#lateRefusal?.open(socket);
-    this.#ciphertext.open();
-    if (this.#native) this.#output = new NativeTlsOutput(this.#ports);
-    this.#ports.up.next({ kind: 'connected', details: [this.#details, ...this.#detailsBelow] });
+    if (this.#engine?.isNative) this.#output = new NativeTlsOutput(this.#ports);
+    this.#ports.up.next({ kind: 'connected', details: [details, ...this.#detailsBelow] });
     this.#reader.open(this.#lateRefusal);
     if (this.#isFreed) return;
-    if (this.#native) {
-      this.#writer.moveTo(this.#output);
-      this.#native.updateFlow();
-    } else {
-      this.#writer.open(socket);
-      this.#ciphertext.unblock();
-    }
+    if (this.#engine?.isNative) this.#writer.moveTo(this.#output);
+    else this.#writer.open(socket);
+    this.#flow.open();
   }
 
   /** Rejects the peer. The error is reported when close_notify has been written. */
@@ -223,19 +226,19 @@ export class TlsLayer implements Layer, TlsEngineHandler, TlsReaderHandler {
     this.#reader.close();
     this.#resumption.forget();
     this.#engine?.close();
-    if (this.#native) this.#ports.down.next(END);
+    if (this.#engine?.isNative) this.#ports.down.next(END);
   }
 
   /** Processes ciphertext, or the end of the wire below. */
   #process(signal: DataSignal | EndSignal): void {
     if (this.#isFreed) return;
-    if (signal.kind === 'data') this.#duplex?.decrypt(signal.bytes);
+    if (signal.kind === 'data') this.#engine?.decrypt?.(signal.bytes);
     else if (this.#isConnecting) this.fail(endInHandshake());
     else this.#reader.endOfWire();
   }
 
   onTruncated(): void {
-    this.#details.truncated = true;
+    if (this.#details) this.#details.truncated = true;
     if (this.#role.truncation !== 'error') return;
     this.fail(new Error('connection closed without close_notify: its data may be cut off'), ETLSTRUNCATED);
   }
@@ -268,6 +271,16 @@ export class TlsLayer implements Layer, TlsEngineHandler, TlsReaderHandler {
   #errorOf(cause: Error | undefined, code: ErrorCode | undefined): IOStreamError {
     const phase = this.#isConnecting ? 'handshake' : this.#stage === 'closing' ? 'close' : 'read';
     return tlsError(cause, { phase, layer: this.#ports.dial.layer, code, message: this.#engine?.clearText });
+  }
+
+  /** Calls `step`. A throw refuses the peer, or fails the connection. */
+  #guard(step: () => void): void {
+    try {
+      step();
+    } catch (thrown) {
+      if (this.#stage === 'verifying') this.#refuse(asError(thrown));
+      else this.fail(asError(thrown));
+    }
   }
 
   /** Subscribes until the layer is freed. */

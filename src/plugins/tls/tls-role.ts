@@ -10,8 +10,8 @@ import type { TlsOptions } from './tls-options.ts';
 export interface TlsRole extends Pick<TlsOptions, 'verify' | 'truncation'> {
   /** The role of the peer. */
   readonly peer: 'server' | 'client';
-  /** The secure context; the first value is used. Subscribed while the connection exists. */
-  readonly contexts: Observable<CurrentContext>;
+  /** The secure context. Of an Observable the first value is used; it is subscribed while the connection exists. */
+  readonly contexts: CurrentContext | Observable<CurrentContext>;
   /** Starts Node's TLS on a transport. Must not check the peer's certificate. */
   start(transport: Duplex, context: SecureContext, session: Uint8Array | undefined): TLSSocket;
   /** The socket event at the end of the handshake. */
