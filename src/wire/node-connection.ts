@@ -1,23 +1,18 @@
 import type { Readable, Writable } from 'node:stream';
 import { Socket } from 'node:net';
 import type { Observer, SchedulerLike, Unsubscribable } from 'rxjs';
-import { IOStreamError, type Phase } from '../errors.ts';
+import { IOStreamError } from '../errors.ts';
 import type { DirectConnection, FlowSource } from './direct.ts';
 import { discard, reset } from './discard.ts';
+import { cannotWrite, closedOutside, phaseOf } from './fh-errors.ts';
+import { freshSocket } from './fresh-socket.ts';
 import { Linger } from './linger.ts';
 import { NodeWriter, TLS_BATCH } from './node-writer.ts';
 import { streamsOf, type OpeningTarget, type OpenStream } from './open-stream.ts';
 import { checkPendingReset } from './pending-reset.ts';
 import { END, type Dial, type Flow, type ResolvedSignal, type Timeouts, type Up } from './signal.ts';
-import { endReads } from './socket-reads.ts';
-import {
-  addReadEvents,
-  addStreamEvents,
-  addWriteEvents,
-  eventTarget,
-  removeStreamEvents,
-  type StreamEventTarget,
-} from './stream-events.ts';
+import { bufferedReads, startReading, stopReading } from './socket-reads.ts';
+import { addStreamEvents, addWriteEvents, removeStreamEvents, type StreamEventTarget } from './stream-events.ts';
 import type { UpTarget } from './up-target.ts';
 
 /** Opens the stream of one connection: an `Open` that knows its dial. */
@@ -120,7 +115,10 @@ export class NodeConnection implements DirectConnection, OpeningTarget, StreamEv
     this.#up.next({ kind: 'connected', details: [details] });
     this.#hasStarted = true;
     for (const signal of deferred) this.next(signal);
-    if (!this.isFreed && !this.#hasInputEnded && readable && !this.#below) this.#startReading(readable);
+    if (this.isFreed || this.#hasInputEnded || !readable || this.#below) return;
+    if (readable.readableEnded)
+      this.onEnd(); // 'end' was emitted before the listeners were added.
+    else startReading(readable, this.#isPaused);
   }
 
   // TLS of Node on the socket itself
@@ -130,12 +128,8 @@ export class NodeConnection implements DirectConnection, OpeningTarget, StreamEv
    * inside of `connected`, before reading starts.
    */
   get freshSocket(): Socket | undefined {
-    const socket: Readable | Writable | undefined = this.#readable;
-    if (this.#hasStarted || this.isFreed || this.#below || !(socket instanceof Socket) || socket !== (this.#writable as unknown))
-      return undefined;
-    const isQuiet = socket.readableLength === 0 && socket.writableLength === 0 && socket.listenerCount('data') === 0;
-    const isOpen = !socket.destroyed && !socket.readableEnded && !socket.writableEnded;
-    return socket.constructor === Socket && isQuiet && isOpen ? socket : undefined;
+    const isTaken = this.#hasStarted || this.isFreed || this.#below !== undefined || this.#readable !== (this.#writable as unknown);
+    return isTaken ? undefined : freshSocket(this.#readable);
   }
 
   /** Writes to a TLS socket on `freshSocket` from now on. Its input does not pass through here, only `endInput`. */
@@ -153,18 +147,6 @@ export class NodeConnection implements DirectConnection, OpeningTarget, StreamEv
   endInput(): void {
     this.#hasInputEnded = true;
     this.#destroyIfEnded();
-  }
-
-  #startReading(readable: Readable): void {
-    if (readable.readableEnded) {
-      this.onEnd(); // 'end' was emitted before the listeners were added.
-      return;
-    }
-    // Pause before adding the 'data' listener: adding it schedules a resume at the end of the tick unless the stream is paused.
-    if (this.#isPaused) readable.pause();
-    addReadEvents(readable);
-    readable.on('data', onData);
-    if (!this.#isPaused) readable.resume();
   }
 
   #streams(): readonly (Readable | Writable)[] {
@@ -276,11 +258,8 @@ export class NodeConnection implements DirectConnection, OpeningTarget, StreamEv
 
   /** Emits the bytes that were read before an error. Node destroys the stream then, but keeps them in its buffer. */
   #emitBuffered(): void {
-    const readable = this.#readable;
-    if (!readable) return;
-    readable.off('data', onData);
-    const read = (): Uint8Array | null => readable.read() as Uint8Array | null;
-    for (let chunk = read(); chunk && !this.isFreed; chunk = read()) this.onData(chunk);
+    if (!this.#readable) return;
+    for (const chunk of bufferedReads(this.#readable)) if (!this.isFreed) this.onData(chunk);
   }
 
   // Closing
@@ -305,30 +284,11 @@ export class NodeConnection implements DirectConnection, OpeningTarget, StreamEv
     this.isFreed = true;
     this.#hasFlowEnded = true;
     this.#linger?.stop();
-    if (this.#readable) endReads(this.#readable.off('data', onData));
+    if (this.#readable) stopReading(this.#readable);
     for (const stream of this.#streams()) {
       removeStreamEvents(stream);
       discard(stream, this.#below);
     }
     this.#opening?.unsubscribe();
   }
-}
-
-function cannotWrite(): IOStreamError {
-  return new IOStreamError('EBADF', { phase: 'write', errno: -9, message: 'write to an fh that was opened for reading only' });
-}
-
-function closedOutside(): IOStreamError {
-  const message = 'fh was closed outside of the stream; close it with io.close()';
-  return new IOStreamError('ERR_STREAM_PREMATURE_CLOSE', { phase: 'read', message });
-}
-
-function phaseOf(error: Error): Phase {
-  const { syscall } = error as { syscall?: string };
-  return syscall === 'write' || syscall === 'shutdown' ? 'write' : 'read';
-}
-
-/** The listener of all connections. It is here, so that a chunk goes through one module less. */
-function onData(this: Readable, chunk: Uint8Array): void {
-  eventTarget(this)?.onData(chunk);
 }

@@ -1,6 +1,7 @@
 import type { OnReadOpts, Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { reportUnhandled } from '../util/report-unhandled.ts';
+import { addReadEvents, eventTarget } from './stream-events.ts';
 
 /** Maximum bytes of one read, the same as in Node. */
 export const READ_SIZE: number = 64 * 1024;
@@ -65,7 +66,33 @@ const READS: OnReadOpts = {
 /** Undefined in Bun, which does not pass the socket to the callback. */
 export const SOCKET_READS: OnReadOpts | undefined = 'bun' in process.versions ? undefined : READS;
 
-/** Ends a socket's use of a dedicated buffer, so that another socket may have one. Call it when the stream is no longer read. */
+/** Passes the bytes of a stream, and its end, to its target. */
+export function startReading(readable: Readable, isPaused: boolean): void {
+  // Pause before adding the 'data' listener: adding it schedules a resume at the end of the tick unless the stream is paused.
+  if (isPaused) readable.pause();
+  addReadEvents(readable);
+  readable.on('data', onData);
+  if (!isPaused) readable.resume();
+}
+
+/** Passes bytes to the target no longer. */
+export function stopReading(readable: Readable): void {
+  endReads(readable.off('data', onData));
+}
+
+/** Stops reading, and takes the chunks that the stream has buffered. */
+export function* bufferedReads(readable: Readable): Generator<Uint8Array> {
+  readable.off('data', onData);
+  const read = (): Uint8Array | null => readable.read() as Uint8Array | null;
+  for (let chunk = read(); chunk; chunk = read()) yield chunk;
+}
+
+/** The listener of all streams. */
+function onData(this: Readable, chunk: Uint8Array): void {
+  eventTarget(this)?.onData(chunk);
+}
+
+/** Ends a socket's use of a dedicated buffer, so that another socket may have one. */
 export function endReads(stream: MaybeDedicated<Readable>): void {
   if (!stream[DEDICATED]) return;
   stream[DEDICATED] = false;
