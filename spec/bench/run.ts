@@ -1,12 +1,14 @@
 /**
  * Measures the built package, each row against plain `node:net` (or what the row names) in the same run.
  *
- *   npm run bench -- [--quick] [--row NAME]… [--node PATH] [--write FILE.md] [--json FILE|-]
+ *   npm run bench -- [--quick] [--row NAME]… [--node PATH] [--json FILE|-]
+ *                    [--write FILE.md] [--write-summary FILE.md]
  *                    [--runs N] [--memory as-is|tuned|both] [--cpu-prof DIR]
  *
  * - `--quick` takes a minute and shows that every row works; a full run takes ten.
  * - `--node` is the Node of the measured processes. Those are bare: no loader, one bundled file, and the package.
- * - `--write` replaces the table between the markers `bench:begin` and `bench:end` of a Markdown file.
+ * - `--write` replaces the table between the markers `bench:begin` and `bench:end` of a Markdown file; `--write-summary` does so with
+ *   a few lines of it, for the README.
  *
  * Figures are reported, not enforced: the exit code is 1 if a row crashed, not if it is below its target.
  */
@@ -22,6 +24,7 @@ import { measure, type Plan } from './measure.ts';
 import { TUNED } from './processes.ts';
 import type { Row } from './row.ts';
 import { rows } from './rows/index.ts';
+import { summaryTable } from './summary.ts';
 import { LEGEND, markdownTable, textTable } from './table.ts';
 import { checkMarkers, writeBetweenMarkers } from './write-table.ts';
 
@@ -31,6 +34,7 @@ const { values: options } = parseArgs({
     row: { type: 'string', multiple: true, default: [] },
     node: { type: 'string', default: process.execPath },
     write: { type: 'string' },
+    'write-summary': { type: 'string' },
     json: { type: 'string' },
     runs: { type: 'string' },
     memory: { type: 'string', default: 'as-is' },
@@ -56,7 +60,8 @@ if (runs !== undefined && !(Number.isInteger(runs) && runs > 0))
 const plan: Plan = { ...(options.quick ? QUICK : FULL), ...(runs === undefined ? {} : { runs }) };
 const { memory } = options;
 if (!['as-is', 'tuned', 'both'].includes(memory)) throw new Error(`expected --memory to be as-is, tuned or both, got ${memory}`);
-if (options.write !== undefined) checkMarkers(options.write);
+const { write, 'write-summary': summary } = options;
+for (const page of [write, summary]) if (page !== undefined) checkMarkers(page);
 /** Prints to stderr if stdout is for `--json -`. */
 const print = options.json === '-' ? console.error : console.log;
 
@@ -129,9 +134,10 @@ if (options.json !== undefined) {
   if (options.json === '-') process.stdout.write(`${json}\n`);
   else writeFileSync(options.json, `${json}\n`);
 }
-if (options.write !== undefined) {
-  const head = `${machine}, ${new Date().toISOString().slice(0, 10)}${options.quick ? ' (quick run: too short for its figures)' : ''}:`;
+const head = `${machine}, ${new Date().toISOString().slice(0, 10)}${options.quick ? ' (quick run: too short for its figures)' : ''}:`;
+if (summary !== undefined) writeBetweenMarkers(summary, [head, summaryTable(lines)].join('\n\n'));
+if (write !== undefined) {
   const absent = [...skipped.map((each) => `Skipped: ${each}.`), ...failed.map(({ row }) => `Failed: ${row}.`)];
-  writeBetweenMarkers(options.write, [head, markdownTable(lines), ...LEGEND, ...absent].join('\n\n'));
+  writeBetweenMarkers(write, [head, markdownTable(lines), ...LEGEND, ...absent].join('\n\n'));
 }
 process.exitCode = failed.length > 0 ? 1 : 0;
