@@ -24,7 +24,7 @@ const places = {
   'src/errors.ts': { path: ERRORS, may: [UTIL] },
   'src/util': { path: UTIL, may: [] },
   'src/protocol': { path: PROTOCOL, may: [UTIL, ERRORS], rxjs: false, node: false },
-  'src/wire': { path: WIRE, may: [UTIL, EVENTS, ERRORS] },
+  'src/wire': { path: WIRE, may: [PROTOCOL, UTIL, EVENTS, ERRORS] },
   'src/layers': { path: LAYERS, may: [WIRE, PROTOCOL, UTIL, ERRORS], node: false },
   'src/plugins': { path: PLUGINS, may: [LAYERS, WIRE, PROTOCOL, UTIL, ERRORS] },
   'src/stream': { path: STREAM, may: [PLUGINS, LAYERS, WIRE, PROTOCOL, UTIL, EVENTS, ERRORS] },
@@ -37,6 +37,12 @@ const places = {
     path: '^src/index\\.ts$',
     may: [ADAPTERS, CODECS, RECONNECT, RELAY, STREAM, PLUGINS, LAYERS, WIRE, PROTOCOL, EVENTS, ERRORS],
   },
+  'src/codecs.ts': { path: '^src/codecs\\.ts$', may: [CODECS, ERRORS] },
+  'src/web.ts': {
+    path: '^src/web\\.ts$',
+    may: [CODECS, RECONNECT, RELAY, STREAM, PLUGINS, LAYERS, WIRE, PROTOCOL, EVENTS, ERRORS],
+    node: false,
+  },
   'src/testing.ts': { path: '^src/testing\\.ts$', may: [TESTING] },
 };
 
@@ -45,6 +51,9 @@ const PLUGIN_FOLDERS = ['tls', 'proxy', 'proxy-protocol', 'throttle-bytes'];
 
 /** The codecs that need no stream: all files directly in the folder. */
 const CODEC_FILES = '^src/codecs/[^/]+\\.ts$';
+
+/** Files that stand in for those of Node beside them, in rxjs-io-stream/web. */
+const WEB_FILES = '\\.web\\.ts$';
 
 /** Files that run in a browser: no file that they reach, at any distance, imports a module of Node. */
 const WEB_SAFE = [
@@ -100,6 +109,20 @@ export default {
       severity: 'error',
       from: { path: WEB_SAFE },
       to: { path: NODE_MODULE, reachable: true },
+    },
+    {
+      name: 'files for the Web',
+      comment: 'A file `x.web.ts` runs in a browser. tsconfig.web.json checks the same for all that rxjs-io-stream/web reaches.',
+      severity: 'error',
+      from: { path: WEB_FILES },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'files for the Web stand in',
+      comment: 'Import `x.ts`: the build takes `x.web.ts` instead for rxjs-io-stream/web.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: WEB_FILES },
     },
     {
       name: 'codecs without a stream',

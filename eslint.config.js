@@ -35,7 +35,10 @@ export default defineConfig(
   rxjsX.configs.recommended,
   {
     languageOptions: {
-      parserOptions: { project: ['./tsconfig.check.json', './docs/playground/tsconfig.json'], tsconfigRootDir: import.meta.dirname },
+      parserOptions: {
+        project: ['./tsconfig.check.json', './tsconfig.web.json', './docs/playground/tsconfig.json'],
+        tsconfigRootDir: import.meta.dirname,
+      },
     },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     rules: {

@@ -1,14 +1,21 @@
 // Joins the modules of each entry point in `src/` and shared code into a few files of `dist/`: code as ES modules and as CommonJS, and the
-// declarations that `tsc` made in `.tmp/types`. No source maps: the code is readable, and maps with their sources are larger than all else.
+// declarations that `tsc` made in `.tmp/types`; those of the Web are in `.tmp/types-web`. No source maps: the code is readable, and maps with their sources are larger than all else.
 import { readFileSync } from 'node:fs';
 import { defineConfig } from 'rolldown';
 import { dts } from 'rolldown-plugin-dts';
+import { fileURLToPath } from 'node:url';
+import { webModules, webTypes } from './.ci/web-modules.js';
 
 const { exports } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
 /** The names of the entry points: '.' is `index`. */
 const doors = Object.keys(exports)
   .filter((path) => !path.endsWith('.json'))
   .map((path) => (path === '.' ? 'index' : path.slice(2)));
+/** The declarations as `tsc` has made them. */
+const types = {
+  node: fileURLToPath(new URL('.tmp/types', import.meta.url)),
+  web: fileURLToPath(new URL('.tmp/types-web', import.meta.url)),
+};
 const inputs = (toPath) => Object.fromEntries(doors.map((door) => [door, toPath(door)]));
 
 const external = /^(node:|rxjs)/;
@@ -32,13 +39,22 @@ const esmTypes = {
 };
 
 export default defineConfig([
-  { ...code, plugins: [esmTypes], output: { ...output, dir: 'dist', format: 'esm' } },
+  { ...code, plugins: [webModules(), esmTypes], output: { ...output, dir: 'dist', format: 'esm' } },
   // For jest and older bundlers. Without indentation: Node itself takes the ES modules for `require`, too.
-  { ...code, plugins: [commonJsMarker], output: { ...output, dir: 'dist/cjs', format: 'cjs', minify: { mangle: false, compress: false } } },
   {
-    input: inputs((door) => `./.tmp/types/${door}.d.ts`),
+    ...code,
+    plugins: [webModules(), commonJsMarker],
+    output: { ...output, dir: 'dist/cjs', format: 'cjs', minify: { mangle: false, compress: false } },
+  },
+  {
+    input: inputs((door) => `${door === 'web' ? types.web : types.node}/${door}.d.ts`),
     external,
-    plugins: [dts({ dtsInput: true, emitDtsOnly: true, sourcemap: false })],
-    output: { dir: 'dist/cjs', chunkFileNames: 'shared-[hash].js' },
+    plugins: [webTypes(types.node, types.web), dts({ dtsInput: true, emitDtsOnly: true, sourcemap: false })],
+    output: {
+      dir: 'dist/cjs',
+      chunkFileNames: 'shared-[hash].js',
+      // `Symbol.asyncDispose`, which the types of Node declare otherwise.
+      banner: ({ name }) => (name === 'web' ? '/// <reference lib="esnext.disposable" />' : ''),
+    },
   },
 ]);

@@ -1,14 +1,16 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { webModules } from './.ci/web-modules.js';
 
 const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
+  plugins: [webModules()], // Makes rxjs-io-stream/web, as the build does.
   resolve: {
     // Specs import the package by its name, like a user, and get the sources.
     alias: [
       { find: /^rxjs-io-stream$/, replacement: source('./src/index.ts') },
-      { find: /^rxjs-io-stream\/testing$/, replacement: source('./src/testing.ts') },
+      { find: /^rxjs-io-stream\/(codecs|testing)$/, replacement: source('./src/$1.ts') },
     ],
   },
   test: {

@@ -14,8 +14,9 @@ describe('what is published', () => {
     );
   });
 
-  test('has the same entry points for npm and for JSR, each made from a source', () => {
-    expect(jsr.exports).toEqual(Object.fromEntries(doors.map((door) => [door, `./src/${door === '.' ? 'index' : door.slice(2)}.ts`])));
+  test('has the same entry points for npm and for JSR, each made from a source, but for `web`, which the build makes', () => {
+    const shared = doors.filter((door) => door !== './web');
+    expect(jsr.exports).toEqual(Object.fromEntries(shared.map((door) => [door, `./src/${door === '.' ? 'index' : door.slice(2)}.ts`])));
     for (const source of Object.values(jsr.exports)) expect(read(source)).toContain('export ');
   });
 

@@ -12,20 +12,20 @@ export type {
   OnlyTimeouts,
   OptionsOf,
   OwnFields,
-  Secured,
 } from './stream/stream-of.ts';
 export type { OpeningStreamOf, StreamOf } from './stream/io-stream.ts';
 export { listen } from './stream/listen.ts';
 export type { ListenOptions } from './stream/listen-options.ts';
 export { open } from './stream/open.ts';
 export { openTls, startTls, type StartTlsOptions } from './stream/start-tls.ts';
+export type { Secured } from './stream/secured.ts';
 export type { Handler } from './stream/run-handler.ts';
 export type { DrainOptions, DrainReport, Server } from './stream/server.ts';
 export type { ClosedReport, StreamState } from './stream/report.ts';
 export type { Callback, IOStreamOptions, StreamEvent } from './stream/io-stream.ts';
 export type { CallbackOf, CallbackTarget, StreamEventOf, StreamOptions } from './stream/options.ts';
 export type { ReadableWebStream, SendSource } from './stream/send-source.ts';
-export type { Writable } from './stream/bytes.ts';
+export type { Bytes, Writable } from './stream/bytes.ts';
 export type { Output } from './stream/output.ts';
 
 // Events
@@ -65,7 +65,7 @@ export { fromFh, type Fh } from './wire/fh/fh.ts';
 export type { Candidate, Guard } from './wire/guard.ts';
 export { publicOnly } from './stream/public-only.ts';
 export { stack, type Plugins } from './wire/stack.ts';
-export type { Lookup } from './wire/resolve.ts';
+export type { Lookup, LookupAddress } from './wire/lookup.ts';
 export { tcp } from './wire/tcp.ts';
 export type { TcpOptions } from './wire/tcp-options.ts';
 export { unix } from './wire/unix.ts';

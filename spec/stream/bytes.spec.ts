@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { asBuffer, toBytes } from '../../src/stream/bytes.ts';
+import { asBytes, toBytes } from '../../src/stream/bytes.ts';
 
 describe('toBytes', () => {
   it('encodes a string as UTF-8', () => {
@@ -33,12 +33,12 @@ describe('toBytes', () => {
   });
 });
 
-describe('asBuffer', () => {
+describe('asBytes', () => {
   it('returns a Buffer over the same memory, or the Buffer itself', () => {
     const bytes = new Uint8Array([1, 2, 3]).subarray(1);
-    const buffer = asBuffer(bytes);
+    const buffer = asBytes(bytes);
     expect(Buffer.isBuffer(buffer) && buffer.buffer === bytes.buffer).toBe(true);
     expect([...buffer]).toStrictEqual([2, 3]);
-    expect(asBuffer(buffer)).toBe(buffer);
+    expect(asBytes(buffer)).toBe(buffer);
   });
 });

@@ -20,7 +20,8 @@ function messageOf(options: unknown): string {
 
 describe('checkStreamOptions', () => {
   it('requires exactly one of fh, host with port, path and wire', () => {
-    for (const good of [{ wire }, { path: '/x' }, { host: 'x', port: 1 }, { fh: 3 }]) expect(messageOf(good)).toBe('accepted');
+    for (const good of [{ wire }, { path: '/x' }, { host: 'x', port: 1 }, { fh: 3 }, { wire, host: 'x', port: 1 }])
+      expect(messageOf(good)).toBe('accepted');
     for (const wrong of [{}, { wire, path: '/x' }, { fh: 3, host: 'x', port: 1 }, { path: '/x', fh: 1 }, { port: 1 }]) {
       expect(messageOf(wrong)).toMatch(/^usage: .*expected exactly one of `fh`, `host` with `port`, `path` and `wire`, got /);
     }

@@ -18,6 +18,13 @@ export function parseIp(text: string): Uint8Array | undefined {
   return Uint8Array.from(groups.map((group) => parseInt(group, 16)).flatMap((group) => [group >> 8, group & 255]));
 }
 
+/** Returns the family of an IP address, 0 for anything else. An IPv6 address may have a zone. The same as `isIP` of Node. */
+export function ipFamily(text: string): 0 | 4 | 6 {
+  const [, address = '', zone] = /^([^%]*)(%[\da-z.:-]+)?$/i.exec(text) ?? [];
+  const length = parseIp(address)?.length;
+  return length === 16 ? 6 : length === 4 && zone === undefined ? 4 : 0;
+}
+
 /** Formats an address of 4 or 16 bytes. IPv6 follows RFC 5952. */
 export function formatIp(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join('.');

@@ -1,13 +1,13 @@
 import { BehaviorSubject } from 'rxjs';
 import { EOUTBUFLIMIT, IOStreamError } from '../errors.ts';
-import type { Writable } from '../stream/bytes.ts';
+import type { Bytes, Writable } from '../stream/bytes.ts';
 import type { Connection } from '../stream/connection.ts';
 import type { UnsentWrite } from './persistent-types.ts';
 
 /** A write that has not been sent completely. */
 export interface PersistentWrite {
   readonly data: Writable;
-  readonly bytes: Buffer;
+  readonly bytes: Bytes;
   /** The attempt whose connection accepted it, or in which it was dropped. Infinity while it is queued for a connection. */
   attempt: number;
   /** The offset of its end among all bytes written to that connection. */
@@ -39,7 +39,7 @@ export class PersistentWrites {
   }
 
   /** Queues a write, or returns the error if the queue is full. */
-  accept(bytes: Buffer, data: Writable): PersistentWrite | IOStreamError {
+  accept(bytes: Bytes, data: Writable): PersistentWrite | IOStreamError {
     if (this.pending >= this.#limit) return outBufLimitReached(this.#limit, this.pending, bytes.length);
     const write: PersistentWrite = { data, bytes, attempt: bytes.length > 0 ? Infinity : this.#attempt };
     if (bytes.length === 0) return write;

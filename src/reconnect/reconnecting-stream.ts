@@ -1,6 +1,6 @@
 import { filter, map, ReplaySubject, Subject, type Observable, type SchedulerLike } from 'rxjs';
 import { ECLOSED, IOStreamError } from '../errors.ts';
-import { toBytes, type Writable } from '../stream/bytes.ts';
+import { toBytes, type Bytes, type Writable } from '../stream/bytes.ts';
 import type { IOStream } from '../stream/io-stream.ts';
 import type { ReadEnd } from '../stream/read-end.ts';
 import { internalsOf } from '../stream/stream-fields.ts';
@@ -109,12 +109,12 @@ export class ReconnectingStream implements Persistent {
   }
 
   /** Queues a write, or returns the error if the queue is full. */
-  accept(bytes: Buffer, data: Writable = bytes): PersistentWrite | IOStreamError {
+  accept(bytes: Bytes, data: Writable = bytes): PersistentWrite | IOStreamError {
     return this.#writes.accept(bytes, data);
   }
 
   /** Reports a rejected write at the end of the caller's tick. */
-  reportRejected(error: IOStreamError, { length }: Buffer, data: Writable): void {
+  reportRejected(error: IOStreamError, { length }: Bytes, data: Writable): void {
     const report = { attempt: this.#attempts.number, error, writes: [{ data, length, sent: 0, written: 0, kept: false }] };
     this.#atTickEnd(() => this.#unsent.next(report));
   }

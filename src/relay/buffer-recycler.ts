@@ -1,5 +1,5 @@
 import type { Connection } from '../stream/connection.ts';
-import { hasForeignDataListener, isRawSocket } from '../stream/dial.ts';
+import { hasForeignDataListener, isRawSocket } from '../stream/raw-socket.ts';
 import { recycle } from '../wire/socket-reads.ts';
 
 /**

@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net';
+import { IS_ACCEPTED } from './is-accepted.ts';
 import type { StreamOptions } from './options.ts';
-
-const IS_ACCEPTED: unique symbol = Symbol('rxjs-io-stream accepted');
 
 /** The options of an accepted stream: its own `fh`, all others inherited from those of `listen`. */
 export interface AcceptedOptions extends StreamOptions<never> {
@@ -24,8 +23,4 @@ export function acceptedOptions(shared: StreamOptions<never>): (fh: Socket) => A
   Accepted.prototype = shared;
   const Constructor = Accepted as unknown as new (fh: Socket) => AcceptedOptions;
   return (fh) => new Constructor(fh);
-}
-
-export function isAccepted(options: unknown): options is AcceptedOptions {
-  return (options as Partial<AcceptedOptions> | undefined | null)?.[IS_ACCEPTED] === true;
 }

@@ -1,4 +1,4 @@
-const EMPTY = Buffer.alloc(0);
+import { allocate, EMPTY_BYTES as EMPTY, type Bytes } from './bytes.ts';
 
 /**
  * Joins chunks into one Buffer. If the first chunk ends where the last result ended, appends the others to it in place, in memory that
@@ -6,15 +6,15 @@ const EMPTY = Buffer.alloc(0);
  */
 export class ByteJoiner {
   /** Memory of the last result, and the end of the result in it. Only `join` writes behind it. */
-  #memory = EMPTY;
+  #memory: Bytes = EMPTY;
   #end = 0;
 
   /** @param length total length of the chunks. */
-  join([first = EMPTY, ...others]: readonly Buffer[], length: number): Buffer {
+  join([first = EMPTY, ...others]: readonly Bytes[], length: number): Bytes {
     const isLast = this.owns(first) && first.byteOffset + first.length === this.#end;
     if (!isLast || this.#end + length - first.length > this.#memory.length) {
       // Only a repeated join reserves more than it needs. Not from Node's pool: the memory would not be ours alone.
-      this.#memory = Buffer.allocUnsafeSlow(isLast ? length + (length >> 1) : length);
+      this.#memory = allocate(isLast ? length + (length >> 1) : length);
       this.#memory.set(first);
       this.#end = first.length;
     }
@@ -27,7 +27,7 @@ export class ByteJoiner {
   }
 
   /** Whether the bytes are part of a result. */
-  owns(bytes: Buffer): boolean {
+  owns(bytes: Bytes): boolean {
     return bytes.buffer === this.#memory.buffer;
   }
 }

@@ -2,6 +2,7 @@ import { Observable, type ObservableInput } from 'rxjs';
 import { describeValue } from '../util/describe.ts';
 import { ownOptions } from '../util/own-options.ts';
 import { ActiveHandlers } from './active-handlers.ts';
+import type { Bytes } from './bytes.ts';
 import { endReader } from './read-end.ts';
 import type { ReadSide } from './read-side.ts';
 
@@ -19,7 +20,7 @@ export function concurrencyOf(options: ConsumeOptions = {}): number {
 }
 
 /** Implements `IOStream.consume`. */
-export function consume<T>(reads: ReadSide, handle: (chunk: Buffer) => ObservableInput<T>, options?: ConsumeOptions): Observable<T> {
+export function consume<T>(reads: ReadSide, handle: (chunk: Bytes) => ObservableInput<T>, options?: ConsumeOptions): Observable<T> {
   const concurrency = concurrencyOf(options);
   return new Observable((out) => {
     let isPulling = false;

@@ -4,7 +4,7 @@ import { ConversationDriver, type ConversationHost, type ConversationInput } fro
 import { Conversation } from '../protocol/conversation.ts';
 import type { Link } from '../protocol/link.ts';
 import type { Need } from '../protocol/need.ts';
-import { asBuffer } from './bytes.ts';
+import { asBytes } from './bytes.ts';
 import type { IOStream } from './io-stream.ts';
 import type { PullReader } from './pull-reader.ts';
 import { endReader } from './read-end.ts';
@@ -114,7 +114,7 @@ class StreamHost<T> implements ConversationHost<T>, PullReader {
   write(bytes: Uint8Array): void {
     const core = this.#core;
     if (!core.lifetime.isActive) return;
-    const refusal = core.writes.accept(asBuffer(bytes));
+    const refusal = core.writes.accept(asBytes(bytes));
     if (refusal) core.reportLater(refusal);
     else this.#sent.add(bytes.length);
   }

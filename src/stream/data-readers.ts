@@ -1,5 +1,6 @@
 import { Observable, type Subscriber, type Unsubscribable } from 'rxjs';
 import { Subscribers } from '../util/subscribers.ts';
+import type { Bytes } from './bytes.ts';
 import { endReader, type ReadEnd } from './read-end.ts';
 
 /** Notified when subscribers come and go: the read side. */
@@ -13,9 +14,9 @@ export interface ReadersOwner {
 /** Removes a subscriber of `data$`. */
 class ReaderTeardown implements Unsubscribable {
   readonly #readers: DataReaders;
-  readonly #reader: Subscriber<Buffer>;
+  readonly #reader: Subscriber<Bytes>;
 
-  constructor(readers: DataReaders, reader: Subscriber<Buffer>) {
+  constructor(readers: DataReaders, reader: Subscriber<Bytes>) {
     this.#readers = readers;
     this.#reader = reader;
   }
@@ -26,9 +27,9 @@ class ReaderTeardown implements Unsubscribable {
 }
 
 /** Holds the subscribers of `data$`, and ends them. Not a Subject, which would add 0.7 KB to each idle connection. */
-export class DataReaders extends Subscribers<Buffer> {
+export class DataReaders extends Subscribers<Bytes> {
   readonly #owner: ReadersOwner;
-  #data$: Observable<Buffer> | undefined;
+  #data$: Observable<Bytes> | undefined;
   /** How `data$` ended; replayed to later subscribers. */
   #end: ReadEnd | undefined;
 
@@ -37,11 +38,11 @@ export class DataReaders extends Subscribers<Buffer> {
     this.#owner = owner;
   }
 
-  get data$(): Observable<Buffer> {
+  get data$(): Observable<Bytes> {
     return (this.#data$ ??= new Observable((subscriber) => this.add(subscriber)));
   }
 
-  override add(reader: Subscriber<Buffer>): void {
+  override add(reader: Subscriber<Bytes>): void {
     if (this.#end) {
       this.#owner.readerEnded(this.#end);
       endReader(reader, this.#end);
@@ -52,7 +53,7 @@ export class DataReaders extends Subscribers<Buffer> {
     this.#owner.readerAdded();
   }
 
-  override remove(reader: Subscriber<Buffer>): void {
+  override remove(reader: Subscriber<Bytes>): void {
     super.remove(reader);
     this.#owner.readerLeft();
   }

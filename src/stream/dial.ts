@@ -1,9 +1,8 @@
-import { Socket } from 'node:net';
 import type { OperatorFunction } from 'rxjs';
 import type { Dial, Flow, Up } from '../wire/signal.ts';
 import { stack } from '../wire/stack.ts';
 import { baseWire } from './base-wire.ts';
-import type { Handle } from './handle.ts';
+import type { Endpoint } from './endpoint.ts';
 import type { StreamOptions } from './options.ts';
 import type { StreamSettings } from './settings.ts';
 
@@ -20,17 +19,7 @@ export function dialStack(
   onTlsStart: (layer: string | undefined) => void,
 ): OperatorFunction<Flow, Up> {
   const { wire, to } = baseWire(options);
-  const { guard } = options;
+  const { guard }: Endpoint = options;
   const dial: Dial = { to, timeouts, deadline: scheduler.now() + timeouts.establish, scheduler, guard, onTlsStart, allowHalfOpen };
   return stack(plugin, wire)(dial);
-}
-
-/** Whether the stream is a `net.Socket` without plugins or a custom wire: no layer of this process still refers to sent bytes. */
-export function isRawSocket(settings: StreamSettings, handle: Handle): boolean {
-  return settings.wire === undefined && !settings.hasPlugins && handle.constructor === Socket;
-}
-
-/** Whether code outside of the stream has added a `data` listener to the socket. */
-export function hasForeignDataListener(handle: Handle): boolean {
-  return handle instanceof Socket && handle.listenerCount('data') > 1;
 }

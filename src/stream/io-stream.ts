@@ -1,6 +1,6 @@
 import type { Observable, ObservableInput } from 'rxjs';
 import type { IOStreamError } from '../errors.ts';
-import { toBytes, type Writable } from './bytes.ts';
+import { toBytes, type Bytes, type Writable } from './bytes.ts';
 import { consume, type ConsumeOptions } from './consume.ts';
 import { iterate } from './iterate.ts';
 import type { CallbackOf, StreamEventOf, StreamOptions } from './options.ts';
@@ -77,7 +77,7 @@ class Stream<Details = AnyDetails> extends StreamFields<Details> {
    *
    * @see `consume` for backpressure.
    */
-  get data$(): Observable<Buffer> {
+  get data$(): Observable<Bytes> {
     return internalsOf(this).reads.data$;
   }
 
@@ -184,7 +184,7 @@ class Stream<Details = AnyDetails> extends StreamFields<Details> {
   }
 
   /** Removes and returns the first `count` bytes of `inBuf`; all of them if there are fewer, or without `count`. */
-  read(count?: number): Buffer {
+  read(count?: number): Bytes {
     if (count !== undefined && !(Number.isSafeInteger(count) && count >= 0))
       throw usage('`read(count)` to get a number of bytes', String(count));
     return internalsOf(this).reads.take(count);
@@ -211,7 +211,7 @@ class Stream<Details = AnyDetails> extends StreamFields<Details> {
    * @param options `concurrency`: how many chunks are handled at the same time, started in order. Default 1.
    * @throws TypeError if `concurrency` is not an integer of at least 1.
    */
-  consume<T>(handle: (chunk: Buffer) => ObservableInput<T>, options?: ConsumeOptions): Observable<T> {
+  consume<T>(handle: (chunk: Bytes) => ObservableInput<T>, options?: ConsumeOptions): Observable<T> {
     return consume(internalsOf(this).reads, handle, options);
   }
 
@@ -247,7 +247,7 @@ class Stream<Details = AnyDetails> extends StreamFields<Details> {
    *
    * Claims the stream at the first `next()`. Leaving the loop releases the stream and does not close it.
    */
-  [Symbol.asyncIterator](): AsyncIterableIterator<Buffer> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<Bytes> {
     return iterate(internalsOf(this).reads);
   }
 

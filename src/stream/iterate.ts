@@ -1,4 +1,5 @@
 import { nextTurn } from '../util/next-turn.ts';
+import type { Bytes } from './bytes.ts';
 import { secondReader } from './consume.ts';
 import type { ReadSide } from './read-side.ts';
 
@@ -6,7 +7,7 @@ import type { ReadSide } from './read-side.ts';
  * Implements `IOStream[Symbol.asyncIterator]`: pulls, so that reading pauses while the loop's body runs. Claims the stream at the
  * first `next()`.
  */
-export function iterate(reads: ReadSide): AsyncIterableIterator<Buffer> {
+export function iterate(reads: ReadSide): AsyncIterableIterator<Bytes> {
   /** Pending calls of `next`; there may be several. */
   let waiting: (() => void)[] = [];
   let done = false;

@@ -1,12 +1,10 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import type { IOStreamError } from '../errors.ts';
 import type { EventMask } from '../events.ts';
-import type { Fh } from '../wire/fh/fh.ts';
-import type { Guard } from '../wire/guard.ts';
-import type { Timeouts, Wire } from '../wire/signal.ts';
+import type { Timeouts } from '../wire/signal.ts';
 import type { Plugins } from '../wire/stack.ts';
-import type { TcpOptions } from '../wire/tcp-options.ts';
 import type { Writable } from './bytes.ts';
+import type { EndpointOptions } from './endpoint.ts';
 
 /** Called for every wanted event, and for every error (then `mask` is 0). */
 export type CallbackOf<S> = (io: S, mask: EventMask, error?: IOStreamError) => void;
@@ -23,27 +21,7 @@ export interface StreamEventOf<S> {
 }
 
 /** The options of a stream `S`. */
-export interface StreamOptions<S> extends TcpOptions {
-  /**
-   * The file descriptor, handle or Node stream to read and write. Closed with the stream. One stream per `fh`. @default none: one of `fh`,
-   * `host` with `port`, `path` and `wire` is required
-   */
-  readonly fh?: Fh | undefined;
-  /**
-   * The host name or address to connect to. Every address of a name is tried.
-   *
-   * Any text that is not an address goes to the resolver. Most resolvers turn `127.1`, `0x7f.1`, `2130706433` and full-width digits
-   * into 127.0.0.1. To block an address, use `guard`, which judges the resolved address, not this text.
-   *
-   * @default none; see `fh`
-   */
-  readonly host?: string | undefined;
-  /** The port to connect to, 1 to 65535. @default none; required with `host` */
-  readonly port?: number | undefined;
-  /** The UNIX socket or named pipe to connect to. On Linux, a path that starts with NUL is an abstract socket. @default none; see `fh` */
-  readonly path?: string | undefined;
-  /** Any other wire, such as one end of a `memoryPair`. @default none; see `fh` */
-  readonly wire?: Wire | undefined;
+export interface StreamOptions<S> extends EndpointOptions {
   /** Called for events and errors: a function, or an object or class with a method named `method`. @default none */
   readonly cb?: CallbackOf<S> | CallbackTarget | undefined;
   /** The name of the method of `cb`. @default 'IO' */
@@ -79,17 +57,6 @@ export interface StreamOptions<S> extends TcpOptions {
   readonly allowHalfOpen?: boolean | undefined;
   /** Returns whether an error closes the stream. ECLOSED never does. @default with `waitFor` the `fatal` of its code, else true */
   readonly isFatal?: ((error: IOStreamError) => boolean) | undefined;
-  /**
-   * Called for each address before its attempt to connect. Returns true, or the reason against it, which EBLOCKED contains. A name has
-   * a chance with each of its addresses.
-   *
-   * - With a proxy, judges the target, not the proxy, which you have chosen. If the proxy resolves the name, the name is all there is.
-   * - Called with the path for `path`. Not allowed with `fh` and `wire`.
-   * - A guard that throws blocks.
-   *
-   * @default all are allowed
-   */
-  readonly guard?: Guard | undefined;
   /** Plugins by name; the first is nearest to the application. @default none */
   readonly plugin?: Plugins | undefined;
   /** Milliseconds; 0 and Infinity are off. @default resolve, connect, handshake, write 30 s; establish 60 s; idle off; close 3 s */

@@ -1,4 +1,5 @@
 import { ByteJoiner } from './byte-joiner.ts';
+import { concat, EMPTY_BYTES as EMPTY, type Bytes } from './bytes.ts';
 import { reserve } from './slab.ts';
 
 /** Chunks smaller than this are joined: one copy is cheaper than a vector entry of `writev`. */
@@ -9,7 +10,6 @@ const MAX_JOINED = 1024;
 const MAX_PIECE = 256 * 1024;
 /** Maximum length of the array that an empty queue retains. */
 const MAX_KEPT = 64;
-const EMPTY = Buffer.alloc(0);
 
 /**
  * Holds the queued bytes: `outBuf` and `outPos` of the manual. Joins all chunks only when `content` is read.
@@ -18,7 +18,7 @@ const EMPTY = Buffer.alloc(0);
  */
 export class OutputQueue {
   /** Queued chunks, from `#head` to `#tail`. The array is reused when empty: a new one for each chunk would be garbage. */
-  #chunks: Buffer[] = [];
+  #chunks: Bytes[] = [];
   #head = 0;
   #tail = 0;
   #bytes = 0;
@@ -44,16 +44,16 @@ export class OutputQueue {
   }
 
   /** All bytes in one Buffer, including those before the position. */
-  get content(): Buffer {
+  get content(): Bytes {
     if (this.#bytes > 0) this.exposed = true;
     if (this.#tail - this.#head < 2) return this.#chunks[this.#head] ?? EMPTY;
     const chunks = this.#chunks.slice(this.#head, this.#tail).filter(({ length }) => length > 0);
     const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-    if (length !== this.#bytes) return Buffer.concat(chunks); // Bytes are lost, and `next` reports it.
+    if (length !== this.#bytes) return concat(chunks); // Bytes are lost, and `next` reports it.
     return (this.content = (this.#joiner ??= new ByteJoiner()).join(chunks, length));
   }
 
-  set content(bytes: Buffer) {
+  set content(bytes: Bytes) {
     if (bytes.length === 0 || this.#joiner?.owns(bytes) === false) this.#joiner = undefined;
     this.#chunks = bytes.length > 0 ? [bytes] : [];
     this.#head = 0;
@@ -62,7 +62,7 @@ export class OutputQueue {
     this.#small = 0;
   }
 
-  push(bytes: Buffer): void {
+  push(bytes: Bytes): void {
     if (bytes.length === 0) return;
     this.#chunks[this.#tail] = bytes;
     this.#tail += 1;
@@ -92,7 +92,7 @@ export class OutputQueue {
    * @returns `undefined` if bytes are lost: after they were accepted, their ArrayBuffer was detached, or shrunk below them. The
    *   length of the Buffer is then 0; it never changes otherwise.
    */
-  next(): Buffer | undefined {
+  next(): Bytes | undefined {
     const first = this.#position === undefined ? this.#chunks[this.#head]! : this.content;
     if (first.length === 0) return undefined;
     if (this.#position !== undefined) {
@@ -106,7 +106,7 @@ export class OutputQueue {
   }
 
   /** Removes at most one piece from the chunk at the head. Returns a whole chunk as it is: a view of it would be garbage. */
-  #cut(first: Buffer): Buffer {
+  #cut(first: Bytes): Bytes {
     if (first.length > MAX_PIECE) {
       this.#chunks[this.#head] = first.subarray(MAX_PIECE);
       return first.subarray(0, MAX_PIECE);
@@ -116,7 +116,7 @@ export class OutputQueue {
   }
 
   /** Removes the small chunks at the head and joins them. */
-  #join(): Buffer {
+  #join(): Bytes {
     const from = this.#head;
     let to = from;
     let length = 0;
@@ -130,7 +130,7 @@ export class OutputQueue {
     return joined;
   }
 
-  #copy(from: number, to: number, into: Buffer): Buffer {
+  #copy(from: number, to: number, into: Bytes): Bytes {
     let at = 0;
     for (let i = from; i < to; i += 1) {
       const chunk = this.#chunks[i]!;

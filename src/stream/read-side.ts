@@ -3,7 +3,7 @@ import { EINBUFLIMIT } from '../errors.ts';
 import { EOF, IN } from '../events.ts';
 import { ByteBuffer } from '../protocol/byte-buffer.ts';
 import { PAUSE, RESUME } from '../wire/signal.ts';
-import { asBuffer } from './bytes.ts';
+import { asBytes, type Bytes } from './bytes.ts';
 import type { ConnectionParts } from './connection-parts.ts';
 import { DataReaders, type ReadersOwner } from './data-readers.ts';
 import type { PullReader } from './pull-reader.ts';
@@ -40,18 +40,18 @@ export class ReadSide implements ReadersOwner {
 
   // The buffer and the pause of the user
 
-  get buffer(): Buffer {
-    return asBuffer(this.#buffer.view());
+  get buffer(): Bytes {
+    return asBytes(this.#buffer.view());
   }
 
-  assign(bytes: Buffer): void {
+  assign(bytes: Bytes): void {
     this.#ownBuffer().assign(bytes);
     this.clearLimit();
   }
 
   /** Removes and returns bytes, all of them by default. */
-  take(count: number = this.#buffer.length): Buffer {
-    const taken = asBuffer(this.#buffer.take(count));
+  take(count: number = this.#buffer.length): Bytes {
+    const taken = asBytes(this.#buffer.take(count));
     this.clearLimit();
     return taken;
   }
@@ -79,7 +79,7 @@ export class ReadSide implements ReadersOwner {
 
   // Readers
 
-  get data$(): Observable<Buffer> {
+  get data$(): Observable<Bytes> {
     return this.#readers.data$;
   }
 
@@ -140,16 +140,16 @@ export class ReadSide implements ReadersOwner {
   }
 
   /** Returns the next chunk for a pull reader, and emits it on `data$`. */
-  pull(): Buffer | undefined {
+  pull(): Bytes | undefined {
     const chunk = this.pullUnobserved();
     if (chunk) this.publish(chunk);
     return chunk;
   }
 
   /** Returns the next chunk for a pull reader, without `data$`: the reader calls `publish` with the bytes that it keeps. */
-  pullUnobserved(): Buffer | undefined {
+  pullUnobserved(): Bytes | undefined {
     if (this.#buffer.length === 0 || this.#userPaused || this.#abandoned) return undefined;
-    const chunk = asBuffer(this.#buffer.take(this.#buffer.length));
+    const chunk = asBytes(this.#buffer.take(this.#buffer.length));
     this.#dispatching += 1;
     this.updateFlowControl();
     this.#dispatching -= 1;
@@ -159,7 +159,7 @@ export class ReadSide implements ReadersOwner {
   /** Emits on `data$`: bytes as received, or those that a pull reader keeps. */
   publish(bytes: Uint8Array): void {
     this.#dispatching += 1;
-    this.#readers.emit(asBuffer(bytes));
+    this.#readers.emit(asBytes(bytes));
     this.#dispatching -= 1;
   }
 
@@ -184,7 +184,7 @@ export class ReadSide implements ReadersOwner {
 
   push(bytes: Uint8Array): void {
     const { notifier, errors } = this.#parts;
-    const chunk = asBuffer(bytes);
+    const chunk = asBytes(bytes);
     // Fast path: emit the chunk as received. Passing through the buffer makes bulk transfers 5 % slower.
     if (this.#isUnbuffered() && !notifier.wants(IN)) {
       this.publish(chunk);

@@ -1,7 +1,7 @@
 import { from, type Subscriber } from 'rxjs';
 import { ECLOSED, EOUTBUFLIMIT, IOStreamError } from '../errors.ts';
 import { guardedSubscriber } from '../util/guarded-subscriber.ts';
-import { toBytes, type Writable } from './bytes.ts';
+import { toBytes, type Bytes, type Writable } from './bytes.ts';
 import type { Connection } from './connection.ts';
 import { pullSource } from './pull-source.ts';
 import { endReader } from './read-end.ts';
@@ -25,7 +25,7 @@ export class Sending {
   #isExhausted = false;
   #hasFailed = false;
   /** Chunks that an Observable emitted before its turn in the queue, bounded by `outBufLimit`; `undefined` from then on. */
-  #early: Buffer[] | undefined = [];
+  #early: Bytes[] | undefined = [];
   #earlyBytes = 0;
   #leaveQueue: (() => void) | undefined;
 
@@ -109,7 +109,7 @@ export class Sending {
     this.#earlyBytes += bytes.length;
   }
 
-  #accept(bytes: Buffer): void {
+  #accept(bytes: Bytes): void {
     const error = this.#connection.writes.accept(bytes);
     if (error) throw error;
     this.#accepted += bytes.length;

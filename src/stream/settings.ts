@@ -2,9 +2,9 @@ import type { SchedulerLike } from 'rxjs';
 import type { IOStreamError } from '../errors.ts';
 import type { EventMask } from '../events.ts';
 import { steadyScheduler } from '../util/real-time.ts';
-import type { Fh } from '../wire/fh/fh.ts';
 import type { Plugin, Timeouts, Wire } from '../wire/signal.ts';
 import { TIMEOUTS } from '../wire/timeouts.ts';
+import type { Endpoint, EndpointOptions } from './endpoint.ts';
 import { mergeTimeouts } from './merge-timeouts.ts';
 import { DEFAULTS, type CallbackOf, type CallbackTarget, type StreamEventOf, type StreamOptions } from './options.ts';
 
@@ -12,7 +12,7 @@ const NO_PLUGINS: Readonly<Record<string, Plugin>> = Object.freeze({});
 
 /** The options of one stream with their defaults. Those that may change while the stream is open are read at each event. */
 export class StreamSettings {
-  readonly fh: Fh | undefined;
+  readonly fh: Endpoint['fh'];
   readonly host: string | undefined;
   readonly port: number | undefined;
   readonly path: string | undefined;
@@ -35,11 +35,12 @@ export class StreamSettings {
 
   /** @param options checked, and not shared with the caller. */
   constructor(options: StreamOptions<never>) {
-    this.fh = options.fh;
-    this.host = options.host;
-    this.port = options.port;
-    this.path = options.path;
-    this.wire = options.wire;
+    const endpoint: Endpoint = options;
+    this.fh = endpoint.fh;
+    this.host = endpoint.host;
+    this.port = endpoint.port;
+    this.path = endpoint.path;
+    this.wire = endpoint.wire;
     const { plugin = NO_PLUGINS } = options as { plugin?: StreamSettings['plugin'] };
     this.plugin = Object.keys(plugin).length > 0 ? plugin : NO_PLUGINS;
     this.onEvent = options.onEvent;
@@ -75,7 +76,7 @@ export class StreamSettings {
   }
 
   /** Returns the options of a stream that takes over this one's wire: all but the endpoint and the plugins. */
-  forSuccessor(): StreamOptions<never> {
+  forSuccessor(): Omit<StreamOptions<never>, keyof EndpointOptions> {
     const { onEvent, isFatal, highWaterMark, signal, scheduler, cb, method, waitFor, inBufLimit, outBufLimit, allowHalfOpen } = this;
     const kept = { onEvent, isFatal, highWaterMark, signal, scheduler, cb, method, waitFor, inBufLimit, outBufLimit, allowHalfOpen };
     return { ...kept, timeouts: { ...this.#timeouts } };

@@ -14,7 +14,7 @@ import { opening } from './open.ts';
 import { isOwnField } from './own-fields.ts';
 import { heldAhead } from './read-ahead.ts';
 import { internalsOf } from './stream-fields.ts';
-import type { Secured } from './stream-of.ts';
+import type { Secured } from './secured.ts';
 
 /** The options of `tlsClient`; with `isServer: true` those of `tlsServer`. */
 export type StartTlsOptions =

@@ -1,12 +1,12 @@
 import type { EventMask } from '../events.ts';
-import type { Fh } from '../wire/fh/fh.ts';
 import type { Plugin, Timeouts } from '../wire/signal.ts';
-import { isAccepted } from './accepted-options.ts';
-import { toBytes, type Writable } from './bytes.ts';
+import { toBytes, type Bytes, type Writable } from './bytes.ts';
 import { checkCallback } from './check-callback.ts';
 import { checkStreamOption, checkStreamOptions } from './check-stream-options.ts';
 import { Connection } from './connection.ts';
+import type { Fh } from './endpoint.ts';
 import { NO_HANDLE } from './handle.ts';
+import { isAccepted } from './is-accepted.ts';
 import { DEFAULTS, type CallbackOf, type CallbackTarget, type StreamOptions } from './options.ts';
 import { isOwnField } from './own-fields.ts';
 import type { StreamState } from './report.ts';
@@ -35,7 +35,7 @@ export class StreamFields<Details = AnyDetails> {
 
   constructor(options: StreamOptions<never>) {
     const given = isAccepted(options) ? options : checkStreamOptions(options);
-    for (const key in given) if (isOwnField(key)) (this as Record<string, unknown>)[key] = (given as Record<string, unknown>)[key];
+    for (const key in given) if (isOwnField(key)) (this as Record<string, unknown>)[key] = given[key as keyof typeof given];
     const connection = (this.#connection = new Connection(this, given));
     this.plugin = connection.settings.plugin;
     if (given.outPos !== undefined) connection.writes.queue.position = given.outPos;
@@ -108,7 +108,7 @@ export class StreamFields<Details = AnyDetails> {
   }
 
   /** Unread bytes, as a view: do not change it in place. Assign to replace them; call `read` to remove bytes. */
-  get inBuf(): Buffer {
+  get inBuf(): Bytes {
     return this.#connection.reads.buffer;
   }
 
@@ -117,7 +117,7 @@ export class StreamFields<Details = AnyDetails> {
   }
 
   /** Queued bytes. Later writes do not change a Buffer that was read. After a change call `write()`. */
-  get outBuf(): Buffer {
+  get outBuf(): Bytes {
     return this.#connection.writes.queue.content;
   }
 

@@ -1,4 +1,3 @@
-import type { TlsFacts } from '../plugins/tls/tls-options.ts';
 import type { FactsOf, LayerDetails, Timeouts } from '../wire/signal.ts';
 
 /** A key that starts with a capital of any alphabet: a letter that equals its upper case, and not its lower case. */
@@ -45,9 +44,6 @@ type AsDetails<D> = D extends AnyDetails ? D : AnyDetails;
 
 /** Details that may be missing. */
 export type MaybeDetails<D> = string extends keyof D ? D : AsDetails<Partial<D>>;
-
-/** The type of a stream after an upgrade to TLS. */
-export type Secured<S> = S & { readonly details: { readonly tls: LayerDetails & TlsFacts } };
 
 /** Options that keep the types of their own fields and plugins. */
 export type OptionsOf<O, Options> = O & Options & OnlyOptions<O, keyof Options> & OnlyTimeouts<O>;

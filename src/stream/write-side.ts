@@ -4,7 +4,7 @@ import { OUT, SENT, type EventMask } from '../events.ts';
 import { Watchdog, type WatchdogTarget } from '../util/watchdog.ts';
 import { lostBytes } from '../wire/lost-bytes.ts';
 import { END } from '../wire/signal.ts';
-import { asBuffer } from './bytes.ts';
+import { asBytes, type Bytes } from './bytes.ts';
 import type { ConnectionParts } from './connection-parts.ts';
 import { OutputQueue } from './output-queue.ts';
 import { SentObservers, type SentObserver } from './sent-observers.ts';
@@ -109,14 +109,14 @@ export class WriteSide implements WatchdogTarget {
   }
 
   /** Queues bytes and schedules a flush. Returns an error if they are rejected. */
-  accept(bytes: Buffer): IOStreamError | undefined {
+  accept(bytes: Bytes): IOStreamError | undefined {
     const error = this.queueUp(bytes);
     if (!error) this.#parts.flushSoon();
     return error;
   }
 
   /** Queues bytes as `accept` does, for a caller that flushes itself. */
-  queueUp(bytes: Buffer): IOStreamError | undefined {
+  queueUp(bytes: Bytes): IOStreamError | undefined {
     if (this.ended) return new IOStreamError(ECLOSED, { phase: 'write', message: 'write after end(): its bytes were not accepted' });
     const limit = this.#parts.settings.outBufLimit;
     if (limit > 0 && this.pending >= limit) {
@@ -222,7 +222,7 @@ export class WriteSide implements WatchdogTarget {
     }
     this.#written += bytes.length;
     this.#parts.io.outBytes += bytes.length;
-    this.#parts.flow.next({ kind: 'data', bytes: asBuffer(bytes) });
+    this.#parts.flow.next({ kind: 'data', bytes: asBytes(bytes) });
     return true;
   }
 

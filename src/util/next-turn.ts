@@ -2,4 +2,4 @@
 
 /** Calls `work` in the next turn of the event loop, in real time. */
 export const nextTurn: (work: () => void) => void =
-  (globalThis as Partial<Pick<typeof globalThis, 'setImmediate'>>).setImmediate ?? setTimeout;
+  (globalThis as { readonly setImmediate?: (work: () => void) => unknown }).setImmediate ?? setTimeout;

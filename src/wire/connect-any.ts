@@ -1,4 +1,3 @@
-import type { LookupAddress } from 'node:dns';
 import { map, throwError, type Observable } from 'rxjs';
 import { EBLOCKED, IOStreamError } from '../errors.ts';
 import { connectSocket } from './connect-socket.ts';
@@ -6,6 +5,7 @@ import { within } from './deadline.ts';
 import { judgeAddress } from './guard.ts';
 import type { OpenStream } from './open-stream.ts';
 import { race, type FailedAttempt } from './race.ts';
+import type { LookupAddress } from './lookup.ts';
 import type { Dial } from './signal.ts';
 import { tcpOpened, tcpTarget, tcpTimedOut } from './tcp-attempt.ts';
 import type { TcpOptions } from './tcp-options.ts';

@@ -1,16 +1,12 @@
-import { lookup as dnsLookup, NODATA, TIMEOUT, type LookupAddress, type LookupAllOptions } from 'node:dns';
-import { isIP } from 'node:net';
 import { Observable, of } from 'rxjs';
 import { EDNS, IOStreamError } from '../errors.ts';
+import { ipFamily } from '../protocol/ip-address.ts';
 import { within } from './deadline.ts';
+import type { Lookup, LookupAddress } from './lookup.ts';
 import type { Dial } from './signal.ts';
+import { systemLookup } from './system-lookup.ts';
 
-/** A function like `dns.lookup`. Called with `all: true`. */
-export type Lookup = (
-  host: string,
-  options: LookupAllOptions,
-  callback: (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void,
-) => void;
+export type { Lookup, LookupAddress };
 
 /** Options for resolving names. */
 export interface ResolveOptions {
@@ -24,8 +20,8 @@ export interface ResolveOptions {
  * Finds all addresses of a host, with the families interleaved (RFC 8305, section 4). Emits a literal address without a lookup.
  * Errors with EDNS if there is no address. After unsubscribing, the answer is ignored: Node cannot cancel a lookup.
  */
-export function resolve(host: string, { lookup = dnsLookup, family = 0 }: ResolveOptions): Observable<LookupAddress[]> {
-  const literal = isIP(host);
+export function resolve(host: string, { lookup = systemLookup, family = 0 }: ResolveOptions): Observable<LookupAddress[]> {
+  const literal = ipFamily(host);
   if (literal) return of([{ address: host, family: literal }]);
   return new Observable((found) => {
     const fail = (cause: unknown, reason: string): void => {
@@ -41,7 +37,7 @@ export function resolve(host: string, { lookup = dnsLookup, family = 0 }: Resolv
         const usable = addressesOf(answer).filter((each) => family === 0 || each.family === family);
         if (usable.length === 0) {
           const none = `the lookup returned none${family ? ` of family ${family}` : ''}`;
-          fail(Object.assign(new Error(none), { code: NODATA }), none);
+          fail(Object.assign(new Error(none), { code: 'ENODATA' }), none);
           return;
         }
         found.next(interleave(usable));
@@ -57,7 +53,11 @@ export function resolve(host: string, { lookup = dnsLookup, family = 0 }: Resolv
 export function resolveInTime(host: string, dial: Dial, options: ResolveOptions): Observable<LookupAddress[]> {
   return within(resolve(host, options), dial.timeouts.resolve, dial, (ms) => {
     const message = `no address for '${host}': the lookup has not answered within ${ms} ms`;
-    return new IOStreamError(EDNS, { phase: 'resolve', message, cause: Object.assign(new Error('no answer in time'), { code: TIMEOUT }) });
+    return new IOStreamError(EDNS, {
+      phase: 'resolve',
+      message,
+      cause: Object.assign(new Error('no answer in time'), { code: 'ETIMEOUT' }),
+    });
   });
 }
 
@@ -65,7 +65,7 @@ export function resolveInTime(host: string, dial: Dial, options: ResolveOptions)
 function addressesOf(answer: unknown): LookupAddress[] {
   return (Array.isArray(answer) ? answer : [answer]).flatMap((each: unknown) => {
     const address = typeof each === 'string' ? each : String((each as Partial<LookupAddress> | null | undefined)?.address);
-    const family = isIP(address);
+    const family = ipFamily(address);
     return family ? [{ address, family }] : [];
   });
 }

@@ -1,4 +1,3 @@
-import type { LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
 import { noop, Observable } from 'rxjs';
 import { checkOptions } from '../util/check-options.ts';
@@ -9,6 +8,7 @@ import { openedBy } from './node-stream.ts';
 import { nodeWire } from './node-wire.ts';
 import type { OpenStream } from './open-stream.ts';
 import { resolveInTime } from './resolve.ts';
+import type { LookupAddress } from './lookup.ts';
 import type { Dial, ResolvedSignal, Wire } from './signal.ts';
 import { TCP_RULES, type TcpOptions } from './tcp-options.ts';
 

@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { IOStreamError } from '../../errors.ts';
+import type { Bytes } from '../../stream/bytes.ts';
 
 /** A queued message of a persistent stream. */
 export interface QueuedWrite {
@@ -18,7 +19,7 @@ export interface MessageOutput {
   readonly isBlocked: boolean;
   /** Emits when a connection has ended. The state of its encoder is then freed. */
   readonly disconnected$: Observable<unknown>;
-  queue(bytes: Buffer): WriteOutcome;
+  queue(bytes: Bytes): WriteOutcome;
   /** Reports the error of a write, and the rejected bytes. */
-  report(error: IOStreamError, rejected?: Buffer): void;
+  report(error: IOStreamError, rejected?: Bytes): void;
 }

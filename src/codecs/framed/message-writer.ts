@@ -1,6 +1,6 @@
 import { Subject } from 'rxjs';
 import { ECLOSED, IOStreamError } from '../../errors.ts';
-import { toBytes } from '../../stream/bytes.ts';
+import { concat, toBytes, type Bytes } from '../../stream/bytes.ts';
 import { guardedSubscriber } from '../../util/guarded-subscriber.ts';
 import type { Codec } from '../codec.ts';
 import type { MessageOutput, WriteOutcome } from './message-output.ts';
@@ -14,8 +14,8 @@ export class MessageWriter<W> {
   #messages: Subject<W> | undefined;
   /** Whether the encoder is running, the bytes that it has emitted, and its error. */
   #isEncoding = false;
-  #first: Buffer | undefined;
-  #more: Buffer[] | undefined;
+  #first: Bytes | undefined;
+  #more: Bytes[] | undefined;
   #error: IOStreamError | undefined;
 
   constructor(output: MessageOutput, codec: Codec<unknown, W>) {
@@ -37,7 +37,7 @@ export class MessageWriter<W> {
     return !isRejected && !this.#output.isBlocked;
   }
 
-  #encode(message: W): Buffer | undefined {
+  #encode(message: W): Bytes | undefined {
     this.#isEncoding = true;
     try {
       (this.#messages ??= this.#startEncoder()).next(message);
@@ -48,7 +48,7 @@ export class MessageWriter<W> {
     const more = this.#more;
     const error = this.#error;
     this.#first = this.#more = this.#error = undefined;
-    if (!error) return first && more ? Buffer.concat([first, ...more]) : first;
+    if (!error) return first && more ? concat([first, ...more]) : first;
     this.#messages = undefined; // The next message gets a new encoder.
     throw error;
   }
@@ -69,19 +69,19 @@ export class MessageWriter<W> {
     return messages;
   }
 
-  #onBytes(bytes: Buffer): void {
+  #onBytes(bytes: Bytes): void {
     if (!this.#isEncoding) this.#writeLate(bytes);
     else if (!this.#first) this.#first = bytes;
     else (this.#more ??= []).push(bytes);
   }
 
   /** Writes bytes that were not emitted from inside `next`. They cannot be attributed to a call of `write`. */
-  #writeLate(bytes: Buffer): void {
+  #writeLate(bytes: Bytes): void {
     const outcome = this.#queue(bytes);
     if (outcome instanceof IOStreamError) this.#output.report(outcome, bytes);
   }
 
-  #queue(bytes: Buffer | undefined): WriteOutcome {
+  #queue(bytes: Bytes | undefined): WriteOutcome {
     if (!this.#output.isOpen) return closed();
     return bytes && this.#output.queue(bytes);
   }

@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { IOStreamError } from '../../errors.ts';
+import type { Bytes } from '../../stream/bytes.ts';
 import type { ReconnectingStream } from '../../reconnect/reconnecting-stream.ts';
 import type { MessageOutput, WriteOutcome } from './message-output.ts';
 
@@ -23,11 +24,11 @@ export class PersistentOutput implements MessageOutput {
     return this.#stream.disconnected$;
   }
 
-  queue(bytes: Buffer): WriteOutcome {
+  queue(bytes: Bytes): WriteOutcome {
     return this.#stream.accept(bytes);
   }
 
-  report(error: IOStreamError, rejected?: Buffer): void {
+  report(error: IOStreamError, rejected?: Bytes): void {
     if (!this.isOpen) return;
     if (rejected) this.#stream.reportRejected(error, rejected, rejected);
     else this.#stream.report(error);

@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { IOStreamError } from '../../errors.ts';
+import type { Bytes } from '../../stream/bytes.ts';
 import type { Connection } from '../../stream/connection.ts';
 import type { MessageOutput } from './message-output.ts';
 
@@ -23,7 +24,7 @@ export class StreamOutput implements MessageOutput {
     return this.#core.lifetime.closing$;
   }
 
-  queue(bytes: Buffer): IOStreamError | undefined {
+  queue(bytes: Bytes): IOStreamError | undefined {
     return this.#core.writes.accept(bytes);
   }
 

@@ -1,8 +1,8 @@
-import { isIPv6 } from 'node:net';
 import { Observable } from 'rxjs';
 import { EPROXY } from '../../errors.ts';
 import { handshake } from '../../layers/handshake.ts';
 import type { Tunnel } from '../../protocol/connect-request.ts';
+import { ipFamily } from '../../protocol/ip-address.ts';
 import type { Plugin, Target, Up } from '../../wire/signal.ts';
 import { checkedOptions, type HttpProxyOptions } from './http-proxy-options.ts';
 import { isPort } from './proxy-options.ts';
@@ -83,7 +83,7 @@ export function httpProxy(proxy: HttpProxyOptions | string | URL): Plugin<Tunnel
 /** Returns host and port in the form of the request line (RFC 9112 section 3.2.3). */
 function authorityOf(target: Target | undefined): string {
   const { host, port } = proxyTarget(target, 'httpProxy');
-  const isV6 = isIPv6(host) && !host.includes('%'); // A zone has no meaning on another machine.
+  const isV6 = ipFamily(host) === 6 && !host.includes('%'); // A zone has no meaning on another machine.
   if (!isV6 && !/^[\w.~-]+$/.test(host))
     throw new TypeError("expected the target's `host` to be a name or an address that can be sent to a proxy, got something else");
   if (!isPort(port)) throw new TypeError(`expected the target's \`port\` to be an integer from 1 to 65535, got ${String(port)}`);

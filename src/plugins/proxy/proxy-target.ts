@@ -1,4 +1,3 @@
-import { domainToASCII } from 'node:url';
 import { map, type Observable } from 'rxjs';
 import type { IOStreamError } from '../../errors.ts';
 import { bareHost } from '../../util/host.ts';
@@ -25,12 +24,18 @@ export function proxyTarget(to: Target | undefined, plugin: string): HostAndPort
   return { host, port: to.port };
 }
 
+/** A name that never resolves (RFC 6761 section 6.4). */
+const NONE = 'none.invalid';
+
 /** Maximum length in UTF-16 units of a name that can fit into 255 bytes of ASCII. A character may have two units. */
 const MAX_UNITS = 2 * 255;
 
-/** Converts a name by IDNA. Rejects long names first, because IDNA takes quadratic time. */
+/** Converts a name by IDNA, as a URL does. Rejects long names first, because IDNA takes quadratic time. */
 function inAscii(name: string): string {
-  return name.length > MAX_UNITS ? '' : domainToASCII(name);
+  if (name.length > MAX_UNITS) return '';
+  const url = new URL(`http://${NONE}`);
+  url.hostname = name; // Changes nothing if the name cannot be converted.
+  return url.hostname === NONE ? '' : url.hostname;
 }
 
 /**

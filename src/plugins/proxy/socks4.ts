@@ -6,6 +6,7 @@ import { localAddress, proxyTarget } from './proxy-target.ts';
 import { isUrl, readProxyUrl, type ProxyUrlRules } from './proxy-url.ts';
 import type { Lookup } from '../../wire/resolve.ts';
 import { checkOptions, type Rules } from '../../util/check-options.ts';
+import { utf8 } from '../../util/utf8.ts';
 import type { Plugin } from '../../wire/signal.ts';
 import { handshake } from '../../layers/handshake.ts';
 
@@ -26,7 +27,7 @@ export interface Socks4Options {
   readonly lookup?: Lookup | undefined;
 }
 
-const isUserId = (value: unknown): boolean => typeof value === 'string' && !value.includes('\0') && Buffer.byteLength(value) <= 255;
+const isUserId = (value: unknown): boolean => typeof value === 'string' && !value.includes('\0') && utf8(value).length <= 255;
 const RULES: Rules = { ...SOCKS_RULES, userId: ['a string of at most 255 bytes in UTF-8, without NUL', isUserId] };
 
 const URLS: ProxyUrlRules = { caller: 'socks4', schemes: ['socks4:', 'socks4a:'], port: 1080 };
@@ -81,7 +82,7 @@ export function socks4(proxy: Socks4Options | string | URL): Plugin<SocksBound> 
       early: EPROXY,
       *talk(link) {
         const asked = resolve === 'local' ? yield* link.wait(() => localAddress(target, dial, { lookup, family: 4 })) : target.host;
-        return { ...(yield* socks4Connect(link, { host: asked, port: target.port }, Buffer.from(userId))) };
+        return { ...(yield* socks4Connect(link, { host: asked, port: target.port }, utf8(userId))) };
       },
     });
     return plugin(wire)(resolve === 'local' ? { ...dial, guard: undefined } : dial); // `localAddress` judges the address.

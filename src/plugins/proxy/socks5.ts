@@ -6,6 +6,7 @@ import { localAddress, proxyTarget } from './proxy-target.ts';
 import { isUrl, readProxyUrl, type ProxyUrlRules } from './proxy-url.ts';
 import type { Lookup } from '../../wire/resolve.ts';
 import { checkOptions, type Rule, type Rules } from '../../util/check-options.ts';
+import { utf8 } from '../../util/utf8.ts';
 import type { Plugin } from '../../wire/signal.ts';
 import { handshake } from '../../layers/handshake.ts';
 
@@ -30,10 +31,12 @@ export interface Socks5Options {
   readonly lookup?: Lookup | undefined;
 }
 
+const hasLength = ({ length }: Uint8Array, least: number, most: number): boolean => length >= least && length <= most;
+
 /** RFC 1929 requires at least one byte for both, but empty passwords are in use. */
 const ofBytes = (least: number, most: number): Rule => [
   `a string of ${least} to ${most} bytes in UTF-8`,
-  (value) => typeof value === 'string' && Buffer.byteLength(value) >= least && Buffer.byteLength(value) <= most,
+  (value) => typeof value === 'string' && hasLength(utf8(value), least, most),
 ];
 const RULES: Rules = { ...SOCKS_RULES, user: ofBytes(1, 255), pass: ofBytes(0, 255) };
 const URLS: ProxyUrlRules = { caller: 'socks5', schemes: ['socks5:', 'socks5h:'], port: 1080 };
@@ -90,7 +93,7 @@ export function socks5(proxy: Socks5Options | string | URL): Plugin<SocksBound> 
     required: PROXY_REQUIRED,
   });
   if ((user === undefined) !== (pass === undefined)) throw new TypeError('expected `user` and `pass` of socks5 both or none, got one');
-  const credentials = user === undefined || pass === undefined ? undefined : { user: Buffer.from(user), pass: Buffer.from(pass) };
+  const credentials = user === undefined || pass === undefined ? undefined : { user: utf8(user), pass: utf8(pass) };
   return (wire) => (dial) => {
     const target = proxyTarget(dial.to, 'socks5');
     const plugin = handshake({

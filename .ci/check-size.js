@@ -1,0 +1,41 @@
+// Measures what a browser loads: bundles programs from dist/ as a user does, without rxjs, minified and with gzip, and fails above the
+// limit of each.
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { rolldown } from 'rolldown';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** The limit of each program, in bytes. */
+const PROGRAMS = [
+  { limit: 5_000, text: `export * from 'rxjs-io-stream/codecs';` },
+  { limit: 1_900, text: `export { lines } from 'rxjs-io-stream/codecs';` },
+  { limit: 17_500, text: `export { connect } from 'rxjs-io-stream/web';` },
+  { limit: 25_000, text: `export { connect, framed, lines, persistent, requests } from 'rxjs-io-stream/web';` },
+  { limit: 45_000, text: `export * from 'rxjs-io-stream/web';` },
+];
+
+/** Bundles a program. @returns its code, and its modules with the bytes of each. */
+export async function bundled(text) {
+  const entry = {
+    name: 'entry',
+    resolveId: (id) => (id === 'entry' ? `${root}entry.js` : undefined),
+    load: (id) => (id === `${root}entry.js` ? text : undefined),
+  };
+  const bundle = await rolldown({ input: 'entry', cwd: root, platform: 'browser', external: /^rxjs(\/|$)/, plugins: [entry] });
+  const { output } = await bundle.generate({ format: 'esm', minify: true });
+  await bundle.close();
+  if (output.length !== 1) throw new Error(`expected one file, got ${output.map(({ fileName }) => fileName).join(', ')}`);
+  return output[0].code;
+}
+
+const kB = (bytes) => `${(bytes / 1000).toFixed(1)} kB`;
+
+let failures = 0;
+for (const { limit, text } of PROGRAMS) {
+  const code = await bundled(text);
+  const size = gzipSync(code, { level: 9 }).length;
+  if (size > limit) failures += 1;
+  console.log(`${size > limit ? 'not ok' : 'ok'} - ${kB(size)} of ${kB(limit)}, ${kB(code.length)} without gzip: ${text}`);
+}
+process.exitCode = failures === 0 ? 0 : 1;

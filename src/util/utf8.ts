@@ -1,0 +1,6 @@
+const TEXT = new TextEncoder();
+
+/** Encodes text in UTF-8. */
+export function utf8(text: string): Uint8Array {
+  return TEXT.encode(text);
+}
