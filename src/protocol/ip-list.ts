@@ -10,9 +10,13 @@ export interface IpRange {
 
 const MAPPED = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255);
 
+const ZONE = /%.*$/s;
+/** The start of a mapped address as Node's sockets have it. Parsing it as IPv6 takes three times as long. */
+const MAPPED_TEXT = /^::ffff:(?=\d+\.)/i;
+
 /** Parses an address as {@link parseIp} does, without its zone. An IPv4 address mapped to IPv6 becomes the IPv4 address. */
 export function parsePlainIp(text: string): Uint8Array | undefined {
-  const bytes = parseIp(text.replace(/%.*$/s, ''));
+  const bytes = parseIp(text.replace(ZONE, '').replace(MAPPED_TEXT, ''));
   return bytes && isMapped(bytes) ? bytes.subarray(MAPPED.length) : bytes;
 }
 
