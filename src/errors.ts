@@ -117,7 +117,7 @@ export interface IOStreamErrorOptions {
   /** The underlying error. @default none */
   readonly cause?: unknown;
   /**
-   * More facts, copied to fields of the error: `syscall`, `address`, `port`, `status`, `reply`, `headers`, `body`. Never a secret.
+   * More facts, copied to fields of the error: `syscall`, `address`, `port`, `rule`, `status`, `reply`, `headers`, `body`. Never a secret.
    *
    * @default none
    */
@@ -161,6 +161,8 @@ export class IOStreamError extends Error {
   declare readonly address?: string;
   /** System errors: the port that was dialled. */
   declare readonly port?: number;
+  /** EBLOCKED of `admit`: the rule, such as `perAddress`. */
+  declare readonly rule?: string;
   /** EPROXY and EPROXYAUTH: the status of the proxy's reply, and its text in `reply`. */
   declare readonly status?: number;
   /** EPROXY and EPROXYAUTH: the text of the proxy's reply. */

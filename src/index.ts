@@ -16,6 +16,7 @@ export type {
 export type { OpeningStreamOf, StreamOf } from './stream/io-stream.ts';
 export { listen } from './stream/listen.ts';
 export type { ListenOptions } from './stream/listen-options.ts';
+export type { AdmitRules } from './layers/admit-rules.ts';
 export { open } from './stream/open.ts';
 export { openTls, startTls, type StartTlsOptions } from './stream/start-tls.ts';
 export type { Secured } from './stream/secured.ts';

@@ -58,6 +58,8 @@ describe('an address', () => {
     ['::FFFF:192.0.2.1', '192.0.2.1', '192.0.2.1'],
     ['2001:DB8:0:0::1', '2001:db8::1', '2001:db8::1'],
     ['fe80::1%2', 'fe80::1', 'fe80::1'],
+    ['::ffff:1', '::ffff:1', '::ffff:1'], // not mapped: 0:0:0:0:0:0:ffff:1
+    ['::ffff:c000:201%1', '192.0.2.1', '192.0.2.1'],
   ])('%s is shown as %s', (text, plain, node) => {
     const bytes = parsePlainIp(text) ?? expect.unreachable();
     expect([plainIp(text), nodeIp(bytes)]).toEqual([plain, node]);
@@ -65,6 +67,10 @@ describe('an address', () => {
 
   it('that is mapped to IPv6 is shown as Node shows it', () => {
     expect(nodeIp(Uint8Array.of(...new Uint8Array(10), 255, 255, 192, 0, 2, 1))).toBe('::ffff:192.0.2.1');
+  });
+
+  it.each(['::ffff:192.0.2', '::ffff:192.0.2.256', '::ffff:192.0.2.01', '::ffff:'])('is not read from %s', (text) => {
+    expect(parsePlainIp(text)).toBeUndefined();
   });
 
   it('that is a name stays as it is', () => {

@@ -1,6 +1,7 @@
+import { checkAdmit, type CheckedAdmit } from '../layers/admit-rules.ts';
 import { checkOptions, type OptionSet, type Rule } from '../util/check-options.ts';
 import { describeValue } from '../util/describe.ts';
-import { isBoolean, isCount, isPortOrZero, isText } from '../util/value-tests.ts';
+import { isBoolean, isCount, isObject, isPortOrZero, isText } from '../util/value-tests.ts';
 import { UNIX_PATH } from '../wire/unix-path.ts';
 import { checkOptionsWithoutEndpoint, STREAM_RULES } from './check-stream-options.ts';
 import type { IOStreamOptions } from './io-stream.ts';
@@ -13,7 +14,7 @@ export type BindOptions = Pick<
   'host' | 'port' | 'path' | 'backlog' | 'maxConnections' | 'ipv6Only' | 'exclusive' | 'reusePort'
 >;
 
-const BIND_RULES: Readonly<Record<keyof BindOptions, Rule>> = {
+const BIND_RULES: Readonly<Record<keyof BindOptions | 'admit', Rule>> = {
   host: ['an address to listen on', isText],
   port: ['an integer from 0 to 65535', isPortOrZero],
   path: UNIX_PATH,
@@ -22,6 +23,7 @@ const BIND_RULES: Readonly<Record<keyof BindOptions, Rule>> = {
   ipv6Only: ['a boolean', isBoolean],
   exclusive: ['a boolean', isBoolean],
   reusePort: ['a boolean', isBoolean],
+  admit: ['rules such as { perAddress: 10 }, or an Observable of them', isObject],
 };
 
 /** Options of a single outbound connection. Rejected here. */
@@ -41,21 +43,27 @@ const LISTEN_OPTIONS: OptionSet = {
   others: { words: OWN_FIELDS.words, accepts: (name) => OF_ONE.includes(name) || OWN_FIELDS.accepts(name) },
 };
 
+/** The options of `listen`: of the listener, the rules of `admit`, and those of the accepted streams. */
+interface CheckedListenOptions {
+  readonly bind: BindOptions;
+  readonly admit: CheckedAdmit | undefined;
+  readonly stream: IOStreamOptions;
+}
+
 /**
  * Copies the options of `listen` and checks the copy.
  *
- * @returns the options of the listener, and those of the accepted streams.
  * @throws TypeError that names the wrong option.
  */
-export function checkListenOptions(options: ListenOptions): { readonly bind: BindOptions; readonly stream: IOStreamOptions } {
+export function checkListenOptions(options: ListenOptions): CheckedListenOptions {
   const copy = checkOptions(options, LISTEN_OPTIONS);
   const ofOne = OF_ONE.find((name) => (copy as Readonly<Record<string, unknown>>)[name] !== undefined);
   if (ofOne !== undefined) throw listenUsage('no option of one connection', `\`${ofOne}\``);
-  const { host, port, path, backlog, maxConnections, ipv6Only, exclusive, reusePort, ...stream } = copy;
+  const { host, port, path, backlog, maxConnections, ipv6Only, exclusive, reusePort, admit, ...stream } = copy;
   if ((port === undefined) === (path === undefined))
     throw listenUsage('either `port` or `path` to listen on', port === undefined ? 'neither' : 'both');
   const bind = { host, port, path, backlog, maxConnections, ipv6Only, exclusive, reusePort };
-  return { bind, stream: checkOptionsWithoutEndpoint(stream) as IOStreamOptions };
+  return { bind, admit: checkAdmit(admit, 'listen'), stream: checkOptionsWithoutEndpoint(stream) as IOStreamOptions };
 }
 
 /** Creates the error of a wrong argument of `listen`. */

@@ -2,7 +2,6 @@ import type { OperatorFunction } from 'rxjs';
 import type { Dial, Flow, Up } from '../wire/signal.ts';
 import { stack } from '../wire/stack.ts';
 import { baseWire } from './base-wire.ts';
-import type { Endpoint } from './endpoint.ts';
 import type { StreamOptions } from './options.ts';
 import type { StreamSettings } from './settings.ts';
 
@@ -18,8 +17,7 @@ export function dialStack(
   { plugin, timeouts, scheduler, allowHalfOpen }: StreamSettings,
   onTlsStart: (layer: string | undefined) => void,
 ): OperatorFunction<Flow, Up> {
-  const { wire, to } = baseWire(options);
-  const { guard }: Endpoint = options;
+  const { wire, to, guard } = baseWire(options);
   const dial: Dial = { to, timeouts, deadline: scheduler.now() + timeouts.establish, scheduler, guard, onTlsStart, allowHalfOpen };
   return stack(plugin, wire)(dial);
 }

@@ -1,3 +1,4 @@
+import { isObservable, type Observable } from 'rxjs';
 import { isHost } from '../util/host.ts';
 import type { Rules } from '../util/check-options.ts';
 import { describeValue } from '../util/describe.ts';
@@ -42,10 +43,12 @@ export interface EndpointOptions extends TcpOptions {
    * - With a proxy, judges the target, not the proxy, which you have chosen. If the proxy resolves the name, the name is all there is.
    * - Called with the path for `path`. Not allowed with `fh` and `wire`.
    * - A guard that throws blocks.
+   * - An Observable of guards is subscribed for each candidate. The last guard that it emits at once counts, as of a `BehaviorSubject` or
+   *   `shareReplay(1)`. Without one, all is blocked.
    *
    * @default all are allowed
    */
-  readonly guard?: Guard | undefined;
+  readonly guard?: Guard | Observable<Guard> | undefined;
 }
 
 /** The endpoint among the options of a stream, under the same names on every platform. */
@@ -63,9 +66,13 @@ export const ENDPOINT_RULES: Rules = {
   port: ['an integer from 1 to 65535', isPort],
   path: UNIX_PATH,
   wire: ['a wire, a function of a dial', isFunction],
-  guard: ['a function that returns true or a reason, such as publicOnly()', isFunction],
+  guard: ['a function that returns true or a reason, such as publicOnly(), or an Observable of them', isGuard],
   ...TCP_RULES,
 };
+
+function isGuard(value: unknown): boolean {
+  return isFunction(value) || isObservable(value);
+}
 
 /** Describes a wrong host without its text if it contains an `@`: a URL may contain a password. */
 function describeHost(value: unknown): string {

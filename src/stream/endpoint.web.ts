@@ -1,7 +1,6 @@
 import { isHost } from '../util/host.ts';
 import type { Rules } from '../util/check-options.ts';
 import { isFunction, isPort } from '../util/value-tests.ts';
-import type { Guard } from '../wire/guard.ts';
 import type { Wire } from '../wire/signal.ts';
 
 /** The options of a stream that name what to connect to. */
@@ -22,7 +21,7 @@ export interface EndpointOptions {
 export interface Endpoint extends Partial<EndpointOptions> {
   readonly fh?: undefined;
   readonly path?: undefined;
-  readonly guard?: Guard | undefined;
+  readonly guard?: undefined;
 }
 
 /** The handle of a stream: what its wire reports as `handle`, such as a WebSocket. */

@@ -1,3 +1,5 @@
+import type { Observable } from 'rxjs';
+import type { AdmitRules } from '../layers/admit-rules.ts';
 import type { IOStream, IOStreamOptions } from './io-stream.ts';
 
 /** The address to listen on, and the options of the accepted streams: those of `IOStream`, except for its endpoint. */
@@ -17,6 +19,17 @@ export interface ListenOptions<S = IOStream> extends Omit<
   readonly backlog?: number | undefined;
   /** Maximum number of connections, at least 1. Further ones are dropped, and counted in `dropped$`. @default no limit */
   readonly maxConnections?: number | undefined;
+  /**
+   * Which connections to admit. Others are reset before a stream is created. `dropped$` counts them, and `errors$` emits EBLOCKED.
+   *
+   * - Judges the other end of the socket, which may be a proxy. For the client of a proxy see `admit` of `acceptProxyProtocol`.
+   * - An Observable may change the rules. Before its first value no connection is admitted. After its end the last value stays.
+   * - Open connections stay open when the rules change.
+   * - An invalid value and an error are emitted by `errors$`; the last valid rules stay.
+   *
+   * @default all
+   */
+  readonly admit?: AdmitRules | Observable<AdmitRules> | undefined;
   /** Do not accept IPv4 on an IPv6 address. @default false */
   readonly ipv6Only?: boolean | undefined;
   /** In a cluster: do not share the handle. @default false */

@@ -1,8 +1,10 @@
 /* eslint-disable @typescript-eslint/unified-signatures -- the own fields of a union of options would not be inferred */
 import { createServer, type ListenOptions as NetListenOptions, type Socket } from 'node:net';
-import { noop, Observable } from 'rxjs';
+import { isObservable, noop, Observable } from 'rxjs';
+import { Admission } from '../layers/admission.ts';
 import { describeValue } from '../util/describe.ts';
 import { definedOptions, ownOptions } from '../util/own-options.ts';
+import { steadyScheduler } from '../util/real-time.ts';
 import { checkUnixPath } from '../wire/unix-path.ts';
 import { acceptedOptions } from './accepted-options.ts';
 import { toBindError } from './bind-error.ts';
@@ -30,8 +32,8 @@ const OUT_BUF_LIMIT = 1024 * 1024;
  *
  * **Errors**
  * - A failed bind errors the Observable with an `IOStreamError` (EADDRINUSE, EACCES, …).
- * - `server.errors$` emits failed handshakes, errors of handlers, and unhandled errors of accepted streams. None of them stops the
- *   listener or another connection. Without a subscriber see {@link Server.errors$}.
+ * - `server.errors$` emits refusals of `admit`, failed handshakes, errors of handlers, and unhandled errors of accepted streams. None of
+ *   them stops the listener or another connection. Without a subscriber see {@link Server.errors$}.
  * - If a handler itself subscribes an Observable without an error callback, RxJS reports its errors as uncaught, such as a client's
  *   reset. Return the Observable instead: `(io) => io.data$.pipe(…)`.
  *
@@ -63,7 +65,7 @@ export function listen<O extends object>(
   handler?: Handler<StreamOf<O>>,
 ): Observable<Server<StreamOf<O>>>;
 export function listen(options: ListenOptions, handler?: Handler<never>): Observable<unknown> {
-  const { bind, stream } = checkListenOptions(options);
+  const { bind, admit, stream } = checkListenOptions(options);
   if (handler !== undefined && typeof handler !== 'function') throw listenUsage('the handler to be a function', describeValue(handler));
   const { outBufLimit = OUT_BUF_LIMIT, allowHalfOpen = false, scheduler = DEFAULTS.scheduler, noDelay = true, keepAlive = false } = stream;
   const optionsOf = acceptedOptions(ownOptions({ ...stream, outBufLimit, allowHalfOpen }, 'listen'));
@@ -82,8 +84,10 @@ export function listen(options: ListenOptions, handler?: Handler<never>): Observ
         net.close();
         return;
       }
-      server = new Server(net, scheduler, accept, handler as Handler | undefined);
+      const admission = admit && new Admission(isObservable(admit) ? undefined : admit);
+      server = new Server(net, { scheduler: steadyScheduler(scheduler), accept, handler: handler as Handler | undefined, admission });
       out.next(server);
+      if (isObservable(admit)) out.add(server.followRules(admit));
     });
     return () => {
       if (server) server.stop();

@@ -1,9 +1,13 @@
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
-import { BehaviorSubject, config, Observable, Subject, type SchedulerLike, type Subscription } from 'rxjs';
+import { BehaviorSubject, config, noop, Observable, Subject, type SchedulerLike, type Subscription } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
+import { Refusal, type Admission, type Admitted } from '../layers/admission.ts';
+import type { AdmitRules } from '../layers/admit-rules.ts';
 import { ownOptions } from '../util/own-options.ts';
 import { reportUnhandled } from '../util/report-unhandled.ts';
 import { after } from '../util/timer.ts';
+import { reset } from '../wire/discard.ts';
+import { followRules } from './follow-rules.ts';
 import type { Supervisor } from './supervisor.ts';
 import type { IOStream } from './io-stream.ts';
 import { internalsOf } from './stream-fields.ts';
@@ -21,6 +25,14 @@ export interface DrainReport {
 export interface DrainOptions {
   /** Milliseconds until the remaining connections are reset; Infinity waits forever. */
   readonly deadline: number;
+}
+
+/** How a server accepts connections. */
+interface Accepting<S extends IOStream> {
+  readonly scheduler: SchedulerLike;
+  readonly accept: (socket: Socket) => S;
+  readonly handler: Handler<S> | undefined;
+  readonly admission: Admission | undefined;
 }
 
 /**
@@ -44,10 +56,12 @@ export class Server<S extends IOStream = IOStream> {
   readonly #accept: (socket: Socket) => S;
   // `never` and `unknown`, so that a server of streams with own fields is assignable to `Server`.
   readonly #handler: Handler<never> | undefined;
-  readonly #open = new Set<S>();
+  /** The open streams, and their entries of `admit`. */
+  readonly #open = new Map<S, Admitted | undefined>();
   readonly #connections = new Subject<unknown>();
   readonly #errors = new Subject<unknown>();
   readonly #dropped = new BehaviorSubject(0);
+  readonly #admission: Admission | undefined;
   readonly #readerLeft = new Subject<void>();
   /** Active handlers; some outlive their streams. */
   readonly #handlers = new Set<Subscription>();
@@ -67,7 +81,8 @@ export class Server<S extends IOStream = IOStream> {
       if (by !== 'upgraded') this.#leave(io as S);
     },
     upgraded: (successor, io) => {
-      this.#follow(successor as S, this.#successors);
+      this.#follow(successor as S, this.#successors, this.#open.get(io as S));
+      this.#open.set(io as S, undefined); // the successor has its entry
       this.#leave(io as S);
       if (this.#stopped) internalsOf(successor as S).closing.leave();
     },
@@ -76,14 +91,15 @@ export class Server<S extends IOStream = IOStream> {
   readonly #accepted: Supervisor = { ...this.#successors, opened: (io) => this.#serve(io as S) };
 
   /** @internal */
-  constructor(net: NetServer, scheduler: SchedulerLike, accept: (socket: Socket) => S, handler: Handler<S> | undefined) {
+  constructor(net: NetServer, { scheduler, accept, handler, admission }: Accepting<S>) {
     this.address = net.address() ?? '';
     this.#net = net;
     this.#scheduler = scheduler;
     this.#accept = accept;
     this.#handler = handler;
+    this.#admission = admission;
     net.on('connection', (socket) => this.#welcome(socket));
-    net.on('drop', () => this.#dropped.next(this.#dropped.value + 1));
+    net.on('drop', () => this.#countDropped());
     net.on('error', (error) => this.#report(error));
   }
 
@@ -93,11 +109,12 @@ export class Server<S extends IOStream = IOStream> {
   }
 
   /**
-   * Emits the errors of single connections: failed handshakes, errors of handlers, and unhandled errors of accepted streams.
+   * Emits the errors of single connections: refusals of `admit` (EBLOCKED), failed handshakes, errors of handlers, and unhandled errors of
+   * accepted streams. Also emits invalid rules of an `admit` that is an Observable.
    *
    * None of them stops the listener. Hot; completes when the server stops. Without a subscriber:
    *
-   * - Failed handshakes are ignored, since any client can cause them.
+   * - Refusals and failed handshakes are ignored, since any client can cause them.
    * - All other errors go to RxJS's `config.onUnhandledError`, if you have set it.
    * - If it is not set, an error that is not an `IOStreamError`, thus a bug, becomes a process warning.
    *
@@ -108,7 +125,7 @@ export class Server<S extends IOStream = IOStream> {
     return this.#errors;
   }
 
-  /** Emits the number of connections dropped over `maxConnections`. Starts with the current number. */
+  /** Emits the number of connections dropped over `maxConnections` or by `admit`. Starts with the current number. */
   get dropped$(): Observable<number> {
     return this.#dropped;
   }
@@ -142,45 +159,71 @@ export class Server<S extends IOStream = IOStream> {
       out.add(
         after(deadline, this.#scheduler, () => {
           cut = this.#open.size;
-          for (const io of this.#open) io.reset();
+          for (const io of this.#open.keys()) io.reset();
         }),
       );
       look();
     });
   };
 
+  /** @internal Follows the rules of `admit`. Called when the server has been emitted, so that `errors$` has its subscribers. */
+  followRules(rules$: Observable<AdmitRules>): Subscription | undefined {
+    return this.#admission && followRules(this.#admission, rules$, (error) => this.#report(error));
+  }
+
   /** @internal Stops listening, unsubscribes all handlers and closes all connections, silently. */
   stop(): void {
     this.#stopped = true;
     this.#net.close();
     for (const handler of this.#handlers) handler.unsubscribe();
-    for (const io of this.#open) internalsOf(io).closing.leave();
+    for (const io of this.#open.keys()) internalsOf(io).closing.leave();
     this.#connections.complete();
     this.#errors.complete();
     this.#dropped.complete();
   }
 
   #welcome(socket: Socket): void {
+    const entry = this.#admission && this.#enter(this.#admission, socket);
+    if (entry instanceof Refusal) return;
     let io: S;
     try {
       io = this.#accept(socket);
     } catch (error) {
+      entry?.leave();
       socket.destroy();
       this.#report(error);
       return;
     }
-    this.#follow(io, this.#accepted);
+    this.#follow(io, this.#accepted, entry);
     if (this.#stopped) io.close(); // Stopped by a callback that ran while the stream was created.
   }
 
-  /** Counts a stream until it is closed. */
-  #follow(io: S, supervisor: Supervisor): void {
+  /** Judges a connection. Resets it if the rules refuse it. */
+  #enter(admission: Admission, socket: Socket): Refusal | Admitted {
+    const address = typeof this.address === 'string' ? undefined : (socket.remoteAddress ?? '');
+    const entry = admission.enter(address, this.#scheduler.now());
+    if (!(entry instanceof Refusal)) return entry;
+    if (this.#errors.observed) this.#errors.next(entry.toError({ address, port: socket.remotePort }));
+    this.#countDropped();
+    socket.on('error', noop);
+    reset(socket);
+    return entry;
+  }
+
+  #countDropped(): void {
+    this.#dropped.next(this.#dropped.value + 1);
+  }
+
+  /** Counts a stream, and its entry, until it is closed. */
+  #follow(io: S, supervisor: Supervisor, entry: Admitted | undefined): void {
     const { lifetime, errors } = internalsOf(io);
     errors.supervisor = supervisor;
-    if (lifetime.state !== 'closed') this.#open.add(io);
+    if (lifetime.state === 'closed') entry?.leave();
+    else this.#open.set(io, entry);
   }
 
   #leave(io: S): void {
+    this.#open.get(io)?.leave();
     this.#open.delete(io);
     if (this.#readerLeft.observed) this.#readerLeft.next();
   }

@@ -1,11 +1,15 @@
+import type { Observable } from 'rxjs';
 import { EPROTOCOL, IOStreamError } from '../../errors.ts';
+import type { AdmitRules } from '../../layers/admit-rules.ts';
 import { handshake } from '../../layers/handshake.ts';
 import { readProxyHeader } from '../../protocol/proxy-protocol.ts';
 import type { ProxyAddress, ProxyHeader } from '../../protocol/proxy-protocol-types.ts';
 import { checkOptions, type OptionSet } from '../../util/check-options.ts';
 import { describeNumber, describeValue } from '../../util/describe.ts';
+import { isObject } from '../../util/value-tests.ts';
 import { endpointsOf, withEndpoints } from '../../wire/endpoints.ts';
 import type { Endpoints, Plugin } from '../../wire/signal.ts';
+import { admitClients } from './admit-clients.ts';
 import { peerOf, trustTest, type ProxyPeer, type TrustedPeers } from './trusted-peers.ts';
 
 /** The options of {@link acceptProxyProtocol}. */
@@ -22,6 +26,17 @@ export interface AcceptProxyProtocolOptions {
   readonly mode?: 'required' | 'auto' | undefined;
   /** The maximum size of a header of version 2, in bytes, 232 to 65551. Version 1 has at most 107. @default 16384 */
   readonly limit?: number | undefined;
+  /**
+   * Which clients to admit, by the address that the stream has as `remoteAddress`. A client is judged when the header is complete, before
+   * layers above such as TLS. A health check (LOCAL) is always admitted.
+   *
+   * - The connections of this plugin are counted together: make one plugin for each server.
+   * - An Observable of rules is subscribed for each connection. The last rules that it emits at once count, as of a `BehaviorSubject` or
+   *   `shareReplay(1)`. Without any, no client is admitted.
+   *
+   * @default all
+   */
+  readonly admit?: AdmitRules | Observable<AdmitRules> | undefined;
 }
 
 /** What {@link acceptProxyProtocol} reports in `details`. Without a header, only `isTrusted`, `client` and `destination`. */
@@ -47,6 +62,7 @@ const OPTIONS: OptionSet = {
   rules: {
     trusted: ['a list of addresses and ranges, or a function', (value) => Array.isArray(value) || typeof value === 'function'],
     mode: ["'required' or 'auto'", (value) => value === 'required' || value === 'auto', describeValue],
+    admit: ['rules such as { perAddress: 10 }, or an Observable of them', isObject],
     limit: [`an integer from ${MIN_LIMIT} to ${MAX_LIMIT}`, isLimit, describeNumber],
   },
   required: ['trusted'],
@@ -72,6 +88,7 @@ const OPTIONS: OptionSet = {
  * **Errors**
  * - EPROTOCOL, before any byte reaches the application: a malformed header, named by its field; a wrong CRC32C; a header over the
  *   limit; an early end. With `'required'`, also no header, and a peer that is not trusted.
+ * - EBLOCKED: `admit` refuses the client.
  * - ETOHANDSHAKE: after `timeouts.handshake`.
  *
  * **Closing**
@@ -93,16 +110,16 @@ const OPTIONS: OptionSet = {
  * }).subscribe({ error: console.error });
  * ```
  *
- * @param options `trusted`, `mode` and `limit`; read once.
+ * @param options `trusted`, `mode`, `limit` and `admit`; read once.
  * @throws TypeError for an invalid option.
  * @returns a plugin that reports {@link AcceptedProxyFacts}.
  * @see docs/guides/proxy-protocol.md, {@link sendProxyProtocol}
  */
 export function acceptProxyProtocol(options: AcceptProxyProtocolOptions): Plugin<AcceptedProxyFacts> {
-  const { trusted, mode = 'required', limit = DEFAULT_LIMIT } = checkOptions(options, OPTIONS);
+  const { trusted, mode = 'required', limit = DEFAULT_LIMIT, admit } = checkOptions(options, OPTIONS);
   const isTrusted = trustTest(trusted);
   const isOptional = mode === 'auto';
-  return handshake<AcceptedProxyFacts>({
+  const plugin = handshake<AcceptedProxyFacts>({
     *talk(link, _target, below) {
       const own = endpointsOf(below);
       const peer = peerOf(own.remoteAddress, own.remotePort);
@@ -111,6 +128,7 @@ export function acceptProxyProtocol(options: AcceptProxyProtocolOptions): Plugin
       return { isTrusted: false, ...socketEnds(own) };
     },
   });
+  return admit === undefined ? plugin : admitClients(plugin, admit);
 }
 
 function factsOf(header: ProxyHeader | undefined, own: Endpoints): AcceptedProxyFacts {

@@ -1,4 +1,5 @@
-import { isInRange, parseIpRange, parsePlainIp, plainIp } from '../../protocol/ip-list.ts';
+import { isInRange, parsePlainIp, plainIp } from '../../protocol/ip-list.ts';
+import { parseIpRanges } from '../../protocol/ip-ranges.ts';
 import { describeWithType } from '../../util/describe.ts';
 
 /** The other end of a connection, which may be a proxy. */
@@ -25,13 +26,7 @@ export function trustTest(trusted: TrustedPeers): (peer: ProxyPeer) => boolean {
       if (typeof answer === 'boolean') return answer;
       throw new TypeError(`expected \`trusted\` of acceptProxyProtocol to return a boolean, got ${describeWithType(answer)}`);
     };
-  const ranges = trusted.map((text, at) => {
-    const range = typeof text === 'string' ? parseIpRange(text) : undefined;
-    if (range) return range;
-    const expected = 'an IP address or a range such as 10.0.0.0/8, without bits after its prefix';
-    const got = typeof text === 'string' ? JSON.stringify(text.slice(0, 60)) : describeWithType(text);
-    throw new TypeError(`expected \`trusted[${at}]\` of acceptProxyProtocol to be ${expected}, got ${got}`);
-  });
+  const ranges = parseIpRanges(trusted, { name: 'trusted', caller: 'acceptProxyProtocol' });
   return ({ address }) => {
     const bytes = address === undefined ? undefined : parsePlainIp(address);
     return bytes !== undefined && ranges.some((range) => isInRange(bytes, range));
