@@ -7,7 +7,7 @@ export interface IpRange {
   readonly bits: number;
 }
 
-const MAPPED = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255);
+const MAPPED = /* @__PURE__ */ Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255);
 
 /** Parses an address as {@link parseIp} does, without its zone. An IPv4 address mapped to IPv6 becomes the IPv4 address. */
 export function parsePlainIp(text: string): Uint8Array | undefined {
