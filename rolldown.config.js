@@ -20,7 +20,17 @@ const inputs = (toPath) => Object.fromEntries(doors.map((door) => [door, toPath(
 
 const external = /^(node:|rxjs)/;
 const code = { input: inputs((door) => `./src/${door}.ts`), external, platform: 'node', transform: { target: 'es2022' } };
-const output = { chunkFileNames: 'shared-[hash].js', esModule: true, comments: { legal: false, jsdoc: false, annotation: true } };
+// A chunk of its own for what makes tables at import: a bundler drops it with the package's `sideEffects: false`, if it is not used.
+const codeSplitting = {
+  includeDependenciesRecursively: false,
+  groups: [{ name: 'proxy-protocol', test: /src\/(protocol|plugins)\/proxy-protocol/ }],
+};
+const output = {
+  codeSplitting,
+  chunkFileNames: 'shared-[hash].js',
+  esModule: true,
+  comments: { legal: false, jsdoc: false, annotation: true },
+};
 
 /** What CommonJS needs beside the code: a package.json that says so. */
 const commonJsMarker = {

@@ -123,7 +123,7 @@ const checks: Record<string, () => Promise<void> | void> = {
   async 'reports misuse as in Node'() {
     const problem = (options: object): string => {
       try {
-        new IOStream(options as never);
+        new IOStream(options);
       } catch (error) {
         return String(error);
       }
@@ -222,7 +222,7 @@ const checks: Record<string, () => Promise<void> | void> = {
     answer = 'HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n';
     const { code } = await open(options).then(
       () => ({ code: 'none' }),
-      (error: IOStreamError) => error,
+      (error: unknown) => error as IOStreamError,
     );
     equal(code, EPROXYAUTH);
   },
@@ -234,7 +234,7 @@ const checks: Record<string, () => Promise<void> | void> = {
     });
     const { message } = await open({ wire, host: 'target.test', port: 80, plugin }).then(
       () => new Error('none'),
-      (error: Error) => error,
+      (error: unknown) => error as Error,
     );
     if (!message.includes('pass `lookup`')) throw new Error(message);
   },
@@ -271,7 +271,7 @@ const checks: Record<string, () => Promise<void> | void> = {
     });
     const { code } = await open({ wire, plugin: { talk }, timeouts: { handshake: 20, establish: 40 } }).then(
       () => ({ code: 'none' }),
-      (error: IOStreamError) => error,
+      (error: unknown) => error as IOStreamError,
     );
     if (!code.startsWith('ETO')) throw new Error(code);
   },
@@ -281,7 +281,7 @@ const checks: Record<string, () => Promise<void> | void> = {
     const io = new IOStream({ wire: a, signal: aborting.signal });
     const ended = lastValueFrom(concat(io.data$)).then(
       () => 'complete',
-      (error: Error) => error.name,
+      (error: unknown) => (error as Error).name,
     );
     aborting.abort();
     equal(await ended, 'AbortError');
@@ -336,7 +336,7 @@ export async function runChecks(skipped: readonly string[] = []): Promise<CheckR
     const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error('no end after 20 s')), 20_000));
     const problem = await Promise.race([Promise.resolve().then(check), late]).then(
       () => undefined,
-      (error: Error) => `${error.stack}`,
+      (error: unknown) => (error as Error).stack ?? String(error),
     );
     results.push(problem === undefined ? { name } : { name, problem });
   }

@@ -13,10 +13,11 @@ const TOKEN = "[\\w!#$%&'*+.^`|~-]+";
  * Matches a parameter, or a scheme with an optional token68. A token68 must be followed by a comma or the end; otherwise it is a
  * parameter name.
  */
-const PART = new RegExp(
-  `[ \\t,]*(?:(${TOKEN})[ \\t]*=[ \\t]*(?:"((?:[^"\\\\]|\\\\.)*)"|(${TOKEN}))|(${TOKEN})(?=[ \\t,]|$)(?:[ \\t]+([\\w.~+/-]+=*)(?=[ \\t]*(?:,|$)))?)`,
-  'y',
-);
+const partPattern = (): RegExp =>
+  new RegExp(
+    `[ \\t,]*(?:(${TOKEN})[ \\t]*=[ \\t]*(?:"((?:[^"\\\\]|\\\\.)*)"|(${TOKEN}))|(${TOKEN})(?=[ \\t,]|$)(?:[ \\t]+([\\w.~+/-]+=*)(?=[ \\t]*(?:,|$)))?)`,
+    'y',
+  );
 
 /**
  * Parses the value of Proxy-Authenticate or WWW-Authenticate, which may hold several challenges separated by commas (RFC 9110 section
@@ -24,7 +25,7 @@ const PART = new RegExp(
  */
 export function parseChallenges(value: string): HttpChallenge[] {
   const found: { scheme: string; params: Map<string, string>; token68: string | undefined }[] = [];
-  const part = new RegExp(PART);
+  const part = partPattern();
   for (let match = part.exec(value); match; match = part.exec(value)) {
     const [, name, quoted, token = '', scheme, token68] = match;
     if (scheme !== undefined) found.push({ scheme, params: new Map(), token68 });

@@ -8,7 +8,7 @@ export interface IpRange {
   readonly bits: number;
 }
 
-const MAPPED = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255);
+const MAPPED = /* @__PURE__ */ Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255);
 
 const ZONE = /%.*$/s;
 /** The start of a mapped address as Node's sockets have it. Parsing it as IPv6 takes three times as long. */

@@ -12,10 +12,14 @@ export const WRITABLE = 'a string, a Buffer or another view of bytes';
 export const EMPTY_BYTES: Bytes = Buffer.alloc(0);
 
 /** Allocates memory that is not zeroed, and not shared with other code. */
-export const allocate: (length: number) => Bytes = Buffer.allocUnsafeSlow;
+export function allocate(length: number): Bytes {
+  return Buffer.allocUnsafeSlow(length);
+}
 
 /** Copies chunks into one. */
-export const concat: (chunks: readonly Uint8Array[]) => Bytes = Buffer.concat;
+export function concat(chunks: readonly Uint8Array[]): Bytes {
+  return Buffer.concat(chunks);
+}
 
 /** Returns the same memory as `Bytes`, without a copy. */
 export function asBytes(bytes: Uint8Array): Bytes {

@@ -8,12 +8,12 @@ import type { Wire } from '../wire/signal.ts';
 import { WRITABLE } from './bytes.ts';
 import { checkCallback } from './check-callback.ts';
 import { checkPlugins } from './check-plugins.ts';
-import { ENDPOINT_RULES, endpointProblem, type EndpointOptions } from './endpoint.ts';
+import { ENDPOINT_RULES, endpointProblem, USAGE, type EndpointOptions } from './endpoint.ts';
 import type { StreamOptions } from './options.ts';
 import { checkTimeouts } from './merge-timeouts.ts';
 import { DEFAULTS } from './options.ts';
 import { OWN_FIELDS } from './own-fields.ts';
-import { usage, USAGE } from './usage.ts';
+import { usage } from './usage.ts';
 
 const BYTES: Rule = ['a number of bytes, 0 for no limit', isCount];
 

@@ -56,8 +56,8 @@ export type Endpoint = Pick<EndpointOptions, 'fh' | 'host' | 'port' | 'path' | '
 
 export type { Fh };
 
-/** The endpoint, in messages about the usage. */
-export const ENDPOINT_USAGE = 'fh | host, port | path | wire';
+/** Start of each message about a wrong argument of a stream. */
+export const USAGE = 'usage: new IOStream({ fh | host, port | path | wire, cb?, waitFor?, plugin?, … })';
 
 /** The rule of each option of an endpoint. */
 export const ENDPOINT_RULES: Rules = {
@@ -89,9 +89,9 @@ export function endpointProblem(options: Endpoint): readonly [expected: string, 
     const got = present.length === 0 ? 'none' : present.map((name) => `\`${name}\``).join(' and ');
     return ['exactly one of `fh`, `host` with `port`, `path` and `wire`', got];
   }
-  const dialled = present.at(-1)!;
-  if (options.guard !== undefined && (dialled === 'fh' || dialled === 'wire'))
-    return ['`guard` with `host` or `path`, because nothing else is dialled', `\`guard\` with \`${dialled}\``];
+  const undialled = present.find((name) => name === 'fh' || name === 'wire');
+  if (options.guard !== undefined && undialled !== undefined)
+    return ['`guard` with `host` or `path`, because nothing else is dialled', `\`guard\` with \`${undialled}\``];
   if ((options.host === undefined) !== (options.port === undefined))
     return ['`host` and `port` together', options.host === undefined ? '`port` without `host`' : '`host` without `port`'];
   return undefined;

@@ -27,8 +27,8 @@ export interface Endpoint extends Partial<EndpointOptions> {
 /** The handle of a stream: what its wire reports as `handle`, such as a WebSocket. */
 export type Fh = object;
 
-/** The endpoint, in messages about the usage. */
-export const ENDPOINT_USAGE = 'wire';
+/** Start of each message about a wrong argument of a stream. */
+export const USAGE = 'usage: new IOStream({ wire, cb?, waitFor?, plugin?, … })';
 
 /** The rule of each option of an endpoint. */
 export const ENDPOINT_RULES: Rules = {

@@ -3,7 +3,7 @@ import { describeValue } from '../util/describe.ts';
 import { isTime } from '../util/value-tests.ts';
 import type { Timeouts } from '../wire/signal.ts';
 import { TIMEOUTS } from '../wire/timeouts.ts';
-import { USAGE } from './usage.ts';
+import { USAGE } from './endpoint.ts';
 
 const TIME: Rule = ['milliseconds, 0 or more; 0 or Infinity for never', isTime];
 

@@ -7,7 +7,9 @@ import { RESUME, type Flow, type Up } from '../../wire/signal.ts';
  * Thrown by a conversation that cannot continue on this connection. A shared constant: its `layer` is set so that no other code sets
  * it.
  */
-export const REDIAL: Readonly<IOStreamError> = Object.freeze(new IOStreamError(EPROXYAUTH, { phase: 'handshake', layer: 'httpProxy' }));
+export const REDIAL: Readonly<IOStreamError> = /* @__PURE__ */ Object.freeze(
+  /* @__PURE__ */ new IOStreamError(EPROXYAUTH, { phase: 'handshake', layer: 'httpProxy' }),
+);
 
 /** Connects the outbound flow to one connection after another, if there is an `auth`. */
 export class TunnelRetry implements GuardedObserver<Flow> {
