@@ -1,8 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Socket } from 'node:net';
-import { mergeMap, of, switchMap, take, tap, type Observable } from 'rxjs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { mergeMap, of, Subject, switchMap, take, tap, type Observable } from 'rxjs';
 import { assert, describe, expect } from 'vitest';
-import { connect, framed, IOStream, lines, requests } from 'rxjs-io-stream';
+import { connect, framed, IOStream, lines, requests, type Up } from 'rxjs-io-stream';
 import { client, portOf, serving } from '../support/clients.ts';
 import { spec } from '../support/spec.ts';
 import { serve } from './tools.ts';
@@ -73,4 +74,24 @@ describe('AsyncLocalStorage', () => {
     assert(portOf(server) > 0);
     expect(seen).toStrictEqual(['server']);
   });
+
+  for (const how of ['completes', 'errors'] as const)
+    spec(`keeps the context in which a stream was created when its wire ${how} in another`, async (h) => {
+      const up$ = new Subject<Up>();
+      const seen: unknown[] = [];
+      const io = storage.run('creator', () => {
+        const created = new IOStream({ wire: () => () => up$, cb: (_io, _mask, error) => error && seen.push(storage.getStore()) });
+        created.closed$.subscribe(() => seen.push(storage.getStore()));
+        return created;
+      });
+      await h.until(() => up$.observed);
+      await nextTurn();
+      storage.run('wire', () => {
+        up$.next({ kind: 'connected', details: [] });
+        if (how === 'completes') up$.complete();
+        else up$.error(new Error('broken'));
+      });
+      await h.until(() => io.state === 'closed');
+      expect(seen).toStrictEqual(how === 'completes' ? ['creator'] : ['creator', 'creator']);
+    });
 });

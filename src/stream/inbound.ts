@@ -57,12 +57,12 @@ export class Inbound extends AsyncContext implements Observer<Up> {
 
   error(error: unknown): void {
     if (this.#deferred) this.defer(() => this.#onError(error));
-    else this.#onError(error);
+    else this.runInAsyncScope(this.#onError, this, error);
   }
 
   complete(): void {
     if (this.#deferred) this.defer(() => this.#onComplete());
-    else this.#onComplete();
+    else this.runInAsyncScope(this.#onComplete, this);
   }
 
   /** Calls `work` in its turn at the end of the tick of `new`. */

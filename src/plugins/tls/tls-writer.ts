@@ -3,6 +3,7 @@ import { Ledger } from '../../layers/ledger.ts';
 import type { LayerContext } from '../../wire/layer.ts';
 import { PAUSE, RESUME } from '../../wire/signal.ts';
 import type { TlsOutput } from './tls-output.ts';
+import { isNode } from './tls-runtime.ts';
 
 /** The maximum plaintext passed to TLS at a time. Its ciphertext is the most that a paused wire below may still receive. */
 const MAX_BATCH = 256 * 1024;
@@ -113,6 +114,8 @@ export class TlsWriter implements TlsOutput {
       socket.end();
       // Nothing was pending before, so what was written now is close_notify. Otherwise the transport reports it, turns later.
       if (this.#ledger.produced > produced) this.onFlushed();
+      // Deno writes close_notify later, and does not end the transport.
+      else if (!isNode) socket.once('finish', () => this.onFlushed());
     }
   }
 
