@@ -4,7 +4,7 @@ import { lines } from '../../src/codecs/lines.ts';
 import type { Persistent, PersistentOptions } from '../../src/reconnect/persistent-types.ts';
 import { persistent } from '../../src/reconnect/persistent.ts';
 import type { IOStream, IOStreamOptions } from '../../src/stream/io-stream.ts';
-import type { VirtualTime } from '../stream/tools.ts';
+import type { Options, VirtualTime } from '../stream/tools.ts';
 
 export const codec = lines({ maxLength: 64 });
 
@@ -20,9 +20,9 @@ export interface Scene {
 export function scene(
   v: VirtualTime,
   settings: PersistentOptions = {},
-  { refuse = -1, options = {} }: { refuse?: number; options?: Partial<IOStreamOptions> } = {},
+  { refuse = -1, options = {}, peer = {} }: { refuse?: number; options?: Partial<IOStreamOptions>; peer?: Options } = {},
 ): Scene {
-  const { target, peers } = targetWithPeers(v, { refuse: (attempt) => attempt === refuse, options }, (text) =>
+  const { target, peers } = targetWithPeers(v, { refuse: (attempt) => attempt === refuse, options, peer }, (text) =>
     text.trim().replaceAll('\n', ' '),
   );
   const line = persistent(target, { jitter: 0, factor: 1, scheduler: v.scheduler, ...settings });

@@ -51,13 +51,13 @@ describe('backoff', () => {
     expect(waits.slice(10).every((wait) => wait === 30_000)).toBe(true);
   });
 
-  it('shortens each delay by a random fraction of up to jitter', () => {
+  it('shortens each delay by a random fraction of up to jitter, to whole milliseconds', () => {
     const numbers = [0, 0.5, 0.999];
     expect(startsOf({ initial: 1000, factor: 1, jitter: 0.4, attempts: 4, random: () => numbers.shift() ?? 1 })).toStrictEqual([
       0,
       1000,
       1800,
-      2400.4,
+      2400,
       'number 4',
     ]);
     const waits = new Set(Array.from({ length: 20 }, () => startsOf({ initial: 1000, jitter: 1, attempts: 2 })[1]));

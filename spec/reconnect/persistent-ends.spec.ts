@@ -157,9 +157,9 @@ describe('the end of a persistent stream', () => {
       );
     });
     expect(log).toStrictEqual([
-      '0 0 connecting',
+      '0 1 connecting',
       '0 1 waiting Error: no address today',
-      '100 1 connecting',
+      '100 2 connecting',
       '100 2 closed TypeError: usage: new IOS',
     ]);
   });

@@ -4,7 +4,7 @@ import type { Persistent } from '../../src/reconnect/persistent-types.ts';
 import { persistent } from '../../src/reconnect/persistent.ts';
 import { IOStreamError, type Wire } from 'rxjs-io-stream';
 import { inVirtualTime, type VirtualTime } from '../stream/tools.ts';
-import { refusing, notedPersistent } from './persistent-tools.ts';
+import { refusing, notedPersistent, targetWithPeers } from './persistent-tools.ts';
 
 describe('persistent', () => {
   it('redials after an error or a close, numbers its attempts, and resets the delays after a connection that lasted', () => {
@@ -108,12 +108,26 @@ describe('persistent', () => {
     expect(() => call(target, { initial: -1 })).toThrow(
       expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/^expected `initial`/) }),
     );
+    for (const [settings, message] of [
+      [{ dial: 'later' }, "expected `dial` to be 'now' or 'demand', got \"later\" (string)"],
+      [{ wake$: 1 }, "expected `wake$` to be an Observable, such as fromEvent(window, 'online'), got 1 (number)"],
+      [{ idleClose: -1 }, 'expected `idleClose` to be milliseconds, 0 or Infinity for never, got -1 (number)'],
+      [{ maxSilence: '1' }, 'expected `maxSilence` to be milliseconds, 0 or Infinity for never, got "1" (string)'],
+      [{ preferAfter: NaN }, 'expected `preferAfter` to be milliseconds, 0 or more, got NaN (number)'],
+    ] as const)
+      expect(() => call(target, settings)).toThrow(expect.objectContaining({ name: 'TypeError', message }));
+    expect(() => call([])).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/a list of them, .*got an empty list$/) }),
+    );
+    expect(() => call([target, { host: 'x' }])).toThrow(
+      expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/`host` without `port`/) }),
+    );
     const p = persistent(() => target);
     p.status$.subscribe();
     expect(() => p.write(1 as never)).toThrow(
       expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/^expected the data of write\(\)/) }),
     );
-    const expected = 'expected persistent() to get the options of a connection, or a function that returns them, got';
+    const expected = 'expected persistent() to get the options of a connection, a list of them, or a function that returns them, got';
     const instead = 'write persistent({ host, port }), it connects by itself';
     expect(() => call(EMPTY)).toThrow(expect.objectContaining({ name: 'TypeError', message: `${expected} an Observable; ${instead}` }));
     expect(() => call(p)).toThrow(expect.objectContaining({ name: 'TypeError', message: `${expected} a stream; ${instead}` }));
@@ -121,6 +135,37 @@ describe('persistent', () => {
       expect.objectContaining({ name: 'TypeError', message: expect.stringMatching(/a Promise/) }),
     );
     p.close();
+  });
+
+  it('has the same fields in each status, and delays in whole milliseconds', () => {
+    const delays: (number | undefined)[] = [];
+    const fields = new Set<string>();
+    inVirtualTime(10_000, (v) => {
+      const settings = { scheduler: v.scheduler, initial: 33, factor: 1.7, attempts: 8, random: () => 0.37 };
+      const { target } = targetWithPeers(v, { refuse: () => true });
+      persistent(target, settings).status$.subscribe(({ state, error, delay, io }) => {
+        fields.add(`${state}: ${[error, delay, io].map((each) => typeof each).join()}`);
+        if (state === 'waiting') delays.push(delay);
+      });
+    });
+    expect(delays).toStrictEqual([27, 46, 78, 132, 225, 382, 649]);
+    expect([...fields]).toStrictEqual([
+      'connecting: undefined,undefined,undefined',
+      'waiting: object,number,undefined',
+      'closed: object,undefined,undefined',
+    ]);
+  });
+
+  it('emits the delay as it was at the failure, although time passes before the status', () => {
+    const delays: (number | undefined)[] = [];
+    inVirtualTime(1000, (v) => {
+      let drift = 0;
+      const now = (): number => v.scheduler.now() + (drift += 0.6);
+      const schedule = v.scheduler.schedule.bind(v.scheduler);
+      const settings = { scheduler: { now, schedule }, initial: 1, factor: 1, jitter: 0, attempts: 3 };
+      persistent({ wire: refusing, scheduler: v.scheduler }, settings).status$.subscribe(({ delay }) => delays.push(delay));
+    });
+    expect(delays.filter((delay) => delay !== undefined)).toStrictEqual([1, 1]);
   });
 
   it('keeps a copy of its options, own properties only', () => {

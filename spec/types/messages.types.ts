@@ -23,6 +23,26 @@ export function takenApart(): void {
   request({});
 }
 
+/** All fields of a status may be destructured. Its state narrows their types. */
+export function statusOfAPersistentStream(line: Persistent): void {
+  line.status$.subscribe(({ state, error, delay, io, attempt, target }) => use([state, error, delay, io, attempt, target?.host]));
+  line.status$.subscribe((status) => {
+    if (status.state === 'connected') status.io.write('hello');
+    if (status.io) use(status.state satisfies 'connected');
+    if (status.state === 'waiting') use(status.delay.toFixed());
+    // @ts-expect-error: only a connected one has a stream
+    status.io.write('hello');
+    // @ts-expect-error: there is no such state
+    use(status.state === 'closing');
+  });
+  persistent([{ host: '127.0.0.1', port: 7 }, { path: '/run/x' }] as const, {
+    dial: 'demand',
+    retryIf: (_, { target }) => target?.port === 7,
+  });
+  // @ts-expect-error: a target of a list is no function
+  persistent([() => ({ host: '127.0.0.1', port: 7 })]);
+}
+
 export function ioHasTheTypeThatWasPassed(): void {
   const line: Persistent = framed(persistent({ host: '127.0.0.1', port: 7 }), lines({ maxLength: 64 })).io;
   const stream: IOStream = framed(io, lines({ maxLength: 64 })).io;

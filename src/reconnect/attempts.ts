@@ -6,25 +6,32 @@ import type { ReadEnd } from '../stream/read-end.ts';
 import type { ClosedReport } from '../stream/report.ts';
 import { after } from '../util/timer.ts';
 import type { BackoffPlan } from './backoff-plan.ts';
-import type { PersistentTarget } from './persistent-types.ts';
+import type { Targets } from './targets.ts';
 
-/** Dials the target again and again, with the delays of a backoff. Does one thing at a time: an attempt, or the delay before it. */
+/** Dials the targets again and again. Does one thing at a time: an attempt, or the delay before it. */
 export class Attempts {
   /** Number of the current attempt, from 1. Never reset. */
   number = 0;
-  readonly #target: PersistentTarget;
+  /** The options of the current attempt; undefined before the first one, or if they could not be made. */
+  target: IOStreamOptions | undefined;
+  /** The milliseconds from the last failure to the next attempt. */
+  delay = 0;
+  readonly #targets: Targets;
   readonly #plan: BackoffPlan;
+  /** Returns the options of the current attempt, or throws what their maker has thrown. */
+  #options: (() => IOStreamOptions) | undefined;
   /** The current attempt with its connection, or the current delay. */
   #current = new Subscription();
   /** Number of attempts that failed in a row. */
   #failures = 0;
   #connectedAt: number | undefined;
-  /** The `signal` of the options of the current attempt. */
+  /** The `signal` of the current attempt; before the first one, that of the first target. */
   #signal: AbortSignal | undefined;
 
-  constructor(target: PersistentTarget, plan: BackoffPlan) {
-    this.#target = target;
+  constructor(targets: Targets, plan: BackoffPlan, signal: AbortSignal | undefined) {
+    this.#targets = targets;
     this.#plan = plan;
+    this.#signal = signal;
   }
 
   /** Whether the current attempt has connected. */
@@ -32,21 +39,31 @@ export class Attempts {
     return this.#connectedAt !== undefined;
   }
 
-  /** Counts the next attempt, which starts with `dial`. */
+  /** The milliseconds that remain before the next attempt may start. */
+  get remainingDelay(): number {
+    return this.#targets.delay();
+  }
+
+  /** Counts the next attempt, and chooses its target. `dial` starts it. */
   next(): void {
     this.number += 1;
     this.#connectedAt = undefined;
+    this.target = undefined;
+    try {
+      const target = (this.target = this.#targets.next(this.number));
+      this.#signal = target.signal;
+      this.#options = () => target;
+    } catch (error) {
+      this.#options = () => {
+        throw error;
+      };
+    }
   }
 
   /** Dials. The connection closes when the observer errors or completes, or on `cancel`. */
   dial(observer: Observer<IOStream>): void {
-    const options = (): IOStreamOptions => {
-      const options = typeof this.#target === 'function' ? this.#target(this.number) : this.#target;
-      this.#signal = options.signal;
-      return options;
-    };
     this.#current = new Subscription();
-    this.#current.add(connect(options).subscribe(observer));
+    if (this.#options) this.#current.add(connect(this.#options).subscribe(observer));
   }
 
   connected(): void {
@@ -54,21 +71,34 @@ export class Attempts {
   }
 
   /** Counts the end of the current attempt as a failure. A connection that lasted for `resetAfter` resets the count. */
-  ended(): void {
+  failed(): void {
     const { scheduler, resetAfter } = this.#plan;
     const hasLasted = this.#connectedAt !== undefined && scheduler.now() - this.#connectedAt >= resetAfter;
     this.#failures = hasLasted ? 1 : this.#failures + 1;
+    this.delay = this.#targets.failed({ hasLasted });
   }
 
-  /** Returns the delay before the next attempt, or undefined if there is none. Throws what `retryIf` throws. */
-  delayAfter(end: ReadEnd, closed: ClosedReport | undefined): number | undefined {
-    if (this.#signal?.aborted) return undefined;
-    const report = { attempt: this.number, failures: this.#failures, closed };
+  /** Counts the end of the current attempt as a success: its connection was closed because it was idle. */
+  served(): void {
+    this.#failures = 0;
+    this.#targets.served();
+  }
+
+  /** Whether a further attempt may follow after this end. Throws what `retryIf` throws. */
+  mayRetry(end: ReadEnd, closed: ClosedReport | undefined): boolean {
+    if (this.#signal?.aborted) return false;
+    const report = { attempt: this.number, failures: this.#failures, closed, target: this.target };
     const shouldRetry = !('error' in end) || this.#plan.shouldRetry(end.error, report);
-    return shouldRetry ? this.#plan.delay(this.#failures) : undefined;
+    return shouldRetry && this.#failures < this.#plan.attempts;
   }
 
-  /** Calls `dial` after the delay, or `onAbort` if the `signal` of the last attempt aborts before. */
+  /** Ends the delays of all targets, which start with `initial` again. The number of failures in a row remains. */
+  forget(): void {
+    this.#targets.forgetAll();
+    this.delay = 0;
+  }
+
+  /** Calls `dial` after the delay, Infinity for never; or `onAbort` if the `signal` aborts before. */
   wait(delay: number, dial: () => void, onAbort: (error: unknown) => void): void {
     const waiting = after(delay, this.#plan.scheduler, () => {
       waiting.unsubscribe();
@@ -78,6 +108,10 @@ export class Attempts {
     const signal = this.#signal;
     if (!signal) return;
     const listener = (): void => onAbort(abortError(signal));
+    if (signal.aborted) {
+      listener();
+      return;
+    }
     signal.addEventListener('abort', listener);
     waiting.add(() => signal.removeEventListener('abort', listener));
   }

@@ -1,4 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
+import type { IOStreamOptions } from '../stream/io-stream.ts';
 import type { ClosedReport } from '../stream/report.ts';
 
 /** Describes a failed attempt; see `retryIf`. */
@@ -9,6 +10,8 @@ export interface RetryReport {
   readonly failures: number;
   /** How the connection closed. Set by `persistent` only, and only if the attempt had connected. */
   readonly closed?: ClosedReport | undefined;
+  /** The options that were dialled. Set by `persistent` only; undefined if the function that makes them has thrown. */
+  readonly target?: IOStreamOptions | undefined;
 }
 
 /** Sets the delays between attempts, and when to stop. */

@@ -7,8 +7,10 @@ import type { BackoffOptions, RetryReport } from './backoff-options.ts';
 export interface BackoffPlan {
   readonly scheduler: SchedulerLike;
   readonly resetAfter: number;
-  /** Returns the delay in milliseconds after this many failures in a row, or undefined if no attempt remains. */
-  readonly delay: (failures: number) => number | undefined;
+  /** How many attempts in a row may fail. */
+  readonly attempts: number;
+  /** Returns the delay after this many failures in a row, in whole milliseconds. */
+  readonly delay: (failures: number) => number;
   /** Returns whether to retry after this error. Throws what `retryIf` throws. */
   readonly shouldRetry: (error: unknown, report: RetryReport) => boolean;
 }
@@ -45,8 +47,11 @@ export function planBackoff(options: BackoffOptions, defaults: { readonly resetA
   return {
     scheduler: steadyScheduler(scheduler),
     resetAfter,
-    delay: (failures) =>
-      failures < attempts ? Math.min(max, initial * factor ** (failures - 1)) * (1 - (jitter === 0 ? 0 : jitter * random())) : undefined,
+    attempts,
+    delay: (failures) => {
+      const kept = jitter === 0 ? 1 : 1 - jitter * random();
+      return Math.max(1, Math.round(Math.min(max, initial * factor ** (failures - 1)) * kept));
+    },
     shouldRetry: (error, report) => !isFinal(error) && retryIf(error, report),
   };
 }

@@ -25,7 +25,8 @@ const PRE_CONNECT_PHASES: readonly Phase[] = ['resolve', 'connect', 'handshake']
  *                                      └── lasted for resetAfter ─✗─ 100 ms ─ …
  * ```
  *
- * The delay after failure n is `initial * factor ** (n - 1)`, at most `max`, less a random fraction of up to `jitter`.
+ * The delay after failure n is `initial * factor ** (n - 1)`, at most `max`, less a random fraction of up to `jitter`; in whole
+ * milliseconds.
  *
  * **Errors**
  * - Passes the error on after `attempts` failures in a row, or when `retryIf` returns false.
@@ -59,7 +60,7 @@ const PRE_CONNECT_PHASES: readonly Phase[] = ['resolve', 'connect', 'handshake']
  * @see docs/guides/reconnecting.md for `resetAfter` and tests, {@link persistent}, which also queues writes between connections.
  */
 export function backoff(options: BackoffOptions = {}): Backoff {
-  const { delay, shouldRetry, resetAfter, scheduler } = planBackoff(ownOptions(options, 'backoff', BACKOFF_NAMES), {
+  const { attempts, delay, shouldRetry, resetAfter, scheduler } = planBackoff(ownOptions(options, 'backoff', BACKOFF_NAMES), {
     resetAfter: Infinity,
   });
   /** When the current attempt started, and how many earlier failures no longer count. */
@@ -74,8 +75,9 @@ export function backoff(options: BackoffOptions = {}): Backoff {
         if (wasConnected(errorOrCount) && scheduler.now() - startedAt >= resetAfter) forgiven = attempt - 1;
       }
       const failures = attempt - forgiven;
-      const wait = !hasFailed || shouldRetry(errorOrCount, { attempt, failures }) ? delay(failures) : undefined;
-      if (wait === undefined) return hasFailed ? throwError(() => errorOrCount) : EMPTY;
+      const shouldGoOn = (!hasFailed || shouldRetry(errorOrCount, { attempt, failures })) && failures < attempts;
+      if (!shouldGoOn) return hasFailed ? throwError(() => errorOrCount) : EMPTY;
+      const wait = delay(failures);
       return new Observable<void>((out) =>
         after(wait, scheduler, () => {
           startedAt = scheduler.now();

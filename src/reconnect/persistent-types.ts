@@ -3,10 +3,13 @@ import type { Writable } from '../stream/bytes.ts';
 import type { IOStream, IOStreamOptions } from '../stream/io-stream.ts';
 import type { BackoffOptions } from './backoff-options.ts';
 
-/** The options of each attempt, or a function that makes them. */
-export type PersistentTarget = IOStreamOptions | ((attempt: number) => IOStreamOptions);
+/**
+ * The options of a connection; or those of several targets, in the order of preference; or a function that returns the options for
+ * each attempt number.
+ */
+export type PersistentTarget = IOStreamOptions | readonly IOStreamOptions[] | ((attempt: number) => IOStreamOptions);
 
-/** Sets when a persistent stream reconnects, and how it treats unsent writes. */
+/** Sets when a persistent stream connects and reconnects, and how it treats unsent writes. */
 export interface PersistentOptions extends BackoffOptions {
   /**
    * How to treat unsent writes when a connection is lost or an attempt fails. `unsent$` reports them, except writes that are kept
@@ -25,16 +28,81 @@ export interface PersistentOptions extends BackoffOptions {
   readonly repeat?: boolean | undefined;
   /** Rejects writes while this many bytes, or more, are pending; 0 = no limit. @default 67108864 */
   readonly outBufLimit?: number | undefined;
+  /**
+   * When to dial.
+   * - `now`: at the end of the caller's tick, and after each loss.
+   * - `demand`: while a write is pending, or after `connect()` or a value of `wake$` until there is a connection. Otherwise, also
+   *   after a loss, the state is `idle`.
+   *
+   * @default 'now'
+   */
+  readonly dial?: 'now' | 'demand' | undefined;
+  /** Each value acts as `connect()`: it ends a delay, and the state `idle`. Subscribed until the persistent stream ends. @default NEVER */
+  readonly wake$?: Observable<unknown> | undefined;
+  /**
+   * Closes a connection without traffic, pending writes and waiting requests after this many milliseconds, or up to a quarter more.
+   * The state is then `idle` until the next write, `connect()` or value of `wake$`. 0 or Infinity = never. @default Infinity
+   */
+  readonly idleClose?: number | undefined;
+  /**
+   * Fails a connection from which no byte arrived for this many milliseconds, or up to a quarter more, with ETOIDLE. Unlike
+   * `timeouts.idle`, our own writes do not count. 0 or Infinity = never. @default Infinity
+   */
+  readonly maxSilence?: number | undefined;
+  /** With several targets: how long one that failed is tried only after the others, in milliseconds. @default 30000 */
+  readonly preferAfter?: number | undefined;
 }
 
-/** The state of a persistent stream. Attempts are numbered from 1, and the number is never reset. */
+/**
+ * The state of a persistent stream. Each state has the same fields; those that it does not use are undefined.
+ *
+ * - `attempt`: the number of the current or last attempt, from 1; 0 before the first one. It is never reset.
+ * - `target`: the options of that attempt. Undefined before the first one, or if the function that makes them has thrown.
+ */
 export type PersistentStatus =
-  | { readonly state: 'connecting'; readonly attempt: number }
-  | { readonly state: 'connected'; readonly attempt: number; readonly io: IOStream }
-  /** The attempt failed or its connection closed, with or without an `error`. The next attempt starts in `delay` milliseconds. */
-  | { readonly state: 'waiting'; readonly attempt: number; readonly error?: unknown; readonly delay: number }
+  /** There is no connection, and none is wanted. The last one may have ended with an `error`. */
+  | {
+      readonly state: 'idle';
+      readonly attempt: number;
+      readonly target: IOStreamOptions | undefined;
+      readonly error?: unknown;
+      readonly delay?: undefined;
+      readonly io?: undefined;
+    }
+  | {
+      readonly state: 'connecting';
+      readonly attempt: number;
+      readonly target: IOStreamOptions | undefined;
+      readonly error?: undefined;
+      readonly delay?: undefined;
+      readonly io?: undefined;
+    }
+  | {
+      readonly state: 'connected';
+      readonly attempt: number;
+      readonly target: IOStreamOptions | undefined;
+      readonly error?: undefined;
+      readonly delay?: undefined;
+      readonly io: IOStream;
+    }
+  /** The attempt failed or its connection closed, with or without an `error`. The next one starts in `delay` whole milliseconds. */
+  | {
+      readonly state: 'waiting';
+      readonly attempt: number;
+      readonly target: IOStreamOptions | undefined;
+      readonly error?: unknown;
+      readonly delay: number;
+      readonly io?: undefined;
+    }
   /** Closed for good: by `close()`, by a connection that closed without an error (with `repeat: false`), or by this `error`. */
-  | { readonly state: 'closed'; readonly attempt: number; readonly error?: unknown };
+  | {
+      readonly state: 'closed';
+      readonly attempt: number;
+      readonly target: IOStreamOptions | undefined;
+      readonly error?: unknown;
+      readonly delay?: undefined;
+      readonly io?: undefined;
+    };
 
 /** A write that had not been sent completely when its connection was lost. */
 export interface UnsentWrite {
@@ -83,6 +151,11 @@ export interface Persistent {
    * @throws TypeError if `data` is neither a string nor a view of bytes.
    */
   readonly write: (data: Writable) => boolean;
+  /**
+   * Dials at the end of the caller's tick, if there is no connection: ends a delay, and the state `idle`. The delays start with
+   * `initial` again, with the first target. Has no effect on a connection or an attempt.
+   */
+  readonly connect: () => void;
   /** Closes for good. The current connection still sends what it can; `unsent$` reports the rest. */
   readonly close: () => void;
 }

@@ -3,18 +3,17 @@ import { ECLOSED, IOStreamError } from '../errors.ts';
 import { toBytes, type Bytes, type Writable } from '../stream/bytes.ts';
 import type { IOStream } from '../stream/io-stream.ts';
 import type { ReadEnd } from '../stream/read-end.ts';
+import type { ClosedReport } from '../stream/report.ts';
 import { internalsOf } from '../stream/stream-fields.ts';
-import { AsyncContext } from '../util/async-context.ts';
 import { reportUnhandled } from '../util/report-unhandled.ts';
-import { atTickEnd } from '../util/at-tick-end.ts';
-import { Attempts } from './attempts.ts';
-import type { BackoffPlan } from './backoff-plan.ts';
+import { ConnectionWatch, type WatchPlan } from './connection-watch.ts';
 import { Followers, type Follower } from './followers.ts';
-import type { Persistent, PersistentStatus, PersistentTarget, UnsentReport } from './persistent-types.ts';
+import type { Persistent, PersistentStatus, UnsentReport } from './persistent-types.ts';
 import { PersistentWrites, type PersistentWrite } from './persistent-writes.ts';
+import { Redialer, type RedialPlan } from './redialer.ts';
 
 /** The checked options of `persistent`. */
-export interface PersistentPlan extends BackoffPlan {
+export interface PersistentPlan extends RedialPlan, WatchPlan {
   readonly unsent: 'keep' | 'drop' | 'error';
   readonly repeat: boolean;
   readonly outBufLimit: number;
@@ -37,21 +36,22 @@ export class ReconnectingStream implements Persistent {
   /** Emits each loss when all bytes before it have been read. */
   readonly lost$: Subject<LostConnection> = new Subject<LostConnection>();
   readonly #plan: PersistentPlan;
-  readonly #attempts: Attempts;
+  readonly #redialer: Redialer;
   readonly #writes: PersistentWrites;
   readonly #followers = new Followers();
   readonly #status = new ReplaySubject<PersistentStatus>(1);
   readonly #unsent = new Subject<UnsentReport>();
-  readonly #context = new AsyncContext();
+  /** Return whether the connection is in use, although it carries no bytes. */
+  readonly #uses: (() => boolean)[] = [];
   /** The current connection. */
   #io: IOStream | undefined;
+  #watch: ConnectionWatch | undefined;
   #isClosing = false;
   /** How it ended. */
   #end: ReadEnd | undefined;
 
-  constructor(target: PersistentTarget, plan: PersistentPlan) {
+  constructor(plan: PersistentPlan) {
     this.#plan = plan;
-    this.#attempts = new Attempts(target, plan);
     this.#writes = new PersistentWrites(plan.outBufLimit);
     this.status$ = this.#status.asObservable();
     this.unsent$ = this.#unsent.asObservable();
@@ -63,8 +63,14 @@ export class ReconnectingStream implements Persistent {
       }),
       filter((io) => io !== undefined),
     );
-    this.#atTickEnd(() => {
-      if (this.isOpen) this.#dial();
+    this.#redialer = new Redialer(plan, {
+      isOpen: () => this.isOpen,
+      hasPending: () => this.pending > 0,
+      emit: (status) => this.#status.next(status),
+      connect: this.connect,
+      connected: (io) => this.#connected(io),
+      disconnected: (end) => this.#disconnected(end),
+      finish: (end) => this.#finish(end),
     });
   }
 
@@ -79,6 +85,12 @@ export class ReconnectingStream implements Persistent {
     if (!(accepted instanceof IOStreamError)) return !this.isBlocked;
     this.reportRejected(accepted, bytes, data);
     return false;
+  };
+
+  readonly connect = (): void => {
+    if (!this.isOpen) return;
+    this.#attempts.forget();
+    if (!this.#io || this.#watch?.isEnding) this.#redialer.demand();
   };
 
   readonly close = (): void => {
@@ -110,13 +122,20 @@ export class ReconnectingStream implements Persistent {
 
   /** Queues a write, or returns the error if the queue is full. */
   accept(bytes: Bytes, data: Writable = bytes): PersistentWrite | IOStreamError {
-    return this.#writes.accept(bytes, data);
+    const outcome = this.#writes.accept(bytes, data);
+    if (this.pending > 0) this.#redialer.dialIfIdle();
+    return outcome;
+  }
+
+  /** Keeps the connection from being closed as idle while `isUsed` returns true. */
+  keepWhile(isUsed: () => boolean): void {
+    this.#uses.push(isUsed);
   }
 
   /** Reports a rejected write at the end of the caller's tick. */
   reportRejected(error: IOStreamError, { length }: Bytes, data: Writable): void {
     const report = { attempt: this.#attempts.number, error, writes: [{ data, length, sent: 0, written: 0, kept: false }] };
-    this.#atTickEnd(() => this.#unsent.next(report));
+    this.#redialer.atTickEnd(() => this.#unsent.next(report));
   }
 
   /** Reports an error of a reader or writer to the current connection, which ends if the error is fatal. */
@@ -131,62 +150,65 @@ export class ReconnectingStream implements Persistent {
     if (this.#end || this.#isClosing) follower.ended(this.#end ?? {}, { isOwn: this.#isClosing });
   }
 
-  /** Calls `work` at the end of the caller's tick, in the async context of the code that created the persistent stream. */
-  #atTickEnd(work: () => void): void {
-    atTickEnd(this.#plan.scheduler, () => this.#context.run(work, undefined, undefined));
+  get #attempts(): Redialer['attempts'] {
+    return this.#redialer.attempts;
   }
 
   // The life of an attempt
 
-  #dial(): void {
-    this.#attempts.next();
-    this.#status.next({ state: 'connecting', attempt: this.#attempts.number });
-    if (this.#isClosing) return; // Closed by a subscriber.
-    this.#attempts.dial({
-      next: (io) => this.#connected(io),
-      error: (error: unknown) => this.#disconnected({ error }),
-      complete: () => this.#disconnected({}),
-    });
-  }
-
   #connected(io: IOStream): void {
+    const core = internalsOf(io);
     this.#io = io;
-    this.#attempts.connected();
+    this.#watch = new ConnectionWatch(core, this.#plan, {
+      isInUse: () => this.pending > 0 || this.#uses.some((isUsed) => isUsed()),
+      // Later messages are for the next connection, and need its encoder.
+      onIdle: () => this.disconnected$.next(),
+    });
     // Before the queue is written, so that subscribers may send a greeting first.
-    this.#status.next({ state: 'connected', attempt: this.#attempts.number, io });
-    if (this.#io === io) this.#writes.attach(internalsOf(io), this.#attempts.number);
+    this.#redialer.emit({ state: 'connected', io });
+    if (this.#io === io) this.#writes.attach(core, this.#attempts.number);
     if (this.#io === io && isOpenBothWays(io)) this.#followers.connected(io);
   }
 
   /** Called when the attempt failed or its connection closed. */
   #disconnected(end: ReadEnd): void {
     const closed = this.#io && internalsOf(this.#io).lifetime.report;
+    const wasIdle = this.#watch?.isEnding === true;
+    this.#watch?.stop();
+    this.#watch = undefined;
     this.#io = undefined;
-    this.#attempts.ended();
-    const { unsent, repeat } = this.#plan;
-    const mustEnd = unsent === 'error' && this.pending > 0;
-    if (this.#isClosing || !(mustEnd || repeat || 'error' in end)) {
-      this.#finish(end);
-      return;
-    }
-    try {
-      const delay = mustEnd ? undefined : this.#attempts.delayAfter(end, closed);
-      if (delay !== undefined) this.#wait(end, delay);
-      else this.#finish('error' in end ? end : { error: connectionClosed(this.#attempts.number) });
-    } catch (error) {
-      this.#finish({ error });
-    }
+    if (this.#isClosing) this.#finish(end);
+    else if (wasIdle) this.#closedIdle(end);
+    else this.#lost(end, closed);
   }
 
-  #wait(end: ReadEnd, delay: number): void {
+  #closedIdle(end: ReadEnd): void {
+    this.#attempts.served();
+    this.#notifyLost(end);
+    if (this.isOpen) this.#redialer.idle(end);
+  }
+
+  #lost(end: ReadEnd, closed: ClosedReport | undefined): void {
+    this.#attempts.failed();
+    const last = this.#lastEnd(end, closed);
+    if (last) {
+      this.#finish(last);
+      return;
+    }
     this.#detach(end, this.#plan.unsent === 'keep');
-    if (!this.isOpen) return; // Closed by a subscriber.
-    this.#attempts.wait(
-      delay,
-      () => this.#dial(),
-      (error) => this.#finish({ error }),
-    );
-    this.#status.next({ state: 'waiting', attempt: this.#attempts.number, ...end, delay });
+    if (this.isOpen) this.#redialer.lost(end); // Otherwise closed by a subscriber.
+  }
+
+  /** Returns how the persistent stream ends after this loss. Undefined if it does not. */
+  #lastEnd(end: ReadEnd, closed: ClosedReport | undefined): ReadEnd | undefined {
+    const mustEnd = this.#plan.unsent === 'error' && this.pending > 0;
+    if (!mustEnd && !this.#plan.repeat && !('error' in end)) return end;
+    try {
+      if (!mustEnd && this.#attempts.mayRetry(end, closed)) return undefined;
+    } catch (error) {
+      return { error };
+    }
+    return 'error' in end ? end : { error: connectionClosed(this.#attempts.number) };
   }
 
   /** Detaches the writes from this attempt, then notifies the followers and reports unsent writes. */
@@ -194,18 +216,24 @@ export class ReconnectingStream implements Persistent {
     const { number: attempt, hasConnected } = this.#attempts;
     const writes = this.#writes.detach(keepUnwritten, attempt);
     this.disconnected$.next();
-    this.#followers.disconnected(() => this.lost$.next({ attempt, ...end }));
+    this.#notifyLost(end);
     // If the attempt never connected, kept writes are not reported.
     if (writes.some(({ kept }) => hasConnected || !kept)) this.#unsent.next({ attempt, ...end, writes });
   }
 
+  /** Notifies the followers, and emits the loss when they have read all bytes before it. */
+  #notifyLost(end: ReadEnd): void {
+    const { number: attempt } = this.#attempts;
+    this.#followers.disconnected(() => this.lost$.next({ attempt, ...end }));
+  }
+
   #finish(end: ReadEnd): void {
     this.#end = end;
-    this.#attempts.cancel();
+    this.#redialer.stop();
     // Read before `#detach`, which ends the requests with this error.
     const isHandled = this.#isClosing || this.#status.observed || this.#followers.isErrorHandled;
     this.#detach(end, false);
-    this.#status.next({ state: 'closed', attempt: this.#attempts.number, ...end });
+    this.#redialer.emit({ state: 'closed', ...end });
     for (const subject of [this.#status, this.#unsent, this.#writes.blocked$, this.disconnected$, this.lost$]) subject.complete();
     this.#followers.ended(end, this.#isClosing);
     if ('error' in end && !isHandled) reportUnhandled(end.error);
@@ -213,7 +241,7 @@ export class ReconnectingStream implements Persistent {
 }
 
 function isOpenBothWays(io: IOStream): boolean {
-  return internalsOf(io).lifetime.isActive && !io.isEof;
+  return !internalsOf(io).isClosed && !io.isEof;
 }
 
 function connectionClosed(attempt: number): IOStreamError {

@@ -5,6 +5,8 @@ import type { ReadEnd } from '../../stream/read-end.ts';
 export interface ConnectionReader {
   /** Whether no messages of this closed stream remain to be read. */
   isDrained(io: IOStream): boolean;
+  /** Whether a message is being handled by `consume`. */
+  isHandling(): boolean;
   /** Whether a reader would get an error. */
   isErrorHandled(): boolean;
   /** Called when there is another connection to read, or when there will be no more. */

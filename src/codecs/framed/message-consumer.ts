@@ -21,6 +21,11 @@ export class MessageConsumer<T, R> {
     return this.#end !== undefined || this.#handlers.isFull;
   }
 
+  /** Whether a message is being handled. */
+  get isHandling(): boolean {
+    return !this.#handlers.isIdle;
+  }
+
   next(message: T): void {
     this.#handlers.start(message);
   }

@@ -7,6 +7,7 @@ const NO_SUBSCRIBERS: readonly never[] = Object.freeze([]);
 /** The part of a `MessageConsumer` that does not depend on its results. */
 export interface Consumer<T> {
   readonly isBusy: boolean;
+  readonly isHandling: boolean;
   next(message: T): void;
   end(end: ReadEnd): void;
 }

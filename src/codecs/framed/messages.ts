@@ -56,6 +56,10 @@ export class Messages<T> implements MessageReceiver<T>, ConnectionReader {
     return this.#readers.isErrorHandled;
   }
 
+  isHandling(): boolean {
+    return this.#readers.consumer?.isHandling === true;
+  }
+
   tryEmit(message: T): boolean {
     if (!this.isPumping || !this.#readers.isReady) return false;
     this.#readers.next(message);

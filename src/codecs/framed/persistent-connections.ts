@@ -40,6 +40,7 @@ export class PersistentConnections implements Connections, Follower {
     if (!this.#reader) {
       this.#reader = reader;
       this.#stream.follow(this);
+      this.#stream.keepWhile(() => reader.isHandling());
     }
     const dropped = this.#dropped;
     this.#dropped = undefined;

@@ -28,6 +28,8 @@ export interface PipelineBase {
   takeError?(): IOStreamError | undefined;
   /** Emits lost connections, each after its messages. Without it, the first loss ends the messages. */
   readonly lost$?: Observable<LostConnection>;
+  /** Keeps a connection without traffic open while `isUsed` returns true. */
+  keepWhile?(isUsed: () => boolean): void;
 }
 
 /** Matches each reply to its request: by id, or in order. In order, the id is the sequence number. */
@@ -69,6 +71,7 @@ export class RequestPipeline<T, W> {
       },
     });
     base.lost$?.subscribe((lost) => this.#onConnectionLost(lost));
+    base.keepWhile?.(() => this.#waiting.first !== undefined);
     this.#replies.add(() => this.#ownerUnsubscribed());
     subscribeOnBehalf(framed.messages$, this.#replies, () => this.#isErrorHandled());
   }
