@@ -31,7 +31,7 @@ const places = {
   'src/relay': { path: RELAY, may: [STREAM, WIRE, UTIL, ERRORS] },
   'src/reconnect': { path: RECONNECT, may: [STREAM, WIRE, UTIL, ERRORS] },
   'src/codecs': { path: CODECS, may: [RECONNECT, STREAM, PROTOCOL, UTIL, ERRORS], node: false },
-  'src/adapters': { path: ADAPTERS, may: [STREAM, PLUGINS, WIRE, UTIL, EVENTS, ERRORS] },
+  'src/adapters': { path: ADAPTERS, may: [RELAY, STREAM, PLUGINS, WIRE, UTIL, EVENTS, ERRORS] },
   'src/testing': { path: TESTING, may: [LAYERS, WIRE, UTIL, ERRORS], node: false },
   'src/index.ts': {
     path: '^src/index\\.ts$',

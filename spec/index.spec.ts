@@ -39,6 +39,7 @@ test('rxjs-io-stream exports these names and no others', () => {
       "connect",
       "converse",
       "delimited",
+      "dialer",
       "eventNames",
       "framed",
       "fromFh",

@@ -106,8 +106,12 @@ export type { Answer, Need, Talk } from './protocol/need.ts';
 
 // Adapters for Node's APIs
 export { agent, type AgentOptions } from './adapters/agent.ts';
+export type { DialArguments, DialTarget } from './adapters/dial-target.ts';
+export { dialer, type Dialer, type DialerOptions, type DialerSocket } from './adapters/dialer.ts';
+export type { Door, DoorOptions } from './adapters/door.ts';
 export type { SocketDuplex } from './adapters/socket-duplex.ts';
 export { toDuplex } from './adapters/to-duplex.ts';
+export type { UndiciConnector, UndiciConnectOptions } from './adapters/undici-connector.ts';
 
 // Codecs
 export type { Codec } from './codecs/codec.ts';

@@ -1,17 +1,19 @@
 import { Agent, type AgentOptions as HttpAgentOptions, type ClientRequest } from 'node:http';
-import { addAbortSignal, type Duplex } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { NEVER } from 'rxjs';
 import { checkOptionsWithoutEndpoint } from '../stream/check-stream-options.ts';
 import { IOStream, type IOStreamOptions } from '../stream/io-stream.ts';
 import { ownOptions } from '../util/own-options.ts';
 import { pluginEntries } from '../wire/stack.ts';
-import { isSecure, normalized, targetOf, type ConnectionRequest } from './agent-request.ts';
+import { isSecure, normalized, type ConnectionRequest } from './agent-request.ts';
 import { defined } from './defined.ts';
+import { dialDuplex } from './dial-duplex.ts';
 import { isHttpsCalling } from './is-https-calling.ts';
 import { nextTick } from './next-tick.ts';
 import type { SocketDuplex } from './socket-duplex.ts';
 import { TlsPool } from './tls-pool.ts';
 import { toDuplex } from './to-duplex.ts';
+import { whenCreated } from './when-created.ts';
 
 /** The options of an {@link agent}: those of `http.Agent` about pooling, and those of a stream about connecting. */
 export interface AgentOptions
@@ -64,7 +66,7 @@ interface UntypedAgent {
  * @param options defaults are those of `http.Agent` and of `IOStream`.
  * @returns an `http.Agent` for requests of both protocols.
  * @throws TypeError for wrong options.
- * @see docs/guides/libraries.md for the options of requests, {@link toDuplex} for a single connection.
+ * @see docs/guides/libraries.md for the options of requests, {@link dialer} for `fetch` and other libraries.
  *
  * ```ts
  * import { get } from 'node:http';
@@ -117,7 +119,7 @@ class StreamAgent extends Agent implements UntypedAgent {
 
   override createConnection(request: ConnectionRequest, created?: Created): Duplex {
     const duplex = this.#connectOrFail(normalized(request));
-    if (created) whenCreated(duplex, created);
+    if (created) whenCreated(duplex, (error) => created(error, duplex));
     return duplex;
   }
 
@@ -132,12 +134,7 @@ class StreamAgent extends Agent implements UntypedAgent {
   #connect(request: ConnectionRequest): SocketDuplex {
     const { plugin = {}, ...stream } = this.#stream;
     const tls = isSecure(request) ? ([['https', this.#tls.client(this.getName(request), request)]] as const) : [];
-    const target = targetOf(request, stream);
-    const duplex = toDuplex(new IOStream({ ...stream, ...target, plugin: [...tls, ...pluginEntries(plugin)] }));
-    const { timeout, keepAlive, keepAliveInitialDelay, signal } = request;
-    if (timeout) duplex.setTimeout(timeout);
-    if (keepAlive) duplex.setKeepAlive(true, keepAliveInitialDelay);
-    return signal ? addAbortSignal(signal, duplex) : duplex;
+    return dialDuplex(request, stream, [...tls, ...pluginEntries(plugin)]);
   }
 }
 
@@ -149,14 +146,4 @@ function failedDuplex(error: Error): SocketDuplex {
   const duplex = toDuplex(new IOStream({ wire: () => () => NEVER }));
   nextTick(() => duplex.destroy(error));
   return duplex;
-}
-
-function whenCreated(duplex: SocketDuplex, created: Created): void {
-  const connected = duplex.secureConnecting ? 'secureConnect' : 'connect';
-  const call = (error: Error | null): void => {
-    duplex.off(connected, onConnect).off('error', call);
-    created(error, duplex);
-  };
-  const onConnect = (): void => call(null);
-  duplex.once(connected, onConnect).once('error', call);
 }

@@ -3,18 +3,23 @@ import { ECLOSED, IOStreamError } from '../errors.ts';
 import { RESOLVED } from '../events.ts';
 import type { IOStream } from '../stream/io-stream.ts';
 import { internalsOf } from '../stream/stream-fields.ts';
+import { readDialArguments } from './dial-target.ts';
 import { DuplexReader } from './duplex-reader.ts';
 import { DuplexTimeout } from './duplex-timeout.ts';
 import { DuplexWriter, type Done } from './duplex-writer.ts';
+import type { LateDial } from './late-dial.ts';
 import { nextTick } from './next-tick.ts';
 import { nodeError } from './node-error.ts';
 import type { SocketDuplex } from './socket-duplex.ts';
 import { SocketFacts } from './socket-facts.ts';
+import { withSocketOptions } from './socket-options.ts';
 import { SocketTunings, type TunableHandle, type Tuning } from './socket-tunings.ts';
 import { systemError } from './system-error.ts';
 
-/** See `toDuplex`. */
+/** See `toDuplex`; with a {@link LateDial} see `socket` of a `Dialer`. */
 export class IOStreamDuplex extends SocketFacts implements SocketDuplex {
+  /** Dials when `connect` is called. Undefined if the stream has been dialled before. */
+  readonly #late: LateDial | undefined;
   readonly #reader: DuplexReader | undefined;
   readonly #writer: DuplexWriter;
   #timeout: DuplexTimeout | undefined;
@@ -25,14 +30,15 @@ export class IOStreamDuplex extends SocketFacts implements SocketDuplex {
   #closeEmitted = false;
   #hadError = false;
 
-  constructor(io: IOStream) {
+  constructor(io: IOStream, late?: LateDial) {
     const connection = internalsOf(io);
     const { allowHalfOpen = io.waitFor !== undefined, highWaterMark } = connection.settings;
     super(io, { allowHalfOpen, readableHighWaterMark: highWaterMark, writableHighWaterMark: highWaterMark });
+    this.#late = late;
     // The Duplex ends itself after 'end', when the library has read all bytes. The stream would end earlier.
     connection.settings.allowHalfOpen = true;
     this.#writer = new DuplexWriter(io, this, () => this.#timeout?.touch());
-    if (this.connecting) this.#awaitConnection();
+    if (io.state === 'opening') this.#awaitConnection();
     this.#reader = new DuplexReader(connection.reads, {
       next: (chunk) => {
         this.#timeout?.touch();
@@ -94,7 +100,11 @@ export class IOStreamDuplex extends SocketFacts implements SocketDuplex {
   // The socket that libraries expect
 
   get connecting(): boolean {
-    return !this.destroyed && !this.#isConnected && this.io.state === 'opening';
+    return this.isDialling && !this.#isConnected;
+  }
+
+  override get pending(): boolean {
+    return this.connecting || this.destroyed || this.#late?.isStarted === false;
   }
 
   get timeout(): number | undefined {
@@ -106,6 +116,7 @@ export class IOStreamDuplex extends SocketFacts implements SocketDuplex {
       const message = 'the connection of this Duplex is closed and cannot be opened again; make a new stream and a Duplex of it';
       throw new IOStreamError(ECLOSED, { phase: 'connect', message });
     }
+    if (this.#late?.isStarted === false && !this.destroyed) return this.#dialLate(this.#late, args);
     const callback = args.at(-1);
     if (typeof callback === 'function') this.once('connect', callback as () => void);
     const isSecond = this.#connectCalled;
@@ -155,6 +166,11 @@ export class IOStreamDuplex extends SocketFacts implements SocketDuplex {
     return this.destroy();
   }
 
+  /** Whether the stack is being dialled. */
+  protected get isDialling(): boolean {
+    return !this.destroyed && this.io.state === 'opening' && this.#late?.isStarted !== false;
+  }
+
   /** Emits 'connect' and 'ready', as a socket does. */
   protected emitConnect(): void {
     if (this.destroyed) return;
@@ -167,6 +183,14 @@ export class IOStreamDuplex extends SocketFacts implements SocketDuplex {
   /** Called when all plugins are connected. */
   protected emitOpen(): void {
     // Overridden for TLS.
+  }
+
+  #dialLate(late: LateDial, args: readonly unknown[]): this {
+    const { request, callback } = readDialArguments(args);
+    late.start(request);
+    this.#connectCalled = true;
+    if (callback) this.once('connect', callback);
+    return withSocketOptions(this, request);
   }
 
   #awaitConnection(): void {
@@ -188,7 +212,7 @@ export class IOStreamDuplex extends SocketFacts implements SocketDuplex {
 
   /** Emits 'lookup', except, as in Node, if the host is an IP address. */
   #emitLookup(error: Error | null, ip?: string): void {
-    const { host } = this.io;
+    const host = this.io.host ?? this.#late?.host;
     if (host !== undefined && isIP(host) === 0) this.emit('lookup', error, ip, isIP(ip ?? '') || undefined, host);
   }
 

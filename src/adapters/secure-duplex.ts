@@ -5,7 +5,9 @@ import { nodeTlsOf } from '../plugins/tls/node-tls.ts';
 import { isTls } from '../plugins/tls/tls-plugins.ts';
 import type { IOStream } from '../stream/io-stream.ts';
 import { internalsOf } from '../stream/stream-fields.ts';
+import { pluginEntries } from '../wire/stack.ts';
 import { IOStreamDuplex } from './io-stream-duplex.ts';
+import type { LateDial } from './late-dial.ts';
 
 /** Whether a stream has TLS with its peer. While it opens: whether it has a TLS plugin. */
 export function hasTls(io: IOStream): boolean {
@@ -20,10 +22,10 @@ function factsOf({ details }: IOStream): TlsFacts | undefined {
 
 /** A Duplex with the members of `tls.TLSSocket`. Before the handshake they return null, false or undefined, as in Node. */
 export class SecureDuplex extends IOStreamDuplex {
-  constructor(io: IOStream) {
-    super(io);
+  constructor(io: IOStream, late?: LateDial) {
+    super(io, late);
     // Emits 'connect' before the handshake, as a TLSSocket does. Only for the topmost plugin: TLS below others may end at a proxy.
-    const [[topmost, plugin] = []] = Object.entries(io.plugin);
+    const [[topmost, plugin] = []] = pluginEntries(late?.plugin ?? io.plugin);
     if (io.state !== 'opening' || !plugin || !isTls(plugin)) return;
     internalsOf(io).tlsStart$.subscribe((layer) => {
       if (layer === topmost) this.emitConnect();
@@ -35,7 +37,7 @@ export class SecureDuplex extends IOStreamDuplex {
   }
 
   get secureConnecting(): boolean {
-    return !this.destroyed && this.io.state === 'opening';
+    return this.isDialling;
   }
 
   get authorized(): boolean {

@@ -61,10 +61,11 @@ export interface SocketDuplex extends Duplex, Partial<Pick<TLSSocket, OfTls>> {
   getCipher?(): CipherNameAndProtocol | undefined;
 
   /**
-   * Emits `'connect'`, and calls the callback, when the stream is open. Does not open a connection: all other arguments are ignored.
-   * A second call on an open stream destroys it with EISCONN, as in Node.
+   * Emits `'connect'`, and calls the callback, when the stream is open. A socket of `dialer().socket()` dials, with the arguments of
+   * `net.connect`; any other opens no connection, and ignores them. A second call on an open stream destroys it with EISCONN, as in
+   * Node.
    *
-   * @throws IOStreamError ECLOSED after `'close'`, because the connection cannot be reopened.
+   * @throws TypeError for a wrong target. IOStreamError ECLOSED after `'close'`, because the connection cannot be reopened.
    */
   connect(...args: unknown[]): this;
   /** Returns our own address, port and family; an empty object without a TCP connection. */

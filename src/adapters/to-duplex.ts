@@ -43,7 +43,7 @@ import type { SocketDuplex } from './socket-duplex.ts';
  * @param io a stream, open or still opening.
  * @returns the Duplex.
  * @throws TypeError if `io` is not an IOStream.
- * @see docs/guides/libraries.md for events, errors and half-close, {@link agent} for HTTP requests.
+ * @see docs/guides/libraries.md for events, errors and half-close, {@link dialer} for new connections, {@link agent} for HTTP requests.
  */
 export function toDuplex(io: IOStream): SocketDuplex {
   if (!(io instanceof IOStream)) throw new TypeError(`expected an IOStream for toDuplex, got ${typeof io}`);

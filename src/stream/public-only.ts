@@ -39,7 +39,7 @@ const PRIVATE_DOMAINS: readonly (readonly [domain: string, words: string])[] = [
  * connect({ host: 'localhost', port: 80, guard: publicOnly() }).subscribe({ error: ({ code }) => console.log(code) }); // EBLOCKED
  * ```
  *
- * @returns a guard for `connect`, `open`, `IOStream` and `agent`.
+ * @returns a guard for `connect`, `open`, `IOStream`, `agent` and `dialer`.
  * @see docs/guides/who-may-connect.md
  */
 export function publicOnly(): Guard {

@@ -21,10 +21,9 @@ async function delivers(connection: ChannelModel): Promise<Buffer> {
 describeClient('amqplib', ['rabbitmq-server'], () => {
   const rabbitmq = started(startRabbitmq, RABBITMQ_START);
 
-  // amqplib opens its own socket, to a port that is forwarded through the route.
   eachRoute({ 'trace + socks5': () => rabbitmq().ports.plain, tlsClient: () => rabbitmq().ports.tls }, (open) => {
-    spec('publishes and consumes 1 MiB through a forwarded port', async (h) => {
-      const { host, port } = await (await open(h)).forward();
+    spec('publishes and consumes 1 MiB through a door', async (h) => {
+      const { host, port } = await (await open(h)).door();
       const connection = await connect(`amqp://${host}:${port}`);
       h.sameBytes(await delivers(connection), PAYLOAD);
       await connection.close();
@@ -33,8 +32,8 @@ describeClient('amqplib', ['rabbitmq-server'], () => {
 
   eachRoute({ 'trace + socks5': () => rabbitmq().ports.tls }, (open) => {
     spec('adds its own TLS to a socket', async (h) => {
-      const socket = await (await open(h)).connectedSocket();
-      const connection = await connect('amqps://localhost', { socket, ca });
+      const { through, host, port } = await open(h);
+      const connection = await connect('amqps://localhost', { socket: through.connect(port, host), ca });
       h.sameBytes(await delivers(connection), PAYLOAD);
       await connection.close();
     });

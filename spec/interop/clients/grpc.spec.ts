@@ -34,9 +34,9 @@ async function serving(h: Harness, name: Parameters<typeof servingSockets>[1]): 
   return port;
 }
 
-/** The client opens its own socket, to a port that is forwarded through the route. */
+/** The client opens its own socket, to a door. */
 async function client(h: Harness, route: Route, credentials = grpc.credentials.createInsecure()): Promise<grpc.Client> {
-  const { host, port } = await route.forward();
+  const { host, port } = await route.door();
   const made = new grpc.Client(`${host}:${port}`, credentials, { 'grpc.ssl_target_name_override': 'localhost' });
   h.defer(() => made.close());
   return made;

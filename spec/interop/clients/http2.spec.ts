@@ -30,7 +30,8 @@ async function startHttp2(isSecure: boolean): Promise<Backend> {
   return { port: (server.address() as AddressInfo).port, stop };
 }
 
-const connect = (route: Route): ClientHttp2Session => http2.connect(`http://${route.host}`, { createConnection: () => route.dial() });
+const connect = (route: Route): ClientHttp2Session =>
+  http2.connect(`http://${route.host}:${route.port}`, { createConnection: ({ hostname, port }) => route.through.connect(port, hostname) });
 
 async function exchange(session: ClientHttp2Session, payload: Buffer): Promise<Buffer> {
   const request = session.request({ ':method': 'POST', ':path': '/' });

@@ -17,7 +17,7 @@ function connectorOf(route: Route): new () => AbstractConnector {
     }
 
     connect(): Promise<Socket> {
-      const socket = route.dial();
+      const socket = route.through.connect(route.port, route.host);
       this.connecting = true;
       this.stream = socket;
       return Promise.resolve(socket);

@@ -1,4 +1,4 @@
-import { Client, InvalidCredentialsError } from 'ldapts';
+import { Client, InvalidCredentialsError, type ClientOptions } from 'ldapts';
 import { expect } from 'vitest';
 import { ca } from '../../support/certificates.ts';
 import { spec } from '../../support/spec.ts';
@@ -10,8 +10,10 @@ import { eachRoute, type Route } from './routes.ts';
 const ENTRY = { objectClass: ['dcObject', 'organization'], o: 'test', dc: 'test' };
 
 function client(route: Route): Client {
-  const factory: unknown = { [route.isSecure ? 'createSecureConnection' : 'createConnection']: () => route.dial() };
-  return new Client({ url: `${route.isSecure ? 'ldaps' : 'ldap'}://${route.host}:${route.port}`, ...(factory as object) });
+  const url = `${route.isSecure ? 'ldaps' : 'ldap'}://${route.host}:${route.port}`;
+  // Its STARTTLS uses `createSecureConnection`, too, for its own TLS.
+  const name = route.isSecure ? 'createSecureConnection' : 'createConnection';
+  return new Client({ url, [name]: route.through.connect } as object as ClientOptions);
 }
 
 describeClient('ldapts', ['slapd'], () => {

@@ -15,7 +15,7 @@ const received = (client: MqttClient): Promise<Buffer> =>
 describeClient('mqtt', ['mosquitto'], () => {
   const mosquitto = started(startMosquitto);
   const connect = async (route: Route, clientId = ''): Promise<MqttClient> => {
-    const client = new MqttClient(() => route.dial(), { clientId, reconnectPeriod: 1 });
+    const client = new MqttClient(() => route.through.connect(route.port, route.host), { clientId, reconnectPeriod: 1 });
     await happens(client, 'connect');
     return client;
   };

@@ -15,7 +15,7 @@ describeClient('mysql2', ['mariadbd'], () => {
   const front = started(() => startTlsFront(mariadb().ports.port));
   const config = (route: Route): PoolOptions => ({
     ...{ host: route.host, port: route.port, ...MARIADB_USER },
-    stream: () => route.dial(),
+    stream: () => route.through.connect(route.port, route.host),
   });
 
   eachRoute({ 'trace + socks5': () => mariadb().ports.port, tlsClient: () => front().port }, (open) => {

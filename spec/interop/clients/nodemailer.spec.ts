@@ -15,9 +15,7 @@ function transport(route: Route, options: SMTPPoolOptions = {}): Transporter {
   const tls = { ca, servername: 'localhost' };
   return nodemailer.createTransport({
     ...{ host: route.host, port: route.port, tls, secure: route.isSecure, ...options },
-    getSocket(_, callback) {
-      route.connectedSocket().then((connection) => callback(null, { connection, secured: route.isSecure }), callback);
-    },
+    getSocket: ({ port, host }, done) => done(null, { connection: route.through.connect(port!, host), secured: route.isSecure }),
   });
 }
 

@@ -15,7 +15,7 @@ describeClient('pg', ['initdb', 'postgres'], () => {
   const front = started(() => startTlsFront(postgres().ports.port));
   const config = (route: Route, ssl: PoolConfig['ssl'] = false): PoolConfig => ({
     ...{ host: route.host, port: route.port, ...POSTGRES_USER },
-    ...{ ssl, stream: () => route.dial() },
+    ...{ ssl, stream: route.through.socket },
   });
 
   eachRoute({ 'trace + socks5': () => postgres().ports.port, tlsClient: () => front().port }, (open) => {

@@ -24,7 +24,7 @@ describeClient('postgres.js', ['initdb', 'postgres'], () => {
       password,
       database,
       max: 2,
-      socket: () => route.connectedSocket(),
+      socket: () => route.through.connect(route.port, route.host),
       ...more,
     };
     return postgres(options);

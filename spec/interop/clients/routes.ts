@@ -1,12 +1,8 @@
-import { once } from 'node:events';
 import type { Agent } from 'node:http';
-import type { Socket } from 'node:net';
-import { defer, switchMap } from 'rxjs';
-import { agent, connect, IOStream, relay, socks5, tlsClient, toDuplex, trace } from 'rxjs-io-stream';
-import type { AgentOptions, IOStreamOptions, Plugins } from 'rxjs-io-stream';
+import { agent, dialer, socks5, tlsClient, trace } from 'rxjs-io-stream';
+import type { AgentOptions, Dialer, Door, Plugins } from 'rxjs-io-stream';
 import { describe, expect } from 'vitest';
 import { ca } from '../../support/certificates.ts';
-import { serving, type Serving } from '../../support/clients.ts';
 import type { Harness } from '../../support/harness.ts';
 import { startSocksServer } from './socks-server.ts';
 
@@ -24,14 +20,12 @@ export interface Route {
   /** Whether the bytes are encrypted below the library. */
   readonly isSecure: boolean;
   readonly plugin: Plugins;
-  /** For a library that calls a function to get a socket: `stream`, `createConnection`, `socket`, … */
-  dial(): Socket;
-  /** For a library that requires a connected socket. */
-  connectedSocket(): Promise<Socket>;
+  /** For a library that takes a socket, or undici's connector. */
+  readonly through: Dialer;
   /** For a library that accepts an `http.Agent`. Without the TLS of the route, because the agent adds TLS for `https:`. */
   agent(options?: AgentOptions): Agent;
-  /** For a library that opens its own socket: a local port that is forwarded through the route. */
-  forward(): Promise<{ readonly host: string; readonly port: number }>;
+  /** For a library that opens its own socket: a door to the server, until the end of the spec. */
+  door(): Promise<Door>;
 }
 
 /** Opens a route to the server, or to another port, until the end of the spec. Fails the spec if the route is not used. */
@@ -46,22 +40,19 @@ export function eachRoute(ports: Partial<Record<RouteName, () => number>>, specs
 async function openRoute(h: Harness, name: RouteName, port: number): Promise<Route> {
   const isSecure = name === 'tlsClient';
   const plugin = isSecure ? { ssl: tlsClient({ ca, ALPNProtocols }) } : await traced(h);
-  const options = { host: HOST, port, plugin };
-  // The libraries accept any Duplex; their types require a net.Socket.
-  const dial: Route['dial'] = () => toDuplex(new IOStream(options)) as unknown as Socket;
+  const through = dialer({ plugin });
   return {
     host: HOST,
     port,
     isSecure,
     plugin,
-    dial,
-    async connectedSocket() {
-      const socket = dial();
-      await once(socket, 'connect');
-      return socket;
-    },
+    through,
     agent: (more) => agent({ ...(isSecure ? {} : { plugin }), ...more }),
-    forward: async () => (await forwarded(h, options)).at,
+    async door() {
+      const door = await through.door({ host: HOST, port });
+      h.defer(() => door.close());
+      return door;
+    },
   };
 }
 
@@ -74,9 +65,4 @@ async function traced(h: Harness): Promise<Plugins> {
     expect(server.passed > 0 && entries > 0, `the route was not used: ${server.passed} connections, ${entries} trace entries`).toBe(true),
   );
   return { log: trace({ sink: () => (entries += 1) }), socks: socks5({ host: HOST, port: server.port }) };
-}
-
-function forwarded(h: Harness, options: IOStreamOptions): Promise<Serving> {
-  const to = { ...options, allowHalfOpen: true };
-  return serving(h, (io) => defer(() => connect(to)).pipe(switchMap((far) => relay(io, far))));
 }

@@ -19,7 +19,11 @@ describeClient('ssh2', ['ssh-keygen', 'sshd'], () => {
   const echo = started(startEcho);
   const connect = async (route: Route): Promise<Client> => {
     const privateKey = readFileSync(join(sshd().folder.path, SSH_KEY));
-    const client = new ssh2.Client().connect({ sock: route.dial(), username: userInfo().username, privateKey });
+    const client = new ssh2.Client().connect({
+      sock: route.through.connect(route.port, route.host),
+      username: userInfo().username,
+      privateKey,
+    });
     await once(client, 'ready');
     return client;
   };

@@ -1,4 +1,4 @@
-import { Client, fetch as undiciFetch, Agent, type buildConnector } from 'undici';
+import { Client, fetch as undiciFetch, Agent } from 'undici';
 import { expect } from 'vitest';
 import { spec } from '../../support/spec.ts';
 import { PAYLOAD } from '../exchange.ts';
@@ -6,18 +6,6 @@ import { started } from '../peers.ts';
 import { describeClient } from './clients.ts';
 import { eachRoute, type Route } from './routes.ts';
 import { startWeb } from './web.ts';
-
-/** Returns a function for the `connect` option of undici. */
-function connector(route: Route): buildConnector.connector {
-  return (_options, callback) => {
-    const socket = route.dial();
-    const failed = (error: Error): void => callback(error, null);
-    socket.once('error', failed).once(route.isSecure ? 'secureConnect' : 'connect', () => {
-      socket.off('error', failed);
-      callback(null, socket);
-    });
-  };
-}
 
 const origin = ({ host, port, isSecure }: Route): string => `${isSecure ? 'https' : 'http'}://${host}:${port}`;
 
@@ -27,7 +15,7 @@ describeClient('undici', [], () => {
   eachRoute({ 'trace + socks5': () => web().plain, tlsClient: () => web().tls }, (open) => {
     spec('sends and receives 1 MiB, and reuses its connection', async (h) => {
       const route = await open(h);
-      const client = new Client(origin(route), { connect: connector(route) });
+      const client = new Client(origin(route), { connect: route.through.undici });
       const { body } = await client.request({ path: '/echo', method: 'POST', body: PAYLOAD });
       h.sameBytes(Buffer.from(await body.arrayBuffer()), PAYLOAD);
       const ports = [];
@@ -38,7 +26,7 @@ describeClient('undici', [], () => {
 
     spec('sends requests before the replies arrive with `pipelining`', async (h) => {
       const route = await open(h);
-      const client = new Client(origin(route), { connect: connector(route), pipelining: 10 });
+      const client = new Client(origin(route), { connect: route.through.undici, pipelining: 10 });
       const replies = Array.from({ length: 50 }, () => client.request({ path: '/hello', method: 'GET' }));
       const texts = await Promise.all(replies.map(async (reply) => (await reply).body.text()));
       expect(new Set(texts)).toStrictEqual(new Set(['hello']));
@@ -47,7 +35,7 @@ describeClient('undici', [], () => {
 
     spec('reports a truncated reply, and continues with a new connection', async (h) => {
       const route = await open(h);
-      const client = new Client(origin(route), { connect: connector(route) });
+      const client = new Client(origin(route), { connect: route.through.undici });
       const { body } = await client.request({ path: '/cut', method: 'GET' });
       await expect(body.text()).rejects.toMatchObject({ code: expect.stringMatching(/^(ECONNRESET|UND_ERR_SOCKET)$/) });
       expect(await (await client.request({ path: '/hello', method: 'GET' })).body.text()).toBe('hello');
@@ -56,7 +44,7 @@ describeClient('undici', [], () => {
 
     spec('aborts a request, and destroys its connection', async (h) => {
       const route = await open(h);
-      const client = new Client(origin(route), { connect: connector(route) });
+      const client = new Client(origin(route), { connect: route.through.undici });
       const abort = new AbortController();
       const silent = client.request({ path: '/silence', method: 'GET', signal: abort.signal });
       await h.until(() => web().requests('/silence') > 0);
@@ -76,7 +64,7 @@ describeClient('fetch', [], () => {
       ['of undici', undiciFetch as unknown as typeof fetch],
     ])('%s sends and receives 1 MiB, and follows a redirection', async (h, _, fetches) => {
       const route = await open(h);
-      const dispatcher = new Agent({ connect: connector(route) });
+      const dispatcher = new Agent({ connect: route.through.undici });
       const request = (path: string, init: RequestInit = {}): Promise<Response> =>
         fetches(`${origin(route)}${path}`, { ...init, dispatcher } as object);
       const reply = await request('/echo', { method: 'POST', body: PAYLOAD });

@@ -36,7 +36,7 @@ async function startWebSocketServer(isSecure: boolean): Promise<Backend> {
 }
 
 async function connect(route: Route): Promise<WebSocket> {
-  const socket = new WebSocket(`ws://${route.host}:${route.port}/`, { createConnection: () => route.dial() });
+  const socket = new WebSocket(`ws://${route.host}:${route.port}/`, { createConnection: route.through.connect as never });
   await once(socket, 'open');
   return socket;
 }
@@ -71,7 +71,7 @@ describeClient('ws', [], () => {
 
     spec('terminates while connecting, and then connects again', async (h) => {
       const route = await open(h);
-      const socket = new WebSocket(`ws://${route.host}:${route.port}/`, { createConnection: () => route.dial() });
+      const socket = new WebSocket(`ws://${route.host}:${route.port}/`, { createConnection: route.through.connect as never });
       const failure = once(socket, 'error') as Promise<[Error]>;
       socket.terminate();
       expect((await failure)[0].message).toMatch(/closed before the connection was established/);

@@ -4,6 +4,7 @@ import { basic, fieldsOf, type HeadersInput } from '../../protocol/http-fields.t
 import { Secrets } from '../../protocol/secrets.ts';
 import { checkOptions, type Rule, type Rules } from '../../util/check-options.ts';
 import type { Target } from '../../wire/signal.ts';
+import type { Lookup } from '../../wire/resolve.ts';
 import { PROXY_REQUIRED, PROXY_RULES } from './proxy-options.ts';
 
 /** Returns the value of Proxy-Authorization for a challenge. Nothing, or an empty string, gives up. */
@@ -45,6 +46,10 @@ export interface HttpProxyOptions {
    * @default none: a 407 is EPROXYAUTH
    */
   readonly auth?: ProxyAuth | undefined;
+  /** Where the target's name is resolved. `'local'` resolves it here and sends the first address. @default 'proxy' */
+  readonly resolve?: 'proxy' | 'local' | undefined;
+  /** Called instead of `dns.lookup` with `resolve: 'local'`. @default dns.lookup */
+  readonly lookup?: Lookup | undefined;
 }
 
 const CREDENTIAL: Rule = ['a string', (value) => typeof value === 'string'];
@@ -64,6 +69,8 @@ export interface CheckedOptions extends Omit<ConnectRequest, 'authority'> {
   readonly to: Target;
   readonly authorization: string | undefined;
   readonly secrets: Secrets;
+  readonly resolve: 'proxy' | 'local';
+  readonly lookup: Lookup | undefined;
 }
 
 /** Validates the options at the call. No error quotes a value. */
@@ -75,6 +82,8 @@ export function checkedOptions(options: HttpProxyOptions): CheckedOptions {
     pass,
     headers = [],
     auth,
+    resolve = 'proxy',
+    lookup,
   } = checkOptions(options, { caller: 'httpProxy', rules: RULES, required: PROXY_REQUIRED });
   if ((user === undefined) !== (pass === undefined)) throw new TypeError('expected both `user` and `pass` of httpProxy, or none, got one');
   const fields = fieldsOf(headers);
@@ -89,6 +98,8 @@ export function checkedOptions(options: HttpProxyOptions): CheckedOptions {
     authorization,
     secrets: secretsOf(authorization, others),
     auth: auth && ((challenge) => answersOf(auth(challenge))),
+    resolve,
+    lookup,
   };
 }
 

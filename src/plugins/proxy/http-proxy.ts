@@ -3,10 +3,10 @@ import { EPROXY } from '../../errors.ts';
 import { handshake } from '../../layers/handshake.ts';
 import type { Tunnel } from '../../protocol/connect-request.ts';
 import { ipFamily } from '../../protocol/ip-address.ts';
-import type { Plugin, Target, Up } from '../../wire/signal.ts';
+import type { Plugin, Up } from '../../wire/signal.ts';
 import { checkedOptions, type HttpProxyOptions } from './http-proxy-options.ts';
 import { isPort } from './proxy-options.ts';
-import { proxyTarget } from './proxy-target.ts';
+import { localAddress, proxyTarget, type HostAndPort } from './proxy-target.ts';
 import { isUrl, readProxyUrl, type ProxyUrlRules } from './proxy-url.ts';
 import { TunnelRequest } from './tunnel-request.ts';
 import { TunnelRetry } from './tunnel-retry.ts';
@@ -30,7 +30,8 @@ const URLS: ProxyUrlRules = {
  *        │◀═══════════════ bytes, both ways ════════▶│ ═ target
  * ```
  *
- * Any 2xx opens the tunnel. No byte of the application is written before. The proxy resolves the target's name.
+ * Any 2xx opens the tunnel. No byte of the application is written before. The proxy resolves the target's name, unless `resolve` is
+ * `'local'`.
  *
  * To chain proxies, stack them: `{ b: httpProxy(second), a: httpProxy(first) }` dials `first`. For TLS to the proxy, stack it on
  * `tlsClient`: `{ proxy: httpProxy(…), tls: tlsClient() }`.
@@ -40,6 +41,7 @@ const URLS: ProxyUrlRules = {
  * - EPROXYAUTH: a 407, with the same fields and the parsed `challenges`; or `auth` failed.
  * - EPROTOCOL: a malformed head, reported at the first wrong byte, or one larger than 16 KiB.
  * - ETOHANDSHAKE: after `timeouts.handshake`.
+ * - EDNS: `'local'` finds no address within `timeouts.resolve`.
  * - The system's code, if the connection breaks before a refusal.
  *
  * **Closing**
@@ -65,15 +67,26 @@ const URLS: ProxyUrlRules = {
  * @see docs/guides/proxies.md for logins and refusals, {@link socks5}, {@link tlsClient}
  */
 export function httpProxy(proxy: HttpProxyOptions | string | URL): Plugin<Tunnel> {
-  const { to, authorization, secrets, ...options } = checkedOptions(isUrl(proxy) ? readProxyUrl(proxy, URLS) : proxy);
+  const { to, authorization, secrets, resolve, lookup, ...options } = checkedOptions(isUrl(proxy) ? readProxyUrl(proxy, URLS) : proxy);
   return (wire) => (dial) => {
-    const request = { ...options, authority: authorityOf(dial.to) };
+    const target = proxyTarget(dial.to, 'httpProxy');
+    const request = { ...options, authority: authorityOf(target) };
+    const isLocal = resolve === 'local';
     const below = wire({ ...dial, to, guard: undefined });
     return (flow$) =>
       new Observable<Up>((up) => {
         const attempts = new TunnelRequest(request, dial, { authorization, secrets });
-        const plugin = handshake({ to, early: EPROXY, talk: (link) => attempts.talk(link) });
-        const tunnel = plugin(() => attempts.watch(below))(dial);
+        const plugin = handshake({
+          to,
+          early: EPROXY,
+          *talk(link) {
+            // Once for all connections of `auth`: the guard has judged this address.
+            if (isLocal)
+              attempts.authority ??= authorityOf({ ...target, host: yield* link.wait(() => localAddress(target, dial, { lookup })) });
+            return yield* attempts.talk(link);
+          },
+        });
+        const tunnel = plugin(() => attempts.watch(below))(isLocal ? { ...dial, guard: undefined } : dial);
         if (request.auth) new TunnelRetry(up).start(flow$, tunnel);
         else flow$.pipe(tunnel).subscribe(up);
       });
@@ -81,8 +94,7 @@ export function httpProxy(proxy: HttpProxyOptions | string | URL): Plugin<Tunnel
 }
 
 /** Returns host and port in the form of the request line (RFC 9112 section 3.2.3). */
-function authorityOf(target: Target | undefined): string {
-  const { host, port } = proxyTarget(target, 'httpProxy');
+function authorityOf({ host, port }: HostAndPort): string {
   const isV6 = ipFamily(host) === 6 && !host.includes('%'); // A zone has no meaning on another machine.
   if (!isV6 && !/^[\w.~-]+$/.test(host))
     throw new TypeError("expected the target's `host` to be a name or an address that can be sent to a proxy, got something else");

@@ -14,11 +14,6 @@ export const PROXY_REQUIRED: readonly string[] = ['host', 'port'];
 export const PROXY_RULES: Rules = {
   host: ['a host name or address, not a URL and without control characters', isHost],
   port: ['an integer from 1 to 65535', isPort, describeNumber],
-};
-
-/** Rules for the options that SOCKS 4 and 5 have in common. */
-export const SOCKS_RULES: Rules = {
-  ...PROXY_RULES,
   resolve: ["'proxy' or 'local'", (value) => value === 'proxy' || value === 'local'],
   lookup: ['a function like dns.lookup', (value) => typeof value === 'function'],
 };

@@ -5,7 +5,8 @@ import { judgeAddress } from '../../wire/guard.ts';
 import { resolveInTime, type ResolveOptions } from '../../wire/resolve.ts';
 import type { Dial, Target } from '../../wire/signal.ts';
 
-interface HostAndPort {
+/** The target of a proxy: no path. */
+export interface HostAndPort {
   readonly host: string;
   readonly port: number;
 }

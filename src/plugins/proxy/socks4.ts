@@ -1,7 +1,7 @@
 import { EPROXY } from '../../errors.ts';
 import type { SocksBound } from '../../protocol/socks.ts';
 import { socks4Connect } from '../../protocol/socks4.ts';
-import { PROXY_REQUIRED, SOCKS_RULES } from './proxy-options.ts';
+import { PROXY_REQUIRED, PROXY_RULES } from './proxy-options.ts';
 import { localAddress, proxyTarget } from './proxy-target.ts';
 import { isUrl, readProxyUrl, type ProxyUrlRules } from './proxy-url.ts';
 import type { Lookup } from '../../wire/resolve.ts';
@@ -28,7 +28,7 @@ export interface Socks4Options {
 }
 
 const isUserId = (value: unknown): boolean => typeof value === 'string' && !value.includes('\0') && utf8(value).length <= 255;
-const RULES: Rules = { ...SOCKS_RULES, userId: ['a string of at most 255 bytes in UTF-8, without NUL', isUserId] };
+const RULES: Rules = { ...PROXY_RULES, userId: ['a string of at most 255 bytes in UTF-8, without NUL', isUserId] };
 
 const URLS: ProxyUrlRules = { caller: 'socks4', schemes: ['socks4:', 'socks4a:'], port: 1080 };
 

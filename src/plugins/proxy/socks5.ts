@@ -1,7 +1,7 @@
 import { EPROXY } from '../../errors.ts';
 import type { SocksBound } from '../../protocol/socks.ts';
 import { socks5Connect } from '../../protocol/socks5.ts';
-import { PROXY_REQUIRED, SOCKS_RULES } from './proxy-options.ts';
+import { PROXY_REQUIRED, PROXY_RULES } from './proxy-options.ts';
 import { localAddress, proxyTarget } from './proxy-target.ts';
 import { isUrl, readProxyUrl, type ProxyUrlRules } from './proxy-url.ts';
 import type { Lookup } from '../../wire/resolve.ts';
@@ -38,7 +38,7 @@ const ofBytes = (least: number, most: number): Rule => [
   `a string of ${least} to ${most} bytes in UTF-8`,
   (value) => typeof value === 'string' && hasLength(utf8(value), least, most),
 ];
-const RULES: Rules = { ...SOCKS_RULES, user: ofBytes(1, 255), pass: ofBytes(0, 255) };
+const RULES: Rules = { ...PROXY_RULES, user: ofBytes(1, 255), pass: ofBytes(0, 255) };
 const URLS: ProxyUrlRules = { caller: 'socks5', schemes: ['socks5:', 'socks5h:'], port: 1080 };
 
 /**

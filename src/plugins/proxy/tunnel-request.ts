@@ -18,6 +18,8 @@ export class TunnelRequest implements ConnectState {
   isAsking = false;
   challenges = 0;
   connections = 0;
+  /** The target as it is requested, if it is not that of the request: an address that was resolved here. */
+  authority: string | undefined;
   readonly secrets: Secrets;
   readonly #request: ConnectRequest;
   readonly #dial: Dial;
@@ -31,7 +33,8 @@ export class TunnelRequest implements ConnectState {
   }
 
   *talk(link: Link): Talk<Tunnel> {
-    const tunnel = yield* httpConnect(link, this.#request, this);
+    const { authority = this.#request.authority } = this;
+    const tunnel = yield* httpConnect(link, { ...this.#request, authority }, this);
     if (tunnel) return tunnel;
     throw REDIAL as Error;
   }
