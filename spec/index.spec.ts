@@ -57,6 +57,7 @@ test('rxjs-io-stream exports these names and no others', () => {
       "parse",
       "passthrough",
       "persistent",
+      "pool",
       "proxyFromEnv",
       "proxyFromUrl",
       "publicOnly",

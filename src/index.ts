@@ -21,7 +21,8 @@ export { open } from './stream/open.ts';
 export { openTls, startTls, type StartTlsOptions } from './stream/start-tls.ts';
 export type { Secured } from './stream/secured.ts';
 export type { Handler } from './stream/run-handler.ts';
-export type { DrainOptions, DrainReport, Server } from './stream/server.ts';
+export type { DrainOptions, DrainReport } from './stream/drain.ts';
+export type { Server } from './stream/server.ts';
 export type { ClosedReport, StreamState } from './stream/report.ts';
 export type { Callback, IOStreamOptions, StreamEvent } from './stream/io-stream.ts';
 export type { CallbackOf, CallbackTarget, StreamEventOf, StreamOptions } from './stream/options.ts';
@@ -139,6 +140,8 @@ export type {
   UnsentReport,
   UnsentWrite,
 } from './reconnect/persistent-types.ts';
+export { pool } from './pool/pool.ts';
+export type { Pool, PoolCounts, PoolHandler, PoolOptions } from './pool/pool-types.ts';
 export { relay } from './relay/relay.ts';
 export type { RelayError } from './relay/relay-error.ts';
 export type { RelayProgress } from './relay/relay-progress.ts';

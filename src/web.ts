@@ -118,6 +118,9 @@ export type {
   UnsentReport,
   UnsentWrite,
 } from './reconnect/persistent-types.ts';
+export { pool } from './pool/pool.ts';
+export type { Pool, PoolCounts, PoolHandler, PoolOptions } from './pool/pool-types.ts';
+export type { DrainOptions, DrainReport } from './stream/drain.ts';
 export { relay } from './relay/relay.ts';
 export type { RelayError } from './relay/relay-error.ts';
 export type { RelayProgress } from './relay/relay-progress.ts';

@@ -21,7 +21,7 @@ export class Closing {
   /** The owner has unsubscribed: the stream closes at the end of the tick, silently. */
   #leaving = false;
   /** A `send` failed or was unsubscribed midway: the peer has received truncated data. */
-  #hasCutUpload = false;
+  hasCutUpload = false;
   #onAbort: (() => void) | undefined;
 
   constructor(parts: ClosingParts) {
@@ -46,7 +46,7 @@ export class Closing {
     this.#noteActivity();
     this.#completeObservers(end);
     // The active sends have ended, too: reset if one was cut midway.
-    if (end.unsubscribed && this.#hasCutUpload && !this.#parts.writes.ended) {
+    if (end.unsubscribed && this.hasCutUpload && !this.#parts.writes.ended) {
       this.reset(undefined, end);
       return;
     }
@@ -101,7 +101,7 @@ export class Closing {
 
   /** Notes that a `send` failed or was unsubscribed midway. */
   cutUpload(): void {
-    this.#hasCutUpload = true;
+    this.hasCutUpload = true;
   }
 
   /** Reports a fatal error to all handlers, then frees everything. */

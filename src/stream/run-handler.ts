@@ -11,10 +11,12 @@ export type Handler<S = IOStream, T = unknown> = (io: S) => ObservableInput<T>;
 
 /** Receives the reports of {@link runHandler}. */
 export interface HandlerObserver<T> {
+  /** Whether the connection stays as it is when the handler completes or errors. @default false: it is closed or reset */
+  readonly keepsOpen?: boolean;
   next?(value: T): void;
-  /** The handler threw or errored; the connection has been reset. */
+  /** The handler threw or errored; the connection has been reset, unless `keepsOpen` is set. */
   error(error: unknown): void;
-  /** The handler completed; the connection is closing. */
+  /** The handler completed; the connection is closing, unless `keepsOpen` is set. */
   complete?(): void;
   /** The handler was unsubscribed: we closed the connection, or it ended while the handler neither read nor sent. */
   stopped?(end: ReadEnd, io: IOStream): void;
@@ -37,7 +39,7 @@ export function runHandler<S extends IOStream, T>(io: S, handler: Handler<S, T>,
 }
 
 /** An active handler: observes what it emits, and the end of its connection. One object instead of a closure for each event. */
-class RunningHandler<T> extends Subscription implements GuardedObserver<T> {
+export class RunningHandler<T> extends Subscription implements GuardedObserver<T> {
   readonly #io: IOStream;
   readonly #observer: HandlerObserver<T>;
 
@@ -60,13 +62,13 @@ class RunningHandler<T> extends Subscription implements GuardedObserver<T> {
 
   error(error: unknown): void {
     this.unsubscribe();
-    this.#io.reset();
+    if (!this.#observer.keepsOpen) this.#io.reset();
     this.#observer.error(error);
   }
 
   complete(): void {
     this.unsubscribe();
-    this.#io.close();
+    if (!this.#observer.keepsOpen) this.#io.close();
     this.#observer.complete?.();
   }
 

@@ -3,29 +3,15 @@ import { BehaviorSubject, config, noop, Observable, Subject, type SchedulerLike,
 import { IOStreamError } from '../errors.ts';
 import { Refusal, type Admission, type Admitted } from '../layers/admission.ts';
 import type { AdmitRules } from '../layers/admit-rules.ts';
-import { ownOptions } from '../util/own-options.ts';
 import { reportUnhandled } from '../util/report-unhandled.ts';
 import { after } from '../util/timer.ts';
 import { reset } from '../wire/discard.ts';
+import { checkDeadline, type DrainOptions, type DrainReport } from './drain.ts';
 import { followRules } from './follow-rules.ts';
 import type { Supervisor } from './supervisor.ts';
 import type { IOStream } from './io-stream.ts';
 import { internalsOf } from './stream-fields.ts';
 import { runHandler, type Handler, type HandlerObserver } from './run-handler.ts';
-
-/** The result of {@link Server.drain}. */
-export interface DrainReport {
-  /** Connections that ended by themselves. */
-  readonly finished: number;
-  /** Connections that were reset at the deadline. */
-  readonly cut: number;
-}
-
-/** The options of {@link Server.drain}. */
-export interface DrainOptions {
-  /** Milliseconds until the remaining connections are reset; Infinity waits forever. */
-  readonly deadline: number;
-}
 
 /** How a server accepts connections. */
 interface Accepting<S extends IOStream> {
@@ -143,9 +129,7 @@ export class Server<S extends IOStream = IOStream> {
    * @throws TypeError for a wrong deadline.
    */
   readonly drain = (options: DrainOptions): Observable<DrainReport> => {
-    const { deadline } = ownOptions(options, 'drain', ['deadline']);
-    if (!(typeof deadline === 'number' && deadline >= 0))
-      throw new TypeError(`expected \`deadline\` to be milliseconds, 0 or more, got ${String(deadline)}`);
+    const deadline = checkDeadline(options);
     return new Observable((out) => {
       this.#net.close();
       const total = this.#open.size;

@@ -13,10 +13,14 @@ import type { MessageReceiver } from './message-receiver.ts';
 export class MessageSource<T> implements PullReader {
   readonly io: IOStream;
   readonly #codec: Codec<T, never>;
+  /** The number of its readers, for `registerReadAhead`. */
+  readonly #number: number;
   readonly #receiver: MessageReceiver<T>;
   /** The input of the decoder, and the subscription that frees it. */
   #bytes: Subject<Uint8Array> | undefined;
   #decoding: Subscription | undefined;
+  /** Observes the close of the stream, to free the decoder. */
+  #closing: Subscription | undefined;
   readonly #queue = new MessageQueue<T>();
   /** The end of the messages, behind those in the queue. */
   #end: ReadEnd | undefined;
@@ -28,9 +32,10 @@ export class MessageSource<T> implements PullReader {
   #error: IOStreamError | undefined;
   #detach: (() => void) | undefined;
 
-  constructor(io: IOStream, codec: Codec<T, never>, receiver: MessageReceiver<T>) {
+  constructor(io: IOStream, codec: Codec<T, never>, number: number, receiver: MessageReceiver<T>) {
     this.io = io;
     this.#codec = codec;
+    this.#number = number;
     this.#receiver = receiver;
   }
 
@@ -116,6 +121,7 @@ export class MessageSource<T> implements PullReader {
 
   /** Ends the messages here, because another protocol follows. Returns a description of the unread ones. */
   #stopReading(): string | undefined {
+    this.#closing?.unsubscribe();
     if (!this.#end) {
       this.#hasInputEnded = true;
       this.#bytes?.complete();
@@ -139,8 +145,8 @@ export class MessageSource<T> implements PullReader {
   #startDecoder(): Subject<Uint8Array> {
     const bytes = new Subject<Uint8Array>();
     const { closing$, isOpen } = internalsOf(this.io).lifetime;
-    if (isOpen) closing$.subscribe((end) => this.#onClosing(end));
-    registerReadAhead(this.io, () => this.#stopReading());
+    if (isOpen) this.#closing = closing$.subscribe((end) => this.#onClosing(end));
+    registerReadAhead(this.io, () => this.#stopReading(), this.#number);
     this.#decoding = bytes.pipe(this.#codec.decode()).subscribe({
       next: (message) => {
         if (this.#end) return;

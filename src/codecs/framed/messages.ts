@@ -2,6 +2,7 @@ import { Observable, type ObservableInput, type Subscriber, type Subscription } 
 import type { Codec } from '../codec.ts';
 import { concurrencyOf, type ConsumeOptions } from '../../stream/consume.ts';
 import type { IOStream } from '../../stream/io-stream.ts';
+import { nextReader } from '../../stream/read-ahead.ts';
 import { endReader, type ReadEnd } from '../../stream/read-end.ts';
 import { internalsOf } from '../../stream/stream-fields.ts';
 import { AsyncContext } from '../../util/async-context.ts';
@@ -18,6 +19,7 @@ export class Messages<T> implements MessageReceiver<T>, ConnectionReader {
   isPumping = false;
   readonly #connections: Connections;
   readonly #codec: Codec<T, never>;
+  readonly #number = nextReader();
   readonly #readers = new MessageReaders<T>();
   /** The source of the current connection. */
   #source: MessageSource<T> | undefined;
@@ -118,7 +120,7 @@ export class Messages<T> implements MessageReceiver<T>, ConnectionReader {
   /** Starts to read the current connection. Returns false if it has another reader. */
   #attach(): boolean {
     const { io } = this.#connections;
-    if (io && this.#source?.io !== io) this.#source = new MessageSource(io, this.#codec, this);
+    if (io && this.#source?.io !== io) this.#source = new MessageSource(io, this.#codec, this.#number, this);
     return !io || !this.#source || this.#source.attach();
   }
 

@@ -5,6 +5,7 @@ import type { Persistent } from '../../reconnect/persistent-types.ts';
 import { ReconnectingStream } from '../../reconnect/reconnecting-stream.ts';
 import { IOStream } from '../../stream/io-stream.ts';
 import type { Connection } from '../../stream/connection.ts';
+import { nextReader, registerReadAhead } from '../../stream/read-ahead.ts';
 import { internalsOf } from '../../stream/stream-fields.ts';
 import { describeValue } from '../../util/describe.ts';
 import { isObject } from '../../util/is-object.ts';
@@ -117,7 +118,15 @@ export function requests<T, W = T>(framed: RequestMessages<T, W>, options: Reque
     throw new TypeError(`expected \`timeout\` to be milliseconds, 0 or Infinity for never, got ${describeValue(timeout)}`);
   if (!(Number.isSafeInteger(maxPending) && maxPending > 0))
     throw new TypeError(`expected \`maxPending\` to be a number of requests, 1 or more, got ${describeValue(maxPending)}`);
-  return new RequestPipeline(framed, streamBelow(framed), { match, timeout: timeout === 0 ? Infinity : timeout, maxPending });
+  const pipeline = new RequestPipeline(framed, streamBelow(framed), { match, timeout: timeout === 0 ? Infinity : timeout, maxPending });
+  // A reply that is still due belongs to this reader, as unread bytes do.
+  const { io } = framed;
+  if (io instanceof IOStream) registerReadAhead(io, () => due(pipeline.pending), nextReader());
+  return pipeline;
+}
+
+function due(pending: number): string | undefined {
+  return pending > 0 ? `${pending} repl${pending === 1 ? 'y' : 'ies'} to earlier requests` : undefined;
 }
 
 function streamBelow(framed: unknown): PipelineBase {
