@@ -22,7 +22,7 @@ export interface ScramClient {
 export function scramClient(password: string): ScramClient {
   const nonce = randomBytes(18).toString('base64');
   const bare = `n=,r=${nonce}`;
-  let serverSignature = Buffer.alloc(0);
+  let serverSignature: Buffer = Buffer.alloc(0);
   return {
     first: `n,,${bare}`,
     proof(serverFirst) {
