@@ -2,12 +2,28 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig, mergeConfig } from 'vitest/config';
 import { webModulesOnly } from './.ci/web-modules.js';
-import base from './vitest.config.ts';
+import common from './vitest.config.ts';
 
 const door = fileURLToPath(new URL('./src/web.ts', import.meta.url));
 
-export default mergeConfig(
-  // First, so that it goes before the entry point for Node.
-  defineConfig({ resolve: { alias: [{ find: /^rxjs-io-stream(\/web)?$/, replacement: door }] } }),
-  mergeConfig(base, defineConfig({ plugins: [webModulesOnly()], test: { setupFiles: ['spec/web/without-node.ts'] } })),
-);
+/** Specs that need no socket and nothing of Node below them. */
+const include = [
+  'spec/{codecs,layers,protocol,util,web}/*.spec.ts',
+  'spec/testing/**/*.spec.ts',
+  'spec/plugins/{passthrough,rc4,trace}.spec.ts',
+  'spec/plugins/{proxy,throttle-bytes}/*.spec.ts',
+  'spec/stream/{sent-tracker,sent-observers,slab,slab-sizes}.spec.ts',
+];
+/** Those among them that use sockets. */
+const exclude = [
+  'spec/testing/{wires,stacks}.spec.ts',
+  'spec/plugins/proxy/{http-proxy-sockets,socks4,socks5}.spec.ts',
+  'spec/util/inherited-options.spec.ts',
+  'spec/web/{chromium,types}.spec.ts',
+];
+
+const base = mergeConfig(common, defineConfig({ plugins: [webModulesOnly()], test: { setupFiles: ['spec/web/without-node.ts'] } }));
+base.test = { ...(base.test as object), include, exclude };
+
+// First, so that it goes before the entry point for Node.
+export default mergeConfig(defineConfig({ resolve: { alias: [{ find: /^rxjs-io-stream(\/web)?$/, replacement: door }] } }), base);

@@ -67,6 +67,19 @@ export function webTypes(nodeFolder, webFolder) {
   };
 }
 
+/** Returns all sources that `rxjs-io-stream/web`, `/codecs` and `/testing` consist of. */
+export function webFiles() {
+  const files = new Set();
+  const visit = (path) => {
+    const file = webFileOf(path) ?? path;
+    if (files.has(file)) return;
+    files.add(file);
+    importsOf(file, false).forEach(visit);
+  };
+  for (const name of ['web', 'codecs', 'testing']) visit(join(root, `src/${name}.ts`));
+  return files;
+}
+
 /** Plugin for specs: takes the files for the Web wherever there is one. */
 export function webModulesOnly() {
   return {

@@ -1,6 +1,6 @@
 import { isIP, SocketAddress } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { parseIp, formatIp } from '../../src/protocol/ip-address.ts';
+import { formatIp, ipFamily, parseIp } from '../../src/protocol/ip-address.ts';
 
 const hex = (text: string): string | undefined => {
   const bytes = parseIp(text);
@@ -76,4 +76,22 @@ describe('ipText', () => {
       expect(Buffer.from(parseIp(formatIp(bytes))!).equals(bytes), plain).toBe(true);
     }
   });
+});
+
+describe('ipFamily', () => {
+  it.each([
+    '127.0.0.1',
+    '::1',
+    'fe80::1%eth0',
+    '1.2.3.4%1',
+    '::1%',
+    '::1%a%b',
+    '::1% ',
+    '%1',
+    '',
+    'a.test',
+    '01.2.3.4',
+    '::ffff:1.2.3.4',
+    'a:b',
+  ])('is the same as isIP of node:net for %j', (text) => expect(ipFamily(text)).toBe(isIP(text)));
 });

@@ -1,16 +1,14 @@
-// Hides what only Node has from the sources. Specs and tools may use it.
+// Hides `Buffer` from the sources that run in browsers. Specs, tools and the sources for Node may use it.
+import { webFiles } from '../../.ci/web-modules.js';
 
-/** Hides a global from code below src/. */
-function hide(name: 'Buffer' | 'process'): void {
-  const value = globalThis[name];
-  Object.defineProperty(globalThis, name, {
-    configurable: true,
-    get() {
-      const caller = new Error().stack?.split('\n')[2] ?? '';
-      if (/\/src\/[^:]*\.ts/.test(caller) && !caller.includes('node_modules')) throw new ReferenceError(`${name} is not defined`);
-      return value;
-    },
-  });
-}
+const { Buffer } = globalThis;
+const files = webFiles();
 
-hide('Buffer');
+Object.defineProperty(globalThis, 'Buffer', {
+  configurable: true,
+  get() {
+    const [, file = ''] = /(\/[^():]+\.ts)/.exec(new Error().stack?.split('\n')[2] ?? '') ?? [];
+    if (files.has(file)) throw new ReferenceError(`Buffer is not defined, in ${file}`);
+    return Buffer;
+  },
+});
