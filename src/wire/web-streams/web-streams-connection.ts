@@ -2,6 +2,7 @@ import { noop, type Observer, type Subscription } from 'rxjs';
 import { EPROTOCOL, IOStreamError } from '../../errors.ts';
 import { describeWithType } from '../../util/describe.ts';
 import { isObject } from '../../util/value-tests.ts';
+import { nextTurn } from '../../util/next-turn.ts';
 import { after } from '../../util/timer.ts';
 import { withEndpoints } from '../endpoints.ts';
 import { mediumError } from '../medium-error.ts';
@@ -17,6 +18,9 @@ const HIGH_WATER_MARK = 64 * 1024;
 /** Maximum bytes of one write, so that a slow transfer still shows progress. */
 const MAX_WRITE = 64 * 1024;
 
+/** Reads after which the wire waits for the next turn of the event loop. */
+const READS_PER_TURN = 16;
+
 type Reader = ReturnType<WebReadable['getReader']>;
 type Writer = ReturnType<WebWritable['getWriter']>;
 
@@ -27,6 +31,7 @@ export class WebStreamsConnection extends WebConnection {
   #reader: Reader | undefined;
   #writer: Writer | undefined;
   #isReading = false;
+  #reads = 0;
   /** Settles when the last write has. */
   #lastWrite: Promise<unknown> = Promise.resolve();
   /** Our direction has failed. Reported when the readable bytes have been read. */
@@ -75,7 +80,14 @@ export class WebStreamsConnection extends WebConnection {
   protected override read(): void {
     if (this.#isReading || this.hasInputEnded || !this.#reader || (this.isPaused && !this.isClosing)) return;
     this.#isReading = true;
-    this.#reader.read().then(this.#onRead, this.#onReadError);
+    this.#reads += 1;
+    // A source that never waits would keep the event loop in its microtasks for ever.
+    if (this.#reads % READS_PER_TURN === 0) nextTurn(() => this.#readNow());
+    else this.#readNow();
+  }
+
+  #readNow(): void {
+    if (!this.isFreed) this.#reader?.read().then(this.#onRead, this.#onReadError);
   }
 
   /** A read that is pending when the application pauses still emits its bytes: they are in flight. */
