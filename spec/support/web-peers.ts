@@ -7,7 +7,7 @@ import { WebSocket, WebSocketServer, type ServerOptions } from 'ws';
 import { wirePeer, type Peer } from '../../src/testing/rules/wire-peer.ts';
 import type { WireUnderTest } from '../../src/testing/rules/wire/wire-under-test.ts';
 import { testDial } from '../../src/testing/test-dial.ts';
-import { webSocket, type WebSocketTarget } from '../../src/wire/web-socket/web-socket.ts';
+import { webSocket } from '../../src/wire/web-socket/web-socket.ts';
 import type { WebSocketConstructor } from '../../src/wire/web-socket/web-socket-like.ts';
 import type { WebSocketOptions } from '../../src/wire/web-socket/web-socket-options.ts';
 import { webStreams } from '../../src/wire/web-streams/web-streams.ts';
@@ -172,5 +172,5 @@ export async function webSocketUnderTest(
   }
   const client = wirePeer(webSocket(peers.url, { ...options, WebSocketCtor: Ctor }), testDial());
   const socket = await peers.accepted();
-  return { wire: webSocket(socket as WebSocketTarget & WebSocket, options), dial: testDial(), peer: () => client, free };
+  return { wire: webSocket(socket, options), dial: testDial(), peer: () => client, free };
 }

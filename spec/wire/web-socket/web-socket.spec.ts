@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer } from 'node:net';
-import { firstValueFrom, lastValueFrom, switchMap, take, toArray } from 'rxjs';
+import { catchError, EMPTY, firstValueFrom, lastValueFrom, switchMap, take, toArray } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { WebSocket, type WebSocketServer } from 'ws';
 import { toDuplex } from '../../../src/adapters/to-duplex.ts';
@@ -547,12 +547,12 @@ describe('webSocket', () => {
 
     const lasting = persistent({ wire });
     h.defer(() => lasting.close());
-    const data = h.observed(lasting.stream$.pipe(switchMap((io) => io.data$)));
+    const data = h.observed(lasting.stream$.pipe(switchMap((io) => io.data$.pipe(catchError(() => EMPTY)))));
     lasting.write('by persistent');
     await data.value();
     h.sameBytes(data.values, 'by persistent');
     (peers.server as WebSocketServer).clients.forEach((client) => client.close(1012));
-    await h.until(() => peers.count() === 4);
+    await h.until(() => peers.count() === 4, 'a fourth connection');
     lasting.write(', again');
     await h.until(() => data.values.length === 2);
   });

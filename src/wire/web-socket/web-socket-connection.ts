@@ -39,10 +39,10 @@ export class WebSocketConnection extends WebConnection {
     const socket = (this.#socket = this.#dialSocket(this.dial));
     // `ws` emits Buffers without a copy; a Blob must be awaited.
     if (socket.binaryType !== 'nodebuffer') socket.binaryType = 'arraybuffer';
-    socket.addEventListener('open', this.#onOpen);
-    socket.addEventListener('message', this.#onMessage);
-    socket.addEventListener('error', this.#onError);
-    socket.addEventListener('close', this.#onClose);
+    socket.addEventListener('open' as never, this.#onOpen as never);
+    socket.addEventListener('message' as never, this.#onMessage as never);
+    socket.addEventListener('error' as never, this.#onError as never);
+    socket.addEventListener('close' as never, this.#onClose as never);
     if (socket.readyState === OPEN) this.#onOpen();
     else if (socket.readyState !== CONNECTING) this.fail(closedBefore());
   }
@@ -176,12 +176,12 @@ export class WebSocketConnection extends WebConnection {
     this.#inbox.clear();
     const socket = this.#socket;
     if (!socket) return;
-    socket.removeEventListener('open', this.#onOpen);
-    socket.removeEventListener('message', this.#onMessage);
-    socket.removeEventListener('close', this.#onClose);
+    socket.removeEventListener('open' as never, this.#onOpen as never);
+    socket.removeEventListener('message' as never, this.#onMessage as never);
+    socket.removeEventListener('close' as never, this.#onClose as never);
     // `ws` emits an error when it is destroyed before it is open, and throws it if nothing listens.
-    socket.addEventListener('error', noop);
-    socket.removeEventListener('error', this.#onError);
+    socket.addEventListener('error' as never, noop as never);
+    socket.removeEventListener('error' as never, this.#onError as never);
     if (socket.readyState === CLOSED) return;
     if (socket.terminate) socket.terminate();
     else if (socket.readyState <= OPEN) socket.close(RESET, 'reset');

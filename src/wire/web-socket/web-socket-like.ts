@@ -14,8 +14,9 @@ export interface WebSocketLike {
   send(data: never): void;
   /** Starts the closing handshake. */
   close(code?: number, reason?: string): void;
-  addEventListener(type: 'open' | 'message' | 'error' | 'close', listener: (event: never) => void): void;
-  removeEventListener(type: 'open' | 'message' | 'error' | 'close', listener: (event: never) => void): void;
+  /** Its listeners are called with the events `open`, `message`, `error` and `close`. */
+  addEventListener(type: never, listener: never): void;
+  removeEventListener(type: never, listener: never): void;
   /** Of `ws`: destroys the socket without a closing handshake. */
   terminate?(): void;
   /** Of `ws`: stops reading from the socket. */
