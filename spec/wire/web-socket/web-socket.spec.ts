@@ -161,7 +161,7 @@ describe('webSocket', () => {
   });
 
   describe('frames', () => {
-    spec.each([['binary'], ['text']] as const)('sends %s frames that the other end reads', async (h, sendAs) => {
+    spec.each(['binary', 'text'] as const)('sends %s frames that the other end reads', async (h, sendAs) => {
       const { driver, peer } = await connected(h, { sendAs });
       const got = once(peer, 'message');
       driver.write('gr\u00fc\u00dfe');
