@@ -11,7 +11,6 @@ import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { checkWire } from '../../src/testing/rules/check-wire.ts';
 import { webStreams } from '../../src/wire/web-streams/web-streams.ts';
-import type { WebStreamsSocket } from '../../src/wire/web-streams/web-streams-socket.ts';
 import * as certificates from '../support/certificates.ts';
 import { createServer as createTlsServer } from 'node:tls';
 import type { Harness } from '../support/harness.ts';
@@ -87,13 +86,13 @@ describe('toWebStreams', () => {
     const { port } = server.address() as AddressInfo;
     const plugin = { tls: tlsClient({ ca: certificates.ca, servername: 'localhost', ALPNProtocols: ['x-test'] }) };
     const io = new IOStream({ host: '127.0.0.1', port, plugin });
-    const { opened, readable, closed } = toWebStreams(io as never);
+    const { opened, readable, closed } = toWebStreams(io);
     expect((await opened).alpn).toBe('x-test');
     expect(await textOf(readable)).toBe('');
     await closed;
   });
 
-  spec('rejects everything if the connection fails, and leaves no unhandled rejection', async (h) => {
+  spec('rejects everything if the connection fails, and leaves no unhandled rejection', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
@@ -118,7 +117,7 @@ describe('toWebStreams', () => {
       const { done, value } = await reader.read(new Uint8Array(buffer));
       if (value) {
         seen.push(Buffer.from(value).toString());
-        buffer = value.buffer as ArrayBuffer;
+        buffer = value.buffer;
       }
       if (done) break;
     }
@@ -219,7 +218,7 @@ describe('toWebStreams', () => {
         const wire = webStreams(() => {
           const { to } = tcp.dial;
           if (!to || !('port' in to)) throw new Error('expected a port');
-          return toWebStreams(new IOStream({ ...to, allowHalfOpen: true })) as unknown as WebStreamsSocket;
+          return toWebStreams(new IOStream({ ...to, allowHalfOpen: true }));
         });
         return { ...tcp, wire };
       };
@@ -231,7 +230,7 @@ describe('toWebStreams', () => {
   spec('carries bytes of any wire, such as a pair in memory', async (h) => {
     const [a, b] = memoryPair();
     const [near, far] = [a, b].map((wire) => toWebStreams(new IOStream({ wire, allowHalfOpen: true })));
-    const echoing = (far!.readable as ReadableStream).pipeTo(far!.writable as never);
+    const echoing = far!.readable.pipeTo(far!.writable as never);
     const writer = near!.writable.getWriter();
     void writer.write(Buffer.from('hello')).then(() => writer.close());
     expect(await textOf(near!.readable)).toBe('hello');

@@ -59,7 +59,7 @@ export function overWebStreams(tcp: WireUnderTest, toWeb: (socket: Socket) => We
 
 /** The streams of a socket of Node, as Node makes them. */
 export function duplexToWeb(socket: Socket): WebStreamsSocket {
-  return Duplex.toWeb(socket) as unknown as WebStreamsSocket;
+  return Duplex.toWeb(socket);
 }
 
 /** The streams of a socket of Node, in the shape and with the half-close of a WinterTC socket. */
@@ -82,8 +82,8 @@ export function winterLike(socket: Socket): WebStreamsSocket {
   });
   const [remoteAddress, localAddress] = [`${socket.remoteAddress}:${socket.remotePort}`, `${socket.localAddress}:${socket.localPort}`];
   return {
-    readable: readable as unknown as NonNullable<WebStreamsSocket['readable']>,
-    writable: writable as unknown as NonNullable<WebStreamsSocket['writable']>,
+    readable: readable,
+    writable: writable,
     opened: Promise.resolve({ remoteAddress, localAddress, alpn: null }),
     closed: new Promise((resolve, reject) => socket.once('error', reject).once('close', resolve)),
     close: () => void socket.destroy(),
@@ -101,7 +101,7 @@ export function denoLike(socket: Socket): WebStreamsSocket & { readonly remoteAd
       write: (chunk) => writer.write(chunk),
       close: () => void socket.destroy(),
       abort: (reason) => writer.abort(reason),
-    }) as unknown as NonNullable<WebStreamsSocket['writable']>,
+    }),
     closeWrite: () => writer.close(),
     close: () => {
       if (socket.destroyed) throw new Error('BadResource');

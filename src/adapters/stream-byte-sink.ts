@@ -31,7 +31,7 @@ export class StreamByteSink implements ByteSink {
   }
 
   abort(reason: unknown): void {
-    this.#io.output.error(
+    internalsOf(this.#io).closing.reset(
       reason ?? new IOStreamError('ECONNABORTED', { phase: 'close', errno: -103, message: 'the writable was aborted' }),
     );
   }
@@ -43,6 +43,6 @@ export class StreamByteSink implements ByteSink {
 }
 
 /** Creates the error of a write to a stream that is closed. */
-export function closedForWriting(): IOStreamError {
-  return new IOStreamError(ECLOSED, { phase: 'write', message: 'the stream of toWebStreams is closed' });
+export function closedForWriting(cause?: unknown): IOStreamError {
+  return new IOStreamError(ECLOSED, { phase: 'write', cause, message: 'the stream of toWebStreams is closed' });
 }

@@ -24,14 +24,14 @@ export class StreamByteSource implements ByteSource {
 
   async pull(controller: ByteController): Promise<void> {
     if (this.#rest.length === 0) {
-      const { done, value } = await this.#chunks.next();
+      const next = await this.#chunks.next();
       if (this.#isCancelled) return;
-      if (done === true) {
+      if (next.done === true) {
         controller.close();
         controller.byobRequest?.respond(0); // A pending BYOB read ends only then.
         return;
       }
-      this.#rest = value;
+      this.#rest = next.value;
     }
     this.#fill(controller);
   }

@@ -76,20 +76,20 @@ export function toWebStreams(io: IOStream): WebStreams {
   const { ReadableStream, WritableStream } = globalThis as unknown as StreamClasses;
   const source = new StreamByteSource(io);
   const sink = new StreamByteSink(io);
-  const { lifetime, settings } = internalsOf(io);
+  const { lifetime, settings, closing } = internalsOf(io);
   const readable = new ReadableStream(source, { highWaterMark: 0 });
   const writable = new WritableStream(sink, { highWaterMark: settings.highWaterMark, size: ({ byteLength = 1 }) => byteLength });
   const closed = new Promise<void>((resolve, reject) => {
     io.closed$.subscribe(({ by, error }) => {
-      if (by === 'error') reject(error as Error);
+      if (by === 'error') reject(asError(error));
       else resolve();
-      sink.fail(error ?? closedForWriting());
+      sink.fail(asError(error));
     });
   });
   const opened = new Promise<WebStreamsInfo>((resolve, reject) => {
     if (lifetime.wasConnected) resolve(infoOf(io));
     else lifetime.opened$.subscribe(() => resolve(infoOf(io)));
-    io.closed$.subscribe(({ error }) => reject((error ?? closedForWriting()) as Error));
+    io.closed$.subscribe(({ error }) => reject(asError(error)));
   });
   // The owner has unsubscribed: readers of the stream get no end.
   lifetime.closing$.subscribe(({ unsubscribed }) => {
@@ -98,10 +98,15 @@ export function toWebStreams(io: IOStream): WebStreams {
   for (const promise of [opened, closed]) promise.catch(noop);
   const close = (reason?: unknown): Promise<void> => {
     if (reason === undefined) io.close();
-    else io.output.error(reason);
+    else closing.reset(reason);
     return closed;
   };
   return { readable, writable, opened, closed, close };
+}
+
+/** The error of a closed stream, or that of a stream that was closed in order. */
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : closedForWriting(error);
 }
 
 function infoOf(io: IOStream): WebStreamsInfo {

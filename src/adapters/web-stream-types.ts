@@ -6,15 +6,21 @@ export type ByteWritable = typeof globalThis extends { WritableStream: { prototy
 
 /** The least of a `ReadableStream`. */
 export interface AnyReadable {
+  /** Whether a reader has it. */
   readonly locked: boolean;
+  /** Locks the stream, and returns its reader. */
   getReader(options?: { readonly mode?: 'byob' }): unknown;
+  /** Stops reading. */
   cancel(reason?: unknown): Promise<void>;
 }
 
 /** The least of a `WritableStream`. */
 export interface AnyWritable {
+  /** Whether a writer has it. */
   readonly locked: boolean;
+  /** Locks the stream, and returns its writer. */
   getWriter(): unknown;
+  /** Resets the connection. */
   abort(reason?: unknown): Promise<void>;
 }
 

@@ -12,6 +12,6 @@ const ERRNO = { ECONNABORTED: -103, ECONNRESET: -104 } as const;
 export function mediumError(error: unknown, phase: Phase, what: string): IOStreamError {
   if (error instanceof Error && typeof (error as { code?: unknown }).code === 'string') return IOStreamError.from(error, { phase });
   const code = phase === 'connect' ? 'ECONNABORTED' : 'ECONNRESET';
-  const reason = error instanceof Error ? error.message : error === undefined ? '' : String(error);
+  const reason = error instanceof Error ? error.message : typeof error === 'string' ? error : '';
   return new IOStreamError(code, { phase, errno: ERRNO[code], cause: error, message: reason === '' ? what : `${what}: ${reason}` });
 }

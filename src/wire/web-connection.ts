@@ -1,4 +1,4 @@
-import { Subscription, type Observer } from 'rxjs';
+import type { Observer, Subscription } from 'rxjs';
 import { ETOCONNECT, IOStreamError } from '../errors.ts';
 import { after } from '../util/timer.ts';
 import { Watchdog } from '../util/watchdog.ts';
@@ -52,7 +52,7 @@ export abstract class WebConnection implements DirectConnection {
   protected abstract write(bytes: Uint8Array): void;
   /** Ends our direction behind all written bytes. Calls `outputEnded`. */
   protected abstract end(): void;
-  /** Reads, or resumes reading. Called at any time. */
+  /** Reads, or resumes reading. Called at any time, also when the medium is freed. */
   protected abstract read(): void;
   /** Stops reading. */
   protected abstract pause(): void;
@@ -72,7 +72,7 @@ export abstract class WebConnection implements DirectConnection {
     this.#opening?.unsubscribe();
     this.#up.next({ kind: 'connected', details: [details] });
     for (const signal of deferred) this.next(signal);
-    if (!this.isFreed) this.read();
+    this.read();
   }
 
   protected data(bytes: Uint8Array): void {
@@ -187,7 +187,7 @@ export abstract class WebConnection implements DirectConnection {
     this.#linger = new Watchdog(this.dial.scheduler, { limit: this.dial.timeouts.close, isWaiting: true, onTimeout });
     this.#linger.touch();
     this.#end();
-    if (!this.isFreed) this.read();
+    this.read();
   }
 
   /** Resets. */

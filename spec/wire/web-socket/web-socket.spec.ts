@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { catchError, EMPTY, firstValueFrom, lastValueFrom, switchMap, take, toArray } from 'rxjs';
 import { describe, expect, it } from 'vitest';
-import { WebSocket, type WebSocketServer } from 'ws';
+import { WebSocket } from 'ws';
 import { toDuplex } from '../../../src/adapters/to-duplex.ts';
 import { lines } from '../../../src/codecs/lines.ts';
 import { framed } from '../../../src/codecs/framed/framed.ts';
@@ -551,7 +551,7 @@ describe('webSocket', () => {
     lasting.write('by persistent');
     await data.value();
     h.sameBytes(data.values, 'by persistent');
-    (peers.server as WebSocketServer).clients.forEach((client) => client.close(1012));
+    peers.server.clients.forEach((client) => client.close(1012));
     await h.until(() => peers.count() === 4, 'a fourth connection');
     lasting.write(', again');
     await h.until(() => data.values.length === 2);

@@ -9,7 +9,7 @@ import { persistent } from '../../../src/reconnect/persistent.ts';
 import { toDuplex } from '../../../src/adapters/to-duplex.ts';
 import { IOStream } from '../../../src/stream/io-stream.ts';
 import { webStreams } from '../../../src/wire/web-streams/web-streams.ts';
-import type { WebReadable, WebStreamsSocket, WebWritable } from '../../../src/wire/web-streams/web-streams-socket.ts';
+import type { WebReadable, WebStreamsSocket } from '../../../src/wire/web-streams/web-streams-socket.ts';
 import { listenOnly } from '../../support/listen-only.ts';
 import { spec } from '../../support/spec.ts';
 import { denoLike, transformPair, winterLike } from '../../support/web-peers.ts';
@@ -54,8 +54,8 @@ function fakeSocket(extra: Partial<WebStreamsSocket> = {}, write: (chunk: Uint8A
     abort: (reason: unknown) => void calls.push(`abort ${String((reason as Error | undefined)?.message)}`),
   });
   const socket: WebStreamsSocket = {
-    readable: readable as unknown as WebReadable,
-    writable: writable as unknown as WebWritable,
+    readable: readable,
+    writable: writable,
     close: () => void calls.push('close'),
     ...extra,
   };
@@ -244,7 +244,7 @@ describe('webStreams', () => {
         refused,
       ],
     ])('reports %s in the phase of connecting', async (h, _name, openSocket, code, cause) => {
-      const driver = new WireDriver(h, webStreams(openSocket as () => WebStreamsSocket));
+      const driver = new WireDriver(h, webStreams(openSocket));
       await driver.up.ended;
       h.error(driver.up.error, { code, phase: 'connect' });
       expect((driver.up.error as Error).cause).toEqual(cause);

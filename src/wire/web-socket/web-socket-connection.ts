@@ -93,7 +93,7 @@ export class WebSocketConnection extends WebConnection {
   }
 
   protected override read(): void {
-    if (!this.#isReading) return;
+    if (this.isFreed || !this.#isReading) return;
     this.#socket?.resume?.();
     this.#deliver();
   }

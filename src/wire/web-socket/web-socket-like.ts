@@ -16,6 +16,7 @@ export interface WebSocketLike {
   close(code?: number, reason?: string): void;
   /** Its listeners are called with the events `open`, `message`, `error` and `close`. */
   addEventListener(type: never, listener: never): void;
+  /** Removes a listener. */
   removeEventListener(type: never, listener: never): void;
   /** Of `ws`: destroys the socket without a closing handshake. */
   terminate?(): void;

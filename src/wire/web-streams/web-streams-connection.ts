@@ -63,7 +63,10 @@ export class WebStreamsConnection extends WebConnection {
     }
     // Prevents an unhandled rejection, too.
     socket.closed?.then(noop, (error: unknown) => this.#failAfterReads(mediumError(error, this.#phase('read'), 'the socket was lost')));
-    const info: unknown = await socket.opened;
+    this.#opened(socket, await socket.opened);
+  }
+
+  #opened(socket: WebStreamsSocket, info: unknown): void {
     if (this.isFreed) return;
     const { readable = socket.readable, writable = socket.writable, alpn } = (isObject(info) ? info : {}) as Opened;
     if (!readable || !writable)
@@ -78,7 +81,7 @@ export class WebStreamsConnection extends WebConnection {
   // Inbound
 
   protected override read(): void {
-    if (this.#isReading || this.hasInputEnded || !this.#reader || (this.isPaused && !this.isClosing)) return;
+    if (this.isFreed || this.#isReading || this.hasInputEnded || !this.#reader || (this.isPaused && !this.isClosing)) return;
     this.#isReading = true;
     this.#reads += 1;
     // A source that never waits would keep the event loop in its microtasks for ever.
@@ -100,7 +103,7 @@ export class WebStreamsConnection extends WebConnection {
       const bytes = bytesOf(value);
       if (bytes) this.data(bytes);
       else this.fail(notBytes(value));
-      if (!this.isFreed) this.read();
+      this.read();
     } else if (this.#failure) this.fail(this.#failure);
     else this.inputEnded();
   };

@@ -6,6 +6,7 @@ export interface WebReadable {
     cancel(reason?: unknown): Promise<unknown>;
     releaseLock(): void;
   };
+  /** Frees a stream that is not locked. */
   cancel(reason?: unknown): Promise<unknown>;
 }
 
@@ -18,6 +19,7 @@ export interface WebWritable {
     abort(reason?: unknown): Promise<unknown>;
     releaseLock(): void;
   };
+  /** Frees a stream that is not locked. */
   abort(reason?: unknown): Promise<unknown>;
 }
 
