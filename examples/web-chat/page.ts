@@ -5,8 +5,8 @@ import { catchError, EMPTY, finalize, fromEvent, merge, switchMap, takeUntil, ta
 const FLOOD_BYTES = 32 * 1024 * 1024;
 const FLOOD_LINE = new TextEncoder().encode(`/ignore ${'x'.repeat(1015)}\n`);
 
-const byId = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
-const field = (id: string): string => byId<HTMLInputElement>(id).value;
+const byId = (id: string): HTMLElement => document.getElementById(id) ?? document.body;
+const inputOf = (id: string): HTMLInputElement => byId(id) as HTMLInputElement;
 
 /** Adds a line to the messages. As text: nothing of it is HTML. */
 function show(line: string): void {
@@ -38,7 +38,7 @@ function typed(write: (line: string) => void): Observable<unknown> {
   return fromEvent<SubmitEvent>(byId('say'), 'submit').pipe(
     tap((event) => {
       event.preventDefault();
-      const text = byId<HTMLInputElement>('text');
+      const text = inputOf('text');
       if (text.value !== '') write(text.value);
       text.value = '';
     }),
@@ -55,7 +55,7 @@ function flood(io: Stream): Observable<unknown> {
 
 /** Stops reading while the box is ticked. The messages that arrive are kept up to `inBufLimit`. */
 function pausing(io: Stream): Observable<unknown> {
-  const box = byId<HTMLInputElement>('pause');
+  const box = inputOf('pause');
   return fromEvent(box, 'change').pipe(tap(() => (box.checked ? io.pause() : io.resume())));
 }
 
@@ -69,7 +69,7 @@ fromEvent<SubmitEvent>(byId('join'), 'submit')
   .pipe(
     tap((event) => event.preventDefault()),
     switchMap(() =>
-      chat(field('room'), field('name')).pipe(
+      chat(inputOf('room').value, inputOf('name').value).pipe(
         catchError((error: unknown) => {
           show(String(error));
           return EMPTY; // The form still works.

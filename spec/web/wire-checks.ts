@@ -103,7 +103,7 @@ function fetchWire(url: string, method: 'GET' | 'POST'): () => Promise<WebStream
       ({ body }) => body?.pipeTo(down.writable as never).catch(() => {}),
       (error: unknown) => down.writable.abort(error),
     );
-    return { readable: down.readable, writable: up.writable } as unknown as WebStreamsSocket;
+    return { readable: down.readable, writable: up.writable };
   };
 }
 

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { createSecureServer } from 'node:http2';
 import type { AddressInfo, Server } from 'node:net';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -24,13 +25,7 @@ describe.skipIf(chromiumName === undefined)(`the wires of the Web in Chromium ($
   const http = createServer((request, response) => {
     if (request.url === '/checks.js') response.setHeader('content-type', 'text/javascript').end(script);
     else if (request.url === '/file') {
-      let left = 16;
-      const write = (): void => {
-        while (left > 0 && response.write(Buffer.alloc(MIB, 7))) left -= 1;
-        if (left > 0) response.once('drain', () => ((left -= 1), write()));
-        else response.end();
-      };
-      write();
+      Readable.from(Array.from({ length: 16 }, () => Buffer.alloc(MIB, 7))).pipe(response);
     } else response.setHeader('content-type', 'text/html').end('<!doctype html><link rel="icon" href="data:,">');
   });
   // Browsers stream the body of a request over HTTP/2 only.
@@ -123,9 +118,9 @@ describe.skipIf(chromiumName === undefined)(`the wires of the Web in Chromium ($
 
   it('reports a server that is not there, without a reason', async () => {
     const [dead] = [createServer().listen(0, '127.0.0.1')];
-    await once(dead!, 'listening');
-    const port = portOf(dead!);
-    await new Promise((resolve) => dead!.close(resolve));
+    await once(dead, 'listening');
+    const port = portOf(dead);
+    await new Promise((resolve) => dead.close(resolve));
     expect(await run('failure', `ws://127.0.0.1:${port}/`)).toMatchObject({ code: 'ECONNABORTED', phase: 'connect', closeCode: 1006 });
   });
 
