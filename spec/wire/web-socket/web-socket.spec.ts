@@ -447,6 +447,21 @@ describe('webSocket', () => {
       await h.until(() => driver.received === 512 * chunk.length);
     });
 
+    spec('does not read from ws if it was paused before it was open', async (h) => {
+      let taken = 0;
+      const peers = await serving(h, (socket) => {
+        for (let index = 0; index < 512; index += 1) socket.send(Buffer.alloc(65_536, 1), () => (taken += 1));
+      });
+      const driver = new WireDriver(h, webSocket(peers.url, { ...ws, inBufLimit: 64 * 1024 * 1024 }));
+      driver.pause();
+      await driver.waitFor('connected');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(driver.received).toBe(0);
+      expect(taken).toBeLessThan(256);
+      driver.resume();
+      await h.until(() => driver.received === 512 * 65_536);
+    });
+
     spec('keeps what a browser receives while paused, up to inBufLimit', async (h) => {
       const { socket, driver } = fake(h, { inBufLimit: 1000 });
       driver.pause();
