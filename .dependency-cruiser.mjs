@@ -42,7 +42,7 @@ const places = {
   'src/codecs.ts': { path: '^src/codecs\\.ts$', may: [CODECS, ERRORS] },
   'src/web.ts': {
     path: '^src/web\\.ts$',
-    may: [CODECS, RECONNECT, POOL, RELAY, STREAM, PLUGINS, LAYERS, WIRE, PROTOCOL, EVENTS, ERRORS],
+    may: [ADAPTERS, CODECS, RECONNECT, POOL, RELAY, STREAM, PLUGINS, LAYERS, WIRE, PROTOCOL, EVENTS, ERRORS],
     node: false,
   },
   'src/testing.ts': { path: '^src/testing\\.ts$', may: [TESTING] },
@@ -61,7 +61,8 @@ const WEB_FILES = '\\.web\\.ts$';
 const WEB_SAFE = [
   PROTOCOL,
   LAYERS,
-  '^src/wire/(signal|stack|layer|flow-control)\\.ts$',
+  '^src/wire/(signal|stack|layer|flow-control|web-connection|medium-error)\\.ts$',
+  '^src/wire/web-(socket|streams)/',
   '^src/plugins/(passthrough|rc4|throttle-bytes/.*)\\.ts$',
   CODEC_FILES,
   TESTING,

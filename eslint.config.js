@@ -36,7 +36,7 @@ export default defineConfig(
   {
     languageOptions: {
       parserOptions: {
-        project: ['./tsconfig.check.json', './tsconfig.web.json', './docs/playground/tsconfig.json'],
+        project: ['./tsconfig.check.json', './tsconfig.web.json', './docs/playground/tsconfig.json', './examples/web-chat/tsconfig.json'],
         tsconfigRootDir: import.meta.dirname,
       },
     },

@@ -74,9 +74,12 @@ test('rxjs-io-stream exports these names and no others', () => {
       "tlsClient",
       "tlsServer",
       "toDuplex",
+      "toWebStreams",
       "trace",
       "transform",
       "unix",
+      "webSocket",
+      "webStreams",
     ]
   `);
 });

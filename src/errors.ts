@@ -178,6 +178,11 @@ export class IOStreamError extends Error {
     readonly token68?: string;
   }[];
 
+  /** Errors of a WebSocket: the code with which it was closed (RFC 6455, section 7.4). */
+  declare readonly closeCode?: number;
+  /** Errors of a WebSocket: the reason in its close frame, or ''. */
+  declare readonly closeReason?: string;
+
   constructor(code: string, options: IOStreamErrorOptions) {
     const known: CodeFacts | undefined = Object.hasOwn(CODES, code) ? CODES[code as ErrorCode] : undefined;
     const { message, layer, phase, fatal, errno, cause, facts } = ownOptions(options, 'IOStreamError');

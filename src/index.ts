@@ -71,6 +71,11 @@ export type { Lookup, LookupAddress } from './wire/lookup.ts';
 export { tcp } from './wire/tcp.ts';
 export type { TcpOptions } from './wire/tcp-options.ts';
 export { unix } from './wire/unix.ts';
+export { webSocket, type WebSocketTarget } from './wire/web-socket/web-socket.ts';
+export type { WebSocketConstructor, WebSocketLike } from './wire/web-socket/web-socket-like.ts';
+export type { WebSocketOptions } from './wire/web-socket/web-socket-options.ts';
+export { webStreams } from './wire/web-streams/web-streams.ts';
+export type { WebReadable, WebStreamsSocket, WebWritable } from './wire/web-streams/web-streams-socket.ts';
 
 // Plugins, and helpers to write them
 export { handshake, type HandshakeOptions } from './layers/handshake.ts';
@@ -105,7 +110,7 @@ export type { HttpChallenge } from './protocol/http-challenge.ts';
 export type { Link } from './protocol/link.ts';
 export type { Answer, Need, Talk } from './protocol/need.ts';
 
-// Adapters for Node's APIs
+// Adapters for other APIs
 export { agent, type AgentOptions } from './adapters/agent.ts';
 export type { DialArguments, DialTarget } from './adapters/dial-target.ts';
 export { dialer, type Dialer, type DialerOptions, type DialerSocket } from './adapters/dialer.ts';
@@ -113,6 +118,8 @@ export type { Door, DoorOptions } from './adapters/door.ts';
 export type { SocketDuplex } from './adapters/socket-duplex.ts';
 export { toDuplex } from './adapters/to-duplex.ts';
 export type { UndiciConnector, UndiciConnectOptions } from './adapters/undici-connector.ts';
+export { toWebStreams, type WebStreams, type WebStreamsInfo } from './adapters/to-web-streams.ts';
+export type { AnyReadable, AnyWritable, ByteReadable, ByteWritable } from './adapters/web-stream-types.ts';
 
 // Codecs
 export type { Codec } from './codecs/codec.ts';

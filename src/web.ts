@@ -63,6 +63,15 @@ export type { Fh } from './stream/endpoint.ts';
 export type { Candidate, Guard } from './wire/guard.ts';
 export { stack, type Plugins } from './wire/stack.ts';
 export type { Lookup, LookupAddress } from './wire/lookup.ts';
+export { webSocket, type WebSocketTarget } from './wire/web-socket/web-socket.ts';
+export type { WebSocketConstructor, WebSocketLike } from './wire/web-socket/web-socket-like.ts';
+export type { WebSocketOptions } from './wire/web-socket/web-socket-options.ts';
+export { webStreams } from './wire/web-streams/web-streams.ts';
+export type { WebReadable, WebStreamsSocket, WebWritable } from './wire/web-streams/web-streams-socket.ts';
+
+// Adapters for other APIs
+export { toWebStreams, type WebStreams, type WebStreamsInfo } from './adapters/to-web-streams.ts';
+export type { AnyReadable, AnyWritable, ByteReadable, ByteWritable } from './adapters/web-stream-types.ts';
 
 // Plugins, and helpers to write them
 export { handshake, type HandshakeOptions } from './layers/handshake.ts';

@@ -41,11 +41,13 @@ export interface PageOptions {
 type Fields = Record<string, unknown>;
 type OnEvent = (method: string, params: Fields) => void;
 
-/** Starts a headless Chromium with an empty profile, which reaches 127.0.0.1 only. Close it with `close()`. */
-export async function launchChromium(): Promise<Chromium> {
+/** Starts a headless Chromium with an empty profile, which reaches 127.0.0.1 only. Close it with `close()`. @param flags more flags. */
+export async function launchChromium(flags: readonly string[] = []): Promise<Chromium> {
   if (chromiumName === undefined) throw new Error(`expected one of ${NAMES.join(', ')}; .ci/install-peers installs it`);
   const profile = await mkdtemp(join(tmpdir(), 'chromium-'));
-  const child = spawn(chromiumName, [...FLAGS, `--user-data-dir=${profile}`], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
+  const child = spawn(chromiumName, [...FLAGS, ...flags, `--user-data-dir=${profile}`], {
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
+  });
   return new Chromium(child, profile);
 }
 

@@ -5,6 +5,7 @@ import type { ClosedReport as Facts } from './report.ts';
 export class ClosedReport implements Facts {
   declare readonly by: Facts['by'];
   declare readonly error?: unknown;
+  declare readonly facts?: Readonly<Record<string, unknown>>;
   declare readonly bytesIn: number;
   declare readonly bytesOut: number;
   declare readonly unsent: number;

@@ -137,6 +137,7 @@ export class Inbound extends AsyncContext implements Observer<Up> {
         return;
       case 'end':
         io.isEof = true;
+        lifetime.endFacts = signal.facts;
         lifetime.endedBy ??= this.#parts.writes.ended ? 'us' : 'peer';
         this.#parts.reads.finish();
         lifetime.emitEof();

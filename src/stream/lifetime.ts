@@ -25,6 +25,8 @@ export class Lifetime {
   end: ReadEnd | undefined;
   /** Who ended the stream first. */
   endedBy: 'us' | 'peer' | undefined;
+  /** Facts that the wire has reported about the peer's end. */
+  endFacts: Readonly<Record<string, unknown>> | undefined;
   /** Bytes that were read. */
   bytesIn = 0;
   /** Set when the state becomes 'closed'. */
@@ -120,6 +122,7 @@ export class Lifetime {
     this.report = new ClosedReport({
       by,
       ...(error === undefined ? {} : { error }),
+      ...(this.endFacts === undefined ? {} : { facts: this.endFacts }),
       bytesIn: this.bytesIn,
       bytesOut,
       unsent,

@@ -4,6 +4,8 @@ export interface ClosedReport {
   readonly by: 'us' | 'peer' | 'error' | 'upgraded';
   /** With `by: 'error'`, the fatal error; otherwise an error during the close, or the cause of a reset or abort. */
   readonly error?: unknown;
+  /** Facts that the wire reports about the peer's end: `closeCode` and `closeReason` of a WebSocket. Absent if there are none. */
+  readonly facts?: Readonly<Record<string, unknown>>;
   /** Bytes read. */
   readonly bytesIn: number;
   /** Bytes sent to the kernel. */

@@ -29,6 +29,8 @@ export interface EndSignal {
   readonly kind: 'end';
   /** The direction was truncated: the layer below ended where the protocol does not allow it. */
   readonly truncated?: true;
+  /** Facts that the wire knows about the peer's end, such as `closeCode` of a WebSocket. The report of the closed stream has them. */
+  readonly facts?: Readonly<Record<string, unknown>>;
 }
 
 /** Asks the other side to stop sending bytes. Bytes in flight are still accepted. */
