@@ -16,6 +16,7 @@ const CODECS = '^src/codecs/';
 const RELAY = '^src/relay/';
 const RECONNECT = '^src/reconnect/';
 const POOL = '^src/pool/';
+const MUX = '^src/mux/';
 const ADAPTERS = '^src/adapters/';
 const TESTING = '^src/testing/';
 
@@ -32,17 +33,18 @@ const places = {
   'src/relay': { path: RELAY, may: [STREAM, WIRE, UTIL, ERRORS] },
   'src/reconnect': { path: RECONNECT, may: [STREAM, WIRE, UTIL, ERRORS] },
   'src/pool': { path: POOL, may: [STREAM, WIRE, UTIL, EVENTS, ERRORS], node: false },
+  'src/mux': { path: MUX, may: [STREAM, WIRE, PROTOCOL, UTIL, ERRORS], node: false },
   'src/codecs': { path: CODECS, may: [RECONNECT, STREAM, PROTOCOL, UTIL, ERRORS], node: false },
   'src/adapters': { path: ADAPTERS, may: [RELAY, STREAM, PLUGINS, WIRE, UTIL, EVENTS, ERRORS] },
   'src/testing': { path: TESTING, may: [LAYERS, WIRE, UTIL, ERRORS], node: false },
   'src/index.ts': {
     path: '^src/index\\.ts$',
-    may: [ADAPTERS, CODECS, POOL, RECONNECT, RELAY, STREAM, PLUGINS, LAYERS, WIRE, PROTOCOL, EVENTS, ERRORS],
+    may: [ADAPTERS, CODECS, MUX, POOL, RECONNECT, RELAY, STREAM, PLUGINS, LAYERS, WIRE, PROTOCOL, EVENTS, ERRORS],
   },
   'src/codecs.ts': { path: '^src/codecs\\.ts$', may: [CODECS, ERRORS] },
   'src/web.ts': {
     path: '^src/web\\.ts$',
-    may: [ADAPTERS, CODECS, RECONNECT, POOL, RELAY, STREAM, PLUGINS, LAYERS, WIRE, PROTOCOL, EVENTS, ERRORS],
+    may: [ADAPTERS, CODECS, MUX, RECONNECT, POOL, RELAY, STREAM, PLUGINS, LAYERS, WIRE, PROTOCOL, EVENTS, ERRORS],
     node: false,
   },
   'src/testing.ts': { path: '^src/testing\\.ts$', may: [TESTING] },

@@ -50,6 +50,7 @@ test('rxjs-io-stream exports these names and no others', () => {
       "listen",
       "mapBytes",
       "mapCodec",
+      "mux",
       "ndjson",
       "netstrings",
       "open",

@@ -101,6 +101,10 @@ export type { HttpChallenge } from './protocol/http-challenge.ts';
 export type { Link } from './protocol/link.ts';
 export type { Answer, Need, Talk } from './protocol/need.ts';
 
+// Many streams over one connection
+export { mux, type Mux, type MuxReport } from './mux/mux.ts';
+export type { MuxKeepAlive, MuxOptions, MuxStreamOptions } from './mux/mux-options.ts';
+
 // Codecs
 export type { Codec } from './codecs/codec.ts';
 export { delimited, type DelimitedOptions } from './codecs/delimited.ts';

@@ -15,6 +15,7 @@ import {
   lengthPrefixed,
   lines,
   mapBytes,
+  mux,
   open,
   persistent,
   rc4,
@@ -192,6 +193,19 @@ const checks: Record<string, () => Promise<void> | void> = {
     right.end('to the left');
     equal(await Promise.all([all(left.data$), all(right.data$)]), ['to the left', 'to the right']);
     equal(await relayed, { aToB: 12, bToA: 11 });
+  },
+  async 'carries two streams over one connection'() {
+    const [a, b] = memoryPair();
+    mux(new IOStream({ wire: b }), { role: 'server' }, (stream) => stream.send(stream));
+    const link = mux(new IOStream({ wire: a }), { role: 'client' });
+    const echoes = ['one', 'two'].map((word) => {
+      const stream = new IOStream({ wire: link.wire() });
+      stream.end(word);
+      return all(stream.data$);
+    });
+    equal(await Promise.all(echoes), ['one', 'two']);
+    link.close();
+    equal(await firstValueFrom(link.closed$), { by: 'us', dialled: 2, accepted: 0 });
   },
   async 'passes a SOCKS5 proxy over a wire'() {
     const proxy = proxyOf(async (far) => {

@@ -5,6 +5,7 @@ import { echo1, echo100 } from './echo.ts';
 import { handshakeByCount, handshakeByDelimiter } from './handshake.ts';
 import { idleAccepted, idleAcceptedCallback, idleClient, idleClientCallback } from './idle-memory.ts';
 import { lines100 } from './lines.ts';
+import { muxBulk } from './mux.ts';
 import { otherLibraries } from './other-libraries.ts';
 import { pingPong } from './ping-pong.ts';
 import { pluginRows } from './plugins.ts';
@@ -47,6 +48,7 @@ export const rows: readonly Row[] = [
   handshakeByDelimiter,
   lines100,
   relayed,
+  muxBulk,
   redisPipelined,
   redisSingle,
 ];
