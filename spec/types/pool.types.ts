@@ -16,6 +16,9 @@ export const number$: Observable<number> = own.use((io, session) => of(io.Count 
 const made = pool({ connect: (): IOStreamOptions => ({ host: '127.0.0.1', port: 7 }) });
 export const text$: Observable<string> = made.use((io) => of(io.ip ?? ''));
 
+const counted = pool({ connect: () => ({ host: '127.0.0.1', port: 7, Count: 0 }) });
+export const count$: Observable<number> = counted.use((io) => of(io.Count));
+
 // @ts-expect-error -- a misspelt option
 pool({ connect: { host: '127.0.0.1', port: 7 }, maxSize: 4 });
 // @ts-expect-error -- a misspelt option of the connection

@@ -1,4 +1,5 @@
 import { isObservable, type ObservableInput, type SchedulerLike } from 'rxjs';
+import type { Endpoint } from '../stream/endpoint.ts';
 import { checkStreamOptions } from '../stream/check-stream-options.ts';
 import { IOStream, type IOStreamOptions } from '../stream/io-stream.ts';
 import { DEFAULTS } from '../stream/options.ts';
@@ -86,6 +87,6 @@ type Loose = Omit<PoolOptions<object, unknown>, 'connect' | 'open' | 'validate'>
 
 function checkTarget(target: IOStreamOptions): IOStreamOptions {
   const copy = checkStreamOptions(target);
-  if (copy.fh === undefined) return copy;
+  if ((copy as Endpoint).fh === undefined) return copy;
   throw new TypeError('expected `connect` of pool to be a function with `fh`, got options: an fh can be used once, return a new one');
 }

@@ -7,9 +7,9 @@ import type { IOStream, StreamOf } from '../stream/io-stream.ts';
 export type PoolHandler<S = IOStream, T = undefined, R = unknown> = (io: S, session: T) => ObservableInput<R>;
 
 /** The options of {@link pool}. All times are in milliseconds; 0 and Infinity turn a limit off. */
-export interface PoolOptions<O, T> {
+export interface PoolOptions<O, T, C = ConnectOptions<O>> {
   /** The options of each connection, as for `connect`; or a function that returns new ones for each. An `fh` needs a function. */
-  readonly connect: ConnectOptions<O>;
+  readonly connect: C;
   /** Maximum number of connections. Those that are closing do not count; they are at most as many again. @default 10 */
   readonly max?: number | undefined;
   /** How many uses may wait while `max` connections are busy. One more is rejected with EOUTBUFLIMIT. @default 10000 */

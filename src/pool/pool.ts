@@ -1,4 +1,5 @@
-import type { StreamOf } from '../stream/io-stream.ts';
+import type { IOStreamOptions, StreamOf } from '../stream/io-stream.ts';
+import type { OptionsOf } from '../stream/stream-of.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { planPool } from './pool-plan.ts';
 import type { Pool, PoolOptions } from './pool-types.ts';
@@ -47,6 +48,12 @@ import type { Pool, PoolOptions } from './pool-types.ts';
  * @throws TypeError for a wrong option. If a function returned it, the use errors instead.
  * @see docs/guides/pooling.md for logins, transactions and error replies, {@link persistent} for one connection that comes back.
  */
-export function pool<O extends object, T = undefined>(options: PoolOptions<O, T>): Pool<StreamOf<O>, T> {
-  return new ConnectionPool(planPool(options as PoolOptions<object, unknown>)) as unknown as Pool<StreamOf<O>, T>;
+export function pool<O extends object, T = undefined>(
+  options: PoolOptions<O, T, () => OptionsOf<O, IOStreamOptions<StreamOf<O>>>>,
+): Pool<StreamOf<O>, T>;
+export function pool<O extends object, T = undefined>(
+  options: PoolOptions<O, T, OptionsOf<O, IOStreamOptions<StreamOf<O>>>>,
+): Pool<StreamOf<O>, T>;
+export function pool(options: PoolOptions<object, unknown>): unknown {
+  return new ConnectionPool(planPool(options));
 }
