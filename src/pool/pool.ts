@@ -51,6 +51,7 @@ import type { Pool, PoolOptions } from './pool-types.ts';
 export function pool<O extends object, T = undefined>(
   options: PoolOptions<O, T, () => OptionsOf<O, IOStreamOptions<StreamOf<O>>>>,
 ): Pool<StreamOf<O>, T>;
+// eslint-disable-next-line @typescript-eslint/unified-signatures -- a union of the two infers nothing
 export function pool<O extends object, T = undefined>(
   options: PoolOptions<O, T, OptionsOf<O, IOStreamOptions<StreamOf<O>>>>,
 ): Pool<StreamOf<O>, T>;
