@@ -51,8 +51,8 @@ import type { Pool, PoolOptions } from './pool-types.ts';
 export function pool<O extends object, T = undefined>(
   options: PoolOptions<O, T, () => OptionsOf<O, IOStreamOptions<StreamOf<O>>>>,
 ): Pool<StreamOf<O>, T>;
-// eslint-disable-next-line @typescript-eslint/unified-signatures -- a union of the two infers nothing
 export function pool<O extends object, T = undefined>(
+  // eslint-disable-next-line @typescript-eslint/unified-signatures -- a union of the two infers nothing
   options: PoolOptions<O, T, OptionsOf<O, IOStreamOptions<StreamOf<O>>>>,
 ): Pool<StreamOf<O>, T>;
 export function pool(options: PoolOptions<object, unknown>): unknown {
