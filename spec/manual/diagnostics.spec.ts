@@ -41,7 +41,7 @@ describe('usage: new IOStream', () => {
     ['port without host', [{ cb, fh: 5, port: 80 }], /`host` and `port` together, got `port` without `host`/],
     ['fh and host', [{ cb, fh: 5, ...place }], /exactly one of .*, got `fh` and `host`/],
     ['fh, host and path', [{ cb, fh: 5, ...place, path: '/x' }], /got `fh` and `host` and `path`/],
-    ['host and wire', [{ cb, ...place, wire: () => undefined }], /got `host` and `wire`/],
+    ['path and wire', [{ cb, path: '/x', wire: () => undefined }], /got `path` and `wire`/],
   ])('refuses %s', (_problem, options, expected) => {
     const message = thrownBy(...options);
     expect(message).toMatch(/^usage: new IOStream\(/);

@@ -45,7 +45,8 @@ describe('checkWire', () => {
     spec(
       `finds that ${name} keeps the rules of a wire`,
       async () => {
-        (await checkWire(make, options)).assert();
+        // 10,000 chunks each way take more than the default on a busy machine.
+        (await checkWire(make, { timeout: 20_000, ...options })).assert();
       },
       { timeout: 120_000 },
     );
