@@ -69,6 +69,14 @@ describe('IOStreamError', () => {
     expect(String(error)).toBe('IOStreamError: cannot resolve name [EDNS]');
   });
 
+  it('has a name that can be changed for one error, as that of every Error', () => {
+    const error = new IOStreamError('EDNS', { phase: 'resolve' });
+    error.name = 'DialError';
+    expect(String(error)).toBe('DialError: cannot resolve name [EDNS]');
+    expect(Object.keys(error)).not.toContain('name');
+    expect(new IOStreamError('EDNS', { phase: 'resolve' }).name).toBe('IOStreamError');
+  });
+
   it('names its layer in a field and in the message', () => {
     const error = new IOStreamError('EPROXY', { phase: 'handshake', layer: 'proxy', message: 'expected 200, got 403' });
     expect(error.layer).toBe('proxy');

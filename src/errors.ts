@@ -1,3 +1,4 @@
+import { definedOnly } from './util/defined-only.ts';
 import { errorToJson, errorToPrint } from './util/print-error.ts';
 import { ownOptions } from './util/own-options.ts';
 
@@ -124,6 +125,9 @@ export interface IOStreamErrorOptions {
   readonly facts?: Readonly<Record<string, unknown>> | undefined;
 }
 
+/** The symbol needs no import of `node:util`. */
+const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom');
+
 /**
  * Describes a failure of a connection.
  *
@@ -187,7 +191,7 @@ export class IOStreamError extends Error {
     const known: CodeFacts | undefined = Object.hasOwn(CODES, code) ? CODES[code as ErrorCode] : undefined;
     const { message, layer, phase, fatal, errno, cause, facts } = ownOptions(options, 'IOStreamError');
     const text = withCode(message ?? known?.text ?? 'unknown error', code);
-    super(layer === undefined ? text : `${layer}: ${text}`, cause === undefined ? undefined : { cause });
+    super(layer === undefined ? text : `${layer}: ${text}`, definedOnly({ cause }));
     this.code = code;
     this.errno = errno ?? known?.errno ?? 0;
     this.phase = phase;
@@ -196,16 +200,21 @@ export class IOStreamError extends Error {
     if (facts) Object.assign(this, facts);
   }
 
-  static {
-    Object.defineProperty(this.prototype, 'name', { value: 'IOStreamError', configurable: true, writable: true });
-    // Node and Bun call it for `console.log` and `inspect`. The symbol needs no import of `node:util`.
-    Object.defineProperty(this.prototype, Symbol.for('nodejs.util.inspect.custom'), {
-      value(this: IOStreamError, depth: number, options: object, inspect: (value: unknown, options: object) => string) {
-        return inspect(errorToPrint(this), { ...options, depth, customInspect: false });
-      },
-      configurable: true,
-      writable: true,
-    });
+  // Members of the class, and no static block: a bundler leaves out a class that it does not use only if defining it does nothing else.
+
+  /** @internal */
+  override get name(): string {
+    return 'IOStreamError';
+  }
+
+  /** @internal */
+  override set name(value: string) {
+    Object.defineProperty(this, 'name', { value, configurable: true, writable: true });
+  }
+
+  /** @internal Node and Bun call it for `console.log` and `inspect`. */
+  [INSPECT](depth: number, options: object, inspect: (value: unknown, options: object) => string): string {
+    return inspect(errorToPrint(this), { ...options, depth, customInspect: false });
   }
 
   /** Returns the name, the message, the fields and the chain of causes, for `JSON.stringify`. Without the stack. */
@@ -231,8 +240,7 @@ export class IOStreamError extends Error {
     const message = options.message ?? (error instanceof Error ? error.message : String(error));
     if (isSystemError(error)) {
       const { code, errno, syscall, address, port } = error;
-      const facts = Object.fromEntries(Object.entries({ syscall, address, port }).filter(([, value]) => value !== undefined));
-      return new IOStreamError(code, { ...options, message, errno, cause: error, facts });
+      return new IOStreamError(code, { ...options, message, errno, cause: error, facts: definedOnly({ syscall, address, port }) });
     }
     return new IOStreamError(options.code ?? EPROTOCOL, { ...options, message, cause: error });
   }

@@ -3,11 +3,10 @@ import { ByteBuffer } from '../protocol/byte-buffer.ts';
 import { concatBytes } from '../util/concat-bytes.ts';
 import { describeWithType } from '../util/describe.ts';
 import type { Codec } from './codec.ts';
-import { decodeWith } from './decode-with.ts';
 import { codecOptions } from './codec-options.ts';
 import { frameBytes } from './frame-bytes.ts';
-import { tooLongToSend, unencodable } from './frame-errors.ts';
-import { Parser } from './parser.ts';
+import { unencodable } from './frame-errors.ts';
+import { parseWith } from './parser.ts';
 
 /** Options of {@link delimited}. */
 export interface DelimitedOptions {
@@ -50,21 +49,16 @@ export function delimited(options: DelimitedOptions): Codec<Uint8Array, Uint8Arr
   const delimiter = copyOf(text);
   const overhead = delimiter.length;
   return {
-    decode: () =>
-      decodeWith(
-        () =>
-          new Parser(
-            function* (link) {
-              const frame = yield* link.readUntil(delimiter, Infinity);
-              return frame.subarray(0, -overhead);
-            },
-            { maxLength, overhead },
-          ),
-      ),
+    decode: parseWith(
+      function* (link) {
+        const frame = yield* link.readUntil(delimiter, Infinity);
+        return frame.subarray(0, -overhead);
+      },
+      { maxLength, overhead },
+    ),
     encode: () =>
       map((message) => {
-        const frame = frameBytes(message);
-        if (frame.length > maxLength) throw tooLongToSend(maxLength, frame.length);
+        const frame = frameBytes(message, maxLength);
         const whole = concatBytes([frame, delimiter]);
         const buffer = new ByteBuffer();
         buffer.assign(whole);

@@ -1,4 +1,4 @@
-const TEXT = new TextEncoder();
+const TEXT = /* @__PURE__ */ new TextEncoder();
 
 /** Size of the memory that short texts share. */
 const SLAB_BYTES = 16 * 1024;

@@ -1,10 +1,20 @@
+import { EFRAMELIMIT, IOStreamError } from '../errors.ts';
 import { describeWithType } from '../util/describe.ts';
 import { encodeText } from './encode-text.ts';
 import { unencodable } from './frame-errors.ts';
 
-/** Returns bytes unchanged, and text encoded in UTF-8. Throws for anything else. */
-export function frameBytes(message: unknown): Uint8Array {
-  if (typeof message === 'string') return encodeText(message);
-  if (message instanceof Uint8Array) return message;
-  throw unencodable(`expected a message of bytes or text, got ${describeWithType(message)}`);
+/**
+ * Returns bytes unchanged, and text encoded in UTF-8. Throws for anything else, and for more than `maxLength` bytes. The errors
+ * are not fatal: the connection stays open.
+ */
+export function frameBytes(message: unknown, maxLength?: number): Uint8Array {
+  const bytes = typeof message === 'string' ? encodeText(message) : message;
+  if (!(bytes instanceof Uint8Array)) throw unencodable(`expected a message of bytes or text, got ${describeWithType(message)}`);
+  if (maxLength !== undefined && bytes.length > maxLength) throw tooLongToSend(maxLength, bytes.length);
+  return bytes;
+}
+
+function tooLongToSend(maxLength: number, length: number): IOStreamError {
+  const message = `expected a frame of at most maxLength = ${maxLength} bytes, got ${length}`;
+  return new IOStreamError(EFRAMELIMIT, { phase: 'write', fatal: false, message });
 }

@@ -16,12 +16,6 @@ export function truncated(bytes: number): IOStreamError {
   return malformed(`input ended inside a frame, after its first ${bytes} bytes`);
 }
 
-/** Creates the error for a frame to send that is over the limit. Not fatal: the connection stays open. */
-export function tooLongToSend(maxLength: number, length: number): IOStreamError {
-  const message = `expected a frame of at most maxLength = ${maxLength} bytes, got ${length}`;
-  return new IOStreamError(EFRAMELIMIT, { phase: 'write', fatal: false, message });
-}
-
 /** Creates the error for a message that our own decoder would not return. Not fatal: the connection stays open. */
 export function unencodable(message: string): IOStreamError {
   return new IOStreamError(EPROTOCOL, { phase: 'write', fatal: false, message });

@@ -2,11 +2,10 @@ import { map } from 'rxjs';
 import { concatBytes } from '../util/concat-bytes.ts';
 import { checkOneOf, codecOptions } from './codec-options.ts';
 import type { Codec } from './codec.ts';
-import { decodeWith } from './decode-with.ts';
 import { frameBytes } from './frame-bytes.ts';
-import { malformed, receivedTooLong, tooLongToSend } from './frame-errors.ts';
+import { malformed, receivedTooLong } from './frame-errors.ts';
 import { fixedHeader, MAX_HEADER_BYTES, varintHeader } from './length-header.ts';
-import { Parser } from './parser.ts';
+import { parseWith } from './parser.ts';
 
 /** Options of {@link lengthPrefixed}. */
 export interface LengthPrefixedOptions {
@@ -59,24 +58,19 @@ export function lengthPrefixed(options: LengthPrefixedOptions): Codec<Uint8Array
   const header = bytes === 'varint' ? varintHeader : fixedHeader(bytes, endian === 'little');
   const maxToSend = Math.min(maxLength, header.maxLength - (includesHeader ? header.size(0) : 0));
   return {
-    decode: () =>
-      decodeWith(
-        () =>
-          new Parser(
-            function* (link) {
-              const { length: value, size } = yield* header.read(link);
-              const length = includesHeader ? value - size : value;
-              if (length < 0) throw malformed(`received a length of ${value}, less than the ${size} bytes of the header that it includes`);
-              if (length > maxLength) throw receivedTooLong(maxLength, length);
-              return yield* link.read(length);
-            },
-            { maxLength, overhead: MAX_HEADER_BYTES },
-          ),
-      ),
+    decode: parseWith(
+      function* (link) {
+        const { length: value, size } = yield* header.read(link);
+        const length = includesHeader ? value - size : value;
+        if (length < 0) throw malformed(`received a length of ${value}, less than the ${size} bytes of the header that it includes`);
+        if (length > maxLength) throw receivedTooLong(maxLength, length);
+        return yield* link.read(length);
+      },
+      { maxLength, overhead: MAX_HEADER_BYTES },
+    ),
     encode: () =>
       map((message) => {
-        const frame = frameBytes(message);
-        if (frame.length > maxToSend) throw tooLongToSend(maxToSend, frame.length);
+        const frame = frameBytes(message, maxToSend);
         // The size of a varint depends on the length in it, which may include the varint itself.
         let size = header.size(frame.length);
         if (includesHeader) while (header.size(frame.length + size) > size) size += 1;

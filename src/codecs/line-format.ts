@@ -3,8 +3,8 @@ import { malformed } from './frame-errors.ts';
 
 export const LF = 0x0a;
 export const CR = 0x0d;
-const LENIENT = new TextDecoder('utf-8', { ignoreBOM: true });
-const STRICT = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
+const LENIENT = /* @__PURE__ */ new TextDecoder('utf-8', { ignoreBOM: true });
+const STRICT = /* @__PURE__ */ new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
 
 /** The lines of a run, and the error after them. */
 export interface FoundLines<T> {

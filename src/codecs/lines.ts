@@ -4,7 +4,7 @@ import type { Codec } from './codec.ts';
 import { decodeWith } from './decode-with.ts';
 import { checkOneOf, codecOptions } from './codec-options.ts';
 import { frameBytes } from './frame-bytes.ts';
-import { tooLongToSend, unencodable } from './frame-errors.ts';
+import { unencodable } from './frame-errors.ts';
 import { asBytes, CR, LF, rejectInvalid, replaceInvalid } from './line-format.ts';
 import { LineSplitter } from './line-splitter.ts';
 
@@ -66,8 +66,7 @@ export function lines(options: LinesOptions): Codec<Uint8Array, Uint8Array | str
   const end = frameBytes(delimiter);
   const encode: Codec<never, Uint8Array | string>['encode'] = () =>
     map((message) => {
-      const line = frameBytes(message);
-      if (line.length > maxLength) throw tooLongToSend(maxLength, line.length);
+      const line = frameBytes(message, maxLength);
       const at = line.indexOf(LF);
       if (at >= 0) throw unencodable(`expected a line without its end inside, got one at byte ${at}`);
       if (end.length === 1 && line.at(-1) === CR)

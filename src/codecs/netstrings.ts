@@ -1,11 +1,10 @@
 import { map } from 'rxjs';
 import { concatBytes } from '../util/concat-bytes.ts';
 import type { Codec } from './codec.ts';
-import { decodeWith } from './decode-with.ts';
 import { codecOptions } from './codec-options.ts';
 import { frameBytes } from './frame-bytes.ts';
-import { malformed, receivedTooLong, tooLongToSend } from './frame-errors.ts';
-import { Parser } from './parser.ts';
+import { malformed, receivedTooLong } from './frame-errors.ts';
+import { parseWith } from './parser.ts';
 
 /** Options of {@link netstrings}. */
 export interface NetstringsOptions {
@@ -49,32 +48,27 @@ const OVERHEAD = 18;
 export function netstrings(options: NetstringsOptions): Codec<Uint8Array, Uint8Array | string> {
   const { maxLength } = codecOptions(options, 'netstrings', ['maxLength']);
   return {
-    decode: () =>
-      decodeWith(
-        () =>
-          new Parser(
-            function* (link) {
-              let length = -1;
-              for (;;) {
-                const [byte = 0] = yield* link.read(1);
-                if (byte === COLON && length >= 0) break;
-                if (byte < ZERO || byte > NINE) throw malformed(`received byte ${byte} in the length of a netstring, instead of a digit`);
-                if (length === 0) throw malformed('received a netstring whose length has a leading zero');
-                length = Math.max(0, length) * 10 + (byte - ZERO);
-                if (length > maxLength) throw receivedTooLong(maxLength, `${length} or more`);
-              }
-              const frame = yield* link.read(length);
-              const [end] = yield* link.read(1);
-              if (end !== COMMA) throw malformed(`received byte ${end} after the ${length} bytes of a netstring, instead of a comma`);
-              return frame;
-            },
-            { maxLength, overhead: OVERHEAD },
-          ),
-      ),
+    decode: parseWith(
+      function* (link) {
+        let length = -1;
+        for (;;) {
+          const [byte = 0] = yield* link.read(1);
+          if (byte === COLON && length >= 0) break;
+          if (byte < ZERO || byte > NINE) throw malformed(`received byte ${byte} in the length of a netstring, instead of a digit`);
+          if (length === 0) throw malformed('received a netstring whose length has a leading zero');
+          length = Math.max(0, length) * 10 + (byte - ZERO);
+          if (length > maxLength) throw receivedTooLong(maxLength, `${length} or more`);
+        }
+        const frame = yield* link.read(length);
+        const [end] = yield* link.read(1);
+        if (end !== COMMA) throw malformed(`received byte ${end} after the ${length} bytes of a netstring, instead of a comma`);
+        return frame;
+      },
+      { maxLength, overhead: OVERHEAD },
+    ),
     encode: () =>
       map((message) => {
-        const frame = frameBytes(message);
-        if (frame.length > maxLength) throw tooLongToSend(maxLength, frame.length);
+        const frame = frameBytes(message, maxLength);
         return concatBytes([frameBytes(`${frame.length}:`), frame, Uint8Array.of(COMMA)]);
       }),
   };

@@ -1,9 +1,8 @@
 import { map } from 'rxjs';
 import type { Codec } from './codec.ts';
-import { decodeWith } from './decode-with.ts';
 import { codecOptions } from './codec-options.ts';
 import { frameBytes } from './frame-bytes.ts';
-import { Parser, type Parse } from './parser.ts';
+import { parseWith, type Parse } from './parser.ts';
 
 /** Options of {@link parse}. */
 export interface ParseOptions<W> {
@@ -62,7 +61,7 @@ export function parse<T, W = Uint8Array | string>(talk: Parse<T>, options: Parse
   if (typeof talk !== 'function') throw new TypeError(`expected a generator function that reads one message, got ${typeof talk}`);
   const { maxLength, encode } = codecOptions(options, 'parse', ['maxLength', 'encode']);
   return {
-    decode: () => decodeWith(() => new Parser(talk, { maxLength })),
+    decode: parseWith(talk, { maxLength }),
     encode: () => map((message) => frameBytes(encode ? encode(message) : message)),
   };
 }

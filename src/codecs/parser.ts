@@ -1,8 +1,10 @@
+import type { OperatorFunction } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
 import { GeneratorRunner } from '../protocol/generator-runner.ts';
 import type { Link } from '../protocol/link.ts';
 import type { Talk } from '../protocol/need.ts';
 import { PendingRead } from '../protocol/pending-read.ts';
+import { decodeWith } from './decode-with.ts';
 import type { Decoder } from './decoder.ts';
 import { receivedTooLong, truncated } from './frame-errors.ts';
 
@@ -19,18 +21,20 @@ export interface ParserLimits {
   readonly overhead?: number;
 }
 
+/** Creates the `decode` of a codec whose messages are read by a generator. */
+export function parseWith<T>(parse: Parse<T>, limits: ParserLimits): () => OperatorFunction<Uint8Array, T> {
+  return () => decodeWith(() => new Parser(parse, limits));
+}
+
 /** Decodes messages by running a new generator for each of them, as the bytes arrive. */
-export class Parser<T> implements Decoder<T> {
+class Parser<T> implements Decoder<T> {
   readonly #parse: Parse<T>;
   readonly #runner: GeneratorRunner<T>;
   readonly #reader: Reader;
 
   constructor(parse: Parse<T>, { maxLength, overhead = 0 }: ParserLimits) {
-    const runner = new GeneratorRunner<T>({
-      phase: 'read',
-      maxBytes: maxLength + overhead,
-      overLimit: () => receivedTooLong(maxLength),
-    });
+    const limit = { bytes: maxLength + overhead, error: () => receivedTooLong(maxLength) };
+    const runner = new GeneratorRunner<T>({ phase: 'read', limit });
     this.#parse = parse;
     this.#runner = runner;
     this.#reader = {

@@ -35,7 +35,7 @@ export interface CheckedAdmitRules extends Omit<AdmitRules, 'allow' | 'deny'> {
   readonly deny: IpSet | undefined;
 }
 
-const LIST: Rule = ['a list of addresses and ranges', Array.isArray];
+const LIST: Rule = ['a list of addresses and ranges', (value) => Array.isArray(value)];
 const RATE: Rule = ['a number of connections a second, more than 0', isRate, describeNumber];
 
 /** The rules of `admit`, as an option of `caller`. */

@@ -14,7 +14,7 @@ export interface InputTarget {
 }
 
 /** The buffer of all streams without unread bytes; always empty. */
-const NO_UNREAD = new ByteBuffer();
+const NO_UNREAD = /* @__PURE__ */ new ByteBuffer();
 
 /**
  * The inbound direction of a stream: unread bytes, and the credit of the peer.

@@ -46,10 +46,9 @@ export class ByteBuffer {
 
   /** @param unseen whether no other code has, or will have, a reference to these bytes. */
   append(bytes: Uint8Array, unseen = false): void {
-    if (bytes.length === 0) return;
     // Adopted without a copy, unless that would retain a much larger backing buffer.
-    if (this.length === 0 && bytes.length * 2 >= bytes.buffer.byteLength) this.#adopt(bytes, unseen);
-    else this.#copy(bytes);
+    if (this.length > 0 || bytes.length * 2 >= bytes.buffer.byteLength) this.appendBriefly(bytes, unseen);
+    else if (bytes.length > 0) this.#copy(bytes);
   }
 
   /**
@@ -58,8 +57,11 @@ export class ByteBuffer {
    */
   appendBriefly(bytes: Uint8Array, unseen = false): void {
     if (bytes.length === 0) return;
-    if (this.length === 0) this.#adopt(bytes, unseen);
-    else this.#copy(bytes);
+    if (this.length > 0) this.#copy(bytes);
+    else {
+      this.assign(bytes);
+      this.#isExclusive = unseen;
+    }
   }
 
   /** Copies the remaining bytes if they would retain a much larger backing buffer. */
@@ -95,30 +97,19 @@ export class ByteBuffer {
     return taken;
   }
 
-  #adopt(bytes: Uint8Array, unseen: boolean): void {
-    this.assign(bytes);
-    this.#isExclusive = unseen;
-  }
-
   #copy(bytes: Uint8Array): void {
-    this.#reserve(bytes.length);
+    if (!this.#isOwned || this.#end + bytes.length > this.#memory.length) this.#move(2 * (this.length + bytes.length));
     this.#memory.set(bytes, this.#end);
     this.#end += bytes.length;
   }
 
-  #reserve(more: number): void {
-    if (this.#isOwned && this.#end + more <= this.#memory.length) return;
-    this.#move(2 * (this.length + more));
-  }
-
   /** Copies to a new allocation. Existing views keep the old memory. */
   #move(size: number): void {
+    const { length } = this;
     const fresh = new Uint8Array(Math.max(size, MIN_CAPACITY));
     fresh.set(this.view());
-    this.#end = this.length;
-    this.#start = 0;
-    this.#memory = fresh;
+    this.assign(fresh);
+    this.#end = length;
     this.#isOwned = true;
-    this.#isExclusive = false;
   }
 }

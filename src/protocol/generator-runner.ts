@@ -7,10 +7,8 @@ import type { ByteSource } from './pending-read.ts';
 export interface GeneratorRunnerOptions {
   /** The phase of the errors. */
   readonly phase: Phase;
-  /** The maximum number of bytes that one generator may read. Default: no limit. */
-  readonly maxBytes?: number | undefined;
-  /** Creates the error for a generator that needs more than `maxBytes`. */
-  readonly overLimit?: (() => Error) | undefined;
+  /** The bytes that one generator may read, and the error for one that needs more. Default: no limit. */
+  readonly limit?: { readonly bytes: number; readonly error: () => Error } | undefined;
   /** Called with the bytes that satisfy a need, just before the generator receives them. */
   readonly onRead?: ((bytes: Uint8Array) => void) | undefined;
 }
@@ -27,23 +25,22 @@ export interface GeneratorRunnerOptions {
 export class GeneratorRunner<T> implements ByteSource {
   /** The bytes that have arrived and have not been read. */
   readonly unread: ByteBuffer = new ByteBuffer();
+  /** The number of bytes that the generator has read. Read only. */
+  consumed = 0;
+  /** Whether the generator is in the middle of a step. Read only. */
+  isRunning = false;
   readonly #options: GeneratorRunnerOptions;
-  readonly #maxBytes: number;
   #generator: Talk<T> | undefined;
   /** The need that is not satisfied yet. */
   #pending: IteratorYieldResult<Need> | undefined;
-  /** The number of bytes that the generator has read. */
-  #consumed = 0;
   /** The position up to which the unread bytes have been searched for the delimiter. */
   #searched = 0;
   /** The need that a read has tried in vain in this step. It is not tried again. */
   #missed: Need | undefined;
-  #isRunning = false;
   #isStopped = false;
 
   constructor(options: GeneratorRunnerOptions) {
     this.#options = options;
-    this.#maxBytes = options.maxBytes ?? Infinity;
   }
 
   /** The need of the generator that is not satisfied yet. */
@@ -51,20 +48,10 @@ export class GeneratorRunner<T> implements ByteSource {
     return this.#pending?.value;
   }
 
-  /** The number of bytes that the generator has read. */
-  get consumed(): number {
-    return this.#consumed;
-  }
-
-  /** Whether the generator is in the middle of a step. */
-  get isRunning(): boolean {
-    return this.#isRunning;
-  }
-
   /** Runs a new generator to its first need that is not satisfied, or to its end. Throws what the generator throws. */
   start(generator: Talk<T>): IteratorResult<Need, T> {
     this.#generator = generator;
-    this.#consumed = 0;
+    this.consumed = 0;
     return this.#run('next');
   }
 
@@ -86,7 +73,7 @@ export class GeneratorRunner<T> implements ByteSource {
   /** Runs the `finally` blocks of the generator: now, or after the current step if the generator itself caused the call. */
   return(): void {
     this.#isStopped = true;
-    if (!this.#isRunning) this.#generator?.return(undefined as T);
+    if (!this.isRunning) this.#generator?.return(undefined as T);
   }
 
   /** Called by a read. Returns undefined after {@link return}, too. */
@@ -97,7 +84,7 @@ export class GeneratorRunner<T> implements ByteSource {
       return undefined;
     }
     this.#searched = 0;
-    this.#consumed += length;
+    this.consumed += length;
     const bytes = this.unread.take(length);
     if (length > 0) this.#options.onRead?.(bytes);
     return bytes;
@@ -106,30 +93,25 @@ export class GeneratorRunner<T> implements ByteSource {
   #run(step: 'next' | 'throw' | 'resume', value?: unknown): IteratorResult<Need, T> {
     const generator = this.#generator;
     if (!generator) throw new TypeError('expected start() before the generator is continued');
-    this.#isRunning = true;
+    this.isRunning = true;
     try {
-      const pending = step === 'resume' ? this.#pending : undefined;
       this.#missed = undefined;
       let result: IteratorResult<Need, T> =
-        pending ?? this.#checked(generator, step === 'throw' ? generator.throw(value) : generator.next(value as Uint8Array));
+        (step === 'resume' ? this.#pending : undefined) ??
+        (step === 'throw' ? generator.throw(value) : generator.next(value as Uint8Array));
       while (!result.done && !this.#isStopped) {
-        const bytes = this.#bytesFor(result.value);
-        if (!bytes) return (this.#pending = result);
-        result = this.#checked(generator, generator.next(bytes));
+        if (isNeed(result.value)) {
+          const bytes = this.#bytesFor(result.value);
+          if (!bytes) return (this.#pending = result);
+          result = generator.next(bytes);
+        } else result = generator.throw(notANeed(result.value)); // The generator may catch the error and continue.
       }
       this.#pending = undefined;
       return result;
     } finally {
-      this.#isRunning = false;
+      this.isRunning = false;
       if (this.#isStopped) generator.return(undefined as T);
     }
-  }
-
-  /** Throws a yielded value that is not a need back into the generator, which may catch the error and continue. */
-  #checked(generator: Talk<T>, first: IteratorResult<Need, T>): IteratorResult<Need, T> {
-    let result = first;
-    while (!result.done && !this.#isStopped && !isNeed(result.value)) result = generator.throw(notANeed(result.value));
-    return result;
   }
 
   #bytesFor(need: Need): Uint8Array | undefined {
@@ -139,27 +121,31 @@ export class GeneratorRunner<T> implements ByteSource {
     return bytes;
   }
 
+  /** The number of bytes that the generator may still read. */
+  get #room(): number {
+    return (this.#options.limit?.bytes ?? Infinity) - this.consumed;
+  }
+
   /** Returns how many bytes satisfy the need, or undefined if there are not enough yet. */
   #available(need: BytesNeed): number | undefined {
-    const { length } = this.unread;
-    const room = this.#maxBytes - this.#consumed;
-    if ('count' in need) return need.count <= length && need.count <= room ? need.count : undefined;
+    const end = Math.min(this.unread.length, this.#room);
+    if ('count' in need) return need.count <= end ? need.count : undefined;
     const { until, limit } = need;
-    const end = Math.min(length, limit, room);
-    const found = this.unread.indexOf(until, this.#searched, end);
+    const to = Math.min(end, limit);
+    const found = this.unread.indexOf(until, this.#searched, to);
     if (found >= 0) return found + until.length;
-    this.#searched = Math.max(0, end - until.length + 1);
+    this.#searched = Math.max(0, to - until.length + 1);
     return undefined;
   }
 
   /** Called if the need is not satisfied. Throws if further bytes cannot satisfy it within the limits. */
   #checkLimits(need: BytesNeed): void {
-    const room = this.#maxBytes - this.#consumed;
+    const { phase, limit } = this.#options;
     const least = 'count' in need ? need.count : this.unread.length + 1;
-    if ('limit' in need && need.limit <= room && need.limit < least) {
+    if ('limit' in need && need.limit <= this.#room && need.limit < least) {
       const message = `no delimiter within ${need.whole ?? need.limit} bytes, itself included`;
-      throw new IOStreamError(EPROTOCOL, { phase: this.#options.phase, message });
+      throw new IOStreamError(EPROTOCOL, { phase, message });
     }
-    if (least > room) throw this.#options.overLimit?.() ?? new RangeError(`no end of the message within ${this.#maxBytes} bytes`);
+    if (limit && least > this.#room) throw limit.error();
   }
 }

@@ -2,7 +2,7 @@ import type { ByteBuffer } from './byte-buffer.ts';
 import type { Answer, Talk } from './need.ts';
 import { PendingRead, type ByteSource } from './pending-read.ts';
 
-const TEXT = new TextEncoder();
+const TEXT = /* @__PURE__ */ new TextEncoder();
 
 /**
  * Sends bytes and reads exact amounts of bytes within a conversation.

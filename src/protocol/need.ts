@@ -1,3 +1,5 @@
+import { isCount, isObject } from '../util/value-tests.ts';
+
 /** A request that a conversation yields: an exact number of bytes, all bytes up to a delimiter within `limit`, or an {@link Answer}. */
 export type Need =
   | { readonly count: number }
@@ -18,31 +20,30 @@ export type Talk<T> = Generator<Need, T, Uint8Array>;
 
 /** Creates the need for exactly `count` bytes. Throws a TypeError if `count` is not a number of bytes. */
 export function needCount(count: number): BytesNeed {
-  if (!isLength(count)) throw new TypeError(`expected \`count\` of link.read to be a number of bytes, got ${String(count)}`);
+  checkLength(count, '`count` of link.read');
   return { count };
 }
 
 /** Creates the need for all bytes up to and including a delimiter. Throws a TypeError for an empty delimiter or an invalid limit. */
 export function needUntil(until: Uint8Array, limit: number, whole?: number): BytesNeed {
   if (until.length === 0) throw new TypeError('expected the delimiter of link.readUntil to have a byte at least, got none');
-  if (!isLength(limit) && limit !== Infinity)
-    throw new TypeError(`expected \`limit\` of link.readUntil to be a number of bytes, got ${String(limit)}`);
+  if (limit !== Infinity) checkLength(limit, '`limit` of link.readUntil');
   return { until, limit, whole };
 }
 
 /** Returns whether a yielded value is a need, as with `yield*`, and not the generator that creates one, as with a plain `yield`. */
 export function isNeed(value: unknown): value is Need {
-  return typeof value === 'object' && value !== null && ('count' in value || 'until' in value || 'wait' in value);
+  return isObject(value) && ('count' in value || 'until' in value || 'wait' in value);
 }
 
 /** Creates the error for a yielded value that is not a need. */
 export function notANeed(value: unknown): TypeError {
-  const got = typeof value === 'object' && value !== null && 'next' in value ? 'a generator' : typeof value;
+  const got = isObject(value) && 'next' in value ? 'a generator' : typeof value;
   return new TypeError(
     `expected the conversation to write \`yield*\` before link.read, link.readUntil and link.wait, got \`yield\` with ${got}`,
   );
 }
 
-function isLength(count: number): boolean {
-  return Number.isSafeInteger(count) && count >= 0;
+function checkLength(count: number, name: string): void {
+  if (!isCount(count)) throw new TypeError(`expected ${name} to be a number of bytes, got ${String(count)}`);
 }

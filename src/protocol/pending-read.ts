@@ -1,6 +1,6 @@
 import { needCount, needUntil, type BytesNeed, type Need, type Talk } from './need.ts';
 
-const TEXT = new TextEncoder();
+const TEXT = /* @__PURE__ */ new TextEncoder();
 
 /** Where a read takes its bytes from. */
 export interface ByteSource {

@@ -23,7 +23,7 @@ export interface SocksBound {
 /** The maximum length of a name in bytes: SOCKS5 has a one-byte length, and DNS allows no more. */
 const NAME_LIMIT = 255;
 
-const TEXT = new TextEncoder();
+const TEXT = /* @__PURE__ */ new TextEncoder();
 
 /** Returns the bytes of a name. Throws if it is empty, too long or contains NUL. Never resolves it locally instead. */
 export function nameBytes(name: string): Uint8Array {

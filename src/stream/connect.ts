@@ -1,8 +1,7 @@
 /* eslint-disable @typescript-eslint/unified-signatures -- the own fields of a union of options would not be inferred */
-import { Observable, type Subscriber } from 'rxjs';
+import { Observable } from 'rxjs';
 import { describeValue } from '../util/describe.ts';
 import { checkStreamOptions } from './check-stream-options.ts';
-import type { Connection } from './connection.ts';
 import { IOStream, type IOStreamOptions, type StreamOf } from './io-stream.ts';
 import type { ReadEnd } from './read-end.ts';
 import { runHandler, type Handler } from './run-handler.ts';
@@ -76,48 +75,33 @@ export function connect(options: IOStreamOptions | (() => IOStreamOptions), hand
   if (handler !== undefined && typeof handler !== 'function')
     throw new TypeError(`connect: expected the handler to be a function, got ${describeValue(handler)}`);
   const make = (): IOStream => new IOStream(typeof given === 'function' ? given() : given);
-  return handler ? connectingWith(make, handler as Handler) : connecting(make);
+  return connecting(make, handler as Handler | undefined);
 }
 
-/** Makes a stream for each subscription, and emits it when it is connected. */
-export function connecting<S extends IOStream>(make: () => S): Observable<S> {
+export function connecting<S extends IOStream>(make: () => S): Observable<S>;
+export function connecting<S extends IOStream>(make: () => S, handler: Handler<S> | undefined): Observable<unknown>;
+/** Makes a stream for each subscription. Emits it when it is connected; with a handler, the values of the handler instead. */
+export function connecting<S extends IOStream>(make: () => S, handler?: Handler<S>): Observable<unknown> {
   return new Observable((out) => {
     const io = make();
     const core = internalsOf(io);
     core.errors.handled = true;
-    core.lifetime.opened$.subscribe(() => out.next(io));
-    // An error is emitted before the handle is freed.
-    core.lifetime.closing$.subscribe((end) => {
-      if ('error' in end) core.lifetime.whenReadersDone(() => out.error(end.error));
-      else completeWhenClosed(core, out);
-    });
-    return () => core.closing.leave();
-  });
-}
-
-/** Completes when the handle is freed; keeps the process alive until then. */
-function completeWhenClosed(core: Connection, out: Subscriber<never>): void {
-  out.add(core.awaitedClose$.subscribe(() => out.complete()));
-}
-
-/** Makes a stream for each subscription, and emits the values of its handler. */
-function connectingWith<S extends IOStream, T>(make: () => S, handler: Handler<S, T>): Observable<T> {
-  return new Observable((out) => {
-    const io = make();
-    const core = internalsOf(io);
-    core.errors.handled = true;
-    let isOpened = false;
-    const complete = (): void => completeWhenClosed(core, out);
+    let isHandled = false;
+    /** Completes when the handle is freed; keeps the process alive until then. */
+    const complete = (): void => out.add(core.awaitedClose$.subscribe(() => out.complete()));
     const stopped = (end: ReadEnd): void => {
+      // An error is emitted before the handle is freed.
       if ('error' in end) core.lifetime.whenReadersDone(() => out.error(end.error));
       else complete();
     };
     core.lifetime.opened$.subscribe(() => {
-      isOpened = true;
-      out.add(runHandler(io, handler, { next: (value) => out.next(value), error: (error) => out.error(error), complete, stopped }));
+      if (handler) {
+        isHandled = true;
+        out.add(runHandler(io, handler, { next: (value) => out.next(value), error: (error) => out.error(error), complete, stopped }));
+      } else out.next(io);
     });
     core.lifetime.closing$.subscribe((end) => {
-      if (!isOpened) stopped(end);
+      if (!isHandled) stopped(end);
     });
     return () => core.closing.leave();
   });

@@ -22,7 +22,7 @@ import { SendQueue } from './send-queue.ts';
 import { StreamSettings } from './settings.ts';
 import { WriteSide } from './write-side.ts';
 
-const NO_DETAILS: Readonly<Record<string, LayerDetails>> = Object.freeze({});
+const NO_DETAILS: Readonly<Record<string, LayerDetails>> = /* @__PURE__ */ Object.freeze({});
 
 /**
  * Wires the parts of one stream, and does the work that is due at the end of a tick.

@@ -9,4 +9,4 @@ export interface Handle {
 }
 
 /** The handle of a stream that has none, or none yet. */
-export const NO_HANDLE: Handle = Object.freeze({});
+export const NO_HANDLE: Handle = /* @__PURE__ */ Object.freeze({});

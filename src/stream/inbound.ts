@@ -14,14 +14,7 @@ import type { WriteSide } from './write-side.ts';
  * - A peer that closes with unread input resets the connection.
  * - Node's TLS over a Duplex writes close_notify to a Duplex that has already ended or closed.
  */
-const RESET_CODES: readonly string[] = [
-  'ECONNRESET',
-  'EPIPE',
-  'ERR_STREAM_WRITE_AFTER_END',
-  'ERR_STREAM_ALREADY_FINISHED',
-  'ERR_STREAM_DESTROYED',
-  'ERR_STREAM_PREMATURE_CLOSE',
-];
+const RESET_CODES = /^(ECONNRESET|EPIPE|ERR_STREAM_(WRITE_AFTER_END|ALREADY_FINISHED|DESTROYED|PREMATURE_CLOSE))$/;
 
 /** The parts that inbound signals concern. */
 type InboundParts = ConnectionParts & { readonly reads: ReadSide; readonly writes: WriteSide; readonly closing: Closing };
@@ -189,7 +182,7 @@ export class Inbound extends AsyncContext implements Observer<Up> {
   /** Whether an error after the peer's FIN is a mere reset: all input has arrived, and no outbound bytes are pending. */
   #hasLostNothing(error: unknown): boolean {
     if (!this.#parts.io.isEof || this.#parts.writes.pending > 0 || this.#parts.sendCount > 0) return false;
-    return error instanceof IOStreamError && RESET_CODES.includes(error.code);
+    return error instanceof IOStreamError && RESET_CODES.test(error.code);
   }
 
   /** Called when both directions have ended, or the close is complete. */

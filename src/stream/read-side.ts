@@ -11,7 +11,7 @@ import type { ReadEnd } from './read-end.ts';
 import { missingOption, readLimitError } from './read-limits.ts';
 
 /** The buffer of all streams that have no unread bytes yet; always empty. */
-const NO_UNREAD = new ByteBuffer();
+const NO_UNREAD = /* @__PURE__ */ new ByteBuffer();
 
 /** Holds the inbound direction: the unread bytes (`inBuf`), the readers, and the flow control of the wire. */
 export class ReadSide implements ReadersOwner {

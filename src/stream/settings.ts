@@ -4,11 +4,11 @@ import type { EventMask } from '../events.ts';
 import { steadyScheduler } from '../util/real-time.ts';
 import type { Plugin, Timeouts, Wire } from '../wire/signal.ts';
 import { TIMEOUTS } from '../wire/timeouts.ts';
-import type { Endpoint, EndpointOptions } from './endpoint.ts';
+import type { Endpoint } from './endpoint.ts';
 import { mergeTimeouts } from './merge-timeouts.ts';
 import { DEFAULTS, type CallbackOf, type CallbackTarget, type StreamEventOf, type StreamOptions } from './options.ts';
 
-const NO_PLUGINS: Readonly<Record<string, Plugin>> = Object.freeze({});
+const NO_PLUGINS: Readonly<Record<string, Plugin>> = /* @__PURE__ */ Object.freeze({});
 
 /** The options of one stream with their defaults. Those that may change while the stream is open are read at each event. */
 export class StreamSettings {
@@ -73,12 +73,5 @@ export class StreamSettings {
    */
   changeTimeouts(wanted: Partial<Timeouts>): void {
     Object.assign(this.#timeouts, mergeTimeouts(this.#timeouts, wanted));
-  }
-
-  /** Returns the options of a stream that takes over this one's wire: all but the endpoint and the plugins. */
-  forSuccessor(): Omit<StreamOptions<never>, keyof EndpointOptions> {
-    const { onEvent, isFatal, highWaterMark, signal, scheduler, cb, method, waitFor, inBufLimit, outBufLimit, allowHalfOpen } = this;
-    const kept = { onEvent, isFatal, highWaterMark, signal, scheduler, cb, method, waitFor, inBufLimit, outBufLimit, allowHalfOpen };
-    return { ...kept, timeouts: { ...this.#timeouts } };
   }
 }

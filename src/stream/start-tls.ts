@@ -9,12 +9,14 @@ import { RESUME, type Plugin, type Up, type Wire } from '../wire/signal.ts';
 import { wireDetails } from '../wire/wire-details.ts';
 import { connecting } from './connect.ts';
 import type { Connection } from './connection.ts';
+import type { EndpointOptions } from './endpoint.ts';
 import { IOStream, type IOStreamOptions } from './io-stream.ts';
 import { opening } from './open.ts';
 import { isOwnField } from './own-fields.ts';
 import { heldAhead } from './read-ahead.ts';
 import { internalsOf } from './stream-fields.ts';
 import type { Secured } from './secured.ts';
+import type { StreamSettings } from './settings.ts';
 
 /** The options of `tlsClient`; with `isServer: true` those of `tlsServer`. */
 export type StartTlsOptions =
@@ -144,10 +146,17 @@ function upgraded(io: IOStream, tls: Plugin): IOStreamOptions {
   const own = Object.entries(io).filter(([name]) => isOwnField(name));
   return {
     ...(Object.fromEntries(own) as object),
-    ...(connection.settings.forSuccessor() as IOStreamOptions),
+    ...keptOptions(connection.settings),
     wire: wireOf(io, connection),
     plugin: { [NAME]: tls },
   };
+}
+
+/** The options of a stream that go to its successor: all but the endpoint and the plugins. */
+function keptOptions(settings: StreamSettings): Omit<IOStreamOptions, keyof EndpointOptions> {
+  const { onEvent, isFatal, highWaterMark, signal, scheduler, cb, method, waitFor, inBufLimit, outBufLimit, allowHalfOpen } = settings;
+  const kept = { onEvent, isFatal, highWaterMark, signal, scheduler, cb, method, waitFor, inBufLimit, outBufLimit, allowHalfOpen };
+  return { ...kept, timeouts: { ...settings.timeouts } } as Omit<IOStreamOptions, keyof EndpointOptions>;
 }
 
 function checkIsFree(io: IOStream, core: Connection): void {

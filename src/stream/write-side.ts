@@ -10,7 +10,7 @@ import { OutputQueue } from './output-queue.ts';
 import { SentObservers, type SentObserver } from './sent-observers.ts';
 
 /** The queue of all streams that have written nothing yet; always empty. */
-const NO_QUEUE = new OutputQueue();
+const NO_QUEUE = /* @__PURE__ */ new OutputQueue();
 
 /**
  * Holds the outbound direction: the queued bytes, the count of written and sent bytes, and the end.

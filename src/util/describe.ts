@@ -1,19 +1,10 @@
 /** Formats a value for an error message: short, with its type. Hides text that may be a URL, which may contain a password. */
 export function describeValue(value: unknown): string {
-  switch (typeof value) {
-    case 'string':
-      if (/@|:\/\//.test(value)) return describeWithType(value);
-      return `${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)} (string)`;
-    case 'object':
-      return value === null || Array.isArray(value)
-        ? describeWithType(value)
-        : `an object (${Object.prototype.toString.call(value).slice(8, -1)})`;
-    case 'function':
-    case 'undefined':
-      return describeWithType(value);
-    default:
-      return `${String(value)} (${typeof value})`;
-  }
+  if (typeof value === 'string' && !/@|:\/\//.test(value))
+    return `${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)} (string)`;
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return `an object (${Object.prototype.toString.call(value).slice(8, -1)})`;
+  return /number|boolean|bigint|symbol/.test(typeof value) ? `${String(value)} (${typeof value})` : describeWithType(value);
 }
 
 /** Formats only the type of a value, and the length of a string, because the value may be a secret. */

@@ -25,7 +25,7 @@ export function guardedSubscriber<T>(observer: GuardedObserver<T>): Subscriber<T
 
 /** The subscriber that RxJS last created. One shared Observable creates all of them, because every connection needs several. */
 let lastCreated: Subscriber<unknown> | undefined;
-const CREATOR = new Observable<unknown>((subscriber) => {
+const CREATOR = /* @__PURE__ */ new Observable<unknown>((subscriber) => {
   lastCreated = subscriber;
 });
 

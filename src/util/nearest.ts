@@ -1,31 +1,21 @@
 /** Finds the known name that a misspelt one most likely means. It differs in one or two letters, or is longer or shorter at its end. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   if (name.length > MAX_LENGTH) return undefined;
-  const lower = name.toLowerCase();
-  const edits = known.map((each) => ({ each, count: editsBetween(lower, each.toLowerCase()) }));
-  const [best] = edits.sort((a, b) => a.count - b.count);
-  if (best && best.count <= (name.length < 6 ? 1 : 2)) return best.each;
-  return known.find((each) => areAlike(lower, each.toLowerCase()));
+  const text = name.toLowerCase();
+  const find = (test: (each: string) => boolean): string | undefined => known.find((each) => test(each.toLowerCase()));
+  const within = (edits: number): string | undefined => find((each) => differsBy(edits, text, each));
+  const isCut = (each: string): boolean => Math.min(text.length, each.length) >= 3 && (text.startsWith(each) || each.startsWith(text));
+  return within(0) ?? within(1) ?? (name.length < 6 ? undefined : within(2)) ?? find(isCut);
 }
 
-/** Longer names get no suggestion: the time of the comparison is the product of both lengths. */
+/** Longer names get no suggestion: no option is as long. */
 const MAX_LENGTH = 40;
 
-function areAlike(a: string, b: string): boolean {
-  return Math.min(a.length, b.length) >= 3 && (a.startsWith(b) || b.startsWith(a));
-}
-
-/** Counts the edits between two texts: letters to change, add, remove, or swap with their neighbour. */
-function editsBetween(a: string, b: string): number {
-  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, column) => column)];
-  const at = (row: number, column: number): number => rows[row]?.[column] ?? 0;
-  for (let i = 1; i <= a.length; i += 1) {
-    rows[i] = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const change = at(i - 1, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      const swap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? at(i - 2, j - 2) + 1 : Infinity;
-      rows[i]?.push(Math.min(change, swap, at(i - 1, j) + 1, at(i, j - 1) + 1));
-    }
-  }
-  return at(a.length, b.length);
+/** Whether at most `edits` edits make one text of the other: letters to change, add, remove, or swap with their neighbour. */
+function differsBy(edits: number, a: string, b: string): boolean {
+  if (a === b || edits === 0) return a === b;
+  const after = (countA: number, countB: number, cost = 1): boolean => differsBy(edits - cost, a.slice(countA), b.slice(countB));
+  const isSame = (at: number, other: number): boolean => a.charCodeAt(at) === b.charCodeAt(other);
+  if (isSame(0, 0)) return after(1, 1, 0);
+  return after(1, 1) || after(1, 0) || after(0, 1) || (isSame(0, 1) && isSame(1, 0) && after(2, 2));
 }

@@ -1,3 +1,4 @@
+import { definedOnly } from './defined-only.ts';
 import { describeWithType } from './describe.ts';
 import { unknownOption } from './unknown-option.ts';
 
@@ -5,7 +6,7 @@ import { unknownOption } from './unknown-option.ts';
  * Prototype of copied options: empty and frozen, so that no property is inherited. An object with this prototype takes as much
  * memory as a literal. V8 stores an object without a prototype as a hash table of five times the size.
  */
-const EMPTY_PROTOTYPE: object = Object.freeze(Object.create(null) as object);
+const EMPTY_PROTOTYPE: object = /* @__PURE__ */ Object.freeze(/* @__PURE__ */ Object.create(null) as object);
 
 /**
  * Copies the own enumerable properties of options into an object that inherits nothing. The copy keeps the values of the call,
@@ -29,8 +30,5 @@ export function ownOptions<T extends object>(options: T, caller: string, known?:
 
 /** Copies options as {@link ownOptions} does, without those that are undefined: some functions of Node do not take these as absent. */
 export function definedOptions<T extends object>(options: T, caller: string): T {
-  return ownOptions(
-    Object.fromEntries(Object.entries(ownOptions(options, caller)).filter(([, value]) => value !== undefined)) as T,
-    caller,
-  );
+  return ownOptions(definedOnly(ownOptions(options, caller)) as T, caller);
 }

@@ -1,5 +1,10 @@
+import { definedOnly } from './defined-only.ts';
+
 /** Fields that are shown of an error of another origin. Other fields may hold a secret, or a whole socket. */
 const NODE_FIELDS: readonly string[] = ['code', 'errno', 'syscall', 'hostname', 'address', 'port', 'path'];
+
+/** Fields that `inspect` shows in its own format. */
+const INSPECTED_FIELDS: readonly string[] = ['name', 'message', 'stack', 'cause', 'errors'];
 
 /** Bounds a chain of causes, which may be a cycle, and the nesting of facts. */
 const MAX_DEPTH = 8;
@@ -7,16 +12,27 @@ const MAX_DEPTH = 8;
 /** Bounds the list of an AggregateError. */
 const MAX_ERRORS = 32;
 
+/** Converts an error. `depth` is its position in the chain of causes. */
+type Convert = (error: Error, depth: number) => unknown;
+
 /** Returns an error as a value that `JSON.stringify` takes: name, message, known fields, and the chain of causes. */
-export function errorToJson(error: Error, depth = 0): Record<string, unknown> {
-  const { name, message } = error;
-  const { code, errno, ...fields } = shownFields(error);
-  return definedOnly({ name, code, errno, message, ...fields, ...linked(error, (each) => anyToJson(each, depth + 1)) });
+export function errorToJson(error: Error, depth = 0, convert: Convert = errorToJson): Record<string, unknown> {
+  const { name, message, cause } = error;
+  const linked = (thrown: unknown): unknown => anyToJson(thrown, depth + 1, convert);
+  // Our own errors show all their fields: none of them holds a secret.
+  const keys = name === 'IOStreamError' ? Object.keys(error) : NODE_FIELDS;
+  const fields = Object.fromEntries(keys.map((key) => [key, plain(error[key as keyof Error], 0)]));
+  return definedOnly({
+    ...{ name, code: undefined, errno: undefined, message }, // The order of the fields.
+    ...fields,
+    cause: cause === undefined ? cause : linked(cause),
+    errors: error instanceof AggregateError ? error.errors.slice(0, MAX_ERRORS).map(linked) : undefined,
+  });
 }
 
 /** Returns any thrown value, such as an abort reason, as a value that `JSON.stringify` takes. */
-export function anyToJson(thrown: unknown, depth = 0): unknown {
-  return thrown instanceof Error && depth < MAX_DEPTH ? errorToJson(thrown, depth) : plain(thrown, MAX_DEPTH);
+export function anyToJson(thrown: unknown, depth = 0, convert: Convert = errorToJson): unknown {
+  return thrown instanceof Error && depth < MAX_DEPTH ? convert(thrown, depth) : plain(thrown, MAX_DEPTH);
 }
 
 /**
@@ -24,49 +40,20 @@ export function anyToJson(thrown: unknown, depth = 0): unknown {
  * `customInspect: false`: the copies of our own errors would be copied again.
  */
 export function errorToPrint(error: Error, depth = 0): Error {
-  const { name, message, stack } = error;
-  const hidden = Object.entries({ name, message, stack, ...linked(error, (each) => anyToPrint(each, depth + 1)) });
-  const shown = Object.entries(shownFields(error));
-  return Object.create(
-    Object.getPrototypeOf(error) as object,
-    Object.fromEntries([
-      ...hidden.map(([key, value]) => [key, { value }]),
-      ...shown.map(([key, value]) => [key, { value, enumerable: true }]),
-    ]) as PropertyDescriptorMap,
-  ) as Error;
-}
-
-function anyToPrint(thrown: unknown, depth: number): unknown {
-  return thrown instanceof Error && depth < MAX_DEPTH ? errorToPrint(thrown, depth) : plain(thrown, MAX_DEPTH);
-}
-
-/** Our own errors show all their fields: none of them holds a secret. */
-function shownFields(error: Error): Record<string, unknown> {
-  const all = error as unknown as Record<string, unknown>;
-  const keys = error.name === 'IOStreamError' ? Object.keys(error) : NODE_FIELDS;
-  return definedOnly(Object.fromEntries(keys.map((key) => [key, plain(all[key], 0)])));
-}
-
-/** The cause of an error and the errors of an AggregateError, converted. */
-function linked(error: Error, convert: (thrown: unknown) => unknown): { readonly cause?: unknown; readonly errors?: unknown } {
-  return {
-    ...(error.cause === undefined ? {} : { cause: convert(error.cause) }),
-    ...(error instanceof AggregateError ? { errors: error.errors.slice(0, MAX_ERRORS).map(convert) } : {}),
-  };
+  const copy = Object.create(Object.getPrototypeOf(error) as object) as Error;
+  for (const [key, value] of Object.entries({ ...errorToJson(error, depth, errorToPrint), stack: error.stack }))
+    Object.defineProperty(copy, key, { value, enumerable: !INSPECTED_FIELDS.includes(key) });
+  return copy;
 }
 
 /** Copies primitives, and to the depth arrays and plain objects. Of other objects, such as a socket, keeps the name of the class. */
 function plain(value: unknown, depth: number): unknown {
   if (typeof value === 'bigint' || typeof value === 'symbol') return String(value);
-  if (typeof value === 'function') return '[Function]';
-  if (typeof value !== 'object' || value === null) return value;
+  if (Object(value) !== value) return value;
+  const next = (each: unknown): unknown => plain(each, depth + 1);
   const prototype: unknown = Object.getPrototypeOf(value);
-  const isPlain = prototype === Object.prototype || prototype === null || Array.isArray(value);
-  if (!isPlain || depth >= MAX_DEPTH) return `[${(value as { constructor?: { name: string } }).constructor?.name ?? 'Object'}]`;
-  if (Array.isArray(value)) return value.map((each) => plain(each, depth + 1));
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, plain(each, depth + 1)]));
-}
-
-function definedOnly(fields: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+  if (depth < MAX_DEPTH && Array.isArray(value)) return value.map(next);
+  if (depth < MAX_DEPTH && (prototype === Object.prototype || prototype === null))
+    return Object.fromEntries(Object.entries(value as object).map(([key, each]) => [key, next(each)]));
+  return `[${(value as { constructor?: { name: string } }).constructor?.name ?? 'Object'}]`;
 }

@@ -23,23 +23,29 @@ export interface AfterOptions {
  */
 export function after(ms: number, scheduler: SchedulerLike, work: () => void, { unref = false }: AfterOptions = {}): Subscription {
   if (ms === Infinity) return new Subscription();
-  const timer = isRealTime(scheduler) ? new NodeTimer(work, unref) : new VirtualTimer(work, scheduler);
+  const timer = new Timer(work, isRealTime(scheduler) ? undefined : scheduler, unref);
   timer.wait(Math.max(0, ms));
   return timer;
 }
 
-/** One call of {@link after}. Its state is in fields: a waiting timer takes 325 bytes. With closures it was 874, and 0.1 µs more. */
-abstract class Timer extends Subscription {
+/** One call of {@link after}. Its state is in fields: with closures, a waiting timer takes more than twice the memory. */
+class Timer extends Subscription {
   readonly #work: () => void;
+  /** The scheduler of virtual time. Real time uses Node's own timers: an action of `asyncScheduler` costs three times as much. */
+  readonly #virtual: SchedulerLike | undefined;
+  readonly #unref: boolean;
+  #timer: ReturnType<typeof setTimeout> | Subscription | undefined;
   /** Milliseconds of the delay that follow the current step. */
   #remaining = 0;
   #due = 0;
   /** Number of further turns that `work` may wait. -1 before the delay has passed. */
   #turns = -1;
 
-  constructor(work: () => void) {
+  constructor(work: () => void, virtual: SchedulerLike | undefined, unref: boolean) {
     super();
     this.#work = work;
+    this.#virtual = virtual;
+    this.#unref = unref;
   }
 
   wait(ms: number): void {
@@ -48,80 +54,35 @@ abstract class Timer extends Subscription {
     this.#schedule(step);
   }
 
-  protected abstract now(): number;
-  /** Calls `onElapsed` after `ms` milliseconds. */
-  protected abstract start(ms: number): void;
+  override unsubscribe(): void {
+    if (this.#virtual) (this.#timer as Subscription | undefined)?.unsubscribe();
+    else clearTimeout(this.#timer as ReturnType<typeof setTimeout>);
+    super.unsubscribe();
+  }
 
-  protected onElapsed(): void {
-    const late = this.now() - this.#due;
-    if (this.#remaining > 0) {
-      this.wait(this.#remaining);
-      return;
-    }
-    const isFirst = this.#turns < 0;
-    if (!isFirst && (late <= ON_TIME || this.#turns === 0)) {
-      const work = this.#work;
-      work();
-      return;
-    }
-    this.#turns = isFirst ? MAX_TURNS : this.#turns - 1;
-    this.#schedule(Math.min(Math.max(0, late), MAX_GRACE));
+  #now(): number {
+    return (this.#virtual ?? performance).now();
   }
 
   #schedule(ms: number): void {
-    this.#due = this.now() + ms;
-    this.start(ms);
-  }
-}
-
-/** Real time uses Node's own timers: an action of `asyncScheduler` costs three times as much. */
-class NodeTimer extends Timer {
-  readonly #unref: boolean;
-  #timeout: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(work: () => void, unref: boolean) {
-    super(work);
-    this.#unref = unref;
+    this.#due = this.#now() + ms;
+    this.#timer = this.#virtual?.schedule(() => Timer.#onElapsed(this), ms) ?? setTimeout(Timer.#onElapsed, ms, this);
+    if (this.#unref) (this.#timer as { unref?: () => void }).unref?.();
   }
 
-  protected now(): number {
-    return performance.now();
-  }
-
-  protected start(ms: number): void {
-    this.#timeout = setTimeout(NodeTimer.#onTimeout, ms, this);
-    if (this.#unref) (this.#timeout as { unref?: () => void }).unref?.();
-  }
-
-  override unsubscribe(): void {
-    clearTimeout(this.#timeout);
-    super.unsubscribe();
-  }
-
-  static #onTimeout(this: void, timer: NodeTimer): void {
-    timer.onElapsed();
-  }
-}
-
-class VirtualTimer extends Timer {
-  readonly #scheduler: SchedulerLike;
-  #action: Subscription | undefined;
-
-  constructor(work: () => void, scheduler: SchedulerLike) {
-    super(work);
-    this.#scheduler = scheduler;
-  }
-
-  protected now(): number {
-    return this.#scheduler.now();
-  }
-
-  protected start(ms: number): void {
-    this.#action = this.#scheduler.schedule(() => this.onElapsed(), ms);
-  }
-
-  override unsubscribe(): void {
-    this.#action?.unsubscribe();
-    super.unsubscribe();
+  static #onElapsed(this: void, timer: Timer): void {
+    const late = timer.#now() - timer.#due;
+    if (timer.#remaining > 0) {
+      timer.wait(timer.#remaining);
+      return;
+    }
+    const isFirst = timer.#turns < 0;
+    if (!isFirst && (late <= ON_TIME || timer.#turns === 0)) {
+      const work = timer.#work;
+      work();
+      return;
+    }
+    timer.#turns = isFirst ? MAX_TURNS : timer.#turns - 1;
+    timer.#schedule(Math.min(Math.max(0, late), MAX_GRACE));
   }
 }

@@ -1,6 +1,6 @@
 import type { Endpoints, LayerDetails } from './signal.ts';
 
-const UNKNOWN: Endpoints = Object.freeze({});
+const UNKNOWN: Endpoints = /* @__PURE__ */ Object.freeze({});
 
 /** Returns the addresses that the layer nearest the application knows, or undefined if only the wire's handle knows them. */
 export function layerEndpoints(layers: readonly LayerDetails[]): Endpoints | undefined {

@@ -185,6 +185,6 @@ export interface Plugin<Facts = unknown> {
 export type FactsOf<P> = P extends { readonly [FACTS]?: infer Facts } ? Facts : unknown;
 
 // Signals without fields are constants, so that emitting one allocates nothing.
-export const END: EndSignal = Object.freeze({ kind: 'end' });
-export const PAUSE: PauseSignal = Object.freeze({ kind: 'pause' });
-export const RESUME: ResumeSignal = Object.freeze({ kind: 'resume' });
+export const END: EndSignal = /* @__PURE__ */ Object.freeze({ kind: 'end' });
+export const PAUSE: PauseSignal = /* @__PURE__ */ Object.freeze({ kind: 'pause' });
+export const RESUME: ResumeSignal = /* @__PURE__ */ Object.freeze({ kind: 'resume' });

@@ -2,7 +2,7 @@ import type { Subscriber } from 'rxjs';
 import { endReader, type ReadEnd } from '../../stream/read-end.ts';
 import { handlesError } from './subscribe-on-behalf.ts';
 
-const NO_SUBSCRIBERS: readonly never[] = Object.freeze([]);
+const NO_SUBSCRIBERS: readonly never[] = /* @__PURE__ */ Object.freeze([]);
 
 /** The part of a `MessageConsumer` that does not depend on its results. */
 export interface Consumer<T> {

@@ -53,13 +53,13 @@ export interface HttpProxyOptions {
 }
 
 const CREDENTIAL: Rule = ['a string', (value) => typeof value === 'string'];
-const RULES: Rules = {
-  ...PROXY_RULES,
+// Not with a spread, which a bundler keeps where HTTP proxies are not used: it may call a getter.
+const RULES: Rules = /* @__PURE__ */ Object.assign({}, PROXY_RULES, {
   user: CREDENTIAL,
   pass: CREDENTIAL,
   headers: ['a record or pairs', (value) => typeof value === 'object' && value !== null],
   auth: ['a function', (value) => typeof value === 'function'],
-};
+} satisfies Rules);
 
 /** Headers whose values belong to HTTP and are not secrets of the user. */
 const HOP_BY_HOP: readonly string[] = ['connection', 'proxy-connection', 'keep-alive'];
