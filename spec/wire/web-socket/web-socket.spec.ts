@@ -2,12 +2,13 @@ import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer } from 'node:net';
-import { catchError, EMPTY, firstValueFrom, lastValueFrom, switchMap, take, toArray } from 'rxjs';
-import { describe, expect, it } from 'vitest';
+import { catchError, EMPTY, firstValueFrom, lastValueFrom, retry, switchMap, take, toArray } from 'rxjs';
+import { describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { toDuplex } from '../../../src/adapters/to-duplex.ts';
 import { lines } from '../../../src/codecs/lines.ts';
 import { framed } from '../../../src/codecs/framed/framed.ts';
+import { backoff } from '../../../src/reconnect/backoff.ts';
 import { persistent } from '../../../src/reconnect/persistent.ts';
 import { connect } from '../../../src/stream/connect.ts';
 import { IOStream } from '../../../src/stream/io-stream.ts';
@@ -392,8 +393,31 @@ describe('webSocket', () => {
       h.error(driver.up.error, { code: 'ENOTCONN', phase: 'connect' });
     });
 
-    spec('passes on the SyntaxError of a wrong URL', async () => {
-      await expect(lastValueFrom(listenOnly(webSocket('nonsense', ws)))).rejects.toBeInstanceOf(SyntaxError);
+    spec.each([
+      ['no URL', '/chat?token=secret', 'expected webSocket to get a URL such as wss://example.com/chat, got a string of 18 bytes'],
+      ['an empty text', '', 'expected webSocket to get a URL such as wss://example.com/chat, got a string of 0 bytes'],
+      [
+        'a fragment',
+        'ws://127.0.0.1/?token=secret#here',
+        'expected webSocket to get a URL such as wss://example.com/chat: The URL contains a fragment identifier',
+      ],
+    ])('reports %s as a TypeError without the URL, which no retry repeats', async (h, _name, url, message) => {
+      const wire = webSocket(url, ws);
+      await expect(lastValueFrom(listenOnly(wire))).rejects.toEqual(new TypeError(message));
+      const seen = h.observed(connect({ wire }).pipe(retry(backoff({ initial: 1 }))));
+      await seen.ended;
+      h.error(seen.error, { code: 'EPROTOCOL', phase: 'connect' });
+    });
+
+    spec('reports a runtime without WebSocket as a TypeError', async () => {
+      vi.stubGlobal('WebSocket', undefined);
+      try {
+        await expect(lastValueFrom(listenOnly(webSocket('ws://127.0.0.1')))).rejects.toEqual(
+          new TypeError('expected a global WebSocket, which this runtime does not have; set `WebSocketCtor`, such as that of ws'),
+        );
+      } finally {
+        vi.unstubAllGlobals();
+      }
     });
 
     spec('asks the guard of the dial for the host of the URL', async (h) => {

@@ -80,7 +80,22 @@ function dialUrl(url: string | { readonly href: string }, { guard }: Dial, { Web
     const blocked = judgeName(guard, hostname.replace(/^\[|\]$/g, ''), Number(port) || (protocol === 'wss:' ? 443 : 80));
     if (blocked) throw blocked;
   }
-  return new Ctor(href as never, protocols as never);
+  try {
+    return new Ctor(href as never, protocols as never);
+  } catch (error) {
+    throw isSyntaxError(error) ? wrongUrl(href, error.message) : error;
+  }
+}
+
+/** Browsers throw a DOMException. */
+function isSyntaxError(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'SyntaxError';
+}
+
+/** A wrong URL, or wrong `protocols`. The message of the runtime may have the URL, and that a token. */
+function wrongUrl(href: string, message: string): TypeError {
+  const reason = href === '' || message.includes(href) ? `, got ${describeWithType(href)}` : `: ${message}`;
+  return new TypeError(`expected webSocket to get a URL such as wss://example.com/chat${reason}`);
 }
 
 function usedTwice(): IOStreamError {
