@@ -83,19 +83,14 @@ function dialUrl(url: string | { readonly href: string }, { guard }: Dial, { Web
   try {
     return new Ctor(href as never, protocols as never);
   } catch (error) {
-    throw isSyntaxError(error) ? wrongUrl(href, error.message) : error;
+    // A wrong URL, or wrong `protocols`. The message of the runtime may have the URL, and that a token.
+    throw (error as { name?: unknown } | null)?.name === 'SyntaxError' ? wrongUrl(href) : error;
   }
 }
 
-/** Browsers throw a DOMException. */
-function isSyntaxError(error: unknown): error is Error {
-  return error instanceof Error && error.name === 'SyntaxError';
-}
-
-/** A wrong URL, or wrong `protocols`. The message of the runtime may have the URL, and that a token. */
-function wrongUrl(href: string, message: string): TypeError {
-  const reason = href === '' || message.includes(href) ? `, got ${describeWithType(href)}` : `: ${message}`;
-  return new TypeError(`expected webSocket to get a URL such as wss://example.com/chat${reason}`);
+function wrongUrl(href: string): TypeError {
+  const expected = 'expected webSocket to get a URL such as wss://example.com/chat, without `#`, and valid `protocols`';
+  return new TypeError(`${expected}, got ${describeWithType(href)} as URL`);
 }
 
 function usedTwice(): IOStreamError {
