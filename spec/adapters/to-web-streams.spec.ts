@@ -159,6 +159,16 @@ describe('toWebStreams', () => {
     await reset;
   });
 
+  spec('resets when a chunk is no bytes, because nothing more can be written', async (h) => {
+    const { io, peer } = await connected(h);
+    const reset = once(peer.resume(), 'error');
+    const { writable, closed } = toWebStreams(io);
+    const expected = 'expected each chunk of the source to be a string, a Buffer or another view of bytes, got a number';
+    await expect(writable.getWriter().write(42)).rejects.toThrow(expected);
+    await closed;
+    expect((await reset)[0]).toMatchObject({ code: 'ECONNRESET' });
+  });
+
   spec('discards what arrives after cancel, and still writes', async (h) => {
     const { io, peer } = await connected(h);
     const { readable, writable, closed } = toWebStreams(io);

@@ -20,7 +20,11 @@ export class StreamByteSink implements ByteSink {
   write(chunk: unknown): Promise<void> {
     const bytes = chunk instanceof ArrayBuffer ? new Uint8Array(chunk) : (chunk as Writable);
     return new Promise((resolve, reject) => {
-      const sending = this.#io.send([bytes]).subscribe({ error: reject, complete: resolve });
+      const fail = (error: Error): void => {
+        this.abort(error); // The stream is errored by the rejection, and calls nothing more: our direction could never end.
+        reject(error);
+      };
+      const sending = this.#io.send([bytes]).subscribe({ error: fail, complete: resolve });
       // The owner of the stream has unsubscribed: the send ends without a notification.
       sending.add(() => reject(closedForWriting()));
     });

@@ -45,6 +45,7 @@ export interface WebStreams {
  *
  * **Errors**
  * - Both streams and `closed` fail with the `IOStreamError`, after all bytes read before it. Before the connection is open, `opened`, too.
+ * - A chunk that is neither bytes nor text resets the connection.
  * - The Promises count as handled: a rejection that nothing awaits is no unhandled one.
  *
  * **Closing**

@@ -1,4 +1,5 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
+import { EPROTOCOL, IOStreamError } from '../errors.ts';
 import { describeValue } from '../util/describe.ts';
 import { steadyScheduler } from '../util/real-time.ts';
 import type { BackoffOptions, RetryReport } from './backoff-options.ts';
@@ -20,7 +21,12 @@ const isSpan = (value: unknown): value is number => isTime(value) && value < Inf
 
 /** Wrong arguments and aborts: the next attempt would fail the same way. */
 function isFinal(error: unknown): boolean {
-  return error instanceof TypeError || (error as { name?: unknown } | null | undefined)?.name === 'AbortError';
+  return error instanceof TypeError || isWrongWire(error) || (error as { name?: unknown } | null | undefined)?.name === 'AbortError';
+}
+
+/** Whether a wire has found a wrong argument when it was dialled: a stream reports its TypeError as the cause of EPROTOCOL. */
+function isWrongWire(error: unknown): boolean {
+  return error instanceof IOStreamError && error.code === EPROTOCOL && error.phase === 'connect' && error.cause instanceof TypeError;
 }
 
 /** Checks copied options. Throws a TypeError that names the wrong one. */

@@ -2,12 +2,13 @@ import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer } from 'node:net';
-import { catchError, EMPTY, firstValueFrom, lastValueFrom, switchMap, take, toArray } from 'rxjs';
-import { describe, expect, it } from 'vitest';
+import { catchError, EMPTY, firstValueFrom, lastValueFrom, retry, switchMap, take, toArray } from 'rxjs';
+import { describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { toDuplex } from '../../../src/adapters/to-duplex.ts';
 import { lines } from '../../../src/codecs/lines.ts';
 import { framed } from '../../../src/codecs/framed/framed.ts';
+import { backoff } from '../../../src/reconnect/backoff.ts';
 import { persistent } from '../../../src/reconnect/persistent.ts';
 import { connect } from '../../../src/stream/connect.ts';
 import { IOStream } from '../../../src/stream/io-stream.ts';
@@ -392,8 +393,29 @@ describe('webSocket', () => {
       h.error(driver.up.error, { code: 'ENOTCONN', phase: 'connect' });
     });
 
-    spec('passes on the SyntaxError of a wrong URL', async () => {
-      await expect(lastValueFrom(listenOnly(webSocket('nonsense', ws)))).rejects.toBeInstanceOf(SyntaxError);
+    spec.each([
+      ['a path', '/chat?token=secret', '18'],
+      ['an empty text', '', '0'],
+      ['a URL with a fragment', 'ws://127.0.0.1/?token=secret#here', '33'],
+    ])('reports %s as a TypeError without the URL, which no retry repeats', async (h, _name, url, bytes) => {
+      const wire = webSocket(url, ws);
+      const expected = 'expected webSocket to get a URL such as wss://example.com/chat, without `#`, and valid `protocols`';
+      const error = new TypeError(`${expected}, got a string of ${bytes} bytes as URL`);
+      await expect(lastValueFrom(listenOnly(wire))).rejects.toEqual(error);
+      const seen = h.observed(connect({ wire }).pipe(retry(backoff({ initial: 1 }))));
+      await seen.ended;
+      h.error(seen.error, { code: 'EPROTOCOL', phase: 'connect' });
+    });
+
+    spec('reports a runtime without WebSocket as a TypeError', async () => {
+      vi.stubGlobal('WebSocket', undefined);
+      try {
+        await expect(lastValueFrom(listenOnly(webSocket('ws://127.0.0.1')))).rejects.toEqual(
+          new TypeError('expected a global WebSocket, which this runtime does not have; set `WebSocketCtor`, such as that of ws'),
+        );
+      } finally {
+        vi.unstubAllGlobals();
+      }
     });
 
     spec('asks the guard of the dial for the host of the URL', async (h) => {

@@ -1,10 +1,11 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { ReadableStream, WritableStream } from 'node:stream/web';
-import { lastValueFrom, switchMap, toArray } from 'rxjs';
+import { lastValueFrom, noop, retry, switchMap, toArray } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { connect } from '../../../src/stream/connect.ts';
 import { open } from '../../../src/stream/open.ts';
+import { backoff } from '../../../src/reconnect/backoff.ts';
 import { persistent } from '../../../src/reconnect/persistent.ts';
 import { toDuplex } from '../../../src/adapters/to-duplex.ts';
 import { IOStream } from '../../../src/stream/io-stream.ts';
@@ -60,6 +61,14 @@ function fakeSocket(extra: Partial<WebStreamsSocket> = {}, write: (chunk: Uint8A
     ...extra,
   };
   return { socket, calls, emit: (chunk) => reads.enqueue(chunk), fail: (error) => reads.error(error), end: () => reads.close() };
+}
+
+/** A socket one of whose streams is in use elsewhere. */
+function lockedSocket(name: 'readable' | 'writable'): WebStreamsSocket {
+  const { socket } = fakeSocket();
+  if (name === 'readable') socket.readable?.getReader();
+  else socket.writable?.getWriter();
+  return socket;
 }
 
 function isLocked({ readable, writable }: WebStreamsSocket): readonly unknown[] {
@@ -253,19 +262,30 @@ describe('webStreams', () => {
     spec.each([
       ['no socket', () => undefined],
       ['a socket without streams', () => ({})],
-      [
-        'a socket whose stream is locked',
-        () => {
-          const { socket } = fakeSocket();
-          socket.readable?.getReader();
-          return socket;
-        },
-      ],
+      ['a socket whose `readable` is locked', () => lockedSocket('readable')],
+      ['a socket whose `writable` is locked', () => lockedSocket('writable')],
     ])('reports %s as a TypeError, which no retry repeats', async (h, _name, openSocket) => {
       const wire = webStreams(openSocket as never);
       const up = await lastValueFrom(listenOnly(wire)).catch((error: unknown) => error);
       expect(up).toBeInstanceOf(TypeError);
-      expect(h).toBeDefined();
+      const seen = h.observed(connect({ wire }).pipe(retry(backoff({ initial: 1 }))));
+      await seen.ended;
+      h.error(seen.error, { code: 'EPROTOCOL', phase: 'connect' });
+    });
+
+    spec('leaves a socket unlocked if one of its streams is locked', async () => {
+      const socket = lockedSocket('writable');
+      await lastValueFrom(listenOnly(webStreams(() => socket))).catch(noop);
+      expect(isLocked(socket)).toEqual([false, true]);
+    });
+
+    spec('retries after a rejected Promise with a TypeError, as that of a failed fetch', async (h) => {
+      let calls = 0;
+      const wire = webStreams(() => Promise.reject(new TypeError(`fetch failed ${(calls += 1)}`)));
+      const seen = h.observed(connect({ wire }).pipe(retry(backoff({ initial: 1, attempts: 3 }))));
+      await seen.ended;
+      h.error(seen.error, { code: 'ECONNABORTED', phase: 'connect' });
+      expect(String(seen.error)).toContain('the socket could not be opened: fetch failed 3');
     });
 
     spec('passes on a throw of the function', async () => {

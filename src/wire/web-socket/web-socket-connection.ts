@@ -221,7 +221,7 @@ function closedBefore(): IOStreamError {
   return new IOStreamError('ENOTCONN', { phase: 'connect', errno: -107, message });
 }
 
-/** Browsers give no reason. `ws` and Node do, in the event `error`. */
+/** Only `ws` reliably gives a reason, in the event `error`. */
 function notOpened(closed: WebSocketClose, cause: unknown): IOStreamError {
   const error = mediumError(cause, 'connect', 'the WebSocket could not be opened');
   return Object.assign(error, closeFacts(closed));

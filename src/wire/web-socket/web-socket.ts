@@ -80,7 +80,17 @@ function dialUrl(url: string | { readonly href: string }, { guard }: Dial, { Web
     const blocked = judgeName(guard, hostname.replace(/^\[|\]$/g, ''), Number(port) || (protocol === 'wss:' ? 443 : 80));
     if (blocked) throw blocked;
   }
-  return new Ctor(href as never, protocols as never);
+  try {
+    return new Ctor(href as never, protocols as never);
+  } catch (error) {
+    // A wrong URL, or wrong `protocols`. The message of the runtime may have the URL, and that a token.
+    throw (error as { name?: unknown } | null)?.name === 'SyntaxError' ? wrongUrl(href) : error;
+  }
+}
+
+function wrongUrl(href: string): TypeError {
+  const expected = 'expected webSocket to get a URL such as wss://example.com/chat, without `#`, and valid `protocols`';
+  return new TypeError(`${expected}, got ${describeWithType(href)} as URL`);
 }
 
 function usedTwice(): IOStreamError {

@@ -21,6 +21,8 @@ const MAX_WRITE = 64 * 1024;
 /** Reads after which the wire waits for the next turn of the event loop. */
 const READS_PER_TURN = 16;
 
+const EXPECTED = 'expected webStreams to get a socket with `readable` and `writable`';
+
 type Reader = ReturnType<WebReadable['getReader']>;
 type Writer = ReturnType<WebWritable['getWriter']>;
 
@@ -47,15 +49,15 @@ export class WebStreamsConnection extends WebConnection {
 
   protected override open(): void {
     const socket = this.#dialSocket();
-    this.#open(socket).catch((error: unknown) => {
-      this.fail(error instanceof TypeError ? error : mediumError(error, 'connect', 'the socket could not be opened'));
-    });
+    this.#open(socket).catch((error: unknown) => this.fail(mediumError(error, 'connect', 'the socket could not be opened')));
   }
 
   async #open(dialled: WebStreamsSocket | PromiseLike<WebStreamsSocket>): Promise<void> {
     const socket = await dialled;
-    if (!isObject(socket))
-      throw new TypeError(`expected webStreams to get a socket with \`readable\` and \`writable\`, got ${describeWithType(socket)}`);
+    if (!isObject(socket)) {
+      this.fail(new TypeError(`${EXPECTED}, got ${describeWithType(socket)}`));
+      return;
+    }
     this.#socket = socket;
     if (this.isFreed) {
       discard(socket);
@@ -69,8 +71,11 @@ export class WebStreamsConnection extends WebConnection {
   #opened(socket: WebStreamsSocket, info: unknown): void {
     if (this.isFreed) return;
     const { readable = socket.readable, writable = socket.writable, alpn } = (isObject(info) ? info : {}) as Opened;
-    if (!readable || !writable)
-      throw new TypeError('expected webStreams to get a socket with `readable` and `writable`, one of them is missing');
+    const problem = problemOf(readable, writable);
+    if (problem !== undefined || !readable || !writable) {
+      this.fail(new TypeError(`${EXPECTED}, ${problem}`));
+      return;
+    }
     this.#reader = readable.getReader();
     this.#writer = writable.getWriter();
     const facts = { wire: 'web-streams', ...(typeof alpn === 'string' ? { alpn } : {}) };
@@ -177,6 +182,12 @@ interface Opened {
   readonly readable?: WebReadable;
   readonly writable?: WebWritable;
   readonly alpn?: unknown;
+}
+
+/** Returns what is wrong with the two streams; undefined if nothing is. */
+function problemOf(readable: WebReadable | undefined, writable: WebWritable | undefined): string | undefined {
+  if (!readable || !writable) return 'one of them is missing';
+  return readable.locked || writable.locked ? 'one of them is locked; open a new socket for each connection' : undefined;
 }
 
 /** Frees a socket whose streams are not locked. */

@@ -1,5 +1,7 @@
 /** The reading side of a {@link WebStreamsSocket}: the part of `ReadableStream` that the wire uses. */
 export interface WebReadable {
+  /** Whether something else uses the stream. @default false */
+  readonly locked?: boolean;
   /** Locks the stream. */
   getReader(): {
     read(): Promise<{ readonly done: boolean; readonly value?: unknown }>;
@@ -12,6 +14,8 @@ export interface WebReadable {
 
 /** The writing side of a {@link WebStreamsSocket}: the part of `WritableStream` that the wire uses. */
 export interface WebWritable {
+  /** Whether something else uses the stream. @default false */
+  readonly locked?: boolean;
   /** Locks the stream. */
   getWriter(): {
     write(chunk: never): Promise<unknown>;

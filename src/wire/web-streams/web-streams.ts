@@ -21,7 +21,7 @@ import type { WebStreamsSocket } from './web-streams-socket.ts';
  * - ETOCONNECT: not open within `timeouts.connect`.
  * - An error of the streams keeps its `code` and is the `cause`. Without a code: ECONNABORTED before `connected`, then ECONNRESET.
  * - If our direction fails, the bytes that are still readable are emitted first, for up to `timeouts.close`.
- * - EPROTOCOL: a chunk is no bytes.
+ * - EPROTOCOL: a chunk is no bytes, or the socket is wrong. No retry of this package repeats the second.
  *
  * **Closing**
  * - Each direction ends by itself, as far as the socket can: pass `allowHalfOpen: true` to WinterTC's `connect`.
