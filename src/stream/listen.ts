@@ -6,9 +6,12 @@ import { describeValue } from '../util/describe.ts';
 import { definedOptions, ownOptions } from '../util/own-options.ts';
 import { steadyScheduler } from '../util/real-time.ts';
 import { checkUnixPath } from '../wire/unix-path.ts';
+import { abortError } from './abort.ts';
 import { acceptedOptions } from './accepted-options.ts';
 import { toBindError } from './bind-error.ts';
 import { checkListenOptions, listenUsage, type BindOptions } from './check-listen-options.ts';
+import { inheritedFd } from './inherited-fd.ts';
+import { inheritedPath } from './inherited-path.ts';
 import { IOStream, type IOStreamOptions, type StreamOf } from './io-stream.ts';
 import type { ListenOptions } from './listen-options.ts';
 import { DEFAULTS } from './options.ts';
@@ -71,24 +74,44 @@ export function listen(options: ListenOptions, handler?: Handler<never>): Observ
   const optionsOf = acceptedOptions(ownOptions({ ...stream, outBufLimit, allowHalfOpen }, 'listen'));
   const accept = (socket: Socket): IOStream => new IOStream(optionsOf(socket) as IOStreamOptions);
 
+  const takeFd = inheritedFd(bind);
   return new Observable((out) => {
+    const { signal } = bind;
+    if (signal?.aborted) {
+      out.error(abortError(signal));
+      return undefined;
+    }
     const net = createServer({ allowHalfOpen: true, noDelay, keepAlive });
     let server: Server | undefined;
-    const onError = (cause: NodeJS.ErrnoException): void => toBindError(cause, bind.path, (error) => out.error(error));
+    const fd = takeFd();
+    const onError = (cause: NodeJS.ErrnoException): void => toBindError(cause, { ...bind, fd }, (error) => out.error(error));
     net.once('error', onError);
     if (bind.path !== undefined) checkUnixPath(bind.path, 'listen');
     if (bind.maxConnections !== undefined) net.maxConnections = bind.maxConnections;
-    net.listen(netOptions(bind), () => {
+    const onListening = (): void => {
       net.off('error', onError);
       if (out.closed) {
         net.close();
         return;
       }
       const admission = admit && new Admission(isObservable(admit) ? undefined : admit);
-      server = new Server(net, { scheduler: steadyScheduler(scheduler), accept, handler: handler as Handler | undefined, admission });
+      const address = net.address() ?? (fd === undefined ? '' : inheritedPath(fd));
+      const accepting = { address, scheduler: steadyScheduler(scheduler), accept, handler: handler as Handler | undefined, admission };
+      server = new Server(net, accepting);
       out.next(server);
       if (isObservable(admit)) out.add(server.followRules(admit));
-    });
+    };
+    // Node takes the backlog of a descriptor from this argument only.
+    if (fd === undefined) net.listen(netOptions(bind), onListening);
+    else net.listen({ fd }, bind.backlog, onListening);
+    if (signal) {
+      const onAbort = (): void => {
+        if (server) out.add(server.drain({ deadline: Infinity }).subscribe({ complete: () => out.complete() }));
+        else out.error(abortError(signal));
+      };
+      signal.addEventListener('abort', onAbort);
+      out.add(() => signal.removeEventListener('abort', onAbort));
+    }
     return () => {
       if (server) server.stop();
       else net.close(noop);
@@ -96,6 +119,12 @@ export function listen(options: ListenOptions, handler?: Handler<never>): Observ
   });
 }
 
-function netOptions({ maxConnections: _, ...options }: BindOptions): NetListenOptions {
+function netOptions({
+  maxConnections: _max,
+  signal: _signal,
+  fd: _fd,
+  activation: _activation,
+  ...options
+}: BindOptions): NetListenOptions {
   return definedOptions(options, 'listen');
 }

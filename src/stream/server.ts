@@ -15,6 +15,7 @@ import { runHandler, type Handler, type HandlerObserver } from './run-handler.ts
 
 /** How a server accepts connections. */
 interface Accepting<S extends IOStream> {
+  readonly address: AddressInfo | string;
   readonly scheduler: SchedulerLike;
   readonly accept: (socket: Socket) => S;
   readonly handler: Handler<S> | undefined;
@@ -77,8 +78,8 @@ export class Server<S extends IOStream = IOStream> {
   readonly #accepted: Supervisor = { ...this.#successors, opened: (io) => this.#serve(io as S) };
 
   /** @internal */
-  constructor(net: NetServer, { scheduler, accept, handler, admission }: Accepting<S>) {
-    this.address = net.address() ?? '';
+  constructor(net: NetServer, { address, scheduler, accept, handler, admission }: Accepting<S>) {
+    this.address = address;
     this.#net = net;
     this.#scheduler = scheduler;
     this.#accept = accept;
