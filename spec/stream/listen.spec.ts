@@ -246,10 +246,16 @@ describe('listen', () => {
 
   it.each<[string, unknown, RegExp]>([
     ['no options', undefined, /options/],
-    ['neither port nor path', { host: HOST }, /one of `port`, `path`, `fd` and `activation` to listen on, got (none|`port` and `path`)/],
-    ['both', { port: 0, path: '/x' }, /one of `port`, `path`, `fd` and `activation` to listen on, got (none|`port` and `path`)/],
+    [
+      'neither port nor path',
+      { host: HOST },
+      /one of `port`, `path`, `fd`, `activation` and `from` to listen on, got (none|`port` and `path`)/,
+    ],
+    ['both', { port: 0, path: '/x' }, /one of `port`, `path`, `fd`, `activation` and `from` to listen on, got (none|`port` and `path`)/],
     ['port and fd', { port: 0, fd: 3 }, /got `port` and `fd`/],
     ['fd -1', { fd: -1 }, /`fd` to be a file descriptor, 0 or more, got -1/],
+    ['from without a port', { from: 1 }, /`from` to be a MessagePort/],
+    ['from and maxConnections', { from: process, maxConnections: 1 }, /`from`/],
     ['activation false', { activation: false }, /`activation` to be true or the name of a descriptor, got false/],
     ['an empty name', { activation: '' }, /`activation`/],
     ['port 70000', { port: 70_000 }, /`port`.* 70000/],

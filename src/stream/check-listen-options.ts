@@ -11,7 +11,7 @@ import { OWN_FIELDS } from './own-fields.ts';
 /** Options of the listener itself. */
 export type BindOptions = Pick<
   ListenOptions,
-  'host' | 'port' | 'path' | 'fd' | 'activation' | 'signal' | 'backlog' | 'maxConnections' | 'ipv6Only' | 'exclusive' | 'reusePort'
+  'host' | 'port' | 'path' | 'fd' | 'activation' | 'from' | 'signal' | 'backlog' | 'maxConnections' | 'ipv6Only' | 'exclusive' | 'reusePort'
 >;
 
 const BIND_RULES: Readonly<Record<keyof BindOptions | 'admit', Rule>> = {
@@ -20,6 +20,10 @@ const BIND_RULES: Readonly<Record<keyof BindOptions | 'admit', Rule>> = {
   path: UNIX_PATH,
   fd: ['a file descriptor, 0 or more', isCount],
   activation: ['true or the name of a descriptor', (value) => value === true || isText(value)],
+  from: [
+    'a MessagePort, such as `parentPort` of node:worker_threads',
+    (value) => isObject(value) && 'postMessage' in value && 'on' in value,
+  ],
   signal: ABORT_SIGNAL,
   backlog: ['a number of connections', isCount],
   maxConnections: ['a number of connections, 1 or more', (value) => isCount(value) && value > 0],
@@ -36,7 +40,7 @@ const STREAM_RULES_OF_MANY = Object.fromEntries(
   Object.entries(STREAM_RULES).filter(([name]) => !OF_ONE.includes(name) && !Object.hasOwn(BIND_RULES, name)),
 );
 
-const USAGE = 'usage: listen({ port | path | fd | activation, host?, … }, handler?)';
+const USAGE = 'usage: listen({ port | path | fd | activation | from, host?, … }, handler?)';
 
 const LISTEN_OPTIONS: OptionSet = {
   caller: 'listen',
@@ -62,14 +66,17 @@ export function checkListenOptions(options: ListenOptions): CheckedListenOptions
   const copy = checkOptions(options, LISTEN_OPTIONS);
   const ofOne = OF_ONE.find((name) => (copy as Readonly<Record<string, unknown>>)[name] !== undefined);
   if (ofOne !== undefined) throw listenUsage('no option of one connection', `\`${ofOne}\``);
-  const { host, port, path, fd, activation, signal, backlog, maxConnections, ipv6Only, exclusive, reusePort, admit, ...stream } = copy;
-  const given = Object.entries({ port, path, fd, activation }).filter(([, value]) => value !== undefined);
+  const { host, port, path, fd, activation, from, signal, backlog, maxConnections, ipv6Only, exclusive, reusePort, admit, ...stream } =
+    copy;
+  const given = Object.entries({ port, path, fd, activation, from }).filter(([, value]) => value !== undefined);
   if (given.length !== 1)
     throw listenUsage(
-      'one of `port`, `path`, `fd` and `activation` to listen on',
+      'one of `port`, `path`, `fd`, `activation` and `from` to listen on',
       given.map(([name]) => `\`${name}\``).join(' and ') || 'none',
     );
-  const bind = { host, port, path, fd, activation, signal, backlog, maxConnections, ipv6Only, exclusive, reusePort };
+  if (from !== undefined && maxConnections !== undefined)
+    throw listenUsage('no `maxConnections` with `from`, because the main thread accepts', describeValue(maxConnections));
+  const bind = { host, port, path, fd, activation, from, signal, backlog, maxConnections, ipv6Only, exclusive, reusePort };
   return { bind, admit: checkAdmit(admit, 'listen'), stream: checkOptionsWithoutEndpoint(stream) as IOStreamOptions };
 }
 

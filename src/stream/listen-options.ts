@@ -1,3 +1,4 @@
+import type { MessagePort } from 'node:worker_threads';
 import type { Observable } from 'rxjs';
 import type { AdmitRules } from '../layers/admit-rules.ts';
 import type { IOStream, IOStreamOptions } from './io-stream.ts';
@@ -9,7 +10,7 @@ export interface ListenOptions<S = IOStream> extends Omit<
 > {
   /** The address to listen on. @default all addresses, IPv6 and IPv4 */
   readonly host?: string | undefined;
-  /** The port to listen on; 0 = any free one. @default none: one of `port`, `path`, `fd` and `activation` is required */
+  /** The port to listen on; 0 = any free one. @default none: one of `port`, `path`, `fd`, `activation` and `from` is required */
   readonly port?: number | undefined;
   /**
    * The UNIX socket or named pipe to listen on. On Linux, a path that starts with NUL is an abstract socket. Excludes `port`. @default none
@@ -36,6 +37,11 @@ export interface ListenOptions<S = IOStream> extends Omit<
    * @default none
    */
   readonly activation?: true | string | undefined;
+  /**
+   * In a worker thread: serves the connections that {@link distribute} of the main thread transfers, such as `parentPort`. `server.address`
+   * is that of the main thread. @default none
+   */
+  readonly from?: MessagePort | undefined;
   /**
    * Stops listening when it aborts. Open connections continue, and `listen` completes when the last one has ended. If it aborts before
    * the server is emitted, `listen` errors with an `AbortError`. @default none

@@ -1,6 +1,6 @@
 /* eslint-disable @typescript-eslint/unified-signatures -- the own fields of a union of options would not be inferred */
-import { createServer, type ListenOptions as NetListenOptions, type Socket } from 'node:net';
-import { isObservable, noop, Observable } from 'rxjs';
+import { createServer, Server as NetServer, type ListenOptions as NetListenOptions, type Socket } from 'node:net';
+import { isObservable, Observable } from 'rxjs';
 import { Admission } from '../layers/admission.ts';
 import { describeValue } from '../util/describe.ts';
 import { definedOptions, ownOptions } from '../util/own-options.ts';
@@ -18,6 +18,7 @@ import { DEFAULTS } from './options.ts';
 import type { Handler } from './run-handler.ts';
 import { Server } from './server.ts';
 import type { OptionsOf } from './stream-of.ts';
+import { TransferredSockets } from './transferred-sockets.ts';
 
 /** Default of `outBufLimit` for accepted streams: limits a thousand slow clients to 1 GiB. */
 const OUT_BUF_LIMIT = 1024 * 1024;
@@ -31,7 +32,7 @@ const OUT_BUF_LIMIT = 1024 * 1024;
  *   unsubscribe ──▶ stops listening, closes all
  * ```
  *
- * The handler is called for each connection when its stack is connected. Never completes by itself.
+ * The handler is called for each connection when its stack is connected. Completes only after an abort of `signal`.
  *
  * **Errors**
  * - A failed bind errors the Observable with an `IOStreamError` (EADDRINUSE, EACCES, …).
@@ -44,6 +45,7 @@ const OUT_BUF_LIMIT = 1024 * 1024;
  * - A handler is unsubscribed when we close or reset its stream, and when the stream ends while the handler neither reads nor sends.
  * - A handler that reads or sends receives the end there, and continues to run.
  * - Without `allowHalfOpen`, a connection ends after the client's FIN, once all bytes are sent and nothing reads or sends.
+ * - `signal` stops listening. Open connections continue, and the Observable completes when the last one has ended.
  * - Unsubscribing unsubscribes all handlers and closes all connections silently, after the current synchronous turn.
  *
  * @param options the address to listen on, and the options of the accepted streams.
@@ -51,7 +53,7 @@ const OUT_BUF_LIMIT = 1024 * 1024;
  *   emitted.
  * @returns a cold Observable of the server.
  * @throws TypeError for wrong options, at the call.
- * @see {@link Server}
+ * @see {@link Server}, {@link distribute}
  *
  * ```ts
  * import { listen } from 'rxjs-io-stream';
@@ -76,18 +78,18 @@ export function listen(options: ListenOptions, handler?: Handler<never>): Observ
 
   const takeFd = inheritedFd(bind);
   return new Observable((out) => {
-    const { signal } = bind;
+    const { from, signal } = bind;
     if (signal?.aborted) {
       out.error(abortError(signal));
       return undefined;
     }
-    const net = createServer({ allowHalfOpen: true, noDelay, keepAlive });
+    const net = from ? new TransferredSockets(from, { noDelay, keepAlive }) : createServer({ allowHalfOpen: true, noDelay, keepAlive });
     let server: Server | undefined;
     const fd = takeFd();
     const onError = (cause: NodeJS.ErrnoException): void => toBindError(cause, { ...bind, fd }, (error) => out.error(error));
     net.once('error', onError);
     if (bind.path !== undefined) checkUnixPath(bind.path, 'listen');
-    if (bind.maxConnections !== undefined) net.maxConnections = bind.maxConnections;
+    if (bind.maxConnections !== undefined && net instanceof NetServer) net.maxConnections = bind.maxConnections;
     const onListening = (): void => {
       net.off('error', onError);
       if (out.closed) {
@@ -102,7 +104,8 @@ export function listen(options: ListenOptions, handler?: Handler<never>): Observ
       if (isObservable(admit)) out.add(server.followRules(admit));
     };
     // Node takes the backlog of a descriptor from this argument only.
-    if (fd === undefined) net.listen(netOptions(bind), onListening);
+    if (net instanceof TransferredSockets) net.listen(onListening);
+    else if (fd === undefined) net.listen(netOptions(bind), onListening);
     else net.listen({ fd }, bind.backlog, onListening);
     if (signal) {
       const onAbort = (): void => {
@@ -114,7 +117,7 @@ export function listen(options: ListenOptions, handler?: Handler<never>): Observ
     }
     return () => {
       if (server) server.stop();
-      else net.close(noop);
+      else net.close();
     };
   });
 }
