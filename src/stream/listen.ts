@@ -32,20 +32,20 @@ const OUT_BUF_LIMIT = 1024 * 1024;
  *   unsubscribe ──▶ stops listening, closes all
  * ```
  *
- * The handler is called for each connection when its stack is connected. Completes only after an abort of `signal`.
+ * The handler is called for each connection when its stack is connected.
  *
  * **Errors**
  * - A failed bind errors the Observable with an `IOStreamError` (EADDRINUSE, EACCES, …).
  * - `server.errors$` emits refusals of `admit`, failed handshakes, errors of handlers, and unhandled errors of accepted streams. None of
  *   them stops the listener or another connection. Without a subscriber see {@link Server.errors$}.
- * - If a handler itself subscribes an Observable without an error callback, RxJS reports its errors as uncaught, such as a client's
- *   reset. Return the Observable instead: `(io) => io.data$.pipe(…)`.
+ * - If a handler itself subscribes without an error callback, RxJS reports errors as uncaught, such as a client's reset. Return the
+ *   Observable instead: `(io) => io.data$.pipe(…)`.
  *
  * **Closing**
  * - A handler is unsubscribed when we close or reset its stream, and when the stream ends while the handler neither reads nor sends.
  * - A handler that reads or sends receives the end there, and continues to run.
  * - Without `allowHalfOpen`, a connection ends after the client's FIN, once all bytes are sent and nothing reads or sends.
- * - `signal` stops listening. Open connections continue, and the Observable completes when the last one has ended.
+ * - `signal` stops listening. The Observable completes when the last connection has ended.
  * - Unsubscribing unsubscribes all handlers and closes all connections silently, after the current synchronous turn.
  *
  * @param options the address to listen on, and the options of the accepted streams.
