@@ -6,6 +6,9 @@ import { parentPort, threadId, workerData } from 'node:worker_threads';
 import { concat } from 'rxjs';
 import { listen } from '../../src/stream/listen.ts';
 
+/** Milliseconds in which the worker does not read its messages, before it drains. */
+const BUSY = 300;
+
 const port = parentPort!;
 const { delay = 0 } = workerData as { delay?: number };
 
@@ -16,6 +19,7 @@ setTimeout(() => {
       const onDrain = (message: unknown): void => {
         if (message !== 'drain') return;
         port.off('message', onDrain);
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY);
         server.drain({ deadline: 5000 }).subscribe((report) => {
           port.postMessage({ report });
           serving.unsubscribe();
