@@ -40,6 +40,7 @@ test('rxjs-io-stream exports these names and no others', () => {
       "converse",
       "delimited",
       "dialer",
+      "distribute",
       "eventNames",
       "framed",
       "fromFh",

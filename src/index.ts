@@ -14,6 +14,7 @@ export type {
   OwnFields,
 } from './stream/stream-of.ts';
 export type { OpeningStreamOf, StreamOf } from './stream/io-stream.ts';
+export { distribute, type DistributeOptions } from './stream/distribute.ts';
 export { listen } from './stream/listen.ts';
 export type { ListenOptions } from './stream/listen-options.ts';
 export type { AdmitRules } from './layers/admit-rules.ts';

@@ -9,7 +9,7 @@ describe('toBindError', () => {
     const path = join(tmpdir(), 'rxjs-io-stream-no-such-file.sock');
     const inUse = Object.assign(new Error(`listen EADDRINUSE: address already in use ${path}`), { code: 'EADDRINUSE', syscall: 'listen' });
     const errors: IOStreamError[] = [];
-    toBindError(inUse, path, (error) => errors.push(error));
+    toBindError(inUse, { path }, (error) => errors.push(error));
     expect(errors).toMatchObject([{ code: 'EADDRINUSE', phase: 'connect', message: `${inUse.message} [EADDRINUSE]` }]);
   });
 });

@@ -246,8 +246,18 @@ describe('listen', () => {
 
   it.each<[string, unknown, RegExp]>([
     ['no options', undefined, /options/],
-    ['neither port nor path', { host: HOST }, /`port` or `path`/],
-    ['both', { port: 0, path: '/x' }, /`port` or `path`/],
+    [
+      'neither port nor path',
+      { host: HOST },
+      /one of `port`, `path`, `fd`, `activation` and `from` to listen on, got (none|`port` and `path`)/,
+    ],
+    ['both', { port: 0, path: '/x' }, /one of `port`, `path`, `fd`, `activation` and `from` to listen on, got (none|`port` and `path`)/],
+    ['port and fd', { port: 0, fd: 3 }, /got `port` and `fd`/],
+    ['fd -1', { fd: -1 }, /`fd` to be a file descriptor, 0 or more, got -1/],
+    ['from without a port', { from: 1 }, /`from` to be a MessagePort/],
+    ['from and maxConnections', { from: process, maxConnections: 1 }, /`from`/],
+    ['activation false', { activation: false }, /`activation` to be true or the name of a descriptor, got false/],
+    ['an empty name', { activation: '' }, /`activation`/],
     ['port 70000', { port: 70_000 }, /`port`.* 70000/],
     ['port -1', { port: -1 }, /`port`/],
     ['port 1.5', { port: 1.5 }, /`port`/],
@@ -267,7 +277,7 @@ describe('listen', () => {
     ['a cb without the method', { port: 0, cb: {}, method: 'on' }, /`on`/],
     ['fh', { port: 0, fh: 0 }, /`fh`/],
     ['wire', { port: 0, wire: () => () => NEVER }, /`wire`/],
-    ['signal', { port: 0, signal: new AbortController().signal }, /`signal`/],
+    ['signal', { port: 0, signal: {} }, /`signal`/],
   ])('throws a TypeError at the call for %s', (_name, options, words) => {
     expect(() => listen(options as ListenOptions, echo)).toThrow(TypeError);
     expect(() => listen(options as ListenOptions, echo)).toThrow(words);

@@ -3,7 +3,7 @@ import { checkOptions, type OptionSet, type Rule } from '../util/check-options.t
 import { describeValue } from '../util/describe.ts';
 import { isBoolean, isCount, isObject, isPortOrZero, isText } from '../util/value-tests.ts';
 import { UNIX_PATH } from '../wire/unix-path.ts';
-import { checkOptionsWithoutEndpoint, STREAM_RULES } from './check-stream-options.ts';
+import { ABORT_SIGNAL, checkOptionsWithoutEndpoint, STREAM_RULES } from './check-stream-options.ts';
 import type { IOStreamOptions } from './io-stream.ts';
 import type { ListenOptions } from './listen-options.ts';
 import { OWN_FIELDS } from './own-fields.ts';
@@ -11,13 +11,20 @@ import { OWN_FIELDS } from './own-fields.ts';
 /** Options of the listener itself. */
 export type BindOptions = Pick<
   ListenOptions,
-  'host' | 'port' | 'path' | 'backlog' | 'maxConnections' | 'ipv6Only' | 'exclusive' | 'reusePort'
+  'host' | 'port' | 'path' | 'fd' | 'activation' | 'from' | 'signal' | 'backlog' | 'maxConnections' | 'ipv6Only' | 'exclusive' | 'reusePort'
 >;
 
 const BIND_RULES: Readonly<Record<keyof BindOptions | 'admit', Rule>> = {
   host: ['an address to listen on', isText],
   port: ['an integer from 0 to 65535', isPortOrZero],
   path: UNIX_PATH,
+  fd: ['a file descriptor, 0 or more', isCount],
+  activation: ['true or the name of a descriptor', (value) => value === true || isText(value)],
+  from: [
+    'a MessagePort, such as `parentPort` of node:worker_threads',
+    (value) => isObject(value) && 'postMessage' in value && 'on' in value,
+  ],
+  signal: ABORT_SIGNAL,
   backlog: ['a number of connections', isCount],
   maxConnections: ['a number of connections, 1 or more', (value) => isCount(value) && value > 0],
   ipv6Only: ['a boolean', isBoolean],
@@ -27,13 +34,13 @@ const BIND_RULES: Readonly<Record<keyof BindOptions | 'admit', Rule>> = {
 };
 
 /** Options of a single outbound connection. Rejected here. */
-const OF_ONE: readonly string[] = ['fh', 'wire', 'guard', 'lookup', 'family', 'localAddress', 'localPort', 'signal'];
+const OF_ONE: readonly string[] = ['fh', 'wire', 'guard', 'lookup', 'family', 'localAddress', 'localPort'];
 
 const STREAM_RULES_OF_MANY = Object.fromEntries(
   Object.entries(STREAM_RULES).filter(([name]) => !OF_ONE.includes(name) && !Object.hasOwn(BIND_RULES, name)),
 );
 
-const USAGE = 'usage: listen({ port | path, host?, … }, handler?)';
+const USAGE = 'usage: listen({ port | path | fd | activation | from, host?, … }, handler?)';
 
 const LISTEN_OPTIONS: OptionSet = {
   caller: 'listen',
@@ -59,10 +66,17 @@ export function checkListenOptions(options: ListenOptions): CheckedListenOptions
   const copy = checkOptions(options, LISTEN_OPTIONS);
   const ofOne = OF_ONE.find((name) => (copy as Readonly<Record<string, unknown>>)[name] !== undefined);
   if (ofOne !== undefined) throw listenUsage('no option of one connection', `\`${ofOne}\``);
-  const { host, port, path, backlog, maxConnections, ipv6Only, exclusive, reusePort, admit, ...stream } = copy;
-  if ((port === undefined) === (path === undefined))
-    throw listenUsage('either `port` or `path` to listen on', port === undefined ? 'neither' : 'both');
-  const bind = { host, port, path, backlog, maxConnections, ipv6Only, exclusive, reusePort };
+  const { host, port, path, fd, activation, from, signal, backlog, maxConnections, ipv6Only, exclusive, reusePort, admit, ...stream } =
+    copy;
+  const given = Object.entries({ port, path, fd, activation, from }).filter(([, value]) => value !== undefined);
+  if (given.length !== 1)
+    throw listenUsage(
+      'one of `port`, `path`, `fd`, `activation` and `from` to listen on',
+      given.map(([name]) => `\`${name}\``).join(' and ') || 'none',
+    );
+  if (from !== undefined && maxConnections !== undefined)
+    throw listenUsage('no `maxConnections` with `from`, because the main thread accepts', describeValue(maxConnections));
+  const bind = { host, port, path, fd, activation, from, signal, backlog, maxConnections, ipv6Only, exclusive, reusePort };
   return { bind, admit: checkAdmit(admit, 'listen'), stream: checkOptionsWithoutEndpoint(stream) as IOStreamOptions };
 }
 

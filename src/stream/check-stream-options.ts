@@ -17,6 +17,8 @@ import { usage } from './usage.ts';
 
 const BYTES: Rule = ['a number of bytes, 0 for no limit', isCount];
 
+export const ABORT_SIGNAL: Rule = ['an AbortSignal', (value) => isObject(value) && 'addEventListener' in value];
+
 /** The rule of each option of a stream. */
 export const STREAM_RULES: Rules = {
   ...ENDPOINT_RULES,
@@ -33,7 +35,7 @@ export const STREAM_RULES: Rules = {
   isFatal: ['a function', isFunction],
   plugin: ['plugins by name, { name: plugin }, or pairs [[name, plugin]]', isObject, describeWithType],
   timeouts: ['milliseconds by name, such as { connect: 5000 }', isObject],
-  signal: ['an AbortSignal', (value) => isObject(value) && 'addEventListener' in value],
+  signal: ABORT_SIGNAL,
   scheduler: ['an RxJS scheduler', (value) => isObject(value) && 'schedule' in value],
 };
 

@@ -1,20 +1,24 @@
 /* eslint-disable @typescript-eslint/unified-signatures -- the own fields of a union of options would not be inferred */
-import { createServer, type ListenOptions as NetListenOptions, type Socket } from 'node:net';
-import { isObservable, noop, Observable } from 'rxjs';
+import { createServer, Server as NetServer, type ListenOptions as NetListenOptions, type Socket } from 'node:net';
+import { isObservable, Observable } from 'rxjs';
 import { Admission } from '../layers/admission.ts';
 import { describeValue } from '../util/describe.ts';
 import { definedOptions, ownOptions } from '../util/own-options.ts';
 import { steadyScheduler } from '../util/real-time.ts';
 import { checkUnixPath } from '../wire/unix-path.ts';
+import { abortError } from './abort.ts';
 import { acceptedOptions } from './accepted-options.ts';
 import { toBindError } from './bind-error.ts';
 import { checkListenOptions, listenUsage, type BindOptions } from './check-listen-options.ts';
+import { inheritedFd } from './inherited-fd.ts';
+import { inheritedPath } from './inherited-path.ts';
 import { IOStream, type IOStreamOptions, type StreamOf } from './io-stream.ts';
 import type { ListenOptions } from './listen-options.ts';
 import { DEFAULTS } from './options.ts';
 import type { Handler } from './run-handler.ts';
 import { Server } from './server.ts';
 import type { OptionsOf } from './stream-of.ts';
+import { TransferredSockets } from './transferred-sockets.ts';
 
 /** Default of `outBufLimit` for accepted streams: limits a thousand slow clients to 1 GiB. */
 const OUT_BUF_LIMIT = 1024 * 1024;
@@ -28,19 +32,20 @@ const OUT_BUF_LIMIT = 1024 * 1024;
  *   unsubscribe ──▶ stops listening, closes all
  * ```
  *
- * The handler is called for each connection when its stack is connected. Never completes by itself.
+ * The handler is called for each connection when its stack is connected.
  *
  * **Errors**
  * - A failed bind errors the Observable with an `IOStreamError` (EADDRINUSE, EACCES, …).
  * - `server.errors$` emits refusals of `admit`, failed handshakes, errors of handlers, and unhandled errors of accepted streams. None of
  *   them stops the listener or another connection. Without a subscriber see {@link Server.errors$}.
- * - If a handler itself subscribes an Observable without an error callback, RxJS reports its errors as uncaught, such as a client's
- *   reset. Return the Observable instead: `(io) => io.data$.pipe(…)`.
+ * - If a handler itself subscribes without an error callback, RxJS reports errors as uncaught, such as a client's reset. Return the
+ *   Observable instead: `(io) => io.data$.pipe(…)`.
  *
  * **Closing**
  * - A handler is unsubscribed when we close or reset its stream, and when the stream ends while the handler neither reads nor sends.
  * - A handler that reads or sends receives the end there, and continues to run.
  * - Without `allowHalfOpen`, a connection ends after the client's FIN, once all bytes are sent and nothing reads or sends.
+ * - `signal` stops listening. The Observable completes when the last connection has ended.
  * - Unsubscribing unsubscribes all handlers and closes all connections silently, after the current synchronous turn.
  *
  * @param options the address to listen on, and the options of the accepted streams.
@@ -48,7 +53,7 @@ const OUT_BUF_LIMIT = 1024 * 1024;
  *   emitted.
  * @returns a cold Observable of the server.
  * @throws TypeError for wrong options, at the call.
- * @see {@link Server}
+ * @see {@link Server}, {@link distribute}
  *
  * ```ts
  * import { listen } from 'rxjs-io-stream';
@@ -71,31 +76,58 @@ export function listen(options: ListenOptions, handler?: Handler<never>): Observ
   const optionsOf = acceptedOptions(ownOptions({ ...stream, outBufLimit, allowHalfOpen }, 'listen'));
   const accept = (socket: Socket): IOStream => new IOStream(optionsOf(socket) as IOStreamOptions);
 
+  const takeFd = inheritedFd(bind);
   return new Observable((out) => {
-    const net = createServer({ allowHalfOpen: true, noDelay, keepAlive });
+    const { from, signal } = bind;
+    if (signal?.aborted) {
+      out.error(abortError(signal));
+      return undefined;
+    }
+    const net = from ? new TransferredSockets(from, { noDelay, keepAlive }) : createServer({ allowHalfOpen: true, noDelay, keepAlive });
     let server: Server | undefined;
-    const onError = (cause: NodeJS.ErrnoException): void => toBindError(cause, bind.path, (error) => out.error(error));
+    const fd = takeFd();
+    const onError = (cause: NodeJS.ErrnoException): void => toBindError(cause, { ...bind, fd }, (error) => out.error(error));
     net.once('error', onError);
     if (bind.path !== undefined) checkUnixPath(bind.path, 'listen');
-    if (bind.maxConnections !== undefined) net.maxConnections = bind.maxConnections;
-    net.listen(netOptions(bind), () => {
+    if (bind.maxConnections !== undefined && net instanceof NetServer) net.maxConnections = bind.maxConnections;
+    const onListening = (): void => {
       net.off('error', onError);
       if (out.closed) {
         net.close();
         return;
       }
       const admission = admit && new Admission(isObservable(admit) ? undefined : admit);
-      server = new Server(net, { scheduler: steadyScheduler(scheduler), accept, handler: handler as Handler | undefined, admission });
+      const address = net.address() ?? (fd === undefined ? '' : inheritedPath(fd));
+      const accepting = { address, scheduler: steadyScheduler(scheduler), accept, handler: handler as Handler | undefined, admission };
+      server = new Server(net, accepting);
       out.next(server);
       if (isObservable(admit)) out.add(server.followRules(admit));
-    });
+    };
+    // Node takes the backlog of a descriptor from this argument only.
+    if (net instanceof TransferredSockets) net.listen(onListening);
+    else if (fd === undefined) net.listen(netOptions(bind), onListening);
+    else net.listen({ fd }, bind.backlog, onListening);
+    if (signal) {
+      const onAbort = (): void => {
+        if (server) out.add(server.drain({ deadline: Infinity }).subscribe({ complete: () => out.complete() }));
+        else out.error(abortError(signal));
+      };
+      signal.addEventListener('abort', onAbort);
+      out.add(() => signal.removeEventListener('abort', onAbort));
+    }
     return () => {
       if (server) server.stop();
-      else net.close(noop);
+      else net.close();
     };
   });
 }
 
-function netOptions({ maxConnections: _, ...options }: BindOptions): NetListenOptions {
+function netOptions({
+  maxConnections: _max,
+  signal: _signal,
+  fd: _fd,
+  activation: _activation,
+  ...options
+}: BindOptions): NetListenOptions {
   return definedOptions(options, 'listen');
 }

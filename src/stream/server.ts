@@ -1,4 +1,4 @@
-import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { BehaviorSubject, config, noop, Observable, Subject, type SchedulerLike, type Subscription } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
 import { Refusal, type Admission, type Admitted } from '../layers/admission.ts';
@@ -13,8 +13,17 @@ import type { IOStream } from './io-stream.ts';
 import { internalsOf } from './stream-fields.ts';
 import { runHandler, type Handler, type HandlerObserver } from './run-handler.ts';
 
+/** What a server needs of a `net.Server`. */
+interface Listener {
+  on(event: 'connection', callback: (socket: Socket) => void): unknown;
+  on(event: 'drop', callback: () => void): unknown;
+  on(event: 'error', callback: (error: Error) => void): unknown;
+  close(): unknown;
+}
+
 /** How a server accepts connections. */
 interface Accepting<S extends IOStream> {
+  readonly address: AddressInfo | string;
   readonly scheduler: SchedulerLike;
   readonly accept: (socket: Socket) => S;
   readonly handler: Handler<S> | undefined;
@@ -37,7 +46,7 @@ interface Accepting<S extends IOStream> {
 export class Server<S extends IOStream = IOStream> {
   /** The bound address: address and port, or a path. */
   readonly address: AddressInfo | string;
-  readonly #net: NetServer;
+  readonly #net: Listener;
   readonly #scheduler: SchedulerLike;
   readonly #accept: (socket: Socket) => S;
   // `never` and `unknown`, so that a server of streams with own fields is assignable to `Server`.
@@ -77,8 +86,8 @@ export class Server<S extends IOStream = IOStream> {
   readonly #accepted: Supervisor = { ...this.#successors, opened: (io) => this.#serve(io as S) };
 
   /** @internal */
-  constructor(net: NetServer, { scheduler, accept, handler, admission }: Accepting<S>) {
-    this.address = net.address() ?? '';
+  constructor(net: Listener, { address, scheduler, accept, handler, admission }: Accepting<S>) {
+    this.address = address;
     this.#net = net;
     this.#scheduler = scheduler;
     this.#accept = accept;
