@@ -13,7 +13,13 @@ import { testDial } from '../../src/testing/test-dial.ts';
 import { spec } from '../support/spec.ts';
 import { testChannel } from './message-tools.ts';
 
-void fork; void once; void merge; void take; void takeUntil; void WebSocketServer; void WebSocket;
+void fork;
+void once;
+void merge;
+void take;
+void takeUntil;
+void WebSocketServer;
+void WebSocket;
 type _C = ChildProcess;
 
 const overPort = (port: MessagePort): ChannelEnd => ({
@@ -24,28 +30,38 @@ const overPort = (port: MessagePort): ChannelEnd => ({
 
 describe('overMessages', () => {
   for (const when of ['later', 'inside'] as const)
-    spec(`keeps the rules of a wire over a channel that delivers ${when}`, async () => {
+    spec(
+      `keeps the rules of a wire over a channel that delivers ${when}`,
+      async () => {
+        const make = () => {
+          const { ends } = testChannel({ scheduler: asyncScheduler, when });
+          return { wire: overMessages(ends[0]), dial: testDial(), peer: () => wirePeer(overMessages(ends[1]), testDial()) };
+        };
+        const report = await checkWire(make, { singleUse: true, sentEvery: 256 * 1024 });
+        console.log(String(report));
+        report.assert();
+      },
+      { timeout: 60_000 },
+    );
+
+  spec(
+    'keeps the rules of a wire over a MessagePort',
+    async () => {
       const make = () => {
-        const { ends } = testChannel({ scheduler: asyncScheduler, when });
-        return { wire: overMessages(ends[0]), dial: testDial(), peer: () => wirePeer(overMessages(ends[1]), testDial()) };
+        const { port1, port2 } = new MessageChannel();
+        return {
+          wire: overMessages(overPort(port1)),
+          dial: testDial(),
+          peer: () => wirePeer(overMessages(overPort(port2)), testDial()),
+          free: () => {
+            port1.close();
+          },
+        };
       };
       const report = await checkWire(make, { singleUse: true, sentEvery: 256 * 1024 });
       console.log(String(report));
       report.assert();
-    }, { timeout: 60_000 });
-
-  spec('keeps the rules of a wire over a MessagePort', async () => {
-    const make = () => {
-      const { port1, port2 } = new MessageChannel();
-      return {
-        wire: overMessages(overPort(port1)),
-        dial: testDial(),
-        peer: () => wirePeer(overMessages(overPort(port2)), testDial()),
-        free: () => { port1.close(); },
-      };
-    };
-    const report = await checkWire(make, { singleUse: true, sentEvery: 256 * 1024 });
-    console.log(String(report));
-    report.assert();
-  }, { timeout: 60_000 });
+    },
+    { timeout: 60_000 },
+  );
 });

@@ -20,7 +20,8 @@ export class KeepAlive {
   readonly #scheduler: SchedulerLike;
   readonly #target: KeepAliveTarget;
   #timer: Subscription | undefined;
-  #hasReceived = false;
+  /** When the last message was received, on the scheduler's clock. */
+  #last: number;
   /** Pings since the last message. */
   #pings = 0;
 
@@ -28,6 +29,7 @@ export class KeepAlive {
     this.#times = times;
     this.#scheduler = scheduler;
     this.#target = target;
+    this.#last = scheduler.now();
     this.#wait(times.interval);
   }
 
@@ -37,7 +39,8 @@ export class KeepAlive {
 
   /** Notes that a message was received. */
   received(): void {
-    this.#hasReceived = true;
+    this.#last = this.#scheduler.now();
+    this.#pings = 0;
   }
 
   #wait(ms: number): void {
@@ -46,11 +49,9 @@ export class KeepAlive {
 
   #check(): void {
     const { interval, timeout } = this.#times;
-    if (this.#hasReceived) {
-      this.#hasReceived = false;
-      this.#pings = 0;
-      this.#wait(interval);
-    } else if (this.#pings === MAX_PINGS) this.#target.onSilence(peerIsSilent(MAX_PINGS, timeout));
+    const remaining = this.#last + interval - this.#scheduler.now();
+    if (this.#pings === 0 && remaining > 0) this.#wait(remaining);
+    else if (this.#pings === MAX_PINGS) this.#target.onSilence(peerIsSilent(MAX_PINGS, timeout));
     else {
       this.#pings += 1;
       this.#wait(timeout);

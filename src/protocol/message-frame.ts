@@ -81,7 +81,7 @@ export function decodeFrame(message: Uint8Array): MessageFrame {
     payload,
   };
   const problem = problemOf(frame);
-  if (problem !== undefined) throw malformed(`${describeFrame(frame)} ${problem}`);
+  if (problem !== undefined) throw malformed(describeFrame(frame) + problem);
   return frame;
 }
 
@@ -107,10 +107,10 @@ export function decodeCode(payload: Uint8Array): string | undefined {
 }
 
 function problemOf({ type, from, window, position, read, payload }: MessageFrame): string | undefined {
-  if (from === 0) return 'from id 0';
-  if (window === 0) return 'with a window of 0';
-  if (!Number.isSafeInteger(position + payload.length) || !Number.isSafeInteger(read)) return 'over the last position, 2^53 - 1';
-  if (type === 'DATA') return payload.length === 0 ? 'without bytes' : undefined;
+  if (from === 0) return ' from id 0';
+  if (window === 0) return ' with a window of 0';
+  if (!Number.isSafeInteger(position + payload.length) || !Number.isSafeInteger(read)) return ' over the last position, 2^53 - 1';
+  if (type === 'DATA') return payload.length === 0 ? ' without bytes' : undefined;
   if (type === 'RESET') return payload.length > MAX_CODE_BYTES ? `, more than the ${MAX_CODE_BYTES} bytes of a code` : undefined;
   return payload.length > 0 ? ', which has no payload' : undefined;
 }
