@@ -1,0 +1,45 @@
+import type { ChildProcess } from 'node:child_process';
+import type { MessagePort as NodeMessagePort } from 'node:worker_threads';
+import { filter, fromEvent, map, takeUntil } from 'rxjs';
+import type { ChannelEnd } from '../../src/messages/channel-port.ts';
+
+/** A port of a worker thread, or of a browser. */
+export function overPort(port: NodeMessagePort | MessagePort): ChannelEnd {
+  port.start();
+  return {
+    send: (message) => port.postMessage(message, [message.buffer]),
+    messages$: fromEvent<{ data: Uint8Array }>(port as MessagePort, 'message').pipe(
+      map(({ data }) => data),
+      takeUntil(fromEvent(port as MessagePort, 'close')),
+    ),
+    close: () => port.close(),
+  };
+}
+
+/** The IPC channel of a process with `serialization: 'advanced'`: a child, or `process` within it. */
+export function overProcess(other: Pick<ChildProcess, 'send' | 'on' | 'off' | 'disconnect' | 'connected'>): ChannelEnd {
+  return {
+    send: (message) => other.send!(message),
+    messages$: fromEvent(other as never, 'message', (message: unknown) => message).pipe(
+      filter((message) => message instanceof Uint8Array),
+      takeUntil(fromEvent(other as never, 'disconnect')),
+    ),
+    close: () => other.connected && other.disconnect(),
+  };
+}
+
+/** What a WebSocket of a browser, of Node and of `ws` have in common. */
+export type AnyWebSocket = Pick<WebSocket, 'send' | 'close' | 'addEventListener' | 'removeEventListener'> & { binaryType: string };
+
+/** A WebSocket that is open. */
+export function overWebSocket(socket: AnyWebSocket): ChannelEnd {
+  socket.binaryType = 'arraybuffer';
+  return {
+    send: (message) => socket.send(message),
+    messages$: fromEvent<MessageEvent<ArrayBuffer>>(socket as WebSocket, 'message').pipe(
+      map(({ data }) => data),
+      takeUntil(fromEvent(socket as WebSocket, 'close')),
+    ),
+    close: () => socket.close(),
+  };
+}
