@@ -1,16 +1,16 @@
 import type { ChildProcess } from 'node:child_process';
-import type { MessagePort as NodeMessagePort } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
 import { filter, fromEvent, map, takeUntil } from 'rxjs';
 import type { ChannelEnd } from '../../src/messages/channel-port.ts';
 
-/** A port of a worker thread, or of a browser. */
-export function overPort(port: NodeMessagePort | MessagePort): ChannelEnd {
+/** A port, as of a worker thread. */
+export function overPort(port: MessagePort): ChannelEnd {
   port.start();
   return {
     send: (message) => port.postMessage(message, [message.buffer]),
-    messages$: fromEvent<{ data: Uint8Array }>(port as MessagePort, 'message').pipe(
+    messages$: fromEvent<MessageEvent>(port, 'message').pipe(
       map(({ data }) => data),
-      takeUntil(fromEvent(port as MessagePort, 'close')),
+      takeUntil(fromEvent(port, 'close')),
     ),
     close: () => port.close(),
   };
@@ -36,7 +36,7 @@ export function overWebSocket(socket: AnyWebSocket): ChannelEnd {
   socket.binaryType = 'arraybuffer';
   return {
     send: (message) => socket.send(message),
-    messages$: fromEvent<MessageEvent<ArrayBuffer>>(socket as WebSocket, 'message').pipe(
+    messages$: fromEvent<MessageEvent>(socket as WebSocket, 'message').pipe(
       map(({ data }) => data),
       takeUntil(fromEvent(socket as WebSocket, 'close')),
     ),

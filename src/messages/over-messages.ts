@@ -35,15 +35,16 @@ import { messageSettings, type OverMessagesOptions } from './message-options.ts'
  * - At most `window` unread bytes.
  *
  * ```ts
+ * import { MessageChannel, type MessagePort } from 'node:worker_threads';
  * import { fromEvent, map } from 'rxjs';
  * import { connect, overMessages } from 'rxjs-io-stream';
  *
  * const { port1, port2 } = new MessageChannel();
- * const over = (port: MessagePort) => {
- *   port.start();
- *   const messages$ = fromEvent<MessageEvent>(port, 'message').pipe(map(({ data }) => data));
- *   return overMessages({ send: (message) => port.postMessage(message), messages$, close: () => port.close() });
- * };
+ * const over = (port: MessagePort) => overMessages({
+ *   send: (message) => port.postMessage(message),
+ *   messages$: fromEvent<MessageEvent>(port, 'message').pipe(map(({ data }) => data)),
+ *   close: () => port.close(),
+ * });
  * connect({ wire: over(port1) }, (io) => io.data$).subscribe(console.log);
  * connect({ wire: over(port2) }, (io) => io.send(['hello'])).subscribe();
  * ```
