@@ -15,7 +15,7 @@ worker.on('error', fail);
 const wire = overMessages({
   send: (message) => port.postMessage(message, [message.buffer]), // transferred, not copied
   messages$: fromEvent<MessageEvent>(port, 'message').pipe(
-    map(({ data }) => data),
+    map(({ data }) => data as Uint8Array),
     takeUntil(fromEvent(port, 'close')), // the worker has ended
   ),
   close: () => port.close(),

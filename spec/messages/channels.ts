@@ -9,7 +9,7 @@ export function overPort(port: MessagePort): ChannelEnd {
   return {
     send: (message) => port.postMessage(message, [message.buffer]),
     messages$: fromEvent<MessageEvent>(port, 'message').pipe(
-      map(({ data }) => data),
+      map(({ data }) => data as ArrayBuffer | Uint8Array),
       takeUntil(fromEvent(port, 'close')),
     ),
     close: () => port.close(),
@@ -17,9 +17,9 @@ export function overPort(port: MessagePort): ChannelEnd {
 }
 
 /** The IPC channel of a process with `serialization: 'advanced'`: a child, or `process` within it. */
-export function overProcess(other: Pick<ChildProcess, 'send' | 'on' | 'off' | 'disconnect' | 'connected'>): ChannelEnd {
+export function overProcess(other: ChildProcess): ChannelEnd {
   return {
-    send: (message) => other.send!(message),
+    send: (message) => other.send(message),
     messages$: fromEvent(other as never, 'message', (message: unknown) => message).pipe(
       filter((message) => message instanceof Uint8Array),
       takeUntil(fromEvent(other as never, 'disconnect')),
@@ -37,7 +37,7 @@ export function overWebSocket(socket: AnyWebSocket): ChannelEnd {
   return {
     send: (message) => socket.send(message),
     messages$: fromEvent<MessageEvent>(socket as WebSocket, 'message').pipe(
-      map(({ data }) => data),
+      map(({ data }) => data as ArrayBuffer | Uint8Array),
       takeUntil(fromEvent(socket as WebSocket, 'close')),
     ),
     close: () => socket.close(),

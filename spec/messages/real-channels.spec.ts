@@ -117,7 +117,7 @@ describe('overMessages keeps the rules of a wire', () => {
   spec(
     'over process.send',
     async (h) => {
-      const child = fork(file('./bounce.cjs'), { serialization: 'advanced', execArgv: [] });
+      const child = fork(file('./bounce.mjs'), { serialization: 'advanced', execArgv: [] });
       child.setMaxListeners(0);
       h.defer(() => child.kill());
       await once(child, 'spawn');

@@ -213,13 +213,12 @@ const checks: Record<string, () => Promise<void> | void> = {
       port.start();
       return overMessages({
         send: (message) => port.postMessage(message, [message.buffer]),
-        messages$: fromEvent<MessageEvent>(port, 'message').pipe(map(({ data }) => data)),
+        messages$: fromEvent<MessageEvent>(port, 'message').pipe(map(({ data }) => data as Uint8Array)),
         close: () => port.close(),
       });
     };
     const { port1, port2 } = new MessageChannel();
-    const far = new IOStream({ wire: over(port2), allowHalfOpen: true });
-    const echoed = lastValueFrom(far.send(far));
+    const echoed = lastValueFrom(connect({ wire: over(port2) }, (far) => far.send(far)));
     const io = new IOStream({ wire: over(port1) });
     const sent = 'over a port'.repeat(100_000);
     io.end(sent);

@@ -96,7 +96,7 @@ export class ChannelPort {
     this.#channel = channel;
     this.#reading = reading;
     from(channel.messages$).subscribe(reading);
-    if (!this.#isClosed) this.#target.onOpen();
+    this.#target.onOpen();
   }
 
   /** Not reentrant: a channel may emit the answer to a message from inside of `send`. */

@@ -199,6 +199,10 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
       return;
     }
     this.#sent(this.#output.acknowledge(frame));
+    this.#take(frame);
+  }
+
+  #take(frame: MessageFrame): void {
     if (this.#isFreed) return;
     this.#input.receive(frame);
     if (frame.type === 'PING') this.#frames.send('ACK');
@@ -250,7 +254,6 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
   #fail(error: IOStreamError, code?: string): void {
     if (this.#isFreed) return;
     this.#input.flush();
-    if (this.#isFreed) return;
     this.#free(code);
     this.#up.error(error);
   }

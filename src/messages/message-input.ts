@@ -8,7 +8,7 @@ export interface InputTarget {
   emitData(bytes: Uint8Array): void;
   /** Emits the peer's end, after all bytes. */
   emitEnd(): void;
-  /** Called when positions were read: the peer is to be told. */
+  /** Called when positions were read, so that they are acknowledged. */
   onRead(): void;
 }
 

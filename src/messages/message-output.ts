@@ -77,8 +77,7 @@ export class MessageOutput {
   /** Moves `into.length` queued bytes into a frame. */
   take(into: Uint8Array): void {
     let filled = 0;
-    while (filled < into.length) {
-      const chunk = this.#chunks.peek()!;
+    for (let chunk = this.#chunks.peek(); chunk && filled < into.length; chunk = this.#chunks.peek()) {
       const part = chunk.subarray(this.#offset, this.#offset + into.length - filled);
       into.set(part, filled);
       filled += part.length;

@@ -78,7 +78,7 @@ function checked(channel: ReturnType<OpenChannel>): ReturnType<OpenChannel> {
 
 /** Keeps the object itself: its methods may need it. */
 function checkedEnd(channel: unknown): ChannelEnd {
-  if (isObject(channel) && typeof channel['send'] === 'function' && isObject(channel['messages$'])) return channel as unknown as ChannelEnd;
+  if (isObject(channel) && typeof channel.send === 'function' && isObject(channel.messages$)) return channel as unknown as ChannelEnd;
   throw new TypeError(
     `expected overMessages to get { send, messages$, close? } or a function that returns it, got ${describeWithType(channel)}`,
   );
