@@ -82,7 +82,7 @@ describe('overMessages: connecting', () => {
     const { clock, channel, a, b } = connectedApps();
     const [first = new Uint8Array()] = channel.sent[0];
     channel.inboxes[0].next(first);
-    channel.inboxes[1].next(changed(first, { to: 12345, type: 'RESET' }));
+    channel.inboxes[1].next(changed(first, { from: 777, to: 12345 }));
     a.write('goes on');
     clock.advance(1);
     expect([a.outcome, b.text]).toEqual(['open', 'goes on']);
@@ -243,6 +243,28 @@ describe('overMessages: flow', () => {
     expect([b.text.length, Math.max(...lengths), Math.min(...lengths)]).toEqual([10_000, 200, 200]);
   });
 
+  it('waits until the window has opened by half, or by a whole message', () => {
+    const { clock, channel, a, b } = connectedApps({}, { window: 400, maxMessage: 232 });
+    b.send('pause');
+    a.write(new Uint8Array(1000));
+    clock.advance(1);
+    const read = (positions: number): number => {
+      channel.inboxes[0].next(changed(channel.sent[1].at(-1)!, { type: 'ACK', read: positions }));
+      return channel.sent[0].filter((message) => message[1] === 2).length;
+    };
+    expect([10, 199, 200, 150].map((positions) => read(positions))).toEqual([2, 2, 3, 3]);
+    expect(a.sent).toBe(200); // The last of them came late.
+  });
+
+  it('acknowledges with an answer of the same tick, and then with no other message', () => {
+    const { clock, channel, a, b } = connectedApps();
+    b.onSignal = ({ kind }) => kind === 'data' && b.write('answer');
+    const { length } = channel.sent[1];
+    a.write('question');
+    clock.advance(1);
+    expect([typesOf(channel.sent[1].slice(length)), a.sent]).toEqual([['DATA'], 8]);
+  });
+
   it('reports bytes as sent when the application of the other end has taken them', () => {
     const { clock, a, b } = connectedApps();
     b.send('pause');
@@ -292,8 +314,8 @@ describe('overMessages: ends', () => {
       a.unsubscribe();
       expect([phase, channel.closed[0], channel.inboxes[0].observed]).toEqual([phase, 1, false]);
       const { length } = channel.sent[0];
-      clock.advance(100_000);
-      expect([channel.sent[0].length, clock.pending]).toEqual([length, 0]);
+      clock.advance(1); // The other end, which is on the same clock, gets the reset.
+      expect([phase, channel.sent[0].length, clock.pending]).toEqual([phase, length, 0]);
     }
   });
 
@@ -321,6 +343,24 @@ describe('overMessages: ends', () => {
     clock.advance(1);
     expect(a.outcome).toBe('open');
     channel.inboxes[0].complete();
+    expect(a.outcome).toBe('complete');
+  });
+
+  it('waits for the end of the peer for timeouts.close after the last progress', () => {
+    const clock = new Clock();
+    const { ends, inboxes, sent } = testChannel({ scheduler: clock });
+    const a = new App(ends[0], clock, {}, { timeouts: { close: 100 } });
+    new App(ends[1], clock).send('pause');
+    clock.advance(1);
+    a.write('abc');
+    a.flow$.complete();
+    for (const read of [1, 2, 3]) {
+      clock.advance(80);
+      inboxes[0].next(changed(sent[1].at(-1)!, { type: 'ACK', read }));
+    }
+    clock.advance(99);
+    expect(a.outcome).toBe('open');
+    clock.advance(2);
     expect(a.outcome).toBe('complete');
   });
 

@@ -173,12 +173,12 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
 
   #receive(frame: MessageFrame): void {
     const { from, to, type } = frame;
-    const { id, peer } = this.#frames;
+    const { id } = this.#frames;
     // An echo of our own frames, or a frame for an end that has used the channel before.
     if (from === id || (to !== 0 && to !== id)) return;
     // A peer that gives up before we are connected. Another one may come.
-    if (type === 'RESET' && !this.#isConnected) this.#frames.peer = from === peer ? 0 : peer;
-    else if (to === id) this.#received(frame);
+    if (type === 'RESET' && !this.#isConnected) return;
+    if (to === id) this.#received(frame);
     else if (type === 'PING') this.#discovered(from);
   }
 
