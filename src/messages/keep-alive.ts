@@ -11,7 +11,7 @@ const MAX_PINGS = 2;
 export interface KeepAliveTarget {
   sendPing(): void;
   /** The peer has answered no ping in time. */
-  onSilence(error: IOStreamError): void;
+  onFailed(error: IOStreamError): void;
 }
 
 /** Sends a ping after `interval` ms without a message of the peer, and reports a peer that sends nothing within `timeout` ms after two. */
@@ -51,7 +51,7 @@ export class KeepAlive {
     const { interval, timeout } = this.#times;
     const remaining = this.#last + interval - this.#scheduler.now();
     if (this.#pings === 0 && remaining > 0) this.#wait(remaining);
-    else if (this.#pings === MAX_PINGS) this.#target.onSilence(peerIsSilent(MAX_PINGS, timeout));
+    else if (this.#pings === MAX_PINGS) this.#target.onFailed(peerIsSilent(MAX_PINGS, timeout));
     else {
       this.#pings += 1;
       this.#wait(timeout);

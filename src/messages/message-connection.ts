@@ -1,4 +1,4 @@
-import type { Observer, Subscription } from 'rxjs';
+import { Subscription, type Observer } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
 import { decodeCode, decodeFrame, type MessageFrame } from '../protocol/message-frame.ts';
 import { ticksOf, type TickQueue, type TickTarget } from '../util/tick-queue.ts';
@@ -6,7 +6,7 @@ import { after } from '../util/timer.ts';
 import { Watchdog } from '../util/watchdog.ts';
 import { remainingTime } from '../wire/deadline.ts';
 import type { DirectConnection, FlowSource } from '../wire/direct.ts';
-import { END, PAUSE, RESUME, type Dial, type Flow, type Up } from '../wire/signal.ts';
+import { END, type Dial, type Flow, type Up } from '../wire/signal.ts';
 import { ChannelPort, type OpenChannel, type PortTarget } from './channel-port.ts';
 import { FrameWriter } from './frame-writer.ts';
 import { KeepAlive, type KeepAliveTarget } from './keep-alive.ts';
@@ -40,14 +40,11 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
   readonly #frames: FrameWriter;
   readonly #ticks: TickQueue;
   #isConnected = false;
-  /** Whether the application is paused. */
-  #isFull = false;
   #isClosing = false;
   #hasFlowEnded = false;
   #isFreed = false;
-  /** The limit of the time to connect, and the repeated PING. */
-  #opening: Subscription | undefined;
-  #repeating: Subscription | undefined;
+  /** The limit of the time to connect, and the repeated PINGs. */
+  readonly #opening = new Subscription();
   #keepAlive: KeepAlive | undefined;
   #linger: Watchdog | undefined;
 
@@ -66,7 +63,7 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
     source?.subscribe();
     if (this.#isFreed) return;
     const limit = remainingTime(this.#dial.timeouts.connect, this.#dial);
-    this.#opening = after(limit, this.#dial.scheduler, () => this.onFailed(notAnswered(limit)));
+    this.#opening.add(after(limit, this.#dial.scheduler, () => this.onFailed(notAnswered(limit))));
     this.#port.open();
   }
 
@@ -119,7 +116,7 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
   /** Sends PING, and repeats it until we are connected: messages before the other end reads the channel may be lost. */
   onOpen(wait: number = FIRST_REPEAT): void {
     if (this.#isFreed || this.#isConnected) return;
-    this.#repeating = after(wait, this.#dial.scheduler, () => this.onOpen(Math.min(wait * 2, MAX_REPEAT)));
+    this.#opening.add(after(wait, this.#dial.scheduler, () => this.onOpen(Math.min(wait * 2, MAX_REPEAT))));
     this.#frames.send('PING');
   }
 
@@ -165,10 +162,6 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
     this.#frames.send('PING');
   }
 
-  onSilence(error: IOStreamError): void {
-    this.onFailed(error);
-  }
-
   // Inbound frames
 
   #receive(frame: MessageFrame): void {
@@ -198,7 +191,11 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
       this.#fail(resetByPeer(decodeCode(frame.payload)));
       return;
     }
-    this.#sent(this.#output.acknowledge(frame));
+    const bytes = this.#output.acknowledge(frame);
+    if (bytes > 0) {
+      this.#linger?.touch();
+      this.#up.next({ kind: 'sent', bytes });
+    }
     this.#take(frame);
   }
 
@@ -214,26 +211,16 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
   #connect(peer: number): void {
     this.#frames.peer = peer;
     this.#isConnected = true;
-    this.#opening?.unsubscribe();
-    this.#repeating?.unsubscribe();
+    this.#opening.unsubscribe();
     const { keepAlive } = this.#settings;
     if (keepAlive) this.#keepAlive = new KeepAlive(keepAlive, this.#dial.scheduler, this);
     this.#up.next({ kind: 'connected', details: [{ wire: 'messages' }] });
   }
 
-  #sent(bytes: number): void {
-    if (bytes === 0) return;
-    this.#linger?.touch();
-    this.#up.next({ kind: 'sent', bytes });
-  }
-
   /** Pauses or resumes the application. */
   #updatePressure(): void {
-    const { unsent, limit } = this.#output;
-    const isFull = this.#isFull ? unsent > limit / 2 : unsent >= limit;
-    if (this.#isFreed || isFull === this.#isFull) return;
-    this.#isFull = isFull;
-    this.#up.next(isFull ? PAUSE : RESUME);
+    const change = this.#isFreed ? undefined : this.#output.takePressure();
+    if (change) this.#up.next(change);
   }
 
   // Ends
@@ -262,8 +249,7 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
     if (this.#isFreed) return;
     this.#isFreed = true;
     this.#hasFlowEnded = true;
-    this.#opening?.unsubscribe();
-    this.#repeating?.unsubscribe();
+    this.#opening.unsubscribe();
     this.#keepAlive?.stop();
     this.#linger?.stop();
     this.#ticks.cancel(this);

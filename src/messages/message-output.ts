@@ -1,5 +1,6 @@
 import { describeFrame, malformed, type MessageFrame } from '../protocol/message-frame.ts';
 import { Fifo } from '../util/fifo.ts';
+import { PAUSE, RESUME, type PauseSignal, type ResumeSignal } from '../wire/signal.ts';
 
 /** The outbound direction: queued bytes, and the positions that were sent and that the peer has read. */
 export class MessageOutput {
@@ -16,6 +17,8 @@ export class MessageOutput {
   #window: number;
   /** Positions that the peer has read. */
   #read = 0;
+  /** Whether the application is paused. */
+  #isFull = false;
   #isEnding = false;
   #isEndSent = false;
 
@@ -35,9 +38,12 @@ export class MessageOutput {
     return this.#isEndSent && this.#read === this.position;
   }
 
-  /** Unread bytes at which the application is paused. */
-  get limit(): number {
-    return this.#window;
+  /** Returns the signal for the application if one is due: pause at a window of unread bytes, and resume at half of it. */
+  takePressure(): PauseSignal | ResumeSignal | undefined {
+    const isFull = this.#isFull ? this.unsent > this.#window / 2 : this.unsent >= this.#window;
+    if (isFull === this.#isFull) return undefined;
+    this.#isFull = isFull;
+    return isFull ? PAUSE : RESUME;
   }
 
   write(bytes: Uint8Array): void {
