@@ -9,6 +9,7 @@ const ERRORS = '^src/errors\\.ts$';
 const UTIL = '^src/util/';
 const PROTOCOL = '^src/protocol/';
 const WIRE = '^src/wire/';
+const MESSAGES = '^src/messages/';
 const LAYERS = '^src/layers/';
 const PLUGINS = '^src/plugins/';
 const STREAM = '^src/stream/';
@@ -27,6 +28,7 @@ const places = {
   'src/util': { path: UTIL, may: [] },
   'src/protocol': { path: PROTOCOL, may: [UTIL, ERRORS], rxjs: false, node: false },
   'src/wire': { path: WIRE, may: [PROTOCOL, UTIL, EVENTS, ERRORS] },
+  'src/messages': { path: MESSAGES, may: [WIRE, PROTOCOL, UTIL, ERRORS], node: false },
   'src/layers': { path: LAYERS, may: [WIRE, PROTOCOL, UTIL, ERRORS], node: false },
   'src/plugins': { path: PLUGINS, may: [LAYERS, WIRE, PROTOCOL, UTIL, ERRORS] },
   'src/stream': { path: STREAM, may: [PLUGINS, LAYERS, WIRE, PROTOCOL, UTIL, EVENTS, ERRORS] },
@@ -39,12 +41,12 @@ const places = {
   'src/testing': { path: TESTING, may: [LAYERS, WIRE, UTIL, ERRORS], node: false },
   'src/index.ts': {
     path: '^src/index\\.ts$',
-    may: [ADAPTERS, CODECS, MUX, POOL, RECONNECT, RELAY, STREAM, PLUGINS, LAYERS, WIRE, PROTOCOL, EVENTS, ERRORS],
+    may: [ADAPTERS, CODECS, MUX, POOL, RECONNECT, RELAY, STREAM, PLUGINS, LAYERS, MESSAGES, WIRE, PROTOCOL, EVENTS, ERRORS],
   },
   'src/codecs.ts': { path: '^src/codecs\\.ts$', may: [CODECS, ERRORS] },
   'src/web.ts': {
     path: '^src/web\\.ts$',
-    may: [ADAPTERS, CODECS, MUX, RECONNECT, POOL, RELAY, STREAM, PLUGINS, LAYERS, WIRE, PROTOCOL, EVENTS, ERRORS],
+    may: [ADAPTERS, CODECS, MUX, RECONNECT, POOL, RELAY, STREAM, PLUGINS, LAYERS, MESSAGES, WIRE, PROTOCOL, EVENTS, ERRORS],
     node: false,
   },
   'src/testing.ts': { path: '^src/testing\\.ts$', may: [TESTING] },
@@ -63,6 +65,7 @@ const WEB_FILES = '\\.web\\.ts$';
 const WEB_SAFE = [
   PROTOCOL,
   LAYERS,
+  MESSAGES,
   '^src/wire/(signal|stack|layer|flow-control|web-connection|medium-error)\\.ts$',
   '^src/wire/web-(socket|streams)/',
   '^src/plugins/(passthrough|rc4|throttle-bytes/.*)\\.ts$',

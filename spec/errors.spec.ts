@@ -27,6 +27,7 @@ const TABLE = [
   ['ECLOSED', -10600, false],
   ['EPROTOCOL', -10601, true],
   ['EBLOCKED', -10700, true],
+  ['EGAP', -10800, true],
 ] as const;
 
 const system = (): Error =>

@@ -34,6 +34,7 @@ const CODES: Readonly<Record<ErrorCode, CodeFacts>> = {
   ECLOSED: { errno: -10600, fatal: false, text: 'the stream is closed for writing' },
   EPROTOCOL: { errno: -10601, fatal: true, text: 'the peer sent something malformed' },
   EBLOCKED: { errno: -10700, fatal: true, text: 'blocked by a rule' },
+  EGAP: { errno: -10800, fatal: true, text: 'messages were lost' },
 };
 
 /** A code of this library. System errors (`ECONNREFUSED`, …) keep Node's code. */
@@ -58,7 +59,8 @@ export type ErrorCode =
   | 'ETLSTRUNCATED'
   | 'ECLOSED'
   | 'EPROTOCOL'
-  | 'EBLOCKED';
+  | 'EBLOCKED'
+  | 'EGAP';
 
 /** `inBuf` has grown over `inBufLimit` while waiting for EOF without IN. Reading stops until you make room or change the limit. */
 export const EINBUFLIMIT = 'EINBUFLIMIT';
@@ -102,6 +104,8 @@ export const ECLOSED = 'ECLOSED';
 export const EPROTOCOL = 'EPROTOCOL';
 /** A rule of yours does not allow the connection. The message names the rule and the address. */
 export const EBLOCKED = 'EBLOCKED';
+/** A channel of messages has lost some, or has delivered them out of order. */
+export const EGAP = 'EGAP';
 
 /** The fields of an {@link IOStreamError}, except its code. */
 export interface IOStreamErrorOptions {

@@ -42,6 +42,7 @@ export {
   EDNSNODATA,
   EDNSNXDOMAIN,
   EFRAMELIMIT,
+  EGAP,
   EINBUFLIMIT,
   EOUTBUFLIMIT,
   EPROTOCOL,
@@ -77,6 +78,11 @@ export type { WebSocketConstructor, WebSocketLike } from './wire/web-socket/web-
 export type { WebSocketOptions } from './wire/web-socket/web-socket-options.ts';
 export { webStreams } from './wire/web-streams/web-streams.ts';
 export type { WebReadable, WebStreamsSocket, WebWritable } from './wire/web-streams/web-streams-socket.ts';
+
+// Streams over a channel of messages
+export { overMessages } from './messages/over-messages.ts';
+export type { ChannelEnd, OpenChannel } from './messages/channel-port.ts';
+export type { MessageKeepAlive, OverMessagesOptions } from './messages/message-options.ts';
 
 // Plugins, and helpers to write them
 export { handshake, type HandshakeOptions } from './layers/handshake.ts';

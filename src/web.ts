@@ -37,6 +37,7 @@ export {
   EDNSNODATA,
   EDNSNXDOMAIN,
   EFRAMELIMIT,
+  EGAP,
   EINBUFLIMIT,
   EOUTBUFLIMIT,
   EPROTOCOL,
@@ -72,6 +73,11 @@ export type { WebReadable, WebStreamsSocket, WebWritable } from './wire/web-stre
 // Adapters for other APIs
 export { toWebStreams, type WebStreams, type WebStreamsInfo } from './adapters/to-web-streams.ts';
 export type { AnyReadable, AnyWritable, ByteReadable, ByteWritable } from './adapters/web-stream-types.ts';
+
+// Streams over a channel of messages
+export { overMessages } from './messages/over-messages.ts';
+export type { ChannelEnd, OpenChannel } from './messages/channel-port.ts';
+export type { MessageKeepAlive, OverMessagesOptions } from './messages/message-options.ts';
 
 // Plugins, and helpers to write them
 export { handshake, type HandshakeOptions } from './layers/handshake.ts';

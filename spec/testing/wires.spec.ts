@@ -1,7 +1,9 @@
 import * as certificates from '../support/certificates.ts';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { asyncScheduler } from 'rxjs';
 import { describe } from 'vitest';
+import { overMessages } from '../../src/messages/over-messages.ts';
 import { passthrough } from '../../src/plugins/passthrough.ts';
 import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import { tlsServer } from '../../src/plugins/tls/tls-server.ts';
@@ -13,6 +15,7 @@ import type { WireUnderTest } from '../../src/testing/rules/wire/wire-under-test
 import { testDial } from '../../src/testing/test-dial.ts';
 import { fromFh } from '../../src/wire/fh/fh.ts';
 import type { Plugin } from '../../src/wire/signal.ts';
+import { testChannel } from '../messages/message-tools.ts';
 import { tcpUnderTest, unixUnderTest } from '../support/net-peer.ts';
 import { spec } from '../support/spec.ts';
 
@@ -26,6 +29,12 @@ const pairUnderTest =
     const [wire, other] = memoryPair();
     return { wire: near(wire), dial: testDial({ to }), peer: () => wirePeer(far(other), testDial({ to })) };
   };
+
+/** One end of a channel of messages. */
+function messagesUnderTest(when: 'later' | 'inside'): WireUnderTest {
+  const { ends } = testChannel({ scheduler: asyncScheduler, when });
+  return { wire: overMessages(ends[0]), dial: testDial(), peer: () => wirePeer(overMessages(ends[1]), testDial()) };
+}
 
 /** A socket that is already connected. */
 async function fhUnderTest(make: () => Promise<WireUnderTest>): Promise<WireUnderTest> {
@@ -50,6 +59,8 @@ const WIRES: Readonly<Record<string, readonly [make: () => WireUnderTest | Promi
   unix: [unixUnderTest, { ...sockets, resets: false }],
   'an fh, a TCP socket': [() => fhUnderTest(tcpUnderTest), { ...sockets, singleUse: true }],
   'an fh, a UNIX socket': [() => fhUnderTest(unixUnderTest), { ...sockets, singleUse: true, resets: false }],
+  'messages, delivered in later ticks': [() => messagesUnderTest('later'), { ...sockets, singleUse: true }],
+  'messages, delivered from inside send': [() => messagesUnderTest('inside'), { ...sockets, singleUse: true }],
   'a TLS client': [pairUnderTest(...tls), { singleUse: true }],
   'a TLS server': [pairUnderTest(tls[1], tls[0]), { singleUse: true }],
 };

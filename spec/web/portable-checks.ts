@@ -1,5 +1,5 @@
 // What rxjs-io-stream/web, /codecs and /testing do on any runtime. Needs no test runner: a page and a worker run it, too.
-import { concat, firstValueFrom, lastValueFrom, toArray, type Observable } from 'rxjs';
+import { concat, firstValueFrom, fromEvent, lastValueFrom, map, toArray, type Observable } from 'rxjs';
 import { ndjson, netstrings } from 'rxjs-io-stream/codecs';
 import * as codecs from 'rxjs-io-stream/codecs';
 import { checkCodec, checkPlugin, checkWire, marbles, memoryPair, testDial, wirePeer } from 'rxjs-io-stream/testing';
@@ -17,6 +17,7 @@ import {
   mapBytes,
   mux,
   open,
+  overMessages,
   persistent,
   rc4,
   relay,
@@ -206,6 +207,23 @@ const checks: Record<string, () => Promise<void> | void> = {
     equal(await Promise.all(echoes), ['one', 'two']);
     link.close();
     equal(await firstValueFrom(link.closed$), { by: 'us', dialled: 2, accepted: 0 });
+  },
+  async 'carries a stream over a MessagePort'() {
+    const over = (port: InstanceType<typeof MessagePort>): Wire => {
+      port.start();
+      return overMessages({
+        send: (message) => port.postMessage(message, [message.buffer]),
+        messages$: fromEvent<MessageEvent>(port, 'message').pipe(map(({ data }) => data as Uint8Array)),
+        close: () => port.close(),
+      });
+    };
+    const { port1, port2 } = new MessageChannel();
+    const echoed = lastValueFrom(connect({ wire: over(port2) }, (far) => far.send(far)));
+    const io = new IOStream({ wire: over(port1) });
+    const sent = 'over a port'.repeat(100_000);
+    io.end(sent);
+    equal((await all(io.data$)) === sent, true);
+    equal(await echoed, sent.length);
   },
   async 'passes a SOCKS5 proxy over a wire'() {
     const proxy = proxyOf(async (far) => {
