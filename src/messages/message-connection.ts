@@ -9,8 +9,8 @@ import type { DirectConnection, FlowSource } from '../wire/direct.ts';
 import { END, type Dial, type Flow, type Up } from '../wire/signal.ts';
 import { ChannelPort, type OpenChannel, type PortTarget } from './channel-port.ts';
 import { FrameWriter } from './frame-writer.ts';
-import { KeepAlive, type KeepAliveTarget } from './keep-alive.ts';
-import { channelClosed, notAnswered, peerHasRestarted, resetByPeer } from './message-errors.ts';
+import { KeepAlive, type KeepAliveTarget } from '../util/keep-alive.ts';
+import { channelClosed, notAnswered, peerHasRestarted, peerIsSilent, resetByPeer } from './message-errors.ts';
 import { MessageInput, type InputTarget } from './message-input.ts';
 import type { MessageSettings } from './message-options.ts';
 import { MessageOutput } from './message-output.ts';
@@ -131,6 +131,10 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
   onClosed(): void {
     if (this.#isClosing && this.#output.isRead) this.#complete();
     else this.#fail(channelClosed(this.#isConnected));
+  }
+
+  onSilence(pings: number, timeout: number): void {
+    this.onFailed(peerIsSilent(pings, timeout));
   }
 
   /** Fails by an error that we have found, and reports its code to the peer. */

@@ -1,3 +1,4 @@
+import type { KeepAliveTimes } from '../util/keep-alive.ts';
 import { HEADER_BYTES } from '../protocol/message-frame.ts';
 import { checkOptions, type OptionSet } from '../util/check-options.ts';
 import { describeValue } from '../util/describe.ts';
@@ -19,12 +20,6 @@ export interface OverMessagesOptions {
   readonly maxMessage?: number | undefined;
   /** Pings a silent peer; false: never. Lost messages at the end of a burst are then not noticed. @default every 30 s, with a timeout of 10 s */
   readonly keepAlive?: MessageKeepAlive | false | undefined;
-}
-
-/** The times of `keepAlive`, in milliseconds. */
-export interface KeepAliveTimes {
-  readonly interval: number;
-  readonly timeout: number;
 }
 
 /** The options with their defaults. */

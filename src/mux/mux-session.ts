@@ -5,8 +5,8 @@ import type { LayerDetails } from '../wire/signal.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { FrameReceiver } from './frame-receiver.ts';
 import { FrameScheduler } from './frame-scheduler.ts';
-import { KeepAlive, type KeepAliveTimes } from './keep-alive.ts';
-import { cannotDial, closedHere, tooManyStreams } from './mux-errors.ts';
+import { KeepAlive, type KeepAliveTarget, type KeepAliveTimes } from '../util/keep-alive.ts';
+import { cannotDial, closedHere, peerIsSilent, tooManyStreams } from './mux-errors.ts';
 import type { MuxStream } from './mux-stream.ts';
 import type { Outer } from './outer.ts';
 import { ReceiveBudget } from './receive-budget.ts';
@@ -34,7 +34,7 @@ export interface SessionTarget {
 }
 
 /** Holds the streams of a mux: opens, accepts and ends them. */
-export class MuxSession implements StreamOwner {
+export class MuxSession implements StreamOwner, KeepAliveTarget {
   readonly scheduler: FrameScheduler;
   readonly budget: ReceiveBudget;
   readonly window: number;
@@ -52,7 +52,9 @@ export class MuxSession implements StreamOwner {
   readonly #options: SessionOptions;
   readonly #target: SessionTarget;
   readonly #receiver: FrameReceiver;
-  readonly #keepAlive: KeepAlive | undefined;
+  /** The scheduler of all timers. */
+  readonly #clock: SchedulerLike;
+  #keepAlive: KeepAlive | undefined;
   /** Dialled streams that wait until the connection is open. */
   readonly #opening = new Set<MuxStream>();
   /** Dialled streams that are open. */
@@ -70,11 +72,7 @@ export class MuxSession implements StreamOwner {
     this.floods = new FloodGuard(scheduler);
     this.scheduler = new FrameScheduler(outer, scheduler);
     this.#receiver = new FrameReceiver(this);
-    const { keepAlive } = options;
-    if (keepAlive) {
-      const sendPing = (): void => this.scheduler.send(encodeFrame(FRAME.PING, FLAG.SYN, 0, (this.#pings += 1) >>> 0));
-      this.#keepAlive = new KeepAlive(keepAlive, scheduler, { sendPing, onSilence: (error) => this.fail(error) });
-    }
+    this.#clock = scheduler;
   }
 
   // The connection
@@ -82,10 +80,19 @@ export class MuxSession implements StreamOwner {
   onOpen(): void {
     if (this.state === 'ended') return;
     if (this.state === 'opening') this.state = 'open';
-    this.#keepAlive?.start();
+    const { keepAlive } = this.#options;
+    if (keepAlive) this.#keepAlive = new KeepAlive(keepAlive, this.#clock, this);
     const waiting = [...this.#opening];
     this.#opening.clear();
     for (const stream of waiting) this.open(stream);
+  }
+
+  sendPing(): void {
+    this.scheduler.send(encodeFrame(FRAME.PING, FLAG.SYN, 0, (this.#pings += 1) >>> 0));
+  }
+
+  onSilence(pings: number, timeout: number): void {
+    this.fail(peerIsSilent(pings, timeout));
   }
 
   receive(bytes: Uint8Array): void {

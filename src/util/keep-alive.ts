@@ -1,22 +1,20 @@
 import type { SchedulerLike, Subscription } from 'rxjs';
-import type { IOStreamError } from '../errors.ts';
-import { after } from '../util/timer.ts';
-import { peerIsSilent } from './mux-errors.ts';
+import { after } from './timer.ts';
 
 /** Unanswered pings after which the peer counts as dead: one may be lost in a pause of its process. */
 const MAX_PINGS = 2;
 
-/** The times of {@link KeepAlive}, in milliseconds. */
+/** The times of a {@link KeepAlive}, in milliseconds. */
 export interface KeepAliveTimes {
   readonly interval: number;
   readonly timeout: number;
 }
 
-/** What keeps a mux alive calls. */
+/** What keeps a connection alive calls. */
 export interface KeepAliveTarget {
   sendPing(): void;
-  /** The peer has answered no ping in time. */
-  onSilence(error: IOStreamError): void;
+  /** The peer has answered none of this number of pings, within `timeout` ms each. */
+  onSilence(pings: number, timeout: number): void;
 }
 
 /** Sends a ping after `interval` ms without a byte of the peer, and reports a peer that sends nothing within `timeout` ms after two. */
@@ -25,7 +23,8 @@ export class KeepAlive {
   readonly #scheduler: SchedulerLike;
   readonly #target: KeepAliveTarget;
   #timer: Subscription | undefined;
-  #hasReceived = false;
+  /** When the last byte was received, on the scheduler's clock. */
+  #last: number;
   /** Pings since the last byte. */
   #pings = 0;
 
@@ -33,10 +32,8 @@ export class KeepAlive {
     this.#times = times;
     this.#scheduler = scheduler;
     this.#target = target;
-  }
-
-  start(): void {
-    this.#wait(this.#times.interval);
+    this.#last = scheduler.now();
+    this.#wait(times.interval);
   }
 
   stop(): void {
@@ -45,7 +42,8 @@ export class KeepAlive {
 
   /** Notes that bytes were received. */
   received(): void {
-    this.#hasReceived = true;
+    this.#last = this.#scheduler.now();
+    this.#pings = 0;
   }
 
   #wait(ms: number): void {
@@ -54,15 +52,13 @@ export class KeepAlive {
 
   #check(): void {
     const { interval, timeout } = this.#times;
-    if (this.#hasReceived) {
-      this.#hasReceived = false;
-      this.#pings = 0;
-      this.#wait(interval);
-    } else if (this.#pings === MAX_PINGS) this.#target.onSilence(peerIsSilent(MAX_PINGS, timeout));
+    const remaining = this.#last + interval - this.#scheduler.now();
+    if (this.#pings === 0 && remaining > 0) this.#wait(remaining);
+    else if (this.#pings === MAX_PINGS) this.#target.onSilence(MAX_PINGS, timeout);
     else {
       this.#pings += 1;
-      this.#target.sendPing();
       this.#wait(timeout);
+      this.#target.sendPing();
     }
   }
 }
