@@ -28,7 +28,7 @@ const forbiddenTime = {
 };
 
 export default defineConfig(
-  globalIgnores(['**/dist', 'docs/.vitepress/cache', 'docs/public', 'coverage', '.tmp']),
+  globalIgnores(['**/dist', 'docs/.vitepress/cache', 'docs/.vitepress/.temp', 'docs/public', 'coverage', '.tmp']),
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,

@@ -14,7 +14,7 @@ const TITLES: readonly string[] = [
   'TLS send, 64 KiB chunks',
   'TLS handshakes, client, new',
   'lines of 100 bytes',
-  'Redis, 100 commands pipelined',
+  'redis, 100 commands pipelined',
 ];
 
 /** Formats the lines for the README: the ratio by CPU, or the bytes added, and what it is compared with. */
