@@ -16,10 +16,10 @@ const include = [
 ];
 /** Those among them that use sockets. */
 const exclude = [
-  'spec/testing/{wires,stacks}.spec.ts',
-  'spec/plugins/proxy/{http-proxy-sockets,socks4,socks5}.spec.ts',
+  'spec/testing/{wires,web-wires,stacks}.spec.ts',
+  'spec/plugins/proxy/{http-proxy-resolve,http-proxy-sockets,socks4,socks5}.spec.ts',
   'spec/util/inherited-options.spec.ts',
-  'spec/web/{chromium,types}.spec.ts',
+  'spec/web/{chromium,types,wires-in-chromium}.spec.ts',
 ];
 
 const base = mergeConfig(common, defineConfig({ plugins: [webModulesOnly()], test: { setupFiles: ['spec/web/without-node.ts'] } }));

@@ -210,7 +210,7 @@ describe('memoryPair', () => {
       const timeouts = { idle: hour };
       const io = new IOStream({ wire, timeouts, scheduler, isFatal: () => false });
       const note = (what: string): void => void seen.push([scheduler.now(), what]);
-      io.data$.subscribe((bytes) => note(String(bytes)));
+      io.data$.subscribe((bytes) => note(new TextDecoder().decode(bytes)));
       io.errors$.subscribe(({ code }) => {
         note(code);
         if (code === 'ETOIDLE') io.close();
