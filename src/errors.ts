@@ -129,8 +129,12 @@ export interface IOStreamErrorOptions {
   readonly facts?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** The symbol needs no import of `node:util`. */
+/** Node and Bun call the method with this name for `console.log` and `inspect`. The symbol needs no import of `node:util`. */
 const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom');
+
+function print(this: IOStreamError, depth: number, options: object, inspect: (value: unknown, options: object) => string): string {
+  return inspect(errorToPrint(this), { ...options, depth, customInspect: false });
+}
 
 /**
  * Describes a failure of a connection.
@@ -202,6 +206,8 @@ export class IOStreamError extends Error {
     this.fatal = fatal ?? known?.fatal ?? true;
     if (layer !== undefined) this.layer = layer;
     if (facts) Object.assign(this, facts);
+    // Not a member of the class: Deno declares no computed names.
+    if (!(INSPECT in this)) Object.defineProperty(IOStreamError.prototype, INSPECT, { value: print, configurable: true, writable: true });
   }
 
   // Members of the class, and no static block: a bundler leaves out a class that it does not use only if defining it does nothing else.
@@ -214,11 +220,6 @@ export class IOStreamError extends Error {
   /** @internal */
   override set name(value: string) {
     Object.defineProperty(this, 'name', { value, configurable: true, writable: true });
-  }
-
-  /** @internal Node and Bun call it for `console.log` and `inspect`. */
-  [INSPECT](depth: number, options: object, inspect: (value: unknown, options: object) => string): string {
-    return inspect(errorToPrint(this), { ...options, depth, customInspect: false });
   }
 
   /** Returns the name, the message, the fields and the chain of causes, for `JSON.stringify`. Without the stack. */
