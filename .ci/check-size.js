@@ -12,10 +12,10 @@ const PROGRAMS = [
   // One number: fails if something is kept that no program uses, such as a class with a static block, or a call without its annotation.
   { limit: 200, text: `export { IN } from 'rxjs-io-stream/web';` },
   { limit: 5_000, text: `export { lines } from 'rxjs-io-stream/codecs';` },
-  { limit: 5_700, text: `export { lengthPrefixed } from 'rxjs-io-stream/codecs';` },
-  { limit: 7_300, text: `export * from 'rxjs-io-stream/codecs';` },
-  { limit: 18_000, text: `export { connect } from 'rxjs-io-stream/web';` },
-  { limit: 22_000, text: `export { connect, webSocket } from 'rxjs-io-stream/web';` },
+  { limit: 5_900, text: `export { lengthPrefixed } from 'rxjs-io-stream/codecs';` },
+  { limit: 7_500, text: `export * from 'rxjs-io-stream/codecs';` },
+  { limit: 18_500, text: `export { connect } from 'rxjs-io-stream/web';` },
+  { limit: 22_500, text: `export { connect, webSocket } from 'rxjs-io-stream/web';` },
   { limit: 28_500, text: `export { connect, framed, lines, persistent, requests } from 'rxjs-io-stream/web';` },
   { limit: 78_000, text: `export * from 'rxjs-io-stream/web';` },
 ];
