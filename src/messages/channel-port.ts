@@ -11,7 +11,7 @@ export interface ChannelEnd {
    * Sends one message. Its memory is not used again: you may transfer it, as `port.postMessage(message, [message.buffer])`. A throw,
    * and the rejection of a returned Promise, fails the connection.
    */
-  readonly send: (message: Uint8Array & { readonly buffer: ArrayBuffer }) => unknown;
+  send(message: Uint8Array & { readonly buffer: ArrayBuffer }): unknown;
   /** Emits the messages of the other end, in order. Subscribed when the wire dials. Its completion and its error end the connection. */
   readonly messages$: ObservableInput<ArrayBuffer | ArrayBufferView>;
   /** Closes the channel. Called once, at the end of the connection. @default the channel stays open */
