@@ -1,9 +1,7 @@
 import type { AddressInfo, Socket } from 'node:net';
-import { BehaviorSubject, config, noop, Observable, Subject, type SchedulerLike, type Subscription } from 'rxjs';
-import { IOStreamError } from '../errors.ts';
+import { BehaviorSubject, noop, Observable, Subject, type SchedulerLike, type Subscription } from 'rxjs';
 import { Refusal, type Admission, type Admitted } from '../layers/admission.ts';
 import type { AdmitRules } from '../layers/admit-rules.ts';
-import { reportUnhandled } from '../util/report-unhandled.ts';
 import { after } from '../util/timer.ts';
 import { reset } from '../wire/discard.ts';
 import { checkDeadline, type DrainOptions, type DrainReport } from './drain.ts';
@@ -11,7 +9,8 @@ import { followRules } from './follow-rules.ts';
 import type { Supervisor } from './supervisor.ts';
 import type { IOStream } from './io-stream.ts';
 import { internalsOf } from './stream-fields.ts';
-import { runHandler, type Handler, type HandlerObserver } from './run-handler.ts';
+import type { Handler } from './run-handler.ts';
+import { ServedStreams } from './served-streams.ts';
 
 /** What a server needs of a `net.Server`. */
 interface Listener {
@@ -49,29 +48,17 @@ export class Server<S extends IOStream = IOStream> {
   readonly #net: Listener;
   readonly #scheduler: SchedulerLike;
   readonly #accept: (socket: Socket) => S;
-  // `never` and `unknown`, so that a server of streams with own fields is assignable to `Server`.
-  readonly #handler: Handler<never> | undefined;
+  readonly #served: ServedStreams;
   /** The open streams, and their entries of `admit`. */
   readonly #open = new Map<S, Admitted | undefined>();
-  readonly #connections = new Subject<unknown>();
-  readonly #errors = new Subject<unknown>();
   readonly #dropped = new BehaviorSubject(0);
   readonly #admission: Admission | undefined;
   readonly #readerLeft = new Subject<void>();
-  /** Active handlers; some outlive their streams. */
-  readonly #handlers = new Set<Subscription>();
-  readonly #handlerObserver: HandlerObserver<unknown> = {
-    error: (error) => this.#report(error),
-    // Only a reset with a cause is reported here, such as a relay's reset. A failure of the stream reaches the supervisor.
-    stopped: (end, { state }) => {
-      if ('error' in end && state === 'closing') this.#report(end.error);
-    },
-  };
   #stopped = false;
   /** Called by streams that took over a wire; they are served already. */
   readonly #successors: Supervisor = {
-    unhandled: (error, wasConnected) => this.#report(error, wasConnected),
-    thrown: (error) => this.#report(error),
+    unhandled: (error, wasConnected) => this.#served.report(error, wasConnected),
+    thrown: (error) => this.#served.report(error),
     closed: (io, by) => {
       if (by !== 'upgraded') this.#leave(io as S);
     },
@@ -83,7 +70,7 @@ export class Server<S extends IOStream = IOStream> {
     },
   };
   /** Called by accepted streams. Observables instead take 1.3 KB of an idle connection, and 4 % more CPU. */
-  readonly #accepted: Supervisor = { ...this.#successors, opened: (io) => this.#serve(io as S) };
+  readonly #accepted: Supervisor = { ...this.#successors, opened: (io) => this.#served.serve(io as S) };
 
   /** @internal */
   constructor(net: Listener, { address, scheduler, accept, handler, admission }: Accepting<S>) {
@@ -91,16 +78,16 @@ export class Server<S extends IOStream = IOStream> {
     this.#net = net;
     this.#scheduler = scheduler;
     this.#accept = accept;
-    this.#handler = handler;
+    this.#served = new ServedStreams('listen', handler as Handler<never> | undefined);
     this.#admission = admission;
     net.on('connection', (socket) => this.#welcome(socket));
     net.on('drop', () => this.#countDropped());
-    net.on('error', (error) => this.#report(error));
+    net.on('error', (error) => this.#served.report(error));
   }
 
   /** Emits each connection when its stack is connected. Hot; completes when the server stops. */
   get connections$(): Observable<S> {
-    return this.#connections as Observable<unknown> as Observable<S>;
+    return this.#served.connections as Observable<unknown> as Observable<S>;
   }
 
   /**
@@ -117,7 +104,7 @@ export class Server<S extends IOStream = IOStream> {
    * Observable instead: `(io) => io.data$.pipe(…)`.
    */
   get errors$(): Observable<unknown> {
-    return this.#errors;
+    return this.#served.errors;
   }
 
   /** Emits the number of connections dropped over `maxConnections` or by `admit`. Starts with the current number. */
@@ -161,17 +148,17 @@ export class Server<S extends IOStream = IOStream> {
 
   /** @internal Follows the rules of `admit`. Called when the server has been emitted, so that `errors$` has its subscribers. */
   followRules(rules$: Observable<AdmitRules>): Subscription | undefined {
-    return this.#admission && followRules(this.#admission, rules$, (error) => this.#report(error));
+    return this.#admission && followRules(this.#admission, rules$, (error) => this.#served.report(error));
   }
 
   /** @internal Stops listening, unsubscribes all handlers and closes all connections, silently. */
   stop(): void {
     this.#stopped = true;
     this.#net.close();
-    for (const handler of this.#handlers) handler.unsubscribe();
+    this.#served.stop();
     for (const io of this.#open.keys()) internalsOf(io).closing.leave();
-    this.#connections.complete();
-    this.#errors.complete();
+    this.#served.connections.complete();
+    this.#served.errors.complete();
     this.#dropped.complete();
   }
 
@@ -184,7 +171,7 @@ export class Server<S extends IOStream = IOStream> {
     } catch (error) {
       entry?.leave();
       socket.destroy();
-      this.#report(error);
+      this.#served.report(error);
       return;
     }
     this.#follow(io, this.#accepted, entry);
@@ -196,7 +183,8 @@ export class Server<S extends IOStream = IOStream> {
     const address = typeof this.address === 'string' ? undefined : (socket.remoteAddress ?? '');
     const entry = admission.enter(address, this.#scheduler.now());
     if (!(entry instanceof Refusal)) return entry;
-    if (this.#errors.observed) this.#errors.next(entry.toError({ address, port: socket.remotePort }));
+    const { errors } = this.#served;
+    if (errors.observed) errors.next(entry.toError({ address, port: socket.remotePort }));
     this.#countDropped();
     socket.on('error', noop);
     reset(socket);
@@ -220,25 +208,4 @@ export class Server<S extends IOStream = IOStream> {
     this.#open.delete(io);
     if (this.#readerLeft.observed) this.#readerLeft.next();
   }
-
-  #serve(io: S): void {
-    const handler = this.#handler;
-    if (this.#connections.observed) this.#connections.next(io);
-    else if (!handler) io.close(); // No reader can ever be attached.
-    if (!handler || !internalsOf(io).lifetime.isActive) return;
-    const running = runHandler(io as never, handler, this.#handlerObserver);
-    this.#handlers.add(running);
-    running.add(() => this.#handlers.delete(running));
-  }
-
-  #report(error: unknown, isSerious = true): void {
-    if (this.#errors.observed) this.#errors.next(error);
-    else if (!isSerious) return;
-    else if (config.onUnhandledError) reportUnhandled(error);
-    else if (!(error instanceof IOStreamError)) process.emitWarning(asError(error));
-  }
-}
-
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(`a handler of listen threw ${String(thrown)}`);
 }
