@@ -19,6 +19,7 @@ const RECONNECT = '^src/reconnect/';
 const POOL = '^src/pool/';
 const MUX = '^src/mux/';
 const ADAPTERS = '^src/adapters/';
+const WEB = '^src/web\\.ts$';
 const TESTING = '^src/testing/';
 
 /** place → what it may import besides rxjs and its own neighbours. */
@@ -41,11 +42,11 @@ const places = {
   'src/testing': { path: TESTING, may: [LAYERS, WIRE, UTIL, ERRORS], node: false },
   'src/index.ts': {
     path: '^src/index\\.ts$',
-    may: [ADAPTERS, CODECS, MUX, POOL, RECONNECT, RELAY, STREAM, PLUGINS, LAYERS, MESSAGES, WIRE, PROTOCOL, EVENTS, ERRORS],
+    may: [WEB, ADAPTERS, STREAM, PLUGINS, LAYERS, WIRE],
   },
   'src/codecs.ts': { path: '^src/codecs\\.ts$', may: [CODECS, ERRORS] },
   'src/web.ts': {
-    path: '^src/web\\.ts$',
+    path: WEB,
     may: [ADAPTERS, CODECS, MUX, RECONNECT, POOL, RELAY, STREAM, PLUGINS, LAYERS, MESSAGES, WIRE, PROTOCOL, EVENTS, ERRORS],
     node: false,
   },

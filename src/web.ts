@@ -1,5 +1,5 @@
-// What needs no API of Node: for browsers, workers and other runtimes of the Web. Bytes are `Uint8Array`.
-// The files `x.web.ts` stand in for `x.ts` here: see ARCHITECTURE.md.
+// What needs no API of Node. As `rxjs-io-stream/web`, for browsers and workers, the files `x.web.ts` stand in for `x.ts`, and bytes are
+// `Uint8Array`: see ARCHITECTURE.md. `index.ts` exports all of it with the files for Node.
 
 // Streams
 export { connect, type ConnectOptions } from './stream/connect.ts';
