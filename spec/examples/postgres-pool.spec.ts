@@ -5,7 +5,7 @@ import { PostgresPool, type PostgresOptions } from '../../examples/postgres-pool
 import type { Login, Row } from '../../examples/postgres-pool/protocol.ts';
 import { scramClient } from '../../examples/postgres-pool/scram.ts';
 import { responder } from '../../examples/postgres-pool/responder.ts';
-import { describePeer, started } from '../interop/peers.ts';
+import { describePeers, started } from '../interop/peers.ts';
 import { POSTGRES_USER, startPostgres } from '../interop/peers/postgres.ts';
 import type { Harness } from '../support/harness.ts';
 import { runProgram } from '../support/run-program.ts';
@@ -97,7 +97,7 @@ describe('PostgresPool with the embedded server', () => {
   });
 });
 
-describePeer('PostgresPool with PostgreSQL', 'initdb', () => {
+describePeers('PostgresPool with PostgreSQL', ['initdb', 'postgres'], () => {
   const postgres = started(startPostgres);
   // It listens before it accepts logins: 57P03, cannot_connect_now.
   const retryIf = (error: unknown): boolean => (error as { code?: string }).code === '57P03';

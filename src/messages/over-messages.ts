@@ -1,5 +1,5 @@
 import { describeWithType } from '../util/describe.ts';
-import { isObject } from '../util/is-object.ts';
+import { isObject } from '../util/value-tests.ts';
 import { direct } from '../wire/direct.ts';
 import type { Wire } from '../wire/signal.ts';
 import type { ChannelEnd, OpenChannel } from './channel-port.ts';

@@ -34,7 +34,6 @@ export class ConnectionPool implements Pool<IOStream, unknown>, UseOwner, Connec
   /** Connections are dialled in the async context of the pool, since many uses share them. */
   readonly #context = new AsyncContext();
   readonly #waiting = new LinkedList<PoolUse>();
-  #waitingCount = 0;
   readonly #busy = new Set<PoolUse>();
   /** Number of busy connections that return, or end, at the end of this tick. */
   #returning = 0;
@@ -63,11 +62,10 @@ export class ConnectionPool implements Pool<IOStream, unknown>, UseOwner, Connec
     return new Observable((out) => {
       const { max, maxWaiting } = this.plan;
       if (!this.#isAccepting) throw poolClosed();
-      if (this.#waitingCount + this.#busy.size >= max + maxWaiting) throw tooManyWaiting(this.plan);
+      if (this.#waiting.size + this.#busy.size >= max + maxWaiting) throw tooManyWaiting(this.plan);
       const use = new PoolUse(this, handler as PoolHandler<never, never>, out);
       out.add(use);
       this.#waiting.add(use);
-      this.#waitingCount += 1;
       this.#pump();
       use.wait();
     });
@@ -82,12 +80,12 @@ export class ConnectionPool implements Pool<IOStream, unknown>, UseOwner, Connec
   readonly drain = (options: DrainOptions): Observable<DrainReport> => {
     const deadline = checkDeadline(options);
     return new Observable((out) => {
-      const total = this.#waitingCount + this.#busy.size;
+      const total = this.#waiting.size + this.#busy.size;
       let cut = 0;
       this.#isAccepting = false;
       out.add(
         after(deadline, this.plan.scheduler, () => {
-          cut = this.#waitingCount + this.#busy.size;
+          cut = this.#waiting.size + this.#busy.size;
           this.#cut();
         }),
       );
@@ -110,9 +108,9 @@ export class ConnectionPool implements Pool<IOStream, unknown>, UseOwner, Connec
   // Called by the uses
 
   left(use: PoolUse): void {
-    this.#stopWaiting(use);
+    this.#waiting.remove(use);
     // A dial that no use waits for is cancelled.
-    const surplus = this.#preparing.length > this.#waitingCount ? this.#preparing.at(-1) : undefined;
+    const surplus = this.#preparing.length > this.#waiting.size ? this.#preparing.at(-1) : undefined;
     if (surplus) this.#end(surplus, 'leave');
     this.#changed();
   }
@@ -167,20 +165,20 @@ export class ConnectionPool implements Pool<IOStream, unknown>, UseOwner, Connec
 
   /** Something has changed: there may be room for the next use, or none may follow. */
   onTick(): void {
-    if (this.#waitingCount > 0) this.#pump();
+    if (this.#waiting.size > 0) this.#pump();
     this.#closeIfUnused();
   }
 
   get #counts(): PoolCounts {
-    return { idle: this.#idle.length, busy: this.#busy.size, connecting: this.#preparing.length, waiting: this.#waitingCount };
+    return { idle: this.#idle.length, busy: this.#busy.size, connecting: this.#preparing.length, waiting: this.#waiting.size };
   }
 
   /** Serves the uses that wait, in order, and prepares a connection for each of the others. */
   #pump(): void {
     const { validate, max } = this.plan;
-    while (this.#waitingCount > 0) {
+    while (this.#waiting.size > 0) {
       const idle = this.#idle.at(-1);
-      if (this.#preparing.length + this.#returning >= this.#waitingCount && !(idle && !validate)) break;
+      if (this.#preparing.length + this.#returning >= this.#waiting.size && !(idle && !validate)) break;
       if (idle && !idle.isFresh) this.#end(idle, 'close');
       else if (idle) {
         this.#idle.pop();
@@ -206,7 +204,7 @@ export class ConnectionPool implements Pool<IOStream, unknown>, UseOwner, Connec
   #offer(connection: PooledConnection): void {
     const use = this.#waiting.first;
     if (use) {
-      this.#stopWaiting(use);
+      this.#waiting.remove(use);
       this.#busy.add(use);
       this.#changed();
       use.start(connection);
@@ -217,16 +215,11 @@ export class ConnectionPool implements Pool<IOStream, unknown>, UseOwner, Connec
     } else this.#end(connection, 'close');
   }
 
-  #stopWaiting(use: PoolUse): void {
-    this.#waiting.remove(use);
-    this.#waitingCount -= 1;
-  }
-
   /** Errors the use that has waited longest. Returns whether there was one. */
   #failFirst(error: unknown): boolean {
     const use = this.#waiting.first;
     if (!use) return false;
-    this.#stopWaiting(use);
+    this.#waiting.remove(use);
     this.#changed();
     use.fail(error);
     return true;
@@ -257,12 +250,12 @@ export class ConnectionPool implements Pool<IOStream, unknown>, UseOwner, Connec
 
   #changed(): void {
     this.#counter.changed();
-    if (this.#waitingCount > 0 || !this.#isAccepting) this.#ticks.request(this);
+    if (this.#waiting.size > 0 || !this.#isAccepting) this.#ticks.request(this);
   }
 
   /** Ends the connections that no use can get any more, then the pool when all are freed. */
   #closeIfUnused(): void {
-    if (this.#isAccepting || this.#isClosed || this.#waitingCount > 0) return;
+    if (this.#isAccepting || this.#isClosed || this.#waiting.size > 0) return;
     for (let unused = this.#firstUnused; unused; unused = this.#firstUnused) this.#end(unused, 'close');
     if (this.#busy.size > 0 || this.#ending.size > 0) return;
     this.#isClosed = true;

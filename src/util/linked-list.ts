@@ -11,6 +11,8 @@ export interface Linked<E> {
  */
 export class LinkedList<E extends Linked<E>> {
   first: E | undefined;
+  /** The number of entries. */
+  size = 0;
   #last: E | undefined;
 
   add(entry: E): void {
@@ -18,6 +20,7 @@ export class LinkedList<E extends Linked<E>> {
     if (this.#last) this.#last.next = entry;
     else this.first = entry;
     this.#last = entry;
+    this.size += 1;
   }
 
   /** Removes an entry of this list. Clears its links, so that a removed entry does not keep newer ones in memory. */
@@ -28,5 +31,6 @@ export class LinkedList<E extends Linked<E>> {
     if (next) next.previous = previous;
     else this.#last = previous;
     entry.previous = entry.next = undefined;
+    this.size -= 1;
   }
 }

@@ -1,5 +1,5 @@
 import { describeValue } from '../../util/describe.ts';
-import { isObject } from '../../util/is-object.ts';
+import { isObject } from '../../util/value-tests.ts';
 
 /** Throws a TypeError if the value is no codec. */
 export function checkCodec(codec: unknown): void {

@@ -1,5 +1,5 @@
 import { isObservable } from 'rxjs';
-import { isObject } from '../../util/is-object.ts';
+import { isObject } from '../../util/value-tests.ts';
 
 /**
  * Describes a likely mistake: the value passed instead of a stream, and the code to write. Returns undefined for other values.

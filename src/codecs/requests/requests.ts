@@ -8,7 +8,7 @@ import type { Connection } from '../../stream/connection.ts';
 import { nextReader, registerReadAhead } from '../../stream/read-ahead.ts';
 import { internalsOf } from '../../stream/stream-fields.ts';
 import { describeValue } from '../../util/describe.ts';
-import { isObject } from '../../util/is-object.ts';
+import { isObject } from '../../util/value-tests.ts';
 import { ownOptions } from '../../util/own-options.ts';
 import { RequestPipeline, type PipelineBase } from './request-pipeline.ts';
 

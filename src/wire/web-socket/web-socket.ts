@@ -1,6 +1,6 @@
 import { IOStreamError } from '../../errors.ts';
 import { describeWithType } from '../../util/describe.ts';
-import { isObject } from '../../util/is-object.ts';
+import { isObject } from '../../util/value-tests.ts';
 import { direct } from '../direct.ts';
 import { judgeName } from '../guard.ts';
 import type { Dial, Wire } from '../signal.ts';

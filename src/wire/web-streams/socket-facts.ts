@@ -1,4 +1,4 @@
-import { isObject } from '../../util/is-object.ts';
+import { isObject } from '../../util/value-tests.ts';
 import type { Endpoints } from '../signal.ts';
 import type { WebStreamsSocket } from './web-streams-socket.ts';
 

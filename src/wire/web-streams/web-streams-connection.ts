@@ -53,11 +53,12 @@ export class WebStreamsConnection extends WebConnection {
   }
 
   async #open(dialled: WebStreamsSocket | PromiseLike<WebStreamsSocket>): Promise<void> {
-    const socket = await dialled;
-    if (!isObject(socket)) {
-      this.fail(new TypeError(`${EXPECTED}, got ${describeWithType(socket)}`));
+    const given: unknown = await dialled;
+    if (!isObject(given)) {
+      this.fail(new TypeError(`${EXPECTED}, got ${describeWithType(given)}`));
       return;
     }
+    const socket = given as WebStreamsSocket;
     this.#socket = socket;
     if (this.isFreed) {
       discard(socket);
