@@ -10,7 +10,7 @@ import { END, type Dial, type Flow, type Up } from '../wire/signal.ts';
 import { ChannelPort, type OpenChannel, type PortTarget } from './channel-port.ts';
 import { FrameWriter } from './frame-writer.ts';
 import { KeepAlive, type KeepAliveTarget } from '../util/keep-alive.ts';
-import { channelClosed, notAnswered, peerHasRestarted, peerIsSilent, resetByPeer } from './message-errors.ts';
+import { channelClosed, channelIsBlocked, peerHasRestarted, peerIsSilent, resetByPeer } from './message-errors.ts';
 import { MessageInput, type InputTarget } from './message-input.ts';
 import type { MessageSettings } from './message-options.ts';
 import { MessageOutput } from './message-output.ts';
@@ -63,7 +63,7 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
     source?.subscribe();
     if (this.#isFreed) return;
     const limit = remainingTime(this.#dial.timeouts.connect, this.#dial);
-    this.#opening.add(after(limit, this.#dial.scheduler, () => this.onFailed(notAnswered(limit))));
+    this.#opening.add(after(limit, this.#dial.scheduler, () => this.onFailed(this.#settings.notAnswered(limit))));
     this.#port.open();
   }
 
@@ -128,13 +128,22 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
     }
   }
 
+  /** Sends a PING, too: messages may have been lost since the channel was writable, and its answer reveals that. */
+  onWritable(): void {
+    this.#frames.send('PING');
+    if (!this.#isConnected) return;
+    this.#frames.pump();
+    this.#updatePressure();
+    this.#completeIfEnded();
+  }
+
   onClosed(): void {
     if (this.#isClosing && this.#output.isRead) this.#complete();
     else this.#fail(channelClosed(this.#isConnected));
   }
 
   onSilence(pings: number, timeout: number): void {
-    this.onFailed(peerIsSilent(pings, timeout));
+    this.onFailed(this.#port.isWritable ? peerIsSilent(pings, timeout) : channelIsBlocked(pings, timeout));
   }
 
   /** Fails by an error that we have found, and reports its code to the peer. */
@@ -218,7 +227,7 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
     this.#opening.unsubscribe();
     const { keepAlive } = this.#settings;
     if (keepAlive) this.#keepAlive = new KeepAlive(keepAlive, this.#dial.scheduler, this);
-    this.#up.next({ kind: 'connected', details: [{ wire: 'messages' }] });
+    this.#up.next({ kind: 'connected', details: [this.#settings.details] });
   }
 
   /** Pauses or resumes the application. */
@@ -231,6 +240,7 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
 
   #completeIfEnded(): void {
     if (!this.#input.isEndTaken || !this.#output.isRead || this.#isFreed) return;
+    if (!this.#port.isWritable) return; // The peer would not get our last acknowledgement.
     this.#frames.acknowledge();
     this.#complete();
   }

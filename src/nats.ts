@@ -1,0 +1,6 @@
+// Streams between processes and machines, through NATS. You bring the connection, of `@nats-io/transport-node` or another transport.
+
+// Streams
+export { nats } from './nats/nats.ts';
+export type { NatsOptions, NatsStreamOptions } from './nats/nats-options.ts';
+export type { NatsConnection, NatsMessage, NatsSubscribeOptions, NatsSubscription } from './nats/nats-connection.ts';
