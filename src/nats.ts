@@ -2,5 +2,7 @@
 
 // Streams
 export { nats } from './nats/nats.ts';
+export { natsListen } from './nats/nats-listen.ts';
+export type { NatsListenOptions } from './nats/nats-listen-options.ts';
 export type { NatsOptions, NatsStreamOptions } from './nats/nats-options.ts';
 export type { NatsConnection, NatsMessage, NatsSubscribeOptions, NatsSubscription } from './nats/nats-connection.ts';

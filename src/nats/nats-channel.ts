@@ -1,6 +1,7 @@
 import { Observable, type Subscriber } from 'rxjs';
 import type { ChannelEnd } from '../messages/channel-port.ts';
 import { decodeCode, decodeFrame, hasPosition } from '../protocol/message-frame.ts';
+import type { Candidate } from '../stream/server.ts';
 import type { BrokerLink } from './broker-link.ts';
 import { newInbox } from './inbox.ts';
 import type { NatsMessage } from './nats-connection.ts';
@@ -10,7 +11,10 @@ import { brokerClosed, noResponder, notPermitted, peerIsGone, refusedBy } from '
 const NO_RESPONDERS = 503;
 
 /** A request to connect, as it was received. */
-export type NatsRequest = Pick<NatsMessage, 'subject' | 'data'> & { readonly reply: string };
+export interface NatsRequest extends Pick<NatsMessage, 'subject' | 'data'>, Candidate {
+  /** The inbox of the peer. */
+  readonly reply: string;
+}
 
 /**
  * One end of a private channel. Each end subscribes to a subject of its own, its inbox.

@@ -33,3 +33,10 @@ export function notAnswered(subject: string, ms: number): IOStreamError {
   const message = `connect timed out: no answer on the subject ${subject} within ${ms} ms`;
   return new IOStreamError(ETOCONNECT, { phase: 'connect', message });
 }
+
+/** @param cause the error of NATS: a permission, or a connection that is closed. */
+export function cannotListen(cause: Error): IOStreamError {
+  if ('operation' in cause) return notPermitted(cause, 'connect');
+  const message = `cannot listen: the connection to NATS failed: ${cause.message}`;
+  return new IOStreamError('ECONNRESET', { phase: 'connect', errno: -104, message, cause });
+}
