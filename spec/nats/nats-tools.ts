@@ -1,6 +1,6 @@
 import { connect, type NodeConnectionOptions, type NatsConnection } from '@nats-io/transport-node';
 import { randomBytes } from 'node:crypto';
-import { firstValueFrom, type Subscription } from 'rxjs';
+import { firstValueFrom, toArray, type Subscription } from 'rxjs';
 import type { IOStream } from '../../src/stream/io-stream.ts';
 import type { Handler } from '../../src/stream/run-handler.ts';
 import type { Server } from '../../src/stream/server.ts';
@@ -27,11 +27,11 @@ export interface Listening {
 }
 
 /** Listens, and resolves when NATS has the subscription. Unsubscribed at the end of the spec. */
-export async function listening(h: Harness, options: NatsListenOptions, handler?: Handler<IOStream>): Promise<Listening> {
+export async function listening(h: Harness, options: NatsListenOptions, handler?: Handler): Promise<Listening> {
   const listener$ = natsListen(options, handler);
   let subscription: Subscription | undefined;
   const server = await new Promise<Server>((resolve, reject) => {
-    subscription = listener$.subscribe({ next: resolve as (server: unknown) => void, error: reject });
+    subscription = listener$.subscribe({ next: resolve, error: reject });
     h.defer(() => subscription?.unsubscribe());
   });
   return { server, subscription: subscription! };
@@ -43,7 +43,7 @@ export async function subscriptionsOf(connection: NatsConnection): Promise<numbe
   return (connection as unknown as { protocol: { subscriptions: { size(): number } } }).protocol.subscriptions.size();
 }
 
-/** Resolves with the text of a stream that ends. */
-export function textOf(io: IOStream): Promise<string> {
-  return firstValueFrom(io.consume({ all: true }) as never).then(String);
+/** Resolves with all bytes of a stream that ends. */
+export async function bytesOf(io: IOStream): Promise<Buffer> {
+  return Buffer.concat(await firstValueFrom(io.data$.pipe(toArray())));
 }

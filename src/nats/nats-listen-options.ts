@@ -17,7 +17,7 @@ export interface NatsListenOptions<S = IOStream>
   extends
     NatsStreamOptions,
     Omit<IOStreamOptions<S>, 'fh' | 'host' | 'port' | 'path' | 'wire' | 'guard' | 'outBufLimit' | 'signal' | keyof TcpOptions> {
-  /** The subject to listen on. It may have wildcards: `details` of a stream has the one that was dialled. */
+  /** The subject to listen on. It may have wildcards: `localAddress` of a stream is the one that was dialled. */
   readonly subject: string;
   /** The queue group: each connection goes to one of the processes that listen with the same name. @default 'rxjs-io-stream' */
   readonly queue?: string | undefined;

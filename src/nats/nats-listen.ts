@@ -73,7 +73,10 @@ export function natsListen(options: NatsListenOptions, handler?: Handler<never>)
   const scheduler = steadyScheduler(stream.scheduler ?? DEFAULTS.scheduler);
   const accept = (request: NatsRequest): IOStream => {
     const open = (): NatsChannel => new NatsChannel(link, request.subject, request);
-    return new IOStream({ ...stream, wire: (dial) => direct((up) => new MessageConnection(dial, up, settings(request.subject), open)) });
+    return new IOStream({
+      ...stream,
+      wire: (dial) => direct((up) => new MessageConnection(dial, up, settings(request.subject, 'localAddress'), open)),
+    });
   };
 
   return new Observable((out) => {

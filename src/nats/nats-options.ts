@@ -4,6 +4,7 @@ import { HEADER_BYTES } from '../protocol/message-frame.ts';
 import { checkOptions, type Rules } from '../util/check-options.ts';
 import { describeValue } from '../util/describe.ts';
 import { isFunction, isObject } from '../util/value-tests.ts';
+import { wireDetails } from '../wire/wire-details.ts';
 import type { NatsConnection } from './nats-connection.ts';
 import { notAnswered } from './nats-errors.ts';
 
@@ -41,8 +42,8 @@ const NATS_OPTIONS = {
   show: describeValue,
 };
 
-/** Returns the settings of a connection that is made now: the maximum length of its messages depends on the server. */
-export type NatsSettings = (subject: string) => MessageSettings;
+/** Returns the settings of a connection that is made now: the maximum length of its messages depends on the server. `end` has the subject. */
+export type NatsSettings = (subject: string, end: 'remoteAddress' | 'localAddress') => MessageSettings;
 
 /**
  * Copies the options of `nats` and checks the copy.
@@ -61,10 +62,10 @@ export function natsSettings(
   caller: string,
 ): NatsSettings {
   const settings = settingsOf({ window, keepAlive }, caller);
-  return (subject) => ({
+  return (subject, end) => ({
     ...settings,
     maxPayload: Math.min(MAX_MESSAGE, connection.info?.max_payload ?? MAX_MESSAGE) - HEADER_BYTES,
-    details: { wire: 'nats', subject },
+    details: wireDetails({ wire: 'nats', subject }, { [end]: subject }),
     notAnswered: (ms) => notAnswered(subject, ms),
   });
 }

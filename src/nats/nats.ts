@@ -49,5 +49,6 @@ import { checkNatsOptions, type NatsOptions } from './nats-options.ts';
 export function nats(options: NatsOptions): Wire {
   const { connection, subject, settings } = checkNatsOptions(options);
   const link = linkOf(connection);
-  return (dial) => direct((up) => new MessageConnection(dial, up, settings(subject), () => new NatsChannel(link, subject)));
+  return (dial) =>
+    direct((up) => new MessageConnection(dial, up, settings(subject, 'remoteAddress'), () => new NatsChannel(link, subject)));
 }

@@ -1,4 +1,6 @@
+import { get, type IncomingMessage } from 'node:http';
 import { createServer } from 'node:net';
+import { json } from 'node:stream/consumers';
 import { once } from 'node:events';
 import { randomInt } from 'node:crypto';
 import { Daemon } from '../daemon.ts';
@@ -63,8 +65,10 @@ export class Broker {
 
   /** Reads a page of the monitoring: `/varz`, `/connz`, `/subsz`, `/routez`, `/jsz`. */
   async monitor(page: string): Promise<Record<string, unknown>> {
-    const response = await fetch(`http://127.0.0.1:${this.ports.monitor}${page}`);
-    return (await response.json()) as Record<string, unknown>;
+    // Not `fetch`: it keeps its connection for seconds.
+    const request = get({ host: '127.0.0.1', port: this.ports.monitor, path: page, agent: false });
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    return (await json(response)) as Record<string, unknown>;
   }
 }
 
