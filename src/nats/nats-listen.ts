@@ -100,6 +100,7 @@ export function natsListen(options: NatsListenOptions, handler?: Handler<never>)
       const shared = { scheduler, handler: handler as Handler | undefined, caller: 'natsListen', admission: undefined };
       server = new Server(listener, { ...shared, address: subject, accept, refuse });
       out.next(server);
+      listener.start();
     };
     connection.flush().then(start, fail);
     // At the end of the tick, because the streams fail at the same time, and `errors$` is to report that.

@@ -27,6 +27,8 @@ export class NatsListener {
   readonly #callbacks: ListenerCallbacks = { connection: noop, drop: noop, error: noop };
   readonly #subscription: NatsSubscription;
   #isDestroyed = false;
+  /** Requests that arrived before `start`. */
+  #early: NatsRequest[] | undefined = [];
 
   /** @throws the error of NATS if its connection is closed. */
   constructor(at: ListenAt) {
@@ -43,6 +45,13 @@ export class NatsListener {
     this.#callbacks[event] = callback;
   }
 
+  /** Passes on the requests that have arrived meanwhile, and those that follow. */
+  start(): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const request of early) this.#pass(request);
+  }
+
   /** Leaves the queue group. Requests that the server has sent before are served. */
   close(): void {
     this.stopped ??= this.#subscription.drain().catch(noop);
@@ -51,6 +60,7 @@ export class NatsListener {
   /** Leaves the queue group, and refuses requests that are on their way. */
   destroy(): void {
     this.#isDestroyed = true;
+    this.start();
     this.close();
   }
 
@@ -70,6 +80,11 @@ export class NatsListener {
   #receive({ subject, reply, data }: NatsMessage): void {
     if (!reply) return; // Nothing to answer to.
     const request = { subject, reply, data };
+    if (this.#early) this.#early.push(request);
+    else this.#pass(request);
+  }
+
+  #pass(request: NatsRequest): void {
     if (this.#isDestroyed) this.refuse(request, 'ECLOSED');
     else if (this.#at.isFull()) {
       this.refuse(request, 'EMFILE');
