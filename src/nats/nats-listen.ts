@@ -103,8 +103,9 @@ export function natsListen(options: NatsListenOptions, handler?: Handler<never>)
       listener.start();
     };
     connection.flush().then(start, fail);
-    // At the end of the tick, because the streams fail at the same time, and `errors$` is to report that.
-    out.add(link.closed$.subscribe((reason) => out.add(atTickEnd(scheduler, () => fail(brokerClosed(reason, 'read'))))));
+    // The streams fail at the same time, and `errors$` reports that at the end of this tick. The listener fails after that.
+    const atNextTickEnd = (work: () => void): void => out.add(atTickEnd(scheduler, () => out.add(atTickEnd(scheduler, work))));
+    out.add(link.closed$.subscribe((reason) => atNextTickEnd(() => fail(brokerClosed(reason, 'read')))));
     if (signal) drainOnAbort(signal, out, () => server);
     return () => {
       listener.destroy();
