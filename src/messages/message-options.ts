@@ -1,7 +1,7 @@
 import type { IOStreamError } from '../errors.ts';
 import type { KeepAliveTimes } from '../util/keep-alive.ts';
 import { HEADER_BYTES } from '../protocol/message-frame.ts';
-import { checkOptions, type Rules } from '../util/check-options.ts';
+import { checkOptions, type Rule, type Rules } from '../util/check-options.ts';
 import { describeValue } from '../util/describe.ts';
 import { isCount, isObject } from '../util/value-tests.ts';
 import type { LayerDetails } from '../wire/signal.ts';
@@ -41,11 +41,11 @@ const MAX_WINDOW = 2 ** 32 - 1;
 export const MAX_MESSAGE: number = 64 * 1024;
 
 /** The rules of the options, also for wires over a channel of their own. */
-export const MESSAGE_RULES = {
+export const MESSAGE_RULES: Readonly<Record<keyof OverMessagesOptions, Rule>> = {
   window: [`a number of bytes from 1 to ${MAX_WINDOW}`, (value) => isCount(value) && value > 0 && value <= MAX_WINDOW],
   maxMessage: [`a number of bytes, more than the ${HEADER_BYTES} of the header`, (value) => isCount(value) && value > HEADER_BYTES],
   keepAlive: ['false or { interval, timeout }', (value) => value === false || isObject(value)],
-} as const satisfies Rules;
+};
 
 const KEEP_ALIVE_RULES: Rules = { interval: ['milliseconds, more than 0', isPositive], timeout: ['milliseconds, more than 0', isPositive] };
 

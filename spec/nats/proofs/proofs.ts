@@ -74,11 +74,13 @@ export async function killBrokers({
   width,
   length,
   killEvery,
+  maxKills = Infinity,
 }: {
   total: number;
   width: number;
   length: number;
   killEvery: number;
+  maxKills?: number;
 }): Promise<TransferFacts & { kills: number }> {
   const cluster = await startCluster();
   const [near, far] = [await dial(cluster.urls[0]!), await dial(cluster.urls[1]!)];
@@ -88,7 +90,7 @@ export async function killBrokers({
   let kills = 0;
   let isOver = false;
   const killing = (async () => {
-    while (!isOver) {
+    while (!isOver && kills < maxKills) {
       await wait(killEvery);
       if (isOver) break;
       const broker = cluster.brokers[kills % 2] as Broker;
