@@ -28,11 +28,13 @@ export async function cutRoutes({
   frames,
   width,
   cutEvery,
+  maxCuts = Infinity,
   perStream,
 }: {
   frames: number;
   width: number;
   cutEvery: number;
+  maxCuts?: number;
   perStream: number;
 }): Promise<TransferFacts & { cuts: number }> {
   const proxies = new RouteProxies();
@@ -40,13 +42,14 @@ export async function cutRoutes({
   const [near, far] = [await dial(cluster.urls[0]!), await dial(cluster.urls[1]!)];
   const subject = newSubject();
   const payload = 64;
-  const keepAlive = { interval: 1000, timeout: 1000 };
+  const keepAlive = { interval: 500, timeout: 500 };
   let published = 0;
   const small = withMaxPayload(near, payload + 32, () => (published += 1));
   const length = perStream * payload;
   const receiver = await receiveTransfers(far, subject, length, keepAlive);
   let cuts = 0;
   const cutting = setInterval(() => {
+    if (cuts === maxCuts) return;
     proxies.cut();
     cuts += 1;
   }, cutEvery);
@@ -55,7 +58,7 @@ export async function cutRoutes({
       width,
       Infinity,
       () => sendTransfer(small, subject, length, keepAlive),
-      () => receiver.facts.bytes >= frames * payload,
+      () => receiver.facts.bytes >= frames * payload && cuts > 0,
     );
     await wait(200);
     return { sent, received: receiver.received, frames: Math.floor(receiver.facts.bytes / payload), cuts };
