@@ -25,6 +25,11 @@ export class FrameWriter {
   }
 
   /** Acknowledges what was read, unless another frame has done so. */
+  /** Positions that were read, and that no frame has acknowledged. */
+  get unacknowledged(): number {
+    return this.#input.read - this.#reported;
+  }
+
   acknowledge(): void {
     if (this.#reported !== this.#input.read) this.send('ACK');
   }
