@@ -31,7 +31,8 @@ export interface MessageSettings {
 
 const MAX_WINDOW = 2 ** 32 - 1;
 
-const OPTIONS: OptionSet = {
+/** Made at the call: a bundler keeps a table with computed text, even if nothing uses it. */
+const messageOptions = (): OptionSet => ({
   caller: 'overMessages',
   rules: {
     window: [`a number of bytes from 1 to ${MAX_WINDOW}`, (value) => isCount(value) && value > 0 && value <= MAX_WINDOW],
@@ -39,7 +40,7 @@ const OPTIONS: OptionSet = {
     keepAlive: ['false or { interval, timeout }', (value) => value === false || isObject(value)],
   },
   show: describeValue,
-};
+});
 
 const KEEP_ALIVE_OPTIONS: OptionSet = {
   caller: 'overMessages',
@@ -54,7 +55,7 @@ const KEEP_ALIVE_OPTIONS: OptionSet = {
  * @throws TypeError that names the wrong option.
  */
 export function messageSettings(options: OverMessagesOptions): MessageSettings {
-  const { window = 256 * 1024, maxMessage = 64 * 1024, keepAlive = {} } = checkOptions(options, OPTIONS);
+  const { window = 256 * 1024, maxMessage = 64 * 1024, keepAlive = {} } = checkOptions(options, messageOptions());
   return { window, maxPayload: maxMessage - HEADER_BYTES, keepAlive: keepAlive === false ? undefined : timesOf(keepAlive) };
 }
 
