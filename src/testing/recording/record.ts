@@ -1,7 +1,7 @@
 import { Observable, of, tap, type OperatorFunction } from 'rxjs';
-import type { Phase } from '../../errors.ts';
 import { ownOptions } from '../../util/own-options.ts';
-import { asText, errorFacts, plainDetails } from '../../util/log-format.ts';
+import { asText } from '../../util/log-format.ts';
+import { recordedError, recordedSignal } from '../../wire/recorded-signal.ts';
 import type { Flow, Plugin, Up } from '../../wire/signal.ts';
 import type { LineName } from '../marbles/mark.ts';
 import { recordingOf, type RecordedEntry, type RecordedSignal, type Recording } from './recording.ts';
@@ -87,7 +87,7 @@ function watch(recorder: Recorder, down: LineName, up: LineName, operator: Opera
       next: (signal) => recorder.add(line, signal),
       error: (error: unknown) => {
         onEnd();
-        recorder.add(line, errorOf(error));
+        recorder.add(line, recordedError(error));
       },
       complete: () => {
         onEnd();
@@ -138,12 +138,5 @@ class Recorder {
 
 /** Copies a signal: bytes may be a view of a large buffer (and `Buffer.slice` returns a view), and details may hold a handle. */
 function copyOf(signal: RecordedSignal): RecordedSignal {
-  if (signal.kind === 'data') return { kind: 'data', bytes: new Uint8Array(signal.bytes) };
-  if (signal.kind !== 'connected') return signal;
-  return { kind: 'connected', details: signal.details.map(plainDetails) };
-}
-
-function errorOf(error: unknown): RecordedSignal {
-  const { errno = 0, phase, ...facts } = errorFacts(error);
-  return { kind: 'error', code: facts.code, errno, phase: phase as Phase | undefined, message: facts.message };
+  return signal.kind === 'data' ? { kind: 'data', bytes: new Uint8Array(signal.bytes) } : recordedSignal(signal);
 }

@@ -1,20 +1,8 @@
-import type { Phase } from '../../errors.ts';
 import type { LineName } from '../marbles/mark.ts';
 import { hex, asciiText } from '../../util/hex.ts';
-import type { Up } from '../../wire/signal.ts';
+import type { RecordedSignal } from '../../wire/recorded-signal.ts';
 
-/** A recorded signal, or the end of its line. */
-export type RecordedSignal =
-  | Up
-  | { readonly kind: 'complete' }
-  | { readonly kind: 'unsubscribed' }
-  | {
-      readonly kind: 'error';
-      readonly code: string | undefined;
-      readonly errno: number;
-      readonly phase: Phase | undefined;
-      readonly message: string;
-    };
+export type { RecordedSignal };
 
 /** One recorded signal, with its line and time. */
 export interface RecordedEntry {
