@@ -2,6 +2,7 @@ import { ReplaySubject, Subject, type Observable, type Observer, type Unsubscrib
 import type { IOStreamError } from '../errors.ts';
 import { connectTo } from '../wire/direct.ts';
 import { layerEndpoints } from '../wire/endpoints.ts';
+import { isServed } from '../wire/served-wires.ts';
 import { nextConnectionId } from '../util/connection-id.ts';
 import { ticksOf, type TickQueue, type TickTarget } from '../util/tick-queue.ts';
 import type { Endpoints, Flow, LayerDetails, Timeouts, Up } from '../wire/signal.ts';
@@ -88,7 +89,7 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
     // Already aborted: do not dial. An `fh` is still opened, since the stream owns it and must free it.
     const connection = signal?.aborted && fh === undefined ? undefined : connectTo(dialed, this.#inbound);
     if (connection) this.#flow = this.#wire = connection;
-    publishDial(this, isAccepted(options) ? 'server' : 'client');
+    publishDial(this, isAccepted(options) || isServed(this.settings.wire) ? 'server' : 'client');
     connection?.start();
   }
 

@@ -69,9 +69,9 @@ export function record(options: RecordOptions): Plugin {
     const below = (around?.(wire) ?? wire)(dial);
     return (flow$) =>
       new Observable<Up>((up) => {
-        const { scheduler } = dial;
+        const { scheduler, id } = dial;
         const start = scheduler.now();
-        const recorder = new Recorder(limit, () => scheduler.now() - start);
+        const recorder = new Recorder(limit, () => scheduler.now() - start, id);
         const inner = around?.((lowest) => watch(recorder, 'to wire', 'wire', wire(lowest)))(dial);
         const watched = inner ? watch(recorder, 'app', 'to app', inner) : watch(recorder, 'to wire', 'wire', below);
         flow$.pipe(watched).subscribe(up);
@@ -113,13 +113,15 @@ function watch(recorder: Recorder, down: LineName, up: LineName, operator: Opera
 class Recorder {
   readonly #entries: RecordedEntry[] = [];
   readonly #now: () => number;
+  readonly #id: number | undefined;
   /** Time of the last entry: keeps the times in order if the clock is set back. */
   #at = 0;
   #remaining: number;
 
-  constructor(limit: number, now: () => number) {
+  constructor(limit: number, now: () => number, id: number | undefined) {
     this.#remaining = limit;
     this.#now = now;
+    this.#id = id;
   }
 
   add(line: LineName, signal: RecordedSignal): void {
@@ -132,7 +134,7 @@ class Recorder {
   }
 
   get recording(): Recording {
-    return recordingOf(this.#entries, this.#remaining < 0);
+    return recordingOf(this.#entries, this.#remaining < 0, this.#id);
   }
 }
 

@@ -16,6 +16,8 @@ export interface RecordedEntry {
 
 /** A recorded connection; see `record`. */
 export interface Recording {
+  /** The number of the connection, as in lines of `trace` and in diagnostics. Undefined in a text that has none. */
+  readonly id?: number | undefined;
   /** The signals in order. */
   readonly entries: readonly RecordedEntry[];
   /** Whether the limit was reached: signals before the end are then missing. */
@@ -28,12 +30,12 @@ export interface Recording {
 export const HEADER = 'rxjs-io-stream recording 1';
 
 /** Creates a recording from its entries. */
-export function recordingOf(entries: readonly RecordedEntry[], cut: boolean): Recording {
+export function recordingOf(entries: readonly RecordedEntry[], cut: boolean, id?: number): Recording {
   const toString = (): string => {
     const lines = entries.map(({ at, line, signal }) => `${Number(at.toFixed(3))} ${line}: ${textOf(signal)}`);
-    return [HEADER, ...lines, ...(cut ? ['cut'] : []), ''].join('\n');
+    return [HEADER, ...(id === undefined ? [] : [`connection ${id}`]), ...lines, ...(cut ? ['cut'] : []), ''].join('\n');
   };
-  return { entries, cut, toString };
+  return { ...(id !== undefined && { id }), entries, cut, toString };
 }
 
 function textOf(signal: RecordedSignal): string {
