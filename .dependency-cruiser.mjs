@@ -20,6 +20,8 @@ const POOL = '^src/pool/';
 const MUX = '^src/mux/';
 const ADAPTERS = '^src/adapters/';
 const DIAGNOSTICS = '^src/diagnostics/';
+const OPENTELEMETRY = '^src/opentelemetry/';
+const OPENTELEMETRY_API = '^node_modules/@opentelemetry/api/';
 const WEB = '^src/web\\.ts$';
 const TESTING = '^src/testing/';
 
@@ -52,6 +54,8 @@ const places = {
     may: [ADAPTERS, CODECS, MUX, RECONNECT, POOL, RELAY, STREAM, PLUGINS, LAYERS, MESSAGES, WIRE, PROTOCOL, EVENTS, ERRORS],
     node: false,
   },
+  'src/opentelemetry': { path: OPENTELEMETRY, may: [DIAGNOSTICS, STREAM, UTIL, OPENTELEMETRY_API] },
+  'src/opentelemetry.ts': { path: '^src/opentelemetry\\.ts$', may: [OPENTELEMETRY] },
   'src/testing.ts': { path: '^src/testing\\.ts$', may: [TESTING] },
 };
 

@@ -130,6 +130,11 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
     else this.handle.unref?.();
   }
 
+  /** Makes the async context of the caller that of all callbacks of the stream. */
+  captureContext(): void {
+    this.#inbound.capture();
+  }
+
   changeTimeouts(wanted: Partial<Timeouts>): void {
     this.settings.changeTimeouts(wanted);
     this.writes.resetTimeout();
