@@ -38,6 +38,10 @@ export class ConnectionMetrics implements OpenConnection {
       this.#role.instruments.duration.record((closedAt - connectedAt) / 1000, this.attributes);
   }
 
+  get pending(): number {
+    return this.#connection?.writes.pending ?? 0;
+  }
+
   countBytes(): void {
     if (this.#connection) this.#count(this.#connection.lifetime.bytesIn, this.#connection.writes.sent);
   }

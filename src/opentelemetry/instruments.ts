@@ -1,12 +1,13 @@
-import type { Counter, Histogram, Meter, ObservableUpDownCounter } from '@opentelemetry/api';
+import type { Counter, Histogram, Meter, ObservableUpDownCounter, UpDownCounter } from '@opentelemetry/api';
 import type { DialMessage } from './messages.ts';
 
 /** The metrics of the connections of one role. */
 export interface Instruments {
-  readonly count: ObservableUpDownCounter;
+  readonly count: UpDownCounter;
   readonly createTime: Histogram;
   readonly duration: Histogram;
   readonly io: Counter;
+  readonly pending: ObservableUpDownCounter;
   readonly errors: Counter;
 }
 
@@ -18,7 +19,7 @@ const LIFE_BOUNDARIES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 1
 export function createInstruments(meter: Meter, role: DialMessage['role']): Instruments {
   const prefix = `rxjs_io_stream.${role}.connection`;
   return {
-    count: meter.createObservableUpDownCounter(`${prefix}.count`, { unit: '{connection}', description: 'Open connections.' }),
+    count: meter.createUpDownCounter(`${prefix}.count`, { unit: '{connection}', description: 'Open connections.' }),
     createTime: meter.createHistogram(`${prefix}.create_time`, {
       unit: 's',
       description: 'Time from the dial until the last handshake was complete.',
@@ -30,6 +31,7 @@ export function createInstruments(meter: Meter, role: DialMessage['role']): Inst
       advice: { explicitBucketBoundaries: LIFE_BOUNDARIES },
     }),
     io: meter.createCounter(`${prefix}.io`, { unit: 'By', description: 'Bytes read, and bytes sent to the kernel.' }),
+    pending: meter.createObservableUpDownCounter(`${prefix}.pending`, { unit: 'By', description: 'Bytes that wait to be sent.' }),
     errors: meter.createCounter(`${prefix}.errors`, { unit: '{error}', description: 'Errors of connections.' }),
   };
 }

@@ -18,8 +18,8 @@ export class Metrics {
     this.#lookups = createLookupDuration(meter);
     this.#rejected = createRejected(meter);
     this.#roles = {
-      client: new RoleMetrics(createInstruments(meter, 'client')),
-      server: new RoleMetrics(createInstruments(meter, 'server')),
+      client: new RoleMetrics(createInstruments(meter, 'client'), attributes),
+      server: new RoleMetrics(createInstruments(meter, 'server'), attributes),
     };
   }
 
