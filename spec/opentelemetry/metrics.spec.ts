@@ -18,11 +18,15 @@ const tcp = { 'network.transport': 'tcp', 'network.type': 'ipv4' };
 describe('the metrics of connections', () => {
   spec('count the open ones of clients and of servers', async (h) => {
     const seen = telemetry(h);
-    const { at } = await serving(h, () => NEVER);
+    let accepted = 0;
+    const { at } = await serving(h, () => {
+      accepted += 1;
+      return NEVER;
+    });
     const ours = { 'server.address': host, 'server.port': at.port, ...tcp };
     const [a, b] = await Promise.all([open(at), open(at)]);
     await client(h, at); // of another program
-    await h.until(() => true);
+    await h.until(() => accepted === 3);
     expect(await seen.points(`${CLIENT}.count`)).toEqual([{ attributes: ours, value: 2 }]);
     expect(await seen.points(`${SERVER}.count`)).toEqual([{ attributes: tcp, value: 3 }]);
     a.close();
@@ -114,10 +118,10 @@ describe('the metrics of connections', () => {
 
   spec('count connections that a server drops, by the rule', async (h) => {
     const seen = telemetry(h);
-    const { at } = await serving(h, () => NEVER, { admit: { deny: ['127.0.0.1'] } });
+    const { at, errors } = await serving(h, () => NEVER, { admit: { deny: ['127.0.0.1'] } });
     await client(h, at);
     await client(h, at);
-    await h.until(() => true);
+    await h.until(() => errors.values.length === 2);
     expect(await seen.points(`${SERVER}.rejected`)).toEqual([{ attributes: { 'rxjs_io_stream.rule': 'deny' }, value: 2 }]);
     expect(await seen.points(`${SERVER}.count`)).toEqual([]);
   });
