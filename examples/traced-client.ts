@@ -6,7 +6,7 @@ import { AggregationTemporality, InMemoryMetricExporter, MeterProvider, Periodic
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor, type ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { connect, framed, lines, listen, type Server } from 'rxjs-io-stream';
 import { instrument } from 'rxjs-io-stream/opentelemetry';
-import { lastValueFrom, map, merge, mergeMap, of, take, tap, toArray, type Observable } from 'rxjs';
+import { lastValueFrom, map, mergeMap, of, take, tap, toArray, type Observable } from 'rxjs';
 import { parseCommandLine, parsePort, runProgram, TEXT } from './support/command-line.ts';
 
 const codec = lines({ maxLength: 1000 });
@@ -70,9 +70,9 @@ async function main(): Promise<void> {
   const questions = positionals.length > 0 ? positionals : ['hello', 'world'];
   const port$ = values.port === undefined ? serve().pipe(map(portOf)) : of(parsePort(values.port));
   const answers$ = port$.pipe(
-    mergeMap((port) => ask(values.host, port, questions)),
-    take(questions.length),
-    toArray(),
+    // Emits when the connection is closed, which ends its span. The server would go on.
+    mergeMap((port) => ask(values.host, port, questions).pipe(toArray())),
+    take(1),
   );
   try {
     await tracer.startActiveSpan('ask', async (span) => {

@@ -1,5 +1,5 @@
 import { context, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import { AlwaysOffSampler, type ReadableSpan } from '@opentelemetry/sdk-trace-base';
+import { AlwaysOffSampler, SamplingDecision, type ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { lastValueFrom, map, mergeMap, take, tap, timer } from 'rxjs';
 import { describe, expect } from 'vitest';
@@ -171,7 +171,7 @@ describe('the span of a connection', () => {
     const sampler = new AlwaysOffSampler();
     sampler.shouldSample = (...args: unknown[]) => {
       started.push(args[2] as string);
-      return { decision: 0 };
+      return { decision: SamplingDecision.NOT_RECORD };
     };
     const seen = telemetry(h, { sampler });
     const place = await served(h, (socket) => socket.end());

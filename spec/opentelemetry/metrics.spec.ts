@@ -1,3 +1,4 @@
+import { SpanKind } from '@opentelemetry/api';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -131,7 +132,7 @@ describe('the metrics of connections', () => {
     const { at } = await serving(h, (io) => io.send(io));
     for (const localAddress of ['127.0.0.1', '127.0.0.2', '127.0.0.3'])
       await lastValueFrom(connect({ ...at, localAddress, outBuf: 'x' }, (io) => io.data$.pipe(take(1))));
-    await h.until(() => seen.spans.filter(({ kind }) => kind === 1).length === 3);
+    await h.until(() => seen.spans.filter(({ kind }) => kind === SpanKind.SERVER).length === 3);
     expect(await seen.points(`${SERVER}.duration`)).toEqual([{ attributes: tcp, value: 3 }]);
   });
 

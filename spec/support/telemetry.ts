@@ -5,7 +5,7 @@ import {
   InMemoryMetricExporter,
   MeterProvider,
   PeriodicExportingMetricReader,
-  type MetricReader,
+  type IMetricReader,
 } from '@opentelemetry/sdk-metrics';
 import {
   BasicTracerProvider,
@@ -45,7 +45,7 @@ export interface TelemetryOptions {
   readonly sampler?: Sampler;
   readonly attributes?: Attributes;
   /** A further reader of the metrics. */
-  readonly reader?: MetricReader;
+  readonly reader?: IMetricReader;
 }
 
 /** Instruments this process until the end of the spec, with contexts in AsyncLocalStorage. */

@@ -87,7 +87,7 @@ export class ConnectionSpans {
 
   connected(message: ConnectedMessage): void {
     const ends = endpointAttributes(this.#role, message);
-    this.#span.setAttributes({ ...ends, ...tlsAttributes(message.stream.details as Readonly<Record<string, unknown>>) });
+    this.#span.setAttributes({ ...ends, ...tlsAttributes(message.stream.details) });
     // An accepted connection names no target.
     const { localAddress: host, localPort: port } = message;
     if (this.#role === 'server' && host !== undefined && port !== undefined) this.#span.updateName(nameOf('connection', { host, port }));
