@@ -3,7 +3,7 @@
 import { context } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
-import { AlwaysOffSampler, BasicTracerProvider, BatchSpanProcessor, type SpanExporter } from '@opentelemetry/sdk-trace-base';
+import { AlwaysOffSampler, BasicTracerProvider, BatchSpanProcessor, InMemorySpanExporter } from '@opentelemetry/sdk-trace-base';
 import { connect, listen, type Server } from 'rxjs-io-stream';
 import { instrument } from 'rxjs-io-stream/opentelemetry';
 import { ignoreElements, lastValueFrom, mergeMap, range, Subscription, take, tap } from 'rxjs';
@@ -14,8 +14,14 @@ const ROUNDS = 9;
 const host = '127.0.0.1';
 
 /** Drops the spans. */
-const exporter: SpanExporter = { export: (_spans, done) => done({ code: 0 }), shutdown: () => Promise.resolve() };
-const spanProcessors = [new BatchSpanProcessor(exporter)];
+class DroppingExporter extends InMemorySpanExporter {
+  override export(...args: Parameters<InMemorySpanExporter['export']>): void {
+    super.export(...args);
+    this.reset();
+  }
+}
+
+const spanProcessors = [new BatchSpanProcessor(new DroppingExporter())];
 const meterProvider = new MeterProvider();
 const unsampled = new BasicTracerProvider({ sampler: new AlwaysOffSampler(), spanProcessors });
 const sampled = new BasicTracerProvider({ spanProcessors });
