@@ -1,10 +1,11 @@
 import { context, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { AlwaysOffSampler, SamplingDecision, type ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { lastValueFrom, map, mergeMap, take, tap, timer } from 'rxjs';
+import { lastValueFrom, map, mergeMap, NEVER, take, tap, timer } from 'rxjs';
 import { describe, expect } from 'vitest';
 import { connect, httpProxy, IOStream, open, openTls, tlsClient, tlsServer, type Lookup } from 'rxjs-io-stream';
 import * as certificates from '../support/certificates.ts';
+import { blackHole } from '../support/black-hole.ts';
 import { serving } from '../support/clients.ts';
 import { nodeProxy } from '../support/http-proxies.ts';
 import { deadPort, served, type Place } from '../support/loopback.ts';
@@ -120,7 +121,7 @@ describe('the span of a connection', () => {
     expect(span.status.code).toBe(SpanStatusCode.ERROR);
   });
 
-  spec('has each address of the race, and ends those that lost it', async (h) => {
+  spec('has each address that was tried', async (h) => {
     const seen = telemetry(h);
     const { at } = await serving(h, () => timer(0));
     // Nothing listens at the first; the second connects.
@@ -131,6 +132,17 @@ describe('the span of a connection', () => {
     await closing(h, io);
     const { attributes } = seen.span(`connection two.test:${at.port}`);
     expect(attributes).toMatchObject({ 'server.address': 'two.test', 'network.peer.address': host });
+  });
+
+  spec('ends the attempt at an address that lost the race when another one connects, without an error', async (h) => {
+    const seen = telemetry(h);
+    const { port } = await blackHole(h); // does not answer; the other address is tried 250 ms later
+    await serving(h, () => NEVER, { host: '127.0.0.2', port });
+    const io = await open({ host: 'two.test', port, lookup: knows(host, '127.0.0.2') });
+    expect(seen.span(`socket connect ${host}:${port}`).status.code).toBe(SpanStatusCode.UNSET);
+    expect(seen.span(`socket connect 127.0.0.2:${port}`).attributes['network.peer.address']).toBe('127.0.0.2');
+    io.reset();
+    await closing(h, io);
   });
 
   spec('reports an error that is not fatal as an event', async (h) => {
