@@ -48,7 +48,7 @@ function isHidden(node: ts.Node): boolean {
 
 function isOurs(symbol: ts.Symbol): boolean {
   return (symbol.declarations ?? []).some(
-    (each) => /\/src\/[^:]*\.ts$/.test(each.getSourceFile().fileName) && !ts.isTypeParameterDeclaration(each),
+    (each) => /^(?!.*node_modules).*\/src\/[^:]*\.ts$/.test(each.getSourceFile().fileName) && !ts.isTypeParameterDeclaration(each),
   );
 }
 

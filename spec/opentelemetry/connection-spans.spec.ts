@@ -3,7 +3,7 @@ import { AlwaysOffSampler, SamplingDecision, type ReadableSpan } from '@opentele
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { lastValueFrom, map, mergeMap, NEVER, take, tap, timer } from 'rxjs';
 import { describe, expect } from 'vitest';
-import { connect, httpProxy, IOStream, open, openTls, tlsClient, tlsServer, type Lookup } from 'rxjs-io-stream';
+import { connect, httpProxy, IOStream, mux, open, openTls, startTls, tlsClient, tlsServer, type Lookup } from 'rxjs-io-stream';
 import * as certificates from '../support/certificates.ts';
 import { blackHole } from '../support/black-hole.ts';
 import { serving } from '../support/clients.ts';
@@ -187,10 +187,10 @@ describe('the span of a connection', () => {
     };
     const seen = telemetry(h, { sampler });
     const place = await served(h, (socket) => socket.end());
-    const io = new IOStream({ host, port: portIn(place) });
+    const io = new IOStream({ host: 'known.test', port: portIn(place), lookup: knows(host) });
     await closing(h, io);
     expect(seen.spans).toEqual([]);
-    expect(started).toEqual([`connection ${host}:${portIn(place)}`]);
+    expect(started).toEqual([`connection known.test:${portIn(place)}`]);
   });
 
   spec('ends as upgraded when TLS takes the connection over, which then has a span of its own', async (h) => {
@@ -245,6 +245,7 @@ describe('the span of an accepted connection', () => {
       'network.type': 'ipv4',
     });
     expect(parentOf(span)).toBeUndefined();
+    expect(span.links.map((link) => link.context.spanId)).toEqual([startup.spanContext().spanId]);
     expect(childrenOf(seen, span).map(({ name }) => name)).toEqual(['handler in kept', 'chunk', 'later']);
   });
 
@@ -265,6 +266,32 @@ describe('the span of an accepted connection', () => {
     expect(new Set(seen.spans.filter(({ kind }) => kind === SpanKind.SERVER).map((span) => span.spanContext().traceId))).toEqual(
       new Set(traces),
     );
+  });
+
+  spec('is linked to that of the connection which TLS has taken over, or over which a mux carries it', async (h) => {
+    const seen = telemetry(h);
+    const { at } = await serving(h, (io) =>
+      startTls(io, { isServer: true, ...certificates.server }).pipe(mergeMap((secured) => secured.send(['x']))),
+    );
+    const plain = await open(at);
+    const secured = await openTls(plain, { ca: certificates.ca, servername: 'localhost' });
+    h.sameBytes(await lastValueFrom(secured.data$.pipe(take(1))), 'x');
+    secured.close();
+    await h.until(() => seen.spans.filter(({ kind }) => kind === SpanKind.SERVER).length === 2);
+    const [below, above] = seen.spans.filter(({ kind }) => kind === SpanKind.SERVER);
+    expect(below?.attributes['rxjs_io_stream.closed_by']).toBe('upgraded');
+    expect(above?.links.map((link) => link.context)).toEqual([below?.spanContext()]);
+
+    const tunnel = await serving(h, (io) => mux(io, { role: 'server' }, (stream) => stream.send(stream)).closed$);
+    const io = await open(tunnel.at);
+    const link = mux(io, { role: 'client' });
+    await lastValueFrom(connect({ wire: link.wire(), outBuf: 'x' }, (stream) => stream.data$.pipe(take(1))));
+    link.close();
+    await h.until(() => seen.spans.filter(({ kind }) => kind === SpanKind.SERVER).length === 4);
+    const [carried, carrier] = seen.spans.filter(({ kind }) => kind === SpanKind.SERVER).slice(2);
+    expect(carrier?.name).toBe(`connection ${host}:${tunnel.at.port}`);
+    expect(carried?.name).toBe('connection');
+    expect(carried?.links.map(({ context: of }) => of)).toEqual([carrier?.spanContext()]);
   });
 
   spec('has the handshake of its TLS', async (h) => {

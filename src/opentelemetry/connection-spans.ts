@@ -49,13 +49,17 @@ export class ConnectionSpans {
     this.#tracer = tracer;
     this.#attributes = attributes;
     this.#role = role;
-    // The context of the code that listens is not the cause of a connection: each accepted one starts a trace.
-    const parent = role === 'server' ? ROOT_CONTEXT : context.active();
+    const isServer = role === 'server';
+    // The context of the code that listens is not the cause of a connection: each accepted one starts a trace. With a link, because the
+    // active span may be that of the connection below: of a mux, or before `startTls`.
+    const parent = isServer ? ROOT_CONTEXT : context.active();
+    const active = isServer ? trace.getActiveSpan() : undefined;
     this.#span = tracer.startSpan(
       nameOf('connection', target),
       {
-        kind: role === 'server' ? SpanKind.SERVER : SpanKind.CLIENT,
+        kind: isServer ? SpanKind.SERVER : SpanKind.CLIENT,
         attributes: { ...attributes, ...targetAttributes(target), 'rxjs_io_stream.layers': [...layers] },
+        links: active ? [{ context: active.spanContext() }] : [],
       },
       parent,
     );
@@ -63,6 +67,7 @@ export class ConnectionSpans {
   }
 
   resolved({ host, ip, error, duration }: ResolvedMessage): void {
+    if (!this.#span.isRecording()) return;
     // OpenTelemetry wants the wall clock for a start in the past.
     // eslint-disable-next-line no-restricted-properties
     const end = Date.now();
