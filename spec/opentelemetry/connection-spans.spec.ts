@@ -3,10 +3,22 @@ import { AlwaysOffSampler, SamplingDecision, type ReadableSpan } from '@opentele
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { lastValueFrom, map, mergeMap, NEVER, take, tap, timer } from 'rxjs';
 import { describe, expect } from 'vitest';
-import { connect, httpProxy, IOStream, mux, open, openTls, startTls, tlsClient, tlsServer, type Lookup } from 'rxjs-io-stream';
+import {
+  acceptProxyProtocol,
+  connect,
+  httpProxy,
+  IOStream,
+  mux,
+  open,
+  openTls,
+  startTls,
+  tlsClient,
+  tlsServer,
+  type Lookup,
+} from 'rxjs-io-stream';
 import * as certificates from '../support/certificates.ts';
 import { blackHole } from '../support/black-hole.ts';
-import { serving } from '../support/clients.ts';
+import { client, serving } from '../support/clients.ts';
 import { nodeProxy } from '../support/http-proxies.ts';
 import { deadPort, served, type Place } from '../support/loopback.ts';
 import { nodeTlsServer } from '../support/node-tls-server.ts';
@@ -266,6 +278,27 @@ describe('the span of an accepted connection', () => {
     expect(new Set(seen.spans.filter(({ kind }) => kind === SpanKind.SERVER).map((span) => span.spanContext().traceId))).toEqual(
       new Set(traces),
     );
+  });
+
+  spec('distinguishes the client in a header of the PROXY protocol from the other end of the socket', async (h) => {
+    const seen = telemetry(h);
+    const plugin = { proxied: acceptProxyProtocol({ trusted: [host] }) };
+    const { at } = await serving(h, (io) => io.send(['x']), { plugin });
+    const { socket } = await client(h, at);
+    socket.end('PROXY TCP6 2001:db8::7 2001:db8::1 1111 443\r\n');
+    await h.until(() => seen.spans.some(({ kind }) => kind === SpanKind.SERVER));
+    expect(seen.spans.find(({ kind }) => kind === SpanKind.SERVER)).toMatchObject({
+      name: 'connection [2001:db8::1]:443',
+      attributes: {
+        'client.address': '2001:db8::7',
+        'client.port': 1111,
+        'server.address': '2001:db8::1',
+        'server.port': 443,
+        'network.peer.address': host,
+        'network.peer.port': expect.any(Number),
+        'network.type': 'ipv4',
+      },
+    });
   });
 
   spec('is linked to that of the connection which TLS has taken over, or over which a mux carries it', async (h) => {

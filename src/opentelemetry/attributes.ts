@@ -1,5 +1,6 @@
 import type { Attributes } from '@opentelemetry/api';
 import { isIP } from 'node:net';
+import { internalsOf } from '../stream/stream-fields.ts';
 import type { ConnectedMessage, DialMessage } from './messages.ts';
 
 // The names of the semantic conventions, and ours below `rxjs_io_stream`. Written out: the package of the conventions would be a dependency.
@@ -21,9 +22,10 @@ export function peerAttributes(address: string | undefined, port: number | undef
 }
 
 /** The addresses of both ends of a connection. The ends of an accepted one are its `client` and its `server`. */
-export function endpointAttributes(role: DialMessage['role'], ends: ConnectedMessage): Attributes {
-  const { remoteAddress, remotePort, localAddress, localPort } = ends;
-  const peer = peerAttributes(remoteAddress, remotePort);
+export function endpointAttributes(role: DialMessage['role'], message: ConnectedMessage): Attributes {
+  const { remoteAddress, remotePort, localAddress, localPort } = message;
+  const socket = socketPeer(message);
+  const peer = peerAttributes(socket.remoteAddress, socket.remotePort);
   if (role === 'client' || remoteAddress === undefined) return peer;
   return {
     ...peer,
@@ -32,6 +34,12 @@ export function endpointAttributes(role: DialMessage['role'], ends: ConnectedMes
     'server.address': localAddress,
     'server.port': localPort,
   };
+}
+
+/** The other end of the socket. The message has the client behind it, if a header of the PROXY protocol has named one. */
+export function socketPeer(message: ConnectedMessage): Pick<ConnectedMessage, 'remoteAddress' | 'remotePort'> {
+  const { remoteAddress = message.remoteAddress, remotePort = message.remotePort } = internalsOf(message.stream).handle;
+  return { remoteAddress, remotePort };
 }
 
 /** The facts of the TLS layer nearest the application, if there is one. */

@@ -2,7 +2,7 @@ import type { Attributes } from '@opentelemetry/api';
 import type { ClosedMessage, ConnectedMessage, ErrorMessage } from './messages.ts';
 import type { Connection } from '../stream/connection.ts';
 import { internalsOf } from '../stream/stream-fields.ts';
-import { errorType, networkType } from './attributes.ts';
+import { errorType, networkType, socketPeer } from './attributes.ts';
 import type { OpenConnection, RoleMetrics } from './role-metrics.ts';
 
 /** The metrics of one connection: open from `connected` to `closed`. */
@@ -19,11 +19,11 @@ export class ConnectionMetrics implements OpenConnection {
     this.attributes = attributes;
   }
 
-  connected({ stream, remoteAddress, duration }: ConnectedMessage): void {
-    const type = networkType(remoteAddress);
+  connected(message: ConnectedMessage): void {
+    const type = networkType(socketPeer(message).remoteAddress);
     if (type !== undefined) this.attributes = { ...this.attributes, 'network.transport': 'tcp', 'network.type': type };
-    this.#connection = internalsOf(stream);
-    this.#role.instruments.createTime.record(duration / 1000, this.attributes);
+    this.#connection = internalsOf(message.stream);
+    this.#role.instruments.createTime.record(message.duration / 1000, this.attributes);
     this.#role.add(this);
   }
 
