@@ -22,6 +22,7 @@ export interface FrameSession extends StreamOwner {
   accept(id: number, stream: MuxStream): boolean;
   /** The peer has accepted a stream that was dialled here. */
   onAccepted(stream: MuxStream): void;
+  onPong(value: number): void;
   fail(error: IOStreamError, reason?: number): void;
 }
 
@@ -85,7 +86,10 @@ export class FrameReceiver implements FrameTarget {
   }
 
   #onPing({ flags, length }: FrameHeader): string | undefined {
-    if (flags === FLAG.ACK) return this.#useless();
+    if (flags === FLAG.ACK) {
+      this.#session.onPong(length);
+      return this.#useless();
+    }
     this.#session.scheduler.answer(encodeFrame(FRAME.PING, FLAG.ACK, 0, length));
     return this.#useless();
   }

@@ -7,6 +7,7 @@ import { FrameReceiver } from './frame-receiver.ts';
 import { FrameScheduler } from './frame-scheduler.ts';
 import { KeepAlive, type KeepAliveTarget, type KeepAliveTimes } from '../util/keep-alive.ts';
 import { cannotDial, closedHere, peerIsSilent, tooManyStreams } from './mux-errors.ts';
+import { publishMuxClosed, publishMuxOpen, publishMuxPing } from './mux-diagnostics.ts';
 import type { MuxStream } from './mux-stream.ts';
 import type { Outer } from './outer.ts';
 import { ReceiveBudget } from './receive-budget.ts';
@@ -26,6 +27,8 @@ export interface SessionOptions {
 
 /** What a session reports. */
 export interface SessionTarget {
+  /** The subject of diagnostics. */
+  readonly mux: object;
   /** The peer opens a stream. Returns false to refuse it. */
   accept(stream: MuxStream): boolean;
   /** The last stream has ended, and no stream can be opened any more. */
@@ -66,6 +69,8 @@ export class MuxSession implements StreamOwner, KeepAliveTarget {
   #ownCount = 0;
   #nextId: number;
   #pings = 0;
+  /** When the last ping was sent. */
+  #pingedAt = 0;
 
   constructor(outer: Outer, options: SessionOptions, scheduler: SchedulerLike, target: SessionTarget) {
     this.#outer = outer;
@@ -91,7 +96,13 @@ export class MuxSession implements StreamOwner, KeepAliveTarget {
   }
 
   sendPing(): void {
+    this.#pingedAt = this.#clock.now();
     this.scheduler.send(encodeFrame(FRAME.PING, FLAG.SYN, 0, (this.#pings += 1) >>> 0));
+  }
+
+  /** The peer has answered the ping with this value. */
+  onPong(value: number): void {
+    if (this.#pings > 0 && value === this.#pings >>> 0) publishMuxPing(this.#target.mux, this.#clock.now() - this.#pingedAt);
   }
 
   onSilence(pings: number, timeout: number): void {
@@ -126,6 +137,7 @@ export class MuxSession implements StreamOwner, KeepAliveTarget {
       this.floods.earn(2);
       this.streams.set(stream.id, stream);
       this.#unaccepted.add(stream);
+      publishMuxOpen(this.#target.mux, stream.id, 'client');
       stream.onOpen();
     }
   }
@@ -172,11 +184,13 @@ export class MuxSession implements StreamOwner, KeepAliveTarget {
       return false;
     }
     this.accepted += 1;
+    publishMuxOpen(this.#target.mux, id, 'server');
     return true;
   }
 
   forget(stream: MuxStream): void {
     if (this.#waiting.delete(stream) || !this.streams.delete(stream.id)) return;
+    publishMuxClosed(this.#target.mux, stream.id);
     if (!this.isPeersId(stream.id)) this.#ownCount -= 1;
     if (this.#unaccepted.delete(stream)) this.#openWaiting();
     this.#checkIdle();

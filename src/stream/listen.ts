@@ -17,6 +17,7 @@ import type { ListenOptions } from './listen-options.ts';
 import { DEFAULTS } from './options.ts';
 import type { Handler } from './run-handler.ts';
 import { Server } from './server.ts';
+import { publishListening } from './server-diagnostics.ts';
 import type { OptionsOf } from './stream-of.ts';
 import { TransferredSockets } from './transferred-sockets.ts';
 
@@ -100,6 +101,7 @@ export function listen(options: ListenOptions, handler?: Handler<never>): Observ
       const address = net.address() ?? (fd === undefined ? '' : inheritedPath(fd));
       const accepting = { address, scheduler: steadyScheduler(scheduler), accept, handler: handler as Handler | undefined, admission };
       server = new Server(net, accepting);
+      publishListening(server);
       out.next(server);
       if (isObservable(admit)) out.add(server.followRules(admit));
     };

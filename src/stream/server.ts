@@ -11,11 +11,12 @@ import type { IOStream } from './io-stream.ts';
 import { internalsOf } from './stream-fields.ts';
 import type { Handler } from './run-handler.ts';
 import { ServedStreams } from './served-streams.ts';
+import { type Peer, publishAccept, publishDrain, publishDrop, publishServerClosed } from './server-diagnostics.ts';
 
 /** What a server needs of a `net.Server`. */
 interface Listener {
   on(event: 'connection', callback: (socket: Socket) => void): unknown;
-  on(event: 'drop', callback: () => void): unknown;
+  on(event: 'drop', callback: (peer?: Peer) => void): unknown;
   on(event: 'error', callback: (error: Error) => void): unknown;
   close(): unknown;
 }
@@ -81,7 +82,7 @@ export class Server<S extends IOStream = IOStream> {
     this.#served = new ServedStreams('listen', handler as Handler<never> | undefined);
     this.#admission = admission;
     net.on('connection', (socket) => this.#welcome(socket));
-    net.on('drop', () => this.#countDropped());
+    net.on('drop', (peer) => this.#countDropped('maxConnections', peer ?? {}));
     net.on('error', (error) => this.#served.report(error));
   }
 
@@ -132,7 +133,9 @@ export class Server<S extends IOStream = IOStream> {
       let cut = 0;
       const look = (): void => {
         if (this.#open.size > 0) return;
-        out.next({ finished: total - cut, cut });
+        const report = { finished: total - cut, cut };
+        publishDrain(this, report);
+        out.next(report);
         out.complete();
       };
       out.add(this.#readerLeft.subscribe(look));
@@ -160,6 +163,7 @@ export class Server<S extends IOStream = IOStream> {
     this.#served.connections.complete();
     this.#served.errors.complete();
     this.#dropped.complete();
+    publishServerClosed(this);
   }
 
   #welcome(socket: Socket): void {
@@ -175,6 +179,7 @@ export class Server<S extends IOStream = IOStream> {
       return;
     }
     this.#follow(io, this.#accepted, entry);
+    publishAccept(this, internalsOf(io), socket);
     if (this.#stopped) io.close(); // Stopped by a callback that ran while the stream was created.
   }
 
@@ -185,14 +190,16 @@ export class Server<S extends IOStream = IOStream> {
     if (!(entry instanceof Refusal)) return entry;
     const { errors } = this.#served;
     if (errors.observed) errors.next(entry.toError({ address, port: socket.remotePort }));
-    this.#countDropped();
+    this.#countDropped(entry.rule, socket);
     socket.on('error', noop);
     reset(socket);
     return entry;
   }
 
-  #countDropped(): void {
-    this.#dropped.next(this.#dropped.value + 1);
+  #countDropped(rule: string, peer: Peer): void {
+    const count = this.#dropped.value + 1;
+    publishDrop(this, rule, count, peer);
+    this.#dropped.next(count);
   }
 
   /** Counts a stream, and its entry, until it is closed. */
