@@ -20,6 +20,9 @@ const POOL = '^src/pool/';
 const MUX = '^src/mux/';
 const NATS = '^src/nats/';
 const ADAPTERS = '^src/adapters/';
+const DIAGNOSTICS = '^src/diagnostics/';
+const OPENTELEMETRY = '^src/opentelemetry/';
+const OPENTELEMETRY_API = '^node_modules/@opentelemetry/api/';
 const WEB = '^src/web\\.ts$';
 const TESTING = '^src/testing/';
 
@@ -42,9 +45,10 @@ const places = {
   'src/codecs': { path: CODECS, may: [RECONNECT, STREAM, PROTOCOL, UTIL, ERRORS], node: false },
   'src/adapters': { path: ADAPTERS, may: [RELAY, STREAM, PLUGINS, WIRE, UTIL, EVENTS, ERRORS] },
   'src/testing': { path: TESTING, may: [LAYERS, WIRE, UTIL, ERRORS], node: false },
+  'src/diagnostics': { path: DIAGNOSTICS, may: [MUX, POOL, RECONNECT, STREAM, UTIL] },
   'src/index.ts': {
     path: '^src/index\\.ts$',
-    may: [WEB, ADAPTERS, STREAM, PLUGINS, LAYERS, WIRE],
+    may: [WEB, DIAGNOSTICS, ADAPTERS, MUX, POOL, RECONNECT, STREAM, PLUGINS, LAYERS, WIRE],
   },
   'src/codecs.ts': { path: '^src/codecs\\.ts$', may: [CODECS, ERRORS] },
   'src/nats.ts': { path: '^src/nats\\.ts$', may: [NATS] },
@@ -53,6 +57,8 @@ const places = {
     may: [ADAPTERS, CODECS, MUX, RECONNECT, POOL, RELAY, STREAM, PLUGINS, LAYERS, MESSAGES, WIRE, PROTOCOL, EVENTS, ERRORS],
     node: false,
   },
+  'src/opentelemetry': { path: OPENTELEMETRY, may: [DIAGNOSTICS, STREAM, UTIL, OPENTELEMETRY_API] },
+  'src/opentelemetry.ts': { path: '^src/opentelemetry\\.ts$', may: [OPENTELEMETRY] },
   'src/testing.ts': { path: '^src/testing\\.ts$', may: [TESTING] },
 };
 

@@ -18,7 +18,7 @@ const include = [
 const exclude = [
   'spec/testing/{wires,web-wires,stacks}.spec.ts',
   'spec/plugins/proxy/{http-proxy-resolve,http-proxy-sockets,socks4,socks5}.spec.ts',
-  'spec/util/inherited-options.spec.ts',
+  'spec/util/{async-context,inherited-options}.spec.ts',
   'spec/web/{chromium,types,wires-in-chromium}.spec.ts',
 ];
 

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'));
 const installed = (name) => readJson(join(root, 'node_modules', name, 'package.json')).version;
-const { name, exports } = readJson(join(root, 'package.json'));
+const { name, exports, peerDependencies } = readJson(join(root, 'package.json'));
 const doors = Object.keys(exports).flatMap((path) => (path.endsWith('.json') ? [] : [join(name, path)]));
 
 /** Bytes of the packed package: the code as ES modules and as CommonJS, and the declarations. `rxjs-io-stream/web` is some 100 kB of it. */
@@ -37,8 +37,8 @@ try {
     if (size > MAX_SIZE) throw new Error(`${Math.ceil(size / 1000)} kB in ${files.length} files`);
   });
 
-  check('installs beside rxjs', () => {
-    const beside = ['rxjs', '@types/node'].map((peer) => `${peer}@${installed(peer)}`);
+  check('installs beside its peers', () => {
+    const beside = [...Object.keys(peerDependencies), '@types/node'].map((peer) => `${peer}@${installed(peer)}`);
     run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', tarball, ...beside]);
   });
 

@@ -32,3 +32,13 @@ export type { Door, DoorOptions } from './adapters/door.ts';
 export type { SocketDuplex } from './adapters/socket-duplex.ts';
 export { toDuplex } from './adapters/to-duplex.ts';
 export type { UndiciConnector, UndiciConnectOptions } from './adapters/undici-connector.ts';
+
+// Diagnostics
+export { diagnostics } from './diagnostics/diagnostics.ts';
+export type { DiagnosticsMessages } from './diagnostics/messages.ts';
+export type { ConnectionMessage, ConnectionMessages } from './stream/connection-messages.ts';
+export type { MuxMessage, MuxMessages } from './mux/mux-messages.ts';
+export type { PersistentMessages } from './reconnect/persistent-messages.ts';
+export type { PoolMessage, PoolMessages } from './pool/pool-messages.ts';
+export type { ServerMessage, ServerMessages } from './stream/server-messages.ts';
+export type { RecordedSignal } from './wire/recorded-signal.ts';

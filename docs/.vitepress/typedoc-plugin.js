@@ -4,7 +4,12 @@ import { Comment, CommentTag, Converter, ReflectionKind } from 'typedoc';
 import { MarkdownPageEvent } from 'typedoc-plugin-markdown';
 
 const HEADINGS = /^\/\/ .+/gm;
-const DOORS = { index: 'rxjs-io-stream', nats: 'rxjs-io-stream/nats', testing: 'rxjs-io-stream/testing' };
+const DOORS = {
+  index: 'rxjs-io-stream',
+  nats: 'rxjs-io-stream/nats',
+  testing: 'rxjs-io-stream/testing',
+  opentelemetry: 'rxjs-io-stream/opentelemetry',
+};
 
 export function load(app) {
   let constant;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import * as library from 'rxjs-io-stream';
 import * as nats from 'rxjs-io-stream/nats';
+import * as opentelemetry from 'rxjs-io-stream/opentelemetry';
 import * as testing from 'rxjs-io-stream/testing';
 import { deadLinksOf, PAGES, proseOf } from './pages.ts';
 
@@ -13,6 +14,7 @@ describe('the README and the guides', () => {
   test.each([
     ['rxjs-io-stream', library],
     ['rxjs-io-stream/nats', nats],
+    ['rxjs-io-stream/opentelemetry', opentelemetry],
     ['rxjs-io-stream/testing', testing],
   ])('name everything that %s exports', (_entry, exported) => {
     expect(Object.keys(exported).filter((name) => !named.has(name))).toEqual([]);

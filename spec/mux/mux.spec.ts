@@ -2,11 +2,12 @@ import { firstValueFrom, NEVER, of } from 'rxjs';
 import { describe, expect } from 'vitest';
 import { IOStream } from 'rxjs-io-stream';
 import { mux } from '../../src/mux/mux.ts';
+import { FLAG, FRAME, GO_AWAY } from '../../src/protocol/yamux.ts';
 import { pattern } from '../../src/testing/bytes.ts';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { rc4 } from '../../src/plugins/rc4.ts';
 import { spec } from '../support/spec.ts';
-import { bytesOf, linkedPair, streamOf } from './mux-tools.ts';
+import { bytesOf, linkedPair, rawLink, streamOf } from './mux-tools.ts';
 
 const WINDOW = 256 * 1024;
 
@@ -268,6 +269,29 @@ describe('mux', () => {
       first.reset();
       await streamOf(h, link);
       expect(link.client.size).toBe(2);
+    });
+
+    spec('opens at most 256 streams that the peer has not accepted, and the next ones as it accepts, refuses or leaves', async (h) => {
+      const { link, peer } = rawLink(h, { role: 'client', maxStreams: 400 });
+      const dialled = Array.from({ length: 300 }, () => {
+        const io = new IOStream({ wire: link.wire() });
+        io.closed$.subscribe(); // Handles the error of a stream that is open at the end of the spec.
+        return h.watch(io);
+      });
+      const opened = (): number => peer.frames.filter(({ flags }) => (flags & FLAG.SYN) !== 0).length;
+      const failed = (): number => dialled.filter(({ errors }) => errors.values.length > 0).length;
+      await h.until(() => opened() === 256);
+      await settled();
+      expect([opened(), link.size]).toStrictEqual([256, 256]);
+      for (let id = 1; id < 20; id += 2) peer.send(FRAME.WINDOW, FLAG.ACK, id, 0);
+      await h.until(() => opened() === 266);
+      for (let id = 101; id < 110; id += 2) peer.send(FRAME.WINDOW, FLAG.RST, id, 0);
+      await h.until(() => opened() === 271 && failed() === 5);
+      peer.send(FRAME.GO_AWAY, 0, 0, GO_AWAY.NORMAL);
+      peer.send(FRAME.WINDOW, FLAG.ACK, 201, 0);
+      await h.until(() => failed() === 5 + 29);
+      expect(opened()).toBe(271);
+      h.error(dialled.at(-1)!.errors.values[0], { code: 'ECLOSED', phase: 'connect' });
     });
 
     spec('refuses streams of the peer over maxStreams, and accepts more when one has ended', async (h) => {

@@ -16,7 +16,7 @@ function traced(options: Partial<TraceOptions> = {}): { driver: PluginDriver; lo
   const log: string[] = [];
   const clock = new Clock();
   const plugin = trace({ sink: (entry) => log.push(entry), ...options });
-  return { driver: new PluginDriver(plugin, { dial: testDial({ scheduler: clock, layer: 'wire' }) }), log, clock };
+  return { driver: new PluginDriver(plugin, { dial: { ...testDial({ scheduler: clock, layer: 'wire' }), id: 1 } }), log, clock };
 }
 
 /** Without number and time: what is asserted elsewhere. */
@@ -122,14 +122,22 @@ describe('trace', () => {
     ]);
   });
 
-  it('numbers its connections', () => {
+  it('writes the number of the connection that the dial carries', () => {
     const log: string[] = [];
     const plugin = trace({ sink: (entry) => log.push(entry) });
-    const [first, second] = [new PluginDriver(plugin), new PluginDriver(plugin)];
-    second.wire.connect();
-    first.wire.connect();
-    expect(log.map((entry) => entry.slice(0, 2))).toStrictEqual(['#2', '#1']);
+    const [first, second] = [41, 42].map((id) => new PluginDriver(plugin, { dial: { ...testDial(), id } }));
+    second?.wire.connect();
+    first?.wire.connect();
+    expect(log.map((entry) => entry.slice(0, 3))).toStrictEqual(['#42', '#41']);
     expect(log[0] ?? '').toMatch(/ trace ↑ connected/);
+  });
+
+  it('numbers the connections of a dial without a number itself', () => {
+    const log: string[] = [];
+    const plugin = trace({ sink: (entry) => log.push(entry) });
+    for (const driver of [new PluginDriver(plugin), new PluginDriver(plugin)]) driver.wire.connect();
+    const [first = NaN, second] = log.map((entry) => Number(/^#(\d+) /.exec(entry)?.[1]));
+    expect(second).toBe(first + 1);
   });
 
   describe('its dump', () => {

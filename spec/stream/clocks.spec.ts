@@ -64,8 +64,8 @@ describe('a wall clock that jumps', () => {
     h.defer(() => (Date.now = now));
     const reported = unhandled(h);
     const port = await serve(h, (socket) => socket.resume());
-    const [io] = resetAtEnd(h, new IOStream({ host, port, timeouts: { idle: 60 } }));
-    const { request } = requests(framed(io, codec), { timeout: 30 });
+    const [io] = resetAtEnd(h, new IOStream({ host, port, timeouts: { idle: 400 } }));
+    const { request } = requests(framed(io, codec), { timeout: 200 });
     const late = h.observed(request('x'));
     const { errors } = h.watch(io);
     await turns(3);
@@ -73,9 +73,9 @@ describe('a wall clock that jumps', () => {
     offset = jump;
     expect(((await late.ended).error as { code: string }).code).toBe('ETIMEDOUT');
     const waited = performance.now() - start;
-    assert(waited > 15, String(waited));
+    assert(waited > 100, String(waited));
     h.error(await errors.value(), { code: 'ETOIDLE' });
-    assert(performance.now() - start > 40);
+    assert(performance.now() - start > 250);
     expect(reported).toStrictEqual([]);
   });
 });

@@ -40,12 +40,12 @@ const MAX_WINDOW = 2 ** 32 - 1;
 /** Default of `maxMessage`. */
 export const MAX_MESSAGE: number = 64 * 1024;
 
-/** The rules of the options, also for wires over a channel of their own. */
-export const MESSAGE_RULES: Readonly<Record<keyof OverMessagesOptions, Rule>> = {
+/** The rules of the options, also for wires over a channel of their own. Made at the call: a bundler keeps a table with computed text. */
+export const messageRules = (): Readonly<Record<keyof OverMessagesOptions, Rule>> => ({
   window: [`a number of bytes from 1 to ${MAX_WINDOW}`, (value) => isCount(value) && value > 0 && value <= MAX_WINDOW],
   maxMessage: [`a number of bytes, more than the ${HEADER_BYTES} of the header`, (value) => isCount(value) && value > HEADER_BYTES],
   keepAlive: ['false or { interval, timeout }', (value) => value === false || isObject(value)],
-};
+});
 
 const KEEP_ALIVE_RULES: Rules = { interval: ['milliseconds, more than 0', isPositive], timeout: ['milliseconds, more than 0', isPositive] };
 
@@ -56,7 +56,7 @@ const KEEP_ALIVE_RULES: Rules = { interval: ['milliseconds, more than 0', isPosi
  */
 export function messageSettings(options: OverMessagesOptions): MessageSettings {
   const caller = 'overMessages';
-  return settingsOf(checkOptions(options, { caller, rules: MESSAGE_RULES, show: describeValue }), caller);
+  return settingsOf(checkOptions(options, { caller, rules: messageRules(), show: describeValue }), caller);
 }
 
 /**

@@ -5,6 +5,7 @@ import { ServedStreams } from '../stream/served-streams.ts';
 import { internalsOf } from '../stream/stream-fields.ts';
 import type { Supervisor } from '../stream/supervisor.ts';
 import { atTickEnd } from '../util/at-tick-end.ts';
+import { markServed } from '../wire/served-wires.ts';
 import type { Wire } from '../wire/signal.ts';
 
 /** Makes the streams of the wires that a mux accepts, and serves them, as a `Server` does. */
@@ -28,7 +29,7 @@ export class AcceptedStreams extends ServedStreams {
   /** Makes the stream of a wire. Returns false if that fails. */
   add(wire: Wire): boolean {
     try {
-      const io = new IOStream({ ...this.#options, wire });
+      const io = new IOStream({ ...this.#options, wire: markServed(wire) });
       internalsOf(io).errors.supervisor = this.#supervisor;
       return true;
     } catch (error) {

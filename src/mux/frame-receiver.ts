@@ -20,6 +20,9 @@ export interface FrameSession extends StreamOwner {
   isPeersId(id: number): boolean;
   wasDialled(id: number): boolean;
   accept(id: number, stream: MuxStream): boolean;
+  /** The peer has accepted a stream that was dialled here. */
+  onAccepted(stream: MuxStream): void;
+  onPong(value: number): void;
   fail(error: IOStreamError, reason?: number): void;
 }
 
@@ -83,7 +86,10 @@ export class FrameReceiver implements FrameTarget {
   }
 
   #onPing({ flags, length }: FrameHeader): string | undefined {
-    if (flags === FLAG.ACK) return this.#useless();
+    if (flags === FLAG.ACK) {
+      this.#session.onPong(length);
+      return this.#useless();
+    }
     this.#session.scheduler.answer(encodeFrame(FRAME.PING, FLAG.ACK, 0, length));
     return this.#useless();
   }
@@ -112,7 +118,7 @@ export class FrameReceiver implements FrameTarget {
   #onStreamFrame(stream: MuxStream, header: FrameHeader): string | undefined {
     const { type, flags, length } = header;
     const isData = type === FRAME.DATA;
-    if ((flags & FLAG.ACK) !== 0) stream.isAccepted = true;
+    if ((flags & FLAG.ACK) !== 0) this.#session.onAccepted(stream);
     if (stream.input.hasPeerEnded && (isData || (flags & FLAG.FIN) !== 0) && (flags & FLAG.RST) === 0) return 'after the end of its stream';
     if (isData && length > stream.input.window) return `over its window of ${stream.input.window} bytes`;
     if (!isData && !stream.onCredit(length)) return 'that grants more than 2 ** 32 - 1 bytes';
@@ -122,7 +128,7 @@ export class FrameReceiver implements FrameTarget {
       return this.#useless();
     }
     if (isData && length > 0) {
-      stream.isAccepted = true;
+      this.#session.onAccepted(stream);
       stream.input.window -= length;
       this.#receiving = stream;
       this.#untilEnd = (flags & FLAG.FIN) === 0 ? Infinity : length;

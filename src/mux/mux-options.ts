@@ -58,7 +58,8 @@ const KEEP_ALIVE_OPTIONS: OptionSet = {
   show: describeValue,
 };
 
-const MUX_OPTIONS: OptionSet = {
+/** Made at the call: a bundler keeps a table with computed text, even if nothing uses it. */
+const muxOptions = (): OptionSet => ({
   caller: 'mux',
   usage: "usage: mux(io, { role: 'client' | 'server', … }, handler?)",
   rules: {
@@ -71,7 +72,7 @@ const MUX_OPTIONS: OptionSet = {
   },
   required: ['role'],
   show: describeValue,
-};
+});
 
 /** Options that a stream of a mux cannot have: it has no socket, and dials nothing. */
 const NOT_OF_STREAMS = ['fh', 'host', 'port', 'path', 'wire', 'guard', 'signal', 'lookup', 'family', 'localAddress', 'localPort'];
@@ -89,7 +90,7 @@ export function checkMuxOptions(options: MuxOptions): { readonly session: Sessio
     maxStreams = DEFAULTS.maxStreams,
     budget = DEFAULTS.budget,
     ...own
-  } = checkOptions(options, MUX_OPTIONS);
+  } = checkOptions(options, muxOptions());
   const { keepAlive = KEEP_ALIVE, streams = {} } = own;
   const times = keepAlive === false ? undefined : withDefaults(checkOptions(keepAlive, KEEP_ALIVE_OPTIONS));
   const wrong = NOT_OF_STREAMS.find((name) => (streams as Readonly<Record<string, unknown>>)[name] !== undefined);

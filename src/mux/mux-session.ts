@@ -7,10 +7,14 @@ import { FrameReceiver } from './frame-receiver.ts';
 import { FrameScheduler } from './frame-scheduler.ts';
 import { KeepAlive, type KeepAliveTarget, type KeepAliveTimes } from '../util/keep-alive.ts';
 import { cannotDial, closedHere, peerIsSilent, tooManyStreams } from './mux-errors.ts';
+import { publishMuxClosed, publishMuxOpen, publishMuxPing } from './mux-diagnostics.ts';
 import type { MuxStream } from './mux-stream.ts';
 import type { Outer } from './outer.ts';
 import { ReceiveBudget } from './receive-budget.ts';
 import type { StreamOwner } from './stream-owner.ts';
+
+/** Maximum dialled streams that the peer has not accepted. The reference implementation resets further ones. */
+const MAX_UNACCEPTED = 256;
 
 /** The limits of a session. */
 export interface SessionOptions {
@@ -23,6 +27,8 @@ export interface SessionOptions {
 
 /** What a session reports. */
 export interface SessionTarget {
+  /** The subject of diagnostics. */
+  readonly mux: object;
   /** The peer opens a stream. Returns false to refuse it. */
   accept(stream: MuxStream): boolean;
   /** The last stream has ended, and no stream can be opened any more. */
@@ -55,12 +61,16 @@ export class MuxSession implements StreamOwner, KeepAliveTarget {
   /** The scheduler of all timers. */
   readonly #clock: SchedulerLike;
   #keepAlive: KeepAlive | undefined;
-  /** Dialled streams that wait until the connection is open. */
-  readonly #opening = new Set<MuxStream>();
+  /** Dialled streams that wait until the connection is open, or until the peer has accepted others. */
+  readonly #waiting = new Set<MuxStream>();
+  /** Dialled streams that are open, and that the peer has not accepted yet. */
+  readonly #unaccepted = new Set<MuxStream>();
   /** Dialled streams that are open. */
   #ownCount = 0;
   #nextId: number;
   #pings = 0;
+  /** When the last ping was sent. */
+  #pingedAt = 0;
 
   constructor(outer: Outer, options: SessionOptions, scheduler: SchedulerLike, target: SessionTarget) {
     this.#outer = outer;
@@ -82,13 +92,17 @@ export class MuxSession implements StreamOwner, KeepAliveTarget {
     if (this.state === 'opening') this.state = 'open';
     const { keepAlive } = this.#options;
     if (keepAlive) this.#keepAlive = new KeepAlive(keepAlive, this.#clock, this);
-    const waiting = [...this.#opening];
-    this.#opening.clear();
-    for (const stream of waiting) this.open(stream);
+    this.#openWaiting();
   }
 
   sendPing(): void {
+    this.#pingedAt = this.#clock.now();
     this.scheduler.send(encodeFrame(FRAME.PING, FLAG.SYN, 0, (this.#pings += 1) >>> 0));
+  }
+
+  /** The peer has answered the ping with this value. */
+  onPong(value: number): void {
+    if (this.#pings > 0 && value === this.#pings >>> 0) publishMuxPing(this.#target.mux, this.#clock.now() - this.#pingedAt);
   }
 
   onSilence(pings: number, timeout: number): void {
@@ -114,7 +128,7 @@ export class MuxSession implements StreamOwner, KeepAliveTarget {
     }
     const refusal = this.#refusal();
     if (refusal) stream.fail(refusal);
-    else if (this.state === 'opening') this.#opening.add(stream);
+    else if (this.state === 'opening' || this.#unaccepted.size >= MAX_UNACCEPTED) this.#waiting.add(stream);
     else {
       stream.id = this.#nextId;
       this.#nextId += 2;
@@ -122,7 +136,22 @@ export class MuxSession implements StreamOwner, KeepAliveTarget {
       this.dialled += 1;
       this.floods.earn(2);
       this.streams.set(stream.id, stream);
+      this.#unaccepted.add(stream);
+      publishMuxOpen(this.#target.mux, stream.id, 'client');
       stream.onOpen();
+    }
+  }
+
+  onAccepted(stream: MuxStream): void {
+    stream.isAccepted = true;
+    if (this.#unaccepted.delete(stream)) this.#openWaiting();
+  }
+
+  #openWaiting(): void {
+    for (const stream of this.#waiting) {
+      if (this.#unaccepted.size >= MAX_UNACCEPTED) return;
+      this.#waiting.delete(stream);
+      this.open(stream);
     }
   }
 
@@ -132,7 +161,7 @@ export class MuxSession implements StreamOwner, KeepAliveTarget {
     if (this.state === 'leaving') return cannotDial('the mux is closing');
     if (this.hasPeerLeft) return cannotDial('the peer opens and accepts no more streams (GoAway)');
     if (this.#nextId > MAX_UINT32) return cannotDial('all ids of streams are used');
-    return this.#ownCount + this.#opening.size >= this.#options.maxStreams ? tooManyStreams(this.#options.maxStreams) : undefined;
+    return this.#ownCount + this.#waiting.size >= this.#options.maxStreams ? tooManyStreams(this.#options.maxStreams) : undefined;
   }
 
   /** Whether an id is of the kind that the peer uses, and whether it is one that we have used. */
@@ -155,12 +184,15 @@ export class MuxSession implements StreamOwner, KeepAliveTarget {
       return false;
     }
     this.accepted += 1;
+    publishMuxOpen(this.#target.mux, id, 'server');
     return true;
   }
 
   forget(stream: MuxStream): void {
-    if (this.#opening.delete(stream) || !this.streams.delete(stream.id)) return;
+    if (this.#waiting.delete(stream) || !this.streams.delete(stream.id)) return;
+    publishMuxClosed(this.#target.mux, stream.id);
     if (!this.isPeersId(stream.id)) this.#ownCount -= 1;
+    if (this.#unaccepted.delete(stream)) this.#openWaiting();
     this.#checkIdle();
   }
 
@@ -190,8 +222,8 @@ export class MuxSession implements StreamOwner, KeepAliveTarget {
     if (this.state !== 'open' && this.state !== 'opening') return;
     this.state = 'leaving';
     this.isLeaving = true;
-    for (const stream of this.#opening) stream.fail(cannotDial('the mux is closing'));
-    this.#opening.clear();
+    for (const stream of this.#waiting) stream.fail(cannotDial('the mux is closing'));
+    this.#waiting.clear();
     this.scheduler.send(encodeFrame(FRAME.GO_AWAY, 0, 0, GO_AWAY.NORMAL));
     this.#checkIdle();
   }
@@ -217,7 +249,9 @@ export class MuxSession implements StreamOwner, KeepAliveTarget {
     this.#receiver.stop();
     this.#keepAlive?.stop();
     this.scheduler.finish();
-    const cut = [...this.#opening, ...this.streams.values()].filter((stream) => !stream.isWhole);
+    const cut = [...this.#waiting, ...this.streams.values()].filter((stream) => !stream.isWhole);
+    this.#waiting.clear();
+    this.#unaccepted.clear();
     for (const stream of cut) {
       this.forget(stream);
       stream.fail(errorOfStream());

@@ -55,6 +55,7 @@ export class Mux<S extends IOStream = IOStream> {
     this.#connection = connection;
     this.#accepted = new AcceptedStreams(options.streams, handler);
     const target: SessionTarget = {
+      mux: this,
       accept: (stream) => this.#accepted.isWanted && this.#accepted.add((dial) => direct((up) => stream.attach(up, dial))),
       onIdle: () => this.#finish(),
       onFailed: (error) => {

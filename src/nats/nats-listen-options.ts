@@ -1,5 +1,5 @@
 import type { MessageKeepAlive } from '../messages/message-options.ts';
-import { MESSAGE_RULES } from '../messages/message-options.ts';
+import { messageRules } from '../messages/message-options.ts';
 import { ACCEPTED_DEFAULTS } from '../stream/accepted-defaults.ts';
 import { ABORT_SIGNAL, checkOptionsWithoutEndpoint, STREAM_RULES } from '../stream/check-stream-options.ts';
 import type { IOStream, IOStreamOptions } from '../stream/io-stream.ts';
@@ -53,7 +53,7 @@ const NATS_LISTEN_OPTIONS: OptionSet = {
     ...NATS_RULES,
     subject: ['a subject', isSubject],
     queue: ['a name without white space', (value) => typeof value === 'string' && /^\S+$/.test(value)],
-    keepAlive: MESSAGE_RULES.keepAlive,
+    keepAlive: messageRules().keepAlive,
     maxConnections: ['a number of connections, 1 or more', (value) => isCount(value) && value > 0],
     signal: ABORT_SIGNAL,
   },

@@ -8,6 +8,7 @@ import { IOStream, type StreamOf } from '../stream/io-stream.ts';
 import { DEFAULTS } from '../stream/options.ts';
 import type { Handler } from '../stream/run-handler.ts';
 import { Server } from '../stream/server.ts';
+import { publishListening } from '../stream/server-diagnostics.ts';
 import type { OptionsOf } from '../stream/stream-of.ts';
 import { atTickEnd } from '../util/at-tick-end.ts';
 import { describeValue } from '../util/describe.ts';
@@ -99,6 +100,7 @@ export function natsListen(options: NatsListenOptions, handler?: Handler<never>)
       const refuse = (request: NatsRequest): void => listener.refuse(request, 'ECONNRESET');
       const shared = { scheduler, handler: handler as Handler | undefined, caller: 'natsListen', admission: undefined };
       server = new Server(listener, { ...shared, address: subject, accept, refuse });
+      publishListening(server);
       out.next(server);
       listener.start();
     };

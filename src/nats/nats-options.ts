@@ -1,5 +1,5 @@
 import type { MessageKeepAlive } from '../messages/message-options.ts';
-import { MAX_MESSAGE, MESSAGE_RULES, settingsOf, type MessageSettings } from '../messages/message-options.ts';
+import { MAX_MESSAGE, messageRules, settingsOf, type MessageSettings } from '../messages/message-options.ts';
 import { HEADER_BYTES } from '../protocol/message-frame.ts';
 import { checkOptions, type Rules } from '../util/check-options.ts';
 import { describeValue } from '../util/describe.ts';
@@ -27,7 +27,7 @@ export interface NatsOptions extends NatsStreamOptions {
 /** The rules of the options of both ends. */
 export const NATS_RULES: Rules = {
   connection: ['a connection to NATS, as `connect` of @nats-io/transport-node returns it', isConnection],
-  window: MESSAGE_RULES.window,
+  window: messageRules().window,
 };
 
 const NATS_OPTIONS = {
@@ -36,7 +36,7 @@ const NATS_OPTIONS = {
   rules: {
     ...NATS_RULES,
     subject: ['a subject without wildcards', (value) => isSubject(value) && !isWildcard(value)],
-    keepAlive: MESSAGE_RULES.keepAlive,
+    keepAlive: messageRules().keepAlive,
   } as Rules,
   required: ['connection', 'subject'],
   show: describeValue,

@@ -1,6 +1,7 @@
 import { asyncScheduler, config, type Observer, type SchedulerLike } from 'rxjs';
 import { printable } from '../protocol/printable.ts';
 import { atTickEnd } from '../util/at-tick-end.ts';
+import { nextConnectionId } from '../util/connection-id.ts';
 import { hexDump } from '../util/hex.ts';
 import { asText, errorFacts, plainDetails } from '../util/log-format.ts';
 import { ownOptions } from '../util/own-options.ts';
@@ -29,7 +30,7 @@ export interface TraceOptions {
  *   │         │    │    └ down to the network, or up to the application
  *   │         │    └ the plugin's name in the stack
  *   │         └ since this connection was subscribed
- *   └ the connection, counted for this plugin
+ *   └ the number of the connection, the same in all logs and diagnostics
  * ```
  *
  * Name it after its place: `{ plain: trace({ sink }), ssl: tlsClient(), wire: trace({ sink }) }` shows both sides of TLS. The dump has
@@ -62,11 +63,10 @@ export function trace(options: TraceOptions): Plugin {
   if (!(typeof maxBytes === 'number' && maxBytes >= 0))
     throw new TypeError(`expected \`bytes\` of trace to be 0 or more, got ${asText(maxBytes)}`);
   const own = { sink, bytes: Math.floor(maxBytes) };
-  let connections = 0;
   return (wire) => (dial) => {
     const below = wire(dial);
     return direct((up) => {
-      const log = new TraceLog(own, dial, (connections += 1));
+      const log = new TraceLog(own, dial);
       return new TracedFlow(log, connectTo(below, new TracedUp(log, up)));
     });
   };
@@ -158,15 +158,15 @@ class TraceLog {
   readonly #options: TraceLogOptions;
   readonly #layer: string;
   readonly #scheduler: SchedulerLike;
-  readonly #number: number;
+  readonly #id: number;
   readonly #start: number;
   #isOpen = true;
 
-  constructor(options: TraceLogOptions, { layer = 'trace', scheduler }: Dial, number: number) {
+  constructor(options: TraceLogOptions, { layer = 'trace', scheduler, id = nextConnectionId() }: Dial) {
     this.#options = options;
     this.#layer = layer;
     this.#scheduler = scheduler;
-    this.#number = number;
+    this.#id = id;
     this.#start = scheduler.now();
   }
 
@@ -184,7 +184,7 @@ class TraceLog {
     try {
       // Inside `try`, like the formatting below: an error of the log must not affect the connection.
       const bytes = entry.kind === 'data' ? dumpOf(entry.bytes, offset, maxBytes) : '';
-      sink(`#${this.#number} ${ms.padStart(8)} ms ${this.#layer} ${arrow} ${formatEntry(entry)}${bytes}`);
+      sink(`#${this.#id} ${ms.padStart(8)} ms ${this.#layer} ${arrow} ${formatEntry(entry)}${bytes}`);
     } catch (error) {
       this.#isOpen = false;
       // In a separate tick, so that an error of the handler does not affect the connection either.

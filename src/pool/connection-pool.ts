@@ -49,7 +49,7 @@ export class ConnectionPool implements Pool<IOStream, unknown>, UseOwner, Connec
   constructor(plan: PoolPlan) {
     this.plan = plan;
     this.#ticks = ticksOf(plan.scheduler);
-    this.#counter = new PoolCounter(plan.scheduler, () => this.#counts);
+    this.#counter = new PoolCounter(this, plan.scheduler, () => this.#counts);
     this.counts$ = this.#counter.counts$;
     this.closed$ = new Observable((out) => {
       if (!this.#isAccepting) for (const connection of this.#ending) connection.awaitClose();
@@ -67,6 +67,7 @@ export class ConnectionPool implements Pool<IOStream, unknown>, UseOwner, Connec
       out.add(use);
       this.#waiting.add(use);
       this.#pump();
+      if (use.isWaiting) this.#counter.publishWait();
       use.wait();
     });
   };
@@ -117,6 +118,7 @@ export class ConnectionPool implements Pool<IOStream, unknown>, UseOwner, Connec
 
   timedOut(use: PoolUse): void {
     const error = waitedTooLong(this.plan, this.#counts);
+    this.#counter.publishTimeout(error);
     this.left(use);
     use.fail(error);
   }

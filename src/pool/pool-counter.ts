@@ -1,34 +1,64 @@
 import { defer, distinctUntilChanged, startWith, Subject, type Observable, type SchedulerLike } from 'rxjs';
 import { ticksOf, type TickQueue, type TickTarget } from '../util/tick-queue.ts';
+import { diagnosticsChannel, type DiagnosticsChannel } from '../util/diagnostics-channel.ts';
+import type { PoolMessages } from './pool-messages.ts';
 import type { PoolCounts } from './pool-types.ts';
 
-/** Emits the counts of a pool at the end of each tick in which they have changed, so that its own work is never interrupted. */
+type Messages = PoolMessages<object>;
+
+const COUNTS: DiagnosticsChannel<Messages['pool:counts']> = /* @__PURE__ */ diagnosticsChannel('pool:counts');
+const WAIT: DiagnosticsChannel<Messages['pool:wait']> = /* @__PURE__ */ diagnosticsChannel('pool:wait');
+const TIMEOUT: DiagnosticsChannel<Messages['pool:timeout']> = /* @__PURE__ */ diagnosticsChannel('pool:timeout');
+
+/** Emits and publishes the counts of a pool at the end of each tick in which they have changed, so that its own work is never interrupted. */
 export class PoolCounter implements TickTarget {
   isTickDue = false;
   readonly counts$: Observable<PoolCounts>;
   readonly #read: () => PoolCounts;
   readonly #changes = new Subject<PoolCounts>();
   readonly #ticks: TickQueue;
+  readonly #pool: object;
+  /** The last published counts. */
+  #published: PoolCounts | undefined;
 
   /** @param read returns the current counts. */
-  constructor(scheduler: SchedulerLike, read: () => PoolCounts) {
+  constructor(pool: object, scheduler: SchedulerLike, read: () => PoolCounts) {
+    this.#pool = pool;
     this.#read = read;
     this.#ticks = ticksOf(scheduler);
     this.counts$ = defer(() => this.#changes.pipe(startWith(read()), distinctUntilChanged(areSame)));
   }
 
   changed(): void {
-    if (this.#changes.observed) this.#ticks.request(this);
+    if (this.#changes.observed || COUNTS.hasSubscribers) this.#ticks.request(this);
   }
 
   onTick(): void {
-    this.#changes.next(this.#read());
+    const counts = this.#read();
+    this.#publish(counts);
+    this.#changes.next(counts);
+  }
+
+  /** Publishes that a use has to wait. */
+  publishWait(): void {
+    if (WAIT.hasSubscribers) WAIT.publish({ pool: this.#pool, counts: this.#read() });
+  }
+
+  /** Publishes that a use has waited too long. */
+  publishTimeout(error: unknown): void {
+    if (TIMEOUT.hasSubscribers) TIMEOUT.publish({ pool: this.#pool, counts: this.#read(), error });
   }
 
   complete(): void {
     this.#ticks.cancel(this);
-    this.#changes.next(this.#read());
+    this.onTick();
     this.#changes.complete();
+  }
+
+  #publish(counts: PoolCounts): void {
+    if (!COUNTS.hasSubscribers || (this.#published && areSame(this.#published, counts))) return;
+    this.#published = counts;
+    COUNTS.publish({ pool: this.#pool, counts });
   }
 }
 

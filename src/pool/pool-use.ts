@@ -58,10 +58,15 @@ export class PoolUse extends AsyncContext implements Linked<PoolUse>, Unsubscrib
     this.#out = out;
   }
 
-  /** Starts the timer, unless the use was served or rejected at once. */
+  /** Whether the use was neither served nor rejected at once. */
+  get isWaiting(): boolean {
+    return !this.connection && !this.#hasEnded;
+  }
+
+  /** Starts the timer of a use that waits. */
   wait(): void {
     const { waitTimeout, scheduler } = this.#owner.plan;
-    if (!this.connection && !this.#hasEnded) this.#timer = after(waitTimeout, scheduler, () => this.#owner.timedOut(this));
+    if (this.isWaiting) this.#timer = after(waitTimeout, scheduler, () => this.#owner.timedOut(this));
   }
 
   /** Runs the handler on a connection, in the async context of the subscriber. */

@@ -9,7 +9,7 @@ import type { Persistent, PersistentOptions, PersistentTarget } from './persiste
 import { ReconnectingStream } from './reconnecting-stream.ts';
 import { targetsOf } from './targets-of.ts';
 
-const NAMES = [...BACKOFF_NAMES, 'unsent', 'repeat', 'outBufLimit', 'dial', 'wake$', 'idleClose', 'maxSilence', 'preferAfter'] as const;
+const NAMES = ['unsent', 'repeat', 'outBufLimit', 'dial', 'wake$', 'idleClose', 'maxSilence', 'preferAfter'] as const;
 
 /**
  * Creates a stream that reconnects when its connection ends, and queues writes until there is a connection.
@@ -62,7 +62,7 @@ const NAMES = [...BACKOFF_NAMES, 'unsent', 'repeat', 'outBufLimit', 'dial', 'wak
  */
 export function persistent(target: PersistentTarget, settings: PersistentOptions = {}): Persistent {
   const targets = targetsOf(target);
-  const given = ownOptions(settings, 'persistent', NAMES);
+  const given = ownOptions(settings, 'persistent', [...BACKOFF_NAMES, ...NAMES]);
   const plan = planBackoff(given, { resetAfter: 10_000 });
   const { unsent = 'keep', repeat = true, outBufLimit = DEFAULTS.outBufLimit, dial = 'now', wake$ = NEVER } = given;
   const { idleClose = Infinity, maxSilence = Infinity, preferAfter = 30_000 } = given;

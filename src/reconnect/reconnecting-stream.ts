@@ -5,12 +5,16 @@ import type { IOStream } from '../stream/io-stream.ts';
 import type { ReadEnd } from '../stream/read-end.ts';
 import type { ClosedReport } from '../stream/report.ts';
 import { internalsOf } from '../stream/stream-fields.ts';
+import { diagnosticsChannel, type DiagnosticsChannel } from '../util/diagnostics-channel.ts';
 import { reportUnhandled } from '../util/report-unhandled.ts';
 import { ConnectionWatch, type WatchPlan } from './connection-watch.ts';
 import { Followers, type Follower } from './followers.ts';
+import type { PersistentMessages } from './persistent-messages.ts';
 import type { Persistent, PersistentStatus, UnsentReport } from './persistent-types.ts';
 import { PersistentWrites, type PersistentWrite } from './persistent-writes.ts';
 import { Redialer, type RedialPlan } from './redialer.ts';
+
+const STATUS: DiagnosticsChannel<PersistentMessages<object>['persistent:status']> = /* @__PURE__ */ diagnosticsChannel('persistent:status');
 
 /** The checked options of `persistent`. */
 export interface PersistentPlan extends RedialPlan, WatchPlan {
@@ -66,12 +70,17 @@ export class ReconnectingStream implements Persistent {
     this.#redialer = new Redialer(plan, {
       isOpen: () => this.isOpen,
       hasPending: () => this.pending > 0,
-      emit: (status) => this.#status.next(status),
+      emit: (status) => this.#emit(status),
       connect: this.connect,
       connected: (io) => this.#connected(io),
       disconnected: (end) => this.#disconnected(end),
       finish: (end) => this.#finish(end),
     });
+  }
+
+  #emit(status: PersistentStatus): void {
+    if (STATUS.hasSubscribers) STATUS.publish({ persistent: this, status });
+    this.#status.next(status);
   }
 
   get pending(): number {

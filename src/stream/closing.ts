@@ -1,6 +1,7 @@
 import { IOStreamError } from '../errors.ts';
 import { abortError } from './abort.ts';
 import type { AwaitedClose } from './awaited-close.ts';
+import { publishClosed, publishError } from './connection-diagnostics.ts';
 import type { ConnectionParts } from './connection-parts.ts';
 import { UNSUBSCRIBED, type ReadEnd } from './read-end.ts';
 import type { ReadSide } from './read-side.ts';
@@ -108,6 +109,7 @@ export class Closing {
   fail(error: IOStreamError, isHandled = false): void {
     const { lifetime, errors, flow } = this.#parts;
     lifetime.isFailing = true;
+    publishError(this.#parts, error, true);
     errors.emitFatal(error, isHandled);
     if (lifetime.state === 'closed') return;
     flow.error(error);
@@ -120,6 +122,7 @@ export class Closing {
     const { lifetime, flow } = this.#parts;
     if (!lifetime.isActive) return;
     lifetime.isFailing = true;
+    publishError(this.#parts, error, true);
     flow.error(error);
     this.finish('error', error, { error });
   }
@@ -138,6 +141,7 @@ export class Closing {
     this.#completeObservers(end);
     this.awaited?.release();
     if (this.awaited?.isAwaited) errors.markHandled();
+    publishClosed(this.#parts, lifetime.report);
     errors.supervisor.closed?.(this.#parts.io, by);
     lifetime.emitClosed();
     lifetime.checkReadersDone(this.#parts.reads.hasReader);

@@ -17,11 +17,15 @@ export interface ConnectionFields {
 
 /** What the parts of one connection share: each uses the others through it. */
 export interface ConnectionParts {
+  /** The number of the connection in this process. */
+  readonly id: number;
   readonly io: ConnectionFields;
   readonly settings: StreamSettings;
   readonly lifetime: Lifetime;
   readonly notifier: Notifier;
   readonly errors: ErrorPolicy;
+  /** Whether the wire has completed or failed. */
+  readonly hasWireEnded: boolean;
   /** Runs while the stream is open and `timeouts.idle` is on. */
   readonly idle: IdleTimer | undefined;
   /** Receives outbound signals. */

@@ -2,17 +2,21 @@ import { ReplaySubject, Subject, type Observable, type Observer, type Unsubscrib
 import type { IOStreamError } from '../errors.ts';
 import { connectTo } from '../wire/direct.ts';
 import { layerEndpoints } from '../wire/endpoints.ts';
+import { isServed } from '../wire/served-wires.ts';
+import { nextConnectionId } from '../util/connection-id.ts';
 import { ticksOf, type TickQueue, type TickTarget } from '../util/tick-queue.ts';
 import type { Endpoints, Flow, LayerDetails, Timeouts, Up } from '../wire/signal.ts';
 import { AwaitedClose } from './awaited-close.ts';
 import { Closing } from './closing.ts';
 import type { ConnectionFields, ConnectionParts } from './connection-parts.ts';
+import { publishConnected, publishDial } from './connection-diagnostics.ts';
 import { dialStack } from './dial.ts';
 import { ErrorPolicy } from './error-policy.ts';
 import type { FailureTarget } from './failure-target.ts';
 import { NO_HANDLE, type Handle } from './handle.ts';
 import { IdleTimer } from './idle-timer.ts';
 import { Inbound } from './inbound.ts';
+import { isAccepted } from './is-accepted.ts';
 import { Lifetime } from './lifetime.ts';
 import { Notifier } from './notifier.ts';
 import type { StreamOptions } from './options.ts';
@@ -20,6 +24,7 @@ import { ReadSide } from './read-side.ts';
 import type { ClosedReport } from './report.ts';
 import { SendQueue } from './send-queue.ts';
 import { StreamSettings } from './settings.ts';
+import { publishFreed, SIGNAL_CHANNEL, TappedFlow } from './signal-tap.ts';
 import { WriteSide } from './write-side.ts';
 
 const NO_DETAILS: Readonly<Record<string, LayerDetails>> = /* @__PURE__ */ Object.freeze({});
@@ -35,6 +40,7 @@ const NO_DETAILS: Readonly<Record<string, LayerDetails>> = /* @__PURE__ */ Objec
  * ```
  */
 export class Connection implements ConnectionParts, FailureTarget, TickTarget {
+  readonly id: number = nextConnectionId();
   readonly io: ConnectionFields;
   readonly settings: StreamSettings;
   readonly lifetime: Lifetime;
@@ -77,19 +83,27 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
    */
   start(options: StreamOptions<never>): void {
     const { signal, fh } = this.settings;
-    const dialed = dialStack(options, this.settings, (layer) => this.#tlsStart?.next(layer));
+    const dialed = dialStack(options, this, (layer) => this.#tlsStart?.next(layer));
     this.requestTick();
     if (signal) this.closing.closeOnAbort(signal, (close) => this.#inbound.defer(close));
     // Already aborted: do not dial. An `fh` is still opened, since the stream owns it and must free it.
-    if (signal?.aborted && fh === undefined) return;
-    const connection = connectTo(dialed, this.#inbound);
-    this.#flow = this.#wire = connection;
-    connection.start();
+    const connection = signal?.aborted && fh === undefined ? undefined : connectTo(dialed, this.#inbound);
+    if (connection) this.#flow = this.#wire = connection;
+    publishDial(this, isAccepted(options) || isServed(this.settings.wire) ? 'server' : 'client');
+    connection?.start();
   }
 
   /** Receives outbound signals. Buffers them if there is no wire. */
   get flow(): Observer<Flow> {
+    return SIGNAL_CHANNEL.hasSubscribers ? new TappedFlow(this, this.#outbound) : this.#outbound;
+  }
+
+  get #outbound(): Observer<Flow> {
     return (this.#flow ??= new ReplaySubject<Flow>(Infinity));
+  }
+
+  get hasWireEnded(): boolean {
+    return this.#inbound.hasWireEnded;
   }
 
   connected(layers: readonly LayerDetails[]): void {
@@ -102,6 +116,7 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
     if (endpoints) this.io.ip = endpoints.remoteAddress;
     else if (typeof ip === 'string') this.io.ip = ip;
     this.updateIdleTimer();
+    publishConnected(this);
   }
 
   /** The addresses of both ends. */
@@ -113,6 +128,11 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
     this.#isUnref = !ref;
     if (ref) this.handle.ref?.();
     else this.handle.unref?.();
+  }
+
+  /** Makes the async context of the caller that of all callbacks of the stream. */
+  captureContext(): void {
+    this.#inbound.capture();
   }
 
   changeTimeouts(wanted: Partial<Timeouts>): void {
@@ -168,7 +188,7 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
   upgrade(successor: Observer<Up>): { readonly down: Observer<Flow>; readonly free: () => void } {
     this.#inbound.handOver(successor);
     this.closing.finish('upgraded', undefined, {});
-    return { down: this.flow, free: () => this.free() };
+    return { down: this.#outbound, free: () => this.#wire?.unsubscribe() };
   }
 
   // What the parts use
@@ -182,6 +202,7 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
   }
 
   free(): void {
+    if (SIGNAL_CHANNEL.hasSubscribers) publishFreed(this);
     this.#wire?.unsubscribe();
   }
 

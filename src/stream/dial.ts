@@ -2,8 +2,10 @@ import type { OperatorFunction } from 'rxjs';
 import type { Dial, Flow, Up } from '../wire/signal.ts';
 import { stack } from '../wire/stack.ts';
 import { baseWire } from './base-wire.ts';
+import { probeOf } from './connection-diagnostics.ts';
 import type { StreamOptions } from './options.ts';
-import type { StreamSettings } from './settings.ts';
+import type { Tapped } from './signal-tap.ts';
+import { tappedWire } from './wire-tap.ts';
 
 /**
  * Stacks the plugins of a stream on its wire, and dials.
@@ -14,10 +16,13 @@ import type { StreamSettings } from './settings.ts';
  */
 export function dialStack(
   options: StreamOptions<never>,
-  { plugin, timeouts, scheduler, allowHalfOpen }: StreamSettings,
+  connection: Tapped,
   onTlsStart: (layer: string | undefined) => void,
 ): OperatorFunction<Flow, Up> {
+  const { id } = connection;
+  const { plugin, timeouts, scheduler, allowHalfOpen } = connection.settings;
   const { wire, to, guard } = baseWire(options);
-  const dial: Dial = { to, timeouts, deadline: scheduler.now() + timeouts.establish, scheduler, guard, onTlsStart, allowHalfOpen };
-  return stack(plugin, wire)(dial);
+  const deadline = scheduler.now() + timeouts.establish;
+  const dial: Dial = { to, timeouts, deadline, scheduler, guard, id, probe: probeOf(connection), onTlsStart, allowHalfOpen };
+  return stack(plugin, tappedWire(connection, wire))(dial);
 }

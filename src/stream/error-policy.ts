@@ -1,4 +1,5 @@
 import { ECLOSED, type IOStreamError } from '../errors.ts';
+import { publishError, type Diagnosed } from './connection-diagnostics.ts';
 import type { FailureTarget } from './failure-target.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Notifier } from './notifier.ts';
@@ -12,7 +13,8 @@ interface LaterError {
 }
 
 /** The parts that an error concerns. */
-type ErrorParts = FailureTarget & { readonly settings: StreamSettings; readonly lifetime: Lifetime; readonly notifier: Notifier };
+type ErrorParts = FailureTarget &
+  Diagnosed & { readonly settings: StreamSettings; readonly lifetime: Lifetime; readonly notifier: Notifier };
 
 /** Decides what an error does: whether it is fatal, and who reports it if no handler has received it. */
 export class ErrorPolicy {
@@ -38,7 +40,10 @@ export class ErrorPolicy {
   report(error: IOStreamError, isHandled = false): void {
     if (!this.#parts.lifetime.isActive) return;
     if (this.#isFatal(error)) this.#parts.fail(error, isHandled);
-    else this.#parts.notifier.emitError(error);
+    else {
+      publishError(this.#parts, error, false);
+      this.#parts.notifier.emitError(error);
+    }
   }
 
   /** Keeps the error of a rejected call until {@link reportKept}, at the end of the caller's tick. */

@@ -6,6 +6,7 @@ import type { LayerDetails, Up } from '../wire/signal.ts';
 import type { Closing } from './closing.ts';
 import type { ConnectionParts } from './connection-parts.ts';
 import type { ReadSide } from './read-side.ts';
+import { publishInbound, publishInboundEnd, SIGNAL_CHANNEL } from './signal-tap.ts';
 import type { WriteSide } from './write-side.ts';
 
 /**
@@ -32,6 +33,8 @@ export class Inbound extends AsyncContext implements Observer<Up> {
   /** The kind of the signal that is being dispatched. */
   #dispatching: Up['kind'] | undefined;
   #isFlushDue = false;
+  /** Whether the wire has completed or failed. */
+  hasWireEnded = false;
 
   constructor(parts: InboundParts) {
     super();
@@ -39,6 +42,7 @@ export class Inbound extends AsyncContext implements Observer<Up> {
   }
 
   next(signal: Up): void {
+    if (SIGNAL_CHANNEL.hasSubscribers) publishInbound(this.#parts, signal);
     if (this.#deferred) this.#deferSignal(signal);
     else this.#onUp(signal);
   }
@@ -49,11 +53,15 @@ export class Inbound extends AsyncContext implements Observer<Up> {
   }
 
   error(error: unknown): void {
+    if (SIGNAL_CHANNEL.hasSubscribers) publishInboundEnd(this.#parts, { error });
+    this.hasWireEnded = true;
     if (this.#deferred) this.defer(() => this.#onError(error));
     else this.runInAsyncScope(this.#onError, this, error);
   }
 
   complete(): void {
+    if (SIGNAL_CHANNEL.hasSubscribers) publishInboundEnd(this.#parts, {});
+    this.hasWireEnded = true;
     if (this.#deferred) this.defer(() => this.#onComplete());
     else this.runInAsyncScope(this.#onComplete, this);
   }

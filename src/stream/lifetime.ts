@@ -32,7 +32,8 @@ export class Lifetime {
   bytesIn = 0;
   /** Set when the state becomes 'closed'. */
   report: ClosedReport | undefined;
-  readonly #startedAt: number;
+  /** When the stream was created, in milliseconds on the clock of its scheduler. */
+  readonly startedAt: number;
   #connectedAt: number | undefined;
   #opened: Subject<void> | undefined;
   #eof: Subject<void> | undefined;
@@ -41,9 +42,8 @@ export class Lifetime {
   /** Called when the stream has ended and every reader has received the end. */
   #onReadersDone: (() => void) | undefined;
 
-  /** @param startedAt milliseconds on the clock of the stream's scheduler. */
   constructor(startedAt: number) {
-    this.#startedAt = startedAt;
+    this.startedAt = startedAt;
   }
 
   get isOpen(): boolean {
@@ -120,7 +120,7 @@ export class Lifetime {
   /** Makes the report of the closed stream. `emitClosed` emits it, after the readers have received the end. */
   makeReport(by: ClosedReport['by'], error: unknown, bytesOut: number, unsent: number, now: number): void {
     const { endFacts: facts, bytesIn } = this;
-    const times = { startedAt: this.#startedAt, connectedAt: this.#connectedAt, closedAt: now };
+    const times = { startedAt: this.startedAt, connectedAt: this.#connectedAt, closedAt: now };
     this.report = new ClosedReport(definedOnly({ by, error, facts, bytesIn, bytesOut, unsent, ...times }));
   }
 

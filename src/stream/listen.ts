@@ -20,6 +20,7 @@ import { drainOnAbort } from './drain-on-abort.ts';
 import { DEFAULTS } from './options.ts';
 import type { Handler } from './run-handler.ts';
 import { Server } from './server.ts';
+import { publishListening } from './server-diagnostics.ts';
 import type { OptionsOf } from './stream-of.ts';
 import { TransferredSockets } from './transferred-sockets.ts';
 
@@ -105,6 +106,7 @@ export function listen(options: ListenOptions, handler?: Handler<never>): Observ
       const address = net.address() ?? (fd === undefined ? '' : inheritedPath(fd));
       const shared = { scheduler: steadyScheduler(scheduler), handler: handler as Handler | undefined, caller: 'listen' };
       server = new Server(net, { ...shared, address, admission, accept, refuse });
+      publishListening(server);
       out.next(server);
       if (isObservable(admit)) out.add(server.followRules(admit));
     };

@@ -4,6 +4,7 @@ import { EOF, IN } from '../events.ts';
 import { ByteBuffer } from '../protocol/byte-buffer.ts';
 import { PAUSE, RESUME } from '../wire/signal.ts';
 import { asBytes, type Bytes } from './bytes.ts';
+import { publishLimit, publishPaused } from './connection-diagnostics.ts';
 import type { ConnectionParts } from './connection-parts.ts';
 import { DataReaders, type ReadersOwner } from './data-readers.ts';
 import type { PullReader } from './pull-reader.ts';
@@ -194,11 +195,16 @@ export class ReadSide implements ReadersOwner {
     buffer.appendBriefly(chunk, true);
     // Checked before IN is reported: changes made by the callback apply from the next read on.
     const error = this.hasReader ? undefined : readLimitError(this.#parts.settings, this.#buffer.length);
-    this.#isAtLimit ||= error?.code === EINBUFLIMIT;
+    if (error?.code === EINBUFLIMIT) this.#reachLimit();
     notifier.notify(IN);
     if (error) errors.report(error);
     this.pump();
     buffer.compact();
+  }
+
+  #reachLimit(): void {
+    this.#isAtLimit = true;
+    publishLimit(this.#parts, 'inBufLimit', this.#parts.settings.inBufLimit ?? 0, this.#buffer.length);
   }
 
   /** Ends reading at the peer's EOF. */
@@ -233,6 +239,7 @@ export class ReadSide implements ReadersOwner {
     if (flowing === this.#flowing || this.#end) return;
     this.#flowing = flowing;
     if (flowing) this.#parts.idle?.touch();
+    publishPaused(this.#parts, 'in', !flowing);
     this.#parts.flow.next(flowing ? RESUME : PAUSE);
   }
 

@@ -63,7 +63,6 @@ export class ServedStreams {
 
 /** Reports a bug in a handler as a warning of the process: it must not end the other streams. Where there is none, throws it later. */
 function warn(error: Error): void {
-  const { process } = globalThis as { process?: { readonly emitWarning?: (warning: Error) => void } };
-  if (process?.emitWarning) process.emitWarning(error);
-  else reportUnhandled(error);
+  const { emitWarning = reportUnhandled } = (globalThis as { process?: { readonly emitWarning?: (warning: Error) => void } }).process ?? {};
+  emitWarning(error);
 }

@@ -10,17 +10,15 @@ import type { IOStream } from './io-stream.ts';
 import { internalsOf } from './stream-fields.ts';
 import type { Handler } from './run-handler.ts';
 import { ServedStreams } from './served-streams.ts';
+import { type Peer, publishAccept, publishDrain, publishDrop, publishServerClosed } from './server-diagnostics.ts';
 
 /** A connection without a stream: a socket, or a request that was not answered yet. */
-export interface Candidate {
-  readonly remoteAddress?: string | undefined;
-  readonly remotePort?: number | undefined;
-}
+export type Candidate = Peer;
 
 /** What a server needs of a `net.Server`, or of another listener. */
 export interface Listener {
   on(event: 'connection', callback: (candidate: Candidate) => void): unknown;
-  on(event: 'drop', callback: () => void): unknown;
+  on(event: 'drop', callback: (peer?: Peer) => void): unknown;
   on(event: 'error', callback: (error: Error) => void): unknown;
   close(): unknown;
   /** Resolves after `close`, when no connection follows. @default none follows after `close` */
@@ -96,7 +94,7 @@ export class Server<S extends IOStream = IOStream> {
     this.#served = new ServedStreams(caller, handler as Handler<never> | undefined);
     this.#admission = admission;
     net.on('connection', (candidate) => this.#welcome(candidate));
-    net.on('drop', () => this.#countDropped());
+    net.on('drop', (peer) => this.#countDropped('maxConnections', peer ?? {}));
     net.on('error', (error) => this.#served.report(error));
   }
 
@@ -149,7 +147,9 @@ export class Server<S extends IOStream = IOStream> {
       let isStopped = !stopped;
       const look = (): void => {
         if (this.#open.size > 0 || !isStopped) return;
-        out.next({ finished: this.#total - before - cut, cut });
+        const report = { finished: this.#total - before - cut, cut };
+        publishDrain(this, report);
+        out.next(report);
         out.complete();
       };
       void stopped?.then(() => {
@@ -181,6 +181,7 @@ export class Server<S extends IOStream = IOStream> {
     this.#served.connections.complete();
     this.#served.errors.complete();
     this.#dropped.complete();
+    publishServerClosed(this);
   }
 
   #welcome(candidate: Candidate): void {
@@ -197,6 +198,7 @@ export class Server<S extends IOStream = IOStream> {
     }
     this.#total += 1;
     this.#follow(io, this.#accepted, entry);
+    publishAccept(this, internalsOf(io), candidate);
     if (this.#stopped) io.close(); // Stopped by a callback that ran while the stream was created.
   }
 
@@ -207,13 +209,15 @@ export class Server<S extends IOStream = IOStream> {
     if (!(entry instanceof Refusal)) return entry;
     const { errors } = this.#served;
     if (errors.observed) errors.next(entry.toError({ address, port: candidate.remotePort }));
-    this.#countDropped();
+    this.#countDropped(entry.rule, candidate);
     this.#accepting.refuse(candidate);
     return entry;
   }
 
-  #countDropped(): void {
-    this.#dropped.next(this.#dropped.value + 1);
+  #countDropped(rule: string, peer: Peer): void {
+    const count = this.#dropped.value + 1;
+    publishDrop(this, rule, count, peer);
+    this.#dropped.next(count);
   }
 
   /** Counts a stream, and its entry, until it is closed. */

@@ -6,6 +6,7 @@ import { describeValue } from '../util/describe.ts';
 import { bareHost } from '../util/host.ts';
 import { ownOptions } from '../util/own-options.ts';
 import { RESUME, type Plugin, type Up, type Wire } from '../wire/signal.ts';
+import { markServed } from '../wire/served-wires.ts';
 import { wireDetails } from '../wire/wire-details.ts';
 import { connecting } from './connect.ts';
 import type { Connection } from './connection.ts';
@@ -117,7 +118,7 @@ function upgrading(caller: string, io: IOStream, options: StartTlsOptions): () =
     );
   const tls = pluginOf(caller, io, ownOptions(options, caller));
   return () => {
-    const successor = new IOStream(upgraded(io, tls));
+    const successor = new IOStream(upgraded(io, tls, options.isServer === true));
     internalsOf(io).errors.supervisor.upgraded?.(successor, io);
     return successor;
   };
@@ -140,14 +141,15 @@ function pluginOf(caller: string, { host, port }: IOStream, options: StartTlsOpt
   return (wire) => (dial) => client(wire)({ ...dial, to });
 }
 
-function upgraded(io: IOStream, tls: Plugin): IOStreamOptions {
+function upgraded(io: IOStream, tls: Plugin, isServer: boolean): IOStreamOptions {
   const connection = internalsOf(io);
   checkIsFree(io, connection);
+  const wire = wireOf(io, connection);
   const own = Object.entries(io).filter(([name]) => isOwnField(name));
   return {
     ...(Object.fromEntries(own) as object),
     ...keptOptions(connection.settings),
-    wire: wireOf(io, connection),
+    wire: isServer ? markServed(wire) : wire,
     plugin: { [NAME]: tls },
   };
 }

@@ -5,6 +5,7 @@ import { Watchdog, type WatchdogTarget } from '../util/watchdog.ts';
 import { lostBytes } from '../wire/lost-bytes.ts';
 import { END } from '../wire/signal.ts';
 import { asBytes, type Bytes } from './bytes.ts';
+import { publishLimit, publishPaused } from './connection-diagnostics.ts';
 import type { ConnectionParts } from './connection-parts.ts';
 import { OutputQueue } from './output-queue.ts';
 import { SentObservers, type SentObserver } from './sent-observers.ts';
@@ -120,6 +121,7 @@ export class WriteSide implements WatchdogTarget {
     if (this.ended) return new IOStreamError(ECLOSED, { phase: 'write', message: 'write after end(): its bytes were not accepted' });
     const limit = this.#parts.settings.outBufLimit;
     if (limit > 0 && this.pending >= limit) {
+      publishLimit(this.#parts, 'outBufLimit', limit, this.pending);
       const message = `a write of ${bytes.length} bytes was rejected: ${this.pending} bytes are pending (outBufLimit = ${limit}); wait for SENT or output.blocked$, or use send()`;
       return new IOStreamError(EOUTBUFLIMIT, { phase: 'write', message });
     }
@@ -162,10 +164,12 @@ export class WriteSide implements WatchdogTarget {
   }
 
   pause(): void {
+    if (!this.#paused) publishPaused(this.#parts, 'out', true);
     this.#paused = true;
   }
 
   resume(): void {
+    if (this.#paused) publishPaused(this.#parts, 'out', false);
     this.#paused = false;
     this.flush();
   }

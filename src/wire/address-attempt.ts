@@ -18,25 +18,31 @@ export class AddressAttempt implements Unsubscribable {
   #timer: Subscription | undefined;
 
   constructor(address: string, port: number, dial: Dial, options: TcpOptions, target: OpeningTarget) {
+    const { probe } = dial;
     const ms = remainingTime(dial.timeouts.connect, dial);
     const connected = (socket: Socket): void => {
       this.#timer?.unsubscribe();
       this.#timer = this.#socket = undefined;
+      probe?.attempt(address, port, 'connected');
       target.opened(tcpOpened(socket, address));
     };
-    const failed = (error: unknown): void => target.failed(error);
+    const failed = (error: unknown): void => {
+      probe?.attempt(address, port, 'failed', error);
+      target.failed(error);
+    };
     const blocked = judgeAddress(dial.guard, address, port, address);
     if (blocked) {
-      failed(blocked);
+      target.failed(blocked);
       return;
     }
+    probe?.attempt(address, port, 'start');
     try {
       this.#socket = new SocketAttempt(tcpTarget(address, port, options), connected, failed);
     } catch (error) {
       failed(error); // Node refuses an option, such as the port.
       return;
     }
-    this.#timer = after(ms, dial.scheduler, () => target.failed(tcpTimedOut(ms, address, port, address)));
+    this.#timer = after(ms, dial.scheduler, () => failed(tcpTimedOut(ms, address, port, address)));
   }
 
   unsubscribe(): void {

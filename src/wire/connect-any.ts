@@ -4,6 +4,7 @@ import { connectSocket } from './connect-socket.ts';
 import { within } from './deadline.ts';
 import { judgeAddress } from './guard.ts';
 import type { OpenStream } from './open-stream.ts';
+import { probedAttempt } from './probed-attempt.ts';
 import { race, type FailedAttempt } from './race.ts';
 import type { LookupAddress } from './lookup.ts';
 import type { Dial } from './signal.ts';
@@ -24,7 +25,8 @@ export function connectAny(
   const attempt = ({ address }: LookupAddress): Observable<OpenStream> => {
     const blocked = judgeAddress(dial.guard, host, port, address);
     if (blocked) return throwError(() => blocked);
-    return connectSocket(tcpTarget(address, port, options)).pipe(map((socket) => tcpOpened(socket, address)));
+    const opened$ = connectSocket(tcpTarget(address, port, options)).pipe(map((socket) => tcpOpened(socket, address)));
+    return dial.probe ? opened$.pipe(probedAttempt(dial.probe, address, port)) : opened$;
   };
   const winner$ = race(addresses, attempt, dial.scheduler, (attempts) => allFailed(attempts, host, port));
   return within(winner$, dial.timeouts.connect, dial, (ms) =>

@@ -1,7 +1,8 @@
-import { Observable, of } from 'rxjs';
+import { defer, Observable, of, tap, type MonoTypeOperatorFunction, type SchedulerLike } from 'rxjs';
 import { EDNS, IOStreamError } from '../errors.ts';
 import { ipFamily } from '../protocol/ip-address.ts';
 import { within } from './deadline.ts';
+import type { DialProbe } from './dial-probe.ts';
 import type { Lookup, LookupAddress } from './lookup.ts';
 import type { Dial } from './signal.ts';
 import { systemLookup } from './system-lookup.ts';
@@ -51,7 +52,7 @@ export function resolve(host: string, { lookup = systemLookup, family = 0 }: Res
 
 /** Calls {@link resolve}. Errors with EDNS after `timeouts.resolve`, or at the dial's deadline if that is earlier. */
 export function resolveInTime(host: string, dial: Dial, options: ResolveOptions): Observable<LookupAddress[]> {
-  return within(resolve(host, options), dial.timeouts.resolve, dial, (ms) => {
+  const addresses$ = within(resolve(host, options), dial.timeouts.resolve, dial, (ms) => {
     const message = `no address for '${host}': the lookup has not answered within ${ms} ms`;
     return new IOStreamError(EDNS, {
       phase: 'resolve',
@@ -59,6 +60,22 @@ export function resolveInTime(host: string, dial: Dial, options: ResolveOptions)
       cause: Object.assign(new Error('no answer in time'), { code: 'ETIMEOUT' }),
     });
   });
+  const { probe } = dial;
+  return probe ? addresses$.pipe(reportTo(probe, host, dial.scheduler)) : addresses$;
+}
+
+/** Reports the first address, or the error, and how long the lookup took. */
+function reportTo(probe: DialProbe, host: string, scheduler: SchedulerLike): MonoTypeOperatorFunction<LookupAddress[]> {
+  return (addresses$) =>
+    defer(() => {
+      const start = scheduler.now();
+      return addresses$.pipe(
+        tap({
+          next: ([first]) => probe.resolved(host, { ip: first?.address ?? '' }, scheduler.now() - start),
+          error: (error: unknown) => probe.resolved(host, { error }, scheduler.now() - start),
+        }),
+      );
+    });
 }
 
 /** Reads the answer of a lookup function: one address or a list. Skips invalid addresses. */

@@ -1,3 +1,4 @@
+import type { DialProbe } from './dial-probe.ts';
 import type { Guard } from './guard.ts';
 import type { OperatorFunction, SchedulerLike } from 'rxjs';
 
@@ -133,6 +134,10 @@ export interface Dial {
   readonly guard?: Guard | undefined;
   /** Name of the dialled layer in its stack. Its errors and details carry the name. */
   readonly layer?: string | undefined;
+  /** The number of the connection in this process. Logs, recordings and diagnostics carry it. Absent if no stream dials. */
+  readonly id?: number | undefined;
+  /** @internal Follows the phases of the dial. Absent unless diagnostics are subscribed. */
+  readonly probe?: DialProbe | undefined;
   /** @internal A TLS layer calls this with its name when its handshake starts. The layers below it are then connected. */
   readonly onTlsStart?: ((layer: string | undefined) => void) | undefined;
   /** @internal Whether the directions end independently. TLS of Node on the socket itself cannot send close_notify without a FIN. */

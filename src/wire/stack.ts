@@ -3,6 +3,7 @@ import { bareHost } from '../util/host.ts';
 import { describeWithType } from '../util/describe.ts';
 import { isDirect } from './direct.ts';
 import { isNodeStream, markNodeStream } from './node-stream-wires.ts';
+import { probed, type Boundary } from './probed.ts';
 import type { Dial, Flow, Plugin, Target, Up, Wire } from './signal.ts';
 
 /** Plugins by name. The first is nearest the application. */
@@ -38,11 +39,14 @@ export function pluginEntries(plugins: Plugins): readonly (readonly [string, Plu
  * ```
  */
 export function stack(plugins: Plugins, wire: Wire): Wire {
-  const bottom: Wire = (dial) => wire(named(dial, undefined));
-  return pluginEntries(plugins).reduceRight<Wire>(
-    (below, [name, plugin]) => {
+  const entries = pluginEntries(plugins);
+  const lowest: Boundary = { below: undefined, above: entries.at(-1)?.[0] };
+  const bottom: Wire = (dial) => atBoundary(wire(named(dial, undefined)), dial, lowest);
+  return entries.reduceRight<Wire>(
+    (below, [name, plugin], index) => {
       const layer = layerOf(name, plugin, below);
-      return (dial) => operatorOf(name, plugin, layer, named(dial, name));
+      const boundary: Boundary = { below: name, above: entries[index - 1]?.[0] };
+      return (dial) => atBoundary(operatorOf(name, plugin, layer, named(dial, name)), dial, boundary);
     },
     isNodeStream(wire) ? markNodeStream(bottom) : bottom,
   );
@@ -68,6 +72,11 @@ function operatorOf(name: string, plugin: Plugin, layer: Wire, dial: Dial): Oper
   };
 }
 
+function atBoundary(operator: OperatorFunction<Flow, Up>, { probe }: Dial, boundary: Boundary): OperatorFunction<Flow, Up> {
+  const isInStack = boundary.below !== undefined || boundary.above !== undefined;
+  return probe && isInStack ? probed(operator, probe, boundary) : operator;
+}
+
 const NO_WIRE = 'it returned another function than a wire';
 
 /** Runs one step of a plugin. @param about matches the messages of TypeErrors which show that the function is no plugin. */
@@ -88,8 +97,8 @@ function notAPlugin(name: string, plugin: Plugin, got: string, cause?: unknown):
 function named(dial: Dial, layer: string | undefined): Dial {
   const to = bareTarget(dial.to);
   if (dial.layer === layer && dial.to === to) return dial;
-  const { timeouts, deadline, scheduler, guard, onTlsStart, allowHalfOpen } = dial;
-  return { to, timeouts, deadline, scheduler, guard, layer, onTlsStart, allowHalfOpen }; // No spread: each would create a new hidden class.
+  const { timeouts, deadline, scheduler, guard, id, probe, onTlsStart, allowHalfOpen } = dial;
+  return { to, timeouts, deadline, scheduler, guard, layer, id, probe, onTlsStart, allowHalfOpen }; // No spread: each would create a new hidden class.
 }
 
 function bareTarget(to: Target | undefined): Target | undefined {

@@ -4,6 +4,7 @@ import { within } from './deadline.ts';
 import { judgePath } from './guard.ts';
 import { nodeStream } from './node-stream.ts';
 import type { OpenStream } from './open-stream.ts';
+import { probedAttempt } from './probed-attempt.ts';
 import { connectSocket } from './connect-socket.ts';
 import type { Wire } from './signal.ts';
 import { checkUnixPath, pathInWords } from './unix-path.ts';
@@ -45,7 +46,8 @@ export function unix(): Wire {
         details: wireDetails({ wire: 'unix', path: to.path }, socket),
       })),
     );
-    return within(opened$, dial.timeouts.connect, dial, (ms) => {
+    const attempt$ = dial.probe ? opened$.pipe(probedAttempt(dial.probe, to.path)) : opened$;
+    return within(attempt$, dial.timeouts.connect, dial, (ms) => {
       const message = `connect timed out: no answer from ${pathInWords(to.path)} within ${ms} ms`;
       return new IOStreamError(ETOCONNECT, { phase: 'connect', message });
     });

@@ -6,7 +6,7 @@ import { firstValueFrom } from 'rxjs';
 import { IOStream } from '../../../src/index.ts';
 import { nats } from '../../../src/nats/nats.ts';
 import { natsListen } from '../../../src/nats/nats-listen.ts';
-import { startCluster, type Broker } from '../../interop/peers/nats.ts';
+import { startCluster } from '../../interop/peers/nats.ts';
 import { newSubject } from '../nats-tools.ts';
 import { RouteProxies } from './route-proxies.ts';
 import { receiveTransfers, runTransfers, sendTransfer, withMaxPayload, type Outcomes } from './transfer.ts';
@@ -91,12 +91,12 @@ export async function killBrokers({
   const keepAlive = { interval: 500, timeout: 500 };
   const receiver = await receiveTransfers(far, subject, length, keepAlive);
   let kills = 0;
-  let isOver = false;
+  const state = { isOver: false };
   const killing = (async () => {
-    while (!isOver && kills < maxKills) {
+    while (!state.isOver && kills < maxKills) {
       await wait(killEvery);
-      if (isOver) break;
-      const broker = cluster.brokers[kills % 2] as Broker;
+      if (state.isOver) break;
+      const broker = cluster.brokers[kills % 2]!;
       kills += 1;
       await broker.kill();
       await wait(50);
@@ -105,12 +105,12 @@ export async function killBrokers({
   })();
   try {
     const sent = await runTransfers(width, total, () => sendTransfer(near, subject, length, keepAlive));
-    isOver = true;
+    state.isOver = true;
     await killing;
     await wait(200);
     return { sent, received: receiver.received, frames: 0, kills };
   } finally {
-    isOver = true;
+    state.isOver = true;
     await killing;
     receiver.stop();
     await Promise.all([near.close(), far.close()]);

@@ -37,6 +37,15 @@ describe('parseRecording', () => {
     expect(recording.entries[11]?.signal).toStrictEqual({ kind: 'error', code: undefined, errno: 0, phase: undefined, message: '' });
   });
 
+  it('parses the number of the connection in the second line, and no number in a text of an earlier version', () => {
+    const text = `${HEADER}connection 12\n0 wire: connected []\n`;
+    expect(parseRecording(text).id).toBe(12);
+    expect(String(parseRecording(text))).toBe(text);
+    expect(parseRecording(`${HEADER}0 wire: connected []\n`)).not.toHaveProperty('id');
+    for (const wrong of [`${HEADER}connection 0\n`, `${HEADER}connection\n`, `${HEADER}0 wire: connected []\nconnection 12\n`])
+      expect(() => parseRecording(wrong)).toThrow(/line [23] of the recording to be a time in ms/);
+  });
+
   it('skips blank lines, comments and the readable text of data, and accepts CRLF', () => {
     const { entries, cut } = parseRecording(`${HEADER}\n// by hand\n5 wire: data 6869\r\n5 wire: data 68 |something else|\n`);
     expect(cut).toBe(false);

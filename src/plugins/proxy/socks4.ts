@@ -28,7 +28,9 @@ export interface Socks4Options {
 }
 
 const isUserId = (value: unknown): boolean => typeof value === 'string' && !value.includes('\0') && utf8(value).length <= 255;
-const RULES: Rules = { ...PROXY_RULES, userId: ['a string of at most 255 bytes in UTF-8, without NUL', isUserId] };
+const RULES: Rules = /* @__PURE__ */ Object.assign({}, PROXY_RULES, {
+  userId: ['a string of at most 255 bytes in UTF-8, without NUL', isUserId],
+});
 
 const URLS: ProxyUrlRules = { caller: 'socks4', schemes: ['socks4:', 'socks4a:'], port: 1080 };
 

@@ -38,7 +38,10 @@ const ofBytes = (least: number, most: number): Rule => [
   `a string of ${least} to ${most} bytes in UTF-8`,
   (value) => typeof value === 'string' && hasLength(utf8(value), least, most),
 ];
-const RULES: Rules = { ...PROXY_RULES, user: ofBytes(1, 255), pass: ofBytes(0, 255) };
+const RULES: Rules = /* @__PURE__ */ Object.assign({}, PROXY_RULES, {
+  user: /* @__PURE__ */ ofBytes(1, 255),
+  pass: /* @__PURE__ */ ofBytes(0, 255),
+});
 const URLS: ProxyUrlRules = { caller: 'socks5', schemes: ['socks5:', 'socks5h:'], port: 1080 };
 
 /**

@@ -6,6 +6,7 @@ import { HEADER, recordingOf, type RecordedEntry, type RecordedSignal, type Reco
 
 // With the `s` flag: the message of an error may contain U+2028, which does not end a line here.
 const ENTRY = /^(\d+(?:\.\d+)?) (app|to wire|wire|to app): (\w+)(?: (.*))?$/s;
+const CONNECTION = /^connection ([1-9]\d{0,14})$/;
 const ERROR = /^(\w+|-|"(?:[^"\\]|\\.)*") (-?\d+) (\w+|-|"(?:[^"\\]|\\.)*") (".*")$/s;
 const OUTBOUND = ['data', 'end', 'pause', 'resume', 'complete', 'error', 'unsubscribed'];
 const INBOUND = ['data', 'end', 'pause', 'resume', 'complete', 'error', 'resolved', 'connected', 'sent'];
@@ -20,6 +21,7 @@ function readWord(word: string): string | undefined {
  *
  * ```text
  *   rxjs-io-stream recording 1                                   the version of the format
+ *   connection 7                                                 the number of the connection, if it is known
  *   0 wire: connected [{"wire":"tcp"}]                           ms since the start, line, signal
  *   0 to wire: data 4a 4f 49 4e 0a |JOIN.|                       bytes in hex; the text between | | is ignored
  *   0.5 wire: sent 5
@@ -46,6 +48,7 @@ export function parseRecording(text: string): Recording {
   const lines = text.split(/\r?\n/);
   const entries: RecordedEntry[] = [];
   let cut = false;
+  let id: number | undefined;
   for (const [index, row] of lines.entries()) {
     const expected = (what: string): never => {
       throw new TypeError(`expected line ${index + 1} of the recording to be ${what}, got '${row.slice(0, 80)}'`);
@@ -53,6 +56,7 @@ export function parseRecording(text: string): Recording {
     if (index === 0) {
       if (row !== HEADER) expected(`'${HEADER}'`);
     } else if (row === 'cut') cut = true;
+    else if (index === 1 && CONNECTION.test(row)) id = Number(CONNECTION.exec(row)?.[1]);
     else if (row.trim() !== '' && !row.startsWith('//')) {
       const [, at = '', line = '', kind = '', rest = ''] = ENTRY.exec(row) ?? expected('a time in ms, a line, a colon and a signal');
       if (Number(at) < (entries.at(-1)?.at ?? 0)) expected('no earlier than the line before');
@@ -61,7 +65,7 @@ export function parseRecording(text: string): Recording {
       entries.push({ at: Number(at), line: line as LineName, signal });
     }
   }
-  return recordingOf(entries, cut);
+  return recordingOf(entries, cut, id);
 }
 
 /** Parses a signal; returns undefined if its fields are invalid. */

@@ -1,7 +1,7 @@
 import { Observable, of, tap, type OperatorFunction } from 'rxjs';
-import type { Phase } from '../../errors.ts';
 import { ownOptions } from '../../util/own-options.ts';
-import { asText, errorFacts, plainDetails } from '../../util/log-format.ts';
+import { asText } from '../../util/log-format.ts';
+import { recordedError, recordedSignal } from '../../wire/recorded-signal.ts';
 import type { Flow, Plugin, Up } from '../../wire/signal.ts';
 import type { LineName } from '../marbles/mark.ts';
 import { recordingOf, type RecordedEntry, type RecordedSignal, type Recording } from './recording.ts';
@@ -69,9 +69,9 @@ export function record(options: RecordOptions): Plugin {
     const below = (around?.(wire) ?? wire)(dial);
     return (flow$) =>
       new Observable<Up>((up) => {
-        const { scheduler } = dial;
+        const { scheduler, id } = dial;
         const start = scheduler.now();
-        const recorder = new Recorder(limit, () => scheduler.now() - start);
+        const recorder = new Recorder(limit, () => scheduler.now() - start, id);
         const inner = around?.((lowest) => watch(recorder, 'to wire', 'wire', wire(lowest)))(dial);
         const watched = inner ? watch(recorder, 'app', 'to app', inner) : watch(recorder, 'to wire', 'wire', below);
         flow$.pipe(watched).subscribe(up);
@@ -87,7 +87,7 @@ function watch(recorder: Recorder, down: LineName, up: LineName, operator: Opera
       next: (signal) => recorder.add(line, signal),
       error: (error: unknown) => {
         onEnd();
-        recorder.add(line, errorOf(error));
+        recorder.add(line, recordedError(error));
       },
       complete: () => {
         onEnd();
@@ -113,13 +113,15 @@ function watch(recorder: Recorder, down: LineName, up: LineName, operator: Opera
 class Recorder {
   readonly #entries: RecordedEntry[] = [];
   readonly #now: () => number;
+  readonly #id: number | undefined;
   /** Time of the last entry: keeps the times in order if the clock is set back. */
   #at = 0;
   #remaining: number;
 
-  constructor(limit: number, now: () => number) {
+  constructor(limit: number, now: () => number, id: number | undefined) {
     this.#remaining = limit;
     this.#now = now;
+    this.#id = id;
   }
 
   add(line: LineName, signal: RecordedSignal): void {
@@ -132,18 +134,11 @@ class Recorder {
   }
 
   get recording(): Recording {
-    return recordingOf(this.#entries, this.#remaining < 0);
+    return recordingOf(this.#entries, this.#remaining < 0, this.#id);
   }
 }
 
 /** Copies a signal: bytes may be a view of a large buffer (and `Buffer.slice` returns a view), and details may hold a handle. */
 function copyOf(signal: RecordedSignal): RecordedSignal {
-  if (signal.kind === 'data') return { kind: 'data', bytes: new Uint8Array(signal.bytes) };
-  if (signal.kind !== 'connected') return signal;
-  return { kind: 'connected', details: signal.details.map(plainDetails) };
-}
-
-function errorOf(error: unknown): RecordedSignal {
-  const { errno = 0, phase, ...facts } = errorFacts(error);
-  return { kind: 'error', code: facts.code, errno, phase: phase as Phase | undefined, message: facts.message };
+  return signal.kind === 'data' ? { kind: 'data', bytes: new Uint8Array(signal.bytes) } : recordedSignal(signal);
 }

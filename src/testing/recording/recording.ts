@@ -1,20 +1,8 @@
-import type { Phase } from '../../errors.ts';
 import type { LineName } from '../marbles/mark.ts';
 import { hex, asciiText } from '../../util/hex.ts';
-import type { Up } from '../../wire/signal.ts';
+import type { RecordedSignal } from '../../wire/recorded-signal.ts';
 
-/** A recorded signal, or the end of its line. */
-export type RecordedSignal =
-  | Up
-  | { readonly kind: 'complete' }
-  | { readonly kind: 'unsubscribed' }
-  | {
-      readonly kind: 'error';
-      readonly code: string | undefined;
-      readonly errno: number;
-      readonly phase: Phase | undefined;
-      readonly message: string;
-    };
+export type { RecordedSignal };
 
 /** One recorded signal, with its line and time. */
 export interface RecordedEntry {
@@ -28,6 +16,8 @@ export interface RecordedEntry {
 
 /** A recorded connection; see `record`. */
 export interface Recording {
+  /** The number of the connection, as in lines of `trace` and in diagnostics. Undefined in a text that has none. */
+  readonly id?: number | undefined;
   /** The signals in order. */
   readonly entries: readonly RecordedEntry[];
   /** Whether the limit was reached: signals before the end are then missing. */
@@ -40,12 +30,12 @@ export interface Recording {
 export const HEADER = 'rxjs-io-stream recording 1';
 
 /** Creates a recording from its entries. */
-export function recordingOf(entries: readonly RecordedEntry[], cut: boolean): Recording {
+export function recordingOf(entries: readonly RecordedEntry[], cut: boolean, id?: number): Recording {
   const toString = (): string => {
     const lines = entries.map(({ at, line, signal }) => `${Number(at.toFixed(3))} ${line}: ${textOf(signal)}`);
-    return [HEADER, ...lines, ...(cut ? ['cut'] : []), ''].join('\n');
+    return [HEADER, ...(id === undefined ? [] : [`connection ${id}`]), ...lines, ...(cut ? ['cut'] : []), ''].join('\n');
   };
-  return { entries, cut, toString };
+  return { ...(id !== undefined && { id }), entries, cut, toString };
 }
 
 function textOf(signal: RecordedSignal): string {

@@ -1,0 +1,2 @@
+// Traces and metrics
+export { instrument, type InstrumentOptions } from './opentelemetry/instrument.ts';

@@ -1,0 +1,84 @@
+import type { Observer } from 'rxjs';
+import { diagnosticsChannel, type DiagnosticsChannel } from '../util/diagnostics-channel.ts';
+import { recordedError, recordedSignal, type RecordedSignal } from '../wire/recorded-signal.ts';
+import type { Flow, Up } from '../wire/signal.ts';
+import type { ConnectionMessages } from './connection-messages.ts';
+import type { Lifetime } from './lifetime.ts';
+import type { StreamSettings } from './settings.ts';
+
+type Message = ConnectionMessages<object>['connection:signal'];
+
+/** The channel of all signals. Its `hasSubscribers` is read for each chunk. */
+export const SIGNAL_CHANNEL: DiagnosticsChannel<Message> = /* @__PURE__ */ diagnosticsChannel('connection:signal');
+
+/** The connection whose signals are published. */
+export interface Tapped {
+  readonly id: number;
+  readonly io: object;
+  readonly settings: StreamSettings;
+  readonly lifetime: Lifetime;
+  /** Whether the wire has completed or failed: signals that are sent to it have no effect. */
+  readonly hasWireEnded: boolean;
+}
+
+/** Publishes one signal. The channel must have a subscriber. */
+export function publishSignal({ id, io, settings, lifetime }: Tapped, line: Message['line'], signal: RecordedSignal): void {
+  SIGNAL_CHANNEL.publish({ id, stream: io, at: settings.scheduler.now() - lifetime.startedAt, line, signal });
+}
+
+/** Publishes an inbound signal at the stream. Without plugins it is at the wire, too. */
+export function publishInbound(tapped: Tapped, signal: Up): void {
+  publishUp(tapped, recordedSignal(signal));
+}
+
+/** Publishes that the wire has completed, or failed. */
+export function publishInboundEnd(tapped: Tapped, end: { readonly error?: unknown }): void {
+  publishUp(tapped, endSignal(end));
+}
+
+function publishUp(tapped: Tapped, signal: RecordedSignal): void {
+  if (!tapped.settings.hasPlugins) publishSignal(tapped, 'wire', signal);
+  publishSignal(tapped, 'to app', signal);
+}
+
+/** Publishes that the stream frees its wire. */
+export function publishFreed(tapped: Tapped): void {
+  publishDown(tapped, { kind: 'unsubscribed' });
+}
+
+function publishDown(tapped: Tapped, signal: RecordedSignal): void {
+  if (tapped.hasWireEnded) return;
+  publishSignal(tapped, 'app', signal);
+  if (!tapped.settings.hasPlugins) publishSignal(tapped, 'to wire', signal);
+}
+
+/** The signal that records an end. */
+export function endSignal(end: { readonly error?: unknown }): RecordedSignal {
+  return 'error' in end ? recordedError(end.error) : { kind: 'complete' };
+}
+
+/** Publishes the outbound signals of a stream, and passes them on. */
+export class TappedFlow implements Observer<Flow> {
+  readonly #tapped: Tapped;
+  readonly #flow: Observer<Flow>;
+
+  constructor(tapped: Tapped, flow: Observer<Flow>) {
+    this.#tapped = tapped;
+    this.#flow = flow;
+  }
+
+  next(signal: Flow): void {
+    publishDown(this.#tapped, signal);
+    this.#flow.next(signal);
+  }
+
+  error(error: unknown): void {
+    publishDown(this.#tapped, recordedError(error));
+    this.#flow.error(error);
+  }
+
+  complete(): void {
+    publishDown(this.#tapped, { kind: 'complete' });
+    this.#flow.complete();
+  }
+}
