@@ -93,7 +93,7 @@ export async function killBrokers({
   let kills = 0;
   const state = { isOver: false };
   const killing = (async () => {
-    while (!state.isOver && kills < maxKills) {
+    while (kills < maxKills) {
       await wait(killEvery);
       if (state.isOver) break;
       const broker = cluster.brokers[kills % 2]!;
