@@ -78,7 +78,7 @@ const WEB_SAFE = [
   MESSAGES,
   '^src/wire/(signal|stack|layer|flow-control|web-connection|medium-error)\\.ts$',
   '^src/wire/web-(socket|streams)/',
-  '^src/plugins/(passthrough|rc4|throttle-bytes/.*)\\.ts$',
+  '^src/plugins/(passthrough|pcapng|rc4|throttle-bytes/.*)\\.ts$',
   CODEC_FILES,
   TESTING,
 ];

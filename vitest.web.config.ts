@@ -10,7 +10,7 @@ const door = fileURLToPath(new URL('./src/web.ts', import.meta.url));
 const include = [
   'spec/{codecs,layers,protocol,util,web}/*.spec.ts',
   'spec/testing/**/*.spec.ts',
-  'spec/plugins/{passthrough,rc4,trace}.spec.ts',
+  'spec/plugins/{passthrough,pcapng,rc4,trace}.spec.ts',
   'spec/plugins/{proxy,throttle-bytes}/*.spec.ts',
   'spec/stream/{sent-tracker,sent-observers,slab,slab-sizes}.spec.ts',
 ];

@@ -60,6 +60,7 @@ test('rxjs-io-stream exports these names and no others', () => {
       "overMessages",
       "parse",
       "passthrough",
+      "pcapng",
       "persistent",
       "pool",
       "proxyFromEnv",

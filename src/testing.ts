@@ -33,6 +33,7 @@ export { parseRecording } from './testing/recording/parse-recording.ts';
 export type { RecordedEntry, RecordedSignal, Recording } from './testing/recording/recording.ts';
 export { replay, type ReplayOptions } from './testing/recording/replay.ts';
 export { toMarbles, type Marbles, type ToMarblesOptions } from './testing/recording/to-marbles.ts';
+export { toPcapng, type ToPcapngOptions } from './testing/recording/to-pcapng.ts';
 
 // Reports of the checks
 export type { Report, RuleResult } from './testing/rules/report.ts';

@@ -83,6 +83,7 @@ export type { MessageKeepAlive, OverMessagesOptions } from './messages/message-o
 export { handshake, type HandshakeOptions } from './layers/handshake.ts';
 export { mapBytes } from './layers/map-bytes.ts';
 export { passthrough } from './plugins/passthrough.ts';
+export { pcapng, type Pcapng, type PcapngOptions } from './plugins/pcapng.ts';
 export { httpProxy } from './plugins/proxy/http-proxy.ts';
 export type { HttpProxyOptions, ProxyAuth } from './plugins/proxy/http-proxy-options.ts';
 export {

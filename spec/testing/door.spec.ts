@@ -16,6 +16,7 @@ it('rxjs-io-stream/testing exports these names and no others', () => {
     'scriptedPeer',
     'testDial',
     'toMarbles',
+    'toPcapng',
     'wirePeer',
   ]);
 });

@@ -21,6 +21,7 @@ const calls: Record<string, (options: object) => unknown> = {
   socks4: (options) => library.socks4({ host: 'proxy', port: 1, ...options }),
   socks5: (options) => library.socks5({ host: 'proxy', port: 1, ...options }),
   throttleBytes: (options) => library.throttleBytes({ rate: 1, ...options }),
+  pcapng: (options) => library.pcapng({ sink, ...options }),
   trace: (options) => library.trace({ sink, ...options }),
   transform: library.transform,
   consume: (options) => io.consume(() => [], options),
@@ -49,6 +50,7 @@ const calls: Record<string, (options: object) => unknown> = {
   replay: (options) => testing.replay({ entries: [], cut: false }, options),
   testDial: testing.testDial,
   toMarbles: (options) => testing.toMarbles({ entries: [], cut: false }, options),
+  toPcapng: (options) => testing.toPcapng({ entries: [], cut: false }, options),
 };
 
 describe('every function with options', () => {
@@ -71,6 +73,7 @@ describe('every function with options', () => {
     ['backoff', { factor: -1, random: 5, max: -1, attempts: -1, scheduler: 5, resetAfter: -1 }, library.backoff],
     ['persistent', { unsent: 'x', outBufLimit: -1 }, (options) => library.persistent(() => ({ wire }), options).close()],
     ['throttleBytes', { burst: -1, direction: 'x', shared: 5 }, (options) => library.throttleBytes({ rate: 1, ...options })],
+    ['pcapng', { bytes: -1, secrets: 5 }, (options) => library.pcapng({ sink, ...options })],
     ['trace', { bytes: -1 }, (options) => library.trace({ sink, ...options })],
     ['consume', { concurrency: -1 }, (options) => io.consume(() => [], options)],
     ['lines', { delimiter: 'x', bytes: 5, unterminated: 'x', fatal: 5 }, (options) => library.lines({ maxLength: 1, ...options })],

@@ -1,10 +1,10 @@
-import { asyncScheduler, config, type Observer, type SchedulerLike } from 'rxjs';
+import type { Observer, SchedulerLike } from 'rxjs';
 import { printable } from '../protocol/printable.ts';
-import { atTickEnd } from '../util/at-tick-end.ts';
 import { nextConnectionId } from '../util/connection-id.ts';
 import { hexDump } from '../util/hex.ts';
 import { asText, errorFacts, plainDetails } from '../util/log-format.ts';
 import { ownOptions } from '../util/own-options.ts';
+import { reportIgnored } from '../util/report-ignored.ts';
 import { connectTo, direct, type DirectConnection, type FlowSource } from '../wire/direct.ts';
 import type { Dial, Flow, Plugin, Up } from '../wire/signal.ts';
 
@@ -187,8 +187,7 @@ class TraceLog {
       sink(`#${this.#id} ${ms.padStart(8)} ms ${this.#layer} ${arrow} ${formatEntry(entry)}${bytes}`);
     } catch (error) {
       this.#isOpen = false;
-      // In a separate tick, so that an error of the handler does not affect the connection either.
-      atTickEnd(asyncScheduler, () => config.onUnhandledError?.(error));
+      reportIgnored(error);
     }
   }
 }

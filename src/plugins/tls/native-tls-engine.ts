@@ -73,6 +73,7 @@ export class NativeTlsEngine implements Engine, TlsFlow {
       ['session', (session?: Buffer) => resumption.receive(session)],
     ];
     for (const [event, listener] of this.#listeners) socket.on(event, listener);
+    if (role.keylog) socket.on('keylog', role.keylog);
     connection.encrypt(socket, below);
   }
 

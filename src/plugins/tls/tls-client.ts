@@ -4,6 +4,7 @@ import { isNodeStream } from '../../wire/node-stream-wires.ts';
 import type { Plugin } from '../../wire/signal.ts';
 import { chainProblem } from './chain-problem.ts';
 import { checkTlsOptions } from './check-tls-options.ts';
+import { keylogListener } from './keylog-listener.ts';
 import { nameProblem } from './name-problem.ts';
 import { keepReadCertificate } from './peer-certificates.ts';
 import { serverNames } from './server-names.ts';
@@ -112,7 +113,7 @@ export function tlsClient(options: TlsClientOptions = {}): Plugin<TlsFacts> {
   checkSessionOptions(checked);
   checkRuntime('tlsClient', checked);
   // All are removed: Node would inherit a name that remains in the options.
-  const { session, sessionCache, sessionKey, verify, truncation, pskCallback, ...nodeOptions } = checked;
+  const { session, sessionCache, sessionKey, verify, truncation, keylog, pskCallback, ...nodeOptions } = checked;
   const { rejectUnauthorized = true, checkServerIdentity, servername: requestedName } = checked;
   const contexts = tlsContexts('tlsClient', checked);
   const resumes = session !== false && !pskCallback;
@@ -127,6 +128,7 @@ export function tlsClient(options: TlsClientOptions = {}): Plugin<TlsFacts> {
       contexts,
       rejectUnauthorized,
       secureEvent: 'secureConnect',
+      keylog: keylogListener(keylog),
       start: (socket, secureContext, resumed) =>
         withPsk(pskCallback, recordClient, (psk) => {
           const own = { host: name, servername, secureContext, session: resumed && asBuffer(resumed), socket, pskCallback: psk };

@@ -100,6 +100,7 @@ export class TlsEngine implements Engine {
       ['session', (session?: Buffer) => resumption.receive(session)],
     ];
     for (const [event, listener] of this.#listeners) socket.on(event, listener);
+    if (role.keylog) socket.on('keylog', role.keylog);
   }
 
   /** Describes the clear text that the peer sent instead of TLS; `undefined` if there is none, and after the handshake. */

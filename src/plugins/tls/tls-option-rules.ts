@@ -50,6 +50,7 @@ const COMMON: Rules = {
     'an array of names, or bytes',
     (value) => isBytes(value) || (Array.isArray(value) && value.every((each) => isString(each) || isBytes(each))),
   ],
+  keylog: FUNCTION,
   pskCallback: FUNCTION,
   rejectUnauthorized: BOOLEAN,
   secureContext: ['a context of Node, its options, or an Observable of them', isObject],

@@ -64,6 +64,14 @@ export interface TlsOptions {
    */
   readonly truncation?: 'report' | 'error' | undefined;
   /**
+   * Called with each line of an NSS key log, as Node's event `'keylog'`: bytes that end with a newline. THESE ARE THE SECRETS OF THE
+   * CONNECTION. ANYONE WITH THEM CAN READ ALL OF ITS RECORDED TRAFFIC. For Wireshark; see `pcapng`.
+   *
+   * An error of it goes to RxJS's `config.onUnhandledError`, and affects nothing. On Deno it is not called.
+   * @default none
+   */
+  readonly keylog?: ((line: Uint8Array) => void) | undefined;
+  /**
    * A Node context; or options of one, merged over those given here; or an Observable of either. Each new connection uses the newest
    * valid value; open connections keep theirs. See `tlsServer`.
    *

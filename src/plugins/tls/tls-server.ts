@@ -6,6 +6,7 @@ import { isNodeStream } from '../../wire/node-stream-wires.ts';
 import type { Plugin } from '../../wire/signal.ts';
 import { chainProblem } from './chain-problem.ts';
 import { checkTlsOptions } from './check-tls-options.ts';
+import { keylogListener } from './keylog-listener.ts';
 import { tlsContexts } from './tls-contexts.ts';
 import { TlsLayer } from './tls-layer.ts';
 import { SERVER_OPTIONS } from './tls-option-rules.ts';
@@ -73,7 +74,16 @@ export function tlsServer(options: TlsServerOptions): Plugin<TlsFacts> {
   const checked = checkTlsOptions('tlsServer', options, SERVER_OPTIONS);
   if (['cert', 'pfx', 'secureContext', 'SNICallback', 'pskCallback'].every((name) => !Object.hasOwn(checked, name)))
     throw new TypeError('tlsServer: expected `key` and `cert`, `pfx`, `secureContext`, `SNICallback` or `pskCallback`, got none of them');
-  const { verify, truncation, requestCert = false, rejectUnauthorized = true, secureContext: _, pskCallback, ...nodeOptions } = checked;
+  const {
+    verify,
+    truncation,
+    keylog,
+    requestCert = false,
+    rejectUnauthorized = true,
+    secureContext: _,
+    pskCallback,
+    ...nodeOptions
+  } = checked;
   checkRuntime('tlsServer', { pskCallback, verifiesClients: requestCert && rejectUnauthorized });
   // A ticket resumes without calling the callback: a client could send one identity and resume the session of another.
   const noTickets = pskCallback ? constants.SSL_OP_NO_TICKET : 0;
@@ -85,6 +95,7 @@ export function tlsServer(options: TlsServerOptions): Plugin<TlsFacts> {
     contexts: tlsContexts('tlsServer', ownOptions({ sessionIdContext: 'rxjs-io-stream', ...checked }, 'tlsServer'), noTickets),
     rejectUnauthorized,
     secureEvent: 'secure',
+    keylog: keylogListener(keylog),
     start: (transport, secureContext) =>
       withPsk(pskCallback, recordServer, (psk) => {
         const own = { requestCert, rejectUnauthorized, secureContext, pskCallback: psk, isServer: true };
