@@ -1,0 +1,94 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { Subscription } from 'rxjs';
+import { Recorder } from '../testing/recording/record.ts';
+import type { Recording } from '../testing/recording/recording.ts';
+import { realTime } from '../util/real-time.ts';
+import type { Messages } from './messages.ts';
+
+/** Number of recordings kept. */
+export const MAX_RECORDINGS = 8;
+
+const SIGNALS = 'rxjs-io-stream:connection:signal';
+
+/** What the page shows of a recording. */
+export interface RecordingState {
+  readonly isActive: boolean;
+  readonly signals: number;
+  readonly isCut: boolean;
+}
+
+interface Entry {
+  readonly recorder: Recorder;
+  isActive: boolean;
+}
+
+/** Records connections while they are open. Signals are published only while a recording is active. */
+export class Recordings extends Subscription {
+  readonly #limit: number;
+  /** By connection, the oldest first. */
+  readonly #entries = new Map<number, Entry>();
+  #isSubscribed = false;
+
+  /** @param limit maximum bytes of memory of each recording. */
+  constructor(limit: number) {
+    super();
+    this.#limit = limit;
+    this.add(() => {
+      this.#entries.clear();
+      this.#update();
+    });
+  }
+
+  /** Starts to record a connection. Returns false if there are too many active recordings. */
+  start(id: number): boolean {
+    this.#entries.delete(id);
+    if (this.#entries.size >= MAX_RECORDINGS) {
+      const oldest = [...this.#entries].find(([, { isActive }]) => !isActive);
+      if (!oldest) return false;
+      this.#entries.delete(oldest[0]);
+    }
+    const startedAt = realTime.now();
+    this.#entries.set(id, { recorder: new Recorder(this.#limit, () => realTime.now() - startedAt), isActive: true });
+    this.#update();
+    return true;
+  }
+
+  /** Stops a recording, and keeps it. */
+  stop(id: number): void {
+    const entry = this.#entries.get(id);
+    if (entry) entry.isActive = false;
+    this.#update();
+  }
+
+  /** Frees a recording. */
+  forget(id: number): void {
+    this.#entries.delete(id);
+    this.#update();
+  }
+
+  stateOf(id: number): RecordingState | undefined {
+    const entry = this.#entries.get(id);
+    if (!entry) return undefined;
+    const { entries, cut } = entry.recorder.recording;
+    return { isActive: entry.isActive, signals: entries.length, isCut: cut };
+  }
+
+  recordingOf(id: number): Recording | undefined {
+    return this.#entries.get(id)?.recorder.recording;
+  }
+
+  readonly #onSignal = (message: unknown): void => {
+    const { id, line, signal } = message as Messages['connection:signal'];
+    const entry = this.#entries.get(id);
+    if (entry?.isActive) entry.recorder.add(line, signal);
+  };
+
+  /** Subscribes to the channel while a recording is active: each signal costs a little meanwhile. */
+  #update(): void {
+    const wanted = [...this.#entries.values()].some(({ isActive }) => isActive);
+    if (wanted === this.#isSubscribed) return;
+    this.#isSubscribed = wanted;
+    if (wanted) subscribe(SIGNALS, this.#onSignal);
+    else unsubscribe(SIGNALS, this.#onSignal);
+  }
+}
