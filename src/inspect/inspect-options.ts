@@ -18,7 +18,7 @@ export interface InspectOptions {
   readonly token?: string | undefined;
   /** Maximum number of connections kept. The oldest closed one makes room; without one, a new connection is not shown. @default 200 */
   readonly maxConnections?: number | undefined;
-  /** Milliseconds between two samples, 50 or more. The charts show the last 120. @default 1000 */
+  /** Milliseconds between two samples, from 50 to 60,000. The charts show the last 120. @default 1000 */
   readonly interval?: number | undefined;
   /** Maximum bytes of memory of a recording, as in `record`. At most 8 are kept. @default 1 MiB */
   readonly recordLimit?: number | undefined;
@@ -48,7 +48,7 @@ const OPTIONS: OptionSet = {
     allowHosts: ['a list of names and addresses', (value) => Array.isArray(value) && value.every(isText)],
     token: ['at least 16 characters of A-Z, a-z, 0-9, - and _', (value) => isText(value) && TOKEN.test(value), describeWithType],
     maxConnections: ['a number of connections, 1 or more', (value) => isCount(value) && value > 0],
-    interval: ['a number of milliseconds, 50 or more', (value) => typeof value === 'number' && value >= 50 && value <= 60_000],
+    interval: ['a number of milliseconds from 50 to 60000', (value) => typeof value === 'number' && value >= 50 && value <= 60_000],
     recordLimit: ['a number of bytes', isCount],
   },
 };

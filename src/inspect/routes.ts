@@ -37,6 +37,8 @@ export class Routes {
   /** Answers one request. No request has a body: one that is sent is discarded. */
   answer(request: IncomingMessage, response: ServerResponse): void {
     request.resume();
+    // No reply is stored, so none needs a date, for which Node keeps a timer.
+    response.sendDate = false;
     const { method = '', url = '', headers } = request;
     const [, token = '', path = '', query = ''] = /^\/([^/?]*)\/?([^?]*)\??(.*)$/s.exec(url) ?? [];
     const refusal = this.#access.refusal(headers, token);
