@@ -1,6 +1,6 @@
 // Backpressure made visible: a fast sender, TLS, and a slow reader. Open the printed URL, and click on a connection.
 //   npx tsx examples/sawtooth.ts
-// The sender writes 8 MiB ahead, and again when half of them are sent: its `pending` is a sawtooth. The reader pauses after each chunk. When
+// The sender writes 16 MiB ahead, and again when half of them are sent: its `pending` is a sawtooth. The reader pauses after each chunk. When
 // the buffers of the kernel are full, its pause reaches the sender: first the socket, then the layers above it. Each prints its first pause.
 import { connect, listen, passthrough, tlsClient, tlsServer, trace, type IOStream, type Plugin } from 'rxjs-io-stream';
 import { inspect, type Inspector } from 'rxjs-io-stream/inspect';
@@ -11,7 +11,7 @@ import { untilInterrupted } from './support/until-interrupted.ts';
 
 const MiB = 1024 * 1024;
 const READ_RATE = 4 * MiB;
-const WRITE_AHEAD = 8 * MiB;
+const WRITE_AHEAD = 16 * MiB;
 const CHUNK = Buffer.alloc(MiB / 16, 'rxjs-io-stream ');
 
 /** Reads 4 MiB a second, as a program that writes to a slow disk. */
@@ -59,7 +59,7 @@ export function sawtooth(print: (line: string) => void): Observable<Inspector> {
   };
   const at = { host: '127.0.0.1', port: 0 };
   // The first subscription: the page shows connections that are opened after it.
-  return inspect({ interval: 100 }).pipe(
+  return inspect({ interval: 100, recordWires: true }).pipe(
     switchMap((page) =>
       listen({ ...at, plugin: reader }, readSlowly).pipe(
         switchMap(({ address }) => {

@@ -1,35 +1,15 @@
-import { request, type IncomingHttpHeaders } from 'node:http';
 import { channel } from 'node:diagnostics_channel';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { describe, expect } from 'vitest';
 import { inspect } from 'rxjs-io-stream/inspect';
-import { inspected, type Inspected } from '../support/inspected.ts';
+import { inspected } from '../support/inspected.ts';
 import { spec } from '../support/spec.ts';
-
-interface Answer {
-  readonly status: number | undefined;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
-}
-
-/** Sends a request with any headers: `fetch` sets Host and Origin itself. */
-async function ask(
-  { port, path }: Inspected,
-  options: { method?: string; path?: string; headers?: Record<string, string> } = {},
-): Promise<Answer> {
-  const sent = request({ host: '127.0.0.1', port, agent: false, ...options, path: options.path ?? path });
-  sent.end();
-  const [response] = (await once(sent, 'response')) as [import('node:http').IncomingMessage];
-  let body = '';
-  for await (const text of response.setEncoding('utf8')) body += text as string;
-  return { status: response.statusCode, headers: response.headers, body };
-}
 
 describe('the page of inspect', () => {
   spec('is served with headers that let no other page read, frame or store it', async (h) => {
     const page = await inspected(h);
-    const { status, headers, body } = await ask(page);
+    const { status, headers, body } = await page.ask();
     expect(status).toBe(200);
     expect(headers).toMatchObject({
       'content-type': 'text/html; charset=utf-8',
@@ -45,37 +25,34 @@ describe('the page of inspect', () => {
     // Each script and style has the nonce, and no attribute is a script.
     expect(body.match(/<(script|style)\b[^>]*>/g)).toEqual([`<style nonce="${nonce}">`, `<script nonce="${nonce}">`]);
     expect(body).not.toMatch(/<[^>]+\s(?:on\w+|style)=/);
-    expect((await ask(page)).body).not.toContain(nonce);
+    expect((await page.ask()).body).not.toContain(nonce);
   });
 
   spec('does not contain its token, and needs it for each path', async (h) => {
     const page = await inspected(h);
-    const [, token = ''] = page.path.split('/');
+    const { token } = page;
     expect(token).toMatch(/^[\w-]{32}$/);
-    expect((await ask(page)).body).not.toContain(token);
+    expect((await page.ask()).body).not.toContain(token);
     const wrong = `${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`;
     for (const path of ['/', '/state', `/${wrong}/`, `/${token}x/state`, `/${token.slice(1)}/`, `//${token}/`, `/x/${token}/`]) {
-      const { status, body } = await ask(page, { path });
+      const { status, body } = await page.ask({ fullPath: path });
       expect([path, status]).toEqual([path, 403]);
       expect(body).toMatch(/^expected the token at the start of the path/);
       expect(body).not.toContain(token);
     }
-    expect((await ask(page, { path: `/${wrong}/connections/1/reset`, method: 'POST' })).status).toBe(403);
+    expect((await page.ask({ fullPath: `/${wrong}/connections/1/reset`, method: 'POST' })).status).toBe(403);
   });
 
-  spec('is a page of its own for each subscription', async (h) => {
-    const page$ = inspect();
-    const [one, other] = [h.observed(page$), h.observed(page$)];
-    await h.until(() => one.values.length + other.values.length === 2);
-    expect(one.values[0]?.url).not.toBe(other.values[0]?.url);
-    const { pathname: path } = new URL(one.values[0]?.url ?? '');
-    expect((await ask({ port: other.values[0]?.port ?? 0, path } as Inspected)).status).toBe(403);
+  spec('has a token of its own for each subscription', async (h) => {
+    const [one, other] = [await inspected(h), await inspected(h)];
+    expect(one.token).not.toBe(other.token);
+    expect((await one.ask({ fullPath: `/${other.token}/` })).status).toBe(403);
   });
 
   spec('takes a token of yours', async (h) => {
     const page = await inspected(h, { token: 'correct-horse_battery' });
-    expect(page.path).toBe('/correct-horse_battery/');
-    expect((await ask(page)).status).toBe(200);
+    expect(page.token).toBe('correct-horse_battery');
+    expect((await page.ask()).status).toBe(200);
   });
 
   spec.each([
@@ -92,7 +69,7 @@ describe('the page of inspect', () => {
     ['10.0.0.1', 403],
     ['0.0.0.0', 403],
   ])('answers a request to the host "%s" with %i', async (h, host, status) => {
-    const { status: got, body } = await ask(await inspected(h), { headers: { host } });
+    const { status: got, body } = await (await inspected(h)).ask({ headers: { host } });
     expect(got).toBe(status);
     if (status === 403)
       expect(body).toBe(`expected Host to be a name of loopback, got "${host}"; add the name to \`allowHosts\` of inspect()`);
@@ -100,25 +77,25 @@ describe('the page of inspect', () => {
 
   spec('answers requests to a name of `allowHosts`', async (h) => {
     const page = await inspected(h, { allowHosts: ['Build-7.lan', 'fd00::7'] });
-    for (const host of ['build-7.lan', 'BUILD-7.LAN:80', '[fd00::7]:80']) expect((await ask(page, { headers: { host } })).status).toBe(200);
-    expect((await ask(page, { headers: { host: 'build-8.lan' } })).status).toBe(403);
+    for (const host of ['build-7.lan', 'BUILD-7.LAN:80', '[fd00::7]:80']) expect((await page.ask({ headers: { host } })).status).toBe(200);
+    expect((await page.ask({ headers: { host: 'build-8.lan' } })).status).toBe(403);
   });
 
   spec('refuses requests of other pages, for reading and for actions', async (h) => {
     const page = await inspected(h);
     const host = `127.0.0.1:${page.port}`;
-    const action = { path: `${page.path}connections/1/reset`, method: 'POST' };
+    const action = { path: 'connections/1/reset', method: 'POST' };
     for (const origin of ['https://evil.example', 'null', `http://127.0.0.1:${page.port + 1}`, 'http://localhost', '', 'x'])
-      for (const what of [{}, action]) expect((await ask(page, { ...what, headers: { host, origin } })).status).toBe(403);
+      for (const what of [{}, action]) expect((await page.ask({ ...what, headers: { host, origin } })).status).toBe(403);
     for (const site of ['cross-site', 'same-site'])
-      expect((await ask(page, { ...action, headers: { host, 'sec-fetch-site': site } })).status).toBe(403);
-    expect((await ask(page, { headers: { host, 'sec-fetch-site': 'none' } })).status).toBe(200);
+      expect((await page.ask({ ...action, headers: { host, 'sec-fetch-site': site } })).status).toBe(403);
+    expect((await page.ask({ headers: { host, 'sec-fetch-site': 'none' } })).status).toBe(200);
     // The number of no connection: the request itself is allowed.
-    expect((await ask(page, { ...action, headers: { host, origin: `http://${host}`, 'sec-fetch-site': 'same-origin' } })).status).toBe(404);
+    expect((await page.ask({ ...action, headers: { host, origin: `http://${host}`, 'sec-fetch-site': 'same-origin' } })).status).toBe(404);
   });
 
   spec('repeats a long or invisible header of a refused request only in part, and escaped', async (h) => {
-    const { body } = await ask(await inspected(h), { headers: { host: `<b>\u0085${'x'.repeat(500)}` } });
+    const { body } = await (await inspected(h)).ask({ headers: { host: `<b>\u0085${'x'.repeat(500)}` } });
     expect(body).toMatch(/^expected Host .*, got "<b>\\u0085x{70,80}"; add/);
   });
 
@@ -132,19 +109,15 @@ describe('the page of inspect', () => {
     ['GET', 'state/more', 404, undefined],
   ] as const)('answers %s %s with %i', async (h, method, path, status, allow) => {
     const page = await inspected(h);
-    const answer = await ask(page, { method, path: page.path + path });
+    const answer = await page.ask({ method, path });
     expect([answer.status, answer.headers.allow]).toEqual([status, allow]);
     expect(answer.body).toMatch(/^expected .*, got /);
   });
 
   spec('answers HEAD without a body, and discards the body of a request', async (h) => {
     const page = await inspected(h);
-    expect(await ask(page, { method: 'HEAD' })).toMatchObject({ status: 200, body: '' });
-    const reply = await fetch(`${page.url}connections/1/close`, {
-      method: 'POST',
-      body: 'x'.repeat(1_000_000),
-      headers: { connection: 'close' },
-    });
+    expect(await page.ask({ method: 'HEAD' })).toMatchObject({ status: 200, body: '' });
+    const reply = await page.ask({ path: 'connections/1/close', method: 'POST', body: 'x'.repeat(1_000_000) });
     expect(reply.status).toBe(404);
   });
 });
@@ -222,6 +195,6 @@ describe('inspect', () => {
   spec('listens on all addresses for the names of `allowHosts`, and puts the first into the URL', async (h) => {
     const page = await inspected(h, { host: '0.0.0.0', allowHosts: ['build-7.lan'] });
     expect(page.url).toMatch(/^http:\/\/build-7\.lan:\d+\//);
-    expect((await ask(page, { headers: { host: 'build-7.lan' } })).status).toBe(200);
+    expect((await page.ask({ headers: { host: 'build-7.lan' } })).status).toBe(200);
   });
 });

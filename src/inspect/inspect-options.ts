@@ -1,7 +1,7 @@
 import { parseIp } from '../protocol/ip-address.ts';
 import { checkOptions, type OptionSet } from '../util/check-options.ts';
 import { describeValue, describeWithType } from '../util/describe.ts';
-import { isCount, isPortOrZero, isText } from '../util/value-tests.ts';
+import { isBoolean, isCount, isPortOrZero, isText } from '../util/value-tests.ts';
 
 /** The options of {@link inspect}. */
 export interface InspectOptions {
@@ -22,6 +22,11 @@ export interface InspectOptions {
   readonly interval?: number | undefined;
   /** Maximum bytes of memory of a recording, as in `record`. At most 8 are kept. @default 1 MiB */
   readonly recordLimit?: number | undefined;
+  /**
+   * Whether recordings also show the signals below the plugins, at the socket, for connections that are opened from then on. Each signal of
+   * all connections then costs a little, recorded or not. @default false: connections with plugins are recorded at the stream only
+   */
+  readonly recordWires?: boolean | undefined;
 }
 
 /** The checked options. Without a token, each subscription makes its own. */
@@ -33,6 +38,7 @@ export interface Settings {
   readonly maxConnections: number;
   readonly interval: number;
   readonly recordLimit: number;
+  readonly recordWires: boolean;
 }
 
 const DEFAULTS = { port: 0, host: '127.0.0.1', maxConnections: 200, interval: 1000, recordLimit: 2 ** 20 };
@@ -50,6 +56,7 @@ const OPTIONS: OptionSet = {
     maxConnections: ['a number of connections, 1 or more', (value) => isCount(value) && value > 0],
     interval: ['a number of milliseconds from 50 to 60000', (value) => typeof value === 'number' && value >= 50 && value <= 60_000],
     recordLimit: ['a number of bytes', isCount],
+    recordWires: ['a boolean', isBoolean],
   },
 };
 
@@ -59,7 +66,7 @@ const OPTIONS: OptionSet = {
  * @throws TypeError that names the wrong option.
  */
 export function checkInspectOptions(options: InspectOptions): Settings {
-  const { port, host, allowHosts = [], token, maxConnections, interval, recordLimit } = checkOptions(options, OPTIONS);
+  const { port, host, allowHosts = [], token, maxConnections, interval, recordLimit, recordWires = false } = checkOptions(options, OPTIONS);
   const settings = {
     port: port ?? DEFAULTS.port,
     host: host ?? DEFAULTS.host,
@@ -68,6 +75,7 @@ export function checkInspectOptions(options: InspectOptions): Settings {
     maxConnections: maxConnections ?? DEFAULTS.maxConnections,
     interval: interval ?? DEFAULTS.interval,
     recordLimit: recordLimit ?? DEFAULTS.recordLimit,
+    recordWires,
   };
   if (!isLoopback(settings.host) && allowHosts.length === 0)
     throw new TypeError(

@@ -1,9 +1,9 @@
+import type { DiagnosticsMessages as Messages } from '../diagnostics/messages.ts';
 import type { IOStream } from '../stream/io-stream.ts';
 import type { ClosedReport, StreamState } from '../stream/report.ts';
 import { internalsOf } from '../stream/stream-fields.ts';
 import { errorFacts } from '../util/log-format.ts';
 import type { Target } from '../wire/signal.ts';
-import type { Messages } from './messages.ts';
 import { Paused } from './paused.ts';
 import { short } from './short.ts';
 
@@ -70,7 +70,7 @@ export class InspectedConnection {
   readonly #role: 'client' | 'server';
   readonly #target: Target | undefined;
   readonly #layers: readonly string[];
-  readonly #stream: WeakRef<IOStream> | undefined;
+  readonly #stream: WeakRef<IOStream>;
   readonly #dialled: number;
   readonly #phases: Phase[] = [];
   readonly #errors: ShownError[] = [];
@@ -90,7 +90,7 @@ export class InspectedConnection {
     this.#role = role;
     this.#target = target;
     this.#layers = layers.slice(0, MAX_PHASES).map(short);
-    this.#stream = stream && new WeakRef(stream);
+    this.#stream = new WeakRef(stream);
     this.#dialled = now;
   }
 
@@ -100,7 +100,7 @@ export class InspectedConnection {
 
   /** The stream, while anything else refers to it. */
   get stream(): IOStream | undefined {
-    return this.#stream?.deref();
+    return this.#stream.deref();
   }
 
   // Messages

@@ -1,10 +1,10 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Subscription } from 'rxjs';
+import { diagnostics } from '../diagnostics/diagnostics.ts';
+import type { DiagnosticsMessages as Messages } from '../diagnostics/messages.ts';
 import { realTime } from '../util/real-time.ts';
 import { after } from '../util/timer.ts';
 import type { Settings } from './inspect-options.ts';
 import { InspectedConnection, MAX_SAMPLES, type ConnectionState, type ShownError } from './inspected-connection.ts';
-import type { Messages } from './messages.ts';
 import { Recordings, type RecordingState } from './recordings.ts';
 
 /** Number of errors kept of all connections together. */
@@ -45,7 +45,7 @@ export class Inspection extends Subscription {
   constructor(settings: Settings) {
     super();
     this.#settings = settings;
-    this.recordings = new Recordings(settings.recordLimit);
+    this.recordings = new Recordings(settings);
     this.add(this.recordings);
     this.#on('connection:dial', (message) => this.#dialled(message));
     this.#on('connection:resolved', (message) => this.#of(message)?.resolved(message, realTime.now()));
@@ -81,10 +81,7 @@ export class Inspection extends Subscription {
   }
 
   #on<Name extends keyof Messages>(name: Name, handle: (message: Messages[Name]) => void): void {
-    const channel = `rxjs-io-stream:${name}`;
-    const onMessage = (message: unknown): void => handle(message as Messages[Name]);
-    subscribe(channel, onMessage);
-    this.add(() => unsubscribe(channel, onMessage));
+    this.add(diagnostics(name).subscribe(handle));
   }
 
   #of({ id }: { readonly id: number }): InspectedConnection | undefined {

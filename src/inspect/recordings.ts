@@ -1,14 +1,15 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Subscription } from 'rxjs';
+import { diagnostics } from '../diagnostics/diagnostics.ts';
+import type { DiagnosticsMessages } from '../diagnostics/messages.ts';
 import { Recorder } from '../testing/recording/record.ts';
 import type { Recording } from '../testing/recording/recording.ts';
 import { realTime } from '../util/real-time.ts';
-import type { Messages } from './messages.ts';
+import type { Settings } from './inspect-options.ts';
 
 /** Number of recordings kept. */
 export const MAX_RECORDINGS = 8;
 
-const SIGNALS = 'rxjs-io-stream:connection:signal';
+const SIGNALS$ = /* @__PURE__ */ diagnostics('connection:signal');
 
 /** What the page shows of a recording. */
 export interface RecordingState {
@@ -22,20 +23,20 @@ interface Entry {
   isActive: boolean;
 }
 
-/** Records connections while they are open. Signals are published only while a recording is active. */
+/** Records connections while they are open. Without `recordWires`, signals are published only while a recording is active. */
 export class Recordings extends Subscription {
-  readonly #limit: number;
+  readonly #settings: Settings;
   /** By connection, the oldest first. */
   readonly #entries = new Map<number, Entry>();
-  #isSubscribed = false;
+  #signals: Subscription | undefined;
 
-  /** @param limit maximum bytes of memory of each recording. */
-  constructor(limit: number) {
+  constructor(settings: Settings) {
     super();
-    this.#limit = limit;
+    this.#settings = settings;
+    this.#update();
     this.add(() => {
       this.#entries.clear();
-      this.#update();
+      this.#signals?.unsubscribe();
     });
   }
 
@@ -48,7 +49,7 @@ export class Recordings extends Subscription {
       this.#entries.delete(oldest[0]);
     }
     const startedAt = realTime.now();
-    this.#entries.set(id, { recorder: new Recorder(this.#limit, () => realTime.now() - startedAt), isActive: true });
+    this.#entries.set(id, { recorder: new Recorder(this.#settings.recordLimit, () => realTime.now() - startedAt), isActive: true });
     this.#update();
     return true;
   }
@@ -77,18 +78,16 @@ export class Recordings extends Subscription {
     return this.#entries.get(id)?.recorder.recording;
   }
 
-  readonly #onSignal = (message: unknown): void => {
-    const { id, line, signal } = message as Messages['connection:signal'];
+  #onSignal({ id, line, signal }: DiagnosticsMessages['connection:signal']): void {
     const entry = this.#entries.get(id);
     if (entry?.isActive) entry.recorder.add(line, signal);
-  };
+  }
 
-  /** Subscribes to the channel while a recording is active: each signal costs a little meanwhile. */
+  /** Subscribes to the channel while it is needed: each signal costs a little meanwhile. */
   #update(): void {
-    const wanted = [...this.#entries.values()].some(({ isActive }) => isActive);
-    if (wanted === this.#isSubscribed) return;
-    this.#isSubscribed = wanted;
-    if (wanted) subscribe(SIGNALS, this.#onSignal);
-    else unsubscribe(SIGNALS, this.#onSignal);
+    const isWanted = this.#settings.recordWires || [...this.#entries.values()].some(({ isActive }) => isActive);
+    if (isWanted === (this.#signals !== undefined)) return;
+    this.#signals?.unsubscribe();
+    this.#signals = isWanted ? SIGNALS$.subscribe((message) => this.#onSignal(message)) : undefined;
   }
 }

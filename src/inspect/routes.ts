@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Access } from './access.ts';
 import type { Inspection } from './inspection.ts';
 import { pageOf } from './page/page.ts';
+import { listOf } from './recording-list.ts';
 import { MAX_RECORDINGS } from './recordings.ts';
 
 /** What is sent in reply to a request. */
@@ -88,7 +89,8 @@ export class Routes {
     const recording = this.#inspection.recordings.recordingOf(id);
     if (!recording) return text(404, `expected the number of a recorded connection, got ${id}`);
     if (format === 'txt') return text(200, recording.toString());
-    return text(404, `expected the format txt, got ${JSON.stringify(format)}`);
+    if (format === 'list') return text(200, listOf(recording));
+    return text(404, `expected the format txt or list, got ${JSON.stringify(format)}`);
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * The server sends the samples that the page does not have yet; the page keeps the last ones of each connection.
  */
-export const SCRIPT = String.raw`
+export const SCRIPT: string = String.raw`
 'use strict';
 const $ = (id) => document.getElementById(id);
 const rows = new Map();
@@ -52,16 +52,16 @@ function chart(width, height, series, pauses) {
       const end = c.closed === null || c.closed === undefined ? state.tick : (c.samples.at(-1)?.[0] ?? 0);
       const step = width / (state.maxSamples - 1);
       const x = (tick) => (width - (end - tick) * step).toFixed(1);
-      const top = Math.max(1, ...c.samples.flatMap((s) => series.map(({ column }) => s[column])));
+      const max = Math.max(0, ...c.samples.flatMap((s) => series.map(({ column }) => s[column])));
       series.forEach(({ column }, at) => {
-        const points = c.samples.map((s) => x(s[0]) + ' ' + (height - 1 - (s[column] / top) * (height - 3)).toFixed(1));
+        const points = c.samples.map((s) => x(s[0]) + ' ' + (height - 1 - (s[column] / Math.max(1, max)) * (height - 3)).toFixed(1));
         lines[at].setAttribute('d', points.length > 0 ? 'M' + points.join('L') : '');
       });
       bands.setAttribute('d', c.samples
         .map((s) => [x(s[0] - 1), Math.max(...pauses.map((column) => s[column]))])
         .filter(([, share]) => share > 0)
         .map(([from, share]) => 'M' + from + ' ' + height + 'v' + (-share * height).toFixed(1) + 'h' + step.toFixed(1) + 'V' + height + 'z').join(''));
-      return top;
+      return max;
     },
   };
 }
@@ -89,7 +89,7 @@ function newRow(c) {
       row.setAttribute('aria-selected', selected === c.id);
       setText(peer, peerOf(c));
       setText(rate, isClosed ? bytes(c.bytesIn) + ' / ' + bytes(c.bytesOut) : bytes(now[1]) + '/s, ' + bytes(now[2]) + '/s');
-      setText(queue, isClosed ? '' : bytes(now[3]) + ', ' + bytes(now[4]) + (c.isPaused.in ? ' ⏸ in' : '') + (c.isPaused.out ? ' ⏸ out' : ''));
+      setText(queue, isClosed ? '' : bytes(now[3]) + ', ' + bytes(now[4]) + (c.isPaused.in ? ' in paused' : '') + (c.isPaused.out ? ' out paused' : ''));
       traffic.draw(c);
       queues.draw(c);
     },
@@ -100,8 +100,8 @@ function newDetail(id) {
   const title = html('h2'), facts = html('p.facts'), phases = html('div'), errors = html('ol');
   const charts = [
     ['bytes a second, in and out', [IN, OUT], []],
-    ['pending: accepted by write(), not yet sent. Bands: writing is paused', [PENDING], [6]],
-    ['unread: received, not yet read. Bands: reading is paused', [UNREAD], [5]],
+    ['pending bytes (bands: writing is paused)', [PENDING], [6]],
+    ['unread bytes (bands: reading is paused)', [UNREAD], [5]],
   ].map(([name, series, pauses]) => {
     const c = chart(560, 72, series, pauses), top = html('span'), from = html('span');
     c.drawing.setAttribute('width', '100%');
@@ -193,9 +193,7 @@ function newRecording(id) {
       isLoading = true;
       setText(words, recording.signals + ' signals' + (recording.isActive ? ', recording' : '') + (recording.isCut ? ', the limit is reached' : '') + '.');
       try {
-        const text = await (await fetch('recordings/' + id + '.txt')).text();
-        const lines = text.split('\n').slice(1);
-        list.textContent = lines.slice(0, 400).map((line) => line.slice(0, 400)).join('\n') + (lines.length > 400 ? '\n… ' + (lines.length - 400) + ' more' : '');
+        list.textContent = await (await fetch('recordings/' + id + '.list')).text();
         picture.hidden = false;
         picture.src = 'recordings/' + id + '.svg?' + encodeURIComponent(key);
         shown = key;

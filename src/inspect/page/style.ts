@@ -55,6 +55,7 @@ svg .axis { stroke: var(--line); stroke-width: 1; vector-effect: non-scaling-str
 #detail .columns { display: grid; grid-template-columns: 1fr 1fr; gap: 0 28px; }
 .scale { display: flex; justify-content: space-between; gap: 12px; color: var(--soft); }
 div.scale { font-size: 11px; }
+.scale span { white-space: nowrap; }
 .facts { margin: 6px 0 0; color: var(--soft); font-size: 13px; }
 .phase { display: grid; grid-template-columns: minmax(120px, 34%) 1fr 110px; gap: 8px; align-items: center; font-size: 12px; }
 .phase .name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
