@@ -2,7 +2,7 @@ import { SCRIPT } from './script.ts';
 import { STYLE } from './style.ts';
 
 /**
- * Returns the HTML of the page. It loads nothing but its state and pictures, from the server that sent it.
+ * Returns the HTML of the page. It loads nothing but its state, from the server that sent it.
  *
  * @param nonce allows this script and this style in the Content-Security-Policy.
  */

@@ -176,13 +176,12 @@ function errorList(errors, isNumbered) {
     html('span.code', {}, e.code ?? 'error'), (e.phase ? ' (' + e.phase + ')' : '') + ' ' + e.message));
 }
 
-// The picture and the list of a recording: drawn again when it has grown, one request at a time.
+// The list of a recording: loaded again when it has grown, one request at a time.
 function newRecording(id) {
-  const picture = html('img.picture', { alt: 'Picture of the recording' }), list = html('pre', { tabindex: 0 }), words = html('span');
+  const list = html('pre', { tabindex: 0 }), words = html('span');
   const link = html('a', { href: 'recordings/' + id + '.txt', download: 'connection-' + id + '.txt' }, 'Save as text');
-  const node = html('div.recording', { hidden: '' }, html('h3', {}, 'recording'), html('p.facts', {}, words, ' ', link), picture, list);
+  const node = html('div.recording', { hidden: '' }, html('h3', {}, 'recording'), html('p.facts', {}, words, ' ', link), list);
   let shown = '', isLoading = false;
-  picture.addEventListener('error', () => { picture.hidden = true; });
   return {
     node,
     async update(recording) {
@@ -194,8 +193,6 @@ function newRecording(id) {
       setText(words, recording.signals + ' signals' + (recording.isActive ? ', recording' : '') + (recording.isCut ? ', the limit is reached' : '') + '.');
       try {
         list.textContent = await (await fetch('recordings/' + id + '.list')).text();
-        picture.hidden = false;
-        picture.src = 'recordings/' + id + '.svg?' + encodeURIComponent(key);
         shown = key;
       } catch {
         shown = '';

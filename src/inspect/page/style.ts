@@ -13,7 +13,7 @@ export const STYLE = `
   }
 }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 16px 20px; max-width: 1280px; background: var(--page); color: var(--text); }
+body { margin: 0 auto; padding: 16px 20px; max-width: 1280px; background: var(--page); color: var(--text); overflow-wrap: anywhere; }
 header { display: flex; gap: 8px 20px; align-items: baseline; flex-wrap: wrap; margin-bottom: 12px; }
 h1 { font-size: 20px; margin: 0; }
 h2 { font-size: 15px; margin: 0 0 8px; }
@@ -52,12 +52,12 @@ svg .axis { stroke: var(--line); stroke-width: 1; vector-effect: non-scaling-str
 #detail, #errors { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 14px 16px; margin-top: 14px; }
 #detail .head { display: flex; gap: 8px; align-items: center; flex-wrap: wrap; }
 #detail .head h2 { flex: 1; margin: 0; }
-#detail .columns { display: grid; grid-template-columns: 1fr 1fr; gap: 0 28px; }
+#detail .columns { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 0 28px; }
 .scale { display: flex; justify-content: space-between; gap: 12px; color: var(--soft); }
 div.scale { font-size: 11px; }
 .scale span { white-space: nowrap; }
 .facts { margin: 6px 0 0; color: var(--soft); font-size: 13px; }
-.phase { display: grid; grid-template-columns: minmax(120px, 34%) 1fr 110px; gap: 8px; align-items: center; font-size: 12px; }
+.phase { display: grid; grid-template-columns: 34% minmax(0, 1fr) 104px; gap: 8px; align-items: center; font-size: 12px; }
 .phase .name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .phase svg rect { fill: var(--in); } .phase.failed svg rect { fill: var(--bad); } .phase.failed .took { color: var(--bad); }
 .phase.total svg rect { fill: var(--good); }
@@ -66,7 +66,6 @@ ol { margin: 0; padding: 0; list-style: none; font-size: 13px; }
 ol li { padding: 2px 0; word-break: break-word; }
 .code { font-family: ui-monospace, monospace; color: var(--bad); }
 .soft { color: var(--soft); }
-.picture { max-width: 100%; display: block; margin: 6px 0; border: 1px solid var(--line); border-radius: 6px; }
 pre {
   max-height: 320px; overflow: auto; margin: 6px 0 0; padding: 8px 10px; font: 12px/1.5 ui-monospace, monospace;
   background: var(--page); border: 1px solid var(--line); border-radius: 6px; white-space: pre-wrap; word-break: break-all;
@@ -76,7 +75,9 @@ a { color: var(--in); }
 @media (max-width: 760px) {
   body { padding: 10px; }
   .wide { display: none; }
-  #detail .columns { grid-template-columns: 1fr; }
+  table { display: block; overflow-x: auto; }
+  th, td { padding: 4px 6px; }
+  #detail .columns { grid-template-columns: minmax(0, 1fr); }
   .spark svg { display: none; }
 }
 `;
