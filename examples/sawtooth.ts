@@ -10,13 +10,12 @@ import { cert, key } from './support/identity.ts';
 import { untilInterrupted } from './support/until-interrupted.ts';
 
 const MiB = 1024 * 1024;
-const READ_RATE = 4 * MiB;
 const WRITE_AHEAD = 16 * MiB;
 const CHUNK = Buffer.alloc(MiB / 16, 'rxjs-io-stream ');
 
-/** Reads 4 MiB a second, as a program that writes to a slow disk. */
-function readSlowly(io: IOStream): Observable<unknown> {
-  return io.consume(({ length }) => timer((length / READ_RATE) * 1000));
+/** Reads `rate` bytes a second, as a program that writes to a slow disk. */
+function readSlowly(io: IOStream, rate: number): Observable<unknown> {
+  return io.consume(({ length }) => timer((length / rate) * 1000));
 }
 
 /** Writes until `write` returns false, and again when half of the bytes are sent. Never ends. */
@@ -45,7 +44,7 @@ function firstPause(place: string, print: (line: string) => void): Plugin {
 }
 
 /** Serves the reader and the page, and sends to the reader, while subscribed. Emits the page when the sender starts. */
-export function sawtooth(print: (line: string) => void): Observable<Inspector> {
+export function sawtooth(print: (line: string) => void, rate = 4 * MiB): Observable<Inspector> {
   const reader = {
     app: firstPause('of the reader', print),
     ssl: tlsServer({ key, cert }),
@@ -61,7 +60,7 @@ export function sawtooth(print: (line: string) => void): Observable<Inspector> {
   // The first subscription: the page shows connections that are opened after it.
   return inspect({ interval: 100, recordWires: true }).pipe(
     switchMap((page) =>
-      listen({ ...at, plugin: reader }, readSlowly).pipe(
+      listen({ ...at, plugin: reader }, (io) => readSlowly(io, rate)).pipe(
         switchMap(({ address }) => {
           const port = typeof address === 'string' ? 0 : address.port;
           return merge([page], connect({ ...at, port, plugin: sender, highWaterMark: WRITE_AHEAD }, writeFast).pipe(ignoreElements()));

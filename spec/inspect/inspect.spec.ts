@@ -205,7 +205,8 @@ describe('the buttons of the page', () => {
     io.write('after');
     await h.until(() => io.inBytes === 17);
     const text = (await page.ask({ path: `recordings/${id}.txt` })).body;
-    const { entries, cut } = parseRecording(text);
+    const { id: number, entries, cut } = parseRecording(text);
+    expect(number).toBe(id);
     const data = entries.flatMap(({ line, signal }) =>
       signal.kind === 'data' ? [`${line}: ${Buffer.from(signal.bytes).toString()}`] : [],
     );

@@ -49,7 +49,7 @@ export class Recordings extends Subscription {
       this.#entries.delete(oldest[0]);
     }
     const startedAt = realTime.now();
-    this.#entries.set(id, { recorder: new Recorder(this.#settings.recordLimit, () => realTime.now() - startedAt), isActive: true });
+    this.#entries.set(id, { recorder: new Recorder(this.#settings.recordLimit, () => realTime.now() - startedAt, id), isActive: true });
     this.#update();
     return true;
   }

@@ -36,7 +36,8 @@ tbody tr[aria-selected=true] td:first-child { box-shadow: inset 3px 0 var(--in);
 tr.closed { color: var(--soft); }
 .number, .value { font-variant-numeric: tabular-nums; }
 .value { display: inline-block; min-width: 84px; font-size: 12px; white-space: nowrap; }
-.peer { word-break: break-all; }
+.peer { min-width: 150px; }
+td.number { white-space: nowrap; }
 th i { display: inline-block; width: 9px; height: 9px; border-radius: 2px; margin-left: 8px; }
 i.in { background: var(--in); } i.out { background: var(--out); } i.pending { background: var(--pending); }
 i.unread { background: var(--unread); } i.pause { background: var(--pause); opacity: .6; }
