@@ -36,14 +36,15 @@ tbody tr[aria-selected=true] td:first-child { box-shadow: inset 3px 0 var(--in);
 tr.closed { color: var(--soft); }
 .number, .value { font-variant-numeric: tabular-nums; }
 .value { display: inline-block; min-width: 84px; font-size: 12px; white-space: nowrap; }
-.peer { min-width: 150px; }
+.peer { min-width: 180px; }
 td.number { white-space: nowrap; }
 th i { display: inline-block; width: 9px; height: 9px; border-radius: 2px; margin-left: 8px; }
 i.in { background: var(--in); } i.out { background: var(--out); } i.pending { background: var(--pending); }
 i.unread { background: var(--unread); } i.pause { background: var(--pause); opacity: .6; }
 .state { border-radius: 10px; padding: 1px 8px; font-size: 12px; border: 1px solid currentColor; white-space: nowrap; }
 .state.open { color: var(--good); } .state.error { color: var(--bad); } .state.opening, .state.closing { color: var(--pause); }
-.layer { font: 12px ui-monospace, monospace; border: 1px solid var(--line); border-radius: 4px; padding: 0 5px; margin-right: 4px; }
+.layer { font: 12px ui-monospace, monospace; border: 1px solid var(--line); border-radius: 4px; padding: 0 5px; margin-right: 4px;
+  display: inline-block; max-width: 260px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; vertical-align: middle; }
 svg { display: block; overflow: visible; }
 svg .line { fill: none; stroke-width: 1.5; vector-effect: non-scaling-stroke; }
 svg .in { stroke: var(--in); } svg .out { stroke: var(--out); } svg .pending { stroke: var(--pending); } svg .unread { stroke: var(--unread); }
