@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { channel } from 'node:diagnostics_channel';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
+import { promisify } from 'node:util';
 import { describe, expect } from 'vitest';
 import { inspect } from 'rxjs-io-stream/inspect';
 import { inspected } from '../support/inspected.ts';
@@ -150,6 +152,13 @@ describe('inspect', () => {
     const next = createServer().listen(port, '127.0.0.1');
     h.defer(() => next.close());
     await once(next, 'listening');
+  });
+
+  spec('lets the process exit while it is subscribed', async () => {
+    const program = `import { inspect } from './src/inspect.ts';
+      inspect().subscribe(async ({ url }) => console.log((await (await fetch(url)).text()).slice(0, 15)));`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program]);
+    expect(stdout).toBe('<!doctype html>\n');
   });
 
   spec('listens on nothing if it is unsubscribed at once', async (h) => {

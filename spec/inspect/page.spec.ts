@@ -101,7 +101,7 @@ describe.skipIf(chromiumName === undefined)(`the page of inspect in Chromium (${
     await page.waitFor(`document.querySelector('#detail h2').textContent.includes('from 127')`);
   });
 
-  spec('says so when the process no longer answers', async (h) => {
+  spec('shows a warning when the process no longer answers', async (h) => {
     const { page, stop, shows } = await open(h);
     stop();
     await shows('No answer from the process');

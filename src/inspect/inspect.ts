@@ -10,7 +10,7 @@ import { Routes } from './routes.ts';
 
 /** The page that {@link inspect} serves. */
 export interface Inspector {
-  /** The address of the page. Contains the token: whoever has it sees, records and closes your connections. */
+  /** The address of the page. Keep it secret: its token allows to see, record and close your connections. */
   readonly url: string;
   /** The port of the page. */
   readonly port: number;
