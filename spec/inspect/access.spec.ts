@@ -155,10 +155,16 @@ describe('inspect', () => {
   });
 
   spec('lets the process exit while it is subscribed', async () => {
-    const program = `import { inspect } from './src/inspect.ts';
-      inspect().subscribe(async ({ url }) => console.log((await (await fetch(url)).text()).slice(0, 15)));`;
+    // A browser has a connection open: neither end of it keeps the process alive.
+    const program = `import { connect } from 'node:net';
+      import { inspect } from './src/inspect.ts';
+      inspect().subscribe(({ port }) => {
+        const browser = connect(port, '127.0.0.1', () => browser.unref().write('GET / HTTP/1.1\\r\\n'));
+        browser.once('close', () => console.log('closed by the page'));
+        console.log('served');
+      });`;
     const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program]);
-    expect(stdout).toBe('<!doctype html>\n');
+    expect(stdout).toBe('served\n');
   });
 
   spec('listens on nothing if it is unsubscribed at once', async (h) => {
