@@ -2,7 +2,12 @@ import ts from 'typescript';
 import { expect, test } from 'vitest';
 
 /** The entry points, each with those that may export its types. */
-const ENTRIES = [['src/index.ts'], ['src/testing.ts', 'src/index.ts'], ['src/opentelemetry.ts', 'src/index.ts']] as const;
+const ENTRIES = [
+  ['src/index.ts'],
+  ['src/testing.ts', 'src/index.ts'],
+  ['src/inspect.ts', 'src/index.ts'],
+  ['src/opentelemetry.ts', 'src/index.ts'],
+] as const;
 
 const program = ts.createProgram(
   ENTRIES.map(([entry]) => entry),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import * as library from 'rxjs-io-stream';
 import * as opentelemetry from 'rxjs-io-stream/opentelemetry';
+import * as inspect from 'rxjs-io-stream/inspect';
 import * as testing from 'rxjs-io-stream/testing';
 import { deadLinksOf, PAGES, proseOf } from './pages.ts';
 
@@ -14,6 +15,7 @@ describe('the README and the guides', () => {
     ['rxjs-io-stream', library],
     ['rxjs-io-stream/opentelemetry', opentelemetry],
     ['rxjs-io-stream/testing', testing],
+    ['rxjs-io-stream/inspect', inspect],
   ])('name everything that %s exports', (_entry, exported) => {
     expect(Object.keys(exported).filter((name) => !named.has(name))).toEqual([]);
   });
