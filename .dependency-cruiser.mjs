@@ -25,6 +25,7 @@ const OPENTELEMETRY = '^src/opentelemetry/';
 const OPENTELEMETRY_API = '^node_modules/@opentelemetry/api/';
 const WEB = '^src/web\\.ts$';
 const TESTING = '^src/testing/';
+const INSPECT = '^src/inspect/';
 
 /** place → what it may import besides rxjs and its own neighbours. */
 const places = {
@@ -46,6 +47,7 @@ const places = {
   'src/adapters': { path: ADAPTERS, may: [RELAY, STREAM, PLUGINS, WIRE, UTIL, EVENTS, ERRORS] },
   'src/testing': { path: TESTING, may: [LAYERS, WIRE, UTIL, ERRORS], node: false },
   'src/diagnostics': { path: DIAGNOSTICS, may: [MUX, POOL, RECONNECT, STREAM, UTIL] },
+  'src/inspect': { path: INSPECT, may: [DIAGNOSTICS, TESTING, STREAM, WIRE, PROTOCOL, UTIL] },
   'src/index.ts': {
     path: '^src/index\\.ts$',
     may: [WEB, DIAGNOSTICS, ADAPTERS, MUX, POOL, RECONNECT, STREAM, PLUGINS, LAYERS, WIRE],
@@ -60,6 +62,7 @@ const places = {
   'src/opentelemetry': { path: OPENTELEMETRY, may: [DIAGNOSTICS, STREAM, UTIL, OPENTELEMETRY_API] },
   'src/opentelemetry.ts': { path: '^src/opentelemetry\\.ts$', may: [OPENTELEMETRY] },
   'src/testing.ts': { path: '^src/testing\\.ts$', may: [TESTING] },
+  'src/inspect.ts': { path: '^src/inspect\\.ts$', may: [INSPECT] },
 };
 
 /** Plugins do not know each other; two of one folder are one idea. `composed` is not listed: it makes stacks of other plugins. */

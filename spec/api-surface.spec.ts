@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 const ENTRIES = [
   ['src/index.ts'],
   ['src/testing.ts', 'src/index.ts'],
+  ['src/inspect.ts', 'src/index.ts'],
   ['src/opentelemetry.ts', 'src/index.ts'],
   ['src/nats.ts', 'src/index.ts'],
 ] as const;

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import * as library from 'rxjs-io-stream';
 import * as nats from 'rxjs-io-stream/nats';
 import * as opentelemetry from 'rxjs-io-stream/opentelemetry';
+import * as inspect from 'rxjs-io-stream/inspect';
 import * as testing from 'rxjs-io-stream/testing';
 import { deadLinksOf, PAGES, proseOf } from './pages.ts';
 
@@ -16,6 +17,7 @@ describe('the README and the guides', () => {
     ['rxjs-io-stream/nats', nats],
     ['rxjs-io-stream/opentelemetry', opentelemetry],
     ['rxjs-io-stream/testing', testing],
+    ['rxjs-io-stream/inspect', inspect],
   ])('name everything that %s exports', (_entry, exported) => {
     expect(Object.keys(exported).filter((name) => !named.has(name))).toEqual([]);
   });

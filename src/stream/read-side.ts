@@ -41,6 +41,11 @@ export class ReadSide implements ReadersOwner {
 
   // The buffer and the pause of the user
 
+  /** Number of unread bytes. */
+  get unread(): number {
+    return this.#buffer.length;
+  }
+
   get buffer(): Bytes {
     return asBytes(this.#buffer.view());
   }

@@ -110,7 +110,8 @@ function watch(recorder: Recorder, down: LineName, up: LineName, operator: Opera
     });
 }
 
-class Recorder {
+/** Records the signals of one connection, up to a limit of memory. */
+export class Recorder {
   readonly #entries: RecordedEntry[] = [];
   readonly #now: () => number;
   readonly #id: number | undefined;
