@@ -8,6 +8,7 @@ const DOORS = {
   index: 'rxjs-io-stream',
   nats: 'rxjs-io-stream/nats',
   testing: 'rxjs-io-stream/testing',
+  inspect: 'rxjs-io-stream/inspect',
   opentelemetry: 'rxjs-io-stream/opentelemetry',
 };
 
