@@ -18,6 +18,7 @@ const RELAY = '^src/relay/';
 const RECONNECT = '^src/reconnect/';
 const POOL = '^src/pool/';
 const MUX = '^src/mux/';
+const NATS = '^src/nats/';
 const ADAPTERS = '^src/adapters/';
 const DIAGNOSTICS = '^src/diagnostics/';
 const OPENTELEMETRY = '^src/opentelemetry/';
@@ -41,6 +42,7 @@ const places = {
   'src/reconnect': { path: RECONNECT, may: [STREAM, WIRE, UTIL, ERRORS] },
   'src/pool': { path: POOL, may: [STREAM, WIRE, UTIL, EVENTS, ERRORS], node: false },
   'src/mux': { path: MUX, may: [STREAM, WIRE, PROTOCOL, UTIL, ERRORS], node: false },
+  'src/nats': { path: NATS, may: [MESSAGES, STREAM, LAYERS, WIRE, PROTOCOL, UTIL, ERRORS], node: false },
   'src/codecs': { path: CODECS, may: [RECONNECT, STREAM, PROTOCOL, UTIL, ERRORS], node: false },
   'src/adapters': { path: ADAPTERS, may: [RELAY, STREAM, PLUGINS, WIRE, UTIL, EVENTS, ERRORS] },
   'src/testing': { path: TESTING, may: [LAYERS, WIRE, UTIL, ERRORS], node: false },
@@ -51,6 +53,7 @@ const places = {
     may: [WEB, DIAGNOSTICS, ADAPTERS, MUX, POOL, RECONNECT, STREAM, PLUGINS, LAYERS, WIRE],
   },
   'src/codecs.ts': { path: '^src/codecs\\.ts$', may: [CODECS, ERRORS] },
+  'src/nats.ts': { path: '^src/nats\\.ts$', may: [NATS] },
   'src/web.ts': {
     path: WEB,
     may: [ADAPTERS, CODECS, MUX, RECONNECT, POOL, RELAY, STREAM, PLUGINS, LAYERS, MESSAGES, WIRE, PROTOCOL, EVENTS, ERRORS],

@@ -10,7 +10,7 @@ export default defineConfig({
     // Specs import the package by its name, like a user, and get the sources.
     alias: [
       { find: /^rxjs-io-stream$/, replacement: source('./src/index.ts') },
-      { find: /^rxjs-io-stream\/(codecs|inspect|opentelemetry|testing)$/, replacement: source('./src/$1.ts') },
+      { find: /^rxjs-io-stream\/(codecs|inspect|nats|opentelemetry|testing)$/, replacement: source('./src/$1.ts') },
     ],
   },
   test: {

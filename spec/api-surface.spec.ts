@@ -7,6 +7,7 @@ const ENTRIES = [
   ['src/testing.ts', 'src/index.ts'],
   ['src/inspect.ts', 'src/index.ts'],
   ['src/opentelemetry.ts', 'src/index.ts'],
+  ['src/nats.ts', 'src/index.ts'],
 ] as const;
 
 const program = ts.createProgram(

@@ -4,7 +4,13 @@ import { Comment, CommentTag, Converter, ReflectionKind } from 'typedoc';
 import { MarkdownPageEvent } from 'typedoc-plugin-markdown';
 
 const HEADINGS = /^\/\/ .+/gm;
-const DOORS = { index: 'rxjs-io-stream', testing: 'rxjs-io-stream/testing', opentelemetry: 'rxjs-io-stream/opentelemetry' };
+const DOORS = {
+  index: 'rxjs-io-stream',
+  nats: 'rxjs-io-stream/nats',
+  testing: 'rxjs-io-stream/testing',
+  inspect: 'rxjs-io-stream/inspect',
+  opentelemetry: 'rxjs-io-stream/opentelemetry',
+};
 
 export function load(app) {
   let constant;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import * as library from 'rxjs-io-stream';
+import * as nats from 'rxjs-io-stream/nats';
 import * as opentelemetry from 'rxjs-io-stream/opentelemetry';
 import * as inspect from 'rxjs-io-stream/inspect';
 import * as testing from 'rxjs-io-stream/testing';
@@ -13,6 +14,7 @@ describe('the README and the guides', () => {
 
   test.each([
     ['rxjs-io-stream', library],
+    ['rxjs-io-stream/nats', nats],
     ['rxjs-io-stream/opentelemetry', opentelemetry],
     ['rxjs-io-stream/testing', testing],
     ['rxjs-io-stream/inspect', inspect],

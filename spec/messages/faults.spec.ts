@@ -24,7 +24,7 @@ function exchange(deliver: Deliver): { a: App; b: App; messages: number } {
       else app.send('end');
     };
   }
-  clock.advance(1);
+  clock.advance(20);
   const { length } = channel.sent[0];
   clock.advance(1_000_000);
   return { a, b, messages: length };

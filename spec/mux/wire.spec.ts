@@ -6,41 +6,14 @@ import { mux, type Mux } from '../../src/mux/mux.ts';
 import { passthrough } from '../../src/plugins/passthrough.ts';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { checkWire } from '../../src/testing/rules/check-wire.ts';
-import type { Peer } from '../../src/testing/rules/wire-peer.ts';
 import type { WireUnderTest } from '../../src/testing/rules/wire/wire-under-test.ts';
 import { testDial } from '../../src/testing/test-dial.ts';
+import { AcceptedPeers } from '../support/accepted-peers.ts';
 import { spec } from '../support/spec.ts';
-
-/** An accepted stream as the other end of a wire under test. */
-function streamPeer(io: IOStream): Peer {
-  const chunks: Buffer[] = [];
-  let [count, ended, failed] = [0, false, false];
-  io.data$.subscribe({
-    next: (bytes) => {
-      chunks.push(bytes);
-      count += bytes.length;
-    },
-    error: () => (failed = true),
-  });
-  io.eof$.subscribe(() => (ended = true));
-  return {
-    write: (bytes) => void io.write(bytes),
-    end: () => io.end(),
-    reset: () => io.reset(),
-    pause: () => io.pause(),
-    resume: () => io.resume(),
-    received: () => Buffer.concat(chunks),
-    count: () => count,
-    ended: () => ended,
-    failed: () => failed,
-  };
-}
 
 /** The wire of a mux, and access to the streams that the other mux accepts. */
 function underTest(below: readonly [IOStream, IOStream], free: () => void): WireUnderTest {
-  const accepted: IOStream[] = [];
-  const waiting: ((io: IOStream) => void)[] = [];
-  let dialled = 0;
+  const peers = new AcceptedPeers();
   const link: Mux = mux(below[0], { role: 'client', keepAlive: false });
   const far = mux(below[1], {
     role: 'server',
@@ -48,15 +21,8 @@ function underTest(below: readonly [IOStream, IOStream], free: () => void): Wire
     streams: { allowHalfOpen: true, outBufLimit: 0, plugin: { p: passthrough() } },
   });
   far.errors$.subscribe(); // Handles the resets.
-  far.connections$.subscribe((io) => {
-    dialled += 1;
-    const next = waiting.shift();
-    if (next) next(io);
-    else accepted.push(io);
-  });
-  const peer = async (): Promise<Peer> =>
-    streamPeer(accepted.shift() ?? (await new Promise<IOStream>((resolve) => void waiting.push(resolve))));
-  return { wire: link.wire(), dial: testDial(), peer, dialled: () => dialled, free };
+  far.connections$.subscribe((io) => peers.add(io));
+  return { wire: link.wire(), dial: testDial(), peer: () => peers.next(), dialled: () => peers.total, free };
 }
 
 describe('the wire of a mux', () => {

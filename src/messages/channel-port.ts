@@ -1,4 +1,4 @@
-import { from, type ObservableInput, type Unsubscribable } from 'rxjs';
+import { from, noop, Subscription, type ObservableInput } from 'rxjs';
 import { EPROTOCOL, IOStreamError } from '../errors.ts';
 import { describeWithType } from '../util/describe.ts';
 import { guardedSubscriber } from '../util/guarded-subscriber.ts';
@@ -14,6 +14,11 @@ export interface ChannelEnd {
   send(message: Uint8Array & { readonly buffer: ArrayBuffer }): unknown;
   /** Emits the messages of the other end, in order. Subscribed when the wire dials. Its completion and its error end the connection. */
   readonly messages$: ObservableInput<ArrayBuffer | ArrayBufferView>;
+  /**
+   * Emits whether `send` may be called: its first value when it is subscribed, then each change. While false, nothing is sent: the
+   * application is paused when a window of bytes waits. @default `send` may always be called
+   */
+  readonly writable$?: ObservableInput<boolean> | undefined;
   /** Closes the channel. Called once, at the end of the connection. @default the channel stays open */
   readonly close?: (() => unknown) | undefined;
 }
@@ -25,6 +30,8 @@ export type OpenChannel = () => ChannelEnd | PromiseLike<ChannelEnd>;
 export interface PortTarget {
   onOpen(): void;
   onMessage(message: Uint8Array): void;
+  /** The channel can be written again. */
+  onWritable(): void;
   /** The channel has completed. */
   onClosed(): void;
   onFailed(error: unknown): void;
@@ -35,7 +42,8 @@ export class ChannelPort {
   readonly #target: PortTarget;
   readonly #open: OpenChannel;
   #channel: ChannelEnd | undefined;
-  #reading: Unsubscribable | undefined;
+  readonly #reading = new Subscription();
+  #isWritable = true;
   readonly #inbox = new Fifo<Uint8Array>();
   #isReceiving = false;
   #isClosed = false;
@@ -45,8 +53,9 @@ export class ChannelPort {
     this.#open = open;
   }
 
-  get isOpen(): boolean {
-    return this.#channel !== undefined;
+  /** Whether the channel takes messages. Messages sent to one that does not are lost. */
+  get isWritable(): boolean {
+    return this.#isWritable;
   }
 
   open(): void {
@@ -79,7 +88,7 @@ export class ChannelPort {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#inbox.clear();
-    this.#reading?.unsubscribe();
+    this.#reading.unsubscribe();
     if (this.#channel) closeQuietly(this.#channel);
   }
 
@@ -94,9 +103,24 @@ export class ChannelPort {
       complete: () => this.#target.onClosed(),
     });
     this.#channel = channel;
-    this.#reading = reading;
+    this.#reading.add(reading);
+    if (channel.writable$) this.#observeWritable(channel.writable$);
     from(channel.messages$).subscribe(reading);
     this.#target.onOpen();
+  }
+
+  #observeWritable(writable$: ObservableInput<boolean>): void {
+    const observing = guardedSubscriber<boolean>({
+      next: (isWritable) => {
+        const wasWritable = this.#isWritable;
+        this.#isWritable = isWritable;
+        if (isWritable && !wasWritable) this.#target.onWritable();
+      },
+      error: (error) => this.#target.onFailed(channelFailed(error, 'write')),
+      complete: noop,
+    });
+    this.#reading.add(observing);
+    from(writable$).subscribe(observing);
   }
 
   /** Not reentrant: a channel may emit the answer to a message from inside of `send`. */

@@ -25,12 +25,17 @@ export class FrameWriter {
   }
 
   /** Acknowledges what was read, unless another frame has done so. */
+  /** Positions that were read, and that no frame has acknowledged. */
+  get unacknowledged(): number {
+    return this.#input.read - this.#reported;
+  }
+
   acknowledge(): void {
     if (this.#reported !== this.#input.read) this.send('ACK');
   }
 
   send(type: FrameType): void {
-    if (!this.#isStopped) this.#port.send(this.#encode(type));
+    if (this.#canSend) this.#port.send(this.#encode(type));
   }
 
   /** Sends the queued bytes that the window allows, then the end. Not reentrant: a channel may answer from inside of `send`. */
@@ -42,7 +47,7 @@ export class FrameWriter {
       this.#output.take(message.subarray(HEADER_BYTES));
       this.#port.send(message);
     }
-    if (!this.#isStopped && this.#output.isEndDue) {
+    if (this.#canSend && this.#output.isEndDue) {
       const message = this.#encode('END');
       this.#output.endSent();
       this.#port.send(message);
@@ -53,15 +58,19 @@ export class FrameWriter {
   /** Writes nothing more, except a RESET with the reason. @param code the reason. @default no RESET */
   stop(code?: string): void {
     this.#isStopped = true;
-    if (code === undefined) return;
+    if (code === undefined || !this.#port.isWritable) return;
     const payload = encodeCode(code);
     const message = this.#encode('RESET', payload.length);
     message.set(payload, HEADER_BYTES);
     this.#port.send(message);
   }
 
+  get #canSend(): boolean {
+    return !this.#isStopped && this.#port.isWritable;
+  }
+
   #nextSize(): number {
-    return this.#isStopped ? 0 : this.#output.nextSize();
+    return this.#canSend ? this.#output.nextSize() : 0;
   }
 
   #encode(type: FrameType, payloadBytes = 0): Uint8Array<ArrayBuffer> {

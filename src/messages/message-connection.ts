@@ -10,7 +10,7 @@ import { END, type Dial, type Flow, type Up } from '../wire/signal.ts';
 import { ChannelPort, type OpenChannel, type PortTarget } from './channel-port.ts';
 import { FrameWriter } from './frame-writer.ts';
 import { KeepAlive, type KeepAliveTarget } from '../util/keep-alive.ts';
-import { channelClosed, notAnswered, peerHasRestarted, peerIsSilent, resetByPeer } from './message-errors.ts';
+import { channelClosed, channelIsBlocked, peerHasRestarted, peerIsSilent, resetByPeer } from './message-errors.ts';
 import { MessageInput, type InputTarget } from './message-input.ts';
 import type { MessageSettings } from './message-options.ts';
 import { MessageOutput } from './message-output.ts';
@@ -18,6 +18,9 @@ import { MessageOutput } from './message-output.ts';
 /** Milliseconds until the first PING to an unknown peer is repeated. Each further wait is twice as long, up to the maximum. */
 const FIRST_REPEAT = 50;
 const MAX_REPEAT = 1000;
+
+/** Maximum delay of an acknowledgement, in milliseconds. */
+const ACK_DELAY = 1;
 
 /**
  * Connects the signals of one connection to a channel of messages.
@@ -47,6 +50,8 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
   readonly #opening = new Subscription();
   #keepAlive: KeepAlive | undefined;
   #linger: Watchdog | undefined;
+  /** The delay of an acknowledgement. */
+  #acknowledging: Subscription | undefined;
 
   constructor(dial: Dial, up: Observer<Up>, settings: MessageSettings, open: OpenChannel) {
     this.#dial = dial;
@@ -63,7 +68,7 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
     source?.subscribe();
     if (this.#isFreed) return;
     const limit = remainingTime(this.#dial.timeouts.connect, this.#dial);
-    this.#opening.add(after(limit, this.#dial.scheduler, () => this.onFailed(notAnswered(limit))));
+    this.#opening.add(after(limit, this.#dial.scheduler, () => this.onFailed(this.#settings.notAnswered(limit))));
     this.#port.open();
   }
 
@@ -128,13 +133,22 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
     }
   }
 
+  /** Sends a PING, too: messages may have been lost since the channel was writable, and its answer reveals that. */
+  onWritable(): void {
+    this.#frames.send('PING');
+    if (!this.#isConnected) return;
+    this.#frames.pump();
+    this.#updatePressure();
+    this.#completeIfEnded();
+  }
+
   onClosed(): void {
     if (this.#isClosing && this.#output.isRead) this.#complete();
     else this.#fail(channelClosed(this.#isConnected));
   }
 
   onSilence(pings: number, timeout: number): void {
-    this.onFailed(peerIsSilent(pings, timeout));
+    this.onFailed(this.#port.isWritable ? peerIsSilent(pings, timeout) : channelIsBlocked(pings, timeout));
   }
 
   /** Fails by an error that we have found, and reports its code to the peer. */
@@ -158,7 +172,18 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
     if (!this.#isFreed) this.#ticks.request(this);
   }
 
+  /**
+   * Acknowledges at once what is much. Less waits for further bytes, or for a frame that goes out anyway: with a message for each one
+   * received, a transfer took twice the CPU.
+   */
   onTick(): void {
+    if (this.#frames.unacknowledged >= this.#settings.window / 4) this.#acknowledge();
+    else this.#acknowledging ??= after(ACK_DELAY, this.#dial.scheduler, () => this.#acknowledge());
+  }
+
+  #acknowledge(): void {
+    this.#acknowledging?.unsubscribe();
+    this.#acknowledging = undefined;
     this.#frames.acknowledge();
   }
 
@@ -218,7 +243,7 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
     this.#opening.unsubscribe();
     const { keepAlive } = this.#settings;
     if (keepAlive) this.#keepAlive = new KeepAlive(keepAlive, this.#dial.scheduler, this);
-    this.#up.next({ kind: 'connected', details: [{ wire: 'messages' }] });
+    this.#up.next({ kind: 'connected', details: [this.#settings.details] });
   }
 
   /** Pauses or resumes the application. */
@@ -231,6 +256,7 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
 
   #completeIfEnded(): void {
     if (!this.#input.isEndTaken || !this.#output.isRead || this.#isFreed) return;
+    if (!this.#port.isWritable) return; // The peer would not get our last acknowledgement.
     this.#frames.acknowledge();
     this.#complete();
   }
@@ -256,6 +282,7 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
     this.#opening.unsubscribe();
     this.#keepAlive?.stop();
     this.#linger?.stop();
+    this.#acknowledging?.unsubscribe();
     this.#ticks.cancel(this);
     this.#frames.stop(code);
     this.#output.clear();

@@ -38,6 +38,11 @@ export function peerIsSilent(pings: number, ms: number): IOStreamError {
   return new IOStreamError('ETIMEDOUT', { phase: 'read', errno: -110, message });
 }
 
+export function channelIsBlocked(pings: number, ms: number): IOStreamError {
+  const message = `the channel accepted none of ${pings} pings within ${ms} ms each (keepAlive)`;
+  return new IOStreamError('ETIMEDOUT', { phase: 'write', errno: -110, message });
+}
+
 export function notAnswered(ms: number): IOStreamError {
   const message = `connect timed out: the other end of the channel has not answered within ${ms} ms; does it read the channel with overMessages?`;
   return new IOStreamError(ETOCONNECT, { phase: 'connect', message });

@@ -1,8 +1,11 @@
+import type { IOStreamError } from '../errors.ts';
 import type { KeepAliveTimes } from '../util/keep-alive.ts';
 import { HEADER_BYTES } from '../protocol/message-frame.ts';
-import { checkOptions, type OptionSet } from '../util/check-options.ts';
+import { checkOptions, type Rule, type Rules } from '../util/check-options.ts';
 import { describeValue } from '../util/describe.ts';
 import { isCount, isObject } from '../util/value-tests.ts';
+import type { LayerDetails } from '../wire/signal.ts';
+import { notAnswered } from './message-errors.ts';
 
 /** When the peer of {@link overMessages} counts as dead. */
 export interface MessageKeepAlive {
@@ -27,27 +30,24 @@ export interface MessageSettings {
   readonly window: number;
   readonly maxPayload: number;
   readonly keepAlive: KeepAliveTimes | undefined;
+  /** What the wire reports when it is connected. */
+  readonly details: LayerDetails;
+  /** Makes the error of a connection that was not answered within `ms`. */
+  readonly notAnswered: (ms: number) => IOStreamError;
 }
 
 const MAX_WINDOW = 2 ** 32 - 1;
+/** Default of `maxMessage`. */
+export const MAX_MESSAGE: number = 64 * 1024;
 
-/** Made at the call: a bundler keeps a table with computed text, even if nothing uses it. */
-const messageOptions = (): OptionSet => ({
-  caller: 'overMessages',
-  rules: {
-    window: [`a number of bytes from 1 to ${MAX_WINDOW}`, (value) => isCount(value) && value > 0 && value <= MAX_WINDOW],
-    maxMessage: [`a number of bytes, more than the ${HEADER_BYTES} of the header`, (value) => isCount(value) && value > HEADER_BYTES],
-    keepAlive: ['false or { interval, timeout }', (value) => value === false || isObject(value)],
-  },
-  show: describeValue,
+/** The rules of the options, also for wires over a channel of their own. Made at the call: a bundler keeps a table with computed text. */
+export const messageRules = (): Readonly<Record<keyof OverMessagesOptions, Rule>> => ({
+  window: [`a number of bytes from 1 to ${MAX_WINDOW}`, (value) => isCount(value) && value > 0 && value <= MAX_WINDOW],
+  maxMessage: [`a number of bytes, more than the ${HEADER_BYTES} of the header`, (value) => isCount(value) && value > HEADER_BYTES],
+  keepAlive: ['false or { interval, timeout }', (value) => value === false || isObject(value)],
 });
 
-const KEEP_ALIVE_OPTIONS: OptionSet = {
-  caller: 'overMessages',
-  rules: { interval: ['milliseconds, more than 0', isPositive], timeout: ['milliseconds, more than 0', isPositive] },
-  prefix: 'keepAlive.',
-  show: describeValue,
-};
+const KEEP_ALIVE_RULES: Rules = { interval: ['milliseconds, more than 0', isPositive], timeout: ['milliseconds, more than 0', isPositive] };
 
 /**
  * Copies and checks the options.
@@ -55,12 +55,29 @@ const KEEP_ALIVE_OPTIONS: OptionSet = {
  * @throws TypeError that names the wrong option.
  */
 export function messageSettings(options: OverMessagesOptions): MessageSettings {
-  const { window = 256 * 1024, maxMessage = 64 * 1024, keepAlive = {} } = checkOptions(options, messageOptions());
-  return { window, maxPayload: maxMessage - HEADER_BYTES, keepAlive: keepAlive === false ? undefined : timesOf(keepAlive) };
+  const caller = 'overMessages';
+  return settingsOf(checkOptions(options, { caller, rules: messageRules(), show: describeValue }), caller);
 }
 
-function timesOf(keepAlive: MessageKeepAlive): KeepAliveTimes {
-  const { interval = 30_000, timeout = 10_000 } = checkOptions(keepAlive, KEEP_ALIVE_OPTIONS);
+/**
+ * Returns the settings of checked options.
+ *
+ * @throws TypeError for wrong times of `keepAlive`.
+ */
+export function settingsOf(options: OverMessagesOptions, caller: string): MessageSettings {
+  const { window = 256 * 1024, maxMessage = MAX_MESSAGE, keepAlive = {} } = options;
+  return {
+    window,
+    maxPayload: maxMessage - HEADER_BYTES,
+    keepAlive: keepAlive === false ? undefined : timesOf(keepAlive, caller),
+    details: { wire: 'messages' },
+    notAnswered,
+  };
+}
+
+function timesOf(keepAlive: MessageKeepAlive, caller: string): KeepAliveTimes {
+  const set = { caller, rules: KEEP_ALIVE_RULES, prefix: 'keepAlive.', show: describeValue };
+  const { interval = 30_000, timeout = 10_000 } = checkOptions(keepAlive, set);
   return { interval, timeout };
 }
 

@@ -1,3 +1,4 @@
+import { ACCEPTED_DEFAULTS } from '../stream/accepted-defaults.ts';
 import { checkOptionsWithoutEndpoint } from '../stream/check-stream-options.ts';
 import type { IOStreamOptions, StreamOf } from '../stream/io-stream.ts';
 import type { OptionsOf } from '../stream/stream-of.ts';
@@ -49,7 +50,6 @@ export interface MuxOptions<O extends object = object> {
 
 const DEFAULTS = { window: INITIAL_WINDOW, maxStreams: 1024, budget: 64 * 1024 * 1024 };
 const KEEP_ALIVE = { interval: 30_000, timeout: 10_000 };
-const STREAMS = { allowHalfOpen: false, outBufLimit: 1024 * 1024 };
 
 const KEEP_ALIVE_OPTIONS: OptionSet = {
   caller: 'mux',
@@ -97,7 +97,7 @@ export function checkMuxOptions(options: MuxOptions): { readonly session: Sessio
   if (wrong !== undefined) throw new TypeError(`expected \`streams\` of mux to have no endpoint, got \`${wrong}\``);
   return {
     session: { role, window, maxStreams, budget, keepAlive: times },
-    streams: checkOptionsWithoutEndpoint({ ...STREAMS, ...streams }) as IOStreamOptions,
+    streams: checkOptionsWithoutEndpoint({ ...ACCEPTED_DEFAULTS, ...streams }) as IOStreamOptions,
   };
 }
 

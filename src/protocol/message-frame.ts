@@ -85,6 +85,11 @@ export function decodeFrame(message: Uint8Array): MessageFrame {
   return frame;
 }
 
+/** Whether a message carries bytes or the end: its loss leaves a gap. */
+export function hasPosition(message: Uint8Array): boolean {
+  return message[1] === FRAME_TYPES.indexOf('DATA') || message[1] === FRAME_TYPES.indexOf('END');
+}
+
 /** Names a frame in an error message. */
 export function describeFrame({ type, position, payload }: MessageFrame): string {
   return payload.length > 0 ? `${type} at position ${position} with ${payload.length} bytes` : `${type} at position ${position}`;

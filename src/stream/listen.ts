@@ -1,12 +1,14 @@
 /* eslint-disable @typescript-eslint/unified-signatures -- the own fields of a union of options would not be inferred */
 import { createServer, Server as NetServer, type ListenOptions as NetListenOptions, type Socket } from 'node:net';
-import { isObservable, Observable } from 'rxjs';
+import { isObservable, noop, Observable } from 'rxjs';
 import { Admission } from '../layers/admission.ts';
 import { describeValue } from '../util/describe.ts';
 import { definedOptions, ownOptions } from '../util/own-options.ts';
 import { steadyScheduler } from '../util/real-time.ts';
+import { reset } from '../wire/discard.ts';
 import { checkUnixPath } from '../wire/unix-path.ts';
 import { abortError } from './abort.ts';
+import { ACCEPTED_DEFAULTS } from './accepted-defaults.ts';
 import { acceptedOptions } from './accepted-options.ts';
 import { toBindError } from './bind-error.ts';
 import { checkListenOptions, listenUsage, type BindOptions } from './check-listen-options.ts';
@@ -14,15 +16,13 @@ import { inheritedFd } from './inherited-fd.ts';
 import { inheritedPath } from './inherited-path.ts';
 import { IOStream, type IOStreamOptions, type StreamOf } from './io-stream.ts';
 import type { ListenOptions } from './listen-options.ts';
+import { drainOnAbort } from './drain-on-abort.ts';
 import { DEFAULTS } from './options.ts';
 import type { Handler } from './run-handler.ts';
 import { Server } from './server.ts';
 import { publishListening } from './server-diagnostics.ts';
 import type { OptionsOf } from './stream-of.ts';
 import { TransferredSockets } from './transferred-sockets.ts';
-
-/** Default of `outBufLimit` for accepted streams: limits a thousand slow clients to 1 GiB. */
-const OUT_BUF_LIMIT = 1024 * 1024;
 
 /**
  * Listens for connections: each subscription binds, emits a `Server`, and serves until it is unsubscribed.
@@ -73,9 +73,14 @@ export function listen<O extends object>(
 export function listen(options: ListenOptions, handler?: Handler<never>): Observable<unknown> {
   const { bind, admit, stream } = checkListenOptions(options);
   if (handler !== undefined && typeof handler !== 'function') throw listenUsage('the handler to be a function', describeValue(handler));
-  const { outBufLimit = OUT_BUF_LIMIT, allowHalfOpen = false, scheduler = DEFAULTS.scheduler, noDelay = true, keepAlive = false } = stream;
+  const { outBufLimit = ACCEPTED_DEFAULTS.outBufLimit, allowHalfOpen = ACCEPTED_DEFAULTS.allowHalfOpen } = stream;
+  const { scheduler = DEFAULTS.scheduler, noDelay = true, keepAlive = false } = stream;
   const optionsOf = acceptedOptions(ownOptions({ ...stream, outBufLimit, allowHalfOpen }, 'listen'));
   const accept = (socket: Socket): IOStream => new IOStream(optionsOf(socket) as IOStreamOptions);
+  const refuse = (socket: Socket): void => {
+    socket.on('error', noop);
+    reset(socket);
+  };
 
   const takeFd = inheritedFd(bind);
   return new Observable((out) => {
@@ -99,8 +104,8 @@ export function listen(options: ListenOptions, handler?: Handler<never>): Observ
       }
       const admission = admit && new Admission(isObservable(admit) ? undefined : admit);
       const address = net.address() ?? (fd === undefined ? '' : inheritedPath(fd));
-      const accepting = { address, scheduler: steadyScheduler(scheduler), accept, handler: handler as Handler | undefined, admission };
-      server = new Server(net, accepting);
+      const shared = { scheduler: steadyScheduler(scheduler), handler: handler as Handler | undefined, caller: 'listen' };
+      server = new Server(net, { ...shared, address, admission, accept, refuse });
       publishListening(server);
       out.next(server);
       if (isObservable(admit)) out.add(server.followRules(admit));
@@ -109,14 +114,7 @@ export function listen(options: ListenOptions, handler?: Handler<never>): Observ
     if (net instanceof TransferredSockets) net.listen(onListening);
     else if (fd === undefined) net.listen(netOptions(bind), onListening);
     else net.listen({ fd }, bind.backlog, onListening);
-    if (signal) {
-      const onAbort = (): void => {
-        if (server) out.add(server.drain({ deadline: Infinity }).subscribe({ complete: () => out.complete() }));
-        else out.error(abortError(signal));
-      };
-      signal.addEventListener('abort', onAbort);
-      out.add(() => signal.removeEventListener('abort', onAbort));
-    }
+    if (signal) drainOnAbort(signal, out, () => server);
     return () => {
       if (server) server.stop();
       else net.close();

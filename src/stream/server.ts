@@ -1,9 +1,8 @@
-import type { AddressInfo, Socket } from 'node:net';
-import { BehaviorSubject, noop, Observable, Subject, type SchedulerLike, type Subscription } from 'rxjs';
+import type { AddressInfo } from 'node:net';
+import { BehaviorSubject, Observable, Subject, type SchedulerLike, type Subscription } from 'rxjs';
 import { Refusal, type Admission, type Admitted } from '../layers/admission.ts';
 import type { AdmitRules } from '../layers/admit-rules.ts';
 import { after } from '../util/timer.ts';
-import { reset } from '../wire/discard.ts';
 import { checkDeadline, type DrainOptions, type DrainReport } from './drain.ts';
 import { followRules } from './follow-rules.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -13,25 +12,35 @@ import type { Handler } from './run-handler.ts';
 import { ServedStreams } from './served-streams.ts';
 import { type Peer, publishAccept, publishDrain, publishDrop, publishServerClosed } from './server-diagnostics.ts';
 
-/** What a server needs of a `net.Server`. */
-interface Listener {
-  on(event: 'connection', callback: (socket: Socket) => void): unknown;
+/** A connection without a stream: a socket, or a request that was not answered yet. */
+export type Candidate = Peer;
+
+/** What a server needs of a `net.Server`, or of another listener. */
+export interface Listener {
+  on(event: 'connection', callback: (candidate: Candidate) => void): unknown;
   on(event: 'drop', callback: (peer?: Peer) => void): unknown;
   on(event: 'error', callback: (error: Error) => void): unknown;
   close(): unknown;
+  /** Resolves after `close`, when no connection follows. @default none follows after `close` */
+  readonly stopped?: Promise<void> | undefined;
 }
 
-/** How a server accepts connections. */
-interface Accepting<S extends IOStream> {
+/** How a server accepts connections. Methods, so that the type of a connection may be that of its listener. */
+export interface Accepting<S extends IOStream> {
   readonly address: AddressInfo | string;
   readonly scheduler: SchedulerLike;
-  readonly accept: (socket: Socket) => S;
   readonly handler: Handler<S> | undefined;
   readonly admission: Admission | undefined;
+  /** Name of the function that listens, for messages. */
+  readonly caller: string;
+  /** Creates the stream of a connection. */
+  accept(candidate: Candidate): S;
+  /** Rejects a connection that is not admitted, or whose stream cannot be created. */
+  refuse(candidate: Candidate): void;
 }
 
 /**
- * Accepts connections. Emitted by `listen`; stops when that is unsubscribed.
+ * Accepts connections. Emitted by `listen` and `natsListen`; stops when that is unsubscribed.
  *
  * ```ts
  * import { listen } from 'rxjs-io-stream';
@@ -44,11 +53,11 @@ interface Accepting<S extends IOStream> {
  * ```
  */
 export class Server<S extends IOStream = IOStream> {
-  /** The bound address: address and port, or a path. */
+  /** The bound address: address and port, a path, or a subject of NATS. */
   readonly address: AddressInfo | string;
   readonly #net: Listener;
   readonly #scheduler: SchedulerLike;
-  readonly #accept: (socket: Socket) => S;
+  readonly #accepting: Pick<Accepting<S>, 'accept' | 'refuse'>;
   readonly #served: ServedStreams;
   /** The open streams, and their entries of `admit`. */
   readonly #open = new Map<S, Admitted | undefined>();
@@ -56,6 +65,8 @@ export class Server<S extends IOStream = IOStream> {
   readonly #admission: Admission | undefined;
   readonly #readerLeft = new Subject<void>();
   #stopped = false;
+  /** Number of connections that were accepted. */
+  #total = 0;
   /** Called by streams that took over a wire; they are served already. */
   readonly #successors: Supervisor = {
     unhandled: (error, wasConnected) => this.#served.report(error, wasConnected),
@@ -74,14 +85,15 @@ export class Server<S extends IOStream = IOStream> {
   readonly #accepted: Supervisor = { ...this.#successors, opened: (io) => this.#served.serve(io as S) };
 
   /** @internal */
-  constructor(net: Listener, { address, scheduler, accept, handler, admission }: Accepting<S>) {
+  constructor(net: Listener, accepting: Accepting<S>) {
+    const { address, scheduler, handler, admission, caller } = accepting;
     this.address = address;
     this.#net = net;
     this.#scheduler = scheduler;
-    this.#accept = accept;
-    this.#served = new ServedStreams('listen', handler as Handler<never> | undefined);
+    this.#accepting = accepting;
+    this.#served = new ServedStreams(caller, handler as Handler<never> | undefined);
     this.#admission = admission;
-    net.on('connection', (socket) => this.#welcome(socket));
+    net.on('connection', (candidate) => this.#welcome(candidate));
     net.on('drop', (peer) => this.#countDropped('maxConnections', peer ?? {}));
     net.on('error', (error) => this.#served.report(error));
   }
@@ -129,15 +141,21 @@ export class Server<S extends IOStream = IOStream> {
     const deadline = checkDeadline(options);
     return new Observable((out) => {
       this.#net.close();
-      const total = this.#open.size;
+      const { stopped } = this.#net;
+      const before = this.#total - this.#open.size;
       let cut = 0;
+      let isStopped = !stopped;
       const look = (): void => {
-        if (this.#open.size > 0) return;
-        const report = { finished: total - cut, cut };
+        if (this.#open.size > 0 || !isStopped) return;
+        const report = { finished: this.#total - before - cut, cut };
         publishDrain(this, report);
         out.next(report);
         out.complete();
       };
+      void stopped?.then(() => {
+        isStopped = true;
+        if (!out.closed) look();
+      });
       out.add(this.#readerLeft.subscribe(look));
       out.add(
         after(deadline, this.#scheduler, () => {
@@ -166,33 +184,33 @@ export class Server<S extends IOStream = IOStream> {
     publishServerClosed(this);
   }
 
-  #welcome(socket: Socket): void {
-    const entry = this.#admission && this.#enter(this.#admission, socket);
+  #welcome(candidate: Candidate): void {
+    const entry = this.#admission && this.#enter(this.#admission, candidate);
     if (entry instanceof Refusal) return;
     let io: S;
     try {
-      io = this.#accept(socket);
+      io = this.#accepting.accept(candidate);
     } catch (error) {
       entry?.leave();
-      socket.destroy();
+      this.#accepting.refuse(candidate);
       this.#served.report(error);
       return;
     }
+    this.#total += 1;
     this.#follow(io, this.#accepted, entry);
-    publishAccept(this, internalsOf(io), socket);
+    publishAccept(this, internalsOf(io), candidate);
     if (this.#stopped) io.close(); // Stopped by a callback that ran while the stream was created.
   }
 
-  /** Judges a connection. Resets it if the rules refuse it. */
-  #enter(admission: Admission, socket: Socket): Refusal | Admitted {
-    const address = typeof this.address === 'string' ? undefined : (socket.remoteAddress ?? '');
+  /** Judges a connection. Rejects it if the rules refuse it. */
+  #enter(admission: Admission, candidate: Candidate): Refusal | Admitted {
+    const address = typeof this.address === 'string' ? undefined : (candidate.remoteAddress ?? '');
     const entry = admission.enter(address, this.#scheduler.now());
     if (!(entry instanceof Refusal)) return entry;
     const { errors } = this.#served;
-    if (errors.observed) errors.next(entry.toError({ address, port: socket.remotePort }));
-    this.#countDropped(entry.rule, socket);
-    socket.on('error', noop);
-    reset(socket);
+    if (errors.observed) errors.next(entry.toError({ address, port: candidate.remotePort }));
+    this.#countDropped(entry.rule, candidate);
+    this.#accepting.refuse(candidate);
     return entry;
   }
 

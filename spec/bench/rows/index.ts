@@ -6,6 +6,7 @@ import { handshakeByCount, handshakeByDelimiter } from './handshake.ts';
 import { idleAccepted, idleAcceptedCallback, idleClient, idleClientCallback } from './idle-memory.ts';
 import { lines100 } from './lines.ts';
 import { muxBulk } from './mux.ts';
+import { natsBulk } from './nats.ts';
 import { otherLibraries } from './other-libraries.ts';
 import { pingPong } from './ping-pong.ts';
 import { pluginRows } from './plugins.ts';
@@ -49,6 +50,7 @@ export const rows: readonly Row[] = [
   lines100,
   relayed,
   muxBulk,
+  natsBulk,
   redisPipelined,
   redisSingle,
 ];

@@ -30,7 +30,7 @@ export const name = 'Sockets';
 export const checks = {
   'loads each door by import and by require, with the same names': async () => {
     const require = createRequire(import.meta.url);
-    for (const door of ['rxjs-io-stream', 'rxjs-io-stream/testing', 'rxjs-io-stream/codecs', 'rxjs-io-stream/web'])
+    for (const door of ['rxjs-io-stream', 'rxjs-io-stream/testing', 'rxjs-io-stream/codecs', 'rxjs-io-stream/web', 'rxjs-io-stream/nats'])
       assert.deepEqual(Object.keys(require(door)).sort(), Object.keys(await import(door)).sort(), door);
   },
 
