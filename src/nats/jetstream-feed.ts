@@ -1,0 +1,115 @@
+import type { ConsumerConfig, ConsumerMessages, JsMsg } from '@nats-io/jetstream';
+import type { Unsubscribable } from 'rxjs';
+import type { JetStreamAccess, OpenedStream } from './jetstream-client.ts';
+import type { LogFollower } from './room-log.ts';
+
+/** Milliseconds after which the broker removes a consumer that has no subscriber: the node has died. */
+const INACTIVE_THRESHOLD = 60_000;
+const NANOSECONDS = 1e6;
+/** The header with the id of a message. */
+export const ID_HEADER = 'Nats-Msg-Id';
+
+/**
+ * The one consumer of a node: all rooms, in order.
+ *
+ * The consumer is made again after a message was lost, after a reconnect, and when the broker is silent. It starts after the last message
+ * that was passed on, so the follower notices nothing, unless that part of the history was removed.
+ */
+export class JetStreamFeed implements Unsubscribable {
+  readonly #access: JetStreamAccess;
+  readonly #follower: LogFollower;
+  /** The last sequence that was passed on, or existed before the start. */
+  #last = 0;
+  #isStopped = false;
+  /** Ends the current consumer. */
+  #restart: () => void = () => {};
+
+  constructor(access: JetStreamAccess, follower: LogFollower) {
+    this.#access = access;
+    this.#follower = follower;
+    void this.#run();
+  }
+
+  unsubscribe(): void {
+    this.#isStopped = true;
+    this.#restart();
+  }
+
+  async #run(): Promise<void> {
+    const stopListening = this.#access.state.onReconnect(() => this.#restart());
+    try {
+      while (!this.#isStopped) await this.#access.persist('make a consumer', (opened) => this.#consume(opened));
+    } catch (error) {
+      if (!this.#isStopped) this.#follower.onError(error);
+    } finally {
+      stopListening();
+    }
+  }
+
+  /** Runs one consumer until it is broken. */
+  async #consume({ js, jsm }: OpenedStream): Promise<void> {
+    if (this.#isStopped) return;
+    const { stream } = this.#access.plan;
+    const broken = new Promise<void>((resolve) => (this.#restart = resolve));
+    const { state } = await jsm.streams.info(stream);
+    const isFirst = this.#last === 0;
+    const isOther = state.last_seq < this.#last; // The stream was deleted, and made again.
+    if (isFirst || isOther) this.#last = state.last_seq;
+    const config = this.#configFor(this.#last + 1);
+    const consumer = await js.consumers.getBoundPushConsumer(config as Parameters<typeof js.consumers.getBoundPushConsumer>[0]);
+    let delivered = 0;
+    const callback = (message: JsMsg): void => {
+      const { deliverySequence } = message.info;
+      if (deliverySequence === delivered + 1) this.#pass(message);
+      else this.#restart(); // One was lost on the way.
+      delivered = deliverySequence;
+    };
+    const messages = await consumer.consume({ callback });
+    try {
+      const { name } = await jsm.consumers.add(stream, config);
+      void this.#watch(messages, () => delivered);
+      if (isFirst || isOther) this.#follower.onBreak(0);
+      await broken;
+      void jsm.consumers.delete(stream, name).catch(() => {});
+    } finally {
+      messages.stop();
+    }
+  }
+
+  #configFor(start: number): Partial<ConsumerConfig> {
+    const { subject, heartbeat } = this.#access.plan;
+    const { inboxPrefix = '_INBOX' } = (this.#access.connection as { options?: { inboxPrefix?: string } }).options ?? {};
+    return {
+      deliver_subject: `${inboxPrefix}.${crypto.randomUUID().replaceAll('-', '')}`,
+      deliver_policy: 'by_start_sequence',
+      opt_start_seq: start,
+      ack_policy: 'none',
+      filter_subject: `${subject}.>`,
+      flow_control: true,
+      idle_heartbeat: heartbeat * NANOSECONDS,
+      inactive_threshold: INACTIVE_THRESHOLD * NANOSECONDS,
+      max_deliver: 1,
+      mem_storage: true,
+      num_replicas: 1,
+    };
+  }
+
+  #pass(message: JsMsg): void {
+    const { subject } = this.#access.plan;
+    const { seq: sequence, data } = message;
+    if (this.#isStopped || sequence <= this.#last) return;
+    // A hole in the stream: messages were removed before they could be passed on.
+    if (sequence > this.#last + 1) this.#follower.onBreak(this.#last);
+    this.#last = sequence;
+    const room = message.subject.slice(subject.length + 1);
+    this.#follower.onMessage({ kind: 'message', room, sequence, id: message.headers?.get(ID_HEADER) ?? '', data });
+  }
+
+  /** Restarts when the broker is silent, has removed the consumer, or has sent more than was received. */
+  async #watch(messages: ConsumerMessages, delivered: () => number): Promise<void> {
+    for await (const status of messages.status()) {
+      const isBehind = status.type === 'heartbeat' && status.lastConsumerSequence > delivered();
+      if (isBehind || status.type === 'heartbeats_missed' || status.type === 'consumer_deleted') this.#restart();
+    }
+  }
+}
