@@ -70,7 +70,8 @@ export class JetStreamFeed implements Unsubscribable {
       void this.#watch(messages, () => delivered);
       if (isFirst || isOther) this.#follower.onBreak(0);
       await broken;
-      void jsm.consumers.delete(stream, name).catch(() => {});
+      // Without waiting for the answer: the connection may be closed in this turn.
+      if (!this.#access.state.isClosed) this.#access.connection.publish(`${js.apiPrefix}.CONSUMER.DELETE.${stream}.${name}`);
     } finally {
       messages.stop();
     }
