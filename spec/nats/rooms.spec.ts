@@ -1,18 +1,19 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { expect } from 'vitest';
 import { NEVER, type Observable } from 'rxjs';
 import { rooms } from '../../src/nats/rooms.ts';
 import type { RoomEvent, RoomsOptions } from '../../src/nats/rooms-types.ts';
 import { describePeer, started } from '../interop/peers.ts';
+import { startBroker } from '../interop/peers/nats.ts';
 import type { Harness } from '../support/harness.ts';
-import { startJetStream } from '../support/jetstream.ts';
 import { holesIn, shownEvents } from '../support/room-events.ts';
 import { spec } from '../support/spec.ts';
+import { natsClient } from './nats-tools.ts';
 
 describePeer('rooms over a real broker', 'nats-server', () => {
-  const broker = started(startJetStream, 60_000);
+  const broker = started(startBroker, 60_000);
   let count = 0;
 
   /** Options of a stream of its own for each spec. */
@@ -21,11 +22,7 @@ describePeer('rooms over a real broker', 'nats-server', () => {
     return { stream: `S${count}`, subject: `s${count}`, ...options };
   }
 
-  async function dial(h: Harness, options: object = {}): Promise<NatsConnection> {
-    const connection = await connect({ servers: `127.0.0.1:${broker().ports.port}`, ...options });
-    h.defer(() => connection.close());
-    return connection;
-  }
+  const dial = (h: Harness): Promise<NatsConnection> => natsClient(h, broker().url);
 
   const hasMessage = (events: readonly RoomEvent[], text: string): boolean =>
     shownEvents(events).some((shown) => shown.endsWith(` ${text}`));

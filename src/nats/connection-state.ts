@@ -1,4 +1,4 @@
-import type { NatsConnection } from '@nats-io/nats-core';
+import type { NatsConnection } from './nats-connection.ts';
 
 /** Follows whether a connection of NATS is connected: it keeps all requests in memory while it is not. */
 export class ConnectionState {

@@ -1,6 +1,7 @@
 import type { JetStreamClient, JetStreamManager, StreamInfo } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/nats-core';
+import type { NatsConnection as CoreConnection } from '@nats-io/nats-core';
 import { ConnectionState } from './connection-state.ts';
+import type { NatsConnection } from './nats-connection.ts';
 import { brokerRefused, connectionClosed, jetStreamMissing, wrongStream } from './rooms-errors.ts';
 import type { RoomsPlan } from './rooms-plan.ts';
 
@@ -69,9 +70,10 @@ export class JetStreamAccess {
     const { jetstream, jetstreamManager } = await import('@nats-io/jetstream').catch((error: unknown) => {
       throw Object.assign(jetStreamMissing(error), { isFinal: true });
     });
-    const jsm = await jetstreamManager(this.connection, { checkAPI: false });
+    const core = this.connection as unknown as CoreConnection;
+    const jsm = await jetstreamManager(core, { checkAPI: false });
     checkStream(await this.#ensureStream(jsm), this.plan);
-    return { js: jetstream(this.connection), jsm };
+    return { js: jetstream(core), jsm };
   }
 
   async #ensureStream(jsm: JetStreamManager): Promise<StreamInfo> {

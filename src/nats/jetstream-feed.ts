@@ -1,5 +1,6 @@
 import type { ConsumerConfig, ConsumerMessages, JsMsg } from '@nats-io/jetstream';
 import type { Unsubscribable } from 'rxjs';
+import { newInbox } from './inbox.ts';
 import type { JetStreamAccess, OpenedStream } from './jetstream-client.ts';
 import type { LogFollower } from './room-log.ts';
 
@@ -79,9 +80,8 @@ export class JetStreamFeed implements Unsubscribable {
 
   #configFor(start: number): Partial<ConsumerConfig> {
     const { subject, heartbeat } = this.#access.plan;
-    const { inboxPrefix = '_INBOX' } = (this.#access.connection as { options?: { inboxPrefix?: string } }).options ?? {};
     return {
-      deliver_subject: `${inboxPrefix}.${crypto.randomUUID().replaceAll('-', '')}`,
+      deliver_subject: newInbox(this.#access.connection),
       deliver_policy: 'by_start_sequence',
       opt_start_seq: start,
       ack_policy: 'none',

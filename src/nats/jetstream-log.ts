@@ -1,9 +1,9 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/nats-core';
 import type { Unsubscribable } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
 import { JetStreamAccess } from './jetstream-client.ts';
 import { ID_HEADER, JetStreamFeed } from './jetstream-feed.ts';
+import type { NatsConnection } from './nats-connection.ts';
 import type { LogExtent, LogFollower, RoomLog } from './room-log.ts';
 import { messageTooLong, notConfirmed, tooMuchPending } from './rooms-errors.ts';
 import type { RoomsPlan } from './rooms-plan.ts';

@@ -1,7 +1,7 @@
-import type { NatsConnection } from '@nats-io/nats-core';
 import { describeWithType } from '../util/describe.ts';
 import { isObject } from '../util/value-tests.ts';
 import { JetStreamLog } from './jetstream-log.ts';
+import type { NatsConnection } from './nats-connection.ts';
 import { planRooms } from './rooms-plan.ts';
 import { roomsOverLog } from './rooms-over-log.ts';
 import type { Rooms, RoomsOptions } from './rooms-types.ts';
@@ -47,7 +47,7 @@ import type { Rooms, RoomsOptions } from './rooms-types.ts';
  * @see docs/guides/nats-rooms.md, {@link memoryRooms}
  */
 export function rooms(connection: NatsConnection, options: RoomsOptions = {}): Rooms {
-  if (!isObject(connection) || typeof connection.request !== 'function' || typeof connection.status !== 'function')
+  if (!isObject(connection) || typeof (connection as unknown as Record<string, unknown>).request !== 'function')
     throw new TypeError(`expected rooms to get a connection of NATS, got ${describeWithType(connection)}`);
   const plan = planRooms(options);
   return roomsOverLog(new JetStreamLog(connection, plan), plan.buffer);
