@@ -1,3 +1,5 @@
+import { realTime } from '../util/real-time.ts';
+import { after } from '../util/timer.ts';
 import type { NatsConnection } from './nats-connection.ts';
 
 /** Follows whether a connection of NATS is connected: it keeps all requests in memory while it is not. */
@@ -26,9 +28,9 @@ export class ConnectionState {
   async untilConnected(ms: number): Promise<void> {
     if (this.#isConnected || this.isClosed) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
+      const timer = after(ms, realTime, resolve);
       this.#waiting.push(() => {
-        clearTimeout(timer);
+        timer.unsubscribe();
         resolve();
       });
     });

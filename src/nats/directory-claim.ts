@@ -55,7 +55,7 @@ export class SessionClaim implements Claim {
   update(value: string): Promise<void> {
     if (typeof value !== 'string') throw new TypeError(`expected update to get a string, got a ${typeof value}`);
     return this.#inTurn(async () => {
-      if (this.#end) throw this.#end;
+      this.#checkOwned();
       const before = this.value;
       this.value = value;
       try {
@@ -64,13 +64,12 @@ export class SessionClaim implements Claim {
         this.value = before;
         throw error;
       }
-      if (this.#end) throw this.#end as IOStreamError;
+      this.#checkOwned();
     });
   }
 
   async release(): Promise<void> {
-    const removed = this.stop();
-    await removed;
+    await this.stop();
     this.#out.complete();
   }
 
@@ -82,6 +81,10 @@ export class SessionClaim implements Claim {
     if (this.#end || this.token === 0) return this.#lastWrite;
     this.#end = claimReleased(this.session, this.token);
     return this.#inTurn(() => this.#remove());
+  }
+
+  #checkOwned(): void {
+    if (this.#end) throw this.#end;
   }
 
   /** Returns when the write was started that has made this claim the owner; undefined if it was unsubscribed before. */

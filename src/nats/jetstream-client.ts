@@ -1,8 +1,9 @@
-import type { JetStreamClient, JetStreamManager, StreamInfo } from '@nats-io/jetstream';
-import type { NatsConnection as CoreConnection } from '@nats-io/nats-core';
+import { realTime } from '../util/real-time.ts';
+import { after } from '../util/timer.ts';
 import { ConnectionState } from './connection-state.ts';
+import type { JetStreamClient, JetStreamManager, JetStreamModule, StreamInfo } from './jetstream-types.ts';
 import type { NatsConnection } from './nats-connection.ts';
-import { brokerRefused, connectionClosed, jetStreamMissing, wrongStream } from './rooms-errors.ts';
+import { brokerRefused, connectionClosed, JetStreamMissing, wrongStream } from './rooms-errors.ts';
 import type { RoomsPlan } from './rooms-plan.ts';
 
 /** Milliseconds between two attempts: the first pause, and the longest. */
@@ -40,22 +41,27 @@ export class JetStreamAccess {
    * Calls `work` until it resolves.
    *
    * @param what completes "the broker refused to …".
-   * @param until on the clock of `performance`. @default no limit
+   * @param until on the clock of `realTime`. @default no limit
    * @throws IOStreamError if the broker has refused, or the connection is closed. The last error after `until`.
    */
-  async persist<T>(what: string, work: (opened: OpenedStream) => Promise<T>, until = Infinity): Promise<T> {
+  async persist<T>(what: string, work: (opened: OpenedStream) => Promise<T>, until?: number): Promise<T> {
+    const end = until ?? Infinity;
     for (let pause = FIRST_PAUSE; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
-      await this.state.untilConnected(Math.min(until - performance.now(), LONGEST_PAUSE));
-      if (this.state.isClosed) throw connectionClosed();
+      await this.state.untilConnected(Math.min(end - realTime.now(), LONGEST_PAUSE));
+      this.#checkOpen();
       try {
         return await work(await this.#open());
       } catch (error) {
-        if (this.state.isClosed) throw connectionClosed(error);
+        this.#checkOpen(error);
         if (isFinal(error)) throw error instanceof TypeError || !isRefused(error) ? error : brokerRefused(what, error);
-        if (performance.now() + pause >= until) throw error;
+        if (realTime.now() + pause >= end) throw error;
       }
-      await new Promise((resolve) => setTimeout(resolve, pause));
+      await new Promise<void>((resolve) => after(pause, realTime, resolve));
     }
+  }
+
+  #checkOpen(cause?: unknown): void {
+    if (this.state.isClosed) throw connectionClosed(cause);
   }
 
   #open(): Promise<OpenedStream> {
@@ -67,13 +73,10 @@ export class JetStreamAccess {
   }
 
   async #openStream(): Promise<OpenedStream> {
-    const { jetstream, jetstreamManager } = await import('@nats-io/jetstream').catch((error: unknown) => {
-      throw Object.assign(jetStreamMissing(error), { isFinal: true });
-    });
-    const core = this.connection as unknown as CoreConnection;
-    const jsm = await jetstreamManager(core, { checkAPI: false });
+    const library = await loadJetStream();
+    const jsm = await library.jetstreamManager(this.connection, { checkAPI: false });
     checkStream(await this.#ensureStream(jsm), this.plan);
-    return { js: jetstream(core), jsm };
+    return { js: library.jetstream(this.connection), jsm };
   }
 
   async #ensureStream(jsm: JetStreamManager): Promise<StreamInfo> {
@@ -101,9 +104,20 @@ export class JetStreamAccess {
   }
 }
 
+/** An optional peer, loaded at the first use. */
+async function loadJetStream(): Promise<JetStreamModule> {
+  try {
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-assertion -- without it, TypeScript compiles the types of the package
+    const library: JetStreamModule = await import('@nats-io/jetstream' as string);
+    return library;
+  } catch (error) {
+    throw new JetStreamMissing(error);
+  }
+}
+
 function checkStream({ config }: StreamInfo, { stream, subject, timeout }: RoomsPlan): void {
   const subjects = `${subject}.>`;
-  if (config.subjects?.length !== 1 || config.subjects[0] !== subjects)
+  if (config.subjects.length !== 1 || config.subjects[0] !== subjects)
     throw wrongStream(stream, `its subjects are ${JSON.stringify(config.subjects)}, expected only '${subjects}'`);
   if (config.discard !== 'old' || config.retention !== 'limits')
     throw wrongStream(stream, `it must keep messages by limits and remove the oldest (retention 'limits', discard 'old')`);
@@ -122,6 +136,6 @@ function isRefused(error: unknown): boolean {
 }
 
 function isFinal(error: unknown): boolean {
-  const { name, isFinal: mark } = error as { readonly name?: unknown; readonly isFinal?: unknown };
-  return error instanceof TypeError || mark === true || name === 'InvalidArgumentError' || isRefused(error);
+  const { name } = error as { readonly name?: unknown };
+  return error instanceof TypeError || error instanceof JetStreamMissing || name === 'InvalidArgumentError' || isRefused(error);
 }

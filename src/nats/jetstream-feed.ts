@@ -1,7 +1,7 @@
-import type { ConsumerConfig, ConsumerMessages, JsMsg } from '@nats-io/jetstream';
 import type { Unsubscribable } from 'rxjs';
 import { newInbox } from './inbox.ts';
 import type { JetStreamAccess, OpenedStream } from './jetstream-client.ts';
+import type { ConsumedMessage, ConsumerConfig, ConsumerMessages } from './jetstream-types.ts';
 import type { LogFollower } from './room-log.ts';
 
 /** Milliseconds after which the broker removes a consumer that has no subscriber: the node has died. */
@@ -57,9 +57,9 @@ export class JetStreamFeed implements Unsubscribable {
     const isOther = state.last_seq < this.#last; // The stream was deleted, and made again.
     if (isFirst || isOther) this.#last = state.last_seq;
     const config = this.#configFor(this.#last + 1);
-    const consumer = await js.consumers.getBoundPushConsumer(config as Parameters<typeof js.consumers.getBoundPushConsumer>[0]);
+    const consumer = await js.consumers.getBoundPushConsumer(config);
     let delivered = 0;
-    const callback = (message: JsMsg): void => {
+    const callback = (message: ConsumedMessage): void => {
       const { deliverySequence } = message.info;
       if (deliverySequence === delivered + 1) this.#pass(message);
       else this.#restart(); // One was lost on the way.
@@ -78,7 +78,7 @@ export class JetStreamFeed implements Unsubscribable {
     }
   }
 
-  #configFor(start: number): Partial<ConsumerConfig> {
+  #configFor(start: number): ConsumerConfig {
     const { subject, heartbeat } = this.#access.plan;
     return {
       deliver_subject: newInbox(this.#access.connection),
@@ -95,7 +95,7 @@ export class JetStreamFeed implements Unsubscribable {
     };
   }
 
-  #pass(message: JsMsg): void {
+  #pass(message: ConsumedMessage): void {
     const { subject } = this.#access.plan;
     const { seq: sequence, data } = message;
     if (this.#isStopped || sequence <= this.#last) return;
@@ -108,9 +108,9 @@ export class JetStreamFeed implements Unsubscribable {
 
   /** Restarts when the broker is silent, has removed the consumer, or has sent more than was received. */
   async #watch(messages: ConsumerMessages, delivered: () => number): Promise<void> {
-    for await (const status of messages.status()) {
-      const isBehind = status.type === 'heartbeat' && status.lastConsumerSequence > delivered();
-      if (isBehind || status.type === 'heartbeats_missed' || status.type === 'consumer_deleted') this.#restart();
+    for await (const { type, lastConsumerSequence = 0 } of messages.status()) {
+      const isBehind = type === 'heartbeat' && lastConsumerSequence > delivered();
+      if (isBehind || type === 'heartbeats_missed' || type === 'consumer_deleted') this.#restart();
     }
   }
 }

@@ -1,6 +1,6 @@
-import type { JetStreamManager } from '@nats-io/jetstream';
 import type { Unsubscribable } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
+import { realTime } from '../util/real-time.ts';
 import { JetStreamAccess } from './jetstream-client.ts';
 import { ID_HEADER, JetStreamFeed } from './jetstream-feed.ts';
 import type { NatsConnection } from './nats-connection.ts';
@@ -13,9 +13,6 @@ import type { Published, RoomMessage } from './rooms-types.ts';
 const ATTEMPT_TIMEOUT = 2000;
 /** Bytes that a pending message counts besides its data. */
 const MESSAGE_OVERHEAD = 64;
-
-/** What a request for a message may ask for: the types of the client have this for direct requests only. */
-type NextRequest = Parameters<JetStreamManager['streams']['getMessage']>[1];
 
 /** The log in a stream of JetStream: the subject of a room is `SUBJECT.ROOM`. */
 export class JetStreamLog implements RoomLog {
@@ -43,12 +40,12 @@ export class JetStreamLog implements RoomLog {
 
   async #publish(room: string, id: string, data: Uint8Array): Promise<Published> {
     const { subject, timeout, stream } = this.#plan;
-    const until = performance.now() + timeout;
+    const until = realTime.now() + timeout;
     try {
       return await this.#access.persist(
         'store a message',
         async ({ js }) => {
-          const remaining = Math.max(1, Math.min(ATTEMPT_TIMEOUT, until - performance.now()));
+          const remaining = Math.max(1, Math.min(ATTEMPT_TIMEOUT, until - realTime.now()));
           const ack = await js.publish(`${subject}.${room}`, data, { msgID: id, timeout: remaining, expect: { streamName: stream } });
           // The first attempt is not stored yet: its outcome is not known.
           if (ack.seq === 0) throw new Error('the message is being stored');
@@ -65,8 +62,7 @@ export class JetStreamLog implements RoomLog {
   next(room: string, after: number): Promise<RoomMessage | undefined> {
     const { stream, subject } = this.#plan;
     return this.#access.persist('read a message', async ({ jsm }) => {
-      const request = { seq: after + 1, next_by_subj: `${subject}.${room}` } as unknown as NextRequest;
-      const stored = await jsm.streams.getMessage(stream, request);
+      const stored = await jsm.streams.getMessage(stream, { seq: after + 1, next_by_subj: `${subject}.${room}` });
       if (!stored) return undefined;
       return { kind: 'message', room, sequence: stored.seq, id: stored.header.get(ID_HEADER), data: stored.data };
     });

@@ -1,4 +1,5 @@
 import { Subscription, type Unsubscribable } from 'rxjs';
+import { realTime } from '../util/real-time.ts';
 import type { LogExtent, LogFollower, RoomLog } from './room-log.ts';
 import type { MemoryRoomsPlan } from './rooms-plan.ts';
 import type { Published, RoomMessage } from './rooms-types.ts';
@@ -30,7 +31,7 @@ export class MemoryLog implements RoomLog {
     if (known) return Promise.resolve({ sequence: known.sequence, isDuplicate: true });
     const sequence = ++this.#last;
     const message: RoomMessage = { kind: 'message', room, sequence, id, data: data.slice() };
-    this.#ids.set(id, { sequence, at: performance.now() });
+    this.#ids.set(id, { sequence, at: realTime.now() });
     this.#messages.set(sequence, message);
     this.#bytes += data.length + MESSAGE_OVERHEAD;
     const sequences = this.#rooms.get(room) ?? [];
@@ -69,7 +70,7 @@ export class MemoryLog implements RoomLog {
   }
 
   #forgetIds(): void {
-    const until = performance.now() - this.#plan.duplicateWindow;
+    const until = realTime.now() - this.#plan.duplicateWindow;
     for (const [id, { at }] of this.#ids) {
       if (at > until && this.#ids.size < MAX_IDS) break;
       this.#ids.delete(id);

@@ -25,8 +25,10 @@ export function connectionClosed(cause?: unknown): IOStreamError {
   return new IOStreamError('ECONNRESET', { phase: 'read', message, cause });
 }
 
-export function jetStreamMissing(cause: unknown): Error {
-  return new Error('rooms needs the package @nats-io/jetstream, which cannot be loaded; run `npm install @nats-io/jetstream`', { cause });
+export class JetStreamMissing extends Error {
+  constructor(cause: unknown) {
+    super('rooms needs the package @nats-io/jetstream, which cannot be loaded; run `npm install @nats-io/jetstream`', { cause });
+  }
 }
 
 export function wrongStream(stream: string, problem: string): TypeError {
