@@ -108,8 +108,7 @@ export class JetStreamAccess {
 async function loadJetStream(): Promise<JetStreamModule> {
   try {
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-assertion -- without it, TypeScript compiles the types of the package
-    const library: JetStreamModule = await import('@nats-io/jetstream' as string);
-    return library;
+    return (await import('@nats-io/jetstream' as string)) as JetStreamModule;
   } catch (error) {
     throw new JetStreamMissing(error);
   }
