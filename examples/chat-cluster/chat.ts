@@ -4,13 +4,13 @@ import type { RoomEvent, Rooms } from 'rxjs-io-stream/nats';
 import { defer, EMPTY, finalize, from, ignoreElements, merge, mergeAll, Subject, takeUntil, type Observable } from 'rxjs';
 
 const JOIN = /^join ([\w-]{1,20})(?: (\d{1,15}))?$/;
-const SAY = /^say ([\w-]{1,20}) ([\w-]{1,64}) (.*)$/;
+const SEND = /^send ([\w-]{1,20}) ([\w-]{1,64}) (.*)$/;
 
 /**
  * Serves one client, in lines:
  *
  * - `join ROOM` or `join ROOM SEQUENCE`, to resume. Answers: `joined SEQUENCE`, then `message SEQUENCE TEXT` and `gap AFTER BEFORE`.
- * - `say ROOM ID TEXT`. Answer: `stored ID`, when the message is in the room. Without this answer, say it again with the same id.
+ * - `send ROOM ID TEXT`. Answer: `stored ID`, when the message is in the room. Without this answer, send it again with the same id.
  */
 export function serveClient(io: IOStream, chat: Rooms): Observable<unknown> {
   return defer(() => {
@@ -25,8 +25,8 @@ export function serveClient(io: IOStream, chat: Rooms): Observable<unknown> {
         memberships$.next(chat.join(room, after === undefined ? { deliver } : { deliver, after: Number(after) }));
         return EMPTY;
       }
-      const [, to, id, text] = SAY.exec(line) ?? [];
-      if (to === undefined || id === undefined) return io.send(['error: write join ROOM, or say ROOM ID TEXT\n']);
+      const [, to, id, text] = SEND.exec(line) ?? [];
+      if (to === undefined || id === undefined) return io.send(['error: write join ROOM, or send ROOM ID TEXT\n']);
       return from(chat.publish(to, text ?? '', { id }).then(() => client.write(`stored ${id}`)));
     };
     // The next line is read when this one is done: a client that floods holds up only itself.

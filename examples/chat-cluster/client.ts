@@ -47,12 +47,12 @@ export class ChatClient {
     this.#client?.io.reset();
   }
 
-  /** Resolves when the message is in the room. Says it again on each new connection until then: its id makes it stand there once. */
-  async say(id: string, text: string): Promise<void> {
-    const say = (): unknown => this.#client?.write(`say ${this.#room} ${id} ${text}`);
+  /** Resolves when the message is in the room. Repeats it on each new connection until then: its id makes it stand there once. */
+  async send(id: string, text: string): Promise<void> {
+    const send = (): unknown => this.#client?.write(`send ${this.#room} ${id} ${text}`);
     const stored = firstValueFrom(this.#stored$.pipe(filter((each) => each === id)));
-    const repeating = this.#joined$.subscribe(say);
-    say();
+    const repeating = this.#joined$.subscribe(send);
+    send();
     await stored;
     repeating.unsubscribe();
   }

@@ -42,7 +42,7 @@ async function converse(nodes: Running[], brokers: readonly Running[], count: nu
   const talking = clients.map(async ({ client }, index) => {
     for (let each = 1; each <= messages; each += 1) {
       const id = `c${index}-${each}`;
-      await client.say(id, id);
+      await client.send(id, id);
       stored += 1;
       if (each === Math.ceil(messages / 4)) client.move(); // Each client changes its node once.
     }

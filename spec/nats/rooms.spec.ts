@@ -203,6 +203,19 @@ describePeer('rooms over a real broker', 'nats-server', () => {
     expect([lost, state.messages]).toEqual([2, 1]);
   });
 
+  spec('goes on after the broker was killed and started again, and confirms what was published meanwhile', async (h) => {
+    const chat = rooms(await natsClient(h, broker().url, { maxReconnectAttempts: -1 }), own({ heartbeat: 200 }));
+    const lobby = h.observed(chat.join('lobby'));
+    await chat.publish('lobby', 'one');
+    await broker().kill();
+    const publishing = chat.publish('lobby', 'two');
+    await broker().start();
+    await publishing;
+    await chat.publish('lobby', 'three');
+    await h.until(() => hasMessage(lobby.values, 'three'));
+    expect(shownEvents(lobby.values).slice(1)).toEqual(['1 one', '2 two', '3 three']);
+  });
+
   spec('ignores what other programs publish to other subjects', async (h) => {
     const options = own();
     const connection = await dial(h);
