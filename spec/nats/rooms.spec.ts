@@ -204,12 +204,14 @@ describePeer('rooms over a real broker', 'nats-server', () => {
   });
 
   spec('goes on after the broker was killed and started again, and confirms what was published meanwhile', async (h) => {
-    const chat = rooms(await natsClient(h, broker().url, { maxReconnectAttempts: -1 }), own({ heartbeat: 200 }));
+    const mortal = await startBroker();
+    h.defer(() => mortal.stop());
+    const chat = rooms(await natsClient(h, mortal.url, { maxReconnectAttempts: -1 }), own({ heartbeat: 200 }));
     const lobby = h.observed(chat.join('lobby'));
     await chat.publish('lobby', 'one');
-    await broker().kill();
+    await mortal.kill();
     const publishing = chat.publish('lobby', 'two');
-    await broker().start();
+    await mortal.start();
     await publishing;
     await chat.publish('lobby', 'three');
     await h.until(() => hasMessage(lobby.values, 'three'));
