@@ -218,6 +218,28 @@ describePeer('rooms over a real broker', 'nats-server', () => {
     expect(shownEvents(lobby.values).slice(1)).toEqual(['1 one', '2 two', '3 three']);
   });
 
+  spec('loses nothing when a message is lost on the way from the broker', async (h) => {
+    const options = own();
+    const connection = await dial(h);
+    const subscribe = connection.subscribe.bind(connection);
+    let isLost = false;
+    connection.subscribe = (subject, { callback, ...others } = {}) =>
+      subscribe(subject, {
+        ...others,
+        callback: (error, message) => {
+          if (isLost || message.subject !== `${options.subject}.lobby` || message.string() !== 'two') return callback?.(error, message);
+          isLost = true;
+          return undefined;
+        },
+      });
+    const chat = rooms(connection, options);
+    const lobby = h.observed(chat.join('lobby'));
+    await h.until(() => lobby.values.length === 1);
+    for (const text of ['one', 'two', 'three']) await chat.publish('lobby', text);
+    await h.until(() => hasMessage(lobby.values, 'three'));
+    expect([isLost, ...shownEvents(lobby.values).slice(1)]).toEqual([true, '1 one', '2 two', '3 three']);
+  });
+
   spec('ignores what other programs publish to other subjects', async (h) => {
     const options = own();
     const connection = await dial(h);
