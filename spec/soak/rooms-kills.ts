@@ -87,7 +87,7 @@ class Member {
 const nodes: Node[] = await Promise.all(Array.from({ length: nodeCount }, newNode));
 const members = names.flatMap((name) => Array.from({ length: MEMBERS_OF_ROOM }, () => new Member(name)));
 for (const member of members) member.join();
-let isRunning = true;
+const state = { isRunning: true };
 
 /** Publishes until confirmed: on another node after each failure, with the same id. */
 async function publish(room: string, id: string, first?: Node): Promise<void> {
@@ -107,13 +107,13 @@ async function publish(room: string, id: string, first?: Node): Promise<void> {
 }
 
 const publishing = names.map(async (room) => {
-  for (let index = 0; isRunning; index += 1) {
+  for (let index = 0; state.isRunning; index += 1) {
     await publish(room, `${room}-${index}`);
     await wait(2);
   }
 });
 const cuttingOff = (async () => {
-  for (let index = 0; isRunning; index += 1) {
+  for (let index = 0; state.isRunning; index += 1) {
     await wait(KILL_NODE_EVERY);
     const at = index % nodes.length;
     const node = nodes[at]!;
@@ -127,7 +127,7 @@ const cuttingOff = (async () => {
   }
 })();
 const killing = (async () => {
-  for (let index = 0; isRunning; index += 1) {
+  for (let index = 0; state.isRunning; index += 1) {
     const broker = cluster.brokers[index % cluster.brokers.length]!;
     await broker.kill();
     counts.brokersKilled += 1;
@@ -139,7 +139,7 @@ const killing = (async () => {
 
 try {
   await wait(seconds * 1000);
-  isRunning = false;
+  state.isRunning = false;
   await Promise.all([...publishing, cuttingOff, killing]);
   const lastOf = (room: string): number => Math.max(...(stored.get(room)?.values() ?? [0]));
   const hasAll = ({ room, events }: Member): boolean =>
