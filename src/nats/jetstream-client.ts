@@ -134,7 +134,8 @@ function isRefused(error: unknown): boolean {
   return (typeof status === 'number' && status < 500) || name === 'PermissionViolationError';
 }
 
-function isFinal(error: unknown): boolean {
+/** Whether another attempt would fail with the same error. */
+export function isFinal(error: unknown): boolean {
   const { name } = error as { readonly name?: unknown };
   return error instanceof TypeError || error instanceof JetStreamMissing || name === 'InvalidArgumentError' || isRefused(error);
 }

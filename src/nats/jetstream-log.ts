@@ -1,7 +1,7 @@
 import type { Unsubscribable } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
 import { realTime } from '../util/real-time.ts';
-import { JetStreamAccess } from './jetstream-client.ts';
+import { isFinal, JetStreamAccess } from './jetstream-client.ts';
 import { ID_HEADER, JetStreamFeed } from './jetstream-feed.ts';
 import type { NatsConnection } from './nats-connection.ts';
 import type { LogExtent, LogFollower, RoomLog } from './room-log.ts';
@@ -54,7 +54,7 @@ export class JetStreamLog implements RoomLog {
         until,
       );
     } catch (error) {
-      if (error instanceof IOStreamError || error instanceof TypeError) throw error;
+      if (error instanceof IOStreamError || isFinal(error)) throw error;
       throw notConfirmed(id, timeout, error);
     }
   }
