@@ -26,6 +26,9 @@ export class JetStreamAccess {
   readonly connection: NatsConnection;
   readonly plan: RoomsPlan;
   #opened: Promise<OpenedStream> | undefined;
+  #created = '';
+  /** The highest sequence that this node knows to be stored. */
+  #seen = 0;
 
   constructor(connection: NatsConnection, plan: RoomsPlan) {
     this.connection = connection;
@@ -35,6 +38,28 @@ export class JetStreamAccess {
 
   get maxPayload(): number {
     return this.connection.info?.max_payload ?? Infinity;
+  }
+
+  get seen(): number {
+    return this.#seen;
+  }
+
+  /** Notes that a message of this sequence is stored. */
+  saw(sequence: number): void {
+    this.#seen = Math.max(this.#seen, sequence);
+  }
+
+  /**
+   * Reads the state of the stream. After a broker has failed, the next leader may answer before it has applied all that is stored: such an
+   * answer is an error, which {@link persist} repeats.
+   */
+  async info({ jsm }: OpenedStream, filter?: string): Promise<StreamInfo> {
+    const info = await jsm.streams.info(this.plan.stream, filter === undefined ? undefined : { subjects_filter: filter });
+    if (info.created !== this.#created) this.#seen = 0;
+    this.#created = info.created;
+    if (info.state.last_seq < this.#seen) throw new Error(`the leader has message ${info.state.last_seq}, ${this.#seen} is stored`);
+    this.saw(info.state.last_seq);
+    return info;
   }
 
   /**

@@ -21,6 +21,7 @@ export class JetStreamFeed implements Unsubscribable {
   readonly #follower: LogFollower;
   /** The last sequence that was passed on, or existed before the start. */
   #last = 0;
+  #created = '';
   #isStopped = false;
   /** Ends the current consumer. */
   #restart: () => void = () => {};
@@ -48,13 +49,15 @@ export class JetStreamFeed implements Unsubscribable {
   }
 
   /** Runs one consumer until it is broken. */
-  async #consume({ js, jsm }: OpenedStream): Promise<void> {
+  async #consume(opened: OpenedStream): Promise<void> {
+    const { js, jsm } = opened;
     if (this.#isStopped) return;
     const { stream } = this.#access.plan;
     const broken = new Promise<void>((resolve) => (this.#restart = resolve));
-    const { state } = await jsm.streams.info(stream);
+    const { state, created } = await this.#access.info(opened);
     const isFirst = this.#last === 0;
-    const isOther = state.last_seq < this.#last; // The stream was deleted, and made again.
+    const isOther = created !== this.#created; // The stream was deleted, and made again.
+    this.#created = created;
     if (isFirst || isOther) this.#last = state.last_seq;
     const config = this.#configFor(this.#last + 1);
     const consumer = await js.consumers.getBoundPushConsumer(config);
@@ -102,6 +105,7 @@ export class JetStreamFeed implements Unsubscribable {
     // A hole in the stream: messages were removed before they could be passed on.
     if (sequence > this.#last + 1) this.#follower.onBreak(this.#last);
     this.#last = sequence;
+    this.#access.saw(sequence);
     const room = message.subject.slice(subject.length + 1);
     this.#follower.onMessage({ kind: 'message', room, sequence, id: message.headers?.get(ID_HEADER) ?? '', data });
   }

@@ -1,7 +1,7 @@
 import type { Unsubscribable } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
 import { realTime } from '../util/real-time.ts';
-import { isFinal, JetStreamAccess } from './jetstream-client.ts';
+import { isFinal, JetStreamAccess, type OpenedStream } from './jetstream-client.ts';
 import { ID_HEADER, JetStreamFeed } from './jetstream-feed.ts';
 import type { NatsConnection } from './nats-connection.ts';
 import type { LogExtent, LogFollower, RoomLog } from './room-log.ts';
@@ -49,6 +49,7 @@ export class JetStreamLog implements RoomLog {
           const ack = await js.publish(`${subject}.${room}`, data, { msgID: id, timeout: remaining, expect: { streamName: stream } });
           // The first attempt is not stored yet: its outcome is not known.
           if (ack.seq === 0) throw new Error('the message is being stored');
+          this.#access.saw(ack.seq);
           return { sequence: ack.seq, isDuplicate: ack.duplicate };
         },
         until,
@@ -60,19 +61,26 @@ export class JetStreamLog implements RoomLog {
   }
 
   next(room: string, after: number): Promise<RoomMessage | undefined> {
-    const { stream, subject } = this.#plan;
-    return this.#access.persist('read a message', async ({ jsm }) => {
-      const stored = await jsm.streams.getMessage(stream, { seq: after + 1, next_by_subj: `${subject}.${room}` });
-      if (!stored) return undefined;
-      return { kind: 'message', room, sequence: stored.seq, id: stored.header.get(ID_HEADER), data: stored.data };
+    return this.#access.persist('read a message', async (opened) => {
+      const found = await this.#read(opened, room, after);
+      if (found || this.#access.seen <= after) return found;
+      // Nothing, says a leader that may not have applied all that is stored: ask again when it has.
+      await this.#access.info(opened);
+      return this.#read(opened, room, after);
     });
   }
 
-  extent(room: string): Promise<LogExtent> {
+  async #read({ jsm }: OpenedStream, room: string, after: number): Promise<RoomMessage | undefined> {
     const { stream, subject } = this.#plan;
-    const filter = `${subject}.${room}`;
-    return this.#access.persist('report its stream', async ({ jsm }) => {
-      const { state, config } = await jsm.streams.info(stream, { subjects_filter: filter });
+    const stored = await jsm.streams.getMessage(stream, { seq: after + 1, next_by_subj: `${subject}.${room}` });
+    if (!stored) return undefined;
+    return { kind: 'message', room, sequence: stored.seq, id: stored.header.get(ID_HEADER), data: stored.data };
+  }
+
+  extent(room: string): Promise<LogExtent> {
+    const filter = `${this.#plan.subject}.${room}`;
+    return this.#access.persist('report its stream', async (opened) => {
+      const { state, config } = await this.#access.info(opened, filter);
       const limit = config.max_msgs_per_subject > 0 ? config.max_msgs_per_subject : Infinity;
       return { first: state.first_seq, last: state.last_seq, count: state.subjects?.[filter] ?? 0, limit };
     });

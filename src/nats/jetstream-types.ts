@@ -40,6 +40,8 @@ export interface StreamConfig {
 }
 
 export interface StreamInfo {
+  /** When the stream was made: another one of the same name has another time. */
+  readonly created: string;
   readonly config: StreamConfig;
   readonly state: { readonly first_seq: number; readonly last_seq: number; readonly subjects?: Readonly<Record<string, number>> };
 }
