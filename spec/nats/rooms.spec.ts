@@ -82,6 +82,7 @@ describePeer('rooms over a real broker', 'nats-server', () => {
     const connection = await dial(h);
     const chat = rooms(connection, options);
     const lobby = h.observed(chat.join('lobby'));
+    await h.until(() => lobby.values.length === 1);
     await chat.publish('lobby', 'one');
     await h.until(() => hasMessage(lobby.values, 'one'));
     const jsm = await jetstreamManager(connection);
@@ -208,6 +209,7 @@ describePeer('rooms over a real broker', 'nats-server', () => {
     h.defer(() => mortal.stop());
     const chat = rooms(await natsClient(h, mortal.url, { maxReconnectAttempts: -1 }), own({ heartbeat: 200 }));
     const lobby = h.observed(chat.join('lobby'));
+    await h.until(() => lobby.values.length === 1);
     await chat.publish('lobby', 'one');
     await mortal.kill();
     const publishing = chat.publish('lobby', 'two');
@@ -240,11 +242,40 @@ describePeer('rooms over a real broker', 'nats-server', () => {
     expect([isLost, ...shownEvents(lobby.values).slice(1)]).toEqual([true, '1 one', '2 two', '3 three']);
   });
 
+  spec('asks again when a new leader does not know yet of a message that was confirmed', async (h) => {
+    const options = own();
+    const connection = await dial(h);
+    const request = connection.request.bind(connection);
+    let isStale = false;
+    connection.request = async (subject, payload, requestOptions) => {
+      const reply = await request(subject, payload, requestOptions);
+      if (!isStale || !subject.includes('STREAM.MSG.GET')) return reply;
+      isStale = false;
+      const answer = {
+        type: 'io.nats.jetstream.api.v1.stream_msg_get_response',
+        error: { code: 404, err_code: 10037, description: 'none' },
+      };
+      const data = new TextEncoder().encode(JSON.stringify(answer));
+      return Object.create(reply, { data: { value: data }, json: { value: () => answer } }) as typeof reply;
+    };
+    const chat = rooms(connection, options);
+    const early = h.observed(chat.join('lobby', { after: 0 }));
+    for (const text of ['one', 'two', 'three']) {
+      await chat.publish('lobby', text);
+      await h.until(() => hasMessage(early.values, text));
+    }
+    isStale = true; // The consumer has passed on all three: only the history has them.
+    const lobby = h.observed(chat.join('lobby', { after: 2 }));
+    await h.until(() => lobby.values.length === 2);
+    expect([isStale, ...shownEvents(lobby.values)]).toEqual([false, 'joined 2', '3 three']);
+  });
+
   spec('ignores what other programs publish to other subjects', async (h) => {
     const options = own();
     const connection = await dial(h);
     const chat = rooms(connection, options);
     const lobby = h.observed(chat.join('lobby'));
+    await h.until(() => lobby.values.length === 1);
     await chat.publish('lobby', 'one');
     await jetstream(connection).publish(`${options.subject}.lobby.sub`, 'deeper');
     await chat.publish('lobby', 'two');
