@@ -19,6 +19,8 @@ const RECONNECT = '^src/reconnect/';
 const POOL = '^src/pool/';
 const MUX = '^src/mux/';
 const NATS = '^src/nats/';
+/** The user's client: its types, and JetStream at its first use. */
+const NATS_CLIENT = '^node_modules/@nats-io/';
 const ADAPTERS = '^src/adapters/';
 const DIAGNOSTICS = '^src/diagnostics/';
 const OPENTELEMETRY = '^src/opentelemetry/';
@@ -42,7 +44,7 @@ const places = {
   'src/reconnect': { path: RECONNECT, may: [STREAM, WIRE, UTIL, ERRORS] },
   'src/pool': { path: POOL, may: [STREAM, WIRE, UTIL, EVENTS, ERRORS], node: false },
   'src/mux': { path: MUX, may: [STREAM, WIRE, PROTOCOL, UTIL, ERRORS], node: false },
-  'src/nats': { path: NATS, may: [MESSAGES, STREAM, LAYERS, WIRE, PROTOCOL, UTIL, ERRORS], node: false },
+  'src/nats': { path: NATS, may: [MESSAGES, STREAM, LAYERS, WIRE, PROTOCOL, UTIL, ERRORS, NATS_CLIENT], node: false },
   'src/codecs': { path: CODECS, may: [RECONNECT, STREAM, PROTOCOL, UTIL, ERRORS], node: false },
   'src/adapters': { path: ADAPTERS, may: [RELAY, STREAM, PLUGINS, WIRE, UTIL, EVENTS, ERRORS] },
   'src/testing': { path: TESTING, may: [LAYERS, WIRE, UTIL, ERRORS], node: false },
