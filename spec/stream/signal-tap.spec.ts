@@ -13,7 +13,7 @@ type Signal = DiagnosticsMessages['connection:signal'];
 
 /** The signals of one stream: `app: data 5`. */
 function linesOf(all: readonly Published[], io: IOStream, ...lines: readonly Signal['line'][]): string[] {
-  const mine = all.filter(({ name, message }) => name === 'connection:signal' && (message).stream === io);
+  const mine = all.filter(({ name, message }) => name === 'connection:signal' && message.stream === io);
   return mine
     .map(({ message }) => message as Signal)
     .filter(({ line }) => lines.length === 0 || lines.includes(line))
