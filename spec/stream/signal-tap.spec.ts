@@ -141,12 +141,12 @@ describe('connection:signal', () => {
     const all = published(h, 'connection:signal');
     const [clear, far] = streamPair(h);
     await ticks();
-    h.observed(startTls(far, { isServer: true, ...certificate }));
+    const upgraded = h.observed(startTls(far, { isServer: true, ...certificate }));
     const secure = await h.observed(startTls(clear, { ca, servername: 'localhost' })).value();
     const before = linesOf(all, clear).length;
+    const accepted = await upgraded.value();
     secure.write('hello');
-    await h.until(() => secure.outBytes === 5);
-    await ticks();
+    await h.until(() => accepted.inBytes === 5);
     expect(linesOf(all, secure, 'app').filter((line) => line.includes('data'))).toEqual(['app: data 5']);
     expect(linesOf(all, clear).length).toBe(before);
   });
