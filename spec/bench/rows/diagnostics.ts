@@ -1,0 +1,41 @@
+import { diagnostics, type DiagnosticsMessages } from 'rxjs-io-stream';
+import type { Job, Outcome, Program, Row } from '../row.ts';
+import { perSecond } from '../row.ts';
+import { churning, oneOfOurs } from './connect-echo-close.ts';
+
+const CHANNELS: readonly (keyof DiagnosticsMessages)[] = [
+  'connection:dial',
+  'connection:attempt',
+  'connection:handshake',
+  'connection:connected',
+  'connection:pause',
+  'connection:resume',
+  'connection:error',
+  'connection:closed',
+];
+
+const { run } = churning('without a subscriber', oneOfOurs);
+
+const subscribed: Program = {
+  name: 'with subscribers',
+  async run(job: Job): Promise<Outcome> {
+    let messages = 0;
+    const subscriptions = CHANNELS.map((name) => diagnostics(name).subscribe(() => (messages += 1)));
+    const outcome = await run(job);
+    for (const subscription of subscriptions) subscription.unsubscribe();
+    if (messages === 0) throw new Error('expected messages of the connections, got none');
+    return outcome;
+  },
+};
+
+/** What the messages of connections cost while they are subscribed. The rows above have no subscriber. */
+export const diagnosed: Row = {
+  name: 'diagnostics',
+  title: 'connect–echo–close, 1 at a time, with a subscriber of all messages but signals',
+  programs: [subscribed, { name: 'without a subscriber', run }],
+  peer: 'echo',
+  work: { connections: 1, chunk: 64 },
+  start: 1_000,
+  unit: { name: 'conn', size: 1 },
+  figures: [perSecond('conn', 1, 0.8, 'both')],
+};
