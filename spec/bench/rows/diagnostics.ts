@@ -37,5 +37,5 @@ export const diagnosed: Row = {
   work: { connections: 1, chunk: 64 },
   start: 1_000,
   unit: { name: 'conn', size: 1 },
-  figures: [perSecond('conn', 1, 0.8, 'both')],
+  figures: [perSecond('conn', 1, undefined, 'both')],
 };
