@@ -40,6 +40,7 @@ test('rxjs-io-stream exports these names and no others', () => {
       "connect",
       "converse",
       "delimited",
+      "diagnostics",
       "dialer",
       "distribute",
       "eventNames",

@@ -1,11 +1,12 @@
 import { channel } from 'node:diagnostics_channel';
+import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { connect, diagnostics, httpProxy, IOStream, listen, socks5, tlsClient, tlsServer, trace, type Server } from 'rxjs-io-stream';
 import { record, type Recording } from 'rxjs-io-stream/testing';
 import { describe, expect, test } from 'vitest';
 import { socks5Server } from '../../examples/socks5-server.ts';
 import { ca, server as certificate } from '../support/certificates.ts';
-import { CONNECTION_CHANNELS, OTHER_CHANNELS, published } from '../support/diagnosed.ts';
+import { ALL_CHANNELS, CONNECTION_CHANNELS, OTHER_CHANNELS, published } from '../support/diagnosed.ts';
 import { nodeProxy } from '../support/http-proxies.ts';
 import { spec } from '../support/spec.ts';
 import { closedReport, streamPair, ticks, unhandled } from '../stream/tools.ts';
@@ -109,6 +110,13 @@ describe('diagnostics', () => {
     // The check above can fail: the tap of signals does contain the payload.
     const tapped = signals.flatMap(({ message }) => ('signal' in message && message.signal.kind === 'data' ? [message.signal.bytes] : []));
     expect(Buffer.concat(tapped).toString('latin1')).toContain(payload);
+  });
+
+  test('are all in the table of the guide, and no others', () => {
+    const guide = readFileSync(new URL('../../docs/guides/diagnostics.md', import.meta.url), 'utf8');
+    const rows = [...guide.matchAll(/^\| (`[a-z]+:.*?) \|/gm)].map(([, cell = '']) => cell);
+    const names = rows.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name));
+    expect(names.sort()).toEqual([...ALL_CHANNELS].sort());
   });
 
   spec('makes no message without a subscriber', async (h) => {

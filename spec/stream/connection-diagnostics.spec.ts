@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { connect, EOF, IN, IOStream, listen, passthrough, SENT, tlsClient, tlsServer, type Lookup } from 'rxjs-io-stream';
+import { connect, EOF, IN, IOStream, listen, passthrough, SENT, tlsClient, tlsServer, type Lookup, type Wire } from 'rxjs-io-stream';
+import { Observable } from 'rxjs';
 import { describe, expect } from 'vitest';
 import { nodeTlsOf } from '../../src/plugins/tls/node-tls.ts';
 import { ca, server as certificate } from '../support/certificates.ts';
@@ -156,6 +157,20 @@ describe('the diagnostics of a connection', () => {
     expect(walkOf(all, b).slice(0, 2)).toEqual(['pause in', 'resume in']);
     expect(walkOf(all, a).slice(0, 2)).toEqual(['pause out', 'resume out']);
     for (const walk of [walkOf(all, a), walkOf(all, b)]) expect(walk.filter((each, at) => each === walk[at - 1])).toEqual([]);
+  });
+
+  spec('contain no resume of a direction that was not paused, and no pause twice', async (h) => {
+    const all = published(h, 'connection:pause', 'connection:resume');
+    const signals = ['resume', 'pause', 'pause', 'resume', 'resume'] as const;
+    const wire: Wire = () => () =>
+      new Observable((up) => {
+        up.next({ kind: 'connected', details: [{}] });
+        for (const kind of signals) up.next({ kind });
+      });
+    const io = new IOStream({ wire });
+    await ticks();
+    expect(walkOf(all, io).filter((each) => each.endsWith('out'))).toEqual(['pause out', 'resume out']);
+    io.reset();
   });
 
   spec('name a reached limit with its value and the bytes', async (h) => {

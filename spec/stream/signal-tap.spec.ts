@@ -13,7 +13,7 @@ type Signal = DiagnosticsMessages['connection:signal'];
 
 /** The signals of one stream: `app: data 5`. */
 function linesOf(all: readonly Published[], io: IOStream, ...lines: readonly Signal['line'][]): string[] {
-  const mine = all.filter(({ name, message }) => name === 'connection:signal' && (message).stream === io);
+  const mine = all.filter(({ name, message }) => name === 'connection:signal' && message.stream === io);
   return mine
     .map(({ message }) => message as Signal)
     .filter(({ line }) => lines.length === 0 || lines.includes(line))
@@ -141,12 +141,12 @@ describe('connection:signal', () => {
     const all = published(h, 'connection:signal');
     const [clear, far] = streamPair(h);
     await ticks();
-    h.observed(startTls(far, { isServer: true, ...certificate }));
+    const upgraded = h.observed(startTls(far, { isServer: true, ...certificate }));
     const secure = await h.observed(startTls(clear, { ca, servername: 'localhost' })).value();
     const before = linesOf(all, clear).length;
+    const accepted = await upgraded.value();
     secure.write('hello');
-    await h.until(() => secure.outBytes === 5);
-    await ticks();
+    await h.until(() => accepted.inBytes === 5);
     expect(linesOf(all, secure, 'app').filter((line) => line.includes('data'))).toEqual(['app: data 5']);
     expect(linesOf(all, clear).length).toBe(before);
   });

@@ -37,7 +37,7 @@ export const CONNECTION_CHANNELS = [
   'connection:limit',
   'connection:error',
   'connection:closed',
-] as const;
+] as const satisfies readonly Name[];
 
 /** The other channels. */
 export const OTHER_CHANNELS = [
@@ -53,4 +53,9 @@ export const OTHER_CHANNELS = [
   'mux:open',
   'mux:closed',
   'mux:ping',
-] as const;
+] as const satisfies readonly Name[];
+
+/** Every channel. A name that is missing above does not compile. */
+export const ALL_CHANNELS: readonly Name[] = [...CONNECTION_CHANNELS, ...OTHER_CHANNELS, 'connection:signal'];
+type Missing = Exclude<Name, (typeof CONNECTION_CHANNELS)[number] | (typeof OTHER_CHANNELS)[number] | 'connection:signal'>;
+export const NONE_MISSING: [Missing] extends [never] ? true : Missing = true;

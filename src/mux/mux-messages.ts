@@ -1,5 +1,6 @@
 /** What each message about a mux carries. */
 export interface MuxMessage<Mux> {
+  /** The mux, as `mux` returns it. */
   readonly mux: Mux;
 }
 

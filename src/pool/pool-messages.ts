@@ -2,6 +2,7 @@ import type { PoolCounts } from './pool-types.ts';
 
 /** What each message about a pool carries. */
 export interface PoolMessage<Pool> {
+  /** The pool, as `pool` returns it. */
   readonly pool: Pool;
   /** The counts when the message was published. */
   readonly counts: PoolCounts;

@@ -24,7 +24,7 @@ import { ReadSide } from './read-side.ts';
 import type { ClosedReport } from './report.ts';
 import { SendQueue } from './send-queue.ts';
 import { StreamSettings } from './settings.ts';
-import { publishFreed, SIGNAL_CHANNEL, TappedFlow } from './signal-tap.ts';
+import { publishFreed, tappedFlow } from './signal-tap.ts';
 import { WriteSide } from './write-side.ts';
 
 const NO_DETAILS: Readonly<Record<string, LayerDetails>> = /* @__PURE__ */ Object.freeze({});
@@ -95,7 +95,7 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
 
   /** Receives outbound signals. Buffers them if there is no wire. */
   get flow(): Observer<Flow> {
-    return SIGNAL_CHANNEL.hasSubscribers ? new TappedFlow(this, this.#outbound) : this.#outbound;
+    return tappedFlow(this, this.#outbound);
   }
 
   get #outbound(): Observer<Flow> {
@@ -202,7 +202,7 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
   }
 
   free(): void {
-    if (SIGNAL_CHANNEL.hasSubscribers) publishFreed(this);
+    publishFreed(this);
     this.#wire?.unsubscribe();
   }
 

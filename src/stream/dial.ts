@@ -3,9 +3,19 @@ import type { Dial, Flow, Up } from '../wire/signal.ts';
 import { stack } from '../wire/stack.ts';
 import { baseWire } from './base-wire.ts';
 import { probeOf } from './connection-diagnostics.ts';
+import type { Lifetime } from './lifetime.ts';
 import type { StreamOptions } from './options.ts';
-import type { Tapped } from './signal-tap.ts';
+import type { StreamSettings } from './settings.ts';
 import { tappedWire } from './wire-tap.ts';
+
+/** The connection that dials. */
+interface Dialled {
+  readonly id: number;
+  readonly io: object;
+  readonly settings: StreamSettings;
+  readonly lifetime: Lifetime;
+  readonly hasWireEnded: boolean;
+}
 
 /**
  * Stacks the plugins of a stream on its wire, and dials.
@@ -16,7 +26,7 @@ import { tappedWire } from './wire-tap.ts';
  */
 export function dialStack(
   options: StreamOptions<never>,
-  connection: Tapped,
+  connection: Dialled,
   onTlsStart: (layer: string | undefined) => void,
 ): OperatorFunction<Flow, Up> {
   const { id } = connection;

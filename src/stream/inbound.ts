@@ -6,7 +6,7 @@ import type { LayerDetails, Up } from '../wire/signal.ts';
 import type { Closing } from './closing.ts';
 import type { ConnectionParts } from './connection-parts.ts';
 import type { ReadSide } from './read-side.ts';
-import { publishInbound, publishInboundEnd, SIGNAL_CHANNEL } from './signal-tap.ts';
+import { publishInbound, publishInboundEnd } from './signal-tap.ts';
 import type { WriteSide } from './write-side.ts';
 
 /**
@@ -42,7 +42,7 @@ export class Inbound extends AsyncContext implements Observer<Up> {
   }
 
   next(signal: Up): void {
-    if (SIGNAL_CHANNEL.hasSubscribers) publishInbound(this.#parts, signal);
+    publishInbound(this.#parts, signal);
     if (this.#deferred) this.#deferSignal(signal);
     else this.#onUp(signal);
   }
@@ -53,14 +53,14 @@ export class Inbound extends AsyncContext implements Observer<Up> {
   }
 
   error(error: unknown): void {
-    if (SIGNAL_CHANNEL.hasSubscribers) publishInboundEnd(this.#parts, { error });
+    publishInboundEnd(this.#parts, { error });
     this.hasWireEnded = true;
     if (this.#deferred) this.defer(() => this.#onError(error));
     else this.runInAsyncScope(this.#onError, this, error);
   }
 
   complete(): void {
-    if (SIGNAL_CHANNEL.hasSubscribers) publishInboundEnd(this.#parts, {});
+    publishInboundEnd(this.#parts, {});
     this.hasWireEnded = true;
     if (this.#deferred) this.defer(() => this.#onComplete());
     else this.runInAsyncScope(this.#onComplete, this);

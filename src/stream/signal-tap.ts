@@ -8,8 +8,13 @@ import type { StreamSettings } from './settings.ts';
 
 type Message = ConnectionMessages<object>['connection:signal'];
 
-/** The channel of all signals. Its `hasSubscribers` is read for each chunk. */
-export const SIGNAL_CHANNEL: DiagnosticsChannel<Message> = /* @__PURE__ */ diagnosticsChannel('connection:signal');
+/** Its `hasSubscribers` is read for each chunk. */
+const SIGNAL: DiagnosticsChannel<Message> = /* @__PURE__ */ diagnosticsChannel('connection:signal');
+
+/** Whether signals are published. */
+export function isTapping(): boolean {
+  return SIGNAL.hasSubscribers;
+}
 
 /** The connection whose signals are published. */
 export interface Tapped {
@@ -23,17 +28,17 @@ export interface Tapped {
 
 /** Publishes one signal. The channel must have a subscriber. */
 export function publishSignal({ id, io, settings, lifetime }: Tapped, line: Message['line'], signal: RecordedSignal): void {
-  SIGNAL_CHANNEL.publish({ id, stream: io, at: settings.scheduler.now() - lifetime.startedAt, line, signal });
+  SIGNAL.publish({ id, stream: io, at: settings.scheduler.now() - lifetime.startedAt, line, signal });
 }
 
 /** Publishes an inbound signal at the stream. Without plugins it is at the wire, too. */
 export function publishInbound(tapped: Tapped, signal: Up): void {
-  publishUp(tapped, recordedSignal(signal));
+  if (SIGNAL.hasSubscribers) publishUp(tapped, recordedSignal(signal));
 }
 
 /** Publishes that the wire has completed, or failed. */
 export function publishInboundEnd(tapped: Tapped, end: { readonly error?: unknown }): void {
-  publishUp(tapped, endSignal(end));
+  if (SIGNAL.hasSubscribers) publishUp(tapped, endSignal(end));
 }
 
 function publishUp(tapped: Tapped, signal: RecordedSignal): void {
@@ -43,7 +48,7 @@ function publishUp(tapped: Tapped, signal: RecordedSignal): void {
 
 /** Publishes that the stream frees its wire. */
 export function publishFreed(tapped: Tapped): void {
-  publishDown(tapped, { kind: 'unsubscribed' });
+  if (SIGNAL.hasSubscribers) publishDown(tapped, { kind: 'unsubscribed' });
 }
 
 function publishDown(tapped: Tapped, signal: RecordedSignal): void {
@@ -57,8 +62,13 @@ export function endSignal(end: { readonly error?: unknown }): RecordedSignal {
   return 'error' in end ? recordedError(end.error) : { kind: 'complete' };
 }
 
+/** Returns the observer of outbound signals; while signals are published, one that publishes them. */
+export function tappedFlow(tapped: Tapped, flow: Observer<Flow>): Observer<Flow> {
+  return SIGNAL.hasSubscribers ? new TappedFlow(tapped, flow) : flow;
+}
+
 /** Publishes the outbound signals of a stream, and passes them on. */
-export class TappedFlow implements Observer<Flow> {
+class TappedFlow implements Observer<Flow> {
   readonly #tapped: Tapped;
   readonly #flow: Observer<Flow>;
 

@@ -2,7 +2,7 @@ import type { Observer } from 'rxjs';
 import { connectTo, direct, type DirectConnection, type FlowSource } from '../wire/direct.ts';
 import { recordedError, recordedSignal, type RecordedSignal } from '../wire/recorded-signal.ts';
 import type { Flow, Up, Wire } from '../wire/signal.ts';
-import { endSignal, publishSignal, SIGNAL_CHANNEL, type Tapped } from './signal-tap.ts';
+import { endSignal, isTapping, publishSignal, type Tapped } from './signal-tap.ts';
 
 /**
  * Publishes the signals at the wire below the plugins of a stream, if the channel has a subscriber at the dial.
@@ -11,7 +11,7 @@ import { endSignal, publishSignal, SIGNAL_CHANNEL, type Tapped } from './signal-
  * the stream publishes both of its lines.
  */
 export function tappedWire(tapped: Tapped, wire: Wire): Wire {
-  if (!SIGNAL_CHANNEL.hasSubscribers || !tapped.settings.hasPlugins) return wire;
+  if (!isTapping() || !tapped.settings.hasPlugins) return wire;
   return (dial) => {
     const operator = wire(dial);
     return direct((up) => {
@@ -58,7 +58,7 @@ class WireTap implements Observer<Up> {
   }
 
   #publish(line: 'wire' | 'to wire', signal: RecordedSignal): void {
-    if (SIGNAL_CHANNEL.hasSubscribers) publishSignal(this.#tapped, line, signal);
+    if (isTapping()) publishSignal(this.#tapped, line, signal);
   }
 }
 

@@ -2,6 +2,7 @@ import type { Row } from '../row.ts';
 import { accepted1, accepted100, acceptedFh100 } from './accepted.ts';
 import { connectEchoClose1, connectEchoClose100 } from './connect-echo-close.ts';
 import { echo1, echo100 } from './echo.ts';
+import { diagnosed } from './diagnostics.ts';
 import { handshakeByCount, handshakeByDelimiter } from './handshake.ts';
 import { idleAccepted, idleAcceptedCallback, idleClient, idleClientCallback } from './idle-memory.ts';
 import { lines100 } from './lines.ts';
@@ -30,6 +31,7 @@ export const rows: readonly Row[] = [
   echo100,
   connectEchoClose1,
   connectEchoClose100,
+  diagnosed,
   accepted1,
   accepted100,
   acceptedFh100,
