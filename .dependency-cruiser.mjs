@@ -65,6 +65,7 @@ const places = {
   'src/opentelemetry.ts': { path: '^src/opentelemetry\\.ts$', may: [OPENTELEMETRY] },
   'src/testing.ts': { path: '^src/testing\\.ts$', may: [TESTING] },
   'src/inspect.ts': { path: '^src/inspect\\.ts$', may: [INSPECT] },
+  'src/cli': { path: '^src/cli(/|\\.ts$)', may: ['^src/(index|testing)\\.ts$'] },
 };
 
 /** Plugins do not know each other; two of one folder are one idea. `composed` is not listed: it makes stacks of other plugins. */

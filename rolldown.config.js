@@ -49,7 +49,13 @@ const esmTypes = {
 };
 
 export default defineConfig([
-  { ...code, plugins: [webModules(), esmTypes], output: { ...output, dir: 'dist', format: 'esm' } },
+  // With the program of `npx rxjs-io-stream`, which needs no other format.
+  {
+    ...code,
+    input: { ...code.input, cli: './src/cli.ts' },
+    plugins: [webModules(), esmTypes],
+    output: { ...output, dir: 'dist', format: 'esm' },
+  },
   // For jest and older bundlers. Without indentation: Node itself takes the ES modules for `require`, too.
   {
     ...code,

@@ -20,6 +20,7 @@ const exclude = [
   'spec/plugins/proxy/{http-proxy-resolve,http-proxy-sockets,socks4,socks5}.spec.ts',
   'spec/util/{async-context,inherited-options}.spec.ts',
   'spec/web/{chromium,types,wires-in-chromium}.spec.ts',
+  'spec/testing/picture/{in-chromium,save-picture}.spec.ts',
 ];
 
 const base = mergeConfig(common, defineConfig({ plugins: [webModulesOnly()], test: { setupFiles: ['spec/web/without-node.ts'] } }));

@@ -37,3 +37,10 @@ export { toPcapng, type ToPcapngOptions } from './testing/recording/to-pcapng.ts
 
 // Reports of the checks
 export type { Report, RuleResult } from './testing/rules/report.ts';
+
+// Pictures
+export { toHtml } from './testing/picture/to-html.ts';
+export { toMermaid } from './testing/picture/to-mermaid.ts';
+export { toSvg, type PictureOptions } from './testing/picture/to-svg.ts';
+export type { PicturePhase } from './testing/picture/phases.ts';
+export type { Drawable } from './testing/picture/lanes.ts';

@@ -10,6 +10,8 @@ export interface Options {
   readonly size: number;
   /** The echo server. @default an embedded one */
   readonly to?: Target;
+  /** Where the picture is written. */
+  readonly picture: string;
 }
 
 export const HELP = `Sends a file to an echo server, reads it back and compares the SHA-256 of both. The embedded server is reached through
@@ -19,10 +21,11 @@ usage:  npm start                          a generated file of 64 MiB, removed a
         npm start -- FILE                  your own file, of any size
         npm start -- [FILE] --to HOST:PORT to an echo server of yours ([::1]:7 for IPv6) instead of the embedded one
 
+  --picture P  where to write the picture of the transfer, an SVG. Default: transfer.svg in this folder
   --size SIZE  the size of the generated file: a number of bytes, or with KiB, MiB or GiB. Default: 64MiB
   --help       this text
 
-On a terminal it draws the stack while it runs, and names a file with the picture at the end. Otherwise it prints the times of all events.
+On a terminal it draws the stack while it runs. Otherwise it prints the times of all events.
 NO_COLOR=1 turns colors off.
 
 Exit code 0: the same bytes came back. 1: they did not, or something failed. The last lines explain it.`;
@@ -38,6 +41,7 @@ export function parseOptions(args: readonly string[]): Options {
   if (file !== undefined && values.size !== undefined) throw wrong('FILE or --size', 'both');
   return {
     help: values.help,
+    picture: values.picture ?? 'transfer.svg',
     size: parseSize(values.size ?? '64MiB'),
     ...(file === undefined ? {} : { file }),
     ...(values.to === undefined ? {} : { to: targetOf(values.to) }),
@@ -46,9 +50,9 @@ export function parseOptions(args: readonly string[]): Options {
 
 function parsed(args: readonly string[]) {
   try {
-    return parseCommandLine({ help: { ...FLAG, default: false }, size: TEXT, to: TEXT }, args);
+    return parseCommandLine({ help: { ...FLAG, default: false }, size: TEXT, to: TEXT, picture: TEXT }, args);
   } catch (error) {
-    throw wrong('[FILE] [--to HOST:PORT] [--size SIZE] [--help]', (error as Error).message);
+    throw wrong('[FILE] [--to HOST:PORT] [--size SIZE] [--picture PATH] [--help]', (error as Error).message);
   }
 }
 

@@ -1,8 +1,6 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { toSvg, type Recording } from 'rxjs-io-stream/testing';
 import { paint, type Look } from '../support/terminal.ts';
-import { render, type Frame } from './render.ts';
 import type { Timeline } from './timeline.ts';
 import { waterfall } from './waterfall.ts';
 
@@ -13,10 +11,8 @@ export function waterfalls({ handshakes, phases }: Timeline, look: Look): string
   return `${titled('handshakes', handshakes)}\n${titled('in all', phases)}`;
 }
 
-/** Writes the stack, the waterfalls and the timeline to a file. Returns its path. */
-export async function writePicture(frame: Frame, timeline: Timeline): Promise<string> {
-  const look = { columns: 100, color: false, unicode: true };
-  const path = join(await mkdtemp(join(tmpdir(), 'rxjs-io-stream-')), 'transfer.txt');
-  await writeFile(path, [render(frame, look), waterfalls(timeline, look), String(timeline), ''].join('\n\n'));
-  return path;
+/** Writes the picture of the transfer: the phases, and what passed above and below the stack. */
+export async function writePicture(path: string, recording: Recording, { handshakes, phases }: Timeline): Promise<void> {
+  const [, ...rest] = phases;
+  await writeFile(path, toSvg(recording, { title: 'The transfer of npm start', phases: [...handshakes, ...rest], content: false }));
 }

@@ -6,6 +6,7 @@ import { drawn } from '../support/drawn.ts';
 import { formatBytes, formatCount } from '../support/format.ts';
 import type { Target } from '../support/target.ts';
 import { isDrawable, lookOf } from '../support/terminal.ts';
+import { Amounts } from './amounts.ts';
 import { cipher } from './cipher.ts';
 import { embedded, tcpLayer } from './embedded.ts';
 import { explain, Failure } from './failure.ts';
@@ -26,6 +27,13 @@ interface Server {
   readonly close: () => void;
 }
 
+/** What watches a transfer. */
+interface Seen {
+  readonly progress: Progress;
+  readonly timeline: Timeline;
+  readonly amounts: Amounts;
+}
+
 const isDrawn = isDrawable(process.stdout);
 
 /**
@@ -40,10 +48,11 @@ export async function transfer(options: Options, signal: AbortSignal): Promise<v
   printPlan(file, server, options.to === undefined);
   const timeline = new Timeline();
   const progress = new Progress(server.layers, file.size, (label, sentence) => timeline.note(label, sentence));
-  const trip = await send(file, server, progress, timeline, signal);
+  const amounts = new Amounts(() => timeline.elapsed);
+  const trip = await send(file, server, { progress, timeline, amounts }, signal);
   console.log(`${isDrawn ? `\n${waterfalls(timeline, lookOf(process.stdout))}` : String(timeline)}\n`);
+  await printPicture(options.picture, amounts, timeline);
   printResult(trip, timeline);
-  if (isDrawn) await printPicture(progress, timeline);
 }
 
 const ownServer = ({ host, port }: Target): Server => ({
@@ -66,12 +75,13 @@ function printPlan({ description }: SourceFile, server: Server, isEmbedded: bool
 }
 
 /** Sends the file, and draws the progress on a terminal. After a failure it prints the timeline. */
-async function send(file: SourceFile, server: Server, progress: Progress, timeline: Timeline, signal: AbortSignal): Promise<RoundTrip> {
+async function send(file: SourceFile, server: Server, seen: Seen, signal: AbortSignal): Promise<RoundTrip> {
+  const { progress, timeline, amounts } = seen;
   const { host, port, close } = server;
   let bytesBack = 0;
   const trip$ = defer(() => {
     signal.throwIfAborted();
-    const io = new IOStream({ host, port, plugin: progress.plugin, timeouts: { connect: 10_000, idle: 30_000 } });
+    const io = new IOStream({ host, port, plugin: amounts.around(progress.plugin), timeouts: { connect: 10_000, idle: 30_000 } });
     timeline.follow(io);
     progress.follow(io);
     return roundTrip(io, createReadStream(file.path)).pipe(finalize(() => io.reset()));
@@ -119,7 +129,10 @@ function printResult(trip: RoundTrip, timeline: Timeline): void {
 }
 
 /** Prints where the picture is. The transfer has succeeded, whether the disk has room for its picture or not. */
-async function printPicture(progress: Progress, timeline: Timeline): Promise<void> {
-  const picture = await writePicture(progress.frame(true), timeline).catch((error: unknown) => `not written: ${String(error)}`);
-  console.log(`picture ${picture}`);
+async function printPicture(path: string, amounts: Amounts, timeline: Timeline): Promise<void> {
+  const result = await writePicture(path, amounts.recording, timeline).then(
+    () => `${path} (open it in a browser)`,
+    (error: unknown) => `not written: ${String(error)}`,
+  );
+  console.log(`picture ${result}`);
 }

@@ -88,7 +88,7 @@ describe('the texts of the playground', () => {
       { at: 60, symbol: '?', bytes: Uint8Array.of(2) },
       { at: 61, symbol: '?', bytes: Uint8Array.of(1) },
       { at: 62, symbol: '#ECONNRESET' },
-    ].map((each) => ({ ...each, text: '', isMatched: true }));
+    ].map((each) => ({ ...each, kind: 'data' as const, text: '', isMatched: true }));
     expect(marbleText(signals, 'ac')).toEqual({ text: `-(Cb) 55ms db#ECONNRESET-`, values: `b: '0x01'\nd: '0x02'\n` });
     const [first, second] = signals;
     // The group takes the frames 1 to 4.

@@ -15,8 +15,11 @@ it('rxjs-io-stream/testing exports these names and no others', () => {
     'replay',
     'scriptedPeer',
     'testDial',
+    'toHtml',
     'toMarbles',
+    'toMermaid',
     'toPcapng',
+    'toSvg',
     'wirePeer',
   ]);
 });

@@ -17,6 +17,8 @@ export interface Comparison {
   /** When the application subscribes. A dial of the wire in this frame need not be drawn. */
   readonly start: number;
   readonly end: number;
+  /** Called before a difference is thrown; returns a line for the message. */
+  readonly onDifference?: ((difference: string, timelines: readonly MarbleTimeline[]) => string | undefined) | undefined;
 }
 
 interface Difference {
@@ -61,7 +63,9 @@ export function compare(comparison: Comparison): readonly MarbleTimeline[] {
   if (!first) return timelines;
   const drawing = draw(shown, comparison.end);
   const marked = drawing.rows.toSpliced(first.row, 0, `${' '.repeat(drawing.column(first.frame))}^`);
-  const error = new Error([describe(first), '', ...marked.map((row) => `  ${row}`), ...diffOf(first)].join('\n'));
+  const note = comparison.onDifference?.(describe(first), timelines);
+  const last = note === undefined ? [] : ['', `  ${note}`];
+  const error = new Error([describe(first), '', ...marked.map((row) => `  ${row}`), ...diffOf(first), ...last].join('\n'));
   // Not enumerable: test runners print the enumerable fields of an error, and the message shows the timelines already.
   throw Object.defineProperty(error, 'timelines', { value: timelines });
 }

@@ -3,6 +3,7 @@ import type { LayerDetails, Plugin, Target, Timeouts } from '../../wire/signal.t
 import { compare } from './compare.ts';
 import { readDiagram } from './diagram.ts';
 import { MarbleRun } from './marble-run.ts';
+import { savePicture } from '../picture/save-picture.ts';
 import { testDial } from '../test-dial.ts';
 import type { MarbleTimeline } from './timelines.ts';
 import { readValues, type MarbleValue } from './values.ts';
@@ -76,12 +77,14 @@ export interface MarbleResult {
  * });
  * ```
  *
+ * With the environment variable `MARBLES_SVG=FOLDER`, a failed test writes its picture there, and names the file in the message.
+ *
  * @param test the plugin, the diagram and its values.
  * @returns the details and the error that reached the application, and the timelines of the run.
  * @throws Error if the run differs from the diagram: with both timelines, the first difference, and a hex diff of its bytes. It is a
  *   {@link MarbleFailure}: its `timelines` are for programs that draw them.
  * @throws TypeError if the diagram is invalid. Rethrows what the plugin throws when dialled.
- * @see docs/guides/testing.md for each symbol, {@link toMarbles}, {@link checkPlugin}.
+ * @see docs/guides/testing.md for each symbol, {@link toSvg}, {@link toMarbles}, {@link checkPlugin}.
  */
 export function marbles(test: MarbleTest): MarbleResult {
   const own = ownOptions(test, 'marbles');
@@ -95,6 +98,6 @@ export function marbles(test: MarbleTest): MarbleResult {
   const end = Math.max(...[...lines.values()].map(({ length }) => length));
   const run = new MarbleRun(plugin, (scheduler) => testDial({ to, timeouts, scheduler }));
   run.play(lines, start, end);
-  const timelines = compare({ lines, actual: run.outputs, values, exact, start, end });
+  const timelines = compare({ lines, actual: run.outputs, values, exact, start, end, onDifference: savePicture });
   return { details: run.details, error: run.error, timelines };
 }

@@ -4,6 +4,8 @@ import { describeMark, type LineName, type Mark, type Moment } from './mark.ts';
 export interface MarbleSignal {
   /** When it passes, in virtual ms. */
   readonly at: number;
+  /** Which signal it is: `data`, `connected`, `subscribed` and so on. */
+  readonly kind: Mark['kind'];
   /** Its symbol in the diagram; `?` for bytes without a letter. */
   readonly symbol: string;
   /** The signal in words: `data <4b 4e>`. */
@@ -40,7 +42,7 @@ export function timelineOf(
   const signals = moments.map((moment): MarbleSignal => {
     const { frame, text, mark } = moment;
     const bytes = mark.kind === 'data' ? { bytes: mark.bytes } : {};
-    return { at: frame, symbol: text, text: describeMark(mark), ...bytes, isMatched: isMatched(moment) };
+    return { at: frame, kind: mark.kind, symbol: text, text: describeMark(mark), ...bytes, isMatched: isMatched(moment) };
   });
   return { line, role, signals };
 }
