@@ -72,6 +72,7 @@ describe.skipIf(chromiumName === undefined)(`the page of inspect in Chromium (${
     io.write('knock <b>');
     await shows('to app: data 6b 6e 6f 63 6b 20 3c 62 3e |knock <b>|');
     await shows('to wire: data 6b 6e 6f 63 6b');
+    await page.waitFor(`document.querySelector('img.picture').naturalWidth > 0`);
     await page.click('#stop');
     await page.waitFor(`!document.getElementById('record').hidden`);
     io.write('quiet');

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Access } from './access.ts';
 import type { Inspection } from './inspection.ts';
+import { toSvg } from '../testing/picture/to-svg.ts';
 import { pageOf } from './page/page.ts';
 import { listOf } from './recording-list.ts';
 import { MAX_RECORDINGS } from './recordings.ts';
@@ -90,7 +91,8 @@ export class Routes {
     if (!recording) return text(404, `expected the number of a recorded connection, got ${id}`);
     if (format === 'txt') return text(200, recording.toString());
     if (format === 'list') return text(200, listOf(recording));
-    return text(404, `expected the format txt or list, got ${JSON.stringify(format)}`);
+    if (format === 'svg') return picture(toSvg(recording, { title: `connection ${id}` }));
+    return text(404, `expected the format txt, list or svg, got ${JSON.stringify(format)}`);
   }
 }
 
@@ -101,13 +103,19 @@ function page(): Reply {
     `script-src 'nonce-${nonce}'`,
     `style-src 'nonce-${nonce}'`,
     "connect-src 'self'",
-    'img-src data:',
+    "img-src 'self' data:",
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
     "require-trusted-types-for 'script'",
   ].join('; ');
   return { type: 'text/html; charset=utf-8', body: pageOf(nonce), headers: { 'content-security-policy': policy } };
+}
+
+/** The picture contains text of peers, escaped. A policy of its own allows its style, and nothing else. */
+function picture(svg: string): Reply {
+  const policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox";
+  return { type: 'image/svg+xml', body: svg, headers: { 'content-security-policy': policy } };
 }
 
 function text(status: number, body: string): Reply {

@@ -68,6 +68,7 @@ ol { margin: 0; padding: 0; list-style: none; font-size: 13px; }
 ol li { padding: 2px 0; word-break: break-word; }
 .code { font-family: ui-monospace, monospace; color: var(--bad); }
 .soft { color: var(--soft); }
+.picture { max-width: 100%; display: block; margin: 6px 0; }
 pre {
   max-height: 320px; overflow: auto; margin: 6px 0 0; padding: 8px 10px; font: 12px/1.5 ui-monospace, monospace;
   background: var(--page); border: 1px solid var(--line); border-radius: 6px; white-space: pre-wrap; word-break: break-all;
