@@ -64,7 +64,7 @@ export class JetStreamLog implements RoomLog {
     return this.#access.persist('read a message', async (opened) => {
       const found = await this.#read(opened, room, after);
       if (found || this.#access.seen <= after) return found;
-      // Nothing, says a leader that may not have applied all that is stored: ask again when it has.
+      // A new leader may find nothing because it has not applied all that is stored. Ask again when it has.
       await this.#access.info(opened);
       return this.#read(opened, room, after);
     });
