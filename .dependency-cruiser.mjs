@@ -48,11 +48,11 @@ const places = {
   'src/codecs': { path: CODECS, may: [RECONNECT, STREAM, PROTOCOL, UTIL, ERRORS], node: false },
   'src/adapters': { path: ADAPTERS, may: [RELAY, STREAM, PLUGINS, WIRE, UTIL, EVENTS, ERRORS] },
   'src/testing': { path: TESTING, may: [LAYERS, WIRE, UTIL, ERRORS], node: false },
-  'src/diagnostics': { path: DIAGNOSTICS, may: [MUX, POOL, RECONNECT, STREAM, UTIL] },
+  'src/diagnostics': { path: DIAGNOSTICS, may: [MUX, NATS, POOL, RECONNECT, STREAM, UTIL] },
   'src/inspect': { path: INSPECT, may: [DIAGNOSTICS, TESTING, STREAM, WIRE, PROTOCOL, UTIL] },
   'src/index.ts': {
     path: '^src/index\\.ts$',
-    may: [WEB, DIAGNOSTICS, ADAPTERS, MUX, POOL, RECONNECT, STREAM, PLUGINS, LAYERS, WIRE],
+    may: [WEB, DIAGNOSTICS, ADAPTERS, MUX, NATS, POOL, RECONNECT, STREAM, PLUGINS, LAYERS, WIRE],
   },
   'src/codecs.ts': { path: '^src/codecs\\.ts$', may: [CODECS, ERRORS] },
   'src/nats.ts': { path: '^src/nats\\.ts$', may: [NATS] },

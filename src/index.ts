@@ -38,6 +38,7 @@ export { diagnostics } from './diagnostics/diagnostics.ts';
 export type { DiagnosticsMessages } from './diagnostics/messages.ts';
 export type { ConnectionMessage, ConnectionMessages } from './stream/connection-messages.ts';
 export type { MuxMessage, MuxMessages } from './mux/mux-messages.ts';
+export type { NatsMessages } from './nats/nats-messages.ts';
 export type { PersistentMessages } from './reconnect/persistent-messages.ts';
 export type { PoolMessage, PoolMessages } from './pool/pool-messages.ts';
 export type { ServerMessage, ServerMessages } from './stream/server-messages.ts';

@@ -53,6 +53,11 @@ export const OTHER_CHANNELS = [
   'mux:open',
   'mux:closed',
   'mux:ping',
+  'nats:status',
+  'nats:refused',
+  'directory:owned',
+  'directory:lost',
+  'rooms:gap',
 ] as const satisfies readonly Name[];
 
 /** Every channel. A name that is missing above does not compile. */

@@ -1,5 +1,7 @@
 import type { Mux } from '../mux/mux.ts';
 import type { MuxMessages } from '../mux/mux-messages.ts';
+import type { NatsConnection } from '../nats/nats-connection.ts';
+import type { NatsMessages } from '../nats/nats-messages.ts';
 import type { PoolMessages } from '../pool/pool-messages.ts';
 import type { Pool } from '../pool/pool-types.ts';
 import type { PersistentMessages } from '../reconnect/persistent-messages.ts';
@@ -19,4 +21,5 @@ export interface DiagnosticsMessages
     ServerMessages<Server, IOStream>,
     PoolMessages<Pool<never, never>>,
     PersistentMessages<Persistent>,
-    MuxMessages<Mux> {}
+    MuxMessages<Mux>,
+    NatsMessages<NatsConnection> {}

@@ -1,5 +1,6 @@
 import { BehaviorSubject, ReplaySubject, Subject } from 'rxjs';
 import type { NatsConnection } from './nats-connection.ts';
+import { publishNatsStatus, publishRefused } from './nats-diagnostics.ts';
 
 /** The states of each connection that is in use. */
 const LINKS = /* @__PURE__ */ new WeakMap<NatsConnection, BrokerLink>();
@@ -30,20 +31,30 @@ export class BrokerLink {
     if (connection.isClosed()) this.closed$.next(undefined);
     else {
       void this.#observe(connection.status());
-      void connection.closed().then((reason) => this.closed$.next(reason ?? undefined));
+      void connection.closed().then((reason) => {
+        publishNatsStatus(connection, 'closed', reason ?? undefined);
+        this.closed$.next(reason ?? undefined);
+      });
     }
   }
 
   async #observe(status: AsyncIterable<{ readonly type: string; readonly error?: Error }>): Promise<void> {
     for await (const { type, error } of status) {
-      if (type === 'disconnect') this.writable$.next(false);
-      else if (type === 'reconnect') this.writable$.next(true);
+      if (type === 'disconnect') this.#changed(false);
+      else if (type === 'reconnect') this.#changed(true);
       else if (error) this.#refused(error);
     }
   }
 
+  #changed(isConnected: boolean): void {
+    publishNatsStatus(this.connection, isConnected ? 'connected' : 'disconnected');
+    this.writable$.next(isConnected);
+  }
+
   /** Permission violations name the subject. */
   #refused(error: Error & { readonly operation?: unknown; readonly subject?: unknown }): void {
-    if (error.operation === 'publish' && typeof error.subject === 'string') this.refused$.next({ subject: error.subject, error });
+    if (error.operation !== 'publish' || typeof error.subject !== 'string') return;
+    publishRefused(this.connection, error.subject, error);
+    this.refused$.next({ subject: error.subject, error });
   }
 }

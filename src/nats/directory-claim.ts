@@ -3,6 +3,7 @@ import type { IOStreamError } from '../errors.ts';
 import { after } from '../util/timer.ts';
 import { decodeClaim, encodeClaim } from './directory-entry.ts';
 import { bucketExpiresEarlier, claimExpired, claimReleased, claimTaken, isRefusal, ownedByOther } from './directory-errors.ts';
+import { publishLost, publishOwned } from './nats-diagnostics.ts';
 import { planClaim, type DirectoryPlan } from './directory-plan.ts';
 import type { Claim, ClaimOptions } from './directory-types.ts';
 
@@ -45,6 +46,7 @@ export class SessionClaim implements Claim {
       else if (scheduler.now() - startedAt >= ttl) this.#lose(claimExpired(this.session, this.token, this.#plan));
       else {
         this.#confirmed(startedAt);
+        publishOwned(this);
         this.#out.next(this);
       }
     } catch (error) {
@@ -174,6 +176,7 @@ export class SessionClaim implements Claim {
   #lose(error: IOStreamError): void {
     if (this.#end) return;
     this.#end = error;
+    publishLost(this, error);
     this.#timer?.unsubscribe();
     this.#deadline?.unsubscribe();
     this.#out.error(error);

@@ -14,6 +14,7 @@ import { atTickEnd } from '../util/at-tick-end.ts';
 import { describeValue } from '../util/describe.ts';
 import { steadyScheduler } from '../util/real-time.ts';
 import { direct } from '../wire/direct.ts';
+import { markServed } from '../wire/served-wires.ts';
 import { linkOf } from './broker-link.ts';
 import { NatsChannel, type NatsRequest } from './nats-channel.ts';
 import { brokerClosed, cannotListen } from './nats-errors.ts';
@@ -76,7 +77,7 @@ export function natsListen(options: NatsListenOptions, handler?: Handler<never>)
     const open = (): NatsChannel => new NatsChannel(link, request.subject, request);
     return new IOStream({
       ...stream,
-      wire: (dial) => direct((up) => new MessageConnection(dial, up, settings(request.subject, 'localAddress'), open)),
+      wire: markServed((dial) => direct((up) => new MessageConnection(dial, up, settings(request.subject, 'localAddress'), open))),
     });
   };
 

@@ -1,5 +1,6 @@
 import { from, type Subscriber, type Subscription } from 'rxjs';
 import { Fifo } from '../util/fifo.ts';
+import { publishGap } from './nats-diagnostics.ts';
 import type { LogFollower, RoomLog } from './room-log.ts';
 import type { JoinOptions, RoomEvent, RoomMessage } from './rooms-types.ts';
 
@@ -146,6 +147,7 @@ export class RoomMember implements LogFollower {
     const oldest = await this.#log.next(this.#room, 0);
     const before = oldest?.sequence ?? (await this.#log.extent(this.#room)).last + 1;
     this.#position = before - 1;
+    publishGap(this.#room, after, before);
     await this.#deliver({ kind: 'gap', room: this.#room, after, before });
     // Delivered at once: in a history that is shorter than a batch takes to read, the member must not see gaps only.
     if (oldest && !this.#out.closed) await this.#deliverMessage(oldest);
