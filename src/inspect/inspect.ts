@@ -32,7 +32,7 @@ const TOKEN_BYTES = 24;
  *   unsubscribe ──▶ stops, frees everything
  * ```
  *
- * Shows connections that are opened after the subscription. See [the guide](docs/guides/inspect.md).
+ * Shows connections that are opened after the subscription. See docs/guides/inspect.md.
  *
  * **A recording contains everything that passes, such as passwords.** The page is for you, on this machine:
  *
