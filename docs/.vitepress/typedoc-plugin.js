@@ -42,6 +42,8 @@ export function load(app) {
   app.renderer.on(MarkdownPageEvent.END, (page) => {
     page.contents = page.contents
       .replace(/docs\/guides\/([\w-]+)\.md/g, '[guide: $1](/guides/$1.md)')
+      // VitePress makes the heading `connection:dial` the anchor `connection-dial`.
+      .replace(/(Messages(?:\.md)?#(?:connection|server|pool|persistent|mux|nats|directory|rooms))(?=[a-z])/g, '$1-')
       .replace(/^#+ (Default|Inherited from|Overrides)\n\n/gm, '**$1:** ');
   });
 }
