@@ -75,7 +75,8 @@ export class Routes {
         break;
       case 'record':
         if (isClosed) return text(409, `connection ${id} is closed`);
-        if (!recordings.start(id)) return text(409, `expected fewer than ${MAX_RECORDINGS} active recordings; stop one of them`);
+        if (!recordings.start(id, connection.isConnected))
+          return text(409, `expected fewer than ${MAX_RECORDINGS} active recordings; stop one of them`);
         break;
       case 'stop':
         recordings.stop(id);
@@ -91,7 +92,7 @@ export class Routes {
     if (!recording) return text(404, `expected the number of a recorded connection, got ${id}`);
     if (format === 'txt') return text(200, recording.toString());
     if (format === 'list') return text(200, listOf(recording));
-    if (format === 'svg') return picture(toSvg(recording, { title: `connection ${id}` }));
+    if (format === 'svg') return picture(toSvg(recording, { title: `connection ${id}`, phases: this.#inspection.recordings.phasesOf(id) }));
     return text(404, `expected the format txt, list or svg, got ${JSON.stringify(format)}`);
   }
 }
