@@ -44,19 +44,21 @@ export class Routes {
     const { method = '', url = '', headers } = request;
     const [, token = '', path = '', query = ''] = /^\/([^/?]*)\/?([^?]*)\??(.*)$/s.exec(url) ?? [];
     const refusal = this.#access.refusal(headers, token);
-    const reply = refusal === undefined ? this.#route(method, path, query) : text(403, refusal);
+    const reply = refusal === undefined ? this.#route(method, path, query, url) : text(403, refusal);
     const { status = 200, type = 'text/plain; charset=utf-8', body } = reply;
     response.writeHead(status, { ...HEADERS, 'content-type': type, ...reply.headers });
     response.end(method === 'HEAD' ? undefined : body);
   }
 
-  #route(method: string, path: string, query: string): Reply {
+  #route(method: string, path: string, query: string, url: string): Reply {
     const [, kind, number, action = ''] = /^(connections|recordings)\/(\d{1,15})[/.](\w+)$/.exec(path) ?? [];
     const isAction = kind === 'connections';
     if (isAction ? method !== 'POST' : method !== 'GET' && method !== 'HEAD')
       return { ...text(405, `expected ${isAction ? 'POST' : 'GET'}, got ${method}`), headers: { allow: isAction ? 'POST' : 'GET, HEAD' } };
     if (isAction) return this.#act(Number(number), action);
     if (kind === 'recordings') return this.#recording(Number(number), action);
+    // Without the slash at the end, the addresses in the page would not have the token.
+    if (/^\/[^/]*$/.test(url)) return { ...text(308, ''), headers: { location: url.replace(/\?.*$|$/s, '/') } };
     if (path === '') return page();
     if (path === 'state') return json(this.#inspection.stateSince(Number(new URLSearchParams(query).get('since') ?? -1)));
     return text(404, `expected a path of the page, got ${JSON.stringify(path)}`);
