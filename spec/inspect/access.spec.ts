@@ -45,6 +45,15 @@ describe('the page of inspect', () => {
     expect((await page.ask({ fullPath: `/${wrong}/connections/1/reset`, method: 'POST' })).status).toBe(403);
   });
 
+  spec('adds the slash that a URL without its end lacks, only if the token is right', async (h) => {
+    const { token, ask } = await inspected(h);
+    for (const fullPath of [`/${token}`, `/${token}?x`]) {
+      const { status, headers } = await ask({ fullPath });
+      expect([status, headers.location]).toEqual([308, `/${token}/`]);
+    }
+    expect((await ask({ fullPath: `/${token.slice(1)}` })).status).toBe(403);
+  });
+
   spec('has a token of its own for each subscription', async (h) => {
     const [one, other] = [await inspected(h), await inspected(h)];
     expect(one.token).not.toBe(other.token);
@@ -181,7 +190,11 @@ describe('inspect', () => {
     [{ host: '::' }, /^expected `host` of inspect to be a loopback address, got "::"/],
     [{ host: 'build-7.lan' }, /^expected `host` of inspect to be a loopback address/],
     [{ host: '128.0.0.1' }, /^expected `host` of inspect to be a loopback address/],
-    [{ allowHosts: 'x' }, 'expected `allowHosts` of inspect to be a list of names and addresses, got "x" (string)'],
+    [{ allowHosts: 'x' }, 'expected `allowHosts` of inspect to be a list of names and addresses, without ports, got "x" (string)'],
+    [
+      { allowHosts: ['build-7.lan:80'] },
+      'expected `allowHosts` of inspect to be a list of names and addresses, without ports, got an array of 1',
+    ],
     [
       { token: 'short-secret' },
       'expected `token` of inspect to be at least 16 characters of A-Z, a-z, 0-9, - and _, got a string of 12 bytes',

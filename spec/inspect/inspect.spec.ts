@@ -114,17 +114,23 @@ describe('the state of the page', () => {
     for (const [at] of later.connections[0]?.samples ?? []) expect(at).toBeGreaterThanOrEqual(tick);
   });
 
-  spec('keeps the newest closed connections, and counts the open ones that it does not keep', async (h) => {
+  spec('keeps the newest closed connections, and counts the open ones that it does not show', async (h) => {
+    const port = await serverPort(h, (each) => each.eof$);
+    const before = opened(h, { host, port }); // dialled before the page: never counted
+    await h.until(() => before.state === 'open');
     const page = await inspected(h, { maxConnections: 3 });
-    const port = await deadPort();
-    for (let dials = 0; dials < 5; dials += 1) opened(h, { host, port });
-    await shown(page, (all) => all.every(({ state }) => state === 'closed'));
-    const first = await page.state();
-    expect([first.connections.length, first.hidden]).toEqual([3, 2]); // the first three were open
-    opened(h, { host, port });
+    const streams = Array.from({ length: 5 }, () => opened(h, { host, port }));
+    const counts = async (): Promise<number[]> => {
+      const { connections, hidden, open } = await page.state();
+      return [connections.length, hidden, open];
+    };
+    await expect.poll(counts).toEqual([3, 7, 10]); // both ends
+    for (const io of [before, ...streams]) io.close();
+    const first = await shown(page, (all) => all.every(({ state }) => state === 'closed'));
+    await expect.poll(counts).toEqual([3, 0, 0]);
+    opened(h, { host, port: await deadPort() });
     const second = await page.state();
-    expect(second.connections.map(({ id }) => id)).toEqual([...first.connections.slice(1).map(({ id }) => id), second.connections[2]?.id]);
-    expect(second.hidden).toBe(2);
+    expect(second.connections.slice(0, 2).map(({ id }) => id)).toEqual(first.slice(1).map(({ id }) => id));
   });
 
   spec('keeps the last 8 errors of a connection, and the last 50 of all', async (h) => {
@@ -217,6 +223,17 @@ describe('the buttons of the page', () => {
       signals: entries.length,
       isCut: false,
     });
+  });
+
+  spec('draw no phase before the transfer if the connection was open at the click', async (h) => {
+    const page = await inspected(h);
+    const io = opened(h, { host, port: await serverPort(h, (each) => each.eof$) });
+    const { id } = clientOf(await shown(page, both('open')));
+    await page.press(id, 'record');
+    await page.press(id, 'close'); // An idle connection: nothing but its end is recorded.
+    await h.until(() => io.state === 'closed');
+    const picture = (await page.ask({ path: `recordings/${id}.svg` })).body;
+    expect([...picture.matchAll(/class="name"[^>]*>(\w+)</g)].map(([, name]) => name)).toEqual(['transfer', 'close']);
   });
 
   spec('record within `recordLimit`, until the connection is closed', async (h) => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { firstValueFrom, type Observable } from 'rxjs';
 import { IOStream, listen, passthrough, type Server } from 'rxjs-io-stream';
 import { chromiumName, launchChromium, type Chromium, type Page, type PageOptions } from '../support/chromium.ts';
 import type { Harness } from '../support/harness.ts';
@@ -18,6 +19,8 @@ const ROW = `[...document.querySelectorAll('#list tr')].find((row) => row.textCo
 interface Opened {
   readonly page: Page;
   readonly io: IOStream;
+  /** The accepted ends. */
+  readonly peers: readonly IOStream[];
   /** Stops the server of the page. */
   readonly stop: () => void;
   /** Waits for a text on the page. */
@@ -34,7 +37,12 @@ describe.skipIf(chromiumName === undefined)(`the page of inspect in Chromium (${
   /** Opens the page, a connection that echoes, and one that is refused. */
   async function open(h: Harness, options?: PageOptions): Promise<Opened> {
     const { url, stop } = await inspected(h, { interval: 50, recordWires: true });
-    const servers = h.observed<Server>(listen({ host, port: 0, allowHalfOpen: true }, (each) => each.send(each)));
+    const peers: IOStream[] = [];
+    const echo = (each: IOStream): Observable<unknown> => {
+      peers.push(each);
+      return each.send(each);
+    };
+    const servers = h.observed<Server>(listen({ host, port: 0, allowHalfOpen: true }, echo));
     await h.until(() => servers.values.length === 1);
     const address = servers.values[0]?.address;
     const port = typeof address === 'object' ? address.port : 0;
@@ -51,7 +59,7 @@ describe.skipIf(chromiumName === undefined)(`the page of inspect in Chromium (${
     const id = await page.evaluate<string>(`${ROW}.dataset.id`);
     await page.click(`tr[data-id="${id}"]`);
     await page.waitFor(`!document.getElementById('detail').hidden`);
-    return { page, io, stop, shows: (text) => page.waitFor(`document.body.innerText.includes(${JSON.stringify(text)})`) };
+    return { page, io, peers, stop, shows: (text) => page.waitFor(`document.body.innerText.includes(${JSON.stringify(text)})`) };
   }
 
   spec('shows the connection that was clicked: bytes, phases and errors; text of others never becomes markup', async (h) => {
@@ -83,10 +91,21 @@ describe.skipIf(chromiumName === undefined)(`the page of inspect in Chromium (${
     );
   });
 
-  spec('closes and resets connections by buttons', async (h) => {
+  spec('closes a connection by a button', async (h) => {
     const { page, io, shows } = await open(h);
     await page.click('#close');
     await h.until(() => io.state === 'closed');
+    await shows('ended by us');
+    expect(await page.evaluate(`['record', 'close', 'reset'].every((id) => document.getElementById(id).hidden)`)).toBe(true);
+  });
+
+  spec('resets a connection by a button', async (h) => {
+    const { page, io, peers, shows } = await open(h);
+    const ended = firstValueFrom(peers[0]!.closed$);
+    io.write('not echoed');
+    await page.click('#reset');
+    await h.until(() => io.state === 'closed');
+    expect(await ended).toMatchObject({ by: 'error', error: { code: 'ECONNRESET' } }); // A close would be a FIN.
     await shows('ended by us');
     expect(await page.evaluate(`['record', 'close', 'reset'].every((id) => document.getElementById(id).hidden)`)).toBe(true);
   });
@@ -100,6 +119,36 @@ describe.skipIf(chromiumName === undefined)(`the page of inspect in Chromium (${
     await page.evaluate(`document.querySelector('#list tr:not([hidden])').focus()`);
     await page.press('Enter');
     await page.waitFor(`document.querySelector('#detail h2').textContent.includes('from 127')`);
+  });
+
+  spec('keeps the selected connection and its buttons in sight below a long list', async (h) => {
+    const { page } = await open(h);
+    const port = await deadPort();
+    for (let dials = 0; dials < 60; dials += 1) {
+      const io = new IOStream({ host, port, cb: () => {} });
+      h.defer(() => io.reset());
+    }
+    await page.waitFor(`document.querySelectorAll('#list tr').length === 63`);
+    await page.evaluate(`document.querySelector('#list tr[aria-selected=true]').click(); scrollTo(0, 0)`);
+    await page.click('#list tr.closed');
+    const inSight = (selector: string): string =>
+      `(() => { const { top, bottom } = document.querySelector('${selector}').getBoundingClientRect(); return top >= 0 && bottom <= innerHeight; })()`;
+    await page.waitFor(`${inSight('#detail h2')} && ${inSight('#list tr[aria-selected=true]')}`);
+  });
+
+  spec('starts again when a page of a later process answers at the same URL', async (h) => {
+    const token = 'the-same-token-for-both';
+    const first = await inspected(h, { interval: 50, token });
+    const page = await browser.newPage();
+    await page.goto(first.url);
+    const io = new IOStream({ host, port: await deadPort(), cb: () => {} });
+    h.defer(() => io.reset());
+    await page.waitFor(`document.querySelectorAll('#list tr').length === 1`);
+    await page.evaluate(`window.isOfFirst = true`);
+    first.stop();
+    await page.waitFor(`document.getElementById('summary').classList.contains('lost')`);
+    await inspected(h, { interval: 50, token, port: first.port });
+    await page.waitFor(`!window.isOfFirst && !document.getElementById('empty').hidden`);
   });
 
   spec('shows a warning when the process no longer answers', async (h) => {

@@ -1,10 +1,12 @@
-import { metrics, trace } from '@opentelemetry/api';
+import { diag, metrics, trace } from '@opentelemetry/api';
+import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import * as conventions from '@opentelemetry/semantic-conventions/incubating';
 import { readdirSync, readFileSync } from 'node:fs';
 import { channel } from 'node:diagnostics_channel';
 import { describe, expect, test } from 'vitest';
 import { open, type DiagnosticsMessages } from 'rxjs-io-stream';
 import * as door from 'rxjs-io-stream/opentelemetry';
+import { noop } from 'rxjs';
 import { served } from '../support/loopback.ts';
 import { spec } from '../support/spec.ts';
 import { telemetry } from '../support/telemetry.ts';
@@ -61,6 +63,36 @@ describe('instrument', () => {
     io.reset();
     await h.until(() => io.state === 'closed');
     expect(b.spans.map(({ name }) => name)).toEqual(a.spans.map(({ name }) => name));
+  });
+
+  spec('logs what a span processor throws, and leaves the connections and the metrics as they are', async (h) => {
+    const logged: unknown[] = [];
+    const log = (...args: unknown[]): unknown => logged.push(args.at(-1));
+    diag.setLogger({ error: log, warn: noop, info: noop, debug: noop, verbose: noop }, { suppressOverrideMessage: true });
+    h.defer(() => diag.disable());
+    const throwing = (): never => {
+      throw new Error('a broken processor');
+    };
+    const settled = (): Promise<void> => Promise.resolve();
+    const seen = telemetry(h);
+    seen.stop();
+    for (const broken of [{ onStart: throwing }, { onEnd: throwing }]) {
+      logged.length = 0;
+      const processor = { onStart: noop, onEnd: noop, forceFlush: settled, shutdown: settled, ...broken };
+      const tracerProvider = new BasicTracerProvider({ spanProcessors: [processor] });
+      const subscription = instrument({ tracerProvider, meterProvider: seen.meterProvider });
+      h.defer(() => subscription.unsubscribe());
+      const at = (await served(h)) as { host: string; port: number };
+      const io = await open(at);
+      const count = async (): Promise<unknown> => (await seen.points('rxjs_io_stream.client.connection.count')).map(({ value }) => value);
+      expect(await count()).toContain(1);
+      io.reset();
+      await h.until(() => io.state === 'closed');
+      expect(await count()).not.toContain(1);
+      expect(logged).toContainEqual(new Error('a broken processor'));
+      await open(at); // Its span has not ended when the subscription does.
+      subscription.unsubscribe();
+    }
   });
 
   test.each([

@@ -18,7 +18,8 @@ import type { DiagnosticsMessages } from './messages.ts';
  * Messages arrive synchronously, inside of what they report. No message contains a password, and none but `connection:signal` bytes.
  *
  * **Errors**
- * - Never errors. What a subscriber throws cannot affect a connection: it becomes an uncaught exception of the process.
+ * - Never errors. What a subscriber throws cannot affect a connection: it goes to RxJS's `config.onUnhandledError`, or else becomes an
+ *   uncaught exception of the process.
  *
  * **Closing**
  * - Never completes. Unsubscribing leaves the channel.

@@ -45,13 +45,16 @@ const DEFAULTS = { port: 0, host: '127.0.0.1', maxConnections: 200, interval: 10
 
 const TOKEN = /^[\w-]{16,}$/;
 
+/** Whether a text may be the host of a URL. With a port or a scheme, no request would match it. */
+const isHost = (value: unknown): boolean => isText(value) && (parseIp(value) !== undefined || /^[^\s:/]+$/.test(value));
+
 const OPTIONS: OptionSet = {
   caller: 'inspect',
   show: describeValue,
   rules: {
     port: ['an integer from 0 to 65535', isPortOrZero],
     host: ['an address to listen on', isText],
-    allowHosts: ['a list of names and addresses', (value) => Array.isArray(value) && value.every(isText)],
+    allowHosts: ['a list of names and addresses, without ports', (value) => Array.isArray(value) && value.every(isHost)],
     token: ['at least 16 characters of A-Z, a-z, 0-9, - and _', (value) => isText(value) && TOKEN.test(value), describeWithType],
     maxConnections: ['a number of connections, 1 or more', (value) => isCount(value) && value > 0],
     interval: ['a number of milliseconds from 50 to 60000', (value) => typeof value === 'number' && value >= 50 && value <= 60_000],

@@ -98,6 +98,11 @@ export class InspectedConnection {
     return this.#closed !== undefined;
   }
 
+  /** Whether all layers have been connected. */
+  get isConnected(): boolean {
+    return this.#connected !== undefined;
+  }
+
   /** The stream, while anything else refers to it. */
   get stream(): IOStream | undefined {
     return this.#stream.deref();

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Subscription } from 'rxjs';
 import { diagnostics } from '../diagnostics/diagnostics.ts';
 import type { DiagnosticsMessages as Messages } from '../diagnostics/messages.ts';
@@ -13,12 +14,14 @@ const MAX_ERRORS = 50;
 /** What the page shows. Times are ms since the epoch. */
 export interface InspectionState {
   readonly pid: number;
+  /** Differs for each subscription. */
+  readonly page: string;
   readonly now: number;
   readonly interval: number;
   /** The number of the last sample, and how many of them the page keeps. */
   readonly tick: number;
   readonly maxSamples: number;
-  /** Number of connections that are open, and of those that were not kept because of `maxConnections`. */
+  /** Number of connections that are open, and of those among them that are not shown because of `maxConnections`. */
   readonly open: number;
   readonly hidden: number;
   readonly connections: readonly (ConnectionState & { readonly recording: RecordingState | undefined })[];
@@ -38,6 +41,9 @@ export class Inspection extends Subscription {
   readonly #settings: Settings;
   readonly #connections = new Map<number, InspectedConnection>();
   readonly #errors: ShownError[] = [];
+  readonly #page = randomUUID();
+  /** The number of the first connection that was dialled after the subscription. */
+  #firstId = Infinity;
   #hidden = 0;
   #tick = 0;
   #sampled = realTime.now();
@@ -69,11 +75,12 @@ export class Inspection extends Subscription {
     const connections = [...this.#connections.values()];
     return {
       pid: process.pid,
+      page: this.#page,
       now: realTime.now(),
       interval: this.#settings.interval,
       tick: this.#tick,
       maxSamples: MAX_SAMPLES,
-      open: connections.filter(({ isClosed }) => !isClosed).length,
+      open: connections.filter(({ isClosed }) => !isClosed).length + this.#hidden,
       hidden: this.#hidden,
       connections: connections.map((each) => ({ ...each.stateSince(since), recording: this.recordings.stateOf(each.id) })),
       errors: this.#errors,
@@ -89,6 +96,7 @@ export class Inspection extends Subscription {
   }
 
   #dialled(message: Messages['connection:dial']): void {
+    this.#firstId = Math.min(this.#firstId, message.id);
     if (this.#connections.size >= this.#settings.maxConnections && !this.#makeRoom()) this.#hidden += 1;
     else this.#connections.set(message.id, new InspectedConnection(message, realTime.now()));
   }
@@ -110,7 +118,9 @@ export class Inspection extends Subscription {
 
   #closed(message: Messages['connection:closed']): void {
     const now = realTime.now();
-    this.#of(message)?.ended(message, this.#tick + 1, now, now - this.#sampled);
+    const connection = this.#of(message);
+    if (connection) connection.ended(message, this.#tick + 1, now, now - this.#sampled);
+    else if (message.id >= this.#firstId) this.#hidden -= 1;
     this.recordings.stop(message.id);
   }
 

@@ -1,6 +1,7 @@
 import { Subscription } from 'rxjs';
 import { diagnostics } from '../diagnostics/diagnostics.ts';
 import type { DiagnosticsMessages } from '../diagnostics/messages.ts';
+import { phasesOf, type PicturePhase } from '../testing/picture/phases.ts';
 import { Recorder } from '../testing/recording/record.ts';
 import type { Recording } from '../testing/recording/recording.ts';
 import { realTime } from '../util/real-time.ts';
@@ -20,6 +21,8 @@ export interface RecordingState {
 
 interface Entry {
   readonly recorder: Recorder;
+  /** Whether the connection was open when the recording started. */
+  readonly wasOpen: boolean;
   isActive: boolean;
 }
 
@@ -40,8 +43,8 @@ export class Recordings extends Subscription {
     });
   }
 
-  /** Starts to record a connection. Returns false if there are too many active recordings. */
-  start(id: number): boolean {
+  /** Starts to record a connection. Returns false if there are too many active recordings. @param wasOpen whether it is open now. */
+  start(id: number, wasOpen: boolean): boolean {
     this.#entries.delete(id);
     if (this.#entries.size >= MAX_RECORDINGS) {
       const oldest = [...this.#entries].find(([, { isActive }]) => !isActive);
@@ -49,7 +52,8 @@ export class Recordings extends Subscription {
       this.#entries.delete(oldest[0]);
     }
     const startedAt = realTime.now();
-    this.#entries.set(id, { recorder: new Recorder(this.#settings.recordLimit, () => realTime.now() - startedAt, id), isActive: true });
+    const recorder = new Recorder(this.#settings.recordLimit, () => realTime.now() - startedAt, id);
+    this.#entries.set(id, { recorder, wasOpen, isActive: true });
     this.#update();
     return true;
   }
@@ -76,6 +80,12 @@ export class Recordings extends Subscription {
 
   recordingOf(id: number): Recording | undefined {
     return this.#entries.get(id)?.recorder.recording;
+  }
+
+  /** Returns the phases for the picture of a recording. */
+  phasesOf(id: number): PicturePhase[] {
+    const entry = this.#entries.get(id);
+    return entry ? phasesOf(entry.recorder.recording.entries, entry.wasOpen) : [];
   }
 
   #onSignal({ id, line, signal }: DiagnosticsMessages['connection:signal']): void {

@@ -44,19 +44,21 @@ export class Routes {
     const { method = '', url = '', headers } = request;
     const [, token = '', path = '', query = ''] = /^\/([^/?]*)\/?([^?]*)\??(.*)$/s.exec(url) ?? [];
     const refusal = this.#access.refusal(headers, token);
-    const reply = refusal === undefined ? this.#route(method, path, query) : text(403, refusal);
+    const reply = refusal === undefined ? this.#route(method, path, query, url) : text(403, refusal);
     const { status = 200, type = 'text/plain; charset=utf-8', body } = reply;
     response.writeHead(status, { ...HEADERS, 'content-type': type, ...reply.headers });
     response.end(method === 'HEAD' ? undefined : body);
   }
 
-  #route(method: string, path: string, query: string): Reply {
+  #route(method: string, path: string, query: string, url: string): Reply {
     const [, kind, number, action = ''] = /^(connections|recordings)\/(\d{1,15})[/.](\w+)$/.exec(path) ?? [];
     const isAction = kind === 'connections';
     if (isAction ? method !== 'POST' : method !== 'GET' && method !== 'HEAD')
       return { ...text(405, `expected ${isAction ? 'POST' : 'GET'}, got ${method}`), headers: { allow: isAction ? 'POST' : 'GET, HEAD' } };
     if (isAction) return this.#act(Number(number), action);
     if (kind === 'recordings') return this.#recording(Number(number), action);
+    // Without the slash at the end, the addresses in the page would not have the token.
+    if (/^\/[^/]*$/.test(url)) return { ...text(308, ''), headers: { location: url.replace(/\?.*$|$/s, '/') } };
     if (path === '') return page();
     if (path === 'state') return json(this.#inspection.stateSince(Number(new URLSearchParams(query).get('since') ?? -1)));
     return text(404, `expected a path of the page, got ${JSON.stringify(path)}`);
@@ -75,7 +77,8 @@ export class Routes {
         break;
       case 'record':
         if (isClosed) return text(409, `connection ${id} is closed`);
-        if (!recordings.start(id)) return text(409, `expected fewer than ${MAX_RECORDINGS} active recordings; stop one of them`);
+        if (!recordings.start(id, connection.isConnected))
+          return text(409, `expected fewer than ${MAX_RECORDINGS} active recordings; stop one of them`);
         break;
       case 'stop':
         recordings.stop(id);
@@ -91,7 +94,7 @@ export class Routes {
     if (!recording) return text(404, `expected the number of a recorded connection, got ${id}`);
     if (format === 'txt') return text(200, recording.toString());
     if (format === 'list') return text(200, listOf(recording));
-    if (format === 'svg') return picture(toSvg(recording, { title: `connection ${id}` }));
+    if (format === 'svg') return picture(toSvg(recording, { title: `connection ${id}`, phases: this.#inspection.recordings.phasesOf(id) }));
     return text(404, `expected the format txt, list or svg, got ${JSON.stringify(format)}`);
   }
 }

@@ -116,8 +116,11 @@ export class ConnectionSpans {
 
   /** Ends all spans. */
   end(): void {
-    this.#endPhases();
-    this.#span.end();
+    try {
+      this.#endPhases();
+    } finally {
+      this.#span.end();
+    }
   }
 
   #fail(error: unknown): void {

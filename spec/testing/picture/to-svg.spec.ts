@@ -49,6 +49,27 @@ describe('toSvg', () => {
     expect(labels(drawn(text), 'title')).toEqual(['A connection to example.test']);
   });
 
+  it('draws only the transfer if the recording starts when the connection is open', () => {
+    const phases = (...lines: readonly string[]): string[] => ofClass(drawn(recordingOf(...lines)), 'rect', 'phase').map(textOf);
+    expect(phases('10 to app: data 68 69 |hi|', '30 app: data 68 69 |hi|', '90 app: complete', '100 to app: complete')).toEqual([
+      'transfer: 90 ms, from 0 ms',
+      'close: 10 ms, from 90 ms',
+    ]);
+    expect(phases('10 to wire: data 68 69 |hi|', '20 wire: sent 2')).toEqual(['transfer: 20 ms, from 0 ms']);
+    expect(phases('10 to wire: data 68 69 |hi|')).toEqual(['transfer: 10 ms, from 0 ms']);
+    expect(phases('10 wire: sent 2', '20 wire: error ECONNRESET -104 data "reset"')).toEqual(['transfer: 20 ms, failed, from 0 ms']);
+  });
+
+  it('draws no phase "connect" if the recording starts between the connection of the wire and that of the plugin', () => {
+    const text = recordingOf('10 wire: data 16 |.|', '40 to app: connected [{"layer":"tls"},{"wire":"tcp"}]', '50 to app: data 68 |h|');
+    expect(ofClass(drawn(text), 'rect', 'phase').map(textOf)).toEqual(['handshakes: 40 ms, from 0 ms', 'transfer: 10 ms, from 40 ms']);
+  });
+
+  it('draws the phase "connect" of a recording without the lines of the wire', () => {
+    const text = recordingOf('40 to app: connected [{"layer":"tls"},{"wire":"tcp"}]', '50 to app: data 68 |h|');
+    expect(ofClass(drawn(text), 'rect', 'phase').map(textOf)).toEqual(['connect: 40 ms, from 0 ms', 'transfer: 10 ms, from 40 ms']);
+  });
+
   it('marks the phase that an error has ended, and names its code', () => {
     const svg = drawn(reset());
     expect(ofClass(svg, 'rect', 'failed').map(textOf)).toEqual(['transfer: 46 ms, failed, from 0 ms']);
@@ -110,6 +131,23 @@ describe('toSvg', () => {
     const svg = drawn(recordingOf('0 wire: connected []', '5 wire: data 61 |a|', '3605 wire: data 62 |b|', '3610 wire: complete'));
     expect(ofClass(svg, 'rect', 'break').map(textOf)).toEqual(['a wait of 3.6 s']);
     expect(ofClass(drawn(conversation()), 'rect', 'break')).toEqual([]);
+  });
+
+  it('stays within its frame with twenty long waits', () => {
+    const lines = Array.from({ length: 20 }, (_, n) => [`${n * 1000} app: data 61 |a|`, `${n * 1000 + 1} to app: sent 1`]).flat();
+    const svg = drawn(recordingOf(...lines));
+    const rects = all(svg, 'rect').map(({ attributes: { x, width } }) => Number(x) + Number(width));
+    expect(ofClass(svg, 'rect', 'break')).toHaveLength(19);
+    expect(Math.max(...rects)).toBeLessThanOrEqual(960);
+    expect(Math.max(...ofClass(svg, 'rect', 'phase').map(({ attributes: { x, width } }) => Number(x) + Number(width)))).toBeLessThanOrEqual(
+      852,
+    );
+  });
+
+  it('draws two lanes of a recording without the lines of the wire, and all layers between them', () => {
+    const svg = drawn(recordingOf('40 to app: connected [{"layer":"tls"},{"wire":"tcp"}]', '50 to app: data 68 |h|'));
+    expect(labels(svg, 'name').slice(-2)).toEqual(['▸ app', '◂ to app']);
+    expect(labels(svg, 'strip-text')).toEqual(['tls ⇄ tcp']);
   });
 
   it('draws what a failed test of marbles expected beside what it got, and what differs in red', () => {

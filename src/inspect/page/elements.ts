@@ -25,6 +25,6 @@ function bytes(n) {
 function time(ms) {
   if (ms < 1000) return ms.toFixed(ms < 10 ? 1 : 0) + ' ms';
   const s = ms / 1000;
-  return s < 60 ? s.toFixed(1) + ' s' : s < 3600 ? Math.floor(s / 60) + ' min ' + Math.round(s % 60) + ' s' : Math.floor(s / 3600) + ' h';
+  return s < 60 ? s.toFixed(1) + ' s' : s < 3600 ? Math.floor(s / 60) + ' min ' + Math.floor(s % 60) + ' s' : Math.floor(s / 3600) + ' h ' + Math.floor((s % 3600) / 60) + ' min';
 }
 `;

@@ -24,6 +24,7 @@ export function pageOf(nonce: string): string {
 <label class="filter">Filter <input id="filter" type="search" placeholder="address, layer, state"></label>
 </header>
 <main>
+<div id="connections">
 <table>
 <thead><tr>
 <th class="number">#</th><th>state</th><th>peer</th><th class="wide">layers</th>
@@ -32,6 +33,7 @@ export function pageOf(nonce: string): string {
 </tr></thead>
 <tbody id="list"></tbody>
 </table>
+</div>
 <p id="empty">No connections yet. The page shows those that are opened after <code>inspect()</code> was subscribed.</p>
 <section id="detail" aria-label="Selected connection" hidden></section>
 </main>

@@ -25,7 +25,7 @@ function newRow(c) {
       row.setAttribute('aria-selected', selected === c.id);
       setText(peer, peerOf(c));
       setText(rate, isClosed ? bytes(c.bytesIn) + ' / ' + bytes(c.bytesOut) : bytes(now[1]) + '/s, ' + bytes(now[2]) + '/s');
-      setText(queue, isClosed ? '' : bytes(now[3]) + ', ' + bytes(now[4]) + (c.isPaused.in ? ' in paused' : '') + (c.isPaused.out ? ' out paused' : ''));
+      setText(queue, isClosed ? '' : bytes(now[3]) + ', ' + bytes(now[4]) + (c.isPaused.in ? ' · in paused' : '') + (c.isPaused.out ? ' · out paused' : ''));
       traffic.draw(c);
       queues.draw(c);
     },

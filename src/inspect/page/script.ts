@@ -22,7 +22,8 @@ function show() {
     }
     const { row, update } = rows.get(c.id);
     update(c);
-    const text = ['#' + c.id, stateOf(c), peerOf(c), c.local, ...c.layers].join(' ').toLowerCase();
+    const isPaused = c.isPaused.in || c.isPaused.out;
+    const text = ['#' + c.id, stateOf(c), peerOf(c), c.local, isPaused ? 'paused' : '', ...c.layers].join(' ').toLowerCase();
     row.hidden = !words.every((word) => text.includes(word));
   }
   $('empty').hidden = rows.size > 0;
@@ -33,8 +34,12 @@ function show() {
   $('errors').querySelector('ol').replaceChildren(...errorList(state.errors, true));
   const chosen = state.connections.find((c) => c.id === selected);
   $('detail').hidden = !chosen;
+  document.querySelector('main').classList.toggle('selected', chosen !== undefined);
   if (!chosen) { detail = undefined; return; }
-  if (detail?.id !== selected) detail = newDetail(selected);
+  if (detail?.id !== selected) {
+    detail = newDetail(selected);
+    rows.get(selected).row.scrollIntoView({ block: 'nearest' }); // The list has just become lower.
+  }
   detail.update(chosen);
 }
 
@@ -42,6 +47,8 @@ async function poll() {
   const response = await fetch('state?since=' + last);
   if (!response.ok) throw new Error(await response.text());
   const next = await response.json();
+  // With a token of yours, another page may answer, after a restart: its connections and samples have the same numbers.
+  if (state.page !== undefined && next.page !== state.page) location.reload();
   const before = new Map(state.connections.map((c) => [c.id, c]));
   for (const c of next.connections) {
     const known = before.get(c.id)?.samples ?? [];

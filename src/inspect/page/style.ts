@@ -27,8 +27,10 @@ button { cursor: pointer; }
 button:hover { background: var(--hover); }
 button:focus-visible, input:focus-visible, tr:focus-visible { outline: 2px solid var(--in); outline-offset: -2px; }
 button.danger { color: var(--bad); }
-table { width: 100%; border-collapse: collapse; background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
-th { text-align: left; font-weight: 600; color: var(--soft); font-size: 12px; white-space: nowrap; }
+#connections { max-height: 70vh; overflow: auto; background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
+main.selected #connections { max-height: 32vh; }
+table { width: 100%; border-collapse: collapse; }
+th { position: sticky; top: 0; background: var(--card); text-align: left; font-weight: 600; color: var(--soft); font-size: 12px; white-space: nowrap; }
 th, td { padding: 5px 10px; border-bottom: 1px solid var(--line); vertical-align: middle; }
 tbody tr { cursor: pointer; }
 tbody tr:hover, tbody tr[aria-selected=true] { background: var(--hover); }
@@ -78,7 +80,6 @@ a { color: var(--in); }
 @media (max-width: 760px) {
   body { padding: 10px; }
   .wide { display: none; }
-  table { display: block; overflow-x: auto; }
   th, td { padding: 4px 6px; }
   #detail .columns { grid-template-columns: minmax(0, 1fr); }
   .spark svg { display: none; }

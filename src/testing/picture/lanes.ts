@@ -67,11 +67,19 @@ function withoutBytes(scene: Scene): Scene {
 
 function sceneOfRecording({ entries, cut }: Recording): Scene {
   const drawn = entries.map(({ at, line, signal }, order) => ({ line, signal: { order, at, ...factsOf(signal) } }));
-  const hasApp = entries.some(({ line }) => line === 'app' || line === 'to app');
-  const lanes = LINES.filter((line) => hasApp || line === 'to wire' || line === 'wire').map((line): Lane => {
+  const { hasApp, hasWire } = boundariesOf(entries);
+  const isDrawn = (line: LineName): boolean => (line === 'app' || line === 'to app' ? hasApp : hasWire || !hasApp);
+  const lanes = LINES.filter(isDrawn).map((line): Lane => {
     return { name: line, line, signals: drawn.flatMap((each) => (each.line === line ? [each.signal] : [])) };
   });
   return { lanes, signals: ordered(lanes), entries, cut, end: entries.at(-1)?.at ?? 0 };
+}
+
+/** Returns which boundaries were recorded: above the plugins, and below them. */
+export function boundariesOf(entries: readonly RecordedEntry[]): { readonly hasApp: boolean; readonly hasWire: boolean } {
+  const hasApp = entries.some(({ line }) => line === 'app' || line === 'to app');
+  const hasWire = entries.some(({ line }) => line === 'wire' || line === 'to wire');
+  return { hasApp, hasWire };
 }
 
 function factsOf(signal: RecordedSignal): Omit<LaneSignal, 'order' | 'at'> {

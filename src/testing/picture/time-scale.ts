@@ -25,7 +25,9 @@ const MAX_COLUMNS = 44;
 /** The part of the width that is given to columns, however short the time between them is. */
 const COLUMN_SHARE = 0.7;
 const MAX_COLUMN_WIDTH = 64;
-const BREAK_WIDTH = 40;
+const MAX_BREAK_WIDTH = 40;
+/** The part of the width that is given to breaks at most. With the columns, it leaves a rest for the time. */
+const BREAK_SHARE = 0.25;
 /** A wait is a break if it is longer than this many times the sum of the shorter ones. */
 const BREAK_FACTOR = 20;
 const MIN_TICK_DISTANCE = 64;
@@ -49,14 +51,15 @@ export function timeScale({ signals, end }: Scene, left: number, width: number, 
   const step = isSparse ? Math.min(MAX_COLUMN_WIDTH, (width * COLUMN_SHARE) / columns.length) : 0;
   const linear = gaps.reduce((sum, gap) => sum + (gap < long ? gap : 0), 0);
   const broken = gaps.filter((gap) => gap >= long).length;
+  const breakWidth = Math.min(MAX_BREAK_WIDTH, (width * BREAK_SHARE) / broken);
   // The last column needs room for its mark, too.
-  const scale = linear > 0 ? Math.max(0, width - step - broken * BREAK_WIDTH - step * gaps.length) / linear : 0;
+  const scale = linear > 0 ? Math.max(0, width - step - broken * breakWidth - step * gaps.length) / linear : 0;
   const positions = [left];
-  for (const gap of gaps) positions.push((positions.at(-1) ?? left) + step + (gap < long ? gap * scale : BREAK_WIDTH));
+  for (const gap of gaps) positions.push((positions.at(-1) ?? left) + step + (gap < long ? gap * scale : breakWidth));
   const xOf = (time: number): number => interpolate(columns, positions, time);
   const breaks = gaps.flatMap((gap, index) => {
     const to = positions[index + 1] ?? left;
-    return gap < long ? [] : [{ from: to - BREAK_WIDTH, to, label: formatTime(gap) }];
+    return gap < long ? [] : [{ from: to - breakWidth, to, label: formatTime(gap) }];
   });
   return { isSparse, xs: columnOf.map((index) => positions[index] ?? left), breaks, xOf, ticks: ticksOf(columns, linear, long, xOf) };
 }

@@ -2,7 +2,7 @@ import { ownOptions } from '../../util/own-options.ts';
 import { denseLane, binsOf } from './dense-lane.ts';
 import { pausedSpans, unsentArea } from './flow-areas.ts';
 import { formatBytes, formatCount, formatTime } from './format.ts';
-import { isOutbound, sceneOf, type Drawable, type Lane, type Scene } from './lanes.ts';
+import { boundariesOf, isOutbound, sceneOf, type Drawable, type Lane, type Scene } from './lanes.ts';
 import * as size from './layout.ts';
 import { layersOf, phasesOf, type PicturePhase } from './phases.ts';
 import { markOf, sparseLane } from './sparse-lane.ts';
@@ -26,6 +26,8 @@ export interface PictureOptions {
 const STRIP_HEIGHT = 18;
 const HEAD_HEIGHT = 62;
 const LEGEND_HEIGHT = 34;
+/** The width from which a break has room for its length. */
+const MIN_LABELLED_BREAK = 30;
 
 /**
  * Draws a connection as an SVG: the lines of a marble test in time, and the phases of the connection above them.
@@ -104,6 +106,7 @@ export function drawScene(scene: Scene, { title, phases = phasesOf(scene.entries
 function drawLanes(scene: Scene, start: number, scale: TimeScale): { readonly bottom: number; readonly body: string } {
   const largest = largestOf(scene, scale);
   const layers = layersOf(scene.entries);
+  const { hasWire } = boundariesOf(scene.entries);
   let top = start;
   const parts = scene.lanes.map((lane, index) => {
     const y = top + size.BASELINE;
@@ -122,7 +125,8 @@ function drawLanes(scene: Scene, start: number, scale: TimeScale): { readonly bo
     const next = scene.lanes[index + 1];
     if (!next || next.line === lane.line) return drawn.join('');
     const isNetwork = lane.line === 'to wire' || lane.line === 'app' ? next.line === 'wire' || next.line === 'to app' : false;
-    drawn.push(stripOf(isNetwork, isNetwork ? layers.below : layers.plugin, top));
+    // Without the lanes of the wire, all layers are between the two of the application.
+    drawn.push(stripOf(isNetwork, isNetwork && hasWire ? layers.below : layers.plugin, top));
     top += STRIP_HEIGHT;
     return drawn.join('');
   });
@@ -155,7 +159,7 @@ function gridOf({ ticks, breaks }: TimeScale, top: number, axis: number, bottom:
     return (
       rect('break', { x: from, y: top, width: to - from, height: bottom - top }, `a wait of ${label}`) +
       line +
-      text('tick mid', middle, bottom - 3, label)
+      (to - from < MIN_LABELLED_BREAK ? '' : text('tick mid', middle, bottom - 3, label))
     );
   });
   const lines = ticks.map(({ x, label }) => {
