@@ -270,6 +270,35 @@ describePeer('rooms over a real broker', 'nats-server', () => {
     expect([isStale, ...shownEvents(lobby.values)]).toEqual([false, 'joined 2', '3 three']);
   });
 
+  spec('loses nothing that was stored before its first consumer, if making that fails once', async (h) => {
+    const options = own();
+    const writer = rooms(await dial(h), options);
+    await writer.publish('other', 'makes the stream');
+    const connection = await dial(h);
+    const request = connection.request.bind(connection);
+    let [hasRead, isFailed, infos] = [false, false, 0];
+    connection.request = async (subject, payload, requestOptions) => {
+      if (subject.includes('CONSUMER.CREATE') && !isFailed) {
+        isFailed = true;
+        throw Object.assign(new Error('timeout'), { name: 'TimeoutError' });
+      }
+      if (subject.includes('STREAM.INFO') && (infos += 1) === 2) {
+        // The consumer will start after 'one', which the member has not found in the history.
+        await h.until(() => hasRead);
+        await writer.publish('lobby', 'one');
+      }
+      const reply = await request(subject, payload, requestOptions);
+      if (subject.includes('STREAM.MSG.GET')) hasRead = true;
+      return reply;
+    };
+    const lobby = h.observed(rooms(connection, options).join('lobby', { after: 1 }));
+    await h.until(() => isFailed);
+    await wait(300); // The second attempt follows after 100 ms.
+    await writer.publish('lobby', 'two');
+    await h.until(() => hasMessage(lobby.values, 'two'));
+    expect(shownEvents(lobby.values)).toEqual(['joined 1', '2 one', '3 two']);
+  });
+
   spec('ignores what other programs publish to other subjects', async (h) => {
     const options = own();
     const connection = await dial(h);

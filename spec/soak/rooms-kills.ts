@@ -16,7 +16,7 @@ import { startCluster } from '../interop/peers/nats.ts';
 import { holesIn } from '../support/room-events.ts';
 
 const MEMBERS_OF_ROOM = 6;
-const KILL_BROKER_EVERY = 8000;
+const KILL_BROKER_EVERY = Number(process.env.KE ?? 8000);
 const KILL_NODE_EVERY = 200;
 
 const { values } = parseArgs({
@@ -147,12 +147,14 @@ try {
   for (const end = performance.now() + 20_000; performance.now() < end && !members.every(hasAll);) await wait(50);
 
   let [delivered, gaps, holes, twice] = [0, 0, 0, 0];
-  for (const { room, events } of members) {
+  for (const [index, { room, events }] of members.entries()) {
     const own = stored.get(room)!;
-    holes += holesIn(
+    const faults = holesIn(
       events,
       [...own.values()].sort((a, b) => a - b),
-    ).length;
+    );
+    for (const fault of faults) console.log(`member ${index} of ${room}: ${fault}`);
+    holes += faults.length;
     const ids = events.flatMap((event) => (event.kind === 'message' ? [event.id] : []));
     delivered += ids.length;
     twice += ids.length - new Set(ids).size;

@@ -22,6 +22,8 @@ export class JetStreamFeed implements Unsubscribable {
   /** The last sequence that was passed on, or existed before the start. */
   #last = 0;
   #created = '';
+  /** Whether the follower must read what was stored before the first consumer of the stream. Stays set if making the consumer fails. */
+  #mustBreak = false;
   #isStopped = false;
   /** Ends the current consumer. */
   #restart: () => void = () => {};
@@ -58,7 +60,10 @@ export class JetStreamFeed implements Unsubscribable {
     const isFirst = this.#last === 0;
     const isOther = created !== this.#created; // The stream was deleted, and made again.
     this.#created = created;
-    if (isFirst || isOther) this.#last = state.last_seq;
+    if (isFirst || isOther) {
+      this.#last = state.last_seq;
+      this.#mustBreak = true;
+    }
     const config = this.#configFor(this.#last + 1);
     const consumer = await js.consumers.getBoundPushConsumer(config);
     let delivered = 0;
@@ -72,7 +77,8 @@ export class JetStreamFeed implements Unsubscribable {
     try {
       const { name } = await jsm.consumers.add(stream, config);
       void this.#watch(messages, () => delivered);
-      if (isFirst || isOther) this.#follower.onBreak(0);
+      if (this.#mustBreak) this.#follower.onBreak(0);
+      this.#mustBreak = false;
       await broken;
       // Without waiting for the answer: the connection may be closed in this turn.
       if (!this.#access.state.isClosed) this.#access.connection.publish(`${js.apiPrefix}.CONSUMER.DELETE.${stream}.${name}`);
