@@ -22,8 +22,6 @@ export class JetStreamFeed implements Unsubscribable {
   /** The last sequence that was passed on, or existed before the start. */
   #last = 0;
   #created = '';
-  /** Whether the follower must read what was stored before the first consumer of the stream. Stays set if making the consumer fails. */
-  #mustBreak = false;
   #isStopped = false;
   /** Ends the current consumer. */
   #restart: () => void = () => {};
@@ -62,7 +60,8 @@ export class JetStreamFeed implements Unsubscribable {
     this.#created = created;
     if (isFirst || isOther) {
       this.#last = state.last_seq;
-      this.#mustBreak = true;
+      // Before the consumer is made: its messages may arrive before the answer, and another attempt starts where this one does.
+      this.#follower.onBreak(0);
     }
     const config = this.#configFor(this.#last + 1);
     const consumer = await js.consumers.getBoundPushConsumer(config);
@@ -77,8 +76,6 @@ export class JetStreamFeed implements Unsubscribable {
     try {
       const { name } = await jsm.consumers.add(stream, config);
       void this.#watch(messages, () => delivered);
-      if (this.#mustBreak) this.#follower.onBreak(0);
-      this.#mustBreak = false;
       await broken;
       // Without waiting for the answer: the connection may be closed in this turn.
       if (!this.#access.state.isClosed) this.#access.connection.publish(`${js.apiPrefix}.CONSUMER.DELETE.${stream}.${name}`);

@@ -29,7 +29,7 @@ export class JetStreamLog implements RoomLog {
     const { maxPending } = this.#plan;
     const size = data.length + MESSAGE_OVERHEAD;
     if (data.length > this.#access.maxPayload) throw messageTooLong(data.length, this.#access.maxPayload);
-    if (this.#pending + size > maxPending) throw tooMuchPending(this.#pending, maxPending);
+    if (this.#pending + size > maxPending) throw tooMuchPending(size, this.#pending, maxPending);
     this.#pending += size;
     try {
       return await this.#publish(room, id, data.slice()); // The caller may change its bytes before a repetition.
@@ -55,6 +55,7 @@ export class JetStreamLog implements RoomLog {
         until,
       );
     } catch (error) {
+      if (error instanceof Error && error.message.includes('max_payload')) throw messageTooLong(data.length, this.#access.maxPayload);
       if (error instanceof IOStreamError || isFinal(error)) throw error;
       throw notConfirmed(id, timeout, error);
     }
