@@ -10,6 +10,8 @@ import type { RoomsPlan } from './rooms-plan.ts';
 /** Milliseconds between two attempts: the first pause, and the longest. */
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 2000;
+/** Milliseconds that one attempt waits for its answer. A cluster without a leader gives none. */
+export const ATTEMPT_TIMEOUT = 2000;
 /** The broker's codes: no such stream, and a stream of this name with another configuration. */
 const STREAM_NOT_FOUND = 10059;
 const STREAM_EXISTS = 10058;
@@ -103,7 +105,7 @@ export class JetStreamAccess {
 
   async #openStream(): Promise<OpenedStream> {
     const library = await loadJetStream();
-    const jsm = await library.jetstreamManager(this.connection, { checkAPI: false });
+    const jsm = await library.jetstreamManager(this.connection, { checkAPI: false, timeout: ATTEMPT_TIMEOUT });
     checkStream(await this.#ensureStream(jsm), this.plan);
     return { js: library.jetstream(this.connection), jsm };
   }

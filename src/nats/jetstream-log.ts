@@ -1,7 +1,7 @@
 import type { Unsubscribable } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
 import { realTime } from '../util/real-time.ts';
-import { isFinal, JetStreamAccess, type OpenedStream } from './jetstream-client.ts';
+import { ATTEMPT_TIMEOUT, isFinal, JetStreamAccess, type OpenedStream } from './jetstream-client.ts';
 import { ID_HEADER, JetStreamFeed } from './jetstream-feed.ts';
 import type { NatsConnection } from './nats-connection.ts';
 import type { LogExtent, LogFollower, RoomLog } from './room-log.ts';
@@ -9,8 +9,6 @@ import { messageTooLong, notConfirmed, tooMuchPending } from './rooms-errors.ts'
 import type { RoomsPlan } from './rooms-plan.ts';
 import type { Published, RoomMessage } from './rooms-types.ts';
 
-/** Milliseconds that one attempt to publish waits for its confirmation. */
-const ATTEMPT_TIMEOUT = 2000;
 /** Bytes that a pending message counts besides its data. */
 const MESSAGE_OVERHEAD = 64;
 
