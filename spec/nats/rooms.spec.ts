@@ -162,7 +162,7 @@ describePeer('rooms over a real broker', 'nats-server', () => {
     await expect(rooms(connection, { stream: 'CLASH', subject: 'short' }).publish('lobby', 'x')).rejects.toMatchObject({ code: 'EPROTO' });
   });
 
-  spec('reports at once that the broker has no JetStream, or cannot store so many copies', async (h) => {
+  spec('reports at once that the broker has no JetStream, or cannot store that number of copies', async (h) => {
     const plain = await startNats();
     h.defer(() => plain.stop());
     const without = rooms(await natsClient(h, `127.0.0.1:${plain.ports.port}`), own());
