@@ -4,12 +4,12 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { FLAG, parseCommandLine, runProgram, TEXT } from '../support/command-line.ts';
 import { ChatClient } from './client.ts';
-import { hasBroker, startBrokers, startNode, type Running } from './processes.ts';
+import { hasBroker, startBrokers, startNode, untilListening, type Running } from './processes.ts';
 
 const ROOMS = ['lobby', 'kitchen'];
 /** Maximum milliseconds for the conversation, and for the last messages to arrive. */
 const CONVERSATION_TIMEOUT = 60_000;
-const ARRIVAL_TIMEOUT = 10_000;
+const ARRIVAL_TIMEOUT = 30_000;
 
 async function main(): Promise<void> {
   const { values } = parseCommandLine({ memory: FLAG, clients: { ...TEXT, default: '6' }, messages: { ...TEXT, default: '50' } });
@@ -21,7 +21,8 @@ async function main(): Promise<void> {
     const brokers = isCluster ? await startBrokers(3) : [];
     running.push(...brokers);
     const names = isCluster ? ['node-1', 'node-2', 'node-3'] : ['node-1'];
-    const nodes = await Promise.all(names.map((name) => startNode(name, brokers)));
+    const starting = Promise.all(names.map((name) => startNode(name, brokers)));
+    const [nodes] = await Promise.all([starting, ...brokers.map(({ port }) => untilListening(port))]);
     running.push(...nodes);
     console.log(`${brokers.length} brokers, ${nodes.length} nodes, ${clients} clients in ${ROOMS.length} rooms`);
     await converse(nodes, brokers, clients, messages);

@@ -11,7 +11,12 @@ import { serveClient } from './chat.ts';
 
 async function roomsOf(brokers: string | undefined, replicas: number): Promise<Rooms> {
   if (brokers === undefined) return memoryRooms();
-  const connection = await connect({ servers: brokers.split(','), maxReconnectAttempts: -1, reconnectTimeWait: 250 });
+  const connection = await connect({
+    servers: brokers.split(','),
+    waitOnFirstConnect: true,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+  });
   return rooms(connection, { stream: 'CHAT', subject: 'chat', replicas, heartbeat: 500 });
 }
 

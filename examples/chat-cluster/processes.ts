@@ -21,22 +21,19 @@ export function hasBroker(): boolean {
   return spawnSync('nats-server', ['--version'], { stdio: 'ignore' }).status === 0;
 }
 
-/** Starts brokers that store each message together. */
+/** Starts brokers that store each message together. Nodes may start meanwhile: {@link untilListening} waits for a broker. */
 export async function startBrokers(count: number): Promise<Running[]> {
   const ports = Array.from({ length: 2 * count }, () => 0);
   for (const [index] of ports.entries()) ports[index] = await freePort(ports);
   const [clients, routes] = [ports.slice(0, count), ports.slice(count)];
   const addresses = routes.map((port) => `nats://127.0.0.1:${port}`);
-  const starting = clients.map(async (port, index) => {
+  return clients.map((port, index) => {
     const folder = mkdtempSync(join(tmpdir(), 'chat-cluster-'));
     const cluster = ['--cluster_name', 'chat', '--cluster', addresses[index] ?? '', '--routes', addresses.join(',')];
     const own = ['--addr', '127.0.0.1', '--port', String(port), '--name', `broker-${index + 1}`, '--jetstream', '--store_dir', folder];
     const child = spawn('nats-server', [...own, ...cluster], { stdio: 'ignore' });
-    const broker = runningOf(`broker-${index + 1}`, port, child, () => rmSync(folder, { recursive: true, force: true }));
-    await untilListening(port);
-    return broker;
+    return runningOf(`broker-${index + 1}`, port, child, () => rmSync(folder, { recursive: true, force: true }));
   });
-  return Promise.all(starting);
 }
 
 /** Starts a node of the chat. Without brokers, its rooms are in its memory. */
@@ -63,14 +60,15 @@ function runningOf(name: string, port: number, child: ChildProcess, onExit: () =
   return { name, port, kill };
 }
 
-async function untilListening(port: number): Promise<void> {
+/** Resolves when a port of this machine accepts connections. */
+export async function untilListening(port: number): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     const socket = connect(port, '127.0.0.1');
     try {
       await once(socket, 'connect');
       return;
     } catch (error) {
-      if (attempt === 100) throw error;
+      if (attempt === 200) throw error;
       await wait(50);
     } finally {
       socket.destroy();

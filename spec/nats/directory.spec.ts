@@ -197,6 +197,65 @@ describe('directory', () => {
     expect(claimOf(second).token).toBeGreaterThan(claimOf(first).token);
   });
 
+  spec('counts ttl from a renewal that was stored, although it was confirmed only by its repetition', async (h) => {
+    const clock = new Clock();
+    const bucket = new MemoryKv();
+    const timing = { ttl: 900, heartbeat: 300, scheduler: clock };
+    const unreachable = (): Promise<never> => Promise.reject(new Error('not reachable'));
+    let answers = 'all';
+    const ofOwner: DirectoryBucket = Object.assign(Object.create(bucket) as MemoryKv, {
+      status: () => bucket.status(),
+      get: (key: string) => (answers === 'all' ? bucket.get(key) : unreachable()),
+      create: (key: string, data: string) => bucket.create(key, data),
+      update: (key: string, data: string, revision: number) => {
+        if (answers === 'none') return unreachable();
+        const stored = bucket.update(key, data, revision);
+        return answers === 'all' ? stored : stored.then(unreachable);
+      },
+    });
+    const first = h.observed(directory(ofOwner, timing).claim('u7'));
+    await settled();
+    await clock.advance(10);
+    const second = h.observed(directory(bucket, timing).claim('u7', { whenOwned: 'wait' }));
+    answers = 'lost';
+    await clock.advance(300); // Stored after 300 ms. The waiting claim reads it after 310 ms.
+    answers = 'all';
+    await clock.advance(80); // Repeated after 375 ms: refused, because it is stored.
+    expect(claimOf(first).revision).toBe(2);
+    answers = 'none';
+    let hadExpired = false;
+    for (let elapsed = 0; elapsed < 3000 && second.values.length === 0; elapsed += 10) {
+      hadExpired = first.state === 'error';
+      await clock.advance(10);
+    }
+    expect([hadExpired, claimOf(second).token]).toEqual([true, 3]);
+  });
+
+  spec('waits on while the broker does not answer, and fails if it does not wait', async (h) => {
+    const clock = new Clock();
+    const bucket = new MemoryKv();
+    const sessions = directory(bucket, { ttl: 900, heartbeat: 300, scheduler: clock });
+    bucket.beforeWrite = () => {
+      throw Object.assign(new Error('timeout'), { name: 'TimeoutError' });
+    };
+    const waiting = h.observed(sessions.claim('u7', { whenOwned: 'wait' }));
+    const failing = h.observed(sessions.claim('u8'));
+    await clock.advance(700);
+    expect([waiting.state, failing.state]).toEqual(['open', 'error']);
+    bucket.beforeWrite = () => undefined;
+    await clock.advance(300);
+    expect(claimOf(waiting).token).toBe(1);
+  });
+
+  spec('rejects what cannot be watched', () => {
+    const sessions = directory(new MemoryKv());
+    for (const pattern of ['a b', '', '.a', 'a.', 'a.>.b', 'a*', 5])
+      expect(() => sessions.watch(pattern as string)).toThrow(
+        /^expected watch to get a session, or a pattern such as 'user\.\*' or 'user\.>', got /,
+      );
+    for (const pattern of [undefined, 'u7', 'user.*', '*.a', 'user.>', '>']) sessions.watch(pattern);
+  });
+
   spec('owns a session soon after its release if it waits', async (h) => {
     const sessions = directory(new MemoryKv(), { ttl: 2000, heartbeat: 20 });
     const first = h.observed(sessions.claim('u7'));

@@ -207,6 +207,11 @@ describe('memoryRooms', () => {
       () => rooms({ request: () => {}, status: () => {} } as never, { timeout: 5000, duplicateWindow: 5000 }),
       /^expected `timeout` of rooms \(5000 ms\) to be less than duplicateWindow = 5000 ms: a later repetition would be stored twice/,
     ],
+    [
+      'a timeout that outlasts the messages',
+      () => rooms({ request: () => {}, status: () => {} } as never, { maxAge: 10_000 }),
+      /^expected `timeout` of rooms \(10000 ms\) to be less than maxAge = 10000 ms: a later repetition would be stored twice/,
+    ],
   ] as const)('throws for %s', (_h, _name, call, message) => {
     expect(call).toThrow(TypeError);
     expect(call).toThrow(message);

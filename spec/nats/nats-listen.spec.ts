@@ -146,7 +146,9 @@ authorization { default_permissions = { publish: ["open", "_INBOX.>"], subscribe
 
   spec.each([
     [{}, 'expected `connection` to be a connection to NATS'],
-    [{ subject: 7 }, 'expected `subject` to be a subject'],
+    [{ subject: 7 }, 'expected `subject` to be a subject: parts that dots separate, without white space; `>` only as the last one, got 7'],
+    [{ subject: 'a.>.b' }, 'expected `subject` to be a subject'],
+    [{ subject: '>.b' }, 'expected `subject` to be a subject'],
     [{ queue: 'a b' }, 'expected `queue` to be a name without white space'],
     [{ maxConnections: 0 }, 'expected `maxConnections` to be a number of connections, 1 or more'],
     [{ port: 7 }, 'port'],

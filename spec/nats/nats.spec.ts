@@ -111,6 +111,19 @@ describePeer('nats', 'nats-server', () => {
     expect(Math.max(...sizes)).toBe(1000);
   });
 
+  spec('fails by name where the maximum payload of the server leaves no room for a byte', async (h) => {
+    const link = await pair(h);
+    const tiny = Object.create(link.near, { info: { value: { ...link.near.info, max_payload: 32 } } }) as NatsConnection;
+    tiny.publish = (subject, data, options) => {
+      if ((data as Uint8Array).length > 32) throw new Error('max_payload size exceeded');
+      link.near.publish(subject, data, options);
+    };
+    const seen = h.observed(connect({ wire: nats({ connection: tiny, subject: link.subject }) }, (io) => io.send(['a'])));
+    await seen.ended;
+    h.error(seen.error, { code: 'ECONNRESET' });
+    expect(String(seen.error)).toContain('max_payload size exceeded');
+  });
+
   spec('stops at its window when the peer does not read, and the broker counts no slow consumer', async (h) => {
     const window = 100_000;
     const link = await pair(h, { window });
@@ -231,8 +244,8 @@ describePeer('nats', 'nats-server', () => {
 
 spec.each([
   [{}, 'usage: nats({ connection, subject, … }): expected `connection` to be a connection to NATS'],
-  [{ subject: 'a.*' }, 'expected `subject` to be a subject without wildcards'],
-  [{ subject: 'a b' }, 'expected `subject` to be a subject without wildcards'],
+  [{ subject: 'a.*' }, 'expected `subject` to be a subject: parts that dots separate, without white space, without wildcards, got "a.*"'],
+  [{ subject: 'a b' }, 'expected `subject` to be a subject: parts that dots separate, without white space, without wildcards, got "a b"'],
   [{ window: 0 }, 'expected `window` to be a number of bytes from 1'],
   [{ keepAlive: { interval: 0 } }, 'expected `keepAlive.interval` of nats to be milliseconds, more than 0'],
   [{ windows: 1 }, 'windows'],

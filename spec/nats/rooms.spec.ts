@@ -6,7 +6,7 @@ import { NEVER, type Observable } from 'rxjs';
 import { rooms } from '../../src/nats/rooms.ts';
 import type { RoomEvent, RoomsOptions } from '../../src/nats/rooms-types.ts';
 import { describePeer, started } from '../interop/peers.ts';
-import { startBroker } from '../interop/peers/nats.ts';
+import { startBroker, startNats } from '../interop/peers/nats.ts';
 import type { Harness } from '../support/harness.ts';
 import { holesIn, shownEvents } from '../support/room-events.ts';
 import { spec } from '../support/spec.ts';
@@ -141,6 +141,11 @@ describePeer('rooms over a real broker', 'nats-server', () => {
     const results = await Promise.allSettled([1, 2, 3].map(() => chat.publish('lobby', new Uint8Array(900_000))));
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected']);
     expect(results[2]).toMatchObject({ reason: { code: 'EOUTBUFLIMIT' } });
+    // The headers do not fit.
+    await expect(chat.publish('lobby', new Uint8Array(1_048_570))).rejects.toMatchObject({ code: 'EMSGSIZE' });
+    await expect(rooms(await dial(h), own({ maxPending: 1000 })).publish('lobby', new Uint8Array(1000))).rejects.toThrow(
+      'the message counts 1064 bytes, and 0 bytes are not confirmed (maxPending = 1000): raise maxPending',
+    );
   });
 
   spec('rejects a stream that does not fit, and names what is wrong', async (h) => {
@@ -155,6 +160,20 @@ describePeer('rooms over a real broker', 'nats-server', () => {
       'its duplicate_window is 1000 ms, which must be more than timeout = 10000 ms',
     );
     await expect(rooms(connection, { stream: 'CLASH', subject: 'short' }).publish('lobby', 'x')).rejects.toMatchObject({ code: 'EPROTO' });
+  });
+
+  spec('reports at once that the broker has no JetStream, or cannot store that number of copies', async (h) => {
+    const plain = await startNats();
+    h.defer(() => plain.stop());
+    const without = rooms(await natsClient(h, `127.0.0.1:${plain.ports.port}`), own());
+    const lobby = h.observed(without.join('lobby', { after: 0 }));
+    await expect(without.publish('lobby', 'x')).rejects.toThrow('the broker has no JetStream: start it with `nats-server --jetstream`');
+    await lobby.ended;
+    h.error(lobby.error, { code: 'EPROTO' });
+    await expect(rooms(await dial(h), own({ replicas: 3 })).publish('lobby', 'x')).rejects.toMatchObject({
+      code: 'EPROTO',
+      message: expect.stringContaining('the broker refused to store a message: replicas > 1 not supported') as string,
+    });
   });
 
   spec('reports ECONNRESET to members and publishers when the connection is closed', async (h) => {
@@ -268,6 +287,35 @@ describePeer('rooms over a real broker', 'nats-server', () => {
     const lobby = h.observed(chat.join('lobby', { after: 2 }));
     await h.until(() => lobby.values.length === 2);
     expect([isStale, ...shownEvents(lobby.values)]).toEqual([false, 'joined 2', '3 three']);
+  });
+
+  spec('loses nothing that was stored before its first consumer, if making that fails once', async (h) => {
+    const options = own();
+    const writer = rooms(await dial(h), options);
+    await writer.publish('other', 'makes the stream');
+    const connection = await dial(h);
+    const request = connection.request.bind(connection);
+    let [hasRead, creates, infos] = [false, 0, 0];
+    connection.request = async (subject, payload, requestOptions) => {
+      if (subject.includes('CONSUMER.CREATE') && (creates += 1) === 1) throw Object.assign(new Error('timeout'), { name: 'TimeoutError' });
+      if (subject.includes('STREAM.INFO') && (infos += 1) === 2) {
+        // The consumer will start after 'one', which the member has not found in the history.
+        await h.until(() => hasRead);
+        await writer.publish('lobby', 'one');
+      }
+      const reply = await request(subject, payload, requestOptions);
+      if (subject.includes('STREAM.MSG.GET')) hasRead = true;
+      if (subject.includes('CONSUMER.CREATE')) {
+        // The message is faster than the answer.
+        await writer.publish('lobby', 'two');
+        await wait(50);
+      }
+      return reply;
+    };
+    const lobby = h.observed(rooms(connection, options).join('lobby', { after: 1 }));
+    await h.until(() => hasMessage(lobby.values, 'two'));
+    expect(creates).toBe(2);
+    expect(shownEvents(lobby.values)).toEqual(['joined 1', '2 one', '3 two']);
   });
 
   spec('ignores what other programs publish to other subjects', async (h) => {

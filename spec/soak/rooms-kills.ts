@@ -1,7 +1,7 @@
 /**
  * Kills brokers and nodes while rooms carry messages. Each message must stand once in its room, and no member may have an unmarked hole.
  *
- *   npx tsx spec/soak/rooms-kills.ts [--seconds 60] [--nodes 3] [--rooms 4]
+ *   npx tsx spec/soak/rooms-kills.ts [--seconds 60] [--nodes 3] [--rooms 4] [--kill-every 8000]
  *
  * Every few seconds a broker is killed and started again. Several times a second a node is cut off between a message and its
  * confirmation: another node publishes the message again with its id, and the members of the node resume on another one.
@@ -16,7 +16,6 @@ import { startCluster } from '../interop/peers/nats.ts';
 import { holesIn } from '../support/room-events.ts';
 
 const MEMBERS_OF_ROOM = 6;
-const KILL_BROKER_EVERY = 8000;
 const KILL_NODE_EVERY = 200;
 
 const { values } = parseArgs({
@@ -24,9 +23,12 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '60' },
     nodes: { type: 'string', default: '3' },
     rooms: { type: 'string', default: '4' },
+    'kill-every': { type: 'string', default: '8000' },
   },
 });
 const [seconds, nodeCount, roomCount] = [values.seconds, values.nodes, values.rooms].map(Number) as [number, number, number];
+/** Milliseconds between two kills of a broker. */
+const killEvery = Number(values['kill-every']);
 const cluster = await startCluster();
 const names = Array.from({ length: roomCount }, (_, index) => `room-${index}`);
 const counts = {
@@ -131,9 +133,9 @@ const killing = (async () => {
     const broker = cluster.brokers[index % cluster.brokers.length]!;
     await broker.kill();
     counts.brokersKilled += 1;
-    await wait(KILL_BROKER_EVERY / 4);
+    await wait(killEvery / 4);
     await broker.start();
-    await wait((KILL_BROKER_EVERY * 3) / 4);
+    await wait((killEvery * 3) / 4);
   }
 })();
 
@@ -147,12 +149,14 @@ try {
   for (const end = performance.now() + 20_000; performance.now() < end && !members.every(hasAll);) await wait(50);
 
   let [delivered, gaps, holes, twice] = [0, 0, 0, 0];
-  for (const { room, events } of members) {
+  for (const [index, { room, events }] of members.entries()) {
     const own = stored.get(room)!;
-    holes += holesIn(
+    const faults = holesIn(
       events,
       [...own.values()].sort((a, b) => a - b),
-    ).length;
+    );
+    for (const fault of faults) console.log(`member ${index} of ${room}: ${fault}`);
+    holes += faults.length;
     const ids = events.flatMap((event) => (event.kind === 'message' ? [event.id] : []));
     delivered += ids.length;
     twice += ids.length - new Set(ids).size;

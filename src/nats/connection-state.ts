@@ -7,7 +7,7 @@ export class ConnectionState {
   readonly #connection: NatsConnection;
   readonly #onReconnect = new Set<() => void>();
   #isConnected = true;
-  #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
 
   constructor(connection: NatsConnection) {
     this.#connection = connection;
@@ -28,11 +28,13 @@ export class ConnectionState {
   async untilConnected(ms: number): Promise<void> {
     if (this.#isConnected || this.isClosed) return;
     await new Promise<void>((resolve) => {
-      const timer = after(ms, realTime, resolve);
-      this.#waiting.push(() => {
+      const release = (): void => {
         timer.unsubscribe();
+        this.#waiting.delete(release);
         resolve();
-      });
+      };
+      const timer = after(ms, realTime, release);
+      this.#waiting.add(release);
     });
   }
 
@@ -50,8 +52,6 @@ export class ConnectionState {
   }
 
   #release(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const each of waiting) each();
+    for (const release of [...this.#waiting]) release();
   }
 }

@@ -2,7 +2,15 @@ import type { Subscriber, Subscription } from 'rxjs';
 import type { IOStreamError } from '../errors.ts';
 import { after } from '../util/timer.ts';
 import { decodeClaim, encodeClaim } from './directory-entry.ts';
-import { bucketExpiresEarlier, claimExpired, claimReleased, claimTaken, isRefusal, ownedByOther } from './directory-errors.ts';
+import {
+  bucketExpiresEarlier,
+  claimExpired,
+  claimReleased,
+  claimTaken,
+  isRefusal,
+  isUnreachable,
+  ownedByOther,
+} from './directory-errors.ts';
 import { publishLost, publishOwned } from './nats-diagnostics.ts';
 import { planClaim, type DirectoryPlan } from './directory-plan.ts';
 import type { Claim, ClaimOptions } from './directory-types.ts';
@@ -21,6 +29,8 @@ export class SessionClaim implements Claim {
   #deadline: Subscription | undefined;
   /** Writes are sent one after the other: each needs the revision of the last. */
   #lastWrite: Promise<unknown> = Promise.resolve();
+  /** When the first write was started that is neither confirmed nor refused: others may count `ttl` from then. */
+  #unconfirmedSince: number | undefined;
   #wake: (() => void) | undefined;
   #end: IOStreamError | undefined;
 
@@ -93,23 +103,33 @@ export class SessionClaim implements Claim {
   async #becomeOwner(): Promise<number | undefined> {
     const { ttl, heartbeat, scheduler } = this.#plan;
     /** The revision of the other owner, and since when it has not changed, by the clock of this process. */
-    let seen = { revision: 0, since: 0 };
+    const seen = { revision: 0, since: 0 };
     while (!this.#out.closed) {
-      const startedAt = scheduler.now();
-      if (await this.#write(0)) return startedAt;
-      const entry = await this.#read();
-      if (!entry) continue; // Released between the two requests.
-      if (this.#whenOwned === 'fail') throw ownedByOther(this.session, entry.revision);
-      if (entry.revision !== seen.revision) seen = { revision: entry.revision, since: scheduler.now() };
-      const hasExpired = scheduler.now() - seen.since >= ttl;
-      if (this.#whenOwned === 'take' || hasExpired) {
-        const takenAt = scheduler.now();
-        if (await this.#write(entry.revision)) return takenAt;
-        if (this.#whenOwned === 'take') throw ownedByOther(this.session, undefined);
+      let pause = heartbeat;
+      try {
+        const startedAt = await this.#attempt(seen);
+        if (startedAt !== undefined) return startedAt;
+        if (seen.revision > 0) pause = Math.min(heartbeat, seen.since + ttl - scheduler.now());
+      } catch (error) {
+        if (this.#whenOwned !== 'wait' || !isUnreachable(error)) throw error;
       }
-      await this.#sleep(Math.min(heartbeat, seen.since + ttl - scheduler.now()));
+      await this.#sleep(pause);
     }
     return undefined;
+  }
+
+  async #attempt(seen: { revision: number; since: number }): Promise<number | undefined> {
+    const { ttl, scheduler } = this.#plan;
+    const createdAt = await this.#write(0);
+    if (createdAt !== undefined) return createdAt;
+    const entry = await this.#read();
+    if (!entry) return this.#out.closed ? undefined : this.#attempt(seen); // Released between the two requests.
+    if (this.#whenOwned === 'fail') throw ownedByOther(this.session, entry.revision);
+    if (entry.revision !== seen.revision) Object.assign(seen, { revision: entry.revision, since: scheduler.now() });
+    if (this.#whenOwned === 'wait' && scheduler.now() - seen.since < ttl) return undefined;
+    const takenAt = await this.#write(entry.revision);
+    if (takenAt === undefined && this.#whenOwned === 'take') throw ownedByOther(this.session, undefined);
+    return takenAt;
   }
 
   #sleep(ms: number): Promise<void> {
@@ -119,23 +139,33 @@ export class SessionClaim implements Claim {
     });
   }
 
-  /** Creates the entry (revision 0) or replaces that of `revision`. Returns whether it is stored; false if the broker has refused. */
-  async #write(revision: number): Promise<boolean> {
-    const { bucket, heartbeat } = this.#plan;
+  /**
+   * Creates the entry (revision 0) or replaces that of `revision`. Returns a time before it was stored; undefined if the broker has
+   * refused.
+   */
+  async #write(revision: number): Promise<number | undefined> {
+    const { bucket, heartbeat, scheduler } = this.#plan;
     const { session, value } = this;
     const text = encodeClaim({ claim: this.#id, value });
+    const startedAt = scheduler.now();
+    const since = (this.#unconfirmedSince ??= startedAt);
     try {
       this.revision = await (revision === 0 ? bucket.create(session, text) : bucket.update(session, text, revision, heartbeat));
-      return true;
+      this.#unconfirmedSince = undefined;
+      return startedAt;
     } catch (error) {
       // A write whose acknowledgement was lost is stored, and a repetition is refused.
       const entry = await this.#read();
       if (entry?.claim === this.#id && entry.value === value && entry.revision > revision) {
         this.revision = entry.revision;
-        return true;
+        this.#unconfirmedSince = undefined;
+        return since; // Perhaps an earlier write has stored it.
       }
       if (isRefusal(error)) {
-        if (entry?.claim !== this.#id) return false;
+        if (entry?.claim !== this.#id) {
+          this.#unconfirmedSince = undefined;
+          return undefined;
+        }
         this.revision = entry.revision; // An earlier write of this claim, stored late. The next write replaces it.
       }
       throw error;
@@ -149,8 +179,8 @@ export class SessionClaim implements Claim {
   }
 
   async #renew(): Promise<void> {
-    const startedAt = this.#plan.scheduler.now();
-    if (!(await this.#write(this.revision))) this.#lose(claimTaken(this.session, this.token));
+    const startedAt = await this.#write(this.revision);
+    if (startedAt === undefined) this.#lose(claimTaken(this.session, this.token));
     else if (!this.#end) this.#confirmed(startedAt);
   }
 

@@ -9,6 +9,12 @@ export function isRefusal(error: unknown): boolean {
   return error instanceof Error && REFUSALS.has((error as { code?: unknown }).code);
 }
 
+/** Whether the broker has not answered: another attempt may succeed. */
+export function isUnreachable(error: unknown): boolean {
+  const { name, cause } = error as { readonly name?: unknown; readonly cause?: { readonly name?: unknown } };
+  return name === 'TimeoutError' || name === 'JetStreamNotEnabled' || cause?.name === 'NoResponders';
+}
+
 export function ownedByOther(session: string, revision: number | undefined): IOStreamError {
   const where = revision === undefined ? 'another claim was faster' : `revision ${revision}`;
   const message = `another claim owns the session '${session}' (${where}); use whenOwned: 'wait' or 'take'`;

@@ -35,6 +35,7 @@ const CLAIM_OPTIONS: OptionSet = {
 
 const METHODS = ['get', 'create', 'update', 'delete', 'watch', 'status'] as const;
 /** The keys of a bucket. */
+const PATTERN = /^([-/=\w]+|\*)(\.([-/=\w]+|\*))*(\.>)?$|^>$/;
 const KEY = /^[-/=\w]+(\.[-/=\w]+)*$/;
 
 export function planDirectory(bucket: DirectoryBucket, options: DirectoryOptions): DirectoryPlan {
@@ -51,6 +52,14 @@ export function planDirectory(bucket: DirectoryBucket, options: DirectoryOptions
 export function planClaim(options: ClaimOptions): Required<{ [K in keyof ClaimOptions]: NonNullable<ClaimOptions[K]> }> {
   const { value = '', whenOwned = 'fail' } = checkOptions(options, CLAIM_OPTIONS);
   return { value, whenOwned };
+}
+
+/** @throws TypeError unless the broker accepts the session as a key, or as a pattern of keys. */
+export function checkWatched(pattern: unknown): asserts pattern is string | undefined {
+  if (pattern === undefined || (typeof pattern === 'string' && PATTERN.test(pattern))) return;
+  throw new TypeError(
+    `expected watch to get a session, or a pattern such as 'user.*' or 'user.>', got ${describeValue(pattern)}; without one, it watches all`,
+  );
 }
 
 /** @throws TypeError unless the broker accepts the session as a key. */

@@ -1,7 +1,7 @@
 import { Observable } from 'rxjs';
 import { SessionClaim } from './directory-claim.ts';
 import { decodeClaim } from './directory-entry.ts';
-import { checkSession, planClaim, planDirectory } from './directory-plan.ts';
+import { checkSession, checkWatched, planClaim, planDirectory } from './directory-plan.ts';
 import type { Directory, DirectoryBucket, DirectoryOptions } from './directory-types.ts';
 import { watchDirectory } from './directory-watch.ts';
 
@@ -17,7 +17,7 @@ import { watchDirectory } from './directory-watch.ts';
  * `claim` emits once, when the session is owned.
  *
  * **Errors**
- * - EBUSY: another claim owns the session.
+ * - EBUSY: another claim owns the session. An error of NATS if the broker does not answer, except while a claim waits.
  * - ESTALE: the claim was taken, or the broker has confirmed no renewal for `ttl`. Store `token` with what you write, and refuse lower
  *   ones: a paused process notices the loss only afterwards.
  *
@@ -66,6 +66,9 @@ export function directory(bucket: DirectoryBucket, options: DirectoryOptions = {
       const stored = entry && decodeClaim(entry);
       return stored ? { session, value: stored.value, revision: entry.revision } : undefined;
     },
-    watch: (session) => watchDirectory(plan, session),
+    watch: (session) => {
+      checkWatched(session);
+      return watchDirectory(plan, session);
+    },
   };
 }

@@ -1,17 +1,23 @@
+import { IOStreamError } from '../errors.ts';
 import { realTime } from '../util/real-time.ts';
 import { after } from '../util/timer.ts';
 import { ConnectionState } from './connection-state.ts';
 import type { JetStreamClient, JetStreamManager, JetStreamModule, StreamInfo } from './jetstream-types.ts';
 import type { NatsConnection } from './nats-connection.ts';
-import { brokerRefused, connectionClosed, JetStreamMissing, wrongStream } from './rooms-errors.ts';
+import { brokerRefused, connectionClosed, JetStreamMissing, jetStreamNotEnabled, wrongStream } from './rooms-errors.ts';
 import type { RoomsPlan } from './rooms-plan.ts';
 
 /** Milliseconds between two attempts: the first pause, and the longest. */
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 2000;
+/** Milliseconds that one attempt waits for its answer. A cluster without a leader gives none. */
+export const ATTEMPT_TIMEOUT = 2000;
 /** The broker's codes: no such stream, and a stream of this name with another configuration. */
 const STREAM_NOT_FOUND = 10059;
 const STREAM_EXISTS = 10058;
+const NOT_ENABLED_FOR_ACCOUNT = 10039;
+/** The broker's codes for a stream that it cannot make as it is configured: too many replicas, too many bytes. */
+const CANNOT_MAKE: ReadonlySet<unknown> = new Set([10074, 10047]);
 const NANOSECONDS = 1e6;
 
 /** JetStream, loaded at the first use, with a stream that fits. */
@@ -92,14 +98,14 @@ export class JetStreamAccess {
   #open(): Promise<OpenedStream> {
     this.#opened ??= this.#openStream().catch((error: unknown) => {
       this.#opened = undefined;
-      throw error;
+      throw isNotEnabled(error, this.connection) ? jetStreamNotEnabled(error) : error;
     });
     return this.#opened;
   }
 
   async #openStream(): Promise<OpenedStream> {
     const library = await loadJetStream();
-    const jsm = await library.jetstreamManager(this.connection, { checkAPI: false });
+    const jsm = await library.jetstreamManager(this.connection, { checkAPI: false, timeout: ATTEMPT_TIMEOUT });
     checkStream(await this.#ensureStream(jsm), this.plan);
     return { js: library.jetstream(this.connection), jsm };
   }
@@ -153,14 +159,27 @@ function codeOf(error: unknown): unknown {
   return (error as { readonly code?: unknown } | null)?.code;
 }
 
+/** Whether the account must not use JetStream, or no broker has it. One that has it and does not answer is starting. */
+function isNotEnabled(error: unknown, { info }: NatsConnection): boolean {
+  const { name, cause } = error as { readonly name?: unknown; readonly cause?: { readonly name?: unknown } };
+  if (codeOf(cause) === NOT_ENABLED_FOR_ACCOUNT) return true;
+  return (name === 'JetStreamNotEnabled' || cause?.name === 'NoResponders') && !info?.jetstream;
+}
+
 /** An answer of the broker that another attempt would not change. Answers of 500 and above may change. */
 function isRefused(error: unknown): boolean {
   const { name, status } = error as { readonly name?: unknown; readonly status?: unknown };
-  return (typeof status === 'number' && status < 500) || name === 'PermissionViolationError';
+  return (typeof status === 'number' && status < 500) || CANNOT_MAKE.has(codeOf(error)) || name === 'PermissionViolationError';
 }
 
 /** Whether another attempt would fail with the same error. */
 export function isFinal(error: unknown): boolean {
   const { name } = error as { readonly name?: unknown };
-  return error instanceof TypeError || error instanceof JetStreamMissing || name === 'InvalidArgumentError' || isRefused(error);
+  return (
+    error instanceof TypeError ||
+    error instanceof IOStreamError ||
+    error instanceof JetStreamMissing ||
+    name === 'InvalidArgumentError' ||
+    isRefused(error)
+  );
 }

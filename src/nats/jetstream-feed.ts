@@ -58,7 +58,11 @@ export class JetStreamFeed implements Unsubscribable {
     const isFirst = this.#last === 0;
     const isOther = created !== this.#created; // The stream was deleted, and made again.
     this.#created = created;
-    if (isFirst || isOther) this.#last = state.last_seq;
+    if (isFirst || isOther) {
+      this.#last = state.last_seq;
+      // Before the consumer is made: its messages may arrive before the answer, and another attempt starts where this one does.
+      this.#follower.onBreak(0);
+    }
     const config = this.#configFor(this.#last + 1);
     const consumer = await js.consumers.getBoundPushConsumer(config);
     let delivered = 0;
@@ -72,7 +76,6 @@ export class JetStreamFeed implements Unsubscribable {
     try {
       const { name } = await jsm.consumers.add(stream, config);
       void this.#watch(messages, () => delivered);
-      if (isFirst || isOther) this.#follower.onBreak(0);
       await broken;
       // Without waiting for the answer: the connection may be closed in this turn.
       if (!this.#access.state.isClosed) this.#access.connection.publish(`${js.apiPrefix}.CONSUMER.DELETE.${stream}.${name}`);

@@ -1,7 +1,7 @@
 import type { Unsubscribable } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
 import { realTime } from '../util/real-time.ts';
-import { isFinal, JetStreamAccess, type OpenedStream } from './jetstream-client.ts';
+import { ATTEMPT_TIMEOUT, isFinal, JetStreamAccess, type OpenedStream } from './jetstream-client.ts';
 import { ID_HEADER, JetStreamFeed } from './jetstream-feed.ts';
 import type { NatsConnection } from './nats-connection.ts';
 import type { LogExtent, LogFollower, RoomLog } from './room-log.ts';
@@ -9,8 +9,6 @@ import { messageTooLong, notConfirmed, tooMuchPending } from './rooms-errors.ts'
 import type { RoomsPlan } from './rooms-plan.ts';
 import type { Published, RoomMessage } from './rooms-types.ts';
 
-/** Milliseconds that one attempt to publish waits for its confirmation. */
-const ATTEMPT_TIMEOUT = 2000;
 /** Bytes that a pending message counts besides its data. */
 const MESSAGE_OVERHEAD = 64;
 
@@ -29,7 +27,7 @@ export class JetStreamLog implements RoomLog {
     const { maxPending } = this.#plan;
     const size = data.length + MESSAGE_OVERHEAD;
     if (data.length > this.#access.maxPayload) throw messageTooLong(data.length, this.#access.maxPayload);
-    if (this.#pending + size > maxPending) throw tooMuchPending(this.#pending, maxPending);
+    if (this.#pending + size > maxPending) throw tooMuchPending(size, this.#pending, maxPending);
     this.#pending += size;
     try {
       return await this.#publish(room, id, data.slice()); // The caller may change its bytes before a repetition.
@@ -55,6 +53,7 @@ export class JetStreamLog implements RoomLog {
         until,
       );
     } catch (error) {
+      if (error instanceof Error && error.message.includes('max_payload')) throw messageTooLong(data.length, this.#access.maxPayload);
       if (error instanceof IOStreamError || isFinal(error)) throw error;
       throw notConfirmed(id, timeout, error);
     }

@@ -3,7 +3,7 @@
 /** The package. */
 export interface JetStreamModule {
   jetstream(connection: unknown): JetStreamClient;
-  jetstreamManager(connection: unknown, options: { checkAPI: boolean }): Promise<JetStreamManager>;
+  jetstreamManager(connection: unknown, options: { checkAPI: boolean; timeout: number }): Promise<JetStreamManager>;
 }
 
 export interface JetStreamClient {

@@ -4,7 +4,7 @@
  */
 export interface NatsConnection {
   /** Facts of the server; undefined while there is no connection to one. */
-  readonly info?: { readonly max_payload: number } | undefined;
+  readonly info?: { readonly max_payload: number; readonly jetstream?: boolean } | undefined;
   /** Publishes a message. */
   publish(subject: string, payload?: Uint8Array, options?: { reply?: string }): void;
   /** Subscribes to a subject; with `queue`, as a member of that group. */

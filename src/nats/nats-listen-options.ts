@@ -10,7 +10,7 @@ import { definedOnly } from '../util/defined-only.ts';
 import { isCount } from '../util/value-tests.ts';
 import type { TcpOptions } from '../wire/tcp-options.ts';
 import type { NatsConnection } from './nats-connection.ts';
-import { isSubject, NATS_RULES, natsSettings, type NatsSettings, type NatsStreamOptions } from './nats-options.ts';
+import { isSubject, NATS_RULES, SUBJECT_TEXT, natsSettings, type NatsSettings, type NatsStreamOptions } from './nats-options.ts';
 
 /** The options of {@link natsListen}: the subject, and the options of the accepted streams, which are those of `IOStream` except for its endpoint. */
 export interface NatsListenOptions<S = IOStream>
@@ -40,6 +40,11 @@ export interface NatsListenOptions<S = IOStream>
   readonly allowHalfOpen?: boolean | undefined;
 }
 
+/** The server of NATS accepts a subject with `>` elsewhere, and never matches it. */
+function isPattern(value: unknown): boolean {
+  return isSubject(value) && !/(^|\.)>\./.test(value);
+}
+
 /** Options that an accepted stream cannot have: it has no socket, and dials nothing. */
 const NOT_OF_STREAMS: readonly string[] = [
   ...['fh', 'host', 'port', 'path', 'wire', 'guard', 'lookup', 'family', 'localAddress', 'localPort', 'noDelay'],
@@ -51,7 +56,7 @@ const NATS_LISTEN_OPTIONS: OptionSet = {
   rules: {
     ...Object.fromEntries(Object.entries(STREAM_RULES).filter(([name]) => !NOT_OF_STREAMS.includes(name))),
     ...NATS_RULES,
-    subject: ['a subject', isSubject],
+    subject: [`${SUBJECT_TEXT}; \`>\` only as the last one`, isPattern],
     queue: ['a name without white space', (value) => typeof value === 'string' && /^\S+$/.test(value)],
     keepAlive: messageRules().keepAlive,
     maxConnections: ['a number of connections, 1 or more', (value) => isCount(value) && value > 0],

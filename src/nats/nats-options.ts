@@ -30,12 +30,15 @@ export const NATS_RULES: Rules = {
   window: messageRules().window,
 };
 
+/** What a subject is, for error messages. */
+export const SUBJECT_TEXT = 'a subject: parts that dots separate, without white space';
+
 const NATS_OPTIONS = {
   caller: 'nats',
   usage: 'usage: nats({ connection, subject, … })',
   rules: {
     ...NATS_RULES,
-    subject: ['a subject without wildcards', (value) => isSubject(value) && !isWildcard(value)],
+    subject: [`${SUBJECT_TEXT}, without wildcards`, (value) => isSubject(value) && !isWildcard(value)],
     keepAlive: messageRules().keepAlive,
   } as Rules,
   required: ['connection', 'subject'],
@@ -64,7 +67,8 @@ export function natsSettings(
   const settings = settingsOf({ window, keepAlive }, caller);
   return (subject, end) => ({
     ...settings,
-    maxPayload: Math.min(MAX_MESSAGE, connection.info?.max_payload ?? MAX_MESSAGE) - HEADER_BYTES,
+    // At least one byte: where not even that fits, nats.js refuses the frame, and the stream fails by name instead of waiting.
+    maxPayload: Math.max(1, Math.min(MAX_MESSAGE, connection.info?.max_payload ?? MAX_MESSAGE) - HEADER_BYTES),
     details: wireDetails({ wire: 'nats', subject }, { [end]: subject }),
     notAnswered: (ms) => notAnswered(subject, ms),
   });

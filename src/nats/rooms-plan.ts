@@ -60,9 +60,11 @@ export function planRooms(options: RoomsOptions): RoomsPlan {
   const { stream = 'ROOMS', subject = 'rooms', maxAge = 3_600_000, replicas = 1 } = own;
   const { timeout = 10_000, maxPending = 1024 * 1024, heartbeat = 2000 } = own;
   const plan = { ...memoryDefaults(own), stream, subject, maxAge, replicas, timeout, maxPending, heartbeat };
-  if (timeout >= plan.duplicateWindow)
+  // Ids are not remembered for longer than messages.
+  const shorter = maxAge > 0 && maxAge < plan.duplicateWindow ? 'maxAge' : 'duplicateWindow';
+  if (timeout >= plan[shorter])
     throw new TypeError(
-      `expected \`timeout\` of rooms (${timeout} ms) to be less than duplicateWindow = ${plan.duplicateWindow} ms: a later repetition would be stored twice`,
+      `expected \`timeout\` of rooms (${timeout} ms) to be less than ${shorter} = ${plan[shorter]} ms: a later repetition would be stored twice`,
     );
   return plan;
 }
