@@ -118,7 +118,7 @@ describe('rxjs-io-stream record', () => {
     const path = join(folder, 'interrupted.txt');
     const running = runCli('record', '--listen', '0', '--to', textOf(target), '--limit', '50000000', path);
     const socket = connect(await portOf(running), '127.0.0.1').on('error', () => {});
-    const size = 4_000_000;
+    const size = 1_000_000;
     socket.write(Buffer.alloc(size));
     let back = 0;
     await new Promise<void>((resolve) => socket.on('data', (chunk) => (back += chunk.length) === size && resolve()));
