@@ -70,7 +70,7 @@ try {
 
   check('runs the program of `npx`: its help, and a page of a recording', () => {
     write('failure.txt', 'rxjs-io-stream recording 1\n0 wire: connected [{"wire":"tcp"}]\n1 wire: data 68 69 |hi|\n');
-    const npx = (...args) => run('npx', ['--no', name, ...args]);
+    const npx = (...args) => run('npx', ['--no', '--', name, ...args]);
     if (!npx('--help').includes(`npx ${name} view FILE`)) throw new Error('expected the help');
     npx('view', 'failure.txt');
     if (!readFileSync(join(temp, 'failure.html'), 'utf8').includes('data, 2 bytes: hi'))
