@@ -68,6 +68,15 @@ try {
     run(process.execPath, ['--disable-warning=ExperimentalWarning', 'load.cjs']);
   });
 
+  check('runs the program of `npx`: its help, and a page of a recording', () => {
+    write('failure.txt', 'rxjs-io-stream recording 1\n0 wire: connected [{"wire":"tcp"}]\n1 wire: data 68 69 |hi|\n');
+    const npx = (...args) => run('npx', ['--no', '--', name, ...args]);
+    if (!npx('--help').includes(`npx ${name} view FILE`)) throw new Error('expected the help');
+    npx('view', 'failure.txt');
+    if (!readFileSync(join(temp, 'failure.html'), 'utf8').includes('data, 2 bytes: hi'))
+      throw new Error('expected the page to show the bytes');
+  });
+
   // Declarations are checked too (no skipLibCheck), and a name that is not there must be an error: types are no `any`.
   const user = doors
     .map(

@@ -7,6 +7,13 @@ import { view } from './cli/view.ts';
 const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { view, record };
 const [command = '--help', ...args] = process.argv.slice(2);
 
+// `| head` closes the pipe when it has read enough. That is no failure, and must not end a recording.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') return;
+  console.error(error.message);
+  process.exitCode = 1;
+});
+
 try {
   const run = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
   if (run) await run(args);

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -86,6 +86,56 @@ describe('rxjs-io-stream record', () => {
     expect(await exchange(await portOf(running), 'x'.repeat(1000))).toHaveLength(1000);
     expect((await running.ended).stdout).toContain('signals, cut at the limit');
     expect(parseRecording(readFileSync(path, 'utf8')).cut).toBe(true);
+  });
+
+  spec('keeps files that exist, and takes the next free number', async (h) => {
+    const target = await served(h, (socket) => socket.pipe(socket));
+    writeFileSync(join(folder, 'kept-2.txt'), 'mine');
+    const running = runCli('record', '--listen', '0', '--to', textOf(target), join(folder, 'kept.txt'));
+    const port = await portOf(running);
+    await exchange(port, 'first');
+    await running.prints(/kept\.txt: \d+ signals/);
+    await exchange(port, 'second');
+    await running.prints(/kept-3\.txt: \d+ signals/);
+    await running.interrupt();
+    expect(readFileSync(join(folder, 'kept-2.txt'), 'utf8')).toBe('mine');
+    expect(bytesOf(parseRecording(readFileSync(join(folder, 'kept-3.txt'), 'utf8')), 'wire')).toBe('second');
+  });
+
+  spec('replaces a file with --force, and makes it readable for its owner only', async (h) => {
+    const target = await served(h, (socket) => socket.pipe(socket));
+    const path = join(folder, 'forced.txt');
+    writeFileSync(path, 'old', { mode: 0o644 });
+    const running = runCli('record', '--listen', '0', '--to', textOf(target), '--force', '--once', path);
+    await exchange(await portOf(running), 'new');
+    await running.ended;
+    expect(bytesOf(parseRecording(readFileSync(path, 'utf8')), 'wire')).toBe('new');
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  spec('writes whole recordings of open connections at Ctrl-C, also if npm passes it on once more', async (h) => {
+    const target = await served(h, (socket) => socket.pipe(socket));
+    const path = join(folder, 'interrupted.txt');
+    const running = runCli('record', '--listen', '0', '--to', textOf(target), '--limit', '50000000', path);
+    const socket = connect(await portOf(running), '127.0.0.1').on('error', () => {});
+    const size = 1_000_000;
+    socket.write(Buffer.alloc(size));
+    let back = 0;
+    await new Promise<void>((resolve) => socket.on('data', (chunk) => (back += chunk.length) === size && resolve()));
+    const again = setInterval(() => void running.interrupt(), 2);
+    await running.prints(/interrupted\.txt: \d+ signals/);
+    clearInterval(again);
+    socket.destroy();
+    await running.ended;
+    expect(bytesOf(parseRecording(readFileSync(path, 'utf8')), 'wire')).toHaveLength(size);
+  });
+
+  spec('ends before it listens if the folder of FILE does not exist', async () => {
+    const path = join(folder, 'none', 'x.txt');
+    const { code, stdout, stderr } = await runCli('record', '--listen', '0', '--to', 'localhost:1', path).ended;
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(/^ENOENT: no such file or directory/);
+    expect(existsSync(path)).toBe(false);
   });
 
   const present = join(folder, 'present.txt');

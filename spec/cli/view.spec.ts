@@ -1,8 +1,10 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { toHtml, toMarbles, toMermaid, toSvg } from 'rxjs-io-stream/testing';
+import { toHtml, toMarbles, toMermaid, toPcapng, toSvg } from 'rxjs-io-stream/testing';
 import { view } from '../../src/cli/view.ts';
+import { runCommand } from '../support/run-program.ts';
 import { folder, runCli } from './run-cli.ts';
 
 const TEXT = `rxjs-io-stream recording 1
@@ -38,6 +40,46 @@ describe.concurrent('rxjs-io-stream view', () => {
     expect(readFileSync(out, 'utf8')).toBe(expected);
   });
 
+  it('writes a capture file with --pcapng, of the side that --side names', async () => {
+    const around = `rxjs-io-stream recording 1
+0 wire: connected [{"wire":"tcp"}]
+1 to app: connected [{"layer":"tls"}]
+2 app: data 70 6c 61 69 6e |plain|
+3 to wire: data 17 03 03 |...|
+`;
+    const [path, out] = [fileOf('around.txt', around), join(folder, 'around.pcapng')];
+    await view([path, '--pcapng', '--out', out]);
+    expect(readFileSync(out)).toEqual(Buffer.from(toPcapng(around)));
+    await view([path, '--pcapng', '--side', 'app', '--out', out]);
+    expect(readFileSync(out)).toEqual(Buffer.from(toPcapng(around, { side: 'app' })));
+    expect(readFileSync(out).includes('plain')).toBe(true);
+  });
+
+  it('makes a file that others could read readable for its owner only', async () => {
+    const out = fileOf('public.html', 'the page of before');
+    chmodSync(out, 0o644);
+    await view([fileOf('public.txt'), '--no-open']);
+    expect(readFileSync(out, 'utf8')).toBe(toHtml(TEXT, { title: 'public.txt' }));
+    expect(statSync(out).mode & 0o777).toBe(0o600);
+  });
+
+  it('never writes over the recording', async () => {
+    const path = fileOf('named.html');
+    await view([path, '--no-open']);
+    expect(readFileSync(path, 'utf8')).toBe(TEXT);
+    expect(readFileSync(`${path}.html`, 'utf8')).toBe(toHtml(TEXT, { title: 'named.html' }));
+    expect(() => view([path, '--svg', '--out', `${folder}/./named.html`])).toThrow('expected --out to be another file than FILE');
+    expect(readFileSync(path, 'utf8')).toBe(TEXT);
+  });
+
+  it('prints nothing when the reader of a pipe has enough', async () => {
+    const lines = Array.from({ length: 20_000 }, (_each, index) => `${index} wire: data ${index.toString(16).padStart(6, '0')}\n`);
+    const path = fileOf('long.txt', TEXT.replace(/1 to wire[^]*/, lines.join('')));
+    const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+    const line = `'${process.execPath}' --import tsx '${cli}' view '${path}' --svg | head -c 4; exit "\${PIPESTATUS[0]}"`;
+    expect(await runCommand(['bash', '-c', line]).ended).toEqual({ code: 0, stdout: '<svg', stderr: '' });
+  });
+
   it('reads standard input, and prints a format without --out', async () => {
     const running = runCli('view', '-', '--mermaid');
     running.stdin.end(TEXT);
@@ -65,6 +107,9 @@ describe.concurrent('rxjs-io-stream view', () => {
     [[], 'expected one FILE, got none'],
     [['a', 'b'], "expected one FILE, got 'a' 'b'"],
     [['a', '--svg', '--mermaid'], 'expected one format, got --svg --mermaid'],
+    [['a', '--text', '--no-content'], 'expected --no-content with a picture, got --text, which contains all bytes'],
+    [['a', '--pcapng', '--side', 'plain'], "expected --side app or --side wire, got 'plain'"],
+    [['a', '--side', 'app'], 'expected --pcapng with --side, got --side alone'],
     [['a', '--png'], "or none of them: Unknown option '--png'"],
     [[join(folder, 'none.txt')], 'ENOENT: no such file or directory'],
   ] as const)('explains what is wrong with the arguments %j', (args, words) => {

@@ -1,9 +1,11 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { fromEvent, lastValueFrom, merge, Subject, switchMap, takeUntil, tap } from 'rxjs';
+import { dirname } from 'node:path';
+import { fromEvent, lastValueFrom, merge, noop, Subject, switchMap, takeUntil, tap } from 'rxjs';
 import { connect, listen, relay, tlsClient } from '../index.ts';
 import { record as recorderOf, type Recording } from '../testing.ts';
 import { parseCommand, UsageError } from './usage.ts';
+import { writePrivate } from './write-private.ts';
 
 const FLAG = { type: 'boolean', default: false } as const;
 const TEXT = { type: 'string' } as const;
@@ -16,12 +18,15 @@ export async function record(args: readonly string[]): Promise<void> {
   const { ca, limit, tls, once, force } = values;
   if (ca !== undefined && !tls) throw new UsageError('expected --tls with --ca, got --ca alone');
   if (!force && existsSync(file)) throw new UsageError(`expected a FILE that does not exist, or --force, got '${file}'`);
+  // Known now, and not after an hour of recording.
+  accessSync(dirname(file), constants.W_OK);
 
   const written$ = new Subject<void>();
   let count = 0;
   const sink = (recording: Recording): void => {
-    count += 1;
-    write(count === 1 ? file : numbered(file, count), recording);
+    do count += 1;
+    while (!force && existsSync(numbered(file, count)));
+    write(numbered(file, count), recording);
     if (once) written$.next();
   };
   const layer = recorderOf({
@@ -32,6 +37,8 @@ export async function record(args: readonly string[]): Promise<void> {
   const plugin = { [tls ? 'tls' : 'recorder']: layer };
   const server$ = listen({ ...from, allowHalfOpen: true }, (client) => connect({ ...to, plugin }, (target) => relay(client, target)));
   const interrupted$ = merge(fromEvent(process, 'SIGINT'), fromEvent(process, 'SIGTERM'));
+  // npm passes Ctrl-C on to a program that has got it from the terminal: the second one must not end it while it writes.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, noop);
   await lastValueFrom(
     server$.pipe(
       tap((server) => {
@@ -59,7 +66,7 @@ const textOf = ({ host, port }: Address): string => (host.includes(':') ? `[${ho
 /** Writes a recording so that only its owner may read it. */
 function write(path: string, recording: Recording): void {
   try {
-    writeFileSync(path, String(recording), { mode: 0o600 });
+    writePrivate(path, String(recording));
     console.log(`${path}: ${recording.entries.length} signals${recording.cut ? ', cut at the limit' : ''}`);
   } catch (error) {
     console.error((error as Error).message);
@@ -67,9 +74,9 @@ function write(path: string, recording: Recording): void {
   }
 }
 
-/** Returns the name of a further recording: `failure-2.txt`. */
+/** Returns the name of a recording: `failure.txt`, then `failure-2.txt`. */
 function numbered(file: string, count: number): string {
-  return file.replace(/(\.[^./\\]*)?$/, (extension) => `-${count}${extension}`);
+  return count === 1 ? file : file.replace(/(\.[^./\\]*)?$/, (extension) => `-${count}${extension}`);
 }
 
 /** Parses `HOST:PORT`, with IPv6 addresses in brackets. @param defaultHost accepts a port alone. */

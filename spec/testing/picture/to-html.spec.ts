@@ -14,6 +14,21 @@ describe('toHtml', () => {
     expect(rows[3]).toEqual(['40 ms', 'wire', 'data, 8 bytes: COME IN↵', 0, expect.any(Number), '434f4d4520494e0a']);
   });
 
+  it('shows times to the millisecond after a second, and contains the whole message of an error', () => {
+    const message = 'refused: '.repeat(40);
+    const bytes = Uint8Array.of(1);
+    const recording: Recording = {
+      entries: [
+        { at: 7821.4, line: 'wire', signal: { kind: 'data', bytes } },
+        { at: 7823, line: 'wire', signal: { kind: 'error', code: 'EX', errno: 0, phase: undefined, message } },
+      ],
+      cut: false,
+    };
+    const rows = rowsOf(toHtml(recording));
+    expect(rows.map(([at]) => at)).toEqual(['7.821 s', '7.823 s']);
+    expect(rows[1]?.[2]).toBe(`error: EX: ${message}`);
+  });
+
   it('allows its own script by the hash, and no request', async () => {
     const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(PAGE_SCRIPT));
     // If this fails after a change of the script, take the received value into html-page.ts.

@@ -21,6 +21,11 @@ export function formatTime(ms: number): string {
   return `${Number(value.toFixed(decimals))} ${unit}`;
 }
 
+/** Formats a moment so that signals of one second differ: `12.5 ms`, `3.042 s`. */
+export function formatMoment(ms: number): string {
+  return ms < 1000 ? formatTime(ms) : `${(ms / 1000).toFixed(3)} s`;
+}
+
 /** The most bytes of which {@link peek} shows any. */
 const MAX_PEEKED = 64;
 

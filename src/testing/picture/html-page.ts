@@ -11,7 +11,7 @@ fieldset{border:0;padding:0;margin:0;display:flex;flex-wrap:wrap;gap:4px 14px}le
 .columns{display:grid;grid-template-columns:minmax(260px,4fr) minmax(300px,7fr);gap:16px}
 @media(max-width:720px){.columns{grid-template-columns:1fr}}
 ol{list-style:none;margin:0;padding:0;height:420px;overflow-y:auto;border:1px solid var(--line);border-radius:6px}
-li{display:grid;grid-template-columns:9ch 8ch 1fr;gap:8px;padding:3px 8px;cursor:pointer;font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;white-space:nowrap;overflow:hidden}
+li{display:grid;grid-template-columns:10ch 8ch 1fr;gap:8px;padding:3px 8px;cursor:pointer;font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;white-space:nowrap;overflow:hidden}
 li:nth-child(even){background:var(--soft)}li[aria-selected=true]{background:var(--on)}li.bad{color:var(--bad)}
 li span:first-child{text-align:right;color:var(--dim)}li span:last-child{overflow:hidden;text-overflow:ellipsis}
 :focus-visible{outline:2px solid #0969da;outline-offset:2px}

@@ -2,7 +2,7 @@ import { hex } from '../../util/hex.ts';
 import { ownOptions } from '../../util/own-options.ts';
 import { describeSignal } from './describe-signal.ts';
 import { escapeXml } from './escape-xml.ts';
-import { formatTime } from './format.ts';
+import { formatMoment } from './format.ts';
 import { PAGE_SCRIPT, PAGE_STYLE, SCRIPT_HASH } from './html-page.ts';
 import { sceneOf, type Drawable } from './lanes.ts';
 import { drawScene, type PictureOptions } from './to-svg.ts';
@@ -48,9 +48,9 @@ export function toHtml(drawable: Drawable, options: PictureOptions = {}): string
   const { svg, scale, title } = drawScene(scene, own);
   const rows = scene.signals.map(({ lane, signal }) => {
     const isBad = signal.kind === 'error' || signal.wrong !== undefined;
-    const words = describeSignal(signal) + (signal.wrong === undefined ? '' : ` (${signal.wrong})`);
+    const words = describeSignal(signal, Infinity) + (signal.wrong === undefined ? '' : ` (${signal.wrong})`);
     const x = Math.round(scale.xs[signal.order] ?? 0);
-    return [formatTime(signal.at), lane.name, words, Number(isBad), x, ...(signal.bytes ? [hex(signal.bytes).replaceAll(' ', '')] : [])];
+    return [formatMoment(signal.at), lane.name, words, Number(isBad), x, ...(signal.bytes ? [hex(signal.bytes).replaceAll(' ', '')] : [])];
   });
   const lines = scene.lanes.map(({ name }) => {
     const value = escapeXml(name);
