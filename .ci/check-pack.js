@@ -12,7 +12,7 @@ const { name, exports, peerDependencies } = readJson(join(root, 'package.json'))
 const doors = Object.keys(exports).flatMap((path) => (path.endsWith('.json') ? [] : [join(name, path)]));
 
 /** Bytes of the packed package: the code as ES modules and as CommonJS, and the declarations. `rxjs-io-stream/web` is some 100 kB of it. */
-const MAX_SIZE = 700_000;
+const MAX_SIZE = 720_000;
 
 const temp = mkdtempSync(join(tmpdir(), `${name}-pack-`));
 const run = (command, args, cwd = temp) => execFileSync(command, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' });
