@@ -1,5 +1,16 @@
-import { connect, IOStream, open, toWebStreams, webSocket, webStreams, type WebStreamsSocket } from 'rxjs-io-stream/web';
-import { lastValueFrom, reduce } from 'rxjs';
+import { checkWire, testDial, wirePeer } from 'rxjs-io-stream/testing';
+import {
+  connect,
+  IOStream,
+  open,
+  overMessages,
+  toWebStreams,
+  webSocket,
+  webStreams,
+  type ChannelEnd,
+  type WebStreamsSocket,
+} from 'rxjs-io-stream/web';
+import { fromEvent, lastValueFrom, map, reduce, takeUntil } from 'rxjs';
 
 /** What runs in a page, called by wires-in-chromium.spec.ts. Results are JSON. */
 
@@ -69,6 +80,33 @@ export async function halfClose(url: string): Promise<string> {
   let text = '';
   for await (const bytes of io) text += new TextDecoder().decode(bytes);
   return text;
+}
+
+/** A channel of messages over a WebSocket of the browser, as in the guide of `overMessages`. */
+async function channelOver(url: string): Promise<ChannelEnd> {
+  const socket = new WebSocket(url);
+  socket.binaryType = 'arraybuffer';
+  await new Promise((resolve) => (socket.onopen = resolve));
+  return {
+    send: (message) => socket.send(message),
+    messages$: fromEvent<MessageEvent>(socket, 'message').pipe(
+      map(({ data }) => data as ArrayBuffer),
+      takeUntil(fromEvent(socket, 'close')),
+    ),
+    close: () => socket.close(),
+  };
+}
+
+/** Checks the rules of a wire between two WebSockets whose messages the server passes on. Returns the report as text. */
+export async function rulesOverMessages(url: string): Promise<string> {
+  const report = await checkWire(
+    async () => {
+      const [near, far] = await Promise.all([channelOver(url), channelOver(url)]);
+      return { wire: overMessages(near), dial: testDial(), peer: () => wirePeer(overMessages(far), testDial()) };
+    },
+    { singleUse: true, sentEvery: 256 * 1024, timeout: 10_000 },
+  );
+  return String(report);
 }
 
 /** Reads with a BYOB reader of `toWebStreams`. */

@@ -22,6 +22,7 @@ describe.skipIf(chromiumName === undefined)(`the wires of the Web in Chromium ($
   let script: string;
   let socketUrl: string;
   const closeCodes: number[] = [];
+  let waiting: WebSocket | undefined;
   const http = createServer((request, response) => {
     if (request.url === '/checks.js') response.setHeader('content-type', 'text/javascript').end(script);
     else if (request.url === '/file') {
@@ -50,6 +51,15 @@ describe.skipIf(chromiumName === undefined)(`the wires of the Web in Chromium ($
     lost: (socket) => socket.send('before', () => setTimeout(() => socket.terminate(), 50)),
     flood: (socket) => void Array.from({ length: 10 }, () => socket.send(Buffer.alloc(65_536))),
     quiet: (socket) => void socket.on('close', (code: number) => closeCodes.push(code)),
+    // Passes the messages of two sockets on to each other.
+    pair: (socket) => {
+      const other = waiting;
+      waiting = other ? undefined : socket;
+      for (const [from, to] of other ? [[socket, other] as const, [other, socket] as const] : []) {
+        from.on('message', (message) => to.send(message));
+        from.on('close', () => to.close());
+      }
+    },
     half: (socket) => {
       const io = new IOStream({ wire: webSocket(socket, { halfClose: true }), allowHalfOpen: true });
       let text = '';
@@ -135,6 +145,12 @@ describe.skipIf(chromiumName === undefined)(`the wires of the Web in Chromium ($
 
   it('ends each direction by itself with halfClose', async () => {
     expect(await run('halfClose', `${socketUrl}/half`)).toBe('response to request');
+  });
+
+  it('keeps the rules of a wire with overMessages over the WebSockets of the browser', async () => {
+    const report = await run<string>('rulesOverMessages', `${socketUrl}/pair`);
+    expect(report.split('\n').filter((line) => !line.endsWith(': ok'))).toEqual([]);
+    expect(report.split('\n').length).toBe(11);
   });
 
   it('fills the buffers of a BYOB reader of toWebStreams', async () => {
