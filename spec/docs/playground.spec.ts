@@ -162,8 +162,8 @@ describe.skipIf(chromiumName === undefined)(`the playground (${why})`, { timeout
       platform: 'browser',
       write: false,
     });
-    // `{process:…}` reads a field of globalThis, where Node has `getBuiltinModule`: MARBLES_SVG is for Node only.
-    expect(outputFiles[0]?.text.match(/.{0,30}(?:(?:from|import|require)\W{0,2}["'`]node:|\bBuffer\b|(?<![{,.])\bprocess\b)/g)).toBe(null);
+    // `{process:…}` reads a field of globalThis that may be missing: MARBLES_SVG is for Node only.
+    expect(outputFiles[0]?.text.match(/.{0,30}(?:["'`]node:|\bBuffer\b|(?<![{,.])\bprocess\b)/g)).toBe(null);
   });
 
   it('consists of three files that load nothing else', () => {

@@ -5,7 +5,8 @@ export interface MarbleSignal {
   /** When it passes, in virtual ms. */
   readonly at: number;
   /** Which signal it is: `data`, `connected`, `subscribed` and so on. */
-  readonly kind: Mark['kind'];
+  readonly kind:
+    'subscribed' | 'resolved' | 'connected' | 'data' | 'sent' | 'pause' | 'resume' | 'end' | 'complete' | 'error' | 'unsubscribed';
   /** Its symbol in the diagram; `?` for bytes without a letter. */
   readonly symbol: string;
   /** The signal in words: `data <4b 4e>`. */

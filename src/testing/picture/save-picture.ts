@@ -23,9 +23,9 @@ interface FileSystem {
  */
 export function savePicture(message: string, timelines: readonly MarbleTimeline[]): string | undefined {
   // Asked for at run time, because this file runs in browsers, too.
-  const { process } = globalThis as Platform;
-  const folder = process?.env?.MARBLES_SVG;
-  const fs = folder ? (process.getBuiltinModule?.('node:fs') as FileSystem | undefined) : undefined;
+  const { process: node } = globalThis as Platform;
+  const folder = node?.env?.MARBLES_SVG;
+  const fs = folder ? (node.getBuiltinModule?.('fs') as FileSystem | undefined) : undefined;
   if (!folder || !fs) return undefined;
   const path = `${folder}/marbles-${hashOf(message)}.svg`;
   try {
