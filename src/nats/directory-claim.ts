@@ -1,6 +1,7 @@
 import type { Subscriber, Subscription } from 'rxjs';
 import type { IOStreamError } from '../errors.ts';
 import { after } from '../util/timer.ts';
+import { webCrypto } from '../util/web-crypto.ts';
 import { decodeClaim, encodeClaim } from './directory-entry.ts';
 import {
   bucketExpiresEarlier,
@@ -23,7 +24,7 @@ export class SessionClaim implements Claim {
   value: string;
   readonly #plan: DirectoryPlan;
   readonly #out: Subscriber<Claim>;
-  readonly #id = crypto.randomUUID();
+  readonly #id: string = webCrypto().randomUUID();
   readonly #whenOwned: 'fail' | 'wait' | 'take';
   #timer: Subscription | undefined;
   #deadline: Subscription | undefined;

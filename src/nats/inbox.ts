@@ -1,3 +1,4 @@
+import { webCrypto } from '../util/web-crypto.ts';
 import type { NatsConnection } from './nats-connection.ts';
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_';
@@ -9,6 +10,6 @@ const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
  */
 export function newInbox(connection: NatsConnection): string {
   const { options } = connection as { readonly options?: { readonly inboxPrefix?: string } };
-  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(22));
+  const bytes = webCrypto().getRandomValues(new Uint8Array(22));
   return `${options?.inboxPrefix ?? '_INBOX'}.${Array.from(bytes, (byte) => ALPHABET[byte & 63]).join('')}`;
 }

@@ -1,6 +1,7 @@
 import { checkOptions, type OptionSet, type Rules } from '../util/check-options.ts';
 import { describeValue } from '../util/describe.ts';
 import { isCount, isFunction, isText } from '../util/value-tests.ts';
+import { webCrypto } from '../util/web-crypto.ts';
 import type { JoinOptions, MemoryRoomsOptions, PublishOptions, RoomsOptions } from './rooms-types.ts';
 
 /** The options of {@link memoryRooms} with their defaults. */
@@ -79,7 +80,7 @@ export function planJoin(options: JoinOptions): JoinOptions {
 }
 
 export function planPublish(options: PublishOptions): string {
-  const { id = crypto.randomUUID() } = checkOptions(options, PUBLISH_OPTIONS);
+  const { id = webCrypto().randomUUID() } = checkOptions(options, PUBLISH_OPTIONS);
   return id;
 }
 
