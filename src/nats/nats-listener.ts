@@ -10,6 +10,9 @@ interface ListenerCallbacks {
   error: (error: Error) => void;
 }
 
+/** Maximum requests that arrive before the server is there. Further ones are refused. */
+const MAX_EARLY = 1024;
+
 /** Where to listen. */
 interface ListenAt {
   readonly connection: NatsConnection;
@@ -80,8 +83,9 @@ export class NatsListener {
   #receive({ subject, reply, data }: NatsMessage): void {
     if (!reply) return; // Nothing to answer to.
     const request = { subject, reply, data };
-    if (this.#early) this.#early.push(request);
-    else this.#pass(request);
+    if (!this.#early) this.#pass(request);
+    else if (this.#early.length < MAX_EARLY) this.#early.push(request);
+    else this.refuse(request, 'EMFILE');
   }
 
   #pass(request: NatsRequest): void {
