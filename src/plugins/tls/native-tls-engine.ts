@@ -71,9 +71,9 @@ export class NativeTlsEngine implements Engine, TlsFlow {
       // After the handshake, a server socket that was not created by Node's tls.Server has no other event for errors.
       ['_tlsError', (error?: NodeJS.ErrnoException) => this.#onError(error)],
       ['session', (session?: Buffer) => resumption.receive(session)],
+      ...(role.keylog ? [['keylog', role.keylog] as const] : []),
     ];
     for (const [event, listener] of this.#listeners) socket.on(event, listener);
-    if (role.keylog) socket.on('keylog', role.keylog);
     connection.encrypt(socket, below);
   }
 

@@ -98,9 +98,9 @@ export class TlsEngine implements Engine {
       ['_tlsError', fail],
       ['close', () => handler.fail()],
       ['session', (session?: Buffer) => resumption.receive(session)],
+      ...(role.keylog ? [['keylog', role.keylog] as const] : []),
     ];
     for (const [event, listener] of this.#listeners) socket.on(event, listener);
-    if (role.keylog) socket.on('keylog', role.keylog);
   }
 
   /** Describes the clear text that the peer sent instead of TLS; `undefined` if there is none, and after the handshake. */

@@ -17,7 +17,7 @@ export interface TlsRole extends Pick<TlsOptions, 'verify' | 'truncation'> {
   /** The socket event at the end of the handshake. */
   readonly secureEvent: 'secure' | 'secureConnect';
   /** Listens to the socket event with the secrets. */
-  readonly keylog: ((line: Uint8Array) => void) | undefined;
+  readonly keylog: ((line?: Uint8Array) => void) | undefined;
   /** Returns the problem with the peer's certificate, `undefined` if it is valid. */
   certificateProblem(socket: TLSSocket, certificates: PeerCertificates): CertificateProblem | undefined;
   /** Whether such a problem errors the stream. */
