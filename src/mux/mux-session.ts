@@ -63,8 +63,8 @@ export class MuxSession implements StreamOwner, KeepAliveTarget {
   #keepAlive: KeepAlive | undefined;
   /** Dialled streams that wait until the connection is open, or until the peer has accepted others. */
   readonly #waiting = new Set<MuxStream>();
-  /** Dialled streams that are open, and that the peer has not accepted yet. */
-  readonly #unaccepted = new Set<MuxStream>();
+  /** Number of dialled streams that are open, and that the peer has not accepted yet. */
+  #unaccepted = 0;
   /** Dialled streams that are open. */
   #ownCount = 0;
   #nextId: number;
@@ -128,7 +128,7 @@ export class MuxSession implements StreamOwner, KeepAliveTarget {
     }
     const refusal = this.#refusal();
     if (refusal) stream.fail(refusal);
-    else if (this.state === 'opening' || this.#unaccepted.size >= MAX_UNACCEPTED) this.#waiting.add(stream);
+    else if (this.state === 'opening' || this.#unaccepted >= MAX_UNACCEPTED) this.#waiting.add(stream);
     else {
       stream.id = this.#nextId;
       this.#nextId += 2;
@@ -136,20 +136,27 @@ export class MuxSession implements StreamOwner, KeepAliveTarget {
       this.dialled += 1;
       this.floods.earn(2);
       this.streams.set(stream.id, stream);
-      this.#unaccepted.add(stream);
+      this.#unaccepted += 1;
       publishMuxOpen(this.#target.mux, stream.id, 'client');
       stream.onOpen();
     }
   }
 
   onAccepted(stream: MuxStream): void {
+    if (stream.isAccepted) return;
     stream.isAccepted = true;
-    if (this.#unaccepted.delete(stream)) this.#openWaiting();
+    this.#answered();
+  }
+
+  /** The peer has accepted or refused a dialled stream, or that stream has ended. */
+  #answered(): void {
+    this.#unaccepted -= 1;
+    this.#openWaiting();
   }
 
   #openWaiting(): void {
     for (const stream of this.#waiting) {
-      if (this.#unaccepted.size >= MAX_UNACCEPTED) return;
+      if (this.#unaccepted >= MAX_UNACCEPTED) return;
       this.#waiting.delete(stream);
       this.open(stream);
     }
@@ -192,7 +199,7 @@ export class MuxSession implements StreamOwner, KeepAliveTarget {
     if (this.#waiting.delete(stream) || !this.streams.delete(stream.id)) return;
     publishMuxClosed(this.#target.mux, stream.id);
     if (!this.isPeersId(stream.id)) this.#ownCount -= 1;
-    if (this.#unaccepted.delete(stream)) this.#openWaiting();
+    if (!stream.isAccepted) this.#answered();
     this.#checkIdle();
   }
 
@@ -251,7 +258,6 @@ export class MuxSession implements StreamOwner, KeepAliveTarget {
     this.scheduler.finish();
     const cut = [...this.#waiting, ...this.streams.values()].filter((stream) => !stream.isWhole);
     this.#waiting.clear();
-    this.#unaccepted.clear();
     for (const stream of cut) {
       this.forget(stream);
       stream.fail(errorOfStream());
