@@ -8,7 +8,13 @@ vi.mock('@nats-io/jetstream', () => {
 
 describe('rooms without @nats-io/jetstream', () => {
   spec('names the missing package, at once', async (h) => {
-    const connection = { request: () => {}, isClosed: () => false, status: () => [], info: { max_payload: 1000 } };
+    const connection = {
+      request: () => {},
+      isClosed: () => false,
+      closed: () => new Promise(() => {}),
+      status: () => [],
+      info: { max_payload: 1000 },
+    };
     const chat = rooms(connection as never);
     const message = 'rooms needs the package @nats-io/jetstream, which cannot be loaded; run `npm install @nats-io/jetstream`';
     await expect(chat.publish('lobby', 'one')).rejects.toThrow(message);

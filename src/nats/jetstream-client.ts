@@ -1,7 +1,8 @@
+import { filter, firstValueFrom, merge, timer } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
 import { realTime } from '../util/real-time.ts';
 import { after } from '../util/timer.ts';
-import { ConnectionState } from './connection-state.ts';
+import { linkOf, type BrokerLink } from './broker-link.ts';
 import type { JetStreamClient, JetStreamManager, JetStreamModule, StreamInfo } from './jetstream-types.ts';
 import type { NatsConnection } from './nats-connection.ts';
 import { brokerRefused, connectionClosed, JetStreamMissing, jetStreamNotEnabled, wrongStream } from './rooms-errors.ts';
@@ -28,7 +29,7 @@ export interface OpenedStream {
 
 /** Opens the stream of the rooms, and repeats requests that fail because the broker cannot be reached. */
 export class JetStreamAccess {
-  readonly state: ConnectionState;
+  readonly link: BrokerLink;
   readonly connection: NatsConnection;
   readonly plan: RoomsPlan;
   #opened: Promise<OpenedStream> | undefined;
@@ -39,7 +40,7 @@ export class JetStreamAccess {
   constructor(connection: NatsConnection, plan: RoomsPlan) {
     this.connection = connection;
     this.plan = plan;
-    this.state = new ConnectionState(connection);
+    this.link = linkOf(connection);
   }
 
   get maxPayload(): number {
@@ -78,7 +79,7 @@ export class JetStreamAccess {
   async persist<T>(what: string, work: (opened: OpenedStream) => Promise<T>, until?: number): Promise<T> {
     const end = until ?? Infinity;
     for (let pause = FIRST_PAUSE; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
-      await this.state.untilConnected(Math.min(end - realTime.now(), LONGEST_PAUSE));
+      await this.#untilConnected(Math.min(end - realTime.now(), LONGEST_PAUSE));
       this.#checkOpen();
       try {
         return await work(await this.#open());
@@ -91,8 +92,14 @@ export class JetStreamAccess {
     }
   }
 
+  /** Resolves when a server is connected or the connection is closed, at the latest after `ms`. */
+  async #untilConnected(ms: number): Promise<void> {
+    const { writable$, closed$ } = this.link;
+    if (!writable$.value) await firstValueFrom(merge(writable$.pipe(filter(Boolean)), closed$, timer(ms, realTime)));
+  }
+
   #checkOpen(cause?: unknown): void {
-    if (this.state.isClosed) throw connectionClosed(cause);
+    if (this.connection.isClosed()) throw connectionClosed(cause);
   }
 
   #open(): Promise<OpenedStream> {

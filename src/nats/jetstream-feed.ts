@@ -1,4 +1,4 @@
-import type { Unsubscribable } from 'rxjs';
+import { filter, merge, skip, type Unsubscribable } from 'rxjs';
 import { newInbox } from './inbox.ts';
 import type { JetStreamAccess, OpenedStream } from './jetstream-client.ts';
 import type { ConsumedMessage, ConsumerConfig, ConsumerMessages } from './jetstream-types.ts';
@@ -38,13 +38,14 @@ export class JetStreamFeed implements Unsubscribable {
   }
 
   async #run(): Promise<void> {
-    const stopListening = this.#access.state.onReconnect(() => this.#restart());
+    const { writable$, closed$ } = this.#access.link;
+    const reconnecting = merge(writable$.pipe(skip(1), filter(Boolean)), closed$).subscribe(() => this.#restart());
     try {
       while (!this.#isStopped) await this.#access.persist('make a consumer', (opened) => this.#consume(opened));
     } catch (error) {
       if (!this.#isStopped) this.#follower.onError(error);
     } finally {
-      stopListening();
+      reconnecting.unsubscribe();
     }
   }
 
@@ -78,7 +79,7 @@ export class JetStreamFeed implements Unsubscribable {
       void this.#watch(messages, () => delivered);
       await broken;
       // Without waiting for the answer: the connection may be closed in this turn.
-      if (!this.#access.state.isClosed) this.#access.connection.publish(`${js.apiPrefix}.CONSUMER.DELETE.${stream}.${name}`);
+      if (!this.#access.connection.isClosed()) this.#access.connection.publish(`${js.apiPrefix}.CONSUMER.DELETE.${stream}.${name}`);
     } finally {
       messages.stop();
     }
