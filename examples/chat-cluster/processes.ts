@@ -16,9 +16,12 @@ export interface Running {
   kill(): Promise<void>;
 }
 
+/** Debian installs the broker in /usr/sbin, which is in the PATH of root only. */
+const env = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin` };
+
 /** Whether the broker of Debian, or of nats.io, is installed. */
 export function hasBroker(): boolean {
-  return spawnSync('nats-server', ['--version'], { stdio: 'ignore' }).status === 0;
+  return spawnSync('nats-server', ['--version'], { stdio: 'ignore', env }).status === 0;
 }
 
 /** Starts brokers that store each message together. Nodes may start meanwhile: {@link untilListening} waits for a broker. */
@@ -31,7 +34,7 @@ export async function startBrokers(count: number): Promise<Running[]> {
     const folder = mkdtempSync(join(tmpdir(), 'chat-cluster-'));
     const cluster = ['--cluster_name', 'chat', '--cluster', addresses[index] ?? '', '--routes', addresses.join(',')];
     const own = ['--addr', '127.0.0.1', '--port', String(port), '--name', `broker-${index + 1}`, '--jetstream', '--store_dir', folder];
-    const child = spawn('nats-server', [...own, ...cluster], { stdio: 'ignore' });
+    const child = spawn('nats-server', [...own, ...cluster], { stdio: 'ignore', env });
     return runningOf(`broker-${index + 1}`, port, child, () => rmSync(folder, { recursive: true, force: true }));
   });
 }

@@ -21,6 +21,8 @@ export interface Running {
   readonly ended: Promise<Ended>;
   /** Waits until stdout or stderr matches `pattern`. Rejects if the program ends before. */
   prints(pattern: RegExp): Promise<RegExpExecArray>;
+  /** Closes the pipe that it prints to, as `head` does when it has read enough. */
+  closeOutput(): void;
   /** Interrupts it, as Ctrl-C does. */
   interrupt(): Promise<Ended>;
 }
@@ -69,6 +71,7 @@ export function runCommand([file = '', ...args]: readonly string[], { cwd = ROOT
   return {
     stdin: child.stdin,
     ended,
+    closeOutput: () => void child.stdout.destroy(),
     prints: (pattern) =>
       firstValueFrom(
         merge(of('so far'), fromEvent(child.stdout, 'data'), fromEvent(child.stderr, 'data')).pipe(
