@@ -2,6 +2,7 @@ import { noop } from 'rxjs';
 import { IOStream } from '../stream/io-stream.ts';
 import { internalsOf } from '../stream/stream-fields.ts';
 import { describeValue } from '../util/describe.ts';
+import { hostAndPort } from '../util/host.ts';
 import { closedForWriting, StreamByteSink } from './stream-byte-sink.ts';
 import { StreamByteSource } from './stream-byte-source.ts';
 import type { ByteReadable, ByteWritable, StreamClasses } from './web-stream-types.ts';
@@ -121,6 +122,5 @@ function infoOf(io: IOStream): WebStreamsInfo {
 
 function placeOf(address: string | undefined, port: number | undefined): string | null {
   if (address === undefined) return null;
-  const host = address.includes(':') ? `[${address}]` : address;
-  return port === undefined ? address : `${host}:${port}`;
+  return port === undefined ? address : hostAndPort(address, port);
 }

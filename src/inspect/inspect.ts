@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Observable } from 'rxjs';
 import { toBindError } from '../stream/bind-error.ts';
+import { hostAndPort } from '../util/host.ts';
 import { Access } from './access.ts';
 import { checkInspectOptions, isLoopback, type InspectOptions } from './inspect-options.ts';
 import { Inspection } from './inspection.ts';
@@ -89,5 +90,5 @@ export function inspect(options: InspectOptions = {}): Observable<Inspector> {
 /** The host in the URL: the address if it is one of loopback, otherwise the first of the allowed names. */
 function nameOf(address: string, allowHosts: readonly string[]): string {
   const name = isLoopback(address) ? address : (allowHosts[0] ?? address);
-  return name.includes(':') ? `[${name}]` : name;
+  return hostAndPort(name);
 }

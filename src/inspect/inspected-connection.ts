@@ -2,16 +2,17 @@ import type { DiagnosticsMessages as Messages } from '../diagnostics/messages.ts
 import type { IOStream } from '../stream/io-stream.ts';
 import type { ClosedReport, StreamState } from '../stream/report.ts';
 import { internalsOf } from '../stream/stream-fields.ts';
+import { hostAndPort } from '../util/host.ts';
 import { errorFacts } from '../util/log-format.ts';
 import type { Target } from '../wire/signal.ts';
 import { Paused } from './paused.ts';
 import { short } from './short.ts';
+import { MAX_PHASES, Waterfall, type Phase } from './waterfall.ts';
 
 /** Number of samples kept of each connection: the width of the charts. */
 export const MAX_SAMPLES = 120;
 
-/** Number of phases and of errors kept of each connection. */
-const MAX_PHASES = 32;
+/** Number of errors kept of each connection. */
 const MAX_ERRORS = 8;
 
 /** One sample: its number, bytes a second in and out, pending and unread bytes, and the share of time that reading and writing were paused. */
@@ -24,14 +25,6 @@ export type Sample = readonly [
   inPaused: number,
   outPaused: number,
 ];
-
-/** A step of opening the connection. Times are ms since the dial. */
-interface Phase {
-  readonly name: string;
-  readonly start: number;
-  end?: number;
-  error?: string | undefined;
-}
 
 /** An error, as the page shows it. `at` is on the clock of the samples. */
 export interface ShownError {
@@ -72,7 +65,7 @@ export class InspectedConnection {
   readonly #layers: readonly string[];
   readonly #stream: WeakRef<IOStream>;
   readonly #dialled: number;
-  readonly #phases: Phase[] = [];
+  readonly #waterfall: Waterfall;
   readonly #errors: ShownError[] = [];
   readonly #samples: Sample[] = [];
   readonly #paused = { in: new Paused(), out: new Paused() };
@@ -92,6 +85,7 @@ export class InspectedConnection {
     this.#layers = layers.slice(0, MAX_PHASES).map(short);
     this.#stream = new WeakRef(stream);
     this.#dialled = now;
+    this.#waterfall = new Waterfall(now);
   }
 
   get isClosed(): boolean {
@@ -111,15 +105,15 @@ export class InspectedConnection {
   // Messages
 
   resolved({ host, error, duration }: Messages['connection:resolved'], now: number): void {
-    this.#addPhase(`resolve ${host}`, now - duration, now, error);
+    this.#waterfall.add(`resolve ${host}`, now - duration, now, error);
   }
 
   attempt({ address, port, event, error }: Messages['connection:attempt'], now: number): void {
-    this.#step(`connect ${endpoint(address, port)}`, event === 'start', now, error);
+    this.#waterfall.step(`connect ${endpoint(address, port)}`, event === 'start', now, error);
   }
 
   handshake({ layer, event, error }: Messages['connection:handshake'], now: number): void {
-    this.#step(layer, event === 'start', now, error);
+    this.#waterfall.step(layer, event === 'start', now, error);
   }
 
   opened({ remoteAddress, remotePort, localAddress, localPort }: Messages['connection:connected'], now: number): void {
@@ -199,40 +193,13 @@ export class InspectedConnection {
       bytesIn: this.#bytesIn,
       bytesOut: this.#bytesOut,
       isPaused: { in: reading.isPaused, out: writing.isPaused },
-      phases: this.#phases,
+      phases: this.#waterfall.phases,
       errors: this.#errors,
       samples: this.#samples.filter(([tick]) => tick > since),
     };
   }
-
-  /** Starts a phase, or ends the last one of this name. */
-  #step(name: string, starts: boolean, now: number, error: unknown): void {
-    const shown = short(name);
-    const phase = starts ? undefined : this.#phases.findLast((each) => each.name === shown && each.end === undefined);
-    if (!phase) {
-      this.#addPhase(name, now, starts ? undefined : now, error);
-      return;
-    }
-    phase.end = now - this.#dialled;
-    phase.error = error === undefined ? undefined : nameOf(error);
-  }
-
-  #addPhase(name: string, start: number, end: number | undefined, error: unknown): void {
-    if (this.#phases.length >= MAX_PHASES) return;
-    const phase: Phase = { name: short(name), start: start - this.#dialled };
-    if (end !== undefined) phase.end = end - this.#dialled;
-    if (error !== undefined) phase.error = nameOf(error);
-    this.#phases.push(phase);
-  }
-}
-
-/** The code of an error, or its message if it has none. */
-function nameOf(error: unknown): string {
-  const { code, message } = errorFacts(error);
-  return short(code ?? message);
 }
 
 function endpoint(address: string, port: number | undefined): string {
-  const host = address.includes(':') ? `[${address}]` : address;
-  return short(port === undefined ? host : `${host}:${port}`);
+  return short(hostAndPort(address, port));
 }

@@ -24,12 +24,12 @@ export class FrameWriter {
     this.#window = window;
   }
 
-  /** Acknowledges what was read, unless another frame has done so. */
   /** Positions that were read, and that no frame has acknowledged. */
   get unacknowledged(): number {
     return this.#input.read - this.#reported;
   }
 
+  /** Acknowledges what was read, unless another frame has done so. */
   acknowledge(): void {
     if (this.#reported !== this.#input.read) this.send('ACK');
   }

@@ -1,11 +1,9 @@
-import { diagnosticsChannel, type DiagnosticsChannel } from '../util/diagnostics-channel.ts';
+import { channelsOf } from '../util/diagnostics-channel.ts';
 import type { NatsMessages } from './nats-messages.ts';
 
 type Messages = NatsMessages<object>;
 
-function channel<Name extends keyof Messages>(name: Name): DiagnosticsChannel<Messages[Name]> {
-  return diagnosticsChannel(name);
-}
+const channel = /* @__PURE__ */ channelsOf<Messages>();
 
 // Each function below publishes one kind of message, and does nothing without a subscriber.
 

@@ -18,6 +18,7 @@ import type {
   HandshakeMessage,
   ResolvedMessage,
 } from './messages.ts';
+import { hostAndPort } from '../util/host.ts';
 import { endpointAttributes, errorType, peerAttributes, targetAttributes, tlsAttributes } from './attributes.ts';
 
 const ATTEMPT = 'socket connect ';
@@ -78,7 +79,7 @@ export class ConnectionSpans {
   }
 
   attempt({ address, port, event, error }: AttemptMessage): void {
-    const name = ATTEMPT + (port === undefined ? address : withPort(address, port));
+    const name = ATTEMPT + (port === undefined ? address : hostAndPort(address, port));
     if (event === 'start') this.#start(name, peerAttributes(address, port));
     else this.#end(name, error);
     if (event === 'connected') this.#endPhases(ATTEMPT); // Those of the addresses that have lost the race.
@@ -161,9 +162,5 @@ function markFailed(span: Span, error: unknown): void {
 /** As the conventions want it: what is done, and to which target. */
 function nameOf(what: string, target: DialMessage['target']): string {
   if (!target) return what;
-  return `${what} ${'path' in target ? target.path : withPort(target.host, target.port)}`;
-}
-
-function withPort(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return `${what} ${'path' in target ? target.path : hostAndPort(target.host, target.port)}`;
 }

@@ -1,14 +1,13 @@
 import { defer, distinctUntilChanged, startWith, Subject, type Observable, type SchedulerLike } from 'rxjs';
 import { ticksOf, type TickQueue, type TickTarget } from '../util/tick-queue.ts';
-import { diagnosticsChannel, type DiagnosticsChannel } from '../util/diagnostics-channel.ts';
+import { channelsOf } from '../util/diagnostics-channel.ts';
 import type { PoolMessages } from './pool-messages.ts';
 import type { PoolCounts } from './pool-types.ts';
 
-type Messages = PoolMessages<object>;
-
-const COUNTS: DiagnosticsChannel<Messages['pool:counts']> = /* @__PURE__ */ diagnosticsChannel('pool:counts');
-const WAIT: DiagnosticsChannel<Messages['pool:wait']> = /* @__PURE__ */ diagnosticsChannel('pool:wait');
-const TIMEOUT: DiagnosticsChannel<Messages['pool:timeout']> = /* @__PURE__ */ diagnosticsChannel('pool:timeout');
+const channel = /* @__PURE__ */ channelsOf<PoolMessages<object>>();
+const COUNTS = /* @__PURE__ */ channel('pool:counts');
+const WAIT = /* @__PURE__ */ channel('pool:wait');
+const TIMEOUT = /* @__PURE__ */ channel('pool:timeout');
 
 /** Emits and publishes the counts of a pool at the end of each tick in which they have changed, so that its own work is never interrupted. */
 export class PoolCounter implements TickTarget {

@@ -5,7 +5,7 @@ import type { IOStream } from '../stream/io-stream.ts';
 import type { ReadEnd } from '../stream/read-end.ts';
 import type { ClosedReport } from '../stream/report.ts';
 import { internalsOf } from '../stream/stream-fields.ts';
-import { diagnosticsChannel, type DiagnosticsChannel } from '../util/diagnostics-channel.ts';
+import { channelsOf } from '../util/diagnostics-channel.ts';
 import { reportUnhandled } from '../util/report-unhandled.ts';
 import { ConnectionWatch, type WatchPlan } from './connection-watch.ts';
 import { Followers, type Follower } from './followers.ts';
@@ -14,7 +14,8 @@ import type { Persistent, PersistentStatus, UnsentReport } from './persistent-ty
 import { PersistentWrites, type PersistentWrite } from './persistent-writes.ts';
 import { Redialer, type RedialPlan } from './redialer.ts';
 
-const STATUS: DiagnosticsChannel<PersistentMessages<object>['persistent:status']> = /* @__PURE__ */ diagnosticsChannel('persistent:status');
+const channel = /* @__PURE__ */ channelsOf<PersistentMessages<object>>();
+const STATUS = /* @__PURE__ */ channel('persistent:status');
 
 /** The checked options of `persistent`. */
 export interface PersistentPlan extends RedialPlan, WatchPlan {

@@ -1,4 +1,4 @@
-import { diagnosticsChannel, type DiagnosticsChannel } from '../util/diagnostics-channel.ts';
+import { channelsOf } from '../util/diagnostics-channel.ts';
 import type { DialProbe } from '../wire/dial-probe.ts';
 import type { Endpoints } from '../wire/signal.ts';
 import type { ConnectionMessages } from './connection-messages.ts';
@@ -21,9 +21,7 @@ interface DiagnosedFully extends Diagnosed {
   readonly endpoints: Endpoints;
 }
 
-function channel<Name extends keyof Messages>(name: Name): DiagnosticsChannel<Messages[Name]> {
-  return diagnosticsChannel(name);
-}
+const channel = /* @__PURE__ */ channelsOf<Messages>();
 
 // Each function below publishes one kind of message, and does nothing without a subscriber.
 

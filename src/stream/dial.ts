@@ -3,19 +3,9 @@ import type { Dial, Flow, Up } from '../wire/signal.ts';
 import { stack } from '../wire/stack.ts';
 import { baseWire } from './base-wire.ts';
 import { probeOf } from './connection-diagnostics.ts';
-import type { Lifetime } from './lifetime.ts';
 import type { StreamOptions } from './options.ts';
-import type { StreamSettings } from './settings.ts';
+import type { Tapped } from './tapped.ts';
 import { tappedWire } from './wire-tap.ts';
-
-/** The connection that dials. */
-interface Dialled {
-  readonly id: number;
-  readonly io: object;
-  readonly settings: StreamSettings;
-  readonly lifetime: Lifetime;
-  readonly hasWireEnded: boolean;
-}
 
 /**
  * Stacks the plugins of a stream on its wire, and dials.
@@ -26,7 +16,7 @@ interface Dialled {
  */
 export function dialStack(
   options: StreamOptions<never>,
-  connection: Dialled,
+  connection: Tapped,
   onTlsStart: (layer: string | undefined) => void,
 ): OperatorFunction<Flow, Up> {
   const { id } = connection;

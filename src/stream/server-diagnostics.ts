@@ -1,4 +1,4 @@
-import { diagnosticsChannel, type DiagnosticsChannel } from '../util/diagnostics-channel.ts';
+import { channelsOf } from '../util/diagnostics-channel.ts';
 import type { DrainReport } from './drain.ts';
 import type { ServerMessages } from './server-messages.ts';
 
@@ -10,9 +10,7 @@ export interface Peer {
   readonly remotePort?: number | undefined;
 }
 
-function channel<Name extends keyof Messages>(name: Name): DiagnosticsChannel<Messages[Name]> {
-  return diagnosticsChannel(name);
-}
+const channel = /* @__PURE__ */ channelsOf<Messages>();
 
 // Each function below publishes one kind of message, and does nothing without a subscriber.
 

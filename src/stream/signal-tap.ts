@@ -1,29 +1,20 @@
 import type { Observer } from 'rxjs';
-import { diagnosticsChannel, type DiagnosticsChannel } from '../util/diagnostics-channel.ts';
+import { channelsOf } from '../util/diagnostics-channel.ts';
 import { recordedError, recordedSignal, type RecordedSignal } from '../wire/recorded-signal.ts';
 import type { Flow, Up } from '../wire/signal.ts';
 import type { ConnectionMessages } from './connection-messages.ts';
-import type { Lifetime } from './lifetime.ts';
-import type { StreamSettings } from './settings.ts';
+import type { Tapped } from './tapped.ts';
 
-type Message = ConnectionMessages<object>['connection:signal'];
+type Messages = ConnectionMessages<object>;
+type Message = Messages['connection:signal'];
 
+const channel = /* @__PURE__ */ channelsOf<Messages>();
 /** Its `hasSubscribers` is read for each chunk. */
-const SIGNAL: DiagnosticsChannel<Message> = /* @__PURE__ */ diagnosticsChannel('connection:signal');
+const SIGNAL = /* @__PURE__ */ channel('connection:signal');
 
 /** Whether signals are published. */
 export function isTapping(): boolean {
   return SIGNAL.hasSubscribers;
-}
-
-/** The connection whose signals are published. */
-export interface Tapped {
-  readonly id: number;
-  readonly io: object;
-  readonly settings: StreamSettings;
-  readonly lifetime: Lifetime;
-  /** Whether the wire has completed or failed: signals that are sent to it have no effect. */
-  readonly hasWireEnded: boolean;
 }
 
 /** Publishes one signal. The channel must have a subscriber. */

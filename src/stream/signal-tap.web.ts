@@ -1,8 +1,8 @@
 import { noop, type Observer } from 'rxjs';
 import type { Flow, Up } from '../wire/signal.ts';
+import type { Tapped } from './tapped.ts';
 
-/** The connection whose signals are published: see `signal-tap.ts` for Node. */
-export type Tapped = object;
+// Nothing is published here: see `signal-tap.ts` for Node.
 
 export const publishInbound: (tapped: Tapped, signal: Up) => void = noop;
 export const publishInboundEnd: (tapped: Tapped, end: { readonly error?: unknown }) => void = noop;

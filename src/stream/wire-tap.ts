@@ -2,7 +2,8 @@ import type { Observer } from 'rxjs';
 import { connectTo, direct, type DirectConnection, type FlowSource } from '../wire/direct.ts';
 import { recordedError, recordedSignal, type RecordedSignal } from '../wire/recorded-signal.ts';
 import type { Flow, Up, Wire } from '../wire/signal.ts';
-import { endSignal, isTapping, publishSignal, type Tapped } from './signal-tap.ts';
+import { endSignal, isTapping, publishSignal } from './signal-tap.ts';
+import type { Tapped } from './tapped.ts';
 
 /**
  * Publishes the signals at the wire below the plugins of a stream, if the channel has a subscriber at the dial.

@@ -9,7 +9,9 @@ export interface DiagnosticsChannel<Message extends object> {
 /** Start of the names of all channels of this package. */
 export const CHANNEL_PREFIX = 'rxjs-io-stream:';
 
-/** Returns the channel with a name, without the prefix. */
-export function diagnosticsChannel<Message extends object>(name: string): DiagnosticsChannel<Message> {
-  return channel(CHANNEL_PREFIX + name);
+/** Returns a function that returns the channel with a name, without the prefix. `Messages` has the type of the messages of each name. */
+export function channelsOf<Messages extends Record<keyof Messages, object>>(): <Name extends keyof Messages & string>(
+  name: Name,
+) => DiagnosticsChannel<Messages[Name]> {
+  return (name) => channel(CHANNEL_PREFIX + name);
 }

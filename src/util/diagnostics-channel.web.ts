@@ -8,7 +8,9 @@ export interface DiagnosticsChannel<Message extends object> {
 
 const SILENT: DiagnosticsChannel<object> = { hasSubscribers: false, publish: noop };
 
-/** Returns a channel that has no subscribers. */
-export function diagnosticsChannel<Message extends object>(_name: string): DiagnosticsChannel<Message> {
-  return SILENT;
+/** Returns a function that returns a channel without subscribers. */
+export function channelsOf<Messages extends Record<keyof Messages, object>>(): <Name extends keyof Messages & string>(
+  name: Name,
+) => DiagnosticsChannel<Messages[Name]> {
+  return () => SILENT;
 }

@@ -3,7 +3,7 @@ import { bareHost } from '../util/host.ts';
 import { describeWithType } from '../util/describe.ts';
 import { isDirect } from './direct.ts';
 import { isNodeStream, markNodeStream } from './node-stream-wires.ts';
-import { probed, type Boundary } from './probed.ts';
+import { probed } from './probed.ts';
 import type { Dial, Flow, Plugin, Target, Up, Wire } from './signal.ts';
 
 /** Plugins by name. The first is nearest the application. */
@@ -40,13 +40,13 @@ export function pluginEntries(plugins: Plugins): readonly (readonly [string, Plu
  */
 export function stack(plugins: Plugins, wire: Wire): Wire {
   const entries = pluginEntries(plugins);
-  const lowest: Boundary = { below: undefined, above: entries.at(-1)?.[0] };
-  const bottom: Wire = (dial) => atBoundary(wire(named(dial, undefined)), dial, lowest);
+  const lowest = entries.at(-1)?.[0];
+  const bottom: Wire = (dial) => atBoundary(wire(named(dial, undefined)), dial, undefined, lowest);
   return entries.reduceRight<Wire>(
     (below, [name, plugin], index) => {
       const layer = layerOf(name, plugin, below);
-      const boundary: Boundary = { below: name, above: entries[index - 1]?.[0] };
-      return (dial) => atBoundary(operatorOf(name, plugin, layer, named(dial, name)), dial, boundary);
+      const above = entries[index - 1]?.[0];
+      return (dial) => atBoundary(operatorOf(name, plugin, layer, named(dial, name)), dial, name, above);
     },
     isNodeStream(wire) ? markNodeStream(bottom) : bottom,
   );
@@ -72,9 +72,10 @@ function operatorOf(name: string, plugin: Plugin, layer: Wire, dial: Dial): Oper
   };
 }
 
-function atBoundary(operator: OperatorFunction<Flow, Up>, { probe }: Dial, boundary: Boundary): OperatorFunction<Flow, Up> {
-  const isInStack = boundary.below !== undefined || boundary.above !== undefined;
-  return probe && isInStack ? probed(operator, probe, boundary) : operator;
+/** Lets the probe of a dial follow the layers on both sides of a boundary. */
+function atBoundary(operator: OperatorFunction<Flow, Up>, { probe }: Dial, below?: string, above?: string): OperatorFunction<Flow, Up> {
+  const isInStack = below !== undefined || above !== undefined;
+  return probe && isInStack ? probed(operator, probe, { below, above }) : operator;
 }
 
 const NO_WIRE = 'it returned another function than a wire';
