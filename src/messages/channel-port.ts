@@ -15,8 +15,8 @@ export interface ChannelEnd {
   /** Emits the messages of the other end, in order. Subscribed when the wire dials. Its completion and its error end the connection. */
   readonly messages$: ObservableInput<ArrayBuffer | ArrayBufferView>;
   /**
-   * Emits whether `send` may be called: its first value when it is subscribed, then each change. While false, nothing is sent: the
-   * application is paused when a window of bytes waits. @default `send` may always be called
+   * Emits whether `send` may be called: its first value when it is subscribed, then each change. While false, nothing is sent, and
+   * the application is paused as soon as bytes wait. @default `send` may always be called
    */
   readonly writable$?: ObservableInput<boolean> | undefined;
   /** Closes the channel. Called once, at the end of the connection. @default the channel stays open */

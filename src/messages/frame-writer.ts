@@ -14,7 +14,6 @@ export class FrameWriter {
   readonly #window: number;
   /** What we had read when the last frame was written. */
   #reported = 0;
-  #isPumping = false;
   #isStopped = false;
 
   constructor(port: ChannelPort, input: MessageInput, output: MessageOutput, window: number) {
@@ -38,21 +37,21 @@ export class FrameWriter {
     if (this.#canSend) this.#port.send(this.#encode(type));
   }
 
-  /** Sends the queued bytes that the window allows, then the end. Not reentrant: a channel may answer from inside of `send`. */
-  pump(): void {
-    if (this.#isPumping) return;
-    this.#isPumping = true;
+  /** Sends the queued bytes that the window allows, then the end. Not reentrant. @returns how many bytes were sent. */
+  pump(): number {
+    let sent = 0;
     for (let size = this.#nextSize(); size > 0; size = this.#nextSize()) {
       const message = this.#encode('DATA', size);
       this.#output.take(message.subarray(HEADER_BYTES));
       this.#port.send(message);
+      sent += size;
     }
     if (this.#canSend && this.#output.isEndDue) {
       const message = this.#encode('END');
       this.#output.endSent();
       this.#port.send(message);
     }
-    this.#isPumping = false;
+    return sent;
   }
 
   /** Writes nothing more, except a RESET with the reason. @param code the reason. @default no RESET */

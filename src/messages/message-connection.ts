@@ -1,12 +1,12 @@
 import { Subscription, type Observer } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
 import { decodeCode, decodeFrame, type MessageFrame } from '../protocol/message-frame.ts';
-import { ticksOf, type TickQueue, type TickTarget } from '../util/tick-queue.ts';
 import { after } from '../util/timer.ts';
 import { Watchdog } from '../util/watchdog.ts';
 import { remainingTime } from '../wire/deadline.ts';
 import type { DirectConnection, FlowSource } from '../wire/direct.ts';
 import { END, type Dial, type Flow, type Up } from '../wire/signal.ts';
+import { Acknowledger } from './acknowledger.ts';
 import { ChannelPort, type OpenChannel, type PortTarget } from './channel-port.ts';
 import { FrameWriter } from './frame-writer.ts';
 import { KeepAlive, type KeepAliveTarget } from '../util/keep-alive.ts';
@@ -19,9 +19,6 @@ import { MessageOutput } from './message-output.ts';
 const FIRST_REPEAT = 50;
 const MAX_REPEAT = 1000;
 
-/** Maximum delay of an acknowledgement, in milliseconds. */
-const ACK_DELAY = 1;
-
 /**
  * Connects the signals of one connection to a channel of messages.
  *
@@ -32,8 +29,7 @@ const ACK_DELAY = 1;
  *
  * Both ends do the same. Each sends PING until a frame of the other one carries its id: then it is connected.
  */
-export class MessageConnection implements DirectConnection, TickTarget, PortTarget, InputTarget, KeepAliveTarget {
-  isTickDue = false;
+export class MessageConnection implements DirectConnection, PortTarget, InputTarget, KeepAliveTarget {
   readonly #dial: Dial;
   readonly #up: Observer<Up>;
   readonly #settings: MessageSettings;
@@ -41,17 +37,16 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
   readonly #input: MessageInput;
   readonly #output: MessageOutput;
   readonly #frames: FrameWriter;
-  readonly #ticks: TickQueue;
+  readonly #acknowledger: Acknowledger;
   #isConnected = false;
   #isClosing = false;
   #hasFlowEnded = false;
   #isFreed = false;
+  #isPumping = false;
   /** The limit of the time to connect, and the repeated PINGs. */
   readonly #opening = new Subscription();
   #keepAlive: KeepAlive | undefined;
   #linger: Watchdog | undefined;
-  /** The delay of an acknowledgement. */
-  #acknowledging: Subscription | undefined;
 
   constructor(dial: Dial, up: Observer<Up>, settings: MessageSettings, open: OpenChannel) {
     this.#dial = dial;
@@ -61,7 +56,7 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
     this.#input = new MessageInput(this, settings.window);
     this.#output = new MessageOutput(settings.window, settings.maxPayload);
     this.#frames = new FrameWriter(this.#port, this.#input, this.#output, settings.window);
-    this.#ticks = ticksOf(dial.scheduler);
+    this.#acknowledger = new Acknowledger(this.#frames, settings.window, dial.scheduler);
   }
 
   start(source?: FlowSource): void {
@@ -81,9 +76,7 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
     else {
       if (signal.kind === 'data') this.#output.write(signal.bytes);
       else this.#output.end();
-      if (!this.#isConnected) return;
-      this.#frames.pump();
-      this.#updatePressure();
+      if (this.#isConnected) this.#pump();
     }
   }
 
@@ -101,7 +94,7 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
     this.#linger.touch();
     this.#input.discard();
     this.#output.end();
-    this.#frames.pump();
+    this.#pump();
   }
 
   /** Resets. */
@@ -137,8 +130,7 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
   onWritable(): void {
     this.#frames.send('PING');
     if (!this.#isConnected) return;
-    this.#frames.pump();
-    this.#updatePressure();
+    this.#pump();
     this.#completeIfEnded();
   }
 
@@ -169,22 +161,7 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
   }
 
   onRead(): void {
-    if (!this.#isFreed) this.#ticks.request(this);
-  }
-
-  /**
-   * Acknowledges at once what is much. Less waits for further bytes, or for a frame that goes out anyway: with a message for each one
-   * received, a transfer took twice the CPU.
-   */
-  onTick(): void {
-    if (this.#frames.unacknowledged >= this.#settings.window / 4) this.#acknowledge();
-    else this.#acknowledging ??= after(ACK_DELAY, this.#dial.scheduler, () => this.#acknowledge());
-  }
-
-  #acknowledge(): void {
-    this.#acknowledging?.unsubscribe();
-    this.#acknowledging = undefined;
-    this.#frames.acknowledge();
+    if (!this.#isFreed) this.#acknowledger.onRead();
   }
 
   sendPing(): void {
@@ -220,20 +197,10 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
       this.#fail(resetByPeer(decodeCode(frame.payload)));
       return;
     }
-    const bytes = this.#output.acknowledge(frame);
-    if (bytes > 0) {
-      this.#linger?.touch();
-      this.#up.next({ kind: 'sent', bytes });
-    }
-    this.#take(frame);
-  }
-
-  #take(frame: MessageFrame): void {
-    if (this.#isFreed) return;
+    if (this.#output.acknowledge(frame)) this.#linger?.touch();
     this.#input.receive(frame);
     if (frame.type === 'PING') this.#frames.send('ACK');
-    this.#frames.pump();
-    this.#updatePressure();
+    this.#pump();
     this.#completeIfEnded();
   }
 
@@ -246,8 +213,13 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
     this.#up.next({ kind: 'connected', details: [this.#settings.details] });
   }
 
-  /** Pauses or resumes the application. */
-  #updatePressure(): void {
+  /** Sends what the peer's credit allows. Pauses the application while there is more, and resumes it. */
+  #pump(): void {
+    if (this.#isPumping) return; // A channel may answer from inside of `send`.
+    this.#isPumping = true;
+    const bytes = this.#frames.pump();
+    this.#isPumping = false;
+    if (bytes > 0 && !this.#isFreed) this.#up.next({ kind: 'sent', bytes });
     const change = this.#isFreed ? undefined : this.#output.takePressure();
     if (change) this.#up.next(change);
   }
@@ -282,8 +254,7 @@ export class MessageConnection implements DirectConnection, TickTarget, PortTarg
     this.#opening.unsubscribe();
     this.#keepAlive?.stop();
     this.#linger?.stop();
-    this.#acknowledging?.unsubscribe();
-    this.#ticks.cancel(this);
+    this.#acknowledger.stop();
     this.#frames.stop(code);
     this.#output.clear();
     this.#port.close();

@@ -2,7 +2,7 @@ import { describeFrame, malformed, type MessageFrame } from '../protocol/message
 import { Fifo } from '../util/fifo.ts';
 import { PAUSE, RESUME, type PauseSignal, type ResumeSignal } from '../wire/signal.ts';
 
-/** The outbound direction: queued bytes, and the positions that were sent and that the peer has read. */
+/** The outbound direction: bytes that wait for the peer's credit, and the positions that were sent and that it has read. */
 export class MessageOutput {
   /** The position of the next frame. */
   position = 0;
@@ -28,19 +28,14 @@ export class MessageOutput {
     this.#maxPayload = maxPayload;
   }
 
-  /** Bytes that the peer has not read, queued ones included. */
-  get unsent(): number {
-    return this.queued + this.#bytesBefore(this.position) - this.#bytesBefore(this.#read);
-  }
-
   /** Whether the peer has read all bytes and our end. */
   get isRead(): boolean {
     return this.#isEndSent && this.#read === this.position;
   }
 
-  /** Returns the signal for the application if one is due: pause at a window of unread bytes, and resume at half of it. */
+  /** Returns the signal for the application if one is due: it is paused while bytes are queued. */
   takePressure(): PauseSignal | ResumeSignal | undefined {
-    const isFull = this.#isFull ? this.unsent > this.#window / 2 : this.unsent >= this.#window;
+    const isFull = this.queued > 0;
     if (isFull === this.#isFull) return undefined;
     this.#isFull = isFull;
     return isFull ? PAUSE : RESUME;
@@ -59,17 +54,16 @@ export class MessageOutput {
   /**
    * Takes what the peer reports with a frame.
    *
-   * @returns how many more bytes it has read.
+   * @returns whether it has read further.
    * @throws IOStreamError EPROTOCOL if it has read what was not sent.
    */
-  acknowledge(frame: MessageFrame): number {
+  acknowledge(frame: MessageFrame): boolean {
     const { read, window } = frame;
     if (read > this.position) throw malformed(`${describeFrame(frame)}, which acknowledges ${read} positions: ${this.position} were sent`);
     this.#window = Math.min(window, this.#ownWindow);
-    const before = this.#read;
-    if (read <= before) return 0; // A duplicate, or an older one.
+    if (read <= this.#read) return false; // A duplicate, or an older one.
     this.#read = read;
-    return this.#bytesBefore(read) - this.#bytesBefore(before);
+    return true;
   }
 
   /** How many bytes the next DATA carries; 0 if there are none, or the window does not allow them. */
@@ -109,10 +103,5 @@ export class MessageOutput {
   clear(): void {
     this.#chunks.clear();
     this.queued = 0;
-  }
-
-  /** Bytes up to a position: our end has a position, too. */
-  #bytesBefore(position: number): number {
-    return this.#isEndSent && position === this.position ? position - 1 : position;
   }
 }

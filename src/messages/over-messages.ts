@@ -14,7 +14,8 @@ import { messageSettings, type OverMessagesOptions } from './message-options.ts'
  * ```text
  *   data, end ──▶ DATA, END at a position ──▶ send(message)
  *   data, end ◀── in order, or EGAP ◀──────── messages$
- *        sent ◀── ACK: read by the other end ◀
+ *        sent ◀── `send` was called with the bytes
+ *      credit ◀── read by the other end ◀──── messages$
  *   message: version 1 │ type │ 0 0 │ from │ to │ window │ position │ read │ bytes       (32 + n bytes)
  * ```
  *
@@ -29,7 +30,7 @@ import { messageSettings, type OverMessagesOptions } from './message-options.ts'
  * - Completes when each end has read the other one's end. Calls `close` of the channel at every end.
  *
  * **Backpressure**
- * - By credit: at most `window` bytes are on their way. `sent` means read by the other end's application.
+ * - By credit: at most `window` bytes are on their way. The application is paused while bytes wait for credit.
  *
  * **Memory**
  * - At most `window` unread bytes.

@@ -12,7 +12,7 @@ import { checkNatsOptions, type NatsOptions } from './nats-options.ts';
  *   dial ──▶ request to `subject` ──▶ one process of the queue group
  *   data, end ──▶ numbered frames ──▶ private subject of that process
  *   data, end ◀── in order, or EGAP ◀ private subject of ours
- *        sent ◀── read by the peer's application
+ *      credit ◀── read by the peer ◀────── private subject of ours
  * ```
  *
  * Messages may be lost where a server ends or a route is cut. The stream then fails by name; it is never silently cut short.
