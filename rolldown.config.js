@@ -19,7 +19,13 @@ const types = {
 const inputs = (toPath) => Object.fromEntries(doors.map((door) => [door, toPath(door)]));
 
 const external = /^(node:|rxjs|@nats-io\/|@opentelemetry\/api$)/;
-const code = { input: inputs((door) => `./src/${door}.ts`), external, platform: 'node', transform: { target: 'es2022' } };
+const code = {
+  input: inputs((door) => `./src/${door}.ts`),
+  external,
+  platform: 'node',
+  transform: { target: 'es2022' },
+  preserveEntrySignatures: 'allow-extension', // Needed by `includeDependenciesRecursively: false`.
+};
 // A chunk of its own for what makes tables at import: a bundler drops it with the package's `sideEffects: false`, if it is not used.
 const codeSplitting = {
   includeDependenciesRecursively: false,

@@ -24,18 +24,16 @@ function docOf(node) {
     .trim();
 }
 
-/** The code of a literal: `-10100` is a prefix and a number. */
-const textOf = (node) => (ts.isStringLiteral(node) ? node.text : node.getText());
+const isCode = ({ initializer }) => ts.isCallExpression(initializer) && initializer.expression.getText() === 'ownCode';
 
+/** One row for each constant: `ownCode(code, errno, text, fatal)`. */
 function codeRows() {
-  const table = declarations.find(({ name }) => name.getText() === 'CODES');
-  const docs = new Map(declarations.filter((each) => each !== table).map((each) => [each.name.getText(), docOf(each)]));
-  return table.initializer.properties.map(({ name, initializer }) => {
-    const facts = Object.fromEntries(initializer.properties.map((each) => [each.name.getText(), textOf(each.initializer)]));
-    const code = name.getText();
-    const doc = docs.get(code);
-    if (!doc) throw new Error(`expected a constant ${code} with a docstring in ${SOURCE}, got none`);
-    return `| [${code}](${GUIDE}#${code.toLowerCase()}) | ${facts.errno} | ${facts.fatal === 'true' ? 'yes' : 'no'} | ${facts.text} | ${doc} |`;
+  return declarations.filter(isCode).map((declaration) => {
+    const [{ text: code }, errno, { text }, fatal] = declaration.initializer.arguments;
+    const doc = docOf(declaration);
+    if (!doc) throw new Error(`expected a docstring of ${code} in ${SOURCE}, got none`);
+    const isFatal = fatal?.kind !== ts.SyntaxKind.FalseKeyword;
+    return `| [${code}](${GUIDE}#${code.toLowerCase()}) | ${errno.getText()} | ${isFatal ? 'yes' : 'no'} | ${text} | ${doc} |`;
   });
 }
 

@@ -11,31 +11,14 @@ interface CodeFacts {
   readonly text: string;
 }
 
-/** The library's own codes. Their numbers are below those of libuv. Errors of libuv keep their code and number. */
-const CODES: Readonly<Record<ErrorCode, CodeFacts>> = {
-  EINBUFLIMIT: { errno: -10100, fatal: false, text: 'in buffer limit reached' },
-  ETORESOLVE: { errno: -10101, fatal: true, text: 'resolve timeout' },
-  ETOCONNECT: { errno: -10102, fatal: true, text: 'connect timeout' },
-  ETOWRITE: { errno: -10103, fatal: false, text: 'write timeout' },
-  ETOHANDSHAKE: { errno: -10104, fatal: true, text: 'handshake timeout' },
-  ETOIDLE: { errno: -10105, fatal: false, text: 'idle timeout' },
-  EOUTBUFLIMIT: { errno: -10106, fatal: false, text: 'out buffer limit reached' },
-  EFRAMELIMIT: { errno: -10107, fatal: true, text: 'frame too long' },
-  EDNS: { errno: -10200, fatal: true, text: 'cannot resolve name' },
-  EDNSNXDOMAIN: { errno: -10201, fatal: true, text: 'no such name' },
-  EDNSNODATA: { errno: -10202, fatal: true, text: 'no address for name' },
-  EREQINBUFLIMIT: { errno: -10300, fatal: false, text: 'bytes came while waiting for EOF without IN: set inBufLimit' },
-  EREQINEOF: { errno: -10301, fatal: false, text: 'bytes came while waiting for neither IN nor EOF: set waitFor' },
-  EPROXY: { errno: -10400, fatal: true, text: 'the proxy refused' },
-  EPROXYAUTH: { errno: -10401, fatal: true, text: 'the proxy wants other credentials' },
-  ETLS: { errno: -10500, fatal: true, text: 'TLS failed' },
-  ETLSCERT: { errno: -10501, fatal: true, text: 'the certificate of the peer was not accepted' },
-  ETLSTRUNCATED: { errno: -10502, fatal: true, text: 'the TLS stream was cut off without close_notify' },
-  ECLOSED: { errno: -10600, fatal: false, text: 'the stream is closed for writing' },
-  EPROTOCOL: { errno: -10601, fatal: true, text: 'the peer sent something malformed' },
-  EBLOCKED: { errno: -10700, fatal: true, text: 'blocked by a rule' },
-  EGAP: { errno: -10800, fatal: true, text: 'messages were lost' },
-};
+/** The library's own codes. Each constant adds its own, so that a bundler leaves out those that a program does not use. */
+const CODES = /* @__PURE__ */ new Map<string, CodeFacts>();
+
+/** Adds a code of the library. Its number is below those of libuv: errors of libuv keep their code and number. */
+function ownCode<Code extends ErrorCode>(code: Code, errno: number, text: string, fatal = true): Code {
+  CODES.set(code, { errno, text, fatal });
+  return code;
+}
 
 /** A code of this library. System errors (`ECONNREFUSED`, …) keep Node's code. */
 export type ErrorCode =
@@ -63,49 +46,63 @@ export type ErrorCode =
   | 'EGAP';
 
 /** `inBuf` has grown over `inBufLimit` while waiting for EOF without IN. Reading stops until you make room or change the limit. */
-export const EINBUFLIMIT = 'EINBUFLIMIT';
+export const EINBUFLIMIT: 'EINBUFLIMIT' = /* @__PURE__ */ ownCode('EINBUFLIMIT', -10100, 'in buffer limit reached', false);
 /** Exported for compatibility and not used: a name that is not resolved in time is {@link EDNS}. */
-export const ETORESOLVE = 'ETORESOLVE';
+export const ETORESOLVE: 'ETORESOLVE' = /* @__PURE__ */ ownCode('ETORESOLVE', -10101, 'resolve timeout');
 /** Connecting took longer than `timeouts.connect`. */
-export const ETOCONNECT = 'ETOCONNECT';
+export const ETOCONNECT: 'ETOCONNECT' = /* @__PURE__ */ ownCode('ETOCONNECT', -10102, 'connect timeout');
 /** Bytes were pending, and none was `sent` for `timeouts.write`. */
-export const ETOWRITE = 'ETOWRITE';
+export const ETOWRITE: 'ETOWRITE' = /* @__PURE__ */ ownCode('ETOWRITE', -10103, 'write timeout', false);
 /** A plugin's handshake took longer than `timeouts.handshake` in total. */
-export const ETOHANDSHAKE = 'ETOHANDSHAKE';
+export const ETOHANDSHAKE: 'ETOHANDSHAKE' = /* @__PURE__ */ ownCode('ETOHANDSHAKE', -10104, 'handshake timeout');
 /** Nothing was read and nothing was written for `timeouts.idle`. */
-export const ETOIDLE = 'ETOIDLE';
+export const ETOIDLE: 'ETOIDLE' = /* @__PURE__ */ ownCode('ETOIDLE', -10105, 'idle timeout', false);
 /** A write was rejected because `outBufLimit` bytes were already pending. Fatal from `output`. */
-export const EOUTBUFLIMIT = 'EOUTBUFLIMIT';
+export const EOUTBUFLIMIT: 'EOUTBUFLIMIT' = /* @__PURE__ */ ownCode('EOUTBUFLIMIT', -10106, 'out buffer limit reached', false);
 /** A frame was longer than its codec's limit. */
-export const EFRAMELIMIT = 'EFRAMELIMIT';
+export const EFRAMELIMIT: 'EFRAMELIMIT' = /* @__PURE__ */ ownCode('EFRAMELIMIT', -10107, 'frame too long');
 /** The name could not be resolved: no such name, no address, or no answer within `timeouts.resolve`. `cause` is the reason. */
-export const EDNS = 'EDNS';
+export const EDNS: 'EDNS' = /* @__PURE__ */ ownCode('EDNS', -10200, 'cannot resolve name');
 /** Exported for compatibility and not used: see {@link EDNS}. */
-export const EDNSNXDOMAIN = 'EDNSNXDOMAIN';
+export const EDNSNXDOMAIN: 'EDNSNXDOMAIN' = /* @__PURE__ */ ownCode('EDNSNXDOMAIN', -10201, 'no such name');
 /** Exported for compatibility and not used: see {@link EDNS}. */
-export const EDNSNODATA = 'EDNSNODATA';
+export const EDNSNODATA: 'EDNSNODATA' = /* @__PURE__ */ ownCode('EDNSNODATA', -10202, 'no address for name');
 /** Bytes arrived while `waitFor` has EOF without IN, and there is no `inBufLimit`. Reading stops at `highWaterMark`. */
-export const EREQINBUFLIMIT = 'EREQINBUFLIMIT';
+export const EREQINBUFLIMIT: 'EREQINBUFLIMIT' = /* @__PURE__ */ ownCode(
+  'EREQINBUFLIMIT',
+  -10300,
+  'bytes came while waiting for EOF without IN: set inBufLimit',
+  false,
+);
 /** Bytes arrived while `waitFor` has neither IN nor EOF. Reading stops at `highWaterMark`. */
-export const EREQINEOF = 'EREQINEOF';
+export const EREQINEOF: 'EREQINEOF' = /* @__PURE__ */ ownCode(
+  'EREQINEOF',
+  -10301,
+  'bytes came while waiting for neither IN nor EOF: set waitFor',
+  false,
+);
 /** A proxy refused, or closed before its reply was complete. `status`, `reply`, `headers` and `body` hold its reply. */
-export const EPROXY = 'EPROXY';
+export const EPROXY: 'EPROXY' = /* @__PURE__ */ ownCode('EPROXY', -10400, 'the proxy refused');
 /** A proxy requires (other) credentials. `challenges` lists what an HTTP proxy asks for. */
-export const EPROXYAUTH = 'EPROXYAUTH';
+export const EPROXYAUTH: 'EPROXYAUTH' = /* @__PURE__ */ ownCode('EPROXYAUTH', -10401, 'the proxy wants other credentials');
 /** TLS failed, or the peer does not speak TLS. `cause` is OpenSSL's error. */
-export const ETLS = 'ETLS';
+export const ETLS: 'ETLS' = /* @__PURE__ */ ownCode('ETLS', -10500, 'TLS failed');
 /** The peer's certificate was not accepted. */
-export const ETLSCERT = 'ETLSCERT';
+export const ETLSCERT: 'ETLSCERT' = /* @__PURE__ */ ownCode('ETLSCERT', -10501, 'the certificate of the peer was not accepted');
 /** The peer sent FIN without close_notify, with `truncation: 'error'`. */
-export const ETLSTRUNCATED = 'ETLSTRUNCATED';
+export const ETLSTRUNCATED: 'ETLSTRUNCATED' = /* @__PURE__ */ ownCode(
+  'ETLSTRUNCATED',
+  -10502,
+  'the TLS stream was cut off without close_notify',
+);
 /** A write or an end after `end()`, or the stream has closed. */
-export const ECLOSED = 'ECLOSED';
+export const ECLOSED: 'ECLOSED' = /* @__PURE__ */ ownCode('ECLOSED', -10600, 'the stream is closed for writing', false);
 /** The peer sent something malformed. */
-export const EPROTOCOL = 'EPROTOCOL';
+export const EPROTOCOL: 'EPROTOCOL' = /* @__PURE__ */ ownCode('EPROTOCOL', -10601, 'the peer sent something malformed');
 /** A rule of yours does not allow the connection. The message names the rule and the address. */
-export const EBLOCKED = 'EBLOCKED';
+export const EBLOCKED: 'EBLOCKED' = /* @__PURE__ */ ownCode('EBLOCKED', -10700, 'blocked by a rule');
 /** A channel of messages has lost some, or has delivered them out of order. */
-export const EGAP = 'EGAP';
+export const EGAP: 'EGAP' = /* @__PURE__ */ ownCode('EGAP', -10800, 'messages were lost');
 
 /** The fields of an {@link IOStreamError}, except its code. */
 export interface IOStreamErrorOptions {
@@ -196,7 +193,7 @@ export class IOStreamError extends Error {
   declare readonly closeReason?: string;
 
   constructor(code: string, options: IOStreamErrorOptions) {
-    const known: CodeFacts | undefined = Object.hasOwn(CODES, code) ? CODES[code as ErrorCode] : undefined;
+    const known = CODES.get(code);
     const { message, layer, phase, fatal, errno, cause, facts } = ownOptions(options, 'IOStreamError');
     const text = withCode(message ?? known?.text ?? 'unknown error', code);
     super(layer === undefined ? text : `${layer}: ${text}`, definedOnly({ cause }));
