@@ -1,6 +1,9 @@
 import { anyToJson } from '../util/print-error.ts';
 import type { ClosedReport as Facts } from './report.ts';
 
+/** Fields that are optional may be undefined. */
+type Undefined<T> = { [K in keyof T]: undefined extends T[K] ? T[K] | undefined : T[K] };
+
 /** The report as it is emitted: prints with its name, and `JSON.stringify` shows an error of any origin. */
 export class ClosedReport implements Facts {
   declare readonly by: Facts['by'];
@@ -13,8 +16,18 @@ export class ClosedReport implements Facts {
   declare readonly connectedAt?: number;
   declare readonly closedAt: number;
 
-  constructor(facts: Facts) {
-    Object.assign(this, facts);
+  /** Leaves out what is undefined. */
+  constructor({ by, error, facts, bytesIn, bytesOut, unsent, startedAt, connectedAt, closedAt }: Undefined<Facts>) {
+    // One field at a time: a copy by `Object.entries` took a tenth of the CPU of an accepted connection.
+    this.by = by;
+    if (error !== undefined) this.error = error;
+    if (facts !== undefined) this.facts = facts;
+    this.bytesIn = bytesIn;
+    this.bytesOut = bytesOut;
+    this.unsent = unsent;
+    this.startedAt = startedAt;
+    if (connectedAt !== undefined) this.connectedAt = connectedAt;
+    this.closedAt = closedAt;
   }
 
   toJSON(): object {

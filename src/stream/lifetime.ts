@@ -1,5 +1,4 @@
 import { Observable, Subject, type Unsubscribable } from 'rxjs';
-import { definedOnly } from '../util/defined-only.ts';
 import { OnceEmitter, type OnceTarget } from '../util/once-emitter.ts';
 import type { ReadEnd } from './read-end.ts';
 import { ClosedReport } from './closed-report.ts';
@@ -119,9 +118,9 @@ export class Lifetime {
 
   /** Makes the report of the closed stream. `emitClosed` emits it, after the readers have received the end. */
   makeReport(by: ClosedReport['by'], error: unknown, bytesOut: number, unsent: number, now: number): void {
-    const { endFacts: facts, bytesIn } = this;
-    const times = { startedAt: this.startedAt, connectedAt: this.#connectedAt, closedAt: now };
-    this.report = new ClosedReport(definedOnly({ by, error, facts, bytesIn, bytesOut, unsent, ...times }));
+    const { endFacts: facts, bytesIn, startedAt } = this;
+    const times = { startedAt, connectedAt: this.#connectedAt, closedAt: now };
+    this.report = new ClosedReport({ by, error, facts, bytesIn, bytesOut, unsent, ...times });
   }
 
   emitClosed(): void {
