@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { webModules } from './.ci/web-modules.js';
@@ -23,8 +24,8 @@ export default defineConfig({
     execArgv: ['--expose-gc'],
     testTimeout: 20_000,
     hookTimeout: 20_000,
-    // As many workers as cores: much of the time of a spec is waiting.
-    maxWorkers: '100%',
+    // More workers than cores: much of the time of a spec is waiting.
+    maxWorkers: Math.ceil(1.5 * availableParallelism()),
     reporters: ['default', './spec/support/skipped-reporter.ts', './spec/interop/matrix-reporter.ts'],
   },
 });
