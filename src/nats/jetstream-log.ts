@@ -63,9 +63,13 @@ export class JetStreamLog implements RoomLog {
     return this.#access.persist('read a message', async (opened) => {
       const found = await this.#read(opened, room, after);
       if (found || this.#access.seen <= after) return found;
-      // A new leader may find nothing because it has not applied all that is stored. Ask again when it has.
-      await this.#access.info(opened);
-      return this.#read(opened, room, after);
+      // A new leader may find nothing because it has not applied all that is stored. Ask again when it has: one that was the leader
+      // before and after the answer.
+      const { cluster } = await this.#access.info(opened);
+      const again = await this.#read(opened, room, after);
+      if (!again && (await this.#access.info(opened)).cluster?.leader !== cluster?.leader)
+        throw new Error('the leader of the stream has changed');
+      return again;
     });
   }
 

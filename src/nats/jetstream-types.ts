@@ -43,6 +43,8 @@ export interface StreamInfo {
   /** When the stream was made: another one of the same name has another time. */
   readonly created: string;
   readonly config: StreamConfig;
+  /** In a cluster: the server that answers for the stream. */
+  readonly cluster?: { readonly leader?: string } | undefined;
   readonly state: { readonly first_seq: number; readonly last_seq: number; readonly subjects?: Readonly<Record<string, number>> };
 }
 
