@@ -80,17 +80,17 @@ describe('the parsers of proxy replies', () => {
   fuzzes({
     name: 'PROXY header',
     samples: PROXY_HEADERS,
-    inputs: 30_000,
+    inputs: 15_000,
     vague: true,
     run: (chunks) => verdictOf((link) => readProxyHeader(link, { limit: 16_384, isOptional: false }), chunks),
     oracle: sameAsProxyHeader,
   });
-  fuzzes({ name: 'http head', samples: HEADS, inputs: 50_000, run: (chunks) => verdictOf(readHead, chunks), oracle: sameAsHead });
+  fuzzes({ name: 'http head', samples: HEADS, inputs: 25_000, run: (chunks) => verdictOf(readHead, chunks), oracle: sameAsHead });
 
   fuzzes({
     name: 'http body',
     samples: HEADS,
-    inputs: 30_000,
+    inputs: 15_000,
     run: (chunks) =>
       verdictOf(function* (link: Link): Talk<unknown> {
         const head = yield* readHead(link);
@@ -101,7 +101,7 @@ describe('the parsers of proxy replies', () => {
   fuzzes({
     name: 'http chunks',
     samples: ['3\r\nabc\r\n0\r\n\r\nrest', 'a;q="x"\r\n0123456789\r\n1 \r\nx\r\n00\r\nA: b\r\n\r\n', 'ffffffff\r\n', '0\n\n'],
-    inputs: 40_000,
+    inputs: 20_000,
     run: (chunks) =>
       verdictOf(
         (link) => readBody(link, { minor: 1, status: 200, reason: '', headers: { 'transfer-encoding': 'chunked' } }, { skip: true }),
@@ -112,7 +112,7 @@ describe('the parsers of proxy replies', () => {
   fuzzes({
     name: 'http connect',
     samples: HEADS,
-    inputs: 30_000,
+    inputs: 15_000,
     run: (chunks) => verdictOf((link) => httpConnect(link, request, state()), chunks),
     oracle: (_input, { value, error }) => {
       if (value !== undefined) expect(String((value as { status: number }).status)).toMatch(/^2\d\d$/);
@@ -130,7 +130,7 @@ describe('the parsers of proxy replies', () => {
   fuzzes({
     name: 'http challenges',
     samples: ['Basic realm="r"', 'Digest nonce=abc, qop="a,\\"b", Negotiate YII=, NTLM', ', ,a b=c ,,d', 'Basic', 'x=y, =, "'],
-    inputs: 190_000,
+    inputs: 90_000,
     cuts: false,
     run: ([input = new Uint8Array()]) => ({ value: parseChallenges(latin(input)), consumed: input.length }),
     oracle: (input, { value }) => {
@@ -145,7 +145,7 @@ describe('the parsers of proxy replies', () => {
   fuzzes({
     name: 'http fields',
     samples: ['X-A: b', 'Host: x', 'a:b', ': ', 'Content-Length: 3', 'X-\xc3\xa9: \xc3\xa9', 'A: b\r\nC: d', 'user:pass', '\0:\x7f'],
-    inputs: 70_000,
+    inputs: 35_000,
     cuts: false,
     run: ([input = new Uint8Array()]) => {
       const [name = '', value = ''] = text(input).split(': ');
@@ -174,7 +174,7 @@ describe('the parsers of proxy replies', () => {
       Uint8Array.of(0, 90, 0, 0, 0, 0, 0, 0, 104, 105),
       Uint8Array.of(0, 91, 0, 0, 0, 0, 0, 0),
     ],
-    inputs: 70_000,
+    inputs: 35_000,
     run: (chunks) => verdictOf((link) => socks4Connect(link, { host: 'target.test', port: 443 }, Uint8Array.of(109)), chunks),
     oracle: (input, { value, consumed }) => {
       const granted = input.length >= 8 && input[0] === 0 && input[1] === 90;
@@ -193,7 +193,7 @@ describe('the parsers of proxy replies', () => {
   fuzzes({
     name: 'socks5',
     samples: [v4, name, v6, [5, 0xff], [5, 2, 1, 1], [5, 0, 5, 8, 0, 1]].map((each) => Uint8Array.from(each)),
-    inputs: 60_000,
+    inputs: 30_000,
     run: (chunks) => {
       const credentials = { user: Uint8Array.of(117), pass: Uint8Array.of(112) };
       return verdictOf((link) => socks5Connect(link, { host: 'target.test', port: 443 }, credentials), chunks);
@@ -225,7 +225,7 @@ describe('the parsers of proxy replies', () => {
       '1::2::3',
       'host.test',
     ],
-    inputs: 170_000,
+    inputs: 80_000,
     cuts: false,
     run: ([input = new Uint8Array()]) => ({ value: parseIp(latin(input)), consumed: input.length }),
     oracle: (input, { value }) => {
