@@ -31,12 +31,12 @@ const isClean = ({ short, wrong }: Record<string, number>): boolean => short ===
 
 if (parts.includes('routes')) {
   const start = performance.now();
-  const facts = await cutRoutes({ frames: 1_000_000, width: 100, cutEvery: 3000, perStream: 2000 });
+  const facts = await cutRoutes({ frames: 1_000_000, width: 100, cutEvery: 1500, perStream: 2000 });
   const isRight = isClean(facts.sent) && isClean(facts.received) && facts.frames >= 1_000_000;
   report('order while routes are cut', isRight, { ...facts, seconds: Math.round((performance.now() - start) / 1000) });
 }
 if (parts.includes('brokers')) {
-  const facts = await killBrokers({ total: 200, width: 20, length: 4 * 1024 * 1024, killEvery: 1500 });
+  const facts = await killBrokers({ total: 800, width: 20, length: 4 * 1024 * 1024, killEvery: 1500 });
   report('whole or failed by name when brokers are killed', isClean(facts.sent) && isClean(facts.received), facts);
 }
 const broker = await startBroker();
