@@ -24,7 +24,7 @@ const exclude = [
 ];
 
 const base = mergeConfig(common, defineConfig({ plugins: [webModulesOnly()], test: { setupFiles: ['spec/web/without-node.ts'] } }));
-// In the process of the spec before: without sockets and handles, nothing of one shows in another.
+// Many specs in one process: without sockets and handles, nothing of one shows in another.
 base.test = { ...(base.test as object), include, exclude, isolate: false };
 
 // First, so that it goes before the entry point for Node.

@@ -1,7 +1,7 @@
 // A Redis client that reads replies with a generator, pipelines commands, and reconnects. Commands from the arguments or lines of stdin:
 //   npx tsx examples/redis-client.ts [--host HOST] [--port PORT] [COMMAND …]        (the password is in $REDIS_PASSWORD)
 import { createInterface } from 'node:readline';
-import { framed, IOStreamError, persistent, requests, type IOStream, type IOStreamOptions } from 'rxjs-io-stream';
+import { ECLOSED, framed, IOStreamError, persistent, requests, type IOStream, type IOStreamOptions } from 'rxjs-io-stream';
 import { BehaviorSubject, catchError, concat, defer, EMPTY, finalize, first, from, ignoreElements, map, mergeMap, of } from 'rxjs';
 import { switchMap, throwError, type Observable, type Subscription } from 'rxjs';
 import { fail, parseCommandLine, parsePort, runProgram, TEXT } from './support/command-line.ts';
@@ -50,7 +50,7 @@ export class RedisClient {
   /** Closes the client. Pending commands error. */
   close(): void {
     this.#running.unsubscribe();
-    this.#connections.error(new IOStreamError('ECLOSED', { phase: 'write', message: 'the client was closed' }));
+    this.#connections.error(new IOStreamError(ECLOSED, { phase: 'write', message: 'the client was closed' }));
   }
 }
 

@@ -284,6 +284,18 @@ describe('overMessages: flow', () => {
     expect([b.text.length, channel.sent[1].length - before, a.sent]).toEqual([100, 1, 100]);
   });
 
+  it('does not recurse when both ends answer from inside of `send`', () => {
+    const { clock, a, b } = connectedApps({ when: 'inside' });
+    let left = 20_000;
+    for (const app of [a, b])
+      app.onSignal = ({ kind }) => {
+        if (kind === 'data' && (left -= 1) > 0) app.write('x');
+      };
+    a.write('x');
+    clock.advance(1000);
+    expect([left, a.outcome, b.outcome]).toEqual([0, 'open', 'open']);
+  });
+
   it('ends each direction by itself', () => {
     const { clock, channel, a, b } = connectedApps();
     a.write('question');

@@ -37,7 +37,7 @@ export class FrameWriter {
     if (this.#canSend) this.#port.send(this.#encode(type));
   }
 
-  /** Sends the queued bytes that the window allows, then the end. Not reentrant. @returns how many bytes were sent. */
+  /** Sends the queued bytes that the window allows, then the end. @returns how many bytes were sent. */
   pump(): number {
     let sent = 0;
     for (let size = this.#nextSize(); size > 0; size = this.#nextSize()) {

@@ -1,6 +1,7 @@
 import { Subscription, type Observer } from 'rxjs';
 import { IOStreamError } from '../errors.ts';
 import { decodeCode, decodeFrame, type MessageFrame } from '../protocol/message-frame.ts';
+import { KeepAlive, type KeepAliveTarget } from '../util/keep-alive.ts';
 import { after } from '../util/timer.ts';
 import { Watchdog } from '../util/watchdog.ts';
 import { remainingTime } from '../wire/deadline.ts';
@@ -9,7 +10,6 @@ import { END, type Dial, type Flow, type Up } from '../wire/signal.ts';
 import { Acknowledger } from './acknowledger.ts';
 import { ChannelPort, type OpenChannel, type PortTarget } from './channel-port.ts';
 import { FrameWriter } from './frame-writer.ts';
-import { KeepAlive, type KeepAliveTarget } from '../util/keep-alive.ts';
 import { channelClosed, channelIsBlocked, peerHasRestarted, peerIsSilent, resetByPeer } from './message-errors.ts';
 import { MessageInput, type InputTarget } from './message-input.ts';
 import type { MessageSettings } from './message-options.ts';
@@ -42,7 +42,6 @@ export class MessageConnection implements DirectConnection, PortTarget, InputTar
   #isClosing = false;
   #hasFlowEnded = false;
   #isFreed = false;
-  #isPumping = false;
   /** The limit of the time to connect, and the repeated PINGs. */
   readonly #opening = new Subscription();
   #keepAlive: KeepAlive | undefined;
@@ -215,10 +214,7 @@ export class MessageConnection implements DirectConnection, PortTarget, InputTar
 
   /** Sends what the peer's credit allows. Pauses the application while there is more, and resumes it. */
   #pump(): void {
-    if (this.#isPumping) return; // A channel may answer from inside of `send`.
-    this.#isPumping = true;
     const bytes = this.#frames.pump();
-    this.#isPumping = false;
     if (bytes > 0 && !this.#isFreed) this.#up.next({ kind: 'sent', bytes });
     const change = this.#isFreed ? undefined : this.#output.takePressure();
     if (change) this.#up.next(change);

@@ -9,6 +9,7 @@ import {
   type Span,
   type Tracer,
 } from '@opentelemetry/api';
+import { hostAndPort } from '../util/host.ts';
 import type {
   AttemptMessage,
   ClosedMessage,
@@ -18,7 +19,6 @@ import type {
   HandshakeMessage,
   ResolvedMessage,
 } from './messages.ts';
-import { hostAndPort } from '../util/host.ts';
 import { endpointAttributes, errorType, peerAttributes, targetAttributes, tlsAttributes } from './attributes.ts';
 
 const ATTEMPT = 'socket connect ';
