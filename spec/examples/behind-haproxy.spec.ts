@@ -7,7 +7,7 @@ import type { Harness } from '../support/harness.ts';
 import type { ObserverSpy } from '../support/observer-spy.ts';
 import { runProgram } from '../support/run-program.ts';
 import { spec } from '../support/spec.ts';
-import { freePort } from '../interop/daemon.ts';
+import { deadPort } from '../support/loopback.ts';
 import { describePeer, started } from '../interop/peers.ts';
 import { startProxyProtocol } from '../interop/peers/haproxy-proxy-protocol.ts';
 
@@ -50,7 +50,7 @@ async function expectAnswers(h: Harness, proxy: number, log: readonly string[]):
 
 describePeer('examples/behind-haproxy.ts behind haproxy', 'haproxy', () => {
   const haproxy = started(async () => {
-    const backend = await freePort();
+    const backend = await deadPort();
     return { ...(await startProxyProtocol(backend, { checksHealth: true })), backend };
   });
 

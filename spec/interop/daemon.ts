@@ -1,7 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 
 /** Maximum time to start, or to print the expected text, in milliseconds. Less than the timeout of a spec. */
@@ -120,13 +118,4 @@ function tableOf(path: string): string {
   } catch {
     return ''; // The process has ended.
   }
-}
-
-/** Returns a port of 127.0.0.1 without a listener. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -3,7 +3,7 @@ import { socks4 } from '../../src/plugins/proxy/socks4.ts';
 import { socks5 } from '../../src/plugins/proxy/socks5.ts';
 import { spec } from '../support/spec.ts';
 import { startEcho, startGreeter } from './backends.ts';
-import { freePort } from './daemon.ts';
+import { deadPort } from '../support/loopback.ts';
 import { expectRoundTrip, Exchange, expectFailure, expectGreeting } from './exchange.ts';
 import { describePeer, started } from './peers.ts';
 import { startDante } from './peers/dante.ts';
@@ -45,9 +45,9 @@ describePeer('dante', 'danted', () => {
   spec.each([
     ['SOCKS5', 'a blocked port', 2, five, HOST, (): number => BLOCKED],
     ['SOCKS5', 'a name that does not exist', 4, five, INVALID_NAME, (): number => echo().port],
-    ['SOCKS5', 'a port without a listener', 5, five, HOST, freePort],
+    ['SOCKS5', 'a port without a listener', 5, five, HOST, deadPort],
     ['SOCKS4', 'a blocked port', 91, four, HOST, (): number => BLOCKED],
-    ['SOCKS4', 'a port without a listener', 91, four, HOST, freePort],
+    ['SOCKS4', 'a port without a listener', 91, four, HOST, deadPort],
     ['SOCKS4a, which dante does not support,', 'a name', 91, four, 'localhost', (): number => echo().port],
   ] as const)('fails by %s for %s with EPROXY (%i)', async (h, ...[, , status, plugin, host, port]) => {
     const options = { host, port: await port(), plugin: plugin() };

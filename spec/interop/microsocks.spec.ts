@@ -3,7 +3,7 @@ import { socks4 } from '../../src/plugins/proxy/socks4.ts';
 import { socks5 } from '../../src/plugins/proxy/socks5.ts';
 import { spec } from '../support/spec.ts';
 import { startEcho, startGreeter } from './backends.ts';
-import { freePort } from './daemon.ts';
+import { deadPort } from '../support/loopback.ts';
 import { expectRoundTrip, expectFailure, expectGreeting } from './exchange.ts';
 import { describePeer, started } from './peers.ts';
 import { MICROSOCKS_USER, startMicrosocks } from './peers/microsocks.ts';
@@ -39,7 +39,7 @@ describePeer('microsocks', 'microsocks', () => {
   });
 
   spec.each([
-    ['a port without a listener', 5, HOST, freePort],
+    ['a port without a listener', 5, HOST, deadPort],
     ['a name that does not exist', 1, INVALID_NAME, (): number => echo().port],
   ] as const)('fails with EPROXY for %s (%i)', async (h, ...[, status, host, port]) => {
     h.secret(MICROSOCKS_USER.pass);

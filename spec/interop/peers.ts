@@ -1,7 +1,8 @@
 import { accessSync, constants, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { Daemon, freePort, type DaemonOptions } from './daemon.ts';
+import { deadPort } from '../support/loopback.ts';
+import { Daemon, type DaemonOptions } from './daemon.ts';
 import { PeerFolder } from './peer-folder.ts';
 
 /** Folders of programs. Those of services are not in the PATH of a normal user. */
@@ -118,6 +119,6 @@ export async function startPeer<Ports extends string>(
 
 async function portsFor<Ports extends string>(names: readonly Ports[]): Promise<Record<Ports, number>> {
   const ports: Partial<Record<Ports, number>> = {};
-  for (const name of names) ports[name] = await freePort();
+  for (const name of names) ports[name] = await deadPort();
   return ports as Record<Ports, number>;
 }

@@ -8,7 +8,7 @@ import * as certificates from '../support/certificates.ts';
 import { serving } from '../support/clients.ts';
 import type { Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
-import { freePort } from './daemon.ts';
+import { deadPort } from '../support/loopback.ts';
 import { Exchange } from './exchange.ts';
 import { describePeer, started } from './peers.ts';
 import { startProxyProtocol } from './peers/haproxy-proxy-protocol.ts';
@@ -34,7 +34,7 @@ const factsOf = (io: IOStream | undefined): AcceptedProxyFacts => io?.details.pr
 
 describePeer('haproxy that sends the PROXY protocol', 'haproxy', () => {
   const haproxy = started(async () => {
-    const backend = await freePort();
+    const backend = await deadPort();
     return { ...(await startProxyProtocol(backend)), backend };
   });
 
@@ -82,7 +82,7 @@ describePeer('haproxy that sends the PROXY protocol', 'haproxy', () => {
   });
 
   spec('for a health check: accepts LOCAL, with the addresses of the socket', async (h) => {
-    const backend = await freePort();
+    const backend = await deadPort();
     const { streams, errors } = await echoing(h, backend);
     const checking = await startProxyProtocol(backend, { checksHealth: true });
     h.defer(() => checking.stop());
@@ -144,7 +144,7 @@ describePeer('haproxy that accepts the PROXY protocol', 'haproxy', () => {
 
 describePeer('haproxy that sends no header', 'haproxy', () => {
   spec('is refused by our server: it never has a stream', async (h) => {
-    const backend = await freePort();
+    const backend = await deadPort();
     const peer = await startProxyProtocol(backend);
     h.defer(() => peer.stop());
     const { streams, errors } = await echoing(h, backend);

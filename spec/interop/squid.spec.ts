@@ -5,7 +5,7 @@ import { tlsClient } from '../../src/plugins/tls/tls-client.ts';
 import { ca } from '../support/certificates.ts';
 import { spec } from '../support/spec.ts';
 import { startEcho, startGreeter } from './backends.ts';
-import { freePort } from './daemon.ts';
+import { deadPort } from '../support/loopback.ts';
 import { expectRoundTrip, expectFailure, expectGreeting } from './exchange.ts';
 import { describePeer, started } from './peers.ts';
 import { SQUID_USER, startSquid } from './peers/squid.ts';
@@ -63,7 +63,7 @@ describePeer('squid', 'squid', () => {
 
   spec.each([
     ['a port that the proxy forbids', 403, (): number => FORBIDDEN],
-    ['a port without a listener', 503, freePort],
+    ['a port without a listener', 503, deadPort],
   ] as const)('fails with EPROXY for %s (%i)', async (h, _, status, port) => {
     h.secret(SQUID_USER.pass, `${SQUID_USER.user}:${SQUID_USER.pass}`);
     const options = { host: HOST, port: await port(), plugin: plain() };

@@ -5,7 +5,7 @@ import * as certificates from '../support/certificates.ts';
 import { serving } from '../support/clients.ts';
 import { spec } from '../support/spec.ts';
 import { startEcho } from './backends.ts';
-import { freePort } from './daemon.ts';
+import { deadPort } from '../support/loopback.ts';
 import { expectRoundTrip, Exchange, expectFailure } from './exchange.ts';
 import { describePeer, describePeers, started } from './peers.ts';
 import { SQUID_USER, startSquid } from './peers/squid.ts';
@@ -74,7 +74,7 @@ describePeer('stunnel as a server', 'stunnel', () => {
 
 describePeer('stunnel as a client', 'stunnel', () => {
   const stunnel = started(async () => {
-    const ourPort = await freePort();
+    const ourPort = await deadPort();
     const connect = `${HOST}:${ourPort}`;
     const client = { client: 'yes', verifyChain: 'yes', checkIP: HOST };
     const started = await startStunnel({ direct: { ...client, connect }, only12: { ...client, connect, sslVersionMax: 'TLSv1.2' } });
@@ -106,7 +106,7 @@ describePeer('stunnel as a client', 'stunnel', () => {
 describePeers('stunnel as a client through squid', ['squid', 'stunnel'], () => {
   const squid = started(startSquid);
   const stunnel = started(async () => {
-    const ourPort = await freePort();
+    const ourPort = await deadPort();
     const started = await startStunnel({
       tunnel: {
         client: 'yes',

@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { httpProxy } from '../../src/plugins/proxy/http-proxy.ts';
 import { spec } from '../support/spec.ts';
 import { startEcho, startGreeter } from './backends.ts';
-import { freePort } from './daemon.ts';
+import { deadPort } from '../support/loopback.ts';
 import { expectRoundTrip, expectFailure, expectGreeting } from './exchange.ts';
 import { describePeer, started } from './peers.ts';
 import { startTinyproxy, TINYPROXY_USER } from './peers/tinyproxy.ts';
@@ -40,7 +40,7 @@ describePeer('tinyproxy', 'tinyproxy', () => {
 
   spec('fails with EPROXY for a port that the proxy does not allow (403)', async (h) => {
     h.secret(TINYPROXY_USER.pass, `${TINYPROXY_USER.user}:${TINYPROXY_USER.pass}`);
-    const options = { host: HOST, port: await freePort(), plugin: plugin() };
+    const options = { host: HOST, port: await deadPort(), plugin: plugin() };
     await expectFailure(h, options, { code: 'EPROXY', status: 403, phase: 'handshake', layer: 'proxy' });
   });
 });

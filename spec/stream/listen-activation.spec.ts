@@ -2,10 +2,9 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { choose, takePassedFds } from '../../src/stream/activation.ts';
 import { describePeer, programOf } from '../interop/peers.ts';
-import { freePort } from '../interop/daemon.ts';
 import { client } from '../support/clients.ts';
 import type { Harness } from '../support/harness.ts';
-import { socketPath } from '../support/loopback.ts';
+import { deadPort, socketPath } from '../support/loopback.ts';
 import { boundSocket, listenCommand, startListenChild } from '../support/run-listen-child.ts';
 import { spec } from '../support/spec.ts';
 
@@ -125,7 +124,7 @@ describePeer('listen with activation by systemd-socket-activate', 'systemd-socke
   const activate = programOf('systemd-socket-activate') ?? '';
 
   spec('listens on a TCP and on a UNIX socket, and serves the connection that has started it', async (h) => {
-    const [port, path] = [await freePort(), socketPath(h)];
+    const [port, path] = [await deadPort(), socketPath(h)];
     const options = ['-l', `${host}:${port}`, '-l', path, '--fdname=web:admin'];
     const command = [activate, ...options, ...listenCommand([{ activation: 'web' }, { activation: 'admin' }])];
     const child = startListenChild(h, command);

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
@@ -70,11 +70,15 @@ export function unwatched(finished: (cleanup: () => Promise<void>) => void): Own
   return { defer, peer: (work) => work };
 }
 
-/** A port of this machine without a listener. */
+/** A port of this machine without a listener. Below 32768: the kernel lends those above to any socket, before the spec listens there. */
 export async function deadPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const port = 10_000 + Math.floor(Math.random() * 22_768);
+  const server = createServer().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch {
+    return deadPort(); // In use.
+  }
   server.close();
   await once(server, 'close');
   return port;

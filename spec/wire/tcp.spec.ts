@@ -37,7 +37,7 @@ function dialled(
 }
 
 /** A port on which no process listens. */
-async function freePort(): Promise<number> {
+async function deadPort(): Promise<number> {
   const server = createServer().listen(0, HOST);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -97,7 +97,7 @@ describe('tcp', () => {
   });
 
   spec('connects from `localPort`', async (h) => {
-    const localPort = await freePort();
+    const localPort = await deadPort();
     const seen = dialled(h, HOST, await portOf(h, HOST), { localPort });
     const connected = (await seen.value(({ kind }) => kind === 'connected')) as { details?: { handle: { localPort: number } }[] };
     expect(connected.details?.[0]?.handle.localPort).toBe(localPort);
@@ -105,7 +105,7 @@ describe('tcp', () => {
 
   describe('a refused connection', () => {
     spec.each([HOST, '::1'])('by %s: emits `resolved`, then errors with ECONNREFUSED and its facts', async (h, host) => {
-      const port = await freePort();
+      const port = await deadPort();
       const seen = await dialled(h, host, port).ended;
       expect(inWords(seen.values as never)).toEqual(['resolved']);
       h.error(seen.error, { code: 'ECONNREFUSED', phase: 'connect', fatal: true });
@@ -113,7 +113,7 @@ describe('tcp', () => {
     });
 
     spec('by all addresses: errors once with a list of them, and an AggregateError as the cause', async (h) => {
-      const port = await freePort();
+      const port = await deadPort();
       const addresses = networks(3);
       const seen = await dialled(h, 'some.name', port, { lookup: list(...addresses) }).ended;
       h.error(seen.error, { code: 'ECONNREFUSED', phase: 'connect' });
