@@ -69,6 +69,16 @@ describe('output', () => {
     expect(seen.values).toStrictEqual([false, true, false, true, false, true, false]);
   });
 
+  spec('emits on blocked$ no value that is outdated, if an earlier subscriber has made room', (h) => {
+    const [io] = resetAtEnd(h, new IOStream({ wire: () => () => NEVER, highWaterMark: 4 }));
+    io.output.blocked$.subscribe((blocked) => {
+      if (blocked) io.outBuf = '';
+    });
+    const seen = h.observed(io.output.blocked$);
+    io.write('12345');
+    expect(seen.values).toStrictEqual([false]);
+  });
+
   spec('emits on blocked$ the current value first, true at highWaterMark and false at half of it', async (h) => {
     const [a, b] = streamPair(h, { highWaterMark: 10_000 });
     h.observed(b.data$);

@@ -42,7 +42,9 @@ export class Output extends Subject<Writable> {
     super();
     this.#connection = connection;
     this.#end = end;
-    this.blocked$ = connection.writes.blocked$.pipe(distinctUntilChanged());
+    const { blocked$ } = connection.writes;
+    // An earlier subscriber may have made room, or filled it. That value then arrives first, and this one is outdated.
+    this.blocked$ = blocked$.pipe(distinctUntilChanged((last) => last === blocked$.value));
     // Bound: with `config.useDeprecatedNextContext`, RxJS calls them on an object that inherits from this one.
     this.next = this.next.bind(this);
     this.error = this.error.bind(this);
