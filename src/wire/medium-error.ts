@@ -1,7 +1,4 @@
-import { IOStreamError, type Phase } from '../errors.ts';
-
-/** The numbers of the codes below, as libuv has them on Linux. */
-const ERRNO = { ECONNABORTED: -103, ECONNRESET: -104 } as const;
+import { IOStreamError, isSystemError, type Phase } from '../errors.ts';
 
 /**
  * Converts an error of a medium of the Web. Errors with a code of their own keep it. Others have none, or one that no program
@@ -10,8 +7,8 @@ const ERRNO = { ECONNABORTED: -103, ECONNRESET: -104 } as const;
  * @param what what failed, for the message.
  */
 export function mediumError(error: unknown, phase: Phase, what: string): IOStreamError {
-  if (error instanceof Error && typeof (error as { code?: unknown }).code === 'string') return IOStreamError.from(error, { phase });
-  const code = phase === 'connect' ? 'ECONNABORTED' : 'ECONNRESET';
+  if (isSystemError(error)) return IOStreamError.from(error, { phase });
+  const [code, errno] = phase === 'connect' ? ['ECONNABORTED', -103] : ['ECONNRESET', -104];
   const reason = error instanceof Error ? error.message : typeof error === 'string' ? error : '';
-  return new IOStreamError(code, { phase, errno: ERRNO[code], cause: error, message: reason === '' ? what : `${what}: ${reason}` });
+  return new IOStreamError(code, { phase, errno, cause: error, message: reason === '' ? what : `${what}: ${reason}` });
 }

@@ -130,7 +130,10 @@ export interface Dial {
   readonly deadline: number;
   /** Runs every timer of the connection. */
   readonly scheduler: SchedulerLike;
-  /** Judges each address before its attempt. `handshake` with `to` judges the target instead, and not the address in `to`. */
+  /**
+   * Judges each address before `tcp` or `unix` dials it; other wires do not ask it. `handshake` with `to` judges the target instead, and
+   * not the address in `to`.
+   */
   readonly guard?: Guard | undefined;
   /** Name of the dialled layer in its stack. Its errors and details carry the name. */
   readonly layer?: string | undefined;

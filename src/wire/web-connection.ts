@@ -17,7 +17,7 @@ import { END, PAUSE, RESUME, type DataSignal, type Dial, type EndSignal, type Fl
  * It knows the rules of a wire: what is deferred, when to pause the application, how to close. A subclass knows its medium.
  */
 export abstract class WebConnection implements DirectConnection {
-  protected readonly dial: Dial;
+  declare protected readonly dial: Dial;
   protected isPaused = false;
   /** The application has closed: what arrives is discarded. */
   protected isClosing = false;
@@ -110,7 +110,7 @@ export abstract class WebConnection implements DirectConnection {
   /** Completes Up: the connection has ended in order. */
   protected finish(): void {
     if (this.isFreed) return;
-    this.#free(new IOStreamError('ECONNABORTED', { phase: 'close', errno: -103, message: 'the connection was closed' }));
+    this.#free(aborted('closed'));
     this.#up.complete();
   }
 
@@ -197,7 +197,7 @@ export abstract class WebConnection implements DirectConnection {
 
   /** Frees the medium at once, without another signal. */
   unsubscribe(): void {
-    this.#free(new IOStreamError('ECONNABORTED', { phase: 'close', errno: -103, message: 'the connection was dropped' }));
+    this.#free(aborted('dropped'));
   }
 
   #free(reason: unknown): void {
@@ -221,6 +221,10 @@ export abstract class WebConnection implements DirectConnection {
     this.#isFull = isFull;
     this.#up.next(isFull ? PAUSE : RESUME);
   }
+}
+
+function aborted(how: string): IOStreamError {
+  return new IOStreamError('ECONNABORTED', { phase: 'close', errno: -103, message: `the connection was ${how}` });
 }
 
 function timedOut(ms: number): IOStreamError {

@@ -19,21 +19,10 @@ export const RESET = 4000;
 /** Codes of an end in order: normal closure, going away, and a close frame without a code. */
 const IN_ORDER: readonly number[] = [NORMAL, 1001, 1005];
 
-/** What the code means, for the message. */
-const MEANINGS: Readonly<Record<number, string>> = {
-  1002: 'protocol error',
-  1003: 'unsupported data: try the other `sendAs`',
-  1006: 'lost without a close frame',
-  1007: 'invalid data: with `sendAs: text`, send UTF-8',
-  1008: 'policy violation',
-  1009: 'message too big',
-  1010: 'missing extension',
-  1011: 'internal error of the server',
-  1012: 'the server restarts',
-  1013: 'try again later',
-  1014: 'bad gateway',
-  1015: 'TLS failed',
-  [RESET]: 'reset by the peer',
+/** The codes that no server has chosen, in words: the others are in RFC 6455, or your own. */
+const NOTES: Readonly<Record<number, string>> = {
+  1006: ', lost without a close frame',
+  [RESET]: ', reset by the peer',
 };
 
 /** Whether the peer has ended in order. */
@@ -49,11 +38,6 @@ export function closeFacts({ code, reason }: WebSocketClose): { readonly closeCo
 /** Creates the error of a WebSocket that was not closed in order. */
 export function closeError(closed: WebSocketClose, phase: Phase, cause?: unknown): IOStreamError {
   const { code, reason } = closed;
-  const meaning = MEANINGS[code];
-  const words = [
-    `the WebSocket was closed with ${code}`,
-    ...(meaning === undefined ? [] : [meaning]),
-    ...(reason === '' ? [] : [JSON.stringify(reason)]),
-  ];
-  return new IOStreamError('ECONNRESET', { phase, errno: -104, message: words.join(', '), cause, facts: closeFacts(closed) });
+  const message = `the WebSocket was closed with ${code}${NOTES[code] ?? ''}${reason && `, ${JSON.stringify(reason)}`}`;
+  return new IOStreamError('ECONNRESET', { phase, errno: -104, message, cause, facts: closeFacts(closed) });
 }

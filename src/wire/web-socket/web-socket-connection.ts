@@ -12,10 +12,18 @@ import { CLOSED, CONNECTING, OPEN, type WebSocketLike } from './web-socket-like.
 import type { WebSocketSettings } from './web-socket-options.ts';
 import { WebSocketWriter } from './web-socket-writer.ts';
 
+const EVENTS = ['open', 'message', 'error', 'close'] as const;
+
+type SocketEvent =
+  | { readonly type: 'open'; readonly target: WebSocketLike }
+  | { readonly type: 'message'; readonly data?: unknown }
+  | { readonly type: 'error'; readonly error?: unknown; readonly message?: unknown }
+  | ({ readonly type: 'close' } & WebSocketClose);
+
 /** Connects signals to a WebSocket. */
 export class WebSocketConnection extends WebConnection {
   readonly #settings: WebSocketSettings;
-  readonly #dialSocket: (dial: Dial) => WebSocketLike;
+  readonly #dialSocket: () => WebSocketLike;
   readonly #inbox: WebSocketInbox;
   #socket: WebSocketLike | undefined;
   #writer: WebSocketWriter | undefined;
@@ -26,7 +34,7 @@ export class WebSocketConnection extends WebConnection {
   #inputEnd: WebSocketClose | 'half-close' | undefined;
   #shutting: Subscription | undefined;
 
-  constructor(dial: Dial, up: Observer<Up>, settings: WebSocketSettings, dialSocket: (dial: Dial) => WebSocketLike) {
+  constructor(dial: Dial, up: Observer<Up>, settings: WebSocketSettings, dialSocket: () => WebSocketLike) {
     super(dial, up, settings.highWaterMark);
     this.#settings = settings;
     this.#dialSocket = dialSocket;
@@ -36,20 +44,23 @@ export class WebSocketConnection extends WebConnection {
   // Opening
 
   protected override open(): void {
-    const socket = (this.#socket = this.#dialSocket(this.dial));
+    const socket = (this.#socket = this.#dialSocket());
     // `ws` emits Buffers without a copy; a Blob must be awaited.
     if (socket.binaryType !== 'nodebuffer') socket.binaryType = 'arraybuffer';
-    socket.addEventListener('open' as never, this.#onOpen as never);
-    socket.addEventListener('message' as never, this.#onMessage as never);
-    socket.addEventListener('error' as never, this.#onError as never);
-    socket.addEventListener('close' as never, this.#onClose as never);
-    if (socket.readyState === OPEN) this.#onOpen();
-    else if (socket.readyState !== CONNECTING) this.fail(closedBefore());
+    for (const type of EVENTS) socket.addEventListener(type as never, this.#onEvent as never);
+    if (socket.readyState === OPEN) this.#onOpen(socket);
+    else if (socket.readyState !== CONNECTING) this.fail(notNew('ENOTCONN', -107, 'closed'));
   }
 
-  readonly #onOpen = (): void => {
-    const socket = this.#socket;
-    if (!socket || this.isFreed) return;
+  readonly #onEvent = (event: SocketEvent): void => {
+    if (event.type === 'open') this.#onOpen(event.target);
+    else if (event.type === 'message') this.#onMessage(event.data);
+    else if (event.type === 'error') this.#cause = event.error ?? event.message;
+    else this.#onClose(event);
+  };
+
+  #onOpen(socket: WebSocketLike): void {
+    if (this.isFreed) return;
     const { scheduler } = this.dial;
     const { sendAs, highWaterMark } = this.#settings;
     this.#writer = new WebSocketWriter(socket, {
@@ -63,11 +74,11 @@ export class WebSocketConnection extends WebConnection {
     const { protocol, extensions = '' } = socket;
     if (this.isPaused) this.pause();
     this.connected(wireDetails({ wire: 'websocket', protocol, extensions }, socket));
-  };
+  }
 
   // Inbound
 
-  readonly #onMessage = ({ data }: { readonly data?: unknown }): void => {
+  #onMessage(data: unknown): void {
     const bytes = bytesOf(data);
     if (!bytes) {
       this.fail(notBytes(data));
@@ -82,7 +93,7 @@ export class WebSocketConnection extends WebConnection {
     } else if (this.#isReading && this.#inbox.isEmpty && !this.#isDelivering) this.data(bytes);
     else if (this.#inbox.push(bytes)) this.read();
     else this.#failAfterInbox(overLimit(inBufLimit));
-  };
+  }
 
   get #isReading(): boolean {
     return this.isConnected && (!this.isPaused || this.isClosing);
@@ -156,19 +167,14 @@ export class WebSocketConnection extends WebConnection {
 
   // The end
 
-  readonly #onError = (event: { readonly error?: unknown; readonly message?: unknown }): void => {
-    this.#cause = event.error ?? event.message;
-  };
-
-  readonly #onClose = ({ code, reason, wasClean }: WebSocketClose): void => {
+  #onClose(closed: WebSocketClose): void {
     if (this.isFreed) return;
-    const closed = { code, reason, wasClean };
     this.#writer?.update();
     if (!this.isConnected) this.fail(notOpened(closed, this.#cause));
     else if (!isInOrder(closed)) this.#failAfterInbox(closeError(closed, this.isClosing ? 'close' : 'read', this.#cause));
     else if (this.hasInputEnded) this.#emitEnd(closed);
     else this.#endInput(closed);
-  };
+  }
 
   protected override free(): void {
     this.#shutting?.unsubscribe();
@@ -176,12 +182,9 @@ export class WebSocketConnection extends WebConnection {
     this.#inbox.clear();
     const socket = this.#socket;
     if (!socket) return;
-    socket.removeEventListener('open' as never, this.#onOpen as never);
-    socket.removeEventListener('message' as never, this.#onMessage as never);
-    socket.removeEventListener('close' as never, this.#onClose as never);
     // `ws` emits an error when it is destroyed before it is open, and throws it if nothing listens.
     socket.addEventListener('error' as never, noop as never);
-    socket.removeEventListener('error' as never, this.#onError as never);
+    for (const type of EVENTS) socket.removeEventListener(type as never, this.#onEvent as never);
     if (socket.readyState === CLOSED) return;
     if (socket.terminate) socket.terminate();
     else if (socket.readyState <= OPEN) socket.close(RESET, 'reset');
@@ -192,7 +195,6 @@ export class WebSocketConnection extends WebConnection {
 function bytesOf(data: unknown): Uint8Array | undefined {
   if (typeof data === 'string') return new TextEncoder().encode(data);
   if (data instanceof ArrayBuffer) return new Uint8Array(data);
-  if (data instanceof Uint8Array) return data;
   return ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : undefined;
 }
 
@@ -216,9 +218,10 @@ function unsentBytes(unsent: number, closed: WebSocketClose, isClosing: boolean)
   return new IOStreamError('EPIPE', { phase: isClosing ? 'close' : 'write', errno: -32, message, facts: closeFacts(closed) });
 }
 
-function closedBefore(): IOStreamError {
-  const message = 'expected a WebSocket that is open or opening, got one that is closed; make a new one for each connection';
-  return new IOStreamError('ENOTCONN', { phase: 'connect', errno: -107, message });
+/** Creates the error for a WebSocket that cannot be used. */
+export function notNew(code: string, errno: number, state: string): IOStreamError {
+  const message = `expected a WebSocket that is open or opening and not used, got one that is ${state}; make a new one for each connection`;
+  return new IOStreamError(code, { phase: 'connect', errno, message });
 }
 
 /** Only `ws` reliably gives a reason, in the event `error`. */

@@ -14,7 +14,7 @@ export interface WebSocketLike {
   send(data: never): void;
   /** Starts the closing handshake. */
   close(code?: number, reason?: string): void;
-  /** Its listeners are called with the events `open`, `message`, `error` and `close`. */
+  /** Its listeners are called with the events `open`, `message`, `error` and `close`, whose `type` is that name. */
   addEventListener(type: never, listener: never): void;
   /** Removes a listener. */
   removeEventListener(type: never, listener: never): void;

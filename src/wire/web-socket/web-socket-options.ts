@@ -1,4 +1,5 @@
 import { checkOptions, type Rules } from '../../util/check-options.ts';
+import { definedOnly } from '../../util/defined-only.ts';
 import { describeValue } from '../../util/describe.ts';
 import { isBoolean, isCount, isFunction, isText } from '../../util/value-tests.ts';
 import type { WebSocketConstructor } from './web-socket-like.ts';
@@ -54,13 +55,5 @@ const DEFAULTS = { sendAs: 'binary', highWaterMark: 256 * 1024, inBufLimit: 16 *
 export function webSocketSettings(options: WebSocketOptions): WebSocketSettings {
   const given = checkOptions(options, { caller: 'webSocket', rules: RULES });
   const protocols = typeof given.protocols === 'object' ? [...given.protocols] : given.protocols;
-  const { sendAs, highWaterMark, inBufLimit, halfClose } = DEFAULTS;
-  return {
-    protocols,
-    WebSocketCtor: given.WebSocketCtor,
-    sendAs: given.sendAs ?? sendAs,
-    highWaterMark: given.highWaterMark ?? highWaterMark,
-    inBufLimit: given.inBufLimit ?? inBufLimit,
-    halfClose: given.halfClose ?? halfClose,
-  };
+  return { ...DEFAULTS, ...definedOnly({ ...given, protocols }) };
 }

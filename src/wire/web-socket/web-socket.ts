@@ -1,10 +1,8 @@
-import { IOStreamError } from '../../errors.ts';
 import { describeWithType } from '../../util/describe.ts';
 import { isObject } from '../../util/value-tests.ts';
 import { direct } from '../direct.ts';
-import { judgeName } from '../guard.ts';
-import type { Dial, Wire } from '../signal.ts';
-import { WebSocketConnection } from './web-socket-connection.ts';
+import type { Wire } from '../signal.ts';
+import { notNew, WebSocketConnection } from './web-socket-connection.ts';
 import type { WebSocketConstructor, WebSocketLike } from './web-socket-like.ts';
 import { webSocketSettings, type WebSocketOptions, type WebSocketSettings } from './web-socket-options.ts';
 
@@ -55,11 +53,11 @@ export function webSocket(target: WebSocketTarget | (() => WebSocketTarget), opt
   if (typeof target !== 'function') checkTarget(target);
   const settings = webSocketSettings(options);
   let isUsed = false;
-  const socketOf = (dial: Dial): WebSocketLike => {
+  const socketOf = (): WebSocketLike => {
     const given = typeof target === 'function' ? target() : target;
     checkTarget(given);
-    if (typeof given === 'string' || 'href' in given) return dialUrl(given, dial, settings);
-    if (typeof target !== 'function' && isUsed) throw usedTwice();
+    if (typeof given === 'string' || 'href' in given) return dialUrl(given, settings);
+    if (typeof target !== 'function' && isUsed) throw notNew('EALREADY', -114, 'used');
     isUsed = true;
     return given;
   };
@@ -68,32 +66,24 @@ export function webSocket(target: WebSocketTarget | (() => WebSocketTarget), opt
 
 function checkTarget(target: unknown): void {
   if (typeof target === 'string' || (isObject(target) && ('href' in target || 'readyState' in target))) return;
-  throw new TypeError(`expected webSocket to get a URL, a WebSocket or a function that returns one, got ${describeWithType(target)}`);
+  throw wrongTarget(describeWithType(target));
 }
 
-function dialUrl(url: string | { readonly href: string }, { guard }: Dial, { WebSocketCtor, protocols }: WebSocketSettings): WebSocketLike {
+function dialUrl(url: string | { readonly href: string }, { WebSocketCtor, protocols }: WebSocketSettings): WebSocketLike {
   const href = typeof url === 'string' ? url : url.href;
   const Ctor = WebSocketCtor ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket;
   if (!Ctor) throw new TypeError('expected a global WebSocket, which this runtime does not have; set `WebSocketCtor`, such as that of ws');
-  if (guard && URL.canParse(href)) {
-    const { hostname, port, protocol } = new URL(href);
-    const blocked = judgeName(guard, hostname.replace(/^\[|\]$/g, ''), Number(port) || (protocol === 'wss:' ? 443 : 80));
-    if (blocked) throw blocked;
-  }
   try {
     return new Ctor(href as never, protocols as never);
   } catch (error) {
     // A wrong URL, or wrong `protocols`. The message of the runtime may have the URL, and that a token.
-    throw (error as { name?: unknown } | null)?.name === 'SyntaxError' ? wrongUrl(href) : error;
+    throw (error as { name?: unknown } | null)?.name === 'SyntaxError'
+      ? wrongTarget(`${describeWithType(href)} that is not such a URL, or wrong \`protocols\``)
+      : error;
   }
 }
 
-function wrongUrl(href: string): TypeError {
-  const expected = 'expected webSocket to get a URL such as wss://example.com/chat, without `#`, and valid `protocols`';
-  return new TypeError(`${expected}, got ${describeWithType(href)} as URL`);
-}
-
-function usedTwice(): IOStreamError {
-  const message = 'a WebSocket carries one connection; pass a URL or a function that makes a new one for each';
-  return new IOStreamError('EALREADY', { phase: 'connect', errno: -114, message });
+function wrongTarget(got: string): TypeError {
+  const expected = 'a URL such as wss://example.com/chat without `#`, a WebSocket, or a function that returns one';
+  return new TypeError(`expected webSocket to get ${expected}; got ${got}`);
 }
