@@ -188,8 +188,8 @@ describe('a printed IOStreamError', () => {
       "code: 'EPROXY'",
       'status: 403',
       "handle: '[Socket]'",
-      '[cause]: IOStreamError: read ECONNRESET [ECONNRESET]\n      at ',
-      '[cause]: TypeError: below\n        at ',
+      'cause: IOStreamError: read ECONNRESET [ECONNRESET]\n      at ',
+      'cause: TypeError: below\n        at ',
       "syscall: 'read'",
     ])
       expect(text).toContain(part);
@@ -214,7 +214,7 @@ describe('a printed IOStreamError', () => {
     expect(both.toJSON()).toMatchObject({
       cause: { name: 'AggregateError', message: 'all failed', errors: [{ code: 'ECONNREFUSED', port: 9 }, 'no error', '[Object]'] },
     });
-    expect(inspect(both)).toContain('[errors]: [');
+    expect(inspect(both)).toContain('errors: [');
     expect(inspect(both) + JSON.stringify(both)).not.toContain('hidden-2');
   });
 
@@ -223,7 +223,7 @@ describe('a printed IOStreamError', () => {
     first.cause = new Error('second', { cause: first });
     const cyclic = new IOStreamError('EPROTOCOL', { phase: 'read', cause: first });
     expect(JSON.stringify(cyclic)).toContain('"second"');
-    expect(inspect(cyclic)).toContain('[cause]: Error: second');
+    expect(inspect(cyclic)).toContain('cause: Error: second');
   });
 
   it('shows an abort reason, whose fields are getters', () => {

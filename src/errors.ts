@@ -155,13 +155,13 @@ function print(this: IOStreamError, depth: number, options: object, inspect: (va
  */
 export class IOStreamError extends Error {
   /** The name of the error, to compare with: a code of this library, or Node's. */
-  readonly code: string;
+  declare readonly code: string;
   /** The number of the code; 0 if it has none. */
-  readonly errno: number;
+  declare readonly errno: number;
   /** The phase in which the error occurred. */
-  readonly phase: Phase;
+  declare readonly phase: Phase;
   /** Whether the error closes the stream by default. */
-  readonly fatal: boolean;
+  declare readonly fatal: boolean;
   /** The name of the plugin that reported the error. Undefined for the wire and the stream itself. */
   declare layer?: string;
   /** System errors: the call that failed, such as `connect`. */
@@ -261,7 +261,8 @@ function withCode(text: string, code: string): string {
   return text.replaceAll(suffix, '') + suffix;
 }
 
-interface SystemError extends Error {
+/** An error of Node, or of a library that gives its errors a code. */
+export interface SystemError extends Error {
   readonly code: string;
   readonly errno?: number;
   readonly syscall?: string;
@@ -269,6 +270,7 @@ interface SystemError extends Error {
   readonly port?: number;
 }
 
-function isSystemError(error: unknown): error is SystemError {
+/** Whether an error has a code of its own, as those of Node have. */
+export function isSystemError(error: unknown): error is SystemError {
   return error instanceof Error && typeof (error as Partial<SystemError>).code === 'string';
 }

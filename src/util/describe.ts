@@ -1,18 +1,15 @@
 /** Formats a value for an error message: short, with its type. Hides text that may be a URL, which may contain a password. */
 export function describeValue(value: unknown): string {
-  if (typeof value === 'string' && !/@|:\/\//.test(value))
-    return `${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)} (string)`;
-  if (typeof value === 'object' && value !== null && !Array.isArray(value))
-    return `an object (${Object.prototype.toString.call(value).slice(8, -1)})`;
+  if (typeof value === 'string' && !/@|:\/\//.test(value)) return `${JSON.stringify(value.slice(0, 40))} (string)`;
   return /number|boolean|bigint|symbol/.test(typeof value) ? `${String(value)} (${typeof value})` : describeWithType(value);
 }
 
 /** Formats only the type of a value, and the length of a string, because the value may be a secret. */
 export function describeWithType(value: unknown): string {
   if (typeof value === 'string') return `a string of ${new TextEncoder().encode(value).length} bytes`;
-  if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return `an array of ${value.length}`;
-  return `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`;
+  if (value === null || value === undefined) return String(value);
+  return typeof value === 'object' ? `an object (${Object.prototype.toString.call(value).slice(8, -1)})` : `a ${typeof value}`;
 }
 
 /** Formats the value of a number, and only the type of any other value. */

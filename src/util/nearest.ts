@@ -1,21 +1,21 @@
-/** Finds the known name that a misspelt one most likely means. It differs in one or two letters, or is longer or shorter at its end. */
+/** Finds the known name that a misspelt one most likely means: at most two letters differ, in any order, or one starts with the other. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
-  if (name.length > MAX_LENGTH) return undefined;
-  const text = name.toLowerCase();
-  const find = (test: (each: string) => boolean): string | undefined => known.find((each) => test(each.toLowerCase()));
-  const within = (edits: number): string | undefined => find((each) => differsBy(edits, text, each));
-  const isCut = (each: string): boolean => Math.min(text.length, each.length) >= 3 && (text.startsWith(each) || each.startsWith(text));
-  return within(0) ?? within(1) ?? (name.length < 6 ? undefined : within(2)) ?? find(isCut);
+  const text = name.slice(0, MAX_LENGTH).toLowerCase();
+  const difference = (each: string): number => {
+    const lower = each.toLowerCase();
+    const isCut = text.length > 2 && (text.startsWith(lower) || lower.startsWith(text));
+    return Math.min(isCut ? MAX_DIFFERENCE : Infinity, countLeft(text, lower) + countLeft(lower, text));
+  };
+  const near = known.filter((each) => difference(each) <= MAX_DIFFERENCE);
+  return near.toSorted((a, b) => difference(a) - difference(b))[0];
 }
 
-/** Longer names get no suggestion: no option is as long. */
+const MAX_DIFFERENCE = 2;
+
+/** No option is as long. */
 const MAX_LENGTH = 40;
 
-/** Whether at most `edits` edits make one text of the other: letters to change, add, remove, or swap with their neighbour. */
-function differsBy(edits: number, a: string, b: string): boolean {
-  if (a === b || edits === 0) return a === b;
-  const after = (countA: number, countB: number, cost = 1): boolean => differsBy(edits - cost, a.slice(countA), b.slice(countB));
-  const isSame = (at: number, other: number): boolean => a.charCodeAt(at) === b.charCodeAt(other);
-  if (isSame(0, 0)) return after(1, 1, 0);
-  return after(1, 1) || after(1, 0) || after(0, 1) || (isSame(0, 1) && isSame(1, 0) && after(2, 2));
+/** Counts the letters of a name that remain without those of another. */
+function countLeft(name: string, other: string): number {
+  return Array.from(other).reduce((rest, letter) => rest.replace(letter, ''), name).length;
 }

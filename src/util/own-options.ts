@@ -22,9 +22,7 @@ export function ownOptions<T extends object>(options: T, caller: string, known?:
   if (typeof options !== 'object' || (options as unknown) === null || Array.isArray(options))
     throw new TypeError(`expected an object of options for ${caller}, got ${describeWithType(options)}`);
   const own = Object.setPrototypeOf({ ...options }, EMPTY_PROTOTYPE) as T;
-  const names: readonly string[] | undefined = known;
-  const unknown = names && Object.keys(own).find((name) => !names.includes(name));
-  if (names && unknown !== undefined) throw unknownOption(unknown, caller, names);
+  for (const name of Object.keys(own)) if (known && !known.includes(name as never)) throw unknownOption(name, caller, known);
   return own;
 }
 

@@ -3,9 +3,6 @@ import { definedOnly } from './defined-only.ts';
 /** Fields that are shown of an error of another origin. Other fields may hold a secret, or a whole socket. */
 const NODE_FIELDS: readonly string[] = ['code', 'errno', 'syscall', 'hostname', 'address', 'port', 'path'];
 
-/** Fields that `inspect` shows in its own format. */
-const INSPECTED_FIELDS: readonly string[] = ['name', 'message', 'stack', 'cause', 'errors'];
-
 /** Bounds a chain of causes, which may be a cycle, and the nesting of facts. */
 const MAX_DEPTH = 8;
 
@@ -21,11 +18,10 @@ export function errorToJson(error: Error, depth = 0, convert: Convert = errorToJ
   const linked = (thrown: unknown): unknown => anyToJson(thrown, depth + 1, convert);
   // Our own errors show all their fields: none of them holds a secret.
   const keys = name === 'IOStreamError' ? Object.keys(error) : NODE_FIELDS;
-  const fields = Object.fromEntries(keys.map((key) => [key, plain(error[key as keyof Error], 0)]));
   return definedOnly({
     ...{ name, code: undefined, errno: undefined, message }, // The order of the fields.
-    ...fields,
-    cause: cause === undefined ? cause : linked(cause),
+    ...Object.fromEntries(keys.map((key) => [key, plain(error[key as keyof Error])])),
+    cause: linked(cause),
     errors: error instanceof AggregateError ? error.errors.slice(0, MAX_ERRORS).map(linked) : undefined,
   });
 }
@@ -39,21 +35,19 @@ export function anyToJson(thrown: unknown, depth = 0, convert: Convert = errorTo
  * Returns a copy of an error for `inspect` to print, with the same class and stack, and with the fields of {@link errorToJson}. Pass
  * `customInspect: false`: the copies of our own errors would be copied again.
  */
-export function errorToPrint(error: Error, depth = 0): Error {
-  const copy = Object.create(Object.getPrototypeOf(error) as object) as Error;
-  for (const [key, value] of Object.entries({ ...errorToJson(error, depth, errorToPrint), stack: error.stack }))
-    Object.defineProperty(copy, key, { value, enumerable: !INSPECTED_FIELDS.includes(key) });
-  return copy;
+export function errorToPrint(error: Error, depth = 0): object {
+  const fields = { ...errorToJson(error, depth, errorToPrint), stack: error.stack };
+  return Object.create(Object.getPrototypeOf(error) as object, Object.getOwnPropertyDescriptors(fields)) as object;
 }
 
 /** Copies primitives, and to the depth arrays and plain objects. Of other objects, such as a socket, keeps the name of the class. */
-function plain(value: unknown, depth: number): unknown {
+function plain(value: unknown, depth = 0): unknown {
   if (typeof value === 'bigint' || typeof value === 'symbol') return String(value);
   if (Object(value) !== value) return value;
   const next = (each: unknown): unknown => plain(each, depth + 1);
-  const prototype: unknown = Object.getPrototypeOf(value);
+  const { name } = (value as { constructor?: { name: string } }).constructor ?? Object;
   if (depth < MAX_DEPTH && Array.isArray(value)) return value.map(next);
-  if (depth < MAX_DEPTH && (prototype === Object.prototype || prototype === null))
+  if (depth < MAX_DEPTH && name === 'Object')
     return Object.fromEntries(Object.entries(value as object).map(([key, each]) => [key, next(each)]));
-  return `[${(value as { constructor?: { name: string } }).constructor?.name ?? 'Object'}]`;
+  return `[${name}]`;
 }

@@ -1,6 +1,6 @@
-import { throwError } from 'rxjs';
+import { Observable } from 'rxjs';
 
 /** Reports an error that has no handler as RxJS does: to `config.onUnhandledError`, otherwise as an uncaught exception. */
 export function reportUnhandled(error: unknown): void {
-  throwError(() => error).subscribe();
+  new Observable((out) => out.error(error)).subscribe();
 }
