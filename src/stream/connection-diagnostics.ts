@@ -1,5 +1,6 @@
 import { channelsOf } from '../util/diagnostics-channel.ts';
 import type { DialProbe } from '../wire/dial-probe.ts';
+import { isServed } from '../wire/served-wires.ts';
 import type { Endpoints } from '../wire/signal.ts';
 import type { ConnectionMessages } from './connection-messages.ts';
 import type { Lifetime } from './lifetime.ts';
@@ -27,8 +28,9 @@ const channel = /* @__PURE__ */ channelsOf<Messages>();
 
 const DIAL = /* @__PURE__ */ channel('connection:dial');
 
-export function publishDial({ id, io, settings, lifetime }: DiagnosedFully, role: 'client' | 'server'): void {
+export function publishDial({ id, io, settings, lifetime }: DiagnosedFully, wasAccepted: boolean): void {
   if (!DIAL.hasSubscribers) return;
+  const role = wasAccepted || isServed(settings.wire) ? 'server' : 'client';
   DIAL.publish({ id, stream: io, role, target: targetOf(settings), layers: Object.keys(settings.plugin), startedAt: lifetime.startedAt });
 }
 

@@ -1,4 +1,3 @@
-import { noop } from 'rxjs';
 import type { DialProbe } from '../wire/dial-probe.ts';
 import type { ClosedReport } from './report.ts';
 
@@ -8,10 +7,14 @@ export interface Diagnosed {
   readonly io: object;
 }
 
-export const publishDial: (connection: Diagnosed, role: 'client' | 'server') => void = noop;
-export const probeOf: (connection: Diagnosed) => DialProbe | undefined = noop as () => undefined;
-export const publishConnected: (connection: Diagnosed) => void = noop;
-export const publishPaused: (connection: Diagnosed, direction: 'in' | 'out', isPaused: boolean) => void = noop;
-export const publishLimit: (connection: Diagnosed, name: 'inBufLimit' | 'outBufLimit', limit: number, bytes: number) => void = noop;
-export const publishError: (connection: Diagnosed, error: unknown, fatal: boolean) => void = noop;
-export const publishClosed: (connection: Diagnosed, report: ClosedReport | undefined) => void = noop;
+// Empty functions, and not `noop`: a bundler drops calls of these.
+
+export function publishDial(_connection: Diagnosed, _wasAccepted: boolean): void {}
+export function probeOf(_connection: Diagnosed): DialProbe | undefined {
+  return undefined;
+}
+export function publishConnected(_connection: Diagnosed): void {}
+export function publishPaused(_connection: Diagnosed, _direction: 'in' | 'out', _isPaused: boolean): void {}
+export function publishLimit(_connection: Diagnosed, _name: 'inBufLimit' | 'outBufLimit', _limit: number, _bytes: number): void {}
+export function publishError(_connection: Diagnosed, _error: unknown, _fatal: boolean): void {}
+export function publishClosed(_connection: Diagnosed, _report: ClosedReport | undefined): void {}

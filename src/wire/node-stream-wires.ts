@@ -14,3 +14,8 @@ export function markNodeStream(wire: MarkedWire): Wire {
 export function isNodeStream(wire: MarkedWire): boolean {
   return wire[IS_NODE_STREAM] === true;
 }
+
+/** Marks `wire`, which adds no layer to `below`, as `below` is marked, and returns it. */
+export function markAs(below: Wire, wire: Wire): Wire {
+  return isNodeStream(below) ? markNodeStream(wire) : wire;
+}

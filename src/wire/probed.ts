@@ -1,16 +1,16 @@
 import type { Observer, OperatorFunction } from 'rxjs';
 import type { DialProbe } from './dial-probe.ts';
 import { connectTo, direct } from './direct.ts';
-import type { Flow, Up } from './signal.ts';
+import type { Dial, Flow, Up } from './signal.ts';
 
 /** The layers on both sides of a boundary in a stack. Undefined: the wire below, or what is on top of the stack. */
-export interface Boundary {
+interface Boundary {
   readonly below: string | undefined;
   readonly above: string | undefined;
 }
 
 /**
- * Reports to a probe when the layer below a boundary has connected or failed, and thus the layer above it starts.
+ * Reports to the probe of a dial when the layer below a boundary has connected or failed, and thus the layer above it starts.
  *
  * ```text
  *   above:  handshake 'start' ◀─┐
@@ -20,8 +20,9 @@ export interface Boundary {
  *
  * Outbound signals do not pass here.
  */
-export function probed(operator: OperatorFunction<Flow, Up>, probe: DialProbe, boundary: Boundary): OperatorFunction<Flow, Up> {
-  return direct((up) => connectTo(operator, new BoundaryObserver(up, probe, boundary)));
+export function probed(operator: OperatorFunction<Flow, Up>, { probe }: Dial, below?: string, above?: string): OperatorFunction<Flow, Up> {
+  const isInStack = below !== undefined || above !== undefined;
+  return probe && isInStack ? direct((up) => connectTo(operator, new BoundaryObserver(up, probe, { below, above }))) : operator;
 }
 
 /** Passes inbound signals, and reports the first `connected` and an error before it. */

@@ -2,7 +2,7 @@ import type { OperatorFunction } from 'rxjs';
 import { bareHost } from '../util/host.ts';
 import { describeWithType } from '../util/describe.ts';
 import { isDirect } from './direct.ts';
-import { isNodeStream, markNodeStream } from './node-stream-wires.ts';
+import { markAs } from './node-stream-wires.ts';
 import { probed } from './probed.ts';
 import type { Dial, Flow, Plugin, Target, Up, Wire } from './signal.ts';
 
@@ -41,14 +41,14 @@ export function pluginEntries(plugins: Plugins): readonly (readonly [string, Plu
 export function stack(plugins: Plugins, wire: Wire): Wire {
   const entries = pluginEntries(plugins);
   const lowest = entries.at(-1)?.[0];
-  const bottom: Wire = (dial) => atBoundary(wire(named(dial, undefined)), dial, undefined, lowest);
+  const bottom: Wire = (dial) => probed(wire(named(dial, undefined)), dial, undefined, lowest);
   return entries.reduceRight<Wire>(
     (below, [name, plugin], index) => {
       const layer = layerOf(name, plugin, below);
       const above = entries[index - 1]?.[0];
-      return (dial) => atBoundary(operatorOf(name, plugin, layer, named(dial, name)), dial, name, above);
+      return (dial) => probed(operatorOf(name, plugin, layer, named(dial, name)), dial, name, above);
     },
-    isNodeStream(wire) ? markNodeStream(bottom) : bottom,
+    markAs(wire, bottom),
   );
 }
 
@@ -70,12 +70,6 @@ function operatorOf(name: string, plugin: Plugin, layer: Wire, dial: Dial): Oper
     if (typeof up$ !== 'object' || !('subscribe' in up$)) throw notAPlugin(name, plugin, NO_WIRE);
     return up$;
   };
-}
-
-/** Lets the probe of a dial follow the layers on both sides of a boundary. */
-function atBoundary(operator: OperatorFunction<Flow, Up>, { probe }: Dial, below?: string, above?: string): OperatorFunction<Flow, Up> {
-  const isInStack = below !== undefined || above !== undefined;
-  return probe && isInStack ? probed(operator, probe, { below, above }) : operator;
 }
 
 const NO_WIRE = 'it returned another function than a wire';
