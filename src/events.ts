@@ -24,7 +24,7 @@ const NAMES: readonly (readonly [EventMask, string])[] = [
 ];
 
 /** The mask of all events. */
-export const ALL_EVENTS: EventMask = /* @__PURE__ */ NAMES.reduce((mask, [bit]) => mask | bit, 0);
+export const ALL_EVENTS: EventMask = RESOLVED | CONNECTED | IN | OUT | EOF | SENT;
 
 /**
  * Returns the names of the events in a mask, in the order of their bits. Ignores all other bits.

@@ -169,7 +169,7 @@ describe('ByteBuffer', () => {
     const chunk = of('abc');
     const whatIf = (happens: (buffer: ByteBuffer) => unknown, unseen = true): boolean => {
       const buffer = new ByteBuffer();
-      buffer.append(chunk, unseen);
+      buffer.appendBriefly(chunk, unseen);
       happens(buffer);
       return buffer.exclusiveChunk === chunk;
     };
@@ -177,7 +177,7 @@ describe('ByteBuffer', () => {
     expect(whatIf(() => undefined, false)).toBe(false);
     expect(whatIf((buffer) => buffer.compact())).toBe(true);
     expect(whatIf((buffer) => buffer.view())).toBe(false);
-    expect(whatIf((buffer) => buffer.append(of('d'), true))).toBe(false);
+    expect(whatIf((buffer) => buffer.append(of('d')))).toBe(false);
     expect(whatIf((buffer) => buffer.take(1))).toBe(false);
     expect(whatIf((buffer) => buffer.take(3))).toBe(false);
     expect(whatIf((buffer) => buffer.append(buffer.take(3)))).toBe(false);

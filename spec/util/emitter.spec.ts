@@ -7,7 +7,7 @@ interface Source {
   readonly values$: Observable<number>;
   emit(value: number): void;
   complete(): void;
-  readonly isObserved: boolean;
+  readonly isEmpty: boolean;
 }
 
 function subject(): Source {
@@ -16,8 +16,8 @@ function subject(): Source {
     values$,
     emit: (value) => values$.next(value),
     complete: () => values$.complete(),
-    get isObserved() {
-      return values$.observed;
+    get isEmpty() {
+      return !values$.observed;
     },
   };
 }
@@ -93,15 +93,15 @@ describe.each<[name: string, make: () => Source]>([
 
   it('knows whether it has a subscriber', () => {
     const source = make();
-    const seen = [source.isObserved];
+    const seen = [source.isEmpty];
     const all = [1, 2, 3].map(() => source.values$.subscribe());
-    seen.push(source.isObserved);
+    seen.push(source.isEmpty);
     for (const each of all.slice(0, 2)) each.unsubscribe();
-    seen.push(source.isObserved);
+    seen.push(source.isEmpty);
     all[2]?.unsubscribe();
-    seen.push(source.isObserved);
+    seen.push(source.isEmpty);
     source.values$.subscribe();
     source.complete();
-    expect([...seen, source.isObserved]).toStrictEqual([false, true, true, false, false]);
+    expect([...seen, source.isEmpty]).toStrictEqual([true, false, false, true, true]);
   });
 });

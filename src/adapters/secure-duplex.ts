@@ -27,9 +27,9 @@ export class SecureDuplex extends IOStreamDuplex {
     // Emits 'connect' before the handshake, as a TLSSocket does. Only for the topmost plugin: TLS below others may end at a proxy.
     const [[topmost, plugin] = []] = pluginEntries(late?.plugin ?? io.plugin);
     if (io.state !== 'opening' || !plugin || !isTls(plugin)) return;
-    internalsOf(io).tlsStart$.subscribe((layer) => {
+    internalsOf(io).onTlsStart = (layer) => {
       if (layer === topmost) this.emitConnect();
-    });
+    };
   }
 
   get encrypted(): boolean {

@@ -1,6 +1,6 @@
 import { map } from 'rxjs';
-import { ByteBuffer } from '../protocol/byte-buffer.ts';
 import { concatBytes } from '../util/concat-bytes.ts';
+import { indexOfBytes } from '../util/index-of-bytes.ts';
 import { describeWithType } from '../util/describe.ts';
 import type { Codec } from './codec.ts';
 import { codecOptions } from './codec-options.ts';
@@ -60,10 +60,8 @@ export function delimited(options: DelimitedOptions): Codec<Uint8Array, Uint8Arr
       map((message) => {
         const frame = frameBytes(message, maxLength);
         const whole = concatBytes([frame, delimiter]);
-        const buffer = new ByteBuffer();
-        buffer.assign(whole);
         // Search frame and delimiter together: a match may begin in the frame and end in the delimiter.
-        const at = buffer.indexOf(delimiter, 0, whole.length);
+        const at = indexOfBytes(whole, delimiter);
         if (at < frame.length) throw unencodable(`expected a frame without its delimiter inside, got it at byte ${at}`);
         return whole;
       }),

@@ -54,7 +54,7 @@ export class ObservedConnections extends Subscription {
     this.#connections.set(message.id, observed);
     const spans = (observed.spans = new ConnectionSpans(this.#tracer, message, this.#attributes));
     // The callbacks of an accepted stream run in the context of its span. Those of a client keep the context of the code that dials.
-    if (message.role === 'server') context.with(spans.context, () => internalsOf(message.stream).captureContext());
+    if (message.role === 'server') context.with(spans.context, () => internalsOf(message.stream).inbound.capture());
   }
 
   #onResolved(message: ResolvedMessage): void {

@@ -33,27 +33,17 @@ export class ByteBuffer {
     return this.#isExclusive && this.#start === 0 ? this.#memory : undefined;
   }
 
-  /** Returns the position of the first complete `wanted` between `from` and `to`, or -1. Runs for each chunk, so it creates no view. */
-  indexOf(wanted: Uint8Array, from: number, to: number): number {
-    const memory = this.#memory;
-    for (let at = this.#start + from; at + wanted.length <= this.#start + to; at += 1) {
-      let same = 0;
-      while (same < wanted.length && memory[at + same] === wanted[same]) same += 1;
-      if (same === wanted.length) return at - this.#start;
-    }
-    return -1;
-  }
-
-  /** @param unseen whether no other code has, or will have, a reference to these bytes. */
-  append(bytes: Uint8Array, unseen = false): void {
+  append(bytes: Uint8Array): void {
     // Adopted without a copy, unless that would retain a much larger backing buffer.
-    if (this.length > 0 || bytes.length * 2 >= bytes.buffer.byteLength) this.appendBriefly(bytes, unseen);
+    if (this.length > 0 || bytes.length * 2 >= bytes.buffer.byteLength) this.appendBriefly(bytes);
     else if (bytes.length > 0) this.#copy(bytes);
   }
 
   /**
    * Appends bytes that are likely to be taken at once: without a copy if the buffer is empty, whatever the size of their backing
    * buffer. Small chunks then need no allocation. Call `compact` when the readers have taken what they need.
+   *
+   * @param unseen whether no other code has, or will have, a reference to these bytes.
    */
   appendBriefly(bytes: Uint8Array, unseen = false): void {
     if (bytes.length === 0) return;

@@ -2,6 +2,7 @@ import { EPROTOCOL, IOStreamError, type Phase } from '../errors.ts';
 import { ByteBuffer } from './byte-buffer.ts';
 import { isNeed, notANeed, type BytesNeed, type Need, type Talk } from './need.ts';
 import type { ByteSource } from './pending-read.ts';
+import { indexOfBytes } from '../util/index-of-bytes.ts';
 
 /** Options of a {@link GeneratorRunner}. */
 export interface GeneratorRunnerOptions {
@@ -132,7 +133,7 @@ export class GeneratorRunner<T> implements ByteSource {
     if ('count' in need) return need.count <= end ? need.count : undefined;
     const { until, limit } = need;
     const to = Math.min(end, limit);
-    const found = this.unread.indexOf(until, this.#searched, to);
+    const found = indexOfBytes(this.unread.view(), until, this.#searched, to);
     if (found >= 0) return found + until.length;
     this.#searched = Math.max(0, to - until.length + 1);
     return undefined;

@@ -1,4 +1,4 @@
-import { type ObservableInput, type Subscriber } from 'rxjs';
+import type { ObservableInput, Observer, Subscriber } from 'rxjs';
 import { guardedSubscriber } from '../util/guarded-subscriber.ts';
 import { subscribeTo } from './subscribe-to.ts';
 
@@ -7,9 +7,7 @@ export class ActiveHandlers<T, R> {
   readonly #out: Subscriber<R>;
   readonly #handle: (value: T) => ObservableInput<R>;
   readonly #concurrency: number;
-  readonly #complete: () => void;
-  readonly #next: (value: R) => void;
-  readonly #error: (error: unknown) => void;
+  readonly #observer: Observer<R>;
   #active = 0;
 
   /** @param onComplete called when one of the Observables has completed. */
@@ -17,11 +15,13 @@ export class ActiveHandlers<T, R> {
     this.#out = out;
     this.#handle = handle;
     this.#concurrency = concurrency;
-    this.#next = (value) => out.next(value);
-    this.#error = (error) => out.error(error);
-    this.#complete = () => {
-      this.#active -= 1;
-      onComplete();
+    this.#observer = {
+      next: (value) => out.next(value),
+      error: (error) => out.error(error),
+      complete: () => {
+        this.#active -= 1;
+        onComplete();
+      },
     };
   }
 
@@ -37,7 +37,7 @@ export class ActiveHandlers<T, R> {
 
   start(value: T): void {
     this.#active += 1;
-    const inner = guardedSubscriber<R>({ next: this.#next, error: this.#error, complete: this.#complete, caught: this.#error });
+    const inner = guardedSubscriber(this.#observer);
     this.#out.add(inner);
     subscribeTo(() => this.#handle(value), inner);
   }

@@ -1,4 +1,4 @@
-import { NEVER } from 'rxjs';
+import { Observable } from 'rxjs';
 import { ALL_EVENTS } from '../events.ts';
 import { checkOption, checkOptions, type OptionSet, type Rule, type Rules } from '../util/check-options.ts';
 import { describeValue, describeWithType } from '../util/describe.ts';
@@ -83,4 +83,4 @@ function checkParts(copy: Mutable<Omit<StreamOptions<never>, keyof EndpointOptio
   checkCallback(copy.cb, copy.method ?? DEFAULTS.method);
 }
 
-const NO_WIRE: Wire = () => () => NEVER;
+const NO_WIRE: Wire = () => () => new Observable();

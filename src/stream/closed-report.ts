@@ -17,17 +17,10 @@ export class ClosedReport implements Facts {
   declare readonly closedAt: number;
 
   /** Leaves out what is undefined. */
-  constructor({ by, error, facts, bytesIn, bytesOut, unsent, startedAt, connectedAt, closedAt }: OrUndefined<Facts>) {
-    // One field at a time: a copy by `Object.entries` took a tenth of the CPU of an accepted connection.
-    this.by = by;
-    if (error !== undefined) this.error = error;
-    if (facts !== undefined) this.facts = facts;
-    this.bytesIn = bytesIn;
-    this.bytesOut = bytesOut;
-    this.unsent = unsent;
-    this.startedAt = startedAt;
-    if (connectedAt !== undefined) this.connectedAt = connectedAt;
-    this.closedAt = closedAt;
+  constructor(fields: OrUndefined<Facts>) {
+    const report = this as unknown as Record<string, unknown>;
+    // Not by `Object.entries`, which took a tenth of the CPU of an accepted connection.
+    for (const name in fields) if (fields[name as keyof Facts] !== undefined) report[name] = fields[name as keyof Facts];
   }
 
   toJSON(): object {

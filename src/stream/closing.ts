@@ -107,22 +107,22 @@ export class Closing {
 
   /** Reports a fatal error to all handlers, then frees everything. */
   fail(error: IOStreamError, isHandled = false): void {
-    const { lifetime, errors, flow } = this.#parts;
-    lifetime.isFailing = true;
-    publishError(this.#parts, error, true);
-    errors.emitFatal(error, isHandled);
-    if (lifetime.state === 'closed') return;
-    flow.error(error);
-    this.finish('error', error, { error });
+    const { errors } = this.#parts;
+    this.#fail(error, () => errors.emitFatal(error, isHandled));
     if (errors.isUnhandled) this.#parts.requestTick();
   }
 
   /** Fails because a callback threw, unless it has closed the stream before or a fatal error is being reported. */
   failByThrow(error: unknown): void {
+    if (this.#parts.lifetime.isActive) this.#fail(error);
+  }
+
+  #fail(error: unknown, emit?: () => void): void {
     const { lifetime, flow } = this.#parts;
-    if (!lifetime.isActive) return;
     lifetime.isFailing = true;
     publishError(this.#parts, error, true);
+    emit?.();
+    if (lifetime.state === 'closed') return;
     flow.error(error);
     this.finish('error', error, { error });
   }

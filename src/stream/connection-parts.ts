@@ -1,8 +1,8 @@
+import type { Watchdog } from '../util/watchdog.ts';
 import type { Observer } from 'rxjs';
 import type { IOStreamError } from '../errors.ts';
 import type { Flow, LayerDetails } from '../wire/signal.ts';
 import type { ErrorPolicy } from './error-policy.ts';
-import type { IdleTimer } from './idle-timer.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Notifier } from './notifier.ts';
 import type { StreamSettings } from './settings.ts';
@@ -24,10 +24,10 @@ export interface ConnectionParts {
   readonly lifetime: Lifetime;
   readonly notifier: Notifier;
   readonly errors: ErrorPolicy;
-  /** Whether the wire has completed or failed. */
-  readonly hasWireEnded: boolean;
+  /** `hasWireEnded`: whether the wire has completed or failed. */
+  readonly inbound: { readonly hasWireEnded: boolean };
   /** Runs while the stream is open and `timeouts.idle` is on. */
-  readonly idle: IdleTimer | undefined;
+  readonly idle: Watchdog | undefined;
   /** Receives outbound signals. */
   readonly flow: Observer<Flow>;
   /** Number of sends that are active or queued. */

@@ -1,11 +1,11 @@
-import { ReplaySubject, Subject, type Observable, type Observer, type Unsubscribable } from 'rxjs';
+import { ReplaySubject, type Observable, type Observer, type Unsubscribable } from 'rxjs';
 import type { IOStreamError } from '../errors.ts';
 import { connectTo } from '../wire/direct.ts';
 import { layerEndpoints } from '../wire/endpoints.ts';
-import { isServed } from '../wire/served-wires.ts';
 import { nextConnectionId } from '../util/connection-id.ts';
 import { ticksOf, type TickQueue, type TickTarget } from '../util/tick-queue.ts';
-import type { Endpoints, Flow, LayerDetails, Timeouts, Up } from '../wire/signal.ts';
+import type { Watchdog } from '../util/watchdog.ts';
+import type { Endpoints, Flow, LayerDetails, Timeouts } from '../wire/signal.ts';
 import { AwaitedClose } from './awaited-close.ts';
 import { Closing } from './closing.ts';
 import type { ConnectionFields, ConnectionParts } from './connection-parts.ts';
@@ -14,7 +14,7 @@ import { dialStack } from './dial.ts';
 import { ErrorPolicy } from './error-policy.ts';
 import type { FailureTarget } from './failure-target.ts';
 import { NO_HANDLE, type Handle } from './handle.ts';
-import { IdleTimer } from './idle-timer.ts';
+import { idleTimer } from './idle-timer.ts';
 import { Inbound } from './inbound.ts';
 import { isAccepted } from './is-accepted.ts';
 import { Lifetime } from './lifetime.ts';
@@ -41,25 +41,27 @@ const NO_DETAILS: Readonly<Record<string, LayerDetails>> = /* @__PURE__ */ Objec
  */
 export class Connection implements ConnectionParts, FailureTarget, TickTarget {
   readonly id: number = nextConnectionId();
-  readonly io: ConnectionFields;
-  readonly settings: StreamSettings;
-  readonly lifetime: Lifetime;
-  readonly notifier: Notifier;
-  readonly errors: ErrorPolicy;
-  readonly reads: ReadSide;
-  readonly writes: WriteSide;
-  readonly closing: Closing;
-  readonly #inbound: Inbound;
+  declare readonly io: ConnectionFields;
+  declare readonly settings: StreamSettings;
+  declare readonly lifetime: Lifetime;
+  declare readonly notifier: Notifier;
+  declare readonly errors: ErrorPolicy;
+  declare readonly reads: ReadSide;
+  declare readonly writes: WriteSide;
+  declare readonly closing: Closing;
+  declare readonly inbound: Inbound;
   readonly #ticks: TickQueue;
   isTickDue = false;
-  idle: IdleTimer | undefined;
+  /** Called with the name of each TLS layer that starts its handshake. */
+  onTlsStart: ((layer: string | undefined) => void) | undefined;
+  idle: Watchdog | undefined;
   details: Readonly<Record<string, LayerDetails>> = NO_DETAILS;
   handle: Handle = NO_HANDLE;
+  /** Undefined if it was not dialled. */
+  wire: Unsubscribable | undefined;
   #isUnref = false;
   #flow: Observer<Flow> | undefined;
-  #wire: Unsubscribable | undefined;
   #sends: SendQueue | undefined;
-  #tlsStart: Subject<string | undefined> | undefined;
 
   /** @param io the stream that callbacks get. */
   constructor(io: ConnectionFields, options: StreamOptions<never>) {
@@ -72,7 +74,7 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
     this.reads = new ReadSide(this);
     this.writes = new WriteSide(this);
     this.closing = new Closing(this);
-    this.#inbound = new Inbound(this);
+    this.inbound = new Inbound(this);
     this.#ticks = ticksOf(settings.scheduler);
   }
 
@@ -83,27 +85,24 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
    */
   start(options: StreamOptions<never>): void {
     const { signal, fh } = this.settings;
-    const dialed = dialStack(options, this, (layer) => this.#tlsStart?.next(layer));
+    const dialed = dialStack(options, this, (layer) => this.onTlsStart?.(layer));
     this.requestTick();
-    if (signal) this.closing.closeOnAbort(signal, (close) => this.#inbound.defer(close));
+    if (signal) this.closing.closeOnAbort(signal, (close) => this.inbound.defer(close));
     // Already aborted: do not dial. An `fh` is still opened, since the stream owns it and must free it.
-    const connection = signal?.aborted && fh === undefined ? undefined : connectTo(dialed, this.#inbound);
-    if (connection) this.#flow = this.#wire = connection;
-    publishDial(this, isAccepted(options) || isServed(this.settings.wire) ? 'server' : 'client');
+    const connection = signal?.aborted && fh === undefined ? undefined : connectTo(dialed, this.inbound);
+    if (connection) this.#flow = this.wire = connection;
+    publishDial(this, isAccepted(options));
     connection?.start();
   }
 
   /** Receives outbound signals. Buffers them if there is no wire. */
   get flow(): Observer<Flow> {
-    return tappedFlow(this, this.#outbound);
+    return tappedFlow(this, this.outbound);
   }
 
-  get #outbound(): Observer<Flow> {
+  /** Receives outbound signals that are not published. */
+  get outbound(): Observer<Flow> {
     return (this.#flow ??= new ReplaySubject<Flow>(Infinity));
-  }
-
-  get hasWireEnded(): boolean {
-    return this.#inbound.hasWireEnded;
   }
 
   connected(layers: readonly LayerDetails[]): void {
@@ -130,11 +129,6 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
     else this.handle.unref?.();
   }
 
-  /** Makes the async context of the caller that of all callbacks of the stream. */
-  captureContext(): void {
-    this.#inbound.capture();
-  }
-
   changeTimeouts(wanted: Partial<Timeouts>): void {
     this.settings.changeTimeouts(wanted);
     this.writes.resetTimeout();
@@ -144,7 +138,7 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
   updateIdleTimer(): void {
     this.idle?.stop();
     const isWanted = this.lifetime.state === 'open' && this.settings.timeouts.idle !== Infinity;
-    this.idle = isWanted ? new IdleTimer(this.settings, this.errors, this.reads) : undefined;
+    this.idle = isWanted ? idleTimer(this.settings, this.errors, this.reads) : undefined;
   }
 
   // What others use of the stream
@@ -166,44 +160,28 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
     return this.#sends?.length ?? 0;
   }
 
-  /** Emits the name of each TLS layer that starts its handshake. */
-  get tlsStart$(): Observable<string | undefined> {
-    return (this.#tlsStart ??= new Subject());
-  }
-
   /** The `closed$` of the user: a subscriber handles the stream's error, and keeps the process alive during the close. */
   get awaitedClose$(): Observable<ClosedReport> {
     return (this.closing.awaited ??= new AwaitedClose(this.lifetime, this.settings, this.errors)).closed$;
   }
 
   flush(): void {
-    this.#inbound.flush();
-  }
-
-  /**
-   * Hands the wire to `successor` and closes. Inbound signals go to the successor from now on.
-   *
-   * @returns `down` for outbound signals, and `free`, which frees the wire.
-   */
-  upgrade(successor: Observer<Up>): { readonly down: Observer<Flow>; readonly free: () => void } {
-    this.#inbound.handOver(successor);
-    this.closing.finish('upgraded', undefined, {});
-    return { down: this.#outbound, free: () => this.#wire?.unsubscribe() };
+    this.inbound.flush();
   }
 
   // What the parts use
 
   flushSoon(): void {
-    this.#inbound.flushSoon();
+    this.inbound.flushSoon();
   }
 
   replayDeferred(): void {
-    this.#inbound.replayDeferred();
+    this.inbound.replayDeferred();
   }
 
   free(): void {
     publishFreed(this);
-    this.#wire?.unsubscribe();
+    this.wire?.unsubscribe();
   }
 
   fail(error: IOStreamError, isHandled?: boolean): void {
@@ -233,7 +211,7 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
   }
 
   onTick(): void {
-    this.#inbound.runInAsyncScope(this.#atTickEnd, this);
+    this.inbound.runInAsyncScope(this.#atTickEnd, this);
   }
 
   #atTickEnd(): void {
@@ -242,7 +220,7 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
     this.errors.reportKept();
     if (this.lifetime.isOpen) this.writes.flush();
     this.reads.pump();
-    if (this.#inbound.shouldAutoEnd()) this.writes.end();
+    if (this.inbound.shouldAutoEnd()) this.writes.end();
     if (!this.reads.isErrorHandled) this.errors.reportUnhandled();
   }
 }

@@ -46,7 +46,5 @@ export function consume<T>(reads: ReadSide, handle: (chunk: Bytes) => Observable
 
 /** Creates the error for a second `consume` or iteration while the first is active. */
 export function secondReader(): TypeError {
-  return new TypeError(
-    'expected one consume() or iteration of a stream at a time, got a second one while the first is active; unsubscribe the first, or share it',
-  );
+  return new TypeError('expected one consume() or iteration of a stream at a time, got a second one; unsubscribe the first, or share it');
 }

@@ -1,4 +1,4 @@
-import { Observable, type Subscriber, type Unsubscribable } from 'rxjs';
+import { Observable, type Subscriber } from 'rxjs';
 import { Subscribers } from '../util/subscribers.ts';
 import type { Bytes } from './bytes.ts';
 import { endReader, type ReadEnd } from './read-end.ts';
@@ -9,21 +9,6 @@ export interface ReadersOwner {
   /** Called before subscribers receive the end. */
   readerEnded(end: ReadEnd): void;
   readerLeft(): void;
-}
-
-/** Removes a subscriber of `data$`. */
-class ReaderTeardown implements Unsubscribable {
-  readonly #readers: DataReaders;
-  readonly #reader: Subscriber<Bytes>;
-
-  constructor(readers: DataReaders, reader: Subscriber<Bytes>) {
-    this.#readers = readers;
-    this.#reader = reader;
-  }
-
-  unsubscribe(): void {
-    this.#readers.remove(this.#reader);
-  }
 }
 
 /** Holds the subscribers of `data$`, and ends them. Not a Subject, which would add 0.7 KB to each idle connection. */
@@ -49,7 +34,7 @@ export class DataReaders extends Subscribers<Bytes> {
       return;
     }
     super.add(reader);
-    reader.add(new ReaderTeardown(this, reader));
+    reader.add(() => this.remove(reader));
     this.#owner.readerAdded();
   }
 

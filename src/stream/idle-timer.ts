@@ -1,5 +1,5 @@
 import { ETOIDLE, IOStreamError } from '../errors.ts';
-import { Watchdog, type WatchdogTarget } from '../util/watchdog.ts';
+import { Watchdog } from '../util/watchdog.ts';
 import type { ErrorPolicy } from './error-policy.ts';
 import type { StreamSettings } from './settings.ts';
 
@@ -9,41 +9,15 @@ interface Pausable {
   readonly isPaused: boolean;
 }
 
-/** Reports ETOIDLE when no byte was received or sent for `timeouts.idle`, from connect to close. */
-export class IdleTimer implements WatchdogTarget {
-  readonly isWaiting = true;
-  readonly #settings: StreamSettings;
-  readonly #errors: ErrorPolicy;
-  readonly #inbound: Pausable;
-  readonly #watchdog: Watchdog;
-
-  constructor(settings: StreamSettings, errors: ErrorPolicy, inbound: Pausable) {
-    this.#settings = settings;
-    this.#errors = errors;
-    this.#inbound = inbound;
-    this.#watchdog = new Watchdog(settings.scheduler, this);
-    this.#watchdog.touch();
-  }
-
-  get limit(): number {
-    return this.#settings.timeouts.idle;
-  }
-
-  /** Restarts the timeout: bytes were received or sent. */
-  touch(): void {
-    this.#watchdog.touch();
-  }
-
-  stop(): void {
-    this.#watchdog.stop();
-  }
-
-  onTimeout(): void {
-    if (this.#inbound.isPaused) {
-      this.touch();
-      return;
-    }
-    const message = `no bytes were received or sent for ${this.limit} ms (timeouts.idle)`;
-    this.#errors.report(new IOStreamError(ETOIDLE, { phase: 'read', message }));
-  }
+/** Starts what reports ETOIDLE when no byte was received or sent for `timeouts.idle`, unless reading is paused. */
+export function idleTimer({ scheduler, timeouts }: StreamSettings, errors: ErrorPolicy, reads: Pausable): Watchdog {
+  const limit = timeouts.idle;
+  const onTimeout = (): void => {
+    const message = `no bytes were received or sent for ${limit} ms (timeouts.idle)`;
+    if (reads.isPaused) timer.touch();
+    else errors.report(new IOStreamError(ETOIDLE, { phase: 'read', message }));
+  };
+  const timer = new Watchdog(scheduler, { limit, isWaiting: true, onTimeout });
+  timer.touch();
+  return timer;
 }

@@ -15,7 +15,7 @@ import type { WriteSide } from './write-side.ts';
  * - A peer that closes with unread input resets the connection.
  * - Node's TLS over a Duplex writes close_notify to a Duplex that has already ended or closed.
  */
-const RESET_CODES = /^(ECONNRESET|EPIPE|ERR_STREAM_(WRITE_AFTER_END|ALREADY_FINISHED|DESTROYED|PREMATURE_CLOSE))$/;
+const RESET_CODES = /^(ECONNRESET|EPIPE|ERR_STREAM_\w+)$/;
 
 /** The parts that inbound signals concern. */
 type InboundParts = ConnectionParts & { readonly reads: ReadSide; readonly writes: WriteSide; readonly closing: Closing };
@@ -78,13 +78,6 @@ export class Inbound extends AsyncContext implements Observer<Up> {
       if (deferred.length === 0) this.#deferred = undefined;
       replay?.();
     }
-  }
-
-  /** Passes all further signals to `successor`. */
-  handOver(successor: Observer<Up>): void {
-    this.next = (signal) => successor.next(signal);
-    this.error = (error) => successor.error(error);
-    this.complete = () => successor.complete();
   }
 
   /**

@@ -10,6 +10,7 @@ import type { SendSource } from './send-source.ts';
 import { send } from './send.ts';
 import { internalsOf, StreamFields } from './stream-fields.ts';
 import type { AnyDetails, AnyOwnFields, DetailsOf, MaybeDetails, OptionsOf, OwnFields } from './stream-of.ts';
+import { isCount } from '../util/value-tests.ts';
 import { SYMBOL_OBSERVABLE } from './symbol-observable.ts';
 import { usage } from './usage.ts';
 
@@ -185,8 +186,7 @@ class Stream<Details = AnyDetails> extends StreamFields<Details> {
 
   /** Removes and returns the first `count` bytes of `inBuf`; all of them if there are fewer, or without `count`. */
   read(count?: number): Bytes {
-    if (count !== undefined && !(Number.isSafeInteger(count) && count >= 0))
-      throw usage('`read(count)` to get a number of bytes', String(count));
+    if (count !== undefined && !isCount(count)) throw usage('`read(count)` to get a number of bytes', String(count));
     return internalsOf(this).reads.take(count);
   }
 

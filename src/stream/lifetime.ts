@@ -32,7 +32,7 @@ export class Lifetime {
   /** Set when the state becomes 'closed'. */
   report: ClosedReport | undefined;
   /** When the stream was created, in milliseconds on the clock of its scheduler. */
-  readonly startedAt: number;
+  declare readonly startedAt: number;
   #connectedAt: number | undefined;
   #opened: Subject<void> | undefined;
   #eof: Subject<void> | undefined;
@@ -119,8 +119,8 @@ export class Lifetime {
   /** Makes the report of the closed stream. `emitClosed` emits it, after the readers have received the end. */
   makeReport(by: ClosedReport['by'], error: unknown, bytesOut: number, unsent: number, now: number): void {
     const { endFacts: facts, bytesIn, startedAt } = this;
-    const times = { startedAt, connectedAt: this.#connectedAt, closedAt: now };
-    this.report = new ClosedReport({ by, error, facts, bytesIn, bytesOut, unsent, ...times });
+    const connectedAt = this.#connectedAt;
+    this.report = new ClosedReport({ by, error, facts, bytesIn, bytesOut, unsent, startedAt, connectedAt, closedAt: now });
   }
 
   emitClosed(): void {

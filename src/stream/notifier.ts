@@ -33,7 +33,7 @@ export class Notifier {
   /** Whether one of these events would reach a handler now. */
   wants(mask: EventMask): boolean {
     const { cb, onEvent } = this.#parts.settings;
-    return onEvent !== undefined || (this.#wanted(mask) !== 0 && (cb !== undefined || this.#events?.isObserved === true));
+    return onEvent !== undefined || (this.#wanted(mask) !== 0 && (cb !== undefined || this.#events?.isEmpty === false));
   }
 
   /** Reports events of an active stream: all to `onEvent`, the wanted ones to `cb` and `events$`. */
@@ -52,13 +52,13 @@ export class Notifier {
     const wanted = this.#wanted(mask);
     if (wanted === 0) return;
     this.#call(wanted);
-    if (this.#events?.isObserved) this.#events.emit({ io, mask: wanted });
+    if (this.#events?.isEmpty === false) this.#events.emit({ io, mask: wanted });
   }
 
   /** Reports an error, independent of `waitFor`. Returns whether it reached a handler. */
   emitError(error: IOStreamError): boolean {
     if (this.#completed) return false;
-    const isHandled = this.#parts.settings.cb !== undefined || this.#errors?.isObserved === true;
+    const isHandled = this.#parts.settings.cb !== undefined || this.#errors?.isEmpty === false;
     this.#call(0, error);
     this.#errors?.emit(error);
     return isHandled;

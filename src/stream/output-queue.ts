@@ -24,7 +24,8 @@ export class OutputQueue {
   #bytes = 0;
   /** Number of small chunks at the tail that are not joined yet. */
   #small = 0;
-  #position: number | undefined;
+  /** Where the next bytes are written from. Undefined: from the front, and written bytes are removed. */
+  position: number | undefined;
   /** Created when `content` joins chunks; released with them. */
   #joiner: ByteJoiner | undefined;
   /** Whether `content` was ever read: the caller may still hold the bytes. */
@@ -32,15 +33,7 @@ export class OutputQueue {
 
   /** Number of queued bytes. */
   get length(): number {
-    return this.#position === undefined ? this.#bytes : Math.max(0, this.#bytes - this.#position);
-  }
-
-  get position(): number | undefined {
-    return this.#position;
-  }
-
-  set position(position: number | undefined) {
-    this.#position = position;
+    return this.position === undefined ? this.#bytes : Math.max(0, this.#bytes - this.position);
   }
 
   /** All bytes in one Buffer, including those before the position. */
@@ -93,11 +86,11 @@ export class OutputQueue {
    *   length of the Buffer is then 0; it never changes otherwise.
    */
   next(): Bytes | undefined {
-    const first = this.#position === undefined ? this.#chunks[this.#head]! : this.content;
+    const first = this.position === undefined ? this.#chunks[this.#head]! : this.content;
     if (first.length === 0) return undefined;
-    if (this.#position !== undefined) {
-      const piece = first.subarray(this.#position, this.#position + MAX_PIECE);
-      this.#position += piece.length;
+    if (this.position !== undefined) {
+      const piece = first.subarray(this.position, this.position + MAX_PIECE);
+      this.position += piece.length;
       return piece;
     }
     const piece = first.length < SMALL ? this.#join() : this.#cut(first);

@@ -1,3 +1,4 @@
+import type { Observer } from 'rxjs';
 import type { Writable } from './bytes.ts';
 import type { Pulled } from './send-source.ts';
 import type { WriteSide } from './write-side.ts';
@@ -27,59 +28,52 @@ interface WebReader {
   cancel(): Promise<unknown>;
 }
 
-/** Pulls one chunk at a time while the stream is not blocked. Returns a function that stops, and calls the iterator's `return`. */
-export function pullSource(
-  source: Pulled,
-  writes: WriteSide,
-  write: (data: Writable) => void,
-  finish: () => void,
-  fail: (error: unknown) => void,
-): () => void {
+/**
+ * Pulls one chunk at a time while the stream is not blocked.
+ *
+ * @param sink gets the chunks, and the end of the source or its error.
+ * @returns a function that stops, and calls the iterator's `return`.
+ */
+export function pullSource(source: Pulled, writes: WriteSide, sink: Observer<Writable>): () => void {
   const iterator = iteratorOf(source);
-  const state = { stopped: false, running: false, isReturnDue: true };
-  const isStopped = (): boolean => state.stopped;
-  const onEnded = (error: unknown): never => {
-    state.isReturnDue = false; // An iterator whose `next` throws has ended: `return` is not due.
-    throw error;
-  };
-  const request = (): IteratorResult<Writable> | Promise<IteratorResult<Writable>> => {
-    try {
-      const requested = iterator.next();
-      return 'then' in requested ? requested.catch(onEnded) : requested;
-    } catch (error) {
-      return onEnded(error);
-    }
-  };
+  let isRunning = false;
+  let isStopped = false;
+  const wasStopped = (): boolean => isStopped;
+  let isWaiting = false;
+  let hasEnded = false;
   const run = async (): Promise<void> => {
-    if (state.running || state.stopped) return;
-    state.running = true;
+    if (isRunning || isStopped) return;
+    isRunning = true;
     try {
       while (!writes.blocked) {
+        isWaiting = true;
         // Synchronous results are not awaited, so that a plain iterable also works in virtual time.
-        const requested = request();
+        const requested = iterator.next();
         const result = 'then' in requested ? await requested : requested;
-        if (isStopped()) return;
+        isWaiting = false;
+        if (wasStopped()) return;
         if (result.done) {
-          state.isReturnDue = false;
-          finish();
+          hasEnded = true;
+          sink.complete();
           return;
         }
-        write(result.value);
+        sink.next(result.value);
       }
     } catch (error) {
-      state.stopped = true;
-      fail(error);
+      hasEnded ||= isWaiting; // An iterator whose `next` throws has ended: `return` is not due.
+      isStopped = true;
+      sink.error(error);
     } finally {
-      state.running = false;
+      isRunning = false;
     }
   };
   const unblocked = writes.blocked$.subscribe((blocked) => {
     if (!blocked) void run();
   });
   return () => {
-    state.stopped = true;
+    isStopped = true;
     unblocked.unsubscribe();
     // Releases the source. Errors of `return()` are ignored: no observer is left.
-    if (state.isReturnDue) void Promise.resolve(iterator.return?.()).catch(() => undefined);
+    if (!hasEnded) void Promise.resolve(iterator.return?.()).catch(() => undefined);
   };
 }

@@ -1,17 +1,8 @@
 import { LinkedList, type Linked } from '../util/linked-list.ts';
 
-class QueuedSend implements Linked<QueuedSend> {
-  previous: QueuedSend | undefined;
-  next: QueuedSend | undefined;
-  isQueued = true;
-  isStarted = false;
-  readonly turn: (leave: () => void) => void;
-  readonly leave: () => void;
-
-  constructor(turn: (leave: () => void) => void, leave: () => void) {
-    this.turn = turn;
-    this.leave = leave;
-  }
+interface QueuedSend extends Linked<QueuedSend> {
+  isStarted: boolean;
+  readonly start: () => void;
 }
 
 /** Queues sends: one is active at a time, in the order in which they joined. */
@@ -19,7 +10,6 @@ export class SendQueue {
   readonly #isOpen: () => boolean;
   readonly #onLeave: () => void;
   readonly #queued = new LinkedList<QueuedSend>();
-  #length = 0;
   #starting = false;
 
   /**
@@ -32,7 +22,7 @@ export class SendQueue {
   }
 
   get length(): number {
-    return this.#length;
+    return this.#queued.size;
   }
 
   /**
@@ -43,16 +33,11 @@ export class SendQueue {
    */
   join(turn: (leave: () => void) => void): () => void {
     const leave = (): void => {
-      if (!send.isQueued) return;
-      send.isQueued = false;
-      this.#queued.remove(send);
-      this.#length -= 1;
+      if (!this.#queued.remove(send)) return;
       this.#start();
       this.#onLeave();
     };
-    const send = new QueuedSend(turn, leave);
-    this.#queued.add(send);
-    this.#length += 1;
+    const send = this.#queued.add({ isStarted: false, start: () => turn(leave) });
     this.#start();
     return leave;
   }
@@ -64,7 +49,7 @@ export class SendQueue {
     try {
       for (let head = this.#queued.first; head && !head.isStarted && this.#isOpen(); head = this.#queued.first) {
         head.isStarted = true;
-        head.turn(head.leave);
+        head.start();
       }
     } finally {
       this.#starting = false;

@@ -1,4 +1,4 @@
-import { from, type Subscriber } from 'rxjs';
+import { from, type Observer, type Subscriber } from 'rxjs';
 import { ECLOSED, EOUTBUFLIMIT, IOStreamError } from '../errors.ts';
 import { guardedSubscriber } from '../util/guarded-subscriber.ts';
 import { toBytes, type Bytes, type Writable } from './bytes.ts';
@@ -14,7 +14,7 @@ export function closedForWriting(cause?: unknown): IOStreamError {
 }
 
 /** One subscription of `send`. */
-export class Sending {
+export class Sending implements Observer<Writable> {
   readonly #connection: Connection;
   readonly #out: Subscriber<number>;
   readonly #tracker: SentTracker;
@@ -70,31 +70,24 @@ export class Sending {
     this.#early = undefined;
     for (const bytes of early) this.#accept(bytes);
     if (!isPushed(source)) this.#pull(source);
-    else if (this.#isExhausted) this.#finish();
+    else if (this.#isExhausted) this.complete();
     else if (!this.#isSubscribed) this.#subscribe(source);
   }
 
   #pull(source: Pulled): void {
-    const write = (data: Writable): void => this.#write(data);
-    const finish = (): void => this.#finish();
-    const fail = (error: unknown): void => this.#fail(error);
-    this.#out.add(pullSource(source, this.#connection.writes, write, finish, fail));
+    this.#out.add(pullSource(source, this.#connection.writes, this));
   }
 
   #subscribe(source: Pushed): void {
     this.#isSubscribed = true;
-    const fail = (error: unknown): void => this.#fail(error);
-    const chunk$ = guardedSubscriber<Writable>({
-      next: (data) => this.#write(data),
-      error: fail,
-      complete: () => this.#finish(),
-      caught: fail,
-    });
+    const chunk$ = guardedSubscriber<Writable>(this);
     this.#out.add(chunk$);
     from(source).subscribe(chunk$);
   }
 
-  #write(data: Writable): void {
+  // Observes the source
+
+  next(data: Writable): void {
     const bytes = toBytes(data, 'each chunk of the source');
     if (!this.#early) {
       this.#accept(bytes);
@@ -116,14 +109,14 @@ export class Sending {
     this.#tracker.add(bytes.length);
   }
 
-  #finish(): void {
+  complete(): void {
     this.#isExhausted = true;
     if (this.#early) return;
     this.#leaveQueue?.();
     this.onSent();
   }
 
-  #fail(error: unknown): void {
+  error(error: unknown): void {
     this.#hasFailed = true;
     this.#out.error(error);
   }
@@ -132,7 +125,7 @@ export class Sending {
     try {
       work();
     } catch (error) {
-      this.#fail(error);
+      this.error(error);
     }
   }
 

@@ -5,17 +5,10 @@ export interface SentObserver {
   onSent(): void;
 }
 
-class ObserverEntry implements Linked<ObserverEntry> {
-  previous: ObserverEntry | undefined;
-  next: ObserverEntry | undefined;
+interface ObserverEntry extends Linked<ObserverEntry> {
   readonly observer: SentObserver;
   /** Position after which the observer's bytes start. -1: it is notified of all bytes. */
   start: number;
-
-  constructor(observer: SentObserver, start: number) {
-    this.observer = observer;
-    this.start = start;
-  }
 }
 
 /**
@@ -36,15 +29,11 @@ export class SentObservers {
    *   is notified of all bytes.
    */
   add(observer: SentObserver, start = -1): () => void {
-    const entry = new ObserverEntry(observer, start);
-    this.#entries.add(entry);
-    if (start < 0) this.#unconditional += 1;
-    let isAdded = true;
+    const entry = this.#entries.add({ observer, start });
+    const isUnconditional = start < 0;
+    if (isUnconditional) this.#unconditional += 1;
     return () => {
-      if (!isAdded) return;
-      isAdded = false;
-      this.#entries.remove(entry);
-      if (start < 0) this.#unconditional -= 1;
+      if (this.#entries.remove(entry) && isUnconditional) this.#unconditional -= 1;
     };
   }
 

@@ -1,3 +1,5 @@
+import { LinkedList, type Linked } from '../util/linked-list.ts';
+
 /** Totals of a stream since its start: bytes accepted, and bytes sent. */
 interface Totals {
   readonly accepted: number;
@@ -5,7 +7,7 @@ interface Totals {
 }
 
 /** Consecutive bytes of one writer, as positions in the stream. */
-interface Run {
+interface Run extends Linked<Run> {
   readonly start: number;
   end: number;
 }
@@ -17,9 +19,7 @@ interface Run {
  */
 export class SentTracker {
   readonly #writes: Totals;
-  /** Pending runs from `#head` on. Not removed by `shift`, which copies a long array. */
-  #runs: Run[] = [];
-  #head = 0;
+  readonly #runs = new LinkedList<Run>();
   /** Bytes of runs that were sent and removed. */
   #sent = 0;
 
@@ -30,45 +30,36 @@ export class SentTracker {
   /** Adds `length` bytes of this writer. Call it right after they were accepted. */
   add(length: number): void {
     if (length === 0) return;
-    const { accepted } = this.#writes;
-    const last = this.#last();
-    if (last?.end === accepted - length) last.end = accepted;
-    else this.#runs.push({ start: accepted - length, end: accepted });
+    const { accepted: end } = this.#writes;
+    const start = end - length;
+    const { last } = this.#runs;
+    if (last?.end === start) last.end = end;
+    else this.#runs.add({ start, end });
   }
 
   /** Returns how many of the bytes have been sent. Call it whenever bytes were sent, or queued bytes were replaced. */
   sent(): number {
     const { sent, accepted } = this.#writes;
     this.#dropReplaced(accepted);
-    const runs = this.#runs;
-    let first = runs[this.#head];
-    while (first && first.end <= sent && this.#head < runs.length - 1) {
+    let first = this.#runs.first;
+    for (; first?.next && first.end <= sent; first = this.#runs.first) {
       this.#sent += first.end - first.start;
-      this.#head += 1;
-      first = runs[this.#head];
-    }
-    if (this.#head >= 1024 && this.#head * 2 >= runs.length) {
-      this.#runs = runs.slice(this.#head);
-      this.#head = 0;
+      this.#runs.remove(first);
     }
     return first ? this.#sent + Math.max(0, Math.min(sent, first.end) - first.start) : this.#sent;
   }
 
   /** Whether any of the bytes is still pending. */
   get isWaiting(): boolean {
-    const last = this.#last();
+    const { last } = this.#runs;
     return last !== undefined && last.end > this.#writes.sent;
   }
 
   /** Removes replaced bytes: they are never sent, and other bytes now have their positions. */
   #dropReplaced(accepted: number): void {
-    for (let last = this.#last(); last && last.end > accepted; last = this.#last()) {
-      if (last.start >= accepted) this.#runs.pop();
+    for (let last = this.#runs.last; last && last.end > accepted; last = this.#runs.last) {
+      if (last.start >= accepted) this.#runs.remove(last);
       else last.end = accepted;
     }
-  }
-
-  #last(): Run | undefined {
-    return this.#runs.length > this.#head ? this.#runs.at(-1) : undefined;
   }
 }

@@ -12,26 +12,27 @@ const NO_PLUGINS: Readonly<Record<string, Plugin>> = /* @__PURE__ */ Object.free
 
 /** The options of one stream with their defaults. Those that may change while the stream is open are read at each event. */
 export class StreamSettings {
-  readonly fh: Endpoint['fh'];
-  readonly host: string | undefined;
-  readonly port: number | undefined;
-  readonly path: string | undefined;
-  readonly wire: Wire | undefined;
-  readonly plugin: Readonly<Record<string, Plugin>>;
-  readonly onEvent: ((event: StreamEventOf<never>) => void) | undefined;
-  readonly isFatal: ((error: IOStreamError) => boolean) | undefined;
-  readonly highWaterMark: number;
-  readonly signal: AbortSignal | undefined;
-  readonly scheduler: SchedulerLike;
+  declare readonly fh: Endpoint['fh'];
+  declare readonly host: string | undefined;
+  declare readonly port: number | undefined;
+  declare readonly path: string | undefined;
+  declare readonly wire: Wire | undefined;
+  declare readonly plugin: Readonly<Record<string, Plugin>>;
+  declare readonly onEvent: ((event: StreamEventOf<never>) => void) | undefined;
+  declare readonly isFatal: ((error: IOStreamError) => boolean) | undefined;
+  declare readonly highWaterMark: number;
+  declare readonly signal: AbortSignal | undefined;
+  declare readonly scheduler: SchedulerLike;
 
-  cb: CallbackOf<never> | CallbackTarget | undefined;
-  method: string;
-  waitFor: EventMask | undefined;
-  inBufLimit: number | undefined;
-  outBufLimit: number;
+  declare cb: CallbackOf<never> | CallbackTarget | undefined;
+  declare method: string;
+  declare waitFor: EventMask | undefined;
+  declare inBufLimit: number | undefined;
+  declare outBufLimit: number;
   /** `undefined`: half-open in manual mode only. */
-  allowHalfOpen: boolean | undefined;
-  readonly #timeouts: { -readonly [K in keyof Timeouts]: Timeouts[K] };
+  declare allowHalfOpen: boolean | undefined;
+  /** The times of this stream, in milliseconds. One object for all layers: the wire reads `close` from it when it closes. */
+  declare readonly timeouts: Timeouts;
 
   /** @param options checked, and not shared with the caller. */
   constructor(options: StreamOptions<never>) {
@@ -54,16 +55,11 @@ export class StreamSettings {
     this.inBufLimit = options.inBufLimit;
     this.outBufLimit = options.outBufLimit ?? DEFAULTS.outBufLimit;
     this.allowHalfOpen = options.allowHalfOpen;
-    this.#timeouts = options.timeouts ? mergeTimeouts(TIMEOUTS, options.timeouts) : { ...TIMEOUTS };
+    this.timeouts = options.timeouts ? mergeTimeouts(TIMEOUTS, options.timeouts) : { ...TIMEOUTS };
   }
 
   get hasPlugins(): boolean {
     return this.plugin !== NO_PLUGINS;
-  }
-
-  /** The times of this stream, in milliseconds. One object for all layers: the wire reads `close` from it when it closes. */
-  get timeouts(): Timeouts {
-    return this.#timeouts;
   }
 
   /**
@@ -72,6 +68,6 @@ export class StreamSettings {
    * @throws TypeError for an unknown name, or a value that is not a time.
    */
   changeTimeouts(wanted: Partial<Timeouts>): void {
-    Object.assign(this.#timeouts, mergeTimeouts(this.#timeouts, wanted));
+    Object.assign(this.timeouts, mergeTimeouts(this.timeouts, wanted));
   }
 }

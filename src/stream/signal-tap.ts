@@ -43,7 +43,7 @@ export function publishFreed(tapped: Tapped): void {
 }
 
 function publishDown(tapped: Tapped, signal: RecordedSignal): void {
-  if (tapped.hasWireEnded) return;
+  if (tapped.inbound.hasWireEnded) return;
   publishSignal(tapped, 'app', signal);
   if (!tapped.settings.hasPlugins) publishSignal(tapped, 'to wire', signal);
 }

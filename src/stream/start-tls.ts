@@ -1,4 +1,4 @@
-import { Observable } from 'rxjs';
+import { Observable, type Observer } from 'rxjs';
 import { ECLOSED, EPROTOCOL, IOStreamError } from '../errors.ts';
 import { tlsClient, type TlsClientOptions } from '../plugins/tls/tls-client.ts';
 import { tlsServer, type TlsServerOptions } from '../plugins/tls/tls-server.ts';
@@ -191,11 +191,19 @@ function wireOf(io: IOStream, core: Connection): Wire {
   return () => (flow$) =>
     new Observable<Up>((up) => {
       const below = Object.values(core.details).filter(({ layer }) => layer !== NAME);
-      const { handle } = core;
-      const { down, free } = core.upgrade(up);
-      up.add(free);
+      const { handle, inbound, outbound: down } = core;
+      handOver(inbound, up);
+      core.closing.finish('upgraded', undefined, {});
+      up.add(() => core.wire?.unsubscribe());
       flow$.subscribe(down);
       down.next(RESUME); // The old stream may have paused it.
       up.next({ kind: 'connected', details: [...below, wireDetails({ ip: io.ip }, handle)] });
     });
+}
+
+/** Passes all further signals of the wire to `successor`. */
+function handOver(inbound: Observer<Up>, successor: Observer<Up>): void {
+  inbound.next = (signal) => successor.next(signal);
+  inbound.error = (error) => successor.error(error);
+  inbound.complete = () => successor.complete();
 }

@@ -9,6 +9,7 @@ import { NO_HANDLE } from './handle.ts';
 import { isAccepted } from './is-accepted.ts';
 import { DEFAULTS, type CallbackOf, type CallbackTarget, type StreamOptions } from './options.ts';
 import { isOwnField } from './own-fields.ts';
+import type { StreamSettings } from './settings.ts';
 import type { StreamState } from './report.ts';
 import type { AnyDetails } from './stream-of.ts';
 
@@ -30,7 +31,7 @@ export class StreamFields<Details = AnyDetails> {
   /** Bytes written to the wire so far. You may reset it. */
   outBytes = 0;
   /** The plugins by name. */
-  readonly plugin: Readonly<Record<string, Plugin>>;
+  declare readonly plugin: Readonly<Record<string, Plugin>>;
   readonly #connection: Connection;
 
   constructor(options: StreamOptions<never>) {
@@ -81,8 +82,7 @@ export class StreamFields<Details = AnyDetails> {
   }
 
   set method(method: string) {
-    checkStreamOption('method', method);
-    this.#connection.settings.method = method;
+    this.#set('method', method);
   }
 
   /** The mask of wanted events; read at each event. Assigning it resumes reading after EINBUFLIMIT. */
@@ -91,8 +91,7 @@ export class StreamFields<Details = AnyDetails> {
   }
 
   set waitFor(mask: EventMask | undefined) {
-    checkStreamOption('waitFor', mask);
-    this.#connection.settings.waitFor = mask;
+    this.#set('waitFor', mask);
     this.#connection.reads.clearLimit();
   }
 
@@ -102,8 +101,7 @@ export class StreamFields<Details = AnyDetails> {
   }
 
   set inBufLimit(limit: number | undefined) {
-    checkStreamOption('inBufLimit', limit);
-    this.#connection.settings.inBufLimit = limit;
+    this.#set('inBufLimit', limit);
     this.#connection.reads.clearLimit();
   }
 
@@ -195,5 +193,10 @@ export class StreamFields<Details = AnyDetails> {
   /** The port of our end of the socket, or of the one that the client connected to, as `localAddress`. Undefined if unknown. */
   get localPort(): number | undefined {
     return this.#connection.endpoints.localPort;
+  }
+
+  #set<K extends 'method' | 'waitFor' | 'inBufLimit'>(name: K, value: StreamSettings[K]): void {
+    checkStreamOption(name, value);
+    this.#connection.settings[name] = value;
   }
 }

@@ -7,6 +7,6 @@ export interface Tapped {
   readonly io: object;
   readonly settings: StreamSettings;
   readonly lifetime: Lifetime;
-  /** Whether the wire has completed or failed: signals that are sent to it have no effect. */
-  readonly hasWireEnded: boolean;
+  /** `hasWireEnded`: whether the wire has completed or failed. Signals that are sent to it then have no effect. */
+  readonly inbound: { readonly hasWireEnded: boolean };
 }

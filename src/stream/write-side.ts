@@ -29,7 +29,8 @@ export class WriteSide implements WatchdogTarget {
   #paused = false;
   #ending: 'no' | 'due' | 'sent' = 'no';
   #written = 0;
-  #sent = 0;
+  /** Bytes that were sent. */
+  sent = 0;
   /** SENT is due: bytes were written since the last one. */
   #sentDue = false;
   #flushing = false;
@@ -79,11 +80,7 @@ export class WriteSide implements WatchdogTarget {
 
   /** Bytes that were accepted and not sent yet: queued, or written. */
   get pending(): number {
-    return this.#queue.length + this.#written - this.#sent;
-  }
-
-  get sent(): number {
-    return this.#sent;
+    return this.#queue.length + this.#written - this.sent;
   }
 
   /** The position after the last accepted byte. */
@@ -196,10 +193,10 @@ export class WriteSide implements WatchdogTarget {
   }
 
   onSent(bytes: number): void {
-    this.#sent += bytes;
+    this.sent += bytes;
     this.#waiting = false; // Bytes were sent: restart the timeout for those that are still pending.
     this.#noteWaiting();
-    this.#observers?.notify(this.#sent);
+    this.#observers?.notify(this.sent);
     this.#emitBlocked();
     if (!this.#flushing) this.#report(0);
   }

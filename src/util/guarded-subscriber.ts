@@ -37,7 +37,7 @@ export interface GuardedObserver<T> extends Observer<T> {
 class SafeObserver<T> implements Observer<T> {
   subscriber: Subscriber<T> | undefined;
   // No #private field: with `config.useDeprecatedNextContext`, RxJS calls the methods on an object that inherits from this one.
-  private readonly observer: GuardedObserver<T>;
+  declare private readonly observer: GuardedObserver<T>;
 
   constructor(observer: GuardedObserver<T>) {
     this.observer = observer;

@@ -1,7 +1,7 @@
 /** An entry of a {@link LinkedList}. It is in at most one list at a time. */
 export interface Linked<E> {
-  previous: E | undefined;
-  next: E | undefined;
+  previous?: E | undefined;
+  next?: E | undefined;
 }
 
 /**
@@ -11,26 +11,34 @@ export interface Linked<E> {
  */
 export class LinkedList<E extends Linked<E>> {
   first: E | undefined;
+  last: E | undefined;
   /** The number of entries. */
   size = 0;
-  #last: E | undefined;
 
-  add(entry: E): void {
-    entry.previous = this.#last;
-    if (this.#last) this.#last.next = entry;
+  /** Adds an entry at the end, and returns it. */
+  add(entry: E): E {
+    entry.previous = this.last;
+    if (this.last) this.last.next = entry;
     else this.first = entry;
-    this.#last = entry;
+    this.last = entry;
     this.size += 1;
+    return entry;
   }
 
-  /** Removes an entry of this list. Clears its links, so that a removed entry does not keep newer ones in memory. */
-  remove(entry: E): void {
+  /**
+   * Removes an entry. Clears its links, so that a removed entry does not keep newer ones in memory.
+   *
+   * @returns false if the entry is in no list.
+   */
+  remove(entry: E): boolean {
     const { previous, next } = entry;
+    if (!previous && this.first !== entry) return false;
     if (previous) previous.next = next;
     else this.first = next;
     if (next) next.previous = previous;
-    else this.#last = previous;
+    else this.last = previous;
     entry.previous = entry.next = undefined;
     this.size -= 1;
+    return true;
   }
 }

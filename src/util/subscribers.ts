@@ -14,7 +14,7 @@ export class Subscribers<T> {
   #list: readonly Subscriber<T>[] | undefined;
 
   get isEmpty(): boolean {
-    return this.#first === undefined && (this.#others === undefined || this.#others.size === 0);
+    return !this.#first && !this.#others?.size;
   }
 
   add(subscriber: Subscriber<T>): void {
