@@ -49,7 +49,7 @@ async function through(h: Harness, to: unknown, cut: (bytes: Buffer, client: Soc
 
 function client(h: Harness, path: string, maxVersion: Version, to: unknown, options: TlsClientOptions = {}): WireDriver {
   const wire = stack([['ssl', tlsClient({ ca, maxVersion, ...options })], ...PATHS[path]!], tcp());
-  return new WireDriver(h, wire, { ...dialOf(), to: to as { host: string; port: number } });
+  return new WireDriver(h, wire, { ...dialOf({ close: 500 }), to: to as { host: string; port: number } });
 }
 
 describe.each(CASES)('TLS of Node, %s, %s', (version, path) => {
@@ -231,7 +231,7 @@ describe.each(CASES)('TLS of Node, %s, %s', (version, path) => {
       });
       const to = await through(h, server, (bytes, far) => (relayed = far).write(bytes));
       const wire = stack([['ssl', tlsClient({ ca, maxVersion: version })], ...PATHS[path]!], tcp());
-      const near = new WireDriver(h, wire, { ...dialOf(), to, allowHalfOpen });
+      const near = new WireDriver(h, wire, { ...dialOf({ close: 500 }), to, allowHalfOpen });
       await near.waitFor('connected');
       near.end();
       await near.waitFor('end');
@@ -267,7 +267,7 @@ describe.each(CASES)('TLS of Node, %s, %s', (version, path) => {
       .resume()
       .on('end', () => ends.push('end'));
     await h.until(() => accepted.length > 0);
-    const far = new WireDriver(h, stack([['ssl', tlsServer(server)], ...PATHS[path]!], fromFh(accepted[0]!)));
+    const far = new WireDriver(h, stack([['ssl', tlsServer(server)], ...PATHS[path]!], fromFh(accepted[0]!)), dialOf({ close: 500 }));
     await far.waitFor('connected');
     far.close();
     await far.up.ended;
