@@ -1,7 +1,7 @@
 import { map } from 'rxjs';
 import { concatBytes } from '../util/concat-bytes.ts';
-import { indexOfBytes } from '../util/index-of-bytes.ts';
 import { describeWithType } from '../util/describe.ts';
+import { indexOfBytes } from '../util/index-of-bytes.ts';
 import type { Codec } from './codec.ts';
 import { codecOptions } from './codec-options.ts';
 import { frameBytes } from './frame-bytes.ts';

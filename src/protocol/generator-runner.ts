@@ -1,8 +1,8 @@
 import { EPROTOCOL, IOStreamError, type Phase } from '../errors.ts';
+import { indexOfBytes } from '../util/index-of-bytes.ts';
 import { ByteBuffer } from './byte-buffer.ts';
 import { isNeed, notANeed, type BytesNeed, type Need, type Talk } from './need.ts';
 import type { ByteSource } from './pending-read.ts';
-import { indexOfBytes } from '../util/index-of-bytes.ts';
 
 /** Options of a {@link GeneratorRunner}. */
 export interface GeneratorRunnerOptions {

@@ -117,6 +117,7 @@ export class Closing {
     if (this.#parts.lifetime.isActive) this.#fail(error);
   }
 
+  /** @param emit reports the error. It may close the stream. */
   #fail(error: unknown, emit?: () => void): void {
     const { lifetime, flow } = this.#parts;
     lifetime.isFailing = true;

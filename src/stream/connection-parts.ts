@@ -1,6 +1,6 @@
-import type { Watchdog } from '../util/watchdog.ts';
 import type { Observer } from 'rxjs';
 import type { IOStreamError } from '../errors.ts';
+import type { Watchdog } from '../util/watchdog.ts';
 import type { Flow, LayerDetails } from '../wire/signal.ts';
 import type { ErrorPolicy } from './error-policy.ts';
 import type { Lifetime } from './lifetime.ts';

@@ -1,5 +1,6 @@
 import type { Observable, ObservableInput } from 'rxjs';
 import type { IOStreamError } from '../errors.ts';
+import { isCount } from '../util/value-tests.ts';
 import { toBytes, type Bytes, type Writable } from './bytes.ts';
 import { consume, type ConsumeOptions } from './consume.ts';
 import { iterate } from './iterate.ts';
@@ -10,7 +11,6 @@ import type { SendSource } from './send-source.ts';
 import { send } from './send.ts';
 import { internalsOf, StreamFields } from './stream-fields.ts';
 import type { AnyDetails, AnyOwnFields, DetailsOf, MaybeDetails, OptionsOf, OwnFields } from './stream-of.ts';
-import { isCount } from '../util/value-tests.ts';
 import { SYMBOL_OBSERVABLE } from './symbol-observable.ts';
 import { usage } from './usage.ts';
 

@@ -12,6 +12,7 @@ const NO_PLUGINS: Readonly<Record<string, Plugin>> = /* @__PURE__ */ Object.free
 
 /** The options of one stream with their defaults. Those that may change while the stream is open are read at each event. */
 export class StreamSettings {
+  // `declare`: the constructor assigns every field, and none needs to be defined before.
   declare readonly fh: Endpoint['fh'];
   declare readonly host: string | undefined;
   declare readonly port: number | undefined;

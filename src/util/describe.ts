@@ -1,6 +1,6 @@
 /** Formats a value for an error message: short, with its type. Hides text that may be a URL, which may contain a password. */
 export function describeValue(value: unknown): string {
-  if (typeof value === 'string' && !/@|:\/\//.test(value)) return `${JSON.stringify(value.slice(0, 40))} (string)`;
+  if (typeof value === 'string' && !/@|:\/\//.test(value)) return `${JSON.stringify(value.replace(/(.{40}).+/s, '$1…'))} (string)`;
   return /number|boolean|bigint|symbol/.test(typeof value) ? `${String(value)} (${typeof value})` : describeWithType(value);
 }
 

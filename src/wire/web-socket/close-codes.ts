@@ -16,14 +16,11 @@ export const NORMAL = 1000;
 /** Our reset, where the socket cannot be destroyed. The codes from 4000 on are those of applications. */
 export const RESET = 4000;
 
+/** No close frame has arrived. */
+const LOST = 1006;
+
 /** Codes of an end in order: normal closure, going away, and a close frame without a code. */
 const IN_ORDER: readonly number[] = [NORMAL, 1001, 1005];
-
-/** The codes that no server has chosen, in words: the others are in RFC 6455, or your own. */
-const NOTES: Readonly<Record<number, string>> = {
-  1006: ', lost without a close frame',
-  [RESET]: ', reset by the peer',
-};
 
 /** Whether the peer has ended in order. */
 export function isInOrder({ code, wasClean }: WebSocketClose): boolean {
@@ -38,6 +35,6 @@ export function closeFacts({ code, reason }: WebSocketClose): { readonly closeCo
 /** Creates the error of a WebSocket that was not closed in order. */
 export function closeError(closed: WebSocketClose, phase: Phase, cause?: unknown): IOStreamError {
   const { code, reason } = closed;
-  const message = `the WebSocket was closed with ${code}${NOTES[code] ?? ''}${reason && `, ${JSON.stringify(reason)}`}`;
+  const message = `the WebSocket was closed with ${code}${code === LOST ? ', lost without a close frame' : ''}${reason && `, ${JSON.stringify(reason)}`}`;
   return new IOStreamError('ECONNRESET', { phase, errno: -104, message, cause, facts: closeFacts(closed) });
 }
