@@ -208,6 +208,16 @@ describe('a printed IOStreamError', () => {
     expect(text.length).toBeLessThan(8_000);
   });
 
+  it('knows a class by its prototype, not by a field that the peer may have named', () => {
+    class Other {
+      readonly secret = 'hidden-3';
+    }
+    Object.defineProperty(Other, 'name', { value: 'Object' });
+    const facts = { headers: { constructor: 'x', via: 'y' }, other: new Other() };
+    const { headers, other } = new IOStreamError('EPROXY', { phase: 'handshake', facts }).toJSON();
+    expect([headers, other]).toEqual([{ constructor: 'x', via: 'y' }, '[Object]']);
+  });
+
   it('lists the errors of an AggregateError', () => {
     const all = new AggregateError([system(), 'no error', { password: 'hidden-2' }], 'all failed');
     const both = new IOStreamError('ECONNREFUSED', { phase: 'connect', cause: all });

@@ -1,5 +1,6 @@
 import { IOStream, passthrough, startTls, tlsClient, tlsServer, type DiagnosticsMessages } from 'rxjs-io-stream';
 import { describe, expect } from 'vitest';
+import { drop } from '../../src/stream/drop.ts';
 import { internalsOf } from '../../src/stream/stream-fields.ts';
 import { nodeTlsOf } from '../../src/plugins/tls/node-tls.ts';
 import { record } from '../../src/testing/recording/record.ts';
@@ -105,7 +106,7 @@ describe('connection:signal', () => {
     const [a, b] = streamPair(h);
     h.watch(b);
     await ticks();
-    internalsOf(a).closing.drop();
+    drop(internalsOf(a));
     await ticks();
     expect(linesOf(all, a).slice(-2)).toEqual(['app: unsubscribed', 'to wire: unsubscribed']);
   });

@@ -23,6 +23,7 @@ const calls: Record<string, (options: object) => unknown> = {
   throttleBytes: (options) => library.throttleBytes({ rate: 1, ...options }),
   pcapng: (options) => library.pcapng({ sink, ...options }),
   trace: (options) => library.trace({ sink, ...options }),
+  webSocket: (options) => library.webSocket('ws://name.test', options),
   transform: library.transform,
   consume: (options) => io.consume(() => [], options),
   delimited: (options) => library.delimited({ maxLength: 1, delimiter: ';', ...options }),

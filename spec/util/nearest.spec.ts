@@ -20,5 +20,7 @@ describe('nearest', () => {
     expect(nearest(name, known)).toBeUndefined(),
   );
 
+  it('does not take a name for a short one that it starts with', () => expect(nearest('token', ['to', 'ca'])).toBeUndefined());
+
   it('finds nothing among no names', () => expect(nearest('host', [])).toBeUndefined());
 });

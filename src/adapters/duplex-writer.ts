@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Subscription } from 'rxjs';
+import { drop } from '../stream/drop.ts';
 import type { IOStream } from '../stream/io-stream.ts';
 import { internalsOf } from '../stream/stream-fields.ts';
 import { nextTurn } from '../util/next-turn.ts';
@@ -83,7 +84,7 @@ export class DuplexWriter {
     if (!connection.lifetime.isOpen) return;
     if (error || this.#isUnsent) this.#io.reset();
     else if (this.#duplex.writableFinished) closeAtOnce(this.#io);
-    else connection.closing.drop();
+    else drop(connection);
   }
 
   get #isUnsent(): boolean {

@@ -1,6 +1,7 @@
 import { Subscription, type SchedulerLike } from 'rxjs';
 import { ETOIDLE, IOStreamError } from '../errors.ts';
 import type { Connection } from '../stream/connection.ts';
+import { drop } from '../stream/drop.ts';
 import { whenQuiet } from './when-quiet.ts';
 
 /** The checked limits of a connection's silence, in milliseconds; Infinity for none. */
@@ -53,14 +54,14 @@ export class ConnectionWatch {
 
   /** Ends our direction. Bytes that the peer has sent meanwhile still reach the readers. */
   #end(): void {
-    const { lifetime, reads, writes, settings, closing } = this.#core;
+    const { lifetime, reads, writes, settings } = this.#core;
     if (!lifetime.isActive) return;
     this.stop();
     this.isEnding = true;
     this.#target.onIdle();
     if (!writes.ended) writes.end();
     const traffic = { bytes: this.#bytes, isBusy: () => reads.isPaused };
-    this.#watching = whenQuiet(settings.timeouts.close, this.#scheduler, traffic, () => closing.drop());
+    this.#watching = whenQuiet(settings.timeouts.close, this.#scheduler, traffic, () => drop(this.#core));
   }
 
   readonly #bytes = (): number => this.#core.lifetime.bytesIn + this.#core.writes.sent;

@@ -76,11 +76,6 @@ export class Closing {
     this.finish('us', cause, end);
   }
 
-  /** Frees the wire at once, without a closing handshake. The kernel still transmits sent bytes; nothing more is received. */
-  drop(): void {
-    if (!this.#parts.lifetime.isFailing) this.finish('us', undefined, {});
-  }
-
   /**
    * Closes silently at the end of the tick, after the owner has unsubscribed. Resets if a `send` was cut midway.
    *

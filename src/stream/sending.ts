@@ -95,7 +95,7 @@ export class Sending implements Observer<Writable> {
     }
     const { outBufLimit } = this.#connection.settings;
     if (outBufLimit > 0 && this.#earlyBytes >= outBufLimit) {
-      const message = `a source that pushes emitted ${this.#earlyBytes} bytes (outBufLimit) while an earlier send is active; send something that is pulled, or wait`;
+      const message = `a source that pushes emitted ${this.#earlyBytes} bytes (outBufLimit) before its turn; send something that is pulled, or wait`;
       throw new IOStreamError(EOUTBUFLIMIT, { phase: 'write', message });
     }
     this.#early.push(bytes);

@@ -1,6 +1,8 @@
 /** Formats a value for an error message: short, with its type. Hides text that may be a URL, which may contain a password. */
 export function describeValue(value: unknown): string {
   if (typeof value === 'string' && !/@|:\/\//.test(value)) return `${JSON.stringify(value.replace(/(.{40}).+/s, '$1…'))} (string)`;
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return `an object (${Object.prototype.toString.call(value).slice(8, -1)})`;
   return /number|boolean|bigint|symbol/.test(typeof value) ? `${String(value)} (${typeof value})` : describeWithType(value);
 }
 
@@ -9,7 +11,7 @@ export function describeWithType(value: unknown): string {
   if (typeof value === 'string') return `a string of ${new TextEncoder().encode(value).length} bytes`;
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (value === null || value === undefined) return String(value);
-  return typeof value === 'object' ? `an object (${Object.prototype.toString.call(value).slice(8, -1)})` : `a ${typeof value}`;
+  return `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`;
 }
 
 /** Formats the value of a number, and only the type of any other value. */

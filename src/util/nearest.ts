@@ -3,7 +3,7 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   const text = name.slice(0, MAX_LENGTH).toLowerCase();
   const difference = (each: string): number => {
     const lower = each.toLowerCase();
-    const isCut = text.length > 2 && (text.startsWith(lower) || lower.startsWith(text));
+    const isCut = Math.min(text.length, lower.length) > 2 && (text.startsWith(lower) || lower.startsWith(text));
     return Math.min(isCut ? MAX_DIFFERENCE : Infinity, countLeft(text, lower) + countLeft(lower, text));
   };
   const near = known.filter((each) => difference(each) <= MAX_DIFFERENCE);

@@ -36,7 +36,7 @@ export function anyToJson(thrown: unknown, depth = 0, convert: Convert = errorTo
  * `customInspect: false`: the copies of our own errors would be copied again.
  */
 export function errorToPrint(error: Error, depth = 0): object {
-  const fields = { ...errorToJson(error, depth, errorToPrint), stack: error.stack };
+  const fields = definedOnly({ ...errorToJson(error, depth, errorToPrint), stack: error.stack });
   return Object.create(Object.getPrototypeOf(error) as object, Object.getOwnPropertyDescriptors(fields)) as object;
 }
 
@@ -45,9 +45,9 @@ function plain(value: unknown, depth = 0): unknown {
   if (typeof value === 'bigint' || typeof value === 'symbol') return String(value);
   if (Object(value) !== value) return value;
   const next = (each: unknown): unknown => plain(each, depth + 1);
-  const { name } = (value as { constructor?: { name: string } }).constructor ?? Object;
+  const prototype: unknown = Object.getPrototypeOf(value);
   if (depth < MAX_DEPTH && Array.isArray(value)) return value.map(next);
-  if (depth < MAX_DEPTH && name === 'Object')
+  if (depth < MAX_DEPTH && (!prototype || prototype === Object.prototype))
     return Object.fromEntries(Object.entries(value as object).map(([key, each]) => [key, next(each)]));
-  return `[${name}]`;
+  return `[${(value as { constructor?: { name: string } }).constructor?.name ?? 'Object'}]`;
 }

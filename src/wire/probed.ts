@@ -1,7 +1,7 @@
 import type { Observer, OperatorFunction } from 'rxjs';
 import type { DialProbe } from './dial-probe.ts';
 import { connectTo, direct } from './direct.ts';
-import type { Dial, Flow, Up } from './signal.ts';
+import type { Dial, Flow, Plugin, Up } from './signal.ts';
 
 /** The layers on both sides of a boundary in a stack. Undefined: the wire below, or what is on top of the stack. */
 interface Boundary {
@@ -19,10 +19,19 @@ interface Boundary {
  * ```
  *
  * Outbound signals do not pass here.
+ *
+ * @param operator the layer below the boundary.
+ * @param entries the plugins of the stack; the first is nearest the application.
+ * @param index the position of the layer among them. Their number: it is the wire.
  */
-export function probed(operator: OperatorFunction<Flow, Up>, { probe }: Dial, below?: string, above?: string): OperatorFunction<Flow, Up> {
-  const isInStack = below !== undefined || above !== undefined;
-  return probe && isInStack ? direct((up) => connectTo(operator, new BoundaryObserver(up, probe, { below, above }))) : operator;
+export function probed(
+  operator: OperatorFunction<Flow, Up>,
+  { probe }: Dial,
+  entries: readonly (readonly [name: string, plugin: Plugin])[],
+  index: number,
+): OperatorFunction<Flow, Up> {
+  const boundary = { below: entries[index]?.[0], above: entries[index - 1]?.[0] };
+  return probe && entries.length > 0 ? direct((up) => connectTo(operator, new BoundaryObserver(up, probe, boundary))) : operator;
 }
 
 /** Passes inbound signals, and reports the first `connected` and an error before it. */

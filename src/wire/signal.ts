@@ -131,8 +131,8 @@ export interface Dial {
   /** Runs every timer of the connection. */
   readonly scheduler: SchedulerLike;
   /**
-   * Judges each address before `tcp` or `unix` dials it; other wires do not ask it. `handshake` with `to` judges the target instead, and
-   * not the address in `to`.
+   * Judges each address before `tcp` or `unix` dials it, and the host of a URL before `webSocket` does; other wires do not ask it.
+   * `handshake` with `to` judges the target instead, and not the address in `to`.
    */
   readonly guard?: Guard | undefined;
   /** Name of the dialled layer in its stack. Its errors and details carry the name. */

@@ -40,13 +40,11 @@ export function pluginEntries(plugins: Plugins): readonly (readonly [string, Plu
  */
 export function stack(plugins: Plugins, wire: Wire): Wire {
   const entries = pluginEntries(plugins);
-  const lowest = entries.at(-1)?.[0];
-  const bottom: Wire = (dial) => probed(wire(named(dial, undefined)), dial, undefined, lowest);
+  const bottom: Wire = (dial) => probed(wire(named(dial, undefined)), dial, entries, entries.length);
   return entries.reduceRight<Wire>(
     (below, [name, plugin], index) => {
       const layer = layerOf(name, plugin, below);
-      const above = entries[index - 1]?.[0];
-      return (dial) => probed(operatorOf(name, plugin, layer, named(dial, name)), dial, name, above);
+      return (dial) => probed(operatorOf(name, plugin, layer, named(dial, name)), dial, entries, index);
     },
     markAs(wire, bottom),
   );

@@ -71,7 +71,7 @@ class FakeSocket implements WebSocketLike {
 
   emit(type: string, event: object = {}): void {
     if (type === 'close') this.readyState = 3;
-    for (const listener of [...(this.#listeners.get(type) ?? [])]) listener({ type, target: this, ...event } as never);
+    for (const listener of [...(this.#listeners.get(type) ?? [])]) listener({ type, ...event } as never);
   }
 
   message(data: unknown): void {
@@ -417,6 +417,18 @@ describe('webSocket', () => {
       } finally {
         vi.unstubAllGlobals();
       }
+    });
+
+    spec('asks the guard of the dial for the host of the URL', async (h) => {
+      const seen: unknown[] = [];
+      const guard = (candidate: unknown): string => {
+        seen.push(candidate);
+        return 'not here';
+      };
+      const driver = new WireDriver(h, webSocket('wss://[::1]/x', ws), { ...dialOf(), guard });
+      await driver.up.ended;
+      h.error(driver.up.error, { code: 'EBLOCKED', phase: 'connect' });
+      expect(seen).toEqual([{ host: '::1', port: 443, address: undefined, family: undefined, path: undefined }]);
     });
   });
 

@@ -35,6 +35,6 @@ export function closeFacts({ code, reason }: WebSocketClose): { readonly closeCo
 /** Creates the error of a WebSocket that was not closed in order. */
 export function closeError(closed: WebSocketClose, phase: Phase, cause?: unknown): IOStreamError {
   const { code, reason } = closed;
-  const message = `the WebSocket was closed with ${code}${code === LOST ? ', lost without a close frame' : ''}${reason && `, ${JSON.stringify(reason)}`}`;
+  const message = `the WebSocket was closed with ${code}${code === LOST ? ', lost without a close frame' : ''}${reason ? `, ${JSON.stringify(reason)}` : ''}`;
   return new IOStreamError('ECONNRESET', { phase, errno: -104, message, cause, facts: closeFacts(closed) });
 }

@@ -15,7 +15,7 @@ import { WebSocketWriter } from './web-socket-writer.ts';
 const EVENTS = ['open', 'message', 'error', 'close'] as const;
 
 type SocketEvent =
-  | { readonly type: 'open'; readonly target: WebSocketLike }
+  | { readonly type: 'open' }
   | { readonly type: 'message'; readonly data?: unknown }
   | { readonly type: 'error'; readonly error?: unknown; readonly message?: unknown }
   | ({ readonly type: 'close' } & WebSocketClose);
@@ -23,7 +23,7 @@ type SocketEvent =
 /** Connects signals to a WebSocket. */
 export class WebSocketConnection extends WebConnection {
   readonly #settings: WebSocketSettings;
-  readonly #dialSocket: () => WebSocketLike;
+  readonly #dialSocket: (dial: Dial) => WebSocketLike;
   readonly #inbox: WebSocketInbox;
   #socket: WebSocketLike | undefined;
   #writer: WebSocketWriter | undefined;
@@ -34,7 +34,7 @@ export class WebSocketConnection extends WebConnection {
   #inputEnd: WebSocketClose | 'half-close' | undefined;
   #shutting: Subscription | undefined;
 
-  constructor(dial: Dial, up: Observer<Up>, settings: WebSocketSettings, dialSocket: () => WebSocketLike) {
+  constructor(dial: Dial, up: Observer<Up>, settings: WebSocketSettings, dialSocket: (dial: Dial) => WebSocketLike) {
     super(dial, up, settings.highWaterMark);
     this.#settings = settings;
     this.#dialSocket = dialSocket;
@@ -44,23 +44,24 @@ export class WebSocketConnection extends WebConnection {
   // Opening
 
   protected override open(): void {
-    const socket = (this.#socket = this.#dialSocket());
+    const socket = (this.#socket = this.#dialSocket(this.dial));
     // `ws` emits Buffers without a copy; a Blob must be awaited.
     if (socket.binaryType !== 'nodebuffer') socket.binaryType = 'arraybuffer';
     for (const type of EVENTS) socket.addEventListener(type as never, this.#onEvent as never);
-    if (socket.readyState === OPEN) this.#onOpen(socket);
+    if (socket.readyState === OPEN) this.#onOpen();
     else if (socket.readyState !== CONNECTING) this.fail(notNew('ENOTCONN', -107, 'closed'));
   }
 
   readonly #onEvent = (event: SocketEvent): void => {
-    if (event.type === 'open') this.#onOpen(event.target);
+    if (event.type === 'open') this.#onOpen();
     else if (event.type === 'message') this.#onMessage(event.data);
     else if (event.type === 'error') this.#cause = event.error ?? event.message;
     else this.#onClose(event);
   };
 
-  #onOpen(socket: WebSocketLike): void {
-    if (this.isFreed) return;
+  #onOpen(): void {
+    const socket = this.#socket;
+    if (!socket || this.isFreed) return;
     const { scheduler } = this.dial;
     const { sendAs, highWaterMark } = this.#settings;
     this.#writer = new WebSocketWriter(socket, {
@@ -167,8 +168,9 @@ export class WebSocketConnection extends WebConnection {
 
   // The end
 
-  #onClose(closed: WebSocketClose): void {
+  #onClose({ code, reason, wasClean }: WebSocketClose): void {
     if (this.isFreed) return;
+    const closed = { code, reason, wasClean };
     this.#writer?.update();
     if (!this.isConnected) this.fail(notOpened(closed, this.#cause));
     else if (!isInOrder(closed)) this.#failAfterInbox(closeError(closed, this.isClosing ? 'close' : 'read', this.#cause));
@@ -220,7 +222,7 @@ function unsentBytes(unsent: number, closed: WebSocketClose, isClosing: boolean)
 
 /** Creates the error for a WebSocket that cannot be used. */
 export function notNew(code: string, errno: number, state: string): IOStreamError {
-  const message = `expected a WebSocket that is open or opening and not used, got one that is ${state}; make a new one for each connection`;
+  const message = `expected an unused WebSocket, open or opening, got one that is ${state}; make a new one for each connection`;
   return new IOStreamError(code, { phase: 'connect', errno, message });
 }
 

@@ -45,7 +45,15 @@ const RULES: Rules = {
   halfClose: ['a boolean', isBoolean],
 };
 
-const DEFAULTS = { sendAs: 'binary', highWaterMark: 256 * 1024, inBufLimit: 16 * 1024 * 1024, halfClose: false } as const;
+/** Has every name, so that none is read from `Object.prototype`. */
+const DEFAULTS = {
+  protocols: undefined,
+  WebSocketCtor: undefined,
+  sendAs: 'binary',
+  highWaterMark: 256 * 1024,
+  inBufLimit: 16 * 1024 * 1024,
+  halfClose: false,
+} as const;
 
 /**
  * Copies and checks the options.

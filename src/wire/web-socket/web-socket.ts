@@ -1,7 +1,8 @@
 import { describeWithType } from '../../util/describe.ts';
 import { isObject } from '../../util/value-tests.ts';
 import { direct } from '../direct.ts';
-import type { Wire } from '../signal.ts';
+import type { Dial, Wire } from '../signal.ts';
+import { judgeUrl } from './judge-url.ts';
 import { notNew, WebSocketConnection } from './web-socket-connection.ts';
 import type { WebSocketConstructor, WebSocketLike } from './web-socket-like.ts';
 import { webSocketSettings, type WebSocketOptions, type WebSocketSettings } from './web-socket-options.ts';
@@ -53,10 +54,10 @@ export function webSocket(target: WebSocketTarget | (() => WebSocketTarget), opt
   if (typeof target !== 'function') checkTarget(target);
   const settings = webSocketSettings(options);
   let isUsed = false;
-  const socketOf = (): WebSocketLike => {
+  const socketOf = (dial: Dial): WebSocketLike => {
     const given = typeof target === 'function' ? target() : target;
     checkTarget(given);
-    if (typeof given === 'string' || 'href' in given) return dialUrl(given, settings);
+    if (typeof given === 'string' || 'href' in given) return dialUrl(given, dial, settings);
     if (typeof target !== 'function' && isUsed) throw notNew('EALREADY', -114, 'used');
     isUsed = true;
     return given;
@@ -69,10 +70,11 @@ function checkTarget(target: unknown): void {
   throw wrongTarget(describeWithType(target));
 }
 
-function dialUrl(url: string | { readonly href: string }, { WebSocketCtor, protocols }: WebSocketSettings): WebSocketLike {
+function dialUrl(url: string | { readonly href: string }, { guard }: Dial, { WebSocketCtor, protocols }: WebSocketSettings): WebSocketLike {
   const href = typeof url === 'string' ? url : url.href;
   const Ctor = WebSocketCtor ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket;
   if (!Ctor) throw new TypeError('expected a global WebSocket, which this runtime does not have; set `WebSocketCtor`, such as that of ws');
+  judgeUrl(guard, href);
   try {
     return new Ctor(href as never, protocols as never);
   } catch (error) {
