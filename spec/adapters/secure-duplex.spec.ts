@@ -15,6 +15,7 @@ import { testDuplex, NEVER_CONNECTED } from '../support/duplexes.ts';
 import { type Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { served } from '../support/loopback.ts';
+import { unhandled } from '../stream/tools.ts';
 
 /** Starts a TLS server of Node that sends no data. */
 async function serving(h: Harness, options: TlsOptions = {}): Promise<{ host: string; port: number }> {
@@ -67,6 +68,20 @@ describe('Duplex over TLS', () => {
     await once(duplex, 'secureConnect');
     expect(factsOf(duplex)).toEqual(factsOf(socket));
     await Promise.all([closed(socket), closed(duplex)]);
+  });
+
+  spec('reports a throw of a listener of connect as its own, not as an error of TLS', async (h) => {
+    const reported = unhandled(h);
+    const place = await serving(h);
+    const { duplex } = testDuplex(h, { ...place, plugin: { tls: tlsClient({ ca, servername: 'localhost' }) } });
+    const thrown = new Error('listener');
+    duplex.once('connect', () => {
+      throw thrown;
+    });
+    await once(duplex, 'secureConnect');
+    await h.until(() => reported.length > 0);
+    expect(reported).toStrictEqual([thrown]);
+    await closed(duplex);
   });
 
   spec('emits connect, then secureConnect, and has no facts of TLS before', async (h) => {

@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { Duplex } from 'node:stream';
 import { describe, expect } from 'vitest';
 import { ECLOSED, ETOWRITE, IOStream, IOStreamError, ETOIDLE, type IOStreamOptions } from 'rxjs-io-stream';
 import { spec } from '../support/spec.ts';
@@ -161,6 +162,35 @@ describe('isFatal', () => {
     expect([report.by, report.error]).toStrictEqual(['error', thrown]);
     await h.until(() => reported.length === 1);
     expect(reported[0]).toBe(thrown);
+  });
+
+  for (const how of ['close', 'reset'] as const)
+    spec(`may call ${how}(), and then the error is not reported`, async (h) => {
+      const reported = unhandled(h);
+      const isFatal = (): boolean => {
+        a[how]();
+        return true;
+      };
+      const [a, b] = streamPair(h, { isFatal, timeouts: { idle: 10 } }, { allowHalfOpen: true });
+      h.watch(b);
+      await h.until(() => !['opening', 'open'].includes(a.state));
+      await turns(5);
+      expect(reported).toStrictEqual([]);
+    });
+});
+
+describe('an error after the end of the peer', () => {
+  spec('is reported if input was lost', async (h) => {
+    const fh = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done(), allowHalfOpen: true });
+    const [io] = resetAtEnd(h, new IOStream({ fh, allowHalfOpen: true }));
+    const { errors } = h.watch(io);
+    const data = h.observed(io.data$);
+    fh.push('all');
+    fh.push(null);
+    await data.ended;
+    fh.push('late');
+    await h.until(() => errors.values.length > 0);
+    h.error(errors.values[0], { code: 'ERR_STREAM_PUSH_AFTER_EOF' });
   });
 });
 

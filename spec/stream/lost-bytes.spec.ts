@@ -9,7 +9,7 @@ function detach({ buffer }: Uint8Array): void {
 }
 
 const LOST = { code: 'EFAULT', phase: 'write', fatal: true };
-const MESSAGE = 'the buffer was detached or resized after write(); do not transfer or resize it before it is sent [EFAULT]';
+const MESSAGE = 'bytes were lost: do not transfer or resize their buffer before they are sent [EFAULT]';
 
 describe('a buffer that is detached before its bytes are written', () => {
   spec('fails the stream with EFAULT, and is not followed by later bytes', async (h) => {

@@ -5,6 +5,7 @@ import { nodeTlsOf } from '../plugins/tls/node-tls.ts';
 import { isTls } from '../plugins/tls/tls-plugins.ts';
 import type { IOStream } from '../stream/io-stream.ts';
 import { internalsOf } from '../stream/stream-fields.ts';
+import { reportUnhandled } from '../util/report-unhandled.ts';
 import { pluginEntries } from '../wire/stack.ts';
 import { IOStreamDuplex } from './io-stream-duplex.ts';
 import type { LateDial } from './late-dial.ts';
@@ -28,7 +29,11 @@ export class SecureDuplex extends IOStreamDuplex {
     const [[topmost, plugin] = []] = pluginEntries(late?.plugin ?? io.plugin);
     if (io.state !== 'opening' || !plugin || !isTls(plugin)) return;
     internalsOf(io).onTlsStart = (layer) => {
-      if (layer === topmost) this.emitConnect();
+      try {
+        if (layer === topmost) this.emitConnect();
+      } catch (error) {
+        reportUnhandled(error); // A listener threw. Thrown on, it would pass for an error of TLS.
+      }
     };
   }
 

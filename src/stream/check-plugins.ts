@@ -16,7 +16,7 @@ export function checkPlugins(plugins: Plugins, wire: Wire): Readonly<Record<stri
       throw usage('`plugin` to hold plugins by name: functions of a wire', `${describeWithType(plugin)} for ${describeValue(name)}`);
     // JavaScript puts integer keys first, independent of their order in the record.
     if (/^(0|[1-9]\d*)$/.test(name))
-      throw usage('names in `plugin` that do not look like integers, which JavaScript puts in another order', `\`${name}\``);
+      throw usage('names in `plugin` that do not look like integers: JavaScript reorders those', `\`${name}\``);
     if (copy.some(([other]) => other === name)) throw usage('each name in `plugin` once', `\`${name}\` twice`);
     copy.push([name, plugin as Plugin]);
   }

@@ -24,6 +24,6 @@ export class ClosedReport implements Facts {
   }
 
   toJSON(): object {
-    return Object.assign({}, this, 'error' in this ? { error: anyToJson(this.error) } : {});
+    return Object.assign({}, this, { error: anyToJson(this.error) });
   }
 }

@@ -102,9 +102,7 @@ export class Closing {
 
   /** Reports a fatal error to all handlers, then frees everything. */
   fail(error: IOStreamError, isHandled = false): void {
-    const { errors } = this.#parts;
-    this.#fail(error, () => errors.emitFatal(error, isHandled));
-    if (errors.isUnhandled) this.#parts.requestTick();
+    this.#fail(error, () => this.#parts.errors.emitFatal(error, isHandled));
   }
 
   /** Fails because a callback threw, unless it has closed the stream before or a fatal error is being reported. */
@@ -114,13 +112,14 @@ export class Closing {
 
   /** @param emit reports the error. It may close the stream. */
   #fail(error: unknown, emit?: () => void): void {
-    const { lifetime, flow } = this.#parts;
+    const { lifetime, errors, flow } = this.#parts;
     lifetime.isFailing = true;
     publishError(this.#parts, error, true);
     emit?.();
     if (lifetime.state === 'closed') return;
     flow.error(error);
     this.finish('error', error, { error });
+    if (errors.isUnhandled) this.#parts.requestTick();
   }
 
   finish(by: ClosedReport['by'], error: unknown, end: ReadEnd): void {

@@ -1,6 +1,7 @@
 import { Observable, type ObservableInput } from 'rxjs';
+import { checkOptions, type Rules } from '../util/check-options.ts';
 import { describeValue } from '../util/describe.ts';
-import { ownOptions } from '../util/own-options.ts';
+import { isCount } from '../util/value-tests.ts';
 import { ActiveHandlers } from './active-handlers.ts';
 import type { Bytes } from './bytes.ts';
 import { endReader } from './read-end.ts';
@@ -12,11 +13,11 @@ export interface ConsumeOptions {
   readonly concurrency?: number | undefined;
 }
 
+const RULES: Rules = { concurrency: ['a whole number, 1 or more', (value) => isCount(value) && value > 0] };
+
 /** Checks the options of `consume`, and returns the concurrency. */
 export function concurrencyOf(options: ConsumeOptions = {}): number {
-  const { concurrency = 1 } = ownOptions(options, 'consume', ['concurrency']);
-  if (Number.isSafeInteger(concurrency) && concurrency > 0) return concurrency;
-  throw new TypeError(`expected \`concurrency\` to be a whole number, 1 or more, got ${describeValue(concurrency)}`);
+  return checkOptions(options, { caller: 'consume', rules: RULES, show: describeValue }).concurrency ?? 1;
 }
 
 /** Implements `IOStream.consume`. */

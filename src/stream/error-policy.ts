@@ -98,7 +98,7 @@ export class ErrorPolicy {
     const { isFatal, waitFor } = this.#parts.settings;
     if (!isFatal) return waitFor === undefined || error.fatal;
     try {
-      return isFatal(error);
+      return isFatal(error) && this.#parts.lifetime.isActive; // It may have closed the stream.
     } catch (thrown) {
       this.#parts.onCallbackThrow(thrown);
       return false;

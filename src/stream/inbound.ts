@@ -15,7 +15,7 @@ import type { WriteSide } from './write-side.ts';
  * - A peer that closes with unread input resets the connection.
  * - Node's TLS over a Duplex writes close_notify to a Duplex that has already ended or closed.
  */
-const RESET_CODES = /^(ECONNRESET|EPIPE|ERR_STREAM_\w+)$/;
+const RESET_CODES = /^(ECONNRESET|EPIPE|ERR_STREAM_(WRITE|ALREADY|DESTROYED|PREMATURE)\w*)$/;
 
 /** The parts that inbound signals concern. */
 type InboundParts = ConnectionParts & { readonly reads: ReadSide; readonly writes: WriteSide; readonly closing: Closing };

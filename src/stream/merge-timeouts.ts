@@ -32,6 +32,6 @@ export function checkTimeouts(timeouts: Partial<Timeouts>): Partial<Timeouts> {
 export function mergeTimeouts(present: Timeouts, wanted: Partial<Timeouts>): Timeouts {
   const merged: Record<string, number> = { ...present };
   for (const [name, ms] of Object.entries(checkTimeouts(wanted)) as [string, number | undefined][])
-    if (ms !== undefined) merged[name] = ms === 0 ? Infinity : ms;
+    if (ms !== undefined) merged[name] = ms || Infinity;
   return merged as unknown as Timeouts;
 }

@@ -4,7 +4,7 @@ import type { Subscriber } from 'rxjs';
 export type ReadEnd = { readonly error?: unknown; readonly unsubscribed?: true };
 
 /** The owner has unsubscribed: remaining readers get no notification, so that truncated data never looks complete. */
-export const UNSUBSCRIBED: ReadEnd = /* @__PURE__ */ Object.freeze({ unsubscribed: true });
+export const UNSUBSCRIBED: ReadEnd = { unsubscribed: true };
 
 /** Ends a reader as the stream ended. */
 export function endReader(reader: Subscriber<never>, end: ReadEnd): void {

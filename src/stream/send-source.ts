@@ -1,4 +1,5 @@
 import { isObservable, type InteropObservable, type Observable } from 'rxjs';
+import { isObject } from '../util/value-tests.ts';
 import type { Writable } from './bytes.ts';
 import { SYMBOL_OBSERVABLE } from './symbol-observable.ts';
 
@@ -28,8 +29,7 @@ export function isPushed(source: SendSource): source is Pushed {
 export function isSource(source: unknown): boolean {
   // Excludes strings and views of bytes: they are iterable, but not by chunks.
   return (
-    typeof source === 'object' &&
-    source !== null &&
+    isObject(source) &&
     !ArrayBuffer.isView(source) &&
     (isObservable(source) || [SYMBOL_OBSERVABLE, Symbol.asyncIterator, Symbol.iterator, 'getReader'].some((way) => way in source))
   );

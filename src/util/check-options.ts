@@ -1,6 +1,7 @@
 import { describeWithType } from './describe.ts';
 import { ownOptions } from './own-options.ts';
 import { unknownOption } from './unknown-option.ts';
+import { isObject } from './value-tests.ts';
 
 /** Rule for one option: the expected value in words, its test, and the format of a wrong value. @see {@link OptionSet.show} */
 export type Rule = readonly [words: string, test: (value: unknown) => boolean, show?: (value: unknown) => string];
@@ -39,8 +40,7 @@ export interface OtherNames {
  */
 export function checkOptions<T extends object>(options: T, set: OptionSet): T {
   const { caller, required = [], show = describeWithType, usage } = set;
-  if (usage !== undefined && (typeof options !== 'object' || (options as unknown) === null))
-    throw new TypeError(`${usage}: expected an object of options, got ${show(options)}`);
+  if (usage !== undefined && !isObject(options)) throw new TypeError(`${usage}: expected an object of options, got ${show(options)}`);
   const own = ownOptions(options as Record<string, unknown>, caller);
   for (const name of Object.keys(own)) if (!set.others?.accepts(name)) checkOption(name, own[name], set);
   for (const name of required) if (own[name] === undefined) throw wrongOption(name, undefined, set);

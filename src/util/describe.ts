@@ -1,8 +1,9 @@
+import { isObject } from './value-tests.ts';
+
 /** Formats a value for an error message: short, with its type. Hides text that may be a URL, which may contain a password. */
 export function describeValue(value: unknown): string {
   if (typeof value === 'string' && !/@|:\/\//.test(value)) return `${JSON.stringify(value.replace(/(.{40}).+/s, '$1…'))} (string)`;
-  if (typeof value === 'object' && value !== null && !Array.isArray(value))
-    return `an object (${Object.prototype.toString.call(value).slice(8, -1)})`;
+  if (isObject(value) && !Array.isArray(value)) return `an object (${Object.prototype.toString.call(value).slice(8, -1)})`;
   return /number|boolean|bigint|symbol/.test(typeof value) ? `${String(value)} (${typeof value})` : describeWithType(value);
 }
 

@@ -1,6 +1,7 @@
 import { definedOnly } from './defined-only.ts';
 import { describeWithType } from './describe.ts';
 import { unknownOption } from './unknown-option.ts';
+import { isObject } from './value-tests.ts';
 
 /**
  * Prototype of copied options: empty and frozen, so that no property is inherited. An object with this prototype takes as much
@@ -19,7 +20,7 @@ const EMPTY_PROTOTYPE: object = /* @__PURE__ */ Object.freeze(/* @__PURE__ */ Ob
  * @throws TypeError if `options` is not an object, and for an unknown name.
  */
 export function ownOptions<T extends object>(options: T, caller: string, known?: readonly (keyof T & string)[]): T {
-  if (typeof options !== 'object' || (options as unknown) === null || Array.isArray(options))
+  if (!isObject(options) || Array.isArray(options))
     throw new TypeError(`expected an object of options for ${caller}, got ${describeWithType(options)}`);
   const own = Object.setPrototypeOf({ ...options }, EMPTY_PROTOTYPE) as T;
   for (const name of Object.keys(own)) if (known && !known.includes(name as never)) throw unknownOption(name, caller, known);

@@ -1,6 +1,6 @@
 import type { Subscriber } from 'rxjs';
 
-const NONE: readonly never[] = /* @__PURE__ */ Object.freeze([]);
+const NONE: readonly never[] = [];
 
 /**
  * Holds the subscribers of a hot Observable, in order of arrival. Changes during an emission do not affect it.
