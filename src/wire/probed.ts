@@ -30,8 +30,9 @@ export function probed(
   entries: readonly (readonly [name: string, plugin: Plugin])[],
   index: number,
 ): OperatorFunction<Flow, Up> {
+  if (!probe || entries.length === 0) return operator;
   const boundary = { below: entries[index]?.[0], above: entries[index - 1]?.[0] };
-  return probe && entries.length > 0 ? direct((up) => connectTo(operator, new BoundaryObserver(up, probe, boundary))) : operator;
+  return direct((up) => connectTo(operator, new BoundaryObserver(up, probe, boundary)));
 }
 
 /** Passes inbound signals, and reports the first `connected` and an error before it. */
