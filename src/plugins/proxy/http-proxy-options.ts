@@ -3,6 +3,7 @@ import type { ConnectRequest, ProxyChallenge } from '../../protocol/connect-requ
 import { basic, fieldsOf, type HeadersInput } from '../../protocol/http-fields.ts';
 import { Secrets } from '../../protocol/secrets.ts';
 import { checkOptions, type Rule, type Rules } from '../../util/check-options.ts';
+import { isFunction, isObject } from '../../util/value-tests.ts';
 import type { Target } from '../../wire/signal.ts';
 import type { Lookup } from '../../wire/resolve.ts';
 import { PROXY_REQUIRED, PROXY_RULES } from './proxy-options.ts';
@@ -57,8 +58,8 @@ const CREDENTIAL: Rule = ['a string', (value) => typeof value === 'string'];
 const RULES: Rules = /* @__PURE__ */ Object.assign({}, PROXY_RULES, {
   user: CREDENTIAL,
   pass: CREDENTIAL,
-  headers: ['a record or pairs', (value) => typeof value === 'object' && value !== null],
-  auth: ['a function', (value) => typeof value === 'function'],
+  headers: ['a record or pairs', isObject],
+  auth: ['a function', isFunction],
 } satisfies Rules);
 
 /** Headers whose values belong to HTTP and are not secrets of the user. */

@@ -1,15 +1,13 @@
 import type { Rule, Rules } from '../../util/check-options.ts';
+import { isFunction, isObject, isText } from '../../util/value-tests.ts';
 import { isCleanName } from './is-clean-name.ts';
 
-const isString = (value: unknown): boolean => typeof value === 'string' && value !== '';
 const isBytes = (value: unknown): boolean => ArrayBuffer.isView(value);
-const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
-const isFunction = (value: unknown): boolean => typeof value === 'function';
 /** Keys and certificates: PEM text, DER bytes, or a list of them. */
 const isMaterial = (value: unknown): boolean =>
-  isString(value) || isBytes(value) || (Array.isArray(value) ? value.every((each) => isMaterial(each) || isObject(each)) : false);
+  isText(value) || isBytes(value) || (Array.isArray(value) ? value.every((each) => isMaterial(each) || isObject(each)) : false);
 
-const TEXT: Rule = ['a string', isString];
+const TEXT: Rule = ['a string', isText];
 const FUNCTION: Rule = ['a function', isFunction];
 const BOOLEAN: Rule = ['a boolean', (value) => typeof value === 'boolean'];
 const NUMBER: Rule = ['a number', (value) => Number.isSafeInteger(value) && (value as number) >= 0];
@@ -25,7 +23,7 @@ const CONTEXT: Rules = {
   ciphers: TEXT,
   clientCertEngine: TEXT,
   crl: MATERIAL,
-  dhparam: ["'auto', a string or bytes", (value) => isString(value) || isBytes(value)],
+  dhparam: ["'auto', a string or bytes", (value) => isText(value) || isBytes(value)],
   ecdhCurve: TEXT,
   honorCipherOrder: BOOLEAN,
   key: MATERIAL,
@@ -48,7 +46,7 @@ const COMMON: Rules = {
   ...CONTEXT,
   ALPNProtocols: [
     'an array of names, or bytes',
-    (value) => isBytes(value) || (Array.isArray(value) && value.every((each) => isString(each) || isBytes(each))),
+    (value) => isBytes(value) || (Array.isArray(value) && value.every((each) => isText(each) || isBytes(each))),
   ],
   keylog: FUNCTION,
   pskCallback: FUNCTION,
@@ -67,7 +65,7 @@ export const CLIENT_OPTIONS: Rules = {
   session: ['a session, a function that returns one, or false', (value) => value === false || isBytes(value) || isFunction(value)],
   sessionCache: [
     'a Map, or an object with its `get`, `set` and `delete`',
-    (value) => isObject(value) && ['get', 'set', 'delete'].every((name) => isFunction((value as Record<string, unknown>)[name])),
+    (value) => isObject(value) && ['get', 'set', 'delete'].every((name) => isFunction(value[name])),
   ],
   sessionKey: TEXT,
 };
