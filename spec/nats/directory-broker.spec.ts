@@ -25,15 +25,15 @@ describePeer('directory in a real bucket', 'nats-server', () => {
 
   spec('lets another node own a session after its release, its loss and its expiry', async (h) => {
     const connections = [await natsClient(h, broker().url), await natsClient(h, broker().url)] as const;
-    const timing = { ttl: 500, heartbeat: 100 };
+    const timing = { ttl: 1500, heartbeat: 100 };
     const open = async (at: 0 | 1): Promise<ReturnType<typeof directory>> =>
-      directory(await new Kvm(connections[at]).create('moves', { ttl: 2000 }), timing);
+      directory(await new Kvm(connections[at]).create('moves', { ttl: 2000, history: 64 }), timing);
     const [one, two] = [await open(0), await open(1)];
     const tokenOf = ({ values }: { readonly values: readonly Claim[] }): number => values[0]?.token ?? 0;
     const watching = h.observed(one.watch('u7'));
 
     const first = h.observed(one.claim('u7', { value: 'one' }));
-    await h.until(() => first.values.length === 1);
+    await h.until(() => first.values.length === 1 && watching.values.length === 1); // The broker has made the watch.
     const waiting = h.observed(two.claim('u7', { value: 'two', whenOwned: 'wait' }));
     await first.values[0]?.release();
     await h.until(() => waiting.values.length === 1);
@@ -41,6 +41,7 @@ describePeer('directory in a real bucket', 'nats-server', () => {
     const taking = h.observed(one.claim('u7', { value: 'one again', whenOwned: 'take' }));
     await waiting.ended;
     h.error(waiting.error, { code: 'ESTALE' });
+    await h.until(() => watching.values.length === 4);
 
     const last = h.observed(two.claim('u7', { value: 'two again', whenOwned: 'wait' }));
     await connections[0].close(); // The owner is cut off: it knows before the other takes over.

@@ -87,7 +87,8 @@ export interface Directory {
   /** Reads the owner of a session, from the broker. Resolves with undefined if it has none. */
   readonly owner: (session: string) => Promise<DirectoryEntry | undefined>;
   /**
-   * Emits the owners, then each change. Renewals are no change. An owner that has renewed nothing for `ttl` is emitted as removed.
+   * Emits the owners, then their changes. Renewals are no change. An owner that has renewed nothing for `ttl` is emitted as removed.
+   * A change that has been replaced before the broker sends it is skipped, unless the `history` of the bucket (1) keeps it.
    * Errors when the connection is closed. Holds one entry in memory for each owned session.
    *
    * @param session one session, or a pattern of the broker such as `user.*`. Default: all.
