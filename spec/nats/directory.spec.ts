@@ -114,6 +114,38 @@ describe('directory', () => {
     expect(await one.owner('u7')).toMatchObject({ value: 'node-2' });
   });
 
+  spec('takes a session that its owner renews or releases between the read and the write', async (h) => {
+    for (const meanwhile of ['update', 'release'] as const) {
+      const bucket = new MemoryKv();
+      const first = h.observed(directory(bucket).claim('u7', { value: 'node-1' }));
+      await settled();
+      bucket.beforeWrite = async (kind) => {
+        if (kind !== 'update') return;
+        bucket.beforeWrite = () => undefined;
+        await claimOf(first)[meanwhile]('node-1, renewed');
+      };
+      const second = h.observed(directory(bucket).claim('u7', { value: 'node-2', whenOwned: 'take' }));
+      await h.until(() => second.values.length === 1);
+      expect(await directory(bucket).owner('u7')).toMatchObject({ value: 'node-2' });
+    }
+  });
+
+  spec('rejects a claim with EBUSY if another one took the session between its read and its write', async (h) => {
+    const bucket = new MemoryKv();
+    h.observed(directory(bucket).claim('u7', { value: 'node-1' }));
+    await settled();
+    bucket.beforeWrite = async (kind) => {
+      if (kind !== 'update') return;
+      bucket.beforeWrite = () => undefined;
+      const faster = h.observed(directory(bucket).claim('u7', { value: 'node-3', whenOwned: 'take' }));
+      await h.until(() => faster.values.length === 1);
+    };
+    const second = h.observed(directory(bucket).claim('u7', { value: 'node-2', whenOwned: 'take' }));
+    await second.ended;
+    h.error(second.error, { code: 'EBUSY' });
+    expect(await directory(bucket).owner('u7')).toMatchObject({ value: 'node-3' });
+  });
+
   spec('refuses the stale write of an owner that has not noticed its loss', async (h) => {
     const bucket = new MemoryKv();
     const first = h.observed(directory(bucket).claim('u7', { value: 'node-1' }));

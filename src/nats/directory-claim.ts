@@ -129,8 +129,10 @@ export class SessionClaim implements Claim {
     if (entry.revision !== seen.revision) Object.assign(seen, { revision: entry.revision, since: scheduler.now() });
     if (this.#whenOwned === 'wait' && scheduler.now() - seen.since < ttl) return undefined;
     const takenAt = await this.#write(entry.revision);
-    if (takenAt === undefined && this.#whenOwned === 'take') throw ownedByOther(this.session, undefined);
-    return takenAt;
+    if (takenAt !== undefined || this.#whenOwned === 'wait') return takenAt;
+    const owner = await this.#read();
+    if (owner && owner.claim !== entry.claim) throw ownedByOther(this.session, undefined);
+    return this.#out.closed ? undefined : this.#attempt(seen); // Renewed or released between the two requests.
   }
 
   #sleep(ms: number): Promise<void> {
