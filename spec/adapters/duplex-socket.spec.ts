@@ -165,6 +165,19 @@ describe('Duplex as a socket', () => {
       expect(duplex.destroyed).toBe(false);
     });
 
+    it('is restarted when the connection is open', () => {
+      const scheduler = new VirtualTimeScheduler();
+      const wire: Wire = () => () =>
+        new Observable((up) => {
+          scheduler.schedule(() => up.next({ kind: 'connected', details: [{}] }), 250);
+        });
+      const duplex = toDuplex(new IOStream({ wire, scheduler }));
+      const times: number[] = [];
+      duplex.setTimeout(100).on('timeout', () => times.push(scheduler.now()));
+      scheduler.flush();
+      expect(times).toEqual([100, 350]);
+    });
+
     it('is restarted by each sent part of a long write', () => {
       const scheduler = new VirtualTimeScheduler();
       const wire: Wire = () => () =>

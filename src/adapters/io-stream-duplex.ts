@@ -175,6 +175,7 @@ export class IOStreamDuplex extends SocketFacts implements SocketDuplex {
   protected emitConnect(): void {
     if (this.destroyed) return;
     this.#isConnected = true;
+    this.#timeout?.touch();
     this.emit('connect');
     this.emit('ready');
     if (this.io.state === 'open') this.emitOpen();
