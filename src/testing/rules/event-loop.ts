@@ -14,11 +14,14 @@ export interface UntilOptions {
   readonly onTurn?: (() => void) | undefined;
 }
 
+/** Minimum number of looks, in 50 turns of the event loop: after a stall of the process, the timeout alone says nothing. */
+const MIN_ROUNDS = 400;
+
 /** Waits until `passes` returns true; resolves to false after a timeout. */
 export async function until(passes: () => boolean, { timeout, onTurn }: UntilOptions): Promise<boolean> {
   const end = asyncScheduler.now() + timeout;
   for (let round = 0; !passes(); round += 1) {
-    if (asyncScheduler.now() > end) return false;
+    if (round > MIN_ROUNDS && asyncScheduler.now() > end) return false;
     // asapScheduler needs only a few microtasks; slower events need a turn of the event loop.
     if (round % 8 === 7) await turn();
     else await Promise.resolve();
