@@ -46,11 +46,11 @@ describePeer('haproxy', 'haproxy', () => {
 
   // The reset may arrive before or after our connect, and before or after our first byte.
   spec.each([
-    ['reject', /^(ETLS|ECONNRESET|EPIPE)$/],
+    ['reject', 10_000, /^(ETLS|ECONNRESET|EPIPE)$/],
     // If the kernel supports it, haproxy drops the connection without a packet; otherwise it resets it.
-    ['drop', /^(ETOHANDSHAKE|ECONNRESET)$/],
-  ] as const)('fails without a stream if haproxy does a %s instead of a handshake', async (h, port, code) => {
-    const error = await expectFailure(h, { ...to(port), timeouts: { handshake: 300 } }, {});
+    ['drop', 300, /^(ETOHANDSHAKE|ECONNRESET)$/],
+  ] as const)('fails without a stream if haproxy does a %s instead of a handshake', async (h, port, handshake, code) => {
+    const error = await expectFailure(h, { ...to(port), timeouts: { handshake } }, {});
     expect((error as NodeJS.ErrnoException).code ?? '').toMatch(code);
   });
 });

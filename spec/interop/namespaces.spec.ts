@@ -75,10 +75,12 @@ describe.skipIf(noNamespaces !== '')(noNamespaces === '' ? 'network namespaces' 
       { address: 'fd77::99', family: 6 },
       { address: B.v4, family: 4 },
     ];
+    // The kernel gives up the first one only after a minute, instead of three seconds.
+    spaces().sysctl('a', 'net/ipv6/neigh/veth/mcast_solicit', '60');
     const [outcome] = await dialAll({ host: 'dual.test', port: ECHO, addresses });
     expect([outcome?.code, outcome?.ip]).toStrictEqual([undefined, B.v4]);
     const ms = outcome?.ms ?? 0;
-    expect(ms > 240 && ms < 1500, `after ${ms} ms`).toBe(true);
+    expect(ms > 240 && ms < 10_000, `after ${ms} ms`).toBe(true);
   });
 
   describePeers('dnsmasq', ['dnsmasq'], () => {
