@@ -31,8 +31,15 @@ function underTest([near, far]: Ends): WireUnderTest {
 }
 
 async function checkChannels(make: () => Ends | Promise<Ends>): Promise<void> {
-  const report = await checkWire(async () => underTest(await make()), { singleUse: true, sentEvery: 256 * 1024 });
+  const report = await checkWire(async () => underTest(await make()), { singleUse: true, sentEvery: 256 * 1024, timeout: 20_000 });
   report.assert();
+}
+
+/** Ends a child, unless it has ended. */
+async function killed(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGKILL');
+  await once(child, 'exit');
 }
 
 /** A server of `ws`, and a function that connects a WebSocket to it. */
@@ -119,8 +126,9 @@ describe('overMessages keeps the rules of a wire', () => {
     async (h) => {
       const child = fork(file('./bounce.mjs'), { serialization: 'advanced', execArgv: [] });
       child.setMaxListeners(0);
-      h.defer(() => child.kill());
-      await once(child, 'spawn');
+      h.defer(() => killed(child));
+      child.send('are you there?');
+      await once(child, 'message');
       await checkChannels(bouncedChannels(child));
     },
     timeout,
@@ -161,7 +169,7 @@ describe('overMessages carries 64 MiB to the other end and back', () => {
     'over process.send to a child',
     async (h) => {
       const child = fork(file('./echo.ts'), { serialization: 'advanced', execArgv: ['--import', 'tsx'] });
-      h.defer(() => child.kill());
+      h.defer(() => killed(child));
       await transfers(overProcess(child));
     },
     timeout,

@@ -34,7 +34,7 @@ describe('the wire of a mux', () => {
         const below = [new IOStream({ wire: a }), new IOStream({ wire: b })] as const;
         return underTest(below, () => below[0].reset());
       };
-      (await checkWire(make, { sentEvery: 64 * 1024 })).assert();
+      (await checkWire(make, { sentEvery: 64 * 1024, timeout: 20_000 })).assert();
     },
     { timeout: 60_000 },
   );
@@ -54,7 +54,7 @@ describe('the wire of a mux', () => {
           server.close();
         });
       };
-      (await checkWire(make, { sentEvery: 64 * 1024 })).assert();
+      (await checkWire(make, { sentEvery: 64 * 1024, timeout: 20_000 })).assert();
     },
     { timeout: 60_000 },
   );

@@ -41,7 +41,7 @@ describePeer('the wire through NATS', 'nats-server', () => {
           free,
         };
       };
-      (await checkWire(make, { sentEvery: 256 * 1024 })).assert();
+      (await checkWire(make, { sentEvery: 256 * 1024, timeout: 20_000 })).assert();
       expect([await subscriptionsOf(near), await subscriptionsOf(far)]).toEqual([0, 0]);
       await Promise.all([near.close(), far.close()]);
     },
