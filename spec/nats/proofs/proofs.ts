@@ -71,7 +71,10 @@ export async function cutRoutes({
   }
 }
 
-/** Sends `total` transfers of `length` bytes, and kills and restarts the broker of either end in turn, every `killEvery` ms. */
+/**
+ * Sends `total` transfers of `length` bytes, and kills and restarts the broker of either end in turn, every `killEvery` ms, the first
+ * time after bytes have been received.
+ */
 export async function killBrokers({
   total,
   width,
@@ -95,6 +98,7 @@ export async function killBrokers({
   const killing = (async () => {
     while (kills < maxKills) {
       await wait(killEvery);
+      while (receiver.facts.bytes === 0 && !state.isOver) await wait(1);
       if (state.isOver) break;
       const broker = cluster.brokers[kills % 2]!;
       kills += 1;
