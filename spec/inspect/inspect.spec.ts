@@ -124,10 +124,10 @@ describe('the state of the page', () => {
       const { connections, hidden, open } = await page.state();
       return [connections.length, hidden, open];
     };
-    await expect.poll(counts).toEqual([3, 7, 10]); // both ends
+    await expect.poll(counts, { timeout: 5000 }).toEqual([3, 7, 10]); // both ends
     for (const io of [before, ...streams]) io.close();
     const first = await shown(page, (all) => all.every(({ state }) => state === 'closed'));
-    await expect.poll(counts).toEqual([3, 0, 0]);
+    await expect.poll(counts, { timeout: 5000 }).toEqual([3, 0, 0]);
     opened(h, { host, port: await deadPort() });
     const second = await page.state();
     expect(second.connections.slice(0, 2).map(({ id }) => id)).toEqual(first.slice(1).map(({ id }) => id));

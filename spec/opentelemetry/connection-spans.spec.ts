@@ -159,7 +159,7 @@ describe('the span of a connection', () => {
 
   spec('reports an error that is not fatal as an event', async (h) => {
     const seen = telemetry(h);
-    const place = await served(h);
+    const place = await served(h, (socket) => socket.resume().on('end', () => socket.end()));
     const io = new IOStream({ host, port: portIn(place), waitFor: 0, outBufLimit: 1, cb: h.cb() });
     io.write('xx');
     io.write('rejected');
