@@ -35,7 +35,8 @@ function bytesOf({ entries }: Recording, line: string): string {
     .join('');
 }
 
-describe('rxjs-io-stream record', () => {
+// A program needs ten seconds to start on a busy machine.
+describe('rxjs-io-stream record', { timeout: 60_000 }, () => {
   spec('forwards connections in both directions, and writes a recording of each, for its owner only', async (h) => {
     const target = await served(h, (socket) => socket.pipe(socket));
     const path = join(folder, 'echo.txt');

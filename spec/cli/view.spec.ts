@@ -18,7 +18,8 @@ function fileOf(name: string, text = TEXT): string {
   return path;
 }
 
-describe.concurrent('rxjs-io-stream view', () => {
+// Programs that run at once need ten seconds to start on a busy machine.
+describe.concurrent('rxjs-io-stream view', { timeout: 60_000 }, () => {
   it('writes a page beside the recording, readable for its owner only, and prints the path', async () => {
     const path = fileOf('failure.txt');
     const { code, stdout, stderr } = await runCli('view', path).ended;
