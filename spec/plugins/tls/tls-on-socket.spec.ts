@@ -66,14 +66,8 @@ describe.each(CASES)('TLS of Node, %s, %s', (version, path) => {
       let size = 0;
       for (let missing = 0; missing === 0 || missing <= size; missing += 1) {
         let last = false;
-        const server = await nodeTlsServer(h, {}, (socket) => {
-          socket.write('all', () => {
-            setTimeout(() => {
-              last = true;
-              socket.end();
-            }, 5);
-          });
-        });
+        let sender: TLSSocket | undefined;
+        const server = await nodeTlsServer(h, {}, (socket) => void (sender = socket).write('all'));
         const to = await through(h, server, (bytes, far) => {
           if (!last) {
             far.write(bytes);
@@ -83,6 +77,10 @@ describe.each(CASES)('TLS of Node, %s, %s', (version, path) => {
           far.end(bytes.subarray(0, size - missing));
         });
         const near = client(h, path, version, to);
+        // What passes the relay from then on is close_notify.
+        await h.until(() => near.text === 'all');
+        last = true;
+        sender!.end();
         await near.waitFor('end');
         const end = near.up.values.find(({ kind }) => kind === 'end');
         expect(end, `${missing} of ${size} bytes missing`).toStrictEqual(
@@ -219,23 +217,23 @@ describe.each(CASES)('TLS of Node, %s, %s', (version, path) => {
 
   spec('keeps its FIN back after its own end, unless it is directly on a socket without allowHalfOpen', async (h) => {
     for (const allowHalfOpen of [true, false]) {
+      const sendsFin = PATHS[path]!.length === 0 && !allowHalfOpen;
       let relayed: Socket | undefined;
       let hasFin: boolean | undefined;
-      const server = await nodeTlsServer(h, {}, (socket) => {
-        socket.resume().on('end', () =>
-          setTimeout(() => {
-            hasFin = relayed?.readableEnded;
-            socket.end('answer');
-          }, 50),
-        );
+      const answer = h.peer(async (socket: TLSSocket) => {
+        if (sendsFin) await h.until(() => relayed?.readableEnded === true, 'our FIN');
+        else await wait(50);
+        hasFin = relayed?.readableEnded;
+        socket.end('answer');
       });
+      const server = await nodeTlsServer(h, {}, (socket) => socket.resume().on('end', () => void answer(socket)));
       const to = await through(h, server, (bytes, far) => (relayed = far).write(bytes));
       const wire = stack([['ssl', tlsClient({ ca, maxVersion: version })], ...PATHS[path]!], tcp());
       const near = new WireDriver(h, wire, { ...dialOf({ close: 500 }), to, allowHalfOpen });
       await near.waitFor('connected');
       near.end();
       await near.waitFor('end');
-      expect([near.text, hasFin]).toStrictEqual(['answer', PATHS[path]!.length === 0 && !allowHalfOpen]);
+      expect([near.text, hasFin]).toStrictEqual(['answer', sendsFin]);
       near.close();
       await near.up.ended;
     }
@@ -276,13 +274,15 @@ describe.each(CASES)('TLS of Node, %s, %s', (version, path) => {
   });
 
   spec('resets the socket', async (h) => {
+    let isConnected = false;
     let code: unknown;
     const server = await nodeTlsServer(h, {}, (socket) => {
+      isConnected = true;
       socket.on('error', (error: NodeJS.ErrnoException) => (code = error.code)).resume();
     });
     const near = client(h, path, version, server);
     await near.waitFor('connected');
-    await wait(20);
+    await h.until(() => isConnected, 'the handshake of the server');
     near.reset(new Error('enough'));
     await h.until(() => code === 'ECONNRESET');
   });
