@@ -101,10 +101,10 @@ describe('rc4', () => {
       near.write(chunk);
       far.write(chunk);
     }
-    await h.until(() => far.received === 16 * MIB);
+    await far.up.value(() => far.received === 16 * MIB);
     expect(near.received < 16 * MIB, 'the paused end was given all').toBe(true);
     near.resume();
-    await h.until(() => near.received === 16 * MIB);
+    await near.up.value(() => near.received === 16 * MIB);
     h.sameBytes(near.bytes, chunks);
     h.sameBytes(far.bytes, chunks);
     expect(chunks.map((chunk) => chunk.findIndex((byte) => byte !== chunk[0]))).toStrictEqual(chunks.map(() => -1));

@@ -21,7 +21,8 @@ export async function errorsWhenLeft(h: Harness, { plugin, to, exchange }: Socks
   ] as const) {
     const peer = await socksPeer(h, exchange, leave);
     const cb = h.cb<IOStream>();
-    const io: IOStream = new IOStream({ ...to, plugin: { proxy: plugin(peer.port) }, timeouts: { handshake: 100 }, cb });
+    const timeouts = leave === 'silence' ? { handshake: 100 } : {};
+    const io: IOStream = new IOStream({ ...to, plugin: { proxy: plugin(peer.port) }, timeouts, cb });
     io.write('never to leave');
     const { error } = await firstValueFrom(io.closed$);
     // A reset before the first byte may come before the connection is made.

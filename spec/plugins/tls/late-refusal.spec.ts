@@ -88,10 +88,10 @@ describe('a client whose server ends right after the handshake', () => {
 
   spec('emits the end after the handshake timeout', async (h) => {
     let secured: TLSSocket | undefined;
-    const near = await dialled(h, client, (secure) => (secured = secure), { handshake: 300 });
+    const near = await dialled(h, client, (secure) => (secured = secure), { handshake: 1000 });
     await near.waitFor('connected');
     await h.until(() => secured !== undefined);
-    await new Promise((resolve) => setTimeout(resolve, 350));
+    await new Promise((resolve) => setTimeout(resolve, 1050));
     secured?.end();
     await near.waitFor('end');
     near.close();

@@ -12,7 +12,7 @@ const { ca, server } = certificates;
 describe('a listener with tlsServer', () => {
   spec('keeps listening, whatever its clients send', async (h) => {
     const plugin = { ssl: tlsServer(server) };
-    const { at, errors, seen } = await serving(h, (io) => io.send(io), { plugin, timeouts: { handshake: 300 } });
+    const { at, errors, seen } = await serving(h, (io) => io.send(io), { plugin, timeouts: { handshake: 1000 } });
     const hello = Buffer.from('16030100050100000100', 'hex');
     const oversize = Buffer.concat([Buffer.from('1603017fff', 'hex'), Buffer.alloc(0x7fff, 1)]);
     const bad: Record<string, Buffer> = {

@@ -70,7 +70,8 @@ describe.each(VERSIONS)('plaintext written to TLS, %s', (version) => {
       given.push(Buffer.of(at));
       await turn();
     }
-    await h.until(() => ours.sent === ours.written && theirs.received === ours.written);
+    await ours.up.value(() => ours.sent === ours.written);
+    await theirs.up.value(() => theirs.received === ours.written);
     h.sameBytes(theirs.bytes, given);
   });
 });
