@@ -38,7 +38,7 @@ describe('Ledger', () => {
 
   it('takes the same time for each write, however many were sent before', () => {
     const ledger = new Ledger();
-    const start = performance.now();
+    const start = process.cpuUsage(); // On a busy machine, the wall clock runs while this process does not.
     for (let write = 1; write <= 50_000; write += 1) {
       ledger.consumed += 1;
       ledger.produced += 1;
@@ -46,7 +46,7 @@ describe('Ledger', () => {
       expectSent(ledger.sent(1));
     }
     // About 10 ms; two seconds and more if entries are kept after their bytes were sent.
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(process.cpuUsage(start).user).toBeLessThan(1_000_000);
   });
 });
 

@@ -33,8 +33,8 @@ describe('parseChallenges', () => {
   ])('reads %j as far as it understands it', (value, expected) => expect(parseChallenges(value)).toEqual(expected));
 
   it('is quick with what no challenge looks like', () => {
-    const start = performance.now();
+    const start = process.cpuUsage(); // On a busy machine, the wall clock runs while this process does not.
     for (const part of ['a', 'a ', '=', '"', 'a="', '\\', ',', 'a/=']) parseChallenges(`Basic ${part.repeat(16_000 / part.length)}`);
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(process.cpuUsage(start).user).toBeLessThan(1_000_000);
   });
 });

@@ -34,9 +34,10 @@ describe('IpSet', () => {
     const [few, many] = [ranges(10), ranges(50_000)];
     const address = parsePlainIp('192.0.2.1')!;
     const time = (set: IpSet): number => {
-      const start = performance.now();
+      const start = process.cpuUsage(); // On a busy machine, the wall clock runs while this process does not.
       for (let each = 0; each < 20_000; each += 1) set.find(address);
-      return performance.now() - start;
+      const { user, system } = process.cpuUsage(start);
+      return (user + system) / 1000;
     };
     time(few);
     expect(time(many)).toBeLessThan(20 * Math.max(1, time(few)));

@@ -32,9 +32,9 @@ describe('proxyTarget', () => {
 
 it('proxyTarget refuses a name that is too long for IDNA, at once', () => {
   const host = Array.from({ length: 40_000 }, (_, at) => String.fromCodePoint(0x4e00 + (at % 20_000))).join('');
-  const start = performance.now();
+  const start = process.cpuUsage(); // On a busy machine, the wall clock runs while this process does not.
   expect(() => proxyTarget({ host, port: 7 }, 'x')).toThrow('expected `host` to be a name that can be written in ASCII for x');
-  expect(performance.now() - start).toBeLessThan(500);
+  expect(process.cpuUsage(start).user).toBeLessThan(500_000);
 });
 
 describe('localAddress', () => {
