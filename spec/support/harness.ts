@@ -26,7 +26,7 @@ export interface RecordedCall {
  * - `observed(source$)` subscribes at once and records all notifications. Results have `values`, `state`, `ended` and `value()`.
  * - `watch(io)` and `cb()` record the events and errors of a stream.
  * - `peer(callback)` wraps a callback of the other side: its errors fail the spec.
- * - `defer(cleanup)` frees something at the end. `until(condition)` waits for up to 5 seconds.
+ * - `defer(cleanup)` frees something at the end. `until(condition)` waits for up to 15 seconds.
  * - `sameBytes`, `error` and `secret` are assertions.
  *
  * See `invariants` for the checks.
@@ -110,11 +110,11 @@ export class Harness {
     this.#cleanups.push(cleanup);
   }
 
-  /** Waits until `passes` returns true; throws after 5 seconds, with `what` in the message. */
+  /** Waits until `passes` returns true; throws after 15 seconds, with `what` in the message. */
   async until(passes: () => boolean, what = passes.toString()): Promise<void> {
-    const end = performance.now() + 5000;
+    const end = performance.now() + 15_000;
     for (let round = 0; !passes(); round += 1) {
-      if (performance.now() > end) throw new Error(`expected within 5 s: ${what}`);
+      if (performance.now() > end) throw new Error(`expected within 15 s: ${what}`);
       await (round < 100 ? turn() : wait(1));
     }
   }
