@@ -9,6 +9,7 @@ import { tcp } from '../../src/wire/tcp.ts';
 import type { TcpOptions } from '../../src/wire/tcp-options.ts';
 import { blackHole } from '../support/black-hole.ts';
 import { type Harness } from '../support/harness.ts';
+import { deadPort } from '../support/loopback.ts';
 import { spec } from '../support/spec.ts';
 import type { ObserverSpy } from '../support/observer-spy.ts';
 import { data, inWords, textOf } from '../support/signal-text.ts';
@@ -34,15 +35,6 @@ function dialled(
   dial: TestDialOptions = {},
 ): ObserverSpy<{ kind: string }> {
   return h.observed(NEVER.pipe(tcp(options)(testDial({ to: { host, port }, ...dial }))));
-}
-
-/** A port on which no process listens. */
-async function deadPort(): Promise<number> {
-  const server = createServer().listen(0, HOST);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** A port that one address of the loopback network listens on, and no other. */
@@ -127,13 +119,14 @@ describe('tcp', () => {
       );
     });
 
-    spec('by seven of eight addresses: connects to the last one at once', async (h) => {
-      const addresses = networks(8);
-      const port = await portOf(h, addresses[7]!);
+    spec('by all of 40 addresses but the last one: connects to that at once', async (h) => {
+      const addresses = networks(40);
+      const port = await portOf(h, addresses[39]!);
       const start = performance.now();
       const seen = dialled(h, 'some.name', port, { lookup: list(...addresses) });
-      expect(await seen.value(({ kind }) => kind === 'connected')).toMatchObject({ details: [{ ip: addresses[7] }] });
-      expect(performance.now() - start).toBeLessThan(1500);
+      expect(await seen.value(({ kind }) => kind === 'connected')).toMatchObject({ details: [{ ip: addresses[39] }] });
+      // A delay before each address would take 39 × 250 ms.
+      expect(performance.now() - start).toBeLessThan(8000);
     });
 
     spec('for an invalid port: errors with an IOStreamError, and leaves no handle open', async (h) => {
@@ -156,7 +149,7 @@ describe('tcp', () => {
       h.error(seen.error, { code: 'ETOCONNECT', phase: 'connect' });
       expect((seen.error as Error).message).toContain(`${HOST} port ${port} (${HOST}) within 150 ms`);
       expect(performance.now() - start).toBeGreaterThan(145);
-      expect(performance.now() - start).toBeLessThan(2000);
+      expect(performance.now() - start).toBeLessThan(10_000);
     });
 
     spec('a silent peer errors with ETOCONNECT at the deadline, if that is earlier', async (h) => {
@@ -174,7 +167,7 @@ describe('tcp', () => {
       const seen = dialled(h, 'some.name', port, { lookup: list(HOST, '127.0.0.2') });
       expect(await seen.value(({ kind }) => kind === 'connected')).toMatchObject({ details: [{ ip: '127.0.0.2' }] });
       expect(performance.now() - start).toBeGreaterThan(240);
-      expect(performance.now() - start).toBeLessThan(2000);
+      expect(performance.now() - start).toBeLessThan(10_000);
     });
 
     spec('an attempt to a silent peer leaves no handle open on unsubscribe, close and reset', async (h) => {

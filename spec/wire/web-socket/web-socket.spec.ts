@@ -19,6 +19,7 @@ import type { WebSocketLike } from '../../../src/wire/web-socket/web-socket-like
 import type { WebSocketOptions } from '../../../src/wire/web-socket/web-socket-options.ts';
 import type { Harness } from '../../support/harness.ts';
 import { listenOnly } from '../../support/listen-only.ts';
+import { deadPort } from '../../support/loopback.ts';
 import { spec } from '../../support/spec.ts';
 import { webSocketServer, type WebSocketPeers } from '../../support/web-peers.ts';
 import { dialOf, WireDriver } from '../../support/wire-driver.ts';
@@ -339,11 +340,7 @@ describe('webSocket', () => {
     });
 
     spec('reports a refused connection with the code of the system', async (h) => {
-      const server = createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      const { port } = server.address() as AddressInfo;
-      await new Promise((resolve) => server.close(resolve));
-      const driver = new WireDriver(h, webSocket(`ws://127.0.0.1:${port}`, ws));
+      const driver = new WireDriver(h, webSocket(`ws://127.0.0.1:${await deadPort()}`, ws));
       await driver.up.ended;
       h.error(driver.up.error, { code: 'ECONNREFUSED', phase: 'connect' });
       expect(driver.up.error).toMatchObject({ closeCode: 1006 });

@@ -385,6 +385,7 @@ describe('webStreams', () => {
     expect([pulls, driver.received]).toEqual([0, 0]);
     driver.resume();
     driver.pause();
+    await driver.waitFor('data');
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect([pulls, driver.received]).toEqual([1, 1000]);
     driver.up.unsubscribe();
