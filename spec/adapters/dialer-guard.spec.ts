@@ -90,6 +90,7 @@ describe('the guard of a dialer', () => {
       ['rebind.test', '127.0.0.1'],
       ['rebind.test', '127.0.0.2'],
     ]);
+    await h.until(() => server.connections() > 0);
     expect(server.connections()).toBe(1);
   });
 
@@ -100,6 +101,7 @@ describe('the guard of a dialer', () => {
     await dials(h, { guard, lookup }, server.port);
     guard.next(publicOnly());
     await expect(dials(h, { guard, lookup }, server.port)).rejects.toMatchObject({ code: 'EBLOCKED' });
+    await h.until(() => server.connections() > 0);
     expect(server.connections()).toBe(1);
   });
 

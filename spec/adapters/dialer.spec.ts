@@ -78,8 +78,7 @@ describe('connect of a dialer', () => {
     const aborting = new AbortController();
     const options = { localAddress: '127.0.0.2', timeout: 1, keepAlive: true, keepAliveInitialDelay: 1000, signal: aborting.signal };
     const socket = dialer({ localAddress: '127.0.0.3' }).connect({ ...place, ...options });
-    await once(socket, 'connect');
-    await once(socket, 'timeout');
+    await Promise.all([once(socket, 'connect'), once(socket, 'timeout')]);
     expect([socket.localAddress, socket.timeout]).toEqual(['127.0.0.2', 1]);
     aborting.abort();
     const [error] = (await once(socket, 'error')) as [Error];

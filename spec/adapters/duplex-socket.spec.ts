@@ -98,6 +98,7 @@ describe('Duplex as a socket', () => {
         expect(duplex.connect(1, 'elsewhere.test', resolve)).toBe(duplex);
       });
       await new Promise(setImmediate);
+      await h.until(() => connections > 0);
       expect([events, connections]).toEqual([[['connect'], ['ready']], 1]);
     });
 

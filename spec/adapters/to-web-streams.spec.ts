@@ -14,6 +14,7 @@ import { webStreams } from '../../src/wire/web-streams/web-streams.ts';
 import * as certificates from '../support/certificates.ts';
 import { createServer as createTlsServer } from 'node:tls';
 import type { Harness } from '../support/harness.ts';
+import { deadPort } from '../support/loopback.ts';
 import { tcpUnderTest } from '../support/net-peer.ts';
 import { spec } from '../support/spec.ts';
 
@@ -93,10 +94,7 @@ describe('toWebStreams', () => {
   });
 
   spec('rejects everything if the connection fails, and leaves no unhandled rejection', async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    await new Promise((resolve) => server.close(resolve));
+    const port = await deadPort();
     const unread = toWebStreams(new IOStream({ host: '127.0.0.1', port }));
     const { opened, closed, readable, writable } = toWebStreams(new IOStream({ host: '127.0.0.1', port }));
     const expected = { code: 'ECONNREFUSED', phase: 'connect' };
@@ -232,7 +230,7 @@ describe('toWebStreams', () => {
         });
         return { ...tcp, wire };
       };
-      (await checkWire(over)).assert();
+      (await checkWire(over, { timeout: 20_000 })).assert();
     },
     { timeout: 120_000 },
   );
