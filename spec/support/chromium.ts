@@ -170,7 +170,7 @@ export class Page {
   }
 
   /** Waits until an expression is true in the page; throws after `timeout` milliseconds. */
-  async waitFor(expression: string, timeout = 10_000): Promise<void> {
+  async waitFor(expression: string, timeout = 20_000): Promise<void> {
     const end = performance.now() + timeout;
     // A page that is being left has no context for a moment.
     while (!(await this.evaluate<boolean>(`!!(${expression})`).catch(() => false))) {

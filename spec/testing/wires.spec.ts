@@ -70,9 +70,10 @@ describe('checkWire', () => {
     spec(
       `finds that ${name} keeps the rules of a wire`,
       async () => {
-        (await checkWire(make, options)).assert();
+        // 16 MiB each way take more than the default on a busy machine.
+        (await checkWire(make, { timeout: 20_000, ...options })).assert();
       },
-      { timeout: 60_000 },
+      { timeout: 120_000 },
     );
   }
 });
