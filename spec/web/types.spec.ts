@@ -47,7 +47,7 @@ describe('the declarations for the Web', () => {
   it.each([
     ['a bundler', { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler }],
     ['NodeNext', { module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext }],
-  ])('compile without the types of Node, under %s', (_, resolution) => {
+  ])('compile without the types of Node, under %s', { timeout: 120_000 }, (_, resolution) => {
     const file = join(folder, 'user.mts');
     writeFileSync(file, PROGRAM);
     const program = ts.createProgram([file], {

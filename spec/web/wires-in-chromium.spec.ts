@@ -11,6 +11,7 @@ import { IOStream } from '../../src/stream/io-stream.ts';
 import { webSocket } from '../../src/wire/web-socket/web-socket.ts';
 import * as certificates from '../support/certificates.ts';
 import { chromiumName, launchChromium, type Chromium, type Page } from '../support/chromium.ts';
+import { deadPort } from '../support/loopback.ts';
 
 const why = 'needs Chromium: .ci/install-peers';
 const MIB = 1024 * 1024;
@@ -127,11 +128,11 @@ describe.skipIf(chromiumName === undefined)(`the wires of the Web in Chromium ($
   });
 
   it('reports a server that is not there, without a reason', async () => {
-    const [dead] = [createServer().listen(0, '127.0.0.1')];
-    await once(dead, 'listening');
-    const port = portOf(dead);
-    await new Promise((resolve) => dead.close(resolve));
-    expect(await run('failure', `ws://127.0.0.1:${port}/`)).toMatchObject({ code: 'ECONNABORTED', phase: 'connect', closeCode: 1006 });
+    expect(await run('failure', `ws://127.0.0.1:${await deadPort()}/`)).toMatchObject({
+      code: 'ECONNABORTED',
+      phase: 'connect',
+      closeCode: 1006,
+    });
   });
 
   it('fails over inBufLimit, because a page cannot stop its peer', async () => {
