@@ -42,7 +42,7 @@ interface Ended {
 function run(file: string): Promise<Ended> {
   const { NODE_OPTIONS: _options, FORCE_COLOR: _force, ...env } = process.env;
   return new Promise((resolve) =>
-    execFile(process.execPath, ['--import', 'tsx', file], { cwd: folder, env, timeout: 25_000 }, (error, stdout, stderr) =>
+    execFile(process.execPath, ['--import', 'tsx', file], { cwd: folder, env, timeout: 55_000 }, (error, stdout, stderr) =>
       resolve({ code: error ? error.code : 0, stdout, stderr }),
     ),
   );
@@ -59,6 +59,6 @@ describe('the guides', () => {
       writeFileSync(path, code.replaceAll('7007', String(port)).replaceAll('7008', String(other)));
       expect(await run(path)).toEqual({ code: 0, stdout: output, stderr: '' });
     },
-    { timeout: 30_000 },
+    { timeout: 60_000 },
   );
 });

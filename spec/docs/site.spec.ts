@@ -57,7 +57,7 @@ describe.skipIf(!isBuilt)('the pages of the site, built by `npm run docs`', () =
   });
 });
 
-describe.skipIf(!isBuilt || chromiumName === undefined)('the site, built by `npm run docs`, in Chromium', () => {
+describe.skipIf(!isBuilt || chromiumName === undefined)('the site, built by `npm run docs`, in Chromium', { timeout: 60_000 }, () => {
   let site: Awaited<ReturnType<typeof serveFolder>>;
   let chromium: Chromium;
   beforeAll(async () => {
@@ -128,7 +128,8 @@ describe.skipIf(!isBuilt || chromiumName === undefined)('the site, built by `npm
     const page = await open('/guides/', DESKTOP);
     await page.click('.VPSidebar a[href="/guides/tls"]');
     await page.waitFor(`document.querySelector('h1').textContent.includes('TLS')`);
-    expect(await page.evaluate(`document.querySelector('.VPSidebarItem.is-active.is-link a').getAttribute('href')`)).toBe('/guides/tls');
+    const active = `document.querySelector('.VPSidebarItem.is-active.is-link a')?.getAttribute('href')`;
+    await page.waitFor(`${active} === '/guides/tls'`);
     expect(page.errors).toEqual([]);
   });
 
