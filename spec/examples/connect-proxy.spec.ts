@@ -139,7 +139,7 @@ describe('examples/connect-proxy.ts', () => {
 
   spec('replies 408 when the request takes too long, and 504 when the target does', async (h) => {
     const hole = await blackHole(h);
-    const proxy = await proxied(h, { timeout: 200 });
+    const proxy = await proxied(h, { timeout: 1000 });
     expect(statusOf(await ask(h, proxy, 'CONNECT a'))).toBe('HTTP/1.1 408');
     expect(statusOf(await ask(h, proxy, `CONNECT ${at(hole)} HTTP/1.1\r\n\r\n`))).toBe('HTTP/1.1 504');
   });
@@ -205,7 +205,7 @@ describe('examples/connect-proxy.ts', () => {
     connectProxy({ host: '0.0.0.0', user: 'me', pass: 'pw' });
   });
 
-  it('runs as a program with credentials and a list of targets', { timeout: 20_000 }, async () => {
+  it('runs as a program with credentials and a list of targets', { timeout: 60_000 }, async () => {
     const credentials = ['--user', 'me', '--pass', 'pw'];
     const { prints, interrupt } = runProgram(
       'examples/connect-proxy.ts',

@@ -7,7 +7,7 @@ import { runProgram } from '../support/run-program.ts';
 const run = (...args: readonly (string | number)[]): ReturnType<typeof runProgram> => runProgram('examples/zero-downtime/main.ts', ...args);
 
 describe.skipIf(process.platform === 'win32')('examples/zero-downtime', () => {
-  it.each(['TCP', 'UNIX'])('loses no connection and no request of 2,000 over %s in 2 restarts', { timeout: 60_000 }, async (transport) => {
+  it.each(['TCP', 'UNIX'])('loses no connection and no request of 2,000 over %s in 2 restarts', { timeout: 180_000 }, async (transport) => {
     const folder = mkdtempSync(join(tmpdir(), 'zero-downtime-'));
     try {
       const where = transport === 'UNIX' ? ['--path', join(folder, 'socket')] : [];
@@ -22,7 +22,7 @@ describe.skipIf(process.platform === 'win32')('examples/zero-downtime', () => {
     }
   });
 
-  it('reports the connections that it could not open, and ends with 1', { timeout: 20_000 }, async () => {
+  it('reports the connections that it could not open, and ends with 1', { timeout: 60_000 }, async () => {
     const { code, stderr } = await run('--connections', 10, '--path', '/nonexistent/socket').ended;
     expect([code, stderr]).toEqual([1, expect.stringContaining('expected a worker that listens, it has exited with code 1')]);
   });
