@@ -64,11 +64,15 @@ export async function dial(t, options) {
   return io;
 }
 
-/** A port of loopback at which nothing listens. */
+/** A port of loopback at which nothing listens. Below 32768: the kernel lends those above to any socket, before the check listens there. */
 export async function deadPort() {
-  const server = createServer().listen(0, HOST);
-  await once(server, 'listening');
-  const { port } = server.address();
+  const port = 10_000 + Math.floor(Math.random() * 22_768);
+  const server = createServer().listen(port, HOST);
+  try {
+    await once(server, 'listening');
+  } catch {
+    return deadPort(); // In use.
+  }
   await new Promise((resolve) => server.close(resolve));
   return port;
 }

@@ -83,7 +83,7 @@ export const checks = {
     const { server, at } = await serve(t, (io) => io.send(io));
     const [ending, staying] = [await dial(t, at), await dial(t, at)];
     await until(() => server.size === 2, 'both connections');
-    const draining = firstValueFrom(server.drain({ deadline: 200 }));
+    const draining = firstValueFrom(server.drain({ deadline: 1000 }));
     ending.end();
     assert.deepEqual(await draining, { finished: 1, cut: 1 });
     assert.equal((await failureOf(textOf(staying))).code, 'ECONNRESET');
