@@ -1,8 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { defer, lastValueFrom, merge, repeat, type Observable } from 'rxjs';
 import { RedisClient } from '../../../examples/redis-client.ts';
+import { deadPort } from '../../support/loopback.ts';
 import { Clock } from '../clock.ts';
 import { perSecond, type Job, type Outcome, type Program, type Row } from '../row.ts';
 
@@ -23,10 +22,7 @@ function redisPort(): Promise<number> {
 }
 
 async function start(): Promise<number> {
-  const probe = createServer().listen(0, HOST);
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
+  const port = await deadPort();
   const redis = ['redis-server', '--port', String(port), '--bind', HOST, '--save', '', '--appendonly', 'no'];
   const standIn = [process.execPath, '--import', 'tsx', '--input-type', 'module', '-e', STAND_IN];
   if (!((await ready(redis, port)) || (await ready(standIn, port)))) throw new Error('expected redis-server or its stand-in to start');
