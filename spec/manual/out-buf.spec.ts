@@ -15,6 +15,7 @@ describe.each(TRANSPORTS)('outBuf over %s', (transport) => {
     const io = watchedStream(h, new IOStream({ ...place, waitFor: SENT, outBuf: 'at once', cb: log.cb }));
     await log.waitFor('SENT');
     io.end();
+    await h.until(() => received !== undefined, 'the peer has accepted');
     expect((await received)?.toString()).toBe('at once');
   });
 

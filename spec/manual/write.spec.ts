@@ -45,6 +45,7 @@ describe.each(TRANSPORTS)('write() over %s', (transport) => {
     io.write('4');
     await log.waitFor('SENT');
     io.end();
+    await h.until(() => received !== undefined, 'the peer has accepted');
     expect((await received)?.toString()).toBe('1234');
     expect(log.events[0]).toBe('CONNECTED');
   });

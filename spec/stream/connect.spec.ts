@@ -73,8 +73,9 @@ describe('connect', () => {
     const reported = unhandled(h);
     const { to, sockets } = await peer(h);
     const bytes = h.observed(connect(to).pipe(switchMap((io) => io.data$)));
+    await h.until(() => sockets.length === 1, 'accepted');
     const bare = h.observed(connect(to));
-    await h.until(() => sockets.length === 2, 'accepted');
+    await h.until(() => sockets.length === 2, 'accepted, too');
     await bare.value();
     sockets[0]?.write('before');
     await h.until(() => bytes.values.length > 0, 'the bytes');

@@ -124,7 +124,8 @@ describe('the fields of a stream', () => {
   });
 
   spec('`ref` and `unref` reach the socket, also when they are called before it exists', async (h) => {
-    const { io } = await connectedToPeer(h);
+    let accepted = 0;
+    const { io } = await connectedToPeer(h, {}, () => (accepted += 1));
     const socket = io.fh as Socket;
     const refs = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length;
     const before = refs();
@@ -136,7 +137,7 @@ describe('the fields of a stream', () => {
     const early = new IOStream({ host: '127.0.0.1', port: io.remotePort ?? 0 });
     resetAtEnd(h, early);
     early.unref();
-    await h.until(() => early.state === 'open');
+    await h.until(() => early.state === 'open' && accepted === 2);
     await ticks();
     expect(refs(), 'the peer’s end of the second connection only').toBe(before + 1);
   });

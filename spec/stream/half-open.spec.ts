@@ -38,6 +38,7 @@ describe('an accepted connection whose client has ended', () => {
   spec('stays open with `allowHalfOpen: true`', async (h) => {
     const { at, server } = await serving(h, () => NEVER, { allowHalfOpen: true });
     const { socket } = await client(h, at);
+    await h.until(() => server.size === 1, 'accepted');
     socket.end();
     await new Promise((resolve) => setTimeout(resolve, 40));
     expect(server.size).toBe(1);
