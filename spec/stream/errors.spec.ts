@@ -90,7 +90,8 @@ describe('errors$', () => {
     await h.until(() => io.isEof);
     io.write('one');
     await turns(20);
-    io.write('two');
+    // Fails when the reset of the peer has arrived.
+    await h.until(() => !io.write('two'), 'the reset');
     await closedReport(io);
     expect(errors.values.length).toBe(1);
     expect((errors.values[0] as IOStreamError).code).toMatch(/^(EPIPE|ECONNRESET)$/);
