@@ -198,7 +198,9 @@ async function unsubscribing(h: Harness, place: Place, operator: Operator, { rea
   };
   const peer = (each: Socket): void => {
     socket = each;
-    each.on('end', () => (ending ||= 'FIN')).on('error', ({ code }: NodeJS.ErrnoException) => (ending ||= code ?? ''));
+    // Node may report EOF although a reset followed the last bytes: a zero-length write surfaces it.
+    each.on('end', () => each.write('', (error) => (ending ||= error ? 'ECONNRESET' : 'FIN')));
+    each.on('error', ({ code }: NodeJS.ErrnoException) => (ending ||= code ?? ''));
     each.resume().write('one\n');
   };
   const stop$ = new Subject<'stop'>();
