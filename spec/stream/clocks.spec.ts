@@ -66,10 +66,10 @@ describe('a wall clock that jumps', () => {
     const port = await serve(h, (socket) => socket.resume());
     const [io] = resetAtEnd(h, new IOStream({ host, port, timeouts: { idle: 400 } }));
     const { request } = requests(framed(io, codec), { timeout: 200 });
+    const start = performance.now();
     const late = h.observed(request('x'));
     const { errors } = h.watch(io);
     await turns(3);
-    const start = performance.now();
     offset = jump;
     expect(((await late.ended).error as { code: string }).code).toBe('ETIMEDOUT');
     const waited = performance.now() - start;

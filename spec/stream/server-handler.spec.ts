@@ -124,13 +124,15 @@ describe('the handler of a server', () => {
 
   spec('is not unsubscribed while it handles what it read after both sides have ended', async (h) => {
     let saved = '';
+    let save!: () => void;
+    const saving = new Promise<void>((resolve) => (save = resolve));
     const { at, server } = await serving(h, (io) =>
       io.data$.pipe(
         toArray(),
         tap(() => io.end('bye')),
         concatMap((all) =>
           io.closed$.pipe(
-            concatMap(() => timer(20)),
+            concatMap(() => saving),
             tap(() => (saved = Buffer.concat(all).toString())),
           ),
         ),
@@ -140,6 +142,7 @@ describe('the handler of a server', () => {
     peer.socket.end('order');
     await h.until(() => peer.ended && server.size === 0, 'both sides ended');
     expect(saved).toBe('');
+    save();
     await h.until(() => saved === 'order', 'it is saved');
   });
 

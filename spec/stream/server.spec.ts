@@ -75,7 +75,7 @@ describe('Server', () => {
       const peers = await Promise.all([1, 2, 3, 4].map(() => client(h, at)));
       await h.until(() => server.size === 4, 'served');
       const { drain } = server; // can be taken out of its object
-      const drain$ = drain({ deadline: 300 });
+      const drain$ = drain({ deadline: 1000 });
       expect(await refusal(h, at)).toBeUndefined(); // cold: the server still listens
       await h.until(() => server.size === 4, 'the connection attempt has closed');
       const started = performance.now();
@@ -85,7 +85,7 @@ describe('Server', () => {
       await h.until(() => server.size === 1, 'three have finished');
       expect(report.values).toEqual([]);
       await report.ended;
-      expect(performance.now() - started).toBeGreaterThan(295);
+      expect(performance.now() - started).toBeGreaterThan(995);
       expect(report).toMatchObject({ state: 'complete', values: [{ finished: 3, cut: 1 }] });
       await h.until(() => peers.every(({ closed, ended }) => closed || ended), 'all have ended');
       expect(peers.map(({ text, error }) => error ?? text)).toEqual(['ECONNRESET', 'done', 'done', 'done']);

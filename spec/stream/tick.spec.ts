@@ -97,7 +97,7 @@ describe('a writer that writes on each SENT', () => {
     const other = h.observed(connect({ host, port }, (each) => each.data$.pipe(tap({ subscribe: () => each.write('!') }), take(1))));
     await new Promise((resolve) => later(resolve, 20));
     await other.ended;
-    assert(performance.now() - start < 2000);
-    assert(io.outBytes > 10, String(io.outBytes));
+    assert(performance.now() - start < 10_000);
+    await h.until(() => io.outBytes > 10, 'it still writes');
   });
 });

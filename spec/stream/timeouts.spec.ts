@@ -235,17 +235,16 @@ describe('timeouts', () => {
   for (const manual of [false, true]) {
     spec(`do not fire when the answer arrived while the event loop was blocked${manual ? ' (manual mode)' : ''}`, async (h) => {
       const options = manual ? { waitFor: 0, inBufLimit: 0 } : {};
-      const { io, socket } = await connectedToPeer(h, { ...options, timeouts: { idle: 100, write: 100 } }, (peer: Socket) =>
+      const { io, socket } = await connectedToPeer(h, { ...options, timeouts: { idle: 500, write: 500 } }, (peer: Socket) =>
         peer.pipe(peer),
       );
       const { errors } = h.watch(io);
       const seen = h.observed(io.data$);
-      const end = performance.now() + 600;
-      for (let round = 0; performance.now() < end; round += 1) {
+      for (let round = 0; round < 3; round += 1) {
         const before = io.inBytes;
         io.write('ping');
         await h.until(() => socket.bytesWritten > before);
-        block(150);
+        block(600);
         await h.until(() => io.inBytes > before || errors.values.length > 0);
       }
       expect(errors.values).toStrictEqual([]);

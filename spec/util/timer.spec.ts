@@ -72,9 +72,9 @@ describe('after', () => {
 
   it('lets an answer win that arrived while the event loop was blocked', async () => {
     const winner = await new Promise<string>((resolve) => {
-      after(5, asyncScheduler, () => resolve('timeout'));
       // Timers run before the poll phase, where sockets are read; immediates come right after it.
       setImmediate(() => {
+        after(5, asyncScheduler, () => resolve('timeout'));
         const until = performance.now() + 20;
         while (performance.now() < until);
         setImmediate(() => resolve('answer'));
