@@ -92,22 +92,29 @@ describe('a process', () => {
     { timeout: 60_000 },
   );
 
-  spec('exits after a close, a reset, or a write to an unref’d stream, without an end of the peer', async (h) => {
-    const port = await serve(h, (socket) => socket.resume());
-    const scripts = ['io.close();', "io.unref(); io.write('x');", 'io.end(); io.closed$.subscribe(); io.reset();'];
-    for (const took of await Promise.all(scripts.map((script) => lifetimeOf(h, port, script)))) {
-      expect(took < 1000, `the process lived for ${took} ms after the script`).toBe(true);
-    }
-  });
+  spec(
+    'exits after a close, a reset, or a write to an unref’d stream, without an end of the peer',
+    async (h) => {
+      const port = await serve(h, (socket) => socket.resume());
+      const scripts = ['io.close();', "io.unref(); io.write('x');", 'io.end(); io.closed$.subscribe(); io.reset();'];
+      for (const took of await Promise.all(scripts.map((script) => lifetimeOf(h, port, script)))) {
+        expect(took < 2500, `the process lived for ${took} ms after the script`).toBe(true);
+      }
+    },
+    { timeout: 60_000 },
+  );
 
   spec('stays alive while a stream is open', async (h) => {
     let ended!: () => void;
     const peerEnded = new Promise<void>((resolve) => (ended = resolve));
     const port = await serve(h, (socket) => {
-      socket.resume().on('end', ended);
-      setTimeout(() => socket.end(), 300);
+      // From the byte on: the program may notice later than its peer that it is connected.
+      socket
+        .resume()
+        .once('data', () => setTimeout(() => socket.end(), 300))
+        .on('end', ended);
     });
-    const took = await lifetimeOf(h, port, 'io.data$.subscribe();');
+    const took = await lifetimeOf(h, port, "io.data$.subscribe(); io.write('x');");
     await peerEnded;
     expect(took >= 250, `${took} ms`).toBe(true);
   });
