@@ -20,7 +20,7 @@ it.each([
 
 it.each(['[', '[::1', ':', '[:', ']', '[[:'])('bareHost and isHost take linear time on many of %j', (part) => {
   const host = `[${part.repeat(1_000_000)}`;
-  const start = performance.now();
+  const start = process.cpuUsage();
   expect([bareHost(host), bareHost(`${host}]`).length > 0, isHost(host)]).toEqual([host, true, true]);
-  expect(performance.now() - start).toBeLessThan(1000);
+  expect(process.cpuUsage(start).user).toBeLessThan(1_000_000);
 });
