@@ -25,15 +25,17 @@ describe('many streams', () => {
     await ticks(2);
     let closed = 0;
     let deepest = 0;
+    const wrong: unknown[] = []; // 10,000 calls of expect() take longer than `until` waits on a busy machine.
     for (const io of streams) {
       io.closed$.subscribe(({ by, error }) => {
         closed += 1;
         if (closed % 100 === 0) deepest = Math.max(deepest, depth());
-        expect([by, error]).toStrictEqual(['us', undefined]);
+        if (by !== 'us' || error !== undefined) wrong.push([by, error]);
       });
     }
     for (const io of streams) io.close();
     await h.until(() => closed === 10_000, 'all are closed');
+    expect(wrong).toStrictEqual([]);
     expect(deepest < 200, `${deepest} frames`).toBe(true);
   });
 
