@@ -4,6 +4,7 @@ import { describe, expect } from 'vitest';
 import { connect, framed, IOStream, lines, requests, toDuplex } from 'rxjs-io-stream';
 import { memoryPair } from '../../src/testing/memory/memory-pair.ts';
 import { client, serving } from '../support/clients.ts';
+import type { Harness } from '../support/harness.ts';
 import { spec } from '../support/spec.ts';
 import { closedReport, streamPair, resetAtEnd, pattern, serve, ticks, turns, unhandled } from './tools.ts';
 
@@ -11,10 +12,26 @@ const host = '127.0.0.1';
 const ANSWER = pattern(100_000);
 
 /** Ends, then resets after the peer has read the end, as a socket does that closes with unread input. */
-async function endThenReset(socket: Socket, bytes: string | Buffer = 'bye\n'): Promise<void> {
-  await new Promise<void>((resolve) => socket.end(bytes, resolve));
+async function endThenReset(socket: Socket): Promise<void> {
+  await new Promise<void>((resolve) => socket.end('bye\n', resolve));
   await turns(20);
   socket.resetAndDestroy();
+}
+
+/**
+ * Answers each connection, and resets it when its stream has read the end: a reset that overtakes bytes discards them. Returns the port, and a
+ * handler that reads with `read`.
+ */
+async function answering(h: Harness, read: (io: IOStream) => Observable<number>): Promise<{ port: number; handler: typeof read }> {
+  const streams = new Map<number | undefined, IOStream>();
+  const port = await serve(h, async (socket) => {
+    const { remotePort } = socket;
+    await new Promise<void>((resolve) => socket.end(ANSWER, resolve));
+    await turns(20);
+    await h.until(() => streams.get(remotePort)?.isEof === true, 'the stream has read the end');
+    socket.resetAndDestroy();
+  });
+  return { port, handler: (io) => (streams.set(io.localPort, io), read(io)) };
 }
 
 const length = (source$: Observable<Buffer>): Observable<number> => source$.pipe(reduce((sum, each) => sum + each.length, 0));
@@ -49,24 +66,18 @@ function block(ms: number): void {
 
 describe('a reset after EOF', () => {
   spec.each(Object.entries(READS))('loses no byte of the input on 100 connections at once, read by %s', async (h, _, read) => {
-    const port = await serve(
-      h,
-      h.peer((socket: Socket) => endThenReset(socket, ANSWER)),
-    );
-    const seen = Array.from({ length: 100 }, () => h.observed(connect({ host, port }, read)));
+    const { port, handler } = await answering(h, read);
+    const seen = Array.from({ length: 100 }, () => h.observed(connect({ host, port }, handler)));
     await Promise.all(seen.map(({ ended }) => ended));
     const wrong = seen.filter(({ state, values }) => state !== 'complete' || values[0] !== ANSWER.length);
     expect(wrong.map(({ state, values, error }) => [state, values, error])).toStrictEqual([]);
   });
 
   spec('loses no byte of the input when the event loop is blocked meanwhile', async (h) => {
-    const port = await serve(
-      h,
-      h.peer((socket: Socket) => endThenReset(socket, ANSWER)),
-    );
+    const { port, handler } = await answering(h, READS.data$!);
     const blocking = setInterval(() => block(20), 1);
     h.defer(() => clearInterval(blocking));
-    const seen = Array.from({ length: 10 }, () => h.observed(connect({ host, port }, READS.data$!)));
+    const seen = Array.from({ length: 10 }, () => h.observed(connect({ host, port }, handler)));
     await Promise.all(seen.map(({ ended }) => ended));
     expect(seen.map(({ values }) => values)).toStrictEqual(seen.map(() => [ANSWER.length]));
   });
