@@ -95,6 +95,11 @@ describe('proxyFromEnv', () => {
     ['socks://p.test', 'socks4 p.test:1080'],
     ['socks4a://p.test', 'socks4 p.test:1080'],
     ['socks5://p.test', 'socks5 p.test:1080'],
+    ['http://p.test:3128/path?query#fragment', 'http p.test:3128'],
+    ['p.test/path', 'http p.test:1080'],
+    ['socks5h://me:secret@p.test?query', 'socks5 p.test:1080'],
+    ['socks4://me:secret@p.test', 'socks4 p.test:1080'],
+    ['socks4a://me:1:2@p.test:3', 'socks4 p.test:3'],
   ])('reads the value %j: %s', (value, expected) => {
     expect(route('https://x.test', { HTTPS_PROXY: value })).toBe(expected);
   });
@@ -113,11 +118,20 @@ describe('proxyFromEnv', () => {
     expect(() => proxyFromEnv('https://x.test', { ALL_PROXY: A }, { lookup: 'dns' as never })).toThrow('expected `lookup`');
   });
 
+  it('checks the options and the environment, also for a direct connection', () => {
+    for (const target of ['https://x.test', { path: '/run/x.sock' }]) {
+      expect(() => proxyFromEnv(target, {}, { foo: 1 } as never)).toThrow('unknown option `foo` (proxyFromEnv takes tls, lookup)');
+      expect(() => proxyFromEnv(target, {}, null as never)).toThrow('expected an object of options for proxyFromEnv, got null');
+      expect(() => proxyFromEnv(target, null as never)).toThrow('expected the environment of proxyFromEnv to be an object, got null');
+    }
+  });
+
   it.each([
     ['ftp://me:hunter2@h0st', 'expected the URL of the environment variable HTTPS_PROXY to have the scheme http: or'],
     ['me:hunter2@h0st:99999', 'expected the URL of the environment variable HTTPS_PROXY to be http://'],
     ['h0st:hunter2', 'HTTPS_PROXY'],
-    ['http://me:hunter2@h0st/path', 'HTTPS_PROXY to have no path'],
+    ['http://me/hunter2@h0st', 'HTTPS_PROXY to have no path'],
+    ['http://me:hunter2#1@h0st', 'HTTPS_PROXY'],
   ])('refuses the value %j with a message that has the name of the variable, but not the value', (value, message) => {
     const work = (): unknown => proxyFromEnv('https://x.test', { HTTPS_PROXY: value });
     expect(work).toThrow(TypeError);

@@ -4,7 +4,7 @@ import { bareHost, isHost } from '../../util/host.ts';
 import { isObject, isPort } from '../../util/value-tests.ts';
 import type { Target } from '../../wire/signal.ts';
 import { isUrl } from '../proxy/proxy-url.ts';
-import { pluginsOf, type ProxyFromUrlOptions, type ProxyPlugins } from './proxy-from-url.ts';
+import { checkProxyOptions, pluginsOf, type ProxyFromUrlOptions, type ProxyPlugins } from './proxy-from-url.ts';
 
 /** Environment variables by name, such as `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -24,7 +24,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * - `wss:` and `ws:` also use the variables of `https:` and `http:`.
  * - A target without a scheme counts as `https:` on port 443, as `http:` on port 80, and otherwise uses ALL_PROXY only.
  * - The value is a URL as for `proxyFromUrl`, and `socks:` is `socks4:`. Without a scheme it is `http:`. Without a port, the port
- *   is 1080, and for `https:` 443.
+ *   is 1080, and for `https:` 443. A path, a query, a fragment and the password of a SOCKS4 proxy are ignored.
  * - Every HTTP proxy is used by CONNECT, also for `http:` targets, where curl sends it the request itself.
  *
  * **Errors**: those of the plugins. None contains the credentials.
@@ -50,6 +50,8 @@ export function proxyFromEnv(
   env: Environment = process.env,
   options: ProxyFromUrlOptions = {},
 ): ProxyPlugins {
+  const own = checkProxyOptions(options, 'proxyFromEnv');
+  if (!isObject(env)) throw new TypeError(`expected the environment of proxyFromEnv to be an object, got ${describeWithType(env)}`);
   if (isObject(target) && 'path' in target) return {};
   const { scheme, host } = isUrl(target) ? fromUrl(target) : fromAddress(target);
   const value = (...names: readonly string[]): readonly [name: string, value: string] | undefined => {
@@ -59,7 +61,7 @@ export function proxyFromEnv(
   const exempt = value('no_proxy', 'NO_PROXY');
   if (exempt && isExempt(host, exempt[1])) return {};
   const found = value(...namesOf(scheme), 'all_proxy', 'ALL_PROXY');
-  return found ? pluginsOf(completed(found[1]), options, `the environment variable ${found[0]}`) : {};
+  return found ? pluginsOf(completed(found[1]), own, `the environment variable ${found[0]}`) : {};
 }
 
 /** Lists the variables of a scheme, the first wins. Never HTTP_PROXY: see the docstring. */
@@ -70,10 +72,16 @@ function namesOf(scheme: string): readonly string[] {
   return scheme === 'ws' ? [...own, ...namesOf('http')] : own;
 }
 
-/** Adds the scheme and the port that curl assumes, and translates its `socks:`. */
+/**
+ * Adds the scheme and the port that curl assumes, translates its `socks:`, and leaves out what it ignores. Leaves what follows the
+ * authority if it contains an `@`: then it may be a part of the password.
+ */
 function completed(value: string): string {
-  const url = /^[a-z][a-z\d+.-]*:\/\//i.test(value) ? value.replace(/^socks:/i, 'socks4:') : `http://${value}`;
-  return /^http:/i.test(url) && !/:\d+\/?$/.test(url.slice('http:'.length)) ? `${url.replace(/\/$/, '')}:1080` : url;
+  const url = (/^[a-z][a-z\d+.-]*:\/\//i.test(value) ? value : `http://${value}`)
+    .replace(/^(\w+:\/\/[^/?#]*)[/?#][^@]*$/, '$1')
+    .replace(/^socks:/i, 'socks4:')
+    .replace(/^(socks4a?:\/\/[^:@]*):.*@/i, '$1@');
+  return /^http:/i.test(url) && !/:\d+$/.test(url.slice('http:'.length)) ? `${url}:1080` : url;
 }
 
 interface Origin {

@@ -71,16 +71,21 @@ const SOCKS_PORT = 1080;
  * @see docs/guides/proxies.md, {@link proxyFromEnv}, {@link socks5}, {@link httpProxy}
  */
 export function proxyFromUrl(url: string | URL, options: ProxyFromUrlOptions = {}): ProxyPlugins {
-  return pluginsOf(url, options, 'proxyFromUrl');
+  const caller = 'proxyFromUrl';
+  return pluginsOf(url, checkProxyOptions(options, caller), caller);
+}
+
+/** Copies and checks the options of `caller`. */
+export function checkProxyOptions(options: ProxyFromUrlOptions, caller: string): ProxyFromUrlOptions {
+  return checkOptions(options, { caller, rules: RULES });
 }
 
 /** @param caller named in messages about the URL: a function or an environment variable. */
 export function pluginsOf(url: string | URL, options: ProxyFromUrlOptions, caller: string): ProxyPlugins {
-  const own = checkOptions(options, { caller: 'proxyFromUrl', rules: RULES });
   const scheme = /^[a-z][a-z\d+.-]*:/i.exec(String(url))?.[0].toLowerCase() ?? '';
   const rules: ProxyUrlRules = { caller, schemes: Object.keys(SCHEMES), port: PORTS[scheme] ?? SOCKS_PORT };
   const proxy = readProxyUrl(url, rules); // Throws for a scheme that is not among them.
-  return SCHEMES[scheme]!(proxy, own);
+  return SCHEMES[scheme]!(proxy, options);
 }
 
 function withUserId({ host, port, user, pass = '' }: ProxyUrl): { host: string; port: number; userId: string | undefined } {
