@@ -12,6 +12,12 @@ describe('parseIpRanges', () => {
     ]);
   });
 
+  it('refuses a hole in a list', () => {
+    expect(() => parseIpRanges(Object.assign([], { 1: '10.0.0.1' }), option)).toThrow(
+      'expected `allow[0]` of listen to be an IP address or a range',
+    );
+  });
+
   it.each<[unknown, string]>([
     ['10.0.0.1/8', '"10.0.0.1/8"'],
     ['localhost', '"localhost"'],

@@ -128,6 +128,7 @@ describe('the option guard', () => {
     [() => undefined, 'it returned undefined instead of true or a reason'],
     [() => false, 'it returned false (boolean) instead of true or a reason'],
     [() => Promise.resolve(true), 'it returned an object (Promise) instead of true or a reason'],
+    [() => Promise.reject(new Error('a bug')), 'it returned an object (Promise) instead of true or a reason'],
     [throwing, 'it threw a bug'],
   ];
   spec.each(wrong)('blocks if the guard does not return true: %s', async (h, guard, message) => {
@@ -172,6 +173,18 @@ describe('the option guard behind a proxy', () => {
     const error = await failure(h, { host: '10.0.0.1', port: 7, guard: publicOnly(), plugin: { proxy: plugin(port) } });
     expect(error).toMatchObject({ code: 'EBLOCKED', address: '10.0.0.1' });
     expect(sockets).toEqual([]);
+  });
+
+  spec.each(PROXIES)('judges the host as %s gets it: in ASCII', async (h, _name, plugin) => {
+    const { port } = await peer(h);
+    const { guard, asked } = recorder('metadata.google.internal', '127.0.0.1', 'xn--bcher-kva.test');
+    for (const host of ['metadata.google.ｉnternal', '１２７.0.0.1', 'bücher.test'])
+      expect(await failure(h, { host, port: 7, guard, plugin: { proxy: plugin(port) } })).toMatchObject({ code: 'EBLOCKED' });
+    expect(asked.map(({ host, address }) => [host, address])).toEqual([
+      ['metadata.google.internal', undefined],
+      ['127.0.0.1', '127.0.0.1'],
+      ['xn--bcher-kva.test', undefined],
+    ]);
   });
 
   spec.each(PROXIES)('judges the target only, not the address of the proxy of %s', async (h, _name, plugin) => {

@@ -1,6 +1,7 @@
 import { defer, throwError, type OperatorFunction } from 'rxjs';
 import type { IOStreamError } from '../errors.ts';
 import { parseIp } from '../protocol/ip-address.ts';
+import { hostInAscii } from '../util/host.ts';
 import { judgeAddress, judgeName, judgePath } from '../wire/guard.ts';
 import type { Dial, Flow, Target, Up } from '../wire/signal.ts';
 
@@ -9,7 +10,8 @@ export function judged({ guard, to }: Dial, operator: OperatorFunction<Flow, Up>
   if (!guard || !to) return operator;
   const judge = (target: Target): IOStreamError | undefined => {
     if ('path' in target) return judgePath(guard, target.path);
-    const { host, port } = target;
+    const { port } = target;
+    const host = hostInAscii(target.host) || target.host; // As the proxy gets it.
     return parseIp(host) ? judgeAddress(guard, host, port, host) : judgeName(guard, host, port);
   };
   return (flow$) =>

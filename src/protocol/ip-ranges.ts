@@ -13,7 +13,7 @@ export interface ListOption {
  * @throws TypeError that names the option and the wrong entry.
  */
 export function parseIpRanges(list: readonly string[], { name, caller }: ListOption): IpRange[] {
-  return list.map((text: unknown, at) => {
+  return Array.from(list, (text: unknown, at) => {
     const range = typeof text === 'string' ? parseIpRange(text) : undefined;
     if (range) return range;
     const expected = 'an IP address or a range such as 10.0.0.0/8, without bits after its prefix';

@@ -1,4 +1,5 @@
 import { parseIp } from '../protocol/ip-address.ts';
+import { hostInAscii } from '../util/host.ts';
 import { specialPurposeOf } from '../protocol/special-addresses.ts';
 import type { Guard } from '../wire/guard.ts';
 
@@ -46,8 +47,8 @@ export function publicOnly(): Guard {
   return ({ host = '', address, path }) => {
     if (path !== undefined) return 'a path is on this machine';
     if (address !== undefined) return judgeAddress(address);
-    const literal = literalOf(host);
-    return literal === undefined ? judgeName(host) : judgeAddress(literal);
+    const name = nameOf(host);
+    return name === '' || name.includes(':') || parseIp(name) ? judgeAddress(name) : judgeName(name);
   };
 }
 
@@ -57,16 +58,17 @@ function judgeAddress(address: string): true | string {
   return bytes ? (specialPurposeOf(bytes) ?? true) : 'not an address';
 }
 
-/** Returns the address for which another resolver may take a name, such as 127.0.0.1 for `0x7f.1`. A colon is in no name. */
-function literalOf(host: string): string | undefined {
+/**
+ * Returns a name as a resolver may take it: in ASCII, in lower case, without the dot at its end, and 127.0.0.1 for `0x7f.1`. Returns ''
+ * for what is no name. A colon is in no name.
+ */
+function nameOf(host: string): string {
   if (host.includes(':')) return host;
-  const url = `http://${host}`;
-  const hostname = URL.canParse(url) ? new URL(url).hostname.replace(/\.$/, '') : '';
-  return hostname === '' || parseIp(hostname) ? hostname : undefined;
+  const url = `http://${hostInAscii(host)}`;
+  return URL.canParse(url) ? new URL(url).hostname.replace(/\.$/, '') : '';
 }
 
-function judgeName(host: string): true | string {
-  const name = host.toLowerCase().replace(/\.$/, '');
+function judgeName(name: string): true | string {
   const found = PRIVATE_DOMAINS.find(([domain]) => name === domain || name.endsWith(`.${domain}`));
   if (found) return found[1];
   return name.includes('.') || 'a name without a dot belongs to a private network';

@@ -3,7 +3,7 @@ import { describeValue } from '../util/describe.ts';
 
 /** What a {@link Guard} judges: an address before its attempt, a name that a proxy resolves, or a path. */
 export interface Candidate {
-  /** The host of the target as given, without brackets. Undefined for a path. */
+  /** The host of the target as given, without brackets. In ASCII (IDNA) if a proxy resolves the name. Undefined for a path. */
   readonly host: string | undefined;
   /** The port of the target. Undefined for a path. */
   readonly port: number | undefined;
@@ -38,6 +38,7 @@ function judge(guard: Guard, candidate: Candidate): IOStreamError | undefined {
   try {
     const verdict: unknown = guard(candidate);
     if (verdict === true) return undefined;
+    if (verdict instanceof Promise) verdict.catch(() => {}); // Blocked, whatever becomes of it.
     return blocked(candidate, typeof verdict === 'string' ? verdict : `it returned ${describeValue(verdict)} instead of true or a reason`);
   } catch (cause) {
     return blocked(candidate, `it threw ${cause instanceof Error ? cause.message : String(cause)}`, cause);

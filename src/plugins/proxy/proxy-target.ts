@@ -1,6 +1,6 @@
 import { map, type Observable } from 'rxjs';
 import type { IOStreamError } from '../../errors.ts';
-import { bareHost } from '../../util/host.ts';
+import { bareHost, hostInAscii } from '../../util/host.ts';
 import { judgeAddress } from '../../wire/guard.ts';
 import { resolveInTime, type ResolveOptions } from '../../wire/resolve.ts';
 import type { Dial, Target } from '../../wire/signal.ts';
@@ -19,24 +19,9 @@ export interface HostAndPort {
 export function proxyTarget(to: Target | undefined, plugin: string): HostAndPort {
   if (!to) throw new TypeError(`{fh} already connected: ${plugin} needs host and port, not fh or wire`);
   if (!('host' in to)) throw new TypeError(`expected a target with host and port for ${plugin}, got a path`);
-  const bare = bareHost(to.host);
-  const host = /[^\0-\x7f]/.test(bare) ? inAscii(bare) : bare;
+  const host = hostInAscii(bareHost(to.host));
   if (host === '') throw new TypeError(`expected \`host\` to be a name that can be written in ASCII for ${plugin}, got another`);
   return { host, port: to.port };
-}
-
-/** A name that never resolves (RFC 6761 section 6.4). */
-const NONE = 'none.invalid';
-
-/** Maximum length in UTF-16 units of a name that can fit into 255 bytes of ASCII. A character may have two units. */
-const MAX_UNITS = 2 * 255;
-
-/** Converts a name by IDNA, as a URL does. Rejects long names first, because IDNA takes quadratic time. */
-function inAscii(name: string): string {
-  if (name.length > MAX_UNITS) return '';
-  const url = new URL(`http://${NONE}`);
-  url.hostname = name; // Changes nothing if the name cannot be converted.
-  return url.hostname === NONE ? '' : url.hostname;
 }
 
 /**
