@@ -22,8 +22,9 @@ export default defineConfig({
     pool: 'forks',
     // Leak specs call `globalThis.gc()`.
     execArgv: ['--expose-gc'],
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    // Long: programs and peers take many seconds to start on a busy machine. What a spec waits for ends sooner, and by name.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     // More workers than cores: much of the time of a spec is waiting.
     maxWorkers: Math.ceil(1.5 * availableParallelism()),
     reporters: ['default', './spec/support/skipped-reporter.ts', './spec/interop/matrix-reporter.ts'],

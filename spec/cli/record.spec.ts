@@ -35,8 +35,7 @@ function bytesOf({ entries }: Recording, line: string): string {
     .join('');
 }
 
-// A program needs ten seconds to start on a busy machine.
-describe('rxjs-io-stream record', { timeout: 60_000 }, () => {
+describe('rxjs-io-stream record', () => {
   spec('forwards connections in both directions, and writes a recording of each, for its owner only', async (h) => {
     const target = await served(h, (socket) => socket.pipe(socket));
     const path = join(folder, 'echo.txt');

@@ -18,8 +18,7 @@ function fileOf(name: string, text = TEXT): string {
   return path;
 }
 
-// Programs that run at once need ten seconds to start on a busy machine.
-describe.concurrent('rxjs-io-stream view', { timeout: 60_000 }, () => {
+describe.concurrent('rxjs-io-stream view', () => {
   it('writes a page beside the recording, readable for its owner only, and prints the path', async () => {
     const path = fileOf('failure.txt');
     const { code, stdout, stderr } = await runCli('view', path).ended;

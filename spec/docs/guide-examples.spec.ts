@@ -51,14 +51,10 @@ function run(file: string): Promise<Ended> {
 describe('the guides', () => {
   writeCertificates();
 
-  spec.each(examples)(
-    'have an example that runs as it is, and prints what they show: $name',
-    async (_h, { name, code, output }) => {
-      const path = join(folder, `${name.replaceAll(/\W+/g, '-')}.mts`);
-      const [port, other] = [await deadPort(), await deadPort()];
-      writeFileSync(path, code.replaceAll('7007', String(port)).replaceAll('7008', String(other)));
-      expect(await run(path)).toEqual({ code: 0, stdout: output, stderr: '' });
-    },
-    { timeout: 60_000 },
-  );
+  spec.each(examples)('have an example that runs as it is, and prints what they show: $name', async (_h, { name, code, output }) => {
+    const path = join(folder, `${name.replaceAll(/\W+/g, '-')}.mts`);
+    const [port, other] = [await deadPort(), await deadPort()];
+    writeFileSync(path, code.replaceAll('7007', String(port)).replaceAll('7008', String(other)));
+    expect(await run(path)).toEqual({ code: 0, stdout: output, stderr: '' });
+  });
 });

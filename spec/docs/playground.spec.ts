@@ -122,7 +122,7 @@ marbles({
 });
 
 // A page takes a second or two on a busy machine.
-describe.skipIf(chromiumName === undefined)(`the playground (${why})`, { timeout: 60_000 }, () => {
+describe.skipIf(chromiumName === undefined)(`the playground (${why})`, () => {
   let chromium: Chromium;
   let site: Awaited<ReturnType<typeof serveFolder>>;
   let opened: Playground[] = [];
@@ -131,7 +131,7 @@ describe.skipIf(chromiumName === undefined)(`the playground (${why})`, { timeout
     execFileSync(process.execPath, ['docs/playground/build.js', folder]);
     chromium = await launchChromium();
     site = await serveFolder(folder);
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await chromium.close();

@@ -45,7 +45,7 @@ async function runBlock(title: string, changes?: Readonly<Record<string, string 
 /** Signed the certificate of the TLS server. */
 const CA = fileURLToPath(new URL('../support/certs/ca.pem', import.meta.url));
 
-describe('the README', { timeout: 60_000 }, () => {
+describe('the README', () => {
   it('has at most 250 lines', () => {
     expect(textOf('README.md').split('\n').length).toBeLessThanOrEqual(250);
   });

@@ -57,7 +57,7 @@ describe.skipIf(!isBuilt)('the pages of the site, built by `npm run docs`', () =
   });
 });
 
-describe.skipIf(!isBuilt || chromiumName === undefined)('the site, built by `npm run docs`, in Chromium', { timeout: 60_000 }, () => {
+describe.skipIf(!isBuilt || chromiumName === undefined)('the site, built by `npm run docs`, in Chromium', () => {
   let site: Awaited<ReturnType<typeof serveFolder>>;
   let chromium: Chromium;
   beforeAll(async () => {
@@ -103,7 +103,7 @@ describe.skipIf(!isBuilt || chromiumName === undefined)('the site, built by `npm
 
   test('shows every guide and decision on a phone without an error', async () => {
     expect(await faultsOf([...GUIDES, ...pagesOf('decisions')], PHONE)).toEqual([]);
-  }, 60_000);
+  });
 
   test.each([
     ['at desktop width', DESKTOP],

@@ -11,7 +11,7 @@ async function serve(port: number): Promise<Running> {
 }
 
 describe('chat-client', () => {
-  it('reconnects with its name after the server was stopped, and sends what was typed meanwhile', { timeout: 60_000 }, async () => {
+  it('reconnects with its name after the server was stopped, and sends what was typed meanwhile', async () => {
     const port = await deadPort();
     const first = await serve(port);
     const client = runProgram(CLIENT, 'ann', port);
@@ -26,7 +26,7 @@ describe('chat-client', () => {
     expect([code, stdout]).toEqual([0, '<ann> hello\n<ann> are you back?\n']);
   });
 
-  it('waits while its name is taken', { timeout: 60_000 }, async () => {
+  it('waits while its name is taken', async () => {
     const port = await deadPort();
     await serve(port);
     const holder = runProgram(CLIENT, 'bob', port);
@@ -39,7 +39,7 @@ describe('chat-client', () => {
     expect(await client.ended).toMatchObject({ code: 0 });
   });
 
-  it('ends when its name is refused', { timeout: 60_000 }, async () => {
+  it('ends when its name is refused', async () => {
     const port = await deadPort();
     await serve(port);
     const { code, stderr } = await runProgram(CLIENT, 'a b', port).ended;

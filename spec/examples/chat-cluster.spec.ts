@@ -6,14 +6,14 @@ const run = (...args: readonly (string | number)[]): ReturnType<typeof runProgra
 const COMPLETE = /^0 gaps, 0 missing, 0 duplicates, 0 out of order$/m;
 
 describe('examples/chat-cluster', () => {
-  it('delivers each message once with rooms in memory, while clients reconnect', { timeout: 60_000 }, async () => {
+  it('delivers each message once with rooms in memory, while clients reconnect', async () => {
     const { code, stdout, stderr } = await run('--memory', '--clients', 4, '--messages', 20).ended;
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^0 brokers, 1 nodes, 4 clients in 2 rooms\n80 messages stored, 160 delivered in [\d.]+ s, 4 moves$/m);
     expect(stdout).toMatch(COMPLETE);
   });
 
-  it('reports a wrong option, and ends with 1', { timeout: 60_000 }, async () => {
+  it('reports a wrong option, and ends with 1', async () => {
     const { code, stderr } = await run('--messages', 'many').ended;
     expect([code, stderr]).toEqual([1, 'TypeError: expected numbers, 1 or more\n']);
   });

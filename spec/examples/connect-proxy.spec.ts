@@ -205,7 +205,7 @@ describe('examples/connect-proxy.ts', () => {
     connectProxy({ host: '0.0.0.0', user: 'me', pass: 'pw' });
   });
 
-  it('runs as a program with credentials and a list of targets', { timeout: 60_000 }, async () => {
+  it('runs as a program with credentials and a list of targets', async () => {
     const credentials = ['--user', 'me', '--pass', 'pw'];
     const { prints, interrupt } = runProgram(
       'examples/connect-proxy.ts',

@@ -162,7 +162,7 @@ describe('download', () => {
     h.error((await seen.ended).error, { code: 'ETLSCERT', layer: 'ssl' });
   });
 
-  it('downloads over TLS through a proxy with a password, from the command line', { timeout: 60_000 }, async () => {
+  it('downloads over TLS through a proxy with a password, from the command line', async () => {
     const { cert, key } = certificates.server;
     const server = createHttps({ cert, key }, (_, response) => response.end(FILE)).listen(0, host);
     onTestFinished(() => void server.close());

@@ -8,7 +8,7 @@ const host = '127.0.0.1';
 const start = (name: string, ...args: readonly (string | number)[]): Running => runProgram(`examples/${name}.ts`, ...args);
 
 describe('echo-server and echo-client', () => {
-  it('echo stdin of the client, and the server stops at Ctrl-C', { timeout: 60_000 }, async () => {
+  it('echo stdin of the client, and the server stops at Ctrl-C', async () => {
     const echo = start('echo-server');
     const [, port = ''] = await echo.prints(/port: (\d+)/);
     const client = start('echo-client', port);
@@ -18,13 +18,13 @@ describe('echo-server and echo-client', () => {
     expect(await echo.interrupt()).toMatchObject({ code: 0, stderr: '' });
   });
 
-  it('report ECONNREFUSED when no server listens', { timeout: 60_000 }, async () => {
+  it('report ECONNREFUSED when no server listens', async () => {
     const client = start('echo-client', await deadPort());
     client.stdin.end('hello');
     expect(await client.ended).toEqual({ code: 1, stdout: '', stderr: expect.stringContaining('ECONNREFUSED') as string });
   });
 
-  it('serve the next client after one has reset', { timeout: 60_000 }, async () => {
+  it('serve the next client after one has reset', async () => {
     const echo = start('echo-server');
     const port = Number((await echo.prints(/port: (\d+)/))[1]);
     const rude = connect(port, host);

@@ -4,7 +4,7 @@ import { served, unwatched } from '../support/loopback.ts';
 import { runProgram } from '../support/run-program.ts';
 
 describe('line-client', () => {
-  it('prints whole lines however the bytes are cut, and reconnects after a reset', { timeout: 60_000 }, async () => {
+  it('prints whole lines however the bytes are cut, and reconnects after a reset', async () => {
     const sockets: Socket[] = [];
     const place = await served(unwatched(onTestFinished), (socket) => {
       socket.setNoDelay().write(sockets.push(socket) === 1 ? 'first\nsec' : 'third\n');

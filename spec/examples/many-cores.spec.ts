@@ -15,7 +15,7 @@ describe.skipIf(process.platform === 'win32')('examples/many-cores.ts', () => {
     expect(stdout).toMatch(new RegExp(String.raw`^(a socket each \(reusePort\): ${figures}|Node [\d.]+ has no reusePort)$`, 'm'));
   });
 
-  it('ends with 1 for arguments that are no numbers', { timeout: 60_000 }, async () => {
+  it('ends with 1 for arguments that are no numbers', async () => {
     const { code, stderr } = await runProgram('examples/many-cores.ts', '--workers', 'x').ended;
     expect([code, stderr]).toEqual([1, 'TypeError: expected 1 worker or more, and a connection for each\n']);
   });

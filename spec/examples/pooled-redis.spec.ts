@@ -82,7 +82,7 @@ describe('PooledRedis with the stand-in', () => {
     expect(connections).toBe(2);
   });
 
-  it('prints the reply to the command of its arguments', { timeout: 60_000 }, async () => {
+  it('prints the reply to the command of its arguments', async () => {
     const server = redisStandIn().listen(0, host);
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;

@@ -110,7 +110,7 @@ describePeers('PostgresPool with PostgreSQL', ['initdb', 'postgres'], () => {
   });
 });
 
-it('prints the rows of its queries', { timeout: 60_000 }, async () => {
+it('prints the rows of its queries', async () => {
   expect(await runProgram('examples/postgres-pool.ts', 'SELECT 7 AS seven').ended).toStrictEqual({
     code: 0,
     stdout: '{"seven":"7"}\n',

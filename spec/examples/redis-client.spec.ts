@@ -96,7 +96,7 @@ describe('redis-client', () => {
     });
     specs(() => running().port);
 
-    it('runs as a program for one command, or for each line of stdin', { timeout: 60_000 }, async () => {
+    it('runs as a program for one command, or for each line of stdin', async () => {
       const { port } = running();
       const run = (input: string, ...words: string[]): Promise<Ended> => {
         const program = runProgram('examples/redis-client.ts', '--port', port, ...words);

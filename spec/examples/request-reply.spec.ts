@@ -45,12 +45,12 @@ describe('request-reply', () => {
     h.error(errors[0], { code: 'ETLSCERT', phase: 'handshake', layer: 'tls' });
   });
 
-  it('runs both sides in one process', { timeout: 60_000 }, async () => {
+  it('runs both sides in one process', async () => {
     const stdout = 'ONE for CN=localhost\nTWO for CN=localhost\n';
     expect(await runProgram('examples/request-reply.ts').ended).toEqual({ code: 0, stdout, stderr: '' });
   });
 
-  it('serves and asks with the keys of files', { timeout: 60_000 }, async () => {
+  it('serves and asks with the keys of files', async () => {
     const port = await deadPort();
     const files = (name: string): string[] => [`${name}.key.pem`, `${name}.pem`, 'ca.pem'].map((file) => `spec/support/certs/${file}`);
     const server = runProgram('examples/request-reply.ts', 'serve', port, ...files('server'));

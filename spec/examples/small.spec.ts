@@ -10,7 +10,7 @@ describe('the small examples', () => {
     ['own-cipher', 'hello\n'],
     ['own-handshake', 'WELCOME TO news\nhello\n'],
     ['https-through-proxy', '200 OK\nhello through the proxy\n'],
-  ] as const)('%s prints its output and exits', { timeout: 60_000 }, async ([name, expected]) => {
+  ] as const)('%s prints its output and exits', async ([name, expected]) => {
     expect(await runProgram(`examples/${name}.ts`).ended).toEqual({ code: 0, stdout: expected, stderr: '' });
   });
 });

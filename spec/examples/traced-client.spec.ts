@@ -5,7 +5,7 @@ import { runProgram } from '../support/run-program.ts';
 const PROGRAM = 'examples/traced-client.ts';
 
 describe('examples/traced-client.ts', () => {
-  it('prints the answers, the tree of spans and the bytes', { timeout: 60_000 }, async () => {
+  it('prints the answers, the tree of spans and the bytes', async () => {
     const { code, stdout, stderr } = await runProgram(PROGRAM, 'one', 'two').ended;
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^ONE\nTWO\nask /);
@@ -15,7 +15,7 @@ describe('examples/traced-client.ts', () => {
     expect(stdout).toContain('rxjs_io_stream.client.connection.io transmit 8\n');
   });
 
-  it('prints the spans of a dial that fails, with the code of its error', { timeout: 60_000 }, async () => {
+  it('prints the spans of a dial that fails, with the code of its error', async () => {
     const port = await deadPort();
     const { code, stdout, stderr } = await runProgram(PROGRAM, '--port', port).ended;
     expect(code).toBe(1);

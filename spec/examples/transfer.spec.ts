@@ -74,7 +74,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 
-describe.concurrent('examples/transfer', { timeout: 60_000 }, () => {
+describe.concurrent('examples/transfer', () => {
   // One run, several assertions: starting the program takes longer than sending the file.
   it('sends a generated file through the embedded server, compares it, and removes it', async () => {
     const path = join(directory, 'generated.svg');
@@ -192,7 +192,7 @@ const SERVERS: readonly (readonly [name: string, serve: (socket: Socket) => void
   ],
 ];
 
-describe.concurrent('examples/transfer, after a fault', { timeout: 60_000 }, () => {
+describe.concurrent('examples/transfer, after a fault', () => {
   it.for(SERVERS)('exits with 1 and explains the failure when the server %s', async ([_name, serve, report], context) => {
     const { code, stdout, stderr } = await runTransfer('--size', '16000000', '--to', await server(context, serve));
     expect(stderr).toMatch(report);

@@ -5,7 +5,7 @@ import { chromiumName, launchChromium, type Chromium, type Page } from '../suppo
 
 const why = 'needs Chromium: .ci/install-peers';
 
-describe.skipIf(chromiumName === undefined)(`web-chat (${why})`, { timeout: 60_000 }, () => {
+describe.skipIf(chromiumName === undefined)(`web-chat (${why})`, () => {
   let chromium: Chromium;
   let url: string;
   const serving = new Subscription();
@@ -13,7 +13,7 @@ describe.skipIf(chromiumName === undefined)(`web-chat (${why})`, { timeout: 60_0
   beforeAll(async () => {
     chromium = await launchChromium();
     url = await new Promise<string>((resolve, reject) => serving.add(webChat().subscribe({ next: resolve, error: reject })));
-  }, 60_000);
+  });
 
   afterAll(async () => {
     serving.unsubscribe();

@@ -22,7 +22,7 @@ describe.skipIf(process.platform === 'win32')('examples/zero-downtime', () => {
     }
   });
 
-  it('reports the connections that it could not open, and ends with 1', { timeout: 60_000 }, async () => {
+  it('reports the connections that it could not open, and ends with 1', async () => {
     const { code, stderr } = await run('--connections', 10, '--path', '/nonexistent/socket').ended;
     expect([code, stderr]).toEqual([1, expect.stringContaining('expected a worker that listens, it has exited with code 1')]);
   });

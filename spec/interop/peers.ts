@@ -18,8 +18,6 @@ const ROOT_ONLY = ['danted', 'postfix'];
 const CALLED: Readonly<Record<string, readonly string[]>> = { postgres: ['setpriv'], 'rabbitmq-server': ['dirname'] };
 /** Attempts to start a peer: another process may bind a free port first. */
 const ATTEMPTS = 3;
-/** Maximum time of all attempts, in milliseconds. A database takes a second on an idle machine, and many on a busy one. */
-const PEER_START = 60_000;
 
 function versionsIn(folder: string): string[] {
   try {
@@ -63,18 +61,17 @@ function problemOf(program: string): string {
  * Starts a peer before the specs of a file or a `describe` block, and stops it after them.
  *
  * @param start starts the peer.
- * @param timeout of the start and of the stop, in milliseconds. @default 60000
  * @returns a function that returns the running peer; call it in a spec or a hook.
  */
-export function started<T extends { stop(): Promise<void> }>(start: () => Promise<T>, timeout = PEER_START): () => T {
+export function started<T extends { stop(): Promise<void> }>(start: () => Promise<T>): () => T {
   let starting: Promise<T> | undefined;
   let running: T | undefined;
   beforeAll(async () => {
     starting = start();
     running = await starting;
-  }, timeout);
+  });
   // A peer that starts after the timeout is stopped, too.
-  afterAll(async () => (await starting?.catch(() => undefined))?.stop(), timeout);
+  afterAll(async () => (await starting?.catch(() => undefined))?.stop());
   return () => {
     if (!running) throw new Error('expected a call in a spec or a hook, got one before the peer has started');
     return running;

@@ -74,42 +74,30 @@ function echo(io: IOStream, mask: number): void {
 describe('streams that connect, receive an echo and close', () => {
   const accept = (fh: Socket): IOStream => new IOStream({ fh, waitFor: IN | EOF, cb: echo });
 
-  spec(
-    'retain no handle, listener, timer or memory after 10,000 connections',
-    async (h) => {
-      const place = await served(h, accept);
-      const bytes = await slope(10_000, cycle(place));
-      assert(bytes < 50, `${bytes} bytes of heap each`);
-    },
-    { timeout: 60_000 },
-  );
+  spec('retain no handle, listener, timer or memory after 10,000 connections', async (h) => {
+    const place = await served(h, accept);
+    const bytes = await slope(10_000, cycle(place));
+    assert(bytes < 50, `${bytes} bytes of heap each`);
+  });
 
-  spec(
-    'retain no handle, listener or timer after 1,000 connections over UNIX sockets',
-    async (h) => {
-      const place = await served(h, accept, 'UNIX');
-      await times(1_000, cycle(place));
-    },
-    { timeout: 60_000 },
-  );
+  spec('retain no handle, listener or timer after 1,000 connections over UNIX sockets', async (h) => {
+    const place = await served(h, accept, 'UNIX');
+    await times(1_000, cycle(place));
+  });
 });
 
 describe('streams that are refused, or closed before they are connected', () => {
-  spec(
-    'retain no handle, listener, timer or memory',
-    async (h) => {
-      const place = await served(h);
-      const port = await deadPort();
-      const both: Task = (done) => {
-        new IOStream({ ...place, waitFor: 0, outBuf: 'never', timeouts: { idle: 60_000 } }).close();
-        new IOStream({ host: '127.0.0.1', port, waitFor: IN, cb: () => {} }).closed$.subscribe(({ by }) => {
-          expect(by).toBe('error');
-          done();
-        });
-      };
-      const bytes = await slope(2_000, both);
-      assert(bytes < 100, `${bytes} bytes of heap for both`);
-    },
-    { timeout: 60_000 },
-  );
+  spec('retain no handle, listener, timer or memory', async (h) => {
+    const place = await served(h);
+    const port = await deadPort();
+    const both: Task = (done) => {
+      new IOStream({ ...place, waitFor: 0, outBuf: 'never', timeouts: { idle: 60_000 } }).close();
+      new IOStream({ host: '127.0.0.1', port, waitFor: IN, cb: () => {} }).closed$.subscribe(({ by }) => {
+        expect(by).toBe('error');
+        done();
+      });
+    };
+    const bytes = await slope(2_000, both);
+    assert(bytes < 100, `${bytes} bytes of heap for both`);
+  });
 });

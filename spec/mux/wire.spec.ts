@@ -26,36 +26,28 @@ function underTest(below: readonly [IOStream, IOStream], free: () => void): Wire
 }
 
 describe('the wire of a mux', () => {
-  spec(
-    'keeps the rules of a wire, over a memory pair',
-    async () => {
-      const make = (): WireUnderTest => {
-        const [a, b] = memoryPair();
-        const below = [new IOStream({ wire: a }), new IOStream({ wire: b })] as const;
-        return underTest(below, () => below[0].reset());
-      };
-      (await checkWire(make, { sentEvery: 64 * 1024, timeout: 20_000 })).assert();
-    },
-    { timeout: 60_000 },
-  );
+  spec('keeps the rules of a wire, over a memory pair', async () => {
+    const make = (): WireUnderTest => {
+      const [a, b] = memoryPair();
+      const below = [new IOStream({ wire: a }), new IOStream({ wire: b })] as const;
+      return underTest(below, () => below[0].reset());
+    };
+    (await checkWire(make, { sentEvery: 64 * 1024, timeout: 20_000 })).assert();
+  });
 
-  spec(
-    'keeps the rules of a wire, over TCP',
-    async () => {
-      const make = async (): Promise<WireUnderTest> => {
-        const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
-        await once(server, 'listening');
-        const accepting = once(server, 'connection') as Promise<[Socket]>;
-        const near = netConnect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true });
-        const [far] = await accepting;
-        const below = [new IOStream({ fh: near }), new IOStream({ fh: far })] as const;
-        return underTest(below, () => {
-          for (const io of below) io.reset();
-          server.close();
-        });
-      };
-      (await checkWire(make, { sentEvery: 64 * 1024, timeout: 20_000 })).assert();
-    },
-    { timeout: 60_000 },
-  );
+  spec('keeps the rules of a wire, over TCP', async () => {
+    const make = async (): Promise<WireUnderTest> => {
+      const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const accepting = once(server, 'connection') as Promise<[Socket]>;
+      const near = netConnect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true });
+      const [far] = await accepting;
+      const below = [new IOStream({ fh: near }), new IOStream({ fh: far })] as const;
+      return underTest(below, () => {
+        for (const io of below) io.reset();
+        server.close();
+      });
+    };
+    (await checkWire(make, { sentEvery: 64 * 1024, timeout: 20_000 })).assert();
+  });
 });

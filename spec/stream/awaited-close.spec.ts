@@ -55,54 +55,38 @@ const NOT_AWAITED: Record<string, string> = {
 };
 
 describe('a process', () => {
-  spec(
-    'stays alive until an awaited close is complete, whatever awaits it',
-    async (h) => {
-      const port = await serve(h, (socket) => socket.resume().on('end', () => setTimeout(() => socket.end(), 500)));
-      const exits = await Promise.all(Object.values(AWAITED).map((script) => runScript(h, port, `${script} console.log('seen');`)));
-      const seen = Object.fromEntries(Object.keys(AWAITED).map((name, at) => [name, [exits[at]?.out, exits[at]?.code]]));
-      expect(seen).toStrictEqual(Object.fromEntries(Object.keys(AWAITED).map((name) => [name, ['seen', 0]])));
-    },
-    { timeout: 60_000 },
-  );
+  spec('stays alive until an awaited close is complete, whatever awaits it', async (h) => {
+    const port = await serve(h, (socket) => socket.resume().on('end', () => setTimeout(() => socket.end(), 500)));
+    const exits = await Promise.all(Object.values(AWAITED).map((script) => runScript(h, port, `${script} console.log('seen');`)));
+    const seen = Object.fromEntries(Object.keys(AWAITED).map((name, at) => [name, [exits[at]?.out, exits[at]?.code]]));
+    expect(seen).toStrictEqual(Object.fromEntries(Object.keys(AWAITED).map((name) => [name, ['seen', 0]])));
+  });
 
-  spec(
-    'stays alive at most `timeouts.close` when the peer never ends',
-    async (h) => {
-      const port = await serve(h, (socket) => socket.resume());
-      const script =
-        "const io = await open({ ...to, timeouts: { close: 200 } }); io.close(); await firstValueFrom(io.closed$); console.log('seen');";
-      const { out, code, took } = await runScript(h, port, script);
-      expect([out, code]).toStrictEqual(['seen', 0]);
-      expect(took >= 190 && took < 2500, String(took)).toBe(true);
-    },
-    { timeout: 60_000 },
-  );
+  spec('stays alive at most `timeouts.close` when the peer never ends', async (h) => {
+    const port = await serve(h, (socket) => socket.resume());
+    const script =
+      "const io = await open({ ...to, timeouts: { close: 200 } }); io.close(); await firstValueFrom(io.closed$); console.log('seen');";
+    const { out, code, took } = await runScript(h, port, script);
+    expect([out, code]).toStrictEqual(['seen', 0]);
+    expect(took >= 190 && took < 2500, String(took)).toBe(true);
+  });
 
-  spec(
-    'does not stay alive for a close that is not awaited',
-    async (h) => {
-      const port = await serve(h, (socket) => socket.resume());
-      const exits = await Promise.all(Object.values(NOT_AWAITED).map((script) => runScript(h, port, script)));
-      for (const [at, name] of Object.keys(NOT_AWAITED).entries()) {
-        expect([exits[at]?.out, exits[at]?.code], name).toStrictEqual(['', 0]);
-        expect(exits[at]!.took < 2500, `${name}: ${exits[at]?.took} ms`).toBe(true);
-      }
-    },
-    { timeout: 60_000 },
-  );
+  spec('does not stay alive for a close that is not awaited', async (h) => {
+    const port = await serve(h, (socket) => socket.resume());
+    const exits = await Promise.all(Object.values(NOT_AWAITED).map((script) => runScript(h, port, script)));
+    for (const [at, name] of Object.keys(NOT_AWAITED).entries()) {
+      expect([exits[at]?.out, exits[at]?.code], name).toStrictEqual(['', 0]);
+      expect(exits[at]!.took < 2500, `${name}: ${exits[at]?.took} ms`).toBe(true);
+    }
+  });
 
-  spec(
-    'exits after a close, a reset, or a write to an unref’d stream, without an end of the peer',
-    async (h) => {
-      const port = await serve(h, (socket) => socket.resume());
-      const scripts = ['io.close();', "io.unref(); io.write('x');", 'io.end(); io.closed$.subscribe(); io.reset();'];
-      for (const took of await Promise.all(scripts.map((script) => lifetimeOf(h, port, script)))) {
-        expect(took < 2500, `the process lived for ${took} ms after the script`).toBe(true);
-      }
-    },
-    { timeout: 60_000 },
-  );
+  spec('exits after a close, a reset, or a write to an unref’d stream, without an end of the peer', async (h) => {
+    const port = await serve(h, (socket) => socket.resume());
+    const scripts = ['io.close();', "io.unref(); io.write('x');", 'io.end(); io.closed$.subscribe(); io.reset();'];
+    for (const took of await Promise.all(scripts.map((script) => lifetimeOf(h, port, script)))) {
+      expect(took < 2500, `the process lived for ${took} ms after the script`).toBe(true);
+    }
+  });
 
   spec('stays alive while a stream is open', async (h) => {
     let ended!: () => void;

@@ -4,6 +4,7 @@ import { NEVER, Observable, of, Subject, throwError } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { Harness } from './harness.ts';
 import { invariants } from './invariants.ts';
+import { cpuTime } from './cpu-time.ts';
 
 /** Returns the message with which the work fails, or 'passed'. */
 async function messageOf(work: (h: Harness) => unknown, options = {}): Promise<string> {
@@ -132,9 +133,6 @@ describe('invariants', () => {
 
 /** Uses the CPU for this time. On a busy machine, the wall clock runs faster. */
 function spin(ms: number): void {
-  const start = process.cpuUsage();
-  for (let used = 0; used < ms;) {
-    const { user, system } = process.cpuUsage(start);
-    used = (user + system) / 1000;
-  }
+  const end = cpuTime() + ms;
+  while (cpuTime() < end);
 }

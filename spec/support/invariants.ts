@@ -4,6 +4,7 @@ import { onTestFinished } from 'vitest';
 import { Harness } from './harness.ts';
 import { ProcessEvents } from './process-events.ts';
 import { Resources } from './resources.ts';
+import { cpuTime } from './cpu-time.ts';
 
 /** The options of {@link invariants}. */
 export interface InvariantsOptions {
@@ -89,10 +90,9 @@ function unexpected({ seen }: ProcessEvents, { warnings, uncaught }: InvariantsO
 }
 
 async function busyWhenIdle(): Promise<string[]> {
-  const before = process.cpuUsage();
+  const before = cpuTime();
   await wait(1000);
-  const { user, system } = process.cpuUsage(before);
-  const ms = (user + system) / 1000;
+  const ms = cpuTime() - before;
   return ms < 20 ? [] : [`the idle process used ${ms} ms of CPU in a second`];
 }
 

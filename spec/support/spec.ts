@@ -4,7 +4,7 @@ import { invariants, type InvariantsOptions } from './invariants.ts';
 
 /** Options of one spec. */
 export interface SpecOptions extends InvariantsOptions {
-  /** Milliseconds until the spec fails. @default 20_000 */
+  /** Milliseconds until the spec fails. @default 60_000 */
   readonly timeout?: number | undefined;
 }
 

@@ -52,7 +52,7 @@ describe.skipIf(chromiumName === undefined)(`in Chromium (${why})`, () => {
     cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true });
     served = await serveFolder(folder);
     chromium = await launchChromium();
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await chromium.close();

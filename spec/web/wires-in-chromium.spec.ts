@@ -17,7 +17,7 @@ const why = 'needs Chromium: .ci/install-peers';
 const MIB = 1024 * 1024;
 const portOf = (server: Server): number => (server.address() as AddressInfo).port;
 
-describe.skipIf(chromiumName === undefined)(`the wires of the Web in Chromium (${why})`, { timeout: 60_000 }, () => {
+describe.skipIf(chromiumName === undefined)(`the wires of the Web in Chromium (${why})`, () => {
   let chromium: Chromium;
   let page: Page;
   let script: string;
@@ -87,7 +87,7 @@ describe.skipIf(chromiumName === undefined)(`the wires of the Web in Chromium ($
     chromium = await launchChromium(['--ignore-certificate-errors']);
     page = await chromium.newPage();
     await page.goto(`http://127.0.0.1:${portOf(http)}/`);
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await chromium.close();

@@ -284,13 +284,13 @@ describe('httpProxy', () => {
     ['without credentials', {}, ASKED],
     ['with them', { user: 'me', pass: 'pw' }, `${ASKED.slice(0, -2)}Proxy-Authorization: Basic bWU6cHc=\r\n\r\n`],
     ['with `auth`', { auth: () => 'Bearer t' }, ASKED],
-  ])('keeps the rules of plugins %s', { timeout: 60_000 }, async (_, options, expected) => {
+  ])('keeps the rules of plugins %s', async (_, options, expected) => {
     const peer = [{ expect: expected }, { send: 'HTTP/1.1 100 Continue\r\n\r\n' }, { send: OPENED }];
     const report = await checkPlugin(httpProxy({ ...PROXY, ...options }), peer, { to: { host: 'target.test', port: 443 } });
     report.assert();
   });
 
-  it('keeps them when it asks twice', { timeout: 60_000 }, async () => {
+  it('keeps them when it asks twice', async () => {
     const again = `${ASKED.slice(0, -2)}Proxy-Authorization: Bearer t\r\n\r\n`;
     const peer = [{ expect: ASKED }, { send: WHO }, { expect: again }, { send: OPENED }];
     const report = await checkPlugin(httpProxy({ ...PROXY, auth: () => 'Bearer t' }), peer, { to: { host: 'target.test', port: 443 } });

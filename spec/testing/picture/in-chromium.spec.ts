@@ -7,7 +7,7 @@ import { toHtml, toSvg, type Recording } from 'rxjs-io-stream/testing';
 import { chromiumName, launchChromium, type Chromium, type Page } from '../../support/chromium.ts';
 import { backpressure, conversation, failedTest } from './recordings.ts';
 
-describe.skipIf(chromiumName === undefined)('pictures in Chromium (needs Chromium: .ci/install-peers)', { timeout: 60_000 }, () => {
+describe.skipIf(chromiumName === undefined)('pictures in Chromium (needs Chromium: .ci/install-peers)', () => {
   const folder = mkdtempSync(join(tmpdir(), 'pictures-'));
   let browser: Chromium;
   let page: Page;

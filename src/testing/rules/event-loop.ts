@@ -14,7 +14,7 @@ export interface UntilOptions {
   readonly onTurn?: (() => void) | undefined;
 }
 
-/** Minimum number of looks, in 50 turns of the event loop: after a stall of the process, the timeout alone says nothing. */
+/** Minimum number of looks, in 50 turns of the event loop: a stall of the process may be longer than the timeout. */
 const MIN_ROUNDS = 400;
 
 /** Waits until `passes` returns true; resolves to false after a timeout. */
