@@ -20,8 +20,8 @@ import type { Pool, PoolOptions } from './pool-types.ts';
  * - For the errors of a use see {@link Pool.use}.
  *
  * **Closing**
- * - A connection returns only if the handler completed, the stream is open both ways, nothing is unread (in `inBuf`, in `framed` or
- *   `requests` of the handler) and nothing unsent. Otherwise it is closed, or reset if data would be cut.
+ * - A connection returns only if the handler completed, the stream is open both ways, nothing is unread (in `inBuf`, or in a `framed`
+ *   of the handler or the session) and nothing unsent. Otherwise it is closed, or reset if data would be cut.
  * - An idle connection is closed after `idleTimeout`, and when bytes or a FIN arrive.
  * - Idle connections do not keep the process alive. Uses do.
  *

@@ -2,7 +2,7 @@ import type { ObservableInput, Subscription } from 'rxjs';
 import { EOF, IN } from '../events.ts';
 import type { Connection } from '../stream/connection.ts';
 import type { IOStream } from '../stream/io-stream.ts';
-import { heldSince, nextReader } from '../stream/read-ahead.ts';
+import { endSince, nextReader } from '../stream/read-ahead.ts';
 import type { ReadEnd } from '../stream/read-end.ts';
 import { runHandler } from '../stream/run-handler.ts';
 import { internalsOf } from '../stream/stream-fields.ts';
@@ -92,7 +92,8 @@ export class PooledConnection {
   }
 
   /**
-   * Whether the connection may be used again: it is open both ways, and nothing is unread or unsent. Ends the readers of the last use.
+   * Whether the connection may be used again: it is open both ways, and nothing is unread or unsent. If so, ends the readers of the
+   * last use.
    * Called at the end of the tick in which the use has completed: its writes have been passed on then.
    */
   isReusable(): boolean {
@@ -100,7 +101,7 @@ export class PooledConnection {
     const { maxUses, maxAge } = this.#plan;
     const isSettled = this.#isOpenBothWays() && writes.pending === 0 && sendCount === 0 && !closing.hasCutUpload && !reads.isPaused;
     if (!isSettled || this.#uses >= maxUses || this.#age >= maxAge) return false;
-    if (heldSince(this.io, this.#lastReader) !== undefined || this.io.inBuf.length > 0) return false;
+    if (reads.unread > 0 || !endSince(this.io, this.#lastReader)) return false;
     return this.#isOpenBothWays() && (this.#hadReader || !reads.hasReader);
   }
 

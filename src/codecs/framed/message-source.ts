@@ -3,29 +3,30 @@ import type { Codec } from '../codec.ts';
 import { IOStreamError } from '../../errors.ts';
 import type { IOStream } from '../../stream/io-stream.ts';
 import type { PullReader } from '../../stream/pull-reader.ts';
-import { registerReadAhead } from '../../stream/read-ahead.ts';
+import { registerReadAhead, type ReadAhead } from '../../stream/read-ahead.ts';
 import type { ReadEnd } from '../../stream/read-end.ts';
 import { internalsOf } from '../../stream/stream-fields.ts';
 import { MessageQueue } from './message-queue.ts';
 import type { MessageReceiver } from './message-receiver.ts';
 
 /** Reads and decodes the bytes of one stream, chunk by chunk and only on demand. Buffers the unread messages. */
-export class MessageSource<T> implements PullReader {
+export class MessageSource<T> implements PullReader, ReadAhead {
   readonly io: IOStream;
+  readonly number: number;
   readonly #codec: Codec<T, never>;
-  /** The number of its readers, for `registerReadAhead`. */
-  readonly #number: number;
   readonly #receiver: MessageReceiver<T>;
   /** The input of the decoder, and the subscription that frees it. */
   #bytes: Subject<Uint8Array> | undefined;
   #decoding: Subscription | undefined;
-  /** Observes the close of the stream, to free the decoder. */
+  /** Observes the close of the stream, to free the decoder. Set with the first decoder. */
   #closing: Subscription | undefined;
   readonly #queue = new MessageQueue<T>();
   /** The end of the messages, behind those in the queue. */
   #end: ReadEnd | undefined;
   /** Whether the input of the decoder has ended. */
   #hasInputEnded = false;
+  /** Whether the decoder has emitted something after the end. */
+  #hasRest = false;
   /** The end of the closed stream. Set only if a decoder must be freed. */
   #closed: ReadEnd | undefined;
   /** The error of the codec, until it is reported to the stream. */
@@ -35,7 +36,7 @@ export class MessageSource<T> implements PullReader {
   constructor(io: IOStream, codec: Codec<T, never>, number: number, receiver: MessageReceiver<T>) {
     this.io = io;
     this.#codec = codec;
-    this.#number = number;
+    this.number = number;
     this.#receiver = receiver;
   }
 
@@ -91,7 +92,7 @@ export class MessageSource<T> implements PullReader {
     const { end } = chunk ? {} : reads;
     const decoder = (this.#bytes ??= this.#startDecoder());
     if (chunk) decoder.next(chunk);
-    else if (end) this.#endInput(end);
+    else if (end) this.#endAs(end);
     return chunk !== undefined || end !== undefined;
   }
 
@@ -108,23 +109,36 @@ export class MessageSource<T> implements PullReader {
   /** Frees the decoder if the stream has closed, with or without readers. Keeps it if bytes remain for a later reader. */
   freeIfClosed(): void {
     if (this.#closed && !this.#end && !this.#hasInputEnded && !this.#receiver.isPumping && this.io.inBuf.length === 0)
-      this.#endInput(internalsOf(this.io).reads.end ?? this.#closed);
+      this.#endAs(internalsOf(this.io).reads.end ?? this.#closed);
     if (this.#end) this.#decoding?.unsubscribe();
   }
 
   /** Ends the input of the decoder as the stream ended. */
-  #endInput(end: ReadEnd): void {
+  #endAs(end: ReadEnd): void {
     this.#hasInputEnded = true;
     if (this.io.isEof && !('error' in end)) this.#bytes?.complete();
     else this.#end ??= end;
   }
 
+  /**
+   * Whether messages, or a part of one, are unread. A codec reports a part of a message only at the end of its input. So the decoder
+   * ends, and the next bytes get another one.
+   */
+  hasUnread(): boolean {
+    if (this.#end || this.hasMessage) return true;
+    this.#end = {}; // The readers of the messages get nothing of this end.
+    this.#bytes?.complete();
+    this.#bytes = undefined;
+    this.#end = undefined;
+    return this.#hasRest || this.#decoding?.closed === false;
+  }
+
   /** Ends the messages here, because another protocol follows. Returns a description of the unread ones. */
-  #stopReading(): string | undefined {
+  endInput(): string | undefined {
     this.#closing?.unsubscribe();
     if (!this.#end) {
       this.#hasInputEnded = true;
-      this.#bytes?.complete();
+      (this.#bytes ??= this.#startDecoder()).complete();
     }
     const count = this.#queue.length;
     if (count > 0) return `${count} unread message${count === 1 ? '' : 's'}`;
@@ -145,24 +159,30 @@ export class MessageSource<T> implements PullReader {
   #startDecoder(): Subject<Uint8Array> {
     const bytes = new Subject<Uint8Array>();
     const { closing$, isOpen } = internalsOf(this.io).lifetime;
-    if (isOpen) this.#closing = closing$.subscribe((end) => this.#onClosing(end));
-    registerReadAhead(this.io, () => this.#stopReading(), this.#number);
+    if (isOpen && !this.#closing) {
+      this.#closing = closing$.subscribe((end) => this.#onClosing(end));
+      registerReadAhead(this.io, this);
+    }
     this.#decoding = bytes.pipe(this.#codec.decode()).subscribe({
       next: (message) => {
-        if (this.#end) return;
+        if (this.#end) this.#hasRest = true;
         // Fast path without the queue, which would take a fifth of the time.
-        if (!this.hasMessage && this.#receiver.tryEmit(message)) return;
-        this.#queue.push(message);
-        this.#receiver.pump();
+        else if (this.hasMessage || !this.#receiver.tryEmit(message)) {
+          this.#queue.push(message);
+          this.#receiver.pump();
+        }
       },
       error: (error: unknown) => {
-        if (this.#end) return;
-        this.#error = IOStreamError.from(error, { phase: 'read' });
-        this.#end = { error: this.#error };
-        this.#receiver.pump();
+        if (this.#end) this.#hasRest = true;
+        else {
+          this.#error = IOStreamError.from(error, { phase: 'read' });
+          this.#end = { error: this.#error };
+          this.#receiver.pump();
+        }
       },
       complete: () => {
-        this.#end ??= {};
+        if (this.#end) return;
+        this.#end = {};
         this.#receiver.pump();
       },
     });

@@ -119,9 +119,10 @@ export function requests<T, W = T>(framed: RequestMessages<T, W>, options: Reque
   if (!(Number.isSafeInteger(maxPending) && maxPending > 0))
     throw new TypeError(`expected \`maxPending\` to be a number of requests, 1 or more, got ${describeValue(maxPending)}`);
   const pipeline = new RequestPipeline(framed, streamBelow(framed), { match, timeout: timeout === 0 ? Infinity : timeout, maxPending });
-  // A reply that is still due belongs to this reader, as unread bytes do.
+  // A reply that is still due belongs to this reader, as unread bytes do. But it has not arrived: nothing is buffered.
   const { io } = framed;
-  if (io instanceof IOStream) registerReadAhead(io, () => due(pipeline.pending), nextReader());
+  if (io instanceof IOStream)
+    registerReadAhead(io, { number: nextReader(), hasUnread: () => false, endInput: () => due(pipeline.pending) });
   return pipeline;
 }
 
