@@ -93,6 +93,9 @@ describe('`validate` of a pool', () => {
     ['emits nothing', () => []],
     ['errors', () => throwError(() => no)],
     ['emits true before false', () => [true, false]],
+    ['emits a value that is only truthy', () => ['yes'] as never],
+    ['returns undefined', () => undefined as never],
+    ['returns no Observable', () => true as never],
   ])('closes the connection when it %s, and the use gets another one', (_name, validate) => {
     const log = inVirtualTime(1000, (v) => {
       const { db } = pooled(v, { validate });

@@ -69,8 +69,8 @@ export class PooledConnection {
     let isValid = false;
     this.wake();
     this.#prepare(
-      (io) => this.#plan.validate?.(io, this.session) ?? [true],
-      (value) => (isValid = value),
+      (io) => this.#plan.validate?.(io, this.session) ?? [],
+      (value: unknown) => (isValid = value === true),
       () => isValid && this.isReusable(),
       () => this.#owner.expired(this),
     );
