@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { ReadableStream } from 'node:stream/web';
+import { ReadableStream, type WritableStreamDefaultWriter } from 'node:stream/web';
+import { inspect } from 'node:util';
 import { noop } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { toWebStreams, type WebStreams } from '../../src/adapters/to-web-streams.ts';
@@ -13,6 +14,7 @@ import { checkWire } from '../../src/testing/rules/check-wire.ts';
 import { webStreams } from '../../src/wire/web-streams/web-streams.ts';
 import * as certificates from '../support/certificates.ts';
 import { createServer as createTlsServer } from 'node:tls';
+import { resetAtEnd } from '../stream/tools.ts';
 import type { Harness } from '../support/harness.ts';
 import { deadPort } from '../support/loopback.ts';
 import { tcpUnderTest } from '../support/net-peer.ts';
@@ -157,14 +159,41 @@ describe('toWebStreams', () => {
     await reset;
   });
 
-  spec('resets when a chunk is no bytes, because nothing more can be written', async (h) => {
-    const { io, peer } = await connected(h);
-    const reset = once(peer.resume(), 'error');
-    const { writable, closed } = toWebStreams(io);
-    const expected = 'expected each chunk of the source to be a string, a Buffer or another view of bytes, got a number';
-    await expect(writable.getWriter().write(42)).rejects.toThrow(expected);
+  for (const [chunk, got] of [
+    [42, 'a number'],
+    [null, 'null'],
+    [undefined, 'undefined'],
+    [Symbol('x'), 'a symbol'],
+    [{ byteLength: NaN }, 'an object'],
+    [{ byteLength: -1 }, 'an object'],
+    [
+      {
+        get byteLength() {
+          throw new Error('no length');
+        },
+      },
+      'an object',
+    ],
+  ] as const)
+    spec(`resets when a chunk is no bytes but ${inspect(chunk)}, because nothing more can be written`, async (h) => {
+      const { io, peer } = await connected(h);
+      const reset = once(peer.resume(), 'error');
+      const { writable, closed } = toWebStreams(io);
+      const writer = writable.getWriter() as WritableStreamDefaultWriter<unknown>;
+      const error = new TypeError(`expected each chunk of the source to be a string, a Buffer or another view of bytes, got ${got}`);
+      const ended = writer.closed.catch((reason: unknown) => reason);
+      await expect(writer.write(chunk)).rejects.toStrictEqual(error);
+      expect(await ended).toStrictEqual(error);
+      await closed;
+      expect((await reset)[0]).toMatchObject({ code: 'ECONNRESET' });
+    });
+
+  spec('resets a stream that is still opening when a chunk is no bytes', async (h) => {
+    const { io } = await connected(h);
+    const { writable, closed } = toWebStreams(resetAtEnd(h, new IOStream({ host: '127.0.0.1', port: io.remotePort! }))[0]);
+    await expect(writable.getWriter().write(null)).rejects.toThrow('got null');
     await closed;
-    expect((await reset)[0]).toMatchObject({ code: 'ECONNRESET' });
+    io.reset();
   });
 
   spec('discards what arrives after cancel, and still writes', async (h) => {
@@ -216,6 +245,41 @@ describe('toWebStreams', () => {
     expect(io.inBytes).toBeLessThan(1_000_000);
     io.reset();
     expect(readable.locked).toBe(false);
+  });
+
+  spec('counts bytes, and the units of text, for `desiredSize`', async (h) => {
+    const { io, peer } = await connected(h, { highWaterMark: 1000 });
+    peer.pause();
+    const writer = toWebStreams(io).writable.getWriter();
+    expect(writer.desiredSize).toBe(1000);
+    for (const [chunk, left] of [
+      ['x'.repeat(100), 900],
+      ['\u{1F600}', 898],
+      ['', 898],
+      [new ArrayBuffer(8), 890],
+      [new DataView(new ArrayBuffer(8), 2), 884],
+      [new Uint8Array(1000), -116],
+    ] as const) {
+      writer.write(chunk).catch(noop);
+      expect(writer.desiredSize).toBe(left);
+    }
+    io.reset();
+  });
+
+  spec('lets a writer of text wait for the peer', async (h) => {
+    const { io, peer } = await connected(h);
+    peer.pause();
+    const writer = toWebStreams(io).writable.getWriter();
+    const text = 'x'.repeat(65_536);
+    let written = 0;
+    while (written < 3000) {
+      const ready = writer.ready.then(() => true);
+      if (!(await Promise.race([ready, new Promise<false>((resolve) => setTimeout(() => resolve(false), 200))]))) break;
+      writer.write(text).catch(noop);
+      written += 1;
+    }
+    expect(written).toBeLessThan(200);
+    io.reset();
   });
 
   spec(

@@ -54,7 +54,8 @@ export interface WebStreams {
  * - `cancel` leaves the other direction open. `abort` resets both.
  *
  * **Backpressure**
- * - In both directions. `desiredSize` counts bytes, up to `highWaterMark` of the stream.
+ * - In both directions. `desiredSize` counts bytes, up to `highWaterMark` of the stream. Of text it counts the UTF-16 units, each of
+ *   which has 1 to 3 bytes.
  *
  * **Memory**
  * - Received bytes are copied once, into the buffer of a BYOB reader or a new one.
@@ -80,7 +81,7 @@ export function toWebStreams(io: IOStream): WebStreams {
   const sink = new StreamByteSink(io);
   const { lifetime, settings, closing } = internalsOf(io);
   const readable = new ReadableStream(source, { highWaterMark: 0 });
-  const writable = new WritableStream(sink, { highWaterMark: settings.highWaterMark, size: ({ byteLength = 1 }) => byteLength });
+  const writable = new WritableStream(sink, { highWaterMark: settings.highWaterMark, size: sizeOf });
   const closed = new Promise<void>((resolve, reject) => {
     io.closed$.subscribe(({ by, error }) => {
       if (by === 'error') reject(asError(error));
@@ -104,6 +105,15 @@ export function toWebStreams(io: IOStream): WebStreams {
     return closed;
   };
   return { readable, writable, opened, closed, close };
+}
+
+/**
+ * Returns what a chunk counts. If this threw, or returned no number, the `WritableStream` would fail without a call of its sink, and
+ * the connection would stay open. The sink rejects wrong chunks.
+ */
+function sizeOf(chunk: unknown): number {
+  if (typeof chunk === 'string') return chunk.length;
+  return ArrayBuffer.isView(chunk) || chunk instanceof ArrayBuffer ? chunk.byteLength : 1;
 }
 
 /** The error of a closed stream, or that of a stream that was closed in order. */

@@ -58,6 +58,6 @@ export interface StreamClasses {
   readonly ReadableStream: new (source: ByteSource, strategy: { readonly highWaterMark: number }) => ByteReadable;
   readonly WritableStream: new (
     sink: ByteSink,
-    strategy: { readonly highWaterMark: number; readonly size: (chunk: { readonly byteLength?: number }) => number },
+    strategy: { readonly highWaterMark: number; readonly size: (chunk: unknown) => number },
   ) => ByteWritable;
 }
