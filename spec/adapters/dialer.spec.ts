@@ -4,7 +4,16 @@ import { dialer, passthrough, tlsClient, type DialArguments, type DialerSocket, 
 import { ca } from '../support/certificates.ts';
 import { allOf, deadPort, served } from '../support/loopback.ts';
 import { spec } from '../support/spec.ts';
-import { changingLookup, eventsOf, greeter, tlsGreeter } from './dialer-tools.ts';
+import { turns } from '../stream/tools.ts';
+import { changingLookup, eventsOf, greeter, keeper, tlsGreeter } from './dialer-tools.ts';
+
+const WRONG_SOCKET_OPTIONS: readonly [options: object, message: string][] = [
+  [{ timeout: -1 }, 'expected `timeout` of a connection to be milliseconds, 0 or more, got -1 (number)'],
+  [{ timeout: '5' }, 'expected `timeout` of a connection to be milliseconds, 0 or more, got "5" (string)'],
+  [{ signal: 5 }, 'expected `signal` of a connection to be an AbortSignal, got 5 (number)'],
+  [{ signal: { aborted: false } }, 'expected `signal` of a connection to be an AbortSignal, got an object (Object)'],
+  [{ signal: new EventTarget() }, 'expected `signal` of a connection to be an AbortSignal, got an object (EventTarget)'],
+];
 
 describe('connect of a dialer', () => {
   const forms: [name: string, args: (port: number) => DialArguments][] = [
@@ -109,11 +118,28 @@ describe('connect of a dialer', () => {
     [[{ port: '80x' }], 'got "80x" (string)'],
     [[{ port: 80, host: 'with space' }], 'expected `host` to be a host name or address'],
     [[{ port: 80, localAddress: '' }], 'expected `localAddress` to be an address'],
+    ...WRONG_SOCKET_OPTIONS.map(([options, message]): [unknown[], string] => [[{ port: 80, ...options }], message]),
   ];
   it.each(wrong)('throws for %j', (args, message) => {
     const connect = dialer().connect as unknown as (...args: unknown[]) => unknown;
     expect(() => connect(...args)).toThrow(TypeError);
     expect(() => connect(...args)).toThrow(message);
+  });
+
+  spec.each(['connect', 'socket'] as const)('does not dial in `%s` for a wrong option of the socket', async (h, form) => {
+    const { host, port, sockets, accepted } = await keeper(h);
+    const through = dialer();
+    for (const [options, message] of WRONG_SOCKET_OPTIONS) {
+      const target = { host, port, ...options } as DialTarget;
+      expect(() => (form === 'connect' ? through.connect(target) : through.socket().connect(target as never))).toThrow(message);
+    }
+    const late = through.socket();
+    expect(() => late.connect({ host, port, timeout: -1 } as never)).toThrow(TypeError);
+    late.connect(port, host); // The failed call left it as it was.
+    await accepted();
+    await turns(100);
+    expect(sockets).toHaveLength(1);
+    late.destroy();
   });
 
   it.each<[options: object, message: string]>([

@@ -2,7 +2,7 @@ import { IOStream, type IOStreamOptions } from '../stream/io-stream.ts';
 import type { Plugins } from '../wire/stack.ts';
 import { targetOf, type ConnectionRequest } from './agent-request.ts';
 import type { SocketDuplex } from './socket-duplex.ts';
-import { withSocketOptions } from './socket-options.ts';
+import { socketOptions } from './socket-options.ts';
 import { toDuplex } from './to-duplex.ts';
 
 /**
@@ -10,8 +10,9 @@ import { toDuplex } from './to-duplex.ts';
  *
  * @param request where to connect, and the socket options.
  * @param options of the stream. Those of the request override them.
- * @throws TypeError for wrong options.
+ * @throws TypeError for wrong options; nothing is dialled then.
  */
 export function dialDuplex(request: ConnectionRequest, options: IOStreamOptions, plugin: Plugins): SocketDuplex {
-  return withSocketOptions(toDuplex(new IOStream({ ...options, ...targetOf(request, options), plugin })), request);
+  const applyTo = socketOptions(request);
+  return applyTo(toDuplex(new IOStream({ ...options, ...targetOf(request, options), plugin })));
 }

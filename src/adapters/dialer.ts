@@ -42,7 +42,7 @@ export interface Dialer {
    *
    * The callback is called when the connection is usable: at `'connect'`, with a TLS plugin on top at `'secureConnect'`.
    *
-   * @throws TypeError for a wrong target.
+   * @throws TypeError for a wrong target; nothing is dialled then.
    */
   readonly connect: (...args: DialArguments) => DialerSocket;
   /**

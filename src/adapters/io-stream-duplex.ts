@@ -12,7 +12,7 @@ import { nextTick } from './next-tick.ts';
 import { nodeError } from './node-error.ts';
 import type { SocketDuplex } from './socket-duplex.ts';
 import { SocketFacts } from './socket-facts.ts';
-import { withSocketOptions } from './socket-options.ts';
+import { socketOptions } from './socket-options.ts';
 import { SocketTunings, type TunableHandle, type Tuning } from './socket-tunings.ts';
 import { systemError } from './system-error.ts';
 
@@ -188,10 +188,11 @@ export class IOStreamDuplex extends SocketFacts implements SocketDuplex {
 
   #dialLate(late: LateDial, args: readonly unknown[]): this {
     const { request, callback } = readDialArguments(args);
+    const applyTo = socketOptions(request);
     late.start(request);
     this.#connectCalled = true;
     if (callback) this.once('connect', callback);
-    return withSocketOptions(this, request);
+    return applyTo(this);
   }
 
   #awaitConnection(): void {

@@ -65,7 +65,7 @@ export interface SocketDuplex extends Duplex, Partial<Pick<TLSSocket, OfTls>> {
    * `net.connect`; any other opens no connection, and ignores them. A second call on an open stream destroys it with EISCONN, as in
    * Node.
    *
-   * @throws TypeError for a wrong target. IOStreamError ECLOSED after `'close'`, because the connection cannot be reopened.
+   * @throws TypeError for a wrong target; nothing is dialled then. IOStreamError ECLOSED after `'close'`, because the connection cannot be reopened.
    */
   connect(...args: unknown[]): this;
   /** Returns our own address, port and family; an empty object without a TCP connection. */
