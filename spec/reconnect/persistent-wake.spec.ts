@@ -1,6 +1,7 @@
 import { EMPTY, of, Subject, throwError } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { persistent } from '../../src/reconnect/persistent.ts';
+import type { Persistent } from '../../src/reconnect/persistent-types.ts';
 import { spec } from '../support/spec.ts';
 import { inVirtualTime, turns, unhandled } from '../stream/tools.ts';
 import { namedTarget, notedPersistent, noteStatus, refusing } from './persistent-tools.ts';
@@ -77,6 +78,26 @@ describe('wake$ of a persistent stream', () => {
     expect(log.slice(3)).toStrictEqual(['30 waiting 1 ECONNRESET 0', '30 connecting 2', '30 connected 2']);
   });
 
+  it('has effect in the tick in which the persistent stream is created, as `connect()` has', () => {
+    const inFirstTick = (...acts: ((p: Persistent, wake$: Subject<void>) => void)[]): string[] =>
+      inVirtualTime(1000, (v) => {
+        const wake$ = new Subject<void>();
+        const { p } = notedPersistent(v, { wake$, dial: 'demand' });
+        for (const act of acts) act(p, wake$);
+      });
+    const connected = ['0 connecting 1', '0 connected 1'];
+    const wake = (_p: Persistent, wake$: Subject<void>): void => wake$.next();
+    const connect = (p: Persistent): void => p.connect();
+    const close = (p: Persistent): void => p.close();
+    expect(inFirstTick(wake)).toStrictEqual(connected);
+    expect(inFirstTick(connect)).toStrictEqual(connected);
+    expect(inFirstTick(wake, connect, wake)).toStrictEqual(connected);
+    expect(inFirstTick((_p, wake$) => wake$.complete())).toStrictEqual(['0 idle 0']);
+    const closed = ['0 closed 0', '0 complete'];
+    expect(inFirstTick(wake, close)).toStrictEqual(closed);
+    expect(inFirstTick(close, wake)).toStrictEqual(closed);
+  });
+
   it('may emit when it is subscribed, and from inside a notification', () => {
     const log = inVirtualTime(1000, (v) => {
       const { p } = notedPersistent(v, { wake$: of('now'), dial: 'demand' });
@@ -99,7 +120,7 @@ describe('wake$ of a persistent stream', () => {
     ]);
   });
 
-  it('is subscribed until the persistent stream ends, in each way', () => {
+  it('is subscribed from the call until the persistent stream ends, in each way', () => {
     for (const how of ['close while waiting', 'close while connected', 'attempts'] as const) {
       const log = inVirtualTime(1000, (v) => {
         const wake$ = new Subject<void>();
@@ -114,10 +135,18 @@ describe('wake$ of a persistent stream', () => {
         how,
       ).toStrictEqual(['50 true', '200 false']);
     }
-    // Never, if it was closed in the tick of its creation.
+    // Also in the tick of its creation.
     inVirtualTime(1000, (v) => {
       const wake$ = new Subject<void>();
-      persistent({ wire: refusing }, { wake$, scheduler: v.scheduler }).close();
+      const p = persistent({ wire: refusing }, { wake$, scheduler: v.scheduler });
+      expect(wake$.observed).toBe(true);
+      p.close();
+      expect(wake$.observed).toBe(false);
+    });
+    inVirtualTime(1000, (v) => {
+      const wake$ = new Subject<void>();
+      const signal = AbortSignal.abort();
+      persistent({ wire: refusing, signal }, { wake$, dial: 'demand', scheduler: v.scheduler }).status$.subscribe({ error: () => {} });
       v.at(10, () => expect(wake$.observed).toBe(false));
     });
   });

@@ -37,7 +37,10 @@ export interface PersistentOptions extends BackoffOptions {
    * @default 'now'
    */
   readonly dial?: 'now' | 'demand' | undefined;
-  /** Each value acts as `connect()`: it ends a delay, and the state `idle`. Subscribed until the persistent stream ends. @default NEVER */
+  /**
+   * Each value acts as `connect()`: it ends a delay, and the state `idle`. Subscribed from the call until the persistent stream ends.
+   * @default NEVER
+   */
   readonly wake$?: Observable<unknown> | undefined;
   /**
    * Closes a connection without traffic, pending writes and waiting requests after this many milliseconds, or up to a quarter more.

@@ -77,6 +77,7 @@ export class ReconnectingStream implements Persistent {
       disconnected: (end) => this.#disconnected(end),
       finish: (end) => this.#finish(end),
     });
+    this.#redialer.observeWakes();
   }
 
   #emit(status: PersistentStatus): void {

@@ -68,6 +68,11 @@ export class Redialer {
     this.atTickEnd(() => this.#start());
   }
 
+  /** Calls `connect` of the owner for each value of `wake$`, until `stop`. The owner must be ready: there may be a value at once. */
+  observeWakes(): void {
+    this.#wakes.add(this.#plan.wake$.subscribe({ next: () => this.#owner.connect(), error: reportUnhandled }));
+  }
+
   /** Calls `work` at the end of the caller's tick, in the async context of the code that created the persistent stream. */
   atTickEnd(work: () => void): void {
     atTickEnd(this.#plan.scheduler, () => this.#context.run(work, undefined, undefined));
@@ -114,7 +119,6 @@ export class Redialer {
   #start(): void {
     this.#isDialDue = false;
     if (!this.#owner.isOpen()) return;
-    this.#wakes.add(this.#plan.wake$.subscribe({ next: () => this.#owner.connect(), error: reportUnhandled }));
     if (this.#isWanted) this.#dial();
     else this.idle({});
   }
