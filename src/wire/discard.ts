@@ -3,8 +3,8 @@ import type { Readable, Writable } from 'node:stream';
 import { noop } from 'rxjs';
 import { nextTurn } from '../util/next-turn.ts';
 
-/** TLS sockets whose reset follows in the next turn. */
-const resetting = new WeakSet<Socket>();
+/** TLS sockets whose reset follows in the next turn, and the sockets below them. */
+const resetting = new WeakSet<Readable | Writable>();
 
 /**
  * Destroys a stream that is no longer used. Its later errors are ignored: they were reported before, or no observer remains.
@@ -18,7 +18,7 @@ export function discard(stream: Readable | Writable, below?: Socket): void {
   if (!below) stream.once('close', release);
   // With unsent bytes, a FIN would make truncated data look complete.
   if (stream instanceof Socket && stream.writableLength > 0) reset(stream, below);
-  if (!below || !resetting.has(stream as Socket)) stream.destroy();
+  if (!resetting.has(stream)) stream.destroy();
 }
 
 /**
@@ -27,13 +27,13 @@ export function discard(stream: Readable | Writable, below?: Socket): void {
  * @param below the socket below a TLS socket, which Node can reset only there.
  */
 export function reset(socket: Socket, below?: Socket): void {
-  if (socket.destroyed || isShutting(socket)) return;
+  if (socket.destroyed || resetting.has(socket) || isShutting(socket)) return;
   if (!below) {
     resetNow(socket);
     return;
   }
   // This may run inside of OpenSSL, in the callback of a handshake or of data. Node would free what OpenSSL still uses, and crash.
-  resetting.add(socket);
+  resetting.add(socket).add(below);
   nextTurn(() => {
     if (!below.destroyed) resetNow(below);
     socket.destroy();

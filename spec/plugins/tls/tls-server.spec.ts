@@ -1,5 +1,6 @@
 import { connect as dial } from 'node:net';
-import { connect } from 'rxjs-io-stream';
+import { concat, mergeMap, of, Subject, tap, throwError } from 'rxjs';
+import { connect, type Handler } from 'rxjs-io-stream';
 import { describe, expect } from 'vitest';
 import { tlsClient } from '../../../src/plugins/tls/tls-client.ts';
 import { tlsServer } from '../../../src/plugins/tls/tls-server.ts';
@@ -42,5 +43,25 @@ describe('a listener with tlsServer', () => {
       codes.join(),
     ).toBe(true);
     expect(seen.state).toBe('open');
+  });
+});
+
+describe.each(['TLSv1.2', 'TLSv1.3'] as const)('truncated data of a server over %s', (maxVersion) => {
+  const failed$ = new Subject<void>();
+  const error$ = failed$.pipe(mergeMap(() => throwError(() => new Error('a bug'))));
+
+  spec.each<[how: string, handler: Handler]>([
+    ['a reset', (io) => (io.write('half'), failed$.pipe(tap(() => io.reset())))],
+    ['a reset with unsent bytes', (io) => (io.write(Buffer.alloc(2 ** 24)), failed$.pipe(tap(() => io.reset())))],
+    ['an error of the handler', (io) => (io.write('half'), error$)],
+    ['an error of the source of send', (io) => io.send(concat(of('half'), error$))],
+  ])('is a reset for the client: %s', async (h, _, handler) => {
+    const options = { plugin: { ssl: tlsServer({ ...server, maxVersion }) }, outBufLimit: 0 };
+    const { at } = await serving(h, handler, options);
+    const seen = h.observed(connect({ ...at, plugin: { ssl: tlsClient({ ca }) } }, (io) => io.data$));
+    await seen.value();
+    failed$.next();
+    await seen.ended;
+    h.error(seen.error, { code: 'ECONNRESET', phase: 'read' });
   });
 });
