@@ -1,5 +1,6 @@
 import { describeValue } from '../util/describe.ts';
 import { ownOptions } from '../util/own-options.ts';
+import { isCount } from '../util/value-tests.ts';
 
 /**
  * Copies the options of a codec, and checks `maxLength`, which is required.
@@ -9,14 +10,14 @@ import { ownOptions } from '../util/own-options.ts';
 export function codecOptions<T extends { readonly maxLength: number }>(options: T, codec: string, names: readonly (keyof T & string)[]): T {
   const own = ownOptions((options as T | undefined) ?? ({} as T), codec, names);
   const maxLength: unknown = own.maxLength;
-  if (!(Number.isSafeInteger(maxLength) && (maxLength as number) > 0))
+  if (!(isCount(maxLength) && maxLength > 0))
     throw new TypeError(`expected \`maxLength\` to be the most bytes a frame may have, an integer from 1, got ${describeValue(maxLength)}`);
   return own;
 }
 
 /** Checks that an option has one of the listed values. */
-export function checkOneOf(name: string, value: unknown, values: readonly unknown[]): void {
-  if (values.includes(value)) return;
-  const words = values.map((each) => (typeof each === 'string' ? JSON.stringify(each) : String(each))).join(', ');
+export function checkOneOf(name: string, value: unknown, values: readonly (string | number | boolean)[]): void {
+  if (values.includes(value as never)) return;
+  const words = values.map((each) => JSON.stringify(each)).join(', ');
   throw new TypeError(`expected \`${name}\` to be one of ${words}, got ${describeValue(value)}`);
 }

@@ -1,5 +1,6 @@
 import { Observable, type OperatorFunction, type Subscriber } from 'rxjs';
 import { guardedSubscriber, type GuardedObserver } from '../util/guarded-subscriber.ts';
+import { plainView } from '../util/plain-view.ts';
 import type { Decoder } from './decoder.ts';
 
 /**
@@ -33,7 +34,7 @@ class DecodingObserver<T> implements GuardedObserver<Uint8Array> {
   }
 
   next(bytes: Uint8Array): void {
-    this.#queue.push(plainView(bytes));
+    this.#queue.push(plainView(bytes)); // With a Buffer, the class of a frame would depend on the chunk boundaries.
     this.#decodeQueue();
   }
 
@@ -69,9 +70,4 @@ class DecodingObserver<T> implements GuardedObserver<Uint8Array> {
       if (this.#out.closed) break;
     }
   }
-}
-
-/** Returns a plain `Uint8Array` view. With a Buffer, the class of a frame would depend on the chunk boundaries. */
-function plainView(bytes: Uint8Array): Uint8Array {
-  return bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

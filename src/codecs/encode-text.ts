@@ -1,4 +1,4 @@
-const TEXT = /* @__PURE__ */ new TextEncoder();
+import { TEXT_ENCODER } from '../util/utf8.ts';
 
 /** Size of the memory that short texts share. */
 const SLAB_BYTES = 16 * 1024;
@@ -14,12 +14,12 @@ let used = 0;
  */
 export function encodeText(text: string): Uint8Array {
   const maxBytes = text.length * MAX_BYTES_PER_UNIT;
-  if (maxBytes > SLAB_BYTES / 2) return TEXT.encode(text);
+  if (maxBytes > SLAB_BYTES / 2) return TEXT_ENCODER.encode(text);
   if (maxBytes > SLAB_BYTES - used) {
     slab = new Uint8Array(SLAB_BYTES);
     used = 0;
   }
-  const { written } = TEXT.encodeInto(text, new Uint8Array(slab.buffer, used));
+  const { written } = TEXT_ENCODER.encodeInto(text, new Uint8Array(slab.buffer, used));
   const bytes = new Uint8Array(slab.buffer, used, written);
   used += written;
   return bytes;

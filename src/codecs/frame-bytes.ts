@@ -1,4 +1,4 @@
-import { EFRAMELIMIT, IOStreamError } from '../errors.ts';
+import { EFRAMELIMIT } from '../errors.ts';
 import { describeWithType } from '../util/describe.ts';
 import { encodeText } from './encode-text.ts';
 import { unencodable } from './frame-errors.ts';
@@ -10,11 +10,7 @@ import { unencodable } from './frame-errors.ts';
 export function frameBytes(message: unknown, maxLength?: number): Uint8Array {
   const bytes = typeof message === 'string' ? encodeText(message) : message;
   if (!(bytes instanceof Uint8Array)) throw unencodable(`expected a message of bytes or text, got ${describeWithType(message)}`);
-  if (maxLength !== undefined && bytes.length > maxLength) throw tooLongToSend(maxLength, bytes.length);
+  if (maxLength !== undefined && bytes.length > maxLength)
+    throw unencodable(`expected a frame of at most maxLength = ${maxLength} bytes, got ${bytes.length}`, EFRAMELIMIT);
   return bytes;
-}
-
-function tooLongToSend(maxLength: number, length: number): IOStreamError {
-  const message = `expected a frame of at most maxLength = ${maxLength} bytes, got ${length}`;
-  return new IOStreamError(EFRAMELIMIT, { phase: 'write', fatal: false, message });
 }

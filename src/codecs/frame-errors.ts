@@ -1,4 +1,4 @@
-import { EFRAMELIMIT, EPROTOCOL, IOStreamError } from '../errors.ts';
+import { EFRAMELIMIT, EPROTOCOL, IOStreamError, type ErrorCode } from '../errors.ts';
 
 /** Creates the error for a received frame over the limit. @param length the length of the frame, in words or bytes, if it is known. */
 export function receivedTooLong(maxLength: number, length?: string | number): IOStreamError {
@@ -17,6 +17,6 @@ export function truncated(bytes: number): IOStreamError {
 }
 
 /** Creates the error for a message that our own decoder would not return. Not fatal: the connection stays open. */
-export function unencodable(message: string): IOStreamError {
-  return new IOStreamError(EPROTOCOL, { phase: 'write', fatal: false, message });
+export function unencodable(message: string, code: ErrorCode = EPROTOCOL): IOStreamError {
+  return new IOStreamError(code, { phase: 'write', fatal: false, message });
 }

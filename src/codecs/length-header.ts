@@ -29,24 +29,24 @@ export function fixedHeader(size: number, isLittleEndian: boolean): LengthHeader
 }
 
 /** A length in seven bits a byte, lowest first. */
-export const varintHeader: LengthHeader = {
-  maxLength: Number.MAX_SAFE_INTEGER,
-  size(length) {
-    let size = 1;
-    while (length >= 128 ** size) size += 1;
-    return size;
-  },
-  *read(link) {
-    let length = 0;
-    for (let size = 1; size <= MAX_HEADER_BYTES; size += 1) {
-      const [byte = 0] = yield* link.read(1);
-      length += (byte % 128) * 128 ** (size - 1);
-      if (byte < 128) return { length, size };
-    }
-    throw malformed(`received a varint of more than ${MAX_HEADER_BYTES} bytes`);
-  },
-  encode(length) {
-    const size = varintHeader.size(length);
-    return Uint8Array.from({ length: size }, (_, at) => (Math.floor(length / 128 ** at) % 128) + (at < size - 1 ? 128 : 0));
-  },
-};
+export function varintHeader(): LengthHeader {
+  return {
+    maxLength: Number.MAX_SAFE_INTEGER,
+    size: (length) => varintBytes(length).length,
+    *read(link) {
+      let length = 0;
+      for (let size = 1; size <= MAX_HEADER_BYTES; size += 1) {
+        const [byte = 0] = yield* link.read(1);
+        length += (byte % 128) * 128 ** (size - 1);
+        if (byte < 128) return { length, size };
+      }
+      throw malformed(`received a varint of more than ${MAX_HEADER_BYTES} bytes`);
+    },
+    encode: (length) => Uint8Array.from(varintBytes(length)),
+  };
+}
+
+/** All bytes but the last have the highest bit set. */
+function varintBytes(length: number): number[] {
+  return length < 128 ? [length] : [(length % 128) + 128, ...varintBytes(Math.floor(length / 128))];
+}

@@ -55,7 +55,7 @@ export function lengthPrefixed(options: LengthPrefixedOptions): Codec<Uint8Array
   checkOneOf('bytes', bytes, [1, 2, 4, 'varint']);
   checkOneOf('endian', endian, ['big', 'little']);
   checkOneOf('includesHeader', includesHeader, [true, false]);
-  const header = bytes === 'varint' ? varintHeader : fixedHeader(bytes, endian === 'little');
+  const header = bytes === 'varint' ? varintHeader() : fixedHeader(bytes, endian === 'little');
   const maxToSend = Math.min(maxLength, header.maxLength - (includesHeader ? header.size(0) : 0));
   return {
     decode: parseWith(

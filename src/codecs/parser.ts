@@ -3,7 +3,7 @@ import { IOStreamError } from '../errors.ts';
 import { GeneratorRunner } from '../protocol/generator-runner.ts';
 import type { Link } from '../protocol/link.ts';
 import type { Talk } from '../protocol/need.ts';
-import { PendingRead } from '../protocol/pending-read.ts';
+import { readCount, readUntil } from '../protocol/pending-read.ts';
 import { decodeWith } from './decode-with.ts';
 import type { Decoder } from './decoder.ts';
 import { receivedTooLong, truncated } from './frame-errors.ts';
@@ -38,8 +38,8 @@ class Parser<T> implements Decoder<T> {
     this.#parse = parse;
     this.#runner = runner;
     this.#reader = {
-      read: (count) => PendingRead.ofLength(count, runner),
-      readUntil: (delimiter, limit, whole) => PendingRead.upTo(delimiter, limit, runner, whole),
+      read: (count) => readCount(count, runner),
+      readUntil: (delimiter, limit, whole) => readUntil(delimiter, limit, runner, whole),
     };
   }
 

@@ -3,6 +3,7 @@ import { EPROTOCOL, IOStreamError } from '../errors.ts';
 import { describeWithType } from '../util/describe.ts';
 import { guardedSubscriber } from '../util/guarded-subscriber.ts';
 import { Fifo } from '../util/fifo.ts';
+import { bytesOf } from '../util/plain-view.ts';
 import { channelFailed } from './message-errors.ts';
 
 /** One end of a channel of messages, for {@link overMessages}: a `MessagePort`, `process`, a WebSocket, a subject of a broker. */
@@ -125,7 +126,7 @@ export class ChannelPort {
 
   /** Not reentrant: a channel may emit the answer to a message from inside of `send`. */
   #receive(message: unknown): void {
-    this.#inbox.push(bytesOf(message));
+    this.#inbox.push(checkedBytes(message));
     if (this.#isReceiving) return;
     this.#isReceiving = true;
     for (let next = this.#inbox.shift(); next; next = this.#inbox.shift()) this.#target.onMessage(next);
@@ -133,10 +134,9 @@ export class ChannelPort {
   }
 }
 
-function bytesOf(message: unknown): Uint8Array {
-  if (message instanceof Uint8Array) return message;
-  if (message instanceof ArrayBuffer) return new Uint8Array(message);
-  if (ArrayBuffer.isView(message)) return new Uint8Array(message.buffer, message.byteOffset, message.byteLength);
+function checkedBytes(message: unknown): Uint8Array {
+  const bytes = bytesOf(message);
+  if (bytes) return bytes;
   const problem = `expected each message to be an ArrayBuffer or a view of one, got ${describeWithType(message)}`;
   throw new IOStreamError(EPROTOCOL, {
     phase: 'read',

@@ -1,8 +1,7 @@
-import type { ByteBuffer } from './byte-buffer.ts';
+import { utf8 } from '../util/utf8.ts';
+import { prepend, type ByteBuffer } from './byte-buffer.ts';
 import type { Answer, Talk } from './need.ts';
-import { PendingRead, type ByteSource } from './pending-read.ts';
-
-const TEXT = /* @__PURE__ */ new TextEncoder();
+import { readCount, readUntil, type ByteSource } from './pending-read.ts';
 
 /**
  * Sends bytes and reads exact amounts of bytes within a conversation.
@@ -40,8 +39,8 @@ export class Link {
   constructor(output: ByteBuffer, source: ByteSource & { readonly unread: ByteBuffer }) {
     this.#output = output;
     this.#unread = source.unread;
-    this.read = (count) => PendingRead.ofLength(count, source);
-    this.readUntil = (delimiter, limit, whole) => PendingRead.upTo(delimiter, limit, source, whole);
+    this.read = (count) => readCount(count, source);
+    this.readUntil = (delimiter, limit, whole) => readUntil(delimiter, limit, source, whole);
   }
 
   /**
@@ -49,7 +48,7 @@ export class Link {
    * is copied: you may reuse it.
    */
   readonly send = (data: Uint8Array | string): void => {
-    this.#output.append(typeof data === 'string' ? TEXT.encode(data) : new Uint8Array(data));
+    this.#output.append(typeof data === 'string' ? utf8(data) : new Uint8Array(data));
   };
 
   /**
@@ -68,7 +67,7 @@ export class Link {
    * @internal
    */
   unshift(bytes: Uint8Array): void {
-    this.#unread.prepend(bytes);
+    prepend(this.#unread, bytes);
   }
 
   /**

@@ -1,6 +1,6 @@
+import { EMPTY_BYTES } from '../util/empty-bytes.ts';
+import { utf8 } from '../util/utf8.ts';
 import { needCount, needUntil, type BytesNeed, type Need, type Talk } from './need.ts';
-
-const TEXT = /* @__PURE__ */ new TextEncoder();
 
 /** Where a read takes its bytes from. */
 export interface ByteSource {
@@ -14,7 +14,7 @@ export interface ByteSource {
  *
  * Written as a class: a generator for each read, suspended each time, took half of the time of short messages.
  */
-export class PendingRead implements IterableIterator<Need, Uint8Array, Uint8Array> {
+class PendingRead implements IterableIterator<Need, Uint8Array, Uint8Array> {
   readonly #need: BytesNeed;
   readonly #source: ByteSource;
   #hasYielded = false;
@@ -22,14 +22,6 @@ export class PendingRead implements IterableIterator<Need, Uint8Array, Uint8Arra
   constructor(need: BytesNeed, source: ByteSource) {
     this.#need = need;
     this.#source = source;
-  }
-
-  static ofLength(count: number, source: ByteSource): Talk<Uint8Array> {
-    return delegate(new PendingRead(needCount(count), source));
-  }
-
-  static upTo(delimiter: Uint8Array | string, limit: number, source: ByteSource, whole?: number): Talk<Uint8Array> {
-    return delegate(new PendingRead(needUntil(typeof delimiter === 'string' ? encoded(delimiter) : delimiter, limit, whole), source));
   }
 
   next(received?: Uint8Array): IteratorResult<Need, Uint8Array> {
@@ -51,18 +43,28 @@ export class PendingRead implements IterableIterator<Need, Uint8Array, Uint8Arra
   }
 }
 
+/** Reads that many bytes, for `yield*`. */
+export function readCount(count: number, source: ByteSource): Talk<Uint8Array> {
+  return delegate(new PendingRead(needCount(count), source));
+}
+
+/** Reads up to and including the delimiter, for `yield*`. See `Link.readUntil`. */
+export function readUntil(delimiter: Uint8Array | string, limit: number, source: ByteSource, whole?: number): Talk<Uint8Array> {
+  return delegate(new PendingRead(needUntil(typeof delimiter === 'string' ? encoded(delimiter) : delimiter, limit, whole), source));
+}
+
 /** A generator has helpers such as `map` where the library of the compiler is newer than ours; `yield*` calls none of them. */
 function delegate(read: IterableIterator<Need, Uint8Array, Uint8Array>): Talk<Uint8Array> {
   return read as Talk<Uint8Array>;
 }
 
 let lastText = '';
-let lastBytes = new Uint8Array(0);
+let lastBytes: Uint8Array = EMPTY_BYTES;
 
 /** Encodes a delimiter. Caches the last one, because a line protocol uses the same delimiter each time. */
 function encoded(delimiter: string): Uint8Array {
   if (delimiter !== lastText) {
-    lastBytes = TEXT.encode(delimiter);
+    lastBytes = utf8(delimiter);
     lastText = delimiter;
   }
   return lastBytes;

@@ -1,6 +1,8 @@
 import { concatBytes } from '../util/concat-bytes.ts';
 import { describeWithType } from '../util/describe.ts';
 import { EMPTY_BYTES as EMPTY } from '../util/empty-bytes.ts';
+import { plainView } from '../util/plain-view.ts';
+import { utf8 } from '../util/utf8.ts';
 
 /** The class of the bytes that a stream emits: `Uint8Array`; `Buffer` in the entry point for Node. */
 export type Bytes = Uint8Array;
@@ -22,9 +24,7 @@ export function allocate(length: number): Bytes {
 export const concat: (chunks: readonly Uint8Array[]) => Bytes = concatBytes;
 
 /** Returns the same memory as `Bytes`, without a copy. A subclass, or the class of another frame, gives a view. */
-export function asBytes(bytes: ArrayBufferView): Bytes {
-  return bytes.constructor === Uint8Array ? (bytes as Bytes) : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
+export const asBytes: (bytes: ArrayBufferView) => Bytes = plainView;
 
 /**
  * Returns the bytes of `data`: strings as UTF-8, views without a copy.
@@ -32,7 +32,7 @@ export function asBytes(bytes: ArrayBufferView): Bytes {
  * @throws TypeError that names `what`, for any other type.
  */
 export function toBytes(data: unknown, what: string): Bytes {
-  if (typeof data === 'string') return new TextEncoder().encode(data);
+  if (typeof data === 'string') return utf8(data);
   if (ArrayBuffer.isView(data)) return asBytes(data);
   throw new TypeError(`expected ${what} to be ${WRITABLE}, got ${describeWithType(data)}`);
 }

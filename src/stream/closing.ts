@@ -95,11 +95,6 @@ export class Closing {
     this.close(UNSUBSCRIBED);
   }
 
-  /** Notes that a `send` failed or was unsubscribed midway. */
-  cutUpload(): void {
-    this.hasCutUpload = true;
-  }
-
   /** Reports a fatal error to all handlers, then frees everything. */
   fail(error: IOStreamError, isHandled = false): void {
     this.#fail(error, () => this.#parts.errors.emitFatal(error, isHandled));

@@ -1,7 +1,7 @@
 import type { Observable } from 'rxjs';
 import { EINBUFLIMIT } from '../errors.ts';
 import { EOF, IN } from '../events.ts';
-import { ByteBuffer } from '../protocol/byte-buffer.ts';
+import { ByteBuffer, prepend } from '../protocol/byte-buffer.ts';
 import { PAUSE, RESUME } from '../wire/signal.ts';
 import { asBytes, type Bytes } from './bytes.ts';
 import { publishLimit, publishPaused } from './connection-diagnostics.ts';
@@ -172,7 +172,7 @@ export class ReadSide implements ReadersOwner {
   /** Prepends bytes that a pull reader read and did not use. */
   unshift(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
-    this.#ownBuffer().prepend(bytes);
+    prepend(this.#ownBuffer(), bytes);
     this.#parts.requestTick();
   }
 

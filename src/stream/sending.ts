@@ -130,6 +130,6 @@ export class Sending implements Observer<Writable> {
   }
 
   #stop(): void {
-    if (this.#hasFailed || (!this.#isExhausted && this.#accepted > 0)) this.#connection.closing.cutUpload();
+    if (this.#hasFailed || (!this.#isExhausted && this.#accepted > 0)) this.#connection.closing.hasCutUpload = true;
   }
 }

@@ -1,8 +1,5 @@
 /** Runs callbacks. Browsers have no async context: see `async-context.ts` for Node. */
 export class AsyncContext {
-  /** Does nothing. */
-  capture(): void {}
-
   /** Calls `work` with `self` as `this` and the arguments. */
   runInAsyncScope<T, A extends unknown[]>(work: (this: T, ...args: A) => void, self: T, ...args: A): void {
     work.apply(self, args);

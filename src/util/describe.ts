@@ -1,3 +1,4 @@
+import { utf8 } from './utf8.ts';
 import { isObject } from './value-tests.ts';
 
 /** Formats a value for an error message: short, with its type. Hides text that may be a URL, which may contain a password. */
@@ -9,7 +10,7 @@ export function describeValue(value: unknown): string {
 
 /** Formats only the type of a value, and the length of a string, because the value may be a secret. */
 export function describeWithType(value: unknown): string {
-  if (typeof value === 'string') return `a string of ${new TextEncoder().encode(value).length} bytes`;
+  if (typeof value === 'string') return `a string of ${utf8(value).length} bytes`;
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (value === null || value === undefined) return String(value);
   return `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`;

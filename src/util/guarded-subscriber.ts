@@ -48,7 +48,7 @@ class SafeObserver<T> implements Observer<T> {
       this.observer.next(value);
     } catch (error) {
       this.subscriber?.unsubscribe();
-      this.reportThrow(error);
+      reportThrow(this.observer, error);
     }
   }
 
@@ -56,7 +56,7 @@ class SafeObserver<T> implements Observer<T> {
     try {
       this.observer.error(reason);
     } catch (error) {
-      this.reportThrow(error);
+      reportThrow(this.observer, error);
     }
   }
 
@@ -64,12 +64,12 @@ class SafeObserver<T> implements Observer<T> {
     try {
       this.observer.complete();
     } catch (error) {
-      this.reportThrow(error);
+      reportThrow(this.observer, error);
     }
   }
+}
 
-  private reportThrow(error: unknown): void {
-    if (this.observer.caught) this.observer.caught(error);
-    else this.observer.error(error);
-  }
+function reportThrow(observer: GuardedObserver<never>, error: unknown): void {
+  if (observer.caught) observer.caught(error);
+  else observer.error(error);
 }

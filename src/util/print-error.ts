@@ -37,7 +37,7 @@ export function anyToJson(thrown: unknown, depth = 0, convert: Convert = errorTo
  */
 export function errorToPrint(error: Error, depth = 0): object {
   const fields = definedOnly({ ...errorToJson(error, depth, errorToPrint), stack: error.stack });
-  return Object.create(Object.getPrototypeOf(error) as object, Object.getOwnPropertyDescriptors(fields)) as object;
+  return Object.setPrototypeOf(fields, Object.getPrototypeOf(error) as object) as object;
 }
 
 /** Copies primitives, and to the depth arrays and plain objects. Of other objects, such as a socket, keeps the name of the class. */

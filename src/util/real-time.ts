@@ -6,7 +6,7 @@ import { animationFrameScheduler, asapScheduler, asyncScheduler, queueScheduler,
  */
 export const realTime: SchedulerLike = {
   now: () => performance.timeOrigin + performance.now(),
-  schedule: asyncScheduler.schedule.bind(asyncScheduler),
+  schedule: /* @__PURE__ */ asyncScheduler.schedule.bind(asyncScheduler),
 };
 
 const REAL: ReadonlySet<SchedulerLike> = new Set([realTime, asyncScheduler, asapScheduler, queueScheduler, animationFrameScheduler]);

@@ -7,7 +7,7 @@ import { reportUnhandled } from './report-unhandled.ts';
 const MAX_ROUNDS = 256;
 
 // Captured at import: fake timers of a test (`vi.useFakeTimers()`, `mock.timers`) must not stop the bytes.
-const RESOLVED = Promise.resolve();
+const RESOLVED = /* @__PURE__ */ Promise.resolve();
 
 /** Target of a call at the end of a tick. */
 export interface TickTarget {
@@ -69,7 +69,7 @@ export class TickQueue {
 let rounds = 0;
 
 /** One microtask for all streams. After `MAX_ROUNDS` a turn of the event loop, so that writing on each SENT does not starve it. */
-const realTicks: TickQueue = new TickQueue((run) => {
+const realTicks: TickQueue = /* @__PURE__ */ new TickQueue((run) => {
   rounds += 1;
   if (rounds < MAX_ROUNDS) void RESOLVED.then(run);
   else

@@ -9,7 +9,7 @@ import { nearest } from './nearest.ts';
  */
 export function unknownOption(name: string, caller: string, known: readonly string[], others?: string): TypeError {
   const meant = nearest(name, known);
-  const list = [known, others ?? []].flat().join(', ');
+  const list = known.concat(others ?? []).join(', ');
   const shown = JSON.stringify(name.slice(0, 40)).slice(1, -1);
   return new TypeError(`unknown option \`${shown}\`${meant === undefined ? '' : `; did you mean \`${meant}\`?`} (${caller} takes ${list})`);
 }

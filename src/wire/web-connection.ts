@@ -22,7 +22,7 @@ export abstract class WebConnection implements DirectConnection {
   /** The application has closed: what arrives is discarded. */
   protected isClosing = false;
   /** Our end was written. */
-  protected isEnding = false;
+  #isEnding = false;
   protected hasInputEnded = false;
   protected hasOutputEnded = false;
   protected isFreed = false;
@@ -161,7 +161,7 @@ export abstract class WebConnection implements DirectConnection {
   }
 
   #write(bytes: Uint8Array): void {
-    if (this.isEnding) throw new IOStreamError('EPIPE', { phase: 'write', errno: -32, message: 'write after the end of our direction' });
+    if (this.#isEnding) throw new IOStreamError('EPIPE', { phase: 'write', errno: -32, message: 'write after the end of our direction' });
     if (bytes.length === 0) return;
     this.unsent += bytes.length;
     this.write(bytes);
@@ -169,8 +169,8 @@ export abstract class WebConnection implements DirectConnection {
   }
 
   #end(): void {
-    if (this.isEnding) return;
-    this.isEnding = true;
+    if (this.#isEnding) return;
+    this.#isEnding = true;
     this.end();
   }
 

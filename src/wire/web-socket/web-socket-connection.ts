@@ -1,6 +1,8 @@
 import { noop, type Observer, type Subscription } from 'rxjs';
 import { EINBUFLIMIT, EPROTOCOL, IOStreamError } from '../../errors.ts';
 import { describeWithType } from '../../util/describe.ts';
+import { bytesOf } from '../../util/plain-view.ts';
+import { utf8 } from '../../util/utf8.ts';
 import { after } from '../../util/timer.ts';
 import { mediumError } from '../medium-error.ts';
 import { END, type Dial, type Up } from '../signal.ts';
@@ -80,7 +82,7 @@ export class WebSocketConnection extends WebConnection {
   // Inbound
 
   #onMessage(data: unknown): void {
-    const bytes = bytesOf(data);
+    const bytes = typeof data === 'string' ? utf8(data) : bytesOf(data);
     if (!bytes) {
       this.fail(notBytes(data));
       return;
@@ -191,13 +193,6 @@ export class WebSocketConnection extends WebConnection {
     if (socket.terminate) socket.terminate();
     else if (socket.readyState <= OPEN) socket.close(RESET, 'reset');
   }
-}
-
-/** A message as bytes. `ws` emits text as a string, too, and other runtimes a view. */
-function bytesOf(data: unknown): Uint8Array | undefined {
-  if (typeof data === 'string') return new TextEncoder().encode(data);
-  if (data instanceof ArrayBuffer) return new Uint8Array(data);
-  return ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : undefined;
 }
 
 function notBytes(data: unknown): IOStreamError {

@@ -1,5 +1,4 @@
 import { checkOptions, type Rules } from '../../util/check-options.ts';
-import { definedOnly } from '../../util/defined-only.ts';
 import { describeValue } from '../../util/describe.ts';
 import { isBoolean, isCount, isFunction, isText } from '../../util/value-tests.ts';
 import type { WebSocketConstructor } from './web-socket-like.ts';
@@ -45,16 +44,6 @@ const RULES: Rules = {
   halfClose: ['a boolean', isBoolean],
 };
 
-/** Has every name, so that none is read from `Object.prototype`. */
-const DEFAULTS = {
-  protocols: undefined,
-  WebSocketCtor: undefined,
-  sendAs: 'binary',
-  highWaterMark: 256 * 1024,
-  inBufLimit: 16 * 1024 * 1024,
-  halfClose: false,
-} as const;
-
 /**
  * Copies and checks the options.
  *
@@ -62,6 +51,20 @@ const DEFAULTS = {
  */
 export function webSocketSettings(options: WebSocketOptions): WebSocketSettings {
   const given = checkOptions(options, { caller: 'webSocket', rules: RULES });
-  const protocols = typeof given.protocols === 'object' ? [...given.protocols] : given.protocols;
-  return { ...DEFAULTS, ...definedOnly({ ...given, protocols }) };
+  const {
+    protocols,
+    WebSocketCtor,
+    sendAs = 'binary',
+    highWaterMark = 256 * 1024,
+    inBufLimit = 16 * 1024 * 1024,
+    halfClose = false,
+  } = given;
+  return {
+    protocols: typeof protocols === 'object' ? [...protocols] : protocols,
+    WebSocketCtor,
+    sendAs,
+    highWaterMark,
+    inBufLimit,
+    halfClose,
+  };
 }

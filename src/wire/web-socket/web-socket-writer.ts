@@ -10,7 +10,8 @@ import { wholeCharacters } from './whole-characters.ts';
 const MAX_FRAME = 64 * 1024;
 
 /** Milliseconds between two looks at `bufferedAmount`, which has no event: from the first on, doubled while nothing is sent. */
-const [FIRST_LOOK, LAST_LOOK] = [1, 16];
+const FIRST_LOOK = 1;
+const LAST_LOOK = 16;
 
 /** What a {@link WebSocketWriter} needs of its connection. */
 export interface WriterTarget {

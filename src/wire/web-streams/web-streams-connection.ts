@@ -3,6 +3,7 @@ import { EPROTOCOL, IOStreamError } from '../../errors.ts';
 import { describeWithType } from '../../util/describe.ts';
 import { isObject } from '../../util/value-tests.ts';
 import { nextTurn } from '../../util/next-turn.ts';
+import { bytesOf } from '../../util/plain-view.ts';
 import { after } from '../../util/timer.ts';
 import { withEndpoints } from '../endpoints.ts';
 import { mediumError } from '../medium-error.ts';
@@ -205,12 +206,6 @@ function quietly(work: () => unknown): void {
   } catch {
     // As a rejection.
   }
-}
-
-function bytesOf(value: unknown): Uint8Array | undefined {
-  if (value instanceof Uint8Array) return value;
-  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  return value instanceof ArrayBuffer ? new Uint8Array(value) : undefined;
 }
 
 function notBytes(value: unknown): IOStreamError {
