@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { defineConfig } from 'rolldown';
 import { dts } from 'rolldown-plugin-dts';
 import { fileURLToPath } from 'node:url';
-import { webModules, webTypes } from './.ci/web-modules.js';
+import { webModules, webModulesOf, webTypes } from './.ci/web-modules.js';
 
 const { exports } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
 /** The names of the entry points: '.' is `index`. */
@@ -26,13 +26,22 @@ const code = {
   transform: { target: 'es2022' },
   preserveEntrySignatures: 'allow-extension', // Needed by `includeDependenciesRecursively: false`.
 };
-// A chunk of its own for what makes tables at import: a bundler drops it with the package's `sideEffects: false`, if it is not used.
-const codeSplitting = {
-  includeDependenciesRecursively: false,
-  groups: [{ name: 'proxy-protocol', test: /src\/(protocol|plugins)\/proxy-protocol/ }],
-};
+const codecModules = webModulesOf('src/codecs.ts');
+const streamModules = new Set(['src/stream/connect.ts', 'src/wire/web-socket/web-socket.ts'].flatMap((path) => [...webModulesOf(path)]));
+// What a bundler keeps of a file that a program uses in part: statements with side effects, and in esbuild all names that the file
+// imports of rxjs. So these are files of their own, also for a program that needs no more:
+const groups = [
+  // - what makes tables at import;
+  { name: 'proxy-protocol', test: /src\/(protocol|plugins)\/proxy-protocol/ },
+  // - codecs, with errors;
+  { name: 'codecs', test: (id) => codecModules.has(id) && !id.endsWith('src/codecs.ts') },
+  // - streams and WebSockets: what both entry points share, and the rest of the one for the Web;
+  { name: (id) => (id.endsWith('?web') ? 'web-streams' : 'streams'), test: (id) => streamModules.has(id) },
+  // - all else that only the Web has, so that its entry point has no code.
+  { name: 'web', test: (id) => id.endsWith('?web') && !id.endsWith('src/web.ts?web') },
+];
 const output = {
-  codeSplitting,
+  codeSplitting: { includeDependenciesRecursively: false, groups },
   chunkFileNames: 'shared-[hash].js',
   esModule: true,
   comments: { legal: false, jsdoc: false, annotation: true },

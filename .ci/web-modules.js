@@ -54,6 +54,20 @@ export function webModules() {
   };
 }
 
+/** The modules that one file of `rxjs-io-stream/web` consists of: the file, what it imports, and so on, by the ids of {@link webModules}. */
+export function webModulesOf(path) {
+  const differs = differing({ types: false });
+  const ids = new Set();
+  const add = (file) => {
+    const id = differs(file) ? (webFileOf(file) ?? file) + WEB : file;
+    if (ids.has(id)) return;
+    ids.add(id);
+    for (const imported of importsOf(id.replace(WEB, ''), false)) add(imported);
+  };
+  add(join(root, path));
+  return ids;
+}
+
 /** Plugin for the declarations: takes those of the Web from `webFolder` where they differ, otherwise those of Node. */
 export function webTypes(nodeFolder, webFolder) {
   const differs = differing({ types: true });
