@@ -110,11 +110,11 @@ function groupsOf(done) {
 
 const isCounted = ({ outcome }) => outcome !== 'n/a' && outcome !== 'skipped';
 
-/** `12 of 12`: how many checks of a group hold in a runtime. */
+/** `12 of 12`: how many checks of a group hold in a runtime. A dash if none concerns it. */
 function cell({ results }, group) {
   const counted = results.filter((each) => each.group === group && isCounted(each));
   const holding = counted.filter(({ outcome }) => outcome === 'holds').length;
-  return `${holding} of ${counted.length}`;
+  return counted.length === 0 ? '–' : `${holding} of ${counted.length}`;
 }
 
 const row = (...cells) => `| ${cells.join(' | ')} |`;

@@ -29,6 +29,7 @@ const GROUPS = [
   'flow',
   'life',
   'web-streams',
+  'web-sockets',
 ];
 
 /** Milliseconds for one check. The longest takes one second where nothing else runs. */

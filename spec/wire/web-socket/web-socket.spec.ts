@@ -75,6 +75,10 @@ class FakeSocket implements WebSocketLike {
     for (const listener of [...(this.#listeners.get(type) ?? [])]) listener({ type, ...event } as never);
   }
 
+  listenersOf(...types: readonly string[]): number {
+    return types.reduce((sum, type) => sum + (this.#listeners.get(type)?.size ?? 0), 0);
+  }
+
   message(data: unknown): void {
     this.emit('message', { data });
   }
@@ -366,6 +370,36 @@ describe('webSocket', () => {
       socket.closed(1006, '', false);
       await driver.up.ended;
       h.error(driver.up.error, { code: 'ECONNABORTED', phase: 'connect' });
+      expect(driver.up.error).toMatchObject({ closeCode: 1006, closeReason: '' });
+      expect(driver.up.values).toEqual([]);
+    });
+
+    spec('reports a dial that fails without a close event, as in Node 22, at once', (h) => {
+      const socket = new FakeSocket();
+      socket.readyState = 0;
+      const driver = new WireDriver(h, webSocket(socket));
+      const cause = new Error('non-101 status code');
+      socket.emit('error', { error: cause, message: cause.message });
+      h.error(driver.up.error, { code: 'ECONNABORTED', phase: 'connect' });
+      expect(driver.up.error).toMatchObject({ closeCode: 1006, closeReason: '', cause });
+      expect(String(driver.up.error)).toContain('the WebSocket could not be opened: non-101 status code');
+      expect(socket.listenersOf('open', 'message', 'close')).toBe(0);
+    });
+
+    spec('waits for the close event behind an error of an open socket', (h) => {
+      const { socket, driver } = fake(h);
+      socket.emit('error', { error: new Error('invalid frame') });
+      expect(driver.up.state).toBe('open');
+      socket.closed(1006, '', false);
+      h.error(driver.up.error, { code: 'ECONNRESET', phase: 'read' });
+      expect(driver.up.error).toMatchObject({ closeCode: 1006, cause: { message: 'invalid frame' } });
+    });
+
+    spec('reports the close code 0 of Deno as 1006', (h) => {
+      const { socket, driver } = fake(h);
+      socket.closed(0, '', false);
+      h.error(driver.up.error, { code: 'ECONNRESET', phase: 'read' });
+      expect(driver.up.error).toMatchObject({ closeCode: 1006 });
     });
 
     spec('times out with ETOCONNECT at a server that does not answer', async (h) => {

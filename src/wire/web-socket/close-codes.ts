@@ -17,7 +17,7 @@ export const NORMAL = 1000;
 export const RESET = 4000;
 
 /** No close frame has arrived. */
-const LOST = 1006;
+export const LOST = 1006;
 
 /** Codes of an end in order: normal closure, going away, and a close frame without a code. */
 const IN_ORDER: readonly number[] = [NORMAL, 1001, 1005];

@@ -8,7 +8,7 @@ import { mediumError } from '../medium-error.ts';
 import { END, type Dial, type Up } from '../signal.ts';
 import { WebConnection } from '../web-connection.ts';
 import { wireDetails } from '../wire-details.ts';
-import { closeError, closeFacts, isInOrder, NORMAL, RESET, type WebSocketClose } from './close-codes.ts';
+import { closeError, closeFacts, isInOrder, LOST, NORMAL, RESET, type WebSocketClose } from './close-codes.ts';
 import { WebSocketInbox } from './web-socket-inbox.ts';
 import { CLOSED, CONNECTING, OPEN, type WebSocketLike } from './web-socket-like.ts';
 import type { WebSocketSettings } from './web-socket-options.ts';
@@ -30,7 +30,7 @@ export class WebSocketConnection extends WebConnection {
   #socket: WebSocketLike | undefined;
   #writer: WebSocketWriter | undefined;
   #isDelivering = false;
-  /** The `error` event that came before `close`. */
+  /** What the event `error` reports. `close` comes behind it. */
   #cause: unknown;
   /** How the input ends behind the messages of the inbox. */
   #inputEnd: WebSocketClose | 'half-close' | undefined;
@@ -57,7 +57,7 @@ export class WebSocketConnection extends WebConnection {
   readonly #onEvent = (event: SocketEvent): void => {
     if (event.type === 'open') this.#onOpen();
     else if (event.type === 'message') this.#onMessage(event.data);
-    else if (event.type === 'error') this.#cause = event.error ?? event.message;
+    else if (event.type === 'error') this.#onError(event.error ?? event.message);
     else this.#onClose(event);
   };
 
@@ -170,9 +170,15 @@ export class WebSocketConnection extends WebConnection {
 
   // The end
 
+  #onError(cause: unknown): void {
+    this.#cause = cause;
+    // Node 22 emits no `close` if the socket could not be opened.
+    if (!this.isConnected) this.#onClose({ code: LOST, reason: '', wasClean: false });
+  }
+
   #onClose({ code, reason, wasClean }: WebSocketClose): void {
     if (this.isFreed) return;
-    const closed = { code, reason, wasClean };
+    const closed = { code: code || LOST, reason, wasClean }; // Deno: 0 without a close frame.
     this.#writer?.update();
     if (!this.isConnected) this.fail(notOpened(closed, this.#cause));
     else if (!isInOrder(closed)) this.#failAfterInbox(closeError(closed, this.isClosing ? 'close' : 'read', this.#cause));
@@ -221,7 +227,7 @@ export function notNew(code: string, errno: number, state: string): IOStreamErro
   return new IOStreamError(code, { phase: 'connect', errno, message });
 }
 
-/** Only `ws` reliably gives a reason, in the event `error`. */
+/** Browsers give no reason in the event `error`. */
 function notOpened(closed: WebSocketClose, cause: unknown): IOStreamError {
   const error = mediumError(cause, 'connect', 'the WebSocket could not be opened');
   return Object.assign(error, closeFacts(closed));
