@@ -61,17 +61,18 @@ function problemOf(program: string): string {
  * Starts a peer before the specs of a file or a `describe` block, and stops it after them.
  *
  * @param start starts the peer.
+ * @param timeout of the start and of the stop, in milliseconds. @default that of vitest's hooks
  * @returns a function that returns the running peer; call it in a spec or a hook.
  */
-export function started<T extends { stop(): Promise<void> }>(start: () => Promise<T>): () => T {
+export function started<T extends { stop(): Promise<void> }>(start: () => Promise<T>, timeout?: number): () => T {
   let starting: Promise<T> | undefined;
   let running: T | undefined;
   beforeAll(async () => {
     starting = start();
     running = await starting;
-  });
+  }, timeout);
   // A peer that starts after the timeout is stopped, too.
-  afterAll(async () => (await starting?.catch(() => undefined))?.stop());
+  afterAll(async () => (await starting?.catch(() => undefined))?.stop(), timeout);
   return () => {
     if (!running) throw new Error('expected a call in a spec or a hook, got one before the peer has started');
     return running;
