@@ -36,7 +36,8 @@ const groups = [
   // - codecs, with errors;
   { name: 'codecs', test: (id) => codecModules.has(id) && !id.endsWith('src/codecs.ts') },
   // - streams and WebSockets: what both entry points share, and the rest of the one for the Web;
-  { name: (id) => (id.endsWith('?web') ? 'web-streams' : 'streams'), test: (id) => streamModules.has(id) },
+  { name: 'streams', test: (id) => streamModules.has(id) && !id.endsWith('?web') },
+  { name: 'web-streams', test: (id) => streamModules.has(id) },
   // - all else that only the Web has, so that its entry point has no code.
   { name: 'web', test: (id) => id.endsWith('?web') && !id.endsWith('src/web.ts?web') },
 ];
