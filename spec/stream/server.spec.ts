@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { defer, of, tap, toArray } from 'rxjs';
+import { NEVER, defer, of, tap, toArray } from 'rxjs';
 import { describe, expect } from 'vitest';
 import { type IOStream } from 'rxjs-io-stream';
 import { client, portOf, refusal, serving } from '../support/clients.ts';
@@ -90,6 +90,16 @@ describe('Server', () => {
       await h.until(() => peers.every(({ closed, ended }) => closed || ended), 'all have ended');
       expect(peers.map(({ text, error }) => error ?? text)).toEqual(['ECONNRESET', 'done', 'done', 'done']);
       expect(errors.values).toEqual([]);
+    });
+
+    spec('reports a reset by another drain as a reset', async (h) => {
+      const { server, at } = await serving(h, () => NEVER);
+      await client(h, at);
+      await h.until(() => server.size === 1, 'served');
+      const patient = h.observed(server.drain({ deadline: Infinity }));
+      const hasty = h.observed(server.drain({ deadline: 0 }));
+      await patient.ended;
+      expect([patient.values, hasty.values]).toEqual([[{ finished: 0, cut: 1 }], [{ finished: 0, cut: 1 }]]);
     });
 
     spec('completes at once without connections, at each subscription', async (h) => {

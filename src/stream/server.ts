@@ -67,6 +67,8 @@ export class Server<S extends IOStream = IOStream> {
   #stopped = false;
   /** Number of connections that were accepted. */
   #total = 0;
+  /** Number of connections that were reset at the deadline of a `drain`. */
+  #cut = 0;
   /** Called by streams that took over a wire; they are served already. */
   readonly #successors: Supervisor = {
     unhandled: (error, wasConnected) => this.#served.report(error, wasConnected),
@@ -142,12 +144,12 @@ export class Server<S extends IOStream = IOStream> {
     return new Observable((out) => {
       this.#net.close();
       const { stopped } = this.#net;
-      const before = this.#total - this.#open.size;
-      let cut = 0;
+      const before = { ended: this.#total - this.#open.size, cut: this.#cut };
       let isStopped = !stopped;
       const look = (): void => {
         if (this.#open.size > 0 || !isStopped) return;
-        const report = { finished: this.#total - before - cut, cut };
+        const cut = this.#cut - before.cut;
+        const report = { finished: this.#total - before.ended - cut, cut };
         publishDrain(this, report);
         out.next(report);
         out.complete();
@@ -159,7 +161,7 @@ export class Server<S extends IOStream = IOStream> {
       out.add(this.#readerLeft.subscribe(look));
       out.add(
         after(deadline, this.#scheduler, () => {
-          cut = this.#open.size;
+          this.#cut += this.#open.size;
           for (const io of this.#open.keys()) io.reset();
         }),
       );
