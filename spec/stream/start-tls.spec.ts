@@ -1,4 +1,4 @@
-import { concat, finalize, firstValueFrom, map, mergeMap, NEVER, switchMap, tap, type Observable } from 'rxjs';
+import { concat, finalize, firstValueFrom, map, mergeMap, NEVER, Subject, switchMap, tap, throwError, type Observable } from 'rxjs';
 import { connect, converse, type IOStream, tlsClient } from 'rxjs-io-stream';
 import { describe, expect } from 'vitest';
 import { startTls } from '../../src/stream/start-tls.ts';
@@ -147,6 +147,22 @@ describe('startTls', () => {
     expect(Buffer.concat(loud.values).toString()).toBe('QUIET');
     await client.ended;
     expect([client.state, errors.values]).toStrictEqual(['complete', []]);
+  });
+
+  spec('resets the new stream when the handler errors', async (h) => {
+    const failed$ = new Subject<void>();
+    const failing = (secure: IOStream): Observable<unknown> => (
+      secure.write('half'),
+      failed$.pipe(mergeMap(() => throwError(() => new Error('a bug'))))
+    );
+    const { at, errors } = await serving(h, (io) => concat(grant(io), startTls(io, SERVER).pipe(switchMap(failing))));
+    const client = connect(at).pipe(mergeMap((io) => ask(io).pipe(mergeMap(() => startTls(io, CLIENT)))));
+    const seen = h.observed(client.pipe(mergeMap((io) => io.data$)));
+    await seen.value();
+    failed$.next();
+    await seen.ended;
+    h.error(seen.error, { code: 'ECONNRESET', phase: 'read' });
+    expect(errors.values).toEqual([new Error('a bug')]);
   });
 
   spec('keeps the stream with its server, which counts, drains and closes it', async (h) => {

@@ -50,6 +50,8 @@ export class Connection implements ConnectionParts, FailureTarget, TickTarget {
   declare readonly writes: WriteSide;
   declare readonly closing: Closing;
   declare readonly inbound: Inbound;
+  /** The stream that has taken over the wire. */
+  declare successor?: { reset(): void };
   readonly #ticks: TickQueue;
   isTickDue = false;
   /** Called with the name of each TLS layer that starts its handshake. */

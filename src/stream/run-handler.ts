@@ -62,7 +62,7 @@ export class RunningHandler<T> extends Subscription implements GuardedObserver<T
 
   error(error: unknown): void {
     this.unsubscribe();
-    if (!this.#observer.keepsOpen) this.#io.reset();
+    if (!this.#observer.keepsOpen) (internalsOf(this.#io).successor ?? this.#io).reset();
     this.#observer.error(error);
   }
 

@@ -119,7 +119,9 @@ function upgrading(caller: string, io: IOStream, options: StartTlsOptions): () =
   const tls = pluginOf(caller, io, ownOptions(options, caller));
   return () => {
     const successor = new IOStream(upgraded(io, tls, options.isServer === true));
-    internalsOf(io).errors.supervisor.upgraded?.(successor, io);
+    const core = internalsOf(io);
+    core.successor = successor;
+    core.errors.supervisor.upgraded?.(successor, io);
     return successor;
   };
 }
