@@ -71,7 +71,7 @@ export interface HandshakeOptions<Facts = Readonly<Record<string, unknown>> | vo
  *
  * @param options the conversation as `talk`, and the address to dial as `to`.
  * @throws TypeError without a `talk`, at the call. For a plugin with `to` in a stream without a target, at the dial. A conversation
- *   that uses `yield` instead of `yield*` errors the stream with a TypeError that names `yield*`.
+ *   that uses `yield` instead of `yield*` errors the stream with EPROTOCOL, whose cause is a TypeError that names `yield*`.
  * @returns a plugin that reports what the conversation returned.
  * @see docs/guides/your-own-plugin.md, {@link transform}
  */
