@@ -3,6 +3,7 @@ import { IOStream } from '../stream/io-stream.ts';
 import { internalsOf } from '../stream/stream-fields.ts';
 import { describeValue } from '../util/describe.ts';
 import { hostAndPort } from '../util/host.ts';
+import { bytesOf } from '../util/plain-view.ts';
 import { closedForWriting, StreamByteSink } from './stream-byte-sink.ts';
 import { StreamByteSource } from './stream-byte-source.ts';
 import type { ByteReadable, ByteWritable, StreamClasses } from './web-stream-types.ts';
@@ -112,8 +113,7 @@ export function toWebStreams(io: IOStream): WebStreams {
  * the connection would stay open. The sink rejects wrong chunks.
  */
 function sizeOf(chunk: unknown): number {
-  if (typeof chunk === 'string') return chunk.length;
-  return ArrayBuffer.isView(chunk) || chunk instanceof ArrayBuffer ? chunk.byteLength : 1;
+  return typeof chunk === 'string' ? chunk.length : (bytesOf(chunk)?.length ?? 1);
 }
 
 /** The error of a closed stream, or that of a stream that was closed in order. */

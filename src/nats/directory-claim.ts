@@ -119,20 +119,20 @@ export class SessionClaim implements Claim {
     return undefined;
   }
 
-  async #attempt(seen: { revision: number; since: number }): Promise<number | undefined> {
+  /** @param owner the claim from which the session was to be taken, if the broker has refused that. */
+  async #attempt(seen: { revision: number; since: number }, owner?: string): Promise<number | undefined> {
     const { ttl, scheduler } = this.#plan;
     const createdAt = await this.#write(0);
     if (createdAt !== undefined) return createdAt;
     const entry = await this.#read();
-    if (!entry) return this.#out.closed ? undefined : this.#attempt(seen); // Released between the two requests.
-    if (this.#whenOwned === 'fail') throw ownedByOther(this.session, entry.revision);
+    if (!entry) return this.#out.closed ? undefined : this.#attempt(seen, owner); // Released between the two requests.
+    const isFaster = owner !== undefined && entry.claim !== owner;
+    if (this.#whenOwned === 'fail' || isFaster) throw ownedByOther(this.session, entry.revision);
     if (entry.revision !== seen.revision) Object.assign(seen, { revision: entry.revision, since: scheduler.now() });
     if (this.#whenOwned === 'wait' && scheduler.now() - seen.since < ttl) return undefined;
     const takenAt = await this.#write(entry.revision);
     if (takenAt !== undefined || this.#whenOwned === 'wait') return takenAt;
-    const owner = await this.#read();
-    if (owner && owner.claim !== entry.claim) throw ownedByOther(this.session, undefined);
-    return this.#out.closed ? undefined : this.#attempt(seen); // Renewed or released between the two requests.
+    return this.#out.closed ? undefined : this.#attempt(seen, entry.claim); // Renewed, released or taken between the two requests.
   }
 
   #sleep(ms: number): Promise<void> {

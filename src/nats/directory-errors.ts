@@ -15,9 +15,8 @@ export function isUnreachable(error: unknown): boolean {
   return name === 'TimeoutError' || name === 'JetStreamNotEnabled' || cause?.name === 'NoResponders';
 }
 
-export function ownedByOther(session: string, revision: number | undefined): IOStreamError {
-  const where = revision === undefined ? 'another claim was faster' : `revision ${revision}`;
-  const message = `another claim owns the session '${session}' (${where}); use whenOwned: 'wait' or 'take'`;
+export function ownedByOther(session: string, revision: number): IOStreamError {
+  const message = `another claim owns the session '${session}' (revision ${revision}); use whenOwned: 'wait' or 'take'`;
   return new IOStreamError('EBUSY', { phase: 'connect', errno: -16, message, facts: { session } });
 }
 

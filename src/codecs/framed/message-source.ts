@@ -138,7 +138,8 @@ export class MessageSource<T> implements PullReader, ReadAhead {
     this.#closing?.unsubscribe();
     if (!this.#end) {
       this.#hasInputEnded = true;
-      (this.#bytes ??= this.#startDecoder()).complete();
+      if (this.#bytes) this.#bytes.complete();
+      else this.#complete(); // `hasUnread` has ended the decoder.
     }
     const count = this.#queue.length;
     if (count > 0) return `${count} unread message${count === 1 ? '' : 's'}`;
@@ -180,12 +181,14 @@ export class MessageSource<T> implements PullReader, ReadAhead {
           this.#receiver.pump();
         }
       },
-      complete: () => {
-        if (this.#end) return;
-        this.#end = {};
-        this.#receiver.pump();
-      },
+      complete: () => this.#complete(),
     });
     return bytes;
+  }
+
+  #complete(): void {
+    if (this.#end) return;
+    this.#end = {};
+    this.#receiver.pump();
   }
 }
